@@ -1,0 +1,169 @@
+"""What there is, as one document: models, data, methods, metrics, inspectors, attacks, lessons.
+
+The backend writes it as JSON (`python -m backends.catalog`), because only the backend can import what it describes.
+It is kept in LETHE_HOME and made again when a source file has changed.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from . import __version__, files
+from .errors import BadInput, LetheError
+from .home import home
+
+Family = Literal["classifier", "text-to-image", "llm", "moe"]
+Label = Literal["same algorithm, smaller model", "reconstruction from the abstract", "our extension"]
+
+
+class Source(BaseModel):
+    """Where an entry comes from: a paper, a repository, a licence."""
+
+    title: str
+    url: str = ""
+    code: str = ""
+    licence: str = ""
+
+
+class Entry(BaseModel):
+    """One thing that can be chosen. Everything a page says about it stands here, not in the page."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    title: str
+    summary: str = Field(description="One plain sentence.")
+    source: Source
+    works_with: dict[Family, bool | str] = Field(description="True, or the reason why not.")
+    order: int = Field(default=50, description="Lower comes first; the lowest that fits is recommended.")
+
+
+class Model(Entry):
+    """An embedded model. `card` holds what a form needs: classes, the model's own confusion, recipe, measured accuracy."""
+
+    family: Family
+    data: str
+    default_forget: list[str]
+    default_method: str
+    card: dict[str, Any]
+
+
+class Data(Entry):
+    """An embedded data set."""
+
+    card: dict[str, Any]
+
+
+class Method(Entry):
+    """An unlearning method. `guard` is True where the weights stay as they were."""
+
+    params: dict[str, Any] = Field(description="JSON Schema.")
+    school: str = Field(description="One sentence for a school child.")
+    student: str = Field(description="One paragraph for a student.")
+    label: Label
+    departures: str = Field(default="", description="Where the code departs from the paper, in words.")
+    guard: bool = False
+    finds: bool = Field(default=False, description="It finds a forget set that other methods can be run on (run:ID).")
+    reference: bool = Field(default=False, description="Its result is the retrained reference for the same forget set.")
+
+
+class Metric(Entry):
+    """A number. `direction` says what is better; "reference": as near to the retrained reference as possible."""
+
+    unit: str
+    direction: Literal["higher", "lower", "reference"]
+    short: str = Field(default="", description="The field's abbreviation, as in UA.")
+
+
+class Inspector(Entry):
+    """A look inside a finished run. Its result is a list of panels."""
+
+    params: dict[str, Any]
+
+
+class Attack(Entry):
+    """A try to bring back what was forgotten. Its result is a list of panels."""
+
+    params: dict[str, Any]
+
+
+class Lesson(BaseModel):
+    """A lesson of the classroom."""
+
+    id: str
+    title: str
+    summary: str
+
+
+class Catalog(BaseModel):
+    """Everything there is."""
+
+    models: list[Model]
+    data: list[Data]
+    methods: list[Method]
+    metrics: list[Metric]
+    inspectors: list[Inspector]
+    attacks: list[Attack]
+    lessons: list[Lesson]
+
+    def get(self, kind: str, entry_id: str) -> Any:
+        """The entry of that id among `models`, `methods`, `metrics`, `inspectors`, `attacks`, `data`.
+
+        Raises:
+            BadInput: there is none; the sentence lists those there are.
+        """
+        entries = getattr(self, kind)
+        for entry in entries:
+            if entry.id == entry_id:
+                return entry
+        shown = entry_id if len(entry_id) <= 60 else entry_id[:60] + "…"
+        raise BadInput(f"There is no {kind[:-1]} {shown!r}; choose one of {', '.join(entry.id for entry in entries)}.")
+
+
+def _fingerprint() -> str:
+    """Changes when any source file the catalog is drawn from changes."""
+    root = Path(__file__).resolve().parents[2]
+    seen = hashlib.sha256(__version__.encode())
+    for folder in ("backends", "pages/classroom", "assets"):
+        for path in sorted([*(root / folder).rglob("*.py"), *(root / folder).rglob("card.json")]):
+            stat = path.stat()
+            seen.update(f"{path.relative_to(root)}:{stat.st_size}:{stat.st_mtime_ns}".encode())
+    return seen.hexdigest()[:16]
+
+
+def _path() -> Path:
+    return home() / "cache" / f"catalog-{_fingerprint()}.json"
+
+
+def prepare() -> subprocess.Popen[str] | None:
+    """Start making the catalog in another process where there is none yet; `load` waits for it."""
+    path = _path()
+    if path.exists():
+        return None
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "backends.catalog", str(path)], env=environment, stderr=subprocess.PIPE, text=True
+    )
+
+
+@cache
+def load() -> Catalog:
+    """The catalog, made first where it is missing or out of date.
+
+    Raises:
+        LetheError: the backend could not make it; the sentence names the last thing it said.
+    """
+    path = _path()
+    making = prepare()
+    if making is not None:
+        _, said = making.communicate()
+        if making.returncode:
+            lines = said.strip().splitlines()
+            raise LetheError(f"The catalog could not be made: {lines[-1] if lines else 'its process ended early'}")
+    return Catalog.model_validate(files.read_json(path))

@@ -1,0 +1,120 @@
+"""What a forget or keep target may be, as people write it.
+
+    Sandal                a class
+    random:10%            a random share of the training images; random:10%:7 is another draw
+    images:3,17,204       single training images by id
+    like:3:50             the 50 training images that the model finds most alike to image 3 (itself among them)
+    run:20261122-...      the set that a finished run found (a hardest forget set)
+    @ids.txt              a file of ids, one a line or separated by commas
+
+Which classes and ids exist is the data's to say; this module knows only the grammar.
+"""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from .errors import BadInput
+
+MAX_FILE = 2 * 2**20
+MAX_IDS = 200_000
+
+
+class Target(BaseModel):
+    """One target, taken apart. `kind` says which of the fields hold."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["class", "random", "images", "like", "run"]
+    name: str = ""
+    share: float = 0.0
+    draw: int = 0
+    ids: tuple[int, ...] = ()
+    count: int = 0
+
+    def __str__(self) -> str:
+        match self.kind:
+            case "class":
+                return self.name
+            case "random":
+                return f"random:{self.share:g}%" + (f":{self.draw}" if self.draw else "")
+            case "images":
+                return "images:" + ",".join(map(str, self.ids))
+            case "like":
+                return f"like:{self.ids[0]}:{self.count}"
+            case _:
+                return f"run:{self.name}"
+
+
+def parse(text: str) -> Target:
+    """Take one target apart. `@file` is not a target but stands for one: `expand` it first.
+
+    Raises:
+        BadInput: the text follows none of the forms.
+    """
+    text = text.strip()
+    if not text:
+        raise BadInput(
+            "A forget or keep target was empty; name a class, random:10%, images:1,2, like:ID:N, run:ID or @file."
+        )
+    head, _, rest = text.partition(":")
+    if head == "random" and rest:
+        found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?)\s*%(?::(\d{1,9}))?", rest)
+        if not found or not 0 < float(found[1]) <= 90:
+            raise BadInput(
+                f"{text!r} is no random share; write random:10% with more than 0 and at most 90 %, and random:10%:7 for draw 7."
+            )
+        return Target(kind="random", share=float(found[1]), draw=int(found[2] or 0))
+    if head == "images" and rest:
+        return Target(kind="images", ids=_ids(rest, text))
+    if head == "like" and rest:
+        found = re.fullmatch(r"(\d{1,9}):(\d{1,6})", rest)
+        if not found or not int(found[2]):
+            raise BadInput(
+                f"{text!r} names no image and count; write like:3:50 for the 50 images most alike to image 3."
+            )
+        return Target(kind="like", ids=(int(found[1]),), count=int(found[2]))
+    if head == "run" and rest:
+        return Target(kind="run", name=rest)
+    return Target(kind="class", name=text)
+
+
+def expand(text: str) -> str:
+    """`@file` becomes the images: target with the file's ids; every other text is returned unchanged.
+
+    Raises:
+        BadInput: the file is missing, empty, too large, or holds something that is no id.
+    """
+    if not text.startswith("@"):
+        return text
+    path = Path(text[1:]).expanduser()
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE:
+            raise BadInput(
+                f"{path.name} has {size / 2**20:.1f} MB; a list of ids may have at most {MAX_FILE // 2**20} MB."
+            )
+        content = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise BadInput(
+            f"{path.name} could not be read ({reason}); give a text file of image ids, one a line."
+        ) from None
+    return "images:" + ",".join(map(str, _ids(content, path.name)))
+
+
+def _ids(text: str, where: str) -> tuple[int, ...]:
+    words = [word for word in re.split(r"[\s,;]+", text) if word]
+    if not words:
+        raise BadInput(f"{where!r} holds no image id; give at least one, as in images:3,17 or one a line.")
+    if len(words) > MAX_IDS:
+        raise BadInput(f"{where!r} holds {len(words):,} ids; at most {MAX_IDS:,} are allowed.")
+    for word in words:
+        if not re.fullmatch(r"\d{1,9}", word):
+            shown = word if len(word) <= 40 else word[:40] + "…"
+            raise BadInput(
+                f"{shown!r} in {where if len(where) < 60 else where[:60] + '…'} is no image id; ids are whole numbers from 0."
+            )
+    return tuple(dict.fromkeys(int(word) for word in words))

@@ -1,0 +1,1 @@
+"""One attack per file: a try to bring back what was forgotten."""

@@ -1,0 +1,1 @@
+"""Dispatcher, executors, one job, checkpoints, cancellation, and the process that answers pages."""

@@ -1,0 +1,121 @@
+"""What metrics and inspectors look at: the three models of a run, and what each says about every item, computed once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import nan
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from ..models.task import Index, Task
+
+When = Literal["before", "after", "reference"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a metric found.
+
+    Attributes:
+        value: the number; NaN where it cannot be measured.
+        parts: named parts of it, as accuracy by class name.
+        items: one value per item, and `ids`, the item each belongs to ("train-17", "test-3").
+    """
+
+    value: float
+    parts: dict[str, float] = field(default_factory=dict)
+    items: NDArray[np.float32] | None = None
+    ids: list[str] | None = None
+
+
+class Evidence:
+    """One model of a run (`when`), as a metric sees it."""
+
+    def __init__(
+        self,
+        when: When,
+        task: Task,
+        outputs: dict[str, NDArray[np.float32]],
+        other: Callable[[str, When], float],
+        seconds: float = nan,
+        memory: float = nan,
+    ) -> None:
+        """`outputs` as `Task.outputs`; `other(metric, when)` gives another metric's value; seconds and bytes of the job (after only)."""
+        self.when, self.task, self._outputs, self._other = when, task, outputs, other
+        self.seconds, self.memory = seconds, memory
+
+    def logits(self, part: str) -> NDArray[np.float32]:
+        """[n, classes] for a part: forget, keep, retain, train, test, test_forget."""
+        return self._outputs[self._split(part)][self.task.parts[part]]
+
+    def labels(self, part: str) -> NDArray[np.int64]:
+        """True classes [n] of a part."""
+        data = self.task.data  # type: ignore[attr-defined]
+        return (data.test if self._split(part) == "test" else data.train).labels[self.task.parts[part]]  # type: ignore[no-any-return]
+
+    def ids(self, part: str) -> list[str]:
+        """Names of a part's items, as "train-17"."""
+        return [f"{self._split(part)}-{i}" for i in self.task.parts[part]]
+
+    def value(self, metric: str, when: When) -> float:
+        """Another metric's value, NaN where it was not measured."""
+        return self._other(metric, when)
+
+    @staticmethod
+    def _split(part: str) -> str:
+        return "test" if part.startswith("test") else "train"
+
+
+class Look:
+    """One finished run, as an inspector sees it. Models are loaded when they are first asked for."""
+
+    def __init__(
+        self,
+        task: Task,
+        load: Callable[[When], nn.Module | None],
+        outputs: Callable[[When], dict[str, NDArray[np.float32]]],
+        run: Path,
+        out: Path,
+        original_state: Callable[[], object] | None = None,
+    ) -> None:
+        self.task, self.run, self._load, self._outputs, self._out = task, run, load, outputs, out
+
+    @cached_property
+    def before(self) -> nn.Module:
+        """The model before."""
+        model = self._load("before")
+        assert model is not None
+        return model
+
+    @cached_property
+    def after(self) -> nn.Module:
+        """The unlearned model."""
+        model = self._load("after")
+        assert model is not None
+        return model
+
+    @cached_property
+    def reference(self) -> nn.Module | None:
+        """The retrained reference, where there is one for this forget set."""
+        return self._load("reference")
+
+    def outputs(self, when: When) -> dict[str, NDArray[np.float32]]:
+        """Logits of every training and test item under one of the models, from the cache where they are known."""
+        return self._outputs(when)
+
+    def some(self, part: str, count: int) -> Index:
+        """At most `count` items of a part, the same ones each time."""
+        order = np.random.default_rng(0).permutation(self.task.parts[part])
+        return np.sort(order[:count])
+
+    def picture(self, name: str, image: Image.Image | NDArray[np.uint8]) -> str:
+        """Write a PNG beside the findings and return its path relative to the run folder."""
+        self._out.mkdir(parents=True, exist_ok=True)
+        path = self._out / f"{name}.png"
+        (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(path)
+        return str(path.relative_to(self.run))

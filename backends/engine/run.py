@@ -1,0 +1,204 @@
+"""What a method sees: the model to change, a frozen copy, batches, and nothing of how jobs are kept alive.
+
+Everything random is drawn from (seed, phase, step), so a job that goes on from its checkpoint draws what it would have
+drawn. For that a method keeps one rule: **what changes the model stands inside `passes` or `once`.** Code outside them
+runs again when a job is resumed.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..models.task import Batch, Index, Task
+
+SAMPLES = 10  # how often a phase shows what the model makes
+
+
+class Stateful(Protocol):
+    """An optimiser, a scheduler: what has to be saved to go on."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state: dict[str, Any]) -> Any: ...
+
+
+class Cancelled(Exception):
+    """The person asked for the job to stop, or a newer attempt took the run over."""
+
+
+class Keeper(Protocol):
+    """The engine's side of a run: it decides when to save, and raises `Cancelled`."""
+
+    def beat(self, phase: str, step: int, of: int, values: dict[str, float]) -> None:
+        """Called at each step: writes events, looks for the cancel flag."""
+        ...
+
+    def due(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        ...
+
+    def checkpoint(self, state: dict[str, Any]) -> None: ...
+
+    def sample(self, phase: int, step: int, of: int, name: str, model: nn.Module) -> None: ...
+
+    def found(self, ids: Index) -> None: ...
+
+
+class Run:
+    """One job, as a method sees it.
+
+    Attributes:
+        model: the model to change, on the device, in eval mode at the start.
+        original: a frozen copy of it (eval mode, no gradients).
+        task: data, names and precision of the model's family.
+        seed: seed of the job.
+    """
+
+    def __init__(self, task: Task, keeper: Keeper, seed: int, resume: dict[str, Any] | None = None) -> None:
+        self.task, self.seed, self._keeper = task, seed, keeper
+        self.original = task.load().requires_grad_(False)
+        self.model = task.load()
+        state = resume or {}
+        if state:
+            restore(self.model, state["model"])
+        self._once: dict[str, Any] = dict(state.get("once", {}))
+        self._done: list[str] = list(state.get("done", []))
+        self._at: dict[str, Any] = state.get("at", {})
+        self._values: dict[str, float] = {}
+        self._phases = len(self._done)
+
+    @property
+    def device(self) -> torch.device:
+        return self.task.device
+
+    def size(self, part: str) -> int:
+        """How many items a part holds."""
+        return len(self.task.parts[part])
+
+    def forward(self, model: nn.Module, x: Tensor) -> Tensor:
+        """Logits, float32 [n, classes], in the precision of the job."""
+        return self.task.forward(model, x)
+
+    def fresh(self, salt: int = 0) -> nn.Module:
+        """The same architecture with new random weights drawn from the seed."""
+        return self.task.fresh(self._number("fresh", salt))
+
+    def log(self, **values: float | Tensor) -> None:
+        """Numbers to show beside the progress, as in run.log(loss=loss)."""
+        self._values |= {name: float(value) for name, value in values.items()}
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """What `make()` returns (tensors, numbers, nested), made one time in the life of the job.
+
+        `make` may change the model: a resumed job finds both its result and the change.
+        """
+        if name not in self._once:
+            torch.manual_seed(self._number("once", name))
+            self._keeper.beat(name, 0, 0, {})
+            self._once[name] = make()
+        return self._once[name]
+
+    def passes(
+        self,
+        name: str,
+        parts: Sequence[str],
+        batch_size: int,
+        saved: Mapping[str, Stateful] | None = None,
+        *,
+        augment: bool = True,
+    ) -> Iterator[Batch]:
+        """Shuffled passes over parts of the data, one after the other; the loop a method trains in.
+
+        Args:
+            name: name of the phase, shown beside the progress; unique within the method.
+            parts: one entry a pass, as in ["forget", "keep"] * epochs. `Batch.epoch` counts the passes of the same part.
+            batch_size: largest number of items in a batch; the items are split evenly, so none is much smaller.
+            saved: optimisers and schedulers that live through the loop.
+            augment: draw the training augmentation of the model's recipe.
+
+        Raises:
+            Cancelled: at a step, when the job is to stop.
+        """
+        saved = saved or {}
+        if name in self._done:
+            return
+        first = 0
+        if self._at.get("phase") == name:
+            first = self._at["step"]
+            for key, thing in saved.items():
+                thing.load_state_dict(self._at["saved"][key])
+        plan = [(number, part, -(-self.size(part) // batch_size)) for number, part in enumerate(parts)]
+        of, step = sum(count for _, _, count in plan), 0
+        for number, part, count in plan:
+            if step + count <= first:
+                step += count
+                continue
+            epoch = list(parts[:number]).count(part)
+            order = np.random.default_rng(self._number(name, part, epoch)).permutation(self.task.parts[part])
+            for index in np.array_split(order, count):
+                if step >= first:
+                    self._rest(name, step, of, saved)
+                    torch.manual_seed(self._number(name, step))
+                    batch = self.task.batch(index, augment=augment)
+                    yield replace(batch, part=part, epoch=epoch, step=step, of=of)
+                step += 1
+        self._done.append(name)
+        self._phases += 1
+        self._at = {}
+        self._keeper.beat(name, of, of, self._values)
+        self._keeper.sample(self._phases, of, of, name, self.model)
+
+    def batches(
+        self, part: str, batch_size: int, *, limit: int | None = None, shuffle: bool = False
+    ) -> Iterator[Batch]:
+        """One plain pass without augmentation, for scores, masks and gradients; not resumed in the middle."""
+        order = self.task.parts[part]
+        if shuffle or limit is not None:
+            order = np.random.default_rng(self._number("batches", part)).permutation(order)[:limit]
+        count = -(-len(order) // batch_size)
+        for step, index in enumerate(np.array_split(order, count) if count else []):
+            self._keeper.beat("", step, count, {})
+            yield replace(self.task.batch(index), part=part, step=step, of=count)
+
+    def finish(self, part: str, ids: Index) -> None:
+        """Replace a part by other training items and write them down as the set this job found."""
+        self.task.parts[part] = ids
+        self._keeper.found(ids)
+
+    def state(self, phase: str = "", step: int = 0, saved: Mapping[str, Stateful] | None = None) -> dict[str, Any]:
+        """Everything a later attempt needs to go on from here."""
+        at = {"phase": phase, "step": step, "saved": {key: thing.state_dict() for key, thing in (saved or {}).items()}}
+        return {"model": self.model.state_dict(), "once": self._once, "done": self._done, "at": at if phase else {}}
+
+    def _rest(self, name: str, step: int, of: int, saved: Mapping[str, Stateful]) -> None:
+        """Between two steps: tell, look for the flag, show, save."""
+        self._keeper.beat(name, step, of, self._values)
+        if step == 0 or step * SAMPLES // of != (step - 1) * SAMPLES // of:
+            self._keeper.sample(self._phases, step, of, name, self.model)
+        if self._keeper.due():
+            self._keeper.checkpoint(self.state(name, step, saved))
+
+    def _number(self, *what: object) -> int:
+        text = "|".join(map(str, (self.seed, *what)))
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
+
+
+def restore(model: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Put changed tensors into a model; an input perturbation that it lacks is attached first."""
+    from ..models.guards import INPUT_DELTA, attach_input_delta
+
+    if INPUT_DELTA in tensors and not hasattr(model, INPUT_DELTA):
+        attach_input_delta(model, torch.zeros_like(tensors[INPUT_DELTA]))
+    unknown = model.load_state_dict(tensors, strict=False).unexpected_keys
+    if unknown:
+        raise ValueError(f"tensors that the model does not have: {', '.join(unknown[:3])}")
+
+
+def now() -> float:
+    """Seconds of a clock that never goes back."""
+    return time.monotonic()

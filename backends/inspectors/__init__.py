@@ -1,0 +1,1 @@
+"""One inspector per file: a look inside a finished run."""

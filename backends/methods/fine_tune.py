@@ -1,0 +1,41 @@
+"""Fine-tuning on what is kept (FT): the simplest baseline. The forget set is never shown again."""
+
+from torch.nn import functional as F
+
+from ..engine.run import Run
+from ..registry import method
+from ._common import SgdParams, sgd
+
+
+class Params(SgdParams):
+    """Fine-tuning."""
+
+
+@method(
+    id="fine_tune",
+    title="Fine-tune on the rest",
+    summary="Goes on training with everything except what is to be forgotten, and hopes that it fades.",
+    school="Practise only the things you want to keep, until the other thing slips your mind.",
+    student=(
+        "The model is trained for a few more epochs with cross-entropy on the retain set alone. Whatever is forgotten is "
+        "forgotten by interference (catastrophic forgetting), so single examples often stay recognisable."
+    ),
+    source={
+        "title": "Jia et al., Model Sparsity Can Simplify Machine Unlearning, NeurIPS 2023",
+        "url": "https://arxiv.org/abs/2304.04934",
+        "code": "https://github.com/OPTML-Group/Unlearn-Sparse",
+    },
+    label="same algorithm, smaller model",
+    works_with={"classifier": True},
+    order=20,
+)
+def fine_tune(run: Run, params: Params) -> None:
+    """Minimise cross-entropy on the retain set; in the paper 10 epochs at a learning rate of 0.01."""
+    run.model.train()
+    optimizer = sgd(run.model, params.learning_rate)
+    for batch in run.passes("fine-tune", ["keep"] * params.epochs, params.batch_size, {"optimizer": optimizer}):
+        loss = F.cross_entropy(run.forward(run.model, batch.x), batch.y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        run.log(loss=loss.detach())

@@ -1,0 +1,24 @@
+"""Guards: what changes a model's behaviour while its weights stay as they were."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+INPUT_DELTA = "input_delta"
+
+
+def attach_input_delta(model: nn.Module, delta: Tensor) -> nn.Module:
+    """Add `delta` [channels, height, width], in normalised pixels, to everything the model is shown.
+
+    It becomes the buffer `input_delta`: setting it to zero switches the guard off.
+    """
+    if hasattr(model, INPUT_DELTA):
+        raise ValueError("the model already has an input perturbation")
+    model.register_buffer(INPUT_DELTA, delta.clone())
+
+    def add(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        kwargs["pixel_values"] = kwargs["pixel_values"] + module.input_delta
+        return args, kwargs
+
+    model.register_forward_pre_hook(add, with_kwargs=True)
+    return model

@@ -1,0 +1,119 @@
+"""From what a person named to index sets: fills a task's parts, once, before a job starts."""
+
+import numpy as np
+import torch
+
+from ..api import files, runs
+from ..api.errors import BadInput
+from ..api.targets import Target, parse
+from .classifier import Classifier
+from .task import Index
+
+
+def resolve(task: Classifier, forget: tuple[str, ...], keep: tuple[str, ...] = ()) -> None:
+    """Set `parts`, `forgotten_classes` and `neighbours` of the task.
+
+    Without a keep list everything that is not forgotten is kept. With one, the method rehearses only that; the metrics
+    still look at everything.
+
+    Raises:
+        BadInput: an unknown class or id, every class chosen, forget and keep that overlap, or nothing left to keep.
+    """
+    wanted, held = [parse(text) for text in forget], [parse(text) for text in keep]
+    classes = {_class(task, target) for target in wanted if target.kind == "class"}
+    if len(classes) == len(task.names):
+        raise BadInput(f"All {len(classes)} classes were chosen to be forgotten; leave at least one to keep.")
+    both = classes & {_class(task, target) for target in held if target.kind == "class"}
+    if both:
+        raise BadInput(f"{task.names[min(both)]} is in the forget list and in the keep list; take it out of one.")
+    train = task.parts["train"]
+    gone = _union(task, wanted)
+    retain = np.setdiff1d(train, gone)
+    kept = np.setdiff1d(_union(task, held), gone) if held else retain
+    if not len(kept):
+        raise BadInput(
+            f"Forgetting {', '.join(forget)[:80]} leaves none of the {len(train):,} training images to keep; choose less."
+        )
+    labels = task.data.test.labels
+    task.forgotten_classes = sorted(classes) if all(target.kind == "class" for target in wanted) else []
+    remaining = ~np.isin(labels, task.forgotten_classes)
+    task.parts |= {
+        "forget": gone,
+        "retain": retain,
+        "keep": kept,
+        "test": np.flatnonzero(remaining),
+        "test_forget": np.flatnonzero(~remaining),
+    }
+    task.set_forget(gone)
+    task.neighbours = neighbours(task, task.forgotten_classes or _main_classes(task, gone))
+
+
+def neighbours(task: Classifier, classes: list[int], most: int = 2) -> list[int]:
+    """The classes that the model confuses most with these, by its own confusion on the test images, nearest first.
+
+    `confusion()[i][j]` is the share of images of class i that the model calls j; both directions count.
+    """
+    confusion = np.array(task_confusion(task))
+    nearness = confusion[classes].sum(0) + confusion[:, classes].sum(1)
+    nearness[classes] = -1
+    return [int(i) for i in np.argsort(-nearness)[:most] if nearness[i] > 0]
+
+
+def task_confusion(task: Classifier) -> list[list[float]]:
+    """Row i: how the model before labels the test images of class i, as shares. From its card, measured where it has none."""
+    card = files.read_json(task.folder / "card.json", {})
+    if "confusion" in card:
+        return card["confusion"]  # type: ignore[no-any-return]
+    said = task.outputs(task.load())["test"].argmax(1)
+    labels, count = task.data.test.labels, len(task.names)
+    return [
+        [float((said[labels == i] == j).mean()) if (labels == i).any() else 0.0 for j in range(count)]
+        for i in range(count)
+    ]
+
+
+def _union(task: Classifier, targets: list[Target]) -> Index:
+    return np.unique(np.concatenate([_items(task, target) for target in targets])).astype(np.int64)
+
+
+def _class(task: Classifier, target: Target) -> int:
+    by_name = {name.casefold(): number for number, name in enumerate(task.names)}
+    if target.name.casefold() not in by_name:
+        raise BadInput(f"There is no class {target.name[:60]!r}; {task.id} knows {', '.join(task.names[:20])}.")
+    return by_name[target.name.casefold()]
+
+
+def _main_classes(task: Classifier, index: Index) -> list[int]:
+    """The class most of these items belong to."""
+    return [int(np.bincount(task.data.train.labels[index], minlength=len(task.names)).argmax())]
+
+
+def _items(task: Classifier, target: Target) -> Index:
+    labels, count = task.data.train.labels, len(task.data.train)
+    outside = [item for item in target.ids if item >= count]
+    if outside:
+        raise BadInput(f"There is no training image {outside[0]}; ids run from 0 to {count - 1:,}.".replace(",", " "))
+    match target.kind:
+        case "class":
+            return np.flatnonzero(labels == _class(task, target))
+        case "random":
+            rng = np.random.default_rng([target.draw, 20_231_013])
+            return np.sort(rng.permutation(count)[: max(1, round(count * target.share / 100))])
+        case "images":
+            return np.array(target.ids, dtype=np.int64)
+        case "like":
+            return alike(task, target.ids[0], target.count)
+        case _:
+            found = files.read_json(runs.find(target.name).path / "found.json")
+            if found is None:
+                raise BadInput(
+                    f"Run {target.name} found no forget set; name a finished run of a method that finds one."
+                )
+            return np.array(found["ids"], dtype=np.int64)
+
+
+def alike(task: Classifier, item: int, count: int) -> Index:
+    """The `count` training items whose features (what goes into the last layer) have the highest cosine with the item's."""
+    model = task.load()
+    features = task.over(lambda x: torch.nn.functional.normalize(task.features(model, x)), task.parts["train"])
+    return np.sort(np.argsort(-(features @ features[item]))[:count]).astype(np.int64)

@@ -1,0 +1,112 @@
+"""One decorator, one folder scan: a file in methods/, metrics/, inspectors/ or attacks/ is all an addition needs.
+
+    @method(id="fine_tune", title=..., summary=..., ...)
+    def fine_tune(run: Run, params: Params) -> None: ...
+
+What the decorator is given is what the catalog says; `Params`, a pydantic model, is the form, the check and the record.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .api import catalog
+from .api.errors import BadInput
+
+
+class Params(BaseModel):
+    """Base of every parameter class: frozen, and nothing it does not name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A function with what the catalog says about it. `params` is None for metrics."""
+
+    entry: Any
+    function: Callable[..., Any]
+    params: type[Params] | None
+
+    @property
+    def id(self) -> str:
+        return str(self.entry.id)
+
+    def parse(self, given: dict[str, Any]) -> Any:
+        """Check parameters.
+
+        Raises:
+            BadInput: one is unknown or out of range; the sentence names it, what was given and what is allowed.
+        """
+        assert self.params is not None
+        try:
+            return self.params.model_validate(given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"]))
+            if first["type"] == "extra_forbidden":
+                known = ", ".join(self.params.model_fields) or "none"
+                raise BadInput(f"{self.id} has no parameter {name!r}; it has {known}.") from None
+            raise BadInput(
+                f"{self.id}: {name} was {first['input']!r}, but {first['msg'][0].lower()}{first['msg'][1:]}."
+            ) from None
+
+
+_TYPES: dict[str, type[BaseModel]] = {
+    "methods": catalog.Method,
+    "metrics": catalog.Metric,
+    "inspectors": catalog.Inspector,
+    "attacks": catalog.Attack,
+}
+_FOUND: dict[str, dict[str, Registered]] = {kind: {} for kind in _TYPES}
+
+
+def _register(kind: str, **said: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def keep(function: Callable[..., Any]) -> Callable[..., Any]:
+        hints = [
+            hint for hint in get_type_hints(function).values() if isinstance(hint, type) and issubclass(hint, Params)
+        ]
+        params = hints[0] if hints else None
+        if kind != "metrics":
+            assert params is not None, f"{function.__name__} takes no Params"
+            said["params"] = params.model_json_schema()
+        entry = _TYPES[kind].model_validate(said)
+        known = _FOUND[kind].get(entry.id)  # type: ignore[attr-defined]
+        assert known is None or known.function.__module__ == function.__module__, f"two {kind} are called {said['id']}"
+        _FOUND[kind][said["id"]] = Registered(entry, function, params)
+        return function
+
+    return keep
+
+
+method = partial(_register, "methods")
+metric = partial(_register, "metrics")
+inspector = partial(_register, "inspectors")
+attack = partial(_register, "attacks")
+
+
+@cache
+def entries(kind: str) -> dict[str, Registered]:
+    """Every entry of `methods`, `metrics`, `inspectors` or `attacks` by id, in the order a page shows them."""
+    package = importlib.import_module(f"backends.{kind}")
+    for module in pkgutil.iter_modules(package.__path__):
+        if not module.name.startswith("_"):
+            importlib.import_module(f"backends.{kind}.{module.name}")
+    return dict(sorted(_FOUND[kind].items(), key=lambda item: (item[1].entry.order, item[0])))
+
+
+def get(kind: str, entry_id: str) -> Registered:
+    """One entry.
+
+    Raises:
+        BadInput: there is none; the sentence lists those there are.
+    """
+    known = entries(kind)
+    if entry_id not in known:
+        raise BadInput(f"There is no {kind[:-1]} {entry_id!r}; choose one of {', '.join(known)}.")
+    return known[entry_id]

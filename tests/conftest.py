@@ -1,0 +1,16 @@
+"""Every test has a home of its own; nothing it does reaches the person's runs."""
+
+import os
+
+import pytest
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """An empty LETHE_HOME."""
+    where = tmp_path / "home"
+    monkeypatch.setenv("LETHE_HOME", str(where))
+    return where
