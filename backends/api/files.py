@@ -37,7 +37,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "wb") as file:
+        with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -61,7 +61,7 @@ def read_json(path: Path, default: Any = None) -> Any:
 
 def append_line(path: Path, value: Any) -> None:
     """One JSON document on one line at the end of `path`, in a single write."""
-    with open(path, "ab") as file:
+    with path.open("ab") as file:
         file.write((dumps(value) + "\n").encode())
 
 

@@ -88,7 +88,7 @@ class RunFolder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the run against every other process of this machine."""
-        with open(self.path / ".lock", "wb") as file:
+        with (self.path / ".lock").open("wb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
