@@ -8,7 +8,8 @@ import numpy as np
 from ..api.home import ASSETS
 from ._images import ImageSet, Split
 
-FOLDER = ASSETS / "data" / "fashion-mnist"
+ID = "fashion-mnist"
+FOLDER = ASSETS / "data" / ID
 NAMES = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 
 
@@ -19,4 +20,4 @@ def load() -> ImageSet:
         with np.load(FOLDER / f"{name}.npz", allow_pickle=False) as file:
             return Split(file["images"][..., None], file["labels"].astype(np.int64))
 
-    return ImageSet("fashion-mnist", NAMES, split("train"), split("test"))
+    return ImageSet(ID, NAMES, split("train"), split("test"))

@@ -12,18 +12,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
+from transformers import (
+    MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING,
+    AutoConfig,
+    AutoImageProcessor,
+    AutoModelForImageClassification,
+)
 
 from ..api import files
 from ..api.errors import BadInput
-from ..data._images import ImageSet
+from ..data import embedded, folder
+from ..data._images import ImageSet, open_image
 from .guards import INPUT_DELTA
 from .source import model_folder
 from .task import Batch, Index
 
 RECIPE = {
-    "optimizer": "sgd", "epochs": 10, "batch_size": 128, "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 5e-4, "flip": True,
+    "optimizer": "sgd", "epochs": 10, "batch_size": 128, "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 5e-4,
+    "schedule": "one-cycle", "flip": True,
 }  # fmt: skip
 FORWARD = 512  # items in one pass without gradients
 
@@ -36,7 +44,7 @@ class Classifier:
     def __init__(
         self,
         model_id: str,
-        data: ImageSet | str,
+        data: ImageSet | str = "",
         device: str | torch.device = "cpu",
         precision: torch.dtype = torch.float32,
     ) -> None:
@@ -44,21 +52,21 @@ class Classifier:
 
         Args:
             model_id: embedded id, Hub id or folder.
-            data: the data set, or a folder of images by class that is read at the model's size.
+            data: the data set, or a folder of images by class that is read at the model's size; left empty, the data
+                that the model's card names.
 
         Raises:
-            BadInput: no such model, no safetensors, not an image classifier, or classes that do not fit the model.
+            BadInput: no such model, no safetensors, not an image classifier, no data, or classes that do not fit the model.
         """
         self.id = model_id
         self.folder = model_folder(model_id)
         self.device, self.precision = torch.device(device), precision
-        self.config = AutoConfig.from_pretrained(self.folder)
-        self.recipe: Mapping[str, Any] = RECIPE | (files.read_json(self.folder / "card.json", {}).get("recipe") or {})
+        self.config = self._read_config()
+        card = files.read_json(self.folder / "card.json", {})
+        self.recipe: Mapping[str, Any] = RECIPE | (card.get("recipe") or {})
         self._read_processor()
         if isinstance(data, str):
-            from ..data.folder import load
-
-            data = load(Path(data), self.prepare)
+            data = self._open_data(data, str(card.get("data", "")))
         self.data = data
         self.names = data.names
         if self.config.num_labels != len(self.names):
@@ -77,24 +85,66 @@ class Classifier:
         }
         self._forget = torch.zeros(len(data.train), dtype=torch.bool)
 
+    def _read_config(self) -> Any:
+        try:
+            config = AutoConfig.from_pretrained(self.folder, trust_remote_code=False)
+        except (ValueError, OSError, KeyError) as error:
+            raise BadInput(
+                f"{self.id} has a config.json that transformers cannot read ({_first_line(error)})."
+            ) from None
+        if type(config) not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
+            raise BadInput(
+                f"{self.id} is a {config.model_type or 'nameless'} model, which is no image classifier; give one that "
+                "AutoModelForImageClassification loads."
+            )
+        return config
+
+    def _open_data(self, given: str, own: str) -> ImageSet:
+        if given:
+            names = [str(self.config.id2label[number]) for number in range(self.config.num_labels)]
+            return folder.load(Path(given), self.prepare, names)
+        if own:
+            return embedded(own)
+        raise BadInput(f"{self.id} brings no data; give a folder with one folder of images for each of its classes.")
+
     def _read_processor(self) -> None:
-        self.processor = AutoImageProcessor.from_pretrained(self.folder, backend="pil")
-        channels = getattr(self.config, "num_channels", 3)
-        mean, std = (getattr(self.processor, name, None) for name in ("image_mean", "image_std"))
-        shape = (1, channels, 1, 1)
-        self._mean = torch.tensor([*mean][:channels] if mean else [0.0] * channels).reshape(shape).to(self.device)
-        self._std = torch.tensor([*std][:channels] if std else [1.0] * channels).reshape(shape).to(self.device)
-        self._scale = getattr(self.processor, "rescale_factor", 1 / 255)
-        self._mode = "L" if channels == 1 else "RGB"
+        """Find how the processor maps a grey value x to the model's input: slope * x + offset for each channel."""
+        try:
+            self.processor = AutoImageProcessor.from_pretrained(self.folder, backend="pil", trust_remote_code=False)
+        except (ValueError, OSError, ImportError) as error:
+            raise BadInput(
+                f"{self.id} has no image processor that works here ({_first_line(error)}); add a preprocessor_config.json."
+            ) from None
+        self._mode = "L" if getattr(self.config, "num_channels", 3) == 1 else "RGB"
+        black, white = (self._of_one_colour(value) for value in (0, 255))
+        self._slope, self._offset = (white - black) / 255, black
+
+    def _of_one_colour(self, value: int) -> Tensor:
+        """What the processor makes of the middle of a picture in which every value is the same, [1, channels, 1, 1]."""
+        image = Image.new(self._mode, (64, 64), (value,) * len(self._mode))
+        out = self.processor(image, do_convert_rgb=False, return_tensors="np")["pixel_values"][0]
+        middle = out[:, out.shape[1] // 2, out.shape[2] // 2]
+        return torch.tensor(middle, dtype=torch.float32, device=self.device)[None, :, None, None]
 
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
         """A picture at the model's size, uint8 [height, width, channels], by the model's own processor."""
-        raw = np.asarray(image.convert(self._mode))
-        raw = raw[..., None] if raw.ndim == 2 else raw
         out = self.processor(
-            raw, do_rescale=False, do_normalize=False, input_data_format="channels_last", return_tensors="np"
+            image.convert(self._mode), do_rescale=False, do_normalize=False, do_convert_rgb=False, return_tensors="np"
         )["pixel_values"][0]
         return np.ascontiguousarray(out.transpose(1, 2, 0).round().clip(0, 255).astype(np.uint8))
+
+    def open(self, path: Path) -> Tensor:
+        """One image file as the model's input, [1, channels, height, width] on the device.
+
+        Raises:
+            BadInput: it is no image, or too large.
+        """
+        return self._input(torch.from_numpy(self.prepare(open_image(path))).permute(2, 0, 1)[None])
+
+    def _input(self, images: Tensor) -> Tensor:
+        """uint8 [n, channels, height, width] to normalised float32 on the device."""
+        x = images.to(self.device) * self._slope + self._offset
+        return x.contiguous(memory_format=torch.channels_last)
 
     def set_forget(self, index: Index) -> None:
         """Say which training items `Batch.forget` marks."""
@@ -103,19 +153,23 @@ class Classifier:
 
     def load(self) -> nn.Module:
         try:
-            model = AutoModelForImageClassification.from_pretrained(
-                self.folder, use_safetensors=True, dtype=torch.float32
+            model, found = AutoModelForImageClassification.from_pretrained(
+                self.folder,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                output_loading_info=True,
             )
-        except ValueError as error:
-            raise BadInput(
-                f"{self.id} is no image classifier that transformers can load ({str(error).splitlines()[0][:160]})."
-            ) from None
+        except (ValueError, OSError, RuntimeError, SafetensorError) as error:
+            raise BadInput(f"The weights of {self.id} cannot be loaded ({_first_line(error)}).") from None
+        if found["missing_keys"]:
+            raise BadInput(f"{self.id} holds no weights for {min(found['missing_keys'])}; give a finished classifier.")
         return self._place(model)
 
     def fresh(self, seed: int) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return self._place(AutoModelForImageClassification.from_config(self.config))
+            return self._place(AutoModelForImageClassification.from_config(self.config, dtype=torch.float32))
 
     def _place(self, model: nn.Module) -> nn.Module:
         return model.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
@@ -123,14 +177,13 @@ class Classifier:
     def batch(self, index: Index, *, test: bool = False, augment: bool = False) -> Batch:
         name = "test" if test else "train"
         where = torch.as_tensor(index)
-        x = self._tensors[name][where].to(self.device)
+        x = self._tensors[name][where]
         if augment and self.recipe["flip"]:
-            flip = (torch.rand(len(x)) < 0.5).to(self.device)
+            flip = torch.rand(len(x)) < 0.5
             x = torch.where(flip[:, None, None, None], x.flip(3), x)
-        x = ((x * self._scale) - self._mean) / self._std
         forget = torch.zeros(len(where), dtype=torch.bool) if test else self._forget[where]
         return Batch(
-            x.contiguous(memory_format=torch.channels_last),
+            self._input(x),
             self._labels[name][where].to(self.device),
             where.to(self.device),
             forget.to(self.device),
@@ -211,23 +264,33 @@ class Classifier:
         return forget + [("neighbour", "test", i) for i in some(near)] + [("unrelated", "test", i) for i in some(far)]
 
     def sample(self, model: nn.Module) -> list[dict[str, Any]]:
+        watched = self.watched
+        said: dict[tuple[str, int], NDArray[np.float32]] = {}
         was = model.training
         model.eval()
         try:
-            with torch.no_grad():
-                return [self._seen(model, *item) for item in self.watched]
+            for split in ("train", "test"):
+                places = [place for _, where, place in watched if where == split]
+                rows = self.over(
+                    lambda x: self.forward(model, x).softmax(1), np.array(places, np.int64), test=split == "test"
+                )
+                said |= {(split, place): row for place, row in zip(places, rows, strict=True)}
         finally:
             model.train(was)
+        labels = {"train": self.data.train.labels, "test": self.data.test.labels}
+        return [
+            {
+                "id": f"{split}-{place}",
+                "role": role,
+                "label": int(labels[split][place]),
+                "probabilities": [round(float(p), 5) for p in said[split, place]],
+            }
+            for role, split, place in watched
+        ]
 
-    def _seen(self, model: nn.Module, role: str, split: str, position: int) -> dict[str, Any]:
-        batch = self.batch(np.array([position]), test=split == "test")
-        probabilities = self.forward(model, batch.x).softmax(1)[0]
-        return {
-            "id": f"{split}-{position}",
-            "role": role,
-            "label": int(batch.y),
-            "probabilities": [round(float(p), 5) for p in probabilities],
-        }
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
 
 
 def with_guard(model: nn.Module) -> bool:

@@ -1,5 +1,7 @@
 """From what a person named to index sets: fills a task's parts, once, before a job starts."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -51,8 +53,12 @@ def resolve(task: Classifier, forget: tuple[str, ...], keep: tuple[str, ...] = (
 def neighbours(task: Classifier, classes: list[int], most: int = 2) -> list[int]:
     """The classes that the model confuses most with these, by its own confusion on the test images, nearest first.
 
+    None for no classes.
+
     `confusion()[i][j]` is the share of images of class i that the model calls j; both directions count.
     """
+    if not classes:
+        return []
     confusion = np.array(task_confusion(task))
     nearness = confusion[classes].sum(0) + confusion[:, classes].sum(1)
     nearness[classes] = -1
@@ -62,7 +68,7 @@ def neighbours(task: Classifier, classes: list[int], most: int = 2) -> list[int]
 def task_confusion(task: Classifier) -> list[list[float]]:
     """Row i: how the model before labels the test images of class i, as shares. From its card, measured where it has none."""
     card = files.read_json(task.folder / "card.json", {})
-    if "confusion" in card:
+    if "confusion" in card and card.get("data") == task.data.id:
         return card["confusion"]  # type: ignore[no-any-return]
     said = task.outputs(task.load())["test"].argmax(1)
     labels, count = task.data.test.labels, len(task.names)
@@ -84,15 +90,14 @@ def _class(task: Classifier, target: Target) -> int:
 
 
 def _main_classes(task: Classifier, index: Index) -> list[int]:
-    """The class most of these items belong to."""
-    return [int(np.bincount(task.data.train.labels[index], minlength=len(task.names)).argmax())]
+    """The class that more than half of these items belong to; none for a mixture."""
+    counts = np.bincount(task.data.train.labels[index], minlength=len(task.names))
+    return [int(counts.argmax())] if 2 * counts.max() > len(index) else []
 
 
 def _items(task: Classifier, target: Target) -> Index:
     labels, count = task.data.train.labels, len(task.data.train)
-    outside = [item for item in target.ids if item >= count]
-    if outside:
-        raise BadInput(f"There is no training image {outside[0]}; ids run from 0 to {count - 1:,}.".replace(",", " "))
+    _inside(target.ids, count)
     match target.kind:
         case "class":
             return np.flatnonzero(labels == _class(task, target))
@@ -109,7 +114,14 @@ def _items(task: Classifier, target: Target) -> Index:
                 raise BadInput(
                     f"Run {target.name} found no forget set; name a finished run of a method that finds one."
                 )
+            _inside(found["ids"], count)
             return np.array(found["ids"], dtype=np.int64)
+
+
+def _inside(ids: Sequence[int], count: int) -> None:
+    outside = [item for item in ids if not 0 <= item < count]
+    if outside:
+        raise BadInput(f"There is no training image {outside[0]}; ids run from 0 to {count - 1}.")
 
 
 def alike(task: Classifier, item: int, count: int) -> Index:

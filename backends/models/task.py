@@ -60,6 +60,10 @@ class Task(Protocol):
         """The same architecture with new random weights."""
         ...
 
+    def set_forget(self, index: Index) -> None:
+        """Say which training items `Batch.forget` marks."""
+        ...
+
     def batch(self, index: Index, *, test: bool = False, augment: bool = False) -> Batch:
         """Items by position, on the device."""
         ...

@@ -1,1 +1,1 @@
-"""How the embedded models and data were made: scripts that make them again."""
+"""How the embedded models and data were made: one command per file, run as `python -m backends.zoo COMMAND`."""

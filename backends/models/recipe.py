@@ -1,0 +1,77 @@
+"""How a model is trained from new weights: one code for the embedded models, their references and the method `retrain`.
+
+A recipe is what a model card says under `recipe`; a retrained reference is only a reference where it was made the same way.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+from torch.nn import functional as F
+from torch.optim import SGD, AdamW, Optimizer
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
+
+from ..api.errors import BadInput
+
+if TYPE_CHECKING:
+    from ..engine.run import Run
+
+
+def optimizer_and_schedule(model: nn.Module, recipe: Mapping[str, Any], steps: int) -> tuple[Optimizer, LRScheduler]:
+    """The optimiser a recipe names, and its learning-rate schedule, to be stepped after every one of `steps` batches.
+
+    Args:
+        model: all its parameters are trained.
+        recipe: `optimizer` ("sgd" with Nesterov momentum, or "adamw"), `learning_rate` (the highest), `momentum` (sgd
+            only), `weight_decay`, `schedule` ("one-cycle": up during the first 30 %, then down a cosine; or "constant").
+        steps: batches of the whole training, at least 1.
+
+    Raises:
+        BadInput: the recipe names another optimiser or schedule.
+    """
+    rate, decay = float(recipe["learning_rate"]), float(recipe["weight_decay"])
+    optimizer: Optimizer
+    match recipe["optimizer"]:
+        case "sgd":
+            momentum = float(recipe["momentum"])
+            optimizer = SGD(model.parameters(), lr=rate, momentum=momentum, weight_decay=decay, nesterov=momentum > 0)
+        case "adamw":
+            optimizer = AdamW(model.parameters(), lr=rate, weight_decay=decay)
+        case other:
+            raise BadInput(f"The recipe names the optimizer {other!r}; it can be sgd or adamw.")
+    match recipe.get("schedule", "constant"):
+        case "one-cycle":
+            return optimizer, OneCycleLR(optimizer, rate, total_steps=max(steps, 1), cycle_momentum=False)
+        case "constant":
+            return optimizer, StepLR(optimizer, max(steps, 1), gamma=1.0)
+        case other:
+            raise BadInput(f"The recipe names the schedule {other!r}; it can be one-cycle or constant.")
+
+
+def train(run: "Run", epochs: int | None = None) -> None:
+    """Give the run's model new weights, drawn from the run's seed, and train it on `keep` by the recipe of its task.
+
+    Cross-entropy over shuffled batches with the recipe's augmentation. It goes on from a checkpoint like any method.
+
+    Args:
+        run: the job; `run.model` is changed.
+        epochs: passes over the data; left out, as many as the recipe says.
+    """
+    recipe = run.task.recipe
+    epochs = int(recipe["epochs"]) if epochs is None else epochs
+    size = int(recipe["batch_size"])
+
+    def renew() -> None:
+        run.model.load_state_dict(run.fresh().state_dict())
+
+    run.once("new weights", renew)
+    run.model.train()
+    optimizer, schedule = optimizer_and_schedule(run.model, recipe, epochs * -(-run.size("keep") // size))
+    saved = {"optimizer": optimizer, "schedule": schedule}
+    for batch in run.passes("train", ["keep"] * epochs, size, saved):
+        loss = F.cross_entropy(run.forward(run.model, batch.x), batch.y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        run.log(loss=loss.detach())
