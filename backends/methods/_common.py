@@ -1,9 +1,16 @@
-"""Mathematics that three or more methods share. Plain functions; no method is imported here."""
+"""Mathematics that several methods share. Plain functions; no method is imported here."""
 
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import numpy as np
+import torch
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import SGD
 
+from ..engine.run import Run, Stateful
+from ..models.task import Batch
 from ..registry import Params
 
 
@@ -18,3 +25,48 @@ class SgdParams(Params):
 def sgd(model: nn.Module, learning_rate: float, momentum: float = 0.9, weight_decay: float = 5e-4) -> SGD:
     """The optimiser of Unlearn-Sparse and Unlearn-Saliency: SGD, momentum 0.9, weight decay 5e-4."""
     return SGD(model.parameters(), lr=learning_rate, momentum=momentum, weight_decay=weight_decay)
+
+
+class RelabelParams(SgdParams):
+    """What the methods that learn random labels can be told."""
+
+    schedule: Literal["in turn", "mixed"] = Field(
+        default="in turn",
+        description="in turn: a pass over what is forgotten, then one over the rest; mixed: both shuffled together.",
+    )
+
+
+def relabelled(run: Run, params: RelabelParams, saved: Mapping[str, Stateful]) -> Iterator[tuple[Batch, Tensor]]:
+    """Batches with the labels [n] to learn: drawn for the forget set uniformly over all classes, true for the rest.
+
+    As released for SalUn and its baseline RL. "in turn" (there for CIFAR-10): each epoch is a full pass over the forget
+    set, with labels drawn anew for every batch, and then one over what is kept. "mixed" (there for CIFAR-100): the forget
+    set gets labels once an epoch and is shuffled into what is kept. A drawn label may be the true one.
+    """
+    classes = len(run.task.names)
+    if params.schedule == "in turn":
+        parts = ["forget", "keep"] * params.epochs
+        for batch in run.passes("forget and keep", parts, params.batch_size, saved):
+            drawn = torch.randint(classes, (len(batch),)).to(run.device)
+            yield batch, drawn if batch.part == "forget" else batch.y
+        return
+    run.task.parts["both"] = np.union1d(run.task.parts["forget"], run.task.parts["keep"])
+    for batch in run.passes("forget and keep", ["both"] * params.epochs, params.batch_size, saved):
+        table = np.random.default_rng([run.seed, batch.epoch]).integers(classes, size=run.size("train"))
+        drawn = torch.from_numpy(table[batch.index.cpu().numpy()]).to(run.device)
+        yield batch, torch.where(batch.forget, drawn, batch.y)
+
+
+def largest(scores: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    """True where a score is among the largest `share` of all of them: one ranking over every tensor, ties in their order.
+
+    Args:
+        scores: by parameter name, any shapes.
+        share: from 0 to 1; floor(share * count) entries are True.
+    """
+    everything = torch.cat([score.reshape(-1) for score in scores.values()])
+    order = torch.argsort(everything, descending=True, stable=True)
+    chosen = torch.zeros(len(everything), dtype=torch.bool, device=everything.device)
+    chosen[order[: int(share * len(everything))]] = True
+    split = chosen.split([score.numel() for score in scores.values()])
+    return {name: part.view(score.shape) for (name, score), part in zip(scores.items(), split, strict=True)}

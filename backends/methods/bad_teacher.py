@@ -1,0 +1,61 @@
+"""Bad teacher: a student of two teachers, one that knows nothing (for the forget set) and the original (for the rest)."""
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from ..engine.run import Run
+from ..registry import method
+from ._common import SgdParams, sgd
+from ._teacher import answers, distillation
+
+
+class BadTeacher(SgdParams):
+    """Learning from two teachers."""
+
+    epochs: int = Field(default=2, ge=1, le=200, description="Passes over the data.")
+    learning_rate: float = Field(default=0.01, gt=0, le=1, description="Step size.")
+
+
+@method(
+    id="bad_teacher",
+    title="Two teachers, one of them clueless",
+    summary="Copies an untrained model on what is to be forgotten and the original on everything else.",
+    school="About one thing you listen to someone who has never seen it, about all the rest to someone who knows.",
+    student=(
+        "The student starts as the original and minimises KL(teacher || student) at temperature 1. On the forget set the "
+        "teacher is a network with random weights, on the rest the frozen original. No label is used. The answers on the "
+        "forget set become those of an untrained network, which is more uncertain than a model trained again would be, so "
+        "a membership attack can notice it."
+    ),
+    source={
+        "title": "Chundawat et al., Can Bad Teaching Induce Forgetting?, AAAI 2023; as in Goel et al., TMLR 2024",
+        "url": "https://arxiv.org/abs/2205.08096",
+        "code": "https://github.com/drimpossible/corrective-unlearning-bench",
+    },
+    label="same algorithm, smaller model",
+    departures=(
+        "The divergence is summed over classes; the released loss also divides by their number, which a larger step makes "
+        "up for. The learning rate is constant instead of falling. Pictures are not augmented, so that both teachers' "
+        "answers are computed once."
+    ),
+    works_with={"classifier": True},
+    order=46,
+)
+def bad_teacher(run: Run, params: BadTeacher) -> None:
+    """Minimise KL to softmax(random network) on the forget set and to softmax(original) on what is kept, in mixed batches."""
+
+    def both_teachers() -> torch.Tensor:
+        return answers(run, run.original, ("keep",)) + answers(run, run.fresh(1), ("forget",))
+
+    teacher = run.once("teachers", both_teachers).to(run.device)
+    run.task.parts["both"] = np.union1d(run.task.parts["forget"], run.task.parts["keep"])
+    run.model.train()
+    optimizer = sgd(run.model, params.learning_rate)
+    passes = ["both"] * params.epochs
+    for batch in run.passes("listen", passes, params.batch_size, {"optimizer": optimizer}, augment=False):
+        loss = distillation(run.forward(run.model, batch.x), teacher[batch.index])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        run.log(loss=loss.detach())

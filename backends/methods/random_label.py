@@ -1,0 +1,47 @@
+"""Random labels (RL): learn nonsense about the forget set and the truth about the rest."""
+
+from pydantic import Field
+from torch.nn import functional as F
+
+from ..engine.run import Run
+from ..registry import method
+from ._common import RelabelParams, relabelled, sgd
+
+
+class RandomLabel(RelabelParams):
+    """Learning random labels."""
+
+    epochs: int = Field(default=2, ge=1, le=200, description="Passes over everything.")
+    learning_rate: float = Field(default=0.013, gt=0, le=1, description="Step size.")
+
+
+@method(
+    id="random_label",
+    title="Learn random labels for it",
+    summary="Trains on wrong names for what is to be forgotten and on the right ones for everything else.",
+    school="Hear a different name for it each time, until no name sticks.",
+    student=(
+        "Cross-entropy to labels drawn uniformly over all classes on the forget set, and to the true labels on the retain "
+        "set. The answers on the forget set become undecided. That is not how a model behaves that never saw these images: "
+        "it would still guess many single images right, so for a random share of the data this overshoots."
+    ),
+    source={
+        "title": "Golatkar et al., CVPR 2020; as in Fan et al. (SalUn), ICLR 2024",
+        "url": "https://arxiv.org/abs/2310.12508",
+        "code": "https://github.com/OPTML-Group/Unlearn-Saliency",
+    },
+    label="same algorithm, smaller model",
+    departures="Fewer epochs; the step size is tuned for the embedded models.",
+    works_with={"classifier": True},
+    order=30,
+)
+def random_label(run: Run, params: RandomLabel) -> None:
+    """SalUn without its mask: random labels on the forget set, true labels on what is kept."""
+    run.model.train()
+    optimizer = sgd(run.model, params.learning_rate)
+    for batch, labels in relabelled(run, params, {"optimizer": optimizer}):
+        loss = F.cross_entropy(run.forward(run.model, batch.x), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        run.log(loss=loss.detach())

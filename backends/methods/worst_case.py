@@ -1,0 +1,189 @@
+"""Challenging forgets: search the images that are hardest to forget, then run any method on them."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .. import registry
+from ..api.errors import BadInput
+from ..engine.run import Run
+from ..models.task import Index
+from ..registry import Params, method
+
+FORWARD = 512  # items in one pass without gradients
+ROUND = "round {} of {}"
+
+
+class WorstCase(Params):
+    """Which images are searched, how long, and what forgets them then."""
+
+    candidates: int = Field(
+        default=2000,
+        ge=10,
+        le=100_000,
+        description="Images to search among, at most: drawn from what is named to forget.",
+    )
+    share: float = Field(default=0.1, gt=0, le=0.9, description="Share of the candidates that makes the set.")
+    mode: Literal["worst", "easiest"] = Field(
+        default="worst", description="worst: the set that is hardest to forget; easiest: the opposite, to compare with."
+    )
+    rounds: int = Field(default=5, ge=1, le=50, description="How often the set is chosen anew.")
+    steps: int = Field(default=2, ge=1, le=20, description="Passes of trial forgetting in each round.")
+    learning_rate: float = Field(default=1e-3, gt=0, le=0.1, description="Step of every weight in trial forgetting.")
+    weight_rate: float = Field(default=1.0, gt=0, le=1000, description="Step of the candidates' weights.")
+    gamma: float = Field(default=0.0, ge=0, le=10, description="Pull towards weights that are not all or nothing.")
+    batch_size: int = Field(default=128, ge=8, le=1024, description="Images in one step.")
+    then: str = Field(
+        default="fine_tune",
+        max_length=60,
+        description="Id of the method that forgets the found set, with its own defaults.",
+        json_schema_extra={"catalog": "methods"},
+    )
+
+
+@method(
+    id="worst_case",
+    title="Find what is hardest to forget",
+    summary="Searches, among the images named, the set that trial forgetting hardly touches, and then runs a method on it.",
+    school="Which pictures could you take away and it would still know them? Those are the hard ones to forget.",
+    student=(
+        "A bi-level search. Below: starting from the model, forget the chosen set by fine-tuning on the others with the sign "
+        "of the gradient. Above: the weight of each candidate falls by its loss under that model, and all are projected to "
+        "0 <= w <= 1 with a fixed sum; the largest become the next set. Because the sign has no derivative, no implicit "
+        "gradient is needed. What it finds is not outliers but the opposite: typical, redundant images that the rest "
+        "of the data teaches anyway. Even a model trained again without them still gets them right."
+    ),
+    source={
+        "title": "Fan et al., Challenging Forgets: Unveiling the Worst-Case Forget Sets in Machine Unlearning, ECCV 2024",
+        "url": "https://arxiv.org/abs/2403.07362",
+        "code": "https://github.com/OPTML-Group/Unlearn-WorstCase",
+    },
+    label="same algorithm, smaller model",
+    departures=(
+        "The search runs over a sample of candidates, and trial forgetting over the other candidates and as many kept images, "
+        "not over all data. The candidates' weights take longer steps (released: 0.01 in 2 rounds), so that a few rounds "
+        "change the set. Losses are taken in eval mode, where the released code leaves batch normalisation in train mode."
+    ),
+    finds=True,
+    works_with={"classifier": True},
+    order=80,
+)
+def worst_case(run: Run, params: WorstCase) -> None:
+    """min over w of sum w_i loss_i(theta_u(w)) + gamma |w|^2, theta_u by signSGD on the rest; then `then` on the found set.
+
+    Raises:
+        BadInput: `then` names no method that can follow, or fewer than two images were named.
+    """
+    other = registry.get("methods", params.then)
+    if other.entry.finds:
+        raise BadInput(
+            f"worst_case: then was {params.then!r}, which searches a set itself; name a method that forgets."
+        )
+    pool, others = drawn(run, params.candidates)
+    if len(pool) < 2:
+        raise BadInput("worst_case needs at least two images to search among, but one was named to forget.")
+    count = max(1, round(params.share * len(pool)))
+    sign = 1.0 if params.mode == "worst" else -1.0
+    run.task.parts["candidates"] = pool
+    typical = run.once("losses before", lambda: sign * losses(run))
+    weights = run.once("start", lambda: start(len(pool), count))
+    for number in range(1, params.rounds + 1):
+        name = ROUND.format(number, params.rounds)
+        run.once(f"reset, {name}", lambda: reset(run))
+        run.task.parts["others"] = np.union1d(pool[~chosen(weights, count)], others)
+        trial(run, name, params)
+        held = weights
+        weights = run.once(f"choose, {name}", lambda held=held: upper(held, sign * losses(run), count, params))
+        run.log(same_as_lowest_loss=overlap(chosen(weights, count), chosen(-typical, count)))
+    run.once("reset", lambda: reset(run))
+    run.model.eval()
+    run.finish("forget", np.sort(pool[chosen(weights, count)]))
+    other.function(run, other.parse({}))
+
+
+def drawn(run: Run, candidates: int) -> tuple[Index, Index]:
+    """The images to search among, in order, and at most as many kept ones that keep trial forgetting honest."""
+    rng = np.random.default_rng(run.seed)
+    pool = np.sort(rng.permutation(run.task.parts["forget"])[:candidates])
+    return pool, np.sort(rng.permutation(run.task.parts["keep"])[: len(pool)])
+
+
+def reset(run: Run) -> None:
+    """Put the model back to where it was before."""
+    run.model.load_state_dict(run.original.state_dict())
+
+
+def start(candidates: int, count: int) -> Tensor:
+    """A random set as weights [candidates] of 0 and 1."""
+    weights = torch.zeros(candidates)
+    weights[torch.randperm(candidates)[:count]] = 1
+    return weights
+
+
+def trial(run: Run, name: str, params: WorstCase) -> None:
+    """The lower level: fine-tune on all but the chosen set, each weight by a fixed step against its gradient's sign."""
+    run.model.train()
+    for batch in run.passes(name, ["others"] * params.steps, params.batch_size):
+        loss = F.cross_entropy(run.forward(run.model, batch.x), batch.y)
+        run.model.zero_grad()
+        loss.backward()
+        sign_step(run.model, params.learning_rate)
+        run.log(loss=loss.detach())
+
+
+@torch.no_grad()
+def sign_step(model: nn.Module, rate: float) -> None:
+    """theta <- theta - rate * sign(gradient); no momentum, no weight decay."""
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            parameter -= rate * parameter.grad.sign()
+
+
+@torch.no_grad()
+def losses(run: Run) -> Tensor:
+    """Cross-entropy [candidates] of every candidate, on the CPU, model in eval mode."""
+    run.model.eval()
+    found = [
+        F.cross_entropy(run.forward(run.model, batch.x), batch.y, reduction="none").cpu()
+        for batch in run.batches("candidates", FORWARD)
+    ]
+    return torch.cat(found)
+
+
+def upper(weights: Tensor, loss: Tensor, count: int, params: WorstCase) -> Tensor:
+    """One step of the upper level: w <- Proj(w - rate * (loss + 2 gamma w))."""
+    return project(weights - params.weight_rate * (loss + 2 * params.gamma * weights), count)
+
+
+def project(weights: Tensor, total: float) -> Tensor:
+    """The nearest point with 0 <= w <= 1 and sum `total`: clip(w - mu, 0, 1), with mu found by bisection.
+
+    Args:
+        weights: [n], finite.
+        total: from 0 to n.
+    """
+    wide = weights.double()
+    low, high = wide.min() - 1, wide.max()
+    for _ in range(100):
+        middle = (low + high) / 2
+        if (wide - middle).clamp(0, 1).sum() > total:
+            low = middle
+        else:
+            high = middle
+    return (wide - high).clamp(0, 1).to(weights.dtype)
+
+
+def chosen(weights: Tensor, count: int) -> np.ndarray:
+    """The set that weights stand for: True [n] at the `count` largest, ties in their order."""
+    mask = np.zeros(len(weights), dtype=bool)
+    mask[torch.argsort(weights, descending=True, stable=True)[:count].numpy()] = True
+    return mask
+
+
+def overlap(first: np.ndarray, second: np.ndarray) -> float:
+    """Share of the first set that is in the second."""
+    return float((first & second).sum() / first.sum())
