@@ -1,0 +1,100 @@
+"""What several metrics share: answers, probabilities and the simplest membership attack, as plain numpy functions."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.evidence import Evidence, Score
+
+Floats = NDArray[np.float32] | NDArray[np.float64]
+
+CARD_0 = {
+    "title": "Jia et al., NeurIPS 2023; Fan et al. (SalUn), ICLR 2024",
+    "url": "https://arxiv.org/abs/2310.12508",
+    "code": "https://github.com/OPTML-Group/Unlearn-Saliency",
+}
+
+
+def answers(logits: Floats) -> NDArray[np.int64]:
+    """The class a model says, [n] from [n, classes]; -1 where its output is not a number, which is never right."""
+    broken = ~np.isfinite(logits).all(1)
+    return np.where(broken, -1, np.argmax(np.nan_to_num(logits), axis=1)).astype(np.int64)
+
+
+def probabilities(logits: Floats) -> NDArray[np.float64]:
+    """Softmax over the last axis in float64; rows that are not finite stay NaN."""
+    shifted = logits.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        shifted = np.exp(shifted - shifted.max(-1, keepdims=True))
+        return shifted / shifted.sum(-1, keepdims=True)
+
+
+def confidence(logits: Floats, labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The probability a model gives the true class, [n] in 0..1."""
+    return probabilities(logits)[np.arange(len(labels)), labels]
+
+
+def entropy(logits: Floats) -> NDArray[np.float64]:
+    """How undecided a model is, [n] in nats: 0 when sure, log(classes) when every class is equally likely."""
+    p = probabilities(logits)
+    return -(p * np.log(np.maximum(p, np.finfo(np.float64).tiny))).sum(-1)
+
+
+def accuracy(evidence: Evidence, part: str) -> Score:
+    """Share of a part that is answered right, in percent; items are 1 where right. NaN where the part is empty."""
+    ids = evidence.ids(part)
+    if not ids:
+        return Score(math.nan)
+    right = (answers(evidence.logits(part)) == evidence.labels(part)).astype(np.float32)
+    return Score(100 * float(right.mean()), items=right, ids=ids)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Where a membership attack draws its line: items at or above `at` are called members. `accuracy` is its balanced share right."""
+
+    at: float
+    accuracy: float
+
+
+def best_threshold(members: Floats, others: Floats) -> Threshold | None:
+    """The line that tells members (high scores) from others best, halfway between two scores that occur.
+
+    Best is the highest mean of (members at or above it) and (others below it), so the sizes of the sets do not matter;
+    the lowest such line is taken. None where no line does better than chance, or where a score is not a number.
+    """
+    if not len(members) or not len(others) or not (np.isfinite(members).all() and np.isfinite(others).all()):
+        return None
+    seen = np.unique(np.concatenate([members, others]).astype(np.float64))
+    lines = (seen[1:] + seen[:-1]) / 2
+    kept = 1 - np.searchsorted(np.sort(members), lines, side="left") / len(members)
+    refused = np.searchsorted(np.sort(others), lines, side="left") / len(others)
+    right = (kept + refused) / 2
+    if not len(lines) or right.max() <= 0.5:
+        return None
+    best = int(right.argmax())
+    return Threshold(float(lines[best]), float(right[best]))
+
+
+def threshold_attack(evidence: Evidence, scores: dict[str, NDArray[np.float64]], sign: int) -> Score:
+    """The share of the forget set that a threshold attack takes for never seen, in percent.
+
+    Args:
+        evidence: whose forget set it is.
+        scores: one number an item for the parts forget, retain and test.
+        sign: 1 where members score high, -1 where they score low.
+
+    Returns:
+        The share; the parts `threshold` (on the scale of the scores) and `attack_accuracy` (percent, 50 is chance);
+        the scores of the forget set as items, so that another threshold can be tried. NaN where no threshold beats chance.
+    """
+    items, ids = scores["forget"].astype(np.float32), evidence.ids("forget")
+    line = best_threshold(sign * scores["retain"], sign * scores["test"])
+    if line is None:
+        return Score(math.nan, items=items, ids=ids)
+    unseen = float((sign * scores["forget"] < line.at).mean()) if np.isfinite(scores["forget"]).all() else math.nan
+    return Score(
+        100 * unseen, {"threshold": sign * line.at, "attack_accuracy": 100 * line.accuracy}, items=items, ids=ids
+    )

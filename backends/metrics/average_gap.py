@@ -1,0 +1,31 @@
+"""How far the model is from one trained again without the forget set, over four metrics."""
+
+import math
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._common import CARD_0
+
+OVER = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "mia_efficacy")
+
+
+@metric(
+    id="average_gap",
+    title="Distance from training again without it",
+    short="Avg. Gap",
+    summary="The mean distance to the retrained reference over how well it forgot, what it keeps, new images and membership; 0 is a perfect match.",
+    source=CARD_0,
+    works_with={"classifier": True},
+    unit="points",
+    direction="lower",
+    order=6,
+)
+def average_gap(evidence: Evidence) -> Score:
+    """Mean of |model - retrained reference| over UA, RA, TA and MIA, in percentage points. Parts: each of the four.
+
+    Not measured without a retrained reference, or where one of the four was not measured.
+    """
+    gaps = {name: abs(evidence.value(name, evidence.when) - evidence.value(name, "reference")) for name in OVER}
+    if any(math.isnan(gap) for gap in gaps.values()):
+        return Score(math.nan)
+    return Score(sum(gaps.values()) / len(gaps), gaps)

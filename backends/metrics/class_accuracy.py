@@ -1,0 +1,40 @@
+"""How often the model is right on new images, class by class."""
+
+import math
+
+import numpy as np
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._common import answers
+
+
+@metric(
+    id="class_accuracy",
+    title="Right on new images, by class",
+    summary="The share of each class's test images that the model gets right, the forgotten classes among them; the number is the mean over classes.",
+    source={"title": "Accuracy by class on the test set"},
+    works_with={"classifier": True},
+    unit="%",
+    direction="reference",
+    order=8,
+)
+def class_accuracy(evidence: Evidence) -> Score:
+    """Mean over classes of the accuracy on their test images, in percent. Parts: by class name; items: 1 where right.
+
+    A class without test images is NaN among the parts and left out of the mean.
+    """
+    both = ("test", "test_forget")
+    labels = np.concatenate([evidence.labels(part) for part in both])
+    right = np.concatenate([answers(evidence.logits(part)) for part in both]) == labels
+    parts = {
+        name: 100 * float(right[labels == number].mean()) if (labels == number).any() else math.nan
+        for number, name in enumerate(evidence.task.names)
+    }
+    measured = [value for value in parts.values() if not math.isnan(value)]
+    return Score(
+        float(np.mean(measured)) if measured else math.nan,
+        parts,
+        right.astype(np.float32),
+        [name for part in both for name in evidence.ids(part)],
+    )

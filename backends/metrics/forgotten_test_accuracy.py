@@ -1,0 +1,24 @@
+"""How often the model is still right on new images of the forgotten classes."""
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._common import CARD_0, accuracy
+
+
+@metric(
+    id="forgotten_test_accuracy",
+    title="Still knows new images of what it forgot",
+    short="TA of forgotten classes",
+    summary="The share of the forgotten classes' own test images that the model still gets right.",
+    source=CARD_0,
+    works_with={"classifier": True},
+    unit="%",
+    direction="reference",
+    order=4,
+)
+def forgotten_test_accuracy(evidence: Evidence) -> Score:
+    """Accuracy on the test images of the forgotten classes, in percent. Items: 1 where right.
+
+    Not measured where single images were forgotten, because then no class is: their classes live on in other images.
+    """
+    return accuracy(evidence, "test_forget")

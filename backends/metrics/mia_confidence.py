@@ -1,0 +1,32 @@
+"""A membership attack with one threshold on the model's confidence."""
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._common import confidence, threshold_attack
+
+
+@metric(
+    id="mia_confidence",
+    title="Looks never seen, by its confidence",
+    short="MIA (confidence)",
+    summary="The share of the forget set on which the model is less sure of the true class than one threshold, chosen to tell trained images from new ones.",
+    source={
+        "title": "Song & Mittal, Systematic Evaluation of Privacy Risks of Machine Learning Models, USENIX Security 2021",
+        "url": "https://arxiv.org/abs/2003.10595",
+    },
+    works_with={"classifier": True},
+    unit="%",
+    direction="reference",
+    order=9,
+)
+def mia_confidence(evidence: Evidence) -> Score:
+    """Share of the forget set called non-member by one threshold, in percent.
+
+    The score is the probability of the true class, 0 to 1; members score high.
+    The threshold is the one that best tells the retain set from the test set (mean of both shares right). Parts:
+    `threshold` and `attack_accuracy` (percent, 50 is chance). Items: the score of each forget image, so that another
+    threshold can be tried. Departure: one threshold for all classes, where the paper sets one a class. Not measured where
+    no threshold does better than chance or the model's output is not a number.
+    """
+    scores = {part: confidence(evidence.logits(part), evidence.labels(part)) for part in ("forget", "retain", "test")}
+    return threshold_attack(evidence, scores, sign=1)

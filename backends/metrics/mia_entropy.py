@@ -1,0 +1,32 @@
+"""A membership attack with one threshold on the model's entropy."""
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._common import entropy, threshold_attack
+
+
+@metric(
+    id="mia_entropy",
+    title="Looks never seen, by its entropy",
+    short="MIA (entropy)",
+    summary="The share of the forget set on which the model is more undecided than one threshold, chosen to tell trained images from new ones.",
+    source={
+        "title": "Song & Mittal, Systematic Evaluation of Privacy Risks of Machine Learning Models, USENIX Security 2021",
+        "url": "https://arxiv.org/abs/2003.10595",
+    },
+    works_with={"classifier": True},
+    unit="%",
+    direction="reference",
+    order=10,
+)
+def mia_entropy(evidence: Evidence) -> Score:
+    """Share of the forget set called non-member by one threshold, in percent.
+
+    The score is the entropy of the prediction in nats; members score low, and the true class is not used.
+    The threshold is the one that best tells the retain set from the test set (mean of both shares right). Parts:
+    `threshold` and `attack_accuracy` (percent, 50 is chance). Items: the score of each forget image, so that another
+    threshold can be tried. Departure: one threshold for all classes, where the paper sets one a class. Not measured where
+    no threshold does better than chance or the model's output is not a number.
+    """
+    scores = {part: entropy(evidence.logits(part)) for part in ("forget", "retain", "test")}
+    return threshold_attack(evidence, scores, sign=-1)

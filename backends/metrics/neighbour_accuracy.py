@@ -1,0 +1,34 @@
+"""How often the model is right on new images of the classes nearest to what it forgot."""
+
+import math
+
+import numpy as np
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._common import accuracy
+
+
+@metric(
+    id="neighbour_accuracy",
+    title="Still right on the neighbours",
+    summary="The share of test images right among the classes that the model confuses most with what it forgot, where damage shows first.",
+    source={"title": "Test accuracy on the classes nearest by the model's own confusion"},
+    works_with={"classifier": True},
+    unit="%",
+    direction="higher",
+    order=7,
+)
+def neighbour_accuracy(evidence: Evidence) -> Score:
+    """Accuracy on the test images of the suggested neighbours, in percent. Items: 1 where right; parts: by class name.
+
+    Not measured where the model confuses the forgotten with nothing, so that it has no neighbours.
+    """
+    everything, labels = accuracy(evidence, "test"), evidence.labels("test")
+    near = np.isin(labels, evidence.task.neighbours)
+    if everything.items is None or everything.ids is None or not near.any():
+        return Score(math.nan)
+    names = {number: evidence.task.names[number] for number in evidence.task.neighbours if (labels == number).any()}
+    parts = {name: 100 * float(everything.items[labels == number].mean()) for number, name in names.items()}
+    ids = [name for name, kept in zip(everything.ids, near, strict=True) if kept]
+    return Score(100 * float(everything.items[near].mean()), parts, everything.items[near], ids)

@@ -1,0 +1,19 @@
+"""How much memory forgetting needed."""
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+
+
+@metric(
+    id="peak_memory",
+    title="Memory it needed",
+    summary="The most memory that the job held at one moment, model and data included.",
+    source={"title": "Peak of the job's own process (resident set, or the GPU's allocator)"},
+    works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
+    unit="MB",
+    direction="lower",
+    order=12,
+)
+def peak_memory(evidence: Evidence) -> Score:
+    """Megabytes (10^6 bytes). Not measured before, where nothing has run, nor where the engine did not watch the model."""
+    return Score(evidence.memory / 1e6)

@@ -1,0 +1,25 @@
+"""RA: how often the model is right on the training images that were not to be forgotten."""
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._common import CARD_0, accuracy
+
+
+@metric(
+    id="remaining_accuracy",
+    title="Still right on what it was to keep",
+    short="RA",
+    summary="The share of the remaining training images that the model still gets right; a drop is damage.",
+    source=CARD_0,
+    works_with={"classifier": True},
+    unit="%",
+    direction="higher",
+    order=2,
+)
+def remaining_accuracy(evidence: Evidence) -> Score:
+    """Accuracy on the retain set, in percent. Items: 1 where right.
+
+    It looks at every training image that is not to be forgotten, also where the method could rehearse only a keep list.
+    An empty retain set is not measured.
+    """
+    return accuracy(evidence, "retain")

@@ -1,0 +1,21 @@
+"""How long forgetting took."""
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._common import CARD_0
+
+
+@metric(
+    id="run_time",
+    title="Time it took",
+    short="RTE",
+    summary="Seconds from the start of the method to its end, without loading and measuring.",
+    source=CARD_0,
+    works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
+    unit="s",
+    direction="lower",
+    order=11,
+)
+def run_time(evidence: Evidence) -> Score:
+    """Seconds of wall clock. Not measured before, where nothing has run, nor where the engine did not time the model."""
+    return Score(evidence.seconds)

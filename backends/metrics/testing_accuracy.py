@@ -1,0 +1,24 @@
+"""TA: how often the model is right on new images, the forgotten classes left out."""
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._common import CARD_0, accuracy
+
+
+@metric(
+    id="testing_accuracy",
+    title="Still right on new images",
+    short="TA",
+    summary="The share of test images that the model gets right; images of forgotten classes are counted apart.",
+    source=CARD_0,
+    works_with={"classifier": True},
+    unit="%",
+    direction="higher",
+    order=3,
+)
+def testing_accuracy(evidence: Evidence) -> Score:
+    """Accuracy on the test set without the forgotten classes, in percent. Items: 1 where right.
+
+    Where single images were forgotten no class is left out. A data set without test images is not measured.
+    """
+    return accuracy(evidence, "test")
