@@ -45,6 +45,7 @@ class Bars(Panel):
     threshold: float | None = None
     threshold_name: str = ""
     horizontal: bool = False
+    marked: list[int] = Field(default_factory=list, description="Labels that are to be forgotten.")
 
 
 class Histogram(Panel):

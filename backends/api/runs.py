@@ -22,7 +22,7 @@ from pydantic import BaseModel, Field
 
 from . import files
 from .errors import BadInput, OutOfReach
-from .home import ASSETS, home, ready_home
+from .home import ASSETS, home, ready_home, shared
 from .spec import ENDED, TRANSITIONS, JobSpec, Status
 
 
@@ -186,7 +186,7 @@ def find(run_id: str) -> RunFolder:
     Raises:
         BadInput: there is none.
     """
-    if run_id and not run_id.startswith(".") and "/" not in run_id and "\\" not in run_id:
+    if 0 < len(run_id) <= 100 and run_id[0] != "." and "/" not in run_id and "\\" not in run_id:
         for root in (home() / "runs", ASSETS / "runs"):
             if (root / run_id / "spec.json").is_file():
                 return RunFolder(root / run_id)
@@ -204,6 +204,18 @@ def all_runs(*, shipped: bool = True) -> list[RunFolder]:
         for path in sorted(root.iterdir(), reverse=True)
         if not path.name.startswith(".") and (path / "spec.json").is_file()
     ]
+
+
+def visible(owner: str = "", *reached: str) -> list[RunFolder]:
+    """The runs a person is shown in lists: all, or, where strangers share one studio, their own and the shipped ones.
+
+    Args:
+        owner: `owner_mark` of who looks.
+        reached: ids of runs reached by link, which are shown whoever made them.
+    """
+    if not shared():
+        return all_runs()
+    return [run for run in all_runs() if run.shipped or run.id in reached or (owner and run.state.owner == owner)]
 
 
 def place_in_queue(run: RunFolder) -> int:

@@ -39,7 +39,8 @@ class Target(BaseModel):
             case "class":
                 return self.name
             case "random":
-                return f"random:{self.share:g}%" + (f":{self.draw}" if self.draw else "")
+                share = f"{self.share:.6f}".rstrip("0").rstrip(".")
+                return f"random:{share}%" + (f":{self.draw}" if self.draw else "")
             case "images":
                 return "images:" + ",".join(map(str, self.ids))
             case "like":
@@ -61,19 +62,19 @@ def parse(text: str) -> Target:
         )
     head, _, rest = text.partition(":")
     if head == "random" and rest:
-        found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?)\s*%(?::(\d{1,9}))?", rest)
+        found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%(?::([0-9]{1,9}))?", rest)
         if not found or not 0 < float(found[1]) <= 90:
             raise BadInput(
-                f"{text!r} is no random share; write random:10% with more than 0 and at most 90 %, and random:10%:7 for draw 7."
+                f"{_short(text)} is no random share; write random:10% with more than 0 and at most 90 %, and random:10%:7 for draw 7."
             )
         return Target(kind="random", share=float(found[1]), draw=int(found[2] or 0))
     if head == "images" and rest:
         return Target(kind="images", ids=_ids(rest, text))
     if head == "like" and rest:
-        found = re.fullmatch(r"(\d{1,9}):(\d{1,6})", rest)
+        found = re.fullmatch(r"([0-9]{1,9}):([0-9]{1,6})", rest)
         if not found or not int(found[2]):
             raise BadInput(
-                f"{text!r} names no image and count; write like:3:50 for the 50 images most alike to image 3."
+                f"{_short(text)} names no image and count; write like:3:50 for the 50 images most alike to image 3."
             )
         return Target(kind="like", ids=(int(found[1]),), count=int(found[2]))
     if head == "run" and rest:
@@ -89,32 +90,34 @@ def expand(text: str) -> str:
     """
     if not text.startswith("@"):
         return text
-    path = Path(text[1:]).expanduser()
+    shown = _short(text[1:])
     try:
+        path = Path(text[1:]).expanduser()
+        if path.exists() and not path.is_file():  # a folder, or a device that never ends
+            raise BadInput(f"{shown} is no file; give a text file of image ids, one a line.")
         size = path.stat().st_size
         if size > MAX_FILE:
-            raise BadInput(
-                f"{path.name} has {size / 2**20:.1f} MB; a list of ids may have at most {MAX_FILE // 2**20} MB."
-            )
+            raise BadInput(f"{shown} has {size / 2**20:.1f} MB; a list of ids may have at most {MAX_FILE // 2**20} MB.")
         content = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise BadInput(
-            f"{path.name} could not be read ({reason}); give a text file of image ids, one a line."
-        ) from None
-    return "images:" + ",".join(map(str, _ids(content, path.name)))
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "it is no path"
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else reason
+        raise BadInput(f"{shown} could not be read ({reason}); give a text file of image ids, one a line.") from None
+    return "images:" + ",".join(map(str, _ids(content, text[1:])))
+
+
+def _short(text: str) -> str:
+    """Quoted text for a sentence: on one line, at most 60 characters of it."""
+    return repr(text if len(text) <= 60 else text[:60] + "…")
 
 
 def _ids(text: str, where: str) -> tuple[int, ...]:
     words = [word for word in re.split(r"[\s,;]+", text) if word]
     if not words:
-        raise BadInput(f"{where!r} holds no image id; give at least one, as in images:3,17 or one a line.")
+        raise BadInput(f"{_short(where)} holds no image id; give at least one, as in images:3,17 or one a line.")
     if len(words) > MAX_IDS:
-        raise BadInput(f"{where!r} holds {len(words):,} ids; at most {MAX_IDS:,} are allowed.")
+        raise BadInput(f"{_short(where)} holds {len(words):,} ids; at most {MAX_IDS:,} are allowed.")
     for word in words:
-        if not re.fullmatch(r"\d{1,9}", word):
-            shown = word if len(word) <= 40 else word[:40] + "…"
-            raise BadInput(
-                f"{shown!r} in {where if len(where) < 60 else where[:60] + '…'} is no image id; ids are whole numbers from 0."
-            )
+        if not re.fullmatch(r"[0-9]{1,9}", word):
+            raise BadInput(f"{_short(word)} in {_short(where)} is no image id; ids are whole numbers from 0.")
     return tuple(dict.fromkeys(int(word) for word in words))

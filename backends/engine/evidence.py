@@ -81,9 +81,12 @@ class Look:
         outputs: Callable[[When], dict[str, NDArray[np.float32]]],
         run: Path,
         out: Path,
-        original_state: Callable[[], object] | None = None,
+        root: Path | None = None,
     ) -> None:
+        """`load` and `outputs` by when; `run`, the run's folder; `out`, where pictures go; `root`, which they are named
+        relative to (the run's folder, if left out)."""
         self.task, self.run, self._load, self._outputs, self._out = task, run, load, outputs, out
+        self._root = root or run
 
     @cached_property
     def before(self) -> nn.Module:
@@ -114,8 +117,8 @@ class Look:
         return np.sort(order[:count])
 
     def picture(self, name: str, image: Image.Image | NDArray[np.uint8]) -> str:
-        """Write a PNG beside the findings and return its path relative to the run folder."""
+        """Write a PNG beside the findings and return its path relative to the run folder (or `root`)."""
         self._out.mkdir(parents=True, exist_ok=True)
         path = self._out / f"{name}.png"
         (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(path)
-        return str(path.relative_to(self.run))
+        return str(path.relative_to(self._root))

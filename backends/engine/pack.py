@@ -1,9 +1,10 @@
-"""Nested Python state (dicts, lists, numbers, tensors) as one safetensors file: no pickle is ever written or read."""
+"""Nested Python state (dicts, lists, numbers, tensors, arrays) as one safetensors file: no pickle is ever written or read."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
@@ -12,22 +13,37 @@ from torch import Tensor
 from ..api.files import write_bytes
 
 
-def save_state(path: Path, state: Any) -> None:
-    """Write `state` to `path`, as a whole or not at all. Dict keys may be strings or whole numbers."""
+def to_bytes(state: Any) -> bytes:
+    """`state` as the bytes of a safetensors file. Dict keys may be strings or whole numbers.
+
+    A tensor in channels-last order comes back so: a resumed job then adds its numbers in the order it would have.
+    """
     tensors: dict[str, Tensor] = {}
+
+    def keep(value: Tensor) -> str:
+        name = str(len(tensors))
+        tensors[name] = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        return name
 
     def skeleton(value: Any) -> Any:
         if isinstance(value, Tensor):
-            name = str(len(tensors))
-            tensors[name] = value.detach().cpu().contiguous().clone()
-            return {"t": name}
+            return {"t": keep(value)} | ({"last": True} if _channels_last(value) else {})
+        if isinstance(value, np.ndarray):
+            return {"a": keep(torch.from_numpy(np.array(value)))}
+        if isinstance(value, np.generic):
+            return {"v": value.item()}
         if isinstance(value, dict):
             return {"d": [[key, skeleton(item)] for key, item in value.items()]}
         if isinstance(value, (list, tuple)):
             return {"l": [skeleton(item) for item in value]}
         return {"v": value}
 
-    write_bytes(path, save(tensors, {"skeleton": json.dumps(skeleton(state))}))
+    return save(tensors, {"skeleton": json.dumps(skeleton(state))})
+
+
+def save_state(path: Path, state: Any) -> None:
+    """Write `state` to `path`, as a whole or not at all."""
+    write_bytes(path, to_bytes(state))
 
 
 def load_state(path: Path) -> Any:
@@ -40,7 +56,10 @@ def load_state(path: Path) -> Any:
 
         def value(node: dict[str, Any]) -> Any:
             if "t" in node:
-                return file.get_tensor(node["t"])
+                tensor = file.get_tensor(node["t"])
+                return tensor.contiguous(memory_format=torch.channels_last) if "last" in node else tensor
+            if "a" in node:
+                return file.get_tensor(node["a"]).numpy()
             if "d" in node:
                 return {key: value(item) for key, item in node["d"]}
             if "l" in node:
@@ -57,3 +76,7 @@ def changed(model: dict[str, Tensor], original: dict[str, Tensor]) -> dict[str, 
         for name, tensor in model.items()
         if name not in original or not torch.equal(tensor.cpu(), original[name].cpu())
     }
+
+
+def _channels_last(value: Tensor) -> bool:
+    return value.dim() == 4 and not value.is_contiguous() and value.is_contiguous(memory_format=torch.channels_last)

@@ -44,7 +44,9 @@ class Keeper(Protocol):
 
     def checkpoint(self, state: dict[str, Any]) -> None: ...
 
-    def sample(self, phase: int, step: int, of: int, name: str, model: nn.Module) -> None: ...
+    def sample(self, phase: int, step: int, of: int, name: str, model: nn.Module) -> None:
+        """Show what the model makes now. Phases are numbered from 1 in the order they come; 0 is the model before."""
+        ...
 
     def found(self, ids: Index) -> None: ...
 
@@ -70,7 +72,7 @@ class Run:
         self._done: list[str] = list(state.get("done", []))
         self._at: dict[str, Any] = state.get("at", {})
         self._values: dict[str, float] = {}
-        self._phases = len(self._done)
+        self._inside = False  # between two steps of `passes`
 
     @property
     def device(self) -> torch.device:
@@ -101,6 +103,8 @@ class Run:
             torch.manual_seed(self._number("once", name))
             self._keeper.beat(name, 0, 0, {})
             self._once[name] = make()
+            if not self._inside and self._keeper.due():
+                self._keeper.checkpoint(self.state())
         return self._once[name]
 
     def passes(
@@ -145,13 +149,14 @@ class Run:
                     self._rest(name, step, of, saved)
                     torch.manual_seed(self._number(name, step))
                     batch = self.task.batch(index, augment=augment)
+                    self._inside = True
                     yield replace(batch, part=part, epoch=epoch, step=step, of=of)
+                    self._inside = False
                 step += 1
         self._done.append(name)
-        self._phases += 1
         self._at = {}
         self._keeper.beat(name, of, of, self._values)
-        self._keeper.sample(self._phases, of, of, name, self.model)
+        self._keeper.sample(len(self._done), of, of, name, self.model)
 
     def batches(
         self, part: str, batch_size: int, *, limit: int | None = None, shuffle: bool = False
@@ -166,8 +171,21 @@ class Run:
             yield replace(self.task.batch(index), part=part, step=step, of=count)
 
     def finish(self, part: str, ids: Index) -> None:
-        """Replace a part by other training items and write them down as the set this job found."""
-        self.task.parts[part] = ids
+        """Replace a part by other training items and write them down as the set this job found.
+
+        A new forget set sets the other parts too: what is no longer in it is retained (and kept, where no keep list was
+        given), and no class counts as forgotten as a whole.
+        """
+        parts = self.task.parts
+        if part == "forget":
+            listed = len(parts["keep"]) < len(parts["retain"])
+            parts["retain"] = np.setdiff1d(parts["train"], ids)
+            parts["keep"] = np.setdiff1d(parts["keep"], ids) if listed else parts["retain"]
+            parts["test"] = np.union1d(parts["test"], parts["test_forget"])
+            parts["test_forget"] = parts["test_forget"][:0]
+            self.task.forgotten_classes = []
+            self.task.set_forget(ids)
+        parts[part] = ids
         self._keeper.found(ids)
 
     def state(self, phase: str = "", step: int = 0, saved: Mapping[str, Stateful] | None = None) -> dict[str, Any]:
@@ -179,7 +197,7 @@ class Run:
         """Between two steps: tell, look for the flag, show, save."""
         self._keeper.beat(name, step, of, self._values)
         if step == 0 or step * SAMPLES // of != (step - 1) * SAMPLES // of:
-            self._keeper.sample(self._phases, step, of, name, self.model)
+            self._keeper.sample(len(self._done) + 1, step, of, name, self.model)
         if self._keeper.due():
             self._keeper.checkpoint(self.state(name, step, saved))
 

@@ -1,10 +1,14 @@
 """Which tensors moved, and how far."""
 
+import math
+
 from pydantic import Field
 
-from ..api.panels import AnyPanel, Bars, Series
+from ..api.panels import AnyPanel, Bars, Series, Verdict
 from ..engine.evidence import Look
+from ..models.guards import INPUT_DELTA
 from ..registry import Params, inspector
+from ._common import layer, percent
 
 
 class WeightChange(Params):
@@ -22,24 +26,77 @@ class WeightChange(Params):
     order=20,
 )
 def weight_change(look: Look, params: WeightChange) -> list[AnyPanel]:
-    """|after - before| / |before| by tensor (Frobenius norms); buffers that count steps are left out."""
-    before, after = look.before.state_dict(), look.after.state_dict()
-    moved: dict[str, float] = {}
-    for name, tensor in before.items():
-        if tensor.is_floating_point():
-            size = float(tensor.norm())
-            distance = float((after[name] - tensor).norm())
-            moved[name] = distance / size if size else (float("inf") if distance else 0.0)
-    top = sorted(moved, key=lambda name: -moved[name])[: params.most]
-    still = sum(value == 0 for value in moved.values())
+    """|after - before| / |before| by tensor and by layer (Frobenius norms); buffers that count steps are left out.
+
+    A tensor that was all zero before, or that is no longer a number, has no relative change and is "not measured".
+    """
+    change, by_layer = _distances(look)
+    moved = {name: value for name, value in change.items() if value != 0}
+    if not moved:
+        return [_nothing_moved(look, len(change))]
+    top = sorted(moved, key=lambda name: -_rank(moved[name]))[: params.most]
+    broken = sum(math.isnan(value) for value in change.values())
+    said = f"{top[0]} moved most ({percent(change[top[0]])}); {len(change) - len(moved)} of {len(change)} tensors did not move."
+    if broken:
+        said += f" {broken} have no relative change: they were zero before or are no longer numbers."
+    furthest = max(by_layer, key=lambda name: _rank(by_layer[name]))
     return [
+        Bars(
+            title="Relative change by layer",
+            how="Each bar is one layer, from the input to the output; 10 % means that all its weights together moved by a tenth of their own length.",
+            says=f"{furthest} moved furthest ({percent(by_layer[furthest])}).",
+            labels=list(by_layer),
+            series=[Series(name="relative change", values=list(by_layer.values()), role="difference")],
+            unit="%",
+        ),
         Bars(
             title="Relative change by tensor",
             how="Each bar is one tensor of the model; 10 % means that it moved by a tenth of its own length.",
-            says=f"{top[0]} moved most ({100 * moved[top[0]]:.1f} %); {still} of {len(moved)} tensors did not move at all.",
+            says=said,
             labels=top,
-            series=[Series(name="relative change", values=[100 * moved[name] for name in top], role="difference")],
+            series=[Series(name="relative change", values=[change[name] for name in top], role="difference")],
             unit="%",
             horizontal=True,
-        )
+        ),
     ]
+
+
+def _distances(look: Look) -> tuple[dict[str, float], dict[str, float]]:
+    """Relative change in percent by tensor, and by layer in the model's order."""
+    before, after = look.before.state_dict(), look.after.state_dict()
+    change: dict[str, float] = {}
+    squares: dict[str, list[float]] = {}
+    for name, tensor in before.items():
+        if tensor.is_floating_point():
+            size, distance = float(tensor.double().norm()), float((after[name] - tensor).double().norm())
+            change[name] = _relative(distance, size)
+            total = squares.setdefault(layer(name, look.before), [0.0, 0.0])
+            total[0] += distance**2
+            total[1] += size**2
+    return change, {name: _relative(math.sqrt(d), math.sqrt(s)) for name, (d, s) in squares.items()}
+
+
+def _relative(distance: float, size: float) -> float:
+    if distance == 0:
+        return 0.0
+    return 100 * distance / size if size and math.isfinite(distance) else math.nan
+
+
+def _rank(value: float) -> float:
+    """What cannot be measured comes last among what moved."""
+    return -1.0 if math.isnan(value) else value
+
+
+def _nothing_moved(look: Look, count: int) -> Verdict:
+    guard = hasattr(look.after, INPUT_DELTA)
+    why = (
+        "the method left the model alone and adds a picture to its input instead; without that picture nothing is forgotten"
+        if guard
+        else "the model after is the model before"
+    )
+    return Verdict(
+        title="Which weights moved",
+        how="Every tensor of the model after is compared with the model before.",
+        says=f"No weight moved: all {count} tensors are as they were, because {why}.",
+        sign="no",
+    )

@@ -1,5 +1,6 @@
 """Mathematics that several methods share. Plain functions; no method is imported here."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -7,7 +8,7 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.optim import SGD
+from torch.optim import SGD, Optimizer
 
 from ..engine.run import Run, Stateful
 from ..models.task import Batch
@@ -25,6 +26,12 @@ class SgdParams(Params):
 def sgd(model: nn.Module, learning_rate: float, momentum: float = 0.9, weight_decay: float = 5e-4) -> SGD:
     """The optimiser of Unlearn-Sparse and Unlearn-Saliency: SGD, momentum 0.9, weight decay 5e-4."""
     return SGD(model.parameters(), lr=learning_rate, momentum=momentum, weight_decay=weight_decay)
+
+
+def falling(optimizer: Optimizer, learning_rate: float, batch: Batch) -> None:
+    """Set the learning rate for this step: from `learning_rate` down half a cosine, to nearly zero at the last step."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate * (1 + math.cos(math.pi * batch.step / batch.of)) / 2
 
 
 class RelabelParams(SgdParams):

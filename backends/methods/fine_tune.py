@@ -4,7 +4,7 @@ from torch.nn import functional as F
 
 from ..engine.run import Run
 from ..registry import method
-from ._common import SgdParams, sgd
+from ._common import SgdParams, falling, sgd
 
 
 class Params(SgdParams):
@@ -35,6 +35,7 @@ def fine_tune(run: Run, params: Params) -> None:
     optimizer = sgd(run.model, params.learning_rate)
     for batch in run.passes("fine-tune", ["keep"] * params.epochs, params.batch_size, {"optimizer": optimizer}):
         loss = F.cross_entropy(run.forward(run.model, batch.x), batch.y)
+        falling(optimizer, params.learning_rate, batch)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

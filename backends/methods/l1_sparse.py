@@ -9,7 +9,7 @@ from .. import registry
 from ..api.errors import BadInput
 from ..engine.run import Run
 from ..registry import method
-from ._common import SgdParams, largest, sgd
+from ._common import SgdParams, falling, largest, sgd
 
 
 class L1Sparse(SgdParams):
@@ -99,6 +99,7 @@ def fine_tune_sparsely(run: Run, params: L1Sparse) -> None:
         strength = penalty(params.alpha, batch.epoch, params.epochs, params.epochs_without)
         loss = F.cross_entropy(run.forward(run.model, batch.x), batch.y)
         total = sum(parameter.abs().sum() for parameter in run.model.parameters())
+        falling(optimizer, params.learning_rate, batch)
         optimizer.zero_grad()
         (loss + strength * total).backward()
         optimizer.step()

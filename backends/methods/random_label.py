@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from ..engine.run import Run
 from ..registry import method
-from ._common import RelabelParams, relabelled, sgd
+from ._common import RelabelParams, falling, relabelled, sgd
 
 
 class RandomLabel(RelabelParams):
@@ -41,6 +41,7 @@ def random_label(run: Run, params: RandomLabel) -> None:
     optimizer = sgd(run.model, params.learning_rate)
     for batch, labels in relabelled(run, params, {"optimizer": optimizer}):
         loss = F.cross_entropy(run.forward(run.model, batch.x), labels)
+        falling(optimizer, params.learning_rate, batch)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

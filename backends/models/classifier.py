@@ -10,29 +10,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import (
-    MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING,
-    AutoConfig,
-    AutoImageProcessor,
-    AutoModelForImageClassification,
-)
+from transformers import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING, AutoConfig, AutoModelForImageClassification
 
 from ..api import files
 from ..api.errors import BadInput
 from ..data import embedded, folder
-from ..data._images import ImageSet, open_image
+from ..data._images import ImageSet
 from .guards import INPUT_DELTA
+from .pixels import Pixels
+from .recipe import Recipe
 from .source import model_folder
 from .task import Batch, Index
 
-RECIPE = {
-    "optimizer": "sgd", "epochs": 10, "batch_size": 128, "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 5e-4,
-    "schedule": "one-cycle", "flip": True,
-}  # fmt: skip
 FORWARD = 512  # items in one pass without gradients
 
 
@@ -62,9 +56,9 @@ class Classifier:
         self.folder = model_folder(model_id)
         self.device, self.precision = torch.device(device), precision
         self.config = self._read_config()
-        card = files.read_json(self.folder / "card.json", {})
-        self.recipe: Mapping[str, Any] = RECIPE | (card.get("recipe") or {})
-        self._read_processor()
+        self.pixels = Pixels(self.folder, model_id, getattr(self.config, "num_channels", 3), self.device)
+        card = self._read_card()
+        self.recipe: Mapping[str, Any] = Recipe.of(card.get("recipe"), model_id).model_dump()
         if isinstance(data, str):
             data = self._open_data(data, str(card.get("data", "")))
         self.data = data
@@ -88,7 +82,7 @@ class Classifier:
     def _read_config(self) -> Any:
         try:
             config = AutoConfig.from_pretrained(self.folder, trust_remote_code=False)
-        except (ValueError, OSError, KeyError) as error:
+        except (ValueError, OSError, KeyError, TypeError, AttributeError, StrictDataclassError) as error:
             raise BadInput(
                 f"{self.id} has a config.json that transformers cannot read ({_first_line(error)})."
             ) from None
@@ -99,52 +93,22 @@ class Classifier:
             )
         return config
 
+    def _read_card(self) -> dict[str, Any]:
+        try:
+            card = files.read_json(self.folder / "card.json", {})
+        except ValueError:
+            card = None
+        if not isinstance(card, dict):
+            raise BadInput(f"The card.json of {self.id} is no JSON object; correct it or remove it.")
+        return card
+
     def _open_data(self, given: str, own: str) -> ImageSet:
         if given:
             names = [str(self.config.id2label[number]) for number in range(self.config.num_labels)]
-            return folder.load(Path(given), self.prepare, names)
+            return folder.load(Path(given), self.pixels.prepare, names)
         if own:
             return embedded(own)
         raise BadInput(f"{self.id} brings no data; give a folder with one folder of images for each of its classes.")
-
-    def _read_processor(self) -> None:
-        """Find how the processor maps a grey value x to the model's input: slope * x + offset for each channel."""
-        try:
-            self.processor = AutoImageProcessor.from_pretrained(self.folder, backend="pil", trust_remote_code=False)
-        except (ValueError, OSError, ImportError) as error:
-            raise BadInput(
-                f"{self.id} has no image processor that works here ({_first_line(error)}); add a preprocessor_config.json."
-            ) from None
-        self._mode = "L" if getattr(self.config, "num_channels", 3) == 1 else "RGB"
-        black, white = (self._of_one_colour(value) for value in (0, 255))
-        self._slope, self._offset = (white - black) / 255, black
-
-    def _of_one_colour(self, value: int) -> Tensor:
-        """What the processor makes of the middle of a picture in which every value is the same, [1, channels, 1, 1]."""
-        image = Image.new(self._mode, (64, 64), (value,) * len(self._mode))
-        out = self.processor(image, do_convert_rgb=False, return_tensors="np")["pixel_values"][0]
-        middle = out[:, out.shape[1] // 2, out.shape[2] // 2]
-        return torch.tensor(middle, dtype=torch.float32, device=self.device)[None, :, None, None]
-
-    def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
-        """A picture at the model's size, uint8 [height, width, channels], by the model's own processor."""
-        out = self.processor(
-            image.convert(self._mode), do_rescale=False, do_normalize=False, do_convert_rgb=False, return_tensors="np"
-        )["pixel_values"][0]
-        return np.ascontiguousarray(out.transpose(1, 2, 0).round().clip(0, 255).astype(np.uint8))
-
-    def open(self, path: Path) -> Tensor:
-        """One image file as the model's input, [1, channels, height, width] on the device.
-
-        Raises:
-            BadInput: it is no image, or too large.
-        """
-        return self._input(torch.from_numpy(self.prepare(open_image(path))).permute(2, 0, 1)[None])
-
-    def _input(self, images: Tensor) -> Tensor:
-        """uint8 [n, channels, height, width] to normalised float32 on the device."""
-        x = images.to(self.device) * self._slope + self._offset
-        return x.contiguous(memory_format=torch.channels_last)
 
     def set_forget(self, index: Index) -> None:
         """Say which training items `Batch.forget` marks."""
@@ -183,7 +147,7 @@ class Classifier:
             x = torch.where(flip[:, None, None, None], x.flip(3), x)
         forget = torch.zeros(len(where), dtype=torch.bool) if test else self._forget[where]
         return Batch(
-            self._input(x),
+            self.pixels.normalise(x),
             self._labels[name][where].to(self.device),
             where.to(self.device),
             forget.to(self.device),

@@ -4,8 +4,9 @@ A recipe is what a model card says under `recipe`; a retrained reference is only
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import BaseModel, Field, ValidationError
 from torch import nn
 from torch.nn import functional as F
 from torch.optim import SGD, AdamW, Optimizer
@@ -15,6 +16,36 @@ from ..api.errors import BadInput
 
 if TYPE_CHECKING:
     from ..engine.run import Run
+
+
+class Recipe(BaseModel):
+    """What a card can say of a model's training; what it leaves out is as here."""
+
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    epochs: int = Field(default=10, ge=1, le=1000)
+    batch_size: int = Field(default=128, ge=1, le=65536)
+    learning_rate: float = Field(default=0.05, gt=0, le=10)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=5e-4, ge=0, le=10)
+    schedule: Literal["one-cycle", "constant"] = "one-cycle"
+    flip: bool = True
+    seed: int = 0
+
+    @classmethod
+    def of(cls, said: Any, model_id: str) -> "Recipe":
+        """The recipe of a card, or the usual one where it says nothing.
+
+        Raises:
+            BadInput: a value is out of range; the sentence names it.
+        """
+        try:
+            return cls.model_validate(said or {})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "recipe"
+            raise BadInput(
+                f"The card of {model_id} says {where} {first['input']!r:.60} in its recipe, but {first['msg'][0].lower()}{first['msg'][1:]}."
+            ) from None
 
 
 def optimizer_and_schedule(model: nn.Module, recipe: Mapping[str, Any], steps: int) -> tuple[Optimizer, LRScheduler]:
@@ -39,7 +70,7 @@ def optimizer_and_schedule(model: nn.Module, recipe: Mapping[str, Any], steps: i
             optimizer = AdamW(model.parameters(), lr=rate, weight_decay=decay)
         case other:
             raise BadInput(f"The recipe names the optimizer {other!r}; it can be sgd or adamw.")
-    match recipe.get("schedule", "constant"):
+    match recipe["schedule"]:
         case "one-cycle":
             return optimizer, OneCycleLR(optimizer, rate, total_steps=max(steps, 1), cycle_momentum=False)
         case "constant":

@@ -1,0 +1,150 @@
+"""Checking parameters by the JSON Schema of the catalog: what is wrong is said in one sentence.
+
+The web process cannot import the pydantic class behind a method, but the schema the catalog carries says the same.
+"""
+
+import json
+import math
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from .errors import BadInput
+
+MOST = 100_000  # characters of JSON that parameters may take
+KINDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "a text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "named values",
+    "null": "nothing",
+}
+
+
+def checked(entry_id: str, schema: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The parameters as they will be used: checked, with the schema's defaults filled in.
+
+    Args:
+        entry_id: whose parameters they are, for the sentence.
+        schema: JSON Schema of an object, as the catalog's `params`.
+        given: name -> value; what is left out has its default.
+
+    Raises:
+        BadInput: one is unknown, of the wrong kind or out of range; the sentence says what is allowed.
+    """
+    plain = _plain(entry_id, given)
+    error = next(iter(Draft202012Validator(schema).iter_errors(plain)), None)
+    if error is not None:
+        raise BadInput(_sentence(entry_id, schema, error))
+    known: dict[str, dict[str, Any]] = schema.get("properties", {})
+    return {name: said["default"] for name, said in known.items() if "default" in said} | plain
+
+
+def from_text(entry_id: str, schema: dict[str, Any], text: str) -> tuple[str, Any]:
+    """Take `name=value` apart and read the value as the schema's type, as in learning_rate=0.01.
+
+    Raises:
+        BadInput: there is no such parameter, or the value cannot be read as what it should be.
+    """
+    name, sign, value = text.partition("=")
+    name, value = name.strip(), value.strip()
+    if not sign or not name:
+        raise BadInput(f"{shown(text)} is no parameter; write name=value, as in epochs=3.")
+    said = schema.get("properties", {}).get(name)
+    if said is None:
+        raise BadInput(_unknown(entry_id, schema, name))
+    if "string" in _types(said):
+        return name, value
+    try:
+        read = json.loads(value.lower() if value.lower() in ("true", "false", "null") else value)
+    except (ValueError, RecursionError):
+        if "array" in _types(said):  # a list as people write it: a, b, c
+            return name, [word.strip() for word in value.split(",") if word.strip()]
+        raise BadInput(f"{entry_id}: {name} was {shown(value)}, but {_kinds(said)} is needed.") from None
+    return name, read
+
+
+def shown(value: Any) -> str:
+    """A value as it is quoted in a sentence: on one line and not too long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a whole number of thousands of digits
+        return "something very long"
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _plain(entry_id: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The same as JSON would hold it: lists for tuples, no NaN, not too much."""
+    try:
+        text = json.dumps(given, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        strange = [name for name, value in given.items() if isinstance(value, float) and not math.isfinite(value)]
+        if strange:
+            raise BadInput(
+                f"{entry_id}: {strange[0]} was {given[strange[0]]}, but a finite number is needed."
+            ) from None
+        raise BadInput(
+            f"{entry_id}: a parameter was no plain value; numbers, texts, lists and named values are allowed."
+        ) from None
+    if len(text) > MOST:
+        raise BadInput(f"{entry_id}: the parameters have {len(text):,} characters; at most {MOST:,} are allowed.")
+    plain: dict[str, Any] = json.loads(text)
+    return plain
+
+
+def _sentence(entry_id: str, schema: dict[str, Any], error: ValidationError) -> str:
+    if error.validator == "additionalProperties" and not error.path:
+        extra = [name for name in error.instance if name not in error.schema.get("properties", {})]
+        return _unknown(entry_id, schema, extra[0])
+    if error.validator == "required" and not error.path:
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return f"{entry_id} needs the parameter {missing[0]}, which was not given."
+    name = ".".join(map(str, error.path))
+    return f"{entry_id}: {name} was {shown(error.instance)}, but {_allowed(error)}."
+
+
+def _unknown(entry_id: str, schema: dict[str, Any], name: str) -> str:
+    known = ", ".join(schema.get("properties", {})) or "none"
+    return f"{entry_id} has no parameter {shown(name)}; it has {known}."
+
+
+def _allowed(error: ValidationError) -> str:
+    """What the rule that was broken allows, in words."""
+    limit = error.validator_value
+    match error.validator:
+        case "minimum":
+            return f"at least {limit:g} is allowed"
+        case "maximum":
+            return f"at most {limit:g} is allowed"
+        case "exclusiveMinimum":
+            return f"more than {limit:g} is allowed"
+        case "exclusiveMaximum":
+            return f"less than {limit:g} is allowed"
+        case "enum":
+            return f"one of {', '.join(map(str, limit))} is allowed"
+        case "minLength" | "minItems":
+            return f"at least {limit} {'characters' if error.validator == 'minLength' else 'entries'} are needed"
+        case "maxLength" | "maxItems":
+            return f"at most {limit} {'characters' if error.validator == 'maxLength' else 'entries'} are allowed"
+        case "anyOf" if fits := [inner for inner in error.context or () if inner.validator != "type"]:
+            return _allowed(fits[0])
+        case "type" | "anyOf":
+            return f"{_kinds(error.schema)} is needed"
+        case _:
+            return f"it must follow {error.validator} {shown(limit)}"
+
+
+def _types(said: dict[str, Any]) -> list[str]:
+    """The JSON types a parameter may have."""
+    if "type" in said:
+        return said["type"] if isinstance(said["type"], list) else [said["type"]]
+    if "enum" in said:
+        return ["string"] if all(isinstance(value, str) for value in said["enum"]) else []
+    return [kind for option in said.get("anyOf", []) for kind in _types(option)]
+
+
+def _kinds(said: Any) -> str:
+    return " or ".join(KINDS.get(kind, kind) for kind in _types(said)) or "another value"

@@ -1,0 +1,187 @@
+"""From what a person asked for to a queued run: everything that can be checked without the model's weights is checked here.
+
+What needs the weights or the data (whether an own model really loads) is checked by the job, which then says so.
+"""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from . import catalog, own, params, runs, targets
+from .catalog import Catalog, Family, Method, Model
+from .errors import BadInput
+from .home import shared
+from .runs import RunFolder
+from .spec import JobSpec
+from .targets import Target
+
+
+def read(**fields: Any) -> JobSpec:
+    """A spec from plain fields, as a form or a command line has them.
+
+    Raises:
+        BadInput: a field is missing, too long or of the wrong kind.
+    """
+    try:
+        spec = JobSpec(**fields)
+    except ValidationError as error:
+        raise BadInput(_sentence(error)) from None
+    try:
+        spec.model_dump_json()
+    except ValueError:
+        raise BadInput("A name or target holds characters that are no Unicode text; write it again.") from None
+    return spec
+
+
+def _sentence(error: ValidationError) -> str:
+    """What is wrong with a spec's fields, in words."""
+    first = error.errors()[0]
+    name, given, limits = str(first["loc"][0]), params.shown(first["input"]), first.get("ctx", {})
+    match name, first["type"]:
+        case "forget", "too_short":
+            return "Nothing to forget was named; name at least one class, random:10% or images:1,2."
+        case _, "too_long":
+            return f"{name} has {limits['actual_length']} entries; at most {limits['max_length']} are allowed."
+        case _, "string_too_long":
+            return f"{name} was {given}, but at most {limits['max_length']:,} characters are allowed."
+        case _, "string_too_short":
+            return f"{name} was empty; name at least one."
+        case _, "string_unicode":
+            return f"{name} was {given}, but only Unicode text is allowed."
+        case "seed", _:
+            return f"seed was {given}, but a whole number from 0 to {2**31 - 1} is needed."
+        case _, "extra_forbidden":
+            return f"There is no field {name[:60]!r}; a job has {', '.join(JobSpec.model_fields)}."
+        case _:
+            return f"{name} was {given}, but {first['msg'][0].lower()}{first['msg'][1:].rstrip('.')}."
+
+
+def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
+    """The same spec, complete: @files read, class names as the model spells them, every parameter with its value.
+
+    Args:
+        spec: what was asked for.
+        card: what is known of an own model (`classes`, `train_count`), as the live operation `describe` answers;
+            embedded models bring theirs.
+
+    Raises:
+        BadInput: it cannot be done; one sentence names what was given and what is allowed. Nothing was written.
+    """
+    known = catalog.load()
+    model = next((entry for entry in known.models if entry.id == spec.model), None)
+    family = _family(spec, model, known)
+    method: Method = known.get("methods", spec.method)
+    _fits(method.id, method.works_with, family)
+    metrics = tuple(dict.fromkeys(spec.metrics))
+    for metric in metrics:
+        _fits(metric, known.get("metrics", metric).works_with, family)
+    given = params.checked(method.id, method.params, spec.params)
+    card = model.card if model else card or {}
+    forget = [_target(text, spec.model, card) for text in spec.forget]
+    keep = [_target(text, spec.model, card) for text in spec.keep]
+    _something_left(forget, keep, card)
+    return spec.model_copy(
+        update={
+            "params": given,
+            "metrics": metrics,
+            "forget": tuple(dict.fromkeys(map(str, forget))),
+            "keep": tuple(dict.fromkeys(map(str, keep))),
+        }
+    )
+
+
+def submit(spec: JobSpec, owner: str = "", card: dict[str, Any] | None = None) -> RunFolder:
+    """Queue a job; the engine finds it by itself.
+
+    Args:
+        spec: what was asked for.
+        owner: `runs.owner_mark` of who asks, empty for the person at this machine.
+        card: as for `check`.
+
+    Raises:
+        BadInput: it cannot be done as asked.
+        OutOfReach: the home cannot be written, or the disk is full. In both cases nothing is left behind.
+    """
+    return runs.create(check(spec, card), owner)
+
+
+def _family(spec: JobSpec, model: Model | None, known: Catalog) -> Family:
+    """The family of the model, and that its data can be found."""
+    if model is not None:
+        if spec.data:
+            raise BadInput(f"{model.id} brings its own data; leave the folder of images empty.")
+        return model.family
+    folder = None if shared() else own.local_folder(spec.model)
+    if folder is None and not own.is_hub_id(spec.model):
+        ours = ", ".join(entry.id for entry in known.models)
+        local = "" if shared() else "a folder that holds config.json, "
+        raise BadInput(
+            f"There is no model {params.shown(spec.model)}; choose one of {ours}, {local}or a Hub id like owner/name."
+        )
+    own.check_data(spec.data, spec.model)
+    return own.family_of(own.check_folder(folder, spec.model), spec.model) if folder else "classifier"
+
+
+def _fits(entry_id: str, works_with: dict[Family, bool | str], family: Family) -> None:
+    works = works_with.get(family, f"it was not made for models of the family {family}")
+    if works is not True:
+        reason = works.strip().rstrip(".") if isinstance(works, str) else f"it does not work with the family {family}"
+        raise BadInput(f"{entry_id} cannot be used with this model: {reason[:1].lower()}{reason[1:]}.")
+
+
+def _target(text: str, model: str, card: dict[str, Any]) -> Target:
+    """One target with its file read, its class spelled as the model spells it, and its ids within the data."""
+    text = text.strip()
+    if text.startswith("@") and shared():
+        raise BadInput("This studio is shared, so it reads no files of its machine; write the ids as images:1,2,3.")
+    target = targets.parse(targets.expand(text))
+    if target.kind == "run":
+        _found_set(target.name, model)
+    names: list[str] = card.get("classes", [])
+    if target.kind == "class" and len(target.name) > 200:
+        raise BadInput(f"There is no class {params.shown(target.name)}; a class name has at most 200 characters.")
+    if target.kind == "class" and names:
+        spelled = {name.casefold(): name for name in names}
+        if target.name.casefold() not in spelled:
+            raise BadInput(f"There is no class {params.shown(target.name)}; {model} knows {', '.join(names[:20])}.")
+        return target.model_copy(update={"name": spelled[target.name.casefold()]})
+    count = int(card.get("train_count", 0))
+    outside = [item for item in target.ids if count and item >= count]
+    if outside:
+        raise BadInput(f"There is no training image {outside[0]}; the ids of {model} run from 0 to {count - 1}.")
+    if target.kind == "like" and count and target.count >= count:
+        raise BadInput(f"{target.count} images were asked for, but {model} has {count}; leave some to keep.")
+    return target
+
+
+def _found_set(run_id: str, model: str) -> None:
+    """Check that a run found a forget set, in the data of this model."""
+    run = runs.find(run_id)
+    if not (run.path / "found.json").is_file():
+        raise BadInput(f"Run {run.id} found no forget set; name a finished run of a method that finds one.")
+    if run.spec.model != model:
+        raise BadInput(
+            f"Run {run.id} looked into {run.spec.model[:80]}, not {model[:80]}; name a run of the same model."
+        )
+
+
+def _something_left(forget: list[Target], keep: list[Target], card: dict[str, Any]) -> None:
+    """Check what can be said from names alone: forget and keep are apart, and something remains."""
+    gone, held = (
+        {target.name.casefold(): target.name for target in part if target.kind == "class"} for part in (forget, keep)
+    )
+    both = [name for key, name in gone.items() if key in held]
+    if not both:
+        ids = [{item for target in part if target.kind == "images" for item in target.ids} for part in (forget, keep)]
+        both = [f"Image {item}" for item in sorted(ids[0] & ids[1])[:1]] or [
+            str(target) for target in forget if target.kind not in ("class", "images") and target in keep
+        ]
+    if both:
+        raise BadInput(f"{both[0]} is in the forget list and in the keep list; take it out of one.")
+    names: list[str] = card.get("classes", [])
+    if names and len(gone) == len(names):
+        raise BadInput(f"All {len(names)} classes were chosen to be forgotten; leave at least one to keep.")
+    count = int(card.get("train_count", 0))
+    singles = {item for target in forget if target.kind == "images" for item in target.ids}
+    if count and len(singles) >= count:
+        raise BadInput(f"All {count} training images were chosen to be forgotten; leave some to keep.")

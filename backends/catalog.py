@@ -1,0 +1,108 @@
+"""What there is, written as one JSON document: `python -m backends.catalog PATH`.
+
+Methods, metrics, inspectors and attacks come from the registry, models and data from the cards beside their files,
+lessons from the docstrings of their pages, which are read without being run.
+"""
+
+import ast
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from .api import catalog, files
+from .api.errors import LetheError
+from .api.home import ASSETS
+from .registry import entries
+
+LESSONS = ASSETS.parent / "pages" / "classroom" / "lessons"
+
+
+def build() -> catalog.Catalog:
+    """The catalog of this installation.
+
+    Raises:
+        LetheError: a card or a lesson lacks something; the sentence names its file.
+    """
+    return catalog.Catalog(
+        models=_sorted(_models()),
+        data=_sorted(_data()),
+        lessons=_lessons(),
+        **{
+            kind: [item.entry for item in entries(kind).values()]
+            for kind in ("methods", "metrics", "inspectors", "attacks")
+        },
+    )
+
+
+def _cards(kind: str) -> list[tuple[Path, dict[str, Any]]]:
+    """(folder, card) of everything under assets/`kind` that has a card."""
+    return [(path.parent, files.read_json(path)) for path in sorted((ASSETS / kind).glob("*/card.json"))]
+
+
+def _common(folder: Path, card: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {
+            "id": folder.name,
+            "title": card["title"],
+            "summary": card["summary"],
+            "source": card["source"],
+            "works_with": {card["family"]: True},
+            "order": card.get("order", 50),
+            "card": card,
+        }
+    except KeyError as error:
+        raise LetheError(f"{folder.relative_to(ASSETS)}/card.json says nothing about {error.args[0]!r}.") from None
+
+
+def _models() -> list[catalog.Model]:
+    fields = ("family", "data", "default_forget", "default_method")
+    found = []
+    for folder, card in _cards("models"):
+        missing = [name for name in fields if name not in card]
+        if missing:
+            raise LetheError(f"{folder.relative_to(ASSETS)}/card.json says nothing about {missing[0]!r}.")
+        found.append(catalog.Model(**_common(folder, card), **{name: card[name] for name in fields}))
+    return found
+
+
+def _data() -> list[catalog.Data]:
+    return [catalog.Data(**_common(folder, card)) for folder, card in _cards("data")]
+
+
+def _sorted(found: list[Any]) -> list[Any]:
+    return sorted(found, key=lambda entry: (entry.order, entry.id))
+
+
+def _lessons() -> list[catalog.Lesson]:
+    """pages/classroom/lessons/<number>_<id>.py in the order of their numbers: title, then summary, from the docstring."""
+    found = []
+    for path in sorted(LESSONS.glob("[0-9]*_*.py")):
+        said = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        title, _, rest = said.partition("\n")
+        if not title.strip() or not rest.strip():
+            raise LetheError(f"{path.name} needs a docstring: its title, an empty line, and one paragraph of summary.")
+        summary = re.split(r"\n\s*\n", rest.strip())[0]
+        lesson_id = path.stem.partition("_")[2]
+        found.append(catalog.Lesson(id=lesson_id, title=title.strip(), summary=" ".join(summary.split())))
+    return found
+
+
+def main() -> None:
+    """Write the catalog to the path given; what older sources said beside it is removed."""
+    if len(sys.argv) != 2:
+        raise SystemExit("python -m backends.catalog PATH writes the catalog as JSON to PATH.")
+    path = Path(sys.argv[1])
+    try:
+        files.write_json(path, build().model_dump())
+    except LetheError as error:
+        raise SystemExit(str(error)) from None
+    except OSError as error:
+        raise SystemExit(f"The catalog could not be written to {path} ({error.strerror}).") from None
+    for old in path.parent.glob("catalog-*.json"):
+        if old != path and path.name.startswith("catalog-"):
+            old.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""What only a process that may import torch can say of this machine: `python -m backends.doctor` writes one JSON line.
+
+A list of {"name", "works", "found"}: the build of torch, the device, memory and threads of a job, whether each embedded
+model loads with its data and gives finite numbers, and the precision that was measured for it.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+import torch
+
+from .api.errors import LetheError
+from .api.home import ASSETS
+from .engine import hardware, machine
+from .engine.opening import open_task
+
+NEEDED = 2 * 2**30  # bytes that a job of an embedded model takes, with room to spare
+
+
+def examine() -> list[dict[str, Any]]:
+    """Every check, in the order they are shown."""
+    return [*_machine(), *(_model(path.parent.name) for path in sorted((ASSETS / "models").glob("*/card.json")))]
+
+
+def _machine() -> list[dict[str, Any]]:
+    device = hardware.device()
+    build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "no CUDA"
+    limit, cores = machine.memory_limit(), machine.cores()
+    hardware.prepare(cores)
+    enough = "" if limit >= NEEDED else f"; a job needs about {NEEDED / 2**30:.0f} GiB"
+    return [
+        _said("torch", True, f"{torch.__version__} ({build})"),
+        _said("device", True, f"{hardware.name(device)}, {cores} {'thread' if cores == 1 else 'threads'} a job"),
+        _said("memory", limit >= NEEDED, f"a job may hold {limit / 2**30:.1f} GiB{enough}"),
+    ]
+
+
+def _model(model_id: str) -> dict[str, Any]:
+    """Load a model and its data, look at some images, and measure which precision its jobs use."""
+    name = f"model {model_id}"
+    try:
+        setting: dict[str, Any] = {}
+        task = open_task(model_id, "", setting)
+        with torch.no_grad():
+            batch = task.batch(np.arange(64), test=True)
+            said = task.forward(task.load(), batch.x)
+        right = int((said.argmax(1) == batch.y).sum())
+    except (LetheError, OSError, ValueError, RuntimeError) as error:
+        return _said(name, False, " ".join(str(error).split())[:300] or type(error).__name__)
+    return _said(
+        name, bool(said.isfinite().all()), f"loads, is right on {right} of 64 images; jobs use {setting['precision']}"
+    )
+
+
+def _said(name: str, works: bool, found: str) -> dict[str, Any]:
+    return {"name": name, "works": works, "found": found}
+
+
+if __name__ == "__main__":
+    print(json.dumps(examine()))

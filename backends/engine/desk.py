@@ -1,0 +1,146 @@
+"""The models and finished runs that the answering process holds open, the most recently asked ones."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from safetensors.torch import load_file
+from torch import nn
+
+from ..api import files, runs
+from ..api.errors import BadInput
+from ..api.home import home
+from ..api.runs import RunFolder
+from ..models import reference
+from ..models.classifier import Classifier
+from ..models.targets import resolve
+from ..registry import get
+from . import hardware, outputs
+from .evidence import Look, When
+from .opening import open_task
+from .run import restore
+
+MODELS, RUNS = 4, 6  # how many are held open
+Thing = TypeVar("Thing")
+
+
+class Kept(OrderedDict[Any, Thing]):
+    """The last `most` things that were made, by key."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def made(self, key: Any, make: Callable[[], Thing]) -> Thing:
+        """The thing of that key, made where it is not held."""
+        if key not in self:
+            thing = make()
+            while len(self) >= self._most:
+                self.popitem(last=False)
+            self[key] = thing
+        self.move_to_end(key)
+        return self[key]
+
+
+class OpenRun:
+    """A finished run: its task with its parts, and its models, loaded when they are first asked for."""
+
+    def __init__(self, folder: RunFolder, task: Classifier) -> None:
+        self.folder, self.task = folder, task
+        self.result = folder.result or {}
+        self._models: dict[When, nn.Module | None] = {}
+
+    def model(self, when: When) -> nn.Module | None:
+        """The model before, after, or the retrained reference, in eval mode; None where there is no reference."""
+        if when not in self._models:
+            self._models[when] = self._load(when)
+        return self._models[when]
+
+    def _load(self, when: When) -> nn.Module | None:
+        path: Path | None = self.folder.path / "after" / "changed.safetensors"
+        if when == "reference":
+            path = reference.find(self.result["model"], self.result["forget_key"], self.folder.spec.data)
+            if path is None:
+                return None
+        model = self.task.load()
+        if when != "before" and path is not None:
+            restore(model, load_file(path))
+        return model.eval()
+
+    def outputs(self, when: When) -> outputs.Outputs:
+        """What one of the models says about every item, from the cache where it is known."""
+        model = self.model(when)
+        if model is None:
+            raise BadInput(f"Run {self.folder.id} has no retrained reference; run one for the same forget set first.")
+        return outputs.of(self.task, model)
+
+    def place(self, kind: str, name: str) -> tuple[Path, Path]:
+        """(root, folder) of what an inspector or attack finds: within the run, or, for a run that came with Lethe,
+        under LETHE_HOME. Pictures are named relative to root."""
+        if self.folder.shipped:
+            root = home() / kind / self.folder.id
+            return root, root / name
+        return self.folder.path, self.folder.path / kind / name
+
+    def look(self, kind: str, name: str) -> Look:
+        """The run as an inspector or attack sees it."""
+        root, out = self.place(kind, name)
+        return Look(self.task, self.model, self.outputs, self.folder.path, out, root=root)
+
+
+class Desk:
+    """Opens models and runs, and holds the last of them."""
+
+    def __init__(self) -> None:
+        self._tasks: Kept[Classifier] = Kept(MODELS)
+        self._runs: Kept[OpenRun] = Kept(RUNS)
+        self._models: Kept[nn.Module] = Kept(MODELS)
+
+    def task(self, model: str, data: str = "") -> Classifier:
+        """A model with its data, in float32.
+
+        Raises:
+            BadInput: there is no such model, or its data do not fit.
+        """
+        return self._tasks.made((model, data), lambda: open_task(model, data, {"precision": "float32"} | _here()))
+
+    def resolved(self, model: str, forget: tuple[str, ...], keep: tuple[str, ...] = (), data: str = "") -> Classifier:
+        """A task of its own, with the parts of these targets.
+
+        Raises:
+            BadInput: the targets fit neither model nor data.
+        """
+        base = self.task(model, data)
+        task = Classifier(model, base.data, base.device, base.precision)
+        resolve(task, forget, keep)
+        return task
+
+    def model(self, model: str, data: str = "") -> nn.Module:
+        """The loaded model itself."""
+        return self._models.made((model, data), self.task(model, data).load)
+
+    def run(self, run_id: str) -> OpenRun:
+        """A finished run.
+
+        Raises:
+            BadInput: there is no such run, or it has not finished.
+        """
+        folder = runs.find(run_id)
+        if folder.result is None:
+            raise BadInput(f"Run {folder.id} is {folder.state.status}; only a run that is done can be looked into.")
+        return self._runs.made(str(folder.path), lambda: self._open(folder))
+
+    def _open(self, folder: RunFolder) -> OpenRun:
+        spec, result = folder.spec, folder.result or {}
+        task = self.resolved(spec.model, spec.forget, spec.keep, spec.data)
+        task.precision = hardware.PRECISIONS[result["precision"]]
+        found = files.read_json(folder.path / "found.json")
+        if found is not None and get("methods", spec.method).entry.finds:
+            task.parts["forget"] = np.array(found["ids"], dtype=np.int64)
+        return OpenRun(folder, task)
+
+
+def _here() -> dict[str, Any]:
+    return {"device": hardware.device().type}

@@ -1,0 +1,136 @@
+"""Where a job computes and how precisely: the device, the threads, and float32 or bfloat16, whichever was measured faster."""
+
+import contextlib
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from ..api import files
+from ..api.errors import BadInput
+from ..api.home import home
+from ..models.task import Task
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+FASTER = 0.8  # bfloat16 is taken where its steps need less than this share of float32's time
+ROUNDS = 4
+BATCH = 128
+
+
+def device() -> torch.device:
+    """CUDA where there is one, else the processor; $LETHE_DEVICE (cpu or cuda) decides otherwise.
+
+    Raises:
+        BadInput: LETHE_DEVICE names something else, or a CUDA that this machine lacks.
+    """
+    said = os.environ.get("LETHE_DEVICE", "")
+    if said not in ("", "cpu", "cuda"):
+        raise BadInput(f"LETHE_DEVICE is {said[:40]!r}; it can be cpu or cuda.")
+    if said == "cuda" and not torch.cuda.is_available():
+        raise BadInput("LETHE_DEVICE is cuda, but torch finds no CUDA device here; leave it empty or write cpu.")
+    return torch.device("cpu" if said == "cpu" or not torch.cuda.is_available() else "cuda")
+
+
+def name(where: torch.device) -> str:
+    """The device in words: a GPU's name, or the processor's."""
+    if where.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(where)})"
+    return f"cpu ({_processor()})"
+
+
+def prepare(threads: int) -> None:
+    """Set the threads, and what makes the same job give the same numbers on a GPU."""
+    torch.set_num_threads(threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts; makes cuBLAS repeatable
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+
+
+def precision(task: Task, architecture: str) -> str:
+    """float32 or bfloat16, by a short measurement of training steps of this model on this machine, made once.
+
+    It is kept in LETHE_HOME/cache/precision.json by machine, torch and architecture. $LETHE_PRECISION decides otherwise.
+
+    Raises:
+        BadInput: LETHE_PRECISION names something else.
+    """
+    said = os.environ.get("LETHE_PRECISION", "")
+    if said and said not in PRECISIONS:
+        raise BadInput(f"LETHE_PRECISION is {said[:40]!r}; it can be {' or '.join(PRECISIONS)}.")
+    if said:
+        return said
+    path, key = home() / "cache" / "precision.json", _key(task, architecture)
+    known: dict[str, Any] = files.read_json(path, {})
+    if key not in known:
+        seconds = _measure(task)
+        fast = seconds["bfloat16"] < FASTER * seconds["float32"]
+        known = files.read_json(path, {}) | {
+            key: {"chosen": "bfloat16" if fast else "float32"}
+            | {f"{kind}_milliseconds": round(1000 * value, 2) for kind, value in seconds.items()}
+        }
+        files.write_json(path, known)
+    return str(known[key]["chosen"])
+
+
+def _measure(task: Task) -> dict[str, float]:
+    """Seconds of the fastest of a few training steps in each precision, taken in turns so that other load hits both."""
+    was = task.precision  # type: ignore[attr-defined]
+    model = task.load().train()
+    batch = task.batch(np.arange(min(BATCH, len(task.parts["train"]))))
+    best = dict.fromkeys(PRECISIONS, float("inf"))
+    try:
+        for _ in range(ROUNDS):
+            for kind, dtype in PRECISIONS.items():
+                task.precision = dtype  # type: ignore[attr-defined]
+                begun = time.perf_counter()
+                F.cross_entropy(task.forward(model, batch.x), batch.y).backward()
+                if task.device.type == "cuda":
+                    torch.cuda.synchronize(task.device)
+                best[kind] = min(best[kind], time.perf_counter() - begun)
+    finally:
+        task.precision = was  # type: ignore[attr-defined]
+    return best
+
+
+def _key(task: Task, architecture: str) -> str:
+    return f"{name(task.device)}, {torch.get_num_threads()} threads, torch {torch.__version__}, {architecture}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
+
+
+class Memory:
+    """The most memory the job holds, from `start` on: of the GPU's allocator, or of this process."""
+
+    def __init__(self, where: torch.device) -> None:
+        self._where = where
+        if where.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(where)
+        else:
+            with contextlib.suppress(OSError):  # no Linux: the peak of the whole process is told
+                Path("/proc/self/clear_refs").write_text("5")  # the kernel forgets the peak so far
+
+    def peak(self) -> int:
+        """Bytes."""
+        if self._where.type == "cuda":
+            return int(torch.cuda.max_memory_allocated(self._where))
+        try:
+            lines = Path("/proc/self/status").read_text().splitlines()
+            return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+        except (OSError, StopIteration):
+            import resource
+            import sys
+
+            size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            return size if sys.platform == "darwin" else size * 1024

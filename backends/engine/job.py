@@ -1,0 +1,52 @@
+"""The process that does one job: `python -m backends.engine.job RUN_DIR ATTEMPT`, and its warm form, --warm.
+
+A warm one has imported everything and waits on standard input for a line {"run": folder, "attempt": number}. It does that
+one job and ends; its exit code says how (see `outcome`). Nothing heavy is imported before it is tied to its parent.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from ..api.runs import RunFolder
+from .parent import end_with
+
+NICE = 10  # looking never waits for learning
+
+
+def do(run_folder: RunFolder | Path | str, attempt: int) -> int:
+    """Do a run that is in the state running, in this process; see `work.do`."""
+    from .work import do as work
+
+    return work(run_folder if isinstance(run_folder, RunFolder) else RunFolder(Path(run_folder)), attempt)
+
+
+def main() -> int:
+    """Do the job named on the command line, or the one that standard input will name. Returns the exit code."""
+    parent = os.environ.get("LETHE_PARENT", "")
+    if parent.isdigit():
+        end_with(int(parent))
+    os.nice(max(0, NICE - os.nice(0)))
+    if sys.argv[1:] == ["--warm"]:
+        from .. import registry
+        from . import work
+
+        assert work
+        for kind in ("methods", "metrics"):
+            registry.entries(kind)
+        line = sys.stdin.readline()
+        if not line:
+            return 0  # the parent has no job for it any more
+        asked = json.loads(line)
+        return do(asked["run"], int(asked["attempt"]))
+    if len(sys.argv) != 3 or not sys.argv[2].isdigit():
+        print("python -m backends.engine.job RUN_DIR ATTEMPT does one job.", file=sys.stderr)
+        return 2
+    return do(sys.argv[1], int(sys.argv[2]))
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # nothing is left to do, and torch's threads need a second to end

@@ -1,0 +1,225 @@
+"""What the answering process can be asked: one small function an operation, plain JSON in and out."""
+
+import base64
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..api import files
+from ..api.errors import BadInput
+from ..api.home import ASSETS
+from ..api.panels import Found
+from ..models.classifier import Classifier
+from ..models.guards import INPUT_DELTA
+from ..models.targets import alike as most_alike
+from ..models.targets import task_confusion
+from ..registry import get
+from .desk import Desk, OpenRun
+from .export import write_model
+from .keeper import png
+
+MOST = 1000  # items in one request
+PAGE = 48  # ids of a forget set in one answer
+
+OPERATIONS: dict[str, Callable[..., Any]] = {}
+
+
+def operation(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the function answer requests of its name; the first argument is the desk."""
+    OPERATIONS[function.__name__] = function
+    return function
+
+
+@operation
+def ping(desk: Desk) -> str:
+    """Says that the process is there and has imported what it needs."""
+    return "here"
+
+
+@operation
+def describe(desk: Desk, model: str, data: str = "") -> dict[str, Any]:
+    """What a form has to know of a model: classes, counts, and how it labels the test images of each class."""
+    task = desk.task(model, data)
+    confusion = task_confusion(task)
+    return {
+        "classes": task.names,
+        "train_count": len(task.data.train),
+        "test_count": len(task.data.test),
+        "confusion": confusion,
+        "class_accuracy": [100 * row[number] for number, row in enumerate(confusion)],
+        "size": list(task.data.train.images.shape[1:]),
+        "parameters": sum(p.numel() for p in desk.model(model, data).parameters()),
+    }
+
+
+@operation
+def images(desk: Desk, model: str, items: list[str], data: str = "") -> list[str]:
+    """Pictures of items ("train-17", "test-3") as data addresses of PNGs."""
+    task = desk.task(model, data)
+    return [_address(task, *place) for place in _places(task, items)]
+
+
+@operation
+def neighbours(desk: Desk, model: str, forget: list[str], data: str = "") -> list[str]:
+    """Names of the classes that the model confuses most with what is to be forgotten, nearest first."""
+    task = desk.resolved(model, tuple(forget), (), data)
+    return [task.names[number] for number in task.neighbours]
+
+
+@operation
+def resolve(
+    desk: Desk,
+    model: str,
+    forget: list[str],
+    keep: list[str] = (),
+    data: str = "",
+    start: int = 0,  # type: ignore[assignment]
+) -> dict[str, Any]:
+    """How many training images the targets name, and the ids of 48 of those to be forgotten, from `start` on."""
+    task = desk.resolved(model, tuple(forget), tuple(keep), data)
+    chosen = task.parts["forget"][max(0, int(start)) :][:PAGE]
+    counts = {part: len(task.parts[part]) for part in ("forget", "keep", "retain")}
+    return counts | {"ids": [f"train-{item}" for item in chosen]}
+
+
+@operation
+def alike(desk: Desk, model: str, item: int | str, count: int, data: str = "") -> list[int]:
+    """Ids of the training images most alike to one of them, itself among them."""
+    task = desk.task(model, data)
+    text = str(item).removeprefix("train-")
+    (_, place), number = _places(task, [f"train-{text}"])[0], int(count)
+    if not 1 <= number < len(task.data.train):
+        raise BadInput(f"{number} alike images were asked for; ask for 1 to {len(task.data.train) - 1}.")
+    return [int(found) for found in most_alike(task, place, number)]
+
+
+@operation
+def predict(
+    desk: Desk,
+    run_or_model: str,
+    path: str = "",
+    items: list[str] = (),  # type: ignore[assignment]
+    skip_guard: bool = False,
+    data: str = "",
+) -> dict[str, Any]:
+    """Probabilities of every class, before and (for a run) after, for one image file or for items of the data.
+
+    `skip_guard` asks the model after with its guard switched off. Where an item's class is known, `label` is its number.
+    """
+    known: OpenRun | None = None
+    if (ASSETS / "models" / run_or_model).is_dir() or data:
+        task, models = desk.task(run_or_model, data), {"before": desk.model(run_or_model, data)}
+    else:
+        known = desk.run(run_or_model)
+        task, after = known.task, known.model("after")
+        models = {"before": known.model("before"), "after": after}
+    if bool(path) == bool(items):
+        raise BadInput("Give either one image file or items of the data, so that there is something to look at.")
+    asked: list[tuple[str, Tensor, int | None]]
+    if path:
+        asked = [(Path(path).name, task.open(Path(path)), None)]
+    else:
+        asked = [_shown(task, *place) for place in _places(task, items)]
+    answers = {when: _probabilities(task, model, asked, skip_guard) for when, model in models.items() if model}
+    found = [
+        {"id": name, "label": label} | {when: rows[number] for when, rows in answers.items()}
+        for number, (name, _, label) in enumerate(asked)
+    ]
+    return {"classes": task.names, "guarded": hasattr(models.get("after"), INPUT_DELTA), "items": found}
+
+
+@operation
+def inspect(desk: Desk, run: str, inspector: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What an inspector finds in a finished run, computed once for the same parameters."""
+    return _find(desk.run(run), "inspectors", "inspect", inspector, params or {})
+
+
+@operation
+def attack(desk: Desk, run: str, attack: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What an attack on a finished run brings back, computed once for the same parameters."""
+    return _find(desk.run(run), "attacks", "attack", attack, params or {})
+
+
+@operation
+def export(desk: Desk, run: str, to: str) -> dict[str, Any]:
+    """Write the model after as a folder that `AutoModelForImageClassification.from_pretrained` loads."""
+    written = write_model(desk.run(run), Path(to))
+    return {"to": str(written), "files": sorted(path.name for path in written.iterdir())}
+
+
+def _find(run: OpenRun, kind: str, folder: str, name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """found.json of an inspector or attack, made where it is missing or was made with other parameters.
+
+    The answer has one key more, `root`: the folder that its pictures are named relative to.
+    """
+    entry = get(kind, name)
+    works = entry.entry.works_with.get(run.task.family, False)
+    if works is not True:
+        why = f": {works}" if works else "."
+        raise BadInput(f"{name} does not work with models of the family {run.task.family}{why}")
+    params = entry.parse(given)
+    said = params.model_dump(mode="json")
+    root, out = run.place(folder, name)
+    for where, path in ((run.folder.path, run.folder.path / folder / name), (root, out)):
+        known = files.read_json(path / "found.json")
+        if known is not None and known["params"] == said:
+            return known | {"root": str(where)}
+    begun = time.monotonic()
+    torch.manual_seed(run.folder.spec.seed)
+    panels = entry.function(run.look(folder, name), params)
+    found = Found(what=name, params=said, seconds=round(time.monotonic() - begun, 3), panels=panels).model_dump()
+    files.write_json(out / "found.json", found)
+    return found | {"root": str(root)}
+
+
+def _places(task: Classifier, items: list[str]) -> list[tuple[str, int]]:
+    """(split, position) of items.
+
+    Raises:
+        BadInput: too many, no item's name, or none of the data's.
+    """
+    if not isinstance(items, (list, tuple)) or len(items) > MOST:
+        raise BadInput(f"At most {MOST} items can be asked for at once, as a list of names like test-3.")
+    found = []
+    for item in items:
+        parts = re.fullmatch(r"(train|test)-([0-9]{1,9})", str(item))
+        if not parts:
+            raise BadInput(f"{str(item)[:60]!r} is no item; write train-17 or test-3.")
+        split, position = parts[1], int(parts[2])
+        count = len(task.data.test if split == "test" else task.data.train)
+        if position >= count:
+            raise BadInput(f"There is no {split} image {position}; {task.id[:80]} has 0 to {count - 1}.")
+        found.append((split, position))
+    return found
+
+
+def _address(task: Classifier, split: str, position: int) -> str:
+    picture = png(task.show(position, test=split == "test"))
+    return "data:image/png;base64," + base64.b64encode(picture).decode()
+
+
+def _shown(task: Classifier, split: str, position: int) -> tuple[str, Tensor, int]:
+    batch = task.batch(np.array([position]), test=split == "test")
+    return f"{split}-{position}", batch.x, int(batch.y)
+
+
+@torch.no_grad()
+def _probabilities(
+    task: Classifier, model: nn.Module, asked: list[tuple[str, Tensor, int | None]], skip_guard: bool
+) -> list[list[float]]:
+    delta = getattr(model, INPUT_DELTA, None)
+    held = delta.clone() if skip_guard and delta is not None else None
+    try:
+        if held is not None:
+            delta.zero_()
+        rows = task.forward(model, torch.cat([x for _, x, _ in asked])).softmax(1)
+        return [[float(p) for p in row] for row in rows.cpu()]
+    finally:
+        if held is not None:
+            delta.copy_(held)

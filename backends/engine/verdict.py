@@ -1,0 +1,114 @@
+"""One honest sentence about a finished job, computed from what the models say and from nothing else."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..models.task import Task
+from .evidence import Evidence, When
+
+NEAR = 2.0  # points within which two shares count as the same
+HURT = 1.0  # points of accuracy that count as a loss worth naming
+CAVEAT = "this shows how the model answers now, not that the knowledge is erased"
+HIDDEN = "its weights are unchanged, so this is hidden, not erased"
+
+
+def verdict(
+    task: Task,
+    evidence: dict[When, Evidence],
+    forget: Sequence[str],
+    *,
+    gap: float = float("nan"),
+    guard: bool = False,
+    found: bool = False,
+    unchanged: bool = False,
+) -> str:
+    """Forgotten? What else got hurt? How far from a model trained again? And what that does not prove.
+
+    Args:
+        task: with its parts.
+        evidence: of the models before, after and, where there is one, the reference.
+        forget: the targets, as the person named them.
+        gap: mean distance to the reference in points, where measured.
+        guard: the method leaves the weights as they are.
+        found: the method looked for a forget set instead of forgetting one.
+        unchanged: not one tensor of the model moved.
+    """
+    what = _what(task, forget)
+    if found:
+        wrong = _wrong(evidence["before"], "forget")
+        return f"A forget set of {what} was found, of which the model got {wrong:.1f} % wrong before; nothing is forgotten by that alone."
+    if unchanged:
+        return f"Nothing was forgotten of {what}: not one weight of the model moved."
+    parts = [_forgot(task, evidence, what), _rest(task, evidence)]
+    if gap == gap:
+        parts.append(f"on average it is {gap:.1f} points away from a model trained again without them")
+    elif "reference" not in evidence:
+        parts.append("there is no model trained again without them to compare with")
+    return "; ".join([*parts, HIDDEN if guard else CAVEAT]) + "."
+
+
+def _what(task: Task, forget: Sequence[str]) -> str:
+    count = len(task.parts["forget"])
+    images = f"{count:,} training image" + ("" if count == 1 else "s")
+    if task.forgotten_classes:
+        names = [task.names[number] for number in task.forgotten_classes]
+        return f"{' and '.join(names) if len(names) < 4 else f'{len(names)} classes'} ({images})"
+    said = ", ".join(forget)
+    return f"the {images} ({said})" if len(said) <= 40 else f"the {images}"
+
+
+def _wrong(evidence: Evidence, part: str) -> float:
+    """Share of a part answered wrong, in percent; an answer that is no number is wrong."""
+    logits = evidence.logits(part)
+    right = (logits.argmax(1) == evidence.labels(part)) & np.isfinite(logits).all(1)
+    return 100 * float(1 - right.mean()) if len(right) else float("nan")
+
+
+def _forgot(task: Task, evidence: dict[When, Evidence], what: str) -> str:
+    before, after = (_wrong(evidence[when], "forget") for when in ("before", "after"))
+    if "reference" in evidence:
+        aim, of = _wrong(evidence["reference"], "forget"), "a model trained again without them"
+    elif task.forgotten_classes:
+        aim, of = 100.0, ""
+    else:
+        aim, of = _wrong(evidence["before"], "test"), "images it never saw"
+    if abs(after - aim) <= NEAR:
+        word = "It forgot"
+    elif after > aim:
+        word = "It gets more wrong than forgetting would explain of"
+    elif after - before >= (aim - before) / 2:
+        word = "It partly forgot"
+    else:
+        word = "It hardly forgot"
+    compared = f", {aim:.1f} % for {of}" if of else ""
+    return f"{word} {what}: {after:.1f} % are answered wrong now ({before:.1f} % before{compared})"
+
+
+def _rest(task: Task, evidence: dict[When, Evidence]) -> str:
+    lost = {
+        name: _wrong(evidence["after"], part) - _wrong(evidence["before"], part)
+        for name, part in (("the kept training images", "retain"), ("new images", "test"))
+        if len(task.parts[part])
+    }
+    if not lost:
+        return "there is nothing else to look at"
+    worst, fall = _worst_class(task, evidence)
+    said = " and ".join(f"{-points:+.1f} points on {name}" for name, points in lost.items())
+    named = f", most on {worst} ({-fall:+.1f})" if fall >= HURT else ""
+    lead = "the rest lost little" if max(*lost.values(), fall - NEAR) < HURT else "the rest was hurt"
+    return f"{lead}: accuracy {said}{named}"
+
+
+def _worst_class(task: Task, evidence: dict[When, Evidence]) -> tuple[str, float]:
+    """The remaining class whose test images lost most accuracy, and how many points."""
+    labels = evidence["after"].labels("test")
+    right = {when: (evidence[when].logits("test").argmax(1) == labels).astype(float) for when in ("before", "after")}  # type: dict[When, np.ndarray]
+    falls = {
+        int(number): 100 * float((right["before"] - right["after"])[labels == number].mean())
+        for number in np.unique(labels)
+    }
+    if not falls:
+        return "", 0.0
+    worst = max(falls, key=lambda number: falls[number])
+    return task.names[worst], falls[worst]

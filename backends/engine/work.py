@@ -1,0 +1,224 @@
+"""One attempt at one run, from its spec to its result. Every way it can end has its sentence and its exit code."""
+
+import platform
+import sys
+import traceback
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import nn
+
+from ..api import __version__, files
+from ..api.errors import BadInput, LetheError
+from ..api.home import ASSETS
+from ..api.results import Result
+from ..api.runs import RunFolder
+from ..models import reference
+from ..models.targets import resolve
+from ..registry import get
+from . import hardware, outcome, outputs, pack
+from .evidence import When
+from .keeper import FolderKeeper, Overtaken, check_finite
+from .measure import Measurement, measure
+from .opening import open_task
+from .run import Cancelled, Run, restore
+from .verdict import verdict
+
+PACKAGES = ("torch", "transformers", "safetensors", "numpy", "captum", "umap-learn")
+
+
+def do(run: RunFolder, attempt: int) -> int:
+    """Do a run that is in the state running, in this process, and write how it ended.
+
+    Args:
+        run: its folder.
+        attempt: the attempt this is; where the run has a newer one, nothing is written.
+
+    Returns:
+        An exit code of `outcome`: DONE, FAILED, CANCELLED, STALE, or FULL where not even the failure could be written.
+    """
+    keeper = FolderKeeper(run, attempt)
+    try:
+        problems = _Job(run, keeper).do()
+        failed = ", ".join(problems)
+        note = f"Done, but {failed} could not be measured." if failed else "Done."
+        return _end(keeper, "done", outcome.DONE, note, "\n".join(problems.values()))
+    except Overtaken:
+        return outcome.STALE
+    except Cancelled:
+        return _end(keeper, "cancelled", outcome.CANCELLED, outcome.CANCELLED_NOTE)
+    except LetheError as error:
+        return _end(keeper, "failed", outcome.FAILED, str(error))
+    except Exception as error:
+        return _end(keeper, "failed", outcome.FAILED, sentence(error), traceback.format_exc())
+
+
+def _end(keeper: FolderKeeper, status: Any, code: int, note: str, detail: str = "") -> int:
+    """Write the end of a run, into the space held back if the disk is full."""
+    try:
+        keeper.free()
+        keeper.run.move(status, note=note, detail=detail, attempt=keeper.attempt)
+    except BadInput:
+        return outcome.STALE
+    except OSError as error:
+        print(f"{keeper.run.id}: {note} ({sentence(error)})", file=sys.stderr)
+        return outcome.FULL if error.errno in outcome.NO_SPACE else outcome.FAILED
+    return code
+
+
+def sentence(error: BaseException) -> str:
+    """An unexpected error as one sentence for a person."""
+    said = (str(error).strip().splitlines() or [""])[0][:200]
+    if isinstance(error, OSError) and error.errno in outcome.NO_SPACE:
+        return outcome.FULL_DISK
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "DefaultCPUAllocator: can't allocate" in str(error):
+        return "The job needed more memory than there is; choose a smaller batch size or a smaller model."
+    return (
+        f"The job stopped on an error that Lethe did not expect ({type(error).__name__}{': ' + said if said else ''})."
+    )
+
+
+@dataclass
+class _Reference:
+    """The retrained reference for a job: its model, where it came from, and the seconds it took where known."""
+
+    model: nn.Module
+    name: str
+    seconds: float
+
+
+class _Job:
+    """The steps of an attempt, one after the other."""
+
+    def __init__(self, run: RunFolder, keeper: FolderKeeper) -> None:
+        self.folder, self.keeper, self.spec = run, keeper, run.spec
+
+    def do(self) -> dict[str, str]:
+        """Load, forget, measure, save. Returns the metrics that failed, with the reason."""
+        keeper, spec = self.keeper, self.spec
+        saved = keeper.open()
+        keeper.beat("load", 0, 1, {})
+        self.method = get("methods", spec.method)
+        params = self.method.parse(spec.params)
+        keeper.setting = dict(saved.get("setting", {}))
+        self.task = keeper.task = open_task(spec.model, spec.data, keeper.setting)
+        resolve(self.task, spec.forget, spec.keep)
+        keeper.parts = dict(self.task.parts)
+        memory = hardware.Memory(self.task.device)
+        run = Run(self.task, keeper, spec.seed, saved.get("run"))
+        keeper.beat("load", 1, 1, {})
+        seconds, peak = self._forget(run, params, saved, memory)
+        changed = pack.changed(run.model.state_dict(), run.original.state_dict())
+        keeper.write("after/changed.safetensors", _tensors(changed))
+        trained_again = self._reference()
+        made = self._measure(run, trained_again, seconds, peak)
+        self._save(made, params, seconds, peak, trained_again, moved=bool(changed))
+        return made.problems
+
+    def _forget(self, run: Run, params: Any, saved: dict[str, Any], memory: hardware.Memory) -> tuple[float, int]:
+        """Let the method work, or take what an earlier attempt finished. Its seconds and its peak of memory."""
+        keeper = self.keeper
+        if saved.get("finished"):
+            self.task.parts |= saved["parts"]
+            run.model.eval()
+            return saved["method_seconds"], saved["peak"]
+        if not saved:
+            keeper.sample(0, 0, 0, "before", run.model)
+        keeper.start_method()
+        self.method.function(run, params)
+        run.model.eval()
+        check_finite(run.model.state_dict())
+        state = run.state()
+        seconds, peak = keeper.end_method(state, memory.peak())
+        keeper.sample(len(state["done"]) + 1, 0, 0, "after", run.model)
+        return seconds, peak
+
+    def _reference(self) -> _Reference | None:
+        self.key = reference.forget_key(self.task.parts["forget"])
+        path = reference.find(self.spec.model, self.key, self.spec.data)
+        if path is None:
+            return None
+        model = self.task.load()
+        restore(model, load_file(path))
+        made = RunFolder(path.parents[1]).result if not path.is_relative_to(ASSETS / "references") else None
+        where = f"run {path.parents[1].name}" if made else str(path.parent.relative_to(ASSETS.parent))
+        return _Reference(model.eval(), where, files.number(made["seconds"] if made else None))
+
+    def _measure(self, run: Run, trained_again: _Reference | None, seconds: float, peak: int) -> Measurement:
+        tell = self.keeper.beat
+        models: dict[When, nn.Module] = {"before": run.original, "after": run.model}
+        took: dict[When, float] = {"after": seconds}
+        if trained_again is not None:
+            models["reference"], took["reference"] = trained_again.model, trained_again.seconds
+        said = {}
+        for step, (when, model) in enumerate(models.items()):
+            tell("measure", step, len(models) + 1, {})
+            said[when] = outputs.of(self.task, model)
+        tell("measure", len(models), len(models) + 1, {})
+        made = measure(self.task, said, self.spec.metrics, took, peak)
+        tell("measure", len(models) + 1, len(models) + 1, {})
+        return made
+
+    def _save(
+        self,
+        made: Measurement,
+        params: Any,
+        seconds: float,
+        peak: int,
+        trained_again: _Reference | None,
+        *,
+        moved: bool,
+    ) -> None:
+        spec, keeper, entry = self.spec, self.keeper, self.method.entry
+        keeper.beat("save", 0, 1, {})
+        metrics = {name: measured.model_dump() for name, measured in made.metrics.items()}
+        gap = made.metrics["average_gap"].after if "average_gap" in made.metrics else float("nan")
+        said = verdict(
+            self.task, made.evidence, spec.forget, gap=gap, guard=entry.guard, found=entry.finds, unchanged=not moved
+        )
+        result = Result(
+            run_id=self.folder.id,
+            status="done",
+            model=spec.model,
+            method=spec.method,
+            params=params.model_dump(mode="json"),
+            forget=list(spec.forget),
+            keep=list(spec.keep),
+            seed=spec.seed,
+            seconds=round(seconds, 3),
+            metrics=made.metrics,
+            verdict=said,
+            device=hardware.name(self.task.device),
+            precision=keeper.setting["precision"],
+            threads=keeper.setting["threads"],
+            versions=versions(),
+            peak_memory=peak,
+            forget_count=len(self.task.parts["forget"]),
+            forget_key=self.key,
+            reference=trained_again.name if trained_again else "",
+        )
+        keeper.write("metrics.npz", made.packed())
+        keeper.write("metrics.json", _json(metrics))
+        keeper.beat("save", 1, 1, {})
+        keeper.write("result.json", _json(result.model_dump()))
+        keeper.clear()
+
+
+def versions() -> dict[str, str]:
+    """What the numbers were made with."""
+    return {"lethe": __version__, "python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+
+
+def _json(value: Any) -> bytes:
+    return (files.dumps(value, indent=1) + "\n").encode()
+
+
+def _tensors(tensors: dict[str, torch.Tensor]) -> bytes:
+    plain = {
+        name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
+    return save(plain, {"format": "pt"})

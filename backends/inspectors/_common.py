@@ -1,0 +1,168 @@
+"""What several inspectors share: which images to look at, names of layers, pictures of signed values, plain wording."""
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from ..engine.evidence import Look
+from ..models.task import Index, Task
+
+Group = Literal["forget", "neighbour", "unrelated"]
+GROUPS: tuple[Group, ...] = ("forget", "neighbour", "unrelated")
+BATCH = 512
+
+# The two ends of every difference, as in all of Lethe's figures: blue is less, orange is more, white is 0.
+LESS, MORE = np.array([0, 114, 178]), np.array([230, 120, 20])
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image of the data: its group, where it lies, and its true class."""
+
+    group: Group
+    split: Literal["train", "test"]
+    position: int
+    label: int
+
+    @property
+    def id(self) -> str:
+        """As metrics name it: "train-17"."""
+        return f"{self.split}-{self.position}"
+
+
+@contextmanager
+def exact(task: Task) -> Iterator[None]:
+    """Work in float32, whatever precision the job had: gradients and similarities need it."""
+    before = task.precision  # type: ignore[attr-defined]
+    task.precision = torch.float32  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        task.precision = before  # type: ignore[attr-defined]
+
+
+def images(look: Look, each: int) -> list[Item]:
+    """At most `each` images of every group, the same ones each time.
+
+    Forget: new images of the forgotten classes where classes were forgotten, else the forgotten training images
+    themselves. Neighbours and unrelated: test images.
+    """
+    task, split = look.task, "test" if look.task.forgotten_classes else "train"
+    labels = task.data.test.labels  # type: ignore[attr-defined]
+    near = np.isin(labels, task.neighbours)
+    pools = {
+        "forget": task.parts["test_forget" if split == "test" else "forget"],
+        "neighbour": np.flatnonzero(near),
+        "unrelated": np.flatnonzero(~near & ~np.isin(labels, task.forgotten_classes)),
+    }
+    found = []
+    for group in GROUPS:
+        where: Literal["train", "test"] = "train" if group == "forget" and split == "train" else "test"
+        own = (task.data.test if where == "test" else task.data.train).labels  # type: ignore[attr-defined]
+        chosen = np.random.default_rng(0).permutation(pools[group])[:each]
+        found += [Item(group, where, int(i), int(own[i])) for i in chosen]
+    return found
+
+
+def over(task: Task, items: list[Item], function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
+    """`function` of every item's pixels, without gradient, rows in the order of the items."""
+    rows: dict[str, NDArray[np.float32]] = {}
+    with torch.no_grad():
+        for split in ("train", "test"):
+            held = [item for item in items if item.split == split]
+            for at in range(0, len(held), BATCH):
+                part = held[at : at + BATCH]
+                batch = task.batch(np.array([item.position for item in part]), test=split == "test")
+                values = function(batch.x).float().cpu().numpy()
+                rows |= {item.id: row for item, row in zip(part, values, strict=True)}
+    return np.stack([rows[item.id] for item in items])
+
+
+def right(task: Task, model: nn.Module, index: Index, *, test: bool = False) -> float:
+    """Share of items that the model gets right, in percent; NaN for none."""
+    if not len(index):
+        return math.nan
+    count = 0
+    with torch.no_grad():
+        for at in range(0, len(index), BATCH):
+            batch = task.batch(index[at : at + BATCH], test=test)
+            logits = task.forward(model, batch.x)
+            sound = logits.isfinite().all(1)
+            count += int(((logits.argmax(1) == batch.y) & sound).sum())
+    return 100 * count / len(index)
+
+
+def layer(name: str, model: nn.Module) -> str:
+    """The layer a tensor belongs to, by its name: up to the last number in it ("encoder.stages.0.layers.1"), else its
+    first word. The model's own prefix is left out; a head that is a sequence of modules counts as one layer."""
+    prefix = getattr(model, "base_model_prefix", "")
+    short = name.removeprefix(f"{prefix}.") if prefix else name
+    inside = short != name
+    module = short.rpartition(".")[0]
+    words = module.split(".") if module else [short]
+    if not inside:
+        return words[0]
+    block = re.match(r"(?:.*?\b(?:layers?|blocks?)\.\d+)", module)
+    if block:
+        return block[0]
+    numbers = [place for place, word in enumerate(words) if word.isdigit()]
+    return ".".join(words[: numbers[0] + 1]) if numbers else words[0]
+
+
+def module(name: str, model: nn.Module) -> str:
+    """The module that owns a parameter, without the model's own prefix."""
+    return name.removeprefix(f"{getattr(model, 'base_model_prefix', '')}.").rpartition(".")[0] or name
+
+
+def show(task: Task, item: Item, side: int = 0) -> Image.Image:
+    """The image itself; with `side`, its longer side is brought to about that many pixels."""
+    image: Image.Image = task.show(item.position, test=item.split == "test")  # type: ignore[attr-defined]
+    return enlarged(image, side) if side else image
+
+
+def enlarged(image: Image.Image, side: int) -> Image.Image:
+    """The picture at about `side` pixels: small ones by a whole factor, so that pixels stay squares."""
+    longest = max(image.size)
+    if longest >= side:
+        image = image.copy()
+        image.thumbnail((side, side))
+        return image
+    factor = max(1, round(side / longest))
+    return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+
+
+def signed(
+    values: NDArray[np.floating], largest: float, under: Image.Image | None = None, side: int = 140
+) -> Image.Image:
+    """A picture of signed values [height, width]: blue below 0, white at 0, orange above, full colour at ±`largest`.
+
+    With `under`, a pale grey version of that image shows through where values are small.
+    """
+    strength = np.clip(np.nan_to_num(values) / largest, -1, 1) if largest > 0 else np.zeros_like(values)
+    ends = np.where(strength[..., None] > 0, MORE, LESS)
+    ground = np.full((*values.shape, 3), 255.0)
+    if under is not None:
+        grey = np.asarray(under.convert("L").resize(values.shape[::-1]), np.float64)
+        ground = np.repeat((190 + grey * (65 / 255))[..., None], 3, axis=2)
+    weight = np.abs(strength)[..., None]
+    return enlarged(Image.fromarray((ground * (1 - weight) + ends * weight).round().astype(np.uint8)), side)
+
+
+def percent(value: float) -> str:
+    """A percentage as people read it; "not measured" for NaN."""
+    return "not measured" if math.isnan(value) else f"{value:.1f} %"
+
+
+def moved(look: Look) -> bool:
+    """Whether any parameter differs between the model before and after."""
+    after = dict(look.after.named_parameters())
+    return any(not torch.equal(tensor, after[name]) for name, tensor in look.before.named_parameters())
