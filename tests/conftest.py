@@ -14,3 +14,19 @@ def home(tmp_path, monkeypatch):
     where = tmp_path / "home"
     monkeypatch.setenv("LETHE_HOME", str(where))
     return where
+
+
+@pytest.fixture(scope="session")
+def toy_folder(tmp_path_factory):
+    """The toy model of tests/toy.py, trained once a session."""
+    import toy
+
+    return toy.make(tmp_path_factory.mktemp("toy"))
+
+
+@pytest.fixture
+def toy_task(toy_folder):
+    """The toy, to forget the class "two"."""
+    import toy
+
+    return toy.task(toy_folder)

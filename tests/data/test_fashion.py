@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from backends.api import files
 from backends.api.errors import BadInput
 from backends.data import embedded, fashion
@@ -31,7 +32,7 @@ def test_an_unknown_data_set_is_named_with_those_there_are():
 
 
 def test_missing_originals_are_named(tmp_path):
-    with pytest.raises(BadInput, match="train-images-idx3-ubyte.gz is missing; install Debian's package"):
+    with pytest.raises(BadInput, match=r"train-images-idx3-ubyte\.gz is missing; install Debian's package"):
         fashion_data.main(source=tmp_path, to=tmp_path / "out")
 
 

@@ -9,33 +9,56 @@ from backends.engine.run import Run
 from backends.methods.influence import Influence, gradient_sum, influence, woodfisher
 
 
-def test_recursion_is_the_inverse_it_says():
-    rng = torch.Generator().manual_seed(3)
-    gradients = torch.randn(12, 7, generator=rng, dtype=torch.float64)
-    vector = torch.randn(7, generator=rng, dtype=torch.float64)
-    curvature = torch.eye(7, dtype=torch.float64) + torch.outer(gradients[0], gradients[1:].sum(0)) / 12
-    found = woodfisher(vector, iter(gradients), 12)
-    torch.testing.assert_close(found, torch.linalg.solve(curvature, vector), rtol=1e-9, atol=1e-9)
-
-
-def test_recursion_follows_the_published_steps():
-    """The same inverse by one Sherman-Morrison update of a whole matrix for each gradient."""
-    rng = torch.Generator().manual_seed(4)
-    gradients = torch.randn(30, 5, generator=rng, dtype=torch.float64)
-    vector = torch.randn(5, generator=rng, dtype=torch.float64)
-    inverse, direction = torch.eye(5, dtype=torch.float64), gradients[0]
+def recursion(vector: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
+    """The released loop, one single gradient after the other."""
+    result, direction, count = vector.clone(), gradients[0].clone(), len(gradients)
     for gradient in gradients[1:]:
-        scale = 30 + direction @ gradient
-        inverse = inverse - torch.outer(direction, gradient @ inverse) / scale
-        direction = direction - (direction @ gradient) / scale * direction
-    found = woodfisher(vector.float(), iter(gradients.float()), 30)
-    torch.testing.assert_close(found, (inverse @ vector).float(), rtol=1e-5, atol=1e-5)
+        along = direction @ gradient
+        result -= (result @ gradient) / (count + along) * direction
+        direction -= along / (count + along) * direction
+    return result
+
+
+@pytest.fixture
+def gradients() -> torch.Tensor:
+    """30 gradients of 7 weights."""
+    return torch.randn(30, 7, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+
+
+def test_closed_form_is_the_released_recursion(gradients):
+    vector = gradients.mean(0)
+    found = woodfisher(vector, gradients[0], gradients[1:].sum(0), 30)
+    torch.testing.assert_close(found, recursion(vector, gradients), rtol=1e-9, atol=1e-9)
+
+
+def test_it_divides_by_the_curvature_it_says(gradients):
+    vector = gradients.mean(0)
+    curvature = torch.eye(7, dtype=torch.float64) + torch.outer(gradients[0], gradients[1:].sum(0)) / 30
+    found = woodfisher(vector, gradients[0], gradients[1:].sum(0), 30)
+    torch.testing.assert_close(found, torch.linalg.solve(curvature, vector), rtol=1e-9, atol=1e-9)
 
 
 def test_two_gradients_by_hand():
     # o = (1, 0); g = (1, 2): s = 1, k.g = 3 for k = (1, 1); k - 3 / (2 + 1) * o = (0, 1).
-    gradients = [torch.tensor([1.0, 0.0]), torch.tensor([1.0, 2.0])]
-    assert woodfisher(torch.tensor([1.0, 1.0]), iter(gradients), 2).tolist() == [0.0, 1.0]
+    found = woodfisher(torch.tensor([1.0, 1.0]), torch.tensor([1.0, 0.0]), torch.tensor([1.0, 2.0]), 2)
+    assert found.tolist() == [0.0, 1.0]
+
+
+def test_in_single_precision_on_real_gradients(toy_task):
+    """The whole step of the method is alpha times the released recursion over the same single images."""
+    run = Run(toy_task, toy.Memory(), 0)
+    start = torch.cat([parameter.detach().reshape(-1).clone() for parameter in run.model.parameters()])
+    forget, keep = run.size("forget"), run.size("keep")
+    vector = gradient_sum(run, "forget") / (forget + keep)
+    vector -= gradient_sum(run, "keep") * forget / ((forget + keep) * keep)
+    singles = []
+    for batch in run.batches("keep", 1, limit=40):
+        toy_task.parts["single"] = batch.index.numpy()
+        singles.append(gradient_sum(run, "single"))
+    expected = 0.5 * recursion(vector, torch.stack(singles))
+    influence(run, Influence(alpha=0.5, samples=40))
+    moved = torch.cat([parameter.detach().reshape(-1) for parameter in run.model.parameters()]) - start
+    torch.testing.assert_close(moved, expected, rtol=1e-3, atol=1e-5)
 
 
 def test_gradient_sum_is_that_of_the_summed_loss(toy_task):

@@ -4,13 +4,14 @@ import shutil
 
 import numpy as np
 import pytest
-import toy
 import torch
+import toy
+from PIL import Image
+from transformers import AutoModelForImageClassification, ViTConfig, ViTForImageClassification, ViTImageProcessorPil
+
 from backends.api import files
 from backends.api.errors import BadInput
 from backends.models.classifier import Classifier
-from PIL import Image
-from transformers import AutoModelForImageClassification, ViTConfig, ViTForImageClassification, ViTImageProcessorPil
 
 EMBEDDED = ("fashion-resnet", "fashion-vit")
 
@@ -45,22 +46,22 @@ def test_an_embedded_model_brings_its_data(task):
 
 def test_what_goes_in_is_what_the_models_own_processor_makes(task):
     image = task.show(7, test=True)
-    direct = torch.tensor(task.processor(image, return_tensors="np")["pixel_values"])
+    direct = torch.tensor(task.pixels.processor(image, return_tensors="np")["pixel_values"])
     assert torch.allclose(task.batch(np.array([7]), test=True).x, direct, atol=1e-6)
 
 
 def test_a_picture_of_another_size_and_in_colour_is_prepared(task):
     image = task.show(7).convert("RGB")
-    assert np.array_equal(task.prepare(image), task.data.train.images[7])
-    assert task.prepare(image.resize((300, 200))).shape == (28, 28, 1)
+    assert np.array_equal(task.pixels.prepare(image), task.data.train.images[7])
+    assert task.pixels.prepare(image.resize((300, 200))).shape == (28, 28, 1)
 
 
 def test_an_uploaded_picture_gives_the_same_answer_as_the_data(task, tmp_path):
     task.show(7).save(tmp_path / "seven.png")
-    assert torch.allclose(task.open(tmp_path / "seven.png"), task.batch(np.array([7])).x, atol=1e-6)
+    assert torch.allclose(task.pixels.open(tmp_path / "seven.png"), task.batch(np.array([7])).x, atol=1e-6)
     (tmp_path / "seven.txt").write_text("seven")
-    with pytest.raises(BadInput, match="seven.txt is no image"):
-        task.open(tmp_path / "seven.txt")
+    with pytest.raises(BadInput, match=r"seven\.txt is no image"):
+        task.pixels.open(tmp_path / "seven.txt")
 
 
 def test_what_goes_into_the_last_layer_gives_the_answer(task):
@@ -171,6 +172,26 @@ def test_a_config_that_is_no_json(copied):
 def test_a_model_without_a_processor(copied):
     (copied / "preprocessor_config.json").unlink()
     broken(copied, "has no image processor that works here")
+
+
+def test_a_config_with_values_that_make_no_sense(copied):
+    files.write_json(copied / "config.json", files.read_json(copied / "config.json") | {"hidden_sizes": "wide"})
+    broken(copied, "has a config.json that transformers cannot read")
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        ("[1]", "card.json of .* is no JSON object"),
+        ("{", "card.json of .* is no JSON object"),
+        ('{"recipe": {"epochs": 0}}', "says epochs 0 in its recipe, but input should be greater than or equal to 1"),
+        ('{"recipe": {"optimizer": "magic"}}', "says optimizer 'magic' in its recipe"),
+        ('{"recipe": "long"}', "says recipe 'long' in its recipe"),
+    ],
+)
+def test_a_card_that_cannot_be_followed(copied, content, match):
+    (copied / "card.json").write_text(content)
+    broken(copied, match)
 
 
 def test_damaged_weights(copied):

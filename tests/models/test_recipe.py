@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-import toy
 import torch
+import toy
+
 from backends.api.errors import BadInput
 from backends.engine.run import Run
 from backends.models.recipe import optimizer_and_schedule, train

@@ -1,6 +1,7 @@
 """Finding the retrained reference: shipped ones first, then runs that made one."""
 
 import pytest
+
 from backends.api import files
 from backends.api.home import ASSETS, home
 from backends.models.classifier import Classifier

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import toy
+
 from backends.api import files
 from backends.api.errors import BadInput
 from backends.api.home import home

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForImageClassification
+
 from backends.api import files
 from backends.api.home import ASSETS
 from backends.engine.run import restore
 from backends.models.classifier import Classifier
 from backends.models.reference import WEIGHTS
-from safetensors.torch import load_file
-from transformers import AutoModelForImageClassification
 
 REQUIRED = {"fashion-resnet": 89.0, "fashion-vit": 86.0}  # test accuracy in percent that these models must reach
 REFERENCES = sorted((ASSETS / "references").glob("*/*/card.json"))
@@ -53,6 +54,7 @@ def test_everything_has_its_licence_and_card():
     assert "MIT" in (ASSETS / "data" / "fashion-mnist" / "LICENSE").read_text()
 
 
+@pytest.mark.slow
 def test_a_card_says_what_is_measured(task):
     card = files.read_json(task.folder / "card.json")
     said = task.outputs(task.load())
@@ -94,6 +96,7 @@ def test_a_reference_is_another_model_of_the_same_kind(reference):
     assert card["recipe"] | {"seed": task.recipe["seed"]} == dict(task.recipe) and card["seed"] != task.recipe["seed"]
 
 
+@pytest.mark.slow
 def test_a_reference_never_saw_what_it_forgot(reference):
     card, task, model, _ = reference
     test, train = (right(task, model, split) for split in ("test", "train"))

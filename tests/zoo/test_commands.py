@@ -1,13 +1,14 @@
 """`python -m backends.zoo`: one command per file."""
 
 import numpy as np
-import toy
 import torch
+import toy
+from typer.testing import CliRunner
+
 from backends import registry
 from backends.engine.run import Run
 from backends.zoo import _train
 from backends.zoo.__main__ import build, commands
-from typer.testing import CliRunner
 
 
 def test_every_file_is_a_command_with_help():

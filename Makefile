@@ -1,0 +1,54 @@
+# Two commands do everything: `make studio` opens Lethe, `make test` runs every check.
+# PYTHON names another interpreter: make studio PYTHON=python3.12
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH := 2.13.0
+OLD := Lethe needs Python 3.11 or newer, and $(or $(PYTHON),python3) is not that; name one, as in: make studio PYTHON=python3.12
+NO_VENV := $(PYTHON) could not make a virtual environment; on Debian and Ubuntu install the package python3-venv and try again.
+
+.PHONY: studio test lint format check chromium clean
+.DEFAULT_GOAL := studio
+
+studio: $(VENV)/installed  ## Install what is missing and open the studio on http://127.0.0.1:7860
+	@exec $(BIN)/lethe serve
+
+test: lint  ## Every check and every test, those in the browser too
+	@browser=$$(sh .ci/chromium $(BIN)/python) && CHROMIUM="$$browser" $(BIN)/python -m pytest
+
+lint: $(VENV)/installed-test  ## Style, types, and which part may import which
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/installed-test  ## Bring every file into the common format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+chromium: $(VENV)/installed-test  ## Find or fetch the browser of the tests
+	@sh .ci/chromium $(BIN)/python
+
+clean:  ## Remove the virtual environment and what tools keep beside the code
+	@rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+# The build of PyTorch without CUDA is a tenth of the size; it is taken where there is no NVIDIA GPU. Where its index is
+# out of reach, whatever PyPI has is taken instead.
+$(VENV)/installed: pyproject.toml
+	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "$(OLD)" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(NO_VENV)" >&2; exit 1; }
+	@echo "Installing PyTorch $(TORCH); this takes a few minutes the first time."
+	@if command -v nvidia-smi >/dev/null 2>&1; then $(BIN)/python -m pip install -q "torch==$(TORCH)"; \
+	else $(BIN)/python -m pip install -q --retries 0 --timeout 20 "torch==$(TORCH)" \
+		--index-url https://download.pytorch.org/whl/cpu --extra-index-url https://pypi.org/simple 2>/dev/null \
+		|| $(BIN)/python -m pip install -q "torch==$(TORCH)"; fi
+	@echo "Installing Lethe."
+	@$(BIN)/python -m pip install -q -e .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	@echo "Installing what the tests need."
+	@$(BIN)/python -m pip install -q -e ".[test]"
+	@touch $@

@@ -1,0 +1,82 @@
+"""The command `lethe`.
+
+What a command needs is imported when it runs, so that `lethe --help` and a typing mistake are answered at once.
+"""
+
+import os
+import sys
+
+import typer
+
+from app import terminal
+from app.commands import jobs, looks, machine
+from backends.api import __version__
+from backends.api.errors import BadInput, LetheError
+
+EXAMPLE = "Example: lethe unlearn --model MODEL --method METHOD --forget CLASS --json, with names from lethe catalog."
+
+app = typer.Typer(
+    name="lethe",
+    help="A studio for machine unlearning: make a model forget, then see what changed and where.",
+    epilog=EXAMPLE,
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+)
+for name, command in {
+    "serve": machine.serve,
+    "catalog": machine.catalog,
+    "unlearn": jobs.unlearn,
+    "runs": jobs.list_runs,
+    "show": jobs.show,
+    "cancel": jobs.cancel,
+    "delete": jobs.delete,
+    "inspect": looks.inspect,
+    "attack": looks.attack,
+    "generate": looks.generate,
+    "export": looks.export,
+    "pull": machine.pull,
+    "doctor": machine.doctor,
+}.items():
+    app.command(name)(command)
+
+
+def run(arguments: list[str]) -> int:
+    """Do one command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    if arguments == ["--version"]:
+        terminal.result(f"lethe {__version__}")
+        return terminal.DONE
+    if not arguments or (arguments[0].startswith("-") and arguments[0] != "--help"):
+        arguments = ["serve", *arguments]
+    try:
+        return int(app(arguments, prog_name="lethe", standalone_mode=False) or terminal.DONE)
+    except BadInput as error:
+        return _refuse(str(error), terminal.BAD_INPUT, arguments)
+    except LetheError as error:
+        return _refuse(str(error), terminal.FAILED, arguments)
+    except (KeyboardInterrupt, typer.Abort):
+        return _refuse("Interrupted.", terminal.INTERRUPTED, arguments)
+    except BrokenPipeError:  # whoever read the output had enough, as in `lethe runs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return terminal.FAILED
+    except Exception as error:
+        if hasattr(error, "format_message"):  # how Typer says that an option is missing or unknown
+            return _refuse(f"{error.format_message().rstrip('.')}.", terminal.BAD_INPUT, arguments)
+        raise
+
+
+def _refuse(sentence: str, code: int, arguments: list[str]) -> int:
+    one_line = " ".join(sentence.split())
+    terminal.say(one_line)
+    if "--json" in arguments:
+        terminal.document({"error": one_line})
+    return code
+
+
+def main() -> None:
+    """Entry point of the command `lethe`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Commands about runs: start one, list them, look at one, stop it, remove it."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from app import terminal
+from app.commands import Json, RunId, Settings
+
+
+def unlearn(
+    model: Annotated[str, typer.Option(help="An embedded model, a folder, or a Hub id like owner/name.")],
+    method: Annotated[str, typer.Option(help="A method, as `lethe catalog` lists them.")],
+    forget: Annotated[
+        list[str],
+        typer.Option(help="A class, random:10%, images:3,17, like:3:50, run:ID or @file of ids; may be repeated."),
+    ],
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="What the method may rehearse, written the same way; left out: everything else."),
+    ] = None,
+    settings: Settings = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    metric: Annotated[list[str] | None, typer.Option(help="A metric to measure; left out: all that fit.")] = None,
+    data: Annotated[
+        str, typer.Option(help="For a model of your own: a folder with one folder of images a class.")
+    ] = "",
+    json: Json = False,
+) -> int:
+    """Make a model forget, and measure what happened. Waits for the job; Ctrl-C cancels it."""
+    from app.follow import follow
+    from backends.api import catalog, params, submit
+
+    chosen = catalog.load().get("methods", method)
+    given = dict(params.from_text(method, chosen.params, text) for text in settings or [])
+    spec = submit.read(
+        model=model,
+        method=method,
+        params=given,
+        forget=forget,
+        keep=keep or [],
+        seed=seed,
+        metrics=metric or [],
+        data=data,
+    )
+    run = submit.submit(spec)
+    terminal.say(f"Run {run.id}")
+    try:
+        state = follow(run)
+    except KeyboardInterrupt:
+        return _not_done(run.id, "cancelled", f"Interrupted; run {run.id} is {run.state.status}.", json)
+    if state.status != "done" or run.result is None:
+        return _not_done(run.id, state.status, state.message, json)
+    if json:
+        terminal.document(run.result)
+    else:
+        _print_result(run.result)
+    return terminal.DONE
+
+
+def _not_done(run_id: str, status: str, message: str, json: bool) -> int:
+    text = message or f"Run {run_id} is {status}."
+    terminal.say(text)
+    if json:
+        terminal.document({"error": text, "run_id": run_id, "status": status})
+    return terminal.INTERRUPTED if status == "cancelled" else terminal.FAILED
+
+
+def _print_result(result: dict[str, Any]) -> None:
+    """The verdict, then the numbers."""
+    terminal.result(result["verdict"])
+    terminal.result("")
+    heads = ("", "before", "after", "trained again without it")
+    rows = [
+        (
+            said.get("title") or name,
+            *(terminal.number(said.get(when), said["unit"]) for when in ("before", "after", "reference")),
+        )
+        for name, said in result["metrics"].items()
+    ]
+    for line in terminal.table(heads, rows):
+        terminal.result(line)
+    terminal.result("")
+    terminal.result(f"{terminal.seconds(result['seconds'])} on {result['device']}, run {result['run_id']}")
+
+
+def list_runs(json: Json = False) -> None:
+    """List the runs, newest first, those that came with Lethe last."""
+    from backends.api import runs
+
+    rows = [_row(run) for run in runs.all_runs()]
+    if json:
+        terminal.document(rows)
+        return
+    heads = ("run", "status", "model", "method", "forget", "message")
+    shown = [
+        [row["run_id"], row["status"], row["model"], row["method"], ", ".join(row["forget"]), row["message"]]
+        for row in rows
+    ]
+    for line in terminal.table(heads, shown):
+        terminal.result(line)
+
+
+def _row(run: Any) -> dict[str, Any]:
+    spec, state, result = run.spec, run.state, run.result
+    return {
+        "run_id": run.id,
+        "status": "done" if result else state.status,
+        "model": spec.model,
+        "method": spec.method,
+        "forget": list(spec.forget),
+        "keep": list(spec.keep),
+        "seed": spec.seed,
+        "seconds": result["seconds"] if result else None,
+        "verdict": result["verdict"] if result else "",
+        "message": (result["verdict"] if result else "") or state.message,
+        "shipped": run.shipped,
+        "created": state.history[0].at if state.history else None,
+    }
+
+
+def show(run: RunId, json: Json = False) -> None:
+    """Show one run: what was asked, how it went, what was measured."""
+    from backends.api import runs
+
+    found = runs.find(run)
+    state, result = found.state, found.result
+    if json:
+        told = {
+            "state": state.model_dump(),
+            "spec": found.spec.model_dump(),
+            "result": result,
+            "metrics": found.metrics,
+        }
+        terminal.document(_row(found) | told | {"folder": str(found.path)})
+        return
+    row = _row(found)
+    terminal.result(f"Run {found.id}: {row['status']}. {row['message'] if not result else ''}".rstrip())
+    terminal.result(f"{row['model']}, {row['method']}, forget {', '.join(row['forget'])[:200]}, seed {row['seed']}")
+    for moment in state.history:
+        terminal.result(
+            f"  {datetime.fromtimestamp(moment.at):%Y-%m-%d %H:%M:%S}  {moment.status}  {moment.note}".rstrip()
+        )
+    terminal.result("")
+    if result:
+        _print_result(result)
+    terminal.result(f"Folder: {found.path}")
+
+
+def cancel(run: RunId) -> None:
+    """Stop a run: a queued one at once, a running one within its step."""
+    from backends.api import runs
+
+    state = runs.find(run).cancel()
+    terminal.result(f"Run {run} is {state.status}. {state.message}")
+
+
+def delete(run: RunId) -> None:
+    """Remove a run that is not running, with everything it wrote."""
+    from backends.api import runs
+
+    runs.find(run).delete()
+    terminal.result(f"Run {run} is deleted.")

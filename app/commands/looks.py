@@ -1,0 +1,125 @@
+"""Commands about finished runs and models: look inside, try to bring it back, ask, take away."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app import terminal
+from app.commands import Json, RunId, Settings
+from backends.api.errors import BadInput
+
+LARGEST = 20 * 2**20  # bytes of an image file
+
+
+def _finished(run_id: str) -> Any:
+    from backends.api import runs
+
+    run = runs.find(run_id)
+    if run.result is None:
+        raise BadInput(f"Run {run.id} is {run.state.status}; only a run that is done can be looked into.")
+    return run
+
+
+def _ask(op: str, **args: Any) -> Any:
+    """One question to a process that holds the models."""
+    from backends.api.live import Live
+
+    live = Live()
+    try:
+        return live.ask(op, **args)
+    finally:
+        live.stop()
+
+
+def _look(kind: str, op: str, run_id: str, entry_id: str, settings: list[str] | None, json: bool) -> None:
+    from backends.api import catalog, params
+
+    run = _finished(run_id)
+    entry = catalog.load().get(kind, entry_id)
+    given = dict(params.from_text(entry.id, entry.params, text) for text in settings or [])
+    complete = params.checked(entry.id, entry.params, given)
+    terminal.say(f"{entry.title}: {entry.summary}")
+    found = _ask(op, run=run.id, **{op_argument(op): entry.id}, params=complete)
+    if json:
+        terminal.document(found)
+        return
+    for panel in found["panels"]:
+        terminal.result(panel["title"])
+        terminal.result(f"  {panel.get('says') or panel['how']}")
+
+
+def op_argument(op: str) -> str:
+    """What the live operation calls the thing it is to run."""
+    return "inspector" if op == "inspect" else "attack"
+
+
+def inspect(
+    run: RunId,
+    inspector: Annotated[str, typer.Argument(help="An inspector, as `lethe catalog` lists them.")],
+    settings: Settings = None,
+    json: Json = False,
+) -> None:
+    """Look inside a finished run: which weights moved, what the model attends to, and so on."""
+    _look("inspectors", "inspect", run, inspector, settings, json)
+
+
+def attack(
+    run: RunId,
+    attack: Annotated[str, typer.Argument(help="An attack, as `lethe catalog` lists them.")],
+    settings: Settings = None,
+    json: Json = False,
+) -> None:
+    """Try to bring back what a finished run made the model forget."""
+    _look("attacks", "attack", run, attack, settings, json)
+
+
+def generate(
+    what: Annotated[
+        str, typer.Argument(metavar="MODEL_OR_RUN", help="An embedded model, or the id of a finished run.")
+    ],
+    image: Annotated[Path | None, typer.Option(help="A picture to show to the model.")] = None,
+    item: Annotated[list[str] | None, typer.Option(help="An image of its data, as test-3 or train-17.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the answer to this file too, as JSON.")] = None,
+    json: Json = False,
+) -> None:
+    """Ask a model what it sees in a picture; of a run, the model before and after both answer."""
+    from backends.api import catalog, files
+
+    if not any(model.id == what for model in catalog.load().models):
+        _finished(what)
+    if bool(image) == bool(item):
+        raise BadInput("Give either --image FILE or --item test-3, so that there is one thing to look at.")
+    for name in item or []:
+        if not re.fullmatch(r"(train|test)-[0-9]{1,9}", name):
+            raise BadInput(f"{name[:60]!r} is no image of the data; write test-3 or train-17.")
+    answer = _ask("predict", run_or_model=what, **({"path": _picture(image)} if image else {"items": item}))
+    if out is not None:
+        files.write_json(out, answer)
+    if json:
+        terminal.document(answer)
+        return
+    _print_answer(answer)
+
+
+def _picture(path: Path) -> str:
+    if not path.is_file():
+        raise BadInput(f"There is no file {str(path)[:80]!r}; give a picture, as PNG or JPEG.")
+    if path.stat().st_size > LARGEST:
+        raise BadInput(
+            f"{path.name} has {path.stat().st_size / 2**20:.0f} MB; a picture may have at most {LARGEST // 2**20} MB."
+        )
+    return str(path.resolve())
+
+
+def export(
+    run: RunId,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A folder that does not exist yet, or is empty.")],
+) -> None:
+    """Write the unlearned model as a folder that transformers' from_pretrained loads."""
+    found = _finished(run)
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise BadInput(f"{to} exists and is not an empty folder; name a new one.")
+    _ask("export", run=found.id, to=str(to.resolve()))
+    terminal.result(f"Wrote the model after run {found.id} to {to}.")

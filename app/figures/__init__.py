@@ -1,0 +1,54 @@
+"""Panels -> pictures: one dispatcher keyed by a panel's kind, and for each the same numbers as a table.
+
+No interface library is used here: the studio and the classroom draw the same figures.
+"""
+
+from pathlib import Path
+
+import plotly.graph_objects as go
+
+from app.figures import bars, heatmaps, lines, pictures, points, verdict
+from backends.api.panels import AnyPanel, Bars, Heatmap, Histogram, Lines, Pictures, Points, Verdict
+
+NOWHERE = Path("/nonexistent")
+
+
+def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | str:
+    """The picture of a panel: a plotly Figure, or HTML for pictures, verdicts, and panels that hold nothing.
+
+    Args:
+        panel: what to draw.
+        folder: the run folder that pictures are relative to.
+    """
+    match panel:
+        case Bars():
+            return bars.bars(panel)
+        case Histogram():
+            return bars.histogram(panel)
+        case Lines():
+            return lines.lines(panel)
+        case Heatmap():
+            return heatmaps.heatmap(panel)
+        case Points():
+            return points.points(panel)
+        case Pictures():
+            return pictures.pictures(panel, folder)
+        case Verdict():
+            return verdict.verdict(panel)
+
+
+def table(panel: AnyPanel) -> str:
+    """The panel's numbers as HTML that folds out; empty where the picture is words or pictures already."""
+    match panel:
+        case Bars():
+            return bars.bars_table(panel)
+        case Histogram():
+            return bars.histogram_table(panel)
+        case Lines():
+            return lines.table(panel)
+        case Heatmap():
+            return heatmaps.table(panel)
+        case Points():
+            return points.table(panel)
+        case _:
+            return ""

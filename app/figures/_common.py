@@ -1,0 +1,77 @@
+"""What the families of figures share: an empty figure in our look, the colour and line of a series, missing numbers."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from app import parts, theme
+from backends.api.panels import Number, Series
+
+INK = "#15171c"
+NOTHING = '<div class="lethe-nothing">Nothing was measured here.</div>'
+
+
+def new(height: int = 400) -> go.Figure:
+    """An empty figure with our template, set explicitly: another library changes plotly's default."""
+    return go.Figure(layout=go.Layout(template=theme.TEMPLATE, height=height, showlegend=True))
+
+
+def colour(series: Series) -> str:
+    """By role only."""
+    return theme.ROLE[series.role]
+
+
+def faded(hexadecimal: str, opacity: float) -> str:
+    """A colour with an opacity, as plotly writes it."""
+    red, green, blue = (int(hexadecimal[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity:g})"
+
+
+def dash(series: Series) -> str:
+    """Dotted before, solid after, dashed for the reference."""
+    if series.role == "reference":
+        return "dash"
+    return "dot" if series.when == "before" else "solid"
+
+
+def name(series: Series) -> str:
+    """What the legend says: the series' name, with before or after where it does not say so already."""
+    return f"{series.name}, {series.when}" if series.when and series.when not in series.name.lower() else series.name
+
+
+def gaps(values: Sequence[Number]) -> list[float | None]:
+    """NaN, infinite and missing numbers as gaps: they are not drawn, never as 0."""
+    return [None if value is None or not math.isfinite(value) else value for value in values]
+
+
+def anything(*rows: Sequence[Number]) -> bool:
+    """Whether there is one number to draw."""
+    return any(value is not None for row in rows for value in gaps(row))
+
+
+def number_format(unit: str) -> str:
+    """d3 format of a number in a unit."""
+    return ".1f" if unit in ("%", "points") else ".4~g"
+
+
+def threshold(figure: go.Figure, value: float, words: str, *, vertical: bool) -> None:
+    """A dotted line of ink across the plot with its name beside it."""
+    line: dict[str, Any] = {"color": theme.ROLE["amount"], "width": 2, "dash": "dot"}
+    shown = f"{words} {value:.3g}".strip()
+    if vertical:
+        figure.add_vline(x=value, line=line, annotation_text=shown, annotation_position="top right")
+    else:
+        figure.add_hline(y=value, line=line, annotation_text=shown, annotation_position="top right")
+
+
+def wide_labels(labels: Sequence[str], most: int = 26) -> list[str]:
+    """Labels short enough for an axis: the middle of a long one is left out (the hover shows it whole)."""
+    half = most // 2 - 1
+    return [text if len(text) <= most else f"{text[:half]}…{text[-half:]}" for text in labels]
+
+
+def folded(heads: Sequence[str], rows: Sequence[Sequence[parts.Cell]], unit: str = "") -> str:
+    """The numbers of a figure as a table that folds out."""
+    return parts.numbers_table(heads, rows, unit)

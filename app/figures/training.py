@@ -1,0 +1,176 @@
+"""Watching a job: its events become curves, its samples become pictures whose probabilities fade."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from app import parts, theme
+from backends.api.files import number
+from backends.api.panels import Lines, Role, Series
+
+ROLES: tuple[Role, ...] = ("forget", "neighbour", "unrelated")
+MOST = 400  # points of one curve; more cannot be told apart on a screen
+Sample = dict[str, Any]
+
+
+def loss_panel(events: Sequence[dict[str, Any]]) -> Lines | None:
+    """Everything a method measured while it ran, over its steps; None before the first number."""
+    offset, last, phase = 0, 0, ""
+    xs: list[float] = []
+    seen: list[dict[str, float]] = []
+    for event in events:
+        if event.get("phase") != phase or int(event.get("step", 0)) < last - offset:
+            offset, phase = last, str(event.get("phase", ""))
+        step = offset + int(event.get("step", 0))
+        last = max(last, step)
+        values = {key: number(value) for key, value in (event.get("values") or {}).items() if _is_number(value)}
+        if values:
+            xs.append(step)
+            seen.append(values)
+    if not seen:
+        return None
+    every = max(1, -(-len(xs) // MOST))
+    keep = [at for at in range(len(xs)) if at % every == 0 or at == len(xs) - 1]
+    names = list(dict.fromkeys(key for values in seen for key in values))
+    series = [Series(name=_words(key), values=[seen[at].get(key) for at in keep], role=_role(key)) for key in names]
+    return Lines(
+        title="While it learned to forget",
+        how="Each point is one step of the method; the values are those it works with, so a rising loss on what is to be forgotten can be what is wanted.",
+        says=_course(names, seen),
+        x=[xs[at] for at in keep],
+        series=series,
+        x_title="step",
+        y_title=_words(names[0]) if len(names) == 1 else "value",
+    )
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, (int, float)) or value in ("NaN", "Infinity", "-Infinity")
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def _role(key: str) -> Role:
+    if "forget" in key:
+        return "forget"
+    return "neighbour" if any(word in key for word in ("keep", "retain", "remain")) else "amount"
+
+
+def _course(names: list[str], seen: list[dict[str, float]]) -> str:
+    """What the first value did, from its first number to its last."""
+    values = [step[names[0]] for step in seen if theme.measured(step.get(names[0]))]
+    if len(values) < 2:
+        return ""
+    way = "rose" if values[-1] > values[0] else "fell" if values[-1] < values[0] else "stayed"
+    return f"The {_words(names[0])} {way} from {values[0]:.3g} to {values[-1]:.3g} over {len(values)} recorded steps."
+
+
+def step_name(sample: Sample) -> str:
+    """What the scrub slider says at a sample: phase and step."""
+    return f"{sample.get('phase') or 'start'}, step {sample.get('step', 0)}"
+
+
+def fading_panel(samples: Sequence[Sample]) -> Lines | None:
+    """How sure the model is of the right class, by role, over the samples; None where there are fewer than two."""
+    if len(samples) < 2:
+        return None
+    series = []
+    for role in ROLES:
+        values = [_sure(sample, role) for sample in samples]
+        if any(value is not None for value in values):
+            series.append(Series(name=theme.ROLE_WORDS[role], values=values, role=role))
+    if not series:
+        return None
+    said = [f"{s.name}: {theme.percent(s.values[0])} before, {theme.percent(s.values[-1])} after" for s in series]
+    return Lines(
+        title="How it fades",
+        how="Each curve is the mean probability that the model gives to the true class of the watched images; what is to be forgotten should sink, the others should stay.",
+        says="Probability of the true class. " + "; ".join(said) + ".",
+        x=[f"{at}: {step_name(sample)}" for at, sample in enumerate(samples)],
+        series=series,
+        x_title="",
+        y_title="probability of the true class, %",
+    )
+
+
+def _sure(sample: Sample, role: str) -> float | None:
+    values = [
+        100 * number(item["probabilities"][item["label"]]) for item in sample.get("items", []) if item["role"] == role
+    ]
+    return sum(values) / len(values) if values else None
+
+
+def scrub(
+    samples: Sequence[Sample],
+    names: Sequence[str],
+    folder: Path,
+    *,
+    title: str = "The same images, step by step",
+    key: str = "",
+) -> str:
+    """The watched images by role with a slider through the steps, as HTML for `Panels`; empty without samples.
+
+    Args:
+        samples: `RunFolder.samples()`, oldest first.
+        names: class names.
+        folder: the run folder, which holds the pictures.
+        title: of the card.
+        key: tells two of them on one page apart.
+    """
+    if not samples:
+        return ""
+    steps = [{"name": step_name(sample), "items": _seen(sample, names)} for sample in samples]
+    slider = (
+        f'<div class="lethe-scrub"><label for="scrub{key}">Step</label>'
+        f'<input id="scrub{key}" type="range" min="0" max="{len(steps) - 1}" value="{len(steps) - 1}" '
+        f'data-steps="{parts.esc(json.dumps(steps))}"><output for="scrub{key}"></output></div>'
+    )
+    groups = "".join(_group(role, samples[-1], names, folder) for role in ROLES)
+    how = "The bar is the probability that the model gives to the true class; below it stands what the model takes the image for."
+    return (
+        f'<section class="lethe-panel"><h3>{parts.esc(title)}</h3>{slider}{groups}'
+        f'<p class="lethe-how"><b>How to read it.</b> {how} Move the slider to go through the steps.</p></section>'
+    )
+
+
+def _seen(sample: Sample, names: Sequence[str]) -> dict[str, tuple[str, float, str]]:
+    """Item id -> share in words, share in percent, what it is taken for."""
+    return {item["id"]: _said(item, names) for item in sample.get("items", [])}
+
+
+def _said(item: dict[str, Any], names: Sequence[str]) -> tuple[str, float, str]:
+    shares = [number(p) for p in item["probabilities"]]
+    share = 100 * shares[item["label"]]
+    best = max(range(len(shares)), key=lambda at: shares[at])
+    guess = "right" if best == item["label"] else f"taken for {class_name(names, best)}"
+    return theme.percent(share), round(share, 1) if theme.measured(share) else 0.0, guess
+
+
+def class_name(names: Sequence[str], at: int) -> str:
+    """A class by its number; its number where names are missing."""
+    return names[at] if 0 <= at < len(names) else f"class {at}"
+
+
+def _group(role: str, sample: Sample, names: Sequence[str], folder: Path) -> str:
+    items = [item for item in sample.get("items", []) if item["role"] == role]
+    if not items:
+        return ""
+    inside = "".join(_item(item, names, folder) for item in items)
+    return f'<h4 style="margin:6px 0 0">{parts.mark(role)}{parts.esc(theme.ROLE_WORDS[role])}</h4><div class="lethe-items">{inside}</div>'
+
+
+def _item(item: dict[str, Any], names: Sequence[str], folder: Path) -> str:
+    truth = class_name(names, item["label"])
+    words, share, guess = _said(item, names)
+    picture = parts.image(parts.data_uri(folder, f"samples/items/{item['id']}.png"), f"{truth}, {item['id']}")
+    return (
+        f'<figure class="lethe-item" data-item="{parts.esc(item["id"])}">{picture}<figcaption>'
+        f'<div class="lethe-probability"><span class="truth">{parts.esc(truth)}</span><span class="share">{words}</span>'
+        f'<span class="lethe-bar" data-role="{item["role"]}"><i style="width:{share}%"></i></span></div>'
+        f'<span class="guess lethe-quiet">{parts.esc(guess)}</span></figcaption></figure>'
+    )

@@ -1,0 +1,188 @@
+"""A parameter schema -> widgets, widget values -> parameters.
+
+The schema is the JSON Schema of a method's, inspector's or attack's pydantic class, as the catalog carries it: bounds,
+defaults and descriptions stand there once, and a new parameter needs no line here.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from backends.api import params
+from backends.api.errors import BadInput
+
+Schema = dict[str, Any]
+STEPS = 100  # a bounded number is a slider where it has at most so many steps
+
+
+class Number(gr.Number):
+    """A number that reaches our own check as it was typed: not rounded, and not refused before its range can be named."""
+
+    is_template = True
+
+    def preprocess(self, payload: float | None) -> float | int | None:
+        return int(payload) if isinstance(payload, float) and payload.is_integer() else payload
+
+
+class Slider(gr.Slider):
+    """A slider whose typed values reach our own check."""
+
+    is_template = True
+
+    def preprocess(self, payload: float) -> float:
+        return payload
+
+
+def properties(schema: Schema) -> dict[str, Schema]:
+    """Name -> what the schema says of that parameter, references and "or nothing" resolved into one flat entry."""
+    defined = schema.get("$defs", {})
+
+    def flat(said: Schema) -> Schema:
+        if "$ref" in said:
+            said = defined[said["$ref"].rsplit("/", 1)[-1]] | {key: said[key] for key in said if key != "$ref"}
+        if len(said.get("allOf", [])) == 1:
+            said = flat(said["allOf"][0]) | {key: said[key] for key in said if key != "allOf"}
+        options = [option for option in said.get("anyOf", []) if option.get("type") != "null"]
+        if options:
+            said = flat(options[0]) | {key: said[key] for key in said if key != "anyOf"} | {"optional": True}
+        return said
+
+    return {name: flat(said) for name, said in schema.get("properties", {}).items()}
+
+
+def label(name: str) -> str:
+    """learning_rate -> "Learning rate"."""
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def allowed(said: Schema) -> str:
+    """What may be given, in words: "from 1 to 200", "more than 0, at most 1", "one of a, b"; empty where anything may."""
+    if "enum" in said:
+        return f"one of {', '.join(map(str, said['enum']))}"
+    low, high = said.get("minimum"), said.get("maximum")
+    above, below = said.get("exclusiveMinimum"), said.get("exclusiveMaximum")
+    if low is not None and high is not None:
+        return f"from {low:g} to {high:g}"
+    words = [
+        f"{word} {limit:g}"
+        for word, limit in (("at least", low), ("more than", above), ("at most", high), ("less than", below))
+        if limit is not None
+    ]
+    return ", ".join(words)
+
+
+def widget(name: str, said: Schema) -> gr.components.Component:
+    """The widget of one parameter, at its default, with its description and range as help."""
+    default = said.get("default")
+    sentence = str(said.get("description", "")).strip()
+    common: dict[str, Any] = {"label": label(name), "interactive": True}
+    range_text = allowed(said)
+    help_text = " ".join(part for part in (sentence, range_text and f"({range_text})") if part) or None
+    if "enum" in said:
+        return gr.Dropdown(choices=list(said["enum"]), value=default, info=sentence or None, **common)
+    match said.get("type"):
+        case "boolean":
+            return gr.Checkbox(value=bool(default), info=sentence or None, **common)
+        case "integer" | "number":
+            step = _step(said)
+            if step and not said.get("optional"):
+                return Slider(said["minimum"], said["maximum"], default, step=step, info=sentence or None, **common)
+            low = said.get("minimum", said.get("exclusiveMinimum"))
+            high = said.get("maximum", said.get("exclusiveMaximum"))
+            one = {"step": 1} if said["type"] == "integer" else {}
+            return Number(default, minimum=low, maximum=high, info=help_text, **one, **common)
+        case _:
+            return gr.Textbox(value=_text(default), info=help_text, lines=1, max_lines=4, **common)
+
+
+def widgets(schema: Schema) -> dict[str, gr.components.Component]:
+    """One widget for each parameter, in the schema's order."""
+    return {name: widget(name, said) for name, said in properties(schema).items()}
+
+
+def defaults(schema: Schema) -> dict[str, Any]:
+    """Every parameter that has a default, at it."""
+    return {name: said["default"] for name, said in properties(schema).items() if "default" in said}
+
+
+def to_widgets(schema: Schema, given: dict[str, Any]) -> list[Any]:
+    """Parameters -> one value for each widget; what is left out has its default."""
+    return [_shown(said, given.get(name, said.get("default"))) for name, said in properties(schema).items()]
+
+
+def from_widgets(entry_id: str, schema: Schema, values: Sequence[Any]) -> dict[str, Any]:
+    """Widget values -> checked parameters.
+
+    Raises:
+        BadInput: one is empty, of the wrong kind or out of range; the sentence says what is allowed.
+    """
+    given: dict[str, Any] = {}
+    for (name, said), value in zip(properties(schema).items(), values, strict=True):
+        read = _read(said, value)
+        if read is None and not said.get("optional"):
+            raise BadInput(f"{label(name)} is empty; give {allowed(said) or 'a value'}.")
+        given[name] = read
+    return params.checked(entry_id, schema, given)
+
+
+def problem(entry_id: str, schema: Schema, values: Sequence[Any]) -> str:
+    """The sentence that says what is wrong, naming the range; empty where all is well."""
+    try:
+        from_widgets(entry_id, schema, values)
+    except BadInput as error:
+        return str(error)
+    return ""
+
+
+def _step(said: Schema) -> float:
+    """The step of a slider; 0 where a slider cannot show every value (or its default) exactly."""
+    low, high = said.get("minimum"), said.get("maximum")
+    if low is None or high is None or said.get("default") is None:
+        return 0
+    if low >= high:
+        return 0
+    if said["type"] == "integer":
+        return 1 if high - low <= STEPS else 0
+    step = (high - low) / STEPS
+    at = (said["default"] - low) / step
+    return float(step) if abs(at - round(at)) < 1e-9 else 0
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list) and all(isinstance(item, str) and "," not in item for item in value):
+        return ", ".join(value)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _shown(said: Schema, value: Any) -> Any:
+    is_text = "enum" not in said and said.get("type") not in ("boolean", "integer", "number")
+    return _text(value) if is_text else value
+
+
+def _read(said: Schema, value: Any) -> Any:
+    """A widget's value as the schema's type, where it can be; what cannot is left for the check to name."""
+    if "enum" in said:
+        return value
+    match said.get("type"):
+        case "integer":
+            return int(value) if isinstance(value, float) and value.is_integer() else value
+        case "number" | "boolean":
+            return value
+        case "string":
+            return None if said.get("optional") and not value else value
+        case _:
+            return _list_or_json(said, str(value or "").strip())
+
+
+def _list_or_json(said: Schema, text: str) -> Any:
+    if not text:
+        return None if said.get("optional") else [] if said.get("type") == "array" else None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return [word.strip() for word in text.split(",") if word.strip()] if said.get("type") == "array" else text

@@ -1,0 +1,30 @@
+"""Whose run is it? Checked where a run is changed, not only where a button is shown."""
+
+from backends.api import runs
+from backends.api.errors import BadInput
+from backends.api.home import shared
+from backends.api.runs import RunFolder
+
+
+def may_change(run: RunFolder, secret: str | None) -> bool:
+    """Whether the browser that keeps this secret may cancel or delete the run.
+
+    On a person's own machine everyone who reaches the studio may; where strangers share one, only who started it.
+    """
+    if run.shipped:
+        return False
+    return not shared() or (bool(secret) and run.state.owner == runs.owner_mark(str(secret)))
+
+
+def for_change(run_id: str, secret: str | None) -> RunFolder:
+    """The run, for one who may change it.
+
+    Raises:
+        BadInput: there is no such run, it came with Lethe, or it is somebody else's.
+    """
+    run = runs.find(run_id)
+    if run.shipped:
+        raise BadInput(f"Run {run.id} came with Lethe; it can be looked at, not changed.")
+    if not may_change(run, secret):
+        raise BadInput(f"Run {run.id} was started in another browser, so it can only be looked at here.")
+    return run

@@ -1,0 +1,74 @@
+"""Example images for the pages, asked of the live process once and kept."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from threading import Lock
+
+from app.live import LIVE
+
+PAGE = 24  # images on one page of a gallery
+KEPT = 24 * 2**20  # characters of pictures that are remembered
+
+_cache: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+_lists: dict[tuple[str, str, str, int], tuple[list[int], int]] = {}
+_alike: dict[tuple[str, str, int, int], list[int]] = {}
+_lock = Lock()
+
+
+def of_items(model: str, items: Sequence[str], data: str = "") -> list[str]:
+    """Pictures of items ("train-17", "test-3") as data addresses, in their order.
+
+    Raises:
+        LetheError: the live process cannot show them; the sentence says why.
+    """
+    with _lock:
+        missing = [item for item in dict.fromkeys(items) if (model, data, item) not in _cache]
+    fresh = LIVE.ask("images", model=model, items=missing, data=data) if missing else []
+    with _lock:
+        for item, picture in zip(missing, fresh, strict=True):
+            _cache[model, data, item] = picture
+        found = [_cache[model, data, item] for item in items]
+        while sum(map(len, _cache.values())) > KEPT and len(_cache) > len(items):
+            _cache.popitem(last=False)
+    return found
+
+
+def class_page(model: str, name: str, page: int, data: str = "") -> tuple[list[int], int]:
+    """Ids of the training images of a class on one page (from 0), and how many the class has in all."""
+    key = (model, data, name, page)
+    if key not in _lists:
+        answer = LIVE.ask("resolve", model=model, forget=[name], keep=[], data=data, start=page * PAGE)
+        _lists[key] = ([int(str(item).rsplit("-", 1)[-1]) for item in answer["ids"][:PAGE]], int(answer["forget"]))
+    return _lists[key]
+
+
+def examples(model: str, classes: Sequence[str], data: str = "", each: int = 3) -> list[list[str]]:
+    """The first pictures of each class."""
+    ids = [class_page(model, name, 0, data)[0][:each] for name in classes]
+    pictures = iter(of_items(model, [f"train-{item}" for row in ids for item in row], data))
+    return [[next(pictures) for _ in row] for row in ids]
+
+
+def tile_variables(name: str, pictures: Sequence[Sequence[str]]) -> str:
+    """A style that gives the n-th tile of the groups `.tiles-{name}` its pictures.
+
+    The tiles stay the browser's own checkboxes and radio buttons, so that the keyboard and a screen reader know them.
+    """
+    rules = []
+    for number, row in enumerate(pictures, start=1):
+        if row:
+            layers = ",".join(f"url({picture})" for picture in row)
+            rules.append(f".tiles-{name} label:nth-of-type({number})::before{{background-image:{layers}}}")
+    return f"<style>{''.join(rules)}</style>"
+
+
+def alike(model: str, item: int, count: int, data: str = "") -> list[int]:
+    """Ids of the training images that the model finds most alike to one.
+
+    Raises:
+        LetheError: the live process cannot say; the sentence says why.
+    """
+    key = (model, data, item, count)
+    if key not in _alike:
+        _alike[key] = [int(found) for found in LIVE.ask("alike", model=model, item=item, count=count, data=data)]
+    return _alike[key]

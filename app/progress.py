@@ -1,0 +1,229 @@
+"""A run while it waits, works and ends, as HTML: what is true now, drawn from its folder. No interface library.
+
+What is not there yet is empty.
+"""
+
+import time
+from typing import Any, Final
+
+from app import parts, theme
+from app.figures.training import ROLES, class_name
+from app.parts import esc
+from app.selection import named
+from backends.api import catalog
+from backends.api.results import Measured
+from backends.api.runs import RunFolder, place_in_queue
+from backends.api.spec import ENDED, Status
+
+Events = list[dict[str, Any]]
+STATES: Final[dict[Status, tuple[str, str]]] = {
+    "queued": ("…", "waiting"),
+    "running": ("▶", "running"),
+    "cancelling": ("◼", "stopping"),
+    "cancelled": ("◼", "cancelled"),
+    "failed": ("!", "failed"),
+    "done": ("✓", "done"),
+}
+PHASES: Final[dict[str, str]] = {
+    "load": "Open the model and its images",
+    "measure": "Measure what changed",
+    "save": "Save",
+}
+
+
+def title_of(kind: str, entry_id: str) -> str:
+    """The catalog's title of a model or method; for what is not in it, the id."""
+    entries = getattr(catalog.load(), kind)
+    return next((str(entry.title) for entry in entries if entry.id == entry_id), entry_id)
+
+
+def tag(status: Status) -> str:
+    """The state as a sign and a word."""
+    sign, word = STATES[status]
+    return f'<span class="lethe-tag lethe-state" data-state="{status}"><span aria-hidden="true">{sign}</span> {word}</span>'
+
+
+def headline(run: RunFolder, events: Events) -> str:
+    """What the run does, its state, and the one sentence that matters now."""
+    spec, status = run.spec, run.state.status
+    what = {"done": "Forgot"}.get(status, "Forgetting")
+    who = f"{title_of('models', spec.model)} · {title_of('methods', spec.method)}"
+    now = f"<p>{esc(_now(run, events))}</p>" if status not in ENDED else ""
+    return (
+        f'<header class="lethe lethe-head lethe-run-head"><div class="lethe-row">{tag(status)}'
+        f'<span class="lethe-quiet">{esc(who)}</span></div><h1>{what} {esc(named(spec.forget))}</h1>{now}</header>'
+    )
+
+
+def _now(run: RunFolder, events: Events) -> str:
+    match run.state.status:
+        case "queued":
+            before = place_in_queue(run)
+            if not before:
+                return "It starts in a moment."
+            return f"Place {before + 1} in the queue: {before} {'run is' if before == 1 else 'runs are'} before it. It starts by itself."
+        case "cancelling":
+            return "Stopping after the current step."
+        case _:
+            left = seconds_left(run, events)
+            return f"About {theme.seconds(max(left, 1))} left in this phase." if left is not None else "It is working."
+
+
+def phases(events: Events) -> list[tuple[str, int, int]]:
+    """Phase, step and number of steps, in the order they were entered; the last is the current one."""
+    seen: dict[str, tuple[str, int, int]] = {}
+    for event in events:
+        name = str(event.get("phase") or "")
+        if name:
+            seen[name] = (name, int(event.get("step") or 0), int(event.get("of") or 0))
+    return list(seen.values())
+
+
+def seconds_left(run: RunFolder, events: Events) -> float | None:
+    """Of the current phase, from its own pace so far; None before the pace is known."""
+    events = [event for event in events if event.get("phase")]
+    if not events:
+        return None
+    last = events[-1]
+    of, step = int(last.get("of") or 0), int(last.get("step") or 0)
+    first = next(event for event in events if event["phase"] == last["phase"])
+    done = step - int(first.get("step") or 0)
+    passed = float(last["seconds"]) - float(first["seconds"])
+    if of <= 0 or done < 2 or passed <= 0:
+        return None
+    since = max(0.0, time.time() - (run.path / "events.jsonl").stat().st_mtime)
+    return max(0.0, passed / done * (of - step) - since)
+
+
+def phase_name(name: str) -> str:
+    """A phase in plain words."""
+    words = name.replace("_", " ")
+    return PHASES.get(name, words[:1].upper() + words[1:])
+
+
+def phases_html(run: RunFolder, events: Events) -> str:
+    """The phases with their true progress: done ones ticked, the current one with its bar."""
+    status = run.state.status
+    if status == "done":
+        return ""
+    seen = phases(events)
+    if not seen:
+        words = "" if status in ENDED else "Waiting for its turn" if status == "queued" else "Starting"
+        return f'<ol class="lethe lethe-phases lethe-progress">{_phase(words, 0, "")}</ol>' if words else ""
+    rows = []
+    for number, (name, step, of) in enumerate(seen):
+        over = number < len(seen) - 1
+        word = "done" if over else f"{step:,} of {of:,}" if of else "stopped here" if status in ENDED else "now"
+        rows.append(_phase(phase_name(name), 1.0 if over else step / of if of else 0.0, word, over))
+    return f'<ol class="lethe lethe-phases lethe-progress">{"".join(rows)}</ol>'
+
+
+def _phase(words: str, share: float, right: str, over: bool = False) -> str:
+    sign = "✓" if over else "▸"
+    return (
+        f'<li data-over="{"yes" if over else "no"}"><div class="words"><span><span aria-hidden="true">{sign}</span> {esc(words)}'
+        f'</span><span>{esc(right)}</span></div><div class="track" role="progressbar" aria-label="{esc(words)}" aria-valuemin="0" '
+        f'aria-valuemax="100" aria-valuenow="{100 * share:.0f}"><div class="done" style="width:{100 * share:.1f}%"></div></div></li>'
+    )
+
+
+def class_names(run: RunFolder) -> list[str]:
+    """The names of the model's classes, where its card is known."""
+    entry = next((entry for entry in catalog.load().models if entry.id == run.spec.model), None)
+    return list(entry.card.get("classes", [])) if entry else []
+
+
+def samples(run: RunFolder) -> str:
+    """The same images at the start and now: how sure the model is of the right answer. The less sure, the fainter."""
+    taken = run.samples()
+    if not taken:
+        return ""
+    names = class_names(run)
+    first = {item["id"]: item for item in taken[0]["items"]}
+    groups = []
+    for role in ROLES:
+        items = [item for item in taken[-1]["items"] if item["role"] == role and item["id"] in first]
+        if items:
+            faded = "".join(_faded(run, item, first[item["id"]], names) for item in items)
+            words = theme.ROLE_WORDS[role]
+            groups.append(
+                f'<div class="lethe-fading"><h3>{parts.mark(role)}{words[:1].upper()}{esc(words[1:])}</h3>'
+                f'<div class="lethe-fading-row">{faded}</div></div>'
+            )
+    return (
+        '<section class="lethe lethe-panel"><h3>What the model still recognises</h3>'
+        f"{''.join(groups)}<p class='lethe-how'><b>How to read it.</b> Under each image: how sure the model is of the right answer, "
+        "before → now. An image fades as the model loses it.</p></section>"
+    )
+
+
+def _faded(run: RunFolder, now: dict[str, Any], before: dict[str, Any], names: list[str]) -> str:
+    was, sure = (float(item["probabilities"][item["label"]]) for item in (before, now))
+    truth = class_name(names, now["label"])
+    uri = parts.data_uri(run.path, f"samples/items/{now['id']}.png")
+    return (
+        f'<figure data-item="{esc(now["id"])}"><div class="frame"><img src="{uri}" alt="{esc(truth)}" '
+        f'style="opacity:{0.06 + 0.94 * sure:.2f}"></div><figcaption><span class="lethe-bar" data-role="{now["role"]}">'
+        f'<i style="width:{100 * sure:.0f}%"></i></span><span class="truth">{esc(truth)}</span>'
+        f"<span>{100 * was:.0f} → <b>{100 * sure:.0f}\u00a0%</b></span></figcaption></figure>"
+    )
+
+
+def answer(run: RunFolder) -> str:
+    """The verdict of a finished run, and its numbers."""
+    result = run.result or {}
+    metrics = {name: Measured.model_validate(value) for name, value in run.metrics.items()}
+    took = theme.seconds(result.get("seconds"))
+    said = parts.text(f"It took {took}. Every number was measured by this run.", "quiet")
+    body = parts.card("", parts.verdict(str(result.get("verdict", "")), _sign(metrics)) + said)
+    cards = "".join(_number(value, name) for name, value in metrics.items())
+    return f'<div class="lethe">{parts.wrap(body, f"<div class=lethe-numbers>{cards}</div>")}</div>'
+
+
+def _sign(metrics: dict[str, Measured]) -> str:
+    """Forgotten as well as the reference (within two points of every measured share): yes; else partly; unknown without one."""
+    gaps = [
+        abs(value.after - value.reference)
+        for value in metrics.values()
+        if value.direction == "reference"
+        and value.unit == "%"
+        and value.reference is not None
+        and theme.measured(value.after - value.reference)
+    ]
+    if not gaps:
+        return "unknown"
+    return "yes" if max(gaps) <= 2 else "partly"
+
+
+def _number(value: Measured, name: str) -> str:
+    title = value.title or name.replace("_", " ")
+    short = f" <abbr>{esc(value.short)}</abbr>" if value.short else ""
+    now = theme.quantity(value.after, value.unit)
+    none = "" if theme.measured(value.after) else " none"
+    rows = [("before", "", value.before)] if theme.measured(value.before) else []
+    rows += [("trained again", "reference", value.reference)] if theme.measured(value.reference) else []
+    lines = "".join(
+        f'<dt class="{kind}">{words}</dt><dd>{esc(theme.quantity(number, value.unit))}</dd>'
+        for words, kind, number in rows
+    )
+    return f'<div class="lethe-number" data-metric="{esc(name)}"><h4>{esc(title)}{short}</h4><span class="now{none}">{esc(now)}</span><dl>{lines}</dl></div>'
+
+
+def ended(run: RunFolder) -> str:
+    """For a run that was cancelled or failed: what happened, what was kept, what to do now; technical text folded."""
+    state = run.state
+    kept = "Kept: its settings and everything up to that moment, on the page Runs. The model itself was not changed."
+    if state.status == "failed":
+        what, do = (
+            state.message or "It ended with an error.",
+            "Go back to its settings, change what the sentence names, and start it again.",
+        )
+    else:
+        what, do = state.message or "It was cancelled.", "Start it again with the same settings, or set up another one."
+    return f'<div class="lethe">{parts.failed(what, kept, do, state.detail)}</div>'
+
+
+def missing(run_id: str, sentence: str) -> str:
+    """For an address that names a run that is not there."""
+    shown = run_id if len(run_id) <= 60 else run_id[:60] + "…"
+    return f'<div class="lethe">{parts.failed(sentence, "", f"The address asks for {shown}; it may have been deleted, or belong to another studio.")}</div>'

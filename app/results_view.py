@@ -1,0 +1,190 @@
+"""What a finished run measured, as HTML and panels. Every number says in which file of the run folder it stands."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from app import parts, theme
+from backends.api import catalog, runs
+from backends.api.errors import BadInput
+from backends.api.panels import Bars, Series
+from backends.api.results import Measured
+from backends.api.runs import RunFolder
+
+WHEN = {"before": "before", "after": "after", "reference": "trained again without it"}
+
+
+def metrics_of(run: RunFolder) -> dict[str, Measured]:
+    """metrics.json, checked, in the order of the catalog."""
+    read = {name: Measured.model_validate(value) for name, value in run.metrics.items()}
+    order = {entry.id: entry.order for entry in catalog.load().metrics}
+    return dict(sorted(read.items(), key=lambda item: order.get(item[0], 99)))
+
+
+def answer(run: RunFolder) -> str:
+    """The run's one sentence, large, and what was done."""
+    result = run.result or {}
+    spec = run.spec
+    known = catalog.load()
+    titles = {entry.id: entry.title for entry in [*known.methods, *known.models]}
+    rows = [
+        ("Model", titles.get(spec.model, spec.model)),
+        ("Forget", f"{', '.join(spec.forget)[:120]} ({result.get('forget_count', 0):,} training images)"),
+        ("Method", titles.get(spec.method, spec.method)),
+        ("Took", f"{theme.seconds(result.get('seconds'))} on {result.get('device', 'this machine')}, seed {spec.seed}"),
+    ]
+    facts = "".join(f"<span><span class='lethe-quiet'>{name}</span> {parts.esc(value)}</span>" for name, value in rows)
+    return parts.card(
+        "", f'<p class="lethe-lead">{parts.esc(result.get("verdict", ""))}</p><div class="lethe-row">{facts}</div>'
+    )
+
+
+def numbers(run: RunFolder) -> str:
+    """One card a metric: after in large, before and the retrained reference below it, each with its place in metrics.json."""
+    return f'<div class="lethe-numbers">{"".join(_number(name, one) for name, one in metrics_of(run).items())}</div>'
+
+
+def where(metric: str, when: str, run: RunFolder | None = None) -> str:
+    """The place of a number: file and key."""
+    return f"{run.id + '/' if run else ''}metrics.json › {metric}.{when}"
+
+
+def _number(name: str, one: Measured) -> str:
+    short = f" <abbr>{parts.esc(one.short)}</abbr>" if one.short else ""
+    known = theme.measured(one.after)
+    now = f'<div class="now{"" if known else " none"}" title="{parts.esc(where(name, "after"))}">{parts.esc(theme.quantity(one.after, one.unit))}</div>'
+    rows = [("", "before", one.before, "before")]
+    if one.reference is not None:
+        rows.append(("reference", "trained again", one.reference, "reference"))
+    lines = "".join(
+        f'<dt class="{kind}">{words}</dt><dd title="{parts.esc(where(name, when))}">{parts.esc(theme.quantity(value, one.unit))}</dd>'
+        for kind, words, value, when in rows
+    )
+    return f'<div class="lethe-number"><h4>{parts.esc(one.title or name)}{short}</h4>{now}<dl>{lines}</dl></div>'
+
+
+def part_panels(run: RunFolder) -> list[Bars]:
+    """Every metric that has parts (as accuracy by class): bars before and after, the retrained reference as dashed lines."""
+    found = []
+    for name, one in metrics_of(run).items():
+        after = one.parts.get("after", {})
+        labels = list(after)
+        if len(labels) < 2:
+            continue
+        series = [
+            Series(name=words, values=[one.parts.get(when, {}).get(label) for label in labels], when=when)
+            for when, words in (("before", "before"), ("after", "after"))
+        ]
+        if one.parts.get("reference"):
+            values = [one.parts["reference"].get(label) for label in labels]
+            series.append(Series(name=WHEN["reference"], values=values, role="reference"))
+        marked = [at for at, label in enumerate(labels) if label in run.spec.forget]
+        found.append(
+            Bars(
+                title=one.title or name,
+                how="The faint bar is the model before, the full one after; the dashed line is the model trained again without it, which is the aim. What was to be forgotten is vermilion.",
+                says=_moved(labels, marked, one),
+                labels=labels,
+                series=series,
+                unit=one.unit,
+                marked=marked,
+            )
+        )
+    return found
+
+
+def _moved(labels: Sequence[str], marked: list[int], one: Measured) -> str:
+    """Which part moved most, apart from what was to move."""
+    before, after = one.parts.get("before", {}), one.parts["after"]
+    moves = {
+        label: after[label] - before[label]
+        for label in labels
+        if theme.measured(before.get(label)) and theme.measured(after[label])
+    }
+    said = [
+        f"{labels[at]} went from {theme.quantity(before[labels[at]], one.unit)} to {theme.quantity(after[labels[at]], one.unit)}."
+        for at in marked
+        if labels[at] in moves
+    ]
+    others = {label: move for label, move in moves.items() if labels.index(label) not in marked}
+    if others:
+        most = max(others, key=lambda label: abs(others[label]))
+        change = theme.points(others[most]) if one.unit == "%" else theme.quantity(others[most], one.unit)
+        said.append(f"{'Of the others, ' if said else ''}{most} changed most ({change}).")
+    return " ".join(said)
+
+
+def all_numbers(folders: Sequence[RunFolder]) -> str:
+    """Every number of one or two runs in a table that folds out, with the place each comes from."""
+    rows = []
+    for run in folders:
+        for name, one in metrics_of(run).items():
+            for when in WHEN:
+                value = getattr(one, when)
+                if value is not None:
+                    place = where(name, when, run if len(folders) > 1 else None)
+                    rows.append([one.title or name, one.short, WHEN[when], theme.quantity(value, one.unit), place])
+    heads = ["number", "short", "when", "value", "file › key"]
+    return parts.card("Every number, and where it stands", parts.fold("Show all numbers", parts.table(heads, rows)))
+
+
+def versus(first: RunFolder, second: RunFolder) -> str:
+    """Two runs side by side: before once, then each after, then the reference."""
+    one, two = metrics_of(first), metrics_of(second)
+    rows: list[list[parts.Cell]] = []
+    for name in [*one, *(name for name in two if name not in one)]:
+        a, b = one.get(name), two.get(name)
+        known = a or b
+        assert known is not None
+        title = f"{known.title or name}{f' ({known.short})' if known.short else ''}"
+        values = [known.before, a.after if a else None, b.after if b else None, known.reference]
+        rows.append([title, *(theme.quantity(value, known.unit) for value in values)])
+    heads = ["", "before", "first run, after", "second run, after", WHEN["reference"]]
+    note = parts.text("Each value stands in metrics.json of its run.", "quiet")
+    return parts.card("The two runs in numbers", parts.table(heads, rows) + note)
+
+
+def class_names(run: RunFolder) -> list[str]:
+    """Names of the classes: from the model's card, or for an own model from the parts of its metrics."""
+    model = run.spec.model
+    for entry in catalog.load().models:
+        if entry.id == model:
+            return [str(name) for name in entry.card.get("classes", [])]
+    for one in metrics_of(run).values():
+        if one.parts.get("after"):
+            return list(one.parts["after"])
+    return []
+
+
+def settings(run: RunFolder) -> str:
+    """What was asked and with what it ran, folded away."""
+    result: dict[str, Any] = run.result or {}
+    spec = run.spec
+    rows: list[list[parts.Cell]] = [
+        ["run", run.id, "folder"],
+        ["forget", ", ".join(spec.forget)[:300], "spec.json › forget"],
+    ]
+    rows += [["keep", ", ".join(spec.keep)[:300] or "everything else", "spec.json › keep"]]
+    rows += [
+        [name.replace("_", " "), str(value), f"result.json › params.{name}"]
+        for name, value in result.get("params", {}).items()
+    ]
+    rows += [
+        ["seed", str(spec.seed), "spec.json › seed"],
+        ["precision", str(result.get("precision", "")), "result.json › precision"],
+    ]
+    rows += [["threads", str(result.get("threads", "")), "result.json › threads"]]
+    rows += [["most memory", theme.megabytes(result.get("peak_memory")), "result.json › peak_memory"]]
+    rows += [
+        [name, str(version), f"result.json › versions.{name}"] for name, version in result.get("versions", {}).items()
+    ]
+    return parts.card(
+        "Settings", parts.fold("Show the settings of this run", parts.table(["setting", "value", "file › key"], rows))
+    )
+
+
+def open_run(run_id: str) -> tuple[RunFolder | None, str]:
+    """A run by its id, or None and HTML that says in one sentence why not."""
+    try:
+        return runs.find(run_id), ""
+    except BadInput as error:
+        return None, parts.card("", parts.verdict(str(error), "unknown"))

@@ -1,0 +1,146 @@
+"""What a person has chosen on the page Forget, as targets and as words. No interface code."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pydantic import BaseModel
+
+from backends.api import targets
+from backends.api.errors import BadInput
+
+KINDS: Final[dict[str, str]] = {
+    "classes": "Whole classes",
+    "random": "A random share",
+    "images": "Single images",
+    "like": "Images alike",
+    "list": "A list of ids",
+    "found": "The hardest set found",
+    "written": "Several at once",
+}
+
+
+class Choice(BaseModel):
+    """What to forget, as the page's widgets hold it; only the fields of `kind` count."""
+
+    kind: str = "classes"
+    classes: list[str] = []
+    share: float = 10
+    draw: int = 0
+    images: list[int] = []
+    like: int | None = None
+    like_count: int = 50
+    listed: str = ""
+    found: str = ""
+    written: str = ""
+
+    def targets(self) -> tuple[str, ...]:
+        """The forget targets.
+
+        Raises:
+            BadInput: nothing is chosen yet; the sentence says what to choose.
+        """
+        match self.kind:
+            case "classes":
+                chosen = tuple(self.classes)
+                empty = "Choose at least one class to forget."
+            case "random":
+                chosen = (str(targets.Target(kind="random", share=self.share, draw=self.draw)),)
+                empty = ""
+            case "images":
+                chosen = ("images:" + ",".join(map(str, self.images)),) if self.images else ()
+                empty = "Pick at least one image to forget."
+            case "like":
+                chosen = (f"like:{self.like}:{self.like_count}",) if self.like is not None else ()
+                empty = "Pick the image whose likes are to be forgotten."
+            case "list":
+                chosen = (self.listed,) if self.listed else ()
+                empty = "Upload a text file of image ids, one a line."
+            case "found":
+                chosen = (f"run:{self.found}",) if self.found else ()
+                empty = "Choose a finished run that found a hardest set."
+            case _:
+                chosen = tuple(line.strip() for line in self.written.splitlines() if line.strip())
+                empty = "Write at least one target, one a line."
+        if not chosen:
+            raise BadInput(empty)
+        return chosen
+
+
+def choice_of(forget: Sequence[str], classes: Sequence[str] = ()) -> Choice:
+    """The widgets' state that gives these targets back; what no single kind can hold is written out.
+
+    Args:
+        forget: targets by the grammar of `backends.api.targets`.
+        classes: class names of the model, to spell them as the page does.
+
+    Raises:
+        BadInput: a target follows no form.
+    """
+    parsed = [targets.parse(text) for text in forget]
+    kinds = {target.kind for target in parsed}
+    spelled = {name.casefold(): name for name in classes}
+    if kinds == {"class"}:
+        return Choice(kind="classes", classes=[spelled.get(t.name.casefold(), t.name) for t in parsed])
+    if len(parsed) == 1:
+        target = parsed[0]
+        match target.kind:
+            case "random":
+                return Choice(kind="random", share=target.share, draw=target.draw)
+            case "images":
+                return Choice(kind="images", images=list(target.ids))
+            case "like":
+                return Choice(kind="like", like=target.ids[0], like_count=target.count)
+            case "run":
+                return Choice(kind="found", found=target.name)
+    return Choice(kind="written", written="\n".join(map(str, parsed)))
+
+
+def named(forget: Sequence[str]) -> str:
+    """Targets as a person says them: "Sandal and Bag", "a random 10 % of the images"."""
+    return joined([_words(text) for text in forget])
+
+
+def joined(words: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else ""
+
+
+def _words(text: str) -> str:
+    try:
+        target = targets.parse(text)
+    except BadInput:
+        return text
+    match target.kind:
+        case "random":
+            return f"a random {target.share:g} % of the images" + (f" (draw {target.draw})" if target.draw else "")
+        case "images":
+            return "1 chosen image" if len(target.ids) == 1 else f"{len(target.ids):,} chosen images"
+        case "like":
+            return f"the {target.count:,} images most alike to image {target.ids[0]}"
+        case "run":
+            return "the hardest set that a run found"
+        case _:
+            return target.name
+
+
+def neighbours(
+    forget: Sequence[str], classes: Sequence[str], confusion: Sequence[Sequence[float]], most: int = 2
+) -> list[tuple[str, float]]:
+    """The classes a model confuses most with those to be forgotten, nearest first, with the share of images confused.
+
+    Args:
+        forget: names of classes; others are left out.
+        classes: all names, in the order of `confusion`.
+        confusion: row i holds the shares in which images of class i are labelled as each class.
+        most: how many at most.
+    """
+    at = [classes.index(name) for name in forget if name in classes]
+    if not at or not confusion:
+        return []
+    near = {
+        other: sum(confusion[i][other] + confusion[other][i] for i in at) / (2 * len(at))
+        for other in range(len(classes))
+        if other not in at
+    }
+    ranked = sorted(near, key=lambda other: -near[other])[:most]
+    return [(classes[other], near[other]) for other in ranked if near[other] > 0]

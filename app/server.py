@@ -1,0 +1,182 @@
+"""One server on one port: the studio (Gradio) at /, the classroom (Streamlit) at /classroom.
+
+It answers pages and nothing else: jobs run in the engine's process, models are looked into in the live process. Both
+are started here and end with it. No model library is ever imported here.
+"""
+
+import argparse
+import asyncio
+import gzip
+import os
+import socket
+import sys
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse
+
+from app.guardian import Guardian, bind, hold_home
+from app.live import LIVE
+from backends.api import catalog
+from backends.api.errors import LetheError
+from backends.api.home import home, ready_home
+
+ROOT = Path(__file__).resolve().parents[1]
+STATIC = ROOT / "app" / "static"
+STYLE = "<style>{}</style>"
+LESSONS = ROOT / "pages" / "classroom" / "main.py"
+GRACE = 3  # seconds that open pages are given at the end; without a limit one idle tab would keep the server alive
+UPLOAD = "4mb"
+WEEK = 7 * 24 * 3600
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Scope]]
+Send = Callable[[Scope], Awaitable[None]]
+
+
+class Classroom:
+    """The Streamlit application, imported at its first visit, so that the studio does not wait for it."""
+
+    def __init__(self) -> None:
+        self._app: Any = None
+        self._lock = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._lock:
+            if self._app is None:
+                self._app = await asyncio.to_thread(self._load)
+        await self._app(scope, receive, send)
+
+    @staticmethod
+    def _load() -> Any:
+        import plotly.io
+        import streamlit.elements.plotly_chart  # sets plotly's default template for the whole process
+        from streamlit.starlette import App
+
+        assert streamlit
+        plotly.io.templates.default = "plotly_white"
+        return App(LESSONS)
+
+
+def plotly_script() -> tuple[bytes, str]:
+    """plotly.js compressed (1.5 of 4.8 MB), made once per version, and its mark for the browser's cache."""
+    import plotly
+
+    path = home() / "cache" / f"plotly-{plotly.__version__}.js.gz"
+    if not path.is_file():
+        script = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+        packed = gzip.compress(script.read_bytes(), 9, mtime=0)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        making = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+        making.write_bytes(packed)
+        making.replace(path)
+    return path.read_bytes(), f'"plotly-{plotly.__version__}"'
+
+
+def own_routes(app: FastAPI) -> None:
+    """What neither library serves."""
+
+    @app.get("/healthz", include_in_schema=False)
+    def healthz() -> PlainTextResponse:
+        return PlainTextResponse("ok")
+
+    @app.get("/vendor/plotly.min.js", include_in_schema=False)
+    def vendor_plotly(request: Request) -> Response:
+        packed, mark = plotly_script()
+        headers = {"ETag": mark, "Cache-Control": f"public, max-age={WEEK}", "Vary": "Accept-Encoding"}
+        if request.headers.get("if-none-match") == mark:
+            return Response(status_code=304, headers=headers)
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(packed, media_type="text/javascript", headers=headers | {"Content-Encoding": "gzip"})
+        return Response(gzip.decompress(packed), media_type="text/javascript", headers=headers)
+
+    @app.get("/classroom", include_in_schema=False)
+    def to_classroom() -> RedirectResponse:
+        return RedirectResponse("classroom/")  # relative: also right behind a proxy that adds a path
+
+
+def create_app() -> FastAPI:
+    """The whole web application. Waits for the catalog, which another process makes while Gradio is imported."""
+    making = catalog.prepare()
+    import gradio as gr
+
+    from app import site, theme
+
+    if making is not None:
+        making.wait()
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    own_routes(app)
+    app.mount("/classroom", Classroom())
+    return gr.mount_gradio_app(
+        app,
+        site.build(),
+        path="/",
+        theme=theme.THEME,
+        head=theme.HEAD + STYLE.format(STATIC.joinpath("studio.css").read_text("utf-8")),
+        favicon_path=str(STATIC / "favicon.svg"),
+        footer_links=[],
+        ssr_mode=False,
+        max_file_size=UPLOAD,
+    )
+
+
+class _Announcing(uvicorn.Server):
+    """Says where it is once it answers."""
+
+    address = ""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(f"Lethe is ready: {self.address}", flush=True)
+
+
+def serve(host: str = "127.0.0.1", port: int = 7860, scheduler: str | None = None) -> None:
+    """Serve until interrupted; the engine and the live process end with it.
+
+    Args:
+        host: address to listen on; 127.0.0.1 is seen from this machine only.
+        port: 0 takes a free one.
+        scheduler: address of a Dask scheduler; without one jobs run on this machine.
+
+    Raises:
+        LetheError: the home cannot be written, another server works on it, or the port is taken.
+    """
+    where = ready_home()
+    with hold_home(where), bind(host, port) as taken:
+        guardian = Guardian(scheduler)
+        guardian.start()
+        try:
+            app = create_app()
+            guardian.go_on()
+            config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE)
+            server = _Announcing(config)
+            shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
+            server.address = f"http://{shown}:{taken.getsockname()[1]}"
+            server.run(sockets=[taken])
+        finally:
+            guardian.stop()
+            LIVE.stop()
+
+
+def main() -> None:
+    """`python -m app.server`."""
+    parser = argparse.ArgumentParser(description="Serve the studio and the classroom.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=7860)
+    parser.add_argument("--scheduler", default=None, help="address of a Dask scheduler")
+    chosen = parser.parse_args()
+    try:
+        serve(chosen.host, chosen.port, chosen.scheduler)
+    except LetheError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

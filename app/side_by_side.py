@@ -1,0 +1,217 @@
+"""Many results beside each other: finished runs of this home, or the tables that came with Lethe, as rows of one form."""
+
+import math
+from collections.abc import Sequence
+from statistics import mean, stdev
+from typing import Any
+
+from pydantic import BaseModel
+
+from app import parts, theme, view
+from app.figures.tradeoff import Place, tradeoff
+from app.results_view import metrics_of
+from app.selection import named
+from backends.api import catalog, files, measured
+from backends.api.catalog import Metric
+from backends.api.panels import Lines, Series
+from backends.api.runs import RunFolder
+
+HOW = (
+    "Each point is one {what}. Right is more forgotten, up is more kept; the dashed cross is the model trained again "
+    "without it, so the nearer a point is to the cross, the better. Further right than the cross is too much."
+)
+
+
+class Trial(BaseModel):
+    """One result: what made it, and every metric after, with the retrained reference where it was measured."""
+
+    label: str
+    group: str
+    key: str
+    after: dict[str, float]
+    reference: dict[str, float] = {}
+    spread: dict[str, float] = {}
+    seconds: float = math.nan
+    run_id: str = ""
+    said: str = ""
+    count: int = 1
+
+
+def title(kind: str, entry_id: str) -> str:
+    """The catalog's title, or the id where the catalog has none."""
+    return next((str(entry.title) for entry in getattr(catalog.load(), kind) if entry.id == entry_id), entry_id)
+
+
+def of_runs(folders: Sequence[RunFolder]) -> list[Trial]:
+    """Finished runs; comparable ones, the same model and the same forgotten images, have the same `key`."""
+    trials = []
+    for run in folders:
+        result = run.result
+        if result is None:
+            continue
+        seen = metrics_of(run)
+        spec = run.spec
+        trials.append(
+            Trial(
+                label=title("methods", spec.method),
+                group=f"{title('models', spec.model)} forgets {named(spec.forget)}",
+                key=f"{spec.model}/{result['forget_key']}",
+                after={name: one.after for name, one in seen.items()},
+                reference={name: one.reference for name, one in seen.items() if one.reference is not None},
+                seconds=files.number(result["seconds"]),
+                run_id=run.id,
+                said=changed_settings(spec.method, result.get("params", {}), spec.seed),
+            )
+        )
+    return trials
+
+
+def changed_settings(method: str, params: dict[str, Any], seed: int) -> str:
+    """The parameters that differ from the method's own, and the seed."""
+    entry = next((entry for entry in catalog.load().methods if entry.id == method), None)
+    defaults = {k: v.get("default") for k, v in (entry.params.get("properties", {}) if entry else {}).items()}
+    said = [f"{name.replace('_', ' ')} {value}" for name, value in params.items() if defaults.get(name) != value]
+    return ", ".join([*said, f"seed {seed}"])
+
+
+def of_table(rows: Sequence[measured.Row]) -> list[Trial]:
+    """A measured table, the seeds of one method and target as their mean and standard deviation."""
+    groups: dict[tuple[str, str, str], list[measured.Row]] = {}
+    for row in rows:
+        groups.setdefault((row.model, row.target, row.method), []).append(row)
+    trials = []
+    for (model, target, method), same in groups.items():
+        names = list(dict.fromkeys(name for row in same for name in row.metrics))
+        after = {name: [files.number(row.metrics.get(name, {}).get("after")) for row in same] for name in names}
+        reference = {name: [files.number(row.metrics.get(name, {}).get("reference")) for row in same] for name in names}
+        trials.append(
+            Trial(
+                label=title("methods", method),
+                group=f"{title('models', model)} forgets {named([target])}",
+                key=f"{model}/{target}",
+                after={name: mean(values) for name, values in after.items()},
+                reference={name: mean(values) for name, values in reference.items()},
+                spread={name: stdev(values) for name, values in after.items() if len(values) > 1},
+                seconds=mean(row.seconds for row in same),
+                count=len(same),
+                said=f"mean of {len(same)} seed{'s' if len(same) > 1 else ''}",
+            )
+        )
+    return trials
+
+
+def groups_of(trials: Sequence[Trial]) -> list[tuple[str, str]]:
+    """Comparable groups as the choices of a dropdown, the largest first."""
+    counts: dict[str, list[Trial]] = {}
+    for trial in trials:
+        counts.setdefault(trial.key, []).append(trial)
+    ordered = sorted(counts.items(), key=lambda item: -len(item[1]))
+    return [(f"{same[0].group} ({len(same)})", key) for key, same in ordered]
+
+
+def axes() -> list[tuple[str, str]]:
+    """The metrics that can be an axis, those in percent, in the catalog's order."""
+    entries: list[Metric] = [entry for entry in catalog.load().metrics if entry.unit == "%"]
+    return [(f"{entry.title}{f' ({entry.short})' if entry.short else ''}", entry.id) for entry in entries]
+
+
+def plot(trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str = "tradeoff") -> str:
+    """The trade-off plot as HTML for `Panels`."""
+    known = catalog.load()
+    first, second = known.get("metrics", x), known.get("metrics", y)
+    places = [
+        Place(
+            label=trial.label,
+            x=trial.after.get(x, math.nan),
+            y=trial.after.get(y, math.nan),
+            id=trial.run_id,
+            said=trial.said,
+            spread=(trial.spread[x], trial.spread[y]) if x in trial.spread and y in trial.spread else None,
+        )
+        for trial in trials
+    ]
+    target = next(
+        (
+            Place(label=theme.ROLE_WORDS["reference"], x=trial.reference[x], y=trial.reference[y])
+            for trial in trials
+            if theme.measured(trial.reference.get(x)) and theme.measured(trial.reference.get(y))
+        ),
+        None,
+    )
+    drawn = tradeoff(places, target, first.title, second.title, first.unit)
+    shown = drawn if isinstance(drawn, str) else view.plot(drawn, key=key, title="Forgetting against keeping")
+    return (
+        f'<section class="lethe-panel"><h3>Forgetting against keeping</h3>{parts.text(_nearest(places, target), "says")}{shown}'
+        f'<p class="lethe-how"><b>How to read it.</b> {parts.esc(HOW.format(what=what))}</p></section>'
+    )
+
+
+def _nearest(places: Sequence[Place], target: Place | None) -> str:
+    """Which point is nearest to the reference, in points of percent."""
+    known = [place for place in places if theme.measured(place.x) and theme.measured(place.y)]
+    if target is None:
+        return "No retrained reference was measured for this forget set, so there is no target to be near to."
+    others = [place for place in known if (place.x, place.y) != (target.x, target.y)]
+    if not others:
+        return ""
+    best = min(others, key=lambda place: math.dist((place.x, place.y), (target.x, target.y)))
+    return f"{best.label} comes nearest to the model trained again without it, {math.dist((best.x, best.y), (target.x, target.y)):.1f} points away."
+
+
+def table(trials: Sequence[Trial]) -> str:
+    """Every metric of every trial, sortable."""
+    names = list(dict.fromkeys(name for trial in trials for name in trial.after))
+    known = {entry.id: entry for entry in catalog.load().metrics}
+    names.sort(key=lambda name: known[name].order if name in known else 99)
+    heads = [
+        "method",
+        "settings",
+        "time",
+        *((known[name].short or known[name].title) if name in known else name for name in names),
+    ]
+    units = ["", "", "s", *(known[name].unit if name in known else "" for name in names)]
+    hints = {
+        heads[at + 3]: f"{known[name].title}. {known[name].summary}" for at, name in enumerate(names) if name in known
+    }
+    rows = [
+        [
+            parts.link(trial.label, f"compare?run={trial.run_id}") if trial.run_id else trial.label,
+            trial.said,
+            trial.seconds,
+            *(trial.after.get(name, math.nan) for name in names),
+        ]
+        for trial in trials
+    ]
+    reference = next((trial.reference for trial in trials if trial.reference), None)
+    if reference is not None:
+        rows.append(
+            [
+                theme.ROLE_WORDS["reference"],
+                "the aim",
+                math.nan,
+                *(reference.get(name, math.nan) for name in names),
+            ]
+        )
+    return parts.table(heads, rows, unit=units, sortable=True, hints=hints)
+
+
+def curves(trials: Sequence[Trial], values: Sequence[float], name: str) -> Lines | None:
+    """Every metric in percent over the values of one parameter; None with fewer than two values."""
+    if len(values) < 2:
+        return None
+    order = sorted(range(len(values)), key=lambda at: values[at])
+    known = {entry.id: entry for entry in catalog.load().metrics if entry.unit == "%"}
+    series = [
+        Series(name=entry.short or entry.title, values=[trials[at].after.get(metric) for at in order])
+        for metric, entry in known.items()
+        if any(theme.measured(trial.after.get(metric)) for trial in trials)
+    ]
+    return Lines(
+        title=f"What {name} does",
+        how="Each curve is one measured number; each point on it is one finished run with that value. Hold the pointer over a point to see the number.",
+        says=f"{len(values)} finished runs that differ in nothing but {name}.",
+        x=[values[at] for at in order],
+        series=series,
+        x_title=name,
+        y_title="measured after, %",
+    )

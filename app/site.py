@@ -1,0 +1,44 @@
+"""The studio's pages as one Gradio application: a folder scan, so that a page is one file.
+
+A file of pages/studio whose name does not start with "_" defines TITLE (its name in the navigation), PATH (its address;
+"" for the first page), ORDER (lower comes first) and `build()`, which makes its components.
+"""
+
+import importlib
+import pkgutil
+from typing import Protocol, cast
+
+import gradio as gr
+
+import pages.studio
+
+
+class Page(Protocol):
+    """What a page's module defines."""
+
+    TITLE: str
+    PATH: str
+    ORDER: int
+
+    def build(self) -> None: ...
+
+
+def studio_pages() -> list[Page]:
+    """The modules of pages/studio, in the order of the navigation."""
+    found = [
+        cast(Page, importlib.import_module(f"pages.studio.{module.name}"))
+        for module in pkgutil.iter_modules(pages.studio.__path__)
+        if not module.name.startswith("_")
+    ]
+    return sorted(found, key=lambda page: page.ORDER)
+
+
+def build() -> gr.Blocks:
+    """Every page, the first at the root."""
+    first, *others = studio_pages()
+    with gr.Blocks(title="Lethe", analytics_enabled=False) as demo:
+        first.build()
+    for page in others:
+        with demo.route(page.TITLE, page.PATH):
+            page.build()
+    return demo

@@ -1,0 +1,127 @@
+// Brings the HTML of app/view.py to life inside one gr.HTML: draws the plots in the page's colours, shows what a pointer is
+// held over, scrubs through steps, sorts tables. New data keep each plot, open fold-out and slider where they were.
+const root = element.querySelector('.lethe') || element;
+const small = matchMedia('(max-width: 760px)');
+const still = matchMedia('(prefers-reduced-motion: reduce)');
+
+const colours = () => {
+  const style = getComputedStyle(document.body);
+  const of = name => style.getPropertyValue('--lethe-' + name).trim();
+  return { ink: of('ink'), quiet: of('quiet'), grid: of('grid'), zero: of('zero'), paper: of('paper'), line: of('line') };
+};
+
+const inColours = layout => {
+  const c = colours();
+  const out = { ...layout, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', font: { ...layout.font, color: c.ink } };
+  for (const key of Object.keys(out)) {
+    if (!/^[xy]axis\d*$/.test(key)) continue;
+    out[key] = { ...out[key], gridcolor: c.grid, zerolinecolor: c.zero, linecolor: c.line, tickcolor: c.zero };
+  }
+  out.hoverlabel = { ...out.hoverlabel, bgcolor: c.paper, bordercolor: c.zero, font: { ...(out.hoverlabel || {}).font, color: c.ink } };
+  const mark = a => ({ ...a, font: { ...a.font, color: c.ink } });
+  if (out.annotations) out.annotations = out.annotations.map(mark);
+  if (out.sliders) out.sliders = out.sliders.map(s => ({ ...s, bgcolor: c.line, activebgcolor: c.ink, bordercolor: c.zero, tickcolor: c.zero, font: { ...s.font, color: c.ink } }));
+  if (out.updatemenus) out.updatemenus = out.updatemenus.map(m => ({ ...m, bgcolor: c.paper, bordercolor: c.zero, font: { ...m.font, color: c.ink } }));
+  if (small.matches) { out.margin = { ...out.margin, l: Math.min((out.margin || {}).l ?? 8, 8), r: 8 }; }
+  return out;
+};
+
+const point = (event, panel) => {
+  const p = event.points[0];
+  return { panel, x: p.x, y: p.y, z: p.z ?? null, curve: p.curveNumber, index: p.pointIndex ?? p.pointNumber ?? null, id: p.customdata ?? null };
+};
+
+const preview = (div, id) => {
+  const place = div.closest('.lethe-panel')?.querySelector('.lethe-preview');
+  const known = place && div.previews && div.previews[String(id)];
+  if (known) place.innerHTML = known;
+};
+
+const draw = async div => {
+  if (!window.Plotly) { setTimeout(() => draw(div), 60); return; }
+  const figure = JSON.parse(div.dataset.figure);
+  div.previews = div.dataset.previews ? JSON.parse(div.dataset.previews) : null;
+  const config = { responsive: true, displaylogo: false, displayModeBar: small.matches ? false : 'hover', modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d'] };
+  if (small.matches) figure.data.forEach(trace => {  // what cannot be read at that size is left to the pointer and the table
+    if (trace.type === 'heatmap' && trace.x.length > 6) delete trace.texttemplate;
+    if (trace.mode === 'markers+text' && trace.x.length > 5) trace.mode = 'markers';
+  });
+  if (still.matches) delete figure.layout.updatemenus;
+  await Plotly.react(div, figure.data, inColours(figure.layout), config);
+  if (figure.frames && figure.frames.length) { Plotly.deleteFrames(div); await Plotly.addFrames(div, figure.frames); }
+  div.querySelector('.lethe-plot-wait')?.remove();
+  if (div.dataset.bound) return;
+  div.dataset.bound = '1';
+  const panel = Number(div.dataset.panel);
+  div.on('plotly_click', e => { const p = point(e, panel); preview(div, p.id); trigger('select', p); });
+  div.on('plotly_hover', e => preview(div, point(e, panel).id));
+};
+
+const scrub = slider => {
+  const area = slider.closest('.lethe-panel, .lethe-card');
+  const steps = JSON.parse(slider.dataset.steps);
+  const show = () => {
+    const step = steps[Number(slider.value)];
+    if (!step) return;
+    area.querySelector('output').textContent = step.name;
+    slider.setAttribute('aria-valuetext', step.name);
+    for (const [id, seen] of Object.entries(step.items)) {
+      const item = area.querySelector(`[data-item="${CSS.escape(id)}"]`);
+      if (!item) continue;
+      item.querySelector('.share').textContent = seen[0];
+      item.querySelector('.lethe-bar > i').style.width = seen[1] + '%';
+      item.querySelector('.guess').textContent = seen[2];
+    }
+  };
+  slider.addEventListener('input', show);
+  show();
+};
+
+const sortable = table => table.querySelectorAll('thead th button').forEach(button => button.addEventListener('click', () => {
+  const head = button.closest('th');
+  const column = [...head.parentElement.children].indexOf(head);
+  const up = head.getAttribute('aria-sort') !== 'ascending';
+  head.parentElement.querySelectorAll('th').forEach(th => th.removeAttribute('aria-sort'));
+  head.setAttribute('aria-sort', up ? 'ascending' : 'descending');
+  const key = row => row.children[column].dataset.sort ?? row.children[column].textContent.trim();
+  const blank = value => value === '' || value === 'NaN';
+  const body = table.tBodies[0];
+  [...body.rows].sort((a, b) => {
+    const [x, y] = [key(a), key(b)];
+    if (blank(x) || blank(y)) return blank(x) - blank(y);
+    const order = isNaN(x) || isNaN(y) ? x.localeCompare(y) : x - y;
+    return up ? order : -order;
+  }).forEach(row => body.append(row));
+}));
+
+const keepPlaces = fresh => {
+  fresh.querySelectorAll('.lethe-plot[data-key]').forEach(div => {
+    const old = root.querySelector(`.lethe-plot[data-key="${CSS.escape(div.dataset.key)}"][data-bound]`);
+    if (!old) return;
+    for (const name of ['figure', 'previews', 'panel']) if (name in div.dataset) old.dataset[name] = div.dataset[name];
+    old.style.height = div.style.height;
+    div.replaceWith(old);
+  });
+  const before = [...root.querySelectorAll('details')].map(d => d.open);
+  const now = [...fresh.querySelectorAll('details')];
+  if (before.length === now.length) now.forEach((d, i) => { d.open = before[i]; });
+  const was = [...root.querySelectorAll('.lethe-scrub input')];
+  fresh.querySelectorAll('.lethe-scrub input').forEach((input, i) => {
+    if (was[i] && was[i].value !== was[i].max) input.value = was[i].value;
+  });
+};
+
+const show = () => {
+  const template = document.createElement('template');
+  template.innerHTML = props.value || '';
+  const fresh = template.content;
+  keepPlaces(fresh);
+  root.replaceChildren(fresh);
+  root.querySelectorAll('.lethe-plot').forEach(draw);
+  root.querySelectorAll('.lethe-scrub input').forEach(scrub);
+  root.querySelectorAll('table.sortable').forEach(sortable);
+};
+
+show();
+watch('value', show);
+new MutationObserver(() => root.querySelectorAll('.lethe-plot').forEach(draw)).observe(document.body, { attributes: true, attributeFilter: ['class'] });

@@ -1,0 +1,1 @@
+"""The studio: one file per page."""

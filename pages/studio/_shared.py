@@ -1,0 +1,97 @@
+"""What every page of the studio shares: the bar at the top, the address as the page's state, who is looking, a page alone."""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Sequence
+
+import gradio as gr
+from gradio.components.navbar import Navbar
+
+from app import parts
+from app.view import Panels
+from backends.api import runs
+from backends.api.errors import BadInput
+from backends.api.runs import RunFolder
+
+__all__ = ["Panels", "address", "alone", "choices", "find_run", "identity", "looker", "nav", "push_url"]
+
+FIRST_PAGE = "Forget"
+
+
+def nav(title: str = "", text: str = "") -> None:
+    """The bar at the top, and below it the head of the page where a title is given. To be called first on every page."""
+    Navbar(value=[("Classroom", "classroom/")], main_page_name=FIRST_PAGE)
+    if title:
+        gr.HTML(parts.head(title, text))
+
+
+def push_url(names: Sequence[str]) -> str:
+    """JavaScript for an event's `js=`: writes its inputs, in order, into the address under `names`; an empty one leaves it.
+
+    The event must have exactly these inputs.
+    """
+    return (
+        f"(...given) => {{const names = {json.dumps(list(names))}; const to = new URL(location);"
+        "names.forEach((name, i) => {const v = given[i];"
+        "if (v === null || v === undefined || v === '') to.searchParams.delete(name);"
+        "else to.searchParams.set(name, Array.isArray(v) ? v.join(',') : v);});"
+        "history.replaceState(history.state, '', to); return given;}"
+    )
+
+
+def address(request: gr.Request | None, name: str) -> str:
+    """A part of the page's address, as in ?run=...; empty where it is missing."""
+    return str(request.query_params.get(name, "")) if request is not None else ""
+
+
+def identity() -> gr.BrowserState:
+    """The browser's secret: whose runs these are, where strangers share one studio. The same on every page."""
+    return gr.BrowserState("", storage_key="lethe-identity", secret="lethe")
+
+
+def looker(secret: str | None) -> tuple[str, str]:
+    """The browser's secret, made where it has none yet, and the mark that runs are kept under."""
+    known = secret or secrets.token_urlsafe(24)
+    return known, runs.owner_mark(known)
+
+
+def find_run(run_id: str) -> tuple[RunFolder | None, str]:
+    """A run by its id, or None and the sentence that says why not. Whoever has the link may look."""
+    try:
+        return runs.find(run_id), ""
+    except BadInput as error:
+        return None, str(error)
+
+
+def choices(folders: Sequence[RunFolder]) -> list[tuple[str, str]]:
+    """Runs as the choices of a dropdown: what was forgotten, how, when; and the id."""
+    from backends.api import catalog
+
+    known = catalog.load()
+    titles = {entry.id: entry.title for entry in [*known.methods, *known.models]}
+
+    def name(run: RunFolder) -> str:
+        spec = run.spec
+        forget = ", ".join(spec.forget)
+        forget = forget if len(forget) <= 40 else forget[:39] + "…"
+        came = "came with Lethe" if run.shipped else f"{run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]} UTC"
+        return f"{forget} · {titles.get(spec.method, spec.method)} · {titles.get(spec.model, spec.model)} · {came}"
+
+    return [(name(run), run.id) for run in folders]
+
+
+def alone(build: Callable[[], None]) -> None:
+    """Serve one page by itself, for working on it: `python -m pages.studio.compare`."""
+    import uvicorn
+    from fastapi import FastAPI
+
+    from app import theme
+    from app.server import own_routes
+
+    with gr.Blocks(title="Lethe", analytics_enabled=False) as demo:
+        build()
+    app = FastAPI()
+    own_routes(app)
+    served = gr.mount_gradio_app(app, demo, path="/", theme=theme.THEME, head=theme.HEAD, footer_links=[])
+    uvicorn.run(served, port=int(os.environ.get("PORT", "7861")), timeout_graceful_shutdown=3)

@@ -1,0 +1,272 @@
+"""Forget: choose a model, what it should forget and keep, and a method; start, and watch it happen.
+
+The address says what is shown: ?run=ID a run, ?model=&forget=&keep=&method= a form filled in so, ?clone=ID the form as
+that run had it.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import gradio as gr
+from gradio.context import Context
+
+from app import choosing, parts
+from app.alive import Alive
+from app.choosing import Values
+from backends.api import catalog, runs, submit
+from backends.api.errors import LetheError
+from backends.api.spec import ENDED
+from pages.studio import _answers, _steps, _watch
+from pages.studio._shared import identity, looker, nav
+
+TITLE, PATH, ORDER = "Forget", "", 10
+
+FOUR = len(_steps.STEPS)
+RECENT = 3600  # seconds for which an ended run is shown again when the page is opened without an address
+SET_RUN = "(run) => { if (run) { const to = new URL(location); to.search = ''; to.searchParams.set('run', run); history.replaceState(history.state, '', to); scrollTo(0, 0); } }"
+TO_TOP = "() => { document.querySelector('#steps')?.scrollIntoView({block: 'start'}); }"
+
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+SAID = ("say", "review", "problem")
+
+Part = Any  # a component or a layout block of Gradio
+
+
+class Page:
+    """The page's parts by name, and how they are wired: every handler takes all values and answers some."""
+
+    def __init__(self, values: dict[str, Part], others: dict[str, Part]) -> None:
+        self.values, self.parts = values, values | others
+
+    def answering(self, handler: Callable[[Values], dict[str, Any]], names: Iterable[str]) -> dict[str, Any]:
+        """What an event listener is told so that `handler` gets every value and may answer the parts in `names`."""
+        wanted = list(names)
+
+        def answer(*given: Any) -> list[Any]:
+            updates = handler(dict(zip(self.values, given, strict=True)))
+            return [updates.get(name, gr.skip()) for name in wanted]
+
+        outputs = [self.parts[name] for name in wanted]
+        return QUIET | {"fn": answer, "inputs": list(self.values.values()), "outputs": outputs}
+
+    def on(self, triggers: Iterable[Any], handler: Callable[[Values], dict[str, Any]], names: Iterable[str]) -> Any:
+        """Run `handler` at any of the triggers."""
+        return gr.on(list(triggers), trigger_mode="always_last", **self.answering(handler, names))
+
+    def then(self, event: Any, handler: Callable[[Values], dict[str, Any]], names: Iterable[str]) -> Any:
+        """Run `handler` after the event."""
+        return event.then(**self.answering(handler, names))
+
+
+def build() -> None:
+    """The page."""
+    nav()
+    first = choosing.embedded(catalog.load().models[0].id)
+    run_id = gr.State("")
+    secret = identity()
+    last = gr.BrowserState("", storage_key="lethe-run", secret="lethe")
+    with gr.Column(elem_id="setup") as setup:
+        page, moves = _setup(first)
+    with gr.Column(visible=False, elem_id="run") as shown:
+        watch = _watch.make()
+    _wire_form(page, moves)
+    _wire_run(page, moves["start"], watch, run_id, secret, last, setup, shown)
+
+
+def _setup(first: choosing.Facts) -> tuple[Page, dict[str, Part]]:
+    gr.HTML(
+        parts.head(
+            "Make a model forget",
+            "Choose what it should no longer know, press start, and watch what fades and what stays.",
+        )
+    )
+    values: dict[str, Part] = {}
+    others: dict[str, Part] = {
+        name: gr.HTML("", elem_classes="no-room") for name in ("class_style", "gallery_style")
+    }
+    with gr.Walkthrough(selected=0, elem_id="steps") as steps:
+        makers = (
+            lambda: _steps.model_step(first),
+            lambda: _steps.target_step(first),
+            lambda: _steps.method_step(first),
+            _steps.check_step,
+        )
+        for number, (title, make) in enumerate(zip(_steps.STEPS, makers, strict=True)):
+            with gr.Step(title, id=number):
+                made, more = make()
+                values |= made
+                others |= more
+    with gr.Column(elem_id="bar", elem_classes="lethe-startbar"):
+        others["say"] = Alive(elem_id="say")
+        with gr.Row(elem_classes="lethe-tools"):
+            back = gr.Button("Back", elem_id="back", visible=False, scale=0, min_width=110)
+            onward = gr.Button("Next", elem_id="next", scale=0, min_width=110)
+            start = gr.Button("Start", variant="primary", elem_id="start", scale=0, min_width=150)
+    others["examples"] = Alive(elem_id="examples")
+    inputs = ("tick", "one", "file", "of_class", "page")
+    values |= {name: others.pop(name) for name in inputs}
+    moves = {"steps": steps, "back": back, "next": onward, "start": start, "step": gr.State(0)}
+    return Page(values, others), moves
+
+
+def _wire_form(page: Page, moves: dict[str, Part]) -> None:
+    p = page.parts
+
+    def after(event: Any, *names: str) -> None:
+        """Then the sentences that hang on everything."""
+        handlers = {"near": _answers.near, "class_style": _answers.class_pictures}
+        for name in names:
+            event = page.then(event, handlers[name], (name,))
+        page.then(event, _answers.summary, SAID)
+
+    model_names = [
+        "own_column",
+        "own_says",
+        "classes",
+        "many",
+        "keep",
+        "keep_many",
+        "of_class",
+        "picked",
+        "like",
+        "page",
+        "found",
+        "method",
+        "detail",
+    ]
+    model_names += [name for name in p if name.startswith("params.")]
+    gallery = ("tick", "one", "where", "gallery_style", "page", "back", "on")
+    kinds = tuple(_steps.visible_kind("classes"))
+    after(page.on([p["model"].input], _answers.model_shown, model_names), "near", "class_style")
+    after(page.on([p["own_open"].click], _answers.opened, [*model_names, "own"]), "near", "class_style")
+    after(page.on([p["kind"].input], _answers.kind_shown, [*kinds, *gallery]), "near")
+    after(page.on([p["classes"].input, p["many"].input], _answers.near, ("near",)))
+    after(page.on([p["keep_mode"].input], _answers.keep_shown, ("on_keep", "keep", "keep_many")))
+    page.on([p["of_class"].input], lambda values: _answers.gallery(values | {"page": 0}), gallery)
+    page.on([p["back"].click], _answers.turn(-1), gallery)
+    page.on([p["on"].click], _answers.turn(1), gallery)
+    after(page.on([p["tick"].input], _answers.picked, ("picked", "where")))
+    after(page.on([p["one"].input, p["like_count"].release], _answers.liked, ("like", "alike", "where")))
+    after(page.on([p["file"].change], _answers.uploaded, ("listed", "list_says")))
+    after(
+        page.on(
+            [p["method"].input], _answers.method_shown, ["detail", *(name for name in p if name.startswith("params."))]
+        )
+    )
+    plain = [
+        "share",
+        "draw",
+        "found",
+        "written",
+        "keep",
+        "keep_many",
+        "seed",
+        *(name for name in p if "." in name and name in page.values),
+    ]
+    page.on([p[name].input for name in plain], _answers.summary, SAID)
+    _wire_moves(moves)
+
+
+def _wire_moves(moves: dict[str, Part]) -> None:
+    """Back and Next; a step can also be chosen at the top."""
+
+    def show(step: int) -> list[Any]:
+        return [gr.Walkthrough(selected=step), step, gr.Button(visible=step > 0), gr.Button(visible=step < FOUR - 1)]
+
+    def back(step: int) -> list[Any]:
+        return show(max(0, step - 1))
+
+    def onward(step: int) -> list[Any]:
+        return show(min(FOUR - 1, step + 1))
+
+    def chosen(event: gr.SelectData) -> list[Any]:
+        return show(int(event.index))[1:]
+
+    outs = [moves["steps"], moves["step"], moves["back"], moves["next"]]
+    moves["back"].click(back, moves["step"], outs, **QUIET).then(None, None, None, js=TO_TOP)
+    moves["next"].click(onward, moves["step"], outs, **QUIET).then(None, None, None, js=TO_TOP)
+    moves["steps"].select(chosen, None, outs[1:], **QUIET)
+
+
+def _wire_run(
+    page: Page,
+    start_button: gr.Button,
+    watch: _watch.Watch,
+    run_id: gr.State,
+    secret: gr.BrowserState,
+    last: gr.BrowserState,
+    setup: gr.Column,
+    shown: gr.Column,
+) -> None:
+    """Start, arrive, watch, cancel."""
+    names = list(page.parts)
+    around = [run_id, last, secret, setup, shown]
+
+    def start(known: str, *given: Any) -> list[Any]:
+        """Queue the job; what is wrong is said, and nothing is lost."""
+        known, mark = looker(known)
+        try:
+            values = dict(zip(page.values, given, strict=True))
+            run = submit.submit(choosing.spec(values), owner=mark, card=choosing.card(choosing.facts(values)))
+        except LetheError as error:
+            gr.Warning(str(error))
+            return [gr.skip(), gr.skip(), known, gr.skip(), gr.skip()]
+        return [run.id, run.id, known, gr.Column(visible=False), gr.Column(visible=True)]
+
+    def arrive(before: str, known: str, request: gr.Request) -> list[Any]:
+        """Show the run that the address, or else this browser, names; else the form as the address fills it in."""
+        query = _query(request)
+        asked = dict(query)
+        name = asked.get("run") or ("" if query else _recent(before))
+        updates: dict[str, Any] = {}
+        if not name:
+            try:
+                updates = _answers.preset(query)
+            except LetheError as error:
+                gr.Warning(str(error))
+            updates["examples"] = _examples()
+        head = [name, name or before, looker(known)[0], gr.Column(visible=not name), gr.Column(visible=bool(name))]
+        return head + [updates.get(part, gr.skip()) for part in names]
+
+    look = (_watch.look, [run_id, watch.seen, secret], watch.outputs())
+    assert Context.root_block is not None
+    arrived = Context.root_block.load(arrive, [last, secret], around + list(page.parts.values()), **QUIET)
+    looked = arrived.then(*look, **QUIET)
+    event = looked
+    for handler, part in (
+        (_answers.near, ("near",)),
+        (_answers.summary, SAID),
+        (_answers.class_pictures, ("class_style",)),
+    ):
+        event = page.then(event, handler, part)
+    started = start_button.click(start, [secret, *page.values.values()], around, **QUIET)
+    started.then(*look, **QUIET).then(None, [run_id], None, js=SET_RUN)
+    watch.timer.tick(*look, **QUIET)
+    watch.cancel.click(_watch.cancel, [run_id, secret], None, **QUIET).then(*look, **QUIET)
+
+
+def _query(request: gr.Request) -> list[tuple[str, str]]:
+    items = getattr(request.query_params, "multi_items", None)
+    pairs = items() if items else dict(request.query_params).items()
+    return [(str(name), str(value)) for name, value in pairs if not str(name).startswith("__")]
+
+
+def _recent(run_id: str) -> str:
+    """The run this browser saw last, while it works or shortly after it ended."""
+    try:
+        state = runs.find(run_id).state if run_id else None
+    except LetheError:
+        return ""
+    if state is None:
+        return ""
+    ended_at = state.history[-1].at if state.history else 0.0
+    return run_id if state.status not in ENDED or time.time() - ended_at < RECENT else ""
+
+
+def _examples() -> str:
+    """A finished run to look at first."""
+    for run in runs.all_runs():
+        if run.shipped and run.result:
+            return f'<p class="lethe lethe-quiet">Or look at a finished example first: {parts.link(choosing.named(run.spec.forget) + " forgotten", f"?run={run.id}")}.</p>'
+    return ""

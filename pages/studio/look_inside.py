@@ -1,0 +1,216 @@
+"""Look inside: choose a finished run and an inspector, and see what changed in the model."""
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from app import forms, parts, results_view, theme, view
+from app.live import LIVE
+from backends.api import catalog, found, runs
+from backends.api.catalog import Inspector
+from backends.api.errors import LetheError
+from backends.api.runs import RunFolder
+from pages.studio._shared import Panels, address, alone, choices, identity, looker, nav, push_url
+
+TITLE, PATH, ORDER = "Look inside", "look-inside", 40
+EVERY = 1.0  # seconds between two looks at whether the answer is there
+
+
+def build() -> None:
+    """The page. Its address holds its state: ?run=...&inspector=..."""
+    nav("Look inside", "Which weights moved, where the images went, what the model now looks at.")
+    inspectors = catalog.load().inspectors
+    first = inspectors[0].id if inspectors else None
+    secret = identity()
+    with gr.Row():
+        with gr.Column(scale=1, min_width=300):
+            run = gr.Dropdown([], label="Run", interactive=True, elem_id="look-run")
+            which = gr.Radio(
+                [(entry.title, entry.id) for entry in inspectors],
+                value=first,
+                label="Look at",
+                interactive=True,
+                elem_id="look-inspector",
+            )
+            about = gr.HTML(describe(first), min_height=80)
+            groups, fields = settings(inspectors)
+            go = gr.Button("Look inside", variant="primary", elem_id="look-go")
+        with gr.Column(scale=3, min_width=320):
+            seen = Panels(elem_id="look-seen", min_height=480)
+
+    private: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    shown = [about, seen, *groups]
+    gr.on([run.input, which.input], choose, [run, which], shown, js=push_url(["run", "inspector"]), **private)
+    go.click(look, [run, which, *fields], seen, concurrency_limit=4, trigger_mode="once", **private)
+    gr.context.Context.root_block.load(from_address, [secret], [run, which, *shown], **private)  # type: ignore[union-attr]
+
+
+def settings(inspectors: list[Inspector]) -> tuple[list[gr.Accordion], list[gr.components.Component]]:
+    """The parameters of every inspector as a small form each; only that of the chosen one is shown."""
+    groups: list[gr.Accordion] = []
+    fields: list[gr.components.Component] = []
+    for at, entry in enumerate(inspectors):
+        with gr.Accordion("Settings", open=False, visible=at == 0 and bool(forms.properties(entry.params))) as group:
+            fields.extend(forms.widgets(entry.params).values())
+        groups.append(group)
+    return groups, fields
+
+
+def describe(inspector_id: str | None) -> str:
+    """What the inspector shows, and where it comes from."""
+    if not inspector_id:
+        return ""
+    entry: Inspector = catalog.load().get("inspectors", inspector_id)
+    source = parts.external(entry.source.title, entry.source.url)
+    return f'<div class="lethe">{parts.text(entry.summary)}<p class="lethe-quiet">{source}</p></div>'
+
+
+def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
+    """What the page's address asks for; without one, the newest finished run and the first inspector."""
+    wanted, inspector_id = address(request, "run"), address(request, "inspector")
+    known = catalog.load().inspectors
+    ids = [entry.id for entry in known]
+    finished = [r for r in runs.visible(looker(secret)[1] if secret else "", wanted) if r.state.status == "done"]
+    options = choices(finished)
+    wanted = wanted or (finished[0].id if finished else "")
+    note = ""
+    if inspector_id and inspector_id not in ids:
+        there = ", ".join(entry.title for entry in known)
+        note = parts.card(
+            "", parts.verdict(f"There is no way to look called {inspector_id[:60]!r}; there are {there}.", "unknown")
+        )
+    chosen = inspector_id if inspector_id in ids else (ids[0] if ids else None)
+    about, seen, *groups = choose(wanted, chosen)
+    return (
+        gr.Dropdown(choices=options, value=wanted if wanted in [value for _, value in options] else None),
+        gr.Radio(value=chosen),
+        about,
+        parts.wrap(note, seen) if note else seen,
+        *groups,
+    )
+
+
+def choose(run_id: str | None, inspector_id: str | None) -> tuple[Any, ...]:
+    """What is known already: findings kept in the run folder are shown at once."""
+    groups = [
+        gr.Accordion(visible=entry.id == inspector_id and bool(forms.properties(entry.params)))
+        for entry in catalog.load().inspectors
+    ]
+    return describe(inspector_id), known_already(run_id, inspector_id), *groups
+
+
+def known_already(run_id: str | None, inspector_id: str | None) -> str:
+    """Kept findings, or what to do to get them."""
+    if not run_id or not inspector_id:
+        body = parts.text("No run has finished yet. Forget something first, then its model can be opened here.")
+        return parts.card(
+            "Nothing to look into yet", body + parts.link("Forget something", "./", button=True), empty=True
+        )
+    run, wrong = results_view.open_run(run_id)
+    if run is None:
+        return wrong
+    if run.state.status != "done":
+        words = f"This run is {run.state.status}, so it has no model to look into."
+        return parts.card(
+            "", parts.verdict(words, "unknown") + parts.link("Go to the run", f"./?run={run.id}", button=True)
+        )
+    entry: Inspector = catalog.load().get("inspectors", inspector_id)
+    kept = found.read(run, inspector_id)
+    if kept is not None:
+        return answer(run, kept)
+    usual = found.usual_seconds(inspector_id)
+    takes = f" Last time it took about {theme.seconds(usual)}." if usual else ""
+    return parts.card(
+        entry.title,
+        parts.text(f"Nobody has looked at this in this run yet. Press the button to do it.{takes}"),
+        empty=True,
+    )
+
+
+def answer(run: RunFolder, result: dict[str, Any]) -> str:
+    """Findings as HTML, and with what settings they were made."""
+    given = ", ".join(f"{forms.label(name).lower()} {value}" for name, value in (result.get("params") or {}).items())
+    made = f"Computed in {theme.seconds(result.get('seconds'))}{f', {given}' if given else ''}; kept in the run folder."
+    return parts.wrap(view.found(result, run.path), parts.text(made, "quiet"))
+
+
+def look(run_id: str | None, inspector_id: str | None, *values: Any) -> Iterator[str]:
+    """Ask the live process, and say truthfully how long that takes so far."""
+    if not run_id or not inspector_id:
+        yield known_already(run_id, inspector_id)
+        return
+    run, wrong = results_view.open_run(run_id)
+    if run is None:
+        yield wrong
+        return
+    try:
+        given = chosen_params(inspector_id, values)
+    except LetheError as error:
+        yield parts.failed(str(error), now="Change the setting it names and press the button again.")
+        return
+    entry: Inspector = catalog.load().get("inspectors", inspector_id)
+    usual = found.usual_seconds(inspector_id)
+    asked = Asked(run_id, inspector_id, given)
+    while not asked.wait(EVERY):
+        yield waiting(entry, asked.seconds, usual)
+    if asked.error is not None:
+        now = "Choose other settings, or look at something else."
+        yield parts.failed(str(asked.error), "The run and everything else that was found in it are untouched.", now)
+    else:
+        yield answer(run, asked.result)
+
+
+class Asked:
+    """One question to the live process, asked in a thread: closing the page does not break it off, the findings are kept."""
+
+    def __init__(self, run_id: str, inspector_id: str, given: dict[str, Any]) -> None:
+        self.result: dict[str, Any] = {}
+        self.error: LetheError | None = None
+        self._since = time.monotonic()
+        self._thread = threading.Thread(target=self._ask, args=(run_id, inspector_id, given), daemon=True)
+        self._thread.start()
+
+    def _ask(self, run_id: str, inspector_id: str, given: dict[str, Any]) -> None:
+        try:
+            self.result = LIVE.ask("inspect", run=run_id, inspector=inspector_id, params=given)
+        except LetheError as error:
+            self.error = error
+
+    def wait(self, patience: float) -> bool:
+        """Whether the answer came within that many seconds."""
+        self._thread.join(patience)
+        return not self._thread.is_alive()
+
+    @property
+    def seconds(self) -> float:
+        """Since it was asked."""
+        return time.monotonic() - self._since
+
+
+def waiting(entry: Inspector, so_far: float, usual: float | None) -> str:
+    """The waiting state: what is done, since when, and what it took before."""
+    before = (
+        f"Last time it took about {theme.seconds(usual)}." if usual else "It has not been timed on this machine yet."
+    )
+    body = parts.text(
+        f"The model before and the model after are opened and compared: {theme.seconds(so_far)} so far. {before}"
+    )
+    return parts.card(f"Looking: {entry.title}", body + '<div class="lethe-busy" aria-hidden="true"></div>', empty=True)
+
+
+def chosen_params(inspector_id: str, values: tuple[Any, ...]) -> dict[str, Any]:
+    """The values of the chosen inspector's own widgets, checked."""
+    at = 0
+    for entry in catalog.load().inspectors:
+        count = len(forms.properties(entry.params))
+        if entry.id == inspector_id:
+            return forms.from_widgets(entry.title, entry.params, values[at : at + count])
+        at += count
+    return {}
+
+
+if __name__ == "__main__":
+    alone(build)

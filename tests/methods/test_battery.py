@@ -1,0 +1,212 @@
+"""What every method must do, whatever it is: a walk over the registry on the toy. A new method is in it with no edit here.
+
+`TOY` holds parameters for methods whose defaults, chosen for models a hundred times larger, mean something else on 400 images.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import toy
+import torch
+
+from backends import registry
+from backends.engine.run import Cancelled, Run
+
+METHODS = registry.entries("methods")
+FOLDER = Path(registry.__file__).parent / "methods"
+TOY: dict[str, dict[str, object]] = {
+    "forget_vector": {"epochs": 5},
+    "influence": {"alpha": 1.0},
+}
+each = pytest.mark.parametrize("name", METHODS)
+
+
+class Watch(toy.Memory):
+    """A keeper that also counts how often the model is asked between two signs of life."""
+
+    asked = most = 0
+
+    def beat(self, phase, step, of, values):
+        self.most, self.asked = max(self.most, self.asked), 0
+        super().beat(phase, step, of, values)
+
+
+class Job:
+    """One method at work on the toy. Methods that find a set search among half of all images, others forget a class."""
+
+    def __init__(self, folder, name, seed=0, keeper=None, resume=None):
+        entry = METHODS[name]
+        self.task = toy.task(folder, ("random:50%",) if entry.entry.finds else ("two",))
+        self.before = self.task.load()
+        self.parts = dict(self.task.parts)
+        self.keeper = keeper or Watch()
+        self.run = Run(self.task, self.keeper, seed, resume)
+        forward = self.task.forward
+
+        def counted(model, x):
+            self.keeper.asked += 1
+            return forward(model, x)
+
+        self.task.forward = counted
+        small = {"batch_size": 16} if "batch_size" in entry.params.model_fields else {}
+        self.params = entry.parse({**small, **TOY.get(name, {})})
+        self.go = lambda: entry.function(self.run, self.params)
+
+    def done(self):
+        self.go()
+        self.run.model.eval()
+        return self
+
+    @property
+    def state(self):
+        return {name: tensor.detach().clone() for name, tensor in self.run.model.state_dict().items()}
+
+
+@pytest.fixture(scope="session")
+def finished(toy_folder):
+    """(name, seed) -> the job, done once a session."""
+    return cache(lambda name, seed=0: Job(toy_folder, name, seed).done())
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+@each
+def test_forgets(finished, toy_folder, name):
+    job = finished(name)
+    if METHODS[name].entry.finds:
+        pytest.skip("finds a set: test_finds_a_set_that_is_harder_to_forget")
+    before, after = (toy.accuracy(job.task, model, "forget") for model in (job.before, job.run.model))
+    assert before == 100
+    assert after <= 90
+    loss = [toy.losses(job.task, model, job.parts["forget"]).mean() for model in (job.before, job.run.model)]
+    assert loss[1] > loss[0]
+
+
+@each
+def test_finds_a_set_that_is_harder_to_forget(finished, toy_folder, name):
+    if not METHODS[name].entry.finds:
+        pytest.skip("finds no set")
+    job = finished(name)
+    found = job.keeper.ids
+    assert len(np.unique(found)) == len(found) > 1
+    assert set(found) <= set(job.parts["forget"])
+
+    def forgotten(ids):
+        """Mean loss of these images after fine-tuning on all others."""
+        task = toy.task(toy_folder, ("images:" + ",".join(map(str, ids)),))
+        run = Run(task, toy.Memory(), 0)
+        METHODS["fine_tune"].function(run, METHODS["fine_tune"].parse({"batch_size": 16}))
+        return float(toy.losses(task, run.model, np.asarray(ids)).mean())
+
+    rng = np.random.default_rng(0)
+    others = [forgotten(rng.permutation(job.parts["forget"])[: len(found)]) for _ in range(3)]
+    assert forgotten(found) < min(others)
+
+
+@each
+def test_keeps_the_rest(finished, name):
+    job = finished(name)
+    for part, most in (("keep", 10), ("test", 15)):
+        before, after = (toy.accuracy(job.task, model, part) for model in (job.before, job.run.model))
+        assert after >= before - most, part
+
+
+@each
+def test_repeats_bit_for_bit_and_only_with_the_same_seed(finished, toy_folder, name):
+    job = finished(name)
+    again = Job(toy_folder, name).done()
+    assert same(job.state, again.state)
+    assert (job.keeper.ids is None) == (again.keeper.ids is None)
+    assert np.array_equal(job.keeper.ids, again.keeper.ids) if job.keeper.ids is not None else True
+    trains = len({beat for beat in job.keeper.beats if beat[0]}) > 5  # without steps there may be nothing to draw
+    if trains:
+        assert not same(job.state, finished(name, 1).state)
+
+
+@each
+def test_goes_on_from_the_middle_to_the_same_weights(finished, toy_folder, name):
+    whole = finished(name)
+    cut = Job(toy_folder, name, keeper=Watch(checkpoint_at=whole.keeper.steps // 2))
+    with pytest.raises(Cancelled):
+        cut.go()
+    rest = Job(toy_folder, name, resume=cut.keeper.saved).done()
+    assert rest.keeper.steps < whole.keeper.steps
+    assert same(rest.state, whole.state)
+    if whole.keeper.ids is not None:
+        assert np.array_equal(rest.keeper.ids, whole.keeper.ids)
+
+
+@each
+def test_leaves_the_weights_on_disk_alone(toy_folder, name):
+    def fingerprint():
+        files = sorted(path for path in toy_folder.rglob("*") if path.is_file())
+        return [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
+
+    before = fingerprint()
+    Job(toy_folder, name).done()
+    assert fingerprint() == before
+
+
+@each
+def test_stops_within_a_step(finished, toy_folder, name):
+    whole = finished(name)
+    assert whole.keeper.most <= 4  # a forward pass or a few between two looks at the flag
+    for at in (0, len(whole.keeper.beats) // 2, len(whole.keeper.beats) - 1):
+        job = Job(toy_folder, name, keeper=Watch(cancel_at=at))
+        with pytest.raises(Cancelled):
+            job.go()
+        assert len(job.keeper.beats) == at
+
+
+@each
+def test_a_guard_changes_no_weight_and_every_other_method_does(finished, name):
+    job = finished(name)
+    before, after = job.before.state_dict(), job.run.model.state_dict()
+    assert all(torch.isfinite(tensor).all() for tensor in after.values())
+    weights = {key for key, _ in job.before.named_parameters()}
+    if METHODS[name].entry.guard:
+        assert all(torch.equal(before[key], after[key]) for key in before)
+        assert after.keys() > before.keys()
+    else:
+        assert after.keys() == before.keys()
+        assert not all(torch.equal(before[key], after[key]) for key in weights)
+
+
+@each
+def test_the_catalog_says_everything(name):
+    entry = METHODS[name].entry
+    assert entry.title and entry.summary.endswith(".") and entry.label and entry.departures.endswith(".")
+    assert entry.school.rstrip().endswith(".") and len(entry.school) <= 160
+    assert len(entry.student) > 150
+    assert entry.source.title and entry.source.url.startswith("https://")
+    for field, said in entry.params.get("properties", {}).items():
+        assert said.get("description", "").endswith("."), field
+        assert "default" in said, field
+        assert all(bounded(kind) for kind in said.get("anyOf", [said])), field
+
+
+def bounded(kind):
+    """Whether a JSON Schema leaves no endless choice."""
+    if "enum" in kind or "const" in kind or kind.get("type") in ("boolean", "null"):
+        return True
+    if kind.get("type") == "string":
+        return "maxLength" in kind
+    return {"minimum", "exclusiveMinimum"} & kind.keys() and {"maximum", "exclusiveMaximum"} & kind.keys()
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
+def test_imports_no_other_method(path):
+    siblings = {other.stem for other in FOLDER.glob("[!_]*.py")} - {path.stem}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            words = {*(node.module or "").split("."), *(alias.name for alias in node.names if not node.module)}
+            near = node.level == 1 or "methods" in words
+            assert not near or not siblings & (words | {alias.name for alias in node.names}), ast.unparse(node)
+        if isinstance(node, ast.Import):
+            assert not any(".methods." in alias.name for alias in node.names), ast.unparse(node)
