@@ -36,6 +36,8 @@ for name, command in {
     "generate": looks.generate,
     "export": looks.export,
     "pull": machine.pull,
+    "worker": machine.worker,
+    "cluster": machine.cluster,
     "doctor": machine.doctor,
 }.items():
     app.command(name)(command)

@@ -104,26 +104,23 @@ class Helper:
         if (self._process is not None and self._process.poll() is None) or engine.owner() is not None:
             return
         if self._started == STARTS:
-            raise LetheError(
-                f"The engine ended {STARTS} times before run {self._run.id} did; `lethe doctor` looks into it."
-            )
+            said = engine.status().get("message") or "`lethe doctor` looks into it."
+            raise LetheError(f"The engine ended {STARTS} times before run {self._run.id} did: {said}")
         if self._started:
             time.sleep(0.5)
         self._started += 1
         self._process = engine.start(only=self._run.id)
 
     def stop(self) -> None:
-        """Wait for it to end by itself, then end it."""
+        """Wait for it to end by itself; where it does not, it ends with its input."""
         if self._process is None:
             return
         try:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
-            self._process.terminate()
-            try:
-                self._process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
+            assert self._process.stdin
+            self._process.stdin.close()
+            self._process.wait(timeout=10)
 
 
 @contextmanager

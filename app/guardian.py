@@ -16,7 +16,7 @@ from backends.api import engine
 from backends.api.errors import Busy, OutOfReach
 
 PATIENCE = 5.0  # seconds that the engine of a server that was killed is given to notice it
-EVERY = 2.0
+EVERY, MOST = 2.0, 60.0  # seconds between two looks at the engine; the second while it keeps ending
 
 
 @contextmanager
@@ -96,7 +96,17 @@ class Guardian(threading.Thread):
         super().__init__(name="guardian", daemon=True)
         self._scheduler = scheduler
         self._may_start, self._ending = threading.Event(), threading.Event()
-        self._engine: subprocess.Popen[bytes] | subprocess.Popen[str] | None = None
+        self._engine: subprocess.Popen[bytes] | None = None
+
+    def reach_scheduler(self) -> None:
+        """Start the engine at once where a scheduler was named, and wait for its answer.
+
+        Raises:
+            LetheError: the scheduler does not answer.
+        """
+        if self._scheduler:
+            self._engine = engine.start(self._scheduler)
+            engine.wait(self._engine)
 
     def go_on(self) -> None:
         """Start the processes now; before, they would slow the server's own start."""
@@ -106,10 +116,14 @@ class Guardian(threading.Thread):
         self._may_start.wait()
         if self._ending.is_set():
             return
-        self._engine = engine.start(self._scheduler)
+        self._engine = self._engine or engine.start(self._scheduler)
         LIVE.start()
-        while not self._ending.wait(EVERY):
-            if self._engine.poll() is not None:
+        pause = EVERY
+        while not self._ending.wait(pause):
+            if self._engine.poll() is None:
+                pause = EVERY
+            else:  # it ended: again, and less often while it keeps ending
+                pause = min(2 * pause, MOST)
                 self._engine = engine.start(self._scheduler)
 
     def stop(self) -> None:

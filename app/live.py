@@ -1,5 +1,38 @@
-"""The one warm process that answers the pages of this server: pictures, counts, a look inside."""
+"""The warm processes that answer the pages of this server: one for pictures and counts, one for long looks inside.
+
+Two, so that a page never waits for another page's long look. The second is started at the first such look.
+"""
+
+from typing import Any, Final
 
 from backends.api.live import Live
 
-LIVE = Live()
+LONG: Final = ("inspect", "attack", "export")
+
+
+class Answers:
+    """Asks the process that is right for the operation; otherwise as `backends.api.live.Live`."""
+
+    def __init__(self) -> None:
+        self._quick, self._long = Live(), Live()
+
+    def ask(self, op: str, **args: Any) -> Any:
+        """Send one request and wait for its answer.
+
+        Raises:
+            BadInput: the request cannot be answered as asked.
+            LetheError: the process ended or failed while answering.
+        """
+        return (self._long if op in LONG else self._quick).ask(op, **args)
+
+    def start(self) -> None:
+        """Start the quick one now, so that the first page finds it warm."""
+        self._quick.start()
+
+    def stop(self) -> None:
+        """End both."""
+        self._quick.stop()
+        self._long.stop()
+
+
+LIVE = Answers()

@@ -6,12 +6,11 @@ What is not there yet is empty.
 import time
 from typing import Any, Final
 
-from app import parts, theme
+from app import parts, results_view, theme
 from app.figures.training import ROLES, class_name
 from app.parts import esc
 from app.selection import named
-from backends.api import catalog
-from backends.api.results import Measured
+from backends.api import catalog, engine
 from backends.api.runs import RunFolder, place_in_queue
 from backends.api.spec import ENDED, Status
 
@@ -58,6 +57,9 @@ def headline(run: RunFolder, events: Events) -> str:
 def _now(run: RunFolder, events: Events) -> str:
     match run.state.status:
         case "queued":
+            trouble = engine.status().get("message")
+            if trouble:
+                return str(trouble)
             before = place_in_queue(run)
             if not before:
                 return "It starts in a moment."
@@ -127,18 +129,12 @@ def _phase(words: str, share: float, right: str, over: bool = False) -> str:
     )
 
 
-def class_names(run: RunFolder) -> list[str]:
-    """The names of the model's classes, where its card is known."""
-    entry = next((entry for entry in catalog.load().models if entry.id == run.spec.model), None)
-    return list(entry.card.get("classes", [])) if entry else []
-
-
 def samples(run: RunFolder) -> str:
     """The same images at the start and now: how sure the model is of the right answer. The less sure, the fainter."""
     taken = run.samples()
     if not taken:
         return ""
-    names = class_names(run)
+    names = results_view.class_names(run)
     first = {item["id"]: item for item in taken[0]["items"]}
     groups = []
     for role in ROLES:
@@ -171,42 +167,7 @@ def _faded(run: RunFolder, now: dict[str, Any], before: dict[str, Any], names: l
 
 def answer(run: RunFolder) -> str:
     """The verdict of a finished run, and its numbers."""
-    result = run.result or {}
-    metrics = {name: Measured.model_validate(value) for name, value in run.metrics.items()}
-    took = theme.seconds(result.get("seconds"))
-    said = parts.text(f"It took {took}. Every number was measured by this run.", "quiet")
-    body = parts.card("", parts.verdict(str(result.get("verdict", "")), _sign(metrics)) + said)
-    cards = "".join(_number(value, name) for name, value in metrics.items())
-    return f'<div class="lethe">{parts.wrap(body, f"<div class=lethe-numbers>{cards}</div>")}</div>'
-
-
-def _sign(metrics: dict[str, Measured]) -> str:
-    """Forgotten as well as the reference (within two points of every measured share): yes; else partly; unknown without one."""
-    gaps = [
-        abs(value.after - value.reference)
-        for value in metrics.values()
-        if value.direction == "reference"
-        and value.unit == "%"
-        and value.reference is not None
-        and theme.measured(value.after - value.reference)
-    ]
-    if not gaps:
-        return "unknown"
-    return "yes" if max(gaps) <= 2 else "partly"
-
-
-def _number(value: Measured, name: str) -> str:
-    title = value.title or name.replace("_", " ")
-    short = f" <abbr>{esc(value.short)}</abbr>" if value.short else ""
-    now = theme.quantity(value.after, value.unit)
-    none = "" if theme.measured(value.after) else " none"
-    rows = [("before", "", value.before)] if theme.measured(value.before) else []
-    rows += [("trained again", "reference", value.reference)] if theme.measured(value.reference) else []
-    lines = "".join(
-        f'<dt class="{kind}">{words}</dt><dd>{esc(theme.quantity(number, value.unit))}</dd>'
-        for words, kind, number in rows
-    )
-    return f'<div class="lethe-number" data-metric="{esc(name)}"><h4>{esc(title)}{short}</h4><span class="now{none}">{esc(now)}</span><dl>{lines}</dl></div>'
+    return f'<div class="lethe">{parts.wrap(results_view.answer(run), results_view.numbers(run))}</div>'
 
 
 def ended(run: RunFolder) -> str:

@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 import threading
+import warnings
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -113,17 +114,19 @@ def create_app() -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     own_routes(app)
     app.mount("/classroom", Classroom())
-    return gr.mount_gradio_app(
-        app,
-        site.build(),
-        path="/",
-        theme=theme.THEME,
-        head=theme.HEAD + STYLE.format(STATIC.joinpath("studio.css").read_text("utf-8")),
-        favicon_path=str(STATIC / "favicon.svg"),
-        footer_links=[],
-        ssr_mode=False,
-        max_file_size=UPLOAD,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="SSR mode is not supported")  # it is off
+        return gr.mount_gradio_app(
+            app,
+            site.build(),
+            path="/",
+            theme=theme.THEME,
+            head=theme.HEAD + STYLE.format(STATIC.joinpath("studio.css").read_text("utf-8")),
+            favicon_path=str(STATIC / "favicon.svg"),
+            footer_links=[],
+            ssr_mode=False,
+            max_file_size=UPLOAD,
+        )
 
 
 class _Announcing(uvicorn.Server):
@@ -153,6 +156,7 @@ def serve(host: str = "127.0.0.1", port: int = 7860, scheduler: str | None = Non
         guardian = Guardian(scheduler)
         guardian.start()
         try:
+            guardian.reach_scheduler()
             app = create_app()
             guardian.go_on()
             config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE)

@@ -195,23 +195,32 @@ def table(trials: Sequence[Trial]) -> str:
     return parts.table(heads, rows, unit=units, sortable=True, hints=hints)
 
 
-def curves(trials: Sequence[Trial], values: Sequence[float], name: str) -> Lines | None:
-    """Every metric in percent over the values of one parameter; None with fewer than two values."""
+def curves(trials: Sequence[Trial], values: Sequence[float], name: str) -> list[Lines]:
+    """One panel a metric in percent: its value over the values of one parameter, the retrained reference as its aim."""
     if len(values) < 2:
-        return None
+        return []
     order = sorted(range(len(values)), key=lambda at: values[at])
-    known = {entry.id: entry for entry in catalog.load().metrics if entry.unit == "%"}
-    series = [
-        Series(name=entry.short or entry.title, values=[trials[at].after.get(metric) for at in order])
-        for metric, entry in known.items()
-        if any(theme.measured(trial.after.get(metric)) for trial in trials)
-    ]
-    return Lines(
-        title=f"What {name} does",
-        how="Each curve is one measured number; each point on it is one finished run with that value. Hold the pointer over a point to see the number.",
-        says=f"{len(values)} finished runs that differ in nothing but {name}.",
-        x=[values[at] for at in order],
-        series=series,
-        x_title=name,
-        y_title="measured after, %",
-    )
+    xs = [values[at] for at in order]
+    panels = []
+    for entry in catalog.load().metrics:
+        after = [trials[at].after.get(entry.id) for at in order]
+        if entry.unit != "%" or not any(theme.measured(value) for value in after):
+            continue
+        series = [Series(name="after", values=after, when="after")]
+        aim = next((trial.reference[entry.id] for trial in trials if entry.id in trial.reference), None)
+        if aim is not None:
+            series.append(Series(name=theme.ROLE_WORDS["reference"], values=[aim] * len(xs), role="reference"))
+        known = [(value, x) for value, x in zip(after, xs, strict=True) if value is not None and theme.measured(value)]
+        (low, at_low), (high, at_high) = min(known), max(known)
+        panels.append(
+            Lines(
+                title=f"{entry.title}{f' ({entry.short})' if entry.short else ''}",
+                how="Each point is one finished run with that value; the dashed line is the model trained again without it.",
+                says=f"From {theme.percent(low)} at {at_low:g} to {theme.percent(high)} at {at_high:g}.",
+                x=xs,
+                series=series,
+                x_title=name,
+                y_title="%",
+            )
+        )
+    return panels

@@ -86,6 +86,7 @@ def _theme() -> gr.themes.Base:
         block_border_color_dark="#2b2f38",
         border_color_primary="#dcdfe6",
         border_color_primary_dark="#2b2f38",
+        layout_gap="20px",
         block_shadow="none",
         block_shadow_dark="none",
         block_label_text_color=_QUIET,

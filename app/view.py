@@ -30,6 +30,7 @@ class Panels(gr.HTML):
             value=value,
             html_template='<div class="lethe"></div>',
             js_on_load=_SCRIPT,
+            apply_default_css=False,
             head='<script src="/vendor/plotly.min.js"></script>',
             **other,
         )

@@ -21,7 +21,7 @@ def unlearn(
         typer.Option(help="What the method may rehearse, written the same way; left out: everything else."),
     ] = None,
     settings: Settings = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[str, typer.Option(metavar="NUMBER", help="Seed of everything random.")] = "0",
     metric: Annotated[list[str] | None, typer.Option(help="A metric to measure; left out: all that fit.")] = None,
     data: Annotated[
         str, typer.Option(help="For a model of your own: a folder with one folder of images a class.")

@@ -11,6 +11,7 @@ from app.commands import Json, RunId, Settings
 from backends.api.errors import BadInput
 
 LARGEST = 20 * 2**20  # bytes of an image file
+SHOWN = 5  # classes that are told to a person; --json has all
 
 
 def _finished(run_id: str) -> Any:
@@ -101,6 +102,21 @@ def generate(
         terminal.document(answer)
         return
     _print_answer(answer)
+
+
+def _print_answer(answer: dict[str, Any]) -> None:
+    """For each picture the likeliest classes, before and, of a run, after."""
+    for item in answer["items"]:
+        true = "" if item.get("label") is None else f", a picture of {answer['classes'][item['label']]}"
+        terminal.result(f"{item['id']}{true}")
+        whens = [when for when in ("before", "after") if when in item]
+        best = sorted(range(len(answer["classes"])), key=lambda number: -max(item[when][number] for when in whens))
+        rows = [
+            [answer["classes"][number], *(f"{100 * item[when][number]:.1f} %" for when in whens)]
+            for number in best[:SHOWN]
+        ]
+        for line in terminal.table(["class", *whens], rows):
+            terminal.result(f"  {line}")
 
 
 def _picture(path: Path) -> str:

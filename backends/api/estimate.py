@@ -11,8 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from . import files, runs
-from .home import ASSETS
+from . import files, measured, runs
 
 
 class Estimate(BaseModel):
@@ -96,10 +95,7 @@ def _bytes(value: Any) -> float | None:
 
 @cache
 def _shipped(model: str) -> list[Past]:
-    if "/" in model or "\\" in model or model.startswith("."):
-        return []
-    rows = files.read_json(ASSETS / "measured" / f"{model}.json", [])
+    rows = [row for table in measured.tables().values() for row in table if row.model == model]
     return [
-        Past(method=row["method"], params=row["params"], seconds=row["seconds"], memory=_bytes(row.get("peak_memory")))
-        for row in rows
+        Past(method=row.method, params=row.params, seconds=row.seconds, memory=_bytes(row.peak_memory)) for row in rows
     ]

@@ -54,7 +54,7 @@ def _fill(run: OpenRun, folder: Path) -> None:
     model: nn.Module = run.task.load()
     restore(model, changed)
     model.to("cpu", memory_format=torch.contiguous_format).save_pretrained(folder)  # type: ignore[call-overload, operator]
-    run.task.processor.save_pretrained(folder)
+    run.task.pixels.processor.save_pretrained(folder)
     if delta is not None:
         save_file({INPUT_DELTA: delta.contiguous()}, folder / GUARD, {"format": "pt"})
     (folder / "README.md").write_text(_card(run, guarded=delta is not None), "utf-8")

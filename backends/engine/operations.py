@@ -123,7 +123,7 @@ def predict(
         raise BadInput("Give either one image file or items of the data, so that there is something to look at.")
     asked: list[tuple[str, Tensor, int | None]]
     if path:
-        asked = [(Path(path).name, task.open(Path(path)), None)]
+        asked = [(Path(path).name, task.pixels.open(Path(path)), None)]
     else:
         asked = [_shown(task, *place) for place in _places(task, items)]
     answers = {when: _probabilities(task, model, asked, skip_guard) for when, model in models.items() if model}

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from ..api.panels import AnyPanel, Lines, Role, Series
 from ..engine.evidence import Look
-from ..models.guards import INPUT_DELTA
 from ..models.task import Index
 from ..registry import Params, inspector
 from ._common import percent, right

@@ -34,7 +34,7 @@ class WorstCase(Params):
     rounds: int = Field(default=5, ge=1, le=50, description="How often the set is chosen anew.")
     steps: int = Field(default=2, ge=1, le=20, description="Passes of trial forgetting in each round.")
     learning_rate: float = Field(default=1e-3, gt=0, le=0.1, description="Step of every weight in trial forgetting.")
-    weight_rate: float = Field(default=1.0, gt=0, le=1000, description="Step of the candidates' weights.")
+    weight_rate: float = Field(default=100.0, gt=0, le=1000, description="Step of the candidates' weights.")
     gamma: float = Field(default=0.0, ge=0, le=10, description="Pull towards weights that are not all or nothing.")
     batch_size: int = Field(default=128, ge=8, le=1024, description="Images in one step.")
     then: str = Field(

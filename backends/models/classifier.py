@@ -5,6 +5,7 @@ Images are kept as uint8 at the model's size and normalised on the device, so a 
 
 import contextlib
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,12 @@ class Classifier:
         finally:
             hook.remove()
         return kept[0].flatten(1).float()
+
+    @cached_property
+    def directions(self) -> NDArray[np.float32]:
+        """Features of every training item under the model before, each of length 1, [n, d]; computed once."""
+        model = self.load()
+        return self.over(lambda x: nn.functional.normalize(self.features(model, x)), np.arange(len(self.data.train)))
 
     @torch.no_grad()
     def over(self, function: Callable[[Tensor], Tensor], index: Index, *, test: bool = False) -> NDArray[np.float32]:

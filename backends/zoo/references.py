@@ -9,6 +9,15 @@ from ..api.home import ASSETS
 
 MODELS = ["fashion-resnet", "fashion-vit"]
 TARGETS = ["Sandal", "random:10%"]
+README = """# Retrained references
+
+The embedded models, trained again without what is forgotten by default: the same recipe, new weights from another seed,
+and nothing of the forget set. One folder for each model and forget set, named by a hash of the set's training ids;
+`card.json` says which set it is and how accurate the model is in percent, `changed.safetensors` holds all tensors.
+
+Made by `python -m backends.zoo references` on `assets/data/fashion-mnist`. Licence: Apache-2.0 (weights made by this
+project); the training images are under MIT.
+"""
 SEED = 1  # the embedded models have 0: a reference shares nothing with its model but the recipe
 
 
@@ -18,6 +27,9 @@ def main(
     to: Annotated[Path, typer.Option(help="Folder to write to.")] = ASSETS / "references",
 ) -> None:
     """Train the embedded models again without the default forget sets (two to five minutes each on two cores)."""
+    from ..api.files import write_bytes
+
+    write_bytes(to / "README.md", README.encode())
     for model_id in model:
         for target in forget:
             _make(model_id, target, to)

@@ -50,7 +50,7 @@ def summary(values: Values) -> Updates:
         return {"say": _sentence(values, wrong(str(error))), "review": wrong(str(error)), "problem": wrong(lacks)}
     count = choosing.counted(forget, keep)
     needs = choosing.needs(spec.model, spec.method, spec.params)
-    line = f'<p class="lethe-quiet"><span id="count">{count}</span> · {escape(needs)}</p>'
+    line = f'<p class="lethe-quiet"><span id="count">{count}</span><span class="needs"> · {escape(needs)}</span></p>'
     return {"say": _sentence(values, line), "review": _review(values, count, needs), "problem": wrong(lacks)}
 
 
@@ -65,10 +65,10 @@ def _sentence(values: Values, below: str) -> str:
         kept = choosing.kept_words(choosing.keep_targets(values))
     except BadInput:
         kept = "…"
-    method = catalog.load().get("methods", values["method"]).title if values["method"] else "…"
+    method = catalog.load().get("methods", values["method"]).title.split(":")[0] if values["method"] else "…"
     return (
-        f'<div class="lethe lethe-say"><p><b>{escape(model)}</b> forgets <b class="forget">{escape(what)}</b>, '
-        f"keeps {escape(kept)}, by <b>{escape(method)}</b>.</p>{below}</div>"
+        f'<div class="lethe lethe-say"><p><b>{escape(model)}</b> forgets <b class="forget">{escape(what)}</b>'
+        f'<span class="kept"> and keeps {escape(kept)}</span>, by <b>{escape(method)}</b>.</p>{below}</div>'
     )
 
 

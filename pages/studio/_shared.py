@@ -23,7 +23,7 @@ def nav(title: str = "", text: str = "") -> None:
     """The bar at the top, and below it the head of the page where a title is given. To be called first on every page."""
     Navbar(value=[("Classroom", "classroom/")], main_page_name=FIRST_PAGE)
     if title:
-        gr.HTML(parts.head(title, text))
+        gr.HTML(parts.head(title, text), apply_default_css=False)
 
 
 def push_url(names: Sequence[str]) -> str:

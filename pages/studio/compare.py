@@ -3,6 +3,7 @@
 from typing import Any
 
 import gradio as gr
+from gradio.context import Context
 
 from app import parts, results_view, view
 from app.figures import training
@@ -32,7 +33,8 @@ def build() -> None:
         show_progress="hidden",
         api_visibility="private",
     )
-    gr.context.Context.root_block.load(  # type: ignore[union-attr]
+    assert Context.root_block is not None
+    Context.root_block.load(
         from_address, [secret], [run, other, seen], show_progress="hidden", api_visibility="private"
     )
 

@@ -78,13 +78,11 @@ def _setup(first: choosing.Facts) -> tuple[Page, dict[str, Part]]:
     gr.HTML(
         parts.head(
             "Make a model forget",
-            "Choose what it should no longer know, press start, and watch what fades and what stays.",
+            "Choose what it should no longer know, press Start, and watch it fade.",
         )
     )
     values: dict[str, Part] = {}
-    others: dict[str, Part] = {
-        name: gr.HTML("", elem_classes="no-room") for name in ("class_style", "gallery_style")
-    }
+    others: dict[str, Part] = {name: gr.HTML("", elem_classes="no-room") for name in ("class_style", "gallery_style")}
     with gr.Walkthrough(selected=0, elem_id="steps") as steps:
         makers = (
             lambda: _steps.model_step(first),

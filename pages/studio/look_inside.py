@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
+from gradio.context import Context
 
 from app import forms, parts, results_view, theme, view
 from app.live import LIVE
@@ -25,27 +26,27 @@ def build() -> None:
     inspectors = catalog.load().inspectors
     first = inspectors[0].id if inspectors else None
     secret = identity()
-    with gr.Row():
-        with gr.Column(scale=1, min_width=300):
-            run = gr.Dropdown([], label="Run", interactive=True, elem_id="look-run")
-            which = gr.Radio(
-                [(entry.title, entry.id) for entry in inspectors],
-                value=first,
-                label="Look at",
-                interactive=True,
-                elem_id="look-inspector",
-            )
-            about = gr.HTML(describe(first), min_height=80)
-            groups, fields = settings(inspectors)
-            go = gr.Button("Look inside", variant="primary", elem_id="look-go")
-        with gr.Column(scale=3, min_width=320):
-            seen = Panels(elem_id="look-seen", min_height=480)
+    run = gr.Dropdown([], label="Run", interactive=True, elem_id="look-run")
+    which = gr.Radio(
+        [(entry.title, entry.id) for entry in inspectors],
+        value=first,
+        label="Look at",
+        interactive=True,
+        elem_id="look-inspector",
+        elem_classes="chips",
+    )
+    with gr.Row(equal_height=True):
+        about = gr.HTML(describe(first), min_height=60, apply_default_css=False, scale=3, min_width=320)
+        go = gr.Button("Look inside", variant="primary", elem_id="look-go", scale=1, min_width=200)
+    groups, fields = settings(inspectors)
+    seen = Panels(elem_id="look-seen", min_height=480)
 
     private: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     shown = [about, seen, *groups]
     gr.on([run.input, which.input], choose, [run, which], shown, js=push_url(["run", "inspector"]), **private)
     go.click(look, [run, which, *fields], seen, concurrency_limit=4, trigger_mode="once", **private)
-    gr.context.Context.root_block.load(from_address, [secret], [run, which, *shown], **private)  # type: ignore[union-attr]
+    assert Context.root_block is not None
+    Context.root_block.load(from_address, [secret], [run, which, *shown], **private)
 
 
 def settings(inspectors: list[Inspector]) -> tuple[list[gr.Accordion], list[gr.components.Component]]:

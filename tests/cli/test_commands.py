@@ -158,6 +158,10 @@ REFUSED = {
     "no item": (("generate", "fashion-resnet", "--item", "third"), "'third'"),
     "no picture": (("generate", "fashion-resnet", "--image", "nowhere.png"), "no file 'nowhere.png'"),
     "a port beyond all": (("serve", "--port", "70000"), "70000"),
+    "a port in words": (("serve", "--port", "http"), "The port was 'http'"),
+    "no workers": (("cluster", "--workers", "0"), "workers was '0'"),
+    "a worker for nobody": (("worker",), "--scheduler"),
+    "a worker with half a GPU": (("worker", "--scheduler", "tls://127.0.0.1:9", "--gpu", "0.5"), "The GPU was '0.5'"),
     "half a character": ((*GOOD, "--forget", "\udcff"), "only Unicode text"),
 }
 
@@ -204,8 +208,14 @@ def test_a_home_that_cannot_be_written_is_one_sentence_and_code_one(lethe, tmp_p
         timeout=120,
     )
     assert done.returncode == 1
-    assert "cannot be written" in json.loads(done.stdout)["error"]
+    assert "could not be written" in json.loads(done.stdout)["error"]
     assert "Traceback" not in done.stderr
+
+
+def test_a_worker_whose_scheduler_does_not_answer_says_so(lethe):
+    said = lethe("worker", "--scheduler", "tcp://127.0.0.1:9", timeout=60)
+    assert said.code != 0 and said.out == ""
+    assert "does not answer" in said.err and "Traceback" not in said.err
 
 
 # --- a run that was really made
@@ -307,7 +317,7 @@ def test_the_doctor_says_what_works(made):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM"])
 def test_an_interrupt_cancels_the_run(home, how):
     process = subprocess.Popen(
         [sys.executable, "-m", "app.cli", *GOOD, "--set", "epochs=200", "--json"],
@@ -320,7 +330,10 @@ def test_an_interrupt_cancels_the_run(home, how):
     )
     try:
         run = _running(home, process)
-        process.send_signal(how)
+        if how == "Ctrl-C":  # a terminal tells everything that was started from it
+            os.killpg(process.pid, signal.SIGINT)
+        else:
+            process.terminate()
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()

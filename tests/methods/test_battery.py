@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import toy
 import torch
+import toy
 
 from backends import registry
 from backends.engine.run import Cancelled, Run

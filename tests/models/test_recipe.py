@@ -6,7 +6,7 @@ import torch
 import toy
 
 from backends.api.errors import BadInput
-from backends.engine.run import Run
+from backends.engine.run import Cancelled, Run
 from backends.models.recipe import optimizer_and_schedule, train
 
 SGD = {"optimizer": "sgd", "learning_rate": 0.2, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "one-cycle"}
@@ -69,3 +69,17 @@ def test_the_seed_decides_everything(toy_task):
     first, again, other = trained(1), trained(1), trained(2)
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["classifier.1.weight"], other["classifier.1.weight"])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_training_goes_on_from_a_checkpoint_to_the_same_weights(toy_task, optimizer):
+    toy_task.recipe = toy_task.recipe | {"optimizer": optimizer, "learning_rate": 0.01}
+    whole = Run(toy_task, toy.Memory(), seed=1)
+    train(whole, epochs=2)
+    memory = toy.Memory(checkpoint_at=11)
+    with pytest.raises(Cancelled):
+        train(Run(toy_task, memory, seed=1), epochs=2)
+    rest = Run(toy_task, toy.Memory(), seed=1, resume=memory.saved)
+    train(rest, epochs=2)
+    states = whole.model.state_dict(), rest.model.state_dict()
+    assert all(torch.equal(tensor, states[1][name]) for name, tensor in states[0].items())

@@ -1,0 +1,131 @@
+"""The list of runs as HTML: state, progress, place, when and how long, and what can be done with each."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from app import owners, parts, progress, theme
+from app.alive import JS, Alive
+from app.parts import esc
+from app.selection import named
+from backends.api import files
+from backends.api.runs import RunFolder, State, place_in_queue
+from backends.api.spec import ENDED
+
+MOST = 60  # runs on the page
+SCRIPT = JS + (theme.STATIC / "runs.js").read_text("utf-8")
+
+
+class RunList(Alive):
+    """The list; a press on a button comes as `select` with `act` ("cancel", "delete") and `run`."""
+
+    def __init__(self, value: str = "", **said: Any) -> None:
+        super().__init__(value, js=SCRIPT, **said)
+
+
+def listed(runs: Sequence[RunFolder], secret: str, note: str = "") -> str:
+    """Every run, newest first; those that came with Lethe below, as examples."""
+    own = [run for run in runs if not run.shipped]
+    shipped = [run for run in runs if run.shipped]
+    more = len(own) - MOST
+    bar = (
+        '<div class="lethe-card lethe-two-bar" hidden><div class="lethe-row"><span></span>'
+        f"{parts.link('Compare these two', 'compare', button=True)}</div></div>"
+    )
+    said = f'<p class="lethe-wrong" role="alert"><span aria-hidden="true">!</span> {esc(note)}</p>' if note else ""
+    body = "".join(_row(run, secret) for run in own[:MOST]) or _empty(shipped)
+    older = parts.text(f"{more} older runs are listed by the command lethe runs.", "quiet") if more > 0 else ""
+    examples = (
+        f'<h2>Examples that came with Lethe</h2><div class="lethe-runs">{"".join(_row(run, secret) for run in shipped)}</div>'
+        if shipped
+        else ""
+    )
+    return f'<div class="lethe lethe-stack">{said}{bar}<div class="lethe-runs">{body}</div>{older}{examples}</div>'
+
+
+def _empty(shipped: Sequence[RunFolder]) -> str:
+    look = "Below are finished examples to look at. " if shipped else ""
+    body = parts.text(f"{look}Your own runs will be listed here, also after the studio was closed.")
+    return parts.card("No run yet", body + parts.link("Forget something", "./", button=True), empty=True)
+
+
+def _row(run: RunFolder, secret: str) -> str:
+    try:
+        spec, state = run.spec, run.state
+    except (ValueError, TypeError):
+        return f'<article class="lethe-run" data-item="{esc(run.id)}"><p>Run {esc(run.id)} cannot be read: its files are damaged.</p></article>'
+    what = f"Forget {named(spec.forget)}"
+    about = f"{progress.title_of('models', spec.model)} · {progress.title_of('methods', spec.method)}"
+    return (
+        f'<article class="lethe-run" data-item="{esc(run.id)}" data-run="{esc(run.id)}"><div><div class="lethe-row">{progress.tag(state.status)}'
+        f'<h3><a href="./?run={quote(run.id)}">{esc(what)}</a></h3></div>'
+        f'<p class="lethe-quiet">{esc(about)}</p><p class="lethe-quiet">{esc(_when(run, state))}</p>{_result(run, state)}</div>'
+        f'<div class="acts">{_acts(run, state, secret)}</div>{_bar(run, state)}</article>'
+    )
+
+
+def _when(run: RunFolder, state: State) -> str:
+    """When it started and how long it took, or its place in the queue."""
+    if state.status == "queued":
+        before = place_in_queue(run)
+        return f"place {before + 1} in the queue" if before else "next in the queue"
+    began = next((moment.at for moment in state.history if moment.status == "running"), None)
+    if began is None:
+        return f"never started, {ago(state.history[-1].at)}" if state.history else ""
+    last = state.history[-1].at if state.status in ENDED else time.time()
+    took = f"took {theme.seconds(last - began)}" if state.status in ENDED else f"for {theme.seconds(last - began)}"
+    return f"started {ago(began)}, {took}"
+
+
+def ago(at: float) -> str:
+    """A moment as a person says it: "just now", "12 minutes ago", "on 2026-11-22 at 14:05 UTC"."""
+    passed = max(0.0, time.time() - at)
+    if passed < 60:
+        return "just now"
+    if passed < 3600:
+        minutes = round(passed / 60)
+        return f"{minutes} minute{'' if minutes == 1 else 's'} ago"
+    if passed < 24 * 3600:
+        hours = round(passed / 3600)
+        return f"{hours} hour{'' if hours == 1 else 's'} ago"
+    return f"on {datetime.fromtimestamp(at, UTC):%Y-%m-%d at %H:%M} UTC"
+
+
+def _result(run: RunFolder, state: State) -> str:
+    if state.status == "done":
+        return f"<p>{esc((run.result or {}).get('verdict', ''))}</p>"
+    return f"<p>{esc(state.message)}</p>" if state.status in ("failed", "cancelled") and state.message else ""
+
+
+def _bar(run: RunFolder, state: State) -> str:
+    if state.status not in ("running", "cancelling"):
+        return ""
+    last: dict[str, Any] = {}
+    for event in files.read_lines(run.path / "events.jsonl"):
+        last = event if event.get("phase") else last
+    of, step = int(last.get("of") or 0), int(last.get("step") or 0)
+    name = progress.phase_name(str(last["phase"])) if last else "Starting"
+    return parts.progress(step / of if of else 0.0, name, f"{step:,} of {of:,}" if of else "")
+
+
+def _acts(run: RunFolder, state: State, secret: str) -> str:
+    """What can be done with a run, by its state and by whose it is."""
+    name = quote(run.id)
+    mine = owners.may_change(run, secret)
+
+    def button(act: str, words: str) -> str:
+        return f'<button type="button" data-act="{act}" data-run="{esc(run.id)}">{words}</button>'
+
+    acts = []
+    if state.status == "done":
+        acts.append(f'<label><input type="checkbox" data-pick="{esc(run.id)}"> Compare</label>')
+        acts.append(f'<a href="look-inside?run={name}">Look inside</a>')
+    acts.append(f'<a href="./?clone={name}">Clone</a>')
+    acts.append(button("copy", "Copy link"))
+    if mine and state.status in ("queued", "running"):
+        acts.append(button("cancel", "Cancel"))
+    if mine and state.status in ("queued", *ENDED):
+        acts.append(button("delete", "Delete"))
+    return "".join(acts)

@@ -1,0 +1,111 @@
+"""Starting and watching the engine: the one process of a home that gives jobs to executors. No model library is loaded."""
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+from . import files
+from .errors import Busy, LetheError, OutOfReach
+from .home import home
+
+BUSY, UNREACHABLE, FAILED = 2, 3, 4  # exit codes of the engine process, when it could not start
+LOCK = "engine.lock"
+STATUS = "engine.json"
+
+
+def start(scheduler: str | None = None, only: str | None = None) -> "subprocess.Popen[bytes]":
+    """Start the engine; it ends when this process does, or when the process object's `stdin` is closed.
+
+    Args:
+        scheduler: address of a Dask scheduler (tls://HOST:PORT); without one jobs are child processes of this machine.
+        only: the one run to do; the engine ends when it has ended.
+    """
+    command = [sys.executable, "-m", "backends.engine", "--with-parent"]
+    command += ["--scheduler", scheduler] if scheduler else []
+    command += ["--only", only] if only else []
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+
+
+def owner() -> int | None:
+    """The process that holds this home's engine lock; None where no engine works."""
+    path = home() / LOCK
+    try:
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                written = file.read().strip()
+                return int(written) if written.isdigit() else 0
+    except OSError:
+        return None
+    return None
+
+
+def status() -> dict[str, Any]:
+    """What the engine last said of itself: `pid`, `executor`, `slots` and `message`; {} where none has ever run.
+
+    `message` is empty when all is well, and else one sentence, as that the scheduler does not answer.
+    """
+    said = files.read_json(home() / STATUS, {})
+    return said if isinstance(said, dict) else {}
+
+
+def wait(process: "subprocess.Popen[bytes]", seconds: float = 20.0) -> None:
+    """Wait until an engine that `start` returned works.
+
+    Raises:
+        Busy: another engine holds the home.
+        OutOfReach: the scheduler does not answer, or the home cannot be written.
+        LetheError: it ended for another reason, or did not start in time.
+    """
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        code = process.poll()
+        if code == BUSY:
+            raise Busy(busy_sentence())
+        if code is not None:
+            said = status()
+            message = said.get("message") if said.get("pid") == process.pid else ""
+            error = OutOfReach if code == UNREACHABLE else LetheError
+            raise error(message or f"The engine ended as it started (code {code}); its own output says why.")
+        if status().get("pid") == process.pid and owner() == process.pid:
+            return
+        time.sleep(0.05)
+    raise LetheError(f"The engine did not start within {seconds:.0f} seconds; its own output says why.")
+
+
+def busy_sentence() -> str:
+    """Why a second engine may not work on this home."""
+    pid = owner()
+    who = f" (process {pid})" if pid else ""
+    return f"Another engine{who} already works on {home()}; stop it, or set LETHE_HOME to another folder."
+
+
+def hold(patience: float = 1.0) -> int:
+    """Take this home's engine lock for as long as this process lives. Returns the open file.
+
+    Raises:
+        Busy: another engine holds it.
+        OutOfReach: the lock cannot be written.
+    """
+    path = home() / LOCK
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OutOfReach(f"{path} cannot be written ({error.strerror}); set LETHE_HOME to another folder.") from None
+    end = time.monotonic() + patience  # someone may be asking `owner` at this moment
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError:
+            if time.monotonic() > end:
+                os.close(handle)
+                raise Busy(busy_sentence()) from None
+            time.sleep(0.05)
+    os.ftruncate(handle, 0)
+    os.write(handle, str(os.getpid()).encode())
+    return handle

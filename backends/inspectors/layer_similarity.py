@@ -1,0 +1,156 @@
+"""In which layer does the model now see things differently?"""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..api.panels import AnyPanel, Lines, Role, Series
+from ..engine.evidence import Look
+from ..models.task import Index
+from ..registry import Params, inspector
+from ._common import exact
+
+BATCH = 256
+WIDE = 16_384  # numbers an image may have in one layer; wider layers are averaged over places first
+ROLES: dict[str, Role] = {"forget": "forget", "keep": "neighbour"}
+
+Grams = dict[str, NDArray[np.float64]]
+
+
+class LayerSimilarity(Params):
+    """How much to look at."""
+
+    images: int = Field(default=512, ge=8, le=2048, description="At most this many images of each set.")
+
+
+@inspector(
+    id="layer_similarity",
+    title="Where in the model it changed",
+    summary="How alike each layer's view of the same images is before and after, for forgotten and for kept images.",
+    source={
+        "title": "Kornblith et al., Similarity of Neural Network Representations Revisited, ICML 2019",
+        "url": "https://arxiv.org/abs/1905.00414",
+    },
+    works_with={"classifier": True},
+    order=5,
+)
+def layer_similarity(look: Look, params: LayerSimilarity) -> list[AnyPanel]:
+    """Linear CKA by layer, on the same images: HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)) of centred Gram matrices in float64.
+
+    Layers are the model's hidden states (stages of a ResNet, blocks of a ViT), what goes into the last layer, and the
+    logits. Numbers that an image has at different places are all compared; where they are more than 16,384, they are
+    averaged over places first. A layer in which all images look the same, or that is not a number, is "not measured".
+    The same number of images is used for both sets; small sets make CKA higher, so compare only curves of one plot.
+    """
+    count = min(params.images, *(len(look.task.parts[part]) for part in ROLES))
+    sets = {part: look.some(part, count) for part in ROLES}
+    before = {part: _grams(look, look.before, index) for part, index in sets.items()}
+    after = {part: _grams(look, look.after, index) for part, index in sets.items()}
+    same = {part: _curve(before[part], after[part]) for part in sets}
+    panels: list[AnyPanel] = [
+        Lines(
+            title="Before and after",
+            how="1 means that a layer sees these images as it did before, up to turning and scaling; the lower, the more its view changed. Layers run from input to output.",
+            says=_said(same, count),
+            x=list(before["forget"]),
+            series=[Series(name=part, values=list(same[part].values()), role=ROLES[part]) for part in sets],
+            x_title="layer",
+            y_title="similarity (linear CKA)",
+        )
+    ]
+    if look.reference is not None:
+        reference = {part: _grams(look, look.reference, index) for part, index in sets.items()}
+        panels.append(_to_reference(before, after, reference))
+    return panels
+
+
+def cka(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Linear CKA of two Gram matrices [n, n] of the same n items, 0..1; NaN where one is constant or not a number."""
+    a, b = _centred(one), _centred(other)
+    size = math.sqrt(float((a * a).sum())) * math.sqrt(float((b * b).sum()))
+    return min(1.0, float((a * b).sum()) / size) if size > 0 and math.isfinite(size) else math.nan
+
+
+def _centred(gram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """H G H: the Gram matrix of centred features, by subtracting means; rounding left of a constant one is taken for 0."""
+    if not np.isfinite(gram).all():
+        return np.full_like(gram, np.nan)
+    means = gram.mean(0)
+    centred = gram - means - means[:, None] + means.mean()
+    return centred if np.abs(centred).max() > 1e-9 * np.abs(gram).max() else np.zeros_like(gram)
+
+
+def _curve(one: Grams, other: Grams) -> dict[str, float]:
+    return {name: cka(one[name], other[name]) for name in one}
+
+
+def _grams(look: Look, model: nn.Module, index: Index) -> Grams:
+    """The Gram matrix [n, n] of every layer, by its name, from input to output."""
+    found: dict[str, list[NDArray[np.float32]]] = {}
+    with exact(look.task), torch.no_grad():
+        for at in range(0, len(index), BATCH):
+            x = look.task.batch(index[at : at + BATCH]).x
+            for name, values in _layers(look, model, x).items():
+                found.setdefault(name, []).append(_flat(values).float().cpu().numpy())
+    grams = {}
+    for name in list(found):
+        rows = np.concatenate(found.pop(name)).astype(np.float64)
+        grams[name] = rows @ rows.T
+    return grams
+
+
+def _layers(look: Look, model: nn.Module, x: Tensor) -> dict[str, Tensor]:
+    """What every layer makes of x, by name."""
+    out = model(pixel_values=x, output_hidden_states=True)
+    states = getattr(out, "hidden_states", None) or ()
+    found = {"input" if i == 0 else f"layer {i}": state for i, state in enumerate(states)}
+    return {**found, "last features": look.task.features(model, x), "logits": out.logits}
+
+
+def _flat(values: Tensor) -> Tensor:
+    """[n, d] of a layer's output [n, ...], averaged over places where it is wide."""
+    if values[0].numel() > WIDE:
+        if values.ndim == 4:
+            values = F.adaptive_avg_pool2d(values, 4)
+        elif values.ndim == 3:
+            values = torch.cat([values[:, 0], values.mean(1)], dim=1)
+    return values.flatten(1)
+
+
+def _said(same: dict[str, dict[str, float]], count: int) -> str:
+    measured = {name: value for name, value in same["forget"].items() if not math.isnan(value)}
+    if not measured:
+        return "No layer could be compared: the model's outputs are the same for all images, or are not numbers."
+    lowest = min(measured, key=lambda name: measured[name])
+    keep = same["keep"][lowest]
+    beside = "not measured" if math.isnan(keep) else f"{keep:.3f}"
+    if measured[lowest] > 1 - 1e-6:
+        return f"Every layer sees the forgotten images as before ({count} images of each set)."
+    return f"For forgotten images the view changed most in {lowest} ({measured[lowest]:.3f}; for kept images {beside} there), over {count} images of each set."
+
+
+def _to_reference(before: dict[str, Grams], after: dict[str, Grams], reference: dict[str, Grams]) -> Lines:
+    curves = {
+        (part, when): _curve(grams[part], reference[part])
+        for part in ROLES
+        for when, grams in (("before", before), ("after", after))
+    }
+    near = {when: float(np.nanmean(list(curves["forget", when].values()))) for when in ("before", "after")}
+    step = "nearer to" if near["after"] > near["before"] else "no nearer to"
+    return Lines(
+        title="Beside the model trained again without it",
+        how="1 means that a layer sees these images as the model trained again without them does. If the forgetting went all the way down, the line after lies above the line before.",
+        says=f"For forgotten images the mean over layers went from {near['before']:.3f} to {near['after']:.3f}: {step} the retrained reference.",
+        x=list(reference["forget"]),
+        series=[
+            Series(name=f"{part}, {when}", values=list(values.values()), role=ROLES[part], when=when)  # type: ignore[arg-type]
+            for (part, when), values in curves.items()
+        ],
+        x_title="layer",
+        y_title="similarity to the retrained reference (linear CKA)",
+    )

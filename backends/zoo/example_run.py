@@ -1,0 +1,47 @@
+"""The finished run that is shipped: every page has something real to show before anyone has pressed a button."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..api import files
+from ..api.home import ASSETS
+from ..api.runs import RunFolder, State
+from ..api.spec import JobSpec
+
+LEFT_OUT = ("checkpoint", ".*", "cancel")
+
+
+def main(
+    model: Annotated[str, typer.Option(help="Embedded model.")] = "fashion-resnet",
+    name: Annotated[str, typer.Option(help="Name of the run.")] = "example-forget-sandal",
+    to: Annotated[Path, typer.Option(help="Folder to write to.")] = ASSETS / "runs",
+) -> None:
+    """Do the model's default job, look into it with every inspector, and ship the run folder (a minute or two)."""
+    from .. import registry
+    from ..api.submit import check
+    from ..engine.desk import Desk
+    from ..engine.job import do
+    from ..engine.operations import inspect
+
+    card = files.read_json(ASSETS / "models" / model / "card.json")
+    spec = check(JobSpec(model=model, method=card["default_method"], forget=tuple(card["default_forget"])))
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["LETHE_HOME"] = home
+        run = RunFolder(Path(home) / "runs" / name)
+        run.path.mkdir(parents=True)
+        files.write_json(run.path / "spec.json", spec.model_dump())
+        files.write_json(run.path / "state.json", State().model_dump())
+        if do(run, run.move("running").attempt):
+            raise SystemExit(f"The run ended as {run.state.status}: {run.state.message}")
+        desk = Desk()
+        for inspector, registered in registry.entries("inspectors").items():
+            if registered.entry.works_with.get(card["family"]) is True:
+                found = inspect(desk, name, inspector)
+                typer.echo(f"{inspector}: {len(found['panels'])} panels in {found['seconds']} s")
+        shutil.rmtree(to / name, ignore_errors=True)
+        shutil.copytree(run.path, to / name, ignore=shutil.ignore_patterns(*LEFT_OUT))

@@ -1,0 +1,1 @@
+"""The classroom: lessons in prose with widgets between, served by Streamlit."""

@@ -1,0 +1,107 @@
+"""What lessons show: a finished run's images fading, its panels as charts, a question with an answer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+import plotly.io
+import streamlit as st
+
+from app import figures, parts, theme
+from app.figures.training import ROLES, class_name
+from backends.api import runs
+from backends.api.panels import AnyPanel
+from backends.api.runs import RunFolder
+
+plotly.io.templates.default = "plotly_white"  # Streamlit sets its own for the whole process, the studio included
+
+
+def example() -> RunFolder | None:
+    """A finished run to talk about: one that came with Lethe, else the newest of this home that forgot a class."""
+    finished = [run for run in runs.all_runs() if run.state.status == "done" and run.result]
+    plain = [run for run in finished if all(":" not in target for target in run.spec.forget)]
+    return next((run for run in plain if run.shipped), plain[0] if plain else None)
+
+
+def fading(run: RunFolder, sample: dict[str, Any], names: Sequence[str]) -> str:
+    """The watched images at one step as HTML; the less sure the model is of the right answer, the fainter."""
+    groups = []
+    for role in ROLES:
+        items = [item for item in sample["items"] if item["role"] == role]
+        if items:
+            words = theme.ROLE_WORDS[role]
+            pictures = "".join(_picture(run, item, role, names) for item in items)
+            groups.append(
+                f'<p style="margin:14px 0 6px;font-weight:600"><span style="{_mark(role)}"></span>{words[:1].upper()}{words[1:]}</p>'
+                f'<div style="display:grid;grid-template-columns:repeat(auto-fill,minmax(76px,1fr));gap:10px">{pictures}</div>'
+            )
+    return "".join(groups)
+
+
+def _mark(role: str) -> str:
+    base = "display:inline-block;width:14px;height:14px;border-radius:50%;margin-right:8px;box-sizing:border-box;vertical-align:-1px;"
+    if role == "neighbour":
+        return base + f"border:3px solid {theme.ROLE[role]}"
+    if role == "unrelated":
+        return base + f"width:8px;height:8px;margin:0 11px 0 3px;vertical-align:2px;background:{theme.ROLE[role]}"
+    return base + f"background:{theme.ROLE[role]}"
+
+
+def _picture(run: RunFolder, item: dict[str, Any], role: str, names: Sequence[str]) -> str:
+    shares = item["probabilities"]
+    sure, best = float(shares[item["label"]]), max(range(len(shares)), key=lambda at: shares[at])
+    said = class_name(names, best)
+    uri = parts.data_uri(run.path, f"samples/items/{item['id']}.png")
+    return (
+        '<figure style="margin:0;min-width:0"><div style="background:rgba(128,128,128,.16);border-radius:8px;overflow:hidden">'
+        f'<img src="{uri}" alt="{parts.esc(class_name(names, item["label"]))}" style="display:block;width:100%;image-rendering:pixelated;'
+        f'transition:opacity .4s;opacity:{0.06 + 0.94 * sure:.2f}"></div>'
+        f'<div style="height:6px;border-radius:3px;margin-top:5px;background:rgba(128,128,128,.25)"><div style="height:6px;border-radius:3px;'
+        f'width:{100 * sure:.0f}%;background:{theme.ROLE[role]}"></div></div>'
+        f'<figcaption style="font-size:15px;line-height:1.3;margin-top:3px">{100 * sure:.0f} %<br>says {parts.esc(said)}</figcaption></figure>'
+    )
+
+
+def taken_for(sample: dict[str, Any], names: Sequence[str]) -> dict[str, int]:
+    """What the model takes the images to be forgotten for, most often first."""
+    counts: dict[str, int] = {}
+    for item in sample["items"]:
+        if item["role"] == "forget":
+            shares = item["probabilities"]
+            said = class_name(names, max(range(len(shares)), key=lambda at: shares[at]))
+            counts[said] = counts.get(said, 0) + 1
+    return dict(sorted(counts.items(), key=lambda pair: -pair[1]))
+
+
+def panel(run: RunFolder, shown: AnyPanel, key: str) -> None:
+    """A panel as everywhere: what it says, its picture, how to read it."""
+    st.markdown(f"**{shown.title}**")
+    if shown.says:
+        st.markdown(shown.says)
+    drawn = figures.figure(shown, run.path)
+    if isinstance(drawn, str):
+        st.html(drawn)
+    else:
+        st.plotly_chart(_in_colours(drawn), key=key, theme=None, config={"displaylogo": False, "displayModeBar": False})
+    st.caption(f"**How to read it.** {shown.how}")
+
+
+def _in_colours(drawn: go.Figure) -> go.Figure:
+    """The figure on the page's background, light or dark."""
+    dark = st.context.theme.type == "dark"
+    ink, grid = ("#f1f2f4", "#23272f") if dark else ("#15171c", "#e8eaef")
+    drawn.update_layout(paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font_color=ink)
+    drawn.update_xaxes(gridcolor=grid, zerolinecolor=grid)
+    drawn.update_yaxes(gridcolor=grid, zerolinecolor=grid)
+    return drawn
+
+
+def question(text: str, choices: Sequence[str], right: int, because: str, key: str) -> None:
+    """A question with an answer check: kind when wrong, and always with the reason."""
+    chosen = st.radio(text, choices, index=None, key=key)
+    if chosen is None:
+        return
+    if chosen == choices[right]:
+        st.success(f"Yes. {because}", icon="✅")
+    else:
+        st.info(f"Not quite; think again, or read on. A hint: {because}", icon="💡")

@@ -1,0 +1,181 @@
+"""The sweep of the page Methods: a finished job again with several values of one parameter, and what that does."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from app import forms, parts, side_by_side, view
+from backends.api import catalog, runs, submit
+from backends.api.errors import BadInput, LetheError
+from backends.api.runs import RunFolder
+from backends.api.spec import ENDED, JobSpec
+from pages.studio._shared import Panels, address, choices, looker, push_url
+
+MOST = 12  # runs that one sweep may start
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The widgets that others fill."""
+
+    outputs: list[Any]
+    listed_in: gr.Dropdown
+
+
+def build(secret: gr.BrowserState) -> Sweep:
+    """The tab's widgets. Its address: ?tab=sweep&base=RUN&param=NAME."""
+    with gr.Row():
+        base = gr.Dropdown([], label="The job to repeat", interactive=True, min_width=280, elem_id="sweep-base")
+        param = gr.Dropdown([], label="Change only", interactive=True, min_width=220, elem_id="sweep-param")
+        values = gr.Textbox(
+            label="to each of these values",
+            placeholder="0.005, 0.01, 0.02",
+            interactive=True,
+            min_width=220,
+            elem_id="sweep-values",
+        )
+    go = gr.Button("Start the sweep", variant="primary", elem_id="sweep-go")
+    seen = Panels(elem_id="sweep-seen", min_height=260)
+    clock = gr.Timer(2, active=False)
+
+    base.input(choose_base, [base], [param, seen, clock], js=push_url(["base"]), **QUIET)
+    param.input(show, [base, param], [seen, clock], js=push_url(["base", "param"]), **QUIET)
+    go.click(start, [base, param, values, secret], [seen, clock, secret], **QUIET)
+    clock.tick(show, [base, param], [seen, clock], queue=False, **QUIET)
+    return Sweep([base, param, seen, clock], base)
+
+
+def listed(secret: str) -> Any:
+    """The jobs that can be repeated: finished ones whose method has a number to turn."""
+    known = [run for run in runs.visible(looker(secret)[1] if secret else "") if run.state.status == "done"]
+    return gr.Dropdown(choices=choices([run for run in known if numeric(run)]))
+
+
+def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
+    """The job and the parameter that the address names."""
+    base, param = address(request, "base"), address(request, "param")
+    known = [run for run in runs.visible(looker(secret)[1] if secret else "", base) if run.state.status == "done"]
+    options = choices([run for run in known if numeric(run)])
+    base = base if base in [value for _, value in options] else (options[0][1] if options else "")
+    names = numeric(runs.find(base)) if base else []
+    param = param if param in names else (names[0] if names else "")
+    shown, clock = show(base, param)
+    labelled = [(forms.label(name), name) for name in names]
+    return (
+        gr.Dropdown(choices=options, value=base or None),
+        gr.Dropdown(choices=labelled, value=param or None),
+        shown,
+        clock,
+    )
+
+
+def numeric(run: RunFolder) -> list[str]:
+    """Names of the method's parameters that are numbers."""
+    entry = next((entry for entry in catalog.load().methods if entry.id == run.spec.method), None)
+    if entry is None:
+        return []
+    return [name for name, said in forms.properties(entry.params).items() if said.get("type") in ("integer", "number")]
+
+
+def choose_base(base: str | None) -> tuple[Any, str, Any]:
+    """The parameters of the chosen job's method."""
+    names = numeric(runs.find(base)) if base else []
+    shown, clock = show(base, names[0] if names else None)
+    return (
+        gr.Dropdown(choices=[(forms.label(name), name) for name in names], value=names[0] if names else None),
+        shown,
+        clock,
+    )
+
+
+def family(base: RunFolder, param: str) -> list[tuple[RunFolder, float]]:
+    """Every run that differs from `base` in nothing but `param`, with its value of it."""
+
+    def rest(spec: JobSpec) -> dict[str, Any]:
+        return spec.model_dump(exclude={"params", "metrics"}) | {k: v for k, v in spec.params.items() if k != param}
+
+    wanted, found = rest(base.spec), []
+    for run in runs.all_runs():
+        spec = run.spec
+        if param in spec.params and rest(spec) == wanted and run.state.status not in ("cancelled", "failed"):
+            found.append((run, float(spec.params[param])))
+    return found
+
+
+def numbers(text: str | None) -> list[float]:
+    """The values of a comma-separated list.
+
+    Raises:
+        BadInput: none, too many, or one that is no number.
+    """
+    words = [word.strip() for word in (text or "").replace(";", ",").split(",") if word.strip()]
+    if not words:
+        raise BadInput("No value was given; write several numbers with commas between, as in 0.005, 0.01, 0.02.")
+    if len(words) > MOST:
+        raise BadInput(f"{len(words)} values were given; one sweep takes at most {MOST}.")
+    try:
+        return list(dict.fromkeys(float(word) for word in words))
+    except ValueError:
+        raise BadInput(
+            f"{text!r} is no list of numbers; write them with commas between, as in 0.005, 0.01, 0.02."
+        ) from None
+
+
+def start(base: str | None, param: str | None, text: str, secret: str) -> tuple[str, Any, str]:
+    """Check every job first, then submit them all; values that were run already are not run again."""
+    known, owner = looker(secret)
+    try:
+        if not base or not param:
+            raise BadInput("No job was chosen; forget something first, then repeat it here with other values.")
+        run = runs.find(base)
+        entry = catalog.load().get("methods", run.spec.method)
+        whole = forms.properties(entry.params)[param].get("type") == "integer"
+        done = {value for _, value in family(run, param)}
+        wanted = [value for value in numbers(text) if value not in done]
+        specs = [
+            submit.check(run.spec.model_copy(update={"params": run.spec.params | {param: _typed(value, whole)}}))
+            for value in wanted
+        ]
+        for spec in specs:
+            submit.submit(spec, owner=owner)
+    except LetheError as error:
+        shown, clock = show(base, param)
+        return parts.wrap(parts.failed(str(error), "Nothing was started."), shown), clock, known
+    return *show(base, param), known
+
+
+def _typed(value: float, whole: bool) -> float | int:
+    return int(value) if whole and value.is_integer() else value
+
+
+def show(base: str | None, param: str | None) -> tuple[str, Any]:
+    """The sweep's runs: progress while they work, curves of those that are done."""
+    if not base or not param:
+        body = parts.text("A sweep repeats a finished job with several values of one setting. Forget something first.")
+        return parts.card(
+            "Nothing to repeat yet", body + parts.link("Forget something", "./", button=True), empty=True
+        ), gr.Timer(active=False)
+    name = forms.label(param).lower()
+    members = sorted(family(runs.find(base), param), key=lambda item: item[1])
+    states = [(run, value, run.state.status) for run, value in members]
+    open_ones = sum(status not in ENDED for _, _, status in states)
+    finished = [(run, value) for run, value, status in states if status == "done"]
+    unique = {value: run for run, value in reversed(finished)}
+    trials = side_by_side.of_runs(list(unique.values()))
+    panels = side_by_side.curves(trials, list(unique), name)
+    rows = [[parts.link(f"{value:g}", f"./?run={run.id}"), status] for run, value, status in states]
+    listing = parts.card("The runs of this sweep", parts.table([name, "state"], rows))
+    if open_ones:
+        words = f"{len(finished)} of {len(states)} done"
+        listing = (
+            parts.card("Working", parts.progress(len(finished) / len(states), words, "the others start by themselves"))
+            + listing
+        )
+    drawn = "".join(view.panel(panel, key=f"sweep-{at}") for at, panel in enumerate(panels))
+    if not panels:
+        drawn = parts.card(
+            "", parts.text(f"Curves over {name} appear as soon as runs with two values are done.", "quiet"), empty=True
+        )
+    return parts.wrap(f'<div class="lethe-two">{drawn}</div>', listing), gr.Timer(active=bool(open_ones))

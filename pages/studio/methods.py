@@ -1,0 +1,174 @@
+"""Methods: what each one does, many finished runs side by side, what was measured before, and sweeps over a parameter."""
+
+from typing import Any
+
+import gradio as gr
+from gradio.context import Context
+
+from app import parts, side_by_side
+from backends.api import catalog, measured, runs
+from backends.api.catalog import Method
+from pages.studio import _sweep
+from pages.studio._shared import Panels, address, alone, identity, looker, nav, push_url
+
+TITLE, PATH, ORDER = "Methods", "methods", 60
+TABS = {
+    "methods": "What there is",
+    "runs": "Your runs side by side",
+    "measured": "Measured with care",
+    "sweep": "Sweep",
+}
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+def build() -> None:
+    """The page. Its address holds its state: ?tab=...&group=...&x=...&y=..."""
+    nav("Methods", "Every way to forget in plain words, and how well each one did.")
+    secret = identity()
+    axes = side_by_side.axes()
+    with gr.Tabs(elem_id="methods-tabs") as tabs:
+        with gr.Tab(TABS["methods"], id="methods"):
+            gr.HTML(cards(), apply_default_css=False)
+        with gr.Tab(TABS["runs"], id="runs") as runs_tab:
+            own = chooser(axes, "own")
+            own_seen = Panels(elem_id="methods-runs", min_height=320)
+        with gr.Tab(TABS["measured"], id="measured") as measured_tab:
+            shipped = chooser(axes, "shipped")
+            shipped_seen = Panels(elem_id="methods-measured", min_height=320)
+        with gr.Tab(TABS["sweep"], id="sweep") as sweep_tab:
+            sweep = _sweep.build(secret)
+
+    js = push_url(["group", "x", "y"])
+    gr.on([part.input for part in own], show_runs, own, own_seen, js=js, **QUIET)
+    gr.on([part.input for part in shipped], show_measured, shipped, shipped_seen, js=js, **QUIET)
+    runs_tab.select(list_runs, [secret, *own], [*own, own_seen], js=tab_url("runs"), **QUIET)
+    measured_tab.select(list_measured, shipped, [*shipped, shipped_seen], js=tab_url("measured"), **QUIET)
+    sweep_tab.select(_sweep.listed, [secret], sweep.listed_in, js=tab_url("sweep"), **QUIET)
+    assert Context.root_block is not None
+    arrived = Context.root_block.load(from_address, [secret], [tabs, *own, own_seen, *shipped, shipped_seen], **QUIET)
+    arrived.then(_sweep.from_address, [secret], sweep.outputs, **QUIET)
+
+
+def chooser(axes: list[tuple[str, str]], name: str) -> list[gr.Dropdown]:
+    """What is compared, and the two axes; forgetting and keeping are the first two metrics of the catalog."""
+    with gr.Row():
+        group = gr.Dropdown([], label="What was forgotten", interactive=True, min_width=280, elem_id=f"{name}-group")
+        x = gr.Dropdown(axes, value=axes[0][1] if axes else None, label="Across", interactive=True, min_width=220)
+        y = gr.Dropdown(axes, value=axes[1][1] if len(axes) > 1 else None, label="Up", interactive=True, min_width=220)
+    return [group, x, y]
+
+
+def tab_url(tab: str) -> str:
+    """JavaScript that writes the open tab into the address."""
+    return (
+        f"(...given) => {{const to = new URL(location); to.searchParams.set('tab', '{tab}');"
+        "history.replaceState(history.state, '', to); return given;}"
+    )
+
+
+def cards() -> str:
+    """One card a method, from the catalog."""
+    return f'<div class="lethe lethe-methods">{"".join(card(entry) for entry in catalog.load().methods)}</div>'
+
+
+def card(entry: Method) -> str:
+    """A method in plain words, then for a student, with its label, its paper and where the code departs from it."""
+    tags = [parts.tag(entry.label)]
+    if entry.guard:
+        tags.append(parts.tag("leaves the weights as they are: hidden, not erased"))
+    if entry.reference:
+        tags.append(parts.tag("makes the retrained reference"))
+    if entry.finds:
+        tags.append(parts.tag("finds a forget set for other methods"))
+    source = f"<p class='lethe-quiet'>{parts.external(entry.source.title, entry.source.url)}</p>"
+    code = (
+        f"<p class='lethe-quiet'>{parts.external('Code of the authors', entry.source.code)}</p>"
+        if entry.source.code
+        else ""
+    )
+    departs = parts.text(f"Where ours departs: {entry.departures}", "quiet") if entry.departures else ""
+    more = parts.fold("For a student", parts.text(entry.student) + departs + source + code)
+    body = parts.text(entry.school, "says") + parts.text(entry.summary) + parts.row(*tags) + more
+    return parts.card(entry.title, body + parts.link("Use this method", f"./?method={entry.id}", button=True, quiet=True))
+
+
+def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
+    """The tab, the group and the axes that the address names."""
+    tab = address(request, "tab")
+    tab = tab if tab in TABS else "methods"
+    asked = [address(request, name) or None for name in ("group", "x", "y")]
+    own = list_runs(secret, *(asked if tab == "runs" else (None, None, None)))
+    shipped = list_measured(*(asked if tab == "measured" else (None, None, None)))
+    return gr.Tabs(selected=tab), *own, *shipped
+
+
+def picked(
+    trials: list[side_by_side.Trial], group: str | None, x: str | None, y: str | None
+) -> tuple[list[gr.Dropdown], tuple[str, str, str]]:
+    """The three dropdowns with what is chosen; a choice that does not exist becomes the first."""
+    groups, axes = side_by_side.groups_of(trials), side_by_side.axes()
+    keys, names = [key for _, key in groups], [name for _, name in axes]
+    group = group if group in keys else (keys[0] if keys else "")
+    x = x if x in names else names[0]
+    y = y if y in names else names[min(1, len(names) - 1)]
+    return [gr.Dropdown(choices=groups, value=group or None), gr.Dropdown(value=x), gr.Dropdown(value=y)], (group, x, y)
+
+
+def list_runs(secret: str, group: str | None, x: str | None, y: str | None) -> tuple[Any, ...]:
+    """Finished runs that this person may see."""
+    trials = side_by_side.of_runs(runs.visible(looker(secret)[1] if secret else ""))
+    widgets, chosen = picked(trials, group, x, y)
+    return *widgets, runs_html([trial for trial in trials if trial.key == chosen[0]], *chosen[1:])
+
+
+def show_runs(group: str | None, x: str, y: str) -> str:
+    """The runs of one group; the group's key comes from a list the person was shown."""
+    trials = [trial for trial in side_by_side.of_runs(runs.all_runs()) if trial.key == group]
+    return runs_html(trials, x, y)
+
+
+def runs_html(trials: list[side_by_side.Trial], x: str, y: str) -> str:
+    """Plot and table, or the empty state."""
+    if not trials:
+        body = parts.text("No run has finished yet. Two runs that forget the same thing can be compared here.")
+        return parts.card(
+            "Nothing to compare yet", body + parts.link("Forget something", "./", button=True), empty=True
+        )
+    numbers = side_by_side.table(trials) + parts.text(
+        "Each value stands in metrics.json of its run; the method's name leads there.", "quiet"
+    )
+    return parts.wrap(side_by_side.plot(trials, x, y, key="own"), parts.card("In numbers", numbers))
+
+
+def list_measured(group: str | None, x: str | None, y: str | None) -> tuple[Any, ...]:
+    """The tables that came with Lethe."""
+    widgets, chosen = picked(shipped_trials(), group, x, y)
+    return *widgets, show_measured(*chosen)
+
+
+def shipped_trials() -> list[side_by_side.Trial]:
+    """Every row of every shipped table, seeds taken together."""
+    return [trial for rows in measured.tables().values() for trial in side_by_side.of_table(rows)]
+
+
+def show_measured(group: str | None, x: str, y: str) -> str:
+    """Plot and table of one group of the shipped tables, with the file they stand in."""
+    trials = [trial for trial in shipped_trials() if trial.key == group]
+    if not trials or not group:
+        body = parts.text("No table of measured results came with this copy. `make measure` makes one.")
+        return parts.card("Nothing measured came with this copy", body, empty=True)
+    sources = [
+        name for name, rows in measured.tables().items() if any(f"{row.model}/{row.target}" == group for row in rows)
+    ]
+    note = parts.text(
+        f"From {', '.join(sources)}, made by a command of this project on 2 processor cores; the mean over seeds, whiskers one standard deviation.",
+        "quiet",
+    )
+    return parts.wrap(
+        side_by_side.plot(trials, x, y, what="method", key="shipped"),
+        parts.card("In numbers", side_by_side.table(trials) + note),
+    )
+
+
+if __name__ == "__main__":
+    alone(build)

@@ -1,0 +1,58 @@
+"""Runs: the queue and the history. It looks again by itself; what it shows are the run folders, so it survives everything."""
+
+from typing import Any
+
+import gradio as gr
+from gradio.context import Context
+
+from app import owners, parts
+from app.runs_view import RunList, listed
+from backends.api import engine, runs
+from backends.api.errors import LetheError
+from pages.studio._shared import identity, looker, nav
+
+TITLE, PATH, ORDER = "Runs", "runs", 20
+EVERY = 2.0  # seconds between two looks
+
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+def build() -> None:
+    """The page."""
+    nav()
+    gr.HTML(
+        parts.head("Runs", "What is waiting, what is running and what has ended. Runs go on while this page is closed.")
+    )
+    secret = identity()
+    seen = RunList(elem_id="runs")
+    timer = gr.Timer(EVERY)
+    assert Context.root_block is not None
+    Context.root_block.load(arrive, [secret], [secret, seen], **QUIET)
+    timer.tick(show, [secret], [seen], **QUIET)
+    seen.select(act, [secret], [seen], **QUIET)
+
+
+def arrive(secret: str) -> list[Any]:
+    """Know the browser again, or for the first time, and show its runs."""
+    known, _ = looker(secret)
+    return [known, show(known)]
+
+
+def show(secret: str) -> str:
+    """The list as it is now."""
+    note = str(engine.status().get("message") or "") if engine.owner() is not None else ""
+    return listed(runs.visible(looker(secret)[1] if secret else ""), secret, note)
+
+
+def act(secret: str, event: gr.EventData) -> str:
+    """Cancel or delete a run, where it is one's own."""
+    name, wanted = str(event._data.get("run", "")), str(event._data.get("act", ""))
+    try:
+        run = owners.for_change(name, secret)
+        if wanted == "cancel":
+            run.cancel()
+        elif wanted == "delete":
+            run.delete()
+    except LetheError as error:
+        gr.Warning(str(error))
+    return show(secret)

@@ -1,0 +1,71 @@
+"""Any panel a backend may hand over, as Hypothesis draws it, and one of each kind by hand."""
+
+import math
+
+from hypothesis import strategies as st
+
+from backends.api.panels import Bars, Heatmap, Histogram, Lines, Picture, Pictures, Point, Points, Series, Verdict
+
+WORDS = st.text(max_size=20)
+ROLES = st.sampled_from(["forget", "neighbour", "unrelated", "reference", "difference", "amount"])
+WHENS = st.sampled_from(["before", "after", ""])
+NUMBERS = st.one_of(st.none(), st.just(math.nan), st.just(math.inf), st.floats(-1e6, 1e6))
+PLACES = st.tuples(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3))
+HEAD = {"title": WORDS, "how": WORDS, "says": WORDS}
+
+
+def series(count: int) -> st.SearchStrategy[list[Series]]:
+    row = st.lists(NUMBERS, min_size=count, max_size=count)
+    one = st.builds(Series, name=WORDS, values=row, role=ROLES, when=WHENS, spread=st.one_of(st.none(), row))
+    return st.lists(one, max_size=3)
+
+
+@st.composite
+def panels(draw):
+    count = draw(st.integers(0, 5))
+    labels = draw(st.lists(WORDS, min_size=count, max_size=count))
+    head = {name: draw(words) for name, words in HEAD.items()}
+    limit = draw(st.one_of(st.none(), st.floats(-100, 100)))
+    marked = [0] if count else []
+    match draw(st.integers(0, 6)):
+        case 0:
+            return Bars(
+                labels=labels, series=draw(series(count)), threshold=limit, horizontal=draw(st.booleans()), marked=marked, **head
+            )  # fmt: skip
+        case 1:
+            edges = [float(at) for at in range(count + 1)]
+            return Histogram(edges=edges, series=draw(series(count)), threshold=limit, **head)
+        case 2:
+            return Lines(x=labels, series=draw(series(count)), **head)
+        case 3:
+            z = draw(st.lists(st.lists(NUMBERS, min_size=3, max_size=3), min_size=count, max_size=count))
+            scale = draw(st.sampled_from(["amount", "difference"]))
+            return Heatmap(rows=labels, columns=["a", "b", "c"], z=z, scale=scale, marked=marked, numbers=True, **head)
+        case 4:
+            point = st.builds(
+                Point, id=WORDS, label=WORDS, role=ROLES, before=PLACES, after=st.one_of(st.none(), PLACES), text=WORDS
+            )  # fmt: skip
+            return Points(points=draw(st.lists(point, max_size=6)), **head)
+        case 5:
+            picture = st.builds(Picture, path=WORDS, caption=WORDS, role=ROLES)
+            return Pictures(columns=labels, rows=draw(st.lists(st.lists(picture, max_size=3), max_size=3)), **head)
+        case _:
+            return Verdict(sign=draw(st.sampled_from(["yes", "partly", "no", "unknown"])), **head)
+
+
+def values(*numbers: float | None, **said: object) -> Series:
+    return Series(**({"name": "Sandal", "values": list(numbers)} | said))
+
+
+ONE_OF_EACH = [
+    Bars(title="By class", how="Each bar is a class.", says="One fell.", labels=["Sandal", "Bag"], series=[values(1, 2)]),
+    Histogram(title="Sure", how="Each step is a bin.", says="Most are sure.", edges=[0, 1, 2], series=[values(1, 2)]),
+    Lines(title="Course", how="Each point is a step.", says="It fell.", x=[0, 1], series=[values(1, 2)]),
+    Heatmap(title="Confusion", how="Each row is a class.", says="Sandals left.", rows=["a"], columns=["b"], z=[[1.0]]),
+    Points(
+        title="Map", how="Each point is an image.", says="They moved.",
+        points=[Point(id="test-1", label="Sandal", role="forget", before=(0, 0), after=(1, 1))],
+    ),
+    Pictures(title="Seen", how="Each row is an image.", says="It looks away.", columns=["image"], rows=[[Picture(path="a.png")]]),
+    Verdict(title="Answer", how="Yes means all.", says="It forgot.", sign="yes"),
+]  # fmt: skip

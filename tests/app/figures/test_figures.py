@@ -1,0 +1,207 @@
+"""Every kind of panel: drawn, in the colours of its roles, with words beside it, and never a number that was not measured."""
+
+import json
+import math
+from html import unescape
+from pathlib import Path
+
+import plotly.graph_objects as go
+import plotly.io
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from app import figures, theme, view
+from app.figures import points
+from app.figures.tradeoff import Place, tradeoff
+from backends.api.panels import Bars, Heatmap, Histogram, Lines, Picture, Pictures, Point, Points, Series, Verdict
+
+from .panels import ONE_OF_EACH, panels, values
+
+WORDS = {"title": "t", "how": "h"}
+
+
+def drawn(panel) -> go.Figure:
+    figure = figures.figure(panel)
+    assert isinstance(figure, go.Figure)
+    return figure
+
+
+@given(panels())
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_panel_becomes_strict_json_or_html(panel):
+    figure = figures.figure(panel)
+    if isinstance(figure, str):
+        assert figure.startswith("<")
+    else:
+        json.loads(figure.to_json(), parse_constant=pytest.fail)
+        assert figure.layout.height
+    assert "NaN" not in figures.table(panel).replace('data-sort="NaN"', "") or "NaN" in repr(panel)
+
+
+@pytest.mark.parametrize("panel", ONE_OF_EACH, ids=lambda panel: panel.kind)
+def test_every_kind_says_what_it_shows_and_how_to_read_it(panel):
+    shown = unescape(view.panel(panel))
+    for words in (panel.title, panel.how, panel.says):
+        assert words in shown
+
+
+@pytest.mark.parametrize("panel", ONE_OF_EACH[:5], ids=lambda panel: panel.kind)
+def test_every_plot_has_its_numbers_as_a_table(panel):
+    assert "<table" in figures.table(panel)
+
+
+@pytest.mark.parametrize(
+    "panel",
+    [
+        Bars(labels=[], series=[], **WORDS),
+        Bars(labels=["a"], series=[values(None)], **WORDS),
+        Histogram(edges=[], series=[], **WORDS),
+        Lines(x=[], series=[], **WORDS),
+        Lines(x=[0], series=[values(math.nan)], **WORDS),
+        Heatmap(rows=["a"], columns=["b"], z=[[None]], **WORDS),
+        Points(points=[], **WORDS),
+        Pictures(columns=["a"], rows=[], **WORDS),
+    ],
+    ids=lambda panel: panel.kind,
+)
+def test_nothing_measured_is_said_in_words(panel):
+    assert "lethe-nothing" in str(figures.figure(panel))
+
+
+@pytest.mark.parametrize("role", ["forget", "neighbour", "unrelated", "amount"])
+def test_bars_take_their_colour_from_the_role(role):
+    before, after = drawn(
+        Bars(labels=["a"], series=[values(1, role=role, when="before"), values(2, role=role, when="after")], **WORDS)
+    ).data
+    assert after.marker.color == theme.ROLE[role]
+    red, green, blue = (int(theme.ROLE[role][at : at + 2], 16) for at in (1, 3, 5))
+    assert before.marker.color == f"rgba({red},{green},{blue},0.45)"
+
+
+def test_the_class_to_be_forgotten_is_vermilion_among_the_bars():
+    (bar,) = drawn(Bars(labels=["Bag", "Sandal"], series=[values(1, 2)], marked=[1], **WORDS)).data
+    assert list(bar.marker.color) == [theme.ROLE["amount"], "#D55E00"]
+
+
+def test_the_reference_is_a_dashed_purple_stroke_not_a_bar():
+    figure = drawn(Bars(labels=["a", "b"], series=[values(1, 2), values(3, None, role="reference")], **WORDS))
+    stroke = figure.data[1]
+    assert stroke.type == "scatter" and stroke.line.color == "#7A5195" and stroke.line.dash == "5px,3px"
+    assert list(stroke.y) == [3, 3, None, None, None, None]
+
+
+def test_a_missing_bar_says_not_measured_and_is_not_zero():
+    figure = drawn(Bars(labels=["a", "b"], series=[values(1, math.nan)], **WORDS))
+    assert list(figure.data[0].y) == [1, None]
+    assert [note.text for note in figure.layout.annotations] == ["not measured"]
+    assert "not measured" in figures.table(Bars(labels=["a", "b"], series=[values(1, math.nan)], **WORDS))
+
+
+def test_differences_are_coloured_by_their_sign():
+    (bar,) = drawn(Bars(labels=["a", "b"], series=[values(-1, 1, role="difference")], **WORDS)).data
+    assert list(bar.marker.color) == [theme.LOWER, theme.HIGHER]
+
+
+def test_lines_before_are_dotted_after_solid_reference_dashed_with_gaps():
+    panel = Lines(
+        x=[0, 1, 2],
+        series=[
+            values(1, math.nan, 3, role="forget", when="before"),
+            values(1, 2, 3, role="forget", when="after"),
+            values(1, 2, 3, role="reference"),
+        ],
+        **WORDS,
+    )
+    before, after, reference = drawn(panel).data
+    assert [line.line.dash for line in (before, after, reference)] == ["dot", "solid", "dash"]
+    assert list(before.y) == [1, None, 3] and before.connectgaps is False
+
+
+def test_a_spread_is_a_band_where_both_numbers_are_known():
+    panel = Lines(x=[0, 1, 2], series=[values(1, 2, None, spread=[0.5, None, 1])], **WORDS)
+    band = drawn(panel).data[0]
+    assert list(band.x) == [0, 0] and list(band.y) == [1.5, 0.5]
+
+
+def test_differences_in_a_matrix_are_centred_on_zero():
+    (cells,) = drawn(Heatmap(rows=["a"], columns=["b", "c"], z=[[-2.0, 8.0]], scale="difference", **WORDS)).data
+    assert (cells.zmin, cells.zmax, cells.zmid) == (-8, 8, 0)
+    assert [colour for _, colour in cells.colorscale] == [colour for _, colour in theme.DIFFERENCE]
+
+
+def test_amounts_in_a_matrix_are_cividis_and_marked_rows_are_framed():
+    figure = drawn(Heatmap(rows=["a", "b"], columns=["c"], z=[[1.0], [None]], marked=[1], **WORDS))
+    assert figure.data[0].colorscale[0][1].lower() == "#00224e"
+    assert figure.data[0].z[1][0] is None
+    frame = figure.layout.shapes[0]
+    assert frame.line.color == "#D55E00" and (frame.y0, frame.y1) == (0.5, 1.5)
+
+
+def test_points_have_the_marker_of_their_role_and_move_from_before_to_after():
+    items = [
+        Point(id=role, label=role, role=role, before=(0, 0), after=(4, 2))
+        for role in ("forget", "neighbour", "unrelated")
+    ]
+    figure = drawn(Points(points=items, **WORDS))
+    dots = {trace.customdata[0]: trace.marker for trace in figure.data if trace.mode == "markers"}
+    assert dots["forget"].symbol == "circle" and dots["neighbour"].symbol == "circle-open"
+    assert dots["unrelated"].size < dots["forget"].size
+    assert {name: marker.color for name, marker in dots.items()} == {name: theme.ROLE[name] for name in dots}
+    first, last = figure.frames[0].data[0], figure.frames[-1].data[0]
+    assert (first.x[0], first.y[0]) == (0, 0) and (last.x[0], last.y[0]) == (4, 2)
+    assert [step.label for step in figure.layout.sliders[0].steps if step.label] == ["before", "after"]
+
+
+def test_the_preview_of_a_point_escapes_what_the_data_say():
+    panel = Points(points=[Point(id="1", label="<script>", role="forget", before=(0, 0), text="a & b")], **WORDS)
+    shown = points.previews(panel, Path("/nonexistent"))["1"]
+    assert "<script>" not in shown and "a &amp; b" in shown
+
+
+def test_pictures_outside_the_run_folder_are_not_shown(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    (run / "own.png").write_bytes(b"own")
+    panel = Pictures(columns=["a", "b"], rows=[[Picture(path="own.png"), Picture(path="../secret.png")]], **WORDS)
+    shown = figures.figure(panel, run)
+    assert shown.count("data:image/png;base64,") == 1 and "picture missing" in shown
+
+
+@pytest.mark.parametrize("sign", ["yes", "partly", "no", "unknown"])
+def test_a_verdict_is_a_sign_and_words(sign):
+    shown = figures.figure(Verdict(sign=sign, says="It forgot.", **WORDS))
+    assert "It forgot." in shown and f'data-sign="{sign}"' in shown
+
+
+def test_our_template_holds_whatever_plotly_thinks_is_default():
+    was = plotly.io.templates.default
+    plotly.io.templates.default = "ggplot2"
+    try:
+        figure = drawn(ONE_OF_EACH[0])
+    finally:
+        plotly.io.templates.default = was
+    assert figure.layout.template.layout.font.size == 16
+    assert figure.layout.template.layout.plot_bgcolor == "#ffffff"
+
+
+def test_class_names_cannot_bring_html_into_the_page():
+    panel = Bars(labels=["<img src=x>", "b"], series=[Series(name="<b>", values=[1, 2])], **(WORDS | {"title": "<i>"}))
+    assert not {"<img src=x>", "<i>"} & set(view.panel(panel).split("data-figure")[0].split("|"))
+    assert "<img src=x>" not in view.panel(panel) and "<i>" not in view.panel(panel)
+
+
+def test_the_trade_off_aims_at_the_reference_and_leaves_out_what_was_not_measured():
+    places = [Place(label="a", x=99, y=80, id="r1"), Place(label="b", x=math.nan, y=50)]
+    figure = tradeoff(places, Place(label="again", x=100, y=90), "UA", "RA")
+    assert isinstance(figure, go.Figure)
+    assert list(figure.data[0].x) == [99] and list(figure.data[0].customdata) == ["r1"]
+    assert figure.data[1].marker.color == theme.ROLE["reference"]
+    assert "lethe-nothing" in tradeoff([places[1]], None, "UA", "RA")
+
+
+def test_names_in_the_trade_off_do_not_lie_over_each_other():
+    crowd = [Place(label=f"method {at}", x=50 + at / 100, y=50) for at in range(8)]
+    far = [Place(label="far", x=0, y=0), Place(label="top", x=100, y=100)]
+    shown = [text for text in tradeoff([*crowd, *far], None, "UA", "RA").data[0].text if text]
+    assert {"far", "top"} <= set(shown) and len(shown) < 10

@@ -1,0 +1,136 @@
+"""The page Forget: what its address asks for, what it answers, and that its first state can be started as it is."""
+
+import pytest
+
+from app import choosing, forms
+from backends.api import catalog, submit
+from backends.api.errors import BadInput
+from pages.studio import _answers, _steps
+
+
+@pytest.fixture(scope="module")
+def untouched():
+    """Every widget's value as the page is first shown."""
+    import gradio as gr
+
+    first = choosing.embedded(catalog.load().models[0].id)
+    with gr.Blocks():
+        made = {}
+        for step in (_steps.model_step, _steps.target_step, _steps.method_step):
+            made |= step(first)[0]
+        made |= _steps.check_step()[0]
+    return {name: widget.value for name, widget in made.items()}
+
+
+def test_the_untouched_page_is_a_job_that_can_start(untouched):
+    model = catalog.load().models[0]
+    spec = choosing.spec(untouched)
+    assert (spec.model, list(spec.forget), spec.keep) == (model.id, model.default_forget, ())
+    assert spec.method == model.default_method
+    assert spec.params == forms.defaults(catalog.load().get("methods", spec.method).params)
+    assert submit.check(spec) == spec
+
+
+def test_the_recommended_method_stands_first():
+    for model in catalog.load().models:
+        assert choosing.methods(model.family, model.default_method)[0].id == model.default_method
+
+
+def test_everything_said_of_a_method_is_on_its_card():
+    first = choosing.embedded(catalog.load().models[0].id)
+    shown = {value: text for text, value in _steps.method_choices(first)}
+    for method in choosing.methods(first.family):
+        assert method.title in shown[method.id] and method.school in shown[method.id]
+        assert method.label in _steps.method_detail(method)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"classes": []}, "Choose at least one class to forget"),
+        (
+            {
+                "classes": [
+                    "T-shirt",
+                    "Trouser",
+                    "Pullover",
+                    "Dress",
+                    "Coat",
+                    "Sandal",
+                    "Shirt",
+                    "Sneaker",
+                    "Bag",
+                    "Ankle boot",
+                ]
+            },
+            "All 10 classes",
+        ),
+        ({"keep_mode": "some"}, "Choose at least one class to keep"),
+        ({"keep_mode": "some", "keep": ["Sandal"]}, "in the forget list and in the keep list"),
+        ({"kind": "random", "share": 95}, "at most 90 %"),
+        ({"kind": "images", "picked": [10**6]}, "There is no training image 1000000"),
+        ({"model": choosing.OWN}, "Open your own model first"),
+        ({"seed": -1}, "greater than or equal to 0"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(untouched, changes, sentence):
+    with pytest.raises(BadInput, match=sentence):
+        choosing.spec(untouched | changes)
+
+
+def test_a_parameter_out_of_range_is_said_inline_with_its_range(untouched):
+    method = catalog.load().get("methods", untouched["method"])
+    name = next(name for name, said in forms.properties(method.params).items() if "minimum" in said)
+    updates = _answers.summary(untouched | {f"{method.id}.{name}": -5})
+    assert "at least" in updates["problem"] and "at least" in updates["say"]
+
+
+def test_an_address_fills_the_form_in():
+    updates = _answers.preset(
+        [("model", "fashion-resnet"), ("forget", "Bag"), ("forget", "Coat"), ("keep", "Shirt"), ("seed", "7")]
+    )
+    assert updates["classes"] == ["Bag", "Coat"] and updates["keep"] == ["Shirt"] and updates["seed"] == 7
+    assert _answers.preset([("forget", "random:5%:3")])["share"] == 5
+
+
+@pytest.mark.parametrize(
+    "query", [[("model", "nothing")], [("forget", "Unicorn")], [("method", "nothing")], [("clone", "gone")]]
+)
+def test_an_address_that_names_nothing_is_one_sentence(query):
+    with pytest.raises(BadInput, match=r"^There is no .*\.$"):
+        _answers.preset(query)
+
+
+def test_a_clone_has_the_settings_of_its_run(make_run):
+    run = make_run("done", forget=("images:3,17",), params={"epochs": 4}, seed=11)
+    updates = _answers.preset([("clone", run.id)])
+    assert updates["picked"] == [3, 17] and updates["salun.epochs"] == 4 and updates["seed"] == 11
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "holds no image id"),
+        ("1\ntwo\n3", "is no image id"),
+        ("1 " * 1_200_000, "at most 2 MB"),
+        ("99999999", "run from 0 to"),
+    ],
+)
+def test_an_upload_that_is_no_list_of_ids_is_one_sentence(untouched, tmp_path, content, sentence):
+    path = tmp_path / "ids.txt"
+    path.write_text(content)
+    updates = _answers.uploaded(untouched | {"file": str(path)})
+    assert updates["listed"] == "" and sentence in updates["list_says"]
+
+
+def test_a_good_upload_is_counted(untouched, tmp_path):
+    path = tmp_path / "ids.txt"
+    path.write_text("3, 17\n204\n")
+    updates = _answers.uploaded(untouched | {"file": str(path)})
+    assert updates["listed"] == "images:3,17,204" and "3 ids" in updates["list_says"]
+
+
+def test_neighbours_come_from_the_models_own_confusion(untouched):
+    shown = _answers.near(untouched)["near"]
+    assert "confuses Sandal most with Sneaker" in shown
+    assert _answers.keep_shown(untouched | {"keep_mode": "some"})["keep"][0] == "Sneaker"

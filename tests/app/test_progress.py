@@ -1,0 +1,70 @@
+"""What the page says of a run is what stands in its folder."""
+
+import pytest
+
+from app import progress, runs_view
+from backends.api import runs
+from pages.studio import _watch
+
+
+def test_a_waiting_run_says_its_place(make_run):
+    make_run("queued", seed=1)
+    second = make_run("queued", seed=2)
+    later = sorted(run.id for run in runs.all_runs(shipped=False))[-1]
+    assert "Place 2 in the queue" in progress.headline(runs.find(later), [])
+    assert second.state.status == "queued"
+
+
+def test_a_running_run_shows_its_true_progress(make_run):
+    run = make_run("running")
+    shown = progress.phases_html(run, run.events())
+    assert "5 of 10" in shown and 'style="width:50.0%"' in shown and 'aria-valuenow="50"' in shown
+
+
+def test_time_left_follows_the_pace_so_far(make_run):
+    run = make_run("running")
+    left = progress.seconds_left(run, run.events())
+    assert left is not None and 2.0 <= left <= 2.5  # 5 steps in 2.5 s, 5 steps to go
+
+
+def test_samples_fade_with_the_confidence(make_run):
+    shown = progress.samples(make_run("done"))
+    assert "99 → <b>2" in shown and "opacity:0.08" in shown and "Neighbours" in shown
+
+
+def test_a_finished_run_leads_to_the_comparison_and_the_inside(make_run):
+    run = make_run("done")
+    head, answer, _, _, _, cancel, links, timer, _ = _watch.look(run.id, None)
+    assert "Forgot Sandal" in head and "no longer recognises Sandal" in answer
+    assert f"compare?run={run.id}" in links and f"look-inside?run={run.id}" in links
+    assert cancel.visible is False and timer.active is False
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_an_ended_run_says_what_happened_what_was_kept_and_what_to_do(make_run, status):
+    run = make_run(status)
+    shown = progress.ended(run)
+    assert "kept" in shown.lower() and "again" in shown and run.state.message in shown
+    assert ("<details>" in shown) == bool(run.state.detail)
+
+
+def test_an_unchanged_piece_is_not_sent_again(make_run):
+    run = make_run("running")
+    mark = _watch.look(run.id, None)[-1]
+    again = _watch.look(run.id, list(mark))
+    assert again[3] == again[4] == {"__type__": "update"}
+
+
+def test_a_run_that_is_gone_is_one_sentence():
+    shown = _watch.look("20200101-000000-gone", None)
+    assert "There is no run" in shown[1] and "Forget something" in shown[6]
+
+
+def test_the_list_offers_only_what_is_possible(make_run):
+    running, done = make_run("running"), make_run("done", seed=3)
+    html = runs_view.listed([running, done], "")
+    rows = {
+        run.id: part for run in (running, done) for part in html.split("<article")[1:] if f'data-run="{run.id}"' in part
+    }
+    assert 'data-act="cancel"' in rows[running.id] and 'data-act="delete"' not in rows[running.id]
+    assert 'data-act="delete"' in rows[done.id] and f'data-pick="{done.id}"' in rows[done.id]

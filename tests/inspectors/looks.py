@@ -1,0 +1,64 @@
+"""Runs to look into, made without a job: a model before, an after of one's own, perhaps a reference."""
+
+import copy
+from types import SimpleNamespace
+
+import torch
+from transformers import ViTConfig, ViTForImageClassification
+
+import toy
+from backends import registry
+from backends.api.panels import Found
+from backends.engine.evidence import Look
+
+
+def look(task, tmp_path, after=None, reference=None):
+    """A look at a run whose model after is `after` (the model before, if left out)."""
+    before = task.load()
+    models = {"before": before, "after": after if after is not None else copy.deepcopy(before), "reference": reference}
+    return Look(task, models.get, lambda when: task.outputs(models[when]), tmp_path, tmp_path / "inspect")
+
+
+def found(inspector, seen, **params):
+    """The panels an inspector makes, through the JSON that pages read."""
+    entry = registry.get("inspectors", inspector)
+    panels = entry.function(seen, entry.parse(params))
+    return Found.model_validate_json(Found(what=inspector, panels=panels).model_dump_json()).panels
+
+
+def shaken(task, strength=0.3, seed=0):
+    """The model before with noise of this size, relative to each tensor's own, on every parameter."""
+    model, draw = task.load(), torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for tensor in model.parameters():
+            tensor += strength * tensor.std(correction=0) * torch.randn(tensor.shape, generator=draw)
+    return model
+
+
+def vit(folder):
+    """A small ViT with random weights in `folder`, for the toy's images."""
+    config = ViTConfig(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, image_size=toy.SIDE,
+        patch_size=4, num_channels=1, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+        id2label=dict(enumerate(toy.NAMES)), label2id={name: number for number, name in enumerate(toy.NAMES)},
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        ViTForImageClassification(config).save_pretrained(folder)
+    processor = toy.ViTImageProcessorPil(
+        size={"height": toy.SIDE, "width": toy.SIDE}, image_mean=[0.5], image_std=[0.25]
+    )
+    processor.save_pretrained(folder)
+    return folder
+
+
+def series(panel):
+    """Values of each series by name."""
+    return {one.name: one.values for one in panel.series}
+
+
+def of(panels, title):
+    """The panel of that title."""
+    named = SimpleNamespace(**{"all": [panel.title for panel in panels]})
+    assert title in named.all, named.all
+    return panels[named.all.index(title)]
