@@ -5,6 +5,7 @@ What a command needs is imported when it runs, so that `lethe --help` and a typi
 
 import os
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -23,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=False,
     pretty_exceptions_enable=False,
 )
-for name, command in {
+COMMANDS: dict[str, Callable[..., object]] = {
     "serve": machine.serve,
     "catalog": machine.catalog,
     "unlearn": jobs.unlearn,
@@ -39,7 +40,8 @@ for name, command in {
     "worker": machine.worker,
     "cluster": machine.cluster,
     "doctor": machine.doctor,
-}.items():
+}
+for name, command in COMMANDS.items():
     app.command(name)(command)
 
 

@@ -64,6 +64,8 @@ def bind(host: str, port: int) -> Iterator[socket.socket]:
         OutOfReach: there is no such address on this machine, or the port may not be used.
     """
     try:
+        if not 0 <= port <= 65_535:
+            raise OverflowError
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         taken = socket.socket(family, socket.SOCK_STREAM)
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

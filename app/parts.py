@@ -13,7 +13,7 @@ class Html(str):
     """Text that is HTML already; `table` escapes every other cell."""
 
 
-Cell = Html | str | float | None
+Cell = Html | str | float | None | tuple[float | None, str]  # text, a number, or a number with its unit
 
 
 def esc(text: object) -> str:
@@ -125,33 +125,37 @@ def table(
         sortable: whether a click on a column's name sorts.
         hints: column name -> what a pointer held over it shows.
     """
-    hints = hints or {}
-
-    def column(name: str) -> str:
-        hint = f' title="{esc(hints[name])}"' if name in hints else ""
-        inside = f'<button type="button"{hint}>{esc(name)}</button>' if sortable else esc(name)
-        return f'<th scope="col"{"" if sortable else hint}>{inside}</th>'
-
-    def cell(value: Cell, at: int) -> str:
-        if isinstance(value, str):
-            return f'<td class="words">{value if isinstance(value, Html) else esc(value)}</td>'
-        sort = f"{float(value):.10g}" if value is not None and theme.measured(value) else "NaN"
-        return f'<td data-sort="{sort}">{esc(theme.quantity(value, unit if isinstance(unit, str) else unit[at]))}</td>'
-
-    def line(cells: Sequence[Cell]) -> str:
-        first = cells[0]
-        name = theme.quantity(first, "") if not isinstance(first, str) else first
-        shown = name if isinstance(name, Html) else esc(name)
-        return (
-            f'<tr><th scope="row">{shown}</th>{"".join(cell(value, at) for at, value in enumerate(cells[1:], 1))}</tr>'
-        )
-
-    body = "".join(line(cells) for cells in rows)
+    lines = [list(cells) for cells in rows]
+    units = [unit] * len(heads) if isinstance(unit, str) else list(unit)
+    columns = "".join(_column(at, name, lines, sortable, (hints or {}).get(name, "")) for at, name in enumerate(heads))
+    body = "".join(
+        f"<tr>{''.join(_cell(value, units[at], at == 0) for at, value in enumerate(one))}</tr>" for one in lines
+    )
     kind = ' class="sortable"' if sortable else ""
     return (
-        f'<div class="lethe-scroll" tabindex="0" role="region" aria-label="Table"><table{kind}><thead><tr>'
-        f"{''.join(column(name) for name in heads)}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="lethe-scroll" tabindex="0" role="region" aria-label="Table"><table{kind}><thead><tr>{columns}'
+        f"</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _column(at: int, name: str, lines: list[list[Cell]], sortable: bool, hint: str) -> str:
+    """A column's name; over a column of words it stands to the left, as they do."""
+    worded = bool(lines) and all(at < len(cells) and isinstance(cells[at], str) for cells in lines)
+    kind = ' class="words"' if worded else ""
+    shown = f' title="{esc(hint)}"' if hint else ""
+    if sortable:
+        return f'<th scope="col"{kind}><button type="button"{shown}>{esc(name)}</button></th>'
+    return f'<th scope="col"{kind}{shown}>{esc(name)}</th>'
+
+
+def _cell(value: Cell, unit: str, heads_row: bool) -> str:
+    """One cell: words to the left, numbers to the right with what they are sorted by."""
+    kind = 'th scope="row"' if heads_row else "td"
+    if isinstance(value, str):
+        return f'<{kind} class="words">{value if isinstance(value, Html) else esc(value)}</{kind[:2]}>'
+    number, said = value if isinstance(value, tuple) else (value, unit)
+    sort = f"{float(number):.10g}" if number is not None and theme.measured(number) else "NaN"
+    return f'<{kind} data-sort="{sort}">{esc(theme.quantity(number, said))}</{kind[:2]}>'
 
 
 def numbers_table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], unit: str = "") -> str:

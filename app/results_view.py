@@ -1,15 +1,16 @@
 """What a finished run measured, as HTML and panels. Every number says in which file of the run folder it stands."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from app import parts, theme
 from backends.api import catalog, runs
 from backends.api.errors import BadInput
-from backends.api.panels import Bars, Series
+from backends.api.panels import Bars, Series, When
 from backends.api.results import Measured
 from backends.api.runs import RunFolder
 
+SIDES: Final[tuple[tuple[When, str], ...]] = (("before", "before"), ("after", "after"))
 WHEN = {"before": "before", "after": "after", "reference": "trained again without it"}
 
 
@@ -72,7 +73,7 @@ def part_panels(run: RunFolder) -> list[Bars]:
             continue
         series = [
             Series(name=words, values=[one.parts.get(when, {}).get(label) for label in labels], when=when)
-            for when, words in (("before", "before"), ("after", "after"))
+            for when, words in SIDES
         ]
         if one.parts.get("reference"):
             values = [one.parts["reference"].get(label) for label in labels]
@@ -115,14 +116,14 @@ def _moved(labels: Sequence[str], marked: list[int], one: Measured) -> str:
 
 def all_numbers(folders: Sequence[RunFolder]) -> str:
     """Every number of one or two runs in a table that folds out, with the place each comes from."""
-    rows = []
+    rows: list[list[parts.Cell]] = []
     for run in folders:
         for name, one in metrics_of(run).items():
             for when in WHEN:
                 value = getattr(one, when)
                 if value is not None:
                     place = where(name, when, run if len(folders) > 1 else None)
-                    rows.append([one.title or name, one.short, WHEN[when], theme.quantity(value, one.unit), place])
+                    rows.append([one.title or name, one.short, WHEN[when], (value, one.unit), place])
     heads = ["number", "short", "when", "value", "file › key"]
     return parts.card("Every number, and where it stands", parts.fold("Show all numbers", parts.table(heads, rows)))
 
@@ -137,7 +138,7 @@ def versus(first: RunFolder, second: RunFolder) -> str:
         assert known is not None
         title = f"{known.title or name}{f' ({known.short})' if known.short else ''}"
         values = [known.before, a.after if a else None, b.after if b else None, known.reference]
-        rows.append([title, *(theme.quantity(value, known.unit) for value in values)])
+        rows.append([title, *((value, known.unit) for value in values)])
     heads = ["", "before", "first run, after", "second run, after", WHEN["reference"]]
     note = parts.text("Each value stands in metrics.json of its run.", "quiet")
     return parts.card("The two runs in numbers", parts.table(heads, rows) + note)

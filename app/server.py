@@ -30,7 +30,10 @@ from backends.api.home import home, ready_home
 
 ROOT = Path(__file__).resolve().parents[1]
 STATIC = ROOT / "app" / "static"
-STYLE = "<style>{}</style>"
+# A page opened for a run does not first show the form.
+STYLE = """<style>{}</style><script>
+if (new URLSearchParams(location.search).has('run')) document.documentElement.classList.add('to-run');
+</script>"""
 LESSONS = ROOT / "pages" / "classroom" / "main.py"
 GRACE = 3  # seconds that open pages are given at the end; without a limit one idle tab would keep the server alive
 UPLOAD = "4mb"
@@ -121,7 +124,7 @@ def create_app() -> FastAPI:
             site.build(),
             path="/",
             theme=theme.THEME,
-            head=theme.HEAD + STYLE.format(STATIC.joinpath("studio.css").read_text("utf-8")),
+            head=theme.HEAD + STYLE.replace("{}", (STATIC / "studio.css").read_text("utf-8")),
             favicon_path=str(STATIC / "favicon.svg"),
             footer_links=[],
             ssr_mode=False,

@@ -149,6 +149,8 @@ def plot(trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str
 def _nearest(places: Sequence[Place], target: Place | None) -> str:
     """Which point is nearest to the reference, in points of percent."""
     known = [place for place in places if theme.measured(place.x) and theme.measured(place.y)]
+    if not known:
+        return ""
     if target is None:
         return "No retrained reference was measured for this forget set, so there is no target to be near to."
     others = [place for place in known if (place.x, place.y) != (target.x, target.y)]
@@ -173,7 +175,7 @@ def table(trials: Sequence[Trial]) -> str:
     hints = {
         heads[at + 3]: f"{known[name].title}. {known[name].summary}" for at, name in enumerate(names) if name in known
     }
-    rows = [
+    rows: list[list[parts.Cell]] = [
         [
             parts.link(trial.label, f"compare?run={trial.run_id}") if trial.run_id else trial.label,
             trial.said,

@@ -173,7 +173,7 @@ def _theme() -> gr.themes.Base:
 
 def _template() -> go.layout.Template:
     axis = dict(
-        gridcolor=_GRID, zerolinecolor=_ZERO_LINE, linecolor="#dcdfe6", automargin=True, title_standoff=12, ticks="",
+        gridcolor=_GRID, zerolinecolor=_ZERO_LINE, linecolor="#dcdfe6", automargin=True, title=dict(standoff=12, font=dict(size=16)), ticks="",
     )  # fmt: skip
     return go.layout.Template(
         layout=go.Layout(

@@ -1,6 +1,7 @@
 """Commands about the installation: serve it, list what it holds, join machines, look whether all is well."""
 
 import os
+import re
 import sys
 from typing import Annotated, NoReturn
 
@@ -32,7 +33,7 @@ def serve(
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
         raise BadInput(f"The port was {text[:40]!r}, but a whole number from 0 to 65535 is needed.")
     return int(text)
 
@@ -97,7 +98,7 @@ def cluster(
 
 
 def _count(text: str, what: str) -> str:
-    if not text.isdecimal() or not 1 <= int(text) <= MOST:
+    if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= MOST:
         raise BadInput(f"The number of {what} was {text[:40]!r}, but a whole number from 1 to {MOST} is needed.")
     return text
 

@@ -56,18 +56,28 @@ def number_format(unit: str) -> str:
     return ".1f" if unit in ("%", "points") else ".4~g"
 
 
-def threshold(figure: go.Figure, value: float, words: str, *, vertical: bool) -> None:
-    """A dotted line of ink across the plot with its name beside it."""
+def threshold(figure: go.Figure, value: float, words: str, *, vertical: bool, middle: float | None = None) -> None:
+    """A dotted line across the plot with its name beside it, on the side where there is room (`middle` of the axis)."""
+    side = "top left" if middle is not None and value > middle else "top right"
     line: dict[str, Any] = {"color": theme.ROLE["amount"], "width": 2, "dash": "dot"}
     shown = f"{words} {value:.3g}".strip()
     if vertical:
-        figure.add_vline(x=value, line=line, annotation_text=shown, annotation_position="top right")
+        figure.add_vline(x=value, line=line, annotation_text=shown, annotation_position=side)
     else:
         figure.add_hline(y=value, line=line, annotation_text=shown, annotation_position="top right")
 
 
-def wide_labels(labels: Sequence[str], most: int = 26) -> list[str]:
-    """Labels short enough for an axis: the middle of a long one is left out (the hover shows it whole)."""
+def wide_labels(labels: Sequence[str], most: int = 30) -> list[str]:
+    """Labels short enough for an axis; the hover shows them whole.
+
+    Of dotted names (tensors), what all of them begin with is left out; of one that is still long, its middle.
+    """
+    if len(labels) > 1 and all("." in text for text in labels):
+        words = [text.split(".") for text in labels]
+        shared = 0
+        while all(len(w) > shared + 1 and w[shared] == words[0][shared] for w in words):
+            shared += 1
+        labels = [".".join(w[shared:]) for w in words]
     half = most // 2 - 1
     return [text if len(text) <= most else f"{text[:half]}…{text[-half:]}" for text in labels]
 

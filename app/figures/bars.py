@@ -106,8 +106,11 @@ def _target(panel: Bars, series: Series, lying: bool) -> go.Scatter:
 
 
 def _axes(figure: go.Figure, panel: Bars, lying: bool) -> None:
-    shown = [f"<b>{text}</b>" if at in panel.marked else text for at, text in enumerate(wide_labels(panel.labels))]
-    names = {"tickvals": list(range(len(panel.labels))), "ticktext": shown, "showgrid": False}
+    shown = [
+        f"<b>{text}</b>" if at in panel.marked else text
+        for at, text in enumerate(wide_labels(panel.labels, 44 if lying else 30))
+    ]
+    names = {"tickvals": list(range(len(panel.labels))), "ticktext": shown, "showgrid": False, "zeroline": False}
     room = [-0.6, len(panel.labels) - 0.4]
     percentages = panel.unit == "%" and all(
         value is None or 0 <= value <= 100 for series in panel.series for value in gaps(series.values)
@@ -167,7 +170,8 @@ def histogram(panel: Histogram) -> go.Figure | str:
     figure.update_yaxes(title_text="count", rangemode="tozero")
     figure.update_layout(showlegend=len(panel.series) > 1)
     if panel.threshold is not None:
-        threshold(figure, panel.threshold, panel.threshold_name, vertical=True)
+        middle = (panel.edges[0] + panel.edges[-1]) / 2
+        threshold(figure, panel.threshold, panel.threshold_name, vertical=True, middle=middle)
     return figure
 
 

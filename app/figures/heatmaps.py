@@ -30,7 +30,8 @@ def heatmap(panel: Heatmap) -> go.Figure | str:
             colorbar={
                 "thickness": 14,
                 "outlinewidth": 0,
-                "ticksuffix": f" {panel.unit}" if panel.unit else "",
+                "ticksuffix": " %" if panel.unit == "%" else "",
+                "title": {"text": "" if panel.unit == "%" else panel.unit, "side": "top"},
                 "len": 1,
             },
             **_scale(panel, z),

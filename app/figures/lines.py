@@ -22,7 +22,7 @@ def lines(panel: Lines) -> go.Figure | str:
                 x=panel.x,
                 y=gaps(series.values),
                 name=name(series),
-                mode="lines+markers" if few else "lines",
+                mode="lines+markers" if few and series.role != "reference" else "lines",
                 connectgaps=False,
                 line={"color": colour(series), "width": 3, "dash": dash(series)},
                 marker={"size": 7, "symbol": _symbol(series)},
@@ -56,6 +56,7 @@ def _band(panel: Lines, series: Series) -> go.Scatter:
     return go.Scatter(
         x=[x for x, _, _ in both] + [x for x, _, _ in reversed(both)],
         y=[high for _, _, high in both] + [low for _, low, _ in reversed(both)],
+        mode="lines",
         fill="toself",
         fillcolor=faded(colour(series), 0.18),
         line={"width": 0},

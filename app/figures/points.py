@@ -37,7 +37,9 @@ def points(panel: Points) -> go.Figure | str:
     low, high = _range(panel.points)
     figure.update_xaxes(title_text=panel.x_title, range=[low[0], high[0]], zeroline=False, showticklabels=False)
     figure.update_yaxes(title_text=panel.y_title, range=[low[1], high[1]], zeroline=False, showticklabels=False)
-    figure.update_layout(hovermode="closest", dragmode="pan", legend={"itemsizing": "constant"})
+    figure.update_layout(
+        hovermode="closest", dragmode="pan", legend={"itemsizing": "constant", "traceorder": "reversed"}
+    )
     return figure
 
 
@@ -101,7 +103,7 @@ def _slider(figure: go.Figure, groups: list[tuple[str, list[Point]]]) -> None:
         sliders=[
             {
                 "active": STEPS, "steps": steps, "x": 0.16, "len": 0.82, "y": -0.06, "pad": {"t": 16, "b": 8},
-                "currentvalue": {"visible": False}, "font": {"size": 16}, "ticklen": 0,
+                "currentvalue": {"visible": False}, "font": {"size": 16}, "ticklen": 0, "minorticklen": 0,
             }
         ],
         updatemenus=[

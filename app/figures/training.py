@@ -72,7 +72,8 @@ def _course(names: list[str], seen: list[dict[str, float]]) -> str:
 
 def step_name(sample: Sample) -> str:
     """What the scrub slider says at a sample: phase and step."""
-    return f"{sample.get('phase') or 'start'}, step {sample.get('step', 0)}"
+    phase, step = str(sample.get("phase") or ""), sample.get("step", 0)
+    return f"{phase}, step {step}" if phase and step else "before"
 
 
 def fading_panel(samples: Sequence[Sample]) -> Lines | None:
@@ -86,16 +87,22 @@ def fading_panel(samples: Sequence[Sample]) -> Lines | None:
             series.append(Series(name=theme.ROLE_WORDS[role], values=values, role=role))
     if not series:
         return None
-    said = [f"{s.name}: {theme.percent(s.values[0])} before, {theme.percent(s.values[-1])} after" for s in series]
+    said = [f"from {theme.percent(s.values[0])} to {theme.percent(s.values[-1])} ({s.name})" for s in series]
     return Lines(
         title="How it fades",
         how="Each curve is the mean probability that the model gives to the true class of the watched images; what is to be forgotten should sink, the others should stay.",
-        says="Probability of the true class. " + "; ".join(said) + ".",
-        x=[f"{at}: {step_name(sample)}" for at, sample in enumerate(samples)],
+        says=f"The probability of the true class went {', '.join(said)}.",
+        x=_names(samples),
         series=series,
         x_title="",
-        y_title="probability of the true class, %",
+        y_title="probability, %",
     )
+
+
+def _names(samples: Sequence[Sample]) -> list[str]:
+    """A name for each sample, all different."""
+    names = [step_name(sample) for sample in samples]
+    return [name if names.count(name) == 1 else f"{name} ({at})" for at, name in enumerate(names)]
 
 
 def _sure(sample: Sample, role: str) -> float | None:
@@ -130,8 +137,9 @@ def scrub(
         f'<input id="scrub{key}" type="range" min="0" max="{len(steps) - 1}" value="{len(steps) - 1}" '
         f'data-steps="{parts.esc(json.dumps(steps))}"><output for="scrub{key}"></output></div>'
     )
-    groups = "".join(_group(role, samples[-1], names, folder) for role in ROLES)
-    how = "The bar is the probability that the model gives to the true class; below it stands what the model takes the image for."
+    first = {item["id"]: _said(item, names)[1] for item in samples[0].get("items", [])}
+    groups = "".join(_group(role, samples[-1], first, names, folder) for role in ROLES)
+    how = "The full bar is the probability that the model gives to the true class at this step, the faint one behind it that of the model before; below stands what the model takes the image for."
     return (
         f'<section class="lethe-panel"><h3>{parts.esc(title)}</h3>{slider}{groups}'
         f'<p class="lethe-how"><b>How to read it.</b> {how} Move the slider to go through the steps.</p></section>'
@@ -156,21 +164,21 @@ def class_name(names: Sequence[str], at: int) -> str:
     return names[at] if 0 <= at < len(names) else f"class {at}"
 
 
-def _group(role: str, sample: Sample, names: Sequence[str], folder: Path) -> str:
+def _group(role: str, sample: Sample, first: dict[str, float], names: Sequence[str], folder: Path) -> str:
     items = [item for item in sample.get("items", []) if item["role"] == role]
     if not items:
         return ""
-    inside = "".join(_item(item, names, folder) for item in items)
+    inside = "".join(_item(item, first.get(item["id"], 0.0), names, folder) for item in items)
     return f'<h4 style="margin:6px 0 0">{parts.mark(role)}{parts.esc(theme.ROLE_WORDS[role])}</h4><div class="lethe-items">{inside}</div>'
 
 
-def _item(item: dict[str, Any], names: Sequence[str], folder: Path) -> str:
+def _item(item: dict[str, Any], before: float, names: Sequence[str], folder: Path) -> str:
     truth = class_name(names, item["label"])
     words, share, guess = _said(item, names)
     picture = parts.image(parts.data_uri(folder, f"samples/items/{item['id']}.png"), f"{truth}, {item['id']}")
     return (
         f'<figure class="lethe-item" data-item="{parts.esc(item["id"])}">{picture}<figcaption>'
         f'<div class="lethe-probability"><span class="truth">{parts.esc(truth)}</span><span class="share">{words}</span>'
-        f'<span class="lethe-bar" data-role="{item["role"]}"><i style="width:{share}%"></i></span></div>'
+        f'<span class="lethe-bar" data-role="{item["role"]}"><b style="width:{before}%"></b><i style="width:{share}%"></i></span></div>'
         f'<span class="guess lethe-quiet">{parts.esc(guess)}</span></figcaption></figure>'
     )

@@ -20,10 +20,27 @@ const inColours = layout => {
   out.hoverlabel = { ...out.hoverlabel, bgcolor: c.paper, bordercolor: c.zero, font: { ...(out.hoverlabel || {}).font, color: c.ink } };
   const mark = a => ({ ...a, font: { ...a.font, color: c.ink } });
   if (out.annotations) out.annotations = out.annotations.map(mark);
-  if (out.sliders) out.sliders = out.sliders.map(s => ({ ...s, bgcolor: c.line, activebgcolor: c.ink, bordercolor: c.zero, tickcolor: c.zero, font: { ...s.font, color: c.ink } }));
+  if (out.sliders) out.sliders = out.sliders.map(s => ({ ...s, bgcolor: c.ink, activebgcolor: c.quiet, bordercolor: c.zero, tickcolor: c.zero, font: { ...s.font, color: c.ink } }));
   if (out.updatemenus) out.updatemenus = out.updatemenus.map(m => ({ ...m, bgcolor: c.paper, bordercolor: c.zero, font: { ...m.font, color: c.ink } }));
   if (small.matches) { out.margin = { ...out.margin, l: Math.min((out.margin || {}).l ?? 8, 8), r: 8 }; }
   return out;
+};
+
+// What cannot be read on a phone is left to the pointer and the table.
+const forPhone = figure => {
+  const tail = text => (text.replace(/<[^>]*>/g, '').length > 15 ? '…' + text.replace(/<[^>]*>/g, '').slice(-14) : text);
+  for (const trace of figure.data) {
+    if (trace.type === 'heatmap') { trace.showscale = false; if (trace.x.length > 6) delete trace.texttemplate; }
+    if (trace.mode === 'markers+text' && trace.x.length > 5) trace.mode = 'markers';
+  }
+  for (const axis of [figure.layout.xaxis, figure.layout.yaxis]) {
+    if (!axis) continue;
+    if (Array.isArray(axis.ticktext)) axis.ticktext = axis.ticktext.map(tail); else axis.nticks = 4;
+  }
+  const across = figure.layout.xaxis;
+  if (across && Array.isArray(across.ticktext)) across.tickangle = -90;
+  delete figure.layout.updatemenus;
+  for (const slider of figure.layout.sliders || []) Object.assign(slider, { x: 0.04, len: 0.92 });
 };
 
 const point = (event, panel) => {
@@ -42,10 +59,7 @@ const draw = async div => {
   const figure = JSON.parse(div.dataset.figure);
   div.previews = div.dataset.previews ? JSON.parse(div.dataset.previews) : null;
   const config = { responsive: true, displaylogo: false, displayModeBar: small.matches ? false : 'hover', modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d'] };
-  if (small.matches) figure.data.forEach(trace => {  // what cannot be read at that size is left to the pointer and the table
-    if (trace.type === 'heatmap' && trace.x.length > 6) delete trace.texttemplate;
-    if (trace.mode === 'markers+text' && trace.x.length > 5) trace.mode = 'markers';
-  });
+  if (small.matches) forPhone(figure);
   if (still.matches) delete figure.layout.updatemenus;
   await Plotly.react(div, figure.data, inColours(figure.layout), config);
   if (figure.frames && figure.frames.length) { Plotly.deleteFrames(div); await Plotly.addFrames(div, figure.frames); }

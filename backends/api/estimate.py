@@ -95,7 +95,7 @@ def _bytes(value: Any) -> float | None:
 
 @cache
 def _shipped(model: str) -> list[Past]:
-    rows = [row for table in measured.tables().values() for row in table if row.model == model]
+    rows = [row for table in measured.tables().values() for row in table if row.model == model and row.metrics]
     return [
         Past(method=row.method, params=row.params, seconds=row.seconds, memory=_bytes(row.peak_memory)) for row in rows
     ]

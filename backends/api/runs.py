@@ -65,12 +65,14 @@ class RunFolder:
     @property
     def result(self) -> dict[str, Any] | None:
         """result.json, or None while the job has not finished."""
-        return files.read_json(self.path / "result.json")
+        found: dict[str, Any] | None = files.read_json(self.path / "result.json")
+        return found
 
     @property
     def metrics(self) -> dict[str, Any]:
         """metrics.json: metric id -> before, after, reference, unit, direction, title, parts."""
-        return files.read_json(self.path / "metrics.json", {})
+        found: dict[str, Any] = files.read_json(self.path / "metrics.json", {})
+        return found
 
     @property
     def shipped(self) -> bool:
@@ -220,4 +222,11 @@ def visible(owner: str = "", *reached: str) -> list[RunFolder]:
 
 def place_in_queue(run: RunFolder) -> int:
     """How many runs are waiting or running before this one."""
-    return sum(other.id < run.id for other in all_runs(shipped=False) if other.state.status not in ENDED)
+    mine = _since(run.state)
+    states = (other.state for other in all_runs(shipped=False))
+    return sum(_since(state) < mine for state in states if state.status not in ENDED)
+
+
+def _since(state: State) -> float:
+    """When a run was asked for: ids tell seconds apart, this tells every two."""
+    return state.history[0].at if state.history else 0.0

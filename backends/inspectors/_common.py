@@ -152,7 +152,7 @@ def signed(
     ground = np.full((*values.shape, 3), 255.0)
     if under is not None:
         grey = np.asarray(under.convert("L").resize(values.shape[::-1]), np.float64)
-        ground = np.repeat((190 + grey * (65 / 255))[..., None], 3, axis=2)
+        ground = np.repeat((210 + grey * (45 / 255))[..., None], 3, axis=2)
     weight = np.abs(strength)[..., None]
     return enlarged(Image.fromarray((ground * (1 - weight) + ends * weight).round().astype(np.uint8)), side)
 

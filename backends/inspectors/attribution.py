@@ -33,12 +33,14 @@ class Maps:
     Attributes:
         values: [n, height, width], summed over colour channels.
         score: the true class's logit of each image [n].
-        error: how far each map's sum misses score - score of a black image, relative to the latter's size [n].
+        gap: score minus that of a black image, which a map should add up to [n].
+        miss: how far from it the map's sum is [n].
     """
 
     values: NDArray[np.float64]
     score: NDArray[np.float64]
-    error: NDArray[np.float64]
+    gap: NDArray[np.float64]
+    miss: NDArray[np.float64]
 
 
 @inspector(
@@ -56,14 +58,14 @@ class Maps:
 def attribution(look: Look, params: Attribution) -> list[AnyPanel]:
     """Integrated gradients of the true class's logit from a black image (Gauss-Legendre, float32), channels summed.
 
-    By completeness a map adds up to the logit minus that of a black image; the worst miss is said. Both maps of a row
-    share one colour scale. Where the model's output is not a number the map is white and its caption says so.
+    By completeness a map adds up to the logit minus that of a black image; how far the maps miss it is said. Both maps of a row
+    share one colour scale, in which the strongest 1 % of pixels have full colour. Where the model's output is not a number the map is white and its caption says so.
     """
     items = images(look, params.each)
     before, after = (_maps(look, model, items, params.steps) for model in (look.before, look.after))
     rows, names = [], look.task.names
     for i, item in enumerate(items):
-        largest = float(np.nanmax(np.abs([before.values[i], after.values[i]]), initial=0))
+        largest = _full(np.abs([before.values[i], after.values[i]]))
         original = show(look.task, item)
         path = look.picture(item.id, show(look.task, item, SIDE))
         row = [Picture(path=path, caption=f"{names[item.label]} ({item.group})", role=item.group)]
@@ -100,9 +102,16 @@ def _maps(look: Look, model: nn.Module, items: list[Item], steps: int) -> Maps:
         )
         with torch.no_grad():
             score, ground = (logits(p).gather(1, target[:, None])[:, 0].double().cpu().numpy() for p in (x, black))
-    gap = np.abs(score - ground)
-    error = np.divide(miss.abs().double().cpu().numpy(), gap, out=np.zeros_like(gap), where=gap > 1e-6)
-    return Maps(found.detach().sum(1).double().cpu().numpy(), score, error)
+    values = found.detach().sum(1).double().cpu().numpy()
+    return Maps(values, score, score - ground, miss.abs().double().cpu().numpy())
+
+
+def _full(sizes: NDArray[np.float64]) -> float:
+    """The size that gets full colour: all but the strongest 1 % of pixels lie below it."""
+    sizes = sizes[np.isfinite(sizes)]
+    if not len(sizes):
+        return 0.0
+    return float(np.quantile(sizes, 0.99)) or float(sizes.max())
 
 
 def _caption(score: float) -> str:
@@ -117,6 +126,9 @@ def _said(items: list[Item], before: Maps, after: Maps) -> str:
         if chosen:
             size = float(np.abs(before.values[chosen]).sum())
             change = float(np.abs(after.values[chosen] - before.values[chosen]).sum())
-            told.append(f"{100 * change / size:.0f} % for {name} images" if size else f"not measured for {name} images")
-    worst = float(np.nanmax(np.concatenate([before.error, after.error]), initial=0))
-    return f"The maps changed by {' and '.join(told)} (relative to their size before). They add up to the score with an error of at most {100 * worst:.1f} %."
+            share = (
+                f"{100 * change / size:.0f} %" if size and math.isfinite(change) else "an amount that is not measured"
+            )
+            told.append(f"{share} for {name} images")
+    miss, gap = (float(np.nanmean(np.abs(pair))) for pair in ((before.miss, after.miss), (before.gap, after.gap)))
+    return f"The maps changed by {' and '.join(told)} (relative to their size before). They should add up to {gap:.2f} on average and miss it by {miss:.3f}."

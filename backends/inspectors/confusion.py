@@ -119,4 +119,4 @@ def _largest(look: Look, change: NDArray[np.float64]) -> str:
         return "Nothing changed: every class is labelled as before."
     row, column = np.unravel_index(int(np.nanargmax(np.abs(change))), change.shape)
     value = float(change[row, column])
-    return f"The largest change: {look.task.names[row]} is called {look.task.names[column]} {value:+.1f} points {'more' if value > 0 else 'less'} often than before."
+    return f"The largest change: {look.task.names[row]} is called {look.task.names[column]} {abs(value):.1f} points {'more' if value > 0 else 'less'} often than before."

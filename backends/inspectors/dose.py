@@ -18,7 +18,7 @@ class Dose(Params):
     """How finely to look."""
 
     steps: int = Field(default=7, ge=4, le=31, description="How many doses between 0 and 1.5.")
-    images: int = Field(default=500, ge=20, le=20_000, description="At most this many images of each set.")
+    images: int = Field(default=400, ge=20, le=20_000, description="At most this many images of each set.")
 
 
 @inspector(
@@ -102,4 +102,4 @@ def _said(doses: list[float], curves: dict[str, list[float]]) -> str:
         if math.isnan(last)
         else f"; at {doses[-1]:g} new images stand at {percent(last)} (before {percent(new[start])})"
     )
-    return f"Half of the forgetting is done by dose {enough:g} of 1{beyond}."
+    return f"Half of the forgetting is done at dose {enough:g}{beyond}."

@@ -75,7 +75,7 @@ def _picture(look: Look, values: NDArray[np.float64]) -> Pictures:
     ]
     return Pictures(
         title="What is added to every image",
-        how=f"Orange makes a pixel brighter, blue darker, white leaves it; full colour is {largest:.2f} in the model's own units of brightness (standard deviations of its training pixels, if it was made so).",
+        how=f"Orange makes a pixel brighter, blue darker, white leaves it; full colour is {largest:.2f} in the model's normalised pixels.",
         says=f"The picture's length is {float(np.linalg.norm(values)):.2f}; its strongest pixel changes brightness by {largest:.2f}.",
         columns=["added picture"] if len(row) == 1 else [f"channel {i + 1}" for i in range(len(row))],
         rows=[row],

@@ -106,10 +106,15 @@ def _grams(look: Look, model: nn.Module, index: Index) -> Grams:
 
 def _layers(look: Look, model: nn.Module, x: Tensor) -> dict[str, Tensor]:
     """What every layer makes of x, by name."""
-    out = model(pixel_values=x, output_hidden_states=True)
+    last: list[Tensor] = []
+    hook = look.task.head(model).register_forward_pre_hook(lambda _, args: last.append(args[0]))  # type: ignore[attr-defined]
+    try:
+        out = model(pixel_values=x, output_hidden_states=True)
+    finally:
+        hook.remove()
     states = getattr(out, "hidden_states", None) or ()
     found = {"input" if i == 0 else f"layer {i}": state for i, state in enumerate(states)}
-    return {**found, "last features": look.task.features(model, x), "logits": out.logits}
+    return {**found, "last features": last[-1], "logits": out.logits}
 
 
 def _flat(values: Tensor) -> Tensor:
@@ -134,14 +139,21 @@ def _said(same: dict[str, dict[str, float]], count: int) -> str:
     return f"For forgotten images the view changed most in {lowest} ({measured[lowest]:.3f}; for kept images {beside} there), over {count} images of each set."
 
 
+def _mean(curve: dict[str, float]) -> float:
+    measured = [value for value in curve.values() if not math.isnan(value)]
+    return sum(measured) / len(measured) if measured else math.nan
+
+
 def _to_reference(before: dict[str, Grams], after: dict[str, Grams], reference: dict[str, Grams]) -> Lines:
     curves = {
         (part, when): _curve(grams[part], reference[part])
         for part in ROLES
         for when, grams in (("before", before), ("after", after))
     }
-    near = {when: float(np.nanmean(list(curves["forget", when].values()))) for when in ("before", "after")}
+    near = {when: _mean(curves["forget", when]) for when in ("before", "after")}
     step = "nearer to" if near["after"] > near["before"] else "no nearer to"
+    if math.isnan(near["before"] + near["after"]):
+        step = "not measured everywhere, so not compared with"
     return Lines(
         title="Beside the model trained again without it",
         how="1 means that a layer sees these images as the model trained again without them does. If the forgetting went all the way down, the line after lies above the line before.",

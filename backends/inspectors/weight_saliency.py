@@ -63,20 +63,14 @@ def weight_saliency(look: Look, params: WeightSaliency) -> list[AnyPanel]:
     share = 100 * params.fraction
     panels: list[AnyPanel] = [
         _histogram(
-            weights.pull,
-            line,
-            "How hard the forgotten images pull at each weight",
-            "|gradient|",
-            f"the top {share:g} %",
+            weights.pull, line, params.fraction, "How hard the forgotten images pull at each weight", "|gradient|"
         )
     ]
     if not furthest.any():
         return [*panels, _by_layer(weights, salient, None, share), _nothing(len(weights.pull))]
     return [
         *panels,
-        _histogram(
-            weights.move, move_line, "How far each weight really moved", "|after - before|", f"the top {share:g} %"
-        ),
+        _histogram(weights.move, move_line, params.fraction, "How far each weight really moved", "|after - before|"),
         _by_layer(weights, salient, furthest, share),
         _overlap(weights, salient, furthest),
         _by_module(weights, salient, furthest, params.most),
@@ -139,16 +133,20 @@ def _gradients(look: Look, most: int) -> dict[str, torch.Tensor]:
     return dict(zip(names, total, strict=True))
 
 
-def _histogram(values: NDArray[np.float32], line: float, title: str, what: str, name: str) -> Histogram:
+def _histogram(values: NDArray[np.float32], line: float, wanted: float, title: str, what: str) -> Histogram:
+    name = f"the top {100 * wanted:g} %"
     above = values[values > 0]
     still = len(values) - len(above)
     logs = np.log10(above.astype(np.float64)) if len(above) else np.zeros(1)
     low, high = np.quantile(logs, 0.001), logs.max()  # a handful of nearly untouched weights would stretch the axis
     counts, edges = np.histogram(np.clip(logs, low, high), bins=48, range=(low, max(high, low + 1e-6)))
+    says = f"The line stands at 10^{np.log10(line) if line else low:.2f}; {still:,} of {len(values):,} weights are exactly 0 and not drawn."
+    if len(above) < wanted * len(values):
+        says = f"Only {100 * len(above) / len(values):.1f} % of the weights are above 0, fewer than {name}, so the line takes them all; {still:,} of {len(values):,} are exactly 0 and not drawn."
     return Histogram(
         title=title,
         how=f"The height is the number of weights; to the right by one is ten times larger. Weights right of the line are {name}.",
-        says=f"The line stands at 10^{np.log10(line) if line else low:.2f}; {still:,} of {len(values):,} weights are exactly 0 and not drawn.",
+        says=says,
         edges=[float(edge) for edge in edges],
         series=[Series(name="weights", values=[float(count) for count in counts], role="amount")],
         x_title=f"log10 {what}",
@@ -211,7 +209,7 @@ def _by_module(weights: Weights, salient: NDArray[np.bool_], furthest: NDArray[n
     shown = sorted(np.argsort(-sizes, kind="stable")[:most])
     left, right = _shares(salient, where, len(names)), _shares(furthest, where, len(names))
     rows = [[float(left[i]), float(right[i]), iou(salient[where == i], furthest[where == i])] for i in shown]
-    gap = max(shown, key=lambda i: left[i] - right[i])
+    gap = max(shown, key=lambda i: abs(left[i] - right[i]))
     return Heatmap(
         title="By module",
         how="One row a module, from input to output: how much of it is salient, how much moved furthest, and how far the two agree.",

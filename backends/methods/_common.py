@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.optim import SGD, Optimizer
 
 from ..engine.run import Run, Stateful
@@ -41,6 +42,9 @@ class RelabelParams(SgdParams):
         default="in turn",
         description="in turn: a pass over what is forgotten, then one over the rest; mixed: both shuffled together.",
     )
+    alpha: float = Field(
+        default=5.0, gt=0, le=100, description="Weight of the rest against what is to be forgotten; 1 in the paper."
+    )
 
 
 def relabelled(run: Run, params: RelabelParams, saved: Mapping[str, Stateful]) -> Iterator[tuple[Batch, Tensor]]:
@@ -62,6 +66,12 @@ def relabelled(run: Run, params: RelabelParams, saved: Mapping[str, Stateful]) -
         table = np.random.default_rng([run.seed, batch.epoch]).integers(classes, size=run.size("train"))
         drawn = torch.from_numpy(table[batch.index.cpu().numpy()]).to(run.device)
         yield batch, torch.where(batch.forget, drawn, batch.y)
+
+
+def relabelled_loss(logits: Tensor, labels: Tensor, batch: Batch, alpha: float) -> Tensor:
+    """Mean over the batch of the cross-entropy to `labels`, in which what is kept counts `alpha` times."""
+    loss = F.cross_entropy(logits, labels, reduction="none")
+    return torch.where(batch.forget, loss, alpha * loss).mean()
 
 
 def largest(scores: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:

@@ -1,7 +1,6 @@
 """Forget vector: the weights stay, and one small picture is added to every input so that the forget set is not recognised."""
 
 import re
-from typing import Literal
 
 import numpy as np
 import torch
@@ -30,8 +29,11 @@ class ForgetVector(Params):
         le=1_000_000,
         description="At most this many training pictures are used, drawn by the seed.",
     )
-    beta: float | Literal["auto"] = Field(
-        default="auto", description="Weight of forgetting. auto: 5 for classes, 1 for anything else."
+    beta: float | None = Field(
+        default=None,
+        ge=0,
+        le=1000,
+        description="Weight of forgetting. Empty: 10 for classes, 1 for anything else.",
     )
     tau: float = Field(
         default=1.0, ge=0, le=50, description="A forgotten picture counts no further once it is wrong by this."
@@ -80,10 +82,12 @@ class ForgetVector(Params):
 def forget_vector(run: Run, params: ForgetVector) -> None:
     """Minimise alpha l_r + beta l_f + lambda l_d over delta [c, h, w], or over the weights of composed deltas."""
     beta = params.beta
-    if beta == "auto":
-        beta = 5.0 if run.task.forgotten_classes else 1.0
+    if beta is None:
+        beta = 10.0 if run.task.forgotten_classes else 1.0
     shape = tuple(run.task.batch(run.task.parts["forget"][:1]).x.shape[1:])
-    vector: Vector | Mix = Mix(finished(params.compose, shape), params.start) if params.compose.strip() else Vector(shape)
+    vector: Vector | Mix = (
+        Mix(finished(params.compose, shape), params.start) if params.compose.strip() else Vector(shape)
+    )
     vector.to(run.device)
 
     def attach() -> None:

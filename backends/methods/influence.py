@@ -1,7 +1,5 @@
 """Influence unlearning (IU): one step that undoes, to first order, what the forget set did to the weights."""
 
-from typing import Literal
-
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -16,9 +14,11 @@ BATCH = 256  # images in one backward pass; the sum does not depend on it
 class Influence(Params):
     """One step, and the curvature it is divided by."""
 
-    alpha: float | Literal["auto"] = Field(
-        default="auto",
-        description="Length of the step; searched for in the paper. auto: 10 for classes, 2 for anything else.",
+    alpha: float | None = Field(
+        default=None,
+        gt=0,
+        le=1000,
+        description="Length of the step; searched for in the paper. Empty: 7 for classes, 8 for anything else.",
     )
     samples: int = Field(
         default=1000, ge=2, le=20_000, description="Single images that the curvature is estimated from."
@@ -53,9 +53,7 @@ class Influence(Params):
 )
 def influence(run: Run, params: Influence) -> None:
     """theta <- theta + alpha * H^-1 v, v = g_f/(|Df|+|Dr|) - g_r |Df|/((|Df|+|Dr|)|Dr|), from sums of gradients in eval mode."""
-    alpha = params.alpha
-    if alpha == "auto":
-        alpha = 10.0 if run.task.forgotten_classes else 2.0
+    alpha = params.alpha or (7.0 if run.task.forgotten_classes else 8.0)
 
     def step() -> float:
         forget, keep = run.size("forget"), run.size("keep")

@@ -1,11 +1,10 @@
 """Random labels (RL): learn nonsense about the forget set and the truth about the rest."""
 
 from pydantic import Field
-from torch.nn import functional as F
 
 from ..engine.run import Run
 from ..registry import method
-from ._common import RelabelParams, falling, relabelled, sgd
+from ._common import RelabelParams, falling, relabelled, relabelled_loss, sgd
 
 
 class RandomLabel(RelabelParams):
@@ -40,7 +39,7 @@ def random_label(run: Run, params: RandomLabel) -> None:
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)
     for batch, labels in relabelled(run, params, {"optimizer": optimizer}):
-        loss = F.cross_entropy(run.forward(run.model, batch.x), labels)
+        loss = relabelled_loss(run.forward(run.model, batch.x), labels, batch, params.alpha)
         falling(optimizer, params.learning_rate, batch)
         optimizer.zero_grad()
         loss.backward()

@@ -8,7 +8,7 @@ from torch.optim import SGD
 
 from ..engine.run import Run
 from ..registry import method
-from ._common import RelabelParams, falling, largest, relabelled, sgd
+from ._common import RelabelParams, falling, largest, relabelled, relabelled_loss, sgd
 
 
 class SalUn(RelabelParams):
@@ -50,7 +50,7 @@ def salun(run: Run, params: SalUn) -> None:
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)
     for batch, labels in relabelled(run, params, {"optimizer": optimizer}):
-        loss = F.cross_entropy(run.forward(run.model, batch.x), labels)
+        loss = relabelled_loss(run.forward(run.model, batch.x), labels, batch, params.alpha)
         falling(optimizer, params.learning_rate, batch)
         optimizer.zero_grad()
         loss.backward()

@@ -15,8 +15,11 @@ from ..registry import Params, method
 class Ssd(Params):
     """Which weights to dampen, and how far."""
 
-    alpha: float = Field(
-        default=10.0, gt=0, le=1e6, description="A weight is dampened where it matters this many times more."
+    alpha: float | None = Field(
+        default=None,
+        gt=0,
+        le=1e6,
+        description="A weight is dampened where it matters this many times more. Empty: 10 for classes, 2.5 for anything else.",
     )
     dampening: float = Field(
         default=1.0,
@@ -63,13 +66,15 @@ class Ssd(Params):
 def ssd(run: Run, params: Ssd) -> None:
     """theta <- theta * min(lambda * I_D / I_f, 1) where I_f > alpha * I_D; in the paper alpha 10 and lambda 1."""
 
+    alpha = params.alpha or (10.0 if run.task.forgotten_classes else 2.5)
+
     def change() -> float:
         # The run splits a part evenly; with the size that gives, both sides square gradients of equally many images.
         count = run.size("forget")
         size = math.ceil(count / math.ceil(count / params.batch_size))
         forget = importance(run, "forget", size)
         everything = importance(run, "train" if params.compare_with == "all" else "keep", size, params.most_batches)
-        return dampen(run.model, everything, forget, params.alpha, params.dampening)
+        return dampen(run.model, everything, forget, alpha, params.dampening)
 
     run.log(dampened_share=run.once("dampen", change))
 

@@ -19,5 +19,6 @@ pages = [
     st.Page(path, title=title(path), url_path="" if number == 0 else path.stem.partition("_")[2], default=number == 0)
     for number, path in enumerate(sorted(LESSONS.glob("[0-9]*.py")))
 ]
-st.sidebar.link_button("← Back to the studio", "/", width="stretch")
-st.navigation(pages).run()
+lesson = st.navigation(pages, position="top")
+st.markdown("[← Back to the studio](/)")
+lesson.run()

@@ -246,9 +246,9 @@ def of_model(known: Facts) -> Updates:
     found = _steps.found_runs(known.id)
     return {
         "classes": gr.CheckboxGroup(known.classes if tiles else [], value=known.default_forget if tiles else [], visible=tiles),
-        "many": gr.Dropdown([] if tiles else known.classes, value=[] if tiles else known.default_forget, visible=not tiles),
+        "many": gr.Dropdown([] if tiles else known.classes, value=None if tiles else known.default_forget, visible=not tiles),
         "keep": gr.CheckboxGroup(known.classes if tiles else [], value=[], visible=tiles),
-        "keep_many": gr.Dropdown([] if tiles else known.classes, value=[], visible=not tiles),
+        "keep_many": gr.Dropdown([] if tiles else known.classes, value=None, visible=not tiles),
         "of_class": gr.Dropdown(known.classes, value=known.classes[0]),
         "picked": [], "like": None, "page": 0,
         "found": gr.Dropdown(found, value=found[0][1] if found else None),

@@ -36,7 +36,7 @@ def build(secret: gr.BrowserState) -> Sweep:
             min_width=220,
             elem_id="sweep-values",
         )
-    go = gr.Button("Start the sweep", variant="primary", elem_id="sweep-go")
+    go = gr.Button("Start the sweep", variant="primary", elem_id="sweep-go", elem_classes="lethe-go")
     seen = Panels(elem_id="sweep-seen", min_height=260)
     clock = gr.Timer(2, active=False)
 
@@ -166,7 +166,7 @@ def show(base: str | None, param: str | None) -> tuple[str, Any]:
     trials = side_by_side.of_runs(list(unique.values()))
     panels = side_by_side.curves(trials, list(unique), name)
     rows = [[parts.link(f"{value:g}", f"./?run={run.id}"), status] for run, value, status in states]
-    listing = parts.card("The runs of this sweep", parts.table([name, "state"], rows))
+    listing = parts.card("The runs of this sweep", parts.table([name, "state"], rows)) if rows else ""
     if open_ones:
         words = f"{len(finished)} of {len(states)} done"
         listing = (

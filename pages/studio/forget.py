@@ -62,6 +62,7 @@ class Page:
 def build() -> None:
     """The page."""
     nav()
+    gr.HTML(parts.text("Opening the run…", "quiet"), elem_classes="opening")
     first = choosing.embedded(catalog.load().models[0].id)
     run_id = gr.State("")
     secret = identity()

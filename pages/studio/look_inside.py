@@ -35,9 +35,11 @@ def build() -> None:
         elem_id="look-inspector",
         elem_classes="chips",
     )
-    with gr.Row(equal_height=True):
-        about = gr.HTML(describe(first), min_height=60, apply_default_css=False, scale=3, min_width=320)
-        go = gr.Button("Look inside", variant="primary", elem_id="look-go", scale=1, min_width=200)
+    with gr.Row():
+        with gr.Column(scale=3, min_width=320):
+            about = gr.HTML(describe(first), min_height=60, apply_default_css=False)
+        with gr.Column(scale=1, min_width=220):
+            go = gr.Button("Look inside", variant="primary", elem_id="look-go")
     groups, fields = settings(inspectors)
     seen = Panels(elem_id="look-seen", min_height=480)
 

@@ -89,7 +89,9 @@ def card(entry: Method) -> str:
     departs = parts.text(f"Where ours departs: {entry.departures}", "quiet") if entry.departures else ""
     more = parts.fold("For a student", parts.text(entry.student) + departs + source + code)
     body = parts.text(entry.school, "says") + parts.text(entry.summary) + parts.row(*tags) + more
-    return parts.card(entry.title, body + parts.link("Use this method", f"./?method={entry.id}", button=True, quiet=True))
+    return parts.card(
+        entry.title, body + parts.link("Use this method", f"./?method={entry.id}", button=True, quiet=True)
+    )
 
 
 def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:

@@ -20,9 +20,7 @@ QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 def build() -> None:
     """The page."""
     nav()
-    gr.HTML(
-        parts.head("Runs", "What is waiting, what is running and what has ended. Runs go on while this page is closed.")
-    )
+    gr.HTML(parts.head("Runs", "What waits, what runs and what has ended. Runs go on while this page is closed."))
     secret = identity()
     seen = RunList(elem_id="runs")
     timer = gr.Timer(EVERY)

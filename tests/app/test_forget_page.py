@@ -70,7 +70,7 @@ def test_everything_said_of_a_method_is_on_its_card():
         ({"kind": "random", "share": 95}, "at most 90 %"),
         ({"kind": "images", "picked": [10**6]}, "There is no training image 1000000"),
         ({"model": choosing.OWN}, "Open your own model first"),
-        ({"seed": -1}, "greater than or equal to 0"),
+        ({"seed": -1}, "from 0 to 2147483647"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(untouched, changes, sentence):

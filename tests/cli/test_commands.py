@@ -133,7 +133,7 @@ REFUSED = {
     "no such option": ((*GOOD, "--speed", "3"), "--speed"),
     "a missing option": (("unlearn", "--model", "fashion-resnet"), "--method"),
     "a seed in words": ((*GOOD, "--seed", "seven"), "'seven'"),
-    "a seed out of range": ((*GOOD, "--seed", "-1"), "seed was -1"),
+    "a seed out of range": ((*GOOD, "--seed", "-1"), "seed was '-1'"),
     "unknown model": (("unlearn", "--model", "x", "--method", "fine_tune", "--forget", "Sandal"), "no model 'x'"),
     "unknown method": (
         ("unlearn", "--model", "fashion-resnet", "--method", "x", "--forget", "Sandal"),

@@ -10,12 +10,11 @@ import torch
 from safetensors.torch import load_file
 from small_jobs import numbers
 
-from backends.api import files, runs
+from backends.api import files
 from backends.api.results import Measured, Result
 from backends.engine import hardware, keeper, outcome, work
 from backends.engine.job import do
 from backends.models import reference
-from backends.models.classifier import Classifier
 
 
 def test_a_job_from_start_to_result(started):
@@ -294,8 +293,7 @@ def test_what_a_model_says_is_computed_once_for_all_jobs(started, home):
 
 
 def test_a_retrained_reference_is_found_and_compared_with(started):
-    made = runs.create(started(epochs=1).spec.model_copy(update={"method": "retrain", "params": {}}))
-    made.move("running")
+    made = started(method="retrain", params={})
     assert do(made, 1) == outcome.DONE
     run = started(epochs=1)
     do(run, 1)

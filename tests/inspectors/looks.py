@@ -4,9 +4,9 @@ import copy
 from types import SimpleNamespace
 
 import torch
+import toy
 from transformers import ViTConfig, ViTForImageClassification
 
-import toy
 from backends import registry
 from backends.api.panels import Found
 from backends.engine.evidence import Look

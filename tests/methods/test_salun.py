@@ -1,5 +1,6 @@
 """SalUn's mask, its hard restore and its two schedules, with answers worked out by hand."""
 
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from backends.engine.run import Run
-from backends.methods._common import RelabelParams, falling, largest, relabelled, sgd
+from backends.methods._common import RelabelParams, falling, largest, relabelled, relabelled_loss, sgd
 from backends.methods.salun import SalUn, masked_step, saliency, salun
 from backends.models.task import Batch
 
@@ -136,6 +137,12 @@ def test_mixed_draws_labels_once_an_epoch_and_shuffles_both_together(toy_task):
     assert set(label[0]) == set(label[1]) == set(toy_task.parts["forget"].tolist())
     assert label[0] != label[1]
     assert set(label[0].values()) == {0, 1, 2, 3, 4}
+
+
+def test_what_is_kept_counts_alpha_times():
+    both = Batch(torch.zeros(2), torch.zeros(2, dtype=torch.long), torch.arange(2), torch.tensor([True, False]))
+    loss = relabelled_loss(torch.zeros(2, 2), both.y, both, 3.0)  # each item has ln 2
+    assert float(loss) == pytest.approx((1 + 3) / 2 * math.log(2))
 
 
 def test_the_learning_rate_falls_down_half_a_cosine():

@@ -15,14 +15,14 @@ def logits(probabilities):
     return np.log(np.asarray(probabilities, np.float64)).astype(np.float32)
 
 
-def sure(classes, count=len(NAMES)):
+def sure(classes, count=3):
     """Logits of a model that says these classes, with 98 % each."""
     shares = np.full((len(classes), count), 0.02 / (count - 1))
     shares[np.arange(len(classes)), classes] = 0.98
     return logits(shares)
 
 
-def true_confidence(labels, confidence, count=len(NAMES)):
+def true_confidence(labels, confidence, count=3):
     """Logits that give the true class this probability and share the rest evenly."""
     confidence = np.asarray(confidence, np.float64)
     shares = np.repeat(((1 - confidence) / (count - 1))[:, None], count, axis=1)

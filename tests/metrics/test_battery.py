@@ -41,7 +41,7 @@ def metric(request):
 def test_in_its_range(metric):
     value = metric.function(seen()).value
     assert isinstance(value, float)
-    assert 0 <= value and (metric.entry.unit != "%" or value <= 100)
+    assert value >= 0 and (metric.entry.unit != "%" or value <= 100)
 
 
 def test_items_are_as_many_as_their_names(metric):

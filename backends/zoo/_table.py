@@ -1,0 +1,146 @@
+"""Measured jobs as Markdown tables: one for each model and forget target, every method in it, those that failed too."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from math import isnan, nan
+from statistics import mean, stdev
+from typing import Any
+
+from .. import registry
+from ..api.files import number
+from ..metrics.average_gap import OVER
+
+BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
+Rows = list[dict[str, Any]]
+
+
+def into(text: str, tables: str) -> str:
+    """A README with what stands between its two markers replaced.
+
+    Raises:
+        ValueError: a marker is missing.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the text has no {BEGIN if not begin else END}")
+    return f"{before}{BEGIN}\n{tables.strip()}\n{END}{after}"
+
+
+def tables(rows: Rows) -> str:
+    """All tables, one under the other: of each model, for each target."""
+    parts = []
+    for model in dict.fromkeys(row["model"] for row in rows):
+        ours = [row for row in rows if row["model"] == model]
+        parts += [table([row for row in ours if row["target"] == t]) for t in dict.fromkeys(r["target"] for r in ours)]
+    return "\n".join(parts)
+
+
+def table(rows: Rows) -> str:
+    """One table, of jobs on one model and one target: the retrained reference first, then by average gap."""
+    by_method: dict[str, Rows] = defaultdict(list)
+    for row in rows:
+        by_method[row["method"]].append(row)
+    known = registry.entries("methods")
+    again = [row for name in by_method if known[name].entry.reference for row in by_method[name] if row["metrics"]]
+    aim = {name: mean(values(again, name)) if again else nan for name in OVER}
+    lines = [
+        (_place(ours, known[name].entry, aim), _line(ours, known[name].entry, aim)) for name, ours in by_method.items()
+    ]
+    heads = [registry.get("metrics", name).entry.short for name in OVER]
+    seeds = len({row["seed"] for row in rows})
+    epoch = mean(row["epoch_seconds"] for row in rows)
+    return "\n".join(
+        [
+            f"**{rows[0]['model']}, forgetting {rows[0]['target']}**\n",
+            f"| method | {' | '.join(heads)} | average gap | time | memory |",
+            "|---|" + "---:|" * (len(heads) + 3),
+            *(line for _, line in sorted(lines)),
+            *_fixed(rows, aim),
+            "",
+            f"{seeds} seed{'s' if seeds > 1 else ''}. Average gap: here to the mean of the models trained again, over all "
+            f"seeds. Time: in epochs of plain fine-tuning on the same data ({epoch:.1f} s each, {_device(rows)}).",
+            *_remarks(by_method),
+            "",
+        ]
+    )
+
+
+def values(rows: Iterable[dict[str, Any]], metric: str, when: str = "after") -> list[float]:
+    """What a metric came to in each job."""
+    return [number(row["metrics"].get(metric, {}).get(when)) for row in rows]
+
+
+def gap(found: Sequence[float], aim: dict[str, float]) -> float:
+    """Mean distance in points over UA, RA, TA and MIA."""
+    return mean(abs(value - aim[name]) for value, name in zip(found, OVER, strict=True))
+
+
+def spread(numbers: Sequence[float], digits: int = 1, unit: str = "") -> str:
+    """Mean and standard deviation; the mean alone where there is no deviation, a dash where something was not measured."""
+    if not numbers or any(isnan(value) for value in numbers):
+        return "–"
+    deviation = stdev(numbers) if len(numbers) > 1 else 0.0
+    return f"{mean(numbers):.{digits}f}{f' ± {deviation:.{digits}f}' if deviation else ''}{unit}"
+
+
+def _gaps(rows: Rows, entry: Any, aim: dict[str, float]) -> list[float]:
+    """Of each job; not measured where the method forgot a set that it found itself."""
+    each = zip(*(values(rows, name) for name in OVER), strict=True)
+    return [nan if entry.finds else gap(found, aim) for found in each]
+
+
+def _place(rows: Rows, entry: Any, aim: dict[str, float]) -> tuple[bool, bool, float]:
+    """Where a line stands: the reference first, then by gap, those without one last."""
+    gaps = _gaps([row for row in rows if row["metrics"]], entry, aim)
+    middle = mean(gaps) if gaps else nan
+    return not entry.reference, isnan(middle), 0.0 if isnan(middle) else middle
+
+
+def _line(rows: Rows, entry: Any, aim: dict[str, float]) -> str:
+    done = [row for row in rows if row["metrics"]]
+    if not done:
+        return f"| {entry.title} | {' | '.join(['failed'] * len(OVER))} | – | – | – |"
+    cells = [
+        *(spread(values(done, name)) for name in OVER),
+        spread(_gaps(done, entry, aim), 2),
+        f"{mean(row['seconds'] / row['epoch_seconds'] for row in done):.1f}",
+        f"{max(row['peak_memory'] for row in done) / 1e6:,.0f} MB",
+    ]
+    return f"| {entry.title}{' (a filter; weights unchanged)' if entry.guard else ''} | {' | '.join(cells)} |"
+
+
+def _fixed(rows: Rows, aim: dict[str, float]) -> list[str]:
+    """The lines of the model before and of the shipped reference, which no seed changes."""
+    lines = []
+    plain = [row for row in rows if row["metrics"] and not registry.get("methods", row["method"]).entry.finds]
+    for title, when in (("*the shipped reference*", "reference"), ("*the model before*", "before")):
+        each = [[number(row["metrics"][name].get(when)) for name in OVER] for row in plain]
+        known = next((found for found in each if not any(map(isnan, found))), None)
+        if known:
+            lines.append(
+                f"| {title} | {' | '.join(f'{value:.1f}' for value in known)} | {spread([gap(known, aim)], 2)} | – | – |"
+            )
+    return lines
+
+
+def _remarks(by_method: dict[str, Rows]) -> list[str]:
+    """What has to be said about single methods: why one failed, and what one that finds a set was measured on."""
+    said = []
+    for name, rows in by_method.items():
+        entry = registry.get("methods", name).entry
+        for why in dict.fromkeys(row["error"] for row in rows if row.get("error")):
+            seeds = ", ".join(str(row["seed"]) for row in rows if row.get("error") == why)
+            said.append(f"{entry.title} failed with seed {seeds}: {why}")
+        if entry.finds:
+            sizes = ", ".join(dict.fromkeys(f"{row['forget_count']:,}" for row in rows if row["metrics"]))
+            said.append(
+                f"{entry.title}: measured on the {sizes} images that it found, so there is nothing to compare it with."
+            )
+    return said
+
+
+def _device(rows: Rows) -> str:
+    return " and ".join(
+        dict.fromkeys(f"{row['device']}, {row['threads']} threads" for row in rows if row.get("device"))
+    )

@@ -1,0 +1,130 @@
+"""The table of every method on an embedded model: assets/measured/<model>.json, and the tables in the README.
+
+Each job goes through the engine, as one that a person starts, in a home that is thrown away. What is already
+measured with the same parameters is kept, so the table can be made piece by piece.
+"""
+
+import ctypes
+import gc
+import os
+import shutil
+import tempfile
+import time
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .. import registry
+from ..api import files
+from ..api.home import ASSETS, home
+from ..api.runs import RunFolder, State
+from ..api.spec import JobSpec
+
+TARGETS = ["Sandal", "random:10%"]
+SEEDS = [0, 1, 2]
+
+
+def main(
+    model: Annotated[str, typer.Option(help="Embedded model.")] = "fashion-resnet",
+    only: Annotated[list[str], typer.Option(help="Only these methods; left out: every one that fits.")] = [],  # noqa: B006
+    target: Annotated[list[str], typer.Option(help="What to forget: one table each.")] = TARGETS,
+    seed: Annotated[list[int], typer.Option(help="Seeds.")] = SEEDS,
+    again: Annotated[bool, typer.Option("--again", help="Measure what is already measured, too.")] = False,
+    minutes: Annotated[float, typer.Option(help="Start no job after this many minutes; 0: go on to the end.")] = 0,
+    to: Annotated[Path, typer.Option(help="Folder of the measured results.")] = ASSETS / "measured",
+    readme: Annotated[Path, typer.Option(help="File whose tables are written anew.")] = ASSETS.parent / "README.md",
+) -> None:
+    """Measure every method on a model, three seeds each (under an hour on two cores), and write the tables."""
+    from ._table import into, tables
+
+    family = files.read_json(ASSETS / "models" / model / "card.json")["family"]
+    methods = [registry.get("methods", name) for name in only] or [
+        method for method in registry.entries("methods").values() if method.entry.works_with.get(family) is True
+    ]
+    path, end = to / f"{model}.json", time.monotonic() + 60 * minutes
+    wanted = [(method, what, number) for what in target for number in seed for method in methods]
+    with tempfile.TemporaryDirectory() as place_to_work:
+        os.environ["LETHE_HOME"] = place_to_work
+        for place, (method, what, number) in enumerate(wanted):
+            rows = files.read_json(path, [])
+            params = method.parse({}).model_dump(mode="json")
+            if not again and any(_key(row) == (method.id, what, number) and row["params"] == params for row in rows):
+                continue
+            if minutes and time.monotonic() > end:
+                typer.echo(f"Stopped before job {place + 1} of {len(wanted)}; start the command again.", err=True)
+                break
+            row = measured(JobSpec(model=model, method=method.id, params=params, forget=(what,), seed=number))
+            rows = [old for old in rows if _key(old) != _key(row)] + [row]
+            files.write_json(path, sorted(rows, key=_order))
+            typer.echo(f"{method.id}, {what}, seed {number}: {row.get('error') or row['seconds']}", err=True)
+    rows = [row for table in sorted(to.glob("*.json")) for row in files.read_json(table)]
+    files.write_bytes(readme, into(readme.read_text("utf-8"), tables(rows)).encode())
+
+
+def measured(spec: JobSpec) -> dict[str, Any]:
+    """Do one job in LETHE_HOME and return its row; one that failed has no metrics, and its reason as `error`."""
+    from ..engine.job import do
+
+    epoch = epoch_seconds(spec.model, spec.forget)
+    _let_go()
+    run = RunFolder(home() / "runs" / "measured")
+    shutil.rmtree(run.path, ignore_errors=True)
+    files.write_json(run.path / "spec.json", spec.model_dump())
+    files.write_json(run.path / "state.json", State().model_dump())
+    begun = time.monotonic()
+    do(run, run.move("running").attempt)
+    took, result = round(time.monotonic() - begun, 3), run.result
+    row = {
+        "model": spec.model,
+        "method": spec.method,
+        "target": spec.forget[0],
+        "seed": spec.seed,
+        "params": spec.params,
+    }
+    row |= {"seconds": took, "epoch_seconds": epoch, "peak_memory": None, "metrics": {}}
+    if result is None:
+        return row | {"error": run.state.message}
+    row |= {name: result[name] for name in ("seconds", "peak_memory", "device", "threads", "precision", "forget_count")}
+    kept = {
+        name: {when: found[when] for when in ("before", "after", "reference")}
+        for name, found in result["metrics"].items()
+    }
+    return row | {"total_seconds": took, "metrics": kept}
+
+
+@cache
+def epoch_seconds(model: str, forget: tuple[str, ...]) -> float:
+    """Seconds of one epoch of plain fine-tuning on what is kept, as a job does it, in this process."""
+    from ..engine.opening import open_task
+    from ..engine.run import Run
+    from ..models.targets import resolve
+    from ._train import Quiet
+
+    task = open_task(model, "", {})
+    resolve(task, forget)
+    method = registry.get("methods", "fine_tune")
+    run, params = Run(task, Quiet(), 0), method.parse({"epochs": 1})
+    begun = time.monotonic()
+    method.function(run, params)
+    return round(time.monotonic() - begun, 3)
+
+
+def _let_go() -> None:
+    """Give memory of earlier jobs back, so that the peak of the next is its own (Linux with glibc)."""
+    gc.collect()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def _key(row: dict[str, Any]) -> tuple[str, str, int]:
+    return row["method"], row["target"], row["seed"]
+
+
+def _order(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Rows stand by target, then by method as pages list them, then by seed."""
+    known = list(registry.entries("methods"))
+    targets = [*TARGETS, row["target"]]
+    return targets.index(row["target"]), row["target"], known.index(row["method"]), row["seed"]

@@ -1,0 +1,34 @@
+"""`python -m tests.benchmarks [job] [studio] [methods]`: prints what was measured on this machine; all three by default.
+
+    job       the default job as the command line does it: seconds in all, and by phase
+    studio    cold start to the first page, pages while a job runs, and what the web process holds
+    methods   each method's time, in epochs of plain fine-tuning on the same data (some minutes)
+
+Other work on the machine makes every number larger; the load is printed with them.
+"""
+
+import os
+import sys
+import tempfile
+
+from . import jobs, studio
+
+
+def main() -> int:
+    """Measure what was asked for, in a home that is thrown away. Returns 2 where something else was named."""
+    known = {"job": jobs.default_job, "studio": studio.studio, "methods": jobs.methods}
+    asked = sys.argv[1:] or list(known)
+    if unknown := [name for name in asked if name not in known]:
+        print(f"There is no benchmark {unknown[0]!r}; choose from {', '.join(known)}.", file=sys.stderr)
+        return 2
+    for name in asked:
+        with tempfile.TemporaryDirectory() as home:
+            os.environ["LETHE_HOME"] = home
+            print(f"\n{name} (load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores)", flush=True)
+            for line in known[name]():
+                print(f"  {line}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

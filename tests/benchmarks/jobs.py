@@ -1,0 +1,77 @@
+"""How long jobs take: the default one by phase, and every method against one epoch of plain fine-tuning."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from statistics import median
+from typing import Any
+
+from backends.api import runs
+from backends.api.home import ASSETS
+
+MODEL = "fashion-resnet"
+ROUNDS = 3
+
+
+def default() -> dict[str, Any]:
+    """What a person who only presses start asks for: model, method and target of the model's card."""
+    card = json.loads((ASSETS / "models" / MODEL / "card.json").read_text())
+    return {"model": MODEL, "method": card["default_method"], "forget": card["default_forget"]}
+
+
+def phases(events: list[dict[str, Any]], end: float) -> dict[str, float]:
+    """Seconds of each phase, in order: from its first event to the first of the next, the last one to `end`."""
+    starts: dict[str, float] = {}
+    for event in events:
+        starts.setdefault(event["phase"], event["seconds"])
+    edges = [*starts.values(), end]
+    return {name: edges[at + 1] - edges[at] for at, name in enumerate(starts)}
+
+
+def default_job() -> Iterator[str]:
+    """`lethe unlearn` three times: from the command to its answer, then by phase."""
+    asked = default()
+    command = [
+        sys.executable,
+        "-m",
+        "app.cli",
+        "unlearn",
+        "--model",
+        asked["model"],
+        "--method",
+        asked["method"],
+        "--json",
+    ]
+    command += [word for target in asked["forget"] for word in ("--forget", target)]
+    took, parts = [], []
+    for _ in range(ROUNDS):
+        begun = time.monotonic()
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        took.append(time.monotonic() - begun)
+        events = runs.find(json.loads(said)["run_id"]).events()
+        parts.append(phases(events, events[-1]["seconds"]))
+    yield f"{asked['method']} on {asked['model']}: {median(took):.1f} s from the command to its answer (median of {ROUNDS})"
+    inside = [sum(each.values()) for each in parts]
+    for name in parts[0]:
+        yield f"{name}: {median(each[name] for each in parts):.1f} s"
+    yield f"starting, queueing and answering: {median(t - i for t, i in zip(took, inside, strict=True)):.1f} s"
+
+
+def methods() -> Iterator[str]:
+    """Each method once with its defaults, through the engine; the reference last, as it takes longest."""
+    from backends import registry
+    from backends.api.spec import JobSpec
+    from backends.zoo.table import measured
+
+    asked = default()
+    known = [method for method in registry.entries("methods").values() if method.entry.works_with["classifier"] is True]
+    for method in sorted(known, key=lambda each: each.entry.reference):
+        params = method.parse({}).model_dump(mode="json")
+        row = measured(JobSpec(**(asked | {"method": method.id, "params": params})))
+        if "error" in row:
+            yield f"{method.id}: failed ({row['error']})"
+            continue
+        ratio = row["seconds"] / row["epoch_seconds"]
+        yield f"{method.id}: {ratio:.1f} epochs ({row['seconds']:.1f} s; an epoch takes {row['epoch_seconds']:.1f} s)"

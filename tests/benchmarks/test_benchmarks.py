@@ -1,0 +1,41 @@
+"""What the benchmarks compute, on known numbers; no time is asserted."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.benchmarks import __main__ as command
+from tests.benchmarks.jobs import default, phases
+from tests.benchmarks.studio import holds, resident
+
+
+def test_a_phase_lasts_until_the_next_begins():
+    events = [
+        {"phase": "load", "seconds": 0.5},
+        {"phase": "train", "seconds": 2.0},
+        {"phase": "train", "seconds": 6.0},
+        {"phase": "measure", "seconds": 7.5},
+    ]
+    assert phases(events, 9.0) == {"load": 1.5, "train": 5.5, "measure": 1.5}
+
+
+def test_the_default_job_is_that_of_the_card():
+    assert default() == {"model": "fashion-resnet", "method": "salun", "forget": ["Sandal"]}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_a_process_holds():
+    assert 1e6 < resident(os.getpid()) < 1e11
+    with subprocess.Popen([sys.executable, "-c", "print(flush=True); input()"], stdin=-1, stdout=-1) as bare:
+        bare.stdout.readline()
+        assert holds(bare.pid, "libc")
+        assert not holds(bare.pid, "libtorch")
+        bare.communicate(b"\n")
+
+
+def test_an_unknown_benchmark_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "jobs"])
+    assert command.main() == 2
+    assert "choose from job, studio, methods" in capsys.readouterr().err

@@ -1,0 +1,102 @@
+"""A real studio in a process of its own, and a real Chromium."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+START = 120  # seconds; generous for a machine that does other work
+
+
+@pytest.fixture(scope="session")
+def screenshots():
+    """Where the pictures of the walk are kept: $LETHE_SCREENSHOTS, else out/screenshots."""
+    where = Path(os.environ.get("LETHE_SCREENSHOTS") or Path(__file__).resolve().parents[2] / "out" / "screenshots")
+    where.mkdir(parents=True, exist_ok=True)
+    return where
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory):
+    """Address of a studio with an empty home."""
+    environment = os.environ | {"LETHE_HOME": str(tmp_path_factory.mktemp("studio-home")), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app.server", "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    stop = threading.Timer(START, process.kill)
+    stop.start()
+    try:
+        assert process.stdout is not None
+        said = ""
+        while not (found := re.search(r"http://[\d.]+:\d+", said)):
+            line = process.stdout.readline()
+            assert line, f"the studio ended with {process.poll()} instead of starting within {START} s"
+            said += line
+        stop.cancel()
+        yield found[0]
+    finally:
+        stop.cancel()
+        process.terminate()
+        process.wait(20)
+
+
+def chromium() -> str | None:
+    """$CHROMIUM, a system one, or None for Playwright's own."""
+    named = os.environ.get("CHROMIUM")
+    return named or next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium. Where there is none the test fails: a walk that did not happen is no pass."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+class Watched:
+    """A page that remembers what it asked the network for and what went wrong."""
+
+    def __init__(self, browser, **context):
+        self.context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}} | context))
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(60_000)
+        self.requests, self.errors = [], []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._console)
+
+    def _console(self, message):
+        harmless = "_stcore/" in (message.location or {}).get("url", "")  # Streamlit looks for itself at a deep address
+        if message.type == "error" and not harmless:
+            self.errors.append(message.text)
+
+    def outside(self, studio):
+        """Requests that left this machine."""
+        return [
+            url for url in self.requests if not url.startswith((studio, studio.replace("http", "ws"), "data:", "blob:"))
+        ]
+
+
+@pytest.fixture
+def watched(browser):
+    """Make watched pages; all are closed at the end."""
+    made = []
+
+    def make(**context):
+        made.append(Watched(browser, **context))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.context.close()

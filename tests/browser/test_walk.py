@@ -1,0 +1,149 @@
+"""From the first click to the look inside, as a person does it, with pictures kept."""
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+JOB = 400_000  # milliseconds for the default job; some 30 s on two idle cores
+PAGES = ("", "runs", "compare", "look-inside", "methods", "classroom/")
+NO_OVERFLOW = "document.documentElement.scrollWidth <= innerWidth"
+
+
+def ready(page):
+    """The first page has filled itself in."""
+    page.locator("#count").wait_for()
+
+
+@pytest.fixture(scope="module")
+def run_id(studio, browser, screenshots):
+    """The default job, started by the button as a person starts it; every other test looks at it."""
+    from conftest import Watched
+
+    seen = Watched(browser)
+    page = seen.page
+    page.goto(studio)
+    ready(page)
+    page.screenshot(path=screenshots / "1-model.png")
+    page.click("#start")
+    page.wait_for_url("**/?run=*")
+    found = page.url.split("run=")[1]
+    page.locator("#run_head h1").wait_for()
+    assert "Forgetting Sandal" in page.locator("#run_head h1").inner_text()
+    page.locator("#run_samples figure").first.wait_for(timeout=JOB)
+    page.screenshot(path=screenshots / "5-running.png", full_page=True)
+    page.locator("#run_links a", has_text="Compare before and after").wait_for(timeout=JOB)
+    page.screenshot(path=screenshots / "6-done.png", full_page=True)
+    assert seen.errors == [] and seen.outside(studio) == []
+    seen.context.close()
+    return found
+
+
+def test_the_four_steps(studio, watched, screenshots):
+    seen = watched()
+    page = seen.page
+    page.goto(f"{studio}/?new=1")
+    ready(page)
+    page.click("#next")
+    page.locator("#classes label", has_text="Bag").click()
+    page.locator("#say", has_text="Sandal and Bag").wait_for()
+    page.locator("#count", has_text="4,000 images to forget, 16,000 to keep").wait_for()
+    page.wait_for_function("document.querySelector('#class_style, .no-room style')?.textContent.includes('data:image')")
+    page.screenshot(path=screenshots / "2-forget.png")
+    for label in ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Shirt", "Sneaker", "Ankle boot"):
+        page.locator("#classes label", has_text=label).last.click()
+    page.locator("#say .lethe-wrong", has_text="leave at least one to keep").wait_for()
+    page.reload()
+    ready(page)
+    page.click("#next")
+    page.locator("#kind label", has_text="Single images").click()
+    page.locator("#gallery_tick label").nth(2).click()
+    page.locator("#count", has_text="1 image to forget").wait_for()
+    page.screenshot(path=screenshots / "2-images.png")
+    page.click("#next")
+    page.locator("#method label").nth(1).click()
+    page.screenshot(path=screenshots / "3-method.png")
+    page.click("#next")
+    page.locator("#review dd").first.wait_for()
+    page.screenshot(path=screenshots / "4-review.png")
+    assert seen.errors == [] and seen.outside(studio) == []
+
+
+def test_another_browser_at_the_same_address_shows_the_same_run(studio, watched, run_id):
+    page = watched().page
+    page.goto(f"{studio}/?run={run_id}")
+    page.locator("#run_head h1", has_text="Forgot Sandal").wait_for()
+    verdict = page.locator("#run_answer .lethe-lead").inner_text()
+    page.reload()
+    page.locator("#run_head h1", has_text="Forgot Sandal").wait_for()
+    assert page.locator("#run_answer .lethe-lead").inner_text() == verdict
+
+
+def test_from_the_run_to_the_comparison_and_the_look_inside(studio, watched, run_id, screenshots):
+    seen = watched()
+    page = seen.page
+    page.goto(f"{studio}/?run={run_id}")
+    page.click("#run_links a:has-text('Compare before and after')")
+    page.locator("#compare-seen .lethe-panel").first.wait_for()
+    page.screenshot(path=screenshots / "7-compare.png", full_page=True)
+    page.goto(f"{studio}/look-inside?run={run_id}&inspector=weight_change")
+    page.locator("#look-go").wait_for()
+    page.wait_for_timeout(800)
+    page.click("#look-go")
+    page.locator("#look-seen .lethe-plot .main-svg").first.wait_for(timeout=120_000)
+    page.screenshot(path=screenshots / "8-inside.png", full_page=True)
+    assert seen.errors == [] and seen.outside(studio) == []
+
+
+def test_the_list_of_runs_and_its_clone(studio, watched, run_id, screenshots):
+    seen = watched()
+    page = seen.page
+    page.goto(f"{studio}/runs")
+    row = page.locator(f"[data-run='{run_id}']").first
+    row.wait_for()
+    page.screenshot(path=screenshots / "9-runs.png")
+    row.get_by_text("Clone").click()
+    page.wait_for_url(f"**/?clone={run_id}")
+    ready(page)
+    assert "Sandal" in page.locator("#say").inner_text()
+    assert seen.errors == []
+
+
+def test_the_classroom_shows_the_run_and_opens_the_studio_in_the_right_state(studio, watched, run_id, screenshots):
+    seen = watched()
+    page = seen.page
+    page.goto(f"{studio}/classroom/")
+    page.get_by_role("heading", name="What does it mean to forget a class?").wait_for()
+    page.locator("figure img").first.wait_for()
+    page.screenshot(path=screenshots / "10-classroom.png", full_page=True)
+    to = page.locator("a[href*='/?model=']").get_attribute("href")
+    assert seen.outside(studio) == []
+    page.goto(to if to.startswith("http") else studio + to)
+    ready(page)
+    assert "Ankle boot" in page.locator("#say").inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.strip("/") or "forget")
+def test_a_phone_shows_every_page_without_scrolling_sideways(studio, watched, run_id, screenshots, path, scheme):
+    seen = watched(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page = seen.page
+    page.goto(f"{studio}/{path}{'?new=1' if not path else ''}")
+    page.locator("h1").first.wait_for()
+    page.wait_for_timeout(1500)
+    assert page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor || ''")
+    page.screenshot(path=screenshots / f"phone-{path.strip('/') or 'forget'}-{scheme}.png")
+    if path != "classroom/":
+        assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark"), background
+
+
+def test_the_keyboard_reaches_the_start_button(studio, watched):
+    page = watched().page
+    page.goto(f"{studio}/?new=1")
+    ready(page)
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement?.id") == "start":
+            break
+    assert page.evaluate("document.activeElement?.id") == "start"
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
