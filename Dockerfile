@@ -20,7 +20,8 @@ RUN pip install torch==2.13.0 --index-url ${TORCH_INDEX} --extra-index-url https
 WORKDIR /home/lethe/lethe
 COPY --chown=lethe:lethe . .
 # Image layers keep whole seconds only, and the catalog knows its sources by their times: they are set to whole seconds.
-RUN pip install -e . && find . -type f -exec touch --date=2026-01-01T00:00:00Z {} +
+RUN pip install -e . && find . -type f -exec touch --date=2026-01-01T00:00:00Z {} + \
+    && python -m compileall -q app backends pages
 
 USER lethe
 RUN lethe catalog --json > /dev/null

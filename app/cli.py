@@ -63,6 +63,8 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # whoever read the output had enough, as in `lethe runs | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return terminal.FAILED
+    except OSError as error:  # a full disk, a file that may not be written
+        return _refuse(f"{error.filename or 'A file'}: {error.strerror or error}.", terminal.FAILED, arguments)
     except Exception as error:
         if hasattr(error, "format_message"):  # how Typer says that an option is missing or unknown
             return _refuse(f"{error.format_message().rstrip('.')}.", terminal.BAD_INPUT, arguments)

@@ -151,6 +151,8 @@ def follow(run: RunFolder) -> State:
     try:
         with terminated_as_interrupted():
             while (state := run.state).status not in ENDED:
+                if not run.path.is_dir():
+                    raise LetheError(f"Run {run.id} was deleted while it was followed.")
                 helper.keep()
                 for event in tail.read():
                     progress.show(event)

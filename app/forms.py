@@ -5,6 +5,7 @@ defaults and descriptions stand there once, and a new parameter needs no line he
 """
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -92,8 +93,7 @@ def widget(name: str, said: Schema) -> gr.components.Component:
                 return Slider(said["minimum"], said["maximum"], default, step=step, info=sentence or None, **common)
             low = said.get("minimum", said.get("exclusiveMinimum"))
             high = said.get("maximum", said.get("exclusiveMaximum"))
-            one = {"step": 1} if said["type"] == "integer" else {}
-            return Number(default, minimum=low, maximum=high, info=help_text, **one, **common)
+            return Number(default, minimum=low, maximum=high, info=help_text, step=_nudge(said), **common)
         case _:
             return gr.Textbox(value=_text(default), info=help_text, lines=1, max_lines=4, **common)
 
@@ -149,6 +149,14 @@ def _step(said: Schema) -> float:
     step = (high - low) / STEPS
     at = (said["default"] - low) / step
     return float(step) if abs(at - round(at)) < 1e-9 else 0
+
+
+def _nudge(said: Schema) -> float:
+    """What the arrow keys add: 1 for whole numbers, else a tenth of the default's size, as 0.001 for 0.013."""
+    default = said.get("default")
+    if said["type"] == "integer" or not default:
+        return 1
+    return float(10.0 ** (math.floor(math.log10(abs(default))) - 1))
 
 
 def _text(value: Any) -> str:

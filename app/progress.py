@@ -45,7 +45,7 @@ def tag(status: Status) -> str:
 def headline(run: RunFolder, events: Events) -> str:
     """What the run does, its state, and the one sentence that matters now."""
     spec, status = run.spec, run.state.status
-    what = {"done": "Forgot"}.get(status, "Forgetting")
+    what = "Forget" if status in ENDED or status == "queued" else "Forgetting"
     who = f"{title_of('models', spec.model)} · {title_of('methods', spec.method)}"
     now = f"<p>{esc(_now(run, events))}</p>" if status not in ENDED else ""
     return (
@@ -175,13 +175,13 @@ def ended(run: RunFolder) -> str:
     state = run.state
     kept = "Kept: its settings and everything up to that moment, on the page Runs. The model itself was not changed."
     if state.status == "failed":
-        what, do = (
-            state.message or "It ended with an error.",
-            "Go back to its settings, change what the sentence names, and start it again.",
-        )
+        now = "Go back to its settings, change what the sentence names, and start it again."
+        shown = parts.failed(state.message or "It ended with an error.", kept, now, state.detail)
     else:
-        what, do = state.message or "It was cancelled.", "Start it again with the same settings, or set up another one."
-    return f'<div class="lethe">{parts.failed(what, kept, do, state.detail)}</div>'
+        now = "Start it again with the same settings, or set up another one."
+        words = [parts.text(state.message or "It was cancelled.", "lead"), parts.text(kept), parts.text(now)]
+        shown = parts.card("", "".join(words))
+    return f'<div class="lethe">{shown}</div>'
 
 
 def missing(run_id: str, sentence: str) -> str:

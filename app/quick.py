@@ -21,4 +21,4 @@ def _getfile(thing: Any) -> str:
 
 def without_stubs() -> None:
     """Do so from now on; call it before the first `import gradio`."""
-    inspect.getfile = _getfile
+    vars(inspect)["getfile"] = _getfile

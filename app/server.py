@@ -119,7 +119,7 @@ def create_app() -> FastAPI:
     app.mount("/classroom", Classroom())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="SSR mode is not supported")  # it is off
-        return gr.mount_gradio_app(
+        mounted: FastAPI = gr.mount_gradio_app(
             app,
             site.build(),
             path="/",
@@ -130,6 +130,7 @@ def create_app() -> FastAPI:
             ssr_mode=False,
             max_file_size=UPLOAD,
         )
+    return mounted
 
 
 class _Announcing(uvicorn.Server):

@@ -20,6 +20,7 @@ HOW = (
     "Each point is one {what}. Right is more forgotten, up is more kept; the dashed cross is the model trained again "
     "without it, so the nearer a point is to the cross, the better. Further right than the cross is too much."
 )
+NEAR = 5.0  # points around the retrained reference that are drawn again, closer
 
 
 class Trial(BaseModel):
@@ -138,12 +139,28 @@ def plot(trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str
         ),
         None,
     )
-    drawn = tradeoff(places, target, first.title, second.title, first.unit)
-    shown = drawn if isinstance(drawn, str) else view.plot(drawn, key=key, title="Forgetting against keeping")
-    return (
-        f'<section class="lethe-panel"><h3>Forgetting against keeping</h3>{parts.text(_nearest(places, target), "says")}{shown}'
-        f'<p class="lethe-how"><b>How to read it.</b> {parts.esc(HOW.format(what=what))}</p></section>'
-    )
+    drawn = [("Forgetting against keeping", tradeoff(places, target, first.title, second.title, first.unit))]
+    near = near_the_aim(places, target)
+    if near:
+        drawn.append(
+            (f"The same, within {NEAR:g} points of the aim", tradeoff(near, target, first.title, second.title))
+        )
+    shown = [
+        f"<h3>{words}</h3>{figure if isinstance(figure, str) else view.plot(figure, key=f'{key}-{at}', title=words)}"
+        for at, (words, figure) in enumerate(drawn)
+    ]
+    shown[0] = shown[0].replace("</h3>", f"</h3>{parts.text(_nearest(places, target), 'says')}", 1)
+    how = f'<p class="lethe-how"><b>How to read it.</b> {parts.esc(HOW.format(what=what))}</p>'
+    return f'<section class="lethe-panel">{"".join(shown)}{how}</section>'
+
+
+def near_the_aim(places: Sequence[Place], target: Place | None) -> list[Place]:
+    """The points around the reference, where they are worth a closer look: at least three, and others far away."""
+    if target is None:
+        return []
+    known = [place for place in places if theme.measured(place.x) and theme.measured(place.y)]
+    near = [place for place in known if max(abs(place.x - target.x), abs(place.y - target.y)) <= NEAR]
+    return near if len(near) >= 3 and len(near) < len(known) else []
 
 
 def _nearest(places: Sequence[Place], target: Place | None) -> str:
@@ -218,7 +235,9 @@ def curves(trials: Sequence[Trial], values: Sequence[float], name: str) -> list[
             Lines(
                 title=f"{entry.title}{f' ({entry.short})' if entry.short else ''}",
                 how="Each point is one finished run with that value; the dashed line is the model trained again without it.",
-                says=f"From {theme.percent(low)} at {at_low:g} to {theme.percent(high)} at {at_high:g}.",
+                says=f"From {theme.percent(low)} at {at_low:g} to {theme.percent(high)} at {at_high:g}."
+                if high > low
+                else f"{theme.percent(low)} at every value.",
                 x=xs,
                 series=series,
                 x_title=name,

@@ -36,6 +36,7 @@ def studio_pages() -> list[Page]:
 def build() -> gr.Blocks:
     """Every page, the first at the root."""
     first, *others = studio_pages()
+    demo: gr.Blocks
     with gr.Blocks(title="Lethe", analytics_enabled=False) as demo:
         first.build()
     for page in others:

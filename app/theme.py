@@ -55,7 +55,7 @@ _NEUTRAL = colors.Color(
     c50="#f7f7f9", c100="#f1f2f5", c200="#dcdfe6", c300="#c3c8d2", c400="#767d8a", c500="#5b6270", c600="#4b515e",
     c700="#3a3f4a", c800="#23272f", c900="#1b1e25", c950="#111318",
 )  # fmt: skip
-_TEXT = sizes.Size("15px", "16px", "16px", "16px", "18px", "22px", "28px", name="lethe")
+_TEXT = sizes.Size("16px", "16px", "16px", "16px", "18px", "22px", "28px", name="lethe")
 
 
 def _theme() -> gr.themes.Base:

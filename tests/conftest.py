@@ -3,9 +3,12 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+settings.register_profile("lethe", deadline=None)  # a busy machine is no failure
+settings.load_profile("lethe")
 
 
 @pytest.fixture(autouse=True)

@@ -89,7 +89,12 @@ def list_runs(json: Json = False) -> None:
     """List the runs, newest first, those that came with Lethe last."""
     from backends.api import runs
 
-    rows = [_row(run) for run in runs.all_runs()]
+    rows = []
+    for run in runs.all_runs():
+        try:
+            rows.append(_row(run))
+        except ValueError:  # written by another version, or damaged
+            terminal.say(f"Run {run.id} cannot be read and is left out.")
     if json:
         terminal.document(rows)
         return

@@ -70,14 +70,15 @@ def threshold(figure: go.Figure, value: float, words: str, *, vertical: bool, mi
 def wide_labels(labels: Sequence[str], most: int = 30) -> list[str]:
     """Labels short enough for an axis; the hover shows them whole.
 
-    Of dotted names (tensors), what all of them begin with is left out; of one that is still long, its middle.
+    Of dotted names (tensors), what all of them begin or end with is left out; of one that is still long, its middle.
     """
     if len(labels) > 1 and all("." in text for text in labels):
         words = [text.split(".") for text in labels]
-        shared = 0
-        while all(len(w) > shared + 1 and w[shared] == words[0][shared] for w in words):
-            shared += 1
-        labels = [".".join(w[shared:]) for w in words]
+        while all(len(w) > 1 for w in words) and len({w[0] for w in words}) == 1:
+            words = [w[1:] for w in words]
+        while all(len(w) > 1 for w in words) and len({w[-1] for w in words}) == 1:
+            words = [w[:-1] for w in words]
+        labels = [".".join(w) for w in words]
     half = most // 2 - 1
     return [text if len(text) <= most else f"{text[:half]}…{text[-half:]}" for text in labels]
 

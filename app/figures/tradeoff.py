@@ -1,5 +1,6 @@
 """Forgetting against keeping: one point a run or method, the model trained again without it as the target."""
 
+import math
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -98,13 +99,18 @@ def _positions(places: Sequence[Place], target: Place | None) -> list[str]:
         return (place.x - min(xs)) / across * WIDE, (place.y - min(ys)) / up * HIGH
 
     taken = [(x - 9, y - 9, x + 9, y + 9) for x, y in map(at, everything)]
-    chosen = []
-    for place in places:
+    chosen = dict.fromkeys(range(len(places)), "")
+    for number in sorted(range(len(places)), key=lambda one: _far(places[one], target)):  # the best keep their names
+        place = places[number]
         found = next((name for name, box in _boxes(*at(place), len(place.label)) if _free(box, taken)), "")
         if found:
             taken.append(dict(_boxes(*at(place), len(place.label)))[found])
-        chosen.append(found)
-    return chosen
+        chosen[number] = found
+    return list(chosen.values())
+
+
+def _far(place: Place, target: Place | None) -> float:
+    return math.dist((place.x, place.y), (target.x, target.y)) if target is not None else 0.0
 
 
 Box = tuple[float, float, float, float]

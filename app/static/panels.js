@@ -28,14 +28,17 @@ const inColours = layout => {
 
 // What cannot be read on a phone is left to the pointer and the table.
 const forPhone = figure => {
-  const tail = text => (text.replace(/<[^>]*>/g, '').length > 15 ? '…' + text.replace(/<[^>]*>/g, '').slice(-14) : text);
+  const short = text => {
+    const plain = text.replace(/<[^>]*>/g, '');
+    return plain.length > 16 ? plain.slice(0, 7) + '…' + plain.slice(-8) : text;
+  };
   for (const trace of figure.data) {
     if (trace.type === 'heatmap') { trace.showscale = false; if (trace.x.length > 6) delete trace.texttemplate; }
     if (trace.mode === 'markers+text' && trace.x.length > 5) trace.mode = 'markers';
   }
   for (const axis of [figure.layout.xaxis, figure.layout.yaxis]) {
     if (!axis) continue;
-    if (Array.isArray(axis.ticktext)) axis.ticktext = axis.ticktext.map(tail); else axis.nticks = 4;
+    if (Array.isArray(axis.ticktext)) axis.ticktext = axis.ticktext.map(short); else axis.nticks = 4;
   }
   const across = figure.layout.xaxis;
   if (across && Array.isArray(across.ticktext)) across.tickangle = -90;

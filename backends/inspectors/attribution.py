@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from captum.attr import IntegratedGradients
 from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
@@ -91,6 +90,10 @@ def attribution(look: Look, params: Attribution) -> list[AnyPanel]:
 def _maps(look: Look, model: nn.Module, items: list[Item], steps: int) -> Maps:
     x = torch.cat([look.task.batch(np.array([item.position]), test=item.split == "test").x for item in items])
     target = torch.tensor([item.label for item in items], device=x.device)
+    from captum.attr import (
+        IntegratedGradients,
+    )  # late: the catalog imports this file, and the studio waits for the catalog
+
     black = look.task.pixels.normalise(torch.zeros(x.shape, dtype=torch.uint8))  # type: ignore[attr-defined]
 
     def logits(pixels: Tensor) -> Tensor:

@@ -9,10 +9,11 @@ import gradio as gr
 
 from app import choosing, forms, pictures
 from app.choosing import OWN, Facts, Values
-from app.selection import Choice, choice_of, joined, named, neighbours
-from backends.api import catalog, runs, targets
+from app.selection import joined, named, neighbours
+from backends.api import catalog, targets
 from backends.api.errors import BadInput, LetheError
-from pages.studio import _steps
+from pages.studio import _steps, _targets
+from pages.studio._shared import quiet
 
 Updates = dict[str, Any]
 
@@ -119,7 +120,7 @@ def keep_shown(values: Values) -> Updates:
 
 def kind_shown(values: Values) -> Updates:
     """The column of the chosen kind."""
-    updates: Updates = {name: gr.Column(visible=on) for name, on in _steps.visible_kind(values["kind"]).items()}
+    updates: Updates = {name: gr.Column(visible=on) for name, on in _targets.visible_kind(values["kind"]).items()}
     if values["kind"] in ("images", "like"):
         updates |= gallery(values | {"page": 0})
     return updates
@@ -204,7 +205,7 @@ def uploaded(values: Values) -> Updates:
     if not values["file"]:
         return {
             "listed": "",
-            "list_says": _steps.quiet("An id is the number of a training image, from 0. At most 2 MB."),
+            "list_says": quiet("An id is the number of a training image, from 0. At most 2 MB."),
         }
     path = Path(values["file"])
     try:
@@ -243,7 +244,7 @@ def opened(values: Values) -> Updates:
 def of_model(known: Facts) -> Updates:
     """Choices that a model brings, at its defaults."""
     tiles = not known.many
-    found = _steps.found_runs(known.id)
+    found = _targets.found_runs(known.id)
     return {
         "classes": gr.CheckboxGroup(known.classes if tiles else [], value=known.default_forget if tiles else [], visible=tiles),
         "many": gr.Dropdown([] if tiles else known.classes, value=None if tiles else known.default_forget, visible=not tiles),
@@ -274,74 +275,3 @@ def class_pictures(values: Values) -> Updates:
         return {"class_style": pictures.tile_variables("class", pictures.examples(known.id, known.classes, known.data))}
     except LetheError:
         return {"class_style": ""}
-
-
-def preset(query: list[tuple[str, str]]) -> Updates:
-    """The form as an address asks for it: ?model=&forget=&keep=&method=&seed=, or ?clone=RUN.
-
-    Raises:
-        LetheError: the address names something that does not exist.
-    """
-    asked = dict(query)
-    if "clone" in asked:
-        spec = runs.find(asked["clone"]).spec
-        model, method, forget, keep = spec.model, spec.method, spec.forget, spec.keep
-        given, seed, data = spec.params, spec.seed, spec.data
-    else:
-        forget, keep = (tuple(text for name, text in query if name == part) for part in ("forget", "keep"))
-        model, method, given, data = asked.get("model", ""), asked.get("method", ""), {}, ""
-        seed = int(asked["seed"]) if asked.get("seed", "").isdigit() else 0
-    first = model or catalog.load().models[0].id
-    known = choosing.open_own(first, data) if data else choosing.embedded(first)
-    updates = {"model": OWN if data else known.id} | of_model(known)
-    if data:
-        updates |= {
-            "own": known.model_dump(),
-            "own_model": model,
-            "own_data": data,
-            "own_column": gr.Column(visible=True),
-        }
-    if method:
-        entry = catalog.load().get("methods", method)
-        updates |= {"method": method} | method_shown({"method": method})
-        shown = forms.to_widgets(entry.params, given)
-        updates |= {
-            f"{method}.{name}": value for name, value in zip(forms.properties(entry.params), shown, strict=True)
-        }
-    if forget:
-        updates |= _preset_forget(
-            choice_of([targets.expand(text) for text in forget if not text.startswith("@")], known.classes), known
-        )
-    if keep:
-        names = [name for name in keep if name in known.classes]
-        extra = tuple(name for name in keep if name not in known.classes)
-        updates |= {
-            "keep_mode": "some",
-            "keep" if not known.many else "keep_many": names,
-            "keep_extra": extra,
-            "on_keep": gr.Column(visible=True),
-        }
-    return updates | {"seed": seed}
-
-
-def _preset_forget(chosen: Choice, known: Facts) -> Updates:
-    strange = [name for name in chosen.classes if name not in known.classes]
-    if strange:
-        raise BadInput(f"There is no class {strange[0][:60]!r}; {known.title} knows {', '.join(known.classes[:20])}.")
-    kinds = [(words, kind) for kind, words in _steps.KINDS.items() if kind != "written" or chosen.kind == "written"]
-    updates: Updates = {"kind": gr.Radio(kinds, value=chosen.kind)}
-    updates |= {name: gr.Column(visible=on) for name, on in _steps.visible_kind(chosen.kind).items()}
-    match chosen.kind:
-        case "classes":
-            updates["many" if known.many else "classes"] = chosen.classes
-        case "random":
-            updates |= {"share": chosen.share, "draw": chosen.draw}
-        case "images":
-            updates["picked"] = chosen.images
-        case "like":
-            updates |= {"like": chosen.like, "like_count": chosen.like_count}
-        case "found":
-            updates["found"] = chosen.found
-        case _:
-            updates["written"] = chosen.written
-    return updates

@@ -14,7 +14,9 @@ from backends.api import runs
 from backends.api.errors import BadInput
 from backends.api.runs import RunFolder
 
-__all__ = ["Panels", "address", "alone", "choices", "find_run", "identity", "looker", "nav", "push_url"]
+__all__ = [
+    "Panels", "address", "alone", "choices", "find_run", "heading", "identity", "looker", "nav", "push_url", "quiet",
+]  # fmt: skip
 
 FIRST_PAGE = "Forget"
 
@@ -95,3 +97,13 @@ def alone(build: Callable[[], None]) -> None:
     own_routes(app)
     served = gr.mount_gradio_app(app, demo, path="/", theme=theme.THEME, head=theme.HEAD, footer_links=[])
     uvicorn.run(served, port=int(os.environ.get("PORT", "7861")), timeout_graceful_shutdown=3)
+
+
+def quiet(text: str) -> str:
+    """A line of help."""
+    return f'<p class="lethe lethe-quiet">{text}</p>'
+
+
+def heading(title: str, text: str) -> gr.HTML:
+    """What a step asks."""
+    return gr.HTML(f'<div class="lethe lethe-step"><h2>{title}</h2><p>{text}</p></div>')

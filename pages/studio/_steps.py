@@ -1,6 +1,5 @@
 """The four steps of the page Forget: their widgets, drawn from the catalog, at a choice that can be started as it is."""
 
-from collections.abc import Sequence
 from html import escape
 from typing import Final
 
@@ -9,24 +8,14 @@ import gradio as gr
 from app import choosing, forms
 from app.alive import Alive
 from app.choosing import OWN, Facts
-from app.selection import KINDS
-from backends.api import catalog, runs
+from backends.api import catalog
 from backends.api.catalog import Method
 from backends.api.estimate import estimates
 from backends.api.home import shared
+from pages.studio._shared import heading, quiet
 
 Widgets = dict[str, gr.components.Component]
 STEPS: Final = ("Model", "Forget and keep", "Method", "Start")
-
-
-def quiet(text: str) -> str:
-    """A line of help."""
-    return f'<p class="lethe lethe-quiet">{text}</p>'
-
-
-def heading(title: str, text: str) -> gr.HTML:
-    """What a step asks."""
-    return gr.HTML(f'<div class="lethe lethe-step"><h2>{title}</h2><p>{text}</p></div>')
 
 
 def model_choices() -> list[tuple[str, str]]:
@@ -65,209 +54,6 @@ def model_step(first: Facts) -> tuple[Widgets, dict[str, gr.components.Component
         said = Alive(elem_id="own_says")
     made["own"] = gr.State(None)
     return made, {"own_column": column, "own_open": opened, "own_says": said}
-
-
-def found_runs(model: str) -> list[tuple[str, str]]:
-    """Finished runs on this model that found a hardest set."""
-    return [
-        (f"{run.id} · {choosing.named(run.spec.forget)}", run.id)
-        for run in runs.all_runs()
-        if run.spec.model == model and run.state.status == "done" and (run.path / "found.json").is_file()
-    ]
-
-
-def finders(first: Facts) -> str:
-    """The methods that find such a set, in words."""
-    return choosing.joined([entry.title for entry in choosing.methods(first.family) if entry.finds])
-
-
-def gallery(made: Widgets, first: Facts) -> dict[str, gr.components.Component | gr.Column]:
-    """Training images by class, page by page; shared by "single images" and "images alike"."""
-    with gr.Column(visible=False) as column:
-        with gr.Row(elem_classes="lethe-tools"):
-            of_class = gr.Dropdown(
-                first.classes,
-                value=(first.classes or [None])[0],
-                label="Show images of",
-                interactive=True,
-                elem_id="gallery_class",
-                min_width=180,
-            )
-            back = gr.Button("Earlier images", size="sm", elem_id="gallery_back", min_width=120)
-            on = gr.Button("More images", size="sm", elem_id="gallery_on", min_width=120)
-        where = Alive(elem_id="gallery_where")
-        tick = gr.CheckboxGroup(
-            [],
-            show_label=False,
-            label="Images to forget",
-            container=False,
-            elem_id="gallery_tick",
-            elem_classes=["tiles", "tiles-gallery"],
-            interactive=True,
-        )
-        one = gr.Radio(
-            [],
-            show_label=False,
-            label="One image",
-            container=False,
-            elem_id="gallery_one",
-            elem_classes=["tiles", "tiles-gallery"],
-            interactive=True,
-            visible=False,
-        )
-    made["picked"], made["like"] = gr.State([]), gr.State(None)
-    page = gr.State(0)
-    return {
-        "gallery": column,
-        "of_class": of_class,
-        "back": back,
-        "on": on,
-        "where": where,
-        "tick": tick,
-        "one": one,
-        "page": page,
-    }
-
-
-def forget_widgets(made: Widgets, first: Facts) -> dict[str, gr.components.Component | gr.Column]:
-    """What to forget: one column a kind, of which one is shown."""
-    made["kind"] = gr.Radio(
-        [(words, kind) for kind, words in KINDS.items() if kind != "written"],
-        value="classes",
-        show_label=False,
-        container=False,
-        label="What to forget",
-        elem_id="kind",
-        elem_classes="choice-pills",
-        interactive=True,
-    )
-    more: dict[str, gr.components.Component | gr.Column] = {}
-    with gr.Column() as more["on_classes"]:
-        made["classes"] = gr.CheckboxGroup(
-            first.classes,
-            value=first.default_forget,
-            show_label=False,
-            label="Classes to forget",
-            container=False,
-            elem_id="classes",
-            elem_classes=["tiles", "tiles-class", "role-forget"],
-            interactive=True,
-            visible=not first.many,
-        )
-        made["many"] = gr.Dropdown(
-            first.classes if first.many else [],
-            multiselect=True,
-            label="Classes to forget",
-            elem_id="many",
-            interactive=True,
-            visible=first.many,
-        )
-    with gr.Column(visible=False) as more["on_random"], gr.Row():
-        made["share"] = gr.Slider(
-            0.5,
-            50,
-            10,
-            step=0.5,
-            label="Share of the training images, in percent",
-            elem_id="share",
-            interactive=True,
-            min_width=280,
-        )
-        made["draw"] = forms.Number(
-            0,
-            minimum=0,
-            step=1,
-            label="Draw",
-            info="Another number draws other images.",
-            elem_id="draw",
-            interactive=True,
-            min_width=160,
-            scale=0,
-        )
-    more |= gallery(made, first)
-    with gr.Column(visible=False) as more["on_like"]:
-        made["like_count"] = gr.Slider(
-            1,
-            500,
-            50,
-            step=1,
-            label="How many of the most alike images",
-            info="The image itself is among them. Alike: nearest in what goes into the model's last layer.",
-            elem_id="like_count",
-            interactive=True,
-        )
-        more["alike"] = Alive(elem_id="alike")
-    with gr.Column(visible=False) as more["on_list"]:
-        more["file"] = gr.File(
-            label="A text file of image ids, one a line",
-            file_types=[".txt", ".csv"],
-            elem_id="file",
-            height=140,
-            interactive=True,
-        )
-        made["listed"] = gr.State("")
-        more["list_says"] = Alive(
-            quiet("An id is the number of a training image, from 0. At most 2 MB."), elem_id="list_says"
-        )
-    with gr.Column(visible=False) as more["on_found"]:
-        known = found_runs(first.id)
-        made["found"] = gr.Dropdown(
-            known,
-            value=known[0][1] if known else None,
-            label="Finished runs that found one",
-            info=f"A run of {finders(first) or 'a method that looks for it'} finds the set that is hardest to forget.",
-            elem_id="found",
-            interactive=True,
-        )
-    with gr.Column(visible=False) as more["on_written"]:
-        made["written"] = gr.Textbox(label="Targets, one a line", lines=3, elem_id="written", interactive=True)
-    return more
-
-
-def keep_widgets(made: Widgets, first: Facts) -> dict[str, gr.components.Component | gr.Column]:
-    """What to keep: everything else, or a list."""
-    more: dict[str, gr.components.Component | gr.Column] = {"near": Alive(elem_id="near")}
-    made["keep_mode"] = gr.Radio(
-        [("Everything else", "all"), ("Only some classes", "some")],
-        value="all",
-        show_label=False,
-        container=False,
-        label="What to keep",
-        elem_id="keep_mode",
-        elem_classes="choice-pills",
-        interactive=True,
-    )
-    with gr.Column(visible=False) as more["on_keep"]:
-        made["keep"] = gr.CheckboxGroup(
-            first.classes,
-            show_label=False,
-            label="Classes to keep",
-            container=False,
-            elem_id="keep",
-            elem_classes=["tiles", "tiles-class", "role-keep"],
-            interactive=True,
-            visible=not first.many,
-        )
-        made["keep_many"] = gr.Dropdown(
-            first.classes if first.many else [],
-            multiselect=True,
-            label="Classes to keep",
-            elem_id="keep_many",
-            interactive=True,
-            visible=first.many,
-        )
-    made["keep_extra"] = gr.State(())
-    return more
-
-
-def target_step(first: Facts) -> tuple[Widgets, dict[str, gr.components.Component | gr.Column]]:
-    """Step 2."""
-    made: Widgets = {}
-    heading("What should it forget?", "Everything you do not choose is kept.")
-    more = forget_widgets(made, first)
-    heading("What should it keep?", "What is kept is practised while it forgets (the retain set).")
-    more |= keep_widgets(made, first)
-    return made, more
 
 
 def method_choices(first: Facts) -> list[tuple[str, str]]:
@@ -350,10 +136,3 @@ def check_step() -> tuple[Widgets, dict[str, gr.components.Component | gr.Column
             elem_id="seed",
         )
     return {"seed": seed}, {"review": review}
-
-
-def visible_kind(kind: str) -> dict[str, bool]:
-    """Which columns a kind shows."""
-    names: Sequence[str] = ("on_classes", "on_random", "gallery", "on_like", "on_list", "on_found", "on_written")
-    shown = {"images": ("gallery",), "like": ("gallery", "on_like")}.get(kind, (f"on_{kind}",))
-    return {name: name in shown for name in names}

@@ -14,10 +14,11 @@ from gradio.context import Context
 from app import choosing, parts
 from app.alive import Alive
 from app.choosing import Values
+from app.selection import named
 from backends.api import catalog, runs, submit
 from backends.api.errors import LetheError
 from backends.api.spec import ENDED
-from pages.studio import _answers, _steps, _watch
+from pages.studio import _answers, _preset, _steps, _targets, _watch
 from pages.studio._shared import identity, looker, nav
 
 TITLE, PATH, ORDER = "Forget", "", 10
@@ -87,7 +88,7 @@ def _setup(first: choosing.Facts) -> tuple[Page, dict[str, Part]]:
     with gr.Walkthrough(selected=0, elem_id="steps") as steps:
         makers = (
             lambda: _steps.model_step(first),
-            lambda: _steps.target_step(first),
+            lambda: _targets.target_step(first),
             lambda: _steps.method_step(first),
             _steps.check_step,
         )
@@ -136,7 +137,7 @@ def _wire_form(page: Page, moves: dict[str, Part]) -> None:
     ]
     model_names += [name for name in p if name.startswith("params.")]
     gallery = ("tick", "one", "where", "gallery_style", "page", "back", "on")
-    kinds = tuple(_steps.visible_kind("classes"))
+    kinds = tuple(_targets.visible_kind("classes"))
     after(page.on([p["model"].input], _answers.model_shown, model_names), "near", "class_style")
     after(page.on([p["own_open"].click], _answers.opened, [*model_names, "own"]), "near", "class_style")
     after(page.on([p["kind"].input], _answers.kind_shown, [*kinds, *gallery]), "near")
@@ -210,8 +211,9 @@ def _wire_run(
             run = submit.submit(choosing.spec(values), owner=mark, card=choosing.card(choosing.facts(values)))
         except LetheError as error:
             gr.Warning(str(error))
-            return [gr.skip(), gr.skip(), known, gr.skip(), gr.skip()]
-        return [run.id, run.id, known, gr.Column(visible=False), gr.Column(visible=True)]
+            return [gr.skip(), gr.skip(), known] + [gr.skip()] * (len(around) - 3)
+        head = [run.id, run.id, known, gr.Column(visible=False), gr.Column(visible=True)]
+        return head + _watch.look(run.id, None, known)
 
     def arrive(before: str, known: str, request: gr.Request) -> list[Any]:
         """Show the run that the address, or else this browser, names; else the form as the address fills it in."""
@@ -221,26 +223,25 @@ def _wire_run(
         updates: dict[str, Any] = {}
         if not name:
             try:
-                updates = _answers.preset(query)
+                updates = _preset.preset(query)
             except LetheError as error:
                 gr.Warning(str(error))
             updates["examples"] = _examples()
-        head = [name, name or before, looker(known)[0], gr.Column(visible=not name), gr.Column(visible=bool(name))]
-        return head + [updates.get(part, gr.skip()) for part in names]
+        known, _ = looker(known)
+        head = [name, name or before, known, gr.Column(visible=not name), gr.Column(visible=bool(name))]
+        return head + _watch.look(name, None, known) + [updates.get(part, gr.skip()) for part in names]
+
+    def fill(values: Values) -> dict[str, Any]:
+        return _answers.near(values) | _answers.summary(values)
 
     look = (_watch.look, [run_id, watch.seen, secret], watch.outputs())
     assert Context.root_block is not None
+    around += watch.outputs()
     arrived = Context.root_block.load(arrive, [last, secret], around + list(page.parts.values()), **QUIET)
-    looked = arrived.then(*look, **QUIET)
-    event = looked
-    for handler, part in (
-        (_answers.near, ("near",)),
-        (_answers.summary, SAID),
-        (_answers.class_pictures, ("class_style",)),
-    ):
-        event = page.then(event, handler, part)
+    filled = page.then(arrived, fill, ("near", *SAID))
+    page.then(filled, _answers.class_pictures, ("class_style",))
     started = start_button.click(start, [secret, *page.values.values()], around, **QUIET)
-    started.then(*look, **QUIET).then(None, [run_id], None, js=SET_RUN)
+    started.then(None, [run_id], None, js=SET_RUN)
     watch.timer.tick(*look, **QUIET)
     watch.cancel.click(_watch.cancel, [run_id, secret], None, **QUIET).then(*look, **QUIET)
 
@@ -267,5 +268,5 @@ def _examples() -> str:
     """A finished run to look at first."""
     for run in runs.all_runs():
         if run.shipped and run.result:
-            return f'<p class="lethe lethe-quiet">Or look at a finished example first: {parts.link(choosing.named(run.spec.forget) + " forgotten", f"?run={run.id}")}.</p>'
+            return f'<p class="lethe lethe-quiet">Or look at a finished example first: {parts.link(named(run.spec.forget) + " forgotten", f"?run={run.id}")}.</p>'
     return ""

@@ -64,7 +64,7 @@ def test_runs_are_listed_newest_first_and_other_folders_are_left_out(home):
 
 
 def test_the_place_in_the_queue_counts_only_what_is_still_to_end():
-    waiting = sorted((runs.create(SPEC) for _ in range(3)), key=lambda run: run.id)
+    waiting = [runs.create(SPEC) for _ in range(3)]
     assert runs.place_in_queue(waiting[2]) == 2
     waiting[0].cancel()
     assert runs.place_in_queue(waiting[2]) == 1

@@ -5,7 +5,7 @@ import pytest
 from app import choosing, forms
 from backends.api import catalog, submit
 from backends.api.errors import BadInput
-from pages.studio import _answers, _steps
+from pages.studio import _answers, _preset, _steps, _targets
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def untouched():
     first = choosing.embedded(catalog.load().models[0].id)
     with gr.Blocks():
         made = {}
-        for step in (_steps.model_step, _steps.target_step, _steps.method_step):
+        for step in (_steps.model_step, _targets.target_step, _steps.method_step):
             made |= step(first)[0]
         made |= _steps.check_step()[0]
     return {name: widget.value for name, widget in made.items()}
@@ -86,11 +86,11 @@ def test_a_parameter_out_of_range_is_said_inline_with_its_range(untouched):
 
 
 def test_an_address_fills_the_form_in():
-    updates = _answers.preset(
+    updates = _preset.preset(
         [("model", "fashion-resnet"), ("forget", "Bag"), ("forget", "Coat"), ("keep", "Shirt"), ("seed", "7")]
     )
     assert updates["classes"] == ["Bag", "Coat"] and updates["keep"] == ["Shirt"] and updates["seed"] == 7
-    assert _answers.preset([("forget", "random:5%:3")])["share"] == 5
+    assert _preset.preset([("forget", "random:5%:3")])["share"] == 5
 
 
 @pytest.mark.parametrize(
@@ -98,12 +98,12 @@ def test_an_address_fills_the_form_in():
 )
 def test_an_address_that_names_nothing_is_one_sentence(query):
     with pytest.raises(BadInput, match=r"^There is no .*\.$"):
-        _answers.preset(query)
+        _preset.preset(query)
 
 
 def test_a_clone_has_the_settings_of_its_run(make_run):
     run = make_run("done", forget=("images:3,17",), params={"epochs": 4}, seed=11)
-    updates = _answers.preset([("clone", run.id)])
+    updates = _preset.preset([("clone", run.id)])
     assert updates["picked"] == [3, 17] and updates["salun.epochs"] == 4 and updates["seed"] == 11
 
 

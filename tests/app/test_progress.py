@@ -35,7 +35,7 @@ def test_samples_fade_with_the_confidence(make_run):
 def test_a_finished_run_leads_to_the_comparison_and_the_inside(make_run):
     run = make_run("done")
     head, answer, _, _, _, cancel, links, timer, _ = _watch.look(run.id, None)
-    assert "Forgot Sandal" in head and "no longer recognises Sandal" in answer
+    assert "Forget Sandal" in head and "no longer recognises Sandal" in answer
     assert f"compare?run={run.id}" in links and f"look-inside?run={run.id}" in links
     assert cancel.visible is False and timer.active is False
 

@@ -121,6 +121,16 @@ def test_a_run_whose_numbers_were_not_measured_says_so(capsys, run_id):
     assert "Some accuracy  1.00 %  not measured  not measured" in out
 
 
+def test_a_run_that_cannot_be_read_hides_no_other(capsys, home, run_id):
+    broken = home / "runs" / "20200101-000000-x"
+    broken.mkdir()
+    (broken / "spec.json").write_text("{}")
+    code, out, err = answer(capsys, "runs", "--json")
+    assert code == 0
+    assert [row["run_id"] for row in json.loads(out) if not row["shipped"]] == [run_id]
+    assert "cannot be read" in err
+
+
 def test_a_pull_of_what_came_along_says_so_and_of_anything_else_is_refused(capsys):
     assert "nothing to fetch" in answer(capsys, "pull", "fashion-resnet")[1]
     assert answer(capsys, "pull", "gpt-9")[0] == 2

@@ -19,7 +19,7 @@ SETTINGS = {
     "LETHE_CHECKPOINT_SECONDS": "0.1",
     "LETHE_DEVICE": "cpu",
 }
-LONG = 100  # epochs of the job that is killed: seconds, even on a quick machine
+LONG = 40  # epochs of the job that is killed: seconds, even on a quick machine
 
 
 @pytest.fixture(autouse=True)

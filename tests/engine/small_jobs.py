@@ -9,6 +9,7 @@ import psutil
 
 from backends.api.runs import RunFolder
 
+PATIENCE = 240  # seconds: a loaded machine may take its time
 COSTS = ("run_time", "peak_memory")  # the only numbers that may differ between two runs of one spec
 
 
@@ -40,7 +41,7 @@ def jobs(root: int) -> list[psutil.Process]:
     return found
 
 
-def until(condition: Callable[[], Any], seconds: float = 90.0, every: float = 0.05) -> Any:
+def until(condition: Callable[[], Any], seconds: float = PATIENCE, every: float = 0.05) -> Any:
     """Wait until a condition holds and return what it gave.
 
     Raises:

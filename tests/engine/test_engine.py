@@ -9,7 +9,7 @@ import time
 
 import psutil
 import pytest
-from small_jobs import jobs, numbers, step_of, until
+from small_jobs import PATIENCE, jobs, numbers, step_of, until
 
 from backends.api import engine
 from backends.api.errors import Busy, LetheError, OutOfReach
@@ -42,7 +42,7 @@ def over(run):
 def test_two_jobs_one_after_the_other(start, queue):
     first, second = queue(epochs=2), queue(epochs=2, seed=1)
     start()
-    until(lambda: over(second), 120)
+    until(lambda: over(second), PATIENCE)
     assert first.state.status == second.state.status == "done"
     ended, began = first.state.history[-1].at, second.state.history[1].at
     assert second.state.history[1].status == "running" and began >= ended
@@ -50,22 +50,22 @@ def test_two_jobs_one_after_the_other(start, queue):
 
 @pytest.mark.slow
 def test_a_job_killed_at_any_moment_ends_in_the_same_numbers(start, queue, undisturbed):
-    process, run = start(), queue(epochs=100)
-    moments = sorted(random.Random(time.time_ns()).sample(range(1, 500), 2))
+    process, run = start(), queue(epochs=40)
+    moments = sorted(random.Random(time.time_ns()).sample(range(1, 250), 2))
     for moment in moments:
-        until(lambda moment=moment: step_of(run) >= moment or over(run), 120)
+        until(lambda moment=moment: step_of(run) >= moment or over(run), PATIENCE)
         for job in jobs(process.pid):
             job.send_signal(signal.SIGKILL)
         until(lambda: run.state.message == outcome.CRASHED or over(run))
-    until(lambda: over(run), 120)
+    until(lambda: over(run), PATIENCE)
     assert run.state.status == "done" and run.state.attempt > 1, (moments, run.state.message)
     assert numbers(run) == undisturbed, f"killed at {moments}"
 
 
 @pytest.mark.slow
 def test_an_engine_killed_and_started_again_ends_in_the_same_numbers(start, queue, undisturbed):
-    process, run = start(), queue(epochs=100)
-    until(lambda: step_of(run) >= 40, 120)
+    process, run = start(), queue(epochs=40)
+    until(lambda: step_of(run) >= 40, PATIENCE)
     children = jobs(process.pid)
     process.kill()
     process.wait()
@@ -73,7 +73,7 @@ def test_an_engine_killed_and_started_again_ends_in_the_same_numbers(start, queu
     assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
     assert run.state.status == "running" and engine.owner() is None
     start()
-    until(lambda: over(run), 120)
+    until(lambda: over(run), PATIENCE)
     assert (run.state.status, run.state.attempt) == ("done", 2)
     assert outcome.RESTARTED in [moment.note for moment in run.state.history]
     assert numbers(run) == undisturbed
@@ -83,12 +83,12 @@ def test_an_engine_killed_and_started_again_ends_in_the_same_numbers(start, queu
 def test_a_running_job_is_cancelled_within_a_step_and_the_next_one_starts(start, queue):
     start()
     run, after = queue(epochs=200), queue(epochs=1)
-    until(lambda: step_of(run) >= 3, 120)
+    until(lambda: step_of(run) >= 3, PATIENCE)
     asked = time.monotonic()
     run.cancel()
     until(lambda: run.state.status == "cancelled", 5)
     assert time.monotonic() - asked < 2 and run.state.message == outcome.CANCELLED_NOTE
-    until(lambda: over(after), 120)
+    until(lambda: over(after), PATIENCE)
     assert after.state.status == "done"
 
 
@@ -106,7 +106,7 @@ def test_a_job_over_the_memory_limit_is_stopped_once_with_one_sentence(start, qu
 def test_an_engine_for_one_run_ends_with_it(start, queue):
     other, run = queue(epochs=1), queue(epochs=1, seed=1)
     process = start(only=run.id)
-    assert process.wait(timeout=120) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     assert (run.state.status, other.state.status) == ("done", "queued")
     assert engine.owner() is None
 
@@ -173,7 +173,7 @@ def test_a_scheduler_that_does_not_answer(address, tmp_path, monkeypatch):
 
 def test_an_unreachable_scheduler_is_told_to_who_started_it(home):
     process = engine.start(scheduler="tcp://127.0.0.1:9")
-    with pytest.raises(OutOfReach, match="The scheduler at tcp://127.0.0.1:9 does not answer"):
+    with pytest.raises(OutOfReach, match=r"The scheduler at tcp://127.0.0.1:9 does not answer"):
         engine.wait(process, 60)
 
 

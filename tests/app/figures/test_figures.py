@@ -205,3 +205,10 @@ def test_names_in_the_trade_off_do_not_lie_over_each_other():
     far = [Place(label="far", x=0, y=0), Place(label="top", x=100, y=100)]
     shown = [text for text in tradeoff([*crowd, *far], None, "UA", "RA").data[0].text if text]
     assert {"far", "top"} <= set(shown) and len(shown) < 10
+
+
+def test_names_of_tensors_lose_what_they_share():
+    names = ["net.stages.0.conv.weight", "net.stages.1.conv.weight"]
+    panel = Bars(labels=names, series=[values(1, 2)], horizontal=True, **WORDS)
+    assert list(drawn(panel).layout.yaxis.ticktext) == ["0", "1"]
+    assert list(drawn(panel).data[0].customdata) == names

@@ -1,0 +1,82 @@
+"""The form of the page Forget as an address asks for it."""
+
+import gradio as gr
+
+from app import choosing, forms
+from app.choosing import OWN, Facts
+from app.selection import KINDS, Choice, choice_of
+from backends.api import catalog, runs, targets
+from backends.api.errors import BadInput
+from pages.studio import _answers, _targets
+from pages.studio._answers import Updates
+
+
+def preset(query: list[tuple[str, str]]) -> Updates:
+    """The form as an address asks for it: ?model=&forget=&keep=&method=&seed=, or ?clone=RUN.
+
+    Raises:
+        LetheError: the address names something that does not exist.
+    """
+    asked = dict(query)
+    if "clone" in asked:
+        spec = runs.find(asked["clone"]).spec
+        model, method, forget, keep = spec.model, spec.method, spec.forget, spec.keep
+        given, seed, data = spec.params, spec.seed, spec.data
+    else:
+        forget, keep = (tuple(text for name, text in query if name == part) for part in ("forget", "keep"))
+        model, method, given, data = asked.get("model", ""), asked.get("method", ""), {}, ""
+        seed = int(asked["seed"]) if asked.get("seed", "").isdigit() else 0
+    first = model or catalog.load().models[0].id
+    known = choosing.open_own(first, data) if data else choosing.embedded(first)
+    updates: Updates = {"model": OWN if data else known.id} | _answers.of_model(known)
+    if data:
+        updates |= {
+            "own": known.model_dump(),
+            "own_model": model,
+            "own_data": data,
+            "own_column": gr.Column(visible=True),
+        }
+    if method:
+        entry = catalog.load().get("methods", method)
+        updates |= {"method": method} | _answers.method_shown({"method": method})
+        shown = forms.to_widgets(entry.params, given)
+        updates |= {
+            f"{method}.{name}": value for name, value in zip(forms.properties(entry.params), shown, strict=True)
+        }
+    if forget:
+        updates |= _preset_forget(
+            choice_of([targets.expand(text) for text in forget if not text.startswith("@")], known.classes), known
+        )
+    if keep:
+        names = [name for name in keep if name in known.classes]
+        extra = tuple(name for name in keep if name not in known.classes)
+        updates |= {
+            "keep_mode": "some",
+            "keep" if not known.many else "keep_many": names,
+            "keep_extra": extra,
+            "on_keep": gr.Column(visible=True),
+        }
+    return updates | {"seed": seed}
+
+
+def _preset_forget(chosen: Choice, known: Facts) -> Updates:
+    strange = [name for name in chosen.classes if name not in known.classes]
+    if strange:
+        raise BadInput(f"There is no class {strange[0][:60]!r}; {known.title} knows {', '.join(known.classes[:20])}.")
+    kinds = [(words, kind) for kind, words in KINDS.items() if kind != "written" or chosen.kind == "written"]
+    updates: Updates = {"kind": gr.Radio(kinds, value=chosen.kind)}
+    updates |= {name: gr.Column(visible=on) for name, on in _targets.visible_kind(chosen.kind).items()}
+    match chosen.kind:
+        case "classes":
+            updates["many" if known.many else "classes"] = chosen.classes
+        case "random":
+            updates |= {"share": chosen.share, "draw": chosen.draw}
+        case "images":
+            updates["picked"] = chosen.images
+        case "like":
+            updates |= {"like": chosen.like, "like_count": chosen.like_count}
+        case "found":
+            updates["found"] = chosen.found
+        case _:
+            updates["written"] = chosen.written
+    return updates

@@ -1,0 +1,46 @@
+"""A small catalog, so that no model library is loaded to test pages."""
+
+import pytest
+
+from backends.api import catalog as contract
+from backends.api.catalog import Catalog, Inspector, Method, Metric, Model, Source
+
+from .folders import CLASSES
+
+SOURCE = Source(title="A paper", url="https://example.org/paper")
+HEAD = {"summary": "A plain sentence.", "source": SOURCE, "works_with": {"classifier": True}}
+RATE = {"properties": {"rate": {"type": "number", "default": 0.1, "exclusiveMinimum": 0, "maximum": 1}}}
+
+
+@pytest.fixture
+def catalog(monkeypatch):
+    """One model, two methods, four metrics, two inspectors."""
+    texts = {"school": "Like this.", "student": "Like that.", "label": "same algorithm, smaller model"}
+    measure = {"direction": "reference", "unit": "%"}
+    made = Catalog(
+        models=[
+            Model(
+                id="m", title="A model", family="classifier", data="d", default_forget=["Sandal"], default_method="slow",
+                card={"classes": CLASSES}, **HEAD,
+            )
+        ],
+        data=[],
+        methods=[
+            Method(id="slow", title="Slow", params=RATE, departures="It is slower.", **texts, **HEAD),
+            Method(id="quick", title="Quick", params={"properties": {}}, guard=True, **texts, **HEAD),
+        ],
+        metrics=[
+            Metric(id="first", title="How well it forgot", short="UA", order=1, **measure, **HEAD),
+            Metric(id="second", title="What is kept", short="RA", order=2, **measure, **HEAD),
+            Metric(id="third", title="Never measured", order=3, **measure, **HEAD),
+            Metric(id="by_class", title="Right, by class", order=4, **measure, **HEAD),
+        ],
+        inspectors=[
+            Inspector(id="look", title="A look", params=RATE, **HEAD),
+            Inspector(id="glance", title="A glance", params={"properties": {}}, **HEAD),
+        ],
+        attacks=[],
+        lessons=[],
+    )  # fmt: skip
+    monkeypatch.setattr(contract, "load", lambda: made)
+    return made

@@ -1,0 +1,184 @@
+"""Compare, Look inside and Methods, read from run folders: the answer, the evidence, and every state in words."""
+
+import re
+from html import unescape
+
+import pytest
+
+from app import results_view, side_by_side
+from backends.api import files, found, measured, runs
+from backends.api.errors import BadInput, LetheError
+from backends.api.panels import Found
+from pages.studio import _sweep, compare, look_inside, methods
+from pages.studio._shared import choices, push_url
+
+from .folders import write_run
+from .panels import ONE_OF_EACH
+
+pytestmark = pytest.mark.usefixtures("catalog")
+FIRST, SECOND = "20261122-000001-aaa", "20261122-000002-bbb"
+
+
+@pytest.fixture
+def run(home):
+    return write_run(home, FIRST, method="slow", model="m")
+
+
+@pytest.fixture
+def other(home):
+    return write_run(home, SECOND, method="quick", model="m")
+
+
+def plain(html: str) -> str:
+    """What a person reads."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+def test_compare_gives_the_answer_first_then_the_numbers_with_their_places(run):
+    shown = compare.show(FIRST, "")
+    read = plain(shown)
+    assert read.startswith("Sandal is forgotten.")
+    assert "How well it forgot UA 99.5 % before 5.0 % trained again 100.0 %" in read
+    assert 'title="metrics.json › first.after"' in shown and 'title="metrics.json › first.reference"' in shown
+    assert read.index("Sandal is forgotten.") < read.index("step by step") < read.index("Settings")
+
+
+def test_compare_never_shows_a_missing_number_as_one(run):
+    card = plain(results_view.numbers(run)).split("Never measured")[1].split("Right, by class")[0]
+    assert card.strip() == "not measured before 1.0 %"
+
+
+def test_bars_by_class_mark_what_was_forgotten_and_say_what_else_moved(run):
+    (panel,) = results_view.part_panels(run)
+    assert panel.labels[panel.marked[0]] == "Sandal" and [one.role for one in panel.series][-1] == "reference"
+    assert "Sandal went from 95.0 % to 0.5 %." in panel.says and "Sneaker changed most (-9.0 points)" in panel.says
+
+
+def test_two_runs_stand_side_by_side_and_a_wrong_pair_is_said(home, run, other):
+    shown = plain(compare.show(FIRST, SECOND))
+    assert "first run, after second run, after" in shown and "do not compare" not in shown
+    write_run(home, "20261122-000003-ccc", method="slow", model="m", forget_key="other")
+    assert "do not compare one to one" in plain(compare.show(FIRST, "20261122-000003-ccc"))
+
+
+def test_an_unknown_run_gets_one_sentence_and_what_there_is(run):
+    shown = compare.show("nosuch", "")
+    assert "There is no run 'nosuch'" in plain(shown) and f'href="compare?run={FIRST}"' in shown
+
+
+def test_no_run_at_all_is_an_invitation():
+    assert "Forget something" in plain(compare.show("", ""))
+    assert "Forget something" in plain(look_inside.known_already("", "look"))
+    assert "Forget something" in plain(methods.runs_html([], "first", "second"))
+    assert "Forget something" in plain(_sweep.show("", "")[0])
+
+
+def test_a_failed_run_says_what_happened_and_still_shows_its_images(home):
+    write_run(home, FIRST, method="slow", model="m", status="failed")
+    shown = plain(compare.show(FIRST, ""))
+    assert "It ran out of memory." in shown and "step by step" in shown
+
+
+def test_kept_findings_are_shown_at_once_with_how_they_were_made(run):
+    kept = Found(what="look", params={"rate": 0.5}, seconds=3.2, panels=[ONE_OF_EACH[0], ONE_OF_EACH[6]])
+    files.write_json(found.folder(run, "look") / "found.json", kept.model_dump())
+    shown = plain(look_inside.known_already(FIRST, "look"))
+    assert "One fell." in shown and "It forgot." in shown
+    assert "Computed in 3.2 s, rate 0.5; kept in the run folder." in shown
+    assert found.usual_seconds("look") == 3.2 and "3.2 s" in plain(look_inside.waiting(look(), 1.0, 3.2))
+
+
+def look():
+    from backends.api import catalog
+
+    return catalog.load().get("inspectors", "look")
+
+
+def test_looking_asks_with_the_values_of_its_own_form_only(run, monkeypatch):
+    asked = []
+
+    def ask(op, **args):
+        asked.append((op, args))
+        return {"panels": [ONE_OF_EACH[6].model_dump()], "seconds": 0.1, "params": {}}
+
+    monkeypatch.setattr(look_inside.LIVE, "ask", ask)
+    assert "It forgot." in plain(list(look_inside.look(FIRST, "look", 0.3))[-1])
+    assert asked == [("inspect", {"run": FIRST, "inspector": "look", "params": {"rate": 0.3}})]
+
+
+def test_a_look_that_fails_says_why_and_a_bad_setting_asks_nothing(run, monkeypatch):
+    def ask(op, **args):
+        raise LetheError("The process ended.")
+
+    monkeypatch.setattr(look_inside.LIVE, "ask", ask)
+    assert "The process ended." in plain(list(look_inside.look(FIRST, "look", 0.3))[-1])
+    assert "at most 1" in plain(list(look_inside.look(FIRST, "look", 3.0))[-1])
+
+
+def test_a_method_card_has_both_texts_its_label_its_paper_and_its_departures():
+    shown = methods.cards()
+    read = plain(shown)
+    for words in ("Like this.", "Like that.", "same algorithm, smaller model", "It is slower.", "hidden, not erased"):
+        assert words in read
+    assert 'href="https://example.org/paper"' in shown and 'href="./?method=quick"' in shown
+
+
+def test_runs_that_forgot_the_same_are_one_group_with_the_reference_as_the_aim(home, run, other):
+    write_run(home, "20261122-000003-ccc", method="slow", model="m", forget_key="other")
+    trials = side_by_side.of_runs(runs.all_runs())
+    assert side_by_side.groups_of(trials)[0] == ("A model forgets Sandal (2)", "m/k")
+    shown = plain(methods.show_runs("m/k", "first", "second"))
+    assert "comes nearest to the model trained again without it" in shown and "0.9 points away" in shown
+    assert "trained again without it the aim" in shown
+
+
+def test_a_measured_table_is_the_mean_over_seeds_and_names_its_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(measured, "ASSETS", tmp_path)
+    rows = [
+        {"model": "m", "method": "slow", "target": "Sandal", "seed": seed, "seconds": 10 + seed,
+         "metrics": {"first": {"after": 98.0 + seed, "reference": 100.0}, "second": {"after": 95.0, "reference": 96.0}}}
+        for seed in (0, 2)
+    ]  # fmt: skip
+    files.write_json(tmp_path / "measured" / "m.json", rows)
+    (trial,) = methods.shipped_trials()
+    assert trial.after["first"] == 99 and trial.count == 2 and trial.spread["first"] == pytest.approx(2**0.5)
+    assert "From assets/measured/m.json" in plain(methods.show_measured("m/Sandal", "first", "second"))
+
+
+def test_a_sweep_takes_numbers_and_says_what_is_wrong_with_anything_else():
+    assert _sweep.numbers("0.1, 0.2; 0.1") == [0.1, 0.2]
+    for text in ("", "a, b", ",".join("1" * 13)):
+        with pytest.raises(BadInput):
+            _sweep.numbers(text)
+
+
+def test_a_sweep_gathers_the_runs_that_differ_in_nothing_else(home):
+    for at, rate in enumerate((0.1, 0.3)):
+        made = write_run(home, f"20261122-00000{at}-rate", method="slow", model="m")
+        spec = made.spec.model_copy(update={"params": {"rate": rate}})
+        files.write_json(made.path / "spec.json", spec.model_dump())
+    base = runs.find("20261122-000000-rate")
+    assert sorted(value for _, value in _sweep.family(base, "rate")) == [0.1, 0.3]
+    shown, clock = _sweep.show(base.id, "rate")
+    assert "From 99.5 % at 0.1 to 99.5 % at 0.3" in plain(shown) and clock.active is False
+
+
+def test_strangers_see_their_own_runs_and_those_they_have_a_link_to(home, monkeypatch):
+    for run_id, owner in ((FIRST, "me"), (SECOND, "you")):
+        made = write_run(home, run_id, method="slow", model="m")
+        files.write_json(made.path / "state.json", made.state.model_copy(update={"owner": owner}).model_dump())
+    assert {run.id for run in runs.visible("me")} >= {FIRST, SECOND}
+    monkeypatch.setenv("LETHE_SHARED", "1")
+    own = {run.id for run in runs.visible("me") if not run.shipped}
+    assert own == {FIRST}
+    assert {run.id for run in runs.visible("", SECOND) if not run.shipped} == {SECOND}
+    assert not [run for run in runs.visible("") if not run.shipped]
+
+
+def test_a_run_is_named_by_what_how_and_when(run):
+    assert choices([run]) == [("Sandal · Slow · A model · 22.11. 00:00 UTC", FIRST)]
+
+
+def test_the_address_script_writes_every_name_and_returns_every_input():
+    script = push_url(["run", "with"])
+    assert '["run", "with"]' in script and script.endswith("return given;}")
