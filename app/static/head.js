@@ -15,7 +15,15 @@
   };
   const dress = () => {
     const bar = document.querySelector('.nav-holder');
-    if (!bar || bar.querySelector('.lethe-scheme')) return;
+    if (!bar) return;
+    const here = bar.querySelector('a.active');
+    const title = here && here.textContent.trim() + ' · Lethe';
+    if (title && document.title !== title) document.title = title;
+    if (here && here.getAttribute('aria-current') !== 'page') {
+      here.setAttribute('aria-current', 'page');
+      here.scrollIntoView({ block: 'nearest', inline: 'center' });
+    }
+    if (bar.querySelector('.lethe-scheme')) return;
     const button = document.createElement('button');
     button.className = 'lethe-scheme';
     button.type = 'button';
@@ -24,8 +32,6 @@
     button.setAttribute('aria-label', 'Switch between light and dark');
     button.addEventListener('click', press);
     bar.append(button);
-    const here = bar.querySelector('a.active');
-    if (here) { document.title = here.textContent.trim() + ' · Lethe'; here.setAttribute('aria-current', 'page'); here.scrollIntoView({ block: 'nearest', inline: 'center' }); }
   };
   const start = () => {
     apply();

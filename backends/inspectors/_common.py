@@ -160,9 +160,3 @@ def signed(
 def percent(value: float) -> str:
     """A percentage as people read it; "not measured" for NaN."""
     return "not measured" if math.isnan(value) else f"{value:.1f} %"
-
-
-def moved(look: Look) -> bool:
-    """Whether any parameter differs between the model before and after."""
-    after = dict(look.after.named_parameters())
-    return any(not torch.equal(tensor, after[name]) for name, tensor in look.before.named_parameters())

@@ -57,8 +57,9 @@ class Maps:
 def attribution(look: Look, params: Attribution) -> list[AnyPanel]:
     """Integrated gradients of the true class's logit from a black image (Gauss-Legendre, float32), channels summed.
 
-    By completeness a map adds up to the logit minus that of a black image; how far the maps miss it is said. Both maps of a row
-    share one colour scale, in which the strongest 1 % of pixels have full colour. Where the model's output is not a number the map is white and its caption says so.
+    By completeness a map adds up to the logit minus that of a black image; how far the maps miss it is said. Both maps of a
+    row share one colour scale, in which the strongest 1 % of pixels have full colour. Where the model's output is not a
+    number the map is white and its caption says so.
     """
     items = images(look, params.each)
     before, after = (_maps(look, model, items, params.steps) for model in (look.before, look.after))

@@ -1,5 +1,8 @@
 """l1-sparse: unlearn in a sparse model, by a penalty that fades out, or by pruning first."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -65,16 +68,12 @@ def l1_sparse(run: Run, params: L1Sparse) -> None:
         BadInput: `then` names no method that can follow.
     """
     other = following(params.then)
-    if params.prune:
-        mask = run.once("prune", lambda: prune(run, params.prune))
-        hold = Hold(run.model, {name: kept.to(run.device) for name, kept in mask.items()})
-        hold.apply(run.original)  # the frozen copy is the model that the other method starts from
-    if other is not None:
-        other.function(run, other.parse({}))
-    else:
-        fine_tune_sparsely(run, params)
-    if params.prune:
-        hold.release()
+    mask = run.once("prune", lambda: prune(run, params.prune)) if params.prune else {}
+    with held(run, {name: kept.to(run.device) for name, kept in mask.items()}):
+        if other is not None:
+            other.function(run, other.parse({}))
+        else:
+            fine_tune_sparsely(run, params)
 
 
 def following(then: str) -> registry.Registered | None:
@@ -126,19 +125,24 @@ def prune(run: Run, share: float) -> dict[str, Tensor]:
     return mask
 
 
-class Hold:
-    """Keeps pruned weights at zero: they are zeroed before every forward pass of the model, and at the end."""
+@contextmanager
+def held(run: Run, mask: dict[str, Tensor]) -> Iterator[None]:
+    """Keep pruned weights at zero: before every forward pass of the model, and at the end.
 
-    def __init__(self, model: nn.Module, mask: dict[str, Tensor]) -> None:
-        self.model, self.mask = model, mask
-        self._hook = model.register_forward_pre_hook(lambda module, _: self.apply(module))
+    Meanwhile the frozen copy is pruned too, because it is the model that the other method starts from.
+    """
+    dense = {name: run.original.get_parameter(name).clone() for name in mask}
 
-    def apply(self, model: nn.Module) -> None:
-        """Zero the pruned weights of a model with these names."""
-        for name, kept in self.mask.items():
+    def apply(model: nn.Module) -> None:
+        for name, kept in mask.items():
             model.get_parameter(name).data.mul_(kept)
 
-    def release(self) -> None:
-        """Zero them a last time and let go."""
-        self.apply(self.model)
-        self._hook.remove()
+    hook = run.model.register_forward_pre_hook(lambda model, _: apply(model))
+    apply(run.original)
+    try:
+        yield
+    finally:
+        hook.remove()
+        apply(run.model)
+        for name, weight in dense.items():
+            run.original.get_parameter(name).data.copy_(weight)

@@ -55,6 +55,11 @@ def summary(values: Values) -> Updates:
     return {"say": _sentence(values, line), "review": _review(values, count, needs), "problem": wrong(lacks)}
 
 
+def sentence(values: Values) -> Updates:
+    """The sentence alone, which needs no model to be opened."""
+    return {"say": _sentence(values, note("Counting the images…"))}
+
+
 def _sentence(values: Values, below: str) -> str:
     known = _facts(values)
     model = known.title if known else "Your own model"

@@ -97,13 +97,13 @@ def _setup(first: choosing.Facts) -> tuple[Page, dict[str, Part]]:
                 made, more = make()
                 values |= made
                 others |= more
+    others["examples"] = Alive(elem_id="examples")
     with gr.Column(elem_id="bar", elem_classes="lethe-startbar"):
         others["say"] = Alive(elem_id="say")
         with gr.Row(elem_classes="lethe-tools"):
             back = gr.Button("Back", elem_id="back", visible=False, scale=0, min_width=110)
             onward = gr.Button("Next", elem_id="next", scale=0, min_width=110)
             start = gr.Button("Start", variant="primary", elem_id="start", scale=0, min_width=150)
-    others["examples"] = Alive(elem_id="examples")
     inputs = ("tick", "one", "file", "of_class", "page")
     values |= {name: others.pop(name) for name in inputs}
     moves = {"steps": steps, "back": back, "next": onward, "start": start, "step": gr.State(0)}
@@ -232,14 +232,15 @@ def _wire_run(
         return head + _watch.look(name, None, known) + [updates.get(part, gr.skip()) for part in names]
 
     def fill(values: Values) -> dict[str, Any]:
-        return _answers.near(values) | _answers.summary(values)
+        return _answers.near(values) | _answers.sentence(values)
 
     look = (_watch.look, [run_id, watch.seen, secret], watch.outputs())
     assert Context.root_block is not None
     around += watch.outputs()
     arrived = Context.root_block.load(arrive, [last, secret], around + list(page.parts.values()), **QUIET)
-    filled = page.then(arrived, fill, ("near", *SAID))
-    page.then(filled, _answers.class_pictures, ("class_style",))
+    filled = page.then(arrived, fill, ("near", "say"))
+    counted = page.then(filled, _answers.summary, SAID)
+    page.then(counted, _answers.class_pictures, ("class_style",))
     started = start_button.click(start, [secret, *page.values.values()], around, **QUIET)
     started.then(None, [run_id], None, js=SET_RUN)
     watch.timer.tick(*look, **QUIET)

@@ -157,7 +157,9 @@ def show_measured(group: str | None, x: str, y: str) -> str:
     """Plot and table of one group of the shipped tables, with the file they stand in."""
     trials = [trial for trial in shipped_trials() if trial.key == group]
     if not trials or not group:
-        body = parts.text("No table of measured results came with this copy. `make measure` makes one.")
+        body = parts.text(
+            "No table of measured results came with this copy; your own finished runs stand under the tab beside this one."
+        )
         return parts.card("Nothing measured came with this copy", body, empty=True)
     sources = [
         name for name, rows in measured.tables().items() if any(f"{row.model}/{row.target}" == group for row in rows)
