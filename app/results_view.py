@@ -54,7 +54,9 @@ def _number(name: str, one: Measured) -> str:
     known = theme.measured(one.after)
     now = f'<div class="now{"" if known else " none"}" title="{parts.esc(where(name, "after"))}">{parts.esc(theme.quantity(one.after, one.unit))}</div>'
     rows = [("", "before", one.before, "before")]
-    if one.reference is not None:
+    if not theme.measured(one.before) and not theme.measured(one.reference):
+        rows = []  # of a number that only a job has, as its time, there is no before
+    elif one.reference is not None:
         rows.append(("reference", "trained again", one.reference, "reference"))
     lines = "".join(
         f'<dt class="{kind}">{words}</dt><dd title="{parts.esc(where(name, when))}">{parts.esc(theme.quantity(value, one.unit))}</dd>'
@@ -66,6 +68,7 @@ def _number(name: str, one: Measured) -> str:
 def part_panels(run: RunFolder) -> list[Bars]:
     """Every metric that has parts (as accuracy by class): bars before and after, the retrained reference as dashed lines."""
     found = []
+    metric_names = {entry.id: entry.short or entry.title for entry in catalog.load().metrics}
     for name, one in metrics_of(run).items():
         after = one.parts.get("after", {})
         labels = list(after)
@@ -78,13 +81,15 @@ def part_panels(run: RunFolder) -> list[Bars]:
         if one.parts.get("reference"):
             values = [one.parts["reference"].get(label) for label in labels]
             series.append(Series(name=WHEN["reference"], values=values, role="reference"))
+        named = [metric_names.get(label, label) for label in labels]
         marked = [at for at, label in enumerate(labels) if label in run.spec.forget]
         found.append(
             Bars(
                 title=one.title or name,
-                how="The faint bar is the model before, the full one after; the dashed line is the model trained again without it, which is the aim. What was to be forgotten is vermilion.",
-                says=_moved(labels, marked, one),
-                labels=labels,
+                how="The faint bar is the model before, the full one after; the dashed line is the model trained again without it, which is the aim. "
+                + ("What was to be forgotten is vermilion." if marked else ""),
+                says=_moved(labels, named, marked, one),
+                labels=named,
                 series=series,
                 unit=one.unit,
                 marked=marked,
@@ -93,7 +98,7 @@ def part_panels(run: RunFolder) -> list[Bars]:
     return found
 
 
-def _moved(labels: Sequence[str], marked: list[int], one: Measured) -> str:
+def _moved(labels: Sequence[str], named: Sequence[str], marked: list[int], one: Measured) -> str:
     """Which part moved most, apart from what was to move."""
     before, after = one.parts.get("before", {}), one.parts["after"]
     moves = {
@@ -110,7 +115,7 @@ def _moved(labels: Sequence[str], marked: list[int], one: Measured) -> str:
     if others:
         most = max(others, key=lambda label: abs(others[label]))
         change = theme.points(others[most]) if one.unit == "%" else theme.quantity(others[most], one.unit)
-        said.append(f"{'Of the others, ' if said else ''}{most} changed most ({change}).")
+        said.append(f"{'Of the others, ' if said else ''}{named[labels.index(most)]} changed most ({change}).")
     return " ".join(said)
 
 

@@ -61,10 +61,11 @@ def threshold(figure: go.Figure, value: float, words: str, *, vertical: bool, mi
     side = "top left" if middle is not None and value > middle else "top right"
     line: dict[str, Any] = {"color": theme.ROLE["amount"], "width": 2, "dash": "dot"}
     shown = f"{words} {value:.3g}".strip()
+    named = {"annotation_text": shown, "annotation_position": side, "annotation_bgcolor": "#ffffff"}
     if vertical:
-        figure.add_vline(x=value, line=line, annotation_text=shown, annotation_position=side)
+        figure.add_vline(x=value, line=line, **named)
     else:
-        figure.add_hline(y=value, line=line, annotation_text=shown, annotation_position="top right")
+        figure.add_hline(y=value, line=line, **named)
 
 
 def wide_labels(labels: Sequence[str], most: int = 30) -> list[str]:

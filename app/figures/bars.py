@@ -166,7 +166,7 @@ def histogram(panel: Histogram) -> go.Figure | str:
                 hovertemplate=f"{name(series)}: %{{y}} from %{{x:.3~g}}<extra></extra>",
             )
         )
-    figure.update_xaxes(title_text=panel.x_title, range=[panel.edges[0], panel.edges[-1]])
+    figure.update_xaxes(title_text=panel.x_title, range=[panel.edges[0], panel.edges[-1]], zeroline=False)
     figure.update_yaxes(title_text="count", rangemode="tozero")
     figure.update_layout(showlegend=len(panel.series) > 1)
     if panel.threshold is not None:

@@ -71,9 +71,11 @@ def _course(names: list[str], seen: list[dict[str, float]]) -> str:
 
 
 def step_name(sample: Sample) -> str:
-    """What the scrub slider says at a sample: phase and step."""
+    """What the scrub slider says at a sample: before, after, or phase and step."""
     phase, step = str(sample.get("phase") or ""), sample.get("step", 0)
-    return f"{phase}, step {step}" if phase and step else "before"
+    if not phase:
+        return "before"
+    return f"{phase}, step {step}" if sample.get("of") else phase
 
 
 def fading_panel(samples: Sequence[Sample]) -> Lines | None:
@@ -94,14 +96,18 @@ def fading_panel(samples: Sequence[Sample]) -> Lines | None:
         says=f"The probability of the true class went {', '.join(said)}.",
         x=_names(samples),
         series=series,
-        x_title="",
+        x_title="step",
         y_title="probability, %",
     )
 
 
 def _names(samples: Sequence[Sample]) -> list[str]:
-    """A name for each sample, all different."""
-    names = [step_name(sample) for sample in samples]
+    """A short name for each sample, all different: before, its step, after."""
+    names = [
+        str(sample.get("step", 0)) if sample.get("of") and sample.get("phase") else step_name(sample)
+        for sample in samples
+    ]
+    names = [name if names.count(name) == 1 else step_name(sample) for name, sample in zip(names, samples, strict=True)]
     return [name if names.count(name) == 1 else f"{name} ({at})" for at, name in enumerate(names)]
 
 

@@ -18,7 +18,7 @@ const inColours = layout => {
     out[key] = { ...out[key], gridcolor: c.grid, zerolinecolor: c.zero, linecolor: c.line, tickcolor: c.zero };
   }
   out.hoverlabel = { ...out.hoverlabel, bgcolor: c.paper, bordercolor: c.zero, font: { ...(out.hoverlabel || {}).font, color: c.ink } };
-  const mark = a => ({ ...a, font: { ...a.font, color: c.ink } });
+  const mark = a => ({ ...a, ...(a.bgcolor ? { bgcolor: c.paper } : {}), font: { ...a.font, color: c.ink } });
   if (out.annotations) out.annotations = out.annotations.map(mark);
   if (out.sliders) out.sliders = out.sliders.map(s => ({ ...s, bgcolor: c.ink, activebgcolor: c.quiet, bordercolor: c.zero, tickcolor: c.zero, font: { ...s.font, color: c.ink } }));
   if (out.updatemenus) out.updatemenus = out.updatemenus.map(m => ({ ...m, bgcolor: c.paper, bordercolor: c.zero, font: { ...m.font, color: c.ink } }));

@@ -56,8 +56,8 @@ class Page:
         return gr.on(list(triggers), trigger_mode="always_last", **self.answering(handler, names))
 
     def then(self, event: Any, handler: Callable[[Values], dict[str, Any]], names: Iterable[str]) -> Any:
-        """Run `handler` after the event."""
-        return event.then(**self.answering(handler, names))
+        """Run `handler` after the event; when events come faster than answers, the last one counts."""
+        return event.then(trigger_mode="always_last", **self.answering(handler, names))
 
 
 def build() -> None:

@@ -121,12 +121,15 @@ def test_nobody_joins_without_the_certificate(cluster):
             assert b"Scheduler" not in plain.recv(1000)
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with pytest.raises((ssl.SSLError, ConnectionError)), socket.create_connection((host, int(port)), 5) as raw:
-        with context.wrap_socket(raw) as secured:
-            secured.settimeout(5)
-            secured.sendall(b"hello")
-            if not secured.recv(10):
-                raise ConnectionError
+    with (
+        pytest.raises((ssl.SSLError, ConnectionError)),
+        socket.create_connection((host, int(port)), 5) as raw,
+        context.wrap_socket(raw) as secured,
+    ):
+        secured.settimeout(5)
+        secured.sendall(b"hello")
+        if not secured.recv(10):
+            raise ConnectionError
 
 
 def test_keys_are_for_their_owner_only(tmp_path):
@@ -152,7 +155,7 @@ def test_addresses_that_may_not(address):
 
 def test_no_certificates_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("LETHE_TLS_DIR", str(tmp_path))
-    with pytest.raises(OutOfReach, match="holds no lethe-cert.pem and lethe-key.pem"):
+    with pytest.raises(OutOfReach, match=r"holds no lethe-cert.pem and lethe-key.pem"):
         tls.security("tls://127.0.0.1:1")
 
 
