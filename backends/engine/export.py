@@ -58,6 +58,8 @@ def _fill(run: OpenRun, folder: Path) -> None:
     if delta is not None:
         save_file({INPUT_DELTA: delta.contiguous()}, folder / GUARD, {"format": "pt"})
     (folder / "README.md").write_text(_card(run, guarded=delta is not None), "utf-8")
+    for path in folder.iterdir():
+        path.chmod(0o644)  # safetensors writes files that only their owner reads
 
 
 def _card(run: OpenRun, *, guarded: bool) -> str:

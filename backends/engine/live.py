@@ -21,9 +21,12 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
     os.dup2(2, 1)  # whatever a library prints must not get between the answers
     sys.stdout = sys.stderr
+    from ..registry import entries
     from .desk import Desk
 
     desk = Desk()
+    if asked.empty():
+        entries("inspectors")  # their libraries take seconds to import: do it while nobody waits
     while True:
         out.write(_dumped(answer(desk, asked.get())) + "\n")
         out.flush()

@@ -22,7 +22,7 @@ from ..registry import Params, method
 class ForgetVector(Params):
     """How the added picture is learned."""
 
-    epochs: int = Field(default=30, ge=1, le=500, description="Passes over the pictures.")
+    epochs: int = Field(default=10, ge=1, le=500, description="Passes over the pictures.")
     images: int = Field(
         default=5000,
         ge=16,

@@ -18,7 +18,7 @@ class Influence(Params):
         default=None,
         gt=0,
         le=1000,
-        description="Length of the step; searched for in the paper. Empty: 7 for classes, 8 for anything else.",
+        description="Length of the step; searched for in the paper. Empty: 7 for classes, 10 for anything else.",
     )
     samples: int = Field(
         default=1000, ge=2, le=20_000, description="Single images that the curvature is estimated from."
@@ -53,7 +53,7 @@ class Influence(Params):
 )
 def influence(run: Run, params: Influence) -> None:
     """theta <- theta + alpha * H^-1 v, v = g_f/(|Df|+|Dr|) - g_r |Df|/((|Df|+|Dr|)|Dr|), from sums of gradients in eval mode."""
-    alpha = params.alpha or (7.0 if run.task.forgotten_classes else 8.0)
+    alpha = params.alpha or (7.0 if run.task.forgotten_classes else 10.0)
 
     def step() -> float:
         forget, keep = run.size("forget"), run.size("keep")

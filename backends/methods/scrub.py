@@ -14,7 +14,7 @@ class Scrub(Params):
     """First away from the teacher, then back to it."""
 
     msteps: int = Field(default=16, ge=1, le=2000, description="Steps of the first part, away from the teacher.")
-    epochs: int = Field(default=2, ge=1, le=100, description="Passes over the rest in the second part.")
+    epochs: int = Field(default=1, ge=1, le=100, description="Passes over the rest in the second part.")
     learning_rate: float = Field(default=0.0025, gt=0, le=1, description="Step size of both parts.")
     alpha: float = Field(default=1.0, ge=0, le=100, description="Weight of the distance to the teacher.")
     temperature: float = Field(default=4.0, gt=0, le=100, description="Temperature that softens both models' answers.")

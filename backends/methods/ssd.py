@@ -19,7 +19,7 @@ class Ssd(Params):
         default=None,
         gt=0,
         le=1e6,
-        description="A weight is dampened where it matters this many times more. Empty: 10 for classes, 2.5 for anything else.",
+        description="A weight is dampened where it matters this many times more. Empty: 10 for classes, 2 for anything else.",
     )
     dampening: float = Field(
         default=1.0,
@@ -66,7 +66,7 @@ class Ssd(Params):
 def ssd(run: Run, params: Ssd) -> None:
     """theta <- theta * min(lambda * I_D / I_f, 1) where I_f > alpha * I_D; in the paper alpha 10 and lambda 1."""
 
-    alpha = params.alpha or (10.0 if run.task.forgotten_classes else 2.5)
+    alpha = params.alpha or (10.0 if run.task.forgotten_classes else 2.0)
 
     def change() -> float:
         # The run splits a part evenly; with the size that gives, both sides square gradients of equally many images.
