@@ -66,13 +66,14 @@ def _number(name: str, one: Measured) -> str:
 
 
 def part_panels(run: RunFolder) -> list[Bars]:
-    """Every metric that has parts (as accuracy by class): bars before and after, the retrained reference as dashed lines."""
+    """Every metric that has a value for each class, or for other metrics: bars before and after, the retrained reference as dashed lines."""
     found = []
+    classes = class_names(run)
     metric_names = {entry.id: entry.short or entry.title for entry in catalog.load().metrics}
     for name, one in metrics_of(run).items():
         after = one.parts.get("after", {})
         labels = list(after)
-        if len(labels) < 2:
+        if len(labels) < 2 or not all(label in metric_names or label in classes for label in labels):
             continue
         series = [
             Series(name=words, values=[one.parts.get(when, {}).get(label) for label in labels], when=when)
@@ -129,6 +130,9 @@ def all_numbers(folders: Sequence[RunFolder]) -> str:
                 if value is not None:
                     place = where(name, when, run if len(folders) > 1 else None)
                     rows.append([one.title or name, one.short, WHEN[when], (value, one.unit), place])
+                for part, number in one.parts.get(when, {}).items():
+                    words = f"{one.title or name}: {part.replace('_', ' ')}"
+                    rows.append([words, "", WHEN[when], (number, ""), f"{where(name, f'parts.{when}.{part}')}"])
     heads = ["number", "short", "when", "value", "file › key"]
     return parts.card("Every number, and where it stands", parts.fold("Show all numbers", parts.table(heads, rows)))
 
@@ -155,10 +159,7 @@ def class_names(run: RunFolder) -> list[str]:
     for entry in catalog.load().models:
         if entry.id == model:
             return [str(name) for name in entry.card.get("classes", [])]
-    for one in metrics_of(run).values():
-        if one.parts.get("after"):
-            return list(one.parts["after"])
-    return []
+    return max((list(one.parts.get("after", {})) for one in metrics_of(run).values()), key=len, default=[])
 
 
 def settings(run: RunFolder) -> str:

@@ -31,6 +31,8 @@ def lines(panel: Lines) -> go.Figure | str:
             )
         )
     figure.update_xaxes(title_text=panel.x_title, zeroline=False)
+    if isinstance(panel.x[0], str):  # also where a name looks like a number
+        figure.update_xaxes(type="category")
     figure.update_yaxes(title_text=panel.y_title)
     if panel.y_title.endswith("%") and _within(panel, 0, 100):
         figure.update_yaxes(range=[-3, 103])

@@ -71,7 +71,8 @@ def wait(process: "subprocess.Popen[bytes]", seconds: float = 20.0) -> None:
             message = said.get("message") if said.get("pid") == process.pid else ""
             error = OutOfReach if code == UNREACHABLE else LetheError
             raise error(message or f"The engine ended as it started (code {code}); its own output says why.")
-        if status().get("pid") == process.pid and owner() == process.pid:
+        said = status()  # with a message it is about to end, and its exit code says why
+        if said.get("pid") == process.pid and not said.get("message") and owner() == process.pid:
             return
         time.sleep(0.05)
     raise LetheError(f"The engine did not start within {seconds:.0f} seconds; its own output says why.")

@@ -123,3 +123,8 @@ def test_a_home_that_cannot_be_written_is_one_sentence(monkeypatch):
     monkeypatch.setenv("LETHE_HOME", "/proc/nothing")
     with pytest.raises(OutOfReach, match="cannot be written"):
         server.serve(port=0)
+
+
+def test_an_unreachable_scheduler_is_one_sentence(home):
+    with pytest.raises(OutOfReach, match="does not answer; start it, or leave --scheduler out"):
+        server.serve(port=0, scheduler="tcp://127.0.0.1:9")

@@ -266,7 +266,7 @@ def test_a_look_inside_is_one_document(made):
     said = made.lethe("inspect", made.id, "weight_change", "--set", "most=5", "--json")
     assert said.code == 0, said.err
     assert (said.document["what"], said.document["params"]) == ("weight_change", {"most": 5})
-    assert len(said.document["panels"][0]["labels"]) == 5
+    assert 5 in [len(panel.get("labels", [])) for panel in said.document["panels"]]
     told = made.lethe("inspect", made.id, "weight_change")
     assert told.code == 0 and said.document["panels"][0]["title"] in told.out
 

@@ -212,3 +212,7 @@ def test_names_of_tensors_lose_what_they_share():
     panel = Bars(labels=names, series=[values(1, 2)], horizontal=True, **WORDS)
     assert list(drawn(panel).layout.yaxis.ticktext) == ["0", "1"]
     assert list(drawn(panel).data[0].customdata) == names
+
+
+def test_steps_that_look_like_numbers_do_not_push_out_those_that_do_not():
+    assert drawn(Lines(x=["before", "32", "after"], series=[values(1, 2, 3)], **WORDS)).layout.xaxis.type == "category"

@@ -54,6 +54,12 @@ def test_bars_by_class_mark_what_was_forgotten_and_say_what_else_moved(run):
     assert "Sandal went from 95.0 % to 0.5 %." in panel.says and "Sneaker changed most (-9.0 points)" in panel.says
 
 
+def test_parts_that_are_no_classes_stand_in_the_table_only(run):
+    assert [panel.title for panel in results_view.part_panels(run)] == ["Right, by class"]
+    read = plain(results_view.all_numbers([run]))
+    assert "Never measured: attack accuracy after 53 metrics.json › third.parts.after.attack_accuracy" in read
+
+
 def test_two_runs_stand_side_by_side_and_a_wrong_pair_is_said(home, run, other):
     shown = plain(compare.show(FIRST, SECOND))
     assert "first run, after second run, after" in shown and "do not compare" not in shown
