@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from app import forms, theme
 from app.live import LIVE
 from app.selection import Choice, joined, named
-from backends.api import catalog, submit
+from backends.api import catalog, own, submit
 from backends.api.catalog import Family, Method
 from backends.api.errors import BadInput
 from backends.api.estimate import Past, estimate, estimates
@@ -84,6 +84,7 @@ def open_own(model: str, data: str) -> Facts:
     model, data = model.strip(), data.strip()
     if not model:
         raise BadInput("Name your model: a folder on this machine, or a Hub id like owner/name.")
+    own.check_data(data, model)
     said = LIVE.ask("describe", model=model, data=data)
     return Facts(
         id=model,

@@ -148,8 +148,8 @@ def follow(run: RunFolder) -> State:
         LetheError: the engine could not be kept alive.
     """
     helper, progress, tail = Helper(run), Progress(), Tail(run.path / "events.jsonl")
-    try:
-        with terminated_as_interrupted():
+    with terminated_as_interrupted():
+        try:
             while (state := run.state).status not in ENDED:
                 if not run.path.is_dir():
                     raise LetheError(f"Run {run.id} was deleted while it was followed.")
@@ -162,13 +162,14 @@ def follow(run: RunFolder) -> State:
             for event in tail.read():
                 progress.show(event)
             return state
-    except KeyboardInterrupt:
-        progress.end()
-        _cancel(run)
-        raise
-    finally:
-        progress.end()
-        helper.stop()
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # `timeout` and others send it twice
+            progress.end()
+            _cancel(run)
+            raise
+        finally:
+            progress.end()
+            helper.stop()
 
 
 def _cancel(run: RunFolder) -> None:

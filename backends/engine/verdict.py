@@ -31,13 +31,10 @@ def verdict(
         forget: the targets, as the person named them.
         gap: mean distance to the reference in points, where measured.
         guard: the method leaves the weights as they are.
-        found: the method looked for a forget set instead of forgetting one.
+        found: the method chose the forget set itself.
         unchanged: not one tensor of the model moved.
     """
-    what = _what(task, forget)
-    if found:
-        wrong = _wrong(evidence["before"], "forget")
-        return f"A forget set of {what} was found, of which the model got {wrong:.1f} % wrong before; nothing is forgotten by that alone."
+    what = f"the {_images(task)} that it found" if found else _what(task, forget)
     if unchanged:
         return f"Nothing was forgotten of {what}: not one weight of the model moved."
     parts = [_forgot(task, evidence, what), _rest(task, evidence)]
@@ -49,13 +46,17 @@ def verdict(
 
 
 def _what(task: Task, forget: Sequence[str]) -> str:
-    count = len(task.parts["forget"])
-    images = f"{count:,} training image" + ("" if count == 1 else "s")
+    images = _images(task)
     if task.forgotten_classes:
         names = [task.names[number] for number in task.forgotten_classes]
         return f"{' and '.join(names) if len(names) < 4 else f'{len(names)} classes'} ({images})"
     said = ", ".join(forget)
     return f"the {images} ({said})" if len(said) <= 40 else f"the {images}"
+
+
+def _images(task: Task) -> str:
+    count = len(task.parts["forget"])
+    return f"{count:,} training image" + ("" if count == 1 else "s")
 
 
 def _wrong(evidence: Evidence, part: str) -> float:

@@ -14,7 +14,7 @@ class BadTeacher(SgdParams):
     """Learning from two teachers."""
 
     epochs: int = Field(default=2, ge=1, le=200, description="Passes over the data.")
-    learning_rate: float = Field(default=0.01, gt=0, le=1, description="Step size.")
+    learning_rate: float = Field(default=0.05, gt=0, le=1, description="Step size.")
 
 
 @method(

@@ -19,7 +19,7 @@ def found_runs(model: str) -> list[tuple[str, str]]:
     """Finished runs on this model that found a hardest set."""
     return [
         (f"{run.id} · {named(run.spec.forget)}", run.id)
-        for run in runs.all_runs()
+        for run in runs.visible()
         if run.spec.model == model and run.state.status == "done" and (run.path / "found.json").is_file()
     ]
 

@@ -25,7 +25,10 @@ TITLE, PATH, ORDER = "Forget", "", 10
 
 FOUR = len(_steps.STEPS)
 RECENT = 3600  # seconds for which an ended run is shown again when the page is opened without an address
-SET_RUN = "(run) => { if (run) { const to = new URL(location); to.search = ''; to.searchParams.set('run', run); history.replaceState(history.state, '', to); scrollTo(0, 0); } }"
+SET_RUN = """(run) => { if (!run) return;
+const to = new URL(location), theme = to.searchParams.get('__theme');
+to.search = ''; to.searchParams.set('run', run); if (theme) to.searchParams.set('__theme', theme);
+history.replaceState(history.state, '', to); scrollTo(0, 0); }"""
 TO_TOP = "() => { document.querySelector('#steps')?.scrollIntoView({block: 'start'}); }"
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -86,7 +89,7 @@ def _setup(first: choosing.Facts) -> tuple[Page, dict[str, Part]]:
     values: dict[str, Part] = {}
     others: dict[str, Part] = {name: gr.HTML("", elem_classes="no-room") for name in ("class_style", "gallery_style")}
     with gr.Walkthrough(selected=0, elem_id="steps") as steps:
-        makers = (
+        makers: tuple[Callable[[], tuple[dict[str, Part], dict[str, Part]]], ...] = (
             lambda: _steps.model_step(first),
             lambda: _targets.target_step(first),
             lambda: _steps.method_step(first),
@@ -242,7 +245,7 @@ def _wire_run(
     counted = page.then(filled, _answers.summary, SAID)
     page.then(counted, _answers.class_pictures, ("class_style",))
     started = start_button.click(start, [secret, *page.values.values()], around, **QUIET)
-    started.then(None, [run_id], None, js=SET_RUN)
+    started.then(None, [last], None, js=SET_RUN)  # a State is not known to the browser; a BrowserState is
     watch.timer.tick(*look, **QUIET)
     watch.cancel.click(_watch.cancel, [run_id, secret], None, **QUIET).then(*look, **QUIET)
 

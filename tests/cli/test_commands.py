@@ -342,8 +342,9 @@ def test_an_interrupt_cancels_the_run(home, how):
         run = _running(home, process)
         if how == "Ctrl-C":  # a terminal tells everything that was started from it
             os.killpg(process.pid, signal.SIGINT)
-        else:
+        else:  # as the command timeout does: to the process, and at once to its group
             process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()
