@@ -39,11 +39,11 @@ class RelabelParams(SgdParams):
     """What the methods that learn random labels can be told."""
 
     schedule: Literal["in turn", "mixed"] = Field(
-        default="in turn",
+        default="mixed",
         description="in turn: a pass over what is forgotten, then one over the rest; mixed: both shuffled together.",
     )
     alpha: float = Field(
-        default=5.0, gt=0, le=100, description="Weight of the rest against what is to be forgotten; 1 in the paper."
+        default=2.0, gt=0, le=100, description="Weight of the rest against what is to be forgotten; 1 in the paper."
     )
 
 

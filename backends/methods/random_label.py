@@ -11,7 +11,7 @@ class RandomLabel(RelabelParams):
     """Learning random labels."""
 
     epochs: int = Field(default=2, ge=1, le=200, description="Passes over everything.")
-    learning_rate: float = Field(default=0.013, gt=0, le=1, description="Step size.")
+    learning_rate: float = Field(default=0.05, gt=0, le=1, description="Step size.")
 
 
 @method(
