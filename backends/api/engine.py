@@ -8,10 +8,10 @@ import time
 from typing import Any
 
 from . import files
-from .errors import Busy, LetheError, OutOfReach
+from .errors import BadInput, Busy, LetheError, OutOfReach
 from .home import home
 
-BUSY, UNREACHABLE, FAILED = 2, 3, 4  # exit codes of the engine process, when it could not start
+REFUSED, UNREACHABLE, FAILED = 2, 3, 4  # exit codes of the engine process, when it could not start
 LOCK = "engine.lock"
 STATUS = "engine.json"
 
@@ -58,21 +58,22 @@ def wait(process: "subprocess.Popen[bytes]", seconds: float = 20.0) -> None:
 
     Raises:
         Busy: another engine holds the home.
+        BadInput: the address, the run or a limit in the environment is none.
         OutOfReach: the scheduler does not answer, or the home cannot be written.
         LetheError: it ended for another reason, or did not start in time.
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         code = process.poll()
-        if code == BUSY:
-            raise Busy(busy_sentence())
+        said = status()
+        ours = said.get("pid") == process.pid
         if code is not None:
-            said = status()
-            message = said.get("message") if said.get("pid") == process.pid else ""
-            error = OutOfReach if code == UNREACHABLE else LetheError
+            message = said.get("message") if ours else ""
+            if code == REFUSED and not message:
+                raise Busy(busy_sentence())
+            error = {REFUSED: BadInput, UNREACHABLE: OutOfReach}.get(code, LetheError)
             raise error(message or f"The engine ended as it started (code {code}); its own output says why.")
-        said = status()  # with a message it is about to end, and its exit code says why
-        if said.get("pid") == process.pid and not said.get("message") and owner() == process.pid:
+        if ours and said.get("executor") and owner() == process.pid:  # without an executor it is about to end
             return
         time.sleep(0.05)
     raise LetheError(f"The engine did not start within {seconds:.0f} seconds; its own output says why.")

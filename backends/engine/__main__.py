@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from ..api import files, runs
-from ..api.engine import BUSY, FAILED, STATUS, UNREACHABLE, hold, status
+from ..api.engine import FAILED, REFUSED, STATUS, UNREACHABLE, hold, status
 from ..api.errors import BadInput, Busy, LetheError, OutOfReach
 from ..api.home import home, ready_home
 from .dispatcher import Dispatcher
@@ -77,7 +77,7 @@ def main() -> int:
     except LetheError as error:
         if not (chosen.with_parent and status().get("message") == str(error)):  # else the parent says it
             print(error, file=sys.stderr)
-        codes = {Busy: BUSY, BadInput: BUSY, OutOfReach: UNREACHABLE}
+        codes = {Busy: REFUSED, BadInput: REFUSED, OutOfReach: UNREACHABLE}
         return codes.get(type(error), FAILED)
     except KeyboardInterrupt:
         return 130

@@ -117,7 +117,7 @@ def test_a_second_engine_on_a_home_says_so(start):
     second = engine.start()
     with pytest.raises(Busy, match=f"Another engine \\(process {first.pid}\\) already works on "):
         engine.wait(second, 30)
-    assert second.wait() == engine.BUSY and first.poll() is None
+    assert second.wait() == engine.REFUSED and first.poll() is None
 
 
 def test_an_engine_ends_with_who_started_it(home):
@@ -187,7 +187,7 @@ def test_an_unreachable_scheduler_is_told_to_who_started_it(home):
 )
 def test_an_address_that_cannot_be_used(address, why, home):
     code, said = refused({}, "--scheduler", address)
-    assert code in (engine.BUSY, engine.UNREACHABLE) and why in said and "\n" not in said
+    assert code in (engine.REFUSED, engine.UNREACHABLE) and why in said and "\n" not in said
 
 
 def test_a_limit_that_is_none(home):
