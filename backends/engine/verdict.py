@@ -22,6 +22,7 @@ def verdict(
     guard: bool = False,
     found: bool = False,
     unchanged: bool = False,
+    again: bool = False,
 ) -> str:
     """Forgotten? What else got hurt? How far from a model trained again? And what that does not prove.
 
@@ -33,6 +34,7 @@ def verdict(
         guard: the method leaves the weights as they are.
         found: the method chose the forget set itself.
         unchanged: not one tensor of the model moved.
+        again: the method is training again itself.
     """
     what = f"the {_images(task)} that it found" if found else _what(task, forget)
     if unchanged:
@@ -40,7 +42,7 @@ def verdict(
     parts = [_forgot(task, evidence, what), _rest(task, evidence)]
     if gap == gap:
         parts.append(f"on average it is {gap:.1f} points away from a model trained again without them")
-    elif "reference" not in evidence:
+    elif "reference" not in evidence and not again:
         parts.append("there is no model trained again without them to compare with")
     return "; ".join([*parts, HIDDEN if guard else CAVEAT]) + "."
 
@@ -95,10 +97,15 @@ def _rest(task: Task, evidence: dict[When, Evidence]) -> str:
     if not lost:
         return "there is nothing else to look at"
     worst, fall = _worst_class(task, evidence)
-    said = " and ".join(f"{-points:+.1f} points on {name}" for name, points in lost.items())
-    named = f", most on {worst} ({-fall:+.1f})" if fall >= HURT else ""
+    said = " and ".join(f"{_signed(-points)} points on {name}" for name, points in lost.items())
+    named = f", most on {worst} ({_signed(-fall)})" if fall >= HURT else ""
     lead = "the rest lost little" if max(*lost.values(), fall - NEAR) < HURT else "the rest was hurt"
     return f"{lead}: accuracy {said}{named}"
+
+
+def _signed(points: float) -> str:
+    """+1.2 or -1.2, and 0.0 without a sign."""
+    return f"{points:+.1f}" if abs(points) >= 0.05 else "0.0"
 
 
 def _worst_class(task: Task, evidence: dict[When, Evidence]) -> tuple[str, float]:

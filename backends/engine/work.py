@@ -176,9 +176,8 @@ class _Job:
         keeper.beat("save", 0, 1, {})
         metrics = {name: measured.model_dump() for name, measured in made.metrics.items()}
         gap = made.metrics["average_gap"].after if "average_gap" in made.metrics else float("nan")
-        said = verdict(
-            self.task, made.evidence, spec.forget, gap=gap, guard=entry.guard, found=entry.finds, unchanged=not moved
-        )
+        kind = {"guard": entry.guard, "found": entry.finds, "again": entry.reference, "unchanged": not moved}
+        said = verdict(self.task, made.evidence, spec.forget, gap=gap, **kind)
         result = Result(
             run_id=self.folder.id,
             status="done",

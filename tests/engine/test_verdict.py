@@ -88,6 +88,13 @@ def test_without_a_reference_single_images_are_compared_with_images_never_seen()
     assert said.startswith("It forgot the 100") and "20.0 % for images it never saw" in said
 
 
+def test_training_again_is_not_compared_with_nothing():
+    the_task = task()
+    seen = {"before": model(the_task, "before", 0.0), "after": model(the_task, "after", 1.0)}
+    said = verdict(the_task, seen, ["dog"], again=True)
+    assert "no model trained again" not in said and "accuracy 0.0 points on the kept" in said
+
+
 def test_it_never_claims_that_knowledge_is_gone():
     assert judged(forget_wrong=1.0).endswith("not that the knowledge is erased.")
     the_task = task()
