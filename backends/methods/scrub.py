@@ -13,8 +13,13 @@ from ._teacher import answers, distillation
 class Scrub(Params):
     """First away from the teacher, then back to it."""
 
-    msteps: int = Field(default=16, ge=1, le=2000, description="Steps of the first part, away from the teacher.")
-    epochs: int = Field(default=1, ge=1, le=100, description="Passes over the rest in the second part.")
+    msteps: int | None = Field(
+        default=None,
+        ge=1,
+        le=2000,
+        description="Steps of the first part, away from the teacher. Empty: 16 for classes, 32 for anything else.",
+    )
+    epochs: int = Field(default=2, ge=1, le=100, description="Passes over the rest in the second part.")
     learning_rate: float = Field(default=0.0025, gt=0, le=1, description="Step size of both parts.")
     alpha: float = Field(default=1.0, ge=0, le=100, description="Weight of the distance to the teacher.")
     temperature: float = Field(default=4.0, gt=0, le=100, description="Temperature that softens both models' answers.")
@@ -49,10 +54,11 @@ class Scrub(Params):
 def scrub(run: Run, params: Scrub) -> None:
     """Maximise l on the forget set for `msteps` steps, then minimise it on what is kept for `epochs` passes."""
     teacher = run.once("teacher", lambda: answers(run, run.original, ("forget", "keep"))).to(run.device)
+    msteps = params.msteps or (16 if run.task.forgotten_classes else 32)
     # One pass of exactly `msteps` batches: the forget set repeated, or a part of it.
     forget = np.random.default_rng(run.seed).permutation(run.task.parts["forget"])
     size = min(params.batch_size, len(forget))
-    run.task.parts["ascent"] = np.resize(forget, params.msteps * size)
+    run.task.parts["ascent"] = np.resize(forget, msteps * size)
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)
     for name, parts, batch_size, sign in (
