@@ -24,7 +24,7 @@ RUN pip install -e . && find . -type f -exec touch --date=2026-01-01T00:00:00Z {
     && python -m compileall -q app backends pages
 
 USER lethe
-RUN lethe catalog --json > /dev/null
+RUN lethe catalog --json > /dev/null && python -m backends.inspectors._umap
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7860/healthz', timeout=4)"]

@@ -46,6 +46,8 @@ $(VENV)/installed: pyproject.toml
 		|| $(BIN)/python -m pip install -q "torch==$(TORCH)"; fi
 	@echo "Installing Lethe."
 	@$(BIN)/python -m pip install -q -e .
+	@echo "Compiling what draws the maps (once)."
+	@$(BIN)/python -m backends.inspectors._umap
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
