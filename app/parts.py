@@ -167,8 +167,10 @@ def data_uri(folder: Path, path: str) -> str:
     """A picture of a run folder as a data: URI; empty where it is missing or lies outside the folder."""
     if path.startswith("data:image/"):
         return path
+    if not path or "\0" in path:
+        return ""
     where = (folder / path).resolve()
-    if not path or not where.is_relative_to(folder.resolve()) or not where.is_file():
+    if not where.is_relative_to(folder.resolve()) or not where.is_file():
         return ""
     kind = mimetypes.guess_type(where.name)[0] or "image/png"
     return f"data:{kind};base64,{base64.b64encode(where.read_bytes()).decode()}"
