@@ -5,12 +5,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from distributed import Client, KilledWorker
-
 from ..api import __version__
 from ..api.errors import LetheError, OutOfReach
 from ..api.runs import RunFolder
 from . import dask_settings, entry, tls
+from .dask_settings import Client, KilledWorker
 from .executors import Key
 from .outcome import Ending
 

@@ -1,7 +1,16 @@
 """How Lethe uses Dask: as a way to hold jobs on other machines, with everything that second-guesses them switched off."""
 
+import os
+
+# read when distributed is imported, here and in the workers that are started: Lethe says itself what there is to say
+os.environ.setdefault(
+    "DASK_DISTRIBUTED__LOGGING", "{'distributed': 'critical', 'distributed.client': 'critical', 'tornado': 'critical'}"
+)
+
 import dask
-import distributed
+from distributed import Client, KilledWorker
+
+__all__ = ["CONFIG", "Client", "KilledWorker", "use"]
 
 CONFIG = {
     "distributed.scheduler.allowed-failures": 0,  # the dispatcher decides what is tried again
@@ -18,14 +27,9 @@ CONFIG = {
     "distributed.diagnostics.nvml": False,
     "distributed.comm.timeouts.connect": "5s",
     "distributed.nanny.pre-spawn-environ": {},  # the job sets its own threads
-    "distributed.logging": {"distributed": "error"},
 }
 
 
 def use() -> None:
     """Set Dask up in this process. Its workers inherit the settings."""
-    import logging
-
-    assert distributed
     dask.config.set(CONFIG)
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)

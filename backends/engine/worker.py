@@ -72,7 +72,7 @@ async def _join(address: str, security: object, environment: dict[str, str], sto
         nanny = Nanny(
             address, nthreads=1, resources={"job": 1}, memory_limit=0, host=host, security=security, env=environment,
             dashboard=False, dashboard_address="127.0.0.1:0", preload=["backends.engine.entry"], preload_argv=[[]],
-            local_directory=scratch, death_timeout=10,
+            local_directory=scratch,
         )  # fmt: skip
         async with nanny:
             print(f"Joined the scheduler at {address}.", flush=True)
@@ -99,6 +99,9 @@ def main() -> None:
     except LetheError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2 if isinstance(error, BadInput) else 3) from None
+    except Exception as error:  # of Dask: a worker that is half started is better begun anew
+        print(f"The worker ended ({type(error).__name__}: {error}); start it again.", file=sys.stderr)
+        os._exit(4)
     except KeyboardInterrupt:
         pass
 

@@ -37,9 +37,8 @@ def studio() -> Iterator[str]:
 
 def started() -> tuple["subprocess.Popen[str]", str]:
     """A studio that listens, and its address."""
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "app.cli", "serve", "--port", "0"], stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-u", "-m", "app.cli", "serve", "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None
     for line in process.stdout:
         if found := re.search(r"http://[\d.]+:\d+", line):

@@ -116,7 +116,7 @@ def seen(task, **params):
 
 
 def test_in_turn_is_a_forget_pass_and_then_a_keep_pass(toy_task):
-    steps = seen(toy_task)
+    steps = seen(toy_task, schedule="in turn")
     assert [step[0] for step in steps] == (["forget"] * 5 + ["keep"] * 20) * 2
     for part, _, _, forget, truth, labels in steps:
         assert forget.all() == (part == "forget")
