@@ -37,8 +37,9 @@ class DaskExecutor:
 
     def slots(self) -> int:
         """The workers' job slots, counted once a second; 0 while the scheduler is away."""
-        now = time.monotonic()
-        if now - self._looked < EVERY:
+        if self._client is None or self._client.status != "running":
+            self._slots = 0
+        if time.monotonic() - self._looked < EVERY:
             return self._slots
         if self._client is None or self._client.status == "closed":
             with contextlib.suppress(LetheError):

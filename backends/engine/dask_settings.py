@@ -8,9 +8,9 @@ os.environ.setdefault(
 )
 
 import dask
-from distributed import Client, KilledWorker
+from distributed import Client, KilledWorker, Nanny, Scheduler
 
-__all__ = ["CONFIG", "Client", "KilledWorker", "use"]
+__all__ = ["CONFIG", "Client", "KilledWorker", "Nanny", "Scheduler", "use"]
 
 CONFIG = {
     "distributed.scheduler.allowed-failures": 0,  # the dispatcher decides what is tried again

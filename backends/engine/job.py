@@ -12,7 +12,7 @@ from pathlib import Path
 from ..api.runs import RunFolder
 from .parent import end_with
 
-NICE = 10  # looking never waits for learning
+NICE = 10  # looking never waits for learning; $LETHE_NICE decides otherwise
 
 
 def do(run_folder: RunFolder | Path | str, attempt: int) -> int:
@@ -27,7 +27,8 @@ def main() -> int:
     parent = os.environ.get("LETHE_PARENT", "")
     if parent.isdigit():
         end_with(int(parent))
-    os.nice(max(0, NICE - os.nice(0)))
+    said = os.environ.get("LETHE_NICE", "")
+    os.nice(max(0, (int(said) if said.isdigit() else NICE) - os.nice(0)))
     if sys.argv[1:] == ["--warm"]:
         from .. import registry
         from . import work

@@ -9,9 +9,8 @@ from .parent import end_with
 
 async def serve(address: str) -> None:
     """Listen at the address until the process is ended. Its HTTP port is on loopback and answers only /health."""
-    from distributed import Scheduler
-
     from . import dask_settings, tls
+    from .dask_settings import Scheduler
 
     dask_settings.use()
     tls.checked(address)

@@ -61,10 +61,10 @@ async def _answers(address: str, security: object) -> None:
 
 async def _join(address: str, security: object, environment: dict[str, str], stop: asyncio.Event) -> None:
     """One stay with the scheduler: until it goes away, or the worker is to stop."""
-    from distributed import Nanny
     from distributed.utils import get_ip
 
     from . import tls
+    from .dask_settings import Nanny
 
     there = urlsplit(address).hostname or ""
     host = "127.0.0.1" if tls.is_loopback(there) else get_ip(there)

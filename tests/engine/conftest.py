@@ -18,6 +18,7 @@ SETTINGS = {
     "LETHE_PRECISION": "float32",
     "LETHE_CHECKPOINT_SECONDS": "0.1",
     "LETHE_DEVICE": "cpu",
+    "LETHE_NICE": "0",
 }
 LONG = 40  # epochs of the job that is killed: seconds, even on a quick machine
 
