@@ -120,8 +120,8 @@ class DaskExecutor:
         try:
             workers = self._client.scheduler_info()["workers"]
             return sum(int(worker.get("resources", {}).get("job", 0)) for worker in workers.values())
-        except Exception:  # it went away while it was asked; the next look says so
-            return 0
+        except Exception:  # slow, or it went away while it was asked: the next look says so
+            return self._slots
 
 
 def _ending(future: Any) -> Ending:
