@@ -20,6 +20,7 @@ from . import machine, tls
 
 EVERY = 0.5
 PATIENCE = 30.0
+GRACE = 5.0  # seconds that all of them together are given to end by themselves
 
 
 class Cluster:
@@ -56,9 +57,10 @@ class Cluster:
         """End them all, the workers first."""
         for process in reversed(self.processes):
             process.terminate()
+        end = time.monotonic() + GRACE
         for process in reversed(self.processes):
             try:
-                process.wait(timeout=5)
+                process.wait(timeout=max(0.1, end - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -104,11 +104,17 @@ def test_two_jobs_at_once_and_one_is_cancelled(cluster, start, queue):
 
 @pytest.mark.slow
 def test_every_socket_of_the_cluster_is_on_loopback(cluster):
-    found = []
-    for root in cluster.processes:
-        for process in [psutil.Process(root.pid), *psutil.Process(root.pid).children(recursive=True)]:
-            found += [c.laddr.ip for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN]
-    assert found and set(found) == {"127.0.0.1"}
+    def listening():
+        found = {}
+        for root in cluster.processes:
+            for process in [psutil.Process(root.pid), *psutil.Process(root.pid).children(recursive=True)]:
+                for connection in process.net_connections("inet"):
+                    if connection.status == psutil.CONN_LISTEN:
+                        found.setdefault(process.pid, []).append(connection.laddr.ip)
+        return found
+
+    until(lambda: len(listening()) >= 5)  # the scheduler, two nannies, two workers
+    assert {address for addresses in listening().values() for address in addresses} == {"127.0.0.1"}
 
 
 @pytest.mark.slow
