@@ -64,7 +64,7 @@ def precision(task: Task, architecture: str) -> str:
         raise BadInput(f"LETHE_PRECISION is {said[:40]!r}; it can be {' or '.join(PRECISIONS)}.")
     if said:
         return said
-    path, key = home() / "cache" / "precision.json", _key(task, architecture)
+    path, key = home() / "cache" / "precision.json", f"{machine_key(task.device)}, {architecture}"
     known: dict[str, Any] = files.read_json(path, {})
     if key not in known:
         seconds = _measure(task)
@@ -97,8 +97,9 @@ def _measure(task: Task) -> dict[str, float]:
     return best
 
 
-def _key(task: Task, architecture: str) -> str:
-    return f"{name(task.device)}, {torch.get_num_threads()} threads, torch {torch.__version__}, {architecture}"
+def machine_key(where: torch.device) -> str:
+    """What a measured speed depends on, apart from the model."""
+    return f"{name(where)}, {torch.get_num_threads()} threads, torch {torch.__version__}"
 
 
 def _processor() -> str:

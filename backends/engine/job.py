@@ -4,8 +4,11 @@ A warm one has imported everything and waits on standard input for a line {"run"
 one job and ends; its exit code says how (see `outcome`). Nothing heavy is imported before it is tied to its parent.
 """
 
+import contextlib
+import importlib
 import json
 import os
+import select
 import sys
 from pathlib import Path
 
@@ -22,6 +25,18 @@ def do(run_folder: RunFolder | Path | str, attempt: int) -> int:
     return work(run_folder if isinstance(run_folder, RunFolder) else RunFolder(Path(run_folder)), attempt)
 
 
+def _warm() -> None:
+    """Import all that a job needs, and, while none is asked for, do what the first one would wait for."""
+    from .. import registry
+    from .opening import warm_up
+
+    importlib.import_module("backends.engine.work")
+    for kind in ("methods", "metrics"):
+        registry.entries(kind)
+    with contextlib.suppress(Exception):  # a job that needs what failed here will say so
+        warm_up(lambda: bool(select.select([sys.stdin], [], [], 0)[0]))
+
+
 def main() -> int:
     """Do the job named on the command line, or the one that standard input will name. Returns the exit code."""
     parent = os.environ.get("LETHE_PARENT", "")
@@ -30,12 +45,7 @@ def main() -> int:
     said = os.environ.get("LETHE_NICE", "")
     os.nice(max(0, (int(said) if said.isdigit() else NICE) - os.nice(0)))
     if sys.argv[1:] == ["--warm"]:
-        from .. import registry
-        from . import work
-
-        assert work
-        for kind in ("methods", "metrics"):
-            registry.entries(kind)
+        _warm()
         line = sys.stdin.readline()
         if not line:
             return 0  # the parent has no job for it any more

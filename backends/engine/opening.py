@@ -1,13 +1,16 @@
 """Opening a model with its data on this machine's device, in the precision that was measured best."""
 
+import os
+from collections.abc import Callable
 from typing import Any
 
 from transformers.utils import logging
 
+from ..api import files
 from ..api.errors import BadInput
-from ..api.home import shared
+from ..api.home import ASSETS, home, shared
 from ..models.classifier import Classifier
-from . import hardware, machine
+from . import hardware, machine, outputs
 
 logging.disable_progress_bar()  # nobody watches this process's standard error
 
@@ -38,3 +41,27 @@ def _size(config: Any) -> str:
     """What tells architectures of one family apart: the widths and depths of a config."""
     names = ("embedding_size", "hidden_sizes", "depths", "hidden_size", "num_hidden_layers", "patch_size")
     return " ".join(f"{name}={getattr(config, name)}" for name in names if hasattr(config, name))
+
+
+def warm_up(wanted: Callable[[], bool]) -> None:
+    """Do once for a home, while nobody waits, what the first job on each embedded model would wait for.
+
+    That is the measurement of the precision, and what the model says about its data. Nothing is measured where
+    $LETHE_PRECISION decides.
+
+    Args:
+        wanted: whether a job waits; looked at between two steps.
+    """
+    where = hardware.device()
+    hardware.prepare(machine.cores())
+    path, here = home() / "cache" / "warm.json", hardware.machine_key(where)
+    if os.environ.get("LETHE_PRECISION") or files.read_json(path) == here:
+        return
+    for config in sorted((ASSETS / "models").glob("*/config.json")):
+        if wanted():
+            return
+        task = open_task(config.parent.name, "", {})
+        if wanted():
+            return
+        outputs.of(task, task.load())
+    files.write_json(path, here)

@@ -8,7 +8,8 @@ from ..models.task import Task
 from .evidence import Evidence, When
 
 NEAR = 2.0  # points within which two shares count as the same
-HURT = 1.0  # points of accuracy that count as a loss worth naming
+HURT = 2.0  # points of accuracy that the rest may lose before it counts as hurt; twice that for one class
+NAMED = 1.0  # points that make a class worth naming
 CAVEAT = "this shows how the model answers now, not that the knowledge is erased"
 HIDDEN = "its weights are unchanged, so this is hidden, not erased"
 
@@ -98,8 +99,8 @@ def _rest(task: Task, evidence: dict[When, Evidence]) -> str:
         return "there is nothing else to look at"
     worst, fall = _worst_class(task, evidence)
     said = " and ".join(f"{_signed(-points)} points on {name}" for name, points in lost.items())
-    named = f", most on {worst} ({_signed(-fall)})" if fall >= HURT else ""
-    lead = "the rest lost little" if max(*lost.values(), fall - NEAR) < HURT else "the rest was hurt"
+    named = f", most on {worst} ({_signed(-fall)})" if fall >= NAMED else ""
+    lead = "the rest lost little" if max(*lost.values(), fall / 2) < HURT else "the rest was hurt"
     return f"{lead}: accuracy {said}{named}"
 
 

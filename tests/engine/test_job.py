@@ -3,6 +3,7 @@
 import errno
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -315,3 +316,21 @@ def test_result_is_strict_json(started):
     do(run, 1)
     for name in ("result.json", "metrics.json", "state.json"):
         json.loads((run.path / name).read_text(), parse_constant=lambda name: pytest.fail(name))
+
+
+def test_a_warm_process_does_what_the_first_job_would_wait_for_unless_one_waits(monkeypatch, home):
+    from backends.engine import opening
+
+    asked = []
+    monkeypatch.delenv("LETHE_PRECISION")
+    monkeypatch.setattr(
+        opening, "open_task", lambda model, data, setting: asked.append(model) or SimpleNamespace(load=str)
+    )
+    monkeypatch.setattr(opening.outputs, "of", lambda task, model: asked.append("outputs"))
+    opening.warm_up(lambda: True)
+    assert asked == [] and not (home / "cache" / "warm.json").exists()
+    opening.warm_up(lambda: False)
+    assert asked[:2] == ["fashion-resnet", "outputs"] and (home / "cache" / "warm.json").exists()
+    asked.clear()
+    opening.warm_up(lambda: False)
+    assert asked == []
