@@ -1,6 +1,7 @@
 """From the first click to the look inside, as a person does it, with pictures kept."""
 
 import pytest
+from watched import Watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -17,8 +18,6 @@ def ready(page):
 @pytest.fixture(scope="module")
 def run_id(studio, browser, screenshots):
     """The default job, started by the button as a person starts it; every other test looks at it."""
-    from conftest import Watched
-
     seen = Watched(browser)
     page = seen.page
     page.goto(studio)

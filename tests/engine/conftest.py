@@ -6,20 +6,12 @@ import sys
 import pytest
 import toy
 from PIL import Image
-from small_jobs import numbers
+from small_jobs import SETTINGS, numbers
 
 from backends.api import runs
 from backends.api.runs import RunFolder
 from backends.api.spec import JobSpec
 
-SETTINGS = {
-    "LETHE_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "LETHE_PRECISION": "float32",
-    "LETHE_CHECKPOINT_SECONDS": "0.1",
-    "LETHE_DEVICE": "cpu",
-    "LETHE_NICE": "0",
-}
 LONG = 40  # epochs of the job that is killed: seconds, even on a quick machine
 
 

@@ -10,6 +10,14 @@ import psutil
 from backends.api.runs import RunFolder
 
 PATIENCE = 240  # seconds: a loaded machine may take its time
+SETTINGS = {
+    "LETHE_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "LETHE_PRECISION": "float32",
+    "LETHE_CHECKPOINT_SECONDS": "0.1",
+    "LETHE_DEVICE": "cpu",
+    "LETHE_NICE": "0",
+}
 COSTS = ("run_time", "peak_memory")  # the only numbers that may differ between two runs of one spec
 
 

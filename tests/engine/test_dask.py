@@ -8,7 +8,7 @@ import time
 
 import psutil
 import pytest
-from small_jobs import PATIENCE, jobs, numbers, step_of, until
+from small_jobs import PATIENCE, SETTINGS, jobs, numbers, step_of, until
 
 from backends.api import __version__, engine
 from backends.api.errors import BadInput, OutOfReach
@@ -20,8 +20,6 @@ from backends.engine.cluster import Cluster
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """A scheduler and two workers, with certificates of their own."""
-    from conftest import SETTINGS
-
     with pytest.MonkeyPatch.context() as patch:
         for name, value in SETTINGS.items():
             patch.setenv(name, value)
