@@ -12,11 +12,12 @@ from pydantic import BaseModel
 from app import forms, theme
 from app.live import LIVE
 from app.selection import Choice, joined, named
-from backends.api import catalog, own, submit
+from backends.api import catalog, own, submit, targets, tuned
 from backends.api.catalog import Family, Method
 from backends.api.errors import BadInput
 from backends.api.estimate import Past, estimate, estimates
 from backends.api.spec import JobSpec
+from backends.api.tuned import Tuned
 
 Values = dict[str, Any]
 OWN: Final = "own"  # value of the card "your own model"
@@ -35,6 +36,7 @@ class Facts(BaseModel):
     train_count: int = 0
     default_forget: list[str] = []
     default_method: str = ""
+    tuned: list[Tuned] = []
 
     @property
     def many(self) -> bool:
@@ -72,6 +74,7 @@ def embedded(model_id: str) -> Facts:
         train_count=card.get("train_count", 0),
         default_forget=entry.default_forget,
         default_method=entry.default_method,
+        tuned=entry.tuned,
     )
 
 
@@ -203,7 +206,42 @@ def needs(model: str, method: str, given: dict[str, Any], known: dict[str, list[
     return f"about {theme.seconds(max(1, round(found.seconds)))}{memory}, {where}"
 
 
-def changed_params(method: Method, given: dict[str, Any]) -> str:
-    """The parameters that differ from their defaults, as words; empty where none does."""
-    defaults = forms.defaults(method.params)
-    return joined([f"{forms.label(name)} {value}" for name, value in given.items() if value != defaults.get(name)])
+def recommended(known: Facts, method: Method, forget: Sequence[str]) -> dict[str, Any]:
+    """The method's settings for this model and these targets."""
+    return tuned.settings(method.id, method.params, known.tuned, [targets.parse(text) for text in forget])
+
+
+def retuned(known: Facts, forget: Sequence[str], values: Values) -> Values:
+    """Settings to show once the model or the kind of target has changed, by name: those that nobody changed by hand.
+
+    A widget that holds what is recommended for some model counts as not changed.
+    """
+    shown: Values = {}
+    for name, seen in _tuned_anywhere().items():
+        method_id, _, setting = name.partition(".")
+        if values.get(name, seen[0]) in seen:
+            shown[name] = recommended(known, catalog.load().get("methods", method_id), forget).get(setting)
+    return shown
+
+
+def _tuned_anywhere() -> dict[str, list[Any]]:
+    """Each setting that some model has its own value for, as method.name: the default, and every such value."""
+    known = catalog.load()
+    found: dict[str, list[Any]] = {}
+    for model in known.models:
+        for entry in model.tuned:
+            defaults = forms.defaults(known.get("methods", entry.method).params)
+            for name, value in entry.params.items():
+                found.setdefault(f"{entry.method}.{name}", [defaults.get(name)]).append(value)
+    return found
+
+
+def tuned_names() -> list[str]:
+    """The settings that `retuned` may give."""
+    return list(_tuned_anywhere())
+
+
+def changed_params(known: Facts, method: Method, forget: Sequence[str], given: dict[str, Any]) -> str:
+    """The parameters that differ from what is recommended, as words; empty where none does."""
+    best = recommended(known, method, forget)
+    return joined([f"{forms.label(name)} {value}" for name, value in given.items() if value != best.get(name)])

@@ -98,9 +98,13 @@ def widget(name: str, said: Schema) -> gr.components.Component:
             return gr.Textbox(value=_text(default), info=help_text, lines=1, max_lines=4, **common)
 
 
-def widgets(schema: Schema) -> dict[str, gr.components.Component]:
-    """One widget for each parameter, in the schema's order."""
-    return {name: widget(name, said) for name, said in properties(schema).items()}
+def widgets(schema: Schema, values: dict[str, Any] | None = None) -> dict[str, gr.components.Component]:
+    """One widget for each parameter, in the schema's order, at its default or at the value given."""
+    values = values or {}
+    return {
+        name: widget(name, said | ({"default": values[name]} if name in values else {}))
+        for name, said in properties(schema).items()
+    }
 
 
 def defaults(schema: Schema) -> dict[str, Any]:

@@ -62,7 +62,8 @@ def _models() -> list[catalog.Model]:
         missing = [name for name in fields if name not in card]
         if missing:
             raise LetheError(f"{folder.relative_to(ASSETS)}/card.json says nothing about {missing[0]!r}.")
-        found.append(catalog.Model(**_common(folder, card), **{name: card[name] for name in fields}))
+        given = {name: card[name] for name in fields} | {"tuned": files.read_json(folder / "tuned.json", [])}
+        found.append(catalog.Model(**_common(folder, card), **given))
     return found
 
 

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from . import __version__, files
 from .errors import BadInput, LetheError
-from .home import home
+from .home import home, ready_home
+from .tuned import Tuned
 
 Family = Literal["classifier", "text-to-image", "llm", "moe"]
 Label = Literal["same algorithm, smaller model", "reconstruction from the abstract", "our extension"]
@@ -52,6 +53,7 @@ class Model(Entry):
     default_forget: list[str]
     default_method: str
     card: dict[str, Any]
+    tuned: list[Tuned] = []
 
 
 class Data(Entry):
@@ -131,7 +133,9 @@ def _fingerprint() -> str:
     root = Path(__file__).resolve().parents[2]
     seen = hashlib.sha256(__version__.encode())
     for folder in ("backends", "pages/classroom", "assets"):
-        for path in sorted([*(root / folder).rglob("*.py"), *(root / folder).rglob("card.json")]):
+        for path in sorted(
+            path for name in ("*.py", "card.json", "tuned.json") for path in (root / folder).rglob(name)
+        ):
             stat = path.stat()
             seen.update(f"{path.relative_to(root)}:{stat.st_size}:{stat.st_mtime_ns}".encode())
     return seen.hexdigest()[:16]
@@ -142,10 +146,15 @@ def _path() -> Path:
 
 
 def prepare() -> subprocess.Popen[str] | None:
-    """Start making the catalog in another process where there is none yet; `load` waits for it."""
+    """Start making the catalog in another process where there is none yet; `load` waits for it.
+
+    Raises:
+        OutOfReach: there is none yet, and the home cannot be written.
+    """
     path = _path()
     if path.exists():
         return None
+    ready_home()
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "")}
     return subprocess.Popen(
         [sys.executable, "-m", "backends.catalog", str(path)], env=environment, stderr=subprocess.PIPE, text=True
@@ -157,6 +166,7 @@ def load() -> Catalog:
     """The catalog, made first where it is missing or out of date.
 
     Raises:
+        OutOfReach: the home cannot be written.
         LetheError: the backend could not make it; the sentence names the last thing it said.
     """
     path = _path()

@@ -68,7 +68,7 @@ def estimate(
 
 def _ratio(params: dict[str, Any], before: dict[str, Any]) -> float:
     now, then = params.get("epochs"), before.get("epochs")
-    return now / then if isinstance(now, int) and isinstance(then, int) and then > 0 else 1.0
+    return now / then if isinstance(now, int) and isinstance(then, int) and min(now, then) > 0 else 1.0
 
 
 def _of_run(path: str, model: str) -> Past | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from . import catalog, own, params, runs, targets
+from . import catalog, own, params, runs, targets, tuned
 from .catalog import Catalog, Family, Method, Model
 from .errors import BadInput
 from .home import shared
@@ -59,6 +59,8 @@ def _sentence(error: ValidationError) -> str:
 def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
     """The same spec, complete: @files read, class names as the model spells them, every parameter with its value.
 
+    A parameter that is left out has the value tuned for the model and these targets, else the method's default.
+
     Args:
         spec: what was asked for.
         card: what is known of an own model (`classes`, `train_count`), as the live operation `describe` answers;
@@ -75,9 +77,10 @@ def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
     metrics = tuple(dict.fromkeys(spec.metrics))
     for metric in metrics:
         _fits(metric, known.get("metrics", metric).works_with, family)
-    given = params.checked(method.id, method.params, spec.params)
     card = model.card if model else card or {}
     forget = [_target(text, spec.model, card) for text in spec.forget]
+    best = tuned.settings(method.id, method.params, model.tuned if model else (), forget)
+    given = params.checked(method.id, method.params, best | spec.params)
     keep = [_target(text, spec.model, card) for text in spec.keep]
     _something_left(forget, keep, card)
     return spec.model_copy(

@@ -42,7 +42,7 @@ def verdict(
         return f"Nothing was forgotten of {what}: not one weight of the model moved."
     parts = [_forgot(task, evidence, what), _rest(task, evidence)]
     if gap == gap:
-        parts.append(f"on average it is {gap:.1f} points away from a model trained again without them")
+        parts.append(f"on average {gap:.1f} points from a model trained again without them")
     elif "reference" not in evidence and not again:
         parts.append("there is no model trained again without them to compare with")
     return "; ".join([*parts, HIDDEN if guard else CAVEAT]) + "."
@@ -72,11 +72,11 @@ def _wrong(evidence: Evidence, part: str) -> float:
 def _forgot(task: Task, evidence: dict[When, Evidence], what: str) -> str:
     before, after = (_wrong(evidence[when], "forget") for when in ("before", "after"))
     if "reference" in evidence:
-        aim, of = _wrong(evidence["reference"], "forget"), "a model trained again without them"
+        aim, of = _wrong(evidence["reference"], "forget"), "after training again without them"
     elif task.forgotten_classes:
         aim, of = 100.0, ""
     else:
-        aim, of = _wrong(evidence["before"], "test"), "images it never saw"
+        aim, of = _wrong(evidence["before"], "test"), "on images it never saw"
     if abs(after - aim) <= NEAR:
         word = "It forgot"
     elif after > aim:
@@ -85,23 +85,23 @@ def _forgot(task: Task, evidence: dict[When, Evidence], what: str) -> str:
         word = "It partly forgot"
     else:
         word = "It hardly forgot"
-    compared = f", {aim:.1f} % for {of}" if of else ""
-    return f"{word} {what}: {after:.1f} % are answered wrong now ({before:.1f} % before{compared})"
+    compared = f", {aim:.1f} % {of}" if of and not task.forgotten_classes else ""
+    return f"{word} {what}: {after:.1f} % wrong now ({before:.1f} % before{compared})"
 
 
 def _rest(task: Task, evidence: dict[When, Evidence]) -> str:
     lost = {
         name: _wrong(evidence["after"], part) - _wrong(evidence["before"], part)
-        for name, part in (("the kept training images", "retain"), ("new images", "test"))
+        for name, part in (("kept images", "retain"), ("new ones", "test"))
         if len(task.parts[part])
     }
     if not lost:
         return "there is nothing else to look at"
     worst, fall = _worst_class(task, evidence)
-    said = " and ".join(f"{_signed(-points)} points on {name}" for name, points in lost.items())
-    named = f", most on {worst} ({_signed(-fall)})" if fall >= NAMED else ""
+    said = ", ".join(f"{_signed(-points)} on {name}" for name, points in lost.items())
+    named = f", {_signed(-fall)} on {worst}" if fall >= NAMED else ""
     lead = "the rest lost little" if max(*lost.values(), fall / 2) < HURT else "the rest was hurt"
-    return f"{lead}: accuracy {said}{named}"
+    return f"{lead} (points of accuracy: {said}{named})"
 
 
 def _signed(points: float) -> str:

@@ -38,12 +38,16 @@ def falling(optimizer: Optimizer, learning_rate: float, batch: Batch) -> None:
 class RelabelParams(SgdParams):
     """What the methods that learn random labels can be told."""
 
+    epochs: int = Field(
+        default=2, ge=1, le=200, description="Passes over everything. Single images take some more than whole classes."
+    )
+    learning_rate: float = Field(default=0.05, gt=0, le=1, description="Step size.")
     schedule: Literal["in turn", "mixed"] = Field(
         default="mixed",
         description="in turn: a pass over what is forgotten, then one over the rest; mixed: both shuffled together.",
     )
     alpha: float = Field(
-        default=2.0, gt=0, le=100, description="Weight of the rest against what is to be forgotten; 1 in the paper."
+        default=1.0, gt=0, le=100, description="Weight of the rest against what is to be forgotten; 1 in the paper."
     )
 
 

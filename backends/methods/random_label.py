@@ -1,7 +1,5 @@
 """Random labels (RL): learn nonsense about the forget set and the truth about the rest."""
 
-from pydantic import Field
-
 from ..engine.run import Run
 from ..registry import method
 from ._common import RelabelParams, falling, relabelled, relabelled_loss, sgd
@@ -9,9 +7,6 @@ from ._common import RelabelParams, falling, relabelled, relabelled_loss, sgd
 
 class RandomLabel(RelabelParams):
     """Learning random labels."""
-
-    epochs: int = Field(default=2, ge=1, le=200, description="Passes over everything.")
-    learning_rate: float = Field(default=0.05, gt=0, le=1, description="Step size.")
 
 
 @method(
@@ -30,7 +25,10 @@ class RandomLabel(RelabelParams):
         "code": "https://github.com/OPTML-Group/Unlearn-Saliency",
     },
     label="same algorithm, smaller model",
-    departures="Fewer epochs; the step size is tuned for the embedded models.",
+    departures=(
+        "Fewer epochs; the forget set is shuffled into the rest, as the authors do for CIFAR-100; the step size falls to zero "
+        "during the run and is tuned for the embedded models."
+    ),
     works_with={"classifier": True},
     order=30,
 )

@@ -17,8 +17,6 @@ class SalUn(RelabelParams):
     share: float = Field(
         default=0.5, gt=0, le=1, description="Share of all weights that may move: those the forget set pulls at most."
     )
-    epochs: int = Field(default=2, ge=1, le=200, description="Passes over everything.")
-    learning_rate: float = Field(default=0.05, gt=0, le=1, description="Step size.")
 
 
 @method(
@@ -39,8 +37,8 @@ class SalUn(RelabelParams):
     },
     label="same algorithm, smaller model",
     departures=(
-        "Fewer epochs than the paper's 10; the forget set is shuffled into the rest, as the authors do for CIFAR-100; the rest "
-        "counts twice (alpha, 1 in the paper), and the step size, which falls to zero, is tuned for the embedded models."
+        "Fewer epochs than the paper's 10; the forget set is shuffled into the rest, as the authors do for CIFAR-100; the step "
+        "size falls to zero during the run and is tuned for the embedded models."
     ),
     works_with={"classifier": True},
     order=10,

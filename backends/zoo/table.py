@@ -18,10 +18,11 @@ from typing import Annotated, Any
 import typer
 
 from .. import registry
-from ..api import files
+from ..api import files, targets
 from ..api.home import ASSETS, home
 from ..api.runs import RunFolder, State
 from ..api.spec import JobSpec
+from ..api.tuned import Tuned, settings
 
 TARGETS = ["Sandal", "random:10%"]
 SEEDS = [0, 1, 2]
@@ -40,7 +41,9 @@ def main(
     """Measure every method on a model, three seeds each (under an hour on two cores), and write the tables."""
     from ._table import into, tables
 
-    family = files.read_json(ASSETS / "models" / model / "card.json")["family"]
+    folder = ASSETS / "models" / model
+    family = files.read_json(folder / "card.json")["family"]
+    found = [Tuned(**entry) for entry in files.read_json(folder / "tuned.json", [])]
     methods = [registry.get("methods", name) for name in only] or [
         method for method in registry.entries("methods").values() if method.entry.works_with.get(family) is True
     ]
@@ -50,7 +53,8 @@ def main(
         os.environ["LETHE_HOME"] = place_to_work
         for place, (method, what, number) in enumerate(wanted):
             rows = files.read_json(path, [])
-            params = method.parse({}).model_dump(mode="json")
+            best = settings(method.id, method.entry.params, found, [targets.parse(what)])
+            params = method.parse(best).model_dump(mode="json")
             if not again and any(_key(row) == (method.id, what, number) and row["params"] == params for row in rows):
                 continue
             if minutes and time.monotonic() > end:

@@ -81,7 +81,7 @@ def _sentence(values: Values, below: str) -> str:
 def _review(values: Values, count: str, needs: str) -> str:
     known, method = choosing.facts(values), catalog.load().get("methods", values["method"])
     given = choosing.params(values)
-    settings = choosing.changed_params(method, given)
+    settings = choosing.changed_params(known, method, choosing.choice(values).targets(), given)
     rows = {
         "Model": f"{known.title}, which stays as it is",
         "Forget": named(choosing.choice(values).targets()),
@@ -128,7 +128,26 @@ def kind_shown(values: Values) -> Updates:
     updates: Updates = {name: gr.Column(visible=on) for name, on in _targets.visible_kind(values["kind"]).items()}
     if values["kind"] in ("images", "like"):
         updates |= gallery(values | {"page": 0})
-    return updates
+    return updates | retuned(values)
+
+
+def retuned(values: Values) -> Updates:
+    """The settings of methods that fit this model and this kind of target better; what a person changed stays."""
+    known = _facts(values)
+    return choosing.retuned(known, _example(values), values) if known else {}
+
+
+def _retuned_to(known: Facts, values: Values) -> Updates:
+    """The same for a model that was just chosen, whose default classes are shown."""
+    return choosing.retuned(known, _example(values | {"classes": known.default_forget}), values)
+
+
+def _example(values: Values) -> tuple[str, ...]:
+    """What is to be forgotten, or, where nothing is chosen yet, something of that kind."""
+    try:
+        return choosing.choice(values).targets()
+    except BadInput:
+        return ("any class",) if values["kind"] == "classes" else ("images:0",)
 
 
 def gallery(values: Values) -> Updates:
@@ -233,7 +252,7 @@ def model_shown(values: Values) -> Updates:
     known = _facts(values)
     if known is None:
         return updates | {"own_says": note("")}
-    return updates | of_model(known)
+    return updates | of_model(known) | _retuned_to(known, values)
 
 
 def opened(values: Values) -> Updates:
@@ -243,7 +262,7 @@ def opened(values: Values) -> Updates:
     except LetheError as error:
         return {"own": None, "own_says": wrong(str(error))}
     said = f"Opened: {len(known.classes)} classes, {known.train_count:,} training images."
-    return {"own": known.model_dump(), "own_says": note(said)} | of_model(known)
+    return {"own": known.model_dump(), "own_says": note(said)} | of_model(known) | _retuned_to(known, values)
 
 
 def of_model(known: Facts) -> Updates:

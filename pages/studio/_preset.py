@@ -36,10 +36,12 @@ def preset(query: list[tuple[str, str]]) -> Updates:
             "own_data": data,
             "own_column": gr.Column(visible=True),
         }
+    wanted = forget or tuple(known.default_forget)
+    updates |= choosing.retuned(known, wanted, {})
     if method:
         entry = catalog.load().get("methods", method)
         updates |= {"method": method} | _answers.method_shown({"method": method})
-        shown = forms.to_widgets(entry.params, given)
+        shown = forms.to_widgets(entry.params, choosing.recommended(known, entry, wanted) | given)
         updates |= {
             f"{method}.{name}": value for name, value in zip(forms.properties(entry.params), shown, strict=True)
         }

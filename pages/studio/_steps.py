@@ -61,7 +61,8 @@ def method_choices(first: Facts) -> list[tuple[str, str]]:
     known = estimates(first.id)
     cards = []
     for entry in choosing.methods(first.family, first.default_method):
-        needs = choosing.needs(first.id, entry.id, forms.defaults(entry.params), known)
+        best = choosing.recommended(first, entry, first.default_forget)
+        needs = choosing.needs(first.id, entry.id, best, known)
         cards.append((f"{entry.title}\n{entry.school}\n{needs[:1].upper()}{needs[1:]}", entry.id))
     return cards
 
@@ -112,7 +113,7 @@ def method_step(first: Facts) -> tuple[Widgets, dict[str, gr.components.Componen
             with gr.Column(visible=entry.id == first.default_method, elem_classes="lethe-form") as more[
                 f"params.{entry.id}"
             ]:
-                fields = forms.widgets(entry.params)
+                fields = forms.widgets(entry.params, choosing.recommended(first, entry, first.default_forget))
                 made |= {f"{entry.id}.{name}": field for name, field in fields.items()}
                 if not fields:
                     gr.HTML(quiet("This method has no settings."))

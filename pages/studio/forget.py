@@ -138,12 +138,13 @@ def _wire_form(page: Page, moves: dict[str, Part]) -> None:
         "method",
         "detail",
     ]
-    model_names += [name for name in p if name.startswith("params.")]
+    tuned = choosing.tuned_names()
+    model_names += [*(name for name in p if name.startswith("params.")), *tuned]
     gallery = ("tick", "one", "where", "gallery_style", "page", "back", "on")
     kinds = tuple(_targets.visible_kind("classes"))
     after(page.on([p["model"].input], _answers.model_shown, model_names), "near", "class_style")
     after(page.on([p["own_open"].click], _answers.opened, [*model_names, "own"]), "near", "class_style")
-    after(page.on([p["kind"].input], _answers.kind_shown, [*kinds, *gallery]), "near")
+    after(page.on([p["kind"].input], _answers.kind_shown, [*kinds, *gallery, *tuned]), "near")
     after(page.on([p["classes"].input, p["many"].input], _answers.near, ("near",)))
     after(page.on([p["keep_mode"].input], _answers.keep_shown, ("on_keep", "keep", "keep_many")))
     page.on([p["of_class"].input], lambda values: _answers.gallery(values | {"page": 0}), gallery)

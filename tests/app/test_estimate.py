@@ -23,3 +23,9 @@ def test_own_runs_come_first_and_scale_with_the_epochs(make_run):
 def test_runs_that_did_not_finish_do_not_count(make_run):
     make_run("failed", model="no-such-model")
     assert estimate("no-such-model", METHOD, {}) is None
+
+
+def test_the_models_own_number_of_epochs_is_no_time_of_zero(make_run):
+    make_run("done", method="retrain")
+    found = estimate("fashion-resnet", "retrain", {"epochs": 0})
+    assert found is not None and found.seconds == pytest.approx(12.0)

@@ -27,8 +27,8 @@ def test_the_untouched_page_is_a_job_that_can_start(untouched):
     spec = choosing.spec(untouched)
     assert (spec.model, list(spec.forget), spec.keep) == (model.id, model.default_forget, ())
     assert spec.method == model.default_method
-    assert spec.params == forms.defaults(catalog.load().get("methods", spec.method).params)
     assert submit.check(spec) == spec
+    assert submit.check(spec.model_copy(update={"params": {}})) == spec  # the settings are the recommended ones
 
 
 def test_the_recommended_method_stands_first():
@@ -105,6 +105,40 @@ def test_a_clone_has_the_settings_of_its_run(make_run):
     run = make_run("done", forget=("images:3,17",), params={"epochs": 4}, seed=11)
     updates = _preset.preset([("clone", run.id)])
     assert updates["picked"] == [3, 17] and updates["salun.epochs"] == 4 and updates["seed"] == 11
+
+
+def tuned_for(kind):
+    """(model, method.setting, value) of something that a model has its own value for, for that kind of target."""
+    for model in catalog.load().models:
+        for entry in model.tuned:
+            if kind in entry.targets:
+                method = catalog.load().get("methods", entry.method)
+                for name, value in entry.params.items():
+                    if value != forms.defaults(method.params)[name]:
+                        return model, f"{entry.method}.{name}", value
+    raise AssertionError(f"no model has settings of its own for {kind}")
+
+
+def test_settings_follow_the_kind_of_target_unless_changed_by_hand(untouched):
+    model, name, value = tuned_for("random")
+    values = untouched | {"model": model.id, "kind": "random"}
+    assert _answers.kind_shown(values)[name] == value
+    assert name not in _answers.kind_shown(values | {name: 0.0123})
+    back = _answers.kind_shown(values | {name: value, "kind": "classes"})
+    assert back[name] != value
+    spec = choosing.spec(values | _answers.retuned(values))
+    assert "as recommended" in _answers._review(values | _answers.retuned(values), "", "")
+    assert submit.check(spec.model_copy(update={"params": {}})).params == spec.params
+
+
+def test_settings_follow_the_model(untouched):
+    for model in catalog.load().models:
+        updates = _answers.model_shown(untouched | {"model": model.id})
+        for entry in catalog.load().methods:
+            best = choosing.recommended(choosing.embedded(model.id), entry, model.default_forget)
+            for name, value in best.items():
+                shown = updates.get(f"{entry.id}.{name}", untouched[f"{entry.id}.{name}"])
+                assert shown == value or entry.works_with.get(model.family) is not True or isinstance(shown, str)
 
 
 @pytest.mark.parametrize(
