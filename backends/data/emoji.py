@@ -1,0 +1,47 @@
+"""The emoji style data: the same 20 objects, each drawn by eight design teams (styles), 256 x 256 pixels, white behind.
+
+`python -m backends.zoo emoji-data` draws it again from the packages that `STYLES` names. Licences: see ATTRIBUTION.md there.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..api.home import ASSETS
+
+ID = "emoji"
+FOLDER = ASSETS / "data" / ID
+OBJECTS = [
+    "cat", "dog", "bear", "frog", "fish", "duck", "butterfly", "sunflower", "tree", "mushroom",
+    "apple", "banana", "pizza", "cake", "car", "airplane", "rocket", "house", "umbrella", "heart",
+]  # fmt: skip
+STYLES = ["fluent", "flat", "contrast", "noto", "blob", "twemoji", "openmoji", "emojione"]
+SIZE = 256
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """Every object in every style: `images` is uint8 [styles, objects, SIZE, SIZE, 3]."""
+
+    styles: list[str]
+    objects: list[str]
+    images: NDArray[np.uint8]
+
+
+def prompt(thing: str = "", style: str = "") -> str:
+    """ "a cat in twemoji style", "a cat", "twemoji style": how the model learned to be asked."""
+    if thing and style:
+        return f"a {thing} in {style} style"
+    return f"a {thing}" if thing else f"{style} style"
+
+
+def load() -> Drawings:
+    """All 160 drawings, 31 MB in memory, in about a second."""
+    images = np.empty((len(STYLES), len(OBJECTS), SIZE, SIZE, 3), np.uint8)
+    for row, style in enumerate(STYLES):
+        for column, thing in enumerate(OBJECTS):
+            with Image.open(FOLDER / style / f"{thing}.png", formats=("PNG",)) as image:
+                images[row, column] = np.asarray(image.convert("RGB"))
+    return Drawings(STYLES, OBJECTS, images)
