@@ -75,6 +75,11 @@ def changed_settings(method: str, params: dict[str, Any], seed: int) -> str:
     return ", ".join([*said, f"seed {seed}"])
 
 
+def _all_known(values: Sequence[float]) -> bool:
+    """Whether there are several, and each was measured."""
+    return len(values) > 1 and all(map(math.isfinite, values))
+
+
 def of_table(rows: Sequence[measured.Row]) -> list[Trial]:
     """A measured table, the seeds of one method and target as their mean and standard deviation."""
     groups: dict[tuple[str, str, str], list[measured.Row]] = {}
@@ -92,7 +97,7 @@ def of_table(rows: Sequence[measured.Row]) -> list[Trial]:
                 key=f"{model}/{target}",
                 after={name: mean(values) for name, values in after.items()},
                 reference={name: mean(values) for name, values in reference.items()},
-                spread={name: stdev(values) for name, values in after.items() if len(values) > 1},
+                spread={name: stdev(values) for name, values in after.items() if _all_known(values)},
                 seconds=mean(row.seconds for row in same),
                 count=len(same),
                 said=f"mean of {len(same)} seed{'s' if len(same) > 1 else ''}",

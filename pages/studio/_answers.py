@@ -60,6 +60,12 @@ def sentence(values: Values) -> Updates:
     return {"say": _sentence(values, note("Counting the images…"))}
 
 
+def _said_of(known: Facts, values: Values) -> Updates:
+    """The same for a model that was just chosen, at its defaults."""
+    own = {"own": known.model_dump()} if known.data else {}
+    return sentence(values | own | {"classes": known.default_forget, "method": known.default_method})
+
+
 def _sentence(values: Values, below: str) -> str:
     known = _facts(values)
     model = known.title if known else "Your own model"
@@ -252,7 +258,7 @@ def model_shown(values: Values) -> Updates:
     known = _facts(values)
     if known is None:
         return updates | {"own_says": note("")}
-    return updates | of_model(known) | _retuned_to(known, values)
+    return updates | of_model(known) | _retuned_to(known, values) | _said_of(known, values)
 
 
 def opened(values: Values) -> Updates:
@@ -262,7 +268,8 @@ def opened(values: Values) -> Updates:
     except LetheError as error:
         return {"own": None, "own_says": wrong(str(error))}
     said = f"Opened: {len(known.classes)} classes, {known.train_count:,} training images."
-    return {"own": known.model_dump(), "own_says": note(said)} | of_model(known) | _retuned_to(known, values)
+    updates = of_model(known) | _retuned_to(known, values) | _said_of(known, values)
+    return updates | {"own": known.model_dump(), "own_says": note(said)}
 
 
 def of_model(known: Facts) -> Updates:

@@ -47,17 +47,21 @@ def build(secret: gr.BrowserState) -> Sweep:
     return Sweep([base, param, seen, clock], base)
 
 
-def listed(secret: str) -> Any:
-    """The jobs that can be repeated: finished ones whose method has a number to turn."""
-    known = [run for run in runs.visible(looker(secret)[1] if secret else "") if run.state.status == "done"]
-    return gr.Dropdown(choices=choices([run for run in known if numeric(run)]))
+def listed(secret: str, base: str | None) -> Any:
+    """The jobs that can be repeated: finished ones whose method has a number to turn, and the one that a link named."""
+    return gr.Dropdown(choices=choices(repeatable(secret, base)))
+
+
+def repeatable(secret: str, base: str | None) -> list[RunFolder]:
+    """Finished runs that this person may see, whose method has a number to turn."""
+    known = runs.visible(looker(secret)[1] if secret else "", *([base] if base else []))
+    return [run for run in known if run.state.status == "done" and numeric(run)]
 
 
 def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
     """The job and the parameter that the address names."""
     base, param = address(request, "base"), address(request, "param")
-    known = [run for run in runs.visible(looker(secret)[1] if secret else "", base) if run.state.status == "done"]
-    options = choices([run for run in known if numeric(run)])
+    options = choices(repeatable(secret, base))
     base = base if base in [value for _, value in options] else (options[0][1] if options else "")
     names = numeric(runs.find(base)) if base else []
     param = param if param in names else (names[0] if names else "")
@@ -99,8 +103,9 @@ def family(base: RunFolder, param: str) -> list[tuple[RunFolder, float]]:
     wanted, found = rest(base.spec), []
     for run in runs.all_runs():
         spec = run.spec
-        if param in spec.params and rest(spec) == wanted and run.state.status not in ("cancelled", "failed"):
-            found.append((run, float(spec.params[param])))
+        value = spec.params.get(param)  # None where the method chose the value itself
+        if isinstance(value, int | float) and rest(spec) == wanted and run.state.status not in ("cancelled", "failed"):
+            found.append((run, float(value)))
     return found
 
 

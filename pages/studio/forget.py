@@ -139,7 +139,7 @@ def _wire_form(page: Page, moves: dict[str, Part]) -> None:
         "detail",
     ]
     tuned = choosing.tuned_names()
-    model_names += [*(name for name in p if name.startswith("params.")), *tuned]
+    model_names += ["say", *(name for name in p if name.startswith("params.")), *tuned]
     gallery = ("tick", "one", "where", "gallery_style", "page", "back", "on")
     kinds = tuple(_targets.visible_kind("classes"))
     after(page.on([p["model"].input], _answers.model_shown, model_names), "near", "class_style")

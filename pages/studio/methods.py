@@ -43,7 +43,7 @@ def build() -> None:
     gr.on([part.input for part in shipped], show_measured, shipped, shipped_seen, js=js, **QUIET)
     runs_tab.select(list_runs, [secret, *own], [*own, own_seen], js=tab_url("runs"), **QUIET)
     measured_tab.select(list_measured, shipped, [*shipped, shipped_seen], js=tab_url("measured"), **QUIET)
-    sweep_tab.select(_sweep.listed, [secret], sweep.listed_in, js=tab_url("sweep"), **QUIET)
+    sweep_tab.select(_sweep.listed, [secret, sweep.listed_in], sweep.listed_in, js=tab_url("sweep"), **QUIET)
     assert Context.root_block is not None
     arrived = Context.root_block.load(from_address, [secret], [tabs, *own, own_seen, *shipped, shipped_seen], **QUIET)
     arrived.then(_sweep.from_address, [secret], sweep.outputs, **QUIET)

@@ -151,6 +151,19 @@ def test_a_measured_table_is_the_mean_over_seeds_and_names_its_file(tmp_path, mo
     assert "From assets/measured/m.json" in plain(methods.show_measured("m/Sandal", "first", "second"))
 
 
+def test_a_metric_that_one_seed_could_not_measure_has_no_mean_and_no_spread(tmp_path, monkeypatch):
+    monkeypatch.setattr(measured, "ASSETS", tmp_path)
+    rows = [
+        {"model": "m", "method": "slow", "target": "Sandal", "seed": seed, "seconds": 10,
+         "metrics": {"first": {"after": after}, "second": {"after": 95.0}}}
+        for seed, after in enumerate((98.0, float("nan")))
+    ]  # fmt: skip
+    files.write_json(tmp_path / "measured" / "m.json", rows)
+    (trial,) = methods.shipped_trials()
+    assert trial.after["first"] != trial.after["first"] and set(trial.spread) == {"second"}
+    assert "not measured" in plain(methods.show_measured("m/Sandal", "first", "second"))
+
+
 def test_a_sweep_takes_numbers_and_says_what_is_wrong_with_anything_else():
     assert _sweep.numbers("0.1, 0.2; 0.1") == [0.1, 0.2]
     for text in ("", "a, b", ",".join("1" * 13)):
@@ -159,7 +172,7 @@ def test_a_sweep_takes_numbers_and_says_what_is_wrong_with_anything_else():
 
 
 def test_a_sweep_gathers_the_runs_that_differ_in_nothing_else(home):
-    for at, rate in enumerate((0.1, 0.3)):
+    for at, rate in enumerate((0.1, 0.3, None)):  # None: the method chose it
         made = write_run(home, f"20261122-00000{at}-rate", method="slow", model="m")
         spec = made.spec.model_copy(update={"params": {"rate": rate}})
         files.write_json(made.path / "spec.json", spec.model_dump())
