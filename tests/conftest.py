@@ -8,6 +8,7 @@ from hypothesis import settings
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 settings.register_profile("lethe", deadline=None)  # a busy machine is no failure
 settings.load_profile("lethe")
 
