@@ -140,7 +140,10 @@ def kind_shown(values: Values) -> Updates:
 def retuned(values: Values) -> Updates:
     """The settings of methods that fit this model and this kind of target better; what a person changed stays."""
     known = _facts(values)
-    return choosing.retuned(known, _example(values), values) if known else {}
+    try:
+        return choosing.retuned(known, _example(values), values) if known else {}
+    except BadInput:  # something was written that is no target; the summary says so
+        return {}
 
 
 def _retuned_to(known: Facts, values: Values) -> Updates:

@@ -131,6 +131,11 @@ def test_settings_follow_the_kind_of_target_unless_changed_by_hand(untouched):
     assert submit.check(spec.model_copy(update={"params": {}})).params == spec.params
 
 
+def test_settings_stay_where_what_was_written_is_no_target(untouched):
+    updates = _answers.kind_shown(untouched | {"kind": "written", "written": "random:900%"})
+    assert not any("." in name for name in updates)
+
+
 def test_settings_follow_the_model(untouched):
     for model in catalog.load().models:
         updates = _answers.model_shown(untouched | {"model": model.id})

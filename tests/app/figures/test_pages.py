@@ -192,6 +192,7 @@ def test_strangers_see_their_own_runs_and_those_they_have_a_link_to(home, monkey
     assert own == {FIRST}
     assert {run.id for run in runs.visible("", SECOND) if not run.shipped} == {SECOND}
     assert not [run for run in runs.visible("") if not run.shipped]
+    assert {run.id for run in _sweep.repeatable("", SECOND) if not run.shipped} == {SECOND}
 
 
 def test_a_run_is_named_by_what_how_and_when(run):
