@@ -146,15 +146,10 @@ def _path() -> Path:
 
 
 def prepare() -> subprocess.Popen[str] | None:
-    """Start making the catalog in another process where there is none yet; `load` waits for it.
-
-    Raises:
-        OutOfReach: there is none yet, and the home cannot be written.
-    """
+    """Start making the catalog in another process where there is none yet; `load` waits for it."""
     path = _path()
     if path.exists():
         return None
-    ready_home()
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "")}
     return subprocess.Popen(
         [sys.executable, "-m", "backends.catalog", str(path)], env=environment, stderr=subprocess.PIPE, text=True
@@ -174,6 +169,7 @@ def load() -> Catalog:
     if making is not None:
         _, said = making.communicate()
         if making.returncode:
+            ready_home()  # where that is what went wrong, it says so
             lines = said.strip().splitlines()
             raise LetheError(f"The catalog could not be made: {lines[-1] if lines else 'its process ended early'}")
     return Catalog.model_validate(files.read_json(path))

@@ -11,8 +11,7 @@ from PIL import Image
 
 from ..api.home import ASSETS
 
-ID = "emoji"
-FOLDER = ASSETS / "data" / ID
+FOLDER = ASSETS / "data" / "emoji"
 OBJECTS = [
     "cat", "dog", "bear", "frog", "fish", "duck", "butterfly", "sunflower", "tree", "mushroom",
     "apple", "banana", "pizza", "cake", "car", "airplane", "rocket", "house", "umbrella", "heart",

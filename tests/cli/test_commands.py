@@ -218,7 +218,8 @@ def test_a_home_that_cannot_be_written_is_one_sentence_and_code_one(lethe, tmp_p
         timeout=120,
     )
     assert done.returncode == 1
-    assert "could not be written" in json.loads(done.stdout)["error"]
+    said = json.loads(done.stdout)["error"]
+    assert said.startswith("LETHE_HOME is ") and "which cannot be written" in said and "set LETHE_HOME to" in said
     assert "Traceback" not in done.stderr
 
 
