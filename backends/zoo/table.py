@@ -18,11 +18,10 @@ from typing import Annotated, Any
 import typer
 
 from .. import registry
-from ..api import files, targets
+from ..api import files, submit
 from ..api.home import ASSETS, home
 from ..api.runs import RunFolder, State
 from ..api.spec import JobSpec
-from ..api.tuned import Tuned, settings
 
 TARGETS = ["Sandal", "random:10%"]
 SEEDS = [0, 1, 2]
@@ -41,9 +40,7 @@ def main(
     """Measure every method on a model, three seeds each (under an hour on two cores), and write the tables."""
     from ._table import into, tables
 
-    folder = ASSETS / "models" / model
-    family = files.read_json(folder / "card.json")["family"]
-    found = [Tuned(**entry) for entry in files.read_json(folder / "tuned.json", [])]
+    family = files.read_json(ASSETS / "models" / model / "card.json")["family"]
     methods = [registry.get("methods", name) for name in only] or [
         method for method in registry.entries("methods").values() if method.entry.works_with.get(family) is True
     ]
@@ -53,14 +50,13 @@ def main(
         os.environ["LETHE_HOME"] = place_to_work
         for place, (method, what, number) in enumerate(wanted):
             rows = files.read_json(path, [])
-            best = settings(method.id, method.entry.params, found, [targets.parse(what)])
-            params = method.parse(best).model_dump(mode="json")
-            if not again and any(_key(row) == (method.id, what, number) and row["params"] == params for row in rows):
+            spec = submit.check(JobSpec(model=model, method=method.id, forget=(what,), seed=number))
+            if not again and any(_key(row) == _wanted(spec) and row["params"] == spec.params for row in rows):
                 continue
             if minutes and time.monotonic() > end:
                 typer.echo(f"Stopped before job {place + 1} of {len(wanted)}; start the command again.", err=True)
                 break
-            row = measured(JobSpec(model=model, method=method.id, params=params, forget=(what,), seed=number))
+            row = measured(spec)
             rows = [old for old in rows if _key(old) != _key(row)] + [row]
             files.write_json(path, sorted(rows, key=_order))
             typer.echo(f"{method.id}, {what}, seed {number}: {row.get('error') or row['seconds']}", err=True)
@@ -125,6 +121,10 @@ def _let_go() -> None:
 
 def _key(row: dict[str, Any]) -> tuple[str, str, int]:
     return row["method"], row["target"], row["seed"]
+
+
+def _wanted(spec: JobSpec) -> tuple[str, str, int]:
+    return spec.method, spec.forget[0], spec.seed
 
 
 def _order(row: dict[str, Any]) -> tuple[Any, ...]:
