@@ -169,13 +169,14 @@ def near_the_aim(places: Sequence[Place], target: Place | None) -> list[Place]:
 
 
 def _nearest(places: Sequence[Place], target: Place | None) -> str:
-    """Which point is nearest to the reference, in points of percent."""
+    """Which point is nearest to the reference, in points of percent; training again itself is none to compare."""
+    again = {entry.title for entry in catalog.load().methods if entry.reference}
     known = [place for place in places if theme.measured(place.x) and theme.measured(place.y)]
     if not known:
         return ""
     if target is None:
         return "No retrained reference was measured for this forget set, so there is no target to be near to."
-    others = [place for place in known if (place.x, place.y) != (target.x, target.y)]
+    others = [place for place in known if (place.x, place.y) != (target.x, target.y) and place.label not in again]
     if not others:
         return ""
     best = min(others, key=lambda place: math.dist((place.x, place.y), (target.x, target.y)))
