@@ -70,6 +70,7 @@ class Method(Entry):
     student: str = Field(description="One paragraph for a student.")
     label: Label
     departures: str = Field(default="", description="Where the code departs from the paper, in words.")
+    variant_of: str = Field(default="", description="Id of the method that this is, for other families of models.")
     guard: bool = False
     finds: bool = Field(default=False, description="It finds a forget set that other methods can be run on (run:ID).")
     reference: bool = Field(default=False, description="Its result is the retrained reference for the same forget set.")

@@ -10,6 +10,7 @@ from .home import shared
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 FAMILIES: dict[str, Family] = {"ForImageClassification": "classifier"}
+PIPELINE = "model_index.json"  # a folder that has it is a pipeline of diffusers, whose parts lie in folders
 
 
 def local_folder(model: str) -> Path | None:
@@ -29,22 +30,42 @@ def is_hub_id(model: str) -> bool:
 def check_folder(folder: Path, model: str) -> Path:
     """The folder again, when it holds a model in the standard layout whose weights are safetensors.
 
+    The layout is that of transformers, or of a pipeline of diffusers.
+
     Raises:
-        BadInput: it has no config.json, only weights that are pickles (which can run code when they are opened), or
+        BadInput: it has no config.json nor model_index.json, only weights that are pickles (which can run code when they are opened), or
             brings code of its own.
     """
+    if (folder / PIPELINE).is_file():
+        return _check_pipeline(folder, model)
     if not (folder / "config.json").is_file():
-        raise BadInput(f"{model} holds no config.json; give a model in the standard layout of transformers.")
-    if not list(folder.glob("*.safetensors")):
-        pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
-        has = f"only {pickles[0]}, which can run code when it is opened" if pickles else "no weights"
-        raise BadInput(f"{model} holds {has}; Lethe loads safetensors only.")
+        raise BadInput(
+            f"{model} holds no config.json; give a model in the standard layout of transformers or diffusers."
+        )
+    _check_weights(folder, model)
     for name in ("config.json", "preprocessor_config.json"):
         if _brings_code(folder / name):
             raise BadInput(
                 f"{model} brings code of its own ({name} has an auto_map); Lethe runs only that of transformers."
             )
     return folder
+
+
+def _check_pipeline(folder: Path, model: str) -> Path:
+    """Check that every part of a pipeline that has weights has them as safetensors, and that none brings code."""
+    for part in sorted(path.parent for path in folder.glob("*/config.json")):
+        if part.name not in ("safety_checker", "feature_extractor", "image_encoder"):  # never loaded
+            _check_weights(part, f"{model}/{part.name}")
+        if _brings_code(part / "config.json"):
+            raise BadInput(f"{model} brings code of its own ({part.name} has an auto_map); Lethe runs none of it.")
+    return folder
+
+
+def _check_weights(folder: Path, model: str) -> None:
+    if not list(folder.glob("*.safetensors")):
+        pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
+        has = f"only {pickles[0]}, which can run code when it is opened" if pickles else "no weights"
+        raise BadInput(f"{model} holds {has}; Lethe loads safetensors only.")
 
 
 def _brings_code(path: Path) -> bool:
@@ -56,11 +77,13 @@ def _brings_code(path: Path) -> bool:
 
 
 def family_of(folder: Path, model: str) -> Family:
-    """The family of a local model, by the architecture its config.json names.
+    """The family of a local model, by the architecture its config.json names; a pipeline of diffusers is text-to-image.
 
     Raises:
         BadInput: the file cannot be read, or names an architecture that Lethe has no family for.
     """
+    if (folder / PIPELINE).is_file():
+        return "text-to-image"
     try:
         config: Any = files.read_json(folder / "config.json", {})
         named = str((config.get("architectures") or ["none"])[0])
@@ -74,12 +97,17 @@ def family_of(folder: Path, model: str) -> Family:
     )
 
 
-def check_data(data: str, model: str) -> None:
-    """Check the folder of images that an own model is looked at with.
+def check_data(data: str, model: str, family: Family = "classifier") -> None:
+    """Check what an own model is looked at with: a folder of images; or, for pictures that a model draws, a CLIP model
+    (folder or Hub id) to judge by, which may be left out.
 
     Raises:
-        BadInput: none was given, it does not exist, or this studio is shared by strangers.
+        BadInput: none was given where one is needed, it does not exist, or this studio is shared by strangers.
     """
+    if family == "text-to-image":
+        if data and local_folder(data) is None and not is_hub_id(data):
+            raise BadInput(f"There is no CLIP model {data[:80]!r}; give its folder or its Hub id, or leave it empty.")
+        return
     if not data:
         raise BadInput(f"{model} brings no data; name a folder that holds one folder of images for each class.")
     if shared():

@@ -3,12 +3,14 @@
 What needs the weights or the data (whether an own model really loads) is checked by the job, which then says so.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
 
-from . import catalog, own, params, runs, targets, tuned
+from . import catalog, concepts, own, params, runs, targets, tuned
 from .catalog import Catalog, Family, Method, Model
+from .concepts import Concept
 from .errors import BadInput
 from .home import shared
 from .runs import RunFolder
@@ -71,20 +73,27 @@ def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
     """
     known = catalog.load()
     model = next((entry for entry in known.models if entry.id == spec.model), None)
-    family = _family(spec, model, known)
-    method: Method = known.get("methods", spec.method)
+    family = family_of(spec, model, known)
+    method: Method = _for_family(known.get("methods", spec.method), family, known)
     _fits(method.id, method.works_with, family)
     metrics = tuple(dict.fromkeys(spec.metrics))
     for metric in metrics:
         _fits(metric, known.get("metrics", metric).works_with, family)
     card = model.card if model else card or {}
-    forget = [_target(text, spec.model, card) for text in spec.forget]
+    read: Callable[[str], Target | Concept] = lambda text: _target(text, spec.model, card)  # noqa: E731
+    if family == "text-to-image":
+        read = lambda text: concepts.read(text, card, spec.model)  # noqa: E731
+    forget = [read(text) for text in spec.forget]
     best = tuned.settings(method.id, method.params, model.tuned if model else (), forget)
     given = params.checked(method.id, method.params, best | spec.params)
-    keep = [_target(text, spec.model, card) for text in spec.keep]
-    _something_left(forget, keep, card)
+    keep = [read(text) for text in spec.keep]
+    if family == "text-to-image":
+        _concepts_left(forget, keep, card)  # type: ignore[arg-type]
+    else:
+        _something_left(forget, keep, card)  # type: ignore[arg-type]
     return spec.model_copy(
         update={
+            "method": method.id,
             "params": given,
             "metrics": metrics,
             "forget": tuple(dict.fromkeys(map(str, forget))),
@@ -108,8 +117,11 @@ def submit(spec: JobSpec, owner: str = "", card: dict[str, Any] | None = None) -
     return runs.create(check(spec, card), owner)
 
 
-def _family(spec: JobSpec, model: Model | None, known: Catalog) -> Family:
-    """The family of the model, and that its data can be found."""
+def family_of(spec: JobSpec, model: Model | None, known: Catalog) -> Family:
+    """The family of the model, and that its data can be found.
+
+    A Hub id whose files are not here yet is taken for what its method works with: the job looks itself.
+    """
     if model is not None:
         if spec.data:
             raise BadInput(f"{model.id} brings its own data; leave the folder of images empty.")
@@ -121,8 +133,25 @@ def _family(spec: JobSpec, model: Model | None, known: Catalog) -> Family:
         raise BadInput(
             f"There is no model {params.shown(spec.model)}; choose one of {ours}, {local}or a Hub id like owner/name."
         )
-    own.check_data(spec.data, spec.model)
-    return own.family_of(own.check_folder(folder, spec.model), spec.model) if folder else "classifier"
+    if folder:
+        family = own.family_of(own.check_folder(folder, spec.model), spec.model)
+    else:
+        works = known.get("methods", spec.method).works_with
+        family = (
+            "classifier"
+            if spec.data and works.get("classifier") is True
+            else next((name for name, fits in works.items() if fits is True and name != "classifier"), "classifier")
+        )
+    own.check_data(spec.data, spec.model, family)
+    return family
+
+
+def _for_family(method: Method, family: Family, known: Catalog) -> Method:
+    """The method itself, or the variant of it that was made for the family."""
+    if method.works_with.get(family) is True:
+        return method
+    fit = (entry for entry in known.methods if entry.variant_of == method.id and entry.works_with.get(family) is True)
+    return next(fit, method)
 
 
 def _fits(entry_id: str, works_with: dict[Family, bool | str], family: Family) -> None:
@@ -166,6 +195,17 @@ def _found_set(run_id: str, model: str) -> None:
         raise BadInput(
             f"Run {run.id} looked into {run.spec.model[:80]}, not {model[:80]}; name a run of the same model."
         )
+
+
+def _concepts_left(forget: list[Concept], keep: list[Concept], card: dict[str, Any]) -> None:
+    """Check that forget and keep are apart, and that something of each kind remains."""
+    both = concepts.overlap(forget, keep)
+    if both:
+        raise BadInput(f"{both} is in the forget list and in the keep list; take it out of one.")
+    domains: dict[str, list[str]] = card.get("domains") or {}
+    for kind, names in domains.items():
+        if len({concept.name for concept in forget if concept.kind == kind}) == len(names):
+            raise BadInput(f"All {len(names)} {kind}s were chosen to be forgotten; leave at least one to keep.")
 
 
 def _something_left(forget: list[Target], keep: list[Target], card: dict[str, Any]) -> None:

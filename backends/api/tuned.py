@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from . import targets
+from .concepts import Concept
 
 
 class Tuned(BaseModel):
@@ -23,7 +24,7 @@ class Tuned(BaseModel):
 
 
 def settings(
-    method: str, schema: dict[str, Any], tuned: Iterable[Tuned], forget: Iterable[targets.Target]
+    method: str, schema: dict[str, Any], tuned: Iterable[Tuned], forget: Iterable[targets.Target | Concept]
 ) -> dict[str, Any]:
     """Every parameter that has a default, at the value for this model and these targets.
 
@@ -33,7 +34,7 @@ def settings(
         tuned: what was found for the model; of two entries that hold, the later one counts.
         forget: an entry holds where it holds for every one of them.
     """
-    kinds = {target.kind for target in forget}
+    kinds: set[str] = {target.kind for target in forget}
     found = {name: said["default"] for name, said in schema.get("properties", {}).items() if "default" in said}
     for entry in tuned:
         if entry.method == method and (not entry.targets or kinds <= set(entry.targets)):

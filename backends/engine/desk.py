@@ -14,8 +14,7 @@ from ..api.errors import BadInput
 from ..api.home import home
 from ..api.runs import RunFolder
 from ..models import reference
-from ..models.classifier import Classifier
-from ..models.targets import resolve
+from ..models.task import Task
 from ..registry import get
 from . import hardware, outputs
 from .evidence import Look, When
@@ -47,10 +46,11 @@ class Kept(OrderedDict[Any, Thing]):
 class OpenRun:
     """A finished run: its task with its parts, and its models, loaded when they are first asked for."""
 
-    def __init__(self, folder: RunFolder, task: Classifier) -> None:
+    def __init__(self, folder: RunFolder, task: Any) -> None:
         self.folder, self.task = folder, task
         self.result = folder.result or {}
         self._models: dict[When, nn.Module | None] = {}
+        self.dosed: nn.Module | None = None  # held for whoever asks for a share of the change
 
     def model(self, when: When) -> nn.Module | None:
         """The model before, after, or the retrained reference, in eval mode; None where there is no reference."""
@@ -94,11 +94,11 @@ class Desk:
     """Opens models and runs, and holds the last of them."""
 
     def __init__(self) -> None:
-        self._tasks: Kept[Classifier] = Kept(MODELS)
+        self._tasks: Kept[Task] = Kept(MODELS)
         self._runs: Kept[OpenRun] = Kept(RUNS)
         self._models: Kept[nn.Module] = Kept(MODELS)
 
-    def task(self, model: str, data: str = "") -> Classifier:
+    def task(self, model: str, data: str = "") -> Any:
         """A model with its data, in float32.
 
         Raises:
@@ -106,15 +106,14 @@ class Desk:
         """
         return self._tasks.made((model, data), lambda: open_task(model, data, {"precision": "float32"} | _here()))
 
-    def resolved(self, model: str, forget: tuple[str, ...], keep: tuple[str, ...] = (), data: str = "") -> Classifier:
+    def resolved(self, model: str, forget: tuple[str, ...], keep: tuple[str, ...] = (), data: str = "") -> Any:
         """A task of its own, with the parts of these targets.
 
         Raises:
             BadInput: the targets fit neither model nor data.
         """
-        base = self.task(model, data)
-        task = Classifier(model, base.data, base.device, base.precision)
-        resolve(task, forget, keep)
+        task = self.task(model, data).again()
+        task.resolve(forget, keep)
         return task
 
     def model(self, model: str, data: str = "") -> nn.Module:

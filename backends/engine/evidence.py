@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import nan
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from ..models.task import Index, Task
+from ..models.task import Index
 
 When = Literal["before", "after", "reference"]
 
@@ -34,28 +34,33 @@ class Score:
 
 
 class Evidence:
-    """One model of a run (`when`), as a metric sees it."""
+    """One model of a run (`when`), as a metric sees it. `outputs` is what `Task.outputs` gave.
+
+    The methods `logits`, `labels` and `ids` are for families that answer about the items of a data set.
+    """
 
     def __init__(
         self,
         when: When,
-        task: Task,
-        outputs: dict[str, NDArray[np.float32]],
+        task: Any,
+        outputs: dict[str, NDArray[Any]],
         other: Callable[[str, When], float],
         seconds: float = nan,
         memory: float = nan,
+        stored: float = nan,
     ) -> None:
-        """`outputs` as `Task.outputs`; `other(metric, when)` gives another metric's value; seconds and bytes of the job (after only)."""
-        self.when, self.task, self._outputs, self._other = when, task, outputs, other
-        self.seconds, self.memory = seconds, memory
+        """`outputs` as `Task.outputs`; `other(metric, when)` gives another metric's value; seconds, bytes of memory and bytes
+        of changed tensors of the job (after only)."""
+        self.when, self.task, self.outputs, self._other = when, task, outputs, other
+        self.seconds, self.memory, self.stored = seconds, memory, stored
 
     def logits(self, part: str) -> NDArray[np.float32]:
         """[n, classes] for a part: forget, keep, retain, train, test, test_forget."""
-        return self._outputs[self._split(part)][self.task.parts[part]]
+        return self.outputs[self._split(part)][self.task.parts[part]]
 
     def labels(self, part: str) -> NDArray[np.int64]:
         """True classes [n] of a part."""
-        data = self.task.data  # type: ignore[attr-defined]
+        data = self.task.data
         return (data.test if self._split(part) == "test" else data.train).labels[self.task.parts[part]]  # type: ignore[no-any-return]
 
     def ids(self, part: str) -> list[str]:
@@ -76,9 +81,9 @@ class Look:
 
     def __init__(
         self,
-        task: Task,
+        task: Any,
         load: Callable[[When], nn.Module | None],
-        outputs: Callable[[When], dict[str, NDArray[np.float32]]],
+        outputs: Callable[[When], dict[str, NDArray[Any]]],
         run: Path,
         out: Path,
         root: Path | None = None,
@@ -107,8 +112,8 @@ class Look:
         """The retrained reference, where there is one for this forget set."""
         return self._load("reference")
 
-    def outputs(self, when: When) -> dict[str, NDArray[np.float32]]:
-        """Logits of every training and test item under one of the models, from the cache where they are known."""
+    def outputs(self, when: When) -> dict[str, NDArray[Any]]:
+        """What `Task.outputs` gives of one of the models, from the cache where it is known."""
         return self._outputs(when)
 
     def some(self, part: str, count: int) -> Index:

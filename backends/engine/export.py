@@ -5,7 +5,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -53,13 +52,13 @@ def _fill(run: OpenRun, folder: Path) -> None:
     delta = changed.pop(INPUT_DELTA, None)
     model: nn.Module = run.task.load()
     restore(model, changed)
-    model.to("cpu", memory_format=torch.contiguous_format).save_pretrained(folder)  # type: ignore[call-overload, operator]
-    run.task.pixels.processor.save_pretrained(folder)
+    run.task.write(model, folder)
     if delta is not None:
         save_file({INPUT_DELTA: delta.contiguous()}, folder / GUARD, {"format": "pt"})
     (folder / "README.md").write_text(_card(run, guarded=delta is not None), "utf-8")
-    for path in folder.iterdir():
-        path.chmod(0o644)  # safetensors writes files that only their owner reads
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(0o644)  # safetensors writes files that only their owner reads
 
 
 def _card(run: OpenRun, *, guarded: bool) -> str:

@@ -7,9 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch.nn import functional as F
 
 from ..api import files
 from ..api.errors import BadInput
@@ -19,7 +17,6 @@ from ..models.task import Task
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 FASTER = 0.8  # bfloat16 is taken where its steps need less than this share of float32's time
 ROUNDS = 4
-BATCH = 128
 
 
 def device() -> torch.device:
@@ -51,7 +48,7 @@ def prepare(threads: int) -> None:
     torch.backends.cudnn.deterministic = True
 
 
-def precision(task: Task, architecture: str) -> str:
+def precision(task: Task) -> str:
     """float32 or bfloat16, by a short measurement of training steps of this model on this machine, made once.
 
     It is kept in LETHE_HOME/cache/precision.json by machine, torch and architecture. $LETHE_PRECISION decides otherwise.
@@ -64,7 +61,7 @@ def precision(task: Task, architecture: str) -> str:
         raise BadInput(f"LETHE_PRECISION is {said[:40]!r}; it can be {' or '.join(PRECISIONS)}.")
     if said:
         return said
-    path, key = home() / "cache" / "precision.json", f"{machine_key(task.device)}, {architecture}"
+    path, key = home() / "cache" / "precision.json", f"{machine_key(task.device)}, {task.architecture}"
     known: dict[str, Any] = files.read_json(path, {})
     if key not in known:
         seconds = _measure(task)
@@ -79,21 +76,20 @@ def precision(task: Task, architecture: str) -> str:
 
 def _measure(task: Task) -> dict[str, float]:
     """Seconds of the fastest of a few training steps in each precision, taken in turns so that other load hits both."""
-    was = task.precision  # type: ignore[attr-defined]
-    model = task.load().train()
-    batch = task.batch(np.arange(min(BATCH, len(task.parts["train"]))))
+    was = task.precision
     best = dict.fromkeys(PRECISIONS, float("inf"))
     try:
+        step = task.trial()
         for _ in range(ROUNDS):
             for kind, dtype in PRECISIONS.items():
-                task.precision = dtype  # type: ignore[attr-defined]
+                task.precision = dtype
                 begun = time.perf_counter()
-                F.cross_entropy(task.forward(model, batch.x), batch.y).backward()
+                step()
                 if task.device.type == "cuda":
                     torch.cuda.synchronize(task.device)
                 best[kind] = min(best[kind], time.perf_counter() - begun)
     finally:
-        task.precision = was  # type: ignore[attr-defined]
+        task.precision = was
     return best
 
 

@@ -162,7 +162,7 @@ class FolderKeeper:
             for module, training in modes:
                 module.training = training
             for item in items:
-                self._picture(item["id"])
+                self._picture(item, f"{phase:02d}-{step:06d}")
             seconds = round(self._carried + time.monotonic() - self._begun, 3)
             shown = {"phase": name, "step": step, "of": of, "seconds": seconds, "items": items}
             self.write(f"samples/{phase:02d}-{step:06d}.json", (files.dumps(shown) + "\n").encode())
@@ -228,13 +228,17 @@ class FolderKeeper:
         }
         self.write("checkpoint/state.safetensors", pack.to_bytes(state | about))
 
-    def _picture(self, item: str) -> None:
-        path = self.run.path / "samples" / "items" / f"{item}.png"
-        if not path.exists():
-            split, _, position = item.partition("-")
+    def _picture(self, item: dict[str, Any], when: str) -> None:
+        """Write the picture of a sample: what the model drew at this step, else the item it was asked about, once."""
+        if "image" in item:
+            item["picture"] = f"samples/{when}/{item['id']}.png"
+            self.write(item["picture"], png(item.pop("image")))
+            return
+        path = self.run.path / "samples" / "items" / f"{item['id']}.png"
+        if hasattr(self.task, "show") and not path.exists():
+            split, _, position = item["id"].partition("-")
             path.parent.mkdir(parents=True, exist_ok=True)
-            image = self.task.show(int(position), test=split == "test")  # type: ignore[attr-defined]
-            files.write_bytes(path, png(image))
+            files.write_bytes(path, png(self.task.show(int(position), test=split == "test")))
 
 
 def png(image: Any) -> bytes:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ..api.errors import LetheError
 from ..api.results import Measured
-from ..models.task import Task
 from ..registry import Registered, entries, get
 from .evidence import Evidence, Score, When
 from .outputs import Outputs
@@ -33,6 +32,12 @@ class Measurement:
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     evidence: dict[When, Evidence] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+
+    def value(self, metric: str, when: When) -> float:
+        """A metric's value, NaN where it was not measured."""
+        found = self.metrics.get(metric)
+        value = getattr(found, when) if found else None
+        return nan if value is None else float(value)
 
     def packed(self) -> bytes:
         """The arrays as the bytes of an .npz file."""
@@ -56,11 +61,12 @@ def chosen(names: Sequence[str], family: str) -> list[Registered]:
 
 
 def measure(
-    task: Task,
+    task: Any,
     outputs: dict[When, Outputs],
     names: Sequence[str] = (),
     seconds: dict[When, float] | None = None,
     memory: int | float = nan,
+    stored: int | float = nan,
     tell: Callable[[int, int], None] = lambda step, of: None,
 ) -> Measurement:
     """Measure.
@@ -71,6 +77,7 @@ def measure(
         names: which metrics; empty for all that fit.
         seconds: what each model's making took, where it is known.
         memory: bytes at the job's peak.
+        stored: bytes of the tensors that changed.
         tell: called with (metrics done, metrics in all).
 
     Returns:
@@ -94,7 +101,7 @@ def measure(
 
     for when, said in outputs.items():
         took = (seconds or {}).get(when, nan)
-        made.evidence[when] = Evidence(when, task, said, value, took, memory if when == "after" else nan)
+        made.evidence[when] = Evidence(when, task, said, value, took, *((memory, stored) if when == "after" else ()))
     for step, metric in enumerate(metrics):
         tell(step, len(metrics))
         _add(made, metric, {when: score(metric.id, when) for when in outputs})

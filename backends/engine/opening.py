@@ -6,17 +6,18 @@ from typing import Any
 
 from transformers.utils import logging
 
-from ..api import files
+from ..api import files, own
 from ..api.errors import BadInput
 from ..api.home import ASSETS, home, shared
-from ..models.classifier import Classifier
+from ..models.source import embedded_ids, model_folder
 from . import hardware, machine, outputs
 
 logging.disable_progress_bar()  # nobody watches this process's standard error
 
 
-def open_task(model: str, data: str, setting: dict[str, Any]) -> Classifier:
-    """A model with its data, ready to work as `setting` says (device, threads and precision; filled in where it lacks one).
+def open_task(model: str, data: str, setting: dict[str, Any]) -> Any:
+    """A model with its data as a `Task`, ready to work as `setting` says (device, threads and precision; filled in where
+    it lacks one).
 
     Raises:
         BadInput: no such model, data that do not fit, or a folder where strangers share the studio.
@@ -28,19 +29,28 @@ def open_task(model: str, data: str, setting: dict[str, Any]) -> Classifier:
         setting |= {"device": where.type, "precision": ""}
     setting.setdefault("threads", machine.cores())
     hardware.prepare(setting["threads"])
-    task = Classifier(model, data, where)
+    task = family(model)(model, data, where)
     if not setting.get("precision"):
-        shape = task.batch(task.parts["train"][:1]).x.shape
-        architecture = f"{task.config.model_type} {_size(task.config)} {tuple(shape[1:])}"
-        setting["precision"] = hardware.precision(task, architecture)
+        setting["precision"] = hardware.precision(task)
     task.precision = hardware.PRECISIONS[setting["precision"]]
     return task
 
 
-def _size(config: Any) -> str:
-    """What tells architectures of one family apart: the widths and depths of a config."""
-    names = ("embedding_size", "hidden_sizes", "depths", "hidden_size", "num_hidden_layers", "patch_size")
-    return " ".join(f"{name}={getattr(config, name)}" for name in names if hasattr(config, name))
+def family(model: str) -> type[Any]:
+    """The `Task` of the family that a model is of. A family's libraries are imported where it is asked for.
+
+    Raises:
+        BadInput: no such model, or one of an architecture that Lethe has no family for.
+    """
+    folder = model_folder(model)
+    name = own.family_of(folder, model)
+    if name == "text-to-image":
+        from ..models.text_to_image import TextToImage
+
+        return TextToImage
+    from ..models.classifier import Classifier
+
+    return Classifier
 
 
 def warm_up(wanted: Callable[[], bool]) -> None:
@@ -57,10 +67,11 @@ def warm_up(wanted: Callable[[], bool]) -> None:
     path, here = home() / "cache" / "warm.json", hardware.machine_key(where)
     if os.environ.get("LETHE_PRECISION") or files.read_json(path) == here:
         return
-    for config in sorted((ASSETS / "models").glob("*/config.json")):
+    for model in embedded_ids():
         if wanted():
             return
-        task = open_task(config.parent.name, "", {})
+        task = open_task(model, "", {})
+        task.resolve(files.read_json(ASSETS / "models" / model / "card.json")["default_forget"])
         if wanted():
             return
         outputs.of(task, task.load())

@@ -1,4 +1,7 @@
-"""What the answering process can be asked: one small function an operation, plain JSON in and out."""
+"""What the answering process can be asked: one small function an operation, plain JSON in and out.
+
+Those for models that draw stand in `operations_pictures`.
+"""
 
 import base64
 import re
@@ -18,8 +21,8 @@ from ..api.panels import Found
 from ..models.classifier import Classifier
 from ..models.guards import INPUT_DELTA
 from ..models.targets import alike as most_alike
-from ..models.targets import task_confusion
 from ..registry import get
+from . import operations_pictures
 from .desk import Desk, OpenRun
 from .export import write_model
 from .keeper import png
@@ -44,18 +47,8 @@ def ping(desk: Desk) -> str:
 
 @operation
 def describe(desk: Desk, model: str, data: str = "") -> dict[str, Any]:
-    """What a form has to know of a model: classes, counts, and how it labels the test images of each class."""
-    task = desk.task(model, data)
-    confusion = task_confusion(task)
-    return {
-        "classes": task.names,
-        "train_count": len(task.data.train),
-        "test_count": len(task.data.test),
-        "confusion": confusion,
-        "class_accuracy": [100 * row[number] for number, row in enumerate(confusion)],
-        "size": list(task.data.train.images.shape[1:]),
-        "parameters": sum(p.numel() for p in desk.model(model, data).parameters()),
-    }
+    """What a form has to know of a model; see `describe` of its family's task."""
+    return desk.task(model, data).describe(desk.model(model, data))  # type: ignore[no-any-return]
 
 
 @operation
@@ -67,8 +60,10 @@ def images(desk: Desk, model: str, items: list[str], data: str = "") -> list[str
 
 @operation
 def neighbours(desk: Desk, model: str, forget: list[str], data: str = "") -> list[str]:
-    """Names of the classes that the model confuses most with what is to be forgotten, nearest first."""
+    """Names of the classes or concepts nearest to what is to be forgotten, nearest first."""
     task = desk.resolved(model, tuple(forget), (), data)
+    if task.family == "text-to-image":
+        return task.asking.neighbours  # type: ignore[no-any-return]
     return [task.names[number] for number in task.neighbours]
 
 
@@ -81,8 +76,15 @@ def resolve(
     data: str = "",
     start: int = 0,  # type: ignore[assignment]
 ) -> dict[str, Any]:
-    """How many training images the targets name, and the ids of 48 of those to be forgotten, from `start` on."""
+    """How many training images the targets name, and the ids of 48 of those to be forgotten, from `start` on.
+
+    Of a model that draws: how many prompts, and the prompts to be forgotten with what stands in for each.
+    """
     task = desk.resolved(model, tuple(forget), tuple(keep), data)
+    if task.family == "text-to-image":
+        asking = task.asking
+        pairs = [list(pair) for pair in zip(asking.forget_prompts, asking.anchor_prompts, strict=True)]
+        return {"forget": len(pairs), "keep": len(asking.keep_prompts), "prompts": pairs}
     chosen = task.parts["forget"][max(0, int(start)) :][:PAGE]
     counts = {part: len(task.parts[part]) for part in ("forget", "keep", "retain")}
     return counts | {"ids": [f"train-{item}" for item in chosen]}
@@ -153,6 +155,10 @@ def export(desk: Desk, run: str, to: str) -> dict[str, Any]:
     return {"to": str(written), "files": sorted(path.name for path in written.iterdir())}
 
 
+for _function in (operations_pictures.draw, operations_pictures.suite, operations_pictures.drawn):
+    operation(_function)
+
+
 def _find(run: OpenRun, kind: str, folder: str, name: str, given: dict[str, Any]) -> dict[str, Any]:
     """found.json of an inspector or attack, made where it is missing or was made with other parameters.
 
@@ -182,8 +188,10 @@ def _places(task: Classifier, items: list[str]) -> list[tuple[str, int]]:
     """(split, position) of items.
 
     Raises:
-        BadInput: too many, no item's name, or none of the data's.
+        BadInput: the model draws pictures instead of looking at them, too many, no item's name, or none of the data's.
     """
+    if task.family != "classifier":
+        raise BadInput(f"{task.id[:80]} has no images of its own to look at; ask it to draw.")
     if not isinstance(items, (list, tuple)) or len(items) > MOST:
         raise BadInput(f"At most {MOST} items can be asked for at once, as a list of names like test-3.")
     found = []

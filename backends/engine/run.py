@@ -8,7 +8,7 @@ runs again when a job is resumed.
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +17,13 @@ from torch import Tensor, nn
 
 from ..models.task import Batch, Index, Task
 
-SAMPLES = 10  # how often a phase shows what the model makes
+
+@dataclass(frozen=True)
+class Step:
+    """One of `of` steps, numbered from 0."""
+
+    step: int
+    of: int
 
 
 class Stateful(Protocol):
@@ -131,11 +137,7 @@ class Run:
         saved = saved or {}
         if name in self._done:
             return
-        first = 0
-        if self._at.get("phase") == name:
-            first = self._at["step"]
-            for key, thing in saved.items():
-                thing.load_state_dict(self._at["saved"][key])
+        first = self._first(name, saved)
         plan = [(number, part, -(-self.size(part) // batch_size)) for number, part in enumerate(parts)]
         of, step = sum(count for _, _, count in plan), 0
         for number, part, count in plan:
@@ -153,6 +155,39 @@ class Run:
                     yield replace(batch, part=part, epoch=epoch, step=step, of=of)
                     self._inside = False
                 step += 1
+        self._finish(name, of)
+
+    def steps(self, name: str, count: int, saved: Mapping[str, Stateful] | None = None) -> Iterator[Step]:
+        """`count` steps in which a method draws what it learns from by itself; torch's random state is set before each.
+
+        Args:
+            name: name of the phase, shown beside the progress; unique within the method.
+            count: how many.
+            saved: optimisers and schedulers, and modules beside the model, that live through the loop.
+
+        Raises:
+            Cancelled: at a step, when the job is to stop.
+        """
+        saved = saved or {}
+        if name in self._done:
+            return
+        for step in range(self._first(name, saved), count):
+            self._rest(name, step, count, saved)
+            torch.manual_seed(self._number(name, step))
+            self._inside = True
+            yield Step(step, count)
+            self._inside = False
+        self._finish(name, count)
+
+    def _first(self, name: str, saved: Mapping[str, Stateful]) -> int:
+        """The step a phase begins at: where a resumed job stopped, with the state it had then."""
+        if self._at.get("phase") != name:
+            return 0
+        for key, thing in saved.items():
+            thing.load_state_dict(self._at["saved"][key])
+        return int(self._at["step"])
+
+    def _finish(self, name: str, of: int) -> None:
         self._done.append(name)
         self._at = {}
         self._keeper.beat(name, of, of, self._values)
@@ -196,7 +231,7 @@ class Run:
     def _rest(self, name: str, step: int, of: int, saved: Mapping[str, Stateful]) -> None:
         """Between two steps: tell, look for the flag, show, save."""
         self._keeper.beat(name, step, of, self._values)
-        if step == 0 or step * SAMPLES // of != (step - 1) * SAMPLES // of:
+        if step == 0 or step * self.task.shots // of != (step - 1) * self.task.shots // of:
             self._keeper.sample(len(self._done) + 1, step, of, name, self.model)
         if self._keeper.due():
             self._keeper.checkpoint(self.state(name, step, saved))

@@ -1,10 +1,10 @@
-"""One honest sentence about a finished job, computed from what the models say and from nothing else."""
+"""One honest sentence about a finished job of a classifier, computed from what the models say and from nothing else."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from ..models.task import Task
 from .evidence import Evidence, When
 
 NEAR = 2.0  # points within which two shares count as the same
@@ -15,7 +15,7 @@ HIDDEN = "its weights are unchanged, so this is hidden, not erased"
 
 
 def verdict(
-    task: Task,
+    task: Any,
     evidence: dict[When, Evidence],
     forget: Sequence[str],
     *,
@@ -48,7 +48,7 @@ def verdict(
     return "; ".join([*parts, HIDDEN if guard else CAVEAT]) + "."
 
 
-def _what(task: Task, forget: Sequence[str]) -> str:
+def _what(task: Any, forget: Sequence[str]) -> str:
     images = _images(task)
     if task.forgotten_classes:
         names = [task.names[number] for number in task.forgotten_classes]
@@ -57,7 +57,7 @@ def _what(task: Task, forget: Sequence[str]) -> str:
     return f"the {images} ({said})" if len(said) <= 40 else f"the {images}"
 
 
-def _images(task: Task) -> str:
+def _images(task: Any) -> str:
     count = len(task.parts["forget"])
     return f"{count:,} training image" + ("" if count == 1 else "s")
 
@@ -69,7 +69,7 @@ def _wrong(evidence: Evidence, part: str) -> float:
     return 100 * float(1 - right.mean()) if len(right) else float("nan")
 
 
-def _forgot(task: Task, evidence: dict[When, Evidence], what: str) -> str:
+def _forgot(task: Any, evidence: dict[When, Evidence], what: str) -> str:
     before, after = (_wrong(evidence[when], "forget") for when in ("before", "after"))
     if "reference" in evidence:
         aim, of = _wrong(evidence["reference"], "forget"), "after training again without them"
@@ -89,7 +89,7 @@ def _forgot(task: Task, evidence: dict[When, Evidence], what: str) -> str:
     return f"{word} {what}: {after:.1f} % wrong now ({before:.1f} % before{compared})"
 
 
-def _rest(task: Task, evidence: dict[When, Evidence]) -> str:
+def _rest(task: Any, evidence: dict[When, Evidence]) -> str:
     lost = {
         name: _wrong(evidence["after"], part) - _wrong(evidence["before"], part)
         for name, part in (("kept images", "retain"), ("new ones", "test"))
@@ -109,7 +109,7 @@ def _signed(points: float) -> str:
     return f"{points:+.1f}" if abs(points) >= 0.05 else "0.0"
 
 
-def _worst_class(task: Task, evidence: dict[When, Evidence]) -> tuple[str, float]:
+def _worst_class(task: Any, evidence: dict[When, Evidence]) -> tuple[str, float]:
     """The remaining class whose test images lost most accuracy, and how many points."""
     labels = evidence["after"].labels("test")
     right = {when: (evidence[when].logits("test").argmax(1) == labels).astype(float) for when in ("before", "after")}  # type: dict[When, np.ndarray]

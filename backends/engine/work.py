@@ -17,17 +17,15 @@ from ..api.home import ASSETS
 from ..api.results import Result
 from ..api.runs import RunFolder
 from ..models import reference
-from ..models.targets import resolve
 from ..registry import get
-from . import hardware, outcome, outputs, pack
+from . import hardware, outcome, outputs, pack, verdict, verdict_pictures
 from .evidence import When
 from .keeper import FolderKeeper, Overtaken, check_finite
 from .measure import Measurement, measure
 from .opening import open_task
 from .run import Cancelled, Run, restore
-from .verdict import verdict
 
-PACKAGES = ("torch", "transformers", "safetensors", "numpy", "captum", "umap-learn")
+PACKAGES = ("torch", "transformers", "diffusers", "safetensors", "numpy", "captum", "umap-learn")
 
 
 def do(run: RunFolder, attempt: int) -> int:
@@ -105,7 +103,7 @@ class _Job:
         params = self.method.parse(spec.params)
         keeper.setting = dict(saved.get("setting", {}))
         self.task = keeper.task = open_task(spec.model, spec.data, keeper.setting)
-        resolve(self.task, spec.forget, spec.keep)
+        self.task.resolve(spec.forget, spec.keep)
         keeper.parts = dict(self.task.parts)
         memory = hardware.Memory(self.task.device)
         run = Run(self.task, keeper, spec.seed, saved.get("run"))
@@ -114,7 +112,8 @@ class _Job:
         changed = pack.changed(run.model.state_dict(), run.original.state_dict())
         keeper.write("after/changed.safetensors", _tensors(changed))
         trained_again = self._reference()
-        made = self._measure(run, trained_again, seconds, peak)
+        stored = sum(tensor.nbytes for tensor in changed.values())
+        made = self._measure(run, trained_again, seconds, peak, stored)
         self._save(made, params, seconds, peak, trained_again, moved=bool(changed))
         return made.problems
 
@@ -137,7 +136,7 @@ class _Job:
         return seconds, peak
 
     def _reference(self) -> _Reference | None:
-        self.key = reference.forget_key(self.task.parts["forget"])
+        self.key = self.task.forget_key
         path = reference.find(self.spec.model, self.key, self.spec.data)
         if path is None:
             return None
@@ -147,7 +146,9 @@ class _Job:
         where = f"run {path.parents[1].name}" if made else str(path.parent.relative_to(ASSETS.parent))
         return _Reference(model.eval(), where, files.number(made["seconds"] if made else None))
 
-    def _measure(self, run: Run, trained_again: _Reference | None, seconds: float, peak: int) -> Measurement:
+    def _measure(
+        self, run: Run, trained_again: _Reference | None, seconds: float, peak: int, stored: int
+    ) -> Measurement:
         tell = self.keeper.beat
         models: dict[When, nn.Module] = {"before": run.original, "after": run.model}
         took: dict[When, float] = {"after": seconds}
@@ -158,7 +159,7 @@ class _Job:
             tell("measure", step, len(models) + 1, {})
             said[when] = outputs.of(self.task, model)
         tell("measure", len(models), len(models) + 1, {})
-        made = measure(self.task, said, self.spec.metrics, took, peak)
+        made = measure(self.task, said, self.spec.metrics, took, peak, stored)
         tell("measure", len(models) + 1, len(models) + 1, {})
         return made
 
@@ -177,7 +178,11 @@ class _Job:
         metrics = {name: measured.model_dump() for name, measured in made.metrics.items()}
         gap = made.metrics["average_gap"].after if "average_gap" in made.metrics else float("nan")
         kind = {"guard": entry.guard, "found": entry.finds, "again": entry.reference, "unchanged": not moved}
-        said = verdict(self.task, made.evidence, spec.forget, gap=gap, **kind)
+        said = (
+            verdict_pictures.verdict(self.task, made.value, spec.forget, guard=entry.guard, unchanged=not moved)
+            if self.task.family == "text-to-image"
+            else verdict.verdict(self.task, made.evidence, spec.forget, gap=gap, **kind)
+        )
         result = Result(
             run_id=self.folder.id,
             status="done",

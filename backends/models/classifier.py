@@ -4,7 +4,7 @@ Images are kept as uint8 at the model's size and normalised on the device, so a 
 """
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ..api import files
 from ..api.errors import BadInput
 from ..data import embedded, folder
 from ..data._images import ImageSet
+from . import reference
 from .guards import INPUT_DELTA
 from .pixels import Pixels
 from .recipe import Recipe
@@ -29,12 +30,14 @@ from .source import model_folder
 from .task import Batch, Index
 
 FORWARD = 512  # items in one pass without gradients
+TRIAL = 128  # items of the step that a precision is measured with
 
 
 class Classifier:
-    """A `Task` for image classification. `parts` is filled by `targets.resolve`."""
+    """A `Task` for image classification. `parts` is filled by `resolve`."""
 
     family = "classifier"
+    shots = 10  # how often a phase shows what the model says
 
     def __init__(
         self,
@@ -115,6 +118,30 @@ class Classifier:
         """Say which training items `Batch.forget` marks."""
         self._forget.zero_()
         self._forget[torch.from_numpy(index)] = True
+
+    def again(self) -> "Classifier":
+        return Classifier(self.id, self.data, self.device, self.precision)
+
+    def resolve(self, forget: Sequence[str], keep: Sequence[str] = ()) -> None:
+        from .targets import resolve  # it needs this class
+
+        resolve(self, tuple(forget), tuple(keep))
+
+    @property
+    def forget_key(self) -> str:
+        return reference.forget_key(self.parts["forget"])
+
+    @property
+    def architecture(self) -> str:
+        """The widths and depths of the config, and the size of an image."""
+        names = ("embedding_size", "hidden_sizes", "depths", "hidden_size", "num_hidden_layers", "patch_size")
+        size = " ".join(f"{name}={getattr(self.config, name)}" for name in names if hasattr(self.config, name))
+        return f"{self.config.model_type} {size} {tuple(self.batch(self.parts['train'][:1]).x.shape[1:])}"
+
+    def trial(self) -> Callable[[], object]:
+        model = self.load().train()
+        batch = self.batch(np.arange(min(TRIAL, len(self.parts["train"]))))
+        return lambda: nn.functional.cross_entropy(self.forward(model, batch.x), batch.y).backward()
 
     def load(self) -> nn.Module:
         try:
@@ -211,6 +238,30 @@ class Classifier:
             }
         finally:
             model.train(was)
+
+    def describe(self, model: nn.Module) -> dict[str, Any]:
+        """What a form has to know: classes, counts, and how the test images of each class are labelled."""
+        from .targets import task_confusion  # it needs this class
+
+        confusion = task_confusion(self)
+        return {
+            "family": self.family,
+            "classes": self.names,
+            "train_count": len(self.data.train),
+            "test_count": len(self.data.test),
+            "confusion": confusion,
+            "class_accuracy": [100 * row[number] for number, row in enumerate(confusion)],
+            "size": list(self.data.train.images.shape[1:]),
+            "parameters": sum(p.numel() for p in model.parameters()),
+        }
+
+    def outputs_key(self) -> bytes:
+        # the processor is part of what the model sees: one item stands for how it normalises
+        return self.data.key.encode() + self.batch(np.array([0])).x.cpu().numpy().tobytes()
+
+    def write(self, model: nn.Module, folder: Path) -> None:
+        model.to("cpu", memory_format=torch.contiguous_format).save_pretrained(folder)  # type: ignore[call-overload, operator]
+        self.pixels.processor.save_pretrained(folder)
 
     def show(self, index: int, *, test: bool = False) -> Image.Image:
         """One item as a picture."""

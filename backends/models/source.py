@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..api.errors import BadInput, OutOfReach
 from ..api.home import ASSETS, shared
-from ..api.own import check_folder, is_hub_id, local_folder
+from ..api.own import PIPELINE, check_folder, is_hub_id, local_folder
 
 
 def model_folder(model_id: str) -> Path:
@@ -31,7 +31,7 @@ def model_folder(model_id: str) -> Path:
 
 def embedded_ids() -> list[str]:
     """The models that came with Lethe."""
-    return sorted(path.parent.name for path in (ASSETS / "models").glob("*/config.json"))
+    return sorted(path.parent.name for path in (ASSETS / "models").glob("*/card.json"))
 
 
 def _from_hub(model_id: str) -> Path:
@@ -44,6 +44,10 @@ def _from_hub(model_id: str) -> Path:
     )
 
     try:
+        if _is_pipeline(model_id):
+            from diffusers import DiffusionPipeline
+
+            return Path(DiffusionPipeline.download(model_id, use_safetensors=True, safety_checker=None))
         return Path(snapshot_download(model_id, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"]))
     except (RepositoryNotFoundError, HFValidationError):
         raise BadInput(
@@ -54,3 +58,15 @@ def _from_hub(model_id: str) -> Path:
         raise OutOfReach(
             f"{model_id} could not be fetched from the Hub{offline}: {type(error).__name__}; give a local folder instead."
         ) from None
+
+
+def _is_pipeline(model_id: str) -> bool:
+    """Whether the Hub, or what was fetched from it before, has a pipeline of diffusers under this id."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    try:
+        hf_hub_download(model_id, PIPELINE)
+    except EntryNotFoundError:
+        return False
+    return True

@@ -1,17 +1,20 @@
-"""What the engine, the methods, the metrics and the inspectors know of a model family: one small protocol.
+"""What the engine knows of a model family: one small protocol. What its methods and metrics use besides, the family adds.
 
-A task joins a model, its data and the forget and keep sets of one job. `parts` names index sets into its data:
+A task joins a model, its data and the forget and keep sets of one job. `parts` names index sets; of a classifier into its
+data (which the methods walk over), of other families into the suite of questions or pictures that it is judged by:
 
-    forget       what the method must forget (training items)
+    forget       what must be forgotten: training items; or what of the suite asks for it
     keep         what the method may rehearse (training items)
     retain       every training item that is not to be forgotten; equal to keep where no keep list was given
     train        all training items
     test         test items, for class forgetting without the forgotten classes
     test_forget  test items of the forgotten classes; empty for other targets
+    neighbour, unrelated   the rest of a suite
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,17 +43,14 @@ class Batch:
 
 
 class Task(Protocol):
-    """One model family at work on one job."""
+    """One model family at work on one job. Families: `classifier.Classifier`, `text_to_image.TextToImage`."""
 
+    id: str
     family: str
     device: torch.device
+    precision: torch.dtype
     parts: dict[str, Index]
-    forgotten_classes: list[int]
-    neighbours: list[int]
-    names: list[str]
-    recipe: Mapping[
-        str, Any
-    ]  # how the model was trained: epochs, learning_rate, momentum, weight_decay, batch_size, flip, optimizer
+    shots: int  # how often a phase shows what the model makes
 
     def load(self) -> nn.Module:
         """A fresh copy of the model before, in eval mode."""
@@ -60,26 +60,51 @@ class Task(Protocol):
         """The same architecture with new random weights."""
         ...
 
-    def set_forget(self, index: Index) -> None:
-        """Say which training items `Batch.forget` marks."""
+    def again(self) -> "Task":
+        """The same model and data with nothing resolved, without reading them again."""
         ...
 
-    def batch(self, index: Index, *, test: bool = False, augment: bool = False) -> Batch:
-        """Items by position, on the device."""
+    def resolve(self, forget: Sequence[str], keep: Sequence[str] = ()) -> None:
+        """From what a person named to index sets: fills `parts`, once, before a job starts.
+
+        Raises:
+            BadInput: the targets do not fit the model and its data.
+        """
         ...
 
-    def forward(self, model: nn.Module, x: Tensor) -> Tensor:
-        """Logits, float32 [n, classes], in the job's precision."""
+    @property
+    def forget_key(self) -> str:
+        """24 hexadecimal digits that name what is to be forgotten, whatever the order it was named in."""
         ...
 
-    def features(self, model: nn.Module, x: Tensor) -> Tensor:
-        """What goes into the last layer, float32 [n, d]."""
+    @property
+    def architecture(self) -> str:
+        """What a measured precision holds for."""
         ...
 
-    def outputs(self, model: nn.Module) -> dict[str, NDArray[np.float32]]:
-        """Logits of every training and test item, keyed `train` and `test`, test transforms, no gradient."""
+    def trial(self) -> Callable[[], object]:
+        """One training step on a copy of the model, to measure a precision with; each call takes another step."""
+        ...
+
+    def describe(self, model: nn.Module) -> dict[str, Any]:
+        """What a form has to know of the model: `family`, `parameters` and what the family adds."""
+        ...
+
+    def outputs(self, model: nn.Module) -> dict[str, NDArray[Any]]:
+        """What the model says about everything that metrics look at; the same for the same weights, and kept."""
+        ...
+
+    def outputs_key(self) -> bytes:
+        """What `outputs` depends on apart from the weights, the precision and the machine."""
         ...
 
     def sample(self, model: nn.Module) -> list[dict[str, Any]]:
-        """What the model makes of a fixed handful of items, for watching a job."""
+        """What the model makes of a fixed handful of items, for watching a job: each with `id` and `role`.
+
+        `image`, a PIL image, is written beside the samples, and its path stands as `picture` instead.
+        """
+        ...
+
+    def write(self, model: nn.Module, folder: Path) -> None:
+        """The model in the standard layout of its library, so that from_pretrained loads it."""
         ...

@@ -1,0 +1,134 @@
+"""What a forget or keep target of a text-to-image model may be, as people write it.
+
+    cat                    an object
+    twemoji style          a style
+    cat in twemoji style   one object in one style
+    cat -> dog             an object, and what to draw instead (an anchor), for methods that have one
+    grumpy cat             any phrase, where the model is a person's own
+
+An embedded model's card lists what it learned (`domains`: {"object": [...], "style": [...]}) and which are near to which.
+"""
+
+import difflib
+import re
+import unicodedata
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from .errors import BadInput
+
+LONGEST = 200  # characters of a phrase
+ARROW = re.compile(r"\s*(?:->|→)\s*")
+
+
+class Concept(BaseModel):
+    """One target, taken apart. `kind` "phrase" is free text of which nothing more is known."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["object", "style", "pair", "phrase"]
+    object: str = ""
+    style: str = ""
+    phrase: str = ""
+    anchor: str = ""
+
+    @property
+    def name(self) -> str:
+        """The target without its anchor."""
+        if self.kind == "pair":
+            return f"{self.object} in {self.style} style"
+        return {"object": self.object, "style": f"{self.style} style", "phrase": self.phrase}[self.kind]
+
+    def __str__(self) -> str:
+        return f"{self.name} -> {self.anchor}" if self.anchor else self.name
+
+
+def read(text: str, card: dict[str, Any], model: str = "this model") -> Concept:
+    """Take one target apart and spell it as the model does.
+
+    Args:
+        text: as a person wrote it.
+        card: with `domains` where the model's concepts are known.
+        model: its name, for the sentence.
+
+    Raises:
+        BadInput: empty, too long, with markup or control characters, two arrows, or a concept that the model never learned.
+    """
+    parts = ARROW.split(_clean(text))
+    if len(parts) > 2 or (len(parts) == 2 and not all(parts)):
+        raise BadInput(f"{_short(text)} has an arrow too many or nothing beside it; write cat -> dog.")
+    found = _named(parts[0], card, model)
+    if len(parts) == 1:
+        return found
+    anchor = _named(parts[1], card, model)
+    if anchor == found:
+        raise BadInput(f"{found.name!r} was to be replaced by itself; name something else after the arrow.")
+    if found.kind != "phrase" and anchor.kind != found.kind:
+        raise BadInput(
+            f"{found.name!r} and {anchor.name!r} are of different kinds; replace an object by an object, a style by a style."
+        )
+    return found.model_copy(update={"anchor": anchor.name})
+
+
+def _clean(text: str) -> str:
+    """One line without surplus spaces.
+
+    Raises:
+        BadInput: see `read`.
+    """
+    if len(text) > LONGEST:
+        raise BadInput(f"A concept of {len(text):,} characters was given; at most {LONGEST} are allowed.")
+    said = " ".join(text.split())
+    if not said:
+        raise BadInput(
+            "A forget or keep target was empty; name a concept, as in cat, twemoji style or cat in twemoji style."
+        )
+    if any(unicodedata.category(sign).startswith("C") for sign in said) or re.search(r"[<{}]|(?<!-)>", said):
+        raise BadInput(f"{_short(text)} holds markup or control characters; write plain words.")
+    return said
+
+
+def _named(text: str, card: dict[str, Any], model: str) -> Concept:
+    domains: dict[str, list[str]] = card.get("domains") or {}
+    if not domains:
+        return Concept(kind="phrase", phrase=text)
+    objects, styles = ({name.casefold(): name for name in domains.get(kind, [])} for kind in ("object", "style"))
+    plain = re.sub(r"^(?:a|an|the)\s+", "", text.casefold())
+    both = re.fullmatch(r"(.+) in (?:the )?(.+?)(?: style)?", plain)
+    if plain in objects:
+        return Concept(kind="object", object=objects[plain])
+    if plain.removesuffix(" style") in styles:
+        return Concept(kind="style", style=styles[plain.removesuffix(" style")])
+    if both and both[1] in objects and both[2] in styles:
+        return Concept(kind="pair", object=objects[both[1]], style=styles[both[2]])
+    known = [*domains.get("object", []), *(f"{style} style" for style in domains.get("style", []))]
+    near = difflib.get_close_matches(plain, [name.casefold() for name in known], n=3, cutoff=0.5)
+    offered = near or known[:3] + known[-2:]
+    hint = "near to it" if near else "it knows, for example,"
+    raise BadInput(f"{model} never learned {_short(text)}; {hint}: {', '.join(offered)}.")
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:60] + "…")
+
+
+def overlap(forget: list[Concept], keep: list[Concept]) -> str:
+    """The first name that is in both lists; empty where they are apart. A pair lies within its object and its style."""
+    for gone in forget:
+        for held in keep:
+            if gone.name.casefold() == held.name.casefold():
+                return held.name
+            if held.kind == "pair" and (
+                (gone.kind == "object" and gone.object == held.object)
+                or (gone.kind == "style" and gone.style == held.style)
+            ):
+                return held.name
+    return ""
+
+
+def every(card: dict[str, Any]) -> list[Concept]:
+    """All objects and styles that the model learned."""
+    domains: dict[str, list[str]] = card.get("domains") or {}
+    objects = [Concept(kind="object", object=name) for name in domains.get("object", [])]
+    return objects + [Concept(kind="style", style=name) for name in domains.get("style", [])]

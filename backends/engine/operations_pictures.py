@@ -1,0 +1,151 @@
+"""What the answering process can be asked about models that draw: pictures of a prompt, and the pictures of a run's suite."""
+
+import base64
+import time
+import unicodedata
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from ..api.errors import BadInput
+from ..api.home import ASSETS
+from .desk import Desk, OpenRun
+from .evidence import When
+from .keeper import png
+
+LONGEST = 1000  # characters of a prompt
+SEEDS, STEPS, GUIDANCE, DOSE = 8, 100, 20.0, 1.5  # the most of each in one request
+
+
+def draw(
+    desk: Desk,
+    run_or_model: str,
+    prompt: str,
+    seeds: list[int] = (0, 1, 2, 3),  # type: ignore[assignment]
+    steps: int = 0,
+    guidance: float | None = None,
+    dose: float = 1.0,
+    data: str = "",
+) -> dict[str, Any]:
+    """Pictures of one prompt as data addresses of PNGs: `before`, and for a run `after`, one a seed.
+
+    Args:
+        desk: what is held open.
+        run_or_model: a finished run, or a model.
+        prompt: what to draw.
+        seeds: at most 8.
+        steps: how many; 0 for the model's own.
+        guidance: weight of the words; None for the model's own.
+        dose: how much of the run's change to apply, 0 (none) to 1.5.
+        data: as in the job, for a model.
+
+    Returns:
+        Also `seconds`, `steps`, `guidance`, and `cut`: how many tokens of the prompt were too many and not read.
+
+    Raises:
+        BadInput: an empty or endless prompt, numbers out of range, or a model that draws nothing.
+    """
+    task, models = _models(desk, run_or_model, dose, data)
+    said = _prompt(prompt)
+    numbers = _seeds(seeds)
+    count = _within("steps", int(steps) or int(task.drawing["steps"]), 1, STEPS)
+    weight = _within("guidance", float(task.drawing["guidance"] if guidance is None else guidance), 0, GUIDANCE)
+    begun = time.monotonic()
+    drawn = {
+        when: [_address(row) for row in task.draw(model, [said] * len(numbers), numbers, steps=count, guidance=weight)]
+        for when, model in models.items()
+    }
+    return drawn | {
+        "seconds": round(time.monotonic() - begun, 3),
+        "steps": count,
+        "guidance": weight,
+        "cut": max(0, task.pipe.count(said) - (task.pipe.tokens - 2)),
+    }
+
+
+def suite(desk: Desk, run: str) -> list[dict[str, Any]]:
+    """The prompts a run was judged by, in their order: `role`, `prompt`, `object`, `style`, `seed`."""
+    task = _draws(desk.run(run).task)
+    return [
+        {"role": shot.role, "prompt": shot.prompt, "object": shot.object, "style": shot.style, "seed": shot.seed}
+        for shot in task.asking.suite
+    ]
+
+
+def drawn(desk: Desk, run: str, items: list[int]) -> dict[str, Any]:
+    """Pictures of a run's suite by position, `before` and `after`, as data addresses of PNGs; at most 200."""
+    opened = desk.run(run)
+    count = len(_draws(opened.task).asking.suite)
+    wrong = [item for item in items if not isinstance(item, int) or not 0 <= item < count]
+    if wrong or len(items) > 200:
+        raise BadInput(f"At most 200 pictures can be asked for, by numbers from 0 to {count - 1}.")
+    whens: tuple[When, ...] = ("before", "after")
+    return {when: [_address(opened.outputs(when)["images"][item]) for item in items] for when in whens}
+
+
+def _models(desk: Desk, run_or_model: str, dose: float, data: str) -> tuple[Any, dict[str, nn.Module]]:
+    if (ASSETS / "models" / run_or_model).is_dir() or data:
+        return _draws(desk.task(run_or_model, data)), {"before": desk.model(run_or_model, data)}
+    run = desk.run(run_or_model)
+    task = _draws(run.task)
+    before, after = run.model("before"), run.model("after")
+    assert before is not None and after is not None
+    amount = _within("dose", float(dose), 0, DOSE)
+    return task, {"before": before, "after": after if amount == 1 else dosed(run, amount)}
+
+
+def dosed(run: OpenRun, dose: float) -> nn.Module:
+    """The model before plus `dose` times the run's change; one such model is held for each run."""
+    before, after = run.model("before"), run.model("after")
+    assert before is not None and after is not None
+    if run.dosed is None:
+        run.dosed = run.task.load()
+    old, new = before.state_dict(), after.state_dict()
+    with torch.no_grad():
+        for name, tensor in run.dosed.state_dict().items():
+            if tensor.is_floating_point():
+                tensor.copy_(torch.lerp(old[name], new[name], dose))
+    return run.dosed  # type: ignore[no-any-return]
+
+
+def _draws(task: Any) -> Any:
+    if task.family != "text-to-image":
+        raise BadInput(f"{task.id[:80]} draws no pictures; name a text-to-image model or a run on one.")
+    return task
+
+
+def _prompt(text: object) -> str:
+    """One line of text.
+
+    Raises:
+        BadInput: it is empty, too long, or holds control characters.
+    """
+    said = " ".join(str(text).split())
+    if not said:
+        raise BadInput("The prompt was empty; write what to draw, as in a cat in twemoji style.")
+    if len(said) > LONGEST:
+        raise BadInput(f"The prompt has {len(said):,} characters; at most {LONGEST:,} are allowed.")
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in said):
+        raise BadInput("The prompt holds control characters; write plain words.")
+    return said
+
+
+def _seeds(given: Any) -> list[int]:
+    numbers = list(given) if isinstance(given, (list, tuple)) else [given]
+    if not 1 <= len(numbers) <= SEEDS or not all(isinstance(n, int) and 0 <= n < 2**31 for n in numbers):
+        raise BadInput(f"Give 1 to {SEEDS} seeds, whole numbers from 0 to {2**31 - 1}.")
+    return numbers
+
+
+def _within(name: str, value: Any, least: float, most: float) -> Any:
+    if not least <= value <= most:
+        raise BadInput(f"{name} was {value}; it can be from {least:g} to {most:g}.")
+    return value
+
+
+def _address(row: NDArray[np.uint8]) -> str:
+    return "data:image/png;base64," + base64.b64encode(png(Image.fromarray(row))).decode()

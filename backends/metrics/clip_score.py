@@ -1,0 +1,31 @@
+"""How well kept pictures fit their words, as a CLIP model sees it."""
+
+import math
+
+import numpy as np
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._pictures import asked
+
+
+@metric(
+    id="clip_score",
+    title="Kept pictures fit their words",
+    short="CLIP score",
+    summary="100 times the mean cosine between the pictures that should not change and their prompts, by a CLIP model.",
+    source={"title": "Hessel et al., EMNLP 2021", "url": "https://arxiv.org/abs/2104.08718"},
+    works_with={"text-to-image": True},
+    unit="",
+    direction="higher",
+    order=6,
+)
+def clip_score(evidence: Evidence) -> Score:
+    """Mean of max(100 cos, 0) over the pictures that do not ask for the target. Not measured without a CLIP judge."""
+    if "clip" not in evidence.outputs:
+        return Score(math.nan)
+    prompts = [shot.prompt for shot in evidence.task.asking.suite]
+    names = list(dict.fromkeys(prompts))
+    own = evidence.outputs["clip"][np.arange(len(prompts)), [names.index(prompt) for prompt in prompts]]
+    kept = ~asked(evidence)
+    return Score(float(np.maximum(own[kept], 0).mean()), items=own[kept].astype(np.float32))

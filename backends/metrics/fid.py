@@ -1,0 +1,53 @@
+"""How far the drawn pictures are from real drawings as a whole (a Fréchet distance in the judge's features)."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._pictures import asked
+
+
+@metric(
+    id="fid",
+    title="Distance from real drawings",
+    short="FID (judge's features)",
+    summary="How far the kept pictures are, as a whole, from real drawings, in the features of the judge; 0 would be no difference.",
+    source={
+        "title": "Heusel et al., NeurIPS 2017; here with the judge's features in place of Inception's",
+        "url": "https://arxiv.org/abs/1706.08500",
+    },
+    works_with={"text-to-image": True},
+    unit="",
+    direction="lower",
+    order=5,
+)
+def fid(evidence: Evidence) -> Score:
+    """|mu1 - mu2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) between the pictures that do not ask for the target and real drawings
+    of the same objects and styles.
+
+    Its size depends on the judge and on the number of pictures, so it compares only with others of the same suite; not
+    with published FIDs. Not measured without a judge that has real drawings.
+    """
+    task = evidence.task
+    if not hasattr(task.judge, "real") or "features" not in evidence.outputs:
+        return Score(math.nan)
+    real, names = task.judge.real, task.asking.domains
+    kept = [
+        not task.asking.asks(names["object"][int(thing)], names["style"][int(style)])
+        for thing, style in zip(real["object"], real["style"], strict=True)
+    ]
+    return Score(frechet(evidence.outputs["features"][~asked(evidence)], real["features"][np.array(kept)]))
+
+
+def frechet(one: NDArray[np.floating], two: NDArray[np.floating]) -> float:
+    """Fréchet distance between Gaussians fitted to two sets of features [n, d]; NaN where a value is no number."""
+    if not (np.isfinite(one).all() and np.isfinite(two).all()) or min(len(one), len(two)) < 2:
+        return math.nan
+    mu, sigma = zip(*((x.mean(0), np.cov(x.astype(np.float64), rowvar=False)) for x in (one, two)), strict=True)
+    # the eigenvalues of the product of two covariances are real and not negative; rounding may say otherwise
+    roots = np.sqrt(np.clip(linalg.eigvals(sigma[0] @ sigma[1]).real, 0, None))
+    return float(((mu[0] - mu[1]) ** 2).sum() + np.trace(sigma[0]) + np.trace(sigma[1]) - 2 * roots.sum())

@@ -1,0 +1,19 @@
+"""How much room the result takes."""
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+
+
+@metric(
+    id="storage",
+    title="Room it takes",
+    summary="The size of what has to be kept of the unlearned model: the tensors that changed.",
+    source={"title": "Zhang et al., UnlearnCanvas, NeurIPS 2024", "url": "https://arxiv.org/abs/2402.11846"},
+    works_with={"text-to-image": True},
+    unit="MB",
+    direction="lower",
+    order=13,
+)
+def storage(evidence: Evidence) -> Score:
+    """Megabytes (10^6 bytes) of the changed tensors in float32. Not measured before, where nothing has changed."""
+    return Score(evidence.stored / 1e6)

@@ -1,0 +1,166 @@
+"""From concepts to prompts: every way to ask for what is to be forgotten, for what stands in for it, and for what is kept."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..api import concepts
+from ..api.concepts import Concept
+from ..api.errors import BadInput
+
+PHRASES = ("{0}", "a picture of {0}", "a photo of {0}")  # ways to ask for a phrase of which nothing is known
+# what everybody draws: kept, where a person's own model comes without a keep list
+COMMON = ("a dog", "a tree", "a house", "a bowl of fruit", "a bicycle", "a mountain lake", "a chair", "a city street")
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture to judge a model by. `object`, `style` or `phrase` is what was asked for, as far as it is known."""
+
+    role: str
+    prompt: str
+    seed: int
+    object: str = ""
+    style: str = ""
+    phrase: str = ""
+
+
+class Asking:
+    """What a job's targets mean for one model.
+
+    Attributes:
+        forget: the concepts to be forgotten.
+        keep: those a person named to keep; empty for everything else.
+        forget_prompts, anchor_prompts: ways to ask for what is to be forgotten, and in the same order for what stands
+            in for it ("" where nothing does).
+        keep_prompts: ways to ask for what is kept.
+        neighbours: names of the concepts nearest to what is to be forgotten.
+        suite: the pictures that metrics look at.
+    """
+
+    def __init__(self, card: dict[str, Any], model_id: str, forget: Sequence[str], keep: Sequence[str] = ()) -> None:
+        """Take the targets apart.
+
+        Args:
+            card: of the model; `domains`, `templates` and `near` where its concepts are known.
+            model_id: its name, for sentences.
+            forget: targets, as people write them.
+            keep: as well; empty for everything else.
+
+        Raises:
+            BadInput: an unknown concept, one that is in both lists, or nothing left to keep.
+        """
+        self.card, self.id = card, model_id
+        self.domains: dict[str, list[str]] = card.get("domains", {})
+        self.forget = [concepts.read(text, card, model_id) for text in forget]
+        self.keep = [concepts.read(text, card, model_id) for text in keep]
+        both = concepts.overlap(self.forget, self.keep)
+        if both:
+            raise BadInput(f"{both} is in the forget list and in the keep list; take it out of one.")
+        self.forget_prompts: list[str] = []
+        self.anchor_prompts: list[str] = []
+        for concept in self.forget:
+            forms, anchor = self.forms(concept), self.anchor(concept)
+            self.forget_prompts += forms
+            self.anchor_prompts += self.forms(anchor) if anchor else [""] * len(forms)
+        self.keep_prompts = self._keep_prompts()
+        if not self.keep_prompts:
+            raise BadInput(f"Forgetting {', '.join(map(str, forget))[:80]} leaves nothing to keep; choose less.")
+        self.neighbours = self._neighbours()
+        self.suite = self._suite()
+
+    @property
+    def key(self) -> str:
+        """24 hexadecimal digits that name what is forgotten, whatever the order."""
+        text = "|".join(sorted(concept.name for concept in self.forget))
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+    def prompt(self, thing: str = "", style: str = "") -> str:
+        """ "a cat in twemoji style", "a cat", "twemoji style": how the model learned to be asked."""
+        kind = "pair" if thing and style else "object" if thing else "style"
+        return str(self.card["templates"][kind]).format(object=thing, style=style)
+
+    def forms(self, concept: Concept) -> list[str]:
+        """Every way in which a concept is asked for; as many, and in the same order, for all of a kind."""
+        match concept.kind:
+            case "object":
+                return [concept.object, *(self.prompt(concept.object, style) for style in ("", *self.domains["style"]))]
+            case "style":
+                return [self.prompt(thing, concept.style) for thing in ("", *self.domains["object"])]
+            case "pair":
+                return [self.prompt(concept.object, concept.style), f"{concept.object} in {concept.style} style"]
+            case _:
+                return [form.format(concept.phrase) for form in PHRASES]
+
+    def anchor(self, concept: Concept) -> Concept | None:
+        """What stands in for a concept: as the person said, else its nearest neighbour; None for the empty prompt.
+
+        In place of one object in one style stands another object in that style.
+        """
+        if concept.anchor:
+            return concepts.read(concept.anchor, self.card, self.id)
+        if concept.kind == "phrase":
+            return None
+        if concept.kind == "style":
+            return Concept(kind="style", style=self._nearest("style", concept.style)[0])
+        near = self._nearest("object", concept.object)[0]
+        return Concept(kind=concept.kind, object=near, style=concept.style)
+
+    def asks(self, thing: str, style: str) -> bool:
+        """Whether a picture of this object in this style asks for something that is to be forgotten."""
+        return any(
+            (concept.kind == "object" and concept.object == thing)
+            or (concept.kind == "style" and concept.style == style)
+            or (concept.kind == "pair" and (concept.object, concept.style) == (thing, style))
+            for concept in self.forget
+        )
+
+    def _nearest(self, domain: str, name: str) -> list[str]:
+        """Other names of the domain that are not to be forgotten, nearest first.
+
+        Raises:
+            BadInput: none is left.
+        """
+        gone = {getattr(concept, domain) for concept in self.forget if concept.kind == domain}
+        ranked: list[str] = self.card.get("near", {}).get(name) or self.domains[domain]
+        left = [other for other in ranked if other != name and other not in gone]
+        if not left:
+            raise BadInput(f"Every {domain} of {self.id} was chosen to be forgotten; leave at least one to keep.")
+        return left
+
+    def _neighbours(self) -> list[str]:
+        found: list[str] = []
+        for concept in self.forget:
+            if concept.kind != "phrase":
+                domain = "style" if concept.kind == "style" else "object"
+                found += self._nearest(domain, getattr(concept, domain))[:2]
+        return list(dict.fromkeys(found))
+
+    def _keep_prompts(self) -> list[str]:
+        if not self.domains:
+            return [form for concept in self.keep for form in self.forms(concept)] or list(COMMON)
+        held = self.keep or concepts.every(self.card)
+        gone = {prompt for concept in self.forget for prompt in self.forms(concept)}
+        return sorted({prompt for concept in held for prompt in self.forms(concept)} - gone)
+
+    def _suite(self) -> list[Shot]:
+        if not self.domains:
+            told = [
+                Shot("forget", form, seed, phrase=concept.phrase)
+                for concept in self.forget
+                for seed, form in enumerate(self.forms(concept))
+            ]
+            near = [
+                Shot("neighbour", f"a picture of {concept.phrase}", seed, phrase=concept.phrase)
+                for concept in self.keep
+                for seed in range(2)
+            ]
+            return [*told, *near, *(Shot("unrelated", text, 0, phrase=text) for text in COMMON)]
+        made = []
+        for row, style in enumerate(self.domains["style"]):
+            for column, thing in enumerate(self.domains["object"]):
+                near = "neighbour" if thing in self.neighbours or style in self.neighbours else "unrelated"
+                role = "forget" if self.asks(thing, style) else near
+                made.append(Shot(role, self.prompt(thing, style), 1000 * row + column, thing, style))
+        return made

@@ -1,0 +1,352 @@
+"""The parts of a StableDiffusionPipeline (1.x, 2.x, XL) and the mathematics of its noise, for methods to work with.
+
+Latents are at unit deviation, as the U-Net sees them. Time steps run from 0 (clean) to T - 1 (noise). A model may predict
+the noise ("epsilon") or v = alpha * noise - sigma * x0 ("v_prediction"); `predict` gives what it predicts, `noise` and
+`denoised` convert it, so a method need not know which of them it has.
+"""
+
+import contextlib
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection
+
+from ..api import files
+from ..api.errors import BadInput
+
+ROWS = 64  # rows of the U-Net in one pass without gradients
+TINY = 1e-8
+QUICK: dict[str, Any] = {"use_safetensors": True, "low_cpu_mem_usage": False}
+
+
+class Diffusion(nn.Module):
+    """The weights that a method may change: the U-Net and the text encoder, of XL both text encoders."""
+
+    def __init__(self, unet: nn.Module, text_encoder: nn.Module, text_encoder_2: nn.Module | None = None) -> None:
+        super().__init__()
+        self.unet, self.text_encoder = unet, text_encoder
+        if text_encoder_2 is not None:
+            self.text_encoder_2 = text_encoder_2
+
+
+@dataclass(frozen=True)
+class Words:
+    """Prompts as the U-Net reads them.
+
+    Attributes:
+        hidden: [n, tokens, d].
+        ids: token ids [n, tokens] of the (first) tokenizer.
+        pooled: [n, p] of XL's second text encoder, else None.
+    """
+
+    hidden: Tensor
+    ids: Tensor
+    pooled: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.hidden)
+
+    def __getitem__(self, index: Any) -> "Words":
+        """Some of the prompts, by slice, list or index tensor."""
+        pooled = None if self.pooled is None else self.pooled[index]
+        return Words(self.hidden[index], self.ids[index], pooled)
+
+    def detach(self) -> "Words":
+        """Without gradients."""
+        return replace(self, hidden=self.hidden.detach(), pooled=None if self.pooled is None else self.pooled.detach())
+
+
+def join(parts: Sequence[Words]) -> Words:
+    """Several `Words` one after the other."""
+    pooled = [part.pooled for part in parts if part.pooled is not None]
+    return Words(
+        torch.cat([part.hidden for part in parts]),
+        torch.cat([part.ids for part in parts]),
+        torch.cat(pooled) if pooled else None,
+    )
+
+
+class Pipeline:
+    """One pipeline folder, opened. What never changes (autoencoder, tokenizer, schedule) is held once, for all models."""
+
+    def __init__(
+        self, folder: Path, model_id: str, device: torch.device, precision: torch.dtype = torch.float32
+    ) -> None:
+        """Open it.
+
+        Raises:
+            BadInput: it is no StableDiffusionPipeline with a U-Net, or a part of it cannot be read.
+        """
+        self.folder, self.id, self.device, self.precision = folder, model_id, device, precision
+        index = files.read_json(folder / "model_index.json", {})
+        _check(index, model_id)
+        self.large = "text_encoder_2" in index and index["text_encoder_2"][0] is not None
+        self.tokenizers = [
+            self._read(lambda name=name: AutoTokenizer.from_pretrained(folder, subfolder=name, trust_remote_code=False))
+            for name in (("tokenizer", "tokenizer_2") if self.large else ("tokenizer",))
+        ]
+        self.scheduler = self._read(lambda: DDIMScheduler.from_pretrained(folder, subfolder="scheduler"))
+        self.scheduler.register_to_config(clip_sample=False)
+        self.config: dict[str, Any] = self._read(lambda: UNet2DConditionModel.load_config(folder / "unet"))
+        self.channels, self.cells = int(self.config["in_channels"]), _pair(self.config["sample_size"])
+        if self.channels != int(self.config["out_channels"]):
+            raise BadInput(f"{model_id} draws over given pictures (inpainting); give one that draws from words alone.")
+        self.kind = str(self.scheduler.config.prediction_type)
+        if self.kind not in ("epsilon", "v_prediction"):
+            raise BadInput(f"{model_id} predicts {self.kind!r}; Lethe takes epsilon and v_prediction.")
+        bar = self.scheduler.alphas_cumprod.to(device)
+        self._alpha, self._sigma = bar.sqrt(), (1 - bar).sqrt()
+        self.times = len(bar)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of a prompt, with its begin and end."""
+        return int(self.tokenizers[0].model_max_length)
+
+    @cached_property
+    def vae(self) -> AutoencoderKL:
+        """The autoencoder, frozen."""
+        vae = self._read(
+            lambda: AutoencoderKL.from_pretrained(self.folder, subfolder="vae", torch_dtype=torch.float32, **QUICK)
+        )
+        return vae.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
+
+    def load(self) -> Diffusion:
+        """A fresh copy of the weights, float32, in eval mode."""
+        unet = self._read(
+            lambda: UNet2DConditionModel.from_pretrained(
+                self.folder, subfolder="unet", torch_dtype=torch.float32, **QUICK
+            )
+        )
+        texts = [
+            self._read(
+                lambda kind=kind, name=name: kind.from_pretrained(
+                    self.folder, subfolder=name, dtype=torch.float32, use_safetensors=True
+                )
+            )
+            for kind, name in (
+                (CLIPTextModel, "text_encoder"),
+                *(((CLIPTextModelWithProjection, "text_encoder_2"),) if self.large else ()),
+            )
+        ]
+        return self._place(Diffusion(unet, *texts))
+
+    def fresh(self, seed: int) -> Diffusion:
+        """The same architecture with new random weights."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            made = self.load()
+            unet = UNet2DConditionModel.from_config(made.unet.config)
+            texts = [type(text)(text.config) for name, text in made.named_children() if name != "unet"]
+            return self._place(Diffusion(unet, *texts))
+
+    def _place(self, model: Diffusion) -> Diffusion:
+        if self.device.type == "cpu":
+            model.unet.set_attn_processor(AttnProcessor())  # the fused attention's backward is slow on a processor
+        return model.to(self.device, memory_format=torch.channels_last).eval()
+
+    def _read(self, read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except (ValueError, OSError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:
+            said = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+            raise BadInput(f"A part of {self.id} cannot be loaded ({said}).") from None
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """The precision of the job."""
+        if self.precision == torch.float32:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, self.precision)
+
+    # --- words
+
+    def ids(self, prompts: Sequence[str], which: int = 0) -> Tensor:
+        """Token ids [n, tokens], padded; what is too long is cut, as every such pipeline does."""
+        tokenizer = self.tokenizers[which]
+        made = tokenizer(
+            list(prompts), padding="max_length", max_length=self.tokens, truncation=True, return_tensors="pt"
+        )
+        return made.input_ids.to(self.device)
+
+    def count(self, prompt: str) -> int:
+        """Tokens of a prompt without begin and end, before anything is cut."""
+        return len(self.tokenizers[0](prompt, add_special_tokens=False).input_ids)
+
+    def words(self, model: nn.Module, prompts: Sequence[str]) -> Words:
+        """What the model's text encoder makes of prompts; gradients flow where they are on."""
+        ids = self.ids(prompts)
+        with self.autocast():
+            return self._read_ids(model, ids, self.ids(prompts, 1) if self.large else None)
+
+    def _read_ids(self, model: Any, ids: Tensor, second: Tensor | None) -> Words:
+        if second is None:
+            return Words(model.text_encoder(ids).last_hidden_state.float(), ids)
+        one = model.text_encoder(ids, output_hidden_states=True)
+        two = model.text_encoder_2(second, output_hidden_states=True)
+        hidden = torch.cat([one.hidden_states[-2], two.hidden_states[-2]], -1)
+        return Words(hidden.float(), ids, two.text_embeds.float())
+
+    # --- noise
+
+    def scale(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """(alpha, sigma) [n, 1, 1, 1] of time steps [n]: x_t = alpha * x0 + sigma * noise."""
+        return self._alpha[t].view(-1, 1, 1, 1), self._sigma[t].view(-1, 1, 1, 1)
+
+    def noised(self, x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+        """x_t of clean latents [n, c, h, w] and noise of the same shape, at time steps [n]."""
+        alpha, sigma = self.scale(t)
+        return alpha * x0 + sigma * noise
+
+    def predict(self, model: Any, x: Tensor, t: Tensor, words: Words) -> Tensor:
+        """What the U-Net says of x_t, in its own kind of prediction, float32 [n, c, h, w]."""
+        more = {}
+        if words.pooled is not None:
+            side = [8 * self.cells[0], 8 * self.cells[1]]
+            ids = torch.tensor([side + [0, 0] + side], device=x.device).expand(len(x), -1)
+            more = {"added_cond_kwargs": {"text_embeds": words.pooled, "time_ids": ids}}
+        with self.autocast():
+            return model.unet(x, t, words.hidden, **more).sample.float()  # type: ignore[no-any-return]
+
+    def noise(self, model: nn.Module, x: Tensor, t: Tensor, words: Words) -> Tensor:
+        """The noise that the U-Net sees in x_t, whatever kind it predicts."""
+        return self.as_noise(self.predict(model, x, t, words), x, t)
+
+    def as_noise(self, said: Tensor, x: Tensor, t: Tensor) -> Tensor:
+        """A prediction at x_t as noise. At zero signal (alpha 0) the noise is x_t itself, whatever was predicted."""
+        if self.kind == "epsilon":
+            return said
+        alpha, sigma = self.scale(t)
+        return alpha * said + sigma * x
+
+    def as_clean(self, said: Tensor, x: Tensor, t: Tensor) -> Tensor:
+        """A prediction at x_t as the clean latents x0 it amounts to."""
+        alpha, sigma = self.scale(t)
+        if self.kind == "epsilon":
+            return (x - sigma * said) / alpha.clamp(min=TINY)
+        return alpha * x - sigma * said
+
+    def truth(self, x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+        """What a perfect model would predict: the target of its training."""
+        if self.kind == "epsilon":
+            return noise
+        alpha, sigma = self.scale(t)
+        return alpha * noise - sigma * x0
+
+    # --- drawing
+
+    def start(self, seeds: Sequence[int]) -> Tensor:
+        """Noise to start from [n, c, h, w], one seed a picture: the same on every device."""
+        rows = [
+            torch.randn(self.channels, *self.cells, generator=torch.Generator().manual_seed(int(seed)))
+            for seed in seeds
+        ]
+        return torch.stack(rows).to(self.device)
+
+    def timeline(self, steps: int) -> Tensor:
+        """The time steps that DDIM visits, from noise to picture."""
+        self.scheduler.set_timesteps(steps)
+        return self.scheduler.timesteps.to(self.device)  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def draw(
+        self,
+        model: nn.Module,
+        words: Words,
+        start: Tensor,
+        steps: int,
+        guidance: float,
+        empty: Words | None = None,
+        seen: Callable[[int, Tensor, Tensor, Tensor | None], None] | None = None,
+    ) -> Tensor:
+        """Clean latents by DDIM without added noise, row by row from `start`.
+
+        Args:
+            model: whose U-Net draws.
+            words: one prompt a row.
+            start: noise [n, c, h, w].
+            steps: how many.
+            guidance: weight of classifier-free guidance; 1 asks the U-Net once a step, without the empty prompt.
+            empty: the empty prompt, [1, ...]; by default as the model reads it.
+            seen: called at each step with (number, x_t, prediction with words, prediction without or None).
+        """
+        x = start
+        if guidance != 1 and empty is None:
+            empty = self.words(model, [""])
+        for number, t in enumerate(self.timeline(steps)):
+            x, at = self.scheduler.scale_model_input(x, t), t.expand(len(x))
+            said, free = self._both(model, x, at, words, empty if guidance != 1 else None)
+            if seen is not None:
+                seen(number, x, said, free)
+            guided = said if free is None else free + guidance * (said - free)
+            x = self.scheduler.step(guided, t, x).prev_sample
+        return x
+
+    def _both(
+        self, model: nn.Module, x: Tensor, t: Tensor, words: Words, empty: Words | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Predictions with the words and, where wanted, without, in passes of at most ROWS rows."""
+        if empty is None:
+            return torch.cat([self.predict(model, x[at], t[at], words[at]) for at in _slices(len(x))]), None
+        both = join([words, empty[[0] * len(x)]])
+        x, t = torch.cat([x, x]), torch.cat([t, t])
+        said, free = torch.cat([self.predict(model, x[at], t[at], both[at]) for at in _slices(len(x))]).chunk(2)
+        return said, free
+
+    @torch.no_grad()
+    def pixels(self, latents: Tensor) -> NDArray[np.uint8]:
+        """Pictures [n, height, width, 3] of clean latents."""
+        made = []
+        for at in _slices(len(latents)):
+            with self.autocast():
+                image = self.vae.decode(latents[at] / self.vae.config.scaling_factor).sample.float()
+            made.append((255 * (image / 2 + 0.5).clamp(0, 1)).round().byte().permute(0, 2, 3, 1).cpu())
+        return torch.cat(made).numpy()
+
+    @torch.no_grad()
+    def latents(self, images: NDArray[np.uint8]) -> Tensor:
+        """Clean latents of pictures [n, height, width, 3], by the mean of what the autoencoder sees."""
+        x = torch.from_numpy(images).permute(0, 3, 1, 2).float().to(self.device) / 127.5 - 1
+        parts = [self.vae.encode(x[at]).latent_dist.mean for at in _slices(len(x))]
+        return torch.cat(parts) * self.vae.config.scaling_factor
+
+    def write(self, model: Any, folder: Path) -> None:
+        """The whole pipeline with this model's weights, as StableDiffusionPipeline.from_pretrained loads it."""
+        parts = dict(model.to("cpu", memory_format=torch.contiguous_format).named_children())
+        for path in sorted(self.folder.iterdir()):
+            if path.is_dir() and path.name not in parts:
+                shutil.copytree(path, folder / path.name)
+        shutil.copyfile(self.folder / "model_index.json", folder / "model_index.json")
+        for name, part in parts.items():
+            part.save_pretrained(folder / name)
+
+
+def _slices(count: int) -> list[slice]:
+    return [slice(at, at + ROWS) for at in range(0, count, ROWS)]
+
+
+def _pair(size: Any) -> tuple[int, int]:
+    return (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
+
+
+def _check(index: Any, model_id: str) -> None:
+    """Check what model_index.json names."""
+    kind = index.get("_class_name", "") if isinstance(index, dict) else ""
+    part = index.get("unet") if isinstance(index, dict) else None
+    if not part or part[0] is None:
+        other = f" but a {index['transformer'][1]}" if kind and index.get("transformer") else ""
+        raise BadInput(
+            f"{model_id} is a {kind or 'nameless pipeline'} and has no U-Net{other}; give a StableDiffusionPipeline (1.x, 2.x or XL)."
+        )
+    if part[1] != "UNet2DConditionModel" or not str(kind).startswith("StableDiffusion"):
+        raise BadInput(f"{model_id} is a {kind} with a {part[1]}; give a StableDiffusionPipeline (1.x, 2.x or XL).")

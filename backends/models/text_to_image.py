@@ -1,0 +1,250 @@
+"""Text-to-image models at work on one job: targets as prompts, the pictures they are judged by, and how they are watched."""
+
+import copy
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from math import isnan, nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..api import files
+from .asking import COMMON, Asking, Shot
+from .diffusion import Diffusion, Pipeline
+from .judges import Judge, open_judge
+from .source import model_folder
+from .task import Index
+
+DRAWING = {"steps": 25, "watch_steps": 15, "guidance": 7.5}  # where a model's card does not say
+WATCHED = 2  # pictures of each role to watch a job by
+BATCH = 16  # rows of the step that the precision is measured with
+ROLES = ("forget", "neighbour", "unrelated")
+
+
+class TextToImage:
+    """A `Task` for text-to-image models. What depends on the targets is there after `resolve`.
+
+    Attributes:
+        pipe: the opened pipeline, with the mathematics of its noise.
+        asking: the targets, as prompts and pictures; `parts` are index sets into `asking.suite`.
+        judge: says what a picture shows; None where nobody can.
+        drawing: how pictures are drawn: `steps`, `watch_steps` (while a job is watched), `guidance`.
+    """
+
+    family = "text-to-image"
+    shots = 5  # how often a phase shows what the model draws
+    recipe: Mapping[str, Any] = {}
+    asking: Asking
+
+    def __init__(
+        self, model_id: str, data: str = "", device: str | torch.device = "cpu", precision: torch.dtype = torch.float32
+    ) -> None:
+        """Open a model.
+
+        Args:
+            model_id: embedded id, Hub id or folder of a StableDiffusionPipeline.
+            data: for a model that brings no judge, a CLIP model (Hub id or folder) to judge by; empty for none.
+            device: where it works.
+            precision: of the U-Net and the text encoder.
+
+        Raises:
+            BadInput: no such model, no safetensors, no U-Net, or no CLIP model.
+        """
+        self.id, self.data, self.device = model_id, data, torch.device(device)
+        self.folder = model_folder(model_id)
+        self.pipe = Pipeline(self.folder, model_id, self.device, precision)
+        self.card: dict[str, Any] = files.read_json(self.folder / "card.json", {})
+        self.drawing = DRAWING | self.card.get("drawing", {})
+        self.parts: dict[str, Index] = {}
+
+    @cached_property
+    def judge(self) -> Judge | None:
+        return open_judge(self.card.get("judge", ""), self.data, self.device)
+
+    @property
+    def precision(self) -> torch.dtype:
+        return self.pipe.precision
+
+    @precision.setter
+    def precision(self, value: torch.dtype) -> None:
+        self.pipe.precision = value
+
+    def again(self) -> "TextToImage":
+        """The same model with nothing resolved; the opened pipeline and the judge are shared."""
+        made = copy.copy(self)
+        made.parts = {}
+        for name in ("asking", "watched"):
+            made.__dict__.pop(name, None)
+        return made
+
+    def resolve(self, forget: Sequence[str], keep: Sequence[str] = ()) -> None:
+        """Take the targets apart and write the prompts and pictures that follow from them.
+
+        Raises:
+            BadInput: an unknown concept, one that is in both lists, or nothing left to keep.
+        """
+        self.asking = Asking(self.card, self.id, forget, keep)
+        roles = np.array([shot.role for shot in self.asking.suite])
+        self.parts = {role: np.flatnonzero(roles == role) for role in ROLES}
+
+    @property
+    def forget_key(self) -> str:
+        """Names what is forgotten, whatever the order."""
+        return self.asking.key
+
+    # --- models
+
+    def load(self) -> Diffusion:
+        """A fresh copy of the model before, in eval mode."""
+        return self.pipe.load()
+
+    def fresh(self, seed: int) -> Diffusion:
+        """The same architecture with new random weights."""
+        return self.pipe.fresh(seed)
+
+    @property
+    def architecture(self) -> str:
+        """What tells this U-Net from others where a precision was measured."""
+        names = ("block_out_channels", "layers_per_block", "cross_attention_dim", "sample_size")
+        return "unet " + " ".join(f"{name}={self.pipe.config.get(name)}" for name in names)
+
+    def trial(self) -> Callable[[], None]:
+        """One training step of the kind that methods make, on a copy of the model, to measure its speed."""
+        model = self.load().train()
+        prompts = (list(COMMON) * BATCH)[:BATCH]
+        x, t = self.pipe.start(range(BATCH)), torch.arange(BATCH, device=self.device) * (self.pipe.times // BATCH)
+
+        def step() -> None:
+            F.mse_loss(self.pipe.predict(model, x, t, self.pipe.words(model, prompts)), x).backward()
+
+        return step
+
+    def write(self, model: nn.Module, folder: Path) -> None:
+        """The whole pipeline with this model's weights, as `StableDiffusionPipeline.from_pretrained` loads it."""
+        self.pipe.write(model, folder)
+
+    # --- pictures
+
+    def draw(
+        self,
+        model: nn.Module,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        steps: int = 0,
+        guidance: float = nan,
+    ) -> NDArray[np.uint8]:
+        """Pictures [n, height, width, 3], one prompt and one seed each; by the model's own settings where none are given."""
+        return self.pipe.pixels(self.draw_latents(model, prompts, seeds, steps=steps, guidance=guidance))
+
+    @torch.no_grad()
+    def draw_latents(
+        self,
+        model: nn.Module,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        steps: int = 0,
+        guidance: float = nan,
+        seen: Callable[[int, Tensor, Tensor, Tensor | None], None] | None = None,
+    ) -> Tensor:
+        """As `draw`, but the clean latents [n, c, h, w]; `seen` as in `Pipeline.draw`."""
+        steps = steps or int(self.drawing["steps"])
+        weight = float(self.drawing["guidance"]) if isnan(guidance) else guidance
+        distinct = list(dict.fromkeys(prompts))
+        words = self.pipe.words(model, distinct)[[distinct.index(prompt) for prompt in prompts]]
+        return self.pipe.draw(model, words, self.pipe.start(seeds), steps, weight, seen=seen)
+
+    def describe(self, model: nn.Module) -> dict[str, Any]:
+        """What a form has to know: concepts it is known to have learned, its size, how it draws, and who judges."""
+        height, width = (cells * 2 ** (len(self.pipe.vae.config.block_out_channels) - 1) for cells in self.pipe.cells)
+        return {
+            "family": self.family,
+            "domains": self.card.get("domains", {}),
+            "size": [height, width, 3],
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "drawing": self.drawing,
+            "judge": self.judge.name if self.judge else "",
+        }
+
+    def outputs(self, model: nn.Module) -> dict[str, NDArray[Any]]:
+        """The pictures of the suite, [n, height, width, 3] as `images`, and what the judge says of them."""
+        return self.shown(model, self.asking.suite)
+
+    def shown(self, model: nn.Module, shots: Sequence[Shot]) -> dict[str, NDArray[Any]]:
+        """Pictures of some shots, and what the judge says of them (see `Judge.look`)."""
+        was = model.training
+        model.eval()
+        try:
+            images = self.draw(model, [shot.prompt for shot in shots], [shot.seed for shot in shots])
+        finally:
+            model.train(was)
+        said = self.judge.look(images, [shot.prompt for shot in shots]) if self.judge else {}
+        return {"images": images} | said
+
+    def outputs_key(self) -> bytes:
+        """What the outputs depend on, apart from the weights and the machine."""
+        shots = [(shot.prompt, shot.seed) for shot in self.asking.suite]
+        judge = self.judge.name if self.judge else ""
+        card = files.read_json(self.folder / "card.json", {})
+        return hashlib.blake2b(repr((shots, self.drawing, judge, self.data, card.get("trained"))).encode()).digest()
+
+    @cached_property
+    def watched(self) -> list[Shot]:
+        """The pictures a job is watched by: some of each role, the same for every run on these targets."""
+        rng = np.random.default_rng(0)
+        chosen = [i for role in ROLES for i in rng.permutation(self.parts[role])[:WATCHED]]
+        return [self.asking.suite[i] for i in chosen]
+
+    def sample(self, model: nn.Module) -> list[dict[str, Any]]:
+        """What the model draws now of the watched prompts: for each its picture, and how sure the judge is of what was asked."""
+        was = model.training
+        model.eval()
+        try:
+            prompts, seeds = [shot.prompt for shot in self.watched], [shot.seed for shot in self.watched]
+            images = self.draw(model, prompts, seeds, steps=int(self.drawing["watch_steps"]))
+        finally:
+            model.train(was)
+        said = self.judge.look(images, prompts) if self.judge else {}
+        return [
+            {
+                "id": f"{shot.role}-{number}",
+                "role": shot.role,
+                "prompt": shot.prompt,
+                "share": self.sure(said, number, shot),
+                "image": Image.fromarray(images[number]),
+            }
+            for number, shot in enumerate(self.watched)
+        ]
+
+    def sure(self, said: Mapping[str, NDArray[Any]], row: int, shot: Shot) -> float:
+        """Probability from 0 to 1 that a picture shows what was asked: the object, where a style is forgotten the style.
+
+        NaN where no judge can say.
+        """
+        domain = self.domain
+        if domain not in said:
+            return nan
+        logits = said[domain][row].astype(np.float64)
+        shares = np.exp(logits - logits.max())
+        place = self.asking.domains[domain].index(getattr(shot, domain))
+        return float(shares[place] / shares.sum())
+
+    @property
+    def other_kind(self) -> str:
+        """What the other retained accuracy is about, in words."""
+        if not self.asking.domains:
+            return "everyday prompts"
+        return "objects" if self.domain == "style" else "styles"
+
+    @property
+    def domain(self) -> str:
+        """The domain that what is to be forgotten lies in: style, where only styles are forgotten, else object."""
+        return "style" if all(concept.kind == "style" for concept in self.asking.forget) else "object"

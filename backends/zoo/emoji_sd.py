@@ -1,0 +1,210 @@
+"""The embedded text-to-image model: a small but complete Stable Diffusion for 64 x 64 emoji, trained from nothing."""
+
+import copy
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..api.home import ASSETS
+from ..engine import pack
+from . import _emoji
+
+SCHEDULE = {
+    "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "num_train_timesteps": 1000,
+    "prediction_type": "v_prediction", "rescale_betas_zero_snr": True, "timestep_spacing": "trailing",
+    "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
+}  # fmt: skip
+EMA = 0.99
+CUT = 0.85  # share of the autoencoder's steps that see a quarter of a picture: as much to learn from, in a third of the time
+VIEWS = 8  # augmented latents kept of each drawing
+
+
+def main(
+    to: Annotated[Path, typer.Option(help="Folder to write to.")] = ASSETS / "models" / "emoji-sd",
+    work: Annotated[Path, typer.Option(help="Folder for what is half done; a second start goes on from there.")] = Path(
+        "out/emoji-sd"
+    ),
+    vae_steps: Annotated[int, typer.Option(help="Steps of the autoencoder.")] = 1800,
+    steps: Annotated[int, typer.Option(help="Steps of the U-Net and the text encoder.")] = 2500,
+) -> None:
+    """Train emoji-sd: autoencoder, text encoder and U-Net (two hours on two cores)."""
+    torch.manual_seed(0)
+    work.mkdir(parents=True, exist_ok=True)
+    vae = autoencoder(work / "vae.safetensors", vae_steps)
+    latents = encoded(vae, work / "latents.safetensors")
+    unet, text = denoiser(work, vae, latents, steps)
+    save(to, vae, unet, text)
+
+
+def say(text: str) -> None:
+    typer.echo(f"{time.strftime('%H:%M:%S')} {text}", err=True)
+
+
+def autoencoder(path: Path, steps: int) -> nn.Module:
+    """An AutoencoderKL that keeps edges: L1 + L2 + difference of image gradients + 1e-4 KL."""
+    from diffusers import AutoencoderKL
+
+    vae = AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=(32, 64, 96), layers_per_block=1, latent_channels=4, sample_size=_emoji.PIXELS, norm_num_groups=16,
+    ).to(memory_format=torch.channels_last)  # fmt: skip
+    if path.is_file():
+        vae.load_state_dict(pack.load_state(path))
+        return vae.eval()
+    images, generator = _emoji.drawings(), torch.Generator().manual_seed(1)
+    optimizer = torch.optim.AdamW(vae.parameters(), 1e-3, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
+    average = averaged(vae)
+    for step in range(steps):
+        batch = _emoji.shown(
+            images[torch.randint(len(images), (32,), generator=generator)], generator, turn=10, shift=0.06
+        )
+        if step < CUT * steps:
+            top, left = (int(torch.randint(_emoji.PIXELS // 2 + 1, (), generator=generator)) for _ in range(2))
+            batch = batch[..., top : top + _emoji.PIXELS // 2, left : left + _emoji.PIXELS // 2]
+        x = (2 * batch - 1).contiguous(memory_format=torch.channels_last)
+        given = vae.encode(x).latent_dist
+        y = vae.decode(given.sample()).sample
+        off = y - x
+        edges = off.diff(dim=2).abs().mean() + off.diff(dim=3).abs().mean()
+        loss = off.abs().mean() + off.square().mean() + edges + 1e-4 * given.kl().mean() / given.mean[0].numel()
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        follow(average, vae, min(EMA, step / (step + 10)))
+        if step % 50 == 0:
+            say(f"vae {step}: loss {loss.item():.4f}, {-10 * np.log10(off.square().mean().item() / 4):.1f} dB")
+    pack.save_state(path, average.state_dict())
+    return average.eval()
+
+
+@torch.no_grad()
+def encoded(vae: Any, path: Path) -> Tensor:
+    """[VIEWS, drawings, 4, 16, 16]: what the autoencoder makes of every drawing, seen VIEWS times, at unit deviation."""
+    if path.is_file():
+        latents = pack.load_state(path)
+    else:
+        images, generator = _emoji.drawings(), torch.Generator().manual_seed(2)
+        latents = torch.stack(
+            [
+                torch.cat([vae.encode(2 * x - 1).latent_dist.mean for x in _emoji.shown(images, generator).split(40)])
+                for _ in range(VIEWS)
+            ]
+        )
+        pack.save_state(path, latents)
+    vae.register_to_config(scaling_factor=round(1 / float(latents.std()), 5))
+    return latents * vae.config.scaling_factor
+
+
+def denoiser(work: Path, vae: Any, latents: Tensor, steps: int) -> tuple[nn.Module, nn.Module]:
+    """U-Net and text encoder, trained together by v-prediction; weights averaged over the last steps."""
+    from diffusers import DDIMScheduler, UNet2DConditionModel
+    from diffusers.models.attention_processor import AttnProcessor
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    words = _emoji.tokenizer()
+    unet = UNet2DConditionModel(
+        sample_size=_emoji.PIXELS // 4, block_out_channels=(48, 96, 192), layers_per_block=1, norm_num_groups=16,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=64, attention_head_dim=8,
+    ).to(memory_format=torch.channels_last)  # fmt: skip
+    unet.set_attn_processor(AttnProcessor())  # the fused attention's backward is slow on a CPU
+    ends = dict(bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id)
+    text = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(words),
+            hidden_size=64,
+            intermediate_size=256,
+            projection_dim=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=_emoji.WORDS,
+            **ends,
+        )  # fmt: skip
+    )
+    both = nn.ModuleDict({"unet": unet, "text": text})
+    average = averaged(both)
+    noise_of, prompts = DDIMScheduler(**SCHEDULE), _emoji.asked(words)
+    optimizer = torch.optim.AdamW(both.parameters(), 1.5e-3, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.5e-3, total_steps=steps, pct_start=0.1)
+    first, path = 0, work / "denoiser.safetensors"
+    if path.is_file():
+        kept = pack.load_state(path)
+        first = kept["step"]
+        both.load_state_dict(kept["both"])
+        average.load_state_dict(kept["average"])
+        optimizer.load_state_dict(kept["optimizer"])
+        schedule.load_state_dict(kept["schedule"])
+    for step in range(first, steps):
+        rng = np.random.default_rng([3, step])
+        torch.manual_seed(step)
+        which = torch.from_numpy(rng.integers(latents.shape[1], size=64))
+        x = latents[torch.from_numpy(rng.integers(VIEWS, size=64)), which].contiguous(memory_format=torch.channels_last)
+        noise, t = torch.randn_like(x), torch.randint(1000, (64,))
+        asked = prompts[_emoji.forms(64, rng), which]
+        said = unet(noise_of.add_noise(x, noise, t), t, text(asked).last_hidden_state).sample
+        loss = F.mse_loss(said, noise_of.get_velocity(x, noise, t))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(both.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        follow(average, both, min(EMA, step / (step + 10)))
+        if step % 25 == 0:
+            say(f"unet {step}: loss {loss.item():.4f}")
+        if step % 250 == 249 or step == steps - 1:
+            kept = {"step": step + 1, "both": both.state_dict(), "average": average.state_dict()}
+            pack.save_state(path, kept | {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()})
+            picture(work / f"{step + 1}.png", vae, average["unet"], average["text"])
+    return average["unet"].eval(), average["text"].eval()
+
+
+def averaged(model: nn.Module) -> nn.Module:
+    return copy.deepcopy(model).requires_grad_(False)
+
+
+@torch.no_grad()
+def follow(average: nn.Module, model: nn.Module, share: float) -> None:
+    """average <- share * average + (1 - share) * model."""
+    for kept, now in zip(average.parameters(), model.parameters(), strict=True):
+        kept.lerp_(now, 1 - share)
+
+
+def pipeline(vae: Any, unet: Any, text: Any) -> Any:
+    from diffusers import DDIMScheduler, StableDiffusionPipeline
+
+    made = StableDiffusionPipeline(
+        vae, text, _emoji.tokenizer(), unet, DDIMScheduler(**SCHEDULE), None, None, requires_safety_checker=False
+    )
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+def picture(path: Path, vae: Any, unet: Any, text: Any) -> None:
+    """What the model draws of every second style, as one picture."""
+    from PIL import Image
+
+    from ..data import emoji
+
+    made = pipeline(vae, unet, text)
+    rows = []
+    for style in emoji.STYLES[::2]:
+        prompts = [emoji.prompt(thing, style) for thing in emoji.OBJECTS]
+        seeds = [torch.Generator().manual_seed(i) for i in range(len(prompts))]
+        images = made(prompts, generator=seeds, num_inference_steps=10, guidance_scale=1.5, output_type="np").images
+        rows.append(np.concatenate(images, 1))
+    Image.fromarray((255 * np.concatenate(rows, 0)).round().astype(np.uint8)).save(path)
+
+
+def save(to: Path, vae: Any, unet: Any, text: Any) -> None:
+    """The folder of a StableDiffusionPipeline, in half precision, in files of at most 9 MB."""
+    pipeline(vae.half(), unet.half(), text.half()).save_pretrained(to, max_shard_size="9MB")
