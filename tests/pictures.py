@@ -69,6 +69,7 @@ def make(folder: Path, *, kind: str = "v_prediction", card: bool = True) -> Path
         prediction_type=kind,
         rescale_betas_zero_snr=kind == "v_prediction",
         timestep_spacing="trailing",
+        steps_offset=1,
         clip_sample=False,
     )
     made = StableDiffusionPipeline(vae, text, words, unet, scheduler, None, None, requires_safety_checker=False)

@@ -70,7 +70,10 @@ class OpenRun:
         return model.eval()
 
     def outputs(self, when: When) -> outputs.Outputs:
-        """What one of the models says about every item, from the cache where it is known."""
+        """What one of the models says about every item: from the run's folder or the cache, where it is known."""
+        kept = outputs.read(self.folder.path / outputs.FOLDER / f"{when}.npz") if self.task.keeps else None
+        if kept is not None:
+            return kept
         model = self.model(when)
         if model is None:
             raise BadInput(f"Run {self.folder.id} has no retrained reference; run one for the same forget set first.")

@@ -6,7 +6,6 @@ import unicodedata
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
@@ -16,6 +15,7 @@ from ..api.home import ASSETS
 from .desk import Desk, OpenRun
 from .evidence import When
 from .keeper import png
+from .run import set_dose
 
 LONGEST = 1000  # characters of a prompt
 SEEDS, STEPS, GUIDANCE, DOSE = 8, 100, 20.0, 1.5  # the most of each in one request
@@ -104,11 +104,7 @@ def dosed(run: OpenRun, dose: float) -> nn.Module:
     assert before is not None and after is not None
     if run.dosed is None:
         run.dosed = run.task.load()
-    old, new = before.state_dict(), after.state_dict()
-    with torch.no_grad():
-        for name, tensor in run.dosed.state_dict().items():
-            if tensor.is_floating_point():
-                tensor.copy_(torch.lerp(old[name], new[name], dose))
+    set_dose(run.dosed, before, after, dose)
     return run.dosed  # type: ignore[no-any-return]
 
 

@@ -4,6 +4,7 @@ import hashlib
 import io
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -15,27 +16,40 @@ from ..api.home import home
 from ..models.task import Task
 
 Outputs = dict[str, NDArray[Any]]
+FOLDER = "outputs"  # of a run that keeps its own, by when
 MOST = 10**9  # bytes the cache may hold; the oldest go first
 
 
 def of(task: Task, model: nn.Module) -> Outputs:
     """`task.outputs(model)`, from the cache where the same weights were asked the same before."""
     path = home() / "cache" / "outputs" / f"{_key(task, model)}.npz"
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            path.touch()
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, KeyError, EOFError):
-        pass  # not there, or cut short by a damaged disk
+    known = read(path)
+    if known is not None:
+        path.touch()
+        return known
     made = task.outputs(model)
-    out = io.BytesIO()
-    np.savez(out, allow_pickle=False, **made)
     try:
-        write_bytes(path, out.getvalue())
+        write_bytes(path, packed(made))
         _prune(path.parent)
     except OSError:
         pass  # a cache that cannot be written only costs time
     return made
+
+
+def read(path: Path) -> Outputs | None:
+    """What was kept there; None where nothing is, or where a damaged disk cut it short."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+
+
+def packed(outputs: Outputs, *, small: bool = False) -> bytes:
+    """The bytes of an .npz file; `small` takes longer and less room."""
+    out = io.BytesIO()
+    (np.savez_compressed if small else np.savez)(out, allow_pickle=False, **outputs)  # type: ignore[arg-type]
+    return out.getvalue()
 
 
 def weights_key(tensors: dict[str, Tensor]) -> str:

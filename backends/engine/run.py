@@ -242,14 +242,37 @@ class Run:
 
 
 def restore(model: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Put changed tensors into a model; an input perturbation that it lacks is attached first."""
+    """Put changed tensors into a model; an input perturbation or a drawing step that it lacks is attached first."""
     from ..models.guards import INPUT_DELTA, attach_input_delta
+    from ..models.one_step import ONE_STEP, attach_one_step
 
     if INPUT_DELTA in tensors and not hasattr(model, INPUT_DELTA):
         attach_input_delta(model, torch.zeros_like(tensors[INPUT_DELTA]))
+    if ONE_STEP in tensors and not hasattr(model, ONE_STEP):
+        attach_one_step(model, int(tensors[ONE_STEP]))
     unknown = model.load_state_dict(tensors, strict=False).unexpected_keys
     if unknown:
         raise ValueError(f"tensors that the model does not have: {', '.join(unknown[:3])}")
+
+
+def set_dose(model: nn.Module, before: nn.Module, after: nn.Module, amount: float) -> None:
+    """Bring `model` (built like `after`) to before + amount * (after - before), tensor by tensor.
+
+    What `before` lacks is taken as 0 there; whole numbers cannot be mixed: up to 0.5 they are those of `before`, where it
+    has them.
+    """
+    start, end = before.state_dict(), after.state_dict()
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            tensor.copy_(_between(name, start.get(name), end[name], amount))
+
+
+def _between(name: str, first: Tensor | None, last: Tensor, amount: float) -> Tensor:
+    if not last.is_floating_point():
+        return first if first is not None and amount < 0.5 else last
+    first = torch.zeros_like(last) if first is None else first
+    mixed = torch.lerp(first, last, amount)
+    return mixed.clamp(min=0) if name.endswith("running_var") else mixed
 
 
 def now() -> float:

@@ -158,6 +158,8 @@ class _Job:
         for step, (when, model) in enumerate(models.items()):
             tell("measure", step, len(models) + 1, {})
             said[when] = outputs.of(self.task, model)
+            if self.task.keeps:
+                self.keeper.write(f"{outputs.FOLDER}/{when}.npz", outputs.packed(said[when], small=True))
         tell("measure", len(models), len(models) + 1, {})
         made = measure(self.task, said, self.spec.metrics, took, peak, stored)
         tell("measure", len(models) + 1, len(models) + 1, {})

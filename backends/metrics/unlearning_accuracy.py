@@ -25,7 +25,7 @@ def unlearning_accuracy(evidence: Evidence) -> Score:
     Of drawn pictures: 100 minus the accuracy of the target's own classifier on pictures asked for it, as in UnlearnCanvas;
     items are 1 where it is no longer seen, parts are by the other kind's name. Not measured without a judge.
     """
-    if evidence.task.family == "text-to-image":
+    if hasattr(evidence.task, "asking"):
         return _drawn(evidence)
     right = accuracy(evidence, "forget")
     return Score(100 - right.value, items=None if right.items is None else 1 - right.items, ids=right.ids)

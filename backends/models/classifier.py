@@ -38,6 +38,7 @@ class Classifier:
 
     family = "classifier"
     shots = 10  # how often a phase shows what the model says
+    keeps = False
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ the noise ("epsilon") or v = alpha * noise - sigma * x0 ("v_prediction"); `predi
 """
 
 import contextlib
+import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjecti
 
 from ..api import files
 from ..api.errors import BadInput
+from .one_step import ONE_STEP
 
 ROWS = 64  # rows of the U-Net in one pass without gradients
 TINY = 1e-8
@@ -122,6 +124,14 @@ class Pipeline:
         )
         return vae.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
+    @cached_property
+    def vae_key(self) -> bytes:
+        """A hash of the autoencoder's weights."""
+        seen = hashlib.blake2b(digest_size=16)
+        for tensor in self.vae.state_dict().values():
+            seen.update(tensor.cpu().contiguous().numpy().tobytes())
+        return seen.digest()
+
     def load(self) -> Diffusion:
         """A fresh copy of the weights, float32, in eval mode."""
         unet = self._read(
@@ -187,9 +197,10 @@ class Pipeline:
         """What the model's text encoder makes of prompts; gradients flow where they are on."""
         ids = self.ids(prompts)
         with self.autocast():
-            return self._read_ids(model, ids, self.ids(prompts, 1) if self.large else None)
+            return self.read_ids(model, ids, self.ids(prompts, 1) if self.large else None)
 
-    def _read_ids(self, model: Any, ids: Tensor, second: Tensor | None) -> Words:
+    def read_ids(self, model: Any, ids: Tensor, second: Tensor | None) -> Words:
+        """As `words`, of token ids [n, tokens]; `second` are those of XL's second tokenizer."""
         if second is None:
             return Words(model.text_encoder(ids).last_hidden_state.float(), ids)
         one = model.text_encoder(ids, output_hidden_states=True)
@@ -269,7 +280,7 @@ class Pipeline:
         empty: Words | None = None,
         seen: Callable[[int, Tensor, Tensor, Tensor | None], None] | None = None,
     ) -> Tensor:
-        """Clean latents by DDIM without added noise, row by row from `start`.
+        """Clean latents by DDIM without added noise, row by row from `start`; by `one_step` of a model made for that.
 
         Args:
             model: whose U-Net draws.
@@ -280,6 +291,8 @@ class Pipeline:
             empty: the empty prompt, [1, ...]; by default as the model reads it.
             seen: called at each step with (number, x_t, prediction with words, prediction without or None).
         """
+        if hasattr(model, ONE_STEP):
+            return self.one_step(model, words, start, int(model.get_buffer(ONE_STEP)), seen)
         x = start
         if guidance != 1 and empty is None:
             empty = self.words(model, [""])
@@ -291,6 +304,25 @@ class Pipeline:
             guided = said if free is None else free + guidance * (said - free)
             x = self.scheduler.step(guided, t, x).prev_sample
         return x
+
+    def one_step(
+        self,
+        model: nn.Module,
+        words: Words,
+        start: Tensor,
+        at: int,
+        seen: Callable[[int, Tensor, Tensor, Tensor | None], None] | None = None,
+    ) -> Tensor:
+        """Clean latents in one step: x0 as the U-Net sees it in sigma * start, taken for x_t of time step `at`.
+
+        For models trained to draw so; steps and guidance mean nothing to them. Gradients flow where they are on.
+        """
+        t = torch.full((len(start),), at, device=start.device)
+        x = self.scale(t)[1] * start
+        said, _ = self._both(model, x, t, words, None)
+        if seen is not None:
+            seen(0, x, said, None)
+        return self.as_clean(said, x, t)
 
     def _both(
         self, model: nn.Module, x: Tensor, t: Tensor, words: Words, empty: Words | None
@@ -321,7 +353,16 @@ class Pipeline:
         return torch.cat(parts) * self.vae.config.scaling_factor
 
     def write(self, model: Any, folder: Path) -> None:
-        """The whole pipeline with this model's weights, as StableDiffusionPipeline.from_pretrained loads it."""
+        """The whole pipeline with this model's weights, as StableDiffusionPipeline.from_pretrained loads it.
+
+        Raises:
+            BadInput: it draws in one step, which such a folder cannot say.
+        """
+        if hasattr(model, ONE_STEP):
+            raise BadInput(
+                f"This model draws in one step, from noise at time step {int(model.get_buffer(ONE_STEP))}, and a pipeline "
+                "folder cannot say so; draw with it here, or export a run of another method."
+            )
         parts = dict(model.to("cpu", memory_format=torch.contiguous_format).named_children())
         for path in sorted(self.folder.iterdir()):
             if path.is_dir() and path.name not in parts:

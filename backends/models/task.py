@@ -51,6 +51,7 @@ class Task(Protocol):
     precision: torch.dtype
     parts: dict[str, Index]
     shots: int  # how often a phase shows what the model makes
+    keeps: bool  # whether a run keeps its outputs: those that people want to see, and that take long to make again
 
     def load(self) -> nn.Module:
         """A fresh copy of the model before, in eval mode."""

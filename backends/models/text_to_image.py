@@ -40,6 +40,7 @@ class TextToImage:
 
     family = "text-to-image"
     shots = 5  # how often a phase shows what the model draws
+    keeps = True
     recipe: Mapping[str, Any] = {}
     asking: Asking
 
@@ -193,8 +194,8 @@ class TextToImage:
         """What the outputs depend on, apart from the weights and the machine."""
         shots = [(shot.prompt, shot.seed) for shot in self.asking.suite]
         judge = self.judge.name if self.judge else ""
-        card = files.read_json(self.folder / "card.json", {})
-        return hashlib.blake2b(repr((shots, self.drawing, judge, self.data, card.get("trained"))).encode()).digest()
+        said = repr((shots, self.drawing, judge, self.data, sorted(self.pipe.scheduler.config.items())))
+        return hashlib.blake2b(said.encode() + self.pipe.vae_key).digest()
 
     @cached_property
     def watched(self) -> list[Shot]:

@@ -14,17 +14,17 @@ BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
 Rows = list[dict[str, Any]]
 
 
-def into(text: str, tables: str) -> str:
-    """A README with what stands between its two markers replaced.
+def into(text: str, tables: str, begin: str = BEGIN, end: str = END) -> str:
+    """A README with what stands between two markers replaced.
 
     Raises:
         ValueError: a marker is missing.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the text has no {BEGIN if not begin else END}")
-    return f"{before}{BEGIN}\n{tables.strip()}\n{END}{after}"
+    before, found, rest = text.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not found or not ended:
+        raise ValueError(f"the text has no {begin if not found else end}")
+    return f"{before}{begin}\n{tables.strip()}\n{end}{after}"
 
 
 def tables(rows: Rows) -> str:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from ..api.home import ASSETS
 from ..engine import pack
 from . import _emoji
+from ._emoji_card import describe
 
 SCHEDULE = {
     "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "num_train_timesteps": 1000,
@@ -21,6 +22,7 @@ SCHEDULE = {
     "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
 }  # fmt: skip
 EMA = 0.99
+BATCH, PEAK = 64, 1.5e-3  # drawings in a step of the U-Net, and its largest step size
 CUT = 0.85  # share of the autoencoder's steps that see a quarter of a picture: as much to learn from, in a third of the time
 VIEWS = 8  # augmented latents kept of each drawing
 
@@ -40,9 +42,18 @@ def main(
     latents = encoded(vae, work / "latents.safetensors")
     unet, text = denoiser(work, vae, latents, steps)
     save(to, vae, unet, text)
+    recipe = {
+        "autoencoder_steps": vae_steps,
+        "unet_steps": steps,
+        "batch_size": BATCH,
+        "learning_rate": PEAK,
+        "seed": 0,
+    }
+    typer.echo(f"emoji-sd: {describe(to, recipe)['accuracy']} written to {to}", err=True)
 
 
 def say(text: str) -> None:
+    """On standard error, with the time."""
     typer.echo(f"{time.strftime('%H:%M:%S')} {text}", err=True)
 
 
@@ -129,13 +140,13 @@ def denoiser(work: Path, vae: Any, latents: Tensor, steps: int) -> tuple[nn.Modu
             num_attention_heads=4,
             max_position_embeddings=_emoji.WORDS,
             **ends,
-        )  # fmt: skip
+        )
     )
     both = nn.ModuleDict({"unet": unet, "text": text})
     average = averaged(both)
     noise_of, prompts = DDIMScheduler(**SCHEDULE), _emoji.asked(words)
-    optimizer = torch.optim.AdamW(both.parameters(), 1.5e-3, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.5e-3, total_steps=steps, pct_start=0.1)
+    optimizer = torch.optim.AdamW(both.parameters(), PEAK, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK, total_steps=steps, pct_start=0.1)
     first, path = 0, work / "denoiser.safetensors"
     if path.is_file():
         kept = pack.load_state(path)
@@ -147,10 +158,12 @@ def denoiser(work: Path, vae: Any, latents: Tensor, steps: int) -> tuple[nn.Modu
     for step in range(first, steps):
         rng = np.random.default_rng([3, step])
         torch.manual_seed(step)
-        which = torch.from_numpy(rng.integers(latents.shape[1], size=64))
-        x = latents[torch.from_numpy(rng.integers(VIEWS, size=64)), which].contiguous(memory_format=torch.channels_last)
-        noise, t = torch.randn_like(x), torch.randint(1000, (64,))
-        asked = prompts[_emoji.forms(64, rng), which]
+        which = torch.from_numpy(rng.integers(latents.shape[1], size=BATCH))
+        x = latents[torch.from_numpy(rng.integers(VIEWS, size=BATCH)), which].contiguous(
+            memory_format=torch.channels_last
+        )
+        noise, t = torch.randn_like(x), torch.randint(1000, (BATCH,))
+        asked = prompts[_emoji.forms(BATCH, rng), which]
         said = unet(noise_of.add_noise(x, noise, t), t, text(asked).last_hidden_state).sample
         loss = F.mse_loss(said, noise_of.get_velocity(x, noise, t))
         optimizer.zero_grad()
@@ -169,6 +182,7 @@ def denoiser(work: Path, vae: Any, latents: Tensor, steps: int) -> tuple[nn.Modu
 
 
 def averaged(model: nn.Module) -> nn.Module:
+    """A copy to average weights in."""
     return copy.deepcopy(model).requires_grad_(False)
 
 
@@ -180,6 +194,7 @@ def follow(average: nn.Module, model: nn.Module, share: float) -> None:
 
 
 def pipeline(vae: Any, unet: Any, text: Any) -> Any:
+    """The parts as one pipeline of diffusers."""
     from diffusers import DDIMScheduler, StableDiffusionPipeline
 
     made = StableDiffusionPipeline(
@@ -208,3 +223,5 @@ def picture(path: Path, vae: Any, unet: Any, text: Any) -> None:
 def save(to: Path, vae: Any, unet: Any, text: Any) -> None:
     """The folder of a StableDiffusionPipeline, in half precision, in files of at most 9 MB."""
     pipeline(vae.half(), unet.half(), text.half()).save_pretrained(to, max_shard_size="9MB")
+    for path in to.rglob("*.safetensors"):
+        path.chmod(0o644)  # safetensors writes files that only their owner reads

@@ -1,8 +1,9 @@
-"""`python -m tests.benchmarks [job] [studio] [methods]`: prints what was measured on this machine; all three by default.
+"""`python -m tests.benchmarks [job] [studio] [methods] [drawing]`: prints what was measured on this machine; all by default.
 
     job       the default job as the command line does it: seconds in all, and by phase
     studio    cold start to the first page, pages while a job runs, and what the web process holds
     methods   each method's time, in epochs of plain fine-tuning on the same data (some minutes)
+    drawing   a step of ESD against a plain loop, and what is gained by keeping what does not change
 
 Other work on the machine makes every number larger; the load is printed with them.
 """
@@ -11,12 +12,12 @@ import os
 import sys
 import tempfile
 
-from . import jobs, studio
+from . import drawing, jobs, studio
 
 
 def main() -> int:
     """Measure what was asked for, in a home that is thrown away. Returns 2 where something else was named."""
-    known = {"job": jobs.default_job, "studio": studio.studio, "methods": jobs.methods}
+    known = {"job": jobs.default_job, "studio": studio.studio, "methods": jobs.methods, "drawing": drawing.drawing}
     asked = sys.argv[1:] or list(known)
     if unknown := [name for name in asked if name not in known]:
         print(f"There is no benchmark {unknown[0]!r}; choose from {', '.join(known)}.", file=sys.stderr)

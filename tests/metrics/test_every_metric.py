@@ -8,7 +8,9 @@ from handmade import NAMES, evidence, true_confidence
 
 from backends import registry
 
-METRICS = sorted(registry.entries("metrics"))
+METRICS = [
+    name for name, found in registry.entries("metrics").items() if found.entry.works_with.get("classifier") is True
+]
 
 
 def seen(seed=0, order=None, classes=True):

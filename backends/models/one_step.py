@@ -1,0 +1,15 @@
+"""A text-to-image model that was made to draw in one step carries the time step at which it does."""
+
+import torch
+from torch import nn
+
+ONE_STEP = "one_step_at"
+
+
+def attach_one_step(model: nn.Module, at: int) -> nn.Module:
+    """Have the model drawn by `Pipeline.one_step` at time step `at`: the buffer `one_step_at`, an int64 of no dimension.
+
+    It is kept with the tensors that a method changed, so an opened run draws as its job did.
+    """
+    model.register_buffer(ONE_STEP, torch.tensor(at, device=next(model.parameters()).device))
+    return model

@@ -1,0 +1,121 @@
+"""Measured jobs on models that draw, as Markdown tables by the UnlearnCanvas protocol: averages over targets of one kind."""
+
+from collections import defaultdict
+from statistics import mean, stdev
+from typing import Any
+
+from .. import registry
+from ..api.files import number
+from ._table import into as replaced
+
+BEGIN, END = "<!-- drawn:begin -->", "<!-- drawn:end -->"
+SHARES = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
+Rows = list[dict[str, Any]]
+
+
+def measured(row: dict[str, Any]) -> dict[str, Any]:
+    """The metrics of a row; of one that failed, the names that its family has."""
+    if row["metrics"]:
+        return row["metrics"]  # type: ignore[no-any-return]
+    method = registry.entries("methods").get(row["method"])
+    fits = method is not None and method.entry.works_with.get("text-to-image") is True
+    return dict.fromkeys(SHARES) if fits else {}
+
+
+def into(text: str, rows: Rows) -> str:
+    """A README with its tables of drawing models made anew."""
+    return replaced(text, tables(rows), BEGIN, END)
+
+
+def tables(rows: Rows) -> str:
+    """Two tables for each model: over the objects, and over the styles, that were forgotten."""
+    parts = []
+    for model in dict.fromkeys(row["model"] for row in rows):
+        for kind in ("objects", "styles"):
+            ours = [
+                row for row in rows if row["model"] == model and row["target"].endswith(" style") == (kind == "styles")
+            ]
+            parts += [table(ours, kind)] if ours else []
+    return "\n".join(parts)
+
+
+def table(rows: Rows, kind: str) -> str:
+    """One table: a line a method, the best by the lowest of UA, IRA and CRA first."""
+    by_method: dict[str, Rows] = defaultdict(list)
+    for row in rows:
+        by_method[row["method"]].append(row)
+    heads = [registry.get("metrics", name).entry.short for name in SHARES]
+    targets, seeds = list(dict.fromkeys(row["target"] for row in rows)), len({row["seed"] for row in rows})
+    lines = sorted((_place(ours), _line(name, ours, targets)) for name, ours in by_method.items())
+    return "\n".join(
+        [
+            f"**{rows[0]['model']}, forgetting one of the {kind}: {', '.join(targets)}**\n",
+            f"| method | {' | '.join(heads)} | FID (judge) | time | memory | room |",
+            "|---|" + "---:|" * (len(heads) + 4),
+            *(line for _, line in lines),
+            _before(rows),
+            "",
+            f"Averages over {len(targets)} targets and {seeds} seed{'s' if seeds > 1 else ''}, ± the standard deviation over the "
+            f"targets; time: the method alone ({_device(rows)}).",
+            *_failures(by_method),
+            "",
+        ]
+    )
+
+
+def _values(rows: Rows, metric: str, when: str = "after") -> list[float]:
+    """Of each target the mean over its seeds."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        if row["metrics"]:
+            found[row["target"]].append(number(row["metrics"][metric].get(when)))
+    return [mean(values) for values in found.values()]
+
+
+def _place(rows: Rows) -> float:
+    done = [values for name in SHARES if (values := _values(rows, name))]
+    return -min(mean(values) for values in done) if done else 0.0
+
+
+def _spread(values: list[float], digits: int = 1) -> str:
+    deviation = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{mean(values):.{digits}f}{deviation}"
+
+
+def _line(name: str, rows: Rows, targets: list[str]) -> str:
+    entry, done = registry.get("methods", name).entry, [row for row in rows if row["metrics"]]
+    if not done:
+        return f"| {entry.title} | {' | '.join(['failed'] * len(SHARES))} | – | – | – | – |"
+    missing = [target for target in targets if target not in {row["target"] for row in done}]
+    title = entry.title + (f" (without {', '.join(missing)})" if missing else "")
+    cells = [
+        *(_spread(_values(done, metric)) for metric in SHARES),
+        _spread(_values(done, "fid"), 2),
+        f"{mean(row['seconds'] for row in done):.1f} s",
+        f"{max(row['peak_memory'] for row in done) / 1e6:,.0f} MB",
+        f"{mean(_values(done, 'storage')):.1f} MB",
+    ]
+    return f"| {title} | {' | '.join(cells)} |"
+
+
+def _before(rows: Rows) -> str:
+    done = [row for row in rows if row["metrics"]]
+    if not done:
+        return "| *the model before* | – | – | – | – | – | – | – |"
+    shares = [_spread(_values(done, metric, "before")) for metric in SHARES]
+    return f"| *the model before* | {' | '.join(shares)} | {_spread(_values(done, 'fid', 'before'), 2)} | – | – | – |"
+
+
+def _failures(by_method: dict[str, Rows]) -> list[str]:
+    return [
+        f"{registry.get('methods', name).entry.title} failed on {row['target']} with seed {row['seed']}: {row['error']}"
+        for name, rows in by_method.items()
+        for row in rows
+        if row.get("error")
+    ]
+
+
+def _device(rows: Rows) -> str:
+    return " and ".join(
+        dict.fromkeys(f"{row['device']}, {row['threads']} threads" for row in rows if row.get("device"))
+    )
