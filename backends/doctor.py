@@ -42,15 +42,27 @@ def _model(model_id: str) -> dict[str, Any]:
     try:
         setting: dict[str, Any] = {}
         task = open_task(model_id, "", setting)
-        with torch.no_grad():
-            batch = task.batch(np.arange(64), test=True)
-            said = task.forward(task.load(), batch.x)
-        right = int((said.argmax(1) == batch.y).sum())
+        works, found = (_drawn if task.family == "text-to-image" else _labelled)(task)
     except (LetheError, OSError, ValueError, RuntimeError) as error:
         return _said(name, False, " ".join(str(error).split())[:300] or type(error).__name__)
-    return _said(
-        name, bool(said.isfinite().all()), f"loads, is right on {right} of 64 images; jobs use {setting['precision']}"
-    )
+    return _said(name, works, f"loads, {found}; jobs use {setting['precision']}")
+
+
+@torch.no_grad()
+def _labelled(task: Any) -> tuple[bool, str]:
+    """Whether a classifier's answers are numbers, and how many of 64 test images it labels right."""
+    batch = task.batch(np.arange(64), test=True)
+    said = task.forward(task.load(), batch.x)
+    return bool(said.isfinite().all()), f"is right on {int((said.argmax(1) == batch.y).sum())} of 64 images"
+
+
+def _drawn(task: Any) -> tuple[bool, str]:
+    """Whether a model draws, and how many of 8 pictures its judge finds right."""
+    task.resolve(task.card["default_forget"])
+    shots = task.asking.suite[:: max(1, len(task.asking.suite) // 8)][:8]
+    said = task.shown(task.load(), shots)
+    right = sum(task.sure(said, row, shot) > 0.5 for row, shot in enumerate(shots))
+    return bool(said["images"].any()), f"its judge finds {right} of {len(shots)} pictures right"
 
 
 def _said(name: str, works: bool, found: str) -> dict[str, Any]:
