@@ -4,6 +4,7 @@ A pool holds pictures on their way from noise, drawn once by the frozen model, s
 model nothing: what it predicted at each stop of the way was needed to draw it, and is kept.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Literal
@@ -36,6 +37,22 @@ class DrawingParams(Params):
     steps: int = Field(default=100, ge=1, le=5000, description="Training steps.")
     learning_rate: float = Field(default=1e-4, gt=0, le=0.1, description="Step size.")
     batch_size: int = Field(default=8, ge=1, le=64, description="Pictures in one step.")
+
+
+class PicturesParams(DrawingParams):
+    """As well for methods that train on finished pictures, noised again."""
+
+    pool: int = Field(
+        default=16,
+        ge=2,
+        le=1024,
+        description="Pictures that the frozen model draws to train on, of what is to be forgotten or what stands in for it; "
+        "where a method also trains on what is kept, as many of that.",
+    )
+    pool_steps: int = Field(default=6, ge=1, le=100, description="Steps in which they are drawn.")
+    start_guidance: float | None = Field(
+        default=None, ge=1, le=15, description="Guidance they are drawn with; none for the model's own."
+    )
 
 
 class SpaceParams(DrawingParams):
@@ -99,8 +116,19 @@ class Pool:
         return self.x[stop, row], self.t[stop], self.said[stop, row], self.free[stop, row], self.which[row]
 
 
+def spread(count: int, of: int) -> Tensor:
+    """Which of `of` prompts each of `count` pictures is drawn for, [count], in their order.
+
+    All of them in turn; where there are more prompts than pictures, one at random of each of `count` stretches of the list,
+    so that none of several concepts is passed over.
+    """
+    if count >= of:
+        return torch.arange(count) % of
+    return ((torch.arange(count) + torch.rand(count)) * of / count).long().clamp(max=of - 1)
+
+
 def pool(run: Run, name: str, prompts: Sequence[str], count: int, steps: int, guidance: float) -> Pool:
-    """Draw `count` pictures of the prompts in turn with the frozen model, keeping every stop; made once in a job."""
+    """Draw `count` pictures of the prompts (see `spread`) with the frozen model, keeping every stop; made once in a job."""
     task = run.task
 
     def make() -> dict[str, Tensor]:
@@ -111,7 +139,7 @@ def pool(run: Run, name: str, prompts: Sequence[str], count: int, steps: int, gu
                 kept[key].append(value)
 
         pipe: Pipeline = task.pipe  # type: ignore[attr-defined]
-        which = torch.arange(count) % len(prompts)
+        which = spread(count, len(prompts))
         with torch.no_grad():
             words = pipe.words(run.original, list(prompts))[which]
             seeds = torch.randint(2**31 - 1, (count,)).tolist()
@@ -129,3 +157,45 @@ def words(run: Run, model: nn.Module, prompts: Sequence[str]) -> Words:
     """Prompts as the model's text encoder reads them, without gradient: for methods that leave it as it is."""
     with torch.no_grad():
         return run.task.pipe.words(model, list(prompts))  # type: ignore[attr-defined,no-any-return]
+
+
+class Pictures:
+    """Finished latents `clean` [n, c, h, w], drawn by the frozen model for prompt `which` [n]."""
+
+    def __init__(self, pipe: Pipeline, clean: Tensor, which: Tensor) -> None:
+        self.pipe, self.clean, self.which = pipe, clean, which
+
+    def noised(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Some of them [n], each at a random time step: x_t, t, what a perfect model would predict there, and which prompt."""
+        clean = self.clean[rows]
+        t = torch.randint(self.pipe.times, (len(rows),)).to(clean.device)
+        noise = torch.randn(clean.shape).to(clean.device)
+        return self.pipe.noised(clean, noise, t), t, self.pipe.truth(clean, noise, t), self.which[rows]
+
+    def draw(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """As `noised`, of `count` random ones."""
+        return self.noised(torch.randint(len(self.clean), (count,)))
+
+
+def pictures(run: Run, name: str, prompts: Sequence[str], params: PicturesParams) -> Pictures:
+    """Pictures of the prompts by the frozen model, as latents; made once in a job."""
+
+    def make() -> dict[str, Tensor]:
+        which = spread(params.pool, len(prompts))
+        seeds = torch.randint(2**31 - 1, (len(which),)).tolist()
+        clean = run.task.draw_latents(  # type: ignore[attr-defined]
+            run.original,
+            [prompts[i] for i in which.tolist()],
+            seeds,
+            steps=params.pool_steps,
+            guidance=math.nan if params.start_guidance is None else params.start_guidance,
+        )
+        return {"clean": clean, "which": which}
+
+    kept = {key: value.to(run.device) for key, value in run.once(name, make).items()}
+    return Pictures(run.task.pipe, **kept)  # type: ignore[attr-defined]
+
+
+def ends(pipe: Pipeline, ids: Tensor) -> list[int]:
+    """Where each prompt [n, tokens] ends: the place of its first <|endoftext|>; the words stand at 1 to there, without it."""
+    return (ids == pipe.tokenizers[0].eos_token_id).int().argmax(1).tolist()  # type: ignore[no-any-return]

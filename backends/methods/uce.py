@@ -1,0 +1,150 @@
+"""UCE: write other keys and values for the words, in one solve."""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ..engine.run import Run
+from ..models.diffusion import Pipeline, Words
+from ..registry import Params, method
+from ._drawing import chosen, ends, words
+
+Tokens = Literal["last", "all", "all and padding"]
+
+
+class Uce(Params):
+    """Unified concept editing."""
+
+    guide: Literal["anchor", "empty"] = Field(
+        default="anchor",
+        description="What the words are to mean instead. anchor: what was named after the arrow, else the nearest concept. "
+        "empty: the empty prompt.",
+    )
+    tokens: Tokens = Field(
+        default="all and padding",
+        description="Which places of a prompt are edited. last: its last word, as the authors' current code. all: all of its "
+        "words. all and padding: as well the end token and the padding, which repeat what was said before.",
+    )
+    erase_scale: float = Field(
+        default=1.0, gt=0, le=1000, description="Weight of each place of a prompt that is to be forgotten."
+    )
+    preserve_scale: float = Field(
+        default=1.0,
+        ge=0,
+        le=1000,
+        description="Weight of each place of a prompt that is kept; 0 keeps nothing on purpose.",
+    )
+    closeness: float = Field(
+        default=0.5, gt=0, le=1e6, description="Weight of staying near to the old matrices (lambda)."
+    )
+
+
+@method(
+    id="uce",
+    title="UCE: rewrite the words in one stroke",
+    summary="The matrices that turn words into what the picture is drawn from are solved for anew, so that the concept reads "
+    "like another; no training.",
+    school="Change the dictionary: under this word, write the meaning of another.",
+    student=(
+        "In each cross-attention layer two matrices, W_k and W_v, turn the prompt's token embeddings into keys and values. UCE "
+        "asks for new matrices that send the embeddings of the concept where the old ones send those of a guide, that leave "
+        "the embeddings of everything kept where they are, and that stay near to the old ones. This is a least-squares "
+        "problem with a closed form, so all layers and all concepts are edited at once, in one solve with the old matrix on "
+        "both sides."
+    ),
+    source={
+        "title": "Gandikota et al., Unified Concept Editing in Diffusion Models, WACV 2024",
+        "url": "https://arxiv.org/abs/2308.14761",
+        "code": "https://github.com/rohitgandikota/unified-concept-editing",
+    },
+    label="same algorithm, smaller model",
+    departures=(
+        "Edits every way to ask for the concept, and by default every place of the prompt after its beginning: a text encoder "
+        "that reads from left to right says the concept again in all later tokens. tokens=last is the authors' current code, "
+        "whose guide for objects is the empty prompt (guide=empty). The empty prompt is among what is preserved. Debiasing, "
+        "the method's other use, is left out."
+    ),
+    works_with={"text-to-image": True},
+    order=20,
+)
+def uce(run: Run, params: Uce) -> None:
+    """W = W_o (sum a g c^T + sum b p p^T + l I) (sum a c c^T + sum b p p^T + l I)^-1; in the authors' code a, b 1, l 0.5."""
+    asking = run.task.asking
+
+    def change() -> float:
+        guides = asking.anchor_prompts if params.guide == "anchor" else [""] * len(asking.forget_prompts)
+        kept = words(run, run.original, [*asking.keep_prompts, ""])
+        pipe = run.task.pipe
+        asked, guided = (words(run, run.original, prompts) for prompts in (asking.forget_prompts, guides))
+        erased = places(pipe, asked, guided, params.tokens)
+        preserved, _ = places(pipe, kept, kept, params.tokens)
+        edit = solved(*erased, preserved, params.erase_scale, params.preserve_scale, params.closeness)
+        return apply(run, edit)
+
+    run.log(changed=run.once("solve", change))
+
+
+def aligned(end: int, guide_end: int, tokens: int, which: Tokens) -> list[tuple[int, int]]:
+    """Places (of a prompt, of its guide) that belong together.
+
+    The words of a prompt stand at 1 to end - 1, between the begin token at 0 and the end token; padding fills the rest.
+
+    - "last": the last words. The empty prompt has none; there the begin token stands in.
+    - "all": every word of the prompt with the word of the guide that is as far from the end; the guide's first word for
+      those before it, and of the empty guide the begin token for all. The empty prompt itself has its begin token.
+    - "all and padding": besides, the end tokens, and padding by its distance from the end token; the guide's last
+      padding for what comes after it.
+
+    The begin token reads the same in every prompt and is edited in none that has words.
+
+    Args:
+        end, guide_end: place of the first end token of each.
+        tokens: of a prompt, with begin, end and padding.
+        which: see above.
+    """
+    first = min(1, guide_end - 1)  # of the guide's words; 0, the begin token, where it has none
+    said = [(place, max(first, place + guide_end - end)) for place in range(min(1, end - 1), end)]
+    if which == "last":
+        return said[-1:]
+    after = [(place, min(tokens - 1, place + guide_end - end)) for place in range(end, tokens)]
+    return said + after if which == "all and padding" else said
+
+
+def places(pipe: Pipeline, asked: Words, guides: Words, which: Tokens) -> tuple[Tensor, Tensor]:
+    """Embeddings [m, d] at the places of all prompts that `which` names, and [m, d] at those of their guides, float64."""
+    tokens = asked.ids.shape[1]
+    both = zip(ends(pipe, asked.ids), ends(pipe, guides.ids), strict=True)
+    found = [(row, *pair) for row, two in enumerate(both) for pair in aligned(*two, tokens, which)]
+    rows, here, there = torch.tensor(found, device=asked.hidden.device).T
+    return asked.hidden[rows, here].double().cpu(), guides.hidden[rows, there].double().cpu()
+
+
+def solved(asked: Tensor, guides: Tensor, kept: Tensor, erase: float, preserve: float, closeness: float) -> Tensor:
+    """The matrix M [d, d] with which W = W_o M minimises, for every W_o [o, d] at once,
+
+        erase |W c - W_o g|^2 + preserve |W p - W_o p|^2 + closeness |W - W_o|^2, summed over the rows.
+
+    Args:
+        asked: c, embeddings of what is to be forgotten, [m, d], float64.
+        guides: g, of what they are to read like, [m, d].
+        kept: p, of what is kept, [n, d].
+        erase, preserve, closeness: the weights; closeness above 0, so that there is one solution.
+    """
+    still = preserve * kept.T @ kept + closeness * torch.eye(asked.shape[1], dtype=asked.dtype)
+    return torch.linalg.solve(erase * asked.T @ asked + still, erase * guides.T @ asked + still, left=False)
+
+
+@torch.no_grad()
+def apply(run: Run, edit: Tensor) -> float:
+    """Multiply every key and value matrix by the edit, in place; returns |change| / |before| over all of them."""
+    changed = before = 0.0
+    for name, weight in chosen(run.model, "cross-attention keys and values").items():
+        if name.endswith(".weight"):
+            old = weight.double().cpu()
+            new = old @ edit
+            weight.copy_(new)
+            changed += float((new - old).square().sum())
+            before += float(old.square().sum())
+    return (changed / before) ** 0.5
