@@ -46,6 +46,7 @@ class Task(Protocol):
     """One model family at work on one job. Families: `classifier.Classifier`, `text_to_image.TextToImage`."""
 
     id: str
+    folder: Path
     family: str
     device: torch.device
     precision: torch.dtype
