@@ -91,3 +91,29 @@ def largest(scores: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
     chosen[order[: int(share * len(everything))]] = True
     split = chosen.split([score.numel() for score in scores.values()])
     return {name: part.view(score.shape) for (name, score), part in zip(scores.items(), split, strict=True)}
+
+
+def masked_step(
+    parameters: Mapping[str, nn.Parameter],
+    optimizer: Optimizer,
+    mask: Mapping[str, Tensor],
+    original: Mapping[str, Tensor],
+) -> None:
+    """One step of the optimiser in which only weights in the mask move; the others, and what it remembers of them, are put back.
+
+    Args:
+        parameters: by name; others are not touched.
+        optimizer: any whose state has, beside a count of its steps, tensors of a parameter's shape (momentum and the like).
+        mask: bool, True where a weight may move.
+        original: where the others stay.
+    """
+    for name, parameter in parameters.items():
+        if parameter.grad is not None:
+            parameter.grad *= mask[name]
+    optimizer.step()
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(torch.where(mask[name], parameter, original[name]))
+            for key, value in optimizer.state[parameter].items():
+                if key != "step" and isinstance(value, Tensor):
+                    value *= mask[name]

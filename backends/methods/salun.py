@@ -2,13 +2,12 @@
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
-from torch.optim import SGD
 
 from ..engine.run import Run
 from ..registry import method
-from ._common import RelabelParams, falling, largest, relabelled, relabelled_loss, sgd
+from ._common import RelabelParams, falling, largest, masked_step, relabelled, relabelled_loss, sgd
 
 
 class SalUn(RelabelParams):
@@ -47,7 +46,7 @@ def salun(run: Run, params: SalUn) -> None:
     """theta = m * (theta_o + delta) + (1 - m) * theta_o; in the paper m keeps a half, 10 epochs at 0.013."""
     mask = run.once("saliency", lambda: largest(saliency(run, params.batch_size), params.share))
     mask = {name: chosen.to(run.device) for name, chosen in mask.items()}
-    original = dict(run.original.named_parameters())
+    original, moving = dict(run.original.named_parameters()), dict(run.model.named_parameters())
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)
     for batch, labels in relabelled(run, params, {"optimizer": optimizer}):
@@ -55,7 +54,7 @@ def salun(run: Run, params: SalUn) -> None:
         falling(optimizer, params.learning_rate, batch)
         optimizer.zero_grad()
         loss.backward()
-        masked_step(run.model, optimizer, mask, original)
+        masked_step(moving, optimizer, mask, original)
         run.log(loss=loss.detach())
 
 
@@ -73,18 +72,3 @@ def saliency(run: Run, batch_size: int) -> dict[str, Tensor]:
         for summed, gradient in zip(total, gradients, strict=True):
             summed += gradient
     return {name: summed.abs() for name, summed in zip(names, total, strict=True)}
-
-
-def masked_step(model: nn.Module, optimizer: SGD, mask: dict[str, Tensor], original: dict[str, Tensor]) -> None:
-    """One step of the optimiser in which only weights in the mask move; the others, and their momentum, are put back."""
-    parameters = dict(model.named_parameters())
-    for name, parameter in parameters.items():
-        if parameter.grad is not None:
-            parameter.grad *= mask[name]
-    optimizer.step()
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(torch.where(mask[name], parameter, original[name]))
-            momentum = optimizer.state[parameter].get("momentum_buffer")
-            if momentum is not None:
-                momentum *= mask[name]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from backends.engine.run import Run
-from backends.methods._common import RelabelParams, falling, largest, relabelled, relabelled_loss, sgd
-from backends.methods.salun import SalUn, masked_step, saliency, salun
+from backends.methods._common import RelabelParams, falling, largest, masked_step, relabelled, relabelled_loss, sgd
+from backends.methods.salun import SalUn, saliency, salun
 from backends.models.task import Batch
 
 
@@ -88,7 +88,7 @@ def test_a_step_leaves_what_is_outside_the_mask_and_its_momentum():
     optimizer = sgd(model, 0.1, momentum=0.9, weight_decay=0.5)
     for _ in range(2):
         model.w.grad, model.b.grad = torch.tensor(1.0), torch.tensor(1.0)
-        masked_step(model, optimizer, mask, original)
+        masked_step(dict(model.named_parameters()), optimizer, mask, original)
         assert float(model.b) == 3.0
         assert float(optimizer.state[model.b]["momentum_buffer"]) == 0.0
     # w: gradient 1 + 0.5 * 2 = 2, w = 1.8; then 1 + 0.5 * 1.8 = 1.9, momentum 0.9 * 2 + 1.9 = 3.7, w = 1.43
