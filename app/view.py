@@ -14,8 +14,8 @@ import plotly.graph_objects as go
 from pydantic import TypeAdapter
 
 from app import figures, parts, theme
-from app.figures import points
-from backends.api.panels import AnyPanel, Points, Verdict
+from app.figures import heatmaps, points
+from backends.api.panels import AnyPanel, Heatmap, Picture, Points, Verdict
 
 _ADAPTER: TypeAdapter[AnyPanel] = TypeAdapter(AnyPanel)
 _SCRIPT = (theme.STATIC / "panels.js").read_text("utf-8")
@@ -40,7 +40,13 @@ class Panels(gr.HTML):
 
 
 def plot(
-    drawn: go.Figure, *, key: str = "", number: int = 0, title: str = "", previews: dict[str, str] | None = None
+    drawn: go.Figure,
+    *,
+    key: str = "",
+    number: int = 0,
+    title: str = "",
+    previews: dict[str, str] | None = None,
+    cells: bool = False,
 ) -> str:
     """The HTML of a figure, to be drawn by `Panels`.
 
@@ -50,18 +56,26 @@ def plot(
         number: which panel of the page it is; comes with a click.
         title: what a screen reader calls it.
         previews: point id -> HTML shown beside the plot while a pointer is held over that point.
+        cells: the plot is a matrix whose cells are chosen by click, or by arrow keys and Enter.
     """
     height = int(drawn.layout.height or 400)
     shown = f' data-previews="{parts.esc(json.dumps(previews))}"' if previews else ""
+    keys = ' data-cells tabindex="0" aria-description="Arrow keys choose a cell, Enter shows its pictures."'
     return (
-        f'<div class="lethe-plot" data-key="{parts.esc(key)}" data-panel="{number}" style="height:{height}px" '
+        f'<div class="lethe-plot"{keys if cells else ""} data-key="{parts.esc(key)}" data-panel="{number}" style="height:{height}px" '
         f'role="group" aria-label="{parts.esc(title)}"{shown} data-figure="{parts.esc(drawn.to_json())}">'
         '<div class="lethe-plot-wait">Drawing…</div></div>'
     )
 
 
 def panel(
-    shown: AnyPanel | dict[str, Any], folder: Path | None = None, *, key: str = "", number: int = 0, extra: str = ""
+    shown: AnyPanel | dict[str, Any],
+    folder: Path | None = None,
+    *,
+    key: str = "",
+    number: int = 0,
+    extra: str = "",
+    known: bool = False,
 ) -> str:
     """One panel as HTML: its title, what it says, its picture, how to read it, its numbers as a table.
 
@@ -70,22 +84,14 @@ def panel(
         folder: the run folder its pictures are relative to.
         key, number: see `plot`.
         extra: HTML put below.
+        known: another panel of the same page brings what its cells show.
     """
     item = _ADAPTER.validate_python(shown) if isinstance(shown, dict) else shown
     folder = folder or Path("/nonexistent")
     if isinstance(item, Verdict):
         return parts.card(item.title, parts.verdict(item.says or item.title, item.sign) + _how(item.how) + extra)
     drawn = figures.figure(item, folder)
-    if isinstance(drawn, str):
-        picture = drawn
-    else:
-        seen = points.previews(item, folder) if isinstance(item, Points) else None
-        picture = plot(drawn, key=key or item.title, number=number, title=item.title, previews=seen)
-        if seen is not None:
-            hint = parts.text("Hold the pointer over a point, or tap it, to see what it is.", "quiet")
-            picture = (
-                f'<div class="lethe-map">{picture}<aside class="lethe-preview" aria-live="polite">{hint}</aside></div>'
-            )
+    picture = drawn if isinstance(drawn, str) else _drawn(item, drawn, folder, key, number, known)
     says = parts.text(item.says, "says") if item.says else ""
     return (
         f'<section class="lethe-panel" data-kind="{item.kind}"><h3>{parts.esc(item.title)}</h3>{says}{picture}'
@@ -93,13 +99,36 @@ def panel(
     )
 
 
+def _drawn(item: AnyPanel, drawn: go.Figure, folder: Path, key: str, number: int, known: bool) -> str:
+    """The plot, with a place for what it shows of a point or a cell."""
+    kind, hint, cells = "", "", isinstance(item, Heatmap) and bool(item.pictures)
+    previews = None
+    if isinstance(item, Points):
+        kind, hint = "lethe-map", "Hold the pointer over a point, or tap it, to see what it is."
+        previews = points.previews(item, folder)
+    elif isinstance(item, Heatmap) and cells:
+        kind, hint = "lethe-cells", "Click a cell to see its pictures; by keyboard, arrow keys and Enter."
+        previews = None if known else heatmaps.previews(item, folder)
+    picture = plot(drawn, key=key or item.title, number=number, title=item.title, previews=previews, cells=cells)
+    if not kind:
+        return picture
+    return f'<div class="{kind}">{picture}<aside class="lethe-preview" aria-live="polite">{parts.text(hint, "quiet")}</aside></div>'
+
+
 def _how(words: str) -> str:
     return f'<p class="lethe-how"><b>How to read it.</b> {parts.esc(words)}</p>' if words else ""
 
 
 def panels(shown: Iterable[AnyPanel | dict[str, Any]], folder: Path | None = None) -> str:
-    """Panels one below the other, numbered from 0."""
-    return parts.wrap(*(panel(item, folder, key=str(at), number=at) for at, item in enumerate(shown)))
+    """Panels one below the other, numbered from 0. Pictures that several matrices show are sent once."""
+    made: list[str] = []
+    sent: list[list[list[list[Picture]]]] = []
+    for at, one in enumerate(shown):
+        item = _ADAPTER.validate_python(one)
+        pictures = item.pictures if isinstance(item, Heatmap) else []
+        made.append(panel(item, folder, key=str(at), number=at, known=bool(pictures) and pictures in sent))
+        sent.append(pictures)
+    return parts.wrap(*made)
 
 
 def found(result: dict[str, Any], folder: Path) -> str:

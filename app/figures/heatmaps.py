@@ -1,10 +1,12 @@
-"""Matrices: amounts in cividis, differences blue - white - orange centred on 0. Rows to be forgotten are framed."""
+"""Matrices: amounts in cividis, differences blue - white - orange centred on 0. Rows and columns to be forgotten are framed."""
+
+from pathlib import Path
 
 import plotly.graph_objects as go
 
-from app import theme
+from app import parts, theme
 from app.figures._common import NOTHING, anything, folded, gaps, new, number_format, wide_labels
-from backends.api.panels import Heatmap
+from backends.api.panels import Heatmap, Picture
 
 CELL, HEAD = 40, 140
 
@@ -21,7 +23,7 @@ def heatmap(panel: Heatmap) -> go.Figure | str:
             z=z,
             x=list(range(len(panel.columns))),
             y=list(range(len(panel.rows))),
-            customdata=[[f"{row} → {column}" for column in panel.columns] for row in panel.rows],
+            customdata=[[_cell(row, column) for column in panel.columns] for row in panel.rows],
             hovertemplate=f"%{{customdata}}<br>%{{z:{form}}} {panel.unit}<extra></extra>",
             texttemplate=f"%{{z:{'.0f' if panel.unit in ('%', 'points') else '.2~g'}}}" if panel.numbers else None,
             textfont={"size": 16},
@@ -37,21 +39,54 @@ def heatmap(panel: Heatmap) -> go.Figure | str:
             **_scale(panel, z),
         )
     )
-    names = [f"<b>{text}</b>" if at in panel.marked else text for at, text in enumerate(wide_labels(panel.rows))]
     figure.update_yaxes(
-        title_text=panel.row_title, tickvals=list(range(len(names))), ticktext=names, showgrid=False, zeroline=False,
-        range=[len(names) - 0.5, -0.5],
+        title_text=panel.row_title, tickvals=list(range(len(panel.rows))), ticktext=_names(panel.rows, panel.marked, 30),
+        showgrid=False, zeroline=False, range=[len(panel.rows) - 0.5, -0.5],
     )  # fmt: skip
     figure.update_xaxes(
-        title_text=panel.column_title, tickvals=list(range(len(panel.columns))), ticktext=wide_labels(panel.columns, 18),
-        showgrid=False, zeroline=False,
+        title_text=panel.column_title, tickvals=list(range(len(panel.columns))),
+        ticktext=_names(panel.columns, panel.marked_columns, 18), showgrid=False, zeroline=False,
     )  # fmt: skip
+    right, below = len(panel.columns) - 0.5, len(panel.rows) - 0.5
     for at in panel.marked:
-        figure.add_shape(
-            type="rect", x0=-0.5, x1=len(panel.columns) - 0.5, y0=at - 0.5, y1=at + 0.5,
-            line={"color": theme.ROLE["forget"], "width": 3},
-        )  # fmt: skip
+        _frame(figure, -0.5, right, at - 0.5, at + 0.5)
+    for at in panel.marked_columns:
+        _frame(figure, at - 0.5, at + 0.5, -0.5, below)
     return figure
+
+
+def _cell(row: str, column: str) -> str:
+    """What a cell is called under the pointer; its pictures go by the same name."""
+    return f"{row} → {column}"
+
+
+def _names(labels: list[str], marked: list[int], most: int) -> list[str]:
+    """Labels short enough for their axis, what is to be forgotten in bold."""
+    return [f"<b>{text}</b>" if at in marked else text for at, text in enumerate(wide_labels(labels, most))]
+
+
+def _frame(figure: go.Figure, left: float, right: float, top: float, bottom: float) -> None:
+    line = {"color": theme.ROLE["forget"], "width": 3}
+    figure.add_shape(type="rect", x0=left, x1=right, y0=top, y1=bottom, line=line)
+
+
+def previews(panel: Heatmap, folder: Path) -> dict[str, str]:
+    """Cell -> HTML of its pictures; empty where the cells have none."""
+    return {
+        _cell(row, column): _pictures(_cell(row, column), pictures, folder)
+        for row, cells in zip(panel.rows, panel.pictures, strict=False)
+        for column, pictures in zip(panel.columns, cells, strict=False)
+        if pictures
+    }
+
+
+def _pictures(name: str, shown: list[Picture], folder: Path) -> str:
+    seen = (
+        f"<figure>{parts.image(parts.data_uri(folder, one.path), f'{name}, {one.caption}')}"
+        f"<figcaption>{parts.esc(one.caption)}</figcaption></figure>"
+        for one in shown
+    )
+    return f"<strong>{parts.esc(name)}</strong>{''.join(seen)}"
 
 
 def _scale(panel: Heatmap, z: list[list[float | None]]) -> dict[str, object]:

@@ -53,8 +53,29 @@ const point = (event, panel) => {
 
 const preview = (div, id) => {
   const place = div.closest('.lethe-panel')?.querySelector('.lethe-preview');
-  const known = place && div.previews && div.previews[String(id)];
+  // Several matrices may show the same pictures; they come with one of them.
+  const plots = [div, ...root.querySelectorAll('.lethe-plot')];
+  const known = place && plots.map(plot => plot.previews?.[String(id)]).find(Boolean);
   if (known) place.innerHTML = known;
+};
+
+// A matrix by keyboard: arrow keys choose a cell, Enter does what a click does.
+const byKeyboard = (div, panel) => {
+  let [row, column] = [0, 0];
+  div.addEventListener('keydown', e => {
+    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[e.key];
+    if (!step && e.key !== 'Enter') return;
+    e.preventDefault();
+    const { customdata, z } = div.data[0];
+    const [down, right] = step || [0, 0];
+    row = Math.min(Math.max(row + down, 0), customdata.length - 1);
+    column = Math.min(Math.max(column + right, 0), customdata[row].length - 1);
+    Plotly.Fx.hover(div, [{ curveNumber: 0, pointNumber: [row, column] }], 'xy');
+    if (step) return;
+    const id = customdata[row][column];
+    preview(div, id);
+    trigger('select', { panel, x: column, y: row, z: z[row][column], curve: 0, index: [row, column], id });
+  });
 };
 
 const draw = async div => {
@@ -71,7 +92,8 @@ const draw = async div => {
   div.dataset.bound = '1';
   const panel = Number(div.dataset.panel);
   div.on('plotly_click', e => { const p = point(e, panel); preview(div, p.id); trigger('select', p); });
-  div.on('plotly_hover', e => preview(div, point(e, panel).id));
+  if ('cells' in div.dataset) byKeyboard(div, panel);
+  else div.on('plotly_hover', e => preview(div, point(e, panel).id));
 };
 
 const scrub = slider => {
@@ -114,8 +136,10 @@ const sortable = table => table.querySelectorAll('thead th button').forEach(butt
 const keepPlaces = fresh => {
   fresh.querySelectorAll('.lethe-plot[data-key]').forEach(div => {
     const old = root.querySelector(`.lethe-plot[data-key="${CSS.escape(div.dataset.key)}"][data-bound]`);
-    if (!old) return;
-    for (const name of ['figure', 'previews', 'panel']) if (name in div.dataset) old.dataset[name] = div.dataset[name];
+    if (!old || ('cells' in old.dataset) !== ('cells' in div.dataset)) return;
+    for (const name of ['figure', 'previews', 'panel']) {
+      if (name in div.dataset) old.dataset[name] = div.dataset[name]; else delete old.dataset[name];
+    }
     old.style.height = div.style.height;
     div.replaceWith(old);
   });

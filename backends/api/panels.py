@@ -69,8 +69,19 @@ class Lines(Panel):
     y_title: str = ""
 
 
+class Picture(BaseModel):
+    """One picture, relative to the run folder, and what stands below it."""
+
+    path: str
+    caption: str = ""
+    role: Role = "amount"
+
+
 class Heatmap(Panel):
-    """A matrix, rows first: z[row][column]. `scale` "difference" is centred on 0. Cells may carry their number."""
+    """A matrix, rows first: z[row][column]. `scale` "difference" is centred on 0. Cells may carry their number.
+
+    A cell may have pictures to show when it is chosen, as many rows and columns of them as z, or none at all.
+    """
 
     kind: Literal["heatmap"] = "heatmap"
     rows: list[str]
@@ -82,6 +93,10 @@ class Heatmap(Panel):
     column_title: str = ""
     numbers: bool = False
     marked: list[int] = Field(default_factory=list, description="Rows that are to be forgotten.")
+    marked_columns: list[int] = Field(default_factory=list, description="Columns that are to be forgotten.")
+    pictures: list[list[list[Picture]]] = Field(
+        default_factory=list, description="By row and column: what a cell shows."
+    )
 
 
 class Point(BaseModel):
@@ -103,14 +118,6 @@ class Points(Panel):
     points: list[Point]
     x_title: str = ""
     y_title: str = ""
-
-
-class Picture(BaseModel):
-    """One picture, relative to the run folder, and what stands below it."""
-
-    path: str
-    caption: str = ""
-    role: Role = "amount"
 
 
 class Pictures(Panel):

@@ -40,7 +40,12 @@ def panels(draw):
         case 3:
             z = draw(st.lists(st.lists(NUMBERS, min_size=3, max_size=3), min_size=count, max_size=count))
             scale = draw(st.sampled_from(["amount", "difference"]))
-            return Heatmap(rows=labels, columns=["a", "b", "c"], z=z, scale=scale, marked=marked, numbers=True, **head)
+            cell = st.lists(st.builds(Picture, path=WORDS, caption=WORDS), max_size=2)
+            shown = [[draw(cell) for _ in range(3)] for _ in range(count)] if draw(st.booleans()) else []
+            return Heatmap(
+                rows=labels, columns=["a", "b", "c"], z=z, scale=scale, marked=marked, marked_columns=[2], pictures=shown,
+                numbers=True, **head,
+            )  # fmt: skip
         case 4:
             point = st.builds(
                 Point, id=WORDS, label=WORDS, role=ROLES, before=PLACES, after=st.one_of(st.none(), PLACES), text=WORDS

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from app import figures, theme, view
-from app.figures import points
+from app.figures import heatmaps, points
 from app.figures.tradeoff import Place, tradeoff
 from backends.api.panels import Bars, Heatmap, Histogram, Lines, Picture, Pictures, Point, Points, Series, Verdict
 
@@ -216,3 +216,44 @@ def test_names_of_tensors_lose_what_they_share():
 
 def test_steps_that_look_like_numbers_do_not_push_out_those_that_do_not():
     assert drawn(Lines(x=["before", "32", "after"], series=[values(1, 2, 3)], **WORDS)).layout.xaxis.type == "category"
+
+
+def grid(tmp_path, **said):
+    """A matrix of two rows and a column, of which one cell shows a picture."""
+    (tmp_path / "a.png").write_bytes(b"not looked into")
+    shown = [[[Picture(path="a.png", caption="seen as <dog>")]], [[]]]
+    return Heatmap(
+        **({"rows": ["cat", "dog"], "columns": ["flat"], "z": [[1.0], [2.0]], "pictures": shown} | WORDS | said)
+    )
+
+
+def test_marked_columns_are_framed_like_marked_rows():
+    figure = drawn(
+        Heatmap(rows=["a", "b"], columns=["c", "d"], z=[[1, 2], [3, 4]], marked=[0], marked_columns=[1], **WORDS)
+    )
+    row, column = figure.layout.shapes
+    assert (row.x0, row.x1, row.y0, row.y1) == (-0.5, 1.5, -0.5, 0.5)
+    assert (column.x0, column.x1, column.y0, column.y1) == (0.5, 1.5, -0.5, 1.5)
+    assert row.line == column.line and column.line.color == theme.ROLE["forget"]
+    assert list(figure.layout.xaxis.ticktext) == ["c", "<b>d</b>"]
+
+
+def test_a_cell_shows_its_pictures_by_the_name_it_has_under_the_pointer(tmp_path):
+    panel = grid(tmp_path)
+    shown = heatmaps.previews(panel, tmp_path)
+    assert list(shown) == ["cat → flat"] == [drawn(panel).data[0].customdata[0][0]]
+    assert "data:image/png;base64," in shown["cat → flat"]
+    assert "seen as &lt;dog&gt;" in shown["cat → flat"] and "<dog>" not in shown["cat → flat"]
+
+
+def test_only_a_matrix_with_pictures_is_walked_by_keyboard(tmp_path):
+    html = view.panel(grid(tmp_path), tmp_path)
+    assert 'data-cells tabindex="0"' in html and 'class="lethe-preview" aria-live="polite"' in html
+    assert "arrow keys and Enter" in html
+    plain = view.panel(Heatmap(rows=["a"], columns=["b"], z=[[1.0]], **WORDS))
+    assert "data-cells" not in plain and "lethe-preview" not in plain
+
+
+def test_pictures_that_several_matrices_show_are_sent_once(tmp_path):
+    html = view.panels([grid(tmp_path), grid(tmp_path, title="u"), grid(tmp_path, title="v", pictures=[])], tmp_path)
+    assert html.count("data:image/png") == 1 and html.count("data-cells") == 2
