@@ -1,0 +1,191 @@
+"""DoCo: a discriminator tells the concept's pictures from its anchor's, and the model learns to leave it no clue."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Adam
+
+from ..engine.run import Run
+from ..models.diffusion import ROWS, Words
+from ..registry import method
+from ._drawing import DrawingParams, Pictures, Pool, adam, chosen, pool, words
+
+Surgery = Literal["projection", "cosine", "none"]
+
+
+class DoCo(DrawingParams):
+    """Domain correction with a gradient that preserves other concepts."""
+
+    steps: int = Field(default=40, ge=1, le=5000, description="Training steps of model and discriminator together.")
+    batch_size: int = Field(
+        default=4, ge=1, le=64, description="Pictures in one step, of the concept and of what is kept."
+    )
+    warm_up: int = Field(
+        default=200, ge=0, le=5000, description="Steps before, in which only the discriminator learns."
+    )
+    warm_up_batch: int = Field(default=16, ge=1, le=256, description="Pictures in one of those.")
+    discriminator_rate: float = Field(
+        default=5e-4,
+        gt=0,
+        le=0.1,
+        description="Step size of the discriminator; in the paper 0.0005 for styles, 0.0001 for objects.",
+    )
+    weights: Literal["cross-attention keys and values", "cross-attention", "whole U-Net"] = Field(
+        default="cross-attention keys and values", description="Which weights may move."
+    )
+    surgery: Surgery = Field(
+        default="projection",
+        description="Where the step would hurt what is kept. projection: its part along that gradient is taken out. cosine: as "
+        "the authors' code does, the cosine times that gradient's direction. none: both losses are added.",
+    )
+    surgery_strength: float = Field(default=1.0, ge=0, le=10, description="How much of it is taken out (lambda).")
+    prior_weight: float = Field(default=0.1, ge=0, le=100, description="Weight of what is kept, without surgery.")
+    clip: float = Field(default=1.0, gt=0, le=1000, description="Greatest norm of either gradient.")
+    start_guidance: float = Field(
+        default=3.0, ge=1, le=15, description="Guidance of the pictures that are drawn to train on."
+    )
+    pool: int = Field(default=16, ge=4, le=512, description="Pictures of the anchor drawn to train on.")
+    keep_pool: int = Field(default=24, ge=4, le=512, description="Pictures of what is kept.")
+    pool_steps: int = Field(default=8, ge=2, le=50, description="Steps in which they are drawn.")
+
+
+@method(
+    id="doco",
+    title="DoCo: match the anchor, spare the rest",
+    summary="What the model draws for the concept becomes, as a whole, indistinguishable from what it draws for an anchor.",
+    school="A judge guesses which drawing was asked for by which word, and you practise until the judge must toss a coin.",
+    student=(
+        "On the same noisy latents the trained model is asked for the concept and the frozen one for its anchor; both answers "
+        "become predictions of the clean picture. A PatchGAN discriminator learns to tell them apart, the model to pass its "
+        "own off as the anchor's: distributions are matched, not single predictions. Before each step the gradient is "
+        "compared, tensor by tensor, with that of a loss on pictures to keep; where the two point against each other, the part "
+        "that fights is taken out."
+    ),
+    source={
+        "title": "Wu et al., Unlearning Concepts in Diffusion Model via Concept Domain Correction and Concept Preserving "
+        "Gradient, AAAI 2025",
+        "url": "https://arxiv.org/abs/2405.15304",
+        "code": "https://github.com/yongliang-wu/DoCo",
+    },
+    label="same algorithm, smaller model",
+    departures=(
+        "The noisy latents are places on the way to pictures of the anchor, drawn once by the frozen model, so what it says "
+        "of them is known; pictures to keep are drawn by it too; the projection is the textbook's unless cosine is "
+        "chosen; the discriminator has as many layers as the latents have room for; Adam without weight decay; fewer and "
+        "larger steps, of the embedded model."
+    ),
+    works_with={"text-to-image": True},
+    order=70,
+)
+def doco(run: Run, params: DoCo) -> None:
+    """min over the model of BCE(D(x0 of the concept), anchor), its gradient cleared of what raises the loss on the rest."""
+    pipe, asking = run.task.pipe, run.task.asking
+    drawn = (params.pool_steps, params.start_guidance)
+    places = pool(run, "drawings of the anchor", asking.anchor_prompts, params.pool, *drawn)
+    finished = pool(run, "drawings to keep", asking.keep_prompts, params.keep_pool, *drawn)
+    kept = Pictures(pipe, finished.clean, finished.which)
+    asked, others = words(run, run.original, asking.forget_prompts), words(run, run.original, asking.keep_prompts)
+    first = run.once("the concept before", lambda: _asked_of_all(run, places, asked)).to(run.device)
+    judge = discriminator(pipe.channels, min(pipe.cells))
+    judge.load_state_dict(run.once("discriminator", lambda: discriminator(pipe.channels, min(pipe.cells)).state_dict()))
+    judge = judge.to(run.device)
+    judging = Adam(judge.parameters(), lr=params.discriminator_rate, betas=(0.5, 0.999))
+    saved = {"discriminator": judge, "discriminator optimizer": judging}
+
+    for _ in run.steps("the discriminator learns", params.warm_up, saved):
+        stop = torch.randint(len(places.t), (params.warm_up_batch,))
+        row = torch.randint(places.x.shape[1], (params.warm_up_batch,))
+        at = (places.x[stop, row], places.t[stop])
+        anchor, concept = (pipe.as_clean(said[stop, row], *at) for said in (places.said, first))
+        run.log(discriminator=_learn(judge, judging, anchor, concept))
+
+    weights = list(chosen(run.model, params.weights).values())
+    optimizer = adam(weights, params.learning_rate)
+    for _ in run.steps("the concept meets its anchor", params.steps, saved | {"optimizer": optimizer}):
+        x, t, said, _, which = places.draw(params.batch_size)
+        concept = pipe.as_clean(pipe.predict(run.model, x, t, asked[which]), x, t)
+        loss_d = _learn(judge, judging, pipe.as_clean(said, x, t), concept.detach())
+        loss = judged(judge, concept, 0.0)
+        away = clipped(torch.autograd.grad(loss, weights), params.clip)
+        prior = _prior(run, kept, others, params.batch_size)
+        spare = clipped(torch.autograd.grad(prior, weights), params.clip)
+        for weight, one, other in zip(weights, away, spare, strict=True):
+            weight.grad = operated(one, other, params.surgery, params.surgery_strength, params.prior_weight)
+        optimizer.step()
+        against = sum(float((one * other).sum()) < 0 for one, other in zip(away, spare, strict=True)) / len(weights)
+        run.log(discriminator=loss_d, loss=loss.detach(), keep=prior.detach(), against=against)
+
+
+def discriminator(channels: int, side: int) -> nn.Sequential:
+    """PatchGAN's: halvings of `side` down to four cells, at most four of them, then a logit for each patch.
+
+    As released, which has four for latents of 64 x 64: kernels of 4, batch norm in all but the first, leaky ReLU of slope 0.2.
+    """
+    layers: list[nn.Module] = []
+    for number in range(max(1, min(4, int(math.log2(side)) - 2))):
+        wide = 64 * 2**number
+        layers.append(nn.Conv2d(channels, wide, 4, stride=2, padding=1))
+        layers += [nn.BatchNorm2d(wide)] if number else []
+        layers.append(nn.LeakyReLU(0.2))
+        channels = wide
+    return nn.Sequential(*layers, nn.Conv2d(channels, 1, 4, padding=1))
+
+
+def judged(judge: nn.Module, clean: Tensor, label: float) -> Tensor:
+    """Binary cross-entropy, mean over patches, of the judge's logits to one label: 0 anchor, 1 concept."""
+    logits = judge(clean)
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
+
+
+def clipped(slopes: Sequence[Tensor], most: float) -> list[Tensor]:
+    """Gradients scaled down together where their common norm is greater than `most`."""
+    made = [slope.clone() for slope in slopes]
+    scale = (most / torch.stack([slope.norm() for slope in made]).norm().clamp(min=1e-12)).clamp(max=1)
+    return [scale * slope for slope in made]
+
+
+def operated(away: Tensor, spare: Tensor, surgery: Surgery, strength: float, weight: float) -> Tensor:
+    """The gradient to step with, of one tensor: `away` unlearns, `spare` is that of the loss on what is kept.
+
+    projection: away - strength <away, spare> / |spare|^2 spare, where <away, spare> is below 0. cosine: the authors' code
+    subtracts strength cos(away, spare) spare / |spare| there, whatever the length of `away`. none: away + weight spare.
+    """
+    if surgery == "none":
+        return away + weight * spare
+    dot = (away * spare).sum()
+    if dot >= 0:
+        return away
+    long = away.norm() if surgery == "cosine" else 1.0
+    return away - strength * dot / (long * spare.norm()) * spare / spare.norm()
+
+
+def _asked_of_all(run: Run, places: Pool, asked: Words) -> Tensor:
+    """What the frozen model predicts for the concept at every place [stops, n, c, h, w]: all that the warm-up looks at."""
+    pipe = run.task.pipe
+    made = torch.empty_like(places.x)
+    with torch.no_grad():
+        for stop, t in enumerate(places.t):
+            for rows in torch.arange(places.x.shape[1], device=t.device).split(ROWS):
+                x = places.x[stop, rows]
+                made[stop, rows] = pipe.predict(run.original, x, t.expand(len(x)), asked[places.which[rows]])
+    return made
+
+
+def _prior(run: Run, kept: Pictures, others: Words, count: int) -> Tensor:
+    """The loss of training, mean over pixels, on noised pictures to keep."""
+    x, t, truth, which = kept.draw(count)
+    return F.mse_loss(run.task.pipe.predict(run.model, x, t, others[which]), truth)
+
+
+def _learn(judge: nn.Module, optimizer: Adam, anchor: Tensor, concept: Tensor) -> Tensor:
+    """One step of the discriminator: anchor 0, concept 1. The loss."""
+    loss = judged(judge, anchor, 0.0) + judged(judge, concept, 1.0)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
