@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..engine.evidence import Look
+from ..models.diffusion import Diffusion
 from ..models.task import Index, Task
 
 Group = Literal["forget", "neighbour", "unrelated"]
@@ -103,7 +104,13 @@ def right(task: Task, model: nn.Module, index: Index, *, test: bool = False) -> 
 
 def layer(name: str, model: nn.Module) -> str:
     """The layer a tensor belongs to, by its name: up to the last number in it ("encoder.stages.0.layers.1"), else its
-    first word. The model's own prefix is left out; a head that is a sequence of modules counts as one layer."""
+    first word. The model's own prefix is left out; a head that is a sequence of modules counts as one layer.
+
+    Of models that draw, in words: "U-Net down 1", "U-Net mid", "text encoder layer 0"; the keys and values of a block's
+    cross-attention, where the prompt enters, count as a layer of their own: "U-Net down 1, text keys/values".
+    """
+    if isinstance(model, Diffusion):
+        return _drawing_layer(name)
     prefix = getattr(model, "base_model_prefix", "")
     short = name.removeprefix(f"{prefix}.") if prefix else name
     inside = short != name
@@ -116,6 +123,43 @@ def layer(name: str, model: nn.Module) -> str:
         return block[0]
     numbers = [place for place, word in enumerate(words) if word.isdigit()]
     return ".".join(words[: numbers[0] + 1]) if numbers else words[0]
+
+
+TEXT_KEYS = ", text keys/values"
+PLACES = {  # where a tensor of a model that draws stands, from the prompt to the picture
+    "text_encoder.": "text encoder",
+    "text_encoder_2.": "second text encoder",
+    "unet.conv_in.": "U-Net in",
+    "unet.time_embedding.": "U-Net time",
+    "unet.add_embedding.": "U-Net size and words",
+    "unet.down_blocks.": "U-Net down",
+    "unet.mid_block.": "U-Net mid",
+    "unet.up_blocks.": "U-Net up",
+    "unet.": "U-Net out",
+}
+
+
+def _place(name: str) -> str:
+    """The entry of `PLACES` that a tensor's name begins with."""
+    return max((start for start in PLACES if name.startswith(start)), key=len)
+
+
+def _drawing_layer(name: str) -> str:
+    place = _place(name)
+    words, text = PLACES[place], "text" in place
+    number = re.search(r"\.layers\.(\d+)\." if text else r"\.(?:down|up)_blocks\.(\d+)\.", name)
+    if text:
+        return f"{words} layer {number[1]}" if number else f"{words} {'words' if 'embedding' in name else 'end'}"
+    within = f"{words} {number[1]}" if number else words
+    return within + (TEXT_KEYS if re.search(r"\.attn2\.to_[kv]\.", name) else "")
+
+
+def from_entrance(names: Iterable[str], model: nn.Module) -> list[str]:
+    """Names of tensors from the model's entrance to its exit: as the model lists them, of one that draws by its parts."""
+    if not isinstance(model, Diffusion):
+        return list(names)
+    order = list(PLACES)
+    return sorted(names, key=lambda name: order.index(_place(name)))
 
 
 def module(name: str, model: nn.Module) -> str:

@@ -51,7 +51,10 @@ class Maps:
         "url": "https://arxiv.org/abs/1703.01365",
         "code": "https://github.com/pytorch/captum",
     },
-    works_with={"classifier": True},
+    works_with={
+        "classifier": True,
+        "text-to-image": "It colours the pixels of an image that a classifier answered about; a model that draws is given none.",
+    },
     order=3,
 )
 def attribution(look: Look, params: Attribution) -> list[AnyPanel]:

@@ -26,7 +26,10 @@ class Confusion(Params):
     title="What it calls things now",
     summary="How new images of every class are labelled before and after, and where the forgotten ones went.",
     source={"title": "Confusion matrix on the test images, rows in percent"},
-    works_with={"classifier": True},
+    works_with={
+        "classifier": True,
+        "text-to-image": "It counts a classifier's answers; of a model that draws, see which pictures are still right.",
+    },
     order=4,
 )
 def confusion(look: Look, params: Confusion) -> list[AnyPanel]:

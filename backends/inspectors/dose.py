@@ -2,16 +2,27 @@
 
 import copy
 import math
+from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 from pydantic import Field
-from torch import Tensor, nn
 
-from ..api.panels import AnyPanel, Lines, Role, Series
-from ..engine.evidence import Look
+from ..api.panels import AnyPanel, Lines, Picture, Pictures, Role, Series, Verdict
+from ..engine.evidence import Evidence, Look
+from ..engine.run import set_dose
 from ..models.task import Index
-from ..registry import Params, inspector
-from ._common import percent, right
+from ..registry import Params, get, inspector
+from ._common import GROUPS, enlarged, percent, right
+from ._pictures import reduced, spread
+
+# What is measured of a model that draws: metric, what its curve is called, what it means.
+DRAWN: tuple[tuple[str, str, Role], ...] = (
+    ("unlearning_accuracy", "forgotten (UA)", "forget"),
+    ("in_domain_retain_accuracy", "others of its kind (IRA)", "neighbour"),
+    ("cross_domain_retain_accuracy", "the other kind (CRA)", "unrelated"),
+)
 
 
 class Dose(Params):
@@ -19,6 +30,12 @@ class Dose(Params):
 
     steps: int = Field(default=7, ge=4, le=31, description="How many doses between 0 and 1.5.")
     images: int = Field(default=400, ge=20, le=20_000, description="At most this many images of each set.")
+    pictures: int = Field(
+        default=24,
+        ge=6,
+        le=400,
+        description="Of a model that draws: how many pictures to draw at each dose, of all kinds.",
+    )
 
 
 @inspector(
@@ -29,7 +46,7 @@ class Dose(Params):
         "title": "Linear interpolation of weights: Goodfellow et al., ICLR 2015",
         "url": "https://arxiv.org/abs/1412.6544",
     },
-    works_with={"classifier": True},
+    works_with={"classifier": True, "text-to-image": True},
     order=22,
 )
 def dose(look: Look, params: Dose) -> list[AnyPanel]:
@@ -37,8 +54,14 @@ def dose(look: Look, params: Dose) -> list[AnyPanel]:
 
     Buffers of batch normalisation are interpolated too; a variance that would fall below 0 beyond a = 1 is set to 0. Where
     the change is a picture added to the input, that picture is scaled. Doses 0 and 1 are always among those measured.
+
+    Of a model that draws: UA, IRA and CRA over some pictures of the suite, as many of each role as there are, and the
+    same prompts and seeds at every dose; where no judge can say what they show, the pictures alone. A model made to draw in
+    one step does so at every dose but 0.
     """
     doses = sorted({0.0, 1.0, *(round(1.5 * i / (params.steps - 1), 4) for i in range(params.steps))})
+    if look.task.family == "text-to-image":
+        return _drawn(look, doses, params.pictures)
     sets = _sets(look, params.images)
     curves: dict[str, list[float]] = {name: [] for name in sets}
     model = copy.deepcopy(look.after)
@@ -60,22 +83,6 @@ def dose(look: Look, params: Dose) -> list[AnyPanel]:
             y_title="right, %",
         )
     ]
-
-
-def set_dose(model: nn.Module, before: nn.Module, after: nn.Module, amount: float) -> None:
-    """Bring `model` (built like `after`) to before + amount * (after - before), tensor by tensor."""
-    start, end = before.state_dict(), after.state_dict()
-    with torch.no_grad():
-        for name, tensor in model.state_dict().items():
-            first = start[name] if name in start else torch.zeros_like(end[name])
-            tensor.copy_(_between(name, first, end[name], amount))
-
-
-def _between(name: str, first: Tensor, last: Tensor, amount: float) -> Tensor:
-    if not last.is_floating_point():
-        return first if amount < 0.5 else last
-    mixed = torch.lerp(first, last, amount)
-    return mixed.clamp(min=0) if name.endswith("running_var") else mixed
 
 
 def _sets(look: Look, most: int) -> dict[str, tuple[Index, bool, Role]]:
@@ -103,3 +110,78 @@ def _said(doses: list[float], curves: dict[str, list[float]]) -> str:
         else f"; at {doses[-1]:g} new images stand at {percent(last)} (before {percent(new[start])})"
     )
     return f"Half of the forgetting is done at dose {enough:g}{beyond}."
+
+
+def _drawn(look: Look, doses: list[float], count: int) -> list[AnyPanel]:
+    small = reduced(look.task, index := spread(look.task, count))
+    seen = {amount: _at_dose(look, small, index, amount) for amount in doses}
+    panel = _pictures(look, small, {amount: outputs["images"] for amount, outputs in seen.items()})
+    if small.judge is None:
+        return [_unjudged(), panel]
+    curves: dict[str, list[float]] = {name: [] for name, _, _ in DRAWN}
+    for outputs in seen.values():
+        evidence = Evidence("after", small, outputs, lambda metric, when: math.nan)
+        for name in curves:
+            curves[name].append(get("metrics", name).function(evidence).value)
+    return [
+        Lines(
+            title="How much of the change is needed",
+            how="0 is the model before, 1 the model after; between them only a part of the change is made, and beyond 1 more than all of it. Good is high in all three.",
+            says=_said_drawn(doses, curves),
+            x=doses,
+            series=[Series(name=title, values=list(curves[name]), role=role) for name, title, role in DRAWN],
+            x_title="dose of the change",
+            y_title="of the pictures, %",
+        ),
+        panel,
+    ]
+
+
+def _at_dose(look: Look, small: Any, index: Index, amount: float) -> dict[str, NDArray[Any]]:
+    """The pictures at a dose and what the judge says of them; those of the two ends are known already."""
+    if amount in (0, 1):
+        images = look.outputs("before" if amount == 0 else "after")["images"][index]
+        prompts = [shot.prompt for shot in small.asking.suite]
+        return {"images": images} | (small.judge.look(images, prompts) if small.judge else {})
+    model = copy.deepcopy(look.after)
+    set_dose(model, look.before, look.after, amount)
+    return small.outputs(model)  # type: ignore[no-any-return]
+
+
+def _pictures(look: Look, small: Any, images: dict[float, NDArray[np.uint8]]) -> Pictures:
+    """Some prompts of each role, the same seed at every dose."""
+    chosen = [at for role, most in zip(GROUPS, (2, 1, 1), strict=True) for at in small.parts[role][:most]]
+    rows = []
+    for at in chosen:
+        shot = small.asking.suite[at]
+        row = []
+        for number, (amount, drawn) in enumerate(images.items()):
+            path = look.picture(f"{at}-{number}", enlarged(Image.fromarray(drawn[at]), 140))
+            row.append(Picture(path=path, caption=shot.prompt if number == 0 else f"dose {amount:g}", role=shot.role))
+        rows.append(row)
+    return Pictures(
+        title="The same pictures at every dose",
+        how="Each row is one prompt from one seed; to the right, more of the change is made.",
+        says=f"{len(rows)} of the {len(small.asking.suite)} pictures that were drawn at each of {len(images)} doses.",
+        columns=[f"dose {amount:g}" for amount in images],
+        rows=rows,
+    )
+
+
+def _said_drawn(doses: list[float], curves: dict[str, list[float]]) -> str:
+    gone, kept = (dict(zip(doses, curves[name], strict=True)) for name, _, _ in DRAWN[:2])
+    rise = gone[1] - gone[0]
+    cost = f"others of its kind go from {percent(kept[0])} right to {percent(kept[1])} at dose 1"
+    if not rise > 1:
+        return f"The whole change takes what is forgotten from {percent(gone[0])} to {percent(gone[1])}; {cost}."
+    enough = next(amount for amount, value in gone.items() if value - gone[0] >= rise / 2)
+    return f"Half of the forgetting is done at dose {enough:g}; {cost}."
+
+
+def _unjudged() -> Verdict:
+    return Verdict(
+        title="How much of the change is needed",
+        how="A judge has to say what each picture shows; the embedded models come with one, for others a CLIP model can be named.",
+        says="Nobody can say what these pictures show, so no dose is measured; the pictures themselves follow.",
+        sign="unknown",
+    )

@@ -1,5 +1,7 @@
 """A map of what the model sees: where images lay before, and where they lie now."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -8,7 +10,8 @@ from ..api.panels import AnyPanel, Point, Points, Verdict
 from ..engine.evidence import Look
 from ..metrics._common import probabilities
 from ..registry import Params, inspector
-from ._common import GROUPS, Item, exact, images, over, show
+from ._common import GROUPS, Group, exact, images, over, show
+from ._pictures import beside, spread
 from ._umap import fit, transform
 
 THUMBNAIL = 84
@@ -32,7 +35,7 @@ class EmbeddingMap(Params):
         "url": "https://arxiv.org/abs/1802.03426",
         "code": "https://github.com/lmcinnes/umap",
     },
-    works_with={"classifier": True},
+    works_with={"classifier": True, "text-to-image": True},
     order=2,
 )
 def embedding_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
@@ -42,7 +45,11 @@ def embedding_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
     does not move, and distances moved can be compared. Forgotten images are new images of the forgotten classes where
     classes were forgotten, else the training images themselves. Where the features after are not numbers, only the map
     before is drawn.
+
+    Of a model that draws: what its judge's last layers make of the pictures of the suite, drawn from the same seeds.
     """
+    if look.task.family == "text-to-image":
+        return _drawn(look, params)
     task = look.task
     items = images(look, params.count // 3)
     with exact(task):
@@ -55,39 +62,97 @@ def embedding_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
         ]
     if len(items) < 4 or not np.isfinite(before).all():
         return [_no_map(len(items))]
-    fitted = fit(before, params.neighbours)
-    start = transform(fitted, before)
-    end = transform(fitted, after) if np.isfinite(after).all() else None
+    start, end = _places(before, after, params.neighbours)
     points = [
         Point(
             id=item.id,
             label=task.names[item.label],
             role=item.group,
-            before=(float(start[i, 0]), float(start[i, 1])),
-            after=None if end is None else (float(end[i, 0]), float(end[i, 1])),
+            **_way(start, end, i),
             image=look.picture(item.id, show(task, item, THUMBNAIL)),
             text=f"{_three(said[0][i], task.names)} → {_three(said[1][i], task.names)}",
         )
         for i, item in enumerate(items)
     ]
-    return [
-        Points(
-            title="Before and after on one map",
-            how="Each point is an image; what the model sees alike lies together. Before and after are linked. Directions and far distances on the map mean nothing, only who lies beside whom, and how far a point moved beside others.",
-            says=_said(items, start, end),
-            points=points,
+    how = "Each point is an image; what the model sees alike lies together."
+    return [_map(points, how, _said([item.group for item in items], start, end))]
+
+
+def _drawn(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
+    outputs = [look.outputs("before"), look.outputs("after")]
+    if "features" not in outputs[0]:
+        return [_no_map(0, "nobody judges what this model draws, so no pictures are known to be alike")]
+    suite, index = look.task.asking.suite, spread(look.task, params.count)
+    before, after = (found["features"][index] for found in outputs)
+    if len(index) < 4 or not np.isfinite(before).all():
+        return [_no_map(len(index))]
+    start, end = _places(before, after, params.neighbours)
+    points = [
+        Point(
+            id=f"picture-{at}",
+            label=suite[at].prompt,
+            role=suite[at].role,
+            **_way(start, end, i),
+            image=look.picture(f"picture-{at}", beside(*(found["images"][at] for found in outputs), side=THUMBNAIL)),
+            text=" → ".join(_taken_for(look.task, found, int(at)) for found in outputs),
         )
+        for i, at in enumerate(index)
     ]
+    how = "Each point is a picture, drawn before and drawn again after from the same seed; what the judge sees alike lies together."
+    return [_map(points, how, _said([suite[at].role for at in index], start, end, "pictures"))]
 
 
-def _three(shares: NDArray[np.float64], names: list[str]) -> str:
-    """The three likeliest classes with their probabilities."""
+def _taken_for(task: Any, outputs: dict[str, NDArray[Any]], at: int) -> str:
+    """What the judge takes a picture for: the likeliest of each domain, or of the prompts."""
+    if "clip" in outputs:
+        names = {"clip": list(dict.fromkeys(shot.prompt for shot in task.asking.suite))}
+    else:
+        names = {kind: known for kind, known in task.asking.domains.items() if kind in outputs}
+    told = []
+    for kind, known in names.items():
+        logits = outputs[kind][at].astype(np.float64)
+        shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+        told.append(_three(shares, known, 1))
+    return ", ".join(told)
+
+
+def _places(
+    before: NDArray[np.float32], after: NDArray[np.float32], neighbours: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Where rows lie on a map fitted on those before alone; no places after where those are not numbers."""
+    fitted = fit(before, neighbours)
+    return transform(fitted, before), transform(fitted, after) if np.isfinite(after).all() else None
+
+
+def _way(
+    start: NDArray[np.float32], end: NDArray[np.float32] | None, row: int
+) -> dict[str, tuple[float, float] | None]:
+    """Where a point was and is."""
+    return {
+        "before": (float(start[row, 0]), float(start[row, 1])),
+        "after": None if end is None else (float(end[row, 0]), float(end[row, 1])),
+    }
+
+
+def _map(points: list[Point], how: str, says: str) -> Points:
+    return Points(
+        title="Before and after on one map",
+        how=f"{how} Before and after are linked. Directions and far distances on the map mean nothing, only who lies beside whom, and how far a point moved beside others.",
+        says=says,
+        points=points,
+    )
+
+
+def _three(shares: NDArray[np.float64], names: list[str], count: int = 3) -> str:
+    """The likeliest classes with their probabilities, three if not told otherwise."""
     if not np.isfinite(shares).all():
         return "not measured"
-    return ", ".join(f"{names[i]} {100 * shares[i]:.0f} %" for i in np.argsort(-shares, kind="stable")[:3])
+    return ", ".join(f"{names[i]} {100 * shares[i]:.0f} %" for i in np.argsort(-shares, kind="stable")[:count])
 
 
-def _said(items: list[Item], start: NDArray[np.float32], end: NDArray[np.float32] | None) -> str:
+def _said(
+    groups: list[Group], start: NDArray[np.float32], end: NDArray[np.float32] | None, what: str = "images"
+) -> str:
     if end is None:
         return "The model after gives no numbers any more, so only the map before is drawn."
     far = np.linalg.norm(end - start, axis=1)
@@ -95,16 +160,17 @@ def _said(items: list[Item], start: NDArray[np.float32], end: NDArray[np.float32
     words = {"forget": "forgotten", "neighbour": "neighbouring", "unrelated": "unrelated"}
     told = []
     for group in GROUPS:
-        own = [i for i, item in enumerate(items) if item.group == group]
+        own = [i for i, known in enumerate(groups) if known == group]
         if own and across > 0:
             told.append(f"{words[group]} {100 * float(np.median(far[own])) / across:.1f} %")
-    return f"Half of the images moved further than this share of the map's width: {', '.join(told)}."
+    return f"Half of the {what} moved further than this share of the map's width: {', '.join(told)}."
 
 
-def _no_map(count: int) -> Verdict:
+def _no_map(count: int, why: str = "") -> Verdict:
+    why = why or f"the model before gives no numbers for its {count} images, or they are fewer than four"
     return Verdict(
         title="Before and after on one map",
         how="A map needs at least four images and a model before whose outputs are numbers.",
-        says=f"There is no map: the model before gives no numbers for its {count} images, or they are fewer than four.",
+        says=f"There is no map: {why}.",
         sign="unknown",
     )

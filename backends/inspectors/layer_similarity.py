@@ -36,7 +36,10 @@ class LayerSimilarity(Params):
         "title": "Kornblith et al., Similarity of Neural Network Representations Revisited, ICML 2019",
         "url": "https://arxiv.org/abs/1905.00414",
     },
-    works_with={"classifier": True},
+    works_with={
+        "classifier": True,
+        "text-to-image": "It compares layers on images that a classifier looks at; a model that draws is given none.",
+    },
     order=5,
 )
 def layer_similarity(look: Look, params: LayerSimilarity) -> list[AnyPanel]:

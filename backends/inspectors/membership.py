@@ -32,7 +32,10 @@ class Membership(Params):
         "title": "Song & Mittal, Systematic Evaluation of Privacy Risks of Machine Learning Models, USENIX Security 2021",
         "url": "https://arxiv.org/abs/2003.10595",
     },
-    works_with={"classifier": True},
+    works_with={
+        "classifier": True,
+        "text-to-image": "It asks how sure a classifier is of its training images; a model that draws gives no such answers.",
+    },
     order=21,
 )
 def membership(look: Look, params: Membership) -> list[AnyPanel]:

@@ -1,6 +1,7 @@
 """Which tensors moved, and how far."""
 
 import math
+from collections.abc import Iterable
 
 from pydantic import Field
 
@@ -8,7 +9,7 @@ from ..api.panels import AnyPanel, Bars, Series, Verdict
 from ..engine.evidence import Look
 from ..models.guards import INPUT_DELTA
 from ..registry import Params, inspector
-from ._common import layer, percent
+from ._common import TEXT_KEYS, from_entrance, layer, percent
 
 
 class WeightChange(Params):
@@ -39,11 +40,14 @@ def weight_change(look: Look, params: WeightChange) -> list[AnyPanel]:
     said = f"{top[0]} moved most ({percent(change[top[0]])}); {len(change) - len(moved)} of {len(change)} tensors did not move."
     if broken:
         said += f" {broken} have no relative change: they were zero before or are no longer numbers."
+    read = sum(layer(name, look.before).endswith(TEXT_KEYS) for name in top)
+    if read:
+        said += f" {read} of the {len(top)} shown are keys or values of cross-attention (attn2.to_k, attn2.to_v), where the prompt enters the U-Net."
     furthest = max(by_layer, key=lambda name: _rank(by_layer[name]))
     return [
         Bars(
             title="Relative change by layer",
-            how="Each bar is one layer, from the input to the output; 10 % means that all its weights together moved by a tenth of their own length.",
+            how=f"Each bar is one layer, from the input to the output; 10 % means that all its weights together moved by a tenth of their own length.{_entrance(by_layer)}",
             says=f"{furthest} moved furthest ({percent(by_layer[furthest])}).",
             labels=list(by_layer),
             series=[Series(name="relative change", values=list(by_layer.values()), role="difference")],
@@ -61,12 +65,20 @@ def weight_change(look: Look, params: WeightChange) -> list[AnyPanel]:
     ]
 
 
+def _entrance(names: Iterable[str]) -> str:
+    """What the layers of a model that draws are called, where there are such."""
+    if not any(name.endswith(TEXT_KEYS) for name in names):
+        return ""
+    return " “Text keys/values” are the keys and values of cross-attention, where the prompt enters the U-Net."
+
+
 def _distances(look: Look) -> tuple[dict[str, float], dict[str, float]]:
     """Relative change in percent by tensor, and by layer in the model's order."""
     before, after = look.before.state_dict(), look.after.state_dict()
     change: dict[str, float] = {}
     squares: dict[str, list[float]] = {}
-    for name, tensor in before.items():
+    for name in from_entrance(before, look.before):
+        tensor = before[name]
         if tensor.is_floating_point():
             size, distance = float(tensor.double().norm()), float((after[name] - tensor).double().norm())
             change[name] = _relative(distance, size)

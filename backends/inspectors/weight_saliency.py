@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from ..api.panels import AnyPanel, Bars, Heatmap, Histogram, Series, Verdict
 from ..engine.evidence import Look
 from ..registry import Params, inspector
-from ._common import exact, layer, module, percent
+from ._common import exact, from_entrance, layer, module, percent
+from ._pictures import gradients
 
 BATCH = 256
 
@@ -46,7 +47,7 @@ class Weights:
         "url": "https://arxiv.org/abs/2310.12508",
         "code": "https://github.com/OPTML-Group/Unlearn-Saliency",
     },
-    works_with={"classifier": True},
+    works_with={"classifier": True, "text-to-image": True},
     order=1,
 )
 def weight_saliency(look: Look, params: WeightSaliency) -> list[AnyPanel]:
@@ -56,6 +57,9 @@ def weight_saliency(look: Look, params: WeightSaliency) -> list[AnyPanel]:
     images that pull in opposite ways cancel. What really moved: the same share of weights by |after - before|, among
     those that moved at all. Overlap: shared weights over all weights in either set (IoU); chance is what two random sets
     of these sizes would share, ab / (a + b - ab). Departure: a forget set larger than `images` is sampled.
+
+    Of a model that draws: the gradient of its training loss (noise prediction) on what it drew itself, before, when asked
+    for what is to be forgotten, at eight time steps each; the text encoder's weights are ranked with the U-Net's.
     """
     weights = _weights(look, params.images)
     salient, line = top(weights.pull, params.fraction)
@@ -98,13 +102,15 @@ def chance(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 
 
 def _weights(look: Look, most: int) -> Weights:
-    gradients = _gradients(look, most)
+    pulled = gradients(look, most) if look.task.family == "text-to-image" else _gradients(look, most)
     after = dict(look.after.named_parameters())
     pull, move, layers, modules = [], [], [], []
     layer_names: dict[str, int] = {}
     module_names: dict[str, int] = {}
-    for name, tensor in look.before.named_parameters():
-        pull.append(gradients[name].abs().flatten().cpu().numpy())
+    before = dict(look.before.named_parameters())
+    for name in from_entrance(before, look.before):
+        tensor = before[name]
+        pull.append(pulled[name].abs().flatten().cpu().numpy())
         difference = (after[name] - tensor).detach().abs().flatten().cpu().numpy()
         move.append(np.nan_to_num(difference, nan=np.finfo(np.float32).max, posinf=np.finfo(np.float32).max))
         for names, own, into in (

@@ -1,10 +1,12 @@
 """Runs to look into, made without a job: a model before, an after of one's own, perhaps a reference."""
 
 import copy
+from itertools import pairwise
 from types import SimpleNamespace
 
 import torch
 import toy
+from PIL import Image
 from transformers import ViTConfig, ViTForImageClassification
 
 from backends import registry
@@ -62,3 +64,38 @@ def of(panels, title):
     named = SimpleNamespace(**{"all": [panel.title for panel in panels]})
     assert title in named.all, named.all
     return panels[named.all.index(title)]
+
+
+def sound(panels, root):
+    """Everything a page relies on."""
+    assert panels
+    for panel in panels:
+        assert panel.title and panel.how and panel.says
+        assert "nan" not in panel.says.split() and "None" not in panel.says
+        rows = [one.values for one in getattr(panel, "series", [])]
+        match panel.kind:
+            case "bars":
+                assert rows and all(len(row) == len(panel.labels) for row in rows)
+            case "histogram":
+                assert rows and all(len(row) == len(panel.edges) - 1 for row in rows)
+                assert all(low < high for low, high in pairwise(panel.edges))
+            case "lines":
+                assert rows and all(len(row) == len(panel.x) for row in rows)
+            case "heatmap":
+                assert len(panel.z) == len(panel.rows) and all(len(row) == len(panel.columns) for row in panel.z)
+                assert all(0 <= row < len(panel.rows) for row in panel.marked)
+                assert all(0 <= column < len(panel.columns) for column in panel.marked_columns)
+                assert not panel.pictures or [len(row) for row in panel.pictures] == [len(row) for row in panel.z]
+            case "pictures":
+                assert all(len(row) == len(panel.columns) for row in panel.rows)
+        for path in shown(panel):
+            with Image.open(root / path) as image:
+                assert min(image.size) > 0
+
+
+def shown(panel):
+    if panel.kind == "pictures":
+        return [picture.path for row in panel.rows for picture in row]
+    if panel.kind == "heatmap":
+        return [picture.path for row in panel.pictures for cell in row for picture in cell]
+    return [point.image for point in panel.points] if panel.kind == "points" else []

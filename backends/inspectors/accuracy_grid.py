@@ -1,0 +1,186 @@
+"""Which objects in which styles are still drawn right: one cell for each object and style."""
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ..api.panels import AnyPanel, Heatmap, Picture, Verdict
+from ..engine.evidence import Evidence, Look
+from ..metrics._pictures import UNLEARN_CANVAS, Kind, right
+from ..registry import Params, inspector
+from ._common import percent
+from ._pictures import beside
+
+Matrix = NDArray[np.float64]
+When = Literal["before", "after"]
+WHENS: tuple[When, ...] = ("before", "after")
+KINDS: tuple[Kind, ...] = ("object", "style")
+SHOWN = 2  # pictures of a cell that a click shows, before and after each
+HOW = "Rows are objects, columns styles; what was to be forgotten is framed. Choose a cell to see its pictures."
+
+
+class AccuracyGrid(Params):
+    """What a cell says."""
+
+    value: Literal["right", "probability"] = Field(
+        default="right",
+        description="right: the share of a cell's pictures that the judge finds right. probability: how sure it is of what was asked, on average.",
+    )
+
+
+@inspector(
+    id="accuracy_grid",
+    title="Which pictures are still right",
+    summary="Every object in every style: what the model drew right before, what it draws right now, and the pictures themselves.",
+    source=UNLEARN_CANVAS,
+    works_with={
+        "classifier": "An image classifier draws nothing; its matrix of classes shows what it takes for what.",
+        "text-to-image": True,
+        "llm": "A language model draws nothing.",
+        "moe": "A language model draws nothing.",
+    },
+    order=3,
+)
+def accuracy_grid(look: Look, params: AccuracyGrid) -> list[AnyPanel]:
+    """Percent of each cell's pictures in the suite that the judge finds right: object and style, then each by itself.
+
+    With "probability", the judge's probability of the object asked for, of the style, and their product, in percent. An
+    answer that is no number counts as wrong, and has no probability. Where no judge knows objects and styles, one verdict.
+    """
+    outputs = {when: look.outputs(when) for when in WHENS}
+    if "object" not in outputs["before"]:
+        return [_nobody(look)]
+    before, after = (_grids(look, when, outputs[when], params.value) for when in WHENS)
+    shown = _pictures(look, outputs)
+    word = "found right" if params.value == "right" else "of the judge's certainty"
+    changes = {
+        "What changed": "both",
+        "What changed, objects alone": "object",
+        "What changed, styles alone": "style",
+    }
+    return [
+        _panel(
+            look, shown, "Right before", f"Before, {_mean(before['both'])} of all cells were {word}.", before["both"]
+        ),
+        _panel(look, shown, "Right after", f"After, {_mean(after['both'])} of all cells are {word}.", after["both"]),
+        *(_change(look, shown, title, after[name] - before[name]) for title, name in changes.items()),
+    ]
+
+
+def _grids(look: Look, when: When, outputs: dict[str, NDArray[Any]], value: str) -> dict[str, Matrix]:
+    """Percent [objects, styles] for objects, for styles, and for both at once; NaN where a cell has no picture."""
+    evidence = Evidence(when, look.task, outputs, lambda metric, when: math.nan)
+    worth = {kind: _worth(evidence, kind, value) for kind in KINDS}
+    worth |= {"both": worth["object"] * worth["style"]}
+    cells = _cells(look)
+    return {
+        name: np.array([[100 * items[cell].mean() if cell else math.nan for cell in row] for row in cells], np.float64)
+        for name, items in worth.items()
+    }
+
+
+def _worth(evidence: Evidence, kind: Kind, value: str) -> Matrix:
+    """Of every picture of the suite, from 0 to 1: whether it is right, or how sure the judge is; [n]."""
+    if value == "right":
+        return right(evidence, kind).astype(np.float64)
+    logits = evidence.outputs[kind].astype(np.float64)
+    shares = np.exp(logits - logits.max(1, keepdims=True))
+    names = evidence.task.asking.domains[kind]
+    asked = [names.index(getattr(shot, kind)) for shot in evidence.task.asking.suite]
+    return shares[np.arange(len(asked)), asked] / shares.sum(1)  # type: ignore[no-any-return]
+
+
+def _cells(look: Look) -> list[list[list[int]]]:
+    """Positions in the suite by object and style."""
+    domains, suite = look.task.asking.domains, look.task.asking.suite
+    return [
+        [
+            [at for at, shot in enumerate(suite) if (shot.object, shot.style) == (thing, style)]
+            for style in domains["style"]
+        ]
+        for thing in domains["object"]
+    ]
+
+
+def _pictures(look: Look, outputs: dict[When, dict[str, NDArray[Any]]]) -> list[list[list[Picture]]]:
+    """Some pictures of every cell, before beside after, and what the judge sees in them."""
+    domains, suite = look.task.asking.domains, look.task.asking.suite
+
+    def shown(at: int) -> Picture:
+        image = beside(*(outputs[when]["images"][at] for when in WHENS), side=64)
+        seen = [_seen(domains, {kind: outputs[when][kind][at] for kind in domains}) for when in WHENS]
+        words = f"seen as {seen[0]} before, {seen[1]} after"
+        return Picture(path=look.picture(f"cell-{at}", image), caption=words, role=suite[at].role)
+
+    return [[[shown(at) for at in cell[:SHOWN]] for cell in row] for row in _cells(look)]
+
+
+def _seen(domains: dict[str, list[str]], logits: dict[str, NDArray[Any]]) -> str:
+    """What the judge takes one picture for, as in "cat in twemoji"."""
+    return " in ".join(
+        names[int(logits[kind].argmax())] if np.isfinite(logits[kind]).all() else "nothing"
+        for kind, names in domains.items()
+    )
+
+
+def _panel(look: Look, shown: list[list[list[Picture]]], title: str, says: str, z: Matrix) -> Heatmap:
+    asking = look.task.asking
+    gone = {
+        kind: [
+            i for i, name in enumerate(names) if any(c.kind == kind and getattr(c, kind) == name for c in asking.forget)
+        ]
+        for kind, names in asking.domains.items()
+    }
+    return Heatmap(
+        title=title,
+        how=HOW,
+        says=says,
+        rows=asking.domains["object"],
+        columns=asking.domains["style"],
+        z=[[float(value) for value in row] for row in z],
+        unit="%",
+        numbers=True,
+        marked=gone["object"],
+        marked_columns=gone["style"],
+        pictures=shown,
+    )
+
+
+def _change(look: Look, shown: list[list[list[Picture]]], title: str, z: Matrix) -> Heatmap:
+    panel = _panel(look, shown, title, _said(look, z), z)
+    how = f"{HOW} Below 0, less is right than before."
+    return panel.model_copy(update={"how": how, "unit": "points", "scale": "difference"})
+
+
+def _mean(z: Matrix) -> str:
+    return percent(float(np.nanmean(z)) if np.isfinite(z).any() else math.nan)
+
+
+def _said(look: Look, change: Matrix) -> str:
+    """Where cells fell and rose: among those that ask for what was to be forgotten, and among the others."""
+    asking = look.task.asking
+    asked = np.array(
+        [[asking.asks(thing, style) for style in asking.domains["style"]] for thing in asking.domains["object"]]
+    )
+    told = []
+    for where, words in ((asked, "what was to be forgotten"), (~asked, "what was to be kept")):
+        own = change[where & np.isfinite(change)]
+        told.append(f"of {len(own)} cells of {words} {int((own < 0).sum())} fell and {int((own > 0).sum())} rose")
+    return f"{told[0][0].upper()}{told[0][1:]}; {told[1]}."
+
+
+def _nobody(look: Look) -> Verdict:
+    who = (
+        f"{look.task.judge.name} tells only which prompt fits a picture best"
+        if look.task.judge
+        else "there is no judge"
+    )
+    return Verdict(
+        title="Which pictures are still right",
+        how="A judge of objects and styles has to say what each picture shows; the embedded models come with one.",
+        says=f"Nobody can say which objects and styles these pictures show: {who}.",
+        sign="unknown",
+    )
