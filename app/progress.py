@@ -7,7 +7,7 @@ import time
 from typing import Any, Final
 
 from app import parts, results_view, theme
-from app.figures.training import ROLES, class_name
+from app.figures.training import ROLES, class_name, drawing, is_drawing, sure
 from app.parts import esc
 from app.selection import named
 from backends.api import catalog, engine
@@ -28,6 +28,13 @@ PHASES: Final[dict[str, str]] = {
     "measure": "Measure what changed",
     "save": "Save",
 }
+HOW_FADED: Final = (
+    "Under each image: how sure the model is of the right answer, before → now. An image fades as the model loses it."
+)
+HOW_DRAWN: Final = (
+    "Left what the model drew before, right what it draws now of the same words and from the same noise. Below: how sure the "
+    "judge, a model that looks at pictures, is that they show what was asked, before → now."
+)
 
 
 def title_of(kind: str, entry_id: str) -> str:
@@ -130,26 +137,33 @@ def _phase(words: str, share: float, right: str, over: bool = False) -> str:
 
 
 def samples(run: RunFolder) -> str:
-    """The same images at the start and now: how sure the model is of the right answer. The less sure, the fainter."""
+    """The same images at the start and now: how sure the model is of the right answer. The less sure, the fainter.
+
+    Of a model that draws: what it drew at the start, and what it draws now of the same words.
+    """
     taken = run.samples()
     if not taken:
         return ""
-    names = results_view.class_names(run)
     first = {item["id"]: item for item in taken[0]["items"]}
+    drawn = any(is_drawing(item) for item in taken[-1]["items"])
+    names = [] if drawn else results_view.class_names(run)
     groups = []
     for role in ROLES:
         items = [item for item in taken[-1]["items"] if item["role"] == role and item["id"] in first]
         if items:
-            faded = "".join(_faded(run, item, first[item["id"]], names) for item in items)
+            faded = "".join(
+                _redrawn(run, item, first[item["id"]]) if drawn else _faded(run, item, first[item["id"]], names)
+                for item in items
+            )
             words = theme.ROLE_WORDS[role]
             groups.append(
                 f'<div class="lethe-fading"><h3>{parts.mark(role)}{words[:1].upper()}{esc(words[1:])}</h3>'
-                f'<div class="lethe-fading-row">{faded}</div></div>'
+                f'<div class="lethe-fading-row{" drawn" if drawn else ""}">{faded}</div></div>'
             )
+    title = "What the model still draws" if drawn else "What the model still recognises"
     return (
-        '<section class="lethe lethe-panel"><h3>What the model still recognises</h3>'
-        f"{''.join(groups)}<p class='lethe-how'><b>How to read it.</b> Under each image: how sure the model is of the right answer, "
-        "before → now. An image fades as the model loses it.</p></section>"
+        f'<section class="lethe lethe-panel"><h3>{title}</h3>{"".join(groups)}'
+        f'<p class="lethe-how"><b>How to read it.</b> {HOW_DRAWN if drawn else HOW_FADED}</p></section>'
     )
 
 
@@ -163,6 +177,29 @@ def _faded(run: RunFolder, now: dict[str, Any], before: dict[str, Any], names: l
         f'<i style="width:{100 * sure:.0f}%"></i></span><span class="truth">{esc(truth)}</span>'
         f"<span>{100 * was:.0f} → <b>{100 * sure:.0f}\u00a0%</b></span></figcaption></figure>"
     )
+
+
+def _redrawn(run: RunFolder, now: dict[str, Any], before: dict[str, Any]) -> str:
+    """One prompt: the picture before and the picture now, and how sure the judge is of both."""
+    was, share = sure(before), sure(now)
+    said = f'<span class="none">{theme.NOT_MEASURED}</span>'
+    bar = ""
+    if theme.measured(share):
+        said = f"<span>{_percent(was)} → <b>{_percent(share)}</b> sure it is what was asked</span>"
+        bar = f'<span class="lethe-bar" data-role="{now["role"]}"><i style="width:{100 * share:.0f}%"></i></span>'
+    pair = [
+        parts.image(drawing(run.path, item), f"{now['prompt']}, {when}")
+        for when, item in (("before", before), ("now", now))
+    ]
+    pictures = "".join(f'<div class="frame">{picture}</div>' for picture in pair)
+    return (
+        f'<figure data-item="{esc(now["id"])}"><div class="pair">{pictures}</div>'
+        f'<figcaption>{bar}<b class="asked">{esc(now["prompt"])}</b>{said}</figcaption></figure>'
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}\u00a0%" if theme.measured(share) else theme.NOT_MEASURED
 
 
 def answer(run: RunFolder) -> str:

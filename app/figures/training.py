@@ -1,15 +1,20 @@
-"""Watching a job: its events become curves, its samples become pictures whose probabilities fade."""
+"""Watching a job: its events become curves, its samples become pictures that fade.
+
+Of a classifier a sample holds the probabilities it gives to images that stay the same; of a model that draws, what it draws now
+of the same words, and how sure its judge is that this is what was asked.
+"""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app import parts, theme
+from app import parts, theme, thumbs
 from backends.api.files import number
 from backends.api.panels import Lines, Role, Series
 
 ROLES: tuple[Role, ...] = ("forget", "neighbour", "unrelated")
+PIXELS = 160  # longest side of a drawing on the page
 MOST = 400  # points of one curve; more cannot be told apart on a screen
 Sample = dict[str, Any]
 
@@ -90,10 +95,17 @@ def fading_panel(samples: Sequence[Sample]) -> Lines | None:
     if not series:
         return None
     said = [f"from {theme.percent(s.values[0])} to {theme.percent(s.values[-1])} ({s.name})" for s in series]
+    drawn = any(is_drawing(item) for item in samples[-1]["items"])
+    mean = (
+        "how sure the judge is, on average, that the watched pictures show what was asked"
+        if drawn
+        else "the mean probability that the model gives to the true class of the watched images"
+    )
+    what = "How sure the judge is of what was asked" if drawn else "The probability of the true class"
     return Lines(
         title="How it fades",
-        how="Each curve is the mean probability that the model gives to the true class of the watched images; what is to be forgotten should sink, the others should stay.",
-        says=f"The probability of the true class went {', '.join(said)}.",
+        how=f"Each curve is {mean}; what is to be forgotten should sink, the others should stay.",
+        says=f"{what} went {', '.join(said)}.",
         x=_names(samples),
         series=series,
         x_title="step",
@@ -112,10 +124,24 @@ def _names(samples: Sequence[Sample]) -> list[str]:
 
 
 def _sure(sample: Sample, role: str) -> float | None:
-    values = [
-        100 * number(item["probabilities"][item["label"]]) for item in sample.get("items", []) if item["role"] == role
-    ]
+    values = [100 * sure(item) for item in sample.get("items", []) if item["role"] == role]
+    values = [value for value in values if theme.measured(value)]
     return sum(values) / len(values) if values else None
+
+
+def is_drawing(item: dict[str, Any]) -> bool:
+    """Whether a watched item is something that the model draws, not an image it is asked about."""
+    return "prompt" in item
+
+
+def sure(item: dict[str, Any]) -> float:
+    """From 0 to 1: the probability of the true class; of a drawing, how sure the judge is of what was asked, NaN without one."""
+    return number(item["share"] if is_drawing(item) else item["probabilities"][item["label"]])
+
+
+def drawing(folder: Path, item: dict[str, Any]) -> str:
+    """The picture of a drawn item as a data address; empty where it is missing."""
+    return thumbs.of_run(folder, str(item.get("picture", "")), PIXELS)
 
 
 def scrub(
@@ -137,7 +163,7 @@ def scrub(
     """
     if not samples:
         return ""
-    steps = [{"name": step_name(sample), "items": _seen(sample, names)} for sample in samples]
+    steps = [{"name": step_name(sample), "items": _seen(sample, names, folder)} for sample in samples]
     slider = (
         f'<div class="lethe-scrub"><label for="scrub{key}">Step</label>'
         f'<input id="scrub{key}" type="range" min="0" max="{len(steps) - 1}" value="{len(steps) - 1}" '
@@ -146,18 +172,28 @@ def scrub(
     first = {item["id"]: _said(item, names)[1] for item in samples[0].get("items", [])}
     groups = "".join(_group(role, samples[-1], first, names, folder) for role in ROLES)
     how = "The full bar is the probability that the model gives to the true class at this step, the faint one behind it that of the model before; below stands what the model takes the image for."
+    if any(is_drawing(item) for item in samples[-1].get("items", [])):
+        how = "Each picture is what the model draws at this step, always of the same words and from the same noise. The full bar is how sure the judge is that it shows what was asked, the faint one behind it the same of the model before."
     return (
         f'<section class="lethe-panel"><h3>{parts.esc(title)}</h3>{slider}{groups}'
         f'<p class="lethe-how"><b>How to read it.</b> {how} Move the slider to go through the steps.</p></section>'
     )
 
 
-def _seen(sample: Sample, names: Sequence[str]) -> dict[str, tuple[str, float, str]]:
-    """Item id -> share in words, share in percent, what it is taken for."""
-    return {item["id"]: _said(item, names) for item in sample.get("items", [])}
+def _seen(sample: Sample, names: Sequence[str], folder: Path) -> dict[str, tuple[str | float, ...]]:
+    """Item id -> share in words, share in percent, what is said of it; of a drawing also its picture."""
+    return {
+        item["id"]: _said(item, names) + ((drawing(folder, item),) if is_drawing(item) else ())
+        for item in sample.get("items", [])
+    }
 
 
 def _said(item: dict[str, Any], names: Sequence[str]) -> tuple[str, float, str]:
+    if is_drawing(item):
+        share = 100 * sure(item)
+        if not theme.measured(share):
+            return "", 0.0, theme.NOT_MEASURED
+        return theme.percent(share), round(share, 1), "sure it is what was asked"
     shares = [number(p) for p in item["probabilities"]]
     share = 100 * shares[item["label"]]
     best = max(range(len(shares)), key=lambda at: shares[at])
@@ -179,11 +215,16 @@ def _group(role: str, sample: Sample, first: dict[str, float], names: Sequence[s
 
 
 def _item(item: dict[str, Any], before: float, names: Sequence[str], folder: Path) -> str:
-    truth = class_name(names, item["label"])
     words, share, guess = _said(item, names)
-    picture = parts.image(parts.data_uri(folder, f"samples/items/{item['id']}.png"), f"{truth}, {item['id']}")
+    if is_drawing(item):
+        truth, kind = item["prompt"], "lethe-item lethe-drawn"
+        uri = drawing(folder, item)
+        picture = f'<img src="{uri}" alt="{parts.esc(truth)}" decoding="async"{"" if uri else " hidden"}>'
+    else:
+        truth, kind = class_name(names, item["label"]), "lethe-item"
+        picture = parts.image(parts.data_uri(folder, f"samples/items/{item['id']}.png"), f"{truth}, {item['id']}")
     return (
-        f'<figure class="lethe-item" data-item="{parts.esc(item["id"])}">{picture}<figcaption>'
+        f'<figure class="{kind}" data-item="{parts.esc(item["id"])}">{picture}<figcaption>'
         f'<div class="lethe-probability"><span class="truth">{parts.esc(truth)}</span><span class="share">{words}</span>'
         f'<span class="lethe-bar" data-role="{item["role"]}"><b style="width:{before}%"></b><i style="width:{share}%"></i></span></div>'
         f'<span class="guess lethe-quiet">{parts.esc(guess)}</span></figcaption></figure>'

@@ -110,6 +110,7 @@ const scrub = slider => {
       item.querySelector('.share').textContent = seen[0];
       item.querySelector('.lethe-bar > i').style.width = seen[1] + '%';
       item.querySelector('.guess').textContent = seen[2];
+      if (seen.length > 3) { const image = item.querySelector('img'); image.hidden = !seen[3]; if (seen[3]) image.src = seen[3]; }
     }
   };
   slider.addEventListener('input', show);

@@ -1,8 +1,12 @@
 """What the page says of a run is what stands in its folder."""
 
+import re
+
 import pytest
+from PIL import Image
 
 from app import progress, runs_view
+from backends.api import files
 from pages.studio import _watch
 
 
@@ -28,6 +32,23 @@ def test_time_left_follows_the_pace_so_far(make_run):
 def test_samples_fade_with_the_confidence(make_run):
     shown = progress.samples(make_run("done"))
     assert "99 → <b>2" in shown and "opacity:0.08" in shown and "Neighbours" in shown
+
+
+def test_drawings_stand_before_and_now_side_by_side(make_run):
+    run = make_run("running", model="painter", method="esd", forget=("cat",))
+    for old in (run.path / "samples").glob("*.json"):
+        old.unlink()
+    for number, (share, colour) in enumerate([(0.94, "white"), ("NaN", "black")]):
+        when = f"01-{number:06}"
+        item = {"id": "forget-0", "role": "forget", "prompt": "a cat", "share": share}
+        item["picture"] = f"samples/{when}/forget-0.png"
+        (run.path / "samples" / when).mkdir()
+        Image.new("RGB", (64, 64), colour).save(run.path / item["picture"])
+        sample = {"phase": "steer", "step": number, "of": 2, "seconds": 1.0, "items": [item]}
+        files.write_json(run.path / "samples" / f"{when}.json", sample)
+        shown = progress.samples(run)
+        assert ("not measured" in shown) == (share == "NaN") and ("94\u00a0%</b> sure" in shown) == (number == 0)
+    assert shown.count("<img") == 2 and len(set(re.findall('src="([^"]+)"', shown))) == 2 and "still draws" in shown
 
 
 def test_a_finished_run_leads_to_the_comparison_and_the_inside(make_run):
