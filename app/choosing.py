@@ -5,17 +5,19 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel
 
 from app import forms, theme
 from app.live import LIVE
-from app.selection import Choice, joined, named
-from backends.api import catalog, own, submit, targets, tuned
+from app.selection import Choice, concept_choice, joined, listed, named
+from backends.api import catalog, concepts, own, submit, targets, tuned
 from backends.api.catalog import Family, Method
+from backends.api.concepts import Concept
 from backends.api.errors import BadInput
 from backends.api.estimate import Past, estimate, estimates
+from backends.api.home import shared
 from backends.api.spec import JobSpec
 from backends.api.tuned import Tuned
 
@@ -24,19 +26,50 @@ OWN: Final = "own"  # value of the card "your own model"
 TILES: Final = 40  # more classes than this are chosen from a list
 
 
+class Counted(NamedTuple):
+    """What targets come to: images, or for a model that draws prompts, each to be forgotten with what stands in for it."""
+
+    forget: int
+    keep: int
+    prompts: tuple[tuple[str, str], ...] = ()
+
+
 class Facts(BaseModel):
-    """What the page needs to know of the chosen model."""
+    """What the page needs to know of the chosen model. `data` is what a job names beside a person's own (`own`) model."""
 
     id: str
     title: str
     family: Family = "classifier"
+    own: bool = False
     data: str = ""
-    classes: list[str]
+    classes: list[str] = []
     confusion: list[list[float]] = []
     train_count: int = 0
     default_forget: list[str] = []
     default_method: str = ""
     tuned: list[Tuned] = []
+    domains: dict[str, list[str]] = {}
+    near: dict[str, list[str]] = {}
+    drawings: str = ""
+    judge: str = ""
+
+    @property
+    def draws(self) -> bool:
+        """Whether it makes pictures from words."""
+        return self.family == "text-to-image"
+
+    @property
+    def free(self) -> bool:
+        """Whether it draws, and nothing is known of what it learned: any phrase may be a target."""
+        return self.draws and not self.domains
+
+    def read(self, text: str) -> targets.Target | Concept:
+        """A target taken apart, by the grammar of the model's family.
+
+        Raises:
+            BadInput: the text follows none of its forms, or names what the model never learned.
+        """
+        return concepts.read(text, {"domains": self.domains}, self.id) if self.draws else targets.parse(text)
 
     @property
     def many(self) -> bool:
@@ -53,7 +86,7 @@ def facts(values: Values) -> Facts:
     if values["model"] != OWN:
         return embedded(values["model"])
     if not values.get("own"):
-        raise BadInput("Open your own model first: give its folder or Hub id and a folder of images, and press Open.")
+        raise BadInput("Open your own model first: give its folder or Hub id, and press Open.")
     return Facts.model_validate(values["own"])
 
 
@@ -75,6 +108,10 @@ def embedded(model_id: str) -> Facts:
         default_forget=entry.default_forget,
         default_method=entry.default_method,
         tuned=entry.tuned,
+        domains=card.get("domains", {}),
+        near=card.get("near", {}),
+        drawings=entry.data if entry.family == "text-to-image" else "",
+        judge=card.get("judge", ""),
     )
 
 
@@ -87,18 +124,67 @@ def open_own(model: str, data: str) -> Facts:
     model, data = model.strip(), data.strip()
     if not model:
         raise BadInput("Name your model: a folder on this machine, or a Hub id like owner/name.")
-    own.check_data(data, model)
+    if shared():
+        raise BadInput("This studio is shared, so it opens no models but its own; choose one of them.")
+    folder = own.local_folder(model)
+    if folder is not None:
+        own.check_data(data, model, own.family_of(own.check_folder(folder, model), model))
     said = LIVE.ask("describe", model=model, data=data)
+    family: Family = said.get("family", "classifier")
+    classes = said.get("classes", [])
+    fit = methods(family)
     return Facts(
         id=model,
         title=model.rstrip("/").rsplit("/", 1)[-1],
+        family=family,
+        own=True,
         data=data,
-        classes=said["classes"],
+        classes=classes,
         confusion=said.get("confusion") or [],
-        train_count=said["train_count"],
-        default_forget=said["classes"][:1],
-        default_method=methods("classifier")[0].id,
+        train_count=said.get("train_count", 0),
+        default_forget=classes[:1],
+        default_method=fit[0].id if fit else "",
+        domains=said.get("domains", {}),
+        judge=said.get("judge", ""),
     )
+
+
+def opened(known: Facts) -> str:
+    """What was found in a person's own model, in words."""
+    if not known.draws:
+        return f"Opened: {len(known.classes)} classes, {known.train_count:,} training images."
+    knows = f" that knows {sum(map(len, known.domains.values()))} things by name" if known.domains else ""
+    judge = (
+        f"{known.judge} looks at its pictures."
+        if known.judge
+        else "Nobody judges its pictures, so how sure one can be of them is not measured; name a CLIP model for that."
+    )
+    return f"Opened: a model that draws{knows}. {judge}"
+
+
+def at_defaults(known: Facts, kind: str = "classes") -> Values:
+    """What the widgets say is to be forgotten when a model has just been chosen; `kind` is kept where it fits the model."""
+    if known.draws:
+        return {"kind": "concepts"} | of_concepts(concept_choice(known.default_forget, known.model_dump(), known.id))
+    return {"kind": "classes" if kind == "concepts" else kind, "classes": known.default_forget}
+
+
+def of_concepts(chosen: Choice) -> Values:
+    """The widgets of a choice of concepts."""
+    return {name: getattr(chosen, name) for name in ("objects", "styles", "phrases", "anchor")}
+
+
+def anchors(known: Facts, values: Values) -> list[tuple[str, str]]:
+    """What can be drawn instead of the chosen objects and styles: names of their kinds that are not chosen themselves."""
+    names = {"object": values.get("objects") or [], "style": values.get("styles") or []}
+    left = [
+        name if kind == "object" else f"{name} style"
+        for kind, chosen in names.items()
+        if chosen
+        for name in known.domains.get(kind, [])
+        if name not in chosen
+    ]
+    return [("Chosen by Lethe: its nearest neighbour", ""), *((name, name) for name in left)]
 
 
 def methods(family: Family, first: str = "") -> list[Method]:
@@ -121,6 +207,10 @@ def choice(values: Values) -> Choice:
         listed=values["listed"] or "",
         found=values["found"] or "",
         written=values["written"] or "",
+        objects=values.get("objects") or [],
+        styles=values.get("styles") or [],
+        phrases=values.get("phrases") or "",
+        anchor=values.get("anchor") or "",
     )
 
 
@@ -130,13 +220,20 @@ def keep_targets(values: Values) -> tuple[str, ...]:
     Raises:
         BadInput: a list is wanted but holds nothing.
     """
+    drawn = values["kind"] == "concepts"
+    if drawn and facts(values).free:
+        return listed(values.get("keep_phrases") or "")
     if values["keep_mode"] == "all":
         return ()
-    chosen = (
-        tuple(values.get("keep") or []) + tuple(values.get("keep_many") or []) + tuple(values.get("keep_extra") or ())
-    )
+    extra = tuple(values.get("keep_extra") or ())
+    if drawn:
+        styles = tuple(f"{name} style" for name in values.get("keep_styles") or [])
+        chosen = (*(values.get("keep_objects") or []), *styles, *extra)
+    else:
+        chosen = (*(values.get("keep") or []), *(values.get("keep_many") or []), *extra)
     if not chosen:
-        raise BadInput("Choose at least one class to keep, or keep everything else.")
+        what = "object or style" if drawn else "class"
+        raise BadInput(f"Choose at least one {what} to keep, or keep everything else.")
     return chosen
 
 
@@ -172,28 +269,32 @@ def spec(values: Values) -> JobSpec:
 
 def card(known: Facts) -> dict[str, Any] | None:
     """What the check needs to know of an own model; embedded ones bring theirs."""
-    return {"classes": known.classes, "train_count": known.train_count} if known.data else None
+    if not known.own:
+        return None
+    return {"domains": known.domains} if known.draws else {"classes": known.classes, "train_count": known.train_count}
 
 
 @lru_cache(maxsize=256)
-def counts(model: str, forget: tuple[str, ...], keep: tuple[str, ...], data: str) -> tuple[int, int]:
-    """How many images are to be forgotten, and how many may be rehearsed.
+def counts(model: str, forget: tuple[str, ...], keep: tuple[str, ...], data: str) -> Counted:
+    """How many images or prompts are to be forgotten, and how many may be rehearsed.
 
     Raises:
         LetheError: the targets cannot be resolved.
     """
     said = LIVE.ask("resolve", model=model, forget=list(forget), keep=list(keep), data=data)
-    return int(said["forget"]), int(said["keep"])
+    prompts = tuple((str(prompt), str(anchor)) for prompt, anchor in said.get("prompts", []))
+    return Counted(int(said["forget"]), int(said["keep"]), prompts)
 
 
-def counted(forget: int, keep: int) -> str:
-    """ "2,000 images to forget, 18,000 to keep"."""
-    return f"{forget:,} {'image' if forget == 1 else 'images'} to forget, {keep:,} to keep"
+def counted(found: Counted) -> str:
+    """ "2,000 images to forget, 18,000 to keep", "9 prompts to forget, 217 to keep"."""
+    thing = "prompt" if found.prompts else "image"
+    return f"{found.forget:,} {thing}{'' if found.forget == 1 else 's'} to forget, {found.keep:,} to keep"
 
 
-def kept_words(keep: Sequence[str]) -> str:
+def kept_words(keep: Sequence[str], known: Facts | None = None) -> str:
     """What is kept, in words."""
-    return named(keep) if keep else "everything else"
+    return named(keep) if keep else "everyday things" if known and known.free else "everything else"
 
 
 def needs(model: str, method: str, given: dict[str, Any], known: dict[str, list[Past]] | None = None) -> str:
@@ -208,7 +309,7 @@ def needs(model: str, method: str, given: dict[str, Any], known: dict[str, list[
 
 def recommended(known: Facts, method: Method, forget: Sequence[str]) -> dict[str, Any]:
     """The method's settings for this model and these targets."""
-    return tuned.settings(method.id, method.params, known.tuned, [targets.parse(text) for text in forget])
+    return tuned.settings(method.id, method.params, known.tuned, map(known.read, forget))
 
 
 def retuned(known: Facts, forget: Sequence[str], values: Values) -> Values:

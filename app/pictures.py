@@ -4,9 +4,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from threading import Lock
 
+from app import thumbs
 from app.live import LIVE
+from backends.api.home import ASSETS
 
 PAGE = 24  # images on one page of a gallery
+DRAWN = 96  # pixels of a drawing on a tile
 KEPT = 24 * 2**20  # characters of pictures that are remembered
 
 _cache: OrderedDict[tuple[str, str, str], str] = OrderedDict()
@@ -49,6 +52,34 @@ def examples(model: str, classes: Sequence[str], data: str = "", each: int = 3) 
     return [[next(pictures) for _ in row] for row in ids]
 
 
+def drawings(data: str, domains: dict[str, list[str]], each: int = 3) -> dict[str, list[list[str]]]:
+    """A few of the drawings that a text-to-image model was trained on: of each object in some styles, of each style some objects.
+
+    They lie in assets/data/<data>/<style>/<object>.png; empty lists where there are none.
+
+    Args:
+        data: id of the data set.
+        domains: names of objects and styles.
+        each: how many of each.
+    """
+    folder = ASSETS / "data" / data
+    objects, styles = domains.get("object", []), domains.get("style", [])
+
+    def drawn(style: str, thing: str) -> str:
+        return thumbs.small(folder / style / f"{thing}.png", DRAWN) if data else ""
+
+    return {
+        "object": [[drawn(style, thing) for style in _apart(styles, each)] for thing in objects],
+        "style": [[drawn(style, thing) for thing in _apart(objects, each)] for style in styles],
+    }
+
+
+def _apart(names: Sequence[str], count: int) -> list[str]:
+    """Some of the names, from all over the list."""
+    some = min(count, len(names))
+    return [names[at * len(names) // some] for at in range(some)]
+
+
 def tile_variables(name: str, pictures: Sequence[Sequence[str]]) -> str:
     """A style that gives the n-th tile of the groups `.tiles-{name}` its pictures.
 
@@ -56,9 +87,11 @@ def tile_variables(name: str, pictures: Sequence[Sequence[str]]) -> str:
     """
     rules = []
     for number, row in enumerate(pictures, start=1):
-        if row:
-            layers = ",".join(f"url({picture})" for picture in row)
+        if any(row):
+            layers = ",".join(f"url({picture})" for picture in row if picture)
             rules.append(f".tiles-{name} label:nth-of-type({number})::before{{background-image:{layers}}}")
+        else:
+            rules.append(f".tiles-{name} label:nth-of-type({number})::before{{display:none}}")
     return f"<style>{''.join(rules)}</style>"
 
 

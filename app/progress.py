@@ -24,7 +24,7 @@ STATES: Final[dict[Status, tuple[str, str]]] = {
     "done": ("✓", "done"),
 }
 PHASES: Final[dict[str, str]] = {
-    "load": "Open the model and its images",
+    "load": "Open the model",
     "measure": "Measure what changed",
     "save": "Save",
 }
@@ -158,11 +158,12 @@ def samples(run: RunFolder) -> str:
             words = theme.ROLE_WORDS[role]
             groups.append(
                 f'<div class="lethe-fading"><h3>{parts.mark(role)}{words[:1].upper()}{esc(words[1:])}</h3>'
-                f'<div class="lethe-fading-row{" drawn" if drawn else ""}">{faded}</div></div>'
+                f'<div class="lethe-fading-row">{faded}</div></div>'
             )
     title = "What the model still draws" if drawn else "What the model still recognises"
     return (
-        f'<section class="lethe lethe-panel"><h3>{title}</h3>{"".join(groups)}'
+        f'<section class="lethe lethe-panel"><h3>{title}</h3>'
+        f'<div class="lethe-fadings{" drawn" if drawn else ""}">{"".join(groups)}</div>'
         f'<p class="lethe-how"><b>How to read it.</b> {HOW_DRAWN if drawn else HOW_FADED}</p></section>'
     )
 

@@ -1,11 +1,12 @@
 """What a person has chosen on the page Forget, as targets and as words. No interface code."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel
 
-from backends.api import targets
+from backends.api import concepts, targets
+from backends.api.concepts import Concept
 from backends.api.errors import BadInput
 
 KINDS: Final[dict[str, str]] = {
@@ -16,6 +17,7 @@ KINDS: Final[dict[str, str]] = {
     "list": "A list of ids",
     "found": "The hardest set found",
     "written": "Several at once",
+    "concepts": "Objects and styles",
 }
 
 
@@ -32,6 +34,10 @@ class Choice(BaseModel):
     listed: str = ""
     found: str = ""
     written: str = ""
+    objects: list[str] = []
+    styles: list[str] = []
+    phrases: str = ""
+    anchor: str = ""
 
     def targets(self) -> tuple[str, ...]:
         """The forget targets.
@@ -58,12 +64,59 @@ class Choice(BaseModel):
             case "found":
                 chosen = (f"run:{self.found}",) if self.found else ()
                 empty = "Choose a finished run that found a hardest set."
+            case "concepts":
+                chosen = self._concepts()
+                empty = "Choose or write at least one thing to forget."
             case _:
                 chosen = tuple(line.strip() for line in self.written.splitlines() if line.strip())
                 empty = "Write at least one target, one a line."
         if not chosen:
             raise BadInput(empty)
         return chosen
+
+    def _concepts(self) -> tuple[str, ...]:
+        """Tiles, those of the anchor's kind with what is drawn instead, and then what was written."""
+        of_style = self.anchor.endswith(" style")
+        arrow = f" -> {self.anchor}" if self.anchor else ""
+        objects = [name + ("" if of_style else arrow) for name in self.objects]
+        styles = [f"{name} style" + (arrow if of_style else "") for name in self.styles]
+        return (*objects, *styles, *listed(self.phrases))
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """What a person wrote as a list: one a line, or all on one line with commas between."""
+    lines = text.splitlines() if "\n" in text else text.split(",")
+    return tuple(dict.fromkeys(word for line in lines if (word := line.strip())))
+
+
+def in_one_text(words: Sequence[str]) -> str:
+    """The text that `listed` takes apart into these words again."""
+    return "\n".join(words) + "\n" if any("," in word for word in words) else ", ".join(words)
+
+
+def concept_choice(forget: Sequence[str], card: dict[str, Any], model: str) -> Choice:
+    """The same for a text-to-image model: objects and styles on their tiles, the rest written out.
+
+    Args:
+        forget: targets by the grammar of `backends.api.concepts`.
+        card: with the `domains` that the model is known to have learned.
+        model: its name, for sentences.
+
+    Raises:
+        BadInput: a concept that the model never learned.
+    """
+    read = [concepts.read(text, card, model) for text in forget]
+    anchors = {kind: {concept.anchor for concept in read if concept.kind == kind} for kind in ("object", "style")}
+    held = next((kind for kind, found in anchors.items() if len(found) == 1 and "" not in found), "")
+    anchor = next(iter(anchors[held])) if held else ""
+    tiles = [c for c in read if c.kind in anchors and c.anchor == (anchor if c.kind == held else "")]
+    return Choice(
+        kind="concepts",
+        objects=[concept.object for concept in tiles if concept.kind == "object"],
+        styles=[concept.style for concept in tiles if concept.kind == "style"],
+        anchor=anchor,
+        phrases=in_one_text([str(concept) for concept in read if concept not in tiles]),
+    )
 
 
 def choice_of(forget: Sequence[str], classes: Sequence[str] = ()) -> Choice:
@@ -120,7 +173,8 @@ def _words(text: str) -> str:
         case "run":
             return "the hardest set that a run found"
         case _:
-            return target.name
+            name, *instead = concepts.ARROW.split(target.name)
+            return f"{name} (drawn as {instead[0]} instead)" if len(instead) == 1 else target.name
 
 
 def neighbours(
@@ -144,3 +198,20 @@ def neighbours(
     }
     ranked = sorted(near, key=lambda other: -near[other])[:most]
     return [(classes[other], near[other]) for other in ranked if near[other] > 0]
+
+
+def concept_neighbours(forget: Sequence[Concept], near: dict[str, list[str]], most: int = 2) -> list[str]:
+    """The objects and styles nearest to those to be forgotten, as targets ("dog", "flat style").
+
+    Args:
+        forget: concepts; a pair counts as its object, phrases are left out.
+        near: name -> other names of its kind, nearest first.
+        most: how many at most of each.
+    """
+    found: list[str] = []
+    for concept in forget:
+        domain, ending = ("style", " style") if concept.kind == "style" else ("object", "")
+        gone = {getattr(other, domain) for other in forget if other.kind == domain}
+        left = [name for name in near.get(getattr(concept, domain), []) if name not in gone]
+        found += [name + ending for name in left[:most]]
+    return list(dict.fromkeys(found))

@@ -1,16 +1,18 @@
 """What the page Forget answers to a click: each function takes the widgets' values and gives new ones, by name."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from app import choosing, forms, pictures
+from app import choosing, forms, parts, pictures
 from app.choosing import OWN, Facts, Values
-from app.selection import joined, named, neighbours
+from app.selection import concept_neighbours, joined, named, neighbours
 from backends.api import catalog, targets
+from backends.api.concepts import Concept
 from backends.api.errors import BadInput, LetheError
 from pages.studio import _steps, _targets
 from pages.studio._shared import quiet
@@ -40,30 +42,58 @@ def _facts(values: Values) -> Facts | None:
 
 
 def summary(values: Values) -> Updates:
-    """The sentence over the start button, the count, the review, and what the method's settings lack."""
+    """The sentence over the start button, the count, the review, what exactly is forgotten, and what the settings lack."""
     method = catalog.load().get("methods", values["method"]) if values["method"] else None
     given = [values[f"{method.id}.{name}"] for name in forms.properties(method.params)] if method else []
     lacks = forms.problem(method.title, method.params, given) if method else ""
     try:
         spec = choosing.spec(values)
-        forget, keep = choosing.counts(spec.model, spec.forget, spec.keep, spec.data)
+        found = choosing.counts(spec.model, spec.forget, spec.keep, spec.data)
     except LetheError as error:
-        return {"say": _sentence(values, wrong(str(error))), "review": wrong(str(error)), "problem": wrong(lacks)}
-    count = choosing.counted(forget, keep)
+        said = wrong(str(error))
+        return {"say": _sentence(values, said), "review": said, "exact": "", "problem": wrong(lacks)}
+    count = choosing.counted(found)
     needs = choosing.needs(spec.model, spec.method, spec.params)
     line = f'<p class="lethe-quiet"><span id="count">{count}</span><span class="needs"> · {escape(needs)}</span></p>'
-    return {"say": _sentence(values, line), "review": _review(values, count, needs), "problem": wrong(lacks)}
+    return {
+        "say": _sentence(values, line),
+        "review": _review(values, count, needs),
+        "exact": exactly(found),
+        "problem": wrong(lacks),
+    }
+
+
+def exactly(found: choosing.Counted) -> str:
+    """Every prompt that is to be forgotten, with what stands in for it, folded away; empty for images."""
+    if not found.prompts:
+        return ""
+    rows = [[prompt, anchor or "what comes without words"] for prompt, anchor in found.prompts]
+    said = parts.text(
+        f"Lethe asks for it in {len(rows)} ways. Methods that draw something else instead take the words on the right."
+        if len(rows) > 1
+        else "Methods that draw something else instead take the words on the right.",
+        "quiet",
+    )
+    shown = parts.fold("What exactly is forgotten", said + parts.table(["To be forgotten", "Stands in for it"], rows))
+    return f'<div class="lethe">{shown}</div>'
 
 
 def sentence(values: Values) -> Updates:
     """The sentence alone, which needs no model to be opened."""
-    return {"say": _sentence(values, note("Counting the images…"))}
+    known = _facts(values)
+    return {"say": _sentence(values, note(f"Counting the {'prompts' if known and known.draws else 'images'}…"))}
 
 
 def _said_of(known: Facts, values: Values) -> Updates:
     """The same for a model that was just chosen, at its defaults."""
-    own = {"own": known.model_dump()} if known.data else {}
-    return sentence(values | own | {"classes": known.default_forget, "method": known.default_method})
+    return sentence(_fresh(known, values))
+
+
+def _fresh(known: Facts, values: Values) -> Values:
+    """The values once a model that was just chosen stands at its defaults."""
+    own = {"own": known.model_dump()} if known.own else {}
+    chosen = choosing.at_defaults(known, values["kind"]) | {"keep_mode": "all", "keep_phrases": ""}
+    return values | own | chosen | {"method": known.default_method}
 
 
 def _sentence(values: Values, below: str) -> str:
@@ -74,7 +104,7 @@ def _sentence(values: Values, below: str) -> str:
     except BadInput:
         what = "…"
     try:
-        kept = choosing.kept_words(choosing.keep_targets(values))
+        kept = choosing.kept_words(choosing.keep_targets(values), known)
     except BadInput:
         kept = "…"
     method = catalog.load().get("methods", values["method"]).title.split(":")[0] if values["method"] else "…"
@@ -91,8 +121,8 @@ def _review(values: Values, count: str, needs: str) -> str:
     rows = {
         "Model": f"{known.title}, which stays as it is",
         "Forget": named(choosing.choice(values).targets()),
-        "Keep": choosing.kept_words(choosing.keep_targets(values)),
-        "Images": count,
+        "Keep": choosing.kept_words(choosing.keep_targets(values), known),
+        "Prompts" if known.draws else "Images": count,
         "Method": f"{method.title} ({method.label})",
         "Settings": f"changed: {settings}" if settings else "as recommended",
         "Needs": needs,
@@ -105,6 +135,8 @@ def near(values: Values) -> Updates:
     """The neighbours, said as what they are: the model's own confusion."""
     known = _facts(values)
     chosen = choosing.choice(values)
+    if known is not None and known.draws:
+        return {"near": _near_concepts(known, values)}
     if known is None or chosen.kind != "classes" or not chosen.classes:
         return {"near": note("Neighbours are suggested where whole classes are to be forgotten.")}
     found = neighbours(chosen.classes, known.classes, known.confusion)
@@ -117,21 +149,58 @@ def near(values: Values) -> Updates:
     }
 
 
+def _near_concepts(known: Facts, values: Values) -> str:
+    """The neighbours of objects and styles; empty where nothing is known of the model."""
+    found = concept_neighbours(_read(known, values), known.near)
+    if not found:
+        return note("Neighbours are named where something to forget is chosen.") if known.near else ""
+    text = f"Its neighbours, which get hurt first: {', '.join(found)}."
+    return f'<p class="lethe lethe-near"><span class="lethe-mark" data-role="neighbour"></span>{escape(text)}</p>'
+
+
+def _read(known: Facts, values: Values) -> list[Concept]:
+    """What is to be forgotten, taken apart; what is not readable is left out here, because the summary says so."""
+    found = []
+    with suppress(BadInput):
+        for text in choosing.choice(values).targets():
+            with suppress(BadInput):
+                found.append(known.read(text))
+    return [concept for concept in found if isinstance(concept, Concept)]
+
+
+def concepts_shown(values: Values) -> Updates:
+    """What hangs on the chosen objects and styles: their neighbours, what can be drawn instead, the tuned settings."""
+    known = _facts(values)
+    if known is None or not known.draws:
+        return {}
+    offered = choosing.anchors(known, values)
+    anchor = values["anchor"] if values["anchor"] in [value for _, value in offered] else ""
+    now = values | {"anchor": anchor}
+    return near(now) | {"anchor": gr.Dropdown(offered, value=anchor)} | retuned(now)
+
+
 def keep_shown(values: Values) -> Updates:
     """The keep list appears with the neighbours ticked."""
     wanted = values["keep_mode"] == "some"
     updates: Updates = {"on_keep": gr.Column(visible=wanted)}
     known = _facts(values)
+    if wanted and known and known.draws:
+        if not (values["keep_objects"] or values["keep_styles"]):
+            found = concept_neighbours(_read(known, values), known.near)
+            updates["keep_objects"] = [name for name in found if name in known.domains.get("object", [])]
+            updates["keep_styles"] = [name for name in known.domains.get("style", []) if f"{name} style" in found]
+        return updates
     if wanted and known and not (values["keep"] or values["keep_many"]):
         chosen = choosing.choice(values)
-        found = [name for name, _ in neighbours(chosen.classes, known.classes, known.confusion)]
-        updates["keep_many" if known.many else "keep"] = found
+        updates["keep_many" if known.many else "keep"] = [
+            name for name, _ in neighbours(chosen.classes, known.classes, known.confusion)
+        ]
     return updates
 
 
 def kind_shown(values: Values) -> Updates:
     """The column of the chosen kind."""
-    updates: Updates = {name: gr.Column(visible=on) for name, on in _targets.visible_kind(values["kind"]).items()}
+    updates = columns(values["kind"])
     if values["kind"] in ("images", "like"):
         updates |= gallery(values | {"page": 0})
     return updates | retuned(values)
@@ -141,21 +210,24 @@ def retuned(values: Values) -> Updates:
     """The settings of methods that fit this model and this kind of target better; what a person changed stays."""
     known = _facts(values)
     try:
-        return choosing.retuned(known, _example(values), values) if known else {}
+        return choosing.retuned(known, _example(known, values), values) if known else {}
     except BadInput:  # something was written that is no target; the summary says so
         return {}
 
 
 def _retuned_to(known: Facts, values: Values) -> Updates:
-    """The same for a model that was just chosen, whose default classes are shown."""
-    return choosing.retuned(known, _example(values | {"classes": known.default_forget}), values)
+    """The same for a model that was just chosen, whose defaults are shown."""
+    now = _fresh(known, values)
+    return choosing.retuned(known, _example(known, now), values)
 
 
-def _example(values: Values) -> tuple[str, ...]:
+def _example(known: Facts, values: Values) -> tuple[str, ...]:
     """What is to be forgotten, or, where nothing is chosen yet, something of that kind."""
     try:
         return choosing.choice(values).targets()
     except BadInput:
+        if known.draws:
+            return tuple(known.default_forget) or ("anything",)
         return ("any class",) if values["kind"] == "classes" else ("images:0",)
 
 
@@ -261,7 +333,7 @@ def model_shown(values: Values) -> Updates:
     known = _facts(values)
     if known is None:
         return updates | {"own_says": note("")}
-    return updates | of_model(known) | _retuned_to(known, values) | _said_of(known, values)
+    return updates | of_model(known, values["kind"]) | _retuned_to(known, values) | _said_of(known, values)
 
 
 def opened(values: Values) -> Updates:
@@ -270,25 +342,53 @@ def opened(values: Values) -> Updates:
         known = choosing.open_own(values["own_model"] or "", values["own_data"] or "")
     except LetheError as error:
         return {"own": None, "own_says": wrong(str(error))}
-    said = f"Opened: {len(known.classes)} classes, {known.train_count:,} training images."
-    updates = of_model(known) | _retuned_to(known, values) | _said_of(known, values)
-    return updates | {"own": known.model_dump(), "own_says": note(said)}
+    updates = of_model(known, values["kind"]) | _retuned_to(known, values) | _said_of(known, values)
+    return updates | {"own": known.model_dump(), "own_says": note(choosing.opened(known))}
 
 
-def of_model(known: Facts) -> Updates:
-    """Choices that a model brings, at its defaults."""
-    tiles = not known.many
+def of_model(known: Facts, kind: str = "classes") -> Updates:
+    """Choices that a model brings, at its defaults; `kind` of target is kept where it fits."""
+    tiles = not known.many and not known.draws
     found = _targets.found_runs(known.id)
+    chosen = choosing.at_defaults(known, kind)
     return {
+        "kind": gr.Radio(_targets.kinds(known), value=chosen["kind"], visible=not known.draws),
+        "keep_mode": gr.Radio(_targets.keep_modes(known), value="all", visible=not known.free),
+        "on_keep": gr.Column(visible=False),
+        "keep_extra": (),
         "classes": gr.CheckboxGroup(known.classes if tiles else [], value=known.default_forget if tiles else [], visible=tiles),
-        "many": gr.Dropdown([] if tiles else known.classes, value=None if tiles else known.default_forget, visible=not tiles),
+        "many": gr.Dropdown(known.classes if known.many else [], value=known.default_forget if known.many else None, visible=known.many),
         "keep": gr.CheckboxGroup(known.classes if tiles else [], value=[], visible=tiles),
-        "keep_many": gr.Dropdown([] if tiles else known.classes, value=None, visible=not tiles),
-        "of_class": gr.Dropdown(known.classes, value=known.classes[0]),
+        "keep_many": gr.Dropdown(known.classes if known.many else [], value=None, visible=known.many),
+        "of_class": gr.Dropdown(known.classes, value=known.classes[0] if known.classes else None),
         "picked": [], "like": None, "page": 0,
         "found": gr.Dropdown(found, value=found[0][1] if found else None),
         "method": gr.Radio(_steps.method_choices(known), value=known.default_method),
-    } | method_shown({"method": known.default_method})  # fmt: skip
+    } | columns(chosen["kind"]) | of_concepts(known, chosen) | method_shown({"method": known.default_method})  # fmt: skip
+
+
+def columns(kind: str) -> Updates:
+    """The widgets of one kind of target, and of no other."""
+    return {name: gr.Column(visible=on) for name, on in _targets.visible_kind(kind).items()}
+
+
+def of_concepts(known: Facts, chosen: Values) -> Updates:
+    """Tiles and words of a model that draws, with these chosen; empty ones for a classifier."""
+    updates: Updates = {}
+    for domain in _targets.DOMAINS:
+        names, name = known.domains.get(domain, []), f"{domain}s"
+        updates |= {
+            f"{name}_column": gr.Column(visible=bool(names)),
+            f"keep_{name}_column": gr.Column(visible=bool(names)),
+        }
+        updates[name] = gr.CheckboxGroup(names, value=chosen.get(name, []))
+        updates[f"keep_{name}"] = gr.CheckboxGroup(names, value=[])
+    anchor = gr.Dropdown(choosing.anchors(known, chosen), value=chosen.get("anchor", ""), visible=not known.free)
+    return updates | {
+        "phrases": gr.Textbox(value=chosen.get("phrases", ""), label=_targets.written_label(known)),
+        "anchor": anchor,
+        "keep_phrases": gr.Textbox(value="", visible=known.free),
+    }
 
 
 def method_shown(values: Values) -> Updates:
@@ -301,10 +401,13 @@ def method_shown(values: Values) -> Updates:
 
 
 def class_pictures(values: Values) -> Updates:
-    """Three example images for each class, on its tile."""
+    """Three example images for each class, object or style, on its tile."""
     known = _facts(values)
     if known is None or known.many:
         return {"class_style": ""}
+    if known.draws:
+        drawn = pictures.drawings(known.drawings, known.domains)
+        return {"class_style": "".join(pictures.tile_variables(name, rows) for name, rows in drawn.items())}
     try:
         return {"class_style": pictures.tile_variables("class", pictures.examples(known.id, known.classes, known.data))}
     except LetheError:

@@ -4,7 +4,7 @@ import gradio as gr
 
 from app import choosing, forms
 from app.choosing import OWN, Facts
-from app.selection import KINDS, Choice, choice_of
+from app.selection import Choice, choice_of, concept_choice, in_one_text, listed
 from backends.api import catalog, runs, targets
 from backends.api.errors import BadInput
 from pages.studio import _answers, _targets
@@ -27,9 +27,11 @@ def preset(query: list[tuple[str, str]]) -> Updates:
         model, method, given, data = asked.get("model", ""), asked.get("method", ""), {}, ""
         seed = int(asked["seed"]) if asked.get("seed", "").isdigit() else 0
     first = model or catalog.load().models[0].id
-    known = choosing.open_own(first, data) if data else choosing.embedded(first)
-    updates: Updates = {"model": OWN if data else known.id} | _answers.of_model(known)
-    if data:
+    ours = [entry.id for entry in catalog.load().models]
+    own = bool(data) or ("clone" in asked and first not in ours)
+    known = choosing.open_own(first, data) if own else choosing.embedded(first)
+    updates: Updates = {"model": OWN if own else known.id} | _answers.of_model(known)
+    if own:
         updates |= {
             "own": known.model_dump(),
             "own_model": model,
@@ -45,6 +47,8 @@ def preset(query: list[tuple[str, str]]) -> Updates:
         updates |= {
             f"{method}.{name}": value for name, value in zip(forms.properties(entry.params), shown, strict=True)
         }
+    if known.draws:
+        return updates | _preset_concepts(forget, keep, known) | {"seed": seed}
     if forget:
         updates |= _preset_forget(
             choice_of([targets.expand(text) for text in forget if not text.startswith("@")], known.classes), known
@@ -61,13 +65,34 @@ def preset(query: list[tuple[str, str]]) -> Updates:
     return updates | {"seed": seed}
 
 
+def _preset_concepts(forget: tuple[str, ...], keep: tuple[str, ...], known: Facts) -> Updates:
+    """The tiles and words of a model that draws."""
+    card = known.model_dump()
+    updates: Updates = {}
+    if forget:
+        chosen = choosing.of_concepts(concept_choice(forget, card, known.id))
+        updates |= {name: value for name, value in chosen.items() if name != "anchor"}
+        updates["anchor"] = gr.Dropdown(choosing.anchors(known, chosen), value=chosen["anchor"])
+    if not keep:
+        return updates
+    if known.free:
+        return updates | {"keep_phrases": in_one_text(keep)}
+    held = concept_choice(keep, card, known.id)
+    return updates | {
+        "keep_mode": "some",
+        "keep_objects": held.objects,
+        "keep_styles": held.styles,
+        "keep_extra": listed(held.phrases),
+        "on_keep": gr.Column(visible=True),
+    }
+
+
 def _preset_forget(chosen: Choice, known: Facts) -> Updates:
     strange = [name for name in chosen.classes if name not in known.classes]
     if strange:
         raise BadInput(f"There is no class {strange[0][:60]!r}; {known.title} knows {', '.join(known.classes[:20])}.")
-    kinds = [(words, kind) for kind, words in KINDS.items() if kind != "written" or chosen.kind == "written"]
-    updates: Updates = {"kind": gr.Radio(kinds, value=chosen.kind)}
-    updates |= {name: gr.Column(visible=on) for name, on in _targets.visible_kind(chosen.kind).items()}
+    updates: Updates = {"kind": gr.Radio(_targets.kinds(known, chosen.kind), value=chosen.kind, visible=True)}
+    updates |= _answers.columns(chosen.kind)
     match chosen.kind:
         case "classes":
             updates["many" if known.many else "classes"] = chosen.classes

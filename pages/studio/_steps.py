@@ -9,7 +9,7 @@ from app import choosing, forms
 from app.alive import Alive
 from app.choosing import OWN, Facts
 from backends.api import catalog
-from backends.api.catalog import Method
+from backends.api.catalog import Method, Model
 from backends.api.estimate import estimates
 from backends.api.home import shared
 from pages.studio._shared import heading, quiet
@@ -20,15 +20,24 @@ STEPS: Final = ("Model", "Forget and keep", "Method", "Start")
 
 def model_choices() -> list[tuple[str, str]]:
     """One card a model: its title, how good it is, what it was trained on."""
-    cards = []
-    for entry in catalog.load().models:
-        card = entry.card
-        test = (card.get("accuracy") or {}).get("test")
-        good = f"{test:.1f} % right on images it has never seen · " if test else ""
-        size = f"{len(card.get('classes', []))} classes · {card.get('train_count', 0):,} training images"
-        cards.append((f"{entry.title}\n{entry.summary}\n{good}{size}", entry.id))
-    own = "Your own model\nAn image classifier from the Hugging Face Hub or a folder, with your images."
+    cards = [(f"{entry.title}\n{entry.summary}\n{_measures(entry)}", entry.id) for entry in catalog.load().models]
+    own = (
+        "Your own model\nAn image classifier with your images, or a model that draws (a StableDiffusionPipeline), from the "
+        "Hugging Face Hub or a folder."
+    )
     return cards if shared() else [*cards, (own, OWN)]
+
+
+def _measures(entry: Model) -> str:
+    """How good a model is, and what it knows."""
+    card, accuracy = entry.card, entry.card.get("accuracy") or {}
+    if entry.family == "text-to-image":
+        right = next((value for name, value in accuracy.items() if name.startswith("object")), None)
+        good = f"{right:.1f} % of its pictures show the object they should · " if right else ""
+        return good + " · ".join(f"{len(names)} {domain}s" for domain, names in card.get("domains", {}).items())
+    test = accuracy.get("test")
+    good = f"{test:.1f} % right on images it has never seen · " if test else ""
+    return f"{good}{len(card.get('classes', []))} classes · {card.get('train_count', 0):,} training images"
 
 
 def model_step(first: Facts) -> tuple[Widgets, dict[str, gr.components.Component | gr.Column]]:
@@ -43,11 +52,13 @@ def model_step(first: Facts) -> tuple[Widgets, dict[str, gr.components.Component
     with gr.Column(visible=False, elem_classes="lethe-sheet") as column:
         with gr.Row():
             made["own_model"] = gr.Textbox(
-                label="Model", info="A folder with config.json and safetensors, or a Hub id like owner/name.",
+                label="Model", info="A folder with safetensors in the layout of transformers or diffusers, or a Hub id.",
                 placeholder="owner/name", interactive=True, elem_id="own_model", min_width=280,
             )  # fmt: skip
             made["own_data"] = gr.Textbox(
-                label="Folder of images", info="It holds one folder of images for each class of the model.",
+                label="Its images, or a judge",
+                info="A classifier: a folder that holds one folder of images for each class. A model that draws: a CLIP model "
+                "that says what its pictures show, or nothing.",
                 placeholder="/home/me/images", interactive=True, elem_id="own_data", min_width=280,
             )  # fmt: skip
         opened = gr.Button("Open", elem_id="open_own", scale=0)

@@ -1,18 +1,21 @@
 """Step 2 of the page Forget: what to forget, of which kind, and what to keep."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import gradio as gr
 
 from app import choosing, forms
 from app.alive import Alive
-from app.choosing import Facts
+from app.choosing import Facts, Values
 from app.selection import KINDS, joined, named
 from backends.api import runs
 from pages.studio._shared import heading, quiet
 
 Widgets = dict[str, gr.components.Component]
 Parts = dict[str, gr.components.Component | gr.Column]
+DOMAINS: Final = {"object": "Objects", "style": "Styles"}
+WRITTEN: Final = "cat · twemoji style · cat in twemoji style · cat -> dog, to say what is drawn instead. With commas between, or one a line."
 
 
 def found_runs(model: str) -> list[tuple[str, str]]:
@@ -80,8 +83,9 @@ def gallery(made: Widgets, first: Facts) -> Parts:
 def forget_widgets(made: Widgets, first: Facts) -> Parts:
     """What to forget: one column a kind, of which one is shown."""
     made["kind"] = gr.Radio(
-        [(words, kind) for kind, words in KINDS.items() if kind != "written"],
-        value="classes",
+        kinds(first),
+        value="concepts" if first.draws else "classes",
+        visible=not first.draws,
         show_label=False,
         container=False,
         label="What to forget",
@@ -90,7 +94,7 @@ def forget_widgets(made: Widgets, first: Facts) -> Parts:
         interactive=True,
     )
     more: Parts = {}
-    with gr.Column() as more["on_classes"]:
+    with gr.Column(visible=not first.draws) as more["on_classes"]:
         made["classes"] = gr.CheckboxGroup(
             first.classes,
             value=first.default_forget,
@@ -169,15 +173,88 @@ def forget_widgets(made: Widgets, first: Facts) -> Parts:
         )
     with gr.Column(visible=False) as more["on_written"]:
         made["written"] = gr.Textbox(label="Targets, one a line", lines=3, elem_id="written", interactive=True)
+    return more | concept_widgets(made, first)
+
+
+def tiles(made: Widgets, first: Facts, role: str, chosen: Values) -> Parts:
+    """One tile for each object and each style, with drawings of it; what the model has none of is hidden.
+
+    Args:
+        made: takes the widgets: objects and styles, or keep_objects and keep_styles.
+        first: the model.
+        role: "forget" or "keep".
+        chosen: what is ticked, by name of the widget.
+    """
+    columns: Parts = {}
+    for domain, label in DOMAINS.items():
+        names, name = first.domains.get(domain, []), f"{'keep_' if role == 'keep' else ''}{domain}s"
+        with gr.Column(visible=bool(names), elem_classes="lethe-tiled") as columns[f"{name}_column"]:
+            gr.HTML(f'<h3 class="lethe lethe-tiles-head">{label}</h3>')
+            made[name] = gr.CheckboxGroup(
+                names,
+                value=chosen.get(name, []),
+                show_label=False,
+                label=f"{label} to {role}",
+                container=False,
+                elem_id=name,
+                elem_classes=["tiles", "tiles-drawn", f"tiles-{domain}", f"role-{role}"],
+                interactive=True,
+            )
+    return columns
+
+
+def concept_widgets(made: Widgets, first: Facts) -> Parts:
+    """What a text-to-image model is to forget: tiles of what it learned, and words for everything else."""
+    more: Parts = {}
+    chosen = choosing.at_defaults(first) if first.draws else {}
+    with gr.Column(visible=first.draws) as more["on_concepts"]:
+        more |= tiles(made, first, "forget", chosen)
+        with gr.Row():
+            made["phrases"] = gr.Textbox(
+                chosen.get("phrases", ""),
+                label=written_label(first),
+                info=WRITTEN,
+                placeholder="cat in twemoji style",
+                lines=2,
+                max_lines=6,
+                elem_id="phrases",
+                interactive=True,
+                min_width=300,
+            )
+            made["anchor"] = gr.Dropdown(
+                choosing.anchors(first, chosen),
+                value="",
+                label="Drawn instead (anchor)",
+                info="What the chosen tiles turn into. Methods without a stand-in leave it aside.",
+                elem_id="anchor",
+                interactive=True,
+                visible=not first.free,
+                min_width=280,
+            )
+        more["exact"] = Alive(elem_id="exact", apply_default_css=False)
     return more
+
+
+def kinds(known: Facts, also: str = "") -> list[tuple[str, str]]:
+    """What can be chosen to forget; several at once (`also`) only where an address says so."""
+    fit = (
+        ["concepts"] if known.draws else [kind for kind in KINDS if kind not in ("written", "concepts") or kind == also]
+    )
+    return [(KINDS[kind], kind) for kind in fit]
+
+
+def written_label(known: Facts) -> str:
+    """What the field for words is called."""
+    return "What it should forget, in words" if known.free else "Or write it"
 
 
 def keep_widgets(made: Widgets, first: Facts) -> Parts:
     """What to keep: everything else, or a list."""
     more: Parts = {"near": Alive(elem_id="near")}
     made["keep_mode"] = gr.Radio(
-        [("Everything else", "all"), ("Only some classes", "some")],
+        keep_modes(first),
         value="all",
+        visible=not first.free,
         show_label=False,
         container=False,
         label="What to keep",
@@ -194,7 +271,7 @@ def keep_widgets(made: Widgets, first: Facts) -> Parts:
             elem_id="keep",
             elem_classes=["tiles", "tiles-class", "role-keep"],
             interactive=True,
-            visible=not first.many,
+            visible=not first.many and not first.draws,
         )
         made["keep_many"] = gr.Dropdown(
             first.classes if first.many else [],
@@ -204,8 +281,23 @@ def keep_widgets(made: Widgets, first: Facts) -> Parts:
             interactive=True,
             visible=first.many,
         )
+        more |= tiles(made, first, "keep", {})
+    made["keep_phrases"] = gr.Textbox(
+        label="What it should keep, in words",
+        info="With commas between, or one a line. Left empty, everyday things are kept, such as a dog, a tree or a house.",
+        lines=2,
+        max_lines=6,
+        elem_id="keep_phrases",
+        interactive=True,
+        visible=first.free,
+    )
     made["keep_extra"] = gr.State(())
     return more
+
+
+def keep_modes(known: Facts) -> list[tuple[str, str]]:
+    """Everything else, or a list."""
+    return [("Everything else", "all"), (f"Only some {'objects and styles' if known.draws else 'classes'}", "some")]
 
 
 def target_step(first: Facts) -> tuple[Widgets, Parts]:
@@ -220,6 +312,8 @@ def target_step(first: Facts) -> tuple[Widgets, Parts]:
 
 def visible_kind(kind: str) -> dict[str, bool]:
     """Which columns a kind shows."""
-    names: Sequence[str] = ("on_classes", "on_random", "gallery", "on_like", "on_list", "on_found", "on_written")
+    names: Sequence[str] = (
+        "on_classes", "on_random", "gallery", "on_like", "on_list", "on_found", "on_written", "on_concepts",
+    )  # fmt: skip
     shown = {"images": ("gallery",), "like": ("gallery", "on_like")}.get(kind, (f"on_{kind}",))
     return {name: name in shown for name in names}

@@ -32,7 +32,12 @@ history.replaceState(history.state, '', to); scrollTo(0, 0); }"""
 TO_TOP = "() => { document.querySelector('#steps')?.scrollIntoView({block: 'start'}); }"
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-SAID = ("say", "review", "problem")
+SAID = ("say", "review", "exact", "problem")
+
+CONCEPTS = (
+    "objects", "objects_column", "styles", "styles_column", "phrases", "anchor", "keep_objects", "keep_objects_column",
+    "keep_styles", "keep_styles_column", "keep_phrases",
+)  # fmt: skip
 
 Part = Any  # a component or a layout block of Gradio
 
@@ -126,10 +131,15 @@ def _wire_form(page: Page, moves: dict[str, Part]) -> None:
     model_names = [
         "own_column",
         "own_says",
+        "kind",
         "classes",
         "many",
+        *CONCEPTS,
+        "keep_mode",
+        "on_keep",
         "keep",
         "keep_many",
+        "keep_extra",
         "of_class",
         "picked",
         "like",
@@ -142,11 +152,16 @@ def _wire_form(page: Page, moves: dict[str, Part]) -> None:
     model_names += ["say", *(name for name in p if name.startswith("params.")), *tuned]
     gallery = ("tick", "one", "where", "gallery_style", "page", "back", "on")
     kinds = tuple(_targets.visible_kind("classes"))
+    model_names += kinds
     after(page.on([p["model"].input], _answers.model_shown, model_names), "near", "class_style")
     after(page.on([p["own_open"].click], _answers.opened, [*model_names, "own"]), "near", "class_style")
     after(page.on([p["kind"].input], _answers.kind_shown, [*kinds, *gallery, *tuned]), "near")
     after(page.on([p["classes"].input, p["many"].input], _answers.near, ("near",)))
-    after(page.on([p["keep_mode"].input], _answers.keep_shown, ("on_keep", "keep", "keep_many")))
+    written = [p[name].input for name in ("objects", "styles", "phrases", "anchor")]
+    written.append(p["phrases"].blur)
+    after(page.on(written, _answers.concepts_shown, ("near", "anchor", *tuned)))
+    keeping = ("on_keep", "keep", "keep_many", "keep_objects", "keep_styles")
+    after(page.on([p["keep_mode"].input], _answers.keep_shown, keeping))
     page.on([p["of_class"].input], lambda values: _answers.gallery(values | {"page": 0}), gallery)
     page.on([p["back"].click], _answers.turn(-1), gallery)
     page.on([p["on"].click], _answers.turn(1), gallery)
@@ -165,6 +180,9 @@ def _wire_form(page: Page, moves: dict[str, Part]) -> None:
         "written",
         "keep",
         "keep_many",
+        "keep_objects",
+        "keep_styles",
+        "keep_phrases",
         "seed",
         *(name for name in p if "." in name and name in page.values),
     ]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.selection import Choice, choice_of, joined, named, neighbours
+from app.selection import Choice, choice_of, in_one_text, joined, listed, named, neighbours
 from backends.api.errors import BadInput
 
 CLASSES = ["Sandal", "Sneaker", "Bag"]
@@ -49,3 +49,17 @@ def test_neighbours_are_what_the_model_confuses_most_in_both_directions():
     confusion = [[0.8, 0.1, 0.1], [0.0, 1.0, 0.0], [0.4, 0.0, 0.6]]
     assert neighbours(["Sandal"], CLASSES, confusion) == [("Bag", 0.25), ("Sneaker", 0.05)]
     assert neighbours([], CLASSES, confusion) == []
+
+
+def test_a_list_is_one_a_line_or_split_at_commas():
+    assert listed("cat, twemoji style,,cat") == ("cat", "twemoji style")
+    assert listed("a cat, grumpy\n\na dog") == ("a cat, grumpy", "a dog")
+
+
+@given(st.lists(st.text("ab ,", min_size=1).map(str.strip).filter(bool), unique=True))
+def test_words_in_one_text_come_back_as_they_were(words):
+    assert listed(in_one_text(words)) == tuple(words)
+
+
+def test_what_is_drawn_instead_is_said():
+    assert named(["cat -> dog", "twemoji style"]) == "cat (drawn as dog instead) and twemoji style"
