@@ -385,7 +385,9 @@ def of_concepts(known: Facts, chosen: Values) -> Updates:
         updates[f"keep_{name}"] = gr.CheckboxGroup(names, value=[])
     anchor = gr.Dropdown(choosing.anchors(known, chosen), value=chosen.get("anchor", ""), visible=not known.free)
     return updates | {
-        "phrases": gr.Textbox(value=chosen.get("phrases", ""), label=_targets.written_label(known)),
+        "phrases": gr.Textbox(
+            value=chosen.get("phrases", ""), label=_targets.written_label(known), info=_targets.written_info(known)
+        ),
         "anchor": anchor,
         "keep_phrases": gr.Textbox(value="", visible=known.free),
     }

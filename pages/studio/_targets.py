@@ -15,7 +15,6 @@ from pages.studio._shared import heading, quiet
 Widgets = dict[str, gr.components.Component]
 Parts = dict[str, gr.components.Component | gr.Column]
 DOMAINS: Final = {"object": "Objects", "style": "Styles"}
-WRITTEN: Final = "cat · twemoji style · cat in twemoji style · cat -> dog, to say what is drawn instead. With commas between, or one a line."
 
 
 def found_runs(model: str) -> list[tuple[str, str]]:
@@ -213,8 +212,7 @@ def concept_widgets(made: Widgets, first: Facts) -> Parts:
             made["phrases"] = gr.Textbox(
                 chosen.get("phrases", ""),
                 label=written_label(first),
-                info=WRITTEN,
-                placeholder="cat in twemoji style",
+                info=written_info(first),
                 lines=2,
                 max_lines=6,
                 elem_id="phrases",
@@ -241,6 +239,14 @@ def kinds(known: Facts, also: str = "") -> list[tuple[str, str]]:
         ["concepts"] if known.draws else [kind for kind in KINDS if kind not in ("written", "concepts") or kind == also]
     )
     return [(KINDS[kind], kind) for kind in fit]
+
+
+def written_info(known: Facts) -> str:
+    """How to write it, with words that fit the model."""
+    forms = (
+        "a grumpy cat · a wolf -> a dog" if known.free else "cat · twemoji style · cat in twemoji style · cat -> dog"
+    )
+    return f"{forms}, where the arrow says what is drawn instead. With commas between, or one a line."
 
 
 def written_label(known: Facts) -> str:
