@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from backends.api.live import Live
 
-LONG: Final = ("inspect", "attack", "export")
+# "drawn" where a run came from elsewhere: every picture it was judged by is drawn anew, twice
+LONG: Final = ("inspect", "attack", "export", "drawn")
 
 
 class Answers:

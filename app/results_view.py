@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from app import parts, theme
-from backends.api import catalog, runs
+from app import families, parts, theme
+from backends.api import catalog, concepts, runs
 from backends.api.errors import BadInput
 from backends.api.panels import Bars, Series, When
 from backends.api.results import Measured
 from backends.api.runs import RunFolder
 
 SIDES: Final[tuple[tuple[When, str], ...]] = (("before", "before"), ("after", "after"))
+SUMS: Final = ("without the target",)  # parts that are a mean over others, so no bar beside them
 WHEN = {"before": "before", "after": "after", "reference": "trained again without it"}
 
 
@@ -27,9 +28,10 @@ def answer(run: RunFolder) -> str:
     spec = run.spec
     known = catalog.load()
     titles = {entry.id: entry.title for entry in [*known.methods, *known.models]}
+    counted = "pictures judged" if families.of_run(run) == "text-to-image" else "training images"
     rows = [
         ("Model", titles.get(spec.model, spec.model)),
-        ("Forget", f"{', '.join(spec.forget)[:120]} ({result.get('forget_count', 0):,} training images)"),
+        ("Forget", f"{', '.join(spec.forget)[:120]} ({result.get('forget_count', 0):,} {counted})"),
         ("Method", titles.get(spec.method, spec.method)),
         ("Took", f"{theme.seconds(result.get('seconds'))} on {result.get('device', 'this machine')}, seed {spec.seed}"),
     ]
@@ -66,13 +68,13 @@ def _number(name: str, one: Measured) -> str:
 
 
 def part_panels(run: RunFolder) -> list[Bars]:
-    """Every metric that has a value for each class, or for other metrics: bars before and after, the retrained reference as dashed lines."""
+    """Every metric that has a value for each class, object or style, or for other metrics: bars before and after, the
+    retrained reference as dashed lines."""
     found = []
-    classes = class_names(run)
+    classes, gone = class_names(run), forgotten(run)
     metric_names = {entry.id: entry.short or entry.title for entry in catalog.load().metrics}
     for name, one in metrics_of(run).items():
-        after = one.parts.get("after", {})
-        labels = list(after)
+        labels = [label for label in one.parts.get("after", {}) if label not in SUMS]
         if len(labels) < 2 or not all(label in metric_names or label in classes for label in labels):
             continue
         series = [
@@ -83,11 +85,12 @@ def part_panels(run: RunFolder) -> list[Bars]:
             values = [one.parts["reference"].get(label) for label in labels]
             series.append(Series(name=WHEN["reference"], values=values, role="reference"))
         named = [metric_names.get(label, label) for label in labels]
-        marked = [at for at, label in enumerate(labels) if label in run.spec.forget]
+        marked = [at for at, label in enumerate(labels) if label in gone]
+        aim = "; the dashed line is the model trained again without it, which is the aim" if len(series) > 2 else ""
         found.append(
             Bars(
                 title=one.title or name,
-                how="The faint bar is the model before, the full one after; the dashed line is the model trained again without it, which is the aim. "
+                how=f"The faint bar is the model before, the full one after{aim}. "
                 + ("What was to be forgotten is vermilion." if marked else ""),
                 says=_moved(labels, named, marked, one),
                 labels=named,
@@ -138,8 +141,9 @@ def all_numbers(folders: Sequence[RunFolder]) -> str:
 
 
 def versus(first: RunFolder, second: RunFolder) -> str:
-    """Two runs side by side: before once, then each after, then the reference."""
+    """Two runs side by side: before once, then each after, then the reference where anything has one."""
     one, two = metrics_of(first), metrics_of(second)
+    aimed = any(metric.reference is not None for metric in [*one.values(), *two.values()])
     rows: list[list[parts.Cell]] = []
     for name in [*one, *(name for name in two if name not in one)]:
         a, b = one.get(name), two.get(name)
@@ -147,19 +151,34 @@ def versus(first: RunFolder, second: RunFolder) -> str:
         assert known is not None
         title = f"{known.title or name}{f' ({known.short})' if known.short else ''}"
         values = [known.before, a.after if a else None, b.after if b else None, known.reference]
-        rows.append([title, *((value, known.unit) for value in values)])
-    heads = ["", "before", "first run, after", "second run, after", WHEN["reference"]]
+        rows.append([title, *((value, known.unit) for value in (values if aimed else values[:3]))])
+    heads = ["", "before", "first run, after", "second run, after", *([WHEN["reference"]] if aimed else [])]
     note = parts.text("Each value stands in metrics.json of its run.", "quiet")
     return parts.card("The two runs in numbers", parts.table(heads, rows) + note)
 
 
 def class_names(run: RunFolder) -> list[str]:
-    """Names of the classes: from the model's card, or for an own model from the parts of its metrics."""
-    model = run.spec.model
-    for entry in catalog.load().models:
-        if entry.id == model:
-            return [str(name) for name in entry.card.get("classes", [])]
+    """Names of the classes, or of the objects and styles that a model draws: from the model's card, or for an own model
+    from the parts of its metrics."""
+    card = _card(run)
+    if card is not None:
+        return [
+            str(name) for name in [*card.get("classes", []), *(n for d in card.get("domains", {}).values() for n in d)]
+        ]
     return max((list(one.parts.get("after", {})) for one in metrics_of(run).values()), key=len, default=[])
+
+
+def _card(run: RunFolder) -> dict[str, Any] | None:
+    return next((entry.card for entry in catalog.load().models if entry.id == run.spec.model), None)
+
+
+def forgotten(run: RunFolder) -> set[str]:
+    """Which of `class_names` were to be forgotten; of one object in one style neither, because the rest of both is kept."""
+    card = _card(run) or {}
+    if not card.get("domains"):
+        return set(run.spec.forget)
+    asked = [concepts.read(text, card, run.spec.model) for text in run.spec.forget]
+    return {concept.object or concept.style for concept in asked if concept.kind in ("object", "style")}
 
 
 def settings(run: RunFolder) -> str:

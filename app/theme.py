@@ -195,11 +195,9 @@ def _template() -> go.layout.Template:
 
 THEME: Final = _theme()
 TEMPLATE: Final = _template()
-CSS: Final[str] = (STATIC / "lethe.css").read_text("utf-8")
-HEAD: Final[str] = (
-    '<meta name="color-scheme" content="light dark">'
-    f"<style>{CSS}</style><script>{(STATIC / 'head.js').read_text('utf-8')}</script>"
-)
+CSS: Final[str] = "".join((STATIC / name).read_text("utf-8") for name in ("lethe.css", "drawings.css"))
+JS: Final[str] = "".join((STATIC / name).read_text("utf-8") for name in ("head.js", "drawings.js"))
+HEAD: Final[str] = f'<meta name="color-scheme" content="light dark"><style>{CSS}</style><script>{JS}</script>'
 
 
 def measured(value: float | str | None) -> bool:

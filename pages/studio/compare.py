@@ -1,45 +1,62 @@
 """Compare: one run's model before and after on the same images, or two runs side by side."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import gradio as gr
 from gradio.context import Context
 
-from app import parts, results_view, view
+from app import drawings, families, parts, results_view, view
+from app.figures import drawings as drawn
 from app.figures import training
 from backends.api import runs
+from backends.api.errors import LetheError
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED
+from pages.studio import _dose
 from pages.studio._shared import Panels, address, alone, choices, identity, looker, nav, push_url
 
 TITLE, PATH, ORDER = "Compare", "compare", 30
 
 
+class Shown(NamedTuple):
+    """What the page shows, as HTML: what stands above the dial of a model that draws and below it, and whose dial it is."""
+
+    above: str
+    below: str = ""
+    run: RunFolder | None = None
+
+
 def build() -> None:
-    """The page. Its address holds the runs: ?run=...&with=..."""
+    """The page. Its address holds the runs: ?run=...&with=..., and of a dial that was turned &prompt=...&dose=..."""
     nav("Compare", "The same images, the same numbers: before, after, and trained again without it.")
     secret = identity()
     with gr.Row():
         run = gr.Dropdown([], label="Run", interactive=True, elem_id="compare-run", min_width=300)
         other = gr.Dropdown([], label="Beside it (optional)", interactive=True, elem_id="compare-with", min_width=300)
     seen = Panels(elem_id="compare-seen", min_height=420)
+    dial = _dose.build(run)
+    below = Panels(elem_id="compare-below")
 
-    gr.on(
-        [run.input, other.input],
-        show,
-        [run, other],
-        seen,
-        js=push_url(["run", "with"]),
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
+    outputs = [seen, dial.column, dial.prompt, dial.seen, below]
+    gr.on([run.input, other.input], chosen, [run, other], outputs, js=push_url(["run", "with"]), **quiet)
     assert Context.root_block is not None
-    Context.root_block.load(
-        from_address, [secret], [run, other, seen], show_progress="hidden", api_visibility="private"
-    )
+    arriving = Context.root_block.load(from_address, [secret], [run, other, dial.dose, *outputs], **quiet)
+    arriving.then(_dose.arrive, [run, dial.prompt, dial.dose], dial.seen, **quiet)
 
 
-def from_address(secret: str, request: gr.Request) -> tuple[Any, Any, str]:
+def chosen(run_id: str | None, other_id: str | None) -> Iterator[tuple[Any, ...]]:
+    """What the two choices ask for, as values of the page's components."""
+    for shown in show(run_id, other_id):
+        yield _values(shown)
+
+
+def _values(shown: Shown, prompt: str = "") -> tuple[Any, ...]:
+    return shown.above, *_dose.of_run(shown.run, prompt), shown.below
+
+
+def from_address(secret: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
     """What the page's address asks for; without one, the newest finished run."""
     first, second = address(request, "run"), address(request, "with")
     known = runs.visible(looker(secret)[1] if secret else "", first, second)
@@ -48,24 +65,33 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, Any, str]:
     ids = [value for _, value in options]
     wanted = first or (listed[0].id if listed else "")
     beside = [("nothing", ""), *options]
-    return (
-        gr.Dropdown(choices=options, value=wanted if wanted in ids else None),
-        gr.Dropdown(choices=beside, value=second if second in ids else ""),
-        show(wanted, second),
-    )
+    for shown in show(wanted, second):
+        yield (
+            gr.Dropdown(choices=options, value=wanted if wanted in ids else None),
+            gr.Dropdown(choices=beside, value=second if second in ids else ""),
+            _dose.in_address(request),
+            *_values(shown, address(request, "prompt")),
+        )
 
 
-def show(run_id: str | None, other_id: str | None) -> str:
-    """The comparison as HTML: the answer first, then the evidence, then the numbers, then the settings."""
+def show(run_id: str | None, other_id: str | None) -> Iterator[Shown]:
+    """The comparison: the answer first, then the evidence, then the numbers, then the settings.
+
+    Of models that draw it comes twice: at once without the pictures that have to be asked for, then with them.
+    """
     if not run_id:
-        return nothing_yet()
+        yield Shown(nothing_yet())
+        return
     first, wrong = results_view.open_run(run_id)
     if first is None:
-        return parts.wrap(wrong, what_there_is())
-    if not other_id or other_id == run_id:
-        return one(first)
-    second, wrong = results_view.open_run(other_id)
-    return two(first, second) if second is not None else parts.wrap(wrong, one(first))
+        yield Shown(parts.wrap(wrong, what_there_is()))
+        return
+    second, wrong = results_view.open_run(other_id) if other_id and other_id != run_id else (None, "")
+    if second is not None:
+        yield from two(first, second)
+        return
+    for shown in one(first):
+        yield shown._replace(above=parts.wrap(wrong, shown.above)) if wrong else shown
 
 
 def nothing_yet() -> str:
@@ -85,24 +111,48 @@ def what_there_is() -> str:
     return parts.card("What there is", f"<ul>{links}</ul>")
 
 
-def one(run: RunFolder) -> str:
+def one(run: RunFolder) -> Iterator[Shown]:
     """One run: its answer, numbers, images, curves and bars."""
     if run.state.status != "done":
-        return unfinished(run)
+        yield Shown(unfinished(run))
+        return
     more = parts.row(
         parts.link("Look inside", f"look-inside?run={run.id}", button=True),
         parts.link("All methods beside it", "methods", button=True, quiet=True),
     )
-    return parts.wrap(
-        results_view.answer(run),
-        results_view.numbers(run),
-        images(run),
-        curves(run),
-        view.panels(results_view.part_panels(run), run.path),
+    evidence = (curves(run), view.panels(results_view.part_panels(run), run.path))
+    rest = (
         parts.card("Where in the model did that happen?", more),
         results_view.all_numbers([run]),
         results_view.settings(run),
     )
+    if families.of_run(run) != "text-to-image":
+        yield Shown(parts.wrap(results_view.answer(run), results_view.numbers(run), images(run), *evidence, *rest))
+        return
+    below = parts.wrap(results_view.numbers(run), *evidence, *rest)
+    answer = results_view.answer(run)
+    yield Shown(parts.wrap(answer, drawn.waiting("One picture, before and after", FETCHING), images(run)), below)
+    yield Shown(parts.wrap(answer, pictures(run), images(run)), below, run)
+
+
+EACH, BESIDE = 6, 4  # pictures of a role: of one run, and of each of two beside each other
+
+
+FETCHING = (
+    "The pictures that this run was judged by are fetched; where it came from elsewhere they are drawn anew first."
+)
+
+
+def pictures(run: RunFolder) -> str:
+    """What the model draws before and after, or why that cannot be shown."""
+    try:
+        return drawn.compared(drawings.pairs(run.id, EACH), "")
+    except LetheError as error:
+        return _missing(error)
+
+
+def _missing(error: LetheError) -> str:
+    return parts.failed(str(error), "The numbers are kept and shown below.", "Open the page again to ask once more.")
 
 
 def unfinished(run: RunFolder) -> str:
@@ -133,38 +183,49 @@ def curves(run: RunFolder) -> str:
     return view.panel(panel, run.path, key=f"fading-{run.id}") if panel else ""
 
 
-def two(first: RunFolder, second: RunFolder) -> str:
+def two(first: RunFolder, second: RunFolder) -> Iterator[Shown]:
     """Two runs side by side."""
-    if first.state.status != "done" or second.state.status != "done":
-        return parts.wrap(*(one(run) for run in (first, second)))
-    keys = [(run.result or {}).get("forget_key") for run in (first, second)]
+    both = (first, second)
+    if any(run.state.status != "done" for run in both):
+        last = [list(one(run))[-1] for run in both]
+        yield Shown(parts.wrap(*(shown.above + shown.below for shown in last)))
+        return
+    keys = [(run.result or {}).get("forget_key") for run in both]
     same = keys[0] == keys[1] and first.spec.model == second.spec.model
-    note = (
-        ""
-        if same
-        else parts.card(
-            "",
-            parts.verdict(
-                "These two runs forgot different things or changed different models, so their numbers do not compare one to one.",
-                "partly",
-            ),
-        )
-    )
-    sides = "".join(side(run, words) for run, words in ((first, "First run"), (second, "Second run")))
-    return parts.wrap(
-        note,
-        f'<div class="lethe-two">{"".join(results_view.answer(run) for run in (first, second))}</div>',
-        results_view.versus(first, second),
-        f'<div class="lethe-two">{sides}</div>',
-        results_view.all_numbers([first, second]),
-    )
+    differ = "These two runs forgot different things or changed different models, so their numbers do not compare one to one."
+    head = ("" if same else parts.card("", parts.verdict(differ, "partly")), _columns(map(results_view.answer, both)))
+    sides = _columns(side(run, words) for run, words in zip(both, NAMES, strict=True))
+    rest = (results_view.versus(first, second), sides, results_view.all_numbers(both))
+    if not any(families.of_run(run) == "text-to-image" for run in both):
+        yield Shown(parts.wrap(*head, *rest))
+        return
+    yield Shown(parts.wrap(*head, drawn.waiting("Before and after", FETCHING), *rest))
+    grids = _columns(grid(run, words) for run, words in zip(both, NAMES, strict=True))
+    yield Shown(parts.wrap(*head, grids, *rest))
+
+
+NAMES = ("First run", "Second run")
+
+
+def _columns(pieces: Iterable[str]) -> str:
+    return f'<div class="lethe-two">{"".join(pieces)}</div>'
+
+
+def grid(run: RunFolder, words: str) -> str:
+    """What one of two runs draws; words in its place where its model draws nothing."""
+    if families.of_run(run) != "text-to-image":
+        return parts.card(words, parts.text("The model of this run looks at images; it draws none.", "quiet"))
+    try:
+        return drawn.grid(drawings.pairs(run.id, BESIDE), f"{words}: before and after")
+    except LetheError as error:
+        return _missing(error)
 
 
 def side(run: RunFolder, words: str) -> str:
     """One of two runs."""
     bars = [panel.model_copy(update={"title": f"{words}: {panel.title}"}) for panel in results_view.part_panels(run)]
-    drawn = "".join(view.panel(panel, run.path, key=f"{words}-{at}") for at, panel in enumerate(bars))
-    return f'<div class="lethe-stack">{drawn}{images(run, f"{words}: the same images, step by step", run.id)}</div>'
+    plots = "".join(view.panel(panel, run.path, key=f"{words}-{at}") for at, panel in enumerate(bars))
+    return f'<div class="lethe-stack">{plots}{images(run, f"{words}: the same images, step by step", run.id)}</div>'
 
 
 if __name__ == "__main__":

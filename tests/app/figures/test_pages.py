@@ -34,8 +34,14 @@ def plain(html: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
+def compared(first: str, second: str) -> str:
+    """The page Compare, of runs whose models draw nothing."""
+    (shown,) = compare.show(first, second)
+    return shown.above + shown.below
+
+
 def test_compare_gives_the_answer_first_then_the_numbers_with_their_places(run):
-    shown = compare.show(FIRST, "")
+    shown = compared(FIRST, "")
     read = plain(shown)
     assert read.startswith("Sandal is forgotten.")
     assert "How well it forgot UA 99.5 % before 5.0 % trained again 100.0 %" in read
@@ -61,19 +67,19 @@ def test_parts_that_are_no_classes_stand_in_the_table_only(run):
 
 
 def test_two_runs_stand_side_by_side_and_a_wrong_pair_is_said(home, run, other):
-    shown = plain(compare.show(FIRST, SECOND))
+    shown = plain(compared(FIRST, SECOND))
     assert "first run, after second run, after" in shown and "do not compare" not in shown
     write_run(home, "20261122-000003-ccc", method="slow", model="m", forget_key="other")
-    assert "do not compare one to one" in plain(compare.show(FIRST, "20261122-000003-ccc"))
+    assert "do not compare one to one" in plain(compared(FIRST, "20261122-000003-ccc"))
 
 
 def test_an_unknown_run_gets_one_sentence_and_what_there_is(run):
-    shown = compare.show("nosuch", "")
+    shown = compared("nosuch", "")
     assert "There is no run 'nosuch'" in plain(shown) and f'href="compare?run={FIRST}"' in shown
 
 
 def test_no_run_at_all_is_an_invitation():
-    assert "Forget something" in plain(compare.show("", ""))
+    assert "Forget something" in plain(compared("", ""))
     assert "Forget something" in plain(look_inside.known_already("", "look"))
     assert "Forget something" in plain(methods.runs_html([], "first", "second"))
     assert "Forget something" in plain(_sweep.show("", "")[0])
@@ -81,7 +87,7 @@ def test_no_run_at_all_is_an_invitation():
 
 def test_a_failed_run_says_what_happened_and_still_shows_its_images(home):
     write_run(home, FIRST, method="slow", model="m", status="failed")
-    shown = plain(compare.show(FIRST, ""))
+    shown = plain(compared(FIRST, ""))
     assert "It ran out of memory." in shown and "step by step" in shown
 
 

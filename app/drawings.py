@@ -1,0 +1,101 @@
+"""Pictures that models draw, as the pages ask for them: a share of those that a run was judged by, and any prompt."""
+
+import base64
+import io
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from app.live import LIVE
+from backends.api.panels import Role
+
+ROLES: tuple[Role, ...] = ("forget", "neighbour", "unrelated")
+KEPT = 24  # runs whose pictures are remembered
+
+_kept: OrderedDict[tuple[str, int], "list[Pair]"] = OrderedDict()
+_lock = Lock()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What the model before and the model after draw of one prompt from one seed, as data addresses of PNGs."""
+
+    number: int
+    role: Role
+    prompt: str
+    seed: int
+    before: str
+    after: str
+
+
+def pairs(run_id: str, each: int) -> list[Pair]:
+    """Pictures of the suite that a finished run was judged by, at most `each` of a role; asked for once and remembered.
+
+    Raises:
+        LetheError: they cannot be drawn; the sentence says why.
+    """
+    with _lock:
+        known = _kept.get((run_id, each))
+    if known is not None:
+        return known
+    suite = LIVE.ask("suite", run=run_id)
+    numbers = spread(suite, each)
+    shown = LIVE.ask("drawn", run=run_id, items=numbers)
+    found = [
+        Pair(number, suite[number]["role"], suite[number]["prompt"], suite[number]["seed"], before, after)
+        for number, before, after in zip(numbers, shown["before"], shown["after"], strict=True)
+    ]
+    with _lock:
+        _kept[run_id, each] = found
+        while len(_kept) > KEPT:
+            _kept.popitem(last=False)
+    return found
+
+
+def spread(suite: Sequence[dict[str, Any]], each: int) -> list[int]:
+    """Positions of at most `each` shots of each role, from the first to the last of it at even distances."""
+    found: list[int] = []
+    for role in ROLES:
+        places = [at for at, shot in enumerate(suite) if shot["role"] == role]
+        count = min(each, len(places))
+        found += [places[(2 * at + 1) * len(places) // (2 * count)] for at in range(count)]
+    return found
+
+
+def asks(run_id: str) -> list[tuple[Role, str]]:
+    """One prompt of each role, as a run was judged by them.
+
+    Raises:
+        LetheError: the run cannot be opened; the sentence says why.
+    """
+    suite = LIVE.ask("suite", run=run_id)
+    return [(suite[at]["role"], suite[at]["prompt"]) for at in spread(suite, 1)]
+
+
+def draw(what: str, prompt: str, seeds: Sequence[int], **wishes: Any) -> dict[str, Any]:
+    """Pictures of a prompt; see the live operation `draw`. `wishes`: steps, guidance, dose.
+
+    Raises:
+        BadInput: the prompt, a number or the model will not do; the sentence says why.
+        LetheError: it could not be drawn.
+    """
+    answer: dict[str, Any] = LIVE.ask("draw", run_or_model=what, prompt=prompt, seeds=list(seeds), **wishes)
+    return answer
+
+
+def moved(before: Sequence[str], after: Sequence[str]) -> list[float]:
+    """How far each picture is from its counterpart: mean difference of a pixel's value, in percent of what is possible."""
+    found = []
+    for one, other in zip(before, after, strict=True):
+        old, new = (np.asarray(_opened(uri), np.float64) for uri in (one, other))
+        found.append(100 * float(np.abs(new - old).mean()) / 255)
+    return found
+
+
+def _opened(uri: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))).convert("RGB")

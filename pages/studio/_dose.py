@@ -1,0 +1,115 @@
+"""The dial of the page Compare: how much of a run's change is applied to the model, and what it then draws."""
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import gradio as gr
+
+from app import drawings, forms, parts, theme
+from app.figures import drawings as drawn
+from backends.api import catalog
+from backends.api.errors import BadInput, LetheError
+from backends.api.runs import RunFolder
+from pages.studio._shared import Panels, address, push_url
+
+MOST, STEP, AFTER = 1.5, 0.05, 1.0
+SEEDS = range(4)
+HOW = (
+    "0 is the model before, 1 the model after. In between only that share of the change is applied to every weight, above 1 "
+    "more than the method did. A higher dose forgets more and hurts more of the rest: the trade-off."
+)
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+@dataclass(frozen=True)
+class Dial:
+    """The widgets that the page fills."""
+
+    column: gr.Column
+    prompt: gr.Radio
+    dose: gr.Slider
+    seen: Panels
+
+
+def build(run: gr.Dropdown) -> Dial:
+    """The dial and its pictures, hidden until a run of a model that draws is shown."""
+    with gr.Column(visible=False, elem_id="dose") as column:
+        gr.HTML(f'<div class="lethe lethe-step"><h2>Turn the dose</h2><p>{parts.esc(HOW)}</p></div>')
+        prompt = gr.Radio([], label="Draw", interactive=True, elem_id="dose-prompt", elem_classes="chips")
+        dose = forms.Slider(
+            0, MOST, AFTER, step=STEP, label="Share of the change", interactive=True, elem_id="dose-dial",
+            buttons=[],
+        )  # fmt: skip
+        seen = Panels(elem_id="dose-seen", min_height=330)
+    gr.on(
+        [prompt.input, dose.input],
+        turn,
+        [run, prompt, dose],
+        seen,
+        js=push_url(["run", "prompt", "dose"]),
+        trigger_mode="always_last",
+        concurrency_limit=4,
+        **QUIET,
+    )
+    return Dial(column, prompt, dose, seen)
+
+
+def of_run(run: RunFolder | None, prompt: str = "") -> tuple[Any, Any, str]:
+    """Column, prompts and what stands in the place of the pictures, for a run; hidden without one."""
+    if run is None:
+        return gr.Column(visible=False), gr.Radio([]), ""
+    try:
+        asks = drawings.asks(run.id)
+    except LetheError:  # the pictures above say what is wrong
+        return gr.Column(visible=False), gr.Radio([]), ""
+    options = [(f"{text} ({theme.ROLE_WORDS[role]})", text) for role, text in asks]
+    known = [text for _, text in options]
+    wanted = prompt if prompt in known else known[0]
+    return gr.Column(visible=True), gr.Radio(options, value=wanted), idle(run)
+
+
+def idle(run: RunFolder) -> str:
+    """Before the dial was turned."""
+    words = "Turn the dial, and four pictures are drawn with that share of the change, beside those before."
+    return parts.card("", parts.text(words, "quiet") + curves(run.id), empty=True)
+
+
+def curves(run_id: str) -> str:
+    """Where the trade-off stands as curves; empty where nothing measures it for models that draw."""
+    known = next((entry for entry in catalog.load().inspectors if entry.id == "dose"), None)
+    if known is None or known.works_with.get("text-to-image") is not True:
+        return ""
+    return parts.link("The trade-off as curves", f"look-inside?run={run_id}&inspector=dose")
+
+
+def in_address(request: gr.Request | None) -> float:
+    """The dose that the page's address asks for; without one, that of the model after."""
+    try:
+        given = float(address(request, "dose"))
+    except ValueError:
+        return AFTER
+    return given if isfinite(given) else AFTER
+
+
+def arrive(run_id: str | None, prompt: str | None, dose: float, request: gr.Request) -> Any:
+    """Draw at once where the page's address holds a dose."""
+    return turn(run_id, prompt, dose) if prompt and address(request, "dose") else gr.skip()
+
+
+def turn(run_id: str | None, prompt: str | None, dose: float | None) -> str:
+    """Four pictures before, and four at a dose."""
+    if not run_id or not prompt:
+        return ""
+    try:
+        if dose is None:
+            raise BadInput(f"No dose was given; it can be from 0 to {MOST:g}.")
+        answer = drawings.draw(run_id, prompt, SEEDS, dose=dose)
+    except LetheError as error:
+        return parts.failed(str(error), now="Turn the dial to another dose.")
+    names = ("before", "after" if dose == 1 else f"at a dose of {dose:g}")
+    shares = drawings.moved(answer["before"], answer["after"])
+    said = f"At a dose of {dose:g} these pictures differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel from those before."
+    made = f"{answer['steps']} steps, guidance {answer['guidance']:g}, seeds 0 to 3, drawn in {theme.seconds(answer['seconds'])}."
+    shown = drawn.beside(prompt, SEEDS, answer["before"], answer["after"], names)
+    return parts.card("", parts.text(said, "says") + shown + parts.text(made, "quiet") + curves(run_id))
