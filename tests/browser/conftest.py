@@ -23,9 +23,15 @@ def screenshots():
 
 
 @pytest.fixture(scope="session")
-def studio(tmp_path_factory):
+def studio_home(tmp_path_factory):
+    """Where the studio of these tests keeps its runs."""
+    return tmp_path_factory.mktemp("studio-home")
+
+
+@pytest.fixture(scope="session")
+def studio(studio_home):
     """Address of a studio with an empty home."""
-    environment = os.environ | {"LETHE_HOME": str(tmp_path_factory.mktemp("studio-home")), "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | {"LETHE_HOME": str(studio_home), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "app.server", "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True
     )

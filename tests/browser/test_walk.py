@@ -6,7 +6,7 @@ from watched import Watched
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 JOB = 400_000  # milliseconds for the default job; some 30 s on two idle cores
-PAGES = ("", "runs", "compare", "look-inside", "methods", "classroom/")
+PAGES = ("", "runs", "compare", "playground", "look-inside", "methods", "classroom/")
 NO_OVERFLOW = "document.documentElement.scrollWidth <= innerWidth"
 
 

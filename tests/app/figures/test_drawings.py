@@ -1,0 +1,318 @@
+"""Compare and Playground of models that draw, with a live process that answers in known colours."""
+
+import base64
+import io
+import re
+from html import unescape
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+
+from app import drawings, families, live, results_view
+from app.figures import drawings as drawn
+from backends.api import files
+from backends.api.catalog import Inspector, Model
+from backends.api.errors import BadInput, LetheError
+from pages.studio import _dose, compare, playground
+
+from .conftest import HEAD
+from .folders import measured, write_run
+
+FIRST, SECOND = "20261122-000001-aaa", "20261122-000002-bbb"
+DOMAINS = {"object": ["cat", "dog", "car"], "style": ["flat", "noto"]}
+SUITE = [
+    {"role": {"cat": "forget", "dog": "neighbour", "car": "unrelated"}[thing], "prompt": f"a {thing} in {style} style",
+     "object": thing, "style": style, "seed": seed}
+    for seed, style in enumerate(DOMAINS["style"]) for thing in DOMAINS["object"]
+]  # fmt: skip
+
+
+def plain(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+def grey(level: int) -> str:
+    out = io.BytesIO()
+    Image.new("RGB", (4, 4), (level,) * 3).save(out, "PNG")
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+BEFORE, AFTER = grey(0), grey(51)  # a fifth of the range apart
+
+
+@pytest.fixture
+def painter(catalog):
+    """A model that draws, in the small catalog."""
+    card = {"domains": DOMAINS, "templates": {"pair": "a {object} in {style} style"}}
+    catalog.models.append(
+        Model(
+            id="painter", title="A painter", family="text-to-image", data="d", default_forget=["cat"],
+            default_method="slow", card=card, **HEAD,
+        )
+    )  # fmt: skip
+    return catalog
+
+
+def write_drawn(home, run_id, *, forget=("cat",), model="painter", **said):
+    run = write_run(home, run_id, method="slow", model=model, **said)
+    files.write_json(run.path / "spec.json", run.spec.model_copy(update={"forget": forget}).model_dump())
+    by_name = {
+        when: {"cat": 10.0, "dog": level, "car": 99.0, "without the target": 95.0}
+        for when, level in (("before", 98.0), ("after", 71.0))
+    }
+    metrics = {"in_domain_retain_accuracy": measured(98.0, 71.0, None, title="Others", short="IRA", parts=by_name)}
+    files.write_json(run.path / "metrics.json", metrics)
+    return run
+
+
+@pytest.fixture
+def run(home, painter):
+    return write_drawn(home, FIRST)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Every question to the live process, answered in grey."""
+    drawings._kept.clear()
+    seen = []
+
+    def ask(op, **args):
+        seen.append((op, args))
+        if op == "suite":
+            return SUITE
+        if op == "describe":
+            return {"drawing": {"steps": 7, "guidance": 2.5}}
+        count = len(args["items"] if op == "drawn" else args["seeds"])
+        found = {"before": [BEFORE] * count, "after": [AFTER] * count}
+        if op == "draw":
+            if args["run_or_model"] == "painter":
+                del found["after"]
+            found |= {"seconds": 1.25, "steps": 7, "guidance": 2.5, "cut": max(0, len(args["prompt"].split()) - 5)}
+        return found
+
+    monkeypatch.setattr(live.LIVE, "ask", ask)
+    yield seen
+    drawings._kept.clear()
+
+
+def test_the_words_come_at_once_and_the_pictures_after_them(run, asked):
+    first, last = compare.show(FIRST, "")
+    assert "lethe-awaited" in first.above and "lethe-wipe" not in first.above and first.run is None
+    assert first.below == last.below and last.run.id == FIRST
+    read = plain(last.above)
+    order = ["Sandal is forgotten.", "One picture, before and after", "The same prompts", "step by step"]
+    assert [read.index(words) for words in order] == sorted(read.index(words) for words in order)
+    assert plain(last.below).startswith("Others IRA 71.0 %") and "Settings" in plain(last.below)
+
+
+def test_every_picture_of_the_grid_can_be_put_under_the_wipe(run, asked):
+    above = list(compare.show(FIRST, ""))[-1].above
+    offered = re.findall(r'type="radio" name="wipe" value="(\d+)"', above)
+    assert sorted(offered) == sorted(re.findall(r'data-shot="(\d+)"', above)) and len(offered) == len(SUITE)
+    assert len(re.findall(r'<input type="range"[^>]*aria-label="Wipe between', above)) == 1
+    assert above.count('alt="before: a cat in flat style"') == 2  # under the wipe and in the grid
+    assert "On average a pixel changed by 20.0 % of its range in pictures to be forgotten, 20.0 %" in plain(above)
+
+
+def test_the_pictures_of_a_run_are_asked_for_once(run, asked):
+    for _ in range(3):
+        list(compare.show(FIRST, ""))
+    assert [op for op, _ in asked].count("drawn") == 1
+
+
+def test_a_spread_takes_as_many_of_each_role_at_even_distances():
+    suite = [{"role": role} for role in ["forget"] * 3 + ["unrelated"] * 100]
+    assert drawings.spread(suite, 4) == [0, 1, 2, 15, 40, 65, 90]
+    assert drawings.spread([], 4) == []
+
+
+def test_how_far_two_pictures_are_apart():
+    assert drawings.moved([BEFORE, BEFORE], [AFTER, BEFORE]) == [pytest.approx(20), 0]
+
+
+def test_a_prompt_is_never_taken_for_markup():
+    pair = drawings.Pair(0, "forget", 'a <b>cat</b> & "dog"', 3, BEFORE, AFTER)
+    shown = drawn.compared([pair], "") + drawn.beside(pair.prompt, [3], [BEFORE], [AFTER], ("before", "after"))
+    assert "<b>cat" not in shown and 'a <b>cat</b> & "dog", seed 3' in plain(shown)
+
+
+def test_two_runs_have_a_grid_each(home, run, asked):
+    write_drawn(home, SECOND)
+    first, last = compare.show(FIRST, SECOND)
+    assert "lethe-awaited" in first.above
+    read = plain(last.above)
+    assert "First run: before and after" in read and "Second run: before and after" in read
+    assert "lethe-wipe" not in last.above and last.run is None
+    assert "trained again without it" not in read  # nothing was: no column of what was not measured
+
+
+def test_beside_a_run_whose_model_only_looks_words_stand_for_the_pictures(home, run, asked):
+    write_run(home, SECOND, method="slow", model="m")
+    assert "it draws none" in plain(list(compare.show(FIRST, SECOND))[-1].above)
+
+
+def test_pictures_that_cannot_be_had_are_said_and_the_numbers_stay(run, monkeypatch):
+    def ask(op, **args):
+        raise LetheError("The model could not be opened.")
+
+    drawings._kept.clear()
+    monkeypatch.setattr(live.LIVE, "ask", ask)
+    last = list(compare.show(FIRST, ""))[-1]
+    assert "The model could not be opened." in plain(last.above) and "IRA" in plain(last.below)
+    assert _dose.of_run(last.run)[0].visible is False
+
+
+def test_bars_by_name_mark_what_was_forgotten_and_leave_out_the_sum(run):
+    (panel,) = results_view.part_panels(run)
+    assert panel.labels == ["cat", "dog", "car"] and panel.marked == [0]
+    assert "dashed" not in panel.how and "dog changed most (-27.0 points)" in panel.says
+
+
+@pytest.mark.parametrize(
+    ("forget", "gone"),
+    [(("flat style",), {"flat"}), (("cat -> dog",), {"cat"}), (("cat in flat style",), set()), (("cat", "noto style"), {"cat", "noto"})],
+)  # fmt: skip
+def test_what_was_forgotten_by_the_name_it_has_in_the_bars(home, painter, forget, gone):
+    assert results_view.forgotten(write_drawn(home, FIRST, forget=forget)) == gone
+
+
+def test_a_run_on_an_own_model_draws_where_drawing_was_measured(home, painter):
+    assert families.of_run(write_drawn(home, FIRST, model="me/painter")) == "text-to-image"
+    assert families.of_run(write_run(home, SECOND, method="slow", model="me/looker")) == "classifier"
+
+
+def test_pictures_that_may_have_to_be_drawn_anew_wait_in_the_second_process(monkeypatch):
+    class Process:
+        def __init__(self):
+            self.asked = []
+
+        def ask(self, op, **args):
+            self.asked.append(op)
+
+    monkeypatch.setattr(live, "Live", Process)
+    answers = live.Answers()
+    for op in ("drawn", "draw", "suite"):
+        answers.ask(op)
+    assert (answers._quick.asked, answers._long.asked) == (["draw", "suite"], ["drawn"])
+
+
+# --- the dial
+
+
+def test_the_dial_offers_a_prompt_of_each_role_and_keeps_that_of_the_address(run, asked):
+    column, prompt, idle = _dose.of_run(run, "a car in noto style")
+    assert column.visible is True and prompt.value == "a car in noto style"
+    assert [label for label, _ in prompt.choices] == [
+        "a cat in noto style (to be forgotten)", "a dog in noto style (neighbours)", "a car in noto style (unrelated)",
+    ]  # fmt: skip
+    assert "Turn the dial" in plain(idle)
+
+
+def test_turning_the_dial_draws_at_that_dose_beside_the_model_before(run, asked):
+    read = plain(_dose.turn(FIRST, "a cat", 0.6))
+    ((op, args),) = asked
+    assert op == "draw" and (args["dose"], args["seeds"]) == (0.6, [0, 1, 2, 3])
+    assert "before seed 0 seed 1 seed 2 seed 3 at a dose of 0.6 seed 0" in read
+    assert "differ by 20.0 %" in read and "drawn in 1.2 s" in read
+
+
+def test_no_dose_and_a_refused_one_are_one_sentence(run, asked, monkeypatch):
+    assert "it can be from 0 to 1.5" in plain(_dose.turn(FIRST, "a cat", None)) and asked == []
+
+    def ask(op, **args):
+        raise BadInput("dose was 9; it can be from 0 to 1.5.")
+
+    monkeypatch.setattr(live.LIVE, "ask", ask)
+    assert "dose was 9" in plain(_dose.turn(FIRST, "a cat", 9))
+
+
+@pytest.mark.parametrize(("given", "dose"), [("0.4", 0.4), ("", 1.0), ("much", 1.0), ("nan", 1.0)])
+def test_the_dose_of_an_address(given, dose):
+    assert _dose.in_address(SimpleNamespace(query_params={"dose": given})) == dose
+
+
+def test_the_curves_are_linked_where_an_inspector_has_them(run, painter):
+    assert _dose.curves(FIRST) == ""
+    said = HEAD | {"works_with": {"text-to-image": True}}
+    painter.inspectors.append(Inspector(id="dose", title="Dose", params={"properties": {}}, **said))
+    assert f'href="look-inside?run={FIRST}&amp;inspector=dose"' in _dose.curves(FIRST)
+
+
+# --- the Playground
+
+
+def test_both_models_answer_with_the_seeds_and_wishes_of_the_form(run, asked):
+    read = plain(playground.answer(FIRST, "  a <i>cat</i> ", 3, 5, 12, 4.5))
+    ((op, args),) = asked
+    assert op == "draw" and args == {
+        "run_or_model": FIRST, "prompt": "  a <i>cat</i> ", "seeds": [5, 6, 7], "steps": 12, "guidance": 4.5,
+    }  # fmt: skip
+    assert read.startswith("a <i>cat</i> before seed 5 seed 6 seed 7 after seed 5 seed 6 seed 7")
+    assert "How it was made: 7 steps, guidance 2.5, seeds 5 to 7, drawn in 1.2 s." in read
+    assert "had no say" not in read
+
+
+def test_a_prompt_that_was_cut_is_said(run, asked):
+    assert "its last 2 tokens" in plain(playground.answer(FIRST, "a b c d e f g", 1, 0, 12, 4.5))
+
+
+@pytest.mark.parametrize(
+    ("count", "seed", "says"),
+    [(9, 0, "9 pictures were asked for; ask for 1 to 8"), (1e9, 0, "ask for 1 to 8"), (0, 0, "ask for 1 to 8"),
+     (2.5, 0, "2.5; a whole number"), (None, 0, "was empty; a whole number"), (4, None, "first seed was empty"),
+     (4, 0.5, "first seed was 0.5")],
+)  # fmt: skip
+def test_numbers_that_will_not_do_are_one_sentence_and_nothing_is_asked(run, asked, count, seed, says):
+    assert says in plain(playground.answer(FIRST, "a cat", count, seed, 12, 4.5))
+    assert asked == []
+
+
+def test_what_the_live_process_refuses_is_said(run, monkeypatch):
+    def ask(op, **args):
+        raise BadInput("The prompt was empty; write what to draw.")
+
+    monkeypatch.setattr(live.LIVE, "ask", ask)
+    assert "The prompt was empty" in plain(playground.answer(FIRST, None, 4, 0, 12, 4.5))
+
+
+def test_a_model_alone_has_one_side_and_an_invitation(painter, asked):
+    shown = playground.answer("painter", "a cat", 2, 0, 12, 4.5)
+    assert 'data-sides="1"' in shown and "the model, as it came seed 0 seed 1" in plain(shown)
+    assert 'href="./?model=painter"' in shown
+
+
+def test_prompts_to_try_are_what_was_forgotten_a_neighbour_the_unrelated_and_both(run, asked):
+    assert playground.prompts(FIRST) == [
+        ("forget", "a cat in noto style"), ("neighbour", "a dog in noto style"), ("unrelated", "a car in noto style"),
+        ("amount", "a cat in noto style and a car in noto style"),
+    ]  # fmt: skip
+    chips, first, steps, guidance = playground.choose(FIRST)
+    assert (first, steps, guidance) == ("a cat in noto style", 7, 2.5) and chips.count("data-prompt=") == 4
+    assert [text for _, text in playground.prompts("painter")] == ["a cat in flat style"]
+
+
+def test_other_families_and_states_are_said_with_where_to_go(home, painter):
+    write_run(home, SECOND, method="slow", model="m")
+    write_run(home, FIRST, method="slow", model="painter", status="running")
+    looker = playground.answer(SECOND, "a cat", 4, 0, 12, 4.5)
+    assert "draws pictures from words" in plain(looker) and f'href="compare?run={SECOND}"' in looker
+    assert "This run is running" in plain(playground.no_answer(FIRST))
+    assert "There is no run 'x'" in plain(playground.answer("x", "a cat", 4, 0, 12, 4.5))
+    assert "looks at images" in plain(playground.answer("m", "a cat", 4, 0, 12, 4.5))
+    assert "Forget something" in plain(playground.answer(None, "", 4, 0, 12, 4.5))
+
+
+def test_the_address_is_the_state_and_what_is_no_number_leaves_the_usual_one(run, asked):
+    given = {"run": FIRST, "prompt": "a dog", "n": "2", "seed": "x", "steps": "9"}
+    which, prompt, _, count, seed, steps, guidance, seen = playground.from_address(
+        "", SimpleNamespace(query_params=given)
+    )
+    assert (which.value, prompt, count, seed, steps, guidance) == (FIRST, "a dog", 2, 0, 9, 2.5)
+    assert "lethe-awaited" in seen
+    assert [value for _, value in which.choices] == [FIRST, "painter"]
+
+
+def test_without_a_run_or_a_model_that_draws_the_page_invites(catalog, home):
+    found = playground.from_address("", SimpleNamespace(query_params={}))
+    assert found[0].value is None and "Forget something" in plain(found[-1])
