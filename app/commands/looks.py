@@ -1,5 +1,6 @@
 """Commands about finished runs and models: look inside, try to bring it back, ask, take away."""
 
+import base64
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -82,14 +83,30 @@ def generate(
     ],
     image: Annotated[Path | None, typer.Option(help="A picture to show to the model.")] = None,
     item: Annotated[list[str] | None, typer.Option(help="An image of its data, as test-3 or train-17.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the answer to this file too, as JSON.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="For a model that draws: what to draw.")] = None,
+    seed: Annotated[str, typer.Option(metavar="NUMBER", help="Seed of the drawing.")] = "0",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the answer to this file too, as JSON; of a drawing the picture after, with the one before beside it "
+            "as FILE-before.png.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Ask a model what it sees in a picture; of a run, the model before and after both answer."""
-    from backends.api import catalog, files
+    """Ask a model what it sees in a picture, or let it draw; of a run, the model before and after both answer."""
+    from app import families
+    from backends.api import files
 
-    if not any(model.id == what for model in catalog.load().models):
-        _finished(what)
+    family = families.of_model(what) or families.of_run(_finished(what))
+    if prompt is not None and family != "text-to-image":
+        raise BadInput(f"{what} looks at pictures and draws none; give --image FILE or --item test-3.")
+    if family == "text-to-image":
+        if image or item or prompt is None:
+            raise BadInput(f"{what} draws pictures; give --prompt with what to draw, and no --image or --item.")
+        _draw(what, prompt, seed, out, json)
+        return
     if bool(image) == bool(item):
         raise BadInput("Give either --image FILE or --item test-3, so that there is one thing to look at.")
     for name in item or []:
@@ -102,6 +119,45 @@ def generate(
         terminal.document(answer)
         return
     _print_answer(answer)
+
+
+def _draw(what: str, prompt: str, seed: str, out: Path | None, json: bool) -> None:
+    """Write what a model draws: of a run the picture after, and the one before beside it."""
+    from backends.api import files
+
+    if not re.fullmatch(r"[0-9]{1,10}", seed):
+        raise BadInput(f"The seed was {seed[:40]!r}; give a whole number from 0 to {2**31 - 1}.")
+    to = _picture_file(out)
+    answer = _ask("draw", run_or_model=what, prompt=prompt, seeds=[int(seed)])
+    whens = [when for when in ("after", "before") if when in answer]
+    places = dict(zip(whens, (to, to.with_name(f"{to.stem}-before.png")), strict=False))
+    for when, path in places.items():
+        files.write_bytes(path, base64.b64decode(answer[when][0].partition(",")[2]))
+    if answer["cut"]:
+        terminal.say(f"The prompt is longer than the model can read: its last {answer['cut']} tokens had no say.")
+    if json:
+        made = {name: answer[name] for name in ("seconds", "steps", "guidance", "cut")}
+        terminal.document(
+            {"prompt": prompt, "seed": int(seed), **made} | {when: str(path) for when, path in places.items()}
+        )
+        return
+    for when, path in places.items():
+        terminal.result(f"{when}: {path}" if len(places) > 1 else str(path))
+
+
+def _picture_file(out: Path | None) -> Path:
+    """Where a picture is written to.
+
+    Raises:
+        BadInput: no file was named, it does not end in .png, or its folder does not exist.
+    """
+    if out is None:
+        raise BadInput("No file was named to draw to; give --out with one that ends in .png.")
+    if out.suffix.lower() != ".png":
+        raise BadInput(f"--out was {str(out)[:80]!r}; pictures are written as PNG, so name a file that ends in .png.")
+    if not out.parent.is_dir() or out.is_dir():
+        raise BadInput(f"There is no folder {str(out.parent)[:80]!r} to write to; name a file in one that exists.")
+    return out
 
 
 def _print_answer(answer: dict[str, Any]) -> None:
