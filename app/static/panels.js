@@ -70,7 +70,7 @@ const byKeyboard = (div, panel) => {
     const [down, right] = step || [0, 0];
     row = Math.min(Math.max(row + down, 0), customdata.length - 1);
     column = Math.min(Math.max(column + right, 0), customdata[row].length - 1);
-    Plotly.Fx.hover(div, [{ curveNumber: 0, pointNumber: [row, column] }], 'xy');
+    Plotly.Fx.hover(div, [{ curveNumber: 0, xval: column, yval: row }], 'xy');
     if (step) return;
     const id = customdata[row][column];
     preview(div, id);
