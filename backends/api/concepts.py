@@ -105,7 +105,7 @@ def _named(text: str, card: dict[str, Any], model: str) -> Concept:
     known = [*domains.get("object", []), *(f"{style} style" for style in domains.get("style", []))]
     near = difflib.get_close_matches(plain, [name.casefold() for name in known], n=3, cutoff=0.5)
     offered = near or known[:3] + known[-2:]
-    hint = "near to it" if near else "it knows, for example,"
+    hint = "near to it" if near else "it knows, for example"
     raise BadInput(f"{model} never learned {_short(text)}; {hint}: {', '.join(offered)}.")
 
 

@@ -105,6 +105,8 @@ def check_data(data: str, model: str, family: Family = "classifier") -> None:
         BadInput: none was given where one is needed, it does not exist, or this studio is shared by strangers.
     """
     if family == "text-to-image":
+        if shared():
+            raise BadInput("This studio is shared, so it fetches no models; choose an embedded one.")
         if data and local_folder(data) is None and not is_hub_id(data):
             raise BadInput(f"There is no CLIP model {data[:80]!r}; give its folder or its Hub id, or leave it empty.")
         return

@@ -11,7 +11,7 @@ from ..data import emoji
 from ..models.judges import Trained
 from ..models.text_to_image import TextToImage
 
-DRAWING = {"steps": 10, "watch_steps": 6, "guidance": 1.5}
+DRAWING = {"steps": 6, "watch_steps": 6, "guidance": 1.5}
 CAREFUL, ROUNDS = 20, 3  # DDIM steps and seeds of each prompt that the card's accuracy is measured with
 DOMAINS = {"object": emoji.OBJECTS, "style": emoji.STYLES}
 
@@ -36,7 +36,7 @@ def describe(folder: Path, recipe: dict[str, Any]) -> dict[str, Any]:
         "size": [64, 64, 3],
         "default_forget": ["cat"],
         "default_method": "uce",
-        "order": 10,
+        "order": 60,
         "recipe": recipe,
         "source": {
             "title": "Trained by `python -m backends.zoo emoji-sd` on assets/data/emoji",

@@ -2,6 +2,7 @@
 
 import copy
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +23,7 @@ SCHEDULE = {
     "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
 }  # fmt: skip
 EMA = 0.99
-BATCH, PEAK = 64, 1.5e-3  # drawings in a step of the U-Net, and its largest step size
+BATCH, PEAK, GENTLE = 64, 1.5e-3, 1e-3  # drawings in a step of the U-Net, and its largest step sizes
 CUT = 0.85  # share of the autoencoder's steps that see a quarter of a picture: as much to learn from, in a third of the time
 VIEWS = 8  # augmented latents kept of each drawing
 
@@ -32,19 +33,20 @@ def main(
     work: Annotated[Path, typer.Option(help="Folder for what is half done; a second start goes on from there.")] = Path(
         "out/emoji-sd"
     ),
-    vae_steps: Annotated[int, typer.Option(help="Steps of the autoencoder.")] = 1800,
-    steps: Annotated[int, typer.Option(help="Steps of the U-Net and the text encoder.")] = 2500,
+    vae_steps: Annotated[int, typer.Option(help="Steps of the autoencoder.")] = 1700,
+    steps: Annotated[int, typer.Option(help="Steps of the U-Net and the text encoder.")] = 1600,
+    more: Annotated[int, typer.Option(help="Steps of a second, gentler rise and fall of their learning rate.")] = 900,
 ) -> None:
     """Train emoji-sd: autoencoder, text encoder and U-Net (two hours on two cores)."""
     torch.manual_seed(0)
     work.mkdir(parents=True, exist_ok=True)
     vae = autoencoder(work / "vae.safetensors", vae_steps)
     latents = encoded(vae, work / "latents.safetensors")
-    unet, text = denoiser(work, vae, latents, steps)
+    unet, text = denoiser(work, vae, latents, [(steps, PEAK), (more, GENTLE)])
     save(to, vae, unet, text)
     recipe = {
         "autoencoder_steps": vae_steps,
-        "unet_steps": steps,
+        "unet_steps": steps + more,
         "batch_size": BATCH,
         "learning_rate": PEAK,
         "seed": 0,
@@ -115,13 +117,12 @@ def encoded(vae: Any, path: Path) -> Tensor:
     return latents * vae.config.scaling_factor
 
 
-def denoiser(work: Path, vae: Any, latents: Tensor, steps: int) -> tuple[nn.Module, nn.Module]:
-    """U-Net and text encoder, trained together by v-prediction; weights averaged over the last steps."""
-    from diffusers import DDIMScheduler, UNet2DConditionModel
+def networks(words: Any) -> nn.ModuleDict:
+    """U-Net and text encoder with new weights."""
+    from diffusers import UNet2DConditionModel
     from diffusers.models.attention_processor import AttnProcessor
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    words = _emoji.tokenizer()
     unet = UNet2DConditionModel(
         sample_size=_emoji.PIXELS // 4, block_out_channels=(48, 96, 192), layers_per_block=1, norm_num_groups=16,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
@@ -129,56 +130,72 @@ def denoiser(work: Path, vae: Any, latents: Tensor, steps: int) -> tuple[nn.Modu
         cross_attention_dim=64, attention_head_dim=8,
     ).to(memory_format=torch.channels_last)  # fmt: skip
     unet.set_attn_processor(AttnProcessor())  # the fused attention's backward is slow on a CPU
-    ends = dict(bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id)
-    text = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(words),
-            hidden_size=64,
-            intermediate_size=256,
-            projection_dim=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            max_position_embeddings=_emoji.WORDS,
-            **ends,
-        )
-    )
-    both = nn.ModuleDict({"unet": unet, "text": text})
-    average = averaged(both)
-    noise_of, prompts = DDIMScheduler(**SCHEDULE), _emoji.asked(words)
+    config = CLIPTextConfig(
+        vocab_size=len(words), hidden_size=64, intermediate_size=256, projection_dim=64, num_hidden_layers=2,
+        num_attention_heads=4, max_position_embeddings=_emoji.WORDS, bos_token_id=words.bos_token_id,
+        eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
+    )  # fmt: skip
+    return nn.ModuleDict({"unet": unet, "text": CLIPTextModel(config)})
+
+
+def denoiser(work: Path, vae: Any, latents: Tensor, cycles: Sequence[tuple[int, float]]) -> tuple[nn.Module, nn.Module]:
+    """U-Net and text encoder, trained together by v-prediction; weights averaged over the last steps.
+
+    Args:
+        work: folder that holds what is half done.
+        vae: to draw pictures of the progress with.
+        latents: of `encoded`.
+        cycles: steps and largest step size of each rise and fall of the learning rate.
+    """
+    words = _emoji.tokenizer()
+    both = networks(words)
+    average, prompts = averaged(both), _emoji.asked(words)
     optimizer = torch.optim.AdamW(both.parameters(), PEAK, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK, total_steps=steps, pct_start=0.1)
-    first, path = 0, work / "denoiser.safetensors"
-    if path.is_file():
-        kept = pack.load_state(path)
-        first = kept["step"]
+    path = work / "denoiser.safetensors"
+    kept = pack.load_state(path) if path.is_file() else {"step": 0}
+    if kept["step"]:
         both.load_state_dict(kept["both"])
         average.load_state_dict(kept["average"])
         optimizer.load_state_dict(kept["optimizer"])
-        schedule.load_state_dict(kept["schedule"])
-    for step in range(first, steps):
-        rng = np.random.default_rng([3, step])
-        torch.manual_seed(step)
-        which = torch.from_numpy(rng.integers(latents.shape[1], size=BATCH))
-        x = latents[torch.from_numpy(rng.integers(VIEWS, size=BATCH)), which].contiguous(
-            memory_format=torch.channels_last
-        )
-        noise, t = torch.randn_like(x), torch.randint(1000, (BATCH,))
-        asked = prompts[_emoji.forms(BATCH, rng), which]
-        said = unet(noise_of.add_noise(x, noise, t), t, text(asked).last_hidden_state).sample
-        loss = F.mse_loss(said, noise_of.get_velocity(x, noise, t))
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(both.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        follow(average, both, min(EMA, step / (step + 10)))
-        if step % 25 == 0:
-            say(f"unet {step}: loss {loss.item():.4f}")
-        if step % 250 == 249 or step == steps - 1:
-            kept = {"step": step + 1, "both": both.state_dict(), "average": average.state_dict()}
-            pack.save_state(path, kept | {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()})
-            picture(work / f"{step + 1}.png", vae, average["unet"], average["text"])
+    begin = 0
+    for count, peak in cycles:
+        first, end = max(begin, kept["step"]), begin + count
+        if first < end:
+            schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=count, pct_start=0.1)
+            if first > begin:
+                schedule.load_state_dict(kept["schedule"])
+        for step in range(first, end):
+            loss = learn(both, prompts, latents, optimizer, step)
+            schedule.step()
+            follow(average, both, min(EMA, step / (step + 10)))
+            if step % 25 == 0:
+                say(f"unet {step}: loss {loss:.4f}")
+            if step % 250 == 249 or step == end - 1:
+                state = {"step": step + 1, "both": both.state_dict(), "average": average.state_dict()}
+                state |= {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
+                pack.save_state(path, state)
+                picture(work / f"{step + 1}.png", vae, average["unet"], average["text"])
+        begin = end
     return average["unet"].eval(), average["text"].eval()
+
+
+def learn(both: nn.ModuleDict, prompts: Tensor, latents: Tensor, optimizer: torch.optim.Optimizer, step: int) -> float:
+    """One step: drawings with noise, asked for in random forms. Everything random is drawn from the step's number."""
+    from diffusers import DDIMScheduler
+
+    noise_of, rng = DDIMScheduler(**SCHEDULE), np.random.default_rng([3, step])
+    torch.manual_seed(step)
+    which = torch.from_numpy(rng.integers(latents.shape[1], size=BATCH))
+    x = latents[torch.from_numpy(rng.integers(VIEWS, size=BATCH)), which].contiguous(memory_format=torch.channels_last)
+    noise, t = torch.randn_like(x), torch.randint(1000, (BATCH,))
+    asked = prompts[_emoji.forms(BATCH, rng), which]
+    said = both["unet"](noise_of.add_noise(x, noise, t), t, both["text"](asked).last_hidden_state).sample
+    loss = F.mse_loss(said, noise_of.get_velocity(x, noise, t))
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(both.parameters(), 1.0)
+    optimizer.step()
+    return loss.item()
 
 
 def averaged(model: nn.Module) -> nn.Module:

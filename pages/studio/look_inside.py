@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from app import forms, parts, results_view, theme, view
+from app import families, forms, parts, results_view, theme, view
 from app.live import LIVE
 from backends.api import catalog, found, runs
 from backends.api.catalog import Inspector
@@ -44,11 +44,11 @@ def build() -> None:
     seen = Panels(elem_id="look-seen", min_height=480)
 
     private: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    shown = [about, seen, *groups]
+    shown = [which, about, seen, *groups]
     gr.on([run.input, which.input], choose, [run, which], shown, js=push_url(["run", "inspector"]), **private)
     go.click(look, [run, which, *fields], seen, concurrency_limit=4, trigger_mode="once", **private)
     assert Context.root_block is not None
-    Context.root_block.load(from_address, [secret], [run, which, *shown], **private)
+    Context.root_block.load(from_address, [secret], [run, *shown], **private)
 
 
 def settings(inspectors: list[Inspector]) -> tuple[list[gr.Accordion], list[gr.components.Component]]:
@@ -86,10 +86,10 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
             "", parts.verdict(f"There is no way to look called {inspector_id[:60]!r}; there are {there}.", "unknown")
         )
     chosen = inspector_id if inspector_id in ids else (ids[0] if ids else None)
-    about, seen, *groups = choose(wanted, chosen)
+    radio, about, seen, *groups = choose(wanted, chosen)
     return (
         gr.Dropdown(choices=options, value=wanted if wanted in [value for _, value in options] else None),
-        gr.Radio(value=chosen),
+        radio,
         about,
         parts.wrap(note, seen) if note else seen,
         *groups,
@@ -97,12 +97,24 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
 
 
 def choose(run_id: str | None, inspector_id: str | None) -> tuple[Any, ...]:
-    """What is known already: findings kept in the run folder are shown at once."""
+    """What is known already: findings kept in the run folder are shown at once. Offered is what fits the run's model."""
+    ways = fitting(run_id)
+    if inspector_id not in [way for _, way in ways]:
+        inspector_id = ways[0][1] if ways else None
     groups = [
         gr.Accordion(visible=entry.id == inspector_id and bool(forms.properties(entry.params)))
         for entry in catalog.load().inspectors
     ]
-    return describe(inspector_id), known_already(run_id, inspector_id), *groups
+    radio = gr.Radio(choices=ways, value=inspector_id)
+    return radio, describe(inspector_id), known_already(run_id, inspector_id), *groups
+
+
+def fitting(run_id: str | None) -> list[tuple[str, str]]:
+    """(title, id) of the inspectors that work with a run's model; all of them where there is no such run."""
+    known = catalog.load().inspectors
+    run = results_view.open_run(run_id)[0] if run_id else None
+    family = families.of_run(run) if run is not None else None
+    return [(entry.title, entry.id) for entry in known if family is None or entry.works_with.get(family) is True]
 
 
 def known_already(run_id: str | None, inspector_id: str | None) -> str:
