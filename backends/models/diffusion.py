@@ -224,7 +224,7 @@ class Pipeline:
         more = {}
         if words.pooled is not None:
             side = [8 * self.cells[0], 8 * self.cells[1]]
-            ids = torch.tensor([side + [0, 0] + side], device=x.device).expand(len(x), -1)
+            ids = torch.tensor([[*side, 0, 0, *side]], device=x.device).expand(len(x), -1)
             more = {"added_cond_kwargs": {"text_embeds": words.pooled, "time_ids": ids}}
         with self.autocast():
             return model.unet(x, t, words.hidden, **more).sample.float()  # type: ignore[no-any-return]
