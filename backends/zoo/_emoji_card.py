@@ -11,7 +11,7 @@ from ..data import emoji
 from ..models.judges import Trained
 from ..models.text_to_image import TextToImage
 
-DRAWING = {"steps": 6, "watch_steps": 6, "guidance": 1.5}
+DRAWING = {"steps": 6, "watch_steps": 6, "guidance": 2.0}
 CAREFUL, ROUNDS = 20, 3  # DDIM steps and seeds of each prompt that the card's accuracy is measured with
 DOMAINS = {"object": emoji.OBJECTS, "style": emoji.STYLES}
 

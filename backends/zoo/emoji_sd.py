@@ -35,7 +35,7 @@ def main(
     ),
     vae_steps: Annotated[int, typer.Option(help="Steps of the autoencoder.")] = 1700,
     steps: Annotated[int, typer.Option(help="Steps of the U-Net and the text encoder.")] = 1600,
-    more: Annotated[int, typer.Option(help="Steps of a second, gentler rise and fall of their learning rate.")] = 900,
+    more: Annotated[int, typer.Option(help="Steps of a second, gentler rise and fall of their learning rate.")] = 520,
 ) -> None:
     """Train emoji-sd: autoencoder, text encoder and U-Net (two hours on two cores)."""
     torch.manual_seed(0)
