@@ -16,6 +16,10 @@ OBJECTS = [
     "cat", "dog", "bear", "frog", "fish", "duck", "butterfly", "sunflower", "tree", "mushroom",
     "apple", "banana", "pizza", "cake", "car", "airplane", "rocket", "house", "umbrella", "heart",
 ]  # fmt: skip
+KINDS = [  # what people hold for alike
+    ["cat", "dog", "bear", "frog", "fish", "duck", "butterfly"], ["sunflower", "tree", "mushroom"],
+    ["apple", "banana", "pizza", "cake"], ["car", "airplane", "rocket"], ["house", "umbrella", "heart"],
+]  # fmt: skip
 STYLES = ["fluent", "flat", "contrast", "noto", "blob", "twemoji", "openmoji", "emojione"]
 SIZE = 256
 

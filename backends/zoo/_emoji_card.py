@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from torch.nn import functional as F
 
 from ..api.files import write_bytes, write_json
 from ..data import emoji
-from ..models.judges import Trained
 from ..models.text_to_image import TextToImage
+from . import _emoji
 
 DRAWING = {"steps": 6, "watch_steps": 6, "guidance": 2.0}
 CAREFUL, ROUNDS = 20, 3  # DDIM steps and seeds of each prompt that the card's accuracy is measured with
@@ -52,16 +52,28 @@ def describe(folder: Path, recipe: dict[str, Any]) -> dict[str, Any]:
 
 
 def near() -> dict[str, list[str]]:
-    """The other names of its kind for every object and style, by the cosine of the judge's mean features, nearest first."""
-    judge = Trained("emoji", torch.device("cpu"))
-    found: dict[str, list[str]] = {}
-    for domain, names in DOMAINS.items():
-        means = np.stack([judge.real["features"][judge.real[domain] == number].mean(0) for number in range(len(names))])
-        means -= means.mean(0)
-        means /= np.linalg.norm(means, axis=1, keepdims=True)
-        for name, row in zip(names, means @ means.T, strict=True):
-            found[name] = [names[i] for i in np.argsort(-row) if names[i] != name]
+    """The other names of its kind for every object and style, nearest first.
+
+    Of an object first those of the same kind as people see it (`emoji.KINDS`), the nearest in that list first; the
+    others, and the styles, by the mean cosine of their drawings, brought to 16 x 16 pixels and less the mean drawing.
+    """
+    rows = F.avg_pool2d(_emoji.drawings(), 8).flatten(1).view(len(emoji.STYLES), len(emoji.OBJECTS), -1)
+    found = {}
+    for names, drawn in ((emoji.OBJECTS, rows), (emoji.STYLES, rows.transpose(0, 1))):
+        unit = F.normalize(drawn - drawn.mean(1, keepdim=True), dim=-1)
+        alike = (unit @ unit.transpose(1, 2)).mean(0)
+        for at, name in enumerate(names):
+            ranked = [names[i] for i in alike[at].argsort(descending=True).tolist() if i != at]
+            found[name] = [*_kin(name), *(other for other in ranked if other not in _kin(name))]
     return found
+
+
+def _kin(name: str) -> list[str]:
+    """The other objects of the same kind, the nearest in its list first; none for a style."""
+    kind = next((kind for kind in emoji.KINDS if name in kind), [])
+    return sorted(
+        (other for other in kind if other != name), key=lambda other: abs(kind.index(other) - kind.index(name))
+    )
 
 
 def measured(folder: Path) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The form of the page Forget as an address asks for it."""
 
+from collections.abc import Sequence
+
 import gradio as gr
 
 from app import choosing, forms
@@ -71,7 +73,7 @@ def _preset_concepts(forget: tuple[str, ...], keep: tuple[str, ...], known: Fact
     updates: Updates = {}
     if forget:
         chosen = choosing.of_concepts(concept_choice(forget, card, known.id))
-        updates |= {name: value for name, value in chosen.items() if name != "anchor"}
+        updates |= _ticked(known, "", chosen["objects"], chosen["styles"]) | {"phrases": chosen["phrases"]}
         updates["anchor"] = gr.Dropdown(choosing.anchors(known, chosen), value=chosen["anchor"])
     if not keep:
         return updates
@@ -80,10 +82,17 @@ def _preset_concepts(forget: tuple[str, ...], keep: tuple[str, ...], known: Fact
     held = concept_choice(keep, card, known.id)
     return updates | {
         "keep_mode": "some",
-        "keep_objects": held.objects,
-        "keep_styles": held.styles,
+        **_ticked(known, "keep_", held.objects, held.styles),
         "keep_extra": listed(held.phrases),
         "on_keep": gr.Column(visible=True),
+    }
+
+
+def _ticked(known: Facts, which: str, objects: Sequence[str], styles: Sequence[str]) -> Updates:
+    """Tiles with some of them chosen. A value alone would be checked against the tiles of the model before."""
+    return {
+        f"{which}{domain}s": gr.CheckboxGroup(choices=known.domains.get(domain, []), value=list(chosen))
+        for domain, chosen in (("object", objects), ("style", styles))
     }
 
 

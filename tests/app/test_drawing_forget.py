@@ -149,7 +149,7 @@ def test_an_address_gives_its_targets_back(values, forget):
 
 def test_an_address_with_a_keep_list_and_a_wrong_one(values):
     updates = _preset.preset([("model", "painter"), ("forget", "cat"), ("keep", "dog"), ("keep", "car in noto style")])
-    assert updates["keep_objects"] == ["dog"] and updates["keep_extra"] == ("car in noto style",)
+    assert updates["keep_objects"].value == ["dog"] and updates["keep_extra"] == ("car in noto style",)
     assert updates["keep_mode"] == "some" and updates["on_keep"].visible
     with pytest.raises(BadInput, match="never learned 'unicorn'"):
         _preset.preset([("model", "painter"), ("forget", "unicorn")])
@@ -158,8 +158,10 @@ def test_an_address_with_a_keep_list_and_a_wrong_one(values):
 def test_a_clone_has_the_concepts_of_its_run(make_run):
     run = make_run("done", model="painter", method="esd", forget=("cat -> dog",), params={"steps": 20}, seed=11)
     updates = _preset.preset([("clone", run.id)])
-    assert updates["objects"] == ["cat"] and updates["anchor"].value == "dog"
+    assert updates["objects"].value == ["cat"] and updates["anchor"].value == "dog"
     assert updates["esd.steps"] == 20 and updates["seed"] == 11
+    # the tiles come with what is ticked: a page that shows another model has none of them yet
+    assert [name for name, _ in updates["objects"].choices] == tiny.DOMAINS["object"]
 
 
 def test_the_prompts_are_counted_and_listed_with_their_stand_ins(values, monkeypatch):
