@@ -217,7 +217,7 @@ def _group(role: str, sample: Sample, first: dict[str, float], names: Sequence[s
 def _item(item: dict[str, Any], before: float, names: Sequence[str], folder: Path) -> str:
     words, share, guess = _said(item, names)
     if is_drawing(item):
-        truth, kind = item["prompt"], "lethe-item lethe-drawn"
+        truth, kind = item["prompt"], "lethe-item lethe-item-drawn"
         uri = drawing(folder, item)
         picture = f'<img src="{uri}" alt="{parts.esc(truth)}" decoding="async"{"" if uri else " hidden"}>'
     else:
