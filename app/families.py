@@ -1,10 +1,10 @@
 """Which family of models a run is of, said without opening the model."""
 
+from typing import get_args
+
 from backends.api import catalog
 from backends.api.catalog import Family
 from backends.api.runs import RunFolder
-
-DRAWN = "in_domain_retain_accuracy"  # measured of models that draw, and of no others
 
 
 def of_model(model: str) -> Family | None:
@@ -14,4 +14,11 @@ def of_model(model: str) -> Family | None:
 
 def of_run(run: RunFolder) -> Family:
     """The family of the model that a finished run changed; of a person's own model it is told by what was measured."""
-    return of_model(run.spec.model) or ("text-to-image" if DRAWN in run.metrics else "classifier")
+    return of_model(run.spec.model) or _measured(run) or "classifier"
+
+
+def _measured(run: RunFolder) -> Family | None:
+    """The family that every metric of a run works with, where there is one and no other."""
+    known = [metric for metric in catalog.load().metrics if metric.id in run.metrics]
+    fits = [family for family in get_args(Family) if known and all(m.works_with.get(family) is True for m in known)]
+    return fits[0] if len(fits) == 1 else None

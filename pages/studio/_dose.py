@@ -8,7 +8,6 @@ import gradio as gr
 
 from app import drawings, forms, parts, theme
 from app.figures import drawings as drawn
-from backends.api import catalog
 from backends.api.errors import BadInput, LetheError
 from backends.api.runs import RunFolder
 from pages.studio._shared import Panels, address, push_url
@@ -34,7 +33,7 @@ class Dial:
 
 def build(run: gr.Dropdown) -> Dial:
     """The dial and its pictures, hidden until a run of a model that draws is shown."""
-    with gr.Column(visible=False, elem_id="dose") as column:
+    with gr.Column(visible=False, elem_id="dial") as column:
         gr.HTML(f'<div class="lethe lethe-step"><h2>Turn the dose</h2><p>{parts.esc(HOW)}</p></div>')
         prompt = gr.Radio([], label="Draw", interactive=True, elem_id="dose-prompt", elem_classes="chips")
         dose = forms.Slider(
@@ -47,7 +46,7 @@ def build(run: gr.Dropdown) -> Dial:
         turn,
         [run, prompt, dose],
         seen,
-        js=push_url(["run", "prompt", "dose"]),
+        js=push_url(["run", "prompt", "amount"]),
         trigger_mode="always_last",
         concurrency_limit=4,
         **QUIET,
@@ -76,17 +75,14 @@ def idle(run: RunFolder) -> str:
 
 
 def curves(run_id: str) -> str:
-    """Where the trade-off stands as curves; empty where nothing measures it for models that draw."""
-    known = next((entry for entry in catalog.load().inspectors if entry.id == "dose"), None)
-    if known is None or known.works_with.get("text-to-image") is not True:
-        return ""
-    return parts.link("The trade-off as curves", f"look-inside?run={run_id}&inspector=dose")
+    """Where the trade-off stands as curves, among the other looks."""
+    return parts.link("The trade-off as curves: Look inside", f"look-inside?run={run_id}")
 
 
 def in_address(request: gr.Request | None) -> float:
     """The dose that the page's address asks for; without one, that of the model after."""
     try:
-        given = float(address(request, "dose"))
+        given = float(address(request, "amount"))
     except ValueError:
         return AFTER
     return given if isfinite(given) else AFTER
@@ -94,7 +90,7 @@ def in_address(request: gr.Request | None) -> float:
 
 def arrive(run_id: str | None, prompt: str | None, dose: float, request: gr.Request) -> Any:
     """Draw at once where the page's address holds a dose."""
-    return turn(run_id, prompt, dose) if prompt and address(request, "dose") else gr.skip()
+    return turn(run_id, prompt, dose) if prompt and address(request, "amount") else gr.skip()
 
 
 def turn(run_id: str | None, prompt: str | None, dose: float | None) -> str:

@@ -28,7 +28,7 @@ class Shown(NamedTuple):
 
 
 def build() -> None:
-    """The page. Its address holds the runs: ?run=...&with=..., and of a dial that was turned &prompt=...&dose=..."""
+    """The page. Its address holds the runs: ?run=...&with=..., and of a dial that was turned &prompt=...&amount=..."""
     nav("Compare", "The same images, the same numbers: before, after, and trained again without it.")
     secret = identity()
     with gr.Row():

@@ -90,7 +90,7 @@ def test_the_dial_draws_and_its_address_shows_the_same_to_another_browser(compar
         page.keyboard.press("ArrowLeft")
     page.locator("#dose-seen", has_text="at a dose of 0.5").wait_for(timeout=DRAWN)
     assert page.locator("#dose-seen img").count() == 8
-    assert "dose=0.5" in page.url
+    assert "amount=0.5" in page.url
     shown = page.locator("#dose-seen img").last.get_attribute("src")
     page.screenshot(path=screenshots / "drawing-dose.png")
     other = watched().page

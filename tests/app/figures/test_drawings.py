@@ -12,7 +12,7 @@ from PIL import Image
 from app import drawings, families, live, results_view
 from app.figures import drawings as drawn
 from backends.api import files
-from backends.api.catalog import Inspector, Model
+from backends.api.catalog import Metric, Model
 from backends.api.errors import BadInput, LetheError
 from pages.studio import _dose, compare, playground
 
@@ -51,6 +51,8 @@ def painter(catalog):
             default_method="slow", card=card, **HEAD,
         )
     )  # fmt: skip
+    said = HEAD | {"works_with": {"text-to-image": True}}
+    catalog.metrics.append(Metric(id="in_domain_retain_accuracy", title="Others", unit="%", direction="higher", **said))
     return catalog
 
 
@@ -229,14 +231,11 @@ def test_no_dose_and_a_refused_one_are_one_sentence(run, asked, monkeypatch):
 
 @pytest.mark.parametrize(("given", "dose"), [("0.4", 0.4), ("", 1.0), ("much", 1.0), ("nan", 1.0)])
 def test_the_dose_of_an_address(given, dose):
-    assert _dose.in_address(SimpleNamespace(query_params={"dose": given})) == dose
+    assert _dose.in_address(SimpleNamespace(query_params={"amount": given})) == dose
 
 
-def test_the_curves_are_linked_where_an_inspector_has_them(run, painter):
-    assert _dose.curves(FIRST) == ""
-    said = HEAD | {"works_with": {"text-to-image": True}}
-    painter.inspectors.append(Inspector(id="dose", title="Dose", params={"properties": {}}, **said))
-    assert f'href="look-inside?run={FIRST}&amp;inspector=dose"' in _dose.curves(FIRST)
+def test_the_curves_are_among_the_looks_inside():
+    assert f'href="look-inside?run={FIRST}"' in _dose.curves(FIRST)
 
 
 # --- the Playground
