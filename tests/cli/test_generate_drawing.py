@@ -112,4 +112,4 @@ def test_the_embedded_painter_draws_the_same_picture_from_the_same_seed(lethe, t
         assert said.document["before"] == str(tmp_path / name)
     with Image.open(tmp_path / "one.png") as one, Image.open(tmp_path / "two.png") as two:
         assert one.size == (64, 64) and one.tobytes() == two.tobytes()
-    assert lethe("generate", "emoji-sd", "--prompt", "a\x00cat", "--out", str(tmp_path / "no.png")).code == 2
+    assert lethe("generate", "emoji-sd", "--prompt", "a\x01cat", "--out", str(tmp_path / "no.png")).code == 2
