@@ -67,11 +67,12 @@ def warm_up(wanted: Callable[[], bool]) -> None:
     path, here = home() / "cache" / "warm.json", hardware.machine_key(where)
     if os.environ.get("LETHE_PRECISION") or files.read_json(path) == here:
         return
-    for model in embedded_ids():
+    cards = {model: files.read_json(ASSETS / "models" / model / "card.json") for model in embedded_ids()}
+    for model in sorted(cards, key=lambda model: (cards[model].get("order", 50), model)):  # the first offered first
         if wanted():
             return
         task = open_task(model, "", {})
-        task.resolve(files.read_json(ASSETS / "models" / model / "card.json")["default_forget"])
+        task.resolve(cards[model]["default_forget"])
         if wanted():
             return
         outputs.of(task, task.load())

@@ -220,10 +220,10 @@ def test_bad_input_inside_is_one_sentence(started):
 
 def test_an_unexpected_error_is_one_sentence_and_its_traceback_is_kept(started, monkeypatch):
     run = started()
-    monkeypatch.setattr(work, "resolve", lambda *_: 1 / 0)
+    monkeypatch.setattr(work, "open_task", lambda *_: 1 / 0)
     assert do(run, 1) == outcome.FAILED
     assert "ZeroDivisionError" in run.state.message and "\n" not in run.state.message
-    assert "Traceback" in run.state.detail and "resolve" in run.state.detail
+    assert "Traceback" in run.state.detail and "open_task" in run.state.detail
 
 
 def test_too_little_memory_is_said(started, monkeypatch):
@@ -324,7 +324,7 @@ def test_a_warm_process_does_what_the_first_job_would_wait_for_unless_one_waits(
     asked = []
     monkeypatch.delenv("LETHE_PRECISION")
     monkeypatch.setattr(
-        opening, "open_task", lambda model, data, setting: asked.append(model) or SimpleNamespace(load=str)
+        opening, "open_task", lambda model, data, setting: asked.append(model) or SimpleNamespace(load=str, resolve=len)
     )
     monkeypatch.setattr(opening.outputs, "of", lambda task, model: asked.append("outputs"))
     opening.warm_up(lambda: True)
