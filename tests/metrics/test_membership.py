@@ -71,7 +71,7 @@ def test_indistinguishable_sets_are_not_measured(metric):
 @pytest.mark.parametrize("metric", ATTACKS)
 def test_output_that_is_no_number_is_not_measured(metric):
     seen = attacked([0.5], [0.9], [0.2])
-    seen._outputs["train"][0] = nan
+    seen.outputs["train"][0] = nan
     assert isnan(score(metric, seen).value)
 
 
