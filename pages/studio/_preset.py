@@ -9,7 +9,7 @@ from app.choosing import OWN, Facts
 from app.selection import Choice, choice_of, concept_choice, in_one_text, listed
 from backends.api import catalog, runs, targets
 from backends.api.errors import BadInput
-from pages.studio import _answers, _targets
+from pages.studio import _answers, _steps, _targets
 from pages.studio._answers import Updates
 
 
@@ -44,7 +44,9 @@ def preset(query: list[tuple[str, str]]) -> Updates:
     updates |= choosing.retuned(known, wanted, {})
     if method:
         entry = catalog.load().get("methods", method)
-        updates |= {"method": method} | _answers.method_shown({"method": method})
+        # with its choices: a value alone would be checked against those of the model before
+        updates |= {"method": gr.Radio(choices=_steps.method_choices(known), value=method)}
+        updates |= _answers.method_shown({"method": method})
         shown = forms.to_widgets(entry.params, choosing.recommended(known, entry, wanted) | given)
         updates |= {
             f"{method}.{name}": value for name, value in zip(forms.properties(entry.params), shown, strict=True)
