@@ -43,7 +43,13 @@ def answer(run: RunFolder) -> str:
 
 def numbers(run: RunFolder) -> str:
     """One card a metric: after in large, before and the retrained reference below it, each with its place in metrics.json."""
-    return f'<div class="lethe-numbers">{"".join(_number(name, one) for name, one in metrics_of(run).items())}</div>'
+    shown = "".join(_number(name, one) for name, one in metrics_of(run).items() if _known(one))
+    return f'<div class="lethe-numbers">{shown}</div>'
+
+
+def _known(one: Measured) -> bool:
+    """Whether a metric was measured of any of the models; what nobody could measure stands in the table of all numbers."""
+    return any(theme.measured(value) for value in (one.before, one.after, one.reference))
 
 
 def where(metric: str, when: str, run: RunFolder | None = None) -> str:

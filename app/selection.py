@@ -208,10 +208,9 @@ def concept_neighbours(forget: Sequence[Concept], near: dict[str, list[str]], mo
         near: name -> other names of its kind, nearest first.
         most: how many at most of each.
     """
-    found: list[str] = []
-    for concept in forget:
-        domain, ending = ("style", " style") if concept.kind == "style" else ("object", "")
-        gone = {getattr(other, domain) for other in forget if other.kind == domain}
-        left = [name for name in near.get(getattr(concept, domain), []) if name not in gone]
-        found += [name + ending for name in left[:most]]
+    found = [
+        name + (" style" if concept.kind == "style" else "")
+        for concept in forget
+        for name in concepts.nearest(concept, forget, near)[:most]
+    ]
     return list(dict.fromkeys(found))

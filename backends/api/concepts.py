@@ -12,6 +12,7 @@ An embedded model's card lists what it learned (`domains`: {"object": [...], "st
 import difflib
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -125,6 +126,34 @@ def overlap(forget: list[Concept], keep: list[Concept]) -> str:
             ):
                 return held.name
     return ""
+
+
+def check_apart(forget: list[Concept], keep: list[Concept], card: dict[str, Any]) -> None:
+    """Check that forget and keep are apart, and that something of each kind remains.
+
+    Raises:
+        BadInput: they are not, or nothing does.
+    """
+    both = overlap(forget, keep)
+    if both:
+        raise BadInput(f"{both} is in the forget list and in the keep list; take it out of one.")
+    domains: dict[str, list[str]] = card.get("domains") or {}
+    for kind, names in domains.items():
+        if len({concept.name for concept in forget if concept.kind == kind}) == len(names):
+            raise BadInput(f"All {len(names)} {kind}s were chosen to be forgotten; leave at least one to keep.")
+
+
+def nearest(concept: Concept, forget: Sequence[Concept], near: dict[str, list[str]]) -> list[str]:
+    """Other objects (of a style, styles) that are not to be forgotten, nearest first; a pair counts as its object.
+
+    Args:
+        concept: no phrase.
+        forget: everything that is to be forgotten.
+        near: name -> other names of its kind, nearest first.
+    """
+    kind = "style" if concept.kind == "style" else "object"
+    gone = {getattr(other, kind) for other in forget if other.kind == kind}
+    return [name for name in near.get(getattr(concept, kind), []) if name not in gone]
 
 
 def every(card: dict[str, Any]) -> list[Concept]:

@@ -3,7 +3,7 @@
 What needs the weights or the data (whether an own model really loads) is checked by the job, which then says so.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -80,17 +80,9 @@ def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
     for metric in metrics:
         _fits(metric, known.get("metrics", metric).works_with, family)
     card = model.card if model else card or {}
-    read: Callable[[str], Target | Concept] = lambda text: _target(text, spec.model, card)  # noqa: E731
-    if family == "text-to-image":
-        read = lambda text: concepts.read(text, card, spec.model)  # noqa: E731
-    forget = [read(text) for text in spec.forget]
+    forget, keep = _targets(spec, family, card)
     best = tuned.settings(method.id, method.params, model.tuned if model else (), forget)
     given = params.checked(method.id, method.params, best | spec.params)
-    keep = [read(text) for text in spec.keep]
-    if family == "text-to-image":
-        _concepts_left(forget, keep, card)  # type: ignore[arg-type]
-    else:
-        _something_left(forget, keep, card)  # type: ignore[arg-type]
     return spec.model_copy(
         update={
             "method": method.id,
@@ -161,6 +153,19 @@ def _fits(entry_id: str, works_with: dict[Family, bool | str], family: Family) -
         raise BadInput(f"{entry_id} cannot be used with this model: {reason[:1].lower()}{reason[1:]}.")
 
 
+def _targets(
+    spec: JobSpec, family: Family, card: dict[str, Any]
+) -> tuple[Sequence[Target | Concept], Sequence[Target | Concept]]:
+    """What to forget and what to keep, by the grammar of the family, apart from each other and with something left."""
+    if family == "text-to-image":
+        gone, kept = ([concepts.read(text, card, spec.model) for text in part] for part in (spec.forget, spec.keep))
+        concepts.check_apart(gone, kept, card)
+        return gone, kept
+    forget, keep = ([_target(text, spec.model, card) for text in part] for part in (spec.forget, spec.keep))
+    _something_left(forget, keep, card)
+    return forget, keep
+
+
 def _target(text: str, model: str, card: dict[str, Any]) -> Target:
     """One target with its file read, its class spelled as the model spells it, and its ids within the data."""
     text = text.strip()
@@ -195,17 +200,6 @@ def _found_set(run_id: str, model: str) -> None:
         raise BadInput(
             f"Run {run.id} looked into {run.spec.model[:80]}, not {model[:80]}; name a run of the same model."
         )
-
-
-def _concepts_left(forget: list[Concept], keep: list[Concept], card: dict[str, Any]) -> None:
-    """Check that forget and keep are apart, and that something of each kind remains."""
-    both = concepts.overlap(forget, keep)
-    if both:
-        raise BadInput(f"{both} is in the forget list and in the keep list; take it out of one.")
-    domains: dict[str, list[str]] = card.get("domains") or {}
-    for kind, names in domains.items():
-        if len({concept.name for concept in forget if concept.kind == kind}) == len(names):
-            raise BadInput(f"All {len(names)} {kind}s were chosen to be forgotten; leave at least one to keep.")
 
 
 def _something_left(forget: list[Target], keep: list[Target], card: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from .evidence import Look, When
 from .opening import open_task
 from .run import restore
 
-MODELS, RUNS = 4, 6  # how many are held open
+MODELS, RUNS, DRAWN = 4, 6, 32  # how many are held
 Thing = TypeVar("Thing")
 
 
@@ -100,6 +100,7 @@ class Desk:
         self._tasks: Kept[Task] = Kept(MODELS)
         self._runs: Kept[OpenRun] = Kept(RUNS)
         self._models: Kept[nn.Module] = Kept(MODELS)
+        self.drawn: Kept[list[str]] = Kept(DRAWN)  # pictures of models as they came, by what was asked
 
     def task(self, model: str, data: str = "") -> Any:
         """A model with its data, in float32.

@@ -1,6 +1,7 @@
 """What the answering process can be asked about models that draw: pictures of a prompt, and the pictures of a run's suite."""
 
 import base64
+import copy
 import time
 import unicodedata
 from typing import Any
@@ -44,7 +45,7 @@ def draw(
         data: as in the job, for a model.
 
     Returns:
-        Also `seconds`, `steps`, `guidance`, and `cut`: how many tokens of the prompt were too many and not read.
+        The pictures before are remembered, so a dial that is turned draws only those after. Also `seconds`, `steps`, `guidance`, and `cut`: how many tokens of the prompt were too many and not read.
 
     Raises:
         BadInput: an empty or endless prompt, numbers out of range, or a model that draws nothing.
@@ -55,8 +56,14 @@ def draw(
     count = _within("steps", int(steps) or int(task.drawing["steps"]), 1, STEPS)
     weight = _within("guidance", float(task.drawing["guidance"] if guidance is None else guidance), 0, GUIDANCE)
     begun = time.monotonic()
+
+    def made(model: nn.Module) -> list[str]:
+        rows = task.draw(model, [said] * len(numbers), numbers, steps=count, guidance=weight)
+        return [_address(row) for row in rows]
+
+    asked = (task.id, task.data, task.precision, said, tuple(numbers), count, weight)
     drawn = {
-        when: [_address(row) for row in task.draw(model, [said] * len(numbers), numbers, steps=count, guidance=weight)]
+        when: desk.drawn.made(asked, lambda model=model: made(model)) if when == "before" else made(model)
         for when, model in models.items()
     }
     return drawn | {
@@ -103,7 +110,7 @@ def dosed(run: OpenRun, dose: float) -> nn.Module:
     before, after = run.model("before"), run.model("after")
     assert before is not None and after is not None
     if run.dosed is None:
-        run.dosed = run.task.load()
+        run.dosed = copy.deepcopy(after)  # with whatever the method attached to it
     set_dose(run.dosed, before, after, dose)
     return run.dosed  # type: ignore[no-any-return]
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..api.files import write_bytes
 from ..api.home import ASSETS, home
-from ..models.task import Task
+from ..models.task import Task, Tell, silent
 
 Outputs = dict[str, NDArray[Any]]
 FOLDER = "outputs"  # of a run that keeps its own, by when
@@ -21,7 +21,7 @@ SHIPPED = "outputs.npz"  # beside an embedded model, what it says as it is
 MOST = 10**9  # bytes the cache may hold; the oldest go first
 
 
-def of(task: Task, model: nn.Module) -> Outputs:
+def of(task: Task, model: nn.Module, tell: Tell = silent) -> Outputs:
     """`task.outputs(model)`, from the cache where the same weights were asked the same before."""
     path = home() / "cache" / "outputs" / f"{_key(task, model)}.npz"
     known = read(path)
@@ -31,7 +31,7 @@ def of(task: Task, model: nn.Module) -> Outputs:
     known = _shipped(task, model)
     if known is not None:
         return known
-    made = task.outputs(model)
+    made = task.outputs(model, tell)
     try:
         write_bytes(path, packed(made))
         _prune(path.parent)

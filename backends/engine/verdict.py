@@ -98,13 +98,13 @@ def _rest(task: Any, evidence: dict[When, Evidence]) -> str:
     if not lost:
         return "there is nothing else to look at"
     worst, fall = _worst_class(task, evidence)
-    said = ", ".join(f"{_signed(-points)} on {name}" for name, points in lost.items())
-    named = f", {_signed(-fall)} on {worst}" if fall >= NAMED else ""
+    said = ", ".join(f"{signed(-points)} on {name}" for name, points in lost.items())
+    named = f", {signed(-fall)} on {worst}" if fall >= NAMED else ""
     lead = "the rest lost little" if max(*lost.values(), fall / 2) < HURT else "the rest was hurt"
     return f"{lead} (points of accuracy: {said}{named})"
 
 
-def _signed(points: float) -> str:
+def signed(points: float) -> str:
     """+1.2 or -1.2, and 0.0 without a sign."""
     return f"{points:+.1f}" if abs(points) >= 0.05 else "0.0"
 

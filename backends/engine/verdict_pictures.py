@@ -5,7 +5,7 @@ from math import isnan
 from typing import Any
 
 from .evidence import When
-from .verdict import CAVEAT, HIDDEN, HURT
+from .verdict import CAVEAT, HIDDEN, HURT, signed
 
 GONE, PARTLY = 95.0, 50.0  # percent of the pictures asked for it that no longer show it
 
@@ -47,8 +47,6 @@ def _rest(task: Any, value: Callable[[str, When], float]) -> str:
     measured = {name: points for name, points in lost.items() if not isnan(points)}
     if not measured:
         return "what else got hurt was not measured"
-    said = ", ".join(
-        f"{-points:+.1f} on {name}" if abs(points) >= 0.05 else f"0.0 on {name}" for name, points in measured.items()
-    )
+    said = ", ".join(f"{signed(-points)} on {name}" for name, points in measured.items())
     lead = "the rest lost little" if max(measured.values()) < HURT else "the rest was hurt"
     return f"{lead} (points of pictures judged right: {said})"

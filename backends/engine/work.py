@@ -25,6 +25,7 @@ from .measure import Measurement, measure
 from .opening import open_task
 from .run import Cancelled, Run, restore
 
+PARTS = 10  # into which the measuring of one model is told
 PACKAGES = ("torch", "transformers", "diffusers", "safetensors", "numpy", "captum", "umap-learn")
 
 
@@ -149,20 +150,23 @@ class _Job:
     def _measure(
         self, run: Run, trained_again: _Reference | None, seconds: float, peak: int, stored: int
     ) -> Measurement:
-        tell = self.keeper.beat
         models: dict[When, nn.Module] = {"before": run.original, "after": run.model}
         took: dict[When, float] = {"after": seconds}
         if trained_again is not None:
             models["reference"], took["reference"] = trained_again.model, trained_again.seconds
-        said = {}
-        for step, (when, model) in enumerate(models.items()):
-            tell("measure", step, len(models) + 1, {})
-            said[when] = outputs.of(self.task, model)
+        said: dict[When, outputs.Outputs] = {}
+
+        def tell(done: int = 0, of: int = 1) -> None:
+            self.keeper.beat("measure", PARTS * len(said) + PARTS * done // of, PARTS * (len(models) + 1), {})
+
+        for when, model in models.items():
+            tell()
+            said[when] = outputs.of(self.task, model, tell)
             if self.task.keeps:
                 self.keeper.write(f"{outputs.FOLDER}/{when}.npz", outputs.packed(said[when], small=True))
-        tell("measure", len(models), len(models) + 1, {})
+        tell()
         made = measure(self.task, said, self.spec.metrics, took, peak, stored)
-        tell("measure", len(models) + 1, len(models) + 1, {})
+        tell(1)
         return made
 
     def _save(

@@ -61,12 +61,13 @@ def accuracy_grid(look: Look, params: AccuracyGrid) -> list[AnyPanel]:
         "What changed, objects alone": "object",
         "What changed, styles alone": "style",
     }
+    both, *apart = (_change(look, shown, title, after[name] - before[name]) for title, name in changes.items())
+    then, now = f"Before, {_mean(before['both'])} of all cells were {word}.", f"After, {_mean(after['both'])} are."
     return [
-        _panel(
-            look, shown, "Right before", f"Before, {_mean(before['both'])} of all cells were {word}.", before["both"]
-        ),
-        _panel(look, shown, "Right after", f"After, {_mean(after['both'])} of all cells are {word}.", after["both"]),
-        *(_change(look, shown, title, after[name] - before[name]) for title, name in changes.items()),
+        both,
+        _panel(look, shown, "Right after", now, after["both"]),
+        _panel(look, shown, "Right before", then, before["both"]),
+        *apart,
     ]
 
 

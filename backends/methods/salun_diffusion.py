@@ -39,7 +39,7 @@ class SalUnDiffusion(SpaceParams, PicturesParams):
 
 @method(
     id="salun_diffusion",
-    title="SalUn: change only what matters to it (models that draw)",
+    title="SalUn for pictures: change what matters",
     summary="Finds the weights that pictures of the concept pull at most, and trains only those to draw another concept instead.",
     school="First find the spots in the brain that light up for it, then teach just those to draw something else.",
     student=(

@@ -55,9 +55,7 @@ class Asking:
         self.domains: dict[str, list[str]] = card.get("domains", {})
         self.forget = [concepts.read(text, card, model_id) for text in forget]
         self.keep = [concepts.read(text, card, model_id) for text in keep]
-        both = concepts.overlap(self.forget, self.keep)
-        if both:
-            raise BadInput(f"{both} is in the forget list and in the keep list; take it out of one.")
+        concepts.check_apart(self.forget, self.keep, card)
         self.forget_prompts: list[str] = []
         self.anchor_prompts: list[str] = []
         for concept in self.forget:
@@ -103,8 +101,8 @@ class Asking:
         if concept.kind == "phrase":
             return None
         if concept.kind == "style":
-            return Concept(kind="style", style=self._nearest("style", concept.style)[0])
-        near = self._nearest("object", concept.object)[0]
+            return Concept(kind="style", style=self._nearest(concept)[0])
+        near = self._nearest(concept)[0]
         return Concept(kind=concept.kind, object=near, style=concept.style)
 
     def asks(self, thing: str, style: str) -> bool:
@@ -116,26 +114,15 @@ class Asking:
             for concept in self.forget
         )
 
-    def _nearest(self, domain: str, name: str) -> list[str]:
-        """Other names of the domain that are not to be forgotten, nearest first.
-
-        Raises:
-            BadInput: none is left.
-        """
-        gone = {getattr(concept, domain) for concept in self.forget if concept.kind == domain}
-        ranked: list[str] = self.card.get("near", {}).get(name) or self.domains[domain]
-        left = [other for other in ranked if other != name and other not in gone]
-        if not left:
-            raise BadInput(f"Every {domain} of {self.id} was chosen to be forgotten; leave at least one to keep.")
-        return left
+    def _nearest(self, concept: Concept) -> list[str]:
+        """Other names of its kind that are not to be forgotten, nearest first; as the model lists them where its card
+        does not say which are near."""
+        near = {name: [other for other in names if other != name] for names in self.domains.values() for name in names}
+        return concepts.nearest(concept, self.forget, near | self.card.get("near", {}))
 
     def _neighbours(self) -> list[str]:
-        found: list[str] = []
-        for concept in self.forget:
-            if concept.kind != "phrase":
-                domain = "style" if concept.kind == "style" else "object"
-                found += self._nearest(domain, getattr(concept, domain))[:2]
-        return list(dict.fromkeys(found))
+        known = (concept for concept in self.forget if concept.kind != "phrase")
+        return list(dict.fromkeys(name for concept in known for name in self._nearest(concept)[:2]))
 
     def _keep_prompts(self) -> list[str]:
         if not self.domains:

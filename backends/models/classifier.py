@@ -23,11 +23,10 @@ from ..api.errors import BadInput
 from ..data import embedded, folder
 from ..data._images import ImageSet
 from . import reference
-from .guards import INPUT_DELTA
 from .pixels import Pixels
 from .recipe import Recipe
 from .source import model_folder
-from .task import Batch, Index
+from .task import Batch, Index, Tell, silent
 
 FORWARD = 512  # items in one pass without gradients
 TRIAL = 128  # items of the step that a precision is measured with
@@ -227,7 +226,7 @@ class Classifier:
         ]
         return torch.cat(parts).numpy() if parts else np.zeros((0, len(self.names)), np.float32)
 
-    def outputs(self, model: nn.Module) -> dict[str, NDArray[np.float32]]:
+    def outputs(self, model: nn.Module, tell: Tell = silent) -> dict[str, NDArray[np.float32]]:
         was = model.training
         model.eval()
         try:
@@ -314,8 +313,3 @@ class Classifier:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-
-
-def with_guard(model: nn.Module) -> bool:
-    """Whether the model carries an input perturbation."""
-    return hasattr(model, INPUT_DELTA)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -131,8 +130,3 @@ def open_judge(shipped: str, named: str, device: torch.device) -> Judge | None:
     if shipped:
         return Trained(shipped, device)
     return Clip(named, device) if named else None
-
-
-def judge_folder(name: str) -> Path:
-    """Where a shipped judge lies."""
-    return ASSETS / "judges" / name

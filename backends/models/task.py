@@ -23,6 +23,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 Index = NDArray[np.int64]
+Tell = Callable[[int, int], None]
+
+
+def silent(done: int, of: int) -> None:
+    """Tells nobody."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +97,11 @@ class Task(Protocol):
         """What a form has to know of the model: `family`, `parameters` and what the family adds."""
         ...
 
-    def outputs(self, model: nn.Module) -> dict[str, NDArray[Any]]:
-        """What the model says about everything that metrics look at; the same for the same weights, and kept."""
+    def outputs(self, model: nn.Module, tell: Tell = silent) -> dict[str, NDArray[Any]]:
+        """What the model says about everything that metrics look at; the same for the same weights, and kept.
+
+        Where that takes long, `tell` is called with (done, of) in between; it may raise to stop.
+        """
         ...
 
     def outputs_key(self) -> bytes:

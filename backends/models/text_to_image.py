@@ -20,7 +20,7 @@ from .asking import COMMON, Asking, Shot
 from .diffusion import Diffusion, Pipeline
 from .judges import Judge, open_judge
 from .source import model_folder
-from .task import Index
+from .task import Index, Tell, silent
 
 DRAWING = {"steps": 25, "watch_steps": 15, "guidance": 7.5}  # where a model's card does not say
 WATCHED = 2  # pictures of each role to watch a job by
@@ -175,16 +175,22 @@ class TextToImage:
             "judge": self.judge.name if self.judge else "",
         }
 
-    def outputs(self, model: nn.Module) -> dict[str, NDArray[Any]]:
+    def outputs(self, model: nn.Module, tell: Tell = silent) -> dict[str, NDArray[Any]]:
         """The pictures of the suite, [n, height, width, 3] as `images`, and what the judge says of them."""
-        return self.shown(model, self.asking.suite)
+        return self.shown(model, self.asking.suite, tell)
 
-    def shown(self, model: nn.Module, shots: Sequence[Shot]) -> dict[str, NDArray[Any]]:
+    def shown(self, model: nn.Module, shots: Sequence[Shot], tell: Tell = silent) -> dict[str, NDArray[Any]]:
         """Pictures of some shots, and what the judge says of them (see `Judge.look`)."""
         was = model.training
         model.eval()
         try:
-            images = self.draw(model, [shot.prompt for shot in shots], [shot.seed for shot in shots])
+            latents = self.draw_latents(
+                model,
+                [shot.prompt for shot in shots],
+                [shot.seed for shot in shots],
+                seen=lambda number, *_: tell(number, int(self.drawing["steps"])),
+            )
+            images = self.pipe.pixels(latents)
         finally:
             model.train(was)
         said = self.judge.look(images, [shot.prompt for shot in shots]) if self.judge else {}

@@ -147,9 +147,11 @@ def denoiser(work: Path, vae: Any, latents: Tensor, cycles: Sequence[tuple[int, 
         latents: of `encoded`.
         cycles: steps and largest step size of each rise and fall of the learning rate.
     """
+    from diffusers import DDIMScheduler
+
     words = _emoji.tokenizer()
     both = networks(words)
-    average, prompts = averaged(both), _emoji.asked(words)
+    average, prompts, noise_of = averaged(both), _emoji.asked(words), DDIMScheduler(**SCHEDULE)
     optimizer = torch.optim.AdamW(both.parameters(), PEAK, weight_decay=1e-4)
     path = work / "denoiser.safetensors"
     kept = pack.load_state(path) if path.is_file() else {"step": 0}
@@ -165,7 +167,7 @@ def denoiser(work: Path, vae: Any, latents: Tensor, cycles: Sequence[tuple[int, 
             if first > begin:
                 schedule.load_state_dict(kept["schedule"])
         for step in range(first, end):
-            loss = learn(both, prompts, latents, optimizer, step)
+            loss = learn(both, noise_of, prompts, latents, optimizer, step)
             schedule.step()
             follow(average, both, min(EMA, step / (step + 10)))
             if step % 25 == 0:
@@ -179,11 +181,11 @@ def denoiser(work: Path, vae: Any, latents: Tensor, cycles: Sequence[tuple[int, 
     return average["unet"].eval(), average["text"].eval()
 
 
-def learn(both: nn.ModuleDict, prompts: Tensor, latents: Tensor, optimizer: torch.optim.Optimizer, step: int) -> float:
+def learn(
+    both: nn.ModuleDict, noise_of: Any, prompts: Tensor, latents: Tensor, optimizer: torch.optim.Optimizer, step: int
+) -> float:
     """One step: drawings with noise, asked for in random forms. Everything random is drawn from the step's number."""
-    from diffusers import DDIMScheduler
-
-    noise_of, rng = DDIMScheduler(**SCHEDULE), np.random.default_rng([3, step])
+    rng = np.random.default_rng([3, step])
     torch.manual_seed(step)
     which = torch.from_numpy(rng.integers(latents.shape[1], size=BATCH))
     x = latents[torch.from_numpy(rng.integers(VIEWS, size=BATCH)), which].contiguous(memory_format=torch.channels_last)

@@ -147,7 +147,9 @@ def known_already(run_id: str | None, inspector_id: str | None) -> str:
 
 def answer(run: RunFolder, result: dict[str, Any]) -> str:
     """Findings as HTML, and with what settings they were made."""
-    given = ", ".join(f"{forms.label(name).lower()} {value}" for name, value in (result.get("params") or {}).items())
+    given = ", ".join(
+        f"{forms.label(name).lower()} {value}" for name, value in (result.get("params") or {}).items() if value != ""
+    )
     made = f"Computed in {theme.seconds(result.get('seconds'))}{f', {given}' if given else ''}; kept in the run folder."
     return parts.wrap(view.found(result, run.path), parts.text(made, "quiet"))
 

@@ -326,7 +326,7 @@ def test_a_warm_process_does_what_the_first_job_would_wait_for_unless_one_waits(
     monkeypatch.setattr(
         opening, "open_task", lambda model, data, setting: asked.append(model) or SimpleNamespace(load=str, resolve=len)
     )
-    monkeypatch.setattr(opening.outputs, "of", lambda task, model: asked.append("outputs"))
+    monkeypatch.setattr(opening.outputs, "of", lambda *_: asked.append("outputs"))
     opening.warm_up(lambda: True)
     assert asked == [] and not (home / "cache" / "warm.json").exists()
     opening.warm_up(lambda: False)

@@ -109,7 +109,9 @@ class TestAccuracyGrid:
     def grids(self, folder, tmp_path, forget, before=(), after=(), domain="object", **params):
         task = drawn.task(folder, forget)
         said = {"before": drawn.answers(task, before, domain), "after": drawn.answers(task, after, domain)}
-        return looks.found("accuracy_grid", drawn.look(task, tmp_path, said=said), **params)
+        found = looks.found("accuracy_grid", drawn.look(task, tmp_path, said=said), **params)
+        both, after, before, thing, style = found  # as a page shows them: the answer first
+        return before, after, both, thing, style
 
     def test_one_picture_that_turned_wrong_is_one_cell(self, folder, tmp_path):
         suite = drawn.task(folder).asking.suite
