@@ -16,9 +16,13 @@ from backends.api.catalog import Metric
 from backends.api.panels import Lines, Series
 from backends.api.runs import RunFolder
 
-HOW = (
+AIMED = (
     "Each point is one {what}. Right is more forgotten, up is more kept; the dashed cross is the model trained again "
     "without it, so the nearer a point is to the cross, the better. Further right than the cross is too much."
+)
+OPEN = (
+    "Each point is one {what}. Right is more forgotten, up is more kept; the upper right corner is both. No model was "
+    "trained again without it here, so nothing marks how far a method should go."
 )
 NEAR = 5.0  # points around the retrained reference that are drawn again, closer
 
@@ -57,7 +61,7 @@ def of_runs(folders: Sequence[RunFolder]) -> list[Trial]:
                 label=title("methods", spec.method),
                 group=f"{title('models', spec.model)} forgets {named(spec.forget)}",
                 key=f"{spec.model}/{result['forget_key']}",
-                after={name: one.after for name, one in seen.items()},
+                after={name: one.after for name, one in seen.items() if theme.measured(one.after)},
                 reference={name: one.reference for name, one in seen.items() if one.reference is not None},
                 seconds=files.number(result["seconds"]),
                 run_id=run.id,
@@ -87,9 +91,10 @@ def of_table(rows: Sequence[measured.Row]) -> list[Trial]:
         groups.setdefault((row.model, row.target, row.method), []).append(row)
     trials = []
     for (model, target, method), same in groups.items():
-        names = list(dict.fromkeys(name for row in same for name in row.metrics))
-        after = {name: [files.number(row.metrics.get(name, {}).get("after")) for row in same] for name in names}
-        reference = {name: [files.number(row.metrics.get(name, {}).get("reference")) for row in same] for name in names}
+        every = dict.fromkeys(name for row in same for name in row.metrics)
+        found = {name: [files.number(row.metrics.get(name, {}).get("after")) for row in same] for name in every}
+        after = {name: values for name, values in found.items() if any(map(math.isfinite, values))}
+        reference = {name: [files.number(row.metrics.get(name, {}).get("reference")) for row in same] for name in after}
         trials.append(
             Trial(
                 label=title("methods", method),
@@ -115,9 +120,11 @@ def groups_of(trials: Sequence[Trial]) -> list[tuple[str, str]]:
     return [(f"{same[0].group} ({len(same)})", key) for key, same in ordered]
 
 
-def axes() -> list[tuple[str, str]]:
-    """The metrics that can be an axis, those in percent, in the catalog's order."""
-    entries: list[Metric] = [entry for entry in catalog.load().metrics if entry.unit == "%"]
+def axes(trials: Sequence[Trial] = ()) -> list[tuple[str, str]]:
+    """The metrics that can be an axis: those in percent that any of the trials has, of no trials all, in the catalog's order."""
+    had = {name for trial in trials for name, value in trial.after.items() if math.isfinite(value)}
+    known: list[Metric] = [entry for entry in catalog.load().metrics if entry.unit == "%"]
+    entries = [entry for entry in known if entry.id in had] or known
     return [(f"{entry.title}{f' ({entry.short})' if entry.short else ''}", entry.id) for entry in entries]
 
 
@@ -155,7 +162,7 @@ def plot(trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str
         for at, (words, figure) in enumerate(drawn)
     ]
     shown[0] = shown[0].replace("</h3>", f"</h3>{parts.text(_nearest(places, target), 'says')}", 1)
-    how = f'<p class="lethe-how"><b>How to read it.</b> {parts.esc(HOW.format(what=what))}</p>'
+    how = f'<p class="lethe-how"><b>How to read it.</b> {parts.esc((AIMED if target else OPEN).format(what=what))}</p>'
     return f'<section class="lethe-panel">{"".join(shown)}{how}</section>'
 
 
@@ -175,7 +182,8 @@ def _nearest(places: Sequence[Place], target: Place | None) -> str:
     if not known:
         return ""
     if target is None:
-        return "No retrained reference was measured for this forget set, so there is no target to be near to."
+        best = max(known, key=lambda place: min(place.x, place.y))
+        return f"Highest on both at once: {best.label}, with {best.x:.1f} % across and {best.y:.1f} % up."
     others = [place for place in known if (place.x, place.y) != (target.x, target.y) and place.label not in again]
     if not others:
         return ""
@@ -184,7 +192,7 @@ def _nearest(places: Sequence[Place], target: Place | None) -> str:
 
 
 def table(trials: Sequence[Trial]) -> str:
-    """Every metric of every trial, sortable."""
+    """Every metric that any trial has, sortable."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.after))
     known = {entry.id: entry for entry in catalog.load().metrics}
     names.sort(key=lambda name: known[name].order if name in known else 99)
@@ -207,7 +215,7 @@ def table(trials: Sequence[Trial]) -> str:
         ]
         for trial in trials
     ]
-    reference = next((trial.reference for trial in trials if trial.reference), None)
+    reference = next((trial.reference for trial in trials if any(map(math.isfinite, trial.reference.values()))), None)
     if reference is not None:
         rows.append(
             [

@@ -13,7 +13,7 @@ CARD = {
     "summary": "Random weights.",
     "family": "text-to-image",
     "domains": DOMAINS,
-    "templates": {"pair": "a {object} in {style} style", "object": "a {object}", "style": "{style} style"},
+    "templates": {"pair": "{a} {object} in {style} style", "object": "{a} {object}", "style": "{style} style"},
     "near": {"cat": ["dog", "car"], "dog": ["cat", "car"], "car": ["dog", "cat"], "flat": ["noto"], "noto": ["flat"]},
     "drawing": {"steps": 3, "watch_steps": 2, "guidance": 1.5},
     "default_forget": ["cat"],

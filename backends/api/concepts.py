@@ -114,6 +114,21 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:60] + "…")
 
 
+def article(noun: str) -> str:
+    """ "an" before a vowel's letter, "a" before any other."""
+    return "an" if noun[:1].casefold() in "aeiou" else "a"
+
+
+def prompt(card: dict[str, Any], thing: str = "", style: str = "") -> str:
+    """How a model whose concepts are known is asked for an object, a style, or one in the other.
+
+    Args:
+        card: with `templates` for "pair", "object" and "style", whose fields are {a} (the article), {object}, {style}.
+    """
+    kind = "pair" if thing and style else "object" if thing else "style"
+    return str(card["templates"][kind]).format(a=article(thing), object=thing, style=style)
+
+
 def overlap(forget: list[Concept], keep: list[Concept]) -> str:
     """The first name that is in both lists; empty where they are apart. A pair lies within its object and its style."""
     for gone in forget:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..api import concepts
 from ..api.home import ASSETS
 
 FOLDER = ASSETS / "data" / "emoji"
@@ -22,6 +23,7 @@ KINDS = [  # what people hold for alike
 ]  # fmt: skip
 STYLES = ["fluent", "flat", "contrast", "noto", "blob", "twemoji", "openmoji", "emojione"]
 SIZE = 256
+TEMPLATES = {"pair": "{a} {object} in {style} style", "object": "{a} {object}", "style": "{style} style"}
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,7 @@ class Drawings:
 
 def prompt(thing: str = "", style: str = "") -> str:
     """ "a cat in twemoji style", "a cat", "twemoji style": how the model learned to be asked."""
-    if thing and style:
-        return f"a {thing} in {style} style"
-    return f"a {thing}" if thing else f"{style} style"
+    return concepts.prompt({"templates": TEMPLATES}, thing, style)
 
 
 def load() -> Drawings:

@@ -17,6 +17,7 @@ from ..models.task import Task
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 FASTER = 0.8  # bfloat16 is taken where its steps need less than this share of float32's time
 ROUNDS = 4
+CLEAR = 1.5  # bfloat16's first step needs this many times float32's, which also warmed up: no second is needed
 
 
 def device() -> torch.device:
@@ -75,7 +76,10 @@ def precision(task: Task) -> str:
 
 
 def _measure(task: Task) -> dict[str, float]:
-    """Seconds of the fastest of a few training steps in each precision, taken in turns so that other load hits both."""
+    """Seconds of the fastest of a few training steps in each precision, taken in turns so that other load hits both.
+
+    One of each is enough where bfloat16 is far behind, as on every processor that has no unit for it.
+    """
     was = task.precision
     best = dict.fromkeys(PRECISIONS, float("inf"))
     try:
@@ -88,6 +92,8 @@ def _measure(task: Task) -> dict[str, float]:
                 if task.device.type == "cuda":
                     torch.cuda.synchronize(task.device)
                 best[kind] = min(best[kind], time.perf_counter() - begun)
+            if best["bfloat16"] > CLEAR * best["float32"]:
+                break
     finally:
         task.precision = was
     return best

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.optim import Adam
 
 from ..engine.run import Run
-from ..models.diffusion import ROWS, Words
+from ..models.diffusion import Words
 from ..registry import method
 from ._drawing import DrawingParams, Pictures, Pool, adam, chosen, pool, words
 
@@ -170,7 +170,7 @@ def _asked_of_all(run: Run, places: Pool, asked: Words) -> Tensor:
     made = torch.empty_like(places.x)
     with torch.no_grad():
         for stop, t in enumerate(places.t):
-            for rows in torch.arange(places.x.shape[1], device=t.device).split(ROWS):
+            for rows in torch.arange(places.x.shape[1], device=t.device).split(pipe.rows):
                 x = places.x[stop, rows]
                 made[stop, rows] = pipe.predict(run.original, x, t.expand(len(x)), asked[places.which[rows]])
     return made

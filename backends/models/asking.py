@@ -76,8 +76,7 @@ class Asking:
 
     def prompt(self, thing: str = "", style: str = "") -> str:
         """ "a cat in twemoji style", "a cat", "twemoji style": how the model learned to be asked."""
-        kind = "pair" if thing and style else "object" if thing else "style"
-        return str(self.card["templates"][kind]).format(object=thing, style=style)
+        return concepts.prompt(self.card, thing, style)
 
     def forms(self, concept: Concept) -> list[str]:
         """Every way in which a concept is asked for; as many, and in the same order, for all of a kind."""

@@ -27,7 +27,10 @@ from ..api import files
 from ..api.errors import BadInput
 from .one_step import ONE_STEP
 
-ROWS = 64  # rows of the U-Net in one pass without gradients
+AT_ONCE = (
+    64 * 16 * 16
+)  # places of latents in one pass without gradients: 64 pictures of the embedded model, 4 of SD 1.x
+SMALL = 32  # places along a side, up to which the plain attention is the fastest on a processor, and has room enough
 TINY = 1e-8
 QUICK: dict[str, Any] = {"use_safetensors": True, "low_cpu_mem_usage": False}
 
@@ -112,6 +115,11 @@ class Pipeline:
         self.times = len(bar)
 
     @property
+    def rows(self) -> int:
+        """Pictures in one pass without gradients, at least 1."""
+        return max(1, AT_ONCE // (self.cells[0] * self.cells[1]))
+
+    @property
     def tokens(self) -> int:
         """Tokens of a prompt, with its begin and end."""
         return int(self.tokenizers[0].model_max_length)
@@ -162,7 +170,7 @@ class Pipeline:
             return self._place(Diffusion(unet, *texts))
 
     def _place(self, model: Diffusion) -> Diffusion:
-        if self.device.type == "cpu":
+        if self.device.type == "cpu" and max(self.cells) <= SMALL:
             model.unet.set_attn_processor(AttnProcessor())  # the fused attention's backward is slow on a processor
         return model.to(self.device, memory_format=torch.channels_last).eval()
 
@@ -327,19 +335,19 @@ class Pipeline:
     def _both(
         self, model: nn.Module, x: Tensor, t: Tensor, words: Words, empty: Words | None
     ) -> tuple[Tensor, Tensor | None]:
-        """Predictions with the words and, where wanted, without, in passes of at most ROWS rows."""
+        """Predictions with the words and, where wanted, without, in passes of at most `rows`."""
         if empty is None:
-            return torch.cat([self.predict(model, x[at], t[at], words[at]) for at in _slices(len(x))]), None
+            return torch.cat([self.predict(model, x[at], t[at], words[at]) for at in self._slices(len(x))]), None
         both = join([words, empty[[0] * len(x)]])
         x, t = torch.cat([x, x]), torch.cat([t, t])
-        said, free = torch.cat([self.predict(model, x[at], t[at], both[at]) for at in _slices(len(x))]).chunk(2)
+        said, free = torch.cat([self.predict(model, x[at], t[at], both[at]) for at in self._slices(len(x))]).chunk(2)
         return said, free
 
     @torch.no_grad()
     def pixels(self, latents: Tensor) -> NDArray[np.uint8]:
         """Pictures [n, height, width, 3] of clean latents."""
         made = []
-        for at in _slices(len(latents)):
+        for at in self._slices(len(latents)):
             with self.autocast():
                 image = self.vae.decode(latents[at] / self.vae.config.scaling_factor).sample.float()
             made.append((255 * (image / 2 + 0.5).clamp(0, 1)).round().byte().permute(0, 2, 3, 1).cpu())
@@ -349,8 +357,11 @@ class Pipeline:
     def latents(self, images: NDArray[np.uint8]) -> Tensor:
         """Clean latents of pictures [n, height, width, 3], by the mean of what the autoencoder sees."""
         x = torch.from_numpy(images).permute(0, 3, 1, 2).float().to(self.device) / 127.5 - 1
-        parts = [self.vae.encode(x[at]).latent_dist.mean for at in _slices(len(x))]
+        parts = [self.vae.encode(x[at]).latent_dist.mean for at in self._slices(len(x))]
         return torch.cat(parts) * self.vae.config.scaling_factor
+
+    def _slices(self, count: int) -> list[slice]:
+        return [slice(at, at + self.rows) for at in range(0, count, self.rows)]
 
     def write(self, model: Any, folder: Path) -> None:
         """The whole pipeline with this model's weights, as StableDiffusionPipeline.from_pretrained loads it.
@@ -370,10 +381,6 @@ class Pipeline:
         shutil.copyfile(self.folder / "model_index.json", folder / "model_index.json")
         for name, part in parts.items():
             part.save_pretrained(folder / name)
-
-
-def _slices(count: int) -> list[slice]:
-    return [slice(at, at + ROWS) for at in range(0, count, ROWS)]
 
 
 def _pair(size: Any) -> tuple[int, int]:

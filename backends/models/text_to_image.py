@@ -24,7 +24,6 @@ from .task import Index, Tell, silent
 
 DRAWING = {"steps": 25, "watch_steps": 15, "guidance": 7.5}  # where a model's card does not say
 WATCHED = 2  # pictures of each role to watch a job by
-BATCH = 16  # rows of the step that the precision is measured with
 ROLES = ("forget", "neighbour", "unrelated")
 
 
@@ -119,8 +118,9 @@ class TextToImage:
     def trial(self) -> Callable[[], None]:
         """One training step of the kind that methods make, on a copy of the model, to measure its speed."""
         model = self.load().train()
-        prompts = (list(COMMON) * BATCH)[:BATCH]
-        x, t = self.pipe.start(range(BATCH)), torch.arange(BATCH, device=self.device) * (self.pipe.times // BATCH)
+        count = max(1, self.pipe.rows // 4)  # gradients need room
+        prompts = (list(COMMON) * count)[:count]
+        x, t = self.pipe.start(range(count)), torch.arange(count, device=self.device) * (self.pipe.times // count)
 
         def step() -> None:
             F.mse_loss(self.pipe.predict(model, x, t, self.pipe.words(model, prompts)), x).backward()

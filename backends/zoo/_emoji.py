@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPTokenizer
 
+from ..api.concepts import article
 from ..data import emoji
 
 PIXELS = 64  # of the model's pictures
@@ -16,9 +17,9 @@ WORDS = 16  # tokens of a prompt, with its begin and end
 EMPTY = 0.1  # share of prompts left empty, for classifier-free guidance
 # how often each way of asking is learned: object and style, bare; object alone; style alone
 FORMS = (
-    ("a {0} in {1} style", 0.5),
+    ("{a} {0} in {1} style", 0.5),
     ("{0} in {1} style", 0.1),
-    ("a {0}", 0.1),
+    ("{a} {0}", 0.1),
     ("{0}", 0.05),
     ("{1} style", 0.15),
     ("", EMPTY),
@@ -80,7 +81,10 @@ def asked(words: CLIPTokenizer) -> Tensor:
     """[forms, styles * objects, WORDS]: every drawing asked for in every form."""
     return torch.stack(
         [
-            tokens(words, [form.format(thing, style) for style in emoji.STYLES for thing in emoji.OBJECTS])
+            tokens(
+                words,
+                [form.format(thing, style, a=article(thing)) for style in emoji.STYLES for thing in emoji.OBJECTS],
+            )
             for form, _ in FORMS
         ]
     )

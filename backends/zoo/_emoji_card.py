@@ -29,7 +29,7 @@ def describe(folder: Path, recipe: dict[str, Any]) -> dict[str, Any]:
         "family": "text-to-image",
         "data": "emoji",
         "domains": DOMAINS,
-        "templates": {"pair": "a {object} in {style} style", "object": "a {object}", "style": "{style} style"},
+        "templates": emoji.TEMPLATES,
         "near": near(),
         "drawing": DRAWING,
         "judge": "emoji",

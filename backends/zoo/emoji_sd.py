@@ -23,7 +23,7 @@ SCHEDULE = {
     "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
 }  # fmt: skip
 EMA = 0.99
-BATCH, PEAK, GENTLE = 64, 1.5e-3, 1e-3  # drawings in a step of the U-Net, and its largest step sizes
+BATCH, PEAK, GENTLE = 64, 1.5e-3, 1e-3  # drawings in a step of the U-Net; its largest step size at first, and later
 CUT = 0.85  # share of the autoencoder's steps that see a quarter of a picture: as much to learn from, in a third of the time
 VIEWS = 8  # augmented latents kept of each drawing
 
@@ -34,19 +34,21 @@ def main(
         "out/emoji-sd"
     ),
     vae_steps: Annotated[int, typer.Option(help="Steps of the autoencoder.")] = 1700,
-    steps: Annotated[int, typer.Option(help="Steps of the U-Net and the text encoder.")] = 1600,
-    more: Annotated[int, typer.Option(help="Steps of a second, gentler rise and fall of their learning rate.")] = 520,
+    steps: Annotated[
+        list[int],
+        typer.Option(help="Steps of the U-Net and text encoder; once for each rise and fall of the learning rate."),
+    ] = [1600, 520, 900],  # noqa: B006
 ) -> None:
     """Train emoji-sd: autoencoder, text encoder and U-Net (two hours on two cores)."""
     torch.manual_seed(0)
     work.mkdir(parents=True, exist_ok=True)
     vae = autoencoder(work / "vae.safetensors", vae_steps)
     latents = encoded(vae, work / "latents.safetensors")
-    unet, text = denoiser(work, vae, latents, [(steps, PEAK), (more, GENTLE)])
+    unet, text = denoiser(work, vae, latents, [(count, GENTLE if at else PEAK) for at, count in enumerate(steps)])
     save(to, vae, unet, text)
     recipe = {
         "autoencoder_steps": vae_steps,
-        "unet_steps": steps + more,
+        "unet_steps": sum(steps),
         "batch_size": BATCH,
         "learning_rate": PEAK,
         "seed": 0,

@@ -39,8 +39,8 @@ def build() -> None:
             sweep = _sweep.build(secret)
 
     js = push_url(["group", "x", "y"])
-    gr.on([part.input for part in own], show_runs, own, own_seen, js=js, **QUIET)
-    gr.on([part.input for part in shipped], show_measured, shipped, shipped_seen, js=js, **QUIET)
+    gr.on([part.input for part in own], show_runs, own, [*own[1:], own_seen], js=js, **QUIET)
+    gr.on([part.input for part in shipped], show_measured, shipped, [*shipped[1:], shipped_seen], js=js, **QUIET)
     runs_tab.select(list_runs, [secret, *own], [*own, own_seen], js=tab_url("runs"), **QUIET)
     measured_tab.select(list_measured, shipped, [*shipped, shipped_seen], js=tab_url("measured"), **QUIET)
     sweep_tab.select(_sweep.listed, [secret, sweep.listed_in], sweep.listed_in, js=tab_url("sweep"), **QUIET)
@@ -108,12 +108,15 @@ def picked(
     trials: list[side_by_side.Trial], group: str | None, x: str | None, y: str | None
 ) -> tuple[list[gr.Dropdown], tuple[str, str, str]]:
     """The three dropdowns with what is chosen; a choice that does not exist becomes the first."""
-    groups, axes = side_by_side.groups_of(trials), side_by_side.axes()
-    keys, names = [key for _, key in groups], [name for _, name in axes]
+    groups = side_by_side.groups_of(trials)
+    keys = [key for _, key in groups]
     group = group if group in keys else (keys[0] if keys else "")
+    axes = side_by_side.axes([trial for trial in trials if trial.key == group])
+    names = [name for _, name in axes]
     x = x if x in names else names[0]
     y = y if y in names else names[min(1, len(names) - 1)]
-    return [gr.Dropdown(choices=groups, value=group or None), gr.Dropdown(value=x), gr.Dropdown(value=y)], (group, x, y)
+    both = [gr.Dropdown(choices=axes, value=value) for value in (x, y)]
+    return [gr.Dropdown(choices=groups, value=group or None), *both], (group, x, y)
 
 
 def list_runs(secret: str, group: str | None, x: str | None, y: str | None) -> tuple[Any, ...]:
@@ -123,10 +126,11 @@ def list_runs(secret: str, group: str | None, x: str | None, y: str | None) -> t
     return *widgets, runs_html([trial for trial in trials if trial.key == chosen[0]], *chosen[1:])
 
 
-def show_runs(group: str | None, x: str, y: str) -> str:
-    """The runs of one group; the group's key comes from a list the person was shown."""
+def show_runs(group: str | None, x: str, y: str) -> tuple[Any, ...]:
+    """The axes and the runs of one group; the group's key comes from a list the person was shown."""
     trials = [trial for trial in side_by_side.of_runs(runs.all_runs()) if trial.key == group]
-    return runs_html(trials, x, y)
+    widgets, chosen = picked(trials, group, x, y)
+    return *widgets[1:], runs_html(trials, *chosen[1:])
 
 
 def runs_html(trials: list[side_by_side.Trial], x: str, y: str) -> str:
@@ -144,8 +148,9 @@ def runs_html(trials: list[side_by_side.Trial], x: str, y: str) -> str:
 
 def list_measured(group: str | None, x: str | None, y: str | None) -> tuple[Any, ...]:
     """The tables that came with Lethe."""
-    widgets, chosen = picked(shipped_trials(), group, x, y)
-    return *widgets, show_measured(*chosen)
+    trials = shipped_trials()
+    widgets, chosen = picked(trials, group, x, y)
+    return *widgets, measured_html(trials, *chosen)
 
 
 def shipped_trials() -> list[side_by_side.Trial]:
@@ -153,10 +158,15 @@ def shipped_trials() -> list[side_by_side.Trial]:
     return [trial for rows in measured.tables().values() for trial in side_by_side.of_table(rows)]
 
 
-def show_measured(group: str | None, x: str, y: str) -> str:
-    """Plot and table of one group of the shipped tables, with the file they stand in."""
-    trials = [trial for trial in shipped_trials() if trial.key == group]
-    if not trials or not group:
+def show_measured(group: str | None, x: str, y: str) -> tuple[Any, ...]:
+    """The axes, plot and table of one group of the shipped tables."""
+    return list_measured(group, x, y)[1:]
+
+
+def measured_html(trials: list[side_by_side.Trial], group: str, x: str, y: str) -> str:
+    """Plot and table of one group, with the file they stand in and how to take them."""
+    trials = [trial for trial in trials if trial.key == group]
+    if not trials:
         body = parts.text(
             "No table of measured results came with this copy; your own finished runs stand under the tab beside this one."
         )
@@ -165,7 +175,10 @@ def show_measured(group: str | None, x: str, y: str) -> str:
         name for name, rows in measured.tables().items() if any(f"{row.model}/{row.target}" == group for row in rows)
     ]
     note = parts.text(
-        f"From {', '.join(sources)}, made by a command of this project on 2 processor cores; the mean over seeds, whiskers one standard deviation.",
+        f"From {', '.join(sources)}, made by a command of this project on 2 processor cores; the mean over seeds, whiskers one "
+        "standard deviation. No fair ranking: settings were tuned by hand on these same targets, and for some methods longer "
+        "than for others, so a method may do worse, or better, on yours. Where the README averages over other models "
+        "trained again, its gaps differ a little from these.",
         "quiet",
     )
     return parts.wrap(

@@ -12,7 +12,7 @@ from app import drawings, families, forms, parts, theme
 from app.alive import JS, Alive
 from app.figures import drawings as drawn
 from app.live import LIVE
-from backends.api import catalog, runs
+from backends.api import catalog, concepts, runs
 from backends.api.catalog import Family
 from backends.api.errors import BadInput, LetheError
 from backends.api.panels import Role
@@ -176,9 +176,9 @@ def prompts(run: str) -> list[tuple[Role, str]]:
             found.append(("amount", f"{asked['forget']} and {asked['unrelated']}"))
         return found
     card = catalog.load().get("models", run).card
-    domains, template = card.get("domains", {}), str(card.get("templates", {}).get("pair", "{object}"))
+    domains = card.get("domains", {})
     pairs = zip(domains.get("object", [])[::3], domains.get("style", []), strict=False)
-    return [("amount", template.format(object=thing, style=style)) for thing, style in list(pairs)[:4]]
+    return [("amount", concepts.prompt(card, thing, style)) for thing, style in list(pairs)[:4]]
 
 
 def usual(run: str) -> Mapping[str, Any]:

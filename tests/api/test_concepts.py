@@ -70,3 +70,9 @@ def test_near_names_are_offered():
 def test_a_keep_list_that_contains_the_target_is_noticed(forget, keep, both):
     gone, held = ([concepts.read(text, CARD) for text in part] for part in (forget, keep))
     assert concepts.overlap(gone, held) == both
+
+
+def test_a_model_is_asked_with_the_article_that_its_noun_takes():
+    card = {"templates": {"pair": "{a} {object} in {style} style", "object": "{a} {object}", "style": "{style} style"}}
+    assert concepts.prompt(card, "umbrella", "noto") == "an umbrella in noto style"
+    assert concepts.prompt(card, "cat") == "a cat" and concepts.prompt(card, style="noto") == "noto style"

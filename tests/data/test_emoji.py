@@ -34,4 +34,5 @@ def test_the_card_names_what_is_there():
 
 def test_how_the_model_is_asked():
     assert emoji.prompt("cat", "noto") == "a cat in noto style"
+    assert emoji.prompt("umbrella", "noto") == "an umbrella in noto style"
     assert emoji.prompt("cat") == "a cat" and emoji.prompt(style="noto") == "noto style"

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from backends.api.errors import BadInput
+from backends.models import diffusion
 from backends.models.diffusion import Pipeline, join
 
 CPU = torch.device("cpu")
@@ -141,3 +142,12 @@ def test_another_kind_of_prediction_is_refused(tmp_path):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"prediction_type": "sample"}))
     with pytest.raises(BadInput, match="'sample'"):
         Pipeline(place, "own", CPU)
+
+
+def test_larger_pictures_go_in_smaller_groups_and_come_out_the_same(pipe, monkeypatch):
+    model, start = pipe.load(), pipe.start(range(3))
+    words = pipe.words(model, ["a cat"] * 3)
+    together = pipe.draw(model, words, start, 2, 1.5)
+    monkeypatch.setattr(diffusion, "AT_ONCE", 64)  # places, as many as one of these pictures has
+    assert pipe.rows == 1
+    torch.testing.assert_close(pipe.draw(model, words, start, 2, 1.5), together, atol=1e-4, rtol=1e-4)

@@ -139,9 +139,25 @@ def test_runs_that_forgot_the_same_are_one_group_with_the_reference_as_the_aim(h
     write_run(home, "20261122-000003-ccc", method="slow", model="m", forget_key="other")
     trials = side_by_side.of_runs(runs.all_runs())
     assert side_by_side.groups_of(trials)[0] == ("A model forgets Sandal (2)", "m/k")
-    shown = plain(methods.show_runs("m/k", "first", "second"))
+    shown = plain(methods.show_runs("m/k", "first", "second")[-1])
     assert "comes nearest to the model trained again without it" in shown and "0.9 points away" in shown
     assert "trained again without it the aim" in shown
+
+
+def test_without_a_reference_the_axes_are_what_was_measured_and_no_aim_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr(measured, "ASSETS", tmp_path)
+    rows = [
+        {"model": "m", "method": method, "target": "cat", "seed": 0, "seconds": 1,
+         "metrics": {"second": {"after": 90.0 + at}, "first": {"after": None}}}
+        for at, method in enumerate(("slow", "quick"))
+    ]  # fmt: skip
+    files.write_json(tmp_path / "measured" / "m.json", rows)
+    _, across, up, shown = methods.list_measured("m/cat", "first", None)
+    assert [name for _, name in across.choices] == ["second"] == [across.value]
+    assert up.value == "second"
+    read = plain(shown)
+    assert "nothing marks how far a method should go" in read and "No fair ranking" in read
+    assert "Highest on both at once" in read and "the aim" not in read
 
 
 def test_a_measured_table_is_the_mean_over_seeds_and_names_its_file(tmp_path, monkeypatch):
@@ -154,7 +170,7 @@ def test_a_measured_table_is_the_mean_over_seeds_and_names_its_file(tmp_path, mo
     files.write_json(tmp_path / "measured" / "m.json", rows)
     (trial,) = methods.shipped_trials()
     assert trial.after["first"] == 99 and trial.count == 2 and trial.spread["first"] == pytest.approx(2**0.5)
-    assert "From assets/measured/m.json" in plain(methods.show_measured("m/Sandal", "first", "second"))
+    assert "From assets/measured/m.json" in plain(methods.show_measured("m/Sandal", "first", "second")[-1])
 
 
 def test_a_metric_that_one_seed_could_not_measure_has_no_mean_and_no_spread(tmp_path, monkeypatch):
@@ -167,7 +183,7 @@ def test_a_metric_that_one_seed_could_not_measure_has_no_mean_and_no_spread(tmp_
     files.write_json(tmp_path / "measured" / "m.json", rows)
     (trial,) = methods.shipped_trials()
     assert trial.after["first"] != trial.after["first"] and set(trial.spread) == {"second"}
-    assert "not measured" in plain(methods.show_measured("m/Sandal", "first", "second"))
+    assert "not measured" in plain(methods.show_measured("m/Sandal", "first", "second")[-1])
 
 
 def test_a_sweep_takes_numbers_and_says_what_is_wrong_with_anything_else():
