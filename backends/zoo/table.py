@@ -1,7 +1,8 @@
 """The table of every method on an embedded model: assets/measured/<model>.json, and the tables in the README.
 
 Each job goes through the engine, as one that a person starts, in a home that is thrown away. What is already
-measured with the same parameters is kept, so the table can be made piece by piece.
+measured with the same parameters is kept, so the table can be made piece by piece, by several at a time ($LETHE_THREADS
+says with how many threads each; the table says it, too).
 """
 
 import ctypes
@@ -62,7 +63,7 @@ def main(
                 typer.echo(f"Stopped before job {place + 1} of {len(wanted)}; start the command again.", err=True)
                 break
             row = measured(spec)
-            rows = [old for old in rows if _key(old) != _key(row)] + [row]
+            rows = [old for old in files.read_json(path, []) if _key(old) != _key(row)] + [row]  # another may have written
             files.write_json(path, sorted(rows, key=_order))
             typer.echo(f"{method.id}, {what}, seed {number}: {row.get('error') or row['seconds']}", err=True)
     rows = [row for table in sorted(to.glob("*.json")) for row in files.read_json(table)]
