@@ -16,7 +16,7 @@ studio: $(VENV)/installed  ## Install what is missing and open the studio on htt
 	@exec $(BIN)/lethe serve
 
 test: lint  ## Every check and every test, those in the browser too
-	@browser=$$(sh .ci/chromium $(BIN)/python) && CHROMIUM="$$browser" $(BIN)/python -m pytest
+	@browser=$$(sh .ci/chromium $(BIN)/python) && CHROMIUM="$$browser" $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/installed-test  ## Style, types, and which part may import which
 	@$(BIN)/ruff check .

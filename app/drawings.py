@@ -78,7 +78,7 @@ def asks(run_id: str) -> list[tuple[Role, str]]:
 
 
 def draw(what: str, prompt: str, seeds: Sequence[int], **wishes: Any) -> dict[str, Any]:
-    """Pictures of a prompt; see the live operation `draw`. `wishes`: steps, guidance, dose.
+    """Pictures of a prompt; see the live operation `draw`. `wishes`: steps, guidance, dose, size.
 
     Raises:
         BadInput: the prompt, a number or the model will not do; the sentence says why.

@@ -9,6 +9,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+if "PYTEST_XDIST_WORKER" in os.environ:  # each of several processes takes one core
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("lethe", deadline=None)  # a busy machine is no failure
 settings.load_profile("lethe")
 

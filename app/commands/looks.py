@@ -85,6 +85,9 @@ def generate(
     item: Annotated[list[str] | None, typer.Option(help="An image of its data, as test-3 or train-17.")] = None,
     prompt: Annotated[str | None, typer.Option(help="For a model that draws: what to draw.")] = None,
     seed: Annotated[str, typer.Option(metavar="NUMBER", help="Seed of the drawing.")] = "0",
+    size: Annotated[
+        str, typer.Option(metavar="PIXELS", help="Pixels a side of the drawing; left out: as the model learned.")
+    ] = "0",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -105,7 +108,7 @@ def generate(
     if family == "text-to-image":
         if image or item or prompt is None:
             raise BadInput(f"{what} draws pictures; give --prompt with what to draw, and no --image or --item.")
-        _draw(what, prompt, seed, out, json)
+        _draw(what, prompt, seed, size, out, json)
         return
     if bool(image) == bool(item):
         raise BadInput("Give either --image FILE or --item test-3, so that there is one thing to look at.")
@@ -121,14 +124,16 @@ def generate(
     _print_answer(answer)
 
 
-def _draw(what: str, prompt: str, seed: str, out: Path | None, json: bool) -> None:
+def _draw(what: str, prompt: str, seed: str, size: str, out: Path | None, json: bool) -> None:
     """Write what a model draws: of a run the picture after, and the one before beside it."""
     from backends.api import files
 
     if not re.fullmatch(r"[0-9]{1,10}", seed):
         raise BadInput(f"The seed was {seed[:40]!r}; give a whole number from 0 to {2**31 - 1}.")
+    if not re.fullmatch(r"[0-9]{1,5}", size):
+        raise BadInput(f"The size was {size[:40]!r}; give the pixels of a side, as in --size 64.")
     to = _picture_file(out)
-    answer = _ask("draw", run_or_model=what, prompt=prompt, seeds=[int(seed)])
+    answer = _ask("draw", run_or_model=what, prompt=prompt, seeds=[int(seed)], size=int(size))
     whens = [when for when in ("after", "before") if when in answer]
     places = dict(zip(whens, (to, to.with_name(f"{to.stem}-before.png")), strict=False))
     for when, path in places.items():
@@ -136,7 +141,7 @@ def _draw(what: str, prompt: str, seed: str, out: Path | None, json: bool) -> No
     if answer["cut"]:
         terminal.say(f"The prompt is longer than the model can read: its last {answer['cut']} tokens had no say.")
     if json:
-        made = {name: answer[name] for name in ("seconds", "steps", "guidance", "cut")}
+        made = {name: answer[name] for name in ("seconds", "steps", "guidance", "size", "cut")}
         terminal.document(
             {"prompt": prompt, "seed": int(seed), **made} | {when: str(path) for when, path in places.items()}
         )

@@ -31,6 +31,7 @@ def draw(
     guidance: float | None = None,
     dose: float = 1.0,
     data: str = "",
+    size: int = 0,
 ) -> dict[str, Any]:
     """Pictures of one prompt as data addresses of PNGs: `before`, and for a run `after`, one a seed.
 
@@ -43,9 +44,11 @@ def draw(
         guidance: weight of the words; None for the model's own.
         dose: how much of the run's change to apply, 0 (none) to 1.5.
         data: as in the job, for a model.
+        size: pixels a side; 0 for the model's own.
 
     Returns:
-        The pictures before are remembered, so a dial that is turned draws only those after. Also `seconds`, `steps`, `guidance`, and `cut`: how many tokens of the prompt were too many and not read.
+        Also `seconds`, `steps`, `guidance`, `size` and `cut`: how many tokens of the prompt were too many and not read. The
+        pictures before are remembered, so a dial that is turned draws only those after.
 
     Raises:
         BadInput: an empty or endless prompt, numbers out of range, or a model that draws nothing.
@@ -55,13 +58,15 @@ def draw(
     numbers = _seeds(seeds)
     count = _within("steps", int(steps) or int(task.drawing["steps"]), 1, STEPS)
     weight = _within("guidance", float(task.drawing["guidance"] if guidance is None else guidance), 0, GUIDANCE)
+    side = int(size)
+    cells = task.pipe.cells_of(side)
     begun = time.monotonic()
 
     def made(model: nn.Module) -> list[str]:
-        rows = task.draw(model, [said] * len(numbers), numbers, steps=count, guidance=weight)
+        rows = task.draw(model, [said] * len(numbers), numbers, steps=count, guidance=weight, size=side)
         return [_address(row) for row in rows]
 
-    asked = (task.id, task.data, task.precision, said, tuple(numbers), count, weight)
+    asked = (task.id, task.data, task.precision, said, tuple(numbers), count, weight, side)
     drawn = {
         when: desk.drawn.made(asked, lambda model=model: made(model)) if when == "before" else made(model)
         for when, model in models.items()
@@ -70,6 +75,7 @@ def draw(
         "seconds": round(time.monotonic() - begun, 3),
         "steps": count,
         "guidance": weight,
+        "size": cells[0] * task.pipe.scale_factor,
         "cut": max(0, task.pipe.count(said) - (task.pipe.tokens - 2)),
     }
 

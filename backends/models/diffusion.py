@@ -116,8 +116,29 @@ class Pipeline:
 
     @property
     def rows(self) -> int:
-        """Pictures in one pass without gradients, at least 1."""
-        return max(1, AT_ONCE // (self.cells[0] * self.cells[1]))
+        """Pictures of the model's own size in one pass without gradients, at least 1."""
+        return _rows(*self.cells)
+
+    @property
+    def scale_factor(self) -> int:
+        """Pixels along a side for one place of the latents."""
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+
+    def cells_of(self, size: int) -> tuple[int, int]:
+        """Places of the latents of a square picture with `size` pixels a side; 0 for the model's own shape.
+
+        Raises:
+            BadInput: the model cannot make a picture of that size.
+        """
+        if not size:
+            return self.cells
+        grain = self.scale_factor
+        least, most = 8 * grain, 2 * grain * max(self.cells)
+        if size % grain or not least <= size <= most:
+            raise BadInput(
+                f"A size of {size} was asked for; {self.id} draws squares of {least} to {most} pixels a side, in steps of {grain}."
+            )
+        return size // grain, size // grain
 
     @property
     def tokens(self) -> int:
@@ -231,7 +252,7 @@ class Pipeline:
         """What the U-Net says of x_t, in its own kind of prediction, float32 [n, c, h, w]."""
         more = {}
         if words.pooled is not None:
-            side = [8 * self.cells[0], 8 * self.cells[1]]
+            side = [8 * x.shape[2], 8 * x.shape[3]]
             ids = torch.tensor([[*side, 0, 0, *side]], device=x.device).expand(len(x), -1)
             more = {"added_cond_kwargs": {"text_embeds": words.pooled, "time_ids": ids}}
         with self.autocast():
@@ -264,11 +285,11 @@ class Pipeline:
 
     # --- drawing
 
-    def start(self, seeds: Sequence[int]) -> Tensor:
-        """Noise to start from [n, c, h, w], one seed a picture: the same on every device."""
+    def start(self, seeds: Sequence[int], size: int = 0) -> Tensor:
+        """Noise to start from [n, c, h, w], one seed a picture: the same on every device. `size` as in `cells_of`."""
+        cells = self.cells_of(size)
         rows = [
-            torch.randn(self.channels, *self.cells, generator=torch.Generator().manual_seed(int(seed)))
-            for seed in seeds
+            torch.randn(self.channels, *cells, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds
         ]
         return torch.stack(rows).to(self.device)
 
@@ -335,19 +356,19 @@ class Pipeline:
     def _both(
         self, model: nn.Module, x: Tensor, t: Tensor, words: Words, empty: Words | None
     ) -> tuple[Tensor, Tensor | None]:
-        """Predictions with the words and, where wanted, without, in passes of at most `rows`."""
+        """Predictions with the words and, where wanted, without, a few rows in a pass."""
         if empty is None:
-            return torch.cat([self.predict(model, x[at], t[at], words[at]) for at in self._slices(len(x))]), None
+            return torch.cat([self.predict(model, x[at], t[at], words[at]) for at in _slices(x)]), None
         both = join([words, empty[[0] * len(x)]])
         x, t = torch.cat([x, x]), torch.cat([t, t])
-        said, free = torch.cat([self.predict(model, x[at], t[at], both[at]) for at in self._slices(len(x))]).chunk(2)
+        said, free = torch.cat([self.predict(model, x[at], t[at], both[at]) for at in _slices(x)]).chunk(2)
         return said, free
 
     @torch.no_grad()
     def pixels(self, latents: Tensor) -> NDArray[np.uint8]:
         """Pictures [n, height, width, 3] of clean latents."""
         made = []
-        for at in self._slices(len(latents)):
+        for at in _slices(latents):
             with self.autocast():
                 image = self.vae.decode(latents[at] / self.vae.config.scaling_factor).sample.float()
             made.append((255 * (image / 2 + 0.5).clamp(0, 1)).round().byte().permute(0, 2, 3, 1).cpu())
@@ -357,11 +378,8 @@ class Pipeline:
     def latents(self, images: NDArray[np.uint8]) -> Tensor:
         """Clean latents of pictures [n, height, width, 3], by the mean of what the autoencoder sees."""
         x = torch.from_numpy(images).permute(0, 3, 1, 2).float().to(self.device) / 127.5 - 1
-        parts = [self.vae.encode(x[at]).latent_dist.mean for at in self._slices(len(x))]
+        parts = [self.vae.encode(part).latent_dist.mean for part in x.split(self.rows)]
         return torch.cat(parts) * self.vae.config.scaling_factor
-
-    def _slices(self, count: int) -> list[slice]:
-        return [slice(at, at + self.rows) for at in range(0, count, self.rows)]
 
     def write(self, model: Any, folder: Path) -> None:
         """The whole pipeline with this model's weights, as StableDiffusionPipeline.from_pretrained loads it.
@@ -381,6 +399,16 @@ class Pipeline:
         shutil.copyfile(self.folder / "model_index.json", folder / "model_index.json")
         for name, part in parts.items():
             part.save_pretrained(folder / name)
+
+
+def _rows(height: int, width: int) -> int:
+    return max(1, AT_ONCE // (height * width))
+
+
+def _slices(latents: Tensor) -> list[slice]:
+    """The rows of latents [n, c, h, w] in groups for one pass each."""
+    rows = _rows(*latents.shape[2:])
+    return [slice(at, at + rows) for at in range(0, len(latents), rows)]
 
 
 def _pair(size: Any) -> tuple[int, int]:

@@ -141,9 +141,14 @@ class TextToImage:
         *,
         steps: int = 0,
         guidance: float = nan,
+        size: int = 0,
     ) -> NDArray[np.uint8]:
-        """Pictures [n, height, width, 3], one prompt and one seed each; by the model's own settings where none are given."""
-        return self.pipe.pixels(self.draw_latents(model, prompts, seeds, steps=steps, guidance=guidance))
+        """Pictures [n, height, width, 3], one prompt and one seed each; by the model's own settings where none are given.
+
+        Raises:
+            BadInput: the model cannot make pictures of that many pixels a side.
+        """
+        return self.pipe.pixels(self.draw_latents(model, prompts, seeds, steps=steps, guidance=guidance, size=size))
 
     @torch.no_grad()
     def draw_latents(
@@ -154,6 +159,7 @@ class TextToImage:
         *,
         steps: int = 0,
         guidance: float = nan,
+        size: int = 0,
         seen: Callable[[int, Tensor, Tensor, Tensor | None], None] | None = None,
     ) -> Tensor:
         """As `draw`, but the clean latents [n, c, h, w]; `seen` as in `Pipeline.draw`."""
@@ -161,11 +167,11 @@ class TextToImage:
         weight = float(self.drawing["guidance"]) if isnan(guidance) else guidance
         distinct = list(dict.fromkeys(prompts))
         words = self.pipe.words(model, distinct)[[distinct.index(prompt) for prompt in prompts]]
-        return self.pipe.draw(model, words, self.pipe.start(seeds), steps, weight, seen=seen)
+        return self.pipe.draw(model, words, self.pipe.start(seeds, size), steps, weight, seen=seen)
 
     def describe(self, model: nn.Module) -> dict[str, Any]:
         """What a form has to know: concepts it is known to have learned, its size, how it draws, and who judges."""
-        height, width = (cells * 2 ** (len(self.pipe.vae.config.block_out_channels) - 1) for cells in self.pipe.cells)
+        height, width = (cells * self.pipe.scale_factor for cells in self.pipe.cells)
         return {
             "family": self.family,
             "domains": self.card.get("domains", {}),

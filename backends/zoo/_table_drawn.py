@@ -1,7 +1,7 @@
 """Measured jobs on models that draw, as Markdown tables by the UnlearnCanvas protocol: averages over targets of one kind."""
 
 from collections import defaultdict
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 from typing import Any
 
 from .. import registry
@@ -46,7 +46,7 @@ def table(rows: Rows, kind: str) -> str:
         by_method[row["method"]].append(row)
     heads = [registry.get("metrics", name).entry.short for name in SHARES]
     targets, seeds = list(dict.fromkeys(row["target"] for row in rows)), len({row["seed"] for row in rows})
-    lines = sorted((_place(ours), _line(name, ours, targets)) for name, ours in by_method.items())
+    lines = sorted((_place(ours), _line(name, ours, targets, seeds)) for name, ours in by_method.items())
     return "\n".join(
         [
             f"**{rows[0]['model']}, forgetting one of the {kind}: {', '.join(targets)}**\n",
@@ -55,8 +55,8 @@ def table(rows: Rows, kind: str) -> str:
             *(line for _, line in lines),
             _before(rows),
             "",
-            f"Averages over {len(targets)} targets and {seeds} seed{'s' if seeds > 1 else ''}, ± the standard deviation over the "
-            f"targets; time: the method alone ({_device(rows)}).",
+            f"Averages over {len(targets)} targets and {_count(seeds, 'seed')}, ± the standard deviation over the "
+            f"targets; time: the method alone, median ({_device(rows)}).",
             *_failures(by_method),
             "",
         ]
@@ -82,16 +82,18 @@ def _spread(values: list[float], digits: int = 1) -> str:
     return f"{mean(values):.{digits}f}{deviation}"
 
 
-def _line(name: str, rows: Rows, targets: list[str]) -> str:
+def _line(name: str, rows: Rows, targets: list[str], seeds: int) -> str:
     entry, done = registry.get("methods", name).entry, [row for row in rows if row["metrics"]]
     if not done:
         return f"| {entry.title} | {' | '.join(['failed'] * len(SHARES))} | – | – | – | – |"
     missing = [target for target in targets if target not in {row["target"] for row in done}]
+    had = len({row["seed"] for row in done})
     title = entry.title + (f" (without {', '.join(missing)})" if missing else "")
+    title += f" ({_count(had, 'seed')} only)" if had < seeds else ""
     cells = [
         *(_spread(_values(done, metric)) for metric in SHARES),
         _spread(_values(done, "fid"), 2),
-        f"{mean(row['seconds'] for row in done):.1f} s",
+        f"{median(row['seconds'] for row in done):.1f} s",
         f"{max(row['peak_memory'] for row in done) / 1e6:,.0f} MB",
         f"{mean(_values(done, 'storage')):.1f} MB",
     ]
@@ -117,5 +119,9 @@ def _failures(by_method: dict[str, Rows]) -> list[str]:
 
 def _device(rows: Rows) -> str:
     return " and ".join(
-        dict.fromkeys(f"{row['device']}, {row['threads']} threads" for row in rows if row.get("device"))
+        dict.fromkeys(f"{row['device']}, {_count(row['threads'], 'thread')}" for row in rows if row.get("device"))
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

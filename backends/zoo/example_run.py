@@ -1,4 +1,4 @@
-"""The finished run that is shipped: every page has something real to show before anyone has pressed a button."""
+"""The finished runs that are shipped: every page has something real to show before anyone has pressed a button."""
 
 import os
 import shutil
@@ -19,9 +19,10 @@ LEFT_OUT = ("checkpoint", ".*", "cancel")
 def main(
     model: Annotated[str, typer.Option(help="Embedded model.")] = "fashion-resnet",
     name: Annotated[str, typer.Option(help="Name of the run.")] = "example-forget-sandal",
+    method: Annotated[str, typer.Option(help="Method; left out: the model's default.")] = "",
     to: Annotated[Path, typer.Option(help="Folder to write to.")] = ASSETS / "runs",
 ) -> None:
-    """Do the model's default job, look into it with every inspector, and ship the run folder (a minute or two)."""
+    """Do a job on what the model's card forgets by default, look into it with every inspector, and ship the run folder (a minute or two)."""
     from .. import registry
     from ..api.submit import check
     from ..engine.desk import Desk
@@ -29,7 +30,7 @@ def main(
     from ..engine.operations import inspect
 
     card = files.read_json(ASSETS / "models" / model / "card.json")
-    spec = check(JobSpec(model=model, method=card["default_method"], forget=tuple(card["default_forget"])))
+    spec = check(JobSpec(model=model, method=method or card["default_method"], forget=tuple(card["default_forget"])))
     with tempfile.TemporaryDirectory() as home:
         os.environ["LETHE_HOME"] = home
         run = RunFolder(Path(home) / "runs" / name)

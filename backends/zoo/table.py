@@ -63,7 +63,9 @@ def main(
                 typer.echo(f"Stopped before job {place + 1} of {len(wanted)}; start the command again.", err=True)
                 break
             row = measured(spec)
-            rows = [old for old in files.read_json(path, []) if _key(old) != _key(row)] + [row]  # another may have written
+            rows = [old for old in files.read_json(path, []) if _key(old) != _key(row)] + [
+                row
+            ]  # another may have written
             files.write_json(path, sorted(rows, key=_order))
             typer.echo(f"{method.id}, {what}, seed {number}: {row.get('error') or row['seconds']}", err=True)
     rows = [row for table in sorted(to.glob("*.json")) for row in files.read_json(table)]

@@ -7,18 +7,21 @@ import plotly.graph_objects as go
 import plotly.io
 import streamlit as st
 
-from app import figures, parts, theme
-from app.figures.training import ROLES, class_name
-from backends.api import runs
-from backends.api.panels import AnyPanel
+from app import families, figures, parts, theme
+from app.figures.training import ROLES, class_name, drawing, sure
+from backends.api import catalog, found, runs
+from backends.api.catalog import Family
+from backends.api.panels import AnyPanel, Found, Heatmap
 from backends.api.runs import RunFolder
 
 plotly.io.templates.default = "plotly_white"  # Streamlit sets its own for the whole process, the studio included
 
 
-def example() -> RunFolder | None:
-    """A finished run to talk about: one that came with Lethe, else the newest of this home that forgot a class."""
-    finished = [run for run in runs.all_runs() if run.state.status == "done" and run.result]
+def example(family: Family = "classifier") -> RunFolder | None:
+    """A finished run to talk about: one that came with Lethe, else the newest of this home that forgot something named."""
+    finished = [
+        run for run in runs.all_runs() if run.state.status == "done" and run.result and families.of_run(run) == family
+    ]
     plain = [run for run in finished if all(":" not in target for target in run.spec.forget)]
     return next((run for run in plain if run.shipped), plain[0] if plain else None)
 
@@ -60,6 +63,46 @@ def _picture(run: RunFolder, item: dict[str, Any], role: str, names: Sequence[st
         f'width:{100 * sure:.0f}%;background:{theme.ROLE[role]}"></div></div>'
         f'<figcaption style="font-size:15px;line-height:1.3;margin-top:3px">{100 * sure:.0f} %<br>says {parts.esc(said)}</figcaption></figure>'
     )
+
+
+def redrawn(run: RunFolder, sample: dict[str, Any]) -> str:
+    """What a model that draws makes of the watched prompts at one step, as HTML."""
+    groups = []
+    for role in ROLES:
+        items = [item for item in sample["items"] if item["role"] == role]
+        if items:
+            words = theme.ROLE_WORDS[role]
+            drawn = "".join(_drawing(run, item, role) for item in items)
+            groups.append(
+                f'<p style="margin:14px 0 6px;font-weight:600"><span style="{_mark(role)}"></span>{words[:1].upper()}{words[1:]}</p>'
+                f'<div style="display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:14px">{drawn}</div>'
+            )
+    return "".join(groups)
+
+
+def _drawing(run: RunFolder, item: dict[str, Any], role: str) -> str:
+    share = sure(item)
+    known = theme.measured(share)
+    bar = f'<div style="height:6px;border-radius:3px;width:{100 * share if known else 0:.0f}%;background:{theme.ROLE[role]}"></div>'
+    said = f"{100 * share:.0f} % sure" if known else theme.NOT_MEASURED
+    return (
+        f'<figure style="margin:0;min-width:0"><img src="{drawing(run.path, item)}" alt="{parts.esc(item["prompt"])}" '
+        'style="display:block;width:100%;border-radius:8px;image-rendering:auto">'
+        f'<div style="height:6px;border-radius:3px;margin-top:6px;background:rgba(128,128,128,.25)">{bar}</div>'
+        f'<figcaption style="font-size:15px;line-height:1.3;margin-top:3px">{parts.esc(item["prompt"])}<br>{said}</figcaption></figure>'
+    )
+
+
+def learned(run: RunFolder) -> Heatmap | None:
+    """How much of everything a model learned to draw is right after the run, things by styles; None where nobody looked."""
+    card = next((entry.card for entry in catalog.load().models if entry.id == run.spec.model), {})
+    things = card.get("domains", {}).get("object")
+    for entry in catalog.load().inspectors:
+        seen = found.read(run, entry.id)
+        for shown in Found.model_validate(seen).panels if seen else []:
+            if isinstance(shown, Heatmap) and shown.rows == things and shown.scale == "amount":
+                return shown
+    return None
 
 
 def taken_for(sample: dict[str, Any], names: Sequence[str]) -> dict[str, int]:

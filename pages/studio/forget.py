@@ -288,8 +288,12 @@ def _recent(run_id: str) -> str:
 
 
 def _examples() -> str:
-    """A finished run to look at first."""
-    for run in runs.all_runs():
-        if run.shipped and run.result:
-            return f'<p class="lethe lethe-quiet">Or look at a finished example first: {parts.link(named(run.spec.forget) + " forgotten", f"?run={run.id}")}.</p>'
-    return ""
+    """Finished runs to look at first."""
+    links = [
+        parts.link(f"{named(run.spec.forget)} forgotten", f"?run={run.id}")
+        for run in runs.all_runs()
+        if run.shipped and run.result
+    ]
+    return (
+        f'<p class="lethe lethe-quiet">Or look at a finished example first: {" or ".join(links)}.</p>' if links else ""
+    )

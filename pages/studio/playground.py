@@ -27,6 +27,7 @@ STATE: Final = (
     "seed",
     "steps",
     "guidance",
+    "size",
 )  # what the address holds, in the order of the widgets
 MOST = 8  # pictures at once
 COPY = """async () => {
@@ -56,6 +57,7 @@ class Ask:
     seed: float | None
     steps: float | None
     guidance: float | None
+    size: float | None
 
 
 def build() -> None:
@@ -72,7 +74,7 @@ def build() -> None:
         go = gr.Button("Draw", variant="primary", elem_id="play-go")
         other = gr.Button("Other seeds", elem_id="play-other")
         copy = gr.Button("Copy link", elem_id="play-copy")
-    with gr.Accordion("Seeds, steps and guidance", open=False, elem_id="play-settings"), gr.Row():
+    with gr.Accordion("Seeds, steps, guidance and size", open=False, elem_id="play-settings"), gr.Row():
         numbers = _numbers()
     seen = Panels(elem_id="play-seen", min_height=480)
 
@@ -95,7 +97,7 @@ def build() -> None:
 
 
 def _numbers() -> list[gr.components.Component]:
-    """Pictures, first seed, steps, guidance."""
+    """Pictures, first seed, steps, guidance, pixels a side."""
     look: dict[str, Any] = {"interactive": True, "min_width": 220}
     plain: dict[str, Any] = look | {"buttons": [], "minimum": 0}
     return [
@@ -105,6 +107,7 @@ def _numbers() -> list[gr.components.Component]:
         forms.Slider(
             maximum=20, value=1.5, step=0.1, label="Guidance (weight of the words)", elem_id="play-guidance", **plain
         ),
+        forms.Number(64, label="Size (pixels a side)", precision=None, elem_id="play-size", **look),
     ]
 
 
@@ -124,7 +127,7 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
     options = known_to(secret, wanted)
     wanted = wanted or (options[0][1] if options else "")
     listed = wanted in [value for _, value in options]
-    asks, prompt, steps, guidance = choose(wanted if listed else None)
+    asks, prompt, steps, guidance, size = choose(wanted if listed else None)
     given = {name: address(request, name) for name in STATE}
     return (
         gr.Dropdown(options, value=wanted if listed else None),
@@ -134,6 +137,7 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
         _number(given["seed"], 0),
         _number(given["steps"], steps),
         _number(given["guidance"], guidance),
+        _number(given["size"], size),
         drawn.waiting("The answers", "The model is opened.") if listed else no_answer(wanted),
     )
 
@@ -147,20 +151,21 @@ def _number(text: str, otherwise: Any) -> Any:
     return value if isfinite(value) else otherwise
 
 
-def choose(run: str | None) -> tuple[str, str, Any, Any]:
-    """Prompts to try with a run or model, the first of them, and the steps and guidance it draws with by itself."""
+def choose(run: str | None) -> tuple[str, str, Any, Any, Any]:
+    """Prompts to try with a run or model, the first of them, and the steps, guidance and size it draws with by itself."""
     if not run:
-        return "", "", gr.skip(), gr.skip()
+        return "", "", gr.skip(), gr.skip(), gr.skip()
     try:
         examples, drawing = prompts(run), usual(run)
     except LetheError as error:
-        return f'<p class="lethe lethe-quiet">{parts.esc(error)}</p>', "", gr.skip(), gr.skip()
+        return f'<p class="lethe lethe-quiet">{parts.esc(error)}</p>', "", gr.skip(), gr.skip(), gr.skip()
     chips = "".join(
         f'<button type="button" data-prompt="{parts.esc(text)}">{parts.mark(role)}{parts.esc(text)}</button>'
         for role, text in examples
     )
     first = examples[0][1] if examples else ""
-    return f'<div class="lethe lethe-asks"><span>Try</span>{chips}</div>', first, drawing["steps"], drawing["guidance"]
+    shown = f'<div class="lethe lethe-asks"><span>Try</span>{chips}</div>'
+    return shown, first, drawing["steps"], drawing["guidance"], drawing["size"]
 
 
 def prompts(run: str) -> list[tuple[Role, str]]:
@@ -182,7 +187,7 @@ def prompts(run: str) -> list[tuple[Role, str]]:
 
 
 def usual(run: str) -> Mapping[str, Any]:
-    """The `steps` and the `guidance` that a model draws with by itself.
+    """The `steps`, the `guidance` and the `size` in pixels that a model draws with by itself.
 
     Raises:
         LetheError: the model cannot be opened.
@@ -191,8 +196,8 @@ def usual(run: str) -> Mapping[str, Any]:
     if families.of_model(run) is None:
         spec = runs.find(run).spec
         model, data = spec.model, spec.data
-    drawing: Mapping[str, Any] = LIVE.ask("describe", model=model, data=data)["drawing"]
-    return drawing
+    said = LIVE.ask("describe", model=model, data=data)
+    return {**said["drawing"], "size": said["size"][0]}
 
 
 def pressed(event: gr.EventData) -> str:
@@ -230,7 +235,7 @@ def answer(*asked: Any) -> str:
 def _pictures(ask: Ask) -> str:
     """Text-to-image: the same seeds drawn by the model before and the model after."""
     seeds = _seeds(ask)
-    wishes = {"steps": _whole("steps", ask.steps), "guidance": ask.guidance}
+    wishes = {"steps": _whole("steps", ask.steps), "guidance": ask.guidance, "size": _whole("size", ask.size)}
     found = drawings.draw(str(ask.run), str(ask.prompt or ""), seeds, **wishes)
     before, after = found["before"], found.get("after", [])
     prompt = " ".join(str(ask.prompt).split())
@@ -261,7 +266,7 @@ def _cut(count: int) -> str:
 
 def _made(found: dict[str, Any], seeds: list[int]) -> str:
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
-    return f"How it was made: {found['steps']} steps, guidance {found['guidance']:g}, {which}, drawn in {theme.seconds(found['seconds'])}."
+    return f"How it was made: {found['steps']} steps, guidance {found['guidance']:g}, {found['size']} pixels a side, {which}, drawn in {theme.seconds(found['seconds'])}."
 
 
 def _seeds(ask: Ask) -> list[int]:

@@ -53,3 +53,36 @@ def test_the_exercise_opens_the_studio_in_the_right_state(lesson, make_run):
     seen = seen.selectbox(key="choice").set_value("Bag").run()
     links = [one.proto.url for one in seen.get("link_button")]
     assert any(url.startswith("/?model=") and "forget=Bag" in url and "method=" in url for url in links)
+
+
+@pytest.fixture
+def second():
+    from pathlib import Path
+
+    return AppTest.from_file(str(Path(LESSONS).with_name("lessons") / "02_forget_a_drawing.py"), default_timeout=60)
+
+
+def test_the_second_lesson_shows_the_run_of_a_model_that_draws(second):
+    seen = second.run()
+    assert not seen.exception
+    run = show.example("text-to-image")
+    assert run.shipped and seen.slider(key="step").max == len(run.samples()) - 1
+    first, last = (html_of(seen.slider(key="step").set_value(at).run()) for at in (0, len(run.samples()) - 1))
+    assert first.count("<img") == last.count("<img") > 3 and first != last
+    assert show.learned(run).title == "Right after"
+
+
+def html_of(seen):
+    return "".join(one.proto.body for one in seen.get("html"))
+
+
+def test_the_exercise_of_the_second_lesson_asks_for_a_style(second):
+    seen = second.run()
+    seen = seen.selectbox(key="choice").set_value("noto style").run()
+    links = [one.proto.url for one in seen.get("link_button")]
+    assert any("forget=noto+style" in url and "model=emoji-sd" in url for url in links)
+
+
+def test_a_lesson_takes_a_run_of_its_own_family(make_run):
+    make_run("done")
+    assert show.example().spec.model != show.example("text-to-image").spec.model

@@ -18,7 +18,7 @@ from backends.api.home import home
 from backends.api.runs import RunFolder, State
 from backends.api.spec import JobSpec
 
-DRAWING = {"steps": 2, "watch_steps": 1, "guidance": 1.0}  # a processor needs seconds for each step of each picture
+DRAWING = {"steps": 1, "watch_steps": 1, "guidance": 1.0}  # a processor needs seconds for each step of each picture
 JOBS: dict[str, dict[str, Any]] = {
     "uce": {},
     "esd": {"steps": 2, "batch_size": 1, "pool": 4, "pool_steps": 2},

@@ -32,6 +32,7 @@ def asked(monkeypatch):
             "seconds": 1.5,
             "steps": 9,
             "guidance": 2.0,
+            "size": args["size"] or 64,
             "cut": 3 if "long" in args["prompt"] else 0,
         }
         return found | ({"after": [grey(200)]} if args["run_or_model"] == "a-run" else {})
@@ -60,7 +61,7 @@ def test_a_run_draws_after_and_beside_it_before(capsys, asked, tmp_path):
     assert (code, err) == (0, "")
     assert out == f"after: {to}\nbefore: {tmp_path / 'cat-before.png'}\n"
     assert (level(to), level(tmp_path / "cat-before.png")) == (200, 10)
-    assert asked == [("draw", {"run_or_model": "a-run", "prompt": "a cat", "seeds": [7]})]
+    assert asked == [("draw", {"run_or_model": "a-run", "prompt": "a cat", "seeds": [7], "size": 0})]
 
 
 def test_a_model_draws_one_picture_and_with_json_says_how(capsys, asked, tmp_path):
@@ -68,7 +69,7 @@ def test_a_model_draws_one_picture_and_with_json_says_how(capsys, asked, tmp_pat
     code, out, err = answer(capsys, "painter", "--prompt", "a long cat", "--out", str(to), "--json")
     assert code == 0 and "last 3 tokens had no say" in err
     assert json.loads(out) == {
-        "prompt": "a long cat", "seed": 0, "seconds": 1.5, "steps": 9, "guidance": 2.0, "cut": 3, "before": str(to),
+        "prompt": "a long cat", "seed": 0, "seconds": 1.5, "steps": 9, "guidance": 2.0, "size": 64, "cut": 3, "before": str(to),
     }  # fmt: skip
     assert level(to) == 10 and [path.name for path in tmp_path.glob("*.png")] == ["cat.png"]
 
@@ -81,6 +82,7 @@ REFUSED = {
     "no picture's file": (("painter", "--prompt", "a cat", "--out", "x.jpg"), "ends in .png"),
     "no folder": (("painter", "--prompt", "a cat", "--out", "nowhere/x.png"), "no folder 'nowhere'"),
     "a seed in words": (("painter", "--prompt", "a cat", "--seed", "seven", "--out", "x.png"), "'seven'"),
+    "a size in words": (("painter", "--prompt", "a cat", "--size", "big", "--out", "x.png"), "'big'"),
     "an empty prompt": (("painter", "--prompt", "", "--out", "x.png"), "The prompt was empty"),
 }
 

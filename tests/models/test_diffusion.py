@@ -151,3 +151,18 @@ def test_larger_pictures_go_in_smaller_groups_and_come_out_the_same(pipe, monkey
     monkeypatch.setattr(diffusion, "AT_ONCE", 64)  # places, as many as one of these pictures has
     assert pipe.rows == 1
     torch.testing.assert_close(pipe.draw(model, words, start, 2, 1.5), together, atol=1e-4, rtol=1e-4)
+
+
+def test_a_picture_has_the_size_that_was_asked_for(pipe):
+    model = pipe.load()
+    words = pipe.words(model, ["a cat"])
+    sizes = [pipe.pixels(pipe.draw(model, words, pipe.start([0], size), 2, 1.5)).shape for size in (0, 24, 32)]
+    assert sizes == [(1, 16, 16, 3), (1, 24, 24, 3), (1, 32, 32, 3)]
+
+
+@pytest.mark.parametrize("size", [25, 14, 34, -16])
+def test_a_size_that_the_model_cannot_make_is_refused_with_those_it_can(pipe, size):
+    with pytest.raises(
+        BadInput, match=rf"size of {size} .* tiny draws squares of 16 to 32 pixels a side, in steps of 2"
+    ):
+        pipe.start([0], size)

@@ -84,13 +84,14 @@ def asked(monkeypatch):
         if op == "suite":
             return SUITE
         if op == "describe":
-            return {"drawing": {"steps": 7, "guidance": 2.5}}
+            return {"drawing": {"steps": 7, "guidance": 2.5}, "size": [64, 64, 3]}
         count = len(args["items"] if op == "drawn" else args["seeds"])
         found = {"before": [BEFORE] * count, "after": [AFTER] * count}
         if op == "draw":
             if args["run_or_model"] == "painter":
                 del found["after"]
-            found |= {"seconds": 1.25, "steps": 7, "guidance": 2.5, "cut": max(0, len(args["prompt"].split()) - 5)}
+            found |= {"seconds": 1.25, "steps": 7, "guidance": 2.5, "size": 64}
+            found["cut"] = max(0, len(args["prompt"].split()) - 5)
         return found
 
     monkeypatch.setattr(live.LIVE, "ask", ask)
@@ -242,18 +243,19 @@ def test_the_curves_are_among_the_looks_inside():
 
 
 def test_both_models_answer_with_the_seeds_and_wishes_of_the_form(run, asked):
-    read = plain(playground.answer(FIRST, "  a <i>cat</i> ", 3, 5, 12, 4.5))
+    read = plain(playground.answer(FIRST, "  a <i>cat</i> ", 3, 5, 12, 4.5, 96))
     ((op, args),) = asked
     assert op == "draw" and args == {
         "run_or_model": FIRST, "prompt": "  a <i>cat</i> ", "seeds": [5, 6, 7], "steps": 12, "guidance": 4.5,
+        "size": 96,
     }  # fmt: skip
     assert read.startswith("a <i>cat</i> before seed 5 seed 6 seed 7 after seed 5 seed 6 seed 7")
-    assert "How it was made: 7 steps, guidance 2.5, seeds 5 to 7, drawn in 1.2 s." in read
+    assert "How it was made: 7 steps, guidance 2.5, 64 pixels a side, seeds 5 to 7, drawn in 1.2 s." in read
     assert "had no say" not in read
 
 
 def test_a_prompt_that_was_cut_is_said(run, asked):
-    assert "its last 2 tokens" in plain(playground.answer(FIRST, "a b c d e f g", 1, 0, 12, 4.5))
+    assert "its last 2 tokens" in plain(playground.answer(FIRST, "a b c d e f g", 1, 0, 12, 4.5, 64))
 
 
 @pytest.mark.parametrize(
@@ -263,7 +265,7 @@ def test_a_prompt_that_was_cut_is_said(run, asked):
      (4, 0.5, "first seed was 0.5")],
 )  # fmt: skip
 def test_numbers_that_will_not_do_are_one_sentence_and_nothing_is_asked(run, asked, count, seed, says):
-    assert says in plain(playground.answer(FIRST, "a cat", count, seed, 12, 4.5))
+    assert says in plain(playground.answer(FIRST, "a cat", count, seed, 12, 4.5, 64))
     assert asked == []
 
 
@@ -272,11 +274,11 @@ def test_what_the_live_process_refuses_is_said(run, monkeypatch):
         raise BadInput("The prompt was empty; write what to draw.")
 
     monkeypatch.setattr(live.LIVE, "ask", ask)
-    assert "The prompt was empty" in plain(playground.answer(FIRST, None, 4, 0, 12, 4.5))
+    assert "The prompt was empty" in plain(playground.answer(FIRST, None, 4, 0, 12, 4.5, 64))
 
 
 def test_a_model_alone_has_one_side_and_an_invitation(painter, asked):
-    shown = playground.answer("painter", "a cat", 2, 0, 12, 4.5)
+    shown = playground.answer("painter", "a cat", 2, 0, 12, 4.5, 64)
     assert 'data-sides="1"' in shown and "the model, as it came seed 0 seed 1" in plain(shown)
     assert 'href="./?model=painter"' in shown
 
@@ -286,30 +288,29 @@ def test_prompts_to_try_are_what_was_forgotten_a_neighbour_the_unrelated_and_bot
         ("forget", "a cat in noto style"), ("neighbour", "a dog in noto style"), ("unrelated", "a car in noto style"),
         ("amount", "a cat in noto style and a car in noto style"),
     ]  # fmt: skip
-    chips, first, steps, guidance = playground.choose(FIRST)
-    assert (first, steps, guidance) == ("a cat in noto style", 7, 2.5) and chips.count("data-prompt=") == 4
+    chips, first, *numbers = playground.choose(FIRST)
+    assert (first, numbers) == ("a cat in noto style", [7, 2.5, 64]) and chips.count("data-prompt=") == 4
     assert [text for _, text in playground.prompts("painter")] == ["a cat in flat style"]
 
 
 def test_other_families_and_states_are_said_with_where_to_go(home, painter):
     write_run(home, SECOND, method="slow", model="m")
     write_run(home, FIRST, method="slow", model="painter", status="running")
-    looker = playground.answer(SECOND, "a cat", 4, 0, 12, 4.5)
+    looker = playground.answer(SECOND, "a cat", 4, 0, 12, 4.5, 64)
     assert "draws pictures from words" in plain(looker) and f'href="compare?run={SECOND}"' in looker
     assert "This run is running" in plain(playground.no_answer(FIRST))
-    assert "There is no run 'x'" in plain(playground.answer("x", "a cat", 4, 0, 12, 4.5))
-    assert "looks at images" in plain(playground.answer("m", "a cat", 4, 0, 12, 4.5))
-    assert "Forget something" in plain(playground.answer(None, "", 4, 0, 12, 4.5))
+    assert "There is no run 'x'" in plain(playground.answer("x", "a cat", 4, 0, 12, 4.5, 64))
+    assert "looks at images" in plain(playground.answer("m", "a cat", 4, 0, 12, 4.5, 64))
+    assert "Forget something" in plain(playground.answer(None, "", 4, 0, 12, 4.5, 64))
 
 
 def test_the_address_is_the_state_and_what_is_no_number_leaves_the_usual_one(run, asked):
     given = {"run": FIRST, "prompt": "a dog", "n": "2", "seed": "x", "steps": "9"}
-    which, prompt, _, count, seed, steps, guidance, seen = playground.from_address(
-        "", SimpleNamespace(query_params=given)
-    )
-    assert (which.value, prompt, count, seed, steps, guidance) == (FIRST, "a dog", 2, 0, 9, 2.5)
+    which, prompt, _, *numbers, seen = playground.from_address("", SimpleNamespace(query_params=given))
+    assert (which.value, prompt, numbers) == (FIRST, "a dog", [2, 0, 9, 2.5, 64])
     assert "lethe-awaited" in seen
-    assert [value for _, value in which.choices] == [FIRST, "painter"]
+    names = [value for _, value in which.choices]
+    assert names[0] == FIRST and names[-1] == "painter"
 
 
 def test_without_a_run_or_a_model_that_draws_the_page_invites(catalog, home):

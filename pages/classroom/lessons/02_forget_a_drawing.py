@@ -1,0 +1,109 @@
+"""What does a painter forget?
+
+A model that draws is made to forget one thing. Watch its pictures change step by step, look for what else changed, and ask
+what it means that it now draws something else.
+"""
+
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from app import results_view, selection
+from backends.api import catalog
+from pages.classroom import show
+
+known = catalog.load()
+run = show.example("text-to-image")
+
+st.title("What does a painter forget?")
+st.markdown(
+    "A model that draws turns words into pictures. It learned from drawings which somebody made. Now one of these people says: "
+    "*please do not draw like me any more*, or a company: *not our mascot*. To forget here means that the **words stop "
+    "working**, for this one thing, and for nothing else."
+)
+
+if run is None:
+    st.info(
+        "There is no finished run of a model that draws on this computer yet. Make one in the studio; then this lesson shows it."
+    )
+    st.link_button("Open the studio", "/", type="primary")
+    st.stop()
+assert run is not None
+
+what = selection.named(run.spec.forget)
+method = next((entry for entry in known.methods if entry.id == run.spec.method), None)
+samples = run.samples()
+
+st.header("1. Watch it fade")
+st.markdown(
+    f"This small painter was asked to forget **{what}**. "
+    + (f"The way it learned that, in one sentence: *{method.school}* " if method else "")
+    + "Each picture is drawn anew from the same words and the same random start; only the model has changed. Move the slider."
+)
+if samples:
+    last = len(samples) - 1
+    at = st.slider("Step", 0, last, 0, key="step", format=f"%d of {last}") if last else 0
+    st.html(show.redrawn(run, samples[at]))
+    st.caption(
+        "**How to read it.** The bar is how sure a judge, another small model, is that the picture shows what was asked for."
+    )
+    show.question(
+        f"At the end, what does the model draw when it is asked for {what}?",
+        ["Nothing: an empty page.", "Something else.", "The same as before, only paler."],
+        1,
+        "a model that draws cannot stay silent. It must draw something for whatever words it is given, so forgetting always "
+        "means drawing something else instead. This method chose what: the picture of a neighbour.",
+        "question-instead",
+    )
+
+st.header("2. What else got hurt?")
+st.markdown(
+    "Inside the model all things share the same weights. So look at everything it can draw: each row is a thing, each column "
+    "an artist's style. A good method empties one row and leaves the others."
+)
+grid = show.learned(run)
+if grid is not None:
+    show.panel(run, grid, "grid")
+bars = results_view.part_panels(run)
+if bars:
+    show.panel(run, bars[0], "by-part")
+show.question(
+    "A method makes the model draw grey noise for every word. How well did it forget?",
+    ["Perfectly: the thing is never drawn again.", "It forgot everything, so it is useless.", "One cannot say."],
+    1,
+    "forgetting one thing is easy if everything may be lost. That is why two numbers always belong together: how well it forgot "
+    "(unlearning accuracy, UA) and what it kept (IRA for things of the same kind, CRA for the other kind).",
+    "question-noise",
+)
+
+st.header("3. Erased, or only renamed?")
+st.markdown(
+    f"The run's own verdict is: *{(run.result or {}).get('verdict', '')}*\n\n"
+    f"Think of what was changed. The word **{what}** now leads to another picture. But whoever draws well can be asked in other "
+    "words: by describing it, by a misspelling, by a few pictures and a little training. What the word no longer reaches may still be "
+    "somewhere in the weights.\n\n"
+    "In the studio you can look for it: where the words look in the picture (*cross-attention*), which weights moved, and what "
+    "happens when the change is only half applied, or more than wholly (the *dose*)."
+)
+show.question(
+    "The model changed only in the parts that read the words. Is what it knows about shapes and colours gone?",
+    ["Yes, it can no longer draw them.", "No: the way from the words was changed, the drawing hand was not."],
+    1,
+    "the method of this run trains only the matrices with which the picture reads the prompt. The layers that draw were left "
+    "as they were.",
+    "question-hand",
+)
+
+st.header("4. Your turn")
+entry = next((entry for entry in known.models if entry.id == run.spec.model), None)
+if entry is not None:
+    things = entry.card.get("domains", {})
+    choices = [*things.get("object", []), *(f"{style} style" for style in things.get("style", []))]
+    choices = [name for name in choices if name not in run.spec.forget]
+    choice = st.selectbox("Let it forget something else. What?", choices, index=len(choices) - 3, key="choice")
+    st.markdown(
+        f"Before you press Start, write down a guess: **when {choice} is forgotten, what will be drawn instead, and which other "
+        "pictures will suffer?** Then look at the grid."
+    )
+    ask = urlencode({"model": entry.id, "forget": choice, "method": entry.default_method})
+    st.link_button(f"Forget {choice} in the studio", f"/?{ask}", type="primary")
