@@ -22,7 +22,7 @@ def to_bytes(state: Any) -> bytes:
 
     def keep(value: Tensor) -> str:
         name = str(len(tensors))
-        tensors[name] = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        tensors[name] = value
         return name
 
     def skeleton(value: Any) -> Any:
@@ -38,7 +38,20 @@ def to_bytes(state: Any) -> bytes:
             return {"l": [skeleton(item) for item in value]}
         return {"v": value}
 
-    return save(tensors, {"skeleton": json.dumps(skeleton(state))})
+    said = json.dumps(skeleton(state))
+    return save(plain(tensors), {"skeleton": said})
+
+
+def plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as the file format takes them: on the CPU, in order, no two in the same memory; copied only where needed."""
+    made: dict[str, Tensor] = {}
+    taken: set[int] = set()
+    for name, tensor in tensors.items():
+        flat = tensor.detach().to("cpu").contiguous()
+        place = flat.untyped_storage().data_ptr()
+        made[name] = flat.clone() if place in taken else flat
+        taken.add(place)
+    return made
 
 
 def save_state(path: Path, state: Any) -> None:
@@ -74,7 +87,7 @@ def changed(model: dict[str, Tensor], original: dict[str, Tensor]) -> dict[str, 
     return {
         name: tensor
         for name, tensor in model.items()
-        if name not in original or not torch.equal(tensor.cpu(), original[name].cpu())
+        if name not in original or not torch.equal(tensor, original[name].to(tensor.device))
     }
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models.task import Batch, Index, Task
+from .pack import changed
 
 
 @dataclass(frozen=True)
@@ -224,9 +225,10 @@ class Run:
         self._keeper.found(ids)
 
     def state(self, phase: str = "", step: int = 0, saved: Mapping[str, Stateful] | None = None) -> dict[str, Any]:
-        """Everything a later attempt needs to go on from here."""
+        """Everything a later attempt needs to go on from here; of the model, the tensors that are no longer as they were."""
         at = {"phase": phase, "step": step, "saved": {key: thing.state_dict() for key, thing in (saved or {}).items()}}
-        return {"model": self.model.state_dict(), "once": self._once, "done": self._done, "at": at if phase else {}}
+        model = changed(self.model.state_dict(), self.original.state_dict())
+        return {"model": model, "once": self._once, "done": self._done, "at": at if phase else {}}
 
     def _rest(self, name: str, step: int, of: int, saved: Mapping[str, Stateful]) -> None:
         """Between two steps: tell, look for the flag, show, save."""

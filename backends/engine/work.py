@@ -111,7 +111,7 @@ class _Job:
         keeper.beat("load", 1, 1, {})
         seconds, peak = self._forget(run, params, saved, memory)
         changed = pack.changed(run.model.state_dict(), run.original.state_dict())
-        keeper.write("after/changed.safetensors", _tensors(changed))
+        keeper.write("after/changed.safetensors", save(pack.plain(changed), {"format": "pt"}))
         trained_again = self._reference()
         stored = sum(tensor.nbytes for tensor in changed.values())
         made = self._measure(run, trained_again, seconds, peak, stored)
@@ -224,11 +224,3 @@ def versions() -> dict[str, str]:
 
 def _json(value: Any) -> bytes:
     return (files.dumps(value, indent=1) + "\n").encode()
-
-
-def _tensors(tensors: dict[str, torch.Tensor]) -> bytes:
-    plain = {
-        name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
-        for name, tensor in tensors.items()
-    }
-    return save(plain, {"format": "pt"})

@@ -1,7 +1,8 @@
 """Whole jobs on a pipeline with the architecture of Stable Diffusion 1.4, judged by a CLIP ViT-B/32, both with random weights.
 
 No weights of these can be had offline, so nothing is said of how well anything is forgotten: only that all of it runs, what it
-needs, and that the result is the pipeline that diffusers loads. Takes 5 GB of disk and about 16 GB of memory.
+needs, and that the result is the pipeline that diffusers loads. The jobs draw 256 x 256 pixels, one picture 512 x 512, as a
+processor is slow. Takes 5 GB of disk and up to 16 GB of memory.
 """
 
 import shutil
@@ -19,6 +20,7 @@ from backends.api.runs import RunFolder, State
 from backends.api.spec import JobSpec
 
 DRAWING = {"steps": 1, "watch_steps": 1, "guidance": 1.0}  # a processor needs seconds for each step of each picture
+PIXELS = 256  # a side; 512 with its own weights
 JOBS: dict[str, dict[str, Any]] = {
     "uce": {},
     "esd": {"steps": 2, "batch_size": 1, "pool": 4, "pool_steps": 2},
@@ -26,7 +28,10 @@ JOBS: dict[str, dict[str, Any]] = {
 
 
 def real_size() -> Iterator[str]:
-    """Forget a phrase by a closed form and by training, then load the result with diffusers."""
+    """Forget a phrase by a closed form and by training, load the result with diffusers, and draw at the usual size."""
+    from backends.engine.desk import Desk
+    from backends.engine.operations_pictures import draw
+
     with tempfile.TemporaryDirectory() as place:
         model, judge = pipeline(Path(place) / "model"), clip(Path(place) / "clip")
         for method, params in JOBS.items():
@@ -50,6 +55,9 @@ def real_size() -> Iterator[str]:
             )
             yield f"{method}: {_loaded(run, Path(place) / method)}"
             shutil.rmtree(home() / "runs")
+        begun = time.monotonic()
+        made = draw(Desk(), str(model), "a dog", [0], steps=2, data=str(judge), size=512)
+        yield f"one picture of {made['size']} pixels a side in 2 steps: {time.monotonic() - begun:.0f} s"
 
 
 def pipeline(folder: Path) -> Path:
@@ -66,11 +74,16 @@ def pipeline(folder: Path) -> Path:
     up = ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3
     wide = {"block_out_channels": (320, 640, 1280, 1280), "layers_per_block": 2}
     unet = UNet2DConditionModel(
-        sample_size=64, cross_attention_dim=768, attention_head_dim=8, down_block_types=down, up_block_types=up, **wide
+        sample_size=PIXELS // 8,
+        cross_attention_dim=768,
+        attention_head_dim=8,
+        down_block_types=down,
+        up_block_types=up,
+        **wide,
     )
     vae = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(128, 256, 512, 512), layers_per_block=2, latent_channels=4, sample_size=512,
+        block_out_channels=(128, 256, 512, 512), layers_per_block=2, latent_channels=4, sample_size=PIXELS,
     )  # fmt: skip
     text = CLIPTextModel(
         CLIPTextConfig(

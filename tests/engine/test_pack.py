@@ -115,3 +115,12 @@ def test_changed_names_new_and_different_tensors():
     before = {"a": torch.zeros(2), "b": torch.zeros(2)}
     after = {"a": torch.zeros(2), "b": torch.ones(2), "c": torch.ones(1)}
     assert list(pack.changed(after, before)) == ["b", "c"]
+
+
+def test_tensors_that_share_memory_are_saved_apart(tmp_path):
+    table = torch.arange(6.0)
+    pack.save_state(tmp_path / "s", {"words": table, "head": table, "part": table[2:4], "turned": table.view(2, 3).T})
+    saved = pack.load_state(tmp_path / "s")
+    assert torch.equal(saved["words"], table) and torch.equal(saved["head"], table)
+    assert saved["part"].tolist() == [2, 3] and saved["turned"].tolist() == [[0, 3], [1, 4], [2, 5]]
+    assert pack.plain({"a": table})["a"].data_ptr() == table.data_ptr()  # a large model is not copied
