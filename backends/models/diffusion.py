@@ -27,9 +27,7 @@ from ..api import files
 from ..api.errors import BadInput
 from .one_step import ONE_STEP
 
-AT_ONCE = (
-    64 * 16 * 16
-)  # places of latents in one pass without gradients: 64 pictures of the embedded model, 4 of SD 1.x
+AT_ONCE = 64 * 16 * 16  # places of latents in a pass without gradients: 64 pictures of the embedded model, 4 of SD 1.x
 SMALL = 32  # places along a side, up to which the plain attention is the fastest on a processor, and has room enough
 TINY = 1e-8
 QUICK: dict[str, Any] = {"use_safetensors": True, "low_cpu_mem_usage": False}
