@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from app import parts, theme, view
 from app.figures.tradeoff import Place, tradeoff
 from app.results_view import metrics_of
-from app.selection import named
+from app.selection import joined, named
 from backends.api import catalog, files, measured
 from backends.api.catalog import Metric
 from backends.api.panels import Lines, Series
@@ -143,6 +143,7 @@ def plot(trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str
         )
         for trial in trials
     ]
+    places = _together(places)
     target = next(
         (
             Place(label=theme.ROLE_WORDS["reference"], x=trial.reference[x], y=trial.reference[y])
@@ -166,6 +167,24 @@ def plot(trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str
     return f'<section class="lethe-panel">{"".join(shown)}{how}</section>'
 
 
+def _together(places: Sequence[Place]) -> list[Place]:
+    """Points that lie on each other as one, with the names of all of them; its address is that of the first."""
+    groups: dict[tuple[float, float], list[Place]] = {}
+    alone = []
+    for place in places:
+        if theme.measured(place.x) and theme.measured(place.y):
+            groups.setdefault((round(place.x, 1), round(place.y, 1)), []).append(place)
+        else:
+            alone.append(place)
+    made = [
+        same[0]
+        if len(same) == 1
+        else same[0].model_copy(update={"label": joined([place.label.partition(":")[0] for place in same])})
+        for same in groups.values()
+    ]
+    return made + alone
+
+
 def near_the_aim(places: Sequence[Place], target: Place | None) -> list[Place]:
     """The points around the reference, where they are worth a closer look: at least three, and others far away."""
     if target is None:
@@ -182,7 +201,7 @@ def _nearest(places: Sequence[Place], target: Place | None) -> str:
     if not known:
         return ""
     if target is None:
-        best = max(known, key=lambda place: min(place.x, place.y))
+        best = max(known, key=lambda place: (min(place.x, place.y), place.x + place.y))
         return f"Highest on both at once: {best.label}, with {best.x:.1f} % across and {best.y:.1f} % up."
     others = [place for place in known if (place.x, place.y) != (target.x, target.y) and place.label not in again]
     if not others:

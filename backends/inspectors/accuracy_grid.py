@@ -62,7 +62,10 @@ def accuracy_grid(look: Look, params: AccuracyGrid) -> list[AnyPanel]:
         "What changed, styles alone": "style",
     }
     both, *apart = (_change(look, shown, title, after[name] - before[name]) for title, name in changes.items())
-    then, now = f"Before, {_mean(before['both'])} of all cells were {word}.", f"After, {_mean(after['both'])} are."
+    then, now = (
+        f"Before, {_mean(before['both'])} of all cells were {word}.",
+        f"After, {_mean(after['both'])} of all cells are {word}.",
+    )
     return [
         both,
         _panel(look, shown, "Right after", now, after["both"]),

@@ -66,7 +66,7 @@ if grid is not None:
     show.panel(run, grid, "grid")
 bars = results_view.part_panels(run)
 if bars:
-    show.panel(run, bars[0], "by-part")
+    show.panel(run, max(bars, key=lambda panel: len(panel.labels)), "by-part")
 show.question(
     "A method makes the model draw grey noise for every word. How well did it forget?",
     ["Perfectly: the thing is never drawn again.", "It forgot everything, so it is useless.", "One cannot say."],
