@@ -138,7 +138,7 @@ def _bytes(run: RunFolder) -> int:
 
 @torch.no_grad()
 def _loaded(run: RunFolder, to: Path) -> str:
-    """Export the run, load it with diffusers, and compare what its U-Net predicts with what ours does."""
+    """Export the run, load it with diffusers, and tell how far its U-Net predicts from the model before."""
     from diffusers import StableDiffusionPipeline
 
     from backends.engine.desk import OpenRun
