@@ -6,15 +6,18 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from app.live import LIVE
+from backends.api import drawn, runs
 from backends.api.panels import Role
 
 ROLES: tuple[Role, ...] = ("forget", "neighbour", "unrelated")
+WHENS: tuple[Literal["before", "after"], ...] = ("before", "after")
 KEPT = 24  # runs whose pictures are remembered
 
 _kept: OrderedDict[tuple[str, int], "list[Pair]"] = OrderedDict()
@@ -43,9 +46,9 @@ def pairs(run_id: str, each: int) -> list[Pair]:
         known = _kept.get((run_id, each))
     if known is not None:
         return known
-    suite = LIVE.ask("suite", run=run_id)
+    suite = _suite(run_id)
     numbers = spread(suite, each)
-    shown = LIVE.ask("drawn", run=run_id, items=numbers)
+    shown = _kept_in(run_id, numbers) or LIVE.ask("drawn", run=run_id, items=numbers)
     found = [
         Pair(number, suite[number]["role"], suite[number]["prompt"], suite[number]["seed"], before, after)
         for number, before, after in zip(numbers, shown["before"], shown["after"], strict=True)
@@ -55,6 +58,29 @@ def pairs(run_id: str, each: int) -> list[Pair]:
         while len(_kept) > KEPT:
             _kept.popitem(last=False)
     return found
+
+
+def _suite(run_id: str) -> list[dict[str, Any]]:
+    """From the run's folder; of a run that did not keep it, from the process that opens models."""
+    kept: list[dict[str, Any]] = drawn.suite(runs.find(run_id)) or LIVE.ask("suite", run=run_id)
+    return kept
+
+
+def _kept_in(run_id: str, numbers: Sequence[int]) -> dict[str, list[str]] | None:
+    run = runs.find(run_id)
+    found: dict[str, list[str]] = {}
+    for when in WHENS:
+        images = drawn.images(run, when, numbers)
+        if images is None:
+            return None
+        found[when] = [_address(image) for image in images]
+    return found
+
+
+def _address(image: NDArray[np.uint8]) -> str:
+    out = io.BytesIO()
+    Image.fromarray(image).save(out, format="PNG")
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 
 def spread(suite: Sequence[dict[str, Any]], each: int) -> list[int]:
@@ -73,7 +99,7 @@ def asks(run_id: str) -> list[tuple[Role, str]]:
     Raises:
         LetheError: the run cannot be opened; the sentence says why.
     """
-    suite = LIVE.ask("suite", run=run_id)
+    suite = _suite(run_id)
     return [(suite[at]["role"], suite[at]["prompt"]) for at in spread(suite, 1)]
 
 

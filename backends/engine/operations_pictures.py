@@ -82,11 +82,8 @@ def draw(
 
 def suite(desk: Desk, run: str) -> list[dict[str, Any]]:
     """The prompts a run was judged by, in their order: `role`, `prompt`, `object`, `style`, `seed`."""
-    task = _draws(desk.run(run).task)
-    return [
-        {"role": shot.role, "prompt": shot.prompt, "object": shot.object, "style": shot.style, "seed": shot.seed}
-        for shot in task.asking.suite
-    ]
+    made: list[dict[str, Any]] = _draws(desk.run(run).task).suite()
+    return made
 
 
 def drawn(desk: Desk, run: str, items: list[int]) -> dict[str, Any]:

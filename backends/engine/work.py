@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
-from ..api import __version__, files
+from ..api import __version__, drawn, files
 from ..api.errors import BadInput, LetheError
 from ..api.home import ASSETS
 from ..api.results import Result
@@ -164,6 +164,8 @@ class _Job:
             said[when] = outputs.of(self.task, model, tell)
             if self.task.keeps:
                 self.keeper.write(f"{outputs.FOLDER}/{when}.npz", outputs.packed(said[when], small=True))
+        if self.task.keeps:
+            self.keeper.write(drawn.SUITE, files.dumps(self.task.suite()).encode())
         tell()
         made = measure(self.task, said, self.spec.metrics, took, peak, stored)
         tell(1)

@@ -2,10 +2,12 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from diffusers.models.attention_processor import Attention
 
 Looks = list[tuple[str, Tensor]]
 
@@ -18,7 +20,7 @@ class _Keeping:
 
     def __call__(
         self,
-        attn: Attention,
+        attn: "Attention",
         hidden_states: Tensor,
         encoder_hidden_states: Tensor,
         attention_mask: Tensor | None = None,
@@ -35,8 +37,10 @@ class _Keeping:
         return dropout(out(attn.batch_to_head_dim(shares @ value)))  # type: ignore[no-any-return]
 
 
-def cross_layers(unet: nn.Module) -> dict[str, Attention]:
+def cross_layers(unet: nn.Module) -> "dict[str, Attention]":
     """The cross-attention layers of a Stable Diffusion U-Net, by name, from its entrance to its exit."""
+    from diffusers.models.attention_processor import Attention
+
     return {
         name: layer
         for name, layer in unet.named_modules()

@@ -143,6 +143,10 @@ class Classifier:
         batch = self.batch(np.arange(min(TRIAL, len(self.parts["train"]))))
         return lambda: nn.functional.cross_entropy(self.forward(model, batch.x), batch.y).backward()
 
+    def suite(self) -> list[dict[str, Any]]:
+        """Nothing: images are their own question."""
+        return []
+
     def load(self) -> nn.Module:
         try:
             model, found = AutoModelForImageClassification.from_pretrained(

@@ -12,20 +12,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from diffusers.models.attention_processor import AttnProcessor
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection
 
 from ..api import files
 from ..api.errors import BadInput
 from .one_step import ONE_STEP
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL
 
 AT_ONCE = 64 * 16 * 16  # places of latents in a pass without gradients: 64 pictures of the embedded model, 4 of SD 1.x
 SMALL = 32  # places along a side, up to which the plain attention is the fastest on a processor, and has room enough
@@ -91,6 +91,9 @@ class Pipeline:
         Raises:
             BadInput: it is no StableDiffusionPipeline with a U-Net, or a part of it cannot be read.
         """
+        from diffusers import DDIMScheduler, UNet2DConditionModel  # here, since they take seconds to import
+        from transformers import AutoTokenizer
+
         self.folder, self.id, self.device, self.precision = folder, model_id, device, precision
         index = files.read_json(folder / "model_index.json", {})
         _check(index, model_id)
@@ -144,8 +147,10 @@ class Pipeline:
         return int(self.tokenizers[0].model_max_length)
 
     @cached_property
-    def vae(self) -> AutoencoderKL:
+    def vae(self) -> "AutoencoderKL":
         """The autoencoder, frozen."""
+        from diffusers import AutoencoderKL
+
         vae = self._read(
             lambda: AutoencoderKL.from_pretrained(self.folder, subfolder="vae", torch_dtype=torch.float32, **QUICK)
         )
@@ -161,6 +166,9 @@ class Pipeline:
 
     def load(self) -> Diffusion:
         """A fresh copy of the weights, float32, in eval mode."""
+        from diffusers import UNet2DConditionModel
+        from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
         unet = self._read(
             lambda: UNet2DConditionModel.from_pretrained(
                 self.folder, subfolder="unet", torch_dtype=torch.float32, **QUICK
@@ -181,6 +189,8 @@ class Pipeline:
 
     def fresh(self, seed: int) -> Diffusion:
         """The same architecture with new random weights."""
+        from diffusers import UNet2DConditionModel
+
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             made = self.load()
@@ -189,6 +199,8 @@ class Pipeline:
             return self._place(Diffusion(unet, *texts))
 
     def _place(self, model: Diffusion) -> Diffusion:
+        from diffusers.models.attention_processor import AttnProcessor
+
         if self.device.type == "cpu" and max(self.cells) <= SMALL:
             model.unet.set_attn_processor(AttnProcessor())  # the fused attention's backward is slow on a processor
         return model.to(self.device, memory_format=torch.channels_last).eval()

@@ -59,6 +59,10 @@ class Task(Protocol):
     shots: int  # how often a phase shows what the model makes
     keeps: bool  # whether a run keeps its outputs: those that people want to see, and that take long to make again
 
+    def suite(self) -> list[dict[str, Any]]:
+        """Of a task that keeps its outputs, what each of their rows was asked: at least `role` and `prompt`."""
+        ...
+
     def load(self) -> nn.Module:
         """A fresh copy of the model before, in eval mode."""
         ...

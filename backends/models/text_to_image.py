@@ -209,6 +209,13 @@ class TextToImage:
         said = repr((shots, self.drawing, judge, self.data, sorted(self.pipe.scheduler.config.items())))
         return hashlib.blake2b(said.encode() + self.pipe.vae_key).digest()
 
+    def suite(self) -> list[dict[str, Any]]:
+        """What the pictures of `outputs` were to show, in their order: `role`, `prompt`, `object`, `style`, `seed`."""
+        return [
+            {"role": shot.role, "prompt": shot.prompt, "object": shot.object, "style": shot.style, "seed": shot.seed}
+            for shot in self.asking.suite
+        ]
+
     @cached_property
     def watched(self) -> list[Shot]:
         """The pictures a job is watched by: some of each role, the same for every run on these targets."""

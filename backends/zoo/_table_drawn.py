@@ -1,6 +1,6 @@
 """Measured jobs on models that draw, as Markdown tables by the UnlearnCanvas protocol: averages over targets of one kind."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from statistics import mean, median, stdev
 from typing import Any
 
@@ -46,7 +46,8 @@ def table(rows: Rows, kind: str) -> str:
         by_method[row["method"]].append(row)
     heads = [registry.get("metrics", name).entry.short for name in SHARES]
     targets, seeds = list(dict.fromkeys(row["target"] for row in rows)), len({row["seed"] for row in rows})
-    lines = sorted((_place(ours), _line(name, ours, targets, seeds)) for name, ours in by_method.items())
+    timed = _machines(rows)
+    lines = sorted((_place(ours), _line(name, ours, targets, seeds, timed)) for name, ours in by_method.items())
     return "\n".join(
         [
             f"**{rows[0]['model']}, forgetting one of the {kind}: {', '.join(targets)}**\n",
@@ -56,7 +57,7 @@ def table(rows: Rows, kind: str) -> str:
             _before(rows),
             "",
             f"Averages over {len(targets)} targets and {_count(seeds, 'seed')}, ± the standard deviation over the "
-            f"targets; time: the method alone, median ({_device(rows)}).",
+            f"targets; time: the method alone, median; time and memory on {_said(timed)}.",
             *_failures(by_method),
             "",
         ]
@@ -82,7 +83,7 @@ def _spread(values: list[float], digits: int = 1) -> str:
     return f"{mean(values):.{digits}f}{deviation}"
 
 
-def _line(name: str, rows: Rows, targets: list[str], seeds: int) -> str:
+def _line(name: str, rows: Rows, targets: list[str], seeds: int, timed: list[str]) -> str:
     entry, done = registry.get("methods", name).entry, [row for row in rows if row["metrics"]]
     if not done:
         return f"| {entry.title} | {' | '.join(['failed'] * len(SHARES))} | – | – | – | – |"
@@ -90,11 +91,12 @@ def _line(name: str, rows: Rows, targets: list[str], seeds: int) -> str:
     had = len({row["seed"] for row in done})
     title = entry.title + (f" (without {', '.join(missing)})" if missing else "")
     title += f" ({_count(had, 'seed')} only)" if had < seeds else ""
+    there = [row for row in done if timed and _machine(row) == timed[0]]
     cells = [
         *(_spread(_values(done, metric)) for metric in SHARES),
         _spread(_values(done, "fid"), 2),
-        f"{median(row['seconds'] for row in done):.1f} s",
-        f"{max(row['peak_memory'] for row in done) / 1e6:,.0f} MB",
+        f"{median(row['seconds'] for row in there):.1f} s" if there else "–",
+        f"{max(row['peak_memory'] for row in there) / 1e6:,.0f} MB" if there else "–",
         f"{mean(_values(done, 'storage')):.1f} MB",
     ]
     return f"| {title} | {' | '.join(cells)} |"
@@ -117,10 +119,18 @@ def _failures(by_method: dict[str, Rows]) -> list[str]:
     ]
 
 
-def _device(rows: Rows) -> str:
-    return " and ".join(
-        dict.fromkeys(f"{row['device']}, {_count(row['threads'], 'thread')}" for row in rows if row.get("device"))
-    )
+def _machines(rows: Rows) -> list[str]:
+    """Where the jobs ran, the machine of most of them first: only its times and memory can be compared."""
+    return [name for name, _ in Counter(_machine(row) for row in rows if row.get("device")).most_common()]
+
+
+def _machine(row: dict[str, Any]) -> str:
+    return f"{row['device']}, {_count(row['threads'], 'thread')}"
+
+
+def _said(machines: list[str]) -> str:
+    others = f"; some of the jobs ran on {' and '.join(machines[1:])}" if machines[1:] else ""
+    return (machines[0] if machines else "no machine") + others
 
 
 def _count(number: int, noun: str) -> str:

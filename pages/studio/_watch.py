@@ -1,4 +1,4 @@
-"""A run on the page: looked at once a second while it works, then its answer and where to go from here."""
+"""A run on the page: glanced at once a second while it works, then its answer and where to go from here."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,13 +30,19 @@ class Watch:
     cancel: gr.Button
     links: Alive
     timer: gr.Timer
-    seen: gr.State
+    seen: gr.HTML
+    status: gr.HTML
 
     def outputs(self) -> list[Any]:
         """What `look` answers, in its order."""
         return [
             self.head, self.answer, self.phases, self.samples, self.curve, self.cancel, self.links, self.timer, self.seen,
+            self.status,
         ]  # fmt: skip
+
+    def moving(self) -> list[Any]:
+        """What `glance` answers, in its order; no timer, state or hidden button, which cost the browser a walk through all parts."""
+        return [self.head, self.phases, self.samples, self.curve, self.seen, self.status]
 
 
 def make() -> Watch:
@@ -49,42 +55,68 @@ def make() -> Watch:
     phases = Alive(elem_id="run_phases")
     samples = Alive(elem_id="run_samples")
     curve = Panels(elem_id="run_curve")
-    return Watch(head, answer, phases, samples, curve, cancel, links, gr.Timer(EVERY, active=False), gr.State(None))
+    seen, status = (gr.HTML("", elem_classes="no-room") for _ in range(2))
+    return Watch(head, answer, phases, samples, curve, cancel, links, gr.Timer(EVERY, active=False), seen, status)
 
 
-def look(run_id: str, seen: Any, secret: str = "") -> list[Any]:
-    """What the run shows now; pieces that did not change since the last look are left as they are."""
-    if not run_id:
-        return [gr.skip()] * 7 + [gr.Timer(active=False), None]
+def wire(watch: Watch, run_id: gr.State, secret: gr.BrowserState, **quiet: Any) -> None:
+    """Glance once a second; look at everything when the status changes."""
+    watch.timer.tick(glance, [run_id, watch.seen], watch.moving(), **quiet)
+    watch.status.change(look, [run_id, secret], watch.outputs(), **quiet)
+    watch.cancel.click(cancel, [run_id, secret], None, **quiet).then(look, [run_id, secret], watch.outputs(), **quiet)
+
+
+def glance(run_id: str, seen: str) -> list[Any]:
+    """What moves while the run works; pieces that did not change since the last glance are left as they are."""
     try:
         run = runs.find(run_id)
-        return _shown(run, seen, secret)
+        status, events, mark = run.state.status, run.events(), _mark(run)
+        head, phases = progress.headline(run, events), progress.phases_html(run, events)
+        if mark == seen:
+            return [head, phases, gr.skip(), gr.skip(), gr.skip(), gr.skip()]
+        return [head, phases, progress.samples(run), _curve(events), mark, f"{run.id} {status}"]
+    except LetheError:
+        return [gr.skip()] * 5 + ["gone"]
+
+
+def look(run_id: str, secret: str = "") -> list[Any]:
+    """All that the page shows of the run now."""
+    if not run_id:
+        return [gr.skip()] * 7 + [gr.Timer(active=False), gr.skip(), gr.skip()]
+    try:
+        run = runs.find(run_id)
+        return _shown(run, secret)
     except LetheError as error:
         gone = progress.missing(run_id, str(error))
-        return ["", gone, "", "", "", gr.Button(visible=False), links_home(), gr.Timer(active=False), None]
+        return ["", gone, "", "", "", gr.Button(visible=False), links_home(), gr.Timer(active=False), "", "gone"]
 
 
-def _shown(run: RunFolder, seen: Any, secret: str) -> list[Any]:
-    status = run.state.status
+def _shown(run: RunFolder, secret: str) -> list[Any]:
+    status, events, mark = run.state.status, run.events(), _mark(run)
     over = status in ENDED
-    events = run.events()
-    mark = (run.id, status, len(events), len(list((run.path / "samples").glob("*.json"))))
-    fresh = not isinstance(seen, (list, tuple)) or tuple(seen) != mark
     may_stop = not over and status != "cancelling" and owners.may_change(run, secret)
-    if not fresh and over:
-        return [gr.skip()] * 7 + [gr.Timer(active=False), mark]
-    loss = loss_panel(events)
     return [
         progress.headline(run, events),
         (progress.answer(run) if status == "done" else progress.ended(run)) if over else "",
         progress.phases_html(run, events),
-        progress.samples(run) if fresh else gr.skip(),
-        (panel(loss, key="loss") if loss else "") if fresh else gr.skip(),
+        progress.samples(run),
+        _curve(events),
         gr.Button(visible=may_stop),
         links(run) if over else "",
         gr.Timer(active=not over),
         mark,
+        f"{run.id} {status}",
     ]
+
+
+def _mark(run: RunFolder) -> str:
+    """Changes whenever there is more to see of the run."""
+    return f"{run.id} {run.state.status} {len(run.events())} {len(list((run.path / 'samples').glob('*.json')))}"
+
+
+def _curve(events: list[dict[str, Any]]) -> str:
+    loss = loss_panel(events)
+    return panel(loss, key="loss") if loss else ""
 
 
 def links_home() -> str:

@@ -235,7 +235,7 @@ def _wire_run(
             gr.Warning(str(error))
             return [gr.skip(), gr.skip(), known] + [gr.skip()] * (len(around) - 3)
         head = [run.id, run.id, known, gr.Column(visible=False), gr.Column(visible=True)]
-        return head + _watch.look(run.id, None, known)
+        return head + _watch.look(run.id, known)
 
     def arrive(before: str, known: str, request: gr.Request) -> list[Any]:
         """Show the run that the address, or else this browser, names; else the form as the address fills it in."""
@@ -251,12 +251,11 @@ def _wire_run(
             updates["examples"] = _examples()
         known, _ = looker(known)
         head = [name, name or before, known, gr.Column(visible=not name), gr.Column(visible=bool(name))]
-        return head + _watch.look(name, None, known) + [updates.get(part, gr.skip()) for part in names]
+        return head + _watch.look(name, known) + [updates.get(part, gr.skip()) for part in names]
 
     def fill(values: Values) -> dict[str, Any]:
         return _answers.near(values) | _answers.sentence(values)
 
-    look = (_watch.look, [run_id, watch.seen, secret], watch.outputs())
     assert Context.root_block is not None
     around += watch.outputs()
     arrived = Context.root_block.load(arrive, [last, secret], around + list(page.parts.values()), **QUIET)
@@ -265,8 +264,7 @@ def _wire_run(
     page.then(counted, _answers.class_pictures, ("class_style",))
     started = start_button.click(start, [secret, *page.values.values()], around, **QUIET)
     started.then(None, [last], None, js=SET_RUN)  # a State is not known to the browser; a BrowserState is
-    watch.timer.tick(*look, **QUIET)
-    watch.cancel.click(_watch.cancel, [run_id, secret], None, **QUIET).then(*look, **QUIET)
+    _watch.wire(watch, run_id, secret, **QUIET)
 
 
 def _query(request: gr.Request) -> list[tuple[str, str]]:

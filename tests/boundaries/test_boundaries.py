@@ -123,3 +123,8 @@ def test_every_shipped_file_is_small_enough():
 def test_no_shipped_file_can_run_code_when_it_is_opened():
     pickles = {".bin", ".pt", ".pth", ".pkl", ".ckpt", ".pickle"}
     assert [path for path in (ROOT / "assets").rglob("*") if path.suffix in pickles] == []
+
+
+def test_the_catalog_is_built_without_the_libraries_that_take_seconds():
+    """It is the first thing that a new installation waits for; torch alone is unavoidable."""
+    assert loaded_by("from backends import catalog\ncatalog.build()") == ["torch", "safetensors.torch"]

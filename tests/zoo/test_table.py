@@ -119,3 +119,17 @@ def test_a_measured_job_is_kept_and_not_done_again(tmp_path):
     again = CliRunner().invoke(build(), asked)
     assert again.exit_code == 0 and "ssd" not in again.output
     assert json.loads((tmp_path / "fashion-resnet.json").read_text()) == [made]
+
+
+def drawn_row(seed, device, seconds):
+    shares = {name: {"before": 0.0, "after": 90.0} for name in _table_drawn.SHARES}
+    metrics = shares | {"fid": {"before": 1.0, "after": 2.0}, "storage": {"after": 0.5}}
+    made = {"model": "painter", "method": "uce", "target": "cat", "seed": seed, "metrics": metrics}
+    return made | {"seconds": seconds, "peak_memory": 1e8 * seconds, "device": device, "threads": 1}
+
+
+def test_times_of_two_machines_are_never_mixed():
+    rows = [drawn_row(0, "cpu (x)", 4.0), drawn_row(1, "cpu (x)", 6.0), drawn_row(2, "cuda (y)", 1.0)]
+    said = _table_drawn.tables(rows)
+    assert "| 5.0 s | 600 MB |" in said
+    assert "time and memory on cpu (x), 1 thread; some of the jobs ran on cuda (y), 1 thread." in said

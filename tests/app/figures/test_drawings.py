@@ -6,11 +6,13 @@ import re
 from html import unescape
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from app import drawings, families, live, results_view
 from app.figures import drawings as drawn
+from backends.api import drawn as kept
 from backends.api import files
 from backends.api.catalog import Metric, Model
 from backends.api.errors import BadInput, LetheError
@@ -122,6 +124,23 @@ def test_the_pictures_of_a_run_are_asked_for_once(run, asked):
     for _ in range(3):
         list(compare.show(FIRST, ""))
     assert [op for op, _ in asked].count("drawn") == 1
+
+
+def test_what_a_run_kept_is_shown_without_asking_anybody(run, asked):
+    black, white = (np.full((len(SUITE), 8, 8, 3), value, np.uint8) for value in (0, 255))
+    files.write_json(run.path / kept.SUITE, SUITE)
+    for when, images in (("before", black), ("after", white)):
+        (run.path / kept.OUTPUTS).mkdir(exist_ok=True)
+        np.savez(run.path / kept.OUTPUTS / f"{when}.npz", images=images)
+    pairs = drawings.pairs(FIRST, 1)
+    assert asked == [] and {pair.prompt for pair in pairs} <= {shot["prompt"] for shot in SUITE}
+    assert drawings.moved([pair.before for pair in pairs], [pair.after for pair in pairs]) == [100.0] * len(pairs)
+
+
+def test_pictures_that_the_disk_lost_are_asked_for(run, asked):
+    files.write_json(run.path / kept.SUITE, SUITE)
+    (run.path / kept.OUTPUTS / "before.npz").write_bytes(b"PK half a file")
+    assert drawings.pairs(FIRST, 1) and [op for op, _ in asked] == ["drawn"]
 
 
 def test_a_spread_takes_as_many_of_each_role_at_even_distances():
