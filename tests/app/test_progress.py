@@ -53,7 +53,7 @@ def test_drawings_stand_before_and_now_side_by_side(make_run):
 
 def test_a_finished_run_leads_to_the_comparison_and_the_inside(make_run):
     run = make_run("done")
-    head, answer, _, _, _, cancel, links, timer, _ = _watch.look(run.id, None)
+    head, answer, _, _, _, cancel, links, timer, *_ = _watch.look(run.id)
     assert "Forget Sandal" in head and "no longer recognises Sandal" in answer
     assert f"compare?run={run.id}" in links and f"look-inside?run={run.id}" in links
     assert cancel.visible is False and timer.active is False
@@ -69,13 +69,24 @@ def test_an_ended_run_says_what_happened_what_was_kept_and_what_to_do(make_run, 
 
 def test_an_unchanged_piece_is_not_sent_again(make_run):
     run = make_run("running")
-    mark = _watch.look(run.id, None)[-1]
-    again = _watch.look(run.id, list(mark))
-    assert again[3] == again[4] == {"__type__": "update"}
+    *_, seen, status = _watch.look(run.id)
+    head, phases, *rest = _watch.glance(run.id, seen)
+    assert "Forget Sandal" in head and "5 of 10" in phases and rest == [{"__type__": "update"}] * 4
+    assert status == f"{run.id} running"
+
+
+def test_what_moved_is_sent_and_the_end_is_told(make_run):
+    run = make_run("done")
+    _, _, samples, _, seen, status = _watch.glance(run.id, f"{run.id} running 0 0")
+    assert "Neighbours" in samples and status == f"{run.id} done" and _watch.look(run.id)[-2:] == [seen, status]
+
+
+def test_a_run_that_vanishes_while_it_is_watched_is_looked_at_once_more(make_run):
+    assert _watch.glance("20200101-000000-gone", "")[-1] == "gone"
 
 
 def test_a_run_that_is_gone_is_one_sentence():
-    shown = _watch.look("20200101-000000-gone", None)
+    shown = _watch.look("20200101-000000-gone")
     assert "There is no run" in shown[1] and "Forget something" in shown[6]
 
 
