@@ -71,7 +71,7 @@ def test_an_unchanged_piece_is_not_sent_again(make_run):
     run = make_run("running")
     *_, seen, status = _watch.look(run.id)
     head, phases, *rest = _watch.glance(run.id, seen)
-    assert "Forget Sandal" in head and "5 of 10" in phases and rest == [{"__type__": "update"}] * 4
+    assert "Forgetting Sandal" in head and "5 of 10" in phases and rest == [{"__type__": "update"}] * 4
     assert status == f"{run.id} running"
 
 
