@@ -4,6 +4,7 @@ What is not there yet is empty.
 """
 
 import time
+from itertools import pairwise
 from typing import Any, Final
 
 from app import parts, results_view, theme
@@ -28,6 +29,7 @@ PHASES: Final[dict[str, str]] = {
     "measure": "Measure what changed",
     "save": "Save",
 }
+LATE: Final = 1.0  # seconds that an event may be late before its pace is doubted
 HOW_FADED: Final = (
     "Under each image: how sure the model is of the right answer, before → now. An image fades as the model loses it."
 )
@@ -89,18 +91,24 @@ def phases(events: Events) -> list[tuple[str, int, int]]:
 
 
 def seconds_left(run: RunFolder, events: Events) -> float | None:
-    """Of the current phase, from its own pace so far; None before the pace is known."""
+    """Of the current phase, from its own pace so far; None before the pace is known.
+
+    What was known already goes by in no time, so a pace is not believed when the next event is overdue by it.
+    """
     events = [event for event in events if event.get("phase")]
     if not events:
         return None
     last = events[-1]
     of, step = int(last.get("of") or 0), int(last.get("step") or 0)
+    times = [float(event["seconds"]) for event in events if event["phase"] == last["phase"]]
     first = next(event for event in events if event["phase"] == last["phase"])
     done = step - int(first.get("step") or 0)
     passed = float(last["seconds"]) - float(first["seconds"])
     if of <= 0 or done < 2 or passed <= 0:
         return None
     since = max(0.0, time.time() - (run.path / "events.jsonl").stat().st_mtime)
+    if since > LATE + 2 * max(after - before for before, after in pairwise(times)):
+        return None
     return max(0.0, passed / done * (of - step) - since)
 
 

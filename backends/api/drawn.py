@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from . import files
 from .runs import RunFolder
 
-OUTPUTS, SUITE = "outputs", "outputs/suite.json"
+OUTPUTS, SUITE = "outputs", "outputs/suite.json"  # of a run that keeps what its models made, by when
 
 
 def suite(run: RunFolder) -> list[dict[str, Any]] | None:

@@ -9,7 +9,7 @@ import numpy as np
 from safetensors.torch import load_file
 from torch import nn
 
-from ..api import files, runs
+from ..api import drawn, files, runs
 from ..api.errors import BadInput
 from ..api.home import home
 from ..api.runs import RunFolder
@@ -71,7 +71,7 @@ class OpenRun:
 
     def outputs(self, when: When) -> outputs.Outputs:
         """What one of the models says about every item: from the run's folder or the cache, where it is known."""
-        kept = outputs.read(self.folder.path / outputs.FOLDER / f"{when}.npz") if self.task.keeps else None
+        kept = outputs.read(self.folder.path / drawn.OUTPUTS / f"{when}.npz") if self.task.keeps else None
         if kept is not None:
             return kept
         model = self.model(when)

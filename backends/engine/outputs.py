@@ -16,7 +16,6 @@ from ..api.home import ASSETS, home
 from ..models.task import Task, Tell, silent
 
 Outputs = dict[str, NDArray[Any]]
-FOLDER = "outputs"  # of a run that keeps its own, by when
 SHIPPED = "outputs.npz"  # beside an embedded model, what it says as it is
 MOST = 10**9  # bytes the cache may hold; the oldest go first
 

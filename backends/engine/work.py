@@ -163,7 +163,7 @@ class _Job:
             tell()
             said[when] = outputs.of(self.task, model, tell)
             if self.task.keeps:
-                self.keeper.write(f"{outputs.FOLDER}/{when}.npz", outputs.packed(said[when], small=True))
+                self.keeper.write(f"{drawn.OUTPUTS}/{when}.npz", outputs.packed(said[when], small=True))
         if self.task.keeps:
             self.keeper.write(drawn.SUITE, files.dumps(self.task.suite()).encode())
         tell()

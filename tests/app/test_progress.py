@@ -1,6 +1,9 @@
 """What the page says of a run is what stands in its folder."""
 
+import json
+import os
 import re
+import time
 
 import pytest
 from PIL import Image
@@ -27,6 +30,20 @@ def test_time_left_follows_the_pace_so_far(make_run):
     run = make_run("running")
     left = progress.seconds_left(run, run.events())
     assert left is not None and 2.0 <= left <= 2.5  # 5 steps in 2.5 s, 5 steps to go
+
+
+def test_a_pace_that_what_was_known_made_is_not_believed(make_run):
+    run = make_run("running")
+    path = run.path / "events.jsonl"
+    path.write_text(
+        "".join(
+            json.dumps({"seconds": at, "phase": "measure", "step": step, "of": 30, "values": {}}) + "\n"
+            for at, step in ((4.8, 0), (5.1, 10))
+        )
+    )
+    assert progress.seconds_left(run, run.events()) < 1  # nothing speaks against it yet
+    os.utime(path, (time.time() - 3, time.time() - 3))
+    assert progress.seconds_left(run, run.events()) is None
 
 
 def test_samples_fade_with_the_confidence(make_run):
