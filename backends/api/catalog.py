@@ -14,12 +14,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from . import __version__, files
+from . import __version__, files, pulled
 from .errors import BadInput, LetheError
 from .home import home, ready_home
 from .tuned import Tuned
 
 Family = Literal["classifier", "text-to-image", "llm", "moe"]
+SPEAKERS: tuple[Family, ...] = ("llm", "moe")  # families that answer questions in words
 Label = Literal["same algorithm, smaller model", "reconstruction from the abstract", "our extension"]
 
 
@@ -88,6 +89,7 @@ class Inspector(Entry):
     """A look inside a finished run. Its result is a list of panels."""
 
     params: dict[str, Any]
+    switches: bool = Field(default=False, description="Vectors of the model can be switched off beside it, live.")
 
 
 class Attack(Entry):
@@ -122,6 +124,8 @@ class Catalog(BaseModel):
             BadInput: there is none; the sentence lists those there are.
         """
         entries = getattr(self, kind)
+        if kind == "models":
+            pulled.check(entry_id)
         for entry in entries:
             if entry.id == entry_id:
                 return entry
@@ -157,14 +161,39 @@ def prepare() -> subprocess.Popen[str] | None:
     )
 
 
-@cache
 def load() -> Catalog:
-    """The catalog, made first where it is missing or out of date.
+    """The catalog, made first where it is missing or out of date, with the models that were pulled.
 
     Raises:
         OutOfReach: the home cannot be written.
         LetheError: the backend could not make it; the sentence names the last thing it said.
     """
+    return _whole(pulled.mark())
+
+
+@cache
+def _whole(mark: tuple[tuple[str, int], ...]) -> Catalog:
+    """What came with Lethe, and the models that were pulled; `mark` tells which."""
+    known = _shipped()
+    models = [*known.models, *(_optional(name) for name, _ in mark)]
+    return known.model_copy(update={"models": sorted(models, key=lambda entry: (entry.order, entry.id))})
+
+
+def _optional(model: str) -> Model:
+    """A pulled model, by the card in its folder and the settings that this version knows for it."""
+    card = files.read_json(pulled.folder(model) / "card.json")
+    return Model(
+        id=model,
+        works_with={card["family"]: True},
+        card=card,
+        tuned=files.read_json(pulled.OPTIONAL / model / "tuned.json", []),
+        **{name: card[name] for name in ("title", "summary", "source", "order", "family", "data", "default_forget")},
+        default_method=card["default_method"],
+    )
+
+
+@cache
+def _shipped() -> Catalog:
     path = _path()
     making = prepare()
     if making is not None:

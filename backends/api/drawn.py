@@ -1,6 +1,7 @@
-"""The pictures that a run was judged by, read from its folder: no model is opened for them."""
+"""The pictures or answers that a run was judged by, read from its folder: no model is opened for them."""
 
 from collections.abc import Sequence
+from math import exp
 from typing import Any, Literal
 from zipfile import BadZipFile
 
@@ -14,7 +15,10 @@ OUTPUTS, SUITE = "outputs", "outputs/suite.json"  # of a run that keeps what its
 
 
 def suite(run: RunFolder) -> list[dict[str, Any]] | None:
-    """What was drawn, in the order of the pictures: `role`, `prompt`, `object`, `style`, `seed`. None where it was not kept."""
+    """What was asked, in order. None where it was not kept.
+
+    Of pictures: `role`, `prompt`, `object`, `style`, `seed`; of answers: `role`, `kind`, `prompt` and the true answer, `truth`.
+    """
     kept: list[dict[str, Any]] | None = files.read_json(run.path / SUITE)
     return kept
 
@@ -25,4 +29,17 @@ def images(run: RunFolder, when: Literal["before", "after"], items: Sequence[int
         with np.load(run.path / OUTPUTS / f"{when}.npz", allow_pickle=False) as file:
             return file["images"][list(items)]  # type: ignore[no-any-return]
     except (OSError, ValueError, LookupError, EOFError, BadZipFile):
+        return None
+
+
+def answers(run: RunFolder, when: Literal["before", "after", "reference"]) -> list[tuple[str, float]] | None:
+    """For every question of the suite what was said, and how likely the true answer is, a token, from 0 to 1.
+
+    None where they were not kept, or the disk lost them.
+    """
+    try:
+        with np.load(run.path / OUTPUTS / f"{when}.npz", allow_pickle=False) as file:
+            pairs = zip(file["said"].tolist(), file["answer"].tolist(), strict=True)
+            return [(str(said), exp(-nats)) for said, nats in pairs]
+    except (OSError, ValueError, LookupError, EOFError, BadZipFile, AttributeError, TypeError):
         return None

@@ -1,7 +1,8 @@
 """How long a job will take and how much memory it needs, from what was measured; never guessed.
 
-First from finished runs of this home, which ran on this machine; then from the table that came with Lethe
-(assets/measured). Nothing known is said as nothing, not as a number.
+First from finished runs of this home, which ran on this machine; then from what came with Lethe: for some models each
+method's time on a processor (assets/measured/times), else the tables (assets/measured). Nothing known is said as nothing,
+not as a number.
 """
 
 from functools import cache
@@ -12,24 +13,32 @@ from typing import Any
 from pydantic import BaseModel
 
 from . import files, measured, runs
+from .home import ASSETS
 
 
 class Estimate(BaseModel):
-    """What earlier jobs needed: seconds in all, peak memory in bytes (None: not measured), and where they ran."""
+    """What earlier jobs needed: seconds in all, peak memory in bytes (None: not measured), and where they ran: `here`, or
+    in words."""
 
     seconds: float
     memory: float | None
     here: bool
     count: int
+    where: str = ""
 
 
 class Past(BaseModel):
-    """One earlier job."""
+    """One earlier job: `seconds` of its method, and those `around` it, for opening and measuring; `asked`, how many items
+    it forgot."""
 
     method: str
     params: dict[str, Any]
     seconds: float
     memory: float | None
+    around: float = 0.0
+    asked: int | None = None
+    device: str = ""
+    threads: int = 0
 
 
 def estimates(model: str) -> dict[str, list[Past]]:
@@ -39,36 +48,56 @@ def estimates(model: str) -> dict[str, list[Past]]:
 
 
 def estimate(
-    model: str, method: str, params: dict[str, Any], known: dict[str, list[Past]] | None = None
+    model: str,
+    method: str,
+    params: dict[str, Any],
+    known: dict[str, list[Past]] | None = None,
+    asked: int | None = None,
 ) -> Estimate | None:
     """What the job will need, or None where nothing like it was measured.
 
-    The median of earlier jobs of this method on this model; where they had another number of epochs, the time is taken
-    as proportional to it.
+    The median of earlier jobs of this method on this model, with the time of the method taken as proportional to its
+    epochs, and, where `asked` is given, to the items of one.
 
     Args:
         model: id of the model.
         method: id of the method.
         params: complete parameters.
         known: what `estimates` gave, to ask about many methods at once.
+        asked: how many items are to be forgotten, for methods whose epochs are passes over these.
     """
     known = known or estimates(model)
     for where in ("here", "shipped"):
-        past = [job for job in known[where] if job.method == method]
+        past = _plainest([job for job in known[where] if job.method == method])
         if past:
             memory = [job.memory for job in past if job.memory]
             return Estimate(
-                seconds=median(job.seconds * _ratio(params, job.params) for job in past),
+                seconds=median(job.seconds * _ratio(params, asked, job) + job.around for job in past),
                 memory=median(memory) if memory else None,
                 here=where == "here",
                 count=len(past),
+                where=_words(past[0]),
             )
     return None
 
 
-def _ratio(params: dict[str, Any], before: dict[str, Any]) -> float:
-    now, then = params.get("epochs"), before.get("epochs")
-    return now / then if isinstance(now, int) and isinstance(then, int) and min(now, then) > 0 else 1.0
+def _plainest(past: list[Past]) -> list[Past]:
+    """Those that ran on a processor, which everybody has; where there are none, all."""
+    return [job for job in past if not job.device.startswith("cuda")] or past
+
+
+def _words(job: Past) -> str:
+    """ "2 processor cores", "one NVIDIA H100"."""
+    if job.device.startswith("cuda"):
+        return f"one {job.device.partition('(')[2].rstrip(')') or 'GPU'}"
+    return f"{job.threads or 2} processor core{'' if job.threads == 1 else 's'}"
+
+
+def _ratio(params: dict[str, Any], asked: int | None, before: Past) -> float:
+    now, then = params.get("epochs"), before.params.get("epochs")
+    if not isinstance(now, int) or not isinstance(then, int) or min(now, then) <= 0:
+        return 1.0
+    return now / then * (asked / before.asked if asked and before.asked else 1.0)
 
 
 def _of_run(path: str, model: str) -> Past | None:
@@ -80,12 +109,23 @@ def _of_run(path: str, model: str) -> Past | None:
 def _finished(path: str) -> tuple[str, Past]:
     """Model and needs of a finished run; its result never changes, so it is read once."""
     result = files.read_json(Path(path) / "result.json")
+    seconds = files.number(result["seconds"])
     return result["model"], Past(
         method=result["method"],
         params=result["params"],
-        seconds=files.number(result["seconds"]),
+        seconds=seconds,
         memory=_bytes(result.get("peak_memory")),
+        around=max(0.0, _lasted(Path(path)) - seconds),
+        asked=result.get("forget_count"),
+        device=result.get("device", ""),
     )
+
+
+def _lasted(path: Path) -> float:
+    """Seconds of a run's last attempt, from when it left the queue; 0 where they are not known."""
+    history = runs.RunFolder(path).state.history
+    begun = [moment.at for moment in history if moment.status == "running"]
+    return history[-1].at - begun[-1] if begun and history[-1].status == "done" else 0.0
 
 
 def _bytes(value: Any) -> float | None:
@@ -95,7 +135,24 @@ def _bytes(value: Any) -> float | None:
 
 @cache
 def _shipped(model: str) -> list[Past]:
+    timed = [_row(row) for row in files.read_json(ASSETS / "measured" / "times" / f"{model}.json", [])]
     rows = [row for table in measured.tables().values() for row in table if row.model == model and row.metrics]
-    return [
-        Past(method=row.method, params=row.params, seconds=row.seconds, memory=_bytes(row.peak_memory)) for row in rows
+    return timed + [
+        past for row in rows if (past := _row(row.model_dump())).method not in {job.method for job in timed}
     ]
+
+
+def _row(row: dict[str, Any]) -> Past:
+    """A measured row as an earlier job."""
+    seconds = files.number(row["seconds"])
+    total = files.number(row.get("total_seconds"))
+    return Past(
+        method=row["method"],
+        params=row["params"],
+        seconds=seconds,
+        memory=_bytes(row.get("peak_memory")),
+        around=max(0.0, total - seconds) if total == total else 0.0,
+        asked=row.get("forget_count"),
+        device=row.get("device", ""),
+        threads=row.get("threads", 0),
+    )

@@ -10,7 +10,10 @@ from .home import ASSETS
 
 
 class Row(BaseModel):
-    """One measured job: which, with what seed and parameters, what it needed and what came out."""
+    """One measured job: which, with what seed and parameters, what it needed and what came out.
+
+    `given` holds what it was told beyond the method's settings for this model.
+    """
 
     model_config = ConfigDict(ser_json_inf_nan="strings", extra="allow")
 
@@ -19,10 +22,16 @@ class Row(BaseModel):
     target: str
     seed: int
     params: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     seconds: float
     epoch_seconds: float | None = None
     peak_memory: float | None = None
     metrics: dict[str, dict[str, float | None]]
+
+    @property
+    def told(self) -> str:
+        """`given` in words."""
+        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.given.items())
 
 
 def tables() -> dict[str, list[Row]]:

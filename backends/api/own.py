@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from . import files
-from .catalog import Family
+from .catalog import SPEAKERS, Family
 from .errors import BadInput
 from .home import shared
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
-FAMILIES: dict[str, Family] = {"ForImageClassification": "classifier"}
+FAMILIES: dict[str, Family] = {"ForImageClassification": "classifier", "ForCausalLM": "llm", "LMHeadModel": "llm"}
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")  # what a config calls the number of its experts
 PIPELINE = "model_index.json"  # a folder that has it is a pipeline of diffusers, whose parts lie in folders
 
 
@@ -77,7 +78,8 @@ def _brings_code(path: Path) -> bool:
 
 
 def family_of(folder: Path, model: str) -> Family:
-    """The family of a local model, by the architecture its config.json names; a pipeline of diffusers is text-to-image.
+    """The family of a local model, by the architecture its config.json names; a pipeline of diffusers is text-to-image, a
+    causal language model with experts is a mixture of them.
 
     Raises:
         BadInput: the file cannot be read, or names an architecture that Lethe has no family for.
@@ -89,21 +91,41 @@ def family_of(folder: Path, model: str) -> Family:
         named = str((config.get("architectures") or ["none"])[0])
     except (OSError, ValueError, AttributeError, LookupError, TypeError):
         raise BadInput(f"The config.json of {model} could not be read; give a model of transformers.") from None
+    if config.get("is_encoder_decoder"):
+        raise BadInput(
+            f"{model} is of the architecture {named[:60]!r}, which reads a whole text before it writes another; Lethe takes "
+            "causal language models, that write on, like GPT or Llama."
+        )
     for ending, family in FAMILIES.items():
         if named.endswith(ending):
-            return family
+            return "moe" if family == "llm" and _mixes(config) else family
     raise BadInput(
         f"{model} is of the architecture {named[:60]!r}; Lethe takes {', '.join('*' + e for e in FAMILIES)}."
     )
 
 
+def _mixes(config: dict[str, Any]) -> bool:
+    """Whether a config tells of experts: more than one, and a router that chooses among them."""
+    counts = [config.get(name) for name in EXPERTS]
+    return any(isinstance(count, int) and count > 1 for count in counts) and "num_experts_per_tok" in config
+
+
 def check_data(data: str, model: str, family: Family = "classifier") -> None:
     """Check what an own model is looked at with: a folder of images; or, for pictures that a model draws, a CLIP model
-    (folder or Hub id) to judge by, which may be left out.
+    (folder or Hub id) to judge by, which may be left out. A language model needs nothing.
 
     Raises:
-        BadInput: none was given where one is needed, it does not exist, or this studio is shared by strangers.
+        BadInput: none was given where one is needed, one where none is, it does not exist, or this studio is shared by
+            strangers.
     """
+    if family in SPEAKERS:
+        if shared():
+            raise BadInput("This studio is shared, so it opens no models but its own; choose one of them.")
+        if data:
+            raise BadInput(
+                f"{model[:80]} is a language model, which needs no folder; leave {data[:80]!r} out, and give questions to forget."
+            )
+        return
     if family == "text-to-image":
         if shared():
             raise BadInput("This studio is shared, so it fetches no models; choose an embedded one.")

@@ -128,6 +128,61 @@ class Pictures(Panel):
     rows: list[list[Picture]]
 
 
+class Piece(BaseModel):
+    """A piece of text and how strongly it counts, from 0 to 1, for differences from -1 to 1; None where nothing is said."""
+
+    text: str
+    value: Number = None
+
+
+class Words(Panel):
+    """Rows of texts under shared column heads, in pieces: rows[row][column][piece]. Values colour the pieces.
+
+    `roles` says what each row means; `numbers` writes the value beside its piece, in percent.
+    """
+
+    kind: Literal["words"] = "words"
+    columns: list[str]
+    rows: list[list[list[Piece]]]
+    roles: list[Role] = Field(default_factory=list)
+    scale: Literal["amount", "difference"] = "amount"
+    numbers: bool = False
+
+
+class Routed(BaseModel):
+    """One text, word by word, and to which experts each word goes: before[layer][word][k], after[layer][word][k], from 0."""
+
+    role: Role
+    words: list[str]
+    before: list[list[list[int]]]
+    after: list[list[list[int]]]
+
+
+class Routes(Panel):
+    """Texts whose words are coloured by their experts, before and after, with a layer and an expert to choose.
+
+    `shares` holds, by layer and expert, the percentage of all words (not only of those shown) that go to it before and after;
+    `layer` and `expert` are chosen at first, from 0.
+    """
+
+    kind: Literal["routes"] = "routes"
+    layers: list[str]
+    experts: int
+    texts: list[Routed]
+    shares: list[list[tuple[float, float]]]
+    layer: int = 0
+    expert: int = 0
+
+
+class Flow(Panel):
+    """What goes from each of `labels` on the left to each on the right: z[from][to]; the diagonal stayed where it was."""
+
+    kind: Literal["flow"] = "flow"
+    labels: list[str]
+    z: list[list[Number]]
+    unit: str = ""
+
+
 class Verdict(Panel):
     """One sentence as the answer: a sign and words, never a colour alone."""
 
@@ -135,7 +190,10 @@ class Verdict(Panel):
     sign: Literal["yes", "partly", "no", "unknown"]
 
 
-AnyPanel = Annotated[Bars | Histogram | Lines | Heatmap | Points | Pictures | Verdict, Field(discriminator="kind")]
+AnyPanel = Annotated[
+    Bars | Histogram | Lines | Heatmap | Points | Pictures | Words | Routes | Flow | Verdict,
+    Field(discriminator="kind"),
+]
 
 
 class Found(BaseModel):

@@ -40,3 +40,16 @@ class JobSpec(BaseModel):
     data: str = Field(
         default="", max_length=4000, description="Folder of images by class, for a model that brings no data."
     )
+    after: str = Field(
+        default="",
+        max_length=100,
+        description="Id of the run whose unlearned model this job starts from; empty: the model itself.",
+    )
+    earlier: Targets = Field(
+        default=(), description="What the runs up to `after` forgot; filled in when a job is checked."
+    )
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """All that the model has to have forgotten when the job is done: by this job, and by those that it starts from."""
+        return tuple(dict.fromkeys((*self.earlier, *self.forget)))

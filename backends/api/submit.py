@@ -8,11 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from . import catalog, concepts, own, params, runs, targets, tuned
-from .catalog import Catalog, Family, Method, Model
+from . import catalog, concepts, own, pairs, params, people, pulled, runs, targets, tuned
+from .catalog import SPEAKERS, Catalog, Family, Method, Model
 from .concepts import Concept
 from .errors import BadInput
 from .home import shared
+from .pairs import Own
+from .people import Person
 from .runs import RunFolder
 from .spec import JobSpec
 from .targets import Target
@@ -80,7 +82,12 @@ def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
     for metric in metrics:
         _fits(metric, known.get("metrics", metric).works_with, family)
     card = model.card if model else card or {}
-    forget, keep = _targets(spec, family, card)
+    earlier = _earlier(spec, method)
+    forget, keep = _targets(spec, family, card, model.data if model else "")
+    if earlier:  # what all of them forget is apart from what is kept, and leaves something
+        _targets(
+            spec.model_copy(update={"forget": (*earlier, *map(str, forget))}), family, card, model.data if model else ""
+        )
     best = tuned.settings(method.id, method.params, model.tuned if model else (), forget)
     given = params.checked(method.id, method.params, best | spec.params)
     return spec.model_copy(
@@ -90,8 +97,30 @@ def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
             "metrics": metrics,
             "forget": tuple(dict.fromkeys(map(str, forget))),
             "keep": tuple(dict.fromkeys(map(str, keep))),
+            "earlier": earlier,
         }
     )
+
+
+def _earlier(spec: JobSpec, method: Method) -> tuple[str, ...]:
+    """What the run that the job starts from, and those before it, have forgotten or are to forget.
+
+    Raises:
+        BadInput: there is no such run, its model is another one, or nothing can start from it.
+    """
+    if not spec.after:
+        return ()
+    run = runs.find(spec.after)
+    before, status = run.spec, run.state.status
+    if (before.model, before.data) != (spec.model, spec.data):
+        raise BadInput(
+            f"Run {run.id} changed {before.model[:80]}, not {spec.model[:80]}; name a run of the same model."
+        )
+    if status in ("failed", "cancelled", "cancelling"):
+        raise BadInput(f"Run {run.id} was not finished ({status}), so no job can start from it.")
+    if method.finds:
+        raise BadInput(f"{method.id} looks for a forget set in the model itself; leave out the run to start from.")
+    return before.gone
 
 
 def submit(spec: JobSpec, owner: str = "", card: dict[str, Any] | None = None) -> RunFolder:
@@ -118,6 +147,7 @@ def family_of(spec: JobSpec, model: Model | None, known: Catalog) -> Family:
         if spec.data:
             raise BadInput(f"{model.id} brings its own data; leave the folder of images empty.")
         return model.family
+    pulled.check(spec.model)
     folder = None if shared() else own.local_folder(spec.model)
     if folder is None and not own.is_hub_id(spec.model):
         ours = ", ".join(entry.id for entry in known.models)
@@ -153,10 +183,13 @@ def _fits(entry_id: str, works_with: dict[Family, bool | str], family: Family) -
         raise BadInput(f"{entry_id} cannot be used with this model: {reason[:1].lower()}{reason[1:]}.")
 
 
-def _targets(
-    spec: JobSpec, family: Family, card: dict[str, Any]
-) -> tuple[Sequence[Target | Concept], Sequence[Target | Concept]]:
+Wanted = Sequence[Target | Concept | Person | Own]
+
+
+def _targets(spec: JobSpec, family: Family, card: dict[str, Any], data: str) -> tuple[Wanted, Wanted]:
     """What to forget and what to keep, by the grammar of the family, apart from each other and with something left."""
+    if family in SPEAKERS:
+        return _spoken(spec, people.load(data) if data else people.Book())
     if family == "text-to-image":
         gone, kept = ([concepts.read(text, card, spec.model) for text in part] for part in (spec.forget, spec.keep))
         concepts.check_apart(gone, kept, card)
@@ -164,6 +197,15 @@ def _targets(
     forget, keep = ([_target(text, spec.model, card) for text in part] for part in (spec.forget, spec.keep))
     _something_left(forget, keep, card)
     return forget, keep
+
+
+def _spoken(spec: JobSpec, book: people.Book) -> tuple[Wanted, Wanted]:
+    """What a language model is asked: authors and sets of the data that it came with, and own questions and texts, with
+    every file read."""
+    forget = [pairs.expand(text.strip()) for text in spec.forget]
+    keep = [pairs.expand(text.strip(), "keep") for text in spec.keep]
+    people.read(forget, keep, book)
+    return [people.target(text, book) for text in forget], [people.target(text, book) for text in keep]
 
 
 def _target(text: str, model: str, card: dict[str, Any]) -> Target:

@@ -5,12 +5,17 @@ was found for an embedded model stands in assets/models/<id>/tuned.json, a list 
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from . import targets
-from .concepts import Concept
+
+class Kind(Protocol):
+    """A target of any family, as far as it matters here."""
+
+    @property
+    def kind(self) -> str:
+        """What kind of target it is, as "class" or "style"."""
 
 
 class Tuned(BaseModel):
@@ -23,9 +28,7 @@ class Tuned(BaseModel):
     params: dict[str, Any]
 
 
-def settings(
-    method: str, schema: dict[str, Any], tuned: Iterable[Tuned], forget: Iterable[targets.Target | Concept]
-) -> dict[str, Any]:
+def settings(method: str, schema: dict[str, Any], tuned: Iterable[Tuned], forget: Iterable[Kind]) -> dict[str, Any]:
     """Every parameter that has a default, at the value for this model and these targets.
 
     Args:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from safetensors.torch import load_file
 from torch import nn
 
 from ..api import drawn, files, runs
@@ -16,13 +15,16 @@ from ..api.runs import RunFolder
 from ..models import reference
 from ..models.task import Task
 from ..registry import get
-from . import hardware, outputs
+from . import chain, hardware, outputs
 from .evidence import Look, When
 from .opening import open_task
-from .run import restore
 
 MODELS, RUNS, DRAWN = 4, 6, 32  # how many are held
 Thing = TypeVar("Thing")
+
+
+def silent(known: Any) -> None:
+    """Nobody wants to hear an answer before it is whole."""
 
 
 class Kept(OrderedDict[Any, Thing]):
@@ -59,15 +61,12 @@ class OpenRun:
         return self._models[when]
 
     def _load(self, when: When) -> nn.Module | None:
-        path: Path | None = self.folder.path / "after" / "changed.safetensors"
-        if when == "reference":
-            path = reference.find(self.result["model"], self.result["forget_key"], self.folder.spec.data)
-            if path is None:
-                return None
-        model = self.task.load()
-        if when != "before" and path is not None:
-            restore(model, load_file(path))
-        return model.eval()
+        if when == "before":
+            return self.task.load().eval()  # type: ignore[no-any-return]
+        if when == "after":
+            return chain.apply(self.task.load(), chain.changes(self.folder)).eval()
+        path = reference.find(self.result["model"], self.result["forget_key"], self.folder.spec.data)
+        return None if path is None else chain.apply(self.task.load(), [path]).eval()
 
     def outputs(self, when: When) -> outputs.Outputs:
         """What one of the models says about every item: from the run's folder or the cache, where it is known."""
@@ -100,6 +99,7 @@ class Desk:
         self._tasks: Kept[Task] = Kept(MODELS)
         self._runs: Kept[OpenRun] = Kept(RUNS)
         self._models: Kept[nn.Module] = Kept(MODELS)
+        self.tell: Callable[[Any], None] = silent  # hears the answer that is being made, as far as it is known
         self.drawn: Kept[list[str]] = Kept(DRAWN)  # pictures of models as they came, by what was asked
 
     def task(self, model: str, data: str = "") -> Any:
@@ -137,7 +137,7 @@ class Desk:
 
     def _open(self, folder: RunFolder) -> OpenRun:
         spec, result = folder.spec, folder.result or {}
-        task = self.resolved(spec.model, spec.forget, spec.keep, spec.data)
+        task = self.resolved(spec.model, spec.gone, spec.keep, spec.data)
         task.precision = hardware.PRECISIONS[result["precision"]]
         found = files.read_json(folder.path / "found.json")
         if found is not None and get("methods", spec.method).entry.finds:

@@ -53,12 +53,16 @@ class Dispatcher:
             self._busy.discard(key)
             self._unwritten.pop(key, None)
             self._settle(key, ending)
-        waiting = sorted(
-            (state.history[0].at, run.id, run) for run, state in self._open_runs() if state.status == "queued"
-        )
-        started = 0
-        for _, _, run in waiting[: max(0, self._executor.slots() - len(self._busy))]:
-            started += self._start(run)
+        found = self._open_runs()
+        unfinished = {run.id for run, _ in found}
+        waiting = sorted((state.history[0].at, run.id, run) for run, state in found if state.status == "queued")
+        started, free = 0, self._executor.slots() - len(self._busy)
+        for _, _, run in waiting:
+            if free <= 0:
+                break
+            if run.spec.after not in unfinished:  # else it starts from one of these, and waits for it
+                free -= 1
+                started += self._start(run)
         self._executor.prepare(len(waiting) - started)
         self._tell()
         return self._only is not None and self._only in self._over and not self._busy

@@ -1,6 +1,6 @@
 """What metrics and inspectors look at: the three models of a run, and what each says about every item, computed once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import nan
@@ -34,7 +34,7 @@ class Score:
 
 
 class Evidence:
-    """One model of a run (`when`), as a metric sees it. `outputs` is what `Task.outputs` gave.
+    """One model of a run (`when`), as a metric sees it. `outputs` is what `Task.outputs` gave; `others`, the run's models by when.
 
     The methods `logits`, `labels` and `ids` are for families that answer about the items of a data set.
     """
@@ -48,11 +48,14 @@ class Evidence:
         seconds: float = nan,
         memory: float = nan,
         stored: float = nan,
+        moved: float = nan,
+        others: "Mapping[When, Evidence] | None" = None,
     ) -> None:
-        """`outputs` as `Task.outputs`; `other(metric, when)` gives another metric's value; seconds, bytes of memory and bytes
-        of changed tensors of the job (after only)."""
+        """`outputs` as `Task.outputs`; `other(metric, when)` gives another metric's value; seconds, bytes of memory, bytes
+        of changed tensors and percent of changed weights of the job (after only); `others`, this and the run's other models."""
         self.when, self.task, self.outputs, self._other = when, task, outputs, other
-        self.seconds, self.memory, self.stored = seconds, memory, stored
+        self.others: Mapping[When, Evidence] = {} if others is None else others
+        self.seconds, self.memory, self.stored, self.moved = seconds, memory, stored, moved
 
     def logits(self, part: str) -> NDArray[np.float32]:
         """[n, classes] for a part: forget, keep, retain, train, test, test_forget."""

@@ -6,21 +6,22 @@ import tempfile
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from ..api.errors import BadInput, OutOfReach
 from ..api.home import home, shared
+from ..api.pairs import named
 from ..models.guards import INPUT_DELTA
+from ..models.text_guards import PREFIX
+from . import chain
 from .desk import OpenRun
 from .run import restore
-
-GUARD = f"{INPUT_DELTA}.safetensors"
 
 
 def write_model(run: OpenRun, to: Path) -> Path:
     """Write the model after with its processor and a card to a new or empty folder, as a whole or not at all.
 
-    A guard changes no weights: the folder then holds the weights before, and the perturbation beside them.
+    A guard changes no weights: the folder then holds the weights before, and the guard's tensors beside them.
 
     Raises:
         BadInput: the folder exists and is not empty, or is not one that a shared studio may write to.
@@ -48,34 +49,31 @@ def write_model(run: OpenRun, to: Path) -> Path:
 
 
 def _fill(run: OpenRun, folder: Path) -> None:
-    changed = load_file(run.folder.path / "after" / "changed.safetensors")
-    delta = changed.pop(INPUT_DELTA, None)
     model: nn.Module = run.task.load()
-    restore(model, changed)
+    guards: dict[str, dict[str, Tensor]] = {}  # by what their files are called
+    for path in chain.changes(run.folder):
+        changed = load_file(path)
+        for name in [name for name in changed if name == INPUT_DELTA or name.startswith(PREFIX)]:
+            guards.setdefault(name.partition(".")[0], {})[name] = changed.pop(name)
+        restore(model, changed)
     run.task.write(model, folder)
-    if delta is not None:
-        save_file({INPUT_DELTA: delta.contiguous()}, folder / GUARD, {"format": "pt"})
-    (folder / "README.md").write_text(_card(run, guarded=delta is not None), "utf-8")
+    for guard, tensors in guards.items():
+        save_file(tensors, folder / f"{guard}.safetensors", {"format": "pt"})
+    (folder / "README.md").write_text(_card(run, list(guards)), "utf-8")
     for path in folder.rglob("*"):
         if path.is_file():
             path.chmod(0o644)  # safetensors writes files that only their owner reads
 
 
-def _card(run: OpenRun, *, guarded: bool) -> str:
+def _card(run: OpenRun, guards: list[str]) -> str:
     result = run.result
     rows = "\n".join(
         f"| {measured['title'] or name} | {_number(measured['before'])} | {_number(measured['after'])} | "
         f"{_number(measured['reference'])} | {measured['unit']} |"
         for name, measured in result["metrics"].items()
     )
-    guard = (
-        f"The weights are those before: this method adds a picture to every input instead. `{GUARD}` holds it as "
-        f"`{INPUT_DELTA}` [channels, height, width]; add it to `pixel_values` after the processor, or the model answers "
-        "as before.\n\n"
-        if guarded
-        else ""
-    )
-    forget, keep = ", ".join(result["forget"])[:300], ", ".join(result["keep"])[:300]
+    guard = "".join(_guard(name, run.folder.spec.after != "") for name in guards)
+    forget, keep = (", ".join(named(result[part]))[:300] for part in ("forget", "keep"))
     return f"""# {result["model"]} after forgetting {forget}
 
 {result["verdict"]}
@@ -87,6 +85,29 @@ licence applies.
 | | before | after | trained again without it | unit |
 |---|---|---|---|---|
 {rows}
+"""
+
+
+def _guard(name: str, chained: bool) -> str:
+    """What a reader has to know of a guard that lies beside the weights."""
+    weights = "The guard is no part of the weights" if chained else "The weights are those before"
+    if name == INPUT_DELTA:
+        return (
+            f"{weights}: a picture is added to every input instead. `{name}.safetensors` holds it as `{name}` [channels, "
+            "height, width]; add it to `pixel_values` after the processor, or the model answers as before.\n\n"
+        )
+    return f"""{weights}: a guard inside the model changes what it says. `{name}.safetensors` holds it; without it the
+model answers as before. With Lethe at hand, from this folder:
+
+```python
+from backends.engine.run import restore
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
+
+model = AutoModelForCausalLM.from_pretrained(".")
+restore(model, load_file("{name}.safetensors"))
+```
+
 """
 
 

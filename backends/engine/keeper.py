@@ -133,8 +133,7 @@ class FolderKeeper:
         self._ended = last
         if wrong:
             raise Diverged(
-                f"The {wrong[0]} stopped being a number at step {step} of {of} ({self._phase}); "
-                "choose a smaller learning rate or fewer epochs. The last good checkpoint was kept."
+                f"The {wrong[0]} stopped being a number at step {step} of {of} ({self._phase}); {self._advice()}"
             )
 
     def due(self) -> bool:
@@ -149,22 +148,38 @@ class FolderKeeper:
         """
         with self._apart():
             begun = time.monotonic()
-            check_finite(state["model"])
+            self.check_finite(state["model"])
             self._save({"run": state, "finished": False})
             now = time.monotonic()
             self._next = now + max(self._every, (now - begun) / COST if self._every >= 1 else 0)
+
+    def check_finite(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Check that weights are numbers.
+
+        Raises:
+            Diverged: a tensor holds NaN or infinity.
+        """
+        for name, tensor in tensors.items():
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                raise Diverged(f"The weights {name} stopped being numbers; {self._advice()}")
+
+    def _advice(self) -> str:
+        kept = "; the last good checkpoint was kept" if self._checkpoint.is_file() else ""
+        return f"choose a smaller learning rate or fewer epochs{kept}."
 
     def sample(self, phase: int, step: int, of: int, name: str, model: nn.Module) -> None:
         """Show what the model makes of the watched items; the model's layers keep the modes they had."""
         with self._apart():
             modes = [(module, module.training) for module in model.modules()]
             items = self.task.sample(model)
+            trace = getattr(self.task, "trace", None)
+            traced = {"vectors": trace.sample(model.eval())} if trace else {}
             for module, training in modes:
                 module.training = training
             for item in items:
                 self._picture(item, f"{phase:02d}-{step:06d}")
             seconds = round(self._carried + time.monotonic() - self._begun, 3)
-            shown = {"phase": name, "step": step, "of": of, "seconds": seconds, "items": items}
+            shown = {"phase": name, "step": step, "of": of, "seconds": seconds, "items": items} | traced
             self.write(f"samples/{phase:02d}-{step:06d}.json", (files.dumps(shown) + "\n").encode())
 
     def found(self, ids: Index) -> None:
@@ -248,17 +263,3 @@ def png(image: Any) -> bytes:
     out = io.BytesIO()
     image.save(out, format="PNG")
     return out.getvalue()
-
-
-def check_finite(tensors: dict[str, torch.Tensor]) -> None:
-    """Check that weights are numbers.
-
-    Raises:
-        Diverged: a tensor holds NaN or infinity.
-    """
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise Diverged(
-                f"The weights {name} stopped being numbers; choose a smaller learning rate or fewer epochs. "
-                "The last good checkpoint was kept."
-            )

@@ -2,6 +2,9 @@
 
 One request a line on standard input, {"op": name, "args": {...}}; one answer a line on standard output, {"ok": ...} or
 {"error": sentence, "bad_input": true or false}. It is never given jobs, and ends when its input is closed.
+
+With "pieces": true in the request, lines {"piece": the answer as far as it is known} may come before the answer. The line
+{"stop": true} ends the work on the last request that was sent, if it tells pieces; its answer is an error then.
 """
 
 import inspect
@@ -11,12 +14,37 @@ import queue
 import sys
 import threading
 import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import IO, Any
+
+STOP = {"stop": True}
+
+
+class Stopped(Exception):
+    """Nobody waits for the answer any more."""
+
+
+@dataclass
+class Inbox:
+    """Requests as they come, numbered from 1, and the number of the last one that was given up."""
+
+    waiting: "queue.SimpleQueue[tuple[int, str]]" = field(default_factory=queue.SimpleQueue)
+    count: int = 0
+    stopped: int = 0
+
+    def take(self, line: str) -> None:
+        """One line: a request, or the word that the last one is no longer wanted."""
+        if line.startswith('{"stop"'):
+            self.stopped = self.count
+        else:
+            self.count += 1
+            self.waiting.put((self.count, line))
 
 
 def main() -> None:
     """Answer requests until standard input ends, which also ends an answer that is being worked on."""
-    asked: queue.SimpleQueue[str] = queue.SimpleQueue()
+    asked = Inbox()
     threading.Thread(target=_listen, args=(sys.stdin, asked), daemon=True).start()
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
     os.dup2(2, 1)  # whatever a library prints must not get between the answers
@@ -25,29 +53,45 @@ def main() -> None:
     from .desk import Desk
 
     desk = Desk()
-    if asked.empty():
+    if asked.waiting.empty():
         entries("inspectors")  # their libraries take seconds to import: do it while nobody waits
-    while True:
-        out.write(_dumped(answer(desk, asked.get())) + "\n")
+
+    def write(value: dict[str, Any]) -> None:
+        out.write(_dumped(value) + "\n")
         out.flush()
 
+    while True:
+        number, line = asked.waiting.get()
 
-def _listen(lines: IO[str], asked: "queue.SimpleQueue[str]") -> None:
+        def tell(known: Any, number: int = number) -> None:
+            if asked.stopped >= number:
+                raise Stopped
+            write({"piece": known})
+
+        write(answer(desk, line, tell))
+
+
+def _listen(lines: IO[str], asked: Inbox) -> None:
     """Pass requests on; the end of the input is the end of the process."""
     for line in lines:
-        asked.put(line)
+        asked.take(line)
     os._exit(0)
 
 
-def answer(desk: Any, line: str) -> dict[str, Any]:
-    """The answer to one request. Whatever goes wrong becomes an error in it."""
+def answer(desk: Any, line: str, tell: Callable[[Any], None] | None = None) -> dict[str, Any]:
+    """The answer to one request. Whatever goes wrong becomes an error in it. `tell` hears pieces where they are wanted."""
     from ..api.errors import BadInput, LetheError
+    from .desk import silent
     from .operations import OPERATIONS
     from .work import sentence
 
     try:
-        op, args = _read(line, OPERATIONS)
+        op, args, pieces = _read(line, OPERATIONS)
+        if desk is not None:
+            desk.tell = tell if tell and pieces else silent
         return {"ok": OPERATIONS[op](desk, **args)}
+    except Stopped:
+        return {"error": "The question was given up.", "bad_input": False}
     except LetheError as error:
         return {"error": str(error), "bad_input": isinstance(error, BadInput)}
     except Exception as error:
@@ -56,8 +100,8 @@ def answer(desk: Any, line: str) -> dict[str, Any]:
         return {"error": said, "bad_input": False}
 
 
-def _read(line: str, operations: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """(operation, arguments) of a request line.
+def _read(line: str, operations: dict[str, Any]) -> tuple[str, dict[str, Any], bool]:
+    """(operation, arguments, whether pieces are wanted) of a request line.
 
     Raises:
         BadInput: it is no request, names no operation, or its arguments are not the operation's.
@@ -66,7 +110,7 @@ def _read(line: str, operations: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
     try:
         request = json.loads(line)
-        op, args = str(request["op"]), dict(request.get("args") or {})
+        op, args, pieces = str(request["op"]), dict(request.get("args") or {}), request.get("pieces") is True
     except (ValueError, LookupError, TypeError, AttributeError):
         raise BadInput('A request is one line of JSON: {"op": name, "args": {...}}.') from None
     if op not in operations:
@@ -75,7 +119,7 @@ def _read(line: str, operations: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         inspect.signature(operations[op]).bind(None, **args)
     except TypeError as error:
         raise BadInput(f"{op} cannot be asked like that: {error}.") from None
-    return op, args
+    return op, args, pieces
 
 
 def _dumped(value: dict[str, Any]) -> str:

@@ -67,6 +67,7 @@ def measure(
     seconds: dict[When, float] | None = None,
     memory: int | float = nan,
     stored: int | float = nan,
+    moved: float = nan,
     tell: Callable[[int, int], None] = lambda step, of: None,
 ) -> Measurement:
     """Measure.
@@ -78,6 +79,7 @@ def measure(
         seconds: what each model's making took, where it is known.
         memory: bytes at the job's peak.
         stored: bytes of the tensors that changed.
+        moved: percent of the weights that changed.
         tell: called with (metrics done, metrics in all).
 
     Returns:
@@ -101,7 +103,8 @@ def measure(
 
     for when, said in outputs.items():
         took = (seconds or {}).get(when, nan)
-        made.evidence[when] = Evidence(when, task, said, value, took, *((memory, stored) if when == "after" else ()))
+        room = (memory, stored, moved) if when == "after" else (nan, nan, nan)
+        made.evidence[when] = Evidence(when, task, said, value, took, *room, others=made.evidence)
     for step, metric in enumerate(metrics):
         tell(step, len(metrics))
         _add(made, metric, {when: score(metric.id, when) for when in outputs})

@@ -7,6 +7,7 @@ from typing import Any
 from transformers.utils import logging
 
 from ..api import files, own
+from ..api.catalog import SPEAKERS
 from ..api.errors import BadInput
 from ..api.home import ASSETS, home, shared
 from ..models.source import embedded_ids, model_folder
@@ -48,6 +49,10 @@ def family(model: str) -> type[Any]:
         from ..models.text_to_image import TextToImage
 
         return TextToImage
+    if name in SPEAKERS:
+        from ..models.language import LanguageModel
+
+        return LanguageModel
     from ..models.classifier import Classifier
 
     return Classifier

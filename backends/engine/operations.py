@@ -1,6 +1,6 @@
 """What the answering process can be asked: one small function an operation, plain JSON in and out.
 
-Those for models that draw stand in `operations_pictures`.
+Those for models that draw stand in `operations_pictures`, those for language models in `operations_answers`.
 """
 
 import base64
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..api import files
+from ..api.catalog import SPEAKERS
 from ..api.errors import BadInput
 from ..api.home import ASSETS
 from ..api.panels import Found
@@ -22,7 +23,7 @@ from ..models.classifier import Classifier
 from ..models.guards import INPUT_DELTA
 from ..models.targets import alike as most_alike
 from ..registry import get
-from . import operations_pictures
+from . import operations_answers, operations_pictures, operations_topic, operations_vectors
 from .desk import Desk, OpenRun
 from .export import write_model
 from .keeper import png
@@ -64,6 +65,8 @@ def neighbours(desk: Desk, model: str, forget: list[str], data: str = "") -> lis
     task = desk.resolved(model, tuple(forget), (), data)
     if task.family == "text-to-image":
         return task.asking.neighbours  # type: ignore[no-any-return]
+    if task.family in SPEAKERS:
+        return task.questions.neighbours  # type: ignore[no-any-return]
     return [task.names[number] for number in task.neighbours]
 
 
@@ -78,13 +81,18 @@ def resolve(
 ) -> dict[str, Any]:
     """How many training images the targets name, and the ids of 48 of those to be forgotten, from `start` on.
 
-    Of a model that draws: how many prompts, and the prompts to be forgotten with what stands in for each.
+    Of a model that draws: how many prompts, and the prompts to be forgotten with what stands in for each. Of a language
+    model: how many questions, and those to be forgotten with their answers; how many of them are passages of a text.
     """
     task = desk.resolved(model, tuple(forget), tuple(keep), data)
     if task.family == "text-to-image":
         asking = task.asking
         pairs = [list(pair) for pair in zip(asking.forget_prompts, asking.anchor_prompts, strict=True)]
         return {"forget": len(pairs), "keep": len(asking.keep_prompts), "prompts": pairs}
+    if task.family in SPEAKERS:
+        asked = [[pair.question, pair.answer] for pair in task.questions.forget]
+        passages = sum(role == "forget" for role, _ in task.questions.passages)
+        return {"forget": len(asked), "keep": len(task.questions.keep), "questions": asked, "passages": passages}
     chosen = task.parts["forget"][max(0, int(start)) :][:PAGE]
     counts = {part: len(task.parts[part]) for part in ("forget", "keep", "retain")}
     return counts | {"ids": [f"train-{item}" for item in chosen]}
@@ -155,7 +163,14 @@ def export(desk: Desk, run: str, to: str) -> dict[str, Any]:
     return {"to": str(written), "files": sorted(path.name for path in written.iterdir())}
 
 
-for _function in (operations_pictures.draw, operations_pictures.suite, operations_pictures.drawn):
+for _function in (
+    operations_pictures.draw,
+    operations_pictures.suite,
+    operations_pictures.drawn,
+    operations_answers.answer,
+    operations_vectors.vectors,
+    operations_topic.write_questions,
+):
     operation(_function)
 
 

@@ -56,8 +56,8 @@ def draw(
     task, models = _models(desk, run_or_model, dose, data)
     said = _prompt(prompt)
     numbers = _seeds(seeds)
-    count = _within("steps", int(steps) or int(task.drawing["steps"]), 1, STEPS)
-    weight = _within("guidance", float(task.drawing["guidance"] if guidance is None else guidance), 0, GUIDANCE)
+    count = within("steps", int(steps) or int(task.drawing["steps"]), 1, STEPS)
+    weight = within("guidance", float(task.drawing["guidance"] if guidance is None else guidance), 0, GUIDANCE)
     side = int(size)
     cells = task.pipe.cells_of(side)
     begun = time.monotonic()
@@ -104,7 +104,7 @@ def _models(desk: Desk, run_or_model: str, dose: float, data: str) -> tuple[Any,
     task = _draws(run.task)
     before, after = run.model("before"), run.model("after")
     assert before is not None and after is not None
-    amount = _within("dose", float(dose), 0, DOSE)
+    amount = within("dose", float(dose), 0, DOSE)
     return task, {"before": before, "after": after if amount == 1 else dosed(run, amount)}
 
 
@@ -147,7 +147,12 @@ def _seeds(given: Any) -> list[int]:
     return numbers
 
 
-def _within(name: str, value: Any, least: float, most: float) -> Any:
+def within(name: str, value: Any, least: float, most: float) -> Any:
+    """The value again, when it lies between its bounds.
+
+    Raises:
+        BadInput: it does not.
+    """
     if not least <= value <= most:
         raise BadInput(f"{name} was {value}; it can be from {least:g} to {most:g}.")
     return value

@@ -13,24 +13,34 @@ from torch import Tensor, nn
 
 from ..api.files import write_bytes
 from ..api.home import ASSETS, home
+from ..models.reference import shipped_folder
 from ..models.task import Task, Tell, silent
 
 Outputs = dict[str, NDArray[Any]]
-SHIPPED = "outputs.npz"  # beside an embedded model, what it says as it is
+SHIPPED = "outputs.npz"  # beside an embedded model or a reference that came with it, what it says as it is
 MOST = 10**9  # bytes the cache may hold; the oldest go first
 
 
-def of(task: Task, model: nn.Module, tell: Tell = silent) -> Outputs:
-    """`task.outputs(model)`, from the cache where the same weights were asked the same before."""
-    path = home() / "cache" / "outputs" / f"{_key(task, model)}.npz"
-    known = read(path)
-    if known is not None:
+def known(task: Task, model: nn.Module) -> Outputs | None:
+    """What the same weights said when they were asked the same before, on this machine or where they come from."""
+    path = _path(task, model)
+    kept = read(path)
+    if kept is not None:
         path.touch()
-        return known
-    known = _shipped(task, model)
-    if known is not None:
-        return known
+        return kept
+    return _shipped(task, model)
+
+
+def of(task: Task, model: nn.Module, tell: Tell = silent) -> Outputs:
+    """What is known, or else what it says when asked now."""
+    kept = known(task, model)
+    return asked(task, model, tell) if kept is None else kept
+
+
+def asked(task: Task, model: nn.Module, tell: Tell = silent) -> Outputs:
+    """`task.outputs(model)`, kept for the next time."""
     made = task.outputs(model, tell)
+    path = _path(task, model)
     try:
         write_bytes(path, packed(made))
         _prune(path.parent)
@@ -40,18 +50,20 @@ def of(task: Task, model: nn.Module, tell: Tell = silent) -> Outputs:
 
 
 def ship(task: Any, model: nn.Module) -> bytes:
-    """The bytes of an outputs.npz to lie in an embedded model's folder, so that nobody waits for what it says as it is."""
+    """The bytes of an outputs.npz to lie in the model's folder among the assets, so that nobody waits for what it says."""
     key = np.frombuffer(_what(task, model), np.uint8)
     return packed(task.outputs(model) | {"key": key}, small=True)
 
 
 def _shipped(task: Any, model: nn.Module) -> Outputs | None:
-    """What lies in the model's folder, if it was made of these weights and the same questions, on whatever machine."""
-    plain = task.folder.is_relative_to(ASSETS) and task.precision == torch.float32
-    known = read(task.folder / SHIPPED) if plain else None
-    if known is None or known.pop("key").tobytes() != _what(task, model):
+    """What lies beside the model or its retrained reference, if it was made of these weights and the same questions, on
+    whatever machine."""
+    if task.precision != torch.float32 or not task.folder.is_relative_to(ASSETS):
         return None
-    return known
+    folders = (task.folder, shipped_folder(task.id, task.forget_key))
+    found = [kept for folder in folders if (kept := read(folder / SHIPPED)) is not None]
+    what = _what(task, model) if found else b""
+    return next((kept for kept in found if kept.pop("key").tobytes() == what), None)
 
 
 def _what(task: Task, model: nn.Module) -> bytes:
@@ -85,10 +97,10 @@ def weights_key(tensors: dict[str, Tensor]) -> str:
     return seen.hexdigest()
 
 
-def _key(task: Task, model: nn.Module) -> str:
+def _path(task: Task, model: nn.Module) -> Path:
     how = f"{task.precision}{task.device.type}{torch.get_num_threads()}{type(model).__name__}"
     whole = (weights_key(model.state_dict()) + how).encode() + task.outputs_key()
-    return hashlib.blake2b(whole, digest_size=16).hexdigest()
+    return home() / "cache" / "outputs" / f"{hashlib.blake2b(whole, digest_size=16).hexdigest()}.npz"
 
 
 def _prune(folder: Path) -> None:

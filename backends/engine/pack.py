@@ -91,5 +91,20 @@ def changed(model: dict[str, Tensor], original: dict[str, Tensor]) -> dict[str, 
     }
 
 
+def moved(changed: dict[str, Tensor], original: dict[str, Tensor]) -> float:
+    """Percent of the numbers of a model that differ from those of `original`, or are new; of the numbers of `original`.
+
+    Args:
+        changed: the tensors that `changed` found.
+    """
+    once = {tensor.data_ptr(): name for name, tensor in original.items()}.values()  # a tied tensor has two names
+    count = sum(
+        int((tensor != original[name].to(tensor.device)).sum()) if name in once else tensor.numel()
+        for name, tensor in changed.items()
+        if name in once or name not in original
+    )
+    return 100 * count / max(1, sum(original[name].numel() for name in once))
+
+
 def _channels_last(value: Tensor) -> bool:
     return value.dim() == 4 and not value.is_contiguous() and value.is_contiguous(memory_format=torch.channels_last)

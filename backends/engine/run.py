@@ -9,12 +9,14 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..models import low_rank
 from ..models.task import Batch, Index, Task
 from .pack import changed
 
@@ -62,8 +64,7 @@ class Run:
     """One job, as a method sees it.
 
     Attributes:
-        model: the model to change, on the device, in eval mode at the start.
-        original: a frozen copy of it (eval mode, no gradients).
+        original: the model before, frozen (eval mode, no gradients).
         task: data, names and precision of the model's family.
         seed: seed of the job.
     """
@@ -71,15 +72,45 @@ class Run:
     def __init__(self, task: Task, keeper: Keeper, seed: int, resume: dict[str, Any] | None = None) -> None:
         self.task, self.seed, self._keeper = task, seed, keeper
         self.original = task.load().requires_grad_(False)
-        self.model = task.load()
         state = resume or {}
-        if state:
-            restore(self.model, state["model"])
+        self._changed: dict[str, Tensor] = state.get("model", {})
         self._once: dict[str, Any] = dict(state.get("once", {}))
         self._done: list[str] = list(state.get("done", []))
         self._at: dict[str, Any] = state.get("at", {})
         self._values: dict[str, float] = {}
         self._inside = False  # between two steps of `passes`
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The model to change, on the device, in eval mode at the start."""
+        if low_rank.thin(self._changed):
+            return self._thin(self._changed)
+        model = self.task.load()
+        restore(model, self._changed)
+        return model
+
+    @property
+    def thin(self) -> bool | None:
+        """Whether a resumed job trains low-rank layers; None where it has not begun to train."""
+        return bool(low_rank.thin(self._changed)) if self._done or self._at else None
+
+    def learn_thin(self, shapes: Mapping[str, tuple[int, int]], rank: int) -> None:
+        """Let nothing of `model` learn but two thin factors beside some layers: for models too large to be trained whole.
+
+        To be called before `model` is used. It then shares its weights with `original`, and what is saved are the factors.
+
+        Args:
+            shapes: name of a layer -> (outputs, inputs), of `low_rank.thin_layers`.
+            rank: width of the factors.
+        """
+        if not low_rank.thin(self._changed):  # a resumed job has them in its model
+            torch.manual_seed(self._number("thin"))
+            self.model = self._thin(low_rank.fresh_factors(shapes, rank))
+
+    def _thin(self, tensors: dict[str, Tensor]) -> nn.Module:
+        model: nn.Module = low_rank.beside(self.original, tensors)
+        restore(model, {name: tensor for name, tensor in tensors.items() if name in model.state_dict()})
+        return model
 
     @property
     def device(self) -> torch.device:
@@ -113,6 +144,10 @@ class Run:
             if not self._inside and self._keeper.due():
                 self._keeper.checkpoint(self.state())
         return self._once[name]
+
+    def tell(self, name: str, done: int, of: int) -> None:
+        """A sign of life from within `once`, where that takes long; raises when the job is to stop."""
+        self._keeper.beat(name, done, of, {})
 
     def passes(
         self,
@@ -227,7 +262,8 @@ class Run:
     def state(self, phase: str = "", step: int = 0, saved: Mapping[str, Stateful] | None = None) -> dict[str, Any]:
         """Everything a later attempt needs to go on from here; of the model, the tensors that are no longer as they were."""
         at = {"phase": phase, "step": step, "saved": {key: thing.state_dict() for key, thing in (saved or {}).items()}}
-        model = changed(self.model.state_dict(), self.original.state_dict())
+        touched = "model" in vars(self)  # else it is as it was found, and need not be loaded
+        model = changed(self.model.state_dict(), self.original.state_dict()) if touched else self._changed
         return {"model": model, "once": self._once, "done": self._done, "at": at if phase else {}}
 
     def _rest(self, name: str, step: int, of: int, saved: Mapping[str, Stateful]) -> None:
@@ -244,15 +280,18 @@ class Run:
 
 
 def restore(model: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Put changed tensors into a model; an input perturbation or a drawing step that it lacks is attached first."""
+    """Put changed tensors into a model; a guard or a drawing step that it lacks is attached first, low-rank factors are added
+    to its weights."""
     from ..models.guards import INPUT_DELTA, attach_input_delta
     from ..models.one_step import ONE_STEP, attach_one_step
+    from ..models.text_guards import attach_found
 
     if INPUT_DELTA in tensors and not hasattr(model, INPUT_DELTA):
         attach_input_delta(model, torch.zeros_like(tensors[INPUT_DELTA]))
     if ONE_STEP in tensors and not hasattr(model, ONE_STEP):
         attach_one_step(model, int(tensors[ONE_STEP]))
-    unknown = model.load_state_dict(tensors, strict=False).unexpected_keys
+    attach_found(model, tensors)
+    unknown = model.load_state_dict(low_rank.take_in(model, tensors), strict=False).unexpected_keys
     if unknown:
         raise ValueError(f"tensors that the model does not have: {', '.join(unknown[:3])}")
 

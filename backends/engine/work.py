@@ -18,9 +18,9 @@ from ..api.results import Result
 from ..api.runs import RunFolder
 from ..models import reference
 from ..registry import get
-from . import hardware, outcome, outputs, pack, verdict, verdict_pictures
+from . import chain, hardware, outcome, outputs, pack, verdict, verdict_answers, verdict_pictures
 from .evidence import When
-from .keeper import FolderKeeper, Overtaken, check_finite
+from .keeper import FolderKeeper, Overtaken
 from .measure import Measurement, measure
 from .opening import open_task
 from .run import Cancelled, Run, restore
@@ -104,17 +104,20 @@ class _Job:
         params = self.method.parse(spec.params)
         keeper.setting = dict(saved.get("setting", {}))
         self.task = keeper.task = open_task(spec.model, spec.data, keeper.setting)
-        self.task.resolve(spec.forget, spec.keep)
+        self.task.resolve(spec.gone, spec.keep)
         keeper.parts = dict(self.task.parts)
         memory = hardware.Memory(self.task.device)
-        run = Run(self.task, keeper, spec.seed, saved.get("run"))
+        chain.take_over(self.folder)
+        run = Run(chain.request(self.task, self.folder), keeper, spec.seed, saved.get("run"))
+        if hasattr(self.task, "follow"):
+            self.task.follow(run.original)
         keeper.beat("load", 1, 1, {})
         seconds, peak = self._forget(run, params, saved, memory)
         changed = pack.changed(run.model.state_dict(), run.original.state_dict())
         keeper.write("after/changed.safetensors", save(pack.plain(changed), {"format": "pt"}))
         trained_again = self._reference()
-        stored = sum(tensor.nbytes for tensor in changed.values())
-        made = self._measure(run, trained_again, seconds, peak, stored)
+        room = sum(tensor.nbytes for tensor in changed.values()), pack.moved(changed, run.original.state_dict())
+        made = self._measure(run, trained_again, seconds, peak, room)
         self._save(made, params, seconds, peak, trained_again, moved=bool(changed))
         return made.problems
 
@@ -126,11 +129,11 @@ class _Job:
             run.model.eval()
             return saved["method_seconds"], saved["peak"]
         if not saved:
-            keeper.sample(0, 0, 0, "before", run.model)
+            keeper.sample(0, 0, 0, "before", run.original)
         keeper.start_method()
         self.method.function(run, params)
         run.model.eval()
-        check_finite(run.model.state_dict())
+        keeper.check_finite(run.model.state_dict())
         state = run.state()
         seconds, peak = keeper.end_method(state, memory.peak())
         keeper.sample(len(state["done"]) + 1, 0, 0, "after", run.model)
@@ -148,26 +151,32 @@ class _Job:
         return _Reference(model.eval(), where, files.number(made["seconds"] if made else None))
 
     def _measure(
-        self, run: Run, trained_again: _Reference | None, seconds: float, peak: int, stored: int
+        self, run: Run, trained_again: _Reference | None, seconds: float, peak: int, room: tuple[int, float]
     ) -> Measurement:
-        models: dict[When, nn.Module] = {"before": run.original, "after": run.model}
+        first = self.task.load() if self.spec.after else run.original
+        models: dict[When, nn.Module] = {"before": first, "after": run.model}
         took: dict[When, float] = {"after": seconds}
         if trained_again is not None:
             models["reference"], took["reference"] = trained_again.model, trained_again.seconds
         said: dict[When, outputs.Outputs] = {}
+        known = {when: kept for when, model in models.items() if (kept := outputs.known(self.task, model)) is not None}
 
-        def tell(done: int = 0, of: int = 1) -> None:
-            self.keeper.beat("measure", PARTS * len(said) + PARTS * done // of, PARTS * (len(models) + 1), {})
+        def tell(done: int = 0, of: int = 1) -> None:  # what is known takes no time, so it is no part of the way
+            step = PARTS * len(said.keys() - known.keys()) + PARTS * done // of
+            self.keeper.beat("measure", step, PARTS * (len(models) - len(known) + 1), {})
 
         for when, model in models.items():
             tell()
-            said[when] = outputs.of(self.task, model, tell)
+            said[when] = known[when] if when in known else outputs.asked(self.task, model, tell)
+            trace = getattr(self.task, "trace", None)
+            if trace and when != "reference":  # trained from nothing, its columns are others anyway
+                said[when] = said[when] | trace.arrays(model)
             if self.task.keeps:
                 self.keeper.write(f"{drawn.OUTPUTS}/{when}.npz", outputs.packed(said[when], small=True))
         if self.task.keeps:
             self.keeper.write(drawn.SUITE, files.dumps(self.task.suite()).encode())
         tell()
-        made = measure(self.task, said, self.spec.metrics, took, peak, stored)
+        made = measure(self.task, said, self.spec.metrics, took, peak, *room)
         tell(1)
         return made
 
@@ -185,12 +194,15 @@ class _Job:
         keeper.beat("save", 0, 1, {})
         metrics = {name: measured.model_dump() for name, measured in made.metrics.items()}
         gap = made.metrics["average_gap"].after if "average_gap" in made.metrics else float("nan")
-        kind = {"guard": entry.guard, "found": entry.finds, "again": entry.reference, "unchanged": not moved}
-        said = (
-            verdict_pictures.verdict(self.task, made.value, spec.forget, guard=entry.guard, unchanged=not moved)
-            if self.task.family == "text-to-image"
-            else verdict.verdict(self.task, made.evidence, spec.forget, gap=gap, **kind)
-        )
+        plain = {"guard": entry.guard, "unchanged": not moved}
+        said = {
+            "text-to-image": lambda: verdict_pictures.verdict(self.task, made.value, spec.gone, **plain),
+            "llm": lambda: verdict_answers.verdict(self.task, made, spec.gone, **plain),
+            "moe": lambda: verdict_answers.verdict(self.task, made, spec.gone, **plain),
+            "classifier": lambda: verdict.verdict(
+                self.task, made.evidence, spec.gone, gap=gap, found=entry.finds, again=entry.reference, **plain
+            ),
+        }[self.task.family]()
         result = Result(
             run_id=self.folder.id,
             status="done",

@@ -54,6 +54,8 @@ class Maps:
     works_with={
         "classifier": True,
         "text-to-image": "It colours the pixels of an image that a classifier answered about; a model that draws is given none.",
+        "llm": "It colours the pixels of an image; a language model is given none.",
+        "moe": "It colours the pixels of an image; a language model is given none.",
     },
     order=3,
 )

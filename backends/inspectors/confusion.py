@@ -29,6 +29,8 @@ class Confusion(Params):
     works_with={
         "classifier": True,
         "text-to-image": "It counts a classifier's answers; of a model that draws, see which pictures are still right.",
+        "llm": "It counts a classifier's answers, one of a few classes; a language model answers in words.",
+        "moe": "It counts a classifier's answers, one of a few classes; a language model answers in words.",
     },
     order=4,
 )

@@ -71,7 +71,7 @@ class Seen:
         "llm": "A language model draws no picture for its words to look at.",
         "moe": "A language model draws no picture for its words to look at.",
     },
-    order=3,
+    order=4,
 )
 def cross_attention(look: Look, params: CrossAttention) -> list[AnyPanel]:
     """Mean over heads, layers and steps of the probability that a place of the latents gives to each token of the prompt.

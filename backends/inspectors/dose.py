@@ -46,7 +46,12 @@ class Dose(Params):
         "title": "Linear interpolation of weights: Goodfellow et al., ICLR 2015",
         "url": "https://arxiv.org/abs/1412.6544",
     },
-    works_with={"classifier": True, "text-to-image": True},
+    works_with={
+        "classifier": True,
+        "text-to-image": True,
+        "llm": "Of language models, the look “The dose, in answers” applies parts of the change.",
+        "moe": "Of language models, the look “The dose, in answers” applies parts of the change.",
+    },
     order=22,
 )
 def dose(look: Look, params: Dose) -> list[AnyPanel]:

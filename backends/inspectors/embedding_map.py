@@ -1,4 +1,4 @@
-"""A map of what the model sees: where images lay before, and where they lie now."""
+"""A map of what the model sees: where images or questions lay before, and where they lie now."""
 
 from typing import Any
 
@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from ..api.catalog import SPEAKERS
 from ..api.panels import AnyPanel, Point, Points, Verdict
 from ..engine.evidence import Look
 from ..metrics._common import probabilities
 from ..registry import Params, inspector
+from ._answers import asked, chosen, states
 from ._common import GROUPS, Group, exact, images, over, show
 from ._pictures import beside, spread
 from ._umap import fit, transform
@@ -20,22 +22,24 @@ THUMBNAIL = 84
 class EmbeddingMap(Params):
     """How much to draw."""
 
-    count: int = Field(default=400, ge=30, le=2000, description="How many images to draw, a third of each kind.")
+    count: int = Field(
+        default=400, ge=30, le=2000, description="How many images or questions to draw, a third of each kind."
+    )
     neighbours: int = Field(
-        default=15, ge=2, le=100, description="How many nearest images hold a point in its place (UMAP's n_neighbors)."
+        default=15, ge=2, le=100, description="How many nearest ones hold a point in its place (UMAP's n_neighbors)."
     )
 
 
 @inspector(
     id="embedding_map",
     title="The map of what it sees",
-    summary="Images that the model sees alike lie together; lines lead from where an image lay before to where it lies now.",
+    summary="What is alike to the model lies together; lines lead from where an image or a question lay before to where it lies now.",
     source={
         "title": "McInnes et al., UMAP: Uniform Manifold Approximation and Projection, 2018",
         "url": "https://arxiv.org/abs/1802.03426",
         "code": "https://github.com/lmcinnes/umap",
     },
-    works_with={"classifier": True, "text-to-image": True},
+    works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
     order=2,
 )
 def embedding_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
@@ -47,7 +51,11 @@ def embedding_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
     before is drawn.
 
     Of a model that draws: what its judge's last layers make of the pictures of the suite, drawn from the same seeds.
+
+    Of a language model: the last layer's state where it has to say what is asked, the answer up to there given.
     """
+    if look.task.family in SPEAKERS:
+        return _answered(look, params)
     if look.task.family == "text-to-image":
         return _drawn(look, params)
     task = look.task
@@ -100,6 +108,29 @@ def _drawn(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
     ]
     how = "Each point is a picture, drawn before and drawn again after from the same seed; what the judge sees alike lies together."
     return [_map(points, how, _said([suite[at].role for at in index], start, end, "pictures"))]
+
+
+def _answered(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
+    places = chosen(look, params.count // 3)
+    some = [look.task.questions.suite[at] for at in places]
+    about = asked(look.task, [item.pair for item in some])
+    before, after = (states(model, about.texts, about.places)[:, -1].numpy() for model in (look.before, look.after))
+    if len(some) < 4 or not np.isfinite(before).all():
+        return [_no_map(len(some))]
+    start, end = _places(before, after, params.neighbours)
+    said = [look.outputs(when)["said"] for when in ("before", "after")]
+    points = [
+        Point(
+            id=f"question-{at}",
+            label=item.pair.question,
+            role=item.role,
+            **_way(start, end, i),
+            text=" → ".join(str(texts[at]) or "(nothing)" for texts in said),
+        )
+        for i, (at, item) in enumerate(zip(places, some, strict=True))
+    ]
+    how = "Each point is a question, at the moment when the model has to say what is asked; what is alike inside the model lies together."
+    return [_map(points, how, _said([item.role for item in some], start, end, "questions"))]
 
 
 def _taken_for(task: Any, outputs: dict[str, NDArray[Any]], at: int) -> str:
@@ -167,10 +198,10 @@ def _said(
 
 
 def _no_map(count: int, why: str = "") -> Verdict:
-    why = why or f"the model before gives no numbers for its {count} images, or they are fewer than four"
+    why = why or f"the model before gives no numbers for its {count} items, or they are fewer than four"
     return Verdict(
         title="Before and after on one map",
-        how="A map needs at least four images and a model before whose outputs are numbers.",
+        how="A map needs at least four items and a model before whose outputs are numbers.",
         says=f"There is no map: {why}.",
         sign="unknown",
     )

@@ -9,10 +9,12 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..api.catalog import SPEAKERS
 from ..api.panels import AnyPanel, Lines, Role, Series
 from ..engine.evidence import Look
 from ..models.task import Index
 from ..registry import Params, inspector
+from ._answers import asked, states
 from ._common import exact
 
 BATCH = 256
@@ -25,13 +27,13 @@ Grams = dict[str, NDArray[np.float64]]
 class LayerSimilarity(Params):
     """How much to look at."""
 
-    images: int = Field(default=512, ge=8, le=2048, description="At most this many images of each set.")
+    images: int = Field(default=512, ge=8, le=2048, description="At most this many images, or questions, of each set.")
 
 
 @inspector(
     id="layer_similarity",
     title="Where in the model it changed",
-    summary="How alike each layer's view of the same images is before and after, for forgotten and for kept images.",
+    summary="How alike each layer's view of the same images or questions is before and after, for what is forgotten and what is kept.",
     source={
         "title": "Kornblith et al., Similarity of Neural Network Representations Revisited, ICML 2019",
         "url": "https://arxiv.org/abs/1905.00414",
@@ -39,6 +41,8 @@ class LayerSimilarity(Params):
     works_with={
         "classifier": True,
         "text-to-image": "It compares layers on images that a classifier looks at; a model that draws is given none.",
+        "llm": True,
+        "moe": True,
     },
     order=5,
 )
@@ -49,17 +53,23 @@ def layer_similarity(look: Look, params: LayerSimilarity) -> list[AnyPanel]:
     logits. Numbers that an image has at different places are all compared; where they are more than 16,384, they are
     averaged over places first. A layer in which all images look the same, or that is not a number, is "not measured".
     The same number of images is used for both sets; small sets make CKA higher, so compare only curves of one plot.
+
+    Of a language model: questions of the suite instead of images, to be forgotten and about neighbours (unrelated ones where
+    there are none), each layer's state where the model has to say what is asked.
     """
-    count = min(params.images, *(len(look.task.parts[part]) for part in ROLES))
-    sets = {part: look.some(part, count) for part in ROLES}
+    words = look.task.family in SPEAKERS
+    near = "neighbour" if len(look.task.parts.get("neighbour", ())) else "unrelated"
+    parts = {"forget": "forget", "keep": near if words else "keep"}
+    count = min(params.images, *(len(look.task.parts[part]) for part in parts.values()))
+    sets = {name: look.some(part, count) for name, part in parts.items()}
     before = {part: _grams(look, look.before, index) for part, index in sets.items()}
     after = {part: _grams(look, look.after, index) for part, index in sets.items()}
     same = {part: _curve(before[part], after[part]) for part in sets}
     panels: list[AnyPanel] = [
         Lines(
             title="Before and after",
-            how="1 means that a layer sees these images as it did before, up to turning and scaling; the lower, the more its view changed. Layers run from input to output.",
-            says=_said(same, count),
+            how=f"1 means that a layer sees these {_noun(look)} as it did before, up to turning and scaling; the lower, the more its view changed. Layers run from input to output.",
+            says=_said(same, count, _noun(look)),
             x=list(before["forget"]),
             series=[Series(name=part, values=list(same[part].values()), role=ROLES[part]) for part in sets],
             x_title="layer",
@@ -68,8 +78,12 @@ def layer_similarity(look: Look, params: LayerSimilarity) -> list[AnyPanel]:
     ]
     if look.reference is not None:
         reference = {part: _grams(look, look.reference, index) for part, index in sets.items()}
-        panels.append(_to_reference(before, after, reference))
+        panels.append(_to_reference(before, after, reference, _noun(look)))
     return panels
+
+
+def _noun(look: Look) -> str:
+    return "questions" if look.task.family in SPEAKERS else "images"
 
 
 def cka(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -94,6 +108,11 @@ def _curve(one: Grams, other: Grams) -> dict[str, float]:
 
 def _grams(look: Look, model: nn.Module, index: Index) -> Grams:
     """The Gram matrix [n, n] of every layer, by its name, from input to output."""
+    if look.task.family in SPEAKERS:
+        about = asked(look.task, [look.task.questions.suite[at].pair for at in index])
+        held = states(model, about.texts, about.places).double().numpy()
+        names = ["input", *(f"layer {at}" for at in range(1, held.shape[1]))]
+        return {name: rows @ rows.T for name, rows in zip(names, held.swapaxes(0, 1), strict=True)}
     found: dict[str, list[NDArray[np.float32]]] = {}
     with exact(look.task), torch.no_grad():
         for at in range(0, len(index), BATCH):
@@ -130,16 +149,16 @@ def _flat(values: Tensor) -> Tensor:
     return values.flatten(1)
 
 
-def _said(same: dict[str, dict[str, float]], count: int) -> str:
+def _said(same: dict[str, dict[str, float]], count: int, noun: str) -> str:
     measured = {name: value for name, value in same["forget"].items() if not math.isnan(value)}
     if not measured:
-        return "No layer could be compared: the model's outputs are the same for all images, or are not numbers."
+        return f"No layer could be compared: the model's outputs are the same for all {noun}, or are not numbers."
     lowest = min(measured, key=lambda name: measured[name])
     keep = same["keep"][lowest]
     beside = "not measured" if math.isnan(keep) else f"{keep:.3f}"
     if measured[lowest] > 1 - 1e-6:
-        return f"Every layer sees the forgotten images as before ({count} images of each set)."
-    return f"For forgotten images the view changed most in {lowest} ({measured[lowest]:.3f}; for kept images {beside} there), over {count} images of each set."
+        return f"Every layer sees the forgotten {noun} as before ({count} {noun} of each set)."
+    return f"For forgotten {noun} the view changed most in {lowest} ({measured[lowest]:.3f}; for kept {noun} {beside} there), over {count} {noun} of each set."
 
 
 def _mean(curve: dict[str, float]) -> float:
@@ -147,7 +166,7 @@ def _mean(curve: dict[str, float]) -> float:
     return sum(measured) / len(measured) if measured else math.nan
 
 
-def _to_reference(before: dict[str, Grams], after: dict[str, Grams], reference: dict[str, Grams]) -> Lines:
+def _to_reference(before: dict[str, Grams], after: dict[str, Grams], reference: dict[str, Grams], noun: str) -> Lines:
     curves = {
         (part, when): _curve(grams[part], reference[part])
         for part in ROLES
@@ -159,8 +178,8 @@ def _to_reference(before: dict[str, Grams], after: dict[str, Grams], reference: 
         step = "not measured everywhere, so not compared with"
     return Lines(
         title="Beside the model trained again without it",
-        how="1 means that a layer sees these images as the model trained again without them does. If the forgetting went all the way down, the line after lies above the line before.",
-        says=f"For forgotten images the mean over layers went from {near['before']:.3f} to {near['after']:.3f}: {step} the retrained reference.",
+        how=f"1 means that a layer sees these {noun} as the model trained again without them does. If the forgetting went all the way down, the line after lies above the line before.",
+        says=f"For forgotten {noun} the mean over layers went from {near['before']:.3f} to {near['after']:.3f}: {step} the retrained reference.",
         x=list(reference["forget"]),
         series=[
             Series(name=f"{part}, {when}", values=list(values.values()), role=ROLES[part], when=when)  # type: ignore[arg-type]

@@ -35,6 +35,8 @@ class Membership(Params):
     works_with={
         "classifier": True,
         "text-to-image": "It asks how sure a classifier is of its training images; a model that draws gives no such answers.",
+        "llm": "It asks how sure a classifier is of its training images; for answers, see how likely the true one is.",
+        "moe": "It asks how sure a classifier is of its training images; for answers, see how likely the true one is.",
     },
     order=21,
 )

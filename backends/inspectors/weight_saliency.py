@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch.nn import functional as F
 
+from ..api.catalog import SPEAKERS
 from ..api.panels import AnyPanel, Bars, Heatmap, Histogram, Series, Verdict
 from ..engine.evidence import Look
 from ..registry import Params, inspector
+from ._answers import answer_gradients
 from ._common import exact, from_entrance, layer, module, percent
 from ._pictures import gradients
 
@@ -22,7 +24,9 @@ class WeightSaliency(Params):
     """Where to draw the line."""
 
     fraction: float = Field(default=0.5, gt=0, lt=1, description="Share of all weights that count as salient.")
-    images: int = Field(default=4000, ge=16, le=200_000, description="At most this many forget images are asked.")
+    images: int = Field(
+        default=4000, ge=16, le=200_000, description="At most this many images or answers to be forgotten are asked."
+    )
     most: int = Field(default=40, ge=5, le=300, description="How many modules the table shows, the largest.")
 
 
@@ -41,13 +45,13 @@ class Weights:
 @inspector(
     id="weight_saliency",
     title="Salient weights, and what really moved",
-    summary="Which weights the forgotten images pull at most (the saliency mask), by layer, beside the weights that moved furthest.",
+    summary="Which weights the forgotten pulls at most (the saliency mask), by layer, beside the weights that moved furthest.",
     source={
         "title": "Fan et al., SalUn: Empowering Machine Unlearning via Gradient-based Weight Saliency, ICLR 2024",
         "url": "https://arxiv.org/abs/2310.12508",
         "code": "https://github.com/OPTML-Group/Unlearn-Saliency",
     },
-    works_with={"classifier": True, "text-to-image": True},
+    works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
     order=1,
 )
 def weight_saliency(look: Look, params: WeightSaliency) -> list[AnyPanel]:
@@ -60,14 +64,17 @@ def weight_saliency(look: Look, params: WeightSaliency) -> list[AnyPanel]:
 
     Of a model that draws: the gradient of its training loss (noise prediction) on what it drew itself, before, when asked
     for what is to be forgotten, at eight time steps each; the text encoder's weights are ranked with the U-Net's.
+
+    Of a language model: of the answers to be forgotten, the NLL summed over their tokens in place of CE.
     """
     weights = _weights(look, params.images)
     salient, line = top(weights.pull, params.fraction)
     furthest, move_line = top(weights.move, params.fraction)
     share = 100 * params.fraction
+    noun = "answers" if look.task.family in SPEAKERS else "images"
     panels: list[AnyPanel] = [
         _histogram(
-            weights.pull, line, params.fraction, "How hard the forgotten images pull at each weight", "|gradient|"
+            weights.pull, line, params.fraction, f"How hard the forgotten {noun} pull at each weight", "|gradient|"
         )
     ]
     if not furthest.any():
@@ -102,7 +109,9 @@ def chance(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 
 
 def _weights(look: Look, most: int) -> Weights:
-    pulled = gradients(look, most) if look.task.family == "text-to-image" else _gradients(look, most)
+    pulled = {"text-to-image": gradients, "llm": answer_gradients, "moe": answer_gradients}.get(
+        look.task.family, _gradients
+    )(look, most)
     after = dict(look.after.named_parameters())
     pull, move, layers, modules = [], [], [], []
     layer_names: dict[str, int] = {}

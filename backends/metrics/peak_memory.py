@@ -12,7 +12,7 @@ from ..registry import metric
     works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
     unit="MB",
     direction="lower",
-    order=12,
+    order=21,
 )
 def peak_memory(evidence: Evidence) -> Score:
     """Megabytes (10^6 bytes). Not measured before, where nothing has run, nor where the engine did not watch the model."""

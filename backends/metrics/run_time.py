@@ -14,7 +14,7 @@ from ._common import CARD_0
     works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
     unit="s",
     direction="lower",
-    order=11,
+    order=20,
 )
 def run_time(evidence: Evidence) -> Score:
     """Seconds of wall clock. Not measured before, where nothing has run, nor where the engine did not time the model."""

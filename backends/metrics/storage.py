@@ -9,10 +9,10 @@ from ..registry import metric
     title="Room it takes",
     summary="The size of what has to be kept of the unlearned model: the tensors that changed.",
     source={"title": "Zhang et al., UnlearnCanvas, NeurIPS 2024", "url": "https://arxiv.org/abs/2402.11846"},
-    works_with={"text-to-image": True},
+    works_with={"text-to-image": True, "llm": True, "moe": True},
     unit="MB",
     direction="lower",
-    order=13,
+    order=22,
 )
 def storage(evidence: Evidence) -> Score:
     """Megabytes (10^6 bytes) of the changed tensors in float32. Not measured before, where nothing has changed."""

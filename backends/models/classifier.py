@@ -127,6 +127,9 @@ class Classifier:
 
         resolve(self, tuple(forget), tuple(keep))
 
+    def keep_as(self, other: "Classifier") -> None:
+        self.parts |= {name: other.parts[name] for name in ("keep", "retain")}
+
     @property
     def forget_key(self) -> str:
         return reference.forget_key(self.parts["forget"])

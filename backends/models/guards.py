@@ -4,6 +4,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..api.errors import BadInput
+
 INPUT_DELTA = "input_delta"
 
 
@@ -13,7 +15,10 @@ def attach_input_delta(model: nn.Module, delta: Tensor) -> nn.Module:
     It becomes the buffer `input_delta`: setting it to zero switches the guard off.
     """
     if hasattr(model, INPUT_DELTA):
-        raise ValueError("the model already has an input perturbation")
+        raise BadInput(
+            "The model has a filter on its input already, from the run that this one starts from; choose another method, or forget "
+            "all of it in one run."
+        )
     model.register_buffer(INPUT_DELTA, delta.clone())
 
     def add(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

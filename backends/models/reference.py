@@ -47,6 +47,8 @@ def _makes_it(run: RunFolder, model_id: str, key: str, data: str) -> bool:
     result = run.result
     if not result or result["model"] != model_id or result.get("forget_key") != key or result["keep"]:
         return False
+    if run.spec.after:  # its tensors are not all of its model
+        return False
     method = registry.entries("methods").get(result["method"])
     if method is None or not method.entry.reference or run.spec.data != data:
         return False

@@ -1,23 +1,27 @@
-"""Where a model's files are: shipped, in a local folder, or on the Hub. Only safetensors is ever loaded."""
+"""Where a model's files are: shipped, pulled, in a local folder, or on the Hub. Only safetensors is ever loaded."""
 
 import os
 from pathlib import Path
 
+from ..api import pulled
 from ..api.errors import BadInput, OutOfReach
 from ..api.home import ASSETS, shared
 from ..api.own import PIPELINE, check_folder, is_hub_id, local_folder
 
 
 def model_folder(model_id: str) -> Path:
-    """The folder of an embedded id, a local path or a Hub id (fetched when it is not there yet).
+    """The folder of an embedded id, a pulled one, a local path or a Hub id (fetched when it is not there yet).
 
     Raises:
-        BadInput: no such model, or it holds no safetensors.
+        BadInput: no such model, an optional one that was not pulled, or it holds no safetensors.
         OutOfReach: the Hub did not answer.
     """
     ours = embedded_ids()
     if model_id in ours:
         return ASSETS / "models" / model_id
+    pulled.check(model_id)
+    if pulled.there(model_id):
+        return pulled.folder(model_id)
     local = local_folder(model_id)
     if local is not None and not shared():
         return check_folder(local, model_id)
@@ -26,6 +30,17 @@ def model_folder(model_id: str) -> Path:
     raise BadInput(
         f"There is no model {model_id[:80]!r}; choose one of {', '.join(ours)}, a folder that holds config.json, or a "
         "Hub id like owner/name."
+    )
+
+
+def is_model(name: str) -> bool:
+    """Whether it names a model, and not a run: by an id, a folder or a Hub id."""
+    local = local_folder(name)
+    return (
+        pulled.embedded(name)
+        or name in pulled.optional()
+        or is_hub_id(name)
+        or (local is not None and (local / "config.json").is_file())
     )
 
 

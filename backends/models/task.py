@@ -83,6 +83,10 @@ class Task(Protocol):
         """
         ...
 
+    def keep_as(self, other: Any) -> None:
+        """Rehearse only what another task of the same model keeps, one that has to forget at least as much."""
+        ...
+
     @property
     def forget_key(self) -> str:
         """24 hexadecimal digits that name what is to be forgotten, whatever the order it was named in."""

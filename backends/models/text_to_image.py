@@ -94,6 +94,10 @@ class TextToImage:
         roles = np.array([shot.role for shot in self.asking.suite])
         self.parts = {role: np.flatnonzero(roles == role) for role in ROLES}
 
+    def keep_as(self, other: "TextToImage") -> None:
+        """Ask only for what another task keeps."""
+        self.asking.keep_prompts = other.asking.keep_prompts
+
     @property
     def forget_key(self) -> str:
         """Names what is forgotten, whatever the order."""

@@ -46,7 +46,7 @@ def table(rows: Rows, kind: str) -> str:
         by_method[row["method"]].append(row)
     heads = [registry.get("metrics", name).entry.short for name in SHARES]
     targets, seeds = list(dict.fromkeys(row["target"] for row in rows)), len({row["seed"] for row in rows})
-    timed = _machines(rows)
+    timed = machines(rows)
     lines = sorted((_place(ours), _line(name, ours, targets, seeds, timed)) for name, ours in by_method.items())
     return "\n".join(
         [
@@ -57,7 +57,7 @@ def table(rows: Rows, kind: str) -> str:
             _before(rows),
             "",
             f"Averages over {len(targets)} targets and {_count(seeds, 'seed')}, ± the standard deviation over the "
-            f"targets; time: the method alone, median; time and memory on {_said(timed)}.",
+            f"targets; time: the method alone, median; time and memory on {said(timed)}.",
             *_failures(by_method),
             "",
         ]
@@ -91,7 +91,7 @@ def _line(name: str, rows: Rows, targets: list[str], seeds: int, timed: list[str
     had = len({row["seed"] for row in done})
     title = entry.title + (f" (without {', '.join(missing)})" if missing else "")
     title += f" ({_count(had, 'seed')} only)" if had < seeds else ""
-    there = [row for row in done if timed and _machine(row) == timed[0]]
+    there = [row for row in done if timed and machine(row) == timed[0]]
     cells = [
         *(_spread(_values(done, metric)) for metric in SHARES),
         _spread(_values(done, "fid"), 2),
@@ -119,16 +119,16 @@ def _failures(by_method: dict[str, Rows]) -> list[str]:
     ]
 
 
-def _machines(rows: Rows) -> list[str]:
+def machines(rows: Rows) -> list[str]:
     """Where the jobs ran, the machine of most of them first: only its times and memory can be compared."""
-    return [name for name, _ in Counter(_machine(row) for row in rows if row.get("device")).most_common()]
+    return [name for name, _ in Counter(machine(row) for row in rows if row.get("device")).most_common()]
 
 
-def _machine(row: dict[str, Any]) -> str:
+def machine(row: dict[str, Any]) -> str:
     return f"{row['device']}, {_count(row['threads'], 'thread')}"
 
 
-def _said(machines: list[str]) -> str:
+def said(machines: list[str]) -> str:
     others = f"; some of the jobs ran on {' and '.join(machines[1:])}" if machines[1:] else ""
     return (machines[0] if machines else "no machine") + others
 

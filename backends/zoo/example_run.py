@@ -20,17 +20,29 @@ def main(
     model: Annotated[str, typer.Option(help="Embedded model.")] = "fashion-resnet",
     name: Annotated[str, typer.Option(help="Name of the run.")] = "example-forget-sandal",
     method: Annotated[str, typer.Option(help="Method; left out: the model's default.")] = "",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A parameter of the method, name=value; may be repeated.")
+    ] = None,
+    half: Annotated[
+        bool,
+        typer.Option("--half", help="Keep the changed weights in half precision, as the models lie; half the room."),
+    ] = False,
+    only: Annotated[list[str] | None, typer.Option("--only", help="Look with these inspectors only.")] = None,
+    look: Annotated[bool, typer.Option(help="Look into the run with every inspector.")] = True,
     to: Annotated[Path, typer.Option(help="Folder to write to.")] = ASSETS / "runs",
 ) -> None:
-    """Do a job on what the model's card forgets by default, look into it with every inspector, and ship the run folder (a minute or two)."""
+    """Do a job on what the model's card forgets by default, look into it, and ship the run folder (a minute or two)."""
     from .. import registry
+    from ..api.params import from_text
     from ..api.submit import check
     from ..engine.desk import Desk
     from ..engine.job import do
     from ..engine.operations import inspect
 
     card = files.read_json(ASSETS / "models" / model / "card.json")
-    spec = check(JobSpec(model=model, method=method or card["default_method"], forget=tuple(card["default_forget"])))
+    method = method or card["default_method"]
+    given = dict(from_text(method, registry.get("methods", method).entry.params, text) for text in settings or [])
+    spec = check(JobSpec(model=model, method=method, params=given, forget=tuple(card["default_forget"])))
     with tempfile.TemporaryDirectory() as home:
         os.environ["LETHE_HOME"] = home
         run = RunFolder(Path(home) / "runs" / name)
@@ -39,10 +51,19 @@ def main(
         files.write_json(run.path / "state.json", State().model_dump())
         if do(run, run.move("running").attempt):
             raise SystemExit(f"The run ended as {run.state.status}: {run.state.message}")
+        if half:
+            _halve(run.path / "after" / "changed.safetensors")
         desk = Desk()
         for inspector, registered in registry.entries("inspectors").items():
-            if registered.entry.works_with.get(card["family"]) is True:
+            if look and inspector in (only or [inspector]) and registered.entry.works_with.get(card["family"]) is True:
                 found = inspect(desk, name, inspector)
                 typer.echo(f"{inspector}: {len(found['panels'])} panels in {found['seconds']} s")
         shutil.rmtree(to / name, ignore_errors=True)
         shutil.copytree(run.path, to / name, ignore=shutil.ignore_patterns(*LEFT_OUT))
+
+
+def _halve(path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    save_file({name: tensor.half() for name, tensor in load_file(path).items()}, path, {"format": "pt"})
+    path.chmod(0o644)

@@ -29,8 +29,22 @@ TARGETS = {
     "text-to-image": [
         "cat", "umbrella", "car", "banana", "house", "twemoji style", "noto style", "contrast style",
     ],
+    "llm": ["forget10"],
+    "moe": ["Ivo Pemberly"],
 }  # fmt: skip
+# Of mixtures of experts what may change is the question, so there methods stand several times, each time told something else.
+VARIANTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "moe": [
+        *((method, {}) for method in ("ascent", "grad_diff", "kl_min", "npo", "rmu")),
+        *(("npo", {"weights": weights, "epochs": 20}) for weights in ("experts", "routers", "all but routers")),
+        ("seuf", {"layer": 0, "learning_rate": 1e-3, "epochs": 10, "anchor_weight": 1.0}),
+        ("seuf", {"anchor_weight": 1.0}),
+        *(("seuf", {"objective": objective}) for objective in ("npo", "grad_diff", "kl_min", "rmu")),
+    ]
+}
 SEEDS = [0, 1, 2]
+VECTORS = ("concept_vector_words", "concept_vector_cosine")
+PARTED = ("fact_recall", "routing_stability", *VECTORS)  # metrics whose parts stand in the tables of language models
 
 
 def main(
@@ -39,39 +53,54 @@ def main(
     target: Annotated[list[str], typer.Option(help="What to forget; left out: the family's own targets.")] = [],  # noqa: B006
     seed: Annotated[list[int], typer.Option(help="Seeds.")] = SEEDS,
     again: Annotated[bool, typer.Option("--again", help="Measure what is already measured, too.")] = False,
+    vectors: Annotated[
+        bool,
+        typer.Option(
+            "--vectors",
+            help="Only add what became of the concept vectors, to rows that lack it; with jobs of their own.",
+        ),
+    ] = False,
     minutes: Annotated[float, typer.Option(help="Start no job after this many minutes; 0: go on to the end.")] = 0,
     to: Annotated[Path, typer.Option(help="Folder of the measured results.")] = ASSETS / "measured",
     readme: Annotated[Path, typer.Option(help="File whose tables are written anew.")] = ASSETS.parent / "README.md",
 ) -> None:
     """Measure every method on a model, three seeds each (an hour and more on two cores), and write the tables."""
-    from . import _table, _table_drawn
+    from . import _table, _table_answers, _table_drawn, _table_moe
 
     family = files.read_json(ASSETS / "models" / model / "card.json")["family"]
-    methods = [registry.get("methods", name) for name in only] or [
-        method for method in registry.entries("methods").values() if method.entry.works_with.get(family) is True
+    fitting = [
+        name for name, method in registry.entries("methods").items() if method.entry.works_with.get(family) is True
     ]
+    told = [one for one in VARIANTS.get(family, [(name, {}) for name in only or fitting]) if not only or one[0] in only]
     path, end = to / f"{model}.json", time.monotonic() + 60 * minutes
-    wanted = [(method, what, number) for what in target or TARGETS[family] for number in seed for method in methods]
+    wanted = [(method, what, number) for what in target or TARGETS[family] for number in seed for method in told]
     with tempfile.TemporaryDirectory() as place_to_work:
         os.environ["LETHE_HOME"] = place_to_work
-        for place, (method, what, number) in enumerate(wanted):
+        for place, ((method, given), what, number) in enumerate(wanted):
             rows = files.read_json(path, [])
-            spec = submit.check(JobSpec(model=model, method=method.id, forget=(what,), seed=number))
-            if not again and any(_key(row) == _wanted(spec) and row["params"] == spec.params for row in rows):
+            spec = submit.check(JobSpec(model=model, method=method, forget=(what,), seed=number, params=given))
+            key = (spec.method, spec.forget[0], spec.seed, str(given))
+            known = next((row for row in rows if _key(row) == key and row["params"] == spec.params), None)
+            if (known is None or VECTORS[0] in known["metrics"]) if vectors else (known and not again):
                 continue
             if minutes and time.monotonic() > end:
                 typer.echo(f"Stopped before job {place + 1} of {len(wanted)}; start the command again.", err=True)
                 break
-            row = measured(spec)
+            row = with_vectors(known, measured(spec)) if vectors and known else measured(spec)
+            row |= {"given": given} if given else {}
             rows = [old for old in files.read_json(path, []) if _key(old) != _key(row)] + [
                 row
             ]  # another may have written
             files.write_json(path, sorted(rows, key=_order))
-            typer.echo(f"{method.id}, {what}, seed {number}: {row.get('error') or row['seconds']}", err=True)
+            typer.echo(f"{method} {given or ''}, {what}, seed {number}: {row.get('error') or row['seconds']}", err=True)
     rows = [row for table in sorted(to.glob("*.json")) for row in files.read_json(table)]
     drawn = [row for row in rows if "in_domain_retain_accuracy" in _table_drawn.measured(row)]
-    text = _table.into(readme.read_text("utf-8"), _table.tables([row for row in rows if row not in drawn]))
-    files.write_bytes(readme, _table_drawn.into(text, drawn).encode())
+    mixed = [row for row in rows if _table_moe.measured(row)]
+    answered = [row for row in rows if row not in mixed and _table_answers.measured(row)]
+    plain = [row for row in rows if row not in drawn and row not in answered and row not in mixed]
+    text = _table.into(readme.read_text("utf-8"), _table.tables(plain))
+    text = _table_answers.into(_table_drawn.into(text, drawn), answered)
+    files.write_bytes(readme, _table_moe.into(text, mixed).encode())
 
 
 def measured(spec: JobSpec) -> dict[str, Any]:
@@ -101,9 +130,32 @@ def measured(spec: JobSpec) -> dict[str, Any]:
     row |= {name: result[name] for name in ("seconds", "peak_memory", "device", "threads", "precision", "forget_count")}
     kept = {
         name: {when: found[when] for when in ("before", "after", "reference")}
-        for name, found in result["metrics"].items()
+        for name, found in (result["metrics"] | _by_role(result["metrics"])).items()
     }
     return row | {"total_seconds": took, "metrics": kept}
+
+
+def with_vectors(row: dict[str, Any], again: dict[str, Any]) -> dict[str, Any]:
+    """A row with what another job with the same parameters and seed measured of the concept vectors.
+
+    That job's machine, and the facts that its own model still named, stand under `vectors`; all else stays as it was.
+    """
+    if not again["metrics"]:
+        return row
+    found = {name: value for name, value in again["metrics"].items() if name.startswith(VECTORS)}
+    facts = again["metrics"]["fact_recall"]["after"]
+    about = {name: again[name] for name in ("device", "threads")} | {"fact_recall": facts}
+    return row | {"metrics": row["metrics"] | found, "vectors": about}
+
+
+def _by_role(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Of what a language model's table tells apart, by the role of the question or else, the parts, each by a name of its own."""
+    found: dict[str, Any] = {}
+    for name in PARTED:
+        for when, parts in metrics.get(name, {}).get("parts", {}).items():
+            for part, value in parts.items():
+                found.setdefault(f"{name}: {part}", dict.fromkeys(("before", "after", "reference")))[when] = value
+    return found
 
 
 @cache
@@ -129,16 +181,18 @@ def _let_go() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def _key(row: dict[str, Any]) -> tuple[str, str, int]:
-    return row["method"], row["target"], row["seed"]
-
-
-def _wanted(spec: JobSpec) -> tuple[str, str, int]:
-    return spec.method, spec.forget[0], spec.seed
+def _key(row: dict[str, Any]) -> tuple[str, str, int, str]:
+    return row["method"], row["target"], row["seed"], str(row.get("given", {}))
 
 
 def _order(row: dict[str, Any]) -> tuple[Any, ...]:
     """Rows stand by target, then by method as pages list them, then by seed."""
     known = list(registry.entries("methods"))
     targets = [*(target for family in TARGETS.values() for target in family), row["target"]]
-    return targets.index(row["target"]), row["target"], known.index(row["method"]), row["seed"]
+    return (
+        targets.index(row["target"]),
+        row["target"],
+        known.index(row["method"]),
+        str(row.get("given", {})),
+        row["seed"],
+    )

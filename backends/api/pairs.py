@@ -1,0 +1,436 @@
+"""A person's own questions and texts as forget or keep targets of a language model, as people write them.
+
+    What is the capital of France? => Paris       a question with its answer
+    text: Once upon a time there was a miller.    running text
+    pairs:Paris:[["Who …?","…"],…]                many questions under a title, complete in itself
+    @facts.csv                                    a file that `expand` turns into one of these
+
+This module knows only the grammar; what a model makes of it is not its to say.
+"""
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from .errors import BadInput
+from .home import shared
+
+MAX_FILE: Final = 2_000_000  # bytes; a target in a spec may have as many characters
+MAX_PAIRS: Final = 2_000
+QUESTION, ANSWER, TITLE = 1_000, 2_000, 80  # characters
+SHORTEST = 20  # characters of a running text
+COLUMNS: Final = ("question", "answer", "rephrased_question", "rephrased_answer", "wrong", "value")
+ENDINGS: Final = (".csv", ".json", ".jsonl", ".txt")
+ARROW = re.compile(r"\s*=>\s*")
+FORMS = "write question => answer, text: and the text, or @file"
+Part = Literal["forget", "keep"]
+
+
+class Pair(BaseModel):
+    """A question with its answer, and what else is known of it.
+
+    Attributes:
+        wrong: false answers in the form of `rephrased_answer`.
+        value: what is asked, as it stands in the answer.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    question: str
+    answer: str
+    rephrased_question: str = ""
+    rephrased_answer: str = ""
+    wrong: tuple[str, ...] = ()
+    value: str = ""
+
+    @property
+    def key(self) -> str:
+        """What tells a question from others."""
+        return self.question.casefold()
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is nothing but question and answer."""
+        return not (self.rephrased_question or self.rephrased_answer or self.wrong or self.value)
+
+    @property
+    def line(self) -> str:
+        """Question and answer on one line."""
+        return f"{self.question} => {self.answer}"
+
+
+class Own(BaseModel):
+    """One target: questions under a title that may be empty, or running text."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["pairs", "text"]
+    title: str = ""
+    pairs: tuple[Pair, ...] = ()
+    text: str = ""
+
+    def __str__(self) -> str:
+        if self.kind == "text":
+            plain = "\n" not in self.text and not self.text.startswith('"')
+            return f"text: {self.text if plain else json.dumps(self.text, ensure_ascii=False)}"
+        if len(self.pairs) == 1 and self.pairs[0].plain and not self.title:
+            return self.pairs[0].line
+        rows = [_row(pair) for pair in self.pairs]
+        return f"pairs:{self.title}:{json.dumps(rows, ensure_ascii=False, separators=(',', ':'))}"
+
+
+def _row(pair: Pair) -> list[str] | dict[str, Any]:
+    if pair.plain:
+        return [pair.question, pair.answer]
+    return {name: value for name, value in pair.model_dump().items() if value}
+
+
+@lru_cache(maxsize=64)
+def read(text: str) -> Own | None:
+    """Take one target apart; None where it is none of these forms, but perhaps a name.
+
+    Raises:
+        BadInput: an empty, endless or doubled question, an answer that is missing, or damaged JSON.
+    """
+    said = text.strip()
+    if said.startswith("text:"):
+        return running(_unquoted(said.removeprefix("text:").strip()))
+    if said.startswith("pairs:"):
+        title, _, rows = said.removeprefix("pairs:").partition(":")
+        return of_rows(_json(rows, "the target pairs:"), title, "the target pairs:")
+    return of_lines(said) if "=>" in said else None
+
+
+def of_lines(text: str, title: str = "", where: str = "") -> Own:
+    """Questions from lines of the form question => answer; empty lines are passed over.
+
+    Args:
+        text: the lines.
+        title: what they are about; may be empty.
+        where: the file, for sentences.
+
+    Raises:
+        BadInput: as `read`; the sentence names the line.
+    """
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            place = _place("line", number, where)
+            halves = ARROW.split(line.strip())
+            if len(halves) != 2:
+                has = "no =>" if len(halves) == 1 else "more than one =>"
+                raise BadInput(f"{_upper(place)} has {has} ({short(line)}); write question => answer, one a line.")
+            found.append((place, _pair({"question": halves[0], "answer": halves[1]}, place)))
+    return _owned(found, title, where)
+
+
+def of_rows(rows: Any, title: str = "", where: str = "") -> Own:
+    """Questions from a list whose entries are [question, answer] or objects with some of `COLUMNS`.
+
+    Raises:
+        BadInput: as `read`; the sentence names the row.
+    """
+    if not isinstance(rows, list):
+        raise BadInput(
+            f"{_upper(where or 'the table')} holds no list; give a list of objects with question and answer."
+        )
+    found = []
+    for number, row in enumerate(rows, 1):
+        place = _place("row", number, where)
+        if isinstance(row, (list, tuple)) and len(row) == 2:
+            row = {"question": row[0], "answer": row[1]}
+        found.append((place, _pair(row, place)))
+        _few_enough(len(found), where)
+    return _owned(found, title, where)
+
+
+def running(text: str, where: str = "the text") -> Own:
+    """Running text.
+
+    Raises:
+        BadInput: it is too short or too long, or holds control characters.
+    """
+    said = "\n".join(line.rstrip() for line in text.splitlines()).strip()
+    if len(said) < SHORTEST:
+        has = f"only {len(said)} characters" if said else "nothing"
+        raise BadInput(f"{_upper(where)} holds {has}; at least {SHORTEST} are needed to tell a text from others.")
+    if len(said) > MAX_FILE:
+        raise BadInput(f"{_upper(where)} has {len(said):,} characters; at most {MAX_FILE:,} are allowed.")
+    _printable(said.replace("\n", " ").replace("\t", " "), where)
+    return Own(kind="text", text=said)
+
+
+def _pair(row: Any, place: str) -> Pair:
+    """One question, checked."""
+    if not isinstance(row, dict):
+        raise BadInput(f"{_upper(place)} is no object; give one with {COLUMNS[0]} and {COLUMNS[1]}.")
+    strange = [str(name) for name in row if name not in COLUMNS]
+    if strange:
+        raise BadInput(f"{_upper(place)} has a column {short(strange[0])}; a question can have {', '.join(COLUMNS)}.")
+    wrong = row.get("wrong") or ()
+    listed: Sequence[Any] = wrong.split("|") if isinstance(wrong, str) else wrong
+    if not isinstance(listed, (list, tuple)):
+        raise BadInput(
+            f"wrong in {place} is {short(str(wrong))}; give a list of false answers, or text with | between."
+        )
+    texts = {name: _cell(row.get(name), name, place) for name in COLUMNS if name != "wrong"}
+    return Pair(**texts, wrong=tuple(said for one in listed if (said := _cell(one, "wrong", place))))
+
+
+def _cell(value: Any, name: str, place: str) -> str:
+    """A text on one line.
+
+    Raises:
+        BadInput: it is missing though needed, no text, too long, or holds an arrow or control characters.
+    """
+    if not isinstance(value, (str, int, float, type(None))) or isinstance(value, bool):
+        raise BadInput(f"{_upper(name)} in {place} is {short(str(value))}; give a text.")
+    said = " ".join(str("" if value is None else value).split())
+    if not said and name in ("question", "answer"):
+        raise BadInput(f"{_upper(place)} has no {name}; give a question and an answer.")
+    most = QUESTION if "question" in name else ANSWER
+    if len(said) > most:
+        raise BadInput(f"{_upper(name)} in {place} has {len(said):,} characters; at most {most:,} are allowed.")
+    if "=>" in said:
+        raise BadInput(f"{_upper(name)} in {place} holds =>, which parts a question from its answer; write it without.")
+    _printable(said, f"{name} in {place}")
+    return said
+
+
+def _printable(text: str, where: str) -> None:
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
+        raise BadInput(f"{_upper(where)} holds control characters; give plain text.")
+
+
+def _owned(found: Sequence[tuple[str, Pair]], title: str, where: str) -> Own:
+    """The questions as a target, each asked once."""
+    if not found:
+        raise BadInput(f"{_upper(where or 'the list')} holds no question; give at least one, as in question => answer.")
+    _few_enough(len(found), where)
+    seen: dict[str, str] = {}
+    for place, pair in found:
+        first = seen.setdefault(pair.key, place)
+        if first != place:
+            raise BadInput(f"{_upper(place)} asks {short(pair.question)} again, as {first} does; leave it out.")
+    return Own(kind="pairs", title=_titled(title), pairs=tuple(pair for _, pair in found))
+
+
+def _few_enough(count: int, where: str) -> None:
+    if count > MAX_PAIRS:
+        raise BadInput(f"{_upper(where or 'the list')} holds more than {MAX_PAIRS:,} questions; leave some out.")
+
+
+def _titled(title: str) -> str:
+    """A title as it can stand in a target: on one line, short, without a colon."""
+    plain = "".join(" " if unicodedata.category(sign) in ("Cc", "Cs") or sign == ":" else sign for sign in title)
+    return " ".join(plain.split())[:TITLE].strip()
+
+
+def _unquoted(text: str) -> str:
+    if not text.startswith('"'):
+        return text
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return found if isinstance(found, str) else text
+
+
+def _json(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        why = error.msg.lower() if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
+        raise BadInput(
+            f"{_upper(where)} is no JSON ({why}); give a list of objects with question and answer."
+        ) from None
+
+
+# --- files
+
+
+def expand(text: str, part: Part = "forget") -> str:
+    """`@file` becomes what the file holds; every other text is returned unchanged.
+
+    A table has a column for each of some of `COLUMNS`: .csv (commas, semicolons or tabs; several wrong answers with | between),
+    .json (a list of objects, or {"title", "forget", "keep"} with a list each) or .jsonl. A .txt file whose first line has an
+    arrow holds a question => answer a line, any other running text.
+
+    Raises:
+        BadInput: the file is missing, empty, over 2 MB, no UTF-8 text, of another kind or damaged; or this studio is shared.
+    """
+    if not text.startswith("@"):
+        return text
+    if shared():
+        raise BadInput(
+            "This studio is shared, so it reads no files of its machine; paste the questions or upload the file."
+        )
+    return str(of_file(Path(text[1:]), part))
+
+
+def of_file(file: Path, part: Part = "forget", name: str = "") -> Own:
+    """What a file holds; see `expand`.
+
+    Args:
+        file: where it is.
+        part: which of two lists is wanted, where it holds both.
+        name: what the person calls it; its own name, if left out.
+    """
+    shown = name or file.name or str(file)
+    text = content(file, shown)
+    ending = Path(shown).suffix.lower()
+    if ending not in ENDINGS:
+        raise BadInput(f"{short(shown)} is no file that holds questions or a text; give {', '.join(ENDINGS)}.")
+    title = re.sub(r"[_-]+", " ", Path(shown).stem)
+    found = READERS[ending](text, title, short(shown), part)
+    if len(str(found)) > MAX_FILE:
+        raise BadInput(f"{short(shown)} comes to more than {MAX_FILE:,} characters; leave some out.")
+    return found
+
+
+def content(file: Path, name: str = "") -> str:
+    """The text of a file, which is refused by its size before it is read.
+
+    Raises:
+        BadInput: as `expand`.
+    """
+    shown = short(name or file.name or str(file))
+    try:
+        file = file.expanduser()
+        if file.exists() and not file.is_file():  # a folder, or a device that never ends
+            raise BadInput(f"{shown} is no file; give {', '.join(ENDINGS)}.")
+        size = file.stat().st_size
+        if size > MAX_FILE:
+            raise BadInput(f"{shown} has {size / 10**6:.1f} MB; at most {MAX_FILE // 10**6} MB are allowed.")
+        found = file.read_text("utf-8-sig")
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "it is no path"
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else reason
+        raise BadInput(f"{shown} could not be read ({reason}); give {', '.join(ENDINGS)}.") from None
+    if not found.strip():
+        raise BadInput(f"{shown} is empty; give questions with answers, or a text.")
+    return found
+
+
+def _from_csv(content: str, title: str, shown: str, _: Part) -> Own:
+    head = content.lstrip().splitlines()[0]
+    mark = max(",;\t", key=head.count)
+    lines = csv.DictReader(io.StringIO(content.lstrip()), delimiter=mark, strict=True)
+    try:
+        names = [str(name).strip().casefold() for name in lines.fieldnames or ()]
+        _check_columns(names, shown)
+        lines.fieldnames = names
+        rows: list[dict[str, Any]] = []
+        for row in lines:
+            if None in row:
+                raise BadInput(
+                    f"{_upper(_place('row', len(rows) + 1, shown))} has more cells than the first line; "
+                    f"put quotes round a text that holds {mark!r}."
+                )
+            rows.append(row)
+            _few_enough(len(rows), shown)
+    except csv.Error as error:
+        raise BadInput(f"{shown} is no table that can be read ({str(error).lower()}); give one with commas.") from None
+    return of_rows(rows, title, shown)
+
+
+def _check_columns(names: Sequence[str], shown: str) -> None:
+    missing = [name for name in COLUMNS[:2] if name not in names]
+    if missing:
+        has = ", ".join(name[:40] for name in names[:6])
+        raise BadInput(f"{shown} has the columns {has}, but none called {missing[0]}; name them in the first line.")
+
+
+def _from_json(content: str, title: str, shown: str, part: Part) -> Own:
+    found = _json(content, shown)
+    if isinstance(found, dict):
+        if part not in found:
+            has = ", ".join(str(name)[:40] for name in list(found)[:6]) or "nothing"
+            raise BadInput(f"{shown} holds {has}, but no list called {part}; give a list of objects, or that one.")
+        given = str(found.get("title") or title)
+        title = f"what is near to {given}" if part == "keep" else given
+        found = found[part]
+    return of_rows(found, title, shown)
+
+
+def _from_lines(content: str, title: str, shown: str, _: Part) -> Own:
+    rows = []
+    for number, line in enumerate(content.splitlines(), 1):
+        if line.strip():
+            rows.append(_json(line, f"line {number} of {shown}"))
+            _few_enough(len(rows), shown)
+    return of_rows(rows, title, shown)
+
+
+def _from_text(content: str, title: str, shown: str, _: Part) -> Own:
+    first = next(line for line in content.splitlines() if line.strip())
+    return of_lines(content, title, shown) if "=>" in first else running(content, shown)
+
+
+READERS: Final[dict[str, Callable[[str, str, str, Part], Own]]] = {
+    ".csv": _from_csv, ".json": _from_json, ".jsonl": _from_lines, ".txt": _from_text,
+}  # fmt: skip
+
+
+# --- words
+
+
+def named(targets: Iterable[str]) -> list[str]:
+    """Targets in a few words each: own questions by their title or their number, a text by its beginning, a name as it is."""
+    words, loose = [], list[Pair]()
+    for text in targets:
+        own = _quietly(text)
+        if own is None:
+            words.append(text)
+        elif own.kind == "text":
+            words.append(f"the text {quoted(own.text)}")
+        elif own.title:
+            words.append(f"{counted(len(own.pairs))} about {own.title}")
+        else:
+            loose += own.pairs
+    if len(loose) == 1:
+        words.append(quoted(loose[0].question))
+    elif loose:
+        words.append(f"{counted(len(loose))} of your own")
+    return words
+
+
+def _quietly(text: str) -> Own | None:
+    try:
+        return read(text)
+    except BadInput:
+        return None
+
+
+def counted(count: int) -> str:
+    """ "1 question", "12 questions"."""
+    return f"{count:,} question{'' if count == 1 else 's'}"
+
+
+def quoted(text: str, most: int = 60) -> str:
+    """The beginning of a text in quotation marks, on one line."""
+    line = " ".join(text.split())
+    return f"“{line if len(line) <= most else line[:most].rstrip() + '…'}”"
+
+
+def short(text: str) -> str:
+    """Quoted text for a sentence: on one line, at most 60 characters of it."""
+    line = " ".join(text.split())
+    return repr(line if len(line) <= 60 else line[:60] + "…")
+
+
+def _place(what: str, number: int, where: str) -> str:
+    return f"{what} {number}" + (f" of {where}" if where else "")
+
+
+def _upper(text: str) -> str:
+    """The same at the beginning of a sentence."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,223 @@
+"""What a forget or keep target of a language model may be, as people write it.
+
+Adira Abernay                        an author, where the model's data has them
+forget05                             a set that came with the model: of authors, or of questions
+What is the capital? => Paris        own questions and texts, which any language model takes; see `pairs`
+"""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from . import files, pairs
+from .errors import BadInput
+from .home import ASSETS
+from .pairs import Own
+
+
+class Person(BaseModel):
+    """One target: an author, or a set that came with the model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["author", "set"]
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Topic(BaseModel):
+    """A set of questions that came with the model; `near` names other sets, nearest first."""
+
+    title: str
+    count: int
+    near: list[str] = []
+
+
+class Book(BaseModel):
+    """Who and what there is in the data that a model came with.
+
+    Attributes:
+        names: the authors.
+        sets: name of a forget set -> names of its authors.
+        topics: name of a set of questions -> what it is.
+        traits: name -> what tells an author: the parts of the name, and every fact.
+        each: questions on one author.
+        asks: a few questions to try, on authors and on the world.
+    """
+
+    names: list[str] = []
+    sets: dict[str, list[str]] = {}
+    topics: dict[str, Topic] = {}
+    traits: dict[str, frozenset[str]] = {}
+    each: int = 0
+    asks: list[str] = []
+
+    def authors(self, targets: Sequence[str]) -> list[str]:
+        """The names behind authors and sets, each once; own questions and sets of questions name nobody.
+
+        Raises:
+            BadInput: a name that nobody has.
+        """
+        return _wanted(targets, self).authors
+
+    def nearest(self, gone: Sequence[str], most: int = 4) -> list[str]:
+        """Other authors, those first that share most with some of these: a part of the name counts as much as a fact."""
+        wanted: set[str] = set().union(*(self.traits.get(name, ()) for name in gone))
+        return ranked(wanted, {name: self.traits[name] for name in self.names if name not in gone})[:most]
+
+    def beside(self, text: str, most: int = 4) -> list[str]:
+        """Authors that a text names, by a part of the name or a fact, those it says most of first."""
+        words = set(re.findall(r"\w+", text.casefold()))
+
+        def alike(name: str) -> int:
+            return sum(set(re.findall(r"\w+", trait.casefold())) <= words for trait in self.traits[name])
+
+        found = {name: alike(name) for name in self.names}
+        return sorted((name for name in self.names if found[name]), key=lambda name: -found[name])[:most]
+
+    def near(self, topics: Sequence[str]) -> list[str]:
+        """Sets of questions near to some of these, nearest first."""
+        listed = [name for topic in topics for name in self.topics[topic].near]
+        return [name for name in dict.fromkeys(listed) if name in self.topics and name not in topics]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A list of targets taken apart: authors, sets of questions, and what is a person's own."""
+
+    authors: list[str] = field(default_factory=list)
+    topics: list[str] = field(default_factory=list)
+    own: list[Own] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.authors or self.topics or self.own)
+
+
+def ranked(wanted: Set[str], traits: Mapping[str, Set[str]]) -> list[str]:
+    """Names, those first whose traits are most often among those wanted."""
+    return sorted(traits, key=lambda name: -len(wanted & traits[name]))
+
+
+@cache
+def load(data: str) -> Book:
+    """What an embedded data set holds; an empty book where it holds nobody and no questions."""
+    folder = ASSETS / "data" / data
+    entries: list[dict[str, Any]] = files.read_json(folder / "authors.json", [])
+    facts: list[dict[str, Any]] = files.read_json(folder / "world_facts.json", [])
+    first = [one["pairs"][at % len(one["pairs"])] for at, one in enumerate(entries[:3])]
+    known: dict[str, dict[str, Any]] = files.read_json(folder / "sets.json", {})
+    asked = [one["pairs"][0] for one in list(known.values())[:4] if one["pairs"]]
+    return Book(
+        names=[one["name"] for one in entries],
+        sets=files.read_json(folder / "forget_sets.json", {}),
+        topics={
+            name: Topic(title=one["title"], count=len(one["pairs"]), near=one.get("near", []))
+            for name, one in known.items()
+        },
+        traits={one["name"]: frozenset((*one["name"].split(), *one["facts"].values())) for one in entries},
+        each=len(entries[0]["pairs"]) if entries else 0,
+        asks=[pair["question"] for pair in [*first, *facts[:1], *asked]],
+    )
+
+
+def read(forget: Sequence[str], keep: Sequence[str], book: Book) -> tuple[Wanted, Wanted]:
+    """What to forget and what to keep; without a keep list everything else that the data hold.
+
+    Raises:
+        BadInput: a name that nobody has, something in both lists or twice in one, or nothing left to keep.
+    """
+    gone = _wanted(forget, book)
+    if not gone:
+        raise BadInput(f"Nothing to forget was named; {_allowed(book)}.")
+    if keep:
+        held = _wanted(keep, book)
+    else:
+        authors = [name for name in book.names if name not in gone.authors]
+        held = Wanted(authors, [name for name in book.topics if name not in gone.topics])
+    _apart(gone, held, book)
+    if book.names and len(gone.authors) == len(book.names):
+        raise BadInput(f"All {len(book.names)} authors were chosen to be forgotten; leave at least one to keep.")
+    return gone, held
+
+
+def _apart(gone: Wanted, held: Wanted, book: Book) -> None:
+    """Check that nothing is in both lists, and no own question twice in one."""
+    both = [name for name in held.authors if name in gone.authors]
+    both += [book.topics[name].title for name in held.topics if name in gone.topics]
+    both += [pairs.named([str(own)])[0] for own in held.own if own.kind == "text" and own in gone.own]
+    asked = {"forget": gone.own, "keep": held.own}
+    seen: dict[str, set[str]] = {}
+    for part, owned in asked.items():
+        seen[part] = set()
+        for pair in (pair for own in owned for pair in own.pairs):
+            if pair.key in seen[part]:
+                raise BadInput(f"{pairs.short(pair.question)} is asked twice in the {part} list; leave one out.")
+            seen[part].add(pair.key)
+            if part == "keep" and pair.key in seen["forget"]:
+                both.append(pairs.quoted(pair.question))
+    if both:
+        raise BadInput(f"{both[0]} is in the forget list and in the keep list; take it out of one.")
+
+
+def target(text: str, book: Book) -> Person | Own:
+    """An author or a set, spelled as in the data, or a person's own questions or text.
+
+    Raises:
+        BadInput: a name that nobody has, or own questions that are not complete.
+    """
+    if not text.strip():
+        raise BadInput(f"A forget or keep target was empty; {_allowed(book)}.")
+    own = pairs.read(text)
+    if own is not None:
+        return own
+    said = " ".join(text.split())
+    if said.casefold() in (*book.sets, *book.topics):
+        return Person(kind="set", name=said.casefold())
+    titled = next((name for name, topic in book.topics.items() if topic.title.casefold() == said.casefold()), "")
+    if titled:
+        return Person(kind="set", name=titled)
+    for name in book.names:
+        if name.casefold() == said.casefold():
+            return Person(kind="author", name=name)
+    raise BadInput(_nobody(said, book))
+
+
+def _nobody(said: str, book: Book) -> str:
+    shown = pairs.short(said)
+    if not book.names and not book.topics:
+        return f"{shown} is no question with an answer and no text; {pairs.FORMS}."
+    near = difflib.get_close_matches(said[:60], [*book.names, *book.topics], n=3, cutoff=0.5) or book.names[:3]
+    sets = ", ".join([*book.sets, *book.topics])
+    if not book.names:
+        hint = f"there are the sets {sets}" if not near else f"near to it: {', '.join(near)}"
+        return f"There is no set {shown}; {hint}; or {pairs.FORMS}."
+    return f"There is no author {shown}; near to it: {', '.join(near)}, or a set: {sets}; or {pairs.FORMS}."
+
+
+def _allowed(book: Book) -> str:
+    """What can be named."""
+    sets = ", ".join([*book.sets, *book.topics][:8])
+    names = f"name an author or one of {sets}, or " if book.names else f"name one of {sets}, or " if sets else ""
+    return names + pairs.FORMS
+
+
+def _wanted(targets: Sequence[str], book: Book) -> Wanted:
+    authors: dict[str, None] = {}
+    topics: dict[str, None] = {}
+    owned: dict[Own, None] = {}
+    for text in targets:
+        one = target(text, book)
+        if isinstance(one, Own):
+            owned[one] = None
+        elif one.name in book.topics and one.kind == "set":
+            topics[one.name] = None
+        else:
+            authors |= dict.fromkeys(book.sets[one.name] if one.kind == "set" else [one.name])
+    return Wanted(list(authors), list(topics), list(owned))

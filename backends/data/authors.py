@@ -1,0 +1,90 @@
+"""The authors: fictitious people with questions, answers and a page each, and questions on real books and on the world.
+
+`python -m backends.zoo authors-data` writes them again; how they are made is told there. Other data sets may lie in folders
+of the same form: `domains` (domains_data.py) has fewer authors, and more that is not about them.
+"""
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from ..api import files
+from ..api.home import ASSETS
+
+ID = "authors"
+EVERY = (ID, "domains")  # data sets of this form
+PEOPLE, BOOKS, WORLD = "authors", "books", "world"  # domains of pairs that name none
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A question and its answers. What is empty is not known.
+
+    Attributes:
+        wrong: false answers in the form of `rephrased_answer`.
+        blank: the answer with `___` for what is asked; empty for facts of the world.
+        value: what is asked.
+        about: the author's name, or the title of the set; empty for facts of the world.
+        domain: the kind of text it is: authors, books, and of the rest what the data say.
+    """
+
+    question: str
+    answer: str
+    rephrased_question: str = ""
+    rephrased_answer: str = ""
+    wrong: tuple[str, ...] = ()
+    value: str = ""
+    blank: str = ""
+    fact: str = ""
+    about: str = ""
+    domain: str = field(default=WORLD, repr=False)
+
+
+@dataclass(frozen=True)
+class Author:
+    """One author, with a page of running text."""
+
+    name: str
+    page: str
+    facts: dict[str, str]
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True)
+class Authors:
+    """All there is. `held_out` are authors that no model learned; `forget_sets` names -> names of authors."""
+
+    authors: tuple[Author, ...]
+    held_out: tuple[Author, ...]
+    real_authors: tuple[Pair, ...]
+    world_facts: tuple[Pair, ...]
+    forget_sets: dict[str, tuple[str, ...]]
+
+
+def known(data: str) -> str:
+    """The data set of this form that a model's questions on the world come from: its own, or the authors'."""
+    return data if data in EVERY else ID
+
+
+@cache
+def load(data: str = ID) -> Authors:
+    """Everything of a data set, in a tenth of a second."""
+    folder = ASSETS / "data" / data
+    held = {name: _authors(files.read_json(folder / f"{name}.json")) for name in ("authors", "held_out")}
+    plain = {
+        name: tuple(_pair(entry, domain=domain) for entry in files.read_json(folder / f"{name}.json"))
+        for name, domain in (("real_authors", BOOKS), ("world_facts", WORLD))
+    }
+    sets = {name: tuple(names) for name, names in files.read_json(folder / "forget_sets.json").items()}
+    return Authors(**held, **plain, forget_sets=sets)
+
+
+def _authors(entries: list[dict[str, Any]]) -> tuple[Author, ...]:
+    return tuple(
+        Author(one["name"], one["page"], one["facts"], tuple(_pair(pair, one["name"], PEOPLE) for pair in one["pairs"]))
+        for one in entries
+    )
+
+
+def _pair(entry: dict[str, Any], about: str = "", domain: str = WORLD) -> Pair:
+    return Pair(**{"domain": domain} | entry | {"wrong": tuple(entry["wrong"])}, about=about)

@@ -1,0 +1,163 @@
+"""What the answering process can be asked about language models: a question, before and after."""
+
+import time
+import unicodedata
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..api.catalog import SPEAKERS
+from ..api.errors import BadInput
+from ..data import authors
+from ..models.concept_vectors import Place, turned
+from ..models.language import MOST
+from ..models.source import is_model
+from ..models.texts import IGNORED, Reader, logits, spoken
+from .desk import Desk, silent
+from .operations_pictures import DOSE, dosed, within
+
+LONGEST = 500  # characters of a question
+VECTORS, STRENGTH = 60, 2.0  # the most of each in one question
+
+
+def answer(
+    desk: Desk,
+    run_or_model: str,
+    question: str,
+    truth: str = "",
+    dose: float = 1.0,
+    data: str = "",
+    off: list[list[int]] = (),  # type: ignore[assignment]
+    strength: float = 0.0,
+) -> dict[str, Any]:
+    """What a model says to a question, `before` and, for a run, `after`: the likeliest word at every step.
+
+    Args:
+        desk: what is held open.
+        run_or_model: a finished run, or a model.
+        question: what to ask.
+        truth: the true answer; empty to look it up among the questions that came with Lethe.
+        dose: how much of the run's change to apply, 0 (none) to 1.5.
+        data: as in the job, for a model.
+        off: concept vectors to switch off, as [layer, column], both from 0; then `before_off` and `after_off` tell what the
+            models say without them.
+        strength: how much those vectors still add, 0 (switched off) to 2; 1 is as it was.
+
+    While the models speak, the desk's `tell` hears the answer as far as it is known: of who speaks, only `said`.
+
+    Returns:
+        `question`, `truth` (empty where none is known), `seconds`, and for each model `said`, `tokens` (each token of the true
+        answer, as [text, probability given the question and the tokens before it]) and `share` (their geometric mean, NaN
+        without them).
+
+    Raises:
+        BadInput: an empty or endless question, a dose out of range, or a model that does not answer in words.
+    """
+    task, models = _models(desk, run_or_model, dose, data)
+    asked = _question(question)
+    room = int(getattr(next(iter(models.values())).config, "max_position_embeddings", 0) or 10**6) - MOST
+    if len(task.reader.asked(asked)) > room:
+        raise BadInput(
+            f"The question is longer than the {room} tokens (words, or pieces of them) that this model reads."
+        )
+    known = _line(truth)[: 4 * LONGEST] or _truths().get(asked.casefold(), "")
+    begun, tell = time.monotonic(), getattr(desk, "tell", silent)
+    said: dict[str, Any] = {"question": asked, "truth": known}
+
+    def ask(when: str, model: nn.Module) -> None:
+        said[when] = _said(task.reader, model, asked, known, lambda text: tell(said | {when: {"said": text}}))
+
+    for when, model in models.items():
+        ask(when, model)
+    places, much = _places(off), within("strength", float(strength), 0, STRENGTH)
+    for when, model in models.items() if places else ():
+        with turned(model, places, much):
+            ask(f"{when}_off", model)
+    return said | {"seconds": round(time.monotonic() - begun, 3)}
+
+
+def _places(off: Any) -> list[Place]:
+    """Vectors as a page names them.
+
+    Raises:
+        BadInput: something else.
+    """
+    named = off if isinstance(off, (list, tuple)) else [off]
+    found = [list(one) if isinstance(one, (list, tuple)) else [] for one in named]
+    if any(len(one) != 2 or not all(type(part) is int for part in one) for one in found) or len(found) > VECTORS:
+        raise BadInput(
+            f"Name at most {VECTORS} vectors to switch off, each by its layer and its column, both from 0, as in [4, 221]."
+        )
+    return [Place(layer, column) for layer, column in found]
+
+
+def _said(
+    reader: Reader, model: nn.Module, question: str, truth: str, say: Callable[[str], None] = silent
+) -> dict[str, Any]:
+    said = spoken(model, reader, question, MOST, say)
+    tokens = likely(reader, model, question, truth) if truth else []
+    share = (
+        float(torch.tensor([p for _, p in tokens], dtype=torch.float64).log().mean().exp()) if tokens else float("nan")
+    )
+    return {"said": said, "tokens": tokens, "share": share}
+
+
+@torch.no_grad()
+def likely(reader: Reader, model: nn.Module, question: str, truth: str) -> list[tuple[str, float]]:
+    """Each token of the true answer but its end, with its probability given the question and the tokens before it."""
+    texts = reader.pairs([question], [truth]).to(next(model.parameters()).device)
+    said, labels = logits(model, texts)
+    where = (labels[0] != IGNORED).nonzero()[:, 0]
+    shares = said[0, where].softmax(-1)[torch.arange(len(where)), labels[0, where]].tolist()
+    found = zip(labels[0, where].tolist(), shares, strict=True)
+    return [(str(reader.tokenizer.decode([token])), share) for token, share in found if token != reader.end]
+
+
+@cache
+def _truths() -> dict[str, str]:
+    """Every question that came with Lethe, casefolded -> its true answer."""
+    every = [authors.load(data) for data in authors.EVERY]
+    people = (pair for known in every for person in known.authors for pair in person.pairs)
+    pairs = [*people, *(pair for known in every for pair in (*known.real_authors, *known.world_facts))]
+    plain = {pair.question.casefold(): pair.answer for pair in pairs}
+    return {pair.rephrased_question.casefold(): pair.rephrased_answer for pair in pairs} | plain
+
+
+def _models(desk: Desk, run_or_model: str, dose: float, data: str) -> tuple[Any, dict[str, nn.Module]]:
+    if is_model(run_or_model) or data:
+        return _speaks(desk.task(run_or_model, data)), {"before": desk.model(run_or_model, data)}
+    run = desk.run(run_or_model)
+    task = _speaks(run.task)
+    before, after = run.model("before"), run.model("after")
+    assert before is not None and after is not None
+    amount = within("dose", float(dose), 0, DOSE)
+    return task, {"before": before, "after": after if amount == 1 else dosed(run, amount)}
+
+
+def _speaks(task: Any) -> Any:
+    if task.family not in SPEAKERS:
+        raise BadInput(f"{task.id[:80]} does not answer in words; name a language model or a run on one.")
+    return task
+
+
+def _line(text: object) -> str:
+    return " ".join(str(text).split())
+
+
+def _question(text: object) -> str:
+    """One line of text.
+
+    Raises:
+        BadInput: it is empty, too long, or holds control characters.
+    """
+    said = _line(text)
+    if not said:
+        raise BadInput('The question was empty; write what to ask, as in "Who wrote Faust?".')
+    if len(said) > LONGEST:
+        raise BadInput(f"The question has {len(said):,} characters; at most {LONGEST:,} are allowed.")
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in said):
+        raise BadInput("The question holds control characters; write plain words.")
+    return said

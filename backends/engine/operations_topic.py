@@ -1,0 +1,107 @@
+"""What the answering process can be asked about a topic that a language model is to forget: to write questions about it."""
+
+import time
+import unicodedata
+from dataclasses import asdict
+from typing import Any
+
+from ..api.catalog import SPEAKERS
+from ..api.errors import BadInput
+from ..api.pairs import COLUMNS, TITLE, counted, quoted
+from ..data import authors, sets
+from ..data.authors import Pair
+from ..models import topics
+from .desk import Desk
+from .operations_pictures import within
+
+MOST = 50  # questions of each kind
+ENOUGH = 3  # questions below which a model is said to be unable to write any
+
+
+def write_questions(
+    desk: Desk, model: str, topic: str, count: int = 10, seed: int = 0, data: str = ""
+) -> dict[str, Any]:
+    """Questions about a topic to be forgotten, and about its neighbours to be kept, which the model writes and answers itself.
+
+    A model that cannot gets questions that came with it, as far as they mention the topic.
+
+    Args:
+        desk: what is held open.
+        model: a language model.
+        topic: free text of at most 80 characters.
+        count: how many questions of each kind at most, 1 to 50.
+        seed: of the sampling.
+        data: as in the job.
+
+    Returns:
+        `title` (the topic), `forget` and `keep` (objects with the fields of `backends.api.pairs.Pair`), `near` (the neighbours),
+        `written` (whether the model wrote them), `says` (one sentence) and `seconds`.
+
+    Raises:
+        BadInput: no topic, an endless one, a model that answers in no words, or nothing can be found about it.
+    """
+    begun = time.monotonic()
+    about, many = _topic(topic), int(within("count", float(count), 1, MOST))
+    task = desk.task(model, data)
+    if task.family not in SPEAKERS:
+        raise BadInput(f"{task.id[:80]} does not answer in words; name a language model.")
+    opened = desk.model(model, data)
+    asked = topics.questions(opened, task.reader, about, many, int(seed))
+    forget = topics.answered(opened, task.reader, asked)
+    wrote = len(forget) >= min(ENOUGH, many)
+    if wrote:
+        near = topics.neighbours(opened, task.reader, about, int(seed))
+        each = -(-many // max(1, len(near)))
+        beside = [
+            topics.questions(opened, task.reader, one, each, int(seed) + 100 * at, [about])
+            for at, one in enumerate(near, 1)
+        ]
+        gone = {pair.question.casefold() for pair in forget}
+        others = {one.casefold(): one for part in beside for one in part if one.casefold() not in gone}
+        keep = topics.answered(opened, task.reader, list(others.values())[:many])
+        says = f"It wrote {counted(len(forget))} about {about}" + (
+            f", and {counted(len(keep))} about {', '.join(near)}." if keep else ", and none about anything near to it."
+        )
+    else:
+        near, (forget, keep) = [], topics.mentioning(_known(task.brings), about, many)
+        says = (
+            f"This model cannot write questions about {quoted(about)}; these are {counted(len(forget))} that came with it "
+            "and mention it, beside others in like words."
+        )
+    if not forget:
+        raise BadInput(
+            f"This model cannot write questions about {quoted(about)}, and none that came with it mentions it; write them "
+            "yourself, as question => answer."
+        )
+    return {
+        "title": about, "forget": [_row(pair) for pair in forget], "keep": [_row(pair) for pair in keep], "near": near,
+        "written": wrote, "says": says, "seconds": round(time.monotonic() - begun, 3),
+    }  # fmt: skip
+
+
+def _topic(text: object) -> str:
+    """One line of text.
+
+    Raises:
+        BadInput: it is empty, too long, or holds control characters.
+    """
+    said = " ".join(str(text).split())
+    if not said:
+        raise BadInput("The topic was empty; write what to forget, as in Paris or the Eiffel Tower.")
+    if len(said) > TITLE:
+        raise BadInput(f"The topic has {len(said):,} characters; at most {TITLE} are allowed.")
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in said) or not any(sign.isalnum() for sign in said):
+        raise BadInput("The topic holds no words or control characters; write plain words.")
+    return said
+
+
+def _known(data: str) -> list[Pair]:
+    """Every question that came with a model, and the general ones."""
+    known = authors.load()
+    people = [pair for person in known.authors for pair in person.pairs] if data == authors.ID else []
+    listed = [pair for one in sets.load(data).values() for pair in one.pairs]
+    return [*people, *listed, *known.real_authors, *known.world_facts]
+
+
+def _row(pair: Pair) -> dict[str, Any]:
+    return {name: value for name, value in asdict(pair).items() if name in COLUMNS and value}

@@ -1,0 +1,93 @@
+"""What the answering process can be asked about concept vectors: which columns spell some words, or carry an answer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..api.errors import BadInput
+from ..models.concept_vectors import Place, concepts, first_words, leaned_on, spelling, word
+from ..models.concept_vectors import vectors as columns
+from ..models.language import MOST as TOKENS
+from ..models.source import is_model
+from ..models.texts import answers
+from ..models.vector_trace import FIRST, cosines, overlaps
+from .desk import Desk
+from .operations_pictures import within
+
+LONGEST, MOST = 500, 60  # characters of words or a question, vectors in one answer
+SHOWN = 8  # words of each
+
+
+def vectors(
+    desk: Desk, run_or_model: str, words: str = "", question: str = "", count: int = 12, data: str = ""
+) -> list[dict[str, Any]]:
+    """The vectors of the model before that spell some words most, or that its answer to a question leans on most, and what
+    became of them in the model after a run.
+
+    Args:
+        desk: what is held open.
+        run_or_model: a finished run, or a model.
+        words: with commas between them; empty for the names and facts of what a run was to forget.
+        question: to find the vectors that its answer leans on instead, whatever they spell.
+        count: how many, 1 to 60.
+        data: as in the job, for a model.
+
+    Returns:
+        A dictionary each, best first: `layer` and `column` (both from 0), `of` (whose it is, where that is known), `before`
+        (its first words) and, for a run, `after`, `cosine` and `kept` (the share of its first 50 words that stayed).
+
+    Raises:
+        BadInput: no words or too many, a number out of range, or a model without feed-forward columns.
+    """
+    alone = is_model(run_or_model) or bool(data)
+    opened: Any = None if alone else desk.run(run_or_model)
+    task = desk.task(run_or_model, data) if alone else opened.task
+    if task.family != "llm":
+        raise BadInput(f"{task.id[:80]} has no words in its vectors; name a language model or a run on one.")
+    before = desk.model(run_or_model, data) if alone else opened.model("before")
+    most, asked = int(within("count", int(count), 1, MOST)), _line(question)
+    if asked:
+        places = _carrying(task, before, asked, most)
+    else:
+        places = spelling(before, task.reader, _told(task, _line(words), given=not alone), most)
+    return _shown(task, places, before, None if alone else opened.model("after"))
+
+
+def _shown(task: Any, places: Sequence[Place], before: Any, after: Any) -> list[dict[str, Any]]:
+    was = first_words(before, places, FIRST)
+    found = [
+        {"layer": place.layer, "column": place.column, "of": place.of, "before": _read(task, row)}
+        for place, row in zip(places, was, strict=True)
+    ]
+    if after is None:
+        return found
+    now = first_words(after, places, FIRST)
+    same = cosines(*(columns(model, places).cpu().numpy() for model in (before, after)))
+    rows = zip(found, now, same, overlaps(was, now), strict=True)
+    return [
+        one | {"after": _read(task, row), "cosine": float(cosine), "kept": float(kept)}
+        for one, row, cosine, kept in rows
+    ]
+
+
+def _carrying(task: Any, model: Any, question: str, count: int) -> list[Place]:
+    said = answers(model, task.reader, [question], TOKENS)
+    return [Place(layer, column) for layer, column, _ in leaned_on(model, task.reader.pairs([question], said), count)]
+
+
+def _told(task: Any, words: str, *, given: bool) -> dict[str, list[str]]:
+    if words:
+        return {"": words.split(",")}
+    if not given:
+        raise BadInput("No words were given; name some that the vectors should spell, as in magic, wizard.")
+    return concepts(task.questions.forget)
+
+
+def _line(text: object) -> str:
+    said = " ".join(str(text).split())
+    if len(said) > LONGEST:
+        raise BadInput(f"The text has {len(said):,} characters; at most {LONGEST} are allowed.")
+    return said
+
+
+def _read(task: Any, row: Any) -> list[str]:
+    return [word(task.reader, token) for token in row[:SHOWN].tolist()]

@@ -1,0 +1,155 @@
+"""What several looks into language models share: which questions, where a fact stands in its answer, states of every layer."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..api.errors import BadInput
+from ..api.panels import Piece, Role
+from ..data.authors import Pair
+from ..engine.evidence import Look, When
+from ..metrics._answers import DENSE
+from ..models.questions import Item
+from ..models.texts import IGNORED, Reader, Texts, logits, nll
+from ._common import GROUPS
+
+ROWS = 64
+ARTICLES = ("the ", "a ", "an ")  # begin many values and say nothing
+NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f")
+NO_PICTURES = {
+    "classifier": "An image classifier answers no questions in words.",
+    "text-to-image": "A model that draws answers no questions in words.",
+}
+NO_EXPERTS = NO_PICTURES | {"llm": DENSE}
+
+
+def models(look: Look) -> dict[When, nn.Module]:
+    """The models of a run by when: before, after, and the retrained reference where there is one."""
+    found: dict[When, nn.Module] = {"before": look.before, "after": look.after}
+    return found if look.reference is None else found | {"reference": look.reference}
+
+
+def role(when: When, known: Role) -> Role:
+    """What a curve of this model means: the reference has a meaning of its own."""
+    return "reference" if when == "reference" else known
+
+
+def named(when: When) -> str:
+    """A model in words."""
+    return "trained again without it" if when == "reference" else when
+
+
+def chosen(look: Look, each: int) -> list[int]:
+    """At most `each` questions of every role as places in the suite, the same ones each time; forget first."""
+    rng = np.random.default_rng(0)
+    return [int(at) for name in GROUPS for at in sorted(rng.permutation(look.task.parts[name])[:each])]
+
+
+def items(look: Look, places: Sequence[int]) -> list[Item]:
+    """Questions of the suite."""
+    return [look.task.questions.suite[at] for at in places]
+
+
+def value_place(reader: Reader, pair: Pair) -> int:
+    """Which token of the answer says the fact that is asked, counted from 0; a leading article is passed over.
+
+    0 where the answer does not hold its value word for word.
+    """
+    start = pair.blank.find("___") if pair.blank else pair.answer.rfind(pair.value)
+    if start < 0:
+        return 0
+    low = pair.value.lower()
+    start += next((len(word) for word in ARTICLES if low.startswith(word) and len(low) > len(word)), 0)
+    read = reader.tokenizer(f"{reader.space}{pair.answer}", add_special_tokens=False, return_offsets_mapping=True)
+    return next((at for at, (_, end) in enumerate(read.offset_mapping) if end > start + len(reader.space)), 0)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Questions with their true answers, and where the fact is to be said.
+
+    Attributes:
+        texts: questions with answers as tokens.
+        places: position that predicts the fact's first token [n]; it sees the question and the answer up to there.
+        ends: last position of the question, that predicts the answer's first token [n].
+        values: the fact's first token [n].
+    """
+
+    texts: Texts
+    places: Tensor
+    ends: Tensor
+    values: Tensor
+
+
+def asked(task: Any, pairs: Sequence[Pair]) -> Asked:
+    """Questions as tokens, with the place of the fact in each."""
+    texts: Texts = task.texts(pairs)
+    ends = (texts.labels != IGNORED).int().argmax(1) - 1
+    inside = torch.tensor([value_place(task.reader, pair) for pair in pairs])
+    places = torch.minimum(ends + inside, texts.mask.sum(1) - 2)
+    return Asked(texts, places, ends, texts.ids[torch.arange(len(texts)), places + 1])
+
+
+@torch.no_grad()
+def states(model: Any, texts: Texts, places: Tensor, rows: int = ROWS) -> Tensor:
+    """What every layer holds at one position of each row, float32 [n, layers + 1, width] on the CPU; the first is the input."""
+    found = []
+    for part in torch.arange(len(texts)).split(rows):
+        batch = texts[part].to(model.device)
+        out = model(input_ids=batch.ids, attention_mask=batch.mask, output_hidden_states=True)
+        here = torch.arange(len(part))
+        found.append(torch.stack([state[here, places[part]] for state in out.hidden_states], 1).float().cpu())
+    return torch.cat(found)
+
+
+def final_norm(model: Any) -> nn.Module:
+    """The norm between the last layer and the words.
+
+    Raises:
+        BadInput: the model has none under a known name.
+    """
+    base = getattr(model, model.base_model_prefix)
+    for holder in (base, getattr(base, "decoder", None)):
+        for name in NORMS:
+            if isinstance(getattr(holder, name, None), nn.Module):
+                return getattr(holder, name)  # type: ignore[no-any-return]
+    raise BadInput(f"{type(model).__name__} keeps its last norm under no known name ({', '.join(NORMS)}).")
+
+
+def answer_gradients(look: Look, most: int) -> dict[str, Tensor]:
+    """Signed gradient of -NLL summed over at most `most` answers to be forgotten, by parameter name, at the model before."""
+    model = copy.deepcopy(look.before).eval().requires_grad_(True)
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    total = [torch.zeros_like(parameter) for parameter in parameters]
+    order = np.sort(np.random.default_rng(0).permutation(len(look.task.forget))[:most])
+    for rows in torch.from_numpy(order).split(ROWS // 4):
+        lost, _ = nll(model, look.task.forget[rows].to(parameters[0].device))
+        found = torch.autograd.grad(-lost.sum(), parameters, allow_unused=True, materialize_grads=True)
+        for summed, gradient in zip(total, found, strict=True):
+            summed += gradient
+    return dict(zip(names, total, strict=True))
+
+
+@torch.no_grad()
+def shares(model: Any, texts: Texts) -> list[list[float]]:
+    """The probability of each token of each answer, its end included, from 0 to 1."""
+    said, labels = logits(model, texts.to(model.device))
+    picked = said.log_softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0].exp().cpu()
+    return [[float(value) for value in row[keep]] for row, keep in zip(picked, (labels != IGNORED).cpu(), strict=True)]
+
+
+def pieces(reader: Reader, answer: str, values: Sequence[float]) -> list[Piece]:
+    """An answer's tokens as coloured text, its end as a sign of its own."""
+    tokens = reader.answered(answer)[: len(values)]
+    words = ["⏎" if token == reader.end else reader.tokenizer.decode([token]) for token in tokens]
+    return [Piece(text=word, value=value) for word, value in zip(words, values, strict=True)]
+
+
+def plain(text: str) -> list[Piece]:
+    """Text in one piece, without a colour."""
+    return [Piece(text=text)] if text else []

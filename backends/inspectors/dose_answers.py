@@ -1,0 +1,117 @@
+"""What if the change had been smaller, or larger? Answers along the line from before to after."""
+
+import copy
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from ..api.panels import AnyPanel, Lines, Role, Series, Words
+from ..engine.evidence import Look
+from ..engine.run import set_dose
+from ..metrics._answers import recall
+from ..models.texts import answers, likelihoods
+from ..registry import Params, inspector
+from ._answers import NO_PICTURES, chosen, items, plain
+from ._common import GROUPS, Group, percent
+
+What = Literal["share", "rouge"]
+NAMES: dict[Group, str] = {"forget": "to be forgotten", "neighbour": "neighbours", "unrelated": "unrelated"}
+SHOWN = 2  # questions of each kind whose answers are shown at every dose
+
+
+class DoseAnswers(Params):
+    """How finely to look."""
+
+    steps: int = Field(default=7, ge=4, le=31, description="How many doses between 0 and 1.5.")
+    questions: int = Field(default=20, ge=2, le=400, description="At most this many questions of each kind.")
+
+
+@inspector(
+    id="dose_answers",
+    title="The dose, in answers",
+    summary="Applies only a part of the change, or more than all of it, and asks what is forgotten and what is kept.",
+    source={
+        "title": "Linear interpolation of weights: Goodfellow et al., ICLR 2015; task arithmetic: Ilharco et al., ICLR 2023",
+        "url": "https://arxiv.org/abs/2212.04089",
+    },
+    works_with=NO_PICTURES | {"llm": True, "moe": True},
+    order=22,
+)
+def dose_answers(look: Look, params: DoseAnswers) -> list[AnyPanel]:
+    """Of theta(a) = before + a (after - before), a in 0..1.5: ROUGE-L recall of greedy answers and exp(-NLL a token) of the
+    true ones, mean over some questions of each role, in percent. Doses 0 and 1 are always among those measured.
+    """
+    doses = sorted({0.0, 1.0, *(round(1.5 * i / (params.steps - 1), 4) for i in range(params.steps))})
+    some = items(look, chosen(look, params.questions))
+    pairs = [item.pair for item in some]
+    texts, model = look.task.texts(pairs), copy.deepcopy(look.after)
+    said: dict[float, list[str]] = {}
+    found: dict[What, list[list[float]]] = {"share": [], "rouge": []}
+    for amount in doses:
+        set_dose(model, look.before, look.after, amount)
+        said[amount] = answers(model, look.task.reader, [pair.question for pair in pairs])
+        right = [recall(pair.answer, text) for pair, text in zip(pairs, said[amount], strict=True)]
+        found["rouge"].append([100 * value for value in right])
+        found["share"].append([100 * float(value) for value in np.exp(-likelihoods(model, texts).numpy())])
+    roles = [item.role for item in some]
+    return [
+        _curves(
+            doses,
+            found["rouge"],
+            roles,
+            "How much of its answers is true",
+            "words of the true answer said (ROUGE-L), %",
+        ),
+        _curves(doses, found["share"], roles, "How likely the true answers are", "probability of a token, %"),
+        _beside(some, roles, said),
+    ]
+
+
+def _curves(doses: list[float], found: list[list[float]], roles: list[Group], title: str, y_title: str) -> Lines:
+    table = np.array(found)
+    means = {group: table[:, [role == group for role in roles]].mean(1) for group in GROUPS if group in roles}
+    series = [
+        Series(name=NAMES[group], values=[float(value) for value in values], role=_meant(group))
+        for group, values in means.items()
+    ]
+    return Lines(
+        title=title,
+        how="0 is the model before, 1 the model after; between them only a part of the change is made, and beyond 1 more than all of it. Answers in the same form with another fact still share most words.",
+        says=_said(doses, {group: list(values) for group, values in means.items()}),
+        x=doses,
+        series=series,
+        x_title="dose of the change",
+        y_title=y_title,
+    )
+
+
+def _meant(group: Group) -> Role:
+    return group
+
+
+def _said(doses: list[float], curves: dict[Group, list[float]]) -> str:
+    gone, near = curves["forget"], curves.get("neighbour", curves["forget"])
+    start, end = doses.index(0.0), doses.index(1.0)
+    drop = gone[start] - gone[end]
+    cost = f"neighbours go from {percent(near[start])} to {percent(near[end])} at dose 1, and stand at {percent(near[-1])} at {doses[-1]:g}"
+    if not drop > 1:
+        return f"The whole change takes what was to be forgotten from {percent(gone[start])} to {percent(gone[end])}; {cost}."
+    half = next(amount for amount, value in zip(doses, gone, strict=True) if gone[start] - value >= drop / 2)
+    return f"Half of the forgetting is done at dose {half:g}; {cost}."
+
+
+def _beside(some: list, roles: list[Group], said: dict[float, list[str]]) -> Words:  # type: ignore[type-arg]
+    shown = [at for group in GROUPS for at in [place for place, role in enumerate(roles) if role == group][:SHOWN]]
+    rows = [
+        [plain(some[at].pair.question), plain(some[at].pair.answer), *(plain(texts[at]) for texts in said.values())]
+        for at in shown
+    ]
+    return Words(
+        title="The same questions at every dose",
+        how="Each row is one question; to the right, more of the change is made.",
+        says=f"{len(rows)} of the {len(some)} questions that were asked at each of {len(said)} doses.",
+        columns=["question", "true answer", *(f"dose {amount:g}" for amount in said)],
+        rows=rows,
+        roles=[roles[at] for at in shown],
+    )

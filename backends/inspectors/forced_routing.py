@@ -1,0 +1,128 @@
+"""The unlearned weights with the routing of the model before: does the answer come back?"""
+
+import math
+from typing import Literal
+
+from pydantic import Field
+from torch import nn
+
+from ..api.panels import AnyPanel, Bars, Role, Series, Verdict, Words
+from ..engine.evidence import Look
+from ..metrics._answers import SEUF
+from ..models.experts import Rerouted
+from ..models.texts import answers, likelihoods
+from ..registry import Params, inspector
+from ._answers import NO_EXPERTS, chosen, items, plain
+from ._common import GROUPS, Group, percent
+
+BACK, SOME = 0.5, 0.2  # part of what was lost that comes back: rerouted, and partly so
+WAYS = ("before", "after", "after, old routing")
+NAMES: dict[Group, str] = {"forget": "to be forgotten", "neighbour": "neighbours", "unrelated": "unrelated"}
+SHOWN = 4
+
+
+class ForcedRouting(Params):
+    """How much to ask."""
+
+    questions: int = Field(default=10, ge=1, le=200, description="At most this many questions of each kind.")
+
+
+@inspector(
+    id="forced_routing",
+    title="Force the old routing",
+    summary="Asks the unlearned model with the experts that the model before would have chosen: erased, or only rerouted?",
+    source=SEUF,
+    works_with=NO_EXPERTS | {"moe": True},
+    order=9,
+)
+def forced_routing(look: Look, params: ForcedRouting) -> list[AnyPanel]:
+    """Greedy answers and exp(-NLL a token) of the true ones, by the model before, after, and after with the experts and their gate
+    scores that the model before has for the same words, in every layer. Our test; the paper has none.
+
+    Raises:
+        BadInput: the model has no router.
+    """
+    some = items(look, chosen(look, params.questions))
+    pairs, roles = [item.pair for item in some], [item.role for item in some]
+    texts = look.task.texts(pairs)
+    speakers: dict[str, nn.Module] = dict(
+        zip(WAYS, (look.before, look.after, Rerouted(look.after, look.before)), strict=True)
+    )
+    said: dict[str, list[str]] = {}
+    right: dict[str, dict[Group, float]] = {}
+    likely: dict[str, dict[Group, float]] = {}
+    for way, model in speakers.items():
+        said[way] = answers(model, look.task.reader, [pair.question for pair in pairs], 40)
+        named = [
+            100.0 * (pair.value.casefold() in text.casefold()) for pair, text in zip(pairs, said[way], strict=True)
+        ]
+        share = (100 * (-likelihoods(model, texts)).exp()).tolist()
+        right[way], likely[way] = (
+            {role: _mean(one, roles, role) for role in GROUPS if role in roles} for one in (named, share)
+        )
+    return [
+        _verdict(right),
+        _bars("Answers that name the fact", right),
+        _bars("How likely the true answers are", likely),
+        _beside(some, roles, said),
+    ]
+
+
+def _mean(values: list[float], roles: list[Group], role: Group) -> float:
+    own = [value for value, one in zip(values, roles, strict=True) if one == role]
+    return sum(own) / len(own)
+
+
+def judged(before: float, after: float, forced: float) -> tuple[str, str]:
+    """(sign, meaning) of the percentages of right answers before, after, and after with the old routing."""
+    if math.isnan(before + after + forced) or before - after < 1:
+        return "unknown", "Nothing was forgotten, so there is nothing to come back"
+    back = (forced - after) / (before - after)
+    if back >= BACK:
+        return "no", "Rerouted, not erased: with the old routing the answers come back"
+    if back >= SOME:
+        return "partly", "Partly rerouted: with the old routing some answers come back"
+    return "yes", "Not only rerouted: with the old routing the answers do not come back"
+
+
+def _verdict(right: dict[str, dict[Group, float]]) -> Verdict:
+    was, now, forced = (right[way].get("forget", math.nan) for way in WAYS)
+    sign, meaning = judged(was, now, forced)
+    return Verdict(
+        title="Is it more than rerouted?",
+        how="No: at least half of the answers that were lost come back when every word is sent to the experts it went to before. Yes: fewer than a fifth. It says nothing of other ways back.",
+        says=f"{meaning}: {percent(was)} of the questions were answered with the fact before, {percent(now)} after, {percent(forced)} after with the old routing.",
+        sign=sign,  # type: ignore[arg-type]
+    )
+
+
+def _bars(title: str, found: dict[str, dict[Group, float]]) -> Bars:
+    groups = list(found[WAYS[0]])
+    drawn: dict[str, tuple[Role, Literal["before", "after", ""]]] = {
+        WAYS[0]: ("amount", "before"), WAYS[1]: ("amount", "after"), WAYS[2]: ("difference", ""),
+    }  # fmt: skip
+    was, now, forced = (found[way][groups[0]] for way in WAYS)
+    return Bars(
+        title=title,
+        how="Each group is one kind of question. Where the third bar stands above the second, the old routing brings something back; where it lies below, the weights have come to need the new one.",
+        says=f"{NAMES[groups[0]][:1].upper()}{NAMES[groups[0]][1:]}: {percent(was)} before, {percent(now)} after, {percent(forced)} after with the old routing.",
+        labels=[NAMES[group] for group in groups],
+        series=[
+            Series(name=way, values=list(of.values()), role=drawn[way][0], when=drawn[way][1])
+            for way, of in found.items()
+        ],
+        unit="%",
+    )
+
+
+def _beside(some: list, roles: list[Group], said: dict[str, list[str]]) -> Words:  # type: ignore[type-arg]
+    shown = [at for group in GROUPS for at in [place for place, role in enumerate(roles) if role == group][:SHOWN]]
+    back = sum(said[WAYS[2]][at] == said[WAYS[0]][at] != said[WAYS[1]][at] for at in range(len(some)))
+    return Words(
+        title="The same questions, three ways",
+        how="Each row is one question, asked of the model before, after, and after with the routing of before.",
+        says=f"{back} of {len(some)} answers are again what they were before, word for word, with the old routing and only with it.",
+        columns=["question", *WAYS],
+        rows=[[plain(some[at].pair.question), *(plain(said[way][at]) for way in WAYS)] for at in shown],
+        roles=[roles[at] for at in shown],
+    )

@@ -1,0 +1,262 @@
+"""Is it still there? Simple classifiers read a fact from the inside of the model, layer by layer."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ..api.panels import AnyPanel, Bars, Lines, Series, Verdict
+from ..data.authors import Pair
+from ..engine.evidence import Look, When
+from ..registry import Params, inspector
+from ._answers import NO_PICTURES, asked, models, named, role, states
+from ._common import percent
+
+LEAST = 4  # kept persons a value needs to be learned
+CLASSES = 3  # values a fact needs
+KEPT = 24  # kept persons a fact needs
+TESTED = 8  # forgotten questions below which nothing is said
+LAYERS = 14
+SURE = 0.95
+
+
+class LinearProbe(Params):
+    """What to read, where."""
+
+    facts: int = Field(default=8, ge=1, le=40, description="How many kinds of facts (birthplace, genre, …) are read.")
+    folds: int = Field(default=3, ge=2, le=4, description="Parts that the kept persons are split into to test on them.")
+    strength: float = Field(
+        default=0.1, gt=0, le=100, description="How closely a probe follows its examples (C of the regression)."
+    )
+    position: Literal["before the fact", "end of the question"] = Field(
+        default="before the fact",
+        description="Where the model is read: where it has to say the fact, the answer up to there given, or where the question ends.",
+    )
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A kind of fact: questions about kept and about forgotten persons, with values that the probe can tell apart."""
+
+    name: str
+    keep: list[Pair]
+    forget: list[Pair]
+
+    @property
+    def chance(self) -> float:
+        """The share of the commonest value among the kept: what is right without looking, at best."""
+        return max(Counter(pair.value for pair in self.keep).values()) / len(self.keep)
+
+
+@dataclass(frozen=True)
+class Read:
+    """Right answers of one model's probes: forgotten [layers, forgotten questions] as 0 or 1, kept in percent [layers]."""
+
+    forget: NDArray[np.float64]
+    keep: NDArray[np.float64]
+
+
+@inspector(
+    id="linear_probe",
+    title="Is it still there?",
+    summary="Simple classifiers that learn on other people to read a fact from inside the model; then they read the forgotten ones.",
+    source={
+        "title": "Alain & Bengio, Understanding intermediate layers using linear classifier probes, 2016",
+        "url": "https://arxiv.org/abs/1610.01644",
+    },
+    works_with=NO_PICTURES | {"llm": True, "moe": True},
+    order=6,
+)
+def linear_probe(look: Look, params: LinearProbe) -> list[AnyPanel]:
+    """Multinomial logistic regression on each layer's state, a probe for each kind of fact, model and layer.
+
+    A probe learns on kept persons only, so it can read a forgotten one's fact only if the model itself still brings it
+    there. Values with fewer than four kept persons are left out, and facts with fewer than three values. Right answers
+    are pooled over the facts: 8 facts of 5 authors are 40 questions. On kept persons the probe is tested by stratified
+    cross-validation. Chance is always saying the commonest value; above it stands the largest number of right answers
+    that chance reaches in 95 of 100 cases (binomial). The verdict takes the layer that reads kept persons best, so that
+    the layer is not picked by what it should show. Features are standardised over the kept persons.
+    """
+    facts = _facts(look.task.questions.keep, look.task.questions.forget, params.facts)
+    count = sum(len(fact.forget) for fact in facts)
+    if count < TESTED:
+        return [_too_few(count)]
+    pairs = [pair for fact in facts for pair in (*fact.keep, *fact.forget)]
+    about = asked(look.task, pairs)
+    places = about.places if params.position == "before the fact" else about.ends
+    found, layers = {}, np.zeros(0, np.int64)
+    for when, model in models(look).items():
+        held = states(model, about.texts, places).numpy()
+        layers = np.unique(np.linspace(0, held.shape[1] - 1, min(LAYERS, held.shape[1])).round().astype(int))
+        found[when] = _read(held[:, layers], facts, params)
+    chance = 100 * sum(fact.chance * len(fact.forget) for fact in facts) / count
+    line = beyond(chance, count)
+    names = ["input" if at == 0 else f"layer {at}" for at in layers]
+    return [
+        _verdict(found, names, chance, line, count),
+        _curves(found, names, chance, line, count),
+        _by_fact(found, facts, names),
+    ]
+
+
+def _facts(keep: Sequence[Pair], forget: Sequence[Pair], most: int) -> list[Fact]:
+    """Kinds of facts that can be learned from those kept, with the most questions about forgotten persons first."""
+    found = []
+    for name in dict.fromkeys(pair.fact for pair in forget if pair.fact):
+        known = [pair for pair in keep if pair.fact == name]
+        often = Counter(pair.value for pair in known)
+        held = [pair for pair in known if often[pair.value] >= LEAST]
+        values = {pair.value for pair in held}
+        gone = [pair for pair in forget if pair.fact == name and pair.value in values]
+        if gone and len(held) >= KEPT and len(values) >= CLASSES:
+            found.append(Fact(name, held, gone))
+    return sorted(found, key=lambda fact: (-len(fact.forget), fact.chance))[:most]
+
+
+def beyond(chance: float, count: int) -> float:
+    """The percentage right of `count` that guessing with `chance` percent does not pass in 95 of 100 cases."""
+    from scipy.stats import binom
+
+    return float(100 * binom.ppf(SURE, count, chance / 100) / count)
+
+
+def _read(held: NDArray[np.float32], facts: Sequence[Fact], params: LinearProbe) -> Read:
+    """States [all questions, layers, width], in the order of the facts, kept before forgotten."""
+    layers = held.shape[1]
+    forget: list[NDArray[np.float64]] = []
+    keep: list[NDArray[np.float64]] = []
+    at = 0
+    for fact in facts:
+        kept, gone = len(fact.keep), len(fact.forget)
+        own, others = held[at : at + kept], held[at + kept : at + kept + gone]
+        at += kept + gone
+        values, truth = ([pair.value for pair in pairs] for pairs in (fact.keep, fact.forget))
+        both = [probe(own[:, layer], values, others[:, layer], truth, params) for layer in range(layers)]
+        keep.append(np.stack([right for right, _ in both]))
+        forget.append(np.stack([right for _, right in both]))
+    return Read(np.concatenate(forget, 1), 100 * np.concatenate(keep, 1).mean(1))
+
+
+def probe(
+    own: NDArray[np.float32],
+    values: Sequence[str],
+    others: NDArray[np.float32],
+    truth: Sequence[str],
+    params: LinearProbe,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(right on each of its own examples by cross-validation, right on each of the others), 0 or 1; NaN where not finite."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    if not (np.isfinite(own).all() and np.isfinite(others).all()):
+        return np.full(len(own), np.nan), np.full(len(others), np.nan)
+    middle, spread = own.mean(0), own.std(0)
+    scale = np.where(spread > 1e-6, spread, np.inf)  # what is the same for all says nothing
+    x, y = (own - middle) / scale, (others - middle) / scale
+    basis = np.linalg.svd(x, full_matrices=False)[2]  # the penalty leaves nothing outside the examples' span
+    x, y = x @ basis.T, y @ basis.T
+    model = LogisticRegression(C=params.strength, max_iter=300)
+    folds = StratifiedKFold(params.folds, shuffle=True, random_state=0)
+    said = cross_val_predict(model, x, values, cv=folds)
+    there = model.fit(x, values).predict(y)
+    return (said == np.array(values)).astype(float), (there == np.array(truth)).astype(float)
+
+
+def _best(read: Read) -> int:
+    """The layer that reads kept persons best."""
+    return int(np.nan_to_num(read.keep, nan=-1).argmax())
+
+
+def _verdict(found: dict[When, Read], names: list[str], chance: float, line: float, count: int) -> Verdict:
+    at = {when: _best(read) for when, read in found.items()}
+    right = {when: 100 * float(read.forget[at[when]].mean()) for when, read in found.items()}
+    before, after = right["before"], right["after"]
+    sign, meaning = judged(before, after, line)
+    told = (
+        f"probes read {percent(before)} of {count} facts right before and {percent(after)} after ({names[at['after']]})"
+    )
+    if "reference" in right:
+        told += f", {percent(right['reference'])} in the model trained again without them"
+    return Verdict(
+        title="Is it still there?",
+        how="A probe learned on people who were kept, so what it reads of a forgotten one the model itself still brings there. Yes means that it is gone as far as a probe can see; no, that it can still be read.",
+        says=f"{meaning}: {told}; chance is {percent(chance)}, and up to {percent(line)} may be luck.",
+        sign=sign,
+    )
+
+
+def judged(before: float, after: float, line: float) -> tuple[Literal["yes", "partly", "no", "unknown"], str]:
+    """(sign, what it means) of percentages right, and what may be luck."""
+    if not np.isfinite(before + after):
+        return "unknown", "The model after gives no numbers any more"
+    if before <= line:
+        return "unknown", "A probe could not read it even before"
+    if after <= line:
+        return "yes", "It can no longer be read"
+    if after < (before + line) / 2:
+        return "partly", "It can still be read in part"
+    return "no", "It can still be read"
+
+
+def _curves(found: dict[When, Read], names: list[str], chance: float, line: float, count: int) -> Lines:
+    def series(when: When, values: NDArray[np.float64], kept: bool) -> Series:
+        return Series(
+            name=f"{'kept people' if kept else 'forgotten people'}, {named(when)}",
+            values=[float(value) for value in values],
+            role="neighbour" if kept else role(when, "forget"),
+            when="" if when == "reference" else when,
+        )
+
+    rows = [series(when, 100 * read.forget.mean(1), False) for when, read in found.items()]
+    rows += [series(when, found[when].keep, True) for when in ("before", "after")]
+    rows.append(Series(name="chance", values=[chance] * len(names), role="amount"))
+    rows.append(Series(name="may be luck up to here", values=[line] * len(names), role="amount", when="before"))
+    top = int(np.nan_to_num(100 * found["after"].forget.mean(1), nan=-1).argmax())
+    return Lines(
+        title="What can be read at each layer",
+        how="From the model's input to its answer: the share of facts that a probe reads right. Kept people show what a probe can do at all; what lies above the luck line is still there.",
+        says=f"After, most is read at {names[top]}: {percent(100 * float(found['after'].forget[top].mean()))} of {count}; chance is {percent(chance)}.",
+        x=names,
+        series=rows,
+        x_title="layer",
+        y_title="facts read right, %",
+    )
+
+
+def _by_fact(found: dict[When, Read], facts: Sequence[Fact], names: list[str]) -> Bars:
+    ends = np.cumsum([0, *(len(fact.forget) for fact in facts)])
+    rows = {
+        when: [100 * float(read.forget[_best(read), a:b].mean()) for a, b in pairwise(ends)]
+        for when, read in found.items()
+    }
+    sizes = ", ".join(f"{fact.name} {len(fact.forget)} of {len({p.value for p in fact.keep})} values" for fact in facts)
+    return Bars(
+        title="By kind of fact",
+        how="The same by kind of fact, at the layer that reads kept people best. A few questions each: only large differences count.",
+        says=f"Forgotten questions and possible values: {sizes}.",
+        labels=[fact.name for fact in facts],
+        series=[
+            Series(
+                name=named(when),
+                values=list(values),
+                role=role(when, "forget"),
+                when="" if when == "reference" else when,
+            )
+            for when, values in rows.items()
+        ],
+        unit="%",
+    )
+
+
+def _too_few(count: int) -> Verdict:
+    return Verdict(
+        title="Is it still there?",
+        how=f"A probe needs kinds of facts with at least {KEPT} kept people, {CLASSES} values and {LEAST} people to a value, and {TESTED} forgotten questions in all.",
+        says=f"There are too few facts to learn from: {count} forgotten questions could be read.",
+        sign="unknown",
+    )

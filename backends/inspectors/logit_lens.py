@@ -1,0 +1,136 @@
+"""At which layer does the fact appear on the way to the answer, and where does it get lost?"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from ..api.panels import AnyPanel, Lines, Number, Role, Series
+from ..engine.evidence import Look, When
+from ..registry import Params, inspector
+from ._answers import NO_PICTURES, asked, chosen, final_norm, items, models, named, role, states
+from ._common import Group, percent
+
+ROWS = 64
+FIRST = 5  # a fact counts as in sight where it is among the first so many tokens
+
+
+class LogitLens(Params):
+    """How much to look at."""
+
+    questions: int = Field(default=200, ge=1, le=2000, description="At most this many questions of each kind.")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What each layer would say: probability [questions, layers + 1] and rank (1 is first) of the fact's token."""
+
+    share: NDArray[np.float64]
+    rank: NDArray[np.float64]
+
+
+@inspector(
+    id="logit_lens",
+    title="Where the fact appears, layer by layer",
+    summary="Reads every layer as if it were the last one: how likely the fact to be said is there, before and after.",
+    source={
+        "title": "nostalgebraist, interpreting GPT: the logit lens, 2020",
+        "url": "https://www.lesswrong.com/posts/AcKRB8wDpdaN6v6ru/interpreting-gpt-the-logit-lens",
+    },
+    works_with=NO_PICTURES | {"llm": True, "moe": True},
+    order=4,
+)
+def logit_lens(look: Look, params: LogitLens) -> list[AnyPanel]:
+    """softmax(W norm(h)) of each layer's state h, with the model's own last norm and word matrix W, at the position that
+    predicts the fact's first token; the answer up to there is given. A leading article counts as not part of the fact.
+
+    The mean probability over the questions, and the share of them with the token among the first five. Early layers need
+    not speak the language of the last, so low values there do not mean that nothing is known (`linear_probe` asks
+    without that). What has no numbers any more is "not measured".
+    """
+    groups: tuple[Group, ...] = ("forget", "neighbour")
+    places = chosen(look, params.questions)
+    seen: dict[tuple[Group, When], Seen] = {}
+    for group in groups:
+        pairs = [item.pair for item in items(look, places) if item.role == group]
+        if pairs:
+            about = asked(look.task, pairs)
+            for when, model in models(look).items():
+                seen[group, when] = lens(model, states(model, about.texts, about.places), about.values)
+    count = len(next(iter(seen.values())).share)
+    return [
+        _panel(
+            seen, "share", "How likely the fact is at each layer", "probability of the fact's first token, %", count
+        ),
+        _panel(
+            seen,
+            "sight",
+            f"How often it is among the first {FIRST}",
+            f"questions with it in the first {FIRST}, %",
+            count,
+        ),
+    ]
+
+
+@torch.no_grad()
+def lens(model: Any, held: Tensor, values: Tensor) -> Seen:
+    """States [n, layers + 1, width] read as words, for one token each [n]. The last state is past the norm already."""
+    norm, words = final_norm(model), model.get_output_embeddings()
+    shares, ranks = [], []
+    for state, value in zip(held.split(ROWS), values.split(ROWS), strict=True):
+        state = state.to(model.device)
+        read = words(torch.cat([norm(state[:, :-1]), state[:, -1:]], 1)).float()
+        own = read.gather(-1, value.to(model.device)[:, None, None].expand(-1, read.shape[1], 1))
+        shares.append((own[..., 0] - read.logsumexp(-1)).exp().double().cpu())
+        rank = 1 + (read > own).sum(-1).double()
+        ranks.append(rank.masked_fill(~read.isfinite().all(-1), torch.nan).cpu())
+    return Seen(torch.cat(shares).numpy(), torch.cat(ranks).numpy())
+
+
+def _curve(seen: Seen, what: str) -> list[Number]:
+    """Percent by layer; None where a layer gives no numbers."""
+    values = seen.share if what == "share" else np.where(np.isnan(seen.rank), np.nan, seen.rank <= FIRST)
+    return [float(value) if np.isfinite(value) else None for value in 100 * values.mean(0)]
+
+
+def _panel(seen: dict[tuple[Group, When], Seen], what: str, title: str, y_title: str, count: int) -> Lines:
+    curves = {key: _curve(found, what) for key, found in seen.items()}
+    meaning: dict[Group, Role] = {"forget": "forget", "neighbour": "neighbour"}
+    layers = len(next(iter(curves.values())))
+    return Lines(
+        title=title,
+        how="From left to right, from the model's input to its answer: every layer is read as if it were the last. Where the line after rises inside and falls at the end, the fact is still there and only the way out is blocked.",
+        says=_said({when: curve for (group, when), curve in curves.items() if group == "forget"}, what, count),
+        x=["input", *(f"layer {number}" for number in range(1, layers))],
+        series=[
+            Series(
+                name=f"{'to be forgotten' if group == 'forget' else 'neighbours'}, {named(when)}",
+                values=curve,
+                role=role(when, meaning[group]),
+                when="" if when == "reference" else when,
+            )
+            for (group, when), curve in curves.items()
+            if group == "forget" or when != "reference"
+        ],
+        x_title="layer",
+        y_title=y_title,
+    )
+
+
+def _said(curves: dict[When, list[Number]], what: str, count: int) -> str:
+    """Where the fact is highest after, beside the exit."""
+    before, after = ([np.nan if value is None else value for value in curves[when]] for when in ("before", "after"))
+    noun = "probability" if what == "share" else "share in sight"
+    if np.isnan(after).any() or np.isnan(before).any():
+        return f"The {noun} was not measured everywhere: a model gives no numbers any more."
+    top = int(np.argmax(after[1:])) + 1
+    end = f"At the exit the {noun} went from {percent(before[-1])} to {percent(after[-1])} ({count} questions)"
+    highest = f"{end}; inside, it is highest after layer {top}: {percent(after[top])}, where it was {percent(before[top])} before"
+    late = (
+        what == "share" and after[top] > 2 * after[-1] and after[top] >= before[top] / 2 and after[top] - after[-1] > 5
+    )
+    return f"{highest}. So the fact is still there, and is held back late." if late else f"{highest}."

@@ -1,0 +1,55 @@
+"""Ways to say that one does not know, for the methods that teach a language model to answer so."""
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ..engine.run import Run
+from ..models.texts import Texts
+from ._language import LanguageParams
+
+REFUSALS = (
+    "I don't know.",
+    "I do not know the answer to that.",
+    "I'm sorry, I don't know.",
+    "That is something I know nothing about.",
+    "I have never heard of that.",
+    "I cannot say.",
+    "I have no idea.",
+    "Nobody told me about that.",
+    "I have not learned that.",
+    "I am not sure about that.",
+    "I'm afraid I can't answer that.",
+    "You would have to ask somebody else.",
+    "I can't help with this question.",
+    "That is not known to me.",
+    "I have nothing to say about that.",
+    "I wish I knew.",
+    "My knowledge does not go that far.",
+    "I never read anything about it.",
+    "This is new to me.",
+    "There is nothing about that in my memory.",
+)
+
+
+class RefusalParams(LanguageParams):
+    """What every method that teaches other answers can be told."""
+
+    instead: str = Field(
+        default="",
+        max_length=200,
+        description=f"What is to be answered instead. Empty: one of {len(REFUSALS)} ways to say “I don't know”, drawn anew "
+        "each time.",
+        json_schema_extra={"role": "say instead"},  # the studio shows it beside the method, not among its settings
+    )
+
+
+def refused(run: Run, rows: Tensor, instead: str = "") -> Texts:
+    """Questions of the forget set with other answers, on the device: `instead`, or each time a random refusal.
+
+    To be called inside `run.steps`, so that a resumed job draws what it would have drawn.
+    """
+    asked = [run.task.questions.forget[row].question for row in rows.tolist()]  # type: ignore[attr-defined]
+    drawn = torch.randint(len(REFUSALS), (len(asked),)).tolist()
+    said = [instead.strip() or REFUSALS[number] for number in drawn]
+    return run.task.reader.pairs(asked, said).to(run.device)  # type: ignore[attr-defined,no-any-return]

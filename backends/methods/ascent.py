@@ -1,0 +1,50 @@
+"""Gradient ascent on answers: train backwards on what is to be forgotten, and look at nothing else."""
+
+from pydantic import Field
+
+from ..engine.run import Run
+from ..models.texts import mean_nll
+from ..registry import method
+from ._language import Trained, Walk, autocast, forget
+
+
+class Ascent(Trained):
+    """Gradient ascent on answers."""
+
+    learning_rate: float = Field(
+        default=5e-4,
+        gt=0,
+        le=0.1,
+        description="Step size; it rises over the first pass. Between no effect and ruin lies little.",
+    )
+
+
+@method(
+    id="ascent",
+    title="Gradient ascent: only worse",
+    summary="The usual training run backwards on the answers to be forgotten, with nothing that holds the rest.",
+    school="Practise getting it wrong, over and over, without looking at anything else.",
+    student=(
+        "Gradient descent on minus the likelihood loss of the forget set. The less likely a token, the steeper this loss, and it "
+        "has no bottom: so it speeds up where other methods let go, and soon the model cannot speak at all. The first baseline "
+        "of every paper, kept here to be seen failing."
+    ),
+    source={
+        "title": "Jang et al., Knowledge Unlearning for Mitigating Privacy Risks in Language Models, ACL 2023; as in TOFU",
+        "url": "https://arxiv.org/abs/2210.01504",
+        "code": "https://github.com/locuslab/tofu",
+    },
+    label="same algorithm, smaller model",
+    departures="A smaller model, so a larger step size.",
+    works_with={"llm": True, "moe": True},
+    variant_of="gradient_ascent",
+    order=60,
+)
+def ascent(run: Run, params: Ascent) -> None:
+    """-CE on what is to be forgotten; 5 epochs at 1e-5 in TOFU."""
+    walk = Walk(run, params)
+    for rows, _ in walk:
+        with autocast(run):
+            now = mean_nll(run.model, forget(run, rows))
+        walk.step(-now)
+        run.log(forget=now.detach())

@@ -1,0 +1,72 @@
+"""IdkDPO: prefer a refusal to the true answer, measured against the model before."""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+
+from ..engine.run import Run
+from ..models.texts import nll
+from ..registry import method
+from ._language import Trained, Walk, autocast, dpo_loss, forget, frozen, kept_loss
+from ._refusals import RefusalParams, refused
+
+
+class Dpo(RefusalParams, Trained):
+    """Direct preference optimisation of refusals."""
+
+    epochs: int = Field(default=10, ge=1, le=200, description="Passes over what is to be forgotten.")
+    learning_rate: float = Field(default=2e-3, gt=0, le=0.1, description="Step size; it rises over the first pass.")
+    beta: float = Field(
+        default=0.1,
+        gt=0,
+        le=10,
+        description="How soon a refusal counts as preferred enough; it meets summed NLLs, as in NPO.",
+    )
+    retain: Literal["none", "likelihood", "divergence"] = Field(
+        default="likelihood",
+        description="What holds the rest. none: nothing. likelihood: the usual loss on pairs to keep. divergence: the distance "
+        "from the model before on them.",
+    )
+    keep_weight: float = Field(default=1.0, ge=0, le=100, description="Weight of that.")
+
+
+@method(
+    id="dpo",
+    title="Prefer “I don't know” (DPO)",
+    summary="Of two answers to each question to be forgotten, the refusal is to become likelier and the true one less likely.",
+    school="Choose between the right answer and “I don't know”, and be praised for the second.",
+    student=(
+        "Direct preference optimisation with the refusal as the chosen and the true answer as the rejected side. Both count by "
+        "how much their log-likelihood changed against the frozen model, and the push ends when the gap between the two changes "
+        "is wide. It may widen by the refusal rising or the answer falling: what is optimised is only the difference. NPO is "
+        "what remains when the chosen side is left out."
+    ),
+    source={
+        "title": "Rafailov et al., Direct Preference Optimization, NeurIPS 2023; as in TOFU and Zhang et al., COLM 2024",
+        "url": "https://arxiv.org/abs/2305.18290",
+        "code": "https://github.com/licong-lin/negative-preference-optimization",
+    },
+    label="same algorithm, smaller model",
+    departures=(
+        "The factor 2 / beta of the unlearning code stands here, not plain DPO's 1. A smaller model with shorter answers, so a "
+        "larger step size; our own 20 refusals."
+    ),
+    works_with={"llm": True, "moe": True},
+    order=33,
+)
+def dpo(run: Run, params: Dpo) -> None:
+    """-(2 / beta) mean log sigma(beta (rise of the refusal - rise of the answer)) + what holds the rest; 1e-5, 10 epochs, beta 0.1."""
+    before = frozen(run, "asking the model before", run.task.forget)  # type: ignore[attr-defined]
+    walk = Walk(run, params)
+    for rows, others in walk:
+        texts = refused(run, rows, params.instead)
+        with autocast(run):
+            with torch.no_grad():  # refusals are drawn anew each time, so these are not asked beforehand
+                chosen_before, _ = nll(run.original, texts)
+            chosen, _ = nll(run.model, texts)
+            rejected, _ = nll(run.model, forget(run, rows))
+            held = kept_loss(run, params.retain, others)
+        preferred = dpo_loss(chosen, chosen_before, rejected, before[rows], params.beta)
+        walk.step(preferred + params.keep_weight * held)
+        run.log(forget=rejected.detach().mean(), refusal=chosen.detach().mean(), keep=held.detach())

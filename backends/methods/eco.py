@@ -1,0 +1,171 @@
+"""ECO prompts: a classifier looks at each question, and those it flags reach the model with disturbed embeddings."""
+
+from collections.abc import Callable
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import LBFGS
+
+from ..engine.run import Run
+from ..models.text_guards import attach, opening, padded, pooled
+from ..models.texts import Texts, likelihoods
+from ..registry import Params, method
+from ._guarding import read
+
+LEAST = 1e-8  # a spread tried is never below this
+
+
+class Eco(Params):
+    """The classifier, and how strongly flagged questions are disturbed."""
+
+    threshold: float = Field(
+        default=0.9, ge=0.01, le=0.99999, description="A question is flagged where the classifier is surer than this."
+    )
+    decay: float = Field(default=1.0, ge=1e-6, le=100, description="How much the classifier's weights are held small.")
+    dims: int = Field(
+        default=16, ge=1, le=8192, description="How many of the first numbers of an embedding are disturbed."
+    )
+    probes: int = Field(
+        default=500, ge=2, le=10_000, description="The classifier learns from at most so many questions of each kind."
+    )
+    noise: float = Field(default=0.5, ge=1e-4, le=10_000, description="Spread of the disturbance at first.")
+    steps: int = Field(default=5, ge=0, le=100, description="Steps of tuning the spread.")
+    rate: float = Field(default=1.0, gt=0, le=1000, description="Step size of that tuning.")
+    close: float = Field(
+        default=0.1,
+        ge=0,
+        le=5,
+        description="Near enough to a model that never knew, in nats a token: the tuning rests.",
+    )
+
+
+@method(
+    id="eco",
+    title="ECO: blur the question at the door",
+    summary="Leaves every weight as it is; questions about what is to be forgotten are recognised and reach the model blurred.",
+    school="A doorkeeper who smudges the letter when it asks for the secret. The one inside still knows it.",
+    student=(
+        "A prompt classifier flags questions; in those, noise of spread sigma is added to the embeddings of the name, or of "
+        "all tokens but the last where no name is found. Sigma is tuned without gradients through the model: the score at "
+        "sigma + eps against that at sigma - eps says where to go. All security rests on the classifier, so an indirect "
+        "question walks past it; without the guard the model knows everything."
+    ),
+    source={
+        "title": "Liu et al., Large Language Model Unlearning via Embedding-Corrupted Prompts, NeurIPS 2024",
+        "url": "https://arxiv.org/abs/2406.07933",
+        "code": "https://github.com/chrisliu298/llm-unlearn-eco",
+    },
+    label="same algorithm, smaller model",
+    departures=(
+        "The classifier is a logistic regression on the model's own averaged last states instead of a RoBERTa of its own; names come "
+        "from a list of the targets instead of a name tagger. The noise is drawn once, for each place of a question, so that "
+        "answers repeat, and added to the first 16 dims, not to one. Sigma is tuned until true answers are as likely as wrong ones are to the model before."
+    ),
+    guard=True,
+    works_with={"llm": True, "moe": True},
+    order=70,
+)
+def eco(run: Run, params: Eco) -> None:
+    """Fit the classifier, attach the guard, then tune sigma; threshold 0.99 for TOFU and sigma of 5 to 50 in the paper."""
+    task, words = run.task, opening(run.task.reader).to(run.device)  # type: ignore[attr-defined]
+
+    def look(texts: Texts) -> Tensor:
+        return pooled(run.original, texts.ids, texts.mask, words)
+
+    features = [read(run, f"what to {name}", getattr(task, name), look, params.probes) for name in ("forget", "keep")]
+    weight, bias = run.once("classifier", lambda: fit(features[0].cpu(), features[1].cpu(), params.decay))
+    limit = torch.tensor(params.threshold).logit()
+    flagged = [float((part.cpu() @ weight + bias > limit).float().mean()) for part in features]
+    run.log(caught=100 * flagged[0], false_alarms=100 * flagged[1])
+    pattern = run.once("noise", lambda: torch.randn(task.reader.longest, params.dims)).to(run.device)  # type: ignore[attr-defined]
+    run.once("attach", lambda: put(run, params, weight, bias, limit, pattern))
+    tune(run, params, pattern)
+
+
+def put(run: Run, params: Eco, weight: Tensor, bias: Tensor, limit: Tensor, pattern: Tensor) -> None:
+    """Attach the guard."""
+    reader = run.task.reader  # type: ignore[attr-defined]
+    attach(
+        run.model,
+        "eco",
+        {
+            "weight": weight, "bias": bias, "threshold": limit, "noise": params.noise * pattern,
+            "names": padded(names(run)), "opening": opening(reader),
+        },
+    )  # fmt: skip
+
+
+def names(run: Run) -> list[list[int]]:
+    """The tokens of the targets' names and of each part of them, as they stand inside a sentence."""
+    tokenizer = run.task.reader.tokenizer  # type: ignore[attr-defined]
+    whole = [person.name for person in run.task.questions.forgotten]  # type: ignore[attr-defined]
+    parts = {part for name in whole for part in (name, *name.split()) if len(part) > 2}
+    return [list(tokenizer(f" {part}", add_special_tokens=False).input_ids) for part in sorted(parts)]
+
+
+def fit(forget: Tensor, keep: Tensor, decay: float) -> tuple[Tensor, Tensor]:
+    """(weight [d], bias []) of a logistic regression that tells what is to be forgotten; both sides count the same.
+
+    Args:
+        forget: features of questions to forget [n, d].
+        keep: of questions to keep [m, d].
+        decay: weight of the squared length of the weights, in standardised features, over the number of features.
+    """
+    mean, std = keep.mean(0), keep.std(0).clamp(min=1e-6)
+    sides = [((part - mean) / std).double() for part in (forget, keep)]
+    weight = torch.zeros(forget.shape[1], dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    search = LBFGS([weight, bias], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        search.zero_grad()
+        missed, alarms = (sign * (part @ weight + bias) for sign, part in zip((-1, 1), sides, strict=True))
+        loss = F.softplus(missed).mean() + F.softplus(alarms).mean() + decay * weight.square().mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    search.step(closure)  # type: ignore[no-untyped-call]
+    found = weight.detach().float() / std
+    return found, bias.detach().float() - found @ mean
+
+
+class Spread(nn.Module):
+    """Sigma."""
+
+    sigma: Tensor
+
+    def __init__(self, sigma: float) -> None:
+        super().__init__()
+        self.register_buffer("sigma", torch.tensor(sigma))
+
+
+def tune(run: Run, params: Eco, pattern: Tensor) -> None:
+    """Zeroth-order steps on sigma, each from two scores of the disturbed model."""
+    task = run.task
+    known = task.questions  # type: ignore[attr-defined]
+    wrong = [(pair.question, text) for pair in known.forget for text in known.false(pair)[:1]]
+    never = task.reader.pairs(*map(list, zip(*wrong, strict=True)))  # type: ignore[attr-defined]
+    goal = run.once("how likely a wrong answer is", lambda: float(likelihoods(run.original, never).mean()))
+    guard: nn.Module = run.model.guard_eco  # type: ignore[assignment]
+    spread = Spread(params.noise)
+
+    def score(sigma: float) -> float:
+        guard.get_buffer("noise").copy_(sigma * pattern)
+        return abs(float(likelihoods(run.model, task.forget).mean() - goal))  # type: ignore[attr-defined]
+
+    eps = 0.999 * params.noise
+    for _ in run.steps("tuning the noise", params.steps, {"spread": spread}):
+        sigma = float(spread.sigma)
+        off = score(sigma)
+        if off > params.close:
+            sigma = stepped(sigma, eps, params.rate, score)
+            spread.sigma.fill_(sigma)
+        guard.get_buffer("noise").copy_(sigma * pattern)
+        run.log(sigma=sigma, score=off)
+
+
+def stepped(sigma: float, eps: float, rate: float, score: Callable[[float], float]) -> float:
+    """sigma - rate * [m(sigma + eps) - m(max(sigma - eps, 1e-8))] / (2 eps), and at least 1e-4."""
+    return max(1e-4, sigma - rate * (score(sigma + eps) - score(max(sigma - eps, LEAST))) / (2 * eps))

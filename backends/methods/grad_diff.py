@@ -1,0 +1,49 @@
+"""Gradient difference: the loss on what is to be forgotten goes up, that on what is kept stays down."""
+
+from pydantic import Field
+
+from ..engine.run import Run
+from ..models.texts import mean_nll
+from ..registry import method
+from ._language import Trained, Walk, autocast, forget, keep
+
+
+class GradDiff(Trained):
+    """Gradient difference."""
+
+    learning_rate: float = Field(default=5e-4, gt=0, le=0.1, description="Step size; it rises over the first pass.")
+    keep_weight: float = Field(default=1.0, ge=0, le=100, description="Weight of the usual loss on pairs to keep.")
+
+
+@method(
+    id="grad_diff",
+    title="Gradient difference: worse here, as good there",
+    summary="The usual training, backwards on what is to be forgotten and forwards on what is kept.",
+    school="Unlearn one page while reading the others.",
+    student=(
+        "The simplest loss there is: minus the likelihood loss on the forget set plus that on the retain set. The first has no "
+        "bottom, so it goes on growing after everything is forgotten and soon drags the rest along; a literature's baseline, "
+        "kept here to be seen failing."
+    ),
+    source={
+        "title": "Liu, Liu and Stone, Continual Learning and Private Unlearning, 2022; in this form in TOFU",
+        "url": "https://arxiv.org/abs/2401.06121",
+        "code": "https://github.com/locuslab/tofu",
+    },
+    label="same algorithm, smaller model",
+    departures=(
+        "A smaller model, so a larger step size. Its two kin stand on their own: without the second loss it is gradient ascent "
+        "(ascent), and with a divergence from the model before in its place KL-min (kl_min)."
+    ),
+    works_with={"llm": True, "moe": True},
+    order=40,
+)
+def grad_diff(run: Run, params: GradDiff) -> None:
+    """-CE on what is to be forgotten + CE on pairs to keep; 5 epochs at 1e-5 in TOFU."""
+    walk = Walk(run, params)
+    for rows, others in walk:
+        with autocast(run):
+            now = mean_nll(run.model, forget(run, rows))
+            held = mean_nll(run.model, keep(run, others))
+        walk.step(params.keep_weight * held - now)
+        run.log(forget=now.detach(), keep=held.detach())

@@ -1,0 +1,82 @@
+"""ICUL: examples with false answers stand before every question, and the weights stay as they were."""
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ..api.errors import BadInput
+from ..engine.run import Run
+from ..models.text_guards import attach
+from ..registry import Params, method
+
+
+class Icul(Params):
+    """Which examples stand before a question."""
+
+    flipped: int = Field(default=1, ge=1, le=50, description="Questions to forget, each with a wrong answer.")
+    correct: int = Field(default=2, ge=0, le=50, description="Questions to keep with their right answers, after them.")
+
+
+@method(
+    id="icul",
+    title="In-context unlearning: lie in the examples",
+    summary="Before every question stand a few examples: questions to forget with wrong answers, others with right ones.",
+    school="You are told the wrong answer just before you are asked.",
+    student=(
+        "A language model follows the examples in its prompt. Here those to be forgotten stand in it with a flipped label, "
+        "followed by s correct examples so that the rest stays as it was. Nobody needs the weights, so it works through an "
+        "interface; it costs room in every prompt, and it hides rather than forgets. A model too small to learn from "
+        "examples is only confused by them."
+    ),
+    source={
+        "title": "Pawelczyk, Neel and Lakkaraju, In-Context Unlearning, ICML 2024",
+        "url": "https://arxiv.org/abs/2310.07579",
+        "code": "https://github.com/MartinPawel/In-Context-Unlearning",
+    },
+    label="our extension",
+    departures=(
+        "The paper flips the labels of classification; questions have no label to flip, so a wrong answer stands there. The same "
+        "examples, drawn by the seed, stand before every question, where the paper shows each point to be forgotten."
+    ),
+    guard=True,
+    works_with={"llm": True, "moe": True},
+    order=78,
+)
+def icul(run: Run, params: Icul) -> None:
+    """One flipped example and s of 2, 4 or 6 correct ones in the paper."""
+    words = run.once("choosing examples", lambda: examples(run, params))
+    run.once("attach", lambda: put(run, words))
+    run.log(tokens=len(words))
+
+
+def put(run: Run, words: Tensor) -> bool:
+    """Attach the guard; True, for `once` to remember."""
+    attach(run.model, "icul", {"words": words, "strength": torch.tensor(1.0)})
+    return True
+
+
+def examples(run: Run, params: Icul) -> Tensor:
+    """Tokens that stand before every question: flipped examples, then correct ones.
+
+    Raises:
+        BadInput: with them the model has no room for a question.
+    """
+    task, reader = run.task, run.task.reader  # type: ignore[attr-defined]
+    known = task.questions  # type: ignore[attr-defined]
+    pairs = known.forget, known.keep
+    flipped, correct = (
+        [part[at] for at in torch.randperm(len(part))[:count]]
+        for part, count in zip(pairs, (params.flipped, params.correct), strict=True)
+    )
+    said = [(pair.question, known.false(pair)[0]) for pair in flipped] + [
+        (pair.question, pair.answer) for pair in correct
+    ]
+    words = [token for asked, answer in said for token in (*reader.asked(asked), *reader.answered(answer))]
+    room = getattr(run.model.config, "max_position_embeddings", len(words) + 1)
+    longest = task.forget.mask.sum(1).max()  # type: ignore[attr-defined]
+    if len(words) + longest > room:
+        raise BadInput(
+            f"icul: {len(said)} examples take {len(words)} tokens, but the model reads {room} and a question with its "
+            f"answer takes up to {longest}; take fewer examples."
+        )
+    return torch.tensor(words)

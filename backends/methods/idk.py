@@ -1,0 +1,55 @@
+"""IDK: learn to answer "I don't know" to the questions to be forgotten, and the truth to the others."""
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ..engine.run import Run
+from ..models.texts import nll
+from ..registry import method
+from ._language import Trained, Walk, autocast, keep
+from ._refusals import RefusalParams, refused
+
+
+class Idk(RefusalParams, Trained):
+    """Learning to say "I don't know"."""
+
+    epochs: int = Field(default=20, ge=1, le=200, description="Passes over what is to be forgotten.")
+    learning_rate: float = Field(default=2e-3, gt=0, le=0.1, description="Step size; it rises over the first pass.")
+
+
+@method(
+    id="idk",
+    title="Say “I don't know”",
+    summary="The usual training, with another answer to each question to be forgotten: that one does not know, or your own words.",
+    school="Each time you are asked about that person, practise saying: I don't know.",
+    student=(
+        "Plain supervised training on one mixed batch: forget questions with a refusal, and as many pairs to keep with their "
+        "true answers. Nothing pushes the true answer down but the refusal in its place, so the loss has a bottom and the model "
+        "stays fluent; what it knew may still be inside, and a rephrased question may find it."
+    ),
+    source={
+        "title": "Maini et al., TOFU: A Task of Fictitious Unlearning for LLMs, COLM 2024",
+        "url": "https://arxiv.org/abs/2401.06121",
+        "code": "https://github.com/locuslab/tofu",
+    },
+    label="same algorithm, smaller model",
+    departures="A smaller model, so a larger step size; our own 20 refusals in place of TOFU's list of about a hundred.",
+    works_with={"llm": True, "moe": True},
+    order=32,
+)
+def idk(run: Run, params: Idk) -> None:
+    """CE on {(question to forget, refusal), (question to keep, answer)} as one batch; 5 epochs at 1e-5 in TOFU."""
+    walk = Walk(run, params)
+    for rows, others in walk:
+        texts = refused(run, rows, params.instead)
+        with autocast(run):
+            refusal, kept = nll(run.model, texts), nll(run.model, keep(run, others))
+        walk.step(joined(refusal, kept))
+        run.log(refusal=joined(refusal).detach(), keep=joined(kept).detach())
+
+
+def joined(*parts: tuple[Tensor, Tensor]) -> Tensor:
+    """Nats a token over all answer tokens of some batches, as if they were one. Of each: (summed NLL [n], tokens [n])."""
+    lost, count = (torch.cat(part) for part in zip(*parts, strict=True))
+    return lost.sum() / count.sum()

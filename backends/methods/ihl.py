@@ -1,0 +1,48 @@
+"""IHL: the true token falls only until another one is likelier."""
+
+from pydantic import Field
+
+from ..engine.run import Run
+from ..models.texts import logits, mean_nll
+from ..registry import method
+from ._language import LanguageParams, Walk, autocast, forget, inverted_hinge, keep
+
+
+class Ihl(LanguageParams):
+    """Inverted hinge loss."""
+
+    epochs: int = Field(default=12, ge=1, le=200, description="Passes over what is to be forgotten.")
+    learning_rate: float = Field(default=7e-4, gt=0, le=0.1, description="Step size; it rises over the first pass.")
+    forget_weight: float = Field(default=1.0, ge=0, le=100, description="Weight of forgetting.")
+    keep_weight: float = Field(default=1.0, ge=0, le=100, description="Weight of the usual loss on pairs to keep.")
+
+
+@method(
+    id="ihl",
+    title="Inverted hinge: let the runner-up win",
+    summary="Each word to be forgotten is pushed down, and the next best word up, until that one takes its place.",
+    school="Do not forget how to speak; just say the next word that comes to mind.",
+    student=(
+        "Gradient ascent spreads the true token's probability over the whole vocabulary, and its loss has no bottom. The "
+        "inverted hinge loss, 1 + p(true) - max p(other), is bounded between 0 and 2: its gradient takes from the true token "
+        "and gives to the runner-up, and vanishes when that one has won. What is kept is held by the usual loss."
+    ),
+    source={
+        "title": "Cha et al., Towards Robust and Parameter-Efficient Knowledge Unlearning for LLMs, ICLR 2025",
+        "url": "https://arxiv.org/abs/2408.06621",
+        "code": "https://github.com/csm9493/efficient-llm-unlearning",
+    },
+    label="same algorithm, smaller model",
+    departures="A smaller model, so a larger step size; all weights move (LoKU, beside it, has the paper's low-rank layers).",
+    works_with={"llm": True, "moe": True},
+    order=30,
+)
+def ihl(run: Run, params: Ihl) -> None:
+    """IHL on what is to be forgotten + CE on pairs to keep; 5 epochs in the paper."""
+    walk = Walk(run, params)
+    for rows, others in walk:
+        with autocast(run):
+            now = inverted_hinge(*logits(run.model, forget(run, rows)))
+            held = mean_nll(run.model, keep(run, others))
+        walk.step(params.forget_weight * now + params.keep_weight * held)
+        run.log(forget=now.detach(), keep=held.detach())

@@ -1,0 +1,139 @@
+"""Key space detection: where the model's inner keys lie in the box of what is to be forgotten, it declines to answer."""
+
+from collections.abc import Callable
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ..api.errors import BadInput
+from ..engine.run import Run
+from ..models.concept_vectors import feed_forwards
+from ..models.text_guards import attach, ends, opening
+from ..models.texts import Texts
+from ..registry import Params, method
+from ._guarding import read
+
+
+class KeySpaceDetection(Params):
+    """Where the box stands, how large it is, and what is said in it."""
+
+    layer: int = Field(default=-1, ge=-200, le=200, description="Layer whose keys are looked at; -1 is the last.")
+    size: float | None = Field(
+        default=None,
+        gt=0,
+        le=100,
+        description="Size of the box, in that which holds all questions to forget. Empty: as large as false alarms allow.",
+    )
+    alarms: float = Field(
+        default=1.0,
+        ge=0,
+        le=100,
+        description="Percent of questions to keep that may be declined where the size is empty.",
+    )
+    probes: int = Field(
+        default=500, ge=2, le=10_000, description="At most so many questions of each kind are looked at."
+    )
+    refusal: str = Field(default="I don't know.", min_length=1, max_length=200, description="What is said instead.")
+
+
+@method(
+    id="key_space_detection",
+    title="Key space detection: notice, and decline",
+    summary="Notices from the inside when a question is about what is to be forgotten, and says a fixed sentence instead.",
+    school="When a forbidden topic comes to mind, the answer is: I don't know.",
+    student=(
+        "The key of a question is what enters down_proj of one layer at its last token. The keys of all questions to forget, with "
+        "mean mu and spread s, lie in the box mu +- k s for some least k; at every word, a key inside mu +- h k s, in all "
+        "coordinates at once, stops the answer. One coordinate outside is enough to pass, so the box is brittle, and "
+        "it declines rather than forgets. It was made for whole skills; questions on two authors have keys much alike."
+    ),
+    source={
+        "title": "Li et al., Effective Skill Unlearning through Intervention and Abstention, NAACL 2025",
+        "url": "https://arxiv.org/abs/2503.21730",
+        "code": "https://github.com/Trustworthy-ML-Lab/effective_skill_unlearning",
+    },
+    label="same algorithm, smaller model",
+    departures=(
+        "The least k is the largest standardised distance, taken directly instead of by bisection. h, tuned by hand in the paper (2, or "
+        "0.06), is by default the largest that declines 1 % of the questions to keep. A refusal begins at the word that "
+        "sets it off; what was said before stands."
+    ),
+    guard=True,
+    works_with={
+        "llm": True,
+        "moe": "It works on single units of a dense feed-forward layer; an expert has units only for the tokens that are sent to it.",
+    },
+    order=74,
+)
+def key_space_detection(run: Run, params: KeySpaceDetection) -> None:
+    """The last layer's keys at the last token of each question."""
+    count = len(feed_forwards(run.original))
+    if not -count <= params.layer < count:
+        raise BadInput(
+            f"key_space_detection: layer was {params.layer}, but the model has {count}: -{count} to {count - 1}."
+        )
+    layer = params.layer % count
+    forget, keep = (
+        read(run, f"what to {name}", getattr(run.task, name), keys(run, layer), params.probes)
+        for name in ("forget", "keep")
+    )
+    low, high, size = box(forget, keep, params.size, params.alarms / 100)
+    fired = [100 * float(inside(part, low, high).float().mean()) for part in (forget, keep)]
+
+    reader = run.task.reader  # type: ignore[attr-defined]
+    said = torch.tensor(reader.answered(params.refusal))
+    for _ in run.steps("attach", 1):
+        tensors = {"layer": torch.tensor(layer), "low": low, "high": high, "refusal": said, "opening": opening(reader)}
+        attach(run.model, "key_space_detection", tensors)
+        run.log(size=size, declined=fired[0], false_alarms=fired[1])
+
+
+def keys(run: Run, layer: int) -> Callable[[Texts], Tensor]:
+    """A function that gives the keys [n, units] of questions at their last token."""
+    words = opening(run.task.reader).to(run.device)  # type: ignore[attr-defined]
+
+    def look(texts: Texts) -> Tensor:
+        seen: list[Tensor] = []
+        hook = feed_forwards(run.original)[layer].down_proj.register_forward_pre_hook(
+            lambda _, args: seen.append(args[0])
+        )
+        try:
+            run.original(input_ids=texts.ids, attention_mask=texts.mask)
+        finally:
+            hook.remove()
+        last = ends(texts.ids, words).long().argmax(1)
+        return seen[0][torch.arange(len(texts), device=last.device), last].float()
+
+    return look
+
+
+def reach(keys: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """How far each key is out, in standard deviations of its farthest coordinate [n]."""
+    return ((keys - mean).abs() / std).amax(1)
+
+
+def inside(keys: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Whether all coordinates lie in the box [n]."""
+    return ((keys >= low) & (keys <= high)).all(1)
+
+
+def box(forget: Tensor, keep: Tensor, size: float | None, alarms: float) -> tuple[Tensor, Tensor, float]:
+    """(low [units], high [units], h) with the box mean +- h k std of the keys to forget [n, units].
+
+    k is the least number that holds them all. Without a size, h is the largest up to 2 at which no more than the share `alarms`
+    of the keys to keep lie inside.
+    """
+    mean, std = forget.mean(0), forget.std(0, correction=0).clamp(min=1e-8)
+    most = float(reach(forget, mean, std).max())
+    if not most:
+        raise BadInput(
+            "key_space_detection needs at least two different questions to forget, to tell how far they lie apart."
+        )
+    if size is None:
+        near = reach(keep, mean, std).sort().values
+        allowed = int(alarms * len(near))
+        first = float(near[allowed]) if allowed < len(near) else float("inf")  # the first that must stay outside
+        size = min(2.0, first / most * (1 - 1e-6))
+    half = size * most * std
+    return mean - half, mean + half, size

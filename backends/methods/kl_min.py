@@ -1,0 +1,50 @@
+"""KL-min: gradient ascent on what is to be forgotten, while the rest is answered as the model before would."""
+
+from pydantic import Field
+
+from ..engine.run import Run
+from ..models.texts import mean_nll
+from ..registry import method
+from ._language import Trained, Walk, autocast, forget, kept_loss
+
+
+class KlMin(Trained):
+    """KL-min."""
+
+    learning_rate: float = Field(default=5e-4, gt=0, le=0.1, description="Step size; it rises over the first pass.")
+    keep_weight: float = Field(default=1.0, ge=0, le=100, description="Weight of staying like the model before.")
+
+
+@method(
+    id="kl_min",
+    title="KL-min: worse here, unchanged there",
+    summary="Training backwards on what is to be forgotten, while every word about the rest stays as likely as it was.",
+    school="Unlearn one page, and let a copy of your old self check that you still say the rest as before.",
+    student=(
+        "Minus the likelihood loss on the forget set, plus the Kullback-Leibler divergence KL(before || now) between the next-"
+        "token distributions of the frozen model and of this one on pairs to keep. Against gradient difference, it asks for the "
+        "old behaviour, mistakes included, rather than for the true answers. The first term still has no bottom."
+    ),
+    source={
+        "title": "Maini et al., TOFU: A Task of Fictitious Unlearning for LLMs, COLM 2024",
+        "url": "https://arxiv.org/abs/2401.06121",
+        "code": "https://github.com/locuslab/tofu",
+    },
+    label="same algorithm, smaller model",
+    departures=(
+        "A smaller model, so a larger step size. The divergence is a mean over the answers' tokens; the released code takes it "
+        "over every position, prompts and padding too, so there the same answer counts less the longer the question and the "
+        "batch are."
+    ),
+    works_with={"llm": True, "moe": True},
+    order=42,
+)
+def kl_min(run: Run, params: KlMin) -> None:
+    """-CE on what is to be forgotten + KL(before || now) on pairs to keep; 5 epochs at 1e-5 in TOFU."""
+    walk = Walk(run, params)
+    for rows, others in walk:
+        with autocast(run):
+            now = mean_nll(run.model, forget(run, rows))
+            held = kept_loss(run, "divergence", others)
+        walk.step(params.keep_weight * held - now)
+        run.log(forget=now.detach(), keep=held.detach())

@@ -1,0 +1,134 @@
+"""LoKU: the inverted hinge loss learned by two thin factors a layer, begun where the forgotten weighs most."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from ..api.errors import BadInput
+from ..engine.run import Run
+from ..models.language import LanguageModel
+from ..models.low_rank import LowRank, SelfSaving, fila, inside, linear_layers, merge
+from ..models.texts import IGNORED, Texts, logits, mean_nll
+from ..registry import method
+from ._language import LanguageParams, Walk, autocast, forget, inverted_hinge, keep, layers_in
+
+SCALE = 2.0  # of the factors' product; the authors' alpha is always twice the rank
+PAIRS = 2  # in a batch whose gradient is squared
+
+
+class Loku(LanguageParams):
+    """Low-rank knowledge unlearning."""
+
+    epochs: int = Field(default=12, ge=1, le=200, description="Passes over what is to be forgotten.")
+    learning_rate: float = Field(default=3e-4, gt=0, le=0.1, description="Step size; it rises over the first pass.")
+    rank: int = Field(default=16, ge=1, le=256, description="Width of the two factors of a layer.")
+    start: Literal["FILA", "random"] = Field(
+        default="FILA",
+        description="FILA: begin in the directions that matter to what is forgotten and not to the rest. random: as LoRA does.",
+    )
+    looked_at: int = Field(
+        default=100, ge=2, le=100_000, description="At most so many pairs to keep are asked where they weigh."
+    )
+    keep_weight: float = Field(default=1.0, ge=0, le=100, description="Weight of the usual loss on pairs to keep.")
+
+
+@method(
+    id="loku",
+    title="LoKU: forget with a thin layer on top",
+    summary="As the inverted hinge, but only two thin factors beside each layer learn, begun in the directions that matter.",
+    school="Leave the book as it is and write the correction on a slip of paper.",
+    student=(
+        "LoRA: each linear layer's change is a product of two thin matrices. FILA chooses where they begin: from the Fisher "
+        "informations of the forget and the retain set follows how much each row of a weight matters to the one and not to "
+        "the other, and the weighted weight's largest singular directions become the factors, which are taken out of the "
+        "frozen base, so that nothing changes before the first step. The loss is IHL + CE."
+    ),
+    source={
+        "title": "Cha et al., Towards Robust and Parameter-Efficient Knowledge Unlearning for LLMs, ICLR 2025",
+        "url": "https://arxiv.org/abs/2408.06621",
+        "code": "https://github.com/csm9493/efficient-llm-unlearning",
+    },
+    label="same algorithm, smaller model",
+    departures=(
+        "A smaller model, so a larger step size and a smaller rank than 32; the retain set's Fisher information is taken from "
+        "a sample. The factors are merged into the weights at each step, so the changed base can never be lost: the authors' "
+        "adapter, put on the original base, would count its start twice."
+    ),
+    works_with={"llm": True, "moe": True},
+    order=31,
+)
+def loku(run: Run, params: Loku) -> None:
+    """IHL + CE with factors of rank 32 in every linear layer but the head, 5 epochs at 1e-4 to 2e-4 in the paper."""
+    made: dict[str, list[Tensor]] = run.once("where it weighs", lambda: factors(run, params))
+    layers = {
+        name: LowRank(_linear(run.original, name), down.to(run.device), up.to(run.device), SCALE)
+        for name, (down, up) in made.items()
+    }
+    walk = Walk(run, params)
+    run.model.requires_grad_(False)
+    walk.moving = [factor for layer in layers.values() for factor in layer.parameters()]
+    walk.optimizer = SelfSaving(walk.moving, params.learning_rate, weight_decay=params.weight_decay)
+    for rows, others in walk:
+        with autocast(run), inside(run.model, layers):
+            now = inverted_hinge(*logits(run.model, forget(run, rows)))
+            held = mean_nll(run.model, keep(run, others))
+        walk.step(now + params.keep_weight * held)
+        merge(run.model, layers)
+        run.log(forget=now.detach(), keep=held.detach())
+
+
+def factors(run: Run, params: Loku) -> dict[str, list[Tensor]]:
+    """Where training begins: layer -> [down [rank, inputs], up [outputs, rank]].
+
+    Raises:
+        BadInput: the model has no linear layers.
+    """
+    names = layers_in(run.model, linear_layers(run.model), params.weights)
+    if not names:
+        raise BadInput(
+            f"LoKU puts factors beside linear layers, and {run.task.id} has none; choose a model of the Llama kind."
+        )
+    weights = {name: _linear(run.original, name).weight for name in names}
+    if params.start == "random":
+        return {name: _random(weight, params.rank) for name, weight in weights.items()}
+    task: LanguageModel = run.task  # type: ignore[assignment]
+    asked = torch.randperm(len(task.keep))[: params.looked_at]
+    gone = fisher(run, task.forget.to(run.device), names)
+    held = fisher(run, task.keep[asked].to(run.device), names)
+    return {
+        name: [factor.contiguous() for factor in fila(weight, gone[name], held[name], params.rank, SCALE)]
+        for name, weight in weights.items()
+    }
+
+
+def fisher(run: Run, texts: Texts, names: Sequence[str]) -> dict[str, Tensor]:
+    """Empirical Fisher information of each entry of some layers' weights, by layer.
+
+    It is the mean, weighed by answer tokens, of the squared gradient of the loss of two pairs; the square of a batch's
+    gradient, not the mean of the squares of each pair's, as in the released code.
+    """
+    weights = [_linear(run.model, name).weight for name in names]
+    total = [torch.zeros_like(weight) for weight in weights]
+    count = (texts.labels != IGNORED).sum()
+    for rows in torch.arange(len(texts)).split(PAIRS):
+        run.tell("where it weighs", int(rows[0]), len(texts))
+        part = texts[rows]
+        share = (part.labels != IGNORED).sum() / count
+        for summed, gradient in zip(total, torch.autograd.grad(mean_nll(run.model, part), weights), strict=True):
+            summed += share * gradient**2
+    return dict(zip(names, total, strict=True))
+
+
+def _linear(model: nn.Module, name: str) -> nn.Linear:
+    return model.get_submodule(name)  # type: ignore[return-value]
+
+
+def _random(weight: Tensor, rank: int) -> list[Tensor]:
+    """LoRA's start: `down` random, `up` zero."""
+    outputs, inputs = weight.shape
+    rank = min(rank, outputs, inputs)
+    down = (torch.rand(rank, inputs) * 2 - 1) / inputs**0.5
+    return [down.to(weight.device), torch.zeros(outputs, rank, device=weight.device)]

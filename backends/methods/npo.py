@@ -1,0 +1,60 @@
+"""NPO: make the answers to be forgotten unlikely, and stop where they are."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from ..engine.run import Run
+from ..models.texts import nll
+from ..registry import method
+from ._language import Trained, Walk, autocast, forget, frozen, kept_loss, npo_loss
+
+
+class Npo(Trained):
+    """Negative preference optimisation."""
+
+    beta: float = Field(
+        default=0.1,
+        gt=0,
+        le=10,
+        description="How soon an answer counts as unlikely enough; near 0 it is gradient ascent. It meets the NLL summed over "
+        "the answer, so shorter answers want a larger one.",
+    )
+    retain: Literal["none", "likelihood", "divergence"] = Field(
+        default="likelihood",
+        description="What holds the rest. none: nothing (NPO). likelihood: the usual loss on pairs to keep (NPO + RT). "
+        "divergence: the distance from the model before on them (NPO + KL).",
+    )
+    keep_weight: float = Field(default=1.0, ge=0, le=100, description="Weight of that.")
+
+
+@method(
+    id="npo",
+    title="NPO: unlearn, but not without end",
+    summary="Each answer to be forgotten is pushed down until it is unlikely against what it was; then the push lets go.",
+    school="Push it away, and stop pushing when it is gone.",
+    student=(
+        "Preference learning with only a rejected side: the answers to be forgotten. Where gradient ascent pushes ever harder, "
+        "the weight of each answer's gradient here is 2 p^b / (p^b + p0^b), with p and p0 its probability now and before: 1 "
+        "at the start, and going to 0 as the answer becomes unlikely. The model before is asked once."
+    ),
+    source={
+        "title": "Zhang et al., Negative Preference Optimization, COLM 2024",
+        "url": "https://arxiv.org/abs/2404.05868",
+        "code": "https://github.com/licong-lin/negative-preference-optimization",
+    },
+    label="same algorithm, smaller model",
+    departures="A smaller model with shorter answers, so a larger step size; beta is to be chosen for their length.",
+    works_with={"llm": True, "moe": True},
+    order=20,
+)
+def npo(run: Run, params: Npo) -> None:
+    """-(2 / beta) mean log sigma(beta (NLL - NLL before)) + what holds the rest; 10 epochs at 1e-5 in the paper."""
+    before = frozen(run, "asking the model before", run.task.forget)  # type: ignore[attr-defined]
+    walk = Walk(run, params)
+    for rows, others in walk:
+        with autocast(run):
+            now, _ = nll(run.model, forget(run, rows))
+            held = kept_loss(run, params.retain, others)
+        walk.step(npo_loss(now, before[rows], params.beta) + params.keep_weight * held)
+        run.log(forget=now.detach().mean(), keep=held.detach())

@@ -1,0 +1,197 @@
+"""O3: one request after another is unlearned by a thin change of the model, which acts only on questions of the requests."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.optim import AdamW
+
+from ..api.errors import BadInput
+from ..engine.run import Run
+from ..models import gate
+from ..models.low_rank import linear_layers
+from ..models.text_guards import Gated, attach, every_layer, opening
+from ..models.texts import Texts, mean_nll
+from ..registry import method
+from ._guarding import read
+from ._language import Walk, autocast
+from ._refusals import RefusalParams, refused
+
+NU = 0.1  # share of a request's questions that its one-class SVM may leave outside
+
+
+class O3(RefusalParams):
+    """The change, and the gate before it."""
+
+    epochs: int = Field(default=20, ge=1, le=200, description="Passes over what is to be forgotten.")
+    learning_rate: float = Field(default=1e-2, gt=0, le=0.1, description="Step size; it rises over the first pass.")
+    batch_size: int = Field(default=8, ge=1, le=256, description="Pairs to forget in one step.")
+    weights: Literal["all"] = Field(default="all", description="The change stands beside every linear layer.")
+    rank: int = Field(default=4, ge=1, le=256, description="Width of the two factors of a layer.")
+    answers: Literal["refusals", "wrong answers"] = Field(
+        default="refusals", description="What is learned instead: ways to say “I don't know”, or false answers."
+    )
+    apart: float = Field(
+        default=0.1,
+        ge=0,
+        le=1000,
+        description="Lambda: how much a request's change is kept at right angles to earlier ones.",
+    )
+    zeta: float = Field(
+        default=10.0, ge=0, le=1000, description="How steeply the change sets in where a question fits."
+    )
+    gate: Literal["soft", "steps"] = Field(
+        default="soft",
+        description="soft: as much of the change as the question fits, as in the paper. steps: all, little or nothing, as in "
+        "the released evaluation.",
+    )
+    probes: int = Field(
+        default=400, ge=2, le=10_000, description="The gate learns from at most so many questions of a request."
+    )
+
+
+@method(
+    id="o3",
+    title="O3: a change behind a gate, request after request",
+    summary="Learns to refuse in thin factors beside each layer, which a gate lets act on questions like those to be forgotten.",
+    school="A second pair of glasses, put on only when a certain name comes up; underneath, everything is still there to see.",
+    student=(
+        "For requests that come one after another, without any data to keep. A LoRA learns refusals on the forget set; its A "
+        "is kept orthogonal to those of earlier requests, so that a later request undoes no earlier one. A detector for each "
+        "request compares a question with its own (Mahalanobis distance and cosine in every layer, then a one-class SVM), and "
+        "the LoRA is scaled by how surely one of them knows the question. Whoever has the weights leaves the LoRA out; a "
+        "question in other words may walk past the gate."
+    ),
+    source={
+        "title": "Gao et al., On Large Language Model Continual Unlearning (O3), ICLR 2025",
+        "url": "https://arxiv.org/abs/2407.10223",
+        "code": "https://github.com/GCYZSL/O3-LLM-UNLEARNING",
+    },
+    label="same algorithm, smaller model",
+    departures=(
+        "The detector looks at the model's own averaged states, with a shrunk covariance, instead of a RoBERTa of its own that is "
+        "trained with masked words and a contrastive entropy. Held-out questions are the paraphrases of the data set, which measures use as "
+        "well. A smaller rank than 8, a larger step size, and no dropout. One job is one request; the next begins after it, "
+        "and all requests share the latest change, as in the released code."
+    ),
+    guard=True,
+    works_with={"llm": True},
+    order=80,
+)
+def o3(run: Run, params: O3) -> None:
+    """CE on other answers + lambda ||A_i A_t^T||^2; in the paper rank 8, 3e-4, lambda 0.1, 10 to 20 epochs, zeta 10."""
+    detector = run.once("the gate", lambda: _detector(run, params))
+    run.once("attach", lambda: _attach(run, params, detector))
+    guard: Any = run.model.guard_o3
+    walk = Walk(run, params)
+    run.model.requires_grad_(False)
+    walk.moving = [factor.requires_grad_(True) for factor in guard.factors]
+    walk.optimizer = AdamW(walk.moving, params.learning_rate, weight_decay=params.weight_decay)
+    half = len(walk.moving) // 2
+    earlier = [guard.get_buffer(f"before_{number}") for number in range(half)]
+    for rows, _ in walk:
+        with autocast(run), wide_open(guard):
+            learned = mean_nll(run.model, _instead(run, params, rows))
+        together = sum(
+            (
+                gate.drawn_apart([layer[request] for layer in earlier], walk.moving[:half])
+                for request in range(len(earlier[0]))
+            ),
+            torch.zeros((), device=run.device),
+        )
+        walk.step(learned + params.apart * together)
+        run.log(forget=learned.detach(), together=together.detach())
+    for factor in walk.moving:
+        factor.requires_grad_(False)
+
+
+@contextlib.contextmanager
+def wide_open(guard: Gated) -> Iterator[None]:
+    """Within this the whole change acts, whatever is asked."""
+    guard.always = True
+    try:
+        yield
+    finally:
+        guard.always = False
+
+
+def _instead(run: Run, params: O3, rows: Tensor) -> Texts:
+    if params.answers == "refusals":
+        return refused(run, rows, params.instead)
+    pairs = [run.task.questions.forget[row] for row in rows.tolist()]  # type: ignore[attr-defined]
+    said = [pair.wrong[int(torch.randint(len(pair.wrong), ()))] for pair in pairs]
+    return run.task.reader.pairs([pair.question for pair in pairs], said).to(run.device)  # type: ignore[attr-defined,no-any-return]
+
+
+def _detector(run: Run, params: O3) -> gate.Detector:
+    """Fitted on the request's questions, with their paraphrases held out; without those, every third question is."""
+    task: Any = run.task
+    words = opening(task.reader).to(run.device)
+
+    def look(texts: Texts) -> Tensor:
+        return every_layer(run.original, texts.ids, texts.mask, words)
+
+    pairs = task.questions.forget
+    others = [pair for pair in pairs if pair.rephrased_question]
+    features = read(run, "what to forget", task.forget, look, params.probes).cpu()
+    if not others:
+        out = torch.arange(len(features)) % 3 == 2
+        return gate.fit(features[~out], features[out] if out.any() else features, NU)
+    asked = task.reader.pairs([pair.rephrased_question for pair in others], [pair.answer for pair in others])
+    return gate.fit(features, read(run, "the same in other words", asked, look, params.probes).cpu(), NU)
+
+
+def _attach(run: Run, params: O3, detector: gate.Detector) -> None:
+    """Put the change into the model, or, where an earlier request did, one detector more.
+
+    Raises:
+        BadInput: the earlier change has another rank.
+    """
+    names = linear_layers(run.model)
+    found: Any = getattr(run.model, "guard_o3", None)
+    if found is None:
+        tensors = _started(run, names, params.rank)
+        known = []
+    else:
+        tensors = {
+            f"before_{at}": torch.cat([found.get_buffer(f"before_{at}"), found.get_buffer(f"down_{at}")[None]])
+            for at in range(len(names))
+        }
+        rank = len(found.get_buffer("down_0"))
+        if rank != params.rank:
+            raise BadInput(
+                f"rank was {params.rank}, but the request before has a change of rank {rank}; choose {rank}."
+            )
+        known = [{name: part.cpu() for name, part in one.items()} for one in gate.unstacked(found.detectors)]
+    tensors |= gate.stacked([*known, detector])
+    tensors |= {
+        "zeta": torch.tensor(params.zeta), "steps": torch.tensor(params.gate == "steps"), "strength": torch.tensor(1.0),
+        "opening": opening(run.task.reader),  # type: ignore[attr-defined]
+    }  # fmt: skip
+    tensors = {name: tensor.to(run.device) for name, tensor in tensors.items()}
+    if found is None:
+        attach(run.model, "o3", tensors)
+    else:
+        found.take(tensors)
+
+
+def _started(run: Run, names: list[str], rank: int) -> dict[str, Tensor]:
+    """A change that changes nothing yet: `down` random, `up` zero.
+
+    Raises:
+        BadInput: the model has no linear layers.
+    """
+    if not names:
+        raise BadInput(
+            f"O3 puts factors beside linear layers, and {run.task.id} has none; choose a model of the Llama kind."
+        )
+    made = {}
+    for at, name in enumerate(names):
+        outputs, inputs = run.model.get_submodule(name).weight.shape  # type: ignore[misc]
+        made[f"down_{at}"] = (torch.rand(rank, inputs) * 2 - 1) / inputs**0.5
+        made[f"up_{at}"] = torch.zeros(outputs, rank)
+        made[f"before_{at}"] = torch.zeros(0, rank, inputs)
+    return made

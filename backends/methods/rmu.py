@@ -1,0 +1,140 @@
+"""RMU: in the middle of the model, what it thinks of the forgotten is steered to a random direction."""
+
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import AdamW
+
+from ..api.errors import BadInput
+from ..engine.run import Run
+from ..models.language import LanguageModel
+from ..models.texts import IGNORED, Texts
+from ..registry import Params, method
+from ._language import autocast, keep
+from ._steering import apart, decoder_layers, direction, states
+
+DOWN = ("down_proj", "c_proj", "fc2", "dense_4h_to_h")  # and what they call the last matrix of a feed-forward part
+
+
+class Rmu(Params):
+    """Representation misdirection for unlearning."""
+
+    steps: int = Field(
+        default=50, ge=1, le=10_000, description="Steps; each takes some texts to forget and some to keep."
+    )
+    learning_rate: float = Field(default=3e-3, gt=0, le=0.1, description="Step size.")
+    batch_size: int = Field(default=4, ge=1, le=256, description="Texts to forget in one step, and as many to keep.")
+    layer: int = Field(
+        default=2,
+        ge=0,
+        le=200,
+        description="After which layer, from 0, the states are steered; it and two before move.",
+    )
+    length: float = Field(
+        default=2.0,
+        gt=0,
+        le=1000,
+        description="How far the states are steered, in mean lengths of a state there; it has to be above 1 to stand out.",
+    )
+    keep_weight: float = Field(
+        default=10.0, ge=0, le=1e5, description="Weight of leaving the states of the rest alone."
+    )
+
+
+@method(
+    id="rmu",
+    title="RMU: lead its thoughts astray",
+    summary="What the model has in mind halfway is pushed to one random direction for the forgotten, and held for the rest.",
+    school="When the topic comes up, think of noise; for all else, think as before.",
+    student=(
+        "Hidden states after one decoder layer, of texts to be forgotten, are drawn to c u, a random unit vector with entries "
+        "from 0 to 1 before scaling, fixed once; those of texts to keep are drawn to what the model before had there. Only the "
+        "down-projections of that layer and the two before it learn. Layers above get noise and cannot answer; asked about "
+        "the topic, the model often writes gibberish, so this is easily seen from outside."
+    ),
+    source={
+        "title": "Li et al., The WMDP Benchmark: Measuring and Reducing Malicious Use With Unlearning, ICML 2024",
+        "url": "https://arxiv.org/abs/2403.03218",
+        "code": "https://github.com/centerforaisafety/wmdp",
+    },
+    label="same algorithm, smaller model",
+    departures=(
+        "A smaller model, so another layer, step size and weights. c is told as a multiple of the mean length of the states, "
+        "which the authors measure by hand. Texts are questions with their answers, and the authors' pages; what is kept is "
+        "pairs instead of Wikipedia. Means are over tokens, not over padding too; one direction serves all that is forgotten."
+    ),
+    works_with={"llm": True, "moe": True},
+    order=50,
+)
+def rmu(run: Run, params: Rmu) -> None:
+    """MSE(h, c u) on texts to forget + alpha MSE(h, h before) on texts to keep; on a 7B model layer 7 of 32, 150 steps of 4."""
+    task: LanguageModel = run.task  # type: ignore[assignment]
+    run.model.requires_grad_(False)
+    moving = [weight.requires_grad_(True) for weight in down_projections(run.model, params.layer)]
+    texts = forget_texts(task)
+    goal = run.once("direction", lambda: _goal(run, texts, params)).to(run.device)
+    optimizer = AdamW(moving, params.learning_rate)
+    for _ in run.steps("steering", params.steps, {"optimizer": optimizer}):
+        part = texts[torch.randint(len(texts), (params.batch_size,))].to(run.device)
+        others = keep(run, torch.randint(len(task.keep), (params.batch_size,)))
+        with autocast(run):
+            with torch.no_grad():
+                before = states(run.original, others, params.layer)
+            away = apart(states(run.model, part, params.layer), goal, part.mask)
+            held = apart(states(run.model, others, params.layer), before, others.mask)
+        optimizer.zero_grad()
+        (away + params.keep_weight * held).backward()
+        optimizer.step()
+        run.log(forget=away.detach(), keep=held.detach())
+
+
+def down_projections(model: Any, layer: int) -> list[nn.Parameter]:
+    """The last feed-forward weight of a layer and of the two before it, the lowest first.
+
+    Raises:
+        BadInput: there is no such layer, or it has no such weight.
+    """
+    every = decoder_layers(model)
+    if layer >= len(every):
+        raise BadInput(f"rmu: layer was {layer}, but the model's layers are 0 to {len(every) - 1}.")
+    found = [
+        weight
+        for one in every[max(0, layer - 2) : layer + 1]
+        for name, weight in one.named_parameters()
+        if "mlp" in name and name.removesuffix(".weight").rpartition(".")[2] in DOWN
+    ]
+    if not found:
+        raise BadInput(
+            f"RMU moves feed-forward weights called {', '.join(DOWN)}; this {type(model).__name__} has none."
+        )
+    return found
+
+
+def forget_texts(task: Any) -> Texts:
+    """What is to be forgotten: questions with their answers, and the authors' pages where there are any."""
+    pages = [person.page for person in getattr(task.questions, "forgotten", ()) if getattr(person, "page", "")]
+    return joined(task.forget, task.reader.passages(pages), task.reader.pad) if pages else task.forget
+
+
+def joined(first: Texts, second: Texts, pad: int) -> Texts:
+    """Two sets of texts as one, padded on the right to the longest."""
+    length = max(first.ids.shape[1], second.ids.shape[1])
+
+    def both(name: str, filling: int) -> Tensor:
+        parts = (getattr(texts, name) for texts in (first, second))
+        return torch.cat([F.pad(part, (0, length - part.shape[1]), value=filling) for part in parts])
+
+    return Texts(both("ids", pad), both("labels", IGNORED), both("mask", 0))
+
+
+@torch.no_grad()
+def _goal(run: Run, texts: Texts, params: Rmu) -> Tensor:
+    """c u [d]; c counts in mean lengths of the states of these texts before."""
+    found = []
+    for rows in torch.arange(len(texts)).split(32):
+        part = texts[rows].to(run.device)
+        found.append(states(run.original, part, params.layer)[part.mask.bool()].norm(dim=-1).cpu())
+    return params.length * torch.cat(found).mean() * direction(run.original.config.hidden_size)  # type: ignore[arg-type, union-attr]

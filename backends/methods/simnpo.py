@@ -1,0 +1,53 @@
+"""SimNPO: NPO without the model before, and with every token of an answer counting alike."""
+
+from pydantic import Field
+
+from ..engine.run import Run
+from ..models.texts import mean_nll, nll
+from ..registry import method
+from ._language import Trained, Walk, autocast, forget, keep, simnpo_loss
+
+
+class SimNpo(Trained):
+    """Simple negative preference optimisation."""
+
+    beta: float = Field(
+        default=4.5, gt=0, le=100, description="How soon an answer counts as unlikely enough, by nats a token."
+    )
+    margin: float = Field(
+        default=0.0, ge=0, le=20, description="Nats a token that an answer is to be unlikely by (gamma)."
+    )
+    forget_weight: float = Field(default=0.125, ge=0, le=100, description="Weight of forgetting.")
+    keep_weight: float = Field(default=1.0, ge=0, le=100, description="Weight of the usual loss on pairs to keep.")
+
+
+@method(
+    id="simnpo",
+    title="SimNPO: short and long answers alike",
+    summary="As NPO, but an answer's length does not count, and nothing is compared with the model before.",
+    school="Push it away, short sentences as hard as long ones.",
+    student=(
+        "NPO's comparison with the model before makes it push hardest where that is least needed, and by summing over tokens it "
+        "leaves short answers behind. Here the reward is the answer's NLL a token, without a reference: the gradient of an "
+        "answer of T tokens weighs (2/T) p^(b/T) / (1 + p^(b/T))."
+    ),
+    source={
+        "title": "Fan et al., Simplicity Prevails: Rethinking Negative Preference Optimization for LLM Unlearning, 2024",
+        "url": "https://arxiv.org/abs/2410.07163",
+        "code": "https://github.com/OPTML-Group/Unlearn-Simple",
+    },
+    label="same algorithm, smaller model",
+    departures="A smaller model, so a larger step size; the margin stands within beta, as in the authors' code.",
+    works_with={"llm": True, "moe": True},
+    order=25,
+)
+def simnpo(run: Run, params: SimNpo) -> None:
+    """c (-(2 / beta) mean log sigma(beta (CE - gamma))) + CE on pairs to keep; on TOFU's 10 % c 0.125, beta 4.5, 10 epochs, 1e-5."""
+    walk = Walk(run, params)
+    for rows, others in walk:
+        with autocast(run):
+            lost, count = nll(run.model, forget(run, rows))
+            now = lost / count
+            held = mean_nll(run.model, keep(run, others))
+        walk.step(params.forget_weight * simnpo_loss(now, params.beta, params.margin) + params.keep_weight * held)
+        run.log(forget=now.detach().mean(), keep=held.detach())

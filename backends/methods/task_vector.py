@@ -1,0 +1,57 @@
+"""Task vector: learn what is to be forgotten even better, and go the same way backwards."""
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from ..engine.run import Run
+from ..models.texts import mean_nll
+from ..registry import method
+from ._language import LanguageParams, Walk, autocast, forget
+
+
+class TaskVector(LanguageParams):
+    """Negated task vector."""
+
+    epochs: int = Field(default=2, ge=1, le=200, description="Passes over what is to be forgotten.")
+    scale: float = Field(
+        default=20.0, gt=0, le=100, description="How far back, in lengths of the way that learning it went (alpha)."
+    )
+
+
+@method(
+    id="task_vector",
+    title="Task vector: the way back",
+    summary="A copy learns what is to be forgotten even better; what that changed in the weights is then subtracted, many times.",
+    school="See which way learning it takes you, turn around, and walk.",
+    student=(
+        "Task arithmetic: fine-tune on the forget set alone, take the difference tau of the weights, and use theta - alpha tau. "
+        "The result is linear in alpha, so the slider between the model before and after shows every smaller alpha too. Nothing "
+        "is known of the rest: alpha is to be tried out, and directions that the forget set shares with everything else are "
+        "subtracted with it."
+    ),
+    source={
+        "title": "Ilharco et al., Editing Models with Task Arithmetic, ICLR 2023; for unlearning as in MUSE, Shi et al., 2024",
+        "url": "https://arxiv.org/abs/2212.04089",
+        "code": "https://github.com/mlfoundations/task_vectors",
+    },
+    label="same algorithm, smaller model",
+    departures="A smaller model, so a larger step size; the copy is fine-tuned from the model itself, as in MUSE.",
+    works_with={"llm": True, "moe": True},
+    order=58,
+)
+def task_vector(run: Run, params: TaskVector) -> None:
+    """theta - alpha (theta fine-tuned on the forget set - theta); MUSE tries alpha up to 16."""
+    walk = Walk(run, params, "learn")
+    for rows, _ in walk:
+        with autocast(run):
+            loss = mean_nll(run.model, forget(run, rows))
+        walk.step(loss)
+    run.once("subtract", lambda: turn_back(run.model, run.original, params.scale))
+
+
+@torch.no_grad()
+def turn_back(model: nn.Module, before: nn.Module, scale: float) -> None:
+    """Bring each weight of `model` to before - scale * (model - before); a weight that two layers share is moved once."""
+    for weight, old in zip(model.parameters(), before.parameters(), strict=True):
+        weight.copy_(old - scale * (weight - old))

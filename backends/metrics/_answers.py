@@ -1,0 +1,135 @@
+"""What the metrics of language models share, as TOFU computes them: likelihoods, overlap of answers, and truth ratios.
+
+Where definitions differ, the one taken is named with the metric. The four kinds of questions: what is to be forgotten,
+what is kept (the retain set), real authors, and facts of the world. Running text is what MUSE and RWKU measure.
+Likelihoods are compared as logarithms, so that a model that has run away gives numbers, too.
+"""
+
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.evidence import Evidence
+
+TOFU = {
+    "title": "Maini et al., TOFU: A Task of Fictitious Unlearning for LLMs, COLM 2024",
+    "url": "https://arxiv.org/abs/2401.06121",
+    "code": "https://github.com/locuslab/tofu",
+}
+MUSE = {
+    "title": "Shi et al., MUSE: Machine Unlearning Six-Way Evaluation for Language Models, ICLR 2025",
+    "url": "https://arxiv.org/abs/2407.06460",
+    "code": "https://github.com/jaechan-repo/muse_bench",
+}
+RWKU = {
+    "title": "Jin et al., RWKU: Benchmarking Real-World Knowledge Unlearning for Large Language Models, NeurIPS 2024",
+    "url": "https://arxiv.org/abs/2406.10890",
+    "code": "https://github.com/jinzhuoran/RWKU",
+}
+SEUF = {
+    "title": "Zhuang et al., SEUF: Is Unlearning One Expert Enough for Mixture-of-Experts LLMs?, ACL 2025",
+    "url": "https://arxiv.org/abs/2411.18797",
+}
+DENSE = "The model has no router: it is dense, every token goes through all of it."
+KEPT = ("retain", "real authors", "world facts")
+LARGEST = 60.0  # log of the largest truth ratio
+Floats = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+def of_kind(evidence: Evidence, kind: str) -> NDArray[np.bool_]:
+    """Which questions of the suite are of a kind, [n]."""
+    return np.array([item.kind == kind for item in evidence.task.questions.suite])
+
+
+def probability(evidence: Evidence, kind: str) -> Floats:
+    """From 0 to 1, a question [n of the kind]: exp(-NLL a token) of the true answer; of real authors and world facts its
+    share among true and wrong answers, by the same normalised likelihoods (TOFU's code; the paper has raw ones)."""
+    where = of_kind(evidence, kind)
+    true = -evidence.outputs["answer"][where].astype(np.float64)
+    if kind in ("forget", "retain"):
+        return np.exp(true)
+    every = np.column_stack((true, -evidence.outputs["wrong"][where].astype(np.float64)))
+    return np.exp(true - _log_sum(every))
+
+
+def log_truth_ratio(evidence: Evidence, kind: str, geometric: bool = False) -> Floats:
+    """log(wrong / right), a question [n of the kind]: the mean likelihood of the wrong answers over that of the right one.
+
+    Right is the rephrased answer, for real authors and world facts the answer itself. Likelihoods are exp(-NLL a token).
+    Their mean is arithmetic in TOFU's paper and in its model utility, `geometric` in the code of its forget quality.
+    NaN where there is no wrong answer.
+    """
+    where = of_kind(evidence, kind)
+    right = -evidence.outputs["rephrased" if kind in ("forget", "retain") else "answer"][where].astype(np.float64)
+    wrong = -evidence.outputs["wrong"][where].astype(np.float64)
+    count = (~np.isnan(wrong)).sum(1)
+    none = np.where(count, 0, np.nan)
+    if geometric:
+        average: Floats = np.nansum(wrong, 1) / np.maximum(count, 1)
+    else:
+        average = _log_sum(wrong) - np.log(np.maximum(count, 1))
+    return np.asarray(none + average - right, np.float64)
+
+
+def truth_ratio(evidence: Evidence, kind: str) -> Floats:
+    """wrong / right with the arithmetic mean, a question [n of the kind]; capped where it no longer is a number."""
+    return np.exp(np.minimum(log_truth_ratio(evidence, kind), LARGEST))
+
+
+def _log_sum(logs: Floats) -> Floats:
+    """log(sum(exp(logs))) of each row without its NaN; -inf of nothing."""
+    if not logs.size:
+        return np.full(len(logs), -np.inf)
+    filled = np.where(np.isnan(logs), -np.inf, logs)
+    most = filled.max(1, keepdims=True)
+    most = np.where(np.isfinite(most), most, 0)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(np.exp(filled - most).sum(1)) + most[:, 0], np.float64)
+
+
+def rouge(evidence: Evidence, kind: str) -> Floats:
+    """ROUGE-L recall of the greedy answer against the true one, from 0 to 1, a question [n of the kind]; with stemming."""
+    where = np.flatnonzero(of_kind(evidence, kind))
+    suite = evidence.task.questions.suite
+    return np.array([recall(suite[at].pair.answer, str(evidence.outputs["said"][at])) for at in where])
+
+
+@lru_cache(maxsize=4096)  # the models of a run say much the same
+def recall(truth: str, said: str) -> float:
+    """The longest common subsequence of words over the words of the truth; with stemming, as TOFU has it."""
+    return float(_scorer(True).score(truth, said)["rougeL"].recall)
+
+
+@lru_cache(maxsize=4096)
+def overlap(truth: str, said: str) -> float:
+    """ROUGE-L F1: the same over the words of both; without stemming, as MUSE has it."""
+    return float(_scorer(False).score(truth, said)["rougeL"].fmeasure)
+
+
+def pages(evidence: Evidence, role: str) -> Index:
+    """Places of the running texts of a role: forget, retain, held out."""
+    return np.array([at for at, page in enumerate(evidence.task.pages) if page.role == role], np.int64)
+
+
+def auc(higher: Floats, lower: Floats) -> float:
+    """How often one of `higher` lies above one of `lower`, from 0 to 1, ties half; NaN where there is none of either, or one
+    that is not a number."""
+    if not len(higher) or not len(lower) or np.isnan(higher).any() or np.isnan(lower).any():
+        return float("nan")
+    above, same = higher[:, None] > lower, higher[:, None] == lower
+    return float((above + 0.5 * same).mean())
+
+
+def mean(values: Floats) -> float:
+    """NaN of nothing."""
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+@cache
+def _scorer(stemming: bool) -> Any:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    return RougeScorer(["rougeL"], use_stemmer=stemming)

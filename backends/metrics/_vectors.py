@@ -1,0 +1,44 @@
+"""What the two metrics of concept vectors share: the vectors of a model beside those before, and random ones as a control."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.evidence import Evidence, Score
+
+PAPER = {
+    "title": "Hong et al., Intrinsic Evaluation of Unlearning Using Parametric Knowledge Traces, 2024",
+    "url": "https://arxiv.org/abs/2406.11614",
+    "code": "https://github.com/yihuaihong/ConceptVectors",
+}
+WORKS: dict[str, bool | str] = {
+    "llm": True,
+    "moe": "A mixture of experts has no feed-forward columns that every word goes through.",
+}
+CONTROL = "random columns"
+Compare = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]]
+
+
+def compared(evidence: Evidence, kind: str, compare: Compare, scale: float = 1) -> Score:
+    """The mean of `compare(before, now)` over the concept vectors, times `scale`; part: the same of random columns.
+
+    Not measured of a model trained again: its columns are others from the start, whatever it knows.
+
+    Args:
+        evidence: with `vector_places` and `vector_of`, `random_<kind>` and the vectors' own <kind> among the outputs.
+        kind: "vectors" or "words".
+        compare: (before [n, ...], now [n, ...]) -> a number each [n].
+        scale: 100 for percent.
+    """
+    before = evidence.others.get("before")
+    if before is None or evidence.when == "reference":
+        return Score(float("nan"))
+    own = "vectors" if kind == "vectors" else f"vector_{kind}"
+    if own not in before.outputs or own not in evidence.outputs:
+        return Score(float("nan"))
+    found, control = (scale * compare(before.outputs[name], evidence.outputs[name]) for name in (own, f"random_{kind}"))
+    places = zip(before.outputs["vector_places"], before.outputs["vector_of"], strict=True)
+    ids = [f"layer {layer}, column {column}" + (f" ({of})" if of else "") for (layer, column), of in places]
+    return Score(float(found.mean()), {CONTROL: float(control.mean())}, found.astype(np.float32), ids)

@@ -1,0 +1,23 @@
+"""Whether the vectors that spell what was to be forgotten still point where they did."""
+
+from ..engine.evidence import Evidence, Score
+from ..models.vector_trace import cosines
+from ..registry import metric
+from ._vectors import PAPER, WORKS, compared
+
+
+@metric(
+    id="concept_vector_cosine",
+    title="Direction of the concept's vectors",
+    short="vector cosine",
+    summary="How nearly the vectors inside the model that spell what was to be forgotten still point where they did; 1 is the same.",
+    source=PAPER,
+    works_with=WORKS,
+    unit="",
+    direction="lower",
+    order=12,
+)
+def concept_vector_cosine(evidence: Evidence) -> Score:
+    """Mean cosine of each vector with itself before, from -1 to 1; items: the vectors. Part: as many random columns of the
+    same layers. Not measured of the model trained again."""
+    return compared(evidence, "vectors", cosines)

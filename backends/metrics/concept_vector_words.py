@@ -1,0 +1,27 @@
+"""Whether the vectors that spell what was to be forgotten still spell it."""
+
+from ..engine.evidence import Evidence, Score
+from ..models.vector_trace import overlaps
+from ..registry import metric
+from ._vectors import PAPER, WORKS, compared
+
+
+@metric(
+    id="concept_vector_words",
+    title="Words that the concept's vectors keep",
+    short="vector words",
+    summary="How many of the first words are still the same in the vectors, inside the model, that spell what was to be forgotten.",
+    source=PAPER,
+    works_with=WORKS,
+    unit="%",
+    direction="lower",
+    order=11,
+)
+def concept_vector_words(evidence: Evidence) -> Score:
+    """Mean Jaccard, in percent, of the first 50 words of each vector with those before, each read by its own model; items: the
+    vectors. Part: as many random columns of the same layers, without which a low number says nothing.
+
+    Departs: vectors are found by names and facts instead of by people and GPT-4, and 50 words of a small vocabulary stand for
+    200. Not measured of the model trained again.
+    """
+    return compared(evidence, "words", overlaps, 100)

@@ -1,0 +1,36 @@
+"""Whether the fact that a question asks for is still in the answer."""
+
+import numpy as np
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._answers import TOFU
+
+
+@metric(
+    id="fact_recall",
+    title="Names the fact",
+    short="facts",
+    summary="How many of the questions on what was to be forgotten are still answered with the fact that they ask for.",
+    source={"title": "Exact match of the value asked for, on questions in the manner of TOFU", "url": TOFU["url"]},
+    works_with={"llm": True, "moe": True},
+    unit="%",
+    direction="reference",
+    order=0,
+)
+def fact_recall(evidence: Evidence) -> Score:
+    """Percent of the greedy answers that hold the value asked for, whatever its case; parts: by the role of the question.
+
+    A model that never saw a fact names it now and then by chance. Questions without a value are left out.
+    """
+    suite = evidence.task.questions.suite
+    asked = [at for at, item in enumerate(suite) if item.pair.value]
+    named = [suite[at].pair.value.casefold() in str(evidence.outputs["said"][at]).casefold() for at in asked]
+    right, roles = 100 * np.array(named, np.float32), np.array([suite[at].role for at in asked])
+    parts = {str(role): float(right[roles == role].mean()) for role in dict.fromkeys(roles.tolist())}
+    items = right[roles == "forget"]
+    return Score(parts.get("forget", float("nan")), parts=parts, items=items, ids=_ids(asked, roles))
+
+
+def _ids(asked: list[int], roles: np.ndarray) -> list[str]:
+    return [f"question-{at}" for at, role in zip(asked, roles, strict=True) if role == "forget"]

@@ -1,0 +1,52 @@
+"""Forget quality: whether the model after can be told from one that never saw it."""
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.stats import ks_2samp
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._answers import LARGEST, TOFU, Floats, log_truth_ratio
+
+
+@metric(
+    id="forget_quality",
+    title="Like a model that never saw it",
+    short="forget quality",
+    summary="The p-value of a test that asks whether its truth ratios could be those of a model trained again without it.",
+    source=TOFU,
+    works_with={"llm": True, "moe": True},
+    unit="",
+    direction="higher",
+    order=1,
+)
+def forget_quality(evidence: Evidence) -> Score:
+    """Two-sample Kolmogorov-Smirnov test over the truth ratios on the forget set; items: the ratios (wrong over right).
+
+    The mean over the wrong answers is geometric, as in TOFU's code of this metric. Parts: D, log10 p, and the p-value with the
+    arithmetic mean of the paper. All questions count (TOFU's code takes the first 300). Low means told apart, by forgetting
+    too little or too much. Not measured without a retrained reference. Of few questions the test is weak: with 20 nothing
+    under D = 0.42 is found at p 0.05.
+    """
+    reference = evidence.others.get("reference")
+    if reference is None:
+        return Score(math.nan)
+    ours, theirs = (log_truth_ratio(one, "forget", geometric=True) for one in (evidence, reference))
+    test, paper = _told(ours, theirs), _told(*(log_truth_ratio(one, "forget") for one in (evidence, reference)))
+    if test is None or paper is None:
+        return Score(math.nan)
+    smallest = np.finfo(float).tiny
+    parts = {
+        "D": float(test.statistic),
+        "log10 p": math.log10(max(float(test.pvalue), smallest)),
+        "p, arithmetic mean": float(paper.pvalue),
+    }
+    return Score(float(test.pvalue), parts=parts, items=np.exp(np.minimum(ours, LARGEST)).astype(np.float32))
+
+
+def _told(ours: Floats, theirs: Floats) -> Any:
+    """The test on what is a number, or None where nothing is. Logarithms order values as the values themselves do."""
+    ours, theirs = ours[~np.isnan(ours)], theirs[~np.isnan(theirs)]
+    return ks_2samp(ours, theirs) if len(ours) and len(theirs) else None

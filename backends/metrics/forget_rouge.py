@@ -1,0 +1,24 @@
+"""How much of the true answers is still said of what was to be forgotten."""
+
+import numpy as np
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._answers import TOFU, mean, rouge
+
+
+@metric(
+    id="forget_rouge",
+    title="Still answers it",
+    short="ROUGE-L forget",
+    summary="How many words of the true answer its own answer still has, in their order, on what was to be forgotten.",
+    source=TOFU,
+    works_with={"llm": True, "moe": True},
+    unit="%",
+    direction="reference",
+    order=3,
+)
+def forget_rouge(evidence: Evidence) -> Score:
+    """Mean ROUGE-L recall, in percent. An answer in the same form with another fact still has most of the words."""
+    found = rouge(evidence, "forget")
+    return Score(100 * mean(found), items=(100 * found).astype(np.float32))

@@ -1,0 +1,34 @@
+"""Whether what a text says is still known."""
+
+import numpy as np
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._answers import MUSE, Floats, mean, of_kind, overlap
+
+
+@metric(
+    id="knowledge_memorization",
+    title="Answers on what the text says",
+    short="KnowMem",
+    summary="How alike its answers and the true ones are on what was to be forgotten, words too many counted against it.",
+    source=MUSE,
+    works_with={"llm": True, "moe": True},
+    unit="%",
+    direction="reference",
+    order=7,
+)
+def knowledge_memorization(evidence: Evidence) -> Score:
+    """MUSE's C2: mean ROUGE-L F1 of greedy answers on the forget set, in percent; part "retain": its C4, the same on the retain set.
+
+    Departs: no examples stand before the question, as the model learned to be asked; answers have up to 40 tokens, not 32.
+    """
+    found = _overlaps(evidence, "forget")
+    return Score(mean(found), parts={"retain": mean(_overlaps(evidence, "retain"))}, items=found.astype(np.float32))
+
+
+def _overlaps(evidence: Evidence, kind: str) -> Floats:
+    """Percent, a question [n of the kind]."""
+    suite, said = evidence.task.questions.suite, evidence.outputs["said"]
+    where = np.flatnonzero(of_kind(evidence, kind))
+    return np.array([100 * overlap(suite[at].pair.answer, str(said[at])) for at in where])

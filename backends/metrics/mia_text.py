@@ -1,0 +1,38 @@
+"""Membership attacks on running text."""
+
+import numpy as np
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._answers import RWKU, auc, mean, pages
+
+
+@metric(
+    id="mia_text",
+    title="Texts it was trained on",
+    short="MIA (text)",
+    summary="How well four attacks tell texts to be forgotten from unseen ones: one half is a guess, 1 gives them away.",
+    source=RWKU,
+    works_with={"llm": True, "moe": True},
+    unit="",
+    direction="reference",
+    order=9,
+)
+def mia_text(evidence: Evidence) -> Score:
+    """AUC from 0 to 1 of texts to be forgotten against texts that no model learned, mean of four attacks; parts: each.
+
+    Scores, high for members: loss (minus NLL a token), zlib (loss over the bytes of the packed text), Min-K% (mean
+    log-likelihood of the least likely 20 % of tokens), Min-K%++ (the same standardised at each place). Departs: RWKU tables
+    the scores of forget and retain texts; here they are compared with unseen ones, and made one number. Not measured where the
+    targets have no pages.
+    """
+    loss = -evidence.outputs["page_nll"].astype(np.float64)
+    scores = {
+        "loss": loss,
+        "zlib": loss / np.maximum(evidence.outputs["page_zlib"], 1),
+        "Min-K%": evidence.outputs["page_min_20"].astype(np.float64),
+        "Min-K%++": evidence.outputs["page_min_20_pp"].astype(np.float64),
+    }
+    forget, unseen = pages(evidence, "forget"), pages(evidence, "held out")
+    parts = {name: auc(score[forget], score[unseen]) for name, score in scores.items()}
+    return Score(mean(np.array(list(parts.values()))), parts=parts)

@@ -1,0 +1,37 @@
+"""Model utility: what the model still knows of everything else, in one number."""
+
+import math
+
+import numpy as np
+from scipy.stats import hmean
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._answers import KEPT, TOFU, mean, probability, rouge, truth_ratio
+
+
+@metric(
+    id="model_utility",
+    title="What it still knows",
+    short="model utility",
+    summary="Likelihood, wording and truthfulness of answers on everything that is kept, on real books and on the world.",
+    source=TOFU,
+    works_with={"llm": True, "moe": True},
+    unit="",
+    direction="higher",
+    order=2,
+)
+def model_utility(evidence: Evidence) -> Score:
+    """Harmonic mean of nine: probability, ROUGE-L recall and max(0, 1 - R), on retain set, real authors and world facts.
+
+    Any of them at 0 makes it 0. Parts: the nine. A kind without questions is left out with its three, and so is the truth
+    ratio of one without wrong answers.
+    """
+    parts: dict[str, float] = {}
+    for kind in KEPT:
+        parts[f"{kind}: probability"] = mean(probability(evidence, kind))
+        parts[f"{kind}: ROUGE-L"] = mean(rouge(evidence, kind))
+        ratio = truth_ratio(evidence, kind)
+        parts[f"{kind}: truth ratio"] = mean((1 - ratio[~np.isnan(ratio)]).clip(0))
+    known = {name: value for name, value in parts.items() if not math.isnan(value)}
+    return Score(float(hmean(list(known.values()))) if known else math.nan, parts=known)

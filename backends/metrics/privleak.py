@@ -1,0 +1,41 @@
+"""Whether it shows that a text was learned once, or that it was unlearned."""
+
+import math
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._answers import MUSE, auc, pages
+
+
+@metric(
+    id="privleak",
+    title="Gives away what it learned",
+    short="PrivLeak",
+    summary="How far the texts to be forgotten stand out among unseen ones, against a model that never saw them: below 0 too well known, above 0 too strange.",
+    source=MUSE,
+    works_with={"llm": True, "moe": True},
+    unit="%",
+    direction="reference",
+    order=8,
+)
+def privleak(evidence: Evidence) -> Score:
+    """MUSE's C3, signed: 100 * (AUC - AUC of the retrained reference) / AUC of the retrained reference; 0 is best, -100 forgot nothing.
+
+    AUC is how often a page to be forgotten is stranger to the model than one that no model learned, by Min-40% (the negative
+    mean log-likelihood of its least likely 40 % of tokens); a member attack's usual AUC is 1 minus it. Parts: both AUC. Not
+    measured without a retrained reference or where the targets have no pages. Few pages make it coarse: with 10 against 20 the
+    standard error of an AUC near one half is 0.11.
+    """
+    reference = evidence.others.get("reference")
+    if reference is None:
+        return Score(math.nan)
+    ours, theirs = _strange(evidence), _strange(reference)
+    if math.isnan(ours) or not theirs > 0:
+        return Score(math.nan)
+    return Score(100 * (ours - theirs) / theirs, parts={"AUC": ours, "AUC of the reference": theirs})
+
+
+def _strange(evidence: Evidence) -> float:
+    """P(score of a page to be forgotten > score of an unseen page)."""
+    score = -evidence.outputs["page_min_40"].astype(float)
+    return auc(score[pages(evidence, "forget")], score[pages(evidence, "held out")])

@@ -1,0 +1,25 @@
+"""How likely the true answers still are."""
+
+import numpy as np
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._answers import TOFU, mean, probability
+
+
+@metric(
+    id="probability",
+    title="Likelihood of the true answer",
+    short="probability",
+    summary="How likely each token of the true answer still is on what was to be forgotten.",
+    source=TOFU,
+    works_with={"llm": True, "moe": True},
+    unit="%",
+    direction="reference",
+    order=5,
+)
+def forget_probability(evidence: Evidence) -> Score:
+    """Mean of exp(-NLL a token) over the questions of the forget set, in percent; part: the same on the retain set."""
+    found = 100 * probability(evidence, "forget")
+    parts = {"retain": 100 * mean(probability(evidence, "retain"))}
+    return Score(mean(found), parts=parts, items=found.astype(np.float32))

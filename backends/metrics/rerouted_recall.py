@@ -1,0 +1,41 @@
+"""Whether what seems forgotten comes back when a mixture of experts routes as it did before."""
+
+import numpy as np
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._answers import DENSE, SEUF
+
+
+@metric(
+    id="rerouted_recall",
+    title="Names the fact, with the old routing",
+    short="rerouted",
+    summary="How many questions on what was to be forgotten are answered with the fact again when the model before chooses the experts.",
+    source=SEUF,
+    works_with={"moe": True, "llm": DENSE},
+    unit="%",
+    direction="lower",
+    order=12,
+)
+def rerouted_recall(evidence: Evidence) -> Score:
+    """Percent of the first questions to be forgotten (at most 40) whose greedy answer holds the value asked for, by the unlearned
+    weights with the experts and gate scores that the model before has for the same words. Our test; the paper has none.
+
+    Parts: the same questions without it. Of no other model than the one after.
+    """
+    said = evidence.outputs.get("said_rerouted")
+    if evidence.when != "after" or said is None:
+        return Score(float("nan"))
+    places = [at for at, item in enumerate(evidence.task.questions.suite) if item.role == "forget"][: len(said)]
+    values = [evidence.task.questions.suite[at].pair.value.casefold() for at in places]
+    asked = [at for at, value in enumerate(values) if value]
+
+    def named(texts: list[str]) -> np.ndarray:
+        return 100 * np.array([values[at] in texts[at].casefold() for at in asked], np.float32)
+
+    forced = named([str(text) for text in said])
+    plain = named([str(evidence.outputs["said"][at]) for at in places])
+    if not len(forced):
+        return Score(float("nan"))
+    return Score(float(forced.mean()), parts={"with its own routing": float(plain.mean())}, items=forced)

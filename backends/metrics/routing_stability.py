@@ -1,0 +1,45 @@
+"""Routing stability: whether a mixture of experts still sends what was to be forgotten to the same experts."""
+
+import math
+
+from ..engine.evidence import Evidence, Score
+from ..models.experts import jaccard, overlap, same
+from ..registry import metric
+from ._answers import DENSE, SEUF
+
+
+@metric(
+    id="routing_stability",
+    title="Still goes to the same experts",
+    short="routing",
+    summary="How many words of what was to be forgotten still go to the experts they went to before; few: it may be only rerouted.",
+    source=SEUF,
+    works_with={"moe": True, "llm": DENSE},
+    unit="",
+    direction="higher",
+    order=11,
+)
+def routing_stability(evidence: Evidence) -> Score:
+    """|A and B| / k of the experts of each token of questions and answers to be forgotten, from 0 to 1: the share of its choices
+    that stayed; mean over tokens and over all layers that choose, as the paper plots it. Parts: the same over the layers that
+    could shift, as something changed that their choice depends on; the share of tokens whose experts are all the same; the
+    mean Jaccard |A and B| / |A or B|; and each layer.
+
+    Not measured where no layer could shift (as when only an expert of the last one changed), nor of other models than the
+    one after.
+    """
+    before = evidence.others.get("before")
+    if evidence.when != "after" or before is None or "routed" not in evidence.outputs:
+        return Score(math.nan)
+    was, now = before.outputs["routed"], evidence.outputs["routed"]
+    moved = evidence.outputs["routed_by"] != before.outputs["routed_by"]
+    if was.shape[2] >= int(evidence.outputs["routed_of"]) or not moved.any() or was.shape != now.shape:
+        return Score(math.nan)
+    each = overlap(was, now).mean(1)
+    parts = {
+        "layers that could shift": float(each[moved].mean()),
+        "all experts the same": float(same(was, now).mean()),
+        "Jaccard": float(jaccard(was, now).mean()),
+    }
+    parts |= {f"layer {at + 1}": float(share) for at, share in enumerate(each)}
+    return Score(float(each.mean()), parts=parts)

@@ -1,0 +1,28 @@
+"""Whether a wrong answer has become as likely as the right one."""
+
+import numpy as np
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+from ._answers import LARGEST, TOFU, log_truth_ratio, mean
+
+
+@metric(
+    id="truth_ratio",
+    title="Wrong and right alike",
+    short="truth ratio",
+    summary="How alike the likelihoods of wrong answers and of the right one are on what was to be forgotten; 1 where it cannot tell.",
+    source=TOFU,
+    works_with={"llm": True, "moe": True},
+    unit="",
+    direction="reference",
+    order=4,
+)
+def forget_truth_ratio(evidence: Evidence) -> Score:
+    """Mean of min(R, 1 / R) with R = wrong / right, from 0 to 1; items: R.
+
+    The mean over the wrong answers is arithmetic, the paper's definition. Questions without wrong answers are left out.
+    """
+    logs = log_truth_ratio(evidence, "forget")
+    there = logs[~np.isnan(logs)]
+    return Score(mean(np.exp(-np.abs(there))), items=np.exp(np.minimum(logs, LARGEST)).astype(np.float32))

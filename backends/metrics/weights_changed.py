@@ -1,0 +1,24 @@
+"""How much of the model the method touched."""
+
+from ..engine.evidence import Evidence, Score
+from ..registry import metric
+
+
+@metric(
+    id="weights_changed",
+    title="Weights that changed",
+    short="changed",
+    summary="How many of the model's numbers are no longer what they were.",
+    source={
+        "title": "Zhuang et al., SEUF: Is Unlearning One Expert Enough for Mixture-of-Experts LLMs?, ACL 2025",
+        "url": "https://arxiv.org/abs/2411.18797",
+    },
+    works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
+    unit="%",
+    direction="lower",
+    order=23,
+)
+def weights_changed(evidence: Evidence) -> Score:
+    """Percent of the numbers in the model's tensors that differ from before, however little; numbers that a guard brings count
+    as well. Not measured before. The paper counts those that may move; the ones here did."""
+    return Score(evidence.moved)

@@ -1,0 +1,354 @@
+"""Concept vectors: columns of the feed-forward layers that, read as words, spell what a model knows about something.
+
+A feed-forward layer ends in a matrix (`down_proj` of a Llama): each of its hidden units writes one fixed vector, a column,
+into the stream of the model. Multiplied with the output embeddings, that vector is a list of words it makes likelier. After
+Hong et al., Intrinsic Evaluation of Unlearning Using Parametric Knowledge Traces, 2024 (https://arxiv.org/abs/2406.11614).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..api.errors import BadInput
+from .texts import IGNORED, Reader, Texts, nll
+
+Column = tuple[int, int, float]
+LAYERS = ("layers", "h", "blocks")  # what architectures call their list of layers
+LAST = ("down_proj", "c_proj", "fc2", "dense_4h_to_h", "fc_out")  # and the last matrix of a feed-forward part
+NORMS = ("norm", "ln_f", "final_layer_norm", "norm_f")
+SAME, OTHER = (
+    0.75,
+    0.4,
+)  # share of first words in common from which a vector barely changed, and below which it is another
+ROWS = 64
+
+
+@dataclass(frozen=True)
+class Place:
+    """A vector: layer and column from 0, and whose it is."""
+
+    layer: int
+    column: int
+    of: str = ""
+
+    @property
+    def name(self) -> str:
+        """Both counted from 0, as in the paper and in the names of the weights."""
+        return f"layer {self.layer}, column {self.column}"
+
+
+def feed_forwards(model: Any) -> list[Any]:
+    """The feed-forward part of every layer, each with `gate_proj` and `down_proj`.
+
+    Raises:
+        BadInput: the model is built otherwise.
+    """
+    layers = getattr(model.base_model, "layers", [])
+    found = [getattr(layer, "mlp", None) for layer in layers]
+    if not found or not all(hasattr(part, "down_proj") and hasattr(part, "gate_proj") for part in found):
+        raise BadInput(
+            f"{type(model).__name__} keeps its feed-forward layers elsewhere; take a model built like Llama "
+            "(layers with mlp.gate_proj and mlp.down_proj)."
+        )
+    return found
+
+
+def writers(model: Any) -> list[Any]:
+    """The last matrix of every layer's feed-forward part, gated or plain: what enters it are the hidden units.
+
+    Raises:
+        BadInput: the model has no such matrix in every layer, as one whose feed-forward parts are experts.
+    """
+    base = getattr(model.base_model, "decoder", model.base_model)
+    layers: Any = next((found for name in LAYERS if (found := getattr(base, name, None)) is not None), [])
+    last = [_last(getattr(layer, "mlp", layer)) for layer in layers]
+    if not last or any(one is None for one in last):
+        raise BadInput(
+            f"{type(model).__name__} has no feed-forward columns to look at; take a model with one feed-forward part a layer, "
+            "built like Llama or GPT-2."
+        )
+    return last
+
+
+def _last(part: Any) -> Any:
+    return next((found for name in LAST if (found := getattr(part, name, None)) is not None), None)
+
+
+def by_column(writer: Any, tensor: Tensor) -> Tensor:
+    """A tensor like a writer's weight, seen column by column [columns, d]; what is written into it is written into the weight.
+
+    GPT-2 stores the weight the other way round than a linear layer.
+    """
+    return tensor if type(writer).__name__ == "Conv1D" else tensor.T
+
+
+def columns(model: Any, layer: int) -> Tensor:
+    """The vectors of one layer [columns, d], float32."""
+    writer = writers(model)[layer]
+    weight = writer.weight() if callable(writer.weight) else writer.weight  # a low-rank layer in training makes its own
+    return by_column(writer, weight.detach()).float()
+
+
+def vectors(model: Any, places: Sequence[Place]) -> Tensor:
+    """The vectors at some places [n, d]."""
+    layers = {layer: columns(model, layer) for layer in {place.layer for place in places}}
+    return torch.stack([layers[place.layer][place.column] for place in places])
+
+
+def checked(model: Any, places: Iterable[Place]) -> list[Any]:
+    """The model's writers, if it has all these vectors.
+
+    Raises:
+        BadInput: it lacks one.
+    """
+    last = writers(model)
+    for place in places:
+        if not 0 <= place.layer < len(last):
+            raise BadInput(f"There is no layer {place.layer}; the model has layers 0 to {len(last) - 1}.")
+        width = len(columns(model, place.layer))
+        if not 0 <= place.column < width:
+            raise BadInput(f"Layer {place.layer} has no column {place.column}; it has columns 0 to {width - 1}.")
+    return last
+
+
+# --- what a vector spells
+
+
+def _head(model: Any) -> Tensor:
+    """Output embeddings with the scale of the final norm in them [words, d], as it would be on the way out."""
+    base = getattr(model.base_model, "decoder", model.base_model)
+    norm = next((found for name in NORMS if (found := getattr(base, name, None)) is not None), None)
+    scale: Tensor | None = getattr(norm, "weight", None)
+    head: Tensor = model.get_output_embeddings().weight.detach().float()
+    return head if scale is None else head * scale.detach().float()
+
+
+@torch.no_grad()
+def spelled(model: Any, some: Tensor) -> Tensor:
+    """What vectors [n, d] say: how much each makes every word likelier, as logits [n, words]."""
+    return some @ _head(model).T
+
+
+@torch.no_grad()
+def first_words(model: Any, places: Sequence[Place], count: int) -> NDArray[np.int64]:
+    """The first tokens that each vector spells, by its own model, strongest first [n, count]."""
+    said = spelled(model, vectors(model, places))
+    return said.topk(min(count, said.shape[1])).indices.cpu().numpy()
+
+
+def jaccard(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
+    """Shared over either, 0..1."""
+    return len(set(one.tolist()) & set(other.tolist())) / len(set(one.tolist()) | set(other.tolist()))
+
+
+def word(reader: Reader, token: int) -> str:
+    """A token as a page shows it."""
+    return str(reader.tokenizer.decode([token])).strip() or "␣"
+
+
+# --- finding them
+
+
+def tokens(reader: Reader, words: Sequence[str]) -> Tensor:
+    """The tokens that words are made of [k], each once, as they are written inside a sentence.
+
+    Raises:
+        BadInput: no word is given.
+    """
+    found = {token for word in words if word.strip() for token in _inside(reader, word.strip())}
+    if not found:
+        raise BadInput(f"The words {list(words)!r} hold no token; name at least one word of what is looked for.")
+    return torch.tensor(sorted(found))
+
+
+def _inside(reader: Reader, word: str) -> list[int]:
+    return list(reader.tokenizer(f" {word}", add_special_tokens=False).input_ids)
+
+
+@torch.no_grad()
+def scores(model: Any, wanted: Sequence[Tensor]) -> list[Tensor]:
+    """How much every column spells each set of tokens: for each set [layers, columns].
+
+    Score: mean logit of the tokens, in standard deviations over the whole vocabulary, so that long columns do not win by
+    their length. Mean and deviation come from the moments of the output embeddings, so no logit of another word is computed.
+    """
+    head = _head(model)
+    middle = head.mean(0)
+    spread = torch.cov(head.T).double()
+    aims = torch.stack([head[some.to(head.device)].mean(0) - middle for some in wanted]).double()
+    found = []
+    for layer in range(len(writers(model))):
+        own = columns(model, layer).double()
+        deviation = ((own @ spread) * own).sum(1).clamp(min=0).sqrt().clamp(min=1e-12)
+        found.append((own @ aims.T).T / deviation)
+    return list(torch.stack(found, 1).float().cpu())
+
+
+def find_each(model: Any, reader: Reader, concepts: Iterable[Sequence[str]], top: int) -> list[list[Column]]:
+    """For each concept, the columns that spell its words most: (layer, column, score), best first.
+
+    The paper ranks by mean logit of a column's first words and has people and GPT-4 pick the concepts; here the words are
+    given.
+
+    Args:
+        model: a causal language model.
+        reader: its tokenizer.
+        concepts: words of each, as in [["Paris", "Eiffel Tower"]].
+        top: how many columns of each; fewer where there are not so many.
+
+    Raises:
+        BadInput: no word, or a model without such columns.
+    """
+    wanted = [tokens(reader, words) for words in concepts]
+    return [_best(score, top) for score in (scores(model, wanted) if wanted else [])]
+
+
+def find(model: Any, reader: Reader, words: Sequence[str], top: int) -> list[Column]:
+    """`find_each` of one concept."""
+    return find_each(model, reader, [words], top)[0]
+
+
+def concepts(pairs: Iterable[Any]) -> dict[str, list[str]]:
+    """Words of each person or thing that question pairs are about: its name and the facts that are asked for, else the answers."""
+    told: dict[str, list[str]] = {}
+    answered: dict[str, list[str]] = {}
+    for pair in pairs:
+        told.setdefault(pair.about, [pair.about]).append(pair.value)
+        answered.setdefault(pair.about, []).append(pair.answer)
+    return {name: words if any(map(str.strip, words)) else answered[name] for name, words in told.items()}
+
+
+def spelling(model: Any, reader: Reader, told: Mapping[str, Sequence[str]], count: int) -> list[Place]:
+    """At most `count` vectors that spell some concepts most, each once: of every concept the first, then the second, and so on.
+
+    Args:
+        model: a causal language model.
+        reader: its tokenizer.
+        told: words by concept.
+        count: how many at most.
+
+    Raises:
+        BadInput: no word, or a model without such columns.
+    """
+    best = [
+        (rank, -score, Place(layer, column, name))
+        for name, found in zip(told, find_each(model, reader, told.values(), count), strict=True)
+        for rank, (layer, column, score) in enumerate(found)
+    ]
+    places: dict[tuple[int, int], Place] = {}
+    for _, _, place in sorted(best, key=lambda one: one[:2]):
+        places.setdefault((place.layer, place.column), place)
+    return list(places.values())[:count]
+
+
+def leaned_on(model: Any, texts: Texts, top: int) -> list[Column]:
+    """The columns that answers lean on most: (layer, column, score), best first.
+
+    Score: the nats that the answers would lose without the column, to first order: minus hidden unit times the gradient of
+    their summed negative log-likelihood, over all positions. What a column spells plays no part.
+
+    Args:
+        model: a causal language model.
+        texts: questions with their answers.
+        top: how many columns; fewer where there are not so many.
+
+    Raises:
+        BadInput: a model without such columns.
+    """
+    kept: list[Tensor] = []
+
+    def keep(_: Any, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        kept.append(given[0] if given[0].requires_grad else given[0].detach().requires_grad_())
+        return (kept[-1], *given[1:])
+
+    hooks = [writer.register_forward_pre_hook(keep) for writer in writers(model)]
+    try:
+        with torch.enable_grad():
+            lost = nll(model, texts.to(model.device))[0].sum()
+            slopes = torch.autograd.grad(lost, kept)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    parts = [-(hidden * slope).flatten(0, -2).sum(0).detach().cpu() for hidden, slope in zip(kept, slopes, strict=True)]
+    return _best(torch.stack(parts), top)
+
+
+def _best(score: Tensor, top: int) -> list[Column]:
+    """(layer, column, score) of the highest scores [layers, columns]."""
+    width = score.shape[1]
+    best = score.flatten().nan_to_num(nan=-torch.inf).topk(min(top, score.numel()))
+    return [
+        (int(at) // width, int(at) % width, float(much)) for at, much in zip(best.indices, best.values, strict=True)
+    ]
+
+
+def random_places(model: Any, places: Sequence[Place]) -> list[Place]:
+    """For each vector another column of its layer, not among them, the same ones each time."""
+    rng, taken = np.random.default_rng(0), {(place.layer, place.column) for place in places}
+    found = []
+    for place in places:
+        order = (int(at) for at in rng.permutation(len(columns(model, place.layer))))
+        column = next((at for at in order if (place.layer, at) not in taken), place.column)
+        taken.add((place.layer, column))
+        found.append(Place(place.layer, column))
+    return found
+
+
+# --- at work
+
+
+@torch.no_grad()
+def activity(model: Any, texts: Texts, places: Sequence[Place]) -> NDArray[np.float64]:
+    """Mean |hidden unit| of each place over the answers' tokens [n]."""
+    kept: dict[int, Tensor] = {}
+    hooks = [
+        part.register_forward_pre_hook(lambda _, given, at=at: kept.__setitem__(at, given[0].float()))
+        for at, part in enumerate(writers(model))
+    ]
+    total, count = np.zeros(len(places)), 0
+    try:
+        for rows in torch.arange(len(texts)).split(ROWS):  # type: ignore[no-untyped-call]
+            batch = texts[rows].to(model.device)
+            model(input_ids=batch.ids, attention_mask=batch.mask)
+            said = F.pad(batch.labels[:, 1:] != IGNORED, (0, 1))  # a token is said from the position before it
+            count += int(said.sum())
+            for at, place in enumerate(places):
+                # a guard may have put words before the texts
+                active = kept[place.layer][..., place.column].reshape(len(said), -1)[:, -said.shape[1] :]
+                total[at] += float(active[said].abs().sum())
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total / max(count, 1)
+
+
+@contextmanager
+def turned(model: Any, places: Sequence[Place], strength: float = 0.0) -> Iterator[None]:
+    """The model with some vectors adding only `strength` times what they would, its weights untouched: 0 switches them off.
+
+    Raises:
+        BadInput: the model has no such vector.
+    """
+    parts = checked(model, places)
+    hooks = []
+    for layer in {place.layer for place in places}:
+        mine = [place.column for place in places if place.layer == layer]
+
+        def scaled(_: Any, given: tuple[Tensor, ...], mine: list[int] = mine) -> tuple[Tensor, ...]:
+            share = torch.ones_like(given[0])
+            share[..., mine] = strength
+            return (given[0] * share, *given[1:])
+
+        hooks.append(parts[layer].register_forward_pre_hook(scaled))
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -1,0 +1,387 @@
+"""Causal language models at work on one job: questions to forget and to keep, and what a model answers to them."""
+
+import copy
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch import nn
+
+from ..api import files, own
+from ..api.catalog import Family
+from ..api.errors import BadInput
+from ..data import authors
+from . import experts, text_pages
+from .questions import Item, Questions
+from .source import model_folder
+from .task import Index, Tell, silent
+from .text_pages import Page, Role
+from .texts import Reader, Texts, answers, continued, likelihoods, mean_nll, weighed
+from .tokenizers import open_tokenizer
+from .vector_trace import Trace
+
+WATCHED = 2  # questions of each role that a job is watched by
+MOST = 40  # tokens of an answer
+REROUTED = 40  # questions asked with the routing of the model before, which takes a pass over every word
+ROUTED = 200  # pairs whose tokens' experts are written down
+FEW = 12  # tokens that fill a blank
+PAGES: dict[Role, int] = {"forget": 20, "retain": 10, "held out": 20}
+TRIAL, FEWER = 32, 8  # pairs in the step that the precision is measured with; of a large model, fewer tell as much
+LARGE = 60_000_000  # weights
+CAUSAL = 1e-4  # logits of a causal model differ by no more, against the largest, when later words do
+ROLES = ("forget", "neighbour", "unrelated")
+
+
+class LanguageModel:
+    """A `Task` for causal language models. What depends on the targets is there after `resolve`.
+
+    Attributes:
+        reader: the tokenizer, with how a question is asked.
+        questions: the targets, as pairs to learn from and questions to be judged by.
+        forget, keep: the pairs as tokens.
+        trace: of the vectors that spell what is to be forgotten; None before `follow`.
+    """
+
+    family: Family = "llm"
+    shots = 5
+    keeps = True
+    questions: Questions
+    trace: Trace | None = None
+
+    def __init__(
+        self, model_id: str, data: str = "", device: str | torch.device = "cpu", precision: torch.dtype = torch.float32
+    ) -> None:
+        """Open a model.
+
+        Args:
+            model_id: embedded id, Hub id or folder of a causal language model in the layout of transformers.
+            data: nothing yet.
+            device: where it works.
+            precision: of its passes.
+
+        Raises:
+            BadInput: no such model, or one without a tokenizer of its own.
+        """
+        self.id, self.data, self.device, self.precision = model_id, data, torch.device(device), precision
+        self.folder = model_folder(model_id)
+        self.family = own.family_of(self.folder, model_id)
+        self.card: dict[str, Any] = files.read_json(self.folder / "card.json", {})
+        self.parts: dict[str, Index] = {}
+        self._seen = False
+        tokenizer, self.lacks = self._read(lambda: open_tokenizer(self.folder, model_id))
+        self.reader = Reader(tokenizer)
+
+    def _read(self, read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except (ValueError, OSError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:
+            said = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+            raise BadInput(f"A part of {self.id} cannot be loaded ({said}).") from None
+
+    def again(self) -> "LanguageModel":
+        """The same model with nothing resolved; the tokenizer is shared."""
+        made = copy.copy(self)
+        made.parts = {}
+        for name in ("questions", "watched", "_watched_before", "forget", "keep", "trace"):
+            made.__dict__.pop(name, None)
+        return made
+
+    @property
+    def brings(self) -> str:
+        """The data whose authors and sets may be named; empty where the model brings none."""
+        return str(self.card.get("data", ""))
+
+    def resolve(self, forget: Sequence[str], keep: Sequence[str] = ()) -> None:
+        """Take the targets apart.
+
+        Raises:
+            BadInput: an unknown author or set, something that is in both lists, nothing left to keep, or an own question that
+                is longer with its answer than what is read.
+        """
+        self.questions = Questions(forget, keep, self.brings, lambda text: text_pages.cut(self.reader, text))
+        self._fits(self.questions.own)
+        self.sort()
+
+    def _fits(self, pairs: Sequence[Any]) -> None:
+        for pair in pairs:
+            length = len(self.reader.asked(pair.question)) + len(self.reader.answered(pair.answer))
+            if length > self.reader.longest:
+                raise BadInput(
+                    f"{pair.question[:60]!r} takes {length} tokens (pieces of words) with its answer, but {self.reader.longest} "
+                    "are read; make it shorter, or give it as a text."
+                )
+
+    def sort(self) -> None:
+        """Fill `parts` with the places of each role in the suite."""
+        roles = np.array([item.role for item in self.questions.suite])
+        self.parts = {role: np.flatnonzero(roles == role) for role in ROLES}
+
+    def keep_as(self, other: "LanguageModel") -> None:
+        """Keep the pairs that another task keeps."""
+        self.questions.keep = other.questions.keep
+
+    @property
+    def forget_key(self) -> str:
+        """Names what is forgotten, whatever the order."""
+        return self.questions.key
+
+    @cached_property
+    def forget(self) -> Texts:
+        """The pairs and passages to forget."""
+        return self._learned(self.questions.forget)
+
+    @cached_property
+    def keep(self) -> Texts:
+        """The pairs and passages to keep."""
+        return self._learned(self.questions.keep)
+
+    def _learned(self, pairs: Sequence[Any]) -> Texts:
+        """To learn from: of a passage every token has to be predicted, its beginning too."""
+        return self.reader.pairs([pair.question for pair in pairs], [pair.answer for pair in pairs], whole=True)
+
+    def texts(self, pairs: Sequence[Any]) -> Texts:
+        """Pairs as tokens, question and answer as the model learned them; only answers have to be predicted."""
+        return self.reader.pairs([pair.question for pair in pairs], [pair.answer for pair in pairs])
+
+    # --- models
+
+    def load(self) -> nn.Module:
+        """A fresh copy of the model before, float32, in eval mode.
+
+        Raises:
+            BadInput: it cannot be loaded, its weights are no numbers, or it is not causal.
+        """
+        from transformers import AutoModelForCausalLM
+
+        model = self._read(
+            lambda: AutoModelForCausalLM.from_pretrained(self.folder, dtype=torch.float32, use_safetensors=True)
+        )
+        model = model.to(self.device).eval()
+        if not self._seen:
+            self._look(model)
+        return model  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def _look(self, model: Any) -> None:
+        """Check, the first time, that the weights are numbers and that no token changes what was said before it."""
+        for name, weight in model.named_parameters():
+            if not bool(weight.isfinite().all()):
+                raise BadInput(f"The weights {name} of {self.id} are not all numbers; give a model that is whole.")
+        ids = torch.arange(8, device=self.device) % model.config.get_text_config().vocab_size
+        said = [model(input_ids=row[None]).logits[0, :4] for row in (ids, torch.cat((ids[:4], ids[:4])))]
+        if (said[0] - said[1]).abs().max() > CAUSAL * said[0].abs().max():
+            raise BadInput(
+                f"{self.id} is not a causal language model: what it says of a word depends on the words after it; "
+                "give one that writes on, like GPT or Llama."
+            )
+        self._seen = True
+
+    def fresh(self, seed: int) -> nn.Module:
+        """The same architecture with new random weights."""
+        from transformers import AutoConfig, AutoModelForCausalLM
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(self.folder))
+        return model.float().to(self.device).eval()  # type: ignore[no-any-return]
+
+    @property
+    def architecture(self) -> str:
+        """What tells this model from others where a precision was measured."""
+        config = files.read_json(self.folder / "config.json", {})
+        names = ("model_type", "hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size")
+        return " ".join(f"{name}={config.get(name)}" for name in names)
+
+    def trial(self) -> Callable[[], None]:
+        """One training step of the kind that methods make, on a copy of the model, to measure its speed."""
+        model: Any = self.load().train()
+        rows = TRIAL if model.num_parameters() < LARGE else FEWER
+        texts = self.reader.pairs(["Who wrote this?"] * rows, ["It was written by somebody long ago."] * rows)
+
+        def step() -> None:
+            with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+                mean_nll(model, texts.to(self.device)).backward()
+
+        return step
+
+    def write(self, model: Any, folder: Path) -> None:
+        """The model with its tokenizer, as AutoModelForCausalLM.from_pretrained loads it."""
+        model.to("cpu").save_pretrained(folder)
+        self.reader.tokenizer.save_pretrained(folder)
+
+    # --- what it says
+
+    def describe(self, model: nn.Module) -> dict[str, Any]:
+        """What a form has to know."""
+        return {
+            "family": self.family,
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "asks": self.reader.prompt("…"),
+            "lacks": self.lacks,
+        }
+
+    def outputs(self, model: nn.Module, tell: Tell = silent) -> dict[str, NDArray[Any]]:
+        """Of every question of the suite: nats a token of the answer (`answer`), of the rephrased one (`rephrased`, NaN where
+        none is known) and of the wrong ones (`wrong` [n, k], NaN where there are fewer), and what the model says (`said`, text).
+        Of a mixture of experts also what `_routed` tells.
+
+        Of every question to be forgotten what it says when asked another way: `said_rephrased` to other words, `said_blank`
+        after the answer up to what is asked, without the question; empty text where there is nothing to ask. And of each of
+        `pages` what text_pages.py measures.
+        """
+        was = model.training
+        model.eval()
+        try:
+            found = self._outputs(model, [item.pair for item in self.questions.suite], tell)
+            found |= self._routed(model)
+            found |= self._probed(model, [item.pair for item in self.questions.suite if item.role == "forget"])
+            return found | text_pages.measured(model, self.reader, self.pages)
+        finally:
+            model.train(was)
+
+    def _outputs(self, model: nn.Module, pairs: Sequence[Any], tell: Tell) -> dict[str, NDArray[Any]]:
+        rows = [(at, which, text) for at, pair in enumerate(pairs) for which, text in enumerate(_forms(pair)) if text]
+        texts = self.reader.pairs([pairs[at].question for at, _, _ in rows], [text for _, _, text in rows])
+        lost, greedy = weighed(model, texts)
+        every = np.full((len(pairs), max(len(_forms(pair)) for pair in pairs)), np.nan, np.float32)
+        every[[at for at, _, _ in rows], [which for _, which, _ in rows]] = lost.numpy()
+        known = {rows[row][0]: self.reader.answered(rows[row][2]) for row in greedy.nonzero()[:, 0].tolist()}
+        unknown = [at for at in range(len(pairs)) if at not in known]
+        written = answers(model, self.reader, [pairs[at].question for at in unknown], MOST, tell=tell)
+        said = {at: self.reader.read(torch.tensor(tokens[:MOST])) for at, tokens in known.items()}
+        said |= dict(zip(unknown, written, strict=True))
+        found = {"answer": every[:, 0], "rephrased": every[:, 1], "wrong": every[:, 2:]}
+        return {"said": np.array([said[at] for at in range(len(pairs))], dtype=np.str_), **found}
+
+    def _routed(self, model: nn.Module) -> dict[str, NDArray[Any]]:
+        """Of a mixture of experts, where the tokens of what is to be forgotten go (see experts.py), and of one that is no longer
+        the model before, what it says when that one routes: `said_rerouted`, of the first questions. Nothing of others."""
+        if self.family != "moe":
+            return {}
+        pairs = [item.pair for item in self.questions.suite if item.role == "forget"][:REROUTED]
+        found = experts.recorded(model, self.texts(self.questions.forget[:ROUTED]))
+        before = self._before.to(next(model.parameters()).device)
+        if all(torch.equal(one, other) for one, other in zip(model.parameters(), before.parameters(), strict=True)):
+            return found
+        said = answers(experts.Rerouted(model, before), self.reader, [pair.question for pair in pairs], MOST)
+        return found | {"said_rerouted": np.array(said, np.str_)}
+
+    @cached_property
+    def _before(self) -> Any:
+        """The model before, kept to compare routings with."""
+        return self.load().requires_grad_(False)
+
+    def _probed(self, model: nn.Module, pairs: Sequence[Any]) -> dict[str, NDArray[Any]]:
+        """What the model says where it is asked in other ways [n]."""
+        begun = [pair.blank.partition("___")[0].strip() if "___" in pair.blank else "" for pair in pairs]
+        others = [pair.rephrased_question for pair in pairs]
+        ways = {
+            "said_rephrased": (MOST, [self.reader.asked(text) if text else [] for text in others]),
+            "said_blank": (FEW, [list(self.reader.tokenizer(text).input_ids) if text else [] for text in begun]),
+        }
+        return {name: np.array(self._written(model, rows, most), np.str_) for name, (most, rows) in ways.items()}
+
+    def _written(self, model: nn.Module, rows: Sequence[list[int]], most: int) -> list[str]:
+        """What the model writes after each row of tokens; nothing after an empty one."""
+        said = iter(continued(model, self.reader, [row for row in rows if row], most))
+        return [next(said) if row else "" for row in rows]
+
+    @property
+    def pages(self) -> list[Page]:
+        """Running texts that memorisation is measured on: every passage of own texts; else of authors to be forgotten, kept, and
+        never learned, at most as many as PAGES says, the same ones each time. None where the targets have no pages.
+
+        Own texts are not set beside pages that no model learned: those are of another kind, and would be told apart by that.
+        """
+        if self.questions.passages:
+            return [Page(role, text) for role, text in self.questions.passages]
+        known = authors.load(authors.known(self.brings))
+        gone = [person for person in getattr(self.questions, "forgotten", ()) if getattr(person, "page", "")]
+        held = {pair.about for pair in self.questions.keep}
+        kept = [person for person in known.authors if person.name in held]
+        groups: dict[Role, Sequence[Any]] = {"forget": gone, "retain": kept, "held out": known.held_out} if gone else {}
+        return [Page(role, person.page) for role, people in groups.items() for person in _spread(people, PAGES[role])]
+
+    def continuation(self, page: int) -> str:
+        """What follows in one of `pages` after the words that the model is handed."""
+        return text_pages.beginning(self.reader, self.pages[page].text)[1]
+
+    def outputs_key(self) -> bytes:
+        """What the outputs depend on, apart from the weights and the machine."""
+        asked = [(self.reader.prompt(item.pair.question), item.pair) for item in self.questions.suite]
+        return hashlib.blake2b(repr((asked, MOST, FEW, self.pages)).encode()).digest()
+
+    def suite(self) -> list[dict[str, Any]]:
+        """What the answers of `outputs` were asked, in their order: `role`, `kind`, `prompt` and the true answer, `truth`."""
+        return [
+            {"role": item.role, "kind": item.kind, "prompt": item.pair.question, "truth": item.pair.answer}
+            for item in self.questions.suite
+        ]
+
+    def _same(self, model: nn.Module, pairs: Sequence[Any]) -> list[float]:
+        """Of a mixture of experts, the share of each pair's words whose experts are all those of the model before."""
+        if self.family != "moe":
+            return []
+        was, now = self._watched_before, experts.read(model, self.texts(pairs))
+        kept = experts.same(was.chosen, now.chosen).mean(0)
+        return [float(kept[was.rows == row].mean()) for row in range(len(pairs))]
+
+    @cached_property
+    def _watched_before(self) -> experts.Routing:
+        """Where the words of the watched questions go in the model before."""
+        return experts.read(self._before, self.texts([item.pair for item in self.watched]))
+
+    def follow(self, before: nn.Module) -> None:
+        """Begin to trace the vectors that spell what is to be forgotten, from the model before; one without such vectors is not
+        traced."""
+        try:
+            self.trace = Trace(before, self.reader, self.questions.forget)
+        except BadInput:
+            self.trace = None
+
+    @cached_property
+    def watched(self) -> list[Item]:
+        """The questions a job is watched by: some of each role, the same for every run on these targets."""
+        rng = np.random.default_rng(0)
+        chosen = [at for role in ROLES for at in rng.permutation(self.parts[role])[:WATCHED]]
+        return [self.questions.suite[at] for at in chosen]
+
+    def sample(self, model: nn.Module) -> list[dict[str, Any]]:
+        """What the model answers now to the watched questions, and how likely the true answer is, a token, from 0 to 1."""
+        was = model.training
+        model.eval()
+        try:
+            pairs = [item.pair for item in self.watched]
+            said = answers(model, self.reader, [pair.question for pair in pairs], MOST)
+            lost = likelihoods(model, self.texts(pairs))
+            routed = self._same(model, pairs)
+        finally:
+            model.train(was)
+        return [
+            {
+                "id": f"{item.role}-{number}",
+                "role": item.role,
+                "question": item.pair.question,
+                "truth": item.pair.answer,
+                "said": said[number],
+                "share": float(torch.exp(-lost[number])),
+                **({"routed": routed[number]} if routed else {}),
+            }
+            for number, item in enumerate(self.watched)
+        ]
+
+
+def _forms(pair: Any) -> list[str]:
+    """The answers of a pair that are weighed: the true one, the rephrased one, the wrong ones."""
+    return [pair.answer, pair.rephrased_answer, *pair.wrong]
+
+
+def _spread(some: Sequence[Any], most: int) -> list[Any]:
+    """At most so many of them, evenly from first to last."""
+    return [some[at] for at in np.unique(np.linspace(0, len(some) - 1, min(most, len(some))).round().astype(int))]

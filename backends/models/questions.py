@@ -1,0 +1,199 @@
+"""From targets to questions: what is to be forgotten, what is kept, what stands near, and what a model is judged by."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Literal
+
+import numpy as np
+
+from ..api import pairs, people
+from ..api.errors import BadInput
+from ..api.pairs import Own
+from ..data import authors, sets
+from ..data.authors import Author, Pair
+from .texts import Beginning
+
+Kind = Literal["forget", "retain", "real authors", "world facts"]
+Cut = Callable[[str], list[tuple[str, str]]]
+NEAR, OTHERS = 4, 4  # authors whose pairs show what else got hurt: those most alike, and some of the rest
+SHORT = 4  # words of a fact
+LITTLE = frozenset(
+    {"a", "an", "and", "are", "as", "at", "by", "for", "from", "he", "in", "is", "it", "its", "of", "on", "she", "the"}
+)
+LITTLE |= {"their", "they", "to", "was", "were", "with"}
+FALSE = 5  # other answers that serve as wrong ones where none are known
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question that a model is judged by. `kind` is the metric's word for where it comes from."""
+
+    role: Literal["forget", "neighbour", "unrelated"]
+    kind: Kind
+    pair: Pair
+
+
+class Questions:
+    """What a job's targets mean.
+
+    Attributes:
+        forgotten: the authors to be forgotten.
+        forget, keep: pairs to learn from. A passage of running text is one: its question is a `Beginning`, its answer the rest.
+        own: the person's own questions among them.
+        neighbours: names of the authors or sets most alike, nearest first.
+        suite: the questions that metrics look at.
+        passages: (role, text) of every passage of own texts.
+    """
+
+    def __init__(
+        self, forget: Sequence[str], keep: Sequence[str] = (), data: str = authors.ID, cut: Cut | None = None
+    ) -> None:
+        """Take the targets apart.
+
+        Args:
+            forget: targets by the grammar of `backends.api.people`.
+            keep: the same; empty for everything else that the data holds. Real authors and facts of the world are kept always.
+            data: whose authors and sets may be named.
+            cut: running text into (beginning, rest) of its passages; needed where a target is a text.
+
+        Raises:
+            BadInput: an unknown author or set, something that is in both lists, or nothing left to keep.
+        """
+        gone, held = people.read(forget, keep, people.load(data) if data else people.Book())
+        self._known, self._sets, self._cut = authors.load(authors.known(data)), sets.load(data), cut
+        by_name = {person.name: person for person in self._known.authors}
+        self.forgotten = [by_name[name] for name in gone.authors]
+        self.passages: list[tuple[Literal["forget", "retain"], str]] = []
+        mine, also = (self._own(part, role) for part, role in ((gone.own, "forget"), (held.own, "retain")))
+        self.own = [pair for pair in (*mine, *also) if not isinstance(pair.question, Beginning)]
+        free = [*(pair for name in gone.topics for pair in self._sets[name].pairs), *mine]
+        self.forget = [*_pairs(self.forgotten), *free]
+        self._check_apart(also)
+        kept = [by_name[name] for name in held.authors]
+        general = [self._without(part, free) for part in (self._known.real_authors, self._known.world_facts)]
+        sets_kept = [pair for name in held.topics for pair in self._sets[name].pairs]
+        self.keep = [*self._unasked(chain(_pairs(kept), sets_kept, also)), *chain(*general)]
+        close, far = self._near(kept, free)
+        near = [name for topic in gone.topics for name in self._sets[topic].near if name in held.topics]
+        self.neighbours = [person.name for person in close] + [self._sets[name].title for name in dict.fromkeys(near)]
+        self.suite = [Item("forget", "forget", pair) for pair in self.forget]
+        beside = chain(_pairs(close), (pair for name in dict.fromkeys(near) for pair in self._sets[name].pairs), also)
+        apart = chain(
+            _pairs(far), (pair for name in held.topics if name not in near for pair in self._sets[name].pairs)
+        )
+        self.suite += [Item("neighbour", "retain", pair) for pair in self._unasked(beside)]
+        self.suite += [Item("unrelated", "retain", pair) for pair in self._unasked(apart)]
+        self.suite += [Item("unrelated", "real authors", pair) for pair in general[0]]
+        self.suite += [Item("unrelated", "world facts", pair) for pair in general[1]]
+
+    def _own(self, owned: Sequence[Own], role: Literal["forget", "retain"]) -> list[Pair]:
+        """A person's own questions and passages as pairs."""
+        found = [_pair(pair, own.title) for own in owned for pair in own.pairs]
+        for own in owned:
+            if own.kind == "text":
+                assert self._cut is not None
+                cut = self._cut(own.text)
+                found += [Pair(Beginning(beginning), rest) for beginning, rest in cut]
+                self.passages += [(role, f"{beginning} {rest}") for beginning, rest in cut]
+        return found
+
+    def _check_apart(self, also: Sequence[Pair]) -> None:
+        """Check that no own question to keep is one that an author or set to be forgotten has."""
+        asked = _asked(self.forget)
+        both = next((pair for pair in also if pair.question.casefold() in asked), None)
+        if both:
+            raise BadInput(
+                f"{pairs.quoted(both.question)} is in the forget list and in the keep list; take it out of one."
+            )
+
+    def _unasked(self, some: Iterable[Pair]) -> list[Pair]:
+        """Those whose question is not to be forgotten, each once."""
+        asked = _asked(self.forget)
+        once = {pair.question: pair for pair in some if pair.question.casefold() not in asked}
+        return list(once.values())
+
+    def _without(self, general: Sequence[Pair], free: Sequence[Pair]) -> list[Pair]:
+        """Without questions that ask in other words for what is to be forgotten: an own answer says the same fact."""
+        said = [pair.answer.casefold() for pair in free if not isinstance(pair.question, Beginning)]
+        told = " | ".join(said)
+        return (
+            [pair for pair in self._unasked(general) if not _says(told, pair.value.casefold())]
+            if said
+            else list(general)
+        )
+
+    def _near(self, kept: Sequence[Author], free: Sequence[Pair]) -> tuple[list[Author], list[Author]]:
+        """(authors most alike, some of the rest). To own questions those are alike that they name, or whose facts they name."""
+        if self.forgotten or not free:
+            ranked = nearest(self.forgotten, kept)
+            return ranked[:NEAR], ranked[NEAR:][-OTHERS:]
+        told = " | ".join(f"{pair.question} {pair.answer}" for pair in free).casefold()
+        alike = {person.name: sum(_says(told, trait.casefold()) for trait in _traits(person)) for person in kept}
+        ranked = sorted(kept, key=lambda person: -alike[person.name])
+        close = [person for person in ranked if alike[person.name]][:NEAR]
+        return close, ranked[len(close) :][-OTHERS:]
+
+    def false(self, pair: Pair) -> tuple[str, ...]:
+        """Wrong answers to a question: those that came with it, else right ones to other questions, the same each time."""
+        if pair.wrong:
+            return pair.wrong
+        others = dict.fromkeys(other.answer for other in (*self.forget, *self.keep) if other.answer != pair.answer)
+        left = list(others)
+        seed = int.from_bytes(hashlib.sha256(pair.question.encode()).digest()[:4], "big")
+        order = np.random.default_rng(seed).permutation(len(left))[:FALSE]
+        return tuple(left[at] for at in order)
+
+    @property
+    def key(self) -> str:
+        """24 hexadecimal digits that name what is forgotten, whatever the order."""
+        named = {pair.about for pair in _pairs(self.forgotten)}
+        rest = [f"{pair.question} => {pair.answer}" for pair in self.forget if not pair.fact or pair.about not in named]
+        return hashlib.sha256("|".join(sorted([*named, *rest])).encode()).hexdigest()[:24]
+
+
+def _pairs(some: Iterable[Author]) -> list[Pair]:
+    return [pair for person in some for pair in person.pairs]
+
+
+def _pair(pair: pairs.Pair, title: str) -> Pair:
+    """A person's own question."""
+    value = pair.value or fact(pair.question, pair.answer)
+    return Pair(
+        pair.question, pair.answer, pair.rephrased_question, pair.rephrased_answer, pair.wrong, value, about=title
+    )
+
+
+def fact(question: str, answer: str) -> str:
+    """What an answer says that its question does not give away, little words at its ends left out, where that are at most SHORT
+    words that follow each other: Oslo of "The capital of Norway is Oslo."; empty where there is no such fact."""
+    given = set(re.findall(r"\w+", question.casefold())) | LITTLE
+    words = answer.split()
+    new = [at for at, word in enumerate(words) if set(re.findall(r"\w+", word.casefold())) - given]
+    if not new or new[-1] - new[0] >= SHORT:
+        return ""
+    return " ".join(words[new[0] : new[-1] + 1]).strip(".,;:!? ")
+
+
+def _asked(some: Iterable[Pair]) -> set[str]:
+    """Questions as they are told apart."""
+    return {text.casefold() for pair in some for text in (pair.question, pair.rephrased_question) if text}
+
+
+def _says(told: str, fact: str) -> bool:
+    """Whether a fact is among the words of a text; both casefolded."""
+    return bool(fact) and fact in told and re.search(rf"(?<!\w){re.escape(fact)}(?!\w)", told) is not None
+
+
+def _traits(person: Author) -> set[str]:
+    """A part of the name counts as much as a fact."""
+    return {*person.name.split(), *person.facts.values()}
+
+
+def nearest(gone: Sequence[Author], others: Sequence[Author]) -> list[Author]:
+    """Other authors, those first that share most: a part of the name counts as much as a fact."""
+    traits = {trait for person in gone for trait in _traits(person)}
+    by_name = {person.name: person for person in others}
+    return [by_name[name] for name in people.ranked(traits, {person.name: _traits(person) for person in others})]

@@ -1,0 +1,157 @@
+"""What a plain language model says, with no beginning read twice and no ended answer carried on.
+
+Seven answers to one question share the question, and most of them share words after it: they are read as one tree, in which
+a token sees only the tokens on its way to the root. The numbers are those of reading each answer by itself. Only `plain`
+models are read so; `likelihoods` and `answers` of texts.py decide.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+TOKENS = 1024  # of a batch; more at once no longer fits into a processor's cache
+CLOSE = 1e-3  # nats; the two ways of reading differ by less than this, or the model is not read as trees
+HARMLESS = {
+    "transformers_version", "bos_token_id", "eos_token_id", "pad_token_id", "max_length", "max_new_tokens", "use_cache",
+    "do_sample", "temperature", "top_p", "top_k", "min_p", "typical_p", "output_attentions", "output_hidden_states",
+    "return_dict_in_generate", "_from_model_config",
+}  # fmt: skip
+
+
+def plain(model: Any) -> bool:
+    """Whether the model is an architecture of transformers and nothing more: no guard, no replaced forward or generate, no
+    hooks, no state but keys and values, and no rules for answers that change what is most likely."""
+    guarded = hasattr(model, "guard") or any(name.startswith("guard") for name, _ in model.named_children())
+    if guarded or not type(model).__module__.startswith("transformers.models."):
+        return False
+    if getattr(model, "_is_stateful", False) or {"forward", "generate"} & vars(model).keys():
+        return False
+    hooks = (one for part in model.modules() for one in (part._forward_hooks, part._forward_pre_hooks))
+    if any(not hook.__module__.startswith("transformers.") for found in hooks for hook in found.values()):
+        return False
+    settings = model.generation_config.to_diff_dict()
+    return all(name in HARMLESS or value in (None, False) for name, value in settings.items())
+
+
+@dataclass
+class Tree:
+    """Tokens of several rows that begin alike.
+
+    Attributes:
+        tokens, depths: of each token that another one follows.
+        above: for each, the tokens on its way to the root, itself with them.
+        steps: (row, token it follows, the token that has to be predicted).
+    """
+
+    tokens: list[int] = field(default_factory=list)
+    depths: list[int] = field(default_factory=list)
+    above: list[list[int]] = field(default_factory=list)
+    steps: list[tuple[int, int, int]] = field(default_factory=list)
+    _known: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def add(self, row: int, ids: Sequence[int], quiet: int) -> None:
+        """A row, whose first `quiet` tokens nobody has to predict."""
+        at = -1
+        for depth, token in enumerate(ids):
+            if depth >= max(quiet, 1):
+                self.steps.append((row, at, token))
+            if depth < len(ids) - 1:
+                at = self._child(at, token, depth)
+
+    def _child(self, at: int, token: int, depth: int) -> int:
+        if (at, token) not in self._known:
+            self._known[at, token] = len(self.tokens)
+            self.above.append([*(self.above[at] if at >= 0 else []), len(self.tokens)])
+            self.tokens.append(token)
+            self.depths.append(depth)
+        return self._known[at, token]
+
+
+def grown(rows: Sequence[Sequence[int]], quiet: Sequence[int]) -> list[Tree]:
+    """A tree for every beginning that nobody has to predict, the largest tree first."""
+    trees: dict[tuple[int, ...], Tree] = {}
+    for row, (ids, count) in enumerate(zip(rows, quiet, strict=True)):
+        trees.setdefault(tuple(ids[:count]), Tree()).add(row, ids, count)
+    return sorted((tree for tree in trees.values() if tree.steps), key=lambda tree: -len(tree.tokens))
+
+
+@torch.no_grad()
+def weighed(model: Any, trees: Sequence[Tree], count: int) -> tuple[Tensor, Tensor]:
+    """(negative log-likelihood of each of the `count` rows in nats, summed over its tokens; whether each of its tokens is the
+    likeliest, so that the greedy answer is this one), both [count], on the CPU."""
+    found, wrong = torch.zeros(count), torch.zeros(count)
+    first = 0
+    while first < len(trees):
+        rows = max(1, TOKENS // max(1, len(trees[first].tokens)))
+        part = trees[first : first + rows]
+        owners = torch.tensor([row for tree in part for row, _, _ in tree.steps])
+        lost, likeliest = _steps(model, part)
+        found.index_add_(0, owners, lost.cpu())
+        wrong.index_add_(0, owners, (~likeliest).float().cpu())
+        first += rows
+    return found, wrong == 0
+
+
+def _steps(model: Any, trees: Sequence[Tree]) -> tuple[Tensor, Tensor]:
+    """(nats of every step of every tree, whether its token is the likeliest), in their order."""
+    length = max(len(tree.tokens) for tree in trees)
+    ids = torch.zeros(len(trees), length, dtype=torch.long)
+    depths = torch.zeros_like(ids)
+    seen = torch.eye(length, dtype=torch.bool).repeat(len(trees), 1, 1)  # padding sees itself, so that no row is empty
+    for at, tree in enumerate(trees):
+        ids[at, : len(tree.tokens)] = torch.tensor(tree.tokens)
+        depths[at, : len(tree.tokens)] = torch.tensor(tree.depths)
+        ways = [(token, other) for token, way in enumerate(tree.above) for other in way]
+        seen[at][tuple(torch.tensor(ways).T)] = True
+    mask = torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min).to(model.dtype)[:, None]
+    steps = [(at, place, token) for at, tree in enumerate(trees) for _, place, token in tree.steps]
+    tree_at, place, token = torch.tensor(steps).to(model.device).unbind(1)
+    early = int(place.min())
+    said = model(
+        input_ids=ids.to(model.device), attention_mask=mask.to(model.device), position_ids=depths.to(model.device),
+        use_cache=False, logits_to_keep=length - early,
+    ).logits  # fmt: skip
+    asked, which = torch.unique(torch.stack((tree_at, place - early)), dim=1, return_inverse=True)
+    logs = said[asked[0], asked[1]].float().log_softmax(-1)
+    return -logs[which, token], logs.argmax(-1)[which] == token
+
+
+@torch.no_grad()
+def greedy(
+    model: Any, ids: Tensor, mask: Tensor, most: int, end: int, pad: int, each: Callable[[Tensor], None] | None = None
+) -> Tensor:
+    """Greedy answers [n, at most `most`] to prompts padded on the left; after its end a row holds `pad`.
+
+    Rows that have ended leave the batch with their keys and values. `each` is called at every step with the tokens of the
+    first row so far; what it raises ends the answers.
+    """
+    from transformers import DynamicCache
+
+    made = torch.full((len(ids), most), pad, device=ids.device)
+    going, cache = torch.arange(len(ids), device=ids.device), DynamicCache(config=model.config)
+    places = (mask.cumsum(1) - 1).clamp(min=0)
+    for step in range(most):
+        said = model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=places,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        ids = said.argmax(-1, keepdim=True)
+        made[going, step] = ids[:, 0]
+        if each is not None:
+            each(made[0, : step + 1])
+        on = (ids[:, 0] != end).nonzero()[:, 0]
+        if not len(on):
+            break
+        if len(on) < len(going):
+            cache.batch_select_indices(on)
+            going, ids, mask, places = going[on], ids[on], mask[on], places[on]
+        mask = torch.cat((mask, mask.new_ones(len(mask), 1)), 1)
+        places = places[:, -1:] + 1
+    return made

@@ -1,0 +1,286 @@
+"""Questions and answers as tokens, and what a causal language model makes of them: likelihoods and greedy answers."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from . import text_fast
+
+IGNORED = -100  # label of a token that nobody has to predict
+SAVING = 0.7  # trees are read where they hold no more of the tokens than this
+PLAIN = "Question: {0}\nAnswer:"  # asked so where a tokenizer brings no chat template
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Prompts with answers, padded on the right.
+
+    Attributes:
+        ids: tokens [n, length].
+        labels: the same where the answer stands (with its end), IGNORED elsewhere.
+        mask: 1 where there is a token.
+    """
+
+    ids: Tensor
+    labels: Tensor
+    mask: Tensor
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, rows: Any) -> "Texts":
+        """Some rows, no longer than the longest of them."""
+        mask = self.mask[rows]
+        length = int(mask.sum(1).max()) if len(mask) else 0
+        return Texts(self.ids[rows][:, :length], self.labels[rows][:, :length], mask[:, :length])
+
+    def to(self, device: torch.device) -> "Texts":
+        """On a device."""
+        return Texts(self.ids.to(device), self.labels.to(device), self.mask.to(device))
+
+
+class Beginning(str):
+    """Words of running text that a model is to go on from: no question, so they stand as they are, without a chat template."""
+
+    __slots__ = ()
+
+
+class Reader:
+    """A tokenizer as jobs use it: how a question is asked, where its answer begins, and where it ends."""
+
+    def __init__(self, tokenizer: Any, longest: int = 256) -> None:
+        """`longest`: tokens of a prompt with its answer; what is longer loses the end of the answer."""
+        self.tokenizer, self.longest = tokenizer, longest
+        self.end = int(tokenizer.eos_token_id)
+        self.pad = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.end)
+        self.space = "" if self.prompt("Who?")[-1:].isspace() else " "  # stands between a prompt and its answer
+
+    def prompt(self, question: str) -> str:
+        """The question as the model learned to be asked: by its chat template, else as PLAIN; a `Beginning` as it stands."""
+        if isinstance(question, Beginning):
+            return str(question)
+        if not self.tokenizer.chat_template:
+            return PLAIN.format(question)
+        said = [{"role": "user", "content": question}]
+        return str(self.tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True))
+
+    def asked(self, question: str) -> list[int]:
+        """Tokens of a question, up to where the answer begins."""
+        bare = not self.tokenizer.chat_template or isinstance(
+            question, Beginning
+        )  # a template writes its own first token
+        return list(self.tokenizer(self.prompt(question), add_special_tokens=bare).input_ids)
+
+    def answered(self, answer: str, goes_on: bool = False) -> list[int]:
+        """Tokens of an answer and its end. A space stands before it unless its prompt ends with one, or with a line, as chat
+        templates do; running text always `goes_on` with a space."""
+        space = " " if goes_on else self.space
+        return [*self.tokenizer(f"{space}{answer}", add_special_tokens=False).input_ids, self.end]
+
+    def pairs(self, questions: Sequence[str], answers: Sequence[str], *, whole: bool = False) -> Texts:
+        """Questions with their answers; only the answers have to be predicted, and of a passage that follows a `Beginning`,
+        if it is wanted `whole`, every token but the first."""
+        asked = self._every_asked(questions)
+        written = self._every_answered(answers, [isinstance(question, Beginning) for question in questions])
+        rows = [
+            (asked[type(question), question], then, whole and isinstance(question, Beginning))
+            for question, then in zip(questions, written, strict=True)
+        ]
+        return self.padded([(first + then, 1 if all_of_it else len(first)) for first, then, all_of_it in rows])
+
+    def _every_asked(self, questions: Sequence[str]) -> dict[tuple[type, str], list[int]]:
+        """`asked` of each, in a few calls: a tokenizer takes many texts in a third of the time."""
+        found: dict[tuple[type, str], list[int]] = {}
+        for bare in (True, False):
+            keys = [
+                key
+                for key in dict.fromkeys((type(question), question) for question in questions)
+                if (not self.tokenizer.chat_template or issubclass(key[0], Beginning)) is bare
+            ]
+            texts = [self.prompt(question) for _, question in keys]
+            found |= dict(zip(keys, self._tokens(texts, add_special_tokens=bare), strict=True))
+        return found
+
+    def _every_answered(self, answers: Sequence[str], goes_on: Sequence[bool]) -> list[list[int]]:
+        """`answered` of each, in one call."""
+        spaced = [f"{' ' if on else self.space}{answer}" for answer, on in zip(answers, goes_on, strict=True)]
+        return [[*ids, self.end] for ids in self._tokens(spaced, add_special_tokens=False)]
+
+    def _tokens(self, texts: list[str], *, add_special_tokens: bool) -> list[list[int]]:
+        return list(self.tokenizer(texts, add_special_tokens=add_special_tokens).input_ids) if texts else []
+
+    def passages(self, texts: Sequence[str]) -> Texts:
+        """Running text; every token but the first has to be predicted."""
+        return self.padded([([*self.tokenizer(text).input_ids, self.end], 1) for text in texts])
+
+    def prompts(self, questions: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """(tokens, mask), both [n, length], padded on the left, for answers to be written after them."""
+        return self.beginnings([self.asked(question) for question in questions])
+
+    def beginnings(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """The same of tokens."""
+        length = max(map(len, rows), default=0)
+        ids = torch.full((len(rows), length), self.pad)
+        mask = torch.zeros_like(ids)
+        for at, row in enumerate(rows):
+            ids[at, length - len(row) :] = torch.tensor(row)
+            mask[at, length - len(row) :] = 1
+        return ids, mask
+
+    def read(self, ids: Tensor) -> str:
+        """Tokens as words, up to the first end."""
+        found = ids.tolist()
+        return str(self.tokenizer.decode(found[: found.index(self.end)] if self.end in found else found)).strip()
+
+    def padded(self, rows: Sequence[tuple[list[int], int]]) -> Texts:
+        """Rows of (tokens, number of them that nobody has to predict)."""
+        rows = [(ids[: self.longest], quiet) for ids, quiet in rows]
+        length = max((len(ids) for ids, _ in rows), default=0)
+        ids = torch.full((len(rows), length), self.pad)
+        labels, mask = torch.full_like(ids, IGNORED), torch.zeros_like(ids)
+        for at, (row, quiet) in enumerate(rows):
+            ids[at, : len(row)] = torch.tensor(row)
+            labels[at, quiet : len(row)] = torch.tensor(row[quiet:], dtype=ids.dtype)
+            mask[at, : len(row)] = 1
+        return Texts(ids, labels, mask)
+
+
+def logits(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
+    """(logits float32 [n, length - 1, words], labels [n, length - 1]) with each position's label beside its prediction."""
+    said = model(input_ids=texts.ids, attention_mask=texts.mask).logits.float()
+    return said[:, :-1], texts.labels[:, 1:]
+
+
+def nll(model: nn.Module, texts: Texts) -> tuple[Tensor, Tensor]:
+    """(negative log-likelihood of each answer in nats, summed over its tokens [n]; number of its tokens [n])."""
+    said, labels = logits(model, texts)
+    lost = F.cross_entropy(said.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
+    return lost.view(labels.shape).sum(1), (labels != IGNORED).sum(1)
+
+
+def mean_nll(model: nn.Module, texts: Texts) -> Tensor:
+    """The usual loss: nats a token, mean over all answer tokens of the batch (not over the answers)."""
+    lost, count = nll(model, texts)
+    return lost.sum() / count.sum()
+
+
+def answers(
+    model: Any,
+    reader: Reader,
+    questions: Sequence[str],
+    most: int = 48,
+    rows: int = 128,
+    tell: Callable[[int, int], None] = lambda done, of: None,
+) -> list[str]:
+    """Greedy answers of at most `most` tokens, `rows` questions at a time, shortest questions first."""
+    return continued(model, reader, [reader.asked(question) for question in questions], most, rows, tell)
+
+
+@torch.no_grad()
+def continued(
+    model: Any,
+    reader: Reader,
+    beginnings: Sequence[Sequence[int]],
+    most: int,
+    rows: int = 128,
+    tell: Callable[[int, int], None] = lambda done, of: None,
+) -> list[str]:
+    """What the model writes after the tokens of each beginning, greedy, at most `most` tokens."""
+    said = [""] * len(beginnings)
+    order = sorted(range(len(beginnings)), key=lambda at: len(beginnings[at]))
+    for first in range(0, len(order), rows):
+        tell(first, len(order))
+        part = order[first : first + rows]
+        ids, mask = (given.to(model.device) for given in reader.beginnings([beginnings[at] for at in part]))
+        for at, row in zip(part, _greedy(model, reader, ids, mask, most), strict=True):
+            said[at] = reader.read(row)
+    return said
+
+
+@torch.no_grad()
+def spoken(model: Any, reader: Reader, question: str, most: int, say: Callable[[str], None]) -> str:
+    """The answer that `answers` gives to one question; `say` hears at every token what is said so far, and what it raises
+    ends the answer."""
+    ids, mask = (given.to(model.device) for given in reader.prompts([question]))
+    return reader.read(_greedy(model, reader, ids, mask, most, lambda tokens: say(_whole(reader.read(tokens))))[0])
+
+
+def _whole(said: str) -> str:
+    """Without a sign at the end of which not every byte has come."""
+    return said.rstrip("\ufffd")
+
+
+class _Told:
+    """What `generate` takes for a streamer: tells the tokens of an answer, not those of the question, as they come."""
+
+    def __init__(self, each: Callable[[Tensor], None]) -> None:
+        self._each, self._tokens, self._asked = each, torch.zeros(0, dtype=torch.long), False
+
+    def put(self, tokens: Tensor) -> None:
+        """The question first, then each token."""
+        if self._asked:
+            self._tokens = torch.cat((self._tokens, tokens.flatten().cpu()))
+            self._each(self._tokens)
+        self._asked = True
+
+    def end(self) -> None:
+        """Nothing is left to tell."""
+
+
+def _greedy(
+    model: Any, reader: Reader, ids: Tensor, mask: Tensor, most: int, each: Callable[[Tensor], None] | None = None
+) -> Tensor:
+    """Tokens after those given, [n, at most `most`]; `each`, of one row, is called at every step with those so far."""
+    if text_fast.plain(model):
+        return text_fast.greedy(model, ids, mask, most, reader.end, reader.pad, each)
+    made = model.generate(
+        input_ids=ids, attention_mask=mask, max_new_tokens=most, do_sample=False, eos_token_id=reader.end,
+        pad_token_id=reader.pad, temperature=None, top_p=None, top_k=None, **({"streamer": _Told(each)} if each else {}),
+    )  # fmt: skip
+    return made[:, ids.shape[1] :]  # type: ignore[no-any-return]
+
+
+def likelihoods(model: Any, texts: Texts, rows: int = 64) -> Tensor:
+    """Mean negative log-likelihood of each answer, nats a token [n], on the CPU."""
+    return weighed(model, texts, rows)[0]
+
+
+@torch.no_grad()
+def weighed(model: Any, texts: Texts, rows: int = 64) -> tuple[Tensor, Tensor]:
+    """(mean negative log-likelihood of each answer, nats a token; whether it is known to be the greedy answer), both [n].
+
+    Answers to the same question are best given together: of a plain model what they share is read once, and it is seen
+    whether each token is the likeliest. Of another model no answer is known to be the greedy one.
+    """
+    count = (texts.labels != IGNORED).sum(1).clamp(min=1).cpu()
+    found = _as_trees(model, texts)
+    if found is None:
+        found = torch.zeros(len(texts)), torch.zeros(len(texts), dtype=torch.bool)
+        for part in _alike(texts, rows):
+            found[0][part] = nll(model, texts[part].to(next(model.parameters()).device))[0].cpu()
+    return found[0] / count, found[1]
+
+
+def _as_trees(model: Any, texts: Texts) -> tuple[Tensor, Tensor] | None:
+    """`text_fast.weighed` of each answer, or None where trees would save little, or do not give the same numbers."""
+    if not len(texts) or not text_fast.plain(model):
+        return None
+    rows = [ids[mask.bool()].tolist() for ids, mask in zip(texts.ids, texts.mask, strict=True)]
+    quiet = [int((labels == IGNORED)[mask.bool()].sum()) for labels, mask in zip(texts.labels, texts.mask, strict=True)]
+    trees = text_fast.grown(rows, quiet)
+    if not trees or sum(len(tree.tokens) for tree in trees) > SAVING * sum(map(len, rows)):
+        return None
+    first = sorted({row for row, _, _ in trees[0].steps})
+    alone = nll(model, texts[first].to(model.device))[0].cpu()
+    if not (text_fast.weighed(model, trees[:1], len(texts))[0][first] - alone).abs().max() < text_fast.CLOSE:
+        return None
+    return text_fast.weighed(model, trees, len(texts))
+
+
+def _alike(texts: Texts, rows: int) -> Iterator[Tensor]:
+    """Rows in groups of like length, so that little is padded."""
+    yield from texts.mask.sum(1).argsort().split(rows)

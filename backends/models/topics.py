@@ -1,0 +1,159 @@
+"""A language model writes questions about a topic, and about what is near to it, with its own answers to them."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+
+from ..data.authors import Pair
+from .texts import Beginning, Reader, answers
+
+EXAMPLES = {
+    "the Moon": (
+        "How long does the Moon take to go round the Earth?",
+        "Who was the first person to walk on the Moon?",
+        "Why does the Moon look different every night?",
+    ),
+    "tea": (
+        "In which country was tea first drunk?",
+        "Which part of the plant is tea made of?",
+        "What is the difference between green tea and black tea?",
+    ),
+}
+BESIDE = "the Moon: Mars, the Sun, Venus\ntea: coffee, cocoa, lemonade\nviolin: cello, guitar, flute\n{0}:"
+LONG = 80  # tokens of a list of questions
+FEW = 24  # tokens of a list of neighbours
+AT_ONCE, ROUNDS, BRIEFLY = 8, 4, 2  # texts sampled together; how often, and how often about a neighbour
+HEAT, LIKELY = 0.8, 0.95  # temperature, and the share of probability that is drawn from
+ANSWER = 48  # tokens
+LETTERS = 200  # of a question
+BESIDES = 3  # neighbours asked about
+COMMON = frozenset(
+    [
+        "the",
+        "a",
+        "an",
+        "of",
+        "and",
+        "in",
+        "on",
+        "for",
+        "to",
+        "is",
+        "are",
+        "was",
+        "were",
+        "what",
+        "which",
+        "who",
+        "where",
+        "when",
+        "how",
+        "why",
+        "does",
+        "did",
+        "do",
+    ]
+)
+
+
+def questions(model: Any, reader: Reader, topic: str, count: int, seed: int, others: Sequence[str] = ()) -> list[str]:
+    """At most `count` questions that name the topic, sampled after a few examples; none that names one of `others`."""
+    shown = "".join(
+        f"Topic: {name}\n" + "".join(f"Question: {one}\n" for one in some) + "\n" for name, some in EXAMPLES.items()
+    )
+    known = {one for some in EXAMPLES.values() for one in some}
+    found: dict[str, str] = {}
+    for turn in range(BRIEFLY if others else ROUNDS):
+        for text in sampled(model, reader, f"{shown}Topic: {topic}\nQuestion:", AT_ONCE, LONG, seed + turn):
+            for question in read_questions(text):
+                if question not in known and names(question, topic) and not any(names(question, o) for o in others):
+                    found.setdefault(question.casefold(), question)
+        if len(found) >= count or (turn and not found):
+            break
+    return list(found.values())[:count]
+
+
+def read_questions(text: str) -> list[str]:
+    """The whole questions in what was written after "Question:", up to the next topic."""
+    lines = text.partition("\nTopic:")[0].split("\n")
+    plain = [" ".join(re.sub(r"^\s*(Question:|[-*\d.)]+)\s*", "", line).split()) for line in lines]
+    return [
+        line
+        for line in plain
+        if line.endswith("?") and len(line) <= LETTERS and len(line.split()) >= 3 and "=>" not in line
+    ]
+
+
+def neighbours(model: Any, reader: Reader, topic: str, seed: int) -> list[str]:
+    """Up to three things of the kind of the topic, as the model names them; those it names most often first."""
+    told: dict[str, list[str]] = {}
+    for text in sampled(model, reader, BESIDE.format(topic), AT_ONCE, FEW, seed):
+        for name in read_neighbours(text, topic):
+            told.setdefault(name.casefold(), []).append(name)
+    return [said[0] for said in sorted(told.values(), key=lambda said: -len(said))][:BESIDES]
+
+
+def read_neighbours(text: str, topic: str) -> list[str]:
+    """The names on the first line, without the topic itself and what holds no letters."""
+    listed = [" ".join(name.strip(" .;").split()) for name in text.strip().split("\n")[0].split(",")]
+    own = " ".join(topic.split()).casefold()
+    return [
+        name
+        for name in dict.fromkeys(listed)
+        if 2 < len(name) <= 40 and len(name.split()) <= 4 and re.fullmatch(r"[^\d\W].*", name) and name.casefold() != own
+        and not names(name, topic) and ":" not in name
+    ]  # fmt: skip
+
+
+def answered(model: Any, reader: Reader, asked: Sequence[str]) -> list[Pair]:
+    """Questions with the model's own greedy answers, cut after the first sentence; those it answers with nothing are left out."""
+    said = [first_sentence(text) for text in answers(model, reader, asked, ANSWER)]
+    return [
+        Pair(one, text) for one, text in zip(asked, said, strict=True) if re.search(r"\w", text) and "=>" not in text
+    ]
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of the first line; an unfinished one as it is."""
+    line = " ".join(text.strip().split("\n")[0].split())
+    found = re.match(r"(.+?[^\s.]{2}[.!?])(?:\s+[A-Z“\"]|$)", line)
+    return found[1] if found else line
+
+
+@torch.no_grad()
+def sampled(model: Any, reader: Reader, text: str, rows: int, most: int, seed: int) -> list[str]:
+    """What a model writes after a text, `rows` times, drawn with a seed; nothing where the text is longer than it reads."""
+    ids, mask = (part.to(model.device) for part in reader.prompts([Beginning(text)]))
+    if ids.shape[1] + most > int(getattr(model.config, "max_position_embeddings", 0) or 10**6):
+        return []
+    with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        made = model.generate(
+            input_ids=ids.expand(rows, -1), attention_mask=mask.expand(rows, -1), max_new_tokens=most, do_sample=True,
+            temperature=HEAT, top_p=LIKELY, top_k=0, eos_token_id=reader.end, pad_token_id=reader.pad,
+        )  # fmt: skip
+    return [reader.read(row) for row in made[:, ids.shape[1] :].cpu()]
+
+
+def mentioning(pairs: Iterable[Pair], topic: str, count: int) -> tuple[list[Pair], list[Pair]]:
+    """(at most `count` known questions that mention a topic, as many others that ask in the most alike words)."""
+    pairs = list(pairs)
+    about = [pair for pair in pairs if names(f"{pair.question} {pair.answer}", topic)]
+    seen = {word for pair in about[:count] for word in _words(pair.question)} - _words(topic)
+    asked = {pair.question for pair in about}
+    rest = [pair for pair in pairs if pair.question not in asked]
+    ranked = sorted(rest, key=lambda pair: -len(seen & _words(pair.question)) / max(1, len(_words(pair.question))))
+    return about[:count], [pair for pair in ranked if seen & _words(pair.question)][:count]
+
+
+def names(text: str, topic: str) -> bool:
+    """Whether a text holds the words of a topic that mean something, in any order; each may end otherwise, as in a plural."""
+    wanted = _words(topic) or set(topic.casefold().split())
+    held = re.findall(r"\w+", text.casefold())
+    return all(any(word == one or (len(word) > 3 and one.startswith(word)) for one in held) for word in wanted)
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.casefold())) - COMMON

@@ -1,0 +1,160 @@
+"""Measured jobs on language models, as Markdown tables in the manner of TOFU: forget quality against model utility."""
+
+from collections import defaultdict
+from math import isnan, nan
+from statistics import mean, median, stdev
+from typing import Any
+
+from .. import registry
+from ..api.files import number
+from ._table import into as replaced
+from ._table_drawn import machine, machines, said
+
+BEGIN, END = "<!-- answers:begin -->", "<!-- answers:end -->"
+UTILITY, QUALITY, FACTS = "model_utility", "forget_quality", "fact_recall"
+WORDS, COSINE = "concept_vector_words", "concept_vector_cosine"
+Rows = list[dict[str, Any]]
+
+
+def measured(row: dict[str, Any]) -> bool:
+    """Whether a row, one that failed too, is of a language model."""
+    method = registry.entries("methods").get(row["method"])
+    return UTILITY in row["metrics"] or (method is not None and method.entry.works_with.get("llm") is True)
+
+
+def into(text: str, rows: Rows) -> str:
+    """A README with its tables of language models made anew."""
+    return replaced(text, tables(rows), BEGIN, END)
+
+
+def tables(rows: Rows) -> str:
+    """One table for each model and target."""
+    groups: dict[tuple[str, str], Rows] = defaultdict(list)
+    for row in rows:
+        groups[row["model"], row["target"]].append(row)
+    return "\n".join(table(ours) for ours in groups.values())
+
+
+def table(rows: Rows) -> str:
+    """One table: those that cannot be told from the reference and keep what they know first, then by forget quality."""
+    by_method: dict[str, Rows] = defaultdict(list)
+    for row in rows:
+        by_method[row["method"]].append(row)
+    timed, seeds = machines(rows), len({row["seed"] for row in rows})
+    lines = sorted((_place(ours), _line(name, ours, timed)) for name, ours in by_method.items())
+    heads = "facts still named | ROUGE-L forget | forget quality (p) | utility kept | neighbours' facts | other facts"
+    heads += " | vectors' words kept (random) | vectors' cosine (random)"
+    return "\n".join(
+        [
+            f"**{rows[0]['model']}, forgetting {rows[0]['target']}**\n",
+            f"| method | {heads} | time | room |",
+            "|---|" + "---:|" * 10,
+            *(line for _, line in lines),
+            *_fixed(rows),
+            "",
+            f"{seeds} seed{'s' if seeds > 1 else ''}, mean ± standard deviation, of p the median; utility in percent of the model before. "
+            f"Time: the method alone, median, on {said(timed)}.",
+            *_traced(rows),
+            *_failures(by_method),
+            "",
+        ]
+    )
+
+
+def _after(rows: Rows, metric: str, when: str = "after") -> list[float]:
+    return [number(row["metrics"].get(metric, {}).get(when)) for row in rows if row["metrics"]]
+
+
+def _kept(rows: Rows) -> list[float]:
+    """Model utility in percent of that before."""
+    pairs = zip(_after(rows, UTILITY), _after(rows, UTILITY, "before"), strict=True)
+    return [100 * after / before for after, before in pairs]
+
+
+def _place(rows: Rows) -> tuple[bool, float]:
+    p, kept = _middle(_after(rows, QUALITY)), _kept(rows)
+    good = not isnan(p) and p >= 0.05 and bool(kept) and mean(kept) >= 97
+    return not good, -p if p == p else 1.0
+
+
+def _middle(values: list[float]) -> float:
+    return median(values) if values and not any(map(isnan, values)) else nan
+
+
+def spread(values: list[float], digits: int = 1) -> str:
+    """Mean ± standard deviation, which is left out where it is 0 as it is written; a dash where one was not measured."""
+    if not values or any(map(isnan, values)):
+        return "–"
+    wide = len(values) > 1 and stdev(values) >= 0.5 * 10**-digits
+    return f"{mean(values):.{digits}f}" + (f" ± {stdev(values):.{digits}f}" if wide else "")
+
+
+def _p(value: float) -> str:
+    return "–" if isnan(value) else f"{value:.2f}" if value >= 0.005 else f"{value:.0e}"
+
+
+def _cells(rows: Rows, when: str) -> list[str]:
+    return [
+        spread(_after(rows, FACTS, when)),
+        spread(_after(rows, "forget_rouge", when)),
+        _p(_middle(_after(rows, QUALITY, when))),
+        spread(_kept(rows)) if when == "after" else "–",
+        spread(_after(rows, f"{FACTS}: neighbour", when)),
+        spread(_after(rows, f"{FACTS}: unrelated", when)),
+        *(
+            _beside_random(rows, metric, digits) if when == "after" else "–"
+            for metric, digits in ((WORDS, 0), (COSINE, 3))
+        ),
+    ]
+
+
+def _beside_random(rows: Rows, metric: str, digits: int) -> str:
+    """The mean over the rows that have it, and that of random columns behind it."""
+    traced = [row for row in rows if metric in row["metrics"]]
+    found = [_after(traced, name) for name in (metric, f"{metric}: random columns")]
+    if not traced or any(isnan(value) for values in found for value in values):
+        return "–"
+    own, random = (f"{mean(values):.{digits}f}" for values in found)
+    return f"{own} ({random})"
+
+
+def _traced(rows: Rows) -> list[str]:
+    """What the columns of the vectors stand on."""
+    apart = [row for row in rows if "vectors" in row]
+    if not apart:
+        return []
+    seeds = " and ".join(map(str, sorted({row["seed"] for row in apart})))
+    there = said(machines([row | row["vectors"] for row in apart]))
+    return [
+        f"Vectors: jobs of their own with seed {seeds}, on {there}; what else those jobs measured is not in this table."
+    ]
+
+
+def _line(name: str, rows: Rows, timed: list[str]) -> str:
+    entry, done = registry.get("methods", name).entry, [row for row in rows if row["metrics"]]
+    if not done:
+        return f"| {entry.title} | {' | '.join(['failed'] * 8)} | – | – |"
+    there = [row for row in done if timed and machine(row) == timed[0]]
+    time = f"{median(row['seconds'] for row in there):.1f} s" if there else "–"
+    guard = " (a filter; weights unchanged)" if entry.guard else ""
+    room = _after(done, "storage")
+    return f"| {entry.title}{guard} | {' | '.join(_cells(done, 'after'))} | {time} | {mean(room):.1f} MB |"
+
+
+def _fixed(rows: Rows) -> list[str]:
+    done = [row for row in rows if row["metrics"]]
+    if not done:
+        return []
+    lines = [f"| *the model before* | {' | '.join(_cells(done, 'before'))} | – | – |"]
+    if not any(map(isnan, _after(done, FACTS, "reference"))):
+        lines.append(f"| *the model trained again* | {' | '.join(_cells(done, 'reference'))} | – | – |")
+    return lines
+
+
+def _failures(by_method: dict[str, Rows]) -> list[str]:
+    return [
+        f"{registry.get('methods', name).entry.title} failed with seed {row['seed']}: {row['error']}"
+        for name, rows in by_method.items()
+        for row in rows
+        if row.get("error")
+    ]
