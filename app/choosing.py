@@ -11,27 +11,41 @@ from pydantic import BaseModel
 
 from app import forms, theme
 from app.live import LIVE
-from app.selection import Choice, concept_choice, joined, listed, named
-from backends.api import catalog, concepts, own, submit, targets, tuned
-from backends.api.catalog import Family, Method
+from app.selection import Choice, author_choice, concept_choice, joined, listed, named, owned
+from backends.api import catalog, concepts, own, people, submit, targets, tuned
+from backends.api.catalog import SPEAKERS, Family, Method
 from backends.api.concepts import Concept
 from backends.api.errors import BadInput
 from backends.api.estimate import Past, estimate, estimates
 from backends.api.home import shared
+from backends.api.pairs import Own
+from backends.api.people import Book, Person
 from backends.api.spec import JobSpec
 from backends.api.tuned import Tuned
 
 Values = dict[str, Any]
+INSTEAD: Final = "say instead"  # role of a setting
+SPOKEN: Final = ("authors", "author_set", "pairs", "passage", "topic")  # kinds of target of a language model
 OWN: Final = "own"  # value of the card "your own model"
 TILES: Final = 40  # more classes than this are chosen from a list
 
 
 class Counted(NamedTuple):
-    """What targets come to: images, or for a model that draws prompts, each to be forgotten with what stands in for it."""
+    """What targets come to: images; for a model that draws prompts, each to be forgotten with what stands in for it; for a
+    language model questions, with their answers."""
 
     forget: int
     keep: int
     prompts: tuple[tuple[str, str], ...] = ()
+    questions: tuple[tuple[str, str], ...] = ()
+    passages: int = 0
+
+    @property
+    def thing(self) -> str:
+        """What is counted."""
+        if self.questions:
+            return "passage" if self.passages == self.forget else "question"
+        return "prompt" if self.prompts else "image"
 
 
 class Facts(BaseModel):
@@ -52,6 +66,19 @@ class Facts(BaseModel):
     near: dict[str, list[str]] = {}
     drawings: str = ""
     judge: str = ""
+    book: Book = Book()
+    parameters: int = 0
+    lacks: list[str] = []
+
+    @property
+    def looks(self) -> bool:
+        """Whether it looks at images and names their class."""
+        return self.family == "classifier"
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it answers questions in words."""
+        return self.family in SPEAKERS
 
     @property
     def draws(self) -> bool:
@@ -63,12 +90,19 @@ class Facts(BaseModel):
         """Whether it draws, and nothing is known of what it learned: any phrase may be a target."""
         return self.draws and not self.domains
 
-    def read(self, text: str) -> targets.Target | Concept:
+    @property
+    def things(self) -> str:
+        """What its targets come to."""
+        return "prompts" if self.draws else "questions" if self.speaks else "images"
+
+    def read(self, text: str) -> targets.Target | Concept | Person | Own:
         """A target taken apart, by the grammar of the model's family.
 
         Raises:
             BadInput: the text follows none of its forms, or names what the model never learned.
         """
+        if self.speaks:
+            return people.target(text, self.book)
         return concepts.read(text, {"domains": self.domains}, self.id) if self.draws else targets.parse(text)
 
     @property
@@ -112,6 +146,7 @@ def embedded(model_id: str) -> Facts:
         near=card.get("near", {}),
         drawings=entry.data if entry.family == "text-to-image" else "",
         judge=card.get("judge", ""),
+        book=people.load(entry.data) if entry.family in SPEAKERS else Book(),
     )
 
 
@@ -128,7 +163,8 @@ def open_own(model: str, data: str) -> Facts:
         raise BadInput("This studio is shared, so it opens no models but its own; choose one of them.")
     folder = own.local_folder(model)
     if folder is not None:
-        own.check_data(data, model, own.family_of(own.check_folder(folder, model), model))
+        found = own.family_of(own.check_folder(folder, model), model)
+        own.check_data(data, model, found)
     said = LIVE.ask("describe", model=model, data=data)
     family: Family = said.get("family", "classifier")
     classes = said.get("classes", [])
@@ -146,11 +182,18 @@ def open_own(model: str, data: str) -> Facts:
         default_method=fit[0].id if fit else "",
         domains=said.get("domains", {}),
         judge=said.get("judge", ""),
+        parameters=said.get("parameters", 0),
+        lacks=said.get("lacks", []),
     )
 
 
 def opened(known: Facts) -> str:
     """What was found in a person's own model, in words."""
+    if known.speaks:
+        size = f" of {known.parameters / 10**6:,.0f} million weights" if known.parameters >= 10**6 else ""
+        return " ".join(
+            (f"Opened: a language model{size}. Give it questions, a text or a topic to forget.", *known.lacks)
+        )
     if not known.draws:
         return f"Opened: {len(known.classes)} classes, {known.train_count:,} training images."
     knows = f" that knows {sum(map(len, known.domains.values()))} things by name" if known.domains else ""
@@ -166,7 +209,16 @@ def at_defaults(known: Facts, kind: str = "classes") -> Values:
     """What the widgets say is to be forgotten when a model has just been chosen; `kind` is kept where it fits the model."""
     if known.draws:
         return {"kind": "concepts"} | of_concepts(concept_choice(known.default_forget, known.model_dump(), known.id))
-    return {"kind": "classes" if kind == "concepts" else kind, "classes": known.default_forget}
+    if known.speaks:
+        return of_authors(author_choice(known.default_forget, known.book))
+    fits = kind not in ("concepts", *SPOKEN)
+    return {"kind": kind if fits else "classes", "classes": known.default_forget}
+
+
+def of_authors(chosen: Choice) -> Values:
+    """The widgets of a choice of what a language model is to forget."""
+    names = ("kind", "authors", "author_set", "lines", "title", "known", "passage", "topic", "written")
+    return {name: getattr(chosen, name) for name in names}
 
 
 def of_concepts(chosen: Choice) -> Values:
@@ -211,6 +263,13 @@ def choice(values: Values) -> Choice:
         styles=values.get("styles") or [],
         phrases=values.get("phrases") or "",
         anchor=values.get("anchor") or "",
+        authors=values.get("authors") or [],
+        author_set=values.get("author_set") or "",
+        lines=values.get("lines") or "",
+        title=values.get("title") or "",
+        known=values.get("known") or [],
+        passage=values.get("passage") or "",
+        topic=values.get("topic") or "",
     )
 
 
@@ -220,7 +279,12 @@ def keep_targets(values: Values) -> tuple[str, ...]:
     Raises:
         BadInput: a list is wanted but holds nothing.
     """
-    drawn = values["kind"] == "concepts"
+    if values["keep_mode"] == "own":
+        given = owned(values.get("keep_lines") or "", values.get("keep_known") or [], values.get("keep_title") or "")
+        if not given:
+            raise BadInput("Write at least one question to keep with its answer, or keep everything else.")
+        return given
+    drawn, told = values["kind"] == "concepts", values["kind"] in SPOKEN
     if drawn and facts(values).free:
         return listed(values.get("keep_phrases") or "")
     if values["keep_mode"] == "all":
@@ -229,10 +293,12 @@ def keep_targets(values: Values) -> tuple[str, ...]:
     if drawn:
         styles = tuple(f"{name} style" for name in values.get("keep_styles") or [])
         chosen = (*(values.get("keep_objects") or []), *styles, *extra)
+    elif told:
+        chosen = (*(values.get("keep_authors") or ()), *extra)
     else:
         chosen = (*(values.get("keep") or []), *(values.get("keep_many") or []), *extra)
     if not chosen:
-        what = "object or style" if drawn else "class"
+        what = "object or style" if drawn else "author or set" if told else "class"
         raise BadInput(f"Choose at least one {what} to keep, or keep everything else.")
     return chosen
 
@@ -267,6 +333,18 @@ def spec(values: Values) -> JobSpec:
     return submit.check(asked, card=card(known))
 
 
+def instead_name(method: Method) -> str:
+    """The widget that holds what a method is told to answer instead; empty where it has no such setting."""
+    return next((f"{method.id}.{name}" for name in forms.of_role(method.params, INSTEAD)), "")
+
+
+def instead(values: Values) -> str:
+    """What the chosen method is told to answer instead; empty where nothing is given."""
+    if not values.get("method"):
+        return ""
+    return " ".join(str(values.get(instead_name(catalog.load().get("methods", values["method"]))) or "").split())
+
+
 def card(known: Facts) -> dict[str, Any] | None:
     """What the check needs to know of an own model; embedded ones bring theirs."""
     if not known.own:
@@ -283,27 +361,38 @@ def counts(model: str, forget: tuple[str, ...], keep: tuple[str, ...], data: str
     """
     said = LIVE.ask("resolve", model=model, forget=list(forget), keep=list(keep), data=data)
     prompts = tuple((str(prompt), str(anchor)) for prompt, anchor in said.get("prompts", []))
-    return Counted(int(said["forget"]), int(said["keep"]), prompts)
+    questions = tuple((str(question), str(answer)) for question, answer in said.get("questions", []))
+    return Counted(int(said["forget"]), int(said["keep"]), prompts, questions, int(said.get("passages", 0)))
 
 
 def counted(found: Counted) -> str:
     """ "2,000 images to forget, 18,000 to keep", "9 prompts to forget, 217 to keep"."""
-    thing = "prompt" if found.prompts else "image"
-    return f"{found.forget:,} {thing}{'' if found.forget == 1 else 's'} to forget, {found.keep:,} to keep"
+    return f"{found.forget:,} {found.thing}{'' if found.forget == 1 else 's'} to forget, {found.keep:,} to keep"
 
 
 def kept_words(keep: Sequence[str], known: Facts | None = None) -> str:
     """What is kept, in words."""
-    return named(keep) if keep else "everyday things" if known and known.free else "everything else"
+    if keep:
+        return named(keep)
+    if known and known.speaks and not (known.book.names or known.book.topics):
+        return "real books and facts of the world"
+    return "everyday things" if known and known.free else "everything else"
 
 
-def needs(model: str, method: str, given: dict[str, Any], known: dict[str, list[Past]] | None = None) -> str:
-    """Time and memory as words: "about 24 s and 610 MB, as measured here"; says so where nothing was measured."""
-    found = estimate(model, method, given, known or estimates(model))
+def needs(
+    model: str,
+    method: str,
+    given: dict[str, Any],
+    known: dict[str, list[Past]] | None = None,
+    asked: int | None = None,
+) -> str:
+    """Time and memory as words: "about 24 s and 610 MB, as measured here"; says so where nothing was measured. `asked`: how
+    many questions are to be forgotten, of a language model."""
+    found = estimate(model, method, given, known or estimates(model), asked)
     if found is None:
         return "time and memory not measured yet"
     memory = f" and {theme.megabytes(found.memory)}" if found.memory else ""
-    where = "measured on this machine" if found.here else "measured on 2 processor cores"
+    where = "measured on this machine" if found.here else f"measured on {found.where}"
     return f"about {theme.seconds(max(1, round(found.seconds)))}{memory}, {where}"
 
 

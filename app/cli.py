@@ -28,6 +28,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "serve": machine.serve,
     "catalog": machine.catalog,
     "unlearn": jobs.unlearn,
+    "questions": jobs.questions,
     "runs": jobs.list_runs,
     "show": jobs.show,
     "cancel": jobs.cancel,

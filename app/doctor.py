@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from backends.api import catalog, engine
+from backends.api import catalog, engine, pulled
 from backends.api.errors import LetheError
 from backends.api.home import ready_home
 
@@ -42,6 +42,7 @@ def examine(port: int, scheduler: str | None) -> list[Check]:
         ("port", lambda: _port(port)),
         ("browser for tests", _browser),
         ("catalog", _catalog),
+        ("optional models", _optional),
         ("torch and models", _models),
     ]
     if scheduler:
@@ -99,6 +100,17 @@ def _catalog() -> list[Check]:
         f"{len(getattr(known, kind))} {kind}" for kind in ("models", "methods", "metrics", "inspectors")
     )
     return [Check("catalog", bool(known.models and known.methods), counted)]
+
+
+def _optional() -> list[Check]:
+    """Whether the models that can be pulled were; a job needs none of them."""
+    found = {
+        name: f"pulled, in {pulled.folder(name)}"
+        if pulled.there(name)
+        else f"not pulled; `lethe pull {name}` fetches it"
+        for name in pulled.optional()
+    }
+    return [Check(f"optional model {name}", True, said) for name, said in found.items()]
 
 
 def _models() -> list[Check]:

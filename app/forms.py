@@ -53,6 +53,11 @@ def properties(schema: Schema) -> dict[str, Schema]:
     return {name: flat(said) for name, said in schema.get("properties", {}).items()}
 
 
+def of_role(schema: Schema, role: str) -> list[str]:
+    """The parameters that a page shows in a place of their own, by the role that their schema names."""
+    return [name for name, said in properties(schema).items() if said.get("role") == role]
+
+
 def label(name: str) -> str:
     """learning_rate -> "Learning rate"."""
     words = name.replace("_", " ")
@@ -98,12 +103,15 @@ def widget(name: str, said: Schema) -> gr.components.Component:
             return gr.Textbox(value=_text(default), info=help_text, lines=1, max_lines=4, **common)
 
 
-def widgets(schema: Schema, values: dict[str, Any] | None = None) -> dict[str, gr.components.Component]:
-    """One widget for each parameter, in the schema's order, at its default or at the value given."""
+def widgets(
+    schema: Schema, values: dict[str, Any] | None = None, leave_out: Sequence[str] = ()
+) -> dict[str, gr.components.Component]:
+    """One widget for each parameter but those left out, in the schema's order, at its default or at the value given."""
     values = values or {}
     return {
         name: widget(name, said | ({"default": values[name]} if name in values else {}))
         for name, said in properties(schema).items()
+        if name not in leave_out
     }
 
 

@@ -3,12 +3,13 @@
 Two, so that a page never waits for another page's long look. The second is started at the first such look.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from backends.api.live import Live
 
 # "drawn" where a run came from elsewhere: every picture it was judged by is drawn anew, twice
-LONG: Final = ("inspect", "attack", "export", "drawn")
+LONG: Final = ("inspect", "attack", "export", "drawn", "write_questions")
 
 
 class Answers:
@@ -25,6 +26,10 @@ class Answers:
             LetheError: the process ended or failed while answering.
         """
         return (self._long if op in LONG else self._quick).ask(op, **args)
+
+    def stream(self, op: str, **args: Any) -> Iterator[Any]:
+        """The same as it grows, last the whole; closing the iterator ends the work. Of the quick one only."""
+        return self._quick.stream(op, **args)
 
     def start(self) -> None:
         """Start the quick one now, so that the first page finds it warm."""

@@ -4,11 +4,13 @@ What is not there yet is empty.
 """
 
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Final
 
 from app import parts, results_view, theme
-from app.figures.training import ROLES, class_name, drawing, is_drawing, sure
+from app.figures.chats import MARKED, small
+from app.figures.training import ROLES, class_name, drawing, is_chat, is_drawing, sure
 from app.parts import esc
 from app.selection import named
 from backends.api import catalog, engine
@@ -36,6 +38,11 @@ HOW_FADED: Final = (
 HOW_DRAWN: Final = (
     "Left what the model drew before, right what it draws now of the same words and from the same noise. Below: how sure the "
     "judge, a model that looks at pictures, is that they show what was asked, before → now."
+)
+
+HOW_SAID: Final = (
+    "Under each question: what the model answered before, and what it answers now. Below: the probability, a token (a word or a "
+    f"piece of one), that it gives to the true answer, before → now. {MARKED}"
 )
 
 
@@ -93,7 +100,7 @@ def phases(events: Events) -> list[tuple[str, int, int]]:
 def seconds_left(run: RunFolder, events: Events) -> float | None:
     """Of the current phase, from its own pace so far; None before the pace is known.
 
-    What was known already goes by in no time, so a pace is not believed when the next event is overdue by it.
+    Steps are not all alike, so a pace is not believed when the next event is overdue by it.
     """
     events = [event for event in events if event.get("phase")]
     if not events:
@@ -147,33 +154,44 @@ def _phase(words: str, share: float, right: str, over: bool = False) -> str:
 def samples(run: RunFolder) -> str:
     """The same images at the start and now: how sure the model is of the right answer. The less sure, the fainter.
 
-    Of a model that draws: what it drew at the start, and what it draws now of the same words.
+    Of a model that draws: what it drew at the start, and what it draws now of the same words. Of a language model: what it
+    answered at the start, and what it answers now.
     """
     taken = run.samples()
     if not taken:
         return ""
     first = {item["id"]: item for item in taken[0]["items"]}
-    drawn = any(is_drawing(item) for item in taken[-1]["items"])
-    names = [] if drawn else results_view.class_names(run)
+    kind, title, how = _kind(taken[-1]["items"])
+    names = results_view.class_names(run) if kind == "seen" else []
+    show: dict[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
+        "seen": lambda now, before: _faded(run, now, before, names),
+        "drawn": lambda now, before: _redrawn(run, now, before),
+        "said": small,
+    }
     groups = []
     for role in ROLES:
         items = [item for item in taken[-1]["items"] if item["role"] == role and item["id"] in first]
         if items:
-            faded = "".join(
-                _redrawn(run, item, first[item["id"]]) if drawn else _faded(run, item, first[item["id"]], names)
-                for item in items
-            )
+            faded = "".join(show[kind](item, first[item["id"]]) for item in items)
             words = theme.ROLE_WORDS[role]
             groups.append(
                 f'<div class="lethe-fading"><h3>{parts.mark(role)}{words[:1].upper()}{esc(words[1:])}</h3>'
                 f'<div class="lethe-fading-row">{faded}</div></div>'
             )
-    title = "What the model still draws" if drawn else "What the model still recognises"
     return (
         f'<section class="lethe lethe-panel"><h3>{title}</h3>'
-        f'<div class="lethe-fadings{" drawn" if drawn else ""}">{"".join(groups)}</div>'
-        f'<p class="lethe-how"><b>How to read it.</b> {HOW_DRAWN if drawn else HOW_FADED}</p></section>'
+        f'<div class="lethe-fadings {kind}">{"".join(groups)}</div>'
+        f'<p class="lethe-how"><b>How to read it.</b> {how}</p></section>'
     )
+
+
+def _kind(items: list[dict[str, Any]]) -> tuple[str, str, str]:
+    """What the watched items are, with a title and how to read them."""
+    if any(is_drawing(item) for item in items):
+        return "drawn", "What the model still draws", HOW_DRAWN
+    if any(is_chat(item) for item in items):
+        return "said", "What the model still says", HOW_SAID
+    return "seen", "What the model still recognises", HOW_FADED
 
 
 def _faded(run: RunFolder, now: dict[str, Any], before: dict[str, Any], names: list[str]) -> str:

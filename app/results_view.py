@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from app import families, parts, theme
-from backends.api import catalog, concepts, runs
+from backends.api import catalog, concepts, pairs, runs
+from backends.api.catalog import SPEAKERS
 from backends.api.errors import BadInput
 from backends.api.panels import Bars, Series, When
 from backends.api.results import Measured
@@ -28,13 +29,17 @@ def answer(run: RunFolder) -> str:
     spec = run.spec
     known = catalog.load()
     titles = {entry.id: entry.title for entry in [*known.methods, *known.models]}
-    counted = "pictures judged" if families.of_run(run) == "text-to-image" else "training images"
+    counted = ({"text-to-image": "pictures judged"} | dict.fromkeys(SPEAKERS, "questions")).get(
+        families.of_run(run), "training images"
+    )
     rows = [
         ("Model", titles.get(spec.model, spec.model)),
-        ("Forget", f"{', '.join(spec.forget)[:120]} ({result.get('forget_count', 0):,} {counted})"),
+        ("Forget", f"{', '.join(pairs.named(spec.forget))[:120]} ({result.get('forget_count', 0):,} {counted})"),
         ("Method", titles.get(spec.method, spec.method)),
         ("Took", f"{theme.seconds(result.get('seconds'))} on {result.get('device', 'this machine')}, seed {spec.seed}"),
     ]
+    if spec.after:
+        rows.insert(2, ("After", f"{', '.join(pairs.named(spec.earlier))[:120]} (run {spec.after})"))
     facts = "".join(f"<span><span class='lethe-quiet'>{name}</span> {parts.esc(value)}</span>" for name, value in rows)
     return parts.card(
         "", f'<p class="lethe-lead">{parts.esc(result.get("verdict", ""))}</p><div class="lethe-row">{facts}</div>'
@@ -182,8 +187,8 @@ def forgotten(run: RunFolder) -> set[str]:
     """Which of `class_names` were to be forgotten; of one object in one style neither, because the rest of both is kept."""
     card = _card(run) or {}
     if not card.get("domains"):
-        return set(run.spec.forget)
-    asked = [concepts.read(text, card, run.spec.model) for text in run.spec.forget]
+        return set(run.spec.gone)
+    asked = [concepts.read(text, card, run.spec.model) for text in run.spec.gone]
     return {concept.object or concept.style for concept in asked if concept.kind in ("object", "style")}
 
 
@@ -193,9 +198,11 @@ def settings(run: RunFolder) -> str:
     spec = run.spec
     rows: list[list[parts.Cell]] = [
         ["run", run.id, "folder"],
-        ["forget", ", ".join(spec.forget)[:300], "spec.json › forget"],
+        ["forget", ", ".join(pairs.named(spec.forget))[:300], "spec.json › forget"],
     ]
-    rows += [["keep", ", ".join(spec.keep)[:300] or "everything else", "spec.json › keep"]]
+    if spec.after:
+        rows.append(["after", spec.after, "spec.json › after"])
+    rows += [["keep", ", ".join(pairs.named(spec.keep))[:300] or "everything else", "spec.json › keep"]]
     rows += [
         [name.replace("_", " "), str(value), f"result.json › params.{name}"]
         for name, value in result.get("params", {}).items()

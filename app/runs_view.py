@@ -56,7 +56,7 @@ def _row(run: RunFolder, secret: str) -> str:
         spec, state = run.spec, run.state
     except (ValueError, TypeError):
         return f'<article class="lethe-run" data-item="{esc(run.id)}"><p>Run {esc(run.id)} cannot be read: its files are damaged.</p></article>'
-    what = f"Forget {named(spec.forget)}"
+    what = f"Forget {named(spec.forget)}{f', after {named(spec.earlier)}' if spec.after else ''}"
     about = f"{progress.title_of('models', spec.model)} · {progress.title_of('methods', spec.method)}"
     return (
         f'<article class="lethe-run" data-item="{esc(run.id)}" data-run="{esc(run.id)}"><div><div class="lethe-row">{progress.tag(state.status)}'

@@ -5,9 +5,12 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from backends.api import concepts, targets
+from backends.api import catalog, concepts, pairs, people, targets
+from backends.api.catalog import SPEAKERS
 from backends.api.concepts import Concept
 from backends.api.errors import BadInput
+from backends.api.pairs import Own, Pair
+from backends.api.people import Book, Person
 
 KINDS: Final[dict[str, str]] = {
     "classes": "Whole classes",
@@ -18,6 +21,11 @@ KINDS: Final[dict[str, str]] = {
     "found": "The hardest set found",
     "written": "Several at once",
     "concepts": "Objects and styles",
+    "authors": "Chosen authors",
+    "author_set": "A set that came with Lethe",
+    "pairs": "Questions and answers",
+    "passage": "A text",
+    "topic": "A topic",
 }
 
 
@@ -38,6 +46,13 @@ class Choice(BaseModel):
     styles: list[str] = []
     phrases: str = ""
     anchor: str = ""
+    authors: list[str] = []
+    author_set: str = ""
+    lines: str = ""
+    title: str = ""
+    known: list[dict[str, Any]] = []
+    passage: str = ""
+    topic: str = ""
 
     def targets(self) -> tuple[str, ...]:
         """The forget targets.
@@ -67,6 +82,21 @@ class Choice(BaseModel):
             case "concepts":
                 chosen = self._concepts()
                 empty = "Choose or write at least one thing to forget."
+            case "authors":
+                chosen = tuple(self.authors)
+                empty = "Choose at least one author to forget."
+            case "author_set":
+                chosen = (self.author_set,) if self.author_set else ()
+                empty = "Choose a set of authors to forget."
+            case "pairs":
+                chosen = owned(self.lines, self.known, self.title)
+                empty = "Write at least one question with its answer, as in: What is the capital of France? => Paris"
+            case "topic":
+                chosen = owned(self.lines, self.known, self.topic)
+                empty = "Name a topic and let the model write questions, or write them yourself."
+            case "passage":
+                chosen = (str(pairs.running(self.passage)),) if self.passage.strip() else ()
+                empty = "Paste or upload the text that is to be forgotten."
             case _:
                 chosen = tuple(line.strip() for line in self.written.splitlines() if line.strip())
                 empty = "Write at least one target, one a line."
@@ -81,6 +111,30 @@ class Choice(BaseModel):
         objects = [name + ("" if of_style else arrow) for name in self.objects]
         styles = [f"{name} style" + (arrow if of_style else "") for name in self.styles]
         return (*objects, *styles, *listed(self.phrases))
+
+
+def owned(lines: str, known: Sequence[dict[str, Any]] = (), title: str = "") -> tuple[str, ...]:
+    """Lines question => answer as one target; nothing of no line.
+
+    Args:
+        lines: as the widget holds them.
+        known: questions of a file or a model, with what the lines leave out (other words, wrong answers): it still holds where
+            question and answer stand as they were.
+        title: what they are about.
+
+    Raises:
+        BadInput: a line that follows no form; the sentence names it.
+    """
+    if not lines.strip():
+        return ()
+    more = {Pair(**one).line: Pair(**one) for one in known}
+    own = pairs.of_lines(lines, title)
+    return (str(own.model_copy(update={"pairs": tuple(more.get(pair.line, pair) for pair in own.pairs)})),)
+
+
+def in_lines(some: Sequence[Pair]) -> str:
+    """The lines that `owned` reads again."""
+    return "\n".join(pair.line for pair in some)
 
 
 def listed(text: str) -> tuple[str, ...]:
@@ -119,6 +173,29 @@ def concept_choice(forget: Sequence[str], card: dict[str, Any], model: str) -> C
     )
 
 
+def author_choice(forget: Sequence[str], book: Book) -> Choice:
+    """The same for a language model: one set as it is, authors, own questions or one text; what is mixed is written out.
+
+    Raises:
+        BadInput: a name that nobody has.
+    """
+    read = [people.target(text, book) for text in forget]
+    people_only = [one for one in read if isinstance(one, Person)]
+    own = [one for one in read if isinstance(one, Own)]
+    if own and not people_only:
+        if all(one.kind == "pairs" for one in own):
+            asked = [pair for one in own for pair in one.pairs]
+            known = [pair.model_dump() for pair in asked if not pair.plain]
+            return Choice(kind="pairs", lines=in_lines(asked), known=known, title=own[0].title if len(own) == 1 else "")
+        if len(own) == 1:
+            return Choice(kind="passage", passage=own[0].text)
+    if len(read) == 1 and people_only and people_only[0].kind == "set":
+        return Choice(kind="author_set", author_set=people_only[0].name)
+    if own or any(one.name in book.topics for one in people_only):
+        return Choice(kind="written", written="\n".join(map(str, read)))
+    return Choice(kind="authors" if book.names else "pairs", authors=book.authors(forget))
+
+
 def choice_of(forget: Sequence[str], classes: Sequence[str] = ()) -> Choice:
     """The widgets' state that gives these targets back; what no single kind can hold is written out.
 
@@ -149,8 +226,8 @@ def choice_of(forget: Sequence[str], classes: Sequence[str] = ()) -> Choice:
 
 
 def named(forget: Sequence[str]) -> str:
-    """Targets as a person says them: "Sandal and Bag", "a random 10 % of the images"."""
-    return joined([_words(text) for text in forget])
+    """Targets as a person says them: "Sandal and Bag", "a random 10 % of the images", "12 questions about Paris"."""
+    return joined([_words(text) for text in pairs.named(forget)])
 
 
 def joined(words: Sequence[str]) -> str:
@@ -173,8 +250,24 @@ def _words(text: str) -> str:
         case "run":
             return "the hardest set that a run found"
         case _:
+            named_set = next((said for book in _books() if (said := set_words(text, book))), "")
+            if named_set:
+                return named_set
             name, *instead = concepts.ARROW.split(target.name)
             return f"{name} (drawn as {instead[0]} instead)" if len(instead) == 1 else target.name
+
+
+def set_words(name: str, book: Book) -> str:
+    """A set that came with a model: "5 authors (forget05)", "8 questions about Paris"; empty where it holds none of the name."""
+    if name in book.topics:
+        return f"{pairs.counted(book.topics[name].count)} about {book.topics[name].title}"
+    count = len(book.sets.get(name, ()))
+    return f"{count} author{'' if count == 1 else 's'} ({name})" if count else ""
+
+
+def _books() -> list[Book]:
+    """The people that embedded language models know."""
+    return [people.load(entry.data) for entry in catalog.load().models if entry.family in SPEAKERS]
 
 
 def neighbours(

@@ -25,6 +25,7 @@ OPEN = (
     "trained again without it here, so nothing marks how far a method should go."
 )
 NEAR = 5.0  # points around the retrained reference that are drawn again, closer
+SWEPT = "Each point is one finished run with that value; the dashed line is the model trained again without it."
 
 
 class Trial(BaseModel):
@@ -59,7 +60,7 @@ def of_runs(folders: Sequence[RunFolder]) -> list[Trial]:
         trials.append(
             Trial(
                 label=title("methods", spec.method),
-                group=f"{title('models', spec.model)} forgets {named(spec.forget)}",
+                group=f"{title('models', spec.model)} forgets {named(spec.gone)}",
                 key=f"{spec.model}/{result['forget_key']}",
                 after={name: one.after for name, one in seen.items() if theme.measured(one.after)},
                 reference={name: one.reference for name, one in seen.items() if one.reference is not None},
@@ -86,18 +87,18 @@ def _all_known(values: Sequence[float]) -> bool:
 
 def of_table(rows: Sequence[measured.Row]) -> list[Trial]:
     """A measured table, the seeds of one method and target as their mean and standard deviation."""
-    groups: dict[tuple[str, str, str], list[measured.Row]] = {}
+    groups: dict[tuple[str, str, str, str], list[measured.Row]] = {}
     for row in rows:
-        groups.setdefault((row.model, row.target, row.method), []).append(row)
+        groups.setdefault((row.model, row.target, row.method, row.told), []).append(row)
     trials = []
-    for (model, target, method), same in groups.items():
+    for (model, target, method, told), same in groups.items():
         every = dict.fromkeys(name for row in same for name in row.metrics)
         found = {name: [files.number(row.metrics.get(name, {}).get("after")) for row in same] for name in every}
         after = {name: values for name, values in found.items() if any(map(math.isfinite, values))}
         reference = {name: [files.number(row.metrics.get(name, {}).get("reference")) for row in same] for name in after}
         trials.append(
             Trial(
-                label=title("methods", method),
+                label=title("methods", method) + (f"; {told}" if told else ""),
                 group=f"{title('models', model)} forgets {named([target])}",
                 key=f"{model}/{target}",
                 after={name: mean(values) for name, values in after.items()},
@@ -247,8 +248,18 @@ def table(trials: Sequence[Trial]) -> str:
     return parts.table(heads, rows, unit=units, sortable=True, hints=hints)
 
 
-def curves(trials: Sequence[Trial], values: Sequence[float], name: str) -> list[Lines]:
-    """One panel a metric in percent: its value over the values of one parameter, the retrained reference as its aim."""
+def curves(
+    trials: Sequence[Trial], values: Sequence[float], name: str, how: str = SWEPT, *, own_aims: bool = False
+) -> list[Lines]:
+    """One panel a metric in percent: its value over the values of one parameter, the retrained reference as its aim.
+
+    Args:
+        trials: one for each value.
+        values: where they stand on the axis.
+        name: of the axis.
+        how: how to read it.
+        own_aims: each trial has an aim of its own, because each forgets something else.
+    """
     if len(values) < 2:
         return []
     order = sorted(range(len(values)), key=lambda at: values[at])
@@ -259,15 +270,17 @@ def curves(trials: Sequence[Trial], values: Sequence[float], name: str) -> list[
         if entry.unit != "%" or not any(theme.measured(value) for value in after):
             continue
         series = [Series(name="after", values=after, when="after")]
-        aim = next((trial.reference[entry.id] for trial in trials if entry.id in trial.reference), None)
+        aims = [trials[at].reference.get(entry.id) for at in order]
+        aim = next((aim for aim in aims if aim is not None), None)
         if aim is not None:
-            series.append(Series(name=theme.ROLE_WORDS["reference"], values=[aim] * len(xs), role="reference"))
+            aims = aims if own_aims else [aim] * len(xs)
+            series.append(Series(name=theme.ROLE_WORDS["reference"], values=aims, role="reference"))
         known = [(value, x) for value, x in zip(after, xs, strict=True) if value is not None and theme.measured(value)]
         (low, at_low), (high, at_high) = min(known), max(known)
         panels.append(
             Lines(
                 title=f"{entry.title}{f' ({entry.short})' if entry.short else ''}",
-                how="Each point is one finished run with that value; the dashed line is the model trained again without it.",
+                how=how,
                 says=f"From {theme.percent(low)} at {at_low:g} to {theme.percent(high)} at {at_high:g}."
                 if high > low
                 else f"{theme.percent(low)} at every value.",

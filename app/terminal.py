@@ -19,6 +19,11 @@ def result(text: str) -> None:
     print(_printable(text), flush=True)
 
 
+def piece(text: str) -> None:
+    """A part of a line of what was asked for, shown at once."""
+    print(_printable(text), end="", flush=True)
+
+
 def document(value: Any) -> None:
     """The one JSON document that a command with --json writes."""
     from backends.api import files

@@ -119,25 +119,28 @@ def _how(words: str) -> str:
     return f'<p class="lethe-how"><b>How to read it.</b> {parts.esc(words)}</p>' if words else ""
 
 
-def panels(shown: Iterable[AnyPanel | dict[str, Any]], folder: Path | None = None) -> str:
-    """Panels one below the other, numbered from 0. Pictures that several matrices show are sent once."""
+def panels(shown: Iterable[AnyPanel | dict[str, Any]], folder: Path | None = None, key: str = "") -> str:
+    """Panels one below the other, numbered from 0. Pictures that several matrices show are sent once.
+
+    `key` tells the plots from those of other panels on the page.
+    """
     made: list[str] = []
     sent: list[list[list[list[Picture]]]] = []
     for at, one in enumerate(shown):
         item = _ADAPTER.validate_python(one)
         pictures = item.pictures if isinstance(item, Heatmap) else []
-        made.append(panel(item, folder, key=str(at), number=at, known=bool(pictures) and pictures in sent))
+        made.append(panel(item, folder, key=f"{key}{at}", number=at, known=bool(pictures) and pictures in sent))
         sent.append(pictures)
     return parts.wrap(*made)
 
 
-def found(result: dict[str, Any], folder: Path) -> str:
+def found(result: dict[str, Any], folder: Path, key: str = "") -> str:
     """What an inspector or attack found (`Found` as JSON): every panel of it.
 
-    Pictures are relative to the folder under its key `root`, else to `folder`.
+    Pictures are relative to the folder under its key `root`, else to `folder`; `key` as in `panels`.
     """
     folder = Path(result.get("root") or folder)
     items = result.get("panels", [])
     if not items:
         return parts.card("", parts.text("Nothing was found to show for this run.", "quiet"), empty=True)
-    return panels(items, folder)
+    return panels(items, folder, key)

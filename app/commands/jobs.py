@@ -1,12 +1,15 @@
 """Commands about runs: start one, list them, look at one, stop it, remove it."""
 
+import re
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from app import terminal
 from app.commands import Json, RunId, Settings
+from backends.api.errors import BadInput
 
 
 def unlearn(
@@ -14,7 +17,10 @@ def unlearn(
     method: Annotated[str, typer.Option(help="A method, as `lethe catalog` lists them.")],
     forget: Annotated[
         list[str],
-        typer.Option(help="A class, random:10%, images:3,17, like:3:50, run:ID or @file of ids; may be repeated."),
+        typer.Option(
+            help="A class, random:10%, images:3,17, like:3:50, run:ID or @file of ids. For a language model: an author, a set, "
+            "'question => answer', 'text: running text', or @file of questions (csv, json, jsonl, txt). May be repeated."
+        ),
     ],
     keep: Annotated[
         list[str] | None,
@@ -24,7 +30,11 @@ def unlearn(
     seed: Annotated[str, typer.Option(metavar="NUMBER", help="Seed of everything random.")] = "0",
     metric: Annotated[list[str] | None, typer.Option(help="A metric to measure; left out: all that fit.")] = None,
     data: Annotated[
-        str, typer.Option(help="For a model of your own: a folder with one folder of images a class.")
+        str, typer.Option(help="For an image classifier of your own: a folder with one folder of images a class.")
+    ] = "",
+    after: Annotated[
+        str,
+        typer.Option(metavar="RUN", help="Start from the model that this run left; left out: from the model itself."),
     ] = "",
     json: Json = False,
 ) -> int:
@@ -43,6 +53,7 @@ def unlearn(
         seed=seed,
         metrics=metric or [],
         data=data,
+        after=after,
     )
     run = submit.submit(spec)
     terminal.say(f"Run {run.id}")
@@ -85,9 +96,47 @@ def _print_result(result: dict[str, Any]) -> None:
     terminal.result(f"{terminal.seconds(result['seconds'])} on {result['device']}, run {result['run_id']}")
 
 
+def questions(
+    model: Annotated[str, typer.Argument(help="A language model: embedded, a folder, or a Hub id like owner/name.")],
+    topic: Annotated[str, typer.Option(help="What the questions are to be about, as in Paris.")],
+    count: Annotated[str, typer.Option(metavar="NUMBER", help="How many of each kind at most, 1 to 50.")] = "10",
+    seed: Annotated[str, typer.Option(metavar="NUMBER", help="Seed of the sampling.")] = "0",
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write them to this .json file, which --forget @FILE and --keep @FILE take."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Let a language model write questions about a topic to be forgotten, and about what is near to it, with its own answers."""
+    from backends.api import files
+    from backends.api.live import Live
+
+    for name, text in (("count", count), ("seed", seed)):
+        if not re.fullmatch(r"[0-9]{1,9}", text):
+            raise BadInput(f"--{name} was {text[:40]!r}; give a whole number.")
+    if out is not None and (out.suffix.lower() != ".json" or not out.parent.is_dir() or out.is_dir()):
+        raise BadInput(f"--out was {str(out)[:80]!r}; name a file that ends in .json, in a folder that exists.")
+    live = Live()
+    try:
+        found = live.ask("write_questions", model=model, topic=topic, count=int(count), seed=int(seed))
+    finally:
+        live.stop()
+    if out is not None:
+        files.write_json(out, {part: found[part] for part in ("title", "forget", "keep")})
+    if json:
+        terminal.document(found)
+        return
+    terminal.say(found["says"])
+    for part, words in (("forget", "To be forgotten"), ("keep", "Near to it, to be kept")):
+        if found[part]:
+            terminal.result(f"{words}:")
+        for pair in found[part]:
+            terminal.result(f"  {pair['question']} => {pair['answer']}")
+
+
 def list_runs(json: Json = False) -> None:
     """List the runs, newest first, those that came with Lethe last."""
-    from backends.api import runs
+    from backends.api import pairs, runs
 
     rows = []
     for run in runs.all_runs():
@@ -100,7 +149,14 @@ def list_runs(json: Json = False) -> None:
         return
     heads = ("run", "status", "model", "method", "forget", "message")
     shown = [
-        [row["run_id"], row["status"], row["model"], row["method"], ", ".join(row["forget"]), row["message"]]
+        [
+            row["run_id"],
+            row["status"],
+            row["model"],
+            row["method"],
+            ", ".join(pairs.named(row["forget"])),
+            row["message"],
+        ]
         for row in rows
     ]
     for line in terminal.table(heads, shown):
@@ -115,6 +171,7 @@ def _row(run: Any) -> dict[str, Any]:
         "model": spec.model,
         "method": spec.method,
         "forget": list(spec.forget),
+        "after": spec.after,
         "keep": list(spec.keep),
         "seed": spec.seed,
         "seconds": result["seconds"] if result else None,
@@ -127,7 +184,7 @@ def _row(run: Any) -> dict[str, Any]:
 
 def show(run: RunId, json: Json = False) -> None:
     """Show one run: what was asked, how it went, what was measured."""
-    from backends.api import runs
+    from backends.api import pairs, runs
 
     found = runs.find(run)
     state, result = found.state, found.result
@@ -142,7 +199,9 @@ def show(run: RunId, json: Json = False) -> None:
         return
     row = _row(found)
     terminal.result(f"Run {found.id}: {row['status']}. {row['message'] if not result else ''}".rstrip())
-    terminal.result(f"{row['model']}, {row['method']}, forget {', '.join(row['forget'])[:200]}, seed {row['seed']}")
+    terminal.result(
+        f"{row['model']}, {row['method']}, forget {', '.join(pairs.named(row['forget']))[:200]}, seed {row['seed']}"
+    )
     for moment in state.history:
         terminal.result(
             f"  {datetime.fromtimestamp(moment.at):%Y-%m-%d %H:%M:%S}  {moment.status}  {moment.note}".rstrip()

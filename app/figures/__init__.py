@@ -7,14 +7,26 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
-from app.figures import bars, heatmaps, lines, pictures, points, verdict
-from backends.api.panels import AnyPanel, Bars, Heatmap, Histogram, Lines, Pictures, Points, Verdict
+from app.figures import bars, flows, heatmaps, lines, pictures, points, routes, verdict, words
+from backends.api.panels import (
+    AnyPanel,
+    Bars,
+    Flow,
+    Heatmap,
+    Histogram,
+    Lines,
+    Pictures,
+    Points,
+    Routes,
+    Verdict,
+    Words,
+)
 
 NOWHERE = Path("/nonexistent")
 
 
 def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | str:
-    """The picture of a panel: a plotly Figure, or HTML for pictures, verdicts, and panels that hold nothing.
+    """The picture of a panel: a plotly Figure, or HTML for pictures, words, verdicts, and panels that hold nothing.
 
     Args:
         panel: what to draw.
@@ -33,6 +45,12 @@ def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | str:
             return points.points(panel)
         case Pictures():
             return pictures.pictures(panel, folder)
+        case Words():
+            return words.words(panel)
+        case Routes():
+            return routes.routes(panel)
+        case Flow():
+            return flows.flow(panel)
         case Verdict():
             return verdict.verdict(panel)
 
@@ -50,5 +68,7 @@ def table(panel: AnyPanel) -> str:
             return heatmaps.table(panel)
         case Points():
             return points.table(panel)
+        case Flow():
+            return flows.table(panel)
         case _:
             return ""

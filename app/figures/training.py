@@ -1,7 +1,8 @@
 """Watching a job: its events become curves, its samples become pictures that fade.
 
 Of a classifier a sample holds the probabilities it gives to images that stay the same; of a model that draws, what it draws now
-of the same words, and how sure its judge is that this is what was asked.
+of the same words, and how sure its judge is that this is what was asked; of a language model, what it answers now to the same
+questions, and how likely it holds the true answer.
 """
 
 import json
@@ -15,6 +16,7 @@ from backends.api.panels import Lines, Role, Series
 
 ROLES: tuple[Role, ...] = ("forget", "neighbour", "unrelated")
 PIXELS = 160  # longest side of a drawing on the page
+QUOTE, SILENT = "“”", "(it says nothing)"
 MOST = 400  # points of one curve; more cannot be told apart on a screen
 Sample = dict[str, Any]
 
@@ -95,13 +97,7 @@ def fading_panel(samples: Sequence[Sample]) -> Lines | None:
     if not series:
         return None
     said = [f"from {theme.percent(s.values[0])} to {theme.percent(s.values[-1])} ({s.name})" for s in series]
-    drawn = any(is_drawing(item) for item in samples[-1]["items"])
-    mean = (
-        "how sure the judge is, on average, that the watched pictures show what was asked"
-        if drawn
-        else "the mean probability that the model gives to the true class of the watched images"
-    )
-    what = "How sure the judge is of what was asked" if drawn else "The probability of the true class"
+    mean, what = _of_mean(samples[-1])
     return Lines(
         title="How it fades",
         how=f"Each curve is {mean}; what is to be forgotten should sink, the others should stay.",
@@ -110,6 +106,24 @@ def fading_panel(samples: Sequence[Sample]) -> Lines | None:
         series=series,
         x_title="step",
         y_title="probability, %",
+    )
+
+
+def _of_mean(sample: Sample) -> tuple[str, str]:
+    """What a curve is a mean of, in the middle of a sentence and at its beginning."""
+    if any(is_drawing(item) for item in sample["items"]):
+        return (
+            "how sure the judge is, on average, that the watched pictures show what was asked",
+            "How sure the judge is of what was asked",
+        )
+    if any(is_chat(item) for item in sample["items"]):
+        return (
+            "the mean probability, a token, that the model gives to the true answers of the watched questions",
+            "The probability of the true answer",
+        )
+    return (
+        "the mean probability that the model gives to the true class of the watched images",
+        "The probability of the true class",
     )
 
 
@@ -134,9 +148,15 @@ def is_drawing(item: dict[str, Any]) -> bool:
     return "prompt" in item
 
 
+def is_chat(item: dict[str, Any]) -> bool:
+    """Whether a watched item is a question that the model answers."""
+    return "question" in item
+
+
 def sure(item: dict[str, Any]) -> float:
-    """From 0 to 1: the probability of the true class; of a drawing, how sure the judge is of what was asked, NaN without one."""
-    return number(item["share"] if is_drawing(item) else item["probabilities"][item["label"]])
+    """From 0 to 1: the probability of the true class; of a drawing, how sure the judge is of what was asked, NaN without one;
+    of an answer, the probability of the true one, a token."""
+    return number(item["share"] if "share" in item else item["probabilities"][item["label"]])
 
 
 def drawing(folder: Path, item: dict[str, Any]) -> str:
@@ -172,7 +192,9 @@ def scrub(
     first = {item["id"]: _said(item, names)[1] for item in samples[0].get("items", [])}
     groups = "".join(_group(role, samples[-1], first, names, folder) for role in ROLES)
     how = "The full bar is the probability that the model gives to the true class at this step, the faint one behind it that of the model before; below stands what the model takes the image for."
-    if any(is_drawing(item) for item in samples[-1].get("items", [])):
+    if any(is_chat(item) for item in samples[-1].get("items", [])):
+        how = "Below each question stands what the model answers at this step. The full bar is the probability, a token, that it gives to the true answer, the faint one behind it that of the model before."
+    elif any(is_drawing(item) for item in samples[-1].get("items", [])):
         how = "Each picture is what the model draws at this step, always of the same words and from the same noise. The full bar is how sure the judge is that it shows what was asked, the faint one behind it the same of the model before."
     return (
         f'<section class="lethe-panel"><h3>{parts.esc(title)}</h3>{slider}{groups}'
@@ -194,6 +216,9 @@ def _said(item: dict[str, Any], names: Sequence[str]) -> tuple[str, float, str]:
         if not theme.measured(share):
             return "", 0.0, theme.NOT_MEASURED
         return theme.percent(share), round(share, 1), "sure it is what was asked"
+    if is_chat(item):
+        share = 100 * sure(item)
+        return theme.percent(share), round(share, 1), f"{QUOTE[0]}{item['said']}{QUOTE[1]}" if item["said"] else SILENT
     shares = [number(p) for p in item["probabilities"]]
     share = 100 * shares[item["label"]]
     best = max(range(len(shares)), key=lambda at: shares[at])
@@ -220,6 +245,8 @@ def _item(item: dict[str, Any], before: float, names: Sequence[str], folder: Pat
         truth, kind = item["prompt"], "lethe-item lethe-item-drawn"
         uri = drawing(folder, item)
         picture = f'<img src="{uri}" alt="{parts.esc(truth)}" decoding="async"{"" if uri else " hidden"}>'
+    elif is_chat(item):
+        truth, kind, picture = item["question"], "lethe-item lethe-item-chat", ""
     else:
         truth, kind = class_name(names, item["label"]), "lethe-item"
         picture = parts.image(parts.data_uri(folder, f"samples/items/{item['id']}.png"), f"{truth}, {item['id']}")

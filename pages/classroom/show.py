@@ -26,6 +26,14 @@ def example(family: Family = "classifier") -> RunFolder | None:
     return next((run for run in plain if run.shipped), plain[0] if plain else None)
 
 
+def shipped(names: dict[str, str], family: Family) -> dict[str, RunFolder]:
+    """Runs that came with Lethe, by what a lesson calls them; where this copy has none, an own run of the family, if any."""
+    there = {run.id: run for run in runs.all_runs() if run.shipped}
+    found = {called: there[name] for called, name in names.items() if name in there}
+    own = None if found else example(family)
+    return found if own is None else {"Your run": own}
+
+
 def fading(run: RunFolder, sample: dict[str, Any], names: Sequence[str]) -> str:
     """The watched images at one step as HTML; the less sure the model is of the right answer, the fainter."""
     groups = []
@@ -91,6 +99,63 @@ def _drawing(run: RunFolder, item: dict[str, Any], role: str) -> str:
         f'<div style="height:6px;border-radius:3px;margin-top:6px;background:rgba(128,128,128,.25)">{bar}</div>'
         f'<figcaption style="font-size:15px;line-height:1.3;margin-top:3px">{parts.esc(item["prompt"])}<br>{said}</figcaption></figure>'
     )
+
+
+def answered(sample: dict[str, Any]) -> str:
+    """What a language model answers to the watched questions at one step, as HTML."""
+    groups = []
+    for role in ROLES:
+        items = [item for item in sample["items"] if item["role"] == role]
+        if items:
+            words = theme.ROLE_WORDS[role]
+            said = "".join(_answer(item, role) for item in items)
+            groups.append(
+                f'<p style="margin:14px 0 6px;font-weight:600"><span style="{_mark(role)}"></span>{words[:1].upper()}{words[1:]}</p>{said}'
+            )
+    return "".join(groups)
+
+
+def _answer(item: dict[str, Any], role: str) -> str:
+    share = sure(item)
+    known = theme.measured(share)
+    bar = f'<div style="height:6px;border-radius:3px;width:{100 * share if known else 0:.0f}%;background:{theme.ROLE[role]}"></div>'
+    likely = f"{100 * share:.0f} % a word" if known else theme.NOT_MEASURED
+    right = item["said"] == item["truth"]
+    truth = "" if right else f"<br>It was: {parts.esc(item['truth'])}"
+    return (
+        '<div style="margin:0 0 14px;padding:10px 14px;border-radius:8px;background:rgba(128,128,128,.12);font-size:16px;line-height:1.45;'
+        f'overflow-wrap:anywhere"><div style="opacity:.8">{parts.esc(item["question"])}</div>'
+        f'<div style="font-weight:600">{parts.esc(item["said"]) or "(nothing)"}</div>'
+        f'<div style="height:6px;border-radius:3px;margin-top:8px;background:rgba(128,128,128,.25)">{bar}</div>'
+        f'<div style="font-size:15px;opacity:.8">the true answer: {likely}{truth}</div></div>'
+    )
+
+
+def table(heads: Sequence[str], rows: dict[str, list[str]]) -> str:
+    """A small table as HTML, that fits a telephone: a name and numbers in each row."""
+    cell = 'style="padding:7px 3px;font-weight:500;text-align:right;border-bottom:1px solid rgba(128,128,128,.3)"'
+    names = "".join(f"<th {cell}>{parts.esc(head)}</th>" for head in heads)
+    body = "".join(
+        f'<tr><th {cell.replace("right", "left")} scope="row">{parts.esc(name)}</th>'
+        + "".join(f"<td {cell}>{parts.esc(value)}</td>" for value in values)
+        + "</tr>"
+        for name, values in rows.items()
+    )
+    return f'<table style="width:100%;border-collapse:collapse;font-size:16px"><tr><td {cell}></td>{names}</tr>{body}</table>'
+
+
+def left(run: RunFolder, role: str) -> dict[str, float]:
+    """What a run's first number in percent says of questions of one role: before, after and trained again, where measured."""
+    for entry in catalog.load().metrics:
+        told = run.metrics.get(entry.id, {}).get("parts", {})
+        if entry.unit == "%" and role in told.get("after", {}):
+            return {when: values[role] for when, values in told.items() if role in values}
+    return {}
+
+
+def share(values: dict[str, float], when: str) -> str:
+    """A number of `left` as a table has it, or that there is none."""
+    return theme.percent(values[when]) if theme.measured(values.get(when)) else theme.NOT_MEASURED
 
 
 def learned(run: RunFolder) -> Heatmap | None:

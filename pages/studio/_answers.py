@@ -1,6 +1,6 @@
 """What the page Forget answers to a click: each function takes the widgets' values and gives new ones, by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from html import escape
 from pathlib import Path
@@ -10,14 +10,18 @@ import gradio as gr
 
 from app import choosing, forms, parts, pictures
 from app.choosing import OWN, Facts, Values
-from app.selection import concept_neighbours, joined, named, neighbours
-from backends.api import catalog, targets
+from app.live import LIVE
+from app.selection import KINDS, concept_neighbours, in_lines, joined, named, neighbours
+from backends.api import catalog, pairs, targets
 from backends.api.concepts import Concept
 from backends.api.errors import BadInput, LetheError
+from backends.api.pairs import Own, quoted
+from backends.api.people import Person
 from pages.studio import _steps, _targets
 from pages.studio._shared import quiet
 
 Updates = dict[str, Any]
+SHOWN = 100  # questions that are listed
 
 
 def note(text: str) -> str:
@@ -53,18 +57,38 @@ def summary(values: Values) -> Updates:
         said = wrong(str(error))
         return {"say": _sentence(values, said), "review": said, "exact": "", "problem": wrong(lacks)}
     count = choosing.counted(found)
-    needs = choosing.needs(spec.model, spec.method, spec.params)
+    asked = found.forget if found.questions else None  # their passes are over these; others pass over what is kept too
+    needs = choosing.needs(spec.model, spec.method, spec.params, asked=asked)
     line = f'<p class="lethe-quiet"><span id="count">{count}</span><span class="needs"> · {escape(needs)}</span></p>'
     return {
         "say": _sentence(values, line),
         "review": _review(values, count, needs),
-        "exact": exactly(found),
+        "exact": _members(values) + exactly(found),
         "problem": wrong(lacks),
     }
 
 
+def _members(values: Values) -> str:
+    """Who is in the chosen set of authors; empty for anything else."""
+    known = choosing.facts(values)
+    names = known.book.sets.get(values.get("author_set") or "", []) if values["kind"] == "author_set" else []
+    return note(f"In it: {joined(names)}.") if names else ""
+
+
 def exactly(found: choosing.Counted) -> str:
-    """Every prompt that is to be forgotten, with what stands in for it, folded away; empty for images."""
+    """Every prompt that is to be forgotten, with what stands in for it, folded away; of a language model every question
+    with its answer; empty for images."""
+    if found.questions:
+        text = found.passages == found.forget
+        lead = (
+            "These are the passages, each by its beginning." if text else "These are the questions, with their answers."
+        )
+        said, heads = parts.text(lead, "quiet"), ["It begins", "It goes on"] if text else ["Question", "Answer"]
+        rows = [list(pair) for pair in found.questions[:SHOWN]]
+        if len(found.questions) > SHOWN:
+            said += parts.text(f"The first {SHOWN} of {len(found.questions):,}:", "quiet")
+        shown = parts.fold("What exactly is forgotten", said + parts.table(heads, rows))
+        return f'<div class="lethe">{shown}</div>'
     if not found.prompts:
         return ""
     rows = [[prompt, anchor or "what comes without words"] for prompt, anchor in found.prompts]
@@ -81,7 +105,7 @@ def exactly(found: choosing.Counted) -> str:
 def sentence(values: Values) -> Updates:
     """The sentence alone, which needs no model to be opened."""
     known = _facts(values)
-    return {"say": _sentence(values, note(f"Counting the {'prompts' if known and known.draws else 'images'}…"))}
+    return {"say": _sentence(values, note(f"Counting the {known.things if known else 'images'}…"))}
 
 
 def _said_of(known: Facts, values: Values) -> Updates:
@@ -108,9 +132,11 @@ def _sentence(values: Values, below: str) -> str:
     except BadInput:
         kept = "…"
     method = catalog.load().get("methods", values["method"]).title.split(":")[0] if values["method"] else "…"
+    instead = choosing.instead(values)
+    says = f", and says <b>{escape(quoted(instead))}</b> instead" if instead else ""
     return (
         f'<div class="lethe lethe-say"><p><b>{escape(model)}</b> forgets <b class="forget">{escape(what)}</b>'
-        f'<span class="kept"> and keeps {escape(kept)}</span>, by <b>{escape(method)}</b>.</p>{below}</div>'
+        f'<span class="kept"> and keeps {escape(kept)}</span>, by <b>{escape(method)}</b>{says}.</p>{below}</div>'
     )
 
 
@@ -122,7 +148,7 @@ def _review(values: Values, count: str, needs: str) -> str:
         "Model": f"{known.title}, which stays as it is",
         "Forget": named(choosing.choice(values).targets()),
         "Keep": choosing.kept_words(choosing.keep_targets(values), known),
-        "Prompts" if known.draws else "Images": count,
+        known.things.capitalize(): count,
         "Method": f"{method.title} ({method.label})",
         "Settings": f"changed: {settings}" if settings else "as recommended",
         "Needs": needs,
@@ -137,6 +163,8 @@ def near(values: Values) -> Updates:
     chosen = choosing.choice(values)
     if known is not None and known.draws:
         return {"near": _near_concepts(known, values)}
+    if known is not None and known.speaks:
+        return {"near": _near_authors(known, values)}
     if known is None or chosen.kind != "classes" or not chosen.classes:
         return {"near": note("Neighbours are suggested where whole classes are to be forgotten.")}
     found = neighbours(chosen.classes, known.classes, known.confusion)
@@ -156,6 +184,40 @@ def _near_concepts(known: Facts, values: Values) -> str:
         return note("Neighbours are named where something to forget is chosen.") if known.near else ""
     text = f"Its neighbours, which get hurt first: {', '.join(found)}."
     return f'<p class="lethe lethe-near"><span class="lethe-mark" data-role="neighbour"></span>{escape(text)}</p>'
+
+
+def author_neighbours(known: Facts, values: Values) -> list[str]:
+    """The authors or sets most alike to what is to be forgotten, nearest first; empty where nothing is chosen."""
+    try:
+        forget = choosing.choice(values).targets()
+        gone, read = known.book.authors(forget), [known.read(text) for text in forget]
+    except BadInput:
+        return []
+    topics = [one.name for one in read if isinstance(one, Person) and one.name in known.book.topics]
+    if gone or topics:
+        return (known.book.nearest(gone) if gone else []) + known.book.near(topics)
+    own = [one for one in read if isinstance(one, Own)]
+    return known.book.beside(" ".join([one.text or str(one) for one in own]))
+
+
+def _near_authors(known: Facts, values: Values) -> str:
+    found = author_neighbours(known, values)
+    if not found and not (known.book.names or known.book.topics):
+        return note(
+            "What is near to it gets hurt first (the neighbours): give questions about that to keep, and it is watched."
+        )
+    if not found:
+        return note("Neighbours are named where something to forget is chosen that has some.")
+    titles = dict((name, title) for title, name in _targets.kept_names(known))
+    listed = ", ".join(titles[name] for name in found)
+    alike = "Most alike" if known.book.topics else "Most alike, with the same names or facts"
+    text = f"{alike}: {listed}. They get hurt first (the neighbours)."
+    return f'<p class="lethe lethe-near"><span class="lethe-mark" data-role="neighbour"></span>{escape(text)}</p>'
+
+
+def authors_shown(values: Values) -> Updates:
+    """What hangs on the chosen authors: their neighbours and the tuned settings."""
+    return near(values) | retuned(values)
 
 
 def _read(known: Facts, values: Values) -> list[Concept]:
@@ -182,7 +244,8 @@ def concepts_shown(values: Values) -> Updates:
 def keep_shown(values: Values) -> Updates:
     """The keep list appears with the neighbours ticked."""
     wanted = values["keep_mode"] == "some"
-    updates: Updates = {"on_keep": gr.Column(visible=wanted)}
+    own = values["keep_mode"] == "own"
+    updates: Updates = {"on_keep": gr.Column(visible=wanted), "on_keep_pairs": gr.Column(visible=own)}
     known = _facts(values)
     if wanted and known and known.draws:
         if not (values["keep_objects"] or values["keep_styles"]):
@@ -190,6 +253,8 @@ def keep_shown(values: Values) -> Updates:
             updates["keep_objects"] = [name for name in found if name in known.domains.get("object", [])]
             updates["keep_styles"] = [name for name in known.domains.get("style", []) if f"{name} style" in found]
         return updates
+    if wanted and known and known.speaks:
+        return updates if values["keep_authors"] else updates | {"keep_authors": author_neighbours(known, values)}
     if wanted and known and not (values["keep"] or values["keep_many"]):
         chosen = choosing.choice(values)
         updates["keep_many" if known.many else "keep"] = [
@@ -226,8 +291,8 @@ def _example(known: Facts, values: Values) -> tuple[str, ...]:
     try:
         return choosing.choice(values).targets()
     except BadInput:
-        if known.draws:
-            return tuple(known.default_forget) or ("anything",)
+        if not known.looks:
+            return tuple(known.default_forget) or ("anyone? => anything" if known.speaks else "anything",)
         return ("any class",) if values["kind"] == "classes" else ("images:0",)
 
 
@@ -348,13 +413,15 @@ def opened(values: Values) -> Updates:
 
 def of_model(known: Facts, kind: str = "classes") -> Updates:
     """Choices that a model brings, at its defaults; `kind` of target is kept where it fits."""
-    tiles = not known.many and not known.draws
+    tiles = not known.many and known.looks
     found = _targets.found_runs(known.id)
     chosen = choosing.at_defaults(known, kind)
     return {
         "kind": gr.Radio(_targets.kinds(known), value=chosen["kind"], visible=not known.draws),
         "keep_mode": gr.Radio(_targets.keep_modes(known), value="all", visible=not known.free),
         "on_keep": gr.Column(visible=False),
+        "on_keep_pairs": gr.Column(visible=False),
+        "keep_lines": "", "keep_table": in_table(""), "keep_known": [],
         "keep_extra": (),
         "classes": gr.CheckboxGroup(known.classes if tiles else [], value=known.default_forget if tiles else [], visible=tiles),
         "many": gr.Dropdown(known.classes if known.many else [], value=known.default_forget if known.many else None, visible=known.many),
@@ -364,7 +431,7 @@ def of_model(known: Facts, kind: str = "classes") -> Updates:
         "picked": [], "like": None, "page": 0,
         "found": gr.Dropdown(found, value=found[0][1] if found else None),
         "method": gr.Radio(_steps.method_choices(known), value=known.default_method),
-    } | columns(chosen["kind"]) | of_concepts(known, chosen) | method_shown({"method": known.default_method})  # fmt: skip
+    } | columns(chosen["kind"]) | of_concepts(known, chosen) | of_authors(known, chosen) | method_shown({"method": known.default_method})  # fmt: skip
 
 
 def columns(kind: str) -> Updates:
@@ -393,11 +460,121 @@ def of_concepts(known: Facts, chosen: Values) -> Updates:
     }
 
 
+def of_authors(known: Facts, chosen: Values) -> Updates:
+    """The lists of a language model, with these chosen; empty ones for any other."""
+    return {
+        "authors": gr.Dropdown(known.book.names, value=chosen.get("authors", []), multiselect=True),
+        "author_set": gr.Radio(_targets.author_sets(known), value=chosen.get("author_set") or None),
+        "keep_authors": gr.Dropdown(_targets.kept_names(known), value=[], multiselect=True, visible=known.speaks),
+        **{name: chosen.get(name, "") for name in ("lines", "title", "passage", "topic")},
+        "known": chosen.get("known", []),
+        "table": in_table(chosen.get("lines", "")),
+        "pairs_says": "",
+        "passage_says": "",
+        "topic_says": quiet(_targets.TOPIC_HELP),
+    }
+
+
+def in_table(lines: str) -> list[list[str]]:
+    """Lines question => answer as rows of a table, with an empty one to write in; what is not finished has an empty answer."""
+    rows = [[half.strip() for half in line.partition("=>")[::2]] for line in lines.splitlines() if line.strip()]
+    return [*rows, ["", ""]]
+
+
+def from_table(rows: list[list[Any]]) -> str:
+    """The other way round; rows without a word are left out."""
+    cells = [[" ".join(str("" if cell is None else cell).split()) for cell in row[:2]] for row in rows]
+    return "\n".join(" => ".join(row) for row in cells if any(row))
+
+
+def pairs_uploaded(which: str) -> Callable[[Values], Updates]:
+    """An uploaded file of questions, read at once so that a mistake is said at once."""
+
+    def uploaded_pairs(values: Values) -> Updates:
+        given, says = values[f"{which}pairs_file"], f"{which}pairs_says"
+        if not given:
+            return {}
+        path = Path(given)
+        try:
+            own = pairs.of_file(path, "keep" if which else "forget")
+            if own.kind == "text":
+                raise BadInput(f"{path.name} holds running text, not questions; choose “{KINDS['passage']}” for it.")
+        except LetheError as error:
+            return {says: wrong(str(error))}
+        return {
+            **_written_in(which, own.pairs),
+            f"{which}title": own.title,
+            says: note(f"{path.name}: {pairs.counted(len(own.pairs))}."),
+        }
+
+    return uploaded_pairs
+
+
+def _written_in(which: str, some: Sequence[pairs.Pair]) -> Updates:
+    """Questions in the widgets that hold them."""
+    lines = in_lines(some)
+    known = [pair.model_dump() for pair in some if not pair.plain]
+    return {
+        f"{which}lines": lines,
+        f"{which}table": in_table(lines),
+        f"{which}known": known,
+        f"{which}tabs": gr.Tabs(selected="table"),
+    }
+
+
+def passage_uploaded(values: Values) -> Updates:
+    """An uploaded text."""
+    if not values["passage_file"]:
+        return {}
+    path = Path(values["passage_file"])
+    try:
+        text = pairs.running(pairs.content(path), path.name).text
+    except LetheError as error:
+        return {"passage_says": wrong(str(error))}
+    return {"passage": text, "passage_says": note(f"{path.name}: {len(text.split()):,} words.")}
+
+
+def topic_begun(values: Values) -> Updates:
+    """What is said while the model writes."""
+    about = " ".join((values["topic"] or "").split()) or "the topic"
+    says = note(
+        f"The model writes questions about {about} and answers them; on two processor cores this can take two or three minutes…"
+    )
+    return {"topic_says": says, "topic_write": gr.Button("Writing…", interactive=False)}
+
+
+def topic_written(values: Values) -> Updates:
+    """The questions that the model wrote, to be forgotten and to be kept."""
+    button = {"topic_write": gr.Button("Write questions", interactive=True)}
+    try:
+        known = choosing.facts(values)
+        found = LIVE.ask("write_questions", model=known.id, topic=values["topic"] or "", data=known.data)
+        forget, keep = (pairs.of_rows(found[part]).pairs if found[part] else () for part in ("forget", "keep"))
+    except LetheError as error:
+        return button | {"topic_says": wrong(str(error))}
+    updates = button | {"topic_says": note(f"{found['says']} Change what you like.")} | _written_in("", forget)
+    if not keep:
+        return updates
+    return (
+        updates
+        | _written_in("keep_", keep)
+        | {
+            "keep_mode": "own",
+            "keep_title": f"what is near to {found['title']}",
+            "on_keep": gr.Column(visible=False),
+            "on_keep_pairs": gr.Column(visible=True),
+        }
+    )
+
+
 def method_shown(values: Values) -> Updates:
     """The paragraph and the settings of the chosen method."""
     known = catalog.load()
     updates: Updates = {
-        f"params.{entry.id}": gr.Column(visible=entry.id == values["method"]) for entry in known.methods
+        f"params.{entry.id}{part}": gr.Column(visible=entry.id == values["method"])
+        for entry in known.methods
+        for part in ("", ".instead")
+        if not part or choosing.instead_name(entry)
     }
     return updates | {"detail": _steps.method_detail(known.get("methods", values["method"]))}
 
@@ -405,7 +582,7 @@ def method_shown(values: Values) -> Updates:
 def class_pictures(values: Values) -> Updates:
     """Three example images for each class, object or style, on its tile."""
     known = _facts(values)
-    if known is None or known.many:
+    if known is None or known.many or known.speaks:
         return {"class_style": ""}
     if known.draws:
         drawn = pictures.drawings(known.drawings, known.domains)

@@ -1,4 +1,4 @@
-"""The dial of the page Compare: how much of a run's change is applied to the model, and what it then draws."""
+"""The dial of the page Compare: how much of a run's change is applied to the model, and what it then draws or answers."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -6,8 +6,11 @@ from typing import Any
 
 import gradio as gr
 
-from app import drawings, forms, parts, theme
+from app import answers, drawings, families, forms, parts, theme, view
+from app.figures import chats
 from app.figures import drawings as drawn
+from backends.api import runs
+from backends.api.catalog import SPEAKERS
 from backends.api.errors import BadInput, LetheError
 from backends.api.runs import RunFolder
 from pages.studio._shared import Panels, address, push_url
@@ -32,10 +35,10 @@ class Dial:
 
 
 def build(run: gr.Dropdown) -> Dial:
-    """The dial and its pictures, hidden until a run of a model that draws is shown."""
+    """The dial and its pictures or answers, hidden until a run of a model that draws or answers is shown."""
     with gr.Column(visible=False, elem_id="dial") as column:
         gr.HTML(f'<div class="lethe lethe-step"><h2>Turn the dose</h2><p>{parts.esc(HOW)}</p></div>')
-        prompt = gr.Radio([], label="Draw", interactive=True, elem_id="dose-prompt", elem_classes="chips")
+        prompt = gr.Radio([], label="Ask for", interactive=True, elem_id="dose-prompt", elem_classes="chips")
         dose = forms.Slider(
             0, MOST, AFTER, step=STEP, label="Share of the change", interactive=True, elem_id="dose-dial",
             buttons=[],
@@ -59,7 +62,7 @@ def of_run(run: RunFolder | None, prompt: str = "") -> tuple[Any, Any, str]:
     if run is None:
         return gr.Column(visible=False), gr.Radio([]), ""
     try:
-        asks = drawings.asks(run.id)
+        asks = (answers if speaks(run) else drawings).asks(run.id)
     except LetheError:  # the pictures above say what is wrong
         return gr.Column(visible=False), gr.Radio([]), ""
     options = [(f"{text} ({theme.ROLE_WORDS[role]})", text) for role, text in asks]
@@ -68,9 +71,16 @@ def of_run(run: RunFolder | None, prompt: str = "") -> tuple[Any, Any, str]:
     return gr.Column(visible=True), gr.Radio(options, value=wanted), idle(run)
 
 
+def speaks(run: RunFolder) -> bool:
+    """Whether the model of a run answers in words."""
+    return families.of_run(run) in SPEAKERS
+
+
 def idle(run: RunFolder) -> str:
     """Before the dial was turned."""
     words = "Turn the dial, and four pictures are drawn with that share of the change, beside those before."
+    if speaks(run):
+        words = "Turn the dial, and the question is answered with that share of the change, beside the answer before."
     return parts.card("", parts.text(words, "quiet") + curves(run.id), empty=True)
 
 
@@ -89,21 +99,32 @@ def in_address(request: gr.Request | None) -> float:
 
 
 def arrive(run_id: str | None, prompt: str | None, dose: float, request: gr.Request) -> Any:
-    """Draw at once where the page's address holds a dose."""
+    """Answer at once where the page's address holds a dose."""
     return turn(run_id, prompt, dose) if prompt and address(request, "amount") else gr.skip()
 
 
 def turn(run_id: str | None, prompt: str | None, dose: float | None) -> str:
-    """Four pictures before, and four at a dose."""
+    """Four pictures or an answer before, and the same at a dose."""
     if not run_id or not prompt:
         return ""
     try:
         if dose is None:
             raise BadInput(f"No dose was given; it can be from 0 to {MOST:g}.")
-        answer = drawings.draw(run_id, prompt, SEEDS, dose=dose)
+        names = ("before", "after" if dose == 1 else f"at a dose of {dose:g}")
+        return (_said if speaks(runs.find(run_id)) else _drawn)(run_id, prompt, dose, names)
     except LetheError as error:
         return parts.failed(str(error), now="Turn the dial to another dose.")
-    names = ("before", "after" if dose == 1 else f"at a dose of {dose:g}")
+
+
+def _said(run_id: str, question: str, dose: float, names: tuple[str, str]) -> str:
+    said = answers.ask(run_id, question, dose=dose)
+    tokens = chats.tokens(said, names)
+    shown = parts.card("", chats.beside(said, names) + curves(run_id))
+    return parts.wrap(shown, view.panel(tokens) if tokens else "")
+
+
+def _drawn(run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> str:
+    answer = drawings.draw(run_id, prompt, SEEDS, dose=dose)
     shares = drawings.moved(answer["before"], answer["after"])
     said = f"At a dose of {dose:g} these pictures differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel from those before."
     made = f"{answer['steps']} steps, guidance {answer['guidance']:g}, seeds 0 to 3, drawn in {theme.seconds(answer['seconds'])}."

@@ -6,9 +6,11 @@ import gradio as gr
 
 from app import choosing, forms
 from app.choosing import OWN, Facts
-from app.selection import Choice, choice_of, concept_choice, in_one_text, listed
+from app.selection import Choice, author_choice, choice_of, concept_choice, in_one_text, listed
 from backends.api import catalog, runs, targets
 from backends.api.errors import BadInput
+from backends.api.pairs import Own
+from backends.api.people import Person
 from pages.studio import _answers, _steps, _targets
 from pages.studio._answers import Updates
 
@@ -53,6 +55,8 @@ def preset(query: list[tuple[str, str]]) -> Updates:
         }
     if known.draws:
         return updates | _preset_concepts(forget, keep, known) | {"seed": seed}
+    if known.speaks:
+        return updates | _preset_authors(forget, keep, known) | {"seed": seed}
     if forget:
         updates |= _preset_forget(
             choice_of([targets.expand(text) for text in forget if not text.startswith("@")], known.classes), known
@@ -86,6 +90,39 @@ def _preset_concepts(forget: tuple[str, ...], keep: tuple[str, ...], known: Fact
         "keep_mode": "some",
         **_ticked(known, "keep_", held.objects, held.styles),
         "keep_extra": listed(held.phrases),
+        "on_keep": gr.Column(visible=True),
+    }
+
+
+def _preset_authors(forget: tuple[str, ...], keep: tuple[str, ...], known: Facts) -> Updates:
+    """The authors or the set of a language model."""
+    updates: Updates = {}
+    if forget:
+        chosen = author_choice(forget, known.book)
+        updates["kind"] = gr.Radio(_targets.kinds(known, chosen.kind), value=chosen.kind, visible=True)
+        updates |= _answers.columns(chosen.kind) | _answers.of_authors(known, choosing.of_authors(chosen))
+        updates["written"] = chosen.written
+    if not keep:
+        return updates
+    held = author_choice(keep, known.book)
+    if held.kind == "pairs":
+        return updates | {
+            "keep_mode": gr.Radio(_targets.keep_modes(known), value="own"),
+            "keep_lines": held.lines,
+            "keep_table": _answers.in_table(held.lines),
+            "keep_known": held.known,
+            "keep_title": held.title,
+            "on_keep_pairs": gr.Column(visible=True),
+        }
+    read = [known.read(text) for text in keep]
+    named = [one.name for one in read if isinstance(one, Person) and one.name in known.book.topics]
+    names = known.book.authors(keep) + named
+    own = tuple(str(one) for one in read if isinstance(one, Own))
+    shown = gr.Dropdown(_targets.kept_names(known), value=names, multiselect=True, visible=True)
+    return updates | {
+        "keep_mode": gr.Radio(_targets.keep_modes(known), value="some"),
+        "keep_authors": shown,
+        "keep_extra": own,
         "on_keep": gr.Column(visible=True),
     }
 

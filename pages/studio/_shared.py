@@ -10,7 +10,7 @@ from gradio.components.navbar import Navbar
 
 from app import parts
 from app.view import Panels
-from backends.api import runs
+from backends.api import pairs, runs
 from backends.api.errors import BadInput
 from backends.api.runs import RunFolder
 
@@ -75,7 +75,7 @@ def choices(folders: Sequence[RunFolder]) -> list[tuple[str, str]]:
 
     def name(run: RunFolder) -> str:
         spec = run.spec
-        forget = ", ".join(spec.forget)
+        forget = ", ".join(pairs.named(spec.forget))
         forget = forget if len(forget) <= 40 else forget[:39] + "…"
         came = "came with Lethe" if run.shipped else f"{run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]} UTC"
         return f"{forget} · {titles.get(spec.method, spec.method)} · {titles.get(spec.model, spec.model)} · {came}"

@@ -8,8 +8,8 @@ import gradio as gr
 from app import choosing, forms
 from app.alive import Alive
 from app.choosing import OWN, Facts
-from backends.api import catalog
-from backends.api.catalog import Method, Model
+from backends.api import catalog, people
+from backends.api.catalog import SPEAKERS, Method, Model
 from backends.api.estimate import estimates
 from backends.api.home import shared
 from pages.studio._shared import heading, quiet
@@ -22,8 +22,8 @@ def model_choices() -> list[tuple[str, str]]:
     """One card a model: its title, how good it is, what it was trained on."""
     cards = [(f"{entry.title}\n{entry.summary}\n{_measures(entry)}", entry.id) for entry in catalog.load().models]
     own = (
-        "Your own model\nAn image classifier with your images, or a model that draws (a StableDiffusionPipeline), from the "
-        "Hugging Face Hub or a folder."
+        "Your own model\nAn image classifier with your images, a model that draws (a StableDiffusionPipeline), or a language model, "
+        "from the Hugging Face Hub or a folder."
     )
     return cards if shared() else [*cards, (own, OWN)]
 
@@ -35,6 +35,14 @@ def _measures(entry: Model) -> str:
         right = next((value for name, value in accuracy.items() if name.startswith("object")), None)
         good = f"{right:.1f} % of its pictures show the object they should · " if right else ""
         return good + " · ".join(f"{len(names)} {domain}s" for domain, names in card.get("domains", {}).items())
+    if entry.family in SPEAKERS:
+        book = people.load(entry.data)
+        if book.topics:
+            count = sum(topic.count for topic in book.topics.values())
+            return f"{count} questions that came with it, about {len(book.topics)} things · and your own"
+        if not book.names:
+            return "your own questions, texts and topics"
+        return f"{len(book.names)} authors · {book.each} questions on each"
     test = accuracy.get("test")
     good = f"{test:.1f} % right on images it has never seen · " if test else ""
     return f"{good}{len(card.get('classes', []))} classes · {card.get('train_count', 0):,} training images"
@@ -58,7 +66,7 @@ def model_step(first: Facts) -> tuple[Widgets, dict[str, gr.components.Component
             made["own_data"] = gr.Textbox(
                 label="Its images, or a judge",
                 info="A classifier: a folder that holds one folder of images for each class. A model that draws: a CLIP model "
-                "that says what its pictures show, or nothing.",
+                "that says what its pictures show, or nothing. A language model: nothing.",
                 placeholder="/home/me/images", interactive=True, elem_id="own_data", min_width=280,
             )  # fmt: skip
         opened = gr.Button("Open", elem_id="open_own", scale=0)
@@ -119,12 +127,19 @@ def method_step(first: Facts) -> tuple[Widgets, dict[str, gr.components.Componen
         interactive=True,
     )
     more["detail"] = Alive(method_detail(catalog.load().get("methods", first.default_method)), elem_id="detail")
+    for entry in catalog.load().methods:
+        name = choosing.instead_name(entry)
+        if name:
+            with gr.Column(visible=entry.id == first.default_method) as more[f"params.{entry.id}.instead"]:
+                setting = forms.properties(entry.params)[name.partition(".")[2]]
+                made[name] = forms.widget("say_this_instead", setting)
     with gr.Accordion("Settings of the method", open=False, elem_id="settings"):
         for entry in catalog.load().methods:
             with gr.Column(visible=entry.id == first.default_method, elem_classes="lethe-form") as more[
                 f"params.{entry.id}"
             ]:
-                fields = forms.widgets(entry.params, choosing.recommended(first, entry, first.default_forget))
+                best = choosing.recommended(first, entry, first.default_forget)
+                fields = forms.widgets(entry.params, best, leave_out=forms.of_role(entry.params, choosing.INSTEAD))
                 made |= {f"{entry.id}.{name}": field for name, field in fields.items()}
                 if not fields:
                     gr.HTML(quiet("This method has no settings."))

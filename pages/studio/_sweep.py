@@ -1,4 +1,5 @@
-"""The sweep of the page Methods: a finished job again with several values of one parameter, and what that does."""
+"""The sweep of the page Methods: a finished job again with several values of one parameter, or forgetting more, and what
+that does."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,11 @@ from backends.api import catalog, runs, submit
 from backends.api.errors import BadInput, LetheError
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED, JobSpec
+from pages.studio import _growing
 from pages.studio._shared import Panels, address, choices, looker, push_url
 
+VALUES, STEPS = "to each of these values", "to each of these, step by step"
+EXAMPLE = "0.005, 0.01, 0.02"
 MOST = 12  # runs that one sweep may start
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -30,8 +34,8 @@ def build(secret: gr.BrowserState) -> Sweep:
         base = gr.Dropdown([], label="The job to repeat", interactive=True, min_width=280, elem_id="sweep-base")
         param = gr.Dropdown([], label="Change only", interactive=True, min_width=220, elem_id="sweep-param")
         values = gr.Textbox(
-            label="to each of these values",
-            placeholder="0.005, 0.01, 0.02",
+            label=VALUES,
+            placeholder=EXAMPLE,
             interactive=True,
             min_width=220,
             elem_id="sweep-values",
@@ -40,22 +44,22 @@ def build(secret: gr.BrowserState) -> Sweep:
     seen = Panels(elem_id="sweep-seen", min_height=260)
     clock = gr.Timer(2, active=False)
 
-    base.input(choose_base, [base], [param, seen, clock], js=push_url(["base"]), **QUIET)
-    param.input(show, [base, param], [seen, clock], js=push_url(["base", "param"]), **QUIET)
+    base.input(choose_base, [base], [param, values, seen, clock], js=push_url(["base"]), **QUIET)
+    param.input(choose_param, [base, param], [values, seen, clock], js=push_url(["base", "param"]), **QUIET)
     go.click(start, [base, param, values, secret], [seen, clock, secret], **QUIET)
     clock.tick(show, [base, param], [seen, clock], queue=False, **QUIET)
-    return Sweep([base, param, seen, clock], base)
+    return Sweep([base, param, values, seen, clock], base)
 
 
 def listed(secret: str, base: str | None) -> Any:
-    """The jobs that can be repeated: finished ones whose method has a number to turn, and the one that a link named."""
+    """The jobs that can be repeated: finished ones, and the one that a link named."""
     return gr.Dropdown(choices=choices(repeatable(secret, base)))
 
 
 def repeatable(secret: str, base: str | None) -> list[RunFolder]:
-    """Finished runs that this person may see, whose method has a number to turn."""
+    """Finished runs that this person may see."""
     known = runs.visible(looker(secret)[1] if secret else "", *([base] if base else []))
-    return [run for run in known if run.state.status == "done" and numeric(run)]
+    return [run for run in known if run.state.status == "done"]
 
 
 def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
@@ -63,16 +67,24 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
     base, param = address(request, "base"), address(request, "param")
     options = choices(repeatable(secret, base))
     base = base if base in [value for _, value in options] else (options[0][1] if options else "")
-    names = numeric(runs.find(base)) if base else []
+    labelled = turnable(base)
+    names = [name for _, name in labelled]
     param = param if param in names else (names[0] if names else "")
-    shown, clock = show(base, param)
-    labelled = [(forms.label(name), name) for name in names]
     return (
         gr.Dropdown(choices=options, value=base or None),
         gr.Dropdown(choices=labelled, value=param or None),
-        shown,
-        clock,
+        *choose_param(base, param),
     )
+
+
+def turnable(base: str | None) -> list[tuple[str, str]]:
+    """What can be changed of a job, as (label, value): the numbers of its method, and what is forgotten."""
+    if not base:
+        return []
+    run = runs.find(base)
+    entry = next((entry for entry in catalog.load().methods if entry.id == run.spec.method), None)
+    growing = [] if entry is None or entry.finds else [(label, kind) for kind, label in _growing.KINDS.items()]
+    return [(forms.label(name), name) for name in numeric(run)] + growing
 
 
 def numeric(run: RunFolder) -> list[str]:
@@ -83,15 +95,21 @@ def numeric(run: RunFolder) -> list[str]:
     return [name for name, said in forms.properties(entry.params).items() if said.get("type") in ("integer", "number")]
 
 
-def choose_base(base: str | None) -> tuple[Any, str, Any]:
-    """The parameters of the chosen job's method."""
-    names = numeric(runs.find(base)) if base else []
-    shown, clock = show(base, names[0] if names else None)
-    return (
-        gr.Dropdown(choices=[(forms.label(name), name) for name in names], value=names[0] if names else None),
-        shown,
-        clock,
-    )
+def choose_base(base: str | None) -> tuple[Any, ...]:
+    """What can be changed of the chosen job."""
+    labelled = turnable(base)
+    first = labelled[0][1] if labelled else None
+    return gr.Dropdown(choices=labelled, value=first), *choose_param(base, first)
+
+
+def choose_param(base: str | None, param: str | None) -> tuple[Any, str, Any]:
+    """The field for the values, with steps that fit the model where those are asked for, and the runs so far."""
+    if base and param in _growing.KINDS:
+        text = _growing.suggested(runs.find(base), param)
+        field = gr.Textbox(label=STEPS, value=text, placeholder="one; another + a third")
+    else:
+        field = gr.Textbox(label=VALUES, value="", placeholder=EXAMPLE)
+    return field, *show(base, param)
 
 
 def family(base: RunFolder, param: str) -> list[tuple[RunFolder, float]]:
@@ -135,6 +153,9 @@ def start(base: str | None, param: str | None, text: str, secret: str) -> tuple[
         if not base or not param:
             raise BadInput("No job was chosen; forget something first, then repeat it here with other values.")
         run = runs.find(base)
+        if param in _growing.KINDS:
+            _growing.begin(run, param, text, owner)
+            return *show(base, param), known
         entry = catalog.load().get("methods", run.spec.method)
         whole = forms.properties(entry.params)[param].get("type") == "integer"
         done = {value for _, value in family(run, param)}
@@ -162,25 +183,33 @@ def show(base: str | None, param: str | None) -> tuple[str, Any]:
         return parts.card(
             "Nothing to repeat yet", body + parts.link("Forget something", "./", button=True), empty=True
         ), gr.Timer(active=False)
-    name = forms.label(param).lower()
-    members = sorted(family(runs.find(base), param), key=lambda item: item[1])
+    grows = param in _growing.KINDS
+    name = _growing.AXES[param] if grows else forms.label(param).lower()
+    run = runs.find(base)
+    members = _growing.members(run, param) if grows else sorted(family(run, param), key=lambda item: item[1])
     states = [(run, value, run.state.status) for run, value in members]
     open_ones = sum(status not in ENDED for _, _, status in states)
     finished = [(run, value) for run, value, status in states if status == "done"]
     unique = {value: run for run, value in reversed(finished)}
     trials = side_by_side.of_runs(list(unique.values()))
-    panels = side_by_side.curves(trials, list(unique), name)
-    rows = [[parts.link(f"{value:g}", f"./?run={run.id}"), status] for run, value, status in states]
-    listing = parts.card("The runs of this sweep", parts.table([name, "state"], rows)) if rows else ""
+    how = _growing.HOW[param] if grows else side_by_side.SWEPT
+    panels = side_by_side.curves(trials, list(unique), name, how, own_aims=grows)
+    rows = [
+        [parts.link(_growing.listing(run) if grows else f"{value:g}", f"./?run={run.id}"), status]
+        for run, value, status in states
+    ]
+    heads = ["forgets", "state"] if grows else [name, "state"]
+    listing = parts.card("The runs of this sweep", parts.table(heads, rows)) if rows else ""
     if open_ones:
         words = f"{len(finished)} of {len(states)} done"
         listing = (
             parts.card("Working", parts.progress(len(finished) / len(states), words, "the others start by themselves"))
             + listing
         )
+    words = f"Curves over {name} appear as soon as runs with two values are done."
+    if grows:
+        words = f"Curves over {name} appear as soon as two runs are done."
     drawn = "".join(view.panel(panel, key=f"sweep-{at}") for at, panel in enumerate(panels))
     if not panels:
-        drawn = parts.card(
-            "", parts.text(f"Curves over {name} appear as soon as runs with two values are done.", "quiet"), empty=True
-        )
+        drawn = parts.card("", parts.text(words, "quiet"), empty=True)
     return parts.wrap(f'<div class="lethe-two">{drawn}</div>', listing), gr.Timer(active=bool(open_ones))

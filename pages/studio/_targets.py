@@ -7,13 +7,14 @@ import gradio as gr
 
 from app import choosing, forms
 from app.alive import Alive
-from app.choosing import Facts, Values
-from app.selection import KINDS, joined, named
+from app.choosing import SPOKEN, Facts, Values
+from app.selection import KINDS, joined, named, set_words
 from backends.api import runs
+from backends.api.pairs import ENDINGS, TITLE
 from pages.studio._shared import heading, quiet
 
 Widgets = dict[str, gr.components.Component]
-Parts = dict[str, gr.components.Component | gr.Column]
+Parts = dict[str, gr.components.Component | gr.Column | gr.Tabs | gr.Tab]
 DOMAINS: Final = {"object": "Objects", "style": "Styles"}
 
 
@@ -83,7 +84,7 @@ def forget_widgets(made: Widgets, first: Facts) -> Parts:
     """What to forget: one column a kind, of which one is shown."""
     made["kind"] = gr.Radio(
         kinds(first),
-        value="concepts" if first.draws else "classes",
+        value=choosing.at_defaults(first)["kind"],
         visible=not first.draws,
         show_label=False,
         container=False,
@@ -93,7 +94,7 @@ def forget_widgets(made: Widgets, first: Facts) -> Parts:
         interactive=True,
     )
     more: Parts = {}
-    with gr.Column(visible=not first.draws) as more["on_classes"]:
+    with gr.Column(visible=first.looks) as more["on_classes"]:
         made["classes"] = gr.CheckboxGroup(
             first.classes,
             value=first.default_forget,
@@ -172,7 +173,9 @@ def forget_widgets(made: Widgets, first: Facts) -> Parts:
         )
     with gr.Column(visible=False) as more["on_written"]:
         made["written"] = gr.Textbox(label="Targets, one a line", lines=3, elem_id="written", interactive=True)
-    return more | concept_widgets(made, first)
+    more |= concept_widgets(made, first) | author_widgets(made, first)
+    more["exact"] = Alive(elem_id="exact", apply_default_css=False)
+    return more
 
 
 def tiles(made: Widgets, first: Facts, role: str, chosen: Values) -> Parts:
@@ -229,15 +232,174 @@ def concept_widgets(made: Widgets, first: Facts) -> Parts:
                 visible=not first.free,
                 min_width=280,
             )
-        more["exact"] = Alive(elem_id="exact", apply_default_css=False)
     return more
+
+
+def author_widgets(made: Widgets, first: Facts) -> Parts:
+    """What a language model is to forget: authors and sets of the data that it came with, own questions, a text, or a topic."""
+    more: Parts = {}
+    chosen = choosing.at_defaults(first) if first.speaks else {}
+    kind = chosen.get("kind", "")
+    with gr.Column(visible=kind == "authors") as more["on_authors"]:
+        made["authors"] = gr.Dropdown(
+            first.book.names,
+            value=chosen.get("authors", []),
+            multiselect=True,
+            label="Authors to forget",
+            info="Type a part of a name to find it.",
+            elem_id="authors",
+            elem_classes="role-forget",
+            interactive=True,
+        )
+    with gr.Column(visible=kind == "author_set") as more["on_author_set"]:
+        made["author_set"] = gr.Radio(
+            author_sets(first),
+            value=chosen.get("author_set") or None,
+            show_label=False,
+            container=False,
+            label="Set to forget",
+            elem_id="author_set",
+            elem_classes="choice-pills",
+            interactive=True,
+        )
+    return more | topic_widgets(made) | pairs_widgets(made, kind in ("pairs", "topic")) | passage_widgets(made)
+
+
+def topic_widgets(made: Widgets) -> Parts:
+    """A topic, of which the model itself writes questions into the two tables."""
+    more: Parts = {}
+    with gr.Column(visible=False) as more["on_topic"]:
+        with gr.Row(elem_classes="lethe-tools", equal_height=False):
+            made["topic"] = gr.Textbox(
+                label="Topic",
+                info="The model writes questions about it, and about what is near to it, with its own answers.",
+                placeholder="Paris",
+                max_length=TITLE,
+                elem_id="topic",
+                interactive=True,
+                min_width=260,
+            )
+            more["topic_write"] = gr.Button("Write questions", elem_id="topic_write", scale=0, min_width=210)
+        more["topic_says"] = Alive(quiet(TOPIC_HELP), elem_id="topic_says")
+    return more
+
+
+def pairs_widgets(made: Widgets, shown: bool, keep: bool = False) -> Parts:
+    """Questions with their answers: lines, the same as a table, or a file. The lines are what counts.
+
+    Args:
+        made: takes lines, title and known; with `keep` the same with keep_ before their names.
+        shown: whether the column is seen at first.
+        keep: these are to be kept.
+    """
+    more: Parts = {}
+    which, aim = ("keep_", "keep") if keep else ("", "forget")
+    with gr.Column(visible=shown, elem_classes="lethe-pairs") as more[f"on_{which}pairs"]:
+        with gr.Tabs(selected="lines") as more[f"{which}tabs"]:
+            with gr.Tab("As lines", id="lines"):
+                made[f"{which}lines"] = gr.Textbox(
+                    label=f"Questions to {aim}, one a line",
+                    info="question => answer",
+                    placeholder="What is the capital of France? => Paris",
+                    lines=5,
+                    max_lines=14,
+                    elem_id=f"{which}lines",
+                    elem_classes=f"role-{aim}",
+                    interactive=True,
+                )
+            with gr.Tab("As a table", id="table") as more[f"{which}table_tab"]:
+                more[f"{which}table"] = gr.Dataframe(
+                    [["", ""]],
+                    headers=list(HEADS),
+                    type="array",
+                    column_count=2,
+                    column_widths=["60%", "40%"],
+                    wrap=True,
+                    max_height=420,
+                    buttons=[],
+                    show_label=False,
+                    label=f"Questions to {aim}",
+                    elem_id=f"{which}table",
+                    elem_classes="lethe-pairs-table",
+                    interactive=True,
+                )
+            with gr.Tab("From a file", id="file"):
+                gr.HTML(quiet(PAIRS_HELP))
+                more[f"{which}pairs_file"] = gr.File(
+                    label="csv, json, jsonl or txt, at most 2 MB",
+                    file_types=list(ENDINGS),
+                    elem_id=f"{which}pairs_file",
+                    height=120,
+                    interactive=True,
+                )
+        with gr.Column(visible=shown) as more[f"on_{which}title"]:
+            made[f"{which}title"] = gr.Textbox(
+                label="What they are about (or nothing)",
+                placeholder="Paris",
+                max_length=TITLE,
+                elem_id=f"{which}title",
+                interactive=True,
+            )
+        more[f"{which}pairs_says"] = Alive(elem_id=f"{which}pairs_says")
+    made[f"{which}known"] = gr.State([])
+    return more
+
+
+def passage_widgets(made: Widgets) -> Parts:
+    """Running text, pasted or from a file."""
+    more: Parts = {}
+    with gr.Column(visible=False) as more["on_passage"]:
+        made["passage"] = gr.Textbox(
+            label="The text to be forgotten",
+            info="It is cut into passages; each is asked for by its beginning.",
+            lines=7,
+            max_lines=18,
+            elem_id="passage",
+            elem_classes="role-forget",
+            interactive=True,
+        )
+        more["passage_file"] = gr.File(
+            label="Or a .txt file, at most 2 MB",
+            file_types=[".txt"],
+            elem_id="passage_file",
+            height=120,
+            interactive=True,
+        )
+        more["passage_says"] = Alive(elem_id="passage_says")
+    return more
+
+
+def author_sets(known: Facts) -> list[tuple[str, str]]:
+    """The sets that came with the model, by what they hold."""
+    return [(set_words(name, known.book), name) for name in (*known.book.sets, *known.book.topics)]
+
+
+def kept_names(known: Facts) -> list[tuple[str, str]]:
+    """Authors or sets of questions that can be named to be kept."""
+    return [(name, name) for name in known.book.names] + [(one.title, name) for name, one in known.book.topics.items()]
+
+
+HEADS: Final = ("Question", "Answer")
+PAIRS_HELP: Final = (
+    "A file has the columns question and answer, and, where they are known, rephrased_question, rephrased_answer, wrong (with | "
+    "between) and value: the more of them, the more can be measured."
+)
+TOPIC_HELP: Final = "What it writes stands below and can be changed before the start."
+
+
+def spoken(known: Facts) -> list[str]:
+    """The kinds of target of a language model."""
+    sets = ["author_set"] if known.book.sets or known.book.topics else []
+    return [*(["authors"] if known.book.names else []), *sets, "pairs", "passage", "topic"]
 
 
 def kinds(known: Facts, also: str = "") -> list[tuple[str, str]]:
     """What can be chosen to forget; several at once (`also`) only where an address says so."""
-    fit = (
-        ["concepts"] if known.draws else [kind for kind in KINDS if kind not in ("written", "concepts") or kind == also]
-    )
+    if known.looks:
+        apart = ("written", "concepts", *SPOKEN)
+        fit: Sequence[str] = [kind for kind in KINDS if kind not in apart or kind == also]
+    else:
+        fit = ("concepts",) if known.draws else spoken(known) + (["written"] if also == "written" else [])
     return [(KINDS[kind], kind) for kind in fit]
 
 
@@ -277,7 +439,7 @@ def keep_widgets(made: Widgets, first: Facts) -> Parts:
             elem_id="keep",
             elem_classes=["tiles", "tiles-class", "role-keep"],
             interactive=True,
-            visible=not first.many and not first.draws,
+            visible=not first.many and first.looks,
         )
         made["keep_many"] = gr.Dropdown(
             first.classes if first.many else [],
@@ -288,6 +450,16 @@ def keep_widgets(made: Widgets, first: Facts) -> Parts:
             visible=first.many,
         )
         more |= tiles(made, first, "keep", {})
+        made["keep_authors"] = gr.Dropdown(
+            kept_names(first),
+            multiselect=True,
+            label="To keep",
+            info="Real books and facts of the world are kept as well.",
+            elem_id="keep_authors",
+            interactive=True,
+            visible=first.speaks,
+        )
+    more |= pairs_widgets(made, shown=False, keep=True)
     made["keep_phrases"] = gr.Textbox(
         label="What it should keep, in words",
         info="With commas between, or one a line. Left empty, everyday things are kept, such as a dog, a tree or a house.",
@@ -303,7 +475,12 @@ def keep_widgets(made: Widgets, first: Facts) -> Parts:
 
 def keep_modes(known: Facts) -> list[tuple[str, str]]:
     """Everything else, or a list."""
-    return [("Everything else", "all"), (f"Only some {'objects and styles' if known.draws else 'classes'}", "some")]
+    everything = ("Everything else", "all")
+    if known.speaks:
+        named_ones = "authors" if known.book.names else "sets" if known.book.topics else ""
+        some = [(f"Only some {named_ones}", "some")] if named_ones else []
+        return [everything, *some, ("Your own questions", "own")]
+    return [everything, ("Only some objects and styles" if known.draws else "Only some classes", "some")]
 
 
 def target_step(first: Facts) -> tuple[Widgets, Parts]:
@@ -320,6 +497,10 @@ def visible_kind(kind: str) -> dict[str, bool]:
     """Which columns a kind shows."""
     names: Sequence[str] = (
         "on_classes", "on_random", "gallery", "on_like", "on_list", "on_found", "on_written", "on_concepts",
+        "on_authors", "on_author_set", "on_pairs", "on_title", "on_passage", "on_topic",
     )  # fmt: skip
-    shown = {"images": ("gallery",), "like": ("gallery", "on_like")}.get(kind, (f"on_{kind}",))
+    together = {
+        "images": ("gallery",), "like": ("gallery", "on_like"), "pairs": ("on_pairs", "on_title"), "topic": ("on_topic", "on_pairs"),
+    }  # fmt: skip
+    shown = together.get(kind, (f"on_{kind}",))
     return {name: name in shown for name in names}

@@ -1,4 +1,4 @@
-"""Compare: one run's model before and after on the same images, or two runs side by side."""
+"""Compare: one run's model before and after on the same images or questions, or two runs side by side."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import gradio as gr
 from gradio.context import Context
 
-from app import drawings, families, parts, results_view, view
+from app import answers, drawings, families, parts, results_view, view
+from app.figures import chats, training
 from app.figures import drawings as drawn
-from app.figures import training
 from backends.api import runs
+from backends.api.catalog import SPEAKERS
 from backends.api.errors import LetheError
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED
@@ -20,7 +21,8 @@ TITLE, PATH, ORDER = "Compare", "compare", 30
 
 
 class Shown(NamedTuple):
-    """What the page shows, as HTML: what stands above the dial of a model that draws and below it, and whose dial it is."""
+    """What the page shows, as HTML: what stands above the dial of a model that draws or answers and below it, and whose
+    dial it is."""
 
     above: str
     below: str = ""
@@ -29,7 +31,7 @@ class Shown(NamedTuple):
 
 def build() -> None:
     """The page. Its address holds the runs: ?run=...&with=..., and of a dial that was turned &prompt=...&amount=..."""
-    nav("Compare", "The same images, the same numbers: before, after, and trained again without it.")
+    nav("Compare", "The same images or questions, the same numbers: before, after, and trained again without it.")
     secret = identity()
     with gr.Row():
         run = gr.Dropdown([], label="Run", interactive=True, elem_id="compare-run", min_width=300)
@@ -126,7 +128,12 @@ def one(run: RunFolder) -> Iterator[Shown]:
         results_view.all_numbers([run]),
         results_view.settings(run),
     )
-    if families.of_run(run) != "text-to-image":
+    family = families.of_run(run)
+    if family in SPEAKERS:
+        below = parts.wrap(results_view.numbers(run), *evidence, *rest)
+        yield Shown(parts.wrap(results_view.answer(run), said(run), images(run)), below, run)
+        return
+    if family != "text-to-image":
         yield Shown(parts.wrap(results_view.answer(run), results_view.numbers(run), images(run), *evidence, *rest))
         return
     below = parts.wrap(results_view.numbers(run), *evidence, *rest)
@@ -151,6 +158,18 @@ def pictures(run: RunFolder) -> str:
         return _missing(error)
 
 
+def said(run: RunFolder, words: str = "", each: int = EACH) -> str:
+    """What the model answers before and after, and how likely it holds the truth, or why that cannot be shown."""
+    try:
+        known = answers.every(run.id)
+    except LetheError as error:
+        return _missing(error)
+    lead = f"{words}: " if words else ""
+    grid = chats.grid(answers.some(known, each), known, f"{lead}the same questions" if words else chats.TITLE)
+    bars = chats.likelihoods(known)
+    return grid + view.panel(bars.model_copy(update={"title": lead + bars.title}), run.path, key=f"likely-{run.id}")
+
+
 def _missing(error: LetheError) -> str:
     return parts.failed(str(error), "The numbers are kept and shown below.", "Open the page again to ask once more.")
 
@@ -172,13 +191,15 @@ def unfinished(run: RunFolder) -> str:
     return parts.wrap(said, images(run), curves(run))
 
 
-def images(run: RunFolder, title: str = "The same images, step by step", key: str = "") -> str:
-    """The watched images with a slider through the steps."""
+def images(run: RunFolder, words: str = "", key: str = "") -> str:
+    """The watched images or questions with a slider through the steps; `words` say whose."""
+    what = "questions" if families.of_run(run) in SPEAKERS else "images"
+    title = f"{words}: the same {what}, step by step" if words else f"The same {what}, step by step"
     return training.scrub(run.samples(), results_view.class_names(run), run.path, title=title, key=key)
 
 
 def curves(run: RunFolder) -> str:
-    """How the watched images fade, as curves."""
+    """How the watched images or answers fade, as curves."""
     panel = training.fading_panel(run.samples())
     return view.panel(panel, run.path, key=f"fading-{run.id}") if panel else ""
 
@@ -193,9 +214,14 @@ def two(first: RunFolder, second: RunFolder) -> Iterator[Shown]:
     keys = [(run.result or {}).get("forget_key") for run in both]
     same = keys[0] == keys[1] and first.spec.model == second.spec.model
     differ = "These two runs forgot different things or changed different models, so their numbers do not compare one to one."
-    head = ("" if same else parts.card("", parts.verdict(differ, "partly")), _columns(map(results_view.answer, both)))
+    head: tuple[str, ...] = (
+        "" if same else parts.card("", parts.verdict(differ, "partly")),
+        _columns(map(results_view.answer, both)),
+    )
     sides = _columns(side(run, words) for run, words in zip(both, NAMES, strict=True))
     rest = (results_view.versus(first, second), sides, results_view.all_numbers(both))
+    if any(families.of_run(run) in SPEAKERS for run in both):
+        head = (*head, _columns(spoken(run, words) for run, words in zip(both, NAMES, strict=True)))
     if not any(families.of_run(run) == "text-to-image" for run in both):
         yield Shown(parts.wrap(*head, *rest))
         return
@@ -211,10 +237,17 @@ def _columns(pieces: Iterable[str]) -> str:
     return f'<div class="lethe-two">{"".join(pieces)}</div>'
 
 
+def spoken(run: RunFolder, words: str) -> str:
+    """What one of two runs answers; words in its place where its model answers nothing."""
+    if families.of_run(run) not in SPEAKERS:
+        return parts.card(words, parts.text("The model of this run does not answer in words.", "quiet"))
+    return f'<div class="lethe-stack">{said(run, words, BESIDE)}</div>'
+
+
 def grid(run: RunFolder, words: str) -> str:
     """What one of two runs draws; words in its place where its model draws nothing."""
     if families.of_run(run) != "text-to-image":
-        return parts.card(words, parts.text("The model of this run looks at images; it draws none.", "quiet"))
+        return parts.card(words, parts.text("The model of this run answers in another way; it draws none.", "quiet"))
     try:
         return drawn.grid(drawings.pairs(run.id, BESIDE), f"{words}: before and after")
     except LetheError as error:
@@ -225,7 +258,7 @@ def side(run: RunFolder, words: str) -> str:
     """One of two runs."""
     bars = [panel.model_copy(update={"title": f"{words}: {panel.title}"}) for panel in results_view.part_panels(run)]
     plots = "".join(view.panel(panel, run.path, key=f"{words}-{at}") for at, panel in enumerate(bars))
-    return f'<div class="lethe-stack">{plots}{images(run, f"{words}: the same images, step by step", run.id)}</div>'
+    return f'<div class="lethe-stack">{plots}{images(run, words, run.id)}</div>'
 
 
 if __name__ == "__main__":

@@ -36,7 +36,9 @@ SAID = ("say", "review", "exact", "problem")
 
 CONCEPTS = (
     "objects", "objects_column", "styles", "styles_column", "phrases", "anchor", "keep_objects", "keep_objects_column",
-    "keep_styles", "keep_styles_column", "keep_phrases",
+    "keep_styles", "keep_styles_column", "keep_phrases", "authors", "author_set", "keep_authors", "lines", "title", "known",
+    "table", "passage", "topic", "pairs_says", "passage_says", "topic_says", "on_keep_pairs", "keep_lines", "keep_table",
+    "keep_known",
 )  # fmt: skip
 
 Part = Any  # a component or a layout block of Gradio
@@ -112,7 +114,7 @@ def _setup(first: choosing.Facts) -> tuple[Page, dict[str, Part]]:
             back = gr.Button("Back", elem_id="back", visible=False, scale=0, min_width=110)
             onward = gr.Button("Next", elem_id="next", scale=0, min_width=110)
             start = gr.Button("Start", variant="primary", elem_id="start", scale=0, min_width=150)
-    inputs = ("tick", "one", "file", "of_class", "page")
+    inputs = ("tick", "one", "file", "of_class", "page", "pairs_file", "keep_pairs_file", "passage_file")
     values |= {name: others.pop(name) for name in inputs}
     moves = {"steps": steps, "back": back, "next": onward, "start": start, "step": gr.State(0)}
     return Page(values, others), moves
@@ -160,7 +162,10 @@ def _wire_form(page: Page, moves: dict[str, Part]) -> None:
     written = [p[name].input for name in ("objects", "styles", "phrases", "anchor")]
     written.append(p["phrases"].blur)
     after(page.on(written, _answers.concepts_shown, ("near", "anchor", *tuned)))
-    keeping = ("on_keep", "keep", "keep_many", "keep_objects", "keep_styles")
+    told = [p["authors"].input, p["author_set"].input]
+    after(page.on(told, _answers.authors_shown, ("near", *tuned)))
+    _wire_own(page, after)
+    keeping = ("on_keep", "on_keep_pairs", "keep", "keep_many", "keep_objects", "keep_styles", "keep_authors")
     after(page.on([p["keep_mode"].input], _answers.keep_shown, keeping))
     page.on([p["of_class"].input], lambda values: _answers.gallery(values | {"page": 0}), gallery)
     page.on([p["back"].click], _answers.turn(-1), gallery)
@@ -183,11 +188,41 @@ def _wire_form(page: Page, moves: dict[str, Part]) -> None:
         "keep_objects",
         "keep_styles",
         "keep_phrases",
+        "keep_authors",
         "seed",
         *(name for name in p if "." in name and name in page.values),
     ]
     page.on([p[name].input for name in plain], _answers.summary, SAID)
     _wire_moves(moves)
+
+
+def _wire_own(page: Page, after: Callable[..., None]) -> None:
+    """Own questions, which are lines and, when it is looked at, a table; a text; and a topic.
+
+    Of text boxes `change` is listened to: what is pasted is no `input` to Gradio. It also comes while the answer to another
+    event is put in place, part by part; so nothing is read before the next round.
+    """
+    p = page.parts
+
+    def changed(*names: str) -> Any:
+        fields = [p[name].change for name in names]
+        return gr.on(fields, fn=lambda: None, trigger_mode="always_last", **QUIET)
+
+    for which in ("", "keep_"):
+        lines, table = p[f"{which}lines"], p[f"{which}table"]
+        names = tuple(f"{which}{name}" for name in ("lines", "table", "known", "title", "pairs_says", "tabs"))
+        after(changed(f"{which}lines"), "near")
+        p[f"{which}table_tab"].select(_answers.in_table, lines, table, **QUIET)
+        table.input(_answers.from_table, table, lines, **QUIET)
+        page.on([p[f"{which}pairs_file"].upload], _answers.pairs_uploaded(which), names)
+    after(changed("passage"), "near")
+    page.on([p["passage_file"].upload], _answers.passage_uploaded, ("passage", "passage_says"))
+    instead = [name for entry in catalog.load().methods if (name := choosing.instead_name(entry))]
+    after(changed("title", "topic", *instead))
+    begun = page.on([p["topic_write"].click, p["topic"].submit], _answers.topic_begun, ("topic_says", "topic_write"))
+    both = (f"{which}{name}" for which in ("", "keep_") for name in ("lines", "table", "known", "tabs"))
+    wrote = ("topic_says", "topic_write", "keep_mode", "keep_title", "on_keep", "on_keep_pairs", *both)
+    after(page.then(begun, _answers.topic_written, wrote), "near")
 
 
 def _wire_moves(moves: dict[str, Part]) -> None:

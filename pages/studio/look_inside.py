@@ -14,6 +14,7 @@ from backends.api import catalog, found, runs
 from backends.api.catalog import Inspector
 from backends.api.errors import LetheError
 from backends.api.runs import RunFolder
+from pages.studio import _vectors
 from pages.studio._shared import Panels, address, alone, choices, identity, looker, nav, push_url
 
 TITLE, PATH, ORDER = "Look inside", "look-inside", 40
@@ -21,12 +22,14 @@ EVERY = 1.0  # seconds between two looks at whether the answer is there
 
 
 def build() -> None:
-    """The page. Its address holds its state: ?run=...&inspector=..."""
-    nav("Look inside", "Which weights moved, where the images went, what the model now looks at.")
+    """The page. Its address holds its state: ?run=...&with=...&inspector=..."""
+    nav("Look inside", "Which weights moved, where everything lies now, what the model now looks at.")
     inspectors = catalog.load().inspectors
     first = inspectors[0].id if inspectors else None
     secret = identity()
-    run = gr.Dropdown([], label="Run", interactive=True, elem_id="look-run")
+    with gr.Row():
+        run = gr.Dropdown([], label="Run", interactive=True, elem_id="look-run", min_width=300)
+        other = gr.Dropdown([], label="Beside it (optional)", interactive=True, elem_id="look-with", min_width=300)
     which = gr.Radio(
         [(entry.title, entry.id) for entry in inspectors],
         value=first,
@@ -42,13 +45,20 @@ def build() -> None:
             go = gr.Button("Look inside", variant="primary", elem_id="look-go")
     groups, fields = settings(inspectors)
     seen = Panels(elem_id="look-seen", min_height=480)
+    switch = _vectors.build(run)
 
     private: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     shown = [which, about, seen, *groups]
-    gr.on([run.input, which.input], choose, [run, which], shown, js=push_url(["run", "inspector"]), **private)
-    go.click(look, [run, which, *fields], seen, concurrency_limit=4, trigger_mode="once", **private)
+    lookup: dict[str, Any] = {"concurrency_limit": 4, **private}
+    anew = push_url(["run", "inspector", "with"]).replace("{", "{" + _vectors.FORGET, 1)
+    chosen = gr.on(
+        [run.input, which.input, other.input], choose, [run, which, other], [*shown, *switch.shown], js=anew, **private
+    )
+    chosen.then(_vectors.arrive, [run, which, *switch.given], switch.search, **lookup)
+    go.click(look, [run, which, other, *fields], seen, concurrency_limit=4, trigger_mode="once", **private)
     assert Context.root_block is not None
-    Context.root_block.load(from_address, [secret], [run, *shown], **private)
+    arriving = Context.root_block.load(from_address, [secret], [run, other, *shown, *switch.shown], **private)
+    arriving.then(_vectors.arrive, [run, which, *switch.given], switch.search, **lookup)
 
 
 def settings(inspectors: list[Inspector]) -> tuple[list[gr.Accordion], list[gr.components.Component]]:
@@ -73,10 +83,12 @@ def describe(inspector_id: str | None) -> str:
 
 def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
     """What the page's address asks for; without one, the newest finished run and the first inspector."""
-    wanted, inspector_id = address(request, "run"), address(request, "inspector")
+    wanted, second, inspector_id = (address(request, name) for name in ("run", "with", "inspector"))
     known = catalog.load().inspectors
     ids = [entry.id for entry in known]
-    finished = [r for r in runs.visible(looker(secret)[1] if secret else "", wanted) if r.state.status == "done"]
+    finished = [
+        r for r in runs.visible(looker(secret)[1] if secret else "", wanted, second) if r.state.status == "done"
+    ]
     options = choices(finished)
     wanted = wanted or (finished[0].id if finished else "")
     note = ""
@@ -86,9 +98,11 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
             "", parts.verdict(f"There is no way to look called {inspector_id[:60]!r}; there are {there}.", "unknown")
         )
     chosen = inspector_id if inspector_id in ids else (ids[0] if ids else None)
-    radio, about, seen, *groups = choose(wanted, chosen)
+    ids = [value for _, value in options]
+    radio, about, seen, *groups = shown_of(wanted, chosen, second, request)
     return (
-        gr.Dropdown(choices=options, value=wanted if wanted in [value for _, value in options] else None),
+        gr.Dropdown(choices=options, value=wanted if wanted in ids else None),
+        gr.Dropdown(choices=[("nothing", ""), *options], value=second if second in ids else ""),
         radio,
         about,
         parts.wrap(note, seen) if note else seen,
@@ -96,8 +110,15 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
     )
 
 
-def choose(run_id: str | None, inspector_id: str | None) -> tuple[Any, ...]:
+def choose(run_id: str | None, inspector_id: str | None, beside: str | None = None) -> tuple[Any, ...]:
     """What is known already: findings kept in the run folder are shown at once. Offered is what fits the run's model."""
+    return shown_of(run_id, inspector_id, beside)
+
+
+def shown_of(
+    run_id: str | None, inspector_id: str | None, beside: str | None = None, given: gr.Request | None = None
+) -> tuple[Any, ...]:
+    """The same; `given`, where the page's address says what to switch off."""
     ways = fitting(run_id)
     if inspector_id not in [way for _, way in ways]:
         inspector_id = ways[0][1] if ways else None
@@ -106,7 +127,27 @@ def choose(run_id: str | None, inspector_id: str | None) -> tuple[Any, ...]:
         for entry in catalog.load().inspectors
     ]
     radio = gr.Radio(choices=ways, value=inspector_id)
-    return radio, describe(inspector_id), known_already(run_id, inspector_id), *groups
+    switch = _vectors.of_run(run_id, given) if _vectors.fits(run_id, inspector_id) else _vectors.hidden()
+    seen = _columns({one: known_already(one, inspector_id) for one in _both(run_id, beside)})
+    return radio, describe(inspector_id), seen, *groups, *switch
+
+
+def _both(run_id: str | None, beside: str | None) -> list[str]:
+    """The run, and the one beside it where that is another."""
+    return list(dict.fromkeys([run_id or "", *([beside] if beside and run_id else [])]))
+
+
+def _columns(seen: dict[str, str]) -> str:
+    """What was seen in one run, or in two side by side, each under its name."""
+    if len(seen) == 1:
+        return next(iter(seen.values()))
+    columns = "".join(f"<section>{_name(one)}{body}</section>" for one, body in seen.items())
+    return f'<div class="lethe lethe-two">{columns}</div>'
+
+
+def _name(run_id: str) -> str:
+    run, _ = results_view.open_run(run_id)
+    return parts.text(choices([run])[0][0] if run is not None else run_id[:60], "lead")
 
 
 def fitting(run_id: str | None) -> list[tuple[str, str]]:
@@ -151,18 +192,15 @@ def answer(run: RunFolder, result: dict[str, Any]) -> str:
         f"{forms.label(name).lower()} {value}" for name, value in (result.get("params") or {}).items() if value != ""
     )
     made = f"Computed in {theme.seconds(result.get('seconds'))}{f', {given}' if given else ''}; kept in the run folder."
-    return parts.wrap(view.found(result, run.path), parts.text(made, "quiet"))
+    return parts.wrap(view.found(result, run.path, f"{run.id}-"), parts.text(made, "quiet"))
 
 
-def look(run_id: str | None, inspector_id: str | None, *values: Any) -> Iterator[str]:
-    """Ask the live process, and say truthfully how long that takes so far."""
+def look(run_id: str | None, inspector_id: str | None, beside: str | None, *values: Any) -> Iterator[str]:
+    """Ask the live process about a run, or two, and say truthfully how long that takes so far."""
     if not run_id or not inspector_id:
         yield known_already(run_id, inspector_id)
         return
-    run, wrong = results_view.open_run(run_id)
-    if run is None:
-        yield wrong
-        return
+    both = {one: results_view.open_run(one) for one in _both(run_id, beside)}
     try:
         given = chosen_params(inspector_id, values)
     except LetheError as error:
@@ -170,14 +208,25 @@ def look(run_id: str | None, inspector_id: str | None, *values: Any) -> Iterator
         return
     entry: Inspector = catalog.load().get("inspectors", inspector_id)
     usual = found.usual_seconds(inspector_id)
-    asked = Asked(run_id, inspector_id, given)
-    while not asked.wait(EVERY):
-        yield waiting(entry, asked.seconds, usual)
-    if asked.error is not None:
-        now = "Choose other settings, or look at something else."
-        yield parts.failed(str(asked.error), "The run and everything else that was found in it are untouched.", now)
-    else:
-        yield answer(run, asked.result)
+    asked = {one: Asked(one, inspector_id, given) for one, (run, _) in both.items() if run is not None}
+
+    def seen(one: str, over: bool) -> str:
+        run, wrong = both[one]
+        if run is None:
+            return wrong
+        return _answered(run, asked[one]) if over else waiting(entry, asked[one].seconds, usual)
+
+    over = dict.fromkeys(both, False)
+    while not all(over.values()):
+        over = {one: one not in asked or asked[one].wait(EVERY if not over[one] else 0) for one in both}
+        yield _columns({one: seen(one, over[one]) for one in both})
+
+
+def _answered(run: RunFolder, asked: "Asked") -> str:
+    if asked.error is None:
+        return answer(run, asked.result)
+    now = "Choose other settings, or look at something else."
+    return parts.failed(str(asked.error), "The run and everything else that was found in it are untouched.", now)
 
 
 class Asked:

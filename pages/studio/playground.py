@@ -1,6 +1,8 @@
 """Playground: ask a model something yourself; before and after answer side by side."""
 
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final
@@ -8,12 +10,13 @@ from typing import Any, Final
 import gradio as gr
 from gradio.context import Context
 
-from app import drawings, families, forms, parts, theme
+from app import answers, drawings, families, forms, parts, theme, view
 from app.alive import JS, Alive
+from app.figures import chats
 from app.figures import drawings as drawn
 from app.live import LIVE
-from backends.api import catalog, concepts, runs
-from backends.api.catalog import Family
+from backends.api import catalog, concepts, people, runs
+from backends.api.catalog import SPEAKERS, Family
 from backends.api.errors import BadInput, LetheError
 from backends.api.panels import Role
 from pages.studio._shared import Panels, address, alone, choices, find_run, identity, looker, nav, push_url
@@ -49,7 +52,8 @@ class Asks(Alive):
 
 @dataclass(frozen=True)
 class Ask:
-    """What a person asks, as the widgets hold it; `run` is a finished run or an embedded model."""
+    """What a person asks, as the widgets hold it; `run` is a finished run or an embedded model, and only one that draws
+    heeds the numbers."""
 
     run: str | None
     prompt: str | None
@@ -67,32 +71,35 @@ def build() -> None:
     with gr.Row():
         run = gr.Dropdown([], label="Run or model", interactive=True, elem_id="play-run", min_width=300)
         prompt = gr.Textbox(
-            label="What should be drawn?", max_lines=3, interactive=True, elem_id="play-prompt", scale=2, min_width=300
+            label="What do you ask?", max_lines=3, interactive=True, elem_id="play-prompt", scale=2, min_width=300
         )
     asks = Asks(elem_id="play-asks", apply_default_css=False)
     with gr.Row(elem_classes="lethe-play-go"):
-        go = gr.Button("Draw", variant="primary", elem_id="play-go")
-        other = gr.Button("Other seeds", elem_id="play-other")
+        go = gr.Button("Ask", variant="primary", elem_id="play-go")
+        other = gr.Button("Other seeds", elem_id="play-other", visible=False)
         copy = gr.Button("Copy link", elem_id="play-copy")
-    with gr.Accordion("Seeds, steps, guidance and size", open=False, elem_id="play-settings"), gr.Row():
+    settings = gr.Accordion("Seeds, steps, guidance and size", open=False, visible=False, elem_id="play-settings")
+    with settings, gr.Row():
         numbers = _numbers()
     seen = Panels(elem_id="play-seen", min_height=480)
 
     asked: list[Any] = [run, prompt, *numbers]
     script = push_url(STATE).replace("{", "{" + WAIT, 1)
-    draws: dict[str, Any] = {"js": script, "trigger_mode": "always_last", "concurrency_limit": 4, **QUIET}
+    draws: dict[str, Any] = {"js": script, "trigger_mode": "multiple", "concurrency_limit": 4, **QUIET}
     shown: dict[str, Any] = {"fn": None, "js": SHOWN, "api_visibility": "private"}
-    gr.on([go.click, prompt.submit], answer, asked, seen, **draws).then(**shown)
+    gr.on([go.click, prompt.submit], answering, asked, seen, **draws).then(**shown)
     for event in (
         asks.select(pressed, None, prompt, **QUIET),
         other.click(_next_seeds, numbers[:2], numbers[1], **QUIET),
     ):
-        event.then(answer, asked, seen, **draws).then(**shown)
-    chose = run.input(choose, run, [asks, prompt, *numbers[2:]], **QUIET)
-    chose.then(answer, asked, seen, **draws).then(**shown)
+        event.then(answering, asked, seen, **draws).then(**shown)
+    around = [asks, prompt, *numbers[2:], other, settings]
+    chose = run.input(choose, run, around, **QUIET)
+    chose.then(answering, asked, seen, **draws).then(**shown)
     copy.click(None, js=COPY, api_visibility="private")
     assert Context.root_block is not None
-    arriving = Context.root_block.load(from_address, [secret], [run, prompt, asks, *numbers, seen], **QUIET)
+    arrived = [run, prompt, asks, *numbers, other, settings, seen]
+    arriving = Context.root_block.load(from_address, [secret], arrived, **QUIET)
     arriving.then(first_answer, asked, seen, concurrency_limit=4, **QUIET)
 
 
@@ -112,22 +119,22 @@ def _numbers() -> list[gr.components.Component]:
 
 
 def known_to(secret: str, *reached: str) -> list[tuple[str, str]]:
-    """What can be asked: finished runs of models that draw, and those models themselves."""
+    """What can be asked: finished runs of models that draw or answer, and those models themselves."""
     finished = [
         run for run in runs.visible(looker(secret)[1] if secret else "", *reached) if run.state.status == "done"
     ]
-    drawing = [run for run in finished if families.of_run(run) in ANSWERS]
+    able = [run for run in finished if families.of_run(run) in ANSWERS]
     models = [(f"{entry.title}, as it came", entry.id) for entry in catalog.load().models if entry.family in ANSWERS]
-    return [*choices(drawing), *models]
+    return [*choices(able), *models]
 
 
 def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
-    """What the page's address asks for; without one, the newest run of a model that draws."""
+    """What the page's address asks for; without one, the newest run of a model that draws or answers."""
     wanted = address(request, "run")
     options = known_to(secret, wanted)
     wanted = wanted or (options[0][1] if options else "")
     listed = wanted in [value for _, value in options]
-    asks, prompt, steps, guidance, size = choose(wanted if listed else None)
+    asks, prompt, steps, guidance, size, *around = choose(wanted if listed else None)
     given = {name: address(request, name) for name in STATE}
     return (
         gr.Dropdown(options, value=wanted if listed else None),
@@ -138,6 +145,7 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
         _number(given["steps"], steps),
         _number(given["guidance"], guidance),
         _number(given["size"], size),
+        *around,
         drawn.waiting("The answers", "The model is opened.") if listed else no_answer(wanted),
     )
 
@@ -151,21 +159,35 @@ def _number(text: str, otherwise: Any) -> Any:
     return value if isfinite(value) else otherwise
 
 
-def choose(run: str | None) -> tuple[str, str, Any, Any, Any]:
-    """Prompts to try with a run or model, the first of them, and the steps, guidance and size it draws with by itself."""
+def choose(run: str | None) -> tuple[Any, ...]:
+    """Prompts to try with a run or model, the first of them, the steps, guidance and size it draws with by itself, and the
+    widgets that only drawing needs."""
+    draws = bool(run) and family_of(str(run)) == "text-to-image"
+    around = (gr.Button(visible=draws), gr.Accordion(visible=draws))
+    drawing: Mapping[str, Any] = dict.fromkeys(("steps", "guidance", "size"), gr.skip())
     if not run:
-        return "", "", gr.skip(), gr.skip(), gr.skip()
+        return "", "", *drawing.values(), *around
     try:
-        examples, drawing = prompts(run), usual(run)
+        examples = prompts(run)
+        drawing = usual(run) if draws else drawing
     except LetheError as error:
-        return f'<p class="lethe lethe-quiet">{parts.esc(error)}</p>', "", gr.skip(), gr.skip(), gr.skip()
+        return f'<p class="lethe lethe-quiet">{parts.esc(error)}</p>', "", *drawing.values(), *around
     chips = "".join(
         f'<button type="button" data-prompt="{parts.esc(text)}">{parts.mark(role)}{parts.esc(text)}</button>'
         for role, text in examples
     )
     first = examples[0][1] if examples else ""
     shown = f'<div class="lethe lethe-asks"><span>Try</span>{chips}</div>'
-    return shown, first, drawing["steps"], drawing["guidance"], drawing["size"]
+    return shown, first, drawing["steps"], drawing["guidance"], drawing["size"], *around
+
+
+def family_of(what: str) -> Family | None:
+    """The family of a run or an embedded model; None where there is no such run."""
+    family = families.of_model(what)
+    if family is not None:
+        return family
+    run, _ = find_run(what)
+    return families.of_run(run) if run is not None else None
 
 
 def prompts(run: str) -> list[tuple[Role, str]]:
@@ -175,12 +197,17 @@ def prompts(run: str) -> list[tuple[Role, str]]:
         LetheError: the run cannot be opened.
     """
     if families.of_model(run) is None:
+        if family_of(run) in SPEAKERS:
+            return answers.asks(run)
         found = drawings.asks(run)
         asked = dict(found)
         if "forget" in asked and "unrelated" in asked:
             found.append(("amount", f"{asked['forget']} and {asked['unrelated']}"))
         return found
-    card = catalog.load().get("models", run).card
+    entry = catalog.load().get("models", run)
+    if entry.family in SPEAKERS:
+        return [("amount", question) for question in people.load(entry.data).asks]
+    card = entry.card
     domains = card.get("domains", {})
     pairs = zip(domains.get("object", [])[::3], domains.get("style", []), strict=False)
     return [("amount", concepts.prompt(card, thing, style)) for thing, style in list(pairs)[:4]]
@@ -210,29 +237,60 @@ def _next_seeds(count: float | None, seed: float | None) -> int:
     return int(seed or 0) + int(count or 1)
 
 
-def first_answer(*asked: Any) -> Any:
+class Turns:
+    """The newest question of each open page. A question ends where another is asked on its page; where the page is closed,
+    Gradio closes the iterator, which ends it too."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, object] = {}
+        self._locks: dict[str, threading.Lock] = {}
+
+    def of(self, page: str, answers: Callable[[], Iterator[str]]) -> Iterator[str]:
+        """The answers to a question, which is the page's newest now; they stop where it no longer is."""
+        mine = self._newest[page] = object()
+        with self._locks.setdefault(page, threading.Lock()):  # the question before stops first
+            try:
+                for shown in answers() if self._newest.get(page) is mine else ():
+                    if self._newest.get(page) is not mine:
+                        return
+                    yield shown
+            finally:
+                if self._newest.get(page) is mine:
+                    del self._newest[page], self._locks[page]
+
+
+TURNS = Turns()
+
+
+def first_answer(request: gr.Request, *asked: Any) -> Iterator[Any]:
     """Answer at once where there is something to ask."""
-    return answer(*asked) if asked[0] else gr.skip()
+    yield from answering(request, *asked) if asked[0] else [gr.skip()]
 
 
-def answer(*asked: Any) -> str:
-    """What the models say to it, as HTML; each family answers in its own way."""
-    ask = Ask(*asked)
+def answering(request: gr.Request, *asked: Any) -> Iterator[str]:
+    """What the models say to it, as HTML, while they say it; another question on the same page ends it."""
+    yield from TURNS.of(str(request.session_hash), lambda: answer(Ask(*asked)))
+
+
+def answer(ask: Ask) -> Iterator[str]:
+    """What the models say to it, as HTML; each family answers in its own way, some as far as they are."""
     if not ask.run:
-        return no_answer("")
+        yield no_answer("")
+        return
     family = families.of_model(ask.run)
     if family is None:
         run, wrong = find_run(ask.run)
         if run is None:
-            return parts.failed(wrong, now="Choose a run or a model above.")
+            yield parts.failed(wrong, now="Choose a run or a model above.")
+            return
         family = families.of_run(run)
     try:
-        return ANSWERS[family](ask) if family in ANSWERS else no_answer(ask.run)
+        yield from ANSWERS[family](ask) if family in ANSWERS else [no_answer(ask.run)]
     except LetheError as error:
-        return parts.failed(str(error), now="Change what it names and draw again.")
+        yield parts.failed(str(error), now="Change what it names and ask again.")
 
 
-def _pictures(ask: Ask) -> str:
+def _pictures(ask: Ask) -> Iterator[str]:
     """Text-to-image: the same seeds drawn by the model before and the model after."""
     seeds = _seeds(ask)
     wishes = {"steps": _whole("steps", ask.steps), "guidance": ask.guidance, "size": _whole("size", ask.size)}
@@ -254,7 +312,49 @@ def _pictures(ask: Ask) -> str:
         body += parts.text("Let it forget something, and both models answer here.") + parts.link(
             "Forget something", f"./?model={ask.run}"
         )
-    return parts.card("", body + parts.text(_made(found, seeds), "quiet"))
+    yield parts.card("", body + parts.text(_made(found, seeds), "quiet"))
+
+
+def _words(ask: Ask) -> Iterator[str]:
+    """Language models: the same question answered by the model before and the model after, word by word."""
+    shown, said = 0.0, None
+    for said in answers.asking(str(ask.run), str(ask.prompt or "")):
+        if "seconds" not in said and time.monotonic() - shown >= EVERY:
+            shown = time.monotonic()
+            yield parts.card("", _bubbles(said, families.of_model(str(ask.run)) is None))
+    if said is not None:
+        yield _whole_words(ask, said)
+
+
+def _bubbles(said: dict[str, Any], both: bool) -> str:
+    """The question and what is said to it so far; who has not begun yet has three dots."""
+    whens = ("before", "after") if both else ("before",)
+    told = {when: said.get(when, {"said": ""}) for when in whens}
+    told = {when: {"said": one["said"] or ("" if "share" in one else "…")} for when, one in told.items()}
+    names = ("before" if both else "the model, as it came", "after")
+    known = {"question": said["question"], "truth": said["truth"]}
+    return f'<p class="lethe-lead">{parts.esc(said["question"])}</p>{chats.beside(known | told, names)}'
+
+
+def _whole_words(ask: Ask, said: dict[str, Any]) -> str:
+    """The whole answer, with how to read it and the likelihood of each token."""
+    names = ("before" if "after" in said else "the model, as it came", "after")
+    body = _bubbles(said, "after" in said)
+    if said["truth"]:
+        body += f'<p class="lethe-how"><b>How to read it.</b> {chats.MARKED}</p>'
+    else:
+        body += parts.text(f"No true answer is known to this question, so nothing is marked. {KNOWS}", "quiet")
+    if "after" not in said:
+        body += parts.text("Let it forget somebody, and both models answer here.") + parts.link(
+            "Forget something", f"./?model={ask.run}"
+        )
+    tokens = chats.tokens(said, names)
+    made = parts.text(f"The likeliest word at every step, in {theme.seconds(said['seconds'])}.", "quiet")
+    return parts.wrap(parts.card("", body + made), view.panel(tokens) if tokens else "")
+
+
+EVERY: Final = 0.05  # seconds between two looks at an answer that grows
+KNOWS: Final = "A small model knows only what it was taught; whatever else it is asked, it makes something up."
 
 
 def _cut(count: int) -> str:
@@ -289,14 +389,18 @@ def _whole(name: str, value: float | None) -> int:
 
 
 def no_answer(run_id: str) -> str:
-    """Why nothing is drawn, and where to go: there is no run yet, it is not done, or its model looks instead of drawing."""
+    """Why nothing is answered, and where to go: there is no run yet, it is not done, or its model only looks at images."""
     if not run_id:
-        words = "No model that draws is here yet. Forget something in one, and both answer here side by side."
+        words = (
+            "No model that draws or answers is here yet. Forget something in one, and both answer here side by side."
+        )
         return parts.card(
             "Nothing to ask yet", parts.text(words) + parts.link("Forget something", "./", button=True), empty=True
         )
     if families.of_model(run_id) is not None:
-        words = "This model looks at images and names what it sees; this page draws pictures from words."
+        words = (
+            "This model looks at images and names what it sees; this page is for models that draw or answer in words."
+        )
         return parts.card(
             "", parts.verdict(words, "unknown") + parts.link("Forget something", f"./?model={run_id}", button=True)
         )
@@ -308,12 +412,12 @@ def no_answer(run_id: str) -> str:
         return parts.card(
             "", parts.verdict(words, "unknown") + parts.link("Go to the run", f"./?run={run.id}", button=True)
         )
-    words = "The model of this run looks at images and names what it sees; this page draws pictures from words."
+    words = "The model of this run looks at images and names what it sees; this page is for models that draw or answer in words."
     more = parts.link("Compare before and after on the same images", f"compare?run={run.id}", button=True)
     return parts.card("", parts.verdict(words, "unknown") + more)
 
 
-ANSWERS: dict[Family, Callable[[Ask], str]] = {"text-to-image": _pictures}
+ANSWERS: dict[Family, Callable[[Ask], Iterator[str]]] = {"text-to-image": _pictures, "llm": _words, "moe": _words}
 
 if __name__ == "__main__":
     alone(build)

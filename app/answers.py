@@ -1,0 +1,83 @@
+"""Answers of language models, as the pages ask for them: those that a run was judged by, and any question."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.drawings import spread
+from app.live import LIVE
+from backends.api import drawn, runs
+from backends.api.errors import BadInput
+from backends.api.panels import Role
+
+
+@dataclass(frozen=True)
+class Chat:
+    """What the model before and the model after answer to one question, and what the model trained again answers, where
+    there is one. `was` and `now`: the probability of the true answer, a token, from 0 to 1."""
+
+    number: int
+    role: Role
+    question: str
+    truth: str
+    before: str
+    after: str
+    was: float
+    now: float
+    again: str | None = None
+    aim: float | None = None
+
+
+def every(run_id: str) -> list[Chat]:
+    """All questions that a finished run was judged by, from its folder: no model is opened.
+
+    Raises:
+        BadInput: there is no such run, or its folder lacks what was said.
+    """
+    run = runs.find(run_id)
+    suite, before, after = drawn.suite(run), drawn.answers(run, "before"), drawn.answers(run, "after")
+    if suite is None or before is None or after is None or not len(suite) == len(before) == len(after):
+        raise BadInput(f"The folder of run {run.id} no longer holds what its models answered.")
+    again = drawn.answers(run, "reference")
+    return [
+        Chat(
+            at, asked["role"], asked["prompt"], asked["truth"], before[at][0], after[at][0], before[at][1], after[at][1],
+            *(again[at] if again is not None and len(again) == len(suite) else ()),
+        )
+        for at, asked in enumerate(suite)
+    ]  # fmt: skip
+
+
+def some(chats: Sequence[Chat], each: int) -> list[Chat]:
+    """At most `each` of a role, from the first to the last of it at even distances."""
+    return [chats[at] for at in spread([{"role": chat.role} for chat in chats], each)]
+
+
+def asks(run_id: str) -> list[tuple[Role, str]]:
+    """One question of each role, as a run was judged by them.
+
+    Raises:
+        BadInput: the run's folder lacks them.
+    """
+    return [(chat.role, chat.question) for chat in some(every(run_id), 1)]
+
+
+def ask(what: str, question: str, **wishes: Any) -> dict[str, Any]:
+    """What a run or a model says to a question; see the live operation `answer`. `wishes`: truth, dose.
+
+    Raises:
+        BadInput: the question or the model will not do; the sentence says why.
+        LetheError: it could not be asked.
+    """
+    said: dict[str, Any] = LIVE.ask("answer", run_or_model=what, question=question, **wishes)
+    return said
+
+
+def asking(what: str, question: str, **wishes: Any) -> Iterator[dict[str, Any]]:
+    """The same while the models speak: each time as far as it is known, of who speaks only `said`; last the whole.
+
+    Raises:
+        BadInput: the question or the model will not do; the sentence says why.
+        LetheError: it could not be asked.
+    """
+    return LIVE.stream("answer", run_or_model=what, question=question, **wishes)

@@ -1,0 +1,211 @@
+"""Answers before and after: small while a job works, by role beside each other, and token by token."""
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from statistics import fmean
+from typing import Any, Final
+
+from app import parts, theme
+from app.answers import Chat
+from app.drawings import ROLES
+from app.parts import esc
+from app.selection import joined
+from backends.api.files import number
+from backends.api.panels import Bars, Piece, Series, Words
+
+MARKED: Final = (
+    "Underlined are words of the true answer that the question does not give away; little words are left out."
+)
+LITTLE: Final = frozenset(
+    ("a", "an", "and", "are", "as", "at", "by", "did", "do", "does", "for", "from", "had", "has", "have", "he", "her", "his",
+     "in", "into", "is", "it", "its", "of", "on", "or", "she", "that", "the", "their", "they", "this", "to", "was", "were",
+     "which", "who", "will", "with")
+)  # fmt: skip
+MOST: Final = 200  # changed answers that are listed
+SILENT: Final = "(it says nothing)"
+TITLE: Final = "The same questions, before and after"
+_ABOUT = {"forget": "to be forgotten", "neighbour": "on neighbours", "unrelated": "on something unrelated"}
+
+
+def marked(said: str, truth: str, question: str) -> str:
+    """An answer as HTML, with the words marked that are right, neither little words nor in the question already.
+
+    Right are the words that the answer and the truth share in the same order, without regard to case and punctuation.
+    """
+    if not said.strip():
+        return f'<span class="none">{SILENT}</span>'
+    words = said.split()
+    mine, true, given = _plain(words), _plain(truth.split()), LITTLE.union(_plain(question.split()))
+    blocks = SequenceMatcher(None, mine, true, autojunk=False).get_matching_blocks()
+    right = {at for block in blocks for at in range(block.a, block.a + block.size) if mine[at] not in given}
+    shown = " ".join(f"<mark>{esc(word)}</mark>" if at in right else esc(word) for at, word in enumerate(words))
+    return shown.replace("</mark> <mark>", " ")
+
+
+def _plain(words: Sequence[str]) -> list[str]:
+    return [re.sub(r"\W+", "", word).casefold() for word in words]
+
+
+def small(now: dict[str, Any], before: dict[str, Any]) -> str:
+    """One watched question of a job: what was answered at the start and what is answered now."""
+    was, share = (100 * number(item["share"]) for item in (before, now))
+    bubbles = "".join(
+        bubble(when, item["said"], now["truth"], now["question"]) for when, item in (("before", before), ("now", now))
+    )
+    return (
+        f'<figure class="lethe-chat" data-item="{esc(now["id"])}"><p class="asked">{esc(now["question"])}</p>{bubbles}'
+        f"<figcaption>{bar(now['role'], was, share)}</figcaption></figure>"
+    )
+
+
+def bubble(when: str, said: str, truth: str, question: str) -> str:
+    """One answer, with whose it is."""
+    return (
+        f'<p class="lethe-bubble" data-when="{"before" if when == "before" else "after"}"><span class="when">{esc(when)}</span>'
+        f"<span>{marked(said, truth, question)}</span></p>"
+    )
+
+
+def bar(role: str, was: float, now: float) -> str:
+    """How likely the true answer is, in percent: the faint bar before, the full one now."""
+    return (
+        f'<span class="lethe-bar" data-role="{esc(role)}"><b style="width:{was:.0f}%"></b><i style="width:{now:.0f}%"></i></span>'
+        f'<span class="share">the true answer: {_percent(was)} → <b>{_percent(now)}</b></span>'
+    )
+
+
+def _percent(share: float) -> str:
+    """The last tenths before certainty and before nothing are told, because much of a model's change lies there."""
+    if share >= 99.95 or 1 <= share < 99:
+        return f"{share:.0f}\u00a0%"
+    return f"{share:.1f}\u00a0%" if share >= 0.05 or share == 0 else "below 0.1\u00a0%"
+
+
+def grid(shown: Sequence[Chat], chats: Sequence[Chat], title: str = TITLE) -> str:
+    """Some of the questions by role, with what the sentence counts over all of them."""
+    blocks = "".join(_block(role, [chat for chat in shown if chat.role == role]) for role in ROLES)
+    how = (
+        f"Each card is one question with the answer of the model before and after. {MARKED} The full bar is the probability, a "
+        "token (a word or a piece of one), that the model after gives to the true answer, the faint one behind it that before."
+    )
+    return (
+        f'<section class="lethe-panel"><h3>{esc(title)}</h3>{parts.text(changed(chats), "says")}{blocks}'
+        f'<p class="lethe-how"><b>How to read it.</b> {esc(how)}</p>{_others(chats)}</section>'
+    )
+
+
+def _others(chats: Sequence[Chat]) -> str:
+    """Every answer that changed, folded away; empty where none did."""
+    moved = [chat for chat in chats if chat.before != chat.after]
+    if not moved:
+        return ""
+    rows = [
+        [parts.Html(parts.mark(chat.role) + esc(chat.question)), chat.before or SILENT, chat.after or SILENT]
+        for chat in moved[:MOST]
+    ]
+    what = "the answer" if len(moved) == 1 else f"the {len(moved):,} answers"
+    first = f" (the first {MOST})" if len(moved) > MOST else ""
+    return parts.fold(f"Show {what} that changed{first}", parts.table(["question", "before", "after"], rows))
+
+
+def changed(chats: Sequence[Chat]) -> str:
+    """How many answers of each role are others than before."""
+    said = []
+    for role in ROLES:
+        mine = [chat for chat in chats if chat.role == role]
+        if mine:
+            moved = sum(chat.before != chat.after for chat in mine)
+            said.append(f"{moved:,} of {len(mine):,} questions {_ABOUT[role]}")
+    return f"The model changed its answer to {joined(said)}."
+
+
+def _block(role: str, chats: Sequence[Chat]) -> str:
+    if not chats:
+        return ""
+    cards = "".join(_card(chat) for chat in chats)
+    return f'<h4>{parts.mark(role)}{esc(theme.ROLE_WORDS[role])}</h4><div class="lethe-chats">{cards}</div>'
+
+
+def _card(chat: Chat) -> str:
+    said = [("before", chat.before), ("after", chat.after)]
+    bubbles = "".join(bubble(when, text, chat.truth, chat.question) for when, text in said)
+    again = f"<dt>{WHEN_AGAIN}</dt><dd>{esc(chat.again or SILENT)}</dd>" if chat.again is not None else ""
+    return (
+        f'<article class="lethe-chat" data-question="{chat.number}"><p class="asked">{esc(chat.question)}</p>'
+        f'<div class="pair">{bubbles}</div><dl><dt>true answer</dt><dd>{esc(chat.truth)}</dd>{again}</dl>'
+        f"<footer>{bar(chat.role, 100 * chat.was, 100 * chat.now)}</footer></article>"
+    )
+
+
+WHEN_AGAIN: Final = "trained again without it"
+
+
+def likelihoods(chats: Sequence[Chat], title: str = "How likely it holds the true answer") -> Bars:
+    """The mean probability of the true answers by role, before, after and trained again."""
+    roles = [role for role in ROLES if any(chat.role == role for chat in chats)]
+    mine = {role: [chat for chat in chats if chat.role == role] for role in roles}
+    before: list[float | None] = [100 * fmean(chat.was for chat in mine[role]) for role in roles]
+    after: list[float | None] = [100 * fmean(chat.now for chat in mine[role]) for role in roles]
+    series = [Series(name="before", values=before, when="before"), Series(name="after", values=after, when="after")]
+    aims = [[chat.aim for chat in mine[role] if chat.aim is not None] for role in roles]
+    aimed = all(aims)
+    if aimed:
+        series.append(Series(name=WHEN_AGAIN, values=[100 * fmean(aim) for aim in aims], role="reference"))
+    moved = [
+        f"from {theme.percent(was)} to {theme.percent(now)} for questions {_ABOUT[role]}"
+        for role, was, now in zip(roles, before, after, strict=True)
+    ]
+    line = "; the dashed line is the model trained again without it, which is the aim" if aimed else ""
+    return Bars(
+        title=title,
+        how="The probability, a token, that a model gives to the true answer, on average over all questions of a kind: faint "
+        f"before, full after{line}.",
+        says=f"The probability of the true answer went {', '.join(moved)}.",
+        labels=[theme.ROLE_WORDS[role] for role in roles],
+        series=series,
+        unit="%",
+        marked=[at for at, role in enumerate(roles) if role == "forget"],
+    )
+
+
+def beside(said: dict[str, Any], names: tuple[str, str]) -> str:
+    """The same question answered by one model or by two, and the true answer where one is known."""
+    sides = "".join(
+        f'<section><h3>{esc(name)}</h3><p class="lethe-bubble" data-when="{when}">'
+        f"<span>{marked(said[when]['said'], said['truth'], said['question'])}</span></p></section>"
+        for when, name in zip(("before", "after"), names, strict=True)
+        if when in said
+    )
+    truth = f'<dl class="lethe-truth"><dt>true answer</dt><dd>{esc(said["truth"])}</dd></dl>' if said["truth"] else ""
+    return f'<div class="lethe-beside lethe-chat" data-sides="{1 + ("after" in said)}">{sides}</div>{truth}'
+
+
+def tokens(said: dict[str, Any], names: tuple[str, str]) -> Words | None:
+    """The probability of each token of the true answer, before and after; None where no true answer is known."""
+    if not said["truth"]:
+        return None
+    rows = [(name, said[when]["tokens"]) for when, name in zip(("before", "after"), names, strict=True) if when in said]
+    return Words(
+        title="Token by token",
+        how="The true answer in tokens (words, or pieces of them). The number behind each is the probability, in percent, that the "
+        "model gives to it after the question and the tokens before it; the stronger its colour, the likelier.",
+        says=_fell(said),
+        columns=["", "the true answer"],
+        rows=[
+            [[Piece(text=name)], [Piece(text=str(text), value=number(share)) for text, share in found]]
+            for name, found in rows
+        ],
+        numbers=True,
+    )
+
+
+def _fell(said: dict[str, Any]) -> str:
+    """Which token lost most, or of one model the likelihood of the whole."""
+    if "after" not in said:
+        return f"It gives the true answer a probability of {_percent(100 * number(said['before']['share']))} a token."
+    pairs = list(zip(said["before"]["tokens"], said["after"]["tokens"], strict=True))
+    (text, was), (_, now) = min(pairs, key=lambda pair: number(pair[1][1]) - number(pair[0][1]))
+    if 100 * (number(was) - number(now)) < 0.05:
+        return "No token of the true answer became less likely."
+    return f"“{text.strip()}” lost most: from {_percent(100 * number(was))} to {_percent(100 * number(now))}."

@@ -1,0 +1,65 @@
+"""An answer as it is and with vectors of the model switched off, for the model before and the model after."""
+
+from typing import Any, Final
+
+from app import parts
+from app.figures import chats
+from app.parts import esc
+from backends.api.files import number
+
+MODELS: Final = (("before", "the model before"), ("after", "the model after"))
+HOW: Final = (
+    f"Each card is one model: above its answer as it is, below with the vectors turned down. {chats.MARKED} The bars are the "
+    "probability, a token (a word or a piece of one), that it gives to the true answer: faint as it is, full without them. Its "
+    "weights stay as they are."
+)
+
+
+def names(count: int, strength: float) -> tuple[str, str]:
+    """What was done to so many vectors: (in a sentence, above an answer)."""
+    these = "this vector" if count == 1 else f"these {count} vectors"
+    if strength == 0:
+        return f"Without {these}", "switched off"
+    return f"With {these} at {strength:g} times their strength", f"{strength:g} × as strong"
+
+
+def cards(said: dict[str, Any], count: int, strength: float) -> str:
+    """Both models, each with both answers, and one sentence on what changed.
+
+    Args:
+        said: what the live operation `answer` gave with `off`.
+        count: how many vectors.
+        strength: what is left of them.
+    """
+    there = [(when, name) for when, name in MODELS if when in said]
+    made = "".join(_card(said, when, name, names(count, strength)[1]) for when, name in there)
+    truth = f'<dl class="lethe-truth"><dt>true answer</dt><dd>{esc(said["truth"])}</dd></dl>' if said["truth"] else ""
+    lead = f'<p class="lethe-lead">{esc(said["question"])}</p>'
+    how = f'<p class="lethe-how"><b>How to read it.</b> {esc(HOW)}</p>'
+    return f'{lead}{parts.text(says(said, count, strength), "says")}<div class="lethe-chats">{made}</div>{truth}{how}'
+
+
+def _card(said: dict[str, Any], when: str, name: str, off: str) -> str:
+    now, then = said[when], said[f"{when}_off"]
+    bubbles = "".join(
+        f'<p class="lethe-bubble" data-when="{style}"><span class="when">{esc(words)}</span>'
+        f"<span>{chats.marked(one['said'], said['truth'], said['question'])}</span></p>"
+        for style, words, one in (("before", "as it is", now), ("after", off, then))
+    )
+    shares = chats.bar("amount", *(100 * number(one["share"]) for one in (now, then))) if said["truth"] else ""
+    return (
+        f'<article class="lethe-chat" data-model="{when}"><h3>{esc(name)}</h3>{bubbles}'
+        f"{f'<footer>{shares}</footer>' if shares else ''}</article>"
+    )
+
+
+def says(said: dict[str, Any], count: int, strength: float) -> str:
+    """Which of the models answers otherwise now."""
+    there = [(when, name) for when, name in MODELS if when in said]
+    changed = [name for when, name in there if said[when]["said"] != said[f"{when}_off"]["said"]]
+    what = names(count, strength)[0]
+    if len(changed) == len(there):
+        return f"{what}, {'both models answer' if len(there) > 1 else f'{changed[0]} answers'} otherwise."
+    if not changed:
+        return f"{what}, {'both models answer' if len(there) > 1 else f'{there[0][1]} answers'} as before."
+    return f"{what}, {changed[0]} answers otherwise, the other one as before."

@@ -1,0 +1,186 @@
+"""Forgotten, or rerouted?
+
+In a mixture of experts a router sends every word to a few specialists. When such a model forgets, has the specialist unlearned,
+or do the words only go to somebody else? Send them back, and see.
+"""
+
+from typing import TypeVar
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from app import selection, theme
+from backends.api import catalog, found
+from backends.api.panels import Bars, Flow, Found, Heatmap, Panel, Verdict, Words
+from backends.api.runs import RunFolder
+from pages.classroom import show
+
+WAYS = {  # runs that came with Lethe
+    "All weights": "example-experts-all",
+    "The busiest expert": "example-experts-busiest",
+    "An expert of a later layer": "example-experts-one",
+}
+
+
+Kind = TypeVar("Kind", bound=Panel)
+
+
+def seen(run: RunFolder, kind: type[Kind]) -> list[Kind]:
+    """Panels of one kind that were found in a run by looks at experts."""
+    looks = [
+        entry.id for entry in known.inspectors if [f for f, on in entry.works_with.items() if on is True] == ["moe"]
+    ]
+    held = [Found.model_validate(one) for look in looks if (one := found.read(run, look)) is not None]
+    return [panel for one in held for panel in one.panels if isinstance(panel, kind)]
+
+
+known = catalog.load()
+ways = show.shipped(WAYS, "moe")
+
+st.title("Forgotten, or rerouted?")
+st.markdown(
+    "Some of the largest language models are teams. For every word a **router** picks a few **experts**, and only those work on "
+    "it. Ask such a model to forget a person, and afterwards it no longer answers. **Has the expert who knew it unlearned it? Or "
+    "does the router send the questions to somebody else, while the one who knows sits idle?**"
+)
+
+if not ways:
+    st.info(
+        "There is no finished run of a mixture of experts on this computer yet. Make one in the studio; then this lesson shows it."
+    )
+    st.link_button("Open the studio", "/", type="primary")
+    st.stop()
+
+run = next(iter(ways.values()))
+what = selection.named(run.spec.forget)
+methods = {entry.id: entry for entry in known.methods}
+entry = next((entry for entry in known.models if entry.id == run.spec.model), None)
+
+st.header("1. A team of specialists")
+use = (entry.card.get("experts") or {}).get("use", {}) if entry is not None else {}
+if entry is not None and use:
+    told = entry.card["experts"]["mutual_information"]
+    at = max(range(len(told)), key=lambda layer: told[layer])
+    rows = [[100 * share for share in layers[at]] for layers in use.values()]
+    busiest = {name: max(range(len(row)), key=lambda expert: row[expert]) for name, row in zip(use, rows, strict=True)}
+    first = next(iter(use))
+    show.panel(
+        run,
+        Heatmap(
+            title=f"Who works on what, in layer {at + 1} of the model before",
+            says=f"Expert {busiest[first] + 1} is asked most about {first}; what expert a word goes to tells {told[at]:.2f} of the "
+            f"{entry.card['experts']['domain_entropy']:.2f} bits that its subject has.",
+            how=f"A row is a subject, a column an expert: its share of the words. Were all asked alike, each would have {100 / len(rows[0]):.1f} %.",
+            rows=list(use),
+            columns=[f"expert {number + 1}" for number in range(len(rows[0]))],
+            z=rows,
+            unit="%",
+            numbers=True,
+        ),
+        "use",
+    )
+show.question(
+    "Nobody told the experts what to work on. Where does their division of labour come from?",
+    [
+        "A person sorted the subjects by hand.",
+        "From training: the router learned whom to send what, with a little push to tell subjects apart.",
+        "It is chance, and would be gone in a larger model.",
+    ],
+    1,
+    "router and experts are trained together. In large models the division is finer and harder to name than here, where training "
+    "was pushed a little so that one can see it.",
+    "question-labour",
+)
+
+st.header("2. Three ways to forget")
+st.markdown(
+    f"The same model was asked to forget **{what}** in three ways. Choose one, and move the slider from before to after."
+)
+way = st.radio("How?", list(ways), horizontal=True, key="way")
+chosen = ways[way]
+method = methods.get(chosen.spec.method)
+if method is not None:
+    st.markdown(f"**{method.title}.** *{method.school}*")
+samples = chosen.samples()
+if samples:
+    last = len(samples) - 1
+    step = st.slider("Step", 0, last, last, key=f"step-{way}", format=f"%d of {last}") if last else 0
+    st.html(show.answered(samples[step]))
+    st.caption(
+        "**How to read it.** In bold what the model says. The bar is how likely it still holds the true answer, on average for "
+        "each word. These three runs are examples, not a measurement of the methods: that is the table in the README."
+    )
+
+st.header("3. Where do the words go now?")
+for flow in seen(chosen, Flow):
+    show.panel(chosen, flow, f"{way}-{flow.title}")
+for bars in seen(chosen, Bars):
+    if bars.labels[0].startswith("layer"):
+        show.panel(chosen, bars, f"{way}-{bars.title}")
+show.question(
+    "The words about the forgotten person go to other experts than before. What follows?",
+    [
+        "That nothing was forgotten.",
+        "That everything was forgotten.",
+        "Nothing yet: one has to send them back and listen.",
+    ],
+    2,
+    "whatever changes in one layer changes what the next router sees. Words can wander although the knowledge is gone, and stay "
+    "although it is there.",
+    "question-wander",
+)
+
+st.header("4. Send them back")
+st.markdown(
+    "Now the test. We take the model **after**, with its changed weights, but let the router of the model **before** decide who "
+    "works on each word. If the answer comes back, it was only **rerouted**. If it does not, more than the way has changed."
+)
+for name, one in ways.items():
+    st.markdown(f"**{name}**")
+    for verdict in seen(one, Verdict):
+        st.markdown(f"*{verdict.title}* {verdict.says}")
+for beside in seen(chosen, Words):
+    show.panel(chosen, beside, f"{way}-{beside.title}")
+show.question(
+    "With the old routing the answer does not come back. Is it erased?",
+    [
+        "Yes, that was the proof.",
+        "It is not only rerouted. Other ways back were not tried here.",
+        "No, it can never be.",
+    ],
+    1,
+    "each test closes one door. A little training, another question or other words may still bring it back.",
+    "question-erased",
+)
+
+st.header("5. What did it cost?")
+heads = {role: theme.ROLE_WORDS[role] for role in ("forget", "neighbour", "unrelated")}
+told_of = {name: {role: show.left(one, role) for role in heads} for name, one in ways.items()}
+before = next(iter(told_of.values()))
+table = {"before": [show.share(before[role], "before") for role in heads]}
+table |= {name: [show.share(values[role], "after") for role in heads] for name, values in told_of.items()}
+st.html(show.table(list(heads.values()), table))
+st.caption(
+    "**How to read it.** Of all questions that ask for a fact, how many are answered with it. Only the first column should fall."
+)
+
+st.header("6. Your turn")
+if entry is not None:
+    from backends.api import people
+
+    names = [name for name in people.load(entry.data).names if name not in run.spec.forget]
+    choice = st.selectbox("Let it forget another writer. Whom?", names, key="choice")
+    fits = [one for one in known.methods if one.works_with.get(entry.family) is True]
+    title = st.radio(
+        "How?",
+        [only.title for only in fits],
+        key="method",
+        index=[only.id for only in fits].index(entry.default_method),
+    )
+    picked = next(only for only in fits if only.title == title)
+    st.markdown(
+        f"Before you press Start, write down a guess: **how many of the words about {choice} will still go to the experts they went "
+        "to before?** When it is done, open Look inside, put the lesson's run beside it, and force the old routing."
+    )
+    ask = urlencode({"model": entry.id, "forget": choice, "method": picked.id})
+    st.link_button(f"Forget {choice} in the studio", f"/?{ask}", type="primary")

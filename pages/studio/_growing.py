@@ -1,0 +1,164 @@
+"""Two sweeps over what is forgotten: a larger and larger forget set, and one request after another.
+
+Steps are written with semicolons between them, and things forgotten together with " + ": "Bag; Bag + Sandal". The settings of
+MUSE that these show are called scalability and sustainability.
+"""
+
+from typing import Any
+
+from app import selection
+from backends.api import catalog, people, runs, submit
+from backends.api.errors import BadInput
+from backends.api.runs import RunFolder
+from backends.api.spec import JobSpec
+
+LARGER, AFTER = "*larger", "*after"
+KINDS = {LARGER: "What is forgotten: more and more", AFTER: "What is forgotten: one after another"}
+AXES = {LARGER: "how much is to be forgotten", AFTER: "requests so far"}
+HOW = {
+    LARGER: "Each point is one job that forgot a larger set at once; what is kept should stay level, and the dashed line is the "
+    "model trained again without that set.",
+    AFTER: "Each point is the model after one more request, measured on all requests so far; the dashed line is the model "
+    "trained again without all of them.",
+}
+STEPS, TOGETHER, MOST = 3, " + ", 12
+
+Member = tuple[RunFolder, float]
+
+
+def written(text: str | None) -> list[tuple[str, ...]]:
+    """The steps of a list: what each one forgets.
+
+    Raises:
+        BadInput: none, too many, or one twice.
+    """
+    steps = [tuple(part.strip() for part in step.split(TOGETHER) if part.strip()) for step in (text or "").split(";")]
+    steps = [step for step in steps if step]
+    if not steps:
+        raise BadInput(
+            f"Nothing to forget was named; write one or more steps with semicolons between, as in A; A{TOGETHER}B."
+        )
+    if len(steps) > MOST:
+        raise BadInput(f"{len(steps)} steps were given; one sweep takes at most {MOST}.")
+    twice = next((step for at, step in enumerate(steps) if step in steps[:at]), None)
+    if twice:
+        raise BadInput(f"{TOGETHER.join(twice)} was named twice; write each step once.")
+    return steps
+
+
+def suggested(base: RunFolder, kind: str) -> str:
+    """Steps that fit the model of a run; empty where nothing is known of what else it could forget."""
+    spec = base.spec
+    entry = next((entry for entry in catalog.load().models if entry.id == spec.model), None)
+    book = people.load(entry.data) if entry else people.Book()
+    if kind == LARGER and set(spec.forget) <= set(book.sets):
+        found = sorted(book.sets, key=lambda name: len(book.sets[name]))
+        return "; ".join(name for name in found if (name,) != spec.forget)
+    card = entry.card if entry else {}
+    domains: dict[str, list[str]] = card.get("domains", {})
+    names = [*card.get("classes", []), *next(iter(domains.values()), []), *book.names]
+    known = {name.casefold() for name in names}
+    if not {text.casefold() for text in spec.gone} <= known:
+        return "random:2%; random:5%; random:10%" if card.get("classes") else ""
+    others = [name for name in names if name.casefold() not in {text.casefold() for text in tail(base).spec.gone}]
+    if kind == AFTER:
+        return "; ".join(others[: STEPS - 1])
+    return "; ".join(TOGETHER.join((*spec.forget, *others[:more])) for more in range(1, STEPS))
+
+
+def members(base: RunFolder, kind: str) -> list[Member]:
+    """The runs of the sweep that a run belongs to, each with its place on the axis; those that failed are left out."""
+    return larger(base) if kind == LARGER else chained(base)
+
+
+def larger(base: RunFolder) -> list[Member]:
+    """Runs that differ in nothing but how much is forgotten, each within or around the other; the newest of each size."""
+    found: dict[float, RunFolder] = {}
+    for run in [base, *runs.all_runs()]:
+        if (
+            _same(run.spec, base.spec)
+            and run.spec.after == base.spec.after
+            and _nested(run.spec, base.spec)
+            and _counts(run)
+        ):
+            found.setdefault(_size(run), run)
+    return sorted(((run, size) for size, run in found.items()), key=lambda item: item[1])
+
+
+def chained(base: RunFolder) -> list[Member]:
+    """The runs that a run builds on, itself, and those that build on it with the same settings, in their order."""
+    found = [base]
+    while found[0].spec.after:
+        try:
+            found.insert(0, runs.find(found[0].spec.after))
+        except BadInput:
+            break  # deleted: the folders that build on it hold what it changed
+    every = runs.all_runs(shipped=False)
+    while True:
+        next_ones = [
+            run for run in every if run.spec.after == found[-1].id and _same(run.spec, base.spec) and _counts(run)
+        ]
+        if not next_ones:
+            return [(run, float(at)) for at, run in enumerate(found, 1)]
+        found.append(next_ones[0])
+
+
+def tail(base: RunFolder) -> RunFolder:
+    """The last run of a chain."""
+    return chained(base)[-1][0]
+
+
+def begin(base: RunFolder, kind: str, text: str, owner: str) -> None:
+    """Check every step first, then submit them all; those that were done already are not done again.
+
+    Raises:
+        BadInput: a step cannot be done; nothing was submitted then.
+    """
+    steps, spec = written(text), base.spec
+    if kind == LARGER:
+        known = {run.spec.forget for run, _ in larger(base)}
+        specs = [submit.check(spec.model_copy(update={"forget": step})) for step in steps]
+        for one in specs:
+            if one.forget not in known:
+                submit.submit(one, owner)
+        return
+    last = tail(base)
+    for step in steps:
+        submit.check(spec.model_copy(update={"forget": step, "after": last.id}))
+    for step in steps:
+        last = submit.submit(spec.model_copy(update={"forget": step, "after": last.id}), owner)
+
+
+def listing(run: RunFolder) -> str:
+    """What a run of such a sweep forgets."""
+    return selection.named(run.spec.forget)
+
+
+def _same(one: JobSpec, other: JobSpec) -> bool:
+    """Whether two jobs differ in nothing but what is forgotten, and after what."""
+    rest: set[str] = {"forget", "metrics", "after", "earlier"}
+    return one.model_dump(exclude=rest) == other.model_dump(exclude=rest)
+
+
+def _counts(run: RunFolder) -> bool:
+    return run.state.status not in ("failed", "cancelled")
+
+
+def _size(run: RunFolder) -> float:
+    """How many items are to be forgotten, where that is known; else a number of its own, below all of them."""
+    result: dict[str, Any] = run.result or {}
+    return float(result.get("forget_count") or -sum(map(ord, "".join(run.spec.forget))))
+
+
+def _nested(one: JobSpec, other: JobSpec) -> bool:
+    """Whether what one job forgets holds all that the other forgets, as far as the names tell."""
+    if all(text.startswith("random:") for text in (*one.forget, *other.forget)):
+        return True  # the smaller share is drawn as a part of the larger
+    first, second = (_names(spec) for spec in (one, other))
+    return first <= second or second <= first
+
+
+def _names(spec: JobSpec) -> set[str]:
+    entry = next((entry for entry in catalog.load().models if entry.id == spec.model), None)
+    sets = people.load(entry.data).sets if entry else {}
+    return {name.casefold() for text in spec.forget for name in sets.get(text.casefold(), [text])}

@@ -1,0 +1,272 @@
+"""Vectors of a language model switched off, live: below a look inside that shows them."""
+
+import re
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Final
+
+import gradio as gr
+
+from app import answers, forms, parts, results_view, theme, view
+from app.answers import Chat
+from app.figures import chats, switched
+from app.live import LIVE
+from backends.api import catalog
+from backends.api.errors import BadInput, LetheError
+from pages.studio._shared import Panels, address, push_url
+
+STATE: Final = (
+    "run",
+    "ask",
+    "by",
+    "words",
+    "off",
+    "also",
+    "strength",
+)  # what the address holds, in the order of the widgets
+ANSWER, WORDS = "answer", "words"
+WAYS: Final = [("what this answer leans on", ANSWER), ("what they spell", WORDS)]
+MANY: Final = {ANSWER: 20, WORDS: 12}
+QUESTIONS = 4
+SPELLED = 3  # words of a vector on its chip
+ABOUT: Final = (
+    "A vector is a column of a layer's feed-forward part: words that it makes likelier whenever it is used, or less likely where it "
+    "is used with a minus. Pick one or several, "
+    "switch them off, and both models answer again. In a small model hardly any fact hangs on one vector; a large one has some "
+    "that spell one thing. Layers and columns are counted from 0."
+)
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+FORGET: Final = (  # another run or look: the address loses what was asked of the last one
+    f"{{const to = new URL(location); {list(STATE[1:])}.forEach(name => to.searchParams.delete(name));"
+    "history.replaceState(history.state, '', to);}"
+)
+
+
+@dataclass(frozen=True)
+class Switch:
+    """The widgets; `shown` are those that the page fills."""
+
+    column: gr.Column
+    asks: gr.Radio
+    ask: gr.Textbox
+    by: gr.Radio
+    words: gr.Textbox
+    off: gr.CheckboxGroup
+    also: gr.Textbox
+    strength: forms.Slider
+    known: gr.State  # the vectors that were found, as the boxes name them
+    seen: Panels
+
+    @property
+    def shown(self) -> list[Any]:
+        """In the order of `of_run`."""
+        return [self.column, self.asks, *self.given, self.seen]
+
+    @property
+    def search(self) -> list[Any]:
+        """In the order of what `found` returns."""
+        return [self.words, self.off, self.known, self.seen]
+
+    @property
+    def given(self) -> list[Any]:
+        """In the order of STATE, without the run."""
+        return [self.ask, self.by, self.words, self.off, self.also, self.strength]
+
+
+def build(run: gr.Dropdown) -> Switch:
+    """The switch, hidden until a run is looked into in a way that shows vectors."""
+    with gr.Column(visible=False, elem_id="switch") as column:
+        gr.HTML(f'<div class="lethe lethe-step"><h2>Switch them off, live</h2><p>{parts.esc(ABOUT)}</p></div>')
+        asks = gr.Radio([], label="Ask", interactive=True, elem_id="switch-asks", elem_classes="chips")
+        ask = gr.Textbox(label="Question", max_lines=3, interactive=True, elem_id="switch-ask")
+        with gr.Row():
+            by = gr.Radio(
+                WAYS, value=ANSWER, label="Find vectors by", interactive=True, elem_id="switch-by", elem_classes="chips"
+            )
+            words = gr.Textbox(
+                label="Words that they spell", info="Empty: the names and facts of what was forgotten.", visible=False,
+                interactive=True, elem_id="switch-words",
+            )  # fmt: skip
+        off = gr.CheckboxGroup(
+            [], label="Vectors", info="Strongest first: layer.column, and its first words.", interactive=True,
+            elem_id="switch-off", elem_classes="chips",
+        )  # fmt: skip
+        with gr.Row(elem_classes="lethe-play-go"):
+            every, none = gr.Button("Tick all", elem_id="switch-all"), gr.Button("Tick none", elem_id="switch-none")
+        also = gr.Textbox(
+            label="Others",
+            info="As layer.column with commas between, as in 5.110.",
+            interactive=True,
+            elem_id="switch-also",
+        )
+        strength = forms.Slider(
+            0, 2, 0, step=0.1, label="How strongly they still write (0: switched off, 1: as it is)", interactive=True,
+            elem_id="switch-strength", buttons=[],
+        )  # fmt: skip
+        go = gr.Button("Switch off and ask", elem_id="switch-go")
+        seen = Panels(elem_id="switch-seen", min_height=200)
+        known = gr.State([])
+    made = Switch(column, asks, ask, by, words, off, also, strength, known, seen)
+    _events(made, run, every, none, go)
+    return made
+
+
+def _events(made: Switch, run: gr.Dropdown, every: gr.Button, none: gr.Button, go: gr.Button) -> None:
+    find: dict[str, Any] = {
+        "fn": found, "inputs": [run, made.ask, made.by, made.words], "outputs": made.search, "concurrency_limit": 4, **QUIET,
+    }  # fmt: skip
+    made.asks.input(lambda text: text, made.asks, made.ask, **QUIET).then(**find)
+    gr.on([made.by.input, made.words.submit, made.words.blur], trigger_mode="always_last", **find)
+    every.click(lambda known: known, made.known, made.off, **QUIET)
+    none.click(None, None, made.off, js="() => [[]]", api_visibility="private")  # at once: a tick may follow
+    gr.on(
+        [go.click, made.ask.submit, made.also.submit, made.strength.input], turn, [run, *made.given], made.seen,
+        js=push_url(STATE), trigger_mode="always_last", concurrency_limit=4, **QUIET,
+    )  # fmt: skip
+
+
+def fits(run_id: str | None, inspector_id: str | None) -> bool:
+    """Whether vectors can be switched off beside this look into this run."""
+    if not run_id or not inspector_id or not catalog.load().get("inspectors", inspector_id).switches:
+        return False
+    run, _ = results_view.open_run(run_id)
+    return run is not None and run.state.status == "done"
+
+
+def hidden() -> tuple[Any, ...]:
+    """No run is shown whose vectors could be switched off."""
+    return gr.Column(visible=False), gr.Radio([]), *(gr.skip() for _ in STATE[1:]), ""
+
+
+def of_run(run_id: str | None, request: gr.Request | None = None) -> tuple[Any, ...]:
+    """The widgets for a finished run on a language model, as its page's address wants them, or at the start."""
+    given = {name: address(request, name) for name in STATE}
+    try:
+        pairs = questions(str(run_id))
+    except LetheError as error:
+        return gr.Column(visible=True), gr.Radio([]), *(gr.skip() for _ in STATE[1:]), parts.failed(str(error))
+    options = [(f"{chat.question} ({theme.ROLE_WORDS[chat.role]})", chat.question) for chat in pairs]
+    first = options[0][1] if options else ""
+    ask = given["ask"] or first
+    by = given["by"] if given["by"] in (ANSWER, WORDS) else ANSWER
+    boxes = [one for one in given["off"].split(",") if one]
+    return (
+        gr.Column(visible=True),
+        gr.Radio(options, value=ask if ask in [text for _, text in options] else None),
+        ask,
+        by,
+        gr.Textbox(value=given["words"], visible=by == WORDS),
+        gr.CheckboxGroup([(one, one) for one in boxes], value=boxes),
+        given["also"],
+        _strength(given["strength"]),
+        parts.card("", parts.text("The vectors are looked for.", "quiet"), empty=True),
+    )
+
+
+def _strength(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return 0.0
+    return value if isfinite(value) else 0.0
+
+
+def questions(run_id: str) -> list[Chat]:
+    """Some of those that the run was judged by: most of what was to be forgotten, and one of each other role.
+
+    Raises:
+        BadInput: the run's folder lacks them.
+    """
+    every = answers.every(run_id)
+    gone = [chat for chat in every if chat.role == "forget"]
+    return [*answers.some(gone, QUESTIONS), *answers.some([chat for chat in every if chat.role != "forget"], 1)]
+
+
+def found(
+    run_id: str | None, ask: str | None, by: str | None, words: str | None, off: list[str] | None = None
+) -> tuple[Any, ...]:
+    """The vectors to choose from, and `off` or else all of them ticked."""
+    line = gr.Textbox(visible=by == WORDS)
+    if not run_id:
+        return line, gr.skip(), gr.skip(), gr.skip()
+    try:
+        options = vectors(run_id, ask, by, words)
+    except LetheError as error:
+        return line, gr.CheckboxGroup([], value=[]), [], parts.failed(str(error), now="Change what it names.")
+    keys = [key for _, key in options]
+    idle = parts.card(
+        "", parts.text("Choose vectors and press the button; no weights are written.", "quiet"), empty=True
+    )
+    others = [(key, key) for key in off or [] if key not in keys]
+    return line, gr.CheckboxGroup([*options, *others], value=off or keys), keys, idle
+
+
+def vectors(run_id: str, ask: str | None, by: str | None, words: str | None) -> list[tuple[str, str]]:
+    """(label, "layer.column") of the vectors found.
+
+    Raises:
+        LetheError: they cannot be looked for as asked.
+    """
+    way = {"question": ask or ""} if by == ANSWER else {"words": words or ""}
+    rows = LIVE.ask("vectors", run_or_model=run_id, count=MANY[ANSWER if by == ANSWER else WORDS], **way)
+    return [
+        (f"{row['layer']}.{row['column']} {' · '.join(row['before'][:SPELLED])}", f"{row['layer']}.{row['column']}")
+        for row in rows
+    ]
+
+
+def arrive(run_id: str | None, inspector_id: str | None, *given: Any) -> tuple[Any, ...]:
+    """After the page has come up: the vectors to choose from; where its address names some, what comes of them."""
+    if not fits(run_id, inspector_id):
+        return tuple(gr.skip() for _ in range(4))
+    ask, by, words, off, also, _ = given
+    line, boxes, known, seen = found(run_id, ask, by, words, off)
+    return line, boxes, known, turn(run_id, *given) if known and (off or also) else seen
+
+
+def turn(
+    run_id: str | None,
+    ask: str | None,
+    by: str | None,
+    words: str | None,
+    off: list[str] | None,
+    also: str | None,
+    strength: float | None,
+) -> str:
+    """Both models' answers as they are, and without the chosen vectors, as HTML."""
+    if not run_id:
+        return ""
+    try:
+        places = named([*(off or []), *re.split(r"[,;\s]+", also or "")])
+        if strength is None:
+            raise BadInput("No strength was given; it can be from 0 to 2.")
+        said = answers.ask(run_id, ask or "", truth=_truth(run_id, ask), off=places, strength=strength)
+    except LetheError as error:
+        return parts.failed(str(error), now="Change what it names and ask again.")
+    shown = parts.card("", switched.cards(said, len(places), strength))
+    lost = {**said, "after": said["before_off"]}
+    tokens = chats.tokens(lost, ("as it is", switched.names(len(places), strength)[1]))
+    return parts.wrap(shown, view.panel(tokens) if tokens else "")
+
+
+def named(texts: list[str]) -> list[list[int]]:
+    """[layer, column] of each "layer.column", each once.
+
+    Raises:
+        BadInput: one is written otherwise, or there is none.
+    """
+    texts = list(dict.fromkeys(text for text in texts if text))
+    if not texts:
+        raise BadInput("No vector was chosen; tick one, or write its layer and column, as in 5.110.")
+    for text in texts:
+        if not re.fullmatch(r"\d{1,4}\.\d{1,6}", text):
+            raise BadInput(
+                f"{text[:40]!r} is no vector; write its layer and its column with a point between, as in 5.110."
+            )
+    return [[int(part) for part in text.split(".")] for text in texts]
+
+
+def _truth(run_id: str, ask: str | None) -> str:
+    """The true answer to a question that the run was judged by; empty otherwise, to be looked up elsewhere."""
+    line = " ".join((ask or "").split()).casefold()
+    return next((chat.truth for chat in answers.every(run_id) if chat.question.casefold() == line), "")
