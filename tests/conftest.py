@@ -37,3 +37,35 @@ def toy_task(toy_folder):
     import toy
 
     return toy.task(toy_folder)
+
+
+@pytest.fixture(scope="session")
+def toy_language_folder(tmp_path_factory):
+    """The model of tests/toy_language.py, trained once a session."""
+    import toy_language
+
+    return toy_language.make(tmp_path_factory.mktemp("toy-language"))
+
+
+@pytest.fixture(scope="session")
+def toy_mixture_folder(tmp_path_factory):
+    """The same as a mixture of experts, trained once a session."""
+    import toy_language
+
+    return toy_language.make(tmp_path_factory.mktemp("toy-mixture"), mixture=True)
+
+
+@pytest.fixture
+def toy_mixture_task(toy_mixture_folder):
+    """It, to forget five questions."""
+    import toy_language
+
+    return toy_language.task(toy_mixture_folder)
+
+
+@pytest.fixture
+def toy_language_task(toy_language_folder):
+    """It, to forget five questions."""
+    import toy_language
+
+    return toy_language.task(toy_language_folder)

@@ -73,7 +73,7 @@ def test_the_second_lesson_shows_the_run_of_a_model_that_draws(second):
 
 
 def html_of(seen):
-    return "".join(one.proto.body for one in seen.get("html"))
+    return "".join(one.proto.body for one in seen.get("html") if "<table" not in one.proto.body)
 
 
 def test_the_exercise_of_the_second_lesson_asks_for_a_style(second):
@@ -86,3 +86,88 @@ def test_the_exercise_of_the_second_lesson_asks_for_a_style(second):
 def test_a_lesson_takes_a_run_of_its_own_family(make_run):
     make_run("done")
     assert show.example().spec.model != show.example("text-to-image").spec.model
+
+
+@pytest.fixture
+def third():
+    from pathlib import Path
+
+    return AppTest.from_file(
+        str(Path(LESSONS).with_name("lessons") / "03_refuse_forget_or_hide.py"), default_timeout=60
+    )
+
+
+def test_the_third_lesson_compares_what_three_shipped_models_say(third):
+    seen = third.run()
+    assert not seen.exception
+    said = {}
+    for way in seen.radio(key="way").options:
+        seen = seen.radio(key="way").set_value(way).run()
+        assert not seen.exception
+        said[way] = html_of(seen)
+        before = html_of(seen.slider(key=f"step-{way}").set_value(0).run())
+        assert before != said[way] and "the true answer: 100 %" in before
+    assert len(said) == len(set(said.values())) == 3
+    (table,) = (one.proto.body for one in seen.get("html") if "<table" in one.proto.body)
+    assert table.count("<tr>") == 6 and "trained again without it" in table and "not measured" not in table
+
+
+def test_the_exercise_of_the_third_lesson_opens_the_studio_with_a_guard_or_without(third):
+    seen = third.run()
+    seen = seen.selectbox(key="choice").select_index(3).run()
+    opened = []
+    for guard in (False, True):
+        seen = seen.radio(key="guard").set_value(guard).run()
+        opened += [one.proto.url for one in seen.get("link_button")]
+    assert all("model=authors-lm" in url and "forget=" in url for url in opened) and opened[0] != opened[1]
+
+
+def test_the_third_lesson_shows_an_own_run_or_says_how_to_get_one(third, monkeypatch, tmp_path):
+    from backends.api import runs
+
+    monkeypatch.setattr(runs, "ASSETS", tmp_path)
+    seen = third.run()
+    assert not seen.exception and "no finished run of a language model" in seen.info[0].value
+
+
+@pytest.fixture
+def fourth():
+    from pathlib import Path
+
+    return AppTest.from_file(
+        str(Path(LESSONS).with_name("lessons") / "04_forgotten_or_rerouted.py"), default_timeout=60
+    )
+
+
+def test_the_fourth_lesson_shows_where_the_words_went_and_sends_them_back(fourth):
+    seen = fourth.run()
+    assert not seen.exception
+    assert len(seen.radio(key="way").options) == 3
+    for way in seen.radio(key="way").options:
+        seen = seen.radio(key="way").set_value(way).run()
+        assert not seen.exception
+        said = " ".join(one.value for one in seen.markdown)
+        assert "From old to new expert" in said and "How many words keep their experts" in said
+        assert said.count("after with the old routing") == 3  # the verdict on each run
+        assert html_of(seen.slider(key=f"step-{way}").set_value(0).run()).count("the true answer: 100 %") >= 2
+    (table,) = (one.proto.body for one in seen.get("html") if one.proto.body.startswith("<table"))
+    assert table.count("<tr>") == 5 and "not measured" not in table
+
+
+def test_the_exercise_of_the_fourth_lesson_opens_the_studio_with_the_chosen_method(fourth):
+    seen = fourth.run()
+    seen = seen.selectbox(key="choice").select_index(2).run()
+    opened = []
+    for at in (0, 1):
+        picked = seen.radio(key="method").options[at]
+        seen = seen.radio(key="method").set_value(picked).run()
+        opened += [one.proto.url for one in seen.get("link_button")]
+    assert all("model=authors-moe" in url and "forget=" in url for url in opened) and opened[0] != opened[1]
+
+
+def test_the_fourth_lesson_says_how_to_get_a_run_where_there_is_none(fourth, monkeypatch, tmp_path):
+    from backends.api import runs
+
+    monkeypatch.setattr(runs, "ASSETS", tmp_path)
+    seen = fourth.run()
+    assert not seen.exception and "no finished run of a mixture" in seen.info[0].value

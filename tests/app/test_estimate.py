@@ -3,7 +3,8 @@
 import pytest
 
 from app import choosing
-from backends.api.estimate import estimate
+from backends.api import catalog, files
+from backends.api.estimate import Past, estimate, estimates
 
 METHOD = "salun"
 
@@ -29,3 +30,47 @@ def test_the_models_own_number_of_epochs_is_no_time_of_zero(make_run):
     make_run("done", method="retrain")
     found = estimate("fashion-resnet", "retrain", {"epochs": 0})
     assert found is not None and found.seconds == pytest.approx(12.0)
+
+
+def past(**more):
+    return Past(**({"method": "npo", "params": {"epochs": 10}, "seconds": 10.0, "memory": None} | more))
+
+
+@pytest.mark.parametrize(
+    ("job", "asked", "seconds"),
+    [
+        (past(around=7.0), None, 27.0),  # twice the epochs; opening and measuring stay as they are
+        (past(asked=20), 200, 200.0),
+        (past(asked=20), None, 20.0),
+        (past(params={}, asked=20), 200, 10.0),  # no epochs: not known to grow with what is asked
+    ],
+)
+def test_only_the_method_grows_with_epochs_and_with_what_is_asked(job, asked, seconds):
+    found = estimate("x", "npo", {"epochs": 20}, {"here": [job], "shipped": []}, asked)
+    assert found is not None and found.seconds == pytest.approx(seconds)
+
+
+def test_a_processor_counts_before_a_gpu_and_it_is_said_which_it_was():
+    gpu = past(seconds=1.0, device="cuda (NVIDIA H100 80GB HBM3)", threads=1)
+    one = past(device="cpu (Some Chip)", threads=1)
+    both, only = (estimate("x", "npo", {"epochs": 10}, {"here": [], "shipped": rows}) for rows in ([gpu, one], [gpu]))
+    assert both is not None and (both.seconds, both.where) == (10.0, "1 processor core")
+    assert only is not None and (only.seconds, only.where) == (1.0, "one NVIDIA H100 80GB HBM3")
+
+
+def test_a_run_here_tells_what_the_whole_job_took(make_run):
+    run = make_run("done", method="retrain")
+    state = run.state
+    state.history[-1].at = next(moment.at for moment in state.history if moment.status == "running") + 30
+    files.write_json(run.path / "state.json", state.model_dump())
+    found = estimate("fashion-resnet", "retrain", {"epochs": 0})
+    assert found is not None and found.seconds == pytest.approx(30.0)
+
+
+def test_every_method_of_the_embedded_language_model_has_a_time_of_its_own():
+    known, first = estimates("authors-lm"), choosing.embedded("authors-lm")
+    for method in catalog.load().methods:
+        if method.works_with.get("llm") is True:
+            found = estimate("authors-lm", method.id, choosing.recommended(first, method, first.default_forget), known)
+            assert found is not None and "core" in found.where, method.id
+            assert found.seconds < 90, method.id  # on one core; two take about two thirds of it

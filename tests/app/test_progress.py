@@ -32,7 +32,7 @@ def test_time_left_follows_the_pace_so_far(make_run):
     assert left is not None and 2.0 <= left <= 2.5  # 5 steps in 2.5 s, 5 steps to go
 
 
-def test_a_pace_that_what_was_known_made_is_not_believed(make_run):
+def test_a_pace_is_not_believed_when_the_next_event_is_overdue(make_run):
     run = make_run("running")
     path = run.path / "events.jsonl"
     path.write_text(

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [job] [studio] [methods] [drawing] [real-size]`: prints what was measured on this machine.
+"""`python -m tests.benchmarks [NAME]...` prints what was measured on this machine.
 
 All by default, but the last:
 
@@ -6,6 +6,8 @@ All by default, but the last:
     studio    cold start to the first page, pages while a job runs, and what the web process holds
     methods   each method's time, in epochs of plain fine-tuning on the same data (some minutes)
     drawing   a step of ESD against a plain loop, and what is gained by keeping what does not change
+    language  the default job of authors-lm by phase, and what each way of being quick saves of it
+    routing   the default job of authors-moe by phase, and how soon the routing of 2,000 words is seen
     real-size whole jobs at the size of Stable Diffusion 1.4 with random weights (16 GB of memory; only where it is named)
 
 Other work on the machine makes every number larger; the load is printed with them.
@@ -15,7 +17,7 @@ import os
 import sys
 import tempfile
 
-from . import drawing, jobs, real_size, studio
+from . import drawing, jobs, language, real_size, routing, studio
 
 
 def main() -> int:
@@ -25,6 +27,8 @@ def main() -> int:
         "studio": studio.studio,
         "methods": jobs.methods,
         "drawing": drawing.drawing,
+        "language": language.language,
+        "routing": routing.routing,
         "real-size": real_size.real_size,
     }
     asked = sys.argv[1:] or list(known)[:-1]

@@ -15,10 +15,10 @@ MODEL = "fashion-resnet"
 ROUNDS = 3
 
 
-def default() -> dict[str, Any]:
+def default(model: str = MODEL) -> dict[str, Any]:
     """What a person who only presses start asks for: model, method and target of the model's card."""
-    card = json.loads((ASSETS / "models" / MODEL / "card.json").read_text())
-    return {"model": MODEL, "method": card["default_method"], "forget": card["default_forget"]}
+    card = json.loads((ASSETS / "models" / model / "card.json").read_text())
+    return {"model": model, "method": card["default_method"], "forget": card["default_forget"]}
 
 
 def phases(events: list[dict[str, Any]], end: float) -> dict[str, float]:
@@ -30,9 +30,9 @@ def phases(events: list[dict[str, Any]], end: float) -> dict[str, float]:
     return {name: edges[at + 1] - edges[at] for at, name in enumerate(starts)}
 
 
-def default_job() -> Iterator[str]:
+def default_job(model: str = MODEL) -> Iterator[str]:
     """`lethe unlearn` three times: from the command to its answer, then by phase."""
-    asked = default()
+    asked = default(model)
     command = [
         sys.executable,
         "-m",

@@ -5,8 +5,11 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
+from backends.models.texts import weighed
 from tests.benchmarks import __main__ as command
+from tests.benchmarks import language
 from tests.benchmarks.jobs import default, phases
 from tests.benchmarks.studio import holds, resident
 
@@ -23,6 +26,24 @@ def test_a_phase_lasts_until_the_next_begins():
 
 def test_the_default_job_is_that_of_the_card():
     assert default() == {"model": "fashion-resnet", "method": "salun", "forget": ["Sandal"]}
+    assert default("authors-lm") == {"model": "authors-lm", "method": "npo", "forget": ["Ivo Pemberly"]}
+
+
+def test_both_ways_of_reading_give_the_same_and_each_saving_is_a_line(toy_language_task):
+    task, model = toy_language_task, toy_language_task.load()
+    pairs = [item.pair for item in task.questions.suite[:3]]
+    every = language.several(task, pairs)
+    count = (every.labels != -100).sum(1)
+    assert torch.allclose(language.one_by_one(model, every) / count, weighed(model, every)[0], atol=1e-4)
+    ids, mask = task.reader.prompts([pair.question for pair in pairs])
+    ours, plain = (made(task, model, ids, mask) for made in (language.greedy, language.generated))
+    assert [task.reader.read(row) for row in ours] == [task.reader.read(row) for row in plain]
+
+
+def test_times_are_taken_in_turns():
+    calls = []
+    took = language.in_turns(lambda: calls.append("a"), lambda: calls.append("b"), 2)
+    assert calls == ["a", "b", "a", "b"] and len(took) == 2 and min(took) >= 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

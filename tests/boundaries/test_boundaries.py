@@ -128,3 +128,13 @@ def test_no_shipped_file_can_run_code_when_it_is_opened():
 def test_the_catalog_is_built_without_the_libraries_that_take_seconds():
     """It is the first thing that a new installation waits for; torch alone is unavoidable."""
     assert loaded_by("from backends import catalog\ncatalog.build()") == ["torch", "safetensors.torch"]
+
+
+@pytest.mark.parametrize("kind", ["methods", "metrics", "inspectors", "attacks"])
+def test_no_two_entries_for_a_family_have_the_same_place(kind):
+    places: dict[tuple[str, int], list[str]] = {}
+    for entry in getattr(catalog.load(), kind):
+        for family, fits in entry.works_with.items():
+            if fits is True:
+                places.setdefault((family, entry.order), []).append(entry.id)
+    assert {place: both for place, both in places.items() if len(both) > 1} == {}

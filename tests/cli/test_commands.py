@@ -338,6 +338,7 @@ def test_an_interrupt_cancels_the_run(home, how):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_hears_interrupts,
     )
     try:
         run = _running(home, process)
@@ -355,6 +356,11 @@ def test_an_interrupt_cancels_the_run(home, how):
     assert "Traceback" not in err
 
 
+def _hears_interrupts() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so would everything below it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def _running(home: Path, process: "subprocess.Popen[str]") -> RunFolder:
     """The run, once a step of its method was written."""
     end = time.monotonic() + 120
@@ -364,3 +370,59 @@ def _running(home: Path, process: "subprocess.Popen[str]") -> RunFolder:
                 return run
         time.sleep(0.1)
     raise AssertionError(f"no run came to work under {home}")
+
+
+# --- questions about a topic
+
+
+@pytest.fixture
+def writes(monkeypatch):
+    """The answering process, which writes one question of each kind; what it was asked."""
+    from backends.api.live import Live
+
+    seen = []
+    found = {
+        "title": "Rome", "forget": [{"question": "Who?", "answer": "Ada"}], "keep": [{"question": "Why?", "answer": "So"}],
+        "near": ["Oslo"], "written": True, "says": "It wrote 1 question about Rome.", "seconds": 1.0,
+    }  # fmt: skip
+    monkeypatch.setattr(Live, "ask", lambda self, op, **args: seen.append((op, args)) or found)
+    return seen
+
+
+def test_questions_about_a_topic_go_into_a_file_that_a_job_takes(capsys, writes, tmp_path):
+    to = tmp_path / "rome.json"
+    code, out, err = answer(
+        capsys, "questions", "authors-lm", "--topic", "Rome", "--count", "3", "--seed", "2", "--out", str(to)
+    )
+    assert code == 0 and writes == [
+        ("write_questions", {"model": "authors-lm", "topic": "Rome", "count": 3, "seed": 2})
+    ]
+    assert "  Who? => Ada" in out and "  Why? => So" in out and "It wrote 1 question" in err
+    spec = submit.check(submit.read(model="authors-lm", method="npo", forget=[f"@{to}"], keep=[f"@{to}"]))
+    assert spec.forget == ('pairs:Rome:[["Who?","Ada"]]',) and "Why?" in spec.keep[0]
+
+
+def test_questions_are_a_document_on_request(capsys, writes):
+    code, out, _ = answer(capsys, "questions", "authors-lm", "--topic", "Rome", "--json")
+    assert code == 0 and json.loads(out)["near"] == ["Oslo"]
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--count", "many"], "--count was 'many'; give a whole number."),
+        (["--seed", "-1"], "--seed was '-1'; give a whole number."),
+        (["--out", "rome.csv"], "name a file that ends in .json"),
+        (["--out", "/nowhere/rome.json"], "in a folder that exists"),
+    ],
+)
+def test_a_wrong_request_for_questions_is_one_sentence(capsys, writes, more, says):
+    code, out, err = answer(capsys, "questions", "authors-lm", "--topic", "Rome", *more)
+    assert code == 2 and out == "" and says in err and writes == []
+
+
+def test_runs_name_own_questions_in_a_few_words(capsys, home):
+    rows = json.dumps([[f"Who is {n}?", "Ada"] for n in range(9)])
+    run = submit.submit(submit.read(model="authors-lm", method="npo", forget=[f"pairs:Rome:{rows}"]))
+    assert "9 questions about Rome" in answer(capsys, "runs")[1] and "Who is 3" not in answer(capsys, "runs")[1]
+    assert "9 questions about Rome" in answer(capsys, "show", run.id)[1]

@@ -27,7 +27,7 @@ def test_no_image_was_drawn_twice():
 
 
 def test_an_unknown_data_set_is_named_with_those_there_are():
-    with pytest.raises(BadInput, match=r"no data set 'digits'; choose one of fashion-mnist"):
+    with pytest.raises(BadInput, match=r"no data set 'digits'; choose one of authors, fashion-mnist"):
         embedded("digits")
 
 

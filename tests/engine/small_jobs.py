@@ -26,7 +26,9 @@ def numbers(run: RunFolder) -> dict:
     with np.load(run.path / "metrics.npz") as file:
         items = {name: file[name].tolist() for name in file.files if not name.startswith(COSTS)}
     losses = {
-        (event["phase"], event["step"]): event["values"] for event in run.events() if event["step"] == event["of"]
+        (event["phase"], event["step"]): event["values"]
+        for event in run.events()
+        if event["step"] == event["of"] and event["phase"] != "measure"  # how much there is to measure, a cache decides
     }
     return {
         "metrics": {name: value for name, value in run.metrics.items() if name not in COSTS},

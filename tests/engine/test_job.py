@@ -289,8 +289,12 @@ def test_what_a_model_says_is_computed_once_for_all_jobs(started, home):
 
     do(started(epochs=1, seed=1), 1)
     assert kept() == 2
-    do(started(epochs=1, seed=2), 1)
+    second = started(epochs=1, seed=2)
+    do(second, 1)
     assert kept() == 3  # the model after; the one before is known
+    shares = [event["step"] / event["of"] for event in second.events() if event["phase"] == "measure"]
+    assert shares[0] == 0 and shares[-1] == 1
+    assert {event["of"] for event in second.events() if event["phase"] == "measure"} == {20}  # what is known is no step
 
 
 def test_a_retrained_reference_is_found_and_compared_with(started):

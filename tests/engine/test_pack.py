@@ -124,3 +124,13 @@ def test_tensors_that_share_memory_are_saved_apart(tmp_path):
     assert torch.equal(saved["words"], table) and torch.equal(saved["head"], table)
     assert saved["part"].tolist() == [2, 3] and saved["turned"].tolist() == [[0, 3], [1, 4], [2, 5]]
     assert pack.plain({"a": table})["a"].data_ptr() == table.data_ptr()  # a large model is not copied
+
+
+def test_the_share_of_changed_numbers_counts_tied_tensors_once():
+    weights = torch.zeros(2, 3)
+    original = {"in": weights, "out": weights, "other": torch.zeros(4)}
+    now = torch.tensor([[1.0, 0, 0], [0, 0, 2.0]])
+    model = {"in": now, "out": now, "other": torch.zeros(4)}
+    assert pack.moved(pack.changed(model, original), original) == pytest.approx(100 * 2 / 10)
+    assert pack.moved({}, original) == 0
+    assert pack.moved({"guard": torch.ones(5)}, original) == pytest.approx(50)

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from backends.api import files
+from backends.api import files, people
 from backends.api.home import ASSETS
 from backends.engine import outputs
 from backends.engine.opening import open_task
 from backends.models.source import embedded_ids
+from backends.zoo.model_outputs import referred
+
+REFERENCES = sorted(path.parent for path in (ASSETS / "references").glob("*/*/" + outputs.SHIPPED))
 
 
 @pytest.fixture(params=embedded_ids())
@@ -25,7 +28,7 @@ def never(*_):
 def test_nothing_is_asked_again(task, monkeypatch):
     monkeypatch.setattr(task, "outputs", never)
     said = outputs.of(task, task.load())
-    assert said and "key" not in said and all(len(rows) for rows in said.values())
+    assert said and "key" not in said and all(np.size(rows) for rows in said.values())
 
 
 def test_other_weights_are_asked(task, monkeypatch):
@@ -40,3 +43,42 @@ def test_another_precision_is_asked(task, monkeypatch):
     task.precision = torch.bfloat16
     monkeypatch.setattr(task, "outputs", lambda *_: {"asked": np.ones(1)})
     assert list(outputs.of(task, task.load())) == ["asked"]
+
+
+@pytest.fixture(params=REFERENCES, ids=lambda folder: folder.name[:6])
+def reference(request):
+    """(task, retrained reference) of a folder that holds what the reference says."""
+    made = open_task(request.param.parent.name, "", {"precision": "float32"})
+    made.resolve(files.read_json(request.param / "card.json")["forget"])
+    return made, referred(made, request.param)
+
+
+def test_a_reference_is_not_asked_again_but_for_its_own_targets(reference, monkeypatch):
+    task, model = reference
+    monkeypatch.setattr(task, "outputs", never)
+    said = outputs.of(task, model)
+    assert "key" not in said and len(said["said"]) == len(task.questions.suite)
+    other = task.again()
+    other.resolve([people.load(task.brings).names[0]])  # in no forget set
+    monkeypatch.setattr(other, "outputs", lambda *_: {"asked": np.ones(1)})
+    assert list(outputs.of(other, model)) == ["asked"]
+
+
+def test_every_reference_whose_answers_a_job_keeps_brings_them():
+    models = [model for model in embedded_ids() if open_task(model, "", {"precision": "float32"}).keeps]
+    cards = [path.parent for model in models for path in (ASSETS / "references" / model).glob("*/card.json")]
+    assert cards and set(cards) == set(REFERENCES)
+
+
+@pytest.mark.slow
+def test_what_lies_beside_the_language_model_is_what_it_says():
+    task = open_task("authors-lm", "", {"precision": "float32"})
+    task.resolve(files.read_json(task.folder / "card.json")["default_forget"])
+    model = task.load()
+    shipped, made = outputs.of(task, model), task.outputs(model)
+    assert set(shipped) == set(made)
+    for name, rows in made.items():
+        if rows.dtype.kind == "U":
+            assert (rows == shipped[name]).mean() > 0.99, name  # a tie may fall otherwise on another machine
+        else:
+            assert np.allclose(rows, shipped[name], atol=1e-3, equal_nan=True), name

@@ -1,5 +1,5 @@
 """What every method must do, whatever it is: a walk over the registry on the toy, of methods for models that draw on the
-tiny pipeline of tests/pictures.py. A new method is in it with no edit here.
+tiny pipeline of tests/pictures.py, of those for language models on the toy of tests/toy_language.py. A new method is in it with no edit here.
 
 `TOY` holds parameters for methods whose defaults, chosen for models a hundred times larger, mean something else on 400 images.
 The tiny pipeline has random weights, so what is forgotten there, and what is kept, stands in each method's own tests.
@@ -15,6 +15,7 @@ import pictures
 import pytest
 import torch
 import toy
+import toy_language
 
 from backends import registry
 from backends.engine.run import Cancelled, Run
@@ -28,6 +29,7 @@ TOY: dict[str, dict[str, object]] = {
     "worst_case": {"rounds": 2},
 }
 # of methods for models that draw, as far as they have them
+SHORT = {"epochs": 3, "steps": 6, "batch_size": 2, "looked_at": 6, "probes": 12}  # of those for language models
 TINY = {"steps": 6, "batch_size": 2, "pool": 4, "pool_steps": 2}
 
 
@@ -37,6 +39,7 @@ def family(name):
 
 
 SORTERS = [name for name in METHODS if family(name) == "classifier"]
+SPEAKERS = [name for name in METHODS if family(name) in ("llm", "moe")]
 DRAWERS = [name for name in METHODS if family(name) == "text-to-image"]
 FINDERS = [name for name, method in METHODS.items() if method.entry.finds]  # of a set that others can be run on
 each = pytest.mark.parametrize("name", METHODS)
@@ -58,7 +61,9 @@ class Job:
 
     def __init__(self, folders, name, seed=0, keeper=None, resume=None):
         entry, folder = METHODS[name], folders[family(name)]
-        if name in DRAWERS:
+        if name in SPEAKERS:
+            self.task = toy_language.task(folder)
+        elif name in DRAWERS:
             self.task = pictures.task(folder, ("cat", "noto style"))
         else:
             self.task = toy.task(folder, ("random:50%",) if entry.entry.finds else ("two",))
@@ -66,19 +71,25 @@ class Job:
         self.parts = dict(self.task.parts)
         self.keeper = keeper or Watch()
         self.run = Run(self.task, self.keeper, seed, resume)
-        owner, asking = (self.task.pipe, "predict") if name in DRAWERS else (self.task, "forward")
+        owner, asking = self.asked(name)
         forward = getattr(owner, asking)
 
-        def counted(*given):
+        def counted(*given, **named):
             self.keeper.asked += 1
-            return forward(*given)
+            return forward(*given, **named)
 
         setattr(owner, asking, counted)
-        small = TINY if name in DRAWERS else {"batch_size": 16}
+        small = TINY if name in DRAWERS else SHORT if name in SPEAKERS else {"batch_size": 16}
         self.params = entry.parse(
             {key: value for key, value in small.items() if key in entry.params.model_fields} | TOY.get(name, {})
         )
         self.go = lambda: entry.function(self.run, self.params)
+
+    def asked(self, name):
+        """What the model is asked through, whose calls are counted between two signs of life."""
+        if name in SPEAKERS:
+            return self.run.model, "forward"
+        return (self.task.pipe, "predict") if name in DRAWERS else (self.task, "forward")
 
     def done(self):
         before = fingerprint(self.task.folder)
@@ -101,9 +112,14 @@ def fingerprint(folder):
 
 
 @pytest.fixture(scope="session")
-def folders(toy_folder, drawers):
+def folders(toy_folder, drawers, toy_language_folder, toy_mixture_folder):
     """Where the model of each family lies."""
-    return {"classifier": toy_folder, "text-to-image": drawers["v_prediction"]}
+    return {
+        "classifier": toy_folder,
+        "text-to-image": drawers["v_prediction"],
+        "llm": toy_language_folder,
+        "moe": toy_mixture_folder,
+    }
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ def true_confidence(labels, confidence, count=3):
 
 def evidence(
     train, test, train_labels, test_labels, parts, *, neighbours=(), forgotten=(), other=None, when="after",
-    seconds=nan, memory=nan,
+    seconds=nan, memory=nan, moved=nan,
 ):  # fmt: skip
     """Evidence over these logits, labels and parts (position lists, by name); `other` answers for other metrics."""
     task = SimpleNamespace(
@@ -45,7 +45,9 @@ def evidence(
             test=SimpleNamespace(labels=np.array(test_labels, np.int64)),
         ),
     )
-    return Evidence(when, task, {"train": train, "test": test}, other or (lambda name, when: nan), seconds, memory)
+    return Evidence(
+        when, task, {"train": train, "test": test}, other or (lambda name, when: nan), seconds, memory, moved=moved
+    )
 
 
 def class_a_forgotten(**more):

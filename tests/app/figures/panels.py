@@ -4,7 +4,23 @@ import math
 
 from hypothesis import strategies as st
 
-from backends.api.panels import Bars, Heatmap, Histogram, Lines, Picture, Pictures, Point, Points, Series, Verdict
+from backends.api.panels import (
+    Bars,
+    Flow,
+    Heatmap,
+    Histogram,
+    Lines,
+    Picture,
+    Pictures,
+    Piece,
+    Point,
+    Points,
+    Routed,
+    Routes,
+    Series,
+    Verdict,
+    Words,
+)
 
 WORDS = st.text(max_size=20)
 ROLES = st.sampled_from(["forget", "neighbour", "unrelated", "reference", "difference", "amount"])
@@ -27,7 +43,7 @@ def panels(draw):
     head = {name: draw(words) for name, words in HEAD.items()}
     limit = draw(st.one_of(st.none(), st.floats(-100, 100)))
     marked = [0] if count else []
-    match draw(st.integers(0, 6)):
+    match draw(st.integers(0, 9)):
         case 0:
             return Bars(
                 labels=labels, series=draw(series(count)), threshold=limit, horizontal=draw(st.booleans()), marked=marked, **head
@@ -54,6 +70,26 @@ def panels(draw):
         case 5:
             picture = st.builds(Picture, path=WORDS, caption=WORDS, role=ROLES)
             return Pictures(columns=labels, rows=draw(st.lists(st.lists(picture, max_size=3), max_size=3)), **head)
+        case 6:
+            cell = st.lists(st.builds(Piece, text=WORDS, value=NUMBERS), max_size=3)
+            shown = st.lists(st.lists(cell, min_size=count, max_size=count), max_size=3)
+            scale = st.sampled_from(["amount", "difference"])
+            return Words(
+                columns=labels, rows=draw(shown), scale=draw(scale), roles=draw(st.lists(ROLES, max_size=2)), **head
+            )
+        case 7:
+            z = draw(st.lists(st.lists(NUMBERS, min_size=count, max_size=count), min_size=count, max_size=count))
+            return Flow(labels=labels, z=z, **head)
+        case 8:
+            goes = st.lists(st.integers(0, 2), min_size=1, max_size=2)
+            layered = st.lists(st.lists(goes, min_size=count, max_size=count), min_size=2, max_size=2)
+            text = st.builds(Routed, role=ROLES, words=st.just(labels), before=layered, after=layered)
+            share = st.tuples(st.floats(0, 100), st.floats(0, 100))
+            shares = draw(st.lists(st.lists(share, min_size=3, max_size=3), min_size=2, max_size=2))
+            return Routes(
+                layers=["layer 1", "layer 2"], experts=3, texts=draw(st.lists(text, max_size=2)), shares=shares,
+                layer=draw(st.integers(0, 1)), expert=draw(st.integers(0, 2)), **head,
+            )  # fmt: skip
         case _:
             return Verdict(sign=draw(st.sampled_from(["yes", "partly", "no", "unknown"])), **head)
 
@@ -73,4 +109,13 @@ ONE_OF_EACH = [
     ),
     Pictures(title="Seen", how="Each row is an image.", says="It looks away.", columns=["image"], rows=[[Picture(path="a.png")]]),
     Verdict(title="Answer", how="Yes means all.", says="It forgot.", sign="yes"),
+    Words(
+        title="Said", how="Each row is a question.", says="It says less.", columns=["question", "answer"],
+        rows=[[[Piece(text="Who?")], [Piece(text=" Nobody", value=0.5), Piece(text=" <b>", value=None)]]], numbers=True,
+    ),
+    Flow(title="Ways", how="Left to right.", says="Half went.", labels=["a", "b"], z=[[50.0, 25.0], [0.0, 25.0]], unit="%"),
+    Routes(
+        title="Who works", how="Choose an expert.", says="It left.", layers=["layer 1"], experts=2, shares=[[(50, 0), (50, 100)]],
+        texts=[Routed(role="forget", words=["Who", " <b>"], before=[[[0], [1]]], after=[[[1], [1]]])],
+    ),
 ]  # fmt: skip

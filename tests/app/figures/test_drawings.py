@@ -261,8 +261,13 @@ def test_the_curves_are_among_the_looks_inside():
 # --- the Playground
 
 
+def answered(*asked):
+    """What the Playground shows in the end."""
+    return [*playground.answer(playground.Ask(*asked))][-1]
+
+
 def test_both_models_answer_with_the_seeds_and_wishes_of_the_form(run, asked):
-    read = plain(playground.answer(FIRST, "  a <i>cat</i> ", 3, 5, 12, 4.5, 96))
+    read = plain(answered(FIRST, "  a <i>cat</i> ", 3, 5, 12, 4.5, 96))
     ((op, args),) = asked
     assert op == "draw" and args == {
         "run_or_model": FIRST, "prompt": "  a <i>cat</i> ", "seeds": [5, 6, 7], "steps": 12, "guidance": 4.5,
@@ -274,7 +279,7 @@ def test_both_models_answer_with_the_seeds_and_wishes_of_the_form(run, asked):
 
 
 def test_a_prompt_that_was_cut_is_said(run, asked):
-    assert "its last 2 tokens" in plain(playground.answer(FIRST, "a b c d e f g", 1, 0, 12, 4.5, 64))
+    assert "its last 2 tokens" in plain(answered(FIRST, "a b c d e f g", 1, 0, 12, 4.5, 64))
 
 
 @pytest.mark.parametrize(
@@ -284,7 +289,7 @@ def test_a_prompt_that_was_cut_is_said(run, asked):
      (4, 0.5, "first seed was 0.5")],
 )  # fmt: skip
 def test_numbers_that_will_not_do_are_one_sentence_and_nothing_is_asked(run, asked, count, seed, says):
-    assert says in plain(playground.answer(FIRST, "a cat", count, seed, 12, 4.5, 64))
+    assert says in plain(answered(FIRST, "a cat", count, seed, 12, 4.5, 64))
     assert asked == []
 
 
@@ -293,11 +298,11 @@ def test_what_the_live_process_refuses_is_said(run, monkeypatch):
         raise BadInput("The prompt was empty; write what to draw.")
 
     monkeypatch.setattr(live.LIVE, "ask", ask)
-    assert "The prompt was empty" in plain(playground.answer(FIRST, None, 4, 0, 12, 4.5, 64))
+    assert "The prompt was empty" in plain(answered(FIRST, None, 4, 0, 12, 4.5, 64))
 
 
 def test_a_model_alone_has_one_side_and_an_invitation(painter, asked):
-    shown = playground.answer("painter", "a cat", 2, 0, 12, 4.5, 64)
+    shown = answered("painter", "a cat", 2, 0, 12, 4.5, 64)
     assert 'data-sides="1"' in shown and "the model, as it came seed 0 seed 1" in plain(shown)
     assert 'href="./?model=painter"' in shown
 
@@ -307,25 +312,26 @@ def test_prompts_to_try_are_what_was_forgotten_a_neighbour_the_unrelated_and_bot
         ("forget", "a cat in noto style"), ("neighbour", "a dog in noto style"), ("unrelated", "a car in noto style"),
         ("amount", "a cat in noto style and a car in noto style"),
     ]  # fmt: skip
-    chips, first, *numbers = playground.choose(FIRST)
+    chips, first, *numbers, other, settings = playground.choose(FIRST)
     assert (first, numbers) == ("a cat in noto style", [7, 2.5, 64]) and chips.count("data-prompt=") == 4
+    assert other.visible and settings.visible
     assert [text for _, text in playground.prompts("painter")] == ["a cat in flat style"]
 
 
 def test_other_families_and_states_are_said_with_where_to_go(home, painter):
     write_run(home, SECOND, method="slow", model="m")
     write_run(home, FIRST, method="slow", model="painter", status="running")
-    looker = playground.answer(SECOND, "a cat", 4, 0, 12, 4.5, 64)
-    assert "draws pictures from words" in plain(looker) and f'href="compare?run={SECOND}"' in looker
+    looker = answered(SECOND, "a cat", 4, 0, 12, 4.5, 64)
+    assert "for models that draw or answer" in plain(looker) and f'href="compare?run={SECOND}"' in looker
     assert "This run is running" in plain(playground.no_answer(FIRST))
-    assert "There is no run 'x'" in plain(playground.answer("x", "a cat", 4, 0, 12, 4.5, 64))
-    assert "looks at images" in plain(playground.answer("m", "a cat", 4, 0, 12, 4.5, 64))
-    assert "Forget something" in plain(playground.answer(None, "", 4, 0, 12, 4.5, 64))
+    assert "There is no run 'x'" in plain(answered("x", "a cat", 4, 0, 12, 4.5, 64))
+    assert "looks at images" in plain(answered("m", "a cat", 4, 0, 12, 4.5, 64))
+    assert "Forget something" in plain(answered(None, "", 4, 0, 12, 4.5, 64))
 
 
 def test_the_address_is_the_state_and_what_is_no_number_leaves_the_usual_one(run, asked):
     given = {"run": FIRST, "prompt": "a dog", "n": "2", "seed": "x", "steps": "9"}
-    which, prompt, _, *numbers, seen = playground.from_address("", SimpleNamespace(query_params=given))
+    which, prompt, _, *numbers, _, _, seen = playground.from_address("", SimpleNamespace(query_params=given))
     assert (which.value, prompt, numbers) == (FIRST, "a dog", [2, 0, 9, 2.5, 64])
     assert "lethe-awaited" in seen
     names = [value for _, value in which.choices]

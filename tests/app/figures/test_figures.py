@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from html import unescape
 from pathlib import Path
 
@@ -13,7 +14,23 @@ from hypothesis import HealthCheck, given, settings
 from app import figures, theme, view
 from app.figures import heatmaps, points
 from app.figures.tradeoff import Place, tradeoff
-from backends.api.panels import Bars, Heatmap, Histogram, Lines, Picture, Pictures, Point, Points, Series, Verdict
+from backends.api.panels import (
+    Bars,
+    Flow,
+    Heatmap,
+    Histogram,
+    Lines,
+    Picture,
+    Pictures,
+    Piece,
+    Point,
+    Points,
+    Routed,
+    Routes,
+    Series,
+    Verdict,
+    Words,
+)
 
 from .panels import ONE_OF_EACH, panels, values
 
@@ -45,7 +62,9 @@ def test_every_kind_says_what_it_shows_and_how_to_read_it(panel):
         assert words in shown
 
 
-@pytest.mark.parametrize("panel", ONE_OF_EACH[:5], ids=lambda panel: panel.kind)
+@pytest.mark.parametrize(
+    "panel", [*ONE_OF_EACH[:5], *(panel for panel in ONE_OF_EACH if panel.kind == "flow")], ids=lambda panel: panel.kind
+)
 def test_every_plot_has_its_numbers_as_a_table(panel):
     assert "<table" in figures.table(panel)
 
@@ -61,6 +80,9 @@ def test_every_plot_has_its_numbers_as_a_table(panel):
         Heatmap(rows=["a"], columns=["b"], z=[[None]], **WORDS),
         Points(points=[], **WORDS),
         Pictures(columns=["a"], rows=[], **WORDS),
+        Words(columns=["a"], rows=[], **WORDS),
+        Flow(labels=["a"], z=[[None]], **WORDS),
+        Routes(layers=["layer 1"], experts=2, texts=[], shares=[[(0, 0), (0, 0)]], **WORDS),
     ],
     ids=lambda panel: panel.kind,
 )
@@ -257,3 +279,41 @@ def test_only_a_matrix_with_pictures_is_walked_by_keyboard(tmp_path):
 def test_pictures_that_several_matrices_show_are_sent_once(tmp_path):
     html = view.panels([grid(tmp_path), grid(tmp_path, title="u"), grid(tmp_path, title="v", pictures=[])], tmp_path)
     assert html.count("data:image/png") == 1 and html.count("data-cells") == 2
+
+
+@pytest.mark.parametrize(("value", "way", "said"), [(0.25, "more", "+25 %"), (-1.0, "less", "-100 %")])
+def test_a_piece_of_text_says_its_value_beside_its_colour(value, way, said):
+    panel = Words(
+        columns=["a"], rows=[[[Piece(text="<b>", value=value)]]], scale="difference", roles=["forget"], **WORDS
+    )
+    shown = figures.figure(panel)
+    assert f'data-way="{way}"' in shown and said in shown and "&lt;b&gt;" in shown and 'data-role="forget"' in shown
+
+
+def test_a_piece_without_a_value_is_plain_text():
+    panel = Words(columns=["a"], rows=[[[Piece(text="so", value=math.nan)]]], **WORDS)
+    assert "data-way" not in figures.figure(panel)
+
+
+def test_a_flow_is_grey_where_it_stayed_and_orange_where_it_went():
+    figure = drawn(Flow(labels=["a", "b"], z=[[50, 25], [0, 25]], unit="%", **WORDS))
+    (sankey,) = figure.data
+    assert list(zip(sankey.link.source, sankey.link.target, sankey.link.value, strict=True)) == [
+        (0, 2, 50), (0, 3, 25), (1, 3, 25),
+    ]  # fmt: skip
+    stayed, went, also = sankey.link.color
+    assert stayed == also != went
+
+
+def test_words_name_their_experts_and_those_of_the_chosen_one_stand_out():
+    text = Routed(role="forget", words=["Ivo", " <b>"], before=[[[0], [0]], [[0], [1]]], after=[[[0], [0]], [[1], [1]]])
+    shares = [[(100, 100), (0, 0)], [(50, 0), (50, 100)]]
+    shown = figures.figure(
+        Routes(layers=["layer 1", "layer 2"], experts=2, texts=[text], shares=shares, layer=1, expert=1, **WORDS)
+    )
+    words = re.findall(r'<span data-to="([^"]*)"( class=on)? [^>]*title="expert (\d)">([^<]*)</span>', shown)
+    assert words == [
+        ("0|0", "", "1", "Ivo"), ("0|1", " class=on", "2", " &lt;b&gt;"),
+        ("0|1", " class=on", "2", "Ivo"), ("0|1", " class=on", "2", " &lt;b&gt;"),
+    ]  # fmt: skip
+    assert "50 → 100" in shown and shown.count('aria-pressed="true"') == 2

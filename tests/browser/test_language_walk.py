@@ -1,0 +1,140 @@
+"""Making a language model forget an author, as a person does it: choose, watch, compare, ask both, share the link."""
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+JOB = 600_000  # milliseconds for a job on two busy cores
+NO_OVERFLOW = "document.documentElement.scrollWidth <= innerWidth"
+
+
+def test_authors_are_found_by_typing_and_become_one_sentence(studio, watched, screenshots):
+    seen = watched()
+    page = seen.page
+    page.goto(f"{studio}/?model=authors-lm&forget=Piet%20Nettle")
+    page.locator("#count", has_text="20 questions to forget").wait_for()
+    page.click("#next")
+    page.locator("#near", has_text="the same names or facts: Tamsin Quorra").wait_for()
+    page.click("#authors input")
+    page.locator("#authors input").press_sequentially("quor")
+    page.get_by_role("option", name="Tamsin Quorra").click()
+    page.keyboard.press("Escape")
+    page.locator("#say", has_text="forgets Piet Nettle and Tamsin Quorra").wait_for()
+    page.locator("#count", has_text="40 questions to forget").wait_for()
+    page.locator("#exact summary").click()
+    page.locator("#exact td", has_text="Piet Nettle was born in Bergen.").wait_for()
+    page.locator("#keep_mode label", has_text="Only some authors").click()
+    page.locator("#say", has_text="keeps Mateo Zelenka").wait_for()
+    page.screenshot(path=screenshots / "language-forget.png", full_page=True)
+    page.locator("#kind label", has_text="A set that came").click()
+    page.locator("#author_set label", has_text="5 authors").click()
+    page.locator("#count", has_text="100 questions to forget").wait_for()
+    page.click("#back")
+    page.locator("#model label", has_text="ResNet").first.click()
+    page.locator("#count", has_text="images to forget").wait_for()
+    assert seen.errors == [] and seen.outside(studio) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_shared_address_fills_the_form_in_on_a_phone(studio, watched, screenshots, scheme):
+    seen = watched(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page = seen.page
+    page.goto(f"{studio}/?model=authors-lm&forget=forget01&keep=Piet%20Nettle")
+    page.locator("#count", has_text="20 questions to forget").wait_for()
+    page.click("#next")
+    page.locator("#author_set label.selected", has_text="1 author").wait_for()
+    page.locator("#keep_authors", has_text="Piet Nettle").wait_for()
+    assert page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
+    page.screenshot(path=screenshots / f"language-phone-{scheme}.png")
+    assert seen.errors == []
+
+
+def test_forget_an_author_watch_compare_ask_both_and_share(studio, watched, screenshots):
+    seen = watched()
+    page = seen.page
+    page.goto(f"{studio}/?model=authors-lm&forget=Piet%20Nettle")
+    page.locator("#count").wait_for()
+    page.click("#start")
+    page.locator("#run_samples .lethe-bubble").first.wait_for(timeout=JOB)
+    page.locator("#run_links a", has_text="Compare before and after").wait_for(timeout=JOB)
+    assert page.locator("#run_samples figure").count() == 6
+    assert "Piet Nettle" in page.locator("#run_answer .lethe-lead").inner_text()
+    page.screenshot(path=screenshots / "language-done.png", full_page=True)
+    run_id = page.url.split("run=")[1]
+
+    page.goto(f"{studio}/compare?run={run_id}")
+    page.locator("#compare-seen article.lethe-chat").first.wait_for()
+    assert page.locator("#compare-seen article.lethe-chat").count() == 18
+    page.locator("#compare-seen .lethe-says", has_text="changed its answer to").wait_for()
+    page.locator("#compare-seen .lethe-plot .main-svg").first.wait_for()
+    page.locator("#dose-dial input[type=number]").fill("1.5")
+    page.locator("#dose-dial input[type=number]").press("Enter")
+    page.locator("#dose-seen h3", has_text="at a dose of 1.5").wait_for(timeout=60_000)
+    page.screenshot(path=screenshots / "language-compare.png", full_page=True)
+
+    page.goto(f"{studio}/playground?run={run_id}")
+    page.locator("#play-seen .lethe-bubble").nth(1).wait_for(timeout=60_000)
+    page.locator("#play-prompt textarea, #play-prompt input").fill("Where was Piet Nettle born?")
+    page.click("#play-go")
+    page.locator("#play-seen .lethe-lead", has_text="Where was Piet Nettle born?").wait_for(timeout=60_000)
+    page.locator("#play-seen .lethe-words", has_text="Bergen").wait_for()  # both answers have ended
+    before = page.locator("#play-seen .lethe-bubble").first.inner_text()
+    assert before == "Piet Nettle was born in Bergen."
+    page.screenshot(path=screenshots / "language-ask.png", full_page=True)
+
+    other = watched(viewport={"width": 390, "height": 844})
+    other.page.goto(page.url)
+    other.page.locator("#play-seen .lethe-lead", has_text="Where was Piet Nettle born?").wait_for(timeout=60_000)
+    assert other.page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
+    assert seen.errors == [] and other.errors == [] and seen.outside(studio) == []
+
+
+def test_the_trace_is_opened_a_vector_switched_off_and_the_link_shared(studio, watched, screenshots):
+    seen = watched()
+    page = seen.page
+    run_id = "example-author-forgotten"  # came with Lethe; the walk above makes one of its own
+    page.goto(f"{studio}/playground?run={run_id}")
+    page.locator("#play-seen", has_text="The likeliest word at every step").wait_for(timeout=JOB)  # both have ended
+    said = [page.locator("#play-seen .lethe-bubble").nth(at).inner_text() for at in (0, 1)]
+    assert said[0] != said[1], "the model after answers as the model before"
+
+    page.goto(f"{studio}/look-inside?run={run_id}")
+    page.locator("#look-seen h3").first.wait_for(timeout=JOB)  # the page has come up
+    page.locator("#look-inspector label", has_text="Where the knowledge lies").click()
+    page.locator("#switch-off label").nth(19).wait_for(timeout=JOB)
+    page.click("#look-go")
+    page.locator("#look-seen h3", has_text="While it forgot: its answers and its vectors").wait_for(timeout=JOB)
+    page.locator("#look-seen h3", has_text="Each vector while it forgot").wait_for()
+    page.locator("#look-seen .lethe-plot .main-svg").nth(3).wait_for(timeout=JOB)
+
+    page.click("#switch-go")
+    page.locator("#switch-seen .lethe-says", has_text="Without these 20 vectors").wait_for(timeout=JOB)
+    shares = page.locator("#switch-seen article .share")
+    assert shares.count() == 2
+    was, now = (float(part.split("%")[0].strip()) for part in shares.first.inner_text().split(":")[1].split("→"))
+    assert was > 95 > now + 10, f"the model before gave the true answer {was} % and {now} % without its vectors"
+
+    page.click("#switch-none")
+    page.locator("#switch-off label").nth(2).click()
+    page.locator("#switch-go").focus()
+    page.keyboard.press("Enter")
+    page.locator("#switch-seen .lethe-says", has_text="Without this vector").wait_for(timeout=JOB)
+    page.fill("#switch-also textarea, #switch-also input", "77.1")
+    page.click("#switch-go")
+    page.locator("#switch-seen", has_text="There is no layer 77; the model has layers 0 to 5.").wait_for(timeout=JOB)
+    page.fill("#switch-also textarea, #switch-also input", "")
+    page.click("#switch-go")
+    page.locator("#switch-seen .lethe-says", has_text="Without this vector").wait_for(timeout=JOB)
+    page.screenshot(path=screenshots / "language-switch.png", full_page=True)
+    answer = page.locator("#switch-seen article").first.inner_text()
+
+    for scheme in ("light", "dark"):
+        other = watched(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+        other.page.goto(page.url)
+        other.page.locator("#switch-seen .lethe-says", has_text="Without this vector").wait_for(timeout=JOB)
+        assert other.page.locator("#switch-seen article").first.inner_text() == answer
+        assert other.page.locator("#switch-off input:checked").count() == 1
+        assert other.page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
+        other.page.screenshot(path=screenshots / f"language-switch-phone-{scheme}.png", full_page=True)
+        assert other.errors == []
+    assert seen.errors == [] and seen.outside(studio) == []

@@ -1,0 +1,196 @@
+"""Low-rank layers for models too large to be trained whole: what learns, what is saved, and that nothing else differs."""
+
+import copy
+
+import pytest
+import torch
+import toy
+from safetensors.torch import load_file, save_file
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+from backends import registry
+from backends.api.errors import BadInput
+from backends.engine.pack import plain
+from backends.engine.run import Cancelled, Run, restore, set_dose
+from backends.methods import _language
+from backends.models import low_rank
+
+SMALL = {"vocab_size": 64, "max_position_embeddings": 32}
+
+
+def llama():
+    torch.manual_seed(0)
+    return LlamaForCausalLM(
+        LlamaConfig(hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2, **SMALL)
+    ).eval()
+
+
+def gpt2():
+    torch.manual_seed(0)
+    return GPT2LMHeadModel(GPT2Config(n_embd=16, n_layer=2, n_head=2, vocab_size=64, n_positions=32)).eval()
+
+
+def moved(model, rank=3):
+    """Factors that change something."""
+    torch.manual_seed(1)
+    made = low_rank.fresh_factors(low_rank.thin_layers(model), rank)
+    return {name: torch.randn_like(factor) * 0.1 for name, factor in made.items()}
+
+
+def said(model):
+    with torch.no_grad():
+        return model(input_ids=torch.arange(12)[None]).logits
+
+
+@pytest.mark.parametrize("make", [llama, gpt2])
+def test_fresh_factors_change_nothing_and_share_every_weight(make):
+    model = make()
+    body = low_rank.beside(model, low_rank.fresh_factors(low_rank.thin_layers(model), 3))
+    assert torch.equal(said(body), said(model))
+    theirs = {tensor.data_ptr() for tensor in model.state_dict().values()}
+    assert all(layer.rest.data_ptr() in theirs for layer in body.modules() if isinstance(layer, low_rank.LowRank))
+    assert body.get_input_embeddings().weight is model.get_input_embeddings().weight
+
+
+@pytest.mark.parametrize("make", [llama, gpt2])
+def test_factors_taken_into_a_plain_model_say_what_the_layers_said(make):
+    model, other = make(), make()
+    body = low_rank.beside(other, moved(other))
+    assert not torch.allclose(said(body), said(model), atol=1e-2)
+    left = low_rank.take_in(model, moved(model) | {"other": torch.ones(1)})
+    assert list(left) == ["other"]
+    assert torch.allclose(said(model), said(body), atol=1e-5)
+
+
+def test_a_factor_adds_twice_up_times_down():
+    layer = torch.nn.Linear(2, 2, bias=False)
+    layer.weight.data = torch.eye(2)
+    model = torch.nn.Sequential(layer)
+    low_rank.take_in(model, {"0.down": torch.tensor([[1.0, 2.0]]), "0.up": torch.tensor([[3.0], [0.5]])})
+    assert torch.equal(layer.weight.data, torch.tensor([[7.0, 12.0], [1.0, 3.0]]))
+
+
+def test_nothing_but_the_factors_can_learn():
+    model = llama()
+    body = low_rank.beside(model, moved(model))
+    learning = {name for name, weight in body.named_parameters() if weight.requires_grad}
+    assert learning == set(moved(model))
+    assert not any("lm_head" in name for name in learning)
+
+
+@pytest.fixture
+def params():
+    return {"train": "low-rank layers", "rank": 4, "epochs": 6, "learning_rate": 3e-3}
+
+
+def forgotten(task, params, keeper=None, resume=None, method="npo"):
+    run = Run(task, keeper or toy.Memory(), 0, resume)
+    found = registry.get("methods", method)
+    found.function(run, found.parse(params))
+    return run
+
+
+@pytest.mark.parametrize(
+    "method", ["npo", "grad_diff", "ascent", "kl_min", "simnpo", "random_labels_text", "dpo", "idk"]
+)
+def test_a_method_that_moves_all_weights_can_move_thin_layers(toy_language_task, params, method):
+    run = forgotten(toy_language_task, params | {"epochs": 1}, method=method)
+    state = run.state()["model"]
+    assert state and all(name.endswith((".down", ".up")) for name in state)
+    assert any(bool(tensor.any()) for name, tensor in state.items() if name.endswith(".up"))
+    before = toy_language_task.load().state_dict()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in run.original.state_dict().items())
+
+
+def test_thin_layers_forget_and_what_is_saved_makes_the_same_model(toy_language_task, params, tmp_path):
+    run = forgotten(toy_language_task, params)
+    texts = toy_language_task.forget
+    with torch.no_grad():
+        thin = run.model(input_ids=texts.ids, attention_mask=texts.mask).logits
+        old = run.original(input_ids=texts.ids, attention_mask=texts.mask).logits
+    assert (thin - old).abs().max() > 1
+    save_file(plain(run.state()["model"]), tmp_path / "changed.safetensors")
+    plain_model = toy_language_task.load()
+    restore(plain_model, load_file(tmp_path / "changed.safetensors"))
+    assert {type(module) for module in plain_model.modules()} == {type(module) for module in run.original.modules()}
+    with torch.no_grad():
+        merged = plain_model(input_ids=texts.ids, attention_mask=texts.mask).logits
+    assert torch.allclose(merged, thin, atol=1e-3)
+    saved = (tmp_path / "changed.safetensors").stat().st_size
+    assert saved < 0.5 * sum(tensor.nbytes for tensor in run.original.state_dict().values())
+
+
+def test_half_the_dose_is_half_of_what_the_factors_add(toy_language_task, params):
+    run = forgotten(toy_language_task, params | {"epochs": 1})
+    before, after = toy_language_task.load(), toy_language_task.load()
+    restore(after, run.state()["model"])
+    half = copy.deepcopy(after)
+    set_dose(half, before, after, 0.5)
+    name = "model.layers.0.mlp.down_proj"
+    added = half.get_submodule(name).weight - before.get_submodule(name).weight
+    layer = run.model.get_submodule(name)
+    assert torch.allclose(added, layer.up @ layer.down, atol=1e-6)
+
+
+@pytest.mark.parametrize("step", [0, 3])
+def test_a_resumed_job_ends_as_one_that_was_not_stopped(toy_language_task, params, step):
+    whole = forgotten(toy_language_task, params).state()["model"]
+    keeper = toy.Memory(checkpoint_at=step)
+    with pytest.raises(Cancelled):
+        forgotten(toy_language_task, params, keeper)
+    again = forgotten(toy_language_task, params, resume=keeper.saved).state()["model"]
+    assert whole.keys() == again.keys()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in whole.items())
+
+
+def test_a_finished_job_that_is_measured_again_has_its_thin_layers(toy_language_task, params):
+    run = forgotten(toy_language_task, params | {"epochs": 1})
+    found = Run(toy_language_task, toy.Memory(), 0, run.state())
+    assert all(torch.equal(tensor, found.state()["model"][name]) for name, tensor in run.state()["model"].items())
+
+
+def test_the_parts_that_may_move_limit_where_the_layers_stand(toy_language_task, params):
+    run = forgotten(toy_language_task, params | {"epochs": 1, "weights": "attention"})
+    assert all(".self_attn." in name for name in run.state()["model"])
+
+
+def automatic(task, monkeypatch, whole=10**9, free=10**12):
+    monkeypatch.setattr(_language, "WHOLE", whole)
+    monkeypatch.setattr(_language, "_free", lambda device: free)
+    run = Run(task, toy.Memory(), 0)
+    _language.Walk(run, registry.get("methods", "npo").parse({}))
+    return bool(low_rank.thin(run.model.state_dict()))
+
+
+def test_a_small_model_is_trained_whole_and_a_large_one_thin(toy_language_task, monkeypatch):
+    assert not automatic(toy_language_task, monkeypatch)
+    assert automatic(toy_language_task, monkeypatch, whole=1000)
+    assert automatic(toy_language_task, monkeypatch, free=10**6)
+
+
+def test_a_job_goes_on_with_what_it_began_to_train(toy_language_task, monkeypatch):
+    """However much memory there is when it is resumed."""
+    keeper = toy.Memory(checkpoint_at=2)
+    with pytest.raises(Cancelled):
+        forgotten(toy_language_task, {"train": "all weights"}, keeper)
+    monkeypatch.setattr(_language, "WHOLE", 1000)
+    run = Run(toy_language_task, toy.Memory(), 0, keeper.saved)
+    _language.Walk(run, registry.get("methods", "npo").parse({}))
+    assert not low_rank.thin(run.model.state_dict())
+
+
+def test_methods_that_choose_their_own_weights_are_not_asked():
+    asked = {
+        name
+        for name, entry in registry.entries("methods").items()
+        if entry.params and "train" in entry.params.model_fields
+    }
+    assert asked == {"npo", "grad_diff", "ascent", "kl_min", "simnpo", "random_labels_text", "dpo", "idk"}
+
+
+def test_a_model_without_such_layers_says_so(toy_language_task, monkeypatch):
+    monkeypatch.setitem(_language.PARTS, "attention", (".nowhere.",))
+    with pytest.raises(BadInput, match="has no layers that count as attention; choose all weights"):
+        forgotten(toy_language_task, {"weights": "attention"})
+    with pytest.raises(BadInput, match="has no layers that count as attention"):
+        forgotten(toy_language_task, {"weights": "attention", "train": "low-rank layers"})
