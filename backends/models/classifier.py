@@ -37,7 +37,7 @@ class Classifier:
 
     family = "classifier"
     shots = 10  # how often a phase shows what the model says
-    keeps = False
+    keeps = exact = False
 
     def __init__(
         self,

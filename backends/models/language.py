@@ -26,6 +26,7 @@ from .texts import Reader, Texts, answers, continued, likelihoods, mean_nll, wei
 from .tokenizers import open_tokenizer
 from .vector_trace import Trace
 
+FEW_SHOTS = 2  # of a large model, whose answers take seconds
 WATCHED = 2  # questions of each role that a job is watched by
 MOST = 40  # tokens of an answer
 REROUTED = 40  # questions asked with the routing of the model before, which takes a pass over every word
@@ -49,8 +50,8 @@ class LanguageModel:
     """
 
     family: Family = "llm"
-    shots = 5
-    keeps = True
+    shots = 5  # of a large model fewer; see `load`
+    keeps = exact = True
     questions: Questions
     trace: Trace | None = None
 
@@ -165,6 +166,8 @@ class LanguageModel:
         model = model.to(self.device).eval()
         if not self._seen:
             self._look(model)
+        if model.num_parameters() > LARGE:
+            self.shots = FEW_SHOTS
         return model  # type: ignore[no-any-return]
 
     @torch.no_grad()

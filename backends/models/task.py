@@ -48,7 +48,8 @@ class Batch:
 
 
 class Task(Protocol):
-    """One model family at work on one job. Families: `classifier.Classifier`, `text_to_image.TextToImage`."""
+    """One model family at work on one job. Families: `classifier.Classifier`, `text_to_image.TextToImage`,
+    `language.LanguageModel`."""
 
     id: str
     folder: Path
@@ -58,6 +59,7 @@ class Task(Protocol):
     parts: dict[str, Index]
     shots: int  # how often a phase shows what the model makes
     keeps: bool  # whether a run keeps its outputs: those that people want to see, and that take long to make again
+    exact: bool  # whether outputs are made in float32, whatever precision it trains in
 
     def suite(self) -> list[dict[str, Any]]:
         """Of a task that keeps its outputs, what each of their rows was asked: at least `role` and `prompt`."""

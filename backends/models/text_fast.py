@@ -1,10 +1,12 @@
 """What a plain language model says, with no beginning read twice and no ended answer carried on.
 
 Seven answers to one question share the question, and most of them share words after it: they are read as one tree, in which
-a token sees only the tokens on its way to the root. The numbers are those of reading each answer by itself. Only `plain`
-models are read so; `likelihoods` and `answers` of texts.py decide.
+a token sees only the tokens on its way to the root. What a chat template writes before every question is read once for all
+of them, and words are guessed only where somebody has to predict. The numbers are those of reading each answer by itself.
+Only `plain` models are read so; `logits`, `likelihoods` and `answers` of texts.py decide.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +15,7 @@ import torch
 from torch import Tensor
 
 TOKENS = 1024  # of a batch; more at once no longer fits into a processor's cache
+SHARED = 8  # tokens that all rows begin with are read once where they are as many
 CLOSE = 1e-3  # nats; the two ways of reading differ by less than this, or the model is not read as trees
 HARMLESS = {
     "transformers_version", "bos_token_id", "eos_token_id", "pad_token_id", "max_length", "max_new_tokens", "use_cache",
@@ -34,6 +37,59 @@ def plain(model: Any) -> bool:
         return False
     settings = model.generation_config.to_diff_dict()
     return all(name in HARMLESS or value in (None, False) for name, value in settings.items())
+
+
+def opening(rows: Sequence[Sequence[int]], most: int) -> int:
+    """How many tokens all rows begin with, at most `most`; 0 where they are too few, or one row's only."""
+    count = 0
+    if len(rows) > 1:
+        first, last = min(rows), max(rows)  # what these two share, those between them share too
+        while count < most and first[count] == last[count]:
+            count += 1
+    return count if count >= SHARED else 0
+
+
+def windowed(model: Any) -> bool:
+    """Whether a layer sees only the last few words, so that what stands between a beginning and the rest takes up places."""
+    from transformers import DynamicCache
+
+    return any(DynamicCache(config=model.config).is_sliding)
+
+
+def opened(model: Any, tokens: Sequence[int]) -> Any:
+    """Keys and values of tokens that every row begins with, as of one row; see `spread`. None of no tokens."""
+    from transformers import DynamicCache
+
+    if not tokens:
+        return None
+    cache = DynamicCache(config=model.config)
+    ids = torch.tensor([tokens], device=model.device)
+    model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    return cache
+
+
+def spread(cache: Any, rows: int) -> Any:
+    """The keys and values of one row for several; the given ones stay as they are."""
+    if cache is None:
+        return None
+    made = copy.copy(cache)
+    made.layers = [copy.copy(layer) for layer in cache.layers]
+    made.batch_repeat_interleave(rows)
+    return made
+
+
+def tail(model: Any, ids: Tensor, mask: Tensor, early: int) -> Tensor:
+    """What a plain model says at the places from `early` on [n, length - early, words], of rows padded on the right.
+
+    Gradients flow through the shared beginning as through the rest.
+    """
+    count = opening(ids.tolist(), min(early, int(mask.sum(1).min()) - 1))
+    cache = spread(opened(model, ids[0, :count].tolist()), len(ids))
+    said = model(
+        input_ids=ids[:, count:], attention_mask=mask, past_key_values=cache, use_cache=cache is not None,
+        logits_to_keep=ids.shape[1] - early,
+    )  # fmt: skip
+    return said.logits  # type: ignore[no-any-return]
 
 
 @dataclass
@@ -83,20 +139,24 @@ def weighed(model: Any, trees: Sequence[Tree], count: int) -> tuple[Tensor, Tens
     """(negative log-likelihood of each of the `count` rows in nats, summed over its tokens; whether each of its tokens is the
     likeliest, so that the greedy answer is this one), both [count], on the CPU."""
     found, wrong = torch.zeros(count), torch.zeros(count)
+    early = min((place for tree in trees for _, place, _ in tree.steps), default=0)
+    shared = 0 if windowed(model) else opening([tree.tokens for tree in trees], early)
+    cache = opened(model, trees[0].tokens[:shared]) if shared else None
     first = 0
     while first < len(trees):
         rows = max(1, TOKENS // max(1, len(trees[first].tokens)))
         part = trees[first : first + rows]
         owners = torch.tensor([row for tree in part for row, _, _ in tree.steps])
-        lost, likeliest = _steps(model, part)
+        lost, likeliest = _steps(model, part, shared, spread(cache, len(part)))
         found.index_add_(0, owners, lost.cpu())
         wrong.index_add_(0, owners, (~likeliest).float().cpu())
         first += rows
     return found, wrong == 0
 
 
-def _steps(model: Any, trees: Sequence[Tree]) -> tuple[Tensor, Tensor]:
-    """(nats of every step of every tree, whether its token is the likeliest), in their order."""
+def _steps(model: Any, trees: Sequence[Tree], shared: int, cache: Any) -> tuple[Tensor, Tensor]:
+    """(nats of every step of every tree, whether its token is the likeliest), in their order; the first `shared` tokens of
+    each tree are in the cache."""
     length = max(len(tree.tokens) for tree in trees)
     ids = torch.zeros(len(trees), length, dtype=torch.long)
     depths = torch.zeros_like(ids)
@@ -106,13 +166,13 @@ def _steps(model: Any, trees: Sequence[Tree]) -> tuple[Tensor, Tensor]:
         depths[at, : len(tree.tokens)] = torch.tensor(tree.depths)
         ways = [(token, other) for token, way in enumerate(tree.above) for other in way]
         seen[at][tuple(torch.tensor(ways).T)] = True
-    mask = torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min).to(model.dtype)[:, None]
+    mask = torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min).to(model.dtype)[:, None, shared:]
     steps = [(at, place, token) for at, tree in enumerate(trees) for _, place, token in tree.steps]
     tree_at, place, token = torch.tensor(steps).to(model.device).unbind(1)
     early = int(place.min())
     said = model(
-        input_ids=ids.to(model.device), attention_mask=mask.to(model.device), position_ids=depths.to(model.device),
-        use_cache=False, logits_to_keep=length - early,
+        input_ids=ids[:, shared:].to(model.device), attention_mask=mask.to(model.device), use_cache=cache is not None,
+        position_ids=depths[:, shared:].to(model.device), past_key_values=cache, logits_to_keep=length - early,
     ).logits  # fmt: skip
     asked, which = torch.unique(torch.stack((tree_at, place - early)), dim=1, return_inverse=True)
     logs = said[asked[0], asked[1]].float().log_softmax(-1)
@@ -132,7 +192,15 @@ def greedy(
 
     made = torch.full((len(ids), most), pad, device=ids.device)
     going, cache = torch.arange(len(ids), device=ids.device), DynamicCache(config=model.config)
-    places = (mask.cumsum(1) - 1).clamp(min=0)
+    rows = [row[known.bool()].tolist() for row, known in zip(ids, mask, strict=True)]
+    shared = 0 if windowed(model) else opening(rows, min(map(len, rows), default=1) - 1)
+    cache = spread(opened(model, rows[0][:shared]), len(ids)) or cache
+    padded = (mask == 0).sum(1, keepdim=True)
+    ids = ids[:, shared:]  # a row's padding is as long as before, over tokens of its beginning where there was none
+    mask = torch.cat(
+        (mask.new_ones(len(mask), shared), (torch.arange(ids.shape[1], device=ids.device) >= padded) * 1), 1
+    )
+    places = (mask.cumsum(1) - 1).clamp(min=0)[:, shared:]
     for step in range(most):
         said = model(
             input_ids=ids,

@@ -39,7 +39,7 @@ class TextToImage:
 
     family = "text-to-image"
     shots = 5  # how often a phase shows what the model draws
-    keeps = True
+    keeps, exact = True, False
     recipe: Mapping[str, Any] = {}
     asking: Asking
 

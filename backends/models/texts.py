@@ -150,14 +150,27 @@ class Reader:
 
 
 def logits(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
-    """(logits float32 [n, length - 1, words], labels [n, length - 1]) with each position's label beside its prediction."""
-    said = model(input_ids=texts.ids, attention_mask=texts.mask).logits.float()
-    return said[:, :-1], texts.labels[:, 1:]
+    """(logits float32 [n, places, words], labels [n, places]) with each place's label beside its prediction: all places but
+    the last, or of a plain model those from the first on that has to be predicted."""
+    labels = texts.labels[:, 1:]
+    wanted = (labels != IGNORED).any(0).nonzero()[:, 0]
+    if not len(wanted) or not text_fast.plain(model):
+        return every_logit(model, texts)
+    early = int(wanted[0])
+    return text_fast.tail(model, texts.ids, texts.mask, early)[:, :-1].float(), labels[:, early:]
 
 
-def nll(model: nn.Module, texts: Texts) -> tuple[Tensor, Tensor]:
+def every_logit(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
+    """(logits float32 [n, length - 1, words], labels [n, length - 1]), read the plain way."""
+    said = model(input_ids=texts.ids, attention_mask=texts.mask).logits
+    return said[:, :-1].float(), texts.labels[:, 1:]
+
+
+def nll(
+    model: nn.Module, texts: Texts, read: Callable[[Any, Texts], tuple[Tensor, Tensor]] = logits
+) -> tuple[Tensor, Tensor]:
     """(negative log-likelihood of each answer in nats, summed over its tokens [n]; number of its tokens [n])."""
-    said, labels = logits(model, texts)
+    said, labels = read(model, texts)
     lost = F.cross_entropy(said.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
     return lost.view(labels.shape).sum(1), (labels != IGNORED).sum(1)
 
@@ -274,9 +287,9 @@ def _as_trees(model: Any, texts: Texts) -> tuple[Tensor, Tensor] | None:
     trees = text_fast.grown(rows, quiet)
     if not trees or sum(len(tree.tokens) for tree in trees) > SAVING * sum(map(len, rows)):
         return None
-    first = sorted({row for row, _, _ in trees[0].steps})
-    alone = nll(model, texts[first].to(model.device))[0].cpu()
-    if not (text_fast.weighed(model, trees[:1], len(texts))[0][first] - alone).abs().max() < text_fast.CLOSE:
+    first = sorted({row for tree in trees[:2] for row, _, _ in tree.steps})
+    alone = nll(model, texts[first].to(model.device), every_logit)[0].cpu()
+    if not (text_fast.weighed(model, trees[:2], len(texts))[0][first] - alone).abs().max() < text_fast.CLOSE:
         return None
     return text_fast.weighed(model, trees, len(texts))
 

@@ -271,6 +271,7 @@ def topic_widgets(made: Widgets) -> Parts:
     with gr.Column(visible=False) as more["on_topic"]:
         with gr.Row(elem_classes="lethe-tools", equal_height=False):
             made["topic"] = gr.Textbox(
+                "",  # not None, here and below: arriving would change it to this, and a change is answered
                 label="Topic",
                 info="The model writes questions about it, and about what is near to it, with its own answers.",
                 placeholder="Paris",
@@ -298,6 +299,7 @@ def pairs_widgets(made: Widgets, shown: bool, keep: bool = False) -> Parts:
         with gr.Tabs(selected="lines") as more[f"{which}tabs"]:
             with gr.Tab("As lines", id="lines"):
                 made[f"{which}lines"] = gr.Textbox(
+                    "",
                     label=f"Questions to {aim}, one a line",
                     info="question => answer",
                     placeholder="What is the capital of France? => Paris",
@@ -334,6 +336,7 @@ def pairs_widgets(made: Widgets, shown: bool, keep: bool = False) -> Parts:
                 )
         with gr.Column(visible=shown) as more[f"on_{which}title"]:
             made[f"{which}title"] = gr.Textbox(
+                "",
                 label="What they are about (or nothing)",
                 placeholder="Paris",
                 max_length=TITLE,
@@ -350,6 +353,7 @@ def passage_widgets(made: Widgets) -> Parts:
     more: Parts = {}
     with gr.Column(visible=False) as more["on_passage"]:
         made["passage"] = gr.Textbox(
+            "",
             label="The text to be forgotten",
             info="It is cut into passages; each is asked for by its beginning.",
             lines=7,

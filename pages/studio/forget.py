@@ -49,6 +49,9 @@ class Page:
 
     def __init__(self, values: dict[str, Part], others: dict[str, Part]) -> None:
         self.values, self.parts = values, values | others
+        # Gradio tells every part that waits for an answer, at each step of each event; of hundreds of parts that takes half a
+        # second a step. Progress is not shown here, so one part waits for all.
+        self.quiet: dict[str, Any] = QUIET | {"show_progress_on": self.parts["say"]}
 
     def answering(self, handler: Callable[[Values], dict[str, Any]], names: Iterable[str]) -> dict[str, Any]:
         """What an event listener is told so that `handler` gets every value and may answer the parts in `names`."""
@@ -59,7 +62,7 @@ class Page:
             return [updates.get(name, gr.skip()) for name in wanted]
 
         outputs = [self.parts[name] for name in wanted]
-        return QUIET | {"fn": answer, "inputs": list(self.values.values()), "outputs": outputs}
+        return self.quiet | {"fn": answer, "inputs": list(self.values.values()), "outputs": outputs}
 
     def on(self, triggers: Iterable[Any], handler: Callable[[Values], dict[str, Any]], names: Iterable[str]) -> Any:
         """Run `handler` at any of the triggers."""
@@ -293,11 +296,11 @@ def _wire_run(
 
     assert Context.root_block is not None
     around += watch.outputs()
-    arrived = Context.root_block.load(arrive, [last, secret], around + list(page.parts.values()), **QUIET)
+    arrived = Context.root_block.load(arrive, [last, secret], around + list(page.parts.values()), **page.quiet)
     filled = page.then(arrived, fill, ("near", "say"))
     counted = page.then(filled, _answers.summary, SAID)
     page.then(counted, _answers.class_pictures, ("class_style",))
-    started = start_button.click(start, [secret, *page.values.values()], around, **QUIET)
+    started = start_button.click(start, [secret, *page.values.values()], around, **page.quiet)
     started.then(None, [last], None, js=SET_RUN)  # a State is not known to the browser; a BrowserState is
     _watch.wire(watch, run_id, secret, **QUIET)
 

@@ -34,6 +34,20 @@ def test_every_page_of_the_design_is_there(config):
     assert all(config["page"][path]["components"] for path in names)
 
 
+def test_few_parts_wait_for_an_answer(config):
+    """At each step of each event the browser walks through all that wait: of hundreds that takes half a second a step."""
+    waiting = {one["api_name"]: len(one["show_progress_on"] or one["outputs"]) for one in config["dependencies"]}
+    assert {name: count for name, count in waiting.items() if count > 40} == {}
+
+
+def test_text_whose_change_is_answered_begins_as_no_text(config):
+    """None would be changed to "" by arriving, and be answered without anybody having written anything."""
+    parts = {one["id"]: one for one in config["components"]}
+    heard = [parts[part] for one in config["dependencies"] for part, event in one["targets"] if event == "change"]
+    texts = [one["props"]["value"] for one in heard if one["type"] == "textbox"]
+    assert len(texts) > 4 and set(texts) == {""}
+
+
 def test_every_endpoint_is_private_unless_intended(config):
     public = [one["api_name"] for one in config["dependencies"] if one["api_visibility"] != "private"]
     assert public == []

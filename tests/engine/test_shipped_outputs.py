@@ -39,10 +39,19 @@ def test_other_weights_are_asked(task, monkeypatch):
     assert list(outputs.of(task, model)) == ["asked"]
 
 
-def test_another_precision_is_asked(task, monkeypatch):
+def test_another_precision_is_asked_where_answers_depend_on_it(task, monkeypatch):
     task.precision = torch.bfloat16
     monkeypatch.setattr(task, "outputs", lambda *_: {"asked": np.ones(1)})
-    assert list(outputs.of(task, task.load())) == ["asked"]
+    assert (list(outputs.of(task, task.load())) == ["asked"]) is not task.exact
+
+
+def test_a_language_model_answers_the_same_whatever_it_trains_in(toy_language_task):
+    assert toy_language_task.exact
+    model = toy_language_task.load()
+    said = toy_language_task.outputs(model)
+    toy_language_task.precision = torch.bfloat16
+    again = toy_language_task.outputs(model)
+    assert all(np.array_equal(said[name], again[name], equal_nan=said[name].dtype.kind == "f") for name in said)
 
 
 @pytest.fixture(params=REFERENCES, ids=lambda folder: folder.name[:6])
