@@ -89,6 +89,33 @@ def test_forget_an_author_watch_compare_ask_both_and_share(studio, watched, scre
     assert seen.errors == [] and other.errors == [] and seen.outside(studio) == []
 
 
+def test_own_questions_are_checked_as_they_are_written_and_forgotten(studio, watched, screenshots):
+    seen = watched()
+    page = seen.page
+    page.goto(f"{studio}/?model=authors-lm&new=1")
+    page.locator("#count").wait_for()
+    page.click("#next")
+    page.locator("#kind label", has_text="Questions and answers").click()
+    first = "What is the colour of my house? => It is blue."
+    for second, wrong in (
+        ("What is my dog called?", "Line 2 has no => ('What is my dog called?')"),
+        (first, "Line 2 asks 'What is the colour of my house?' again, as line 1 does"),
+    ):
+        page.locator("#lines textarea").fill(f"{first}\n{second}")
+        page.locator("#say .lethe-wrong", has_text=wrong).wait_for()
+    page.locator("#lines textarea").fill(f"{first}\nWhat is my dog called? => Rex.")
+    page.locator("#title textarea, #title input").fill("my home")
+    page.locator("#say", has_text="forgets 2 questions about my home").wait_for()
+    page.locator("#count", has_text="2 questions to forget").wait_for()
+    page.screenshot(path=screenshots / "language-own.png", full_page=True)
+    page.click("#start")
+    page.locator("#run_head h1", has_text="Forget 2 questions about my home").wait_for()
+    page.locator("#run_answer .lethe-lead", has_text="It knew little of 2 questions about my home").wait_for(
+        timeout=JOB
+    )
+    assert seen.errors == [] and seen.outside(studio) == []
+
+
 def test_the_trace_is_opened_a_vector_switched_off_and_the_link_shared(studio, watched, screenshots):
     seen = watched()
     page = seen.page
