@@ -67,7 +67,7 @@ def find_run(run_id: str) -> tuple[RunFolder | None, str]:
 
 
 def choices(folders: Sequence[RunFolder]) -> list[tuple[str, str]]:
-    """Runs as the choices of a dropdown: what was forgotten, how, when; and the id."""
+    """Runs as the choices of a dropdown: what was forgotten, how, when, and of those alike in this their settings; and the id."""
     from backends.api import catalog
 
     known = catalog.load()
@@ -80,7 +80,21 @@ def choices(folders: Sequence[RunFolder]) -> list[tuple[str, str]]:
         came = "came with Lethe" if run.shipped else f"{run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]} UTC"
         return f"{forget} · {titles.get(spec.method, spec.method)} · {titles.get(spec.model, spec.model)} · {came}"
 
-    return [(name(run), run.id) for run in folders]
+    alike: dict[str, list[RunFolder]] = {}
+    for run in folders:
+        alike.setdefault(name(run), []).append(run)
+    apart = {run.id: said for runs_alike in alike.values() for run, said in differences(runs_alike)}
+    return [(f"{name(run)}{apart[run.id]}", run.id) for run in folders]
+
+
+def differences(folders: Sequence[RunFolder]) -> list[tuple[RunFolder, str]]:
+    """Each run with the settings that tell it from the others, as " · layer 3"; with nothing where none does, or it is alone."""
+    if len(folders) < 2:
+        return [(run, "") for run in folders]
+    settings = [(run.result or {}).get("params", {}) | run.spec.params | {"seed": run.spec.seed} for run in folders]
+    names = [name for name in settings[0] if len({repr(one.get(name)) for one in settings}) > 1]
+    said = [", ".join(f"{name.replace('_', ' ')} {one.get(name)}" for name in names) for one in settings]
+    return [(run, f" · {words}" if words else "") for run, words in zip(folders, said, strict=True)]
 
 
 def alone(build: Callable[[], None]) -> None:

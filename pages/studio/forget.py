@@ -324,12 +324,14 @@ def _recent(run_id: str) -> str:
 
 
 def _examples() -> str:
-    """Finished runs to look at first."""
-    links = [
-        parts.link(f"{named(run.spec.forget)} forgotten", f"?run={run.id}")
-        for run in runs.all_runs()
-        if run.shipped and run.result
-    ]
-    return (
-        f'<p class="lethe lethe-quiet">Or look at a finished example first: {" or ".join(links)}.</p>' if links else ""
-    )
+    """Finished runs to look at first: for each model and what it forgot, one by each method."""
+    known = catalog.load()
+    titles = {entry.id: entry.title.split(":")[0] for entry in [*known.methods, *known.models]}
+    groups: dict[str, dict[str, str]] = {}
+    for run in runs.all_runs():
+        if run.shipped and run.result:
+            what = f"{named(run.spec.forget)} forgotten ({titles.get(run.spec.model, run.spec.model)})"
+            way = titles.get(run.spec.method, run.spec.method)
+            groups.setdefault(what, {}).setdefault(way, parts.link(way, f"?run={run.id}"))
+    said = "; ".join(f"{parts.esc(what)} by {' or '.join(links.values())}" for what, links in groups.items())
+    return f'<p class="lethe lethe-quiet">Or look at a finished example first: {said}.</p>' if said else ""

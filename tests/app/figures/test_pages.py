@@ -221,6 +221,16 @@ def test_a_run_is_named_by_what_how_and_when(run):
     assert choices([run]) == [("Sandal · Slow · A model · 22.11. 00:00 UTC", FIRST)]
 
 
+def test_runs_alike_are_told_apart_by_their_settings(home):
+    made = [write_run(home, f"20261122-00000{at}-rate", method="slow", model="m") for at in range(3)]
+    for run, rate in zip(made, (0.1, 0.3, 0.3), strict=True):
+        spec = run.spec.model_copy(update={"params": {"rate": rate, "epochs": 2}})
+        files.write_json(run.path / "spec.json", spec.model_dump())
+    names = [name for name, _ in choices([runs.find(run.id) for run in made])]
+    assert [name.rpartition(" · ")[2] for name in names] == ["rate 0.1", "rate 0.3", "rate 0.3"]
+    assert choices([runs.find(made[0].id)])[0][0].endswith("UTC")
+
+
 def test_the_address_script_writes_every_name_and_returns_every_input():
     script = push_url(["run", "with"])
     assert '["run", "with"]' in script and script.endswith("return given;}")
