@@ -150,14 +150,14 @@ class Reader:
 
 
 def logits(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
-    """(logits float32 [n, places, words], labels [n, places]) with each place's label beside its prediction: all places but
-    the last, or of a plain model those from the first on that has to be predicted."""
-    labels = texts.labels[:, 1:]
-    wanted = (labels != IGNORED).any(0).nonzero()[:, 0]
-    if not len(wanted) or not text_fast.plain(model):
-        return every_logit(model, texts)
-    early = int(wanted[0])
-    return text_fast.tail(model, texts.ids, texts.mask, early)[:, :-1].float(), labels[:, early:]
+    """(logits float32 [n, places, words], labels [n, places]) with each place's label beside its prediction, from the first
+    place on where one of the rows has to be predicted; the same places whatever the model."""
+    wanted = (texts.labels[:, 1:] != IGNORED).any(0).nonzero()[:, 0]
+    early = int(wanted[0]) if len(wanted) else 0
+    if text_fast.plain(model):
+        return text_fast.tail(model, texts.ids, texts.mask, early)[:, :-1].float(), texts.labels[:, early + 1 :]
+    said, labels = every_logit(model, texts)
+    return said[:, early:], labels[:, early:]
 
 
 def every_logit(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:

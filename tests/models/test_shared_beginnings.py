@@ -159,3 +159,16 @@ def test_keys_of_a_beginning_serve_again(model):
 )
 def test_how_much_rows_begin_with(some, most, count):
     assert text_fast.opening(some, most) == count
+
+
+def test_places_are_the_same_of_a_model_that_is_more_than_its_architecture(model):
+    """A loss may compare it with one that is plain."""
+    given = texts(rows())
+    plain = logits(model, given)
+    model.guard = object()
+    assert not text_fast.plain(model)
+    guarded = logits(model, given)
+    assert plain[0].shape == guarded[0].shape and torch.equal(plain[1], guarded[1])
+    assert plain[0].shape[1] < given.ids.shape[1] - BEGINNING
+    nobody = Texts(given.ids, torch.full_like(given.labels, IGNORED), given.mask)
+    assert logits(model, nobody)[0].shape[:2] == (6, given.ids.shape[1] - 1)
