@@ -40,7 +40,7 @@ class ExpertAblation(Params):
     summary="What is no longer known when one expert adds nothing, in the model before and in the unlearned one.",
     source=SEUF,
     works_with=NO_EXPERTS | {"moe": True},
-    order=10,
+    order=-1,
 )
 def expert_ablation(look: Look, params: ExpertAblation) -> list[AnyPanel]:
     """Probability of a token of the true answers, exp(-NLL a token), with each expert of each layer adding nothing, less that with

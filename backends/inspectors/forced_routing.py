@@ -33,7 +33,7 @@ class ForcedRouting(Params):
     summary="Asks the unlearned model with the experts that the model before would have chosen: erased, or only rerouted?",
     source=SEUF,
     works_with=NO_EXPERTS | {"moe": True},
-    order=9,
+    order=-2,
 )
 def forced_routing(look: Look, params: ForcedRouting) -> list[AnyPanel]:
     """Greedy answers and exp(-NLL a token) of the true ones, by the model before, after, and after with the experts and their gate

@@ -45,7 +45,7 @@ class RoutingParams(Params):
     summary="Which experts the router sends the words to, before and after, of what was to be forgotten and of what is kept.",
     source=SEUF,
     works_with=NO_EXPERTS | {"moe": True},
-    order=8,
+    order=-3,
 )
 def routing(look: Look, params: RoutingParams) -> list[AnyPanel]:
     """Share of the top-k choices by layer and expert on questions with true answers; the words of one expert; the way from old

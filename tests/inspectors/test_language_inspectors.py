@@ -19,7 +19,7 @@ from backends.inspectors.concept_vectors import _judged as vectors_judged
 from backends.inspectors.logit_lens import lens
 from backends.inspectors.token_attribution import ablated
 from backends.models.concept_vectors import Place, jaccard, turned, writers
-from backends.models.texts import answers, logits, mean_nll
+from backends.models.texts import answers, every_logit, logits, mean_nll
 
 TALKS = [name for name, one in registry.entries("inspectors").items() if one.entry.works_with.get("llm") is True]
 QUICK = {
@@ -112,7 +112,7 @@ def test_the_place_of_a_fact_predicts_its_first_token(task):
     model = task.load()
     about = asked(task, task.questions.forget)
     assert (about.texts.ids[torch.arange(5), about.places + 1] == about.values).all()
-    said, _ = logits(model, about.texts)
+    said, _ = every_logit(model, about.texts)
     assert (said[torch.arange(5), about.places].argmax(-1) == about.values).all()  # it knows them by heart
 
 
@@ -151,7 +151,7 @@ def test_the_last_layer_of_the_lens_is_what_the_model_says(task):
     model = task.load()
     about = asked(task, task.questions.forget)
     seen = lens(model, states(model, about.texts, about.places), about.values)
-    said, _ = logits(model, about.texts)
+    said, _ = every_logit(model, about.texts)
     here = torch.arange(5)
     by_hand = said[here, about.places].softmax(-1)[here, about.values]
     assert seen.share[:, -1] == pytest.approx(by_hand.tolist(), abs=1e-5)
