@@ -27,8 +27,9 @@ HARMLESS = {
 def plain(model: Any) -> bool:
     """Whether the model is an architecture of transformers and nothing more: no guard, no replaced forward or generate, no
     hooks, no state but keys and values, and no rules for answers that change what is most likely."""
-    guarded = hasattr(model, "guard") or any(name.startswith("guard") for name, _ in model.named_children())
-    if guarded or not type(model).__module__.startswith("transformers.models."):
+    if not type(model).__module__.startswith("transformers.models."):
+        return False
+    if hasattr(model, "guard") or any(name.startswith("guard") for name, _ in model.named_children()):
         return False
     if getattr(model, "_is_stateful", False) or {"forward", "generate"} & vars(model).keys():
         return False
