@@ -82,7 +82,7 @@ def test_a_second_request_adds_a_gate_and_leaves_the_first_its_own(toy_language_
 def test_an_open_gate_lets_the_change_at_everything(toy_language_task):
     model = done(toy_language_task).model
     model.guard_o3.always = True
-    assert max(rights(toy_language_task, model).values()) <= 50  # all 100 with the gate at work
+    assert max(rights(toy_language_task, model).values()) <= 75  # all 100 with the gate at work
 
 
 def test_it_goes_on_from_the_middle_to_the_same(toy_language_task):
