@@ -192,10 +192,10 @@ def greedy(
     from transformers import DynamicCache
 
     made = torch.full((len(ids), most), pad, device=ids.device)
-    going, cache = torch.arange(len(ids), device=ids.device), DynamicCache(config=model.config)
+    going = torch.arange(len(ids), device=ids.device)
     rows = [row[known.bool()].tolist() for row, known in zip(ids, mask, strict=True)]
     shared = 0 if windowed(model) else opening(rows, min(map(len, rows), default=1) - 1)
-    cache = spread(opened(model, rows[0][:shared]), len(ids)) or cache
+    cache = spread(opened(model, rows[0][:shared]), len(ids)) if shared else DynamicCache(config=model.config)
     padded = (mask == 0).sum(1, keepdim=True)
     ids = ids[:, shared:]  # a row's padding is as long as before, over tokens of its beginning where there was none
     mask = torch.cat(

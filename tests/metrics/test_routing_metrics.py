@@ -83,8 +83,8 @@ def test_a_model_that_was_only_rerouted_is_told(measured):
 
 def test_a_model_that_lost_it_is_told_too(measured):
     task, made = measured
-    found = made(lambda layers: [layer.experts.down_proj.zero_() for layer in layers])
-    assert found.value("rerouted_recall", "after") == 0
+    found = made(lambda layers: [layer.experts.down_proj.neg_() for layer in layers])
+    assert found.value("rerouted_recall", "after") <= 20  # of five, one may be said by chance
     assert "not only rerouted" in verdict(task, found, ["somebody"])
 
 
