@@ -91,3 +91,17 @@ def right(task: LanguageModel, model: torch.nn.Module, role: str) -> float:
     asked = [item.pair for item in task.questions.suite if item.role == role]
     said = answers(model, task.reader, [pair.question for pair in asked], 40)
     return 100 * sum(text == pair.answer for text, pair in zip(said, asked, strict=True)) / len(asked)
+
+
+def forgotten(folder: Path) -> torch.nn.Module:
+    """The toy after steps up the loss of what is to be forgotten and down that of what is kept, in eval mode."""
+    made = task(folder)
+    model = made.load()
+    optimizer = torch.optim.AdamW(model.parameters(), 2e-3)
+    for _ in range(12):
+        loss = mean_nll(model, made.keep) - mean_nll(model, made.forget).clamp(max=6)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    model.zero_grad()
+    return model.eval()

@@ -1,7 +1,7 @@
 """What lessons show: a finished run's images fading, its panels as charts, a question with an answer."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import plotly.graph_objects as go
 import plotly.io
@@ -32,6 +32,14 @@ def shipped(names: dict[str, str], family: Family) -> dict[str, RunFolder]:
     found = {called: there[name] for called, name in names.items() if name in there}
     own = None if found else example(family)
     return found if own is None else {"Your run": own}
+
+
+def no_run(of: str = "") -> NoReturn:
+    """Say that there is nothing to show yet, and end the lesson. `of`: what a run would have to be of, as "of a language model"."""
+    kind = f" {of}" if of else ""
+    st.info(f"There is no finished run{kind} on this computer yet. Make one in the studio; then this lesson shows it.")
+    st.link_button("Open the studio", "/", type="primary")
+    st.stop()
 
 
 def fading(run: RunFolder, sample: dict[str, Any], names: Sequence[str]) -> str:

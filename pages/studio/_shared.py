@@ -73,18 +73,20 @@ def choices(folders: Sequence[RunFolder]) -> list[tuple[str, str]]:
     known = catalog.load()
     titles = {entry.id: entry.title for entry in [*known.methods, *known.models]}
 
-    def name(run: RunFolder) -> str:
+    def name(run: RunFolder, apart: str = "") -> str:
         spec = run.spec
         forget = ", ".join(pairs.named(spec.forget))
         forget = forget if len(forget) <= 40 else forget[:39] + "…"
         came = "came with Lethe" if run.shipped else f"{run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]} UTC"
-        return f"{forget} · {titles.get(spec.method, spec.method)} · {titles.get(spec.model, spec.model)} · {came}"
+        return (
+            f"{forget} · {titles.get(spec.method, spec.method)}{apart} · {titles.get(spec.model, spec.model)} · {came}"
+        )
 
     alike: dict[str, list[RunFolder]] = {}
     for run in folders:
         alike.setdefault(name(run), []).append(run)
     apart = {run.id: said for runs_alike in alike.values() for run, said in differences(runs_alike)}
-    return [(f"{name(run)}{apart[run.id]}", run.id) for run in folders]
+    return [(name(run, apart[run.id]), run.id) for run in folders]
 
 
 def differences(folders: Sequence[RunFolder]) -> list[tuple[RunFolder, str]]:

@@ -36,17 +36,7 @@ def task(toy_language_task):
 
 @pytest.fixture(scope="module")
 def gone(toy_language_folder):
-    """The toy after steps up the loss of what is to be forgotten and down that of what is kept."""
-    task = toy_language.task(toy_language_folder)
-    model = task.load()
-    optimizer = torch.optim.AdamW(model.parameters(), 2e-3)
-    for _ in range(12):
-        loss = mean_nll(model, task.keep) - mean_nll(model, task.forget).clamp(max=6)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    model.zero_grad()
-    return model.eval()
+    return toy_language.forgotten(toy_language_folder)
 
 
 @pytest.fixture(params=TALKS)

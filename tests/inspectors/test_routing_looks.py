@@ -14,7 +14,6 @@ from backends.inspectors.forced_routing import judged
 from backends.inspectors.routing import flow
 from backends.metrics._answers import DENSE
 from backends.models import experts
-from backends.models.texts import mean_nll
 
 NAMES = ["routing", "forced_routing", "expert_ablation"]
 
@@ -26,17 +25,7 @@ def task(toy_mixture_task):
 
 @pytest.fixture(scope="module")
 def gone(toy_mixture_folder):
-    """The toy mixture after a few steps against what is to be forgotten."""
-    task = toy_language.task(toy_mixture_folder)
-    model = task.load()
-    optimizer = torch.optim.AdamW(model.parameters(), 2e-3)
-    for _ in range(12):
-        loss = mean_nll(model, task.keep) - mean_nll(model, task.forget).clamp(max=6)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    model.zero_grad()
-    return model.eval()
+    return toy_language.forgotten(toy_mixture_folder)
 
 
 def crossed(task):

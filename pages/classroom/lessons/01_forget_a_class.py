@@ -23,10 +23,7 @@ st.markdown(
 )
 
 if run is None:
-    st.info("There is no finished run on this computer yet. Make one in the studio; then this lesson shows it.")
-    st.link_button("Open the studio", "/", type="primary")
-    st.stop()
-assert run is not None
+    show.no_run()
 
 what = selection.named(run.spec.forget)
 names = results_view.class_names(run)

@@ -23,12 +23,7 @@ st.markdown(
 )
 
 if run is None:
-    st.info(
-        "There is no finished run of a model that draws on this computer yet. Make one in the studio; then this lesson shows it."
-    )
-    st.link_button("Open the studio", "/", type="primary")
-    st.stop()
-assert run is not None
+    show.no_run("of a model that draws")
 
 what = selection.named(run.spec.forget)
 method = next((entry for entry in known.methods if entry.id == run.spec.method), None)

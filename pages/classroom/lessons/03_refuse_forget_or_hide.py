@@ -30,11 +30,7 @@ st.markdown(
 )
 
 if not found:
-    st.info(
-        "There is no finished run of a language model on this computer yet. Make one in the studio; then this lesson shows it."
-    )
-    st.link_button("Open the studio", "/", type="primary")
-    st.stop()
+    show.no_run("of a language model")
 
 run = next(iter(found.values()))
 what = selection.named(run.spec.forget)

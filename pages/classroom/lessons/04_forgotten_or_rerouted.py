@@ -45,11 +45,7 @@ st.markdown(
 )
 
 if not ways:
-    st.info(
-        "There is no finished run of a mixture of experts on this computer yet. Make one in the studio; then this lesson shows it."
-    )
-    st.link_button("Open the studio", "/", type="primary")
-    st.stop()
+    show.no_run("of a mixture of experts")
 
 run = next(iter(ways.values()))
 what = selection.named(run.spec.forget)
