@@ -1,7 +1,8 @@
 """The settings that the studio starts from, chosen on half of the targets and reported on the other half.
 
 Of each embedded model's recommended method a list of candidate settings is tried. The rule, the same for all of them: the
-candidate whose worse side, averaged over the targets it was chosen on, is best. A job's two sides, both in percent, are how
+candidate whose worse side, averaged over the targets it was chosen on, is best; of those within half a point of it, the one
+with the fewest passes over the data, since somebody waits. A job's two sides, both in percent, are how
 much of the forget set is forgotten, and how much of what is worst kept of the rest is left, as a share of what the model
 before had. Every second target, in the order of the data, chooses; no candidate ever sees the others, on which the chosen one
 is then measured with three seeds.
@@ -27,6 +28,7 @@ from ..api.files import number
 from ..api.home import ASSETS
 from ..api.spec import JobSpec
 
+NEAR = 0.5  # points within which fewer epochs count more
 FIRST, LAST = 4, 3  # targets that every candidate is tried on, and candidates that go on to all targets that choose
 SEEDS = (0, 1, 2)
 # of a family: the metric of the forget set, in percent, whether it falls as the set is forgotten, and those of the rest
@@ -111,7 +113,7 @@ def settle(case: Case, jobs: "_Jobs", rows: list[dict[str, Any]]) -> dict[str, A
     rows = jobs.done(case, rows, [(given, target, 0) for target in spread for given in candidates])
     best = ranked(rows, candidates, spread)[:LAST]
     rows = jobs.done(case, rows, [(given, target, 0) for target in choosing for given in best])
-    chosen = next(iter(ranked(rows, best, choosing)), None)
+    chosen = choice(rows, best, choosing)
     if chosen is not None:
         rows = jobs.done(case, rows, [(chosen, target, seed) for seed in SEEDS for target in reporting])
     return {
@@ -125,14 +127,29 @@ def settle(case: Case, jobs: "_Jobs", rows: list[dict[str, Any]]) -> dict[str, A
     }
 
 
-def ranked(rows: Iterable[dict[str, Any]], candidates: Iterable[Settings], targets: Sequence[str]) -> list[Settings]:
-    """The candidates that were tried on all of these targets with seed 0, the one with the best worse side first."""
+def scores(rows: Iterable[dict[str, Any]], candidates: Iterable[Settings], targets: Sequence[str]) -> list[float]:
+    """The mean worse side of every candidate over these targets with seed 0; NaN where it was not tried on all of them."""
     worse: dict[str, dict[str, float]] = {}
     for row in rows:
         if row["seed"] == 0:
             worse.setdefault(str(row["given"]), {})[row["target"]] = min(row["forgotten"], row["left"])
-    complete = [given for given in candidates if set(targets) <= worse.get(str(given), {}).keys()]
-    return sorted(complete, key=lambda given: -mean(worse[str(given)][target] for target in targets))
+    each = [worse.get(str(given), {}) for given in candidates]
+    return [mean(one[target] for target in targets) if set(targets) <= one.keys() else float("nan") for one in each]
+
+
+def ranked(rows: Iterable[dict[str, Any]], candidates: Sequence[Settings], targets: Sequence[str]) -> list[Settings]:
+    """The candidates that were tried on all of these targets, the one with the best mean worse side first."""
+    each = zip(scores(rows, candidates, targets), range(len(candidates)), strict=True)
+    return [candidates[place] for score, place in sorted(each, key=lambda one: -one[0]) if not isnan(score)]
+
+
+def choice(rows: Iterable[dict[str, Any]], candidates: Sequence[Settings], targets: Sequence[str]) -> Settings | None:
+    """The candidate that the rule takes; None where none was tried on all of these targets."""
+    rows = list(rows)
+    complete = ranked(rows, candidates, targets)
+    reached = scores(rows, complete, targets)
+    near = [given for given, score in zip(complete, reached, strict=True) if score >= reached[0] - NEAR]
+    return min(near, key=lambda given: given.get("epochs", 0), default=None)
 
 
 def sides(family: str, metrics: dict[str, dict[str, Any]]) -> dict[str, float]:
@@ -217,5 +234,5 @@ def _measured(fields: dict[str, Any], end: float) -> dict[str, Any] | None:
     row = measured(submit.check(JobSpec(**fields)), timed=False)
     if row.get("error"):
         raise RuntimeError(f"{fields}: {row['error']}")
-    about = {name: row[name] for name in ("target", "seed", "device", "seconds")}
+    about = {name: row[name] for name in ("target", "seed", "device")}
     return about | {"given": fields["params"]} | sides(family, row["metrics"])
