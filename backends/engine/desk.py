@@ -108,7 +108,9 @@ class Desk:
         Raises:
             BadInput: there is no such model, or its data do not fit.
         """
-        return self._tasks.made((model, data), lambda: open_task(model, data, {"precision": "float32"} | _here()))
+        return self._tasks.made(
+            (model, data), lambda: open_task(model, data, {"precision": "float32"} | _here(), measure=False)
+        )
 
     def resolved(self, model: str, forget: tuple[str, ...], keep: tuple[str, ...] = (), data: str = "") -> Any:
         """A task of its own, with the parts of these targets.

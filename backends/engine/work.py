@@ -18,7 +18,7 @@ from ..api.results import Result
 from ..api.runs import RunFolder
 from ..models import reference
 from ..registry import get
-from . import chain, hardware, outcome, outputs, pack, verdict, verdict_answers, verdict_pictures
+from . import chain, hardware, movement, outcome, outputs, pack, verdict, verdict_answers, verdict_pictures
 from .evidence import When
 from .keeper import FolderKeeper, Overtaken
 from .measure import Measurement, measure
@@ -44,6 +44,8 @@ def do(run: RunFolder, attempt: int) -> int:
         problems = _Job(run, keeper).do()
         failed = ", ".join(problems)
         note = f"Done, but {failed} could not be measured." if failed else "Done."
+        if still := movement.sentence(run.events()):
+            note += f" {still}."
         return _end(keeper, "done", outcome.DONE, note, "\n".join(problems.values()))
     except Overtaken:
         return outcome.STALE
