@@ -30,9 +30,12 @@ from backends.api.home import home, ready_home
 
 ROOT = Path(__file__).resolve().parents[1]
 STATIC = ROOT / "app" / "static"
-# A page opened for a run does not first show the form.
+# A page opened for a run does not first show the form; one whose address fills the form in cannot be pressed before it did.
 STYLE = """<style>{}</style><script>
-if (new URLSearchParams(location.search).has('run')) document.documentElement.classList.add('to-run');
+const asked = new URLSearchParams(location.search), first = name => asked.has(name);
+if (first('run')) document.documentElement.classList.add('to-run');
+else if (location.pathname.endsWith('/') && ['model', 'forget', 'keep', 'method', 'seed', 'clone'].some(first))
+document.documentElement.classList.add('to-form');
 </script>"""
 LESSONS = ROOT / "pages" / "classroom" / "main.py"
 GRACE = 3  # seconds that open pages are given at the end; without a limit one idle tab would keep the server alive

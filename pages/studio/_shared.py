@@ -29,13 +29,14 @@ def nav(title: str = "", text: str = "") -> None:
 
 
 def push_url(names: Sequence[str]) -> str:
-    """JavaScript for an event's `js=`: writes its inputs, in order, into the address under `names`; an empty one leaves it.
+    """JavaScript for an event's `js=`: writes its inputs, in order, into the address under `names`; an empty one leaves it, and an input
+    without a name is passed on.
 
     The event must have exactly these inputs.
     """
     return (
         f"(...given) => {{const names = {json.dumps(list(names))}; const to = new URL(location);"
-        "names.forEach((name, i) => {const v = given[i];"
+        "names.forEach((name, i) => {if (!name) return; const v = given[i];"
         "if (v === null || v === undefined || v === '') to.searchParams.delete(name);"
         "else to.searchParams.set(name, Array.isArray(v) ? v.join(',') : v);});"
         "history.replaceState(history.state, '', to); return given;}"

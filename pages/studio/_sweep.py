@@ -15,7 +15,6 @@ from pages.studio import _growing
 from pages.studio._shared import Panels, address, choices, looker, push_url
 
 VALUES, STEPS = "to each of these values", "to each of these, step by step"
-EXAMPLE = "0.005, 0.01, 0.02"
 MOST = 12  # runs that one sweep may start
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -35,7 +34,6 @@ def build(secret: gr.BrowserState) -> Sweep:
         param = gr.Dropdown([], label="Change only", interactive=True, min_width=220, elem_id="sweep-param")
         values = gr.Textbox(
             label=VALUES,
-            placeholder=EXAMPLE,
             interactive=True,
             min_width=220,
             elem_id="sweep-values",
@@ -44,8 +42,8 @@ def build(secret: gr.BrowserState) -> Sweep:
     seen = Panels(elem_id="sweep-seen", min_height=260)
     clock = gr.Timer(2, active=False)
 
-    base.input(choose_base, [base], [param, values, seen, clock], js=push_url(["base"]), **QUIET)
-    param.input(choose_param, [base, param], [values, seen, clock], js=push_url(["base", "param"]), **QUIET)
+    base.input(choose_base, [base, values], [param, values, seen, clock], js=push_url(["base", ""]), **QUIET)
+    param.input(choose_param, [base, param, values], [values, seen, clock], js=push_url(["base", "param", ""]), **QUIET)
     go.click(start, [base, param, values, secret], [seen, clock, secret], **QUIET)
     clock.tick(show, [base, param], [seen, clock], queue=False, **QUIET)
     return Sweep([base, param, values, seen, clock], base)
@@ -95,21 +93,47 @@ def numeric(run: RunFolder) -> list[str]:
     return [name for name, said in forms.properties(entry.params).items() if said.get("type") in ("integer", "number")]
 
 
-def choose_base(base: str | None) -> tuple[Any, ...]:
+def choose_base(base: str | None, typed: str = "") -> tuple[Any, ...]:
     """What can be changed of the chosen job."""
     labelled = turnable(base)
     first = labelled[0][1] if labelled else None
-    return gr.Dropdown(choices=labelled, value=first), *choose_param(base, first)
+    return gr.Dropdown(choices=labelled, value=first), *choose_param(base, first, typed)
 
 
-def choose_param(base: str | None, param: str | None) -> tuple[Any, str, Any]:
-    """The field for the values, with steps that fit the model where those are asked for, and the runs so far."""
+def choose_param(base: str | None, param: str | None, typed: str = "") -> tuple[Any, str, Any]:
+    """The field for the values, with steps that fit the model where those are asked for, and the runs so far.
+
+    Numbers that a person has typed stay; only words and numbers take each other's place.
+    """
     if base and param in _growing.KINDS:
         text = _growing.suggested(runs.find(base), param)
         field = gr.Textbox(label=STEPS, value=text, placeholder="one; another + a third")
     else:
-        field = gr.Textbox(label=VALUES, value="", placeholder=EXAMPLE)
+        field = gr.Textbox(label=VALUES, value=typed if _numeric(typed) else "", placeholder=example(base, param))
     return field, *show(base, param)
+
+
+def _numeric(text: str | None) -> bool:
+    try:
+        return bool(numbers(text))
+    except BadInput:
+        return False
+
+
+def example(base: str | None, param: str | None) -> str:
+    """Values around the one that the job had, as somebody would type them: half of it, itself, twice it, within its range."""
+    run = runs.find(base) if base else None
+    entry = next((entry for entry in catalog.load().methods if run and entry.id == run.spec.method), None)
+    field = forms.properties(entry.params).get(param or "") if entry else None
+    value = run.spec.params.get(param or "", (field or {}).get("default")) if run else None
+    if field is None or not isinstance(value, int | float) or not value:
+        return "0, 1, 2" if field is not None else ""
+    whole = field.get("type") == "integer"
+    around = dict.fromkeys(max(1, round(value * times)) if whole else value * times for times in (0.5, 1, 2))
+    if whole and len(around) < 3:
+        around = dict.fromkeys((value, value + 1, value + 2))
+    low, high = field.get("minimum", float("-inf")), field.get("maximum", float("inf"))
+    return ", ".join(f"{number:g}" for number in around if low <= number <= high)
 
 
 def family(base: RunFolder, param: str) -> list[tuple[RunFolder, float]]:
@@ -172,6 +196,13 @@ def start(base: str | None, param: str | None, text: str, secret: str) -> tuple[
     return *show(base, param), known
 
 
+def _when(run: RunFolder) -> str:
+    """When a run was started, which tells it from another with the same value."""
+    return (
+        " · came with Lethe" if run.shipped else f" · {run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]} UTC"
+    )
+
+
 def _typed(value: float, whole: bool) -> float | int:
     return int(value) if whole and value.is_integer() else value
 
@@ -191,11 +222,19 @@ def show(base: str | None, param: str | None) -> tuple[str, Any]:
     open_ones = sum(status not in ENDED for _, _, status in states)
     finished = [(run, value) for run, value, status in states if status == "done"]
     unique = {value: run for run, value in reversed(finished)}
+    values = [value for _, value in members]
+    again = {value for value in values if not grows and values.count(value) > 1}
     trials = side_by_side.of_runs(list(unique.values()))
     how = _growing.HOW[param] if grows else side_by_side.SWEPT
     panels = side_by_side.curves(trials, list(unique), name, how, own_aims=grows)
     rows = [
-        [parts.link(_growing.listing(run) if grows else f"{value:g}", f"./?run={run.id}"), status]
+        [
+            parts.link(
+                _growing.listing(run) if grows else f"{value:g}{_when(run) if value in again else ''}",
+                f"./?run={run.id}",
+            ),
+            status,
+        ]
         for run, value, status in states
     ]
     heads = ["forgets", "state"] if grows else [name, "state"]

@@ -24,11 +24,22 @@ from pages.studio._shared import identity, looker, nav
 TITLE, PATH, ORDER = "Forget", "", 10
 
 FOUR = len(_steps.STEPS)
+STEP_IDS = ("model-step", "forget-step", "method-step", "check-step")
 RECENT = 3600  # seconds for which an ended run is shown again when the page is opened without an address
 SET_RUN = """(run) => { if (!run) return;
 const to = new URL(location), theme = to.searchParams.get('__theme');
 to.search = ''; to.searchParams.set('run', run); if (theme) to.searchParams.set('__theme', theme);
-history.replaceState(history.state, '', to); scrollTo(0, 0); }"""
+history.replaceState(history.state, '', to); scrollTo(0, 0);
+setTimeout(() => { const head = document.querySelector('#run :is(h1, h2)'); if (!head) return;
+head.tabIndex = -1; head.focus({preventScroll: true}); }, 100); }"""
+# A click must not be undone by an answer that comes after it: what hangs on the model waits until the model's answer is there.
+AFTER_MODEL = "#next, #start, #forget-step-button, #method-step-button, #check-step-button"
+HOLD = f"""(...given) => {{ const held = document.querySelectorAll('{AFTER_MODEL}');
+held.forEach(part => {{ part.inert = true; part.setAttribute('aria-busy', 'true'); }});
+clearTimeout(window.letheHeld); window.letheHeld = setTimeout(() => held.forEach(part => {{ part.inert = false;
+part.removeAttribute('aria-busy'); }}), 20000); return given; }}"""
+RELEASE = f"""() => {{ clearTimeout(window.letheHeld); document.documentElement.classList.remove('to-form');
+document.querySelectorAll('{AFTER_MODEL}').forEach(part => {{ part.inert = false; part.removeAttribute('aria-busy'); }}); }}"""
 TO_TOP = "() => { document.querySelector('#steps')?.scrollIntoView({block: 'start'}); }"
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -68,6 +79,13 @@ class Page:
         """Run `handler` at any of the triggers."""
         return gr.on(list(triggers), trigger_mode="always_last", **self.answering(handler, names))
 
+    def on_held(
+        self, triggers: Iterable[Any], handler: Callable[[Values], dict[str, Any]], names: Iterable[str]
+    ) -> Any:
+        """The same where the answer puts other parts in place: until it came, these cannot be pressed."""
+        event = gr.on(list(triggers), trigger_mode="always_last", js=HOLD, **self.answering(handler, names))
+        return event.then(None, None, None, js=RELEASE)
+
     def then(self, event: Any, handler: Callable[[Values], dict[str, Any]], names: Iterable[str]) -> Any:
         """Run `handler` after the event; when events come faster than answers, the last one counts."""
         return event.then(trigger_mode="always_last", **self.answering(handler, names))
@@ -106,7 +124,7 @@ def _setup(first: choosing.Facts) -> tuple[Page, dict[str, Part]]:
             _steps.check_step,
         )
         for number, (title, make) in enumerate(zip(_steps.STEPS, makers, strict=True)):
-            with gr.Step(title, id=number):
+            with gr.Step(title, id=number, elem_id=STEP_IDS[number]):
                 made, more = make()
                 values |= made
                 others |= more
@@ -158,8 +176,8 @@ def _wire_form(page: Page, moves: dict[str, Part]) -> None:
     gallery = ("tick", "one", "where", "gallery_style", "page", "back", "on")
     kinds = tuple(_targets.visible_kind("classes"))
     model_names += kinds
-    after(page.on([p["model"].input], _answers.model_shown, model_names), "near", "class_style")
-    after(page.on([p["own_open"].click], _answers.opened, [*model_names, "own"]), "near", "class_style")
+    after(page.on_held([p["model"].input], _answers.model_shown, model_names), "near", "class_style")
+    after(page.on_held([p["own_open"].click], _answers.opened, [*model_names, "own"]), "near", "class_style")
     after(page.on([p["kind"].input], _answers.kind_shown, [*kinds, *gallery, *tuned]), "near")
     after(page.on([p["classes"].input, p["many"].input], _answers.near, ("near",)))
     written = [p[name].input for name in ("objects", "styles", "phrases", "anchor")]
@@ -276,17 +294,20 @@ def _wire_run(
         return head + _watch.look(run.id, known)
 
     def arrive(before: str, known: str, request: gr.Request) -> list[Any]:
-        """Show the run that the address, or else this browser, names; else the form as the address fills it in."""
+        """Show the run that the address names; else the form, and that as the address fills it in.
+
+        Where it fills in nothing the form stands as it was made and nothing of it is answered: whoever has already pressed
+        something is not overtaken.
+        """
         query = _query(request)
-        asked = dict(query)
-        name = asked.get("run") or ("" if query else _recent(before))
+        name = dict(query).get("run", "")
         updates: dict[str, Any] = {}
         if not name:
             try:
-                updates = _preset.preset(query)
+                updates = _preset.preset(query) if _preset.FIELDS & dict(query).keys() else {}
             except LetheError as error:
                 gr.Warning(str(error))
-            updates["examples"] = _examples()
+            updates["examples"] = _last(before) + _examples()
         known, _ = looker(known)
         head = [name, name or before, known, gr.Column(visible=not name), gr.Column(visible=bool(name))]
         return head + _watch.look(name, known) + [updates.get(part, gr.skip()) for part in names]
@@ -297,6 +318,7 @@ def _wire_run(
     assert Context.root_block is not None
     around += watch.outputs()
     arrived = Context.root_block.load(arrive, [last, secret], around + list(page.parts.values()), **page.quiet)
+    arrived.then(None, None, None, js=RELEASE)
     filled = page.then(arrived, fill, ("near", "say"))
     counted = page.then(filled, _answers.summary, SAID)
     page.then(counted, _answers.class_pictures, ("class_style",))
@@ -311,16 +333,21 @@ def _query(request: gr.Request) -> list[tuple[str, str]]:
     return [(str(name), str(value)) for name, value in pairs if not str(name).startswith("__")]
 
 
-def _recent(run_id: str) -> str:
-    """The run this browser saw last, while it works or shortly after it ended."""
+def _last(run_id: str) -> str:
+    """The way back to the job that this browser started last, while it works or shortly after it ended."""
     try:
-        state = runs.find(run_id).state if run_id else None
+        run = runs.find(run_id) if run_id else None
+        state = run.state if run is not None else None
     except LetheError:
         return ""
-    if state is None:
+    if run is None or state is None:
         return ""
     ended_at = state.history[-1].at if state.history else 0.0
-    return run_id if state.status not in ENDED or time.time() - ended_at < RECENT else ""
+    if state.status in ENDED and time.time() - ended_at >= RECENT:
+        return ""
+    words = "Your job is still working" if state.status not in ENDED else "Your last job has ended"
+    link = parts.link(f"forget {named(run.spec.forget)}", f"?run={run.id}")
+    return f'<p class="lethe lethe-quiet">{words}: {link}.</p>'
 
 
 def _examples() -> str:
