@@ -43,6 +43,13 @@ class Remembers:
         self.over.append((self.started[-1], Ending(kind, message)))
 
 
+RESULT = {
+    "run_id": "r", "status": "done", "model": "m", "method": "x", "params": {}, "forget": ["a"], "keep": [], "seed": 0,
+    "seconds": 1.0, "metrics": {}, "verdict": "a is forgotten.", "device": "cpu", "precision": "float32", "threads": 1,
+    "versions": {}, "peak_memory": 1, "forget_count": 1, "forget_key": "k",
+}  # fmt: skip
+
+
 def put(seed=0) -> RunFolder:
     return runs.create(JobSpec(model="m", method="x", forget=("a",), seed=seed))
 
@@ -129,7 +136,7 @@ def test_a_finished_run_whose_process_died_at_the_last_moment_is_done(work):
     executor, dispatcher = work
     run = put()
     dispatcher.step()
-    files.write_json(run.path / "result.json", {})
+    files.write_json(run.path / "result.json", RESULT)
     executor.end("crashed")
     dispatcher.step()
     assert run.state.status == "done"
@@ -151,7 +158,7 @@ def test_at_a_start_unfinished_runs_go_back_into_the_queue(work):
     for run in (going, stopping, finished):
         run.move("running")
     stopping.cancel()
-    files.write_json(finished.path / "result.json", {})
+    files.write_json(finished.path / "result.json", RESULT)
     dispatcher.recover()
     states = [run.state.status for run in (going, stopping, finished, waiting)]
     assert states == ["queued", "cancelled", "done", "queued"]
