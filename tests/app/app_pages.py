@@ -3,10 +3,12 @@
 import dataclasses
 import functools
 import json
+import warnings
 
 import gradio as gr
 
 from app import site
+from backends.api.errors import LetheError
 
 
 @functools.lru_cache(maxsize=1)
@@ -40,6 +42,14 @@ def _held(value):
 async def call(demo: gr.Blocks, fn, given: list, query: dict, data: dict | None = None) -> str:
     """What an event's function answers, to its end; an error as its sentence. No check of Gradio stands in its way."""
     event = gr.EventData(None, data or {})
+    said = []
+    with warnings.catch_warnings(record=True) as messages:  # gr.Warning warns Python too
+        warnings.simplefilter("always")
+        said += await _answers(demo, fn, given, query, event)
+    return "\n".join([*said, *(str(message.message) for message in messages)])
+
+
+async def _answers(demo, fn, given, query, event) -> list[str]:
     said, iterator = [], None
     try:
         for _ in range(50):
@@ -50,9 +60,11 @@ async def call(demo: gr.Blocks, fn, given: list, query: dict, data: dict | None 
                 break
     except Exception as error:
         said.append(f"{type(error).__name__}: {error}")
-        if not isinstance(error, (TypeError, ValueError, AttributeError, KeyError, gr.Error, AssertionError)):
+        if not isinstance(
+            error, (TypeError, ValueError, AttributeError, KeyError, AssertionError, gr.Error, LetheError)
+        ):
             raise
-    return "\n".join(said)
+    return said
 
 
 def events(demo: gr.Blocks):

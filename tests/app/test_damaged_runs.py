@@ -96,7 +96,9 @@ UNREADABLE = {
     "unknown status": rewrite("state.json", lambda said: said | {"status": "paused"}),
     "history of other types": rewrite("state.json", lambda said: said | {"history": "long"}),
     "result of other types": rewrite("result.json", lambda said: said | {"seconds": ["x"]}),
-    "result without its verdict": rewrite("result.json", lambda said: {k: v for k, v in said.items() if k != "verdict"}),
+    "result without its verdict": rewrite(
+        "result.json", lambda said: {k: v for k, v in said.items() if k != "verdict"}
+    ),
     "metrics of other types": rewrite("metrics.json", lambda said: said | {"x": 3}),
     "the weights a link": link("after", "/etc"),
     "the folder a link": everything_is_a_link,
@@ -105,7 +107,9 @@ READABLE = {
     "spec of a newer version": rewrite("spec.json", lambda said: said | {"strength": 3}),
     "state of a newer version": rewrite("state.json", lambda said: said | {"cluster": "west"}),
     "result of a newer version": rewrite("result.json", lambda said: said | {"energy": 3.5}),
-    "metrics of a newer version": rewrite("metrics.json", lambda said: {k: v | {"ci": [0, 1]} for k, v in said.items()}),
+    "metrics of a newer version": rewrite(
+        "metrics.json", lambda said: {k: v | {"ci": [0, 1]} for k, v in said.items()}
+    ),
     "metrics empty": text("metrics.json", "{}"),
     "metrics missing": lambda path: (path / "metrics.json").unlink(),
     "events with null and numbers": text("events.jsonl", 'null\n3\n{"phase": 7}\n{"seconds": "x"}\n[]\n{"seco'),
@@ -115,13 +119,17 @@ READABLE = {
     "a sample null": first_sample(lambda path: path.write_text("null")),
     "a sample of other types": first_sample(lambda path: path.write_text('{"items": [{"id": 3}, 7], "step": "x"}')),
     "a sample's items of other types": first_sample(
-        lambda path: path.write_text('{"items": [{"id": "a", "role": "forget", "label": 99, "probabilities": [1]}, null]}')
+        lambda path: path.write_text(
+            '{"items": [{"id": "a", "role": "forget", "label": 99, "probabilities": [1]}, null]}'
+        )
     ),
     "pictures cut": lambda path: [one.write_bytes(one.read_bytes()[:20]) for one in path.rglob("*.png")],
     "samples missing": lambda path: shutil.rmtree(path / "samples"),
     "weights missing": lambda path: shutil.rmtree(path / "after"),
     "findings cut": lambda path: files.write_bytes(path / "inspect" / "weight_change" / "found.json", b'{"what": "we'),
-    "findings of other types": lambda path: files.write_json(path / "inspect" / "weight_change" / "found.json", {"panels": 3}),
+    "findings of other types": lambda path: files.write_json(
+        path / "inspect" / "weight_change" / "found.json", {"panels": 3}
+    ),
     "stray files": lambda path: (path / "notes.txt").write_text("hello"),
 }
 KINDS = UNREADABLE | READABLE
@@ -284,7 +292,9 @@ def test_the_command_line_says_it_in_a_sentence(damaged, command, capsys):
     if command == "runs":
         assert cli.run(["runs", "--json"]) == 0
         rows = {row["run_id"]: row for row in json.loads(capsys.readouterr().out)}
-        assert {name for name, row in rows.items() if row["status"] == "unreadable"} == {number(kind) for kind in UNREADABLE}
+        assert {name for name, row in rows.items() if row["status"] == "unreadable"} == {
+            number(kind) for kind in UNREADABLE
+        }
         assert "result.json is no whole JSON document" in rows[bad]["message"] and rows[GOOD]["status"] == "done"
         return
     if command == "show":
