@@ -253,10 +253,7 @@ def _spoken(spec: JobSpec, book: people.Book) -> tuple[Wanted, Wanted]:
 
 def _target(text: str, model: str, card: dict[str, Any]) -> Target:
     """One target with its file read, its class spelled as the model spells it, and its ids within the data."""
-    text = text.strip()
-    if text.startswith("@") and shared():
-        raise BadInput("This studio is shared, so it reads no files of its machine; write the ids as images:1,2,3.")
-    target = targets.parse(targets.expand(text))
+    target = targets.parse(targets.expand(text.strip()))
     if target.kind == "run":
         _found_set(target.name, model)
     names: list[str] = card.get("classes", [])
