@@ -18,6 +18,7 @@ class Limits(BaseSettings):
 
     # of one visitor of a shared studio
     queued_jobs: int = Field(default=3, ge=1, description="jobs of one visitor that may wait")
+    waiting_jobs: int = Field(default=60, ge=1, description="jobs of all visitors together that may wait")
     running_jobs: int = Field(default=1, ge=1, description="jobs of one visitor that may run at once")
     job_seconds: float = Field(default=900, gt=0, description="seconds that one job may run")
     spec_bytes: int = Field(default=256 * 1024, ge=1024, description="bytes of a job's description")

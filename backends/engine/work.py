@@ -50,6 +50,8 @@ def do(run: RunFolder, attempt: int) -> int:
     except Overtaken:
         return outcome.STALE
     except Cancelled:
+        if why := run.stopped_because:
+            return _end(keeper, "failed", outcome.FAILED, why)
         return _end(keeper, "cancelled", outcome.CANCELLED, outcome.CANCELLED_NOTE)
     except LetheError as error:
         return _end(keeper, "failed", outcome.FAILED, str(error))
@@ -62,6 +64,8 @@ def _end(keeper: FolderKeeper, status: Any, code: int, note: str, detail: str = 
     try:
         keeper.free()
         keeper.run.move(status, note=note, detail=detail, attempt=keeper.attempt)
+        if note == outcome.FULL_DISK or keeper.run.stopped_because:
+            keeper.clear()  # nobody goes on from there, and the room is needed
     except BadInput:
         return outcome.STALE
     except OSError as error:
@@ -143,7 +147,7 @@ class _Job:
 
     def _reference(self) -> _Reference | None:
         self.key = self.task.forget_key
-        path = reference.find(self.spec.model, self.key, self.spec.data)
+        path = reference.find(self.spec.model, self.key, self.spec.data, self.folder.state.owner)
         if path is None:
             return None
         model = self.task.load()

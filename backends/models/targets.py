@@ -108,13 +108,13 @@ def _items(task: Classifier, target: Target) -> Index:
         case "like":
             return alike(task, target.ids[0], target.count)
         case _:
-            found = files.read_json(runs.find(target.name).path / "found.json")
+            found = runs.find(target.name).found_set
             if found is None:
                 raise BadInput(
                     f"Run {target.name} found no forget set; name a finished run of a method that finds one."
                 )
-            _inside(found["ids"], count)
-            return np.array(found["ids"], dtype=np.int64)
+            _inside(found, count)
+            return np.array(found, dtype=np.int64)
 
 
 def _inside(ids: Sequence[int], count: int) -> None:

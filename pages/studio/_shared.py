@@ -15,7 +15,7 @@ from backends.api.errors import BadInput
 from backends.api.runs import RunFolder
 
 __all__ = [
-    "Panels", "address", "alone", "choices", "find_run", "heading", "identity", "looker", "nav", "push_url", "quiet",
+    "Panels", "address", "alone", "choices", "find_run", "heading", "identity", "looker", "mark_of", "nav", "push_url", "quiet",
 ]  # fmt: skip
 
 FIRST_PAGE = "Forget"
@@ -29,10 +29,9 @@ def nav(title: str = "", text: str = "") -> None:
 
 
 def push_url(names: Sequence[str]) -> str:
-    """JavaScript for an event's `js=`: writes its inputs, in order, into the address under `names`; an empty one leaves it, and an input
-    without a name is passed on.
+    """JavaScript for an event's `js=`: writes its inputs, in order, into the address under `names`; an empty one leaves it.
 
-    The event must have exactly these inputs.
+    The event must have exactly these inputs; one without a name stays out of the address.
     """
     return (
         f"(...given) => {{const names = {json.dumps(list(names))}; const to = new URL(location);"
@@ -57,6 +56,11 @@ def looker(secret: str | None) -> tuple[str, str]:
     """The browser's secret, made where it has none yet, and the mark that runs are kept under."""
     known = secret or secrets.token_urlsafe(24)
     return known, runs.owner_mark(known)
+
+
+def mark_of(secret: str | None) -> str:
+    """The mark that a browser's runs are kept under; empty for one that has no secret yet, which has no runs."""
+    return runs.owner_mark(secret or "")
 
 
 def find_run(run_id: str) -> tuple[RunFolder | None, str]:

@@ -15,7 +15,7 @@ from backends.api.errors import LetheError
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED
 from pages.studio import _dose
-from pages.studio._shared import Panels, address, alone, choices, identity, looker, nav, push_url
+from pages.studio._shared import Panels, address, alone, choices, identity, mark_of, nav, push_url
 
 TITLE, PATH, ORDER = "Compare", "compare", 30
 
@@ -57,7 +57,7 @@ def chosen(run_id: str | None, other_id: str | None) -> Iterator[tuple[Any, ...]
 
 def beside_of(run_id: str | None, other_id: str | None, secret: str) -> Any:
     """The runs that the chosen one can be laid beside."""
-    known = runs.visible(looker(secret)[1] if secret else "", run_id or "", other_id or "")
+    known = runs.visible(mark_of(secret), run_id or "", other_id or "")
     return gr.Dropdown(choices=comparable(run_id or "", other_id or "", known))
 
 
@@ -68,7 +68,7 @@ def _values(shown: Shown, prompt: str = "") -> tuple[Any, ...]:
 def from_address(secret: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
     """What the page's address asks for; without one, the newest finished run."""
     first, second = address(request, "run"), address(request, "with")
-    known = runs.visible(looker(secret)[1] if secret else "", first, second)
+    known = runs.visible(mark_of(secret), first, second)
     listed = [run for run in known if run.state.status == "done"]
     options = choices([run for run in known if run.state.status == "done" or run.id in (first, second)])
     ids = [value for _, value in options]

@@ -355,7 +355,7 @@ def _examples() -> str:
     known = catalog.load()
     titles = {entry.id: entry.title.split(":")[0] for entry in [*known.methods, *known.models]}
     groups: dict[str, dict[str, str]] = {}
-    for run in runs.all_runs():
+    for run in runs.visible():
         if run.shipped and run.result:
             what = f"{named(run.spec.forget)} forgotten ({titles.get(run.spec.model, run.spec.model)})"
             way = titles.get(run.spec.method, run.spec.method)

@@ -20,7 +20,7 @@ from backends.api import catalog, concepts, people, runs
 from backends.api.catalog import SPEAKERS, Family
 from backends.api.errors import BadInput, LetheError
 from backends.api.panels import Role
-from pages.studio._shared import Panels, address, alone, choices, find_run, identity, looker, nav, push_url
+from pages.studio._shared import Panels, address, alone, choices, find_run, identity, mark_of, nav, push_url
 
 TITLE, PATH, ORDER = "Playground", "playground", 35
 
@@ -121,9 +121,7 @@ def _numbers() -> list[gr.components.Component]:
 
 def known_to(secret: str, *reached: str) -> list[tuple[str, str]]:
     """What can be asked: finished runs of models that draw or answer, and those models themselves."""
-    finished = [
-        run for run in runs.visible(looker(secret)[1] if secret else "", *reached) if run.state.status == "done"
-    ]
+    finished = [run for run in runs.visible(mark_of(secret), *reached) if run.state.status == "done"]
     able = [run for run in finished if families.of_run(run) in ANSWERS]
     models = [(f"{entry.title}, as it came", entry.id) for entry in catalog.load().models if entry.family in ANSWERS]
     return [*choices(able), *models]
