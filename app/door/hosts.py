@@ -101,12 +101,12 @@ def is_foreign(headers: Mapping[str, str], scheme: str) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return False
-    parts = urlsplit(origin)
-    own = [headers.get("host", ""), *headers.get("x-forwarded-host", "").split(",")]
     try:
+        parts = urlsplit(origin)
         here = (parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme))
     except ValueError:
         return True
+    own = [headers.get("host", ""), *headers.get("x-forwarded-host", "").split(",")]
     schemes = {scheme, parts.scheme}  # behind a proxy the page's scheme is another than the server's
     return not any(
         (name, port or DEFAULT_PORTS.get(kind)) == here

@@ -107,7 +107,12 @@ def test_gradio_itself_refuses_where_the_door_did_not(attacked):
     value = {"path": str(attacked.canary), "meta": FILE}
     for number, fn in attacked.studio.fns.items():
         if not any(part.stateful for part in fn.inputs) and fn.inputs:
-            body = {"fn_index": number, "data": [value] * len(fn.inputs), "session_hash": "b", "event_data": {"index": 0}}
+            body = {
+                "fn_index": number,
+                "data": [value] * len(fn.inputs),
+                "session_hash": "b",
+                "event_data": {"index": 0},
+            }
             answer = behind.post("/gradio_api/run/predict", json=body)
             assert answer.status_code >= 400 and CANARY not in answer.text and not attacked.names(answer.text)
     assert attacked.copies() == before
@@ -158,4 +163,6 @@ def test_an_uploaded_page_or_picture_is_never_shown_as_a_page(attacked):
     attacked.client.post("/gradio_api/run/x", json={"fn_index": number, "data": data, "session_hash": "c"})
     answer = attacked.client.get(f"/gradio_api/file={sent}")
     assert answer.headers["content-disposition"].startswith("attachment")
-    assert "sandbox" in answer.headers["content-security-policy"] and answer.headers["x-content-type-options"] == "nosniff"
+    assert (
+        "sandbox" in answer.headers["content-security-policy"] and answer.headers["x-content-type-options"] == "nosniff"
+    )
