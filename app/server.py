@@ -124,7 +124,6 @@ def create_app(host: str = "127.0.0.1") -> FastAPI:
     own_routes(app)
     app.mount("/classroom", Classroom())
     studio = site.build()
-    app.add_middleware(Door, hosts=Hosts.here(host), blocks=studio)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="SSR mode is not supported")  # it is off
         mounted: FastAPI = gr.mount_gradio_app(
@@ -142,6 +141,7 @@ def create_app(host: str = "127.0.0.1") -> FastAPI:
             enable_monitoring=False,
             mcp_server=False,
         )
+    mounted.add_middleware(Door, hosts=Hosts.here(host), blocks=studio)  # last, so that it stands around everything
     return mounted
 
 

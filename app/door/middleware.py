@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from gradio.events import SelectData
+from gradio.utils import get_type_hints, get_upload_folder
 
 from app.door import headers, values
 from app.door.hosts import CHANGING, Hosts, is_foreign, split
@@ -56,8 +58,9 @@ class Door:
         """The studio's events by number; fixed once it is built."""
         if not self._events:
             self._events = {
-                number: values.Event(len(fn.inputs), bool(fn.collects_event_data))
+                number: values.Event(len(fn.inputs), bool(fn.collects_event_data), selects(fn.fn))
                 for number, fn in self.blocks.fns.items()
+                if fn.fn is not None  # the others happen in the browser alone
             }
         return self._events
 
@@ -117,8 +120,6 @@ class Door:
 
     async def _checked(self, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
         """The request with its body read, checked and written anew."""
-        from gradio.utils import get_upload_folder
-
         body = values.check_body(await _read(receive), self.events, Path(get_upload_folder()))
         kept = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
         scope["headers"] = [*kept, (b"content-length", str(len(body)).encode())]
@@ -128,6 +129,11 @@ class Door:
             return waiting.pop() if waiting else await receive()
 
         return scope, again
+
+
+def selects(handler: Any) -> bool:
+    """Whether a handler asks which place was chosen; Gradio takes it from event_data without a look."""
+    return any(isinstance(hint, type) and issubclass(hint, SelectData) for hint in get_type_hints(handler).values())
 
 
 async def _read(receive: Receive) -> bytes:

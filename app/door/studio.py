@@ -14,10 +14,12 @@ log = logging.getLogger("lethe.studio")
 UNEXPECTED: Final = "Lethe met an error that it did not expect; nothing was changed, and the server's log says more."
 REFUSED: Final = "lethe.refused"  # set in a request's scope where what was sent is at fault, not the studio
 # What a browser sends for these; Gradio passes on anything, where for the others it checks itself.
-SENT: Final[dict[type, tuple[type, str]]] = {
-    gr.BrowserState: (str, "a text"),
-    gr.HTML: (str, "a text"),
-    gr.Checkbox: (bool, "true or false"),
+SENT: Final[dict[type, tuple[tuple[type, ...], str]]] = {
+    gr.BrowserState: ((str,), "a text"),
+    gr.HTML: ((str,), "a text"),
+    gr.Checkbox: ((bool,), "true or false"),
+    gr.Number: ((int, float), "a number"),
+    gr.Slider: ((int, float), "a number"),
 }
 
 
@@ -84,7 +86,7 @@ def check_kind(block: Any, value: Any) -> None:
         BadInput: it is of another kind.
     """
     for kind, (wanted, words) in SENT.items():
-        if isinstance(block, kind) and value is not None and not isinstance(value, wanted):
+        if isinstance(block, kind) and value is not None and type(value) not in wanted:
             raise BadInput(f"A value of the request is {type(value).__name__}, where {words} is needed.")
 
 

@@ -11,15 +11,17 @@ from backends.api.errors import BadInput
 
 LONGEST_SESSION: Final = 100  # characters; Gradio's own have 11
 DEEPEST: Final = 30  # lists and objects within each other; what a page sends has 6
+MOST_PLACES: Final = 1_000_000
 FILE: Final = "gradio.FileData"
 
 
 @dataclass(frozen=True)
 class Event:
-    """What one event of the studio needs: how many values, and whether it asks what happened."""
+    """What one event of the studio needs: how many values, and whether it asks what happened, or which place was chosen."""
 
     inputs: int
     asks: bool = False
+    selects: bool = False
 
 
 def check_body(body: bytes, events: Mapping[int, Event], uploads: Path) -> bytes:
@@ -52,8 +54,7 @@ def _check_shape(asked: dict[str, Any], events: Mapping[int, Event]) -> None:
         raise BadInput("The request names no event of this studio; fn_index must be the number of one.")
     if not isinstance(data, list) or len(data) < event.inputs:
         raise BadInput(f"This event needs a list of {event.inputs} values as data.")
-    if event.asks and not isinstance(asked.get("event_data"), dict):
-        raise BadInput("This event needs an object as event_data.")
+    _check_happened(asked.get("event_data"), event)
     session = asked.get("session_hash")
     if session is not None and (not isinstance(session, str) or not 0 < len(session) <= LONGEST_SESSION):
         raise BadInput(f"session_hash must be a text of 1 to {LONGEST_SESSION} characters.")
@@ -61,6 +62,16 @@ def _check_shape(asked: dict[str, Any], events: Mapping[int, Event]) -> None:
         raise BadInput("No event of this studio takes a batch.")
     if not isinstance(asked.get("trigger_id"), int | None):
         raise BadInput("trigger_id must be a whole number.")
+
+
+def _check_happened(happened: Any, event: Event) -> None:
+    if event.asks and not isinstance(happened, dict):
+        raise BadInput("This event needs an object as event_data.")
+    if event.selects:
+        index = happened.get("index")
+        places = index if isinstance(index, list) else [index]
+        if "value" not in happened or not all(type(place) is int and 0 <= place < MOST_PLACES for place in places):
+            raise BadInput("This event needs the index and the value of what was chosen as event_data.")
 
 
 def files_in(value: Any) -> Iterator[dict[str, Any]]:

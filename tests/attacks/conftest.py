@@ -19,6 +19,10 @@ class Attacked:
         self.inner = client.app.routes[-1].app
         self.studio = self.inner.get_blocks()
 
+    def events(self):
+        """The studio's events that its server answers, by number."""
+        return [(number, fn) for number, fn in self.studio.fns.items() if fn.fn is not None]
+
     def names(self, text):
         """Whether a text names a place of this server."""
         return any(str(place) in text for place in (self.folder, server.ROOT, "/proc/", "/etc/", "/dev/"))
