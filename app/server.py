@@ -108,23 +108,30 @@ def own_routes(app: FastAPI) -> None:
         return RedirectResponse("classroom/")  # relative: also right behind a proxy that adds a path
 
 
-def create_app() -> FastAPI:
-    """The whole web application. Waits for the catalog, which another process makes while Gradio is imported."""
+def create_app(host: str = "127.0.0.1") -> FastAPI:
+    """The whole web application, behind its door. Waits for the catalog, which another process makes while Gradio is imported.
+
+    Args:
+        host: the address that it will be served at; requests to another are refused where nobody shares the studio.
+    """
     making = catalog.prepare()
     import gradio as gr
 
     from app import site, theme
+    from app.door.hosts import Hosts
+    from app.door.middleware import Door
 
     if making is not None:
         making.wait()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     own_routes(app)
     app.mount("/classroom", Classroom())
+    studio = site.build()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="SSR mode is not supported")  # it is off
         mounted: FastAPI = gr.mount_gradio_app(
             app,
-            site.build(),
+            studio,
             path="/",
             theme=theme.THEME,
             head=theme.HEAD + STYLE.replace("{}", (STATIC / "studio.css").read_text("utf-8")),
@@ -132,7 +139,12 @@ def create_app() -> FastAPI:
             footer_links=[],
             ssr_mode=False,
             max_file_size=UPLOAD,
+            show_error=False,  # what an unforeseen error says is for the log
+            run_history=False,
+            enable_monitoring=False,
+            mcp_server=False,
         )
+    mounted.add_middleware(Door, hosts=Hosts.here(host), blocks=studio)  # last, so that it stands around everything
     return mounted
 
 
@@ -164,7 +176,7 @@ def serve(host: str = "127.0.0.1", port: int = 7860, scheduler: str | None = Non
         guardian.start()
         try:
             guardian.reach_scheduler()
-            app = create_app()
+            app = create_app(host)
             guardian.go_on()
             config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE)
             server = _Announcing(config)

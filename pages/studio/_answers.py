@@ -475,9 +475,9 @@ def of_authors(known: Facts, chosen: Values) -> Updates:
     }
 
 
-def in_table(lines: str) -> list[list[str]]:
+def in_table(lines: str | None) -> list[list[str]]:
     """Lines question => answer as rows of a table, with an empty one to write in; what is not finished has an empty answer."""
-    rows = [[half.strip() for half in line.partition("=>")[::2]] for line in lines.splitlines() if line.strip()]
+    rows = [[half.strip() for half in line.partition("=>")[::2]] for line in (lines or "").splitlines() if line.strip()]
     return [*rows, ["", ""]]
 
 

@@ -110,13 +110,19 @@ def alone(build: Callable[[], None]) -> None:
     from fastapi import FastAPI
 
     from app import theme
+    from app.door.hosts import Hosts
+    from app.door.middleware import Door
+    from app.door.studio import Studio
     from app.server import own_routes
 
-    with gr.Blocks(title="Lethe", analytics_enabled=False) as demo:
+    with Studio(title="Lethe", analytics_enabled=False) as demo:
         build()
     app = FastAPI()
     own_routes(app)
-    served = gr.mount_gradio_app(app, demo, path="/", theme=theme.THEME, head=theme.HEAD, footer_links=[])
+    app.add_middleware(Door, hosts=Hosts.here("127.0.0.1"), blocks=demo)
+    served = gr.mount_gradio_app(
+        app, demo, path="/", theme=theme.THEME, head=theme.HEAD, footer_links=[], show_error=False
+    )
     uvicorn.run(served, port=int(os.environ.get("PORT", "7861")), timeout_graceful_shutdown=3)
 
 
