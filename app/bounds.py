@@ -115,9 +115,7 @@ class Counting:
         if files > most.upload_files:
             self.refusal = f"One upload may hold {most.upload_files} files, and this one holds more."
         elif count > self._allowed:
-            self.refusal = (
-                f"One upload may hold {most.upload_files} files of {uploads.size(most.upload_bytes)} each, and this one is larger."
-            )
+            self.refusal = f"One upload may hold {most.upload_files} files of {uploads.size(most.upload_bytes)} each, and this one is larger."
 
 
 def boundary(scope: Scope) -> bytes:
@@ -174,5 +172,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
 async def _refuse(error: TooMuch, send: Send) -> None:
     body = json.dumps({"error": str(error), "detail": str(error)}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": error.status, "headers": [*headers, (b"connection", b"close")]})
+    await send(
+        {"type": "http.response.start", "status": error.status, "headers": [*headers, (b"connection", b"close")]}
+    )
     await send({"type": "http.response.body", "body": body})

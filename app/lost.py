@@ -41,6 +41,6 @@ def page(path: str) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Not there · Lethe</title>'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">'
-        f'<style>{STYLE.replace(chr(34), chr(39))}</style></head><body><main><h1>There is no such page</h1>'
+        f"<style>{STYLE.replace(chr(34), chr(39))}</style></head><body><main><h1>There is no such page</h1>"
         f'<p>Nothing stands at {shown}.</p><a href="{back}">Back to the studio</a></main></body></html>'
     )

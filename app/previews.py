@@ -9,7 +9,9 @@ from backends.api import catalog, pairs, runs
 from backends.api.errors import LetheError
 
 TITLE: Final = "Lethe, a studio for machine unlearning"
-TEXT: Final = "Make a model forget something, then see what changed and where. Runs in the browser, on a processor alone."
+TEXT: Final = (
+    "Make a model forget something, then see what changed and where. Runs in the browser, on a processor alone."
+)
 PICTURE: Final = "/vendor/preview.png"
 LONGEST: Final = 300  # characters of a sentence; services cut off earlier
 CARD = re.compile(r'\s*<meta\s+(?:property="og:|name="twitter:|name="description")[^>]*>')

@@ -111,9 +111,7 @@ async def load(address: str, page: dict[str, Any]) -> None:
                 "data": [values.get(part) for part in event["inputs"]],
             }
             direct = event["queue"] is False
-            await _once(
-                address, f"{API}/run/predict" if direct else f"{API}/queue/join", json.dumps(asked).encode()
-            )
+            await _once(address, f"{API}/run/predict" if direct else f"{API}/queue/join", json.dumps(asked).encode())
         if not all(event["queue"] is False for event in events):
             await _once(address, f"{API}/queue/data?session_hash={session}")
     finally:
