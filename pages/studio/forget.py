@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from app import choosing, parts
+from app import choosing, parts, uploads
 from app.alive import Alive
 from app.choosing import Values
 from app.selection import named
@@ -193,7 +193,7 @@ def _wire_form(page: Page, moves: dict[str, Part]) -> None:
     page.on([p["on"].click], _answers.turn(1), gallery)
     after(page.on([p["tick"].input], _answers.picked, ("picked", "where")))
     after(page.on([p["one"].input, p["like_count"].release], _answers.liked, ("like", "alike", "where")))
-    after(page.on([p["file"].change], _answers.uploaded, ("listed", "list_says")))
+    after(page.on([p["file"].upload], uploads.read_once("file", _answers.uploaded), ("listed", "list_says", "file")))
     after(
         page.on(
             [p["method"].input], _answers.method_shown, ["detail", *(name for name in p if name.startswith("params."))]
@@ -235,9 +235,11 @@ def _wire_own(page: Page, after: Callable[..., None]) -> None:
         after(changed(f"{which}lines"), "near")
         p[f"{which}table_tab"].select(_answers.in_table, lines, table, **QUIET)
         table.input(_answers.from_table, table, lines, **QUIET)
-        page.on([p[f"{which}pairs_file"].upload], _answers.pairs_uploaded(which), names)
+        file = f"{which}pairs_file"
+        page.on([p[file].upload], uploads.read_once(file, _answers.pairs_uploaded(which)), (*names, file))
     after(changed("passage"), "near")
-    page.on([p["passage_file"].upload], _answers.passage_uploaded, ("passage", "passage_says"))
+    passage = uploads.read_once("passage_file", _answers.passage_uploaded)
+    page.on([p["passage_file"].upload], passage, ("passage", "passage_says", "passage_file"))
     instead = [name for entry in catalog.load().methods if (name := choosing.instead_name(entry))]
     after(changed("title", "topic", *instead))
     begun = page.on([p["topic_write"].click, p["topic"].submit], _answers.topic_begun, ("topic_says", "topic_write"))
