@@ -45,7 +45,7 @@ class Sessions(StateHolder):
     """The open pages, at most `limits().sessions`: where there are more, closed ones go first, then the longest unused."""
 
     def __init__(self, blocks: Blocks) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.set_blocks(blocks)
         self._open: Counter[str] = Counter()
         self._used: dict[str, float] = {}
@@ -71,7 +71,7 @@ class Sessions(StateHolder):
 
     def delete_all_expired_state(self) -> None:
         """Called once a second by Gradio."""
-        super().delete_all_expired_state()
+        super().delete_all_expired_state()  # type: ignore[no-untyped-call]
         self.free()
 
     def free(self, now: float | None = None) -> None:

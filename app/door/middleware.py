@@ -133,7 +133,8 @@ class Door:
 
 def selects(handler: Any) -> bool:
     """Whether a handler asks which place was chosen; Gradio takes it from event_data without a look."""
-    return any(isinstance(hint, type) and issubclass(hint, SelectData) for hint in get_type_hints(handler).values())
+    hints = get_type_hints(handler)  # type: ignore[no-untyped-call]
+    return any(isinstance(hint, type) and issubclass(hint, SelectData) for hint in hints.values())
 
 
 async def _read(receive: Receive) -> bytes:
