@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
-from backends.api.live import Live
 from backends.api.limits import limits
+from backends.api.live import Live
 from backends.api.turns import Room
 
 # "drawn" where a run came from elsewhere: every picture it was judged by is drawn anew, twice

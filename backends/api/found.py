@@ -30,11 +30,11 @@ def read(run: RunFolder, what: str, kind: Kind = "inspect") -> dict[str, Any] | 
     return None
 
 
-def usual_seconds(what: str, kind: Kind = "inspect") -> float | None:
-    """What a look took before, on this machine: the median; None where nobody has looked yet."""
+def usual_seconds(what: str, kind: Kind = "inspect", model: str = "") -> float | None:
+    """What a look took before, on this machine: the median; None where nobody has looked yet. Of one model, where it is named."""
     took = []
     for run in runs.all_runs():
         seen = files.read_json(folder(run, what, kind) / "found.json")
-        if seen and files.number(seen.get("seconds")) > 0:
+        if seen and files.number(seen.get("seconds")) > 0 and model in ("", run.spec.model):
             took.append(files.number(seen["seconds"]))
     return median(took) if took else None

@@ -79,9 +79,7 @@ class Live:
         def listen() -> None:
             try:
                 with self._line.turn(ticket, lambda: not ended.is_set(), self._counts):
-                    heard.put(
-                        self._converse(_request(op, args), lambda piece: heard.put({"piece": piece}), ended)
-                    )
+                    heard.put(self._converse(_request(op, args), lambda piece: heard.put({"piece": piece}), ended))
             except LetheError as error:
                 heard.put(error)
             except Exception as error:
@@ -99,9 +97,7 @@ class Live:
         finally:
             ended.set()
 
-    def _converse(
-        self, request: dict[str, Any], hear: Callable[[Any], None], gone: threading.Event
-    ) -> dict[str, Any]:
+    def _converse(self, request: dict[str, Any], hear: Callable[[Any], None], gone: threading.Event) -> dict[str, Any]:
         """The answer to a request whose turn it is; `hear` is called with every piece of it.
 
         Raises:
