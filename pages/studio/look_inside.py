@@ -8,6 +8,7 @@ import gradio as gr
 from gradio.context import Context
 
 from app import families, forms, parts, results_view, theme, view
+from app.live import LIVE
 from app.looks import LOOKS
 from backends.api import catalog, found, runs
 from backends.api.catalog import Inspector
@@ -17,7 +18,13 @@ from pages.studio import _looking, _vectors
 from pages.studio._shared import Panels, address, alone, choices, identity, looker, nav, push_url
 
 TITLE, PATH, ORDER = "Look inside", "look-inside", 40
+REMEMBERED = 200  # runs of which it is known what does not fit them
 EVERY = 1.0  # seconds between two questions how the looks stand
+
+
+_LACKING: dict[
+    str, dict[str, str]
+] = {}  # finished run -> inspectors that can say nothing of it, and why; it never changes
 
 
 def build() -> None:
@@ -42,12 +49,13 @@ def build() -> None:
             about = gr.HTML(describe(first), min_height=60, apply_default_css=False)
         with gr.Column(scale=1, min_width=220):
             go = gr.Button("Look inside", variant="primary", elem_id="look-go")
+    unfit = gr.HTML(elem_id="look-unfit", apply_default_css=False)
     groups, fields = settings(inspectors)
     bar = _looking.Bar(elem_id="look-bar", apply_default_css=False)
     seen = Panels(elem_id="look-seen", min_height=480)
     mark, clock = gr.State(""), gr.Timer(EVERY, active=False)
     switch = _vectors.build(run)
-    _events(Widgets(secret, run, which, other, about, bar, seen, mark, clock), go, groups, fields, switch)
+    _events(Widgets(secret, run, which, other, about, unfit, bar, seen, mark, clock), go, groups, fields, switch)
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,7 @@ class Widgets:
     which: gr.Radio
     other: gr.Dropdown
     about: gr.HTML
+    unfit: gr.HTML
     bar: _looking.Bar
     seen: Panels
     mark: gr.State
@@ -90,10 +99,14 @@ def _events(
     here = {"fn": None, "inputs": page.at, "js": push_url(["run", "inspector", "with"]), "api_visibility": "private"}
     given = [page.secret, *page.at]
 
-    def vectors(event: Any) -> None:
-        event.then(_vectors.arrive, [page.run, page.which, *switch.given], switch.search, **lookup)
+    def vectors(event: Any) -> Any:
+        return event.then(_vectors.arrive, [page.run, page.which, *switch.given], switch.search, **lookup)
 
-    vectors(page.run.input(choose_run, given, [page.which, *shown], js=_skipping_first(anew), **latest).then(**here))
+    def narrowed(event: Any) -> Any:
+        return event.then(narrow, page.at[:2], [page.which, page.unfit], **lookup)
+
+    chosen = page.run.input(choose_run, given, [page.which, page.unfit, *shown], js=_skipping_first(anew), **latest)
+    vectors(narrowed(chosen.then(**here)))
     # the choice itself is no output here, so that an answer never undoes a click that came after it
     vectors(gr.on([page.which.input, page.other.input], choose, given, shown, js=_skipping_first(anew), **latest))
     poll: dict[str, Any] = {"queue": False, **private}
@@ -102,9 +115,9 @@ def _events(
     page.clock.tick(poll_looks, [*given, page.mark], page.stand, **poll)
     assert Context.root_block is not None
     arriving = Context.root_block.load(
-        from_address, [page.secret], [page.run, page.other, page.which, *shown], **private
+        from_address, [page.secret], [page.run, page.other, page.which, page.unfit, *shown], **private
     )
-    vectors(arriving.then(**here))
+    vectors(narrowed(arriving.then(**here)))
 
 
 def _skipping_first(script: str) -> str:
@@ -154,11 +167,12 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
         )
     chosen = inspector_id if inspector_id in ids else (ids[0] if ids else None)
     ids = [value for _, value in options]
-    radio, about, bar, seen, mark, clock, *groups = shown_of(secret, wanted, chosen, second, request)
+    radio, unfit, about, bar, seen, mark, clock, *groups = shown_of(secret, wanted, chosen, second, request)
     return (
         gr.Dropdown(choices=options, value=wanted if wanted in ids else None),
         gr.Dropdown(choices=[("nothing", ""), *options], value=second if second in ids else ""),
         radio,
+        unfit,
         about,
         bar,
         parts.wrap(note, seen) if note else seen,
@@ -175,14 +189,14 @@ def choose_run(secret: str, run_id: str | None, inspector_id: str | None, beside
 
 def choose(secret: str, run_id: str | None, inspector_id: str | None, beside: str | None) -> tuple[Any, ...]:
     """Another look, or another run beside it: findings kept in the run folder are shown at once."""
-    return shown_of(secret, run_id, inspector_id, beside)[1:]
+    return shown_of(secret, run_id, inspector_id, beside)[2:]
 
 
 def shown_of(
     secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, given: gr.Request | None = None
 ) -> tuple[Any, ...]:
     """Every part of the page; `given`, where the page's address says what to switch off."""
-    ways = fitting(run_id)
+    ways = _offered(run_id, inspector_id)
     fits = inspector_id in [way for _, way in ways]
     if not fits:
         inspector_id = ways[0][1] if ways else None
@@ -192,7 +206,14 @@ def shown_of(
     ]
     radio = gr.Radio(choices=ways) if fits and given is None else gr.Radio(choices=ways, value=inspector_id)
     switch = _vectors.of_run(run_id, given) if _vectors.fits(run_id, inspector_id) else _vectors.hidden()
-    return radio, describe(inspector_id), *standing(secret, run_id, inspector_id, beside), *groups, *switch
+    return (
+        radio,
+        _unfit(run_id),
+        describe(inspector_id),
+        *standing(secret, run_id, inspector_id, beside),
+        *groups,
+        *switch,
+    )
 
 
 def standing(
@@ -258,6 +279,34 @@ def fitting(run_id: str | None) -> list[tuple[str, str]]:
     return [(entry.title, entry.id) for entry in known if family is None or entry.works_with.get(family) is True]
 
 
+def narrow(run_id: str | None, inspector_id: str | None) -> tuple[Any, Any]:
+    """The ways to look without those that can say nothing of this run, and why not; asked of the process that opens runs."""
+    run = results_view.open_run(run_id)[0] if run_id else None
+    if run is None or run.state.status != "done":
+        return gr.skip(), gr.skip()
+    if run.id not in _LACKING:
+        try:
+            _LACKING[run.id] = LIVE.ask("lacking", run=run.id)
+        except LetheError:
+            return gr.skip(), gr.skip()  # all are offered; one that does not fit says so itself
+        while len(_LACKING) > REMEMBERED:
+            _LACKING.pop(next(iter(_LACKING)), None)
+    return gr.Radio(choices=_offered(run.id, inspector_id)), _unfit(run.id)
+
+
+def _offered(run_id: str | None, inspector_id: str | None) -> list[tuple[str, str]]:
+    """What fits a run, as far as that is known; what is chosen stays."""
+    lacking = _LACKING.get(run_id or "", {})
+    return [(title, way) for title, way in fitting(run_id) if way not in lacking or way == inspector_id]
+
+
+def _unfit(run_id: str | None) -> str:
+    """What is not offered for a run, and why."""
+    lacking = _LACKING.get(run_id or "", {})
+    told = [f"{title}: {lacking[way]}" for title, way in fitting(run_id) if way in lacking]
+    return f'<div class="lethe">{parts.text("Not for this run. " + " ".join(told), "quiet")}</div>' if told else ""
+
+
 def of_one(run_id: str, inspector_id: str | None) -> str:
     """What is known of one look into one run: how it ended, that it is on its way, or what to do to get it."""
     look = LOOKS.of(run_id, inspector_id or "")
@@ -269,7 +318,10 @@ def of_one(run_id: str, inspector_id: str | None) -> str:
         body = parts.text(words) + '<div class="lethe-busy" aria-hidden="true"></div>'
         return parts.card(f"Looking: {entry.title}", body, empty=True)
     if look.state == "failed":
-        kept, now = "The run and everything else that was found in it are untouched.", "Choose other settings, or look at something else."
+        kept, now = (
+            "The run and everything else that was found in it are untouched.",
+            "Choose other settings, or look at something else.",
+        )
         ended = parts.failed(look.error, kept, now)
     else:
         ended = parts.card("", parts.verdict(f"“{entry.title}” was cancelled; press the button to look again."))
@@ -295,6 +347,8 @@ def known_already(run_id: str | None, inspector_id: str | None) -> str:
     kept = found.read(run, inspector_id)
     if kept is not None:
         return answer(run, entry, kept)
+    if reason := _LACKING.get(run.id, {}).get(inspector_id):
+        return parts.card(entry.title, parts.verdict(reason, "unknown"))
     usual = found.usual_seconds(inspector_id, model=run.spec.model)
     takes = f" In runs of this model it took about {theme.seconds(usual)}." if usual else ""
     return parts.card(

@@ -130,7 +130,7 @@ def test_progress_is_what_the_process_tells_and_nothing_is_sent_twice(process, b
     press("look", 0.3)
     process.tell("reading states", 3, 12)
     until(lambda: board.of(FIRST, "look").of == 12)
-    bar, seen, mark, clock = look_inside.standing(ME, FIRST, "look", None)
+    bar, _, mark, clock = look_inside.standing(ME, FIRST, "look", None)
     assert "reading states: 3 of 12" in plain(bar) and 'aria-valuenow="25"' in bar and clock.active
     assert not isinstance(look_inside.standing(ME, FIRST, "look", None, mark)[1], str)
     process.done()
@@ -193,9 +193,11 @@ def test_who_comes_back_finds_the_look_where_it_stands(process, board):
     process.tell("reading", 1, 4)
     until(lambda: board.of(FIRST, "look").done == 1)
     address = SimpleNamespace(query_params={"run": FIRST, "inspector": "look"})
-    _, _, _, _, bar, seen, _, clock, *_ = look_inside.from_address(ME, address)
+    _, _, _, _, _, bar, seen, _, clock, *_ = look_inside.from_address(ME, address)
     assert "reading: 1 of 4" in plain(bar) and "Looking: A look" in plain(seen) and clock.active
-    _, _, _, _, bar, seen, _, clock, *_ = look_inside.from_address("", address)  # whoever has the link sees that it is worked on
+    _, _, _, _, _, bar, seen, _, clock, *_ = look_inside.from_address(
+        "", address
+    )  # whoever has the link sees that it is worked on
     assert bar == "" and "Looking: A look" in plain(seen) and clock.active
 
 
@@ -253,3 +255,32 @@ def test_owners_take_turns_and_nobody_fills_the_queue_alone(process, board, monk
         assert [board.before(one) for one in (yours, *mine)] == [1, 2, 3]
     finally:
         limits.cache_clear()
+
+
+def test_what_can_say_nothing_of_a_run_is_not_offered_and_the_reason_is_said(monkeypatch):
+    asked = []
+
+    def ask(op, **args):
+        asked.append((op, args))
+        return {"glance": "This run has nothing to glance at."}
+
+    monkeypatch.setattr(look_inside, "LIVE", SimpleNamespace(ask=ask))
+    monkeypatch.setattr(look_inside, "_LACKING", {})
+    radio, words = look_inside.narrow(FIRST, "look")
+    assert [way for _, way in radio.choices] == ["look"]
+    assert plain(words) == "Not for this run. A glance: This run has nothing to glance at."
+    radio, _ = look_inside.narrow(
+        FIRST, "glance"
+    )  # what is chosen stays, with its reason in place of a button's promise
+    assert [way for _, way in radio.choices] == ["look", "glance"] and asked == [("lacking", {"run": FIRST})]
+    assert "nothing to glance at" in page("glance")[1] and "Press the button" not in page("glance")[1]
+
+
+def test_while_that_cannot_be_asked_everything_is_offered(monkeypatch):
+    def ask(op, **args):
+        raise Busy("others")
+
+    monkeypatch.setattr(look_inside, "LIVE", SimpleNamespace(ask=ask))
+    monkeypatch.setattr(look_inside, "_LACKING", {})
+    radio, _ = look_inside.narrow(FIRST, "look")
+    assert not hasattr(radio, "choices") and "Press the button" in page("glance")[1]

@@ -7,7 +7,7 @@ import pytest
 
 from app import results_view, side_by_side
 from backends.api import files, found, measured, runs
-from backends.api.errors import BadInput, LetheError
+from backends.api.errors import BadInput
 from backends.api.panels import Found
 from pages.studio import _sweep, compare, look_inside, methods
 from pages.studio._shared import choices, push_url
