@@ -5,6 +5,7 @@ memory is ended and another one started, so what it was asked costs its own answ
 """
 
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from .memory import memory_limit
 from .turns import EVERY, GIVEN_UP, GivenUp, Line, Room
 from .warm import Warm
 
-START = 180.0  # seconds that a process has to import what it needs
+START = 300.0  # seconds that a process has to import what it needs
 GRACE = 5.0  # seconds that an answer that was given up has to stop by itself; its process stays warm then
 STOP = {"stop": True}
 
@@ -186,6 +187,7 @@ class Live:
 
     def _replace(self, warm: Warm) -> None:
         """End a process and start the next, so that the next request finds it warm."""
+        print("A process that answers pages was ended, and another one is started.", file=sys.stderr, flush=True)
         warm.kill()
         with self._making:
             if self._warm is warm:

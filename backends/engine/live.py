@@ -8,6 +8,7 @@ answer as far as it is known, or how far the work is} may come before the answer
 last request that was sent, if it tells pieces; its answer is an error then.
 """
 
+import importlib
 import inspect
 import json
 import os
@@ -61,9 +62,9 @@ def main() -> None:
         out.flush()
 
     desk = Desk()
+    entries("inspectors")  # before it is ready: importing costs nobody's answer its time
+    importlib.import_module("backends.engine.operations")
     write({"ready": True})
-    if asked.waiting.empty():
-        entries("inspectors")  # their libraries take seconds to import: do it while nobody waits
 
     while True:
         number, line = asked.waiting.get()

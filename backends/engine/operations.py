@@ -192,6 +192,7 @@ def _find(desk: Desk, run_id: str, kind: str, folder: str, name: str, given: dic
 
     The answer has one key more, `root`: the folder that its pictures are named relative to.
     """
+    desk.tell({"phase": "opening the run", "done": 0, "of": 0})
     run, entry = desk.run(run_id), get(kind, name)
     works = entry.entry.works_with.get(run.task.family, False)
     if works is not True:

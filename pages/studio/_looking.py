@@ -64,7 +64,7 @@ def stands(one: Asked) -> str:
             if one.gone.is_set():
                 return "ending"
             steps = f": {one.done:,} of {one.of:,}" if one.of else ""
-            return f"{one.phase or 'opening the run'}{steps}{_left(one)}"
+            return f"{one.phase or 'the process that opens models is got ready'}{steps}{_left(one)}"
         case "failed":
             return "it failed"
         case _:

@@ -234,7 +234,7 @@ def test_a_process_that_answers_others_is_asked_again(process, board, monkeypatc
 
 def test_two_runs_are_looked_into_and_shown_each_under_its_name(process, board):
     bar, _ = press("look", 0.3, beside=SECOND)
-    assert "A look opening the run" in bar or "it starts in a moment" in bar
+    assert "A look the process that opens models is got ready" in bar or "it starts in a moment" in bar
     process.done()
     process.done()
     until(lambda: board.of(SECOND, "look").state == "done")
