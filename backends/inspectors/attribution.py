@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -68,7 +67,10 @@ def attribution(look: Look, params: Attribution) -> list[AnyPanel]:
     number the map is white and its caption says so.
     """
     items = images(look, params.each)
-    before, after = (_maps(look, when, items, params.steps) for when in ("before", "after"))
+    before, after = (
+        _maps(look, model, items, params.steps, when)
+        for when, model in (("before", look.before), ("after", look.after))
+    )
     rows, names = [], look.task.names
     for i, item in enumerate(items):
         largest = _full(np.abs([before.values[i], after.values[i]]))
@@ -94,7 +96,7 @@ def attribution(look: Look, params: Attribution) -> list[AnyPanel]:
     ]
 
 
-def _maps(look: Look, when: Literal["before", "after"], items: list[Item], steps: int) -> Maps:
+def _maps(look: Look, model: nn.Module, items: list[Item], steps: int, when: str = "") -> Maps:
     x = torch.cat([look.task.batch(np.array([item.position]), test=item.split == "test").x for item in items])
     target = torch.tensor([item.label for item in items], device=x.device)
     from captum.attr import (
@@ -103,7 +105,6 @@ def _maps(look: Look, when: Literal["before", "after"], items: list[Item], steps
 
     black = look.task.pixels.normalise(torch.zeros(x.shape, dtype=torch.uint8))  # type: ignore[attr-defined]
 
-    model: nn.Module = getattr(look, when)
     rows, whole = 0, steps * len(x)  # every image is asked about at every step of its way from black
 
     def logits(pixels: Tensor) -> Tensor:
