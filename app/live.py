@@ -3,33 +3,46 @@
 Two, so that a page never waits for another page's long look. The second is started at the first such look.
 """
 
+import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
+from backends.api.limits import limits
+from backends.api.line import Room
 from backends.api.live import Live
 
 # "drawn" where a run came from elsewhere: every picture it was judged by is drawn anew, twice
 LONG: Final = ("inspect", "attack", "export", "drawn", "write_questions")
+STOPPING = 1.0  # seconds that a look that was cancelled has to end by itself, before its process is ended
 
 
 class Answers:
-    """Asks the process that is right for the operation; otherwise as `backends.api.live.Live`."""
+    """Asks the process that is right for the operation; otherwise as `backends.api.live.Live`.
+
+    Those who wait for either are counted together, because each holds one of the threads that pages are answered in.
+    """
 
     def __init__(self) -> None:
-        self._quick, self._long = Live(), Live()
+        room = Room()
+        self._quick = Live(room)
+        self._long = Live(room, lambda: limits().look_seconds, STOPPING)
 
-    def ask(self, op: str, **args: Any) -> Any:
+    def _of(self, op: str) -> Live:
+        return self._long if op in LONG else self._quick
+
+    def ask(self, op: str, /, **args: Any) -> Any:
         """Send one request and wait for its answer.
 
         Raises:
             BadInput: the request cannot be answered as asked.
-            LetheError: the process ended or failed while answering.
+            Busy: too many wait, or others were answered for too long.
+            LetheError: the process ended or failed while answering, or took too long.
         """
-        return (self._long if op in LONG else self._quick).ask(op, **args)
+        return self._of(op).ask(op, visitor=_visitor(), **args)
 
-    def stream(self, op: str, **args: Any) -> Iterator[Any]:
-        """The same as it grows, last the whole; closing the iterator ends the work. Of the quick one only."""
-        return self._quick.stream(op, **args)
+    def stream(self, op: str, /, *, gone: threading.Event | None = None, **args: Any) -> Iterator[Any]:
+        """The same as it grows, last the whole; closing the iterator, or setting `gone`, ends the work."""
+        return self._of(op).stream(op, visitor=_visitor(), gone=gone, **args)
 
     def start(self) -> None:
         """Start the quick one now, so that the first page finds it warm."""
@@ -39,6 +52,14 @@ class Answers:
         """End both."""
         self._quick.stop()
         self._long.stop()
+
+
+def _visitor() -> str:
+    """The page that asks, as Gradio knows it; empty outside of its handlers."""
+    from gradio.context import LocalContext
+
+    request = LocalContext.request.get(None)
+    return str(getattr(request, "session_hash", None) or "")
 
 
 LIVE = Answers()

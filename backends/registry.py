@@ -3,6 +3,7 @@
     @method(id="fine_tune", title=..., summary=..., ...)
     def fine_tune(run: Run, params: Params) -> None: ...
 
+An inspector that can say nothing of some runs says why with `lacks=`, a function of the run's `Look` that opens no model.
 What the decorator is given is what the catalog says; `Params`, a pydantic model, is the form, the check and the record.
 """
 
@@ -27,11 +28,13 @@ class Params(BaseModel):
 
 @dataclass(frozen=True)
 class Registered:
-    """A function with what the catalog says about it. `params` is None for metrics."""
+    """A function with what the catalog says about it. `params` is None for metrics; `lacks` says of a `Look` what its run lacks for
+    this, as one sentence, or nothing. It opens no model."""
 
     entry: Any
     function: Callable[..., Any]
     params: type[Params] | None
+    lacks: Callable[[Any], str] = lambda look: ""
 
     @property
     def id(self) -> str:
@@ -66,7 +69,9 @@ _TYPES: dict[str, type[BaseModel]] = {
 _FOUND: dict[str, dict[str, Registered]] = {kind: {} for kind in _TYPES}
 
 
-def _register(kind: str, **said: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _register(
+    kind: str, lacks: Callable[[Any], str] = lambda look: "", **said: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def keep(function: Callable[..., Any]) -> Callable[..., Any]:
         hints = [
             hint for hint in get_type_hints(function).values() if isinstance(hint, type) and issubclass(hint, Params)
@@ -78,7 +83,7 @@ def _register(kind: str, **said: Any) -> Callable[[Callable[..., Any]], Callable
         entry = _TYPES[kind].model_validate(said)
         known = _FOUND[kind].get(entry.id)  # type: ignore[attr-defined]
         assert known is None or known.function.__module__ == function.__module__, f"two {kind} are called {said['id']}"
-        _FOUND[kind][said["id"]] = Registered(entry, function, params)
+        _FOUND[kind][said["id"]] = Registered(entry, function, params, lacks)
         return function
 
     return keep

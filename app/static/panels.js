@@ -22,6 +22,7 @@ const inColours = layout => {
   if (out.annotations) out.annotations = out.annotations.map(mark);
   if (out.sliders) out.sliders = out.sliders.map(s => ({ ...s, bgcolor: c.ink, activebgcolor: c.quiet, bordercolor: c.zero, tickcolor: c.zero, font: { ...s.font, color: c.ink } }));
   if (out.updatemenus) out.updatemenus = out.updatemenus.map(m => ({ ...m, bgcolor: c.paper, bordercolor: c.zero, font: { ...m.font, color: c.ink } }));
+  out.modebar = { ...out.modebar, bgcolor: 'rgba(0,0,0,0)', color: c.quiet, activecolor: c.ink };
   if (small.matches) { out.margin = { ...out.margin, l: Math.min((out.margin || {}).l ?? 8, 8), r: 8 }; }
   return out;
 };
@@ -187,10 +188,20 @@ const keepPlaces = fresh => {
   });
 };
 
+// An answer to an earlier choice that comes late never takes the place of what the address asks for now.
+const late = fresh => {
+  const of = fresh.querySelector('[data-of]');
+  if (!of) return false;
+  const now = new URLSearchParams(location.search);
+  const { run, inspector, with: beside } = JSON.parse(of.dataset.of);
+  return (now.get('run') || run) !== run || (now.get('inspector') || inspector) !== inspector || (now.get('with') || '') !== beside;
+};
+
 const show = () => {
   const template = document.createElement('template');
   template.innerHTML = props.value || '';
   const fresh = template.content;
+  if (late(fresh)) return;
   keepPlaces(fresh);
   root.replaceChildren(fresh);
   root.querySelectorAll('.lethe-plot').forEach(draw);

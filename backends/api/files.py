@@ -52,11 +52,18 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path, default: Any = None) -> Any:
-    """What `write_json` wrote; `default` where there is no such file."""
+    """What `write_json` wrote; `default` where there is no such file.
+
+    Raises:
+        ValueError: it is no JSON, or nested so deep that reading it would end the process.
+        OSError: it cannot be read.
+    """
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return default
+    except RecursionError:
+        raise ValueError(f"{path.name} is nested too deep to be read.") from None
 
 
 def append_line(path: Path, value: Any) -> None:

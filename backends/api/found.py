@@ -52,11 +52,11 @@ def _document(place: Path) -> dict[str, Any] | None:
     return seen if isinstance(seen, dict) else None
 
 
-def usual_seconds(what: str, kind: Kind = "inspect") -> float | None:
-    """What a look took before, on this machine: the median; None where nobody has looked yet."""
+def usual_seconds(what: str, kind: Kind = "inspect", model: str = "") -> float | None:
+    """What a look took before, on this machine: the median; None where nobody has looked yet. Of one model, where it is named."""
     took = []
     for run in runs.all_runs():
         seconds = (_document(folder(run, what, kind)) or {}).get("seconds")
-        if isinstance(seconds, int | float) and seconds > 0:
+        if isinstance(seconds, int | float) and seconds > 0 and model in ("", run.spec.model):
             took.append(float(seconds))
     return median(took) if took else None

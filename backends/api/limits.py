@@ -37,12 +37,21 @@ class Limits(BaseSettings):
     idle_seconds: float = Field(
         default=600, gt=0, description="seconds that a closed page's state waits for its return"
     )
-    waiting_looks: int = Field(default=20, ge=1, description="requests that wait for a warm process at once")
+    config_bytes: int = Field(
+        default=8 * MB, ge=1024, description="bytes of a file of settings or of a template of an own model"
+    )
+    tokenizer_bytes: int = Field(default=100 * MB, ge=1024, description="bytes of one file of an own model's tokenizer")
+    # each holds one of the 40 threads that pages are answered in
+    waiting_looks: int = Field(default=20, ge=1, le=30, description="requests that wait for a warm process at once")
     wait_seconds: float = Field(default=20, gt=0, description="seconds that a request waits for the warm process")
     answer_seconds: float = Field(
-        default=60, gt=0, description="seconds that the warm process has for one short answer"
+        default=60,
+        gt=0,
+        description="seconds that the warm process has for one short answer, or may be silent in a longer one",
     )
-    look_seconds: float = Field(default=600, gt=0, description="seconds that one look inside may take")
+    look_seconds: float = Field(
+        default=600, gt=0, description="seconds that one look inside, or an answer that is told as it grows, may take"
+    )
 
 
 @lru_cache(maxsize=1)

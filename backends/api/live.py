@@ -1,129 +1,201 @@
-"""Asking the warm process that answers pages. It holds the models; this side holds only a pipe."""
+"""Asking the warm process that answers pages. It holds the models; this side holds only a pipe.
 
-import contextlib
-import json
+Nobody waits without limit: not for the turn (see `turns`), and not for an answer. A process that takes too long or too much
+memory is ended and another one started, so what it was asked costs its own answer only.
+"""
+
 import queue
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .errors import BadInput, LetheError
+from .limits import limits
+from .line import EVERY, GIVEN_UP, GivenUp, Line, Room
+from .memory import memory_limit
+from .warm import Warm
+
+START = 300.0  # seconds that a process has to import what it needs
+GRACE = 5.0  # seconds that an answer that was given up has to stop by itself; its process stays warm then
+STOP = {"stop": True}
 
 
 class Live:
     """A child process that answers one request at a time, over its standard input and output.
 
-    It is started at the first request and again after it died. Thread-safe; a request waits for those before it.
+    It is started at the first request and again after it died. Thread-safe; a request waits for those before it, not for ever.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
+    def __init__(
+        self, room: Room | None = None, seconds: Callable[[], float] | None = None, grace: float = GRACE
+    ) -> None:
+        """
+        Args:
+            room: shared by processes whose waiting requests are counted together.
+            seconds: how long the process may work without a sign of life; `limits().answer_seconds` if left out.
+            grace: seconds that an answer that was given up has to stop by itself.
+        """
+        self._line = Line(room or Room())
+        self._seconds = seconds or (lambda: limits().answer_seconds)
+        self._grace = grace
+        self._making = threading.Lock()
+        self._warm: Warm | None = None
+        self._over = False
 
-    def ask(self, op: str, **args: Any) -> Any:
+    def ask(self, op: str, /, *, visitor: str = "", **args: Any) -> Any:
         """Send one request and wait for its answer.
 
         Args:
             op: name of an operation of `backends.engine.live`.
+            visitor: who asks; one of them never takes all places.
             args: its arguments, plain JSON.
 
         Raises:
             BadInput: the request cannot be answered as asked.
-            LetheError: the process ended or failed while answering.
+            Busy: too many wait, or others were answered for too long.
+            LetheError: the process ended, failed, or took too long or too much.
         """
-        with self._lock:
-            process = self._running()
-            self._send(process, {"op": op, "args": args})
-            said = self._hear(process)
-        return _checked(said)
+        never = threading.Event()
+        with self._line.turn(self._line.enter(visitor), lambda: True, self._counts):
+            return _checked(self._converse(_request(op, args), lambda piece: None, never))
 
-    def stream(self, op: str, **args: Any) -> Iterator[Any]:
+    def stream(
+        self, op: str, /, *, visitor: str = "", gone: threading.Event | None = None, **args: Any
+    ) -> Iterator[Any]:
         """Send one request and yield its answer as it grows: each time as far as it is known, last the whole, as `ask` gives it.
 
-        What comes faster than it is taken is left out. Closing the iterator ends the work on the answer, so that the next
-        request need not wait for it.
+        What comes faster than it is taken is left out. Closing the iterator, or setting `gone`, ends the work on the answer, so
+        that the next request need not wait for it.
 
         Raises:
-            BadInput: the request cannot be answered as asked.
-            LetheError: the process ended or failed while answering.
+            GivenUp: `gone` was set.
+            BadInput, Busy, LetheError: as `ask`.
         """
-        heard: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        gone = threading.Event()
+        ended = gone or threading.Event()
+        heard: queue.SimpleQueue[dict[str, Any] | LetheError] = queue.SimpleQueue()
+        ticket = self._line.enter(visitor)
+
+        def listen() -> None:
+            try:
+                with self._line.turn(ticket, lambda: not ended.is_set(), self._counts):
+                    heard.put(self._converse(_request(op, args), lambda piece: heard.put({"piece": piece}), ended))
+            except LetheError as error:
+                heard.put(error)
+            except Exception as error:
+                heard.put(LetheError(str(error)))
+
         # a thread of its own listens, so that one who stops taking pieces holds nobody up
-        threading.Thread(
-            target=self._listen, args=({"op": op, "args": args, "pieces": True}, heard, gone), daemon=True
-        ).start()
+        threading.Thread(target=listen, daemon=True).start()
         try:
-            while "piece" in (said := heard.get()):
+            while isinstance(said := heard.get(), dict) and "piece" in said:
                 if heard.empty():
                     yield said["piece"]
+            if isinstance(said, LetheError):
+                raise said
             yield _checked(said)
         finally:
-            gone.set()
+            ended.set()
 
-    def _listen(
-        self, request: dict[str, Any], heard: "queue.SimpleQueue[dict[str, Any]]", gone: threading.Event
-    ) -> None:
-        """Pass on what comes until the answer is whole; once the asker is `gone`, say so."""
-        with self._lock:
-            if gone.is_set():
-                return
-            try:
-                process, told = self._running(), False
-                self._send(process, request)
-                while "piece" in (said := self._hear(process)):
-                    heard.put(said)
-                    if gone.is_set() and not told:
-                        self._send(process, {"stop": True})
-                        told = True
-                heard.put(said)
-            except Exception as error:
-                heard.put({"error": str(error)})
-
-    def _send(self, process: "subprocess.Popen[str]", request: dict[str, Any]) -> None:
-        """Write a line; a process that is gone is noticed where its answer is read."""
-        assert process.stdin
-        with contextlib.suppress(OSError):
-            process.stdin.write(json.dumps(request) + "\n")
-            process.stdin.flush()
-
-    def _hear(self, process: "subprocess.Popen[str]") -> dict[str, Any]:
-        """The next line.
+    def _converse(self, request: dict[str, Any], hear: Callable[[Any], None], gone: threading.Event) -> dict[str, Any]:
+        """The answer to a request whose turn it is; `hear` is called with every piece of it.
 
         Raises:
-            LetheError: the process ended.
+            GivenUp: it is not wanted any more.
+            LetheError: the process ended, or was ended because it took too long or too much.
         """
-        assert process.stdout
+        warm = self._ready(gone)
+        warm.send(request)
+        begun = told = time.monotonic()
+        stopped: float | None = None
         try:
-            line = process.stdout.readline()
-        except OSError:
-            line = ""
-        if not line:
-            process.kill()
-            self._process = None
-            raise LetheError("The process that looks into models ended while it worked; ask again.")
-        return json.loads(line)  # type: ignore[no-any-return]
+            while (said := warm.hear(EVERY)) is None or "piece" in said:
+                now = time.monotonic()
+                if said is not None:
+                    told = now
+                    hear(said["piece"])
+                if gone.is_set() and stopped is None:
+                    warm.send(STOP)
+                    stopped = now
+                if stopped is not None and now - stopped > self._grace:
+                    raise GivenUp(GIVEN_UP)
+                self._check(warm, now - told, now - begun)
+            if warm.held() > memory_limit():  # the answer is whole, but the next one would pay for it
+                self._replace(warm)
+        except LetheError:
+            self._replace(warm)
+            raise
+        if stopped is not None:
+            raise GivenUp(GIVEN_UP)
+        return said
+
+    def _check(self, warm: Warm, silent: float, taken: float) -> None:
+        """Whether a process may go on: seconds without a sign of life, and in all.
+
+        Raises:
+            LetheError: it took too long, or too much memory.
+        """
+        seconds = self._seconds()
+        if silent > seconds or taken > limits().look_seconds:
+            most = seconds if silent > seconds else limits().look_seconds
+            raise LetheError(f"This took longer than {most:g} seconds, so it was stopped; ask for less.")
+        most = memory_limit()
+        if (held := warm.held()) > most:
+            raise LetheError(
+                f"This took {held / 1e9:.1f} GB of memory, more than the limit of {most / 1e9:.1f} GB, so it was stopped; ask for less."
+            )
 
     def start(self) -> None:
         """Start the process now, so that the first request finds it warm."""
-        with self._lock:
-            self._running()
+        self._over = False
+        self._running()
 
     def stop(self) -> None:
         """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        self._over = True
+        with self._making:
+            if self._warm is not None:
+                self._warm.kill()
+                self._warm = None
 
-    def _running(self) -> "subprocess.Popen[str]":
-        if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "backends.engine.live"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            )
-        return self._process
+    def _running(self) -> Warm:
+        with self._making:
+            if self._warm is None or not self._warm.alive:
+                self._warm = Warm()
+            return self._warm
+
+    def _counts(self) -> bool:
+        """Whether a process that could answer is there, so that waiting is for the others' answers."""
+        return self._warm is None or self._warm.ready.is_set()
+
+    def _ready(self, gone: threading.Event) -> Warm:
+        """The process, once it has imported what it needs.
+
+        Raises:
+            GivenUp: nobody waits any more.
+            LetheError: it did not start.
+        """
+        warm, begun = self._running(), time.monotonic()
+        while not warm.ready.wait(EVERY):
+            if gone.is_set():
+                raise GivenUp(GIVEN_UP)
+            if time.monotonic() - begun > START:
+                self._replace(warm)
+                raise LetheError("The process that looks into models did not start; ask again.")
+        return warm
+
+    def _replace(self, warm: Warm) -> None:
+        """End a process and start the next, so that the next request finds it warm."""
+        print("A process that answers pages was ended, and another one is started.", file=sys.stderr, flush=True)
+        warm.kill()
+        with self._making:
+            if self._warm is warm:
+                self._warm = None if self._over else Warm()
+
+
+def _request(op: str, args: dict[str, Any]) -> dict[str, Any]:
+    return {"op": op, "args": args, "pieces": True}
 
 
 def _checked(said: dict[str, Any]) -> Any:

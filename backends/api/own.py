@@ -7,6 +7,7 @@ from . import files
 from .catalog import SPEAKERS, Family
 from .errors import BadInput
 from .home import shared
+from .sizes import check_sizes
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 FAMILIES: dict[str, Family] = {"ForImageClassification": "classifier", "ForCausalLM": "llm", "LMHeadModel": "llm"}
@@ -34,9 +35,10 @@ def check_folder(folder: Path, model: str) -> Path:
     The layout is that of transformers, or of a pipeline of diffusers.
 
     Raises:
-        BadInput: it has no config.json nor model_index.json, only weights that are pickles (which can run code when they are opened), or
+        BadInput: a small file of it is huge, it has no config.json nor model_index.json, only weights that are pickles (which can run code when they are opened), or
             brings code of its own.
     """
+    check_sizes(folder, model)
     if (folder / PIPELINE).is_file():
         return _check_pipeline(folder, model)
     if not (folder / "config.json").is_file():

@@ -15,8 +15,8 @@ from ..api.runs import RunFolder
 from ..models import reference
 from ..models.task import Task
 from ..registry import get
-from . import chain, hardware, outputs
-from .evidence import Look, When
+from . import chain, evidence, hardware, outputs
+from .evidence import Look, Tell, When
 from .opening import open_task
 
 MODELS, RUNS, DRAWN = 4, 6, 32  # how many are held
@@ -69,7 +69,7 @@ class OpenRun:
         path = reference.find(self.result["model"], self.result["forget_key"], self.folder.spec.data, owner)
         return None if path is None else chain.apply(self.task.load(), [path]).eval()
 
-    def outputs(self, when: When) -> outputs.Outputs:
+    def outputs(self, when: When, tell: Tell = evidence.silent) -> outputs.Outputs:
         """What one of the models says about every item: from the run's folder or the cache, where it is known."""
         kept = outputs.read(self.folder.path / drawn.OUTPUTS / f"{when}.npz") if self.task.keeps else None
         if kept is not None:
@@ -77,7 +77,7 @@ class OpenRun:
         model = self.model(when)
         if model is None:
             raise BadInput(f"Run {self.folder.id} has no retrained reference; run one for the same forget set first.")
-        return outputs.of(self.task, model)
+        return outputs.of(self.task, model, lambda done, of: tell(f"asking the model {when}", done, of))
 
     def place(self, kind: str, name: str) -> tuple[Path, Path]:
         """(root, folder) of what an inspector or attack finds: within the run, or, for a run that came with Lethe,
@@ -87,10 +87,12 @@ class OpenRun:
             return root, root / name
         return self.folder.path, self.folder.path / kind / name
 
-    def look(self, kind: str, name: str) -> Look:
-        """The run as an inspector or attack sees it."""
+    def look(self, kind: str, name: str, tell: Tell = evidence.silent) -> Look:
+        """The run as an inspector or attack sees it; `tell` hears how far that is."""
         root, out = self.place(kind, name)
-        return Look(self.task, self.model, self.outputs, self.folder.path, out, root=root)
+        return Look(
+            self.task, self.model, lambda when: self.outputs(when, tell), self.folder.path, out, root=root, tell=tell
+        )
 
 
 class Desk:

@@ -1,11 +1,11 @@
 """What metrics and inspectors look at: the three models of a run, and what each says about every item, computed once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import nan
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,12 @@ from torch import nn
 from ..models.task import Index
 
 When = Literal["before", "after", "reference"]
+Thing = TypeVar("Thing")
+Tell = Callable[[str, int, int], None]  # what is done, how many of its steps are done, of how many (0: not counted)
+
+
+def silent(phase: str, done: int, of: int) -> None:
+    """Tells nobody."""
 
 
 @dataclass(frozen=True)
@@ -90,30 +96,45 @@ class Look:
         run: Path,
         out: Path,
         root: Path | None = None,
+        tell: Tell = silent,
     ) -> None:
         """`load` and `outputs` by when; `run`, the run's folder; `out`, where pictures go; `root`, which they are named
-        relative to (the run's folder, if left out)."""
+        relative to (the run's folder, if left out); `tell`, who hears how far the look is, and may raise to end it."""
         self.task, self.run, self._load, self._outputs, self._out = task, run, load, outputs, out
-        self._root = root or run
+        self._root, self.tell = root or run, tell
+
+    def steps(self, things: Iterable[Thing], phase: str) -> Iterator[Thing]:
+        """The same things one after the other; before each it is told how many are done. Nothing nests inside."""
+        every = things if isinstance(things, Sized) else list(things)
+        done = 0
+        for thing in every:
+            self.tell(phase, done, len(every))
+            yield thing
+            done += 1
+        self.tell(phase, done, len(every))
+
+    def _opened(self, when: When, words: str) -> nn.Module | None:
+        self.tell(f"opening {words}", 0, 0)
+        return self._load(when)
 
     @cached_property
     def before(self) -> nn.Module:
         """The model before."""
-        model = self._load("before")
+        model = self._opened("before", "the model before")
         assert model is not None
         return model
 
     @cached_property
     def after(self) -> nn.Module:
         """The unlearned model."""
-        model = self._load("after")
+        model = self._opened("after", "the model after")
         assert model is not None
         return model
 
     @cached_property
     def reference(self) -> nn.Module | None:
         """The retrained reference, where there is one for this forget set."""
-        return self._load("reference")
+        return self._opened("reference", "the model trained again")
 
     def outputs(self, when: When) -> dict[str, NDArray[Any]]:
         """What `Task.outputs` gives of one of the models, from the cache where it is known."""

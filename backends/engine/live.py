@@ -3,10 +3,12 @@
 One request a line on standard input, {"op": name, "args": {...}}; one answer a line on standard output, {"ok": ...} or
 {"error": sentence, "bad_input": true or false}. It is never given jobs, and ends when its input is closed.
 
-With "pieces": true in the request, lines {"piece": the answer as far as it is known} may come before the answer. The line
-{"stop": true} ends the work on the last request that was sent, if it tells pieces; its answer is an error then.
+Its first line is {"ready": true}, once it has imported what it needs. With "pieces": true in the request, lines {"piece": the
+answer as far as it is known, or how far the work is} may come before the answer. The line {"stop": true} ends the work on the
+last request that was sent, if it tells pieces; its answer is an error then.
 """
 
+import importlib
 import inspect
 import json
 import os
@@ -18,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-STOP = {"stop": True}
+from .parent import end_with
 
 
 class Stopped(Exception):
@@ -44,6 +46,9 @@ class Inbox:
 
 def main() -> None:
     """Answer requests until standard input ends, which also ends an answer that is being worked on."""
+    parent = os.environ.get("LETHE_PARENT", "")
+    if parent.isdigit():
+        end_with(int(parent))
     asked = Inbox()
     threading.Thread(target=_listen, args=(sys.stdin, asked), daemon=True).start()
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
@@ -52,13 +57,14 @@ def main() -> None:
     from ..registry import entries
     from .desk import Desk
 
-    desk = Desk()
-    if asked.waiting.empty():
-        entries("inspectors")  # their libraries take seconds to import: do it while nobody waits
-
     def write(value: dict[str, Any]) -> None:
         out.write(_dumped(value) + "\n")
         out.flush()
+
+    desk = Desk()
+    entries("inspectors")  # before it is ready: importing costs nobody's answer its time
+    importlib.import_module("backends.engine.operations")
+    write({"ready": True})
 
     while True:
         number, line = asked.waiting.get()

@@ -23,7 +23,7 @@ from ..api.panels import Found
 from ..models.classifier import Classifier
 from ..models.guards import INPUT_DELTA
 from ..models.targets import alike as most_alike
-from ..registry import get
+from ..registry import entries, get
 from . import operations_answers, operations_pictures, operations_topic, operations_vectors
 from .desk import Desk, OpenRun
 from .export import write_model
@@ -147,14 +147,27 @@ def predict(
 
 @operation
 def inspect(desk: Desk, run: str, inspector: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What an inspector finds in a finished run, computed once for the same parameters."""
-    return _find(desk.run(run), "inspectors", "inspect", inspector, params or {})
+    """What an inspector finds in a finished run, computed once for the same parameters. While it looks, the desk's `tell` hears
+    how far it is: {"phase": what is done, "done": steps, "of": of how many (0: not counted)}."""
+    return _find(desk, run, "inspectors", "inspect", inspector, params or {})
+
+
+@operation
+def lacking(desk: Desk, run: str) -> dict[str, str]:
+    """The inspectors that can say nothing of a finished run though they know models of its family: why not, by id. No model is
+    opened."""
+    opened = desk.run(run)
+    known = {
+        name: one for name, one in entries("inspectors").items() if one.entry.works_with.get(opened.task.family) is True
+    }
+    reasons = {name: one.lacks(opened.look("inspect", name)) for name, one in known.items()}
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 @operation
 def attack(desk: Desk, run: str, attack: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
     """What an attack on a finished run brings back, computed once for the same parameters."""
-    return _find(desk.run(run), "attacks", "attack", attack, params or {})
+    return _find(desk, run, "attacks", "attack", attack, params or {})
 
 
 @operation
@@ -175,12 +188,13 @@ for _function in (
     operation(_function)
 
 
-def _find(run: OpenRun, kind: str, folder: str, name: str, given: dict[str, Any]) -> dict[str, Any]:
+def _find(desk: Desk, run_id: str, kind: str, folder: str, name: str, given: dict[str, Any]) -> dict[str, Any]:
     """found.json of an inspector or attack, made where it is missing or was made with other parameters.
 
     The answer has one key more, `root`: the folder that its pictures are named relative to.
     """
-    entry = get(kind, name)
+    desk.tell({"phase": "opening the run", "done": 0, "of": 0})
+    run, entry = desk.run(run_id), get(kind, name)
     works = entry.entry.works_with.get(run.task.family, False)
     if works is not True:
         why = f": {works}" if works else "."
@@ -194,7 +208,14 @@ def _find(run: OpenRun, kind: str, folder: str, name: str, given: dict[str, Any]
             return known | {"root": str(where)}
     begun = time.monotonic()
     torch.manual_seed(run.folder.spec.seed)
-    panels = entry.function(run.look(folder, name), params)
+
+    def tell(phase: str, done: int, of: int) -> None:
+        desk.tell({"phase": phase, "done": done, "of": of})
+
+    look = run.look(folder, name, tell)
+    if reason := entry.lacks(look):
+        raise BadInput(reason)
+    panels = entry.function(look, params)
     found = Found(what=name, params=said, seconds=round(time.monotonic() - begun, 3), panels=panels).model_dump()
     files.write_json(out / "found.json", found)
     return found | {"root": str(root)}

@@ -13,7 +13,7 @@ from torch import nn
 
 from ..api.errors import BadInput
 from ..api.home import ASSETS
-from .desk import Desk, OpenRun
+from .desk import Desk, OpenRun, silent
 from .evidence import When
 from .keeper import png
 from .run import set_dose
@@ -48,7 +48,8 @@ def draw(
 
     Returns:
         Also `seconds`, `steps`, `guidance`, `size` and `cut`: how many tokens of the prompt were too many and not read. The
-        pictures before are remembered, so a dial that is turned draws only those after.
+        pictures before are remembered, so a dial that is turned draws only those after. At every step the desk's `tell` hears how
+        far it is.
 
     Raises:
         BadInput: an empty or endless prompt, numbers out of range, or a model that draws nothing.
@@ -60,11 +61,15 @@ def draw(
     weight = within("guidance", float(task.drawing["guidance"] if guidance is None else guidance), 0, GUIDANCE)
     side = int(size)
     cells = task.pipe.cells_of(side)
-    begun = time.monotonic()
+    begun, tell = time.monotonic(), getattr(desk, "tell", silent)
 
     def made(model: nn.Module) -> list[str]:
-        rows = task.draw(model, [said] * len(numbers), numbers, steps=count, guidance=weight, size=side)
-        return [_address(row) for row in rows]
+        def step(number: int, *_: object) -> None:
+            tell({"phase": "drawing", "done": number, "of": count})
+
+        prompts = [said] * len(numbers)
+        latents = task.draw_latents(model, prompts, numbers, steps=count, guidance=weight, size=side, seen=step)
+        return [_address(row) for row in task.pipe.pixels(latents)]
 
     asked = (task.id, task.data, task.precision, said, tuple(numbers), count, weight, side)
     drawn = {

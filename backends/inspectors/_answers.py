@@ -127,7 +127,7 @@ def answer_gradients(look: Look, most: int) -> dict[str, Tensor]:
     names, parameters = zip(*model.named_parameters(), strict=True)
     total = [torch.zeros_like(parameter) for parameter in parameters]
     order = np.sort(np.random.default_rng(0).permutation(len(look.task.forget))[:most])
-    for rows in torch.from_numpy(order).split(ROWS // 4):
+    for rows in look.steps(torch.from_numpy(order).split(ROWS // 4), "summing gradients"):
         lost, _ = nll(model, look.task.forget[rows].to(parameters[0].device))
         found = torch.autograd.grad(-lost.sum(), parameters, allow_unused=True, materialize_grads=True)
         for summed, gradient in zip(total, found, strict=True):

@@ -83,7 +83,7 @@ def gradients(look: Look, most: int) -> dict[str, Tensor]:
     names, parameters = zip(*model.named_parameters(), strict=True)
     total = [torch.zeros_like(parameter) for parameter in parameters]
     with exact(task):
-        for at in torch.arange(len(which)).split(ROWS):
+        for at in look.steps(torch.arange(len(which)).split(ROWS), "summing gradients"):
             words = pipe.words(model, [prompts[i] for i in which[at].tolist()])
             x0 = clean[which[at]]
             said = pipe.predict(model, pipe.noised(x0, noise[at], t[at]), t[at], words)

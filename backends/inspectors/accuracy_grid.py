@@ -10,6 +10,7 @@ from pydantic import Field
 from ..api.panels import AnyPanel, Heatmap, Picture, Verdict
 from ..engine.evidence import Evidence, Look
 from ..metrics._pictures import UNLEARN_CANVAS, Kind, right
+from ..models.judges import Trained
 from ..registry import Params, inspector
 from ._common import percent
 from ._pictures import beside
@@ -31,7 +32,17 @@ class AccuracyGrid(Params):
     )
 
 
+def no_judge(look: Look) -> str:
+    """Why nobody can say what the pictures of a run show."""
+    judge = look.task.judge
+    if isinstance(judge, Trained):
+        return ""
+    who = f"{judge.name} tells only which prompt fits a picture best" if judge else "there is no judge"
+    return f"Nobody can say which objects and styles these pictures show: {who}."
+
+
 @inspector(
+    lacks=no_judge,
     id="accuracy_grid",
     title="Which pictures are still right",
     summary="Every object in every style: what the model drew right before, what it draws right now, and the pictures themselves.",
@@ -119,7 +130,9 @@ def _pictures(look: Look, outputs: dict[When, dict[str, NDArray[Any]]]) -> list[
         words = f"seen as {seen[0]} before, {seen[1]} after"
         return Picture(path=look.picture(f"cell-{at}", image), caption=words, role=suite[at].role)
 
-    return [[[shown(at) for at in cell[:SHOWN]] for cell in row] for row in _cells(look)]
+    return [
+        [[shown(at) for at in cell[:SHOWN]] for cell in row] for row in look.steps(_cells(look), "writing the pictures")
+    ]
 
 
 def _seen(domains: dict[str, list[str]], logits: dict[str, NDArray[Any]]) -> str:
@@ -177,14 +190,9 @@ def _said(look: Look, change: Matrix) -> str:
 
 
 def _nobody(look: Look) -> Verdict:
-    who = (
-        f"{look.task.judge.name} tells only which prompt fits a picture best"
-        if look.task.judge
-        else "there is no judge"
-    )
     return Verdict(
         title="Which pictures are still right",
         how="A judge of objects and styles has to say what each picture shows; the embedded models come with one.",
-        says=f"Nobody can say which objects and styles these pictures show: {who}.",
+        says=no_judge(look),
         sign="unknown",
     )

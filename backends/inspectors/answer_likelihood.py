@@ -49,7 +49,7 @@ def answer_likelihood(look: Look, params: AnswerLikelihood) -> list[AnyPanel]:
 def _tokens(look: Look, each: int) -> Words:
     some = items(look, chosen(look, each))
     texts = look.task.texts([item.pair for item in some])
-    found = {when: shares(model, texts) for when, model in models(look).items()}
+    found = {when: shares(model, texts) for when, model in look.steps(models(look).items(), "reading true answers")}
     rows = [
         [
             plain(item.pair.question),

@@ -67,7 +67,10 @@ def attribution(look: Look, params: Attribution) -> list[AnyPanel]:
     number the map is white and its caption says so.
     """
     items = images(look, params.each)
-    before, after = (_maps(look, model, items, params.steps) for model in (look.before, look.after))
+    before, after = (
+        _maps(look, model, items, params.steps, when)
+        for when, model in (("before", look.before), ("after", look.after))
+    )
     rows, names = [], look.task.names
     for i, item in enumerate(items):
         largest = _full(np.abs([before.values[i], after.values[i]]))
@@ -93,7 +96,7 @@ def attribution(look: Look, params: Attribution) -> list[AnyPanel]:
     ]
 
 
-def _maps(look: Look, model: nn.Module, items: list[Item], steps: int) -> Maps:
+def _maps(look: Look, model: nn.Module, items: list[Item], steps: int, when: str = "") -> Maps:
     x = torch.cat([look.task.batch(np.array([item.position]), test=item.split == "test").x for item in items])
     target = torch.tensor([item.label for item in items], device=x.device)
     from captum.attr import (
@@ -102,7 +105,12 @@ def _maps(look: Look, model: nn.Module, items: list[Item], steps: int) -> Maps:
 
     black = look.task.pixels.normalise(torch.zeros(x.shape, dtype=torch.uint8))  # type: ignore[attr-defined]
 
+    rows, whole = 0, steps * len(x)  # every image is asked about at every step of its way from black
+
     def logits(pixels: Tensor) -> Tensor:
+        nonlocal rows
+        look.tell(f"following gradients, {when}", min(rows, whole), whole)
+        rows += len(pixels)
         return look.task.forward(model, pixels)
 
     with exact(look.task):

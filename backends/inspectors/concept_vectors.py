@@ -93,11 +93,12 @@ def concept_vectors(look: Look, params: ConceptVectors) -> list[AnyPanel]:
         BadInput: a model without feed-forward columns, or a vector that it does not have.
     """
     told = {"": params.words.split(",")} if params.words else concepts(look.task.questions.forget)
+    look.tell("finding the vectors", 0, 0)
     places = spelling(look.before, look.task.reader, told, params.vectors)
     random = random_places(look.before, places)
     words = {
         when: first_words(model, places, params.first)
-        for when, model in (("before", look.before), ("after", look.after))
+        for when, model in look.steps((("before", look.before), ("after", look.after)), "reading their words")
     }
     moved = _moved(look, places, words["before"], words["after"])
     other = _moved(look, random, *(first_words(model, random, params.first) for model in (look.before, look.after)))
@@ -176,7 +177,7 @@ def _bars(places: Sequence[Place], moved: Moved, other: Moved, first: int) -> Ba
 def _active(look: Look, places: Sequence[Place], random: Sequence[Place]) -> Bars:
     found = {
         when: activity(model, look.task.forget, [*places, *random])
-        for when, model in (("before", look.before), ("after", look.after))
+        for when, model in look.steps((("before", look.before), ("after", look.after)), "measuring their use")
     }
     count = len(places)
     was, now = (float(found[when][:count].mean()) for when in ("before", "after"))
@@ -345,7 +346,9 @@ def _effect(look: Look, title: str, sets: dict[str, list[Place]]) -> Bars:
     parts = look.task.parts
     groups = [group for group in GROUPS if len(parts[group])]
     found = {"as it is": np.exp(-look.outputs("before")["answer"])}
-    found |= {name: _without(look, places) for name, places in sets.items()}
+    found |= {
+        name: _without(look, places) for name, places in look.steps(sets.items(), "asking with vectors switched off")
+    }
     means = {name: [100 * float(of[parts[group]].mean()) for group in groups] for name, of in found.items()}
     first = next(iter(sets))
     falls = ", ".join(

@@ -83,7 +83,7 @@ def cross_attention(look: Look, params: CrossAttention) -> list[AnyPanel]:
     are shares.
     """
     shots = [*_own(params.prompt), *_chosen(look, params.prompts)]
-    seen = {when: _draw(look, getattr(look, when), shots) for when in WHENS}
+    seen = {when: _draw(look, when, shots) for when in WHENS}
     words = [merged(look.task.pipe, shot.prompt) for shot in shots]
     panels: list[AnyPanel] = [_bars(look, shots, words, seen)]
     for number, shot in enumerate(shots):
@@ -120,15 +120,17 @@ def merged(pipe: Pipeline, prompt: str) -> list[Word]:
     return [word for word in words if any(sign.isalnum() for sign in word.text)]
 
 
-def _draw(look: Look, model: nn.Module, shots: list[Shot]) -> list[Seen]:
+def _draw(look: Look, when: When, shots: list[Shot]) -> list[Seen]:
     """Every shot as this model draws it, with what was looked at on the way."""
     task, total, count = look.task, torch.zeros(0), 0
+    model: nn.Module = getattr(look, when)
 
     def gathered(*_: object) -> None:
         nonlocal total, count
         step = _over_layers(kept, task.pipe.cells, len(shots))
         total, count = step + total if count else step, count + 1
         kept.clear()
+        look.tell(f"drawing {when}", count, max(count, int(task.drawing["steps"])))
 
     with captured(model.unet) as kept:  # type: ignore[arg-type]
         latents = task.draw_latents(

@@ -70,7 +70,7 @@ def dose(look: Look, params: Dose) -> list[AnyPanel]:
     sets = _sets(look, params.images)
     curves: dict[str, list[float]] = {name: [] for name in sets}
     model = copy.deepcopy(look.after)
-    for amount in doses:
+    for amount in look.steps(doses, "measuring doses"):
         set_dose(model, look.before, look.after, amount)
         for name, (index, test, _) in sets.items():
             curves[name].append(right(look.task, model, index, test=test))
@@ -119,7 +119,7 @@ def _said(doses: list[float], curves: dict[str, list[float]]) -> str:
 
 def _drawn(look: Look, doses: list[float], count: int) -> list[AnyPanel]:
     small = reduced(look.task, index := spread(look.task, count))
-    seen = {amount: _at_dose(look, small, index, amount) for amount in doses}
+    seen = {amount: _at_dose(look, small, index, amount) for amount in look.steps(doses, "drawing doses")}
     panel = _pictures(look, small, {amount: outputs["images"] for amount, outputs in seen.items()})
     if small.judge is None:
         return [_unjudged(), panel]

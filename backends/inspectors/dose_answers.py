@@ -48,7 +48,7 @@ def dose_answers(look: Look, params: DoseAnswers) -> list[AnyPanel]:
     texts, model = look.task.texts(pairs), copy.deepcopy(look.after)
     said: dict[float, list[str]] = {}
     found: dict[What, list[list[float]]] = {"share": [], "rouge": []}
-    for amount in doses:
+    for amount in look.steps(doses, "asking at doses"):
         set_dose(model, look.before, look.after, amount)
         said[amount] = answers(model, look.task.reader, [pair.question for pair in pairs])
         right = [recall(pair.answer, text) for pair, text in zip(pairs, said[amount], strict=True)]

@@ -17,6 +17,7 @@ from ._pictures import beside, spread
 from ._umap import fit, transform
 
 THUMBNAIL = 84
+UNJUDGED = "nobody judges what this model draws, so no pictures are known to be alike"
 
 
 class EmbeddingMap(Params):
@@ -30,7 +31,14 @@ class EmbeddingMap(Params):
     )
 
 
+def no_judge(look: Look) -> str:
+    """Why pictures that a model draws cannot be laid beside each other: nobody looks at them."""
+    draws = look.task.family == "text-to-image"
+    return f"There is no map: {UNJUDGED}." if draws and look.task.judge is None else ""
+
+
 @inspector(
+    lacks=no_judge,
     id="embedding_map",
     title="The map of what it sees",
     summary="What is alike to the model lies together; lines lead from where an image or a question lay before to where it lies now.",
@@ -62,14 +70,16 @@ def embedding_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
     items = images(look, params.count // 3)
     with exact(task):
         before, after = (
-            over(task, items, lambda x, m=model: task.features(m, x)) for model in (look.before, look.after)
-        )  # type: ignore[misc]
+            over(task, items, lambda x, m=model: task.features(m, x))  # type: ignore[misc]
+            for model in look.steps((look.before, look.after), "reading features")
+        )
         said = [
             probabilities(over(task, items, lambda x, m=model: task.forward(m, x)))  # type: ignore[misc]
-            for model in (look.before, look.after)
+            for model in look.steps((look.before, look.after), "asking both models")
         ]
     if len(items) < 4 or not np.isfinite(before).all():
         return [_no_map(len(items))]
+    look.tell("laying out the map", 0, 0)
     start, end = _places(before, after, params.neighbours)
     points = [
         Point(
@@ -89,11 +99,12 @@ def embedding_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
 def _drawn(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
     outputs = [look.outputs("before"), look.outputs("after")]
     if "features" not in outputs[0]:
-        return [_no_map(0, "nobody judges what this model draws, so no pictures are known to be alike")]
+        return [_no_map(0, UNJUDGED)]
     suite, index = look.task.asking.suite, spread(look.task, params.count)
     before, after = (found["features"][index] for found in outputs)
     if len(index) < 4 or not np.isfinite(before).all():
         return [_no_map(len(index))]
+    look.tell("laying out the map", 0, 0)
     start, end = _places(before, after, params.neighbours)
     points = [
         Point(
@@ -114,9 +125,13 @@ def _answered(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
     places = chosen(look, params.count // 3)
     some = [look.task.questions.suite[at] for at in places]
     about = asked(look.task, [item.pair for item in some])
-    before, after = (states(model, about.texts, about.places)[:, -1].numpy() for model in (look.before, look.after))
+    before, after = (
+        states(model, about.texts, about.places)[:, -1].numpy()
+        for model in look.steps((look.before, look.after), "reading states")
+    )
     if len(some) < 4 or not np.isfinite(before).all():
         return [_no_map(len(some))]
+    look.tell("laying out the map", 0, 0)
     start, end = _places(before, after, params.neighbours)
     said = [look.outputs(when)["said"] for when in ("before", "after")]
     points = [

@@ -1,5 +1,6 @@
 """Switch experts off, one after the other, in the model before and after: what goes with each?"""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,10 @@ def expert_ablation(look: Look, params: ExpertAblation) -> list[AnyPanel]:
     roles = [item.role for item in some]
     texts = look.task.texts([item.pair for item in some])
     models: dict[When, Any] = {"before": look.before, "after": look.after}
-    lost = {when: losses(model, texts) for when, model in models.items()}
+    lost = {
+        when: losses(model, texts, lambda experts, when=when: look.steps(experts, f"switching experts off, {when}"))  # type: ignore[misc]
+        for when, model in models.items()
+    }
     mean = {
         (role, when): table[..., [one == role for one in roles]].mean(-1)
         for role in GROUPS
@@ -65,22 +69,20 @@ def expert_ablation(look: Look, params: ExpertAblation) -> list[AnyPanel]:
 
 
 @torch.no_grad()
-def losses(model: Any, texts: Texts) -> NDArray[np.float64]:
-    """Points of probability of each answer that each expert brings [layers, experts, texts], negative where it is missed."""
+def losses(model: Any, texts: Texts, steps: Callable[[list[Any]], Iterable[Any]] = iter) -> NDArray[np.float64]:
+    """Points of probability of each answer that each expert brings [layers, experts, texts], negative where it is missed; `steps`
+    gives the experts back one by one."""
     texts = texts.to(next(model.parameters()).device)
 
     def share() -> NDArray[np.float64]:
         lost, count = nll(model, texts)
         return (100 * (-lost / count).exp()).double().cpu().numpy()  # type: ignore[no-any-return]
 
-    whole, rows = share(), []
-    for layer in moe_layers(model):
-        row = []
-        for expert in range(layer.count):
-            with switched_off(model, [(layer.number, expert)]):
-                row.append(share() - whole)
-        rows.append(np.stack(row))
-    return np.stack(rows)
+    whole, rows, layers = share(), [], moe_layers(model)
+    for layer, expert in steps([(one, number) for one in layers for number in range(one.count)]):
+        with switched_off(model, [(layer.number, expert)]):
+            rows.append(share() - whole)
+    return np.stack(rows).reshape(len(layers), -1, len(whole))
 
 
 def _map(model: Any, table: NDArray[np.float64], role: Group, when: When) -> Heatmap:

@@ -51,7 +51,7 @@ def forced_routing(look: Look, params: ForcedRouting) -> list[AnyPanel]:
     said: dict[str, list[str]] = {}
     right: dict[str, dict[Group, float]] = {}
     likely: dict[str, dict[Group, float]] = {}
-    for way, model in speakers.items():
+    for way, model in look.steps(speakers.items(), "asking three ways"):
         said[way] = answers(model, look.task.reader, [pair.question for pair in pairs], 40)
         named = [
             100.0 * (pair.value.casefold() in text.casefold()) for pair, text in zip(pairs, said[way], strict=True)

@@ -11,10 +11,13 @@ from safetensors import SafetensorError, safe_open
 from ..api import runs
 from ..api.home import shared
 from ..api.panels import AnyPanel, Bars, Heatmap, Picture, Pictures, Series, Verdict
+from ..engine import chain
 from ..engine.evidence import Look
 from ..models.guards import INPUT_DELTA
 from ..registry import Params, inspector
 from ._common import percent, right, signed
+
+NO_FILTER = "This run has no filter: whatever was forgotten was forgotten by changing weights."
 
 
 class InputGuard(Params):
@@ -24,8 +27,21 @@ class InputGuard(Params):
     most: int = Field(default=11, ge=0, le=40, description="How many other runs to compare the picture with.")
 
 
+def no_filter(look: Look) -> str:
+    """Why there is nothing to see in a run that left no picture to add."""
+    for path in chain.changes(runs.RunFolder(look.run)):
+        try:
+            with safe_open(path, "np") as file:
+                if INPUT_DELTA in file.keys():  # noqa: SIM118  (safe_open is no dict)
+                    return ""
+        except (OSError, SafetensorError):
+            continue
+    return NO_FILTER
+
+
 @inspector(
     id="input_guard",
+    lacks=no_filter,
     title="The filter at the door",
     summary="Shows the picture that is added to every input, and what the model still knows without it.",
     source={
@@ -52,10 +68,11 @@ def input_guard(look: Look, params: InputGuard) -> list[AnyPanel]:
             Verdict(
                 title="The filter at the door",
                 how="Some methods leave the weights alone and add a picture to every input instead.",
-                says="This run has no filter: whatever was forgotten was forgotten by changing weights.",
+                says=NO_FILTER,
                 sign="no",
             )
         ]
+    look.tell("taking the filter off", 0, 0)
     values = delta.detach().cpu().double().numpy()
     panels: list[AnyPanel] = [_picture(look, values), _with_and_without(look, params.images)]
     others = _others(look, values.shape, params.most)

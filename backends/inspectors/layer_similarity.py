@@ -62,8 +62,8 @@ def layer_similarity(look: Look, params: LayerSimilarity) -> list[AnyPanel]:
     parts = {"forget": "forget", "keep": near if words else "keep"}
     count = min(params.images, *(len(look.task.parts[part]) for part in parts.values()))
     sets = {name: look.some(part, count) for name, part in parts.items()}
-    before = {part: _grams(look, look.before, index) for part, index in sets.items()}
-    after = {part: _grams(look, look.after, index) for part, index in sets.items()}
+    before = {part: _grams(look, look.before, index, f"{part}, before") for part, index in sets.items()}
+    after = {part: _grams(look, look.after, index, f"{part}, after") for part, index in sets.items()}
     same = {part: _curve(before[part], after[part]) for part in sets}
     panels: list[AnyPanel] = [
         Lines(
@@ -77,7 +77,9 @@ def layer_similarity(look: Look, params: LayerSimilarity) -> list[AnyPanel]:
         )
     ]
     if look.reference is not None:
-        reference = {part: _grams(look, look.reference, index) for part, index in sets.items()}
+        reference = {
+            part: _grams(look, look.reference, index, f"{part}, trained again") for part, index in sets.items()
+        }
         panels.append(_to_reference(before, after, reference, _noun(look)))
     return panels
 
@@ -106,8 +108,9 @@ def _curve(one: Grams, other: Grams) -> dict[str, float]:
     return {name: cka(one[name], other[name]) for name in one}
 
 
-def _grams(look: Look, model: nn.Module, index: Index) -> Grams:
+def _grams(look: Look, model: nn.Module, index: Index, words: str) -> Grams:
     """The Gram matrix [n, n] of every layer, by its name, from input to output."""
+    look.tell(f"reading layers: {words}", 0, 0)
     if look.task.family in SPEAKERS:
         about = asked(look.task, [look.task.questions.suite[at].pair for at in index])
         held = states(model, about.texts, about.places).double().numpy()
@@ -115,7 +118,7 @@ def _grams(look: Look, model: nn.Module, index: Index) -> Grams:
         return {name: rows @ rows.T for name, rows in zip(names, held.swapaxes(0, 1), strict=True)}
     found: dict[str, list[NDArray[np.float32]]] = {}
     with exact(look.task), torch.no_grad():
-        for at in range(0, len(index), BATCH):
+        for at in look.steps(range(0, len(index), BATCH), f"reading layers: {words}"):
             x = look.task.batch(index[at : at + BATCH]).x
             for name, values in _layers(look, model, x).items():
                 found.setdefault(name, []).append(_flat(values).float().cpu().numpy())

@@ -1,10 +1,10 @@
 """Is it still there? Simple classifiers read a fact from the inside of the model, layer by layer."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,13 @@ KEPT = 24  # kept persons a fact needs
 TESTED = 8  # forgotten questions below which nothing is said
 LAYERS = 14
 SURE = 0.95
+MOST = 40  # kinds of facts
 
 
 class LinearProbe(Params):
     """What to read, where."""
 
-    facts: int = Field(default=8, ge=1, le=40, description="How many kinds of facts (birthplace, genre, …) are read.")
+    facts: int = Field(default=8, ge=1, le=MOST, description="How many kinds of facts (birthplace, genre, …) are read.")
     folds: int = Field(default=3, ge=2, le=4, description="Parts that the kept persons are split into to test on them.")
     strength: float = Field(
         default=0.1, gt=0, le=100, description="How closely a probe follows its examples (C of the regression)."
@@ -61,8 +62,16 @@ class Read:
     keep: NDArray[np.float64]
 
 
+def too_few(look: Look) -> str:
+    """Why probes cannot be taught on the facts of a run, however many kinds are read."""
+    facts = _facts(look.task.questions.keep, look.task.questions.forget, MOST)
+    count = sum(len(fact.forget) for fact in facts)
+    return "" if count >= TESTED else _few(count)
+
+
 @inspector(
     id="linear_probe",
+    lacks=too_few,
     title="Is it still there?",
     summary="Simple classifiers that learn on other people to read a fact from inside the model; then they read the forgotten ones.",
     source={
@@ -91,9 +100,12 @@ def linear_probe(look: Look, params: LinearProbe) -> list[AnyPanel]:
     places = about.places if params.position == "before the fact" else about.ends
     found, layers = {}, np.zeros(0, np.int64)
     for when, model in models(look).items():
+        look.tell(f"reading states, {named(when)}", 0, 0)
         held = states(model, about.texts, places).numpy()
         layers = np.unique(np.linspace(0, held.shape[1] - 1, min(LAYERS, held.shape[1])).round().astype(int))
-        found[when] = _read(held[:, layers], facts, params)
+        found[when] = _read(
+            held[:, layers], facts, params, lambda rows, when=when: look.steps(rows, f"teaching probes, {named(when)}")
+        )  # type: ignore[misc]
     chance = 100 * sum(fact.chance * len(fact.forget) for fact in facts) / count
     line = beyond(chance, count)
     names = ["input" if at == 0 else f"layer {at}" for at in layers]
@@ -125,20 +137,24 @@ def beyond(chance: float, count: int) -> float:
     return float(100 * binom.ppf(SURE, count, chance / 100) / count)
 
 
-def _read(held: NDArray[np.float32], facts: Sequence[Fact], params: LinearProbe) -> Read:
-    """States [all questions, layers, width], in the order of the facts, kept before forgotten."""
+def _read(
+    held: NDArray[np.float32],
+    facts: Sequence[Fact],
+    params: LinearProbe,
+    steps: Callable[[list[Any]], Iterable[Any]] = iter,
+) -> Read:
+    """States [all questions, layers, width], in the order of the facts, kept before forgotten; `steps` gives the probes back
+    one by one."""
     layers = held.shape[1]
-    forget: list[NDArray[np.float64]] = []
-    keep: list[NDArray[np.float64]] = []
-    at = 0
-    for fact in facts:
-        kept, gone = len(fact.keep), len(fact.forget)
-        own, others = held[at : at + kept], held[at + kept : at + kept + gone]
-        at += kept + gone
+    starts = np.cumsum([0, *(len(fact.keep) + len(fact.forget) for fact in facts)])
+    both: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+    for number, layer in steps([(number, layer) for number in range(len(facts)) for layer in range(layers)]):
+        fact, start, middle = facts[number], starts[number], starts[number] + len(facts[number].keep)
+        own, others = held[start:middle, layer], held[middle : starts[number + 1], layer]
         values, truth = ([pair.value for pair in pairs] for pairs in (fact.keep, fact.forget))
-        both = [probe(own[:, layer], values, others[:, layer], truth, params) for layer in range(layers)]
-        keep.append(np.stack([right for right, _ in both]))
-        forget.append(np.stack([right for _, right in both]))
+        both.append(probe(own, values, others, truth, params))
+    rows = range(0, len(both), layers)
+    keep, forget = ([np.stack([pair[side] for pair in both[at : at + layers]]) for at in rows] for side in (0, 1))
     return Read(np.concatenate(forget, 1), 100 * np.concatenate(keep, 1).mean(1))
 
 
@@ -257,6 +273,10 @@ def _too_few(count: int) -> Verdict:
     return Verdict(
         title="Is it still there?",
         how=f"A probe needs kinds of facts with at least {KEPT} kept people, {CLASSES} values and {LEAST} people to a value, and {TESTED} forgotten questions in all.",
-        says=f"There are too few facts to learn from: {count} forgotten questions could be read.",
+        says=_few(count),
         sign="unknown",
     )
+
+
+def _few(count: int) -> str:
+    return f"There are too few facts to learn from: {count} forgotten questions could be read, and {TESTED} are needed."

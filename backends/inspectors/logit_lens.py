@@ -59,7 +59,9 @@ def logit_lens(look: Look, params: LogitLens) -> list[AnyPanel]:
         pairs = [item.pair for item in items(look, places) if item.role == group]
         if pairs:
             about = asked(look.task, pairs)
-            for when, model in models(look).items():
+            for when, model in look.steps(
+                models(look).items(), f"reading layers: {'forget' if group == 'forget' else 'neighbours'}"
+            ):
                 seen[group, when] = lens(model, states(model, about.texts, about.places), about.values)
     count = len(next(iter(seen.values())).share)
     return [

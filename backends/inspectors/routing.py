@@ -58,8 +58,8 @@ def routing(look: Look, params: RoutingParams) -> list[AnyPanel]:
         "forget": _some(look.task.forget, params.tokens // 2),
         "unrelated": _some(look.task.keep, params.tokens // 2),
     }
-    before = {role: read(look.before, some) for role, some in texts.items()}
-    after = {role: read(look.after, some) for role, some in texts.items()}
+    before = {role: read(look.before, some) for role, some in look.steps(texts.items(), "following words, before")}
+    after = {role: read(look.after, some) for role, some in look.steps(texts.items(), "following words, after")}
     changed = after["forget"].use() - before["forget"].use()
     at, expert = _followed(before["forget"], changed, params)
     panels: list[AnyPanel] = [_verdict(before, after), _stability(before, after)]

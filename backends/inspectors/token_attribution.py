@@ -47,7 +47,10 @@ def token_attribution(look: Look, params: TokenAttribution) -> list[AnyPanel]:
         raise BadInput(f"There is no question {params.question}; there are {len(asked)} questions to be forgotten.")
     pair, reader = asked[params.question - 1], look.task.reader
     own = _own(reader, pair.question)
-    found = {when: ablated(model, reader, pair)[:, own] for when, model in models(look).items()}
+    found = {
+        when: ablated(model, reader, pair)[:, own]
+        for when, model in look.steps(models(look).items(), "leaving words out")
+    }
     tokens = [_word(reader, token) for token in reader.asked(pair.question)[own]]
     said = [_word(reader, token) for token in _answer(reader, pair)]
     largest = max((float(np.nan_to_num(np.abs(table.sum(0))).max()) for table in found.values()), default=0.0) or 1.0

@@ -77,7 +77,7 @@ def _distances(look: Look) -> tuple[dict[str, float], dict[str, float]]:
     before, after = look.before.state_dict(), look.after.state_dict()
     change: dict[str, float] = {}
     squares: dict[str, list[float]] = {}
-    for name in from_entrance(before, look.before):
+    for name in look.steps(from_entrance(before, look.before), "comparing weights"):
         tensor = before[name]
         if tensor.is_floating_point():
             size, distance = float(tensor.double().norm()), float((after[name] - tensor).double().norm())

@@ -68,6 +68,7 @@ def weight_saliency(look: Look, params: WeightSaliency) -> list[AnyPanel]:
     Of a language model: of the answers to be forgotten, the NLL summed over their tokens in place of CE.
     """
     weights = _weights(look, params.images)
+    look.tell("ranking weights", 0, 0)
     salient, line = top(weights.pull, params.fraction)
     furthest, move_line = top(weights.move, params.fraction)
     share = 100 * params.fraction
@@ -117,7 +118,7 @@ def _weights(look: Look, most: int) -> Weights:
     layer_names: dict[str, int] = {}
     module_names: dict[str, int] = {}
     before = dict(look.before.named_parameters())
-    for name in from_entrance(before, look.before):
+    for name in look.steps(from_entrance(before, look.before), "comparing weights"):
         tensor = before[name]
         pull.append(pulled[name].abs().flatten().cpu().numpy())
         difference = (after[name] - tensor).detach().abs().flatten().cpu().numpy()
@@ -139,7 +140,7 @@ def _gradients(look: Look, most: int) -> dict[str, torch.Tensor]:
     total = [torch.zeros_like(parameter) for parameter in parameters]
     index = look.some("forget", most)
     with exact(task):
-        for at in range(0, len(index), BATCH):
+        for at in look.steps(range(0, len(index), BATCH), "summing gradients"):
             batch = task.batch(index[at : at + BATCH])
             loss = -F.cross_entropy(task.forward(model, batch.x), batch.y, reduction="sum")
             found = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)

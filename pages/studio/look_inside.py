@@ -1,8 +1,7 @@
 """Look inside: choose a finished run and an inspector, and see what changed in the model."""
 
-import threading
-import time
-from collections.abc import Iterator
+import json
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -10,15 +9,22 @@ from gradio.context import Context
 
 from app import families, forms, parts, results_view, theme, view
 from app.live import LIVE
+from app.looks import LOOKS
 from backends.api import catalog, found, runs
 from backends.api.catalog import Inspector
-from backends.api.errors import LetheError
+from backends.api.errors import Busy, LetheError
 from backends.api.runs import RunFolder
-from pages.studio import _vectors
-from pages.studio._shared import Panels, address, alone, choices, identity, mark_of, nav, push_url
+from pages.studio import _looking, _vectors
+from pages.studio._shared import Panels, address, alone, choices, identity, looker, mark_of, nav, push_url
 
 TITLE, PATH, ORDER = "Look inside", "look-inside", 40
-EVERY = 1.0  # seconds between two looks at whether the answer is there
+REMEMBERED = 200  # runs of which it is known what does not fit them
+EVERY = 1.0  # seconds between two questions how the looks stand
+
+
+_LACKING: dict[
+    str, dict[str, str]
+] = {}  # finished run -> inspectors that can say nothing of it, and why; it never changes
 
 
 def build() -> None:
@@ -43,22 +49,80 @@ def build() -> None:
             about = gr.HTML(describe(first), min_height=60, apply_default_css=False)
         with gr.Column(scale=1, min_width=220):
             go = gr.Button("Look inside", variant="primary", elem_id="look-go")
+    unfit = gr.HTML(elem_id="look-unfit", apply_default_css=False)
     groups, fields = settings(inspectors)
+    bar = _looking.Bar(elem_id="look-bar", apply_default_css=False)
     seen = Panels(elem_id="look-seen", min_height=480)
+    mark, clock = gr.State(""), gr.Timer(EVERY, active=False)
     switch = _vectors.build(run)
+    _events(Widgets(secret, run, which, other, about, unfit, bar, seen, mark, clock), go, groups, fields, switch)
 
+
+@dataclass(frozen=True)
+class Widgets:
+    """What the events of the page work on; `mark` says which ends of looks `seen` shows."""
+
+    secret: gr.BrowserState
+    run: gr.Dropdown
+    which: gr.Radio
+    other: gr.Dropdown
+    about: gr.HTML
+    unfit: gr.HTML
+    bar: _looking.Bar
+    seen: Panels
+    mark: gr.State
+    clock: gr.Timer
+
+    @property
+    def at(self) -> list[Any]:
+        """What the page is about."""
+        return [self.run, self.which, self.other]
+
+    @property
+    def stand(self) -> list[Any]:
+        """In the order of `standing`."""
+        return [self.bar, self.seen, self.mark, self.clock]
+
+
+def _events(
+    page: Widgets,
+    go: gr.Button,
+    groups: list[gr.Accordion],
+    fields: list[gr.components.Component],
+    switch: _vectors.Switch,
+) -> None:
     private: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    shown = [which, about, seen, *groups]
+    shown = [page.about, *page.stand, *groups, *switch.shown]
     lookup: dict[str, Any] = {"concurrency_limit": 4, **private}
+    latest: dict[str, Any] = {"trigger_mode": "always_last", **lookup}
     anew = push_url(["run", "inspector", "with"]).replace("{", "{" + _vectors.FORGET, 1)
-    chosen = gr.on(
-        [run.input, which.input, other.input], choose, [run, which, other], [*shown, *switch.shown], js=anew, **private
-    )
-    chosen.then(_vectors.arrive, [run, which, *switch.given], switch.search, **lookup)
-    go.click(look, [run, which, other, *fields], seen, concurrency_limit=4, trigger_mode="once", **private)
+    here = {"fn": None, "inputs": page.at, "js": push_url(["run", "inspector", "with"]), "api_visibility": "private"}
+    given = [page.secret, *page.at]
+
+    def vectors(event: Any) -> Any:
+        return event.then(_vectors.arrive, [page.run, page.which, *switch.given], switch.search, **lookup)
+
+    def narrowed(event: Any) -> Any:
+        return event.then(narrow, page.at[:2], [page.which, page.unfit], **lookup)
+
+    chosen = page.run.input(choose_run, given, [page.which, page.unfit, *shown], js=_skipping_first(anew), **latest)
+    vectors(narrowed(chosen.then(**here)))
+    # the choice itself is no output here, so that an answer never undoes a click that came after it
+    vectors(gr.on([page.which.input, page.other.input], choose, given, shown, js=_skipping_first(anew), **latest))
+    poll: dict[str, Any] = {"queue": False, **private}
+    go.click(ask, [*given, *fields], [page.secret, *page.stand], trigger_mode="multiple", **lookup)
+    page.bar.select(cancel, [*given, page.mark], page.stand, trigger_mode="multiple", **poll)
+    page.clock.tick(poll_looks, [*given, page.mark], page.stand, **poll)
     assert Context.root_block is not None
-    arriving = Context.root_block.load(from_address, [secret], [run, other, *shown, *switch.shown], **private)
-    arriving.then(_vectors.arrive, [run, which, *switch.given], switch.search, **lookup)
+    arriving = Context.root_block.load(
+        from_address, [page.secret], [page.run, page.other, page.which, page.unfit, *shown], **private
+    )
+    vectors(narrowed(arriving.then(**here)))
+
+
+def _skipping_first(script: str) -> str:
+    """A script of `push_url` for an event with one input before those that the address holds."""
+    return f"(first, ...rest) => [first, ...({script})(...rest)]"
 
 
 def settings(inspectors: list[Inspector]) -> tuple[list[gr.Accordion], list[gr.components.Component]]:
@@ -77,8 +141,12 @@ def describe(inspector_id: str | None) -> str:
     if not inspector_id:
         return ""
     entry: Inspector = catalog.load().get("inspectors", inspector_id)
-    source = parts.external(entry.source.title, entry.source.url)
-    return f'<div class="lethe">{parts.text(entry.summary)}<p class="lethe-quiet">{source}</p></div>'
+    return f'<div class="lethe">{parts.text(entry.summary)}<p class="lethe-quiet">{source(entry)}</p></div>'
+
+
+def source(entry: Inspector) -> str:
+    """Where an inspector comes from, as a link."""
+    return parts.external(entry.source.title, entry.source.url)
 
 
 def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
@@ -97,37 +165,90 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
         )
     chosen = inspector_id if inspector_id in ids else (ids[0] if ids else None)
     ids = [value for _, value in options]
-    radio, about, seen, *groups = shown_of(wanted, chosen, second, request)
+    radio, unfit, about, bar, seen, mark, clock, *groups = shown_of(secret, wanted, chosen, second, request)
     return (
         gr.Dropdown(choices=options, value=wanted if wanted in ids else None),
         gr.Dropdown(choices=[("nothing", ""), *options], value=second if second in ids else ""),
         radio,
+        unfit,
         about,
+        bar,
         parts.wrap(note, seen) if note else seen,
+        mark,
+        clock,
         *groups,
     )
 
 
-def choose(run_id: str | None, inspector_id: str | None, beside: str | None = None) -> tuple[Any, ...]:
-    """What is known already: findings kept in the run folder are shown at once. Offered is what fits the run's model."""
-    return shown_of(run_id, inspector_id, beside)
+def choose_run(secret: str, run_id: str | None, inspector_id: str | None, beside: str | None) -> tuple[Any, ...]:
+    """Another run: offered is what fits its model, and what is known of it is shown at once."""
+    return shown_of(secret, run_id, inspector_id, beside)
+
+
+def choose(secret: str, run_id: str | None, inspector_id: str | None, beside: str | None) -> tuple[Any, ...]:
+    """Another look, or another run beside it: findings kept in the run folder are shown at once."""
+    return shown_of(secret, run_id, inspector_id, beside)[2:]
 
 
 def shown_of(
-    run_id: str | None, inspector_id: str | None, beside: str | None = None, given: gr.Request | None = None
+    secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, given: gr.Request | None = None
 ) -> tuple[Any, ...]:
-    """The same; `given`, where the page's address says what to switch off."""
-    ways = fitting(run_id)
-    if inspector_id not in [way for _, way in ways]:
+    """Every part of the page; `given`, where the page's address says what to switch off."""
+    ways = _offered(run_id, inspector_id)
+    fits = inspector_id in [way for _, way in ways]
+    if not fits:
         inspector_id = ways[0][1] if ways else None
     groups = [
         gr.Accordion(visible=entry.id == inspector_id and bool(forms.properties(entry.params)))
         for entry in catalog.load().inspectors
     ]
-    radio = gr.Radio(choices=ways, value=inspector_id)
+    radio = gr.Radio(choices=ways) if fits and given is None else gr.Radio(choices=ways, value=inspector_id)
     switch = _vectors.of_run(run_id, given) if _vectors.fits(run_id, inspector_id) else _vectors.hidden()
-    seen = _columns({one: known_already(one, inspector_id) for one in _both(run_id, beside)})
-    return radio, describe(inspector_id), seen, *groups, *switch
+    return (
+        radio,
+        _unfit(run_id),
+        describe(inspector_id),
+        *standing(secret, run_id, inspector_id, beside),
+        *groups,
+        *switch,
+    )
+
+
+def standing(
+    secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, mark: str | None = None
+) -> tuple[Any, ...]:
+    """How the looks of this browser stand, what was found, the mark of it, and the clock; what `mark` tells is not sent again."""
+    owner = mark_of(secret)
+    both = _both(run_id, beside)
+    asked = [LOOKS.of(one, inspector_id or "") for one in both]
+    now = json.dumps([one and (one.number, one.state) for one in asked])
+    seen: Any = gr.skip()
+    if now != mark:
+        body = _columns({one: of_one(one, inspector_id) for one in both})
+        of = {"run": run_id or "", "inspector": inspector_id or "", "with": beside if len(both) > 1 else ""}
+        seen = f'<div data-of="{parts.esc(json.dumps(of))}">{body}</div>'
+        for look in asked:
+            if look is not None and not look.pending:
+                look.seen = True
+    goes_on = any(one is not None and one.pending for one in [*asked, *(LOOKS.owned(owner) if owner else [])])
+    return _looking.bar(owner, run_id), seen, now, gr.Timer(active=goes_on)
+
+
+def poll_looks(
+    secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, mark: str
+) -> tuple[Any, ...]:
+    """What changed since `mark`."""
+    return standing(secret, run_id, inspector_id, beside, mark)
+
+
+def cancel(
+    event: gr.EventData, secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, mark: str
+) -> tuple[Any, ...]:
+    """End a look that was asked for from this browser."""
+    number = str(event._data.get("look", ""))
+    if secret and number.isdigit():
+        LOOKS.cancel(int(number), mark_of(secret))
+    return standing(secret, run_id, inspector_id, beside, mark)
 
 
 def _both(run_id: str | None, beside: str | None) -> list[str]:
@@ -156,6 +277,55 @@ def fitting(run_id: str | None) -> list[tuple[str, str]]:
     return [(entry.title, entry.id) for entry in known if family is None or entry.works_with.get(family) is True]
 
 
+def narrow(run_id: str | None, inspector_id: str | None) -> tuple[Any, Any]:
+    """The ways to look without those that can say nothing of this run, and why not; asked of the process that opens runs."""
+    run = results_view.open_run(run_id)[0] if run_id else None
+    if run is None or run.state.status != "done":
+        return gr.skip(), gr.skip()
+    if run.id not in _LACKING:
+        try:
+            _LACKING[run.id] = LIVE.ask("lacking", run=run.id)
+        except LetheError:
+            return gr.skip(), gr.skip()  # all are offered; one that does not fit says so itself
+        while len(_LACKING) > REMEMBERED:
+            _LACKING.pop(next(iter(_LACKING)), None)
+    return gr.Radio(choices=_offered(run.id, inspector_id)), _unfit(run.id)
+
+
+def _offered(run_id: str | None, inspector_id: str | None) -> list[tuple[str, str]]:
+    """What fits a run, as far as that is known; what is chosen stays."""
+    lacking = _LACKING.get(run_id or "", {})
+    return [(title, way) for title, way in fitting(run_id) if way not in lacking or way == inspector_id]
+
+
+def _unfit(run_id: str | None) -> str:
+    """What is not offered for a run, and why."""
+    lacking = _LACKING.get(run_id or "", {})
+    told = [f"{title}: {lacking[way]}" for title, way in fitting(run_id) if way in lacking]
+    return f'<div class="lethe">{parts.text("Not for this run. " + " ".join(told), "quiet")}</div>' if told else ""
+
+
+def of_one(run_id: str, inspector_id: str | None) -> str:
+    """What is known of one look into one run: how it ended, that it is on its way, or what to do to get it."""
+    look = LOOKS.of(run_id, inspector_id or "")
+    if look is None or look.state == "done":
+        return known_already(run_id, inspector_id)
+    entry: Inspector = catalog.load().get("inspectors", look.inspector)
+    if look.pending:
+        words = "The model before and the model after are opened and compared; above stands how far that is. You may leave this page: what is found is kept."
+        body = parts.text(words) + '<div class="lethe-busy" aria-hidden="true"></div>'
+        return parts.card(f"Looking: {entry.title}", body, empty=True)
+    if look.state == "failed":
+        kept, now = (
+            "The run and everything else that was found in it are untouched.",
+            "Choose other settings, or look at something else.",
+        )
+        ended = parts.failed(look.error, kept, now)
+    else:
+        ended = parts.card("", parts.verdict(f"“{entry.title}” was cancelled; press the button to look again."))
+    return parts.wrap(ended, known_already(run_id, inspector_id))
+
+
 def known_already(run_id: str | None, inspector_id: str | None) -> str:
     """Kept findings, or what to do to get them."""
     if not run_id or not inspector_id:
@@ -174,9 +344,11 @@ def known_already(run_id: str | None, inspector_id: str | None) -> str:
     entry: Inspector = catalog.load().get("inspectors", inspector_id)
     kept = found.read(run, inspector_id)
     if kept is not None:
-        return answer(run, kept)
-    usual = found.usual_seconds(inspector_id)
-    takes = f" Last time it took about {theme.seconds(usual)}." if usual else ""
+        return answer(run, entry, kept)
+    if reason := _LACKING.get(run.id, {}).get(inspector_id):
+        return parts.card(entry.title, parts.verdict(reason, "unknown"))
+    usual = found.usual_seconds(inspector_id, model=run.spec.model)
+    takes = f" In runs of this model it took about {theme.seconds(usual)}." if usual else ""
     return parts.card(
         entry.title,
         parts.text(f"Nobody has looked at this in this run yet. Press the button to do it.{takes}"),
@@ -184,85 +356,33 @@ def known_already(run_id: str | None, inspector_id: str | None) -> str:
     )
 
 
-def answer(run: RunFolder, result: dict[str, Any]) -> str:
-    """Findings as HTML, and with what settings they were made."""
+def answer(run: RunFolder, entry: Inspector, result: dict[str, Any]) -> str:
+    """Findings as HTML under the name of what looked, with where that comes from and with what settings they were made."""
     given = ", ".join(
         f"{forms.label(name).lower()} {value}" for name, value in (result.get("params") or {}).items() if value != ""
     )
     made = f"Computed in {theme.seconds(result.get('seconds'))}{f', {given}' if given else ''}; kept in the run folder."
-    return parts.wrap(view.found(result, run.path, f"{run.id}-"), parts.text(made, "quiet"))
+    head = f'<h2>{parts.esc(entry.title)}</h2><p class="lethe-quiet">{source(entry)}</p>'
+    return parts.wrap(head, view.found(result, run.path, f"{run.id}-{entry.id}-"), parts.text(made, "quiet"))
 
 
-def look(run_id: str | None, inspector_id: str | None, beside: str | None, *values: Any) -> Iterator[str]:
-    """Ask the live process about a run, or two, and say truthfully how long that takes so far."""
-    if not run_id or not inspector_id:
-        yield known_already(run_id, inspector_id)
-        return
-    both = {one: results_view.open_run(one) for one in _both(run_id, beside)}
-    try:
-        given = chosen_params(inspector_id, values)
-    except LetheError as error:
-        yield parts.failed(str(error), now="Change the setting it names and press the button again.")
-        return
-    entry: Inspector = catalog.load().get("inspectors", inspector_id)
-    usual = found.usual_seconds(inspector_id)
-    asked = {one: Asked(one, inspector_id, given) for one, (run, _) in both.items() if run is not None}
-
-    def seen(one: str, over: bool) -> str:
-        run, wrong = both[one]
-        if run is None:
-            return wrong
-        return _answered(run, asked[one]) if over else waiting(entry, asked[one].seconds, usual)
-
-    over = dict.fromkeys(both, False)
-    while not all(over.values()):
-        over = {one: one not in asked or asked[one].wait(EVERY if not over[one] else 0) for one in both}
-        yield _columns({one: seen(one, over[one]) for one in both})
-
-
-def _answered(run: RunFolder, asked: "Asked") -> str:
-    if asked.error is None:
-        return answer(run, asked.result)
-    now = "Choose other settings, or look at something else."
-    return parts.failed(str(asked.error), "The run and everything else that was found in it are untouched.", now)
-
-
-class Asked:
-    """One question to the live process, asked in a thread: closing the page does not break it off, the findings are kept."""
-
-    def __init__(self, run_id: str, inspector_id: str, given: dict[str, Any]) -> None:
-        self.result: dict[str, Any] = {}
-        self.error: LetheError | None = None
-        self._since = time.monotonic()
-        self._thread = threading.Thread(target=self._ask, args=(run_id, inspector_id, given), daemon=True)
-        self._thread.start()
-
-    def _ask(self, run_id: str, inspector_id: str, given: dict[str, Any]) -> None:
+def ask(secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, *values: Any) -> tuple[Any, ...]:
+    """Ask for a look into a run, or into two. It waits for those before it; whoever comes back finds it."""
+    secret, owner = looker(secret)
+    wrong = ""
+    if run_id and inspector_id:
         try:
-            self.result = LIVE.ask("inspect", run=run_id, inspector=inspector_id, params=given)
+            given = chosen_params(inspector_id, values)
+            for one in _both(run_id, beside):
+                run, _ = results_view.open_run(one)
+                if run is not None and run.state.status == "done":
+                    LOOKS.ask(run.id, inspector_id, given, owner)
+        except Busy as error:
+            wrong = parts.failed(str(error))
         except LetheError as error:
-            self.error = error
-
-    def wait(self, patience: float) -> bool:
-        """Whether the answer came within that many seconds."""
-        self._thread.join(patience)
-        return not self._thread.is_alive()
-
-    @property
-    def seconds(self) -> float:
-        """Since it was asked."""
-        return time.monotonic() - self._since
-
-
-def waiting(entry: Inspector, so_far: float, usual: float | None) -> str:
-    """The waiting state: what is done, since when, and what it took before."""
-    before = (
-        f"Last time it took about {theme.seconds(usual)}." if usual else "It has not been timed on this machine yet."
-    )
-    body = parts.text(
-        f"The model before and the model after are opened and compared: {theme.seconds(so_far)} so far. {before}"
-    )
-    return parts.card(f"Looking: {entry.title}", body + '<div class="lethe-busy" aria-hidden="true"></div>', empty=True)
+            wrong = parts.failed(str(error), now="Change the setting it names and press the button again.")
+    bar, seen, mark, clock = standing(secret, run_id, inspector_id, beside)
+    return secret, bar, parts.wrap(wrong, seen) if wrong else seen, mark, clock
 
 
 def chosen_params(inspector_id: str, values: tuple[Any, ...]) -> dict[str, Any]:

@@ -46,9 +46,7 @@ def test_a_lock_holds_what_the_project_needs_in_a_version_that_it_allows(name: s
 
 def test_the_studio_runs_on_the_versions_that_were_tested() -> None:
     studio, test = entries("studio"), entries("test")
-    assert {package: words[0] for package, words in studio.items()} == {
-        package: test[package][0] for package in studio
-    }
+    assert {package: words[0] for package, words in studio.items()} == {package: test[package][0] for package in studio}
 
 
 def test_one_version_of_torch_is_named_everywhere_and_allowed() -> None:

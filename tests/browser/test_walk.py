@@ -94,6 +94,35 @@ def test_from_the_run_to_the_comparison_and_the_look_inside(studio, watched, run
     assert seen.errors == [] and seen.outside(studio) == []
 
 
+def test_looks_wait_for_each_other_and_are_filed_under_their_own_name(studio, watched):
+    seen = watched()
+    page = seen.page
+    page.goto(f"{studio}/look-inside?run=example-forget-sandal&inspector=layer_similarity")
+    page.locator("#look-seen", has_text="Where in the model it changed").wait_for()
+    page.wait_for_timeout(800)
+    page.click("#look-go")
+    page.locator("#look-bar li", has_text="Where in the model it changed").wait_for()
+    page.locator("#look-inspector label", has_text="Which weights moved").click()
+    page.locator("#look-seen", has_text="Which weights moved").wait_for()
+    page.click("#look-go")
+    page.locator("#look-bar li", has_text="Which weights moved").wait_for()
+    page.locator("#look-bar li", has_text="Which weights moved").wait_for(state="detached", timeout=240_000)
+    page.locator("#look-seen h2", has_text="Which weights moved").wait_for()
+    assert page.locator("#look-seen .lethe-panel", has_text="Relative change by layer").count() == 1
+    page.locator("#look-bar li", has_text="Where in the model it changed").get_by_text("Show").click()
+    page.locator("#look-seen h2", has_text="Where in the model it changed").wait_for()
+    page.locator("#look-seen .main-svg").first.wait_for()
+    page.locator("#look-unfit", has_text="The filter at the door: This run has no filter").wait_for(timeout=120_000)
+    assert page.locator("#look-inspector label", has_text="The filter at the door").count() == 0
+    plot = page.locator("#look-seen .lethe-plot").first
+    toolbar, opacity = plot.locator(".modebar").first, "e => Number(getComputedStyle(e).opacity)"
+    assert toolbar.evaluate(opacity) == 0
+    plot.hover()
+    page.wait_for_function("Number(getComputedStyle(document.querySelector('#look-seen .modebar')).opacity) === 1")
+    assert toolbar.bounding_box()["y"] + toolbar.bounding_box()["height"] <= plot.bounding_box()["y"] + 8
+    assert seen.errors == [] and seen.outside(studio) == []
+
+
 def test_the_list_of_runs_and_its_clone(studio, watched, run_id, screenshots):
     seen = watched()
     page = seen.page

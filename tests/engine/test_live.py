@@ -16,7 +16,7 @@ from backends.api.live import Live
 from backends.engine import operations
 from backends.engine.desk import Desk
 from backends.engine.job import do
-from backends.engine.live import answer
+from backends.engine.live import Stopped, answer
 
 
 @pytest.fixture
@@ -186,3 +186,34 @@ def test_numbers_that_are_none_arrive_as_words():
     from backends.engine.live import _dumped
 
     assert json.loads(_dumped({"ok": np.array([1.0, np.nan])})) == {"ok": [1.0, "NaN"]}
+
+
+def test_a_look_tells_how_far_it_is_and_ends_where_nobody_waits(done):
+    heard = []
+    line = json.dumps(
+        {"op": "inspect", "args": {"run": done.id, "inspector": "layer_similarity", "params": {}}, "pieces": True}
+    )
+
+    def stop(piece):
+        heard.append(piece)
+        if len(heard) == 6:
+            raise Stopped
+
+    desk = Desk()
+    assert "given up" in answer(desk, line, stop)["error"]
+    assert not (done.path / "inspect" / "layer_similarity" / "found.json").exists()
+    heard.clear()
+    assert answer(desk, line, heard.append)["ok"]["panels"]
+    phases = [piece["phase"] for piece in heard]
+    assert any(phase.startswith("reading layers") for phase in phases)
+    assert all(0 <= piece["done"] <= piece["of"] for piece in heard)
+    assert [piece for piece in heard if piece["of"] and piece["done"] == piece["of"]]
+
+
+def test_what_can_say_nothing_of_a_run_is_told_with_its_reason_and_refused(ask, done):
+    (reason,) = ask("lacking", run=done.id)["ok"].values()
+    assert reason.startswith("This run has no filter")
+    said = ask("inspect", run=done.id, inspector="input_guard")
+    assert said["bad_input"] and said["error"] == reason
+    save_file({"input_delta": torch.ones(1, 12, 12)}, done.path / "after" / "changed.safetensors")
+    assert ask("lacking", run=done.id)["ok"] == {}

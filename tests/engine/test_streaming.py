@@ -138,7 +138,7 @@ import json, sys, threading, queue
 lines = queue.SimpleQueue()
 threading.Thread(target=lambda: [lines.put(line) for line in sys.stdin], daemon=True).start()
 import time
-from itertools import pairwise
+print(json.dumps({"ready": True}), flush=True)
 while True:
     asked = json.loads(lines.get())
     op = asked.get("op")
@@ -164,7 +164,7 @@ def live(monkeypatch):
     made = Live()
     popen = subprocess.Popen
     monkeypatch.setattr(
-        "backends.api.live.subprocess.Popen", lambda _, **how: popen([sys.executable, "-c", SPEAKER], **how)
+        "backends.api.warm.subprocess.Popen", lambda _, **how: popen([sys.executable, "-c", SPEAKER], **how)
     )
     yield made
     made.stop()

@@ -7,7 +7,7 @@ import pytest
 
 from app import results_view, side_by_side
 from backends.api import files, found, measured, runs
-from backends.api.errors import BadInput, LetheError
+from backends.api.errors import BadInput
 from backends.api.panels import Found
 from pages.studio import _sweep, compare, look_inside, methods
 from pages.studio._shared import choices, push_url
@@ -97,34 +97,8 @@ def test_kept_findings_are_shown_at_once_with_how_they_were_made(run):
     shown = plain(look_inside.known_already(FIRST, "look"))
     assert "One fell." in shown and "It forgot." in shown
     assert "Computed in 3.2 s, rate 0.5; kept in the run folder." in shown
-    assert found.usual_seconds("look") == 3.2 and "3.2 s" in plain(look_inside.waiting(look(), 1.0, 3.2))
-
-
-def look():
-    from backends.api import catalog
-
-    return catalog.load().get("inspectors", "look")
-
-
-def test_looking_asks_with_the_values_of_its_own_form_only(run, monkeypatch):
-    asked = []
-
-    def ask(op, **args):
-        asked.append((op, args))
-        return {"panels": [ONE_OF_EACH[6].model_dump()], "seconds": 0.1, "params": {}}
-
-    monkeypatch.setattr(look_inside.LIVE, "ask", ask)
-    assert "It forgot." in plain(list(look_inside.look(FIRST, "look", None, 0.3))[-1])
-    assert asked == [("inspect", {"run": FIRST, "inspector": "look", "params": {"rate": 0.3}})]
-
-
-def test_a_look_that_fails_says_why_and_a_bad_setting_asks_nothing(run, monkeypatch):
-    def ask(op, **args):
-        raise LetheError("The process ended.")
-
-    monkeypatch.setattr(look_inside.LIVE, "ask", ask)
-    assert "The process ended." in plain(list(look_inside.look(FIRST, "look", None, 0.3))[-1])
-    assert "at most 1" in plain(list(look_inside.look(FIRST, "look", None, 3.0))[-1])
+    assert found.usual_seconds("look") == found.usual_seconds("look", model="m") == 3.2
+    assert found.usual_seconds("look", model="another") is None
 
 
 def test_a_method_card_has_both_texts_its_label_its_paper_and_its_departures():

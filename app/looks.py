@@ -1,0 +1,204 @@
+"""Looks inside that were asked for. They wait, work and end here, whoever watches, and each is known by what it looks at.
+
+One works at a time, because one process opens the models for them. A page asks for a look, and then how it stands; closing the
+page ends nothing, and what was found lies in the run's folder (see `backends.api.found`).
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from app.live import LIVE
+from backends.api import found, runs
+from backends.api.errors import Busy, LetheError
+from backends.api.limits import limits
+from backends.api.line import BUSY, SHARE, GivenUp
+
+State = Literal["waiting", "working", "done", "failed", "cancelled"]
+PENDING: Final = ("waiting", "working")
+REMEMBERED = 200  # looks that have ended
+AGAIN = 0.5  # seconds until a process that answers others is asked again
+
+
+@dataclass(eq=False)
+class Asked:
+    """One look into one run.
+
+    Attributes:
+        owners: those who asked for it and have not cancelled it.
+        error: why it failed, as one sentence.
+        phase: what is done now, with `done` of `of` steps; 0 of 0 where that is not counted.
+        seen: it has ended, and its end was shown to somebody.
+        usual: seconds that the same look took before, into runs of the same model.
+    """
+
+    number: int
+    run: str
+    inspector: str
+    params: dict[str, Any]
+    owners: set[str]
+    state: State = "waiting"
+    error: str = ""
+    phase: str = ""
+    done: int = 0
+    of: int = 0
+    seen: bool = False
+    usual: float | None = None
+    begun: float = 0.0
+    entered: float = 0.0  # when the phase began, by its first count
+    first: int = 0
+    gone: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def pending(self) -> bool:
+        """Whether it waits or works."""
+        return self.state in PENDING
+
+    @property
+    def seconds(self) -> float:
+        """Since it began to work; 0 before."""
+        return time.monotonic() - self.begun if self.begun else 0.0
+
+    def hear(self, piece: dict[str, Any]) -> None:
+        """Take in where it stands."""
+        phase, done, of = str(piece["phase"]), int(piece["done"]), int(piece["of"])
+        if phase != self.phase:
+            self.entered, self.first = time.monotonic(), done
+        self.phase, self.done, self.of = phase, done, of
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that the current phase still needs, by its own pace; None before two of its steps are done."""
+        steps = self.done - self.first
+        if self.state != "working" or steps < 2 or self.of <= self.done:
+            return None
+        return (time.monotonic() - self.entered) / steps * (self.of - self.done)
+
+
+class Looks:
+    """All looks of a server, in the order in which they are done: owners take turns, and of one owner who came first."""
+
+    def __init__(self, stream: Callable[..., Iterator[Any]]) -> None:
+        """`stream` as `app.live.Answers.stream`."""
+        self._stream = stream
+        self._lock = threading.RLock()
+        self._all: list[Asked] = []
+        self._count = 0
+        self._last: dict[str, int] = {}  # owner -> number of the look that was last begun for them
+        self._worker: threading.Thread | None = None
+
+    def ask(self, run: str, inspector: str, params: dict[str, Any], owner: str) -> Asked:
+        """Ask for a look; one that waits or works already is joined.
+
+        Raises:
+            Busy: too many wait, or too many of this owner.
+        """
+        with self._lock:
+            waiting = [one for one in self._all if one.pending]
+            for one in waiting:
+                if (one.run, one.inspector, one.params) == (run, inspector, params) and not one.gone.is_set():
+                    one.owners.add(owner)
+                    return one
+            most = limits().waiting_looks
+            if len(waiting) >= most or sum(owner in one.owners for one in waiting) >= max(2, most // SHARE):
+                raise Busy(BUSY)
+            self._count += 1
+            asked = Asked(self._count, run, inspector, params, {owner}, usual=_usual(run, inspector))
+            self._all.append(asked)
+            ended = [one for one in self._all if not one.pending]
+            for one in ended[: max(0, len(ended) - REMEMBERED)]:
+                self._all.remove(one)
+            if self._worker is None:
+                self._worker = threading.Thread(target=self._work, name="looks", daemon=True)
+                self._worker.start()
+            return asked
+
+    def cancel(self, number: int, owner: str) -> None:
+        """Give a look up; it ends where nobody else asked for it. Of somebody else's nothing happens."""
+        with self._lock:
+            for one in self._all:
+                if one.number == number and owner in one.owners and one.pending:
+                    one.owners.discard(owner)
+                    if not one.owners:
+                        one.gone.set()
+                        one.seen = True
+                        one.owners.add(owner)  # whose list still tells what became of it
+                        if one.state == "waiting":
+                            one.state = "cancelled"
+
+    def of(self, run: str, inspector: str) -> Asked | None:
+        """The newest look of that kind into that run."""
+        with self._lock:
+            return next((one for one in reversed(self._all) if (one.run, one.inspector) == (run, inspector)), None)
+
+    def owned(self, owner: str) -> list[Asked]:
+        """What an owner asked for and that has not ended, or whose end nobody saw; oldest first."""
+        with self._lock:
+            return [one for one in self._all if owner in one.owners and (one.pending or not one.seen)]
+
+    def before(self, asked: Asked) -> int:
+        """How many looks are done before a waiting one."""
+        with self._lock:
+            working = sum(one.state == "working" for one in self._all)
+            waiting, last, place = [one for one in self._all if one.state == "waiting"], dict(self._last), 0
+            while waiting:
+                one = _next(waiting, last)
+                if one is asked:
+                    break
+                last |= dict.fromkeys(one.owners, self._count + place)
+                waiting.remove(one)
+                place += 1
+            return working + place
+
+    def _work(self) -> None:
+        """Do what waits, until nothing does."""
+        while True:
+            with self._lock:
+                waiting = [one for one in self._all if one.state == "waiting"]
+                if not waiting:
+                    self._worker = None
+                    return
+                one = _next(waiting, self._last)
+                one.state, one.begun = "working", time.monotonic()
+                self._last |= dict.fromkeys(one.owners, one.number)
+            state, error = self._look(one)
+            with self._lock:
+                one.state, one.error = state, error
+
+    def _look(self, one: Asked) -> tuple[State, str]:
+        """(how a look ended, why it failed)."""
+        while not one.gone.is_set():
+            try:
+                said: dict[str, Any]
+                for said in self._stream(
+                    "inspect", gone=one.gone, run=one.run, inspector=one.inspector, params=one.params
+                ):
+                    if "phase" in said:
+                        one.hear(said)
+                return "done", ""
+            except Busy:
+                one.gone.wait(AGAIN)  # the process answers others: it keeps its place here
+            except GivenUp:
+                break
+            except LetheError as error:
+                return "failed", str(error)
+            except Exception as error:  # whatever it is, the looks after it are done
+                return "failed", f"This look failed ({type(error).__name__})."
+        return "cancelled", ""
+
+
+def _usual(run: str, inspector: str) -> float | None:
+    try:
+        return found.usual_seconds(inspector, model=runs.find(run).spec.model)
+    except LetheError:
+        return None
+
+
+def _next(waiting: list[Asked], last: dict[str, int]) -> Asked:
+    """Who is done next: of the owner who waited longest since the last one."""
+    return min(waiting, key=lambda one: (min((last.get(owner, -1) for owner in one.owners), default=-1), one.number))
+
+
+LOOKS = Looks(lambda *given, **args: LIVE.stream(*given, **args))
