@@ -43,9 +43,11 @@ class Tail:
         events = []
         for line in whole.splitlines():
             try:
-                events.append(json.loads(line))
+                event = json.loads(line)
             except ValueError:  # the end of a line that a kill cut short
                 continue
+            if isinstance(event, dict):
+                events.append(event)
         return events
 
 

@@ -27,8 +27,9 @@ class RunList(Alive):
 
 def listed(runs: Sequence[RunFolder], secret: str, note: str = "", unreadable: Sequence[RunFolder] = ()) -> str:
     """Every run, newest first; below those that cannot be read, and those that came with Lethe, as examples."""
-    queue = places()
     own = [run for run in runs if not run.shipped]
+    waits = any(run.state.status == "queued" for run in own[:MOST])
+    queue = places() if waits else {}  # which looks at every run of the home
     shipped = [run for run in runs if run.shipped]
     more = len(own) - MOST
     bar = (

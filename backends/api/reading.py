@@ -7,7 +7,7 @@ leads out of the folder that holds the runs is not followed.
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,6 +49,7 @@ class State(BaseModel):
     history: list[Moment] = Field(default_factory=list)
 
 
+MISSING = object()
 _METRICS = TypeAdapter(dict[str, Measured])
 
 
@@ -84,18 +85,18 @@ def regular(path: Path, root: Path) -> bool:
     return True
 
 
-def document(path: Path, root: Path) -> Any:
-    """The JSON that a file holds; None where there is no such file.
+def document(path: Path, root: Path, missing: Any = None) -> Any:
+    """The JSON that a file holds; `missing` where there is no such file.
 
     Raises:
         Unreadable: it is no file, leads out of `root`, or holds no JSON.
     """
     if not regular(path, root):
-        return None
+        return missing
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        return None
+        return missing
     except (ValueError, RecursionError):
         raise Unreadable(f"{path.name} is no whole JSON document") from None
     except OSError as error:
@@ -104,11 +105,11 @@ def document(path: Path, root: Path) -> Any:
 
 def _mapping(path: Path, root: Path) -> dict[str, Any] | None:
     """The same of a file that holds an object."""
-    found = document(path, root)
-    if found is not None and not isinstance(found, dict):
+    found = document(path, root, missing=MISSING)
+    if found is MISSING:
+        return None
+    if not isinstance(found, dict):
         raise Unreadable(f"{path.name} holds no object")
-    if found is None and path.exists():
-        raise Unreadable(f"{path.name} holds nothing")
     return found
 
 
@@ -122,87 +123,51 @@ def _wrong(path: Path, error: ValidationError) -> Unreadable:
     return Unreadable(f"{where} of {path.name} is {given if len(given) <= 40 else given[:40] + '…'}")
 
 
-@lru_cache(maxsize=2048)
-def _spec(path: Path, root: Path, changed: Stamp) -> JobSpec | Unreadable | None:
-    try:
-        said = _mapping(path, root)
-        return None if said is None else JobSpec.model_validate(said, extra="ignore")
-    except ValidationError as error:
-        return _wrong(path, error)
-    except Unreadable as error:
-        return error
+def _reader(name: str, read: Callable[[dict[str, Any]], Thing], most: int) -> Callable[[Path], Thing | None]:
+    """What reads one file of a run folder; of the `most` read last nothing is read again until it changes.
+
+    It gives None where there is no such file, and raises Unreadable where it cannot be read.
+    """
+
+    @lru_cache(maxsize=most)
+    def seen(path: Path, root: Path, changed: Stamp) -> Thing | Unreadable | None:
+        try:
+            said = _mapping(path, root)
+            return None if said is None else read(said)
+        except ValidationError as error:
+            return _wrong(path, error)
+        except Unreadable as error:
+            return error
+
+    def given(folder: Path) -> Thing | None:
+        path = folder / name
+        found = seen(path, folder.parent, stamp(path))
+        if isinstance(found, Unreadable):
+            raise Unreadable(*found.args)
+        return found
+
+    return given
 
 
-@lru_cache(maxsize=4096)
-def _state(path: Path, root: Path, changed: Stamp) -> State | Unreadable | None:
-    try:
-        said = _mapping(path, root)
-        return None if said is None else State.model_validate(said)
-    except ValidationError as error:
-        return _wrong(path, error)
-    except Unreadable as error:
-        return error
+def _result(said: dict[str, Any]) -> dict[str, Any]:
+    Result.model_validate(said)
+    return said
 
 
-@lru_cache(maxsize=256)
-def _result(path: Path, root: Path, changed: Stamp) -> dict[str, Any] | Unreadable | None:
-    try:
-        said = _mapping(path, root)
-        if said is not None:
-            Result.model_validate(said)
-        return said
-    except ValidationError as error:
-        return _wrong(path, error)
-    except Unreadable as error:
-        return error
+def _metrics(said: dict[str, Any]) -> dict[str, Any]:
+    _METRICS.validate_python(said)
+    return said
 
 
-@lru_cache(maxsize=256)
-def _metrics(path: Path, root: Path, changed: Stamp) -> dict[str, Any] | Unreadable | None:
-    try:
-        said = _mapping(path, root)
-        if said is not None:
-            _METRICS.validate_python(said)
-        return said
-    except ValidationError as error:
-        return _wrong(path, error)
-    except Unreadable as error:
-        return error
-
-
-def _given(seen: Thing | Unreadable | None) -> Thing | None:
-    if isinstance(seen, Unreadable):
-        raise Unreadable(*seen.args)
-    return seen
-
-
-def spec(folder: Path) -> JobSpec | None:
-    """spec.json, without what a newer version added. Raises Unreadable, as the functions below do."""
-    path = folder / "spec.json"
-    return _given(_spec(path, folder.parent, stamp(path)))
+spec = _reader("spec.json", lambda said: JobSpec.model_validate(said, extra="ignore"), 2048)
+state = _reader("state.json", State.model_validate, 4096)
+result = _reader("result.json", _result, 256)
+metrics = _reader("metrics.json", _metrics, 256)
 
 
 def unknown_fields(folder: Path) -> list[str]:
     """What spec.json asks for that this version does not know."""
     return sorted((_mapping(folder / "spec.json", folder.parent) or {}).keys() - JobSpec.model_fields.keys())
-
-
-def state(folder: Path) -> State | None:
-    """state.json."""
-    path = folder / "state.json"
-    return _given(_state(path, folder.parent, stamp(path)))
-
-
-def result(folder: Path) -> dict[str, Any] | None:
-    """result.json; None while the job has not finished."""
-    path = folder / "result.json"
-    return _given(_result(path, folder.parent, stamp(path)))
-
-
-def metrics(folder: Path) -> dict[str, Any] | None:
-    """metrics.json."""
-    path = folder / "metrics.json"
-    return _given(_metrics(path, folder.parent, stamp(path)))
 
 
 def found_set(folder: Path) -> list[int] | None:

@@ -220,7 +220,8 @@ class FolderKeeper:
             current = files.read_json(self._state_file, {})
         except ValueError:
             current = {}
-        if current.get("attempt") != self.attempt or current.get("status") not in ("running", "cancelling"):
+        lease = (current.get("attempt"), current.get("status")) if isinstance(current, dict) else (None, None)
+        if lease not in ((self.attempt, "running"), (self.attempt, "cancelling")):
             raise Overtaken
 
     @contextmanager

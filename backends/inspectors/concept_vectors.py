@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ..api import files
+from ..api import files, reading
 from ..api.panels import AnyPanel, Bars, Heatmap, Lines, Piece, Role, Series, Verdict, Words
 from ..engine.evidence import Look
 from ..models.concept_vectors import (
@@ -229,8 +229,7 @@ def _spelled(look: Look, own: NDArray[np.int64], other: NDArray[np.int64], value
 
 def _during(look: Look) -> list[AnyPanel]:
     """What the job wrote down of its vectors whenever it showed a sample; nothing of a run that was made before that."""
-    shown = [files.read_json(path) for path in sorted((look.run / "samples").glob("*.json"))]
-    shown = [one for one in shown if one.get("vectors")]
+    shown = [one for one in reading.samples(look.run) if one.get("vectors")]
     last = len(shown) - 1
     taken = [
         one
