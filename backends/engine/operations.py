@@ -18,7 +18,7 @@ from ..api import files
 from ..api.catalog import SPEAKERS
 from ..api.errors import BadInput
 from ..api.home import ASSETS
-from ..api.panels import Found
+from ..api.panels import WORDING, Found
 from ..models.classifier import Classifier
 from ..models.guards import INPUT_DELTA
 from ..models.targets import alike as most_alike
@@ -189,12 +189,14 @@ def _find(run: OpenRun, kind: str, folder: str, name: str, given: dict[str, Any]
     root, out = run.place(folder, name)
     for where, path in ((run.folder.path, run.folder.path / folder / name), (root, out)):
         known = files.read_json(path / "found.json")
-        if known is not None and known["params"] == said:
+        if known is not None and known["params"] == said and known.get("wording") == WORDING:
             return known | {"root": str(where)}
     begun = time.monotonic()
     torch.manual_seed(run.folder.spec.seed)
     panels = entry.function(run.look(folder, name), params)
-    found = Found(what=name, params=said, seconds=round(time.monotonic() - begun, 3), panels=panels).model_dump()
+    found = Found(
+        what=name, wording=WORDING, params=said, seconds=round(time.monotonic() - begun, 3), panels=panels
+    ).model_dump()
     files.write_json(out / "found.json", found)
     return found | {"root": str(root)}
 

@@ -1,4 +1,4 @@
-"""Is it still there? Simple classifiers read a fact from the inside of the model, layer by layer."""
+"""Is it gone? Simple classifiers read a fact from the inside of the model, layer by layer."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ KEPT = 24  # kept persons a fact needs
 TESTED = 8  # forgotten questions below which nothing is said
 LAYERS = 14
 SURE = 0.95
+QUESTION = "Is it gone, as far as a probe can see?"
 
 
 class LinearProbe(Params):
@@ -63,7 +64,7 @@ class Read:
 
 @inspector(
     id="linear_probe",
-    title="Is it still there?",
+    title="Is it gone? A linear probe",
     summary="Simple classifiers that learn on other people to read a fact from inside the model; then they read the forgotten ones.",
     source={
         "title": "Alain & Bengio, Understanding intermediate layers using linear classifier probes, 2016",
@@ -183,10 +184,13 @@ def _verdict(found: dict[When, Read], names: list[str], chance: float, line: flo
     if "reference" in right:
         told += f", {percent(right['reference'])} in the model trained again without them"
     return Verdict(
-        title="Is it still there?",
-        how="A probe learned on people who were kept, so what it reads of a forgotten one the model itself still brings there. Yes means that it is gone as far as a probe can see; no, that it can still be read.",
+        title=QUESTION,
+        how="A probe learned on people who were kept, so what it reads of a forgotten one the model itself still brings there. Yes means that no probe reads it any more, which is no proof that nothing is there; no, that it can still be read.",
         says=f"{meaning}: {told}; chance is {percent(chance)}, and up to {percent(line)} may be luck.",
         sign=sign,
+        finding=f"a probe still reads {percent(after)} of {count} such facts from inside the model ({percent(line)} may be luck)"
+        if sign in ("partly", "no")
+        else "",
     )
 
 
@@ -255,7 +259,7 @@ def _by_fact(found: dict[When, Read], facts: Sequence[Fact], names: list[str]) -
 
 def _too_few(count: int) -> Verdict:
     return Verdict(
-        title="Is it still there?",
+        title=QUESTION,
         how=f"A probe needs kinds of facts with at least {KEPT} kept people, {CLASSES} values and {LEAST} people to a value, and {TESTED} forgotten questions in all.",
         says=f"There are too few facts to learn from: {count} forgotten questions could be read.",
         sign="unknown",
