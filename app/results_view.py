@@ -159,6 +159,12 @@ def part_panels(run: RunFolder) -> list[Bars]:
     return found
 
 
+def _went(label: str, before: dict[str, float], after: dict[str, float], unit: str) -> str:
+    """What became of a part."""
+    was, now = (theme.quantity(of[label], unit) for of in (before, after))
+    return f"{label} stayed at {now}." if was == now else f"{label} went from {was} to {now}."
+
+
 def _moved(labels: Sequence[str], named: Sequence[str], marked: list[int], one: Measured) -> str:
     """Which part moved most, apart from what was to move."""
     before, after = one.parts.get("before", {}), one.parts["after"]
@@ -167,11 +173,7 @@ def _moved(labels: Sequence[str], named: Sequence[str], marked: list[int], one: 
         for label in labels
         if theme.measured(before.get(label)) and theme.measured(after[label])
     }
-    said = [
-        f"{labels[at]} went from {theme.quantity(before[labels[at]], one.unit)} to {theme.quantity(after[labels[at]], one.unit)}."
-        for at in marked
-        if labels[at] in moves
-    ]
+    said = [_went(labels[at], before, after, one.unit) for at in marked if labels[at] in moves]
     others = {label: move for label, move in moves.items() if labels.index(label) not in marked}
     if others:
         most = max(others, key=lambda label: abs(others[label]))

@@ -80,7 +80,8 @@ def dose(look: Look, params: Dose) -> list[AnyPanel]:
     return [
         Lines(
             title="How much of the change is needed",
-            how="0 is the model before, 1 the model after; between them only a part of the change is made, and beyond 1 more than all of it.",
+            how="0 is the model before, 1 the model after; between them only a part of the change is made, and beyond 1 more than all of it. "
+            f"{_counted(sets)}, so a share can differ a little from that on all of them; new images are those without the forgotten classes.",
             says=_said(doses, curves),
             x=doses,
             series=series,
@@ -99,6 +100,11 @@ def _sets(look: Look, most: int) -> dict[str, tuple[Index, bool, Role]]:
         "new images": (look.some("test", most), True, "unrelated"),
     }
     return {name: found for name, found in sets.items() if len(found[0])}
+
+
+def _counted(sets: dict[str, tuple[Index, bool, Role]]) -> str:
+    """How many images each share is of."""
+    return "Measured on " + ", ".join(f"{len(index):,} images of “{name}”" for name, (index, _, _) in sets.items())
 
 
 def _said(doses: list[float], curves: dict[str, list[float]]) -> str:

@@ -7,7 +7,7 @@ from ._common import CARD_0, accuracy
 
 @metric(
     id="testing_accuracy",
-    title="Still right on new images",
+    title="Still right on new images, without what it forgot",
     short="TA",
     summary="The share of test images that the model gets right; images of forgotten classes are counted apart.",
     source=CARD_0,
