@@ -9,11 +9,11 @@ import toy_language
 from backends import registry
 from backends.api.errors import BadInput
 from backends.api.files import write_json
-from backends.inspectors.expert_ablation import losses
 from backends.inspectors.forced_routing import judged
 from backends.inspectors.routing import flow
 from backends.metrics._answers import DENSE
 from backends.models import experts
+from backends.models.expert_sweep import gains as losses
 
 NAMES = ["routing", "forced_routing", "expert_ablation"]
 
