@@ -47,12 +47,14 @@ class Axis(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What stands at the axis: the metric, its unit, and an arrow to where it is better."""
+        """What stands at the axis: the metric, its unit, and an arrow to where it is better, or more."""
         unit = f", {self.entry.unit}" if self.entry.unit else ", from 0 to 1" if self.entry.most == 1 else ""
         if not self.meaning:
             return f"{self.name}{unit}"
         arrow = "→" if self.side == "right" else "↑"
-        return f"{self.name}{unit} ({'less' if self.backwards else 'more'} is better {arrow})"
+        # where the retrained reference is the aim, further is not better, only more
+        way = self.meaning if self.aimed else f"{'less' if self.backwards else 'more'} is better"
+        return f"{self.name}{unit} ({way} {arrow})"
 
     @property
     def meaning(self) -> str:

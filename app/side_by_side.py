@@ -13,6 +13,7 @@ from app.figures.tradeoff import Place, tradeoff
 from app.results_view import metrics_of
 from app.selection import joined, named
 from backends.api import catalog, files, measured
+from backends.api.catalog import Metric
 from backends.api.panels import Lines, Series
 from backends.api.runs import RunFolder
 
@@ -221,18 +222,21 @@ def _least(place: Place, across: Axis, up: Axis) -> tuple[float, float]:
     return min(both), sum(both)
 
 
+def _head(name: str, entry: Metric | None) -> str:
+    """What a column is called: the metric as the field calls it, and the part of it."""
+    _, _, part = name.partition(": ")
+    called = (entry.short or entry.title) if entry else name.partition(": ")[0].replace("_", " ")
+    return f"{called}: {part.replace('_', ' ')}" if part else called
+
+
 def table(trials: Sequence[Trial]) -> str:
     """Every metric that any trial has, sortable."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.after))
     known = {entry.id: entry for entry in catalog.load().metrics}
     names.sort(key=lambda name: known[name].order if name in known else 99)
-    heads = [
-        "method",
-        "settings",
-        "time",
-        *((known[name].short or known[name].title) if name in known else name for name in names),
-    ]
-    units = ["", "", "s", *(known[name].unit if name in known else "" for name in names)]
+    whole = {name: known.get(name.partition(": ")[0]) for name in names}  # a part is named "metric: part"
+    heads = ["method", "settings", "time", *(_head(name, whole[name]) for name in names)]
+    units = ["", "", "s", *(entry.unit if (entry := whole[name]) else "" for name in names)]
     hints = {
         heads[at + 3]: f"{known[name].title}. {known[name].summary}" for at, name in enumerate(names) if name in known
     }

@@ -41,7 +41,8 @@ def test_every_pair_of_every_family_is_told_by_the_directions_of_its_metrics(met
             entry = axis.entry
             less = (entry.forgets or entry.direction) == "lower"
             assert axis.backwards == less
-            assert (f"({'less' if less else 'more'} is better {arrow})" in axis.title) == bool(axis.meaning)
+            way = axis.meaning if entry.direction == "reference" else f"{'less' if less else 'more'} is better"
+            assert (f"({way} {arrow})" in axis.title) == bool(axis.meaning)
             assert (", %" in axis.title) == (entry.unit == "%")
             figure = tradeoff([Place(label="a", x=1, y=2)], None, x, y)
             drawn = (figure.layout.xaxis if axis is x else figure.layout.yaxis).to_plotly_json()

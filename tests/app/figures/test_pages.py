@@ -181,6 +181,14 @@ def test_runs_that_forgot_the_same_are_one_group_with_the_reference_as_the_aim(h
     assert "trained again without it the aim" in shown
 
 
+def test_a_column_of_a_part_is_named_by_its_metric_and_in_its_unit(run):
+    trial = side_by_side.Trial(
+        label="a", group="g", key="k", after={"first: old_routing": 12.5, "gone_metric: part": 1.0}
+    )
+    read = plain(side_by_side.table([trial]))
+    assert "UA: old routing" in read and "12.5 %" in read and "gone metric: part" in read
+
+
 def test_without_a_reference_the_axes_are_what_was_measured_and_no_aim_is_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr(measured, "ASSETS", tmp_path)
     rows = [
