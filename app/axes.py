@@ -11,14 +11,14 @@ from backends.api.catalog import Metric
 Side = Literal["right", "up"]
 OF: dict[str, str] = {
     "forgetting": "the forget set",
-    "membership": "the forget set",
+    "privacy": "the forget set",
     "keeping": "the rest",
     "cost": "what it cost",
     "other": "something else",
 }
 BETTER: dict[str, str] = {
     "forgetting": "more is forgotten",
-    "membership": "it looks less as if it had been trained on",
+    "privacy": "it looks less as if it had been trained on",
     "keeping": "more is kept",
     "cost": "less was spent",
 }

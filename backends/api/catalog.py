@@ -21,7 +21,7 @@ from .tuned import Tuned
 
 Family = Literal["classifier", "text-to-image", "llm", "moe"]
 SPEAKERS: tuple[Family, ...] = ("llm", "moe")  # families that answer questions in words
-Measures = Literal["forgetting", "membership", "keeping", "cost", "other"]
+Measures = Literal["forgetting", "privacy", "keeping", "cost", "other"]
 Label = Literal["same algorithm, smaller model", "reconstruction from the abstract", "our extension"]
 
 

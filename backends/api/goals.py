@@ -63,7 +63,7 @@ def goal(one: Measured, entry: Metric | None) -> Goal | None:
     there = nan if one.reference is None else one.reference
     kind: Kind = "retrained"
     if one.direction == "lower":
-        if entry.measures not in ("forgetting", "membership") and one.unit != "points":
+        if entry.measures not in ("forgetting", "privacy") and one.unit != "points":
             return None
         kind, there = "zero", 0.0
     elif one.direction == "higher" and isnan(there):

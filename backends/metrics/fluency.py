@@ -21,7 +21,7 @@ WEIGHTS = {2: 2 / 3, 3: 4 / 3}  # of the words that an n-gram has
     unit="bits",
     direction="reference",
     measures="other",
-    order=10,
+    order=14,
 )
 def fluency(evidence: Evidence) -> Score:
     """Mean over the answers on the forget set of the weighted entropy of their n-grams, (2/3 H2 + 4/3 H3) / 2 in bits, as RWKU has it

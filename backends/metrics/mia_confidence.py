@@ -17,7 +17,7 @@ from ._common import confidence, threshold_attack
     works_with={"classifier": True},
     unit="%",
     direction="reference",
-    measures="membership",
+    measures="privacy",
     forgets="higher",
     order=9,
 )

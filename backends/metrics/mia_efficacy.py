@@ -20,7 +20,7 @@ SAMPLE = 1000  # of each kind; the authors use all, which an RBF SVM is slow on
     works_with={"classifier": True},
     unit="%",
     direction="reference",
-    measures="membership",
+    measures="privacy",
     forgets="higher",
     order=5,
 )

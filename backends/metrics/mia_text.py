@@ -16,7 +16,7 @@ from ._answers import RWKU, auc, mean, pages
     works_with={"llm": True, "moe": True},
     unit="",
     direction="reference",
-    measures="membership",
+    measures="privacy",
     forgets="lower",
     most=1,
     order=9,

@@ -16,7 +16,7 @@ from ._answers import MUSE, auc, pages
     works_with={"llm": True, "moe": True},
     unit="%",
     direction="reference",
-    measures="membership",
+    measures="privacy",
     forgets="higher",
     order=8,
 )

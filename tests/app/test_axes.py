@@ -48,7 +48,7 @@ def test_every_pair_of_every_family_is_told_by_the_directions_of_its_metrics(met
             drawn = (figure.layout.xaxis if axis is x else figure.layout.yaxis).to_plotly_json()
             assert (drawn.get("autorange") == "reversed") == less and drawn["title"]["text"] == axis.title
         said = caption(x, y, "run", aim=True)
-        trade = {x.entry.measures, y.entry.measures} in ({"forgetting", "keeping"}, {"membership", "keeping"})
+        trade = {x.entry.measures, y.entry.measures} in ({"forgetting", "keeping"}, {"privacy", "keeping"})
         assert (heading(x, y) == "Forgetting against keeping") == trade == is_tradeoff(x, y)
         assert ("is no trade-off" in said) != trade
         assert ("Nothing here shows what became of the rest." in said) == (

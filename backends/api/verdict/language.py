@@ -170,8 +170,8 @@ def _retrained(numbers: Numbers) -> str:
     p = numbers.value("forget_quality", "after")
     if p < ALIKE:
         return f"the test of its truth ratios tells it from a model that never saw it (p {probability(p)})"
-    far = [name for name in numbers.far("fact_recall") if numbers.measures(name) in ("forgetting", "membership")]
-    attacks = [name for name in far if numbers.measures(name) == "membership"]
+    far = [name for name in numbers.far("fact_recall") if numbers.measures(name) in ("forgetting", "privacy")]
+    attacks = [name for name in far if numbers.measures(name) == "privacy"]
     others = [name for name in far if name not in attacks][:LISTED]
     parts = []
     if not isnan(p):
