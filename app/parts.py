@@ -74,11 +74,15 @@ def fold(summary: str, body: str) -> str:
 SIGNS = {"yes": "✓", "partly": "~", "no": "✕", "unknown": "?"}
 
 
-def verdict(sentence: str, sign: str = "unknown") -> str:
-    """One sentence as the answer, beside a sign: "yes", "partly", "no" or "unknown"."""
+ANSWERS = {"yes": "Yes.", "partly": "In part.", "no": "No.", "unknown": "It cannot be said."}
+
+
+def verdict(sentence: str, sign: str = "unknown", question: str = "") -> str:
+    """One sentence as the answer, beside a sign: "yes", "partly", "no" or "unknown"; to a `question`, the answer in a word first."""
+    answer = f"<strong>{ANSWERS[sign]}</strong> " if question.endswith("?") else ""
     return (
         f'<div class="lethe-verdict"><span class="lethe-sign" data-sign="{sign}" aria-hidden="true">{SIGNS[sign]}</span>'
-        f'<p class="lethe-lead">{esc(sentence)}</p></div>'
+        f'<p class="lethe-lead">{answer}{esc(sentence)}</p></div>'
     )
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from app import families, parts, theme
-from backends.api import catalog, concepts, pairs, runs
+from backends.api import catalog, concepts, pairs, runs, verdict
 from backends.api.catalog import SPEAKERS
 from backends.api.errors import BadInput
+from backends.api.goals import CHANGED, WORDS, goal
 from backends.api.panels import Bars, Series, When
 from backends.api.results import Measured
 from backends.api.runs import RunFolder
@@ -42,13 +43,15 @@ def answer(run: RunFolder) -> str:
         rows.insert(2, ("After", f"{', '.join(pairs.named(spec.earlier))[:120]} (run {spec.after})"))
     facts = "".join(f"<span><span class='lethe-quiet'>{name}</span> {parts.esc(value)}</span>" for name, value in rows)
     return parts.card(
-        "", f'<p class="lethe-lead">{parts.esc(result.get("verdict", ""))}</p><div class="lethe-row">{facts}</div>'
+        "", f'<p class="lethe-lead">{parts.esc(verdict.of_run(run))}</p><div class="lethe-row">{facts}</div>'
     )
 
 
 def numbers(run: RunFolder) -> str:
-    """One card a metric: after in large, before and the retrained reference below it, each with its place in metrics.json."""
-    shown = "".join(_number(name, one) for name, one in metrics_of(run).items() if _known(one))
+    """One card a metric: after in large, before and the retrained reference below it, each with its place in metrics.json, and how
+    far it is from its goal."""
+    entries = {entry.id: entry for entry in catalog.load().metrics}
+    shown = "".join(_number(name, one, entries.get(name)) for name, one in metrics_of(run).items() if _known(one))
     return f'<div class="lethe-numbers">{shown}</div>'
 
 
@@ -62,31 +65,74 @@ def where(metric: str, when: str, run: RunFolder | None = None) -> str:
     return f"{run.id + '/' if run else ''}metrics.json › {metric}.{when}"
 
 
-def _number(name: str, one: Measured) -> str:
+def _aim(one: Measured, entry: catalog.Metric | None) -> str:
+    """What the goal of a number is, and a mark where it is far from it; empty where it has none."""
+    aim = goal(one, entry)
+    if aim is None:
+        return ""
+    words = f"goal: {WORDS[aim.kind]}"
+    if not aim.far:
+        return f'<p class="lethe-quiet">{parts.esc(words)}</p>'
+    off = f"far from its goal, {theme.points(aim.off).removeprefix('+')}"
+    return f'<p class="lethe-wrong"><span aria-hidden="true">!</span> {parts.esc(f"{off} ({words})")}</p>'
+
+
+def _number(name: str, one: Measured, entry: catalog.Metric | None) -> str:
     short = f" <abbr>{parts.esc(one.short)}</abbr>" if one.short else ""
     known = theme.measured(one.after)
-    now = f'<div class="now{"" if known else " none"}" title="{parts.esc(where(name, "after"))}">{parts.esc(theme.quantity(one.after, one.unit))}</div>'
+    now = f'<div class="now{"" if known else " none"}" title="{parts.esc(where(name, "after"))}">{parts.esc(theme.large(one.after, one.unit))}</div>'
     rows = [("", "before", one.before, "before")]
     if not theme.measured(one.before) and not theme.measured(one.reference):
         rows = []  # of a number that only a job has, as its time, there is no before
     elif one.reference is not None:
         rows.append(("reference", "trained again", one.reference, "reference"))
     lines = "".join(
-        f'<dt class="{kind}">{words}</dt><dd title="{parts.esc(where(name, when))}">{parts.esc(theme.quantity(value, one.unit))}</dd>'
+        f'<dt class="{kind}">{words}</dt><dd title="{parts.esc(where(name, when))}">{parts.esc(theme.large(value, one.unit))}</dd>'
         for kind, words, value, when in rows
     )
-    return f'<div class="lethe-number"><h4>{parts.esc(one.title or name)}{short}</h4>{now}<dl>{lines}</dl></div>'
+    return f'<div class="lethe-number"><h4>{parts.esc(one.title or name)}{short}</h4>{now}<dl>{lines}</dl>{_aim(one, entry)}</div>'
+
+
+def _parted(run: RunFolder) -> list[tuple[str, Measured, list[str]]]:
+    """Metrics that have a value for each class, object or style, or for other metrics, with those parts."""
+    names = {entry.id for entry in catalog.load().metrics} | set(class_names(run))
+    found = [
+        (name, one, [label for label in one.parts.get("after", {}) if label not in SUMS])
+        for name, one in metrics_of(run).items()
+    ]
+    return [(name, one, labels) for name, one, labels in found if len(labels) > 1 and set(labels) <= names]
+
+
+def unchanged(run: RunFolder) -> str:
+    """One line on the metrics whose parts are all as they were, for which no bars are drawn; empty where there is none."""
+    same = [one.title or name for name, one, labels in _parted(run) if not _changed(one, labels)]
+    return (
+        f"Nothing changed in {', '.join(f'“{title}”' for title in same)}: every part is as it was before."
+        if same
+        else ""
+    )
+
+
+def _changed(one: Measured, labels: Sequence[str]) -> bool:
+    """Whether any part is another number than before, as far as it is shown; a part that was not measured before counts."""
+    before, after = one.parts.get("before", {}), one.parts["after"]
+    least = CHANGED if one.unit in ("%", "points") else 0.0
+    return any(
+        not theme.measured(before.get(label))
+        or not theme.measured(after[label])
+        or abs(after[label] - before[label]) > least
+        for label in labels
+    )
 
 
 def part_panels(run: RunFolder) -> list[Bars]:
-    """Every metric that has a value for each class, object or style, or for other metrics: bars before and after, the
-    retrained reference as dashed lines."""
+    """Every metric that has a value for each class, object or style, or for other metrics, and in which any changed: bars before
+    and after, the retrained reference as dashed lines."""
     found = []
-    classes, gone = class_names(run), forgotten(run)
+    gone = forgotten(run)
     metric_names = {entry.id: entry.short or entry.title for entry in catalog.load().metrics}
-    for name, one in metrics_of(run).items():
-        labels = [label for label in one.parts.get("after", {}) if label not in SUMS]
-        if len(labels) < 2 or not all(label in metric_names or label in classes for label in labels):
+    for name, one, labels in _parted(run):
+        if not _changed(one, labels):
             continue
         series = [
             Series(name=words, values=[one.parts.get(when, {}).get(label) for label in labels], when=when)
@@ -113,6 +159,12 @@ def part_panels(run: RunFolder) -> list[Bars]:
     return found
 
 
+def _went(label: str, before: dict[str, float], after: dict[str, float], unit: str) -> str:
+    """What became of a part."""
+    was, now = (theme.quantity(of[label], unit) for of in (before, after))
+    return f"{label} stayed at {now}." if was == now else f"{label} went from {was} to {now}."
+
+
 def _moved(labels: Sequence[str], named: Sequence[str], marked: list[int], one: Measured) -> str:
     """Which part moved most, apart from what was to move."""
     before, after = one.parts.get("before", {}), one.parts["after"]
@@ -121,16 +173,23 @@ def _moved(labels: Sequence[str], named: Sequence[str], marked: list[int], one: 
         for label in labels
         if theme.measured(before.get(label)) and theme.measured(after[label])
     }
-    said = [
-        f"{labels[at]} went from {theme.quantity(before[labels[at]], one.unit)} to {theme.quantity(after[labels[at]], one.unit)}."
-        for at in marked
-        if labels[at] in moves
-    ]
+    said = [_went(labels[at], before, after, one.unit) for at in marked if labels[at] in moves]
     others = {label: move for label, move in moves.items() if labels.index(label) not in marked}
     if others:
         most = max(others, key=lambda label: abs(others[label]))
         change = theme.points(others[most]) if one.unit == "%" else theme.quantity(others[most], one.unit)
-        said.append(f"{'Of the others, ' if said else ''}{named[labels.index(most)]} changed most ({change}).")
+        far = [label for label in others if abs(abs(others[label]) - abs(others[most])) <= CHANGED]
+        least = CHANGED if one.unit in ("%", "points") else 0.0
+        lead, name = ("Of the others, " if said else ""), named[labels.index(most)]
+        if abs(others[most]) <= least:
+            said.append("Of the others, none changed." if said else "None changed.")
+        elif len(far) == len(others) > 1 and len({others[label] > 0 for label in far}) == 1:
+            said.append(f"{lead}{'all' if lead else 'All'} changed alike ({change}).")
+        elif set(labels) <= {entry.id for entry in catalog.load().metrics}:
+            moved = f"from {theme.quantity(before[most], one.unit)} to {theme.quantity(after[most], one.unit)}"
+            said.append(f"{lead}{name} moved most: its distance went {moved}.")
+        else:
+            said.append(f"{lead}{name} changed most ({change}).")
     return " ".join(said)
 
 

@@ -10,6 +10,7 @@ from app import owners, parts, progress, theme
 from app.alive import JS, Alive
 from app.parts import esc
 from app.selection import named
+from backends.api import verdict
 from backends.api.errors import Unreadable
 from backends.api.runs import RunFolder, State, places
 from backends.api.spec import ENDED
@@ -108,7 +109,7 @@ def ago(at: float) -> str:
 
 def _result(run: RunFolder, state: State) -> str:
     if state.status == "done":
-        return f"<p>{esc((run.result or {}).get('verdict', ''))}</p>"
+        return f"<p>{esc(verdict.of_run(run))}</p>"
     return f"<p>{esc(state.message)}</p>" if state.status in ("failed", "cancelled") and state.message else ""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from app import parts, theme, view
+from app.axes import Axis, caption, choices, distance, heading, is_tradeoff, usual
 from app.figures.tradeoff import Place, tradeoff
 from app.results_view import metrics_of
 from app.selection import joined, named
@@ -16,14 +17,6 @@ from backends.api.catalog import Metric
 from backends.api.panels import Lines, Series
 from backends.api.runs import RunFolder
 
-AIMED = (
-    "Each point is one {what}. Right is more forgotten, up is more kept; the dashed cross is the model trained again "
-    "without it, so the nearer a point is to the cross, the better. Further right than the cross is too much."
-)
-OPEN = (
-    "Each point is one {what}. Right is more forgotten, up is more kept; the upper right corner is both. No model was "
-    "trained again without it here, so nothing marks how far a method should go."
-)
 NEAR = 5.0  # points around the retrained reference that are drawn again, closer
 SWEPT = "Each point is one finished run with that value; the dashed line is the model trained again without it."
 
@@ -122,17 +115,20 @@ def groups_of(trials: Sequence[Trial]) -> list[tuple[str, str]]:
 
 
 def axes(trials: Sequence[Trial] = ()) -> list[tuple[str, str]]:
-    """The metrics that can be an axis: those in percent that any of the trials has, of no trials all, in the catalog's order."""
+    """The metrics that can be an axis, as the choices of a dropdown: those that any of the trials has, of no trials all."""
     had = {name for trial in trials for name, value in trial.after.items() if math.isfinite(value)}
-    known: list[Metric] = [entry for entry in catalog.load().metrics if entry.unit == "%"]
-    entries = [entry for entry in known if entry.id in had] or known
-    return [(f"{entry.title}{f' ({entry.short})' if entry.short else ''}", entry.id) for entry in entries]
+    return [(f"{entry.title}{f' ({entry.short})' if entry.short else ''}", entry.id) for entry in choices(had)]
+
+
+def usual_axes(trials: Sequence[Trial] = ()) -> tuple[str, str]:
+    """Forgetting across and keeping up, by what the trials have."""
+    return usual(choices({name for trial in trials for name, value in trial.after.items() if math.isfinite(value)}))
 
 
 def plot(trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str = "tradeoff") -> str:
     """The trade-off plot as HTML for `Panels`."""
     known = catalog.load()
-    first, second = known.get("metrics", x), known.get("metrics", y)
+    across, up = Axis(known.get("metrics", x), "right"), Axis(known.get("metrics", y), "up")
     places = [
         Place(
             label=trial.label,
@@ -144,7 +140,7 @@ def plot(trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str
         )
         for trial in trials
     ]
-    places = _together(places)
+    places = _together(places, across, up)
     target = next(
         (
             Place(label=theme.ROLE_WORDS["reference"], x=trial.reference[x], y=trial.reference[y])
@@ -153,28 +149,28 @@ def plot(trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str
         ),
         None,
     )
-    drawn = [("Forgetting against keeping", tradeoff(places, target, first.title, second.title, first.unit))]
-    near = near_the_aim(places, target)
+    drawn = [(heading(across, up), tradeoff(places, target, across, up))]
+    near = near_the_aim(places, target, across, up)
     if near:
-        drawn.append(
-            (f"The same, within {NEAR:g} points of the aim", tradeoff(near, target, first.title, second.title))
-        )
+        drawn.append((f"The same, within {NEAR:g} points of the aim", tradeoff(near, target, across, up)))
     shown = [
         f"<h3>{words}</h3>{figure if isinstance(figure, str) else view.plot(figure, key=f'{key}-{at}', title=words)}"
         for at, (words, figure) in enumerate(drawn)
     ]
-    shown[0] = shown[0].replace("</h3>", f"</h3>{parts.text(_nearest(places, target), 'says')}", 1)
-    how = f'<p class="lethe-how"><b>How to read it.</b> {parts.esc((AIMED if target else OPEN).format(what=what))}</p>'
+    best = nearest(places, target, across, up)
+    if best:
+        shown[0] = shown[0].replace("</h3>", f"</h3>{parts.text(best, 'says')}", 1)
+    how = f'<p class="lethe-how"><b>How to read it.</b> {parts.esc(caption(across, up, what, aim=target is not None))}</p>'
     return f'<section class="lethe-panel">{"".join(shown)}{how}</section>'
 
 
-def _together(places: Sequence[Place]) -> list[Place]:
+def _together(places: Sequence[Place], across: Axis, up: Axis) -> list[Place]:
     """Points that lie on each other as one, with the names of all of them; its address is that of the first."""
     groups: dict[tuple[float, float], list[Place]] = {}
     alone = []
     for place in places:
         if theme.measured(place.x) and theme.measured(place.y):
-            groups.setdefault((round(place.x, 1), round(place.y, 1)), []).append(place)
+            groups.setdefault((round(across.points(place.x), 1), round(up.points(place.y), 1)), []).append(place)
         else:
             alone.append(place)
     made = [
@@ -186,29 +182,51 @@ def _together(places: Sequence[Place]) -> list[Place]:
     return made + alone
 
 
-def near_the_aim(places: Sequence[Place], target: Place | None) -> list[Place]:
+def near_the_aim(places: Sequence[Place], target: Place | None, across: Axis, up: Axis) -> list[Place]:
     """The points around the reference, where they are worth a closer look: at least three, and others far away."""
     if target is None:
         return []
     known = [place for place in places if theme.measured(place.x) and theme.measured(place.y)]
-    near = [place for place in known if max(abs(place.x - target.x), abs(place.y - target.y)) <= NEAR]
+    near = [
+        place
+        for place in known
+        if abs(across.points(place.x - target.x)) <= NEAR and abs(up.points(place.y - target.y)) <= NEAR
+    ]
     return near if len(near) >= 3 and len(near) < len(known) else []
 
 
-def _nearest(places: Sequence[Place], target: Place | None) -> str:
-    """Which point is nearest to the reference, in points of percent; training again itself is none to compare."""
+def nearest(places: Sequence[Place], target: Place | None, across: Axis, up: Axis) -> str:
+    """Which point does best at both, where one axis is forgetting and the other keeping; of two measures of the same set nothing.
+
+    Training again itself is none to compare.
+    """
     again = {entry.title for entry in catalog.load().methods if entry.reference}
     known = [place for place in places if theme.measured(place.x) and theme.measured(place.y)]
-    if not known:
+    if not known or not is_tradeoff(across, up):
         return ""
     if target is None:
-        best = max(known, key=lambda place: (min(place.x, place.y), place.x + place.y))
-        return f"Highest on both at once: {best.label}, with {best.x:.1f} % across and {best.y:.1f} % up."
-    others = [place for place in known if (place.x, place.y) != (target.x, target.y) and place.label not in again]
+        best = max(known, key=lambda place: _least(place, across, up))
+        return f"Best at both at once: {best.label}, with {across.written(best.x)} across and {up.written(best.y)} up."
+    aim = (target.x, target.y)
+    others = [place for place in known if (place.x, place.y) != aim and place.label not in again]
     if not others:
         return ""
-    best = min(others, key=lambda place: math.dist((place.x, place.y), (target.x, target.y)))
-    return f"{best.label} comes nearest to the model trained again without it, {math.dist((best.x, best.y), (target.x, target.y)):.1f} points away."
+    best = min(others, key=lambda place: distance(across, up, (place.x, place.y), aim))
+    off = distance(across, up, (best.x, best.y), aim)
+    return f"{best.label} comes nearest to the model trained again without it in these two, {theme.points(off).removeprefix('+')} away."
+
+
+def _least(place: Place, across: Axis, up: Axis) -> tuple[float, float]:
+    """How good the worse of the two is, and both together, in points from the worst end."""
+    both = [axis.points(value) + (100 if axis.backwards else 0) for axis, value in ((across, place.x), (up, place.y))]
+    return min(both), sum(both)
+
+
+def _head(name: str, entry: Metric | None) -> str:
+    """What a column is called: the metric as the field calls it, and the part of it."""
+    _, _, part = name.partition(": ")
+    called = (entry.short or entry.title) if entry else name.partition(": ")[0].replace("_", " ")
+    return f"{called}: {part.replace('_', ' ')}" if part else called
 
 
 def table(trials: Sequence[Trial]) -> str:
@@ -216,13 +234,9 @@ def table(trials: Sequence[Trial]) -> str:
     names = list(dict.fromkeys(name for trial in trials for name in trial.after))
     known = {entry.id: entry for entry in catalog.load().metrics}
     names.sort(key=lambda name: known[name].order if name in known else 99)
-    heads = [
-        "method",
-        "settings",
-        "time",
-        *((known[name].short or known[name].title) if name in known else name for name in names),
-    ]
-    units = ["", "", "s", *(known[name].unit if name in known else "" for name in names)]
+    whole = {name: known.get(name.partition(": ")[0]) for name in names}  # a part is named "metric: part"
+    heads = ["method", "settings", "time", *(_head(name, whole[name]) for name in names)]
+    units = ["", "", "s", *(entry.unit if (entry := whole[name]) else "" for name in names)]
     hints = {
         heads[at + 3]: f"{known[name].title}. {known[name].summary}" for at, name in enumerate(names) if name in known
     }
@@ -287,7 +301,7 @@ def curves(
                 x=xs,
                 series=series,
                 x_title=name,
-                y_title="%",
+                y_title=f"{entry.short or entry.title}, %",
             )
         )
     return panels

@@ -200,22 +200,29 @@ JS: Final[str] = "".join((STATIC / name).read_text("utf-8") for name in ("storag
 HEAD: Final[str] = f'<meta name="color-scheme" content="light dark"><style>{CSS}</style><script>{JS}</script>'
 
 
+NEXT_TO_NOTHING: Final = 0.0005  # a tile shows three digits
+
+
 def measured(value: float | str | None) -> bool:
     """False for what look.md calls "not measured": None, NaN, or the string "NaN" of a JSON file."""
     return value is not None and not math.isnan(float(value))
 
 
 def percent(value: float | str | None) -> str:
-    """99.53 -> "99.5 %"; what was not measured says so."""
-    return f"{float(value):.1f} %" if value is not None and measured(value) else NOT_MEASURED
+    """99.53 -> "99.5 %", 100 -> "100 %"; what was not measured says so."""
+    return f"{_short(float(value))} %" if value is not None and measured(value) else NOT_MEASURED
+
+
+def _short(value: float) -> str:
+    """One decimal, and none where it would be a 0."""
+    return f"{round(value, 1) + 0.0:.1f}".removesuffix(".0")
 
 
 def points(value: float | str | None) -> str:
-    """A difference of percentages with its sign: 1.25 -> "+1.2 points", 0 -> "0.0 points"."""
+    """A difference of percentages with its sign: 1.25 -> "+1.2 points", 0 -> "0 points"."""
     if value is None or not measured(value):
         return NOT_MEASURED
-    rounded = round(float(value), 1)
-    return f"{rounded:+.1f} points" if rounded else "0.0 points"
+    return f"{'+' if round(float(value), 1) > 0 else ''}{_short(float(value))} points"
 
 
 def seconds(value: float | str | None) -> str:
@@ -241,6 +248,13 @@ def megabytes(value: float | str | None) -> str:
     return f"{number:.1f} MB" if number < 9.95 else f"{number:,.0f} MB"
 
 
+def large(value: float | str | None, unit: str = "") -> str:
+    """A number as a tile shows it: `quantity`, but what is next to nothing is said in words."""
+    if unit in ("", "%") and value is not None and measured(value) and 0 < abs(float(value)) < NEXT_TO_NOTHING:
+        return "practically 0" + (f" {unit}" if unit else "")
+    return quantity(value, unit)
+
+
 def quantity(value: float | str | None, unit: str = "") -> str:
     """A number in the unit its metric declares: "%", "s", "points", "MB" (of megabytes), "bytes", or any other word."""
     if value is None or not measured(value):
@@ -249,7 +263,7 @@ def quantity(value: float | str | None, unit: str = "") -> str:
         case "%":
             return percent(value)
         case "points":
-            return f"{float(value):.1f} points"
+            return f"{_short(float(value))} points"
         case "s" | "seconds":
             return seconds(value)
         case "MB":

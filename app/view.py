@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from pydantic import TypeAdapter
 
 from app import figures, parts, theme
-from app.figures import heatmaps, points
+from app.figures import heatmaps, points, verdict
 from backends.api.panels import AnyPanel, Heatmap, Picture, Points, Verdict
 
 _ADAPTER: TypeAdapter[AnyPanel] = TypeAdapter(AnyPanel)
@@ -89,7 +89,7 @@ def panel(
     item = _ADAPTER.validate_python(shown) if isinstance(shown, dict) else shown
     folder = folder or Path("/nonexistent")
     if isinstance(item, Verdict):
-        return parts.card(item.title, parts.verdict(item.says or item.title, item.sign) + _how(item.how) + extra)
+        return parts.card(item.title, verdict.verdict(item) + _how(item.how) + extra)
     drawn = figures.figure(item, folder)
     picture = drawn if isinstance(drawn, str) else _drawn(item, drawn, folder, key, number, known)
     says = parts.text(item.says, "says") if item.says else ""

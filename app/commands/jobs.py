@@ -66,7 +66,7 @@ def unlearn(
     if json:
         terminal.document(run.result)
     else:
-        _print_result(run.result)
+        _print_result(run, run.result)
     return terminal.DONE
 
 
@@ -78,9 +78,11 @@ def _not_done(run_id: str, status: str, message: str, json: bool) -> int:
     return terminal.INTERRUPTED if status == "cancelled" else terminal.FAILED
 
 
-def _print_result(result: dict[str, Any]) -> None:
+def _print_result(run: Any, result: dict[str, Any]) -> None:
     """The verdict, then the numbers."""
-    terminal.result(result["verdict"])
+    from backends.api import verdict
+
+    terminal.result(verdict.of_run(run))
     terminal.result("")
     heads = ("", "before", "after", "trained again without it")
     rows = [
@@ -182,7 +184,10 @@ def _unreadable(run: Any) -> dict[str, Any]:
 
 
 def _row(run: Any) -> dict[str, Any]:
+    from backends.api import verdict
+
     spec, state, result = run.spec, run.state, run.result
+    says = verdict.of_run(run)
     return {
         "run_id": run.id,
         "status": "done" if result else state.status,
@@ -193,8 +198,8 @@ def _row(run: Any) -> dict[str, Any]:
         "keep": list(spec.keep),
         "seed": spec.seed,
         "seconds": result["seconds"] if result else None,
-        "verdict": result["verdict"] if result else "",
-        "message": (result["verdict"] if result else "") or state.message,
+        "verdict": says,
+        "message": says or state.message,
         "shipped": run.shipped,
         "created": state.history[0].at if state.history else None,
     }
@@ -228,7 +233,7 @@ def show(run: RunId, json: Json = False) -> None:
         )
     terminal.result("")
     if result:
-        _print_result(result)
+        _print_result(found, result)
     terminal.result(f"Folder: {found.path}")
 
 

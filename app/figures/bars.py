@@ -163,11 +163,11 @@ def histogram(panel: Histogram) -> go.Figure | str:
                 fill="tozeroy",
                 fillcolor=faded(colours, 0.1 if series.when == "before" else 0.2),
                 line={"color": colours, "width": 2.5, "shape": "hv", "dash": dash(series)},
-                hovertemplate=f"{name(series)}: %{{y}} from %{{x:.3~g}}<extra></extra>",
+                hovertemplate=f"{name(series)}: %{{y:.3~g}} from %{{x:.3~g}}<extra></extra>",
             )
         )
     figure.update_xaxes(title_text=panel.x_title, range=[panel.edges[0], panel.edges[-1]], zeroline=False)
-    figure.update_yaxes(title_text="count", rangemode="tozero")
+    figure.update_yaxes(title_text=panel.y_title, rangemode="tozero")
     figure.update_layout(showlegend=len(panel.series) > 1)
     if panel.threshold is not None:
         middle = (panel.edges[0] + panel.edges[-1]) / 2

@@ -79,7 +79,7 @@ def _percent(share: float) -> str:
     """The last tenths before certainty and before nothing are told, because much of a model's change lies there."""
     if share >= 99.95 or 1 <= share < 99:
         return f"{share:.0f}\u00a0%"
-    return f"{share:.1f}\u00a0%" if share >= 0.05 or share == 0 else "below 0.1\u00a0%"
+    return f"{share:.1f}".removesuffix(".0") + "\u00a0%" if share >= 0.05 or share == 0 else "below 0.1\u00a0%"
 
 
 def grid(shown: Sequence[Chat], chats: Sequence[Chat], title: str = TITLE) -> str:

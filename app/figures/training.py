@@ -73,8 +73,11 @@ def _course(names: list[str], seen: list[dict[str, float]]) -> str:
     values = [step[names[0]] for step in seen if theme.measured(step.get(names[0]))]
     if len(values) < 2:
         return ""
-    way = "rose" if values[-1] > values[0] else "fell" if values[-1] < values[0] else "stayed"
-    return f"The {_words(names[0])} {way} from {values[0]:.3g} to {values[-1]:.3g} over {len(values)} recorded steps."
+    first, last = f"{values[0]:.3g}", f"{values[-1]:.3g}"
+    over = f"over {len(values)} recorded steps"
+    if first == last:
+        return f"The {_words(names[0])} is at the end what it was at the start, {last}, {over}."
+    return f"The {_words(names[0])} {'rose' if values[-1] > values[0] else 'fell'} from {first} to {last} {over}."
 
 
 def step_name(sample: Sample) -> str:

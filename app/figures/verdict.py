@@ -6,4 +6,4 @@ from backends.api.panels import Verdict
 
 def verdict(panel: Verdict) -> str:
     """The answer as HTML."""
-    return parts.verdict(panel.says or panel.title, panel.sign)
+    return parts.verdict(panel.says or panel.title, panel.sign, panel.title if panel.says else "")

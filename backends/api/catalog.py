@@ -21,6 +21,7 @@ from .tuned import Tuned
 
 Family = Literal["classifier", "text-to-image", "llm", "moe"]
 SPEAKERS: tuple[Family, ...] = ("llm", "moe")  # families that answer questions in words
+Measures = Literal["forgetting", "privacy", "keeping", "cost", "other"]
 Label = Literal["same algorithm, smaller model", "reconstruction from the abstract", "our extension"]
 
 
@@ -83,6 +84,22 @@ class Metric(Entry):
     unit: str
     direction: Literal["higher", "lower", "reference"]
     short: str = Field(default="", description="The field's abbreviation, as in UA.")
+    measures: Measures = Field(default="other", description="Of which set, or of what, it tells something.")
+    forgets: Literal["higher", "lower", ""] = Field(
+        default="", description="Which way is more forgotten, where `direction` is the retrained reference."
+    )
+    most: float | None = Field(default=None, description="Its largest value where the unit does not say (100 for %).")
+    enough: float | None = Field(default=None, description="From here on it is as good as at its goal.")
+
+    @property
+    def better(self) -> Literal["higher", "lower", ""]:
+        """Which way is more forgotten, more kept or less spent; empty where neither way is."""
+        return self.forgets or ("" if self.direction == "reference" else self.direction)
+
+    @property
+    def span(self) -> float | None:
+        """The distance from its smallest to its largest value, by which it is compared with others; None where it has no end."""
+        return self.most if self.most is not None else 100.0 if self.unit == "%" else None
 
 
 class Inspector(Entry):

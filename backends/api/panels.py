@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Role = Literal["forget", "neighbour", "unrelated", "reference", "difference", "amount"]
 When = Literal["before", "after", ""]
+WORDING = 2  # raised where a sentence of a look was wrong, so that no page shows the old one again
 Number = float | None  # None and NaN are "not measured"
 
 
@@ -49,12 +50,13 @@ class Bars(Panel):
 
 
 class Histogram(Panel):
-    """Counts between `edges` (one more than each series has values); `threshold` draws a line."""
+    """Counts between `edges` (one more than each series has values), or what `y_title` says; `threshold` draws a line."""
 
     kind: Literal["histogram"] = "histogram"
     edges: list[float]
     series: list[Series]
     x_title: str = ""
+    y_title: str = "count"
     threshold: float | None = None
     threshold_name: str = ""
 
@@ -184,10 +186,16 @@ class Flow(Panel):
 
 
 class Verdict(Panel):
-    """One sentence as the answer: a sign and words, never a colour alone."""
+    """One sentence as the answer: a sign and words, never a colour alone. Where the title is a question, the sign answers it.
+
+    `finding` is a clause that the verdict of the whole run takes up (`backends.api.verdict`); `covers`, the metric that would say the
+    same, and where that was measured the clause is left out.
+    """
 
     kind: Literal["verdict"] = "verdict"
     sign: Literal["yes", "partly", "no", "unknown"]
+    finding: str = ""
+    covers: str = ""
 
 
 AnyPanel = Annotated[
@@ -202,6 +210,9 @@ class Found(BaseModel):
     model_config = ConfigDict(ser_json_inf_nan="strings")
 
     what: str = Field(description="Id of the inspector or attack.")
+    wording: int = Field(
+        default=1, description="Of its sentences; what was found in an earlier one is looked for again."
+    )
     params: dict[str, object] = Field(default_factory=dict)
     seconds: float = 0.0
     panels: list[AnyPanel]

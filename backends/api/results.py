@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from .catalog import Family
+
 
 class Measured(BaseModel):
     """One metric of a run. NaN is "not measured"; `reference` is None where there is no retrained reference."""
@@ -18,6 +20,31 @@ class Measured(BaseModel):
     title: str = ""
     short: str = ""
     parts: dict[str, dict[str, float]] = {}  # "before" | "after" | "reference" -> name -> value
+
+
+class Subject(BaseModel):
+    """What a verdict has to know of a job beyond its numbers. It is kept in result.json.
+
+    Attributes:
+        what: is to be forgotten, in words.
+        by_class: whole classes of a classifier, by name; empty where single images are.
+        people: whether those to be forgotten are people.
+        other_kind: of a model that draws, the kind of what is not its own: "styles".
+        guard: the method leaves the weights as they are.
+        unchanged: not one tensor of the model moved.
+        again: the method is training again itself.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    family: Family
+    what: str
+    by_class: tuple[str, ...] = ()
+    people: bool = False
+    other_kind: str = "the other kind"
+    guard: bool = False
+    unchanged: bool = False
+    again: bool = False
 
 
 class Result(BaseModel):
@@ -36,6 +63,7 @@ class Result(BaseModel):
     seconds: float
     metrics: dict[str, Measured]
     verdict: str
+    about: Subject | None = None
     device: str
     precision: str
     threads: int

@@ -8,6 +8,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from ..api import verdict
 from ..api.errors import BadInput, OutOfReach
 from ..api.home import home, shared
 from ..api.pairs import named
@@ -76,7 +77,7 @@ def _card(run: OpenRun, guards: list[str]) -> str:
     forget, keep = (", ".join(named(result[part]))[:300] for part in ("forget", "keep"))
     return f"""# {result["model"]} after forgetting {forget}
 
-{result["verdict"]}
+{verdict.of_run(run.folder) or result["verdict"]}
 
 {guard}Made with Lethe {result["versions"]["lethe"]}, run {result["run_id"]}: method `{result["method"]}` with
 {result["params"]}, seed {result["seed"]}, kept: {keep or "everything else"}. The model before: {result["model"]}; its

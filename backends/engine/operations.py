@@ -19,7 +19,7 @@ from ..api import found as earlier
 from ..api.catalog import SPEAKERS
 from ..api.errors import BadInput
 from ..api.home import ASSETS
-from ..api.panels import Found
+from ..api.panels import WORDING, Found
 from ..models.classifier import Classifier
 from ..models.guards import INPUT_DELTA
 from ..models.targets import alike as most_alike
@@ -204,7 +204,7 @@ def _find(desk: Desk, run_id: str, kind: str, folder: str, name: str, given: dic
     root, out = run.place(folder, name)
     for where, path in ((run.folder.path, run.folder.path / folder / name), (root, out)):
         known = earlier.at(path)
-        if known is not None and known["params"] == said:
+        if known is not None and known["params"] == said and known.get("wording") == WORDING:
             return known | {"root": str(where)}
     begun = time.monotonic()
     torch.manual_seed(run.folder.spec.seed)
@@ -216,7 +216,9 @@ def _find(desk: Desk, run_id: str, kind: str, folder: str, name: str, given: dic
     if reason := entry.lacks(look):
         raise BadInput(reason)
     panels = entry.function(look, params)
-    found = Found(what=name, params=said, seconds=round(time.monotonic() - begun, 3), panels=panels).model_dump()
+    found = Found(
+        what=name, wording=WORDING, params=said, seconds=round(time.monotonic() - begun, 3), panels=panels
+    ).model_dump()
     files.write_json(out / "found.json", found)
     return found | {"root": str(root)}
 

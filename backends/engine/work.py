@@ -18,7 +18,7 @@ from ..api.results import Result
 from ..api.runs import RunFolder
 from ..models import reference
 from ..registry import get
-from . import chain, hardware, movement, outcome, outputs, pack, verdict, verdict_answers, verdict_pictures
+from . import chain, hardware, movement, outcome, outputs, pack, verdict
 from .evidence import When
 from .keeper import FolderKeeper, Overtaken
 from .measure import Measurement, measure
@@ -177,6 +177,8 @@ class _Job:
             trace = getattr(self.task, "trace", None)
             if trace and when != "reference":  # trained from nothing, its columns are others anyway
                 said[when] = said[when] | trace.arrays(model)
+            if hasattr(self.task, "weighed_by"):
+                said[when] = said[when] | self.task.weighed_by(first, said[when]["said"])
             if self.task.keeps:
                 self.keeper.write(f"{drawn.OUTPUTS}/{when}.npz", outputs.packed(said[when], small=True))
         if self.task.keeps:
@@ -199,16 +201,7 @@ class _Job:
         spec, keeper, entry = self.spec, self.keeper, self.method.entry
         keeper.beat("save", 0, 1, {})
         metrics = {name: measured.model_dump() for name, measured in made.metrics.items()}
-        gap = made.metrics["average_gap"].after if "average_gap" in made.metrics else float("nan")
-        plain = {"guard": entry.guard, "unchanged": not moved}
-        said = {
-            "text-to-image": lambda: verdict_pictures.verdict(self.task, made.value, spec.gone, **plain),
-            "llm": lambda: verdict_answers.verdict(self.task, made, spec.gone, **plain),
-            "moe": lambda: verdict_answers.verdict(self.task, made, spec.gone, **plain),
-            "classifier": lambda: verdict.verdict(
-                self.task, made.evidence, spec.gone, gap=gap, found=entry.finds, again=entry.reference, **plain
-            ),
-        }[self.task.family]()
+        about = verdict.subject(self.task, spec.gone, entry, moved=moved)
         result = Result(
             run_id=self.folder.id,
             status="done",
@@ -220,7 +213,8 @@ class _Job:
             seed=spec.seed,
             seconds=round(seconds, 3),
             metrics=made.metrics,
-            verdict=said,
+            verdict=verdict.sentence(self.task, made, about),
+            about=about,
             device=hardware.name(self.task.device),
             precision=keeper.setting["precision"],
             threads=keeper.setting["threads"],

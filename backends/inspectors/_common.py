@@ -1,8 +1,9 @@
 """What several inspectors share: which images to look at, names of layers, pictures of signed values, plain wording."""
 
+import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -201,6 +202,29 @@ def signed(
     return enlarged(Image.fromarray((ground * (1 - weight) + ends * weight).round().astype(np.uint8)), side)
 
 
+def halfway(doses: Sequence[float], values: Sequence[float]) -> float:
+    """The first dose at which half of the change of `values` from dose 0 to dose 1 is made, linear between the doses measured;
+    NaN where a value up to there is no number."""
+    start, end = (values[doses.index(dose)] for dose in (0.0, 1.0))
+    done = [(value - start) / (end - start) if end != start else math.nan for value in values]
+    steps = list(zip(doses, done, strict=True))
+    for (low, before), (high, after) in itertools.pairwise(steps[doses.index(0.0) :]):
+        if math.isnan(before + after):
+            return math.nan
+        if after >= 0.5:
+            return low + (high - low) * (0.5 - before) / (after - before)
+    return math.nan
+
+
+def at_dose(dose: float) -> str:
+    """Where half is done, in words."""
+    return (
+        "Where half of the forgetting is done was not measured"
+        if math.isnan(dose)
+        else (f"Half of the forgetting is done at dose {dose:.2f}, between the doses measured in a straight line")
+    )
+
+
 def percent(value: float) -> str:
-    """A percentage as people read it; "not measured" for NaN."""
-    return "not measured" if math.isnan(value) else f"{value:.1f} %"
+    """A percentage as people read it: 99.5 %, 100 %; "not measured" for NaN."""
+    return "not measured" if math.isnan(value) else f"{round(value, 1) + 0.0:.1f}".removesuffix(".0") + " %"

@@ -123,4 +123,5 @@ def _spread(look: Look, kept: dict[When, NDArray[np.float64]], group: Group) -> 
             for when, row in rows.items()
         ],
         x_title="probability of a token of the true answer",
+        y_title="questions",
     )  # fmt: skip

@@ -270,7 +270,7 @@ def _course(names: list[str], taken: Sequence[Any], traced: Sequence[Any]) -> Li
             Series(name="their direction", values=list(cosine), role="amount"),
             Series(name="words of random columns", values=list(other), role="unrelated"),
         ],
-        y_title="%",
+        y_title="answers, words and direction, %",
     )
 
 

@@ -14,7 +14,7 @@ from ..engine.evidence import Evidence, Look
 from ..engine.run import set_dose
 from ..models.task import Index
 from ..registry import Params, get, inspector
-from ._common import GROUPS, enlarged, percent, right
+from ._common import GROUPS, at_dose, enlarged, halfway, percent, right
 from ._pictures import reduced, spread
 
 # What is measured of a model that draws: metric, what its curve is called, what it means.
@@ -80,7 +80,8 @@ def dose(look: Look, params: Dose) -> list[AnyPanel]:
     return [
         Lines(
             title="How much of the change is needed",
-            how="0 is the model before, 1 the model after; between them only a part of the change is made, and beyond 1 more than all of it.",
+            how="0 is the model before, 1 the model after; between them only a part of the change is made, and beyond 1 more than all of it. "
+            f"{_counted(sets)}, so a share can differ a little from that on all of them; new images are those without the forgotten classes.",
             says=_said(doses, curves),
             x=doses,
             series=series,
@@ -101,20 +102,24 @@ def _sets(look: Look, most: int) -> dict[str, tuple[Index, bool, Role]]:
     return {name: found for name, found in sets.items() if len(found[0])}
 
 
+def _counted(sets: dict[str, tuple[Index, bool, Role]]) -> str:
+    """How many images each share is of."""
+    return "Measured on " + ", ".join(f"{len(index):,} images of “{name}”" for name, (index, _, _) in sets.items())
+
+
 def _said(doses: list[float], curves: dict[str, list[float]]) -> str:
     forget, new = curves["forget"], curves.get("new images", curves["keep"])
     start, end = doses.index(0.0), doses.index(1.0)
     drop = forget[start] - forget[end]
     if not drop > 1:
-        return f"The whole change takes accuracy on the forget set from {percent(forget[start])} to {percent(forget[end])}."
-    enough = next(amount for amount, value in zip(doses, forget, strict=True) if forget[start] - value >= drop / 2)
+        return f"Accuracy on the forget set hardly falls with the dose: {percent(forget[start])} without the change, {percent(forget[end])} with all of it."
     last = new[-1]
     beyond = (
         ""
         if math.isnan(last)
         else f"; at {doses[-1]:g} new images stand at {percent(last)} (before {percent(new[start])})"
     )
-    return f"Half of the forgetting is done at dose {enough:g}{beyond}."
+    return f"{at_dose(halfway(doses, forget))}{beyond}."
 
 
 def _drawn(look: Look, doses: list[float], count: int) -> list[AnyPanel]:
@@ -178,9 +183,8 @@ def _said_drawn(doses: list[float], curves: dict[str, list[float]]) -> str:
     rise = gone[1] - gone[0]
     cost = f"others of its kind go from {percent(kept[0])} right to {percent(kept[1])} at dose 1"
     if not rise > 1:
-        return f"The whole change takes what is forgotten from {percent(gone[0])} to {percent(gone[1])}; {cost}."
-    enough = next(amount for amount, value in gone.items() if value - gone[0] >= rise / 2)
-    return f"Half of the forgetting is done at dose {enough:g}; {cost}."
+        return f"What is forgotten hardly rises with the dose: {percent(gone[0])} without the change, {percent(gone[1])} with all of it; {cost}."
+    return f"{at_dose(halfway(doses, curves[DRAWN[0][0]]))}; {cost}."
 
 
 def _unjudged() -> Verdict:

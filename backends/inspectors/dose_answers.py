@@ -13,7 +13,7 @@ from ..metrics._answers import recall
 from ..models.texts import answers, likelihoods
 from ..registry import Params, inspector
 from ._answers import NO_PICTURES, chosen, items, plain
-from ._common import GROUPS, Group, percent
+from ._common import GROUPS, Group, at_dose, halfway, percent
 
 What = Literal["share", "rouge"]
 NAMES: dict[Group, str] = {"forget": "to be forgotten", "neighbour": "neighbours", "unrelated": "unrelated"}
@@ -96,9 +96,8 @@ def _said(doses: list[float], curves: dict[Group, list[float]]) -> str:
     drop = gone[start] - gone[end]
     cost = f"neighbours go from {percent(near[start])} to {percent(near[end])} at dose 1, and stand at {percent(near[-1])} at {doses[-1]:g}"
     if not drop > 1:
-        return f"The whole change takes what was to be forgotten from {percent(gone[start])} to {percent(gone[end])}; {cost}."
-    half = next(amount for amount, value in zip(doses, gone, strict=True) if gone[start] - value >= drop / 2)
-    return f"Half of the forgetting is done at dose {half:g}; {cost}."
+        return f"What was to be forgotten hardly falls with the dose: {percent(gone[start])} without the change, {percent(gone[end])} with all of it; {cost}."
+    return f"{at_dose(halfway(doses, gone))}; {cost}."
 
 
 def _beside(some: list, roles: list[Group], said: dict[float, list[str]]) -> Words:  # type: ignore[type-arg]

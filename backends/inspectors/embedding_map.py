@@ -12,7 +12,7 @@ from ..engine.evidence import Look
 from ..metrics._common import probabilities
 from ..registry import Params, inspector
 from ._answers import asked, chosen, states
-from ._common import GROUPS, Group, exact, images, over, show
+from ._common import GROUPS, Group, exact, images, over, percent, show
 from ._pictures import beside, spread
 from ._umap import fit, transform
 
@@ -208,7 +208,7 @@ def _said(
     for group in GROUPS:
         own = [i for i, known in enumerate(groups) if known == group]
         if own and across > 0:
-            told.append(f"{words[group]} {100 * float(np.median(far[own])) / across:.1f} %")
+            told.append(f"{words[group]} {percent(100 * float(np.median(far[own])) / across)}")
     return f"Half of the {what} moved further than this share of the map's width: {', '.join(told)}."
 
 

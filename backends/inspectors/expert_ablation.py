@@ -1,18 +1,19 @@
 """Switch experts off, one after the other, in the model before and after: what goes with each?"""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ..api.panels import AnyPanel, Heatmap, Words
+from ..api.goals import BACK, CHANGED, HURT, SOME
+from ..api.panels import AnyPanel, Heatmap, Verdict, Words
 from ..engine.evidence import Look, When
 from ..metrics._answers import SEUF
-from ..models.experts import moe_layers, switched_off
-from ..models.texts import Texts, answers, nll
+from ..models.expert_sweep import gains, highest
+from ..models.experts import MoeLayer, moe_layers, switched_off
+from ..models.texts import answers, likelihoods
 from ..registry import Params, inspector
 from ._answers import NO_EXPERTS, chosen, items, plain
 from ._common import GROUPS, Group, percent
@@ -55,7 +56,7 @@ def expert_ablation(look: Look, params: ExpertAblation) -> list[AnyPanel]:
     texts = look.task.texts([item.pair for item in some])
     models: dict[When, Any] = {"before": look.before, "after": look.after}
     lost = {
-        when: losses(model, texts, lambda experts, when=when: look.steps(experts, f"switching experts off, {when}"))  # type: ignore[misc]
+        when: gains(model, texts, lambda experts, when=when: look.steps(experts, f"switching experts off, {when}"))  # type: ignore[misc]
         for when, model in models.items()
     }
     mean = {
@@ -64,34 +65,57 @@ def expert_ablation(look: Look, params: ExpertAblation) -> list[AnyPanel]:
         if role in roles
         for when, table in lost.items()
     }
-    panels: list[AnyPanel] = [_map(look.before, table, role, when) for (role, when), table in mean.items()]
-    return [*panels, _told(look, params, some, roles, models, mean["forget", "before"])]
+    maps: list[AnyPanel] = [_map(look.before, table, role, when) for (role, when), table in mean.items()]
+    left = {
+        when: 100 * np.exp(-likelihoods(model, texts).double().numpy())[[one == "forget" for one in roles]].mean()
+        for when, model in models.items()
+    }
+    answer = _verdict(mean["forget", "after"], look.after, float(left["before"]), float(left["after"]))
+    # with an expert that holds answers back, its answers are what to see; else those of the one that is missed most
+    chosen_by = mean["forget", "after"] if answer.finding else -mean["forget", "before"]
+    return [answer, *maps, _told(look, params, some, roles, models, chosen_by)]
 
 
-@torch.no_grad()
-def losses(model: Any, texts: Texts, steps: Callable[[list[Any]], Iterable[Any]] = iter) -> NDArray[np.float64]:
-    """Points of probability of each answer that each expert brings [layers, experts, texts], negative where it is missed; `steps`
-    gives the experts back one by one."""
-    texts = texts.to(next(model.parameters()).device)
+def _verdict(gained: NDArray[np.float64], model: Any, before: float, after: float) -> Verdict:
+    """Whether the answers come back with one expert off: `gained` points [layers, experts] by what was to be forgotten, of a token's
+    probability `before` and `after` in percent."""
+    number, expert, points = highest(gained, model)
+    sign, meaning = judged(before, after, points)
+    which = f"expert {expert + 1} of layer {number + 1}"
+    numbers = f"{percent(before)} a token before, {percent(after)} after, {percent(after + points)} with that one off"
+    says = {
+        "no": f"Turn off {which} alone and the forgotten answers are back, {points:+.1f} points: {numbers}.",
+        "partly": f"Turn off {which} alone and a part of the forgotten answers is back, {points:+.1f} points: {numbers}.",
+        "yes": f"Whichever single expert is turned off, the forgotten answers stay away: at most {points:+.1f} points, without {which}.",
+    }
+    return Verdict(
+        title="Is it gone, whichever one expert is switched off?",
+        how="No: with one expert adding nothing, at least half of the probability that the true answers lost comes back, so that expert holds them back and they are still in the model. Yes: less than a fifth, which says nothing of two experts at once.",
+        says=says.get(sign, f"{meaning}."),
+        sign=sign,
+        finding=f"with {which} switched off the forgotten answers come back ({points:+.0f} points of probability)"
+        if sign in ("no", "partly")
+        else "",
+        covers="one_expert_off",
+    )
 
-    def share() -> NDArray[np.float64]:
-        lost, count = nll(model, texts)
-        return (100 * (-lost / count).exp()).double().cpu().numpy()  # type: ignore[no-any-return]
 
-    whole, rows, layers = share(), [], moe_layers(model)
-    for layer, expert in steps([(one, number) for one in layers for number in range(one.count)]):
-        with switched_off(model, [(layer.number, expert)]):
-            rows.append(share() - whole)
-    return np.stack(rows).reshape(len(layers), -1, len(whole))
+def judged(before: float, after: float, points: float) -> tuple[Literal["yes", "partly", "no", "unknown"], str]:
+    """(sign, what it means) of percentages a token before and after, and the most that one expert brings back."""
+    if not np.isfinite(before + after + points):
+        return "unknown", "The model after gives no numbers any more"
+    if before - after < HURT:
+        return "unknown", "The answers are as likely as before, so there is nothing to come back"
+    back = points / (before - after)
+    return ("no", "back") if back >= BACK else ("partly", "partly back") if back >= SOME else ("yes", "away")
 
 
 def _map(model: Any, table: NDArray[np.float64], role: Group, when: When) -> Heatmap:
     layers = moe_layers(model)
-    at, expert = np.unravel_index(int(np.nan_to_num(table).argmin()), table.shape)
     return Heatmap(
         title=f"Answers {NAMES[role]}, {when}",
-        how="A row is a layer, a column an expert: how many points of probability the true answers lose where it adds nothing. What no longer needs any expert here was not known, or is known elsewhere.",
-        says=f"Missed most: expert {expert + 1} of layer {layers[at].number + 1}, {table[at, expert]:+.1f} points.",
+        how="A row is a layer, a column an expert: how many points of probability the true answers lose, or gain, where it adds nothing. Blue is lost with it, orange held back by it. What no longer needs any expert here was not known, or is known elsewhere.",
+        says=_extremes(table, layers),
         rows=[f"layer {layer.number + 1}" for layer in layers],
         columns=[f"expert {number + 1}" for number in range(layers[0].count)],
         z=[[float(value) for value in row] for row in table],
@@ -102,19 +126,30 @@ def _map(model: Any, table: NDArray[np.float64], role: Group, when: When) -> Hea
     )
 
 
+def _extremes(table: NDArray[np.float64], layers: Sequence[MoeLayer]) -> str:
+    """Which expert is missed most and which held most back, where there are such."""
+    found = []
+    for words, sign in (("Missed most", -1), ("Held back most by", 1)):
+        at, expert = np.unravel_index(int((sign * np.nan_to_num(table)).argmax()), table.shape)
+        points = float(table[at, expert])
+        if sign * points >= CHANGED:
+            found.append(f"{words}: expert {expert + 1} of layer {layers[int(at)].number + 1}, {points:+.1f} points.")
+    return " ".join(found) or "Without any one of them nothing changes."
+
+
 def _told(
     look: Look,
     params: ExpertAblation,
     some: Any,
     roles: list[Group],
     models: dict[When, Any],
-    lost: NDArray[np.float64],
+    weight: NDArray[np.float64],
 ) -> Words:
     layers = [layer.number for layer in moe_layers(look.before)]
-    best = np.unravel_index(int(np.nan_to_num(lost).argmin()), lost.shape)
+    best = np.unravel_index(int(np.nan_to_num(weight).argmax()), weight.shape)
     number = params.layer - 1 if params.layer else layers[int(best[0])]
-    row = lost[layers.index(number)] if number in layers else lost[0]
-    expert = params.expert - 1 if params.expert else int(np.nan_to_num(row).argmin())
+    row = weight[layers.index(number)] if number in layers else weight[0]
+    expert = params.expert - 1 if params.expert else int(np.nan_to_num(row).argmax())
     shown = [at for group in GROUPS for at in [place for place, role in enumerate(roles) if role == group][:3]]
     questions = [some[at].pair.question for at in shown]
     columns: dict[str, list[str]] = {}
@@ -122,11 +157,14 @@ def _told(
         columns[when] = answers(model, look.task.reader, questions, 40)
         with switched_off(model, [(number, expert)]):
             columns[f"{when}, without it"] = answers(model, look.task.reader, questions, 40)
-    other = sum(one != two for one, two in zip(columns["before"], columns["before, without it"], strict=True))
+    others = [
+        sum(one != two for one, two in zip(columns[when], columns[f"{when}, without it"], strict=True))
+        for when in models
+    ]
     return Words(
         title=f"Without expert {expert + 1} of layer {number + 1}",
         how="Each row is one question; without it: that expert adds nothing to any word. Choose another one by its layer and number.",
-        says=f"In the model before, {percent(100 * other / len(shown))} of these {len(shown)} answers change without it.",
+        says=f"Of these {len(shown)} answers, {others[0]} change without it in the model before, {others[1]} in the model after.",
         columns=["question", *columns],
         rows=[
             [plain(question), *(plain(texts[at]) for texts in columns.values())]

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 from torch import nn
 
+from ..api.goals import BACK, SOME
 from ..api.panels import AnyPanel, Bars, Role, Series, Verdict, Words
 from ..engine.evidence import Look
 from ..metrics._answers import SEUF
@@ -15,7 +16,6 @@ from ..registry import Params, inspector
 from ._answers import NO_EXPERTS, chosen, items, plain
 from ._common import GROUPS, Group, percent
 
-BACK, SOME = 0.5, 0.2  # part of what was lost that comes back: rerouted, and partly so
 WAYS = ("before", "after", "after, old routing")
 NAMES: dict[Group, str] = {"forget": "to be forgotten", "neighbour": "neighbours", "unrelated": "unrelated"}
 SHOWN = 4
@@ -93,6 +93,10 @@ def _verdict(right: dict[str, dict[Group, float]]) -> Verdict:
         how="No: at least half of the answers that were lost come back when every word is sent to the experts it went to before. Yes: fewer than a fifth. It says nothing of other ways back.",
         says=f"{meaning}: {percent(was)} of the questions were answered with the fact before, {percent(now)} after, {percent(forced)} after with the old routing.",
         sign=sign,  # type: ignore[arg-type]
+        finding=f"with the experts that were chosen before, {percent(forced)} are answered right again"
+        if sign in ("no", "partly")
+        else "",
+        covers="rerouted_recall",
     )
 
 

@@ -66,7 +66,7 @@ def input_guard(look: Look, params: InputGuard) -> list[AnyPanel]:
     if delta is None:
         return [
             Verdict(
-                title="The filter at the door",
+                title="Is there a filter at the door?",
                 how="Some methods leave the weights alone and add a picture to every input instead.",
                 says=NO_FILTER,
                 sign="no",

@@ -1,4 +1,4 @@
-"""Is it still there? Simple classifiers read a fact from the inside of the model, layer by layer."""
+"""Is it gone? Simple classifiers read a fact from the inside of the model, layer by layer."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +24,7 @@ TESTED = 8  # forgotten questions below which nothing is said
 LAYERS = 14
 SURE = 0.95
 MOST = 40  # kinds of facts
+QUESTION = "Is it gone, as far as a probe can see?"
 
 
 class LinearProbe(Params):
@@ -72,7 +73,7 @@ def too_few(look: Look) -> str:
 @inspector(
     id="linear_probe",
     lacks=too_few,
-    title="Is it still there?",
+    title="Is it gone? A linear probe",
     summary="Simple classifiers that learn on other people to read a fact from inside the model; then they read the forgotten ones.",
     source={
         "title": "Alain & Bengio, Understanding intermediate layers using linear classifier probes, 2016",
@@ -199,10 +200,13 @@ def _verdict(found: dict[When, Read], names: list[str], chance: float, line: flo
     if "reference" in right:
         told += f", {percent(right['reference'])} in the model trained again without them"
     return Verdict(
-        title="Is it still there?",
-        how="A probe learned on people who were kept, so what it reads of a forgotten one the model itself still brings there. Yes means that it is gone as far as a probe can see; no, that it can still be read.",
+        title=QUESTION,
+        how="A probe learned on people who were kept, so what it reads of a forgotten one the model itself still brings there. Yes means that no probe reads it any more, which is no proof that nothing is there; no, that it can still be read.",
         says=f"{meaning}: {told}; chance is {percent(chance)}, and up to {percent(line)} may be luck.",
         sign=sign,
+        finding=f"a probe still reads {percent(after)} of {count} such facts from inside the model ({percent(line)} may be luck)"
+        if sign in ("partly", "no")
+        else "",
     )
 
 
@@ -271,7 +275,7 @@ def _by_fact(found: dict[When, Read], facts: Sequence[Fact], names: list[str]) -
 
 def _too_few(count: int) -> Verdict:
     return Verdict(
-        title="Is it still there?",
+        title=QUESTION,
         how=f"A probe needs kinds of facts with at least {KEPT} kept people, {CLASSES} values and {LEAST} people to a value, and {TESTED} forgotten questions in all.",
         says=_few(count),
         sign="unknown",

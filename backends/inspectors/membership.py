@@ -94,6 +94,7 @@ def _panel(look: Look, when: When, bins: int) -> Histogram:
         edges=[float(edge) for edge in edges],
         series=series,
         x_title="probability of the true class",
+        y_title="share of its set, %",
         threshold=None if line is None else line.at,
         threshold_name="" if line is None else "never seen | trained on",
     )

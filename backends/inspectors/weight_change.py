@@ -107,7 +107,7 @@ def _nothing_moved(look: Look, count: int) -> Verdict:
         else "the model after is the model before"
     )
     return Verdict(
-        title="Which weights moved",
+        title="Did any weight move?",
         how="Every tensor of the model after is compared with the model before.",
         says=f"No weight moved: all {count} tensors are as they were, because {why}.",
         sign="no",

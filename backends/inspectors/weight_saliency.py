@@ -166,6 +166,7 @@ def _histogram(values: NDArray[np.float32], line: float, wanted: float, title: s
         edges=[float(edge) for edge in edges],
         series=[Series(name="weights", values=[float(count) for count in counts], role="amount")],
         x_title=f"log10 {what}",
+        y_title="weights",
         threshold=float(np.log10(line)) if line else None,
         threshold_name=name,
     )
@@ -240,7 +241,7 @@ def _by_module(weights: Weights, salient: NDArray[np.bool_], furthest: NDArray[n
 
 def _nothing(count: int) -> Verdict:
     return Verdict(
-        title="What really moved",
+        title="Did any weight move?",
         how="The weights of the model after are compared with those of the model before.",
         says=f"No weight moved: all {count:,} are as they were, so there is nothing to compare the mask with.",
         sign="no",

@@ -18,6 +18,7 @@ from ._pictures import asked
     works_with={"text-to-image": True},
     unit="",
     direction="higher",
+    measures="keeping",
     order=6,
 )
 def clip_score(evidence: Evidence) -> Score:

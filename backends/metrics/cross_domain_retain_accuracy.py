@@ -19,6 +19,7 @@ from ._pictures import UNLEARN_CANVAS, asked, by_name, judged, kinds, right, sha
     works_with={"text-to-image": True},
     unit="%",
     direction="higher",
+    measures="keeping",
     order=3,
 )
 def cross_domain_retain_accuracy(evidence: Evidence) -> Score:

@@ -16,6 +16,8 @@ from ._answers import TOFU
     works_with={"llm": True, "moe": True},
     unit="%",
     direction="reference",
+    measures="forgetting",
+    forgets="lower",
     order=0,
 )
 def fact_recall(evidence: Evidence) -> Score:

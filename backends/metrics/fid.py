@@ -23,6 +23,7 @@ from ._pictures import asked
     works_with={"text-to-image": True},
     unit="",
     direction="lower",
+    measures="keeping",
     order=5,
 )
 def fid(evidence: Evidence) -> Score:

@@ -20,6 +20,9 @@ from ._answers import LARGEST, TOFU, Floats, log_truth_ratio
     works_with={"llm": True, "moe": True},
     unit="",
     direction="higher",
+    measures="forgetting",
+    most=1,
+    enough=0.05,
     order=1,
 )
 def forget_quality(evidence: Evidence) -> Score:

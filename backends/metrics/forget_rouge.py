@@ -16,6 +16,8 @@ from ._answers import TOFU, mean, rouge
     works_with={"llm": True, "moe": True},
     unit="%",
     direction="reference",
+    measures="forgetting",
+    forgets="lower",
     order=3,
 )
 def forget_rouge(evidence: Evidence) -> Score:

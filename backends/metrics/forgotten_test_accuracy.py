@@ -14,6 +14,8 @@ from ._common import CARD_0, accuracy
     works_with={"classifier": True},
     unit="%",
     direction="reference",
+    measures="forgetting",
+    forgets="lower",
     order=4,
 )
 def forgotten_test_accuracy(evidence: Evidence) -> Score:

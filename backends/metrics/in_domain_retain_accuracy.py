@@ -17,6 +17,7 @@ from ._pictures import UNLEARN_CANVAS, asked, by_name, judged, kinds, right, sha
     works_with={"text-to-image": True},
     unit="%",
     direction="higher",
+    measures="keeping",
     order=2,
 )
 def in_domain_retain_accuracy(evidence: Evidence) -> Score:

@@ -16,6 +16,8 @@ from ._answers import MUSE, Floats, mean, of_kind, overlap
     works_with={"llm": True, "moe": True},
     unit="%",
     direction="reference",
+    measures="forgetting",
+    forgets="lower",
     order=7,
 )
 def knowledge_memorization(evidence: Evidence) -> Score:

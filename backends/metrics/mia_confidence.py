@@ -17,6 +17,8 @@ from ._common import confidence, threshold_attack
     works_with={"classifier": True},
     unit="%",
     direction="reference",
+    measures="privacy",
+    forgets="higher",
     order=9,
 )
 def mia_confidence(evidence: Evidence) -> Score:

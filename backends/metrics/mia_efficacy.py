@@ -20,6 +20,8 @@ SAMPLE = 1000  # of each kind; the authors use all, which an RBF SVM is slow on
     works_with={"classifier": True},
     unit="%",
     direction="reference",
+    measures="privacy",
+    forgets="higher",
     order=5,
 )
 def mia_efficacy(evidence: Evidence) -> Score:

@@ -17,6 +17,8 @@ from ._common import entropy, threshold_attack
     works_with={"classifier": True},
     unit="%",
     direction="reference",
+    measures="privacy",
+    forgets="higher",
     order=10,
 )
 def mia_entropy(evidence: Evidence) -> Score:

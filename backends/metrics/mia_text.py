@@ -16,6 +16,9 @@ from ._answers import RWKU, auc, mean, pages
     works_with={"llm": True, "moe": True},
     unit="",
     direction="reference",
+    measures="privacy",
+    forgets="lower",
+    most=1,
     order=9,
 )
 def mia_text(evidence: Evidence) -> Score:

@@ -19,6 +19,8 @@ from ._answers import KEPT, TOFU, mean, probability, rouge, truth_ratio
     works_with={"llm": True, "moe": True},
     unit="",
     direction="higher",
+    measures="keeping",
+    most=1,
     order=2,
 )
 def model_utility(evidence: Evidence) -> Score:

@@ -17,6 +17,7 @@ from ._common import accuracy
     works_with={"classifier": True},
     unit="%",
     direction="higher",
+    measures="keeping",
     order=7,
 )
 def neighbour_accuracy(evidence: Evidence) -> Score:

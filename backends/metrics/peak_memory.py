@@ -12,6 +12,7 @@ from ..registry import metric
     works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
     unit="MB",
     direction="lower",
+    measures="cost",
     order=21,
 )
 def peak_memory(evidence: Evidence) -> Score:

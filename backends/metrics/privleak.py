@@ -16,6 +16,8 @@ from ._answers import MUSE, auc, pages
     works_with={"llm": True, "moe": True},
     unit="%",
     direction="reference",
+    measures="privacy",
+    forgets="higher",
     order=8,
 )
 def privleak(evidence: Evidence) -> Score:

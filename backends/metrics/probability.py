@@ -16,6 +16,8 @@ from ._answers import TOFU, mean, probability
     works_with={"llm": True, "moe": True},
     unit="%",
     direction="reference",
+    measures="forgetting",
+    forgets="lower",
     order=5,
 )
 def forget_probability(evidence: Evidence) -> Score:

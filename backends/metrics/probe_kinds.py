@@ -19,6 +19,8 @@ from ._answers import RWKU, Floats, mean, recall
     works_with={"llm": True, "moe": True},
     unit="%",
     direction="reference",
+    measures="forgetting",
+    forgets="lower",
     order=10,
 )
 def probe_kinds(evidence: Evidence) -> Score:

@@ -14,6 +14,7 @@ from ._common import CARD_0, accuracy
     works_with={"classifier": True},
     unit="%",
     direction="higher",
+    measures="keeping",
     order=2,
 )
 def remaining_accuracy(evidence: Evidence) -> Score:

@@ -16,6 +16,8 @@ from ._answers import DENSE, SEUF
     works_with={"moe": True, "llm": DENSE},
     unit="%",
     direction="lower",
+    measures="forgetting",
+    enough=25,
     order=12,
 )
 def rerouted_recall(evidence: Evidence) -> Score:

@@ -14,6 +14,7 @@ from ._common import CARD_0
     works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
     unit="s",
     direction="lower",
+    measures="cost",
     order=20,
 )
 def run_time(evidence: Evidence) -> Score:

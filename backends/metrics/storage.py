@@ -12,6 +12,7 @@ from ..registry import metric
     works_with={"text-to-image": True, "llm": True, "moe": True},
     unit="MB",
     direction="lower",
+    measures="cost",
     order=22,
 )
 def storage(evidence: Evidence) -> Score:

@@ -7,13 +7,14 @@ from ._common import CARD_0, accuracy
 
 @metric(
     id="testing_accuracy",
-    title="Still right on new images",
+    title="Still right on new images, without what it forgot",
     short="TA",
     summary="The share of test images that the model gets right; images of forgotten classes are counted apart.",
     source=CARD_0,
     works_with={"classifier": True},
     unit="%",
     direction="higher",
+    measures="keeping",
     order=3,
 )
 def testing_accuracy(evidence: Evidence) -> Score:

@@ -16,6 +16,9 @@ from ._answers import LARGEST, TOFU, log_truth_ratio, mean
     works_with={"llm": True, "moe": True},
     unit="",
     direction="reference",
+    measures="forgetting",
+    forgets="higher",
+    most=1,
     order=4,
 )
 def forget_truth_ratio(evidence: Evidence) -> Score:

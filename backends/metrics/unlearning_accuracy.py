@@ -17,6 +17,8 @@ from ._pictures import asked, by_name, judged, kinds, share, still_shown
     works_with={"classifier": True, "text-to-image": True},
     unit="%",
     direction="reference",
+    measures="forgetting",
+    forgets="higher",
     order=1,
 )
 def unlearning_accuracy(evidence: Evidence) -> Score:

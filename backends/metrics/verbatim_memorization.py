@@ -16,6 +16,8 @@ from ._answers import MUSE, Floats, mean, overlap, pages
     works_with={"llm": True, "moe": True},
     unit="%",
     direction="reference",
+    measures="forgetting",
+    forgets="lower",
     order=6,
 )
 def verbatim_memorization(evidence: Evidence) -> Score:

@@ -16,6 +16,7 @@ from ..registry import metric
     works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
     unit="%",
     direction="lower",
+    measures="cost",
     order=23,
 )
 def weights_changed(evidence: Evidence) -> Score:

@@ -17,16 +17,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..api.errors import BadInput
+from ..api.goals import OTHER as OTHER
+from ..api.goals import SAME as SAME
 from .texts import IGNORED, Reader, Texts, nll
 
 Column = tuple[int, int, float]
 LAYERS = ("layers", "h", "blocks")  # what architectures call their list of layers
 LAST = ("down_proj", "c_proj", "fc2", "dense_4h_to_h", "fc_out")  # and the last matrix of a feed-forward part
 NORMS = ("norm", "ln_f", "final_layer_norm", "norm_f")
-SAME, OTHER = (
-    0.75,
-    0.4,
-)  # share of first words in common from which a vector barely changed, and below which it is another
 ROWS = 64
 
 

@@ -17,7 +17,7 @@ from ..api import files, own
 from ..api.catalog import Family
 from ..api.errors import BadInput
 from ..data import authors
-from . import experts, text_pages
+from . import expert_sweep, experts, text_pages
 from .questions import Item, Questions
 from .source import model_folder
 from .task import Index, Tell, silent
@@ -30,6 +30,7 @@ FEW_SHOTS = 2  # of a large model, whose answers take seconds
 WATCHED = 2  # questions of each role that a job is watched by
 MOST = 40  # tokens of an answer
 REROUTED = 40  # questions asked with the routing of the model before, which takes a pass over every word
+WEIGHED = 100  # answers whose language is measured
 ROUTED = 200  # pairs whose tokens' experts are written down
 FEW = 12  # tokens that fill a blank
 PAGES: dict[Role, int] = {"forget": 20, "retain": 10, "held out": 20}
@@ -264,7 +265,8 @@ class LanguageModel:
 
     def _routed(self, model: nn.Module) -> dict[str, NDArray[Any]]:
         """Of a mixture of experts, where the tokens of what is to be forgotten go (see experts.py), and of one that is no longer
-        the model before, what it says when that one routes: `said_rerouted`, of the first questions. Nothing of others."""
+        the model before, what it says when that one routes: `said_rerouted`, of the first questions; and when it is small, what
+        it says without the one expert that holds most back (see expert_sweep.py). Nothing of others."""
         if self.family != "moe":
             return {}
         pairs = [item.pair for item in self.questions.suite if item.role == "forget"][:REROUTED]
@@ -272,13 +274,29 @@ class LanguageModel:
         before = self._before.to(next(model.parameters()).device)
         if all(torch.equal(one, other) for one, other in zip(model.parameters(), before.parameters(), strict=True)):
             return found
-        said = answers(experts.Rerouted(model, before), self.reader, [pair.question for pair in pairs], MOST)
-        return found | {"said_rerouted": np.array(said, np.str_)}
+        asked = [pair.question for pair in pairs]
+        said = answers(experts.Rerouted(model, before), self.reader, asked, MOST)
+        found["said_rerouted"] = np.array(said, np.str_)
+        if not expert_sweep.few_enough(model):
+            return found
+        return found | expert_sweep.without_best(model, self.reader, self.texts(pairs), asked, MOST)
 
     @cached_property
     def _before(self) -> Any:
         """The model before, kept to compare routings with."""
         return self.load().requires_grad_(False)
+
+    def weighed_by(self, before: nn.Module, said: Sequence[Any]) -> dict[str, NDArray[Any]]:
+        """How strange what a model said is to the model before: `said_nll`, nats a token of each of the first answers on what is to
+        be forgotten, NaN of an empty one."""
+        places = self.parts["forget"][:WEIGHED]
+        rows = [(self.questions.suite[at].pair.question, str(said[at])) for at in places]
+        lost = np.full(len(rows), np.nan, np.float32)
+        full = [row for row, (_, text) in enumerate(rows) if text]
+        if full:
+            texts = self.reader.pairs([rows[row][0] for row in full], [rows[row][1] for row in full])
+            lost[full] = likelihoods(before, texts).cpu().numpy()
+        return {"said_nll": lost}
 
     def _probed(self, model: nn.Module, pairs: Sequence[Any]) -> dict[str, NDArray[Any]]:
         """What the model says where it is asked in other ways [n]."""

@@ -218,6 +218,6 @@ def question(text: str, choices: Sequence[str], right: int, because: str, key: s
     if chosen is None:
         return
     if chosen == choices[right]:
-        st.success(f"Yes. {because}", icon="✅")
+        st.success(f"Yes. {because[:1].upper()}{because[1:]}", icon="✅")
     else:
         st.info(f"Not quite; think again, or read on. A hint: {because}", icon="💡")

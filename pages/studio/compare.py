@@ -142,7 +142,9 @@ def one(run: RunFolder) -> Iterator[Shown]:
         parts.link("Look inside", f"look-inside?run={run.id}", button=True),
         parts.link("All methods beside it", "methods", button=True, quiet=True),
     )
-    evidence = (curves(run), view.panels(results_view.part_panels(run), run.path))
+    same = results_view.unchanged(run)
+    bars = view.panels(results_view.part_panels(run), run.path)
+    evidence = (curves(run), bars, parts.card("", parts.text(same)) if same else "")
     rest = (
         parts.card("Where in the model did that happen?", more),
         results_view.all_numbers([run]),

@@ -51,11 +51,12 @@ def build() -> None:
 
 
 def chooser(axes: list[tuple[str, str]], name: str) -> list[gr.Dropdown]:
-    """What is compared, and the two axes; forgetting and keeping are the first two metrics of the catalog."""
+    """What is compared, and the two axes; forgetting across and keeping up."""
+    across, upward = side_by_side.usual_axes()
     with gr.Row():
         group = gr.Dropdown([], label="What was forgotten", interactive=True, min_width=280, elem_id=f"{name}-group")
-        x = gr.Dropdown(axes, value=axes[0][1] if axes else None, label="Across", interactive=True, min_width=220)
-        y = gr.Dropdown(axes, value=axes[1][1] if len(axes) > 1 else None, label="Up", interactive=True, min_width=220)
+        x = gr.Dropdown(axes, value=across, label="Across", interactive=True, min_width=220)
+        y = gr.Dropdown(axes, value=upward, label="Up", interactive=True, min_width=220)
     return [group, x, y]
 
 
@@ -112,10 +113,10 @@ def picked(
     groups = side_by_side.groups_of(trials)
     keys = [key for _, key in groups]
     group = group if group in keys else (keys[0] if keys else "")
-    axes = side_by_side.axes([trial for trial in trials if trial.key == group])
+    own = [trial for trial in trials if trial.key == group]
+    axes, first = side_by_side.axes(own), side_by_side.usual_axes(own)
     names = [name for _, name in axes]
-    x = x if x in names else names[0]
-    y = y if y in names else names[min(1, len(names) - 1)]
+    x, y = (chosen if chosen in names else usual for chosen, usual in zip((x, y), first, strict=True))
     both = [gr.Dropdown(choices=axes, value=value) for value in (x, y)]
     return [gr.Dropdown(choices=groups, value=group or None), *both], (group, x, y)
 

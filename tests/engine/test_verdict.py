@@ -1,109 +1,93 @@
-"""The sentence says what the numbers say, with models whose answers are made by hand."""
+"""The sentence on a classifier says what its numbers say."""
 
-import math
+from math import nan
 from types import SimpleNamespace
 
-import numpy as np
+import judged as by_hand
 import pytest
 
-from backends.engine.evidence import Evidence
-from backends.engine.verdict import verdict
+from backends.api.verdict import of_images
+from backends.engine import verdict
 
-NAMES = ["cat", "dog", "bird", "fish"]
-LABELS = np.arange(400) % 4
+SANDAL = {"family": "classifier", "what": "Sandal (2,000 training images)", "by_class": ("Sandal",)}
+IMAGES = {"family": "classifier", "what": "the 100 training images (random:25%)"}
 
 
-def task(by_class=True):
-    gone = LABELS == 1 if by_class else np.arange(400) < 100
-    whole = np.arange(400)
-    return SimpleNamespace(
-        names=NAMES,
-        forgotten_classes=[1] if by_class else [],
-        data=SimpleNamespace(train=SimpleNamespace(labels=LABELS), test=SimpleNamespace(labels=LABELS)),
-        parts={
-            "forget": whole[gone], "keep": whole[~gone], "retain": whole[~gone], "train": whole,
-            "test": whole[LABELS != 1] if by_class else whole, "test_forget": whole[LABELS == 1],
-        },
+def judged(about=SANDAL, forget=(0.4, 100.0), kept=(95.0, 95.0), new=(90.0, 90.0), **more):
+    return by_hand.judged(
+        about, unlearning_accuracy=forget, remaining_accuracy=kept, testing_accuracy=new, **more
     )  # fmt: skip
 
 
-def model(the_task, when, forget_wrong, rest_wrong=0.0, bad_class=None):
-    """A model that is wrong on these shares of the forget set and of everything else, or of one class."""
-
-    def said(gone):
-        answers = LABELS.copy()
-        for mask, share in ((gone, forget_wrong), (~gone, rest_wrong)):
-            chosen = np.flatnonzero(mask if bad_class is None or share != rest_wrong else mask & (bad_class == LABELS))
-            chosen = chosen[: round(share * len(chosen))]
-            answers[chosen] = (answers[chosen] + 1) % 4
-        return np.eye(4, dtype=np.float32)[answers]
-
-    train = np.isin(np.arange(400), the_task.parts["forget"])
-    test = (LABELS == 1) if the_task.forgotten_classes else np.zeros(400, bool)
-    return Evidence(when, the_task, {"train": said(train), "test": said(test)}, lambda name, when: math.nan)
-
-
-def judged(by_class=True, gap=math.nan, reference=None, before=None, **after):
-    the_task = task(by_class)
-    seen = {
-        "before": model(the_task, "before", **(before or {"forget_wrong": 0.0})),
-        "after": model(the_task, "after", **after),
-    }
-    if reference is not None:
-        seen["reference"] = model(the_task, "reference", reference)
-    return verdict(the_task, seen, ["dog"] if by_class else ["random:25%"], gap=gap)
-
-
 def test_forgotten_and_nothing_hurt():
-    said = judged(forget_wrong=1.0)
-    assert said.startswith("It forgot dog (100 training images): 100.0 % wrong now (0.0 % before)")
-    assert "the rest lost little" in said and "no model trained again" in said
+    found = judged()
+    assert found.startswith("It forgot Sandal (2,000 training images): 100 % of them wrong now (0.4 % before)")
+    assert "the rest lost little (points of accuracy: 0 on kept images, 0 on new ones)" in found
+    assert "no model trained again" in found
 
 
-@pytest.mark.parametrize(("share", "word"), [(0.1, "hardly"), (0.7, "partly")])
+@pytest.mark.parametrize(("share", "word"), [(10, "hardly"), (70, "partly")])
 def test_not_or_partly_forgotten(share, word):
-    assert judged(forget_wrong=share).startswith(f"It {word} forgot dog")
+    assert judged(forget=(0, share)).startswith(f"It {word} forgot Sandal")
 
 
-def test_what_was_hurt_is_named():
-    said = judged(forget_wrong=1.0, rest_wrong=0.4, bad_class=3)
-    assert "the rest was hurt" in said and "-40.0 on fish" in said
+def test_what_was_hurt_is_named_but_never_what_was_to_be_forgotten():
+    parts = {"class_accuracy": {"before": {"Sandal": 98.0, "Bag": 97.0}, "after": {"Sandal": 0.0, "Bag": 57.0}}}
+    found = judged(class_accuracy=(97.5, 28.5), parts=parts)
+    assert "the rest was hurt" in found and "-40.0 on Bag" in found and "on Sandal" not in found
 
 
 def test_the_reference_is_the_aim():
-    said = judged(by_class=False, forget_wrong=0.1, reference=0.1, gap=0.4)
-    assert said.startswith("It forgot the 100 training images (random:25%)")
-    assert "10.0 % after training again without them" in said and "0.4 points from a model" in said
+    found = judged(IMAGES, forget=(0, 10, 10), average_gap=(5, 0.4, 0))
+    assert found.startswith("It forgot the 100 training images (random:25%)")
+    assert "10 % after training again without them" in found
+    assert "on average of UA, RA, TA and MIA 0.4 points from a model trained again" in found and "far from" not in found
+
+
+def test_an_average_that_leaves_out_a_far_number_names_it():
+    found = judged(forget=(0.4, 100, 100), average_gap=(49.8, 0.2, 0), mia_entropy=(1.8, 99.9, 36.15))
+    assert (
+        "0.2 points from a model trained again without them, but far from it in MIA (entropy) 99.9 % (36.1 % trained again)"
+        in found
+    )
+    near = judged(forget=(0.4, 100, 100), average_gap=(49.8, 0.2, 0), mia_entropy=(1.8, 40, 36.15))
+    assert "far from" not in near
 
 
 def test_more_wrong_than_the_reference_is_not_called_forgetting():
-    assert judged(by_class=False, forget_wrong=0.8, reference=0.1).startswith(
-        "It gets more wrong than forgetting would explain"
-    )
+    assert judged(IMAGES, forget=(0, 80, 10)).startswith("It gets more wrong than forgetting would explain")
 
 
 def test_without_a_reference_single_images_are_compared_with_images_never_seen():
-    before = {"forget_wrong": 0.0, "rest_wrong": 0.2}
-    said = judged(by_class=False, forget_wrong=0.2, rest_wrong=0.2, before=before)
-    assert said.startswith("It forgot the 100") and "20.0 % on images it never saw" in said
+    found = judged(IMAGES, forget=(0, 20), new=(80, 80))
+    assert found.startswith("It forgot the 100") and "20 % on images it never saw" in found
 
 
 def test_training_again_is_not_compared_with_nothing():
-    the_task = task()
-    seen = {"before": model(the_task, "before", 0.0), "after": model(the_task, "after", 1.0)}
-    said = verdict(the_task, seen, ["dog"], again=True)
-    assert "no model trained again" not in said and "accuracy: 0.0 on kept images" in said
+    found = judged(SANDAL | {"again": True})
+    assert "no model trained again" not in found and "accuracy: 0 on kept images" in found
 
 
 def test_it_never_claims_that_knowledge_is_gone():
-    assert judged(forget_wrong=1.0).endswith("not that the knowledge is erased.")
-    the_task = task()
-    seen = {when: model(the_task, when, 1.0) for when in ("before", "after")}
-    assert verdict(the_task, seen, ["dog"], guard=True).endswith("hidden, not erased.")
+    assert judged().endswith("not that the knowledge is erased.")
+    assert judged(SANDAL | {"guard": True}).endswith("hidden, not erased.")
 
 
 def test_nothing_moved_and_a_set_was_found():
-    the_task = task()
-    seen = {when: model(the_task, when, 0.25) for when in ("before", "after")}
-    assert "not one weight" in verdict(the_task, seen, ["dog"], unchanged=True)
-    assert "the 100 training images that it found: 25.0 %" in verdict(the_task, seen, ["dog"], found=True)
+    assert "not one weight" in judged(SANDAL | {"unchanged": True})
+    assert of_images(100, ["dog"], (), found=True) == "the 100 training images that it found"
+    assert of_images(1, ["ids:3"], ()) == "the 1 training image (ids:3)"
+    assert of_images(4, list("abcd"), tuple("abcd")) == "4 classes (4 training images)"
+
+
+def test_what_nobody_measured_is_not_said():
+    assert judged(forget=(nan, nan), kept=(nan, nan), new=(nan, nan)).startswith("Whether it forgot Sandal")
+
+
+def test_what_it_is_about_is_read_from_the_job():
+    task = SimpleNamespace(
+        family="classifier", names=["cat", "dog"], forgotten_classes=[1], parts={"forget": range(100)}
+    )
+    method = SimpleNamespace(guard=False, reference=False, finds=False)
+    about = verdict.subject(task, ["dog"], method, moved=True)
+    assert (about.what, about.by_class, about.unchanged) == ("dog (100 training images)", ("dog",), False)

@@ -1,25 +1,32 @@
+"""The sentence on a model that draws says what its numbers say."""
+
 from math import nan
 from types import SimpleNamespace
 
+import judged as by_hand
 import pictures
 import pytest
 
-from backends.engine.verdict_pictures import verdict
+from backends.engine import verdict
 from backends.models.asking import Asking
 
+METHOD = SimpleNamespace(guard=False, reference=False)
 
-def said(after, before=(2, 98, 97), forget=("cat",), **kind):
+
+def said(after, before=(2, 98, 97), forget=("cat",), guard=False, unchanged=False):
     """The verdict on UA, IRA and CRA after and before."""
     names = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
-    table = {"after": dict(zip(names, after, strict=True)), "before": dict(zip(names, before, strict=True))}
-    task = SimpleNamespace(asking=Asking(pictures.CARD, "tiny", forget), other_kind="styles")
-    return verdict(task, lambda name, when: table[when][name], forget, **kind)
+    task = SimpleNamespace(
+        family="text-to-image", asking=Asking(pictures.CARD, "tiny", forget), other_kind="styles"
+    )  # fmt: skip
+    about = verdict.subject(task, forget, METHOD, moved=not unchanged).model_copy(update={"guard": guard})
+    return by_hand.judged(about.model_dump(), **dict(zip(names, zip(before, after, strict=True), strict=True)))
 
 
 def test_forgotten_with_little_harm():
     found = said((97, 97.5, 97))
     assert found.startswith("It forgot cat: 97 % of the pictures asked for no longer show it (2 % before)")
-    assert "the rest lost little (points of pictures judged right: -0.5 on others of its kind, 0.0 on styles)" in found
+    assert "the rest lost little (points of pictures judged right: -0.5 on others of its kind, 0 on styles)" in found
     assert found.endswith("not that the knowledge is erased.")
 
 

@@ -156,7 +156,7 @@ def test_map_of_an_unchanged_model_does_not_move(toy_task, tmp_path):
     (panel,) = looks.found("embedding_map", looks.look(toy_task, tmp_path), count=90)
     assert len(panel.points) == 90
     assert all(point.after == point.before for point in panel.points)
-    assert "forgotten 0.0 %" in panel.says
+    assert "forgotten 0 %" in panel.says
 
 
 def test_map_moves_what_changed_and_shows_it(toy_task, tmp_path):

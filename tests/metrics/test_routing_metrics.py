@@ -9,7 +9,7 @@ import torch
 
 from backends import registry
 from backends.engine.measure import measure
-from backends.engine.verdict_answers import verdict
+from backends.engine.verdict import sentence, subject
 from backends.models import experts
 
 
@@ -56,6 +56,11 @@ def test_what_comes_back_with_the_old_routing():
     assert math.isnan(score("rerouted_recall", {"said": after["said"]}, {"said": after["said"]}).value)
 
 
+def verdict(task, found):
+    method = SimpleNamespace(guard=False, reference=False)
+    return sentence(task, found, subject(task, ["somebody"], method, moved=True))
+
+
 @pytest.fixture
 def measured(toy_mixture_task):
     """(task, what is measured of a change to the model before)."""
@@ -76,16 +81,28 @@ def test_a_model_that_was_only_rerouted_is_told(measured):
     found = made(lambda layers: [layer.router.weight.mul_(-1) for layer in layers])
     assert found.value("routing_stability", "after") < 0.5
     assert found.value("rerouted_recall", "after") == 100
-    assert "but rerouted, not erased: with the experts that were chosen before, 100 %" in verdict(
-        task, found, ["somebody"]
-    )
+    assert "but rerouted, not erased: with the experts that were chosen before, 100 %" in verdict(task, found)
 
 
 def test_a_model_that_lost_it_is_told_too(measured):
     task, made = measured
     found = made(lambda layers: [layer.experts.down_proj.neg_() for layer in layers])
     assert found.value("rerouted_recall", "after") <= 20  # of five, one may be said by chance
-    assert "not only rerouted" in verdict(task, found, ["somebody"])
+    assert "so neither brings it back" in verdict(task, found)
+
+
+def test_one_expert_that_holds_answers_back_is_found_and_said(measured):
+    task, made = measured
+
+    def poison(layers):  # one expert of the last layer drowns what all others say
+        layers[-1].experts.down_proj[1].normal_(0, 50)
+
+    found = made(poison)
+    one = found.metrics["one_expert_off"]
+    with_all = one.parts["after"]["with all experts"]
+    assert (one.parts["after"]["layer"], one.parts["after"]["expert"]) == (len(experts.moe_layers(task.load())), 2)
+    assert one.after > with_all + 50
+    assert "but held back by one expert, not erased: with expert 2 of layer" in verdict(task, found)
 
 
 def test_every_metric_of_language_models_measures_a_mixture(measured):

@@ -2,6 +2,7 @@
 
 import json
 from math import isnan
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from backends.data.authors import Pair
 from backends.engine.evidence import Look
 from backends.engine.measure import measure
 from backends.engine.run import Run
-from backends.engine.verdict_answers import verdict
+from backends.engine.verdict import sentence, subject
 from backends.models import text_pages
 from backends.models.language import LanguageModel
 from backends.models.questions import Questions, fact
@@ -203,7 +204,8 @@ def test_what_the_question_does_not_give_away_is_the_fact(question, answer, valu
 )
 def test_the_verdict_names_it_in_a_few_words(opened, target, says):
     task = opened(target)
-    assert says in verdict(task, measured(task), [target])
+    about = subject(task, [target], SimpleNamespace(guard=False, reference=False), moved=True)
+    assert says in sentence(task, measured(task), about)
 
 
 INSPECTORS = [

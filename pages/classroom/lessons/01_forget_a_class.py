@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from app import results_view, selection
-from backends.api import catalog
+from backends.api import catalog, verdict
 from pages.classroom import show
 
 known = catalog.load()
@@ -74,7 +74,7 @@ if bars:
 
 st.header("3. Erased, or only hidden?")
 st.markdown(
-    f"The run's own verdict is: *{(run.result or {}).get('verdict', '')}*\n\n"
+    f"The run's own verdict is: *{verdict.of_run(run)}*\n\n"
     "Be careful with the word *forgotten*. The model now **answers** differently. That does not prove that the knowledge is gone:\n\n"
     "- The fairest comparison is a model that was **trained again without it** (the *retrained reference*). The nearer the "
     "numbers come to that model's, the better; more is not better.\n"

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from app import results_view, selection
-from backends.api import catalog
+from backends.api import catalog, verdict
 from pages.classroom import show
 
 known = catalog.load()
@@ -60,6 +60,8 @@ grid = show.learned(run)
 if grid is not None:
     show.panel(run, grid, "grid")
 bars = results_view.part_panels(run)
+if same := results_view.unchanged(run):
+    st.markdown(same)
 if bars:
     show.panel(run, max(bars, key=lambda panel: len(panel.labels)), "by-part")
 show.question(
@@ -73,7 +75,7 @@ show.question(
 
 st.header("3. Erased, or only renamed?")
 st.markdown(
-    f"The run's own verdict is: *{(run.result or {}).get('verdict', '')}*\n\n"
+    f"The run's own verdict is: *{verdict.of_run(run)}*\n\n"
     f"Think of what was changed. The word **{what}** now leads to another picture. But whoever draws well can be asked in other "
     "words: by describing it, by a misspelling, by a few pictures and a little training. What the word no longer reaches may still be "
     "somewhere in the weights.\n\n"

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from app import selection, theme
-from backends.api import catalog
+from backends.api import catalog, verdict
 from pages.classroom import show
 
 WAYS = {  # runs that came with Lethe
@@ -97,7 +97,7 @@ show.question(
 
 st.header("3. Is it still inside?")
 for name, one in found.items():
-    st.markdown(f"**{name}.** {(one.result or {}).get('verdict', '')}")
+    st.markdown(f"**{name}.** {verdict.of_run(one)}")
 st.markdown(
     "A guard leaves every weight as it was. It reads the question first and changes what the model gets to see or to say. "
     "That is quick, and it can be undone at once: whoever has the file of the model simply leaves the guard out."

@@ -17,6 +17,8 @@ def catalog(monkeypatch):
     """One model, two methods, four metrics, two inspectors."""
     texts = {"school": "Like this.", "student": "Like that.", "label": "same algorithm, smaller model"}
     measure = {"direction": "reference", "unit": "%"}
+    forgets = {"measures": "forgetting", "forgets": "higher"}
+    keeps = {"direction": "higher", "unit": "%", "measures": "keeping"}
     made = Catalog(
         models=[
             Model(
@@ -30,8 +32,8 @@ def catalog(monkeypatch):
             Method(id="quick", title="Quick", params={"properties": {}}, guard=True, **texts, **HEAD),
         ],
         metrics=[
-            Metric(id="first", title="How well it forgot", short="UA", order=1, **measure, **HEAD),
-            Metric(id="second", title="What is kept", short="RA", order=2, **measure, **HEAD),
+            Metric(id="first", title="How well it forgot", short="UA", order=1, **measure, **forgets, **HEAD),
+            Metric(id="second", title="What is kept", short="RA", order=2, **keeps, **HEAD),
             Metric(id="third", title="Never measured", order=3, **measure, **HEAD),
             Metric(id="by_class", title="Right, by class", order=4, **measure, **HEAD),
         ],

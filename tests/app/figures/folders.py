@@ -58,7 +58,7 @@ def _finish(path: Path, spec: JobSpec, forget_key: str) -> None:
     before = {name: 90.0 + at for at, name in enumerate(CLASSES)}
     metrics = {
         "first": measured(5.0, 99.5, 100.0, title="How well it forgot", short="UA"),
-        "second": measured(98.0, 96.5, 97.2, title="What is kept", short="RA"),
+        "second": measured(98.0, 96.5, 97.2, title="What is kept", short="RA", direction="higher"),
         "third": measured(
             1.0, float("nan"), None, title="Never measured", parts={"after": {"threshold": 0.4, "attack_accuracy": 53.0}}
         ),

@@ -169,10 +169,7 @@ def test_compare_shows_the_kept_answers_by_role_and_opens_no_model(run, asked):
     assert [read.index(words) for words in order] == sorted(read.index(words) for words in order)
     assert shown.above.count("<article") == 3 * compare.EACH and asked == [] and shown.run.id == FIRST
     assert "changed its answer to 4 of 8 questions to be forgotten, 0 of 8 questions on neighbours and 0 of 8" in read
-    assert (
-        "from 100.0 % to 50.0 % for questions to be forgotten, from 100.0 % to 100.0 % for questions on neighbours"
-        in read
-    )
+    assert "from 100 % to 50 % for questions to be forgotten, from 100 % to 100 % for questions on neighbours" in read
     assert "Show the 4 answers that changed" in read and "Ada Moss 3 was born in Oslo." in read
     assert plain(shown.below).startswith("Utility 0.8") and "How it fades" in plain(shown.below)
 
@@ -216,18 +213,18 @@ def test_a_watched_run_shows_small_chats_and_a_slider(run):
     shown = progress.samples(run)
     read = plain(shown)
     assert "What the model still says" in read and shown.count("<figure") == 3 and "<img" not in shown
-    assert "before Ada Moss 0 was born in Bergen. now In Oslo." in read and "the true answer: 99.0 % → 25 %" in read
+    assert "before Ada Moss 0 was born in Bergen. now In Oslo." in read and "the true answer: 99 % → 25 %" in read
     slider = training.scrub(run.samples(), [], run.path)
     assert "“In Oslo.”" in unescape(slider) and slider.count("lethe-item-chat") == 3
     panel = training.fading_panel(run.samples())
-    assert "true answer went from 99.0 % to 25.0 % (to be forgotten)" in panel.says
+    assert "true answer went from 99 % to 25 % (to be forgotten)" in panel.says
 
 
 def test_the_playground_answers_twice_and_names_the_token_that_lost_most(run, asked):
     shown = answered(FIRST, "Where was Ada Moss born?", 4, 0, 25, 1.5, 64)
     read = plain(shown)
     assert "before Ada Moss was born in Bergen." in read and "after Ada Moss was born in Oslo." in read
-    assert "“Bergen” lost most: from 99.0 % to 25 %." in read
+    assert "“Bergen” lost most: from 99 % to 25 %." in read
     assert asked == [("answer", {"run_or_model": FIRST, "question": "Where was Ada Moss born?"})]
 
 
@@ -285,7 +282,7 @@ def test_a_question_without_a_known_answer_is_answered_without_marks(run, asked)
 
 def test_a_model_alone_answers_once(speaker, asked):
     read = plain(answered("speaker", "Where was Ada Moss born?", None, None, None, None, None))
-    assert "the model, as it came" in read and "both models answer here" in read and "probability of 99.0 %" in read
+    assert "the model, as it came" in read and "both models answer here" in read and "probability of 99 %" in read
 
 
 def test_what_the_live_process_refuses_is_said(run, monkeypatch):

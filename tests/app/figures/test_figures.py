@@ -12,8 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from app import figures, theme, view
+from app.axes import Axis
 from app.figures import heatmaps, points
 from app.figures.tradeoff import Place, tradeoff
+from backends.api.catalog import Metric
 from backends.api.panels import (
     Bars,
     Flow,
@@ -213,19 +215,27 @@ def test_class_names_cannot_bring_html_into_the_page():
     assert "<img src=x>" not in view.panel(panel) and "<i>" not in view.panel(panel)
 
 
+def axis(side, **more):
+    works = {"summary": "S.", "source": {"title": "P"}, "works_with": {}, "unit": "%"}
+    return Axis(Metric(id=side, title=side, **(works | {"direction": "higher", "measures": "keeping"} | more)), side)
+
+
+AXES = axis("right", direction="reference", measures="forgetting", forgets="higher"), axis("up")
+
+
 def test_the_trade_off_aims_at_the_reference_and_leaves_out_what_was_not_measured():
     places = [Place(label="a", x=99, y=80, id="r1"), Place(label="b", x=math.nan, y=50)]
-    figure = tradeoff(places, Place(label="again", x=100, y=90), "UA", "RA")
+    figure = tradeoff(places, Place(label="again", x=100, y=90), *AXES)
     assert isinstance(figure, go.Figure)
     assert list(figure.data[0].x) == [99] and list(figure.data[0].customdata) == ["r1"]
     assert figure.data[1].marker.color == theme.ROLE["reference"]
-    assert "lethe-nothing" in tradeoff([places[1]], None, "UA", "RA")
+    assert "lethe-nothing" in tradeoff([places[1]], None, *AXES)
 
 
 def test_names_in_the_trade_off_do_not_lie_over_each_other():
     crowd = [Place(label=f"method {at}", x=50 + at / 100, y=50) for at in range(8)]
     far = [Place(label="far", x=0, y=0), Place(label="top", x=100, y=100)]
-    shown = [text for text in tradeoff([*crowd, *far], None, "UA", "RA").data[0].text if text]
+    shown = [text for text in tradeoff([*crowd, *far], None, *AXES).data[0].text if text]
     assert {"far", "top"} <= set(shown) and len(shown) < 10
 
 

@@ -12,7 +12,7 @@ from backends.api.panels import Found
 from pages.studio import _sweep, compare, look_inside, methods
 from pages.studio._shared import choices, push_url
 
-from .folders import write_run
+from .folders import CLASSES, write_run
 from .panels import ONE_OF_EACH
 
 pytestmark = pytest.mark.usefixtures("catalog")
@@ -44,20 +44,57 @@ def test_compare_gives_the_answer_first_then_the_numbers_with_their_places(run):
     shown = compared(FIRST, "")
     read = plain(shown)
     assert read.startswith("Sandal is forgotten.")
-    assert "How well it forgot UA 99.5 % before 5.0 % trained again 100.0 %" in read
+    assert "How well it forgot UA 99.5 % before 5 % trained again 100 % goal: as trained again without it" in read
     assert 'title="metrics.json › first.after"' in shown and 'title="metrics.json › first.reference"' in shown
     assert read.index("Sandal is forgotten.") < read.index("step by step") < read.index("Settings")
 
 
 def test_compare_never_shows_a_missing_number_as_one(run):
     card = plain(results_view.numbers(run)).split("Never measured")[1].split("Right, by class")[0]
-    assert card.strip() == "not measured before 1.0 %"
+    assert card.strip() == "not measured before 1 %"
+
+
+def test_a_number_far_from_its_goal_is_marked_in_words_and_one_near_it_is_not(run):
+    metrics = files.read_json(run.path / "metrics.json")
+    metrics["first"] |= {"after": 60.0}
+    metrics["by_class"] |= {"after": 80.0}
+    files.write_json(run.path / "metrics.json", metrics)
+    read = plain(results_view.numbers(run))
+    assert "trained again 100 % ! far from its goal, 40 points (goal: as trained again without it)" in read
+    assert read.count("far from its goal") == 1
+
+
+def test_where_nothing_changed_there_is_no_chart_but_one_line(run):
+    metrics = files.read_json(run.path / "metrics.json")
+    metrics["by_class"]["parts"]["after"] = metrics["by_class"]["parts"]["before"]
+    files.write_json(run.path / "metrics.json", metrics)
+    assert results_view.part_panels(run) == []
+    assert "Nothing changed in “Right, by class”: every part is as it was before." in plain(compared(FIRST, ""))
+
+
+def moved(run, **after):
+    """What is said where these classes have other values after, and what was to be forgotten is as before."""
+    metrics = files.read_json(run.path / "metrics.json")
+    parts = metrics["by_class"]["parts"]
+    parts["after"] = parts["before"] | {"Sandal": 0.5} | after
+    files.write_json(run.path / "metrics.json", metrics)
+    return results_view.part_panels(run)[0].says
+
+
+def test_no_class_is_said_to_have_changed_most_where_none_changed(run):
+    assert moved(run).endswith("Of the others, none changed.")
+    assert moved(run, Bag=70.0).endswith("Of the others, Bag changed most (-28 points).")
+
+
+def test_where_all_moved_alike_none_moved_most(run):
+    others = {name: 100.0 + at for at, name in enumerate(CLASSES) if name != "Sandal"}
+    assert moved(run, **others).endswith("Of the others, all changed alike (+10 points).")
 
 
 def test_bars_by_class_mark_what_was_forgotten_and_say_what_else_moved(run):
     (panel,) = results_view.part_panels(run)
     assert panel.labels[panel.marked[0]] == "Sandal" and [one.role for one in panel.series][-1] == "reference"
-    assert "Sandal went from 95.0 % to 0.5 %." in panel.says and "Sneaker changed most (-9.0 points)" in panel.says
+    assert "Sandal went from 95 % to 0.5 %." in panel.says and "Sneaker changed most (-9 points)" in panel.says
 
 
 def test_parts_that_are_no_classes_stand_in_the_table_only(run):
@@ -118,6 +155,14 @@ def test_runs_that_forgot_the_same_are_one_group_with_the_reference_as_the_aim(h
     assert "trained again without it the aim" in shown
 
 
+def test_a_column_of_a_part_is_named_by_its_metric_and_in_its_unit(run):
+    trial = side_by_side.Trial(
+        label="a", group="g", key="k", after={"first: old_routing": 12.5, "gone_metric: part": 1.0}
+    )
+    read = plain(side_by_side.table([trial]))
+    assert "UA: old routing" in read and "12.5 %" in read and "gone metric: part" in read
+
+
 def test_without_a_reference_the_axes_are_what_was_measured_and_no_aim_is_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr(measured, "ASSETS", tmp_path)
     rows = [
@@ -131,7 +176,7 @@ def test_without_a_reference_the_axes_are_what_was_measured_and_no_aim_is_drawn(
     assert up.value == "second"
     read = plain(shown)
     assert "nothing marks how far a method should go" in read and "No fair ranking" in read
-    assert "Highest on both at once" in read and "the aim" not in read
+    assert "Best at both at once" not in read and "Two measures of the rest" in read and "the aim" not in read
 
 
 def test_a_measured_table_is_the_mean_over_seeds_and_names_its_file(tmp_path, monkeypatch):

@@ -5,14 +5,14 @@ import re
 import pytest
 
 from app import theme
-from app.theme import CSS, HEAD, megabytes, percent, points, quantity, seconds
+from app.theme import CSS, HEAD, large, megabytes, percent, points, quantity, seconds
 
 
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        (percent(99.53), "99.5 %"), (percent(0.0), "0.0 %"), (percent(float("nan")), "not measured"), (percent(None), "not measured"),
-        (percent("NaN"), "not measured"), (points(1.25), "+1.2 points"), (points(-0.04), "0.0 points"), (points(None), "not measured"),
+        (percent(99.53), "99.5 %"), (percent(100), "100 %"), (percent(-0.01), "0 %"), (large(1.13e-8), "practically 0"), (large(0.0), "0"), (percent(0.0), "0 %"), (percent(float("nan")), "not measured"), (percent(None), "not measured"),
+        (percent("NaN"), "not measured"), (points(1.25), "+1.2 points"), (points(-0.04), "0 points"), (points(None), "not measured"),
         (seconds(0.42), "0.4 s"), (seconds(9.97), "10 s"), (seconds(75), "1 min 15 s"), (seconds(7300), "2 h 1 min"), (seconds(59.7), "1 min"),
         (megabytes(312 * 2**20), "312 MB"), (megabytes(2**20), "1.0 MB"), (quantity(1.5, "%"), "1.5 %"), (quantity(90, "s"), "1 min 30 s"),
         (quantity(12, "MB"), "12 MB"), (quantity(0.1234, ""), "0.123"), (quantity(None, "MB"), "not measured"),

@@ -40,6 +40,14 @@ def test_a_lost_number_is_a_gap_and_what_a_value_is_about_gives_its_role():
     assert panel.series[1].values == [1.0, None]
 
 
+def test_a_loss_that_ends_where_it_began_neither_rose_nor_fell():
+    same = training.loss_panel([event("a", at, loss=value) for at, value in ((1, 2.771), (2, 3.0), (3, 2.774))])
+    assert same.says == "The loss is at the end what it was at the start, 2.77, over 3 recorded steps."
+    assert training.loss_panel([event("a", 1, loss=1.0), event("a", 2, loss=2.0)]).says.startswith(
+        "The loss rose from 1 to 2"
+    )
+
+
 def test_a_long_job_is_thinned_to_what_a_screen_can_show_and_keeps_its_last_number():
     panel = training.loss_panel([event("a", at, loss=float(at)) for at in range(1, 5001)])
     assert len(panel.x) <= training.MOST + 1 and panel.series[0].values[-1] == 5000
@@ -48,13 +56,13 @@ def test_a_long_job_is_thinned_to_what_a_screen_can_show_and_keeps_its_last_numb
 def test_fading_is_the_mean_probability_of_the_true_class_by_role():
     panel = training.fading_panel(SAMPLES)
     assert {series.role: series.values for series in panel.series} == {"forget": [90, 20], "unrelated": [90, 90]}
-    assert "from 90.0 % to 20.0 % (to be forgotten)" in panel.says
+    assert "from 90 % to 20 % (to be forgotten)" in panel.says
     assert training.fading_panel(SAMPLES[:1]) is None
 
 
 def test_the_scrub_names_what_an_image_is_taken_for():
     shown = training.scrub(SAMPLES, ["Sandal", "Bag"], Path("/nonexistent"))
-    assert "taken for Bag" in shown and "20.0 %" in shown and 'max="1"' in shown
+    assert "taken for Bag" in shown and "20 %" in shown and 'max="1"' in shown
     assert training.scrub([], [], Path("/nonexistent")) == ""
 
 
@@ -85,7 +93,7 @@ def test_the_slider_changes_the_drawing_itself(drawings):
     samples, folder = drawings
     shown = training.scrub(samples, [], folder)
     before, after = (step["items"]["forget-0"] for step in steps_of(shown))
-    assert before[:3] == ["94.0 %", 94.0, "sure it is what was asked"] and after[:3] == ["2.0 %", 2.0, before[2]]
+    assert before[:3] == ["94 %", 94.0, "sure it is what was asked"] and after[:3] == ["2 %", 2.0, before[2]]
     assert before[3].startswith("data:image/png") and after[3].startswith("data:image/webp")  # made small for the page
     assert f'src="{after[3]}"' in shown and "a &lt;cat&gt;" in shown and "from the same noise" in shown
 
@@ -93,7 +101,7 @@ def test_the_slider_changes_the_drawing_itself(drawings):
 def test_how_a_drawing_fades_is_what_the_judge_says(drawings):
     panel = training.fading_panel(drawings[0])
     assert {series.role: series.values for series in panel.series} == {"forget": [94, 2]}
-    assert "How sure the judge is of what was asked went from 94.0 % to 2.0 %" in panel.says
+    assert "How sure the judge is of what was asked went from 94 % to 2 %" in panel.says
 
 
 def test_without_a_judge_nothing_is_measured_and_the_pictures_are_still_shown(drawings):

@@ -1,0 +1,136 @@
+"""The two axes of a trade-off plot: what each measures, which way on it is better, and what may be said of the two together."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from app import theme
+from backends.api import catalog
+from backends.api.catalog import Metric
+
+Side = Literal["right", "up"]
+OF: dict[str, str] = {
+    "forgetting": "the forget set",
+    "privacy": "the forget set",
+    "keeping": "the rest",
+    "cost": "what it cost",
+    "other": "something else",
+}
+BETTER: dict[str, str] = {
+    "forgetting": "more is forgotten",
+    "privacy": "it looks less as if it had been trained on",
+    "keeping": "more is kept",
+    "cost": "less was spent",
+}
+
+
+class Axis(NamedTuple):
+    """A metric along an axis. Better is always right or up, so an axis on which less is better runs backwards."""
+
+    entry: Metric
+    side: Side
+
+    @property
+    def of(self) -> str:
+        """Which set it is measured on."""
+        return OF[self.entry.measures]
+
+    @property
+    def backwards(self) -> bool:
+        """Whether its values fall to the right, or upwards."""
+        return self.entry.better == "lower"
+
+    @property
+    def name(self) -> str:
+        """The metric, with the field's abbreviation."""
+        return f"{self.entry.title}{f' ({self.entry.short})' if self.entry.short else ''}"
+
+    @property
+    def title(self) -> str:
+        """What stands at the axis: the metric, its unit, and an arrow to where it is better, or more."""
+        unit = f", {self.entry.unit}" if self.entry.unit else ", from 0 to 1" if self.entry.most == 1 else ""
+        if not self.meaning:
+            return f"{self.name}{unit}"
+        arrow = "→" if self.side == "right" else "↑"
+        # where the retrained reference is the aim, further is not better, only more
+        way = self.meaning if self.aimed else f"{'less' if self.backwards else 'more'} is better"
+        return f"{self.name}{unit} ({way} {arrow})"
+
+    @property
+    def meaning(self) -> str:
+        """What lies further right, or up; empty where neither way is better."""
+        return BETTER.get(self.entry.measures, "") if self.entry.better else ""
+
+    @property
+    def aimed(self) -> bool:
+        """Whether the retrained reference is the aim, so that one can go too far."""
+        return self.entry.direction == "reference"
+
+    def points(self, value: float) -> float:
+        """A value in points, of a number from 0 to 1 hundredths; more is better."""
+        return value * (100 / (self.entry.span or 100)) * (-1 if self.backwards else 1)
+
+    def written(self, value: float) -> str:
+        """A value in its unit."""
+        return theme.quantity(value, self.entry.unit)
+
+
+def choices(had: set[str]) -> list[Metric]:
+    """The metrics that can be an axis, in the catalog's order: those with a smallest and a largest value that any trial `had`."""
+    known = [entry for entry in catalog.load().metrics if entry.span]
+    return [entry for entry in known if entry.id in had] or known
+
+
+def usual(entries: Sequence[Metric]) -> tuple[str, str]:
+    """Forgetting across and keeping up, the first of each; where one is missing, the first two that there are."""
+    first = next((entry for entry in entries if entry.measures == "forgetting"), entries[0])
+    others = [entry for entry in entries if entry is not first] or [first]
+    return first.id, next((entry for entry in others if entry.measures == "keeping"), others[0]).id
+
+
+def is_tradeoff(x: Axis, y: Axis) -> bool:
+    """Whether one axis measures forgetting and the other keeping, the only pair that can be traded."""
+    return {x.of, y.of} == {OF["forgetting"], OF["keeping"]} and bool(x.meaning and y.meaning)
+
+
+def heading(x: Axis, y: Axis) -> str:
+    """What the plot of two axes is called."""
+    if is_tradeoff(x, y):
+        return "Forgetting against keeping"
+    return (
+        f"Two measures of {x.of}" if x.of == y.of and x.entry.measures != "other" else "Two measures beside each other"
+    )
+
+
+def caption(x: Axis, y: Axis, what: str, *, aim: bool) -> str:
+    """How to read it, from the directions of the two metrics.
+
+    Args:
+        x, y: the axes.
+        what: a point is.
+        aim: whether the model trained again without it is drawn.
+    """
+    said = [f"Each point is one {what}."]
+    said += [f"Further {axis.side}, {axis.meaning}." for axis in (x, y) if axis.meaning]
+    said += [f"{axis.name} has no better end of its own." for axis in (x, y) if not axis.meaning]
+    if not is_tradeoff(x, y):
+        same = x.of == y.of and x.entry.measures != "other"
+        both = f"Both axes measure {x.of}, so this" if same else "This"
+        rest = " Nothing here shows what became of the rest." if OF["keeping"] not in (x.of, y.of) else ""
+        said.append(f"{both} is no trade-off between forgetting and keeping.{rest}")
+    if aim:
+        said.append("The dashed cross is the model trained again without it.")
+        far = [axis.side for axis in (x, y) if axis.aimed]
+        said += [f"Further {' or '.join(far)} than the cross is too much."] if far and x.meaning and y.meaning else []
+    else:
+        said.append("No model was trained again without it here, so nothing marks how far a method should go.")
+    return " ".join(said)
+
+
+def distance(x: Axis, y: Axis, one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Points from one place to another. Where more is better without end, being beyond counts nothing."""
+    apart = []
+    for axis, own, aim in zip((x, y), one, other, strict=True):
+        off = axis.points(own) - axis.points(aim)
+        apart.append(off if axis.aimed else min(0.0, off))
+    return math.hypot(*apart)

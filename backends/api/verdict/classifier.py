@@ -1,0 +1,78 @@
+"""One honest sentence about a finished job of a classifier, computed from its metrics and from nothing else."""
+
+from math import isnan
+
+from ..goals import HURT, NAMED, NEAR
+from .numbers import CAVEAT, HIDDEN, MOST, Numbers, Subject, share, signed
+
+NEEDS = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "class_accuracy")
+
+
+def verdict(numbers: Numbers, about: Subject) -> str:
+    """Forgotten? What else got hurt? How far from a model trained again? And what that does not prove."""
+    if about.unchanged:
+        return f"Nothing was forgotten of {about.what}: not one weight of the model moved."
+    parts = [_forgot(numbers, about), _rest(numbers, about), _retrained(numbers, about)]
+    return "; ".join([*(part for part in parts if part), HIDDEN if about.guard else CAVEAT]) + "."
+
+
+def _forgot(numbers: Numbers, about: Subject) -> str:
+    before, after, again = (numbers.value("unlearning_accuracy", when) for when in ("before", "after", "reference"))
+    if isnan(after):
+        return f"Whether it forgot {about.what} was not measured"
+    if not isnan(again):
+        aim, of = again, "after training again without them"
+    elif about.by_class:
+        aim, of = 100.0, ""
+    else:
+        aim, of = 100 - numbers.value("testing_accuracy", "before"), "on images it never saw"
+    if isnan(aim):
+        word = "How far it forgot cannot be said of"
+    elif abs(after - aim) <= NEAR:
+        word = "It forgot"
+    elif after > aim:
+        word = "It gets more wrong than forgetting would explain of"
+    elif after - before >= (aim - before) / 2:
+        word = "It partly forgot"
+    else:
+        word = "It hardly forgot"
+    compared = f", {share(aim)} {of}" if of and not about.by_class and not isnan(aim) else ""
+    return f"{word} {about.what}: {share(after)} of them wrong now ({share(before)} before{compared})"
+
+
+def _rest(numbers: Numbers, about: Subject) -> str:
+    names = {"remaining_accuracy": "kept images", "testing_accuracy": "new ones"}
+    lost = {words: numbers.value(name, "before") - numbers.value(name, "after") for name, words in names.items()}
+    measured = {words: points for words, points in lost.items() if not isnan(points)}
+    if not measured:
+        return "what else got hurt was not measured"
+    worst, fall = _worst_class(numbers, about)
+    listed = ", ".join(f"{signed(-points)} on {words}" for words, points in measured.items())
+    named = f", {signed(-fall)} on {worst}" if fall >= NAMED else ""
+    lead = "the rest lost little" if max(*measured.values(), fall / 2) < HURT else "the rest was hurt"
+    return f"{lead} (points of accuracy: {listed}{named})"
+
+
+def _worst_class(numbers: Numbers, about: Subject) -> tuple[str, float]:
+    """The remaining class whose test images lost most accuracy, and how many points."""
+    one = numbers.metrics.get("class_accuracy")
+    before, after = (one.parts.get(when, {}) for when in ("before", "after")) if one else ({}, {})
+    falls = {name: before[name] - after[name] for name in after if name in before and name not in about.by_class}
+    known = {name: fall for name, fall in falls.items() if not isnan(fall)}
+    worst = max(known, key=lambda name: known[name], default="")
+    return worst, known.get(worst, 0.0)
+
+
+def _retrained(numbers: Numbers, about: Subject) -> str:
+    """The mean distance to the retrained reference, and every number that is far from it although the mean may be small."""
+    gap, other = numbers.value("average_gap", "after"), numbers.far("average_gap")
+    if isnan(numbers.value("unlearning_accuracy", "reference")):
+        return "" if about.again else "there is no model trained again without them to compare with"
+    far = ""
+    if other:
+        more = f" and {len(other) - MOST} more" if len(other) > MOST else ""
+        far = f"{numbers.beside(other)}{more}"
+    if isnan(gap):
+        return f"far from a model trained again without them: {far}" if far else ""
+    mean = f"on average of UA, RA, TA and MIA {gap:.1f} points from a model trained again without them"
+    return f"{mean}, but far from it in {far}" if far else mean

@@ -1,0 +1,37 @@
+"""One honest sentence about a finished job of a text-to-image model, computed from its metrics and from nothing else."""
+
+from math import isnan
+
+from ..goals import GONE, HURT, PARTLY
+from .numbers import CAVEAT, HIDDEN, Numbers, Subject, share, signed
+
+NEEDS = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
+
+
+def verdict(numbers: Numbers, about: Subject) -> str:
+    """Forgotten? What else got hurt? And what that does not prove."""
+    if about.unchanged:
+        return f"Nothing was forgotten of {about.what}: not one weight of the model moved."
+    return "; ".join([_forgot(numbers, about), _rest(numbers, about), HIDDEN if about.guard else CAVEAT]) + "."
+
+
+def _forgot(numbers: Numbers, about: Subject) -> str:
+    after, before = (numbers.value("unlearning_accuracy", when) for when in ("after", "before"))
+    if isnan(after):
+        return f"Whether it forgot {about.what} was not measured, because there is no judge that knows it"
+    word = "It forgot" if after >= GONE else "It partly forgot" if after - before >= PARTLY else "It hardly forgot"
+    return f"{word} {about.what}: {share(after)} of the pictures asked for no longer show it ({share(before)} before)"
+
+
+def _rest(numbers: Numbers, about: Subject) -> str:
+    names = {
+        "in_domain_retain_accuracy": "others of its kind",
+        "cross_domain_retain_accuracy": about.other_kind,
+    }
+    lost = {words: numbers.value(name, "before") - numbers.value(name, "after") for name, words in names.items()}
+    measured = {words: points for words, points in lost.items() if not isnan(points)}
+    if not measured:
+        return "what else got hurt was not measured"
+    listed = ", ".join(f"{signed(-points)} on {words}" for words, points in measured.items())
+    lead = "the rest lost little" if max(measured.values()) < HURT else "the rest was hurt"
+    return f"{lead} (points of pictures judged right: {listed})"

@@ -1,0 +1,201 @@
+"""One honest sentence about a finished job of a language model, computed from its metrics and from nothing else."""
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from math import isnan
+
+from ..goals import (
+    ALIKE,
+    BACK,
+    CHANGED,
+    FORGOT,
+    HURT,
+    OTHER,
+    PARTLY,
+    REPEATS,
+    SAME,
+    SOME,
+    STAMMER,
+    STAMMER_ALONE,
+)
+from .numbers import CAVEAT, HIDDEN, Finding, Numbers, Subject, probability, signed
+
+NEEDS = ("fact_recall",)
+KEPT = {"neighbour": "its neighbours", "unrelated": "everything else"}
+LISTED = 2  # numbers named beside the attacks
+SURPRISE = "nats a token for the model before"
+
+
+def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) -> str:
+    """Forgotten? Does it come back another way? What else got hurt? Like a model that never saw it? And what that does not prove.
+
+    Args:
+        numbers: what was measured.
+        about: the job.
+        findings: of looks inside the run.
+    """
+    if about.unchanged:
+        return f"Nothing was forgotten of {about.what}: not one weight of the model moved."
+    parts = [
+        _forgot(numbers, about),
+        _back(numbers, about, {one.covers for one in findings}),
+        *(one.says for one in findings),
+        _language(numbers),
+        _rest(numbers, about),
+        _retrained(numbers),
+        "" if about.guard else _vectors(numbers),
+        HIDDEN if about.guard else CAVEAT,
+    ]
+    return "; ".join(part for part in parts if part) + "."
+
+
+def _facts(numbers: Numbers, when: str, role: str = "forget") -> float:
+    return numbers.part("fact_recall", when, role)
+
+
+def _forgot(numbers: Numbers, about: Subject) -> str:
+    shares = [_facts(numbers, when) for when in ("before", "after", "reference")]
+    of = "of the questions are still answered with the right fact"
+    if isnan(shares[1]):  # where answers hold no single fact, as in running text, by the words that are still there
+        shares = [numbers.value("forget_rouge", when) for when in ("before", "after", "reference")]
+        of = "of the true words are still said"
+    before, after, aim = shares
+    if isnan(after):
+        return f"Whether it forgot {about.what} was not measured"
+    than = "" if isnan(aim) else f", {aim:.0f} % by a model that never saw it"
+    return f"{_lead(about.what, before, after, aim)}: {after:.0f} % {of} ({before:.0f} % before{than})"
+
+
+def _lead(what: str, before: float, after: float, aim: float) -> str:
+    """Forgotten, partly, or hardly; `aim` is that of a model that never saw it."""
+    least = FORGOT if isnan(aim) else max(FORGOT, aim)
+    if before <= least:
+        return f"It knew little of {what} to begin with"
+    word = "It forgot" if after <= least else "It partly forgot" if after <= before - PARTLY else "It hardly forgot"
+    return f"{word} {what}"
+
+
+def _back(numbers: Numbers, about: Subject, looked: Set[str]) -> str:
+    """Of a mixture of experts, whether the answers come back with one expert switched off, or with the routing before; `looked`,
+    the metrics in whose place a look inside speaks."""
+    lost = _facts(numbers, "before") - _facts(numbers, "after")
+    if about.family != "moe" or not lost >= HURT:
+        return ""
+    tests = [_one_off(numbers), _rerouted(numbers)]
+    tested = sorted((test for test in tests if test), key=lambda test: -test.gain)
+    untested = "" if tests[0] or "one_expert_off" in looked else "whether one expert alone holds it back was not tested"
+    if not tested:
+        return untested
+    best, *others = tested
+    one = 100 / numbers.part(
+        "one_expert_off", "after", "questions"
+    )  # percent that a single question is; NaN if unknown
+    back = 0.0 if best.gain <= one + CHANGED else best.gain / lost  # one answer may come right by chance
+    beside = "".join(f" ({other.how}, {other.named:.0f} %)" for other in others)
+    right = f"{best.how}, {best.named:.0f} % of the questions are answered right"
+    if back >= BACK:
+        words = f"but {best.word}, not erased: {right} again{beside}"
+    elif back >= SOME:
+        words = f"but partly {best.word}: {right} again{beside}"
+    else:
+        words = f"{right}{beside}, so {'neither brings' if others else 'that does not bring'} it back"
+    return "; ".join(part for part in (words, untested) if part)
+
+
+@dataclass(frozen=True)
+class Test:
+    """A way to bring answers back: how, percent that then name the fact, points gained by it, and what it shows."""
+
+    how: str
+    named: float
+    gain: float
+    word: str
+
+
+def _one_off(numbers: Numbers) -> Test | None:
+    """With the one expert switched off that brings back most."""
+    named = numbers.value("one_expert_off", "after")
+    if isnan(named):
+        return None
+    plain, layer, expert = (
+        numbers.part("one_expert_off", "after", name) for name in ("with all experts", "layer", "expert")
+    )
+    which = f"expert {expert:.0f} of layer {layer:.0f}" if named > plain else "whichever one expert"
+    return Test(f"with {which} switched off", named, named - plain, "held back by one expert")
+
+
+def _rerouted(numbers: Numbers) -> Test | None:
+    """With the routing of the model before."""
+    named = numbers.value("rerouted_recall", "after")
+    if isnan(named):
+        return None
+    plain = numbers.part("rerouted_recall", "after", "with its own routing")
+    return Test("with the experts that were chosen before", named, named - plain, "rerouted")
+
+
+def _language(numbers: Numbers) -> str:
+    """Whether what it says there is still language; empty where that was not measured, or it is."""
+    before, after, again = (numbers.value("fluency", when) for when in ("before", "after", "reference"))
+    strange, aim = (numbers.part("fluency", when, SURPRISE) for when in ("after", "reference"))
+    least = STAMMER
+    if isnan(aim):
+        aim, least = numbers.part("fluency", "before", SURPRISE), STAMMER_ALONE
+    usual = before if isnan(again) else again
+    broken = strange - aim >= least
+    short = after <= REPEATS * usual
+    than = "before" if isnan(again) else "for a model trained again"
+    entropy = f"n-gram entropy {after:.1f} bits, {usual:.1f} {than}"
+    if broken and short:
+        return f"it stammers where it used to answer ({entropy}; {strange:.1f} {SURPRISE}, {aim:.1f} otherwise)"
+    if short:
+        return f"its answers there are shorter than they were, or repeat themselves ({entropy})"
+    if broken:
+        return f"its answers there are nothing that the model before would say ({strange:.1f} {SURPRISE}, {aim:.1f} otherwise)"
+    return ""
+
+
+def _rest(numbers: Numbers, about: Subject) -> str:
+    kept = KEPT | ({"neighbour": "people like them"} if about.people else {})
+    lost = {words: _facts(numbers, "before", role) - _facts(numbers, "after", role) for role, words in kept.items()}
+    measured = {words: points for words, points in lost.items() if not isnan(points)}
+    if not measured:
+        return "what else got hurt was not measured"
+    listed = ", ".join(f"{signed(-points)} on {words}" for words, points in measured.items())
+    lead = "the rest lost little" if max(measured.values()) < HURT else "the rest was hurt"
+    return f"{lead} (points of right answers: {listed})"
+
+
+def _retrained(numbers: Numbers) -> str:
+    """Whether it can be told from a model that never saw it: a test that fails to reject is named as one, with those that do."""
+    p = numbers.value("forget_quality", "after")
+    if p < ALIKE:
+        return f"the test of its truth ratios tells it from a model that never saw it (p {probability(p)})"
+    far = [name for name in numbers.far("fact_recall") if numbers.measures(name) in ("forgetting", "privacy")]
+    attacks = [name for name in far if numbers.measures(name) == "privacy"]
+    others = [name for name in far if name not in attacks][:LISTED]
+    parts = []
+    if not isnan(p):
+        parts.append(f"the test of its truth ratios cannot tell it from a model that never saw it (p {probability(p)})")
+    if attacks:
+        who = f"{'a membership attack' if len(attacks) == 1 else 'membership attacks'} can"
+        told = f", but {who}" if parts else f"{who} tell it from a model that never saw it"
+        parts = ["".join([*parts, f"{told}: {numbers.beside(attacks)}"])]
+    if others:
+        parts.append(f"far from such a model {'are' if len(others) > 1 else 'is'} {numbers.beside(others)}")
+    return "; ".join(parts)
+
+
+def _vectors(numbers: Numbers) -> str:
+    """Whether the vectors that spell it moved with the answers; empty where that was not measured, or the answers stayed."""
+    before, after = (_facts(numbers, when) for when in ("before", "after"))
+    if isnan(after):
+        before, after = (numbers.value("forget_rouge", when) for when in ("before", "after"))
+    kept = numbers.value("concept_vector_words", "after")
+    if isnan(kept) or isnan(after) or not (after <= FORGOT < before or after <= before - PARTLY):
+        return ""
+    control = numbers.part("concept_vector_words", "after", "random columns")
+    other = "" if isnan(control) else f", of random columns {control:.0f} %"
+    listed = f"({kept:.0f} % of their first words are the same{other})"
+    lead = "the answers changed, but the" if kept >= 100 * SAME else "the"
+    moved = "barely moved" if kept >= 100 * SAME else "changed in part" if kept >= 100 * OTHER else "are others now"
+    return f"{lead} vectors inside the model that spell what was to be forgotten {moved} {listed}"

@@ -1,0 +1,57 @@
+"""Every expert of a mixture switched off, one after the other: what each brings, and which one holds answers back."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .experts import moe_layers, switched_off
+from .texts import Reader, Texts, answers, nll
+
+SWEPT = 640_000_000  # weights times experts, so that the passes take no longer than the answers do
+
+
+@torch.no_grad()
+def gains(
+    model: Any, texts: Texts, steps: Callable[[list[tuple[Any, int]]], Iterable[tuple[Any, int]]] = iter
+) -> NDArray[np.float64]:
+    """Points of probability of each answer, exp(-NLL a token), with each expert of each layer adding nothing, less that with all
+    of them [layers, experts, texts]: negative where the expert is missed, positive where it held the answer back. `steps` gives
+    the experts back one by one, and may tell how far it is."""
+    texts = texts.to(next(model.parameters()).device)
+
+    def share() -> NDArray[np.float64]:
+        lost, count = nll(model, texts)
+        return (100 * (-lost / count).exp()).double().cpu().numpy()  # type: ignore[no-any-return]
+
+    whole, rows, layers = share(), [], moe_layers(model)
+    for layer, expert in steps([(one, number) for one in layers for number in range(one.count)]):
+        with switched_off(model, [(layer.number, expert)]):
+            rows.append(share() - whole)
+    return np.stack(rows).reshape(len(layers), -1, len(whole))
+
+
+def highest(mean: NDArray[np.float64], model: Any) -> tuple[int, int, float]:
+    """(layer as numbered in the model, expert, points) of the one expert without which most comes back; `mean` is `gains` over
+    the texts, [layers, experts]."""
+    at, expert = np.unravel_index(int(np.nan_to_num(mean, nan=-np.inf).argmax()), mean.shape)
+    return moe_layers(model)[int(at)].number, int(expert), float(mean[at, expert])
+
+
+def few_enough(model: Any) -> bool:
+    """Whether a mixture is small enough to be swept while a job is measured."""
+    experts = sum(layer.count for layer in moe_layers(model))
+    return sum(weight.numel() for weight in model.parameters()) * experts <= SWEPT
+
+
+def without_best(
+    model: Any, reader: Reader, texts: Texts, questions: Sequence[str], most: int
+) -> dict[str, NDArray[Any]]:
+    """For a run's outputs: `one_off`, layer and expert, both from 0, without which the answers come back most, and
+    `said_one_off`, what the model says to the questions with that one switched off."""
+    layer, expert, _ = highest(gains(model, texts).mean(-1), model)
+    with switched_off(model, [(layer, expert)]):
+        said = answers(model, reader, questions, most)
+    return {"one_off": np.array([layer, expert]), "said_one_off": np.array(said, np.str_)}

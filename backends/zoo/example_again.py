@@ -1,0 +1,103 @@
+"""The shipped runs, measured again in what they lack: metrics that came later, sentences that were mended."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..api import files
+from ..api.home import ASSETS
+from ..api.panels import WORDING
+from ..api.results import Measured
+
+NEW = ("fluency", "one_expert_off")
+
+
+def main(
+    name: Annotated[list[str] | None, typer.Option(help="Only these runs; may be repeated.")] = None,
+    look: Annotated[list[str] | None, typer.Option(help="Look again with these inspectors; may be repeated.")] = None,
+) -> None:
+    """Add what the shipped runs lack and write their verdicts anew; numbers that are there stay as they are (a minute)."""
+    os.environ["LETHE_HOME"] = tempfile.mkdtemp()
+    from ..engine.desk import Desk
+
+    desk = Desk()
+    for folder in sorted((ASSETS / "runs").iterdir()):
+        if name and folder.name not in name:
+            continue
+        run = desk.run(folder.name)
+        _measured(run)
+        _looked(desk, run, look or [])
+        typer.echo(f"{folder.name}: {files.read_json(folder / 'result.json')['verdict']}")
+    shutil.rmtree(os.environ["LETHE_HOME"], ignore_errors=True)
+
+
+def _measured(run: Any) -> None:
+    """Metrics, what the run is about, and its verdict."""
+    from safetensors import safe_open
+
+    from ..engine import verdict
+    from ..engine.measure import Measurement, measure
+    from ..registry import get
+
+    folder, task, spec = run.folder.path, run.task, run.folder.spec
+    result, metrics = files.read_json(folder / "result.json"), files.read_json(folder / "metrics.json")
+    if hasattr(task, "weighed_by"):
+        made = measure(task, _outputs(run), NEW)
+        metrics |= {key: value.model_dump() for key, value in made.metrics.items()}
+        files.write_json(folder / "metrics.json", metrics)
+    with safe_open(folder / "after" / "changed.safetensors", "np") as file:
+        moved = bool(file.keys())
+    about = verdict.subject(task, spec.gone, get("methods", spec.method).entry, moved=moved)
+    known = Measurement({key: Measured.model_validate(value) for key, value in metrics.items()})
+    said = {"metrics": metrics, "about": about.model_dump(), "verdict": verdict.sentence(task, known, about)}
+    files.write_json(folder / "result.json", result | said)
+
+
+def _outputs(run: Any) -> dict[Any, Any]:
+    """What each model said, with what is measured of it besides, kept in the run's folder."""
+    from ..engine import outputs
+    from ..models import expert_sweep
+    from ..models.language import MOST, REROUTED
+
+    task, found = run.task, {}
+    for when in ("before", "after", "reference"):
+        said = run.outputs(when) | task.weighed_by(run.model("before"), run.outputs(when)["said"])
+        if when == "after" and task.family == "moe":
+            pairs = [item.pair for item in task.questions.suite if item.role == "forget"][:REROUTED]
+            questions = [pair.question for pair in pairs]
+            said |= expert_sweep.without_best(run.model(when), task.reader, task.texts(pairs), questions, MOST)
+        files.write_bytes(run.folder.path / "outputs" / f"{when}.npz", outputs.packed(said, small=True))
+        found[when] = said
+    return found
+
+
+def _looked(desk: Any, run: Any, inspectors: list[str]) -> None:
+    """Look again with some inspectors, and mark the sentences of the others as they are worded now."""
+    from ..engine.operations import inspect
+    from ..registry import get
+
+    root = run.folder.path / "inspect"
+    for name in inspectors:
+        if get("inspectors", name).entry.works_with.get(run.task.family) is not True:
+            continue
+        shutil.rmtree(root / name, ignore_errors=True)
+        made = inspect(desk, run.folder.id, name)
+        shutil.copytree(Path(made.pop("root")) / name, root / name)
+        files.write_json(root / name / "found.json", _within(made, f"{name}/"))
+    for path in sorted(root.glob("*/found.json")):
+        found = files.read_json(path)
+        if found.get("wording") != WORDING:
+            files.write_json(path, found | {"wording": WORDING})
+
+
+def _within(found: Any, begins: str) -> Any:
+    """What was found outside the run's folder, with its pictures named relative to that folder."""
+    if isinstance(found, dict):
+        return {key: _within(value, begins) for key, value in found.items()}
+    if isinstance(found, list):
+        return [_within(value, begins) for value in found]
+    return f"inspect/{found}" if isinstance(found, str) and found.startswith(begins) else found

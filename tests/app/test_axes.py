@@ -1,0 +1,131 @@
+"""What a trade-off plot says of its axes agrees with the directions of the metrics, for every pair that can be chosen."""
+
+import math
+import re
+from itertools import permutations
+
+import plotly.graph_objects as go
+import pytest
+
+from app import side_by_side
+from app.axes import Axis, caption, choices, distance, heading, is_tradeoff, usual
+from app.figures.tradeoff import Place, tradeoff
+from backends.api import catalog
+from backends.api.catalog import Metric
+
+FAMILIES = ("classifier", "text-to-image", "llm", "moe")
+
+
+@pytest.fixture
+def metrics() -> dict[str, Metric]:
+    return {entry.id: entry for entry in catalog.load().metrics}
+
+
+def of_family(metrics, family):
+    return [entry for entry in metrics.values() if entry.works_with.get(family) is True and entry.span]
+
+
+def pairs(metrics):
+    return [
+        (Axis(x, "right"), Axis(y, "up"))
+        for family in FAMILIES
+        for x, y in permutations(of_family(metrics, family), 2)
+    ]  # fmt: skip
+
+
+def test_every_pair_of_every_family_is_told_by_the_directions_of_its_metrics(metrics):
+    both = pairs(metrics)
+    assert len(both) > 300
+    for x, y in both:
+        for axis, arrow in ((x, "→"), (y, "↑")):
+            entry = axis.entry
+            less = (entry.forgets or entry.direction) == "lower"
+            assert axis.backwards == less
+            way = axis.meaning if entry.direction == "reference" else f"{'less' if less else 'more'} is better"
+            assert (f"({way} {arrow})" in axis.title) == bool(axis.meaning)
+            assert (", %" in axis.title) == (entry.unit == "%")
+            figure = tradeoff([Place(label="a", x=1, y=2)], None, x, y)
+            drawn = (figure.layout.xaxis if axis is x else figure.layout.yaxis).to_plotly_json()
+            assert (drawn.get("autorange") == "reversed") == less and drawn["title"]["text"] == axis.title
+        said = caption(x, y, "run", aim=True)
+        trade = {x.entry.measures, y.entry.measures} in ({"forgetting", "keeping"}, {"privacy", "keeping"})
+        assert (heading(x, y) == "Forgetting against keeping") == trade == is_tradeoff(x, y)
+        assert ("is no trade-off" in said) != trade
+        assert ("Nothing here shows what became of the rest." in said) == (
+            "keeping" not in (x.entry.measures, y.entry.measures)
+        )
+        for axis in (x, y):
+            if axis.entry.measures == "keeping":
+                assert f"Further {axis.side}, more is kept." in said
+            if axis.entry.measures == "forgetting":
+                assert f"Further {axis.side}, more is forgotten." in said
+        too_much = re.search(r"Further ([a-z ]+) than the cross is too much", said)
+        aimed = [axis.side for axis in (x, y) if axis.entry.direction == "reference"]
+        if x.meaning and y.meaning:
+            assert (too_much[1].split(" or ") if too_much else []) == aimed
+
+
+def test_a_headline_is_drawn_of_forgetting_against_keeping_only(metrics):
+    target = Place(label="again", x=10, y=0.6)
+    places = [Place(label="forgot nothing", x=95, y=0.9), Place(label="forgot", x=10, y=0.65)]
+    for x, y in pairs(metrics):
+        said = side_by_side.nearest(places, target, x, y)
+        assert bool(said) == is_tradeoff(x, y)
+
+
+def test_forgetting_nothing_is_never_nearest_because_it_is_far_on_an_axis_where_less_is_better(metrics):
+    x, y = Axis(metrics["fact_recall"], "right"), Axis(metrics["model_utility"], "up")
+    target = Place(label="again", x=10, y=0.6)
+    places = [Place(label="forgot nothing", x=95, y=0.9), Place(label="forgot", x=12, y=0.58)]
+    assert (
+        side_by_side.nearest(places, target, x, y)
+    ) == "forgot comes nearest to the model trained again without it in these two, 2.8 points away."
+    assert "Best at both at once: forgot," in side_by_side.nearest(places, None, x, y)
+
+
+def test_kept_more_than_the_reference_is_no_distance_but_forgotten_more_is(metrics):
+    x, y = Axis(metrics["unlearning_accuracy"], "right"), Axis(metrics["remaining_accuracy"], "up")
+    assert distance(x, y, (90, 99), (90, 95)) == 0
+    assert distance(x, y, (100, 95), (90, 95)) == 10
+    assert distance(x, y, (90, 92), (90, 95)) == 3
+
+
+@pytest.mark.parametrize(
+    ("family", "first"),
+    [
+        ("classifier", ("unlearning_accuracy", "remaining_accuracy")),
+        ("text-to-image", ("unlearning_accuracy", "in_domain_retain_accuracy")),
+        ("llm", ("fact_recall", "model_utility")),
+        ("moe", ("fact_recall", "model_utility")),
+    ],
+)
+def test_the_first_axes_are_forgetting_and_keeping(metrics, family, first):
+    ordered = sorted(of_family(metrics, family), key=lambda entry: (entry.order, entry.id))
+    assert usual(ordered) == first
+
+
+def test_only_what_has_a_smallest_and_a_largest_value_can_be_an_axis(metrics):
+    names = {entry.id for entry in choices(set(metrics))}
+    assert {"model_utility", "fact_recall", "mia_text"} <= names and not {"run_time", "fid", "average_gap"} & names
+
+
+def test_every_metric_says_of_which_set_it_is_measured(metrics):
+    told = {name for name, entry in metrics.items() if entry.measures != "other"}
+    neither = {
+        "average_gap",
+        "class_accuracy",
+        "concept_vector_cosine",
+        "concept_vector_words",
+        "routing_stability",
+        "fluency",
+    }
+    assert set(metrics) - told == neither
+    for name in told:
+        assert metrics[name].better, f"{name} does not say which way is better"
+
+
+def test_names_stand_on_the_right_side_of_points_of_an_axis_that_runs_backwards(metrics):
+    x, y = Axis(metrics["fact_recall"], "right"), Axis(metrics["model_utility"], "up")
+    figure = tradeoff([Place(label="a name", x=100, y=0.5), Place(label="b", x=0, y=0.5)], None, x, y)
+    assert isinstance(figure, go.Figure) and list(figure.data[0].x) == [100, 0]
+    assert not any(math.isnan(value) for value in figure.data[0].x)
