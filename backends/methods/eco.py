@@ -160,12 +160,12 @@ def tune(run: Run, params: Eco, pattern: Tensor) -> None:
         sigma = float(spread.sigma)
         off = score(sigma)
         if off > params.close:
-            sigma = stepped(sigma, eps, params.rate, score)
+            sigma = stepped(sigma, eps, params.rate, params.noise, score)
             spread.sigma.fill_(sigma)
         guard.get_buffer("noise").copy_(sigma * pattern)
         run.log(sigma=sigma, score=off)
 
 
-def stepped(sigma: float, eps: float, rate: float, score: Callable[[float], float]) -> float:
-    """sigma - rate * [m(sigma + eps) - m(max(sigma - eps, 1e-8))] / (2 eps), and at least 1e-4."""
-    return max(1e-4, sigma - rate * (score(sigma + eps) - score(max(sigma - eps, LEAST))) / (2 * eps))
+def stepped(sigma: float, eps: float, rate: float, least: float, score: Callable[[float], float]) -> float:
+    """sigma - rate * [m(sigma + eps) - m(max(sigma - eps, 1e-8))] / (2 eps), and at least `least`."""
+    return max(least, sigma - rate * (score(sigma + eps) - score(max(sigma - eps, LEAST))) / (2 * eps))
