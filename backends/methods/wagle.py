@@ -21,7 +21,7 @@ BATCH = 16  # pairs in a pass of the attribution
 class Wagle(RefusalParams):
     """Weight attribution."""
 
-    epochs: int = Field(default=10, ge=1, le=200, description="Passes over what is to be forgotten.")
+    epochs: int = Field(default=5, ge=1, le=200, description="Passes over what is to be forgotten.")
     learning_rate: float = Field(default=5e-4, gt=0, le=0.1, description="Step size; it rises over the first pass.")
     objective: Literal["npo", "grad_diff", "dpo"] = Field(
         default="npo",

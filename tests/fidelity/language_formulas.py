@@ -126,7 +126,7 @@ def wagle_npo(now, before, beta=0.1):
     return -2 / beta * log_sigma(beta * ratio).mean()
 
 
-def simnpo(now, beta=4.5, margin=0.2):
+def simnpo(now, beta=0.7, margin=2.0):
     return -2 / beta * log_sigma(beta * (each_nll(now, FORGOT) / lengths(FORGOT) - margin)).mean()
 
 
@@ -199,7 +199,7 @@ def losses(before, now) -> dict:
         "npo": trained(now, lambda w: npo(w, before) + k * ce(w, HELD)),
         "npo none": trained(now, lambda w: npo(w, before)),
         "npo divergence": trained(now, lambda w: npo(w, before) + k * kl(w, before)),
-        "simnpo": trained(now, lambda w: 0.125 * simnpo(w) + k * ce(w, HELD)),
+        "simnpo": trained(now, lambda w: 0.5 * simnpo(w) + k * ce(w, HELD)),
         "grad_diff": trained(now, lambda w: -ce(w, FORGOT) + k * ce(w, HELD)),
         "kl_min": trained(now, lambda w: -ce(w, FORGOT) + k * kl(w, before)),
         "ascent": trained(now, lambda w: -ce(w, FORGOT)),

@@ -8,6 +8,7 @@ from small_language import ONE_STEP, RECORD, Choosing, Small, Task, close, done,
 
 from backends.engine.run import Run
 from backends.methods import loku, rmu, seuf, wagle
+from backends.methods._language import Walk, WalkParams
 from backends.methods.random_labels_text import pick
 from backends.models import experts
 from backends.models.low_rank import fila
@@ -20,7 +21,7 @@ CASES = {
     "npo": ("npo", {**WHOLE, **HALF}),
     "npo none": ("npo", {**WHOLE, "retain": "none"}),
     "npo divergence": ("npo", {**WHOLE, **HALF, "retain": "divergence"}),
-    "simnpo": ("simnpo", {**WHOLE, **HALF, "margin": 0.2}),
+    "simnpo": ("simnpo", {**WHOLE, **HALF, "forget_weight": 0.5, "beta": 0.7, "margin": 2.0}),
     "grad_diff": ("grad_diff", {**WHOLE, **HALF}),
     "kl_min": ("kl_min", {**WHOLE, **HALF}),
     "ascent": ("ascent", WHOLE),
@@ -134,3 +135,10 @@ def test_seuf_trains_the_expert_with_the_largest_affinity_and_anchors_the_router
         close(logged[name], expected[name], name)
     for name, gradient in gradients(run.model).items():
         close(gradient, expected["gradient"][name], name, least=1e-2)
+
+
+def test_the_step_size_rises_over_the_first_pass_and_stays():
+    run = Run(Task(), toy.Memory(), seed=0)
+    walk = Walk(run, WalkParams(epochs=3, batch_size=1, learning_rate=0.03))
+    rates = [walk.optimizer.param_groups[0]["lr"] for _ in walk]
+    close(rates, [0.01, 0.02, *[0.03] * 7])
