@@ -61,8 +61,9 @@ class Eco(Params):
     departures=(
         "The classifier is a logistic regression on the model's own averaged last states instead of a RoBERTa of its own; names come "
         "from a list of the targets instead of a name tagger. The noise is drawn once, for each place of a question, so that "
-        "answers repeat, and added to the first 16 dims, not to one. Sigma is tuned until true answers are as likely as wrong ones are to the model before; "
-        "as that is told in nats a token and not as an accuracy, the step size is 1 and not 100, and 5 steps are taken, not 10."
+        "answers repeat, and added to the first 16 dims, not to one. Sigma is tuned until true answers are as likely as wrong ones "
+        "are to the model before; as that is told in nats a token and not as an accuracy, the step size is 1 and not 100, and 5 "
+        "steps are taken, not 10."
     ),
     guard=True,
     works_with={"llm": True, "moe": True},

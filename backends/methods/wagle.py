@@ -46,8 +46,8 @@ class Wagle(RefusalParams):
         default=0.1,
         gt=0,
         le=10,
-        description="Of npo and dpo: how soon an answer counts as unlikely enough; npo meets nats a token here, dpo summed ones. In the few runs tried (one author, one "
-        "seed, ten passes) dpo at 0.1 left a third to half of the facts.",
+        description="Of npo and dpo: how soon an answer counts as unlikely enough; npo meets nats a token here, dpo summed "
+        "ones. In the few runs tried (one author, one seed, ten passes) dpo at 0.1 left a third to half of the facts.",
     )
     keep_weight: float = Field(default=1.0, ge=0, le=100, description="Weight of the usual loss on pairs to keep.")
 
