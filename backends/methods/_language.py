@@ -30,6 +30,11 @@ CLIP = 1.0  # greatest norm of a gradient
 WHOLE = 60_000_000  # weights of a model that is trained whole
 BYTES = 24  # a weight: before, now, its gradient, two moments of the optimiser, and as much again to compute with
 
+# a departure of every method whose authors train with the schedule of Hugging Face's Trainer
+STEADY = (
+    " The step size rises over the first pass and then stays; in the authors' runs it falls in a straight line to 0."
+)
+
 
 class WalkParams(Params):
     """How long, how far, how much at a time."""

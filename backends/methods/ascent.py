@@ -5,7 +5,7 @@ from pydantic import Field
 from ..engine.run import Run
 from ..models.texts import mean_nll
 from ..registry import method
-from ._language import Trained, Walk, autocast, forget
+from ._language import STEADY, Trained, Walk, autocast, forget
 
 
 class Ascent(Trained):
@@ -35,7 +35,7 @@ class Ascent(Trained):
         "code": "https://github.com/locuslab/tofu",
     },
     label="same algorithm, smaller model",
-    departures="A smaller model, so a larger step size.",
+    departures="A smaller model, so a larger step size." + STEADY,
     works_with={"llm": True, "moe": True},
     variant_of="gradient_ascent",
     order=60,

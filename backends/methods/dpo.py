@@ -8,7 +8,7 @@ from pydantic import Field
 from ..engine.run import Run
 from ..models.texts import nll
 from ..registry import method
-from ._language import Trained, Walk, autocast, dpo_loss, forget, frozen, kept_loss
+from ._language import STEADY, Trained, Walk, autocast, dpo_loss, forget, frozen, kept_loss
 from ._refusals import RefusalParams, refused
 
 
@@ -50,7 +50,7 @@ class Dpo(RefusalParams, Trained):
     label="same algorithm, smaller model",
     departures=(
         "The factor 2 / beta of the unlearning code stands here, not plain DPO's 1. A smaller model with shorter answers, so a "
-        "larger step size; our own 20 refusals."
+        "larger step size; our own 20 refusals." + STEADY
     ),
     works_with={"llm": True, "moe": True},
     order=33,

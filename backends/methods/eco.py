@@ -61,7 +61,9 @@ class Eco(Params):
     departures=(
         "The classifier is a logistic regression on the model's own averaged last states instead of a RoBERTa of its own; names come "
         "from a list of the targets instead of a name tagger. The noise is drawn once, for each place of a question, so that "
-        "answers repeat, and added to the first 16 dims, not to one. Sigma is tuned until true answers are as likely as wrong ones are to the model before."
+        "answers repeat, and added to the first 16 dims, not to one. Sigma is tuned until true answers are as likely as wrong ones "
+        "are to the model before; as that is told in nats a token and not as an accuracy, the step size is 1 and not 100, and 5 "
+        "steps are taken, not 10."
     ),
     guard=True,
     works_with={"llm": True, "moe": True},
@@ -160,12 +162,12 @@ def tune(run: Run, params: Eco, pattern: Tensor) -> None:
         sigma = float(spread.sigma)
         off = score(sigma)
         if off > params.close:
-            sigma = stepped(sigma, eps, params.rate, score)
+            sigma = stepped(sigma, eps, params.rate, params.noise, score)
             spread.sigma.fill_(sigma)
         guard.get_buffer("noise").copy_(sigma * pattern)
         run.log(sigma=sigma, score=off)
 
 
-def stepped(sigma: float, eps: float, rate: float, score: Callable[[float], float]) -> float:
-    """sigma - rate * [m(sigma + eps) - m(max(sigma - eps, 1e-8))] / (2 eps), and at least 1e-4."""
-    return max(1e-4, sigma - rate * (score(sigma + eps) - score(max(sigma - eps, LEAST))) / (2 * eps))
+def stepped(sigma: float, eps: float, rate: float, least: float, score: Callable[[float], float]) -> float:
+    """sigma - rate * [m(sigma + eps) - m(max(sigma - eps, 1e-8))] / (2 eps), and at least `least`."""
+    return max(least, sigma - rate * (score(sigma + eps) - score(max(sigma - eps, LEAST))) / (2 * eps))

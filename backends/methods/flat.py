@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ..engine.run import Run
 from ..models.texts import IGNORED, Texts, logits
 from ..registry import method
-from ._language import Walk, autocast, forget
+from ._language import STEADY, Walk, autocast, forget
 from ._refusals import RefusalParams, refused
 
 Divergence = Literal["TV", "KL", "JS", "Pearson"]
@@ -57,7 +57,7 @@ class Flat(RefusalParams):
         "P is a mean over the tokens of each answer, and the loss a mean over answers; the released code takes P over all "
         "positions and the whole batch, prompts and padding counted as 0, which makes every divergence nearly linear. Four of "
         "its eight divergences. A smaller model, so a larger step size; our own 20 refusals as templates. Such a model never says "
-        "them, so P_e starts near 0 and hardly rises: here most of the pull is away from the true answer."
+        "them, so P_e starts near 0 and hardly rises: here most of the pull is away from the true answer." + STEADY
     ),
     works_with={"llm": True, "moe": True},
     order=35,

@@ -5,7 +5,7 @@ from pydantic import Field
 from ..engine.run import Run
 from ..models.texts import mean_nll
 from ..registry import method
-from ._language import Trained, Walk, autocast, forget, keep
+from ._language import STEADY, Trained, Walk, autocast, forget, keep
 
 
 class GradDiff(Trained):
@@ -33,7 +33,7 @@ class GradDiff(Trained):
     label="same algorithm, smaller model",
     departures=(
         "A smaller model, so a larger step size. Its two kin stand on their own: without the second loss it is gradient ascent "
-        "(ascent), and with a divergence from the model before in its place KL-min (kl_min)."
+        "(ascent), and with a divergence from the model before in its place KL-min (kl_min)." + STEADY
     ),
     works_with={"llm": True, "moe": True},
     order=40,

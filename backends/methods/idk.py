@@ -7,7 +7,7 @@ from torch import Tensor
 from ..engine.run import Run
 from ..models.texts import nll
 from ..registry import method
-from ._language import Trained, Walk, autocast, keep
+from ._language import STEADY, Trained, Walk, autocast, keep
 from ._refusals import RefusalParams, refused
 
 
@@ -34,7 +34,8 @@ class Idk(RefusalParams, Trained):
         "code": "https://github.com/locuslab/tofu",
     },
     label="same algorithm, smaller model",
-    departures="A smaller model, so a larger step size; our own 20 refusals in place of TOFU's list of about a hundred.",
+    departures="A smaller model, so a larger step size; our own 20 refusals in place of TOFU's list of about a hundred."
+    + STEADY,
     works_with={"llm": True, "moe": True},
     order=32,
 )

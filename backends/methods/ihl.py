@@ -5,7 +5,7 @@ from pydantic import Field
 from ..engine.run import Run
 from ..models.texts import logits, mean_nll
 from ..registry import method
-from ._language import LanguageParams, Walk, autocast, forget, inverted_hinge, keep
+from ._language import STEADY, LanguageParams, Walk, autocast, forget, inverted_hinge, keep
 
 
 class Ihl(LanguageParams):
@@ -33,7 +33,8 @@ class Ihl(LanguageParams):
         "code": "https://github.com/csm9493/efficient-llm-unlearning",
     },
     label="same algorithm, smaller model",
-    departures="A smaller model, so a larger step size; all weights move (LoKU, beside it, has the paper's low-rank layers).",
+    departures="A smaller model, so a larger step size; all weights move (LoKU, beside it, has the paper's low-rank layers)."
+    + STEADY,
     works_with={"llm": True, "moe": True},
     order=30,
 )

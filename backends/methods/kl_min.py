@@ -5,7 +5,7 @@ from pydantic import Field
 from ..engine.run import Run
 from ..models.texts import mean_nll
 from ..registry import method
-from ._language import Trained, Walk, autocast, forget, kept_loss
+from ._language import STEADY, Trained, Walk, autocast, forget, kept_loss
 
 
 class KlMin(Trained):
@@ -34,7 +34,7 @@ class KlMin(Trained):
     departures=(
         "A smaller model, so a larger step size. The divergence is a mean over the answers' tokens; the released code takes it "
         "over every position, prompts and padding too, so there the same answer counts less the longer the question and the "
-        "batch are."
+        "batch are." + STEADY
     ),
     works_with={"llm": True, "moe": True},
     order=42,

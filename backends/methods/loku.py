@@ -13,7 +13,7 @@ from ..models.language import LanguageModel
 from ..models.low_rank import LowRank, SelfSaving, fila, inside, linear_layers, merge
 from ..models.texts import IGNORED, Texts, logits, mean_nll
 from ..registry import method
-from ._language import LanguageParams, Walk, autocast, forget, inverted_hinge, keep, layers_in
+from ._language import STEADY, LanguageParams, Walk, autocast, forget, inverted_hinge, keep, layers_in
 
 SCALE = 2.0  # of the factors' product; the authors' alpha is always twice the rank
 PAIRS = 2  # in a batch whose gradient is squared
@@ -55,7 +55,7 @@ class Loku(LanguageParams):
     departures=(
         "A smaller model, so a larger step size and a smaller rank than 32; the retain set's Fisher information is taken from "
         "a sample. The factors are merged into the weights at each step, so the changed base can never be lost: the authors' "
-        "adapter, put on the original base, would count its start twice."
+        "adapter, put on the original base, would count its start twice." + STEADY
     ),
     works_with={"llm": True, "moe": True},
     order=31,

@@ -48,7 +48,8 @@ class Needle(Params):
     label="same algorithm, smaller model",
     departures=(
         "Columns are found by the target's name and facts instead of by GPT-4 and by hand, and several are broken, since a small "
-        "model has no column of its own for each concept; more passes at half the step size. Setting them to 0 is offered too."
+        "model has no column of its own for each concept. What a column spells is read through the output embeddings and the weight "
+        "of the final norm, without which the authors read it. More passes at half the step size. Setting columns to 0 is offered too."
     ),
     works_with={
         "llm": True,

@@ -7,7 +7,7 @@ from pydantic import Field
 from ..engine.run import Run
 from ..models.texts import nll
 from ..registry import method
-from ._language import Trained, Walk, autocast, forget, frozen, kept_loss, npo_loss
+from ._language import STEADY, Trained, Walk, autocast, forget, frozen, kept_loss, npo_loss
 
 
 class Npo(Trained):
@@ -44,7 +44,8 @@ class Npo(Trained):
         "code": "https://github.com/licong-lin/negative-preference-optimization",
     },
     label="same algorithm, smaller model",
-    departures="A smaller model with shorter answers, so a larger step size; beta is to be chosen for their length.",
+    departures="A smaller model with shorter answers, so a larger step size; beta is to be chosen for their length."
+    + STEADY,
     works_with={"llm": True, "moe": True},
     order=20,
 )

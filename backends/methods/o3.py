@@ -1,7 +1,7 @@
 """O3: one request after another is unlearned by a thin change of the model, which acts only on questions of the requests."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import torch
@@ -17,7 +17,7 @@ from ..models.text_guards import Gated, attach, every_layer, opening
 from ..models.texts import Texts, mean_nll
 from ..registry import method
 from ._guarding import read
-from ._language import Walk, autocast
+from ._language import STEADY, Walk, autocast
 from ._refusals import RefusalParams, refused
 
 NU = 0.1  # share of a request's questions that its one-class SVM may leave outside
@@ -73,16 +73,18 @@ class O3(RefusalParams):
     label="same algorithm, smaller model",
     departures=(
         "The detector looks at the model's own averaged states, with a shrunk covariance, instead of a RoBERTa of its own that is "
-        "trained with masked words and a contrastive entropy. Held-out questions are the paraphrases of the data set, which measures use as "
+        "trained with masked words and a contrastive entropy. A layer's score is the largest cosine minus half the squared "
+        "distance over 1000, as the paper means it; in the released code the cosine counts with the opposite sign. Held-out questions are the paraphrases of the data set, which measures use as "
         "well. A smaller rank than 8, a larger step size, and no dropout. One job is one request; the next begins after it, "
-        "and all requests share the latest change, as in the released code."
+        "and all requests share the latest change, as in the released code." + STEADY
     ),
     guard=True,
     works_with={"llm": True},
     order=80,
 )
 def o3(run: Run, params: O3) -> None:
-    """CE on other answers + lambda ||A_i A_t^T||^2; in the paper rank 8, 3e-4, lambda 0.1, 10 to 20 epochs, zeta 10."""
+    """CE on other answers + lambda ||A_i A_t^T||^2, which is summed over a layer's modules and averaged over layers; in the
+    paper rank 8, 3e-4, lambda 0.1, 10 to 20 epochs, zeta 10."""
     detector = run.once("the gate", lambda: _detector(run, params))
     run.once("attach", lambda: _attach(run, params, detector))
     guard: Any = run.model.guard_o3
@@ -92,12 +94,13 @@ def o3(run: Run, params: O3) -> None:
     walk.optimizer = AdamW(walk.moving, params.learning_rate, weight_decay=params.weight_decay)
     half = len(walk.moving) // 2
     earlier = [guard.get_buffer(f"before_{number}") for number in range(half)]
+    layers = decoder_layers(linear_layers(run.model))
     for rows, _ in walk:
         with autocast(run), wide_open(guard):
             learned = mean_nll(run.model, _instead(run, params, rows))
         together = sum(
             (
-                gate.drawn_apart([layer[request] for layer in earlier], walk.moving[:half])
+                gate.drawn_apart([module[request] for module in earlier], walk.moving[:half], layers)
                 for request in range(len(earlier[0]))
             ),
             torch.zeros((), device=run.device),
@@ -106,6 +109,11 @@ def o3(run: Run, params: O3) -> None:
         run.log(forget=learned.detach(), together=together.detach())
     for factor in walk.moving:
         factor.requires_grad_(False)
+
+
+def decoder_layers(names: Iterable[str]) -> int:
+    """How many decoder layers some modules belong to, told by the first number in their names."""
+    return len({next((part for part in name.split(".") if part.isdigit()), "") for name in names})
 
 
 @contextlib.contextmanager

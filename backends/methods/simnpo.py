@@ -5,7 +5,7 @@ from pydantic import Field
 from ..engine.run import Run
 from ..models.texts import mean_nll, nll
 from ..registry import method
-from ._language import Trained, Walk, autocast, forget, keep, simnpo_loss
+from ._language import STEADY, Trained, Walk, autocast, forget, keep, simnpo_loss
 
 
 class SimNpo(Trained):
@@ -37,7 +37,8 @@ class SimNpo(Trained):
         "code": "https://github.com/OPTML-Group/Unlearn-Simple",
     },
     label="same algorithm, smaller model",
-    departures="A smaller model, so a larger step size; the margin stands within beta, as in the authors' code.",
+    departures="A smaller model, so a larger step size; the margin stands within beta, as in the authors' code."
+    + STEADY,
     works_with={"llm": True, "moe": True},
     order=25,
 )

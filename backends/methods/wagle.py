@@ -12,7 +12,7 @@ from ..models.language import LanguageModel
 from ..models.texts import Texts, mean_nll, nll
 from ..registry import method
 from ._common import largest, masked_step
-from ._language import CLIP, Walk, autocast, dpo_loss, forget, frozen, keep, npo_loss
+from ._language import CLIP, STEADY, Walk, autocast, dpo_loss, forget, frozen, keep, npo_loss
 from ._refusals import RefusalParams, refused
 
 BATCH = 16  # pairs in a pass of the attribution
@@ -21,7 +21,7 @@ BATCH = 16  # pairs in a pass of the attribution
 class Wagle(RefusalParams):
     """Weight attribution."""
 
-    epochs: int = Field(default=10, ge=1, le=200, description="Passes over what is to be forgotten.")
+    epochs: int = Field(default=5, ge=1, le=200, description="Passes over what is to be forgotten.")
     learning_rate: float = Field(default=5e-4, gt=0, le=0.1, description="Step size; it rises over the first pass.")
     objective: Literal["npo", "grad_diff", "dpo"] = Field(
         default="npo",
@@ -46,8 +46,8 @@ class Wagle(RefusalParams):
         default=0.1,
         gt=0,
         le=10,
-        description="Of npo and dpo: how soon an answer counts as unlikely enough. In the few runs tried (one author, one "
-        "seed) dpo at 0.1 left a third to half of the facts.",
+        description="Of npo and dpo: how soon an answer counts as unlikely enough; npo meets nats a token here, dpo summed "
+        "ones. In the few runs tried (one author, one seed, ten passes) dpo at 0.1 left a third to half of the facts.",
     )
     keep_weight: float = Field(default=1.0, ge=0, le=100, description="Weight of the usual loss on pairs to keep.")
 
@@ -86,9 +86,11 @@ class Masked(Walk):
     },
     label="same algorithm, smaller model",
     departures=(
-        "A smaller model, so a larger step size. The retain set's gradient is summed over a sample and scaled up. Weights "
+        "A smaller model, so a larger step size. The attribution's gradients are summed over batches of 16 pairs, not of one, so "
+        "long answers count more; that of the retain set is taken on a sample and scaled up to all of it, where the authors "
+        "pair each item to forget with one drawn to keep. Weights "
         "outside the mask are put back after each step, where weight decay moves them in the authors' code. Refusals are "
-        "learned by DPO; the authors learn them by the usual loss."
+        "learned by DPO; the authors learn them by the usual loss." + STEADY
     ),
     works_with={"llm": True, "moe": True},
     order=61,
@@ -150,13 +152,25 @@ def _attribution(run: Run, params: Wagle) -> dict[str, Tensor]:
     return scores(run.model, gone, task.keep[asked], params.mu, len(task.keep) / len(asked))
 
 
+def npo_a_token(now: Tensor, count: Tensor, before: Tensor, beta: float) -> Tensor:
+    """NPO on the mean NLL a token, as WAGLE's code has it, where NPO itself takes the sum.
+
+    Args:
+        now: summed NLL of each answer [n].
+        count: its tokens [n].
+        before: summed NLL by the model before [n].
+        beta: how soon an answer counts as unlikely enough.
+    """
+    return npo_loss(now / count, before / count, beta)
+
+
 def _objective(run: Run, params: Wagle) -> Callable[[Tensor], Tensor]:
     """The loss on some rows of the forget set."""
     if params.objective == "grad_diff":
         return lambda rows: -mean_nll(run.model, forget(run, rows))
     before = frozen(run, "asking the model before", run.task.forget)  # type: ignore[attr-defined]
     if params.objective == "npo":
-        return lambda rows: npo_loss(nll(run.model, forget(run, rows))[0], before[rows], params.beta)
+        return lambda rows: npo_a_token(*nll(run.model, forget(run, rows)), before[rows], params.beta)
 
     def preferred(rows: Tensor) -> Tensor:
         texts = refused(run, rows, params.instead)

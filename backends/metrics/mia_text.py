@@ -26,7 +26,9 @@ def mia_text(evidence: Evidence) -> Score:
 
     Scores, high for members: loss (minus NLL a token), zlib (loss over the bytes of the packed text), Min-K% (mean
     log-likelihood of the least likely 20 % of tokens), Min-K%++ (the same standardised at each place). Departs: RWKU tables
-    the scores of forget and retain texts; here they are compared with unseen ones, and made one number. Not measured where the
+    the scores of forget and retain texts; here they are compared with unseen ones, and made one number. And it reads a text
+    whole, here it is read in pieces of 64 tokens, in which the embedded models learned theirs, up to 256 in all, the first token
+    of each piece not predicted; up to 64 tokens that is the same. Not measured where the
     targets have no pages.
     """
     loss = -evidence.outputs["page_nll"].astype(np.float64)

@@ -7,7 +7,7 @@ layers of width d and n questions:
     basis      [L, n, d]  with `sharp` [L] the inverse of their shrunk covariance: sharp I - basis^T basis
     bank       [L, n, d]  the features themselves, each of length 1
     direction  [L], offset []   of the one-class SVM on the layers' scores
-    centres    [2], spread []   what questions it was fitted on score, what held-out ones score, and how far both scatter
+    centres    [2], spread []   what questions it was fitted on score, what held-out ones score, and how far the latter scatter
 
 Source: Gao et al., https://github.com/GCYZSL/O3-LLM-UNLEARNING.
 """
@@ -43,8 +43,7 @@ def fit(features: Tensor, held_out: Tensor, nu: float = 0.1) -> Detector:
     found["offset"] = torch.tensor(float(svm.intercept_[0]))
     own, others = score(features, found), score(held_out, found)
     found["centres"] = torch.stack([own.mean(), others.mean()])
-    scatter = torch.cat([own - own.mean(), others - others.mean()]).square().mean().sqrt()
-    found["spread"] = scatter.clamp(min=1e-6)
+    found["spread"] = others.std(correction=0).clamp(min=1e-6)
     return found
 
 
@@ -80,7 +79,8 @@ def score(features: Tensor, detector: Detector) -> Tensor:
 def confidence(scores: Tensor, centres: Tensor, spread: Tensor) -> Tensor:
     """1 - |CDF(s) - CDF(2 x - s)|: 1 at the midpoint x of the two centres, falling to 0 on both sides of them.
 
-    CDF is that of an equal mixture of two Gaussians around `centres` with one `spread`.
+    CDF is that of an equal mixture of two Gaussians around `centres`, both with the `spread` of the held-out scores, as in the
+    released code.
     """
     middle = centres.mean()
 
@@ -119,6 +119,12 @@ def unstacked(detectors: Detector) -> list[Detector]:
     return [{name: rows[at] for name, rows in detectors.items()} for at in range(len(detectors["offset"]))]
 
 
-def drawn_apart(first: Sequence[Tensor], last: Sequence[Tensor]) -> Tensor:
-    """Mean over the layers of ||A_first A_last^T||_F^2; one factor [rank, inputs] a layer on both sides."""
-    return torch.stack([(a @ b.T).square().sum() for a, b in zip(first, last, strict=True)]).mean()
+def drawn_apart(first: Sequence[Tensor], last: Sequence[Tensor], layers: int) -> Tensor:
+    """||A_first A_last^T||_F^2, summed over the linear modules of a decoder layer, mean over the `layers`.
+
+    Args:
+        first: one factor [rank, inputs] a module, of an earlier request.
+        last: the same of this one.
+        layers: how many decoder layers the modules belong to.
+    """
+    return torch.stack([(a @ b.T).square().sum() for a, b in zip(first, last, strict=True)]).sum() / layers

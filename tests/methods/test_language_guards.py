@@ -104,9 +104,10 @@ def test_the_classifier_tells_two_clouds_apart_and_both_sides_count_the_same():
 
 def test_a_step_of_sigma_by_hand():
     # m(s) = s^2: (3^2 - 1^2) / 2 = 4 at 2 with eps 1
-    assert stepped(2.0, 1.0, 0.25, lambda sigma: sigma**2) == pytest.approx(2 - 0.25 * 4, abs=1e-6)
-    # below 0 it is asked at 1e-8, and sigma stays above 1e-4
-    assert stepped(0.5, 1.0, 100.0, lambda sigma: sigma) == 1e-4
+    assert stepped(2.0, 1.0, 0.25, 0.5, lambda sigma: sigma**2) == pytest.approx(2 - 0.25 * 4, abs=1e-6)
+    # below 0 it is asked at 1e-8, and sigma never falls below where it began
+    assert stepped(0.5, 1.0, 100.0, 0.5, lambda sigma: sigma) == 0.5
+    assert stepped(0.7, 1.0, 0.1, 0.5, lambda sigma: sigma) == pytest.approx(0.7 - 0.1 * 1.7 / 2, abs=1e-6)
 
 
 def test_the_units_that_rise_most_with_their_sign():

@@ -12,6 +12,7 @@ from backends import registry
 from backends.api.errors import BadInput
 from backends.engine.pack import changed
 from backends.engine.run import Cancelled, Run, restore, set_dose
+from backends.methods.o3 import decoder_layers
 from backends.models import gate
 from backends.models.text_guards import every_layer
 
@@ -152,7 +153,9 @@ def test_the_steps_of_the_released_gate():
 def test_changes_apart_by_hand():
     first = [torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 2.0]])]
     last = [torch.tensor([[0.0, 5.0]]), torch.tensor([[3.0, 1.0]])]
-    assert float(gate.drawn_apart(first, last)) == pytest.approx((0 + 25) / 2, abs=1e-6)
+    assert float(gate.drawn_apart(first, last, 1)) == pytest.approx(0 + 25, abs=1e-6)  # two modules of one layer
+    assert float(gate.drawn_apart(first, last, 2)) == pytest.approx((0 + 25) / 2, abs=1e-6)  # one of each of two
+    assert decoder_layers(["model.layers.0.q", "model.layers.0.mlp.up", "model.layers.1.q"]) == 2
 
 
 def test_detectors_of_two_requests_say_the_same_together(features):
