@@ -52,11 +52,17 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path, default: Any = None) -> Any:
-    """What `write_json` wrote; `default` where there is no such file."""
+    """What `write_json` wrote; `default` where there is no such file.
+
+    Raises:
+        ValueError: it holds something else.
+    """
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return default
+    except RecursionError:  # somebody else's file, made to be deep
+        raise ValueError(f"{path.name} is nested too deeply.") from None
 
 
 def append_line(path: Path, value: Any) -> None:
@@ -74,5 +80,5 @@ def read_lines(path: Path) -> Iterator[Any]:
     for line in text.splitlines():
         try:
             yield json.loads(line)
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             continue
