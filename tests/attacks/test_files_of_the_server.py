@@ -50,7 +50,7 @@ def test_no_position_of_any_event_takes_one(attacked):
     bad = itertools.cycle(forged(attacked))
     checked = 0
     for number, event in door.events.items():
-        whole = {"fn_index": number, "session_hash": "a", "event_data": {}}
+        whole = {"fn_index": number, "session_hash": "a", "event_data": {"index": 0, "value": None}}
         data = [None] * event.inputs
         assert values.check_body(json.dumps(whole | {"data": data}).encode(), door.events, attacked.uploads)
         for place in range(event.inputs + 1):
@@ -58,7 +58,7 @@ def test_no_position_of_any_event_takes_one(attacked):
             with pytest.raises(BadInput, match="not uploaded here"):
                 values.check_body(json.dumps(body).encode(), door.events, attacked.uploads)
             checked += 1
-        for more in ({"event_data": {"index": next(bad)}}, {"anything": next(bad)}):
+        for more in ({"event_data": {"index": 0, "value": next(bad)}}, {"anything": next(bad)}):
             with pytest.raises(BadInput, match="not uploaded here"):
                 values.check_body(json.dumps(whole | {"data": data} | more).encode(), door.events, attacked.uploads)
     assert checked > 10_000
