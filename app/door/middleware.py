@@ -4,11 +4,11 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from gradio.events import SelectData
-from gradio.utils import get_type_hints, get_upload_folder
+from gradio.utils import get_upload_folder
 
 from app.door import headers, values
 from app.door.hosts import CHANGING, Hosts, is_foreign, split
@@ -133,7 +133,10 @@ class Door:
 
 def selects(handler: Any) -> bool:
     """Whether a handler asks which place was chosen; Gradio takes it from event_data without a look."""
-    hints = get_type_hints(handler)  # type: ignore[no-untyped-call]
+    try:
+        hints = get_type_hints(handler)  # type: ignore[no-untyped-call]
+    except (NameError, TypeError):
+        return False
     return any(isinstance(hint, type) and issubclass(hint, SelectData) for hint in hints.values())
 
 

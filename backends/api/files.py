@@ -81,5 +81,5 @@ def read_lines(path: Path) -> Iterator[Any]:
     for line in text.splitlines():
         try:
             yield json.loads(line)
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             continue

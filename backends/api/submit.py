@@ -42,7 +42,8 @@ def read(**fields: Any) -> JobSpec:
 def _sentence(error: ValidationError) -> str:
     """What is wrong with a spec's fields, in words."""
     first = error.errors()[0]
-    name, given, limits = str(first["loc"][0]), params.shown(first["input"]), first.get("ctx", {})
+    where = first["loc"] or ("a field",)  # empty where the name of a field is no Unicode text
+    name, given, limits = str(where[0]), params.shown(first["input"]), first.get("ctx", {})
     match name, first["type"]:
         case "forget", "too_short":
             return "Nothing to forget was named; name at least one class, random:10% or images:1,2."

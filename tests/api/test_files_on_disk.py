@@ -76,3 +76,11 @@ def test_a_line_cut_short_by_a_kill_is_left_out(tmp_path):
 def test_what_is_not_there_reads_as_its_default(tmp_path):
     assert files.read_json(tmp_path / "none.json", {"a": 1}) == {"a": 1}
     assert list(files.read_lines(tmp_path / "none.jsonl")) == []
+
+
+def test_what_is_nested_too_deeply_is_no_crash(tmp_path):
+    deep = tmp_path / "config.json"
+    deep.write_text("[" * 100_000 + "]" * 100_000)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        files.read_json(deep)
+    assert list(files.read_lines(deep)) == []

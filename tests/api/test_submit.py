@@ -142,12 +142,18 @@ def test_a_folder_that_is_no_safe_classifier_is_refused(known, home, tmp_path, h
     assert not (home / "runs").exists()
 
 
-@pytest.mark.parametrize("config", ["", "[]", '{"architectures": 3}', "\0"])
+@pytest.mark.parametrize("config", ["", "[]", '{"architectures": 3}', "\0", "[" * 100_000 + "]" * 100_000])
 def test_a_broken_config_is_refused(known, tmp_path, config):
     fields = own_model(tmp_path / "mine")
     (tmp_path / "mine" / "config.json").write_text(config)
     with pytest.raises(BadInput):
         submit.check(submit.read(**GOOD | fields))
+
+
+def test_a_field_whose_name_is_no_text_is_one_sentence():
+    with pytest.raises(BadInput, match="only Unicode text is allowed") as refused:
+        submit.read(**GOOD, **{"\ud800": 1})
+    assert "\n" not in str(refused.value)
 
 
 def test_where_strangers_share_a_studio_no_path_is_read(known, tmp_path, monkeypatch):

@@ -50,7 +50,7 @@ def test_no_position_of_any_event_takes_one(attacked):
     bad = itertools.cycle(forged(attacked))
     checked = 0
     for number, event in door.events.items():
-        whole = {"fn_index": number, "session_hash": "a", "event_data": {}}
+        whole = {"fn_index": number, "session_hash": "a", "event_data": {"index": 0, "value": None}}
         data = [None] * event.inputs
         assert values.check_body(json.dumps(whole | {"data": data}).encode(), door.events, attacked.uploads)
         for place in range(event.inputs + 1):
@@ -58,7 +58,7 @@ def test_no_position_of_any_event_takes_one(attacked):
             with pytest.raises(BadInput, match="not uploaded here"):
                 values.check_body(json.dumps(body).encode(), door.events, attacked.uploads)
             checked += 1
-        for more in ({"event_data": {"index": next(bad)}}, {"anything": next(bad)}):
+        for more in ({"event_data": {"index": 0, "value": next(bad)}}, {"anything": next(bad)}):
             with pytest.raises(BadInput, match="not uploaded here"):
                 values.check_body(json.dumps(whole | {"data": data} | more).encode(), door.events, attacked.uploads)
     assert checked > 10_000
@@ -166,3 +166,28 @@ def test_an_uploaded_page_or_picture_is_never_shown_as_a_page(attacked):
     assert (
         "sandbox" in answer.headers["content-security-policy"] and answer.headers["x-content-type-options"] == "nosniff"
     )
+
+
+def test_a_file_that_a_visitor_sent_is_read(attacked):
+    """The locks close nothing that is meant: questions sent as a file arrive in the form."""
+    sent = attacked.client.post(
+        "/gradio_api/upload", files={"files": ("own.csv", b"question,answer\nWho sang?,Mara\n")}
+    ).json()[0]
+    arrived = []
+    for number, fn in attacked.events():
+        heard = [part for part, event in fn.targets if event == "upload"]
+        if not heard:
+            continue
+        data = [getattr(part, "value", None) if not part.stateful else None for part in fn.inputs]
+        place = next(place for place, part in enumerate(fn.inputs) if part._id == heard[0])
+        multiple = fn.inputs[place].file_count != "single"
+        file = {"path": sent, "meta": FILE, "orig_name": "own.csv", "url": f"http://testserver/gradio_api/file={sent}"}
+        data[place] = [file] if multiple else file
+        answer = attacked.client.post(
+            "/gradio_api/run/x", json={"fn_index": number, "data": data, "session_hash": f"u{number}"}
+        )
+        arrived.append(answer.status_code == 200 and "Mara" in answer.text)
+        assert (
+            answer.status_code == 200 or "file type" in answer.json()["error"]
+        )  # the field for running text takes no table
+    assert sum(arrived) >= 2
