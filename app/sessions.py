@@ -1,7 +1,8 @@
 """What the server remembers of a page that is open, without what nobody asks for; it goes soon after the page is closed.
 
-Gradio keeps a whole copy of the configuration for each page that was ever opened (2.6 MB of the form), which serves its deep
-links alone, and never lets it go. Lethe has no deep links: its addresses say everything.
+Gradio keeps a whole copy of the configuration for each page that was ever opened, which serves its deep links alone, and a new
+object for each part that an answer touches (of the form 2.6 MB together), and never lets them go. Lethe has no deep links: its
+addresses say everything. Of the parts those are kept that take other values than at first, such as a list with other choices.
 """
 
 import time
@@ -10,7 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
-from gradio.blocks import Blocks
+from gradio.blocks import Block, Blocks
 from gradio.state_holder import SessionState, StateHolder
 
 from backends.api.limits import limits
@@ -20,6 +21,10 @@ Receive = Callable[[], Awaitable[Scope]]
 Send = Callable[[Scope], Awaitable[None]]
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+# What only the browser needs to know of a part: it changes nothing about what the server makes of a value.
+SHOWN: Final = frozenset(
+    {"visible", "value", "label", "info", "interactive", "open", "elem_classes", "placeholder", "render"}
+)
 HEARTBEAT: Final = "/gradio_api/heartbeat/"
 
 
@@ -29,8 +34,12 @@ class Session(SessionState):
     def __init__(self, blocks: Blocks) -> None:
         none_of_them = SimpleNamespace(default_config=blocks.default_config, blocks=())
         super().__init__(cast(Blocks, none_of_them))
+        self._first = blocks.default_config.blocks
 
     def __setitem__(self, key: int, value: Any) -> None:
+        first = self._first.get(key)
+        if isinstance(value, Block) and first is not None and _alike(value, first):
+            value = first
         super().__setitem__(key, value)
         self.config_values.pop(key, None)
 
@@ -39,6 +48,12 @@ class Session(SessionState):
 
     def _update_value_in_config(self, key: int, value: Any) -> None:
         """Of no use without the copy."""
+
+
+def _alike(part: Block, first: Block) -> bool:
+    """Whether a part takes the same values as it did at first."""
+    now, then = part.constructor_args, first.constructor_args
+    return type(part) is type(first) and all(now.get(name) == then.get(name) for name in {*now, *then} - SHOWN)
 
 
 class Sessions(StateHolder):

@@ -86,7 +86,9 @@ def test_what_is_no_page_passes_untouched(path):
     assert all(one is other for one, other in zip(passed[0], given, strict=True))
 
 
-@pytest.mark.parametrize("path", ["/", "/runs", "/?run=example-forget-sandal", "/classroom/", "/classroom/relearning"])
+@pytest.mark.parametrize(
+    "path", ["/", "/runs", "/?run=example-forget-sandal", "/classroom/", "/classroom/refuse_forget_or_hide"]
+)
 def test_a_link_shows_us_and_nothing_comes_from_elsewhere(client, path):
     page = client.get(path).text
     for theirs in ("Click to try out the app!", "raw.githubusercontent.com", "@teamGradio", "@Gradio", "gradio.app"):
@@ -143,5 +145,5 @@ def test_kept_answers_have_a_limit(client, monkeypatch):
 
 
 def test_lessons_are_told_where_their_server_is(client):
-    page = client.get("/classroom/relearning", headers={"Accept-Encoding": "gzip"}).text
+    page = client.get("/classroom/refuse_forget_or_hide", headers={"Accept-Encoding": "gzip"}).text
     assert page.index("BACKEND_BASE_URL") < page.index('<script type="module"')

@@ -4,6 +4,7 @@ All by default, but the last:
 
     job       the default job as the command line does it: seconds in all, and by phase
     studio    cold start to the first page, pages while a job runs, and what the web process holds
+    viewers   50 and 200 viewers who ask without pause, and what the web process holds after 500 page loads (minutes)
     methods   each method's time, in epochs of plain fine-tuning on the same data (some minutes)
     drawing   a step of ESD against a plain loop, and what is gained by keeping what does not change
     language  the default job of authors-lm by phase, and what each way of being quick saves of it
@@ -17,7 +18,7 @@ import os
 import sys
 import tempfile
 
-from . import drawing, jobs, language, real_size, routing, studio
+from . import drawing, jobs, language, real_size, routing, studio, viewers
 
 
 def main() -> int:
@@ -25,6 +26,7 @@ def main() -> int:
     known = {
         "job": jobs.default_job,
         "studio": studio.studio,
+        "viewers": viewers.viewers,
         "methods": jobs.methods,
         "drawing": drawing.drawing,
         "language": language.language,

@@ -12,6 +12,7 @@ from tests.benchmarks import __main__ as command
 from tests.benchmarks import language
 from tests.benchmarks.jobs import default, phases
 from tests.benchmarks.studio import holds, resident
+from tests.benchmarks.viewers import quantile
 
 
 def test_a_phase_lasts_until_the_next_begins():
@@ -56,7 +57,12 @@ def test_what_a_process_holds():
         bare.communicate(b"\n")
 
 
+def test_a_quantile_is_a_value_that_was_measured():
+    assert quantile([3.0, 1.0, 2.0], 0.5) == 2.0 and quantile([5.0], 0.95) == 5.0
+    assert quantile([float(n) for n in range(100)], 0.95) == 95.0
+
+
 def test_an_unknown_benchmark_is_refused(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["benchmarks", "jobs"])
     assert command.main() == 2
-    assert "choose from job, studio, methods" in capsys.readouterr().err
+    assert "choose from job, studio, viewers, methods" in capsys.readouterr().err
