@@ -19,7 +19,7 @@ def unlearn(
         list[str],
         typer.Option(
             help="A class, random:10%, images:3,17, like:3:50, run:ID or @file of ids. For a language model: an author, a set, "
-            "'question => answer', 'text: running text', or @file of questions (csv, json, jsonl, txt). May be repeated."
+            "'question => answer', 'text: running text', or @file of questions (csv, tsv, json, jsonl, txt). May be repeated."
         ),
     ],
     keep: Annotated[
@@ -40,7 +40,7 @@ def unlearn(
 ) -> int:
     """Make a model forget, and measure what happened. Waits for the job; Ctrl-C cancels it."""
     from app.follow import follow
-    from backends.api import catalog, params, submit
+    from backends.api import catalog, pairs, params, submit
 
     chosen = catalog.load().get("methods", method)
     given = dict(params.from_text(method, chosen.params, text) for text in settings or [])
@@ -56,6 +56,8 @@ def unlearn(
         after=after,
     )
     run = submit.submit(spec)
+    for note in (*pairs.notes(forget), *pairs.notes(keep or [], "keep")):
+        terminal.say(note)
     terminal.say(f"Run {run.id}")
     try:
         state = follow(run)
@@ -81,6 +83,8 @@ def _not_done(run_id: str, status: str, message: str, json: bool) -> int:
 def _print_result(result: dict[str, Any]) -> None:
     """The verdict, then the numbers."""
     terminal.result(result["verdict"])
+    for note in result.get("notes", []):
+        terminal.result(note)
     terminal.result("")
     heads = ("", "before", "after", "trained again without it")
     rows = [

@@ -21,16 +21,22 @@ class Limits(BaseSettings):
     running_jobs: int = Field(default=1, ge=1, description="jobs of one visitor that may run at once")
     job_seconds: float = Field(default=900, gt=0, description="seconds that one job may run")
     spec_bytes: int = Field(default=256 * 1024, ge=1024, description="bytes of a job's description")
-    visitor_bytes: int = Field(default=500 * MB, ge=MB, description="bytes of disk of one visitor's runs; the oldest go first")
+    visitor_bytes: int = Field(
+        default=500 * MB, ge=MB, description="bytes of disk of one visitor's runs; the oldest go first"
+    )
     # always
-    questions: int = Field(default=2000, ge=1, description="questions of one file or field, counted before they are read")
+    questions: int = Field(
+        default=2000, ge=1, description="questions of one file or field, counted before they are read"
+    )
     upload_bytes: int = Field(default=4 * MB, ge=1024, description="bytes of one uploaded file")
     upload_files: int = Field(default=20, ge=1, description="files of one upload")
     body_bytes: int = Field(default=4 * MB, ge=1024, description="bytes of one request that is no upload")
     sessions: int = Field(default=500, ge=1, description="pages open at once")
     waiting_looks: int = Field(default=20, ge=1, description="requests that wait for a warm process at once")
     wait_seconds: float = Field(default=20, gt=0, description="seconds that a request waits for the warm process")
-    answer_seconds: float = Field(default=60, gt=0, description="seconds that the warm process has for one short answer")
+    answer_seconds: float = Field(
+        default=60, gt=0, description="seconds that the warm process has for one short answer"
+    )
     look_seconds: float = Field(default=600, gt=0, description="seconds that one look inside may take")
 
 

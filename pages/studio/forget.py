@@ -213,13 +213,15 @@ def _wire_own(page: Page, after: Callable[..., None]) -> None:
 
     for which in ("", "keep_"):
         lines, table = p[f"{which}lines"], p[f"{which}table"]
-        names = tuple(f"{which}{name}" for name in ("lines", "table", "known", "title", "pairs_says", "tabs"))
+        names = tuple(
+            f"{which}{name}" for name in ("lines", "table", "known", "title", "pairs_says", "tabs", "pairs_file")
+        )
         after(changed(f"{which}lines"), "near")
         p[f"{which}table_tab"].select(_answers.in_table, lines, table, **QUIET)
         table.input(_answers.from_table, table, lines, **QUIET)
         page.on([p[f"{which}pairs_file"].upload], _answers.pairs_uploaded(which), names)
     after(changed("passage"), "near")
-    page.on([p["passage_file"].upload], _answers.passage_uploaded, ("passage", "passage_says"))
+    page.on([p["passage_file"].upload], _answers.passage_uploaded, ("passage", "passage_says", "passage_file"))
     instead = [name for entry in catalog.load().methods if (name := choosing.instead_name(entry))]
     after(changed("title", "topic", *instead))
     begun = page.on([p["topic_write"].click, p["topic"].submit], _answers.topic_begun, ("topic_says", "topic_write"))
