@@ -112,7 +112,7 @@ def questions(
     json: Json = False,
 ) -> None:
     """Let a language model write questions about a topic to be forgotten, and about what is near to it, with its own answers."""
-    from backends.api import files
+    from backends.api import files, own
     from backends.api.live import Live
 
     for name, text in (("count", count), ("seed", seed)):
@@ -122,7 +122,7 @@ def questions(
         raise BadInput(f"--out was {str(out)[:80]!r}; name a file that ends in .json, in a folder that exists.")
     live = Live()
     try:
-        found = live.ask("write_questions", model=model, topic=topic, count=int(count), seed=int(seed))
+        found = live.ask("write_questions", model=own.absolute(model), topic=topic, count=int(count), seed=int(seed))
     finally:
         live.stop()
     if out is not None:

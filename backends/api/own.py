@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from . import files
+from . import files, pulled
 from .catalog import SPEAKERS, Family
 from .errors import BadInput
 from .home import shared
@@ -22,6 +22,12 @@ def local_folder(model: str) -> Path | None:
         return folder if folder.is_dir() else None
     except (OSError, ValueError, RuntimeError):
         return None
+
+
+def absolute(name: str) -> str:
+    """The whole path of a folder that is named from here (./x, x/y); every other name as it is."""
+    folder = None if shared() or not name or pulled.embedded(name) else local_folder(name)
+    return str(folder.absolute()) if folder is not None else name
 
 
 def is_hub_id(model: str) -> bool:

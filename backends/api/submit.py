@@ -76,6 +76,8 @@ def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
     known = catalog.load()
     model = next((entry for entry in known.models if entry.id == spec.model), None)
     family = family_of(spec, model, known)
+    if model is None:  # the job works in another folder
+        spec = spec.model_copy(update={"model": own.absolute(spec.model), "data": own.absolute(spec.data)})
     method: Method = _for_family(known.get("methods", spec.method), family, known)
     _fits(method.id, method.works_with, family)
     metrics = tuple(dict.fromkeys(spec.metrics))
