@@ -416,5 +416,5 @@ def test_an_answer_begins_without_a_space_where_the_prompt_ends_its_line(llama):
 def test_a_folder_that_is_gone_is_named(tmp_path, llama):
     task = LanguageModel(str(llama))
     shutil.rmtree(llama)
-    with pytest.raises(BadInput, match=f"A part of {llama} cannot be loaded"):
+    with pytest.raises(BadInput, match=f"The weights of {llama} cannot be loaded"):
         task.load()
