@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .caches import handing
+
 TOKENS = 1024  # of a batch; more at once no longer fits into a processor's cache
 SHARED = 8  # tokens that all rows begin with are read once where they are as many
 CLOSE = 1e-3  # nats; the two ways of reading differ by less than this, or the model is not read as trees
@@ -66,7 +68,7 @@ def opened(model: Any, tokens: Sequence[int]) -> Any:
         return None
     cache = DynamicCache(config=model.config)
     ids = torch.tensor([tokens], device=model.device)
-    model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    model(input_ids=ids, use_cache=True, logits_to_keep=1, **handing(model, cache))
     return cache
 
 
@@ -88,8 +90,8 @@ def tail(model: Any, ids: Tensor, mask: Tensor, early: int) -> Tensor:
     count = opening(ids.tolist(), min(early, int(mask.sum(1).min()) - 1))
     cache = spread(opened(model, ids[0, :count].tolist()), len(ids))
     said = model(
-        input_ids=ids[:, count:], attention_mask=mask, past_key_values=cache, use_cache=cache is not None,
-        logits_to_keep=ids.shape[1] - early,
+        input_ids=ids[:, count:], attention_mask=mask, use_cache=cache is not None,
+        logits_to_keep=ids.shape[1] - early, **handing(model, cache),
     )  # fmt: skip
     return said.logits  # type: ignore[no-any-return]
 
@@ -174,7 +176,7 @@ def _steps(model: Any, trees: Sequence[Tree], shared: int, cache: Any) -> tuple[
     early = int(place.min())
     said = model(
         input_ids=ids[:, shared:].to(model.device), attention_mask=mask.to(model.device), use_cache=cache is not None,
-        position_ids=depths[:, shared:].to(model.device), past_key_values=cache, logits_to_keep=length - early,
+        position_ids=depths[:, shared:].to(model.device), logits_to_keep=length - early, **handing(model, cache),
     ).logits  # fmt: skip
     asked, which = torch.unique(torch.stack((tree_at, place - early)), dim=1, return_inverse=True)
     logs = said[asked[0], asked[1]].float().log_softmax(-1)
@@ -208,9 +210,9 @@ def greedy(
             input_ids=ids,
             attention_mask=mask,
             position_ids=places,
-            past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
+            **handing(model, cache),
         ).logits[:, -1]
         ids = said.argmax(-1, keepdim=True)
         made[going, step] = ids[:, 0]

@@ -18,11 +18,11 @@ from torch.nn import functional as F
 
 from ..api.errors import BadInput
 from . import gate
+from .caches import Given, cache_in, handing, named
 from .concept_vectors import feed_forwards
 from .low_rank import linear_layers
 from .texts import Reader
 
-Given = dict[str, Any]
 PREFIX = "guard_"
 FAR = -1e3  # logit of a word that may not be said
 SURE = 0.99  # probability of each word of a refusal
@@ -53,13 +53,8 @@ class Guard(nn.Module):
 
         `done`: asked after the model has run, so that the cache holds this text too.
         """
-        cache, ids = given.get("past_key_values"), given.get("input_ids")
+        cache, ids = cache_in(given), given.get("input_ids")
         return ids is not None and (cache is None or cache.get_seq_length() == done * ids.shape[1])
-
-
-def named(args: tuple[Any, ...], kwargs: Given) -> Given:
-    """What a model was called with, by name."""
-    return dict(zip(("input_ids", "attention_mask"), args, strict=False)) | kwargs
 
 
 def attach(model: Any, kind: str, tensors: dict[str, Tensor]) -> Any:
@@ -162,7 +157,7 @@ class Corrupted(Guard):
 
     def disturb(self, model: Any, args: tuple[Any, ...], kwargs: Given) -> tuple[tuple[Any, ...], Given] | None:
         """Hand the model embeddings instead of tokens."""
-        given = named(args, kwargs)
+        given = named(model, args, kwargs)
         if not self.starts(given):
             return None
         ids = given["input_ids"]
@@ -210,14 +205,15 @@ class Subtracted(Guard):
         In `generate`, which hands over a cache, the other words cannot be said; where a text is only weighed they keep the
         base's logit.
         """
-        given = named(args, kwargs)
+        given = named(model, args, kwargs)
         if given.get("input_ids") is None:
             return output
-        cache = getattr(output.past_key_values, "assistant", None)
-        said = assistant_logits(model, self.body, given, output.logits.shape[1], cache, output.past_key_values)
+        owner = cache_in(output)
+        cache = getattr(owner, "assistant", None)
+        said = assistant_logits(model, self.body, given, output.logits.shape[1], cache, owner)
         likely = allowed(output.logits, float(self.top)) if self.top > 0 else torch.ones_like(said, dtype=torch.bool)
         logits = output.logits - self.weight * said.where(likely, torch.zeros_like(said))
-        if given.get("past_key_values") is not None and self.weight > 0:
+        if cache_in(given) is not None and self.weight > 0:
             logits = logits.where(likely, torch.full_like(logits, FAR))
         output.logits = logits
         return output
@@ -256,11 +252,11 @@ def assistant_logits(
         inputs_embeds=model.get_input_embeddings()(given["input_ids"]),
         attention_mask=given.get("attention_mask"),
         position_ids=given.get("position_ids"),
-        past_key_values=cache,
         use_cache=owner is not None,
+        **handing(body, cache),
     )
     if owner is not None:
-        owner.assistant = said.past_key_values
+        owner.assistant = cache_in(said)
     return model.get_output_embeddings()(said.last_hidden_state[:, -last:])  # type: ignore[no-any-return]
 
 
@@ -366,11 +362,11 @@ class Abstaining(Guard):
 
     def refuse(self, model: Any, args: tuple[Any, ...], kwargs: Given, output: Any) -> Any:
         """From the first place on that lies in the box, of those from which a word of the answer is said, refuse."""
-        given = named(args, kwargs)
+        given = named(model, args, kwargs)
         fired = self.inside
         if self.starts(given, done=True):
             fired = fired & self.answering(given)
-        cache = output.past_key_values
+        cache = cache_in(output)
         before = getattr(cache, "refused", None)
         before = fired.new_zeros(len(fired), dtype=torch.long) if before is None else before
         started = (fired.cumsum(1) > 0) | (before[:, None] > 0)
@@ -409,7 +405,7 @@ class Prefixed(Guard):
 
     def put(self, model: Any, args: tuple[Any, ...], kwargs: Given) -> tuple[tuple[Any, ...], Given] | None:
         """The examples, before the text; of a text that goes on from a cache they are in the cache."""
-        given = named(args, kwargs)
+        given = named(model, args, kwargs)
         self.added = 0
         if self.strength < 0.5 or given.get("input_ids") is None:
             return None
@@ -486,11 +482,11 @@ class Gated(Guard):
     def look(self, model: Any, args: tuple[Any, ...], kwargs: Given) -> None:
         """Decide how much acts where a text begins; while an answer is written it stays so."""
         self.open = None
-        given = named(args, kwargs)
+        given = named(model, args, kwargs)
         if given.get("input_ids") is None or not self.strength:
             return
         if not self.starts(given):
-            self.open = getattr(given["past_key_values"], "open", None)
+            self.open = getattr(cache_in(given), "open", None)
             return
         ids, mask = given["input_ids"], given.get("attention_mask")
         mask = torch.ones_like(ids) if mask is None else mask
@@ -502,8 +498,9 @@ class Gated(Guard):
 
     def keep(self, model: Any, args: tuple[Any, ...], kwargs: Given, output: Any) -> Any:
         """Remember it on the cache of the answer."""
-        if output.past_key_values is not None:
-            output.past_key_values.open = self.open
+        cache = cache_in(output)
+        if cache is not None:
+            cache.open = self.open
         self.open = None
         return output
 
