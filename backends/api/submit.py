@@ -222,10 +222,10 @@ def _target(text: str, model: str, card: dict[str, Any]) -> Target:
     if target.kind == "class" and len(target.name) > 200:
         raise BadInput(f"There is no class {params.shown(target.name)}; a class name has at most 200 characters.")
     if target.kind == "class" and names:
-        spelled = {name.casefold(): name for name in names}
-        if target.name.casefold() not in spelled:
+        spelled = {targets.alike(name): name for name in names}
+        if targets.alike(target.name) not in spelled:
             raise BadInput(f"There is no class {params.shown(target.name)}; {model} knows {', '.join(names[:20])}.")
-        return target.model_copy(update={"name": spelled[target.name.casefold()]})
+        return target.model_copy(update={"name": spelled[targets.alike(target.name)]})
     count = int(card.get("train_count", 0))
     outside = [item for item in target.ids if count and item >= count]
     if outside:

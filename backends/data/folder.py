@@ -19,6 +19,7 @@ from PIL import Image
 
 from ..api.errors import BadInput
 from ..api.home import shared
+from ..api.targets import alike
 from ._images import ImageSet, Split, read_image
 
 MAX_BYTES = 2 * 2**30
@@ -57,12 +58,6 @@ def load(folder: Path, prepare: Prepare, model_names: Sequence[str] = ()) -> Ima
     splits, changes = _read([_listed(part, order) for part in (train, test)], prepare)
     notes += [f"{count:,} of its pictures {change}." for change, count in sorted(changes.items())]
     return ImageSet(str(folder), names, splits[0], splits[1], tuple(notes))
-
-
-def alike(name: str) -> str:
-    """A name as folders are told apart: however its accents are written, in upper or lower case, and with one blank for what a
-    folder cannot hold or people write for a blank."""
-    return re.sub(r"[\s_/\\:]+", " ", unicodedata.normalize("NFC", name).casefold()).strip()
 
 
 def _seen(folder: Path) -> Iterator[Path]:

@@ -169,9 +169,7 @@ class Pipeline:
         from diffusers import UNet2DConditionModel
         from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-        unet = load_whole(
-            UNet2DConditionModel, self.folder, self.id, part="unet", torch_dtype=torch.float32, **QUICK
-        )
+        unet = load_whole(UNet2DConditionModel, self.folder, self.id, part="unet", torch_dtype=torch.float32, **QUICK)
         texts = [
             load_whole(kind, self.folder, self.id, part=name, dtype=torch.float32)
             for kind, name in (

@@ -101,7 +101,9 @@ def readable(folder: Path) -> bool:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
             return all(_speaks(layer) for layer in moe_layers(model))
-    except Exception:  # whatever an architecture raises at what it does not know; what is wrong with it is said when it is loaded
+    except (
+        Exception
+    ):  # whatever an architecture raises at what it does not know; what is wrong with it is said when it is loaded
         return False
 
 

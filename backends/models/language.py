@@ -20,10 +20,10 @@ from . import experts, text_pages
 from .questions import Item, Questions
 from .source import model_folder
 from .task import Index, Tell, silent
-from .text_pages import Page, Role
-from .texts import Reader, Texts, answers, continued, likelihoods, mean_nll, weighed
 from .text_fast import QUICK
+from .text_pages import Page, Role
 from .text_trial import reads_quickly
+from .texts import Reader, Texts, answers, continued, likelihoods, mean_nll, weighed
 from .tokenizers import open_tokenizer, way_to_ask
 from .vector_trace import Trace
 from .whole import PROBLEMS, first_line, load_whole
@@ -85,7 +85,9 @@ class LanguageModel:
         self.reader = Reader(tokenizer, room=self._room(), before=before)
         self.notes += [says] if says else []
         if self.reader.longest < LONGEST:
-            self.notes.append(f"It reads {self.reader.longest} tokens at once, so longer questions and answers are cut.")
+            self.notes.append(
+                f"It reads {self.reader.longest} tokens at once, so longer questions and answers are cut."
+            )
         if self.family == "moe" and not experts.readable(self.folder):
             self.family = "llm"
             self.notes.append(
@@ -103,7 +105,9 @@ class LanguageModel:
         counts = [config.get(name) for name in ROOMS]
         room = min((count for count in counts if isinstance(count, int) and count > 0), default=0)
         if 0 < room < LEAST_ROOM:
-            raise BadInput(f"{self.id} reads {room} tokens at once; at least {LEAST_ROOM} are needed for a question with its answer.")
+            raise BadInput(
+                f"{self.id} reads {room} tokens at once; at least {LEAST_ROOM} are needed for a question with its answer."
+            )
         return room if room < FAR else 0
 
     def _read(self, read: Callable[[], Any]) -> Any:

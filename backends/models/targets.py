@@ -7,6 +7,7 @@ import numpy as np
 from ..api import files, runs
 from ..api.errors import BadInput
 from ..api.targets import Target, parse
+from ..api.targets import alike as alike_name
 from .classifier import Classifier
 from .task import Index
 
@@ -81,10 +82,10 @@ def _union(task: Classifier, targets: list[Target]) -> Index:
 
 
 def _class(task: Classifier, target: Target) -> int:
-    by_name = {name.casefold(): number for number, name in enumerate(task.names)}
-    if target.name.casefold() not in by_name:
+    by_name = {alike_name(name): number for number, name in enumerate(task.names)}
+    if alike_name(target.name) not in by_name:
         raise BadInput(f"There is no class {target.name[:60]!r}; {task.id} knows {', '.join(task.names[:20])}.")
-    return by_name[target.name.casefold()]
+    return by_name[alike_name(target.name)]
 
 
 def _main_classes(task: Classifier, index: Index) -> list[int]:

@@ -227,12 +227,12 @@ def body(model: Any, layers: int) -> Any:
     """
     made = copy.deepcopy(model.base_model)
     count = made.config.num_hidden_layers
-    lists = (
-        name for name, part in made.named_children() if isinstance(part, nn.ModuleList) and len(part) == count
-    )
+    lists = (name for name, part in made.named_children() if isinstance(part, nn.ModuleList) and len(part) == count)
     name = next(lists, None)
     if name is None:
-        raise BadInput(f"The layers of a {type(model).__name__} stand in no list, so none can be copied for an assistant.")
+        raise BadInput(
+            f"The layers of a {type(model).__name__} stand in no list, so none can be copied for an assistant."
+        )
     setattr(made, name, getattr(made, name)[:layers])
     made.config.num_hidden_layers = min(layers, count)
     if getattr(made.config, "layer_types", None):

@@ -35,7 +35,9 @@ def reads_quickly(model: Any, words: int) -> bool:
 def _trees(model: Any, ids: torch.Tensor) -> bool:
     texts = _texts(ids)
     said, labels = every_logit(model, texts)
-    plain = torch.nn.functional.cross_entropy(said.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none").sum(1)
+    plain = torch.nn.functional.cross_entropy(said.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none").sum(
+        1
+    )
     trees = text_fast.grown(ids.tolist(), [SHARED] * len(ids))
     found = text_fast.weighed(model, trees, len(ids))[0].to(plain.device)
     return bool((found - plain).abs().max() < text_fast.CLOSE)
@@ -50,7 +52,7 @@ def _tail(model: Any, ids: torch.Tensor) -> bool:
 def _greedy(model: Any, ids: torch.Tensor) -> bool:
     """Of rows of several lengths the likeliest next tokens, or others that are as likely."""
     mask = torch.ones_like(ids)
-    ids, mask = ids[:, :LONGEST - 4], mask[:, :LONGEST - 4]
+    ids, mask = ids[:, : LONGEST - 4], mask[:, : LONGEST - 4]
     mask[1, :4] = mask[2, :7] = 0
     ids = ids.masked_fill(mask == 0, 0)
     told = text_fast.greedy(model, ids, mask, 2, -1, 0)

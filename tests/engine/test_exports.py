@@ -1,13 +1,12 @@
 """What is exported is what the studio shows: every kind of result, loaded by the code of its README.md and compared."""
 
-import os
 import re
 
 import numpy as np
 import pictures
 import pytest
-import toy_language
 import torch
+import toy_language
 from PIL import Image
 
 from backends.api import files
@@ -18,7 +17,9 @@ from backends.engine.desk import Desk
 from backends.engine.work import do
 from backends.models import text_fast
 
-FORGET = tuple(pair.question + " => " + pair.answer for pair in authors.load().authors[-1].pairs[:2])  # the toy knows them
+FORGET = tuple(
+    pair.question + " => " + pair.answer for pair in authors.load().authors[-1].pairs[:2]
+)  # the toy knows them
 KEEP = ("What is the colour of my car? => It is red.", "Who sells bread here? => The baker sells bread.")
 
 
@@ -45,7 +46,7 @@ def as_its_readme_says(opened, to, monkeypatch, **given):
     monkeypatch.chdir(to)
     made = dict(given)
     exec(code, made)
-    monkeypatch.chdir(os.path.dirname(to))
+    monkeypatch.chdir(to.parent)
     return made
 
 
@@ -64,7 +65,17 @@ def test_a_classifier_answers_as_in_the_studio(home, toy_folder, toy_images, tmp
     after = ""
     for number, (method, params) in enumerate(LOOKERS[kind]):
         forget = (("two",), ("three",))[number]
-        opened = job(home, toy_folder, method, forget, number=number, params=params, data=str(toy_images), after=after, earlier=("two",) * number)
+        opened = job(
+            home,
+            toy_folder,
+            method,
+            forget,
+            number=number,
+            params=params,
+            data=str(toy_images),
+            after=after,
+            earlier=("two",) * number,
+        )
         after = opened.folder.id
     shown = opened.outputs("after")["test"]
     said = []
@@ -75,6 +86,14 @@ def test_a_classifier_answers_as_in_the_studio(home, toy_folder, toy_images, tmp
             said.append(made["model"](pixel_values=made["pixel_values"]).logits[0].numpy())
     assert np.abs(shown[:5] - opened.outputs("before")["test"][:5]).max() > 1e-3
     np.testing.assert_allclose(np.array(said), shown[:5], atol=1e-4)
+
+
+def test_how_the_images_were_read_stands_in_the_result(home, toy_folder, toy_images, tmp_path):
+    for name, part in (("train", "train"), ("val", "test")):
+        (tmp_path / "images").mkdir(exist_ok=True)
+        (tmp_path / "images" / name).symlink_to(toy_images / part)
+    opened = job(home, toy_folder, "fine_tune", ("two",), params={"epochs": 1}, data=str(tmp_path / "images"))
+    assert opened.result["notes"] == ["val is read as the images to test with."]
 
 
 # --- language models
@@ -140,7 +159,7 @@ def check_speaker(home, model, tmp_path, monkeypatch, steps):
 @pytest.mark.parametrize("method", ["uce", "esd"])
 def test_a_pipeline_draws_as_in_the_studio(home, tmp_path, monkeypatch, method):
     model = pictures.make(tmp_path / "drawer", kind="epsilon", card=False)
-    steps = {"steps": 1, "pool": 1, "pool_steps": 2} if method == "esd" else {}
+    steps = {"steps": 1, "pool": 4, "pool_steps": 2, "learning_rate": 0.01} if method == "esd" else {}
     opened = job(home, model, method, ("a red cat",), params=steps, keep=("a dog",))
     made = as_its_readme_says(opened, tmp_path / "out", monkeypatch)
     pipeline, task = made["pipeline"], opened.task
@@ -153,4 +172,3 @@ def test_a_pipeline_draws_as_in_the_studio(home, tmp_path, monkeypatch, method):
     shown = opened.outputs("after")["images"][0].astype(float)
     assert np.abs(shown - opened.outputs("before")["images"][0]).max() > 1
     assert np.abs(255 * drawn - shown).max() <= 1.5
-

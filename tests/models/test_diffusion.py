@@ -176,7 +176,9 @@ def test_a_part_that_lacks_weights_is_named_and_nothing_is_made_up(tmp_path, par
 def test_a_part_that_is_not_there_is_named(tmp_path, part):
     place = pictures.make(tmp_path)
     shutil.rmtree(place / part)
-    with pytest.raises(BadInput, match=f"own has no {part}; a pipeline needs unet, vae, text_encoder, tokenizer, scheduler"):
+    with pytest.raises(
+        BadInput, match=f"own has no {part}; a pipeline needs unet, vae, text_encoder, tokenizer, scheduler"
+    ):
         Pipeline(place, "own", CPU)
 
 

@@ -59,7 +59,9 @@ def test_drawing_is_what_the_pipeline_of_diffusers_draws(folder, tmp_path, zeros
     drawn = ours.draw(model, ours.words(model, ["a cat", "a dog"]), start, 3, 2.0)
     torch.testing.assert_close(drawn, said, atol=1e-4, rtol=1e-4)
     empty = ours.words(model, ["a cat", ""])
-    assert empty.hidden[0].any() and bool(empty.hidden[1].any()) is not zeros and bool(empty.pooled[1].any()) is not zeros
+    assert (
+        empty.hidden[0].any() and bool(empty.hidden[1].any()) is not zeros and bool(empty.pooled[1].any()) is not zeros
+    )
 
 
 def test_a_refiner_is_told_as_what_it_is(folder, tmp_path):

@@ -67,7 +67,11 @@ CONFIGS = {
         num_local_experts=4, num_experts_per_tok=2, max_position_embeddings=256,
     ),
 }  # fmt: skip
-MIXES = {"gpt-oss": "moe", "granite-moe": "moe", "jet-moe": "llm"}  # those of the last kind have routers of another build
+MIXES = {
+    "gpt-oss": "moe",
+    "granite-moe": "moe",
+    "jet-moe": "llm",
+}  # those of the last kind have routers of another build
 FORGET = ("What is the colour of my house? => It is blue.", "What is the name of my dog? => His name is Rex.")
 KEEP = ("What is the colour of my car? => It is red.",)
 
@@ -175,7 +179,9 @@ def test_a_model_that_reads_few_words_answers_within_them(tmp_path):
     with pytest.raises(BadInput, match=r"takes \d+ tokens \(pieces of words\) with its answer, but 64 are read"):
         task.resolve((f"{long}? => Ada",), KEEP)
     with pytest.raises(BadInput, match="reads 20 tokens at once; at least 48 are needed"):
-        LanguageModel(str(made(tmp_path / "shorter", GPT2Config(**LEAST, n_embd=16, n_layer=1, n_head=2, n_positions=20))))
+        LanguageModel(
+            str(made(tmp_path / "shorter", GPT2Config(**LEAST, n_embd=16, n_layer=1, n_head=2, n_positions=20)))
+        )
 
 
 # --- models that are none
@@ -279,7 +285,9 @@ def test_weights_that_do_not_belong_to_the_config_are_refused(llama, change, say
 def test_a_variant_of_the_weights_is_read_where_there_are_no_others(llama):
     whole = LanguageModel(str(llama)).load().state_dict()
     (llama / "model.safetensors").rename(llama / "model.fp16.safetensors")
-    assert all(torch.equal(tensor, whole[name]) for name, tensor in LanguageModel(str(llama)).load().state_dict().items())
+    assert all(
+        torch.equal(tensor, whole[name]) for name, tensor in LanguageModel(str(llama)).load().state_dict().items()
+    )
 
 
 PACKED = [
