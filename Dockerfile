@@ -15,12 +15,14 @@ ENV LETHE_HOME=/home/lethe/.lethe \
 # The build of PyTorch without CUDA: a Space without a GPU is the common case. For one with a GPU build with
 # --build-arg TORCH_INDEX=https://pypi.org/simple
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN pip install torch==2.13.0 --index-url ${TORCH_INDEX} --extra-index-url https://pypi.org/simple
+COPY requirements/studio.txt /tmp/studio.txt
+RUN pip install --no-deps --require-hashes -r /tmp/studio.txt \
+    && pip install torch==2.13.0 --index-url ${TORCH_INDEX} --extra-index-url https://pypi.org/simple
 
 WORKDIR /home/lethe/lethe
 COPY --chown=lethe:lethe . .
 # Image layers keep whole seconds only, and the catalog knows its sources by their times: they are set to whole seconds.
-RUN pip install -e . && find . -type f -exec touch --date=2026-01-01T00:00:00Z {} + \
+RUN pip install --no-deps -e . && find . -type f -exec touch --date=2026-01-01T00:00:00Z {} + \
     && python -m compileall -q app backends pages
 
 USER lethe

@@ -9,7 +9,7 @@ TORCH := 2.13.0
 OLD := Lethe needs Python 3.11 or newer, and $(or $(PYTHON),python3) is not that; name one, as in: make studio PYTHON=python3.12
 NO_VENV := $(PYTHON) could not make a virtual environment; on Debian and Ubuntu install the package python3-venv and try again.
 
-.PHONY: studio test lint format check chromium clean
+.PHONY: studio test lint format chromium lock newest clean
 .DEFAULT_GOAL := studio
 
 studio: $(VENV)/installed  ## Install what is missing and open the studio on http://127.0.0.1:7860
@@ -32,25 +32,39 @@ chromium: $(VENV)/installed-test  ## Find or fetch the browser of the tests
 	@sh .ci/chromium $(BIN)/python
 
 clean:  ## Remove the virtual environment and what tools keep beside the code
-	@rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .venv-newest out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-# The build of PyTorch without CUDA is a tenth of the size; it is taken where there is no NVIDIA GPU. Where its index is
-# out of reach, whatever PyPI has is taken instead.
-$(VENV)/installed: pyproject.toml
+lock:  ## Renew the exact versions that are installed, from the ranges of pyproject.toml
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q uv; }
+	@mkdir -p requirements
+	@$(LOCK) --upgrade --extra test -o requirements/test.txt
+	@$(LOCK) -c requirements/test.txt -o requirements/studio.txt
+
+newest: $(VENV)/installed-test  ## What the newest releases that pyproject.toml allows would break; never fails
+	@sh .ci/newest $(BIN)/python
+
+# Every package of the tree in one tested version, with its hash. PyTorch comes after it, in the build that fits the machine:
+# the one without CUDA is a tenth of the size and is taken where there is no NVIDIA GPU; where its index is out of reach,
+# whatever PyPI has is taken instead.
+LOCK = $(BIN)/uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes \
+	--no-emit-package torch --no-annotate --custom-compile-command "make lock"
+LOCKED = $(BIN)/python -m pip install -q --no-deps --require-hashes
+
+$(VENV)/installed: pyproject.toml requirements/studio.txt
 	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "$(OLD)" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(NO_VENV)" >&2; exit 1; }
-	@echo "Installing PyTorch $(TORCH); this takes a few minutes the first time."
+	@echo "Installing Lethe and PyTorch $(TORCH); this takes a few minutes the first time."
+	@$(LOCKED) -r requirements/studio.txt
 	@if command -v nvidia-smi >/dev/null 2>&1; then $(BIN)/python -m pip install -q "torch==$(TORCH)"; \
 	else $(BIN)/python -m pip install -q --retries 0 --timeout 20 "torch==$(TORCH)" \
 		--index-url https://download.pytorch.org/whl/cpu --extra-index-url https://pypi.org/simple 2>/dev/null \
 		|| $(BIN)/python -m pip install -q "torch==$(TORCH)"; fi
-	@echo "Installing Lethe."
-	@$(BIN)/python -m pip install -q -e .
+	@$(BIN)/python -m pip install -q --no-deps -e .
 	@echo "Compiling what draws the maps (once)."
 	@$(BIN)/python -m backends.inspectors._umap
 	@touch $@
 
-$(VENV)/installed-test: $(VENV)/installed
+$(VENV)/installed-test: $(VENV)/installed requirements/test.txt
 	@echo "Installing what the tests need."
-	@$(BIN)/python -m pip install -q -e ".[test]"
+	@$(LOCKED) -r requirements/test.txt
 	@touch $@

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from app import forms, theme
 from app.live import LIVE
 from app.selection import Choice, author_choice, concept_choice, joined, listed, named, owned
-from backends.api import catalog, concepts, own, people, submit, targets, tuned
+from backends.api import catalog, concepts, own, pairs, people, submit, targets, tuned
 from backends.api.catalog import SPEAKERS, Family, Method
 from backends.api.concepts import Concept
 from backends.api.errors import BadInput
@@ -96,14 +96,16 @@ class Facts(BaseModel):
         return "prompts" if self.draws else "questions" if self.speaks else "images"
 
     def read(self, text: str) -> targets.Target | Concept | Person | Own:
-        """A target taken apart, by the grammar of the model's family.
+        """A target taken apart, by the grammar of the model's family; of a file, what it holds.
 
         Raises:
             BadInput: the text follows none of its forms, or names what the model never learned.
         """
         if self.speaks:
-            return people.target(text, self.book)
-        return concepts.read(text, {"domains": self.domains}, self.id) if self.draws else targets.parse(text)
+            return people.target(pairs.expand(text), self.book)
+        if self.draws:
+            return concepts.read(text, {"domains": self.domains}, self.id)
+        return targets.parse(targets.expand(text))
 
     @property
     def many(self) -> bool:

@@ -36,6 +36,44 @@ class Slider(gr.Slider):
         return payload
 
 
+def _words(payload: Any) -> Any:
+    """A choice, or a list of them, as text; whatever else came is no choice."""
+    if isinstance(payload, list):
+        return [one for one in payload if isinstance(one, str)]
+    return payload if isinstance(payload, str) else None
+
+
+class Radio(gr.Radio):
+    """A choice that reaches our own check whatever the page offered when it was made.
+
+    A page sends its values before an answer that is under way changes what they can be: then the choices of two models meet.
+    That is no error of the person's, the answer that follows puts it right, and what is submitted is checked anyway.
+    """
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> Any:
+        return _words(payload)
+
+
+class CheckboxGroup(gr.CheckboxGroup):
+    """Choices that reach our own check, as of `Radio`."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> Any:
+        return _words(payload) or []
+
+
+class Dropdown(gr.Dropdown):
+    """A choice, or several, that reach our own check, as of `Radio`."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> Any:
+        return _words(payload)
+
+
 def properties(schema: Schema) -> dict[str, Schema]:
     """Name -> what the schema says of that parameter, references and "or nothing" resolved into one flat entry."""
     defined = schema.get("$defs", {})

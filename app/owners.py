@@ -9,20 +9,21 @@ from backends.api.runs import RunFolder
 def may_change(run: RunFolder, secret: str | None) -> bool:
     """Whether the browser that keeps this secret may cancel or delete the run.
 
-    On a person's own machine everyone who reaches the studio may; where strangers share one, only who started it.
+    On a person's own machine everyone who reaches the studio may; where strangers share one, only who started it. Whoever
+    has a run's link may look at it, compare it, and start jobs of their own from it: its id is the link.
     """
     if run.shipped:
         return False
-    return not shared() or (bool(secret) and run.state.owner == runs.owner_mark(str(secret)))
+    return not shared() or runs.is_owner(run, runs.owner_mark(str(secret or "")))
 
 
 def for_change(run_id: str, secret: str | None) -> RunFolder:
-    """The run, for one who may change it.
+    """The run, for one who may change it; also one that cannot be read, which can only be deleted.
 
     Raises:
         BadInput: there is no such run, it came with Lethe, or it is somebody else's.
     """
-    run = runs.find(run_id)
+    run = runs.find(run_id, unreadable=True)
     if run.shipped:
         raise BadInput(f"Run {run.id} came with Lethe; it can be looked at, not changed.")
     if not may_change(run, secret):

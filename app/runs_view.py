@@ -1,7 +1,7 @@
 """The list of runs as HTML: state, progress, place, when and how long, and what can be done with each."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -10,8 +10,8 @@ from app import owners, parts, progress, theme
 from app.alive import JS, Alive
 from app.parts import esc
 from app.selection import named
-from backends.api import files
-from backends.api.runs import RunFolder, State, place_in_queue
+from backends.api.errors import Unreadable
+from backends.api.runs import RunFolder, State, places
 from backends.api.spec import ENDED
 
 MOST = 60  # runs on the page
@@ -25,8 +25,9 @@ class RunList(Alive):
         super().__init__(value, js=SCRIPT, **said)
 
 
-def listed(runs: Sequence[RunFolder], secret: str, note: str = "") -> str:
-    """Every run, newest first; those that came with Lethe below, as examples."""
+def listed(runs: Sequence[RunFolder], secret: str, note: str = "", unreadable: Sequence[RunFolder] = ()) -> str:
+    """Every run, newest first; below those that cannot be read, and those that came with Lethe, as examples."""
+    queue = places()
     own = [run for run in runs if not run.shipped]
     shipped = [run for run in runs if run.shipped]
     more = len(own) - MOST
@@ -35,10 +36,11 @@ def listed(runs: Sequence[RunFolder], secret: str, note: str = "") -> str:
         f"{parts.link('Compare these two', 'compare', button=True)}</div></div>"
     )
     said = f'<p class="lethe-wrong" role="alert"><span aria-hidden="true">!</span> {esc(note)}</p>' if note else ""
-    body = "".join(_row(run, secret) for run in own[:MOST]) or _empty(shipped)
+    body = "".join(_row(run, secret, queue) for run in own[:MOST])
+    body = body + "".join(_unreadable(run, secret) for run in unreadable[:MOST]) or _empty(shipped)
     older = parts.text(f"{more} older runs are listed by the command lethe runs.", "quiet") if more > 0 else ""
     examples = (
-        f'<h2>Examples that came with Lethe</h2><div class="lethe-runs">{"".join(_row(run, secret) for run in shipped)}</div>'
+        f'<h2>Examples that came with Lethe</h2><div class="lethe-runs">{"".join(_row(run, secret, queue) for run in shipped)}</div>'
         if shipped
         else ""
     )
@@ -51,25 +53,35 @@ def _empty(shipped: Sequence[RunFolder]) -> str:
     return parts.card("No run yet", body + parts.link("Forget something", "./", button=True), empty=True)
 
 
-def _row(run: RunFolder, secret: str) -> str:
+def _unreadable(run: RunFolder, secret: str) -> str:
+    """A run of which nothing can be said but why."""
+    acts = _button(run, "delete", "Delete") if owners.may_change(run, secret) else ""
+    return (
+        f'<article class="lethe-run" data-item="{esc(run.id)}" data-run="{esc(run.id)}"><div><div class="lethe-row">'
+        f'<span class="lethe-tag lethe-state" data-state="failed"><span aria-hidden="true">!</span> unreadable</span></div>'
+        f'<p>{esc(run.trouble)}</p></div><div class="acts">{acts}</div></article>'
+    )
+
+
+def _row(run: RunFolder, secret: str, queue: Mapping[str, int]) -> str:
     try:
         spec, state = run.spec, run.state
-    except (ValueError, TypeError):
-        return f'<article class="lethe-run" data-item="{esc(run.id)}"><p>Run {esc(run.id)} cannot be read: its files are damaged.</p></article>'
+    except Unreadable:  # since it was listed
+        return _unreadable(run, secret)
     what = f"Forget {named(spec.forget)}{f', after {named(spec.earlier)}' if spec.after else ''}"
     about = f"{progress.title_of('models', spec.model)} · {progress.title_of('methods', spec.method)}"
     return (
         f'<article class="lethe-run" data-item="{esc(run.id)}" data-run="{esc(run.id)}"><div><div class="lethe-row">{progress.tag(state.status)}'
         f'<h3><a href="./?run={quote(run.id)}">{esc(what)}</a></h3></div>'
-        f'<p class="lethe-quiet">{esc(about)}</p><p class="lethe-quiet">{esc(_when(run, state))}</p>{_result(run, state)}</div>'
+        f'<p class="lethe-quiet">{esc(about)}</p><p class="lethe-quiet">{esc(_when(run, state, queue))}</p>{_result(run, state)}</div>'
         f'<div class="acts">{_acts(run, state, secret)}</div>{_bar(run, state)}</article>'
     )
 
 
-def _when(run: RunFolder, state: State) -> str:
+def _when(run: RunFolder, state: State, queue: Mapping[str, int]) -> str:
     """When it started and how long it took, or its place in the queue."""
     if state.status == "queued":
-        before = place_in_queue(run)
+        before = queue.get(run.id, 0)
         return f"place {before + 1} in the queue" if before else "next in the queue"
     began = next((moment.at for moment in state.history if moment.status == "running"), None)
     if began is None:
@@ -103,7 +115,7 @@ def _bar(run: RunFolder, state: State) -> str:
     if state.status not in ("running", "cancelling"):
         return ""
     last: dict[str, Any] = {}
-    for event in files.read_lines(run.path / "events.jsonl"):
+    for event in run.events():
         last = event if event.get("phase") else last
     of, step = int(last.get("of") or 0), int(last.get("step") or 0)
     name = progress.phase_name(str(last["phase"])) if last else "Starting"
@@ -114,18 +126,18 @@ def _acts(run: RunFolder, state: State, secret: str) -> str:
     """What can be done with a run, by its state and by whose it is."""
     name = quote(run.id)
     mine = owners.may_change(run, secret)
-
-    def button(act: str, words: str) -> str:
-        return f'<button type="button" data-act="{act}" data-run="{esc(run.id)}">{words}</button>'
-
     acts = []
     if state.status == "done":
         acts.append(f'<label><input type="checkbox" data-pick="{esc(run.id)}"> Compare</label>')
         acts.append(f'<a href="look-inside?run={name}">Look inside</a>')
     acts.append(f'<a href="./?clone={name}">Clone</a>')
-    acts.append(button("copy", "Copy link"))
+    acts.append(_button(run, "copy", "Copy link"))
     if mine and state.status in ("queued", "running"):
-        acts.append(button("cancel", "Cancel"))
+        acts.append(_button(run, "cancel", "Cancel"))
     if mine and state.status in ("queued", *ENDED):
-        acts.append(button("delete", "Delete"))
+        acts.append(_button(run, "delete", "Delete"))
     return "".join(acts)
+
+
+def _button(run: RunFolder, act: str, words: str) -> str:
+    return f'<button type="button" data-act="{act}" data-run="{esc(run.id)}">{words}</button>'

@@ -20,23 +20,26 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import PlainTextResponse, RedirectResponse
+from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
 
 from app.guardian import Guardian, bind, hold_home
 from app.live import LIVE
 from backends.api import catalog
 from backends.api.errors import LetheError
 from backends.api.home import home, ready_home
+from backends.api.limits import limits
 
 ROOT = Path(__file__).resolve().parents[1]
 STATIC = ROOT / "app" / "static"
-# A page opened for a run does not first show the form.
-STYLE = """<style>{}</style><script>
-if (new URLSearchParams(location.search).has('run')) document.documentElement.classList.add('to-run');
-</script>"""
+# A page opened for a run does not first show the form; one whose address fills the form in cannot be pressed before it did.
+STYLE = """<style>{}</style><script>{
+const asked = new URLSearchParams(location.search), first = name => asked.has(name);
+if (first('run')) document.documentElement.classList.add('to-run');
+else if (location.pathname.endsWith('/') && ['model', 'forget', 'keep', 'method', 'seed', 'clone'].some(first))
+document.documentElement.classList.add('to-form');
+}</script>"""
 LESSONS = ROOT / "pages" / "classroom" / "main.py"
 GRACE = 3  # seconds that open pages are given at the end; without a limit one idle tab would keep the server alive
-UPLOAD = "4mb"
 WEEK = 7 * 24 * 3600
 
 Scope = MutableMapping[str, Any]
@@ -55,7 +58,9 @@ class Classroom:
         async with self._lock:
             if self._app is None:
                 self._app = await asyncio.to_thread(self._load)
-        await self._app(scope, receive, send)
+        from app import lessons
+
+        await lessons.served(self._app, scope, receive, send)
 
     @staticmethod
     def _load() -> Any:
@@ -87,7 +92,7 @@ def own_routes(app: FastAPI) -> None:
     """What neither library serves."""
 
     @app.get("/healthz", include_in_schema=False)
-    def healthz() -> PlainTextResponse:
+    async def healthz() -> PlainTextResponse:  # not in the pool of threads, which may all be busy
         return PlainTextResponse("ok")
 
     @app.get("/vendor/plotly.min.js", include_in_schema=False)
@@ -100,37 +105,75 @@ def own_routes(app: FastAPI) -> None:
             return Response(packed, media_type="text/javascript", headers=headers | {"Content-Encoding": "gzip"})
         return Response(gzip.decompress(packed), media_type="text/javascript", headers=headers)
 
+    @app.get("/vendor/preview.png", include_in_schema=False)
+    async def vendor_preview() -> FileResponse:
+        return FileResponse(STATIC / "preview.png", headers={"Cache-Control": f"public, max-age={WEEK}"})
+
     @app.get("/classroom", include_in_schema=False)
     def to_classroom() -> RedirectResponse:
         return RedirectResponse("classroom/")  # relative: also right behind a proxy that adds a path
 
 
-def create_app() -> FastAPI:
-    """The whole web application. Waits for the catalog, which another process makes while Gradio is imported."""
+def create_app(host: str = "127.0.0.1") -> FastAPI:
+    """The whole web application, behind its door. Waits for the catalog, which another process makes while Gradio is imported.
+
+    Args:
+        host: the address that it will be served at; requests to another are refused where nobody shares the studio.
+    """
     making = catalog.prepare()
+    from app import uploads
+
+    uploads.claim()
     import gradio as gr
 
-    from app import site, theme
+    from app import bounds, site, theme
+    from app.door.hosts import Hosts
+    from app.door.middleware import Door
 
     if making is not None:
         making.wait()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     own_routes(app)
     app.mount("/classroom", Classroom())
+    studio = site.build()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="SSR mode is not supported")  # it is off
         mounted: FastAPI = gr.mount_gradio_app(
             app,
-            site.build(),
+            studio,
             path="/",
             theme=theme.THEME,
             head=theme.HEAD + STYLE.replace("{}", (STATIC / "studio.css").read_text("utf-8")),
             favicon_path=str(STATIC / "favicon.svg"),
             footer_links=[],
             ssr_mode=False,
-            max_file_size=UPLOAD,
+            max_file_size=limits().upload_bytes,
+            show_error=False,  # what an unforeseen error says is for the log
+            run_history=False,
+            enable_monitoring=False,
+            mcp_server=False,
         )
+    stand_before(mounted.routes[-1].app)  # type: ignore[attr-defined]
+    mounted.add_middleware(bounds.Bounds)
+    uploads.tidy(mounted)
+    mounted.add_middleware(Door, hosts=Hosts.here(host), blocks=studio)  # last, so that it stands around everything
     return mounted
+
+
+def stand_before(studio: Any) -> None:
+    """What Gradio's own application answers, as many visitors need it: kept, compressed, and forgotten with the page.
+
+    Args:
+        studio: Gradio's application, before its first request.
+    """
+    from app import delivery, lost, sessions
+
+    blocks = studio.get_blocks()
+    studio.state_holder = sessions.Sessions(blocks)
+    pages = {f"/{path}": path for path, *_ in blocks.pages}
+    studio.add_middleware(delivery.Delivery, pages=pages, root_path=blocks.custom_mount_path)
+    studio.add_middleware(sessions.Heartbeats, sessions=studio.state_holder)
+    lost.add(studio)
 
 
 class _Announcing(uvicorn.Server):
@@ -161,7 +204,7 @@ def serve(host: str = "127.0.0.1", port: int = 7860, scheduler: str | None = Non
         guardian.start()
         try:
             guardian.reach_scheduler()
-            app = create_app()
+            app = create_app(host)
             guardian.go_on()
             config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE)
             server = _Announcing(config)

@@ -8,9 +8,8 @@ import importlib
 import pkgutil
 from typing import Protocol, cast
 
-import gradio as gr
-
 import pages.studio
+from app.door.studio import Studio
 
 
 class Page(Protocol):
@@ -33,11 +32,11 @@ def studio_pages() -> list[Page]:
     return sorted(found, key=lambda page: page.ORDER)
 
 
-def build() -> gr.Blocks:
+def build() -> Studio:
     """Every page, the first at the root."""
     first, *others = studio_pages()
-    demo: gr.Blocks
-    with gr.Blocks(title="Lethe", analytics_enabled=False) as demo:
+    demo = Studio(title="Lethe", analytics_enabled=False)
+    with demo:
         first.build()
     for page in others:
         with demo.route(page.TITLE, page.PATH):

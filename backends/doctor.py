@@ -32,13 +32,17 @@ def _machine() -> list[dict[str, Any]]:
     enough = "" if limit >= NEEDED else f"; a job needs about {NEEDED / 2**30:.0f} GiB"
     return [
         _said("torch", True, f"{torch.__version__} ({build})"),
-        _said("device", True, f"{hardware.name(device)}, {cores} {'thread' if cores == 1 else 'threads'} a job"),
+        _said("device", True, f"{hardware.name(device)}, at most {_threads(cores)} a job"),
         _said("memory", limit >= NEEDED, f"a job may hold {limit / 2**30:.1f} GiB{enough}"),
     ]
 
 
+def _threads(count: int) -> str:
+    return f"{count} {'thread' if count == 1 else 'threads'}"
+
+
 def _model(model_id: str) -> dict[str, Any]:
-    """Load a model and its data, look at some images, and measure which precision its jobs use."""
+    """Load a model and its data, look at some images, and measure which precision and how many threads its jobs use."""
     name = f"model {model_id}"
     try:
         setting: dict[str, Any] = {}
@@ -48,7 +52,7 @@ def _model(model_id: str) -> dict[str, Any]:
         )
     except (LetheError, OSError, ValueError, RuntimeError) as error:
         return _said(name, False, " ".join(str(error).split())[:300] or type(error).__name__)
-    return _said(name, works, f"loads, {found}; jobs use {setting['precision']}")
+    return _said(name, works, f"loads, {found}; jobs use {setting['precision']} and {_threads(setting['threads'])}")
 
 
 @torch.no_grad()

@@ -5,8 +5,10 @@ import os
 import pytest
 from hypothesis import settings
 
+os.environ.setdefault("PYTHONWARNINGS", "error::FutureWarning")  # of the processes that tests start; pytest has its own
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("LETHE_HOSTS", "testserver")  # the Host that FastAPI's TestClient sends
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 if "PYTEST_XDIST_WORKER" in os.environ:  # each of several processes takes one core

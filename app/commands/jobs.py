@@ -9,7 +9,7 @@ import typer
 
 from app import terminal
 from app.commands import Json, RunId, Settings
-from backends.api.errors import BadInput
+from backends.api.errors import BadInput, one_line
 
 
 def unlearn(
@@ -142,12 +142,8 @@ def list_runs(json: Json = False) -> None:
     """List the runs, newest first, those that came with Lethe last."""
     from backends.api import pairs, runs
 
-    rows = []
-    for run in runs.all_runs():
-        try:
-            rows.append(_row(run))
-        except ValueError:  # written by another version, or damaged
-            terminal.say(f"Run {run.id} cannot be read and is left out.")
+    rows = [_row(run) for run in runs.all_runs()]
+    rows += [_unreadable(run) for run in runs.unreadable_of_home()]
     if json:
         terminal.document(rows)
         return
@@ -156,15 +152,37 @@ def list_runs(json: Json = False) -> None:
         [
             row["run_id"],
             row["status"],
-            row["model"],
+            one_line(row["model"]),
             row["method"],
-            ", ".join(pairs.named(row["forget"])),
+            one_line(", ".join(pairs.named(row["forget"]))),
             row["message"],
         ]
         for row in rows
     ]
     for line in terminal.table(heads, shown):
         terminal.result(line)
+
+
+def _unreadable(run: Any) -> dict[str, Any]:
+    """The row of a run of which nothing can be said but why."""
+    nothing: dict[str, Any] = {
+        "model": "",
+        "method": "",
+        "forget": [],
+        "after": "",
+        "keep": [],
+        "seed": None,
+        "seconds": None,
+        "verdict": "",
+    }
+    return {
+        "run_id": run.id,
+        "status": "unreadable",
+        **nothing,
+        "message": run.trouble,
+        "shipped": False,
+        "created": None,
+    }
 
 
 def _row(run: Any) -> dict[str, Any]:
@@ -204,7 +222,9 @@ def show(run: RunId, json: Json = False) -> None:
     row = _row(found)
     terminal.result(f"Run {found.id}: {row['status']}. {row['message'] if not result else ''}".rstrip())
     terminal.result(
-        f"{row['model']}, {row['method']}, forget {', '.join(pairs.named(row['forget']))[:200]}, seed {row['seed']}"
+        one_line(
+            f"{row['model']}, {row['method']}, forget {', '.join(pairs.named(row['forget']))[:200]}, seed {row['seed']}"
+        )
     )
     for moment in state.history:
         terminal.result(
@@ -228,5 +248,5 @@ def delete(run: RunId) -> None:
     """Remove a run that is not running, with everything it wrote."""
     from backends.api import runs
 
-    runs.find(run).delete()
+    runs.find(run, unreadable=True).delete()
     terminal.result(f"Run {run} is deleted.")

@@ -11,7 +11,11 @@
     const want = document.body.classList.contains('dark') ? 'light' : 'dark';
     try { localStorage.setItem(KEY, want); } catch { /* private window: it lasts for this page */ }
     document.body.classList.toggle('dark', want === 'dark');
-    if (inAddress) { const u = new URL(location); u.searchParams.set('__theme', want); location.replace(u); }
+    if (!inAddress) return;
+    const u = new URL(location);
+    u.searchParams.set('__theme', want);
+    history.replaceState(history.state, '', u); // the entry stays: what storage.js keeps in it must outlive the reload
+    location.reload();
   };
   const dress = () => {
     const bar = document.querySelector('.nav-holder');

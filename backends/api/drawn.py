@@ -8,7 +8,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from . import files
+from . import reading
+from .errors import Unreadable
 from .runs import RunFolder
 
 OUTPUTS, SUITE = "outputs", "outputs/suite.json"  # of a run that keeps what its models made, by when
@@ -19,8 +20,16 @@ def suite(run: RunFolder) -> list[dict[str, Any]] | None:
 
     Of pictures: `role`, `prompt`, `object`, `style`, `seed`; of answers: `role`, `kind`, `prompt` and the true answer, `truth`.
     """
-    kept: list[dict[str, Any]] | None = files.read_json(run.path / SUITE)
-    return kept
+    try:
+        kept = reading.document(run.path / SUITE, run.path.parent)
+    except Unreadable:
+        return None
+    return kept if isinstance(kept, list) and all(map(_asked, kept)) else None
+
+
+def _asked(one: Any) -> bool:
+    """Whether an entry of the suite says what was asked, and in which role."""
+    return isinstance(one, dict) and all(isinstance(one.get(name), str) for name in ("role", "prompt"))
 
 
 def images(run: RunFolder, when: Literal["before", "after"], items: Sequence[int]) -> NDArray[np.uint8] | None:

@@ -49,7 +49,10 @@ def status() -> dict[str, Any]:
 
     `message` is empty when all is well, and else one sentence, as that the scheduler does not answer.
     """
-    said = files.read_json(home() / STATUS, {})
+    try:
+        said = files.read_json(home() / STATUS, {})
+    except (OSError, ValueError):
+        return {}
     return said if isinstance(said, dict) else {}
 
 

@@ -4,9 +4,21 @@
 class LetheError(Exception):
     """Something a person can act on. `str(error)` is shown as it is, without a traceback."""
 
+    def __init__(self, *said: object) -> None:
+        super().__init__(*(one_line(text) if isinstance(text, str) else text for text in said))
+
+
+def one_line(text: str) -> str:
+    """The text with every line break and run of spaces as one space: a name may hold them, a sentence must not."""
+    return " ".join(text.split())
+
 
 class BadInput(LetheError):
     """What was asked for cannot be done as asked; nothing was written. The command line exits with 2."""
+
+
+class Unreadable(BadInput):
+    """A run's folder that cannot be read: damaged, or written by a version of Lethe that writes something else."""
 
 
 class Busy(LetheError):

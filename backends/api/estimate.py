@@ -13,7 +13,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from . import files, measured, runs
+from .errors import Unreadable
 from .home import ASSETS
+
+LENGTHS = ("epochs", "steps", "rounds")  # parameters that a method's time is proportional to
 
 
 class Estimate(BaseModel):
@@ -43,7 +46,7 @@ class Past(BaseModel):
 
 def estimates(model: str) -> dict[str, list[Past]]:
     """Earlier jobs on a model by finished runs of this home, keyed `here`, and by the shipped table, keyed `shipped`."""
-    own = [past for run in runs.all_runs(shipped=False) if (past := _of_run(str(run.path), model)) is not None]
+    own = [past for run in runs.all_runs(shipped=False) if (past := _of_run(run, model)) is not None]
     return {"here": own, "shipped": _shipped(model)}
 
 
@@ -57,7 +60,7 @@ def estimate(
     """What the job will need, or None where nothing like it was measured.
 
     The median of earlier jobs of this method on this model, with the time of the method taken as proportional to its
-    epochs, and, where `asked` is given, to the items of one.
+    epochs, steps and rounds, and, where `asked` is given, to the items of an epoch.
 
     Args:
         model: id of the model.
@@ -94,36 +97,52 @@ def _words(job: Past) -> str:
 
 
 def _ratio(params: dict[str, Any], asked: int | None, before: Past) -> float:
-    now, then = params.get("epochs"), before.params.get("epochs")
-    if not isinstance(now, int) or not isinstance(then, int) or min(now, then) <= 0:
-        return 1.0
-    return now / then * (asked / before.asked if asked and before.asked else 1.0)
+    """How much longer the method works than an earlier job did."""
+    ratio = 1.0
+    for name in LENGTHS:
+        now, then = params.get(name), before.params.get(name)
+        if isinstance(now, int) and isinstance(then, int) and min(now, then) > 0:
+            ratio *= now / then
+            if name == "epochs" and asked and before.asked:
+                ratio *= asked / before.asked
+    return ratio
 
 
-def _of_run(path: str, model: str) -> Past | None:
-    past = _finished(path) if (Path(path) / "result.json").is_file() else None
+def _of_run(run: runs.RunFolder, model: str) -> Past | None:
+    past = _finished(run) if (run.path / "result.json").is_file() else None
     return past[1] if past is not None and past[0] == model else None
 
 
-@cache
-def _finished(path: str) -> tuple[str, Past]:
+_needs: dict[Path, tuple[str, Past]] = {}
+
+
+def _finished(run: runs.RunFolder) -> tuple[str, Past] | None:
     """Model and needs of a finished run; its result never changes, so it is read once."""
-    result = files.read_json(Path(path) / "result.json")
-    seconds = files.number(result["seconds"])
-    return result["model"], Past(
-        method=result["method"],
-        params=result["params"],
-        seconds=seconds,
-        memory=_bytes(result.get("peak_memory")),
-        around=max(0.0, _lasted(Path(path)) - seconds),
-        asked=result.get("forget_count"),
-        device=result.get("device", ""),
-    )
+    if run.path not in _needs:
+        try:
+            result, history = run.result, run.state.history
+        except Unreadable:
+            return None
+        if result is None:
+            return None
+        seconds = files.number(result["seconds"])
+        _needs[run.path] = (
+            result["model"],
+            Past(
+                method=result["method"],
+                params=result["params"],
+                seconds=seconds,
+                memory=_bytes(result.get("peak_memory")),
+                around=max(0.0, _lasted(history) - seconds),
+                asked=result.get("forget_count"),
+                device=result.get("device", ""),
+            ),
+        )
+    return _needs[run.path]
 
 
-def _lasted(path: Path) -> float:
+def _lasted(history: list[runs.Moment]) -> float:
     """Seconds of a run's last attempt, from when it left the queue; 0 where they are not known."""
-    history = runs.RunFolder(path).state.history
     begun = [moment.at for moment in history if moment.status == "running"]
     return history[-1].at - begun[-1] if begun and history[-1].status == "done" else 0.0
 

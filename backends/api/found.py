@@ -4,8 +4,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-from . import files, runs
+from pydantic import ValidationError
+
+from . import reading, runs
+from .errors import Unreadable
 from .home import home
+from .panels import Found
 from .runs import RunFolder
 
 Kind = Literal["inspect", "attack"]
@@ -24,17 +28,35 @@ def read(run: RunFolder, what: str, kind: Kind = "inspect") -> dict[str, Any] | 
     places = [(folder(run, what, kind), home() / kind / run.id if run.shipped else run.path)]
     places.append((run.path / kind / what, run.path))
     for place, root in places:
-        seen: dict[str, Any] | None = files.read_json(place / "found.json")
+        seen = at(place)
         if seen is not None:
             return seen | {"root": str(root)}
     return None
+
+
+def at(place: Path) -> dict[str, Any] | None:
+    """found.json of one inspector or attack; None where there is none, or none that this version can show."""
+    seen = _document(place)
+    try:
+        Found.model_validate(seen)
+    except ValidationError:
+        return None
+    return seen
+
+
+def _document(place: Path) -> dict[str, Any] | None:
+    try:
+        seen = reading.document(place / "found.json", place.parents[2])
+    except Unreadable:
+        return None
+    return seen if isinstance(seen, dict) else None
 
 
 def usual_seconds(what: str, kind: Kind = "inspect") -> float | None:
     """What a look took before, on this machine: the median; None where nobody has looked yet."""
     took = []
     for run in runs.all_runs():
-        seen = files.read_json(folder(run, what, kind) / "found.json")
-        if seen and files.number(seen.get("seconds")) > 0:
-            took.append(files.number(seen["seconds"]))
+        seconds = (_document(folder(run, what, kind)) or {}).get("seconds")
+        if isinstance(seconds, int | float) and seconds > 0:
+            took.append(float(seconds))
     return median(took) if took else None

@@ -18,6 +18,7 @@ class Limits(BaseSettings):
 
     # of one visitor of a shared studio
     queued_jobs: int = Field(default=3, ge=1, description="jobs of one visitor that may wait")
+    waiting_jobs: int = Field(default=60, ge=1, description="jobs of all visitors together that may wait")
     running_jobs: int = Field(default=1, ge=1, description="jobs of one visitor that may run at once")
     job_seconds: float = Field(default=900, gt=0, description="seconds that one job may run")
     spec_bytes: int = Field(default=256 * 1024, ge=1024, description="bytes of a job's description")
@@ -31,7 +32,11 @@ class Limits(BaseSettings):
     upload_bytes: int = Field(default=4 * MB, ge=1024, description="bytes of one uploaded file")
     upload_files: int = Field(default=20, ge=1, description="files of one upload")
     body_bytes: int = Field(default=4 * MB, ge=1024, description="bytes of one request that is no upload")
+    uploads_bytes: int = Field(default=200 * MB, ge=MB, description="bytes of all uploads that lie on disk at once")
     sessions: int = Field(default=500, ge=1, description="pages open at once")
+    idle_seconds: float = Field(
+        default=600, gt=0, description="seconds that a closed page's state waits for its return"
+    )
     waiting_looks: int = Field(default=20, ge=1, description="requests that wait for a warm process at once")
     wait_seconds: float = Field(default=20, gt=0, description="seconds that a request waits for the warm process")
     answer_seconds: float = Field(

@@ -26,9 +26,9 @@ from . import columns
 from .columns import COLUMNS
 from .errors import BadInput
 from .home import shared
+from .limits import limits
 
 MAX_FILE: Final = 2_000_000  # bytes; a target in a spec may have as many characters
-MAX_PAIRS: Final = 2_000
 QUESTION, ANSWER, TITLE = 1_000, 2_000, 80  # characters
 SHORTEST = 20  # characters of a running text
 ENDINGS: Final = (".csv", ".tsv", ".json", ".jsonl", ".txt")
@@ -132,6 +132,7 @@ def of_lines(text: str, title: str = "", where: str = "") -> Own:
     Raises:
         BadInput: as `read`; the sentence names the line.
     """
+    _few_enough(text.count("=>"), where)  # before a million lines are taken apart
     found = []
     for number, line in enumerate(_lines(text), 1):
         if line.strip():
@@ -288,8 +289,9 @@ def _owned(found: Sequence[tuple[str, Pair]], title: str, where: str) -> Own:
 
 
 def _few_enough(count: int, where: str) -> None:
-    if count > MAX_PAIRS:
-        raise BadInput(f"{_upper(where or 'the list')} holds more than {MAX_PAIRS:,} questions; leave some out.")
+    most = limits().questions
+    if count > most:
+        raise BadInput(f"{_upper(where or 'the list')} holds more than {most:,} questions; leave some out.")
 
 
 def _titled(title: str) -> str:

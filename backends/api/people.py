@@ -7,9 +7,11 @@ What is the capital? => Paris        own questions and texts, which any language
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cache
+from math import log
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -125,6 +127,43 @@ def load(data: str) -> Book:
         each=len(entries[0]["pairs"]) if entries else 0,
         asks=[pair["question"] for pair in [*first, *facts[:1], *asked]],
     )
+
+
+@cache
+def questions(data: str) -> tuple[str, ...]:
+    """Every question that an embedded data set teaches, each once, in its order; none where it holds no questions."""
+    folder = ASSETS / "data" / data
+    entries: list[dict[str, Any]] = files.read_json(folder / "authors.json", [])
+    sets: dict[str, dict[str, Any]] = files.read_json(folder / "sets.json", {})
+    facts: list[dict[str, Any]] = []
+    for name in ("real_authors", "world_facts"):
+        facts += files.read_json(folder / f"{name}.json", [])
+    taught = [*(pair for one in [*entries, *sets.values()] for pair in one["pairs"]), *facts]
+    return tuple(dict.fromkeys(str(pair["question"]) for pair in taught))
+
+
+def nearest_questions(text: str, data: str, most: int = 2) -> list[str]:
+    """The questions of a data set that are nearest to a text, nearest first; none where it is one of them, or nothing is near.
+
+    Those come first that share most words with it, rare words counting more; of equals the most alike in spelling.
+    """
+    known = questions(data)
+    if not known or " ".join(text.split()).casefold() in {question.casefold() for question in known}:
+        return []
+    often = Counter(word for question in known for word in _words_of(question))
+    wanted = _words_of(text)
+
+    def shared(question: str) -> float:
+        return sum(log(1 + len(known) / often[word]) for word in wanted & _words_of(question))
+
+    best = sorted(((shared(question), question) for question in known), key=lambda one: -one[0])[: 10 * most]
+    near = [question for share, question in best if share > 0]
+    alike = {question: difflib.SequenceMatcher(None, text.casefold(), question.casefold()).ratio() for question in near}
+    return sorted(near, key=lambda question: (-round(shared(question), 6), -alike[question]))[:most]
+
+
+def _words_of(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.casefold()))
 
 
 def read(forget: Sequence[str], keep: Sequence[str], book: Book) -> tuple[Wanted, Wanted]:

@@ -9,70 +9,73 @@ result.json    written last: the job finished
 
 import fcntl
 import hashlib
+import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field
-
-from . import files
-from .errors import BadInput, OutOfReach
+from . import files, reading, turns
+from .errors import BadInput, OutOfReach, Unreadable, one_line
 from .home import ASSETS, home, ready_home, shared
-from .spec import ENDED, TRANSITIONS, JobSpec, Status
+from .reading import Moment, State
+from .spec import TRANSITIONS, JobSpec, Status
 
+__all__ = ["Moment", "RunFolder", "State", "all_runs", "create", "find", "visible"]
 
-class Moment(BaseModel):
-    """One entry of a run's history: the status it came to, when (seconds since 1970), and why."""
-
-    status: Status
-    at: float
-    note: str = ""
-
-
-class State(BaseModel):
-    """Where a run stands. `attempt` is the lease: a process that finds a newer number stops without writing."""
-
-    status: Status = "queued"
-    attempt: int = 0
-    message: str = ""
-    detail: str = ""
-    owner: str = ""
-    history: list[Moment] = Field(default_factory=list)
+Thing = TypeVar("Thing")
 
 
 class RunFolder:
-    """One run on disk. Reading never fails for a file that is not there yet."""
+    """One run on disk. A file that is not there yet reads as nothing; what cannot be read raises `Unreadable`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.id = path.name
 
     @property
+    def trouble(self) -> str:
+        """Why the run cannot be read, as a sentence; empty where it can."""
+        why = reading.trouble(self.path)
+        return why and _cannot_be_read(self.id, why)
+
+    @property
     def spec(self) -> JobSpec:
         """What was asked for."""
-        return JobSpec.model_validate(files.read_json(self.path / "spec.json"))
+        seen = self._read(reading.spec)
+        if seen is None:
+            raise Unreadable(_cannot_be_read(self.id, "spec.json is missing"))
+        return seen
 
     @property
     def state(self) -> State:
         """Where it stands now."""
-        return State.model_validate(files.read_json(self.path / "state.json", {}))
+        return self._read(reading.state) or State()
 
     @property
     def result(self) -> dict[str, Any] | None:
         """result.json, or None while the job has not finished."""
-        found: dict[str, Any] | None = files.read_json(self.path / "result.json")
-        return found
+        return self._read(reading.result)
 
     @property
     def metrics(self) -> dict[str, Any]:
         """metrics.json: metric id -> before, after, reference, unit, direction, title, parts."""
-        found: dict[str, Any] = files.read_json(self.path / "metrics.json", {})
-        return found
+        return self._read(reading.metrics) or {}
+
+    def _read(self, read: Callable[[Path], Thing]) -> Thing:
+        try:
+            return read(self.path)
+        except Unreadable as error:
+            raise Unreadable(_cannot_be_read(self.id, str(error))) from None
+
+    @property
+    def found_set(self) -> list[int] | None:
+        """Ids of the forget set that the run found; None where it found none."""
+        return self._read(reading.found_set)
 
     @property
     def shipped(self) -> bool:
@@ -81,11 +84,11 @@ class RunFolder:
 
     def events(self) -> list[dict[str, Any]]:
         """Every event so far, oldest first: phase, step, of, seconds, values."""
-        return list(files.read_lines(self.path / "events.jsonl"))
+        return list(reading.events(self.path))
 
     def samples(self) -> list[dict[str, Any]]:
         """What the model produced, oldest first: step, of, phase, items."""
-        return [files.read_json(path) for path in sorted((self.path / "samples").glob("*.json"))]
+        return reading.samples(self.path)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -107,7 +110,8 @@ class RunFolder:
             BadInput: the step is not allowed from where the run stands, or the attempt is no longer the run's.
         """
         with self.locked():
-            state = self.state
+            state = self.state.model_copy(deep=True)  # what was read is remembered
+            note = one_line(note)
             if attempt is not None and attempt != state.attempt:
                 raise BadInput(
                     f"Run {self.id} is in attempt {state.attempt}; attempt {attempt} may no longer change it."
@@ -121,8 +125,11 @@ class RunFolder:
             files.write_json(self.path / "state.json", state.model_dump())
             return state
 
-    def cancel(self) -> State:
+    def cancel(self, why: str = "") -> State:
         """Ask for the run to stop: a queued run ends at once, a running one within its step.
+
+        Args:
+            why: where it is not the person who wants it, the sentence that the run fails with.
 
         Raises:
             BadInput: it has already ended, or came with Lethe.
@@ -131,23 +138,42 @@ class RunFolder:
             raise BadInput(f"Run {self.id} came with Lethe and cannot be cancelled.")
         if self.state.status == "queued":
             return self.move("cancelled", note="Cancelled before it started.")
-        state = self.move("cancelling", note="Stopping after the current step.")
+        state = self.move("cancelling", note=why or "Stopping after the current step.")
+        if why:
+            files.write_bytes(self.path / "cancel", why.encode())
         (self.path / "cancel").touch()
         return state
 
+    @property
+    def stopped_because(self) -> str:
+        """The sentence that a run is to fail with, where it was stopped by a limit; empty where a person cancelled it."""
+        path = self.path / "cancel"
+        try:
+            return path.read_text("utf-8")[:1000] if reading.regular(path, self.path.parent) else ""
+        except (OSError, ValueError, Unreadable):
+            return ""
+
     def delete(self) -> None:
-        """Remove the run from disk.
+        """Remove the run from disk; of a folder that is a link, the link. What cannot be read can always be deleted.
 
         Raises:
             BadInput: it is running, or came with Lethe.
         """
         if self.shipped:
             raise BadInput(f"Run {self.id} came with Lethe and cannot be deleted.")
-        if self.state.status in ("running", "cancelling"):
+        if not self.trouble and self.state.status in ("running", "cancelling"):
             raise BadInput(f"Run {self.id} is {self.state.status}; cancel it first, then delete it.")
+        if self.path.is_symlink():
+            self.path.unlink()
+            return
         gone = self.path.with_name(f".deleted-{self.id}")
         self.path.rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
+
+
+def _cannot_be_read(run_id: str, why: str) -> str:
+    """The sentence of a run that cannot be read."""
+    return f"Run {run_id} cannot be read: {why}. It was damaged, or written by another version of Lethe; it can be deleted."
 
 
 def owner_mark(secret: str) -> str:
@@ -182,34 +208,55 @@ def create(spec: JobSpec, owner: str = "") -> RunFolder:
     return RunFolder(final)
 
 
-def find(run_id: str) -> RunFolder:
+def find(run_id: str, *, unreadable: bool = False) -> RunFolder:
     """The run of that id, one's own or shipped.
 
+    Args:
+        run_id: its id.
+        unreadable: also one that cannot be read, to delete it.
+
     Raises:
+        Unreadable: it cannot be read.
         BadInput: there is none.
     """
-    if 0 < len(run_id) <= 100 and run_id[0] != "." and "/" not in run_id and "\\" not in run_id:
+    if 0 < len(run_id) <= 100 and run_id[0] != "." and not set("/\\\0") & set(run_id):
         for root in (home() / "runs", ASSETS / "runs"):
-            if (root / run_id / "spec.json").is_file():
-                return RunFolder(root / run_id)
+            if _is_run(root / run_id):
+                run = RunFolder(root / run_id)
+                if run.trouble and not unreadable:
+                    raise Unreadable(run.trouble)
+                return run
     shown = run_id if len(run_id) <= 60 else run_id[:60] + "…"
     raise BadInput(f"There is no run {shown!r}; `lethe runs` or the page Runs lists those there are.")
 
 
-def all_runs(*, shipped: bool = True) -> list[RunFolder]:
-    """Every run, newest first, those that came with Lethe last. Folders that are no runs are left out."""
+def _is_run(path: Path) -> bool:
+    """Whether a folder holds, or a link pretends to hold, what a run has. Folders that are no runs are left alone."""
+    try:
+        return path.is_symlink() or any(os.path.lexists(path / name) for name in reading.NAMES)
+    except (OSError, ValueError):
+        return False
+
+
+def _folders(*, shipped: bool) -> Iterator[RunFolder]:
     roots = [home() / "runs"] + ([ASSETS / "runs"] if shipped else [])
-    return [
-        RunFolder(path)
-        for root in roots
-        if root.is_dir()
-        for path in sorted(root.iterdir(), reverse=True)
-        if not path.name.startswith(".") and (path / "spec.json").is_file()
-    ]
+    for root in roots:
+        paths = sorted(root.iterdir(), reverse=True) if root.is_dir() else []
+        yield from (RunFolder(path) for path in paths if not path.name.startswith(".") and _is_run(path))
+
+
+def all_runs(*, shipped: bool = True) -> list[RunFolder]:
+    """Every run that can be read, newest first, those that came with Lethe last.
+
+    Whoever shows runs to a person asks `visible` instead.
+    """
+    return [run for run in _folders(shipped=shipped) if not run.trouble]
 
 
 def visible(owner: str = "", *reached: str) -> list[RunFolder]:
     """The runs a person is shown in lists: all, or, where strangers share one studio, their own and the shipped ones.
+
+    Every page, list, figure and sweep asks here. The id of a run is its link: whoever has it may look at the run.
 
     Args:
         owner: `owner_mark` of who looks.
@@ -217,16 +264,35 @@ def visible(owner: str = "", *reached: str) -> list[RunFolder]:
     """
     if not shared():
         return all_runs()
-    return [run for run in all_runs() if run.shipped or run.id in reached or (owner and run.state.owner == owner)]
+    return [run for run in all_runs() if run.shipped or run.id in reached or is_owner(run, owner)]
+
+
+def unreadable_of_home() -> list[RunFolder]:
+    """Every run of this home that cannot be read, newest first. Whoever shows them to a person asks `unreadable`."""
+    return [run for run in _folders(shipped=False) if run.trouble]
+
+
+def unreadable(owner: str = "") -> list[RunFolder]:
+    """The runs that cannot be read that a person is told about, as `visible` does; in a shared studio one that no longer
+    says whose it is is nobody's."""
+    return [run for run in unreadable_of_home() if not shared() or is_owner(run, owner)]
+
+
+def is_owner(run: RunFolder, owner: str) -> bool:
+    """Whether the run was started under this mark; nobody owns what does not say whose it is."""
+    try:
+        return bool(owner) and run.state.owner == owner
+    except Unreadable:
+        return False
+
+
+def places() -> dict[str, int]:
+    """For every run that waits, by its id, how many run or wait before it."""
+    states = {run.id: run.state for run in all_runs(shipped=False)}
+    working = sum(state.status in turns.WORKING for state in states.values())
+    return {name: working + at for at, name in enumerate(turns.order(states))}
 
 
 def place_in_queue(run: RunFolder) -> int:
-    """How many runs are waiting or running before this one."""
-    mine = _since(run.state)
-    states = (other.state for other in all_runs(shipped=False))
-    return sum(_since(state) < mine for state in states if state.status not in ENDED)
-
-
-def _since(state: State) -> float:
-    """When a run was asked for: ids tell seconds apart, this tells every two."""
-    return state.history[0].at if state.history else 0.0
+    """How many runs are working or waiting before this one, which waits."""
+    return places().get(run.id, 0)

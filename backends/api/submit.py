@@ -4,14 +4,16 @@ What needs the weights or the data (whether an own model really loads) is checke
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
+from threading import Lock
 from typing import Any
 
 from pydantic import ValidationError
 
-from . import catalog, concepts, own, pairs, params, people, pulled, runs, targets, tuned
+from . import catalog, concepts, own, pairs, params, people, pulled, quota, runs, targets, tuned
 from .catalog import SPEAKERS, Catalog, Family, Method, Model
 from .concepts import Concept
-from .errors import BadInput
+from .errors import BadInput, LetheError
 from .home import shared
 from .pairs import Own
 from .people import Person
@@ -73,6 +75,7 @@ def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
     Raises:
         BadInput: it cannot be done; one sentence names what was given and what is allowed. Nothing was written.
     """
+    quota.check_size(spec)
     known = catalog.load()
     model = next((entry for entry in known.models if entry.id == spec.model), None)
     family = family_of(spec, model, known)
@@ -125,6 +128,9 @@ def _earlier(spec: JobSpec, method: Method) -> tuple[str, ...]:
     return before.gone
 
 
+_one_at_a_time = Lock()  # between counting the jobs that wait and adding one
+
+
 def submit(spec: JobSpec, owner: str = "", card: dict[str, Any] | None = None) -> RunFolder:
     """Queue a job; the engine finds it by itself.
 
@@ -134,10 +140,47 @@ def submit(spec: JobSpec, owner: str = "", card: dict[str, Any] | None = None) -
         card: as for `check`.
 
     Raises:
-        BadInput: it cannot be done as asked.
-        OutOfReach: the home cannot be written, or the disk is full. In both cases nothing is left behind.
+        BadInput: it cannot be done as asked, or is more than a visitor of a shared studio may ask for.
+        Busy: too many jobs wait in a shared studio.
+        OutOfReach: the home cannot be written, or the disk is full. In all cases nothing is left behind.
     """
-    return runs.create(check(spec, card), owner)
+    complete = check(spec, card)
+    quota.check_size(complete)
+    quota.check_time(complete, owner)
+    with _one_at_a_time:
+        quota.check_room(owner)
+        return runs.create(complete, owner)
+
+
+def several(specs: Sequence[JobSpec], owner: str = "", *, chain: bool = False) -> list[RunFolder]:
+    """Queue all of these jobs or none.
+
+    Args:
+        specs: what was asked for, of models that need no card.
+        owner: as for `submit`.
+        chain: each starts from the model that the one before it left.
+
+    Raises:
+        LetheError: as `submit`; nothing was queued then.
+    """
+    complete = [check(spec) for spec in specs]
+    for spec in complete:
+        quota.check_size(spec)
+        quota.check_time(spec, owner)
+    made: list[RunFolder] = []
+    with _one_at_a_time:
+        quota.check_room(owner, len(complete))
+        try:
+            for spec in complete:
+                last = {"after": made[-1].id, "earlier": ()} if chain and made else {}
+                made.append(runs.create(check(spec.model_copy(update=last)) if last else spec, owner))
+        except LetheError:
+            for run in reversed(made):
+                with suppress(LetheError, OSError):
+                    run.cancel()
+                    run.delete()
+            raise
+    return made
 
 
 def family_of(spec: JobSpec, model: Model | None, known: Catalog) -> Family:
@@ -212,10 +255,7 @@ def _spoken(spec: JobSpec, book: people.Book) -> tuple[Wanted, Wanted]:
 
 def _target(text: str, model: str, card: dict[str, Any]) -> Target:
     """One target with its file read, its class spelled as the model spells it, and its ids within the data."""
-    text = text.strip()
-    if text.startswith("@") and shared():
-        raise BadInput("This studio is shared, so it reads no files of its machine; write the ids as images:1,2,3.")
-    target = targets.parse(targets.expand(text))
+    target = targets.parse(targets.expand(text.strip()))
     if target.kind == "run":
         _found_set(target.name, model)
     names: list[str] = card.get("classes", [])

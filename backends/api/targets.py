@@ -18,6 +18,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from .errors import BadInput
+from .home import shared
 
 MAX_FILE = 2 * 2**20
 MAX_IDS = 200_000
@@ -93,10 +94,12 @@ def expand(text: str) -> str:
     """`@file` becomes the images: target with the file's ids; every other text is returned unchanged.
 
     Raises:
-        BadInput: the file is missing, empty, too large, or holds something that is no id.
+        BadInput: the file is missing, empty, too large, or holds something that is no id; or this studio is shared.
     """
     if not text.startswith("@"):
         return text
+    if shared():
+        raise BadInput("This studio is shared, so it reads no files of its machine; write the ids as images:1,2,3.")
     shown = _short(text[1:])
     try:
         path = Path(text[1:]).expanduser()

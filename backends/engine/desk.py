@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from torch import nn
 
-from ..api import drawn, files, runs
+from ..api import drawn, runs
 from ..api.errors import BadInput
 from ..api.home import home
 from ..api.runs import RunFolder
@@ -65,7 +65,8 @@ class OpenRun:
             return self.task.load().eval()  # type: ignore[no-any-return]
         if when == "after":
             return chain.apply(self.task.load(), chain.changes(self.folder)).eval()
-        path = reference.find(self.result["model"], self.result["forget_key"], self.folder.spec.data)
+        owner = self.folder.state.owner
+        path = reference.find(self.result["model"], self.result["forget_key"], self.folder.spec.data, owner)
         return None if path is None else chain.apply(self.task.load(), [path]).eval()
 
     def outputs(self, when: When) -> outputs.Outputs:
@@ -108,7 +109,9 @@ class Desk:
         Raises:
             BadInput: there is no such model, or its data do not fit.
         """
-        return self._tasks.made((model, data), lambda: open_task(model, data, {"precision": "float32"} | _here()))
+        return self._tasks.made(
+            (model, data), lambda: open_task(model, data, {"precision": "float32"} | _here(), measure=False)
+        )
 
     def resolved(self, model: str, forget: tuple[str, ...], keep: tuple[str, ...] = (), data: str = "") -> Any:
         """A task of its own, with the parts of these targets.
@@ -139,9 +142,9 @@ class Desk:
         spec, result = folder.spec, folder.result or {}
         task = self.resolved(spec.model, spec.gone, spec.keep, spec.data)
         task.precision = hardware.PRECISIONS[result["precision"]]
-        found = files.read_json(folder.path / "found.json")
+        found = folder.found_set
         if found is not None and get("methods", spec.method).entry.finds:
-            task.parts["forget"] = np.array(found["ids"], dtype=np.int64)
+            task.parts["forget"] = np.array(found, dtype=np.int64)
         return OpenRun(folder, task)
 
 

@@ -1,14 +1,20 @@
-"""The queue: run folders. One dispatcher gives each free slot the run that waits longest, and notices what ended."""
+"""The queue: run folders. One dispatcher gives each free slot the run whose turn it is, and notices what ended.
+
+A folder that cannot be read is passed over; it is never the end of the queue.
+"""
 
 import os
+import shutil
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 
-from ..api import files
+from ..api import files, quota, reading, turns
 from ..api.engine import STATUS
-from ..api.errors import BadInput
+from ..api.errors import BadInput, LetheError
 from ..api.home import home
+from ..api.limits import limits
 from ..api.runs import RunFolder, State
 from ..api.spec import ENDED, Status
 from . import outcome
@@ -16,6 +22,7 @@ from .executors import Executor, Key
 from .outcome import Ending
 
 EVERY = 0.2  # seconds between two looks at the folders
+WATCH = 1.0  # seconds between two looks at what visitors' jobs use
 CRASHES = 3  # attempts that may end in a crash
 
 
@@ -31,6 +38,9 @@ class Dispatcher:
         self._busy: set[Key] = set()
         self._unwritten: dict[Key, Ending] = {}  # endings that a full disk did not let us write
         self._said: dict[str, object] = {}
+        self._served: dict[str, float] = {}  # when the last job of each party that has ended began
+        self._untidy: set[str] = set()  # visitors of whom a job ended since their folders were looked through
+        self._watched = 0.0
 
     def recover(self) -> None:
         """Put what an earlier engine left unfinished back into the queue."""
@@ -40,7 +50,7 @@ class Dispatcher:
             elif state.status == "running":
                 self._move(run, "queued", outcome.RESTARTED)
             elif state.status == "cancelling":
-                self._move(run, "cancelled", outcome.CANCELLED_NOTE)
+                self._move(run, *_cancelled(run, outcome.CANCELLED_NOTE))
 
     def work(self) -> None:
         """Go on until the one run has ended; without one, for ever."""
@@ -53,19 +63,45 @@ class Dispatcher:
             self._busy.discard(key)
             self._unwritten.pop(key, None)
             self._settle(key, ending)
-        found = self._open_runs()
-        unfinished = {run.id for run, _ in found}
-        waiting = sorted((state.history[0].at, run.id, run) for run, state in found if state.status == "queued")
-        started, free = 0, self._executor.slots() - len(self._busy)
-        for _, _, run in waiting:
-            if free <= 0:
-                break
-            if run.spec.after not in unfinished:  # else it starts from one of these, and waits for it
-                free -= 1
-                started += self._start(run)
-        self._executor.prepare(len(waiting) - started)
+        found = {run.id: (run, state) for run, state in self._open_runs()}
+        self._watch([*found.values()])
+        started = self._fill(found)
+        waiting = sum(state.status == "queued" for _, state in found.values())
+        self._executor.prepare(waiting - started)
         self._tell()
         return self._only is not None and self._only in self._over and not self._busy
+
+    def _fill(self, found: dict[str, tuple[RunFolder, State]]) -> int:
+        """Start what may start now, in turn. Returns how many were started."""
+        states = {name: state for name, (_, state) in found.items()}
+        working = Counter(turns.party(state) for state in states.values() if state.status in turns.WORKING)
+        started, free = 0, self._executor.slots() - len(self._busy)
+        for name in turns.order(states, self._served):
+            if free <= 0:
+                break
+            run, state = found[name]
+            who = turns.party(state)
+            if quota.holds(who) and working[who] >= limits().running_jobs:
+                continue
+            with suppress(LetheError):  # it cannot be read any more
+                if run.spec.after not in found:  # else it starts from one of these, and waits for it
+                    free -= 1
+                    working[who] += 1
+                    started += self._start(run)
+        return started
+
+    def _watch(self, found: list[tuple[RunFolder, State]]) -> None:
+        """End what a visitor's job has no more time or room for, and remove what they keep too much of."""
+        if time.monotonic() - self._watched < WATCH:
+            return
+        self._watched = time.monotonic()
+        for run, state in found:
+            if state.status == "running" and (why := quota.exceeded(run, state)):
+                with suppress(BadInput, OSError):  # it ended at this moment
+                    run.cancel(why)
+        while self._untidy:
+            with suppress(LetheError, OSError):
+                quota.tidy(self._untidy.pop())
 
     def _open_runs(self) -> list[tuple[RunFolder, State]]:
         """Runs that have not ended, with their states."""
@@ -76,17 +112,29 @@ class Dispatcher:
                 continue
             run = RunFolder(root / name)
             try:
-                state = run.state if (run.path / "spec.json").is_file() else None
-            except (OSError, ValueError):
+                state = run.state if (run.path / "spec.json").is_file() and not run.trouble else None
+            except (OSError, ValueError, LetheError):
                 state = None  # deleted at this moment, or not a run
             gone = state is None and not run.path.is_dir()
             if gone or (state is not None and (state.status in ENDED or not state.history)):
-                self._over.add(name)
+                self._end(name, state)
             elif state is not None:
                 found.append((run, state))
         return found
 
+    def _end(self, name: str, state: State | None) -> None:
+        """Look at a run no more; what its end means for others of its party is remembered."""
+        self._over.add(name)
+        if state is not None:
+            who = turns.party(state)
+            self._served[who] = max(self._served.get(who, 0.0), turns.last_served(state))
+            self._untidy.add(state.owner)
+
     def _start(self, run: RunFolder) -> bool:
+        strange = reading.unknown_fields(run.path)
+        if strange:
+            self._move(run, "failed", _newer(strange))
+            return False
         try:
             state = run.move("running")
         except (BadInput, FileNotFoundError):
@@ -107,6 +155,8 @@ class Dispatcher:
                 return
             to, note = _next(run, state, ending)
             run.move(to, note=note, attempt=key[1])
+            if ending.kind == "full" or run.stopped_because:
+                shutil.rmtree(run.path / "checkpoint", ignore_errors=True)
         except BadInput:
             return  # it changed in between: the next look sees it
         except OSError as error:
@@ -142,7 +192,7 @@ def _next(run: RunFolder, state: State, ending: Ending) -> tuple[Status, str]:
     if (run.path / "result.json").exists():
         return "done", "Done."
     if state.status == "cancelling":
-        return "cancelled", outcome.KILLED_NOTE if ending.kind == "stopped" else outcome.CANCELLED_NOTE
+        return _cancelled(run, outcome.KILLED_NOTE if ending.kind == "stopped" else outcome.CANCELLED_NOTE)
     if ending.kind in ("refused", "full"):
         return "failed", ending.message
     if ending.kind == "lost":
@@ -150,3 +200,17 @@ def _next(run: RunFolder, state: State, ending: Ending) -> tuple[Status, str]:
     if 1 + sum(moment.note == outcome.CRASHED for moment in state.history) < CRASHES:
         return "queued", outcome.CRASHED
     return "failed", f"The job's process was lost {CRASHES} times, so it was given up. {ending.message}".strip()
+
+
+def _cancelled(run: RunFolder, note: str) -> tuple[Status, str]:
+    """What a run comes to that was asked to stop: by a person, or by a limit, which is named."""
+    why = run.stopped_because
+    return ("failed", why) if why else ("cancelled", note)
+
+
+def _newer(fields: list[str]) -> str:
+    """Why a job that a newer version was asked for is not done."""
+    return (
+        f"The job asks for {', '.join(fields)[:100]}, which this version of Lethe does not know; do it with the version "
+        "that it was written for."
+    )

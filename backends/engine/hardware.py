@@ -1,22 +1,29 @@
-"""Where a job computes and how precisely: the device, the threads, and float32 or bfloat16, whichever was measured faster."""
+"""Where a job computes and how: the device, as many threads as help, and float32 or bfloat16, whichever was measured faster."""
 
 import contextlib
 import os
 import platform
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from ..api import files
 from ..api.errors import BadInput
 from ..api.home import home
 from ..models.task import Task
+from . import machine
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 FASTER = 0.8  # bfloat16 is taken where its steps need less than this share of float32's time
 ROUNDS = 4
+GAIN = 1.15  # twice the threads are taken where a step is this many times as fast with them
+TURNS = 3  # steps with each number of threads; the fastest counts
+QUIET = 0.5  # cores that other processes may use while steps are measured, so that the measurement is worth keeping
+GLANCE = 0.1  # seconds that a look at what other processes use takes
 CLEAR = 1.5  # bfloat16's first step needs this many times float32's, which also warmed up: no second is needed
 
 
@@ -47,6 +54,84 @@ def prepare(threads: int) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts; makes cuBLAS repeatable
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
+
+
+def threads(task: Task, *, measure: bool = True) -> int:
+    """How many threads a job of this model computes with on this processor, as measured once, less what others use now.
+
+    A small model gains little by a second thread, and loses several times what it gained as soon as another process wants
+    that core: every thread waits for the last. So steps are timed with 1, 2, 4 ... threads, up to the first doubling that
+    does not pay. It is kept in LETHE_HOME/cache/threads.json by machine, torch and architecture, unless other processes
+    were busy meanwhile. $LETHE_THREADS decides otherwise.
+
+    Args:
+        task: with its device.
+        measure: False: what is known, else every core, and at once; for those whom somebody waits for.
+    """
+    most = machine.cores()
+    if task.device.type != "cpu" or most == 1 or os.environ.get("LETHE_THREADS"):
+        return most
+    path, key = (
+        home() / "cache" / "threads.json",
+        f"{name(task.device)}, {most} cores, torch {torch.__version__}, {task.architecture}",
+    )
+    best = files.read_json(path, {}).get(key)
+    if not measure:
+        return best or most
+    if best is None:
+        load = _Others()
+        best = _most_useful(most, lambda count: _fastest(task, count))
+        if load.cores() <= QUIET:
+            files.write_json(path, files.read_json(path, {}) | {key: best})
+    elif best > 1:
+        load = _Others()
+        time.sleep(GLANCE)
+        best = min(best, max(1, most - round(load.cores())))
+    return int(best)
+
+
+def _most_useful(most: int, seconds: Callable[[int], float]) -> int:
+    """The last number of threads, doubling from 1, that made a step faster by `GAIN`."""
+    count, took = 1, seconds(1)
+    while count < most:
+        more = min(2 * count, most)
+        faster = seconds(more)
+        if took < GAIN * faster:
+            break
+        count, took = more, faster
+    return count
+
+
+def _fastest(task: Task, count: int) -> float:
+    """Seconds of the fastest of a few training steps in float32 with this many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        step, best = task.trial(), float("inf")
+        for _ in range(TURNS):
+            begun = time.perf_counter()
+            step()
+            best = min(best, time.perf_counter() - begun)
+        return best
+    finally:
+        torch.set_num_threads(before)
+
+
+class _Others:
+    """What other processes of this machine compute from its making on."""
+
+    def __init__(self) -> None:
+        self._begun, self._busy = time.monotonic(), self._seconds()
+
+    def cores(self) -> float:
+        """How many cores they used on average."""
+        return max(0.0, self._seconds() - self._busy) / max(1e-3, time.monotonic() - self._begun)
+
+    @staticmethod
+    def _seconds() -> float:
+        """Processor seconds of all processes but this one; niced ones, which give way, count too."""
+        all_of_them, own = psutil.cpu_times(), os.times()
+        return all_of_them.user + all_of_them.system + getattr(all_of_them, "nice", 0.0) - own.user - own.system
 
 
 def precision(task: Task) -> str:

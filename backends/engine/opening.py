@@ -16,9 +16,9 @@ from . import hardware, machine, outputs
 logging.disable_progress_bar()  # nobody watches this process's standard error
 
 
-def open_task(model: str, data: str, setting: dict[str, Any]) -> Any:
+def open_task(model: str, data: str, setting: dict[str, Any], *, measure: bool = True) -> Any:
     """A model with its data as a `Task`, ready to work as `setting` says (device, threads and precision; filled in where
-    it lacks one).
+    it lacks one). `measure`: time steps to find the threads, where that was not yet done.
 
     Raises:
         BadInput: no such model, data that do not fit, or a folder where strangers share the studio.
@@ -28,9 +28,11 @@ def open_task(model: str, data: str, setting: dict[str, Any]) -> Any:
     where = hardware.device()
     if setting.get("device") != where.type:
         setting |= {"device": where.type, "precision": ""}
-    setting.setdefault("threads", machine.cores())
-    hardware.prepare(setting["threads"])
+    hardware.prepare(setting.get("threads") or machine.cores())
     task = family(model)(model, data, where)
+    if not setting.get("threads"):
+        setting["threads"] = hardware.threads(task, measure=measure)
+        hardware.prepare(setting["threads"])
     if not setting.get("precision"):
         setting["precision"] = hardware.precision(task)
     task.precision = hardware.PRECISIONS[setting["precision"]]
@@ -61,7 +63,7 @@ def family(model: str) -> type[Any]:
 def warm_up(wanted: Callable[[], bool]) -> None:
     """Do once for a home, while nobody waits, what the first job on each embedded model would wait for.
 
-    That is the measurement of the precision, and what the model says about its data. Nothing is measured where
+    That is the measurement of the threads and of the precision, and what the model says about its data. Nothing is measured where
     $LETHE_PRECISION decides.
 
     Args:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..api import files
+from ..api import found as earlier
 from ..api.catalog import SPEAKERS
 from ..api.errors import BadInput
 from ..api.home import ASSETS
@@ -188,7 +189,7 @@ def _find(run: OpenRun, kind: str, folder: str, name: str, given: dict[str, Any]
     said = params.model_dump(mode="json")
     root, out = run.place(folder, name)
     for where, path in ((run.folder.path, run.folder.path / folder / name), (root, out)):
-        known = files.read_json(path / "found.json")
+        known = earlier.at(path)
         if known is not None and known["params"] == said:
             return known | {"root": str(where)}
     begun = time.monotonic()

@@ -18,7 +18,7 @@ from ..api.results import Result
 from ..api.runs import RunFolder
 from ..models import reference
 from ..registry import get
-from . import chain, hardware, outcome, outputs, pack, verdict, verdict_answers, verdict_pictures
+from . import chain, hardware, movement, outcome, outputs, pack, verdict, verdict_answers, verdict_pictures
 from .evidence import When
 from .keeper import FolderKeeper, Overtaken
 from .measure import Measurement, measure
@@ -44,10 +44,14 @@ def do(run: RunFolder, attempt: int) -> int:
         problems = _Job(run, keeper).do()
         failed = ", ".join(problems)
         note = f"Done, but {failed} could not be measured." if failed else "Done."
+        if still := movement.sentence(run.events()):
+            note += f" {still}."
         return _end(keeper, "done", outcome.DONE, note, "\n".join(problems.values()))
     except Overtaken:
         return outcome.STALE
     except Cancelled:
+        if why := run.stopped_because:
+            return _end(keeper, "failed", outcome.FAILED, why)
         return _end(keeper, "cancelled", outcome.CANCELLED, outcome.CANCELLED_NOTE)
     except LetheError as error:
         return _end(keeper, "failed", outcome.FAILED, str(error))
@@ -60,6 +64,8 @@ def _end(keeper: FolderKeeper, status: Any, code: int, note: str, detail: str = 
     try:
         keeper.free()
         keeper.run.move(status, note=note, detail=detail, attempt=keeper.attempt)
+        if note == outcome.FULL_DISK or keeper.run.stopped_because:
+            keeper.clear()  # nobody goes on from there, and the room is needed
     except BadInput:
         return outcome.STALE
     except OSError as error:
@@ -141,7 +147,7 @@ class _Job:
 
     def _reference(self) -> _Reference | None:
         self.key = self.task.forget_key
-        path = reference.find(self.spec.model, self.key, self.spec.data)
+        path = reference.find(self.spec.model, self.key, self.spec.data, self.folder.state.owner)
         if path is None:
             return None
         model = self.task.load()

@@ -23,7 +23,7 @@ def shipped_folder(model_id: str, key: str) -> Path:
     return ASSETS / "references" / model_id / key
 
 
-def find(model_id: str, key: str, data: str = "") -> Path | None:
+def find(model_id: str, key: str, data: str = "", owner: str = "") -> Path | None:
     """The safetensors file of the reference for a model and a forget set; None where none was made yet.
 
     A shipped one comes first, then the newest finished run that makes one: of a method whose entry says `reference`,
@@ -33,11 +33,12 @@ def find(model_id: str, key: str, data: str = "") -> Path | None:
         model_id: the model, as the job names it.
         key: `forget_key` of the training items.
         data: the job's folder of images; empty for the data that the model brings.
+        owner: whose job it is: in a shared studio nobody measures against another visitor's run.
     """
     embedded = "/" not in model_id and "\\" not in model_id and not model_id.startswith(".")
     if embedded and not data and (shipped_folder(model_id, key) / WEIGHTS).is_file():
         return shipped_folder(model_id, key) / WEIGHTS
-    for run in runs.all_runs():
+    for run in runs.visible(owner):
         if _makes_it(run, model_id, key, data):
             return run.path / "after" / WEIGHTS
     return None

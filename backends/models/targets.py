@@ -113,13 +113,13 @@ def _items(task: Classifier, target: Target) -> Index:
         case "like":
             return alike(task, target.ids[0], target.count)
         case _:
-            made = files.read_json(runs.find(target.name).path / "found.json")
+            made = runs.find(target.name).found_set
             if made is None:
                 raise BadInput(
                     f"Run {target.name} found no forget set; name a finished run of a method that finds one."
                 )
-            _inside(made["ids"], count)
-            return np.array(made["ids"], dtype=np.int64)
+            _inside(made, count)
+            return np.array(made, dtype=np.int64)
 
 
 def _inside(ids: Sequence[int], count: int) -> None:

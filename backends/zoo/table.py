@@ -103,12 +103,15 @@ def main(
     files.write_bytes(readme, _table_moe.into(text, mixed).encode())
 
 
-def measured(spec: JobSpec) -> dict[str, Any]:
-    """Do one job in LETHE_HOME and return its row; one that failed has no metrics, and its reason as `error`."""
+def measured(spec: JobSpec, *, timed: bool = True) -> dict[str, Any]:
+    """Do one job in LETHE_HOME and return its row; one that failed has no metrics, and its reason as `error`.
+
+    `timed`: measure as well how long an epoch of plain fine-tuning takes here, for a classifier.
+    """
     from ..engine.job import do
 
     family = files.read_json(ASSETS / "models" / spec.model / "card.json")["family"]
-    epoch = epoch_seconds(spec.model, spec.forget) if family == "classifier" else None
+    epoch = epoch_seconds(spec.model, spec.forget) if timed and family == "classifier" else None
     _let_go()
     run = RunFolder(home() / "runs" / "measured")
     shutil.rmtree(run.path, ignore_errors=True)

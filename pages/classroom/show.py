@@ -20,7 +20,7 @@ plotly.io.templates.default = "plotly_white"  # Streamlit sets its own for the w
 def example(family: Family = "classifier") -> RunFolder | None:
     """A finished run to talk about: one that came with Lethe, else the newest of this home that forgot something named."""
     finished = [
-        run for run in runs.all_runs() if run.state.status == "done" and run.result and families.of_run(run) == family
+        run for run in runs.visible() if run.state.status == "done" and run.result and families.of_run(run) == family
     ]
     plain = [run for run in finished if all(":" not in target for target in run.spec.forget)]
     return next((run for run in plain if run.shipped), plain[0] if plain else None)
@@ -28,7 +28,7 @@ def example(family: Family = "classifier") -> RunFolder | None:
 
 def shipped(names: dict[str, str], family: Family) -> dict[str, RunFolder]:
     """Runs that came with Lethe, by what a lesson calls them; where this copy has none, an own run of the family, if any."""
-    there = {run.id: run for run in runs.all_runs() if run.shipped}
+    there = {run.id: run for run in runs.visible() if run.shipped}
     found = {called: there[name] for called, name in names.items() if name in there}
     own = None if found else example(family)
     return found if own is None else {"Your run": own}

@@ -475,9 +475,9 @@ def of_authors(known: Facts, chosen: Values) -> Updates:
     }
 
 
-def in_table(lines: str) -> list[list[str]]:
+def in_table(lines: str | None) -> list[list[str]]:
     """Lines question => answer as rows of a table, with an empty one to write in; what is not finished has an empty answer."""
-    rows = [[half.strip() for half in line.partition("=>")[::2]] for line in lines.splitlines() if line.strip()]
+    rows = [[half.strip() for half in line.partition("=>")[::2]] for line in (lines or "").splitlines() if line.strip()]
     return [*rows, ["", ""]]
 
 
@@ -500,7 +500,7 @@ def pairs_uploaded(which: str) -> Callable[[Values], Updates]:
             if own.kind == "text":
                 raise BadInput(f"{path.name} holds running text, not questions; choose “{KINDS['passage']}” for it.")
         except LetheError as error:
-            return {says: wrong(str(error)), f"{which}pairs_file": None}
+            return {says: wrong(str(error))}
         return {
             **_written_in(which, own.pairs),
             f"{which}title": own.title,
@@ -530,7 +530,7 @@ def passage_uploaded(values: Values) -> Updates:
     try:
         own = pairs.passage_of_file(path)
     except LetheError as error:
-        return {"passage_says": wrong(str(error)), "passage_file": None}
+        return {"passage_says": wrong(str(error))}
     says = " ".join((f"{path.name}: {len(own.text.split()):,} words.", *own.notes))
     return {"passage": own.text, "passage_says": note(says)}
 

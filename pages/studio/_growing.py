@@ -46,7 +46,7 @@ def written(text: str | None) -> list[tuple[str, ...]]:
     return steps
 
 
-def suggested(base: RunFolder, kind: str) -> str:
+def suggested(base: RunFolder, kind: str, owner: str = "") -> str:
     """Steps that fit the model of a run; empty where nothing is known of what else it could forget."""
     spec = base.spec
     entry = next((entry for entry in catalog.load().models if entry.id == spec.model), None)
@@ -60,21 +60,24 @@ def suggested(base: RunFolder, kind: str) -> str:
     known = {name.casefold() for name in names}
     if not {text.casefold() for text in spec.gone} <= known:
         return "random:2%; random:5%; random:10%" if card.get("classes") else ""
-    others = [name for name in names if name.casefold() not in {text.casefold() for text in tail(base).spec.gone}]
+    others = [
+        name for name in names if name.casefold() not in {text.casefold() for text in tail(base, owner).spec.gone}
+    ]
     if kind == AFTER:
         return "; ".join(others[: STEPS - 1])
     return "; ".join(TOGETHER.join((*spec.forget, *others[:more])) for more in range(1, STEPS))
 
 
-def members(base: RunFolder, kind: str) -> list[Member]:
-    """The runs of the sweep that a run belongs to, each with its place on the axis; those that failed are left out."""
-    return larger(base) if kind == LARGER else chained(base)
+def members(base: RunFolder, kind: str, owner: str = "") -> list[Member]:
+    """The runs of the sweep that a run belongs to and this person may see, each with its place on the axis; those that
+    failed are left out."""
+    return larger(base, owner) if kind == LARGER else chained(base, owner)
 
 
-def larger(base: RunFolder) -> list[Member]:
+def larger(base: RunFolder, owner: str = "") -> list[Member]:
     """Runs that differ in nothing but how much is forgotten, each within or around the other; the newest of each size."""
     found: dict[float, RunFolder] = {}
-    for run in [base, *runs.all_runs()]:
+    for run in [base, *runs.visible(owner)]:
         if (
             _same(run.spec, base.spec)
             and run.spec.after == base.spec.after
@@ -85,15 +88,18 @@ def larger(base: RunFolder) -> list[Member]:
     return sorted(((run, size) for size, run in found.items()), key=lambda item: item[1])
 
 
-def chained(base: RunFolder) -> list[Member]:
-    """The runs that a run builds on, itself, and those that build on it with the same settings, in their order."""
+def chained(base: RunFolder, owner: str = "") -> list[Member]:
+    """The runs that a run builds on, itself, and those that build on it with the same settings, in their order.
+
+    What a run builds on is part of it, so who may look at it may look at these; what others built on it is not.
+    """
     found = [base]
     while found[0].spec.after:
         try:
             found.insert(0, runs.find(found[0].spec.after))
         except BadInput:
             break  # deleted: the folders that build on it hold what it changed
-    every = runs.all_runs(shipped=False)
+    every = [run for run in runs.visible(owner) if not run.shipped]
     while True:
         next_ones = [
             run for run in every if run.spec.after == found[-1].id and _same(run.spec, base.spec) and _counts(run)
@@ -103,9 +109,9 @@ def chained(base: RunFolder) -> list[Member]:
         found.append(next_ones[0])
 
 
-def tail(base: RunFolder) -> RunFolder:
+def tail(base: RunFolder, owner: str = "") -> RunFolder:
     """The last run of a chain."""
-    return chained(base)[-1][0]
+    return chained(base, owner)[-1][0]
 
 
 def begin(base: RunFolder, kind: str, text: str, owner: str) -> None:
@@ -116,17 +122,13 @@ def begin(base: RunFolder, kind: str, text: str, owner: str) -> None:
     """
     steps, spec = written(text), base.spec
     if kind == LARGER:
-        known = {run.spec.forget for run, _ in larger(base)}
+        done = {run.spec.forget for run, _ in larger(base, owner)}
         specs = [submit.check(spec.model_copy(update={"forget": step})) for step in steps]
-        for one in specs:
-            if one.forget not in known:
-                submit.submit(one, owner)
+        submit.several([one for one in specs if one.forget not in done], owner)
         return
-    last = tail(base)
-    for step in steps:
-        submit.check(spec.model_copy(update={"forget": step, "after": last.id}))
-    for step in steps:
-        last = submit.submit(spec.model_copy(update={"forget": step, "after": last.id}), owner)
+    last = tail(base, owner)
+    after = [spec.model_copy(update={"forget": step, "after": last.id, "earlier": ()}) for step in steps]
+    submit.several(after, owner, chain=True)
 
 
 def listing(run: RunFolder) -> str:

@@ -14,6 +14,8 @@ from backends.api.people import Person
 from pages.studio import _answers, _steps, _targets
 from pages.studio._answers import Updates
 
+FIELDS = {"model", "forget", "keep", "method", "seed", "clone"}  # what an address can fill in
+
 
 def preset(query: list[tuple[str, str]]) -> Updates:
     """The form as an address asks for it: ?model=&forget=&keep=&method=&seed=, or ?clone=RUN.

@@ -15,7 +15,7 @@ from backends.api.errors import BadInput
 from backends.api.runs import RunFolder
 
 __all__ = [
-    "Panels", "address", "alone", "choices", "find_run", "heading", "identity", "looker", "nav", "push_url", "quiet",
+    "Panels", "address", "alone", "choices", "find_run", "heading", "identity", "looker", "mark_of", "nav", "push_url", "quiet",
 ]  # fmt: skip
 
 FIRST_PAGE = "Forget"
@@ -31,11 +31,11 @@ def nav(title: str = "", text: str = "") -> None:
 def push_url(names: Sequence[str]) -> str:
     """JavaScript for an event's `js=`: writes its inputs, in order, into the address under `names`; an empty one leaves it.
 
-    The event must have exactly these inputs.
+    The event must have exactly these inputs; one without a name stays out of the address.
     """
     return (
         f"(...given) => {{const names = {json.dumps(list(names))}; const to = new URL(location);"
-        "names.forEach((name, i) => {const v = given[i];"
+        "names.forEach((name, i) => {if (!name) return; const v = given[i];"
         "if (v === null || v === undefined || v === '') to.searchParams.delete(name);"
         "else to.searchParams.set(name, Array.isArray(v) ? v.join(',') : v);});"
         "history.replaceState(history.state, '', to); return given;}"
@@ -56,6 +56,11 @@ def looker(secret: str | None) -> tuple[str, str]:
     """The browser's secret, made where it has none yet, and the mark that runs are kept under."""
     known = secret or secrets.token_urlsafe(24)
     return known, runs.owner_mark(known)
+
+
+def mark_of(secret: str | None) -> str:
+    """The mark that a browser's runs are kept under; empty for one that has no secret yet, which has no runs."""
+    return runs.owner_mark(secret or "")
 
 
 def find_run(run_id: str) -> tuple[RunFolder | None, str]:
@@ -105,13 +110,19 @@ def alone(build: Callable[[], None]) -> None:
     from fastapi import FastAPI
 
     from app import theme
+    from app.door.hosts import Hosts
+    from app.door.middleware import Door
+    from app.door.studio import Studio
     from app.server import own_routes
 
-    with gr.Blocks(title="Lethe", analytics_enabled=False) as demo:
+    with Studio(title="Lethe", analytics_enabled=False) as demo:
         build()
     app = FastAPI()
     own_routes(app)
-    served = gr.mount_gradio_app(app, demo, path="/", theme=theme.THEME, head=theme.HEAD, footer_links=[])
+    app.add_middleware(Door, hosts=Hosts.here("127.0.0.1"), blocks=demo)
+    served = gr.mount_gradio_app(
+        app, demo, path="/", theme=theme.THEME, head=theme.HEAD, footer_links=[], show_error=False
+    )
     uvicorn.run(served, port=int(os.environ.get("PORT", "7861")), timeout_graceful_shutdown=3)
 
 

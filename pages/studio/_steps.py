@@ -52,7 +52,7 @@ def model_step(first: Facts) -> tuple[Widgets, dict[str, gr.components.Component
     """Step 1. The second dict holds what is no input of a job."""
     heading("Which model?", "It stays as it is on the disk; what has forgotten is always a copy.")
     made: Widgets = {
-        "model": gr.Radio(
+        "model": forms.Radio(
             model_choices(), value=first.id, show_label=False, container=False, label="Model", elem_id="model",
             elem_classes="choice-cards", interactive=True,
         )
@@ -116,7 +116,7 @@ def method_step(first: Facts) -> tuple[Widgets, dict[str, gr.components.Componen
         "How should it forget?",
         "The first one is recommended for this model. They differ in speed, and in what else gets hurt.",
     )
-    made["method"] = gr.Radio(
+    made["method"] = forms.Radio(
         method_choices(first),
         value=first.default_method,
         show_label=False,

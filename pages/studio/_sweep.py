@@ -12,10 +12,9 @@ from backends.api.errors import BadInput, LetheError
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED, JobSpec
 from pages.studio import _growing
-from pages.studio._shared import Panels, address, choices, looker, push_url
+from pages.studio._shared import Panels, address, choices, looker, mark_of, push_url
 
 VALUES, STEPS = "to each of these values", "to each of these, step by step"
-EXAMPLE = "0.005, 0.01, 0.02"
 MOST = 12  # runs that one sweep may start
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -35,7 +34,6 @@ def build(secret: gr.BrowserState) -> Sweep:
         param = gr.Dropdown([], label="Change only", interactive=True, min_width=220, elem_id="sweep-param")
         values = gr.Textbox(
             label=VALUES,
-            placeholder=EXAMPLE,
             interactive=True,
             min_width=220,
             elem_id="sweep-values",
@@ -44,10 +42,18 @@ def build(secret: gr.BrowserState) -> Sweep:
     seen = Panels(elem_id="sweep-seen", min_height=260)
     clock = gr.Timer(2, active=False)
 
-    base.input(choose_base, [base], [param, values, seen, clock], js=push_url(["base"]), **QUIET)
-    param.input(choose_param, [base, param], [values, seen, clock], js=push_url(["base", "param"]), **QUIET)
+    base.input(
+        choose_base, [base, secret, values], [param, values, seen, clock], js=push_url(["base", "", ""]), **QUIET
+    )
+    param.input(
+        choose_param,
+        [base, param, secret, values],
+        [values, seen, clock],
+        js=push_url(["base", "param", "", ""]),
+        **QUIET,
+    )
     go.click(start, [base, param, values, secret], [seen, clock, secret], **QUIET)
-    clock.tick(show, [base, param], [seen, clock], queue=False, **QUIET)
+    clock.tick(show, [base, param, secret], [seen, clock], queue=False, **QUIET)
     return Sweep([base, param, values, seen, clock], base)
 
 
@@ -58,7 +64,7 @@ def listed(secret: str, base: str | None) -> Any:
 
 def repeatable(secret: str, base: str | None) -> list[RunFolder]:
     """Finished runs that this person may see."""
-    known = runs.visible(looker(secret)[1] if secret else "", *([base] if base else []))
+    known = runs.visible(mark_of(secret), *([base] if base else []))
     return [run for run in known if run.state.status == "done"]
 
 
@@ -73,7 +79,7 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
     return (
         gr.Dropdown(choices=options, value=base or None),
         gr.Dropdown(choices=labelled, value=param or None),
-        *choose_param(base, param),
+        *choose_param(base, param, secret),
     )
 
 
@@ -95,31 +101,57 @@ def numeric(run: RunFolder) -> list[str]:
     return [name for name, said in forms.properties(entry.params).items() if said.get("type") in ("integer", "number")]
 
 
-def choose_base(base: str | None) -> tuple[Any, ...]:
+def choose_base(base: str | None, secret: str = "", typed: str = "") -> tuple[Any, ...]:
     """What can be changed of the chosen job."""
     labelled = turnable(base)
     first = labelled[0][1] if labelled else None
-    return gr.Dropdown(choices=labelled, value=first), *choose_param(base, first)
+    return gr.Dropdown(choices=labelled, value=first), *choose_param(base, first, secret, typed)
 
 
-def choose_param(base: str | None, param: str | None) -> tuple[Any, str, Any]:
-    """The field for the values, with steps that fit the model where those are asked for, and the runs so far."""
+def choose_param(base: str | None, param: str | None, secret: str = "", typed: str = "") -> tuple[Any, str, Any]:
+    """The field for the values, with steps that fit the model where those are asked for, and the runs so far.
+
+    Numbers that a person has typed stay; only words and numbers take each other's place.
+    """
     if base and param in _growing.KINDS:
-        text = _growing.suggested(runs.find(base), param)
+        text = _growing.suggested(runs.find(base), param, mark_of(secret))
         field = gr.Textbox(label=STEPS, value=text, placeholder="one; another + a third")
     else:
-        field = gr.Textbox(label=VALUES, value="", placeholder=EXAMPLE)
-    return field, *show(base, param)
+        field = gr.Textbox(label=VALUES, value=typed if _numeric(typed) else "", placeholder=example(base, param))
+    return field, *show(base, param, secret)
 
 
-def family(base: RunFolder, param: str) -> list[tuple[RunFolder, float]]:
-    """Every run that differs from `base` in nothing but `param`, with its value of it."""
+def _numeric(text: str | None) -> bool:
+    try:
+        return bool(numbers(text))
+    except BadInput:
+        return False
+
+
+def example(base: str | None, param: str | None) -> str:
+    """Values around the one that the job had, as somebody would type them: half of it, itself, twice it, within its range."""
+    run = runs.find(base) if base else None
+    entry = next((entry for entry in catalog.load().methods if run and entry.id == run.spec.method), None)
+    field = forms.properties(entry.params).get(param or "") if entry else None
+    value = run.spec.params.get(param or "", (field or {}).get("default")) if run else None
+    if field is None or not isinstance(value, int | float) or not value:
+        return "0, 1, 2" if field is not None else ""
+    whole = field.get("type") == "integer"
+    around = dict.fromkeys(max(1, round(value * times)) if whole else value * times for times in (0.5, 1, 2))
+    if whole and len(around) < 3:
+        around = dict.fromkeys((value, value + 1, value + 2))
+    low, high = field.get("minimum", float("-inf")), field.get("maximum", float("inf"))
+    return ", ".join(f"{number:g}" for number in around if low <= number <= high)
+
+
+def family(base: RunFolder, param: str, owner: str = "") -> list[tuple[RunFolder, float]]:
+    """Every run that this person may see and that differs from `base` in nothing but `param`, with its value of it."""
 
     def rest(spec: JobSpec) -> dict[str, Any]:
         return spec.model_dump(exclude={"params", "metrics"}) | {k: v for k, v in spec.params.items() if k != param}
 
     wanted, found = rest(base.spec), []
-    for run in runs.all_runs():
+    for run in runs.visible(owner, base.id):
         spec = run.spec
         value = spec.params.get(param)  # None where the method chose the value itself
         if isinstance(value, int | float) and rest(spec) == wanted and run.state.status not in ("cancelled", "failed"):
@@ -155,28 +187,36 @@ def start(base: str | None, param: str | None, text: str, secret: str) -> tuple[
         run = runs.find(base)
         if param in _growing.KINDS:
             _growing.begin(run, param, text, owner)
-            return *show(base, param), known
+            return *show(base, param, known), known
         entry = catalog.load().get("methods", run.spec.method)
         whole = forms.properties(entry.params)[param].get("type") == "integer"
-        done = {value for _, value in family(run, param)}
+        done = {value for _, value in family(run, param, owner)}
         wanted = [value for value in numbers(text) if value not in done]
-        specs = [
-            submit.check(run.spec.model_copy(update={"params": run.spec.params | {param: _typed(value, whole)}}))
-            for value in wanted
-        ]
-        for spec in specs:
-            submit.submit(spec, owner=owner)
+        submit.several(
+            [
+                run.spec.model_copy(update={"params": run.spec.params | {param: _typed(value, whole)}})
+                for value in wanted
+            ],
+            owner,
+        )
     except LetheError as error:
-        shown, clock = show(base, param)
+        shown, clock = show(base, param, known)
         return parts.wrap(parts.failed(str(error), "Nothing was started."), shown), clock, known
-    return *show(base, param), known
+    return *show(base, param, known), known
+
+
+def _when(run: RunFolder) -> str:
+    """When a run was started, which tells it from another with the same value."""
+    return (
+        " · came with Lethe" if run.shipped else f" · {run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]} UTC"
+    )
 
 
 def _typed(value: float, whole: bool) -> float | int:
     return int(value) if whole and value.is_integer() else value
 
 
-def show(base: str | None, param: str | None) -> tuple[str, Any]:
+def show(base: str | None, param: str | None, secret: str = "") -> tuple[str, Any]:
     """The sweep's runs: progress while they work, curves of those that are done."""
     if not base or not param:
         body = parts.text("A sweep repeats a finished job with several values of one setting. Forget something first.")
@@ -186,16 +226,26 @@ def show(base: str | None, param: str | None) -> tuple[str, Any]:
     grows = param in _growing.KINDS
     name = _growing.AXES[param] if grows else forms.label(param).lower()
     run = runs.find(base)
-    members = _growing.members(run, param) if grows else sorted(family(run, param), key=lambda item: item[1])
+    owner = mark_of(secret)
+    found = _growing.members(run, param, owner) if grows else family(run, param, owner)
+    members = sorted(found, key=lambda item: item[1])
     states = [(run, value, run.state.status) for run, value in members]
     open_ones = sum(status not in ENDED for _, _, status in states)
     finished = [(run, value) for run, value, status in states if status == "done"]
     unique = {value: run for run, value in reversed(finished)}
+    values = [value for _, value in members]
+    again = {value for value in values if not grows and values.count(value) > 1}
     trials = side_by_side.of_runs(list(unique.values()))
     how = _growing.HOW[param] if grows else side_by_side.SWEPT
     panels = side_by_side.curves(trials, list(unique), name, how, own_aims=grows)
     rows = [
-        [parts.link(_growing.listing(run) if grows else f"{value:g}", f"./?run={run.id}"), status]
+        [
+            parts.link(
+                _growing.listing(run) if grows else f"{value:g}{_when(run) if value in again else ''}",
+                f"./?run={run.id}",
+            ),
+            status,
+        ]
         for run, value, status in states
     ]
     heads = ["forgets", "state"] if grows else [name, "state"]

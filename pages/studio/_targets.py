@@ -36,7 +36,7 @@ def gallery(made: Widgets, first: Facts) -> Parts:
     """Training images by class, page by page; shared by "single images" and "images alike"."""
     with gr.Column(visible=False) as column:
         with gr.Row(elem_classes="lethe-tools"):
-            of_class = gr.Dropdown(
+            of_class = forms.Dropdown(
                 first.classes,
                 value=first.classes[0] if first.classes else None,
                 label="Show images of",
@@ -47,7 +47,7 @@ def gallery(made: Widgets, first: Facts) -> Parts:
             back = gr.Button("Earlier images", size="sm", elem_id="gallery_back", min_width=120)
             on = gr.Button("More images", size="sm", elem_id="gallery_on", min_width=120)
         where = Alive(elem_id="gallery_where")
-        tick = gr.CheckboxGroup(
+        tick = forms.CheckboxGroup(
             [],
             show_label=False,
             label="Images to forget",
@@ -56,7 +56,7 @@ def gallery(made: Widgets, first: Facts) -> Parts:
             elem_classes=["tiles", "tiles-gallery"],
             interactive=True,
         )
-        one = gr.Radio(
+        one = forms.Radio(
             [],
             show_label=False,
             label="One image",
@@ -82,7 +82,7 @@ def gallery(made: Widgets, first: Facts) -> Parts:
 
 def forget_widgets(made: Widgets, first: Facts) -> Parts:
     """What to forget: one column a kind, of which one is shown."""
-    made["kind"] = gr.Radio(
+    made["kind"] = forms.Radio(
         kinds(first),
         value=choosing.at_defaults(first)["kind"],
         visible=not first.draws,
@@ -95,7 +95,7 @@ def forget_widgets(made: Widgets, first: Facts) -> Parts:
     )
     more: Parts = {}
     with gr.Column(visible=first.looks) as more["on_classes"]:
-        made["classes"] = gr.CheckboxGroup(
+        made["classes"] = forms.CheckboxGroup(
             first.classes,
             value=first.default_forget,
             show_label=False,
@@ -106,7 +106,7 @@ def forget_widgets(made: Widgets, first: Facts) -> Parts:
             interactive=True,
             visible=not first.many,
         )
-        made["many"] = gr.Dropdown(
+        made["many"] = forms.Dropdown(
             first.classes if first.many else [],
             multiselect=True,
             label="Classes to forget",
@@ -163,7 +163,7 @@ def forget_widgets(made: Widgets, first: Facts) -> Parts:
         )
     with gr.Column(visible=False) as more["on_found"]:
         known = found_runs(first.id)
-        made["found"] = gr.Dropdown(
+        made["found"] = forms.Dropdown(
             known,
             value=known[0][1] if known else None,
             label="Finished runs that found one",
@@ -192,7 +192,7 @@ def tiles(made: Widgets, first: Facts, role: str, chosen: Values) -> Parts:
         names, name = first.domains.get(domain, []), f"{'keep_' if role == 'keep' else ''}{domain}s"
         with gr.Column(visible=bool(names), elem_classes="lethe-tiled") as columns[f"{name}_column"]:
             gr.HTML(f'<h3 class="lethe lethe-tiles-head">{label}</h3>')
-            made[name] = gr.CheckboxGroup(
+            made[name] = forms.CheckboxGroup(
                 names,
                 value=chosen.get(name, []),
                 show_label=False,
@@ -222,7 +222,7 @@ def concept_widgets(made: Widgets, first: Facts) -> Parts:
                 interactive=True,
                 min_width=300,
             )
-            made["anchor"] = gr.Dropdown(
+            made["anchor"] = forms.Dropdown(
                 choosing.anchors(first, chosen),
                 value="",
                 label="Drawn instead (anchor)",
@@ -241,7 +241,7 @@ def author_widgets(made: Widgets, first: Facts) -> Parts:
     chosen = choosing.at_defaults(first) if first.speaks else {}
     kind = chosen.get("kind", "")
     with gr.Column(visible=kind == "authors") as more["on_authors"]:
-        made["authors"] = gr.Dropdown(
+        made["authors"] = forms.Dropdown(
             first.book.names,
             value=chosen.get("authors", []),
             multiselect=True,
@@ -252,7 +252,7 @@ def author_widgets(made: Widgets, first: Facts) -> Parts:
             interactive=True,
         )
     with gr.Column(visible=kind == "author_set") as more["on_author_set"]:
-        made["author_set"] = gr.Radio(
+        made["author_set"] = forms.Radio(
             author_sets(first),
             value=chosen.get("author_set") or None,
             show_label=False,
@@ -423,7 +423,7 @@ def written_label(known: Facts) -> str:
 def keep_widgets(made: Widgets, first: Facts) -> Parts:
     """What to keep: everything else, or a list."""
     more: Parts = {"near": Alive(elem_id="near")}
-    made["keep_mode"] = gr.Radio(
+    made["keep_mode"] = forms.Radio(
         keep_modes(first),
         value="all",
         visible=not first.free,
@@ -435,7 +435,7 @@ def keep_widgets(made: Widgets, first: Facts) -> Parts:
         interactive=True,
     )
     with gr.Column(visible=False) as more["on_keep"]:
-        made["keep"] = gr.CheckboxGroup(
+        made["keep"] = forms.CheckboxGroup(
             first.classes,
             show_label=False,
             label="Classes to keep",
@@ -445,7 +445,7 @@ def keep_widgets(made: Widgets, first: Facts) -> Parts:
             interactive=True,
             visible=not first.many and first.looks,
         )
-        made["keep_many"] = gr.Dropdown(
+        made["keep_many"] = forms.Dropdown(
             first.classes if first.many else [],
             multiselect=True,
             label="Classes to keep",
@@ -454,7 +454,7 @@ def keep_widgets(made: Widgets, first: Facts) -> Parts:
             visible=first.many,
         )
         more |= tiles(made, first, "keep", {})
-        made["keep_authors"] = gr.Dropdown(
+        made["keep_authors"] = forms.Dropdown(
             kept_names(first),
             multiselect=True,
             label="To keep",

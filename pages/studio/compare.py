@@ -1,6 +1,6 @@
 """Compare: one run's model before and after on the same images or questions, or two runs side by side."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -15,7 +15,7 @@ from backends.api.errors import LetheError
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED
 from pages.studio import _dose
-from pages.studio._shared import Panels, address, alone, choices, identity, looker, nav, push_url
+from pages.studio._shared import Panels, address, alone, choices, identity, mark_of, nav, push_url
 
 TITLE, PATH, ORDER = "Compare", "compare", 30
 
@@ -43,6 +43,7 @@ def build() -> None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
     outputs = [seen, dial.column, dial.prompt, dial.seen, below]
     gr.on([run.input, other.input], chosen, [run, other], outputs, js=push_url(["run", "with"]), **quiet)
+    run.input(beside_of, [run, other, secret], other, **quiet)
     assert Context.root_block is not None
     arriving = Context.root_block.load(from_address, [secret], [run, other, dial.dose, *outputs], **quiet)
     arriving.then(_dose.arrive, [run, dial.prompt, dial.dose], dial.seen, **quiet)
@@ -54,6 +55,12 @@ def chosen(run_id: str | None, other_id: str | None) -> Iterator[tuple[Any, ...]
         yield _values(shown)
 
 
+def beside_of(run_id: str | None, other_id: str | None, secret: str) -> Any:
+    """The runs that the chosen one can be laid beside."""
+    known = runs.visible(mark_of(secret), run_id or "", other_id or "")
+    return gr.Dropdown(choices=comparable(run_id or "", other_id or "", known))
+
+
 def _values(shown: Shown, prompt: str = "") -> tuple[Any, ...]:
     return shown.above, *_dose.of_run(shown.run, prompt), shown.below
 
@@ -61,12 +68,12 @@ def _values(shown: Shown, prompt: str = "") -> tuple[Any, ...]:
 def from_address(secret: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
     """What the page's address asks for; without one, the newest finished run."""
     first, second = address(request, "run"), address(request, "with")
-    known = runs.visible(looker(secret)[1] if secret else "", first, second)
+    known = runs.visible(mark_of(secret), first, second)
     listed = [run for run in known if run.state.status == "done"]
     options = choices([run for run in known if run.state.status == "done" or run.id in (first, second)])
     ids = [value for _, value in options]
     wanted = first or (listed[0].id if listed else "")
-    beside = [("nothing", ""), *options]
+    beside = comparable(wanted, second, known)
     for shown in show(wanted, second):
         yield (
             gr.Dropdown(choices=options, value=wanted if wanted in ids else None),
@@ -74,6 +81,19 @@ def from_address(secret: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
             _dose.in_address(request),
             *_values(shown, address(request, "prompt")),
         )
+
+
+def comparable(run_id: str, other_id: str, known: Sequence[RunFolder]) -> list[tuple[str, str]]:
+    """What a run can be laid beside, as choices: nothing, those that forgot the same in the same model, then what else was
+    forgotten in it. Numbers of other models do not compare; the one that a link names stands last even so."""
+    mine = next((run for run in known if run.id == run_id), None)
+    others = [run for run in known if run.id != run_id and (run.state.status == "done" or run.id == other_id)]
+    if mine is None:
+        return [("nothing", ""), *choices(others)]
+    model = [run for run in others if (run.spec.model, run.spec.data) == (mine.spec.model, mine.spec.data)]
+    same = [run for run in model if set(run.spec.forget) == set(mine.spec.forget)]
+    named = [run for run in others if run.id == other_id and run not in model]
+    return [("nothing", ""), *choices([*same, *(run for run in model if run not in same), *named])]
 
 
 def show(run_id: str | None, other_id: str | None) -> Iterator[Shown]:

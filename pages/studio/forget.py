@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from app import choosing, parts
+from app import choosing, parts, uploads
 from app.alive import Alive
 from app.choosing import Values
 from app.selection import named
@@ -24,11 +24,22 @@ from pages.studio._shared import identity, looker, nav
 TITLE, PATH, ORDER = "Forget", "", 10
 
 FOUR = len(_steps.STEPS)
+STEP_IDS = ("model-step", "forget-step", "method-step", "check-step")
 RECENT = 3600  # seconds for which an ended run is shown again when the page is opened without an address
 SET_RUN = """(run) => { if (!run) return;
 const to = new URL(location), theme = to.searchParams.get('__theme');
 to.search = ''; to.searchParams.set('run', run); if (theme) to.searchParams.set('__theme', theme);
-history.replaceState(history.state, '', to); scrollTo(0, 0); }"""
+history.replaceState(history.state, '', to); scrollTo(0, 0);
+setTimeout(() => { const head = document.querySelector('#run :is(h1, h2)'); if (!head) return;
+head.tabIndex = -1; head.focus({preventScroll: true}); }, 100); }"""
+# A click must not be undone by an answer that comes after it: what hangs on the model waits until the model's answer is there.
+AFTER_MODEL = "#next, #start, #forget-step-button, #method-step-button, #check-step-button"
+HOLD = f"""(...given) => {{ const held = document.querySelectorAll('{AFTER_MODEL}');
+held.forEach(part => {{ part.inert = true; part.setAttribute('aria-busy', 'true'); }});
+clearTimeout(window.letheHeld); window.letheHeld = setTimeout(() => held.forEach(part => {{ part.inert = false;
+part.removeAttribute('aria-busy'); }}), 20000); return given; }}"""
+RELEASE = f"""() => {{ clearTimeout(window.letheHeld); document.documentElement.classList.remove('to-form');
+document.querySelectorAll('{AFTER_MODEL}').forEach(part => {{ part.inert = false; part.removeAttribute('aria-busy'); }}); }}"""
 TO_TOP = "() => { document.querySelector('#steps')?.scrollIntoView({block: 'start'}); }"
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -68,6 +79,13 @@ class Page:
         """Run `handler` at any of the triggers."""
         return gr.on(list(triggers), trigger_mode="always_last", **self.answering(handler, names))
 
+    def on_held(
+        self, triggers: Iterable[Any], handler: Callable[[Values], dict[str, Any]], names: Iterable[str]
+    ) -> Any:
+        """The same where the answer puts other parts in place: until it came, these cannot be pressed."""
+        event = gr.on(list(triggers), trigger_mode="always_last", js=HOLD, **self.answering(handler, names))
+        return event.then(None, None, None, js=RELEASE)
+
     def then(self, event: Any, handler: Callable[[Values], dict[str, Any]], names: Iterable[str]) -> Any:
         """Run `handler` after the event; when events come faster than answers, the last one counts."""
         return event.then(trigger_mode="always_last", **self.answering(handler, names))
@@ -106,7 +124,7 @@ def _setup(first: choosing.Facts) -> tuple[Page, dict[str, Part]]:
             _steps.check_step,
         )
         for number, (title, make) in enumerate(zip(_steps.STEPS, makers, strict=True)):
-            with gr.Step(title, id=number):
+            with gr.Step(title, id=number, elem_id=STEP_IDS[number]):
                 made, more = make()
                 values |= made
                 others |= more
@@ -158,8 +176,8 @@ def _wire_form(page: Page, moves: dict[str, Part]) -> None:
     gallery = ("tick", "one", "where", "gallery_style", "page", "back", "on")
     kinds = tuple(_targets.visible_kind("classes"))
     model_names += kinds
-    after(page.on([p["model"].input], _answers.model_shown, model_names), "near", "class_style")
-    after(page.on([p["own_open"].click], _answers.opened, [*model_names, "own"]), "near", "class_style")
+    after(page.on_held([p["model"].input], _answers.model_shown, model_names), "near", "class_style")
+    after(page.on_held([p["own_open"].click], _answers.opened, [*model_names, "own"]), "near", "class_style")
     after(page.on([p["kind"].input], _answers.kind_shown, [*kinds, *gallery, *tuned]), "near")
     after(page.on([p["classes"].input, p["many"].input], _answers.near, ("near",)))
     written = [p[name].input for name in ("objects", "styles", "phrases", "anchor")]
@@ -175,7 +193,7 @@ def _wire_form(page: Page, moves: dict[str, Part]) -> None:
     page.on([p["on"].click], _answers.turn(1), gallery)
     after(page.on([p["tick"].input], _answers.picked, ("picked", "where")))
     after(page.on([p["one"].input, p["like_count"].release], _answers.liked, ("like", "alike", "where")))
-    after(page.on([p["file"].change], _answers.uploaded, ("listed", "list_says")))
+    after(page.on([p["file"].upload], uploads.read_once("file", _answers.uploaded), ("listed", "list_says", "file")))
     after(
         page.on(
             [p["method"].input], _answers.method_shown, ["detail", *(name for name in p if name.startswith("params."))]
@@ -213,15 +231,15 @@ def _wire_own(page: Page, after: Callable[..., None]) -> None:
 
     for which in ("", "keep_"):
         lines, table = p[f"{which}lines"], p[f"{which}table"]
-        names = tuple(
-            f"{which}{name}" for name in ("lines", "table", "known", "title", "pairs_says", "tabs", "pairs_file")
-        )
+        names = tuple(f"{which}{name}" for name in ("lines", "table", "known", "title", "pairs_says", "tabs"))
         after(changed(f"{which}lines"), "near")
         p[f"{which}table_tab"].select(_answers.in_table, lines, table, **QUIET)
         table.input(_answers.from_table, table, lines, **QUIET)
-        page.on([p[f"{which}pairs_file"].upload], _answers.pairs_uploaded(which), names)
+        file = f"{which}pairs_file"
+        page.on([p[file].upload], uploads.read_once(file, _answers.pairs_uploaded(which)), (*names, file))
     after(changed("passage"), "near")
-    page.on([p["passage_file"].upload], _answers.passage_uploaded, ("passage", "passage_says", "passage_file"))
+    passage = uploads.read_once("passage_file", _answers.passage_uploaded)
+    page.on([p["passage_file"].upload], passage, ("passage", "passage_says", "passage_file"))
     instead = [name for entry in catalog.load().methods if (name := choosing.instead_name(entry))]
     after(changed("title", "topic", *instead))
     begun = page.on([p["topic_write"].click, p["topic"].submit], _answers.topic_begun, ("topic_says", "topic_write"))
@@ -278,17 +296,20 @@ def _wire_run(
         return head + _watch.look(run.id, known)
 
     def arrive(before: str, known: str, request: gr.Request) -> list[Any]:
-        """Show the run that the address, or else this browser, names; else the form as the address fills it in."""
+        """Show the run that the address names; else the form, and that as the address fills it in.
+
+        Where it fills in nothing the form stands as it was made and nothing of it is answered: whoever has already pressed
+        something is not overtaken.
+        """
         query = _query(request)
-        asked = dict(query)
-        name = asked.get("run") or ("" if query else _recent(before))
+        name = dict(query).get("run", "")
         updates: dict[str, Any] = {}
         if not name:
             try:
-                updates = _preset.preset(query)
+                updates = _preset.preset(query) if _preset.FIELDS & dict(query).keys() else {}
             except LetheError as error:
                 gr.Warning(str(error))
-            updates["examples"] = _examples()
+            updates["examples"] = _last(before) + _examples()
         known, _ = looker(known)
         head = [name, name or before, known, gr.Column(visible=not name), gr.Column(visible=bool(name))]
         return head + _watch.look(name, known) + [updates.get(part, gr.skip()) for part in names]
@@ -299,6 +320,7 @@ def _wire_run(
     assert Context.root_block is not None
     around += watch.outputs()
     arrived = Context.root_block.load(arrive, [last, secret], around + list(page.parts.values()), **page.quiet)
+    arrived.then(None, None, None, js=RELEASE)
     filled = page.then(arrived, fill, ("near", "say"))
     counted = page.then(filled, _answers.summary, SAID)
     page.then(counted, _answers.class_pictures, ("class_style",))
@@ -313,16 +335,21 @@ def _query(request: gr.Request) -> list[tuple[str, str]]:
     return [(str(name), str(value)) for name, value in pairs if not str(name).startswith("__")]
 
 
-def _recent(run_id: str) -> str:
-    """The run this browser saw last, while it works or shortly after it ended."""
+def _last(run_id: str) -> str:
+    """The way back to the job that this browser started last, while it works or shortly after it ended."""
     try:
-        state = runs.find(run_id).state if run_id else None
+        run = runs.find(run_id) if run_id else None
+        state = run.state if run is not None else None
     except LetheError:
         return ""
-    if state is None:
+    if run is None or state is None:
         return ""
     ended_at = state.history[-1].at if state.history else 0.0
-    return run_id if state.status not in ENDED or time.time() - ended_at < RECENT else ""
+    if state.status in ENDED and time.time() - ended_at >= RECENT:
+        return ""
+    words = "Your job is still working" if state.status not in ENDED else "Your last job has ended"
+    link = parts.link(f"forget {named(run.spec.forget)}", f"?run={run.id}")
+    return f'<p class="lethe lethe-quiet">{words}: {link}.</p>'
 
 
 def _examples() -> str:
@@ -330,7 +357,7 @@ def _examples() -> str:
     known = catalog.load()
     titles = {entry.id: entry.title.split(":")[0] for entry in [*known.methods, *known.models]}
     groups: dict[str, dict[str, str]] = {}
-    for run in runs.all_runs():
+    for run in runs.visible():
         if run.shipped and run.result:
             what = f"{named(run.spec.forget)} forgotten ({titles.get(run.spec.model, run.spec.model)})"
             way = titles.get(run.spec.method, run.spec.method)

@@ -15,7 +15,7 @@ from backends.api.catalog import Inspector
 from backends.api.errors import LetheError
 from backends.api.runs import RunFolder
 from pages.studio import _vectors
-from pages.studio._shared import Panels, address, alone, choices, identity, looker, nav, push_url
+from pages.studio._shared import Panels, address, alone, choices, identity, mark_of, nav, push_url
 
 TITLE, PATH, ORDER = "Look inside", "look-inside", 40
 EVERY = 1.0  # seconds between two looks at whether the answer is there
@@ -86,9 +86,7 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
     wanted, second, inspector_id = (address(request, name) for name in ("run", "with", "inspector"))
     known = catalog.load().inspectors
     ids = [entry.id for entry in known]
-    finished = [
-        r for r in runs.visible(looker(secret)[1] if secret else "", wanted, second) if r.state.status == "done"
-    ]
+    finished = [r for r in runs.visible(mark_of(secret), wanted, second) if r.state.status == "done"]
     options = choices(finished)
     wanted = wanted or (finished[0].id if finished else "")
     note = ""

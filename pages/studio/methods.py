@@ -9,7 +9,7 @@ from app import parts, side_by_side
 from backends.api import catalog, measured, runs
 from backends.api.catalog import Method
 from pages.studio import _sweep
-from pages.studio._shared import Panels, address, alone, identity, looker, nav, push_url
+from pages.studio._shared import Panels, address, alone, identity, mark_of, nav, push_url
 
 TITLE, PATH, ORDER = "Methods", "methods", 60
 TABS = {
@@ -39,7 +39,8 @@ def build() -> None:
             sweep = _sweep.build(secret)
 
     js = push_url(["group", "x", "y"])
-    gr.on([part.input for part in own], show_runs, own, [*own[1:], own_seen], js=js, **QUIET)
+    js_own = push_url(["", "group", "x", "y"])
+    gr.on([part.input for part in own], show_runs, [secret, *own], [*own[1:], own_seen], js=js_own, **QUIET)
     gr.on([part.input for part in shipped], show_measured, shipped, [*shipped[1:], shipped_seen], js=js, **QUIET)
     runs_tab.select(list_runs, [secret, *own], [*own, own_seen], js=tab_url("runs"), **QUIET)
     measured_tab.select(list_measured, shipped, [*shipped, shipped_seen], js=tab_url("measured"), **QUIET)
@@ -121,14 +122,15 @@ def picked(
 
 def list_runs(secret: str, group: str | None, x: str | None, y: str | None) -> tuple[Any, ...]:
     """Finished runs that this person may see."""
-    trials = side_by_side.of_runs(runs.visible(looker(secret)[1] if secret else ""))
+    trials = side_by_side.of_runs(runs.visible(mark_of(secret)))
     widgets, chosen = picked(trials, group, x, y)
     return *widgets, runs_html([trial for trial in trials if trial.key == chosen[0]], *chosen[1:])
 
 
-def show_runs(group: str | None, x: str, y: str) -> tuple[Any, ...]:
-    """The axes and the runs of one group; the group's key comes from a list the person was shown."""
-    trials = [trial for trial in side_by_side.of_runs(runs.all_runs()) if trial.key == group]
+def show_runs(secret: str, group: str | None, x: str, y: str) -> tuple[Any, ...]:
+    """The axes and the runs of one group that this person may see."""
+    every = side_by_side.of_runs(runs.visible(mark_of(secret)))
+    trials = [trial for trial in every if trial.key == group]
     widgets, chosen = picked(trials, group, x, y)
     return *widgets[1:], runs_html(trials, *chosen[1:])
 

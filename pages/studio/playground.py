@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final
+from urllib.parse import quote
 
 import gradio as gr
 from gradio.context import Context
@@ -19,7 +20,7 @@ from backends.api import catalog, concepts, people, runs
 from backends.api.catalog import SPEAKERS, Family
 from backends.api.errors import BadInput, LetheError
 from backends.api.panels import Role
-from pages.studio._shared import Panels, address, alone, choices, find_run, identity, looker, nav, push_url
+from pages.studio._shared import Panels, address, alone, choices, find_run, identity, mark_of, nav, push_url
 
 TITLE, PATH, ORDER = "Playground", "playground", 35
 
@@ -120,9 +121,7 @@ def _numbers() -> list[gr.components.Component]:
 
 def known_to(secret: str, *reached: str) -> list[tuple[str, str]]:
     """What can be asked: finished runs of models that draw or answer, and those models themselves."""
-    finished = [
-        run for run in runs.visible(looker(secret)[1] if secret else "", *reached) if run.state.status == "done"
-    ]
+    finished = [run for run in runs.visible(mark_of(secret), *reached) if run.state.status == "done"]
     able = [run for run in finished if families.of_run(run) in ANSWERS]
     models = [(f"{entry.title}, as it came", entry.id) for entry in catalog.load().models if entry.family in ANSWERS]
     return [*choices(able), *models]
@@ -177,8 +176,41 @@ def choose(run: str | None) -> tuple[Any, ...]:
         for role, text in examples
     )
     first = examples[0][1] if examples else ""
-    shown = f'<div class="lethe lethe-asks"><span>Try</span>{chips}</div>'
+    shown = f'<div class="lethe lethe-asks"><span>Try</span>{chips}</div>{_taught(run)}'
     return shown, first, drawing["steps"], drawing["guidance"], drawing["size"], *around
+
+
+def _taught(run: str) -> str:
+    """What a small language model understands, said before anybody asks it something else."""
+    known = people.questions(_data(run))
+    if not known:
+        return ""
+    return parts.text(
+        f"This small model learned {len(known):,} questions word for word, such as those above. To others it answers nonsense, before "
+        "and after; then the nearest question that it knows is offered.",
+        "quiet",
+    )
+
+
+def _data(what: str) -> str:
+    """The data that the embedded model behind a run or a model was taught; empty where it came knowing more than that."""
+    run, _ = (None, "") if families.of_model(what) is not None else find_run(what)
+    model = what if run is None else run.spec.model
+    entry = next((entry for entry in catalog.load().models if entry.id == model), None)
+    return entry.data if entry is not None and people.load(entry.data).names else ""
+
+
+def _near(ask: Ask) -> str:
+    """The nearest questions that a small language model was taught, as links, where this is none of them."""
+    near = people.nearest_questions(str(ask.prompt or ""), _data(str(ask.run)))
+    links = " or ".join(
+        parts.link(question, f"playground?run={quote(str(ask.run))}&prompt={quote(question)}") for question in near
+    )
+    return (
+        f'<p class="lethe-says">It was never taught this question, so expect nonsense. Near to it: {links}</p>'
+        if near
+        else ""
+    )
 
 
 def family_of(what: str) -> Family | None:
@@ -339,7 +371,7 @@ def _bubbles(said: dict[str, Any], both: bool) -> str:
 def _whole_words(ask: Ask, said: dict[str, Any]) -> str:
     """The whole answer, with how to read it and the likelihood of each token."""
     names = ("before" if "after" in said else "the model, as it came", "after")
-    body = _bubbles(said, "after" in said)
+    body = _near(ask) + _bubbles(said, "after" in said)
     if said["truth"]:
         body += f'<p class="lethe-how"><b>How to read it.</b> {chats.MARKED}</p>'
     else:

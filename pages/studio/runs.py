@@ -9,7 +9,7 @@ from app import owners, parts
 from app.runs_view import RunList, listed
 from backends.api import engine, runs
 from backends.api.errors import LetheError
-from pages.studio._shared import identity, looker, nav
+from pages.studio._shared import identity, looker, mark_of, nav
 
 TITLE, PATH, ORDER = "Runs", "runs", 20
 EVERY = 2.0  # seconds between two looks
@@ -39,7 +39,8 @@ def arrive(secret: str) -> list[Any]:
 def show(secret: str) -> str:
     """The list as it is now."""
     note = str(engine.status().get("message") or "") if engine.owner() is not None else ""
-    return listed(runs.visible(looker(secret)[1] if secret else ""), secret, note)
+    mark = mark_of(secret)
+    return listed(runs.visible(mark), secret, note, runs.unreadable(mark))
 
 
 def act(secret: str, event: gr.EventData) -> str:
@@ -48,7 +49,7 @@ def act(secret: str, event: gr.EventData) -> str:
     try:
         run = owners.for_change(name, secret)
         if wanted == "cancel":
-            run.cancel()
+            run.cancel()  # of one that cannot be read it says so
         elif wanted == "delete":
             run.delete()
     except LetheError as error:

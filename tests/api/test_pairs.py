@@ -357,3 +357,10 @@ def test_an_own_language_model_takes_questions_and_no_folder(tmp_path):
         submit.check(submit.read(**asked, data=str(tmp_path)))
     with pytest.raises(BadInput, match="is no question with an answer and no text"):
         submit.check(submit.read(**asked | {"forget": ["Piet Nettle"]}))
+
+
+def test_questions_are_counted_before_any_is_read(monkeypatch):
+    monkeypatch.setattr(pairs, "_pair", lambda *_: pytest.fail("a question was read"))
+    for text in ("Who? => Ada\n" * 2001, "Who? => Ada => " * 3000):
+        with pytest.raises(BadInput, match="holds more than 2,000 questions"):
+            pairs.of_lines(text)

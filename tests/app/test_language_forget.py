@@ -163,8 +163,7 @@ def test_a_wrong_upload_is_said_at_once_and_changes_nothing(untouched, tmp_path)
     path.write_text(TEXT)
     for which in ("", "keep_"):
         updates = _answers.pairs_uploaded(which)(untouched | {f"{which}pairs_file": str(path)})
-        assert "holds running text" in updates.pop(f"{which}pairs_says")
-        assert updates == {f"{which}pairs_file": None}  # the field is free for another one
+        assert list(updates) == [f"{which}pairs_says"] and "holds running text" in updates[f"{which}pairs_says"]
     assert _answers.passage_uploaded(untouched | {"passage_file": str(path)})["passage"] == TEXT
     huge = tmp_path / "huge.txt"
     with huge.open("wb") as file:
@@ -293,3 +292,23 @@ def test_targets_are_named_shortly_wherever_they_are_named():
     assert named(["Who? => Ada", "Where? => Rome", "forget05"]) == "5 authors (forget05) and 2 questions of your own"
     book = Book(topics={"paris": {"title": "Paris", "count": 3}})
     assert selection.set_words("paris", book) == "3 questions about Paris" and selection.set_words("rome", book) == ""
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("model", ["authors-lm", "fashion-resnet"])
+def test_a_file_named_among_the_targets_is_read_or_refused_in_words(tmp_path, monkeypatch, model, shared):
+    """Where strangers share a studio no file of its machine is read, by no event."""
+    (tmp_path / "facts.txt").write_text("What is 1 + 1? => 2\n" if model == "authors-lm" else "3, 17\n")
+    known = choosing.embedded(model)
+    if shared:
+        monkeypatch.setenv("LETHE_SHARED", "1")
+        with pytest.raises(BadInput, match="This studio is shared, so it reads no files of its machine"):
+            known.read(f"@{tmp_path / 'facts.txt'}")
+        return
+    method = next(entry for entry in choosing.methods(known.family) if not entry.reference)
+    read = known.read(f"@{tmp_path / 'facts.txt'}")
+    assert str(read) in ("What is 1 + 1? => 2", "images:3,17") or read.pairs[0].answer == "2"
+    assert choosing.recommended(known, method, [f"@{tmp_path / 'facts.txt'}"])
+    assert choosing.changed_params(known, method, [f"@{tmp_path / 'facts.txt'}"], {}) == ""
+    with pytest.raises(BadInput, match="could not be read"):
+        known.read("@nowhere.txt")

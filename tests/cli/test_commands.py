@@ -114,7 +114,11 @@ def test_a_run_whose_numbers_were_not_measured_says_so(capsys, run_id):
         "direction": "higher",
         "title": "Some accuracy",
     }
-    result = {"run_id": run_id, "verdict": "Unknown.", "metrics": {"x": metric}, "seconds": 3.0, "device": "cpu"}
+    result = {
+        "run_id": run_id, "status": "done", "verdict": "Unknown.", "metrics": {"x": metric}, "seconds": 3.0, "device": "cpu",
+        "model": "fashion-resnet", "method": "salun", "params": {}, "forget": ["Sandal"], "keep": [], "seed": 0,
+        "precision": "float32", "threads": 1, "versions": {}, "peak_memory": 1, "forget_count": 1, "forget_key": "k",
+    }  # fmt: skip
     (runs.find(run_id).path / "result.json").write_text(json.dumps(result))
     code, out, _ = answer(capsys, "show", run_id)
     assert code == 0

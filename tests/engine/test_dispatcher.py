@@ -6,6 +6,7 @@ import os
 import pytest
 
 from backends.api import engine, files, runs
+from backends.api.limits import Limits
 from backends.api.runs import RunFolder
 from backends.api.spec import JobSpec
 from backends.engine import outcome
@@ -41,6 +42,13 @@ class Remembers:
     def end(self, kind, message=""):
         """The attempt started last ended so."""
         self.over.append((self.started[-1], Ending(kind, message)))
+
+
+RESULT = {
+    "run_id": "r", "status": "done", "model": "m", "method": "x", "params": {}, "forget": ["a"], "keep": [], "seed": 0,
+    "seconds": 1.0, "metrics": {}, "verdict": "a is forgotten.", "device": "cpu", "precision": "float32", "threads": 1,
+    "versions": {}, "peak_memory": 1, "forget_count": 1, "forget_key": "k",
+}  # fmt: skip
 
 
 def put(seed=0) -> RunFolder:
@@ -129,7 +137,7 @@ def test_a_finished_run_whose_process_died_at_the_last_moment_is_done(work):
     executor, dispatcher = work
     run = put()
     dispatcher.step()
-    files.write_json(run.path / "result.json", {})
+    files.write_json(run.path / "result.json", RESULT)
     executor.end("crashed")
     dispatcher.step()
     assert run.state.status == "done"
@@ -151,7 +159,7 @@ def test_at_a_start_unfinished_runs_go_back_into_the_queue(work):
     for run in (going, stopping, finished):
         run.move("running")
     stopping.cancel()
-    files.write_json(finished.path / "result.json", {})
+    files.write_json(finished.path / "result.json", RESULT)
     dispatcher.recover()
     states = [run.state.status for run in (going, stopping, finished, waiting)]
     assert states == ["queued", "cancelled", "done", "queued"]
@@ -212,3 +220,91 @@ def test_it_says_what_it_is_and_what_troubles_it(work, home, capsys):
 def test_two_runs_of_one_second_keep_their_places(home):
     queued = [put(seed) for seed in range(12)]
     assert [runs.place_in_queue(run) for run in queued] == list(range(12))
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    """A studio that strangers share."""
+    monkeypatch.setenv("LETHE_SHARED", "1")
+    monkeypatch.setattr("backends.engine.dispatcher.WATCH", 0.0)
+
+
+def ask(owner, seed=0) -> RunFolder:
+    return runs.create(JobSpec(model="m", method="x", forget=("a",), seed=seed), owner)
+
+
+def test_a_flooder_keeps_nobody_waiting(work, shared):
+    executor, dispatcher = work
+    flood = [ask("flooder", seed) for seed in range(8)]
+    dispatcher.step()
+    late = [ask("late", seed) for seed in range(2)]
+    order = []
+    for _ in range(6):
+        run = RunFolder(flood[0].path.parent / executor.started[-1][0])
+        order.append(run.state.owner)
+        run.move("done")
+        executor.end("ended")
+        dispatcher.step()
+    assert order == ["flooder", "late", "flooder", "late", "flooder", "flooder"]
+    assert all(run.state.status == "done" for run in late)
+
+
+def test_a_visitor_has_one_job_at_work_however_many_slots_are_free(work, shared):
+    executor, dispatcher = work
+    executor.count = 4
+    ask("one"), ask("one", 1), ask("two")
+    dispatcher.step()
+    dispatcher.step()
+    owners = [RunFolder(home / name).state.owner for home in [runs.home() / "runs"] for name, _ in executor.started]
+    assert owners == ["one", "two"]
+
+
+def test_the_machines_own_jobs_have_no_such_limit(work, shared):
+    executor, dispatcher = work
+    executor.count = 3
+    ask(""), ask("", 1), ask("", 2)
+    dispatcher.step()
+    assert len(executor.started) == 3
+
+
+@pytest.mark.parametrize("ending", ["stopped", "crashed"])
+def test_a_job_without_end_is_ended_with_its_sentence(work, shared, monkeypatch, ending):
+    executor, dispatcher = work
+    run = ask("one")
+    dispatcher.step()
+    dispatcher.step()
+    assert run.state.status == "running"
+    state = run.state.model_dump()
+    state["history"][-1]["at"] -= 10_000
+    files.write_json(run.path / "state.json", state)
+    files.write_bytes(run.path / "checkpoint" / "state.safetensors", b"x")
+    dispatcher.step()
+    assert run.state.status == "cancelling" and (run.path / "cancel").exists()
+    executor.end(ending)
+    dispatcher.step()
+    assert run.state.status == "failed" and run.state.message.startswith("It ran for 15 minutes, as long as a job")
+    assert not (run.path / "checkpoint").exists()
+
+
+def test_old_runs_go_when_a_visitors_room_is_full(work, shared, monkeypatch):
+    executor, dispatcher = work
+    monkeypatch.setattr("backends.api.quota.limits", lambda: Limits(visitor_bytes=1024 * 1024))
+    old, new = ask("one"), ask("one", 1)
+    for run in (old, new):
+        dispatcher.step()
+        files.write_bytes(run.path / "after" / "changed", bytes(700 * 1024))
+        RunFolder(run.path).move("done")
+        executor.over.append(((run.id, 1), Ending("ended")))
+        dispatcher.step()
+    dispatcher.step()
+    assert len(runs.all_runs(shipped=False)) == 1
+
+
+def test_a_full_disk_leaves_no_checkpoint(work):
+    executor, dispatcher = work
+    run = put()
+    dispatcher.step()
+    files.write_bytes(run.path / "checkpoint" / "state.safetensors", b"x")
+    executor.end("full", outcome.FULL_DISK)
+    dispatcher.step()
+    assert run.state.status == "failed" and not (run.path / "checkpoint").exists()

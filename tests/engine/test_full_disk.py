@@ -31,3 +31,4 @@ def test_a_full_disk(small_disk, started):
     assert code == outcome.FAILED
     assert (run.state.status, run.state.message) == ("failed", outcome.FULL_DISK)
     assert not list(run.path.rglob("*.tmp")) and run.result is None
+    assert not (run.path / "checkpoint").exists()

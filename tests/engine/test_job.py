@@ -162,6 +162,14 @@ def test_cancel_stops_at_the_next_step(started, monkeypatch):
     assert run.result is None and not (run.path / "after").exists()
 
 
+def test_a_job_that_a_limit_ends_fails_with_its_sentence(started):
+    run = started(epochs=50)
+    run.cancel("It ran for 15 minutes, as long as a job may.")
+    assert do(run, 1) == outcome.FAILED
+    assert (run.state.status, run.state.message) == ("failed", "It ran for 15 minutes, as long as a job may.")
+    assert run.result is None and not (run.path / "checkpoint").exists()
+
+
 def test_an_overtaken_attempt_stops_without_writing(started, monkeypatch):
     run, look = started(epochs=50), keeper.FolderKeeper.look
     seen, before = [], {}

@@ -139,7 +139,7 @@ def test_runs_that_forgot_the_same_are_one_group_with_the_reference_as_the_aim(h
     write_run(home, "20261122-000003-ccc", method="slow", model="m", forget_key="other")
     trials = side_by_side.of_runs(runs.all_runs())
     assert ("A model forgets Sandal (2)", "m/k") in side_by_side.groups_of(trials)
-    shown = plain(methods.show_runs("m/k", "first", "second")[-1])
+    shown = plain(methods.show_runs("", "m/k", "first", "second")[-1])
     assert "comes nearest to the model trained again without it" in shown and "0.9 points away" in shown
     assert "trained again without it the aim" in shown
 

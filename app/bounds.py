@@ -1,0 +1,178 @@
+"""How much one request may bring: a body over its limit is refused with 413 before anything reads it."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from python_multipart.multipart import parse_options_header
+
+from app import uploads
+from backends.api.limits import Limits, limits
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Scope]]
+Send = Callable[[Scope], Awaitable[None]]
+ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+UPLOAD: Final = "/gradio_api/upload"
+ROOM: Final = 4096  # bytes of the headers between the files of one upload
+WITHOUT_BODY: Final = ("GET", "HEAD", "OPTIONS")
+
+
+class TooMuch(Exception):
+    """More came than is allowed; the text is the sentence."""
+
+    status = 413
+
+
+class NoRoom(TooMuch):
+    """As much as is allowed came, but there is no room for it now."""
+
+    status = 503
+
+
+class Bounds:
+    """A middleware that counts what comes: by the length that the request names, and while it comes."""
+
+    def __init__(self, app: ASGI) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in WITHOUT_BODY:
+            await self._app(scope, receive, send)
+            return
+        try:
+            if scope["path"].rstrip("/") == UPLOAD:
+                await self._upload(scope, receive, send)
+            else:
+                body = await _whole(scope, receive, limits().body_bytes)
+                await self._app(scope, _again(body, receive), send)
+        except TooMuch as error:
+            await _refuse(error, send)
+
+    async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Files pass as they come. What the application answers once there were too many is not sent."""
+        counting = Counting(scope, receive, limits())
+        if counting.refusal:
+            raise TooMuch(counting.refusal)
+        if full := await asyncio.to_thread(uploads.make_room, length(scope) or limits().upload_bytes):
+            raise NoRoom(full)
+        begun = False
+
+        async def unless_refused(message: Scope) -> None:
+            nonlocal begun
+            if counting.refusal:
+                if begun:
+                    return
+                raise TooMuch(counting.refusal)
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, counting, unless_refused)
+        except Exception:
+            if counting.refusal and not begun:
+                raise TooMuch(counting.refusal) from None
+            raise
+
+
+class Counting:
+    """The messages of an upload, with their bytes and files counted."""
+
+    def __init__(self, scope: Scope, receive: Receive, most: Limits) -> None:
+        self.refusal = ""
+        self._receive = receive
+        self._most = most
+        self._bytes = 0
+        self._parts = 0
+        self._tail = b""
+        self._between = boundary(scope)
+        self._allowed = most.upload_files * (most.upload_bytes + ROOM)
+        self._check(length(scope), 0)
+
+    async def __call__(self) -> Scope:
+        if self.refusal:
+            raise TooMuch(self.refusal)
+        message = await self._receive()
+        part = message.get("body", b"")
+        self._bytes += len(part)
+        if self._between:
+            seen = self._tail + part
+            self._parts += seen.count(self._between)
+            # The last bytes may begin a mark that goes on in the next message; a whole one is not counted twice.
+            whole = seen.rfind(self._between)
+            rest = seen[whole + len(self._between) :] if whole >= 0 else seen
+            self._tail = rest[-(len(self._between) - 1) :]
+        self._check(self._bytes, self._parts - 1)
+        if self.refusal:
+            raise TooMuch(self.refusal)
+        return message
+
+    def _check(self, count: int, files: int) -> None:
+        """The mark stands before each file and once at the end, so one less is the number of files begun or whole."""
+        most = self._most
+        if files > most.upload_files:
+            self.refusal = f"One upload may hold {most.upload_files} files, and this one holds more."
+        elif count > self._allowed:
+            self.refusal = f"One upload may hold {most.upload_files} files of {uploads.size(most.upload_bytes)} each, and this one is larger."
+
+
+def boundary(scope: Scope) -> bytes:
+    """The mark between the files of an upload; empty where the request names none, which the application refuses."""
+    _, options = parse_options_header(header(scope, b"content-type"))
+    named = bytes(options.get(b"boundary", b""))
+    return b"--" + named if named else b""
+
+
+def length(scope: Scope) -> int:
+    """How many bytes the request says it brings; 0 where it does not say."""
+    named = header(scope, b"content-length")
+    return int(named) if named.isdigit() else 0
+
+
+def header(scope: Scope, name: bytes) -> bytes:
+    """A header of the request, empty where it is missing."""
+    return next((bytes(value) for key, value in scope["headers"] if key.lower() == name), b"")
+
+
+async def _whole(scope: Scope, receive: Receive, most: int) -> bytes:
+    """The body, read until it ends or is over its limit."""
+    said = f"One request may bring {uploads.size(most)}, and this one brings more; make it smaller."
+    if length(scope) > most:
+        raise TooMuch(said)
+    parts: list[bytes] = []
+    count, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        parts.append(message.get("body", b""))
+        count += len(parts[-1])
+        if count > most:
+            raise TooMuch(said)
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """What was read, given once more; then whatever comes, which is the end of the connection."""
+    given = False
+
+    async def once() -> Scope:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return once
+
+
+async def _refuse(error: TooMuch, send: Send) -> None:
+    body = json.dumps({"error": str(error), "detail": str(error)}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send(
+        {"type": "http.response.start", "status": error.status, "headers": [*headers, (b"connection", b"close")]}
+    )
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,159 @@
+"""The door itself: one layer around everything that is served, for requests and for websockets."""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from gradio.events import SelectData
+from gradio.utils import get_type_hints, get_upload_folder
+
+from app.door import headers, values
+from app.door.hosts import CHANGING, Hosts, is_foreign, split
+from app.door.studio import REFUSED, UNEXPECTED, Studio
+from backends.api.errors import BadInput
+from backends.api.limits import limits
+
+log = logging.getLogger("lethe.door")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Scope]]
+Send = Callable[[Scope], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PREFIX: Final = "/gradio_api/"
+EVENTS: Final = re.compile(r"/gradio_api/(run/[^/]+|queue/join)/?")
+# What the pages ask of Gradio. The rest of its interface (calls by name, streams, recordings, links to a session's values,
+# servers of components, other servers' files) serves no page of ours.
+OPEN: Final = re.compile(
+    r"/gradio_api/(run/[^/]+/?|queue/(join|data)/?|(upload|upload_progress|info|reset|cancel|startup-events|theme\.css|app_id)/?"
+    r"|heartbeat/[^/]+|file=.+)"
+)
+NOT_OPEN: Final = re.compile(r"/(monitoring|login|logout|svelte|custom_component)(/.*)?")
+
+FOREIGN_HOST: Final = (
+    "This studio is not served under the name {name}; open it as 127.0.0.1, or start it with LETHE_HOSTS={name}."
+)
+FOREIGN_PAGE: Final = (
+    "This request comes from a page of another site, and only a page of this studio may change something here."
+)
+CLOSED: Final = "There is nothing at this address."
+
+
+class TooLarge(BadInput):
+    """A body over the limit."""
+
+
+class Door:
+    """Lets in what belongs to the studio, and says in one sentence what does not."""
+
+    def __init__(self, app: App, hosts: Hosts, blocks: Studio) -> None:
+        self.app, self.hosts, self.blocks = app, hosts, blocks
+        self._events: dict[int, values.Event] = {}
+
+    @property
+    def events(self) -> dict[int, values.Event]:
+        """The studio's events by number; fixed once it is built."""
+        if not self._events:
+            self._events = {
+                number: values.Event(len(fn.inputs), bool(fn.collects_event_data), selects(fn.fn))
+                for number, fn in self.blocks.fns.items()
+                if fn.fn is not None  # the others happen in the browser alone
+            }
+        return self._events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        given = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self._refusal(scope, given)
+        if scope["type"] == "websocket":
+            await (
+                self.app(scope, receive, send) if refusal is None else send({"type": "websocket.close", "code": 1008})
+            )
+            return
+        await self._answer(scope, receive, send, refusal)
+
+    def _refusal(self, scope: Scope, given: dict[str, str]) -> Response | None:
+        """Why the request does not come in, told from its address and headers alone."""
+        websocket = scope["type"] == "websocket"
+        host = given.get("host", "")
+        if not self.hosts.allows(host):
+            return PlainTextResponse(FOREIGN_HOST.format(name=_plain(host)), 403)
+        if (websocket or scope["method"] in CHANGING) and is_foreign(given, scope.get("scheme", "http")):
+            return PlainTextResponse(FOREIGN_PAGE, 403)
+        path = scope["path"]
+        inner = path.startswith(PREFIX.rstrip("/"))
+        if (inner and not OPEN.fullmatch(path)) or NOT_OPEN.fullmatch(path):
+            return JSONResponse({"detail": CLOSED}, 404)
+        if b"deep_link=" in scope.get("query_string", b""):
+            return JSONResponse({"detail": CLOSED}, 404)
+        return None
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, refusal: Response | None) -> None:
+        started = False
+        scope[REFUSED] = []
+
+        async def dressed(message: Scope) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                if message["status"] == 500 and scope[REFUSED]:
+                    message["status"] = 422
+                message["headers"] = headers.dressed(list(message.get("headers", [])), scope["path"])
+            await send(message)
+
+        try:
+            if refusal is None and scope["method"] == "POST" and EVENTS.fullmatch(scope["path"]):
+                try:
+                    scope, receive = await self._checked(scope, receive)
+                except BadInput as error:
+                    refusal = _sentence(error)
+            await (refusal or self.app)(scope, receive, dressed)
+        except Exception:
+            log.exception("A request failed.")
+            if not started:
+                await JSONResponse({"error": UNEXPECTED, "detail": UNEXPECTED}, 500)(scope, receive, dressed)
+
+    async def _checked(self, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
+        """The request with its body read, checked and written anew."""
+        body = values.check_body(await _read(receive), self.events, Path(get_upload_folder()))
+        kept = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
+        scope["headers"] = [*kept, (b"content-length", str(len(body)).encode())]
+        waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def again() -> Scope:
+            return waiting.pop() if waiting else await receive()
+
+        return scope, again
+
+
+def selects(handler: Any) -> bool:
+    """Whether a handler asks which place was chosen; Gradio takes it from event_data without a look."""
+    return any(isinstance(hint, type) and issubclass(hint, SelectData) for hint in get_type_hints(handler).values())
+
+
+async def _read(receive: Receive) -> bytes:
+    most, body, more = limits().body_bytes, bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadInput("The request ended before all of it came.")
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > most:
+            raise TooLarge(f"The request is larger than the {most} bytes that are allowed.")
+    return bytes(body)
+
+
+def _sentence(error: BadInput) -> Response:
+    # "error" is where Gradio's client looks after /run, "detail" after /queue/join
+    return JSONResponse({"error": str(error), "detail": str(error)}, 413 if isinstance(error, TooLarge) else 422)
+
+
+def _plain(host: str) -> str:
+    """The name in a Host as it may be repeated in a sentence."""
+    return re.sub(r"[^A-Za-z0-9.:\[\]_-]", "?", split(host)[0] or host)[:80] or "(none)"

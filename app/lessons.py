@@ -1,0 +1,70 @@
+"""The page that every lesson begins as, which is Streamlit's, with two things told to it.
+
+Where the classroom's server is: Streamlit's script would look for it below each lesson first, which gives two errors 404 a lesson.
+And what a link to it shows, see `previews`.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from gradio import route_utils
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+
+from app import previews
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Scope]]
+Send = Callable[[Scope], Awaitable[None]]
+ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MOUNT: Final = "/classroom"
+# The address as the browser has it, which a proxy may have lengthened.
+HERE: Final = (
+    "<script>window.__streamlit={BACKEND_BASE_URL:"
+    f"location.origin+location.pathname.replace(/^(.*\\{MOUNT})(\\/.*)?$/,'$1')}}</script>"
+)
+PREVIEW: Final = previews.Preview(
+    "Lethe classroom", "Short lessons on machine unlearning: what a model forgets, what it keeps, and how one can tell."
+)
+
+
+async def served(app: ASGI, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer as Streamlit does, its page with ours in it."""
+    if scope["type"] != "http" or scope["method"] != "GET" or "." in scope["path"].rpartition("/")[2]:
+        await app(scope, receive, send)
+        return
+    plain = [(name, value) for name, value in scope["headers"] if name not in (b"accept-encoding", b"range")]
+    begun: Scope = {}
+    parts: list[bytes] = []
+
+    async def within(message: Scope) -> None:
+        if message["type"] == "http.response.start" and _is_page(message):
+            begun.update(message)
+        elif begun and message["type"] == "http.response.body":
+            parts.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                await _send(begun, _told(b"".join(parts), Request(scope)), send)
+        else:
+            await send(message)
+
+    await app(dict(scope) | {"headers": plain}, receive, within)
+
+
+def _is_page(message: Scope) -> bool:
+    headers = MutableHeaders(raw=list(message["headers"]))
+    return message["status"] == 200 and headers.get("content-type", "").startswith("text/html")
+
+
+def _told(page: bytes, request: Request) -> bytes:
+    root = route_utils.get_root_url(request, request.url.path, None)
+    return page.replace(b"<head>", b"<head>" + (HERE + previews.card(root, PREVIEW)).encode(), 1)
+
+
+async def _send(begun: Scope, page: bytes, send: Send) -> None:
+    headers = MutableHeaders(raw=list(begun["headers"]))
+    for name in ("etag", "last-modified", "accept-ranges"):
+        del headers[name]
+    headers["content-length"] = str(len(page))
+    await send(dict(begun) | {"headers": headers.raw})
+    await send({"type": "http.response.body", "body": page})

@@ -1,0 +1,123 @@
+"""What the server remembers of a page that is open, without what nobody asks for; it goes soon after the page is closed.
+
+Gradio keeps a whole copy of the configuration for each page that was ever opened (2.6 MB of the form), which serves its deep
+links alone, and never lets it go. Lethe has no deep links: its addresses say everything.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, MutableMapping
+from types import SimpleNamespace
+from typing import Any, Final, cast
+
+from gradio.blocks import Blocks
+from gradio.state_holder import SessionState, StateHolder
+
+from backends.api.limits import limits
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Scope]]
+Send = Callable[[Scope], Awaitable[None]]
+ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+HEARTBEAT: Final = "/gradio_api/heartbeat/"
+
+
+class Session(SessionState):
+    """The values and the changed parts of one open page."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        none_of_them = SimpleNamespace(default_config=blocks.default_config, blocks=())
+        super().__init__(cast(Blocks, none_of_them))
+
+    def __setitem__(self, key: int, value: Any) -> None:
+        super().__setitem__(key, value)
+        self.config_values.pop(key, None)
+
+    def _update_config(self, key: int) -> None:
+        """Of no use without the copy."""
+
+    def _update_value_in_config(self, key: int, value: Any) -> None:
+        """Of no use without the copy."""
+
+
+class Sessions(StateHolder):
+    """The open pages, at most `limits().sessions`: where there are more, closed ones go first, then the longest unused."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        super().__init__()
+        self.set_blocks(blocks)
+        self._open: Counter[str] = Counter()
+        self._used: dict[str, float] = {}
+
+    def __getitem__(self, session_id: str) -> SessionState:
+        self._used[session_id] = time.monotonic()
+        if session_id not in self.session_data:
+            self.session_data[session_id] = Session(self.blocks)
+            self._make_room(session_id)
+        return super().__getitem__(session_id)
+
+    def arrive(self, session_id: str) -> None:
+        """A page holds its connection open."""
+        self._open[session_id] += 1
+
+    def leave(self, session_id: str) -> None:
+        """That connection ended: the page was closed, or lost its network and may be back."""
+        self._open[session_id] -= 1
+        if self._open[session_id] <= 0:
+            del self._open[session_id]
+        if session_id in self.session_data:
+            self._used[session_id] = time.monotonic()
+
+    def delete_all_expired_state(self) -> None:
+        """Called once a second by Gradio."""
+        super().delete_all_expired_state()
+        self.free()
+
+    def free(self, now: float | None = None) -> None:
+        """Forget the pages that were closed `limits().idle_seconds` ago and that nothing is computed for."""
+        now = time.monotonic() if now is None else now
+        for session_id in list(self.session_data):
+            idle = now - self._used.get(session_id, now)
+            if session_id not in self._open and idle > limits().idle_seconds and not self._busy(session_id):
+                self._forget(session_id)
+
+    def _make_room(self, newest: str) -> None:
+        others = [one for one in self.session_data if one != newest]
+        order = sorted(others, key=lambda one: (one in self._open, self._used.get(one, 0.0)))
+        for session_id in order[: len(others) + 1 - limits().sessions]:
+            self._forget(session_id)
+
+    def _busy(self, session_id: str) -> bool:
+        queue = self.blocks._queue
+        waiting = queue.pending_event_ids_session.get(session_id, ())
+        return any(event in queue.event_ids_to_events for event in waiting)
+
+    def _forget(self, session_id: str) -> None:
+        self.delete_state(session_id)
+        self.session_data.pop(session_id, None)
+        self.time_last_used.pop(session_id, None)
+        self._used.pop(session_id, None)
+        if not self._busy(session_id):
+            queue = self.blocks._queue
+            queue.pending_event_ids_session.pop(session_id, None)
+            queue.pending_messages_per_session.pop(session_id, None)
+
+
+class Heartbeats:
+    """A middleware that notes which pages are open: each holds one connection."""
+
+    def __init__(self, app: ASGI, sessions: Sessions) -> None:
+        self._app = app
+        self._sessions = sessions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(HEARTBEAT):
+            await self._app(scope, receive, send)
+            return
+        session_id = scope["path"].removeprefix(HEARTBEAT)
+        self._sessions.arrive(session_id)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._sessions.leave(session_id)

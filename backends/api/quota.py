@@ -1,0 +1,151 @@
+"""What one visitor of a shared studio may use: checked before a job waits, watched while it works, tidied when it ended.
+
+The numbers stand in `limits`. Nothing of this holds on a person's own machine; of jobs that the command line of a shared one
+starts, only the length of their description.
+"""
+
+import os
+import time
+from pathlib import Path
+
+from . import estimate, turns
+from .errors import BadInput, Busy
+from .home import shared
+from .limits import limits
+from .reading import State
+from .runs import RunFolder, all_runs, is_owner
+from .spec import ENDED, JobSpec
+
+HERE = "of this shared studio"
+
+
+def holds(owner: str) -> bool:
+    """Whether limits hold for who asks: a visitor of a studio that strangers share."""
+    return shared() and bool(owner)
+
+
+def check_size(spec: JobSpec) -> None:
+    """Check how long a job's description is.
+
+    Raises:
+        BadInput: it is longer than a visitor of a shared studio may send.
+    """
+    size, most = len(spec.model_dump_json().encode()), limits().spec_bytes
+    if shared() and size > most:
+        raise BadInput(
+            f"The description of this job has {_bytes(size)}; a visitor {HERE} may send {_bytes(most)}. "
+            "Use fewer or shorter texts, or run Lethe on your own machine."
+        )
+
+
+def check_time(spec: JobSpec, owner: str) -> None:
+    """Check a complete job against how long such jobs took, where that is known.
+
+    Raises:
+        BadInput: it would take longer than a visitor's job may.
+    """
+    if not holds(owner):
+        return
+    most, found = limits().job_seconds, estimate.estimate(spec.model, spec.method, spec.params)
+    if found is not None and found.seconds > most:
+        raise BadInput(
+            f"This job would take about {_seconds(found.seconds)}, but a job {HERE} may run for {_seconds(most)}. "
+            "Choose fewer epochs or steps, another method, or run Lethe on your own machine."
+        )
+
+
+def check_room(owner: str, count: int = 1) -> None:
+    """Check that so many more jobs may wait.
+
+    Raises:
+        BadInput: they are more than a visitor may have waiting.
+        Busy: too many wait already, of all visitors together.
+    """
+    if not holds(owner):
+        return
+    queued = [run for run in all_runs(shipped=False) if run.state.status == "queued"]
+    mine, most = sum(is_owner(run, owner) for run in queued), limits().queued_jobs
+    if mine + count > most:
+        asked = "" if count == 1 else f"{count} jobs were asked for. "
+        raise BadInput(
+            f"{asked}{_jobs(mine)} of yours {'waits' if mine == 1 else 'wait'} already, and a visitor {HERE} may have "
+            f"{most} waiting; wait until one has begun, or cancel one on the page Runs."
+        )
+    if len(queued) + count > limits().waiting_jobs:
+        raise Busy(f"{_jobs(len(queued))} wait in this shared studio, as many as may; try again in some minutes.")
+
+
+def exceeded(run: RunFolder, state: State) -> str:
+    """Why a running job has to end, as the sentence that it fails with; empty where it may go on."""
+    if not holds(state.owner):
+        return ""
+    most = limits().job_seconds
+    if worked(state) > most:
+        return (
+            f"It ran for {_seconds(most)}, as long as a job {HERE} may, and was ended. Choose fewer epochs or steps, "
+            "another method, or run Lethe on your own machine."
+        )
+    room = limits().visitor_bytes
+    if bytes_of(run.path) > room:
+        return f"It wrote more than {_bytes(room)}, as much as a visitor {HERE} may keep, and was ended."
+    return ""
+
+
+def worked(state: State, now: float | None = None) -> float:
+    """Seconds that a run has been worked on, over all its attempts."""
+    ends = [moment.at for moment in state.history[1:]] + [time.time() if now is None else now]
+    return sum(
+        max(0.0, end - moment.at)
+        for moment, end in zip(state.history, ends, strict=True)
+        if moment.status in turns.WORKING
+    )
+
+
+def tidy(owner: str) -> list[str]:
+    """Remove a visitor's oldest ended runs until what is left fits. Their newest run stays, and what a job starts from.
+
+    Returns:
+        Ids of the runs that were removed.
+    """
+    if not holds(owner):
+        return []
+    mine = [run for run in all_runs(shipped=False) if is_owner(run, owner)]
+    needed = {run.spec.after for run in all_runs(shipped=False) if run.state.status not in ENDED}
+    sizes = {run.id: bytes_of(run.path) for run in mine}
+    removed: list[str] = []
+    for run in reversed(mine[1:]):
+        if sum(sizes.values()) <= limits().visitor_bytes:
+            break
+        if run.state.status in ENDED and run.id not in needed:
+            run.delete()
+            removed.append(run.id)
+            del sizes[run.id]
+    return removed
+
+
+def bytes_of(folder: Path) -> int:
+    """Bytes of all files in a folder; what vanishes while it is counted counts nothing."""
+    total = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += Path(where, name).lstat().st_size
+            except OSError:
+                continue
+    return total
+
+
+def _jobs(count: int) -> str:
+    return f"{count} job{'' if count == 1 else 's'}"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
+    if seconds < 2 * 3600:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.0f} hours" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1024:.0f} KB" if count < 1024 * 1024 else f"{count / 1024 / 1024:.0f} MB"

@@ -1,0 +1,320 @@
+"""Reading a run folder that anybody may have written: this version, another one, or a disk that lost a piece of it.
+
+What cannot be read is `Unreadable`, never another error, and never the path of a file. What is missing is None. A link that
+leads out of the folder that holds the runs is not followed.
+"""
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from . import files
+from .errors import Unreadable
+from .results import Measured, Result
+from .spec import JobSpec, Status
+
+Thing = TypeVar("Thing")
+Stamp = tuple[int, int, int] | None  # of a file: which one it is, when it changed, its bytes; None where there is none
+
+
+class Moment(BaseModel):
+    """One entry of a run's history: the status it came to, when (seconds since 1970), and why."""
+
+    model_config = ConfigDict(extra="allow")
+
+    status: Status
+    at: float
+    note: str = ""
+
+
+class State(BaseModel):
+    """Where a run stands. `attempt` is the lease: a process that finds a newer number stops without writing.
+
+    Fields that a newer version wrote are kept, and written again with the others.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    status: Status = "queued"
+    attempt: int = 0
+    message: str = ""
+    detail: str = ""
+    owner: str = ""
+    history: list[Moment] = Field(default_factory=list)
+
+
+_METRICS = TypeAdapter(dict[str, Measured])
+
+
+def stamp(path: Path) -> Stamp:
+    """What changes when a file is written again."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def regular(path: Path, root: Path) -> bool:
+    """Whether there is a file of that name; `root` is the folder of the runs.
+
+    Raises:
+        Unreadable: it is something else than a file, or a link that leads out of `root`.
+    """
+    try:
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            if not path.resolve().is_relative_to(root.resolve()):
+                raise Unreadable(f"{path.name} is a link that leads out of the folder of the runs")
+            mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    except (OSError, RuntimeError) as error:
+        raise Unreadable(
+            f"{path.name} cannot be opened ({getattr(error, 'strerror', '') or 'a link to itself'})"
+        ) from None
+    if not stat.S_ISREG(mode):
+        raise Unreadable(f"{path.name} is no file")
+    return True
+
+
+def document(path: Path, root: Path) -> Any:
+    """The JSON that a file holds; None where there is no such file.
+
+    Raises:
+        Unreadable: it is no file, leads out of `root`, or holds no JSON.
+    """
+    if not regular(path, root):
+        return None
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, RecursionError):
+        raise Unreadable(f"{path.name} is no whole JSON document") from None
+    except OSError as error:
+        raise Unreadable(f"{path.name} cannot be opened ({error.strerror})") from None
+
+
+def _mapping(path: Path, root: Path) -> dict[str, Any] | None:
+    """The same of a file that holds an object."""
+    found = document(path, root)
+    if found is not None and not isinstance(found, dict):
+        raise Unreadable(f"{path.name} holds no object")
+    if found is None and path.exists():
+        raise Unreadable(f"{path.name} holds nothing")
+    return found
+
+
+def _wrong(path: Path, error: ValidationError) -> Unreadable:
+    """What does not fit, in words: the first field, and what it holds."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))[:60]
+    if first["type"] == "missing":
+        return Unreadable(f"{path.name} lacks {where}")
+    given = repr(first["input"])
+    return Unreadable(f"{where} of {path.name} is {given if len(given) <= 40 else given[:40] + '…'}")
+
+
+@lru_cache(maxsize=2048)
+def _spec(path: Path, root: Path, changed: Stamp) -> JobSpec | Unreadable | None:
+    try:
+        said = _mapping(path, root)
+        return None if said is None else JobSpec.model_validate(said, extra="ignore")
+    except ValidationError as error:
+        return _wrong(path, error)
+    except Unreadable as error:
+        return error
+
+
+@lru_cache(maxsize=4096)
+def _state(path: Path, root: Path, changed: Stamp) -> State | Unreadable | None:
+    try:
+        said = _mapping(path, root)
+        return None if said is None else State.model_validate(said)
+    except ValidationError as error:
+        return _wrong(path, error)
+    except Unreadable as error:
+        return error
+
+
+@lru_cache(maxsize=256)
+def _result(path: Path, root: Path, changed: Stamp) -> dict[str, Any] | Unreadable | None:
+    try:
+        said = _mapping(path, root)
+        if said is not None:
+            Result.model_validate(said)
+        return said
+    except ValidationError as error:
+        return _wrong(path, error)
+    except Unreadable as error:
+        return error
+
+
+@lru_cache(maxsize=256)
+def _metrics(path: Path, root: Path, changed: Stamp) -> dict[str, Any] | Unreadable | None:
+    try:
+        said = _mapping(path, root)
+        if said is not None:
+            _METRICS.validate_python(said)
+        return said
+    except ValidationError as error:
+        return _wrong(path, error)
+    except Unreadable as error:
+        return error
+
+
+def _given(seen: Thing | Unreadable | None) -> Thing | None:
+    if isinstance(seen, Unreadable):
+        raise Unreadable(*seen.args)
+    return seen
+
+
+def spec(folder: Path) -> JobSpec | None:
+    """spec.json, without what a newer version added. Raises Unreadable, as the functions below do."""
+    path = folder / "spec.json"
+    return _given(_spec(path, folder.parent, stamp(path)))
+
+
+def unknown_fields(folder: Path) -> list[str]:
+    """What spec.json asks for that this version does not know."""
+    return sorted((_mapping(folder / "spec.json", folder.parent) or {}).keys() - JobSpec.model_fields.keys())
+
+
+def state(folder: Path) -> State | None:
+    """state.json."""
+    path = folder / "state.json"
+    return _given(_state(path, folder.parent, stamp(path)))
+
+
+def result(folder: Path) -> dict[str, Any] | None:
+    """result.json; None while the job has not finished."""
+    path = folder / "result.json"
+    return _given(_result(path, folder.parent, stamp(path)))
+
+
+def metrics(folder: Path) -> dict[str, Any] | None:
+    """metrics.json."""
+    path = folder / "metrics.json"
+    return _given(_metrics(path, folder.parent, stamp(path)))
+
+
+def found_set(folder: Path) -> list[int] | None:
+    """The ids of found.json."""
+    said = _mapping(folder / "found.json", folder.parent)
+    if said is None:
+        return None
+    ids = said.get("ids")
+    if not isinstance(ids, list) or not all(isinstance(item, int) for item in ids):
+        raise Unreadable("found.json lacks the ids")
+    return ids
+
+
+NAMES = ("spec.json", "state.json", "result.json", "metrics.json")
+
+
+def trouble(folder: Path) -> str:
+    """Why a run folder cannot be read, in words that follow "Run X cannot be read: "; empty where it can."""
+    return _trouble(folder, stamp(folder), *(stamp(folder / name) for name in NAMES))
+
+
+@lru_cache(maxsize=8192)
+def _trouble(folder: Path, changed: Stamp, *stamps: Stamp) -> str:
+    try:
+        if folder.is_symlink() and not folder.resolve().is_relative_to(folder.parent.resolve()):
+            raise Unreadable("its folder is a link that leads out of the folder of the runs")
+        _no_links_out(folder)
+        if spec(folder) is None:
+            raise Unreadable("spec.json is missing")
+        if state(folder) is None:
+            raise Unreadable("state.json is missing")
+        result(folder)
+        metrics(folder)
+    except Unreadable as error:
+        return str(error)
+    except RuntimeError:
+        return "its folder is a link to itself"
+    return ""
+
+
+def _no_links_out(folder: Path) -> None:
+    root = folder.parent.resolve()
+    for where, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = Path(where, name)
+            if path.is_symlink() and not path.resolve().is_relative_to(root):
+                raise Unreadable(f"{path.relative_to(folder)} is a link that leads out of the folder of the runs")
+
+
+def _number(value: Any) -> bool:
+    """Whether a value is a number, or the word that stands for one that is not finite."""
+    if isinstance(value, str):
+        return value in ("NaN", "Infinity", "-Infinity")
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _count(value: Any) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def events(folder: Path) -> Iterator[dict[str, Any]]:
+    """Every event of events.jsonl that is one; other lines are left out."""
+    path = folder / "events.jsonl"
+    try:
+        lines = files.read_lines(path) if regular(path, folder.parent) else ()
+        yield from (line for line in lines if _is_event(line))
+    except (Unreadable, OSError, RecursionError):
+        return
+
+
+def _is_event(line: Any) -> bool:
+    return (
+        isinstance(line, dict)
+        and isinstance(line.get("phase", ""), str)
+        and _number(line.get("seconds"))
+        and _count(line.get("step"))
+        and _count(line.get("of"))
+        and isinstance(line.get("values", {}), dict)
+        and all(map(_number, line.get("values", {}).values()))
+    )
+
+
+def samples(folder: Path) -> list[dict[str, Any]]:
+    """Every sample that can be read, oldest first, with the items that are some."""
+    found = []
+    for path in sorted((folder / "samples").glob("*.json")):
+        try:
+            said = document(path, folder.parent)
+        except Unreadable:
+            continue
+        if isinstance(said, dict) and isinstance(said.get("items"), list) and _is_step(said):
+            found.append(said | {"items": [item for item in said["items"] if _is_item(item)]})
+    return found
+
+
+def _is_step(said: dict[str, Any]) -> bool:
+    return isinstance(said.get("phase", ""), str) and _count(said.get("step")) and _count(said.get("of"))
+
+
+def _is_item(item: Any) -> bool:
+    """Whether it is an image with its probabilities, or a prompt or a question with how sure the model or its judge is."""
+    if not isinstance(item, dict) or not all(isinstance(item.get(name), str) for name in ("id", "role")):
+        return False
+    words = ("prompt", "picture", *(("question", "said", "truth") if "question" in item else ()))
+    if not all(isinstance(item.get(name, "" if name in words[:2] else None), str) for name in words):
+        return False
+    if "share" in item:
+        return item["share"] is None or _number(item["share"])
+    label, sure = item.get("label"), item.get("probabilities")
+    return (
+        isinstance(label, int)
+        and isinstance(sure, list)
+        and all(map(_number, sure))
+        and -len(sure) <= label < len(sure)
+    )

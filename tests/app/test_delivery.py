@@ -1,0 +1,147 @@
+"""Pages, configuration and scripts: made once, sent compressed, ours in what a link shows, and nothing of elsewhere in them."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from gradio import routes
+from gradio.route_utils import BUILD_PATH_LIB
+
+from app import delivery, previews, server
+
+PLAIN = {"Accept-Encoding": "identity", "Accept": "text/html"}
+ELSEWHERE = re.compile(r'(?:src|href)\s*=\s*["\'](?:https?:)?//|url\(["\']?(?:https?:)?//|@import')
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    """A browser before the whole application, made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LETHE_HOME", str(tmp_path_factory.mktemp("home")))
+        with TestClient(server.create_app(), headers=PLAIN) as made:
+            yield made
+
+
+def test_a_page_is_made_once_however_it_is_asked_for(client, monkeypatch):
+    made = []
+    plain = routes.templates.TemplateResponse
+    monkeypatch.setattr(routes.templates, "TemplateResponse", lambda *a, **k: made.append(1) or plain(*a, **k))
+    first = client.get("/", headers={"Host": "once.test"})
+    for question in ("/", "/?model=fashion-resnet&forget=Sandal", "/?deep_link=abc", "/?page=runs", "/?run="):
+        assert client.get(question, headers={"Host": "once.test"}).text == first.text
+    assert len(made) == 1
+    other = client.get("/", headers={"Host": "other.test"})
+    assert '"root":"http://other.test"' in other.text and "once.test" not in other.text and len(made) == 2
+
+
+def test_the_address_behind_a_proxy_is_the_proxys(client):
+    behind = {"X-Forwarded-Host": "spaces.test", "X-Forwarded-Proto": "https"}
+    assert '"root":"https://spaces.test"' in client.get("/compare", headers=behind).text
+    assert client.get("/config", headers=behind).json()["root"] == "https://spaces.test"
+    assert client.get("/config").json()["root"] == "http://testserver"
+
+
+def test_every_page_is_sent_compressed_and_asked_for_once(client):
+    for path, *_ in client.get("/config").json()["pages"]:
+        plain = client.get(f"/{path}")
+        packed = client.get(f"/{path}", headers={"Accept-Encoding": "gzip, br"})
+        assert plain.status_code == packed.status_code == 200
+        assert packed.headers["content-encoding"] == "gzip" and packed.text == plain.text
+        assert int(packed.headers["content-length"]) * 3 < len(plain.content)
+        again = client.get(f"/{path}", headers={"If-None-Match": plain.headers["etag"]})
+        assert again.status_code == 304 and not again.content
+        assert client.head(f"/{path}").status_code == 200
+
+
+def test_a_page_of_the_configuration_is_that_page(client):
+    whole, one = client.get("/config").json(), client.get("/config?page=runs").json()
+    assert one["current_page"] == "runs" and len(one["components"]) < len(whole["components"])
+    assert client.get("/config?page=nonsense").json() == whole
+
+
+def test_scripts_are_kept_by_the_browser_and_are_what_they_were(client):
+    script = re.search(r"assets/index-[\w-]+\.js", client.get("/").text)[0]
+    sent = client.get(f"/{script}", headers={"Accept-Encoding": "gzip"})
+    assert sent.headers["content-encoding"] == "gzip" and "immutable" in sent.headers["cache-control"]
+    assert sent.headers["content-type"].startswith(("text/javascript", "application/javascript"))
+    assert sent.content == (Path(BUILD_PATH_LIB) / script.removeprefix("assets/")).read_bytes()
+    assert client.get("/assets/no-such.js").status_code == 404
+    assert client.get("/assets/../../../routes.js").status_code in (403, 404)
+
+
+@pytest.mark.parametrize(
+    "path", ["/gradio_api/queue/data", "/gradio_api/heartbeat/abc", "/gradio_api/file=x.json", "/svelte/x"]
+)
+def test_what_is_no_page_passes_untouched(path):
+    """Above all streams: nothing stands between them and the browser."""
+    passed = []
+
+    async def within(scope, receive, send):
+        passed.append((scope, receive, send))
+
+    given = ({"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}, object(), object())
+    asyncio.run(delivery.Delivery(within, {"/": ""})(*given))
+    assert all(one is other for one, other in zip(passed[0], given, strict=True))
+
+
+@pytest.mark.parametrize("path", ["/", "/runs", "/?run=example-forget-sandal", "/classroom/", "/classroom/relearning"])
+def test_a_link_shows_us_and_nothing_comes_from_elsewhere(client, path):
+    page = client.get(path).text
+    for theirs in ("Click to try out the app!", "raw.githubusercontent.com", "@teamGradio", "@Gradio", "gradio.app"):
+        assert theirs not in page
+    card = dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)">', page))
+    assert card["og:title"] == card["twitter:title"] != "" and card["og:description"] and "Lethe" in page
+    assert card["twitter:card"] == "summary_large_image"
+    assert card["og:image"] == card["twitter:image"] == "http://testserver/vendor/preview.png"
+    assert len(re.findall('"og:title"', page)) == 1
+    assert not ELSEWHERE.search(page.partition("window.gradio_config")[0])
+    picture = client.get("/vendor/preview.png")
+    assert picture.headers["content-type"] == "image/png" and picture.content[:4] == b"\x89PNG"
+
+
+def test_nothing_in_the_configuration_is_loaded_from_elsewhere(client):
+    config = client.get("/config").json()
+    assert config["stylesheets"] == [] and not ELSEWHERE.search(config["head"].replace("\\", ""))
+
+
+def test_the_link_of_a_run_says_what_came_out(client):
+    page = client.get("/?run=example-forget-sandal").text
+    card = dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)">', page))
+    assert "Sandal" in card["og:title"] and card["og:description"].startswith("It forgot Sandal")
+    unknown = client.get("/?run=%22%3E<script>").text
+    assert unknown == client.get("/").text
+
+
+def test_a_title_of_a_stranger_stays_text():
+    shown = previews.card("http://x", previews.Preview('"><script>alert(1)</script>', "a & b"))
+    assert "<script>" not in shown and "a &amp; b" in shown
+    twice = previews.replaced(f"<head><style></style>{shown}<script>1", "http://x", None)
+    assert twice.count("og:title") == 1 and "alert" not in twice
+
+
+def test_an_address_that_leads_nowhere(client):
+    page = client.get("/no-such-page/<b>")
+    assert page.status_code == 404 and page.headers["content-type"].startswith("text/html")
+    assert 'href="../"' in page.text and "<b>" not in page.text and "/no-such-page/&lt;b&gt;" in page.text
+    for path in ("/gradio_api/nothing", "/assets/nothing.js"):
+        assert client.get(path).json()["detail"]
+        assert client.get(path).status_code == 404
+    program = client.get("/no-such-page", headers={"Accept": "application/json"})
+    assert program.status_code == 404 and program.json() == {"detail": "Not Found"}
+
+
+def test_kept_answers_have_a_limit(client, monkeypatch):
+    one = delivery.Delivery(lambda *_: None, {})
+    monkeypatch.setattr(delivery, "KEPT", 2500)
+    for number in range(5):
+        one._keep(delivery.Asked("/", f"http://{number}"), delivery.Packed(b"x" * 1000, "text/html", "m"))
+    assert [asked.root for asked in one._kept] == ["http://3", "http://4"]
+    one._keep(delivery.Asked("/", "http://" + "x" * 400), delivery.Packed(b"x", "text/html", "m"))
+    assert len(one._kept) == 2
+
+
+def test_lessons_are_told_where_their_server_is(client):
+    page = client.get("/classroom/relearning", headers={"Accept-Encoding": "gzip"}).text
+    assert page.index("BACKEND_BASE_URL") < page.index('<script type="module"')

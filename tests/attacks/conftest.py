@@ -1,0 +1,54 @@
+"""The whole application as a stranger meets it, in both modes; what asks a model is answered with a sentence instead."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app import server
+from app.live import Answers
+from backends.api.errors import LetheError
+
+CANARY = "PLANTED-CANARY-7f3a"
+
+
+class Attacked:
+    """One server, its studio, and the folders that an attack could reach."""
+
+    def __init__(self, client, folder):
+        self.client, self.folder, self.canary = client, folder, folder / "private" / "canary.txt"
+        self.uploads = folder / "uploads"
+        self.inner = client.app.routes[-1].app
+        self.studio = self.inner.get_blocks()
+
+    def events(self):
+        """The studio's events that its server answers, by number."""
+        return [(number, fn) for number, fn in self.studio.fns.items() if fn.fn is not None]
+
+    def names(self, text):
+        """Whether a text names a place of this server."""
+        return any(str(place) in text for place in (self.folder, server.ROOT, "/proc/", "/etc/", "/dev/"))
+
+    def copies(self):
+        """Every file in the folder of uploads."""
+        return {path for path in self.uploads.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="session", params=["local", "shared"])
+def attacked(request, tmp_path_factory):
+    """A server in one of the two modes; one a mode for all attacks."""
+    folder = tmp_path_factory.mktemp(f"attacked-{request.param}")
+
+    def unasked(*_, **__):
+        raise LetheError("No model is asked here.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LETHE_HOME", str(folder / "home"))
+        patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
+        patch.setenv("LETHE_SHARED", "1" if request.param == "shared" else "0")
+        patch.delenv("SPACE_ID", raising=False)
+        patch.setattr(Answers, "ask", unasked)
+        patch.setattr(Answers, "stream", unasked)
+        (folder / "private").mkdir()
+        (folder / "private" / "canary.txt").write_text(CANARY)
+        (folder / "uploads").mkdir()
+        with TestClient(server.create_app(), raise_server_exceptions=False) as client:
+            yield Attacked(client, folder)

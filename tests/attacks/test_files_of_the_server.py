@@ -1,0 +1,168 @@
+"""Nobody reads a file of the server: a file that no visitor sent, as the value of anything, is refused before anything is read."""
+
+import asyncio
+import itertools
+import json
+
+import pytest
+from conftest import CANARY
+from fastapi.testclient import TestClient
+from gradio import processing_utils
+from gradio.context import LocalContext
+from gradio.exceptions import InvalidPathError
+
+from app.door import values
+from app.door.middleware import Door
+from backends.api.errors import BadInput
+
+FILE = {"_type": "gradio.FileData"}
+TRANSPORTS = ("run/predict", "run/{name}", "queue/join", "api/predict", "api/{name}", "call/{name}", "call/v2/{name}")
+
+
+def forged(attacked):
+    """Values that stand for files which no visitor sent."""
+    link = attacked.uploads / "link.txt"
+    if not link.is_symlink():
+        link.symlink_to(attacked.canary)
+    places = [
+        str(attacked.canary), str(link), f"{attacked.uploads}/../private/canary.txt", "/etc/passwd", "/proc/self/environ",
+        "/proc/self/root/etc/passwd", "/dev/zero", "/dev/stdin", "pyproject.toml", "../../../../etc/passwd",
+        f"file://{attacked.canary}", "http://127.0.0.1:1/x.txt", "", ".", "/", str(attacked.uploads), "/etc/passwd\0.txt", "x" * 5000,
+    ]  # fmt: skip
+    alone = [{"path": place, "meta": FILE} for place in places]
+    bare = [{"path": place} for place in places[:3]]
+    one = alone[0]
+    shaped = [
+        one | {"is_stream": True},
+        one | {"url": f"file://{attacked.canary}"},
+        {"url": str(attacked.canary), "meta": FILE},
+        {"path": ["/etc/passwd"], "meta": FILE},
+        {"path": None, "meta": FILE},
+        [one], [[one]], {"value": one}, {"root": [one]}, {"data": [["a", one]], "headers": ["x", "y"], "metadata": None},
+        {"__type__": "update", "value": one}, {"image": one, "caption": "x"}, [[one, "caption"]],
+    ]  # fmt: skip
+    return alone + bare + shaped
+
+
+def test_no_position_of_any_event_takes_one(attacked):
+    """Every event of /config, every position of its values, its event_data and fields that are nowhere meant."""
+    door = Door(attacked.client.app, None, attacked.studio)
+    bad = itertools.cycle(forged(attacked))
+    checked = 0
+    for number, event in door.events.items():
+        whole = {"fn_index": number, "session_hash": "a", "event_data": {}}
+        data = [None] * event.inputs
+        assert values.check_body(json.dumps(whole | {"data": data}).encode(), door.events, attacked.uploads)
+        for place in range(event.inputs + 1):
+            body = whole | {"data": [*data[:place], next(bad), *data[place + 1 :]]}
+            with pytest.raises(BadInput, match="not uploaded here"):
+                values.check_body(json.dumps(body).encode(), door.events, attacked.uploads)
+            checked += 1
+        for more in ({"event_data": {"index": next(bad)}}, {"anything": next(bad)}):
+            with pytest.raises(BadInput, match="not uploaded here"):
+                values.check_body(json.dumps(whole | {"data": data} | more).encode(), door.events, attacked.uploads)
+    assert checked > 10_000
+
+
+def test_the_check_refuses_each_forged_value_and_takes_what_was_sent(attacked):
+    for one in forged(attacked):
+        assert not all(values.is_upload(found, attacked.uploads) for found in values.files_in([one])), one
+    sent = attacked.client.post("/gradio_api/upload", files={"files": ("q.csv", b"question,answer\na,b\n")}).json()[0]
+    for one in ({"path": sent, "meta": FILE, "url": f"http://h/gradio_api/file={sent}"}, {"path": sent}):
+        assert all(values.is_upload(found, attacked.uploads) for found in values.files_in([one]))
+
+
+def test_no_event_takes_one_over_any_transport(attacked):
+    before, bad, answers = attacked.copies(), itertools.cycle(forged(attacked)), []
+    for number, fn in attacked.studio.fns.items():
+        data = [next(bad) for _ in range(len(fn.inputs) + 1)]
+        body = {"fn_index": number, "data": data, "session_hash": f"s{number}", "event_data": {"index": next(bad)}}
+        for transport in TRANSPORTS:
+            answers.append(attacked.client.post("/gradio_api/" + transport.format(name=fn.api_name), json=body))
+    assert {answer.status_code for answer in answers} == {422, 404}
+    assert not any(CANARY in answer.text or attacked.names(answer.text) for answer in answers)
+    assert attacked.copies() == before
+    assert attacked.client.get("/healthz").text == "ok"
+
+
+def test_each_part_of_the_pages_refuses_one_by_http(attacked):
+    """One request for each part that any event reads, the bad value at its place and nothing else."""
+    parts = {}
+    for number, fn in attacked.studio.fns.items():
+        for place, part in enumerate(fn.inputs):
+            parts.setdefault(part._id, (number, place, len(fn.inputs)))
+    assert len(parts) > 300
+    bad = itertools.cycle(forged(attacked))
+    for number, place, many in parts.values():
+        data = [None] * many
+        data[place] = next(bad)
+        answer = attacked.client.post("/gradio_api/run/x", json={"fn_index": number, "data": data, "session_hash": "a"})
+        assert answer.status_code == 422 and not attacked.names(answer.text)
+
+
+def test_gradio_itself_refuses_where_the_door_did_not(attacked):
+    """The second lock: the same walk at Gradio's own application, without the door before it."""
+    before = attacked.copies()
+    behind = TestClient(attacked.inner, raise_server_exceptions=False)
+    value = {"path": str(attacked.canary), "meta": FILE}
+    for number, fn in attacked.studio.fns.items():
+        if not any(part.stateful for part in fn.inputs) and fn.inputs:
+            body = {
+                "fn_index": number,
+                "data": [value] * len(fn.inputs),
+                "session_hash": "b",
+                "event_data": {"index": 0},
+            }
+            answer = behind.post("/gradio_api/run/predict", json=body)
+            assert answer.status_code >= 400 and CANARY not in answer.text and not attacked.names(answer.text)
+    assert attacked.copies() == before
+
+
+def test_gradios_check_of_paths_is_on_for_every_part(attacked):
+    async def walk():
+        LocalContext.blocks.set(attacked.studio)
+        for part in {part._id: part for fn in attacked.studio.fns.values() for part in fn.inputs}.values():
+            for place in (attacked.canary, "/dev/zero", "/proc/self/environ"):
+                with pytest.raises(InvalidPathError):
+                    await processing_utils.async_move_files_to_cache(
+                        {"path": str(place), "meta": FILE}, part, check_in_upload_folder=True
+                    )
+
+    asyncio.run(walk())
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/gradio_api/file={canary}", "/gradio_api/file=/etc/passwd", "/gradio_api/file=pyproject.toml", "/gradio_api/file/{canary}",
+        "/gradio_api/proxy=http://127.0.0.1:1/", "/gradio_api/file={uploads}/../private/canary.txt", "/gradio_api/file={uploads}/link.txt",
+        "/gradio_api/custom_component/x/client/y/z", "/gradio_api/deep_link?session_hash=a", "/config?deep_link=abc", "/?deep_link=abc",
+        "/gradio_api/run-history/buckets", "/gradio_api/openapi.json", "/monitoring", "/monitoring/summary", "/gradio_api/vibe-code",
+        "/gradio_api/stream/a/b/1/playlist-file", "/static/../server.py", "/assets/..%2f..%2froutes.py", "/svelte/x",
+    ],
+)  # fmt: skip
+def test_no_address_gives_one(attacked, address):
+    forged(attacked)  # the link
+    asked = address.format(canary=attacked.canary, uploads=attacked.uploads)
+    answer = attacked.client.get(asked, follow_redirects=False)
+    assert answer.status_code in (403, 404) and CANARY not in answer.text
+
+
+def test_an_uploaded_page_or_picture_is_never_shown_as_a_page(attacked):
+    """A picture of SVG that went through an event was served as a page of this studio, scripts and all."""
+    drawn = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+    sent = attacked.client.post("/gradio_api/upload", files={"files": ("x.svg", drawn)}).json()[0]
+    number, place, many = next(
+        (number, fn.inputs.index(part), len(fn.inputs))
+        for number, fn in attacked.studio.fns.items()
+        for part in fn.inputs
+        if part.get_block_name() == "file"
+    )
+    data = [None] * many
+    data[place] = {"path": sent, "meta": FILE}
+    attacked.client.post("/gradio_api/run/x", json={"fn_index": number, "data": data, "session_hash": "c"})
+    answer = attacked.client.get(f"/gradio_api/file={sent}")
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert (
+        "sandbox" in answer.headers["content-security-policy"] and answer.headers["x-content-type-options"] == "nosniff"
+    )
