@@ -68,7 +68,7 @@ class Facts(BaseModel):
     judge: str = ""
     book: Book = Book()
     parameters: int = 0
-    lacks: list[str] = []
+    notes: list[str] = []
 
     @property
     def looks(self) -> bool:
@@ -158,7 +158,7 @@ def open_own(model: str, data: str) -> Facts:
     Raises:
         LetheError: it cannot be opened as given; the sentence says why.
     """
-    model, data = model.strip(), data.strip()
+    model, data = own.absolute(model.strip()), own.absolute(data.strip())
     if not model:
         raise BadInput("Name your model: a folder on this machine, or a Hub id like owner/name.")
     if shared():
@@ -185,7 +185,7 @@ def open_own(model: str, data: str) -> Facts:
         domains=said.get("domains", {}),
         judge=said.get("judge", ""),
         parameters=said.get("parameters", 0),
-        lacks=said.get("lacks", []),
+        notes=said.get("notes", []),
     )
 
 
@@ -193,18 +193,17 @@ def opened(known: Facts) -> str:
     """What was found in a person's own model, in words."""
     if known.speaks:
         size = f" of {known.parameters / 10**6:,.0f} million weights" if known.parameters >= 10**6 else ""
-        return " ".join(
-            (f"Opened: a language model{size}. Give it questions, a text or a topic to forget.", *known.lacks)
-        )
+        kind = "a mixture of experts" if known.family == "moe" else "a language model"
+        return " ".join((f"Opened: {kind}{size}. Give it questions, a text or a topic to forget.", *known.notes))
     if not known.draws:
-        return f"Opened: {len(known.classes)} classes, {known.train_count:,} training images."
+        return " ".join((f"Opened: {len(known.classes)} classes, {known.train_count:,} training images.", *known.notes))
     knows = f" that knows {sum(map(len, known.domains.values()))} things by name" if known.domains else ""
     judge = (
         f"{known.judge} looks at its pictures."
         if known.judge
         else "Nobody judges its pictures, so how sure one can be of them is not measured; name a CLIP model for that."
     )
-    return f"Opened: a model that draws{knows}. {judge}"
+    return " ".join((f"Opened: a model that draws{knows}. {judge}", *known.notes))
 
 
 def at_defaults(known: Facts, kind: str = "classes") -> Values:

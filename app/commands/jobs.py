@@ -19,7 +19,7 @@ def unlearn(
         list[str],
         typer.Option(
             help="A class, random:10%, images:3,17, like:3:50, run:ID or @file of ids. For a language model: an author, a set, "
-            "'question => answer', 'text: running text', or @file of questions (csv, json, jsonl, txt). May be repeated."
+            "'question => answer', 'text: running text', or @file of questions (csv, tsv, json, jsonl, txt). May be repeated."
         ),
     ],
     keep: Annotated[
@@ -40,7 +40,7 @@ def unlearn(
 ) -> int:
     """Make a model forget, and measure what happened. Waits for the job; Ctrl-C cancels it."""
     from app.follow import follow
-    from backends.api import catalog, params, submit
+    from backends.api import catalog, pairs, params, submit
 
     chosen = catalog.load().get("methods", method)
     given = dict(params.from_text(method, chosen.params, text) for text in settings or [])
@@ -56,6 +56,8 @@ def unlearn(
         after=after,
     )
     run = submit.submit(spec)
+    for note in (*pairs.notes(forget), *pairs.notes(keep or [], "keep")):
+        terminal.say(note)
     terminal.say(f"Run {run.id}")
     try:
         state = follow(run)
@@ -83,6 +85,8 @@ def _print_result(run: Any, result: dict[str, Any]) -> None:
     from backends.api import verdict
 
     terminal.result(verdict.of_run(run))
+    for note in result.get("notes", []):
+        terminal.result(note)
     terminal.result("")
     heads = ("", "before", "after", "trained again without it")
     rows = [
@@ -110,7 +114,7 @@ def questions(
     json: Json = False,
 ) -> None:
     """Let a language model write questions about a topic to be forgotten, and about what is near to it, with its own answers."""
-    from backends.api import files
+    from backends.api import files, own
     from backends.api.live import Live
 
     for name, text in (("count", count), ("seed", seed)):
@@ -120,7 +124,7 @@ def questions(
         raise BadInput(f"--out was {str(out)[:80]!r}; name a file that ends in .json, in a folder that exists.")
     live = Live()
     try:
-        found = live.ask("write_questions", model=model, topic=topic, count=int(count), seed=int(seed))
+        found = live.ask("write_questions", model=own.absolute(model), topic=topic, count=int(count), seed=int(seed))
     finally:
         live.stop()
     if out is not None:

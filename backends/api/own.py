@@ -1,9 +1,10 @@
 """A person's own model: what can be said of it without loading it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
-from . import files
+from . import files, pulled
 from .catalog import SPEAKERS, Family
 from .errors import BadInput
 from .home import shared
@@ -22,6 +23,12 @@ def local_folder(model: str) -> Path | None:
         return folder if folder.is_dir() else None
     except (OSError, ValueError, RuntimeError):
         return None
+
+
+def absolute(name: str) -> str:
+    """The whole path of a folder that is named from here (./x, x/y); every other name as it is."""
+    folder = None if shared() or not name or pulled.embedded(name) else local_folder(name)
+    return str(folder.absolute()) if folder is not None else name
 
 
 def is_hub_id(model: str) -> bool:
@@ -46,6 +53,7 @@ def check_folder(folder: Path, model: str) -> Path:
             f"{model} holds no config.json; give a model in the standard layout of transformers or diffusers."
         )
     _check_weights(folder, model)
+    _check_numbers(folder, model)
     for name in ("config.json", "preprocessor_config.json"):
         if _brings_code(folder / name):
             raise BadInput(
@@ -54,11 +62,34 @@ def check_folder(folder: Path, model: str) -> Path:
     return folder
 
 
+def variant(folder: Path) -> str:
+    """Which variant of the weights a folder holds (fp16 of model.fp16.safetensors), where it does not hold the plain ones."""
+    names = [path.name for path in folder.glob("*.safetensors")]
+    found = [re.fullmatch(r"(?:diffusion_pytorch_)?model(\.\w+)?(?:-\d+-of-\d+)?\.safetensors", name) for name in names]
+    kinds = {(match[1] or "").removeprefix(".") for match in found if match}
+    return "" if not kinds or "" in kinds else sorted(kinds)[0]
+
+
+def _check_numbers(folder: Path, model: str) -> None:
+    """Check that the weights are plain numbers, not packed into a few bits each."""
+    said = _config(folder / "config.json")
+    packed = said.get("quantization_config") or said.get("compression_config")
+    if packed:
+        how = packed.get("quant_method") if isinstance(packed, dict) else ""
+        bits = packed.get("bits") or packed.get("w_bit") if isinstance(packed, dict) else ""
+        more = ", ".join(str(text)[:30] for text in (how, f"{bits} bits" if bits else "") if text)
+        raise BadInput(
+            f"{model} is quantised{f' ({more})' if more else ''}, and packed weights cannot be trained; give the model that it "
+            "was made from, with weights of 16 or 32 bits."
+        )
+
+
 def _check_pipeline(folder: Path, model: str) -> Path:
     """Check that every part of a pipeline that has weights has them as safetensors, and that none brings code."""
     for part in sorted(path.parent for path in folder.glob("*/config.json")):
         if part.name not in ("safety_checker", "feature_extractor", "image_encoder"):  # never loaded
             _check_weights(part, f"{model}/{part.name}")
+            _check_numbers(part, f"{model}/{part.name}")
         if _brings_code(part / "config.json"):
             raise BadInput(f"{model} brings code of its own ({part.name} has an auto_map); Lethe runs none of it.")
     return folder
@@ -72,11 +103,16 @@ def _check_weights(folder: Path, model: str) -> None:
 
 
 def _brings_code(path: Path) -> bool:
+    return bool(_config(path).get("auto_map"))
+
+
+def _config(path: Path) -> dict[str, Any]:
+    """A configuration; empty where it cannot be read: whoever loads it says what is wrong with it."""
     try:
         said = files.read_json(path, {})
     except (OSError, ValueError):
-        return False  # whoever loads it says what is wrong with it
-    return isinstance(said, dict) and bool(said.get("auto_map"))
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def family_of(folder: Path, model: str) -> Family:

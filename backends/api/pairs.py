@@ -11,15 +11,19 @@ This module knows only the grammar; what a model makes of it is not its to say.
 import csv
 import io
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from . import columns
+from .columns import COLUMNS
 from .errors import BadInput
 from .home import shared
 from .limits import limits
@@ -27,8 +31,14 @@ from .limits import limits
 MAX_FILE: Final = 2_000_000  # bytes; a target in a spec may have as many characters
 QUESTION, ANSWER, TITLE = 1_000, 2_000, 80  # characters
 SHORTEST = 20  # characters of a running text
-COLUMNS: Final = ("question", "answer", "rephrased_question", "rephrased_answer", "wrong", "value")
-ENDINGS: Final = (".csv", ".json", ".jsonl", ".txt")
+ENDINGS: Final = (".csv", ".tsv", ".json", ".jsonl", ".txt")
+KINDS: Final = {  # how files begin that are no text -> what they are, and what to do
+    b"PAR1": "a parquet file; write it as .jsonl (pandas: to_json with orient='records' and lines=True)",
+    b"PK\x03\x04": "a zip or Excel file; save what it holds as .csv",
+    b"\x1f\x8b": "packed (gzip); unpack it",
+    b"ARROW1": "an arrow file; write it as .jsonl",
+    b"%PDF": "a PDF; copy its text into a .txt",
+}
 ARROW = re.compile(r"\s*=>\s*")
 FORMS = "write question => answer, text: and the text, or @file"
 Part = Literal["forget", "keep"]
@@ -58,17 +68,18 @@ class Pair(BaseModel):
 
     @property
     def plain(self) -> bool:
-        """Whether there is nothing but question and answer."""
-        return not (self.rephrased_question or self.rephrased_answer or self.wrong or self.value)
+        """Whether there is nothing but question and answer, each on one line."""
+        more = self.rephrased_question or self.rephrased_answer or self.wrong or self.value
+        return not more and self.line == f"{self.question} => {self.answer}"
 
     @property
     def line(self) -> str:
-        """Question and answer on one line."""
-        return f"{self.question} => {self.answer}"
+        """Question and answer on one line, with single blanks."""
+        return f"{' '.join(self.question.split())} => {' '.join(self.answer.split())}"
 
 
 class Own(BaseModel):
-    """One target: questions under a title that may be empty, or running text."""
+    """One target: questions under a title that may be empty, or running text. `notes` say how a file was read, for people."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -76,6 +87,7 @@ class Own(BaseModel):
     title: str = ""
     pairs: tuple[Pair, ...] = ()
     text: str = ""
+    notes: tuple[str, ...] = Field(default=(), exclude=True, repr=False)
 
     def __str__(self) -> str:
         if self.kind == "text":
@@ -122,7 +134,7 @@ def of_lines(text: str, title: str = "", where: str = "") -> Own:
     """
     _few_enough(text.count("=>"), where)  # before a million lines are taken apart
     found = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(_lines(text), 1):
         if line.strip():
             place = _place("line", number, where)
             halves = ARROW.split(line.strip())
@@ -139,18 +151,61 @@ def of_rows(rows: Any, title: str = "", where: str = "") -> Own:
     Raises:
         BadInput: as `read`; the sentence names the row.
     """
-    if not isinstance(rows, list):
-        raise BadInput(
-            f"{_upper(where or 'the table')} holds no list; give a list of objects with question and answer."
-        )
     found = []
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(_listed(rows, where), 1):
         place = _place("row", number, where)
         if isinstance(row, (list, tuple)) and len(row) == 2:
             row = {"question": row[0], "answer": row[1]}
         found.append((place, _pair(row, place)))
         _few_enough(len(found), where)
     return _owned(found, title, where)
+
+
+def of_table(rows: Any, title: str, where: str) -> Own:
+    """Questions, or passages of a text, from the rows of a file: columns may have the names that others give them (see
+    columns.py), and those that mean nothing here are passed over; the notes say so.
+
+    Raises:
+        BadInput: as `of_rows`.
+    """
+    listed = [columns.lowered(row) if isinstance(row, dict) else row for row in _listed(rows, where)]
+    _few_enough(len(listed), where)
+    if columns.is_text(listed):
+        text = "\n\n".join(_passage(row[columns.TEXT], number, where) for number, row in enumerate(listed, 1))
+        says = f"Read as running text of {len(listed):,} passage{'' if len(listed) == 1 else 's'}."
+        return running(text, where).model_copy(update={"notes": (says,)})
+    done: set[str] = set()
+    made: list[Any] = []
+    for number, row in enumerate(listed, 1):
+        if isinstance(row, dict):
+            lacks = columns.lacks(row)
+            if lacks:
+                has = ", ".join(name[:40] for name in list(row)[:6]) or "nothing"
+                raise BadInput(
+                    f"{_upper(_place('row', number, where))} has the columns {has}, but none called {lacks}; name them {columns.FORMS}."
+                )
+            row, more = columns.read(row)
+            done |= more
+        made.append(row)
+    own = of_rows(made, title, where)
+    return own.model_copy(update={"notes": (*columns.notes(done), *own.notes)})
+
+
+def _listed(rows: Any, where: str) -> list[Any]:
+    if isinstance(rows, list):
+        return rows
+    raise BadInput(f"{_upper(where or 'the table')} holds no list; give a list of objects with question and answer.")
+
+
+def _passage(text: Any, number: int, where: str) -> str:
+    if not isinstance(text, str):
+        raise BadInput(f"Text in {_place('row', number, where)} is {short(str(text))}; give a text.")
+    return text
+
+
+def _lines(text: str) -> list[str]:
+    """Lines as files have them; a text may hold other signs that end a line (U+2028)."""
+    return re.split(r"\r\n|\r|\n", text)
 
 
 def running(text: str, where: str = "the text") -> Own:
@@ -187,14 +242,15 @@ def _pair(row: Any, place: str) -> Pair:
 
 
 def _cell(value: Any, name: str, place: str) -> str:
-    """A text on one line.
+    """A text, without blanks at its ends; what is within, lines and indents of code too, stays as it is.
 
     Raises:
         BadInput: it is missing though needed, no text, too long, or holds an arrow or control characters.
     """
-    if not isinstance(value, (str, int, float, type(None))) or isinstance(value, bool):
+    odd = isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value))
+    if odd or not isinstance(value, (str, int, float, type(None))):
         raise BadInput(f"{_upper(name)} in {place} is {short(str(value))}; give a text.")
-    said = " ".join(str("" if value is None else value).split())
+    said = "\n".join(_lines(str("" if value is None else value))).strip()
     if not said and name in ("question", "answer"):
         raise BadInput(f"{_upper(place)} has no {name}; give a question and an answer.")
     most = QUESTION if "question" in name else ANSWER
@@ -202,7 +258,7 @@ def _cell(value: Any, name: str, place: str) -> str:
         raise BadInput(f"{_upper(name)} in {place} has {len(said):,} characters; at most {most:,} are allowed.")
     if "=>" in said:
         raise BadInput(f"{_upper(name)} in {place} holds =>, which parts a question from its answer; write it without.")
-    _printable(said, f"{name} in {place}")
+    _printable(said.replace("\n", " ").replace("\t", " "), f"{name} in {place}")
     return said
 
 
@@ -216,12 +272,20 @@ def _owned(found: Sequence[tuple[str, Pair]], title: str, where: str) -> Own:
     if not found:
         raise BadInput(f"{_upper(where or 'the list')} holds no question; give at least one, as in question => answer.")
     _few_enough(len(found), where)
-    seen: dict[str, str] = {}
+    seen: dict[str, tuple[str, Pair]] = {}
     for place, pair in found:
-        first = seen.setdefault(pair.key, place)
-        if first != place:
-            raise BadInput(f"{_upper(place)} asks {short(pair.question)} again, as {first} does; leave it out.")
-    return Own(kind="pairs", title=_titled(title), pairs=tuple(pair for _, pair in found))
+        first, same = seen.setdefault(pair.key, (place, pair))
+        if first != place and (not where or same.model_copy(update={"question": pair.question}) != pair):
+            other = " with another answer" if same.answer != pair.answer else ""
+            raise BadInput(f"{_upper(place)} asks {short(pair.question)} again{other}, as {first} does; leave it out.")
+    twice = len(found) - len(seen)
+    says = f"{counted(twice)} that {'stands' if twice == 1 else 'stand'} there twice {'is' if twice == 1 else 'are'} read once."
+    return Own(
+        kind="pairs",
+        title=_titled(title),
+        pairs=tuple(pair for _, pair in seen.values()),
+        notes=(says,) if twice else (),
+    )
 
 
 def _few_enough(count: int, where: str) -> None:
@@ -262,8 +326,9 @@ def _json(text: str, where: str) -> Any:
 def expand(text: str, part: Part = "forget") -> str:
     """`@file` becomes what the file holds; every other text is returned unchanged.
 
-    A table has a column for each of some of `COLUMNS`: .csv (commas, semicolons or tabs; several wrong answers with | between),
-    .json (a list of objects, or {"title", "forget", "keep"} with a list each) or .jsonl. A .txt file whose first line has an
+    A table has a column for each of some of `COLUMNS`, or the columns of others that columns.py knows: .csv and .tsv (commas,
+    semicolons or tabs; several wrong answers with | between), .json (a list of objects, one a line, or {"title", "forget", "keep"}
+    with a list each) or .jsonl. Rows with a text and no question are running text. A .txt file whose first line has an
     arrow holds a question => answer a line, any other running text.
 
     Raises:
@@ -298,6 +363,31 @@ def of_file(file: Path, part: Part = "forget", name: str = "") -> Own:
     return found
 
 
+def passage_of_file(file: Path) -> Own:
+    """The running text that a file holds: all of it, or of a table the rows with a text.
+
+    Raises:
+        BadInput: as `expand`, or it holds questions.
+    """
+    if file.suffix.lower() not in READERS or file.suffix.lower() == ".txt":
+        return running(content(file), short(file.name))
+    own = of_file(file)
+    if own.kind == "pairs":
+        raise BadInput(f"{short(file.name)} holds questions, not running text; give it as questions.")
+    return own
+
+
+def notes(targets: Iterable[str], part: Part = "forget") -> tuple[str, ...]:
+    """How the files among targets (`@file`) are read, where that has to be said. What cannot be read is not said here."""
+    found: list[str] = []
+    for text in targets:
+        if text.strip().startswith("@"):
+            path = Path(text.strip()[1:])
+            with suppress(BadInput):
+                found += [f"{path.name}: {note}" for note in of_file(path, part).notes]
+    return tuple(found)
+
+
 def content(file: Path, name: str = "") -> str:
     """The text of a file, which is refused by its size before it is read.
 
@@ -312,9 +402,9 @@ def content(file: Path, name: str = "") -> str:
         size = file.stat().st_size
         if size > MAX_FILE:
             raise BadInput(f"{shown} has {size / 10**6:.1f} MB; at most {MAX_FILE // 10**6} MB are allowed.")
-        found = file.read_text("utf-8-sig")
+        found = _decoded(file.read_bytes(), shown)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "it is no path"
+        reason = "it is no path"
         reason = error.strerror if isinstance(error, OSError) and error.strerror else reason
         raise BadInput(f"{shown} could not be read ({reason}); give {', '.join(ENDINGS)}.") from None
     if not found.strip():
@@ -322,10 +412,39 @@ def content(file: Path, name: str = "") -> str:
     return found
 
 
+def _decoded(held: bytes, shown: str) -> str:
+    """The text that bytes stand for, in UTF-8, or UTF-16 where they begin as that does.
+
+    Raises:
+        BadInput: they are no text, or in another encoding.
+    """
+    kind = next((what for start, what in KINDS.items() if held.startswith(start)), "")
+    if kind:
+        raise BadInput(f"{shown} could not be read: it is {kind}; give {', '.join(ENDINGS)}.")
+    try:
+        return held.decode("utf-16" if held[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"{shown} could not be read (it is not UTF-8 text, from byte {error.start + 1:,} on); save it again as UTF-8, in Excel as "
+            "“CSV UTF-8”."
+        ) from None
+
+
 def _from_csv(content: str, title: str, shown: str, _: Part) -> Own:
-    head = content.lstrip().splitlines()[0]
-    mark = max(",;\t", key=head.count)
-    lines = csv.DictReader(io.StringIO(content.lstrip()), delimiter=mark, strict=True)
+    content = content.lstrip("\r\n ")
+    says = re.match(r"sep=(.)[ \r]*\n", content)  # Excel's own
+    content = content[says.end() :] if says else content
+    mark = says[1] if says else max(",;\t", key=content.partition("\n")[0].count)
+    return _from_cells(content, mark, title, shown)
+
+
+def _from_tabs(content: str, title: str, shown: str, _: Part) -> Own:
+    return _from_cells(content.lstrip("\r\n "), "\t", title, shown)
+
+
+def _from_cells(content: str, mark: str, title: str, shown: str) -> Own:
+    """A table whose cells stand between marks."""
+    lines = csv.DictReader(io.StringIO(content, newline=""), delimiter=mark, strict=True)
     try:
         names = [str(name).strip().casefold() for name in lines.fieldnames or ()]
         _check_columns(names, shown)
@@ -341,44 +460,61 @@ def _from_csv(content: str, title: str, shown: str, _: Part) -> Own:
             _few_enough(len(rows), shown)
     except csv.Error as error:
         raise BadInput(f"{shown} is no table that can be read ({str(error).lower()}); give one with commas.") from None
-    return of_rows(rows, title, shown)
+    return of_table(rows, title, shown)
 
 
 def _check_columns(names: Sequence[str], shown: str) -> None:
-    missing = [name for name in COLUMNS[:2] if name not in names]
-    if missing:
+    row = dict.fromkeys(names)
+    missing = columns.lacks(row)
+    if missing and not columns.is_text([row]):
         has = ", ".join(name[:40] for name in names[:6])
-        raise BadInput(f"{shown} has the columns {has}, but none called {missing[0]}; name them in the first line.")
+        raise BadInput(f"{shown} has the columns {has}, but none called {missing}; name them in the first line.")
 
 
 def _from_json(content: str, title: str, shown: str, part: Part) -> Own:
-    found = _json(content, shown)
-    if isinstance(found, dict):
-        if part not in found:
-            has = ", ".join(str(name)[:40] for name in list(found)[:6]) or "nothing"
-            raise BadInput(f"{shown} holds {has}, but no list called {part}; give a list of objects, or that one.")
+    found = _whole(content)
+    if found is None and _whole(content.split("\n", 1)[0]) is not None:  # an object a line, as TOFU's own files have it
+        own = _from_lines(content, title, shown, part)
+        return own.model_copy(update={"notes": ("Read as JSON lines, an object a line.", *own.notes)})
+    found = _json(content, shown) if found is None else found
+    if isinstance(found, dict) and part in found:
         given = str(found.get("title") or title)
-        title = f"what is near to {given}" if part == "keep" else given
-        found = found[part]
-    return of_rows(found, title, shown)
+        return of_table(found[part], f"what is near to {given}" if part == "keep" else given, shown)
+    if isinstance(found, dict) and not columns.lacks(columns.lowered(found)):
+        found = [found]
+    if isinstance(found, dict):
+        has = ", ".join(str(name)[:40] for name in list(found)[:6]) or "nothing"
+        raise BadInput(f"{shown} holds {has}, but no list called {part}; give a list of objects, or that one.")
+    return of_table(found, title, shown)
 
 
 def _from_lines(content: str, title: str, shown: str, _: Part) -> Own:
+    found = _whole(content)
+    if isinstance(found, list) and all(isinstance(row, (dict, list)) for row in found):
+        return of_table(found, title, shown)  # one list under another name
     rows = []
-    for number, line in enumerate(content.splitlines(), 1):
+    for number, line in enumerate(_lines(content), 1):
         if line.strip():
             rows.append(_json(line, f"line {number} of {shown}"))
             _few_enough(len(rows), shown)
-    return of_rows(rows, title, shown)
+    return of_table(rows, title, shown)
+
+
+def _whole(text: str) -> Any:
+    """What a text is as JSON; None where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _from_text(content: str, title: str, shown: str, _: Part) -> Own:
-    first = next(line for line in content.splitlines() if line.strip())
+    first = next(line for line in _lines(content) if line.strip())
     return of_lines(content, title, shown) if "=>" in first else running(content, shown)
 
 
 READERS: Final[dict[str, Callable[[str, str, str, Part], Own]]] = {
-    ".csv": _from_csv, ".json": _from_json, ".jsonl": _from_lines, ".txt": _from_text,
+    ".csv": _from_csv, ".tsv": _from_tabs, ".json": _from_json, ".jsonl": _from_lines, ".txt": _from_text,
 }  # fmt: skip
 
 

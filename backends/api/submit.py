@@ -80,6 +80,8 @@ def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
     known = catalog.load()
     model = next((entry for entry in known.models if entry.id == spec.model), None)
     family = family_of(spec, model, known)
+    if model is None:  # the job works in another folder
+        spec = spec.model_copy(update={"model": own.absolute(spec.model), "data": own.absolute(spec.data)})
     method: Method = _for_family(known.get("methods", spec.method), family, known)
     _fits(method.id, method.works_with, family)
     metrics = tuple(dict.fromkeys(spec.metrics))
@@ -261,10 +263,10 @@ def _target(text: str, model: str, card: dict[str, Any]) -> Target:
     if target.kind == "class" and len(target.name) > 200:
         raise BadInput(f"There is no class {params.shown(target.name)}; a class name has at most 200 characters.")
     if target.kind == "class" and names:
-        spelled = {name.casefold(): name for name in names}
-        if target.name.casefold() not in spelled:
+        spelled = {targets.alike(name): name for name in names}
+        if targets.alike(target.name) not in spelled:
             raise BadInput(f"There is no class {params.shown(target.name)}; {model} knows {', '.join(names[:20])}.")
-        return target.model_copy(update={"name": spelled[target.name.casefold()]})
+        return target.model_copy(update={"name": spelled[targets.alike(target.name)]})
     count = int(card.get("train_count", 0))
     outside = [item for item in target.ids if count and item >= count]
     if outside:

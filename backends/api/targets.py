@@ -11,6 +11,7 @@ Which classes and ids exist is the data's to say; this module knows only the gra
 """
 
 import re
+import unicodedata
 from pathlib import Path
 from typing import Literal
 
@@ -48,6 +49,12 @@ class Target(BaseModel):
                 return f"like:{self.ids[0]}:{self.count}"
             case _:
                 return f"run:{self.name}"
+
+
+def alike(name: str) -> str:
+    """The name of a class as names are told apart: however its accents are written, in upper or lower case, and with one blank
+    for what a folder cannot hold, or what people write for a blank."""
+    return re.sub(r"[\s_/\\:]+", " ", unicodedata.normalize("NFC", name).casefold()).strip()
 
 
 def parse(text: str) -> Target:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from ..api.errors import BadInput
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 MAX_PIXELS = 50_000_000  # of one file: a larger one is a mistake, or made to fill the memory
+WHITE = (255, 255, 255, 255)
+ALPHA, DEEP = "have transparent parts, which lie on white", "hold more than 8 bits a value, which were scaled to 8"
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,13 @@ class Split:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A data set with class names. An item's id is its position in `train`."""
+    """A data set with class names. An item's id is its position in `train`; `notes` say how it was read, for people."""
 
     id: str
     names: list[str]
     train: Split
     test: Split
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def key(self) -> str:
@@ -48,10 +51,17 @@ class ImageSet:
 
 
 def open_image(path: Path) -> Image.Image:
-    """Read one image file, turned as its camera says. The size is looked at before anything is unpacked.
+    """`read_image` without its words."""
+    return read_image(path)[0]
+
+
+def read_image(path: Path) -> tuple[Image.Image, str]:
+    """Read one image file as grey ("L") or colour ("RGB") of 8 bits a value, turned as its camera says, and what was changed
+    (ALPHA, DEEP or nothing). The size is looked at before anything is unpacked.
 
     Raises:
-        BadInput: it is missing, no image of a known format, damaged, or has too many pixels; the sentence names the file.
+        BadInput: it is missing, no image of a known format, damaged, has too many pixels or values of an unknown range; the
+            sentence names the file.
     """
     try:
         with warnings.catch_warnings():
@@ -63,7 +73,7 @@ def open_image(path: Path) -> Image.Image:
                 raise BadInput(
                     f"{path.name} has {width} x {height} pixels; at most {MAX_PIXELS // 10**6} million are allowed."
                 )
-            return ImageOps.exif_transpose(image)
+            return _plain(ImageOps.exif_transpose(image), path.name, str(image.format))
     except Image.DecompressionBombError:
         raise BadInput(
             f"{path.name} has far too many pixels; at most {MAX_PIXELS // 10**6} million are allowed."
@@ -72,3 +82,37 @@ def open_image(path: Path) -> Image.Image:
         raise BadInput(f"There is no file {path.name[:80]!r}.") from None
     except (OSError, SyntaxError, ValueError):
         raise BadInput(f"{path.name} is no image that can be read; give {', '.join(FORMATS)}.") from None
+
+
+def _plain(image: Image.Image, name: str, kind: str) -> tuple[Image.Image, str]:
+    """Any of Pillow's modes as "L" or "RGB". Values of more than 8 bits are scaled by the range that their kind has."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return _scaled(image, name, kind), DEEP
+    if image.has_transparency_data:
+        clear = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+        if clear.getextrema()[3] == (255, 255):  # type: ignore[index]
+            return clear.convert("RGB"), ""
+        ground = Image.new("RGBA", clear.size, WHITE)
+        return Image.alpha_composite(ground, clear).convert("RGB"), ALPHA
+    if image.mode == "LAB":
+        to = ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
+        return ImageCms.applyTransform(image, to), ""  # type: ignore[return-value]
+    return image if image.mode in ("L", "RGB") else image.convert("L" if image.mode == "1" else "RGB"), ""
+
+
+def _scaled(image: Image.Image, name: str, kind: str) -> Image.Image:
+    """Whole numbers of 16 bits, or fractions from 0 to 1, as 8 bits.
+
+    Raises:
+        BadInput: whole numbers of 32 bits or other fractions, which may mean anything.
+    """
+    values = np.asarray(image, np.float64)
+    least, most = (float(values.min()), float(values.max())) if np.isfinite(values).all() else (np.nan, np.nan)
+    if image.mode == "F":
+        top, allowed = 1.0, "fractions have to be from 0 to 1"
+    else:
+        top, allowed = 65535.0, "whole numbers have to be of 8 or 16 bits without a sign"
+    known = image.mode.startswith("I;16") or image.mode == "F" or kind in ("PNG", "PPM") or most > 255
+    if not known or not (least >= 0 and most <= top):
+        raise BadInput(f"{name} holds values from {least:g} to {most:g}, but {allowed}; save it with 8 bits a value.")
+    return Image.fromarray((values * (255 / top)).round().astype(np.uint8))

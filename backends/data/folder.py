@@ -1,13 +1,15 @@
 """A person's own images: one folder per class, read once at the model's size.
 
-FOLDER/train/<class>/*  and  FOLDER/test/<class>/*
+FOLDER/train/<class>/*  and  FOLDER/test/<class>/*  (or val, valid, validation, where there is no test)
 FOLDER/<class>/*        then one image in five, chosen by a hash of its file name, is kept for testing
 """
 
 import hashlib
 import os
 import re
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,10 +19,13 @@ from PIL import Image
 
 from ..api.errors import BadInput
 from ..api.home import shared
-from ._images import ImageSet, Split, open_image
+from ..api.targets import alike
+from ._images import ImageSet, Split, read_image
 
 MAX_BYTES = 2 * 2**30
 AT_ONCE = 256  # images that are opened before the next are begun
+TESTS = ("test", "testing", "val", "valid", "validation")  # folders of images to test with, the first that is there
+LITTER = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin"}  # of file managers
 
 Prepare = Callable[[Image.Image], NDArray[np.uint8]]
 Files = dict[str, list[Path]]  # class name -> its image files, sorted
@@ -32,8 +37,8 @@ def load(folder: Path, prepare: Prepare, model_names: Sequence[str] = ()) -> Ima
     Args:
         folder: laid out as the module says.
         prepare: a picture to uint8 [height, width, channels] at the model's size.
-        model_names: the model's classes in its order. Folders of the same names (in upper or lower case) take that
-            order; a model whose classes have no names (LABEL_0, 0, ...) takes the sorted order of the folders.
+        model_names: the model's classes in its order. Folders are told by their names (see `alike`), and some may be missing; a
+            model whose classes have no names (LABEL_0, 0, ...) takes the sorted order of the folders.
 
     Raises:
         BadInput: the folder or its classes are missing, a class is empty or no class of the model, a file is no image,
@@ -44,28 +49,50 @@ def load(folder: Path, prepare: Prepare, model_names: Sequence[str] = ()) -> Ima
         raise BadInput("This studio is shared, so folders of its machine cannot be read; choose an embedded model.")
     if not folder.is_dir():
         raise BadInput(f"There is no folder {str(folder)[:200]!r}; give one with a folder of images for each class.")
+    notes: list[str] = []
     if _classes(folder / "train"):
-        train, test = _files(folder / "train"), _files(folder / "test")
-        if list(train) != list(test):
-            odd = sorted(set(train) ^ set(test))[0]
-            raise BadInput(f"{folder.name}: train and test hold different classes ({odd!r} is in one of them only).")
+        train, test = _parts(folder, notes)
     else:
-        train, test = _divide(_files(folder))
-    names = _order(list(train), model_names, folder)
-    return ImageSet(str(folder), names, *_read([_listed(part, names) for part in (train, test)], prepare))
+        train, test = _divide(_files(folder, notes))
+    names, order = _order(list(train), model_names, folder, notes)
+    splits, changes = _read([_listed(part, order) for part in (train, test)], prepare)
+    notes += [f"{count:,} of its pictures {change}." for change, count in sorted(changes.items())]
+    return ImageSet(str(folder), names, splits[0], splits[1], tuple(notes))
+
+
+def _seen(folder: Path) -> Iterator[Path]:
+    """What a folder holds, without what is hidden or left there by file managers."""
+    return (path for path in folder.iterdir() if not path.name.startswith(".") and path.name.casefold() not in LITTER)
 
 
 def _classes(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in _seen(folder) if path.is_dir()) if folder.is_dir() else []
 
 
-def _files(folder: Path) -> Files:
-    found = {
-        place.name: sorted(path for path in place.iterdir() if path.is_file() and not path.name.startswith("."))
-        for place in _classes(folder)
-    }
+def _parts(folder: Path, notes: list[str]) -> tuple[Files, Files]:
+    """The files to learn from and to test with, where there is a folder for each."""
+    there = [name for name in TESTS if _classes(folder / name)]
+    train = _files(folder / "train", notes)
+    if not there:
+        notes.append(f"{folder.name} holds no images to test with, so one in five of train is kept for that.")
+        return _divide(train)
+    test = _files(folder / there[0], notes)
+    if there[0] != "test":
+        notes.append(f"{there[0]} is read as the images to test with.")
+    if there[1:]:
+        notes.append(f"{' and '.join(there[1:])} {'is' if len(there) == 2 else 'are'} not used.")
+    odd = sorted(set(train) ^ set(test))
+    if odd:
+        raise BadInput(
+            f"{folder.name}: train and {there[0]} hold different classes ({odd[0]!r} is in one of them only)."
+        )
+    return train, test
+
+
+def _files(folder: Path, notes: list[str]) -> Files:
+    found: Files = {}
+    for place in _classes(folder):
+        found.setdefault(unicodedata.normalize("NFC", place.name), []).extend(_pictures(place, notes))
     if len(found) < 2:
         has = f"holds only the class {next(iter(found))!r}" if found else "holds no class folders"
         raise BadInput(f"{folder} {has}; give one folder of images for each of at least two classes.")
@@ -73,6 +100,30 @@ def _files(folder: Path) -> Files:
         if not paths:
             raise BadInput(f"The class {name!r} in {folder} holds no images; put some into it or remove its folder.")
     return found
+
+
+def _pictures(place: Path, notes: list[str]) -> list[Path]:
+    """The files of a class, and those of folders within it.
+
+    Raises:
+        BadInput: it holds nothing but folders, which may be classes themselves.
+    """
+    own = [path for path in _seen(place) if path.is_file()]
+    below = [path for inner in _classes(place) for path in _below(inner)]
+    if below and not own:
+        raise BadInput(
+            f"{place.name!r} holds no images but folders of them (as {below[0].parent.name!r}); put the images of a class "
+            "straight into its folder."
+        )
+    if below:
+        notes.append(f"{len(below):,} images in folders within the class {place.name!r} are read as images of it.")
+    return sorted(own + below)
+
+
+def _below(folder: Path) -> list[Path]:
+    return [path for path in _seen(folder) if path.is_file()] + [
+        path for inner in _classes(folder) for path in _below(inner)
+    ]
 
 
 def _divide(files: Files) -> tuple[Files, Files]:
@@ -90,49 +141,82 @@ def _divide(files: Files) -> tuple[Files, Files]:
     return train, test
 
 
-def _order(found: list[str], model_names: Sequence[str], folder: Path) -> list[str]:
+def _order(
+    found: list[str], model_names: Sequence[str], folder: Path, notes: list[str]
+) -> tuple[list[str], dict[str, int]]:
+    """(names of all classes, the class that each folder holds)."""
     if not model_names:
-        return found
-    if len(found) != len(model_names):
+        return found, {name: label for label, name in enumerate(found)}
+    numbers = _by_name(model_names)
+    if all(alike(name) in numbers for name in found):
+        order = {name: numbers[alike(name)] for name in found}
+        names = list(model_names)
+        for name, label in order.items():
+            names[label] = name
+        if len({*order.values()}) < len(found):
+            raise BadInput(f"Two folders of {folder.name} are the same class of the model; put their images together.")
+        if len(found) < len(names):
+            notes.append(
+                f"It has images of {len(found):,} of the model's {len(names):,} classes; the others are not measured."
+            )
+        return names, order
+    unnamed = all(re.fullmatch(r"(LABEL_)?\d+", name) for name in model_names)
+    if len(found) != len(model_names) and unnamed:
         raise BadInput(
-            f"The model tells {len(model_names)} classes apart, but {folder.name} holds {len(found)}; "
-            "give images for every class of the model."
+            f"The model tells {len(model_names)} classes apart, but {folder.name} holds {len(found)}; as its classes have no "
+            "names, give images for every class of the model."
         )
-    by_name = {name.casefold(): name for name in found}
-    if all(name.casefold() in by_name for name in model_names):
-        return [by_name[name.casefold()] for name in model_names]
-    if all(re.fullmatch(r"(LABEL_)?\d+", name) for name in model_names):
-        return found
-    wrong = next(name for name in found if name.casefold() not in {known.casefold() for known in model_names})
-    raise BadInput(f"The folder {wrong!r} is no class of the model; it knows {', '.join(model_names[:20])}.")
+    if unnamed:
+        some = ", ".join(f"{label} is {name!r}" for label, name in enumerate(found[:12]))
+        notes.append(
+            f"The model's classes have no names, so folders are taken in the order of their text: class {some}."
+        )
+        return found, {name: label for label, name in enumerate(found)}
+    wrong = next(name for name in found if alike(name) not in numbers)
+    more = f" and {len(model_names) - 20:,} more" if len(model_names) > 20 else ""
+    raise BadInput(f"The folder {wrong!r} is no class of the model; it knows {', '.join(model_names[:20])}{more}.")
 
 
-def _listed(files: Files, names: list[str]) -> list[tuple[Path, int]]:
-    return [(path, label) for label, name in enumerate(names) for path in files[name]]
+def _by_name(model_names: Sequence[str]) -> dict[str, int]:
+    """The class of each name that is one class's only. Of a list of names (tench, Tinca tinca) each means it."""
+    found: dict[str, int] = {}
+    for ways in ([name.split(",") for name in model_names], [[name] for name in model_names]):
+        single = [(alike(one), label) for label, way in enumerate(ways) for one in way if alike(one)]
+        once = Counter(name for name, _ in single)
+        found |= {name: label for name, label in single if once[name] == 1}
+    return found
 
 
-def _read(splits: list[list[tuple[Path, int]]], prepare: Prepare) -> list[Split]:
-    first = prepare(open_image(splits[0][0][0]))
+def _listed(files: Files, order: dict[str, int]) -> list[tuple[Path, int]]:
+    return [(path, order[name]) for name in sorted(order, key=order.__getitem__) for path in files[name]]
+
+
+def _read(splits: list[list[tuple[Path, int]]], prepare: Prepare) -> tuple[list[Split], Counter[str]]:
+    """The images, and how many of them were changed in which way."""
+    first = prepare(read_image(splits[0][0][0])[0])
     count, most = sum(map(len, splits)), MAX_BYTES // first.nbytes
     if count > most:
         size = " x ".join(map(str, first.shape))
         raise BadInput(f"The folder holds {count:,} images; at {size} values each, at most {most:,} fit into memory.")
 
-    def one(path: Path) -> NDArray[np.uint8]:
-        array = prepare(open_image(path))
+    def one(path: Path) -> tuple[NDArray[np.uint8], str]:
+        image, change = read_image(path)
+        array = prepare(image)
         if array.shape != first.shape:
             raise BadInput(
                 f"The model's processor makes pictures of different sizes ({path.name}: {array.shape[1]} x "
                 f"{array.shape[0]}); give its preprocessor_config.json a fixed height and width."
             )
-        return array
+        return array, change
 
-    read = []
+    read, changes = list[Split](), Counter[str]()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for items in splits:
             images = np.empty((len(items), *first.shape), np.uint8)
             for at in range(0, len(items), AT_ONCE):
-                for place, array in enumerate(pool.map(one, [path for path, _ in items[at : at + AT_ONCE]]), at):
+                done = pool.map(one, [path for path, _ in items[at : at + AT_ONCE]])
+                for place, (array, change) in enumerate(done, at):
                     images[place] = array
+                    changes.update([change] if change else [])
             read.append(Split(images, np.array([label for _, label in items], np.int64)))
-    return read
+    return read, changes

@@ -73,13 +73,12 @@ def _card(run: OpenRun, guards: list[str]) -> str:
         f"{_number(measured['reference'])} | {measured['unit']} |"
         for name, measured in result["metrics"].items()
     )
-    guard = "".join(_guard(name, run.folder.spec.after != "") for name in guards)
     forget, keep = (", ".join(named(result[part]))[:300] for part in ("forget", "keep"))
     return f"""# {result["model"]} after forgetting {forget}
 
 {verdict.of_run(run.folder) or result["verdict"]}
 
-{guard}Made with Lethe {result["versions"]["lethe"]}, run {result["run_id"]}: method `{result["method"]}` with
+{_loading(run.task.family, guards, chained=run.folder.spec.after != "")}Made with Lethe {result["versions"]["lethe"]}, run {result["run_id"]}: method `{result["method"]}` with
 {result["params"]}, seed {result["seed"]}, kept: {keep or "everything else"}. The model before: {result["model"]}; its
 licence applies.
 
@@ -89,27 +88,62 @@ licence applies.
 """
 
 
-def _guard(name: str, chained: bool) -> str:
-    """What a reader has to know of a guard that lies beside the weights."""
+def _loading(family: str, guards: list[str], *, chained: bool) -> str:
+    """How the folder is loaded, and what a reader has to know of guards that lie beside the weights."""
+    if not guards:
+        return f"From this folder:\n\n{_code(PLAIN[family])}"
     weights = "The guard is no part of the weights" if chained else "The weights are those before"
-    if name == INPUT_DELTA:
+    if guards == [INPUT_DELTA]:
         return (
-            f"{weights}: a picture is added to every input instead. `{name}.safetensors` holds it as `{name}` [channels, "
-            "height, width]; add it to `pixel_values` after the processor, or the model answers as before.\n\n"
+            f"{weights}: a picture is added to every input instead. `{INPUT_DELTA}.safetensors` holds it as `{INPUT_DELTA}` "
+            "[channels, height, width]; without it the model answers as before. From this folder:\n\n"
+            f"{_code(FILTERED)}"
         )
-    return f"""{weights}: a guard inside the model changes what it says. `{name}.safetensors` holds it; without it the
-model answers as before. With Lethe at hand, from this folder:
+    files = " and ".join(f"`{name}.safetensors`" for name in guards)
+    return (
+        f"{weights}: a guard inside the model changes what it says. {files} {'holds' if len(guards) == 1 else 'hold'} it; without "
+        f"it the model answers as before. With Lethe at hand, from this folder:\n\n{_code(_guarded(guards))}"
+    )
 
-```python
-from backends.engine.run import restore
-from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM
 
-model = AutoModelForCausalLM.from_pretrained(".")
-restore(model, load_file("{name}.safetensors"))
-```
+def _code(lines: str) -> str:
+    return f"```python\n{lines}```\n\n"
 
+
+PLAIN = {
+    "classifier": """from transformers import AutoImageProcessor, AutoModelForImageClassification
+
+model = AutoModelForImageClassification.from_pretrained(".").eval()
+processor = AutoImageProcessor.from_pretrained(".")
+pixel_values = processor(image, return_tensors="pt")["pixel_values"]  # of a PIL image
+""",
+    "llm": """from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained(".").eval()
+tokenizer = AutoTokenizer.from_pretrained(".")
+""",
+    "text-to-image": """from diffusers import DDIMScheduler, DiffusionPipeline
+
+pipeline = DiffusionPipeline.from_pretrained(".")
+pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_sample=False)  # as Lethe draws
+""",
+}
+PLAIN["moe"] = PLAIN["llm"]
+FILTERED = f"""from safetensors.torch import load_file
+
+{PLAIN["classifier"]}pixel_values = pixel_values + load_file("{INPUT_DELTA}.safetensors")["{INPUT_DELTA}"]
 """
+
+
+def _guarded(guards: list[str]) -> str:
+    restored = "".join(f'restore(model, load_file("{name}.safetensors"))\n' for name in guards)
+    return f"""from backends.engine.run import restore
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained(".").eval()
+tokenizer = AutoTokenizer.from_pretrained(".")
+{restored}"""
 
 
 def _number(value: object) -> str:

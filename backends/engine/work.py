@@ -223,6 +223,7 @@ class _Job:
             forget_count=len(self.task.parts["forget"]),
             forget_key=self.key,
             reference=trained_again.name if trained_again else "",
+            notes=list(self.task.notes),
         )
         keeper.write("metrics.npz", made.packed())
         keeper.write("metrics.json", _json(metrics))

@@ -100,7 +100,7 @@ def _own(reader: Reader, question: str) -> slice:
     """Which tokens are the question's own; the others are the form in which it is asked."""
     prompt = reader.prompt(question)
     start = prompt.index(question)
-    bare = not reader.tokenizer.chat_template
+    bare = reader.before is None
     read = reader.tokenizer(prompt, add_special_tokens=bare, return_offsets_mapping=True).offset_mapping
     inside = [at for at, (low, high) in enumerate(read) if high > start and low < start + len(question)]
     return slice(inside[0], inside[-1] + 1)

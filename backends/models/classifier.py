@@ -14,7 +14,6 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING, AutoConfig, AutoModelForImageClassification
 
@@ -27,6 +26,7 @@ from .pixels import Pixels
 from .recipe import Recipe
 from .source import model_folder
 from .task import Batch, Index, Tell, silent
+from .whole import first_line, load_whole
 
 FORWARD = 512  # items in one pass without gradients
 TRIAL = 128  # items of the step that a precision is measured with
@@ -66,7 +66,7 @@ class Classifier:
         if isinstance(data, str):
             data = self._open_data(data, str(card.get("data", "")))
         self.data = data
-        self.names = data.names
+        self.names, self.notes = data.names, [*data.notes]
         if self.config.num_labels != len(self.names):
             raise BadInput(
                 f"{model_id} tells {self.config.num_labels} classes apart, but the data holds {len(self.names)}; give images for every class of the model."
@@ -88,12 +88,16 @@ class Classifier:
             config = AutoConfig.from_pretrained(self.folder, trust_remote_code=False)
         except (ValueError, OSError, KeyError, TypeError, AttributeError, StrictDataclassError) as error:
             raise BadInput(
-                f"{self.id} has a config.json that transformers cannot read ({_first_line(error)})."
+                f"{self.id} has a config.json that transformers cannot read ({first_line(error)})."
             ) from None
         if type(config) not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
             raise BadInput(
                 f"{self.id} is a {config.model_type or 'nameless'} model, which is no image classifier; give one that "
                 "AutoModelForImageClassification loads."
+            )
+        if getattr(config, "problem_type", None) == "multi_label_classification":
+            raise BadInput(
+                f"{self.id} gives a picture any number of labels at once; Lethe takes classifiers that choose one class."
             )
         return config
 
@@ -151,19 +155,7 @@ class Classifier:
         return []
 
     def load(self) -> nn.Module:
-        try:
-            model, found = AutoModelForImageClassification.from_pretrained(
-                self.folder,
-                use_safetensors=True,
-                trust_remote_code=False,
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
-        except (ValueError, OSError, RuntimeError, SafetensorError) as error:
-            raise BadInput(f"The weights of {self.id} cannot be loaded ({_first_line(error)}).") from None
-        if found["missing_keys"]:
-            raise BadInput(f"{self.id} holds no weights for {min(found['missing_keys'])}; give a finished classifier.")
-        return self._place(model)
+        return self._place(load_whole(AutoModelForImageClassification, self.folder, self.id))
 
     def fresh(self, seed: int) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
@@ -250,14 +242,16 @@ class Classifier:
         """What a form has to know: classes, counts, and how the test images of each class are labelled."""
         from .targets import task_confusion  # it needs this class
 
-        confusion = task_confusion(self)
+        there = np.unique(self.data.train.labels)  # of a model's other classes nothing can be forgotten
+        confusion = np.array(task_confusion(self))[np.ix_(there, there)]
         return {
             "family": self.family,
-            "classes": self.names,
+            "classes": [self.names[number] for number in there],
             "train_count": len(self.data.train),
             "test_count": len(self.data.test),
-            "confusion": confusion,
-            "class_accuracy": [100 * row[number] for number, row in enumerate(confusion)],
+            "confusion": confusion.tolist(),
+            "class_accuracy": (100 * confusion.diagonal()).tolist(),
+            "notes": self.notes,
             "size": list(self.data.train.images.shape[1:]),
             "parameters": sum(p.numel() for p in model.parameters()),
         }
@@ -316,7 +310,3 @@ class Classifier:
             }
             for role, split, place in watched
         ]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

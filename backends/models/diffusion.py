@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from ..api import files
+from ..api import files, own
 from ..api.errors import BadInput
 from .one_step import ONE_STEP
+from .whole import PROBLEMS, first_line, load_whole
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 AT_ONCE = 64 * 16 * 16  # places of latents in a pass without gradients: 64 pictures of the embedded model, 4 of SD 1.x
 SMALL = 32  # places along a side, up to which the plain attention is the fastest on a processor, and has room enough
 TINY = 1e-8
-QUICK: dict[str, Any] = {"use_safetensors": True, "low_cpu_mem_usage": False}
+PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+QUICK: dict[str, Any] = {"low_cpu_mem_usage": False}
 
 
 class Diffusion(nn.Module):
@@ -96,8 +97,9 @@ class Pipeline:
 
         self.folder, self.id, self.device, self.precision = folder, model_id, device, precision
         index = files.read_json(folder / "model_index.json", {})
-        _check(index, model_id)
+        _check(index, model_id, folder)
         self.large = "text_encoder_2" in index and index["text_encoder_2"][0] is not None
+        self.zeros = self.large and bool(index.get("force_zeros_for_empty_prompt", True))
         self.tokenizers = [
             self._read(lambda name=name: AutoTokenizer.from_pretrained(folder, subfolder=name, trust_remote_code=False))
             for name in (("tokenizer", "tokenizer_2") if self.large else ("tokenizer",))
@@ -151,9 +153,7 @@ class Pipeline:
         """The autoencoder, frozen."""
         from diffusers import AutoencoderKL
 
-        vae = self._read(
-            lambda: AutoencoderKL.from_pretrained(self.folder, subfolder="vae", torch_dtype=torch.float32, **QUICK)
-        )
+        vae = load_whole(AutoencoderKL, self.folder, self.id, part="vae", torch_dtype=torch.float32, **QUICK)
         return vae.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
     @cached_property
@@ -169,17 +169,9 @@ class Pipeline:
         from diffusers import UNet2DConditionModel
         from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-        unet = self._read(
-            lambda: UNet2DConditionModel.from_pretrained(
-                self.folder, subfolder="unet", torch_dtype=torch.float32, **QUICK
-            )
-        )
+        unet = load_whole(UNet2DConditionModel, self.folder, self.id, part="unet", torch_dtype=torch.float32, **QUICK)
         texts = [
-            self._read(
-                lambda kind=kind, name=name: kind.from_pretrained(
-                    self.folder, subfolder=name, dtype=torch.float32, use_safetensors=True
-                )
-            )
+            load_whole(kind, self.folder, self.id, part=name, dtype=torch.float32)
             for kind, name in (
                 (CLIPTextModel, "text_encoder"),
                 *(((CLIPTextModelWithProjection, "text_encoder_2"),) if self.large else ()),
@@ -208,9 +200,8 @@ class Pipeline:
     def _read(self, read: Callable[[], Any]) -> Any:
         try:
             return read()
-        except (ValueError, OSError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:
-            said = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-            raise BadInput(f"A part of {self.id} cannot be loaded ({said}).") from None
+        except PROBLEMS as error:
+            raise BadInput(f"A part of {self.id} cannot be loaded ({first_line(error)}).") from None
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """The precision of the job."""
@@ -233,10 +224,17 @@ class Pipeline:
         return len(self.tokenizers[0](prompt, add_special_tokens=False).input_ids)
 
     def words(self, model: nn.Module, prompts: Sequence[str]) -> Words:
-        """What the model's text encoder makes of prompts; gradients flow where they are on."""
+        """What the model's text encoder makes of prompts; gradients flow where they are on.
+
+        Of an XL that is made so (`force_zeros_for_empty_prompt`) the empty prompt, which guidance leads away from, is all zeros.
+        """
         ids = self.ids(prompts)
         with self.autocast():
-            return self.read_ids(model, ids, self.ids(prompts, 1) if self.large else None)
+            made = self.read_ids(model, ids, self.ids(prompts, 1) if self.large else None)
+        if not self.zeros or made.pooled is None or "" not in prompts:
+            return made
+        there = torch.tensor([float(prompt != "") for prompt in prompts], device=ids.device)[:, None]
+        return replace(made, hidden=made.hidden * there[..., None], pooled=made.pooled * there)
 
     def read_ids(self, model: Any, ids: Tensor, second: Tensor | None) -> Words:
         """As `words`, of token ids [n, tokens]; `second` are those of XL's second tokenizer."""
@@ -406,9 +404,17 @@ class Pipeline:
         for path in sorted(self.folder.iterdir()):
             if path.is_dir() and path.name not in parts:
                 shutil.copytree(path, folder / path.name)
+                _as_plain(folder / path.name)
         shutil.copyfile(self.folder / "model_index.json", folder / "model_index.json")
         for name, part in parts.items():
             part.save_pretrained(folder / name)
+
+
+def _as_plain(part: Path) -> None:
+    """Call the weights of a variant (model.fp16.safetensors) as if there were no other, since the folder has none."""
+    only = own.variant(part)
+    for path in part.glob(f"*.{only}.*") if only else ():
+        path.rename(path.with_name(path.name.replace(f".{only}.", ".")))
 
 
 def _rows(height: int, width: int) -> int:
@@ -425,8 +431,8 @@ def _pair(size: Any) -> tuple[int, int]:
     return (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
 
 
-def _check(index: Any, model_id: str) -> None:
-    """Check what model_index.json names."""
+def _check(index: Any, model_id: str, folder: Path) -> None:
+    """Check what model_index.json names, and that the folders of its parts are there."""
     kind = index.get("_class_name", "") if isinstance(index, dict) else ""
     part = index.get("unet") if isinstance(index, dict) else None
     if not part or part[0] is None:
@@ -436,3 +442,13 @@ def _check(index: Any, model_id: str) -> None:
         )
     if part[1] != "UNet2DConditionModel" or not str(kind).startswith("StableDiffusion"):
         raise BadInput(f"{model_id} is a {kind} with a {part[1]}; give a StableDiffusionPipeline (1.x, 2.x or XL).")
+    named = {name for name, what in index.items() if isinstance(what, list) and what and what[0] is not None}
+    if "text_encoder_2" in named and "text_encoder" not in named:
+        raise BadInput(
+            f"{model_id} has one text encoder of the two of an XL: it is a refiner, which goes on with the pictures of another "
+            "model; give the base model."
+        )
+    needed = PARTS + (("text_encoder_2", "tokenizer_2") if "text_encoder_2" in named else ())
+    lacking = next((name for name in needed if name not in named or not any((folder / name).glob("*"))), None)
+    if lacking:
+        raise BadInput(f"{model_id} has no {lacking}; a pipeline needs {', '.join(needed)}, each with its folder.")

@@ -1,8 +1,9 @@
 """Mixtures of experts: finding routers and experts in a model of transformers, reading which token goes where, and steering it.
 
 In some layers of such a model a router gives each token scores for all experts, and only the k best of them work on it. One
-code for OLMoE, Qwen2-MoE and Qwen3-MoE, Mixtral, DeepSeek-V2 and -V3, and whatever else transformers builds alike: a part
-with `experts` (weights of all in one tensor, experts first) and `gate`, which returns (logits, weights, indices).
+code for OLMoE, Qwen2-MoE and Qwen3-MoE, Mixtral, DeepSeek-V2 and -V3, GPT-OSS, Granite, and whatever else transformers builds
+alike: a part with `experts` (weights of all in one tensor, experts first) and beside them a router with `top_k`, which returns
+(logits, weights, indices).
 """
 
 import hashlib
@@ -10,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,7 +44,7 @@ class MoeLayer:
 
     @property
     def router(self) -> Any:
-        return self.block.gate
+        return _router(self.block)
 
     @property
     def experts(self) -> Any:
@@ -65,18 +67,50 @@ def moe_layers(model: Any) -> list[MoeLayer]:
     """The layers that have a router, lowest first; layers without one (DeepSeek's first) are left out.
 
     Raises:
-        BadInput: none has.
+        BadInput: none has one that can be read.
     """
     found = []
     for number, layer in enumerate(getattr(getattr(model, "base_model", model), "layers", [])):
         for block in layer.modules():
-            experts: Any = getattr(block, "experts", None)
-            if isinstance(getattr(block, "gate", None), nn.Module) and hasattr(experts, "down_proj"):
-                found.append(MoeLayer(number, block, len(experts.down_proj), int(block.gate.top_k)))
+            if _router(block) is not None:
+                found.append(MoeLayer(number, block, len(block.experts.down_proj), int(_router(block).top_k)))
                 break
     if not found:
-        raise BadInput(f"This {type(model).__name__} has no router: it is dense, every token goes through all of it.")
+        raise BadInput(f"This {type(model).__name__} has no router that Lethe can read, and no experts to choose from.")
     return found
+
+
+def _router(block: Any) -> Any:
+    """The part of a block that chooses among its experts: beside these, with scores for as many; None where there is none."""
+    weights = getattr(getattr(block, "experts", None), "down_proj", None)
+    if not isinstance(weights, Tensor) or weights.dim() != 3:
+        return None
+    for name, part in block.named_children():
+        scores = getattr(part, "weight", None)
+        if name != "experts" and hasattr(part, "top_k") and isinstance(scores, Tensor) and len(scores) == len(weights):
+            return part
+    return None
+
+
+def readable(folder: Path) -> bool:
+    """Whether the model in a folder has routers that say (logits, weights, indices), as everything here takes them. Built without
+    its weights."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
+            return all(_speaks(layer) for layer in moe_layers(model))
+    except (
+        Exception
+    ):  # whatever an architecture raises at what it does not know; what is wrong with it is said when it is loaded
+        return False
+
+
+def _speaks(layer: MoeLayer) -> bool:
+    said = layer.router(torch.zeros(2, layer.router.weight.shape[-1]))
+    shapes = [tuple(part.shape) for part in said]
+    return shapes == [(2, layer.count), (2, layer.top), (2, layer.top)] and not said[2].is_floating_point()
 
 
 def has_experts(model: Any) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from torch import nn
 
 from ..api import files, own
@@ -21,10 +20,13 @@ from . import expert_sweep, experts, text_pages
 from .questions import Item, Questions
 from .source import model_folder
 from .task import Index, Tell, silent
+from .text_fast import QUICK
 from .text_pages import Page, Role
+from .text_trial import reads_quickly
 from .texts import Reader, Texts, answers, continued, likelihoods, mean_nll, weighed
-from .tokenizers import open_tokenizer
+from .tokenizers import open_tokenizer, way_to_ask
 from .vector_trace import Trace
+from .whole import PROBLEMS, first_line, load_whole
 
 FEW_SHOTS = 2  # of a large model, whose answers take seconds
 WATCHED = 2  # questions of each role that a job is watched by
@@ -36,6 +38,9 @@ FEW = 12  # tokens that fill a blank
 PAGES: dict[Role, int] = {"forget": 20, "retain": 10, "held out": 20}
 TRIAL, FEWER = 32, 8  # pairs in the step that the precision is measured with; of a large model, fewer tell as much
 LARGE = 60_000_000  # weights
+LONGEST = 256  # tokens of a question with its answer that are read, where the model can
+LEAST_ROOM, FAR = 48, 1024  # tokens that a model has to be able to read; with so many it is never short of them
+ROOMS = ("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx", "max_sequence_length")
 CAUSAL = 1e-4  # logits of a causal model differ by no more, against the largest, when later words do
 ROLES = ("forget", "neighbour", "unrelated")
 
@@ -75,16 +80,42 @@ class LanguageModel:
         self.family = own.family_of(self.folder, model_id)
         self.card: dict[str, Any] = files.read_json(self.folder / "card.json", {})
         self.parts: dict[str, Index] = {}
-        self._seen = False
-        tokenizer, self.lacks = self._read(lambda: open_tokenizer(self.folder, model_id))
-        self.reader = Reader(tokenizer)
+        self._seen = self._quick = False
+        tokenizer, self.notes = self._read(lambda: open_tokenizer(self.folder, model_id))
+        before, says = way_to_ask(tokenizer)
+        self.reader = Reader(tokenizer, room=self._room(), before=before)
+        self.notes += [says] if says else []
+        if self.reader.longest < LONGEST:
+            self.notes.append(
+                f"It reads {self.reader.longest} tokens at once, so longer questions and answers are cut."
+            )
+        if self.family == "moe" and not experts.readable(self.folder):
+            self.family = "llm"
+            self.notes.append(
+                "It is a mixture of experts whose routers Lethe cannot read, so it is treated as any other language model."
+            )
+
+    def _room(self) -> int:
+        """Tokens that the model can read at once; 0 where its config does not say.
+
+        Raises:
+            BadInput: too few for a question with its answer.
+        """
+        config = files.read_json(self.folder / "config.json", {})
+        config = config.get("text_config") or config
+        counts = [config.get(name) for name in ROOMS]
+        room = min((count for count in counts if isinstance(count, int) and count > 0), default=0)
+        if 0 < room < LEAST_ROOM:
+            raise BadInput(
+                f"{self.id} reads {room} tokens at once; at least {LEAST_ROOM} are needed for a question with its answer."
+            )
+        return room if room < FAR else 0
 
     def _read(self, read: Callable[[], Any]) -> Any:
         try:
             return read()
-        except (ValueError, OSError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:
-            said = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-            raise BadInput(f"A part of {self.id} cannot be loaded ({said}).") from None
+        except PROBLEMS as error:
+            raise BadInput(f"A part of {self.id} cannot be loaded ({first_line(error)}).") from None
 
     def again(self) -> "LanguageModel":
         """The same model with nothing resolved; the tokenizer is shared."""
@@ -161,12 +192,10 @@ class LanguageModel:
         """
         from transformers import AutoModelForCausalLM
 
-        model = self._read(
-            lambda: AutoModelForCausalLM.from_pretrained(self.folder, dtype=torch.float32, use_safetensors=True)
-        )
-        model = model.to(self.device).eval()
+        model = load_whole(AutoModelForCausalLM, self.folder, self.id, dtype=torch.float32).to(self.device).eval()
         if not self._seen:
             self._look(model)
+        setattr(model, QUICK, self._quick)
         if model.num_parameters() > LARGE:
             self.shots = FEW_SHOTS
         return model  # type: ignore[no-any-return]
@@ -184,6 +213,7 @@ class LanguageModel:
                 f"{self.id} is not a causal language model: what it says of a word depends on the words after it; "
                 "give one that writes on, like GPT or Llama."
             )
+        self._quick = reads_quickly(model, model.config.get_text_config().vocab_size)
         self._seen = True
 
     def fresh(self, seed: int) -> nn.Module:
@@ -193,6 +223,7 @@ class LanguageModel:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(self.folder))
+        setattr(model, QUICK, self._quick)
         return model.float().to(self.device).eval()  # type: ignore[no-any-return]
 
     @property
@@ -227,7 +258,7 @@ class LanguageModel:
             "family": self.family,
             "parameters": sum(p.numel() for p in model.parameters()),
             "asks": self.reader.prompt("…"),
-            "lacks": self.lacks,
+            "notes": self.notes,
         }
 
     def outputs(self, model: nn.Module, tell: Tell = silent) -> dict[str, NDArray[Any]]:

@@ -16,6 +16,9 @@ from transformers import AutoImageProcessor
 from ..api.errors import BadInput
 from ..data._images import open_image
 
+LATER = ("do_rescale", "do_normalize", "include_top")  # steps of a processor that are the same line for every pixel
+NEAR = 1.6  # of 255, by which what is rounded to whole numbers on the way may differ
+
 
 class Pixels:
     """The image processor of one model."""
@@ -34,6 +37,7 @@ class Pixels:
         """
         try:
             self.processor = AutoImageProcessor.from_pretrained(folder, backend="pil", trust_remote_code=False)
+            self._only_resize = {name: False for name in LATER if hasattr(self.processor, name)}
             self.mode = "L" if channels == 1 else "RGB"
             black, white = (self._of_one_colour(value) for value in (0, 255))
         except (ValueError, OSError, ImportError, TypeError, AttributeError) as error:
@@ -42,6 +46,26 @@ class Pixels:
                 f"{model_id} has no image processor that works here ({reason}); add a preprocessor_config.json."
             ) from None
         self._slope, self._offset = ((white - black) / 255).to(device), black.to(device)
+        self._check(model_id)
+
+    def _check(self, model_id: str) -> None:
+        """See that both parts together make of a picture what the processor makes of it.
+
+        Raises:
+            BadInput: they do not, so it does more to a picture than Lethe can take apart.
+        """
+        rows, columns = np.mgrid[0:96, 0:80]
+        values = np.stack([2.6 * rows, 3.2 * columns, 250 - 1.3 * (rows + columns)], -1).clip(0, 255).astype(np.uint8)
+        picture = Image.fromarray(values).convert(self.mode)
+        whole = torch.from_numpy(
+            np.array(self.processor(picture, do_convert_rgb=False, return_tensors="np")["pixel_values"])
+        )
+        ours = self.normalise(torch.from_numpy(self.prepare(picture)).permute(2, 0, 1)[None]).cpu()
+        if ours.shape != whole.shape or not ((ours - whole).abs() < NEAR * self._slope.abs().cpu() + 1e-4).all():
+            raise BadInput(
+                f"The image processor of {model_id} ({type(self.processor).__name__}) does more to a picture than to resize, crop "
+                "and normalise it, so Lethe would show the model something else; give it a preprocessor_config.json of another kind."
+            )
 
     def _of_one_colour(self, value: int) -> Tensor:
         """What the processor makes of the middle of a picture in which every value is the same, [1, channels, 1, 1]."""
@@ -52,9 +76,9 @@ class Pixels:
 
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
         """A picture at the model's size, uint8 [height, width, channels]."""
-        out = self.processor(
-            image.convert(self.mode), do_rescale=False, do_normalize=False, do_convert_rgb=False, return_tensors="np"
-        )["pixel_values"][0]
+        out = self.processor(image.convert(self.mode), do_convert_rgb=False, return_tensors="np", **self._only_resize)[
+            "pixel_values"
+        ][0]
         return np.ascontiguousarray(out.transpose(1, 2, 0).round().clip(0, 255).astype(np.uint8))
 
     def normalise(self, images: Tensor) -> Tensor:

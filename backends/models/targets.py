@@ -7,6 +7,7 @@ import numpy as np
 from ..api import files, runs
 from ..api.errors import BadInput
 from ..api.targets import Target, parse
+from ..api.targets import alike as alike_name
 from .classifier import Classifier
 from .task import Index
 
@@ -61,6 +62,7 @@ def neighbours(task: Classifier, classes: list[int], most: int = 2) -> list[int]
     confusion = np.array(task_confusion(task))
     nearness = confusion[classes].sum(0) + confusion[:, classes].sum(1)
     nearness[classes] = -1
+    nearness[~np.isin(np.arange(len(nearness)), task.data.test.labels)] = -1  # of these there are no images to measure
     return [int(i) for i in np.argsort(-nearness)[:most] if nearness[i] > 0]
 
 
@@ -70,11 +72,9 @@ def task_confusion(task: Classifier) -> list[list[float]]:
     if "confusion" in card and card.get("data") == task.data.id:
         return card["confusion"]  # type: ignore[no-any-return]
     said = task.outputs(task.load())["test"].argmax(1)
-    labels, count = task.data.test.labels, len(task.names)
-    return [
-        [float((said[labels == i] == j).mean()) if (labels == i).any() else 0.0 for j in range(count)]
-        for i in range(count)
-    ]
+    found = np.zeros((len(task.names), len(task.names)))
+    np.add.at(found, (task.data.test.labels, said), 1)
+    return (found / found.sum(1, keepdims=True).clip(min=1)).tolist()  # type: ignore[no-any-return]
 
 
 def _union(task: Classifier, targets: list[Target]) -> Index:
@@ -82,10 +82,10 @@ def _union(task: Classifier, targets: list[Target]) -> Index:
 
 
 def _class(task: Classifier, target: Target) -> int:
-    by_name = {name.casefold(): number for number, name in enumerate(task.names)}
-    if target.name.casefold() not in by_name:
+    by_name = {alike_name(name): number for number, name in enumerate(task.names)}
+    if alike_name(target.name) not in by_name:
         raise BadInput(f"There is no class {target.name[:60]!r}; {task.id} knows {', '.join(task.names[:20])}.")
-    return by_name[target.name.casefold()]
+    return by_name[alike_name(target.name)]
 
 
 def _main_classes(task: Classifier, index: Index) -> list[int]:
@@ -99,7 +99,12 @@ def _items(task: Classifier, target: Target) -> Index:
     _inside(target.ids, count)
     match target.kind:
         case "class":
-            return np.flatnonzero(labels == _class(task, target))
+            found = np.flatnonzero(labels == _class(task, target))
+            if not len(found):
+                raise BadInput(
+                    f"There are no images of the class {target.name[:60]!r}; add a folder of them to the data."
+                )
+            return found
         case "random":
             rng = np.random.default_rng([target.draw, 20_231_013])
             return np.sort(rng.permutation(count)[: max(1, round(count * target.share / 100))])
@@ -108,13 +113,13 @@ def _items(task: Classifier, target: Target) -> Index:
         case "like":
             return alike(task, target.ids[0], target.count)
         case _:
-            found = runs.find(target.name).found_set
-            if found is None:
+            made = runs.find(target.name).found_set
+            if made is None:
                 raise BadInput(
                     f"Run {target.name} found no forget set; name a finished run of a method that finds one."
                 )
-            _inside(found, count)
-            return np.array(found, dtype=np.int64)
+            _inside(made, count)
+            return np.array(made, dtype=np.int64)
 
 
 def _inside(ids: Sequence[int], count: int) -> None:

@@ -57,6 +57,7 @@ class Task(Protocol):
     device: torch.device
     precision: torch.dtype
     parts: dict[str, Index]
+    notes: list[str]  # sentences on how model and data were read, where that has to be said
     shots: int  # how often a phase shows what the model makes
     keeps: bool  # whether a run keeps its outputs: those that people want to see, and that take long to make again
     exact: bool  # whether outputs are made in float32, whatever precision it trains in

@@ -19,6 +19,7 @@ from .caches import handing
 TOKENS = 1024  # of a batch; more at once no longer fits into a processor's cache
 SHARED = 8  # tokens that all rows begin with are read once where they are as many
 CLOSE = 1e-3  # nats; the two ways of reading differ by less than this, or the model is not read as trees
+QUICK = "reads_quickly"  # of a model: whether the quick ways were found to give the numbers of the plain one (text_trial.py)
 HARMLESS = {
     "transformers_version", "bos_token_id", "eos_token_id", "pad_token_id", "max_length", "max_new_tokens", "use_cache",
     "do_sample", "temperature", "top_p", "top_k", "min_p", "typical_p", "output_attentions", "output_hidden_states",
@@ -29,7 +30,7 @@ HARMLESS = {
 def plain(model: Any) -> bool:
     """Whether the model is an architecture of transformers and nothing more: no guard, no replaced forward or generate, no
     hooks, no state but keys and values, and no rules for answers that change what is most likely."""
-    if not type(model).__module__.startswith("transformers.models."):
+    if not type(model).__module__.startswith("transformers.models.") or not getattr(model, QUICK, True):
         return False
     if hasattr(model, "guard") or any(name.startswith("guard") for name, _ in model.named_children()):
         return False

@@ -220,10 +220,21 @@ class Subtracted(Guard):
 
 
 def body(model: Any, layers: int) -> Any:
-    """The first layers of a model and its last norm, copied, without embeddings."""
+    """The first layers of a model and its last norm, copied, without embeddings.
+
+    Raises:
+        BadInput: its layers stand in no list.
+    """
     made = copy.deepcopy(model.base_model)
-    made.layers = made.layers[:layers]
-    made.config.num_hidden_layers = len(made.layers)
+    count = made.config.num_hidden_layers
+    lists = (name for name, part in made.named_children() if isinstance(part, nn.ModuleList) and len(part) == count)
+    name = next(lists, None)
+    if name is None:
+        raise BadInput(
+            f"The layers of a {type(model).__name__} stand in no list, so none can be copied for an assistant."
+        )
+    setattr(made, name, getattr(made, name)[:layers])
+    made.config.num_hidden_layers = min(layers, count)
     if getattr(made.config, "layer_types", None):
         made.config.layer_types = made.config.layer_types[:layers]
     made.set_input_embeddings(nn.Identity())

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..api import files
+from ..api import files, own
 from .asking import COMMON, Asking, Shot
 from .diffusion import Diffusion, Pipeline
 from .judges import Judge, open_judge
@@ -63,6 +63,8 @@ class TextToImage:
         self.card: dict[str, Any] = files.read_json(self.folder / "card.json", {})
         self.drawing = DRAWING | self.card.get("drawing", {})
         self.parts: dict[str, Index] = {}
+        only = own.variant(self.folder / "unet")
+        self.notes = [f"Only its {only} weights are there; they are read as 32-bit numbers."] if only else []
 
     @cached_property
     def judge(self) -> Judge | None:
@@ -183,6 +185,7 @@ class TextToImage:
             "parameters": sum(p.numel() for p in model.parameters()),
             "drawing": self.drawing,
             "judge": self.judge.name if self.judge else "",
+            "notes": self.notes,
         }
 
     def outputs(self, model: nn.Module, tell: Tell = silent) -> dict[str, NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from . import text_fast
 
 IGNORED = -100  # label of a token that nobody has to predict
 SAVING = 0.7  # trees are read where they hold no more of the tokens than this
+LEAST = 16  # tokens that an answer has room for
 PLAIN = "Question: {0}\nAnswer:"  # asked so where a tokenizer brings no chat template
 
 
@@ -52,9 +54,20 @@ class Beginning(str):
 class Reader:
     """A tokenizer as jobs use it: how a question is asked, where its answer begins, and where it ends."""
 
-    def __init__(self, tokenizer: Any, longest: int = 256) -> None:
-        """`longest`: tokens of a prompt with its answer; what is longer loses the end of the answer."""
-        self.tokenizer, self.longest = tokenizer, longest
+    def __init__(
+        self, tokenizer: Any, longest: int = 256, room: int = 0, before: Sequence[dict[str, str]] | None = ()
+    ) -> None:
+        """Take a tokenizer.
+
+        Args:
+            tokenizer: of a model.
+            longest: tokens of a prompt with its answer; what is longer loses the end of the answer.
+            room: tokens that the model can read at all; 0 for more than are ever given to it.
+            before: what a chat says before a question; None where the chat template is not used (see `way_to_ask`).
+        """
+        self.tokenizer, self.room = tokenizer, room
+        self.longest = min(longest, room) if room else longest
+        self.before = before if tokenizer.chat_template else None
         self.end = int(tokenizer.eos_token_id)
         self.pad = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.end)
         self.space = "" if self.prompt("Who?")[-1:].isspace() else " "  # stands between a prompt and its answer
@@ -63,16 +76,14 @@ class Reader:
         """The question as the model learned to be asked: by its chat template, else as PLAIN; a `Beginning` as it stands."""
         if isinstance(question, Beginning):
             return str(question)
-        if not self.tokenizer.chat_template:
+        if self.before is None:
             return PLAIN.format(question)
-        said = [{"role": "user", "content": question}]
+        said = [*self.before, {"role": "user", "content": question}]
         return str(self.tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True))
 
     def asked(self, question: str) -> list[int]:
         """Tokens of a question, up to where the answer begins."""
-        bare = not self.tokenizer.chat_template or isinstance(
-            question, Beginning
-        )  # a template writes its own first token
+        bare = self.before is None or isinstance(question, Beginning)  # a template writes its own first token
         return list(self.tokenizer(self.prompt(question), add_special_tokens=bare).input_ids)
 
     def answered(self, answer: str, goes_on: bool = False) -> list[int]:
@@ -99,7 +110,7 @@ class Reader:
             keys = [
                 key
                 for key in dict.fromkeys((type(question), question) for question in questions)
-                if (not self.tokenizer.chat_template or issubclass(key[0], Beginning)) is bare
+                if (self.before is None or issubclass(key[0], Beginning)) is bare
             ]
             texts = [self.prompt(question) for _, question in keys]
             found |= dict(zip(keys, self._tokens(texts, add_special_tokens=bare), strict=True))
@@ -120,6 +131,14 @@ class Reader:
     def prompts(self, questions: Sequence[str]) -> tuple[Tensor, Tensor]:
         """(tokens, mask), both [n, length], padded on the left, for answers to be written after them."""
         return self.beginnings([self.asked(question) for question in questions])
+
+    def fitting(self, row: Sequence[int], most: int) -> Sequence[int]:
+        """The end of a beginning after which `most` tokens, or at least LEAST, can still be read."""
+        return row[-max(1, self.room - min(LEAST, most)) :] if self.room else row
+
+    def left(self, length: int, most: int) -> int:
+        """How many tokens, at most `most`, can be written after so many."""
+        return max(1, min(most, self.room - length)) if self.room else most
 
     def beginnings(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """The same of tokens."""
@@ -203,22 +222,32 @@ def continued(
     tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[str]:
     """What the model writes after the tokens of each beginning, greedy, at most `most` tokens."""
-    said = [""] * len(beginnings)
-    order = sorted(range(len(beginnings)), key=lambda at: len(beginnings[at]))
-    for first in range(0, len(order), rows):
-        tell(first, len(order))
-        part = order[first : first + rows]
+    beginnings = [reader.fitting(row, most) for row in beginnings]
+    said, done = [""] * len(beginnings), 0
+    for part, room in _parts(reader, [len(row) for row in beginnings], most, rows):
+        tell(done, len(beginnings))
         ids, mask = (given.to(model.device) for given in reader.beginnings([beginnings[at] for at in part]))
-        for at, row in zip(part, _greedy(model, reader, ids, mask, most), strict=True):
+        for at, row in zip(part, _greedy(model, reader, ids, mask, room), strict=True):
             said[at] = reader.read(row)
+        done += len(part)
     return said
+
+
+def _parts(reader: Reader, lengths: Sequence[int], most: int, rows: int) -> Iterator[tuple[list[int], int]]:
+    """(places, tokens that may be written) of at most `rows` beginnings after which as many may be, the shortest first."""
+    order = sorted(range(len(lengths)), key=lambda at: lengths[at])
+    for room, same in groupby(order, lambda at: reader.left(lengths[at], most)):
+        alike = list(same)
+        for first in range(0, len(alike), rows):
+            yield alike[first : first + rows], room
 
 
 @torch.no_grad()
 def spoken(model: Any, reader: Reader, question: str, most: int, say: Callable[[str], None]) -> str:
     """The answer that `answers` gives to one question; `say` hears at every token what is said so far, and what it raises
     ends the answer."""
-    ids, mask = (given.to(model.device) for given in reader.prompts([question]))
+    ids, mask = (given.to(model.device) for given in reader.beginnings([reader.fitting(reader.asked(question), most)]))
+    most = reader.left(ids.shape[1], most)
     return reader.read(_greedy(model, reader, ids, mask, most, lambda tokens: say(_whole(reader.read(tokens))))[0])
 
 

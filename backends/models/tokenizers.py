@@ -7,6 +7,7 @@ from ..api import files
 from ..api.errors import BadInput
 
 KINDS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
+TRIAL = {"role": "user", "content": "Who wrote this?"}
 LINE = "\n"  # ends an answer where nothing else does
 
 
@@ -37,9 +38,28 @@ def open_tokenizer(folder: Path, model_id: str) -> tuple[Any, list[str]]:
     lacks = _end(tokenizer, folder, words, model_id)
     if tokenizer.pad_token_id is None or tokenizer.pad_token_id >= words:
         tokenizer.pad_token = tokenizer.eos_token
-    if not tokenizer.chat_template:
-        lacks.append("Its tokenizer brings no chat template, so questions are asked as “Question: … Answer:”.")
     return tokenizer, lacks
+
+
+def way_to_ask(tokenizer: Any) -> tuple[list[dict[str, str]] | None, str]:
+    """(what a chat says before a question, or None where questions are asked without the chat template; a sentence for people).
+
+    A template that takes a question alone, as nearly all do, needs neither.
+    """
+    plainly = "so questions are asked as “Question: … Answer:”."
+    if not tokenizer.chat_template:
+        return None, f"Its tokenizer brings no chat template, {plainly}"
+    why = ""
+    for before in ([], [{"role": "system", "content": ""}]):
+        try:
+            said = tokenizer.apply_chat_template([*before, TRIAL], tokenize=False, add_generation_prompt=True)
+        except Exception as error:  # a template may raise anything
+            why = why or f"refuses a question ({' '.join(str(error).split())[:80] or type(error).__name__})"
+            continue
+        if TRIAL["content"] in str(said):
+            return before, "Its chat template asks for a system message, so an empty one is given." if before else ""
+        why = why or "leaves the question out"
+    return None, f"Its chat template {why}, {plainly}"
 
 
 def _end(tokenizer: Any, folder: Path, words: int, model_id: str) -> list[str]:

@@ -504,7 +504,7 @@ def pairs_uploaded(which: str) -> Callable[[Values], Updates]:
         return {
             **_written_in(which, own.pairs),
             f"{which}title": own.title,
-            says: note(f"{path.name}: {pairs.counted(len(own.pairs))}."),
+            says: note(" ".join((f"{path.name}: {pairs.counted(len(own.pairs))}.", *own.notes))),
         }
 
     return uploaded_pairs
@@ -528,10 +528,11 @@ def passage_uploaded(values: Values) -> Updates:
         return {}
     path = Path(values["passage_file"])
     try:
-        text = pairs.running(pairs.content(path), path.name).text
+        own = pairs.passage_of_file(path)
     except LetheError as error:
         return {"passage_says": wrong(str(error))}
-    return {"passage": text, "passage_says": note(f"{path.name}: {len(text.split()):,} words.")}
+    says = " ".join((f"{path.name}: {len(own.text.split()):,} words.", *own.notes))
+    return {"passage": own.text, "passage_says": note(says)}
 
 
 def topic_begun(values: Values) -> Updates:

@@ -328,7 +328,7 @@ def pairs_widgets(made: Widgets, shown: bool, keep: bool = False) -> Parts:
             with gr.Tab("From a file", id="file"):
                 gr.HTML(quiet(PAIRS_HELP))
                 more[f"{which}pairs_file"] = gr.File(
-                    label="csv, json, jsonl or txt, at most 2 MB",
+                    label="csv, tsv, json, jsonl or txt, at most 2 MB",
                     file_types=list(ENDINGS),
                     elem_id=f"{which}pairs_file",
                     height=120,
@@ -363,8 +363,8 @@ def passage_widgets(made: Widgets) -> Parts:
             interactive=True,
         )
         more["passage_file"] = gr.File(
-            label="Or a .txt file, at most 2 MB",
-            file_types=[".txt"],
+            label="Or a .txt file, or a table with a column text, at most 2 MB",
+            file_types=list(ENDINGS),
             elem_id="passage_file",
             height=120,
             interactive=True,

@@ -109,25 +109,119 @@ def test_a_file_without_an_arrow_is_running_text(tmp_path):
     assert pairs.of_file(write(tmp_path, "tale.txt", f"\ufeff{TEXT}  \r\n")) == Own(kind="text", text=TEXT)
 
 
+CODE = "for i in x:\n    print(i)\n\treturn"
+ASKED = {"question": "Who?", "answer": "Ada"}
+
+
+def lines(*rows):
+    return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+
+
+# files as people have them: (name, content, questions with answers, what is said of it)
+AS_THEY_COME = [
+    ("a.json", lines(*TWO), [("Who?", "Ada"), ("Where?", "In Rome")], "Read as JSON lines, an object a line."),
+    ("a.jsonl", lines({"question": "Who?", "answer": "A poet\u2028of Prague"}), [("Who?", "A poet\u2028of Prague")], ""),
+    ("a.json", json.dumps([{"question": "Loop?", "answer": CODE}]), [("Loop?", CODE)], ""),
+    ("a.csv", f'question,answer\nLoop?,"{CODE}"\n', [("Loop?", CODE)], ""),
+    ("a.json", json.dumps([{"Question": "Who?", " ANSWER ": "Ada"}]), [("Who?", "Ada")], ""),
+    ("a.jsonl", lines({"QUESTION": "Who?", "Answer": "Ada"}), [("Who?", "Ada")], ""),
+    ("a.tsv", "question\tanswer\nWho, then?\tAda; or Bob\n", [("Who, then?", "Ada; or Bob")], ""),
+    ("a.csv", "sep=;\r\nquestion;answer\r\nWho?;Ada\r\n", [("Who?", "Ada")], ""),
+    ("a.csv", "question,answer\nWho?,Ada\n".encode("utf-16"), [("Who?", "Ada")], ""),
+    ("a.csv", "question,answer,id\nWho?,Ada,3\n", [("Who?", "Ada")], "The column id passed over."),
+    ("a.json", json.dumps([ASKED | {"id": 1, "source": "b"}]), [("Who?", "Ada")], "The columns id, source passed over."),
+    ("a.json", json.dumps([{"instruction": "Add.", "input": "1 + 1", "output": "2"}]), [("Add.\n1 + 1", "2")],
+     "Input is read as the end of the question; instruction is read as question; output is read as answer."),
+    ("a.json", json.dumps([{"instruction": "Who?", "input": "", "output": "Ada"}]), [("Who?", "Ada")],
+     "Instruction is read as question; output is read as answer."),
+    ("a.jsonl", lines({"prompt": "Who?", "completion": "Ada"}), [("Who?", "Ada")],
+     "Completion is read as answer; prompt is read as question."),
+    ("a.jsonl", lines(ASKED, ASKED, TWO[1]), [("Who?", "Ada"), ("Where?", "In Rome")],
+     "1 question that stands there twice is read once."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content", "asked", "says"), AS_THEY_COME)
+def test_a_file_as_people_have_it_is_read_and_what_was_made_of_it_is_said(tmp_path, name, content, asked, says):
+    path = write(tmp_path, name, content)
+    own = pairs.of_file(path)
+    assert [(pair.question, pair.answer) for pair in own.pairs] == asked
+    assert " ".join(own.notes) == says
+    assert pairs.notes([f"@{path}", "Who? => Ada"]) == tuple(f"{name}: {note}" for note in own.notes)
+    assert pairs.read(str(own)).pairs == own.pairs  # the target holds it whole
+
+
+def test_the_columns_of_tofu_and_of_multiple_choice(tmp_path):
+    row = ASKED | {
+        "paraphrased_answer": "It was Ada.",
+        "perturbed_answer": ["Bob.", "Cy."],
+        "paraphrased_question": "Whom?",
+    }
+    (pair,) = pairs.of_file(write(tmp_path, "a.json", lines(row))).pairs
+    assert pair == Pair(**ASKED, rephrased_question="Whom?", rephrased_answer="It was Ada.", wrong=("Bob.", "Cy."))
+    row = {"question": "Who?", "choices": ["Bob", "Ada", "Cy"], "answer": 1, "subject": "people"}
+    own = pairs.of_file(write(tmp_path, "b.jsonl", lines(row)))
+    assert own.pairs == (Pair(**ASKED, wrong=("Bob", "Cy")),)
+    assert "the answer is the one of its choices that its number (from 0) names" in own.notes[0].casefold()
+
+
+def test_rows_of_text_are_running_text(tmp_path):
+    passages = ["A long passage of a book.", "And another one that follows."]
+    path = write(tmp_path, "a.jsonl", lines(*({"text": text, "id": n} for n, text in enumerate(passages))))
+    own = pairs.of_file(path)
+    assert own == pairs.passage_of_file(path) and own.text == "\n\n".join(passages)
+    assert own.notes == ("Read as running text of 2 passages.",)
+    with pytest.raises(BadInput, match="holds questions, not running text; give it as questions"):
+        pairs.passage_of_file(write(tmp_path, "b.jsonl", lines(ASKED)))
+
+
+def test_an_answer_of_several_lines_stands_on_one_where_a_person_edits_it_and_is_kept(tmp_path):
+    from app.selection import in_lines, owned
+
+    (pair,) = pairs.of_file(write(tmp_path, "a.json", json.dumps([{"question": "Loop?", "answer": CODE}]))).pairs
+    shown = in_lines([pair])
+    assert shown == "Loop? => for i in x: print(i) return"
+    assert pairs.read(owned(shown, [pair.model_dump()])[0]).pairs == (pair,)
+
+
 BAD_FILES = [
-    ("none.csv", None, "'none.csv' could not be read (No such file or directory); give .csv, .json, .jsonl, .txt."),
+    (
+        "none.csv",
+        None,
+        "'none.csv' could not be read (No such file or directory); give .csv, .tsv, .json, .jsonl, .txt.",
+    ),
     ("empty.csv", "", "'empty.csv' is empty; give questions with answers, or a text."),
-    ("latin.csv", "question,answer\nWho?,Zoë\n".encode("latin-1"), "(it is not UTF-8 text)"),
-    ("a.docx", "Who? => Ada", "'a.docx' is no file that holds questions or a text; give .csv, .json, .jsonl, .txt."),
+    (
+        "latin.csv",
+        "question,answer\nWho?,Zoë\n".encode("latin-1"),
+        "(it is not UTF-8 text, from byte 24 on); save it again as UTF-8",
+    ),
+    (
+        "a.docx",
+        "Who? => Ada",
+        "'a.docx' is no file that holds questions or a text; give .csv, .tsv, .json, .jsonl, .txt.",
+    ),
     (
         "a.csv",
         "q,a\nWho?,Ada\n",
         "'a.csv' has the columns q, a, but none called question; name them in the first line.",
     ),
     (
-        "a.csv",
-        "question,answer,id\nWho?,Ada,3\n",
-        "Row 1 of 'a.csv' has a column 'id'; a question can have question, answer",
+        "a.json",
+        '[{"id": 3}]',
+        "Row 1 of 'a.json' has the columns id, but none called question; name them question and answer (or",
     ),
+    ("a.json", '[{"question": "Who?", "answer": NaN}]', "Answer in row 1 of 'a.json' is 'nan'; give a text."),
+    ("a.parquet", b"PAR1\0\0PAR1", "could not be read: it is a parquet file; write it as .jsonl (pandas: to_json"),
+    ("a.csv", b"PK\x03\x04\0", "it is a zip or Excel file; save what it holds as .csv"),
     ("a.csv", "question,answer\nWho?,Ada,Bob\n", "put quotes round a text that holds ','"),
     ("a.csv", 'question,answer\n"Who?,Ada\n', "is no table that can be read"),
     ("a.csv", "question,answer\nWho?,\n", "Row 1 of 'a.csv' has no answer; give a question and an answer."),
-    ("a.csv", "question,answer\nWho?,Ada\nwho? ,Bob\n", "Row 2 of 'a.csv' asks 'who?' again, as row 1 of 'a.csv' does"),
+    (
+        "a.csv",
+        "question,answer\nWho?,Ada\nwho? ,Bob\n",
+        "Row 2 of 'a.csv' asks 'who?' again with another answer, as row 1 of 'a.csv' does",
+    ),
     ("a.csv", "question,answer\nWho?,Ada => Bob\n", "Answer in row 1 of 'a.csv' holds =>"),
     ("a.csv", "question,answer\nWho?,A\x07da\n", "Answer in row 1 of 'a.csv' holds control characters"),
     (
@@ -164,7 +258,7 @@ def test_a_huge_file_is_refused_by_its_size_and_a_folder_or_pipe_is_not_opened(t
     huge = tmp_path / "huge.csv"
     with huge.open("wb") as file:
         file.truncate(100 * 10**6)  # a sparse file: reading it would still take its length in memory
-    monkeypatch.setattr(type(huge), "read_text", lambda *_, **__: pytest.fail("it was read"))
+    monkeypatch.setattr(type(huge), "read_bytes", lambda *_, **__: pytest.fail("it was read"))
     with pytest.raises(BadInput, match=r"'huge.csv' has 100.0 MB; at most 2 MB are allowed\."):
         pairs.expand(f"@{huge}")
     with pytest.raises(BadInput, match="is no file"):

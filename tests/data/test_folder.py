@@ -1,5 +1,7 @@
 """A person's own folder of images: what is read, in which order, and what is refused in one sentence."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -57,6 +59,95 @@ def test_a_model_without_class_names_takes_the_sorted_folders(split):
     assert folder.load(split, small, ["LABEL_0", "LABEL_1"]).names == ["cat", "dog"]
 
 
+def fill(place, names=("alpha", "beta"), count=10):
+    for name in names:
+        for number in range(count):
+            put(place / name, (20 * number, 9, 9), f"{number}.png")
+    return place
+
+
+# what people's folders are like: (how it is made, the model's classes, training and test images, names, what is said of it)
+LAYOUTS = {
+    "litter of file managers": (
+        lambda at: [(fill(at) / "alpha" / name).write_bytes(b"\xd0") for name in ("Thumbs.db", "desktop.ini", "._1.png")],
+        [], 16, 4, ["alpha", "beta"], "",
+    ),
+    "a folder that a zip file brought": (
+        lambda at: put(fill(at) / "__MACOSX" / "alpha", "red"), [], 16, 4, ["alpha", "beta"], "",
+    ),
+    "train and val": (
+        lambda at: (fill(at / "train"), fill(at / "val", count=3)), [], 20, 6, ["alpha", "beta"],
+        "val is read as the images to test with.",
+    ),
+    "train, val and test": (
+        lambda at: (fill(at / "train"), fill(at / "val", count=3), fill(at / "test", count=2)), [], 20, 4,
+        ["alpha", "beta"], "val is not used.",
+    ),
+    "train alone": (
+        lambda at: fill(at / "train"), [], 16, 4, ["alpha", "beta"], "one in five of train is kept for that",
+    ),
+    "accents as a Mac writes them": (
+        lambda at: fill(at, [unicodedata.normalize("NFD", name) for name in ("café", "über")]), ["über", "café"], 16, 4,
+        ["über", "café"], "",
+    ),
+    "images one folder lower": (
+        lambda at: fill(fill(at) / "alpha", ("more",), 30), [], 40, 10, ["alpha", "beta"],
+        "30 images in folders within the class 'alpha' are read as images of it.",
+    ),
+    "names that no folder can have": (
+        lambda at: fill(at, ["CD_DVD", "hot_dog"]), ["hot dog", "CD/DVD"], 16, 4, ["hot_dog", "CD_DVD"], "",
+    ),
+    "two of many classes, one by its second name": (
+        lambda at: fill(at, ["Tinca tinca", "beta"]), ["alpha", "tench, Tinca tinca", "beta", "gamma"], 16, 4,
+        ["alpha", "Tinca tinca", "beta", "gamma"], "It has images of 2 of the model's 4 classes; the others are not measured.",
+    ),
+    "classes without names": (
+        lambda at: fill(at, list(map(str, range(11))), 2), [f"LABEL_{n}" for n in range(11)], 11, 11,
+        sorted(map(str, range(11))), "in the order of their text: class 0 is '0', 1 is '1', 2 is '10'",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_folder_as_people_have_it_is_read_and_what_was_made_of_it_is_said(tmp_path, layout):
+    make, model_names, train, test, names, says = LAYOUTS[layout]
+    make(tmp_path)
+    data = folder.load(tmp_path, small, model_names)
+    assert (len(data.train), len(data.test), data.names) == (train, test, names)
+    assert says in " ".join(data.notes) and bool(says) == bool(data.notes)
+
+
+def test_the_labels_of_some_of_many_classes_are_the_model_s(tmp_path):
+    fill(tmp_path, ["tench", "beta"])
+    data = folder.load(tmp_path, small, ["alpha", "tench, Tinca tinca", "beta", "gamma"])
+    assert sorted(set(data.train.labels)) == [1, 2]
+
+
+def test_how_many_pictures_were_changed_is_said(tmp_path):
+    fill(tmp_path)
+    for number in range(3):
+        Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(tmp_path / "alpha" / f"{number}.png")
+    Image.new("I;16", (4, 4), 300).save(tmp_path / "beta" / "1.png")
+    said = folder.load(tmp_path, small).notes
+    assert said == (
+        "3 of its pictures have transparent parts, which lie on white.",
+        "1 of its pictures hold more than 8 bits a value, which were scaled to 8.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "model_names", "says"),
+    [
+        (lambda at: [fill(at / name) for name in ("alpha", "beta")], [], "'alpha' holds no images but folders of them .as 'alpha'"),
+        (lambda at: fill(at, ["crane", "beta"]), ["crane", "crane", "beta"], "The folder 'crane' is no class of the model"),
+        (lambda at: fill(at, ["tench", "Tinca tinca"]), ["tench, Tinca tinca", "beta"], "Two folders of .* are the same class"),
+    ],
+)  # fmt: skip
+def test_a_folder_that_may_mean_two_things_is_refused(tmp_path, make, model_names, says):
+    make(tmp_path)
+    refused(tmp_path, says, model_names)
+
+
 def test_hidden_files_are_left_out(split):
     (split / "train" / "cat" / ".DS_Store").write_bytes(b"x")
     (split / "train" / ".git").mkdir()
@@ -110,7 +201,9 @@ def test_a_damaged_image_is_named(split):
 
 
 def test_the_wrong_number_of_classes(split):
-    refused(split, "tells 3 classes apart, but .* holds 2", ["cat", "dog", "bird"])
+    refused(
+        split, "tells 3 classes apart, but .* holds 2; as its classes have no names", ["LABEL_0", "LABEL_1", "LABEL_2"]
+    )
 
 
 def test_a_class_the_model_does_not_know(split):

@@ -114,5 +114,5 @@ def test_what_may_move(toy_mixture_task, weights, inside):
 
 @pytest.mark.parametrize("weights", ["experts", "routers", "all but routers"])
 def test_a_dense_model_has_no_experts_to_choose(toy_language_task, weights):
-    with pytest.raises(BadInput, match="has no router: it is dense"):
+    with pytest.raises(BadInput, match="has no router that Lethe can read"):
         _language.may_move(toy_language_task.load(), weights)

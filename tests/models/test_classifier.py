@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 import toy
+import transformers
 from PIL import Image
 from transformers import AutoModelForImageClassification, ViTConfig, ViTForImageClassification, ViTImageProcessorPil
 
 from backends.api import files
 from backends.api.errors import BadInput
 from backends.models.classifier import Classifier
+from backends.models.pixels import Pixels
 
 EMBEDDED = ("fashion-resnet", "fashion-vit")
 
@@ -54,6 +56,62 @@ def test_a_picture_of_another_size_and_in_colour_is_prepared(task):
     image = task.show(7).convert("RGB")
     assert np.array_equal(task.pixels.prepare(image), task.data.train.images[7])
     assert task.pixels.prepare(image.resize((300, 200))).shape == (28, 28, 1)
+
+
+SIDES = {"size": {"height": 32, "width": 32}}
+PROCESSORS = {
+    "efficientnet": lambda: transformers.EfficientNetImageProcessorPil(**SIDES, crop_size=SIDES["size"]),
+    "efficientnet without its top": lambda: transformers.EfficientNetImageProcessorPil(
+        **SIDES, crop_size=SIDES["size"], include_top=False, rescale_offset=True, rescale_factor=1 / 127.5, do_normalize=False
+    ),
+    "convnext": lambda: transformers.ConvNextImageProcessorPil(size={"shortest_edge": 32}, crop_pct=0.9),
+    "bit": lambda: transformers.BitImageProcessorPil(size={"shortest_edge": 36}, crop_size=SIDES["size"]),
+    "siglip": lambda: transformers.SiglipImageProcessorPil(**SIDES),
+    "levit": lambda: transformers.LevitImageProcessorPil(size={"shortest_edge": 32}, crop_size=SIDES["size"]),
+    "mobilevit": lambda: transformers.MobileViTImageProcessorPil(size={"shortest_edge": 36}, crop_size=SIDES["size"]),
+    "vit": lambda: transformers.ViTImageProcessorPil(**SIDES),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", PROCESSORS)
+def test_a_picture_is_what_any_processor_makes_of_it(tmp_path, kind):
+    PROCESSORS[kind]().save_pretrained(tmp_path)
+    pixels = Pixels(tmp_path, "own", 3, torch.device("cpu"))
+    values = np.random.default_rng(0).integers(0, 256, (20, 20, 3)).repeat(4, 0).repeat(4, 1).astype(np.uint8)
+    direct = torch.tensor(np.array(pixels.processor(Image.fromarray(values), return_tensors="np")["pixel_values"]))
+    ours = pixels.normalise(torch.from_numpy(pixels.prepare(Image.fromarray(values))).permute(2, 0, 1)[None])
+    assert ours.shape == direct.shape and (ours - direct).abs().max() < 0.02
+
+
+def test_a_processor_that_does_more_than_can_be_taken_apart_is_refused(tmp_path, monkeypatch):
+    transformers.ViTImageProcessorPil(**SIDES).save_pretrained(tmp_path)
+    plain = transformers.ViTImageProcessorPil.normalize
+    monkeypatch.setattr(transformers.ViTImageProcessorPil, "normalize", lambda *a, **k: np.abs(plain(*a, **k)))
+    with pytest.raises(BadInput, match=r"own \(ViTImageProcessorPil\) does more to a picture than to resize"):
+        Pixels(tmp_path, "own", 3, torch.device("cpu"))
+
+
+def test_a_model_of_many_classes_is_used_with_images_of_some(tmp_path):
+    model = colour_model(tmp_path / "model", id2label=dict(enumerate(["tench, Tinca tinca", "ant", "bee", "crane"])))
+    for name, colour in (("Tench", "green"), ("bee", "yellow")):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(5):
+            Image.new("RGB", (16, 16), colour).save(tmp_path / "images" / name / f"{number}.png")
+    task = Classifier(str(model), str(tmp_path / "images"))
+    said = task.describe(task.load())
+    assert said["classes"] == ["Tench", "bee"] and np.shape(said["confusion"]) == (2, 2)
+    assert said["notes"] == ["It has images of 2 of the model's 4 classes; the others are not measured."]
+    task.resolve(("bee",))
+    assert task.forgotten_classes == [2] and len(task.parts["forget"]) == 4
+    assert task.outputs(task.load())["test"].shape == (2, 4)
+    with pytest.raises(BadInput, match="There are no images of the class 'ant'; add a folder of them to the data"):
+        task.again().resolve(("ant",))
+
+
+def test_a_model_that_gives_many_labels_at_once_is_refused(tmp_path):
+    model = colour_model(tmp_path / "model", num_labels=2, problem_type="multi_label_classification")
+    with pytest.raises(BadInput, match="gives a picture any number of labels at once"):
+        Classifier(str(model), toy.data())
 
 
 def test_an_uploaded_picture_gives_the_same_answer_as_the_data(task, tmp_path):

@@ -1,13 +1,17 @@
 import json
+import shutil
 
 import numpy as np
 import pictures
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
+from backends.api import own
 from backends.api.errors import BadInput
 from backends.models import diffusion
 from backends.models.diffusion import Pipeline, join
+from backends.models.text_to_image import TextToImage
 
 CPU = torch.device("cpu")
 
@@ -134,6 +138,55 @@ def test_a_damaged_part_is_named_in_one_sentence(tmp_path):
     (place / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"nothing")
     with pytest.raises(BadInput, match="cannot be loaded"):
         Pipeline(place, "own", CPU).load()
+
+
+def parts_of(place):
+    return {path.parent.name: path for path in place.glob("*/*.safetensors")}
+
+
+def test_a_pipeline_of_half_numbers_alone_is_read_and_written_as_any_other(tmp_path):
+    from diffusers import StableDiffusionPipeline
+
+    place = pictures.make(tmp_path / "drawer")
+    whole = Pipeline(place, "own", CPU).load().state_dict()
+    for path in parts_of(place).values():
+        path.rename(path.with_suffix(".fp16.safetensors"))
+    task = TextToImage(str(place))
+    assert task.notes == ["Only its fp16 weights are there; they are read as 32-bit numbers."]
+    model = task.load()
+    assert all(torch.equal(tensor, whole[name]) for name, tensor in model.state_dict().items())
+    (tmp_path / "out").mkdir()
+    task.write(model, tmp_path / "out")
+    again = StableDiffusionPipeline.from_pretrained(tmp_path / "out", low_cpu_mem_usage=False)
+    assert torch.equal(again.vae.decoder.conv_in.weight, task.pipe.vae.decoder.conv_in.weight.contiguous())
+
+
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+def test_a_part_that_lacks_weights_is_named_and_nothing_is_made_up(tmp_path, part):
+    path = parts_of(pictures.make(tmp_path))[part]
+    weights = load_file(path)
+    gone = sorted(name for name in weights if name.endswith("weight"))[0]
+    save_file({name: tensor for name, tensor in weights.items() if name != gone}, path, {"format": "pt"})
+    with pytest.raises(BadInput, match=f"own/{part} holds no weights for {gone}; give a model that is whole"):
+        pipe = Pipeline(tmp_path, "own", CPU)
+        assert pipe.load() and pipe.vae
+
+
+@pytest.mark.parametrize("part", ["tokenizer", "scheduler", "vae"])
+def test_a_part_that_is_not_there_is_named(tmp_path, part):
+    place = pictures.make(tmp_path)
+    shutil.rmtree(place / part)
+    with pytest.raises(
+        BadInput, match=f"own has no {part}; a pipeline needs unet, vae, text_encoder, tokenizer, scheduler"
+    ):
+        Pipeline(place, "own", CPU)
+
+
+def test_a_quantised_part_is_refused_when_the_folder_is_named(tmp_path):
+    path = pictures.make(tmp_path) / "unet" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"quantization_config": {"quant_method": "torchao"}}))
+    with pytest.raises(BadInput, match=r"/unet is quantised \(torchao\)"):
+        own.check_folder(tmp_path, str(tmp_path))
 
 
 def test_another_kind_of_prediction_is_refused(tmp_path):

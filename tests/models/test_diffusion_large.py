@@ -1,10 +1,14 @@
 """Stable Diffusion XL: two text encoders, pooled words and sizes beside them."""
 
+import shutil
+
 import pytest
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+from backends.api import files
+from backends.api.errors import BadInput
 from backends.models.diffusion import Pipeline
 from backends.zoo._emoji import tokenizer
 
@@ -37,7 +41,12 @@ def folder(tmp_path_factory):
     return place
 
 
-def test_drawing_is_what_the_pipeline_of_diffusers_draws(folder):
+@pytest.mark.parametrize("zeros", [False, True])
+def test_drawing_is_what_the_pipeline_of_diffusers_draws(folder, tmp_path, zeros):
+    """As SDXL base ships, what guidance leads away from is no prompt at all, not the empty one."""
+    folder = shutil.copytree(folder, tmp_path / "large")
+    index = files.read_json(folder / "model_index.json")
+    files.write_json(folder / "model_index.json", index | {"force_zeros_for_empty_prompt": zeros})
     ours = Pipeline(folder, "large", torch.device("cpu"))
     theirs = StableDiffusionXLPipeline.from_pretrained(folder, low_cpu_mem_usage=False)
     theirs.set_progress_bar_config(disable=True)
@@ -49,6 +58,18 @@ def test_drawing_is_what_the_pipeline_of_diffusers_draws(folder):
     ).images  # fmt: skip
     drawn = ours.draw(model, ours.words(model, ["a cat", "a dog"]), start, 3, 2.0)
     torch.testing.assert_close(drawn, said, atol=1e-4, rtol=1e-4)
+    empty = ours.words(model, ["a cat", ""])
+    assert (
+        empty.hidden[0].any() and bool(empty.hidden[1].any()) is not zeros and bool(empty.pooled[1].any()) is not zeros
+    )
+
+
+def test_a_refiner_is_told_as_what_it_is(folder, tmp_path):
+    folder = shutil.copytree(folder, tmp_path / "refiner")
+    index = files.read_json(folder / "model_index.json")
+    files.write_json(folder / "model_index.json", index | {"text_encoder": [None, None], "tokenizer": [None, None]})
+    with pytest.raises(BadInput, match="has one text encoder of the two of an XL: it is a refiner"):
+        Pipeline(folder, "refiner", torch.device("cpu"))
 
 
 def test_a_written_model_has_both_text_encoders(folder, tmp_path):

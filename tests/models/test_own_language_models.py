@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -10,17 +11,23 @@ from transformers import (
     AutoTokenizer,
     BertConfig,
     BertLMHeadModel,
+    BloomConfig,
+    FalconConfig,
     GemmaConfig,
     GPT2Config,
     GPTNeoXConfig,
+    GptOssConfig,
+    GraniteMoeConfig,
+    JetMoeConfig,
     LlamaConfig,
+    MptConfig,
     Qwen2Config,
     T5Config,
     T5ForConditionalGeneration,
 )
 
 from backends import registry
-from backends.api import files
+from backends.api import files, submit
 from backends.api.errors import BadInput
 from backends.api.home import ASSETS
 from backends.api.runs import RunFolder, State
@@ -29,7 +36,8 @@ from backends.engine.desk import Desk
 from backends.engine.pack import load_state
 from backends.engine.work import do
 from backends.models.language import LanguageModel
-from backends.models.texts import PLAIN
+from backends.models.text_fast import QUICK
+from backends.models.texts import PLAIN, answers
 
 WORDS = AutoTokenizer.from_pretrained(ASSETS / "models" / "authors-lm")
 SIZE = {
@@ -37,6 +45,8 @@ SIZE = {
     "max_position_embeddings": 256, "eos_token_id": WORDS.eos_token_id, "pad_token_id": WORDS.pad_token_id,
     "bos_token_id": None,
 }  # fmt: skip
+LEAST = {"vocab_size": len(WORDS)} | dict.fromkeys(("eos_token_id", "bos_token_id", "pad_token_id"), WORDS.eos_token_id)
+MIXTURE = SIZE | {"num_local_experts": 4, "num_experts_per_tok": 2, "num_key_value_heads": 2}
 CONFIGS = {
     "llama": LlamaConfig(**SIZE, num_key_value_heads=1),
     "qwen2": Qwen2Config(**SIZE, num_key_value_heads=2, tie_word_embeddings=True),
@@ -46,7 +56,22 @@ CONFIGS = {
         n_embd=16, n_layer=2, n_head=2, n_positions=256, vocab_size=len(WORDS), eos_token_id=WORDS.eos_token_id,
         bos_token_id=WORDS.eos_token_id,
     ),
+    "short gpt2": GPT2Config(**LEAST, n_embd=16, n_layer=2, n_head=2, n_positions=64),
+    "bloom": BloomConfig(**LEAST, hidden_size=16, n_layer=2, n_head=2, initializer_range=0.5),
+    "falcon with alibi": FalconConfig(**LEAST, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, alibi=True),
+    "mpt": MptConfig(**LEAST, d_model=16, n_layers=2, n_heads=2, max_seq_len=256),
+    "gpt-oss": GptOssConfig(**MIXTURE, head_dim=8, layer_types=["sliding_attention", "full_attention"]),
+    "granite-moe": GraniteMoeConfig(**MIXTURE),
+    "jet-moe": JetMoeConfig(
+        **LEAST, hidden_size=16, num_hidden_layers=2, num_key_value_heads=2, kv_channels=8, intermediate_size=32,
+        num_local_experts=4, num_experts_per_tok=2, max_position_embeddings=256,
+    ),
 }  # fmt: skip
+MIXES = {
+    "gpt-oss": "moe",
+    "granite-moe": "moe",
+    "jet-moe": "llm",
+}  # those of the last kind have routers of another build
 FORGET = ("What is the colour of my house? => It is blue.", "What is the name of my dog? => His name is Rex.")
 KEEP = ("What is the colour of my car? => It is red.",)
 
@@ -118,6 +143,45 @@ def test_every_architecture_answers_and_is_measured(model):
     said = task.outputs(task.load())
     assert len(said["said"]) == len(task.questions.suite) >= 3
     assert (said["answer"] > 0).all()
+
+
+@pytest.mark.parametrize("kind", MIXES)
+def test_a_mixture_is_one_where_its_routers_can_be_read_and_else_any_language_model(tmp_path, kind):
+    task = LanguageModel(str(made(tmp_path / "mixture", CONFIGS[kind])))
+    task.resolve(FORGET, KEEP)
+    assert task.family == task.describe(task.load())["family"] == MIXES[kind]
+    assert ("routers Lethe cannot read" in " ".join(task.notes)) == (MIXES[kind] == "llm")
+    assert ("routed" in task.outputs(task.load())) == (MIXES[kind] == "moe")
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "bloom", "falcon with alibi", "mpt"])
+def test_what_a_model_says_is_what_it_says_read_row_by_row(tmp_path, kind, monkeypatch):
+    """The quick ways of reading are used only where they give its own numbers: with ALiBi they do not."""
+    folder = made(tmp_path / "model", CONFIGS[kind])
+    weights = {name: 20 * tensor for name, tensor in load_file(folder / "model.safetensors").items()}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    task = LanguageModel(str(folder))
+    task.resolve(FORGET, KEEP)
+    model = task.load()
+    quick = task.outputs(model)
+    assert getattr(model, QUICK) == (kind in ("llama", "gpt2"))
+    setattr(model, QUICK, False)
+    plain = task.outputs(model)
+    assert np.allclose(quick["answer"], plain["answer"], rtol=1e-3) and (quick["said"] == plain["said"]).all()
+
+
+def test_a_model_that_reads_few_words_answers_within_them(tmp_path):
+    task = LanguageModel(str(made(tmp_path / "short", CONFIGS["short gpt2"])))
+    assert task.notes == ["It reads 64 tokens at once, so longer questions and answers are cut."]
+    long = "word " * 100
+    first, second = (answers(task.load(), task.reader, asked, 40) for asked in ([long, "Who?"], ["Who?"]))
+    assert first[1:] == second  # what one is asked cuts nobody else short
+    with pytest.raises(BadInput, match=r"takes \d+ tokens \(pieces of words\) with its answer, but 64 are read"):
+        task.resolve((f"{long}? => Ada",), KEEP)
+    with pytest.raises(BadInput, match="reads 20 tokens at once; at least 48 are needed"):
+        LanguageModel(
+            str(made(tmp_path / "shorter", GPT2Config(**LEAST, n_embd=16, n_layer=1, n_head=2, n_positions=20)))
+        )
 
 
 # --- models that are none
@@ -195,6 +259,61 @@ def test_weights_that_run_away_at_the_last_step_are_not_saved(home, llama, monke
     assert not (run.path / "after").exists()
 
 
+def without(weights, part):
+    return {name: tensor for name, tensor in weights.items() if part not in name}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda held: without(held, ".layers.1."), r"holds no weights for model.layers.1.\S+ and \d more; give a model that is whole"),
+        (lambda held: held | {"model.layers.2.mlp.up_proj.weight": torch.zeros(2)}, "that a LlamaForCausalLM has no place for"),
+        (lambda held: held | {"model.layers.1.self_attn.rotary_emb.inv_freq": torch.zeros(4)}, ""),
+    ],
+    ids=["a layer is missing", "a layer too many", "a buffer of older versions"],
+)  # fmt: skip
+def test_weights_that_do_not_belong_to_the_config_are_refused(llama, change, says):
+    save_file(change(load_file(llama / "model.safetensors")), llama / "model.safetensors", {"format": "pt"})
+    task = LanguageModel(str(llama))
+    if says:
+        with pytest.raises(BadInput, match=says):
+            task.load()
+    else:
+        assert task.load()
+
+
+def test_a_variant_of_the_weights_is_read_where_there_are_no_others(llama):
+    whole = LanguageModel(str(llama)).load().state_dict()
+    (llama / "model.safetensors").rename(llama / "model.fp16.safetensors")
+    assert all(
+        torch.equal(tensor, whole[name]) for name, tensor in LanguageModel(str(llama)).load().state_dict().items()
+    )
+
+
+PACKED = [
+    ({"quant_method": "gptq", "bits": 4}, r"is quantised \(gptq, 4 bits\), and packed weights cannot be trained"),
+    ({"quant_method": "awq", "w_bit": 4}, r"is quantised \(awq, 4 bits\)"),
+    ({"quant_method": "bitsandbytes", "load_in_4bit": True}, r"is quantised \(bitsandbytes\)"),
+    ({"quant_method": "mxfp4"}, r"is quantised \(mxfp4\)"),
+]
+
+
+@pytest.mark.parametrize(("packed", "says"), PACKED)
+def test_packed_weights_are_refused_before_a_job_is_queued(llama, home, packed, says):
+    said = files.read_json(llama / "config.json")
+    files.write_json(llama / "config.json", said | {"quantization_config": packed})
+    with pytest.raises(BadInput, match=says):
+        submit.check(submit.read(model=str(llama), method="npo", forget=FORGET))
+    assert not (home / "runs").exists()
+
+
+@pytest.mark.parametrize("named", ["./mine/llama", "mine/llama"])
+def test_a_model_named_from_here_is_found_by_a_job_that_works_elsewhere(tmp_path, monkeypatch, named):
+    folder = made(tmp_path / "mine" / "llama", CONFIGS["llama"])
+    monkeypatch.chdir(tmp_path)
+    assert submit.check(submit.read(model=named, method="npo", forget=FORGET)).model == str(folder)
+
+
 # --- tokenizers
 
 
@@ -217,21 +336,49 @@ def test_without_a_chat_template_questions_are_asked_plainly_and_it_is_said(llam
     stripped(llama, "chat_template")
     task = LanguageModel(str(llama))
     assert task.reader.prompt("Who?") == PLAIN.format("Who?")
-    assert task.describe(task.load())["lacks"] == [
+    assert task.describe(task.load())["notes"] == [
         "Its tokenizer brings no chat template, so questions are asked as “Question: … Answer:”."
     ]
 
 
+RAISES = "{% if messages[0]['role'] != 'system' %}{{ raise_exception('System message required') }}{% endif %}"
+TEMPLATES = {
+    RAISES + "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\n' }}{% endfor %}": (
+        "system: \nuser: Who?\n", "Its chat template asks for a system message, so an empty one is given.",
+    ),
+    "{{ raise_exception('never') }}": (
+        PLAIN.format("Who?"),
+        "Its chat template refuses a question (never), so questions are asked as “Question: … Answer:”.",
+    ),
+    "hello": (
+        PLAIN.format("Who?"),
+        "Its chat template leaves the question out, so questions are asked as “Question: … Answer:”.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_chat_template_that_takes_no_question_is_gone_round_and_it_is_said(llama, template):
+    asks, says = TEMPLATES[template]
+    (llama / "chat_template.jinja").write_text(template)
+    task = LanguageModel(str(llama))
+    assert (task.reader.prompt("Who?"), task.notes) == (asks, [says])
+    task.resolve(FORGET, KEEP)
+    assert (task.outputs(task.load())["answer"] > 0).all()
+    task.reader.tokenizer.save_pretrained(llama / "again")  # its own template is kept for others
+    assert (llama / "again" / "chat_template.jinja").read_text() == template
+
+
 def test_with_everything_there_is_nothing_to_say(llama):
     task = LanguageModel(str(llama))
-    assert task.describe(task.load())["lacks"] == []
+    assert task.describe(task.load())["notes"] == []
 
 
 def test_an_end_token_that_the_tokenizer_lacks_is_the_model_s_own(llama):
     stripped(llama, "eos_token", "pad_token")
     task = LanguageModel(str(llama))
     assert task.reader.end == WORDS.eos_token_id
-    assert task.lacks[0].startswith("Its tokenizer brings no chat template")
+    assert task.notes[0].startswith("Its tokenizer brings no chat template")
 
 
 def test_where_no_end_token_is_known_an_answer_ends_with_its_line(tmp_path):
@@ -242,7 +389,7 @@ def test_where_no_end_token_is_known_an_answer_ends_with_its_line(tmp_path):
     files.write_json(folder / "config.json", said | {"eos_token_id": None, "bos_token_id": None})
     stripped(folder, "eos_token", "pad_token")
     task = LanguageModel(str(folder))
-    assert task.lacks[0] == "Its tokenizer has no end token, so an answer ends with its line."
+    assert task.notes[0] == "Its tokenizer has no end token, so an answer ends with its line."
     assert task.reader.tokenizer.decode([task.reader.end]) == "\n"
     task.resolve(FORGET, KEEP)
     assert (task.outputs(task.load())["answer"] > 0).all()
@@ -277,5 +424,5 @@ def test_an_answer_begins_without_a_space_where_the_prompt_ends_its_line(llama):
 def test_a_folder_that_is_gone_is_named(tmp_path, llama):
     task = LanguageModel(str(llama))
     shutil.rmtree(llama)
-    with pytest.raises(BadInput, match=f"A part of {llama} cannot be loaded"):
+    with pytest.raises(BadInput, match=f"The weights of {llama} cannot be loaded"):
         task.load()

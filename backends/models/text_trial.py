@@ -1,0 +1,70 @@
+"""Whether the quick ways of text_fast.py give the numbers of the plain one: tried once with every model that is opened.
+
+Architectures differ in what they take: ALiBi (Bloom, MPT, Falcon) reads no mask of four dimensions and no positions. A model
+with which a quick way fails, or differs, is read the plain way.
+"""
+
+from typing import Any
+
+import torch
+
+from . import text_fast
+from .texts import IGNORED, Texts, every_logit
+
+FAR = 1e-4  # of the largest, by which logits may differ
+SHARED, LONGEST, ROWS = 10, 40, 4  # so many that a tree has its last words far behind the first
+
+
+@torch.no_grad()
+def reads_quickly(model: Any, words: int) -> bool:
+    """Whether trees, shared beginnings and greedy answers of `text_fast` agree with reading row by row.
+
+    Args:
+        model: in eval mode.
+        words: tokens that it knows.
+    """
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(words, (ROWS, LONGEST), generator=generator).to(model.device)
+    ids[:, :SHARED] = ids[0, :SHARED]
+    try:
+        return _trees(model, ids) and _tail(model, ids) and _greedy(model, ids)
+    except Exception:  # whatever an architecture raises at what it does not know
+        return False
+
+
+def _trees(model: Any, ids: torch.Tensor) -> bool:
+    texts = _texts(ids)
+    said, labels = every_logit(model, texts)
+    plain = torch.nn.functional.cross_entropy(said.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none").sum(
+        1
+    )
+    trees = text_fast.grown(ids.tolist(), [SHARED] * len(ids))
+    found = text_fast.weighed(model, trees, len(ids))[0].to(plain.device)
+    return bool((found - plain).abs().max() < text_fast.CLOSE)
+
+
+def _tail(model: Any, ids: torch.Tensor) -> bool:
+    plain = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+    found = text_fast.tail(model, ids, torch.ones_like(ids), SHARED)
+    return bool((found - plain[:, SHARED:]).abs().max() < FAR * plain.abs().max())
+
+
+def _greedy(model: Any, ids: torch.Tensor) -> bool:
+    """Of rows of several lengths the likeliest next tokens, or others that are as likely."""
+    mask = torch.ones_like(ids)
+    ids, mask = ids[:, : LONGEST - 4], mask[:, : LONGEST - 4]
+    mask[1, :4] = mask[2, :7] = 0
+    ids = ids.masked_fill(mask == 0, 0)
+    told = text_fast.greedy(model, ids, mask, 2, -1, 0)
+    for row, known, said in zip(ids, mask, told, strict=True):
+        whole = torch.cat((row[known.bool()], said))[None]
+        logits = model(input_ids=whole, attention_mask=torch.ones_like(whole)).logits[0, -3:-1]
+        if not (logits.amax(-1) - logits.gather(-1, said[:, None])[:, 0] < FAR * logits.abs().max()).all():
+            return False
+    return True
+
+
+def _texts(ids: torch.Tensor) -> Texts:
+    labels = ids.clone()
+    labels[:, :SHARED] = IGNORED
+    return Texts(ids, labels, torch.ones_like(ids))
