@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.optim import AdamW
 
 from ..api.concepts import Concept
 from ..api.errors import BadInput
@@ -13,9 +12,7 @@ from ..engine.run import Run
 from ..models.attention import Looks, captured
 from ..models.diffusion import Pipeline
 from ..registry import method
-from ._drawing import PicturesParams, Weights, chosen, ends, pictures, words
-
-DECAY = 0.01
+from ._drawing import PicturesParams, Weights, adamw, chosen, clipped_step, ends, pictures, words
 
 
 class ForgetMeNot(PicturesParams):
@@ -64,15 +61,13 @@ def forget_me_not(run: Run, params: ForgetMeNot) -> None:
     where = concept_tokens(run, asked.ids, params.end_token, params.padding)
     drawn = pictures(run, "drawing what is to be forgotten", asking.forget_prompts, params)
     moving = list(chosen(run.model, params.weights).values())
-    optimizer = AdamW(moving, lr=params.learning_rate, weight_decay=DECAY)
+    optimizer = adamw(moving, params.learning_rate)
     for _ in run.steps("look away", params.steps, {"optimizer": optimizer}):
         x, t, _, which = drawn.draw(params.batch_size)
         with captured(run.model.unet) as looks:
             pipe.predict(run.model, x, t, asked[which])
         loss = looked(looks, where[which])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        clipped_step(optimizer, moving, loss)
         run.log(loss=loss.detach())
 
 
