@@ -97,12 +97,12 @@ def adam(parameters: Sequence[nn.Parameter], learning_rate: float) -> Adam:
 
 
 def adamw(parameters: Sequence[nn.Parameter], learning_rate: float) -> AdamW:
-    """AdamW with weight decay 0.01, as Concept Ablation and Forget-Me-Not take it; its steps are `clipped_step`."""
+    """AdamW with weight decay 0.01, as Concept Ablation and Forget-Me-Not take it."""
     return AdamW(parameters, lr=learning_rate, weight_decay=0.01)
 
 
 def clipped_step(optimizer: AdamW, parameters: Iterable[nn.Parameter], loss: Tensor) -> None:
-    """One step down `loss`, its gradient scaled to a norm of at most 1 over all the parameters."""
+    """One step down `loss`, its gradient scaled to a norm of at most 1 over all the parameters, as Concept Ablation does."""
     optimizer.zero_grad()
     loss.backward()
     clip_grad_norm_(parameters, 1.0)

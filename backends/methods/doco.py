@@ -76,8 +76,9 @@ class DoCo(DrawingParams):
     departures=(
         "The noisy latents are places on the way to pictures of the anchor, drawn once by the frozen model, so what it says "
         "of them is known; pictures to keep are drawn by it too; the projection is the textbook's unless cosine is "
-        "chosen; the discriminator has as many layers as the latents have room for; Adam without weight decay; fewer and "
-        "larger steps, of the embedded model."
+        "chosen; the discriminator has as many layers as the latents have room for and learns before the model does in each step, "
+        "while the authors' model is judged by that of the step before; Adam without weight decay; fewer and larger steps, of "
+        "the embedded model."
     ),
     works_with={"text-to-image": True},
     order=70,
@@ -109,6 +110,7 @@ def doco(run: Run, params: DoCo) -> None:
     for _ in run.steps("the concept meets its anchor", params.steps, saved | {"optimizer": optimizer}):
         x, t, said, _, which = places.draw(params.batch_size)
         concept = pipe.as_clean(pipe.predict(run.model, x, t, asked[which]), x, t)
+        loss_d = _learn(judge, judging, pipe.as_clean(said, x, t), concept.detach())
         loss = judged(judge, concept, 0.0)
         away = clipped(torch.autograd.grad(loss, weights), params.clip)
         prior = _prior(run, kept, others, params.batch_size)
@@ -116,7 +118,6 @@ def doco(run: Run, params: DoCo) -> None:
         for weight, one, other in zip(weights, away, spare, strict=True):
             weight.grad = operated(one, other, params.surgery, params.surgery_strength, params.prior_weight)
         optimizer.step()
-        loss_d = _learn(judge, judging, pipe.as_clean(said, x, t), concept.detach())
         against = sum(float((one * other).sum()) < 0 for one, other in zip(away, spare, strict=True)) / len(weights)
         run.log(discriminator=loss_d, loss=loss.detach(), keep=prior.detach(), against=against)
 
