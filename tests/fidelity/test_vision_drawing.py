@@ -86,6 +86,9 @@ def test_forget_me_not(monkeypatch):
     monkeypatch.setattr(type(Drawing().pipe), "predict", predict)
     made = drawn_by(METHODS["forget_me_not"], steps=2, learning_rate=0.01, weights="cross-attention keys and values")
     same(made.kv[0], "forget_me_not", KV[0])
+    rows = tensor("which")[0]
+    look = (tensor("h_forget")[rows] @ tensor("kv")[0].T)[:, None, :, None] * tensor("token_weights")
+    same(forget_me_not.looked([("layer", look)], tensor("token_mask")[rows]), "looked")
 
 
 @agrees("methods", "salun_diffusion")
@@ -98,11 +101,20 @@ def test_salun_diffusion(monkeypatch):
     def made(run, name, *given):
         return Dealt(*pairs(name), clean=tensor("x_clean"), noised=noised)
 
+    scores = []
+
+    def largest(found, share):
+        scores.append(torch.stack(list(found.values())))
+        return ranked(found, share)
+
+    ranked = salun_diffusion.largest
     monkeypatch.setattr(salun_diffusion, "pictures", made)
+    monkeypatch.setattr(salun_diffusion, "largest", largest)
     params = {"steps": 2, "learning_rate": 0.01, "batch_size": 3, "alpha": 0.5, "share": 0.5, "mask_guidance": 7.5}
     after = drawn_by(METHODS["salun_diffusion"], weights="cross-attention keys and values", **params).kv
     same(after, "salun_diffusion", KV)
     assert (after == tensor("kv")).sum() == KV.size / 2
+    same(scores[0], "salun_scores")
 
 
 @agrees("methods", "adv_unlearn")

@@ -293,8 +293,15 @@ def forget_me_not(g):
     return k
 
 
-def salun_diffusion(g):
-    """The mask from -|(1 + w) e(x, c) - w e(x) - noise|^2, then e(x, c_f) to sg e(x, c') and the usual loss within it."""
+def looked(g):
+    """The norm over places and the concept's tokens of what is looked at, mean over rows."""
+    rows = g["h_forget"][g["which"][0]] @ g["kv"][0].T
+    marked = g["token_weights"] * g["token_mask"][g["which"][0]]
+    return np.array(np.mean([np.linalg.norm(np.outer(one, other)) for one, other in zip(rows, marked, strict=True)]))
+
+
+def salun_scores(g):
+    """|sum over the batches of the gradient of -|(1 + w) e(x, c) - w e(x) - noise|^2|, w 7.5."""
     kv, x, h, h0 = g["kv"], g["x_clean"], g["h_forget"][g["which_clean"]], g["h_empty"]
     total = 0.0
     for rows in (slice(0, 3), slice(3, 4)):
@@ -302,7 +309,12 @@ def salun_diffusion(g):
         guided = 8.5 * drawn(*kv, x[rows], one) - 7.5 * drawn(*kv, x[rows], none)
         slope = -mse(guided, g["truth_clean"][rows])
         total = total + 8.5 * over_weights(slope, x[rows], one) - 7.5 * over_weights(slope, x[rows], none)
-    score = np.abs(total).ravel()
+    return np.abs(total)
+
+
+def salun_diffusion(g):
+    """e(x, c_f) to sg e(x, c') and the usual loss on what is kept, within the half of the weights with the largest scores."""
+    kv, score = g["kv"], salun_scores(g).ravel()
     mask = np.zeros(score.size, bool)
     mask[np.argsort(-score, kind="stable")[: score.size // 2]] = True
     mask, adam = mask.reshape(kv.shape), Adam()
@@ -488,7 +500,7 @@ VALUES = {
     "salun_mask": salun_mask, "salun": salun, "influence": influence, "ssd": ssd, "scrub": scrub, "bad_teacher": bad_teacher,
     "forget_vector": forget_vector, "retrain": retrain, "sign_steps": sign_steps, "worst_case": worst_case,
     "esd": lambda g: esd(g, "free"), "esd_from_concept": lambda g: esd(g, "said"), "concept_ablation": concept_ablation,
-    "concept_ablation_noise": lambda g: concept_ablation(g, "noise"), "forget_me_not": forget_me_not,
+    "concept_ablation_noise": lambda g: concept_ablation(g, "noise"), "forget_me_not": forget_me_not, "looked": looked, "salun_scores": salun_scores,
     "salun_diffusion": salun_diffusion, "adv_unlearn": adv_unlearn, "doco": doco, "surgery": surgery,
     "discriminator_loss": discriminator_loss, "uce": uce, "sfd": sfd, "accuracies": accuracies, "average_gap": average_gap,
     "mia_efficacy": mia_efficacy, "mia_confidence": mia_confidence, "mia_entropy": mia_entropy, "fid": fid,

@@ -156,7 +156,10 @@ def test_times_of_two_machines_are_never_mixed():
     rows = [drawn_row(0, "cpu (x)", 4.0), drawn_row(1, "cpu (x)", 6.0), drawn_row(2, "cuda (y)", 1.0)]
     said = _table_drawn.tables(rows)
     assert "| 5.0 s | 600 MB |" in said
-    assert "time: the method alone, median, on cpu (x), 1 thread; some of the jobs ran on cuda (y), 1 thread, idle;" in said
+    assert (
+        "time: the method alone, median, on cpu (x), 1 thread; some of the jobs ran on cuda (y), 1 thread, idle;"
+        in said
+    )
     loaded = _table_drawn.tables([one | {"others": 2.0} for one in rows])
     assert "time" not in loaded and "| 600 MB |" in loaded
 
