@@ -97,7 +97,7 @@ def of_table(rows: Sequence[measured.Row]) -> list[Trial]:
                 after={name: mean(values) for name, values in after.items()},
                 reference={name: mean(values) for name, values in reference.items()},
                 spread={name: stdev(values) for name, values in after.items() if _all_known(values)},
-                seconds=mean(row.seconds for row in same),
+                seconds=mean(row.seconds if row.idle else math.nan for row in same),
                 count=len(same),
                 said=f"mean of {len(same)} seed{'s' if len(same) > 1 else ''}",
             )

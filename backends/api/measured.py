@@ -8,11 +8,14 @@ from pydantic import BaseModel, ConfigDict
 from . import files
 from .home import ASSETS
 
+IDLE = 0.1  # cores that others may use on average before a time says more of them than of the job
+
 
 class Row(BaseModel):
     """One measured job: which, with what seed and parameters, what it needed and what came out.
 
-    `given` holds what it was told beyond the method's settings for this model.
+    `given` holds what it was told beyond the method's settings for this model; `others`, how many cores other processes used
+    meanwhile, on average; rows of older measurements do not say.
     """
 
     model_config = ConfigDict(ser_json_inf_nan="strings", extra="allow")
@@ -26,12 +29,23 @@ class Row(BaseModel):
     seconds: float
     epoch_seconds: float | None = None
     peak_memory: float | None = None
+    others: float | None = None
     metrics: dict[str, dict[str, float | None]]
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is certain that the machine did nothing else, so that its time can be shown."""
+        return idle(self.others)
 
     @property
     def told(self) -> str:
         """`given` in words."""
         return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.given.items())
+
+
+def idle(others: float | None) -> bool:
+    """Whether so many cores busy with something else are none; None is not known."""
+    return others is not None and others <= IDLE
 
 
 def tables() -> dict[str, list[Row]]:

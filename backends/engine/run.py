@@ -153,7 +153,7 @@ class Run:
         self,
         name: str,
         parts: Sequence[str],
-        batch_size: int,
+        batch_size: int | Mapping[str, int],
         saved: Mapping[str, Stateful] | None = None,
         *,
         augment: bool = True,
@@ -163,7 +163,8 @@ class Run:
         Args:
             name: name of the phase, shown beside the progress; unique within the method.
             parts: one entry a pass, as in ["forget", "keep"] * epochs. `Batch.epoch` counts the passes of the same part.
-            batch_size: largest number of items in a batch; the items are split evenly, so none is much smaller.
+            batch_size: largest number of items in a batch, for all parts or by their names; the items are split evenly, so
+                none is much smaller.
             saved: optimisers and schedulers that live through the loop.
             augment: draw the training augmentation of the model's recipe.
 
@@ -174,7 +175,8 @@ class Run:
         if name in self._done:
             return
         first = self._first(name, saved)
-        plan = [(number, part, -(-self.size(part) // batch_size)) for number, part in enumerate(parts)]
+        sizes = dict.fromkeys(parts, batch_size) if isinstance(batch_size, int) else batch_size
+        plan = [(number, part, -(-self.size(part) // sizes[part])) for number, part in enumerate(parts)]
         of, step = sum(count for _, _, count in plan), 0
         for number, part, count in plan:
             if step + count <= first:

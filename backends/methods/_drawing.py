@@ -6,13 +6,14 @@ model nothing: what it predicted at each stop of the way was needed to draw it, 
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.optim import Adam
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Adam, AdamW
 
 from ..engine.run import Run
 from ..models.diffusion import Pipeline, Words
@@ -67,13 +68,23 @@ class SpaceParams(DrawingParams):
     )
 
 
-def chosen(model: nn.Module, weights: Weights) -> dict[str, nn.Parameter]:
-    """The U-Net's parameters of that kind, by name within the model; all others are frozen."""
+def chosen(
+    model: nn.Module, weights: Weights, layers: tuple[type[nn.Module], ...] = (nn.Module,)
+) -> dict[str, nn.Parameter]:
+    """The U-Net's parameters of that kind, by name within the model; all others are frozen.
+
+    Args:
+        model: of which the U-Net is a part.
+        weights: which of them.
+        layers: only those of such layers, as (nn.Linear, nn.Conv2d).
+    """
     model.requires_grad_(False)
     found = {
         name: parameter
         for name, parameter in model.named_parameters()
-        if name.startswith("unet.") and re.search(PATTERNS[weights], name)
+        if name.startswith("unet.")
+        and re.search(PATTERNS[weights], name)
+        and isinstance(model.get_submodule(name.rpartition(".")[0]), layers)
     }
     for parameter in found.values():
         parameter.requires_grad_(True)
@@ -81,8 +92,21 @@ def chosen(model: nn.Module, weights: Weights) -> dict[str, nn.Parameter]:
 
 
 def adam(parameters: Sequence[nn.Parameter], learning_rate: float) -> Adam:
-    """Adam with the usual decay rates, as all these methods use."""
+    """Adam with the usual decay rates and no weight decay, as ESD, AdvUnlearn and SalUn take it."""
     return Adam(parameters, lr=learning_rate)
+
+
+def adamw(parameters: Sequence[nn.Parameter], learning_rate: float) -> AdamW:
+    """AdamW with weight decay 0.01, as Concept Ablation and Forget-Me-Not take it."""
+    return AdamW(parameters, lr=learning_rate, weight_decay=0.01)
+
+
+def clipped_step(optimizer: AdamW, parameters: Iterable[nn.Parameter], loss: Tensor) -> None:
+    """One step down `loss`, its gradient scaled to a norm of at most 1 over all the parameters, as Concept Ablation does."""
+    optimizer.zero_grad()
+    loss.backward()
+    clip_grad_norm_(parameters, 1.0)
+    optimizer.step()
 
 
 def compared(pipe: Pipeline, said: Tensor, wanted: Tensor, t: Tensor, space: Space) -> Tensor:

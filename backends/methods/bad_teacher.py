@@ -36,7 +36,8 @@ class BadTeacher(SgdParams):
     label="same algorithm, smaller model",
     departures=(
         "The divergence is summed over classes; the released loss also divides by their number, which a larger step makes "
-        "up for. The learning rate is constant instead of falling. Pictures are not augmented, so that both teachers' "
+        "up for. It is trained by SGD with momentum, as in the benchmark; Chundawat et al. take Adam. The learning rate is "
+        "constant instead of falling. Pictures are not augmented, so that both teachers' "
         "answers are computed once."
     ),
     works_with={"classifier": True},

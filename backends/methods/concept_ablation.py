@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..engine.run import Run
 from ..registry import method
-from ._drawing import PicturesParams, SpaceParams, Weights, adam, chosen, compared, pictures, words
+from ._drawing import PicturesParams, SpaceParams, Weights, adamw, chosen, clipped_step, compared, pictures, words
 
 
 class ConceptAblation(SpaceParams, PicturesParams):
@@ -28,7 +28,12 @@ class ConceptAblation(SpaceParams, PicturesParams):
     keep_on: Literal["keep prompts", "anchor prompts"] = Field(
         default="keep prompts", description="Whose pictures the model also goes on learning from, as it once did."
     )
-    keep_weight: float = Field(default=1.0, ge=0, le=100, description="Weight of that; 0 leaves it out.")
+    keep_weight: float = Field(
+        default=1.0,
+        ge=0,
+        le=100,
+        description="Weight of that, a mean over all entries, against the ablation, a sum over channels; 0 leaves it out.",
+    )
 
 
 @method(
@@ -58,8 +63,12 @@ class ConceptAblation(SpaceParams, PicturesParams):
     order=35,
 )
 def concept_ablation(run: Run, params: ConceptAblation) -> None:
-    """min |e(x_t, target) - sg[e(x_t, anchor)]|^2, x_t of the anchor's pictures; in the paper 100 to 200 steps at 2e-6 times
-    GPUs times batch."""
+    """min |e(x_t, target) - sg[e(x_t, anchor)]|^2 + keep_weight |e(x_t, c) - noise|^2, the first on x_t of the anchor's
+    pictures; in the paper 100 to 200 steps at 2e-6 times GPUs times batch.
+
+    As released, the first term is summed over the channels of the latents and a mean over places and pictures (its mask
+    has one channel), the second a mean over all.
+    """
     pipe, asking = run.task.pipe, run.task.asking
     drawn = pictures(run, "drawing anchors", asking.anchor_prompts, params)
     targets, anchors = (words(run, run.original, said) for said in (asking.forget_prompts, asking.anchor_prompts))
@@ -74,17 +83,16 @@ def concept_ablation(run: Run, params: ConceptAblation) -> None:
         else:
             with torch.no_grad():
                 wanted = pipe.predict(run.model, x, t, anchors[which])
-        return compared(pipe, pipe.predict(run.model, x, t, targets[which]), wanted, t, params.space)
+        return x.shape[1] * compared(pipe, pipe.predict(run.model, x, t, targets[which]), wanted, t, params.space)
 
     def strayed(x: Tensor, t: Tensor, truth: Tensor, which: Tensor) -> Tensor:
         return compared(pipe, pipe.predict(run.model, x, t, keep_words[which]), truth, t, params.space)
 
-    optimizer = adam(list(chosen(run.model, params.weights).values()), params.learning_rate)
+    moving = list(chosen(run.model, params.weights).values())
+    optimizer = adamw(moving, params.learning_rate)
     for _ in run.steps("ablate", params.steps, {"optimizer": optimizer}):
         loss = off(*drawn.draw(params.batch_size))
         if params.keep_weight:
             loss = loss + params.keep_weight * strayed(*kept.draw(params.batch_size))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        clipped_step(optimizer, moving, loss)
         run.log(loss=loss.detach())

@@ -76,8 +76,9 @@ class DoCo(DrawingParams):
     departures=(
         "The noisy latents are places on the way to pictures of the anchor, drawn once by the frozen model, so what it says "
         "of them is known; pictures to keep are drawn by it too; the projection is the textbook's unless cosine is "
-        "chosen; the discriminator has as many layers as the latents have room for; Adam without weight decay; fewer and "
-        "larger steps, of the embedded model."
+        "chosen; the discriminator has as many layers as the latents have room for and learns before the model does in each step, "
+        "while the authors' model is judged by that of the step before; Adam without weight decay; fewer and larger steps, of "
+        "the embedded model."
     ),
     works_with={"text-to-image": True},
     order=70,

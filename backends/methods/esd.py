@@ -3,6 +3,7 @@
 from typing import Literal
 
 from pydantic import Field
+from torch import nn
 
 from ..engine.run import Run
 from ..registry import method
@@ -15,7 +16,7 @@ class Esd(SpaceParams):
     variant: Literal["x", "x strict", "u", "self-attention", "full"] = Field(
         default="x",
         description="Which weights may move. x: cross-attention, for what is asked for by name. x strict: its keys and values. "
-        "u: all but cross-attention, for what shows unasked. full: all.",
+        "u: all but cross-attention, for what shows unasked. full: all. In each of them linear layers and convolutions only.",
     )
     formula: Literal["original", "from concept"] = Field(
         default="original",
@@ -39,6 +40,7 @@ VARIANTS: dict[str, Weights] = {
     "self-attention": "self-attention",
     "full": "whole U-Net",
 }
+LAYERS = (nn.Linear, nn.Conv2d)  # the authors' list; norms stay
 
 
 @method(
@@ -61,7 +63,9 @@ VARIANTS: dict[str, Weights] = {
     departures=(
         "Trains on every way to ask for the concept, in batches; the latents are drawn once by the frozen model, as in the "
         "authors' later code, and each is used at all its steps; predictions are compared as the model predicts, unless noise "
-        "is chosen; fewer and larger steps, tuned for the embedded model."
+        "is chosen; fewer and larger steps, tuned for the embedded model. Which weights each variant moves is as in the "
+        "authors' later code: there norms stay and u takes the layer that goes out and those of the time step, while their "
+        "first code moved norms and left those two out of u."
     ),
     works_with={"text-to-image": True},
     order=30,
@@ -71,7 +75,7 @@ def esd(run: Run, params: Esd) -> None:
     pipe, prompts = run.task.pipe, run.task.asking.forget_prompts
     places = pool(run, "drawing to train on", prompts, params.pool, params.pool_steps, params.start_guidance)
     asked = words(run, run.original, prompts)
-    optimizer = adam(list(chosen(run.model, VARIANTS[params.variant]).values()), params.learning_rate)
+    optimizer = adam(list(chosen(run.model, VARIANTS[params.variant], LAYERS).values()), params.learning_rate)
     for _ in run.steps("steer away", params.steps, {"optimizer": optimizer}):
         x, t, said, free, which = places.draw(params.batch_size)
         base = free if params.formula == "original" else said

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.optim import AdamW
 
 from ..api.concepts import Concept
 from ..api.errors import BadInput
@@ -13,9 +12,7 @@ from ..engine.run import Run
 from ..models.attention import Looks, captured
 from ..models.diffusion import Pipeline
 from ..registry import method
-from ._drawing import PicturesParams, Weights, chosen, ends, pictures, words
-
-DECAY = 0.01
+from ._drawing import PicturesParams, Weights, adamw, chosen, ends, pictures, words
 
 
 class ForgetMeNot(PicturesParams):
@@ -52,7 +49,8 @@ class ForgetMeNot(PicturesParams):
     label="same algorithm, smaller model",
     departures=(
         "The pictures are drawn by the frozen model instead of collected; every way to ask for the concept is used, in "
-        "batches, with the norm taken picture by picture; concepts that have no name (textual inversion) are left out."
+        "batches, with the norm taken picture by picture; the gradient is not scaled to a norm of 1 before AdamW, which hardly "
+        "minds a common factor; concepts that have no name (textual inversion) are left out."
     ),
     works_with={"text-to-image": True},
     order=40,
@@ -64,7 +62,7 @@ def forget_me_not(run: Run, params: ForgetMeNot) -> None:
     where = concept_tokens(run, asked.ids, params.end_token, params.padding)
     drawn = pictures(run, "drawing what is to be forgotten", asking.forget_prompts, params)
     moving = list(chosen(run.model, params.weights).values())
-    optimizer = AdamW(moving, lr=params.learning_rate, weight_decay=DECAY)
+    optimizer = adamw(moving, params.learning_rate)
     for _ in run.steps("look away", params.steps, {"optimizer": optimizer}):
         x, t, _, which = drawn.draw(params.batch_size)
         with captured(run.model.unet) as looks:

@@ -45,8 +45,9 @@ class Influence(Params):
     departures=(
         "The released recursion over N single images keeps one direction, the first gradient: what it inverts is I + g1 * "
         "(sum of the other gradients)^T / N. That is far from the full curvature, so the step is close to plain gradient "
-        "ascent. It is kept as released and computed in closed form (a test compares both). alpha is tuned on the embedded "
-        "models."
+        "ascent. It is kept as released and computed in closed form (a test compares both). Nothing but g1 is drawn: where that "
+        "image is one the model is sure of, its gradient is nearly zero and the step is v, so two seeds can come to the same "
+        "numbers. alpha is tuned on the embedded models."
     ),
     works_with={"classifier": True},
     order=42,

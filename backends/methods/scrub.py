@@ -1,6 +1,5 @@
-"""SCRUB: a student that first moves away from the original on the forget set, then back to it on the rest."""
+"""SCRUB: a student that moves away from the original on the forget set, in turn with coming back to it on the rest."""
 
-import numpy as np
 from pydantic import Field
 from torch.nn import functional as F
 
@@ -11,65 +10,66 @@ from ._teacher import answers, distillation
 
 
 class Scrub(Params):
-    """First away from the teacher, then back to it."""
+    """How often away from the teacher, and how often back to it."""
 
-    msteps: int | None = Field(
-        default=None,
+    msteps: int = Field(
+        default=2,
         ge=1,
-        le=2000,
-        description="Steps of the first part, away from the teacher. Empty: 16 for classes, 32 for anything else.",
+        le=100,
+        description="Passes over the forget set, one before each of the first passes over the rest.",
     )
-    epochs: int = Field(default=2, ge=1, le=100, description="Passes over the rest in the second part.")
-    learning_rate: float = Field(default=0.0025, gt=0, le=1, description="Step size of both parts.")
-    alpha: float = Field(default=1.0, ge=0, le=100, description="Weight of the distance to the teacher.")
+    epochs: int = Field(default=3, ge=1, le=100, description="Passes over the rest.")
+    learning_rate: float = Field(default=5e-4, gt=0, le=1, description="Step size of both.")
+    forget_batch_size: int = Field(default=32, ge=1, le=1024, description="Images in one step away from the teacher.")
+    batch_size: int = Field(default=128, ge=8, le=1024, description="Images in one step back to it.")
+    gamma: float = Field(default=0.99, ge=0, le=100, description="Weight of the cross-entropy on the rest.")
+    alpha: float = Field(default=0.001, ge=0, le=100, description="Weight of the distance to the teacher on the rest.")
     temperature: float = Field(default=4.0, gt=0, le=100, description="Temperature that softens both models' answers.")
-    batch_size: int = Field(default=128, ge=8, le=1024, description="Images in one step.")
 
 
 @method(
     id="scrub",
     title="SCRUB: disagree, then agree",
-    summary="Moves away from the original model on what is to be forgotten, then back to it on everything else.",
+    summary="Moves away from the original model on what is to be forgotten, and back to it on everything else, in turn.",
     school="First say the opposite of your teacher about one thing, then listen to the teacher about all the others.",
     student=(
-        "The frozen original is the teacher. With l = cross-entropy + alpha * KL(teacher || student) at temperature 4, the "
-        "student first maximises l on the forget set for a number of steps, then minimises l on the retain set, which "
-        "repairs what the first part broke. Both parts share one optimiser, so its momentum carries over."
+        "The frozen original is the teacher. A max-step is a pass over the forget set that raises KL(teacher || student) at "
+        "temperature 4, and nothing else; a min-step is a pass over the retain set that lowers gamma * cross-entropy + alpha "
+        "* KL, which repairs what the max-step broke. They take turns, then min-steps alone follow. Both share one optimiser, "
+        "so its momentum carries over. A student equal to its teacher has no KL to raise: what gets it going are the "
+        "statistics of its batches, which the teacher does not take, or else the first min-step."
     ),
     source={
-        "title": "Kurmanji et al., Towards Unbounded Machine Unlearning, NeurIPS 2023; as in Goel et al., TMLR 2024",
+        "title": "Kurmanji et al., Towards Unbounded Machine Unlearning, NeurIPS 2023",
         "url": "https://arxiv.org/abs/2302.09880",
-        "code": "https://github.com/drimpossible/corrective-unlearning-bench",
+        "code": "https://github.com/meghdadk/SCRUB",
     },
     label="same algorithm, smaller model",
     departures=(
-        "The first part runs in one piece, then the second; the released loop lets passes over the forget set and over the "
-        "rest take turns until the first part's steps are used up. The learning rate is constant instead of falling. "
-        "Pictures are not augmented, so that the teacher's answers are computed once. Defaults are tuned on the embedded "
-        "models."
+        "Pictures are not augmented, so that the teacher's answers are computed once. The step size, falling by steps in the "
+        "authors' longer runs, is constant, as in their runs of three epochs. The defaults are theirs for large models; on "
+        "fashion-resnet, where they cost the rest three points and more, step size and images per step away were chosen on "
+        "other classes (T-shirt, Coat, Bag) and other single images than the tables show."
     ),
     works_with={"classifier": True},
     order=44,
 )
 def scrub(run: Run, params: Scrub) -> None:
-    """Maximise l on the forget set for `msteps` steps, then minimise it on what is kept for `epochs` passes."""
+    """max KL on the forget set, then min gamma CE + alpha KL on what is kept, in turn; in the authors' code 2 and 3 passes at 5e-4."""
     teacher = run.once("teacher", lambda: answers(run, run.original, ("forget", "keep"))).to(run.device)
-    msteps = params.msteps or (16 if run.task.forgotten_classes else 32)
-    # One pass of exactly `msteps` batches: the forget set repeated, or a part of it.
-    forget = np.random.default_rng(run.seed).permutation(run.task.parts["forget"])
-    size = min(params.batch_size, len(forget))
-    run.task.parts["ascent"] = np.resize(forget, msteps * size)
+    parts = [
+        part for epoch in range(params.epochs) for part in ("forget", "keep") if part == "keep" or epoch < params.msteps
+    ]
+    sizes = {"forget": params.forget_batch_size, "keep": params.batch_size}
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)
-    for name, parts, batch_size, sign in (
-        ("away from the teacher", ["ascent"], size, -1.0),
-        ("back to the teacher", ["keep"] * params.epochs, params.batch_size, 1.0),
-    ):
-        for batch in run.passes(name, parts, batch_size, {"optimizer": optimizer}, augment=False):
-            logits = run.forward(run.model, batch.x)
-            distance = distillation(logits, teacher[batch.index], params.temperature)
-            loss = F.cross_entropy(logits, batch.y) + params.alpha * distance
-            optimizer.zero_grad()
-            (sign * loss).backward()
-            optimizer.step()
-            run.log(loss=loss.detach(), distance=distance.detach())
+    for batch in run.passes("away and back", parts, sizes, {"optimizer": optimizer}, augment=False):
+        logits = run.forward(run.model, batch.x)
+        distance = distillation(logits, teacher[batch.index], params.temperature)
+        loss = -distance
+        if batch.part == "keep":
+            loss = params.gamma * F.cross_entropy(logits, batch.y) + params.alpha * distance
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        run.log(loss=loss.detach(), distance=distance.detach())

@@ -34,7 +34,8 @@ class Uce(Params):
         default=1.0,
         ge=0,
         le=1000,
-        description="Weight of each place of a prompt that is kept; 0 keeps nothing on purpose.",
+        description="Weight of each place of a prompt that is kept, all that the model draws but the concept; 0 preserves nothing, "
+        "as the authors' script does unless told what.",
     )
     closeness: float = Field(
         default=0.5, gt=0, le=1e6, description="Weight of staying near to the old matrices (lambda)."
@@ -63,8 +64,10 @@ class Uce(Params):
     departures=(
         "Edits every way to ask for the concept, and by default every place of the prompt after its beginning: a text encoder "
         "that reads from left to right says the concept again in all later tokens. tokens=last is the authors' current code, "
-        "whose guide for objects is the empty prompt (guide=empty). The empty prompt is among what is preserved. Debiasing, "
-        "the method's other use, is left out."
+        "whose guide for objects is the empty prompt (guide=empty). By default every other prompt that is known of the model "
+        "and the empty one are preserved (198 and one for an object of emoji-sd), where the authors' script preserves nothing "
+        "unless told what; that is much of why it keeps the rest so well, and preserve_scale=0 takes it away. Debiasing, the "
+        "method's other use, is left out."
     ),
     works_with={"text-to-image": True},
     order=20,

@@ -8,9 +8,11 @@ from typing import Any
 
 from .. import registry
 from ..api.files import number
+from ..api.measured import idle
 from ..metrics.average_gap import OVER
 
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
+COSTS = ("run_time", "peak_memory")  # that no two jobs share
 Rows = list[dict[str, Any]]
 
 
@@ -44,26 +46,38 @@ def table(rows: Rows) -> str:
     known = registry.entries("methods")
     again = [row for name in by_method if known[name].entry.reference for row in by_method[name] if row["metrics"]]
     aim = {name: mean(values(again, name)) if again else nan for name in OVER}
+    timed = bool(quiet(rows))
     lines = [
-        (_place(ours, known[name].entry, aim), _line(ours, known[name].entry, aim)) for name, ours in by_method.items()
+        (_place(ours, known[name].entry, aim), _line(ours, known[name].entry, aim, timed))
+        for name, ours in by_method.items()
     ]
-    heads = [registry.get("metrics", name).entry.short for name in OVER]
+    heads = [registry.get("metrics", name).entry.short for name in OVER] + ["average gap", *["time"] * timed, "memory"]
     seeds = len({row["seed"] for row in rows})
-    epoch = mean(row["epoch_seconds"] for row in rows)
+    epoch = mean(row["epoch_seconds"] for row in quiet(rows) or rows)
+    time = (
+        f" Time: in epochs of plain fine-tuning on the same data ({epoch:.1f} s each), on an idle machine."
+        if timed
+        else ""
+    )
     return "\n".join(
         [
             f"**{rows[0]['model']}, forgetting {rows[0]['target']}**\n",
-            f"| method | {' | '.join(heads)} | average gap | time | memory |",
-            "|---|" + "---:|" * (len(heads) + 3),
+            f"| method | {' | '.join(heads)} |",
+            "|---|" + "---:|" * len(heads),
             *(line for _, line in sorted(lines)),
-            *_fixed(rows, aim),
+            *_fixed(rows, aim, timed),
             "",
             f"{seeds} seed{'s' if seeds > 1 else ''}. Average gap: here to the mean of the models trained again, over all "
-            f"seeds. Time: in epochs of plain fine-tuning on the same data ({epoch:.1f} s each, {_device(rows)}).",
+            f"seeds.{time} On {_device(rows)}.",
             *_remarks(by_method),
             "",
         ]
     )
+
+
+def quiet(rows: Rows) -> Rows:
+    """Those measured while the machine did nothing else: only their times are shown."""
+    return [row for row in rows if idle(row.get("others"))]
 
 
 def values(rows: Iterable[dict[str, Any]], metric: str, when: str = "after") -> list[float]:
@@ -97,20 +111,22 @@ def _place(rows: Rows, entry: Any, aim: dict[str, float]) -> tuple[bool, bool, f
     return not entry.reference, isnan(middle), 0.0 if isnan(middle) else middle
 
 
-def _line(rows: Rows, entry: Any, aim: dict[str, float]) -> str:
+def _line(rows: Rows, entry: Any, aim: dict[str, float], timed: bool) -> str:
     done = [row for row in rows if row["metrics"]]
     if not done:
-        return f"| {entry.title} | {' | '.join(['failed'] * len(OVER))} | – | – | – |"
+        return f"| {entry.title} | {' | '.join(['failed'] * len(OVER) + ['–'] * (2 + timed))} |"
+    there = quiet(done)
+    time = f"{mean(row['seconds'] / row['epoch_seconds'] for row in there):.1f}" if there else "–"
     cells = [
         *(spread(values(done, name)) for name in OVER),
         spread(_gaps(done, entry, aim), 2),
-        f"{mean(row['seconds'] / row['epoch_seconds'] for row in done):.1f}",
+        *[time] * timed,
         f"{max(row['peak_memory'] for row in done) / 1e6:,.0f} MB",
     ]
     return f"| {entry.title}{' (a filter; weights unchanged)' if entry.guard else ''} | {' | '.join(cells)} |"
 
 
-def _fixed(rows: Rows, aim: dict[str, float]) -> list[str]:
+def _fixed(rows: Rows, aim: dict[str, float], timed: bool) -> list[str]:
     """The lines of the model before and of the shipped reference, which no seed changes."""
     lines = []
     plain = [row for row in rows if row["metrics"] and not registry.get("methods", row["method"]).entry.finds]
@@ -118,17 +134,18 @@ def _fixed(rows: Rows, aim: dict[str, float]) -> list[str]:
         each = [[number(row["metrics"][name].get(when)) for name in OVER] for row in plain]
         known = next((found for found in each if not any(map(isnan, found))), None)
         if known:
-            lines.append(
-                f"| {title} | {' | '.join(f'{value:.1f}' for value in known)} | {spread([gap(known, aim)], 2)} | – | – |"
-            )
+            cells = [*(f"{value:.1f}" for value in known), spread([gap(known, aim)], 2), *["–"] * (1 + timed)]
+            lines.append(f"| {title} | {' | '.join(cells)} |")
     return lines
 
 
 def _remarks(by_method: dict[str, Rows]) -> list[str]:
-    """What has to be said about single methods: why one failed, and what one that finds a set was measured on."""
+    """What has to be said about single methods: why one failed, whose seeds came to the same numbers, and what one that finds
+    a set was measured on."""
     said = []
     for name, rows in by_method.items():
         entry = registry.get("methods", name).entry
+        said += [f"{entry.title}: the same numbers with seed {' and '.join(map(str, same))}." for same in alike(rows)]
         for why in dict.fromkeys(row["error"] for row in rows if row.get("error")):
             seeds = ", ".join(str(row["seed"]) for row in rows if row.get("error") == why)
             said.append(f"{entry.title} failed with seed {seeds}: {why}")
@@ -140,7 +157,21 @@ def _remarks(by_method: dict[str, Rows]) -> list[str]:
     return said
 
 
+def alike(rows: Rows) -> list[list[int]]:
+    """Seeds of one method and target that came to the same numbers, in groups."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        found = {name: of["after"] for name, of in row["metrics"].items() if name not in COSTS}
+        if found:
+            groups[str(sorted(found.items()))].append(row["seed"])
+    return [seeds for seeds in groups.values() if len(seeds) > 1]
+
+
 def _device(rows: Rows) -> str:
     return " and ".join(
-        dict.fromkeys(f"{row['device']}, {row['threads']} threads" for row in rows if row.get("device"))
+        dict.fromkeys(
+            f"{row['device']}, {row['threads']} thread{'s' if row['threads'] > 1 else ''}"
+            for row in rows
+            if row.get("device")
+        )
     )

@@ -8,6 +8,7 @@ from typing import Any
 from .. import registry
 from ..api.files import number
 from ._table import into as replaced
+from ._table import quiet
 from ._table_drawn import machine, machines, said
 
 BEGIN, END = "<!-- answers:begin -->", "<!-- answers:end -->"
@@ -40,20 +41,20 @@ def table(rows: Rows) -> str:
     by_method: dict[str, Rows] = defaultdict(list)
     for row in rows:
         by_method[row["method"]].append(row)
-    timed, seeds = machines(rows), len({row["seed"] for row in rows})
+    timed, seeds = machines(quiet(rows)), len({row["seed"] for row in rows})
     lines = sorted((_place(ours), _line(name, ours, timed)) for name, ours in by_method.items())
     heads = "facts still named | ROUGE-L forget | forget quality (p) | utility kept | neighbours' facts | other facts"
     heads += " | vectors' words kept (random) | vectors' cosine (random)"
     return "\n".join(
         [
             f"**{rows[0]['model']}, forgetting {rows[0]['target']}**\n",
-            f"| method | {heads} | time | room |",
-            "|---|" + "---:|" * 10,
+            f"| method | {heads}{' | time' if timed else ''} | room |",
+            "|---|" + "---:|" * (9 + bool(timed)),
             *(line for _, line in lines),
-            *_fixed(rows),
+            *_fixed(rows, bool(timed)),
             "",
-            f"{seeds} seed{'s' if seeds > 1 else ''}, mean ± standard deviation, of p the median; utility in percent of the model before. "
-            f"Time: the method alone, median, on {said(timed)}.",
+            f"{seeds} seed{'s' if seeds > 1 else ''}, mean ± standard deviation, of p the median; utility in percent of the model before."
+            + (f" Time: the method alone, median, on {said(timed)}, idle." if timed else ""),
             *_traced(rows),
             *_failures(by_method),
             "",
@@ -133,21 +134,23 @@ def _traced(rows: Rows) -> list[str]:
 def _line(name: str, rows: Rows, timed: list[str]) -> str:
     entry, done = registry.get("methods", name).entry, [row for row in rows if row["metrics"]]
     if not done:
-        return f"| {entry.title} | {' | '.join(['failed'] * 8)} | – | – |"
-    there = [row for row in done if timed and machine(row) == timed[0]]
+        return f"| {entry.title} | {' | '.join(['failed'] * 8 + ['–'] * (1 + bool(timed)))} |"
+    there = [row for row in quiet(done) if machine(row) == timed[0]]
     time = f"{median(row['seconds'] for row in there):.1f} s" if there else "–"
     guard = " (a filter; weights unchanged)" if entry.guard else ""
     room = _after(done, "storage")
-    return f"| {entry.title}{guard} | {' | '.join(_cells(done, 'after'))} | {time} | {mean(room):.1f} MB |"
+    cells = [*_cells(done, "after"), *[time] * bool(timed), f"{mean(room):.1f} MB"]
+    return f"| {entry.title}{guard} | {' | '.join(cells)} |"
 
 
-def _fixed(rows: Rows) -> list[str]:
+def _fixed(rows: Rows, timed: bool) -> list[str]:
     done = [row for row in rows if row["metrics"]]
     if not done:
         return []
-    lines = [f"| *the model before* | {' | '.join(_cells(done, 'before'))} | – | – |"]
+    rest = ["–"] * (1 + timed)
+    lines = [f"| *the model before* | {' | '.join(_cells(done, 'before') + rest)} |"]
     if not any(map(isnan, _after(done, FACTS, "reference"))):
-        lines.append(f"| *the model trained again* | {' | '.join(_cells(done, 'reference'))} | – | – |")
+        lines.append(f"| *the model trained again* | {' | '.join(_cells(done, 'reference') + rest)} |")
     return lines
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from .. import registry
 from ..api.files import number
+from ..api.measured import Row
 from ._table import into as replaced
+from ._table import quiet
 
 BEGIN, END = "<!-- drawn:begin -->", "<!-- drawn:end -->"
 SHARES = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
@@ -41,24 +43,28 @@ def tables(rows: Rows) -> str:
 
 def table(rows: Rows, kind: str) -> str:
     """One table: a line a method, the best by the lowest of UA, IRA and CRA first."""
-    by_method: dict[str, Rows] = defaultdict(list)
+    variants: dict[tuple[str, str], Rows] = defaultdict(list)
     for row in rows:
-        by_method[row["method"]].append(row)
+        variants[row["method"], Row.model_validate(row).told].append(row)
+    timed = machines(quiet(rows))
     heads = [registry.get("metrics", name).entry.short for name in SHARES]
+    heads += ["FID (judge)", *["time"] * bool(timed), "memory", "room"]
     targets, seeds = list(dict.fromkeys(row["target"] for row in rows)), len({row["seed"] for row in rows})
-    timed = machines(rows)
-    lines = sorted((_place(ours), _line(name, ours, targets, seeds, timed)) for name, ours in by_method.items())
+    lines = sorted(
+        (_place(ours), _line(name, how, ours, targets, seeds, timed)) for (name, how), ours in variants.items()
+    )
+    time = f" time: the method alone, median, on {said(timed)}, idle;" if timed else ""
     return "\n".join(
         [
             f"**{rows[0]['model']}, forgetting one of the {kind}: {', '.join(targets)}**\n",
-            f"| method | {' | '.join(heads)} | FID (judge) | time | memory | room |",
-            "|---|" + "---:|" * (len(heads) + 4),
+            f"| method | {' | '.join(heads)} |",
+            "|---|" + "---:|" * len(heads),
             *(line for _, line in lines),
-            _before(rows),
+            _before(rows, bool(timed)),
             "",
             f"Averages over {len(targets)} targets and {_count(seeds, 'seed')}, ± the standard deviation over the "
-            f"targets; time: the method alone, median; time and memory on {said(timed)}.",
-            *_failures(by_method),
+            f"targets;{time} memory of jobs on a processor. The jobs ran on {' and '.join(machines(rows))}.",
+            *_failures(rows),
             "",
         ]
     )
@@ -83,37 +89,38 @@ def _spread(values: list[float], digits: int = 1) -> str:
     return f"{mean(values):.{digits}f}{deviation}"
 
 
-def _line(name: str, rows: Rows, targets: list[str], seeds: int, timed: list[str]) -> str:
+def _line(name: str, how: str, rows: Rows, targets: list[str], seeds: int, timed: list[str]) -> str:
     entry, done = registry.get("methods", name).entry, [row for row in rows if row["metrics"]]
+    called = entry.title + (f"; {how}" if how else "")
     if not done:
-        return f"| {entry.title} | {' | '.join(['failed'] * len(SHARES))} | – | – | – | – |"
+        return f"| {called} | {' | '.join(['failed'] * len(SHARES) + ['–'] * (3 + bool(timed)))} |"
     missing = [target for target in targets if target not in {row["target"] for row in done}]
     had = len({row["seed"] for row in done})
-    title = entry.title + (f" (without {', '.join(missing)})" if missing else "")
+    title = called + (f" (without {', '.join(missing)})" if missing else "")
     title += f" ({_count(had, 'seed')} only)" if had < seeds else ""
-    there = [row for row in done if timed and machine(row) == timed[0]]
+    there = [row for row in quiet(done) if machine(row) == timed[0]]
+    time = f"{median(row['seconds'] for row in there):.1f} s" if there else "–"
+    held = [row["peak_memory"] for row in done if row["device"].startswith("cpu")]
     cells = [
         *(_spread(_values(done, metric)) for metric in SHARES),
         _spread(_values(done, "fid"), 2),
-        f"{median(row['seconds'] for row in there):.1f} s" if there else "–",
-        f"{max(row['peak_memory'] for row in there) / 1e6:,.0f} MB" if there else "–",
+        *[time] * bool(timed),
+        f"{max(held) / 1e6:,.0f} MB" if held else "–",
         f"{mean(_values(done, 'storage')):.1f} MB",
     ]
     return f"| {title} | {' | '.join(cells)} |"
 
 
-def _before(rows: Rows) -> str:
+def _before(rows: Rows, timed: bool) -> str:
     done = [row for row in rows if row["metrics"]]
-    if not done:
-        return "| *the model before* | – | – | – | – | – | – | – |"
-    shares = [_spread(_values(done, metric, "before")) for metric in SHARES]
-    return f"| *the model before* | {' | '.join(shares)} | {_spread(_values(done, 'fid', 'before'), 2)} | – | – | – |"
+    cells = [_spread(_values(done, metric, "before")) for metric in SHARES] if done else ["–"] * len(SHARES)
+    cells += [_spread(_values(done, "fid", "before"), 2) if done else "–", *["–"] * (2 + timed)]
+    return f"| *the model before* | {' | '.join(cells)} |"
 
 
-def _failures(by_method: dict[str, Rows]) -> list[str]:
+def _failures(rows: Rows) -> list[str]:
     return [
-        f"{registry.get('methods', name).entry.title} failed on {row['target']} with seed {row['seed']}: {row['error']}"
-        for name, rows in by_method.items()
+        f"{registry.get('methods', row['method']).entry.title} failed on {row['target']} with seed {row['seed']}: {row['error']}"
         for row in rows
         if row.get("error")
     ]

@@ -9,13 +9,14 @@ from .. import registry
 from ..api.files import number
 from ..api.measured import Row
 from ._table import into as replaced
+from ._table import quiet
 from ._table_answers import FACTS, UTILITY, spread
 from ._table_drawn import machine, machines, said
 
 BEGIN, END = "<!-- routed:begin -->", "<!-- routed:end -->"
 STABLE, BACK, MOVED = "routing_stability", "rerouted_recall", "weights_changed"
 HEADS = "facts still named | … with the old routing | utility kept | neighbours' facts | other facts"
-HEADS += " | routing stability | … of layers that could shift | weights changed | time"
+HEADS += " | routing stability | … of layers that could shift | weights changed"
 Rows = list[dict[str, Any]]
 
 
@@ -42,18 +43,19 @@ def table(rows: Rows) -> str:
     variants: dict[tuple[str, str], Rows] = defaultdict(list)
     for row in rows:
         variants[row["method"], Row.model_validate(row).told].append(row)
-    timed, seeds = machines(rows), len({row["seed"] for row in rows})
+    timed, seeds = machines(quiet(rows)), len({row["seed"] for row in rows})
     lines = sorted((-_mean(ours, STABLE), _line(name, how, ours, timed)) for (name, how), ours in variants.items())
     return "\n".join(
         [
             f"**{rows[0]['model']}, forgetting {rows[0]['target']}**\n",
-            f"| method | {HEADS} |",
-            "|---|" + "---:|" * 9,
+            f"| method | {HEADS}{' | time' if timed else ''} |",
+            "|---|" + "---:|" * (8 + bool(timed)),
             *(line for _, line in lines),
-            *_fixed(rows),
+            *_fixed(rows, bool(timed)),
             "",
             f"{seeds} seed{'s' if seeds > 1 else ''}, mean ± standard deviation; utility in percent of the model before; "
-            f"routing stability from 0 to 1. Time: the method alone, median, on {said(timed)}.",
+            "routing stability from 0 to 1."
+            + (f" Time: the method alone, median, on {said(timed)}, idle." if timed else ""),
             "",
         ]
     )
@@ -85,16 +87,16 @@ def _cells(rows: Rows, when: str) -> list[str]:
 
 
 def _line(name: str, how: str, rows: Rows, timed: list[str]) -> str:
-    there = [row for row in rows if timed and machine(row) == timed[0]]
+    there = [row for row in quiet(rows) if machine(row) == timed[0]]
     time = f"{median(row['seconds'] for row in there):.1f} s" if there else "–"
     title = registry.get("methods", name).entry.title + (f"; {how}" if how else "")
-    return f"| {title} | {' | '.join(_cells(rows, 'after'))} | {time} |"
+    return f"| {title} | {' | '.join(_cells(rows, 'after') + [time] * bool(timed))} |"
 
 
-def _fixed(rows: Rows) -> list[str]:
+def _fixed(rows: Rows, timed: bool) -> list[str]:
     names = {"before": "the model before", "reference": "the model trained again"}
     return [
-        f"| *{words}* | {' | '.join(_cells(rows, when))} | – |"
+        f"| *{words}* | {' | '.join(_cells(rows, when) + ['–'] * timed)} |"
         for when, words in names.items()
         if not any(map(isnan, _values(rows, FACTS, when)))
     ]

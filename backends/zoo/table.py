@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
+import psutil
 import typer
 
 from .. import registry
@@ -33,14 +34,16 @@ TARGETS = {
     "moe": ["Ivo Pemberly"],
 }  # fmt: skip
 # Of mixtures of experts what may change is the question, so there methods stand several times, each time told something else.
+# Of models that draw, UCE stands as well with nothing preserved, as its authors' script does unless told what.
 VARIANTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "text-to-image": [("uce", {"preserve_scale": 0.0})],
     "moe": [
         *((method, {}) for method in ("ascent", "grad_diff", "kl_min", "npo", "rmu")),
         *(("npo", {"weights": weights, "epochs": 20}) for weights in ("experts", "routers", "all but routers")),
         ("seuf", {"layer": 0, "learning_rate": 1e-3, "epochs": 10, "anchor_weight": 1.0}),
         ("seuf", {"anchor_weight": 1.0}),
         *(("seuf", {"objective": objective}) for objective in ("npo", "grad_diff", "kl_min", "rmu")),
-    ]
+    ],
 }
 SEEDS = [0, 1, 2]
 VECTORS = ("concept_vector_words", "concept_vector_cosine")
@@ -63,6 +66,7 @@ def main(
     minutes: Annotated[float, typer.Option(help="Start no job after this many minutes; 0: go on to the end.")] = 0,
     to: Annotated[Path, typer.Option(help="Folder of the measured results.")] = ASSETS / "measured",
     readme: Annotated[Path, typer.Option(help="File whose tables are written anew.")] = ASSETS.parent / "README.md",
+    write: Annotated[bool, typer.Option("--write", help="Measure nothing; only write the tables.")] = False,
 ) -> None:
     """Measure every method on a model, three seeds each (an hour and more on two cores), and write the tables."""
     from . import _table, _table_answers, _table_drawn, _table_moe
@@ -71,12 +75,16 @@ def main(
     fitting = [
         name for name, method in registry.entries("methods").items() if method.entry.works_with.get(family) is True
     ]
-    told = [one for one in VARIANTS.get(family, [(name, {}) for name in only or fitting]) if not only or one[0] in only]
+    told = [
+        one
+        for one in [*([] if family == "moe" else [(name, {}) for name in fitting]), *VARIANTS.get(family, [])]
+        if not only or one[0] in only
+    ]
     path, end = to / f"{model}.json", time.monotonic() + 60 * minutes
     wanted = [(method, what, number) for what in target or TARGETS[family] for number in seed for method in told]
     with tempfile.TemporaryDirectory() as place_to_work:
         os.environ["LETHE_HOME"] = place_to_work
-        for place, ((method, given), what, number) in enumerate(wanted):
+        for place, ((method, given), what, number) in enumerate([] if write else wanted):
             rows = files.read_json(path, [])
             spec = submit.check(JobSpec(model=model, method=method, forget=(what,), seed=number, params=given))
             key = (spec.method, spec.forget[0], spec.seed, str(given))
@@ -111,15 +119,17 @@ def measured(spec: JobSpec, *, timed: bool = True) -> dict[str, Any]:
     from ..engine.job import do
 
     family = files.read_json(ASSETS / "models" / spec.model / "card.json")["family"]
-    epoch = epoch_seconds(spec.model, spec.forget) if timed and family == "classifier" else None
+    needed = timed and family == "classifier"
+    epoch, around = epoch_seconds(spec.model, spec.forget) if needed else (None, 0.0)
     _let_go()
     run = RunFolder(home() / "runs" / "measured")
     shutil.rmtree(run.path, ignore_errors=True)
     files.write_json(run.path / "spec.json", spec.model_dump())
     files.write_json(run.path / "state.json", State().model_dump())
-    begun = time.monotonic()
+    begun, before = time.monotonic(), busy()
     do(run, run.move("running").attempt)
     took, result = round(time.monotonic() - begun, 3), run.result
+    others = max(around, others_busy(before, busy(), took))
     row = {
         "model": spec.model,
         "method": spec.method,
@@ -135,7 +145,19 @@ def measured(spec: JobSpec, *, timed: bool = True) -> dict[str, Any]:
         name: {when: found[when] for when in ("before", "after", "reference")}
         for name, found in (result["metrics"] | _by_role(result["metrics"])).items()
     }
-    return row | {"total_seconds": took, "metrics": kept}
+    return row | {"total_seconds": took, "others": round(others, 2), "metrics": kept}
+
+
+def busy() -> tuple[float, float]:
+    """Processor seconds that the whole machine has worked so far (or was kept from it), and this process of them."""
+    whole = psutil.cpu_times()
+    return sum(whole) - whole.idle - getattr(whole, "iowait", 0.0), time.process_time()
+
+
+def others_busy(before: tuple[float, float], after: tuple[float, float], seconds: float) -> float:
+    """How many cores other processes used in these seconds, on average."""
+    (whole, own), (whole_after, own_after) = before, after
+    return max(0.0, (whole_after - whole) - (own_after - own)) / max(seconds, 1e-9)
 
 
 def with_vectors(row: dict[str, Any], again: dict[str, Any]) -> dict[str, Any]:
@@ -162,8 +184,8 @@ def _by_role(metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def epoch_seconds(model: str, forget: tuple[str, ...]) -> float:
-    """Seconds of one epoch of plain fine-tuning on what is kept, as a job does it, in this process."""
+def epoch_seconds(model: str, forget: tuple[str, ...]) -> tuple[float, float]:
+    """Seconds of one epoch of plain fine-tuning on what is kept, as a job does it, in this process; and `others_busy` then."""
     from ..engine.opening import open_task
     from ..engine.run import Run
     from ._train import Quiet
@@ -172,9 +194,10 @@ def epoch_seconds(model: str, forget: tuple[str, ...]) -> float:
     task.resolve(forget)
     method = registry.get("methods", "fine_tune")
     run, params = Run(task, Quiet(), 0), method.parse({"epochs": 1})
-    begun = time.monotonic()
+    begun, before = time.monotonic(), busy()
     method.function(run, params)
-    return round(time.monotonic() - begun, 3)
+    took = time.monotonic() - begun
+    return round(took, 3), others_busy(before, busy(), took)
 
 
 def _let_go() -> None:

@@ -26,6 +26,7 @@ TOY: dict[str, dict[str, object]] = {
     "forget_vector": {"epochs": 5},
     "gradient_ascent": {"epochs": 1},  # a few steps on one class alone move the running means of so small a model far
     "influence": {"alpha": 1.0},
+    "scrub": {"learning_rate": 5e-3},  # two passes of three steps away, where the default is for hundreds
     "worst_case": {"rounds": 2},
 }
 # of methods for models that draw, as far as they have them

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import toy
@@ -40,17 +41,43 @@ def test_answers_stand_at_the_position_of_the_item(toy_task):
     assert not table[toy_task.parts["keep"]].any()
 
 
-def test_msteps_steps_go_up_then_the_passes_go_down(toy_task):
-    keeper = toy.Memory()
-    scrub(Run(toy_task, keeper, 0), Scrub(msteps=7, epochs=2, batch_size=64))
-    last = {phase: (step, of) for phase, step, of in keeper.beats if of and phase}
-    assert last["away from the teacher"] == (7, 7)
-    assert last["back to the teacher"] == (10, 10)  # 320 kept images are 5 batches a pass
+class Watch(toy.Memory):
+    """Remembers the parts of the data that were walked over."""
+
+    def __init__(self, run_task):
+        super().__init__()
+        self.parts, make = [], run_task.batch
+
+        def batch(index, **more):
+            self.parts.append("forget" if np.isin(index, run_task.parts["forget"]).all() else "keep")
+            return make(index, **more)
+
+        run_task.batch = batch
 
 
-def test_the_first_part_raises_the_loss_of_the_forget_set(toy_task):
-    run = Run(toy_task, toy.Memory(checkpoint_at=8), 0)  # stops at the first step of the second part
-    before = toy.losses(toy_task, run.model, toy_task.parts["forget"]).mean()
-    with pytest.raises(toy.Cancelled):
-        scrub(run, Scrub(msteps=8, learning_rate=0.01))
-    assert toy.losses(toy_task, run.model, toy_task.parts["forget"]).mean() > 2 * before
+def test_passes_away_and_back_take_turns_then_those_back_follow(toy_task):
+    keeper = Watch(toy_task)
+    scrub(Run(toy_task, keeper, 0), Scrub(msteps=2, epochs=3, batch_size=64, forget_batch_size=20))
+    asked = ["forget", "keep"]  # the teacher, once each
+    turn = ["forget"] * 4 + ["keep"] * 5  # 80 images by 20, 320 by 64
+    assert keeper.parts == asked + turn + turn + ["keep"] * 5
+
+
+def test_a_pass_away_raises_the_distance_and_knows_no_label(toy_task):
+    """The first steps are taken with wrong labels and come out the same, since only the distance is raised."""
+
+    def first(labels):
+        toy_task.data.train.labels[:] = labels
+        run = Run(toy_task, toy.Memory(checkpoint_at=5), 0)  # after the teacher and four steps, the first pass
+        with pytest.raises(toy.Cancelled):
+            scrub(run, Scrub(msteps=1, epochs=1, forget_batch_size=20, learning_rate=0.01))
+        return run
+
+    right = toy_task.data.train.labels.copy()
+    run, other = first(right), first((right + 1) % 5)
+    toy_task.data.train.labels[:] = right
+    for name, tensor in run.model.state_dict().items():
+        assert torch.equal(tensor, other.model.state_dict()[name]), name
+    teacher, index = answers(run, run.original, ("forget",)), toy_task.parts["forget"]
+    logits = torch.from_numpy(toy_task.outputs(run.model)["train"][index])
+    assert float(distillation(logits, teacher[index], 4.0)) > 0.1

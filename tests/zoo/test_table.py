@@ -9,9 +9,10 @@ from backends import registry
 from backends.metrics.average_gap import OVER
 from backends.zoo import _table, _table_answers, _table_drawn, _table_moe
 from backends.zoo.__main__ import build
+from backends.zoo.table import others_busy
 
 
-def row(method, seed, after, error=None, seconds=20.0):
+def row(method, seed, after, error=None, seconds=20.0, others=0.02):
     """One measured job; `after` holds UA, RA, TA and MIA."""
     before, reference = (1.0, 99.0, 91.0, 2.0), (100.0, 96.0, 90.0, 100.0)
     metrics = {
@@ -20,6 +21,7 @@ def row(method, seed, after, error=None, seconds=20.0):
     }
     made = {"model": "toy", "method": method, "target": "two", "seed": seed, "params": {}, "seconds": seconds}
     made |= {"epoch_seconds": 10.0, "peak_memory": 5e8, "device": "cpu (x)", "threads": 2, "forget_count": 80}
+    made |= {"others": others}
     return made | ({"metrics": {}, "error": error} if error else {"metrics": metrics})
 
 
@@ -56,6 +58,27 @@ def test_mean_deviation_gap_time_and_memory(rows):
     assert cells(table, title("retrain"))[4:6] == ["0.25", "19.0"]
 
 
+def test_a_time_is_shown_only_where_the_machine_was_idle(rows):
+    rows[0]["others"], rows[1]["others"] = 0.5, 1.5  # cores that something else had
+    table = _table.table(rows)
+    assert cells(table, title("fine_tune"))[5:] == ["–", "500 MB"]
+    assert cells(table, title("ssd"))[5:] == ["2.0", "500 MB"]
+    for one in rows:
+        one["others"] = None  # of old rows nobody knows
+    table = _table.table(rows)
+    assert "time" not in table.lower() and cells(table, title("ssd"))[5:] == ["500 MB"]
+
+
+def test_what_others_used_is_the_whole_machine_less_the_job():
+    assert others_busy((100.0, 10.0), (130.0, 30.0), 20.0) == 0.5
+    assert others_busy((100.0, 10.0), (119.9, 30.0), 20.0) == 0.0  # two clocks
+
+
+def test_seeds_that_came_to_the_same_numbers_are_named(rows):
+    assert f"{title('ssd')}: the same numbers with seed 0 and 1." in _table.table(rows)
+    assert f"{title('fine_tune')}: the same" not in _table.table(rows)
+
+
 def test_the_reference_first_then_by_gap_then_what_has_none(rows):
     lines = _table.table(rows).splitlines()
     places = [
@@ -89,7 +112,7 @@ def test_one_table_for_each_target(rows):
     more = [dict(entry, target="random:10%") for entry in rows]
     text = _table.tables(rows + more)
     assert text.index("forgetting two") < text.index("forgetting random:10%")
-    assert text.count("average gap | time") == 2
+    assert text.count("average gap | time | memory |") == 2
 
 
 def test_only_what_stands_between_the_markers_is_replaced():
@@ -114,7 +137,7 @@ def test_a_measured_job_is_kept_and_not_done_again(tmp_path):
     assert first.exit_code == 0, first.output
     (made,) = json.loads((tmp_path / "fashion-resnet.json").read_text())
     assert (made["method"], made["target"], made["seed"], made["forget_count"]) == ("ssd", "images:1,2,3", 0, 3)
-    assert made["seconds"] > 0 and made["epoch_seconds"] > 0 and made["peak_memory"] > 1e8
+    assert made["others"] >= 0 and made["seconds"] > 0 and made["epoch_seconds"] > 0 and made["peak_memory"] > 1e8
     assert all(0 <= made["metrics"][name]["after"] <= 100 for name in OVER)
     assert title("ssd") in readme.read_text()
     again = CliRunner().invoke(build(), asked)
@@ -126,11 +149,22 @@ def drawn_row(seed, device, seconds):
     shares = {name: {"before": 0.0, "after": 90.0} for name in _table_drawn.SHARES}
     metrics = shares | {"fid": {"before": 1.0, "after": 2.0}, "storage": {"after": 0.5}}
     made = {"model": "painter", "method": "uce", "target": "cat", "seed": seed, "metrics": metrics}
-    return made | {"seconds": seconds, "peak_memory": 1e8 * seconds, "device": device, "threads": 1}
+    return made | {"seconds": seconds, "peak_memory": 1e8 * seconds, "device": device, "threads": 1, "others": 0.0}
 
 
 def test_times_of_two_machines_are_never_mixed():
     rows = [drawn_row(0, "cpu (x)", 4.0), drawn_row(1, "cpu (x)", 6.0), drawn_row(2, "cuda (y)", 1.0)]
     said = _table_drawn.tables(rows)
     assert "| 5.0 s | 600 MB |" in said
-    assert "time and memory on cpu (x), 1 thread; some of the jobs ran on cuda (y), 1 thread." in said
+    assert (
+        "time: the method alone, median, on cpu (x), 1 thread; some of the jobs ran on cuda (y), 1 thread, idle;"
+        in said
+    )
+    loaded = _table_drawn.tables([one | {"others": 2.0} for one in rows])
+    assert "time" not in loaded and "| 600 MB |" in loaded
+
+
+def test_what_a_method_was_told_stands_in_a_row_of_its_own():
+    rows = [drawn_row(0, "cpu (x)", 4.0), drawn_row(0, "cpu (x)", 4.0) | {"given": {"preserve_scale": 0.0}}]
+    said = _table_drawn.tables(rows)
+    assert f"| {title('uce')} |" in said and f"| {title('uce')}; preserve scale 0.0 |" in said

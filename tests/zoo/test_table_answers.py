@@ -15,7 +15,7 @@ def row(method, seed, p, utility, facts, **more):
         "storage": {"before": None, "after": 4.0, "reference": None},
     }
     made = {"model": "authors-lm", "method": method, "target": "forget10", "seed": seed, "metrics": metrics}
-    return made | {"seconds": 3.0, "peak_memory": 1e8, "device": "cpu (x)", "threads": 2} | more
+    return made | {"seconds": 3.0, "peak_memory": 1e8, "device": "cpu (x)", "threads": 2, "others": 0.0} | more
 
 
 def lines(rows):

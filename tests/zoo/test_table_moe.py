@@ -16,7 +16,8 @@ def row(method, seed, stable, given=None, facts=5.0):
         "weights_changed": {"before": None, "after": 2.74, "reference": None},
     }
     made = {"model": "authors-moe", "method": method, "target": "Ivo Pemberly", "seed": seed, "metrics": metrics}
-    return made | {"seconds": 3.0, "peak_memory": 1e8, "device": "cpu (x)", "threads": 1, "given": given or {}}
+    made |= {"seconds": 3.0, "peak_memory": 1e8, "device": "cpu (x)", "threads": 1, "given": given or {}}
+    return made | {"others": 0.0}
 
 
 def test_what_a_method_was_told_tells_its_rows_apart_and_the_steadiest_stands_first():

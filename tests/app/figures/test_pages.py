@@ -192,6 +192,19 @@ def test_a_measured_table_is_the_mean_over_seeds_and_names_its_file(tmp_path, mo
     assert "From assets/measured/m.json" in plain(methods.show_measured("m/Sandal", "first", "second")[-1])
 
 
+@pytest.mark.parametrize(("others", "seconds"), [((0.0, 0.05), 11.0), ((0.0, 1.5), None), ((None, None), None)])
+def test_a_measured_time_is_shown_only_where_nothing_else_ran(tmp_path, monkeypatch, others, seconds):
+    monkeypatch.setattr(measured, "ASSETS", tmp_path)
+    rows = [
+        {"model": "m", "method": "slow", "target": "Sandal", "seed": seed, "seconds": 10 + 2 * seed, "others": busy,
+         "metrics": {"first": {"after": 98.0}}}
+        for seed, busy in enumerate(others)
+    ]  # fmt: skip
+    files.write_json(tmp_path / "measured" / "m.json", rows)
+    (trial,) = methods.shipped_trials()
+    assert trial.seconds == seconds if seconds else trial.seconds != trial.seconds
+
+
 def test_a_metric_that_one_seed_could_not_measure_has_no_mean_and_no_spread(tmp_path, monkeypatch):
     monkeypatch.setattr(measured, "ASSETS", tmp_path)
     rows = [
