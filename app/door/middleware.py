@@ -134,7 +134,7 @@ class Door:
 def selects(handler: Any) -> bool:
     """Whether a handler asks which place was chosen; Gradio takes it from event_data without a look."""
     try:
-        hints = get_type_hints(handler)  # type: ignore[no-untyped-call]
+        hints = get_type_hints(handler)
     except (NameError, TypeError):
         return False
     return any(isinstance(hint, type) and issubclass(hint, SelectData) for hint in hints.values())
