@@ -24,7 +24,7 @@ SENT: Final[dict[type, tuple[tuple[type, ...], str]]] = {
 
 
 class Studio(gr.Blocks):
-    """Blocks that count as launched: only then does Gradio check which files may be read, and it serves no upload as a page."""
+    """Blocks that count as launched: only then does Gradio check which files may be read, and it marks no drawing as safe."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
