@@ -145,6 +145,10 @@ def _remarks(by_method: dict[str, Rows]) -> list[str]:
     said = []
     for name, rows in by_method.items():
         entry = registry.get("methods", name).entry
+        if len(rows) < max(map(len, by_method.values())):
+            said.append(
+                f"{entry.title}: only {len(rows)} of these jobs, with seed {', '.join(str(row['seed']) for row in rows)}."
+            )
         said += [f"{entry.title}: the same numbers with seed {' and '.join(map(str, same))}." for same in alike(rows)]
         for why in dict.fromkeys(row["error"] for row in rows if row.get("error")):
             seeds = ", ".join(str(row["seed"]) for row in rows if row.get("error") == why)
