@@ -35,13 +35,21 @@ class Session(SessionState):
         none_of_them = SimpleNamespace(default_config=blocks.default_config, blocks=())
         super().__init__(cast(Blocks, none_of_them))
         self._first = blocks.default_config.blocks
+        self._touched: set[int] = set()
 
     def __setitem__(self, key: int, value: Any) -> None:
-        first = self._first.get(key)
-        if isinstance(value, Block) and first is not None and _alike(value, first):
-            value = first
         super().__setitem__(key, value)
         self.config_values.pop(key, None)
+        self._touched.add(key)
+
+    def trim(self) -> None:
+        """Let go of the parts that are again as at first. Not at once: the answer under way is still read from them."""
+        parts = self.blocks_config.blocks
+        for key in self._touched:
+            part, first = parts.get(key), self._first.get(key)
+            if part is not None and first is not None and _alike(part, first):
+                parts[key] = first
+        self._touched.clear()
 
     def _update_config(self, key: int) -> None:
         """Of no use without the copy."""
@@ -92,7 +100,8 @@ class Sessions(StateHolder):
     def free(self, now: float | None = None) -> None:
         """Forget the pages that were closed `limits().idle_seconds` ago and that nothing is computed for."""
         now = time.monotonic() if now is None else now
-        for session_id in list(self.session_data):
+        for session_id, session in list(self.session_data.items()):
+            cast(Session, session).trim()
             idle = now - self._used.get(session_id, now)
             if session_id not in self._open and idle > limits().idle_seconds and not self._busy(session_id):
                 self._forget(session_id)
