@@ -44,7 +44,9 @@ def test_a_question_is_answered_kindly_and_with_a_reason(lesson, make_run):
     wrong = question.set_value(question.options[0]).run()
     assert "Not quite" in wrong.info[0].value
     right = wrong.radio(key="question-answer").set_value(question.options[2]).run()
-    assert right.success[0].value.startswith("Yes. A classifier must") and "must always choose" in right.success[0].value
+    assert (
+        right.success[0].value.startswith("Yes. A classifier must") and "must always choose" in right.success[0].value
+    )
 
 
 def test_the_exercise_opens_the_studio_in_the_right_state(lesson, make_run):
