@@ -22,7 +22,7 @@ class SalUn(RelabelParams):
     id="salun",
     title="SalUn: change only what matters to it",
     summary="Finds the weights that what is to be forgotten pulls at most, and trains only those on random labels and on the rest.",
-    school="First find the spots in the brain that light up for it, then scramble just those.",
+    school="Find the weights that react most to what is to be forgotten, and train only those to answer it at random.",
     student=(
         "One pass over the forget set gives the gradient of its loss; the half of all weights with the largest absolute "
         "gradient form the mask (one ranking over all layers). Then cross-entropy to random labels on the forget set and to "

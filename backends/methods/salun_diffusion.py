@@ -41,7 +41,7 @@ class SalUnDiffusion(SpaceParams, PicturesParams):
     id="salun_diffusion",
     title="SalUn for pictures: change what matters",
     summary="Finds the weights that pictures of the concept pull at most, and trains only those to draw another concept instead.",
-    school="First find the spots in the brain that light up for it, then teach just those to draw something else.",
+    school="Find the weights that react most to the concept, and teach only those to draw something else.",
     student=(
         "One pass over pictures of the concept gives the gradient of the guided denoising loss; the half of the weights with "
         "the largest absolute gradient form the mask. Then, on those pictures with noise, the prediction with the concept's "
