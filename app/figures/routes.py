@@ -23,7 +23,7 @@ def routes(panel: Routes) -> str:
         f'data-expert="{panel.expert}">'
         f'<div class="choose" role="group" aria-label="Layer"><span>Layer</span>{layers}</div>'
         f'<div class="choose" role="group" aria-label="Expert"><span>Expert</span>{experts}</div>'
-        f'<div class="scroll"><table><thead><tr><th></th><th scope="col">before</th><th scope="col">after</th></tr></thead>'
+        f'<div class="scroll"><table><thead><tr><th scope="col">text</th><th scope="col">before</th><th scope="col">after</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div></div>"
     )
 
