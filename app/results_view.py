@@ -42,9 +42,9 @@ def answer(run: RunFolder) -> str:
     if spec.after:
         rows.insert(2, ("After", f"{', '.join(pairs.named(spec.earlier))[:120]} (run {spec.after})"))
     facts = "".join(f"<span><span class='lethe-quiet'>{name}</span> {parts.esc(value)}</span>" for name, value in rows)
-    return parts.card(
-        "", f'<p class="lethe-lead">{parts.esc(verdict.of_run(run))}</p><div class="lethe-row">{facts}</div>'
-    )
+    notes = "".join(parts.text(note) for note in result.get("notes", []))
+    lead = f'<p class="lethe-lead">{parts.esc(verdict.of_run(run))}</p>'
+    return parts.card("", f'{lead}{notes}<div class="lethe-row">{facts}</div>')
 
 
 def numbers(run: RunFolder) -> str:

@@ -72,4 +72,4 @@ class Result(BaseModel):
     forget_count: int
     forget_key: str
     reference: str = ""
-    notes: list[str] = []  # how model and data were read, where that has to be said
+    notes: list[str] = []  # how model and data were read, and that hardly anything moved, where that has to be said

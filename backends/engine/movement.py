@@ -20,12 +20,12 @@ def ends(events: Iterable[dict[str, Any]]) -> tuple[float, float] | None:
     return (course[0], median(course[-LAST:])) if len(course) > LAST else None
 
 
-def sentence(events: Iterable[dict[str, Any]]) -> str:
-    """One sentence where the forget loss hardly moved; empty where it moved, or was not logged."""
+def notes(events: Iterable[dict[str, Any]]) -> list[str]:
+    """One sentence where the forget loss hardly moved; none where it moved, or was not logged."""
     course = ends(events)
     if course is None or abs(course[1] - course[0]) > HARDLY * abs(course[0]):
-        return ""
-    return (
+        return []
+    return [
         f"The forget loss hardly moved (from {course[0]:.3g} to {course[1]:.3g}), so the method has barely begun: "
-        "try more epochs or a larger step size"
-    )
+        "try more epochs or a larger step size."
+    ]

@@ -44,8 +44,6 @@ def do(run: RunFolder, attempt: int) -> int:
         problems = _Job(run, keeper).do()
         failed = ", ".join(problems)
         note = f"Done, but {failed} could not be measured." if failed else "Done."
-        if still := movement.sentence(run.events()):
-            note += f" {still}."
         return _end(keeper, "done", outcome.DONE, note, "\n".join(problems.values()))
     except Overtaken:
         return outcome.STALE
@@ -223,7 +221,7 @@ class _Job:
             forget_count=len(self.task.parts["forget"]),
             forget_key=self.key,
             reference=trained_again.name if trained_again else "",
-            notes=list(self.task.notes),
+            notes=[*self.task.notes, *movement.notes(self.folder.events())],
         )
         keeper.write("metrics.npz", made.packed())
         keeper.write("metrics.json", _json(metrics))
