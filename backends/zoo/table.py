@@ -72,7 +72,7 @@ def main(
     write: Annotated[bool, typer.Option("--write", help="Measure nothing; only write the tables.")] = False,
 ) -> None:
     """Measure every method on a model, three seeds each (an hour and more on two cores), and write the tables."""
-    from . import _table, _table_answers, _table_drawn, _table_moe
+    from . import _table, _table_answers, _table_defaults, _table_drawn, _table_moe
 
     family = files.read_json(ASSETS / "models" / model / "card.json")["family"]
     fitting = [
@@ -111,7 +111,8 @@ def main(
     plain = [row for row in rows if row not in drawn and row not in answered and row not in mixed]
     text = _table.into(readme.read_text("utf-8"), _table.tables(plain))
     text = _table_answers.into(_table_drawn.into(text, drawn), answered)
-    files.write_bytes(readme, _table_moe.into(text, mixed).encode())
+    text = _table_defaults.into(_table_moe.into(text, mixed), to / "defaults")
+    files.write_bytes(readme, text.encode())
 
 
 def measured(spec: JobSpec, *, timed: bool = True) -> dict[str, Any]:
