@@ -136,9 +136,14 @@ def header(scope: Scope, name: bytes) -> bytes:
     return next((bytes(value) for key, value in scope["headers"] if key.lower() == name), b"")
 
 
+def too_much(most: int) -> str:
+    """What is said of a body over its limit."""
+    return f"One request may bring {uploads.size(most)}, and this one brings more; make it smaller."
+
+
 async def _whole(scope: Scope, receive: Receive, most: int) -> bytes:
     """The body, read until it ends or is over its limit."""
-    said = f"One request may bring {uploads.size(most)}, and this one brings more; make it smaller."
+    said = too_much(most)
     if length(scope) > most:
         raise TooMuch(said)
     parts: list[bytes] = []

@@ -36,11 +36,14 @@ class Slider(gr.Slider):
         return payload
 
 
-def _words(payload: Any) -> Any:
-    """A choice, or a list of them, as text; whatever else came is no choice."""
-    if isinstance(payload, list):
-        return [one for one in payload if isinstance(one, str)]
+def _one(payload: Any) -> str | None:
+    """A choice as text; whatever else came is no choice."""
     return payload if isinstance(payload, str) else None
+
+
+def _several(payload: Any) -> list[str]:
+    """Choices as text; whatever else came is none."""
+    return [one for one in payload if isinstance(one, str)] if isinstance(payload, list) else []
 
 
 class Radio(gr.Radio):
@@ -52,8 +55,8 @@ class Radio(gr.Radio):
 
     is_template = True
 
-    def preprocess(self, payload: Any) -> Any:
-        return _words(payload)
+    def preprocess(self, payload: Any) -> str | None:
+        return _one(payload)
 
 
 class CheckboxGroup(gr.CheckboxGroup):
@@ -62,7 +65,7 @@ class CheckboxGroup(gr.CheckboxGroup):
     is_template = True
 
     def preprocess(self, payload: Any) -> Any:
-        return _words(payload) or []
+        return _several(payload)
 
 
 class Dropdown(gr.Dropdown):
@@ -71,7 +74,7 @@ class Dropdown(gr.Dropdown):
     is_template = True
 
     def preprocess(self, payload: Any) -> Any:
-        return _words(payload)
+        return _several(payload) if self.multiselect else _one(payload)
 
 
 def properties(schema: Schema) -> dict[str, Schema]:

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from gradio.events import SelectData
 from gradio.utils import get_upload_folder
 
+from app import bounds
 from app.door import headers, values
 from app.door.hosts import CHANGING, Hosts, is_foreign, split
 from app.door.studio import REFUSED, UNEXPECTED, Studio
@@ -149,7 +150,7 @@ async def _read(receive: Receive) -> bytes:
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > most:
-            raise TooLarge(f"The request is larger than the {most} bytes that are allowed.")
+            raise TooLarge(bounds.too_much(most))
     return bytes(body)
 
 

@@ -197,9 +197,9 @@ def _trouble(folder: Path, changed: Stamp, *stamps: Stamp) -> str:
         _no_links_out(folder)
         if spec(folder) is None:
             raise Unreadable("spec.json is missing")
-        if state(folder) is None:
+        if result(folder) is None and state(folder) is None:  # a result is written last, so the job has finished
             raise Unreadable("state.json is missing")
-        result(folder)
+        state(folder)
         metrics(folder)
     except Unreadable as error:
         return str(error)

@@ -53,8 +53,11 @@ class RunFolder:
 
     @property
     def state(self) -> State:
-        """Where it stands now."""
-        return self._read(reading.state) or State()
+        """Where it stands now; of a folder that lost its state.json, what its result tells."""
+        seen = self._read(reading.state)
+        if seen is None:
+            seen = State(status="done", message="Done.") if self._read(reading.result) else State()
+        return seen
 
     @property
     def result(self) -> dict[str, Any] | None:

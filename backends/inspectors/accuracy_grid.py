@@ -10,7 +10,6 @@ from pydantic import Field
 from ..api.panels import AnyPanel, Heatmap, Picture, Verdict
 from ..engine.evidence import Evidence, Look
 from ..metrics._pictures import UNLEARN_CANVAS, Kind, right
-from ..models.judges import Trained
 from ..registry import Params, inspector
 from ._common import percent
 from ._pictures import beside
@@ -34,6 +33,8 @@ class AccuracyGrid(Params):
 
 def no_judge(look: Look) -> str:
     """Why nobody can say what the pictures of a run show."""
+    from ..models.judges import Trained  # with it comes transformers, which the catalog does not wait for
+
     judge = look.task.judge
     if isinstance(judge, Trained):
         return ""

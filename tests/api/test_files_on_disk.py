@@ -81,6 +81,6 @@ def test_what_is_not_there_reads_as_its_default(tmp_path):
 def test_what_is_nested_too_deeply_is_no_crash(tmp_path):
     deep = tmp_path / "config.json"
     deep.write_text("[" * 100_000 + "]" * 100_000)
-    with pytest.raises(ValueError, match="nested too deeply"):
+    with pytest.raises(ValueError, match="nested too deep"):
         files.read_json(deep)
     assert list(files.read_lines(deep)) == []

@@ -89,7 +89,7 @@ UNREADABLE = {
     **{f"{name} a link to an endless device": link(name, "/dev/zero") for name in NAMES},
     **{f"{name} nested without end": text(name, "[" * 100_000) for name in NAMES},
     "spec.json missing": lambda path: (path / "spec.json").unlink(),
-    "state.json missing": lambda path: (path / "state.json").unlink(),
+    "state.json and result.json missing": lambda path: [(path / f"{n}.json").unlink() for n in ("state", "result")],
     "spec.json empty object": text("spec.json", "{}"),
     "result.json empty object": text("result.json", "{}"),
     "spec of other types": rewrite("spec.json", lambda said: said | {"forget": 7}),
@@ -110,6 +110,7 @@ READABLE = {
     "metrics of a newer version": rewrite(
         "metrics.json", lambda said: {k: v | {"ci": [0, 1]} for k, v in said.items()}
     ),
+    "state.json missing": lambda path: (path / "state.json").unlink(),
     "metrics empty": text("metrics.json", "{}"),
     "metrics missing": lambda path: (path / "metrics.json").unlink(),
     "events with null and numbers": text("events.jsonl", 'null\n3\n{"phase": 7}\n{"seconds": "x"}\n[]\n{"seco'),

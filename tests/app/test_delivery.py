@@ -20,6 +20,7 @@ def client(tmp_path_factory):
     """A browser before the whole application, made once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LETHE_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("LETHE_HOSTS", "testserver,once.test,other.test,spaces.test")
         with TestClient(server.create_app(), headers=PLAIN) as made:
             yield made
 

@@ -159,7 +159,7 @@ def test_who_has_the_link_looks_and_starts_own_jobs_but_changes_nothing(shared):
     for path in ("", "compare", "look-inside"):
         shown = asyncio.run(answers_of(shared, path, {"run": name}, BOB))
         assert name in shown and not re.search("alice-(?!same)", shown), path
-    assert "canary" in asyncio.run(answers_of(shared, "compare", {"run": name}, BOB))
+    assert "It forgot Sandal" in asyncio.run(answers_of(shared, "compare", {"run": name}, BOB))
     with pytest.raises(BadInput, match="another browser"):
         owners.for_change(name, BOB)
     spec = runs.find(name).spec

@@ -1,13 +1,12 @@
 """The whole application as a stranger meets it, in both modes; what asks a model is answered with a sentence instead."""
 
 import pytest
+from canary import CANARY
 from fastapi.testclient import TestClient
 
 from app import server
 from app.live import Answers
 from backends.api.errors import LetheError
-
-CANARY = "PLANTED-CANARY-7f3a"
 
 
 class Attacked:
@@ -32,23 +31,38 @@ class Attacked:
         return {path for path in self.uploads.rglob("*") if path.is_file()}
 
 
-@pytest.fixture(scope="session", params=["local", "shared"])
-def attacked(request, tmp_path_factory):
-    """A server in one of the two modes; one a mode for all attacks."""
-    folder = tmp_path_factory.mktemp(f"attacked-{request.param}")
+def _around(patch, folder, mode):
+    """What a server in this mode finds around itself; nothing of it stays for tests of other things."""
 
     def unasked(*_, **__):
         raise LetheError("No model is asked here.")
 
+    patch.setenv("LETHE_HOME", str(folder / "home"))
+    patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
+    patch.setenv("LETHE_SHARED", "1" if mode == "shared" else "0")
+    patch.delenv("SPACE_ID", raising=False)
+    patch.setattr(Answers, "ask", unasked)
+    patch.setattr(Answers, "stream", unasked)
+
+
+@pytest.fixture(scope="session", params=["local", "shared"])
+def built(request, tmp_path_factory):
+    """A server in one of the two modes; one a mode for all attacks."""
+    folder = tmp_path_factory.mktemp(f"attacked-{request.param}")
+    (folder / "private").mkdir()
+    (folder / "private" / "canary.txt").write_text(CANARY)
+    (folder / "uploads").mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LETHE_HOME", str(folder / "home"))
-        patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
-        patch.setenv("LETHE_SHARED", "1" if request.param == "shared" else "0")
-        patch.delenv("SPACE_ID", raising=False)
-        patch.setattr(Answers, "ask", unasked)
-        patch.setattr(Answers, "stream", unasked)
-        (folder / "private").mkdir()
-        (folder / "private" / "canary.txt").write_text(CANARY)
-        (folder / "uploads").mkdir()
-        with TestClient(server.create_app(), raise_server_exceptions=False) as client:
-            yield Attacked(client, folder)
+        _around(patch, folder, request.param)
+        client = TestClient(server.create_app(), raise_server_exceptions=False)
+        client.__enter__()
+    yield Attacked(client, folder), request.param
+    client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def attacked(built, home, monkeypatch):
+    """The server, in its mode."""
+    there, mode = built
+    _around(monkeypatch, there.folder, mode)
+    return there

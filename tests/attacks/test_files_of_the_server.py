@@ -5,7 +5,7 @@ import itertools
 import json
 
 import pytest
-from conftest import CANARY
+from canary import CANARY
 from fastapi.testclient import TestClient
 from gradio import processing_utils
 from gradio.context import LocalContext

@@ -28,7 +28,7 @@ def exported(toy_language_task, tmp_path):
     chosen.function(run, chosen.parse({}))
     (tmp_path / "run" / "after").mkdir(parents=True)
     save_file(plain(changed(run.model.state_dict(), run.original.state_dict())), tmp_path / "run" / chain.CHANGED)
-    folder = SimpleNamespace(path=tmp_path / "run", spec=SimpleNamespace(after=""))
+    folder = SimpleNamespace(id="one", path=tmp_path / "run", spec=SimpleNamespace(after=""))
     export.write_model(SimpleNamespace(task=toy_language_task, folder=folder, result=RESULT), tmp_path / "out")
     return tmp_path / "out", run.model, run.original
 

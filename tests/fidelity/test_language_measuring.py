@@ -19,7 +19,7 @@ from backends.models.text_pages import Page
 
 EXACT = ("fact_recall", "forget_quality", "model_utility", "forget_rouge", "truth_ratio", "probability", "privleak",
          "verbatim_memorization", "knowledge_memorization", "mia_text", "probe_kinds", "concept_vector_words",
-         "concept_vector_cosine", "routing_stability", "rerouted_recall")  # fmt: skip
+         "concept_vector_cosine", "routing_stability", "rerouted_recall", "fluency")  # fmt: skip
 KINDS = ("forget", "retain", "real authors", "world facts")
 EACH, WRONG = 7, 3
 REFERENCE = 5  # the seed of what the model trained again says
@@ -166,6 +166,19 @@ def test_fact_recall():
     for role, kind in (("forget", "forget"), ("neighbour", "retain")):
         close(found.parts[role], 100 * np.mean(["red" in said[at].lower() for at in at_kind(kind)]), role)
     assert found.value == found.parts["forget"]
+
+
+def test_fluency():
+    """RWKU's, after ROME: the entropies of 2-grams and 3-grams in bits, weighted 2/3 and 4/3, their mean; mean over the answers."""
+
+    def bits(words, size):
+        grams = [tuple(words[at : at + size]) for at in range(len(words) - size + 1)]
+        return -sum(grams.count(gram) / len(grams) * math.log2(grams.count(gram) / len(grams)) for gram in set(grams))
+
+    said = [str(text).split() for text in outputs(1)["said"][at_kind("forget")]]
+    wanted = [(2 / 3 * bits(words, 2) + 4 / 3 * bits(words, 3)) / 2 for words in said]
+    assert max(wanted) > 1
+    close(measured("fluency").value, np.mean(wanted))
 
 
 def test_knowledge_and_verbatim_memorization():

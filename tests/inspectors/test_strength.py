@@ -4,6 +4,7 @@ import looks
 import pytest
 import torch
 import toy
+import whole
 from safetensors.torch import save_file
 
 from backends.api import files
@@ -72,7 +73,7 @@ def guarded(toy_folder):
         run = create(JobSpec(model=str(toy_folder), method="forget_vector", forget=(forget,)))
         (run.path / "after").mkdir()
         save_file({INPUT_DELTA: delta}, run.path / "after" / "changed.safetensors")
-        files.write_json(run.path / "result.json", {"run_id": run.id})
+        files.write_json(run.path / "result.json", whole.result(run.id))
         return run.path
 
     return make

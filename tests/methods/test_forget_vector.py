@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import toy
+import whole
 from safetensors.torch import save_file
 
 from backends.api import files, runs
@@ -20,6 +21,7 @@ def finished_run(home, name: str, delta: torch.Tensor) -> str:
     folder = home / "runs" / name
     (folder / "after").mkdir(parents=True)
     files.write_json(folder / "spec.json", {"model": "toy", "method": "forget_vector", "forget": ["two"]})
+    files.write_json(folder / "state.json", whole.state())
     save_file({"input_delta": delta}, folder / "after" / "changed.safetensors")
     return name
 

@@ -1,6 +1,7 @@
 """Finding the retrained reference: shipped ones first, then runs that made one."""
 
 import pytest
+import whole
 
 from backends.api import files
 from backends.api.home import ASSETS, home
@@ -16,7 +17,8 @@ def finished(name="20260101-000000-aaa", weights=True, data="", **result):
     run = home() / "runs" / name
     said = {"model": "m", "method": "retrain", "params": {}, "forget": ["x"], "keep": [], "forget_key": KEY} | result
     files.write_json(run / "spec.json", {name: said[name] for name in ("model", "method", "forget")} | {"data": data})
-    files.write_json(run / "result.json", said | {"status": "done"})
+    files.write_json(run / "result.json", whole.result(name, **said))
+    files.write_json(run / "state.json", whole.state())
     if weights:
         files.write_bytes(run / "after" / WEIGHTS, b"weights")
     return run / "after" / WEIGHTS

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import toy
+import whole
 
 from backends.api import files
 from backends.api.errors import BadInput
@@ -57,6 +58,7 @@ def test_a_keep_list_is_what_may_be_rehearsed_and_no_more(toy_folder):
 def test_a_set_that_a_run_found(toy_folder):
     run = home() / "runs" / "20260101-000000-abc"
     files.write_json(run / "spec.json", {"model": "toy", "method": "worst_case", "forget": ["random:10%"]})
+    files.write_json(run / "state.json", whole.state())
     with pytest.raises(BadInput, match="found no forget set"):
         toy.task(toy_folder, (f"run:{run.name}",))
     files.write_json(run / "found.json", {"ids": [9, 3], "share": 0.005})

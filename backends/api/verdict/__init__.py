@@ -10,7 +10,8 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from .. import catalog, concepts, files, pairs
+from .. import catalog, concepts, pairs
+from .. import found as earlier
 from ..catalog import SPEAKERS, Model
 from ..errors import BadInput
 from ..home import home
@@ -75,9 +76,8 @@ def findings(run: RunFolder) -> list[Finding]:
     """What looks inside a run and attacks on it found that its verdict has to say, each once."""
     found: dict[str, Finding] = {}
     for path in _looks(run):
-        panels = (files.read_json(path, {}) or {}).get("panels", [])
-        for panel in panels if isinstance(panels, list) else []:
-            if isinstance(panel, dict) and panel.get("finding"):
+        for panel in (earlier.at(path.parent) or {}).get("panels", []):
+            if panel.get("finding"):
                 found.setdefault(str(panel["finding"]), Finding(str(panel["finding"]), str(panel.get("covers", ""))))
     return list(found.values())
 

@@ -206,10 +206,10 @@ def test_a_run_on_an_own_model_draws_where_drawing_was_measured(home, painter):
 
 def test_pictures_that_may_have_to_be_drawn_anew_wait_in_the_second_process(monkeypatch):
     class Process:
-        def __init__(self):
+        def __init__(self, *_room):
             self.asked = []
 
-        def ask(self, op, **args):
+        def ask(self, op, *_, **args):
             self.asked.append(op)
 
     monkeypatch.setattr(live, "Live", Process)
