@@ -68,7 +68,7 @@ def look(run, finding, covers=""):
         "finding": finding,
         "covers": covers,
     }
-    found = {"what": "any", "wording": 2, "params": {}, "seconds": 1.0, "panels": [{"kind": "bars"}, panel]}
+    found = {"what": "any", "wording": 2, "params": {}, "seconds": 1.0, "panels": [panel]}
     files.write_json(run.path / "inspect" / "any" / "found.json", found)
 
 

@@ -71,7 +71,7 @@ def lying():
 
 def test_a_body_over_its_limit_is_refused_by_its_length_and_while_it_comes(client):
     huge = b'{"data": "' + b"x" * 60_000 + b'"}'
-    for path in (EVENT, "/gradio_api/queue/join", "/gradio_api/component_server", "/classroom/_stcore/anything"):
+    for path in (EVENT, "/gradio_api/queue/join", "/classroom/_stcore/anything"):
         assert "One request may bring 49 KB" in refused(client.post(path, content=huge))
         assert "49 KB" in refused(client.post(path, content=iter([huge[:30_000], huge[30_000:]])))
 

@@ -9,12 +9,17 @@ from app.live import Answers
 from backends.api.errors import LetheError
 
 
+def uploads(folder):
+    """Where the server keeps what visitors send."""
+    return folder / "home" / "cache" / "uploads"
+
+
 class Attacked:
     """One server, its studio, and the folders that an attack could reach."""
 
     def __init__(self, client, folder):
         self.client, self.folder, self.canary = client, folder, folder / "private" / "canary.txt"
-        self.uploads = folder / "uploads"
+        self.uploads = uploads(folder)
         self.inner = client.app.routes[-1].app
         self.studio = self.inner.get_blocks()
 
@@ -38,7 +43,7 @@ def _around(patch, folder, mode):
         raise LetheError("No model is asked here.")
 
     patch.setenv("LETHE_HOME", str(folder / "home"))
-    patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
+    patch.setenv("GRADIO_TEMP_DIR", str(uploads(folder)))
     patch.setenv("LETHE_SHARED", "1" if mode == "shared" else "0")
     patch.delenv("SPACE_ID", raising=False)
     patch.setattr(Answers, "ask", unasked)
@@ -51,7 +56,7 @@ def built(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(f"attacked-{request.param}")
     (folder / "private").mkdir()
     (folder / "private" / "canary.txt").write_text(CANARY)
-    (folder / "uploads").mkdir()
+    uploads(folder).mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
         _around(patch, folder, request.param)
         client = TestClient(server.create_app(), raise_server_exceptions=False)
