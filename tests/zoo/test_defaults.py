@@ -37,9 +37,9 @@ def test_other_seeds_choose_nothing():
 @pytest.mark.parametrize(
     ("family", "metrics", "expected"),
     [
-        ("classifier", {"unlearning_accuracy": (0.5, 99), "remaining_accuracy": (96, 48), "testing_accuracy": (90, 90)}, (99, 50)),
-        ("moe", {"fact_recall: forget": (100, 10), "fact_recall: neighbours": (100, 80), "fact_recall: others": (50, 50)}, (90, 80)),
-        ("llm", {"fact_recall: forget": (100, 0), "fact_recall: others": (50, 55), "model_utility": (0.5, 0.45)}, (100, 90)),
+        ("classifier", {"unlearning_accuracy": (0.5, 99), "remaining_accuracy": (96, 48), "testing_accuracy": (90, 90), "neighbour_accuracy": (80, 80)}, (99, 50)),
+        ("moe", {"fact_recall: forget": (100, 10), "fact_recall: neighbour": (100, 80), "fact_recall: unrelated": (50, 50), "model_utility": (1, 1)}, (90, 80)),
+        ("llm", {"fact_recall: forget": (100, 0), "fact_recall: neighbour": (90, 90), "fact_recall: unrelated": (50, 55), "model_utility": (0.5, 0.45)}, (100, 90)),
     ],
 )  # fmt: skip
 def test_the_two_sides_of_a_job(family, metrics, expected):
