@@ -42,9 +42,11 @@ def _line(record: dict[str, Any]) -> str:
     ]  # fmt: skip
     counts = f"{_count(len(targets), record['kind'])}, {_count(len({row['seed'] for row in rows}), 'seed')}"
     forgotten = _range([row["forgotten"] for row in rows]) + (f"; not {', '.join(missed)}" if missed else "")
+    left = _range([row["left"] for row in rows])
+    if record["left_of"] == ["model_utility"]:
+        left += ", of the utility alone"
     cells = (
-        record["model"], title, settings, _count(len(record["chosen_on"]), record["kind"]), counts, forgotten,
-        _range([row["left"] for row in rows]),
+        record["model"], title, settings, _count(len(record["chosen_on"]), record["kind"]), counts, forgotten, left,
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 

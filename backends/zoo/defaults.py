@@ -56,6 +56,10 @@ class Case:
         """Every combination of the grid."""
         return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
 
+    def rest(self) -> tuple[str, ...]:
+        """The metrics of what is kept."""
+        return SIDES[files.read_json(ASSETS / "models" / self.model / "card.json")["family"]][2]
+
     def targets(self) -> list[str]:
         """All targets of the kind, in the order of the model's data."""
         card = files.read_json(ASSETS / "models" / self.model / "card.json")
@@ -94,7 +98,9 @@ def main(
         for case in CASES:
             if not model or case.model in model:
                 path = to / f"{case.model}-{case.kind}.json"
-                files.write_json(path, settle(case, jobs, files.read_json(path, {}).get("rows", [])))
+                record = files.read_json(path, {})
+                same = record.get("left_of") == list(case.rest())  # else its rows weighed something else
+                files.write_json(path, settle(case, jobs, record["rows"] if same else []))
     typer.echo("\n".join(summaries(to)))
 
 
@@ -119,6 +125,7 @@ def settle(case: Case, jobs: "_Jobs", rows: list[dict[str, Any]]) -> dict[str, A
         "model": case.model,
         "method": case.method,
         "kind": case.kind,
+        "left_of": list(case.rest()),
         "chosen": chosen,
         "chosen_on": choosing,
         "reported_on": reporting,

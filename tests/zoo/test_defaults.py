@@ -59,11 +59,11 @@ def test_each_case_is_a_recommended_method_with_settings_it_takes(case):
 
 def test_a_target_that_was_not_forgotten_is_named_in_the_table():
     record = {
-        "model": "m", "method": "npo", "kind": "author", "chosen": A, "chosen_on": ["x"], "reported_on": ["y", "z"],
+        "model": "m", "method": "npo", "kind": "author", "left_of": ["model_utility"], "chosen": A, "chosen_on": ["x"], "reported_on": ["y", "z"],
         "rows": [row(A, "y", 100, 90), row(A, "z", 20, 100), row(B, "z", 0, 0), row(A, "x", 0, 0)],
     }  # fmt: skip
     text = _table_defaults.table([record])
-    assert "60.0 (20.0); not z" in text and "95.0 (90.0)" in text and "2 authors, 1 seed" in text
+    assert "60.0 (20.0); not z" in text and "95.0 (90.0), of the utility alone" in text and "2 authors, 1 seed" in text
 
 
 @pytest.mark.parametrize("path", sorted((ASSETS / "measured" / "defaults").glob("*.json")), ids=lambda path: path.stem)
