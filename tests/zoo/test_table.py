@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from backends import registry
 from backends.metrics.average_gap import OVER
-from backends.zoo import _table, _table_answers, _table_drawn, _table_moe
+from backends.zoo import _table, _table_answers, _table_defaults, _table_drawn, _table_moe
 from backends.zoo.__main__ import build
 from backends.zoo.table import others_busy
 
@@ -129,7 +129,7 @@ def test_a_measured_job_is_kept_and_not_done_again(tmp_path):
     """Through the engine, on the embedded model, for three images."""
     readme = tmp_path / "README.md"
     drawn = f"{_table_drawn.BEGIN}\n{_table_drawn.END}\n"
-    said = "".join(f"{kind.BEGIN}\n{kind.END}\n" for kind in (_table_answers, _table_moe))
+    said = "".join(f"{kind.BEGIN}\n{kind.END}\n" for kind in (_table_answers, _table_defaults, _table_moe))
     readme.write_text(f"{_table.BEGIN}\n{_table.END}\n{drawn}{said}")
     asked = ["table", "--only", "ssd", "--target", "images:1,2,3", "--seed", "0", "--to", str(tmp_path)]
     asked += ["--readme", str(readme)]
