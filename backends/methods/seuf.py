@@ -68,9 +68,12 @@ class Seuf(WalkParams):
         "Written after the paper; no code of it is public. The anchor takes the probabilities of all experts, before top-k, and "
         "only on tokens to be forgotten; the paper leaves both open. A smaller model, so other step sizes; the share of the "
         "weights that move is larger than the paper's 0.06 %, since there are fewer experts. KL-min is added to its objectives. "
-        "The settings for authors-moe name the third layer and leave the anchor out: there it drew other words to the expert."
+        "For authors-moe 30 passes and a keep weight of 5, chosen on half of its authors and reported on the other half."
     ),
-    works_with={"llm": "The model has no router: SEUF unlearns one expert of a mixture.", "moe": True},
+    works_with={
+        "llm": "SEUF unlearns one expert of a mixture, and this model has no router that Lethe knows.",
+        "moe": True,
+    },
     order=19,
 )
 def seuf(run: Run, params: Seuf) -> None:
