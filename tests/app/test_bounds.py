@@ -1,12 +1,12 @@
 """What one request, one visitor's uploads and the open pages may take, and that the server answers whatever its threads do."""
 
-import asyncio
 import os
 import threading
 import time
 from pathlib import Path
 
 import anyio
+import apart
 import gradio as gr
 import httpx
 import pytest
@@ -104,7 +104,7 @@ def test_an_application_does_not_run_for_a_body_that_was_refused(client):
         await bounds.Bounds(within)(scope, receive, send)
         return sent, coming
 
-    sent, left = asyncio.run(ask())
+    sent, left = apart.run(ask())
     assert sent[0]["status"] == 413 and len(left) == 1 and ran == []
 
 
@@ -130,7 +130,7 @@ def test_files_are_counted_wherever_the_mark_is_cut():
             while coming:
                 await counting()
 
-        asyncio.run(all_of_it())
+        apart.run(all_of_it())
 
     for step in (1, 2, 5, 6, 7, 100):
         count(step, 4)
@@ -279,7 +279,7 @@ def test_an_open_connection_is_an_open_page(holder):
         seen.append(dict(holder._open))
 
     for path in ("/gradio_api/heartbeat/abc", "/gradio_api/queue/data"):
-        asyncio.run(sessions.Heartbeats(within, holder)({"type": "http", "path": path}, None, None))
+        apart.run(sessions.Heartbeats(within, holder)({"type": "http", "path": path}, None, None))
     assert seen == [{"abc": 1}, {}] and not holder._open
 
 
@@ -303,4 +303,4 @@ def test_the_server_is_alive_while_every_thread_waits(client):
                     freed.set()
             return alive.text, again.text == kept.text
 
-    assert asyncio.run(ask()) == ("ok", True)
+    assert apart.run(ask()) == ("ok", True)

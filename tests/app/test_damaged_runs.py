@@ -1,11 +1,11 @@
 """A run folder that cannot be read stops nothing: not the start, not the queue, not the page of any other run."""
 
-import asyncio
 import json
 import os
 import shutil
 from pathlib import Path
 
+import apart
 import pytest
 from app_pages import answers_of, built
 
@@ -274,16 +274,16 @@ def test_every_page_opens_for_the_good_run_and_answers_for_the_others(damaged, m
     monkeypatch.setattr(LIVE, "stream", busy)
     demo = built()
     for path in ("", "compare", "look-inside", "playground", "methods", "runs"):
-        shown = asyncio.run(answers_of(demo, path, {"run": GOOD, "tab": "runs", "base": GOOD}))
+        shown = apart.run(answers_of(demo, path, {"run": GOOD, "tab": "runs", "base": GOOD}))
         assert GOOD in shown or path == "playground", path
         assert "Error: " not in shown, (path, shown[-300:])
     for kind in SOME:
         for path in ("", "compare", "look-inside"):
-            shown = asyncio.run(answers_of(demo, path, {"run": number(kind)}))
+            shown = apart.run(answers_of(demo, path, {"run": number(kind)}))
             assert "Error: " not in shown, (kind, path, shown[-300:])
             if kind in UNREADABLE:
                 assert "cannot be read" in shown, (kind, path)
-    listed = asyncio.run(answers_of(demo, "runs", {}))
+    listed = apart.run(answers_of(demo, "runs", {}))
     assert all(number(kind) in listed for kind in KINDS) and listed.count("cannot be read") == len(UNREADABLE)
 
 

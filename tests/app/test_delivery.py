@@ -1,9 +1,9 @@
 """Pages, configuration and scripts: made once, sent compressed, ours in what a link shows, and nothing of elsewhere in them."""
 
-import asyncio
 import re
 from pathlib import Path
 
+import apart
 import pytest
 from fastapi.testclient import TestClient
 from gradio import routes
@@ -83,7 +83,7 @@ def test_what_is_no_page_passes_untouched(path):
         passed.append((scope, receive, send))
 
     given = ({"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}, object(), object())
-    asyncio.run(delivery.Delivery(within, {"/": ""})(*given))
+    apart.run(delivery.Delivery(within, {"/": ""})(*given))
     assert all(one is other for one, other in zip(passed[0], given, strict=True))
 
 

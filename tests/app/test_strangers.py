@@ -1,11 +1,11 @@
 """Where strangers share one studio, nobody is shown another's run: not its id, not its name, not a word of it."""
 
 import ast
-import asyncio
 import re
 import shutil
 from pathlib import Path
 
+import apart
 import pytest
 from app_pages import answers_of, call, events, text_of
 
@@ -104,7 +104,7 @@ ADDRESSES = [
 @pytest.mark.parametrize("secret", ["", BOB])
 def test_no_address_shows_a_stranger_her_runs(shared, secret):
     for path, query in ADDRESSES:
-        shown = asyncio.run(answers_of(shared, path, query, secret))
+        shown = apart.run(answers_of(shared, path, query, secret))
         assert not HERS.search(shown), (path, query, HERS.search(shown))
 
 
@@ -131,7 +131,7 @@ def test_no_event_tells_a_stranger_of_her_runs(shared):
             ways = [(SANDAL, param, sorted(keys)[0]) for param in ("epochs", *_growing.KINDS)]
             ways += [(run, "epochs", key) for run, key in zip(SHIPPED[1:], sorted(keys)[1:], strict=False)]
         for way in ways:
-            said = asyncio.run(
+            said = apart.run(
                 call(shared, fn, [given(one, *way) for one in fn.inputs], {}, {"run": SANDAL, "act": "delete"})
             )
             asked += 1
@@ -142,7 +142,7 @@ def test_no_event_tells_a_stranger_of_her_runs(shared):
 
 def test_the_walk_would_notice(shared):
     """She herself is shown all of them, by the same walk."""
-    listed = asyncio.run(answers_of(shared, "runs", {}, ALICE))
+    listed = apart.run(answers_of(shared, "runs", {}, ALICE))
     for name in ("same", "swept", "larger", "after", "queued", "running", "failed", "finder", "words", "damaged"):
         assert f"alice-{name}" in listed, name
     (group,) = {f"{r['model']}/{r['forget_key']}" for r in [runs.find(SANDAL).result]}
@@ -157,9 +157,9 @@ def test_the_walk_would_notice(shared):
 def test_who_has_the_link_looks_and_starts_own_jobs_but_changes_nothing(shared):
     name = "20261101-000000-alice-same"
     for path in ("", "compare", "look-inside"):
-        shown = asyncio.run(answers_of(shared, path, {"run": name}, BOB))
+        shown = apart.run(answers_of(shared, path, {"run": name}, BOB))
         assert name in shown and not re.search("alice-(?!same)", shown), path
-    assert "It forgot Sandal" in asyncio.run(answers_of(shared, "compare", {"run": name}, BOB))
+    assert "It forgot Sandal" in apart.run(answers_of(shared, "compare", {"run": name}, BOB))
     with pytest.raises(BadInput, match="another browser"):
         owners.for_change(name, BOB)
     spec = runs.find(name).spec

@@ -1,9 +1,9 @@
 """Nobody reads a file of the server: a file that no visitor sent, as the value of anything, is refused before anything is read."""
 
-import asyncio
 import itertools
 import json
 
+import apart
 import pytest
 from canary import CANARY
 from fastapi.testclient import TestClient
@@ -128,7 +128,7 @@ def test_gradios_check_of_paths_is_on_for_every_part(attacked):
                         {"path": str(place), "meta": FILE}, part, check_in_upload_folder=True
                     )
 
-    asyncio.run(walk())
+    apart.run(walk())
 
 
 @pytest.mark.parametrize(
