@@ -31,12 +31,14 @@ from backends.api.limits import limits
 
 ROOT = Path(__file__).resolve().parents[1]
 STATIC = ROOT / "app" / "static"
-# A page opened for a run does not first show the form; one whose address fills the form in cannot be pressed before it did.
+# A page opened for a run does not first show the form; one whose address fills the form in cannot be pressed before it did,
+# at most 20 seconds: an answer that never comes hides no form.
 STYLE = """<style>{}</style><script>{
 const asked = new URLSearchParams(location.search), first = name => asked.has(name);
 if (first('run')) document.documentElement.classList.add('to-run');
 else if (location.pathname.endsWith('/') && ['model', 'forget', 'keep', 'method', 'seed', 'clone'].some(first))
 document.documentElement.classList.add('to-form');
+setTimeout(() => document.documentElement.classList.remove('to-form'), 20000);
 }</script>"""
 LESSONS = ROOT / "pages" / "classroom" / "main.py"
 GRACE = 3  # seconds that open pages are given at the end; without a limit one idle tab would keep the server alive
