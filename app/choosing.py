@@ -13,7 +13,7 @@ from app import forms, theme
 from app.live import LIVE
 from app.selection import Choice, author_choice, concept_choice, joined, listed, named, owned
 from backends.api import catalog, concepts, own, pairs, people, submit, targets, tuned
-from backends.api.catalog import SPEAKERS, Family, Method
+from backends.api.catalog import Method
 from backends.api.concepts import Concept
 from backends.api.errors import BadInput
 from backends.api.estimate import Past, estimate, estimates
@@ -22,6 +22,8 @@ from backends.api.pairs import Own
 from backends.api.people import Book, Person
 from backends.api.spec import JobSpec
 from backends.api.tuned import Tuned
+
+from . import families
 
 Values = dict[str, Any]
 INSTEAD: Final = "say instead"  # role of a setting
@@ -53,7 +55,7 @@ class Facts(BaseModel):
 
     id: str
     title: str
-    family: Family = "classifier"
+    family: str = "classifier"
     own: bool = False
     data: str = ""
     classes: list[str] = []
@@ -73,17 +75,17 @@ class Facts(BaseModel):
     @property
     def looks(self) -> bool:
         """Whether it looks at images and names their class."""
-        return self.family == "classifier"
+        return families.has(self.family, "classes")
 
     @property
     def speaks(self) -> bool:
         """Whether it answers questions in words."""
-        return self.family in SPEAKERS
+        return families.has(self.family, "answers")
 
     @property
     def draws(self) -> bool:
         """Whether it makes pictures from words."""
-        return self.family == "text-to-image"
+        return families.has(self.family, "pictures")
 
     @property
     def free(self) -> bool:
@@ -93,7 +95,7 @@ class Facts(BaseModel):
     @property
     def things(self) -> str:
         """What its targets come to."""
-        return "prompts" if self.draws else "questions" if self.speaks else "images"
+        return families.get(self.family).noun
 
     def read(self, text: str) -> targets.Target | Concept | Person | Own:
         """A target taken apart, by the grammar of the model's family; of a file, what it holds.
@@ -146,9 +148,9 @@ def embedded(model_id: str) -> Facts:
         tuned=entry.tuned,
         domains=card.get("domains", {}),
         near=card.get("near", {}),
-        drawings=entry.data if entry.family == "text-to-image" else "",
+        drawings=entry.data if families.has(entry.family, "pictures") else "",
         judge=card.get("judge", ""),
-        book=people.load(entry.data) if entry.family in SPEAKERS else Book(),
+        book=people.load(entry.data) if families.has(entry.family, "answers") else Book(),
     )
 
 
@@ -166,9 +168,9 @@ def open_own(model: str, data: str) -> Facts:
     folder = own.local_folder(model)
     if folder is not None:
         found = own.family_of(own.check_folder(folder, model), model)
-        own.check_data(data, model, found)
+        families.get(found).check_data(data, model)
     said = LIVE.ask("describe", model=model, data=data)
-    family: Family = said.get("family", "classifier")
+    family: str = said.get("family", "classifier")
     classes = said.get("classes", [])
     fit = methods(family)
     return Facts(
@@ -193,7 +195,7 @@ def opened(known: Facts) -> str:
     """What was found in a person's own model, in words."""
     if known.speaks:
         size = f" of {known.parameters / 10**6:,.0f} million weights" if known.parameters >= 10**6 else ""
-        kind = "a mixture of experts" if known.family == "moe" else "a language model"
+        kind = families.get(known.family).subject.lower()
         return " ".join((f"Opened: {kind}{size}. Give it questions, a text or a topic to forget.", *known.notes))
     if not known.draws:
         return " ".join((f"Opened: {len(known.classes)} classes, {known.train_count:,} training images.", *known.notes))
@@ -240,7 +242,7 @@ def anchors(known: Facts, values: Values) -> list[tuple[str, str]]:
     return [("Chosen by Lethe: its nearest neighbour", ""), *((name, name) for name in left)]
 
 
-def methods(family: Family, first: str = "") -> list[Method]:
+def methods(family: str, first: str = "") -> list[Method]:
     """The methods that work with a family, the recommended one first."""
     fit = [entry for entry in catalog.load().methods if entry.works_with.get(family) is True]
     return sorted(fit, key=lambda entry: (entry.id != first, entry.order, entry.id))

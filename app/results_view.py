@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from app import families, parts, theme
 from backends.api import catalog, concepts, pairs, runs, verdict
-from backends.api.catalog import SPEAKERS
 from backends.api.errors import BadInput
 from backends.api.goals import CHANGED, WORDS, goal
 from backends.api.panels import Bars, Series, When
@@ -30,9 +29,7 @@ def answer(run: RunFolder) -> str:
     spec = run.spec
     known = catalog.load()
     titles = {entry.id: entry.title for entry in [*known.methods, *known.models]}
-    counted = ({"text-to-image": "pictures judged"} | dict.fromkeys(SPEAKERS, "questions")).get(
-        families.of_run(run), "training images"
-    )
+    counted = families.get(families.of_run(run)).counted
     rows = [
         ("Model", titles.get(spec.model, spec.model)),
         ("Forget", f"{', '.join(pairs.named(spec.forget))[:120]} ({result.get('forget_count', 0):,} {counted})"),

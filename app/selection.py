@@ -6,11 +6,12 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from backends.api import catalog, concepts, pairs, people, targets
-from backends.api.catalog import SPEAKERS
 from backends.api.concepts import Concept
 from backends.api.errors import BadInput
 from backends.api.pairs import Own, Pair
 from backends.api.people import Book, Person
+
+from . import families
 
 KINDS: Final[dict[str, str]] = {
     "classes": "Whole classes",
@@ -267,7 +268,7 @@ def set_words(name: str, book: Book) -> str:
 
 def _books() -> list[Book]:
     """The people that embedded language models know."""
-    return [people.load(entry.data) for entry in catalog.load().models if entry.family in SPEAKERS]
+    return [people.load(entry.data) for entry in catalog.load().models if families.has(entry.family, "answers")]
 
 
 def neighbours(

@@ -7,14 +7,12 @@ model loads with its data and gives finite numbers, and the precision that was m
 import json
 from typing import Any
 
-import numpy as np
 import torch
 
 from .api.errors import LetheError
 from .api.home import ASSETS
 from .engine import hardware, machine
 from .engine.opening import open_task
-from .models.texts import answers, likelihoods
 
 NEEDED = 2 * 2**30  # bytes that a job of an embedded model takes, with room to spare
 
@@ -47,41 +45,10 @@ def _model(model_id: str) -> dict[str, Any]:
     try:
         setting: dict[str, Any] = {}
         task = open_task(model_id, "", setting)
-        works, found = {"classifier": _labelled, "text-to-image": _drawn, "llm": _spoken, "moe": _spoken}[task.family](
-            task
-        )
+        works, found = task.examine()
     except (LetheError, OSError, ValueError, RuntimeError) as error:
         return _said(name, False, " ".join(str(error).split())[:300] or type(error).__name__)
     return _said(name, works, f"loads, {found}; jobs use {setting['precision']} and {_threads(setting['threads'])}")
-
-
-@torch.no_grad()
-def _labelled(task: Any) -> tuple[bool, str]:
-    """Whether a classifier's answers are numbers, and how many of 64 test images it labels right."""
-    batch = task.batch(np.arange(64), test=True)
-    said = task.forward(task.load(), batch.x)
-    return bool(said.isfinite().all()), f"is right on {int((said.argmax(1) == batch.y).sum())} of 64 images"
-
-
-def _drawn(task: Any) -> tuple[bool, str]:
-    """Whether a model draws, and how many of 8 pictures its judge finds right."""
-    task.resolve(task.card["default_forget"])
-    shots = task.asking.suite[:: max(1, len(task.asking.suite) // 8)][:8]
-    said = task.shown(task.load(), shots)
-    right = sum(task.sure(said, row, shot) > 0.5 for row, shot in enumerate(shots))
-    return bool(said["images"].any()), f"its judge finds {right} of {len(shots)} pictures right"
-
-
-def _spoken(task: Any) -> tuple[bool, str]:
-    """Whether a language model gives finite likelihoods, and how many of 8 questions it answers word for word."""
-    task.resolve(task.card["default_forget"])
-    pairs = task.questions.forget[:8]
-    model = task.load()
-    said = answers(model, task.reader, [pair.question for pair in pairs])
-    right = sum(text == pair.answer for text, pair in zip(said, pairs, strict=True))
-    return bool(
-        likelihoods(model, task.texts(pairs)).isfinite().all()
-    ), f"answers {right} of {len(pairs)} questions by heart"
 
 
 def _said(name: str, works: bool, found: str) -> dict[str, Any]:

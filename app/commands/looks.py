@@ -116,17 +116,16 @@ def generate(
     answer."""
     from app import families
     from backends.api import files
-    from backends.api.catalog import SPEAKERS
 
     family = families.of_model(what) or families.of_run(_finished(what))
-    if family in SPEAKERS:
+    if families.has(family, "answers"):
         if image or item or prompt is None:
             raise BadInput(f"{what} answers in words; give --prompt with a question, and no --image or --item.")
         _answer(what, prompt, out, json)
         return
-    if prompt is not None and family != "text-to-image":
+    if prompt is not None and not families.has(family, "pictures"):
         raise BadInput(f"{what} looks at pictures and draws none; give --image FILE or --item test-3.")
-    if family == "text-to-image":
+    if families.has(family, "pictures"):
         if image or item or prompt is None:
             raise BadInput(f"{what} draws pictures; give --prompt with what to draw, and no --image or --item.")
         _draw(what, prompt, seed, size, out, json)

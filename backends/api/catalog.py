@@ -19,8 +19,6 @@ from .errors import BadInput, LetheError
 from .home import home, ready_home
 from .tuned import Tuned
 
-Family = Literal["classifier", "text-to-image", "llm", "moe"]
-SPEAKERS: tuple[Family, ...] = ("llm", "moe")  # families that answer questions in words
 Measures = Literal["forgetting", "privacy", "keeping", "cost", "other"]
 Label = Literal["same algorithm, smaller model", "reconstruction from the abstract", "our extension"]
 
@@ -43,14 +41,14 @@ class Entry(BaseModel):
     title: str
     summary: str = Field(description="One plain sentence.")
     source: Source
-    works_with: dict[Family, bool | str] = Field(description="True, or the reason why not.")
+    works_with: dict[str, bool | str] = Field(description="True, or the reason why not.")
     order: int = Field(default=50, description="Lower comes first; the lowest that fits is recommended.")
 
 
 class Model(Entry):
     """An embedded model. `card` holds what a form needs: classes, the model's own confusion, recipe, measured accuracy."""
 
-    family: Family
+    family: str
     data: str
     default_forget: list[str]
     default_method: str

@@ -4,15 +4,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from . import files, pulled
-from .catalog import SPEAKERS, Family
+from . import families, files, pulled
 from .errors import BadInput
 from .home import shared
 from .sizes import check_sizes
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
-FAMILIES: dict[str, Family] = {"ForImageClassification": "classifier", "ForCausalLM": "llm", "LMHeadModel": "llm"}
-EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")  # what a config calls the number of its experts
 PIPELINE = "model_index.json"  # a folder that has it is a pipeline of diffusers, whose parts lie in folders
 
 
@@ -115,67 +112,28 @@ def _config(path: Path) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def family_of(folder: Path, model: str) -> Family:
-    """The family of a local model, by the architecture its config.json names; a pipeline of diffusers is text-to-image, a
-    causal language model with experts is a mixture of them.
+def family_of(folder: Path, model: str) -> str:
+    """The id of the family of a local model, by the architecture that its config.json names, or as a pipeline of diffusers.
 
     Raises:
         BadInput: the file cannot be read, or names an architecture that Lethe has no family for.
     """
+    config: Any = {}
     if (folder / PIPELINE).is_file():
-        return "text-to-image"
-    try:
-        config: Any = files.read_json(folder / "config.json", {})
-        named = str((config.get("architectures") or ["none"])[0])
-    except (OSError, ValueError, AttributeError, LookupError, TypeError):
-        raise BadInput(f"The config.json of {model} could not be read; give a model of transformers.") from None
+        architecture = PIPELINE
+    else:
+        try:
+            config = files.read_json(folder / "config.json", {})
+            architecture = str((config.get("architectures") or ["none"])[0])
+        except (OSError, ValueError, AttributeError, LookupError, TypeError):
+            raise BadInput(f"The config.json of {model} could not be read; give a model of transformers.") from None
     if config.get("is_encoder_decoder"):
         raise BadInput(
-            f"{model} is of the architecture {named[:60]!r}, which reads a whole text before it writes another; Lethe takes "
+            f"{model} is of the architecture {architecture[:60]!r}, which reads a whole text before it writes another; Lethe takes "
             "causal language models, that write on, like GPT or Llama."
         )
-    for ending, family in FAMILIES.items():
-        if named.endswith(ending):
-            return "moe" if family == "llm" and _mixes(config) else family
-    raise BadInput(
-        f"{model} is of the architecture {named[:60]!r}; Lethe takes {', '.join('*' + e for e in FAMILIES)}."
-    )
-
-
-def _mixes(config: dict[str, Any]) -> bool:
-    """Whether a config tells of experts: more than one, and a router that chooses among them."""
-    counts = [config.get(name) for name in EXPERTS]
-    return any(isinstance(count, int) and count > 1 for count in counts) and "num_experts_per_tok" in config
-
-
-def check_data(data: str, model: str, family: Family = "classifier") -> None:
-    """Check what an own model is looked at with: a folder of images; or, for pictures that a model draws, a CLIP model
-    (folder or Hub id) to judge by, which may be left out. A language model needs nothing.
-
-    Raises:
-        BadInput: none was given where one is needed, one where none is, it does not exist, or this studio is shared by
-            strangers.
-    """
-    if family in SPEAKERS:
-        if shared():
-            raise BadInput("This studio is shared, so it opens no models but its own; choose one of them.")
-        if data:
-            raise BadInput(
-                f"{model[:80]} is a language model, which needs no folder; leave {data[:80]!r} out, and give questions to forget."
-            )
-        return
-    if family == "text-to-image":
-        if shared():
-            raise BadInput("This studio is shared, so it fetches no models; choose an embedded one.")
-        if data and local_folder(data) is None and not is_hub_id(data):
-            raise BadInput(f"There is no CLIP model {data[:80]!r}; give its folder or its Hub id, or leave it empty.")
-        return
-    if not data:
-        raise BadInput(f"{model} brings no data; name a folder that holds one folder of images for each class.")
-    if shared():
-        raise BadInput("This studio is shared, so it reads no folders of its machine; choose an embedded model.")
-    folder = local_folder(data)
-    if folder is None:
-        raise BadInput(f"There is no folder {data[:80]!r}; name one that holds a folder of images for each class.")
-    if not any(path.is_dir() for path in folder.iterdir()):
-        raise BadInput(f"{data[:80]!r} holds no folders; it needs one folder of images for each class.")
+    family = families.of_config(architecture, config)
+    if family is None:
+        endings = dict.fromkeys(f"*{ending}" for one in families.every().values() for ending in one.architectures)
+        raise BadInput(f"{model} is of the architecture {architecture[:60]!r}; Lethe takes {', '.join(endings)}.")
+    return family.id

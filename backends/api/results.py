@@ -4,8 +4,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from .catalog import Family
-
 
 class Measured(BaseModel):
     """One metric of a run. NaN is "not measured"; `reference` is None where there is no retrained reference."""
@@ -37,7 +35,7 @@ class Subject(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    family: Family
+    family: str
     what: str
     by_class: tuple[str, ...] = ()
     people: bool = False
@@ -54,6 +52,7 @@ class Result(BaseModel):
 
     run_id: str
     status: Literal["done"]
+    family: str = ""  # empty in those of earlier versions
     model: str
     method: str
     params: dict[str, Any]

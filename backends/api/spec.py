@@ -27,6 +27,11 @@ class JobSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: Name = Field(description="Id of an embedded model, a Hub id, or a local folder.")
+    family: str = Field(
+        default="",
+        max_length=100,
+        description="Id of the model's family; empty: told by the model, when a job is checked.",
+    )
     method: Name = Field(description="Id of an unlearning method.")
     params: dict[str, Any] = Field(
         default_factory=dict, description="The method's parameters; what is left out has its default."

@@ -3,23 +3,20 @@
 What needs the weights or the data (whether an own model really loads) is checked by the job, which then says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from threading import Lock
 from typing import Any
 
 from pydantic import ValidationError
 
-from . import catalog, concepts, own, pairs, params, people, pulled, quota, runs, targets, tuned
-from .catalog import SPEAKERS, Catalog, Family, Method, Model
-from .concepts import Concept
+from . import catalog, families, own, params, pulled, quota, runs, tuned
+from .catalog import Catalog, Method, Model
 from .errors import BadInput, LetheError
+from .families import Family
 from .home import shared
-from .pairs import Own
-from .people import Person
 from .runs import RunFolder
 from .spec import JobSpec
-from .targets import Target
 
 
 def read(**fields: Any) -> JobSpec:
@@ -82,22 +79,22 @@ def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
     family = family_of(spec, model, known)
     if model is None:  # the job works in another folder
         spec = spec.model_copy(update={"model": own.absolute(spec.model), "data": own.absolute(spec.data)})
-    method: Method = _for_family(known.get("methods", spec.method), family, known)
+    method: Method = _for_family(known.get("methods", spec.method), family.id, known)
     _fits(method.id, method.works_with, family)
     metrics = tuple(dict.fromkeys(spec.metrics))
     for metric in metrics:
         _fits(metric, known.get("metrics", metric).works_with, family)
     card = model.card if model else card or {}
     earlier = _earlier(spec, method)
-    forget, keep = _targets(spec, family, card, model.data if model else "")
+    data = model.data if model else ""
+    forget, keep = family.targets(spec, card, data)
     if earlier:  # what all of them forget is apart from what is kept, and leaves something
-        _targets(
-            spec.model_copy(update={"forget": (*earlier, *map(str, forget))}), family, card, model.data if model else ""
-        )
+        family.targets(spec.model_copy(update={"forget": (*earlier, *map(str, forget))}), card, data)
     best = tuned.settings(method.id, method.params, model.tuned if model else (), forget)
     given = params.checked(method.id, method.params, best | spec.params)
     return spec.model_copy(
         update={
+            "family": family.id,
             "method": method.id,
             "params": given,
             "metrics": metrics,
@@ -187,12 +184,16 @@ def several(specs: Sequence[JobSpec], owner: str = "", *, chain: bool = False) -
 def family_of(spec: JobSpec, model: Model | None, known: Catalog) -> Family:
     """The family of the model, and that its data can be found.
 
-    A Hub id whose files are not here yet is taken for what its method works with: the job looks itself.
+    Of a Hub id whose files are not here yet it is the one that was named, else one that the method works with: the job looks itself,
+    and its result names the family of what it opened.
+
+    Raises:
+        BadInput: there is no such model, another family was named than the model's, or its data are not there.
     """
     if model is not None:
         if spec.data:
             raise BadInput(f"{model.id} brings its own data; leave the folder of images empty.")
-        return model.family
+        return _as_named(families.get(model.family), spec)
     pulled.check(spec.model)
     folder = None if shared() else own.local_folder(spec.model)
     if folder is None and not own.is_hub_id(spec.model):
@@ -202,19 +203,37 @@ def family_of(spec: JobSpec, model: Model | None, known: Catalog) -> Family:
             f"There is no model {params.shown(spec.model)}; choose one of {ours}, {local}or a Hub id like owner/name."
         )
     if folder:
-        family = own.family_of(own.check_folder(folder, spec.model), spec.model)
+        family = _as_named(families.get(own.family_of(own.check_folder(folder, spec.model), spec.model)), spec)
     else:
-        works = known.get("methods", spec.method).works_with
-        family = (
-            "classifier"
-            if spec.data and works.get("classifier") is True
-            else next((name for name, fits in works.items() if fits is True and name != "classifier"), "classifier")
-        )
-    own.check_data(spec.data, spec.model, family)
+        family = families.get(spec.family) if spec.family else _worked_with(spec, known)
+    family.check_data(spec.data, spec.model)
     return family
 
 
-def _for_family(method: Method, family: Family, known: Catalog) -> Method:
+def _as_named(family: Family, spec: JobSpec) -> Family:
+    """The model's family, where no other was named.
+
+    Raises:
+        BadInput: another one was.
+    """
+    if spec.family and spec.family != family.id:
+        raise BadInput(
+            f"{spec.model[:80]} is of the family {family.id}, not {params.shown(spec.family)}; leave the family out."
+        )
+    return family
+
+
+def _worked_with(spec: JobSpec, known: Catalog) -> Family:
+    """The family that a method works with: of several one that needs a folder of data, where one was given, and else one that
+    needs none."""
+    works = known.get("methods", spec.method).works_with
+    fits = [family for name, family in families.every().items() if works.get(name) is True] or [
+        *families.every().values()
+    ]
+    return next((family for family in fits if bool(spec.data) == family.needs_data), fits[0])
+
+
+def _for_family(method: Method, family: str, known: Catalog) -> Method:
     """The method itself, or the variant of it that was made for the family."""
     if method.works_with.get(family) is True:
         return method
@@ -222,88 +241,10 @@ def _for_family(method: Method, family: Family, known: Catalog) -> Method:
     return next(fit, method)
 
 
-def _fits(entry_id: str, works_with: dict[Family, bool | str], family: Family) -> None:
-    works = works_with.get(family, f"it was not made for models of the family {family}")
+def _fits(entry_id: str, works_with: Mapping[str, bool | str], family: Family) -> None:
+    works = works_with.get(family.id, f"it was not made for models of the family {family.id}")
     if works is not True:
-        reason = works.strip().rstrip(".") if isinstance(works, str) else f"it does not work with the family {family}"
-        raise BadInput(f"{entry_id} cannot be used with this model: {reason[:1].lower()}{reason[1:]}.")
-
-
-Wanted = Sequence[Target | Concept | Person | Own]
-
-
-def _targets(spec: JobSpec, family: Family, card: dict[str, Any], data: str) -> tuple[Wanted, Wanted]:
-    """What to forget and what to keep, by the grammar of the family, apart from each other and with something left."""
-    if family in SPEAKERS:
-        return _spoken(spec, people.load(data) if data else people.Book())
-    if family == "text-to-image":
-        gone, kept = ([concepts.read(text, card, spec.model) for text in part] for part in (spec.forget, spec.keep))
-        concepts.check_apart(gone, kept, card)
-        return gone, kept
-    forget, keep = ([_target(text, spec.model, card) for text in part] for part in (spec.forget, spec.keep))
-    _something_left(forget, keep, card)
-    return forget, keep
-
-
-def _spoken(spec: JobSpec, book: people.Book) -> tuple[Wanted, Wanted]:
-    """What a language model is asked: authors and sets of the data that it came with, and own questions and texts, with
-    every file read."""
-    forget = [pairs.expand(text.strip()) for text in spec.forget]
-    keep = [pairs.expand(text.strip(), "keep") for text in spec.keep]
-    people.read(forget, keep, book)
-    return [people.target(text, book) for text in forget], [people.target(text, book) for text in keep]
-
-
-def _target(text: str, model: str, card: dict[str, Any]) -> Target:
-    """One target with its file read, its class spelled as the model spells it, and its ids within the data."""
-    target = targets.parse(targets.expand(text.strip()))
-    if target.kind == "run":
-        _found_set(target.name, model)
-    names: list[str] = card.get("classes", [])
-    if target.kind == "class" and len(target.name) > 200:
-        raise BadInput(f"There is no class {params.shown(target.name)}; a class name has at most 200 characters.")
-    if target.kind == "class" and names:
-        spelled = {targets.alike(name): name for name in names}
-        if targets.alike(target.name) not in spelled:
-            raise BadInput(f"There is no class {params.shown(target.name)}; {model} knows {', '.join(names[:20])}.")
-        return target.model_copy(update={"name": spelled[targets.alike(target.name)]})
-    count = int(card.get("train_count", 0))
-    outside = [item for item in target.ids if count and item >= count]
-    if outside:
-        raise BadInput(f"There is no training image {outside[0]}; the ids of {model} run from 0 to {count - 1}.")
-    if target.kind == "like" and count and target.count >= count:
-        raise BadInput(f"{target.count} images were asked for, but {model} has {count}; leave some to keep.")
-    return target
-
-
-def _found_set(run_id: str, model: str) -> None:
-    """Check that a run found a forget set, in the data of this model."""
-    run = runs.find(run_id)
-    if not (run.path / "found.json").is_file():
-        raise BadInput(f"Run {run.id} found no forget set; name a finished run of a method that finds one.")
-    if run.spec.model != model:
-        raise BadInput(
-            f"Run {run.id} looked into {run.spec.model[:80]}, not {model[:80]}; name a run of the same model."
+        reason = (
+            works.strip().rstrip(".") if isinstance(works, str) else f"it does not work with the family {family.id}"
         )
-
-
-def _something_left(forget: list[Target], keep: list[Target], card: dict[str, Any]) -> None:
-    """Check what can be said from names alone: forget and keep are apart, and something remains."""
-    gone, held = (
-        {target.name.casefold(): target.name for target in part if target.kind == "class"} for part in (forget, keep)
-    )
-    both = [name for key, name in gone.items() if key in held]
-    if not both:
-        ids = [{item for target in part if target.kind == "images" for item in target.ids} for part in (forget, keep)]
-        both = [f"Image {item}" for item in sorted(ids[0] & ids[1])[:1]] or [
-            str(target) for target in forget if target.kind not in ("class", "images") and target in keep
-        ]
-    if both:
-        raise BadInput(f"{both[0]} is in the forget list and in the keep list; take it out of one.")
-    names: list[str] = card.get("classes", [])
-    if names and len(gone) == len(names):
-        raise BadInput(f"All {len(names)} classes were chosen to be forgotten; leave at least one to keep.")
-    count = int(card.get("train_count", 0))
-    singles = {item for target in forget if target.kind == "images" for item in target.ids}
-    if count and len(singles) >= count:
-        raise BadInput(f"All {count} training images were chosen to be forgotten; leave some to keep.")
+        raise BadInput(f"{entry_id} cannot be used with this model: {reason[:1].lower()}{reason[1:]}.")

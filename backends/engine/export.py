@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ..api import verdict
+from ..api import families, verdict
 from ..api.errors import BadInput, OutOfReach
 from ..api.home import home, shared
 from ..api.pairs import named
@@ -78,7 +78,7 @@ def _card(run: OpenRun, guards: list[str]) -> str:
 
 {verdict.of_run(run.folder) or result["verdict"]}
 
-{_loading(run.task.family, guards, chained=run.folder.spec.after != "")}Made with Lethe {result["versions"]["lethe"]}, run {result["run_id"]}: method `{result["method"]}` with
+{_loading(families.get(run.task.family).loading, guards, chained=run.folder.spec.after != "")}Made with Lethe {result["versions"]["lethe"]}, run {result["run_id"]}: method `{result["method"]}` with
 {result["params"]}, seed {result["seed"]}, kept: {keep or "everything else"}. The model before: {result["model"]}; its
 licence applies.
 
@@ -88,21 +88,21 @@ licence applies.
 """
 
 
-def _loading(family: str, guards: list[str], *, chained: bool) -> str:
+def _loading(loading: str, guards: list[str], *, chained: bool) -> str:
     """How the folder is loaded, and what a reader has to know of guards that lie beside the weights."""
     if not guards:
-        return f"From this folder:\n\n{_code(PLAIN[family])}"
+        return f"From this folder:\n\n{_code(loading)}"
     weights = "The guard is no part of the weights" if chained else "The weights are those before"
     if guards == [INPUT_DELTA]:
         return (
             f"{weights}: a picture is added to every input instead. `{INPUT_DELTA}.safetensors` holds it as `{INPUT_DELTA}` "
             "[channels, height, width]; without it the model answers as before. From this folder:\n\n"
-            f"{_code(FILTERED)}"
+            f"{_code(_filtered(loading))}"
         )
     files = " and ".join(f"`{name}.safetensors`" for name in guards)
     return (
         f"{weights}: a guard inside the model changes what it says. {files} {'holds' if len(guards) == 1 else 'hold'} it; without "
-        f"it the model answers as before. With Lethe at hand, from this folder:\n\n{_code(_guarded(guards))}"
+        f"it the model answers as before. With Lethe at hand, from this folder:\n\n{_code(_guarded(loading, guards))}"
     )
 
 
@@ -110,40 +110,21 @@ def _code(lines: str) -> str:
     return f"```python\n{lines}```\n\n"
 
 
-PLAIN = {
-    "classifier": """from transformers import AutoImageProcessor, AutoModelForImageClassification
+def _filtered(loading: str) -> str:
+    return f"""from safetensors.torch import load_file
 
-model = AutoModelForImageClassification.from_pretrained(".").eval()
-processor = AutoImageProcessor.from_pretrained(".")
-pixel_values = processor(image, return_tensors="pt")["pixel_values"]  # of a PIL image
-""",
-    "llm": """from transformers import AutoModelForCausalLM, AutoTokenizer
-
-model = AutoModelForCausalLM.from_pretrained(".").eval()
-tokenizer = AutoTokenizer.from_pretrained(".")
-""",
-    "text-to-image": """from diffusers import DDIMScheduler, DiffusionPipeline
-
-pipeline = DiffusionPipeline.from_pretrained(".")
-pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_sample=False)  # as Lethe draws
-""",
-}
-PLAIN["moe"] = PLAIN["llm"]
-FILTERED = f"""from safetensors.torch import load_file
-
-{PLAIN["classifier"]}pixel_values = pixel_values + load_file("{INPUT_DELTA}.safetensors")["{INPUT_DELTA}"]
+{loading}pixel_values = pixel_values + load_file("{INPUT_DELTA}.safetensors")["{INPUT_DELTA}"]
 """
 
 
-def _guarded(guards: list[str]) -> str:
+def _guarded(loading: str, guards: list[str]) -> str:
+    imports, _, lines = loading.partition("\n\n")
     restored = "".join(f'restore(model, load_file("{name}.safetensors"))\n' for name in guards)
     return f"""from backends.engine.run import restore
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+{imports}
 
-model = AutoModelForCausalLM.from_pretrained(".").eval()
-tokenizer = AutoTokenizer.from_pretrained(".")
-{restored}"""
+{lines}{restored}"""
 
 
 def _number(value: object) -> str:

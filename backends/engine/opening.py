@@ -1,13 +1,13 @@
 """Opening a model with its data on this machine's device, in the precision that was measured best."""
 
+import importlib
 import os
 from collections.abc import Callable
 from typing import Any
 
 from transformers.utils import logging
 
-from ..api import files, own
-from ..api.catalog import SPEAKERS
+from ..api import families, files, own
 from ..api.errors import BadInput
 from ..api.home import ASSETS, home, shared
 from ..models.source import embedded_ids, model_folder
@@ -45,19 +45,8 @@ def family(model: str) -> type[Any]:
     Raises:
         BadInput: no such model, or one of an architecture that Lethe has no family for.
     """
-    folder = model_folder(model)
-    name = own.family_of(folder, model)
-    if name == "text-to-image":
-        from ..models.text_to_image import TextToImage
-
-        return TextToImage
-    if name in SPEAKERS:
-        from ..models.language import LanguageModel
-
-        return LanguageModel
-    from ..models.classifier import Classifier
-
-    return Classifier
+    module, _, name = families.get(own.family_of(model_folder(model), model)).task.partition(":")
+    return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
 
 
 def warm_up(wanted: Callable[[], bool]) -> None:

@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..api import files
+from ..api import families, files
 from ..api import found as earlier
-from ..api.catalog import SPEAKERS
 from ..api.errors import BadInput
 from ..api.home import ASSETS
 from ..api.panels import WORDING, Found
@@ -30,7 +29,6 @@ from .export import write_model
 from .keeper import png
 
 MOST = 1000  # items in one request
-PAGE = 48  # ids of a forget set in one answer
 
 OPERATIONS: dict[str, Callable[..., Any]] = {}
 
@@ -63,12 +61,7 @@ def images(desk: Desk, model: str, items: list[str], data: str = "") -> list[str
 @operation
 def neighbours(desk: Desk, model: str, forget: list[str], data: str = "") -> list[str]:
     """Names of the classes or concepts nearest to what is to be forgotten, nearest first."""
-    task = desk.resolved(model, tuple(forget), (), data)
-    if task.family == "text-to-image":
-        return task.asking.neighbours  # type: ignore[no-any-return]
-    if task.family in SPEAKERS:
-        return task.questions.neighbours  # type: ignore[no-any-return]
-    return [task.names[number] for number in task.neighbours]
+    return desk.resolved(model, tuple(forget), (), data).neighbour_names  # type: ignore[no-any-return]
 
 
 @operation
@@ -80,23 +73,8 @@ def resolve(
     data: str = "",
     start: int = 0,  # type: ignore[assignment]
 ) -> dict[str, Any]:
-    """How many training images the targets name, and the ids of 48 of those to be forgotten, from `start` on.
-
-    Of a model that draws: how many prompts, and the prompts to be forgotten with what stands in for each. Of a language
-    model: how many questions, and those to be forgotten with their answers; how many of them are passages of a text.
-    """
-    task = desk.resolved(model, tuple(forget), tuple(keep), data)
-    if task.family == "text-to-image":
-        asking = task.asking
-        pairs = [list(pair) for pair in zip(asking.forget_prompts, asking.anchor_prompts, strict=True)]
-        return {"forget": len(pairs), "keep": len(asking.keep_prompts), "prompts": pairs}
-    if task.family in SPEAKERS:
-        asked = [[pair.question, pair.answer] for pair in task.questions.forget]
-        passages = sum(role == "forget" for role, _ in task.questions.passages)
-        return {"forget": len(asked), "keep": len(task.questions.keep), "questions": asked, "passages": passages}
-    chosen = task.parts["forget"][max(0, int(start)) :][:PAGE]
-    counts = {part: len(task.parts[part]) for part in ("forget", "keep", "retain")}
-    return counts | {"ids": [f"train-{item}" for item in chosen]}
+    """How much is to be forgotten and kept, and what is to be forgotten, from `start` on; see `named_sets` of its family's task."""
+    return desk.resolved(model, tuple(forget), tuple(keep), data).named_sets(max(0, int(start)))  # type: ignore[no-any-return]
 
 
 @operation
@@ -229,8 +207,7 @@ def _places(task: Classifier, items: list[str]) -> list[tuple[str, int]]:
     Raises:
         BadInput: the model draws pictures instead of looking at them, too many, no item's name, or none of the data's.
     """
-    if task.family != "classifier":
-        raise BadInput(f"{task.id[:80]} has no images of its own to look at; ask it to draw.")
+    families.require(task.family, "classes", task.id)
     if not isinstance(items, (list, tuple)) or len(items) > MOST:
         raise BadInput(f"At most {MOST} items can be asked for at once, as a list of names like test-3.")
     found = []

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..api.catalog import SPEAKERS
+from ..api import families
 from ..api.errors import BadInput
 from ..data import authors
 from ..models.concept_vectors import Place, turned
@@ -138,8 +138,7 @@ def _models(desk: Desk, run_or_model: str, dose: float, data: str) -> tuple[Any,
 
 
 def _speaks(task: Any) -> Any:
-    if task.family not in SPEAKERS:
-        raise BadInput(f"{task.id[:80]} does not answer in words; name a language model or a run on one.")
+    families.require(task.family, "answers", task.id)
     return task
 
 

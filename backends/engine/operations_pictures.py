@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from ..api import families
 from ..api.errors import BadInput
 from ..api.home import ASSETS
 from .desk import Desk, OpenRun, silent
@@ -124,8 +125,7 @@ def dosed(run: OpenRun, dose: float) -> nn.Module:
 
 
 def _draws(task: Any) -> Any:
-    if task.family != "text-to-image":
-        raise BadInput(f"{task.id[:80]} draws no pictures; name a text-to-image model or a run on one.")
+    families.require(task.family, "pictures", task.id)
     return task
 
 

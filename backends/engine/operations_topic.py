@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import asdict
 from typing import Any
 
-from ..api.catalog import SPEAKERS
+from ..api import families
 from ..api.errors import BadInput
 from ..api.pairs import COLUMNS, TITLE, counted, quoted
 from ..data import authors, sets
@@ -43,8 +43,7 @@ def write_questions(
     begun = time.monotonic()
     about, many = _topic(topic), int(within("count", float(count), 1, MOST))
     task = desk.task(model, data)
-    if task.family not in SPEAKERS:
-        raise BadInput(f"{task.id[:80]} does not answer in words; name a language model.")
+    families.require(task.family, "answers", task.id)
     opened = desk.model(model, data)
     asked = topics.questions(opened, task.reader, about, many, int(seed))
     forget = topics.answered(opened, task.reader, asked)

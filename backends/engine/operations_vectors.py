@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..api import families
 from ..api.errors import BadInput
 from ..models.concept_vectors import Place, concepts, first_words, leaned_on, spelling, word
 from ..models.concept_vectors import vectors as columns
@@ -41,8 +42,7 @@ def vectors(
     alone = is_model(run_or_model) or bool(data)
     opened: Any = None if alone else desk.run(run_or_model)
     task = desk.task(run_or_model, data) if alone else opened.task
-    if task.family != "llm":
-        raise BadInput(f"{task.id[:80]} has no words in its vectors; name a language model or a run on one.")
+    families.require(task.family, "dense columns", task.id)
     before = desk.model(run_or_model, data) if alone else opened.model("before")
     most, asked = int(within("count", int(count), 1, MOST)), _line(question)
     if asked:

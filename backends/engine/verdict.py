@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..api import verdict
-from ..api.catalog import SPEAKERS
-from ..api.pairs import named
+from ..api import families, verdict
 from ..api.verdict import Subject
 from ..registry import entries
 from .measure import Measurement, measure
@@ -20,27 +18,19 @@ def subject(task: Any, targets: Sequence[str], method: Any, *, moved: bool) -> S
         method: the catalog's entry.
         moved: whether any tensor of the model did.
     """
-    plain: dict[str, Any] = {
-        "family": task.family,
-        "guard": method.guard,
-        "again": method.reference,
-        "unchanged": not moved,
-    }
-    if task.family == "text-to-image":
-        names = [concept.name for concept in task.asking.forget]
-        return Subject(what=verdict.listed(names, "concepts"), other_kind=task.other_kind, **plain)
-    if task.family in SPEAKERS:
-        people = bool(getattr(task.questions, "forgotten", ()))
-        return Subject(what=verdict.listed(named(targets), "people" if people else "things"), people=people, **plain)
-    classes = tuple(task.names[number] for number in task.forgotten_classes)
-    what = verdict.of_images(len(task.parts["forget"]), targets, classes, found=method.finds)
-    return Subject(what=what, by_class=classes, **plain)
+    return Subject(
+        family=task.family,
+        guard=method.guard,
+        again=method.reference,
+        unchanged=not moved,
+        **families.get(task.family).about(task, targets, method),
+    )
 
 
 def sentence(task: Any, made: Measurement, about: Subject) -> str:
     """The verdict on what was measured; numbers it needs that nobody asked for are measured besides."""
     metrics = dict(made.metrics)
-    missing = [name for name in verdict.needs(task.family) if name not in metrics]
+    missing = [name for name in families.get(task.family).measured if name not in metrics]
     if missing:
         metrics |= measure(task, {when: one.outputs for when, one in made.evidence.items()}, missing).metrics
     return verdict.sentence(metrics, catalog_entries(), about)

@@ -203,6 +203,7 @@ class _Job:
         result = Result(
             run_id=self.folder.id,
             status="done",
+            family=self.task.family,
             model=spec.model,
             method=spec.method,
             params=params.model_dump(mode="json"),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 
+from ..api import families
 from ..api.panels import AnyPanel, Lines, Picture, Pictures, Role, Series, Verdict
 from ..engine.evidence import Evidence, Look
 from ..engine.run import set_dose
@@ -65,7 +66,7 @@ def dose(look: Look, params: Dose) -> list[AnyPanel]:
     one step does so at every dose but 0.
     """
     doses = sorted({0.0, 1.0, *(round(1.5 * i / (params.steps - 1), 4) for i in range(params.steps))})
-    if look.task.family == "text-to-image":
+    if families.has(look.task.family, "pictures"):
         return _drawn(look, doses, params.pictures)
     sets = _sets(look, params.images)
     curves: dict[str, list[float]] = {name: [] for name in sets}

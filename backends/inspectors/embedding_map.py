@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ..api.catalog import SPEAKERS
+from ..api import families
 from ..api.panels import AnyPanel, Point, Points, Verdict
 from ..engine.evidence import Look
 from ..metrics._common import probabilities
@@ -33,7 +33,7 @@ class EmbeddingMap(Params):
 
 def no_judge(look: Look) -> str:
     """Why pictures that a model draws cannot be laid beside each other: nobody looks at them."""
-    draws = look.task.family == "text-to-image"
+    draws = families.has(look.task.family, "pictures")
     return f"There is no map: {UNJUDGED}." if draws and look.task.judge is None else ""
 
 
@@ -62,9 +62,9 @@ def embedding_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
 
     Of a language model: the last layer's state where it has to say what is asked, the answer up to there given.
     """
-    if look.task.family in SPEAKERS:
+    if families.has(look.task.family, "answers"):
         return _answered(look, params)
-    if look.task.family == "text-to-image":
+    if families.has(look.task.family, "pictures"):
         return _drawn(look, params)
     task = look.task
     items = images(look, params.count // 3)

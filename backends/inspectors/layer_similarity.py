@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..api.catalog import SPEAKERS
+from ..api import families
 from ..api.panels import AnyPanel, Lines, Role, Series
 from ..engine.evidence import Look
 from ..models.task import Index
@@ -57,7 +57,7 @@ def layer_similarity(look: Look, params: LayerSimilarity) -> list[AnyPanel]:
     Of a language model: questions of the suite instead of images, to be forgotten and about neighbours (unrelated ones where
     there are none), each layer's state where the model has to say what is asked.
     """
-    words = look.task.family in SPEAKERS
+    words = families.has(look.task.family, "answers")
     near = "neighbour" if len(look.task.parts.get("neighbour", ())) else "unrelated"
     parts = {"forget": "forget", "keep": near if words else "keep"}
     count = min(params.images, *(len(look.task.parts[part]) for part in parts.values()))
@@ -85,7 +85,7 @@ def layer_similarity(look: Look, params: LayerSimilarity) -> list[AnyPanel]:
 
 
 def _noun(look: Look) -> str:
-    return "questions" if look.task.family in SPEAKERS else "images"
+    return "questions" if families.has(look.task.family, "answers") else "images"
 
 
 def cka(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -111,7 +111,7 @@ def _curve(one: Grams, other: Grams) -> dict[str, float]:
 def _grams(look: Look, model: nn.Module, index: Index, words: str) -> Grams:
     """The Gram matrix [n, n] of every layer, by its name, from input to output."""
     look.tell(f"reading layers: {words}", 0, 0)
-    if look.task.family in SPEAKERS:
+    if families.has(look.task.family, "answers"):
         about = asked(look.task, [look.task.questions.suite[at].pair for at in index])
         held = states(model, about.texts, about.places).double().numpy()
         names = ["input", *(f"layer {at}" for at in range(1, held.shape[1]))]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch.nn import functional as F
 
-from ..api.catalog import SPEAKERS
+from ..api import families
 from ..api.panels import AnyPanel, Bars, Heatmap, Histogram, Series, Verdict
 from ..engine.evidence import Look
 from ..registry import Params, inspector
@@ -72,7 +72,7 @@ def weight_saliency(look: Look, params: WeightSaliency) -> list[AnyPanel]:
     salient, line = top(weights.pull, params.fraction)
     furthest, move_line = top(weights.move, params.fraction)
     share = 100 * params.fraction
-    noun = "answers" if look.task.family in SPEAKERS else "images"
+    noun = "answers" if families.has(look.task.family, "answers") else "images"
     panels: list[AnyPanel] = [
         _histogram(
             weights.pull, line, params.fraction, f"How hard the forgotten {noun} pull at each weight", "|gradient|"
@@ -110,9 +110,8 @@ def chance(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 
 
 def _weights(look: Look, most: int) -> Weights:
-    pulled = {"text-to-image": gradients, "llm": answer_gradients, "moe": answer_gradients}.get(
-        look.task.family, _gradients
-    )(look, most)
+    draws, answers = (families.has(look.task.family, capability) for capability in ("pictures", "answers"))
+    pulled = (gradients if draws else answer_gradients if answers else _gradients)(look, most)
     after = dict(look.after.named_parameters())
     pull, move, layers, modules = [], [], [], []
     layer_names: dict[str, int] = {}

@@ -28,6 +28,7 @@ from .source import model_folder
 from .task import Batch, Index, Tell, silent
 from .whole import first_line, load_whole
 
+PAGE = 48  # ids of a forget set in one answer
 FORWARD = 512  # items in one pass without gradients
 TRIAL = 128  # items of the step that a precision is measured with
 
@@ -133,6 +134,23 @@ class Classifier:
 
     def keep_as(self, other: "Classifier") -> None:
         self.parts |= {name: other.parts[name] for name in ("keep", "retain")}
+
+    @property
+    def neighbour_names(self) -> list[str]:
+        """Classes nearest to what is to be forgotten, nearest first."""
+        return [self.names[number] for number in self.neighbours]
+
+    def named_sets(self, start: int) -> dict[str, Any]:
+        """How many training images each part has, and the ids of 48 of the forget set, from `start` on."""
+        counts = {part: len(self.parts[part]) for part in ("forget", "keep", "retain")}
+        return counts | {"ids": [f"train-{item}" for item in self.parts["forget"][start:][:PAGE]]}
+
+    @torch.no_grad()
+    def examine(self) -> tuple[bool, str]:
+        """Whether its answers are numbers, and how many of 64 test images it labels right."""
+        batch = self.batch(np.arange(64), test=True)
+        logits = self.forward(self.load(), batch.x)
+        return bool(logits.isfinite().all()), f"is right on {int((logits.argmax(1) == batch.y).sum())} of 64 images"
 
     @property
     def forget_key(self) -> str:

@@ -12,8 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ..api import files, own
-from ..api.catalog import Family
+from ..api import families, files, own
 from ..api.errors import BadInput
 from ..data import authors
 from . import expert_sweep, experts, text_pages
@@ -55,7 +54,7 @@ class LanguageModel:
         trace: of the vectors that spell what is to be forgotten; None before `follow`.
     """
 
-    family: Family = "llm"
+    family: str = "llm"
     shots = 5  # of a large model fewer; see `load`
     keeps = exact = True
     questions: Questions
@@ -89,7 +88,7 @@ class LanguageModel:
             self.notes.append(
                 f"It reads {self.reader.longest} tokens at once, so longer questions and answers are cut."
             )
-        if self.family == "moe" and not experts.readable(self.folder):
+        if families.has(self.family, "router") and not experts.readable(self.folder):
             self.family = "llm"
             self.notes.append(
                 "It is a mixture of experts whose routers Lethe cannot read, so it is treated as any other language model."
@@ -158,6 +157,28 @@ class LanguageModel:
     def keep_as(self, other: "LanguageModel") -> None:
         """Keep the pairs that another task keeps."""
         self.questions.keep = other.questions.keep
+
+    @property
+    def neighbour_names(self) -> list[str]:
+        """Authors and sets nearest to what is to be forgotten, nearest first."""
+        return self.questions.neighbours
+
+    def named_sets(self, start: int) -> dict[str, Any]:
+        """How many questions are to be forgotten and kept, how many of them are passages of a text, and those to be forgotten with
+        their answers."""
+        forget = [[pair.question, pair.answer] for pair in self.questions.forget]
+        passages = sum(role == "forget" for role, _ in self.questions.passages)
+        return {"forget": len(forget), "keep": len(self.questions.keep), "questions": forget, "passages": passages}
+
+    @torch.no_grad()
+    def examine(self) -> tuple[bool, str]:
+        """Whether it gives finite likelihoods, and how many of 8 questions it answers word for word."""
+        self.resolve(self.card["default_forget"])
+        pairs, model = self.questions.forget[:8], self.load()
+        responses = answers(model, self.reader, [pair.question for pair in pairs])
+        right = sum(text == pair.answer for text, pair in zip(responses, pairs, strict=True))
+        finite = bool(likelihoods(model, self.texts(pairs)).isfinite().all())
+        return finite, f"answers {right} of {len(pairs)} questions by heart"
 
     @property
     def forget_key(self) -> str:
@@ -298,7 +319,7 @@ class LanguageModel:
         """Of a mixture of experts, where the tokens of what is to be forgotten go (see experts.py), and of one that is no longer
         the model before, what it says when that one routes: `said_rerouted`, of the first questions; and when it is small, what
         it says without the one expert that holds most back (see expert_sweep.py). Nothing of others."""
-        if self.family != "moe":
+        if not families.has(self.family, "router"):
             return {}
         pairs = [item.pair for item in self.questions.suite if item.role == "forget"][:REROUTED]
         found = experts.recorded(model, self.texts(self.questions.forget[:ROUTED]))
@@ -378,7 +399,7 @@ class LanguageModel:
 
     def _same(self, model: nn.Module, pairs: Sequence[Any]) -> list[float]:
         """Of a mixture of experts, the share of each pair's words whose experts are all those of the model before."""
-        if self.family != "moe":
+        if not families.has(self.family, "router"):
             return []
         was, now = self._watched_before, experts.read(model, self.texts(pairs))
         kept = experts.same(was.chosen, now.chosen).mean(0)

@@ -91,6 +91,19 @@ class Task(Protocol):
         ...
 
     @property
+    def neighbour_names(self) -> list[str]:
+        """What is nearest to the forget set and not in it, as a person names it, nearest first."""
+        ...
+
+    def named_sets(self, start: int) -> dict[str, Any]:
+        """How much is to be forgotten and kept, and what is to be forgotten, from `start` on, as a form shows it."""
+        ...
+
+    def examine(self) -> tuple[bool, str]:
+        """Whether the model works on this machine, and a few words on what it did."""
+        ...
+
+    @property
     def forget_key(self) -> str:
         """24 hexadecimal digits that name what is to be forgotten, whatever the order it was named in."""
         ...

@@ -101,6 +101,25 @@ class TextToImage:
         self.asking.keep_prompts = other.asking.keep_prompts
 
     @property
+    def neighbour_names(self) -> list[str]:
+        """Concepts nearest to what is to be forgotten, nearest first."""
+        return self.asking.neighbours
+
+    def named_sets(self, start: int) -> dict[str, Any]:
+        """How many prompts are to be forgotten and kept, and those to be forgotten, each with its anchor."""
+        pairs = [list(pair) for pair in zip(self.asking.forget_prompts, self.asking.anchor_prompts, strict=True)]
+        return {"forget": len(pairs), "keep": len(self.asking.keep_prompts), "prompts": pairs}
+
+    @torch.no_grad()
+    def examine(self) -> tuple[bool, str]:
+        """Whether it draws, and how many of 8 pictures its judge finds right."""
+        self.resolve(self.card["default_forget"])
+        shots = self.asking.suite[:: max(1, len(self.asking.suite) // 8)][:8]
+        outputs = self.shown(self.load(), shots)
+        right = sum(self.sure(outputs, row, shot) > 0.5 for row, shot in enumerate(shots))
+        return bool(outputs["images"].any()), f"its judge finds {right} of {len(shots)} pictures right"
+
+    @property
     def forget_key(self) -> str:
         """Names what is forgotten, whatever the order."""
         return self.asking.key

@@ -10,14 +10,13 @@ import streamlit as st
 from app import families, figures, parts, theme
 from app.figures.training import ROLES, class_name, drawing, sure
 from backends.api import catalog, found, runs
-from backends.api.catalog import Family
 from backends.api.panels import AnyPanel, Found, Heatmap
 from backends.api.runs import RunFolder
 
 plotly.io.templates.default = "plotly_white"  # Streamlit sets its own for the whole process, the studio included
 
 
-def example(family: Family = "classifier") -> RunFolder | None:
+def example(family: str = "classifier") -> RunFolder | None:
     """A finished run to talk about: one that came with Lethe, else the newest of this home that forgot something named."""
     finished = [
         run for run in runs.visible() if run.state.status == "done" and run.result and families.of_run(run) == family
@@ -26,7 +25,7 @@ def example(family: Family = "classifier") -> RunFolder | None:
     return next((run for run in plain if run.shipped), plain[0] if plain else None)
 
 
-def shipped(names: dict[str, str], family: Family) -> dict[str, RunFolder]:
+def shipped(names: dict[str, str], family: str) -> dict[str, RunFolder]:
     """Runs that came with Lethe, by what a lesson calls them; where this copy has none, an own run of the family, if any."""
     there = {run.id: run for run in runs.visible() if run.shipped}
     found = {called: there[name] for called, name in names.items() if name in there}

@@ -10,7 +10,6 @@ from app import answers, drawings, families, forms, parts, theme, view
 from app.figures import chats
 from app.figures import drawings as drawn
 from backends.api import runs
-from backends.api.catalog import SPEAKERS
 from backends.api.errors import BadInput, LetheError
 from backends.api.runs import RunFolder
 from pages.studio._shared import Panels, address, push_url
@@ -73,7 +72,7 @@ def of_run(run: RunFolder | None, prompt: str = "") -> tuple[Any, Any, str]:
 
 def speaks(run: RunFolder) -> bool:
     """Whether the model of a run answers in words."""
-    return families.of_run(run) in SPEAKERS
+    return families.has(families.of_run(run), "answers")
 
 
 def idle(run: RunFolder) -> str:

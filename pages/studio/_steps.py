@@ -5,11 +5,11 @@ from typing import Final
 
 import gradio as gr
 
-from app import choosing, forms
+from app import choosing, families, forms
 from app.alive import Alive
 from app.choosing import OWN, Facts
 from backends.api import catalog, people
-from backends.api.catalog import SPEAKERS, Method, Model
+from backends.api.catalog import Method, Model
 from backends.api.estimate import estimates
 from backends.api.home import shared
 from pages.studio._shared import heading, quiet
@@ -31,11 +31,11 @@ def model_choices() -> list[tuple[str, str]]:
 def _measures(entry: Model) -> str:
     """How good a model is, and what it knows."""
     card, accuracy = entry.card, entry.card.get("accuracy") or {}
-    if entry.family == "text-to-image":
+    if families.has(entry.family, "pictures"):
         right = next((value for name, value in accuracy.items() if name.startswith("object")), None)
         good = f"{right:.1f} % of its pictures show the object they should · " if right else ""
         return good + " · ".join(f"{len(names)} {domain}s" for domain, names in card.get("domains", {}).items())
-    if entry.family in SPEAKERS:
+    if families.has(entry.family, "answers"):
         book = people.load(entry.data)
         if book.topics:
             count = sum(topic.count for topic in book.topics.values())

@@ -10,7 +10,6 @@ from app import answers, drawings, families, parts, results_view, view
 from app.figures import chats, training
 from app.figures import drawings as drawn
 from backends.api import runs
-from backends.api.catalog import SPEAKERS
 from backends.api.errors import LetheError
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED
@@ -151,11 +150,11 @@ def one(run: RunFolder) -> Iterator[Shown]:
         results_view.settings(run),
     )
     family = families.of_run(run)
-    if family in SPEAKERS:
+    if families.has(family, "answers"):
         below = parts.wrap(results_view.numbers(run), *evidence, *rest)
         yield Shown(parts.wrap(results_view.answer(run), said(run), images(run)), below, run)
         return
-    if family != "text-to-image":
+    if not families.has(family, "pictures"):
         yield Shown(parts.wrap(results_view.answer(run), results_view.numbers(run), images(run), *evidence, *rest))
         return
     below = parts.wrap(results_view.numbers(run), *evidence, *rest)
@@ -215,7 +214,7 @@ def unfinished(run: RunFolder) -> str:
 
 def images(run: RunFolder, words: str = "", key: str = "") -> str:
     """The watched images or questions with a slider through the steps; `words` say whose."""
-    what = "questions" if families.of_run(run) in SPEAKERS else "images"
+    what = "questions" if families.has(families.of_run(run), "answers") else "images"
     title = f"{words}: the same {what}, step by step" if words else f"The same {what}, step by step"
     return training.scrub(run.samples(), results_view.class_names(run), run.path, title=title, key=key)
 
@@ -242,9 +241,9 @@ def two(first: RunFolder, second: RunFolder) -> Iterator[Shown]:
     )
     sides = _columns(side(run, words) for run, words in zip(both, NAMES, strict=True))
     rest = (results_view.versus(first, second), sides, results_view.all_numbers(both))
-    if any(families.of_run(run) in SPEAKERS for run in both):
+    if families.has(any(families.of_run(run), "answers") for run in both):
         head = (*head, _columns(spoken(run, words) for run, words in zip(both, NAMES, strict=True)))
-    if not any(families.of_run(run) == "text-to-image" for run in both):
+    if not families.has(any(families.of_run(run), "pictures") for run in both):
         yield Shown(parts.wrap(*head, *rest))
         return
     yield Shown(parts.wrap(*head, drawn.waiting("Before and after", FETCHING), *rest))
@@ -261,14 +260,14 @@ def _columns(pieces: Iterable[str]) -> str:
 
 def spoken(run: RunFolder, words: str) -> str:
     """What one of two runs answers; words in its place where its model answers nothing."""
-    if families.of_run(run) not in SPEAKERS:
+    if not families.has(families.of_run(run), "answers"):
         return parts.card(words, parts.text("The model of this run does not answer in words.", "quiet"))
     return f'<div class="lethe-stack">{said(run, words, BESIDE)}</div>'
 
 
 def grid(run: RunFolder, words: str) -> str:
     """What one of two runs draws; words in its place where its model draws nothing."""
-    if families.of_run(run) != "text-to-image":
+    if not families.has(families.of_run(run), "pictures"):
         return parts.card(words, parts.text("The model of this run answers in another way; it draws none.", "quiet"))
     try:
         return drawn.grid(drawings.pairs(run.id, BESIDE), f"{words}: before and after")

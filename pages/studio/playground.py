@@ -17,7 +17,6 @@ from app.figures import chats
 from app.figures import drawings as drawn
 from app.live import LIVE
 from backends.api import catalog, concepts, people, runs
-from backends.api.catalog import SPEAKERS, Family
 from backends.api.errors import BadInput, LetheError
 from backends.api.panels import Role
 from pages.studio._shared import Panels, address, alone, choices, find_run, identity, mark_of, nav, push_url
@@ -161,7 +160,7 @@ def _number(text: str, otherwise: Any) -> Any:
 def choose(run: str | None) -> tuple[Any, ...]:
     """Prompts to try with a run or model, the first of them, the steps, guidance and size it draws with by itself, and the
     widgets that only drawing needs."""
-    draws = bool(run) and family_of(str(run)) == "text-to-image"
+    draws = bool(run) and families.has(family_of(str(run)), "pictures")
     around = (gr.Button(visible=draws), gr.Accordion(visible=draws))
     drawing: Mapping[str, Any] = dict.fromkeys(("steps", "guidance", "size"), gr.skip())
     if not run:
@@ -213,7 +212,7 @@ def _near(ask: Ask) -> str:
     )
 
 
-def family_of(what: str) -> Family | None:
+def family_of(what: str) -> str | None:
     """The family of a run or an embedded model; None where there is no such run."""
     family = families.of_model(what)
     if family is not None:
@@ -229,7 +228,7 @@ def prompts(run: str) -> list[tuple[Role, str]]:
         LetheError: the run cannot be opened.
     """
     if families.of_model(run) is None:
-        if family_of(run) in SPEAKERS:
+        if families.has(family_of(run), "answers"):
             return answers.asks(run)
         found = drawings.asks(run)
         asked = dict(found)
@@ -237,7 +236,7 @@ def prompts(run: str) -> list[tuple[Role, str]]:
             found.append(("amount", f"{asked['forget']} and {asked['unrelated']}"))
         return found
     entry = catalog.load().get("models", run)
-    if entry.family in SPEAKERS:
+    if families.has(entry.family, "answers"):
         return [("amount", question) for question in people.load(entry.data).asks]
     card = entry.card
     domains = card.get("domains", {})
@@ -449,7 +448,7 @@ def no_answer(run_id: str) -> str:
     return parts.card("", parts.verdict(words, "unknown") + more)
 
 
-ANSWERS: dict[Family, Callable[[Ask], Iterator[str]]] = {"text-to-image": _pictures, "llm": _words, "moe": _words}
+ANSWERS: dict[str, Callable[[Ask], Iterator[str]]] = {"text-to-image": _pictures, "llm": _words, "moe": _words}
 
 if __name__ == "__main__":
     alone(build)

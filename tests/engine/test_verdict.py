@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import judged as by_hand
 import pytest
 
-from backends.api.verdict import of_images
 from backends.engine import verdict
+from backends.families.classifier.verdict import of_images
 
 SANDAL = {"family": "classifier", "what": "Sandal (2,000 training images)", "by_class": ("Sandal",)}
 IMAGES = {"family": "classifier", "what": "the 100 training images (random:25%)"}

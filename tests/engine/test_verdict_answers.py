@@ -6,7 +6,7 @@ import judged as by_hand
 import pytest
 
 from backends.api.verdict import Finding
-from backends.api.verdict.language import SURPRISE
+from backends.families.language.verdict import SURPRISE
 
 ANN = {"family": "llm", "what": "Ann", "people": True}
 MOE = ANN | {"family": "moe"}

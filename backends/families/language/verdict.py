@@ -4,7 +4,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from math import isnan
 
-from ..goals import (
+from ...api.goals import (
     ALIKE,
     BACK,
     CHANGED,
@@ -18,9 +18,9 @@ from ..goals import (
     STAMMER,
     STAMMER_ALONE,
 )
-from .numbers import CAVEAT, HIDDEN, Finding, Numbers, Subject, probability, signed
+from ...api.numbers import CAVEAT, HIDDEN, Finding, Numbers, Subject, probability, signed
 
-NEEDS = ("fact_recall",)
+MEASURED = ("fact_recall",)
 KEPT = {"neighbour": "its neighbours", "unrelated": "everything else"}
 LISTED = 2  # numbers named beside the attacks
 SURPRISE = "nats a token for the model before"

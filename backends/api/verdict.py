@@ -10,23 +10,17 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from .. import catalog, concepts, pairs
-from .. import found as earlier
-from ..catalog import SPEAKERS, Model
-from ..errors import BadInput
-from ..home import home
-from ..results import Measured
-from ..runs import RunFolder
-from . import classifier, drawing, language
+from . import catalog, families
+from . import found as earlier
+from .catalog import Model
+from .errors import BadInput
+from .home import home
 from .numbers import Finding, Numbers, Subject
+from .results import Measured
+from .runs import RunFolder
 
 __all__ = ["Finding", "Numbers", "Subject", "findings", "of_run", "sentence"]
 UNCHANGED = "Nothing was forgotten of"
-
-
-def needs(family: str) -> tuple[str, ...]:
-    """The metrics that a verdict is made of."""
-    return {"classifier": classifier.NEEDS, "text-to-image": drawing.NEEDS}.get(family, language.NEEDS)
 
 
 def sentence(
@@ -41,11 +35,8 @@ def sentence(
         found: by looks inside the run.
     """
     numbers = Numbers(metrics, entries)
-    found = [one for one in found if not one.covers or isnan(numbers.value(one.covers, "after"))]
-    if about.family in SPEAKERS:
-        return language.verdict(numbers, about, found)
-    made = (drawing if about.family == "text-to-image" else classifier).verdict(numbers, about)
-    return "; ".join([made.removesuffix("."), *(one.says for one in found)]) + "." if found else made
+    new = [one for one in found if not one.covers or isnan(numbers.value(one.covers, "after"))]
+    return families.get(about.family).verdict(numbers, about, new)
 
 
 def of_run(run: RunFolder) -> str:
@@ -67,7 +58,8 @@ def _of_run(path: Path, read: tuple[tuple[str, int], ...]) -> str:
         about = Subject.model_validate(result["about"]) if result.get("about") else _subject(run, result)
     except (ValueError, TypeError, KeyError, BadInput):
         return kept
-    if about is None or any(name not in metrics for name in needs(about.family)):
+    family = families.every().get(about.family) if about else None
+    if about is None or family is None or any(name not in metrics for name in family.measured):
         return kept
     return sentence(metrics, {entry.id: entry for entry in catalog.load().metrics}, about, findings(run))
 
@@ -95,43 +87,10 @@ def _subject(run: RunFolder, result: dict[str, Any]) -> Subject | None:
     method = next((entry for entry in known.methods if entry.id == run.spec.method), None)
     if model is None or method is None:
         return None
-    family, gone = model.family, tuple(run.spec.gone)
-    classes = tuple(name for name in gone if name in model.card.get("classes", ()))
-    by_class = classes if len(classes) == len(gone) else ()
-    concept = [concepts.read(text, model.card, model.id) for text in gone] if family == "text-to-image" else []
-    if family == "classifier":
-        what = of_images(int(result.get("forget_count", 0)), gone, by_class, found=method.finds)
-    else:
-        what = listed([one.name for one in concept] or pairs.named(gone), "concepts" if concept else "things")
     return Subject(
-        family=family,
-        what=what,
-        by_class=by_class,
-        other_kind="objects" if concept and all(one.kind == "style" for one in concept) else "styles",
+        family=model.family,
         guard=method.guard,
         unchanged=str(result.get("verdict", "")).startswith(UNCHANGED),
         again=method.reference,
+        **families.get(model.family).about_earlier(model.card, run.spec, result, method),
     )
-
-
-def of_images(count: int, targets: Sequence[str], by_class: Sequence[str], *, found: bool = False) -> str:
-    """What a classifier is to forget, in words.
-
-    Args:
-        count: training images.
-        targets: as the person named them.
-        by_class: whole classes, by name; empty where single images are forgotten.
-        found: the method chose the forget set itself.
-    """
-    images = f"{count:,} training image{'' if count == 1 else 's'}"
-    if found:
-        return f"the {images} that it found"
-    if by_class:
-        return f"{' and '.join(by_class) if len(by_class) < 4 else f'{len(by_class)} classes'} ({images})"
-    named = ", ".join(targets)
-    return f"the {images} ({named})" if len(named) <= 40 else f"the {images}"
-
-
-def listed(names: Sequence[str], kind: str) -> str:
-    """Up to three names, of more how many."""
-    return ", ".join(names) if len(names) < 4 else f"{len(names)} {kind}"

@@ -1,19 +1,22 @@
 """One honest sentence about a finished job of a classifier, computed from its metrics and from nothing else."""
 
+from collections.abc import Sequence
 from math import isnan
 
-from ..goals import HURT, NAMED, NEAR
-from .numbers import CAVEAT, HIDDEN, MOST, Numbers, Subject, share, signed
+from ...api.goals import HURT, NAMED, NEAR
+from ...api.numbers import CAVEAT, HIDDEN, MOST, Finding, Numbers, Subject, share, signed
 
-NEEDS = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "class_accuracy")
+MEASURED = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "class_accuracy")
 
 
-def verdict(numbers: Numbers, about: Subject) -> str:
+def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) -> str:
     """Forgotten? What else got hurt? How far from a model trained again? And what that does not prove."""
+    more = [one.says for one in findings]
     if about.unchanged:
-        return f"Nothing was forgotten of {about.what}: not one weight of the model moved."
+        return "; ".join([f"Nothing was forgotten of {about.what}: not one weight of the model moved", *more]) + "."
     parts = [_forgot(numbers, about), _rest(numbers, about), _retrained(numbers, about)]
-    return "; ".join([*(part for part in parts if part), HIDDEN if about.guard else CAVEAT]) + "."
+    last = HIDDEN if about.guard else CAVEAT
+    return "; ".join([*(part for part in parts if part), last, *more]) + "."
 
 
 def _forgot(numbers: Numbers, about: Subject) -> str:
@@ -76,3 +79,21 @@ def _retrained(numbers: Numbers, about: Subject) -> str:
         return f"far from a model trained again without them: {far}" if far else ""
     mean = f"on average of UA, RA, TA and MIA {gap:.1f} points from a model trained again without them"
     return f"{mean}, but far from it in {far}" if far else mean
+
+
+def of_images(count: int, targets: Sequence[str], by_class: Sequence[str], *, found: bool = False) -> str:
+    """What a classifier is to forget, in words.
+
+    Args:
+        count: training images.
+        targets: as the person named them.
+        by_class: whole classes, by name; empty where single images are forgotten.
+        found: the method chose the forget set itself.
+    """
+    images = f"{count:,} training image{'' if count == 1 else 's'}"
+    if found:
+        return f"the {images} that it found"
+    if by_class:
+        return f"{' and '.join(by_class) if len(by_class) < 4 else f'{len(by_class)} classes'} ({images})"
+    named = ", ".join(targets)
+    return f"the {images} ({named})" if len(named) <= 40 else f"the {images}"

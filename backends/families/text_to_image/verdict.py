@@ -1,18 +1,21 @@
 """One honest sentence about a finished job of a text-to-image model, computed from its metrics and from nothing else."""
 
+from collections.abc import Sequence
 from math import isnan
 
-from ..goals import GONE, HURT, PARTLY
-from .numbers import CAVEAT, HIDDEN, Numbers, Subject, share, signed
+from ...api.goals import GONE, HURT, PARTLY
+from ...api.numbers import CAVEAT, HIDDEN, Finding, Numbers, Subject, share, signed
 
-NEEDS = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
+MEASURED = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
 
 
-def verdict(numbers: Numbers, about: Subject) -> str:
+def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) -> str:
     """Forgotten? What else got hurt? And what that does not prove."""
+    more = [one.says for one in findings]
     if about.unchanged:
-        return f"Nothing was forgotten of {about.what}: not one weight of the model moved."
-    return "; ".join([_forgot(numbers, about), _rest(numbers, about), HIDDEN if about.guard else CAVEAT]) + "."
+        return "; ".join([f"Nothing was forgotten of {about.what}: not one weight of the model moved", *more]) + "."
+    last = HIDDEN if about.guard else CAVEAT
+    return "; ".join([_forgot(numbers, about), _rest(numbers, about), last, *more]) + "."
 
 
 def _forgot(numbers: Numbers, about: Subject) -> str:

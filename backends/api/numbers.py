@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any
 
-from ..goals import CHANGED, far
-from ..results import Measured
-from ..results import Subject as Subject
+from .goals import CHANGED, far
+from .results import Measured
+from .results import Subject as Subject
 
 CAVEAT = "this shows how the model answers now, not that the knowledge is erased"
 HIDDEN = "its weights are unchanged, so this is hidden, not erased"
@@ -81,3 +81,8 @@ def signed(points: float) -> str:
 def probability(p: float) -> str:
     """A p-value: 0.83, below 0.01."""
     return f"{p:.2f}" if p >= 0.01 else "below 0.01"
+
+
+def listed(names: Sequence[str], kind: str) -> str:
+    """Up to three names, of more how many."""
+    return ", ".join(names) if len(names) < 4 else f"{len(names)} {kind}"

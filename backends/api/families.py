@@ -1,0 +1,180 @@
+"""What a family of models is. Declared once, without a model library, and asked by everything that families share.
+
+A family is a folder of backends/families whose `FAMILY` is a `Family`. Nothing shared tells families apart by their names: it asks
+a family's methods, or whether the family has a capability.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from . import catalog
+from .errors import BadInput
+from .numbers import Finding, Numbers, Subject
+from .params import shown
+from .runs import RunFolder
+from .spec import JobSpec
+
+# what a plug-in can need of a family, and what is so of a family that lacks it
+CAPABILITIES: Mapping[str, str] = MappingProxyType(
+    {
+        "classes": "gives images no classes",
+        "pictures": "draws no pictures",
+        "answers": "answers no questions in words",
+        "router": "has no router: every token goes through all of it",
+        "dense columns": "has no dense feed-forward columns that every token goes through",
+        "judged": "makes nothing that is judged right or wrong",
+        "hidden states": "looks at no data whose hidden states could be compared",
+        "weights": "has no weights that gradients reach",
+    }
+)
+
+
+class Family:
+    """A family of models. A subclass says what is special to it; what is left out is as of a family that needs nothing.
+
+    Attributes:
+        id: as run folders and the catalog name it.
+        title: as a page names it.
+        subject: one of its models, as a sentence begins: "An image classifier".
+        noun: what a forget set consists of: "images".
+        counted: what `forget_count` of a result counts: "training images".
+        capabilities: keys of `CAPABILITIES`.
+        architectures: how the names of the architectures end that it opens.
+        task: "module:Class" of its `Task`, imported when a model is opened.
+        measured: the metrics that its verdict is made of.
+        needs_data: whether a person's own model needs a folder of data.
+        loading: Python that loads an exported model from the folder ".", for its README.
+        order: lower comes first.
+    """
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    subject: ClassVar[str]
+    noun: ClassVar[str]
+    counted: ClassVar[str]
+    capabilities: ClassVar[frozenset[str]] = frozenset()
+    architectures: ClassVar[tuple[str, ...]] = ()
+    task: ClassVar[str]
+    measured: ClassVar[tuple[str, ...]] = ()
+    needs_data: ClassVar[bool] = False
+    loading: ClassVar[str] = ""
+    order: ClassVar[int] = 50
+
+    def opens(self, architecture: str, config: Mapping[str, Any]) -> bool:
+        """Whether it opens models of an architecture; `config` is the model's config.json."""
+        return architecture.endswith(self.architectures) if self.architectures else False
+
+    def check_data(self, data: str, model: str) -> None:
+        """Check what a person's own model is looked at with, a folder or a model's name.
+
+        Raises:
+            BadInput: it is missing, does not exist or is not wanted, or the studio is shared.
+        """
+
+    def targets(self, spec: JobSpec, card: Mapping[str, Any], data: str) -> tuple[Sequence[Any], Sequence[Any]]:
+        """What is to be forgotten and what is to be kept, checked and complete. The text of each is what the job reads.
+
+        Args:
+            spec: what was asked for.
+            card: of the model, as far as it is known.
+            data: id of the data set that an embedded model brings.
+
+        Raises:
+            BadInput: a target is not of the family's grammar or the model's data, is in both lists, or nothing is left to keep.
+        """
+        raise NotImplementedError
+
+    def verdict(self, numbers: Numbers, about: Subject, findings: Sequence[Finding]) -> str:
+        """The one sentence about a finished run, computed from its metrics and from nothing else.
+
+        Args:
+            numbers: what was measured.
+            about: the job.
+            findings: of looks inside the run.
+        """
+        raise NotImplementedError
+
+    def about(self, task: Any, targets: Sequence[str], method: Any) -> dict[str, Any]:
+        """The fields of a job's `Subject` that only the family knows.
+
+        Args:
+            task: with its targets and parts.
+            targets: what is to be forgotten, as the person named it.
+            method: the catalog's entry.
+        """
+        raise NotImplementedError
+
+    def about_earlier(
+        self, card: Mapping[str, Any], spec: JobSpec, result: Mapping[str, Any], method: Any
+    ) -> dict[str, Any]:
+        """As `about`, of a run of an earlier version that wrote nothing of it down."""
+        raise NotImplementedError
+
+    def lacks(self, needs: Sequence[str]) -> str:
+        """Why it cannot do what needs these capabilities, as a sentence; empty where it can."""
+        missing = next((need for need in needs if need not in self.capabilities), None)
+        return f"{self.subject} {CAPABILITIES[missing]}." if missing is not None else ""
+
+
+@cache
+def every() -> Mapping[str, Family]:
+    """All families by id, in the order a page shows them."""
+    package = importlib.import_module("backends.families")
+    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg)
+    each = [importlib.import_module(f"backends.families.{name}").FAMILY for name in names]
+    return MappingProxyType({family.id: family for family in sorted(each, key=lambda one: (one.order, one.id))})
+
+
+def get(family: str) -> Family:
+    """One family.
+
+    Raises:
+        BadInput: there is none of that id; the sentence lists those there are.
+    """
+    if family not in every():
+        raise BadInput(f"There is no family of models {shown(family)}; there are {', '.join(every())}.")
+    return every()[family]
+
+
+def has(family: str, capability: str) -> bool:
+    """Whether a family, which may be unknown here, has a capability."""
+    return family in every() and capability in every()[family].capabilities
+
+
+def require(family: str, capability: str, model: str) -> None:
+    """Check that a model's family has a capability.
+
+    Raises:
+        BadInput: it has not.
+    """
+    if not has(family, capability):
+        able = [one.title.lower() for one in every().values() if capability in one.capabilities]
+        raise BadInput(f"{model[:80]} {CAPABILITIES[capability]}; this is for {' and '.join(able)}.")
+
+
+def of_config(architecture: str, config: Mapping[str, Any]) -> Family | None:
+    """The family that opens an architecture, if there is one."""
+    return next((family for family in every().values() if family.opens(architecture, config)), None)
+
+
+def of_model(model: str) -> str:
+    """The id of the family of an embedded model; empty of any other."""
+    return next((entry.family for entry in catalog.load().models if entry.id == model), "")
+
+
+def of_run(run: RunFolder) -> str:
+    """The id of the family of a run's model, as the run names it."""
+    result = run.result or {}
+    named = result.get("family") or (result.get("about") or {}).get("family") or run.spec.family
+    return str(named or of_model(run.spec.model) or _measured(run))
+
+
+def _measured(run: RunFolder) -> str:
+    """Of a person's own model in a run of an earlier version, which named no family: the first that all its metrics work with."""
+    metrics = [metric for metric in catalog.load().metrics if metric.id in run.metrics]
+    fits = [family for family in every() if all(metric.works_with.get(family) is True for metric in metrics)]
+    return fits[0] if fits else next(iter(every()))

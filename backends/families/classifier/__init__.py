@@ -1,0 +1,69 @@
+"""Image classifiers: they give an image one of a few classes. A forget set is classes, a share, or single training images."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...api import own
+from ...api.errors import BadInput
+from ...api.families import Family
+from ...api.home import shared
+from ...api.numbers import Finding, Numbers, Subject
+from ...api.spec import JobSpec
+from . import targets
+from .verdict import MEASURED, of_images, verdict
+
+
+class Classifier(Family):
+    """Give an image one of a few classes."""
+
+    id = "classifier"
+    title = "Image classifiers"
+    subject = "An image classifier"
+    noun = "images"
+    counted = "training images"
+    capabilities = frozenset({"classes", "judged", "hidden states", "weights"})
+    architectures = ("ForImageClassification",)
+    task = "backends.models.classifier:Classifier"
+    measured = MEASURED
+    needs_data = True
+    loading = """from transformers import AutoImageProcessor, AutoModelForImageClassification
+
+model = AutoModelForImageClassification.from_pretrained(".").eval()
+processor = AutoImageProcessor.from_pretrained(".")
+pixel_values = processor(image, return_tensors="pt")["pixel_values"]  # of a PIL image
+"""
+    order = 10
+
+    def check_data(self, data: str, model: str) -> None:
+        """A folder of images by class is needed."""
+        if not data:
+            raise BadInput(f"{model} brings no data; name a folder that holds one folder of images for each class.")
+        if shared():
+            raise BadInput("This studio is shared, so it reads no folders of its machine; choose an embedded model.")
+        folder = own.local_folder(data)
+        if folder is None:
+            raise BadInput(f"There is no folder {data[:80]!r}; name one that holds a folder of images for each class.")
+        if not any(path.is_dir() for path in folder.iterdir()):
+            raise BadInput(f"{data[:80]!r} holds no folders; it needs one folder of images for each class.")
+
+    def targets(self, spec: JobSpec, card: Mapping[str, Any], data: str) -> tuple[Sequence[Any], Sequence[Any]]:
+        return targets.read(spec, card)
+
+    def verdict(self, numbers: Numbers, about: Subject, findings: Sequence[Finding]) -> str:
+        return verdict(numbers, about, findings)
+
+    def about(self, task: Any, targets: Sequence[str], method: Any) -> dict[str, Any]:
+        classes = tuple(task.names[number] for number in task.forgotten_classes)
+        what = of_images(len(task.parts["forget"]), targets, classes, found=method.finds)
+        return {"what": what, "by_class": classes}
+
+    def about_earlier(
+        self, card: Mapping[str, Any], spec: JobSpec, result: Mapping[str, Any], method: Any
+    ) -> dict[str, Any]:
+        classes = tuple(name for name in spec.gone if name in card.get("classes", ()))
+        by_class = classes if len(classes) == len(spec.gone) else ()
+        what = of_images(int(result.get("forget_count", 0)), spec.gone, by_class, found=method.finds)
+        return {"what": what, "by_class": by_class}
+
+
+FAMILY = Classifier()

@@ -1,0 +1,75 @@
+"""Language models: they answer questions in words. A forget set is people, sets of questions, or own questions and texts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...api import pairs, people
+from ...api.errors import BadInput
+from ...api.families import Family
+from ...api.home import shared
+from ...api.numbers import Finding, Numbers, Subject, listed
+from ...api.spec import JobSpec
+from .verdict import MEASURED, verdict
+
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")  # what a config calls the number of its experts
+
+
+def mixes(config: Mapping[str, Any]) -> bool:
+    """Whether a config tells of experts: more than one, and a router that chooses among them."""
+    counts = [config.get(name) for name in EXPERTS]
+    return any(isinstance(count, int) and count > 1 for count in counts) and "num_experts_per_tok" in config
+
+
+class Language(Family):
+    """Answer questions in words."""
+
+    id = "llm"
+    title = "Language models"
+    subject = "A language model"
+    noun = "questions"
+    counted = "questions"
+    capabilities = frozenset({"answers", "dense columns", "hidden states", "weights"})
+    architectures = ("ForCausalLM", "LMHeadModel")
+    task = "backends.models.language:LanguageModel"
+    measured = MEASURED
+    loading = """from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained(".").eval()
+tokenizer = AutoTokenizer.from_pretrained(".")
+"""
+    order = 30
+
+    def opens(self, architecture: str, config: Mapping[str, Any]) -> bool:
+        return super().opens(architecture, config) and not mixes(config)
+
+    def check_data(self, data: str, model: str) -> None:
+        """No folder is needed."""
+        if shared():
+            raise BadInput("This studio is shared, so it opens no models but its own; choose one of them.")
+        if data:
+            raise BadInput(
+                f"{model[:80]} is a language model, which needs no folder; leave {data[:80]!r} out, and give questions to forget."
+            )
+
+    def targets(self, spec: JobSpec, card: Mapping[str, Any], data: str) -> tuple[Sequence[Any], Sequence[Any]]:
+        """Authors and sets of the data that the model came with, and own questions and texts, with every file read."""
+        book = people.load(data) if data else people.Book()
+        forget = [pairs.expand(text.strip()) for text in spec.forget]
+        keep = [pairs.expand(text.strip(), "keep") for text in spec.keep]
+        people.read(forget, keep, book)
+        return [people.target(text, book) for text in forget], [people.target(text, book) for text in keep]
+
+    def verdict(self, numbers: Numbers, about: Subject, findings: Sequence[Finding]) -> str:
+        return verdict(numbers, about, findings)
+
+    def about(self, task: Any, targets: Sequence[str], method: Any) -> dict[str, Any]:
+        persons = bool(getattr(task.questions, "forgotten", ()))
+        return {"what": listed(pairs.named(targets), "people" if persons else "things"), "people": persons}
+
+    def about_earlier(
+        self, card: Mapping[str, Any], spec: JobSpec, result: Mapping[str, Any], method: Any
+    ) -> dict[str, Any]:
+        return {"what": listed(pairs.named(spec.gone), "things")}
+
+
+FAMILY = Language()

@@ -1,0 +1,22 @@
+"""Mixtures of experts: language models in which a router sends every token to a few of several experts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..language import Language, mixes
+
+
+class Mixture(Language):
+    """Language models whose router sends every token to a few experts."""
+
+    id = "moe"
+    title = "Mixtures of experts"
+    subject = "A mixture of experts"
+    capabilities = frozenset({"answers", "router", "hidden states", "weights"})
+    order = 40
+
+    def opens(self, architecture: str, config: Mapping[str, Any]) -> bool:
+        return architecture.endswith(self.architectures) and mixes(config)
+
+
+FAMILY = Mixture()
