@@ -36,6 +36,12 @@ def unlearn(
         str,
         typer.Option(metavar="RUN", help="Start from the model that this run left; left out: from the model itself."),
     ] = "",
+    family: Annotated[
+        str,
+        typer.Option(
+            help="Of a model of the Hub that is not here yet: its family; left out, one that the method fits."
+        ),
+    ] = "",
     json: Json = False,
 ) -> int:
     """Make a model forget, and measure what happened. Waits for the job; Ctrl-C cancels it."""
@@ -54,6 +60,7 @@ def unlearn(
         metrics=metric or [],
         data=data,
         after=after,
+        family=family,
     )
     run = submit.submit(spec)
     for note in (*pairs.notes(forget), *pairs.notes(keep or [], "keep")):

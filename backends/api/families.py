@@ -161,9 +161,9 @@ def of_config(architecture: str, config: Mapping[str, Any]) -> Family | None:
     return next((family for family in every().values() if family.opens(architecture, config)), None)
 
 
-def of_model(model: str) -> str:
-    """The id of the family of an embedded model; empty of any other."""
-    return next((entry.family for entry in catalog.load().models if entry.id == model), "")
+def of_model(model: str) -> str | None:
+    """The id of the family of an embedded model; None of any other."""
+    return next((entry.family for entry in catalog.load().models if entry.id == model), None)
 
 
 def of_run(run: RunFolder) -> str:

@@ -6,16 +6,13 @@ from typing import Any
 
 import gradio as gr
 
-from app import answers, drawings, families, forms, parts, theme, view
-from app.figures import chats
-from app.figures import drawings as drawn
+from app import families, forms, parts, theme
 from backends.api import runs
 from backends.api.errors import BadInput, LetheError
 from backends.api.runs import RunFolder
 from pages.studio._shared import Panels, address, push_url
 
 MOST, STEP, AFTER = 1.5, 0.05, 1.0
-SEEDS = range(4)
 HOW = (
     "0 is the model before, 1 the model after. In between only that share of the change is applied to every weight, above 1 "
     "more than the method did. A higher dose forgets more and hurts more of the rest: the trade-off."
@@ -61,7 +58,7 @@ def of_run(run: RunFolder | None, prompt: str = "") -> tuple[Any, Any, str]:
     if run is None:
         return gr.Column(visible=False), gr.Radio([]), ""
     try:
-        asks = (answers if speaks(run) else drawings).asks(run.id)
+        asks = families.view_of(run).asks(run.id)
     except LetheError:  # the pictures above say what is wrong
         return gr.Column(visible=False), gr.Radio([]), ""
     options = [(f"{text} ({theme.ROLE_WORDS[role]})", text) for role, text in asks]
@@ -70,22 +67,9 @@ def of_run(run: RunFolder | None, prompt: str = "") -> tuple[Any, Any, str]:
     return gr.Column(visible=True), gr.Radio(options, value=wanted), idle(run)
 
 
-def speaks(run: RunFolder) -> bool:
-    """Whether the model of a run answers in words."""
-    return families.has(families.of_run(run), "answers")
-
-
 def idle(run: RunFolder) -> str:
     """Before the dial was turned."""
-    words = "Turn the dial, and four pictures are drawn with that share of the change, beside those before."
-    if speaks(run):
-        words = "Turn the dial, and the question is answered with that share of the change, beside the answer before."
-    return parts.card("", parts.text(words, "quiet") + curves(run.id), empty=True)
-
-
-def curves(run_id: str) -> str:
-    """Where the trade-off stands as curves, among the other looks."""
-    return parts.link("The trade-off as curves: Look inside", f"look-inside?run={run_id}")
+    return parts.card("", parts.text(families.view_of(run).dial, "quiet") + families.curves(run.id), empty=True)
 
 
 def in_address(request: gr.Request | None) -> float:
@@ -110,22 +94,6 @@ def turn(run_id: str | None, prompt: str | None, dose: float | None) -> str:
         if dose is None:
             raise BadInput(f"No dose was given; it can be from 0 to {MOST:g}.")
         names = ("before", "after" if dose == 1 else f"at a dose of {dose:g}")
-        return (_said if speaks(runs.find(run_id)) else _drawn)(run_id, prompt, dose, names)
+        return families.view_of(runs.find(run_id)).dosed(run_id, prompt, dose, names)
     except LetheError as error:
         return parts.failed(str(error), now="Turn the dial to another dose.")
-
-
-def _said(run_id: str, question: str, dose: float, names: tuple[str, str]) -> str:
-    said = answers.ask(run_id, question, dose=dose)
-    tokens = chats.tokens(said, names)
-    shown = parts.card("", chats.beside(said, names) + curves(run_id))
-    return parts.wrap(shown, view.panel(tokens) if tokens else "")
-
-
-def _drawn(run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> str:
-    answer = drawings.draw(run_id, prompt, SEEDS, dose=dose)
-    shares = drawings.moved(answer["before"], answer["after"])
-    said = f"At a dose of {dose:g} these pictures differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel from those before."
-    made = f"{answer['steps']} steps, guidance {answer['guidance']:g}, seeds 0 to 3, drawn in {theme.seconds(answer['seconds'])}."
-    shown = drawn.beside(prompt, SEEDS, answer["before"], answer["after"], names)
-    return parts.card("", parts.text(said, "says") + shown + parts.text(made, "quiet") + curves(run_id))

@@ -8,8 +8,8 @@ import gradio as gr
 from app import choosing, families, forms
 from app.alive import Alive
 from app.choosing import OWN, Facts
-from backends.api import catalog, people
-from backends.api.catalog import Method, Model
+from backends.api import catalog
+from backends.api.catalog import Method
 from backends.api.estimate import estimates
 from backends.api.home import shared
 from pages.studio._shared import heading, quiet
@@ -20,32 +20,15 @@ STEPS: Final = ("Model", "Forget and keep", "Method", "Start")
 
 def model_choices() -> list[tuple[str, str]]:
     """One card a model: its title, how good it is, what it was trained on."""
-    cards = [(f"{entry.title}\n{entry.summary}\n{_measures(entry)}", entry.id) for entry in catalog.load().models]
+    cards = [
+        (f"{entry.title}\n{entry.summary}\n{families.view(entry.family).measures(entry)}", entry.id)
+        for entry in catalog.load().models
+    ]
     own = (
         "Your own model\nAn image classifier with your images, a model that draws (a StableDiffusionPipeline), or a language model, "
         "from the Hugging Face Hub or a folder."
     )
     return cards if shared() else [*cards, (own, OWN)]
-
-
-def _measures(entry: Model) -> str:
-    """How good a model is, and what it knows."""
-    card, accuracy = entry.card, entry.card.get("accuracy") or {}
-    if families.has(entry.family, "pictures"):
-        right = next((value for name, value in accuracy.items() if name.startswith("object")), None)
-        good = f"{right:.1f} % of its pictures show the object they should · " if right else ""
-        return good + " · ".join(f"{len(names)} {domain}s" for domain, names in card.get("domains", {}).items())
-    if families.has(entry.family, "answers"):
-        book = people.load(entry.data)
-        if book.topics:
-            count = sum(topic.count for topic in book.topics.values())
-            return f"{count} questions that came with it, about {len(book.topics)} things · and your own"
-        if not book.names:
-            return "your own questions, texts and topics"
-        return f"{len(book.names)} authors · {book.each} questions on each"
-    test = accuracy.get("test")
-    good = f"{test:.1f} % right on images it has never seen · " if test else ""
-    return f"{good}{len(card.get('classes', []))} classes · {card.get('train_count', 0):,} training images"
 
 
 def model_step(first: Facts) -> tuple[Widgets, dict[str, gr.components.Component | gr.Column]]:

@@ -1,16 +1,15 @@
 """Compare: one run's model before and after on the same images or questions, or two runs side by side."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import gradio as gr
 from gradio.context import Context
 
-from app import answers, drawings, families, parts, results_view, view
-from app.figures import chats, training
-from app.figures import drawings as drawn
+from app import families, parts, results_view, view
+from app.figures import training
 from backends.api import runs
-from backends.api.errors import LetheError
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED
 from pages.studio import _dose
@@ -149,50 +148,13 @@ def one(run: RunFolder) -> Iterator[Shown]:
         results_view.all_numbers([run]),
         results_view.settings(run),
     )
-    family = families.of_run(run)
-    if families.has(family, "answers"):
-        below = parts.wrap(results_view.numbers(run), *evidence, *rest)
-        yield Shown(parts.wrap(results_view.answer(run), said(run), images(run)), below, run)
-        return
-    if not families.has(family, "pictures"):
-        yield Shown(parts.wrap(results_view.answer(run), results_view.numbers(run), images(run), *evidence, *rest))
-        return
-    below = parts.wrap(results_view.numbers(run), *evidence, *rest)
-    answer = results_view.answer(run)
-    yield Shown(parts.wrap(answer, drawn.waiting("One picture, before and after", FETCHING), images(run)), below)
-    yield Shown(parts.wrap(answer, pictures(run), images(run)), below, run)
-
-
-EACH, BESIDE = 6, 4  # pictures of a role: of one run, and of each of two beside each other
-
-
-FETCHING = (
-    "The pictures that this run was judged by are fetched; where it came from elsewhere they are drawn anew first."
-)
-
-
-def pictures(run: RunFolder) -> str:
-    """What the model draws before and after, or why that cannot be shown."""
-    try:
-        return drawn.compared(drawings.pairs(run.id, EACH), "")
-    except LetheError as error:
-        return _missing(error)
-
-
-def said(run: RunFolder, words: str = "", each: int = EACH) -> str:
-    """What the model answers before and after, and how likely it holds the truth, or why that cannot be shown."""
-    try:
-        known = answers.every(run.id)
-    except LetheError as error:
-        return _missing(error)
-    lead = f"{words}: " if words else ""
-    grid = chats.grid(answers.some(known, each), known, f"{lead}the same questions" if words else chats.TITLE)
-    bars = chats.likelihoods(known)
-    return grid + view.panel(bars.model_copy(update={"title": lead + bars.title}), run.path, key=f"likely-{run.id}")
-
-
-def _missing(error: LetheError) -> str:
-    return parts.failed(str(error), "The numbers are kept and shown below.", "Open the page again to ask once more.")
+    answer, numbers, family = results_view.answer(run), results_view.numbers(run), families.view_of(run)
+    for outputs, complete in family.outputs(run):
+        if family.grids:
+            below = parts.wrap(numbers, *evidence, *rest)
+            yield Shown(parts.wrap(answer, outputs, images(run)), below, run if complete and family.dial else None)
+        else:
+            yield Shown(parts.wrap(answer, numbers, images(run), *evidence, *rest))
 
 
 def unfinished(run: RunFolder) -> str:
@@ -214,7 +176,7 @@ def unfinished(run: RunFolder) -> str:
 
 def images(run: RunFolder, words: str = "", key: str = "") -> str:
     """The watched images or questions with a slider through the steps; `words` say whose."""
-    what = "questions" if families.has(families.of_run(run), "answers") else "images"
+    what = families.view_of(run).watched
     title = f"{words}: the same {what}, step by step" if words else f"The same {what}, step by step"
     return training.scrub(run.samples(), results_view.class_names(run), run.path, title=title, key=key)
 
@@ -241,14 +203,14 @@ def two(first: RunFolder, second: RunFolder) -> Iterator[Shown]:
     )
     sides = _columns(side(run, words) for run, words in zip(both, NAMES, strict=True))
     rest = (results_view.versus(first, second), sides, results_view.all_numbers(both))
-    if families.has(any(families.of_run(run), "answers") for run in both):
-        head = (*head, _columns(spoken(run, words) for run, words in zip(both, NAMES, strict=True)))
-    if not families.has(any(families.of_run(run), "pictures") for run in both):
+    views = [families.view_of(run) for run in both]
+    if not any(one.grids for one in views):
         yield Shown(parts.wrap(*head, *rest))
         return
-    yield Shown(parts.wrap(*head, drawn.waiting("Before and after", FETCHING), *rest))
-    grids = _columns(grid(run, words) for run, words in zip(both, NAMES, strict=True))
-    yield Shown(parts.wrap(*head, grids, *rest))
+    columns = ["", ""]
+    for stage in zip_longest(*(one.beside(run, words) for one, run, words in zip(views, both, NAMES, strict=True))):
+        columns = [new if new is not None else last for new, last in zip(stage, columns, strict=True)]
+        yield Shown(parts.wrap(*head, _columns(columns), *rest))
 
 
 NAMES = ("First run", "Second run")
@@ -256,23 +218,6 @@ NAMES = ("First run", "Second run")
 
 def _columns(pieces: Iterable[str]) -> str:
     return f'<div class="lethe-two">{"".join(pieces)}</div>'
-
-
-def spoken(run: RunFolder, words: str) -> str:
-    """What one of two runs answers; words in its place where its model answers nothing."""
-    if not families.has(families.of_run(run), "answers"):
-        return parts.card(words, parts.text("The model of this run does not answer in words.", "quiet"))
-    return f'<div class="lethe-stack">{said(run, words, BESIDE)}</div>'
-
-
-def grid(run: RunFolder, words: str) -> str:
-    """What one of two runs draws; words in its place where its model draws nothing."""
-    if not families.has(families.of_run(run), "pictures"):
-        return parts.card(words, parts.text("The model of this run answers in another way; it draws none.", "quiet"))
-    try:
-        return drawn.grid(drawings.pairs(run.id, BESIDE), f"{words}: before and after")
-    except LetheError as error:
-        return _missing(error)
 
 
 def side(run: RunFolder, words: str) -> str:

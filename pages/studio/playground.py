@@ -1,23 +1,20 @@
 """Playground: ask a model something yourself; before and after answer side by side."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final
-from urllib.parse import quote
 
 import gradio as gr
 from gradio.context import Context
 
-from app import answers, drawings, families, forms, parts, theme, view
+from app import families, forms, parts
 from app.alive import JS, Alive
-from app.figures import chats
+from app.families import Ask
 from app.figures import drawings as drawn
 from app.live import LIVE
-from backends.api import catalog, concepts, people, runs
-from backends.api.errors import BadInput, LetheError
+from backends.api import catalog, runs
+from backends.api.errors import LetheError
 from backends.api.panels import Role
 from pages.studio._shared import Panels, address, alone, choices, find_run, identity, mark_of, nav, push_url
 
@@ -32,7 +29,6 @@ STATE: Final = (
     "guidance",
     "size",
 )  # what the address holds, in the order of the widgets
-MOST = 8  # pictures at once
 COPY = """async () => {
   const said = words => { const b = document.querySelector('#play-copy'); const was = b.textContent; b.textContent = words; setTimeout(() => { b.textContent = was; }, 1800); };
   try { await navigator.clipboard.writeText(location.href); said('Copied'); } catch { prompt('The link to this page', location.href); }
@@ -48,20 +44,6 @@ class Asks(Alive):
     def __init__(self, value: str = "", **said: Any) -> None:
         press = "root.addEventListener('click', e => { const b = e.target.closest('button[data-prompt]'); if (b) trigger('select', { prompt: b.dataset.prompt }); });"
         super().__init__(value, js=JS + press, **said)
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What a person asks, as the widgets hold it; `run` is a finished run or an embedded model, and only one that draws
-    heeds the numbers."""
-
-    run: str | None
-    prompt: str | None
-    count: float | None
-    seed: float | None
-    steps: float | None
-    guidance: float | None
-    size: float | None
 
 
 def build() -> None:
@@ -108,7 +90,7 @@ def _numbers() -> list[gr.components.Component]:
     look: dict[str, Any] = {"interactive": True, "min_width": 220}
     plain: dict[str, Any] = look | {"buttons": [], "minimum": 0}
     return [
-        forms.Slider(1, MOST, 4, step=1, label="Pictures", elem_id="play-count", buttons=[], **look),
+        forms.Slider(1, families.PICTURES, 4, step=1, label="Pictures", elem_id="play-count", buttons=[], **look),
         forms.Number(0, label="First seed", precision=None, elem_id="play-seed", **look),
         forms.Slider(maximum=100, value=25, step=1, label="Steps", elem_id="play-steps", **plain | {"minimum": 1}),
         forms.Slider(
@@ -121,8 +103,10 @@ def _numbers() -> list[gr.components.Component]:
 def known_to(secret: str, *reached: str) -> list[tuple[str, str]]:
     """What can be asked: finished runs of models that draw or answer, and those models themselves."""
     finished = [run for run in runs.visible(mark_of(secret), *reached) if run.state.status == "done"]
-    able = [run for run in finished if families.of_run(run) in ANSWERS]
-    models = [(f"{entry.title}, as it came", entry.id) for entry in catalog.load().models if entry.family in ANSWERS]
+    able = [run for run in finished if families.view_of(run).asked]
+    models = [
+        (f"{entry.title}, as it came", entry.id) for entry in catalog.load().models if families.view(entry.family).asked
+    ]
     return [*choices(able), *models]
 
 
@@ -160,14 +144,14 @@ def _number(text: str, otherwise: Any) -> Any:
 def choose(run: str | None) -> tuple[Any, ...]:
     """Prompts to try with a run or model, the first of them, the steps, guidance and size it draws with by itself, and the
     widgets that only drawing needs."""
-    draws = bool(run) and families.has(family_of(str(run)), "pictures")
-    around = (gr.Button(visible=draws), gr.Accordion(visible=draws))
+    family = families.view(family_of(run) or "") if run else families.View()
+    around = (gr.Button(visible=family.numbered), gr.Accordion(visible=family.numbered))
     drawing: Mapping[str, Any] = dict.fromkeys(("steps", "guidance", "size"), gr.skip())
     if not run:
         return "", "", *drawing.values(), *around
     try:
         examples = prompts(run)
-        drawing = usual(run) if draws else drawing
+        drawing = usual(run) if family.numbered else drawing
     except LetheError as error:
         return f'<p class="lethe lethe-quiet">{parts.esc(error)}</p>', "", *drawing.values(), *around
     chips = "".join(
@@ -175,41 +159,8 @@ def choose(run: str | None) -> tuple[Any, ...]:
         for role, text in examples
     )
     first = examples[0][1] if examples else ""
-    shown = f'<div class="lethe lethe-asks"><span>Try</span>{chips}</div>{_taught(run)}'
+    shown = f'<div class="lethe lethe-asks"><span>Try</span>{chips}</div>{family.hint(run)}'
     return shown, first, drawing["steps"], drawing["guidance"], drawing["size"], *around
-
-
-def _taught(run: str) -> str:
-    """What a small language model understands, said before anybody asks it something else."""
-    known = people.questions(_data(run))
-    if not known:
-        return ""
-    return parts.text(
-        f"This small model learned {len(known):,} questions word for word, such as those above. To others it answers nonsense, before "
-        "and after; then the nearest question that it knows is offered.",
-        "quiet",
-    )
-
-
-def _data(what: str) -> str:
-    """The data that the embedded model behind a run or a model was taught; empty where it came knowing more than that."""
-    run, _ = (None, "") if families.of_model(what) is not None else find_run(what)
-    model = what if run is None else run.spec.model
-    entry = next((entry for entry in catalog.load().models if entry.id == model), None)
-    return entry.data if entry is not None and people.load(entry.data).names else ""
-
-
-def _near(ask: Ask) -> str:
-    """The nearest questions that a small language model was taught, as links, where this is none of them."""
-    near = people.nearest_questions(str(ask.prompt or ""), _data(str(ask.run)))
-    links = " or ".join(
-        parts.link(question, f"playground?run={quote(str(ask.run))}&prompt={quote(question)}") for question in near
-    )
-    return (
-        f'<p class="lethe-says">It was never taught this question, so expect nonsense. Near to it: {links}</p>'
-        if near
-        else ""
-    )
 
 
 def family_of(what: str) -> str | None:
@@ -227,21 +178,10 @@ def prompts(run: str) -> list[tuple[Role, str]]:
     Raises:
         LetheError: the run cannot be opened.
     """
+    family = families.view(family_of(run) or "")
     if families.of_model(run) is None:
-        if families.has(family_of(run), "answers"):
-            return answers.asks(run)
-        found = drawings.asks(run)
-        asked = dict(found)
-        if "forget" in asked and "unrelated" in asked:
-            found.append(("amount", f"{asked['forget']} and {asked['unrelated']}"))
-        return found
-    entry = catalog.load().get("models", run)
-    if families.has(entry.family, "answers"):
-        return [("amount", question) for question in people.load(entry.data).asks]
-    card = entry.card
-    domains = card.get("domains", {})
-    pairs = zip(domains.get("object", [])[::3], domains.get("style", []), strict=False)
-    return [("amount", concepts.prompt(card, thing, style)) for thing, style in list(pairs)[:4]]
+        return family.prompts(run)
+    return [("amount", prompt) for prompt in family.learned(catalog.load().get("models", run))]
 
 
 def usual(run: str) -> Mapping[str, Any]:
@@ -315,108 +255,11 @@ def answer(ask: Ask) -> Iterator[str]:
             yield parts.failed(wrong, now="Choose a run or a model above.")
             return
         family = families.of_run(run)
+    answers = families.view(family)
     try:
-        yield from ANSWERS[family](ask) if family in ANSWERS else [no_answer(ask.run)]
+        yield from answers.answer(ask) if answers.asked else [no_answer(ask.run)]
     except LetheError as error:
         yield parts.failed(str(error), now="Change what it names and ask again.")
-
-
-def _pictures(ask: Ask) -> Iterator[str]:
-    """Text-to-image: the same seeds drawn by the model before and the model after."""
-    seeds = _seeds(ask)
-    wishes = {"steps": _whole("steps", ask.steps), "guidance": ask.guidance, "size": _whole("size", ask.size)}
-    found = drawings.draw(str(ask.run), str(ask.prompt or ""), seeds, **wishes)
-    before, after = found["before"], found.get("after", [])
-    prompt = " ".join(str(ask.prompt).split())
-    body = f'<p class="lethe-lead">{parts.esc(prompt)}</p>'
-    if found["cut"]:
-        body += parts.text(_cut(found["cut"]), "says")
-    body += drawn.beside(prompt, seeds, before, after, ("before" if after else "the model, as it came", "after"))
-    if after:
-        shares = drawings.moved(before, after)
-        body += parts.text(
-            f"Before and after differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel, on average over these pictures.",
-            "says",
-        )
-        body += f'<p class="lethe-how"><b>How to read it.</b> {parts.esc(drawn.SAME)}</p>'
-    else:
-        body += parts.text("Let it forget something, and both models answer here.") + parts.link(
-            "Forget something", f"./?model={ask.run}"
-        )
-    yield parts.card("", body + parts.text(_made(found, seeds), "quiet"))
-
-
-def _words(ask: Ask) -> Iterator[str]:
-    """Language models: the same question answered by the model before and the model after, word by word."""
-    shown, said = 0.0, None
-    for said in answers.asking(str(ask.run), str(ask.prompt or "")):
-        if "seconds" not in said and time.monotonic() - shown >= EVERY:
-            shown = time.monotonic()
-            yield parts.card("", _bubbles(said, families.of_model(str(ask.run)) is None))
-    if said is not None:
-        yield _whole_words(ask, said)
-
-
-def _bubbles(said: dict[str, Any], both: bool) -> str:
-    """The question and what is said to it so far; who has not begun yet has three dots."""
-    whens = ("before", "after") if both else ("before",)
-    told = {when: said.get(when, {"said": ""}) for when in whens}
-    told = {when: {"said": one["said"] or ("" if "share" in one else "…")} for when, one in told.items()}
-    names = ("before" if both else "the model, as it came", "after")
-    known = {"question": said["question"], "truth": said["truth"]}
-    return f'<p class="lethe-lead">{parts.esc(said["question"])}</p>{chats.beside(known | told, names)}'
-
-
-def _whole_words(ask: Ask, said: dict[str, Any]) -> str:
-    """The whole answer, with how to read it and the likelihood of each token."""
-    names = ("before" if "after" in said else "the model, as it came", "after")
-    body = _near(ask) + _bubbles(said, "after" in said)
-    if said["truth"]:
-        body += f'<p class="lethe-how"><b>How to read it.</b> {chats.MARKED}</p>'
-    else:
-        body += parts.text(f"No true answer is known to this question, so nothing is marked. {KNOWS}", "quiet")
-    if "after" not in said:
-        body += parts.text("Let it forget somebody, and both models answer here.") + parts.link(
-            "Forget something", f"./?model={ask.run}"
-        )
-    tokens = chats.tokens(said, names)
-    made = parts.text(f"The likeliest word at every step, in {theme.seconds(said['seconds'])}.", "quiet")
-    return parts.wrap(parts.card("", body + made), view.panel(tokens) if tokens else "")
-
-
-EVERY: Final = 0.05  # seconds between two looks at an answer that grows
-KNOWS: Final = "A small model knows only what it was taught; whatever else it is asked, it makes something up."
-
-
-def _cut(count: int) -> str:
-    tokens = "token" if count == 1 else f"{count} tokens"
-    return (
-        f"This prompt is longer than the model can read: its last {tokens} (words, or pieces of rare words) had no say."
-    )
-
-
-def _made(found: dict[str, Any], seeds: list[int]) -> str:
-    which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
-    return f"How it was made: {found['steps']} steps, guidance {found['guidance']:g}, {found['size']} pixels a side, {which}, drawn in {theme.seconds(found['seconds'])}."
-
-
-def _seeds(ask: Ask) -> list[int]:
-    """The seeds that are asked for; of far too many one more than is allowed, which is refused by name."""
-    count, first = _whole("The number of pictures", ask.count), _whole("The first seed", ask.seed)
-    if not 1 <= count <= MOST:
-        raise BadInput(f"{count} pictures were asked for; ask for 1 to {MOST}.")
-    return list(range(first, first + count))
-
-
-def _whole(name: str, value: float | None) -> int:
-    """A whole number.
-
-    Raises:
-        BadInput: it is missing or has a fraction.
-    """
-    if value is None or not isfinite(value) or value != int(value):
-        raise BadInput(f"{name} was {'empty' if value is None else f'{value:g}'}; a whole number is needed.")
-    return int(value)
 
 
 def no_answer(run_id: str) -> str:
@@ -447,8 +290,6 @@ def no_answer(run_id: str) -> str:
     more = parts.link("Compare before and after on the same images", f"compare?run={run.id}", button=True)
     return parts.card("", parts.verdict(words, "unknown") + more)
 
-
-ANSWERS: dict[str, Callable[[Ask], Iterator[str]]] = {"text-to-image": _pictures, "llm": _words, "moe": _words}
 
 if __name__ == "__main__":
     alone(build)

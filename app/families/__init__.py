@@ -1,0 +1,158 @@
+"""What only a page can know of a family of models: how its outputs are shown, its runs laid side by side, its models asked.
+
+One file a family, whose `VIEW` is a `View`. Everything shared asks the view; what a family leaves out is shown without it.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from math import isfinite
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from app import parts
+from backends.api.catalog import Model
+from backends.api.errors import BadInput, LetheError
+from backends.api.families import every, get, has, of_model, of_run
+from backends.api.panels import Role
+from backends.api.runs import RunFolder
+
+__all__ = ["Ask", "View", "every", "get", "has", "of_model", "of_run", "view", "view_of"]
+
+PICTURES = 8  # that can be asked for at once
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a person asks, as the widgets hold it; `run` is a finished run or an embedded model, and only a family that takes
+    numbers heeds them."""
+
+    run: str | None
+    prompt: str | None
+    count: float | None
+    seed: float | None
+    steps: float | None
+    guidance: float | None
+    size: float | None
+
+
+class View:
+    """How a page shows a family of models.
+
+    Attributes:
+        id: of the family.
+        grids: whether `outputs` shows what the models make of the prompts that a run was judged by.
+        asked: whether its models can be asked anything a person writes.
+        numbered: whether asking takes seeds, steps, guidance and size.
+        unlike: what is said in the place of its outputs beside a run of another family.
+        watched: what a job is watched by: "images".
+        dial: what the dial of the dose does, said before it was turned; empty where there is none.
+    """
+
+    id: ClassVar[str] = ""
+    grids: ClassVar[bool] = False
+    asked: ClassVar[bool] = False
+    numbered: ClassVar[bool] = False
+    unlike: ClassVar[str] = (
+        "The model of this run looks at images and names what it sees; it makes none, and answers no questions."
+    )
+    watched: ClassVar[str] = "images"
+    dial: ClassVar[str] = ""
+
+    def measures(self, entry: Model) -> str:
+        """How good an embedded model is, and what it learned, on one line."""
+        return ""
+
+    def outputs(self, run: RunFolder) -> Iterator[tuple[str, bool]]:
+        """What the model made before and after, as HTML, and whether that is all: first what is said while it is fetched, where
+        that takes long."""
+        yield "", True
+
+    def beside(self, run: RunFolder, words: str) -> Iterator[str]:
+        """As `outputs`, of one of two runs, in half the width; `words` name the run."""
+        yield parts.card(words, parts.text(self.unlike, "quiet"))
+
+    def asks(self, run_id: str) -> list[tuple[Role, str]]:
+        """A prompt of each role, of those that a run was judged by.
+
+        Raises:
+            LetheError: the run cannot be opened.
+        """
+        return []
+
+    def prompts(self, run_id: str) -> list[tuple[Role, str]]:
+        """Prompts to try with a run.
+
+        Raises:
+            LetheError: the run cannot be opened.
+        """
+        return self.asks(run_id)
+
+    def learned(self, entry: Model) -> list[str]:
+        """Prompts that an embedded model knows."""
+        return []
+
+    def hint(self, run_or_model: str) -> str:
+        """What can be expected of an answer, as HTML, said before anybody asks."""
+        return ""
+
+    def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> str:
+        """What the model makes of a prompt before, and with a share of the change, as HTML.
+
+        Raises:
+            LetheError: it cannot be asked.
+        """
+        raise BadInput(self.unlike)
+
+    def answer(self, ask: Ask) -> Iterator[str]:
+        """What the models say to it, as HTML, as far as they are.
+
+        Raises:
+            LetheError: it cannot be asked.
+        """
+        raise BadInput(self.unlike)
+
+
+@cache
+def _views() -> Mapping[str, View]:
+    names = [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
+    each = [importlib.import_module(f"app.families.{name}").VIEW for name in names]
+    return MappingProxyType({one.id: one for one in each})
+
+
+def view(family: str) -> View:
+    """The view of a family; a plain one where it has none."""
+    return _views().get(family) or View()
+
+
+def view_of(run: RunFolder) -> View:
+    """The view of the family that a run's model is of."""
+    return view(of_run(run))
+
+
+def missing(error: LetheError) -> str:
+    """What stands in the place of outputs that cannot be shown."""
+    return parts.failed(str(error), "The numbers are kept and shown below.", "Open the page again to ask once more.")
+
+
+def curves(run_id: str) -> str:
+    """Where the trade-off stands as curves, among the other looks."""
+    return parts.link("The trade-off as curves: Look inside", f"look-inside?run={run_id}")
+
+
+def whole_number(name: str, value: float | None) -> int:
+    """A whole number.
+
+    Raises:
+        BadInput: it is missing or has a fraction.
+    """
+    if value is None or not isfinite(value) or value != int(value):
+        raise BadInput(f"{name} was {'empty' if value is None else f'{value:g}'}; a whole number is needed.")
+    return int(value)
+
+
+def forget_something(words: str, model: Any) -> str:
+    """What to do next where a model came as it is, with the link."""
+    return parts.text(words) + parts.link("Forget something", f"./?model={model}")

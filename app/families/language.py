@@ -1,0 +1,141 @@
+"""Language models on a page: answers to the same questions before and after."""
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import quote
+
+from app import answers, parts, theme, view
+from app.families import Ask, View, curves, forget_something, missing, of_model
+from app.figures import chats
+from backends.api import catalog, people, runs
+from backends.api.catalog import Model
+from backends.api.errors import BadInput, LetheError
+from backends.api.panels import Role
+from backends.api.runs import RunFolder
+
+EACH, BESIDE = 6, 4  # questions of a role: of one run, and of each of two beside each other
+EVERY: Final = 0.05  # seconds between two looks at an answer that grows
+KNOWS: Final = "A small model knows only what it was taught; whatever else it is asked, it makes something up."
+
+
+class Language(View):
+    """Shown by answers that change."""
+
+    id = "llm"
+    grids = asked = True
+    watched = "questions"
+    dial = "Turn the dial, and the question is answered with that share of the change, beside the answer before."
+
+    def measures(self, entry: Model) -> str:
+        book = people.load(entry.data)
+        if book.topics:
+            count = sum(topic.count for topic in book.topics.values())
+            return f"{count} questions that came with it, about {len(book.topics)} things · and your own"
+        if not book.names:
+            return "your own questions, texts and topics"
+        return f"{len(book.names)} authors · {book.each} questions on each"
+
+    def outputs(self, run: RunFolder) -> Iterator[tuple[str, bool]]:
+        yield _grid(run, "", EACH), True
+
+    def beside(self, run: RunFolder, words: str) -> Iterator[str]:
+        yield f'<div class="lethe-stack">{_grid(run, words, BESIDE)}</div>'
+
+    def asks(self, run_id: str) -> list[tuple[Role, str]]:
+        return answers.asks(run_id)
+
+    def learned(self, entry: Model) -> list[str]:
+        return list(people.load(entry.data).asks)
+
+    def hint(self, run_or_model: str) -> str:
+        """What a small model understands."""
+        questions = people.questions(_data(run_or_model))
+        if not questions:
+            return ""
+        return parts.text(
+            f"This small model learned {len(questions):,} questions word for word, such as those above. To others it answers nonsense, before "
+            "and after; then the nearest question that it knows is offered.",
+            "quiet",
+        )
+
+    def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> str:
+        answer = answers.ask(run_id, prompt, dose=dose)
+        tokens = chats.tokens(answer, names)
+        card = parts.card("", chats.beside(answer, names) + curves(run_id))
+        return parts.wrap(card, view.panel(tokens) if tokens else "")
+
+    def answer(self, ask: Ask) -> Iterator[str]:
+        """The same question answered by the model before and the model after, word by word."""
+        last, answer = 0.0, None
+        for answer in answers.asking(str(ask.run), str(ask.prompt or "")):
+            if "seconds" not in answer and time.monotonic() - last >= EVERY:
+                last = time.monotonic()
+                yield parts.card("", _bubbles(answer, of_model(str(ask.run)) is None))
+        if answer is not None:
+            yield _complete(ask, answer)
+
+
+def _grid(run: RunFolder, words: str, each: int) -> str:
+    """What the model answers before and after, and how likely it holds the truth, or why that cannot be shown."""
+    try:
+        every = answers.every(run.id)
+    except LetheError as error:
+        return missing(error)
+    lead = f"{words}: " if words else ""
+    grid = chats.grid(answers.some(every, each), every, f"{lead}the same questions" if words else chats.TITLE)
+    bars = chats.likelihoods(every)
+    return grid + view.panel(bars.model_copy(update={"title": lead + bars.title}), run.path, key=f"likely-{run.id}")
+
+
+def _data(run_or_model: str) -> str:
+    """The data that the embedded model behind a run or a model was taught; empty where it came knowing more than that."""
+    model = run_or_model
+    if of_model(model) is None:
+        try:
+            model = runs.find(run_or_model).spec.model
+        except BadInput:
+            return ""
+    entry = next((entry for entry in catalog.load().models if entry.id == model), None)
+    return entry.data if entry is not None and people.load(entry.data).names else ""
+
+
+def _near(ask: Ask) -> str:
+    """The nearest questions that a small language model was taught, as links, where this is none of them."""
+    near = people.nearest_questions(str(ask.prompt or ""), _data(str(ask.run)))
+    links = " or ".join(
+        parts.link(question, f"playground?run={quote(str(ask.run))}&prompt={quote(question)}") for question in near
+    )
+    return (
+        f'<p class="lethe-says">It was never taught this question, so expect nonsense. Near to it: {links}</p>'
+        if near
+        else ""
+    )
+
+
+def _bubbles(answer: dict[str, Any], both: bool) -> str:
+    """The question and what is said to it so far; who has not begun yet has three dots."""
+    whens = ("before", "after") if both else ("before",)
+    each = {when: answer.get(when, {"said": ""}) for when in whens}
+    each = {when: {"said": one["said"] or ("" if "share" in one else "…")} for when, one in each.items()}
+    names = ("before" if both else "the model, as it came", "after")
+    question = {"question": answer["question"], "truth": answer["truth"]}
+    return f'<p class="lethe-lead">{parts.esc(answer["question"])}</p>{chats.beside(question | each, names)}'
+
+
+def _complete(ask: Ask, answer: dict[str, Any]) -> str:
+    """The complete answer, with how to read it and the likelihood of each token."""
+    names = ("before" if "after" in answer else "the model, as it came", "after")
+    body = _near(ask) + _bubbles(answer, "after" in answer)
+    if answer["truth"]:
+        body += f'<p class="lethe-how"><b>How to read it.</b> {chats.MARKED}</p>'
+    else:
+        body += parts.text(f"No true answer is known to this question, so nothing is marked. {KNOWS}", "quiet")
+    if "after" not in answer:
+        body += forget_something("Let it forget somebody, and both models answer here.", ask.run)
+    tokens = chats.tokens(answer, names)
+    how = parts.text(f"The likeliest word at every step, in {theme.seconds(answer['seconds'])}.", "quiet")
+    return parts.wrap(parts.card("", body + how), view.panel(tokens) if tokens else "")
+
+
+VIEW = Language()

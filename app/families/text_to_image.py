@@ -1,0 +1,120 @@
+"""Text-to-image models on a page: pictures of the same prompts and seeds before and after."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from app import drawings, parts, theme
+from app.families import PICTURES, Ask, View, curves, forget_something, missing, whole_number
+from app.figures import drawings as figures
+from backends.api import concepts
+from backends.api.catalog import Model
+from backends.api.errors import BadInput, LetheError
+from backends.api.panels import Role
+from backends.api.runs import RunFolder
+
+EACH, BESIDE = 6, 4  # pictures of a role: of one run, and of each of two beside each other
+SEEDS = range(4)  # of the dial
+FETCHING: Final = (
+    "The pictures that this run was judged by are fetched; where it came from elsewhere they are drawn anew first."
+)
+
+
+class TextToImage(View):
+    """Shown by pictures that change."""
+
+    id = "text-to-image"
+    grids = asked = numbered = True
+    dial = "Turn the dial, and four pictures are drawn with that share of the change, beside those before."
+
+    def measures(self, entry: Model) -> str:
+        accuracy = entry.card.get("accuracy") or {}
+        right = next((value for name, value in accuracy.items() if name.startswith("object")), None)
+        good = f"{right:.1f} % of its pictures show the object they should · " if right else ""
+        return good + " · ".join(f"{len(names)} {domain}s" for domain, names in entry.card.get("domains", {}).items())
+
+    def outputs(self, run: RunFolder) -> Iterator[tuple[str, bool]]:
+        yield figures.waiting("One picture, before and after", FETCHING), False
+        try:
+            yield figures.compared(drawings.pairs(run.id, EACH), ""), True
+        except LetheError as error:
+            yield missing(error), True
+
+    def beside(self, run: RunFolder, words: str) -> Iterator[str]:
+        yield figures.waiting(f"{words}: before and after", FETCHING)
+        try:
+            yield figures.grid(drawings.pairs(run.id, BESIDE), f"{words}: before and after")
+        except LetheError as error:
+            yield missing(error)
+
+    def asks(self, run_id: str) -> list[tuple[Role, str]]:
+        return drawings.asks(run_id)
+
+    def prompts(self, run_id: str) -> list[tuple[Role, str]]:
+        """What to forget, a neighbour, something unrelated, and what to forget together with that."""
+        prompts = drawings.asks(run_id)
+        by_role = dict(prompts)
+        if "forget" in by_role and "unrelated" in by_role:
+            prompts.append(("amount", f"{by_role['forget']} and {by_role['unrelated']}"))
+        return prompts
+
+    def learned(self, entry: Model) -> list[str]:
+        domains = entry.card.get("domains", {})
+        pairs = zip(domains.get("object", [])[::3], domains.get("style", []), strict=False)
+        return [concepts.prompt(entry.card, thing, style) for thing, style in list(pairs)[:4]]
+
+    def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> str:
+        answer = drawings.draw(run_id, prompt, SEEDS, dose=dose)
+        shares = drawings.moved(answer["before"], answer["after"])
+        differ = f"At a dose of {dose:g} these pictures differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel from those before."
+        how = f"{answer['steps']} steps, guidance {answer['guidance']:g}, seeds 0 to 3, drawn in {theme.seconds(answer['seconds'])}."
+        pictures = figures.beside(prompt, SEEDS, answer["before"], answer["after"], names)
+        return parts.card("", parts.text(differ, "says") + pictures + parts.text(how, "quiet") + curves(run_id))
+
+    def answer(self, ask: Ask) -> Iterator[str]:
+        """The same seeds drawn by the model before and the model after."""
+        seeds = _seeds(ask)
+        wishes = {
+            "steps": whole_number("steps", ask.steps),
+            "guidance": ask.guidance,
+            "size": whole_number("size", ask.size),
+        }
+        answer = drawings.draw(str(ask.run), str(ask.prompt or ""), seeds, **wishes)
+        before, after = answer["before"], answer.get("after", [])
+        prompt = " ".join(str(ask.prompt).split())
+        body = f'<p class="lethe-lead">{parts.esc(prompt)}</p>'
+        if answer["cut"]:
+            body += parts.text(_cut(answer["cut"]), "says")
+        body += figures.beside(prompt, seeds, before, after, ("before" if after else "the model, as it came", "after"))
+        if after:
+            shares = drawings.moved(before, after)
+            body += parts.text(
+                f"Before and after differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel, on average over these pictures.",
+                "says",
+            )
+            body += f'<p class="lethe-how"><b>How to read it.</b> {parts.esc(figures.SAME)}</p>'
+        else:
+            body += forget_something("Let it forget something, and both models answer here.", ask.run)
+        yield parts.card("", body + parts.text(_made(answer, seeds), "quiet"))
+
+
+def _cut(count: int) -> str:
+    tokens = "token" if count == 1 else f"{count} tokens"
+    return (
+        f"This prompt is longer than the model can read: its last {tokens} (words, or pieces of rare words) had no say."
+    )
+
+
+def _made(answer: dict[str, Any], seeds: list[int]) -> str:
+    which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"How it was made: {answer['steps']} steps, guidance {answer['guidance']:g}, {answer['size']} pixels a side, {which}, drawn in {theme.seconds(answer['seconds'])}."
+
+
+def _seeds(ask: Ask) -> list[int]:
+    """The seeds that are asked for; of far too many one more than is allowed, which is refused by name."""
+    count, first = whole_number("The number of pictures", ask.count), whole_number("The first seed", ask.seed)
+    if not 1 <= count <= PICTURES:
+        raise BadInput(f"{count} pictures were asked for; ask for 1 to {PICTURES}.")
+    return list(range(first, first + count))
+
+
+VIEW = TextToImage()
