@@ -100,7 +100,8 @@ def _events(
     given = [page.secret, *page.at]
 
     def vectors(event: Any) -> Any:
-        return event.then(_vectors.arrive, [page.run, page.which, *switch.given], switch.search, **lookup)
+        inputs = [page.run, page.which, switch.filled, switch.known, *switch.given]
+        return event.then(_vectors.arrive, inputs, switch.search, **lookup)
 
     def narrowed(event: Any) -> Any:
         return event.then(narrow, page.at[:2], [page.which, page.unfit], **lookup)
@@ -203,7 +204,8 @@ def shown_of(
         for entry in catalog.load().inspectors
     ]
     radio = gr.Radio(choices=ways) if fits and given is None else gr.Radio(choices=ways, value=inspector_id)
-    switch = _vectors.of_run(run_id, given) if _vectors.fits(run_id, inspector_id) else _vectors.hidden()
+    switches = _vectors.fits(run_id, inspector_id)
+    switch = _vectors.of_run(run_id, inspector_id, given) if switches else _vectors.hidden()
     return (
         radio,
         _unfit(run_id),
