@@ -226,9 +226,7 @@ def vectors(run_id: str, ask: str | None, by: str | None, words: str | None) -> 
     ]
 
 
-def arrive(
-    run_id: str | None, inspector_id: str | None, filled: str, known: list[str], *given: Any
-) -> tuple[Any, ...]:
+def arrive(run_id: str | None, inspector_id: str | None, filled: str, known: list[str], *given: Any) -> tuple[Any, ...]:
     """After the widgets were filled in: the vectors to choose from; where the address names some, what comes of them.
 
     A click may come before the end of an earlier chain of events. What that one then sends is the new run or look beside the

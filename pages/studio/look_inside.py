@@ -15,7 +15,7 @@ from backends.api.catalog import Inspector
 from backends.api.errors import Busy, LetheError
 from backends.api.runs import RunFolder
 from pages.studio import _looking, _vectors
-from pages.studio._shared import Panels, address, alone, choices, identity, looker, mark_of, nav, push_url
+from pages.studio._shared import Panels, address, alone, choices, identity, looker, mark_of, nav, push_url, section
 
 TITLE, PATH, ORDER = "Look inside", "look-inside", 40
 REMEMBERED = 200  # runs of which it is known what does not fit them
@@ -52,6 +52,7 @@ def build() -> None:
     unfit = gr.HTML(elem_id="look-unfit", apply_default_css=False)
     groups, fields = settings(inspectors)
     bar = _looking.Bar(elem_id="look-bar", apply_default_css=False)
+    section("What was found")
     seen = Panels(elem_id="look-seen", min_height=480)
     mark, clock = gr.State(""), gr.Timer(EVERY, active=False)
     switch = _vectors.build(run)
