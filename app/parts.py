@@ -31,6 +31,14 @@ def head(title: str, text: str = "") -> str:
     return f'<header class="lethe lethe-head"><h1>{esc(title)}</h1><p>{esc(text)}</p></header>'
 
 
+def section(title: str) -> str:
+    """The heading of a part of a page that its look needs no words for, there for who reads by headings.
+
+    Headings go down by one: h1 names the page, h2 a part of it, as this one or one that is seen, h3 a card or panel, h4 what is in it.
+    """
+    return f'<h2 class="lethe-unseen">{esc(title)}</h2>'
+
+
 def card(title: str, body: str, *, empty: bool = False) -> str:
     """A framed piece of a page. `body` is HTML; `empty` centres it, for a page that has nothing to show yet."""
     name = f"<h3>{esc(title)}</h3>" if title else ""

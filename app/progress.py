@@ -251,4 +251,4 @@ def ended(run: RunFolder) -> str:
 def missing(run_id: str, sentence: str) -> str:
     """For an address that names a run that is not there."""
     shown = run_id if len(run_id) <= 60 else run_id[:60] + "…"
-    return f'<div class="lethe">{parts.failed(sentence, "", f"The address asks for {shown}; it may have been deleted, or belong to another studio.")}</div>'
+    return f'<div class="lethe"><h1 class="lethe-unseen">No such run</h1>{parts.failed(sentence, "", f"The address asks for {shown}; it may have been deleted, or belong to another studio.")}</div>'

@@ -49,7 +49,7 @@ def numbers(run: RunFolder) -> str:
     far it is from its goal."""
     entries = {entry.id: entry for entry in catalog.load().metrics}
     shown = "".join(_number(name, one, entries.get(name)) for name, one in metrics_of(run).items() if _known(one))
-    return f'<div class="lethe-numbers">{shown}</div>'
+    return f'{parts.section("In numbers")}<div class="lethe-numbers">{shown}</div>'
 
 
 def _known(one: Measured) -> bool:
@@ -87,7 +87,7 @@ def _number(name: str, one: Measured, entry: catalog.Metric | None) -> str:
         f'<dt class="{kind}">{words}</dt><dd title="{parts.esc(where(name, when))}">{parts.esc(theme.large(value, one.unit))}</dd>'
         for kind, words, value, when in rows
     )
-    return f'<div class="lethe-number"><h4>{parts.esc(one.title or name)}{short}</h4>{now}<dl>{lines}</dl>{_aim(one, entry)}</div>'
+    return f'<div class="lethe-number"><h3>{parts.esc(one.title or name)}{short}</h3>{now}<dl>{lines}</dl>{_aim(one, entry)}</div>'
 
 
 def _parted(run: RunFolder) -> list[tuple[str, Measured, list[str]]]:

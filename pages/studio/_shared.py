@@ -15,7 +15,7 @@ from backends.api.errors import BadInput
 from backends.api.runs import RunFolder
 
 __all__ = [
-    "Panels", "address", "alone", "choices", "find_run", "heading", "identity", "looker", "mark_of", "nav", "push_url", "quiet",
+    "Panels", "address", "alone", "choices", "find_run", "heading", "identity", "looker", "mark_of", "nav", "push_url", "quiet", "section",
 ]  # fmt: skip
 
 FIRST_PAGE = "Forget"
@@ -129,6 +129,11 @@ def alone(build: Callable[[], None]) -> None:
 def quiet(text: str) -> str:
     """A line of help."""
     return f'<p class="lethe lethe-quiet">{text}</p>'
+
+
+def section(title: str) -> gr.HTML:
+    """The heading of what stands below it on the page, for who reads by headings; see `parts.section`."""
+    return gr.HTML(parts.section(title), elem_classes="lethe-unseen", apply_default_css=False)
 
 
 def heading(title: str, text: str) -> gr.HTML:

@@ -56,11 +56,12 @@ class Switch:
     strength: forms.Slider
     known: gr.State  # the vectors that were found, as the boxes name them
     seen: Panels
+    filled: gr.Textbox  # for which run and look the others were filled in; kept by the page, as their values are
 
     @property
     def shown(self) -> list[Any]:
         """In the order of `of_run`."""
-        return [self.column, self.asks, *self.given, self.seen]
+        return [self.column, self.asks, *self.given, self.seen, self.known, self.filled]
 
     @property
     def search(self) -> list[Any]:
@@ -106,7 +107,8 @@ def build(run: gr.Dropdown) -> Switch:
         go = gr.Button("Switch off and ask", elem_id="switch-go")
         seen = Panels(elem_id="switch-seen", min_height=200)
         known = gr.State([])
-    made = Switch(column, asks, ask, by, words, off, also, strength, known, seen)
+        filled = gr.Textbox(visible=False)
+    made = Switch(column, asks, ask, by, words, off, also, strength, known, seen, filled)
     _events(made, run, every, none, go)
     return made
 
@@ -135,16 +137,21 @@ def fits(run_id: str | None, inspector_id: str | None) -> bool:
 
 def hidden() -> tuple[Any, ...]:
     """No run is shown whose vectors could be switched off."""
-    return gr.Column(visible=False), gr.Radio([]), *(gr.skip() for _ in STATE[1:]), ""
+    return gr.Column(visible=False), gr.Radio([]), *(gr.skip() for _ in STATE[1:]), "", [], ""
 
 
-def of_run(run_id: str | None, request: gr.Request | None = None) -> tuple[Any, ...]:
+def place(run_id: str | None, inspector_id: str | None) -> str:
+    """What the widgets are filled in for, as `Switch.filled` says it."""
+    return f"{run_id} {inspector_id}"
+
+
+def of_run(run_id: str | None, inspector_id: str | None, request: gr.Request | None = None) -> tuple[Any, ...]:
     """The widgets for a finished run on a language model, as its page's address wants them, or at the start."""
     given = {name: address(request, name) for name in STATE}
     try:
         pairs = questions(str(run_id))
     except LetheError as error:
-        return gr.Column(visible=True), gr.Radio([]), *(gr.skip() for _ in STATE[1:]), parts.failed(str(error))
+        return gr.Column(visible=True), gr.Radio([]), *(gr.skip() for _ in STATE[1:]), parts.failed(str(error)), [], ""
     options = [(f"{chat.question} ({theme.ROLE_WORDS[chat.role]})", chat.question) for chat in pairs]
     first = options[0][1] if options else ""
     ask = given["ask"] or first
@@ -160,6 +167,8 @@ def of_run(run_id: str | None, request: gr.Request | None = None) -> tuple[Any, 
         given["also"],
         _strength(given["strength"]),
         parts.card("", parts.text("The vectors are looked for.", "quiet"), empty=True),
+        [],
+        place(run_id, inspector_id),
     )
 
 
@@ -207,6 +216,8 @@ def vectors(run_id: str, ask: str | None, by: str | None, words: str | None) -> 
     Raises:
         LetheError: they cannot be looked for as asked.
     """
+    if by == ANSWER and not (ask or "").strip():
+        raise BadInput("The question was empty; write one, or find vectors by what they spell.")
     way = {"question": ask or ""} if by == ANSWER else {"words": words or ""}
     rows = LIVE.ask("vectors", run_or_model=run_id, count=MANY[ANSWER if by == ANSWER else WORDS], **way)
     return [
@@ -215,13 +226,18 @@ def vectors(run_id: str, ask: str | None, by: str | None, words: str | None) -> 
     ]
 
 
-def arrive(run_id: str | None, inspector_id: str | None, *given: Any) -> tuple[Any, ...]:
-    """After the page has come up: the vectors to choose from; where its address names some, what comes of them."""
-    if not fits(run_id, inspector_id):
+def arrive(run_id: str | None, inspector_id: str | None, filled: str, known: list[str], *given: Any) -> tuple[Any, ...]:
+    """After the widgets were filled in: the vectors to choose from; where the address names some, what comes of them.
+
+    A click may come before the end of an earlier chain of events. What that one then sends is the new run or look beside the
+    question of the last one, or beside none; nothing is looked for with it, because the click's own chain still comes. Nor
+    is what the one of them found looked for again by the other, which would undo what was ticked since.
+    """
+    if known or filled != place(run_id, inspector_id) or not fits(run_id, inspector_id):
         return tuple(gr.skip() for _ in range(4))
     ask, by, words, off, also, _ = given
-    line, boxes, known, seen = found(run_id, ask, by, words, off)
-    return line, boxes, known, turn(run_id, *given) if known and (off or also) else seen
+    line, boxes, keys, seen = found(run_id, ask, by, words, off)
+    return line, boxes, keys, turn(run_id, *given) if keys and (off or also) else seen
 
 
 def turn(

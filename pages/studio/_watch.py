@@ -14,6 +14,7 @@ from backends.api import runs
 from backends.api.errors import LetheError
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED
+from pages.studio._shared import section
 
 EVERY = 1.0  # seconds between two looks
 
@@ -53,6 +54,7 @@ def make() -> Watch:
     answer = Alive(elem_id="run_answer")
     links = Alive(elem_id="run_links")
     phases = Alive(elem_id="run_phases")
+    section("While it forgot")
     samples = Alive(elem_id="run_samples")
     curve = Panels(elem_id="run_curve")
     seen, status = (gr.HTML("", elem_classes="no-room") for _ in range(2))

@@ -13,7 +13,7 @@ from backends.api import runs
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED
 from pages.studio import _dose
-from pages.studio._shared import Panels, address, alone, choices, identity, mark_of, nav, push_url
+from pages.studio._shared import Panels, address, alone, choices, identity, mark_of, nav, push_url, section
 
 TITLE, PATH, ORDER = "Compare", "compare", 30
 
@@ -34,6 +34,7 @@ def build() -> None:
     with gr.Row():
         run = gr.Dropdown([], label="Run", interactive=True, elem_id="compare-run", min_width=300)
         other = gr.Dropdown([], label="Beside it (optional)", interactive=True, elem_id="compare-with", min_width=300)
+    section("What changed")
     seen = Panels(elem_id="compare-seen", min_height=420)
     dial = _dose.build(run)
     below = Panels(elem_id="compare-below")

@@ -15,7 +15,7 @@ from backends.api.catalog import Inspector
 from backends.api.errors import Busy, LetheError
 from backends.api.runs import RunFolder
 from pages.studio import _looking, _vectors
-from pages.studio._shared import Panels, address, alone, choices, identity, looker, mark_of, nav, push_url
+from pages.studio._shared import Panels, address, alone, choices, identity, looker, mark_of, nav, push_url, section
 
 TITLE, PATH, ORDER = "Look inside", "look-inside", 40
 REMEMBERED = 200  # runs of which it is known what does not fit them
@@ -52,6 +52,7 @@ def build() -> None:
     unfit = gr.HTML(elem_id="look-unfit", apply_default_css=False)
     groups, fields = settings(inspectors)
     bar = _looking.Bar(elem_id="look-bar", apply_default_css=False)
+    section("What was found")
     seen = Panels(elem_id="look-seen", min_height=480)
     mark, clock = gr.State(""), gr.Timer(EVERY, active=False)
     switch = _vectors.build(run)
@@ -100,7 +101,8 @@ def _events(
     given = [page.secret, *page.at]
 
     def vectors(event: Any) -> Any:
-        return event.then(_vectors.arrive, [page.run, page.which, *switch.given], switch.search, **lookup)
+        inputs = [page.run, page.which, switch.filled, switch.known, *switch.given]
+        return event.then(_vectors.arrive, inputs, switch.search, **lookup)
 
     def narrowed(event: Any) -> Any:
         return event.then(narrow, page.at[:2], [page.which, page.unfit], **lookup)
@@ -203,7 +205,8 @@ def shown_of(
         for entry in catalog.load().inspectors
     ]
     radio = gr.Radio(choices=ways) if fits and given is None else gr.Radio(choices=ways, value=inspector_id)
-    switch = _vectors.of_run(run_id, given) if _vectors.fits(run_id, inspector_id) else _vectors.hidden()
+    switches = _vectors.fits(run_id, inspector_id)
+    switch = _vectors.of_run(run_id, inspector_id, given) if switches else _vectors.hidden()
     return (
         radio,
         _unfit(run_id),

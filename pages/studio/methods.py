@@ -9,7 +9,7 @@ from app import parts, side_by_side
 from backends.api import catalog, measured, runs
 from backends.api.catalog import Method
 from pages.studio import _sweep
-from pages.studio._shared import Panels, address, alone, identity, mark_of, nav, push_url
+from pages.studio._shared import Panels, address, alone, identity, mark_of, nav, push_url, section
 
 TITLE, PATH, ORDER = "Methods", "methods", 60
 TABS = {
@@ -28,14 +28,18 @@ def build() -> None:
     axes = side_by_side.axes()
     with gr.Tabs(elem_id="methods-tabs") as tabs:
         with gr.Tab(TABS["methods"], id="methods"):
+            section(TABS["methods"])
             gr.HTML(cards(), apply_default_css=False)
         with gr.Tab(TABS["runs"], id="runs") as runs_tab:
+            section(TABS["runs"])
             own = chooser(axes, "own")
             own_seen = Panels(elem_id="methods-runs", min_height=320)
         with gr.Tab(TABS["measured"], id="measured") as measured_tab:
+            section(TABS["measured"])
             shipped = chooser(axes, "shipped")
             shipped_seen = Panels(elem_id="methods-measured", min_height=320)
         with gr.Tab(TABS["sweep"], id="sweep") as sweep_tab:
+            section(TABS["sweep"])
             sweep = _sweep.build(secret)
 
     js = push_url(["group", "x", "y"])

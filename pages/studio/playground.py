@@ -16,7 +16,7 @@ from app.live import LIVE
 from backends.api import catalog, runs
 from backends.api.errors import LetheError
 from backends.api.panels import Role
-from pages.studio._shared import Panels, address, alone, choices, find_run, identity, mark_of, nav, push_url
+from pages.studio._shared import Panels, address, alone, choices, find_run, identity, mark_of, nav, push_url, section
 
 TITLE, PATH, ORDER = "Playground", "playground", 35
 
@@ -63,6 +63,7 @@ def build() -> None:
     settings = gr.Accordion("Seeds, steps, guidance and size", open=False, visible=False, elem_id="play-settings")
     with settings, gr.Row():
         numbers = _numbers()
+    section("What it answers")
     seen = Panels(elem_id="play-seen", min_height=480)
 
     asked: list[Any] = [run, prompt, *numbers]

@@ -9,7 +9,7 @@ from app import owners, parts
 from app.runs_view import RunList, listed
 from backends.api import engine, runs
 from backends.api.errors import LetheError
-from pages.studio._shared import identity, looker, mark_of, nav
+from pages.studio._shared import identity, looker, mark_of, nav, section
 
 TITLE, PATH, ORDER = "Runs", "runs", 20
 EVERY = 2.0  # seconds between two looks
@@ -22,6 +22,7 @@ def build() -> None:
     nav()
     gr.HTML(parts.head("Runs", "What waits, what runs and what has ended. Runs go on while this page is closed."))
     secret = identity()
+    section("Your runs")
     seen = RunList(elem_id="runs")
     timer = gr.Timer(EVERY)
     assert Context.root_block is not None

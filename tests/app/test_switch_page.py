@@ -109,10 +109,12 @@ def test_an_address_restores_the_switch(asked, monkeypatch):
         "also": "29.903",
         "strength": "0.5",
     }
-    column, asks, ask, by, words, off, also, strength, _ = _vectors.of_run("a-run", SimpleNamespace(query_params=query))
+    column, asks, ask, by, words, off, also, strength, _, known, filled = _vectors.of_run(
+        "a-run", "an-id", SimpleNamespace(query_params=query)
+    )
     assert column.visible and asks.value == ask == "Question 2?" and by == "words" and words.value == "sea"
     assert off.value == ["5.110", "4.7"] and also == "29.903" and strength == 0.5
-    _, boxes, known, seen = _vectors.arrive("a-run", "an-id", ask, by, "sea", off.value, also, strength)
+    _, boxes, known, seen = _vectors.arrive("a-run", "an-id", filled, known, ask, by, "sea", off.value, also, strength)
     assert boxes.value == ["5.110", "4.7"] and [key for _, key in boxes.choices] == ["5.110", "4.7"]
     assert known == ["5.110"] and "<article" in seen
 
@@ -120,12 +122,31 @@ def test_an_address_restores_the_switch(asked, monkeypatch):
 def test_without_an_address_the_first_question_waits_with_nothing_asked(asked, monkeypatch):
     monkeypatch.setattr(_vectors, "fits", lambda *given: True)
     query = {"strength": "nan", "by": "x"}
-    _, asks, ask, by, _, off, _, strength, _ = _vectors.of_run("a-run", SimpleNamespace(query_params=query))
+    _, asks, ask, by, _, off, _, strength, _, known, filled = _vectors.of_run(
+        "a-run", "an-id", SimpleNamespace(query_params=query)
+    )
     assert ask == "Question 0?" and len(asks.choices) == 4 and by == "answer" and off.value == [] and strength == 0
-    assert "<article" not in _vectors.arrive("a-run", "an-id", ask, by, "", [], "", 0)[-1]
+    assert "<article" not in _vectors.arrive("a-run", "an-id", filled, known, ask, by, "", [], "", 0)[-1]
 
 
 def test_beside_another_look_nothing_is_searched(asked, monkeypatch):
     monkeypatch.setattr(_vectors, "fits", lambda *given: False)
-    _vectors.arrive("a-run", "an-id", "Why?", "answer", "", ["1.1"], "", 0)
+    _vectors.arrive("a-run", "an-id", _vectors.place("a-run", "an-id"), [], "Why?", "answer", "", ["1.1"], "", 0)
     assert asked == [] and _vectors.hidden()[0].visible is False
+
+
+@pytest.mark.parametrize("filled", ["", "a-run other-id", "other-run an-id"])
+def test_a_late_answer_searches_nothing_before_the_click_after_it_filled_the_widgets_in(asked, monkeypatch, filled):
+    monkeypatch.setattr(_vectors, "fits", lambda *given: True)
+    updates = _vectors.arrive("a-run", "an-id", filled, [], "", "answer", "", [], "", 0)
+    assert asked == [] and all("value" not in update for update in updates)
+    _, _, ask, by, words, off, also, strength, _, known, filled = _vectors.of_run("a-run", "an-id")
+    _vectors.arrive("a-run", "an-id", filled, known, ask, by, words.value, off.value, also, strength)
+    assert [args["question"] for _, args in asked] == [ask] == ["Question 0?"]
+    _vectors.arrive("a-run", "an-id", filled, ["5.110"], ask, by, words.value, [], also, strength)
+    assert len(asked) == 1  # what was found is not found again, for a tick was taken away since
+
+
+def test_by_an_answer_nothing_is_searched_without_a_question(asked):
+    _, boxes, known, seen = _vectors.found("a-run", " ", "answer", "magic")
+    assert asked == [] and known == boxes.value == [] and "The question was empty" in seen

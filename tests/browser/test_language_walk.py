@@ -134,7 +134,7 @@ def test_the_trace_is_opened_a_vector_switched_off_and_the_link_shared(studio, w
     page.locator("#look-seen h3", has_text="Each vector while it forgot").wait_for()
     page.locator("#look-seen .lethe-plot .main-svg").nth(3).wait_for(timeout=JOB)
 
-    page.wait_for_timeout(1500)  # what the look brought has been put in place, as a person would see
+    page.locator("#switch-seen", has_text="Choose vectors and press the button").wait_for()
     page.click("#switch-go")
     page.locator("#switch-seen .lethe-says", has_text="Without these 20 vectors").wait_for(timeout=JOB)
     shares = page.locator("#switch-seen article .share")
