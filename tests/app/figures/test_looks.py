@@ -35,7 +35,7 @@ class Process:
     def __init__(self):
         self.asked, self._said = [], queue.SimpleQueue()
 
-    def stream(self, op, gone, run, inspector, params):
+    def stream(self, op, gone, run, inspector, params, joins):
         assert op == "inspect"
         self.asked.append((run, inspector, params))
         while True:
