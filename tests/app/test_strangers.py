@@ -3,6 +3,7 @@
 import ast
 import re
 import shutil
+import threading
 from pathlib import Path
 
 import apart
@@ -11,6 +12,7 @@ from app_pages import answers_of, call, events, text_of
 
 from app import owners, site
 from app.live import LIVE
+from app.looks import LOOKS
 from backends.api import files, runs, submit
 from backends.api.errors import BadInput, LetheError
 from backends.api.home import ASSETS
@@ -168,6 +170,27 @@ def test_who_has_the_link_looks_and_starts_own_jobs_but_changes_nothing(shared):
     assert owners.may_change(mine, BOB) and not owners.may_change(mine, ALICE)
     mine.cancel()
     mine.delete()
+
+
+@pytest.mark.parametrize("run", ["20261101-000000-alice-same", SANDAL])
+def test_what_a_stranger_looks_for_is_no_part_of_a_run(shared, monkeypatch, run):
+    """Of hers and of those that came with Lethe: every event of the page, sent by him, asks for looks beside the run only."""
+    asked = []
+
+    def stream(op, **args):
+        asked.append((op, args["run"], args["joins"]))
+        yield {"params": args["params"], "panels": [], "seconds": 1.0}
+
+    monkeypatch.setattr(LIVE, "stream", stream)
+    for fn in events(shared):
+        if any(getattr(one, "elem_id", None) == "look-run" for one in fn.inputs):
+            sent = [given(one, run, "", "") for one in fn.inputs]
+            apart.run(call(shared, fn, sent, {}, {"look": "1"}))
+    for _ in range(500):
+        if LOOKS._worker is None:
+            break
+        threading.Event().wait(0.02)
+    assert set(asked) == {("inspect", run, False)}
 
 
 def test_a_damaged_run_is_deleted_by_nobody_but_its_owner(shared):
