@@ -17,7 +17,7 @@ from backends.api import files, runs, submit
 from backends.api.errors import BadInput, LetheError
 from backends.api.home import ASSETS
 from pages.classroom import show
-from pages.studio import _growing, _sweep, methods
+from pages.studio import _growing, _preset, _sweep, methods
 
 ALICE, BOB = "the secret of alice's browser", "the secret of bob's browser"
 HERS = re.compile("alice|canary", re.IGNORECASE)
@@ -110,11 +110,11 @@ def test_no_address_shows_a_stranger_her_runs(shared, secret):
         assert not HERS.search(shown), (path, query, HERS.search(shown))
 
 
-def given(component, run: str, param: str, group: str):
+def given(component, run: str, param: str, group: str, secret: str = BOB):
     """What a stranger sends for a part of a page: what he may choose there, else what it holds at first."""
     name = str(getattr(component, "elem_id", "") or "")
     if type(component).__name__ == "BrowserState":
-        return BOB if component.storage_key == "lethe-identity" else ""
+        return secret if component.storage_key == "lethe-identity" else ""
     if name in ("compare-run", "compare-with", "look-run", "look-with", "play-run", "sweep-base"):
         return run
     known = {"sweep-param": param, "sweep-values": "Sandal" if param.startswith("*") else "0.1", "own-group": group}
@@ -154,6 +154,30 @@ def test_the_walk_would_notice(shared):
     for param, member in (("epochs", "swept"), (_growing.LARGER, "larger"), (_growing.AFTER, "after")):
         assert f"alice-{member}" in _sweep.show(SANDAL, param, ALICE)[0], param
         assert "alice" not in _sweep.show(SANDAL, param, BOB)[0], param
+
+
+def test_the_form_offers_the_sets_that_ones_own_runs_found_and_no_others(shared):
+    """At every event that fills the list in: by another kind of target, and by another model."""
+    asked = set()
+    for fn in events(shared):
+        heard = {getattr(shared.blocks.get(part), "elem_id", None) for part, _ in fn.targets} & {"kind", "model"}
+        if not heard or "found" not in [getattr(one, "elem_id", None) for one in fn.outputs]:
+            continue
+        asked |= heard
+        names = [getattr(one, "elem_id", None) for one in fn.inputs]
+        for secret in (ALICE, BOB, ""):
+            sent = [given(one, SANDAL, "", "", secret) for one in fn.inputs]
+            sent[names.index("kind")], sent[names.index("found")] = "found", None
+            said = apart.run(call(shared, fn, sent, {}))
+            assert ("alice-finder" in said) == (secret == ALICE), (heard, secret)
+    assert asked == {"kind", "model"}
+
+
+def test_a_set_that_a_link_names_is_offered_too(shared):
+    name = "20261101-000000-alice-finder"
+    for secret in (ALICE, BOB):
+        found = _preset.preset([("forget", f"run:{name}")], runs.owner_mark(secret))["found"]
+        assert found.value == name and name in [value for _, value in found.choices]
 
 
 def test_who_has_the_link_looks_and_starts_own_jobs_but_changes_nothing(shared):
