@@ -65,7 +65,9 @@ def preset(query: list[tuple[str, str]], owner: str = "") -> Updates:
         return updates | _preset_authors(forget, keep, known) | {"seed": seed}
     if forget:
         updates |= _preset_forget(
-            choice_of([targets.expand(text) for text in forget if not text.startswith("@")], known.classes), known, owner
+            choice_of([targets.expand(text) for text in forget if not text.startswith("@")], known.classes),
+            known,
+            owner,
         )
     if keep:
         names = [name for name in keep if name in known.classes]

@@ -67,7 +67,9 @@ def test_a_visitor_s_look_leaves_the_run_as_it_was(done, look):
     pictures = [path for path in done.visits.rglob("*.png")]
     assert pictures and all(str(path.relative_to(done.visits)) in json.dumps(theirs) for path in pictures)
     assert look(done, PICTURES, joins=False, each=1)["ok"]["seconds"] == theirs["seconds"]  # not made again
-    assert look(done, PICTURES, joins=False)["ok"] == json.loads(json.dumps(owners))  # the run's own, where it is the same
+    assert look(done, PICTURES, joins=False)["ok"] == json.loads(
+        json.dumps(owners)
+    )  # the run's own, where it is the same
 
 
 def test_who_says_nothing_of_whose_look_it_is_changes_no_run_of_a_shared_studio(done, look, monkeypatch):
