@@ -15,9 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..api import files
+from ..api import files, visits
 from ..api import found as earlier
-from ..api import visits
 from ..api.catalog import SPEAKERS
 from ..api.errors import BadInput
 from ..api.found import Kind
