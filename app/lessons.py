@@ -1,7 +1,8 @@
-"""The page that every lesson begins as, which is Streamlit's, with two things told to it.
+"""The page that every lesson begins as, which is Streamlit's, with three things told to it.
 
 Where the classroom's server is: Streamlit's script would look for it below each lesson first, which gives two errors 404 a lesson.
-And what a link to it shows, see `previews`.
+What a link to it shows, see `previews`. And, where the browser keeps nothing, who reads it, so that the links back to the studio
+lead the same person there; see storage.js.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -11,7 +12,7 @@ from gradio import route_utils
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 
-from app import previews
+from app import previews, theme
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
@@ -24,6 +25,7 @@ HERE: Final = (
     "<script>window.__streamlit={BACKEND_BASE_URL:"
     f"location.origin+location.pathname.replace(/^(.*\\{MOUNT})(\\/.*)?$/,'$1')}}</script>"
 )
+WHO: Final = f"<script>{(theme.STATIC / 'storage.js').read_text('utf-8')}</script>"
 PREVIEW: Final = previews.Preview(
     "Lethe classroom", "Short lessons on machine unlearning: what a model forgets, what it keeps, and how one can tell."
 )
@@ -58,7 +60,7 @@ def _is_page(message: Scope) -> bool:
 
 def _told(page: bytes, request: Request) -> bytes:
     root = route_utils.get_root_url(request, request.url.path, None)
-    return page.replace(b"<head>", b"<head>" + (HERE + previews.card(root, PREVIEW)).encode(), 1)
+    return page.replace(b"<head>", b"<head>" + (HERE + WHO + previews.card(root, PREVIEW)).encode(), 1)
 
 
 async def _send(begun: Scope, page: bytes, send: Send) -> None:

@@ -1,7 +1,8 @@
 """Looks inside that were asked for. They wait, work and end here, whoever watches, and each is known by what it looks at.
 
 One works at a time, because one process opens the models for them. A page asks for a look, and then how it stands; closing the
-page ends nothing, and what was found lies in the run's folder (see `backends.api.found`).
+page ends nothing, and what was found lies in the run's folder (see `backends.api.found`), or, where it was asked for by one who
+may not change the run, apart from it (see `backends.api.visits`).
 """
 
 import threading
@@ -11,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from app.live import LIVE
-from backends.api import found, runs
+from backends.api import found, runs, visits
 from backends.api.errors import Busy, LetheError
 from backends.api.limits import limits
 from backends.api.line import BUSY, SHARE, GivenUp
+from backends.api.runs import RunFolder
 
 State = Literal["waiting", "working", "done", "failed", "cancelled"]
 PENDING: Final = ("waiting", "working")
@@ -28,6 +30,8 @@ class Asked:
 
     Attributes:
         owners: those who asked for it and have not cancelled it.
+        joins: what it finds becomes part of the run; else it is for those who asked.
+        made_with: the settings of what it found, all of them.
         error: why it failed, as one sentence.
         phase: what is done now, with `done` of `of` steps; 0 of 0 where that is not counted.
         seen: it has ended, and its end was shown to somebody.
@@ -39,6 +43,8 @@ class Asked:
     inspector: str
     params: dict[str, Any]
     owners: set[str]
+    joins: bool = True
+    made_with: dict[str, Any] | None = None
     state: State = "waiting"
     error: str = ""
     phase: str = ""
@@ -97,15 +103,17 @@ class Looks:
         """
         with self._lock:
             waiting = [one for one in self._all if one.pending]
+            joins = _joins(run, owner)
+            same = (run, inspector, params, joins)
             for one in waiting:
-                if (one.run, one.inspector, one.params) == (run, inspector, params) and not one.gone.is_set():
+                if (one.run, one.inspector, one.params, one.joins) == same and not one.gone.is_set():
                     one.owners.add(owner)
                     return one
             most = limits().waiting_looks
             if len(waiting) >= most or sum(owner in one.owners for one in waiting) >= max(2, most // SHARE):
                 raise Busy(BUSY)
             self._count += 1
-            asked = Asked(self._count, run, inspector, params, {owner}, usual=_usual(run, inspector))
+            asked = Asked(self._count, run, inspector, params, {owner}, joins, usual=_usual(run, inspector))
             self._all.append(asked)
             ended = [one for one in self._all if not one.pending]
             for one in ended[: max(0, len(ended) - REMEMBERED)]:
@@ -128,10 +136,22 @@ class Looks:
                         if one.state == "waiting":
                             one.state = "cancelled"
 
-    def of(self, run: str, inspector: str) -> Asked | None:
-        """The newest look of that kind into that run."""
+    def of(self, run: str, inspector: str, owner: str = "") -> Asked | None:
+        """The newest look of that kind into that run, as far as it concerns an owner: what they asked for apart from the run comes
+        before what joins it."""
         with self._lock:
-            return next((one for one in reversed(self._all) if (one.run, one.inspector) == (run, inspector)), None)
+            every = [one for one in reversed(self._all) if (one.run, one.inspector) == (run, inspector)]
+            own = [one for one in every if not one.joins and owner in one.owners]
+            return next(iter([*own, *(one for one in every if one.joins)]), None)
+
+    def findings(self, run: RunFolder, inspector: str, owner: str = "") -> dict[str, Any] | None:
+        """What is known of that kind of look into a run: what an owner found last apart from it, else what is part of it."""
+        with self._lock:
+            ended = [one for one in reversed(self._all) if (one.run, one.inspector) == (run.id, inspector)]
+            own = (one.made_with for one in ended if not one.joins and owner in one.owners)
+            params = next((settings for settings in own if settings is not None), None)
+        apart = None if params is None else visits.read(run, inspector, params)
+        return apart or found.read(run, inspector)
 
     def owned(self, owner: str) -> list[Asked]:
         """What an owner asked for and that has not ended, or whose end nobody saw; oldest first."""
@@ -173,10 +193,11 @@ class Looks:
             try:
                 said: dict[str, Any]
                 for said in self._stream(
-                    "inspect", gone=one.gone, run=one.run, inspector=one.inspector, params=one.params
+                    "inspect", gone=one.gone, run=one.run, inspector=one.inspector, params=one.params, joins=one.joins
                 ):
                     if "phase" in said:
                         one.hear(said)
+                one.made_with = said["params"]
                 return "done", ""
             except Busy:
                 one.gone.wait(AGAIN)  # the process answers others: it keeps its place here
@@ -187,6 +208,13 @@ class Looks:
             except Exception as error:  # whatever it is, the looks after it are done
                 return "failed", f"This look failed ({type(error).__name__})."
         return "cancelled", ""
+
+
+def _joins(run_id: str, owner: str) -> bool:
+    try:
+        return visits.joins(runs.find(run_id), owner)
+    except LetheError:
+        return False
 
 
 def _usual(run: str, inspector: str) -> float | None:

@@ -1,4 +1,4 @@
-// Where the browser lets this page keep nothing (a frame on another site, with storage refused), localStorage throws, and what
+// For the studio and the classroom. Where the browser lets this page keep nothing (a frame on another site, with storage refused), localStorage throws, and what
 // reads it stops. Then a store of the page's own takes its place: it lives in this entry of the history, so a reload keeps it,
 // and goes with the links of the page. From a link it is taken only here: whoever has storage keeps the identity they have.
 (() => {
@@ -12,7 +12,11 @@
   const take = values => { for (const [name, value] of Object.entries(values || {})) if (typeof value === 'string') kept[name] = value; };
   try { take(JSON.parse(decodeURIComponent(given || '%7B%7D'))); } catch { /* a link cut short */ }
   take(history.state && history.state.letheKept);
-  const remember = () => history.replaceState({ ...history.state, letheKept: { ...kept } }, '');
+  for (const name of ['pushState', 'replaceState']) { // whoever writes an entry, as the classroom at each lesson: it holds this too
+    const write = history[name].bind(history);
+    history[name] = (state, ...more) => write({ ...state, letheKept: { ...kept } }, ...more);
+  }
+  const remember = () => history.replaceState(history.state, '');
   const store = {
     getItem: name => (Object.hasOwn(kept, name) ? kept[name] : null),
     setItem: (name, value) => { kept[name] = String(value); remember(); },
@@ -23,30 +27,15 @@
   };
   Object.defineProperty(window, 'localStorage', { configurable: true, value: store });
   if (given) remember();
+  window.letheUnkept = true;
 
   addEventListener('click', event => {
     const link = event.target instanceof Element && event.target.closest('a[href]');
-    if (!link || event.button || link.target === '_blank' || link.origin !== location.origin || link.hash) return;
+    if (!link || event.button || link.origin !== location.origin || link.hash || link.closest('.lethe-unkept')) return;
     if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-    const before = link.getAttribute('href');
+    const { target } = link, before = link.getAttribute('href');
     link.hash = MARK + encodeURIComponent(JSON.stringify(kept));
-    setTimeout(() => link.setAttribute('href', before)); // only for this one press
+    link.target = ''; // a tab of its own, as the classroom would open, may have a store and somebody else in it
+    setTimeout(() => { link.setAttribute('href', before); link.target = target; }); // only for this one press
   }, true);
-
-  const tell = () => {
-    if (document.querySelector('.lethe-unkept')) return;
-    const note = document.createElement('p');
-    note.className = 'lethe lethe-unkept';
-    note.setAttribute('role', 'status');
-    note.append('Your browser lets this page keep nothing: it knows you only here and through its own links, until you close it; ');
-    const link = document.createElement('a');
-    link.href = clean;
-    link.target = '_blank';
-    link.rel = 'noopener';
-    link.textContent = 'a tab of its own';
-    link.addEventListener('click', () => { link.href = location.pathname + location.search; });
-    note.append(link, ' would remember you.');
-    document.body.prepend(note);
-  };
-  if (document.body) tell(); else addEventListener('DOMContentLoaded', tell);
 })();

@@ -1,4 +1,7 @@
-"""What inspectors and attacks found in a run, read from disk: beside the run, or, for a run that came with Lethe, in the home."""
+"""What inspectors and attacks found in a run, read from disk: beside the run, or, for a run that came with Lethe, in the home.
+
+What those find who may not change the run is no part of it; see `visits`.
+"""
 
 from pathlib import Path
 from statistics import median
@@ -56,7 +59,8 @@ def usual_seconds(what: str, kind: Kind = "inspect", model: str = "") -> float |
     """What a look took before, on this machine: the median; None where nobody has looked yet. Of one model, where it is named."""
     took = []
     for run in runs.all_runs():
-        seconds = (_document(folder(run, what, kind)) or {}).get("seconds")
-        if isinstance(seconds, int | float) and seconds > 0 and model in ("", run.spec.model):
-            took.append(float(seconds))
+        for place in (folder(run, what, kind), *(run.visits / kind / what).glob("*")):
+            seconds = (_document(place) or {}).get("seconds")
+            if isinstance(seconds, int | float) and seconds > 0 and model in ("", run.spec.model):
+                took.append(float(seconds))
     return median(took) if took else None

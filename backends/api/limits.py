@@ -25,6 +25,12 @@ class Limits(BaseSettings):
     visitor_bytes: int = Field(
         default=500 * MB, ge=MB, description="bytes of disk of one visitor's runs; the oldest go first"
     )
+    # of all visitors of a shared studio together
+    visits_bytes: int = Field(
+        default=200 * MB,
+        ge=MB,
+        description="bytes of looks inside runs by those who may not change them; the oldest go first",
+    )
     # always
     questions: int = Field(
         default=2000, ge=1, description="questions of one file or field, counted before they are read"

@@ -28,6 +28,7 @@ from .spec import TRANSITIONS, JobSpec, Status
 __all__ = ["Moment", "RunFolder", "State", "all_runs", "create", "find", "visible"]
 
 Thing = TypeVar("Thing")
+VISITS = "cache/looks"  # in the home: what those found in a run who may not change it, see `visits`
 
 
 class RunFolder:
@@ -84,6 +85,11 @@ class RunFolder:
     def shipped(self) -> bool:
         """True for a finished run that came with Lethe: it can be looked at, not changed."""
         return self.path.is_relative_to(ASSETS)
+
+    @property
+    def visits(self) -> Path:
+        """Where the looks of those lie who may not change the run; see `backends.api.visits`."""
+        return home() / VISITS / self.id
 
     def events(self) -> list[dict[str, Any]]:
         """Every event so far, oldest first: phase, step, of, seconds, values."""
@@ -157,7 +163,7 @@ class RunFolder:
             return ""
 
     def delete(self) -> None:
-        """Remove the run from disk; of a folder that is a link, the link. What cannot be read can always be deleted.
+        """Remove the run from disk, with what others found in it; of a folder that is a link, the link. What cannot be read can always be deleted.
 
         Raises:
             BadInput: it is running, or came with Lethe.
@@ -166,6 +172,7 @@ class RunFolder:
             raise BadInput(f"Run {self.id} came with Lethe and cannot be deleted.")
         if not self.trouble and self.state.status in ("running", "cancelling"):
             raise BadInput(f"Run {self.id} is {self.state.status}; cancel it first, then delete it.")
+        shutil.rmtree(self.visits, ignore_errors=True)
         if self.path.is_symlink():
             self.path.unlink()
             return

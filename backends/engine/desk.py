@@ -87,9 +87,10 @@ class OpenRun:
             return root, root / name
         return self.folder.path, self.folder.path / kind / name
 
-    def look(self, kind: str, name: str, tell: Tell = evidence.silent) -> Look:
-        """The run as an inspector or attack sees it; `tell` hears how far that is."""
-        root, out = self.place(kind, name)
+    def look(self, kind: str, name: str, tell: Tell = evidence.silent, place: tuple[Path, Path] | None = None) -> Look:
+        """The run as an inspector or attack sees it; `tell` hears how far that is. `place`, where what it finds is no part of
+        the run: (root, folder) as `place` gives them."""
+        root, out = place or self.place(kind, name)
         return Look(
             self.task, self.model, lambda when: self.outputs(when, tell), self.folder.path, out, root=root, tell=tell
         )

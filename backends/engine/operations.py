@@ -5,6 +5,7 @@ Those for models that draw stand in `operations_pictures`, those for language mo
 
 import base64
 import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..api import families, files
+from ..api import families, files, visits
 from ..api import found as earlier
 from ..api.errors import BadInput
+from ..api.found import Kind
 from ..api.home import ASSETS
 from ..api.panels import WORDING, Found
 from ..models.classifier import Classifier
@@ -124,10 +126,15 @@ def predict(
 
 
 @operation
-def inspect(desk: Desk, run: str, inspector: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+def inspect(
+    desk: Desk, run: str, inspector: str, params: dict[str, Any] | None = None, joins: bool | None = None
+) -> dict[str, Any]:
     """What an inspector finds in a finished run, computed once for the same parameters. While it looks, the desk's `tell` hears
-    how far it is: {"phase": what is done, "done": steps, "of": of how many (0: not counted)}."""
-    return _find(desk, run, "inspectors", "inspect", inspector, params or {})
+    how far it is: {"phase": what is done, "done": steps, "of": of how many (0: not counted)}.
+
+    `joins`: whether it becomes part of the run; left out, as `visits.joins` says of one who is not known.
+    """
+    return _find(desk, run, "inspectors", "inspect", inspector, params or {}, joins)
 
 
 @operation
@@ -143,9 +150,11 @@ def lacking(desk: Desk, run: str) -> dict[str, str]:
 
 
 @operation
-def attack(desk: Desk, run: str, attack: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What an attack on a finished run brings back, computed once for the same parameters."""
-    return _find(desk, run, "attacks", "attack", attack, params or {})
+def attack(
+    desk: Desk, run: str, attack: str, params: dict[str, Any] | None = None, joins: bool | None = None
+) -> dict[str, Any]:
+    """What an attack on a finished run brings back, computed once for the same parameters; `joins` as in `inspect`."""
+    return _find(desk, run, "attacks", "attack", attack, params or {}, joins)
 
 
 @operation
@@ -166,10 +175,12 @@ for _function in (
     operation(_function)
 
 
-def _find(desk: Desk, run_id: str, kind: str, folder: str, name: str, given: dict[str, Any]) -> dict[str, Any]:
+def _find(
+    desk: Desk, run_id: str, kind: str, folder: Kind, name: str, given: dict[str, Any], joins: bool | None
+) -> dict[str, Any]:
     """found.json of an inspector or attack, made where it is missing or was made with other parameters.
 
-    The answer has one key more, `root`: the folder that its pictures are named relative to.
+    What does not join the run is kept apart from it, beside what others found with other parameters. The answer has one key more, `root`: the folder that its pictures are named relative to.
     """
     desk.tell({"phase": "opening the run", "done": 0, "of": 0})
     run, entry = desk.run(run_id), get(kind, name)
@@ -179,8 +190,12 @@ def _find(desk: Desk, run_id: str, kind: str, folder: str, name: str, given: dic
         raise BadInput(f"{name} does not work with models of the family {run.task.family}{why}")
     params = entry.parse(given)
     said = params.model_dump(mode="json")
-    root, out = run.place(folder, name)
-    for where, path in ((run.folder.path, run.folder.path / folder / name), (root, out)):
+    kept = run.place(folder, name)
+    if apart := not (visits.joins(run.folder) if joins is None else joins):
+        place = run.folder.visits, visits.folder(run.folder, name, said, folder)
+    else:
+        place = kept
+    for where, path in ((run.folder.path, run.folder.path / folder / name), kept, place):
         known = earlier.at(path)
         if known is not None and known["params"] == said and known.get("wording") == WORDING:
             return known | {"root": str(where)}
@@ -190,15 +205,20 @@ def _find(desk: Desk, run_id: str, kind: str, folder: str, name: str, given: dic
     def tell(phase: str, done: int, of: int) -> None:
         desk.tell({"phase": phase, "done": done, "of": of})
 
-    look = run.look(folder, name, tell)
+    look = run.look(folder, name, tell, place)
     if reason := entry.lacks(look):
         raise BadInput(reason)
     panels = entry.function(look, params)
     found = Found(
         what=name, wording=WORDING, params=said, seconds=round(time.monotonic() - begun, 3), panels=panels
     ).model_dump()
-    files.write_json(out / "found.json", found)
-    return found | {"root": str(root)}
+    if run.folder.result is None:  # nothing of it is written again
+        shutil.rmtree(place[0], ignore_errors=True)
+        raise BadInput(f"Run {run.folder.id} was deleted while it was looked into.")
+    files.write_json(place[1] / "found.json", found)
+    if apart:
+        visits.tidy(place[1])
+    return found | {"root": str(place[0])}
 
 
 def _places(task: Classifier, items: list[str]) -> list[tuple[str, int]]:

@@ -18,10 +18,11 @@ from backends.api.errors import BadInput, LetheError
 from backends.api.pairs import Own, quoted
 from backends.api.people import Person
 from pages.studio import _steps, _targets
-from pages.studio._shared import quiet
+from pages.studio._shared import mark_of, quiet
 
 Updates = dict[str, Any]
 SHOWN = 100  # questions that are listed
+VISITOR = "visitor"  # the secret of who asks, among the widgets' values
 
 
 def note(text: str) -> str:
@@ -266,6 +267,9 @@ def keep_shown(values: Values) -> Updates:
 def kind_shown(values: Values) -> Updates:
     """The column of the chosen kind."""
     updates = columns(values["kind"])
+    known = _facts(values)
+    if values["kind"] == "found" and known is not None:
+        updates["found"] = _found(known, mark_of(values.get(VISITOR)), values["found"] or "")
     if values["kind"] in ("images", "like"):
         updates |= gallery(values | {"page": 0})
     return updates | retuned(values)
@@ -398,7 +402,8 @@ def model_shown(values: Values) -> Updates:
     known = _facts(values)
     if known is None:
         return updates | {"own_says": note("")}
-    return updates | of_model(known, values["kind"]) | _retuned_to(known, values) | _said_of(known, values)
+    shown = of_model(known, values["kind"], mark_of(values.get(VISITOR)))
+    return updates | shown | _retuned_to(known, values) | _said_of(known, values)
 
 
 def opened(values: Values) -> Updates:
@@ -407,14 +412,14 @@ def opened(values: Values) -> Updates:
         known = choosing.open_own(values["own_model"] or "", values["own_data"] or "")
     except LetheError as error:
         return {"own": None, "own_says": wrong(str(error))}
-    updates = of_model(known, values["kind"]) | _retuned_to(known, values) | _said_of(known, values)
+    shown = of_model(known, values["kind"], mark_of(values.get(VISITOR)))
+    updates = shown | _retuned_to(known, values) | _said_of(known, values)
     return updates | {"own": known.model_dump(), "own_says": note(choosing.opened(known))}
 
 
-def of_model(known: Facts, kind: str = "classes") -> Updates:
-    """Choices that a model brings, at its defaults; `kind` of target is kept where it fits."""
+def of_model(known: Facts, kind: str = "classes", owner: str = "") -> Updates:
+    """Choices that a model brings to an owner, at its defaults; `kind` of target is kept where it fits."""
     tiles = not known.many and known.looks
-    found = _targets.found_runs(known.id)
     chosen = choosing.at_defaults(known, kind)
     return {
         "kind": gr.Radio(_targets.kinds(known), value=chosen["kind"], visible=not known.draws),
@@ -429,9 +434,16 @@ def of_model(known: Facts, kind: str = "classes") -> Updates:
         "keep_many": gr.Dropdown(known.classes if known.many else [], value=None, visible=known.many),
         "of_class": gr.Dropdown(known.classes, value=known.classes[0] if known.classes else None),
         "picked": [], "like": None, "page": 0,
-        "found": gr.Dropdown(found, value=found[0][1] if found else None),
+        "found": _found(known, owner),
         "method": gr.Radio(_steps.method_choices(known), value=known.default_method),
     } | columns(chosen["kind"]) | of_concepts(known, chosen) | of_authors(known, chosen) | method_shown({"method": known.default_method})  # fmt: skip
+
+
+def _found(known: Facts, owner: str, run_id: str = "") -> gr.Dropdown:
+    """The runs of an owner that found a hardest set; the chosen one stays."""
+    options = _targets.found_runs(known.id, owner, run_id)
+    ids = [value for _, value in options]
+    return gr.Dropdown(options, value=run_id if run_id in ids else next(iter(ids), None))
 
 
 def columns(kind: str) -> Updates:

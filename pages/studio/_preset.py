@@ -17,8 +17,12 @@ from pages.studio._answers import Updates
 FIELDS = {"model", "forget", "keep", "method", "seed", "clone"}  # what an address can fill in
 
 
-def preset(query: list[tuple[str, str]]) -> Updates:
+def preset(query: list[tuple[str, str]], owner: str = "") -> Updates:
     """The form as an address asks for it: ?model=&forget=&keep=&method=&seed=, or ?clone=RUN.
+
+    Args:
+        query: names and values of the address.
+        owner: `runs.owner_mark` of who asks.
 
     Raises:
         LetheError: the address names something that does not exist.
@@ -36,7 +40,7 @@ def preset(query: list[tuple[str, str]]) -> Updates:
     ours = [entry.id for entry in catalog.load().models]
     own = bool(data) or ("clone" in asked and first not in ours)
     known = choosing.open_own(first, data) if own else choosing.embedded(first)
-    updates: Updates = {"model": OWN if own else known.id} | _answers.of_model(known)
+    updates: Updates = {"model": OWN if own else known.id} | _answers.of_model(known, owner=owner)
     if own:
         updates |= {
             "own": known.model_dump(),
@@ -61,7 +65,9 @@ def preset(query: list[tuple[str, str]]) -> Updates:
         return updates | _preset_authors(forget, keep, known) | {"seed": seed}
     if forget:
         updates |= _preset_forget(
-            choice_of([targets.expand(text) for text in forget if not text.startswith("@")], known.classes), known
+            choice_of([targets.expand(text) for text in forget if not text.startswith("@")], known.classes),
+            known,
+            owner,
         )
     if keep:
         names = [name for name in keep if name in known.classes]
@@ -137,7 +143,7 @@ def _ticked(known: Facts, which: str, objects: Sequence[str], styles: Sequence[s
     }
 
 
-def _preset_forget(chosen: Choice, known: Facts) -> Updates:
+def _preset_forget(chosen: Choice, known: Facts, owner: str) -> Updates:
     strange = [name for name in chosen.classes if name not in known.classes]
     if strange:
         raise BadInput(f"There is no class {strange[0][:60]!r}; {known.title} knows {', '.join(known.classes[:20])}.")
@@ -153,7 +159,8 @@ def _preset_forget(chosen: Choice, known: Facts) -> Updates:
         case "like":
             updates |= {"like": chosen.like, "like_count": chosen.like_count}
         case "found":
-            updates["found"] = chosen.found
+            options = _targets.found_runs(known.id, owner, chosen.found)
+            updates["found"] = gr.Dropdown(options, value=chosen.found)
         case _:
             updates["written"] = chosen.written
     return updates

@@ -18,11 +18,11 @@ Parts = dict[str, gr.components.Component | gr.Column | gr.Tabs | gr.Tab]
 DOMAINS: Final = {"object": "Objects", "style": "Styles"}
 
 
-def found_runs(model: str) -> list[tuple[str, str]]:
-    """Finished runs on this model that found a hardest set."""
+def found_runs(model: str, owner: str = "", *reached: str) -> list[tuple[str, str]]:
+    """Finished runs on this model that found a hardest set, as `runs.visible` shows runs to an owner."""
     return [
         (f"{run.id} · {named(run.spec.forget)}", run.id)
-        for run in runs.visible()
+        for run in runs.visible(owner, *reached)
         if run.spec.model == model and run.state.status == "done" and (run.path / "found.json").is_file()
     ]
 

@@ -19,7 +19,7 @@ from backends.api import catalog, runs, submit
 from backends.api.errors import LetheError
 from backends.api.spec import ENDED
 from pages.studio import _answers, _preset, _steps, _targets, _watch
-from pages.studio._shared import identity, looker, nav
+from pages.studio._shared import identity, looker, mark_of, nav
 
 TITLE, PATH, ORDER = "Forget", "", 10
 
@@ -57,24 +57,25 @@ Part = Any  # a component or a layout block of Gradio
 
 
 class Page:
-    """The page's parts by name, and how they are wired: every handler takes all values and answers some."""
+    """The page's parts by name, and how they are wired: every handler takes all values, and the secret of who asks as `VISITOR`,
+    and answers some."""
 
-    def __init__(self, values: dict[str, Part], others: dict[str, Part]) -> None:
-        self.values, self.parts = values, values | others
+    def __init__(self, values: dict[str, Part], others: dict[str, Part], secret: gr.BrowserState) -> None:
+        self.values, self.parts, self.secret = values, values | others, secret
         # Gradio tells every part that waits for an answer, at each step of each event; of hundreds of parts that takes half a
         # second a step. Progress is not shown here, so one part waits for all.
         self.quiet: dict[str, Any] = QUIET | {"show_progress_on": self.parts["say"]}
 
     def answering(self, handler: Callable[[Values], dict[str, Any]], names: Iterable[str]) -> dict[str, Any]:
         """What an event listener is told so that `handler` gets every value and may answer the parts in `names`."""
-        wanted = list(names)
+        wanted, inputs = list(names), self.values | {_answers.VISITOR: self.secret}
 
         def answer(*given: Any) -> list[Any]:
-            updates = handler(dict(zip(self.values, given, strict=True)))
+            updates = handler(dict(zip(inputs, given, strict=True)))
             return [updates.get(name, gr.skip()) for name in wanted]
 
         outputs = [self.parts[name] for name in wanted]
-        return self.quiet | {"fn": answer, "inputs": list(self.values.values()), "outputs": outputs}
+        return self.quiet | {"fn": answer, "inputs": list(inputs.values()), "outputs": outputs}
 
     def on(self, triggers: Iterable[Any], handler: Callable[[Values], dict[str, Any]], names: Iterable[str]) -> Any:
         """Run `handler` at any of the triggers."""
@@ -101,14 +102,14 @@ def build() -> None:
     secret = identity()
     last = gr.BrowserState("", storage_key="lethe-run", secret="lethe")
     with gr.Column(elem_id="setup") as setup:
-        page, moves = _setup(first)
+        page, moves = _setup(first, secret)
     with gr.Column(visible=False, elem_id="run") as shown:
         watch = _watch.make()
     _wire_form(page, moves)
     _wire_run(page, moves["start"], watch, run_id, secret, last, setup, shown)
 
 
-def _setup(first: choosing.Facts) -> tuple[Page, dict[str, Part]]:
+def _setup(first: choosing.Facts, secret: gr.BrowserState) -> tuple[Page, dict[str, Part]]:
     gr.HTML(
         parts.head(
             "Make a model forget",
@@ -139,7 +140,7 @@ def _setup(first: choosing.Facts) -> tuple[Page, dict[str, Part]]:
     inputs = ("tick", "one", "file", "of_class", "page", "pairs_file", "keep_pairs_file", "passage_file")
     values |= {name: others.pop(name) for name in inputs}
     moves = {"steps": steps, "back": back, "next": onward, "start": start, "step": gr.State(0)}
-    return Page(values, others), moves
+    return Page(values, others, secret), moves
 
 
 def _wire_form(page: Page, moves: dict[str, Part]) -> None:
@@ -179,7 +180,7 @@ def _wire_form(page: Page, moves: dict[str, Part]) -> None:
     model_names += kinds
     after(page.on_held([p["model"].input], _answers.model_shown, model_names), "near", "class_style")
     after(page.on_held([p["own_open"].click], _answers.opened, [*model_names, "own"]), "near", "class_style")
-    after(page.on([p["kind"].input], _answers.kind_shown, [*kinds, *gallery, *tuned]), "near")
+    after(page.on([p["kind"].input], _answers.kind_shown, [*kinds, *gallery, *tuned, "found"]), "near")
     after(page.on([p["classes"].input, p["many"].input], _answers.near, ("near",)))
     written = [p[name].input for name in ("objects", "styles", "phrases", "anchor")]
     written.append(p["phrases"].blur)
@@ -307,7 +308,7 @@ def _wire_run(
         updates: dict[str, Any] = {}
         if not name:
             try:
-                updates = _preset.preset(query) if _preset.FIELDS & dict(query).keys() else {}
+                updates = _preset.preset(query, mark_of(known)) if _preset.FIELDS & dict(query).keys() else {}
             except LetheError as error:
                 gr.Warning(str(error))
             updates["examples"] = _last(before) + _examples()

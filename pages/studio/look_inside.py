@@ -10,7 +10,7 @@ from gradio.context import Context
 from app import families, forms, parts, results_view, theme, view
 from app.live import LIVE
 from app.looks import LOOKS
-from backends.api import catalog, found, runs
+from backends.api import catalog, found, params, runs, visits
 from backends.api.catalog import Inspector
 from backends.api.errors import Busy, LetheError
 from backends.api.runs import RunFolder
@@ -223,11 +223,11 @@ def standing(
     """How the looks of this browser stand, what was found, the mark of it, and the clock; what `mark` tells is not sent again."""
     owner = mark_of(secret)
     both = _both(run_id, beside)
-    asked = [LOOKS.of(one, inspector_id or "") for one in both]
+    asked = [LOOKS.of(one, inspector_id or "", owner) for one in both]
     now = json.dumps([one and (one.number, one.state) for one in asked])
     seen: Any = gr.skip()
     if now != mark:
-        body = _columns({one: of_one(one, inspector_id) for one in both})
+        body = _columns({one: of_one(one, inspector_id, owner) for one in both})
         of = {"run": run_id or "", "inspector": inspector_id or "", "with": beside if len(both) > 1 else ""}
         seen = f'<div data-of="{parts.esc(json.dumps(of))}">{body}</div>'
         for look in asked:
@@ -308,11 +308,11 @@ def _unfit(run_id: str | None) -> str:
     return f'<div class="lethe">{parts.text("Not for this run. " + " ".join(told), "quiet")}</div>' if told else ""
 
 
-def of_one(run_id: str, inspector_id: str | None) -> str:
+def of_one(run_id: str, inspector_id: str | None, owner: str = "") -> str:
     """What is known of one look into one run: how it ended, that it is on its way, or what to do to get it."""
-    look = LOOKS.of(run_id, inspector_id or "")
+    look = LOOKS.of(run_id, inspector_id or "", owner)
     if look is None or look.state == "done":
-        return known_already(run_id, inspector_id)
+        return known_already(run_id, inspector_id, owner)
     entry: Inspector = catalog.load().get("inspectors", look.inspector)
     if look.pending:
         words = "The model before and the model after are opened and compared; above stands how far that is. You may leave this page: what is found is kept."
@@ -326,11 +326,11 @@ def of_one(run_id: str, inspector_id: str | None) -> str:
         ended = parts.failed(look.error, kept, now)
     else:
         ended = parts.card("", parts.verdict(f"“{entry.title}” was cancelled; press the button to look again."))
-    return parts.wrap(ended, known_already(run_id, inspector_id))
+    return parts.wrap(ended, known_already(run_id, inspector_id, owner))
 
 
-def known_already(run_id: str | None, inspector_id: str | None) -> str:
-    """Kept findings, or what to do to get them."""
+def known_already(run_id: str | None, inspector_id: str | None, owner: str = "") -> str:
+    """Kept findings, as far as they concern an owner, or what to do to get them."""
     if not run_id or not inspector_id:
         body = parts.text("No run has finished yet. Forget something first, then its model can be opened here.")
         return parts.card(
@@ -345,7 +345,9 @@ def known_already(run_id: str | None, inspector_id: str | None) -> str:
             "", parts.verdict(words, "unknown") + parts.link("Go to the run", f"./?run={run.id}", button=True)
         )
     entry: Inspector = catalog.load().get("inspectors", inspector_id)
-    kept = found.read(run, inspector_id)
+    kept = LOOKS.findings(run, inspector_id, owner) or visits.read(
+        run, inspector_id, params.checked(entry.id, entry.params, {})
+    )
     if kept is not None:
         return answer(run, entry, kept)
     if reason := _LACKING.get(run.id, {}).get(inspector_id):
@@ -364,7 +366,10 @@ def answer(run: RunFolder, entry: Inspector, result: dict[str, Any]) -> str:
     given = ", ".join(
         f"{forms.label(name).lower()} {value}" for name, value in (result.get("params") or {}).items() if value != ""
     )
-    made = f"Computed in {theme.seconds(result.get('seconds'))}{f', {given}' if given else ''}; kept in the run folder."
+    place = "kept in the run folder"
+    if result.get("root") == str(run.visits):
+        place = "kept beside the run, which is not yours to change, until newer looks need the room"
+    made = f"Computed in {theme.seconds(result.get('seconds'))}{f', {given}' if given else ''}; {place}."
     head = f'<h2>{parts.esc(entry.title)}</h2><p class="lethe-quiet">{source(entry)}</p>'
     return parts.wrap(head, view.found(result, run.path, f"{run.id}-{entry.id}-"), parts.text(made, "quiet"))
 

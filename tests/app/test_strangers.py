@@ -3,6 +3,7 @@
 import ast
 import re
 import shutil
+import threading
 from pathlib import Path
 
 import apart
@@ -11,11 +12,12 @@ from app_pages import answers_of, call, events, text_of
 
 from app import owners, site
 from app.live import LIVE
+from app.looks import LOOKS
 from backends.api import files, runs, submit
 from backends.api.errors import BadInput, LetheError
 from backends.api.home import ASSETS
 from pages.classroom import show
-from pages.studio import _growing, _sweep, methods
+from pages.studio import _growing, _preset, _sweep, methods
 
 ALICE, BOB = "the secret of alice's browser", "the secret of bob's browser"
 HERS = re.compile("alice|canary", re.IGNORECASE)
@@ -108,11 +110,11 @@ def test_no_address_shows_a_stranger_her_runs(shared, secret):
         assert not HERS.search(shown), (path, query, HERS.search(shown))
 
 
-def given(component, run: str, param: str, group: str):
+def given(component, run: str, param: str, group: str, secret: str = BOB):
     """What a stranger sends for a part of a page: what he may choose there, else what it holds at first."""
     name = str(getattr(component, "elem_id", "") or "")
     if type(component).__name__ == "BrowserState":
-        return BOB if component.storage_key == "lethe-identity" else ""
+        return secret if component.storage_key == "lethe-identity" else ""
     if name in ("compare-run", "compare-with", "look-run", "look-with", "play-run", "sweep-base"):
         return run
     known = {"sweep-param": param, "sweep-values": "Sandal" if param.startswith("*") else "0.1", "own-group": group}
@@ -154,6 +156,30 @@ def test_the_walk_would_notice(shared):
         assert "alice" not in _sweep.show(SANDAL, param, BOB)[0], param
 
 
+def test_the_form_offers_the_sets_that_ones_own_runs_found_and_no_others(shared):
+    """At every event that fills the list in: by another kind of target, and by another model."""
+    asked = set()
+    for fn in events(shared):
+        heard = {getattr(shared.blocks.get(part), "elem_id", None) for part, _ in fn.targets} & {"kind", "model"}
+        if not heard or "found" not in [getattr(one, "elem_id", None) for one in fn.outputs]:
+            continue
+        asked |= heard
+        names = [getattr(one, "elem_id", None) for one in fn.inputs]
+        for secret in (ALICE, BOB, ""):
+            sent = [given(one, SANDAL, "", "", secret) for one in fn.inputs]
+            sent[names.index("kind")], sent[names.index("found")] = "found", None
+            said = apart.run(call(shared, fn, sent, {}))
+            assert ("alice-finder" in said) == (secret == ALICE), (heard, secret)
+    assert asked == {"kind", "model"}
+
+
+def test_a_set_that_a_link_names_is_offered_too(shared):
+    name = "20261101-000000-alice-finder"
+    for secret in (ALICE, BOB):
+        found = _preset.preset([("forget", f"run:{name}")], runs.owner_mark(secret))["found"]
+        assert found.value == name and name in [value for _, value in found.choices]
+
+
 def test_who_has_the_link_looks_and_starts_own_jobs_but_changes_nothing(shared):
     name = "20261101-000000-alice-same"
     for path in ("", "compare", "look-inside"):
@@ -168,6 +194,27 @@ def test_who_has_the_link_looks_and_starts_own_jobs_but_changes_nothing(shared):
     assert owners.may_change(mine, BOB) and not owners.may_change(mine, ALICE)
     mine.cancel()
     mine.delete()
+
+
+@pytest.mark.parametrize("run", ["20261101-000000-alice-same", SANDAL])
+def test_what_a_stranger_looks_for_is_no_part_of_a_run(shared, monkeypatch, run):
+    """Of hers and of those that came with Lethe: every event of the page, sent by him, asks for looks beside the run only."""
+    asked = []
+
+    def stream(op, **args):
+        asked.append((op, args["run"], args["joins"]))
+        yield {"params": args["params"], "panels": [], "seconds": 1.0}
+
+    monkeypatch.setattr(LIVE, "stream", stream)
+    for fn in events(shared):
+        if any(getattr(one, "elem_id", None) == "look-run" for one in fn.inputs):
+            sent = [given(one, run, "", "") for one in fn.inputs]
+            apart.run(call(shared, fn, sent, {}, {"look": "1"}))
+    for _ in range(500):
+        if LOOKS._worker is None:
+            break
+        threading.Event().wait(0.02)
+    assert set(asked) == {("inspect", run, False)}
 
 
 def test_a_damaged_run_is_deleted_by_nobody_but_its_owner(shared):

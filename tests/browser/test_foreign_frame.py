@@ -111,6 +111,28 @@ def test_the_identity_goes_with_links_and_reloads_but_not_into_the_address(studi
     assert ours(errors) == []
 
 
+def test_the_identity_goes_through_the_classroom_and_back(studio, storeless):
+    """To it, from lesson to lesson, through a reload, and by both kinds of link back, in the same tab."""
+    page, errors = storeless
+    page.goto(f"{studio}/runs")
+    first = sends(page)
+    for back in ("Back to the studio", "in the studio"):
+        page.locator(".nav-holder a[href$='classroom/']").click()
+        page.wait_for_url("**/classroom/**")
+        page.locator("a[href$='/forget_a_drawing']").first.click(timeout=SLOW)
+        page.wait_for_url("**/classroom/forget_a_drawing")
+        page.reload()
+        link = page.get_by_role("link", name=back).first
+        expect(link).to_be_visible(timeout=SLOW)
+        assert page.evaluate(KNOWN) and "lethe-kept" not in page.url
+        with page.expect_request(lambda request: SECRET.search(request.post_data or ""), timeout=SLOW) as sent:
+            link.click()
+        assert SECRET.search(sent.value.post_data)[1] == first
+        page.wait_for_url(lambda address: "classroom" not in address and "lethe-kept" not in address)
+    assert len(page.context.pages) == 2  # the empty one it began with, and this
+    assert ours(errors) == []
+
+
 def test_who_has_storage_takes_no_identity_from_a_link(studio, watched):
     """Else whoever sends a link would see the runs that its reader starts."""
     page = watched().page

@@ -10,7 +10,7 @@ import pytest
 
 from app import looks
 from app.looks import Looks
-from backends.api import files, found, runs
+from backends.api import files, found, runs, visits
 from backends.api.errors import Busy, LetheError
 from backends.api.limits import limits
 from backends.api.line import GivenUp
@@ -33,11 +33,12 @@ class Process:
     """A stream whose looks stand still until they are told: tell("a piece"), done(), or an error."""
 
     def __init__(self):
-        self.asked, self._said = [], queue.SimpleQueue()
+        self.asked, self.joined, self._said = [], [], queue.SimpleQueue()
 
-    def stream(self, op, gone, run, inspector, params):
+    def stream(self, op, gone, run, inspector, params, joins):
         assert op == "inspect"
         self.asked.append((run, inspector, params))
+        self.joined.append(joins)
         while True:
             try:
                 said = self._said.get(timeout=0.02)
@@ -48,9 +49,14 @@ class Process:
             if isinstance(said, Exception):
                 raise said
             if said is None:
-                panel = Verdict(title="Found", how="", says=f"{inspector} found this.", sign="yes")
-                value = Found(what=inspector, params=params, seconds=1, panels=[panel]).model_dump()
-                files.write_json(found.folder(runs.find(run), inspector) / "found.json", value)
+                complete = {"rate": 0.1} | params if inspector == "look" else params
+                rate = f" at {params['rate']}" if "rate" in params else ""
+                words = f"{inspector} found this{rate}."
+                panel = Verdict(title="Found", how="", says=words, sign="yes")
+                value = Found(what=inspector, params=complete, seconds=1, panels=[panel]).model_dump()
+                folder = runs.find(run)
+                place = found.folder(folder, inspector) if joins else visits.folder(folder, inspector, complete)
+                files.write_json(place / "found.json", value)
                 yield value
                 return
             yield said
@@ -109,13 +115,13 @@ def test_a_look_asks_with_the_values_of_its_own_form_only_and_is_filed_under_its
     process.done()
     until(lambda: board.of(FIRST, "look").state == "done")
     bar, seen, goes_on = page("glance")
-    assert "look found this." not in seen and goes_on and "A look done Show" in bar
+    assert "look found this at 0.3." not in seen and goes_on and "A look done Show" in bar
     until(lambda: process.asked[1:] == [(FIRST, "glance", {})])
     process.done()
     until(lambda: board.of(FIRST, "glance").state == "done")
     for inspector, title in (("look", "A look"), ("glance", "A glance")):
         bar, seen, goes_on = page(inspector)
-        assert seen.startswith(f"{title} A paper") and f"{inspector} found this." in seen and not goes_on
+        assert seen.startswith(f"{title} A paper") and f"{inspector} found this" in seen and not goes_on
     assert page("look")[0] == ""  # both were seen
 
 
@@ -135,7 +141,7 @@ def test_progress_is_what_the_process_tells_and_nothing_is_sent_twice(process, b
     assert not isinstance(look_inside.standing(ME, FIRST, "look", None, mark)[1], str)
     process.done()
     until(lambda: board.of(FIRST, "look").state == "done")
-    assert "look found this." in look_inside.standing(ME, FIRST, "look", None, mark)[1]
+    assert "look found this at 0.3." in look_inside.standing(ME, FIRST, "look", None, mark)[1]
 
 
 def test_a_pace_is_told_once_two_steps_are_done(process, board):
@@ -211,7 +217,7 @@ def test_a_look_that_fails_says_why_and_a_bad_setting_asks_nothing(process, boar
     press("look", 0.5)  # another try takes its place
     process.done()
     until(lambda: board.of(FIRST, "look").state == "done")
-    assert "look found this." in page("look")[1] and "The process ended." not in page("look")[1]
+    assert "look found this at 0.5." in page("look")[1] and "The process ended." not in page("look")[1]
 
 
 def test_an_error_that_nobody_expected_costs_its_own_look_only(process, board):
@@ -239,7 +245,7 @@ def test_two_runs_are_looked_into_and_shown_each_under_its_name(process, board):
     process.done()
     until(lambda: board.of(SECOND, "look").state == "done")
     _, seen, _, _ = look_inside.standing(ME, FIRST, "look", SECOND)
-    assert plain(seen).count("look found this.") == 2
+    assert plain(seen).count("look found this at 0.3.") == 2
 
 
 def test_owners_take_turns_and_nobody_fills_the_queue_alone(process, board, monkeypatch):
@@ -284,3 +290,63 @@ def test_while_that_cannot_be_asked_everything_is_offered(monkeypatch):
     monkeypatch.setattr(look_inside, "_LACKING", {})
     radio, _ = look_inside.narrow(FIRST, "look")
     assert not hasattr(radio, "choices") and "Press the button" in page("glance")[1]
+
+
+@pytest.fixture
+def hers(home, monkeypatch):
+    """A shared studio, in which the first run is another visitor's; gives what changed in it since."""
+    monkeypatch.setenv("LETHE_SHARED", "1")
+    run = runs.find(FIRST)
+    files.write_json(run.path / "state.json", run.state.model_dump() | {"owner": runs.owner_mark(YOU)})
+
+    def content():
+        return {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+
+    before = content()
+    return lambda: {path.name for path, now in content().items() if before.get(path) != now}
+
+
+def test_a_stranger_s_look_is_shown_to_them_and_leaves_her_run_and_her_findings(process, board, hers):
+    bar, seen = press("look", 0.3)
+    assert "A look" in bar and "Looking: A look" in seen
+    process.tell("reading", 1, 4)
+    until(lambda: board.of(FIRST, "look", looker(ME)[1]).of == 4)
+    assert "reading: 1 of 4" in page("look")[0]
+    assert page("look", secret=YOU)[:2] == ("", page("look", secret="nobody")[1])  # of hers nothing is under way
+    process.done()
+    until(lambda: board.of(FIRST, "look", looker(ME)[1]).state == "done")
+    assert process.joined == [False] and hers() == set()
+    words = "kept beside the run, which is not yours to change"
+    for _ in range(2):  # also when the page is loaded again
+        bar, seen, goes_on = page("look")
+        assert "look found this at 0.3." in seen and words in seen and (bar, goes_on) == ("", False)
+    assert "Press the button" in page("look", secret=YOU)[1]
+    press("look", 0.7, secret=YOU)
+    process.done()
+    until(lambda: process.joined == [False, True] and board._worker is None)
+    assert hers() == {"found.json"}
+    assert "look found this at 0.7." in page("look", secret=YOU)[1] and "run folder" in page("look", secret=YOU)[1]
+    assert "look found this at 0.3." in page("look")[1]
+    assert "look found this at 0.7." in page("look", secret="a third one")[1]
+
+
+def test_a_stranger_s_look_is_cancelled_by_them_alone(process, board, hers):
+    press("look", 0.3)
+    press("look", 0.3, secret=YOU)  # another look: hers becomes part of the run
+    until(lambda: process.asked)
+    assert len(board._all) == 2
+    number = str(board.of(FIRST, "look", looker(ME)[1]).number)
+    look_inside.cancel(SimpleNamespace(_data={"look": number}), YOU, FIRST, "look", None, "")
+    assert board.of(FIRST, "look", looker(ME)[1]).pending
+    look_inside.cancel(SimpleNamespace(_data={"look": number}), ME, FIRST, "look", None, "")
+    until(lambda: board.of(FIRST, "look", looker(ME)[1]).state == "cancelled")
+    assert "was cancelled" in page("look")[1] and "Looking: A look" in page("look", secret=YOU)[1]
+
+
+def test_a_look_with_the_settings_as_they_come_is_there_for_everybody(process, board, hers):
+    """Of one run it is the same whoever looks; also after the server was started again."""
+    press("look", 0.1)
+    process.done()
+    until(lambda: board._worker is None)
+    board._all.clear()
+    assert "look found this at 0.1." in page("look", secret="a third one")[1] and hers() == set()
