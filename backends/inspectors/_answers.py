@@ -30,16 +30,16 @@ NO_EXPERTS = NO_PICTURES | {"llm": DENSE}
 
 def models(look: Look) -> dict[When, nn.Module]:
     """The models of a run by when: before, after, and the retrained reference where there is one."""
-    found: dict[When, nn.Module] = {"before": look.before, "after": look.after}
-    return found if look.reference is None else found | {"reference": look.reference}
+    by_when: dict[When, nn.Module] = {"before": look.before, "after": look.after}
+    return by_when if look.reference is None else by_when | {"reference": look.reference}
 
 
-def role(when: When, known: Role) -> Role:
+def role(when: When, otherwise: Role) -> Role:
     """What a curve of this model means: the reference has a meaning of its own."""
-    return "reference" if when == "reference" else known
+    return "reference" if when == "reference" else otherwise
 
 
-def named(when: When) -> str:
+def model_words(when: When) -> str:
     """A model in words."""
     return "trained again without it" if when == "reference" else when
 
@@ -70,7 +70,7 @@ def value_place(reader: Reader, pair: Pair) -> int:
 
 
 @dataclass(frozen=True)
-class Asked:
+class FactTokens:
     """Questions with their true answers, and where the fact is to be said.
 
     Attributes:
@@ -86,25 +86,25 @@ class Asked:
     values: Tensor
 
 
-def asked(task: Any, pairs: Sequence[Pair]) -> Asked:
+def fact_tokens(task: Any, pairs: Sequence[Pair]) -> FactTokens:
     """Questions as tokens, with the place of the fact in each."""
     texts: Texts = task.texts(pairs)
     ends = (texts.labels != IGNORED).int().argmax(1) - 1
     inside = torch.tensor([value_place(task.reader, pair) for pair in pairs])
     places = torch.minimum(ends + inside, texts.mask.sum(1) - 2)
-    return Asked(texts, places, ends, texts.ids[torch.arange(len(texts)), places + 1])
+    return FactTokens(texts, places, ends, texts.ids[torch.arange(len(texts)), places + 1])
 
 
 @torch.no_grad()
 def states(model: Any, texts: Texts, places: Tensor, rows: int = ROWS) -> Tensor:
     """What every layer holds at one position of each row, float32 [n, layers + 1, width] on the CPU; the first is the input."""
-    found = []
+    hidden_states = []
     for part in torch.arange(len(texts)).split(rows):
         batch = texts[part].to(model.device)
         out = model(input_ids=batch.ids, attention_mask=batch.mask, output_hidden_states=True)
         here = torch.arange(len(part))
-        found.append(torch.stack([state[here, places[part]] for state in out.hidden_states], 1).float().cpu())
-    return torch.cat(found)
+        hidden_states.append(torch.stack([state[here, places[part]] for state in out.hidden_states], 1).float().cpu())
+    return torch.cat(hidden_states)
 
 
 def final_norm(model: Any) -> nn.Module:
@@ -129,8 +129,8 @@ def answer_gradients(look: Look, most: int) -> dict[str, Tensor]:
     order = np.sort(np.random.default_rng(0).permutation(len(look.task.forget))[:most])
     for rows in look.steps(torch.from_numpy(order).split(ROWS // 4), "summing gradients"):
         lost, _ = nll(model, look.task.forget[rows].to(parameters[0].device))
-        found = torch.autograd.grad(-lost.sum(), parameters, allow_unused=True, materialize_grads=True)
-        for summed, gradient in zip(total, found, strict=True):
+        gradients = torch.autograd.grad(-lost.sum(), parameters, allow_unused=True, materialize_grads=True)
+        for summed, gradient in zip(total, gradients, strict=True):
             summed += gradient
     return dict(zip(names, total, strict=True))
 
@@ -138,8 +138,8 @@ def answer_gradients(look: Look, most: int) -> dict[str, Tensor]:
 @torch.no_grad()
 def shares(model: Any, texts: Texts) -> list[list[float]]:
     """The probability of each token of each answer, its end included, from 0 to 1."""
-    said, labels = logits(model, texts.to(model.device))
-    picked = said.log_softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0].exp().cpu()
+    predictions, labels = logits(model, texts.to(model.device))
+    picked = predictions.log_softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0].exp().cpu()
     return [[float(value) for value in row[keep]] for row, keep in zip(picked, (labels != IGNORED).cpu(), strict=True)]
 
 

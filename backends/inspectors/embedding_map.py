@@ -11,7 +11,7 @@ from ..api.panels import AnyPanel, Point, Points, Verdict
 from ..engine.evidence import Look
 from ..metrics._common import probabilities
 from ..registry import Params, inspector
-from ._answers import asked, chosen, states
+from ._answers import chosen, fact_tokens, states
 from ._common import GROUPS, Group, exact, images, over, percent, show
 from ._pictures import beside, spread
 from ._umap import fit, transform
@@ -63,9 +63,9 @@ def embedding_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
     Of a language model: the last layer's state where it has to say what is asked, the answer up to there given.
     """
     if look.task.family in SPEAKERS:
-        return _answered(look, params)
+        return _answer_map(look, params)
     if look.task.family == "text-to-image":
-        return _drawn(look, params)
+        return _generated_map(look, params)
     task = look.task
     items = images(look, params.count // 3)
     with exact(task):
@@ -73,7 +73,7 @@ def embedding_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
             over(task, items, lambda x, m=model: task.features(m, x))  # type: ignore[misc]
             for model in look.steps((look.before, look.after), "reading features")
         )
-        said = [
+        predicted = [
             probabilities(over(task, items, lambda x, m=model: task.forward(m, x)))  # type: ignore[misc]
             for model in look.steps((look.before, look.after), "asking both models")
         ]
@@ -88,20 +88,20 @@ def embedding_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
             role=item.group,
             **_way(start, end, i),
             image=look.picture(item.id, show(task, item, THUMBNAIL)),
-            text=f"{_three(said[0][i], task.names)} → {_three(said[1][i], task.names)}",
+            text=f"{_three(predicted[0][i], task.names)} → {_three(predicted[1][i], task.names)}",
         )
         for i, item in enumerate(items)
     ]
     how = "Each point is an image; what the model sees alike lies together."
-    return [_map(points, how, _said([item.group for item in items], start, end))]
+    return [_map(points, how, _movement_sentence([item.group for item in items], start, end))]
 
 
-def _drawn(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
+def _generated_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
     outputs = [look.outputs("before"), look.outputs("after")]
     if "features" not in outputs[0]:
         return [_no_map(0, UNJUDGED)]
     suite, index = look.task.asking.suite, spread(look.task, params.count)
-    before, after = (found["features"][index] for found in outputs)
+    before, after = (model_outputs["features"][index] for model_outputs in outputs)
     if len(index) < 4 or not np.isfinite(before).all():
         return [_no_map(len(index))]
     look.tell("laying out the map", 0, 0)
@@ -112,19 +112,21 @@ def _drawn(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
             label=suite[at].prompt,
             role=suite[at].role,
             **_way(start, end, i),
-            image=look.picture(f"picture-{at}", beside(*(found["images"][at] for found in outputs), side=THUMBNAIL)),
-            text=" → ".join(_taken_for(look.task, found, int(at)) for found in outputs),
+            image=look.picture(
+                f"picture-{at}", beside(*(model_outputs["images"][at] for model_outputs in outputs), side=THUMBNAIL)
+            ),
+            text=" → ".join(_taken_for(look.task, model_outputs, int(at)) for model_outputs in outputs),
         )
         for i, at in enumerate(index)
     ]
     how = "Each point is a picture, drawn before and drawn again after from the same seed; what the judge sees alike lies together."
-    return [_map(points, how, _said([suite[at].role for at in index], start, end, "pictures"))]
+    return [_map(points, how, _movement_sentence([suite[at].role for at in index], start, end, "pictures"))]
 
 
-def _answered(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
+def _answer_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
     places = chosen(look, params.count // 3)
     some = [look.task.questions.suite[at] for at in places]
-    about = asked(look.task, [item.pair for item in some])
+    about = fact_tokens(look.task, [item.pair for item in some])
     before, after = (
         states(model, about.texts, about.places)[:, -1].numpy()
         for model in look.steps((look.before, look.after), "reading states")
@@ -133,19 +135,19 @@ def _answered(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
         return [_no_map(len(some))]
     look.tell("laying out the map", 0, 0)
     start, end = _places(before, after, params.neighbours)
-    said = [look.outputs(when)["said"] for when in ("before", "after")]
+    responses = [look.outputs(when)["said"] for when in ("before", "after")]
     points = [
         Point(
             id=f"question-{at}",
             label=item.pair.question,
             role=item.role,
             **_way(start, end, i),
-            text=" → ".join(str(texts[at]) or "(nothing)" for texts in said),
+            text=" → ".join(str(texts[at]) or "(nothing)" for texts in responses),
         )
         for i, (at, item) in enumerate(zip(places, some, strict=True))
     ]
     how = "Each point is a question, at the moment when the model has to say what is asked; what is alike inside the model lies together."
-    return [_map(points, how, _said([item.role for item in some], start, end, "questions"))]
+    return [_map(points, how, _movement_sentence([item.role for item in some], start, end, "questions"))]
 
 
 def _taken_for(task: Any, outputs: dict[str, NDArray[Any]], at: int) -> str:
@@ -153,13 +155,13 @@ def _taken_for(task: Any, outputs: dict[str, NDArray[Any]], at: int) -> str:
     if "clip" in outputs:
         names = {"clip": list(dict.fromkeys(shot.prompt for shot in task.asking.suite))}
     else:
-        names = {kind: known for kind, known in task.asking.domains.items() if kind in outputs}
-    told = []
-    for kind, known in names.items():
+        names = {kind: labels for kind, labels in task.asking.domains.items() if kind in outputs}
+    judged = []
+    for kind, labels in names.items():
         logits = outputs[kind][at].astype(np.float64)
         shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-        told.append(_three(shares, known, 1))
-    return ", ".join(told)
+        judged.append(_three(shares, labels, 1))
+    return ", ".join(judged)
 
 
 def _places(
@@ -180,11 +182,11 @@ def _way(
     }
 
 
-def _map(points: list[Point], how: str, says: str) -> Points:
+def _map(points: list[Point], how: str, finding: str) -> Points:
     return Points(
         title="Before and after on one map",
         how=f"{how} Before and after are linked. Directions and far distances on the map mean nothing, only who lies beside whom, and how far a point moved beside others.",
-        says=says,
+        says=finding,
         points=points,
     )
 
@@ -196,7 +198,7 @@ def _three(shares: NDArray[np.float64], names: list[str], count: int = 3) -> str
     return ", ".join(f"{names[i]} {100 * shares[i]:.0f} %" for i in np.argsort(-shares, kind="stable")[:count])
 
 
-def _said(
+def _movement_sentence(
     groups: list[Group], start: NDArray[np.float32], end: NDArray[np.float32] | None, what: str = "images"
 ) -> str:
     if end is None:
@@ -204,12 +206,12 @@ def _said(
     far = np.linalg.norm(end - start, axis=1)
     across = float(np.ptp(start, axis=0).max())
     words = {"forget": "forgotten", "neighbour": "neighbouring", "unrelated": "unrelated"}
-    told = []
+    distances = []
     for group in GROUPS:
-        own = [i for i, known in enumerate(groups) if known == group]
+        own = [i for i, point_group in enumerate(groups) if point_group == group]
         if own and across > 0:
-            told.append(f"{words[group]} {percent(100 * float(np.median(far[own])) / across)}")
-    return f"Half of the {what} moved further than this share of the map's width: {', '.join(told)}."
+            distances.append(f"{words[group]} {percent(100 * float(np.median(far[own])) / across)}")
+    return f"Half of the {what} moved further than this share of the map's width: {', '.join(distances)}."
 
 
 def _no_map(count: int, why: str = "") -> Verdict:

@@ -13,7 +13,7 @@ from ..data.authors import Pair
 from ..engine.evidence import Look, When
 from ..models.texts import Reader
 from ..registry import Params, inspector
-from ._answers import NO_PICTURES, models, named, plain
+from ._answers import NO_PICTURES, model_words, models, plain
 
 
 class TokenAttribution(Params):
@@ -42,48 +42,52 @@ def token_attribution(look: Look, params: TokenAttribution) -> list[AnyPanel]:
     Raises:
         BadInput: there is no question of that number.
     """
-    asked = [item.pair for item in look.task.questions.suite if item.role == "forget"]
-    if params.question > len(asked):
-        raise BadInput(f"There is no question {params.question}; there are {len(asked)} questions to be forgotten.")
-    pair, reader = asked[params.question - 1], look.task.reader
+    forget_pairs = [item.pair for item in look.task.questions.suite if item.role == "forget"]
+    if params.question > len(forget_pairs):
+        raise BadInput(
+            f"There is no question {params.question}; there are {len(forget_pairs)} questions to be forgotten."
+        )
+    pair, reader = forget_pairs[params.question - 1], look.task.reader
     own = _own(reader, pair.question)
-    found = {
+    attributions = {
         when: ablated(model, reader, pair)[:, own]
         for when, model in look.steps(models(look).items(), "leaving words out")
     }
     tokens = [_word(reader, token) for token in reader.asked(pair.question)[own]]
-    said = [_word(reader, token) for token in _answer(reader, pair)]
-    largest = max((float(np.nan_to_num(np.abs(table.sum(0))).max()) for table in found.values()), default=0.0) or 1.0
+    answer_words = [_word(reader, token) for token in _answer(reader, pair)]
+    largest = (
+        max((float(np.nan_to_num(np.abs(table.sum(0))).max()) for table in attributions.values()), default=0.0) or 1.0
+    )
     rows = [
         [
-            plain(named(when)),
+            plain(model_words(when)),
             [Piece(text=word, value=float(value) / largest) for word, value in zip(tokens, table.sum(0), strict=True)],
         ]
-        for when, table in found.items()
+        for when, table in attributions.items()
     ]
     words = Words(
         title=f"“{pair.question}”",
         how=f"Orange tokens make the true answer “{pair.answer}” likelier, blue and underlined ones less likely; full colour is {largest:.1f} nats.",
-        says=_said(tokens, found),
+        says=_strongest_sentence(tokens, attributions),
         columns=["model", "question"],
         rows=rows,
         scale="difference",
     )
-    return [words, *(_table(table, tokens, said, when) for when, table in found.items())]
+    return [words, *(_table(table, tokens, answer_words, when) for when, table in attributions.items())]
 
 
 def ablated(model: Any, reader: Reader, pair: Pair) -> NDArray[np.float64]:
     """Nats that each token of the question brings to each token of the answer [answer, question]."""
     from captum.attr import FeatureAblation, LLMAttribution, TextTokenInput
 
-    given = TextTokenInput(pair.question, _Asking(reader), baselines=reader.pad)
+    tokens_in = TextTokenInput(pair.question, _PromptTokenizer(reader), baselines=reader.pad)
     with torch.no_grad():
         explained = LLMAttribution(FeatureAblation(model), reader.tokenizer)
-        result = explained.attribute(given, target=torch.tensor(_answer(reader, pair)), forward_in_tokens=False)
+        result = explained.attribute(tokens_in, target=torch.tensor(_answer(reader, pair)), forward_in_tokens=False)
     return result.token_attr.double().cpu().numpy()  # type: ignore[no-any-return]
 
 
-class _Asking:
+class _PromptTokenizer:
     """A tokenizer, as captum uses it, that asks a question as the model learned to be asked."""
 
     def __init__(self, reader: Reader) -> None:
@@ -115,26 +119,26 @@ def _word(reader: Reader, token: int) -> str:
     return str(reader.tokenizer.decode([token]))
 
 
-def _said(tokens: list[str], found: dict[When, NDArray[np.float64]]) -> str:
-    told = []
-    for when, table in found.items():
+def _strongest_sentence(tokens: list[str], attributions: dict[When, NDArray[np.float64]]) -> str:
+    clauses = []
+    for when, table in attributions.items():
         total = table.sum(0)
         if not np.isfinite(total).all():
-            told.append(f"{named(when)} it gives no numbers")
+            clauses.append(f"{model_words(when)} it gives no numbers")
             continue
         top = [f"“{tokens[at].strip()}” ({total[at]:+.1f})" for at in np.argsort(-total, kind="stable")[:3]]
-        told.append(f"{named(when)}: {', '.join(top)}")
-    return f"What brings the true answer most, in nats: {'; '.join(told)}."
+        clauses.append(f"{model_words(when)}: {', '.join(top)}")
+    return f"What brings the true answer most, in nats: {'; '.join(clauses)}."
 
 
-def _table(table: NDArray[np.float64], tokens: list[str], said: list[str], when: When) -> Heatmap:
+def _table(table: NDArray[np.float64], tokens: list[str], answer_words: list[str], when: When) -> Heatmap:
     total = np.nan_to_num(table)
     row, column = np.unravel_index(int(total.argmax()), total.shape)
     return Heatmap(
-        title=f"By token of the answer, {named(when)}",
+        title=f"By token of the answer, {model_words(when)}",
         how="A row is a token of the true answer, a column one of the question: how many nats less likely the row becomes without the column.",
-        says=f"The strongest pull is of “{tokens[column].strip()}” on “{said[row].strip()}”: {total[row, column]:+.1f} nats.",
-        rows=[f"{at + 1}: {word.strip() or '␣'}" for at, word in enumerate(said)],
+        says=f"The strongest pull is of “{tokens[column].strip()}” on “{answer_words[row].strip()}”: {total[row, column]:+.1f} nats.",
+        rows=[f"{at + 1}: {word.strip() or '␣'}" for at, word in enumerate(answer_words)],
         columns=[f"{at + 1}: {word.strip() or '␣'}" for at, word in enumerate(tokens)],
         z=[[float(value) if np.isfinite(value) else None for value in one] for one in table],
         unit="nats",

@@ -14,7 +14,7 @@ from backends.api import files
 from backends.api.errors import BadInput
 from backends.data import authors
 from backends.inspectors import linear_probe as probes
-from backends.inspectors._answers import answer_gradients, asked, final_norm, shares, states, value_place
+from backends.inspectors._answers import answer_gradients, fact_tokens, final_norm, shares, states, value_place
 from backends.inspectors.concept_vectors import _judged as vectors_judged
 from backends.inspectors.logit_lens import lens
 from backends.inspectors.token_attribution import ablated
@@ -100,7 +100,7 @@ def test_the_fact_is_found_in_its_answer(task, fact, first):
 
 def test_the_place_of_a_fact_predicts_its_first_token(task):
     model = task.load()
-    about = asked(task, task.questions.forget)
+    about = fact_tokens(task, task.questions.forget)
     assert (about.texts.ids[torch.arange(5), about.places + 1] == about.values).all()
     said, _ = every_logit(model, about.texts)
     assert (said[torch.arange(5), about.places].argmax(-1) == about.values).all()  # it knows them by heart
@@ -139,7 +139,7 @@ def test_the_likelihood_falls_where_it_was_forgotten(task, gone, tmp_path):
 
 def test_the_last_layer_of_the_lens_is_what_the_model_says(task):
     model = task.load()
-    about = asked(task, task.questions.forget)
+    about = fact_tokens(task, task.questions.forget)
     seen = lens(model, states(model, about.texts, about.places), about.values)
     said, _ = every_logit(model, about.texts)
     here = torch.arange(5)
@@ -150,7 +150,7 @@ def test_the_last_layer_of_the_lens_is_what_the_model_says(task):
 
 def test_the_lens_puts_the_norm_on_inner_layers(task):
     model = task.load()
-    about = asked(task, task.questions.forget[:1])
+    about = fact_tokens(task, task.questions.forget[:1])
     held = states(model, about.texts, about.places)
     by_hand = model.lm_head(model.model.norm(held[0, 1])).softmax(-1)[about.values[0]]
     assert lens(model, held, about.values).share[0, 1] == pytest.approx(by_hand.item(), abs=1e-6)
