@@ -66,7 +66,7 @@ def dose(look: Look, params: Dose) -> list[AnyPanel]:
     """
     doses = sorted({0.0, 1.0, *(round(1.5 * i / (params.steps - 1), 4) for i in range(params.steps))})
     if look.task.family == "text-to-image":
-        return _drawn(look, doses, params.pictures)
+        return _generated_panels(look, doses, params.pictures)
     sets = _sets(look, params.images)
     curves: dict[str, list[float]] = {name: [] for name in sets}
     model = copy.deepcopy(look.after)
@@ -82,7 +82,7 @@ def dose(look: Look, params: Dose) -> list[AnyPanel]:
             title="How much of the change is needed",
             how="0 is the model before, 1 the model after; between them only a part of the change is made, and beyond 1 more than all of it. "
             f"{_counted(sets)}, so a share can differ a little from that on all of them; new images are those without the forgotten classes.",
-            says=_said(doses, curves),
+            says=_dose_sentence(doses, curves),
             x=doses,
             series=series,
             x_title="dose of the change",
@@ -99,7 +99,7 @@ def _sets(look: Look, most: int) -> dict[str, tuple[Index, bool, Role]]:
         "keep": (look.some("retain", most), False, "neighbour"),
         "new images": (look.some("test", most), True, "unrelated"),
     }
-    return {name: found for name, found in sets.items() if len(found[0])}
+    return {name: members for name, members in sets.items() if len(members[0])}
 
 
 def _counted(sets: dict[str, tuple[Index, bool, Role]]) -> str:
@@ -107,7 +107,7 @@ def _counted(sets: dict[str, tuple[Index, bool, Role]]) -> str:
     return "Measured on " + ", ".join(f"{len(index):,} images of “{name}”" for name, (index, _, _) in sets.items())
 
 
-def _said(doses: list[float], curves: dict[str, list[float]]) -> str:
+def _dose_sentence(doses: list[float], curves: dict[str, list[float]]) -> str:
     forget, new = curves["forget"], curves.get("new images", curves["keep"])
     start, end = doses.index(0.0), doses.index(1.0)
     drop = forget[start] - forget[end]
@@ -122,14 +122,14 @@ def _said(doses: list[float], curves: dict[str, list[float]]) -> str:
     return f"{at_dose(halfway(doses, forget))}{beyond}."
 
 
-def _drawn(look: Look, doses: list[float], count: int) -> list[AnyPanel]:
+def _generated_panels(look: Look, doses: list[float], count: int) -> list[AnyPanel]:
     small = reduced(look.task, index := spread(look.task, count))
-    seen = {amount: _at_dose(look, small, index, amount) for amount in look.steps(doses, "drawing doses")}
-    panel = _pictures(look, small, {amount: outputs["images"] for amount, outputs in seen.items()})
+    by_dose = {amount: _at_dose(look, small, index, amount) for amount in look.steps(doses, "drawing doses")}
+    panel = _pictures(look, small, {amount: outputs["images"] for amount, outputs in by_dose.items()})
     if small.judge is None:
         return [_unjudged(), panel]
     curves: dict[str, list[float]] = {name: [] for name, _, _ in DRAWN}
-    for outputs in seen.values():
+    for outputs in by_dose.values():
         evidence = Evidence("after", small, outputs, lambda metric, when: math.nan)
         for name in curves:
             curves[name].append(get("metrics", name).function(evidence).value)
@@ -137,7 +137,7 @@ def _drawn(look: Look, doses: list[float], count: int) -> list[AnyPanel]:
         Lines(
             title="How much of the change is needed",
             how="0 is the model before, 1 the model after; between them only a part of the change is made, and beyond 1 more than all of it. Good is high in all three.",
-            says=_said_drawn(doses, curves),
+            says=_generated_sentence(doses, curves),
             x=doses,
             series=[Series(name=title, values=list(curves[name]), role=role) for name, title, role in DRAWN],
             x_title="dose of the change",
@@ -165,8 +165,8 @@ def _pictures(look: Look, small: Any, images: dict[float, NDArray[np.uint8]]) ->
     for at in chosen:
         shot = small.asking.suite[at]
         row = []
-        for number, (amount, drawn) in enumerate(images.items()):
-            path = look.picture(f"{at}-{number}", enlarged(Image.fromarray(drawn[at]), 140))
+        for number, (amount, generated) in enumerate(images.items()):
+            path = look.picture(f"{at}-{number}", enlarged(Image.fromarray(generated[at]), 140))
             row.append(Picture(path=path, caption=shot.prompt if number == 0 else f"dose {amount:g}", role=shot.role))
         rows.append(row)
     return Pictures(
@@ -178,12 +178,12 @@ def _pictures(look: Look, small: Any, images: dict[float, NDArray[np.uint8]]) ->
     )
 
 
-def _said_drawn(doses: list[float], curves: dict[str, list[float]]) -> str:
-    gone, kept = (dict(zip(doses, curves[name], strict=True)) for name, _, _ in DRAWN[:2])
-    rise = gone[1] - gone[0]
-    cost = f"others of its kind go from {percent(kept[0])} right to {percent(kept[1])} at dose 1"
+def _generated_sentence(doses: list[float], curves: dict[str, list[float]]) -> str:
+    of_target, of_neighbours = (dict(zip(doses, curves[name], strict=True)) for name, _, _ in DRAWN[:2])
+    rise = of_target[1] - of_target[0]
+    cost = f"others of its kind go from {percent(of_neighbours[0])} right to {percent(of_neighbours[1])} at dose 1"
     if not rise > 1:
-        return f"What is forgotten hardly rises with the dose: {percent(gone[0])} without the change, {percent(gone[1])} with all of it; {cost}."
+        return f"What is forgotten hardly rises with the dose: {percent(of_target[0])} without the change, {percent(of_target[1])} with all of it; {cost}."
     return f"{at_dose(halfway(doses, curves[DRAWN[0][0]]))}; {cost}."
 
 
