@@ -66,13 +66,13 @@ def images(look: Look, each: int) -> list[Item]:
         "neighbour": np.flatnonzero(near),
         "unrelated": np.flatnonzero(~near & ~np.isin(labels, task.forgotten_classes)),
     }
-    found = []
+    selected = []
     for group in GROUPS:
         where: Literal["train", "test"] = "train" if group == "forget" and split == "train" else "test"
         own = (task.data.test if where == "test" else task.data.train).labels  # type: ignore[attr-defined]
         chosen = np.random.default_rng(0).permutation(pools[group])[:each]
-        found += [Item(group, where, int(i), int(own[i])) for i in chosen]
-    return found
+        selected += [Item(group, where, int(i), int(own[i])) for i in chosen]
+    return selected
 
 
 def over(task: Task, items: list[Item], function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
@@ -80,9 +80,9 @@ def over(task: Task, items: list[Item], function: Callable[[Tensor], Tensor]) ->
     rows: dict[str, NDArray[np.float32]] = {}
     with torch.no_grad():
         for split in ("train", "test"):
-            held = [item for item in items if item.split == split]
-            for at in range(0, len(held), BATCH):
-                part = held[at : at + BATCH]
+            of_split = [item for item in items if item.split == split]
+            for at in range(0, len(of_split), BATCH):
+                part = of_split[at : at + BATCH]
                 batch = task.batch(np.array([item.position for item in part]), test=split == "test")
                 values = function(batch.x).float().cpu().numpy()
                 rows |= {item.id: row for item, row in zip(part, values, strict=True)}

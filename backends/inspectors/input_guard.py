@@ -109,7 +109,7 @@ def _with_and_without(look: Look, most: int) -> Bars:
         "keep": (look.some("retain", most), False),
         "new images": (look.some("test", most), True),
     }
-    sets = {name: found for name, found in sets.items() if len(found[0])}
+    sets = {name: members for name, members in sets.items() if len(members[0])}
     worn, off = (
         [right(look.task, model, index, test=test) for index, test in sets.values()] for model in (look.after, bare)
     )
@@ -131,7 +131,7 @@ def _others(look: Look, shape: tuple[int, ...], most: int) -> dict[str, NDArray[
     if shared() or not most:
         return {}
     own = runs.RunFolder(look.run)
-    found: dict[str, NDArray[np.float64]] = {}
+    deltas: dict[str, NDArray[np.float64]] = {}
     for run in runs.all_runs():
         path = run.path / "after" / "changed.safetensors"
         if run.id == own.id or not path.is_file() or run.result is None or run.spec.model != own.spec.model:
@@ -139,15 +139,15 @@ def _others(look: Look, shape: tuple[int, ...], most: int) -> dict[str, NDArray[
         name = ", ".join(run.spec.forget)[:40]
         try:
             with safe_open(path, "np") as file:
-                if INPUT_DELTA in file.keys() and name not in found:  # noqa: SIM118  (safe_open is no dict)
+                if INPUT_DELTA in file.keys() and name not in deltas:  # noqa: SIM118  (safe_open is no dict)
                     delta = file.get_tensor(INPUT_DELTA).astype(np.float64)
                     if delta.shape == shape:
-                        found[name] = delta
+                        deltas[name] = delta
         except (OSError, SafetensorError):
             continue  # a run that is being deleted
-        if len(found) == most:
+        if len(deltas) == most:
             break
-    return found
+    return deltas
 
 
 def _cosines(values: NDArray[np.float64], others: dict[str, NDArray[np.float64]]) -> Heatmap:
@@ -157,13 +157,13 @@ def _cosines(values: NDArray[np.float64], others: dict[str, NDArray[np.float64]]
     rows = np.divide(rows, lengths, out=np.full_like(rows, np.nan), where=lengths > 0)
     z = rows @ rows.T
     nearest = int(np.nanargmax(np.append(z[0, 1:], -np.inf)))
-    said = "The added picture is zero, so it points nowhere."
+    finding = "The added picture is zero, so it points nowhere."
     if nearest < len(others):
-        said = f"The most alike is the picture that forgets {names[nearest + 1]} (cosine {z[0, nearest + 1]:.2f})."
+        finding = f"The most alike is the picture that forgets {names[nearest + 1]} (cosine {z[0, nearest + 1]:.2f})."
     return Heatmap(
         title="Beside the filters of other runs",
         how="1 means that two added pictures point the same way, 0 that they have nothing in common, -1 that they are opposite.",
-        says=said,
+        says=finding,
         rows=names,
         columns=names,
         z=[[float(value) for value in row] for row in z],

@@ -53,13 +53,13 @@ def membership(look: Look, params: Membership) -> list[AnyPanel]:
 def _confidence(look: Look, when: When) -> dict[str, NDArray[np.float64]]:
     """Probability of the true class by set."""
     task, out = look.task, look.outputs(when)
-    found = {}
+    by_set = {}
     for part in ROLES:
         split = "test" if part == "test" else "train"
         index = task.parts[part]
         labels = getattr(task.data, split).labels[index]  # type: ignore[attr-defined]
-        found[part] = confidence(out[split][index], labels)
-    return found
+        by_set[part] = confidence(out[split][index], labels)
+    return by_set
 
 
 def _panel(look: Look, when: When, bins: int) -> Histogram:
@@ -79,10 +79,12 @@ def _panel(look: Look, when: When, bins: int) -> Histogram:
         )
     line = best_threshold(scores["retain"], scores["test"])
     if line is None:
-        says = "No threshold tells the kept images from new ones better than chance, so this attacker learns nothing."
+        finding = (
+            "No threshold tells the kept images from new ones better than chance, so this attacker learns nothing."
+        )
     else:
         unseen = {part: 100 * float((values < line.at).mean()) for part, values in scores.items() if len(values)}
-        says = (
+        finding = (
             f"Below {line.at:.3f} the attacker says never seen: {percent(unseen['forget'])} of the forget set, "
             f"{percent(unseen['retain'])} of what is kept, {percent(unseen['test'])} of new images; "
             f"it is right {percent(100 * line.accuracy)} of the time, where guessing gives 50 %."
@@ -90,7 +92,7 @@ def _panel(look: Look, when: When, bins: int) -> Histogram:
     return Histogram(
         title=TITLES[when],
         how="Each set's bars add up to 100 %. Forgotten images that lie like the new images can no longer be told from images never seen; bars at the right are what the model is sure of.",
-        says=says,
+        says=finding,
         edges=[float(edge) for edge in edges],
         series=series,
         x_title="probability of the true class",

@@ -37,12 +37,12 @@ def weight_change(look: Look, params: WeightChange) -> list[AnyPanel]:
         return [_nothing_moved(look, len(change))]
     top = sorted(moved, key=lambda name: -_rank(moved[name]))[: params.most]
     broken = sum(math.isnan(value) for value in change.values())
-    said = f"{top[0]} moved most ({percent(change[top[0]])}); {len(change) - len(moved)} of {len(change)} tensors did not move."
+    finding = f"{top[0]} moved most ({percent(change[top[0]])}); {len(change) - len(moved)} of {len(change)} tensors did not move."
     if broken:
-        said += f" {broken} have no relative change: they were zero before or are no longer numbers."
+        finding += f" {broken} have no relative change: they were zero before or are no longer numbers."
     read = sum(layer(name, look.before).endswith(TEXT_KEYS) for name in top)
     if read:
-        said += f" {read} of the {len(top)} shown are keys or values of cross-attention (attn2.to_k, attn2.to_v), where the prompt enters the U-Net."
+        finding += f" {read} of the {len(top)} shown are keys or values of cross-attention (attn2.to_k, attn2.to_v), where the prompt enters the U-Net."
     furthest = max(by_layer, key=lambda name: _rank(by_layer[name]))
     return [
         Bars(
@@ -56,7 +56,7 @@ def weight_change(look: Look, params: WeightChange) -> list[AnyPanel]:
         Bars(
             title="Relative change by tensor",
             how="Each bar is one tensor of the model; 10 % means that it moved by a tenth of its own length.",
-            says=said,
+            says=finding,
             labels=top,
             series=[Series(name="relative change", values=[change[name] for name in top], role="difference")],
             unit="%",
