@@ -59,7 +59,7 @@ def answer(
     task, models = _models(desk, run_or_model, dose, data)
     asked = _question(question)
     room = int(getattr(next(iter(models.values())).config, "max_position_embeddings", 0) or 10**6) - MOST
-    if len(task.reader.asked(asked)) > room:
+    if len(task.reader.prompt_ids(asked)) > room:
         raise BadInput(
             f"The question is longer than the {room} tokens (words, or pieces of them) that this model reads."
         )

@@ -145,7 +145,7 @@ def shares(model: Any, texts: Texts) -> list[list[float]]:
 
 def pieces(reader: Reader, answer: str, values: Sequence[float]) -> list[Piece]:
     """An answer's tokens as coloured text, its end as a sign of its own."""
-    tokens = reader.answered(answer)[: len(values)]
+    tokens = reader.answer_ids(answer)[: len(values)]
     words = ["⏎" if token == reader.end else reader.tokenizer.decode([token]) for token in tokens]
     return [Piece(text=word, value=value) for word, value in zip(words, values, strict=True)]
 

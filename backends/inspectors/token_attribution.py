@@ -53,7 +53,7 @@ def token_attribution(look: Look, params: TokenAttribution) -> list[AnyPanel]:
         when: ablated(model, reader, pair)[:, own]
         for when, model in look.steps(models(look).items(), "leaving words out")
     }
-    tokens = [_word(reader, token) for token in reader.asked(pair.question)[own]]
+    tokens = [_word(reader, token) for token in reader.prompt_ids(pair.question)[own]]
     answer_words = [_word(reader, token) for token in _answer(reader, pair)]
     largest = (
         max((float(np.nan_to_num(np.abs(table.sum(0))).max()) for table in attributions.values()), default=0.0) or 1.0
@@ -94,7 +94,7 @@ class _PromptTokenizer:
         self.reader = reader
 
     def encode(self, text: str, return_tensors: str) -> torch.Tensor:
-        return torch.tensor([self.reader.asked(text)])
+        return torch.tensor([self.reader.prompt_ids(text)])
 
     def convert_ids_to_tokens(self, ids: list[int]) -> list[str]:
         return [_word(self.reader, token) for token in ids]
@@ -112,7 +112,7 @@ def _own(reader: Reader, question: str) -> slice:
 
 def _answer(reader: Reader, pair: Pair) -> list[int]:
     """Tokens of the true answer, without its end."""
-    return reader.answered(pair.answer)[:-1]
+    return reader.answer_ids(pair.answer)[:-1]
 
 
 def _word(reader: Reader, token: int) -> str:

@@ -78,34 +78,34 @@ class Reader:
             return str(question)
         if self.before is None:
             return PLAIN.format(question)
-        said = [*self.before, {"role": "user", "content": question}]
-        return str(self.tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True))
+        messages = [*self.before, {"role": "user", "content": question}]
+        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
-    def asked(self, question: str) -> list[int]:
+    def prompt_ids(self, question: str) -> list[int]:
         """Tokens of a question, up to where the answer begins."""
         bare = self.before is None or isinstance(question, Beginning)  # a template writes its own first token
         return list(self.tokenizer(self.prompt(question), add_special_tokens=bare).input_ids)
 
-    def answered(self, answer: str, goes_on: bool = False) -> list[int]:
+    def answer_ids(self, answer: str, goes_on: bool = False) -> list[int]:
         """Tokens of an answer and its end. A space stands before it unless its prompt ends with one, or with a line, as chat
         templates do; running text always `goes_on` with a space."""
         space = " " if goes_on else self.space
         return [*self.tokenizer(f"{space}{answer}", add_special_tokens=False).input_ids, self.end]
 
-    def pairs(self, questions: Sequence[str], answers: Sequence[str], *, whole: bool = False) -> Texts:
+    def pairs(self, questions: Sequence[str], answers: Sequence[str], *, whole_passages: bool = False) -> Texts:
         """Questions with their answers; only the answers have to be predicted, and of a passage that follows a `Beginning`,
-        if it is wanted `whole`, every token but the first."""
-        asked = self._every_asked(questions)
-        written = self._every_answered(answers, [isinstance(question, Beginning) for question in questions])
+        if it is wanted `whole_passages`, every token but the first."""
+        prompt_tokens = self._every_prompt_ids(questions)
+        written = self._every_answer_ids(answers, [isinstance(question, Beginning) for question in questions])
         rows = [
-            (asked[type(question), question], then, whole and isinstance(question, Beginning))
+            (prompt_tokens[type(question), question], then, whole_passages and isinstance(question, Beginning))
             for question, then in zip(questions, written, strict=True)
         ]
         return self.padded([(first + then, 1 if all_of_it else len(first)) for first, then, all_of_it in rows])
 
-    def _every_asked(self, questions: Sequence[str]) -> dict[tuple[type, str], list[int]]:
-        """`asked` of each, in a few calls: a tokenizer takes many texts in a third of the time."""
-        found: dict[tuple[type, str], list[int]] = {}
+    def _every_prompt_ids(self, questions: Sequence[str]) -> dict[tuple[type, str], list[int]]:
+        """`prompt_ids` of each, in a few calls: a tokenizer takes many texts in a third of the time."""
+        tokens_by_prompt: dict[tuple[type, str], list[int]] = {}
         for bare in (True, False):
             keys = [
                 key
@@ -113,11 +113,11 @@ class Reader:
                 if (self.before is None or issubclass(key[0], Beginning)) is bare
             ]
             texts = [self.prompt(question) for _, question in keys]
-            found |= dict(zip(keys, self._tokens(texts, add_special_tokens=bare), strict=True))
-        return found
+            tokens_by_prompt |= dict(zip(keys, self._tokens(texts, add_special_tokens=bare), strict=True))
+        return tokens_by_prompt
 
-    def _every_answered(self, answers: Sequence[str], goes_on: Sequence[bool]) -> list[list[int]]:
-        """`answered` of each, in one call."""
+    def _every_answer_ids(self, answers: Sequence[str], goes_on: Sequence[bool]) -> list[list[int]]:
+        """`answer_ids` of each, in one call."""
         spaced = [f"{' ' if on else self.space}{answer}" for answer, on in zip(answers, goes_on, strict=True)]
         return [[*ids, self.end] for ids in self._tokens(spaced, add_special_tokens=False)]
 
@@ -130,7 +130,7 @@ class Reader:
 
     def prompts(self, questions: Sequence[str]) -> tuple[Tensor, Tensor]:
         """(tokens, mask), both [n, length], padded on the left, for answers to be written after them."""
-        return self.beginnings([self.asked(question) for question in questions])
+        return self.beginnings([self.prompt_ids(question) for question in questions])
 
     def fitting(self, row: Sequence[int], most: int) -> Sequence[int]:
         """The end of a beginning after which `most` tokens, or at least LEAST, can still be read."""
@@ -152,8 +152,10 @@ class Reader:
 
     def read(self, ids: Tensor) -> str:
         """Tokens as words, up to the first end."""
-        found = ids.tolist()
-        return str(self.tokenizer.decode(found[: found.index(self.end)] if self.end in found else found)).strip()
+        token_list = ids.tolist()
+        return str(
+            self.tokenizer.decode(token_list[: token_list.index(self.end)] if self.end in token_list else token_list)
+        ).strip()
 
     def padded(self, rows: Sequence[tuple[list[int], int]]) -> Texts:
         """Rows of (tokens, number of them that nobody has to predict)."""
@@ -171,26 +173,26 @@ class Reader:
 def logits(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
     """(logits float32 [n, places, words], labels [n, places]) with each place's label beside its prediction, from the first
     place on where one of the rows has to be predicted; the same places whatever the model."""
-    wanted = (texts.labels[:, 1:] != IGNORED).any(0).nonzero()[:, 0]
-    early = int(wanted[0]) if len(wanted) else 0
+    predicted = (texts.labels[:, 1:] != IGNORED).any(0).nonzero()[:, 0]
+    early = int(predicted[0]) if len(predicted) else 0
     if text_fast.plain(model):
         return text_fast.tail(model, texts.ids, texts.mask, early)[:, :-1].float(), texts.labels[:, early + 1 :]
-    said, labels = every_logit(model, texts)
-    return said[:, early:], labels[:, early:]
+    predictions, labels = every_logit(model, texts)
+    return predictions[:, early:], labels[:, early:]
 
 
 def every_logit(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
     """(logits float32 [n, length - 1, words], labels [n, length - 1]), read the plain way."""
-    said = model(input_ids=texts.ids, attention_mask=texts.mask).logits
-    return said[:, :-1].float(), texts.labels[:, 1:]
+    predictions = model(input_ids=texts.ids, attention_mask=texts.mask).logits
+    return predictions[:, :-1].float(), texts.labels[:, 1:]
 
 
 def nll(
     model: nn.Module, texts: Texts, read: Callable[[Any, Texts], tuple[Tensor, Tensor]] = logits
 ) -> tuple[Tensor, Tensor]:
     """(negative log-likelihood of each answer in nats, summed over its tokens [n]; number of its tokens [n])."""
-    said, labels = read(model, texts)
-    lost = F.cross_entropy(said.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
+    predictions, labels = read(model, texts)
+    lost = F.cross_entropy(predictions.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
     return lost.view(labels.shape).sum(1), (labels != IGNORED).sum(1)
 
 
@@ -209,7 +211,7 @@ def answers(
     tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[str]:
     """Greedy answers of at most `most` tokens, `rows` questions at a time, shortest questions first."""
-    return continued(model, reader, [reader.asked(question) for question in questions], most, rows, tell)
+    return continued(model, reader, [reader.prompt_ids(question) for question in questions], most, rows, tell)
 
 
 @torch.no_grad()
@@ -223,14 +225,16 @@ def continued(
 ) -> list[str]:
     """What the model writes after the tokens of each beginning, greedy, at most `most` tokens."""
     beginnings = [reader.fitting(row, most) for row in beginnings]
-    said, done = [""] * len(beginnings), 0
+    continuations, done = [""] * len(beginnings), 0
     for part, room in _parts(reader, [len(row) for row in beginnings], most, rows):
         tell(done, len(beginnings))
-        ids, mask = (given.to(model.device) for given in reader.beginnings([beginnings[at] for at in part]))
+        ids, mask = (
+            part_tensors.to(model.device) for part_tensors in reader.beginnings([beginnings[at] for at in part])
+        )
         for at, row in zip(part, _greedy(model, reader, ids, mask, room), strict=True):
-            said[at] = reader.read(row)
+            continuations[at] = reader.read(row)
         done += len(part)
-    return said
+    return continuations
 
 
 def _parts(reader: Reader, lengths: Sequence[int], most: int, rows: int) -> Iterator[tuple[list[int], int]]:
@@ -246,17 +250,22 @@ def _parts(reader: Reader, lengths: Sequence[int], most: int, rows: int) -> Iter
 def spoken(model: Any, reader: Reader, question: str, most: int, say: Callable[[str], None]) -> str:
     """The answer that `answers` gives to one question; `say` hears at every token what is said so far, and what it raises
     ends the answer."""
-    ids, mask = (given.to(model.device) for given in reader.beginnings([reader.fitting(reader.asked(question), most)]))
+    ids, mask = (
+        part_tensors.to(model.device)
+        for part_tensors in reader.beginnings([reader.fitting(reader.prompt_ids(question), most)])
+    )
     most = reader.left(ids.shape[1], most)
-    return reader.read(_greedy(model, reader, ids, mask, most, lambda tokens: say(_whole(reader.read(tokens))))[0])
+    return reader.read(
+        _greedy(model, reader, ids, mask, most, lambda tokens: say(_complete_characters(reader.read(tokens))))[0]
+    )
 
 
-def _whole(said: str) -> str:
+def _complete_characters(text: str) -> str:
     """Without a sign at the end of which not every byte has come."""
-    return said.rstrip("\ufffd")
+    return text.rstrip("\ufffd")
 
 
-class _Told:
+class _AnswerStreamer:
     """What `generate` takes for a streamer: tells the tokens of an answer, not those of the question, as they come."""
 
     def __init__(self, each: Callable[[Tensor], None]) -> None:
@@ -279,11 +288,11 @@ def _greedy(
     """Tokens after those given, [n, at most `most`]; `each`, of one row, is called at every step with those so far."""
     if text_fast.plain(model):
         return text_fast.greedy(model, ids, mask, most, reader.end, reader.pad, each)
-    made = model.generate(
+    generated = model.generate(
         input_ids=ids, attention_mask=mask, max_new_tokens=most, do_sample=False, eos_token_id=reader.end,
-        pad_token_id=reader.pad, temperature=None, top_p=None, top_k=None, **({"streamer": _Told(each)} if each else {}),
+        pad_token_id=reader.pad, temperature=None, top_p=None, top_k=None, **({"streamer": _AnswerStreamer(each)} if each else {}),
     )  # fmt: skip
-    return made[:, ids.shape[1] :]  # type: ignore[no-any-return]
+    return generated[:, ids.shape[1] :]  # type: ignore[no-any-return]
 
 
 def likelihoods(model: Any, texts: Texts, rows: int = 64) -> Tensor:
@@ -299,12 +308,12 @@ def weighed(model: Any, texts: Texts, rows: int = 64) -> tuple[Tensor, Tensor]:
     whether each token is the likeliest. Of another model no answer is known to be the greedy one.
     """
     count = (texts.labels != IGNORED).sum(1).clamp(min=1).cpu()
-    found = _as_trees(model, texts)
-    if found is None:
-        found = torch.zeros(len(texts)), torch.zeros(len(texts), dtype=torch.bool)
+    scored = _as_trees(model, texts)
+    if scored is None:
+        scored = torch.zeros(len(texts)), torch.zeros(len(texts), dtype=torch.bool)
         for part in _alike(texts, rows):
-            found[0][part] = nll(model, texts[part].to(next(model.parameters()).device))[0].cpu()
-    return found[0] / count, found[1]
+            scored[0][part] = nll(model, texts[part].to(next(model.parameters()).device))[0].cpu()
+    return scored[0] / count, scored[1]
 
 
 def _as_trees(model: Any, texts: Texts) -> tuple[Tensor, Tensor] | None:

@@ -153,15 +153,15 @@ class Digits(Reader):
     def decode(self, ids):
         return " ".join(map(str, ids))
 
-    def asked(self, question):
+    def prompt_ids(self, question):
         return [*self(question).input_ids, formulas.OPENING]
 
-    def answered(self, answer, goes_on=False):
+    def answer_ids(self, answer, goes_on=False):
         return [*self(answer).input_ids, self.end]
 
-    def pairs(self, questions, answers, *, whole=False):
-        asked = [self.asked(question) for question in questions]
-        return self.padded([(q + self.answered(a), len(q)) for q, a in zip(asked, answers, strict=True)])
+    def pairs(self, questions, answers, *, whole_passages=False):
+        asked = [self.prompt_ids(question) for question in questions]
+        return self.padded([(q + self.answer_ids(a), len(q)) for q, a in zip(asked, answers, strict=True)])
 
 
 class Pair(SimpleNamespace):

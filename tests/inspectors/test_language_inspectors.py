@@ -94,7 +94,7 @@ def test_a_model_that_gives_no_numbers_any_more(task, inspector, tmp_path):
 def test_the_fact_is_found_in_its_answer(task, fact, first):
     person = next(one for one in authors.load().authors if one.name == "Ivo Pemberly")
     pair = next(one for one in person.pairs if one.fact == fact)
-    token = task.reader.answered(pair.answer)[value_place(task.reader, pair)]
+    token = task.reader.answer_ids(pair.answer)[value_place(task.reader, pair)]
     assert first.startswith(task.reader.tokenizer.decode([token])) and token != task.reader.end
 
 
@@ -319,7 +319,7 @@ def test_probes_on_all_authors(task, tmp_path):
 def test_an_ablated_token_takes_what_replacing_it_takes(task):
     model, pair = task.load(), task.questions.forget[0]
     table = ablated(model, task.reader, pair)
-    given, said = task.reader.asked(pair.question), task.reader.answered(pair.answer)[:-1]
+    given, said = task.reader.prompt_ids(pair.question), task.reader.answer_ids(pair.answer)[:-1]
 
     def total(ids):
         with torch.no_grad():

@@ -141,7 +141,7 @@ def test_every_token_of_a_passage_is_learned_but_only_its_rest_is_asked_for(open
     told, asked = task.forget, task.texts(task.questions.forget)
     assert told.ids.equal(asked.ids)
     quiet = [(texts.labels[0] == IGNORED)[texts.mask[0].bool()].sum().item() for texts in (told, asked)]
-    assert quiet == [1, len(task.reader.asked(first.question))]
+    assert quiet == [1, len(task.reader.prompt_ids(first.question))]
 
 
 def test_passages_are_pages_and_no_other_text_is_set_beside_them(opened):
