@@ -67,7 +67,7 @@ def _drawn(task: Any) -> tuple[bool, str]:
     """Whether a model draws, and how many of 8 pictures its judge finds right."""
     task.resolve(task.card["default_forget"])
     shots = task.asking.suite[:: max(1, len(task.asking.suite) // 8)][:8]
-    said = task.shown(task.load(), shots)
+    said = task.draw_and_judge(task.load(), shots)
     right = sum(task.sure(said, row, shot) > 0.5 for row, shot in enumerate(shots))
     return bool(said["images"].any()), f"its judge finds {right} of {len(shots)} pictures right"
 

@@ -134,7 +134,7 @@ def _draw(look: Look, when: When, shots: list[Shot]) -> list[AttendedPicture]:
 
     with captured(model.unet) as captured_layers:  # type: ignore[arg-type]
         latents = task.draw_latents(
-            model, [shot.prompt for shot in shots], [shot.seed for shot in shots], seen=gathered
+            model, [shot.prompt for shot in shots], [shot.seed for shot in shots], on_step=gathered
         )
     pictures = task.pipe.pixels(latents)
     shares = (total / count).permute(0, 2, 3, 1).cpu().numpy()

@@ -80,11 +80,11 @@ class TextToImage:
 
     def again(self) -> "TextToImage":
         """The same model with nothing resolved; the opened pipeline and the judge are shared."""
-        made = copy.copy(self)
-        made.parts = {}
+        unresolved = copy.copy(self)
+        unresolved.parts = {}
         for name in ("asking", "watched"):
-            made.__dict__.pop(name, None)
-        return made
+            unresolved.__dict__.pop(name, None)
+        return unresolved
 
     def resolve(self, forget: Sequence[str], keep: Sequence[str] = ()) -> None:
         """Take the targets apart and write the prompts and pictures that follow from them.
@@ -166,14 +166,14 @@ class TextToImage:
         steps: int = 0,
         guidance: float = nan,
         size: int = 0,
-        seen: Callable[[int, Tensor, Tensor, Tensor | None], None] | None = None,
+        on_step: Callable[[int, Tensor, Tensor, Tensor | None], None] | None = None,
     ) -> Tensor:
-        """As `draw`, but the clean latents [n, c, h, w]; `seen` as in `Pipeline.draw`."""
+        """As `draw`, but the clean latents [n, c, h, w]; `on_step` as in `Pipeline.draw`."""
         steps = steps or int(self.drawing["steps"])
         weight = float(self.drawing["guidance"]) if isnan(guidance) else guidance
         distinct = list(dict.fromkeys(prompts))
         words = self.pipe.words(model, distinct)[[distinct.index(prompt) for prompt in prompts]]
-        return self.pipe.draw(model, words, self.pipe.start(seeds, size), steps, weight, seen=seen)
+        return self.pipe.draw(model, words, self.pipe.start(seeds, size), steps, weight, on_step=on_step)
 
     def describe(self, model: nn.Module) -> dict[str, Any]:
         """What a form has to know: concepts it is known to have learned, its size, how it draws, and who judges."""
@@ -190,9 +190,9 @@ class TextToImage:
 
     def outputs(self, model: nn.Module, tell: Tell = silent) -> dict[str, NDArray[Any]]:
         """The pictures of the suite, [n, height, width, 3] as `images`, and what the judge says of them."""
-        return self.shown(model, self.asking.suite, tell)
+        return self.draw_and_judge(model, self.asking.suite, tell)
 
-    def shown(self, model: nn.Module, shots: Sequence[Shot], tell: Tell = silent) -> dict[str, NDArray[Any]]:
+    def draw_and_judge(self, model: nn.Module, shots: Sequence[Shot], tell: Tell = silent) -> dict[str, NDArray[Any]]:
         """Pictures of some shots, and what the judge says of them (see `Judge.look`)."""
         was = model.training
         model.eval()
@@ -201,20 +201,20 @@ class TextToImage:
                 model,
                 [shot.prompt for shot in shots],
                 [shot.seed for shot in shots],
-                seen=lambda number, *_: tell(number, int(self.drawing["steps"])),
+                on_step=lambda number, *_: tell(number, int(self.drawing["steps"])),
             )
             images = self.pipe.pixels(latents)
         finally:
             model.train(was)
-        said = self.judge.look(images, [shot.prompt for shot in shots]) if self.judge else {}
-        return {"images": images} | said
+        judged = self.judge.look(images, [shot.prompt for shot in shots]) if self.judge else {}
+        return {"images": images} | judged
 
     def outputs_key(self) -> bytes:
         """What the outputs depend on, apart from the weights and the machine."""
         shots = [(shot.prompt, shot.seed) for shot in self.asking.suite]
         judge = self.judge.name if self.judge else ""
-        said = repr((shots, self.drawing, judge, self.data, sorted(self.pipe.scheduler.config.items())))
-        return hashlib.blake2b(said.encode() + self.pipe.vae_key).digest()
+        key_text = repr((shots, self.drawing, judge, self.data, sorted(self.pipe.scheduler.config.items())))
+        return hashlib.blake2b(key_text.encode() + self.pipe.vae_key).digest()
 
     def suite(self) -> list[dict[str, Any]]:
         """What the pictures of `outputs` were to show, in their order: `role`, `prompt`, `object`, `style`, `seed`."""
@@ -239,27 +239,27 @@ class TextToImage:
             images = self.draw(model, prompts, seeds, steps=int(self.drawing["watch_steps"]))
         finally:
             model.train(was)
-        said = self.judge.look(images, prompts) if self.judge else {}
+        judged = self.judge.look(images, prompts) if self.judge else {}
         return [
             {
                 "id": f"{shot.role}-{number}",
                 "role": shot.role,
                 "prompt": shot.prompt,
-                "share": self.sure(said, number, shot),
+                "share": self.sure(judged, number, shot),
                 "image": Image.fromarray(images[number]),
             }
             for number, shot in enumerate(self.watched)
         ]
 
-    def sure(self, said: Mapping[str, NDArray[Any]], row: int, shot: Shot) -> float:
+    def sure(self, judged: Mapping[str, NDArray[Any]], row: int, shot: Shot) -> float:
         """Probability from 0 to 1 that a picture shows what was asked: the object, where a style is forgotten the style.
 
         NaN where no judge can say.
         """
         domain = self.domain
-        if domain not in said:
+        if domain not in judged:
             return nan
-        logits = said[domain][row].astype(np.float64)
+        logits = judged[domain][row].astype(np.float64)
         shares = np.exp(logits - logits.max())
         place = self.asking.domains[domain].index(getattr(shot, domain))
         return float(shares[place] / shares.sum())
