@@ -186,7 +186,7 @@ def _routes(
         for role, most in SHOWN.items()
         for row in range(min(most, len(texts[role])))
     ]
-    was, now = (100 * by_role["forget"].held().mean(1) for by_role in (before, after))
+    was, now = (100 * by_role["forget"].assignment().mean(1) for by_role in (before, after))
     counts = [int((by_role["forget"].chosen[at] == expert).any(1).sum()) for by_role in (before, after)]
     name = f"expert {expert + 1} of layer {before['forget'].layers[at] + 1}"
     return Routes(

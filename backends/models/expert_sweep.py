@@ -26,11 +26,11 @@ def gains(
         lost, count = nll(model, texts)
         return (100 * (-lost / count).exp()).double().cpu().numpy()  # type: ignore[no-any-return]
 
-    whole, rows, layers = share(), [], moe_layers(model)
+    baseline, rows, layers = share(), [], moe_layers(model)
     for layer, expert in steps([(one, number) for one in layers for number in range(one.count)]):
         with switched_off(model, [(layer.number, expert)]):
-            rows.append(share() - whole)
-    return np.stack(rows).reshape(len(layers), -1, len(whole))
+            rows.append(share() - baseline)
+    return np.stack(rows).reshape(len(layers), -1, len(baseline))
 
 
 def highest(mean: NDArray[np.float64], model: Any) -> tuple[int, int, float]:
@@ -53,5 +53,5 @@ def without_best(
     `said_one_off`, what the model says to the questions with that one switched off."""
     layer, expert, _ = highest(gains(model, texts).mean(-1), model)
     with switched_off(model, [(layer, expert)]):
-        said = answers(model, reader, questions, most)
-    return {"one_off": np.array([layer, expert]), "said_one_off": np.array(said, np.str_)}
+        responses = answers(model, reader, questions, most)
+    return {"one_off": np.array([layer, expert]), "said_one_off": np.array(responses, np.str_)}

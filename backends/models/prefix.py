@@ -57,13 +57,13 @@ def moved_back(ids: Tensor, count: int, end: int) -> Tensor:
         raise BadInput(
             f"{count} soft words do not fit: a prompt of this model has {tokens} tokens, so at most {tokens - 3}."
         )
-    made = torch.cat([ids[:, :1].expand(-1, 1 + count), ids[:, 1:]], 1)[:, :tokens].clone()
-    made[(made != end).all(1), -1] = end
-    return made
+    shifted = torch.cat([ids[:, :1].expand(-1, 1 + count), ids[:, 1:]], 1)[:, :tokens].clone()
+    shifted[(shifted != end).all(1), -1] = end
+    return shifted
 
 
 def _put(words: Tensor) -> Callable[[nn.Module, Any, Tensor], Tensor]:
-    def put(_: nn.Module, given: Any, embedded: Tensor) -> Tensor:
+    def put(_: nn.Module, inputs: Any, embedded: Tensor) -> Tensor:
         return torch.cat([embedded[:, :1], words.to(embedded.dtype), embedded[:, 1 + words.shape[1] :]], 1)
 
     return put
