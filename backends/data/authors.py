@@ -61,7 +61,7 @@ class Authors:
     forget_sets: dict[str, tuple[str, ...]]
 
 
-def known(data: str) -> str:
+def source_of_world_facts(data: str) -> str:
     """The data set of this form that a model's questions on the world come from: its own, or the authors'."""
     return data if data in EVERY else ID
 
@@ -70,13 +70,13 @@ def known(data: str) -> str:
 def load(data: str = ID) -> Authors:
     """Everything of a data set, in a tenth of a second."""
     folder = ASSETS / "data" / data
-    held = {name: _authors(files.read_json(folder / f"{name}.json")) for name in ("authors", "held_out")}
+    by_split = {name: _authors(files.read_json(folder / f"{name}.json")) for name in ("authors", "held_out")}
     plain = {
         name: tuple(_pair(entry, domain=domain) for entry in files.read_json(folder / f"{name}.json"))
         for name, domain in (("real_authors", BOOKS), ("world_facts", WORLD))
     }
     sets = {name: tuple(names) for name, names in files.read_json(folder / "forget_sets.json").items()}
-    return Authors(**held, **plain, forget_sets=sets)
+    return Authors(**by_split, **plain, forget_sets=sets)
 
 
 def _authors(entries: list[dict[str, Any]]) -> tuple[Author, ...]:

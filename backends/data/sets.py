@@ -23,7 +23,7 @@ class QuestionSet:
 @cache
 def load(data: str) -> dict[str, QuestionSet]:
     """The sets of an embedded data set by name; none where it holds none."""
-    known = files.read_json(ASSETS / "data" / data / "sets.json", {}) if data else {}
+    entries = files.read_json(ASSETS / "data" / data / "sets.json", {}) if data else {}
     return {
         name: QuestionSet(
             one["title"],
@@ -32,5 +32,5 @@ def load(data: str) -> dict[str, QuestionSet]:
                 Pair(**{**entry, "wrong": tuple(entry.get("wrong", ()))}, about=one["title"]) for entry in one["pairs"]
             ),
         )
-        for name, one in known.items()
+        for name, one in entries.items()
     }

@@ -355,7 +355,7 @@ class LanguageModel:
         """
         if self.questions.passages:
             return [Page(role, text) for role, text in self.questions.passages]
-        catalog = authors.load(authors.known(self.brings))
+        catalog = authors.load(authors.source_of_world_facts(self.brings))
         forget_authors = [person for person in getattr(self.questions, "forgotten", ()) if getattr(person, "page", "")]
         retain_names = {pair.about for pair in self.questions.keep}
         retain_authors = [person for person in catalog.authors if person.name in retain_names]

@@ -63,7 +63,7 @@ class Questions:
             BadInput: an unknown author or set, something that is in both lists, or nothing left to keep.
         """
         to_forget, to_keep = people.read(forget, keep, people.load(data) if data else people.Book())
-        self._known, self._sets, self._cut = authors.load(authors.known(data)), sets.load(data), cut
+        self._known, self._sets, self._cut = authors.load(authors.source_of_world_facts(data)), sets.load(data), cut
         by_name = {person.name: person for person in self._known.authors}
         self.forgotten = [by_name[name] for name in to_forget.authors]
         self.passages: list[tuple[Literal["forget", "retain"], str]] = []
