@@ -69,8 +69,8 @@ def main(
     for name, prefix, count in SPLITS:
         images, labels = _read(source, prefix)
         each = count // len(NAMES)
-        drawn = [rng.permutation(np.flatnonzero(labels == label))[:each] for label in range(len(NAMES))]
-        index = np.sort(np.concatenate(drawn))
+        chosen = [rng.permutation(np.flatnonzero(labels == label))[:each] for label in range(len(NAMES))]
+        index = np.sort(np.concatenate(chosen))
         arrays = {"images": images[index], "labels": labels[index], "index": index.astype(np.int32)}
         _save(to / f"{name}.npz", arrays)
     write_bytes(to / "LICENSE", LICENCE.encode())
