@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..api.errors import BadInput
 from ..api.panels import Piece, Role
 from ..data.authors import Pair
-from ..engine.evidence import Look, When
+from ..engine.evidence import InspectContext, When
 from ..metrics._answers import DENSE
 from ..models.questions import Item
 from ..models.texts import IGNORED, Reader, Texts, logits, nll
@@ -28,7 +28,7 @@ NO_PICTURES = {
 NO_EXPERTS = NO_PICTURES | {"llm": DENSE}
 
 
-def models(look: Look) -> dict[When, nn.Module]:
+def models(look: InspectContext) -> dict[When, nn.Module]:
     """The models of a run by when: before, after, and the retrained reference where there is one."""
     by_when: dict[When, nn.Module] = {"before": look.before, "after": look.after}
     return by_when if look.reference is None else by_when | {"reference": look.reference}
@@ -44,13 +44,13 @@ def model_words(when: When) -> str:
     return "trained again without it" if when == "reference" else when
 
 
-def chosen(look: Look, each: int) -> list[int]:
+def chosen(look: InspectContext, each: int) -> list[int]:
     """At most `each` questions of every role as places in the suite, the same ones each time; forget first."""
     rng = np.random.default_rng(0)
     return [int(at) for name in GROUPS for at in sorted(rng.permutation(look.task.parts[name])[:each])]
 
 
-def items(look: Look, places: Sequence[int]) -> list[Item]:
+def items(look: InspectContext, places: Sequence[int]) -> list[Item]:
     """Questions of the suite."""
     return [look.task.questions.suite[at] for at in places]
 
@@ -121,7 +121,7 @@ def final_norm(model: Any) -> nn.Module:
     raise BadInput(f"{type(model).__name__} keeps its last norm under no known name ({', '.join(NORMS)}).")
 
 
-def answer_gradients(look: Look, most: int) -> dict[str, Tensor]:
+def answer_gradients(look: InspectContext, most: int) -> dict[str, Tensor]:
     """Signed gradient of -NLL summed over at most `most` answers to be forgotten, by parameter name, at the model before."""
     model = copy.deepcopy(look.before).eval().requires_grad_(True)
     names, parameters = zip(*model.named_parameters(), strict=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..models.diffusion import Diffusion
 from ..models.task import Index, Task
 
@@ -52,7 +52,7 @@ def exact(task: Task) -> Iterator[None]:
         task.precision = before  # type: ignore[attr-defined]
 
 
-def images(look: Look, each: int) -> list[Item]:
+def images(look: InspectContext, each: int) -> list[Item]:
     """At most `each` images of every group, the same ones each time.
 
     Forget: new images of the forgotten classes where classes were forgotten, else the forgotten training images

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..models.task import Index
 from ._common import GROUPS, enlarged, exact
 
@@ -66,7 +66,7 @@ def heat(values: NDArray[np.floating], largest: float, under: NDArray[np.uint8],
     return enlarged(Image.fromarray(mixed.round().astype(np.uint8)), side)
 
 
-def gradients(look: Look, most: int) -> dict[str, Tensor]:
+def gradients(look: InspectContext, most: int) -> dict[str, Tensor]:
     """Signed gradient of -|prediction - truth|^2, summed over the pictures of the suite that ask for what is to be forgotten.
 
     The pictures are those that the model before drew, each noised to TIMES time steps, spread evenly from the first to the

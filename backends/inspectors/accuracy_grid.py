@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Heatmap, Picture, Verdict
-from ..engine.evidence import Evidence, Look
+from ..engine.evidence import Evidence, InspectContext
 from ..metrics._pictures import UNLEARN_CANVAS, Kind, right
 from ..registry import Params, inspector
 from ._common import percent
@@ -31,7 +31,7 @@ class AccuracyGrid(Params):
     )
 
 
-def no_judge(look: Look) -> str:
+def no_judge(look: InspectContext) -> str:
     """Why nobody can say what the pictures of a run show."""
     from ..models.judges import Trained  # with it comes transformers, which the catalog does not wait for
 
@@ -56,7 +56,7 @@ def no_judge(look: Look) -> str:
     },
     order=3,
 )
-def accuracy_grid(look: Look, params: AccuracyGrid) -> list[AnyPanel]:
+def accuracy_grid(look: InspectContext, params: AccuracyGrid) -> list[AnyPanel]:
     """Percent of each cell's pictures in the suite that the judge finds right: object and style, then each by itself.
 
     With "probability", the judge's probability of the object asked for, of the style, and their product, in percent. An
@@ -86,7 +86,7 @@ def accuracy_grid(look: Look, params: AccuracyGrid) -> list[AnyPanel]:
     ]
 
 
-def _grids(look: Look, when: When, outputs: dict[str, NDArray[Any]], value: str) -> dict[str, Matrix]:
+def _grids(look: InspectContext, when: When, outputs: dict[str, NDArray[Any]], value: str) -> dict[str, Matrix]:
     """Percent [objects, styles] for objects, for styles, and for both at once; NaN where a cell has no picture."""
     evidence = Evidence(when, look.task, outputs, lambda metric, when: math.nan)
     worth = {kind: _worth(evidence, kind, value) for kind in KINDS}
@@ -109,7 +109,7 @@ def _worth(evidence: Evidence, kind: Kind, value: str) -> Matrix:
     return shares[np.arange(len(columns)), columns] / shares.sum(1)  # type: ignore[no-any-return]
 
 
-def _cells(look: Look) -> list[list[list[int]]]:
+def _cells(look: InspectContext) -> list[list[list[int]]]:
     """Positions in the suite by object and style."""
     domains, suite = look.task.asking.domains, look.task.asking.suite
     return [
@@ -121,7 +121,7 @@ def _cells(look: Look) -> list[list[list[int]]]:
     ]
 
 
-def _pictures(look: Look, outputs: dict[When, dict[str, NDArray[Any]]]) -> list[list[list[Picture]]]:
+def _pictures(look: InspectContext, outputs: dict[When, dict[str, NDArray[Any]]]) -> list[list[list[Picture]]]:
     """Some pictures of every cell, before beside after, and what the judge sees in them."""
     domains, suite = look.task.asking.domains, look.task.asking.suite
 
@@ -145,7 +145,9 @@ def _judged_as(domains: dict[str, list[str]], logits: dict[str, NDArray[Any]]) -
     )
 
 
-def _panel(look: Look, cell_pictures: list[list[list[Picture]]], title: str, finding: str, z: Matrix) -> Heatmap:
+def _panel(
+    look: InspectContext, cell_pictures: list[list[list[Picture]]], title: str, finding: str, z: Matrix
+) -> Heatmap:
     asking = look.task.asking
     forgotten = {
         kind: [
@@ -168,7 +170,7 @@ def _panel(look: Look, cell_pictures: list[list[list[Picture]]], title: str, fin
     )
 
 
-def _change(look: Look, cell_pictures: list[list[list[Picture]]], title: str, z: Matrix) -> Heatmap:
+def _change(look: InspectContext, cell_pictures: list[list[list[Picture]]], title: str, z: Matrix) -> Heatmap:
     panel = _panel(look, cell_pictures, title, _change_sentence(look, z), z)
     how = f"{HOW} Below 0, less is right than before."
     return panel.model_copy(update={"how": how, "unit": "points", "scale": "difference"})
@@ -178,7 +180,7 @@ def _mean(z: Matrix) -> str:
     return percent(float(np.nanmean(z)) if np.isfinite(z).any() else math.nan)
 
 
-def _change_sentence(look: Look, change: Matrix) -> str:
+def _change_sentence(look: InspectContext, change: Matrix) -> str:
     """Where cells fell and rose: among those that ask for what was to be forgotten, and among the others."""
     asking = look.task.asking
     of_target = np.array(
@@ -194,7 +196,7 @@ def _change_sentence(look: Look, change: Matrix) -> str:
     return f"{clauses[0][0].upper()}{clauses[0][1:]}; {clauses[1]}."
 
 
-def _nobody(look: Look) -> Verdict:
+def _nobody(look: InspectContext) -> Verdict:
     return Verdict(
         title="Which pictures are still right",
         how="A judge of objects and styles has to say what each picture shows; the embedded models come with one.",

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Bars, Histogram, Role, Series, Words
-from ..engine.evidence import Look, When
+from ..engine.evidence import InspectContext, When
 from ..registry import Params, inspector
 from ._answers import NO_PICTURES, chosen, items, model_words, models, pieces, plain, role, shares
 from ._common import GROUPS, Group, percent
@@ -36,7 +36,7 @@ class AnswerLikelihood(Params):
     works_with=NO_PICTURES | {"llm": True, "moe": True},
     order=0,
 )
-def answer_likelihood(look: Look, params: AnswerLikelihood) -> list[AnyPanel]:
+def answer_likelihood(look: InspectContext, params: AnswerLikelihood) -> list[AnyPanel]:
     """p(token | question, true answer up to there) by token, and over all questions of the suite exp(-NLL a token).
 
     The latter is the geometric mean over an answer's tokens, its end included, from 0 to 1 (TOFU's "probability"). It says
@@ -50,7 +50,7 @@ def answer_likelihood(look: Look, params: AnswerLikelihood) -> list[AnyPanel]:
     ]
 
 
-def _tokens(look: Look, each: int) -> Words:
+def _tokens(look: InspectContext, each: int) -> Words:
     some = items(look, chosen(look, each))
     texts = look.task.texts([item.pair for item in some])
     token_shares = {
@@ -83,7 +83,7 @@ def _sharpest(some: list, token_shares: dict[When, list[list[float]]]) -> str:  
     return f"In “{some[0].pair.question}” one token of the true answer lost most: {percent(100 * before[at])} before, {percent(100 * after[at])} after."
 
 
-def _means(look: Look, likelihoods: dict[When, NDArray[np.float64]]) -> Bars:
+def _means(look: InspectContext, likelihoods: dict[When, NDArray[np.float64]]) -> Bars:
     parts = look.task.parts
     groups = [group for group in GROUPS if len(parts[group])]
     means = {
@@ -112,7 +112,7 @@ def _means(look: Look, likelihoods: dict[When, NDArray[np.float64]]) -> Bars:
     )
 
 
-def _distribution(look: Look, likelihoods: dict[When, NDArray[np.float64]], group: Group) -> Histogram:
+def _distribution(look: InspectContext, likelihoods: dict[When, NDArray[np.float64]], group: Group) -> Histogram:
     index = look.task.parts[group]
     edges = np.linspace(0, 1, BINS + 1)
     meant: Role = group

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..api.panels import AnyPanel, Picture, Pictures
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..registry import Params, inspector
 from ._common import Item, exact, images, show, signed
 
@@ -59,7 +59,7 @@ class Maps:
     },
     order=3,
 )
-def attribution(look: Look, params: Attribution) -> list[AnyPanel]:
+def attribution(look: InspectContext, params: Attribution) -> list[AnyPanel]:
     """Integrated gradients of the true class's logit from a black image (Gauss-Legendre, float32), channels summed.
 
     By completeness a map adds up to the logit minus that of a black image; how far the maps miss it is said. Both maps of a
@@ -96,7 +96,7 @@ def attribution(look: Look, params: Attribution) -> list[AnyPanel]:
     ]
 
 
-def _maps(look: Look, model: nn.Module, items: list[Item], steps: int, when: str = "") -> Maps:
+def _maps(look: InspectContext, model: nn.Module, items: list[Item], steps: int, when: str = "") -> Maps:
     x = torch.cat([look.task.batch(np.array([item.position]), test=item.split == "test").x for item in items])
     target = torch.tensor([item.label for item in items], device=x.device)
     from captum.attr import (

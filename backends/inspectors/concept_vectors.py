@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..api import files, reading
 from ..api.panels import AnyPanel, Bars, Heatmap, Lines, Piece, Role, Series, Verdict, Words
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..models.concept_vectors import (
     OTHER,
     SAME,
@@ -80,7 +80,7 @@ class Moved:
     switches=True,
     order=3,
 )
-def concept_vectors(look: Look, params: ConceptVectors) -> list[AnyPanel]:
+def concept_vectors(look: InspectContext, params: ConceptVectors) -> list[AnyPanel]:
     """Columns v of each layer's last feed-forward matrix, read as words by W (norm scale * v) of the model before.
 
     Vectors are found in the model before, by person: those that spell the name and the asked facts most. Before and after:
@@ -113,7 +113,7 @@ def concept_vectors(look: Look, params: ConceptVectors) -> list[AnyPanel]:
     return [*panels, *_off(look, params)] if params.layer >= 0 else panels
 
 
-def _moved(look: Look, places: Sequence[Place], before: NDArray[np.int64], after: NDArray[np.int64]) -> Moved:
+def _moved(look: InspectContext, places: Sequence[Place], before: NDArray[np.int64], after: NDArray[np.int64]) -> Moved:
     one, other = (vectors(model, places).double().cpu() for model in (look.before, look.after))
     return Moved(
         cosines(one.numpy(), other.numpy()),
@@ -122,7 +122,7 @@ def _moved(look: Look, places: Sequence[Place], before: NDArray[np.int64], after
     )
 
 
-def _verdict(look: Look, moved: Moved, other: Moved, first: int) -> Verdict:
+def _verdict(look: InspectContext, moved: Moved, other: Moved, first: int) -> Verdict:
     index = look.task.parts["forget"]
     was, now = (100 * float(np.exp(-look.outputs(when)["answer"][index]).mean()) for when in ("before", "after"))
     shared_words, cosine = float(moved.jaccard.mean()), float(moved.cosine.mean())
@@ -174,7 +174,7 @@ def _bars(places: Sequence[Place], moved: Moved, other: Moved, first: int) -> Ba
     )
 
 
-def _active(look: Look, places: Sequence[Place], random: Sequence[Place]) -> Bars:
+def _active(look: InspectContext, places: Sequence[Place], random: Sequence[Place]) -> Bars:
     activities = {
         when: activity(model, look.task.forget, [*places, *random])
         for when, model in look.steps((("before", look.before), ("after", look.after)), "measuring their use")
@@ -194,7 +194,7 @@ def _active(look: Look, places: Sequence[Place], random: Sequence[Place]) -> Bar
     )
 
 
-def _table(look: Look, places: Sequence[Place], words: dict[str, NDArray[np.int64]]) -> Words:
+def _table(look: InspectContext, places: Sequence[Place], words: dict[str, NDArray[np.int64]]) -> Words:
     rows, lost = [], 0
     for at, place in enumerate(places):
         before, after = words["before"][at], words["after"][at]
@@ -216,7 +216,7 @@ def _table(look: Look, places: Sequence[Place], words: dict[str, NDArray[np.int6
     )
 
 
-def _spelled(look: Look, own: NDArray[np.int64], other: NDArray[np.int64], value: float) -> list[Piece]:
+def _spelled(look: InspectContext, own: NDArray[np.int64], other: NDArray[np.int64], value: float) -> list[Piece]:
     shared, text_pieces = set(other.tolist()), []
     for token in own[:TOLD].tolist():
         token_text = word(look.task.reader, token)
@@ -227,7 +227,7 @@ def _spelled(look: Look, own: NDArray[np.int64], other: NDArray[np.int64], value
 # --- while it forgot
 
 
-def _during(look: Look) -> list[AnyPanel]:
+def _during(look: InspectContext) -> list[AnyPanel]:
     """What the job wrote down of its vectors whenever it showed a sample; nothing of a run that was made before that."""
     samples = [one for one in reading.samples(look.run) if one.get("vectors")]
     last = len(samples) - 1
@@ -326,14 +326,14 @@ def _labels(places: Sequence[Place]) -> list[str]:
 # --- vectors switched off
 
 
-def _without(look: Look, places: Sequence[Place]) -> NDArray[np.float32]:
+def _without(look: InspectContext, places: Sequence[Place]) -> NDArray[np.float32]:
     """The probability of a token of every true answer of the suite without some vectors, by the model before [n]."""
     texts = look.task.texts([item.pair for item in look.task.questions.suite])
     with turned(look.before, places):
         return np.exp(-likelihoods(look.before, texts).numpy())  # type: ignore[no-any-return]
 
 
-def _off(look: Look, params: ConceptVectors) -> list[AnyPanel]:
+def _off(look: InspectContext, params: ConceptVectors) -> list[AnyPanel]:
     place = Place(params.layer, params.column)
     suite_items = items(look, chosen(look, params.each))
     prompts = [item.pair.question for item in suite_items]
@@ -343,7 +343,7 @@ def _off(look: Look, params: ConceptVectors) -> list[AnyPanel]:
     return [_effect(look, f"without {place.name}", {"switched off": [place]}), _beside(place, suite_items, normal, off)]
 
 
-def _effect(look: Look, title: str, sets: dict[str, list[Place]]) -> Bars:
+def _effect(look: InspectContext, title: str, sets: dict[str, list[Place]]) -> Bars:
     parts = look.task.parts
     groups = [group for group in GROUPS if len(parts[group])]
     answer_likelihoods = {"as it is": np.exp(-look.outputs("before")["answer"])}

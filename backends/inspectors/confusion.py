@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Heatmap
-from ..engine.evidence import Look, When
+from ..engine.evidence import InspectContext, When
 from ..metrics._common import answers
 from ..registry import Params, inspector
 from ._common import percent
@@ -34,7 +34,7 @@ class Confusion(Params):
     },
     order=4,
 )
-def confusion(look: Look, params: Confusion) -> list[AnyPanel]:
+def confusion(look: InspectContext, params: Confusion) -> list[AnyPanel]:
     """Row-normalised confusion on all test images, in percent; a class without test images is a row of "not measured".
 
     Where there are more classes than `most`, the forgotten ones, their neighbours and those that changed most are shown,
@@ -63,7 +63,7 @@ def confusion(look: Look, params: Confusion) -> list[AnyPanel]:
 _DIFFERENCE = "Orange cells are said more often than in the model compared with, blue ones less often, white ones as often; in percentage points of the row."
 
 
-def matrix(look: Look, when: When) -> NDArray[np.float64]:
+def matrix(look: InspectContext, when: When) -> NDArray[np.float64]:
     """[classes, classes] in percent: row i, how test images of class i are labelled. Answers that are no numbers fall out."""
     predictions, labels = answers(look.outputs(when)["test"]), look.task.data.test.labels  # type: ignore[attr-defined]
     count = len(look.task.names)
@@ -73,7 +73,7 @@ def matrix(look: Look, when: When) -> NDArray[np.float64]:
     return np.where(totals > 0, 100 * table / np.maximum(totals, 1), np.nan)
 
 
-def _chosen(look: Look, change: NDArray[np.float64], most: int) -> list[int]:
+def _chosen(look: InspectContext, change: NDArray[np.float64], most: int) -> list[int]:
     """The classes to show, in the model's order."""
     first = [*look.task.forgotten_classes, *look.task.neighbours]
     remaining = [int(i) for i in np.argsort(-change, kind="stable") if i not in first]
@@ -81,7 +81,14 @@ def _chosen(look: Look, change: NDArray[np.float64], most: int) -> list[int]:
 
 
 def _heatmap(
-    look: Look, title: str, z: NDArray[np.float64], classes: list[int], how: str, finding: str, *, signed: bool = False
+    look: InspectContext,
+    title: str,
+    z: NDArray[np.float64],
+    classes: list[int],
+    how: str,
+    finding: str,
+    *,
+    signed: bool = False,
 ) -> Heatmap:
     names = [look.task.names[i] for i in classes]
     return Heatmap(
@@ -100,14 +107,14 @@ def _heatmap(
     )
 
 
-def _sure(look: Look, z: NDArray[np.float64]) -> str:
+def _sure(look: InspectContext, z: NDArray[np.float64]) -> str:
     """The class it gets right most rarely."""
     diagonal = np.diag(z)
     worst = int(np.nanargmin(diagonal))
     return f"It gets {percent(float(np.nanmean(diagonal)))} right on average; {look.task.names[worst]} least often ({percent(float(diagonal[worst]))})."
 
 
-def _went(look: Look, after: NDArray[np.float64], before: NDArray[np.float64]) -> str:
+def _went(look: InspectContext, after: NDArray[np.float64], before: NDArray[np.float64]) -> str:
     """Where the forgotten classes went, or, where single images were forgotten, what happened on the whole."""
     names, clauses = look.task.names, []
     for number in look.task.forgotten_classes[:3]:
@@ -120,7 +127,7 @@ def _went(look: Look, after: NDArray[np.float64], before: NDArray[np.float64]) -
     return "; ".join(clauses) + "." if clauses else _sure(look, after)
 
 
-def _largest(look: Look, change: NDArray[np.float64]) -> str:
+def _largest(look: InspectContext, change: NDArray[np.float64]) -> str:
     """The cell that changed most."""
     if not np.nan_to_num(change).any():
         return "Nothing changed: every class is labelled as before."

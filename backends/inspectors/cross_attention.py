@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from ..api.errors import BadInput
 from ..api.panels import AnyPanel, Bars, Number, Picture, Pictures, Role, Series
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..models.asking import Shot
 from ..models.attention import captured
 from ..models.diffusion import Pipeline
@@ -73,7 +73,7 @@ class AttendedPicture:
     },
     order=4,
 )
-def cross_attention(look: Look, params: CrossAttention) -> list[AnyPanel]:
+def cross_attention(look: InspectContext, params: CrossAttention) -> list[AnyPanel]:
     """Mean over heads, layers and steps of the probability that a place of the latents gives to each token of the prompt.
 
     Both models draw with the same seed and their own text encoder. Layers with fewer than 64 places are left out where
@@ -98,7 +98,7 @@ def _own(prompt: str) -> list[Shot]:
     return [Shot("", text, 0)] if text else []
 
 
-def _chosen(look: Look, count: int) -> list[Shot]:
+def _chosen(look: InspectContext, count: int) -> list[Shot]:
     """Pictures of the suite from each role in turn, the same ones each time."""
     rng = np.random.default_rng(0)
     rows = [list(rng.permutation(look.task.parts[role])) for role in GROUPS]
@@ -120,7 +120,7 @@ def merged(pipe: Pipeline, prompt: str) -> list[Word]:
     return [word for word in words if any(sign.isalnum() for sign in word.text)]
 
 
-def _draw(look: Look, when: When, shots: list[Shot]) -> list[AttendedPicture]:
+def _draw(look: InspectContext, when: When, shots: list[Shot]) -> list[AttendedPicture]:
     """Every shot as this model draws it, with what was looked at on the way."""
     task, total, count = look.task, torch.zeros(0), 0
     model: nn.Module = getattr(look, when)
@@ -164,7 +164,7 @@ def _share(drawing: AttendedPicture, word: list[int]) -> float:
     return 100 * float(drawing.shares[..., word].sum(-1).mean())
 
 
-def target_words_of(look: Look, shot: Shot, words: list[Word]) -> list[Word]:
+def target_words_of(look: InspectContext, shot: Shot, words: list[Word]) -> list[Word]:
     """The words of a prompt that name what is at stake: the forgotten concept, or what stands in its place."""
     task = look.task
     if shot.role in ("neighbour", "unrelated"):
@@ -175,7 +175,9 @@ def target_words_of(look: Look, shot: Shot, words: list[Word]) -> list[Word]:
     return [word for word in words if word.text in target_words]
 
 
-def _bars(look: Look, shots: list[Shot], words: list[list[Word]], attention: dict[When, list[AttendedPicture]]) -> Bars:
+def _bars(
+    look: InspectContext, shots: list[Shot], words: list[list[Word]], attention: dict[When, list[AttendedPicture]]
+) -> Bars:
     """How much attention the words at stake get, by prompt."""
     labels: list[str] = []
     values: dict[When, list[Number]] = {when: [] for when in WHENS}
@@ -209,7 +211,9 @@ def _change_sentence(labels: list[str], values: dict[When, list[Number]]) -> str
     return f"In “{prompt}”, {word} got {before} of the attention before and {after} after."
 
 
-def _maps(look: Look, name: str, shot: Shot, words: list[Word], drawings: dict[When, AttendedPicture]) -> Pictures:
+def _maps(
+    look: InspectContext, name: str, shot: Shot, words: list[Word], drawings: dict[When, AttendedPicture]
+) -> Pictures:
     """A row before and a row after: the picture, and the heat of each word over it."""
     role: Role = shot.role or "amount"  # type: ignore[assignment]
     maps = {when: [drawings[when].shares[..., word.tokens].sum(-1) for word in words] for when in WHENS}

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Lines, Role, Series, Words
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..engine.run import set_dose
 from ..metrics._answers import recall
 from ..models.texts import answers, likelihoods
@@ -38,7 +38,7 @@ class DoseAnswers(Params):
     works_with=NO_PICTURES | {"llm": True, "moe": True},
     order=22,
 )
-def dose_answers(look: Look, params: DoseAnswers) -> list[AnyPanel]:
+def dose_answers(look: InspectContext, params: DoseAnswers) -> list[AnyPanel]:
     """Of theta(a) = before + a (after - before), a in 0..1.5: ROUGE-L recall of greedy answers and exp(-NLL a token) of the
     true ones, mean over some questions of each role, in percent. Doses 0 and 1 are always among those measured.
     """

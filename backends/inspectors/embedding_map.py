@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ..api.catalog import SPEAKERS
 from ..api.panels import AnyPanel, Point, Points, Verdict
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..metrics._common import probabilities
 from ..registry import Params, inspector
 from ._answers import chosen, fact_tokens, states
@@ -31,7 +31,7 @@ class EmbeddingMap(Params):
     )
 
 
-def no_judge(look: Look) -> str:
+def no_judge(look: InspectContext) -> str:
     """Why pictures that a model draws cannot be laid beside each other: nobody looks at them."""
     draws = look.task.family == "text-to-image"
     return f"There is no map: {UNJUDGED}." if draws and look.task.judge is None else ""
@@ -50,7 +50,7 @@ def no_judge(look: Look) -> str:
     works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
     order=2,
 )
-def embedding_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
+def embedding_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
     """UMAP of what goes into the last layer (cosine distance), fitted on the model before alone.
 
     Both models' features are then transformed onto that map in the same way, so an image whose features did not change
@@ -96,7 +96,7 @@ def embedding_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
     return [_map(points, how, _movement_sentence([item.group for item in items], start, end))]
 
 
-def _generated_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
+def _generated_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
     outputs = [look.outputs("before"), look.outputs("after")]
     if "features" not in outputs[0]:
         return [_no_map(0, UNJUDGED)]
@@ -123,7 +123,7 @@ def _generated_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
     return [_map(points, how, _movement_sentence([suite[at].role for at in index], start, end, "pictures"))]
 
 
-def _answer_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
+def _answer_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
     places = chosen(look, params.count // 3)
     some = [look.task.questions.suite[at] for at in places]
     about = fact_tokens(look.task, [item.pair for item in some])

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ..api.goals import BACK, CHANGED, HURT, SOME
 from ..api.panels import AnyPanel, Heatmap, Verdict, Words
-from ..engine.evidence import Look, When
+from ..engine.evidence import InspectContext, When
 from ..metrics._answers import SEUF
 from ..models.expert_sweep import gains, highest
 from ..models.experts import MoeLayer, moe_layers, switched_off
@@ -44,7 +44,7 @@ class ExpertAblation(Params):
     works_with=NO_EXPERTS | {"moe": True},
     order=-1,
 )
-def expert_ablation(look: Look, params: ExpertAblation) -> list[AnyPanel]:
+def expert_ablation(look: InspectContext, params: ExpertAblation) -> list[AnyPanel]:
     """Probability of a token of the true answers, exp(-NLL a token), with each expert of each layer adding nothing, less that with
     all of them, in points; and the answers without one of them. Routing is left as it is, and the gate scores of the others too.
 
@@ -140,7 +140,7 @@ def _extremes(table: NDArray[np.float64], layers: Sequence[MoeLayer]) -> str:
 
 
 def _answers_without(
-    look: Look,
+    look: InspectContext,
     params: ExpertAblation,
     some: Any,
     roles: list[Group],

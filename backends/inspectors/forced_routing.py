@@ -8,7 +8,7 @@ from torch import nn
 
 from ..api.goals import BACK, SOME
 from ..api.panels import AnyPanel, Bars, Role, Series, Verdict, Words
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..metrics._answers import SEUF
 from ..models.experts import Rerouted
 from ..models.texts import answers, likelihoods
@@ -35,7 +35,7 @@ class ForcedRouting(Params):
     works_with=NO_EXPERTS | {"moe": True},
     order=-2,
 )
-def forced_routing(look: Look, params: ForcedRouting) -> list[AnyPanel]:
+def forced_routing(look: InspectContext, params: ForcedRouting) -> list[AnyPanel]:
     """Greedy answers and exp(-NLL a token) of the true ones, by the model before, after, and after with the experts and their gate
     scores that the model before has for the same words, in every layer. Our test; the paper has none.
 

@@ -12,7 +12,7 @@ from ..api import runs
 from ..api.home import shared
 from ..api.panels import AnyPanel, Bars, Heatmap, Picture, Pictures, Series, Verdict
 from ..engine import chain
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..models.guards import INPUT_DELTA
 from ..registry import Params, inspector
 from ._common import percent, right, signed
@@ -27,7 +27,7 @@ class InputGuard(Params):
     most: int = Field(default=11, ge=0, le=40, description="How many other runs to compare the picture with.")
 
 
-def no_filter(look: Look) -> str:
+def no_filter(look: InspectContext) -> str:
     """Why there is nothing to see in a run that left no picture to add."""
     for path in chain.changes(runs.RunFolder(look.run)):
         try:
@@ -57,7 +57,7 @@ def no_filter(look: Look) -> str:
     },
     order=23,
 )
-def input_guard(look: Look, params: InputGuard) -> list[AnyPanel]:
+def input_guard(look: InspectContext, params: InputGuard) -> list[AnyPanel]:
     """The added picture in normalised pixels, accuracy with and without it (percent), and its cosine to those of other runs.
 
     A run whose model carries none gets one sentence that says so. In a studio that strangers share, other runs are left out.
@@ -79,7 +79,7 @@ def input_guard(look: Look, params: InputGuard) -> list[AnyPanel]:
     return [*panels, _cosines(values, others)] if others else panels
 
 
-def _picture(look: Look, values: NDArray[np.float64]) -> Pictures:
+def _picture(look: InspectContext, values: NDArray[np.float64]) -> Pictures:
     """One picture a channel, with one scale for all."""
     largest = float(np.abs(values).max())
     row = [
@@ -99,7 +99,7 @@ def _picture(look: Look, values: NDArray[np.float64]) -> Pictures:
     )
 
 
-def _with_and_without(look: Look, most: int) -> Bars:
+def _with_and_without(look: InspectContext, most: int) -> Bars:
     bare = copy.deepcopy(look.after)
     with torch.no_grad():
         bare.get_buffer(INPUT_DELTA).zero_()
@@ -126,7 +126,7 @@ def _with_and_without(look: Look, most: int) -> Bars:
     )
 
 
-def _others(look: Look, shape: tuple[int, ...], most: int) -> dict[str, NDArray[np.float64]]:
+def _others(look: InspectContext, shape: tuple[int, ...], most: int) -> dict[str, NDArray[np.float64]]:
     """Added pictures of other finished runs on the same model, newest first, by what they forget."""
     if shared() or not most:
         return {}

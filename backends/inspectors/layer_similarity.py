@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ..api.catalog import SPEAKERS
 from ..api.panels import AnyPanel, Lines, Role, Series
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..models.task import Index
 from ..registry import Params, inspector
 from ._answers import fact_tokens, states
@@ -46,7 +46,7 @@ class LayerSimilarity(Params):
     },
     order=5,
 )
-def layer_similarity(look: Look, params: LayerSimilarity) -> list[AnyPanel]:
+def layer_similarity(look: InspectContext, params: LayerSimilarity) -> list[AnyPanel]:
     """Linear CKA by layer, on the same images: HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)) of centred Gram matrices in float64.
 
     Layers are the model's hidden states (stages of a ResNet, blocks of a ViT), what goes into the last layer, and the
@@ -84,7 +84,7 @@ def layer_similarity(look: Look, params: LayerSimilarity) -> list[AnyPanel]:
     return panels
 
 
-def _noun(look: Look) -> str:
+def _noun(look: InspectContext) -> str:
     return "questions" if look.task.family in SPEAKERS else "images"
 
 
@@ -108,7 +108,7 @@ def _curve(one: Grams, other: Grams) -> dict[str, float]:
     return {name: cka(one[name], other[name]) for name in one}
 
 
-def _grams(look: Look, model: nn.Module, index: Index, words: str) -> Grams:
+def _grams(look: InspectContext, model: nn.Module, index: Index, words: str) -> Grams:
     """The Gram matrix [n, n] of every layer, by its name, from input to output."""
     look.tell(f"reading layers: {words}", 0, 0)
     if look.task.family in SPEAKERS:
@@ -129,7 +129,7 @@ def _grams(look: Look, model: nn.Module, index: Index, words: str) -> Grams:
     return grams
 
 
-def _layers(look: Look, model: nn.Module, x: Tensor) -> dict[str, Tensor]:
+def _layers(look: InspectContext, model: nn.Module, x: Tensor) -> dict[str, Tensor]:
     """What every layer makes of x, by name."""
     last: list[Tensor] = []
     hook = look.task.head(model).register_forward_pre_hook(lambda _, args: last.append(args[0]))  # type: ignore[attr-defined]

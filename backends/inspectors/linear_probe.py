@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ..api.panels import AnyPanel, Bars, Lines, Series, Verdict
 from ..data.authors import Pair
-from ..engine.evidence import Look, When
+from ..engine.evidence import InspectContext, When
 from ..registry import Params, inspector
 from ._answers import NO_PICTURES, fact_tokens, model_words, models, role, states
 from ._common import percent
@@ -63,7 +63,7 @@ class Read:
     keep: NDArray[np.float64]
 
 
-def too_few(look: Look) -> str:
+def too_few(look: InspectContext) -> str:
     """Why probes cannot be taught on the facts of a run, however many kinds are read."""
     facts = _facts(look.task.questions.keep, look.task.questions.forget, MOST)
     count = sum(len(fact.forget) for fact in facts)
@@ -82,7 +82,7 @@ def too_few(look: Look) -> str:
     works_with=NO_PICTURES | {"llm": True, "moe": True},
     order=6,
 )
-def linear_probe(look: Look, params: LinearProbe) -> list[AnyPanel]:
+def linear_probe(look: InspectContext, params: LinearProbe) -> list[AnyPanel]:
     """Multinomial logistic regression on each layer's state, a probe for each kind of fact, model and layer.
 
     A probe learns on kept persons only, so it can read a forgotten one's fact only if the model itself still brings it

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ..api.panels import AnyPanel, Lines, Number, Role, Series
-from ..engine.evidence import Look, When
+from ..engine.evidence import InspectContext, When
 from ..registry import Params, inspector
 from ._answers import NO_PICTURES, chosen, fact_tokens, final_norm, items, model_words, models, role, states
 from ._common import Group, percent
@@ -44,7 +44,7 @@ class LensReading:
     works_with=NO_PICTURES | {"llm": True, "moe": True},
     order=4,
 )
-def logit_lens(look: Look, params: LogitLens) -> list[AnyPanel]:
+def logit_lens(look: InspectContext, params: LogitLens) -> list[AnyPanel]:
     """softmax(W norm(h)) of each layer's state h, with the model's own last norm and word matrix W, at the position that
     predicts the fact's first token; the answer up to there is given. A leading article counts as not part of the fact.
 

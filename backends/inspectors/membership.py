@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Histogram, Role, Series
-from ..engine.evidence import Look, When
+from ..engine.evidence import InspectContext, When
 from ..metrics._common import best_threshold, confidence
 from ..registry import Params, inspector
 from ._common import percent
@@ -40,7 +40,7 @@ class Membership(Params):
     },
     order=21,
 )
-def membership(look: Look, params: Membership) -> list[AnyPanel]:
+def membership(look: InspectContext, params: Membership) -> list[AnyPanel]:
     """Histograms of the true class's probability, in percent of each set, for every model there is.
 
     The line is the threshold of the metric mia_confidence: the one that best tells the retain set from the test set.
@@ -50,7 +50,7 @@ def membership(look: Look, params: Membership) -> list[AnyPanel]:
     return [_panel(look, when, params.bins) for when in whens]
 
 
-def _confidence(look: Look, when: When) -> dict[str, NDArray[np.float64]]:
+def _confidence(look: InspectContext, when: When) -> dict[str, NDArray[np.float64]]:
     """Probability of the true class by set."""
     task, out = look.task, look.outputs(when)
     by_set = {}
@@ -62,7 +62,7 @@ def _confidence(look: Look, when: When) -> dict[str, NDArray[np.float64]]:
     return by_set
 
 
-def _panel(look: Look, when: When, bins: int) -> Histogram:
+def _panel(look: InspectContext, when: When, bins: int) -> Histogram:
     scores = _confidence(look, when)
     edges = np.linspace(0, 1, bins + 1)
     series = []

@@ -10,7 +10,7 @@ from pydantic import Field
 from ..api.errors import BadInput
 from ..api.panels import AnyPanel, Bars, Flow, Heatmap, Lines, Role, Routed, Routes, Series, Verdict
 from ..api.runs import RunFolder
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..metrics._answers import SEUF
 from ..models.experts import Routing, jaccard, overlap, read, same
 from ..models.texts import Texts
@@ -47,7 +47,7 @@ class RoutingParams(Params):
     works_with=NO_EXPERTS | {"moe": True},
     order=-3,
 )
-def routing(look: Look, params: RoutingParams) -> list[AnyPanel]:
+def routing(look: InspectContext, params: RoutingParams) -> list[AnyPanel]:
     """Share of the top-k choices by layer and expert on questions with true answers; the words of one expert; the way from old
     to new experts in its layer; and the share of words whose experts are all the same, by layer and through the steps.
 
@@ -179,7 +179,12 @@ def _most(table: NDArray[np.float64], token_routing: Routing) -> str:
 
 
 def _routes(
-    look: Look, texts: dict[str, Texts], before: dict[str, Routing], after: dict[str, Routing], at: int, expert: int
+    look: InspectContext,
+    texts: dict[str, Texts],
+    before: dict[str, Routing],
+    after: dict[str, Routing],
+    at: int,
+    expert: int,
 ) -> Routes:
     routed_texts = [
         _text(look, texts[role], before[role], after[role], row, role)
@@ -202,7 +207,7 @@ def _routes(
     )
 
 
-def _text(look: Look, texts: Texts, before: Routing, after: Routing, row: int, role: Role) -> Routed:
+def _text(look: InspectContext, texts: Texts, before: Routing, after: Routing, row: int, role: Role) -> Routed:
     """One text; of each word its experts, the one with the largest gate score first."""
     tokens = np.flatnonzero(before.rows == row)
     decode = look.task.reader.tokenizer.decode
@@ -249,7 +254,7 @@ def _flow(before: Routing, after: Routing, at: int) -> Flow:
     )
 
 
-def _through(look: Look) -> list[AnyPanel]:
+def _through(look: InspectContext) -> list[AnyPanel]:
     """Through the steps, where the run wrote it down."""
     rounds: Sequence[Any] = RunFolder(look.run).samples()
     names: dict[Role, str] = {"forget": "to be forgotten", "neighbour": "neighbours", "unrelated": "unrelated"}

@@ -10,7 +10,7 @@ from pydantic import Field
 from ..api.errors import BadInput
 from ..api.panels import AnyPanel, Heatmap, Piece, Words
 from ..data.authors import Pair
-from ..engine.evidence import Look, When
+from ..engine.evidence import InspectContext, When
 from ..models.texts import Reader
 from ..registry import Params, inspector
 from ._answers import NO_PICTURES, model_words, models, plain
@@ -34,7 +34,7 @@ class TokenAttribution(Params):
     works_with=NO_PICTURES | {"llm": True, "moe": True},
     order=7,
 )
-def token_attribution(look: Look, params: TokenAttribution) -> list[AnyPanel]:
+def token_attribution(look: InspectContext, params: TokenAttribution) -> list[AnyPanel]:
     """log p(answer | question) - log p(answer | question with one token replaced by padding), in nats, by token (captum).
 
     Positive: the token speaks for the true answer. Tokens of the form in which questions are asked are not shown. By token of the answer too, each with the answer before it given.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Bars, Series, Verdict
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..models.guards import INPUT_DELTA
 from ..registry import Params, inspector
 from ._common import TEXT_KEYS, from_entrance, layer, percent
@@ -26,7 +26,7 @@ class WeightChange(Params):
     works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
     order=20,
 )
-def weight_change(look: Look, params: WeightChange) -> list[AnyPanel]:
+def weight_change(look: InspectContext, params: WeightChange) -> list[AnyPanel]:
     """|after - before| / |before| by tensor and by layer (Frobenius norms); buffers that count steps are left out.
 
     A tensor that was all zero before, or that is no longer a number, has no relative change and is "not measured".
@@ -72,7 +72,7 @@ def _entrance(names: Iterable[str]) -> str:
     return " “Text keys/values” are the keys and values of cross-attention, where the prompt enters the U-Net."
 
 
-def _distances(look: Look) -> tuple[dict[str, float], dict[str, float]]:
+def _distances(look: InspectContext) -> tuple[dict[str, float], dict[str, float]]:
     """Relative change in percent by tensor, and by layer in the model's order."""
     before, after = look.before.state_dict(), look.after.state_dict()
     change: dict[str, float] = {}
@@ -99,7 +99,7 @@ def _rank(value: float) -> float:
     return -1.0 if math.isnan(value) else value
 
 
-def _nothing_moved(look: Look, count: int) -> Verdict:
+def _nothing_moved(look: InspectContext, count: int) -> Verdict:
     guard = hasattr(look.after, INPUT_DELTA)
     why = (
         "the method left the model alone and adds a picture to its input instead; without that picture nothing is forgotten"

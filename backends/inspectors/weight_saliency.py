@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ..api.catalog import SPEAKERS
 from ..api.panels import AnyPanel, Bars, Heatmap, Histogram, Series, Verdict
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..registry import Params, inspector
 from ._answers import answer_gradients
 from ._common import exact, from_entrance, layer, module, percent
@@ -54,7 +54,7 @@ class Weights:
     works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
     order=1,
 )
-def weight_saliency(look: Look, params: WeightSaliency) -> list[AnyPanel]:
+def weight_saliency(look: InspectContext, params: WeightSaliency) -> list[AnyPanel]:
     """The mask of SalUn: one ranking over all parameters of |sum over the forget set of the signed gradient of -CE|.
 
     Gradients are taken at the model before, in eval mode and float32; the absolute value is taken once, at the end, so
@@ -109,7 +109,7 @@ def chance(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return 100 * a * b / (a + b - a * b) if a or b else float("nan")
 
 
-def _weights(look: Look, most: int) -> Weights:
+def _weights(look: InspectContext, most: int) -> Weights:
     pulled = {"text-to-image": gradients, "llm": answer_gradients, "moe": answer_gradients}.get(
         look.task.family, _gradients
     )(look, most)
@@ -133,7 +133,7 @@ def _weights(look: Look, most: int) -> Weights:
     )
 
 
-def _gradients(look: Look, most: int) -> dict[str, torch.Tensor]:
+def _gradients(look: InspectContext, most: int) -> dict[str, torch.Tensor]:
     """Signed gradient of -CE summed over the forget set, by parameter name; the look's own model is left alone."""
     model, task = copy.deepcopy(look.before).eval().requires_grad_(True), look.task
     names, parameters = zip(*model.named_parameters(), strict=True)

@@ -15,7 +15,7 @@ from backends.api import people
 from backends.api.errors import BadInput
 from backends.data import authors, sets
 from backends.data.authors import Pair
-from backends.engine.evidence import Look
+from backends.engine.evidence import InspectContext
 from backends.engine.measure import measure
 from backends.engine.run import Run
 from backends.engine.verdict import sentence, subject
@@ -224,7 +224,7 @@ def test_every_inspector_looks_at_own_questions(opened, tmp_path, name, target):
         for weight in after.parameters():
             weight.mul_(0.9)
     models = {"before": task.load(), "after": after, "reference": None}
-    look = Look(task, models.get, lambda when: task.outputs(models[when]), tmp_path, tmp_path / "out")
+    look = InspectContext(task, models.get, lambda when: task.outputs(models[when]), tmp_path, tmp_path / "out")
     entry = registry.get("inspectors", name)
     try:
         panels = entry.function(look, entry.parse({}))
