@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from ..api.errors import BadInput
 from ..api.panels import AnyPanel, Bars, Number, Picture, Pictures, Role, Series
 from ..engine.evidence import InspectContext
-from ..models.asking import Shot
+from ..models.asking import EvalPrompt
 from ..models.attention import captured
 from ..models.diffusion import Pipeline
 from ..registry import Params, inspector
@@ -91,14 +91,14 @@ def cross_attention(look: InspectContext, params: CrossAttention) -> list[AnyPan
     return panels
 
 
-def _own(prompt: str) -> list[Shot]:
+def _own(prompt: str) -> list[EvalPrompt]:
     text = " ".join(prompt.split())
     if prompt and not any(sign.isalnum() for sign in text):
         raise BadInput(f"The prompt {prompt[:40]!r} holds no word; write what to draw, or leave it empty.")
-    return [Shot("", text, 0)] if text else []
+    return [EvalPrompt("", text, 0)] if text else []
 
 
-def _chosen(look: InspectContext, count: int) -> list[Shot]:
+def _chosen(look: InspectContext, count: int) -> list[EvalPrompt]:
     """Pictures of the suite from each role in turn, the same ones each time."""
     rng = np.random.default_rng(0)
     rows = [list(rng.permutation(look.task.parts[role])) for role in GROUPS]
@@ -120,7 +120,7 @@ def merged(pipe: Pipeline, prompt: str) -> list[Word]:
     return [word for word in words if any(sign.isalnum() for sign in word.text)]
 
 
-def _draw(look: InspectContext, when: When, shots: list[Shot]) -> list[AttendedPicture]:
+def _draw(look: InspectContext, when: When, shots: list[EvalPrompt]) -> list[AttendedPicture]:
     """Every shot as this model draws it, with what was looked at on the way."""
     task, total, count = look.task, torch.zeros(0), 0
     model: nn.Module = getattr(look, when)
@@ -164,7 +164,7 @@ def _share(drawing: AttendedPicture, word: list[int]) -> float:
     return 100 * float(drawing.shares[..., word].sum(-1).mean())
 
 
-def target_words_of(look: InspectContext, shot: Shot, words: list[Word]) -> list[Word]:
+def target_words_of(look: InspectContext, shot: EvalPrompt, words: list[Word]) -> list[Word]:
     """The words of a prompt that name what is at stake: the forgotten concept, or what stands in its place."""
     task = look.task
     if shot.role in ("neighbour", "unrelated"):
@@ -176,7 +176,7 @@ def target_words_of(look: InspectContext, shot: Shot, words: list[Word]) -> list
 
 
 def _bars(
-    look: InspectContext, shots: list[Shot], words: list[list[Word]], attention: dict[When, list[AttendedPicture]]
+    look: InspectContext, shots: list[EvalPrompt], words: list[list[Word]], attention: dict[When, list[AttendedPicture]]
 ) -> Bars:
     """How much attention the words at stake get, by prompt."""
     labels: list[str] = []
@@ -212,7 +212,7 @@ def _change_sentence(labels: list[str], values: dict[When, list[Number]]) -> str
 
 
 def _maps(
-    look: InspectContext, name: str, shot: Shot, words: list[Word], drawings: dict[When, AttendedPicture]
+    look: InspectContext, name: str, shot: EvalPrompt, words: list[Word], drawings: dict[When, AttendedPicture]
 ) -> Pictures:
     """A row before and a row after: the picture, and the heat of each word over it."""
     role: Role = shot.role or "amount"  # type: ignore[assignment]

@@ -15,7 +15,7 @@ COMMON = ("a dog", "a tree", "a house", "a bowl of fruit", "a bicycle", "a mount
 
 
 @dataclass(frozen=True)
-class Shot:
+class EvalPrompt:
     """One picture to judge a model by. `object`, `style` or `phrase` is what was asked for, as far as it is known."""
 
     role: str
@@ -26,7 +26,7 @@ class Shot:
     phrase: str = ""
 
 
-class Asking:
+class PromptSet:
     """What a job's targets mean for one model.
 
     Attributes:
@@ -130,23 +130,23 @@ class Asking:
         forget_prompts = {prompt for concept in self.forget for prompt in self.forms(concept)}
         return sorted({prompt for concept in retain_concepts for prompt in self.forms(concept)} - forget_prompts)
 
-    def _suite(self) -> list[Shot]:
+    def _suite(self) -> list[EvalPrompt]:
         if not self.domains:
             forget_shots = [
-                Shot("forget", form, seed, phrase=concept.phrase)
+                EvalPrompt("forget", form, seed, phrase=concept.phrase)
                 for concept in self.forget
                 for seed, form in enumerate(self.forms(concept))
             ]
             near = [
-                Shot("neighbour", f"a picture of {concept.phrase}", seed, phrase=concept.phrase)
+                EvalPrompt("neighbour", f"a picture of {concept.phrase}", seed, phrase=concept.phrase)
                 for concept in self.keep
                 for seed in range(2)
             ]
-            return [*forget_shots, *near, *(Shot("unrelated", text, 0, phrase=text) for text in COMMON)]
+            return [*forget_shots, *near, *(EvalPrompt("unrelated", text, 0, phrase=text) for text in COMMON)]
         shots = []
         for row, style in enumerate(self.domains["style"]):
             for column, object_name in enumerate(self.domains["object"]):
                 near = "neighbour" if object_name in self.neighbours or style in self.neighbours else "unrelated"
                 role = "forget" if self.asks(object_name, style) else near
-                shots.append(Shot(role, self.prompt(object_name, style), 1000 * row + column, object_name, style))
+                shots.append(EvalPrompt(role, self.prompt(object_name, style), 1000 * row + column, object_name, style))
         return shots

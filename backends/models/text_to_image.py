@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..api import files, own
-from .asking import COMMON, Asking, Shot
+from .asking import COMMON, EvalPrompt, PromptSet
 from .diffusion import Diffusion, Pipeline
 from .judges import Judge, open_judge
 from .source import model_folder
@@ -41,7 +41,7 @@ class TextToImage:
     shots = 5  # how often a phase shows what the model draws
     keeps, exact = True, False
     recipe: Mapping[str, Any] = {}
-    asking: Asking
+    asking: PromptSet
 
     def __init__(
         self, model_id: str, data: str = "", device: str | torch.device = "cpu", precision: torch.dtype = torch.float32
@@ -92,7 +92,7 @@ class TextToImage:
         Raises:
             BadInput: an unknown concept, one that is in both lists, or nothing left to keep.
         """
-        self.asking = Asking(self.card, self.id, forget, keep)
+        self.asking = PromptSet(self.card, self.id, forget, keep)
         roles = np.array([shot.role for shot in self.asking.suite])
         self.parts = {role: np.flatnonzero(roles == role) for role in ROLES}
 
@@ -192,7 +192,9 @@ class TextToImage:
         """The pictures of the suite, [n, height, width, 3] as `images`, and what the judge says of them."""
         return self.draw_and_judge(model, self.asking.suite, tell)
 
-    def draw_and_judge(self, model: nn.Module, shots: Sequence[Shot], tell: Tell = silent) -> dict[str, NDArray[Any]]:
+    def draw_and_judge(
+        self, model: nn.Module, shots: Sequence[EvalPrompt], tell: Tell = silent
+    ) -> dict[str, NDArray[Any]]:
         """Pictures of some shots, and what the judge says of them (see `Judge.look`)."""
         was = model.training
         model.eval()
@@ -224,7 +226,7 @@ class TextToImage:
         ]
 
     @cached_property
-    def watched(self) -> list[Shot]:
+    def watched(self) -> list[EvalPrompt]:
         """The pictures a job is watched by: some of each role, the same for every run on these targets."""
         rng = np.random.default_rng(0)
         chosen = [i for role in ROLES for i in rng.permutation(self.parts[role])[:WATCHED]]
@@ -251,7 +253,7 @@ class TextToImage:
             for number, shot in enumerate(self.watched)
         ]
 
-    def sure(self, judged: Mapping[str, NDArray[Any]], row: int, shot: Shot) -> float:
+    def sure(self, judged: Mapping[str, NDArray[Any]], row: int, shot: EvalPrompt) -> float:
         """Probability from 0 to 1 that a picture shows what was asked: the object, where a style is forgotten the style.
 
         NaN where no judge can say.
