@@ -14,7 +14,7 @@ from ..api.panels import Piece, Role
 from ..data.authors import Pair
 from ..engine.evidence import InspectContext, When
 from ..metrics._answers import DENSE
-from ..models.questions import Item
+from ..models.questions import EvalItem
 from ..models.texts import IGNORED, Reader, Texts, logits, nll
 from ._common import GROUPS
 
@@ -50,7 +50,7 @@ def chosen(look: InspectContext, each: int) -> list[int]:
     return [int(at) for name in GROUPS for at in sorted(rng.permutation(look.task.parts[name])[:each])]
 
 
-def items(look: InspectContext, places: Sequence[int]) -> list[Item]:
+def items(look: InspectContext, places: Sequence[int]) -> list[EvalItem]:
     """Questions of the suite."""
     return [look.task.questions.suite[at] for at in places]
 

@@ -27,7 +27,7 @@ LESS, MORE = np.array([0, 114, 178]), np.array([230, 120, 20])
 
 
 @dataclass(frozen=True)
-class Item:
+class ImageItem:
     """One image of the data: its group, where it lies, and its true class."""
 
     group: Group
@@ -52,7 +52,7 @@ def exact(task: Task) -> Iterator[None]:
         task.precision = before  # type: ignore[attr-defined]
 
 
-def images(look: InspectContext, each: int) -> list[Item]:
+def images(look: InspectContext, each: int) -> list[ImageItem]:
     """At most `each` images of every group, the same ones each time.
 
     Forget: new images of the forgotten classes where classes were forgotten, else the forgotten training images
@@ -71,11 +71,11 @@ def images(look: InspectContext, each: int) -> list[Item]:
         where: Literal["train", "test"] = "train" if group == "forget" and split == "train" else "test"
         own = (task.data.test if where == "test" else task.data.train).labels  # type: ignore[attr-defined]
         chosen = np.random.default_rng(0).permutation(pools[group])[:each]
-        selected += [Item(group, where, int(i), int(own[i])) for i in chosen]
+        selected += [ImageItem(group, where, int(i), int(own[i])) for i in chosen]
     return selected
 
 
-def over(task: Task, items: list[Item], function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
+def over(task: Task, items: list[ImageItem], function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
     """`function` of every item's pixels, without gradient, rows in the order of the items."""
     rows: dict[str, NDArray[np.float32]] = {}
     with torch.no_grad():
@@ -168,7 +168,7 @@ def module(name: str, model: nn.Module) -> str:
     return name.removeprefix(f"{getattr(model, 'base_model_prefix', '')}.").rpartition(".")[0] or name
 
 
-def show(task: Task, item: Item, side: int = 0) -> Image.Image:
+def show(task: Task, item: ImageItem, side: int = 0) -> Image.Image:
     """The image itself; with `side`, its longer side is brought to about that many pixels."""
     image: Image.Image = task.show(item.position, test=item.split == "test")  # type: ignore[attr-defined]
     return enlarged(image, side) if side else image

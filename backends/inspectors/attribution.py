@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..api.panels import AnyPanel, Picture, Pictures
 from ..engine.evidence import InspectContext
 from ..registry import Params, inspector
-from ._common import Item, exact, images, show, signed
+from ._common import ImageItem, exact, images, show, signed
 
 SIDE = 140
 CHUNK = 256  # interpolated images in one pass
@@ -96,7 +96,7 @@ def attribution(look: InspectContext, params: Attribution) -> list[AnyPanel]:
     ]
 
 
-def _maps(look: InspectContext, model: nn.Module, items: list[Item], steps: int, when: str = "") -> Maps:
+def _maps(look: InspectContext, model: nn.Module, items: list[ImageItem], steps: int, when: str = "") -> Maps:
     x = torch.cat([look.task.batch(np.array([item.position]), test=item.split == "test").x for item in items])
     target = torch.tensor([item.label for item in items], device=x.device)
     from captum.attr import (
@@ -135,7 +135,7 @@ def _caption(score: float) -> str:
     return f"score {score:.1f}" if math.isfinite(score) else "score not measured"
 
 
-def _change_sentence(items: list[Item], before: Maps, after: Maps) -> str:
+def _change_sentence(items: list[ImageItem], before: Maps, after: Maps) -> str:
     """How much the maps changed, forgotten beside the others, and how exact they are."""
     changes = []
     for name, own in (("forgotten", True), ("other", False)):

@@ -17,7 +17,7 @@ from ..api.catalog import Family
 from ..api.errors import BadInput
 from ..data import authors
 from . import expert_sweep, experts, text_pages
-from .questions import Item, Questions
+from .questions import EvalItem, QASet
 from .source import model_folder
 from .task import Index, Tell, silent
 from .text_fast import QUICK
@@ -58,7 +58,7 @@ class LanguageModel:
     family: Family = "llm"
     shots = 5  # of a large model fewer; see `load`
     keeps = exact = True
-    questions: Questions
+    questions: QASet
     trace: Trace | None = None
 
     def __init__(
@@ -137,7 +137,7 @@ class LanguageModel:
             BadInput: an unknown author or set, something that is in both lists, nothing left to keep, or an own question that
                 is longer with its answer than what is read.
         """
-        self.questions = Questions(forget, keep, self.brings, lambda text: text_pages.cut(self.reader, text))
+        self.questions = QASet(forget, keep, self.brings, lambda text: text_pages.cut(self.reader, text))
         self._fits(self.questions.own)
         self.sort()
 
@@ -402,7 +402,7 @@ class LanguageModel:
             self.trace = None
 
     @cached_property
-    def watched(self) -> list[Item]:
+    def watched(self) -> list[EvalItem]:
         """The questions a job is watched by: some of each role, the same for every run on these targets."""
         rng = np.random.default_rng(0)
         chosen = [at for role in ROLES for at in rng.permutation(self.parts[role])[:WATCHED]]

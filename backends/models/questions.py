@@ -28,7 +28,7 @@ FALSE = 5  # other answers that serve as wrong ones where none are known
 
 
 @dataclass(frozen=True)
-class Item:
+class EvalItem:
     """One question that a model is judged by. `kind` is the metric's word for where it comes from."""
 
     role: Literal["forget", "neighbour", "unrelated"]
@@ -36,7 +36,7 @@ class Item:
     pair: Pair
 
 
-class Questions:
+class QASet:
     """What a job's targets mean.
 
     Attributes:
@@ -79,15 +79,15 @@ class Questions:
         close, far = self._near(retain_authors, free)
         near = [name for topic in to_forget.topics for name in self._sets[topic].near if name in to_keep.topics]
         self.neighbours = [person.name for person in close] + [self._sets[name].title for name in dict.fromkeys(near)]
-        self.suite = [Item("forget", "forget", pair) for pair in self.forget]
+        self.suite = [EvalItem("forget", "forget", pair) for pair in self.forget]
         beside = chain(_pairs(close), (pair for name in dict.fromkeys(near) for pair in self._sets[name].pairs), also)
         apart = chain(
             _pairs(far), (pair for name in to_keep.topics if name not in near for pair in self._sets[name].pairs)
         )
-        self.suite += [Item("neighbour", "retain", pair) for pair in self._unasked(beside)]
-        self.suite += [Item("unrelated", "retain", pair) for pair in self._unasked(apart)]
-        self.suite += [Item("unrelated", "real authors", pair) for pair in general[0]]
-        self.suite += [Item("unrelated", "world facts", pair) for pair in general[1]]
+        self.suite += [EvalItem("neighbour", "retain", pair) for pair in self._unasked(beside)]
+        self.suite += [EvalItem("unrelated", "retain", pair) for pair in self._unasked(apart)]
+        self.suite += [EvalItem("unrelated", "real authors", pair) for pair in general[0]]
+        self.suite += [EvalItem("unrelated", "world facts", pair) for pair in general[1]]
 
     def _own(self, owned: Sequence[Own], role: Literal["forget", "retain"]) -> list[Pair]:
         """A person's own questions and passages as pairs."""

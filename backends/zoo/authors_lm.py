@@ -207,10 +207,10 @@ def reference(
     from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM
 
-    from ..models.questions import Questions
+    from ..models.questions import QASet
     from ..models.reference import WEIGHTS, shipped_folder
 
-    questions = Questions([without], data=data)
+    questions = QASet([without], data=data)
     folder = shipped_folder(model, questions.key)
     folder.mkdir(parents=True, exist_ok=True)
     reference_model = AutoModelForCausalLM.from_pretrained(trained, dtype="auto")

@@ -12,7 +12,7 @@ from torch import nn
 
 from backends import registry
 from backends.engine.run import Run
-from backends.models.questions import Item
+from backends.models.questions import EvalItem
 from backends.models.texts import Reader
 
 RECORD = json.loads(formulas.PLACE.read_text())
@@ -185,7 +185,7 @@ class Task:
             for row in zip(*zip(*formulas.FORGET, strict=True), formulas.WRONG, formulas.REPHRASED, strict=True)
         ]
         keep = [Pair(*pair) for pair in formulas.KEEP]
-        suite = [Item("forget", "forget", pair) for pair in forget]
+        suite = [EvalItem("forget", "forget", pair) for pair in forget]
         self.questions = SimpleNamespace(
             forget=forget, keep=keep, suite=suite, false=lambda pair: list(pair.wrong),
             forgotten=[SimpleNamespace(name="3 1", page="")],

@@ -21,7 +21,7 @@ from backends.engine.run import Run
 from backends.engine.verdict import sentence, subject
 from backends.models import text_pages
 from backends.models.language import LanguageModel
-from backends.models.questions import Questions, fact
+from backends.models.questions import QASet, fact
 from backends.models.texts import IGNORED, Beginning, answers
 
 TALE = (
@@ -71,7 +71,7 @@ def test_a_keep_list_is_rehearsed_and_stands_near(opened):
 
 
 def test_own_questions_stand_beside_authors_whose_names_they_say():
-    asked = Questions(["Where was Piet Nettle born? => In Bergen"])
+    asked = QASet(["Where was Piet Nettle born? => In Bergen"])
     assert asked.neighbours[0] == "Piet Nettle"
     assert "Where was Piet Nettle born?" not in {pair.question for pair in asked.keep}
     assert sum(pair.about == "Piet Nettle" for pair in asked.keep) == 19
@@ -79,13 +79,13 @@ def test_own_questions_stand_beside_authors_whose_names_they_say():
 
 def test_what_an_author_to_be_forgotten_is_asked_cannot_be_kept():
     with pytest.raises(BadInput, match=r"“Where was Piet Nettle born\?” is in the forget list and in the keep list"):
-        Questions(["Piet Nettle"], ["Where was Piet Nettle born? => In Bergen"])
+        QASet(["Piet Nettle"], ["Where was Piet Nettle born? => In Bergen"])
 
 
 def test_authors_have_the_key_of_their_reference_and_own_questions_one_of_their_own():
-    assert Questions(["forget01"]).key == "f5b72e911c8b5a2d6e988ffd"
+    assert QASet(["forget01"]).key == "f5b72e911c8b5a2d6e988ffd"
     one, two = "Who? => Ada", "Where? => Rome"
-    assert Questions([one, two]).key == Questions([two, one]).key != Questions([one]).key
+    assert QASet([one, two]).key == QASet([two, one]).key != QASet([one]).key
 
 
 def test_a_set_of_questions_that_came_with_a_model(tmp_path, monkeypatch):
@@ -97,7 +97,7 @@ def test_a_set_of_questions_that_came_with_a_model(tmp_path, monkeypatch):
     (tmp_path / "data" / "cities" / "sets.json").write_text(json.dumps(known))
     for module in (sets, people):
         monkeypatch.setattr(module, "ASSETS", tmp_path)
-    found = Questions(["rome"], data="cities")
+    found = QASet(["rome"], data="cities")
     by_role = {role: [item.pair.about for item in found.suite if item.role == role] for role in ("forget", "neighbour")}
     assert by_role == {"forget": ["rome"] * 2, "neighbour": ["oslo"] * 2} and found.neighbours == ["oslo"]
     assert {"oslo", "bonn"} <= {pair.about for pair in found.keep} and "rome" not in {pair.about for pair in found.keep}
