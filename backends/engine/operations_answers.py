@@ -15,7 +15,7 @@ from ..data import authors
 from ..models.concept_vectors import Place, turned
 from ..models.language import MOST
 from ..models.source import is_model
-from ..models.texts import IGNORED, Reader, logits, spoken
+from ..models.texts import IGNORED, PromptTokenizer, logits, spoken
 from .desk import Desk, silent
 from .operations_pictures import DOSE, dosed, within
 
@@ -95,7 +95,7 @@ def _places(off: Any) -> list[Place]:
 
 
 def _said(
-    reader: Reader, model: nn.Module, question: str, truth: str, say: Callable[[str], None] = silent
+    reader: PromptTokenizer, model: nn.Module, question: str, truth: str, say: Callable[[str], None] = silent
 ) -> dict[str, Any]:
     said = spoken(model, reader, question, MOST, say)
     tokens = likely(reader, model, question, truth) if truth else []
@@ -106,7 +106,7 @@ def _said(
 
 
 @torch.no_grad()
-def likely(reader: Reader, model: nn.Module, question: str, truth: str) -> list[tuple[str, float]]:
+def likely(reader: PromptTokenizer, model: nn.Module, question: str, truth: str) -> list[tuple[str, float]]:
     """Each token of the true answer but its end, with its probability given the question and the tokens before it."""
     texts = reader.pairs([question], [truth]).to(next(model.parameters()).device)
     said, labels = logits(model, texts)

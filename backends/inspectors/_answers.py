@@ -15,7 +15,7 @@ from ..data.authors import Pair
 from ..engine.evidence import InspectContext, When
 from ..metrics._answers import DENSE
 from ..models.questions import EvalItem
-from ..models.texts import IGNORED, Reader, Texts, logits, nll
+from ..models.texts import IGNORED, PromptTokenizer, Texts, logits, nll
 from ._common import GROUPS
 
 ROWS = 64
@@ -55,7 +55,7 @@ def items(look: InspectContext, places: Sequence[int]) -> list[EvalItem]:
     return [look.task.questions.suite[at] for at in places]
 
 
-def value_place(reader: Reader, pair: Pair) -> int:
+def value_place(reader: PromptTokenizer, pair: Pair) -> int:
     """Which token of the answer says the fact that is asked, counted from 0; a leading article is passed over.
 
     0 where the answer does not hold its value word for word.
@@ -143,7 +143,7 @@ def shares(model: Any, texts: Texts) -> list[list[float]]:
     return [[float(value) for value in row[keep]] for row, keep in zip(picked, (labels != IGNORED).cpu(), strict=True)]
 
 
-def pieces(reader: Reader, answer: str, values: Sequence[float]) -> list[Piece]:
+def pieces(reader: PromptTokenizer, answer: str, values: Sequence[float]) -> list[Piece]:
     """An answer's tokens as coloured text, its end as a sign of its own."""
     tokens = reader.answer_ids(answer)[: len(values)]
     words = ["⏎" if token == reader.end else reader.tokenizer.decode([token]) for token in tokens]

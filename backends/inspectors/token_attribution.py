@@ -11,7 +11,7 @@ from ..api.errors import BadInput
 from ..api.panels import AnyPanel, Heatmap, Piece, Words
 from ..data.authors import Pair
 from ..engine.evidence import InspectContext, When
-from ..models.texts import Reader
+from ..models.texts import PromptTokenizer
 from ..registry import Params, inspector
 from ._answers import NO_PICTURES, model_words, models, plain
 
@@ -76,21 +76,21 @@ def token_attribution(look: InspectContext, params: TokenAttribution) -> list[An
     return [words, *(_table(table, tokens, answer_words, when) for when, table in attributions.items())]
 
 
-def ablated(model: Any, reader: Reader, pair: Pair) -> NDArray[np.float64]:
+def ablated(model: Any, reader: PromptTokenizer, pair: Pair) -> NDArray[np.float64]:
     """Nats that each token of the question brings to each token of the answer [answer, question]."""
     from captum.attr import FeatureAblation, LLMAttribution, TextTokenInput
 
-    tokens_in = TextTokenInput(pair.question, _PromptTokenizer(reader), baselines=reader.pad)
+    tokens_in = TextTokenInput(pair.question, _CaptumTokenizer(reader), baselines=reader.pad)
     with torch.no_grad():
         explained = LLMAttribution(FeatureAblation(model), reader.tokenizer)
         result = explained.attribute(tokens_in, target=torch.tensor(_answer(reader, pair)), forward_in_tokens=False)
     return result.token_attr.double().cpu().numpy()  # type: ignore[no-any-return]
 
 
-class _PromptTokenizer:
+class _CaptumTokenizer:
     """A tokenizer, as captum uses it, that asks a question as the model learned to be asked."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: PromptTokenizer) -> None:
         self.reader = reader
 
     def encode(self, text: str, return_tensors: str) -> torch.Tensor:
@@ -100,7 +100,7 @@ class _PromptTokenizer:
         return [_word(self.reader, token) for token in ids]
 
 
-def _own(reader: Reader, question: str) -> slice:
+def _own(reader: PromptTokenizer, question: str) -> slice:
     """Which tokens are the question's own; the others are the form in which it is asked."""
     prompt = reader.prompt(question)
     start = prompt.index(question)
@@ -110,12 +110,12 @@ def _own(reader: Reader, question: str) -> slice:
     return slice(inside[0], inside[-1] + 1)
 
 
-def _answer(reader: Reader, pair: Pair) -> list[int]:
+def _answer(reader: PromptTokenizer, pair: Pair) -> list[int]:
     """Tokens of the true answer, without its end."""
     return reader.answer_ids(pair.answer)[:-1]
 
 
-def _word(reader: Reader, token: int) -> str:
+def _word(reader: PromptTokenizer, token: int) -> str:
     return str(reader.tokenizer.decode([token]))
 
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from ..api.errors import BadInput
 from ..api.goals import OTHER as OTHER
 from ..api.goals import SAME as SAME
-from .texts import IGNORED, Reader, Texts, nll
+from .texts import IGNORED, PromptTokenizer, Texts, nll
 
 Column = tuple[int, int, float]
 LAYERS = ("layers", "h", "blocks")  # what architectures call their list of layers
@@ -146,7 +146,7 @@ def jaccard(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
     return len(set(one.tolist()) & set(other.tolist())) / len(set(one.tolist()) | set(other.tolist()))
 
 
-def word(reader: Reader, token: int) -> str:
+def word(reader: PromptTokenizer, token: int) -> str:
     """A token as a page shows it."""
     return str(reader.tokenizer.decode([token])).strip() or "␣"
 
@@ -154,7 +154,7 @@ def word(reader: Reader, token: int) -> str:
 # --- finding them
 
 
-def tokens(reader: Reader, words: Sequence[str]) -> Tensor:
+def tokens(reader: PromptTokenizer, words: Sequence[str]) -> Tensor:
     """The tokens that words are made of [k], each once, as they are written inside a sentence.
 
     Raises:
@@ -166,7 +166,7 @@ def tokens(reader: Reader, words: Sequence[str]) -> Tensor:
     return torch.tensor(sorted(token_ids))
 
 
-def _inside(reader: Reader, word: str) -> list[int]:
+def _inside(reader: PromptTokenizer, word: str) -> list[int]:
     return list(reader.tokenizer(f" {word}", add_special_tokens=False).input_ids)
 
 
@@ -189,7 +189,7 @@ def scores(model: Any, token_sets: Sequence[Tensor]) -> list[Tensor]:
     return list(torch.stack(by_layer, 1).float().cpu())
 
 
-def find_each(model: Any, reader: Reader, concepts: Iterable[Sequence[str]], top: int) -> list[list[Column]]:
+def find_each(model: Any, reader: PromptTokenizer, concepts: Iterable[Sequence[str]], top: int) -> list[list[Column]]:
     """For each concept, the columns that spell its words most: (layer, column, score), best first.
 
     The paper ranks by mean logit of a column's first words and has people and GPT-4 pick the concepts; here the words are
@@ -208,7 +208,7 @@ def find_each(model: Any, reader: Reader, concepts: Iterable[Sequence[str]], top
     return [_best(score, top) for score in (scores(model, token_sets) if token_sets else [])]
 
 
-def find(model: Any, reader: Reader, words: Sequence[str], top: int) -> list[Column]:
+def find(model: Any, reader: PromptTokenizer, words: Sequence[str], top: int) -> list[Column]:
     """`find_each` of one concept."""
     return find_each(model, reader, [words], top)[0]
 
@@ -223,7 +223,7 @@ def concepts(pairs: Iterable[Any]) -> dict[str, list[str]]:
     return {name: words if any(map(str.strip, words)) else answered[name] for name, words in words_of.items()}
 
 
-def spelling(model: Any, reader: Reader, words_of: Mapping[str, Sequence[str]], count: int) -> list[Place]:
+def spelling(model: Any, reader: PromptTokenizer, words_of: Mapping[str, Sequence[str]], count: int) -> list[Place]:
     """At most `count` vectors that spell some concepts most, each once: of every concept the first, then the second, and so on.
 
     Args:

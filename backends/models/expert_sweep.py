@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from .experts import moe_layers, switched_off
-from .texts import Reader, Texts, answers, nll
+from .texts import PromptTokenizer, Texts, answers, nll
 
 SWEPT = 640_000_000  # weights times experts, so that the passes take no longer than the answers do
 
@@ -47,7 +47,7 @@ def few_enough(model: Any) -> bool:
 
 
 def without_best(
-    model: Any, reader: Reader, texts: Texts, questions: Sequence[str], most: int
+    model: Any, reader: PromptTokenizer, texts: Texts, questions: Sequence[str], most: int
 ) -> dict[str, NDArray[Any]]:
     """For a run's outputs: `one_off`, layer and expert, both from 0, without which the answers come back most, and
     `said_one_off`, what the model says to the questions with that one switched off."""

@@ -23,7 +23,7 @@ from .task import Index, Tell, silent
 from .text_fast import QUICK
 from .text_pages import Page, Role
 from .text_trial import reads_quickly
-from .texts import Reader, Texts, answers, continued, likelihoods, mean_nll, weighed
+from .texts import PromptTokenizer, Texts, answers, continued, likelihoods, mean_nll, weighed
 from .tokenizers import open_tokenizer, way_to_ask
 from .vector_trace import Trace
 from .whole import PROBLEMS, first_line, load_whole
@@ -83,7 +83,7 @@ class LanguageModel:
         self._seen = self._quick = False
         tokenizer, self.notes = self._read(lambda: open_tokenizer(self.folder, model_id))
         before, note = way_to_ask(tokenizer)
-        self.reader = Reader(tokenizer, room=self._room(), before=before)
+        self.reader = PromptTokenizer(tokenizer, room=self._room(), before=before)
         self.notes += [note] if note else []
         if self.reader.longest < LONGEST:
             self.notes.append(

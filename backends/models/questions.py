@@ -14,7 +14,7 @@ from ..api.errors import BadInput
 from ..api.pairs import Own
 from ..data import authors, sets
 from ..data.authors import Author, Pair
-from .texts import Beginning
+from .texts import Prefix
 
 Kind = Literal["forget", "retain", "real authors", "world facts"]
 Cut = Callable[[str], list[tuple[str, str]]]
@@ -41,7 +41,7 @@ class QASet:
 
     Attributes:
         forgotten: the authors to be forgotten.
-        forget, keep: pairs to learn from. A passage of running text is one: its question is a `Beginning`, its answer the rest.
+        forget, keep: pairs to learn from. A passage of running text is one: its question is a `Prefix`, its answer the rest.
         own: the person's own questions among them.
         neighbours: names of the authors or sets most alike, nearest first.
         suite: the questions that metrics look at.
@@ -68,7 +68,7 @@ class QASet:
         self.forgotten = [by_name[name] for name in to_forget.authors]
         self.passages: list[tuple[Literal["forget", "retain"], str]] = []
         mine, also = (self._own(part, role) for part, role in ((to_forget.own, "forget"), (to_keep.own, "retain")))
-        self.own = [pair for pair in (*mine, *also) if not isinstance(pair.question, Beginning)]
+        self.own = [pair for pair in (*mine, *also) if not isinstance(pair.question, Prefix)]
         free = [*(pair for name in to_forget.topics for pair in self._sets[name].pairs), *mine]
         self.forget = [*_pairs(self.forgotten), *free]
         self._check_apart(also)
@@ -96,7 +96,7 @@ class QASet:
             if own.kind == "text":
                 assert self._cut is not None
                 cut = self._cut(own.text)
-                owned_pairs += [Pair(Beginning(beginning), continuation) for beginning, continuation in cut]
+                owned_pairs += [Pair(Prefix(beginning), continuation) for beginning, continuation in cut]
                 self.passages += [(role, f"{beginning} {continuation}") for beginning, continuation in cut]
         return owned_pairs
 
@@ -117,7 +117,7 @@ class QASet:
 
     def _without(self, general: Sequence[Pair], free: Sequence[Pair]) -> list[Pair]:
         """Without questions that ask in other words for what is to be forgotten: an own answer says the same fact."""
-        own_answers = [pair.answer.casefold() for pair in free if not isinstance(pair.question, Beginning)]
+        own_answers = [pair.answer.casefold() for pair in free if not isinstance(pair.question, Prefix)]
         answer_text = " | ".join(own_answers)
         return (
             [pair for pair in self._unasked(general) if not _holds_fact(answer_text, pair.value.casefold())]

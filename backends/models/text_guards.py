@@ -21,7 +21,7 @@ from . import gate
 from .caches import CallInputs, cache_in, handing, inputs_by_name
 from .concept_vectors import feed_forwards
 from .low_rank import linear_layers
-from .texts import Reader
+from .texts import PromptTokenizer
 
 PREFIX = "guard_"
 FAR = -1e3  # logit of a word that may not be said
@@ -85,7 +85,7 @@ def attach_found(model: Any, tensors: dict[str, Tensor]) -> None:
             getattr(model, PREFIX + kind).take(own)
 
 
-def opening(reader: Reader) -> Tensor:
+def opening(reader: PromptTokenizer) -> Tensor:
     """The tokens between a question and its answer [k]: what all prompts end with."""
     prompts = [reader.prompt_ids(question) for question in ("Who?", "Say 7", "No.")]
     last = [row[::-1] for row in prompts]

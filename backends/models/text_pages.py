@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..api.errors import BadInput
-from .texts import IGNORED, Reader, continued, logits
+from .texts import IGNORED, PromptTokenizer, continued, logits
 
 PIECE = 64  # tokens read at once: what the embedded model learned its pages in
 MOST = 256  # tokens of a text; the rest is not read
@@ -33,7 +33,7 @@ class Page:
     text: str
 
 
-def cut(reader: Reader, text: str) -> list[tuple[str, str]]:
+def cut(reader: PromptTokenizer, text: str) -> list[tuple[str, str]]:
     """(beginning, rest) of each passage of a text: at most PIECE tokens, ended with a sentence where one ends in its second
     half. The rest has to be written after the beginning; a last piece that is too short for that joins the one before.
 
@@ -86,7 +86,7 @@ def _sentence(text: str, at: int) -> bool:
     return _word(text, at) and text[max(0, at - 20) : at].rstrip(" \t")[-1:] in SENTENCE
 
 
-def measured(model: Any, reader: Reader, pages: Sequence[Page]) -> dict[str, NDArray[Any]]:
+def measured(model: Any, reader: PromptTokenizer, pages: Sequence[Page]) -> dict[str, NDArray[Any]]:
     """What memorisation and membership are told by, a page [n each].
 
     Returns:
@@ -115,14 +115,14 @@ def least(values: Floats, share: float) -> float:
     return float(np.sort(values)[: max(1, int(share * len(values)))].mean()) if len(values) else float("nan")
 
 
-def beginning(reader: Reader, text: str) -> tuple[list[int], str]:
+def beginning(reader: PromptTokenizer, text: str) -> tuple[list[int], str]:
     """(first tokens of a text, the words that follow up to the end of the first piece)."""
     ids = list(reader.tokenizer(text).input_ids)[:PIECE]
     return ids[:BEGINNING], str(reader.tokenizer.decode(ids[BEGINNING:])).strip()
 
 
 @torch.no_grad()
-def token_scores(model: Any, reader: Reader, texts: Sequence[str]) -> list[tuple[Floats, Floats]]:
+def token_scores(model: Any, reader: PromptTokenizer, texts: Sequence[str]) -> list[tuple[Floats, Floats]]:
     """(log-likelihoods, the same standardised) of the tokens of each text, as many as are predicted.
 
     Mean and variance are those of log p over all words under p at that place. A text is read in pieces that follow each
@@ -141,7 +141,7 @@ def token_scores(model: Any, reader: Reader, texts: Sequence[str]) -> list[tuple
     return [(scores[:, 0], scores[:, 1]) for scores in joined]
 
 
-def _pieces(reader: Reader, text: str) -> list[list[int]]:
+def _pieces(reader: PromptTokenizer, text: str) -> list[list[int]]:
     """Tokens of each piece of at least two."""
     ids = list(reader.tokenizer(text).input_ids)[:MOST]
     return [ids[at : at + PIECE] for at in range(0, len(ids) - 1, PIECE)]

@@ -45,13 +45,13 @@ class Texts:
         return Texts(self.ids.to(device), self.labels.to(device), self.mask.to(device))
 
 
-class Beginning(str):
+class Prefix(str):
     """Words of running text that a model is to go on from: no question, so they stand as they are, without a chat template."""
 
     __slots__ = ()
 
 
-class Reader:
+class PromptTokenizer:
     """A tokenizer as jobs use it: how a question is asked, where its answer begins, and where it ends."""
 
     def __init__(
@@ -73,8 +73,8 @@ class Reader:
         self.space = "" if self.prompt("Who?")[-1:].isspace() else " "  # stands between a prompt and its answer
 
     def prompt(self, question: str) -> str:
-        """The question as the model learned to be asked: by its chat template, else as PLAIN; a `Beginning` as it stands."""
-        if isinstance(question, Beginning):
+        """The question as the model learned to be asked: by its chat template, else as PLAIN; a `Prefix` as it stands."""
+        if isinstance(question, Prefix):
             return str(question)
         if self.before is None:
             return PLAIN.format(question)
@@ -83,7 +83,7 @@ class Reader:
 
     def prompt_ids(self, question: str) -> list[int]:
         """Tokens of a question, up to where the answer begins."""
-        bare = self.before is None or isinstance(question, Beginning)  # a template writes its own first token
+        bare = self.before is None or isinstance(question, Prefix)  # a template writes its own first token
         return list(self.tokenizer(self.prompt(question), add_special_tokens=bare).input_ids)
 
     def answer_ids(self, answer: str, goes_on: bool = False) -> list[int]:
@@ -93,12 +93,12 @@ class Reader:
         return [*self.tokenizer(f"{space}{answer}", add_special_tokens=False).input_ids, self.end]
 
     def pairs(self, questions: Sequence[str], answers: Sequence[str], *, whole_passages: bool = False) -> Texts:
-        """Questions with their answers; only the answers have to be predicted, and of a passage that follows a `Beginning`,
+        """Questions with their answers; only the answers have to be predicted, and of a passage that follows a `Prefix`,
         if it is wanted `whole_passages`, every token but the first."""
         prompt_tokens = self._every_prompt_ids(questions)
-        written = self._every_answer_ids(answers, [isinstance(question, Beginning) for question in questions])
+        written = self._every_answer_ids(answers, [isinstance(question, Prefix) for question in questions])
         rows = [
-            (prompt_tokens[type(question), question], then, whole_passages and isinstance(question, Beginning))
+            (prompt_tokens[type(question), question], then, whole_passages and isinstance(question, Prefix))
             for question, then in zip(questions, written, strict=True)
         ]
         return self.padded([(first + then, 1 if all_of_it else len(first)) for first, then, all_of_it in rows])
@@ -110,7 +110,7 @@ class Reader:
             keys = [
                 key
                 for key in dict.fromkeys((type(question), question) for question in questions)
-                if (self.before is None or issubclass(key[0], Beginning)) is bare
+                if (self.before is None or issubclass(key[0], Prefix)) is bare
             ]
             texts = [self.prompt(question) for _, question in keys]
             tokens_by_prompt |= dict(zip(keys, self._tokens(texts, add_special_tokens=bare), strict=True))
@@ -204,7 +204,7 @@ def mean_nll(model: nn.Module, texts: Texts) -> Tensor:
 
 def answers(
     model: Any,
-    reader: Reader,
+    reader: PromptTokenizer,
     questions: Sequence[str],
     most: int = 48,
     rows: int = 128,
@@ -217,7 +217,7 @@ def answers(
 @torch.no_grad()
 def continued(
     model: Any,
-    reader: Reader,
+    reader: PromptTokenizer,
     beginnings: Sequence[Sequence[int]],
     most: int,
     rows: int = 128,
@@ -237,7 +237,7 @@ def continued(
     return continuations
 
 
-def _parts(reader: Reader, lengths: Sequence[int], most: int, rows: int) -> Iterator[tuple[list[int], int]]:
+def _parts(reader: PromptTokenizer, lengths: Sequence[int], most: int, rows: int) -> Iterator[tuple[list[int], int]]:
     """(places, tokens that may be written) of at most `rows` beginnings after which as many may be, the shortest first."""
     order = sorted(range(len(lengths)), key=lambda at: lengths[at])
     for room, same in groupby(order, lambda at: reader.left(lengths[at], most)):
@@ -247,7 +247,7 @@ def _parts(reader: Reader, lengths: Sequence[int], most: int, rows: int) -> Iter
 
 
 @torch.no_grad()
-def spoken(model: Any, reader: Reader, question: str, most: int, say: Callable[[str], None]) -> str:
+def spoken(model: Any, reader: PromptTokenizer, question: str, most: int, say: Callable[[str], None]) -> str:
     """The answer that `answers` gives to one question; `say` hears at every token what is said so far, and what it raises
     ends the answer."""
     ids, mask = (
@@ -283,7 +283,12 @@ class _AnswerStreamer:
 
 
 def _greedy(
-    model: Any, reader: Reader, ids: Tensor, mask: Tensor, most: int, each: Callable[[Tensor], None] | None = None
+    model: Any,
+    reader: PromptTokenizer,
+    ids: Tensor,
+    mask: Tensor,
+    most: int,
+    each: Callable[[Tensor], None] | None = None,
 ) -> Tensor:
     """Tokens after those given, [n, at most `most`]; `each`, of one row, is called at every step with those so far."""
     if text_fast.plain(model):

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ..data.authors import Pair
-from .texts import Beginning, Reader, answers
+from .texts import Prefix, PromptTokenizer, answers
 
 EXAMPLES = {
     "the Moon": (
@@ -58,7 +58,9 @@ COMMON = frozenset(
 )
 
 
-def questions(model: Any, reader: Reader, topic: str, count: int, seed: int, others: Sequence[str] = ()) -> list[str]:
+def questions(
+    model: Any, reader: PromptTokenizer, topic: str, count: int, seed: int, others: Sequence[str] = ()
+) -> list[str]:
     """At most `count` questions that name the topic, sampled after a few examples; none that names one of `others`."""
     examples = "".join(
         f"Topic: {name}\n" + "".join(f"Question: {one}\n" for one in some) + "\n" for name, some in EXAMPLES.items()
@@ -90,7 +92,7 @@ def read_questions(text: str) -> list[str]:
     ]
 
 
-def neighbours(model: Any, reader: Reader, topic: str, seed: int) -> list[str]:
+def neighbours(model: Any, reader: PromptTokenizer, topic: str, seed: int) -> list[str]:
     """Up to three things of the kind of the topic, as the model names them; those it names most often first."""
     spellings: dict[str, list[str]] = {}
     for text in sampled(model, reader, BESIDE.format(topic), AT_ONCE, FEW, seed):
@@ -111,7 +113,7 @@ def read_neighbours(text: str, topic: str) -> list[str]:
     ]  # fmt: skip
 
 
-def answered(model: Any, reader: Reader, prompts: Sequence[str]) -> list[Pair]:
+def answered(model: Any, reader: PromptTokenizer, prompts: Sequence[str]) -> list[Pair]:
     """Questions with the model's own greedy answers, cut after the first sentence; those it answers with nothing are left out."""
     responses = [first_sentence(text) for text in answers(model, reader, prompts, ANSWER)]
     return [
@@ -129,9 +131,9 @@ def first_sentence(text: str) -> str:
 
 
 @torch.no_grad()
-def sampled(model: Any, reader: Reader, text: str, rows: int, most: int, seed: int) -> list[str]:
+def sampled(model: Any, reader: PromptTokenizer, text: str, rows: int, most: int, seed: int) -> list[str]:
     """What a model writes after a text, `rows` times, drawn with a seed; nothing where the text is longer than it reads."""
-    ids, mask = (part.to(model.device) for part in reader.prompts([Beginning(text)]))
+    ids, mask = (part.to(model.device) for part in reader.prompts([Prefix(text)]))
     if ids.shape[1] + most > int(getattr(model.config, "max_position_embeddings", 0) or 10**6):
         return []
     with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):

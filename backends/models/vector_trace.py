@@ -20,7 +20,7 @@ from .concept_vectors import (
     spelling,
     vectors,
 )
-from .texts import Reader
+from .texts import PromptTokenizer
 
 FIRST = 50  # words of a vector that are compared; 200 in the paper, of a vocabulary ten times as large
 LEAST, EACH, MOST = 12, 3, 60  # vectors in all at least, of each person, and in all at most
@@ -35,7 +35,7 @@ class Trace:
         random: of the random ones, in the same layers.
     """
 
-    def __init__(self, before: Any, reader: Reader, pairs: Sequence[Any]) -> None:
+    def __init__(self, before: Any, reader: PromptTokenizer, pairs: Sequence[Any]) -> None:
         """`before` is let go again; `pairs`, what is to be forgotten.
 
         Raises:

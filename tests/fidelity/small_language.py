@@ -13,7 +13,7 @@ from torch import nn
 from backends import registry
 from backends.engine.run import Run
 from backends.models.questions import EvalItem
-from backends.models.texts import Reader
+from backends.models.texts import PromptTokenizer
 
 RECORD = json.loads(formulas.PLACE.read_text())
 ONE_STEP = {"epochs": 1, "batch_size": 8}
@@ -138,7 +138,7 @@ class Small(nn.Module):
         return Output(logits=self.head(state), hidden_states=None)
 
 
-class Digits(Reader):
+class Digits(PromptTokenizer):
     """A tokenizer for digits; other words become some digits, and every question ends with OPENING."""
 
     def __init__(self):

@@ -22,7 +22,7 @@ from backends.engine.verdict import sentence, subject
 from backends.models import text_pages
 from backends.models.language import LanguageModel
 from backends.models.questions import QASet, fact
-from backends.models.texts import IGNORED, Beginning, answers
+from backends.models.texts import IGNORED, Prefix, answers
 
 TALE = (
     "Once upon a time there was a miller who had three sons. The mill was old. He gave it to the eldest of them. " * 4
@@ -137,7 +137,7 @@ def test_any_script_is_cut_into_passages_that_can_be_read(opened, text):
 def test_every_token_of_a_passage_is_learned_but_only_its_rest_is_asked_for(opened):
     task = opened(f"text: {TALE}")
     first = task.questions.forget[0]
-    assert isinstance(first.question, Beginning) and task.reader.prompt(first.question) == str(first.question)
+    assert isinstance(first.question, Prefix) and task.reader.prompt(first.question) == str(first.question)
     told, asked = task.forget, task.texts(task.questions.forget)
     assert told.ids.equal(asked.ids)
     quiet = [(texts.labels[0] == IGNORED)[texts.mask[0].bool()].sum().item() for texts in (told, asked)]
