@@ -20,7 +20,7 @@ from .source import model_folder
 
 ROWS = 256  # pictures in one pass
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-Pictures = NDArray[np.uint8]
+ImageBatch = NDArray[np.uint8]
 Judgements = dict[str, NDArray[np.float32]]
 
 
@@ -29,7 +29,7 @@ class Judge(Protocol):
 
     name: str
 
-    def look(self, pictures: Pictures, prompts: Sequence[str]) -> Judgements:
+    def look(self, pictures: ImageBatch, prompts: Sequence[str]) -> Judgements:
         """What it sees, one row a picture; `prompts`, the prompts they were drawn for, in the same order.
 
         Returns:
@@ -67,7 +67,7 @@ class Trained:
         return {name: tensor.numpy() for name, tensor in load_file(self.folder / "real.safetensors").items()}
 
     @torch.no_grad()
-    def look(self, pictures: Pictures, prompts: Sequence[str] = ()) -> Judgements:
+    def look(self, pictures: ImageBatch, prompts: Sequence[str] = ()) -> Judgements:
         parts: dict[str, list[Tensor]] = {"object": [], "style": [], "features": []}
         for at in range(0, len(pictures), ROWS):
             x = torch.from_numpy(pictures[at : at + ROWS]).permute(0, 3, 1, 2).float().to(self.device) / 127.5 - 1
@@ -100,7 +100,7 @@ class Clip:
         self.name, self.device = f"CLIP ({model_id})", device
 
     @torch.no_grad()
-    def look(self, pictures: Pictures, prompts: Sequence[str] = ()) -> Judgements:
+    def look(self, pictures: ImageBatch, prompts: Sequence[str] = ()) -> Judgements:
         names = list(dict.fromkeys(prompts))
         side = self.model.config.vision_config.image_size
         mean, std = (torch.tensor(values, device=self.device).view(3, 1, 1) for values in (CLIP_MEAN, CLIP_STD))

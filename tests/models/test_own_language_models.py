@@ -98,7 +98,7 @@ def llama(tmp_path):
 @pytest.fixture(autouse=True)
 def few_questions(monkeypatch):
     """Without real authors and facts of the world, which random models are not asked about."""
-    monkeypatch.setattr("backends.models.questions.Questions._without", lambda *_: [])
+    monkeypatch.setattr("backends.models.questions.QASet._without", lambda *_: [])
     monkeypatch.setenv("LETHE_PRECISION", "float32")
 
 
