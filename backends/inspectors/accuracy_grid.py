@@ -1,4 +1,4 @@
-"""Which objects in which styles are still drawn right: one cell for each object and style."""
+"""Accuracy by object and style: how often a judge finds each cell's pictures right, before and after."""
 
 import math
 from typing import Any, Literal
@@ -45,7 +45,7 @@ def no_judge(look: InspectContext) -> str:
 @inspector(
     lacks=no_judge,
     id="accuracy_grid",
-    title="Which pictures are still right",
+    title="Accuracy by object and style: which pictures are still right",
     summary="Every object in every style: what the model drew right before, what it draws right now, and the pictures themselves.",
     source=UNLEARN_CANVAS,
     works_with={

@@ -1,4 +1,4 @@
-"""How likely is the true answer, token by token, before and after?"""
+"""Probability of the true answer, token by token, before and after."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ class AnswerLikelihood(Params):
 
 @inspector(
     id="answer_likelihood",
-    title="How likely the true answer is",
+    title="Answer probability: how likely each token of the true answer is",
     summary="Colours each token of the true answer by the probability the model gives it, before and after, and counts over all questions.",
     source={
         "title": "Maini et al., TOFU: A Task of Fictitious Unlearning for LLMs, COLM 2024 (probability of the true answer)",

@@ -1,4 +1,4 @@
-"""Which pixels speak for the true class, before and after."""
+"""Integrated gradients: which pixels speak for the true class, before and after."""
 
 import math
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Maps:
 
 @inspector(
     id="attribution",
-    title="Which pixels it looks at",
+    title="Integrated gradients (IG): which pixels it looks at",
     summary="Integrated gradients of the true class for the same images before and after.",
     source={
         "title": "Sundararajan et al., Axiomatic Attribution for Deep Networks, ICML 2017; with captum",

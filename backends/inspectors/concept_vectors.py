@@ -1,4 +1,4 @@
-"""The vectors in which a model keeps what it knows of somebody: did unlearning touch them, or only what it says?"""
+"""Concept vectors: whether unlearning changed the columns that spell a concept, or only the answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Moved:
 
 @inspector(
     id="concept_vectors",
-    title="Where the knowledge lies",
+    title="Concept vectors: where the knowledge lies",
     summary="Finds the vectors inside the model that spell what was to be forgotten, and asks whether they changed or only the answers did.",
     source={
         "title": "Hong et al., Intrinsic Evaluation of Unlearning Using Parametric Knowledge Traces, 2024",

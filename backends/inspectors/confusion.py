@@ -1,4 +1,4 @@
-"""What the model calls each class, before and after, and what changed."""
+"""Confusion matrix: how the images of each class are labelled, before and after, and what changed."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ class Confusion(Params):
 
 @inspector(
     id="confusion",
-    title="What it calls things now",
+    title="Confusion matrix: what it calls things now",
     summary="How new images of every class are labelled before and after, and where the forgotten ones went.",
     source={"title": "Confusion matrix on the test images, rows in percent"},
     works_with={

@@ -1,4 +1,4 @@
-"""Where the words of a prompt look: cross-attention of the U-Net over the picture, before and after."""
+"""Cross-attention maps (DAAM): how much each place of a picture attends to each word, before and after."""
 
 import math
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class AttendedPicture:
 
 @inspector(
     id="cross_attention",
-    title="Where the words look",
+    title="Cross-attention maps (DAAM): where the words look",
     summary="Each word of a prompt as a heat map over the picture it helps to draw, before and after, and how much attention the forgotten word still gets.",
     source={
         "title": "Tang et al., What the DAAM: Interpreting Stable Diffusion Using Cross Attention, ACL 2023",

@@ -1,4 +1,4 @@
-"""What if the change had been smaller, or larger? Accuracy along the line from before to after."""
+"""Weight interpolation: accuracy along the line from the original to the unlearned weights, and beyond."""
 
 import copy
 import math
@@ -40,7 +40,7 @@ class Dose(Params):
 
 @inspector(
     id="dose",
-    title="The dose",
+    title="Weight interpolation: what a smaller or larger dose does",
     summary="Applies only a part of the change, or more than all of it, and measures what is forgotten and what is kept.",
     source={
         "title": "Linear interpolation of weights: Goodfellow et al., ICLR 2015",
@@ -49,8 +49,8 @@ class Dose(Params):
     works_with={
         "classifier": True,
         "text-to-image": True,
-        "llm": "Of language models, the look “The dose, in answers” applies parts of the change.",
-        "moe": "Of language models, the look “The dose, in answers” applies parts of the change.",
+        "llm": "Of language models, the look “Weight interpolation: how answers change with the dose” applies parts of the change.",
+        "moe": "Of language models, the look “Weight interpolation: how answers change with the dose” applies parts of the change.",
     },
     order=22,
 )

@@ -1,4 +1,4 @@
-"""What if the change had been smaller, or larger? Answers along the line from before to after."""
+"""Weight interpolation: answers along the line from the original to the unlearned weights, and beyond."""
 
 import copy
 from typing import Literal
@@ -29,7 +29,7 @@ class DoseAnswers(Params):
 
 @inspector(
     id="dose_answers",
-    title="The dose, in answers",
+    title="Weight interpolation: how answers change with the dose",
     summary="Applies only a part of the change, or more than all of it, and asks what is forgotten and what is kept.",
     source={
         "title": "Linear interpolation of weights: Goodfellow et al., ICLR 2015; task arithmetic: Ilharco et al., ICLR 2023",

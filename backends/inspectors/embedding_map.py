@@ -1,4 +1,4 @@
-"""A map of what the model sees: where images or questions lay before, and where they lie now."""
+"""UMAP of the last features: where images or questions lay before, and where they lie now."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def no_judge(look: InspectContext) -> str:
 @inspector(
     lacks=no_judge,
     id="embedding_map",
-    title="The map of what it sees",
+    title="UMAP: a map of what it sees",
     summary="What is alike to the model lies together; lines lead from where an image or a question lay before to where it lies now.",
     source={
         "title": "McInnes et al., UMAP: Uniform Manifold Approximation and Projection, 2018",

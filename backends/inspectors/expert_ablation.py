@@ -1,4 +1,4 @@
-"""Switch experts off, one after the other, in the model before and after: what goes with each?"""
+"""Expert ablation: each expert switched off in turn, in the model before and after."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -38,7 +38,7 @@ class ExpertAblation(Params):
 
 @inspector(
     id="expert_ablation",
-    title="Switch experts off",
+    title="Expert ablation: what is lost without one expert",
     summary="What is no longer known when one expert adds nothing, in the model before and in the unlearned one.",
     source=SEUF,
     works_with=NO_EXPERTS | {"moe": True},

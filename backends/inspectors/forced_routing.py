@@ -1,4 +1,4 @@
-"""The unlearned weights with the routing of the model before: does the answer come back?"""
+"""Forced routing: the unlearned weights with the expert choices of the model before."""
 
 import math
 from typing import Literal
@@ -29,7 +29,7 @@ class ForcedRouting(Params):
 
 @inspector(
     id="forced_routing",
-    title="Force the old routing",
+    title="Forced routing: the answers with the old experts",
     summary="Asks the unlearned model with the experts that the model before would have chosen: erased, or only rerouted?",
     source=SEUF,
     works_with=NO_EXPERTS | {"moe": True},

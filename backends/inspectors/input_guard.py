@@ -1,4 +1,4 @@
-"""The picture that a filter adds to every input, and what is left when it is taken off."""
+"""Universal input perturbation: the picture that is added to every input, and accuracy without it."""
 
 import copy
 
@@ -42,7 +42,7 @@ def no_filter(look: InspectContext) -> str:
 @inspector(
     id="input_guard",
     lacks=no_filter,
-    title="The filter at the door",
+    title="Universal input perturbation: the filter at the door",
     summary="Shows the picture that is added to every input, and what the model still knows without it.",
     source={
         "title": "Sun et al., Forget Vectors at Play, 2024",

@@ -1,4 +1,4 @@
-"""In which layer does the model now see things differently?"""
+"""Centered kernel alignment (CKA): how similar each layer's features are before and after."""
 
 import math
 
@@ -32,7 +32,7 @@ class LayerSimilarity(Params):
 
 @inspector(
     id="layer_similarity",
-    title="Where in the model it changed",
+    title="Centered kernel alignment (CKA): where in the model it changed",
     summary="How alike each layer's view of the same images or questions is before and after, for what is forgotten and what is kept.",
     source={
         "title": "Kornblith et al., Similarity of Neural Network Representations Revisited, ICML 2019",

@@ -1,4 +1,4 @@
-"""Is it gone? Simple classifiers read a fact from the inside of the model, layer by layer."""
+"""Linear probe: simple classifiers read a fact from the hidden states, layer by layer."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -73,7 +73,7 @@ def too_few(look: InspectContext) -> str:
 @inspector(
     id="linear_probe",
     lacks=too_few,
-    title="Is it gone? A linear probe",
+    title="Linear probe: whether the fact is still inside",
     summary="Simple classifiers that learn on other people to read a fact from inside the model; then they read the forgotten ones.",
     source={
         "title": "Alain & Bengio, Understanding intermediate layers using linear classifier probes, 2016",

@@ -1,4 +1,4 @@
-"""At which layer does the fact appear on the way to the answer, and where does it get lost?"""
+"""Logit lens: at which layer the fact appears on the way to the answer, and where it gets lost."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +35,7 @@ class LensReading:
 
 @inspector(
     id="logit_lens",
-    title="Where the fact appears, layer by layer",
+    title="Logit lens: at which layer the answer appears",
     summary="Reads every layer as if it were the last one: how likely the fact to be said is there, before and after.",
     source={
         "title": "nostalgebraist, interpreting GPT: the logit lens, 2020",

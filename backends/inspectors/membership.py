@@ -1,4 +1,4 @@
-"""Does the model treat the forgotten images like images it never saw?"""
+"""Membership inference: whether the forgotten images are treated like images that were never trained on."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ class Membership(Params):
 
 @inspector(
     id="membership",
-    title="Can one tell that it was trained on them?",
+    title="Membership inference (MIA): whether it seems trained on them",
     summary="How sure the model is of the forgotten images, beside images it keeps and images it never saw, with the attacker's threshold.",
     source={
         "title": "Song & Mittal, Systematic Evaluation of Privacy Risks of Machine Learning Models, USENIX Security 2021",

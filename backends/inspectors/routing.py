@@ -1,4 +1,4 @@
-"""Where the router of a mixture of experts sends words, before and after: erased, or only sent elsewhere?"""
+"""Routing: where the router of a mixture of experts sends words, before and after."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -41,7 +41,7 @@ class RoutingParams(Params):
 
 @inspector(
     id="routing",
-    title="Who works on it",
+    title="Routing: which experts each word goes to",
     summary="Which experts the router sends the words to, before and after, of what was to be forgotten and of what is kept.",
     source=SEUF,
     works_with=NO_EXPERTS | {"moe": True},

@@ -1,4 +1,4 @@
-"""Which words of the question bring the answer, before and after?"""
+"""Feature ablation: which words of the question bring the answer, before and after."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class TokenAttribution(Params):
 
 @inspector(
     id="token_attribution",
-    title="Which words bring the answer",
+    title="Feature ablation: which words bring the answer",
     summary="Leaves out each token of one question in turn and measures how much less likely the true answer becomes, before and after.",
     source={
         "title": "Miglani et al., Using Captum to Explain Generative Language Models, 2023 (feature ablation)",

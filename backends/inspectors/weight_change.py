@@ -1,4 +1,4 @@
-"""Which tensors moved, and how far."""
+"""Weight change: which tensors moved, and how far."""
 
 import math
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ class WeightChange(Params):
 
 @inspector(
     id="weight_change",
-    title="Which weights moved",
+    title="Weight change: which weights moved",
     summary="How far each tensor of the model moved, relative to its own size.",
     source={"title": "Relative Frobenius distance, as commonly used"},
     works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},

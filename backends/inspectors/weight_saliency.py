@@ -1,4 +1,4 @@
-"""The weights that the forget set pulls at most, beside those that really moved."""
+"""Weight saliency: the weights with the largest gradient of the forget loss, beside those that moved furthest."""
 
 import copy
 from dataclasses import dataclass
@@ -44,8 +44,8 @@ class Weights:
 
 @inspector(
     id="weight_saliency",
-    title="Salient weights, and what really moved",
-    summary="Which weights the forgotten pulls at most (the saliency mask), by layer, beside the weights that moved furthest.",
+    title="Weight saliency: what matters for the forget set",
+    summary="The weights with the largest gradient of the forget loss (the saliency mask), by layer, beside the weights that moved furthest.",
     source={
         "title": "Fan et al., SalUn: Empowering Machine Unlearning via Gradient-based Weight Saliency, ICLR 2024",
         "url": "https://arxiv.org/abs/2310.12508",
