@@ -65,10 +65,10 @@ _DIFFERENCE = "Orange cells are said more often than in the model compared with,
 
 def matrix(look: InspectContext, when: When) -> NDArray[np.float64]:
     """[classes, classes] in percent: row i, how test images of class i are labelled. Answers that are no numbers fall out."""
-    predictions, labels = answers(look.outputs(when)["test"]), look.task.data.test.labels  # type: ignore[attr-defined]
+    labelled_as, labels = answers(look.outputs(when)["test"]), look.task.data.test.labels  # type: ignore[attr-defined]
     count = len(look.task.names)
-    sound = predictions >= 0
-    table = np.bincount(labels[sound] * count + predictions[sound], minlength=count * count).reshape(count, count)
+    sound = labelled_as >= 0
+    table = np.bincount(labels[sound] * count + labelled_as[sound], minlength=count * count).reshape(count, count)
     totals = np.bincount(labels, minlength=count)[:, None]
     return np.where(totals > 0, 100 * table / np.maximum(totals, 1), np.nan)
 
