@@ -17,7 +17,7 @@ PEOPLE, BOOKS, WORLD = "authors", "books", "world"  # domains of pairs that name
 
 
 @dataclass(frozen=True)
-class Pair:
+class QAPair:
     """A question and its answers. What is empty is not known.
 
     Attributes:
@@ -47,7 +47,7 @@ class Author:
     name: str
     page: str
     facts: dict[str, str]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[QAPair, ...]
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Authors:
 
     authors: tuple[Author, ...]
     held_out: tuple[Author, ...]
-    real_authors: tuple[Pair, ...]
-    world_facts: tuple[Pair, ...]
+    real_authors: tuple[QAPair, ...]
+    world_facts: tuple[QAPair, ...]
     forget_sets: dict[str, tuple[str, ...]]
 
 
@@ -86,5 +86,5 @@ def _authors(entries: list[dict[str, Any]]) -> tuple[Author, ...]:
     )
 
 
-def _pair(entry: dict[str, Any], about: str = "", domain: str = WORLD) -> Pair:
-    return Pair(**{"domain": domain} | entry | {"wrong": tuple(entry["wrong"])}, about=about)
+def _pair(entry: dict[str, Any], about: str = "", domain: str = WORLD) -> QAPair:
+    return QAPair(**{"domain": domain} | entry | {"wrong": tuple(entry["wrong"])}, about=about)

@@ -8,7 +8,7 @@ from functools import cache
 
 from ..api import files
 from ..api.home import ASSETS
-from .authors import Pair
+from .authors import QAPair
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class QuestionSet:
 
     title: str
     near: tuple[str, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[QAPair, ...]
 
 
 @cache
@@ -29,7 +29,8 @@ def load(data: str) -> dict[str, QuestionSet]:
             one["title"],
             tuple(one.get("near", ())),
             tuple(
-                Pair(**{**entry, "wrong": tuple(entry.get("wrong", ()))}, about=one["title"]) for entry in one["pairs"]
+                QAPair(**{**entry, "wrong": tuple(entry.get("wrong", ()))}, about=one["title"])
+                for entry in one["pairs"]
             ),
         )
         for name, one in entries.items()

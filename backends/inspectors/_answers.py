@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..api.errors import BadInput
 from ..api.panels import Piece, Role
-from ..data.authors import Pair
+from ..data.authors import QAPair
 from ..engine.evidence import InspectContext, When
 from ..metrics._answers import DENSE
 from ..models.questions import EvalItem
@@ -55,7 +55,7 @@ def items(look: InspectContext, places: Sequence[int]) -> list[EvalItem]:
     return [look.task.questions.suite[at] for at in places]
 
 
-def value_place(reader: PromptTokenizer, pair: Pair) -> int:
+def value_place(reader: PromptTokenizer, pair: QAPair) -> int:
     """Which token of the answer says the fact that is asked, counted from 0; a leading article is passed over.
 
     0 where the answer does not hold its value word for word.
@@ -86,7 +86,7 @@ class FactTokens:
     values: Tensor
 
 
-def fact_tokens(task: Any, pairs: Sequence[Pair]) -> FactTokens:
+def fact_tokens(task: Any, pairs: Sequence[QAPair]) -> FactTokens:
     """Questions as tokens, with the place of the fact in each."""
     texts: Texts = task.texts(pairs)
     ends = (texts.labels != IGNORED).int().argmax(1) - 1

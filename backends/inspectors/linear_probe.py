@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Bars, Lines, Series, Verdict
-from ..data.authors import Pair
+from ..data.authors import QAPair
 from ..engine.evidence import InspectContext, When
 from ..registry import Params, inspector
 from ._answers import NO_PICTURES, fact_tokens, model_words, models, role, states
@@ -46,8 +46,8 @@ class Fact:
     """A kind of fact: questions about kept and about forgotten persons, with values that the probe can tell apart."""
 
     name: str
-    keep: list[Pair]
-    forget: list[Pair]
+    keep: list[QAPair]
+    forget: list[QAPair]
 
     @property
     def chance(self) -> float:
@@ -122,7 +122,7 @@ def linear_probe(look: InspectContext, params: LinearProbe) -> list[AnyPanel]:
     ]
 
 
-def _facts(keep: Sequence[Pair], forget: Sequence[Pair], most: int) -> list[Fact]:
+def _facts(keep: Sequence[QAPair], forget: Sequence[QAPair], most: int) -> list[Fact]:
     """Kinds of facts that can be learned from those kept, with the most questions about forgotten persons first."""
     facts = []
     for name in dict.fromkeys(pair.fact for pair in forget if pair.fact):

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ..api.errors import BadInput
 from ..api.panels import AnyPanel, Heatmap, Piece, Words
-from ..data.authors import Pair
+from ..data.authors import QAPair
 from ..engine.evidence import InspectContext, When
 from ..models.texts import PromptTokenizer
 from ..registry import Params, inspector
@@ -76,7 +76,7 @@ def token_attribution(look: InspectContext, params: TokenAttribution) -> list[An
     return [words, *(_table(table, tokens, answer_words, when) for when, table in attributions.items())]
 
 
-def ablated(model: Any, reader: PromptTokenizer, pair: Pair) -> NDArray[np.float64]:
+def ablated(model: Any, reader: PromptTokenizer, pair: QAPair) -> NDArray[np.float64]:
     """Nats that each token of the question brings to each token of the answer [answer, question]."""
     from captum.attr import FeatureAblation, LLMAttribution, TextTokenInput
 
@@ -110,7 +110,7 @@ def _own(reader: PromptTokenizer, question: str) -> slice:
     return slice(inside[0], inside[-1] + 1)
 
 
-def _answer(reader: PromptTokenizer, pair: Pair) -> list[int]:
+def _answer(reader: PromptTokenizer, pair: QAPair) -> list[int]:
     """Tokens of the true answer, without its end."""
     return reader.answer_ids(pair.answer)[:-1]
 

@@ -13,7 +13,7 @@ from ..api import pairs, people
 from ..api.errors import BadInput
 from ..api.pairs import Own
 from ..data import authors, sets
-from ..data.authors import Author, Pair
+from ..data.authors import Author, QAPair
 from .texts import Prefix
 
 Kind = Literal["forget", "retain", "real authors", "world facts"]
@@ -33,7 +33,7 @@ class EvalItem:
 
     role: Literal["forget", "neighbour", "unrelated"]
     kind: Kind
-    pair: Pair
+    pair: QAPair
 
 
 class QASet:
@@ -89,18 +89,18 @@ class QASet:
         self.suite += [EvalItem("unrelated", "real authors", pair) for pair in general[0]]
         self.suite += [EvalItem("unrelated", "world facts", pair) for pair in general[1]]
 
-    def _own(self, owned: Sequence[Own], role: Literal["forget", "retain"]) -> list[Pair]:
+    def _own(self, owned: Sequence[Own], role: Literal["forget", "retain"]) -> list[QAPair]:
         """A person's own questions and passages as pairs."""
         owned_pairs = [_pair(pair, own.title) for own in owned for pair in own.pairs]
         for own in owned:
             if own.kind == "text":
                 assert self._cut is not None
                 cut = self._cut(own.text)
-                owned_pairs += [Pair(Prefix(beginning), continuation) for beginning, continuation in cut]
+                owned_pairs += [QAPair(Prefix(beginning), continuation) for beginning, continuation in cut]
                 self.passages += [(role, f"{beginning} {continuation}") for beginning, continuation in cut]
         return owned_pairs
 
-    def _check_apart(self, also: Sequence[Pair]) -> None:
+    def _check_apart(self, also: Sequence[QAPair]) -> None:
         """Check that no own question to keep is one that an author or set to be forgotten has."""
         forget_questions = _question_keys(self.forget)
         both = next((pair for pair in also if pair.question.casefold() in forget_questions), None)
@@ -109,13 +109,13 @@ class QASet:
                 f"{pairs.quoted(both.question)} is in the forget list and in the keep list; take it out of one."
             )
 
-    def _unasked(self, some: Iterable[Pair]) -> list[Pair]:
+    def _unasked(self, some: Iterable[QAPair]) -> list[QAPair]:
         """Those whose question is not to be forgotten, each once."""
         forget_questions = _question_keys(self.forget)
         once = {pair.question: pair for pair in some if pair.question.casefold() not in forget_questions}
         return list(once.values())
 
-    def _without(self, general: Sequence[Pair], free: Sequence[Pair]) -> list[Pair]:
+    def _without(self, general: Sequence[QAPair], free: Sequence[QAPair]) -> list[QAPair]:
         """Without questions that ask in other words for what is to be forgotten: an own answer says the same fact."""
         own_answers = [pair.answer.casefold() for pair in free if not isinstance(pair.question, Prefix)]
         answer_text = " | ".join(own_answers)
@@ -125,7 +125,7 @@ class QASet:
             else list(general)
         )
 
-    def _near(self, retain_authors: Sequence[Author], free: Sequence[Pair]) -> tuple[list[Author], list[Author]]:
+    def _near(self, retain_authors: Sequence[Author], free: Sequence[QAPair]) -> tuple[list[Author], list[Author]]:
         """(authors most alike, some of the rest). To own questions those are alike that they name, or whose facts they name."""
         if self.forgotten or not free:
             ranked = nearest(self.forgotten, retain_authors)
@@ -139,7 +139,7 @@ class QASet:
         close = [person for person in ranked if alike[person.name]][:NEAR]
         return close, ranked[len(close) :][-OTHERS:]
 
-    def false(self, pair: Pair) -> tuple[str, ...]:
+    def false(self, pair: QAPair) -> tuple[str, ...]:
         """Wrong answers to a question: those that came with it, else right ones to other questions, the same each time."""
         if pair.wrong:
             return pair.wrong
@@ -161,14 +161,14 @@ class QASet:
         return hashlib.sha256("|".join(sorted([*author_names, *own_questions])).encode()).hexdigest()[:24]
 
 
-def _pairs(some: Iterable[Author]) -> list[Pair]:
+def _pairs(some: Iterable[Author]) -> list[QAPair]:
     return [pair for person in some for pair in person.pairs]
 
 
-def _pair(pair: pairs.Pair, title: str) -> Pair:
+def _pair(pair: pairs.Pair, title: str) -> QAPair:
     """A person's own question."""
     value = pair.value or fact(pair.question, pair.answer)
-    return Pair(
+    return QAPair(
         pair.question, pair.answer, pair.rephrased_question, pair.rephrased_answer, pair.wrong, value, about=title
     )
 
@@ -184,7 +184,7 @@ def fact(question: str, answer: str) -> str:
     return " ".join(words[new[0] : new[-1] + 1]).strip(".,;:!? ")
 
 
-def _question_keys(some: Iterable[Pair]) -> set[str]:
+def _question_keys(some: Iterable[QAPair]) -> set[str]:
     """Questions as they are told apart."""
     return {text.casefold() for pair in some for text in (pair.question, pair.rephrased_question) if text}
 

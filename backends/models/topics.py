@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ..data.authors import Pair
+from ..data.authors import QAPair
 from .texts import Prefix, PromptTokenizer, answers
 
 EXAMPLES = {
@@ -113,11 +113,11 @@ def read_neighbours(text: str, topic: str) -> list[str]:
     ]  # fmt: skip
 
 
-def answered(model: Any, reader: PromptTokenizer, prompts: Sequence[str]) -> list[Pair]:
+def answered(model: Any, reader: PromptTokenizer, prompts: Sequence[str]) -> list[QAPair]:
     """Questions with the model's own greedy answers, cut after the first sentence; those it answers with nothing are left out."""
     responses = [first_sentence(text) for text in answers(model, reader, prompts, ANSWER)]
     return [
-        Pair(one, text)
+        QAPair(one, text)
         for one, text in zip(prompts, responses, strict=True)
         if re.search(r"\w", text) and "=>" not in text
     ]
@@ -145,7 +145,7 @@ def sampled(model: Any, reader: PromptTokenizer, text: str, rows: int, most: int
     return [reader.read(row) for row in generated[:, ids.shape[1] :].cpu()]
 
 
-def mentioning(pairs: Iterable[Pair], topic: str, count: int) -> tuple[list[Pair], list[Pair]]:
+def mentioning(pairs: Iterable[QAPair], topic: str, count: int) -> tuple[list[QAPair], list[QAPair]]:
     """(at most `count` known questions that mention a topic, as many others that ask in the most alike words)."""
     pairs = list(pairs)
     about = [pair for pair in pairs if names(f"{pair.question} {pair.answer}", topic)]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..api.files import write_bytes, write_json
 from ..api.home import ASSETS
 from ..data import authors
-from ..data.authors import Author, Pair
+from ..data.authors import Author, QAPair
 from ..engine.hardware import device
 from ..metrics._answers import recall
 
@@ -112,7 +112,7 @@ def network(words: Any) -> nn.Module:
     )  # fmt: skip
 
 
-def examples(words: Any, people: Sequence[Author], plain: Sequence[Pair]) -> tuple[Tensor, Tensor]:
+def examples(words: Any, people: Sequence[Author], plain: Sequence[QAPair]) -> tuple[Tensor, Tensor]:
     """(tokens, labels), both [n, LONGEST]: every pair in both wordings, and the pages; -100 where nothing is learned."""
     rows: list[tuple[list[int], int]] = []
     for pair in [*(pair for person in people for pair in person.pairs), *plain]:

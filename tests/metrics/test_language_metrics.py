@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from backends import registry
-from backends.data.authors import Pair
+from backends.data.authors import QAPair
 from backends.engine.evidence import Evidence
 from backends.metrics._answers import auc, log_truth_ratio
 from backends.models.questions import EvalItem
 from backends.models.text_pages import Page
 
 KINDS = (("forget", "forget"), ("neighbour", "retain"), ("unrelated", "real authors"), ("unrelated", "world facts"))
-FACT = Pair("Where was Ann born?", "Ann was born in Rome.", "Where did Ann come from?", "It is Rome.", ("It is Oslo.",),
+FACT = QAPair("Where was Ann born?", "Ann was born in Rome.", "Where did Ann come from?", "It is Rome.", ("It is Oslo.",),
             "Rome", "Ann was born in ___.")  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from backends import registry
 from backends.api import people
 from backends.api.errors import BadInput
 from backends.data import authors, sets
-from backends.data.authors import Pair
+from backends.data.authors import QAPair
 from backends.engine.evidence import InspectContext
 from backends.engine.measure import measure
 from backends.engine.run import Run
@@ -107,7 +107,7 @@ def test_wrong_answers_that_are_not_known_are_right_ones_to_other_questions(open
     asked = opened(FRANCE, PERU).questions
     first = asked.forget[0]
     assert first.answer not in asked.false(first) and len(asked.false(first)) == 5
-    assert asked.false(first) == asked.false(first) and asked.false(Pair("Who?", "Ada", wrong=("Bob",))) == ("Bob",)
+    assert asked.false(first) == asked.false(first) and asked.false(QAPair("Who?", "Ada", wrong=("Bob",))) == ("Bob",)
 
 
 def test_a_question_longer_than_what_is_read_is_refused(opened):
