@@ -55,7 +55,7 @@ def items(look: InspectContext, places: Sequence[int]) -> list[EvalItem]:
     return [look.task.questions.suite[at] for at in places]
 
 
-def value_place(reader: PromptTokenizer, pair: QAPair) -> int:
+def fact_position(reader: PromptTokenizer, pair: QAPair) -> int:
     """Which token of the answer says the fact that is asked, counted from 0; a leading article is passed over.
 
     0 where the answer does not hold its value word for word.
@@ -90,7 +90,7 @@ def fact_tokens(task: Any, pairs: Sequence[QAPair]) -> FactTokens:
     """Questions as tokens, with the place of the fact in each."""
     texts: Texts = task.texts(pairs)
     ends = (texts.labels != IGNORED).int().argmax(1) - 1
-    inside = torch.tensor([value_place(task.reader, pair) for pair in pairs])
+    inside = torch.tensor([fact_position(task.reader, pair) for pair in pairs])
     places = torch.minimum(ends + inside, texts.mask.sum(1) - 2)
     return FactTokens(texts, places, ends, texts.ids[torch.arange(len(texts)), places + 1])
 
@@ -136,7 +136,7 @@ def answer_gradients(look: InspectContext, most: int) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def shares(model: Any, texts: Texts) -> list[list[float]]:
+def token_probabilities(model: Any, texts: Texts) -> list[list[float]]:
     """The probability of each token of each answer, its end included, from 0 to 1."""
     predictions, labels = logits(model, texts.to(model.device))
     picked = predictions.log_softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0].exp().cpu()

@@ -75,7 +75,7 @@ def images(look: InspectContext, each: int) -> list[ImageItem]:
     return selected
 
 
-def over(task: Task, items: list[ImageItem], function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
+def in_batches(task: Task, items: list[ImageItem], function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
     """`function` of every item's pixels, without gradient, rows in the order of the items."""
     rows: dict[str, NDArray[np.float32]] = {}
     with torch.no_grad():
@@ -89,7 +89,7 @@ def over(task: Task, items: list[ImageItem], function: Callable[[Tensor], Tensor
     return np.stack([rows[item.id] for item in items])
 
 
-def right(task: Task, model: nn.Module, index: Index, *, test: bool = False) -> float:
+def accuracy(task: Task, model: nn.Module, index: Index, *, test: bool = False) -> float:
     """Share of items that the model gets right, in percent; NaN for none."""
     if not len(index):
         return math.nan

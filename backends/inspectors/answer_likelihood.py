@@ -7,7 +7,7 @@ from pydantic import Field
 from ..api.panels import AnyPanel, Bars, Histogram, Role, Series, Words
 from ..engine.evidence import InspectContext, When
 from ..registry import Params, inspector
-from ._answers import NO_PICTURES, chosen, items, model_words, models, pieces, plain, role, shares
+from ._answers import NO_PICTURES, chosen, items, model_words, models, pieces, plain, role, token_probabilities
 from ._common import GROUPS, Group, percent
 
 BINS = 20
@@ -54,7 +54,8 @@ def _tokens(look: InspectContext, each: int) -> Words:
     some = items(look, chosen(look, each))
     texts = look.task.texts([item.pair for item in some])
     token_shares = {
-        when: shares(model, texts) for when, model in look.steps(models(look).items(), "reading true answers")
+        when: token_probabilities(model, texts)
+        for when, model in look.steps(models(look).items(), "reading true answers")
     }
     rows = [
         [

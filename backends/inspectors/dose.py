@@ -14,7 +14,7 @@ from ..engine.evidence import Evidence, InspectContext
 from ..engine.run import set_dose
 from ..models.task import Index
 from ..registry import Params, get, inspector
-from ._common import GROUPS, at_dose, enlarged, halfway, percent, right
+from ._common import GROUPS, accuracy, at_dose, enlarged, halfway, percent
 from ._pictures import reduced, spread
 
 # What is measured of a model that draws: metric, what its curve is called, what it means.
@@ -73,7 +73,7 @@ def dose(look: InspectContext, params: Dose) -> list[AnyPanel]:
     for amount in look.steps(doses, "measuring doses"):
         set_dose(model, look.before, look.after, amount)
         for name, (index, test, _) in sets.items():
-            curves[name].append(right(look.task, model, index, test=test))
+            curves[name].append(accuracy(look.task, model, index, test=test))
     series: list[Series] = [
         Series(name=name, values=list(values), role=sets[name][2]) for name, values in curves.items()
     ]

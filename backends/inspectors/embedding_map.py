@@ -12,7 +12,7 @@ from ..engine.evidence import InspectContext
 from ..metrics._common import probabilities
 from ..registry import Params, inspector
 from ._answers import chosen, fact_tokens, states
-from ._common import GROUPS, Group, exact, images, over, percent, show
+from ._common import GROUPS, Group, exact, images, in_batches, percent, show
 from ._pictures import beside, spread
 from ._umap import fit, transform
 
@@ -70,11 +70,11 @@ def embedding_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
     items = images(look, params.count // 3)
     with exact(task):
         before, after = (
-            over(task, items, lambda x, m=model: task.features(m, x))  # type: ignore[misc]
+            in_batches(task, items, lambda x, m=model: task.features(m, x))  # type: ignore[misc]
             for model in look.steps((look.before, look.after), "reading features")
         )
         predicted = [
-            probabilities(over(task, items, lambda x, m=model: task.forward(m, x)))  # type: ignore[misc]
+            probabilities(in_batches(task, items, lambda x, m=model: task.forward(m, x)))  # type: ignore[misc]
             for model in look.steps((look.before, look.after), "asking both models")
         ]
     if len(items) < 4 or not np.isfinite(before).all():

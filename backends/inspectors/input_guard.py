@@ -15,7 +15,7 @@ from ..engine import chain
 from ..engine.evidence import InspectContext
 from ..models.guards import INPUT_DELTA
 from ..registry import Params, inspector
-from ._common import percent, right, signed
+from ._common import accuracy, percent, signed
 
 NO_FILTER = "This run has no filter: whatever was forgotten was forgotten by changing weights."
 
@@ -111,7 +111,7 @@ def _with_and_without(look: InspectContext, most: int) -> Bars:
     }
     sets = {name: members for name, members in sets.items() if len(members[0])}
     worn, off = (
-        [right(look.task, model, index, test=test) for index, test in sets.values()] for model in (look.after, bare)
+        [accuracy(look.task, model, index, test=test) for index, test in sets.values()] for model in (look.after, bare)
     )
     return Bars(
         title="With the filter and without",

@@ -14,7 +14,14 @@ from backends.api import files
 from backends.api.errors import BadInput
 from backends.data import authors
 from backends.inspectors import linear_probe as probes
-from backends.inspectors._answers import answer_gradients, fact_tokens, final_norm, shares, states, value_place
+from backends.inspectors._answers import (
+    answer_gradients,
+    fact_position,
+    fact_tokens,
+    final_norm,
+    states,
+    token_probabilities,
+)
 from backends.inspectors.concept_vectors import _judged as vectors_judged
 from backends.inspectors.logit_lens import lens
 from backends.inspectors.token_attribution import ablated
@@ -94,7 +101,7 @@ def test_a_model_that_gives_no_numbers_any_more(task, inspector, tmp_path):
 def test_the_fact_is_found_in_its_answer(task, fact, first):
     person = next(one for one in authors.load().authors if one.name == "Ivo Pemberly")
     pair = next(one for one in person.pairs if one.fact == fact)
-    token = task.reader.answer_ids(pair.answer)[value_place(task.reader, pair)]
+    token = task.reader.answer_ids(pair.answer)[fact_position(task.reader, pair)]
     assert first.startswith(task.reader.tokenizer.decode([token])) and token != task.reader.end
 
 
@@ -111,7 +118,7 @@ def test_probabilities_of_tokens_by_hand(task):
     said, labels = logits(model, texts)
     where = labels[0] != -100
     by_hand = said[0].softmax(-1)[where, labels[0][where]]
-    assert shares(model, texts)[0] == pytest.approx(by_hand.tolist(), abs=1e-6)
+    assert token_probabilities(model, texts)[0] == pytest.approx(by_hand.tolist(), abs=1e-6)
 
 
 def test_gradients_of_answers_are_those_of_their_summed_likelihood(task, tmp_path):
