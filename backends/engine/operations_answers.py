@@ -12,7 +12,7 @@ from torch import nn
 from ..api.catalog import SPEAKERS
 from ..api.errors import BadInput
 from ..data import authors
-from ..models.concept_vectors import Place, turned
+from ..models.concept_vectors import Place, scaled_vectors
 from ..models.language import MOST
 from ..models.source import is_model
 from ..models.texts import IGNORED, PromptTokenizer, logits, spoken
@@ -74,7 +74,7 @@ def answer(
         ask(when, model)
     places, much = _places(off), within("strength", float(strength), 0, STRENGTH)
     for when, model in models.items() if places else ():
-        with turned(model, places, much):
+        with scaled_vectors(model, places, much):
             ask(f"{when}_off", model)
     return said | {"seconds": round(time.monotonic() - begun, 3)}
 

@@ -19,8 +19,8 @@ from ..models.concept_vectors import (
     concepts,
     first_words,
     random_places,
-    spelling,
-    turned,
+    scaled_vectors,
+    spelling_vectors,
     vectors,
     word,
 )
@@ -94,7 +94,7 @@ def concept_vectors(look: InspectContext, params: ConceptVectors) -> list[AnyPan
     """
     words_of = {"": params.words.split(",")} if params.words else concepts(look.task.questions.forget)
     look.tell("finding the vectors", 0, 0)
-    places = spelling(look.before, look.task.reader, words_of, params.vectors)
+    places = spelling_vectors(look.before, look.task.reader, words_of, params.vectors)
     random = random_places(look.before, places)
     words = {
         when: first_words(model, places, params.first)
@@ -329,7 +329,7 @@ def _labels(places: Sequence[Place]) -> list[str]:
 def _without(look: InspectContext, places: Sequence[Place]) -> NDArray[np.float32]:
     """The probability of a token of every true answer of the suite without some vectors, by the model before [n]."""
     texts = look.task.texts([item.pair for item in look.task.questions.suite])
-    with turned(look.before, places):
+    with scaled_vectors(look.before, places):
         return np.exp(-likelihoods(look.before, texts).numpy())  # type: ignore[no-any-return]
 
 
@@ -337,7 +337,7 @@ def _off(look: InspectContext, params: ConceptVectors) -> list[AnyPanel]:
     place = Place(params.layer, params.column)
     suite_items = items(look, chosen(look, params.each))
     prompts = [item.pair.question for item in suite_items]
-    with turned(look.before, [place]):
+    with scaled_vectors(look.before, [place]):
         off = answers(look.before, look.task.reader, prompts)
     normal = answers(look.before, look.task.reader, prompts)
     return [_effect(look, f"without {place.name}", {"switched off": [place]}), _beside(place, suite_items, normal, off)]

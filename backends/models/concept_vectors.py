@@ -223,7 +223,9 @@ def concepts(pairs: Iterable[Any]) -> dict[str, list[str]]:
     return {name: words if any(map(str.strip, words)) else answered[name] for name, words in words_of.items()}
 
 
-def spelling(model: Any, reader: PromptTokenizer, words_of: Mapping[str, Sequence[str]], count: int) -> list[Place]:
+def spelling_vectors(
+    model: Any, reader: PromptTokenizer, words_of: Mapping[str, Sequence[str]], count: int
+) -> list[Place]:
     """At most `count` vectors that spell some concepts most, each once: of every concept the first, then the second, and so on.
 
     Args:
@@ -246,7 +248,7 @@ def spelling(model: Any, reader: PromptTokenizer, words_of: Mapping[str, Sequenc
     return list(places.values())[:count]
 
 
-def leaned_on(model: Any, texts: Texts, top: int) -> list[Column]:
+def attributed_columns(model: Any, texts: Texts, top: int) -> list[Column]:
     """The columns that answers lean on most: (layer, column, score), best first.
 
     Score: the nats that the answers would lose without the column, to first order: minus hidden unit times the gradient of
@@ -333,7 +335,7 @@ def activity(model: Any, texts: Texts, places: Sequence[Place]) -> NDArray[np.fl
 
 
 @contextmanager
-def turned(model: Any, places: Sequence[Place], strength: float = 0.0) -> Iterator[None]:
+def scaled_vectors(model: Any, places: Sequence[Place], strength: float = 0.0) -> Iterator[None]:
     """The model with some vectors adding only `strength` times what they would, its weights untouched: 0 switches them off.
 
     Raises:

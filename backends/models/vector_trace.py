@@ -17,7 +17,7 @@ from .concept_vectors import (
     first_words,
     jaccard,
     random_places,
-    spelling,
+    spelling_vectors,
     vectors,
 )
 from .texts import PromptTokenizer
@@ -43,7 +43,7 @@ class Trace:
         """
         checked(before, [])
         words_of = concepts(pairs)
-        self.places = spelling(before, reader, words_of, min(max(LEAST, EACH * len(words_of)), MOST))
+        self.places = spelling_vectors(before, reader, words_of, min(max(LEAST, EACH * len(words_of)), MOST))
         self.random = random_places(before, self.places)
         some = pairs[:: max(1, len(pairs) // PAIRS)][:PAIRS]
         self._texts = reader.pairs([pair.question for pair in some], [pair.answer for pair in some])

@@ -25,7 +25,7 @@ from backends.inspectors._answers import (
 from backends.inspectors.concept_vectors import _judged as vectors_judged
 from backends.inspectors.logit_lens import lens
 from backends.inspectors.token_attribution import ablated
-from backends.models.concept_vectors import Place, jaccard, turned, writers
+from backends.models.concept_vectors import Place, jaccard, scaled_vectors, writers
 from backends.models.texts import answers, every_logit, logits, mean_nll
 
 TALKS = [name for name, one in registry.entries("inspectors").items() if one.entry.works_with.get("llm") is True]
@@ -231,7 +231,7 @@ def test_a_vector_switched_off_is_a_column_of_zeros(task):
     with torch.no_grad():
         zeroed.model.layers[1].mlp.down_proj.weight[:, 7] = 0
         want, normal = logits(zeroed, task.forget)[0], logits(model, task.forget)[0]
-        with turned(model, [Place(1, 7)]):
+        with scaled_vectors(model, [Place(1, 7)]):
             got = logits(model, task.forget)[0]
     assert torch.allclose(got, want, atol=1e-5) and not torch.allclose(got, normal, atol=1e-5)
     assert not any(part._forward_pre_hooks for part in writers(model))
