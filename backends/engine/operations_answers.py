@@ -15,7 +15,7 @@ from ..data import authors
 from ..models.concept_vectors import Place, scaled_vectors
 from ..models.language import MOST
 from ..models.source import is_model
-from ..models.texts import IGNORED, PromptTokenizer, logits, spoken
+from ..models.texts import IGNORED, PromptTokenizer, logits, streamed_answer
 from .desk import Desk, silent
 from .operations_pictures import DOSE, dosed, within
 
@@ -97,7 +97,7 @@ def _places(off: Any) -> list[Place]:
 def _said(
     reader: PromptTokenizer, model: nn.Module, question: str, truth: str, say: Callable[[str], None] = silent
 ) -> dict[str, Any]:
-    said = spoken(model, reader, question, MOST, say)
+    said = streamed_answer(model, reader, question, MOST, say)
     tokens = likely(reader, model, question, truth) if truth else []
     share = (
         float(torch.tensor([p for _, p in tokens], dtype=torch.float64).log().mean().exp()) if tokens else float("nan")

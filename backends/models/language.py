@@ -23,7 +23,7 @@ from .task import Index, Tell, silent
 from .text_fast import QUICK
 from .text_pages import Page, Role
 from .text_trial import reads_quickly
-from .texts import PromptTokenizer, Texts, answers, continued, likelihoods, mean_nll, weighed
+from .texts import PromptTokenizer, Texts, answers, continued, likelihoods, mean_nll, nll_and_greedy
 from .tokenizers import open_tokenizer, way_to_ask
 from .vector_trace import Trace
 from .whole import PROBLEMS, first_line, load_whole
@@ -285,7 +285,7 @@ class LanguageModel:
     def _outputs(self, model: nn.Module, pairs: Sequence[Any], tell: Tell) -> dict[str, NDArray[Any]]:
         rows = [(at, which, text) for at, pair in enumerate(pairs) for which, text in enumerate(_forms(pair)) if text]
         texts = self.reader.pairs([pairs[at].question for at, _, _ in rows], [text for _, _, text in rows])
-        lost, greedy = weighed(model, texts)
+        lost, greedy = nll_and_greedy(model, texts)
         every = np.full((len(pairs), max(len(_forms(pair)) for pair in pairs)), np.nan, np.float32)
         every[[at for at, _, _ in rows], [which for _, which, _ in rows]] = lost.numpy()
         greedy_tokens = {rows[row][0]: self.reader.answer_ids(rows[row][2]) for row in greedy.nonzero()[:, 0].tolist()}

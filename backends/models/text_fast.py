@@ -139,7 +139,7 @@ def grown(rows: Sequence[Sequence[int]], quiet: Sequence[int]) -> list[Tree]:
 
 
 @torch.no_grad()
-def weighed(model: Any, trees: Sequence[Tree], count: int) -> tuple[Tensor, Tensor]:
+def nll_and_greedy(model: Any, trees: Sequence[Tree], count: int) -> tuple[Tensor, Tensor]:
     """(negative log-likelihood of each of the `count` rows in nats, summed over its tokens; whether each of its tokens is the
     likeliest, so that the greedy answer is this one), both [count], on the CPU."""
     nll, wrong = torch.zeros(count), torch.zeros(count)

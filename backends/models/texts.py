@@ -247,7 +247,7 @@ def _parts(reader: PromptTokenizer, lengths: Sequence[int], most: int, rows: int
 
 
 @torch.no_grad()
-def spoken(model: Any, reader: PromptTokenizer, question: str, most: int, say: Callable[[str], None]) -> str:
+def streamed_answer(model: Any, reader: PromptTokenizer, question: str, most: int, say: Callable[[str], None]) -> str:
     """The answer that `answers` gives to one question; `say` hears at every token what is said so far, and what it raises
     ends the answer."""
     ids, mask = (
@@ -302,11 +302,11 @@ def _greedy(
 
 def likelihoods(model: Any, texts: Texts, rows: int = 64) -> Tensor:
     """Mean negative log-likelihood of each answer, nats a token [n], on the CPU."""
-    return weighed(model, texts, rows)[0]
+    return nll_and_greedy(model, texts, rows)[0]
 
 
 @torch.no_grad()
-def weighed(model: Any, texts: Texts, rows: int = 64) -> tuple[Tensor, Tensor]:
+def nll_and_greedy(model: Any, texts: Texts, rows: int = 64) -> tuple[Tensor, Tensor]:
     """(mean negative log-likelihood of each answer, nats a token; whether it is known to be the greedy answer), both [n].
 
     Answers to the same question are best given together: of a plain model what they share is read once, and it is seen
@@ -322,7 +322,7 @@ def weighed(model: Any, texts: Texts, rows: int = 64) -> tuple[Tensor, Tensor]:
 
 
 def _as_trees(model: Any, texts: Texts) -> tuple[Tensor, Tensor] | None:
-    """`text_fast.weighed` of each answer, or None where trees would save little, or do not give the same numbers."""
+    """`text_fast.nll_and_greedy` of each answer, or None where trees would save little, or do not give the same numbers."""
     if not len(texts) or not text_fast.plain(model):
         return None
     rows = [ids[mask.bool()].tolist() for ids, mask in zip(texts.ids, texts.mask, strict=True)]
@@ -332,9 +332,9 @@ def _as_trees(model: Any, texts: Texts) -> tuple[Tensor, Tensor] | None:
         return None
     first = sorted({row for tree in trees[:2] for row, _, _ in tree.steps})
     alone = nll(model, texts[first].to(model.device), every_logit)[0].cpu()
-    if not (text_fast.weighed(model, trees[:2], len(texts))[0][first] - alone).abs().max() < text_fast.CLOSE:
+    if not (text_fast.nll_and_greedy(model, trees[:2], len(texts))[0][first] - alone).abs().max() < text_fast.CLOSE:
         return None
-    return text_fast.weighed(model, trees, len(texts))
+    return text_fast.nll_and_greedy(model, trees, len(texts))
 
 
 def _alike(texts: Texts, rows: int) -> Iterator[Tensor]:
