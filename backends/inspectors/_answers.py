@@ -1,4 +1,4 @@
-"""What several looks into language models share: which questions, where a fact stands in its answer, states of every layer."""
+"""Shared by inspectors of language models: which questions, the position of a fact in its answer, hidden states of every layer."""
 
 import copy
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def models(look: InspectContext) -> dict[When, nn.Module]:
 
 
 def role(when: When, otherwise: Role) -> Role:
-    """What a curve of this model means: the reference has a meaning of its own."""
+    """The role of a curve of this model: the reference has a role of its own."""
     return "reference" if when == "reference" else otherwise
 
 
@@ -56,7 +56,7 @@ def items(look: InspectContext, places: Sequence[int]) -> list[EvalItem]:
 
 
 def fact_position(reader: PromptTokenizer, pair: QAPair) -> int:
-    """Which token of the answer says the fact that is asked, counted from 0; a leading article is passed over.
+    """Position of the answer's token that says the fact, counted from 0; a leading article is passed over.
 
     0 where the answer does not hold its value word for word.
     """
@@ -71,7 +71,7 @@ def fact_position(reader: PromptTokenizer, pair: QAPair) -> int:
 
 @dataclass(frozen=True)
 class FactTokens:
-    """Questions with their true answers, and where the fact is to be said.
+    """Questions with their true answers as tokens, and the positions of the facts in them.
 
     Attributes:
         texts: questions with answers as tokens.
@@ -97,7 +97,7 @@ def fact_tokens(task: Any, pairs: Sequence[QAPair]) -> FactTokens:
 
 @torch.no_grad()
 def states(model: Any, texts: Texts, places: Tensor, rows: int = ROWS) -> Tensor:
-    """What every layer holds at one position of each row, float32 [n, layers + 1, width] on the CPU; the first is the input."""
+    """Hidden states of every layer at one position of each row, float32 [n, layers + 1, width], on the CPU; first the input."""
     hidden_states = []
     for part in torch.arange(len(texts)).split(rows):
         batch = texts[part].to(model.device)

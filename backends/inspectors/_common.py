@@ -1,4 +1,4 @@
-"""What several inspectors share: which images to look at, names of layers, pictures of signed values, plain wording."""
+"""Shared by inspectors: which images to look at, names of layers, pictures of signed values, plain wording."""
 
 import itertools
 import math
@@ -37,7 +37,7 @@ class ImageItem:
 
     @property
     def id(self) -> str:
-        """As metrics name it: "train-17"."""
+        """The id that metrics use: "train-17"."""
         return f"{self.split}-{self.position}"
 
 

@@ -1,4 +1,4 @@
-"""What the looks into models that draw share: a smaller suite, pictures beside each other, heat over a picture, gradients."""
+"""Shared by inspectors of text-to-image models: a smaller suite, pictures beside each other, heat over a picture, gradients."""
 
 import copy
 from typing import Any

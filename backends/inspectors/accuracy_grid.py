@@ -138,7 +138,7 @@ def _pictures(look: InspectContext, outputs: dict[When, dict[str, NDArray[Any]]]
 
 
 def _judged_as(domains: dict[str, list[str]], logits: dict[str, NDArray[Any]]) -> str:
-    """What the judge takes one picture for, as in "cat in twemoji"."""
+    """The judge's labels of one picture, as in "cat in twemoji"."""
     return " in ".join(
         names[int(logits[kind].argmax())] if np.isfinite(logits[kind]).all() else "nothing"
         for kind, names in domains.items()

@@ -27,7 +27,7 @@ class Attribution(Params):
 
 @dataclass(frozen=True)
 class Maps:
-    """What integrated gradients found for n images.
+    """Integrated gradients of n images.
 
     Attributes:
         values: [n, height, width], summed over colour channels.

@@ -228,7 +228,7 @@ def _spelled(look: InspectContext, own: NDArray[np.int64], other: NDArray[np.int
 
 
 def _during(look: InspectContext) -> list[AnyPanel]:
-    """What the job wrote down of its vectors whenever it showed a sample; nothing of a run that was made before that."""
+    """Panels of the vectors as the job recorded them with its samples; nothing of a run that was made before that."""
     samples = [one for one in reading.samples(look.run) if one.get("vectors")]
     last = len(samples) - 1
     selected = [

@@ -151,7 +151,7 @@ def _answer_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
 
 
 def _taken_for(task: Any, outputs: dict[str, NDArray[Any]], at: int) -> str:
-    """What the judge takes a picture for: the likeliest of each domain, or of the prompts."""
+    """The judge's label of a picture: the likeliest of each domain, or of the prompts."""
     if "clip" in outputs:
         names = {"clip": list(dict.fromkeys(shot.prompt for shot in task.asking.suite))}
     else:
@@ -167,7 +167,7 @@ def _taken_for(task: Any, outputs: dict[str, NDArray[Any]], at: int) -> str:
 def _places(
     before: NDArray[np.float32], after: NDArray[np.float32], neighbours: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Where rows lie on a map fitted on those before alone; no places after where those are not numbers."""
+    """UMAP positions of rows, fitted on those before alone; no places after where those are not numbers."""
     fitted = fit(before, neighbours)
     return transform(fitted, before), transform(fitted, after) if np.isfinite(after).all() else None
 

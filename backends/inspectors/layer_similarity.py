@@ -130,7 +130,7 @@ def _grams(look: InspectContext, model: nn.Module, index: Index, words: str) -> 
 
 
 def _layers(look: InspectContext, model: nn.Module, x: Tensor) -> dict[str, Tensor]:
-    """What every layer makes of x, by name."""
+    """Activations of every layer for x, by name."""
     last: list[Tensor] = []
     hook = look.task.head(model).register_forward_pre_hook(lambda _, args: last.append(args[0]))  # type: ignore[attr-defined]
     try:

@@ -27,7 +27,7 @@ class LogitLens(Params):
 
 @dataclass(frozen=True)
 class LensReading:
-    """What each layer would say: probability [questions, layers + 1] and rank (1 is first) of the fact's token."""
+    """Logit-lens readings by layer: probability [questions, layers + 1] and rank (1 is first) of the fact's token."""
 
     share: NDArray[np.float64]
     rank: NDArray[np.float64]

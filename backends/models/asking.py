@@ -1,4 +1,4 @@
-"""From concepts to prompts: every way to ask for what is to be forgotten, for what stands in for it, and for what is kept."""
+"""Prompts of a text-to-image job: every form of the concepts to forget, of their anchors and of the concepts to keep."""
 
 import hashlib
 from collections.abc import Sequence
@@ -27,13 +27,13 @@ class EvalPrompt:
 
 
 class PromptSet:
-    """What a job's targets mean for one model.
+    """The prompts that a job's targets mean for one model.
 
     Attributes:
         forget: the concepts to be forgotten.
         keep: those a person named to keep; empty for everything else.
         forget_prompts, anchor_prompts: ways to ask for what is to be forgotten, and in the same order for what stands
-            in for it ("" where nothing does).
+            in for it (the anchor; "" where there is none).
         keep_prompts: ways to ask for what is kept.
         neighbours: names of the concepts nearest to what is to be forgotten.
         suite: the pictures that metrics look at.
@@ -91,7 +91,7 @@ class PromptSet:
                 return [form.format(concept.phrase) for form in PHRASES]
 
     def anchor(self, concept: Concept) -> Concept | None:
-        """What stands in for a concept: as the person said, else its nearest neighbour; None for the empty prompt.
+        """The anchor of a concept, drawn in its place: as the person said, else its nearest neighbour; None for the empty prompt.
 
         In place of one object in one style stands another object in that style.
         """

@@ -1,4 +1,4 @@
-"""What the U-Net's cross-attention looks at: the probability that each place of a picture gives to each token of the prompt."""
+"""Cross-attention maps of a U-Net: the probability that each place of a picture gives to each token of the prompt."""
 
 import contextlib
 from collections.abc import Iterator

@@ -20,7 +20,7 @@ def parameters(forward: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def inputs_by_name(model: Any, args: tuple[Any, ...], kwargs: CallInputs) -> CallInputs:
-    """What a model was called with, by name, as a hook of the model is handed it."""
+    """The inputs of a model's call by name, as a hook of the model is handed them."""
     return dict(zip(parameters(type(model).forward), args, strict=False)) | kwargs
 
 

@@ -130,7 +130,7 @@ def _head(model: Any) -> Tensor:
 
 @torch.no_grad()
 def spelled(model: Any, some: Tensor) -> Tensor:
-    """What vectors [n, d] say: how much each makes every word likelier, as logits [n, words]."""
+    """Logits [n, words] of vectors [n, d]: how much each makes every word likelier."""
     return some @ _head(model).T
 
 

@@ -180,7 +180,7 @@ class Pipeline:
         return self._place(Diffusion(unet, *texts))
 
     def fresh(self, seed: int) -> Diffusion:
-        """The same architecture with new random weights."""
+        """A model of this architecture with new random weights."""
         from diffusers import UNet2DConditionModel
 
         with torch.random.fork_rng(devices=[]):
@@ -224,7 +224,7 @@ class Pipeline:
         return len(self.tokenizers[0](prompt, add_special_tokens=False).input_ids)
 
     def words(self, model: nn.Module, prompts: Sequence[str]) -> Words:
-        """What the model's text encoder makes of prompts; gradients flow where they are on.
+        """Embeddings of prompts by the model's text encoder; gradients flow where they are on.
 
         Of an XL that is made so (`force_zeros_for_empty_prompt`) the empty prompt, which guidance leads away from, is all zeros.
         """
@@ -237,7 +237,7 @@ class Pipeline:
         return replace(embedded, hidden=embedded.hidden * there[..., None], pooled=embedded.pooled * there)
 
     def read_ids(self, model: Any, ids: Tensor, second: Tensor | None) -> Words:
-        """As `words`, of token ids [n, tokens]; `second` are those of XL's second tokenizer."""
+        """Embeddings of token ids [n, tokens]; `second` are those of XL's second tokenizer."""
         if second is None:
             return Words(model.text_encoder(ids).last_hidden_state.float(), ids)
         one = model.text_encoder(ids, output_hidden_states=True)
@@ -257,7 +257,7 @@ class Pipeline:
         return alpha * x0 + sigma * noise
 
     def predict(self, model: Any, x: Tensor, t: Tensor, words: Words) -> Tensor:
-        """What the U-Net says of x_t, in its own kind of prediction, float32 [n, c, h, w]."""
+        """The U-Net's prediction at x_t, in its own kind of prediction, float32 [n, c, h, w]."""
         more = {}
         if words.pooled is not None:
             side = [8 * x.shape[2], 8 * x.shape[3]]
@@ -285,7 +285,7 @@ class Pipeline:
         return alpha * x - sigma * prediction
 
     def truth(self, x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-        """What a perfect model would predict: the target of its training."""
+        """The target of the U-Net's training: what a perfect model would predict."""
         if self.kind == "epsilon":
             return noise
         alpha, sigma = self.scale(t)

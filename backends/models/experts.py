@@ -151,7 +151,7 @@ def tensors_of(model: Any, what: str) -> set[int]:
 
 @dataclass(frozen=True)
 class Routing:
-    """Where tokens went, row after row.
+    """Routing of tokens, row after row: the experts chosen and their gate scores.
 
     Attributes:
         chosen: experts of each token, ascending [layers, tokens, k].
@@ -385,7 +385,7 @@ class Rerouted(nn.Module):
 
     @torch.no_grad()
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **inputs: Any) -> Any:
-        """What the model says to tokens [n, length], routed by the other; without a cache."""
+        """Outputs of the model for tokens [n, length], routed by the other; without a cache."""
         inputs |= {"input_ids": input_ids, "attention_mask": attention_mask, "use_cache": False}
         other_routing: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
         with watched(self.theirs, lambda at, output: other_routing.__setitem__(at, output)):

@@ -72,7 +72,7 @@ def layer_scores(features: Tensor, detector: Detector) -> Tensor:
 
 
 def score(features: Tensor, detector: Detector) -> Tensor:
-    """What the one-class SVM says of features [n, L, d]: [n], above 0 inside."""
+    """Decision values of the one-class SVM for features [n, L, d]: [n], above 0 inside."""
     return layer_scores(features, detector) @ detector["direction"] + detector["offset"]
 
 

@@ -1,4 +1,4 @@
-"""Who says what a drawn picture shows: classifiers trained on real drawings, or a CLIP model that a person names."""
+"""Judges of generated pictures: classifiers trained on real drawings, or a CLIP model that a person names."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -30,7 +30,7 @@ class Judge(Protocol):
     name: str
 
     def look(self, pictures: ImageBatch, prompts: Sequence[str]) -> Judgements:
-        """What it sees, one row a picture; `prompts`, the prompts they were drawn for, in the same order.
+        """Judge pictures, one row each; `prompts`, the prompts they were drawn for, in the same order.
 
         Returns:
             `features` [n, d], and either logits by domain (`object` [n, objects], `style` [n, styles]) or, of a CLIP

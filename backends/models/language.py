@@ -118,7 +118,7 @@ class LanguageModel:
             raise BadInput(f"A part of {self.id} cannot be loaded ({first_line(error)}).") from None
 
     def again(self) -> "LanguageModel":
-        """The same model with nothing resolved; the tokenizer is shared."""
+        """A copy of this task with nothing resolved; the tokenizer is shared."""
         unresolved = copy.copy(self)
         unresolved.parts = {}
         for name in ("questions", "watched", "_watched_before", "forget", "keep", "trace"):
@@ -219,7 +219,7 @@ class LanguageModel:
         self._seen = True
 
     def fresh(self, seed: int) -> nn.Module:
-        """The same architecture with new random weights."""
+        """A model of this architecture with new random weights."""
         from transformers import AutoConfig, AutoModelForCausalLM
 
         with torch.random.fork_rng(devices=[]):
@@ -320,7 +320,7 @@ class LanguageModel:
         return self.load().requires_grad_(False)
 
     def weighed_by(self, before: nn.Module, responses: Sequence[Any]) -> dict[str, NDArray[Any]]:
-        """How strange what a model said is to the model before: `said_nll`, nats a token of each of the first answers on what is to
+        """NLL of responses under the model before: `said_nll`, nats a token of each of the first answers on what is to
         be forgotten, NaN of an empty one."""
         places = self.parts["forget"][:WEIGHED]
         rows = [(self.questions.suite[at].pair.question, str(responses[at])) for at in places]
@@ -332,7 +332,7 @@ class LanguageModel:
         return {"said_nll": lost}
 
     def _probed(self, model: nn.Module, pairs: Sequence[Any]) -> dict[str, NDArray[Any]]:
-        """What the model says where it is asked in other ways [n]."""
+        """Responses to the questions asked in other ways [n]."""
         begun = [pair.blank.partition("___")[0].strip() if "___" in pair.blank else "" for pair in pairs]
         others = [pair.rephrased_question for pair in pairs]
         ways = {
@@ -342,7 +342,7 @@ class LanguageModel:
         return {name: np.array(self._written(model, rows, most), np.str_) for name, (most, rows) in ways.items()}
 
     def _written(self, model: nn.Module, rows: Sequence[list[int]], most: int) -> list[str]:
-        """What the model writes after each row of tokens; nothing after an empty one."""
+        """Continuations of rows of tokens; nothing after an empty row."""
         continuations = iter(continued(model, self.reader, [row for row in rows if row], most))
         return [next(continuations) if row else "" for row in rows]
 
@@ -365,7 +365,7 @@ class LanguageModel:
         return [Page(role, person.page) for role, people in groups.items() for person in _spread(people, PAGES[role])]
 
     def continuation(self, page: int) -> str:
-        """What follows in one of `pages` after the words that the model is handed."""
+        """The true continuation in one of `pages` after the words that the model is handed."""
         return text_pages.beginning(self.reader, self.pages[page].text)[1]
 
     def outputs_key(self) -> bytes:
@@ -390,7 +390,7 @@ class LanguageModel:
 
     @cached_property
     def _watched_before(self) -> experts.Routing:
-        """Where the words of the watched questions go in the model before."""
+        """Routing of the watched questions in the model before."""
         return experts.read(self._before, self.texts([item.pair for item in self.watched]))
 
     def follow(self, before: nn.Module) -> None:

@@ -171,7 +171,7 @@ class SelfSaving(AdamW):
     """AdamW that saves its weights with its state: for weights that are in no model between two steps."""
 
     def state_dict(self) -> dict[str, Any]:
-        """As of AdamW, with `weights` in their order."""
+        """The state of AdamW, with `weights` in their order."""
         return super().state_dict() | {"weights": [weight.detach().clone() for weight in self._weights()]}
 
     @torch.no_grad()

@@ -71,7 +71,7 @@ class Pixels:
             )
 
     def _of_one_colour(self, value: int) -> Tensor:
-        """What the processor makes of the middle of a picture in which every value is the same, [1, channels, 1, 1]."""
+        """Processed middle of a picture in which every value is the same, [1, channels, 1, 1]."""
         image = Image.new(self.mode, (64, 64), (value,) * len(self.mode))
         out = self.processor(image, do_convert_rgb=False, return_tensors="np")["pixel_values"][0]
         middle = out[:, out.shape[1] // 2, out.shape[2] // 2]

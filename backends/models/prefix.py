@@ -23,7 +23,7 @@ def drawn_words(model: nn.Module, rows: int, count: int) -> list[Tensor]:
 
 
 def prefixed(pipe: Pipeline, model: nn.Module, prompts: Sequence[str], soft: Sequence[Tensor]) -> Words:
-    """What the model's text encoder makes of prompts with soft words between their begin and their first word.
+    """Embeddings by the model's text encoder of prompts with soft words between their begin and their first word.
 
     Everything after moves back by as many places, and what no longer fits is cut, but for the end token. Positions and the
     causal mask are those of any prompt; gradients flow to the soft words and to the encoder.

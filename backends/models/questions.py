@@ -1,4 +1,4 @@
-"""From targets to questions: what is to be forgotten, what is kept, what stands near, and what a model is judged by."""
+"""Question sets of a language job: the forget set, the retain set, neighbours, and the suite that a model is judged by."""
 
 import hashlib
 import re
@@ -37,7 +37,7 @@ class EvalItem:
 
 
 class QASet:
-    """What a job's targets mean.
+    """The questions that a job's targets mean.
 
     Attributes:
         forgotten: the authors to be forgotten.
@@ -55,7 +55,8 @@ class QASet:
 
         Args:
             forget: targets by the grammar of `backends.api.people`.
-            keep: the same; empty for everything else that the data holds. Real authors and facts of the world are kept always.
+            keep: targets by the same grammar; empty for everything else that the data holds. Real authors and facts of the
+                world are kept always.
             data: whose authors and sets may be named.
             cut: running text into (beginning, rest) of its passages; needed where a target is a text.
 

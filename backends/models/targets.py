@@ -1,4 +1,4 @@
-"""From what a person named to index sets: fills a task's parts, once, before a job starts."""
+"""Forget and retain sets of an image classifier: targets resolved to a task's parts, once, before a job starts."""
 
 from collections.abc import Sequence
 

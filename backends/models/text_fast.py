@@ -1,4 +1,4 @@
-"""What a plain language model says, with no beginning read twice and no ended answer carried on.
+"""Quick reading of plain language models: shared beginnings are read once, ended answers are not carried on.
 
 Seven answers to one question share the question, and most of them share words after it: they are read as one tree, in which
 a token sees only the tokens on its way to the root. What a chat template writes before every question is read once for all
@@ -83,7 +83,7 @@ def spread(cache: Any, rows: int) -> Any:
 
 
 def tail(model: Any, ids: Tensor, mask: Tensor, early: int) -> Tensor:
-    """What a plain model says at the places from `early` on [n, length - early, words], of rows padded on the right.
+    """Logits of a plain model at the places from `early` on [n, length - early, words], of rows padded on the right.
 
     Gradients flow through the shared beginning as through the rest.
     """

@@ -251,7 +251,7 @@ def body(model: Any, layers: int) -> Any:
 def assistant_logits(
     model: Any, body: Any, inputs: CallInputs, last: int = 0, cache: Any = None, owner: Any = None
 ) -> Tensor:
-    """What an assistant made by `body` says [n, length, words], of the `last` places only (0: all).
+    """Logits of an assistant made by `body` [n, length, words], of the `last` places only (0: all).
 
     Its own cache lies on `owner`, the cache of the model, as the attribute `assistant`.
     """
@@ -307,7 +307,7 @@ class Reflected(Guard):
                 part.gate_proj.register_forward_hook(Layer(self, number))
 
     def adjust(self, layer: int, activations: Tensor) -> Tensor:
-        """What the units of one layer say [..., units], with those chosen moved."""
+        """Activations of one layer's units [..., units], with those chosen moved."""
         rows = self.layer == layer
         unit = self.unit[rows]
         x = activations[..., unit].float()
@@ -514,7 +514,7 @@ class Gated(Guard):
         return output
 
     def beside(self, number: int, x: Tensor, output: Tensor) -> Tensor:
-        """What a linear layer says [n, length, outputs], with the change."""
+        """Output of a linear layer [n, length, outputs], with the change."""
         if self.open is None or len(self.open) != len(x):
             return output
         down, up = self.get_buffer(f"down_{number}"), self.get_buffer(f"up_{number}")

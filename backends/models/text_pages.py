@@ -87,7 +87,7 @@ def _sentence(text: str, at: int) -> bool:
 
 
 def measured(model: Any, reader: PromptTokenizer, pages: Sequence[Page]) -> dict[str, NDArray[Any]]:
-    """What memorisation and membership are told by, a page [n each].
+    """Scores of memorisation and membership, a page [n each].
 
     Returns:
         page_nll: nats a token; page_zlib: bytes of the text when packed;

@@ -79,7 +79,7 @@ class TextToImage:
         self.pipe.precision = value
 
     def again(self) -> "TextToImage":
-        """The same model with nothing resolved; the opened pipeline and the judge are shared."""
+        """A copy of this task with nothing resolved; the opened pipeline and the judge are shared."""
         unresolved = copy.copy(self)
         unresolved.parts = {}
         for name in ("asking", "watched"):
@@ -112,7 +112,7 @@ class TextToImage:
         return self.pipe.load()
 
     def fresh(self, seed: int) -> Diffusion:
-        """The same architecture with new random weights."""
+        """A model of this architecture with new random weights."""
         return self.pipe.fresh(seed)
 
     @property
@@ -168,7 +168,7 @@ class TextToImage:
         size: int = 0,
         on_step: Callable[[int, Tensor, Tensor, Tensor | None], None] | None = None,
     ) -> Tensor:
-        """As `draw`, but the clean latents [n, c, h, w]; `on_step` as in `Pipeline.draw`."""
+        """Clean latents [n, c, h, w] of the pictures of `draw`; `on_step` as in `Pipeline.draw`."""
         steps = steps or int(self.drawing["steps"])
         weight = float(self.drawing["guidance"]) if isnan(guidance) else guidance
         distinct = list(dict.fromkeys(prompts))
@@ -195,7 +195,7 @@ class TextToImage:
     def draw_and_judge(
         self, model: nn.Module, shots: Sequence[EvalPrompt], tell: Tell = silent
     ) -> dict[str, NDArray[Any]]:
-        """Pictures of some shots, and what the judge says of them (see `Judge.look`)."""
+        """Pictures of some prompts, and the judge's outputs for them (see `Judge.look`)."""
         was = model.training
         model.eval()
         try:

@@ -141,7 +141,7 @@ class PromptTokenizer:
         return max(1, min(most, self.room - length)) if self.room else most
 
     def beginnings(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """The same of tokens."""
+        """(tokens, mask) of beginnings in tokens, both [n, length], padded on the left."""
         length = max(map(len, rows), default=0)
         ids = torch.full((len(rows), length), self.pad)
         mask = torch.zeros_like(ids)
@@ -223,7 +223,7 @@ def continued(
     rows: int = 128,
     tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[str]:
-    """What the model writes after the tokens of each beginning, greedy, at most `most` tokens."""
+    """Greedy continuations of each beginning in tokens, at most `most` tokens."""
     beginnings = [reader.fitting(row, most) for row in beginnings]
     continuations, done = [""] * len(beginnings), 0
     for part, room in _parts(reader, [len(row) for row in beginnings], most, rows):
@@ -266,7 +266,7 @@ def _complete_characters(text: str) -> str:
 
 
 class _AnswerStreamer:
-    """What `generate` takes for a streamer: tells the tokens of an answer, not those of the question, as they come."""
+    """A streamer for `generate`: hands on the tokens of an answer, not those of the question, as they come."""
 
     def __init__(self, each: Callable[[Tensor], None]) -> None:
         self._each, self._tokens, self._asked = each, torch.zeros(0, dtype=torch.long), False

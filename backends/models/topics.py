@@ -132,7 +132,7 @@ def first_sentence(text: str) -> str:
 
 @torch.no_grad()
 def sampled(model: Any, reader: PromptTokenizer, text: str, rows: int, most: int, seed: int) -> list[str]:
-    """What a model writes after a text, `rows` times, drawn with a seed; nothing where the text is longer than it reads."""
+    """Continuations of a text, sampled `rows` times with a seed; nothing where the text is longer than it reads."""
     ids, mask = (part.to(model.device) for part in reader.prompts([Prefix(text)]))
     if ids.shape[1] + most > int(getattr(model.config, "max_position_embeddings", 0) or 10**6):
         return []

@@ -1,4 +1,4 @@
-"""What becomes of concept vectors: a few numbers whenever a job shows a sample, and what a run keeps of each of its models."""
+"""Traces of concept vectors: a few numbers whenever a job shows a sample, and what a run keeps of each of its models."""
 
 from collections.abc import Sequence
 from typing import Any

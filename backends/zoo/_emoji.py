@@ -1,4 +1,4 @@
-"""What training on the emoji drawings needs: drawings shown a little differently each time, words, and a tokenizer."""
+"""Training on the emoji drawings: augmented drawings, prompts in every form, and a tokenizer."""
 
 import math
 from collections.abc import Sequence

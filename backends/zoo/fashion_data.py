@@ -92,7 +92,7 @@ def _read(source: Path, prefix: str) -> tuple[NDArray[np.uint8], NDArray[np.uint
 
 
 def _save(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
-    """As numpy.savez_compressed, but with a fixed date, so that the same arrays always make the same bytes."""
+    """Write arrays as numpy.savez_compressed does, with a fixed date, so that the same arrays always make the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as file:
         for name, array in arrays.items():
