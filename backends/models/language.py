@@ -80,7 +80,7 @@ class LanguageModel:
         self.family = own.family_of(self.folder, model_id)
         self.card: dict[str, Any] = files.read_json(self.folder / "card.json", {})
         self.parts: dict[str, Index] = {}
-        self._seen = self._quick = False
+        self._checked = self._quick = False
         tokenizer, self.notes = self._read(lambda: open_tokenizer(self.folder, model_id))
         before, note = way_to_ask(tokenizer)
         self.reader = PromptTokenizer(tokenizer, room=self._room(), before=before)
@@ -195,15 +195,15 @@ class LanguageModel:
         from transformers import AutoModelForCausalLM
 
         model = load_whole(AutoModelForCausalLM, self.folder, self.id, dtype=torch.float32).to(self.device).eval()
-        if not self._seen:
-            self._look(model)
+        if not self._checked:
+            self._check_weights(model)
         setattr(model, QUICK, self._quick)
         if model.num_parameters() > LARGE:
             self.shots = FEW_SHOTS
         return model  # type: ignore[no-any-return]
 
     @torch.no_grad()
-    def _look(self, model: Any) -> None:
+    def _check_weights(self, model: Any) -> None:
         """Check, the first time, that the weights are numbers and that no token changes what was said before it."""
         for name, weight in model.named_parameters():
             if not bool(weight.isfinite().all()):
@@ -216,7 +216,7 @@ class LanguageModel:
                 "give one that writes on, like GPT or Llama."
             )
         self._quick = reads_quickly(model, model.config.get_text_config().vocab_size)
-        self._seen = True
+        self._checked = True
 
     def fresh(self, seed: int) -> nn.Module:
         """A model of this architecture with new random weights."""

@@ -64,8 +64,8 @@ class QASet:
             BadInput: an unknown author or set, something that is in both lists, or nothing left to keep.
         """
         to_forget, to_keep = people.read(forget, keep, people.load(data) if data else people.Book())
-        self._known, self._sets, self._cut = authors.load(authors.source_of_world_facts(data)), sets.load(data), cut
-        by_name = {person.name: person for person in self._known.authors}
+        self._catalog, self._sets, self._cut = authors.load(authors.source_of_world_facts(data)), sets.load(data), cut
+        by_name = {person.name: person for person in self._catalog.authors}
         self.forgotten = [by_name[name] for name in to_forget.authors]
         self.passages: list[tuple[Literal["forget", "retain"], str]] = []
         mine, also = (self._own(part, role) for part, role in ((to_forget.own, "forget"), (to_keep.own, "retain")))
@@ -74,7 +74,7 @@ class QASet:
         self.forget = [*_pairs(self.forgotten), *free]
         self._check_apart(also)
         retain_authors = [by_name[name] for name in to_keep.authors]
-        general = [self._without(part, free) for part in (self._known.real_authors, self._known.world_facts)]
+        general = [self._without(part, free) for part in (self._catalog.real_authors, self._catalog.world_facts)]
         sets_kept = [pair for name in to_keep.topics for pair in self._sets[name].pairs]
         self.keep = [*self._unasked(chain(_pairs(retain_authors), sets_kept, also)), *chain(*general)]
         close, far = self._near(retain_authors, free)

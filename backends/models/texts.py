@@ -269,14 +269,14 @@ class _AnswerStreamer:
     """A streamer for `generate`: hands on the tokens of an answer, not those of the question, as they come."""
 
     def __init__(self, each: Callable[[Tensor], None]) -> None:
-        self._each, self._tokens, self._asked = each, torch.zeros(0, dtype=torch.long), False
+        self._each, self._tokens, self._prompt_passed = each, torch.zeros(0, dtype=torch.long), False
 
     def put(self, tokens: Tensor) -> None:
         """The question first, then each token."""
-        if self._asked:
+        if self._prompt_passed:
             self._tokens = torch.cat((self._tokens, tokens.flatten().cpu()))
             self._each(self._tokens)
-        self._asked = True
+        self._prompt_passed = True
 
     def end(self) -> None:
         """Nothing is left to tell."""
