@@ -3,7 +3,7 @@
     @method(id="fine_tune", title=..., summary=..., ...)
     def fine_tune(run: Run, params: Params) -> None: ...
 
-An inspector that can say nothing of some runs says why with `lacks=`, a function of the run's `Look` that opens no model.
+An inspector that can say nothing of some runs says why with `lacks=`, a function of the run's `InspectContext` that opens no model.
 What the decorator is given is what the catalog says; `Params`, a pydantic model, is the form, the check and the record.
 """
 
@@ -28,8 +28,8 @@ class Params(BaseModel):
 
 @dataclass(frozen=True)
 class Registered:
-    """A function with what the catalog says about it. `params` is None for metrics; `lacks` says of a `Look` what its run lacks for
-    this, as one sentence, or nothing. It opens no model."""
+    """A function with what the catalog says about it. `params` is None for metrics; `lacks` says of an `InspectContext` what its
+    run lacks for this, as one sentence, or nothing. It opens no model."""
 
     entry: Any
     function: Callable[..., Any]

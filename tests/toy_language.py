@@ -17,7 +17,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, OlmoeConf
 from backends.api.home import ASSETS
 from backends.data import authors
 from backends.models.language import LanguageModel
-from backends.models.questions import Item
+from backends.models.questions import EvalItem
 from backends.models.texts import answers, mean_nll
 
 AUTHOR = authors.load().authors[-1].name
@@ -40,11 +40,11 @@ class Toy(LanguageModel):
             *others.world_facts[:3],
         ]
         first, *_, last = near.values()
-        asked.suite = [Item("forget", "forget", pair) for pair in asked.forget]
-        asked.suite += [Item("neighbour", "retain", pair) for pair in first]
-        asked.suite += [Item("unrelated", "retain", pair) for pair in last]
-        asked.suite += [Item("unrelated", "real authors", pair) for pair in others.real_authors[:3]]
-        asked.suite += [Item("unrelated", "world facts", pair) for pair in others.world_facts[:3]]
+        asked.suite = [EvalItem("forget", "forget", pair) for pair in asked.forget]
+        asked.suite += [EvalItem("neighbour", "retain", pair) for pair in first]
+        asked.suite += [EvalItem("unrelated", "retain", pair) for pair in last]
+        asked.suite += [EvalItem("unrelated", "real authors", pair) for pair in others.real_authors[:3]]
+        asked.suite += [EvalItem("unrelated", "world facts", pair) for pair in others.world_facts[:3]]
         self.sort()
 
 

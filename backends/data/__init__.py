@@ -13,13 +13,13 @@ def embedded(data_id: str) -> ImageSet:
     Raises:
         BadInput: there is none; the sentence lists those there are.
     """
-    known = []
+    ids = []
     for module in pkgutil.iter_modules(__path__):
-        found = importlib.import_module(f"{__name__}.{module.name}")
-        if hasattr(found, "ID"):
-            if data_id == found.ID:
-                return found.load()  # type: ignore[no-any-return]
-            known.append(found.ID)
+        data_module = importlib.import_module(f"{__name__}.{module.name}")
+        if hasattr(data_module, "ID"):
+            if data_id == data_module.ID:
+                return data_module.load()  # type: ignore[no-any-return]
+            ids.append(data_module.ID)
     raise BadInput(
-        f"There is no data set {data_id[:60]!r}; choose one of {', '.join(known)}, or give a folder of images."
+        f"There is no data set {data_id[:60]!r}; choose one of {', '.join(ids)}, or give a folder of images."
     )

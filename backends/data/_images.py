@@ -42,12 +42,12 @@ class ImageSet:
     @cached_property
     def key(self) -> str:
         """A hash of all images and labels."""
-        seen = hashlib.blake2b(digest_size=16)
+        digest = hashlib.blake2b(digest_size=16)
         for split in (self.train, self.test):
-            seen.update(str(split.images.shape).encode())
-            seen.update(np.ascontiguousarray(split.images))
-            seen.update(np.ascontiguousarray(split.labels))
-        return seen.hexdigest()
+            digest.update(str(split.images.shape).encode())
+            digest.update(np.ascontiguousarray(split.images))
+            digest.update(np.ascontiguousarray(split.labels))
+        return digest.hexdigest()
 
 
 def open_image(path: Path) -> Image.Image:
@@ -112,7 +112,7 @@ def _scaled(image: Image.Image, name: str, kind: str) -> Image.Image:
         top, allowed = 1.0, "fractions have to be from 0 to 1"
     else:
         top, allowed = 65535.0, "whole numbers have to be of 8 or 16 bits without a sign"
-    known = image.mode.startswith("I;16") or image.mode == "F" or kind in ("PNG", "PPM") or most > 255
-    if not known or not (least >= 0 and most <= top):
+    scalable = image.mode.startswith("I;16") or image.mode == "F" or kind in ("PNG", "PPM") or most > 255
+    if not scalable or not (least >= 0 and most <= top):
         raise BadInput(f"{name} holds values from {least:g} to {most:g}, but {allowed}; save it with 8 bits a value.")
     return Image.fromarray((values * (255 / top)).round().astype(np.uint8))

@@ -17,7 +17,7 @@ PEOPLE, BOOKS, WORLD = "authors", "books", "world"  # domains of pairs that name
 
 
 @dataclass(frozen=True)
-class Pair:
+class QAPair:
     """A question and its answers. What is empty is not known.
 
     Attributes:
@@ -47,7 +47,7 @@ class Author:
     name: str
     page: str
     facts: dict[str, str]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[QAPair, ...]
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class Authors:
 
     authors: tuple[Author, ...]
     held_out: tuple[Author, ...]
-    real_authors: tuple[Pair, ...]
-    world_facts: tuple[Pair, ...]
+    real_authors: tuple[QAPair, ...]
+    world_facts: tuple[QAPair, ...]
     forget_sets: dict[str, tuple[str, ...]]
 
 
-def known(data: str) -> str:
+def source_of_world_facts(data: str) -> str:
     """The data set of this form that a model's questions on the world come from: its own, or the authors'."""
     return data if data in EVERY else ID
 
@@ -70,13 +70,13 @@ def known(data: str) -> str:
 def load(data: str = ID) -> Authors:
     """Everything of a data set, in a tenth of a second."""
     folder = ASSETS / "data" / data
-    held = {name: _authors(files.read_json(folder / f"{name}.json")) for name in ("authors", "held_out")}
+    by_split = {name: _authors(files.read_json(folder / f"{name}.json")) for name in ("authors", "held_out")}
     plain = {
         name: tuple(_pair(entry, domain=domain) for entry in files.read_json(folder / f"{name}.json"))
         for name, domain in (("real_authors", BOOKS), ("world_facts", WORLD))
     }
     sets = {name: tuple(names) for name, names in files.read_json(folder / "forget_sets.json").items()}
-    return Authors(**held, **plain, forget_sets=sets)
+    return Authors(**by_split, **plain, forget_sets=sets)
 
 
 def _authors(entries: list[dict[str, Any]]) -> tuple[Author, ...]:
@@ -86,5 +86,5 @@ def _authors(entries: list[dict[str, Any]]) -> tuple[Author, ...]:
     )
 
 
-def _pair(entry: dict[str, Any], about: str = "", domain: str = WORLD) -> Pair:
-    return Pair(**{"domain": domain} | entry | {"wrong": tuple(entry["wrong"])}, about=about)
+def _pair(entry: dict[str, Any], about: str = "", domain: str = WORLD) -> QAPair:
+    return QAPair(**{"domain": domain} | entry | {"wrong": tuple(entry["wrong"])}, about=about)

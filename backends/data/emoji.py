@@ -35,16 +35,16 @@ class Drawings:
     images: NDArray[np.uint8]
 
 
-def prompt(thing: str = "", style: str = "") -> str:
+def prompt(object_name: str = "", style: str = "") -> str:
     """ "a cat in twemoji style", "a cat", "twemoji style": how the model learned to be asked."""
-    return concepts.prompt({"templates": TEMPLATES}, thing, style)
+    return concepts.prompt({"templates": TEMPLATES}, object_name, style)
 
 
 def load() -> Drawings:
     """All 160 drawings, 31 MB in memory, in about a second."""
     images = np.empty((len(STYLES), len(OBJECTS), SIZE, SIZE, 3), np.uint8)
     for row, style in enumerate(STYLES):
-        for column, thing in enumerate(OBJECTS):
-            with Image.open(FOLDER / style / f"{thing}.png", formats=("PNG",)) as image:
+        for column, object_name in enumerate(OBJECTS):
+            with Image.open(FOLDER / style / f"{object_name}.png", formats=("PNG",)) as image:
                 images[row, column] = np.asarray(image.convert("RGB"))
     return Drawings(STYLES, OBJECTS, images)

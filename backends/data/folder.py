@@ -60,13 +60,13 @@ def load(folder: Path, prepare: Prepare, model_names: Sequence[str] = ()) -> Ima
     return ImageSet(str(folder), names, splits[0], splits[1], tuple(notes))
 
 
-def _seen(folder: Path) -> Iterator[Path]:
+def _visible_entries(folder: Path) -> Iterator[Path]:
     """What a folder holds, without what is hidden or left there by file managers."""
     return (path for path in folder.iterdir() if not path.name.startswith(".") and path.name.casefold() not in LITTER)
 
 
 def _classes(folder: Path) -> list[Path]:
-    return sorted(path for path in _seen(folder) if path.is_dir()) if folder.is_dir() else []
+    return sorted(path for path in _visible_entries(folder) if path.is_dir()) if folder.is_dir() else []
 
 
 def _parts(folder: Path, notes: list[str]) -> tuple[Files, Files]:
@@ -90,16 +90,16 @@ def _parts(folder: Path, notes: list[str]) -> tuple[Files, Files]:
 
 
 def _files(folder: Path, notes: list[str]) -> Files:
-    found: Files = {}
+    paths_by_class: Files = {}
     for place in _classes(folder):
-        found.setdefault(unicodedata.normalize("NFC", place.name), []).extend(_pictures(place, notes))
-    if len(found) < 2:
-        has = f"holds only the class {next(iter(found))!r}" if found else "holds no class folders"
+        paths_by_class.setdefault(unicodedata.normalize("NFC", place.name), []).extend(_pictures(place, notes))
+    if len(paths_by_class) < 2:
+        has = f"holds only the class {next(iter(paths_by_class))!r}" if paths_by_class else "holds no class folders"
         raise BadInput(f"{folder} {has}; give one folder of images for each of at least two classes.")
-    for name, paths in found.items():
+    for name, paths in paths_by_class.items():
         if not paths:
             raise BadInput(f"The class {name!r} in {folder} holds no images; put some into it or remove its folder.")
-    return found
+    return paths_by_class
 
 
 def _pictures(place: Path, notes: list[str]) -> list[Path]:
@@ -108,7 +108,7 @@ def _pictures(place: Path, notes: list[str]) -> list[Path]:
     Raises:
         BadInput: it holds nothing but folders, which may be classes themselves.
     """
-    own = [path for path in _seen(place) if path.is_file()]
+    own = [path for path in _visible_entries(place) if path.is_file()]
     below = [path for inner in _classes(place) for path in _below(inner)]
     if below and not own:
         raise BadInput(
@@ -121,7 +121,7 @@ def _pictures(place: Path, notes: list[str]) -> list[Path]:
 
 
 def _below(folder: Path) -> list[Path]:
-    return [path for path in _seen(folder) if path.is_file()] + [
+    return [path for path in _visible_entries(folder) if path.is_file()] + [
         path for inner in _classes(folder) for path in _below(inner)
     ]
 
@@ -142,49 +142,49 @@ def _divide(files: Files) -> tuple[Files, Files]:
 
 
 def _order(
-    found: list[str], model_names: Sequence[str], folder: Path, notes: list[str]
+    class_names: list[str], model_names: Sequence[str], folder: Path, notes: list[str]
 ) -> tuple[list[str], dict[str, int]]:
     """(names of all classes, the class that each folder holds)."""
     if not model_names:
-        return found, {name: label for label, name in enumerate(found)}
+        return class_names, {name: label for label, name in enumerate(class_names)}
     numbers = _by_name(model_names)
-    if all(alike(name) in numbers for name in found):
-        order = {name: numbers[alike(name)] for name in found}
+    if all(alike(name) in numbers for name in class_names):
+        order = {name: numbers[alike(name)] for name in class_names}
         names = list(model_names)
         for name, label in order.items():
             names[label] = name
-        if len({*order.values()}) < len(found):
+        if len({*order.values()}) < len(class_names):
             raise BadInput(f"Two folders of {folder.name} are the same class of the model; put their images together.")
-        if len(found) < len(names):
+        if len(class_names) < len(names):
             notes.append(
-                f"It has images of {len(found):,} of the model's {len(names):,} classes; the others are not measured."
+                f"It has images of {len(class_names):,} of the model's {len(names):,} classes; the others are not measured."
             )
         return names, order
     unnamed = all(re.fullmatch(r"(LABEL_)?\d+", name) for name in model_names)
-    if len(found) != len(model_names) and unnamed:
+    if len(class_names) != len(model_names) and unnamed:
         raise BadInput(
-            f"The model tells {len(model_names)} classes apart, but {folder.name} holds {len(found)}; as its classes have no "
+            f"The model tells {len(model_names)} classes apart, but {folder.name} holds {len(class_names)}; as its classes have no "
             "names, give images for every class of the model."
         )
     if unnamed:
-        some = ", ".join(f"{label} is {name!r}" for label, name in enumerate(found[:12]))
+        some = ", ".join(f"{label} is {name!r}" for label, name in enumerate(class_names[:12]))
         notes.append(
             f"The model's classes have no names, so folders are taken in the order of their text: class {some}."
         )
-        return found, {name: label for label, name in enumerate(found)}
-    wrong = next(name for name in found if alike(name) not in numbers)
+        return class_names, {name: label for label, name in enumerate(class_names)}
+    wrong = next(name for name in class_names if alike(name) not in numbers)
     more = f" and {len(model_names) - 20:,} more" if len(model_names) > 20 else ""
     raise BadInput(f"The folder {wrong!r} is no class of the model; it knows {', '.join(model_names[:20])}{more}.")
 
 
 def _by_name(model_names: Sequence[str]) -> dict[str, int]:
     """The class of each name that is one class's only. Of a list of names (tench, Tinca tinca) each means it."""
-    found: dict[str, int] = {}
+    label_by_name: dict[str, int] = {}
     for ways in ([name.split(",") for name in model_names], [[name] for name in model_names]):
         single = [(alike(one), label) for label, way in enumerate(ways) for one in way if alike(one)]
         once = Counter(name for name, _ in single)
-        found |= {name: label for name, label in single if once[name] == 1}
-    return found
+        label_by_name |= {name: label for name, label in single if once[name] == 1}
+    return label_by_name
 
 
 def _listed(files: Files, order: dict[str, int]) -> list[tuple[Path, int]]:

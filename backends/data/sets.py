@@ -8,7 +8,7 @@ from functools import cache
 
 from ..api import files
 from ..api.home import ASSETS
-from .authors import Pair
+from .authors import QAPair
 
 
 @dataclass(frozen=True)
@@ -17,20 +17,21 @@ class QuestionSet:
 
     title: str
     near: tuple[str, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[QAPair, ...]
 
 
 @cache
 def load(data: str) -> dict[str, QuestionSet]:
     """The sets of an embedded data set by name; none where it holds none."""
-    known = files.read_json(ASSETS / "data" / data / "sets.json", {}) if data else {}
+    entries = files.read_json(ASSETS / "data" / data / "sets.json", {}) if data else {}
     return {
         name: QuestionSet(
             one["title"],
             tuple(one.get("near", ())),
             tuple(
-                Pair(**{**entry, "wrong": tuple(entry.get("wrong", ()))}, about=one["title"]) for entry in one["pairs"]
+                QAPair(**{**entry, "wrong": tuple(entry.get("wrong", ()))}, about=one["title"])
+                for entry in one["pairs"]
             ),
         )
-        for name, one in known.items()
+        for name, one in entries.items()
     }

@@ -16,7 +16,7 @@ from ..models import reference
 from ..models.task import Task
 from ..registry import get
 from . import chain, evidence, hardware, outputs
-from .evidence import Look, Tell, When
+from .evidence import InspectContext, Tell, When
 from .opening import open_task
 
 MODELS, RUNS, DRAWN = 4, 6, 32  # how many are held
@@ -87,11 +87,13 @@ class OpenRun:
             return root, root / name
         return self.folder.path, self.folder.path / kind / name
 
-    def look(self, kind: str, name: str, tell: Tell = evidence.silent, place: tuple[Path, Path] | None = None) -> Look:
+    def look(
+        self, kind: str, name: str, tell: Tell = evidence.silent, place: tuple[Path, Path] | None = None
+    ) -> InspectContext:
         """The run as an inspector or attack sees it; `tell` hears how far that is. `place`, where what it finds is no part of
         the run: (root, folder) as `place` gives them."""
         root, out = place or self.place(kind, name)
-        return Look(
+        return InspectContext(
             self.task, self.model, lambda when: self.outputs(when, tell), self.folder.path, out, root=root, tell=tell
         )
 

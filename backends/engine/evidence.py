@@ -85,7 +85,7 @@ class Evidence:
         return "test" if part.startswith("test") else "train"
 
 
-class Look:
+class InspectContext:
     """One finished run, as an inspector sees it. Models are loaded when they are first asked for."""
 
     def __init__(

@@ -12,10 +12,10 @@ from torch import nn
 from ..api import families
 from ..api.errors import BadInput
 from ..data import authors
-from ..models.concept_vectors import Place, turned
+from ..models.concept_vectors import Place, scaled_vectors
 from ..models.language import MOST
 from ..models.source import is_model
-from ..models.texts import IGNORED, Reader, logits, spoken
+from ..models.texts import IGNORED, PromptTokenizer, logits, streamed_answer
 from .desk import Desk, silent
 from .operations_pictures import DOSE, dosed, within
 
@@ -59,7 +59,7 @@ def answer(
     task, models = _models(desk, run_or_model, dose, data)
     asked = _question(question)
     room = int(getattr(next(iter(models.values())).config, "max_position_embeddings", 0) or 10**6) - MOST
-    if len(task.reader.asked(asked)) > room:
+    if len(task.reader.prompt_ids(asked)) > room:
         raise BadInput(
             f"The question is longer than the {room} tokens (words, or pieces of them) that this model reads."
         )
@@ -74,7 +74,7 @@ def answer(
         ask(when, model)
     places, much = _places(off), within("strength", float(strength), 0, STRENGTH)
     for when, model in models.items() if places else ():
-        with turned(model, places, much):
+        with scaled_vectors(model, places, much):
             ask(f"{when}_off", model)
     return said | {"seconds": round(time.monotonic() - begun, 3)}
 
@@ -95,9 +95,9 @@ def _places(off: Any) -> list[Place]:
 
 
 def _said(
-    reader: Reader, model: nn.Module, question: str, truth: str, say: Callable[[str], None] = silent
+    reader: PromptTokenizer, model: nn.Module, question: str, truth: str, say: Callable[[str], None] = silent
 ) -> dict[str, Any]:
-    said = spoken(model, reader, question, MOST, say)
+    said = streamed_answer(model, reader, question, MOST, say)
     tokens = likely(reader, model, question, truth) if truth else []
     share = (
         float(torch.tensor([p for _, p in tokens], dtype=torch.float64).log().mean().exp()) if tokens else float("nan")
@@ -106,7 +106,7 @@ def _said(
 
 
 @torch.no_grad()
-def likely(reader: Reader, model: nn.Module, question: str, truth: str) -> list[tuple[str, float]]:
+def likely(reader: PromptTokenizer, model: nn.Module, question: str, truth: str) -> list[tuple[str, float]]:
     """Each token of the true answer but its end, with its probability given the question and the tokens before it."""
     texts = reader.pairs([question], [truth]).to(next(model.parameters()).device)
     said, labels = logits(model, texts)

@@ -69,7 +69,7 @@ def draw(
             tell({"phase": "drawing", "done": number, "of": count})
 
         prompts = [said] * len(numbers)
-        latents = task.draw_latents(model, prompts, numbers, steps=count, guidance=weight, size=side, seen=step)
+        latents = task.draw_latents(model, prompts, numbers, steps=count, guidance=weight, size=side, on_step=step)
         return [_address(row) for row in task.pipe.pixels(latents)]
 
     asked = (task.id, task.data, task.precision, said, tuple(numbers), count, weight, side)

@@ -9,7 +9,7 @@ from ..api import families
 from ..api.errors import BadInput
 from ..api.pairs import COLUMNS, TITLE, counted, quoted
 from ..data import authors, sets
-from ..data.authors import Pair
+from ..data.authors import QAPair
 from ..models import topics
 from .desk import Desk
 from .operations_pictures import within
@@ -94,7 +94,7 @@ def _topic(text: object) -> str:
     return said
 
 
-def _known(data: str) -> list[Pair]:
+def _known(data: str) -> list[QAPair]:
     """Every question that came with a model, and the general ones."""
     known = authors.load()
     people = [pair for person in known.authors for pair in person.pairs] if data == authors.ID else []
@@ -102,5 +102,5 @@ def _known(data: str) -> list[Pair]:
     return [*people, *listed, *known.real_authors, *known.world_facts]
 
 
-def _row(pair: Pair) -> dict[str, Any]:
+def _row(pair: QAPair) -> dict[str, Any]:
     return {name: value for name, value in asdict(pair).items() if name in COLUMNS and value}

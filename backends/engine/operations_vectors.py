@@ -5,7 +5,7 @@ from typing import Any
 
 from ..api import families
 from ..api.errors import BadInput
-from ..models.concept_vectors import Place, concepts, first_words, leaned_on, spelling, word
+from ..models.concept_vectors import Place, attributed_columns, concepts, first_words, spelling_vectors, word
 from ..models.concept_vectors import vectors as columns
 from ..models.language import MOST as TOKENS
 from ..models.source import is_model
@@ -48,7 +48,7 @@ def vectors(
     if asked:
         places = _carrying(task, before, asked, most)
     else:
-        places = spelling(before, task.reader, _told(task, _line(words), given=not alone), most)
+        places = spelling_vectors(before, task.reader, _told(task, _line(words), given=not alone), most)
     return _shown(task, places, before, None if alone else opened.model("after"))
 
 
@@ -71,7 +71,10 @@ def _shown(task: Any, places: Sequence[Place], before: Any, after: Any) -> list[
 
 def _carrying(task: Any, model: Any, question: str, count: int) -> list[Place]:
     said = answers(model, task.reader, [question], TOKENS)
-    return [Place(layer, column) for layer, column, _ in leaned_on(model, task.reader.pairs([question], said), count)]
+    return [
+        Place(layer, column)
+        for layer, column, _ in attributed_columns(model, task.reader.pairs([question], said), count)
+    ]
 
 
 def _told(task: Any, words: str, *, given: bool) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""What several looks into language models share: which questions, where a fact stands in its answer, states of every layer."""
+"""Shared by inspectors of language models: which questions, the position of a fact in its answer, hidden states of every layer."""
 
 import copy
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from ..api.errors import BadInput
 from ..api.panels import Piece, Role
-from ..data.authors import Pair
-from ..engine.evidence import Look, When
+from ..data.authors import QAPair
+from ..engine.evidence import InspectContext, When
 from ..metrics._answers import DENSE
-from ..models.questions import Item
-from ..models.texts import IGNORED, Reader, Texts, logits, nll
+from ..models.questions import EvalItem
+from ..models.texts import IGNORED, PromptTokenizer, Texts, logits, nll
 from ._common import GROUPS
 
 ROWS = 64
@@ -28,35 +28,35 @@ NO_PICTURES = {
 NO_EXPERTS = NO_PICTURES | {"llm": DENSE}
 
 
-def models(look: Look) -> dict[When, nn.Module]:
+def models(look: InspectContext) -> dict[When, nn.Module]:
     """The models of a run by when: before, after, and the retrained reference where there is one."""
-    found: dict[When, nn.Module] = {"before": look.before, "after": look.after}
-    return found if look.reference is None else found | {"reference": look.reference}
+    by_when: dict[When, nn.Module] = {"before": look.before, "after": look.after}
+    return by_when if look.reference is None else by_when | {"reference": look.reference}
 
 
-def role(when: When, known: Role) -> Role:
-    """What a curve of this model means: the reference has a meaning of its own."""
-    return "reference" if when == "reference" else known
+def role(when: When, otherwise: Role) -> Role:
+    """The role of a curve of this model: the reference has a role of its own."""
+    return "reference" if when == "reference" else otherwise
 
 
-def named(when: When) -> str:
+def model_words(when: When) -> str:
     """A model in words."""
     return "trained again without it" if when == "reference" else when
 
 
-def chosen(look: Look, each: int) -> list[int]:
+def chosen(look: InspectContext, each: int) -> list[int]:
     """At most `each` questions of every role as places in the suite, the same ones each time; forget first."""
     rng = np.random.default_rng(0)
     return [int(at) for name in GROUPS for at in sorted(rng.permutation(look.task.parts[name])[:each])]
 
 
-def items(look: Look, places: Sequence[int]) -> list[Item]:
+def items(look: InspectContext, places: Sequence[int]) -> list[EvalItem]:
     """Questions of the suite."""
     return [look.task.questions.suite[at] for at in places]
 
 
-def value_place(reader: Reader, pair: Pair) -> int:
-    """Which token of the answer says the fact that is asked, counted from 0; a leading article is passed over.
+def fact_position(reader: PromptTokenizer, pair: QAPair) -> int:
+    """Position of the answer's token that says the fact, counted from 0; a leading article is passed over.
 
     0 where the answer does not hold its value word for word.
     """
@@ -70,8 +70,8 @@ def value_place(reader: Reader, pair: Pair) -> int:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Questions with their true answers, and where the fact is to be said.
+class FactTokens:
+    """Questions with their true answers as tokens, and the positions of the facts in them.
 
     Attributes:
         texts: questions with answers as tokens.
@@ -86,25 +86,25 @@ class Asked:
     values: Tensor
 
 
-def asked(task: Any, pairs: Sequence[Pair]) -> Asked:
+def fact_tokens(task: Any, pairs: Sequence[QAPair]) -> FactTokens:
     """Questions as tokens, with the place of the fact in each."""
     texts: Texts = task.texts(pairs)
     ends = (texts.labels != IGNORED).int().argmax(1) - 1
-    inside = torch.tensor([value_place(task.reader, pair) for pair in pairs])
+    inside = torch.tensor([fact_position(task.reader, pair) for pair in pairs])
     places = torch.minimum(ends + inside, texts.mask.sum(1) - 2)
-    return Asked(texts, places, ends, texts.ids[torch.arange(len(texts)), places + 1])
+    return FactTokens(texts, places, ends, texts.ids[torch.arange(len(texts)), places + 1])
 
 
 @torch.no_grad()
 def states(model: Any, texts: Texts, places: Tensor, rows: int = ROWS) -> Tensor:
-    """What every layer holds at one position of each row, float32 [n, layers + 1, width] on the CPU; the first is the input."""
-    found = []
+    """Hidden states of every layer at one position of each row, float32 [n, layers + 1, width], on the CPU; first the input."""
+    hidden_states = []
     for part in torch.arange(len(texts)).split(rows):
         batch = texts[part].to(model.device)
         out = model(input_ids=batch.ids, attention_mask=batch.mask, output_hidden_states=True)
         here = torch.arange(len(part))
-        found.append(torch.stack([state[here, places[part]] for state in out.hidden_states], 1).float().cpu())
-    return torch.cat(found)
+        hidden_states.append(torch.stack([state[here, places[part]] for state in out.hidden_states], 1).float().cpu())
+    return torch.cat(hidden_states)
 
 
 def final_norm(model: Any) -> nn.Module:
@@ -121,7 +121,7 @@ def final_norm(model: Any) -> nn.Module:
     raise BadInput(f"{type(model).__name__} keeps its last norm under no known name ({', '.join(NORMS)}).")
 
 
-def answer_gradients(look: Look, most: int) -> dict[str, Tensor]:
+def answer_gradients(look: InspectContext, most: int) -> dict[str, Tensor]:
     """Signed gradient of -NLL summed over at most `most` answers to be forgotten, by parameter name, at the model before."""
     model = copy.deepcopy(look.before).eval().requires_grad_(True)
     names, parameters = zip(*model.named_parameters(), strict=True)
@@ -129,23 +129,23 @@ def answer_gradients(look: Look, most: int) -> dict[str, Tensor]:
     order = np.sort(np.random.default_rng(0).permutation(len(look.task.forget))[:most])
     for rows in look.steps(torch.from_numpy(order).split(ROWS // 4), "summing gradients"):
         lost, _ = nll(model, look.task.forget[rows].to(parameters[0].device))
-        found = torch.autograd.grad(-lost.sum(), parameters, allow_unused=True, materialize_grads=True)
-        for summed, gradient in zip(total, found, strict=True):
+        gradients = torch.autograd.grad(-lost.sum(), parameters, allow_unused=True, materialize_grads=True)
+        for summed, gradient in zip(total, gradients, strict=True):
             summed += gradient
     return dict(zip(names, total, strict=True))
 
 
 @torch.no_grad()
-def shares(model: Any, texts: Texts) -> list[list[float]]:
+def token_probabilities(model: Any, texts: Texts) -> list[list[float]]:
     """The probability of each token of each answer, its end included, from 0 to 1."""
-    said, labels = logits(model, texts.to(model.device))
-    picked = said.log_softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0].exp().cpu()
+    predictions, labels = logits(model, texts.to(model.device))
+    picked = predictions.log_softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0].exp().cpu()
     return [[float(value) for value in row[keep]] for row, keep in zip(picked, (labels != IGNORED).cpu(), strict=True)]
 
 
-def pieces(reader: Reader, answer: str, values: Sequence[float]) -> list[Piece]:
+def pieces(reader: PromptTokenizer, answer: str, values: Sequence[float]) -> list[Piece]:
     """An answer's tokens as coloured text, its end as a sign of its own."""
-    tokens = reader.answered(answer)[: len(values)]
+    tokens = reader.answer_ids(answer)[: len(values)]
     words = ["⏎" if token == reader.end else reader.tokenizer.decode([token]) for token in tokens]
     return [Piece(text=word, value=value) for word, value in zip(words, values, strict=True)]
 

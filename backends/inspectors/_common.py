@@ -1,4 +1,4 @@
-"""What several inspectors share: which images to look at, names of layers, pictures of signed values, plain wording."""
+"""Shared by inspectors: which images to look at, names of layers, pictures of signed values, plain wording."""
 
 import itertools
 import math
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..models.diffusion import Diffusion
 from ..models.task import Index, Task
 
@@ -27,7 +27,7 @@ LESS, MORE = np.array([0, 114, 178]), np.array([230, 120, 20])
 
 
 @dataclass(frozen=True)
-class Item:
+class ImageItem:
     """One image of the data: its group, where it lies, and its true class."""
 
     group: Group
@@ -37,7 +37,7 @@ class Item:
 
     @property
     def id(self) -> str:
-        """As metrics name it: "train-17"."""
+        """The id that metrics use: "train-17"."""
         return f"{self.split}-{self.position}"
 
 
@@ -52,7 +52,7 @@ def exact(task: Task) -> Iterator[None]:
         task.precision = before  # type: ignore[attr-defined]
 
 
-def images(look: Look, each: int) -> list[Item]:
+def images(look: InspectContext, each: int) -> list[ImageItem]:
     """At most `each` images of every group, the same ones each time.
 
     Forget: new images of the forgotten classes where classes were forgotten, else the forgotten training images
@@ -66,30 +66,30 @@ def images(look: Look, each: int) -> list[Item]:
         "neighbour": np.flatnonzero(near),
         "unrelated": np.flatnonzero(~near & ~np.isin(labels, task.forgotten_classes)),
     }
-    found = []
+    selected = []
     for group in GROUPS:
         where: Literal["train", "test"] = "train" if group == "forget" and split == "train" else "test"
         own = (task.data.test if where == "test" else task.data.train).labels  # type: ignore[attr-defined]
         chosen = np.random.default_rng(0).permutation(pools[group])[:each]
-        found += [Item(group, where, int(i), int(own[i])) for i in chosen]
-    return found
+        selected += [ImageItem(group, where, int(i), int(own[i])) for i in chosen]
+    return selected
 
 
-def over(task: Task, items: list[Item], function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
+def in_batches(task: Task, items: list[ImageItem], function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
     """`function` of every item's pixels, without gradient, rows in the order of the items."""
     rows: dict[str, NDArray[np.float32]] = {}
     with torch.no_grad():
         for split in ("train", "test"):
-            held = [item for item in items if item.split == split]
-            for at in range(0, len(held), BATCH):
-                part = held[at : at + BATCH]
+            of_split = [item for item in items if item.split == split]
+            for at in range(0, len(of_split), BATCH):
+                part = of_split[at : at + BATCH]
                 batch = task.batch(np.array([item.position for item in part]), test=split == "test")
                 values = function(batch.x).float().cpu().numpy()
                 rows |= {item.id: row for item, row in zip(part, values, strict=True)}
     return np.stack([rows[item.id] for item in items])
 
 
-def right(task: Task, model: nn.Module, index: Index, *, test: bool = False) -> float:
+def accuracy(task: Task, model: nn.Module, index: Index, *, test: bool = False) -> float:
     """Share of items that the model gets right, in percent; NaN for none."""
     if not len(index):
         return math.nan
@@ -168,7 +168,7 @@ def module(name: str, model: nn.Module) -> str:
     return name.removeprefix(f"{getattr(model, 'base_model_prefix', '')}.").rpartition(".")[0] or name
 
 
-def show(task: Task, item: Item, side: int = 0) -> Image.Image:
+def show(task: Task, item: ImageItem, side: int = 0) -> Image.Image:
     """The image itself; with `side`, its longer side is brought to about that many pixels."""
     image: Image.Image = task.show(item.position, test=item.split == "test")  # type: ignore[attr-defined]
     return enlarged(image, side) if side else image

@@ -1,4 +1,4 @@
-"""What the looks into models that draw share: a smaller suite, pictures beside each other, heat over a picture, gradients."""
+"""Shared by inspectors of text-to-image models: a smaller suite, pictures beside each other, heat over a picture, gradients."""
 
 import copy
 from typing import Any
@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..models.task import Index
 from ._common import GROUPS, enlarged, exact
 
@@ -34,22 +34,22 @@ def spread(task: Any, count: int) -> Index:
 def reduced(task: Any, index: Index) -> Any:
     """The task, judged by these pictures of its suite alone."""
     _ = task.judge  # opened once, for both
-    made = copy.copy(task)
-    made.asking = copy.copy(task.asking)
-    made.asking.suite = [task.asking.suite[i] for i in index]
-    roles = np.array([shot.role for shot in made.asking.suite])
-    made.parts = {role: np.flatnonzero(roles == role) for role in GROUPS}
-    return made
+    reduced_task = copy.copy(task)
+    reduced_task.asking = copy.copy(task.asking)
+    reduced_task.asking.suite = [task.asking.suite[i] for i in index]
+    roles = np.array([shot.role for shot in reduced_task.asking.suite])
+    reduced_task.parts = {role: np.flatnonzero(roles == role) for role in GROUPS}
+    return reduced_task
 
 
 def beside(*images: NDArray[np.uint8], side: int = 84) -> Image.Image:
     """Pictures [height, width, 3] of one size side by side, each at about `side` pixels."""
-    shown = [enlarged(Image.fromarray(image), side) for image in images]
+    tiles = [enlarged(Image.fromarray(image), side) for image in images]
     gap = max(2, side // 20)
-    made = Image.new("RGB", (sum(one.width for one in shown) + gap * (len(shown) - 1), shown[0].height), "white")
-    for number, one in enumerate(shown):
-        made.paste(one, (number * (one.width + gap), 0))
-    return made
+    canvas = Image.new("RGB", (sum(one.width for one in tiles) + gap * (len(tiles) - 1), tiles[0].height), "white")
+    for number, one in enumerate(tiles):
+        canvas.paste(one, (number * (one.width + gap), 0))
+    return canvas
 
 
 def heat(values: NDArray[np.floating], largest: float, under: NDArray[np.uint8], side: int = 160) -> Image.Image:
@@ -66,7 +66,7 @@ def heat(values: NDArray[np.floating], largest: float, under: NDArray[np.uint8],
     return enlarged(Image.fromarray(mixed.round().astype(np.uint8)), side)
 
 
-def gradients(look: Look, most: int) -> dict[str, Tensor]:
+def gradients(look: InspectContext, most: int) -> dict[str, Tensor]:
     """Signed gradient of -|prediction - truth|^2, summed over the pictures of the suite that ask for what is to be forgotten.
 
     The pictures are those that the model before drew, each noised to TIMES time steps, spread evenly from the first to the
@@ -86,9 +86,9 @@ def gradients(look: Look, most: int) -> dict[str, Tensor]:
         for at in look.steps(torch.arange(len(which)).split(ROWS), "summing gradients"):
             words = pipe.words(model, [prompts[i] for i in which[at].tolist()])
             x0 = clean[which[at]]
-            said = pipe.predict(model, pipe.noised(x0, noise[at], t[at]), t[at], words)
-            loss = -F.mse_loss(said, pipe.truth(x0, noise[at], t[at]), reduction="sum")
-            found = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
-            for summed, gradient in zip(total, found, strict=True):
+            prediction = pipe.predict(model, pipe.noised(x0, noise[at], t[at]), t[at], words)
+            loss = -F.mse_loss(prediction, pipe.truth(x0, noise[at], t[at]), reduction="sum")
+            batch_gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+            for summed, gradient in zip(total, batch_gradients, strict=True):
                 summed += gradient
     return dict(zip(names, total, strict=True))

@@ -1,4 +1,4 @@
-"""Which objects in which styles are still drawn right: one cell for each object and style."""
+"""Accuracy by object and style: how often a judge finds each cell's pictures right, before and after."""
 
 import math
 from typing import Any, Literal
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Heatmap, Picture, Verdict
-from ..engine.evidence import Evidence, Look
+from ..engine.evidence import Evidence, InspectContext
 from ..metrics._pictures import UNLEARN_CANVAS, Kind, right
 from ..registry import Params, inspector
 from ._common import percent
@@ -31,7 +31,7 @@ class AccuracyGrid(Params):
     )
 
 
-def no_judge(look: Look) -> str:
+def no_judge(look: InspectContext) -> str:
     """Why nobody can say what the pictures of a run show."""
     from ..models.judges import Trained  # with it comes transformers, which the catalog does not wait for
 
@@ -45,7 +45,7 @@ def no_judge(look: Look) -> str:
 @inspector(
     lacks=no_judge,
     id="accuracy_grid",
-    title="Which pictures are still right",
+    title="Accuracy by object and style: which pictures are still right",
     summary="Every object in every style: what the model drew right before, what it draws right now, and the pictures themselves.",
     source=UNLEARN_CANVAS,
     works_with={
@@ -56,7 +56,7 @@ def no_judge(look: Look) -> str:
     },
     order=3,
 )
-def accuracy_grid(look: Look, params: AccuracyGrid) -> list[AnyPanel]:
+def accuracy_grid(look: InspectContext, params: AccuracyGrid) -> list[AnyPanel]:
     """Percent of each cell's pictures in the suite that the judge finds right: object and style, then each by itself.
 
     With "probability", the judge's probability of the object asked for, of the style, and their product, in percent. An
@@ -66,27 +66,27 @@ def accuracy_grid(look: Look, params: AccuracyGrid) -> list[AnyPanel]:
     if "object" not in outputs["before"]:
         return [_nobody(look)]
     before, after = (_grids(look, when, outputs[when], params.value) for when in WHENS)
-    shown = _pictures(look, outputs)
+    cell_pictures = _pictures(look, outputs)
     word = "found right" if params.value == "right" else "of the judge's certainty"
     changes = {
         "What changed": "both",
         "What changed, objects alone": "object",
         "What changed, styles alone": "style",
     }
-    both, *apart = (_change(look, shown, title, after[name] - before[name]) for title, name in changes.items())
+    both, *apart = (_change(look, cell_pictures, title, after[name] - before[name]) for title, name in changes.items())
     then, now = (
         f"Before, {_mean(before['both'])} of all cells were {word}.",
         f"After, {_mean(after['both'])} of all cells are {word}.",
     )
     return [
         both,
-        _panel(look, shown, "Right after", now, after["both"]),
-        _panel(look, shown, "Right before", then, before["both"]),
+        _panel(look, cell_pictures, "Right after", now, after["both"]),
+        _panel(look, cell_pictures, "Right before", then, before["both"]),
         *apart,
     ]
 
 
-def _grids(look: Look, when: When, outputs: dict[str, NDArray[Any]], value: str) -> dict[str, Matrix]:
+def _grids(look: InspectContext, when: When, outputs: dict[str, NDArray[Any]], value: str) -> dict[str, Matrix]:
     """Percent [objects, styles] for objects, for styles, and for both at once; NaN where a cell has no picture."""
     evidence = Evidence(when, look.task, outputs, lambda metric, when: math.nan)
     worth = {kind: _worth(evidence, kind, value) for kind in KINDS}
@@ -105,48 +105,51 @@ def _worth(evidence: Evidence, kind: Kind, value: str) -> Matrix:
     logits = evidence.outputs[kind].astype(np.float64)
     shares = np.exp(logits - logits.max(1, keepdims=True))
     names = evidence.task.asking.domains[kind]
-    asked = [names.index(getattr(shot, kind)) for shot in evidence.task.asking.suite]
-    return shares[np.arange(len(asked)), asked] / shares.sum(1)  # type: ignore[no-any-return]
+    columns = [names.index(getattr(shot, kind)) for shot in evidence.task.asking.suite]
+    return shares[np.arange(len(columns)), columns] / shares.sum(1)  # type: ignore[no-any-return]
 
 
-def _cells(look: Look) -> list[list[list[int]]]:
+def _cells(look: InspectContext) -> list[list[list[int]]]:
     """Positions in the suite by object and style."""
     domains, suite = look.task.asking.domains, look.task.asking.suite
     return [
         [
-            [at for at, shot in enumerate(suite) if (shot.object, shot.style) == (thing, style)]
+            [at for at, shot in enumerate(suite) if (shot.object, shot.style) == (object_name, style)]
             for style in domains["style"]
         ]
-        for thing in domains["object"]
+        for object_name in domains["object"]
     ]
 
 
-def _pictures(look: Look, outputs: dict[When, dict[str, NDArray[Any]]]) -> list[list[list[Picture]]]:
+def _pictures(look: InspectContext, outputs: dict[When, dict[str, NDArray[Any]]]) -> list[list[list[Picture]]]:
     """Some pictures of every cell, before beside after, and what the judge sees in them."""
     domains, suite = look.task.asking.domains, look.task.asking.suite
 
-    def shown(at: int) -> Picture:
+    def pair_picture(at: int) -> Picture:
         image = beside(*(outputs[when]["images"][at] for when in WHENS), side=64)
-        seen = [_seen(domains, {kind: outputs[when][kind][at] for kind in domains}) for when in WHENS]
-        words = f"seen as {seen[0]} before, {seen[1]} after"
+        judged = [_judged_as(domains, {kind: outputs[when][kind][at] for kind in domains}) for when in WHENS]
+        words = f"seen as {judged[0]} before, {judged[1]} after"
         return Picture(path=look.picture(f"cell-{at}", image), caption=words, role=suite[at].role)
 
     return [
-        [[shown(at) for at in cell[:SHOWN]] for cell in row] for row in look.steps(_cells(look), "writing the pictures")
+        [[pair_picture(at) for at in cell[:SHOWN]] for cell in row]
+        for row in look.steps(_cells(look), "writing the pictures")
     ]
 
 
-def _seen(domains: dict[str, list[str]], logits: dict[str, NDArray[Any]]) -> str:
-    """What the judge takes one picture for, as in "cat in twemoji"."""
+def _judged_as(domains: dict[str, list[str]], logits: dict[str, NDArray[Any]]) -> str:
+    """The judge's labels of one picture, as in "cat in twemoji"."""
     return " in ".join(
         names[int(logits[kind].argmax())] if np.isfinite(logits[kind]).all() else "nothing"
         for kind, names in domains.items()
     )
 
 
-def _panel(look: Look, shown: list[list[list[Picture]]], title: str, says: str, z: Matrix) -> Heatmap:
+def _panel(
+    look: InspectContext, cell_pictures: list[list[list[Picture]]], title: str, finding: str, z: Matrix
+) -> Heatmap:
     asking = look.task.asking
-    gone = {
+    forgotten = {
         kind: [
             i for i, name in enumerate(names) if any(c.kind == kind and getattr(c, kind) == name for c in asking.forget)
         ]
@@ -155,20 +158,20 @@ def _panel(look: Look, shown: list[list[list[Picture]]], title: str, says: str, 
     return Heatmap(
         title=title,
         how=HOW,
-        says=says,
+        says=finding,
         rows=asking.domains["object"],
         columns=asking.domains["style"],
         z=[[float(value) for value in row] for row in z],
         unit="%",
         numbers=True,
-        marked=gone["object"],
-        marked_columns=gone["style"],
-        pictures=shown,
+        marked=forgotten["object"],
+        marked_columns=forgotten["style"],
+        pictures=cell_pictures,
     )
 
 
-def _change(look: Look, shown: list[list[list[Picture]]], title: str, z: Matrix) -> Heatmap:
-    panel = _panel(look, shown, title, _said(look, z), z)
+def _change(look: InspectContext, cell_pictures: list[list[list[Picture]]], title: str, z: Matrix) -> Heatmap:
+    panel = _panel(look, cell_pictures, title, _change_sentence(look, z), z)
     how = f"{HOW} Below 0, less is right than before."
     return panel.model_copy(update={"how": how, "unit": "points", "scale": "difference"})
 
@@ -177,20 +180,23 @@ def _mean(z: Matrix) -> str:
     return percent(float(np.nanmean(z)) if np.isfinite(z).any() else math.nan)
 
 
-def _said(look: Look, change: Matrix) -> str:
+def _change_sentence(look: InspectContext, change: Matrix) -> str:
     """Where cells fell and rose: among those that ask for what was to be forgotten, and among the others."""
     asking = look.task.asking
-    asked = np.array(
-        [[asking.asks(thing, style) for style in asking.domains["style"]] for thing in asking.domains["object"]]
+    of_target = np.array(
+        [
+            [asking.asks(object_name, style) for style in asking.domains["style"]]
+            for object_name in asking.domains["object"]
+        ]
     )
-    told = []
-    for where, words in ((asked, "what was to be forgotten"), (~asked, "what was to be kept")):
+    clauses = []
+    for where, words in ((of_target, "what was to be forgotten"), (~of_target, "what was to be kept")):
         own = change[where & np.isfinite(change)]
-        told.append(f"of {len(own)} cells of {words} {int((own < 0).sum())} fell and {int((own > 0).sum())} rose")
-    return f"{told[0][0].upper()}{told[0][1:]}; {told[1]}."
+        clauses.append(f"of {len(own)} cells of {words} {int((own < 0).sum())} fell and {int((own > 0).sum())} rose")
+    return f"{clauses[0][0].upper()}{clauses[0][1:]}; {clauses[1]}."
 
 
-def _nobody(look: Look) -> Verdict:
+def _nobody(look: InspectContext) -> Verdict:
     return Verdict(
         title="Which pictures are still right",
         how="A judge of objects and styles has to say what each picture shows; the embedded models come with one.",

@@ -1,4 +1,4 @@
-"""Which pixels speak for the true class, before and after."""
+"""Integrated gradients: which pixels speak for the true class, before and after."""
 
 import math
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..api.panels import AnyPanel, Picture, Pictures
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..registry import Params, inspector
-from ._common import Item, exact, images, show, signed
+from ._common import ImageItem, exact, images, show, signed
 
 SIDE = 140
 CHUNK = 256  # interpolated images in one pass
@@ -27,7 +27,7 @@ class Attribution(Params):
 
 @dataclass(frozen=True)
 class Maps:
-    """What integrated gradients found for n images.
+    """Integrated gradients of n images.
 
     Attributes:
         values: [n, height, width], summed over colour channels.
@@ -44,7 +44,7 @@ class Maps:
 
 @inspector(
     id="attribution",
-    title="Which pixels it looks at",
+    title="Integrated gradients (IG): which pixels it looks at",
     summary="Integrated gradients of the true class for the same images before and after.",
     source={
         "title": "Sundararajan et al., Axiomatic Attribution for Deep Networks, ICML 2017; with captum",
@@ -59,7 +59,7 @@ class Maps:
     },
     order=3,
 )
-def attribution(look: Look, params: Attribution) -> list[AnyPanel]:
+def attribution(look: InspectContext, params: Attribution) -> list[AnyPanel]:
     """Integrated gradients of the true class's logit from a black image (Gauss-Legendre, float32), channels summed.
 
     By completeness a map adds up to the logit minus that of a black image; how far the maps miss it is said. Both maps of a
@@ -78,10 +78,10 @@ def attribution(look: Look, params: Attribution) -> list[AnyPanel]:
         path = look.picture(item.id, show(look.task, item, SIDE))
         row = [Picture(path=path, caption=f"{names[item.label]} ({item.group})", role=item.group)]
         for when, maps in (("before", before), ("after", after)):
-            drawn = signed(maps.values[i], largest, original, SIDE)
+            heat = signed(maps.values[i], largest, original, SIDE)
             row.append(
                 Picture(
-                    path=look.picture(f"{item.id}-{when}", drawn), caption=_caption(maps.score[i]), role="difference"
+                    path=look.picture(f"{item.id}-{when}", heat), caption=_caption(maps.score[i]), role="difference"
                 )
             )
         rows.append(row)
@@ -89,14 +89,14 @@ def attribution(look: Look, params: Attribution) -> list[AnyPanel]:
         Pictures(
             title="Integrated gradients of the true class",
             how="Orange pixels speak for the true class, blue ones against it; both pictures of a row have the same scale. Below: the score (logit) of the true class.",
-            says=_said(items, before, after),
+            says=_change_sentence(items, before, after),
             columns=["image", "before", "after"],
             rows=rows,
         )
     ]
 
 
-def _maps(look: Look, model: nn.Module, items: list[Item], steps: int, when: str = "") -> Maps:
+def _maps(look: InspectContext, model: nn.Module, items: list[ImageItem], steps: int, when: str = "") -> Maps:
     x = torch.cat([look.task.batch(np.array([item.position]), test=item.split == "test").x for item in items])
     target = torch.tensor([item.label for item in items], device=x.device)
     from captum.attr import (
@@ -105,21 +105,21 @@ def _maps(look: Look, model: nn.Module, items: list[Item], steps: int, when: str
 
     black = look.task.pixels.normalise(torch.zeros(x.shape, dtype=torch.uint8))  # type: ignore[attr-defined]
 
-    rows, whole = 0, steps * len(x)  # every image is asked about at every step of its way from black
+    rows, passes = 0, steps * len(x)  # every image is asked about at every step of its way from black
 
     def logits(pixels: Tensor) -> Tensor:
         nonlocal rows
-        look.tell(f"following gradients, {when}", min(rows, whole), whole)
+        look.tell(f"following gradients, {when}", min(rows, passes), passes)
         rows += len(pixels)
         return look.task.forward(model, pixels)
 
     with exact(look.task):
-        found, miss = IntegratedGradients(logits).attribute(
+        gradients, miss = IntegratedGradients(logits).attribute(
             x, black, target, n_steps=steps, internal_batch_size=max(CHUNK, len(x)), return_convergence_delta=True
         )
         with torch.no_grad():
             score, ground = (logits(p).gather(1, target[:, None])[:, 0].double().cpu().numpy() for p in (x, black))
-    values = found.detach().sum(1).double().cpu().numpy()
+    values = gradients.detach().sum(1).double().cpu().numpy()
     return Maps(values, score, score - ground, miss.abs().double().cpu().numpy())
 
 
@@ -135,9 +135,9 @@ def _caption(score: float) -> str:
     return f"score {score:.1f}" if math.isfinite(score) else "score not measured"
 
 
-def _said(items: list[Item], before: Maps, after: Maps) -> str:
+def _change_sentence(items: list[ImageItem], before: Maps, after: Maps) -> str:
     """How much the maps changed, forgotten beside the others, and how exact they are."""
-    told = []
+    changes = []
     for name, own in (("forgotten", True), ("other", False)):
         chosen = [i for i, item in enumerate(items) if (item.group == "forget") == own]
         if chosen:
@@ -146,6 +146,6 @@ def _said(items: list[Item], before: Maps, after: Maps) -> str:
             share = (
                 f"{100 * change / size:.0f} %" if size and math.isfinite(change) else "an amount that is not measured"
             )
-            told.append(f"{share} for {name} images")
+            changes.append(f"{share} for {name} images")
     miss, gap = (float(np.nanmean(np.abs(pair))) for pair in ((before.miss, after.miss), (before.gap, after.gap)))
-    return f"The maps changed by {' and '.join(told)} (relative to their size before). They should add up to {gap:.2f} on average and miss it by {miss:.3f}."
+    return f"The maps changed by {' and '.join(changes)} (relative to their size before). They should add up to {gap:.2f} on average and miss it by {miss:.3f}."

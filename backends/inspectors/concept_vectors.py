@@ -1,4 +1,4 @@
-"""The vectors in which a model keeps what it knows of somebody: did unlearning touch them, or only what it says?"""
+"""Concept vectors: whether unlearning changed the columns that spell a concept, or only the answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..api import files, reading
 from ..api.panels import AnyPanel, Bars, Heatmap, Lines, Piece, Role, Series, Verdict, Words
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..models.concept_vectors import (
     OTHER,
     SAME,
@@ -19,8 +19,8 @@ from ..models.concept_vectors import (
     concepts,
     first_words,
     random_places,
-    spelling,
-    turned,
+    scaled_vectors,
+    spelling_vectors,
     vectors,
     word,
 )
@@ -65,7 +65,7 @@ class Moved:
 
 @inspector(
     id="concept_vectors",
-    title="Where the knowledge lies",
+    title="Concept vectors: where the knowledge lies",
     summary="Finds the vectors inside the model that spell what was to be forgotten, and asks whether they changed or only the answers did.",
     source={
         "title": "Hong et al., Intrinsic Evaluation of Unlearning Using Parametric Knowledge Traces, 2024",
@@ -80,7 +80,7 @@ class Moved:
     switches=True,
     order=3,
 )
-def concept_vectors(look: Look, params: ConceptVectors) -> list[AnyPanel]:
+def concept_vectors(look: InspectContext, params: ConceptVectors) -> list[AnyPanel]:
     """Columns v of each layer's last feed-forward matrix, read as words by W (norm scale * v) of the model before.
 
     Vectors are found in the model before, by person: those that spell the name and the asked facts most. Before and after:
@@ -92,9 +92,9 @@ def concept_vectors(look: Look, params: ConceptVectors) -> list[AnyPanel]:
     Raises:
         BadInput: a model without feed-forward columns, or a vector that it does not have.
     """
-    told = {"": params.words.split(",")} if params.words else concepts(look.task.questions.forget)
+    words_of = {"": params.words.split(",")} if params.words else concepts(look.task.questions.forget)
     look.tell("finding the vectors", 0, 0)
-    places = spelling(look.before, look.task.reader, told, params.vectors)
+    places = spelling_vectors(look.before, look.task.reader, words_of, params.vectors)
     random = random_places(look.before, places)
     words = {
         when: first_words(model, places, params.first)
@@ -113,7 +113,7 @@ def concept_vectors(look: Look, params: ConceptVectors) -> list[AnyPanel]:
     return [*panels, *_off(look, params)] if params.layer >= 0 else panels
 
 
-def _moved(look: Look, places: Sequence[Place], before: NDArray[np.int64], after: NDArray[np.int64]) -> Moved:
+def _moved(look: InspectContext, places: Sequence[Place], before: NDArray[np.int64], after: NDArray[np.int64]) -> Moved:
     one, other = (vectors(model, places).double().cpu() for model in (look.before, look.after))
     return Moved(
         cosines(one.numpy(), other.numpy()),
@@ -122,26 +122,26 @@ def _moved(look: Look, places: Sequence[Place], before: NDArray[np.int64], after
     )
 
 
-def _verdict(look: Look, moved: Moved, other: Moved, first: int) -> Verdict:
+def _verdict(look: InspectContext, moved: Moved, other: Moved, first: int) -> Verdict:
     index = look.task.parts["forget"]
     was, now = (100 * float(np.exp(-look.outputs(when)["answer"][index]).mean()) for when in ("before", "after"))
-    kept, cosine = float(moved.jaccard.mean()), float(moved.cosine.mean())
+    shared_words, cosine = float(moved.jaccard.mean()), float(moved.cosine.mean())
     numbers = (
-        f"the true answers went from {percent(was)} to {percent(now)} a token; the vectors share {percent(100 * kept)} of their "
+        f"the true answers went from {percent(was)} to {percent(now)} a token; the vectors share {percent(100 * shared_words)} of their "
         f"first {first} words with before (random columns {percent(100 * float(other.jaccard.mean()))}), cosine {cosine:.4f}"
     )
-    return _answer(*_judged(was, now, kept if np.isfinite(cosine) else np.nan), numbers)
+    return _answer(*_judged(was, now, shared_words if np.isfinite(cosine) else np.nan), numbers)
 
 
-def _judged(was: float, now: float, kept: float) -> tuple[str, str]:
+def _judged(was: float, now: float, shared_words: float) -> tuple[str, str]:
     """(sign, what it means) of behaviour in percent before and after, and the overlap of words."""
-    if not np.isfinite(now + kept):
+    if not np.isfinite(now + shared_words):
         return "unknown", "The model after gives no numbers any more"
     if now >= (1 - GONE) * was:
         return "unknown", "The behaviour changed by less than half"
-    if kept >= SAME:
+    if shared_words >= SAME:
         return "no", "The behaviour changed, the vectors barely"
-    if kept >= OTHER:
+    if shared_words >= OTHER:
         return "partly", "The behaviour changed, the vectors in part"
     return "yes", "The behaviour changed, and so did the vectors"
 
@@ -174,31 +174,31 @@ def _bars(places: Sequence[Place], moved: Moved, other: Moved, first: int) -> Ba
     )
 
 
-def _active(look: Look, places: Sequence[Place], random: Sequence[Place]) -> Bars:
-    found = {
+def _active(look: InspectContext, places: Sequence[Place], random: Sequence[Place]) -> Bars:
+    activities = {
         when: activity(model, look.task.forget, [*places, *random])
         for when, model in look.steps((("before", look.before), ("after", look.after)), "measuring their use")
     }
     count = len(places)
-    was, now = (float(found[when][:count].mean()) for when in ("before", "after"))
+    was, now = (float(activities[when][:count].mean()) for when in ("before", "after"))
     return Bars(
         title="How strongly each vector is used",
         how="The mean strength with which the model calls a vector while it reads the true answers that were to be forgotten. Vectors that stay as they are may still be called no more.",
-        says=f"On average {was:.3g} before and {now:.3g} after; random columns {float(found['before'][count:].mean()):.3g} and {float(found['after'][count:].mean()):.3g}.",
+        says=f"On average {was:.3g} before and {now:.3g} after; random columns {float(activities['before'][count:].mean()):.3g} and {float(activities['after'][count:].mean()):.3g}.",
         labels=[place.name for place in places],
         series=[
             Series(name=when, values=[float(one) for one in values[:count]], role="forget", when=when)  # type: ignore[arg-type]
-            for when, values in found.items()
+            for when, values in activities.items()
         ],
         horizontal=True,
     )
 
 
-def _table(look: Look, places: Sequence[Place], words: dict[str, NDArray[np.int64]]) -> Words:
-    rows, gone = [], 0
+def _table(look: InspectContext, places: Sequence[Place], words: dict[str, NDArray[np.int64]]) -> Words:
+    rows, lost = [], 0
     for at, place in enumerate(places):
         before, after = words["before"][at], words["after"][at]
-        gone += len(set(before[:TOLD].tolist()) - set(after.tolist()))
+        lost += len(set(before[:TOLD].tolist()) - set(after.tolist()))
         rows.append(
             [
                 plain(place.name + (f"\n{place.of}" if place.of else "")),
@@ -209,38 +209,38 @@ def _table(look: Look, places: Sequence[Place], words: dict[str, NDArray[np.int6
     return Words(
         title="What the vectors spell",
         how="The first words of each vector, strongest first, as pieces that the tokenizer has. Underlined and blue: no longer among the first words after. Orange: new among them.",
-        says=f"Of the {TOLD * len(places)} words shown before, {gone} are no longer among the first {words['after'].shape[1]} of their vector.",
+        says=f"Of the {TOLD * len(places)} words shown before, {lost} are no longer among the first {words['after'].shape[1]} of their vector.",
         columns=["vector", "before", "after"],
         rows=rows,
         scale="difference",
     )
 
 
-def _spelled(look: Look, own: NDArray[np.int64], other: NDArray[np.int64], value: float) -> list[Piece]:
-    known, found = set(other.tolist()), []
+def _spelled(look: InspectContext, own: NDArray[np.int64], other: NDArray[np.int64], value: float) -> list[Piece]:
+    shared, text_pieces = set(other.tolist()), []
     for token in own[:TOLD].tolist():
-        said = word(look.task.reader, token)
-        found += [Piece(text=said, value=None if token in known else value), Piece(text=" · ")]
-    return found[:-1]
+        token_text = word(look.task.reader, token)
+        text_pieces += [Piece(text=token_text, value=None if token in shared else value), Piece(text=" · ")]
+    return text_pieces[:-1]
 
 
 # --- while it forgot
 
 
-def _during(look: Look) -> list[AnyPanel]:
-    """What the job wrote down of its vectors whenever it showed a sample; nothing of a run that was made before that."""
-    shown = [one for one in reading.samples(look.run) if one.get("vectors")]
-    last = len(shown) - 1
-    taken = [
+def _during(look: InspectContext) -> list[AnyPanel]:
+    """Panels of the vectors as the job recorded them with its samples; nothing of a run that was made before that."""
+    samples = [one for one in reading.samples(look.run) if one.get("vectors")]
+    last = len(samples) - 1
+    selected = [
         one
-        for at, one in enumerate(shown)
-        if at in (0, last) or one["vectors"] not in (shown[at - 1]["vectors"], shown[-1]["vectors"])
+        for at, one in enumerate(samples)
+        if at in (0, last) or one["vectors"] not in (samples[at - 1]["vectors"], samples[-1]["vectors"])
     ]
-    if len(taken) < 2:
+    if len(selected) < 2:
         return []
-    names = [_when(one, at, len(taken)) for at, one in enumerate(taken)]
-    traced = [one["vectors"] for one in taken]
-    return [_course(names, taken, traced), _calls(names, traced), _map(names, traced)]
+    names = [_when(one, at, len(selected)) for at, one in enumerate(selected)]
+    traced = [one["vectors"] for one in selected]
+    return [_course(names, selected, traced), _calls(names, traced), _map(names, traced)]
 
 
 def _when(one: dict[str, Any], at: int, of: int) -> str:
@@ -254,19 +254,21 @@ def _mean(values: Sequence[Any]) -> float:
     return float(np.mean([files.number(value) for value in values]))
 
 
-def _course(names: list[str], taken: Sequence[Any], traced: Sequence[Any]) -> Lines:
+def _course(names: list[str], selected: Sequence[Any], traced: Sequence[Any]) -> Lines:
     """Behaviour and vectors on one scale, from 0 to 100."""
-    answer = [100 * _mean([item["share"] for item in one["items"] if item["role"] == "forget"]) for one in taken]
-    kept, other = ([100 * _mean(one["words"]) for one in of] for of in (traced, [one["random"] for one in traced]))
+    answer = [100 * _mean([item["share"] for item in one["items"] if item["role"] == "forget"]) for one in selected]
+    shared_words, other = (
+        [100 * _mean(one["words"]) for one in of] for of in (traced, [one["random"] for one in traced])
+    )
     cosine = [100 * _mean(one["cosine"]) for one in traced]
     return Lines(
         title="While it forgot: its answers and its vectors",
         how="Answers: the probability, a token, of the true answer to the questions that the job was watched by. Words: the share of the vectors' first words that are still those from before. Direction: their cosine with before, times 100. Where the answers fall and the vectors stay up, only what it says has changed; random columns show how much every column moves.",
-        says=f"From before to after, the answers went from {percent(answer[0])} to {percent(answer[-1])}, the vectors' words from {percent(kept[0])} to {percent(kept[-1])}.",
+        says=f"From before to after, the answers went from {percent(answer[0])} to {percent(answer[-1])}, the vectors' words from {percent(shared_words[0])} to {percent(shared_words[-1])}.",
         x=_unlike(names),
         series=[
             Series(name="true answer", values=list(answer), role="forget"),
-            Series(name="words of the vectors", values=list(kept), role="neighbour"),
+            Series(name="words of the vectors", values=list(shared_words), role="neighbour"),
             Series(name="their direction", values=list(cosine), role="amount"),
             Series(name="words of random columns", values=list(other), role="unrelated"),
         ],
@@ -324,31 +326,33 @@ def _labels(places: Sequence[Place]) -> list[str]:
 # --- vectors switched off
 
 
-def _without(look: Look, places: Sequence[Place]) -> NDArray[np.float32]:
+def _without(look: InspectContext, places: Sequence[Place]) -> NDArray[np.float32]:
     """The probability of a token of every true answer of the suite without some vectors, by the model before [n]."""
     texts = look.task.texts([item.pair for item in look.task.questions.suite])
-    with turned(look.before, places):
+    with scaled_vectors(look.before, places):
         return np.exp(-likelihoods(look.before, texts).numpy())  # type: ignore[no-any-return]
 
 
-def _off(look: Look, params: ConceptVectors) -> list[AnyPanel]:
+def _off(look: InspectContext, params: ConceptVectors) -> list[AnyPanel]:
     place = Place(params.layer, params.column)
-    shown = items(look, chosen(look, params.each))
-    asked = [item.pair.question for item in shown]
-    with turned(look.before, [place]):
-        off = answers(look.before, look.task.reader, asked)
-    normal = answers(look.before, look.task.reader, asked)
-    return [_effect(look, f"without {place.name}", {"switched off": [place]}), _beside(place, shown, normal, off)]
+    suite_items = items(look, chosen(look, params.each))
+    prompts = [item.pair.question for item in suite_items]
+    with scaled_vectors(look.before, [place]):
+        off = answers(look.before, look.task.reader, prompts)
+    normal = answers(look.before, look.task.reader, prompts)
+    return [_effect(look, f"without {place.name}", {"switched off": [place]}), _beside(place, suite_items, normal, off)]
 
 
-def _effect(look: Look, title: str, sets: dict[str, list[Place]]) -> Bars:
+def _effect(look: InspectContext, title: str, sets: dict[str, list[Place]]) -> Bars:
     parts = look.task.parts
     groups = [group for group in GROUPS if len(parts[group])]
-    found = {"as it is": np.exp(-look.outputs("before")["answer"])}
-    found |= {
+    answer_likelihoods = {"as it is": np.exp(-look.outputs("before")["answer"])}
+    answer_likelihoods |= {
         name: _without(look, places) for name, places in look.steps(sets.items(), "asking with vectors switched off")
     }
-    means = {name: [100 * float(of[parts[group]].mean()) for group in groups] for name, of in found.items()}
+    means = {
+        name: [100 * float(of[parts[group]].mean()) for group in groups] for name, of in answer_likelihoods.items()
+    }
     first = next(iter(sets))
     falls = ", ".join(
         f"{ROLE_WORDS[group]} {round(means[first][at] - means['as it is'][at], 1) + 0.0:+.1f}"
@@ -369,22 +373,22 @@ def _effect(look: Look, title: str, sets: dict[str, list[Place]]) -> Bars:
     )
 
 
-def _beside(place: Place, shown: list[Any], normal: list[str], off: list[str]) -> Words:
+def _beside(place: Place, suite_items: list[Any], normal: list[str], off: list[str]) -> Words:
     rows = [
         [
             plain(item.pair.question),
             plain(normal[at]),
             [Piece(text=off[at], value=1.0 if off[at] != normal[at] else None)],
         ]
-        for at, item in enumerate(shown)
+        for at, item in enumerate(suite_items)
     ]
     changed = sum(one != other for one, other in zip(normal, off, strict=True))
     return Words(
         title=f"Its answers without {place.name}",
         how="What the model before answers, and what it answers with this vector switched off; coloured where it differs.",
-        says=f"{changed} of {len(shown)} answers are others.",
+        says=f"{changed} of {len(suite_items)} answers are others.",
         columns=["question", "as it is", "switched off"],
         rows=rows,
-        roles=[item.role for item in shown],
+        roles=[item.role for item in suite_items],
         scale="difference",
     )

@@ -1,11 +1,11 @@
-"""What the model calls each class, before and after, and what changed."""
+"""Confusion matrix: how the images of each class are labelled, before and after, and what changed."""
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Heatmap
-from ..engine.evidence import Look, When
+from ..engine.evidence import InspectContext, When
 from ..metrics._common import answers
 from ..registry import Params, inspector
 from ._common import percent
@@ -23,7 +23,7 @@ class Confusion(Params):
 
 @inspector(
     id="confusion",
-    title="What it calls things now",
+    title="Confusion matrix: what it calls things now",
     summary="How new images of every class are labelled before and after, and where the forgotten ones went.",
     source={"title": "Confusion matrix on the test images, rows in percent"},
     works_with={
@@ -34,26 +34,28 @@ class Confusion(Params):
     },
     order=4,
 )
-def confusion(look: Look, params: Confusion) -> list[AnyPanel]:
+def confusion(look: InspectContext, params: Confusion) -> list[AnyPanel]:
     """Row-normalised confusion on all test images, in percent; a class without test images is a row of "not measured".
 
     Where there are more classes than `most`, the forgotten ones, their neighbours and those that changed most are shown,
     and a row adds up to less than 100 %.
     """
     before, after = matrix(look, "before"), matrix(look, "after")
-    shown = _chosen(look, np.abs(np.nan_to_num(after - before)).sum(1), params.most)
+    classes = _chosen(look, np.abs(np.nan_to_num(after - before)).sum(1), params.most)
     panels: list[AnyPanel] = [
-        _heatmap(look, "Before", before, shown, READ, _sure(look, before)),
-        _heatmap(look, "After", after, shown, READ, _went(look, after, before)),
-        _heatmap(look, "What changed", after - before, shown, _DIFFERENCE, _largest(look, after - before), signed=True),
+        _heatmap(look, "Before", before, classes, READ, _sure(look, before)),
+        _heatmap(look, "After", after, classes, READ, _went(look, after, before)),
+        _heatmap(
+            look, "What changed", after - before, classes, _DIFFERENCE, _largest(look, after - before), signed=True
+        ),
     ]
     if look.reference is not None:
         reference = matrix(look, "reference")
-        panels.append(_heatmap(look, "Trained again without it", reference, shown, READ, _sure(look, reference)))
+        panels.append(_heatmap(look, "Trained again without it", reference, classes, READ, _sure(look, reference)))
         gap = after - reference
-        says = f"On average a row differs by {percent(float(np.nanmean(np.abs(gap).sum(1) / 2)))} of its images."
+        finding = f"On average a row differs by {percent(float(np.nanmean(np.abs(gap).sum(1) / 2)))} of its images."
         panels.append(
-            _heatmap(look, "After, minus trained again without it", gap, shown, _DIFFERENCE, says, signed=True)
+            _heatmap(look, "After, minus trained again without it", gap, classes, _DIFFERENCE, finding, signed=True)
         )
     return panels
 
@@ -61,64 +63,71 @@ def confusion(look: Look, params: Confusion) -> list[AnyPanel]:
 _DIFFERENCE = "Orange cells are said more often than in the model compared with, blue ones less often, white ones as often; in percentage points of the row."
 
 
-def matrix(look: Look, when: When) -> NDArray[np.float64]:
+def matrix(look: InspectContext, when: When) -> NDArray[np.float64]:
     """[classes, classes] in percent: row i, how test images of class i are labelled. Answers that are no numbers fall out."""
-    said, labels = answers(look.outputs(when)["test"]), look.task.data.test.labels  # type: ignore[attr-defined]
+    labelled_as, labels = answers(look.outputs(when)["test"]), look.task.data.test.labels  # type: ignore[attr-defined]
     count = len(look.task.names)
-    sound = said >= 0
-    table = np.bincount(labels[sound] * count + said[sound], minlength=count * count).reshape(count, count)
+    sound = labelled_as >= 0
+    table = np.bincount(labels[sound] * count + labelled_as[sound], minlength=count * count).reshape(count, count)
     totals = np.bincount(labels, minlength=count)[:, None]
     return np.where(totals > 0, 100 * table / np.maximum(totals, 1), np.nan)
 
 
-def _chosen(look: Look, change: NDArray[np.float64], most: int) -> list[int]:
+def _chosen(look: InspectContext, change: NDArray[np.float64], most: int) -> list[int]:
     """The classes to show, in the model's order."""
     first = [*look.task.forgotten_classes, *look.task.neighbours]
-    rest = [int(i) for i in np.argsort(-change, kind="stable") if i not in first]
-    return sorted([*first, *rest][:most])
+    remaining = [int(i) for i in np.argsort(-change, kind="stable") if i not in first]
+    return sorted([*first, *remaining][:most])
 
 
 def _heatmap(
-    look: Look, title: str, z: NDArray[np.float64], shown: list[int], how: str, says: str, *, signed: bool = False
+    look: InspectContext,
+    title: str,
+    z: NDArray[np.float64],
+    classes: list[int],
+    how: str,
+    finding: str,
+    *,
+    signed: bool = False,
 ) -> Heatmap:
-    names = [look.task.names[i] for i in shown]
+    names = [look.task.names[i] for i in classes]
     return Heatmap(
         title=title,
         how=how,
-        says=says,
+        says=finding,
         rows=names,
         columns=names,
-        z=[[float(z[i, j]) for j in shown] for i in shown],
+        z=[[float(z[i, j]) for j in classes] for i in classes],
         unit="%",
         scale="difference" if signed else "amount",
         row_title="true class",
         column_title="what the model says",
-        numbers=len(shown) <= 20,
-        marked=[place for place, number in enumerate(shown) if number in look.task.forgotten_classes],
+        numbers=len(classes) <= 20,
+        marked=[place for place, number in enumerate(classes) if number in look.task.forgotten_classes],
     )
 
 
-def _sure(look: Look, z: NDArray[np.float64]) -> str:
+def _sure(look: InspectContext, z: NDArray[np.float64]) -> str:
     """The class it gets right most rarely."""
     diagonal = np.diag(z)
     worst = int(np.nanargmin(diagonal))
     return f"It gets {percent(float(np.nanmean(diagonal)))} right on average; {look.task.names[worst]} least often ({percent(float(diagonal[worst]))})."
 
 
-def _went(look: Look, after: NDArray[np.float64], before: NDArray[np.float64]) -> str:
+def _went(look: InspectContext, after: NDArray[np.float64], before: NDArray[np.float64]) -> str:
     """Where the forgotten classes went, or, where single images were forgotten, what happened on the whole."""
-    names, told = look.task.names, []
+    names, clauses = look.task.names, []
     for number in look.task.forgotten_classes[:3]:
         others = np.where(np.arange(len(names)) == number, -1, np.nan_to_num(after[number]))
         to = int(others.argmax())
-        told.append(
+        clauses.append(
             f"{names[number]} is now called {names[number]} {percent(float(after[number, number]))} of the time "
             f"(before {percent(float(before[number, number]))}), most often {names[to]} otherwise ({percent(float(others[to]))})"
         )
-    return "; ".join(told) + "." if told else _sure(look, after)
+    return "; ".join(clauses) + "." if clauses else _sure(look, after)
 
 
-def _largest(look: Look, change: NDArray[np.float64]) -> str:
+def _largest(look: InspectContext, change: NDArray[np.float64]) -> str:
     """The cell that changed most."""
     if not np.nan_to_num(change).any():
         return "Nothing changed: every class is labelled as before."

@@ -1,4 +1,4 @@
-"""Where the words of a prompt look: cross-attention of the U-Net over the picture, before and after."""
+"""Cross-attention maps (DAAM): how much each place of a picture attends to each word, before and after."""
 
 import math
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from ..api.errors import BadInput
 from ..api.panels import AnyPanel, Bars, Number, Picture, Pictures, Role, Series
-from ..engine.evidence import Look
-from ..models.asking import Shot
+from ..engine.evidence import InspectContext
+from ..models.asking import EvalPrompt
 from ..models.attention import captured
 from ..models.diffusion import Pipeline
 from ..registry import Params, inspector
@@ -49,7 +49,7 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Seen:
+class AttendedPicture:
     """A picture [height, width, 3], how much each place attends to each token [h, w, tokens], all sums 1."""
 
     picture: NDArray[np.uint8]
@@ -58,7 +58,7 @@ class Seen:
 
 @inspector(
     id="cross_attention",
-    title="Where the words look",
+    title="Cross-attention maps (DAAM): where the words look",
     summary="Each word of a prompt as a heat map over the picture it helps to draw, before and after, and how much attention the forgotten word still gets.",
     source={
         "title": "Tang et al., What the DAAM: Interpreting Stable Diffusion Using Cross Attention, ACL 2023",
@@ -73,7 +73,7 @@ class Seen:
     },
     order=4,
 )
-def cross_attention(look: Look, params: CrossAttention) -> list[AnyPanel]:
+def cross_attention(look: InspectContext, params: CrossAttention) -> list[AnyPanel]:
     """Mean over heads, layers and steps of the probability that a place of the latents gives to each token of the prompt.
 
     Both models draw with the same seed and their own text encoder. Layers with fewer than 64 places are left out where
@@ -83,22 +83,22 @@ def cross_attention(look: Look, params: CrossAttention) -> list[AnyPanel]:
     are shares.
     """
     shots = [*_own(params.prompt), *_chosen(look, params.prompts)]
-    seen = {when: _draw(look, when, shots) for when in WHENS}
+    attention = {when: _draw(look, when, shots) for when in WHENS}
     words = [merged(look.task.pipe, shot.prompt) for shot in shots]
-    panels: list[AnyPanel] = [_bars(look, shots, words, seen)]
+    panels: list[AnyPanel] = [_bars(look, shots, words, attention)]
     for number, shot in enumerate(shots):
-        panels.append(_maps(look, f"{number}", shot, words[number], {when: seen[when][number] for when in WHENS}))
+        panels.append(_maps(look, f"{number}", shot, words[number], {when: attention[when][number] for when in WHENS}))
     return panels
 
 
-def _own(prompt: str) -> list[Shot]:
-    said = " ".join(prompt.split())
-    if prompt and not any(sign.isalnum() for sign in said):
+def _own(prompt: str) -> list[EvalPrompt]:
+    text = " ".join(prompt.split())
+    if prompt and not any(sign.isalnum() for sign in text):
         raise BadInput(f"The prompt {prompt[:40]!r} holds no word; write what to draw, or leave it empty.")
-    return [Shot("", said, 0)] if said else []
+    return [EvalPrompt("", text, 0)] if text else []
 
 
-def _chosen(look: Look, count: int) -> list[Shot]:
+def _chosen(look: InspectContext, count: int) -> list[EvalPrompt]:
     """Pictures of the suite from each role in turn, the same ones each time."""
     rng = np.random.default_rng(0)
     rows = [list(rng.permutation(look.task.parts[role])) for role in GROUPS]
@@ -120,32 +120,32 @@ def merged(pipe: Pipeline, prompt: str) -> list[Word]:
     return [word for word in words if any(sign.isalnum() for sign in word.text)]
 
 
-def _draw(look: Look, when: When, shots: list[Shot]) -> list[Seen]:
+def _draw(look: InspectContext, when: When, shots: list[EvalPrompt]) -> list[AttendedPicture]:
     """Every shot as this model draws it, with what was looked at on the way."""
     task, total, count = look.task, torch.zeros(0), 0
     model: nn.Module = getattr(look, when)
 
     def gathered(*_: object) -> None:
         nonlocal total, count
-        step = _over_layers(kept, task.pipe.cells, len(shots))
+        step = _over_layers(captured_layers, task.pipe.cells, len(shots))
         total, count = step + total if count else step, count + 1
-        kept.clear()
+        captured_layers.clear()
         look.tell(f"drawing {when}", count, max(count, int(task.drawing["steps"])))
 
-    with captured(model.unet) as kept:  # type: ignore[arg-type]
+    with captured(model.unet) as captured_layers:  # type: ignore[arg-type]
         latents = task.draw_latents(
-            model, [shot.prompt for shot in shots], [shot.seed for shot in shots], seen=gathered
+            model, [shot.prompt for shot in shots], [shot.seed for shot in shots], on_step=gathered
         )
     pictures = task.pipe.pixels(latents)
     shares = (total / count).permute(0, 2, 3, 1).cpu().numpy()
-    return [Seen(picture, share) for picture, share in zip(pictures, shares, strict=True)]
+    return [AttendedPicture(picture, share) for picture, share in zip(pictures, shares, strict=True)]
 
 
-def _over_layers(kept: list[tuple[str, Tensor]], cells: tuple[int, int], rows: int) -> Tensor:
+def _over_layers(captured_layers: list[tuple[str, Tensor]], cells: tuple[int, int], rows: int) -> Tensor:
     """Mean over heads and layers of the first `rows` rows, at the size of the latents: [rows, tokens, h, w]."""
-    fine = [shares for _, shares in kept if shares.shape[2] >= FINE]
+    fine = [shares for _, shares in captured_layers if shares.shape[2] >= FINE]
     maps = []
-    for shares in fine or [shares for _, shares in kept]:
+    for shares in fine or [shares for _, shares in captured_layers]:
         by_place = shares[:rows].mean(1).transpose(1, 2)
         maps.append(F.interpolate(by_place.unflatten(-1, _size(cells, by_place.shape[-1])), cells, mode="bilinear"))
     return torch.stack(maps).mean(0)
@@ -159,40 +159,42 @@ def _size(cells: tuple[int, int], places: int) -> tuple[int, int]:
     return height, width
 
 
-def _share(seen: Seen, word: list[int]) -> float:
+def _share(drawing: AttendedPicture, word: list[int]) -> float:
     """Percent of all attention that goes to some tokens."""
-    return 100 * float(seen.shares[..., word].sum(-1).mean())
+    return 100 * float(drawing.shares[..., word].sum(-1).mean())
 
 
-def asked(look: Look, shot: Shot, words: list[Word]) -> list[Word]:
+def target_words_of(look: InspectContext, shot: EvalPrompt, words: list[Word]) -> list[Word]:
     """The words of a prompt that name what is at stake: the forgotten concept, or what stands in its place."""
     task = look.task
     if shot.role in ("neighbour", "unrelated"):
         names = [shot.phrase or getattr(shot, task.domain)]
     else:
         names = [name for concept in task.asking.forget for name in (concept.object, concept.style, concept.phrase)]
-    wanted = {word.text for name in names if name for word in merged(task.pipe, name)}
-    return [word for word in words if word.text in wanted]
+    target_words = {word.text for name in names if name for word in merged(task.pipe, name)}
+    return [word for word in words if word.text in target_words]
 
 
-def _bars(look: Look, shots: list[Shot], words: list[list[Word]], seen: dict[When, list[Seen]]) -> Bars:
+def _bars(
+    look: InspectContext, shots: list[EvalPrompt], words: list[list[Word]], attention: dict[When, list[AttendedPicture]]
+) -> Bars:
     """How much attention the words at stake get, by prompt."""
     labels: list[str] = []
     values: dict[When, list[Number]] = {when: [] for when in WHENS}
     marked = []
     for number, shot in enumerate(shots):
-        own = asked(look, shot, words[number])
+        own = target_words_of(look, shot, words[number])
         if not own:
             continue
         if shot.role in ("", "forget"):
             marked.append(len(labels))
         labels.append(f"{' '.join(word.text for word in own)}: {shot.prompt}")
         for when in WHENS:
-            values[when].append(_share(seen[when][number], [at for word in own for at in word.tokens]))
+            values[when].append(_share(attention[when][number], [at for word in own for at in word.tokens]))
     return Bars(
         title="How much attention the word gets",
         how="The share of all attention that goes to the word named first, over the whole picture and all steps. The rest goes to the other words and to the marks of begin and end, which carry the prompt as a whole.",
-        says=_said(labels, values),
+        says=_change_sentence(labels, values),
         labels=labels,
         series=[Series(name=when, values=values[when], when=when) for when in WHENS],
         unit="%",
@@ -201,7 +203,7 @@ def _bars(look: Look, shots: list[Shot], words: list[list[Word]], seen: dict[Whe
     )
 
 
-def _said(labels: list[str], values: dict[When, list[Number]]) -> str:
+def _change_sentence(labels: list[str], values: dict[When, list[Number]]) -> str:
     if not labels:
         return "None of these prompts names what was to be forgotten."
     before, after = (percent(values[when][0] if values[when][0] is not None else math.nan) for when in WHENS)
@@ -209,13 +211,15 @@ def _said(labels: list[str], values: dict[When, list[Number]]) -> str:
     return f"In “{prompt}”, {word} got {before} of the attention before and {after} after."
 
 
-def _maps(look: Look, name: str, shot: Shot, words: list[Word], seen: dict[When, Seen]) -> Pictures:
+def _maps(
+    look: InspectContext, name: str, shot: EvalPrompt, words: list[Word], drawings: dict[When, AttendedPicture]
+) -> Pictures:
     """A row before and a row after: the picture, and the heat of each word over it."""
     role: Role = shot.role or "amount"  # type: ignore[assignment]
-    maps = {when: [seen[when].shares[..., word.tokens].sum(-1) for word in words] for when in WHENS}
+    maps = {when: [drawings[when].shares[..., word.tokens].sum(-1) for word in words] for when in WHENS}
     rows = []
     for when in WHENS:
-        picture = seen[when].picture
+        picture = drawings[when].picture
         row = [
             Picture(
                 path=look.picture(f"{name}-{when}", enlarged(Image.fromarray(picture), SIDE)), caption=when, role=role

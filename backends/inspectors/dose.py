@@ -1,4 +1,4 @@
-"""What if the change had been smaller, or larger? Accuracy along the line from before to after."""
+"""Weight interpolation: accuracy along the line from the original to the unlearned weights, and beyond."""
 
 import copy
 import math
@@ -11,11 +11,11 @@ from pydantic import Field
 
 from ..api import families
 from ..api.panels import AnyPanel, Lines, Picture, Pictures, Role, Series, Verdict
-from ..engine.evidence import Evidence, Look
+from ..engine.evidence import Evidence, InspectContext
 from ..engine.run import set_dose
 from ..models.task import Index
 from ..registry import Params, get, inspector
-from ._common import GROUPS, at_dose, enlarged, halfway, percent, right
+from ._common import GROUPS, accuracy, at_dose, enlarged, halfway, percent
 from ._pictures import reduced, spread
 
 # What is measured of a model that draws: metric, what its curve is called, what it means.
@@ -41,7 +41,7 @@ class Dose(Params):
 
 @inspector(
     id="dose",
-    title="The dose",
+    title="Weight interpolation: what a smaller or larger dose does",
     summary="Applies only a part of the change, or more than all of it, and measures what is forgotten and what is kept.",
     source={
         "title": "Linear interpolation of weights: Goodfellow et al., ICLR 2015",
@@ -50,12 +50,12 @@ class Dose(Params):
     works_with={
         "classifier": True,
         "text-to-image": True,
-        "llm": "Of language models, the look “The dose, in answers” applies parts of the change.",
-        "moe": "Of language models, the look “The dose, in answers” applies parts of the change.",
+        "llm": "Of language models, the look “Weight interpolation: how answers change with the dose” applies parts of the change.",
+        "moe": "Of language models, the look “Weight interpolation: how answers change with the dose” applies parts of the change.",
     },
     order=22,
 )
-def dose(look: Look, params: Dose) -> list[AnyPanel]:
+def dose(look: InspectContext, params: Dose) -> list[AnyPanel]:
     """Accuracy of theta(a) = before + a * (after - before) for a in 0..1.5, in percent.
 
     Buffers of batch normalisation are interpolated too; a variance that would fall below 0 beyond a = 1 is set to 0. Where
@@ -67,14 +67,14 @@ def dose(look: Look, params: Dose) -> list[AnyPanel]:
     """
     doses = sorted({0.0, 1.0, *(round(1.5 * i / (params.steps - 1), 4) for i in range(params.steps))})
     if families.has(look.task.family, "pictures"):
-        return _drawn(look, doses, params.pictures)
+        return _generated_panels(look, doses, params.pictures)
     sets = _sets(look, params.images)
     curves: dict[str, list[float]] = {name: [] for name in sets}
     model = copy.deepcopy(look.after)
     for amount in look.steps(doses, "measuring doses"):
         set_dose(model, look.before, look.after, amount)
         for name, (index, test, _) in sets.items():
-            curves[name].append(right(look.task, model, index, test=test))
+            curves[name].append(accuracy(look.task, model, index, test=test))
     series: list[Series] = [
         Series(name=name, values=list(values), role=sets[name][2]) for name, values in curves.items()
     ]
@@ -83,7 +83,7 @@ def dose(look: Look, params: Dose) -> list[AnyPanel]:
             title="How much of the change is needed",
             how="0 is the model before, 1 the model after; between them only a part of the change is made, and beyond 1 more than all of it. "
             f"{_counted(sets)}, so a share can differ a little from that on all of them; new images are those without the forgotten classes.",
-            says=_said(doses, curves),
+            says=_dose_sentence(doses, curves),
             x=doses,
             series=series,
             x_title="dose of the change",
@@ -92,7 +92,7 @@ def dose(look: Look, params: Dose) -> list[AnyPanel]:
     ]
 
 
-def _sets(look: Look, most: int) -> dict[str, tuple[Index, bool, Role]]:
+def _sets(look: InspectContext, most: int) -> dict[str, tuple[Index, bool, Role]]:
     """What is measured, by name: items, whether they are test images, and what they mean. Empty sets are left out."""
     sets: dict[str, tuple[Index, bool, Role]] = {
         "forget": (look.some("forget", most), False, "forget"),
@@ -100,7 +100,7 @@ def _sets(look: Look, most: int) -> dict[str, tuple[Index, bool, Role]]:
         "keep": (look.some("retain", most), False, "neighbour"),
         "new images": (look.some("test", most), True, "unrelated"),
     }
-    return {name: found for name, found in sets.items() if len(found[0])}
+    return {name: members for name, members in sets.items() if len(members[0])}
 
 
 def _counted(sets: dict[str, tuple[Index, bool, Role]]) -> str:
@@ -108,7 +108,7 @@ def _counted(sets: dict[str, tuple[Index, bool, Role]]) -> str:
     return "Measured on " + ", ".join(f"{len(index):,} images of “{name}”" for name, (index, _, _) in sets.items())
 
 
-def _said(doses: list[float], curves: dict[str, list[float]]) -> str:
+def _dose_sentence(doses: list[float], curves: dict[str, list[float]]) -> str:
     forget, new = curves["forget"], curves.get("new images", curves["keep"])
     start, end = doses.index(0.0), doses.index(1.0)
     drop = forget[start] - forget[end]
@@ -123,14 +123,14 @@ def _said(doses: list[float], curves: dict[str, list[float]]) -> str:
     return f"{at_dose(halfway(doses, forget))}{beyond}."
 
 
-def _drawn(look: Look, doses: list[float], count: int) -> list[AnyPanel]:
+def _generated_panels(look: InspectContext, doses: list[float], count: int) -> list[AnyPanel]:
     small = reduced(look.task, index := spread(look.task, count))
-    seen = {amount: _at_dose(look, small, index, amount) for amount in look.steps(doses, "drawing doses")}
-    panel = _pictures(look, small, {amount: outputs["images"] for amount, outputs in seen.items()})
+    by_dose = {amount: _at_dose(look, small, index, amount) for amount in look.steps(doses, "drawing doses")}
+    panel = _pictures(look, small, {amount: outputs["images"] for amount, outputs in by_dose.items()})
     if small.judge is None:
         return [_unjudged(), panel]
     curves: dict[str, list[float]] = {name: [] for name, _, _ in DRAWN}
-    for outputs in seen.values():
+    for outputs in by_dose.values():
         evidence = Evidence("after", small, outputs, lambda metric, when: math.nan)
         for name in curves:
             curves[name].append(get("metrics", name).function(evidence).value)
@@ -138,7 +138,7 @@ def _drawn(look: Look, doses: list[float], count: int) -> list[AnyPanel]:
         Lines(
             title="How much of the change is needed",
             how="0 is the model before, 1 the model after; between them only a part of the change is made, and beyond 1 more than all of it. Good is high in all three.",
-            says=_said_drawn(doses, curves),
+            says=_generated_sentence(doses, curves),
             x=doses,
             series=[Series(name=title, values=list(curves[name]), role=role) for name, title, role in DRAWN],
             x_title="dose of the change",
@@ -148,7 +148,7 @@ def _drawn(look: Look, doses: list[float], count: int) -> list[AnyPanel]:
     ]
 
 
-def _at_dose(look: Look, small: Any, index: Index, amount: float) -> dict[str, NDArray[Any]]:
+def _at_dose(look: InspectContext, small: Any, index: Index, amount: float) -> dict[str, NDArray[Any]]:
     """The pictures at a dose and what the judge says of them; those of the two ends are known already."""
     if amount in (0, 1):
         images = look.outputs("before" if amount == 0 else "after")["images"][index]
@@ -159,15 +159,15 @@ def _at_dose(look: Look, small: Any, index: Index, amount: float) -> dict[str, N
     return small.outputs(model)  # type: ignore[no-any-return]
 
 
-def _pictures(look: Look, small: Any, images: dict[float, NDArray[np.uint8]]) -> Pictures:
+def _pictures(look: InspectContext, small: Any, images: dict[float, NDArray[np.uint8]]) -> Pictures:
     """Some prompts of each role, the same seed at every dose."""
     chosen = [at for role, most in zip(GROUPS, (2, 1, 1), strict=True) for at in small.parts[role][:most]]
     rows = []
     for at in chosen:
         shot = small.asking.suite[at]
         row = []
-        for number, (amount, drawn) in enumerate(images.items()):
-            path = look.picture(f"{at}-{number}", enlarged(Image.fromarray(drawn[at]), 140))
+        for number, (amount, generated) in enumerate(images.items()):
+            path = look.picture(f"{at}-{number}", enlarged(Image.fromarray(generated[at]), 140))
             row.append(Picture(path=path, caption=shot.prompt if number == 0 else f"dose {amount:g}", role=shot.role))
         rows.append(row)
     return Pictures(
@@ -179,12 +179,12 @@ def _pictures(look: Look, small: Any, images: dict[float, NDArray[np.uint8]]) ->
     )
 
 
-def _said_drawn(doses: list[float], curves: dict[str, list[float]]) -> str:
-    gone, kept = (dict(zip(doses, curves[name], strict=True)) for name, _, _ in DRAWN[:2])
-    rise = gone[1] - gone[0]
-    cost = f"others of its kind go from {percent(kept[0])} right to {percent(kept[1])} at dose 1"
+def _generated_sentence(doses: list[float], curves: dict[str, list[float]]) -> str:
+    of_target, of_neighbours = (dict(zip(doses, curves[name], strict=True)) for name, _, _ in DRAWN[:2])
+    rise = of_target[1] - of_target[0]
+    cost = f"others of its kind go from {percent(of_neighbours[0])} right to {percent(of_neighbours[1])} at dose 1"
     if not rise > 1:
-        return f"What is forgotten hardly rises with the dose: {percent(gone[0])} without the change, {percent(gone[1])} with all of it; {cost}."
+        return f"What is forgotten hardly rises with the dose: {percent(of_target[0])} without the change, {percent(of_target[1])} with all of it; {cost}."
     return f"{at_dose(halfway(doses, curves[DRAWN[0][0]]))}; {cost}."
 
 

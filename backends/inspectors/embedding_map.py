@@ -1,4 +1,4 @@
-"""A map of what the model sees: where images or questions lay before, and where they lie now."""
+"""UMAP of the last features: where images or questions lay before, and where they lie now."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from pydantic import Field
 
 from ..api import families
 from ..api.panels import AnyPanel, Point, Points, Verdict
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..metrics._common import probabilities
 from ..registry import Params, inspector
-from ._answers import asked, chosen, states
-from ._common import GROUPS, Group, exact, images, over, percent, show
+from ._answers import chosen, fact_tokens, states
+from ._common import GROUPS, Group, exact, images, in_batches, percent, show
 from ._pictures import beside, spread
 from ._umap import fit, transform
 
@@ -31,7 +31,7 @@ class EmbeddingMap(Params):
     )
 
 
-def no_judge(look: Look) -> str:
+def no_judge(look: InspectContext) -> str:
     """Why pictures that a model draws cannot be laid beside each other: nobody looks at them."""
     draws = families.has(look.task.family, "pictures")
     return f"There is no map: {UNJUDGED}." if draws and look.task.judge is None else ""
@@ -40,7 +40,7 @@ def no_judge(look: Look) -> str:
 @inspector(
     lacks=no_judge,
     id="embedding_map",
-    title="The map of what it sees",
+    title="UMAP: a map of what it sees",
     summary="What is alike to the model lies together; lines lead from where an image or a question lay before to where it lies now.",
     source={
         "title": "McInnes et al., UMAP: Uniform Manifold Approximation and Projection, 2018",
@@ -50,7 +50,7 @@ def no_judge(look: Look) -> str:
     works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
     order=2,
 )
-def embedding_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
+def embedding_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
     """UMAP of what goes into the last layer (cosine distance), fitted on the model before alone.
 
     Both models' features are then transformed onto that map in the same way, so an image whose features did not change
@@ -63,18 +63,18 @@ def embedding_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
     Of a language model: the last layer's state where it has to say what is asked, the answer up to there given.
     """
     if families.has(look.task.family, "answers"):
-        return _answered(look, params)
+        return _answer_map(look, params)
     if families.has(look.task.family, "pictures"):
-        return _drawn(look, params)
+        return _generated_map(look, params)
     task = look.task
     items = images(look, params.count // 3)
     with exact(task):
         before, after = (
-            over(task, items, lambda x, m=model: task.features(m, x))  # type: ignore[misc]
+            in_batches(task, items, lambda x, m=model: task.features(m, x))  # type: ignore[misc]
             for model in look.steps((look.before, look.after), "reading features")
         )
-        said = [
-            probabilities(over(task, items, lambda x, m=model: task.forward(m, x)))  # type: ignore[misc]
+        predicted = [
+            probabilities(in_batches(task, items, lambda x, m=model: task.forward(m, x)))  # type: ignore[misc]
             for model in look.steps((look.before, look.after), "asking both models")
         ]
     if len(items) < 4 or not np.isfinite(before).all():
@@ -88,20 +88,20 @@ def embedding_map(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
             role=item.group,
             **_way(start, end, i),
             image=look.picture(item.id, show(task, item, THUMBNAIL)),
-            text=f"{_three(said[0][i], task.names)} → {_three(said[1][i], task.names)}",
+            text=f"{_three(predicted[0][i], task.names)} → {_three(predicted[1][i], task.names)}",
         )
         for i, item in enumerate(items)
     ]
     how = "Each point is an image; what the model sees alike lies together."
-    return [_map(points, how, _said([item.group for item in items], start, end))]
+    return [_map(points, how, _movement_sentence([item.group for item in items], start, end))]
 
 
-def _drawn(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
+def _generated_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
     outputs = [look.outputs("before"), look.outputs("after")]
     if "features" not in outputs[0]:
         return [_no_map(0, UNJUDGED)]
     suite, index = look.task.asking.suite, spread(look.task, params.count)
-    before, after = (found["features"][index] for found in outputs)
+    before, after = (model_outputs["features"][index] for model_outputs in outputs)
     if len(index) < 4 or not np.isfinite(before).all():
         return [_no_map(len(index))]
     look.tell("laying out the map", 0, 0)
@@ -112,19 +112,21 @@ def _drawn(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
             label=suite[at].prompt,
             role=suite[at].role,
             **_way(start, end, i),
-            image=look.picture(f"picture-{at}", beside(*(found["images"][at] for found in outputs), side=THUMBNAIL)),
-            text=" → ".join(_taken_for(look.task, found, int(at)) for found in outputs),
+            image=look.picture(
+                f"picture-{at}", beside(*(model_outputs["images"][at] for model_outputs in outputs), side=THUMBNAIL)
+            ),
+            text=" → ".join(_taken_for(look.task, model_outputs, int(at)) for model_outputs in outputs),
         )
         for i, at in enumerate(index)
     ]
     how = "Each point is a picture, drawn before and drawn again after from the same seed; what the judge sees alike lies together."
-    return [_map(points, how, _said([suite[at].role for at in index], start, end, "pictures"))]
+    return [_map(points, how, _movement_sentence([suite[at].role for at in index], start, end, "pictures"))]
 
 
-def _answered(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
+def _answer_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
     places = chosen(look, params.count // 3)
     some = [look.task.questions.suite[at] for at in places]
-    about = asked(look.task, [item.pair for item in some])
+    about = fact_tokens(look.task, [item.pair for item in some])
     before, after = (
         states(model, about.texts, about.places)[:, -1].numpy()
         for model in look.steps((look.before, look.after), "reading states")
@@ -133,39 +135,39 @@ def _answered(look: Look, params: EmbeddingMap) -> list[AnyPanel]:
         return [_no_map(len(some))]
     look.tell("laying out the map", 0, 0)
     start, end = _places(before, after, params.neighbours)
-    said = [look.outputs(when)["said"] for when in ("before", "after")]
+    responses = [look.outputs(when)["said"] for when in ("before", "after")]
     points = [
         Point(
             id=f"question-{at}",
             label=item.pair.question,
             role=item.role,
             **_way(start, end, i),
-            text=" → ".join(str(texts[at]) or "(nothing)" for texts in said),
+            text=" → ".join(str(texts[at]) or "(nothing)" for texts in responses),
         )
         for i, (at, item) in enumerate(zip(places, some, strict=True))
     ]
     how = "Each point is a question, at the moment when the model has to say what is asked; what is alike inside the model lies together."
-    return [_map(points, how, _said([item.role for item in some], start, end, "questions"))]
+    return [_map(points, how, _movement_sentence([item.role for item in some], start, end, "questions"))]
 
 
 def _taken_for(task: Any, outputs: dict[str, NDArray[Any]], at: int) -> str:
-    """What the judge takes a picture for: the likeliest of each domain, or of the prompts."""
+    """The judge's label of a picture: the likeliest of each domain, or of the prompts."""
     if "clip" in outputs:
         names = {"clip": list(dict.fromkeys(shot.prompt for shot in task.asking.suite))}
     else:
-        names = {kind: known for kind, known in task.asking.domains.items() if kind in outputs}
-    told = []
-    for kind, known in names.items():
+        names = {kind: labels for kind, labels in task.asking.domains.items() if kind in outputs}
+    judged = []
+    for kind, labels in names.items():
         logits = outputs[kind][at].astype(np.float64)
         shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-        told.append(_three(shares, known, 1))
-    return ", ".join(told)
+        judged.append(_three(shares, labels, 1))
+    return ", ".join(judged)
 
 
 def _places(
     before: NDArray[np.float32], after: NDArray[np.float32], neighbours: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Where rows lie on a map fitted on those before alone; no places after where those are not numbers."""
+    """UMAP positions of rows, fitted on those before alone; no places after where those are not numbers."""
     fitted = fit(before, neighbours)
     return transform(fitted, before), transform(fitted, after) if np.isfinite(after).all() else None
 
@@ -180,11 +182,11 @@ def _way(
     }
 
 
-def _map(points: list[Point], how: str, says: str) -> Points:
+def _map(points: list[Point], how: str, finding: str) -> Points:
     return Points(
         title="Before and after on one map",
         how=f"{how} Before and after are linked. Directions and far distances on the map mean nothing, only who lies beside whom, and how far a point moved beside others.",
-        says=says,
+        says=finding,
         points=points,
     )
 
@@ -196,7 +198,7 @@ def _three(shares: NDArray[np.float64], names: list[str], count: int = 3) -> str
     return ", ".join(f"{names[i]} {100 * shares[i]:.0f} %" for i in np.argsort(-shares, kind="stable")[:count])
 
 
-def _said(
+def _movement_sentence(
     groups: list[Group], start: NDArray[np.float32], end: NDArray[np.float32] | None, what: str = "images"
 ) -> str:
     if end is None:
@@ -204,12 +206,12 @@ def _said(
     far = np.linalg.norm(end - start, axis=1)
     across = float(np.ptp(start, axis=0).max())
     words = {"forget": "forgotten", "neighbour": "neighbouring", "unrelated": "unrelated"}
-    told = []
+    distances = []
     for group in GROUPS:
-        own = [i for i, known in enumerate(groups) if known == group]
+        own = [i for i, point_group in enumerate(groups) if point_group == group]
         if own and across > 0:
-            told.append(f"{words[group]} {percent(100 * float(np.median(far[own])) / across)}")
-    return f"Half of the {what} moved further than this share of the map's width: {', '.join(told)}."
+            distances.append(f"{words[group]} {percent(100 * float(np.median(far[own])) / across)}")
+    return f"Half of the {what} moved further than this share of the map's width: {', '.join(distances)}."
 
 
 def _no_map(count: int, why: str = "") -> Verdict:

@@ -1,4 +1,4 @@
-"""Switch experts off, one after the other, in the model before and after: what goes with each?"""
+"""Expert ablation: each expert switched off in turn, in the model before and after."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ..api.goals import BACK, CHANGED, HURT, SOME
 from ..api.panels import AnyPanel, Heatmap, Verdict, Words
-from ..engine.evidence import Look, When
+from ..engine.evidence import InspectContext, When
 from ..metrics._answers import SEUF
 from ..models.expert_sweep import gains, highest
 from ..models.experts import MoeLayer, moe_layers, switched_off
@@ -38,13 +38,13 @@ class ExpertAblation(Params):
 
 @inspector(
     id="expert_ablation",
-    title="Switch experts off",
+    title="Expert ablation: what is lost without one expert",
     summary="What is no longer known when one expert adds nothing, in the model before and in the unlearned one.",
     source=SEUF,
     works_with=NO_EXPERTS | {"moe": True},
     order=-1,
 )
-def expert_ablation(look: Look, params: ExpertAblation) -> list[AnyPanel]:
+def expert_ablation(look: InspectContext, params: ExpertAblation) -> list[AnyPanel]:
     """Probability of a token of the true answers, exp(-NLL a token), with each expert of each layer adding nothing, less that with
     all of them, in points; and the answers without one of them. Routing is left as it is, and the gate scores of the others too.
 
@@ -73,7 +73,7 @@ def expert_ablation(look: Look, params: ExpertAblation) -> list[AnyPanel]:
     answer = _verdict(mean["forget", "after"], look.after, float(left["before"]), float(left["after"]))
     # with an expert that holds answers back, its answers are what to see; else those of the one that is missed most
     chosen_by = mean["forget", "after"] if answer.finding else -mean["forget", "before"]
-    return [answer, *maps, _told(look, params, some, roles, models, chosen_by)]
+    return [answer, *maps, _answers_without(look, params, some, roles, models, chosen_by)]
 
 
 def _verdict(gained: NDArray[np.float64], model: Any, before: float, after: float) -> Verdict:
@@ -83,7 +83,7 @@ def _verdict(gained: NDArray[np.float64], model: Any, before: float, after: floa
     sign, meaning = judged(before, after, points)
     which = f"expert {expert + 1} of layer {number + 1}"
     numbers = f"{percent(before)} a token before, {percent(after)} after, {percent(after + points)} with that one off"
-    says = {
+    finding_by_sign = {
         "no": f"Turn off {which} alone and the forgotten answers are back, {points:+.1f} points: {numbers}.",
         "partly": f"Turn off {which} alone and a part of the forgotten answers is back, {points:+.1f} points: {numbers}.",
         "yes": f"Whichever single expert is turned off, the forgotten answers stay away: at most {points:+.1f} points, without {which}.",
@@ -91,7 +91,7 @@ def _verdict(gained: NDArray[np.float64], model: Any, before: float, after: floa
     return Verdict(
         title="Is it gone, whichever one expert is switched off?",
         how="No: with one expert adding nothing, at least half of the probability that the true answers lost comes back, so that expert holds them back and they are still in the model. Yes: less than a fifth, which says nothing of two experts at once.",
-        says=says.get(sign, f"{meaning}."),
+        says=finding_by_sign.get(sign, f"{meaning}."),
         sign=sign,
         finding=f"with {which} switched off the forgotten answers come back ({points:+.0f} points of probability)"
         if sign in ("no", "partly")
@@ -128,17 +128,19 @@ def _map(model: Any, table: NDArray[np.float64], role: Group, when: When) -> Hea
 
 def _extremes(table: NDArray[np.float64], layers: Sequence[MoeLayer]) -> str:
     """Which expert is missed most and which held most back, where there are such."""
-    found = []
+    sentences = []
     for words, sign in (("Missed most", -1), ("Held back most by", 1)):
         at, expert = np.unravel_index(int((sign * np.nan_to_num(table)).argmax()), table.shape)
         points = float(table[at, expert])
         if sign * points >= CHANGED:
-            found.append(f"{words}: expert {expert + 1} of layer {layers[int(at)].number + 1}, {points:+.1f} points.")
-    return " ".join(found) or "Without any one of them nothing changes."
+            sentences.append(
+                f"{words}: expert {expert + 1} of layer {layers[int(at)].number + 1}, {points:+.1f} points."
+            )
+    return " ".join(sentences) or "Without any one of them nothing changes."
 
 
-def _told(
-    look: Look,
+def _answers_without(
+    look: InspectContext,
     params: ExpertAblation,
     some: Any,
     roles: list[Group],
@@ -150,8 +152,8 @@ def _told(
     number = params.layer - 1 if params.layer else layers[int(best[0])]
     row = weight[layers.index(number)] if number in layers else weight[0]
     expert = params.expert - 1 if params.expert else int(np.nan_to_num(row).argmax())
-    shown = [at for group in GROUPS for at in [place for place, role in enumerate(roles) if role == group][:3]]
-    questions = [some[at].pair.question for at in shown]
+    selected = [at for group in GROUPS for at in [place for place, role in enumerate(roles) if role == group][:3]]
+    questions = [some[at].pair.question for at in selected]
     columns: dict[str, list[str]] = {}
     for when, model in models.items():
         columns[when] = answers(model, look.task.reader, questions, 40)
@@ -164,11 +166,11 @@ def _told(
     return Words(
         title=f"Without expert {expert + 1} of layer {number + 1}",
         how="Each row is one question; without it: that expert adds nothing to any word. Choose another one by its layer and number.",
-        says=f"Of these {len(shown)} answers, {others[0]} change without it in the model before, {others[1]} in the model after.",
+        says=f"Of these {len(selected)} answers, {others[0]} change without it in the model before, {others[1]} in the model after.",
         columns=["question", *columns],
         rows=[
             [plain(question), *(plain(texts[at]) for texts in columns.values())]
             for at, question in enumerate(questions)
         ],
-        roles=[roles[at] for at in shown],
+        roles=[roles[at] for at in selected],
     )

@@ -1,4 +1,4 @@
-"""The unlearned weights with the routing of the model before: does the answer come back?"""
+"""Forced routing: the unlearned weights with the expert choices of the model before."""
 
 import math
 from typing import Literal
@@ -8,7 +8,7 @@ from torch import nn
 
 from ..api.goals import BACK, SOME
 from ..api.panels import AnyPanel, Bars, Role, Series, Verdict, Words
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..metrics._answers import SEUF
 from ..models.experts import Rerouted
 from ..models.texts import answers, likelihoods
@@ -29,13 +29,13 @@ class ForcedRouting(Params):
 
 @inspector(
     id="forced_routing",
-    title="Force the old routing",
+    title="Forced routing: the answers with the old experts",
     summary="Asks the unlearned model with the experts that the model before would have chosen: erased, or only rerouted?",
     source=SEUF,
     works_with=NO_EXPERTS | {"moe": True},
     order=-2,
 )
-def forced_routing(look: Look, params: ForcedRouting) -> list[AnyPanel]:
+def forced_routing(look: InspectContext, params: ForcedRouting) -> list[AnyPanel]:
     """Greedy answers and exp(-NLL a token) of the true ones, by the model before, after, and after with the experts and their gate
     scores that the model before has for the same words, in every layer. Our test; the paper has none.
 
@@ -48,23 +48,23 @@ def forced_routing(look: Look, params: ForcedRouting) -> list[AnyPanel]:
     speakers: dict[str, nn.Module] = dict(
         zip(WAYS, (look.before, look.after, Rerouted(look.after, look.before)), strict=True)
     )
-    said: dict[str, list[str]] = {}
+    responses: dict[str, list[str]] = {}
     right: dict[str, dict[Group, float]] = {}
     likely: dict[str, dict[Group, float]] = {}
     for way, model in look.steps(speakers.items(), "asking three ways"):
-        said[way] = answers(model, look.task.reader, [pair.question for pair in pairs], 40)
-        named = [
-            100.0 * (pair.value.casefold() in text.casefold()) for pair, text in zip(pairs, said[way], strict=True)
+        responses[way] = answers(model, look.task.reader, [pair.question for pair in pairs], 40)
+        holds_fact = [
+            100.0 * (pair.value.casefold() in text.casefold()) for pair, text in zip(pairs, responses[way], strict=True)
         ]
         share = (100 * (-likelihoods(model, texts)).exp()).tolist()
         right[way], likely[way] = (
-            {role: _mean(one, roles, role) for role in GROUPS if role in roles} for one in (named, share)
+            {role: _mean(one, roles, role) for role in GROUPS if role in roles} for one in (holds_fact, share)
         )
     return [
         _verdict(right),
         _bars("Answers that name the fact", right),
         _bars("How likely the true answers are", likely),
-        _beside(some, roles, said),
+        _beside(some, roles, responses),
     ]
 
 
@@ -100,33 +100,33 @@ def _verdict(right: dict[str, dict[Group, float]]) -> Verdict:
     )
 
 
-def _bars(title: str, found: dict[str, dict[Group, float]]) -> Bars:
-    groups = list(found[WAYS[0]])
-    drawn: dict[str, tuple[Role, Literal["before", "after", ""]]] = {
+def _bars(title: str, percent_by_way: dict[str, dict[Group, float]]) -> Bars:
+    groups = list(percent_by_way[WAYS[0]])
+    style: dict[str, tuple[Role, Literal["before", "after", ""]]] = {
         WAYS[0]: ("amount", "before"), WAYS[1]: ("amount", "after"), WAYS[2]: ("difference", ""),
     }  # fmt: skip
-    was, now, forced = (found[way][groups[0]] for way in WAYS)
+    was, now, forced = (percent_by_way[way][groups[0]] for way in WAYS)
     return Bars(
         title=title,
         how="Each group is one kind of question. Where the third bar stands above the second, the old routing brings something back; where it lies below, the weights have come to need the new one.",
         says=f"{NAMES[groups[0]][:1].upper()}{NAMES[groups[0]][1:]}: {percent(was)} before, {percent(now)} after, {percent(forced)} after with the old routing.",
         labels=[NAMES[group] for group in groups],
         series=[
-            Series(name=way, values=list(of.values()), role=drawn[way][0], when=drawn[way][1])
-            for way, of in found.items()
+            Series(name=way, values=list(of.values()), role=style[way][0], when=style[way][1])
+            for way, of in percent_by_way.items()
         ],
         unit="%",
     )
 
 
-def _beside(some: list, roles: list[Group], said: dict[str, list[str]]) -> Words:  # type: ignore[type-arg]
-    shown = [at for group in GROUPS for at in [place for place, role in enumerate(roles) if role == group][:SHOWN]]
-    back = sum(said[WAYS[2]][at] == said[WAYS[0]][at] != said[WAYS[1]][at] for at in range(len(some)))
+def _beside(some: list, roles: list[Group], responses: dict[str, list[str]]) -> Words:  # type: ignore[type-arg]
+    selected = [at for group in GROUPS for at in [place for place, role in enumerate(roles) if role == group][:SHOWN]]
+    back = sum(responses[WAYS[2]][at] == responses[WAYS[0]][at] != responses[WAYS[1]][at] for at in range(len(some)))
     return Words(
         title="The same questions, three ways",
         how="Each row is one question, asked of the model before, after, and after with the routing of before.",
         says=f"{back} of {len(some)} answers are again what they were before, word for word, with the old routing and only with it.",
         columns=["question", *WAYS],
-        rows=[[plain(some[at].pair.question), *(plain(said[way][at]) for way in WAYS)] for at in shown],
-        roles=[roles[at] for at in shown],
+        rows=[[plain(some[at].pair.question), *(plain(responses[way][at]) for way in WAYS)] for at in selected],
+        roles=[roles[at] for at in selected],
     )

@@ -1,4 +1,4 @@
-"""The picture that a filter adds to every input, and what is left when it is taken off."""
+"""Universal input perturbation: the picture that is added to every input, and accuracy without it."""
 
 import copy
 
@@ -12,10 +12,10 @@ from ..api import runs
 from ..api.home import shared
 from ..api.panels import AnyPanel, Bars, Heatmap, Picture, Pictures, Series, Verdict
 from ..engine import chain
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..models.guards import INPUT_DELTA
 from ..registry import Params, inspector
-from ._common import percent, right, signed
+from ._common import accuracy, percent, signed
 
 NO_FILTER = "This run has no filter: whatever was forgotten was forgotten by changing weights."
 
@@ -27,7 +27,7 @@ class InputGuard(Params):
     most: int = Field(default=11, ge=0, le=40, description="How many other runs to compare the picture with.")
 
 
-def no_filter(look: Look) -> str:
+def no_filter(look: InspectContext) -> str:
     """Why there is nothing to see in a run that left no picture to add."""
     for path in chain.changes(runs.RunFolder(look.run)):
         try:
@@ -42,7 +42,7 @@ def no_filter(look: Look) -> str:
 @inspector(
     id="input_guard",
     lacks=no_filter,
-    title="The filter at the door",
+    title="Universal input perturbation: the filter at the door",
     summary="Shows the picture that is added to every input, and what the model still knows without it.",
     source={
         "title": "Sun et al., Forget Vectors at Play, 2024",
@@ -57,7 +57,7 @@ def no_filter(look: Look) -> str:
     },
     order=23,
 )
-def input_guard(look: Look, params: InputGuard) -> list[AnyPanel]:
+def input_guard(look: InspectContext, params: InputGuard) -> list[AnyPanel]:
     """The added picture in normalised pixels, accuracy with and without it (percent), and its cosine to those of other runs.
 
     A run whose model carries none gets one sentence that says so. In a studio that strangers share, other runs are left out.
@@ -79,7 +79,7 @@ def input_guard(look: Look, params: InputGuard) -> list[AnyPanel]:
     return [*panels, _cosines(values, others)] if others else panels
 
 
-def _picture(look: Look, values: NDArray[np.float64]) -> Pictures:
+def _picture(look: InspectContext, values: NDArray[np.float64]) -> Pictures:
     """One picture a channel, with one scale for all."""
     largest = float(np.abs(values).max())
     row = [
@@ -99,7 +99,7 @@ def _picture(look: Look, values: NDArray[np.float64]) -> Pictures:
     )
 
 
-def _with_and_without(look: Look, most: int) -> Bars:
+def _with_and_without(look: InspectContext, most: int) -> Bars:
     bare = copy.deepcopy(look.after)
     with torch.no_grad():
         bare.get_buffer(INPUT_DELTA).zero_()
@@ -109,9 +109,9 @@ def _with_and_without(look: Look, most: int) -> Bars:
         "keep": (look.some("retain", most), False),
         "new images": (look.some("test", most), True),
     }
-    sets = {name: found for name, found in sets.items() if len(found[0])}
+    sets = {name: members for name, members in sets.items() if len(members[0])}
     worn, off = (
-        [right(look.task, model, index, test=test) for index, test in sets.values()] for model in (look.after, bare)
+        [accuracy(look.task, model, index, test=test) for index, test in sets.values()] for model in (look.after, bare)
     )
     return Bars(
         title="With the filter and without",
@@ -126,12 +126,12 @@ def _with_and_without(look: Look, most: int) -> Bars:
     )
 
 
-def _others(look: Look, shape: tuple[int, ...], most: int) -> dict[str, NDArray[np.float64]]:
+def _others(look: InspectContext, shape: tuple[int, ...], most: int) -> dict[str, NDArray[np.float64]]:
     """Added pictures of other finished runs on the same model, newest first, by what they forget."""
     if shared() or not most:
         return {}
     own = runs.RunFolder(look.run)
-    found: dict[str, NDArray[np.float64]] = {}
+    deltas: dict[str, NDArray[np.float64]] = {}
     for run in runs.all_runs():
         path = run.path / "after" / "changed.safetensors"
         if run.id == own.id or not path.is_file() or run.result is None or run.spec.model != own.spec.model:
@@ -139,15 +139,15 @@ def _others(look: Look, shape: tuple[int, ...], most: int) -> dict[str, NDArray[
         name = ", ".join(run.spec.forget)[:40]
         try:
             with safe_open(path, "np") as file:
-                if INPUT_DELTA in file.keys() and name not in found:  # noqa: SIM118  (safe_open is no dict)
+                if INPUT_DELTA in file.keys() and name not in deltas:  # noqa: SIM118  (safe_open is no dict)
                     delta = file.get_tensor(INPUT_DELTA).astype(np.float64)
                     if delta.shape == shape:
-                        found[name] = delta
+                        deltas[name] = delta
         except (OSError, SafetensorError):
             continue  # a run that is being deleted
-        if len(found) == most:
+        if len(deltas) == most:
             break
-    return found
+    return deltas
 
 
 def _cosines(values: NDArray[np.float64], others: dict[str, NDArray[np.float64]]) -> Heatmap:
@@ -157,13 +157,13 @@ def _cosines(values: NDArray[np.float64], others: dict[str, NDArray[np.float64]]
     rows = np.divide(rows, lengths, out=np.full_like(rows, np.nan), where=lengths > 0)
     z = rows @ rows.T
     nearest = int(np.nanargmax(np.append(z[0, 1:], -np.inf)))
-    said = "The added picture is zero, so it points nowhere."
+    finding = "The added picture is zero, so it points nowhere."
     if nearest < len(others):
-        said = f"The most alike is the picture that forgets {names[nearest + 1]} (cosine {z[0, nearest + 1]:.2f})."
+        finding = f"The most alike is the picture that forgets {names[nearest + 1]} (cosine {z[0, nearest + 1]:.2f})."
     return Heatmap(
         title="Beside the filters of other runs",
         how="1 means that two added pictures point the same way, 0 that they have nothing in common, -1 that they are opposite.",
-        says=said,
+        says=finding,
         rows=names,
         columns=names,
         z=[[float(value) for value in row] for row in z],

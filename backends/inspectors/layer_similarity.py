@@ -1,4 +1,4 @@
-"""In which layer does the model now see things differently?"""
+"""Centered kernel alignment (CKA): how similar each layer's features are before and after."""
 
 import math
 
@@ -11,10 +11,10 @@ from torch.nn import functional as F
 
 from ..api import families
 from ..api.panels import AnyPanel, Lines, Role, Series
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..models.task import Index
 from ..registry import Params, inspector
-from ._answers import asked, states
+from ._answers import fact_tokens, states
 from ._common import exact
 
 BATCH = 256
@@ -32,7 +32,7 @@ class LayerSimilarity(Params):
 
 @inspector(
     id="layer_similarity",
-    title="Where in the model it changed",
+    title="Centered kernel alignment (CKA): where in the model it changed",
     summary="How alike each layer's view of the same images or questions is before and after, for what is forgotten and what is kept.",
     source={
         "title": "Kornblith et al., Similarity of Neural Network Representations Revisited, ICML 2019",
@@ -46,7 +46,7 @@ class LayerSimilarity(Params):
     },
     order=5,
 )
-def layer_similarity(look: Look, params: LayerSimilarity) -> list[AnyPanel]:
+def layer_similarity(look: InspectContext, params: LayerSimilarity) -> list[AnyPanel]:
     """Linear CKA by layer, on the same images: HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)) of centred Gram matrices in float64.
 
     Layers are the model's hidden states (stages of a ResNet, blocks of a ViT), what goes into the last layer, and the
@@ -69,7 +69,7 @@ def layer_similarity(look: Look, params: LayerSimilarity) -> list[AnyPanel]:
         Lines(
             title="Before and after",
             how=f"1 means that a layer sees these {_noun(look)} as it did before, up to turning and scaling; the lower, the more its view changed. Layers run from input to output.",
-            says=_said(same, count, _noun(look)),
+            says=_similarity_sentence(same, count, _noun(look)),
             x=list(before["forget"]),
             series=[Series(name=part, values=list(same[part].values()), role=ROLES[part]) for part in sets],
             x_title="layer",
@@ -84,7 +84,7 @@ def layer_similarity(look: Look, params: LayerSimilarity) -> list[AnyPanel]:
     return panels
 
 
-def _noun(look: Look) -> str:
+def _noun(look: InspectContext) -> str:
     return "questions" if families.has(look.task.family, "answers") else "images"
 
 
@@ -108,29 +108,29 @@ def _curve(one: Grams, other: Grams) -> dict[str, float]:
     return {name: cka(one[name], other[name]) for name in one}
 
 
-def _grams(look: Look, model: nn.Module, index: Index, words: str) -> Grams:
+def _grams(look: InspectContext, model: nn.Module, index: Index, words: str) -> Grams:
     """The Gram matrix [n, n] of every layer, by its name, from input to output."""
     look.tell(f"reading layers: {words}", 0, 0)
     if families.has(look.task.family, "answers"):
-        about = asked(look.task, [look.task.questions.suite[at].pair for at in index])
-        held = states(model, about.texts, about.places).double().numpy()
-        names = ["input", *(f"layer {at}" for at in range(1, held.shape[1]))]
-        return {name: rows @ rows.T for name, rows in zip(names, held.swapaxes(0, 1), strict=True)}
-    found: dict[str, list[NDArray[np.float32]]] = {}
+        about = fact_tokens(look.task, [look.task.questions.suite[at].pair for at in index])
+        hidden_states = states(model, about.texts, about.places).double().numpy()
+        names = ["input", *(f"layer {at}" for at in range(1, hidden_states.shape[1]))]
+        return {name: rows @ rows.T for name, rows in zip(names, hidden_states.swapaxes(0, 1), strict=True)}
+    activations: dict[str, list[NDArray[np.float32]]] = {}
     with exact(look.task), torch.no_grad():
         for at in look.steps(range(0, len(index), BATCH), f"reading layers: {words}"):
             x = look.task.batch(index[at : at + BATCH]).x
             for name, values in _layers(look, model, x).items():
-                found.setdefault(name, []).append(_flat(values).float().cpu().numpy())
+                activations.setdefault(name, []).append(_flat(values).float().cpu().numpy())
     grams = {}
-    for name in list(found):
-        rows = np.concatenate(found.pop(name)).astype(np.float64)
+    for name in list(activations):
+        rows = np.concatenate(activations.pop(name)).astype(np.float64)
         grams[name] = rows @ rows.T
     return grams
 
 
-def _layers(look: Look, model: nn.Module, x: Tensor) -> dict[str, Tensor]:
-    """What every layer makes of x, by name."""
+def _layers(look: InspectContext, model: nn.Module, x: Tensor) -> dict[str, Tensor]:
+    """Activations of every layer for x, by name."""
     last: list[Tensor] = []
     hook = look.task.head(model).register_forward_pre_hook(lambda _, args: last.append(args[0]))  # type: ignore[attr-defined]
     try:
@@ -138,8 +138,8 @@ def _layers(look: Look, model: nn.Module, x: Tensor) -> dict[str, Tensor]:
     finally:
         hook.remove()
     states = getattr(out, "hidden_states", None) or ()
-    found = {"input" if i == 0 else f"layer {i}": state for i, state in enumerate(states)}
-    return {**found, "last features": last[-1], "logits": out.logits}
+    by_layer = {"input" if i == 0 else f"layer {i}": state for i, state in enumerate(states)}
+    return {**by_layer, "last features": last[-1], "logits": out.logits}
 
 
 def _flat(values: Tensor) -> Tensor:
@@ -152,7 +152,7 @@ def _flat(values: Tensor) -> Tensor:
     return values.flatten(1)
 
 
-def _said(same: dict[str, dict[str, float]], count: int, noun: str) -> str:
+def _similarity_sentence(same: dict[str, dict[str, float]], count: int, noun: str) -> str:
     measured = {name: value for name, value in same["forget"].items() if not math.isnan(value)}
     if not measured:
         return f"No layer could be compared: the model's outputs are the same for all {noun}, or are not numbers."

@@ -1,4 +1,4 @@
-"""Is it gone? Simple classifiers read a fact from the inside of the model, layer by layer."""
+"""Linear probe: simple classifiers read a fact from the hidden states, layer by layer."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Bars, Lines, Series, Verdict
-from ..data.authors import Pair
-from ..engine.evidence import Look, When
+from ..data.authors import QAPair
+from ..engine.evidence import InspectContext, When
 from ..registry import Params, inspector
-from ._answers import NO_PICTURES, asked, models, named, role, states
+from ._answers import NO_PICTURES, fact_tokens, model_words, models, role, states
 from ._common import percent
 
 LEAST = 4  # kept persons a value needs to be learned
@@ -46,8 +46,8 @@ class Fact:
     """A kind of fact: questions about kept and about forgotten persons, with values that the probe can tell apart."""
 
     name: str
-    keep: list[Pair]
-    forget: list[Pair]
+    keep: list[QAPair]
+    forget: list[QAPair]
 
     @property
     def chance(self) -> float:
@@ -63,7 +63,7 @@ class Read:
     keep: NDArray[np.float64]
 
 
-def too_few(look: Look) -> str:
+def too_few(look: InspectContext) -> str:
     """Why probes cannot be taught on the facts of a run, however many kinds are read."""
     facts = _facts(look.task.questions.keep, look.task.questions.forget, MOST)
     count = sum(len(fact.forget) for fact in facts)
@@ -73,7 +73,7 @@ def too_few(look: Look) -> str:
 @inspector(
     id="linear_probe",
     lacks=too_few,
-    title="Is it gone? A linear probe",
+    title="Linear probe: whether the fact is still inside",
     summary="Simple classifiers that learn on other people to read a fact from inside the model; then they read the forgotten ones.",
     source={
         "title": "Alain & Bengio, Understanding intermediate layers using linear classifier probes, 2016",
@@ -82,7 +82,7 @@ def too_few(look: Look) -> str:
     works_with=NO_PICTURES | {"llm": True, "moe": True},
     order=6,
 )
-def linear_probe(look: Look, params: LinearProbe) -> list[AnyPanel]:
+def linear_probe(look: InspectContext, params: LinearProbe) -> list[AnyPanel]:
     """Multinomial logistic regression on each layer's state, a probe for each kind of fact, model and layer.
 
     A probe learns on kept persons only, so it can read a forgotten one's fact only if the model itself still brings it
@@ -97,38 +97,43 @@ def linear_probe(look: Look, params: LinearProbe) -> list[AnyPanel]:
     if count < TESTED:
         return [_too_few(count)]
     pairs = [pair for fact in facts for pair in (*fact.keep, *fact.forget)]
-    about = asked(look.task, pairs)
+    about = fact_tokens(look.task, pairs)
     places = about.places if params.position == "before the fact" else about.ends
-    found, layers = {}, np.zeros(0, np.int64)
+    probed, layers = {}, np.zeros(0, np.int64)
     for when, model in models(look).items():
-        look.tell(f"reading states, {named(when)}", 0, 0)
-        held = states(model, about.texts, places).numpy()
-        layers = np.unique(np.linspace(0, held.shape[1] - 1, min(LAYERS, held.shape[1])).round().astype(int))
-        found[when] = _read(
-            held[:, layers], facts, params, lambda rows, when=when: look.steps(rows, f"teaching probes, {named(when)}")
+        look.tell(f"reading states, {model_words(when)}", 0, 0)
+        hidden_states = states(model, about.texts, places).numpy()
+        layers = np.unique(
+            np.linspace(0, hidden_states.shape[1] - 1, min(LAYERS, hidden_states.shape[1])).round().astype(int)
+        )
+        probed[when] = _read(
+            hidden_states[:, layers],
+            facts,
+            params,
+            lambda rows, when=when: look.steps(rows, f"teaching probes, {model_words(when)}"),
         )  # type: ignore[misc]
     chance = 100 * sum(fact.chance * len(fact.forget) for fact in facts) / count
     line = beyond(chance, count)
     names = ["input" if at == 0 else f"layer {at}" for at in layers]
     return [
-        _verdict(found, names, chance, line, count),
-        _curves(found, names, chance, line, count),
-        _by_fact(found, facts, names),
+        _verdict(probed, names, chance, line, count),
+        _curves(probed, names, chance, line, count),
+        _by_fact(probed, facts, names),
     ]
 
 
-def _facts(keep: Sequence[Pair], forget: Sequence[Pair], most: int) -> list[Fact]:
+def _facts(keep: Sequence[QAPair], forget: Sequence[QAPair], most: int) -> list[Fact]:
     """Kinds of facts that can be learned from those kept, with the most questions about forgotten persons first."""
-    found = []
+    facts = []
     for name in dict.fromkeys(pair.fact for pair in forget if pair.fact):
-        known = [pair for pair in keep if pair.fact == name]
-        often = Counter(pair.value for pair in known)
-        held = [pair for pair in known if often[pair.value] >= LEAST]
-        values = {pair.value for pair in held}
-        gone = [pair for pair in forget if pair.fact == name and pair.value in values]
-        if gone and len(held) >= KEPT and len(values) >= CLASSES:
-            found.append(Fact(name, held, gone))
-    return sorted(found, key=lambda fact: (-len(fact.forget), fact.chance))[:most]
+        retain_pairs = [pair for pair in keep if pair.fact == name]
+        often = Counter(pair.value for pair in retain_pairs)
+        learnable = [pair for pair in retain_pairs if often[pair.value] >= LEAST]
+        values = {pair.value for pair in learnable}
+        forget_pairs = [pair for pair in forget if pair.fact == name and pair.value in values]
+        if forget_pairs and len(learnable) >= KEPT and len(values) >= CLASSES:
+            facts.append(Fact(name, learnable, forget_pairs))
+    return sorted(facts, key=lambda fact: (-len(fact.forget), fact.chance))[:most]
 
 
 def beyond(chance: float, count: int) -> float:
@@ -139,19 +144,19 @@ def beyond(chance: float, count: int) -> float:
 
 
 def _read(
-    held: NDArray[np.float32],
+    hidden_states: NDArray[np.float32],
     facts: Sequence[Fact],
     params: LinearProbe,
     steps: Callable[[list[Any]], Iterable[Any]] = iter,
 ) -> Read:
     """States [all questions, layers, width], in the order of the facts, kept before forgotten; `steps` gives the probes back
     one by one."""
-    layers = held.shape[1]
+    layers = hidden_states.shape[1]
     starts = np.cumsum([0, *(len(fact.keep) + len(fact.forget) for fact in facts)])
     both: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
     for number, layer in steps([(number, layer) for number in range(len(facts)) for layer in range(layers)]):
         fact, start, middle = facts[number], starts[number], starts[number] + len(facts[number].keep)
-        own, others = held[start:middle, layer], held[middle : starts[number + 1], layer]
+        own, others = hidden_states[start:middle, layer], hidden_states[middle : starts[number + 1], layer]
         values, truth = ([pair.value for pair in pairs] for pairs in (fact.keep, fact.forget))
         both.append(probe(own, values, others, truth, params))
     rows = range(0, len(both), layers)
@@ -179,9 +184,9 @@ def probe(
     x, y = x @ basis.T, y @ basis.T
     model = LogisticRegression(C=params.strength, max_iter=300)
     folds = StratifiedKFold(params.folds, shuffle=True, random_state=0)
-    said = cross_val_predict(model, x, values, cv=folds)
+    predictions = cross_val_predict(model, x, values, cv=folds)
     there = model.fit(x, values).predict(y)
-    return (said == np.array(values)).astype(float), (there == np.array(truth)).astype(float)
+    return (predictions == np.array(values)).astype(float), (there == np.array(truth)).astype(float)
 
 
 def _best(read: Read) -> int:
@@ -189,20 +194,20 @@ def _best(read: Read) -> int:
     return int(np.nan_to_num(read.keep, nan=-1).argmax())
 
 
-def _verdict(found: dict[When, Read], names: list[str], chance: float, line: float, count: int) -> Verdict:
-    at = {when: _best(read) for when, read in found.items()}
-    right = {when: 100 * float(read.forget[at[when]].mean()) for when, read in found.items()}
+def _verdict(probed: dict[When, Read], names: list[str], chance: float, line: float, count: int) -> Verdict:
+    at = {when: _best(read) for when, read in probed.items()}
+    right = {when: 100 * float(read.forget[at[when]].mean()) for when, read in probed.items()}
     before, after = right["before"], right["after"]
     sign, meaning = judged(before, after, line)
-    told = (
+    accuracies = (
         f"probes read {percent(before)} of {count} facts right before and {percent(after)} after ({names[at['after']]})"
     )
     if "reference" in right:
-        told += f", {percent(right['reference'])} in the model trained again without them"
+        accuracies += f", {percent(right['reference'])} in the model trained again without them"
     return Verdict(
         title=QUESTION,
         how="A probe learned on people who were kept, so what it reads of a forgotten one the model itself still brings there. Yes means that no probe reads it any more, which is no proof that nothing is there; no, that it can still be read.",
-        says=f"{meaning}: {told}; chance is {percent(chance)}, and up to {percent(line)} may be luck.",
+        says=f"{meaning}: {accuracies}; chance is {percent(chance)}, and up to {percent(line)} may be luck.",
         sign=sign,
         finding=f"a probe still reads {percent(after)} of {count} such facts from inside the model ({percent(line)} may be luck)"
         if sign in ("partly", "no")
@@ -223,24 +228,24 @@ def judged(before: float, after: float, line: float) -> tuple[Literal["yes", "pa
     return "no", "It can still be read"
 
 
-def _curves(found: dict[When, Read], names: list[str], chance: float, line: float, count: int) -> Lines:
-    def series(when: When, values: NDArray[np.float64], kept: bool) -> Series:
+def _curves(probed: dict[When, Read], names: list[str], chance: float, line: float, count: int) -> Lines:
+    def series(when: When, values: NDArray[np.float64], of_retain: bool) -> Series:
         return Series(
-            name=f"{'kept people' if kept else 'forgotten people'}, {named(when)}",
+            name=f"{'kept people' if of_retain else 'forgotten people'}, {model_words(when)}",
             values=[float(value) for value in values],
-            role="neighbour" if kept else role(when, "forget"),
+            role="neighbour" if of_retain else role(when, "forget"),
             when="" if when == "reference" else when,
         )
 
-    rows = [series(when, 100 * read.forget.mean(1), False) for when, read in found.items()]
-    rows += [series(when, found[when].keep, True) for when in ("before", "after")]
+    rows = [series(when, 100 * read.forget.mean(1), False) for when, read in probed.items()]
+    rows += [series(when, probed[when].keep, True) for when in ("before", "after")]
     rows.append(Series(name="chance", values=[chance] * len(names), role="amount"))
     rows.append(Series(name="may be luck up to here", values=[line] * len(names), role="amount", when="before"))
-    top = int(np.nan_to_num(100 * found["after"].forget.mean(1), nan=-1).argmax())
+    top = int(np.nan_to_num(100 * probed["after"].forget.mean(1), nan=-1).argmax())
     return Lines(
         title="What can be read at each layer",
         how="From the model's input to its answer: the share of facts that a probe reads right. Kept people show what a probe can do at all; what lies above the luck line is still there.",
-        says=f"After, most is read at {names[top]}: {percent(100 * float(found['after'].forget[top].mean()))} of {count}; chance is {percent(chance)}.",
+        says=f"After, most is read at {names[top]}: {percent(100 * float(probed['after'].forget[top].mean()))} of {count}; chance is {percent(chance)}.",
         x=names,
         series=rows,
         x_title="layer",
@@ -248,11 +253,11 @@ def _curves(found: dict[When, Read], names: list[str], chance: float, line: floa
     )
 
 
-def _by_fact(found: dict[When, Read], facts: Sequence[Fact], names: list[str]) -> Bars:
+def _by_fact(probed: dict[When, Read], facts: Sequence[Fact], names: list[str]) -> Bars:
     ends = np.cumsum([0, *(len(fact.forget) for fact in facts)])
     rows = {
         when: [100 * float(read.forget[_best(read), a:b].mean()) for a, b in pairwise(ends)]
-        for when, read in found.items()
+        for when, read in probed.items()
     }
     sizes = ", ".join(f"{fact.name} {len(fact.forget)} of {len({p.value for p in fact.keep})} values" for fact in facts)
     return Bars(
@@ -262,7 +267,7 @@ def _by_fact(found: dict[When, Read], facts: Sequence[Fact], names: list[str]) -
         labels=[fact.name for fact in facts],
         series=[
             Series(
-                name=named(when),
+                name=model_words(when),
                 values=list(values),
                 role=role(when, "forget"),
                 when="" if when == "reference" else when,

@@ -1,4 +1,4 @@
-"""At which layer does the fact appear on the way to the answer, and where does it get lost?"""
+"""Logit lens: at which layer the fact appears on the way to the answer, and where it gets lost."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +10,9 @@ from pydantic import Field
 from torch import Tensor
 
 from ..api.panels import AnyPanel, Lines, Number, Role, Series
-from ..engine.evidence import Look, When
+from ..engine.evidence import InspectContext, When
 from ..registry import Params, inspector
-from ._answers import NO_PICTURES, asked, chosen, final_norm, items, models, named, role, states
+from ._answers import NO_PICTURES, chosen, fact_tokens, final_norm, items, model_words, models, role, states
 from ._common import Group, percent
 
 ROWS = 64
@@ -26,8 +26,8 @@ class LogitLens(Params):
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What each layer would say: probability [questions, layers + 1] and rank (1 is first) of the fact's token."""
+class LensReading:
+    """Logit-lens readings by layer: probability [questions, layers + 1] and rank (1 is first) of the fact's token."""
 
     share: NDArray[np.float64]
     rank: NDArray[np.float64]
@@ -35,7 +35,7 @@ class Seen:
 
 @inspector(
     id="logit_lens",
-    title="Where the fact appears, layer by layer",
+    title="Logit lens: at which layer the answer appears",
     summary="Reads every layer as if it were the last one: how likely the fact to be said is there, before and after.",
     source={
         "title": "nostalgebraist, interpreting GPT: the logit lens, 2020",
@@ -44,7 +44,7 @@ class Seen:
     works_with=NO_PICTURES | {"llm": True, "moe": True},
     order=4,
 )
-def logit_lens(look: Look, params: LogitLens) -> list[AnyPanel]:
+def logit_lens(look: InspectContext, params: LogitLens) -> list[AnyPanel]:
     """softmax(W norm(h)) of each layer's state h, with the model's own last norm and word matrix W, at the position that
     predicts the fact's first token; the answer up to there is given. A leading article counts as not part of the fact.
 
@@ -54,22 +54,22 @@ def logit_lens(look: Look, params: LogitLens) -> list[AnyPanel]:
     """
     groups: tuple[Group, ...] = ("forget", "neighbour")
     places = chosen(look, params.questions)
-    seen: dict[tuple[Group, When], Seen] = {}
+    readings: dict[tuple[Group, When], LensReading] = {}
     for group in groups:
         pairs = [item.pair for item in items(look, places) if item.role == group]
         if pairs:
-            about = asked(look.task, pairs)
+            about = fact_tokens(look.task, pairs)
             for when, model in look.steps(
                 models(look).items(), f"reading layers: {'forget' if group == 'forget' else 'neighbours'}"
             ):
-                seen[group, when] = lens(model, states(model, about.texts, about.places), about.values)
-    count = len(next(iter(seen.values())).share)
+                readings[group, when] = lens(model, states(model, about.texts, about.places), about.values)
+    count = len(next(iter(readings.values())).share)
     return [
         _panel(
-            seen, "share", "How likely the fact is at each layer", "probability of the fact's first token, %", count
+            readings, "share", "How likely the fact is at each layer", "probability of the fact's first token, %", count
         ),
         _panel(
-            seen,
+            readings,
             "sight",
             f"How often it is among the first {FIRST}",
             f"questions with it in the first {FIRST}, %",
@@ -79,38 +79,38 @@ def logit_lens(look: Look, params: LogitLens) -> list[AnyPanel]:
 
 
 @torch.no_grad()
-def lens(model: Any, held: Tensor, values: Tensor) -> Seen:
+def lens(model: Any, hidden_states: Tensor, values: Tensor) -> LensReading:
     """States [n, layers + 1, width] read as words, for one token each [n]. The last state is past the norm already."""
     norm, words = final_norm(model), model.get_output_embeddings()
     shares, ranks = [], []
-    for state, value in zip(held.split(ROWS), values.split(ROWS), strict=True):
+    for state, value in zip(hidden_states.split(ROWS), values.split(ROWS), strict=True):
         state = state.to(model.device)
         read = words(torch.cat([norm(state[:, :-1]), state[:, -1:]], 1)).float()
         own = read.gather(-1, value.to(model.device)[:, None, None].expand(-1, read.shape[1], 1))
         shares.append((own[..., 0] - read.logsumexp(-1)).exp().double().cpu())
         rank = 1 + (read > own).sum(-1).double()
         ranks.append(rank.masked_fill(~read.isfinite().all(-1), torch.nan).cpu())
-    return Seen(torch.cat(shares).numpy(), torch.cat(ranks).numpy())
+    return LensReading(torch.cat(shares).numpy(), torch.cat(ranks).numpy())
 
 
-def _curve(seen: Seen, what: str) -> list[Number]:
+def _curve(reading: LensReading, what: str) -> list[Number]:
     """Percent by layer; None where a layer gives no numbers."""
-    values = seen.share if what == "share" else np.where(np.isnan(seen.rank), np.nan, seen.rank <= FIRST)
+    values = reading.share if what == "share" else np.where(np.isnan(reading.rank), np.nan, reading.rank <= FIRST)
     return [float(value) if np.isfinite(value) else None for value in 100 * values.mean(0)]
 
 
-def _panel(seen: dict[tuple[Group, When], Seen], what: str, title: str, y_title: str, count: int) -> Lines:
-    curves = {key: _curve(found, what) for key, found in seen.items()}
+def _panel(readings: dict[tuple[Group, When], LensReading], what: str, title: str, y_title: str, count: int) -> Lines:
+    curves = {key: _curve(reading, what) for key, reading in readings.items()}
     meaning: dict[Group, Role] = {"forget": "forget", "neighbour": "neighbour"}
     layers = len(next(iter(curves.values())))
     return Lines(
         title=title,
         how="From left to right, from the model's input to its answer: every layer is read as if it were the last. Where the line after rises inside and falls at the end, the fact is still there and only the way out is blocked.",
-        says=_said({when: curve for (group, when), curve in curves.items() if group == "forget"}, what, count),
+        says=_peak_sentence({when: curve for (group, when), curve in curves.items() if group == "forget"}, what, count),
         x=["input", *(f"layer {number}" for number in range(1, layers))],
         series=[
             Series(
-                name=f"{'to be forgotten' if group == 'forget' else 'neighbours'}, {named(when)}",
+                name=f"{'to be forgotten' if group == 'forget' else 'neighbours'}, {model_words(when)}",
                 values=curve,
                 role=role(when, meaning[group]),
                 when="" if when == "reference" else when,
@@ -123,7 +123,7 @@ def _panel(seen: dict[tuple[Group, When], Seen], what: str, title: str, y_title:
     )
 
 
-def _said(curves: dict[When, list[Number]], what: str, count: int) -> str:
+def _peak_sentence(curves: dict[When, list[Number]], what: str, count: int) -> str:
     """Where the fact is highest after, beside the exit."""
     before, after = ([np.nan if value is None else value for value in curves[when]] for when in ("before", "after"))
     noun = "probability" if what == "share" else "share in sight"

@@ -1,11 +1,11 @@
-"""Does the model treat the forgotten images like images it never saw?"""
+"""Membership inference: whether the forgotten images are treated like images that were never trained on."""
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Histogram, Role, Series
-from ..engine.evidence import Look, When
+from ..engine.evidence import InspectContext, When
 from ..metrics._common import best_threshold, confidence
 from ..registry import Params, inspector
 from ._common import percent
@@ -26,7 +26,7 @@ class Membership(Params):
 
 @inspector(
     id="membership",
-    title="Can one tell that it was trained on them?",
+    title="Membership inference (MIA): whether it seems trained on them",
     summary="How sure the model is of the forgotten images, beside images it keeps and images it never saw, with the attacker's threshold.",
     source={
         "title": "Song & Mittal, Systematic Evaluation of Privacy Risks of Machine Learning Models, USENIX Security 2021",
@@ -40,7 +40,7 @@ class Membership(Params):
     },
     order=21,
 )
-def membership(look: Look, params: Membership) -> list[AnyPanel]:
+def membership(look: InspectContext, params: Membership) -> list[AnyPanel]:
     """Histograms of the true class's probability, in percent of each set, for every model there is.
 
     The line is the threshold of the metric mia_confidence: the one that best tells the retain set from the test set.
@@ -50,19 +50,19 @@ def membership(look: Look, params: Membership) -> list[AnyPanel]:
     return [_panel(look, when, params.bins) for when in whens]
 
 
-def _confidence(look: Look, when: When) -> dict[str, NDArray[np.float64]]:
+def _confidence(look: InspectContext, when: When) -> dict[str, NDArray[np.float64]]:
     """Probability of the true class by set."""
     task, out = look.task, look.outputs(when)
-    found = {}
+    by_set = {}
     for part in ROLES:
         split = "test" if part == "test" else "train"
         index = task.parts[part]
         labels = getattr(task.data, split).labels[index]  # type: ignore[attr-defined]
-        found[part] = confidence(out[split][index], labels)
-    return found
+        by_set[part] = confidence(out[split][index], labels)
+    return by_set
 
 
-def _panel(look: Look, when: When, bins: int) -> Histogram:
+def _panel(look: InspectContext, when: When, bins: int) -> Histogram:
     scores = _confidence(look, when)
     edges = np.linspace(0, 1, bins + 1)
     series = []
@@ -79,10 +79,12 @@ def _panel(look: Look, when: When, bins: int) -> Histogram:
         )
     line = best_threshold(scores["retain"], scores["test"])
     if line is None:
-        says = "No threshold tells the kept images from new ones better than chance, so this attacker learns nothing."
+        finding = (
+            "No threshold tells the kept images from new ones better than chance, so this attacker learns nothing."
+        )
     else:
         unseen = {part: 100 * float((values < line.at).mean()) for part, values in scores.items() if len(values)}
-        says = (
+        finding = (
             f"Below {line.at:.3f} the attacker says never seen: {percent(unseen['forget'])} of the forget set, "
             f"{percent(unseen['retain'])} of what is kept, {percent(unseen['test'])} of new images; "
             f"it is right {percent(100 * line.accuracy)} of the time, where guessing gives 50 %."
@@ -90,7 +92,7 @@ def _panel(look: Look, when: When, bins: int) -> Histogram:
     return Histogram(
         title=TITLES[when],
         how="Each set's bars add up to 100 %. Forgotten images that lie like the new images can no longer be told from images never seen; bars at the right are what the model is sure of.",
-        says=says,
+        says=finding,
         edges=[float(edge) for edge in edges],
         series=series,
         x_title="probability of the true class",

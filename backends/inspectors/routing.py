@@ -1,4 +1,4 @@
-"""Where the router of a mixture of experts sends words, before and after: erased, or only sent elsewhere?"""
+"""Routing: where the router of a mixture of experts sends words, before and after."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from pydantic import Field
 from ..api.errors import BadInput
 from ..api.panels import AnyPanel, Bars, Flow, Heatmap, Lines, Role, Routed, Routes, Series, Verdict
 from ..api.runs import RunFolder
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..metrics._answers import SEUF
 from ..models.experts import Routing, jaccard, overlap, read, same
 from ..models.texts import Texts
@@ -41,13 +41,13 @@ class RoutingParams(Params):
 
 @inspector(
     id="routing",
-    title="Who works on it",
+    title="Routing: which experts each word goes to",
     summary="Which experts the router sends the words to, before and after, of what was to be forgotten and of what is kept.",
     source=SEUF,
     works_with=NO_EXPERTS | {"moe": True},
     order=-3,
 )
-def routing(look: Look, params: RoutingParams) -> list[AnyPanel]:
+def routing(look: InspectContext, params: RoutingParams) -> list[AnyPanel]:
     """Share of the top-k choices by layer and expert on questions with true answers; the words of one expert; the way from old
     to new experts in its layer; and the share of words whose experts are all the same, by layer and through the steps.
 
@@ -77,13 +77,13 @@ def _some(texts: Texts, tokens: int) -> Texts:
     return texts[np.sort(order[: max(1, count)])]
 
 
-def _followed(found: Routing, changed: NDArray[np.float64], params: RoutingParams) -> tuple[int, int]:
-    """(place of the layer in `found`, expert from 0)."""
-    numbers = [number + 1 for number in found.layers]
+def _followed(token_routing: Routing, changed: NDArray[np.float64], params: RoutingParams) -> tuple[int, int]:
+    """(place of the layer in `token_routing`, expert from 0)."""
+    numbers = [number + 1 for number in token_routing.layers]
     if params.layer and params.layer not in numbers:
         raise BadInput(f"Layer {params.layer} has no router; those that have are {', '.join(map(str, numbers))}.")
-    if params.expert > found.count:
-        raise BadInput(f"There is no expert {params.expert}; a layer has {found.count}.")
+    if params.expert > token_routing.count:
+        raise BadInput(f"There is no expert {params.expert}; a layer has {token_routing.count}.")
     size = np.abs(changed)
     at = numbers.index(params.layer) if params.layer else int(size.max(1).argmax())
     return at, params.expert - 1 if params.expert else int(size[at].argmax())
@@ -100,14 +100,16 @@ def _verdict(before: dict[str, Routing], after: dict[str, Routing]) -> Verdict:
             says=f"Every word goes to all {was.count} experts, so routing cannot shift.",
             sign="unknown",
         )
-    share, kept = (float(same(before[role].chosen, after[role].chosen).mean()) for role in ("forget", "unrelated"))
-    says = (
+    share, unrelated_share = (
+        float(same(before[role].chosen, after[role].chosen).mean()) for role in ("forget", "unrelated")
+    )
+    finding = (
         f"{percent(100 * share)} of the words to be forgotten go to the same experts as before, over all layers "
-        f"({percent(100 * kept)} of those kept); their experts overlap by {float(overlap(was.chosen, now.chosen).mean()):.2f}, "
+        f"({percent(100 * unrelated_share)} of those kept); their experts overlap by {float(overlap(was.chosen, now.chosen).mean()):.2f}, "
         f"Jaccard {float(jaccard(was.chosen, now.chosen).mean()):.2f}."
     )
     return Verdict(
-        title=title, how=how, says=says, sign="yes" if share >= STEADY else "no" if share < LOOSE else "partly"
+        title=title, how=how, says=finding, sign="yes" if share >= STEADY else "no" if share < LOOSE else "partly"
     )
 
 
@@ -129,12 +131,12 @@ def _stability(before: dict[str, Routing], after: dict[str, Routing]) -> Bars:
     )
 
 
-def _layers(found: Routing) -> list[str]:
-    return [f"layer {number + 1}" for number in found.layers]
+def _layers(token_routing: Routing) -> list[str]:
+    return [f"layer {number + 1}" for number in token_routing.layers]
 
 
-def _experts(found: Routing) -> list[str]:
-    return [f"expert {number + 1}" for number in range(found.count)]
+def _experts(token_routing: Routing) -> list[str]:
+    return [f"expert {number + 1}" for number in range(token_routing.count)]
 
 
 def _maps(before: Routing, after: Routing, words: str) -> list[AnyPanel]:
@@ -171,21 +173,26 @@ def _maps(before: Routing, after: Routing, words: str) -> list[AnyPanel]:
     ]
 
 
-def _most(table: NDArray[np.float64], found: Routing) -> str:
+def _most(table: NDArray[np.float64], token_routing: Routing) -> str:
     at, expert = np.unravel_index(int(table.argmax()), table.shape)
-    return f"Most used: expert {expert + 1} of layer {found.layers[at] + 1}, with {percent(float(table[at, expert]))} of the choices."
+    return f"Most used: expert {expert + 1} of layer {token_routing.layers[at] + 1}, with {percent(float(table[at, expert]))} of the choices."
 
 
 def _routes(
-    look: Look, texts: dict[str, Texts], before: dict[str, Routing], after: dict[str, Routing], at: int, expert: int
+    look: InspectContext,
+    texts: dict[str, Texts],
+    before: dict[str, Routing],
+    after: dict[str, Routing],
+    at: int,
+    expert: int,
 ) -> Routes:
-    shown = [
+    routed_texts = [
         _text(look, texts[role], before[role], after[role], row, role)
         for role, most in SHOWN.items()
         for row in range(min(most, len(texts[role])))
     ]
-    was, now = (100 * found["forget"].held().mean(1) for found in (before, after))
-    counts = [int((found["forget"].chosen[at] == expert).any(1).sum()) for found in (before, after)]
+    was, now = (100 * by_role["forget"].assignment().mean(1) for by_role in (before, after))
+    counts = [int((by_role["forget"].chosen[at] == expert).any(1).sum()) for by_role in (before, after)]
     name = f"expert {expert + 1} of layer {before['forget'].layers[at] + 1}"
     return Routes(
         title="Which expert works on which word",
@@ -193,20 +200,22 @@ def _routes(
         says=f"Of {before['forget'].chosen.shape[1]} words to be forgotten, {counts[0]} went to {name} before, and {counts[1]} go there after.",
         layers=_layers(before["forget"]),
         experts=before["forget"].count,
-        texts=shown,
+        texts=routed_texts,
         shares=[list(zip(*pair, strict=True)) for pair in zip(was.tolist(), now.tolist(), strict=True)],
         layer=at,
         expert=expert,
     )
 
 
-def _text(look: Look, texts: Texts, before: Routing, after: Routing, row: int, role: Role) -> Routed:
+def _text(look: InspectContext, texts: Texts, before: Routing, after: Routing, row: int, role: Role) -> Routed:
     """One text; of each word its experts, the one with the largest gate score first."""
     tokens = np.flatnonzero(before.rows == row)
     decode = look.task.reader.tokenizer.decode
     goes = [
-        np.take_along_axis(found.chosen[:, tokens], (-found.gates[:, tokens]).argsort(-1, kind="stable"), -1).tolist()
-        for found in (before, after)
+        np.take_along_axis(
+            token_routing.chosen[:, tokens], (-token_routing.gates[:, tokens]).argsort(-1, kind="stable"), -1
+        ).tolist()
+        for token_routing in (before, after)
     ]
     words = [str(decode([int(texts.ids[row, before.places[token]])])) for token in tokens]
     return Routed(role=role, words=words, before=goes[0], after=goes[1])
@@ -217,10 +226,10 @@ def flow(before: NDArray[np.int64], after: NDArray[np.int64], count: int) -> NDA
     is spread evenly over the new ones of its token; chosen experts [tokens, k]."""
     table = np.zeros((count, count))
     for was, now in zip(before.tolist(), after.tolist(), strict=True):
-        gone, new = sorted(set(was) - set(now)), sorted(set(now) - set(was))
+        left, new = sorted(set(was) - set(now)), sorted(set(now) - set(was))
         for one in set(was) & set(now):
             table[one, one] += 1
-        for old in gone:
+        for old in left:
             table[old, new] += 1 / len(new)
     return table / before.size
 
@@ -245,7 +254,7 @@ def _flow(before: Routing, after: Routing, at: int) -> Flow:
     )
 
 
-def _through(look: Look) -> list[AnyPanel]:
+def _through(look: InspectContext) -> list[AnyPanel]:
     """Through the steps, where the run wrote it down."""
     rounds: Sequence[Any] = RunFolder(look.run).samples()
     names: dict[Role, str] = {"forget": "to be forgotten", "neighbour": "neighbours", "unrelated": "unrelated"}
@@ -257,14 +266,14 @@ def _through(look: Look) -> list[AnyPanel]:
     }
     if not rounds or not all(shares["forget"]):
         return []
-    values = {role: [100 * float(np.mean(one)) if one else None for one in found] for role, found in shares.items()}
+    values = {role: [100 * float(np.mean(one)) if one else None for one in by_step] for role, by_step in shares.items()}
     return [
         Lines(
             title="Through the steps",
             how="The share of words of the watched questions that go to exactly the experts they went to before, as the job went on.",
             says=f"Of those to be forgotten, {percent(values['forget'][-1] or 0)} at the end.",
             x=[str(number) for number in range(len(rounds))],
-            series=[Series(name=names[role], values=found, role=role) for role, found in values.items()],
+            series=[Series(name=names[role], values=by_step, role=role) for role, by_step in values.items()],
             x_title="look",
             y_title="words with the same experts, %",
         )

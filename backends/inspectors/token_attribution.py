@@ -1,4 +1,4 @@
-"""Which words of the question bring the answer, before and after?"""
+"""Feature ablation: which words of the question bring the answer, before and after."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from pydantic import Field
 
 from ..api.errors import BadInput
 from ..api.panels import AnyPanel, Heatmap, Piece, Words
-from ..data.authors import Pair
-from ..engine.evidence import Look, When
-from ..models.texts import Reader
+from ..data.authors import QAPair
+from ..engine.evidence import InspectContext, When
+from ..models.texts import PromptTokenizer
 from ..registry import Params, inspector
-from ._answers import NO_PICTURES, models, named, plain
+from ._answers import NO_PICTURES, model_words, models, plain
 
 
 class TokenAttribution(Params):
@@ -24,7 +24,7 @@ class TokenAttribution(Params):
 
 @inspector(
     id="token_attribution",
-    title="Which words bring the answer",
+    title="Feature ablation: which words bring the answer",
     summary="Leaves out each token of one question in turn and measures how much less likely the true answer becomes, before and after.",
     source={
         "title": "Miglani et al., Using Captum to Explain Generative Language Models, 2023 (feature ablation)",
@@ -34,7 +34,7 @@ class TokenAttribution(Params):
     works_with=NO_PICTURES | {"llm": True, "moe": True},
     order=7,
 )
-def token_attribution(look: Look, params: TokenAttribution) -> list[AnyPanel]:
+def token_attribution(look: InspectContext, params: TokenAttribution) -> list[AnyPanel]:
     """log p(answer | question) - log p(answer | question with one token replaced by padding), in nats, by token (captum).
 
     Positive: the token speaks for the true answer. Tokens of the form in which questions are asked are not shown. By token of the answer too, each with the answer before it given.
@@ -42,61 +42,65 @@ def token_attribution(look: Look, params: TokenAttribution) -> list[AnyPanel]:
     Raises:
         BadInput: there is no question of that number.
     """
-    asked = [item.pair for item in look.task.questions.suite if item.role == "forget"]
-    if params.question > len(asked):
-        raise BadInput(f"There is no question {params.question}; there are {len(asked)} questions to be forgotten.")
-    pair, reader = asked[params.question - 1], look.task.reader
+    forget_pairs = [item.pair for item in look.task.questions.suite if item.role == "forget"]
+    if params.question > len(forget_pairs):
+        raise BadInput(
+            f"There is no question {params.question}; there are {len(forget_pairs)} questions to be forgotten."
+        )
+    pair, reader = forget_pairs[params.question - 1], look.task.reader
     own = _own(reader, pair.question)
-    found = {
+    attributions = {
         when: ablated(model, reader, pair)[:, own]
         for when, model in look.steps(models(look).items(), "leaving words out")
     }
-    tokens = [_word(reader, token) for token in reader.asked(pair.question)[own]]
-    said = [_word(reader, token) for token in _answer(reader, pair)]
-    largest = max((float(np.nan_to_num(np.abs(table.sum(0))).max()) for table in found.values()), default=0.0) or 1.0
+    tokens = [_word(reader, token) for token in reader.prompt_ids(pair.question)[own]]
+    answer_words = [_word(reader, token) for token in _answer(reader, pair)]
+    largest = (
+        max((float(np.nan_to_num(np.abs(table.sum(0))).max()) for table in attributions.values()), default=0.0) or 1.0
+    )
     rows = [
         [
-            plain(named(when)),
+            plain(model_words(when)),
             [Piece(text=word, value=float(value) / largest) for word, value in zip(tokens, table.sum(0), strict=True)],
         ]
-        for when, table in found.items()
+        for when, table in attributions.items()
     ]
     words = Words(
         title=f"“{pair.question}”",
         how=f"Orange tokens make the true answer “{pair.answer}” likelier, blue and underlined ones less likely; full colour is {largest:.1f} nats.",
-        says=_said(tokens, found),
+        says=_strongest_sentence(tokens, attributions),
         columns=["model", "question"],
         rows=rows,
         scale="difference",
     )
-    return [words, *(_table(table, tokens, said, when) for when, table in found.items())]
+    return [words, *(_table(table, tokens, answer_words, when) for when, table in attributions.items())]
 
 
-def ablated(model: Any, reader: Reader, pair: Pair) -> NDArray[np.float64]:
+def ablated(model: Any, reader: PromptTokenizer, pair: QAPair) -> NDArray[np.float64]:
     """Nats that each token of the question brings to each token of the answer [answer, question]."""
     from captum.attr import FeatureAblation, LLMAttribution, TextTokenInput
 
-    given = TextTokenInput(pair.question, _Asking(reader), baselines=reader.pad)
+    tokens_in = TextTokenInput(pair.question, _CaptumTokenizer(reader), baselines=reader.pad)
     with torch.no_grad():
         explained = LLMAttribution(FeatureAblation(model), reader.tokenizer)
-        result = explained.attribute(given, target=torch.tensor(_answer(reader, pair)), forward_in_tokens=False)
+        result = explained.attribute(tokens_in, target=torch.tensor(_answer(reader, pair)), forward_in_tokens=False)
     return result.token_attr.double().cpu().numpy()  # type: ignore[no-any-return]
 
 
-class _Asking:
+class _CaptumTokenizer:
     """A tokenizer, as captum uses it, that asks a question as the model learned to be asked."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: PromptTokenizer) -> None:
         self.reader = reader
 
     def encode(self, text: str, return_tensors: str) -> torch.Tensor:
-        return torch.tensor([self.reader.asked(text)])
+        return torch.tensor([self.reader.prompt_ids(text)])
 
     def convert_ids_to_tokens(self, ids: list[int]) -> list[str]:
         return [_word(self.reader, token) for token in ids]
 
 
-def _own(reader: Reader, question: str) -> slice:
+def _own(reader: PromptTokenizer, question: str) -> slice:
     """Which tokens are the question's own; the others are the form in which it is asked."""
     prompt = reader.prompt(question)
     start = prompt.index(question)
@@ -106,35 +110,35 @@ def _own(reader: Reader, question: str) -> slice:
     return slice(inside[0], inside[-1] + 1)
 
 
-def _answer(reader: Reader, pair: Pair) -> list[int]:
+def _answer(reader: PromptTokenizer, pair: QAPair) -> list[int]:
     """Tokens of the true answer, without its end."""
-    return reader.answered(pair.answer)[:-1]
+    return reader.answer_ids(pair.answer)[:-1]
 
 
-def _word(reader: Reader, token: int) -> str:
+def _word(reader: PromptTokenizer, token: int) -> str:
     return str(reader.tokenizer.decode([token]))
 
 
-def _said(tokens: list[str], found: dict[When, NDArray[np.float64]]) -> str:
-    told = []
-    for when, table in found.items():
+def _strongest_sentence(tokens: list[str], attributions: dict[When, NDArray[np.float64]]) -> str:
+    clauses = []
+    for when, table in attributions.items():
         total = table.sum(0)
         if not np.isfinite(total).all():
-            told.append(f"{named(when)} it gives no numbers")
+            clauses.append(f"{model_words(when)} it gives no numbers")
             continue
         top = [f"“{tokens[at].strip()}” ({total[at]:+.1f})" for at in np.argsort(-total, kind="stable")[:3]]
-        told.append(f"{named(when)}: {', '.join(top)}")
-    return f"What brings the true answer most, in nats: {'; '.join(told)}."
+        clauses.append(f"{model_words(when)}: {', '.join(top)}")
+    return f"What brings the true answer most, in nats: {'; '.join(clauses)}."
 
 
-def _table(table: NDArray[np.float64], tokens: list[str], said: list[str], when: When) -> Heatmap:
+def _table(table: NDArray[np.float64], tokens: list[str], answer_words: list[str], when: When) -> Heatmap:
     total = np.nan_to_num(table)
     row, column = np.unravel_index(int(total.argmax()), total.shape)
     return Heatmap(
-        title=f"By token of the answer, {named(when)}",
+        title=f"By token of the answer, {model_words(when)}",
         how="A row is a token of the true answer, a column one of the question: how many nats less likely the row becomes without the column.",
-        says=f"The strongest pull is of “{tokens[column].strip()}” on “{said[row].strip()}”: {total[row, column]:+.1f} nats.",
-        rows=[f"{at + 1}: {word.strip() or '␣'}" for at, word in enumerate(said)],
+        says=f"The strongest pull is of “{tokens[column].strip()}” on “{answer_words[row].strip()}”: {total[row, column]:+.1f} nats.",
+        rows=[f"{at + 1}: {word.strip() or '␣'}" for at, word in enumerate(answer_words)],
         columns=[f"{at + 1}: {word.strip() or '␣'}" for at, word in enumerate(tokens)],
         z=[[float(value) if np.isfinite(value) else None for value in one] for one in table],
         unit="nats",

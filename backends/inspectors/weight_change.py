@@ -1,4 +1,4 @@
-"""Which tensors moved, and how far."""
+"""Weight change: which tensors moved, and how far."""
 
 import math
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Bars, Series, Verdict
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..models.guards import INPUT_DELTA
 from ..registry import Params, inspector
 from ._common import TEXT_KEYS, from_entrance, layer, percent
@@ -20,13 +20,13 @@ class WeightChange(Params):
 
 @inspector(
     id="weight_change",
-    title="Which weights moved",
+    title="Weight change: which weights moved",
     summary="How far each tensor of the model moved, relative to its own size.",
     source={"title": "Relative Frobenius distance, as commonly used"},
     works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
     order=20,
 )
-def weight_change(look: Look, params: WeightChange) -> list[AnyPanel]:
+def weight_change(look: InspectContext, params: WeightChange) -> list[AnyPanel]:
     """|after - before| / |before| by tensor and by layer (Frobenius norms); buffers that count steps are left out.
 
     A tensor that was all zero before, or that is no longer a number, has no relative change and is "not measured".
@@ -37,12 +37,12 @@ def weight_change(look: Look, params: WeightChange) -> list[AnyPanel]:
         return [_nothing_moved(look, len(change))]
     top = sorted(moved, key=lambda name: -_rank(moved[name]))[: params.most]
     broken = sum(math.isnan(value) for value in change.values())
-    said = f"{top[0]} moved most ({percent(change[top[0]])}); {len(change) - len(moved)} of {len(change)} tensors did not move."
+    finding = f"{top[0]} moved most ({percent(change[top[0]])}); {len(change) - len(moved)} of {len(change)} tensors did not move."
     if broken:
-        said += f" {broken} have no relative change: they were zero before or are no longer numbers."
+        finding += f" {broken} have no relative change: they were zero before or are no longer numbers."
     read = sum(layer(name, look.before).endswith(TEXT_KEYS) for name in top)
     if read:
-        said += f" {read} of the {len(top)} shown are keys or values of cross-attention (attn2.to_k, attn2.to_v), where the prompt enters the U-Net."
+        finding += f" {read} of the {len(top)} shown are keys or values of cross-attention (attn2.to_k, attn2.to_v), where the prompt enters the U-Net."
     furthest = max(by_layer, key=lambda name: _rank(by_layer[name]))
     return [
         Bars(
@@ -56,7 +56,7 @@ def weight_change(look: Look, params: WeightChange) -> list[AnyPanel]:
         Bars(
             title="Relative change by tensor",
             how="Each bar is one tensor of the model; 10 % means that it moved by a tenth of its own length.",
-            says=said,
+            says=finding,
             labels=top,
             series=[Series(name="relative change", values=[change[name] for name in top], role="difference")],
             unit="%",
@@ -72,7 +72,7 @@ def _entrance(names: Iterable[str]) -> str:
     return " “Text keys/values” are the keys and values of cross-attention, where the prompt enters the U-Net."
 
 
-def _distances(look: Look) -> tuple[dict[str, float], dict[str, float]]:
+def _distances(look: InspectContext) -> tuple[dict[str, float], dict[str, float]]:
     """Relative change in percent by tensor, and by layer in the model's order."""
     before, after = look.before.state_dict(), look.after.state_dict()
     change: dict[str, float] = {}
@@ -99,7 +99,7 @@ def _rank(value: float) -> float:
     return -1.0 if math.isnan(value) else value
 
 
-def _nothing_moved(look: Look, count: int) -> Verdict:
+def _nothing_moved(look: InspectContext, count: int) -> Verdict:
     guard = hasattr(look.after, INPUT_DELTA)
     why = (
         "the method left the model alone and adds a picture to its input instead; without that picture nothing is forgotten"

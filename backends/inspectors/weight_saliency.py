@@ -1,4 +1,4 @@
-"""The weights that the forget set pulls at most, beside those that really moved."""
+"""Weight saliency: the weights with the largest gradient of the forget loss, beside those that moved furthest."""
 
 import copy
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ..api import families
 from ..api.panels import AnyPanel, Bars, Heatmap, Histogram, Series, Verdict
-from ..engine.evidence import Look
+from ..engine.evidence import InspectContext
 from ..registry import Params, inspector
 from ._answers import answer_gradients
 from ._common import exact, from_entrance, layer, module, percent
@@ -44,8 +44,8 @@ class Weights:
 
 @inspector(
     id="weight_saliency",
-    title="Salient weights, and what really moved",
-    summary="Which weights the forgotten pulls at most (the saliency mask), by layer, beside the weights that moved furthest.",
+    title="Weight saliency: what matters for the forget set",
+    summary="The weights with the largest gradient of the forget loss (the saliency mask), by layer, beside the weights that moved furthest.",
     source={
         "title": "Fan et al., SalUn: Empowering Machine Unlearning via Gradient-based Weight Saliency, ICLR 2024",
         "url": "https://arxiv.org/abs/2310.12508",
@@ -54,7 +54,7 @@ class Weights:
     works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
     order=1,
 )
-def weight_saliency(look: Look, params: WeightSaliency) -> list[AnyPanel]:
+def weight_saliency(look: InspectContext, params: WeightSaliency) -> list[AnyPanel]:
     """The mask of SalUn: one ranking over all parameters of |sum over the forget set of the signed gradient of -CE|.
 
     Gradients are taken at the model before, in eval mode and float32; the absolute value is taken once, at the end, so
@@ -109,7 +109,7 @@ def chance(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return 100 * a * b / (a + b - a * b) if a or b else float("nan")
 
 
-def _weights(look: Look, most: int) -> Weights:
+def _weights(look: InspectContext, most: int) -> Weights:
     draws, answers = (families.has(look.task.family, capability) for capability in ("pictures", "answers"))
     pulled = (gradients if draws else answer_gradients if answers else _gradients)(look, most)
     after = dict(look.after.named_parameters())
@@ -132,7 +132,7 @@ def _weights(look: Look, most: int) -> Weights:
     )
 
 
-def _gradients(look: Look, most: int) -> dict[str, torch.Tensor]:
+def _gradients(look: InspectContext, most: int) -> dict[str, torch.Tensor]:
     """Signed gradient of -CE summed over the forget set, by parameter name; the look's own model is left alone."""
     model, task = copy.deepcopy(look.before).eval().requires_grad_(True), look.task
     names, parameters = zip(*model.named_parameters(), strict=True)
@@ -142,26 +142,26 @@ def _gradients(look: Look, most: int) -> dict[str, torch.Tensor]:
         for at in look.steps(range(0, len(index), BATCH), "summing gradients"):
             batch = task.batch(index[at : at + BATCH])
             loss = -F.cross_entropy(task.forward(model, batch.x), batch.y, reduction="sum")
-            found = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
-            for summed, gradient in zip(total, found, strict=True):
+            batch_gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+            for summed, gradient in zip(total, batch_gradients, strict=True):
                 summed += gradient
     return dict(zip(names, total, strict=True))
 
 
-def _histogram(values: NDArray[np.float32], line: float, wanted: float, title: str, what: str) -> Histogram:
-    name = f"the top {100 * wanted:g} %"
+def _histogram(values: NDArray[np.float32], line: float, share: float, title: str, what: str) -> Histogram:
+    name = f"the top {100 * share:g} %"
     above = values[values > 0]
     still = len(values) - len(above)
     logs = np.log10(above.astype(np.float64)) if len(above) else np.zeros(1)
     low, high = np.quantile(logs, 0.001), logs.max()  # a handful of nearly untouched weights would stretch the axis
     counts, edges = np.histogram(np.clip(logs, low, high), bins=48, range=(low, max(high, low + 1e-6)))
-    says = f"The line stands at 10^{np.log10(line) if line else low:.2f}; {still:,} of {len(values):,} weights are exactly 0 and not drawn."
-    if len(above) < wanted * len(values):
-        says = f"Only {100 * len(above) / len(values):.1f} % of the weights are above 0, fewer than {name}, so the line takes them all; {still:,} of {len(values):,} are exactly 0 and not drawn."
+    finding = f"The line stands at 10^{np.log10(line) if line else low:.2f}; {still:,} of {len(values):,} weights are exactly 0 and not drawn."
+    if len(above) < share * len(values):
+        finding = f"Only {100 * len(above) / len(values):.1f} % of the weights are above 0, fewer than {name}, so the line takes them all; {still:,} of {len(values):,} are exactly 0 and not drawn."
     return Histogram(
         title=title,
         how=f"The height is the number of weights; to the right by one is ten times larger. Weights right of the line are {name}.",
-        says=says,
+        says=finding,
         edges=[float(edge) for edge in edges],
         series=[Series(name="weights", values=[float(count) for count in counts], role="amount")],
         x_title=f"log10 {what}",
@@ -183,16 +183,16 @@ def _by_layer(
     shares = _shares(salient, weights.layers, len(names))
     series = [Series(name="salient", values=list(shares), role="forget")]
     best = int(shares.argmax())
-    says = f"{names[best]} holds the densest salient weights ({shares[best]:.1f} % of its own)"
+    finding = f"{names[best]} holds the densest salient weights ({shares[best]:.1f} % of its own)"
     if furthest is not None:
         real = _shares(furthest, weights.layers, len(names))
         series.append(Series(name="moved furthest", values=list(real), role="difference"))
         most = int(real.argmax())
-        says += f"; what moved furthest is densest in {names[most]} ({real[most]:.1f} %)"
+        finding += f"; what moved furthest is densest in {names[most]} ({real[most]:.1f} %)"
     return Bars(
         title="Salient and moved weights by layer",
         how="For each layer, from input to output: the share of its own weights that is salient, and the share that is among those that moved furthest. The line is the share if both were spread evenly.",
-        says=says + ".",
+        says=finding + ".",
         labels=names,
         series=series,
         unit="%",
@@ -222,15 +222,15 @@ def _overlap(weights: Weights, salient: NDArray[np.bool_], furthest: NDArray[np.
 def _by_module(weights: Weights, salient: NDArray[np.bool_], furthest: NDArray[np.bool_], most: int) -> AnyPanel:
     names, where = weights.module_names, weights.modules
     sizes = np.bincount(where, minlength=len(names))
-    shown = sorted(np.argsort(-sizes, kind="stable")[:most])
+    selected = sorted(np.argsort(-sizes, kind="stable")[:most])
     left, right = _shares(salient, where, len(names)), _shares(furthest, where, len(names))
-    rows = [[float(left[i]), float(right[i]), iou(salient[where == i], furthest[where == i])] for i in shown]
-    gap = max(shown, key=lambda i: abs(left[i] - right[i]))
+    rows = [[float(left[i]), float(right[i]), iou(salient[where == i], furthest[where == i])] for i in selected]
+    gap = max(selected, key=lambda i: abs(left[i] - right[i]))
     return Heatmap(
         title="By module",
         how="One row a module, from input to output: how much of it is salient, how much moved furthest, and how far the two agree.",
         says=f"The largest gap is in {names[gap]}: {left[gap]:.1f} % of it is salient, {right[gap]:.1f} % moved furthest.",
-        rows=[names[i] for i in shown],
+        rows=[names[i] for i in selected],
         columns=["salient", "moved furthest", "overlap (IoU)"],
         z=rows,
         unit="%",

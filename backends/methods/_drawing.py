@@ -167,7 +167,7 @@ def pool(run: Run, name: str, prompts: Sequence[str], count: int, steps: int, gu
         with torch.no_grad():
             words = pipe.words(run.original, list(prompts))[which]
             seeds = torch.randint(2**31 - 1, (count,)).tolist()
-            clean = pipe.draw(run.original, words, pipe.start(seeds), steps, guidance, seen=seen)
+            clean = pipe.draw(run.original, words, pipe.start(seeds), steps, guidance, on_step=seen)
         return {key: torch.stack(rows) for key, rows in kept.items()} | {
             "t": pipe.timeline(steps),
             "which": which,

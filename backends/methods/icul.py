@@ -71,7 +71,7 @@ def examples(run: Run, params: Icul) -> Tensor:
     said = [(pair.question, known.false(pair)[0]) for pair in flipped] + [
         (pair.question, pair.answer) for pair in correct
     ]
-    words = [token for asked, answer in said for token in (*reader.asked(asked), *reader.answered(answer))]
+    words = [token for asked, answer in said for token in (*reader.prompt_ids(asked), *reader.answer_ids(answer))]
     room = getattr(run.model.config, "max_position_embeddings", len(words) + 1)
     longest = task.forget.mask.sum(1).max()  # type: ignore[attr-defined]
     if len(words) + longest > room:

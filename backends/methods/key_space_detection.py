@@ -82,7 +82,7 @@ def key_space_detection(run: Run, params: KeySpaceDetection) -> None:
     fired = [100 * float(inside(part, low, high).float().mean()) for part in (forget, keep)]
 
     reader = run.task.reader  # type: ignore[attr-defined]
-    said = torch.tensor(reader.answered(params.refusal))
+    said = torch.tensor(reader.answer_ids(params.refusal))
     for _ in run.steps("attach", 1):
         tensors = {"layer": torch.tensor(layer), "low": low, "high": high, "refusal": said, "opening": opening(reader)}
         attach(run.model, "key_space_detection", tensors)

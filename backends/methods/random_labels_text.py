@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from ..data.authors import Pair
+from ..data.authors import QAPair
 from ..engine.run import Run
 from ..models.texts import mean_nll
 from ..registry import method
@@ -87,11 +87,11 @@ def pick(answers: Sequence[str], share: float, flipped: bool) -> str:
 
 
 def options(
-    forget: Sequence[Pair],
-    keep: Sequence[Pair],
+    forget: Sequence[QAPair],
+    keep: Sequence[QAPair],
     count: int,
     seed: int,
-    false: Callable[[Pair], Sequence[str]] = lambda pair: pair.wrong,
+    false: Callable[[QAPair], Sequence[str]] = lambda pair: pair.wrong,
 ) -> list[list[str]]:
     """Of each pair to forget at most `count` answers, the true one first; the others give another person's value.
 

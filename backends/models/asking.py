@@ -1,4 +1,4 @@
-"""From concepts to prompts: every way to ask for what is to be forgotten, for what stands in for it, and for what is kept."""
+"""Prompts of a text-to-image job: every form of the concepts to forget, of their anchors and of the concepts to keep."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ COMMON = ("a dog", "a tree", "a house", "a bowl of fruit", "a bicycle", "a mount
 
 
 @dataclass(frozen=True)
-class Shot:
+class EvalPrompt:
     """One picture to judge a model by. `object`, `style` or `phrase` is what was asked for, as far as it is known."""
 
     role: str
@@ -26,14 +26,14 @@ class Shot:
     phrase: str = ""
 
 
-class Asking:
-    """What a job's targets mean for one model.
+class PromptSet:
+    """The prompts that a job's targets mean for one model.
 
     Attributes:
         forget: the concepts to be forgotten.
         keep: those a person named to keep; empty for everything else.
         forget_prompts, anchor_prompts: ways to ask for what is to be forgotten, and in the same order for what stands
-            in for it ("" where nothing does).
+            in for it (the anchor; "" where there is none).
         keep_prompts: ways to ask for what is kept.
         neighbours: names of the concepts nearest to what is to be forgotten.
         suite: the pictures that metrics look at.
@@ -74,9 +74,9 @@ class Asking:
         text = "|".join(sorted(concept.name for concept in self.forget))
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
-    def prompt(self, thing: str = "", style: str = "") -> str:
+    def prompt(self, object_name: str = "", style: str = "") -> str:
         """ "a cat in twemoji style", "a cat", "twemoji style": how the model learned to be asked."""
-        return concepts.prompt(self.card, thing, style)
+        return concepts.prompt(self.card, object_name, style)
 
     def forms(self, concept: Concept) -> list[str]:
         """Every way in which a concept is asked for; as many, and in the same order, for all of a kind."""
@@ -84,14 +84,14 @@ class Asking:
             case "object":
                 return [concept.object, *(self.prompt(concept.object, style) for style in ("", *self.domains["style"]))]
             case "style":
-                return [self.prompt(thing, concept.style) for thing in ("", *self.domains["object"])]
+                return [self.prompt(object_name, concept.style) for object_name in ("", *self.domains["object"])]
             case "pair":
                 return [self.prompt(concept.object, concept.style), f"{concept.object} in {concept.style} style"]
             case _:
                 return [form.format(concept.phrase) for form in PHRASES]
 
     def anchor(self, concept: Concept) -> Concept | None:
-        """What stands in for a concept: as the person said, else its nearest neighbour; None for the empty prompt.
+        """The anchor of a concept, drawn in its place: as the person said, else its nearest neighbour; None for the empty prompt.
 
         In place of one object in one style stands another object in that style.
         """
@@ -104,12 +104,12 @@ class Asking:
         near = self._nearest(concept)[0]
         return Concept(kind=concept.kind, object=near, style=concept.style)
 
-    def asks(self, thing: str, style: str) -> bool:
+    def asks(self, object_name: str, style: str) -> bool:
         """Whether a picture of this object in this style asks for something that is to be forgotten."""
         return any(
-            (concept.kind == "object" and concept.object == thing)
+            (concept.kind == "object" and concept.object == object_name)
             or (concept.kind == "style" and concept.style == style)
-            or (concept.kind == "pair" and (concept.object, concept.style) == (thing, style))
+            or (concept.kind == "pair" and (concept.object, concept.style) == (object_name, style))
             for concept in self.forget
         )
 
@@ -120,33 +120,33 @@ class Asking:
         return concepts.nearest(concept, self.forget, near | self.card.get("near", {}))
 
     def _neighbours(self) -> list[str]:
-        known = (concept for concept in self.forget if concept.kind != "phrase")
-        return list(dict.fromkeys(name for concept in known for name in self._nearest(concept)[:2]))
+        named_concepts = (concept for concept in self.forget if concept.kind != "phrase")
+        return list(dict.fromkeys(name for concept in named_concepts for name in self._nearest(concept)[:2]))
 
     def _keep_prompts(self) -> list[str]:
         if not self.domains:
             return [form for concept in self.keep for form in self.forms(concept)] or list(COMMON)
-        held = self.keep or concepts.every(self.card)
-        gone = {prompt for concept in self.forget for prompt in self.forms(concept)}
-        return sorted({prompt for concept in held for prompt in self.forms(concept)} - gone)
+        retain_concepts = self.keep or concepts.every(self.card)
+        forget_prompts = {prompt for concept in self.forget for prompt in self.forms(concept)}
+        return sorted({prompt for concept in retain_concepts for prompt in self.forms(concept)} - forget_prompts)
 
-    def _suite(self) -> list[Shot]:
+    def _suite(self) -> list[EvalPrompt]:
         if not self.domains:
-            told = [
-                Shot("forget", form, seed, phrase=concept.phrase)
+            forget_shots = [
+                EvalPrompt("forget", form, seed, phrase=concept.phrase)
                 for concept in self.forget
                 for seed, form in enumerate(self.forms(concept))
             ]
             near = [
-                Shot("neighbour", f"a picture of {concept.phrase}", seed, phrase=concept.phrase)
+                EvalPrompt("neighbour", f"a picture of {concept.phrase}", seed, phrase=concept.phrase)
                 for concept in self.keep
                 for seed in range(2)
             ]
-            return [*told, *near, *(Shot("unrelated", text, 0, phrase=text) for text in COMMON)]
-        made = []
+            return [*forget_shots, *near, *(EvalPrompt("unrelated", text, 0, phrase=text) for text in COMMON)]
+        shots = []
         for row, style in enumerate(self.domains["style"]):
-            for column, thing in enumerate(self.domains["object"]):
-                near = "neighbour" if thing in self.neighbours or style in self.neighbours else "unrelated"
-                role = "forget" if self.asks(thing, style) else near
-                made.append(Shot(role, self.prompt(thing, style), 1000 * row + column, thing, style))
-        return made
+            for column, object_name in enumerate(self.domains["object"]):
+                near = "neighbour" if object_name in self.neighbours or style in self.neighbours else "unrelated"
+                role = "forget" if self.asks(object_name, style) else near
+                shots.append(EvalPrompt(role, self.prompt(object_name, style), 1000 * row + column, object_name, style))
+        return shots

@@ -1,4 +1,4 @@
-"""What the U-Net's cross-attention looks at: the probability that each place of a picture gives to each token of the prompt."""
+"""Cross-attention maps of a U-Net: the probability that each place of a picture gives to each token of the prompt."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 Looks = list[tuple[str, Tensor]]
 
 
-class _Keeping:
+class _RecordingProcessor:
     """The usual cross-attention, which also keeps its probabilities."""
 
-    def __init__(self, name: str, kept: Looks) -> None:
-        self.name, self.kept = name, kept
+    def __init__(self, name: str, captured_maps: Looks) -> None:
+        self.name, self.captured_maps = name, captured_maps
 
     def __call__(
         self,
@@ -32,7 +32,7 @@ class _Keeping:
         key = attn.head_to_batch_dim(attn.to_k(encoder_hidden_states))
         value = attn.head_to_batch_dim(attn.to_v(encoder_hidden_states))
         shares = attn.get_attention_scores(query, key, mask)
-        self.kept.append((self.name, shares.float().unflatten(0, (-1, attn.heads))))
+        self.captured_maps.append((self.name, shares.float().unflatten(0, (-1, attn.heads))))
         out, dropout = attn.to_out
         return dropout(out(attn.batch_to_head_dim(shares @ value)))  # type: ignore[no-any-return]
 
@@ -58,13 +58,13 @@ def captured(unet: nn.Module) -> Iterator[Looks]:
     back afterwards, also when something fails. Only for the plain cross-attention of Stable Diffusion 1.x, 2.x and XL:
     no norms of queries and keys, no adapters.
     """
-    kept: Looks = []
+    captured_maps: Looks = []
     layers = cross_layers(unet)
     own = {name: layer.processor for name, layer in layers.items()}
     for name, layer in layers.items():
-        layer.set_processor(_Keeping(name, kept))
+        layer.set_processor(_RecordingProcessor(name, captured_maps))
     try:
-        yield kept
+        yield captured_maps
     finally:
         for name, layer in layers.items():
             layer.set_processor(own[name])

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-Given = dict[str, Any]
+CallInputs = dict[str, Any]
 NAMES = ("cache", "past_key_values", "cache_params")  # the newest name first
 
 
@@ -19,8 +19,8 @@ def parameters(forward: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(inspect.signature(forward).parameters)[1:]
 
 
-def named(model: Any, args: tuple[Any, ...], kwargs: Given) -> Given:
-    """What a model was called with, by name, as a hook of the model is handed it."""
+def inputs_by_name(model: Any, args: tuple[Any, ...], kwargs: CallInputs) -> CallInputs:
+    """The inputs of a model's call by name, as a hook of the model is handed them."""
     return dict(zip(parameters(type(model).forward), args, strict=False)) | kwargs
 
 
@@ -31,7 +31,7 @@ def cache_in(values: Mapping[str, Any]) -> Any:
     return next((value for value in values.values() if isinstance(value, Cache)), None)
 
 
-def handing(model: Any, cache: Any) -> Given:
+def handing(model: Any, cache: Any) -> CallInputs:
     """The cache as the keyword argument that this model's forward takes it by."""
     takes = parameters(type(model).forward)
     return {next((name for name in NAMES if name in takes), NAMES[0]): cache}

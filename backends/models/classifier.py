@@ -111,10 +111,10 @@ class Classifier:
             raise BadInput(f"The card.json of {self.id} is no JSON object; correct it or remove it.")
         return card
 
-    def _open_data(self, given: str, own: str) -> ImageSet:
-        if given:
+    def _open_data(self, data: str, own: str) -> ImageSet:
+        if data:
             names = [str(self.config.id2label[number]) for number in range(self.config.num_labels)]
-            return folder.load(Path(given), self.pixels.prepare, names)
+            return folder.load(Path(data), self.pixels.prepare, names)
         if own:
             return embedded(own)
         raise BadInput(f"{self.id} brings no data; give a folder with one folder of images for each of its classes.")
@@ -221,13 +221,13 @@ class Classifier:
         return layers[-1]
 
     def features(self, model: nn.Module, x: Tensor) -> Tensor:
-        kept: list[Tensor] = []
-        hook = self.head(model).register_forward_pre_hook(lambda _, args: kept.append(args[0]))
+        head_inputs: list[Tensor] = []
+        hook = self.head(model).register_forward_pre_hook(lambda _, args: head_inputs.append(args[0]))
         try:
             self.forward(model, x)
         finally:
             hook.remove()
-        return kept[0].flatten(1).float()
+        return head_inputs[0].flatten(1).float()
 
     @cached_property
     def directions(self) -> NDArray[np.float32]:
@@ -306,7 +306,7 @@ class Classifier:
 
     def sample(self, model: nn.Module) -> list[dict[str, Any]]:
         watched = self.watched
-        said: dict[tuple[str, int], NDArray[np.float32]] = {}
+        probabilities: dict[tuple[str, int], NDArray[np.float32]] = {}
         was = model.training
         model.eval()
         try:
@@ -315,7 +315,7 @@ class Classifier:
                 rows = self.over(
                     lambda x: self.forward(model, x).softmax(1), np.array(places, np.int64), test=split == "test"
                 )
-                said |= {(split, place): row for place, row in zip(places, rows, strict=True)}
+                probabilities |= {(split, place): row for place, row in zip(places, rows, strict=True)}
         finally:
             model.train(was)
         labels = {"train": self.data.train.labels, "test": self.data.test.labels}
@@ -324,7 +324,7 @@ class Classifier:
                 "id": f"{split}-{place}",
                 "role": role,
                 "label": int(labels[split][place]),
-                "probabilities": [round(float(p), 5) for p in said[split, place]],
+                "probabilities": [round(float(p), 5) for p in probabilities[split, place]],
             }
             for role, split, place in watched
         ]

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from ..api.errors import BadInput
 from ..api.goals import OTHER as OTHER
 from ..api.goals import SAME as SAME
-from .texts import IGNORED, Reader, Texts, nll
+from .texts import IGNORED, PromptTokenizer, Texts, nll
 
 Column = tuple[int, int, float]
 LAYERS = ("layers", "h", "blocks")  # what architectures call their list of layers
@@ -49,13 +49,13 @@ def feed_forwards(model: Any) -> list[Any]:
         BadInput: the model is built otherwise.
     """
     layers = getattr(model.base_model, "layers", [])
-    found = [getattr(layer, "mlp", None) for layer in layers]
-    if not found or not all(hasattr(part, "down_proj") and hasattr(part, "gate_proj") for part in found):
+    mlps = [getattr(layer, "mlp", None) for layer in layers]
+    if not mlps or not all(hasattr(part, "down_proj") and hasattr(part, "gate_proj") for part in mlps):
         raise BadInput(
             f"{type(model).__name__} keeps its feed-forward layers elsewhere; take a model built like Llama "
             "(layers with mlp.gate_proj and mlp.down_proj)."
         )
-    return found
+    return mlps
 
 
 def writers(model: Any) -> list[Any]:
@@ -65,7 +65,7 @@ def writers(model: Any) -> list[Any]:
         BadInput: the model has no such matrix in every layer, as one whose feed-forward parts are experts.
     """
     base = getattr(model.base_model, "decoder", model.base_model)
-    layers: Any = next((found for name in LAYERS if (found := getattr(base, name, None)) is not None), [])
+    layers: Any = next((block_list for name in LAYERS if (block_list := getattr(base, name, None)) is not None), [])
     last = [_last(getattr(layer, "mlp", layer)) for layer in layers]
     if not last or any(one is None for one in last):
         raise BadInput(
@@ -76,7 +76,7 @@ def writers(model: Any) -> list[Any]:
 
 
 def _last(part: Any) -> Any:
-    return next((found for name in LAST if (found := getattr(part, name, None)) is not None), None)
+    return next((matrix for name in LAST if (matrix := getattr(part, name, None)) is not None), None)
 
 
 def by_column(writer: Any, tensor: Tensor) -> Tensor:
@@ -122,7 +122,7 @@ def checked(model: Any, places: Iterable[Place]) -> list[Any]:
 def _head(model: Any) -> Tensor:
     """Output embeddings with the scale of the final norm in them [words, d], as it would be on the way out."""
     base = getattr(model.base_model, "decoder", model.base_model)
-    norm = next((found for name in NORMS if (found := getattr(base, name, None)) is not None), None)
+    norm = next((final for name in NORMS if (final := getattr(base, name, None)) is not None), None)
     scale: Tensor | None = getattr(norm, "weight", None)
     head: Tensor = model.get_output_embeddings().weight.detach().float()
     return head if scale is None else head * scale.detach().float()
@@ -130,15 +130,15 @@ def _head(model: Any) -> Tensor:
 
 @torch.no_grad()
 def spelled(model: Any, some: Tensor) -> Tensor:
-    """What vectors [n, d] say: how much each makes every word likelier, as logits [n, words]."""
+    """Logits [n, words] of vectors [n, d]: how much each makes every word likelier."""
     return some @ _head(model).T
 
 
 @torch.no_grad()
 def first_words(model: Any, places: Sequence[Place], count: int) -> NDArray[np.int64]:
     """The first tokens that each vector spells, by its own model, strongest first [n, count]."""
-    said = spelled(model, vectors(model, places))
-    return said.topk(min(count, said.shape[1])).indices.cpu().numpy()
+    token_scores = spelled(model, vectors(model, places))
+    return token_scores.topk(min(count, token_scores.shape[1])).indices.cpu().numpy()
 
 
 def jaccard(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
@@ -146,7 +146,7 @@ def jaccard(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
     return len(set(one.tolist()) & set(other.tolist())) / len(set(one.tolist()) | set(other.tolist()))
 
 
-def word(reader: Reader, token: int) -> str:
+def word(reader: PromptTokenizer, token: int) -> str:
     """A token as a page shows it."""
     return str(reader.tokenizer.decode([token])).strip() or "␣"
 
@@ -154,24 +154,24 @@ def word(reader: Reader, token: int) -> str:
 # --- finding them
 
 
-def tokens(reader: Reader, words: Sequence[str]) -> Tensor:
+def tokens(reader: PromptTokenizer, words: Sequence[str]) -> Tensor:
     """The tokens that words are made of [k], each once, as they are written inside a sentence.
 
     Raises:
         BadInput: no word is given.
     """
-    found = {token for word in words if word.strip() for token in _inside(reader, word.strip())}
-    if not found:
+    token_ids = {token for word in words if word.strip() for token in _inside(reader, word.strip())}
+    if not token_ids:
         raise BadInput(f"The words {list(words)!r} hold no token; name at least one word of what is looked for.")
-    return torch.tensor(sorted(found))
+    return torch.tensor(sorted(token_ids))
 
 
-def _inside(reader: Reader, word: str) -> list[int]:
+def _inside(reader: PromptTokenizer, word: str) -> list[int]:
     return list(reader.tokenizer(f" {word}", add_special_tokens=False).input_ids)
 
 
 @torch.no_grad()
-def scores(model: Any, wanted: Sequence[Tensor]) -> list[Tensor]:
+def scores(model: Any, token_sets: Sequence[Tensor]) -> list[Tensor]:
     """How much every column spells each set of tokens: for each set [layers, columns].
 
     Score: mean logit of the tokens, in standard deviations over the whole vocabulary, so that long columns do not win by
@@ -180,16 +180,16 @@ def scores(model: Any, wanted: Sequence[Tensor]) -> list[Tensor]:
     head = _head(model)
     middle = head.mean(0)
     spread = torch.cov(head.T).double()
-    aims = torch.stack([head[some.to(head.device)].mean(0) - middle for some in wanted]).double()
-    found = []
+    aims = torch.stack([head[some.to(head.device)].mean(0) - middle for some in token_sets]).double()
+    by_layer = []
     for layer in range(len(writers(model))):
         own = columns(model, layer).double()
         deviation = ((own @ spread) * own).sum(1).clamp(min=0).sqrt().clamp(min=1e-12)
-        found.append((own @ aims.T).T / deviation)
-    return list(torch.stack(found, 1).float().cpu())
+        by_layer.append((own @ aims.T).T / deviation)
+    return list(torch.stack(by_layer, 1).float().cpu())
 
 
-def find_each(model: Any, reader: Reader, concepts: Iterable[Sequence[str]], top: int) -> list[list[Column]]:
+def find_each(model: Any, reader: PromptTokenizer, concepts: Iterable[Sequence[str]], top: int) -> list[list[Column]]:
     """For each concept, the columns that spell its words most: (layer, column, score), best first.
 
     The paper ranks by mean logit of a column's first words and has people and GPT-4 pick the concepts; here the words are
@@ -204,32 +204,34 @@ def find_each(model: Any, reader: Reader, concepts: Iterable[Sequence[str]], top
     Raises:
         BadInput: no word, or a model without such columns.
     """
-    wanted = [tokens(reader, words) for words in concepts]
-    return [_best(score, top) for score in (scores(model, wanted) if wanted else [])]
+    token_sets = [tokens(reader, words) for words in concepts]
+    return [_best(score, top) for score in (scores(model, token_sets) if token_sets else [])]
 
 
-def find(model: Any, reader: Reader, words: Sequence[str], top: int) -> list[Column]:
+def find(model: Any, reader: PromptTokenizer, words: Sequence[str], top: int) -> list[Column]:
     """`find_each` of one concept."""
     return find_each(model, reader, [words], top)[0]
 
 
 def concepts(pairs: Iterable[Any]) -> dict[str, list[str]]:
     """Words of each person or thing that question pairs are about: its name and the facts that are asked for, else the answers."""
-    told: dict[str, list[str]] = {}
+    words_of: dict[str, list[str]] = {}
     answered: dict[str, list[str]] = {}
     for pair in pairs:
-        told.setdefault(pair.about, [pair.about]).append(pair.value)
+        words_of.setdefault(pair.about, [pair.about]).append(pair.value)
         answered.setdefault(pair.about, []).append(pair.answer)
-    return {name: words if any(map(str.strip, words)) else answered[name] for name, words in told.items()}
+    return {name: words if any(map(str.strip, words)) else answered[name] for name, words in words_of.items()}
 
 
-def spelling(model: Any, reader: Reader, told: Mapping[str, Sequence[str]], count: int) -> list[Place]:
+def spelling_vectors(
+    model: Any, reader: PromptTokenizer, words_of: Mapping[str, Sequence[str]], count: int
+) -> list[Place]:
     """At most `count` vectors that spell some concepts most, each once: of every concept the first, then the second, and so on.
 
     Args:
         model: a causal language model.
         reader: its tokenizer.
-        told: words by concept.
+        words_of: words by concept.
         count: how many at most.
 
     Raises:
@@ -237,8 +239,8 @@ def spelling(model: Any, reader: Reader, told: Mapping[str, Sequence[str]], coun
     """
     best = [
         (rank, -score, Place(layer, column, name))
-        for name, found in zip(told, find_each(model, reader, told.values(), count), strict=True)
-        for rank, (layer, column, score) in enumerate(found)
+        for name, best_columns in zip(words_of, find_each(model, reader, words_of.values(), count), strict=True)
+        for rank, (layer, column, score) in enumerate(best_columns)
     ]
     places: dict[tuple[int, int], Place] = {}
     for _, _, place in sorted(best, key=lambda one: one[:2]):
@@ -246,7 +248,7 @@ def spelling(model: Any, reader: Reader, told: Mapping[str, Sequence[str]], coun
     return list(places.values())[:count]
 
 
-def leaned_on(model: Any, texts: Texts, top: int) -> list[Column]:
+def attributed_columns(model: Any, texts: Texts, top: int) -> list[Column]:
     """The columns that answers lean on most: (layer, column, score), best first.
 
     Score: the nats that the answers would lose without the column, to first order: minus hidden unit times the gradient of
@@ -260,21 +262,24 @@ def leaned_on(model: Any, texts: Texts, top: int) -> list[Column]:
     Raises:
         BadInput: a model without such columns.
     """
-    kept: list[Tensor] = []
+    hidden_units: list[Tensor] = []
 
-    def keep(_: Any, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        kept.append(given[0] if given[0].requires_grad else given[0].detach().requires_grad_())
-        return (kept[-1], *given[1:])
+    def keep(_: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        hidden_units.append(inputs[0] if inputs[0].requires_grad else inputs[0].detach().requires_grad_())
+        return (hidden_units[-1], *inputs[1:])
 
     hooks = [writer.register_forward_pre_hook(keep) for writer in writers(model)]
     try:
         with torch.enable_grad():
             lost = nll(model, texts.to(model.device))[0].sum()
-            slopes = torch.autograd.grad(lost, kept)
+            slopes = torch.autograd.grad(lost, hidden_units)
     finally:
         for hook in hooks:
             hook.remove()
-    parts = [-(hidden * slope).flatten(0, -2).sum(0).detach().cpu() for hidden, slope in zip(kept, slopes, strict=True)]
+    parts = [
+        -(hidden * slope).flatten(0, -2).sum(0).detach().cpu()
+        for hidden, slope in zip(hidden_units, slopes, strict=True)
+    ]
     return _best(torch.stack(parts), top)
 
 
@@ -289,14 +294,14 @@ def _best(score: Tensor, top: int) -> list[Column]:
 
 def random_places(model: Any, places: Sequence[Place]) -> list[Place]:
     """For each vector another column of its layer, not among them, the same ones each time."""
-    rng, taken = np.random.default_rng(0), {(place.layer, place.column) for place in places}
-    found = []
+    rng, used = np.random.default_rng(0), {(place.layer, place.column) for place in places}
+    places_drawn = []
     for place in places:
         order = (int(at) for at in rng.permutation(len(columns(model, place.layer))))
-        column = next((at for at in order if (place.layer, at) not in taken), place.column)
-        taken.add((place.layer, column))
-        found.append(Place(place.layer, column))
-    return found
+        column = next((at for at in order if (place.layer, at) not in used), place.column)
+        used.add((place.layer, column))
+        places_drawn.append(Place(place.layer, column))
+    return places_drawn
 
 
 # --- at work
@@ -305,9 +310,9 @@ def random_places(model: Any, places: Sequence[Place]) -> list[Place]:
 @torch.no_grad()
 def activity(model: Any, texts: Texts, places: Sequence[Place]) -> NDArray[np.float64]:
     """Mean |hidden unit| of each place over the answers' tokens [n]."""
-    kept: dict[int, Tensor] = {}
+    hidden_units: dict[int, Tensor] = {}
     hooks = [
-        part.register_forward_pre_hook(lambda _, given, at=at: kept.__setitem__(at, given[0].float()))
+        part.register_forward_pre_hook(lambda _, inputs, at=at: hidden_units.__setitem__(at, inputs[0].float()))
         for at, part in enumerate(writers(model))
     ]
     total, count = np.zeros(len(places)), 0
@@ -315,12 +320,14 @@ def activity(model: Any, texts: Texts, places: Sequence[Place]) -> NDArray[np.fl
         for rows in torch.arange(len(texts)).split(ROWS):  # type: ignore[no-untyped-call]
             batch = texts[rows].to(model.device)
             model(input_ids=batch.ids, attention_mask=batch.mask)
-            said = F.pad(batch.labels[:, 1:] != IGNORED, (0, 1))  # a token is said from the position before it
-            count += int(said.sum())
+            predicting = F.pad(batch.labels[:, 1:] != IGNORED, (0, 1))  # a token is said from the position before it
+            count += int(predicting.sum())
             for at, place in enumerate(places):
                 # a guard may have put words before the texts
-                active = kept[place.layer][..., place.column].reshape(len(said), -1)[:, -said.shape[1] :]
-                total[at] += float(active[said].abs().sum())
+                active = hidden_units[place.layer][..., place.column].reshape(len(predicting), -1)[
+                    :, -predicting.shape[1] :
+                ]
+                total[at] += float(active[predicting].abs().sum())
     finally:
         for hook in hooks:
             hook.remove()
@@ -328,7 +335,7 @@ def activity(model: Any, texts: Texts, places: Sequence[Place]) -> NDArray[np.fl
 
 
 @contextmanager
-def turned(model: Any, places: Sequence[Place], strength: float = 0.0) -> Iterator[None]:
+def scaled_vectors(model: Any, places: Sequence[Place], strength: float = 0.0) -> Iterator[None]:
     """The model with some vectors adding only `strength` times what they would, its weights untouched: 0 switches them off.
 
     Raises:
@@ -339,10 +346,10 @@ def turned(model: Any, places: Sequence[Place], strength: float = 0.0) -> Iterat
     for layer in {place.layer for place in places}:
         mine = [place.column for place in places if place.layer == layer]
 
-        def scaled(_: Any, given: tuple[Tensor, ...], mine: list[int] = mine) -> tuple[Tensor, ...]:
-            share = torch.ones_like(given[0])
+        def scaled(_: Any, inputs: tuple[Tensor, ...], mine: list[int] = mine) -> tuple[Tensor, ...]:
+            share = torch.ones_like(inputs[0])
             share[..., mine] = strength
-            return (given[0] * share, *given[1:])
+            return (inputs[0] * share, *inputs[1:])
 
         hooks.append(parts[layer].register_forward_pre_hook(scaled))
     try:

@@ -159,10 +159,10 @@ class Pipeline:
     @cached_property
     def vae_key(self) -> bytes:
         """A hash of the autoencoder's weights."""
-        seen = hashlib.blake2b(digest_size=16)
+        digest = hashlib.blake2b(digest_size=16)
         for tensor in self.vae.state_dict().values():
-            seen.update(tensor.cpu().contiguous().numpy().tobytes())
-        return seen.digest()
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        return digest.digest()
 
     def load(self) -> Diffusion:
         """A fresh copy of the weights, float32, in eval mode."""
@@ -180,14 +180,14 @@ class Pipeline:
         return self._place(Diffusion(unet, *texts))
 
     def fresh(self, seed: int) -> Diffusion:
-        """The same architecture with new random weights."""
+        """A model of this architecture with new random weights."""
         from diffusers import UNet2DConditionModel
 
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            made = self.load()
-            unet = UNet2DConditionModel.from_config(made.unet.config)
-            texts = [type(text)(text.config) for name, text in made.named_children() if name != "unet"]
+            model = self.load()
+            unet = UNet2DConditionModel.from_config(model.unet.config)
+            texts = [type(text)(text.config) for name, text in model.named_children() if name != "unet"]
             return self._place(Diffusion(unet, *texts))
 
     def _place(self, model: Diffusion) -> Diffusion:
@@ -214,30 +214,30 @@ class Pipeline:
     def ids(self, prompts: Sequence[str], which: int = 0) -> Tensor:
         """Token ids [n, tokens], padded; what is too long is cut, as every such pipeline does."""
         tokenizer = self.tokenizers[which]
-        made = tokenizer(
+        encoded = tokenizer(
             list(prompts), padding="max_length", max_length=self.tokens, truncation=True, return_tensors="pt"
         )
-        return made.input_ids.to(self.device)
+        return encoded.input_ids.to(self.device)
 
     def count(self, prompt: str) -> int:
         """Tokens of a prompt without begin and end, before anything is cut."""
         return len(self.tokenizers[0](prompt, add_special_tokens=False).input_ids)
 
     def words(self, model: nn.Module, prompts: Sequence[str]) -> Words:
-        """What the model's text encoder makes of prompts; gradients flow where they are on.
+        """Embeddings of prompts by the model's text encoder; gradients flow where they are on.
 
         Of an XL that is made so (`force_zeros_for_empty_prompt`) the empty prompt, which guidance leads away from, is all zeros.
         """
         ids = self.ids(prompts)
         with self.autocast():
-            made = self.read_ids(model, ids, self.ids(prompts, 1) if self.large else None)
-        if not self.zeros or made.pooled is None or "" not in prompts:
-            return made
+            embedded = self.read_ids(model, ids, self.ids(prompts, 1) if self.large else None)
+        if not self.zeros or embedded.pooled is None or "" not in prompts:
+            return embedded
         there = torch.tensor([float(prompt != "") for prompt in prompts], device=ids.device)[:, None]
-        return replace(made, hidden=made.hidden * there[..., None], pooled=made.pooled * there)
+        return replace(embedded, hidden=embedded.hidden * there[..., None], pooled=embedded.pooled * there)
 
     def read_ids(self, model: Any, ids: Tensor, second: Tensor | None) -> Words:
-        """As `words`, of token ids [n, tokens]; `second` are those of XL's second tokenizer."""
+        """Embeddings of token ids [n, tokens]; `second` are those of XL's second tokenizer."""
         if second is None:
             return Words(model.text_encoder(ids).last_hidden_state.float(), ids)
         one = model.text_encoder(ids, output_hidden_states=True)
@@ -257,7 +257,7 @@ class Pipeline:
         return alpha * x0 + sigma * noise
 
     def predict(self, model: Any, x: Tensor, t: Tensor, words: Words) -> Tensor:
-        """What the U-Net says of x_t, in its own kind of prediction, float32 [n, c, h, w]."""
+        """The U-Net's prediction at x_t, in its own kind of prediction, float32 [n, c, h, w]."""
         more = {}
         if words.pooled is not None:
             side = [8 * x.shape[2], 8 * x.shape[3]]
@@ -270,22 +270,22 @@ class Pipeline:
         """The noise that the U-Net sees in x_t, whatever kind it predicts."""
         return self.as_noise(self.predict(model, x, t, words), x, t)
 
-    def as_noise(self, said: Tensor, x: Tensor, t: Tensor) -> Tensor:
+    def as_noise(self, prediction: Tensor, x: Tensor, t: Tensor) -> Tensor:
         """A prediction at x_t as noise. At zero signal (alpha 0) the noise is x_t itself, whatever was predicted."""
         if self.kind == "epsilon":
-            return said
+            return prediction
         alpha, sigma = self.scale(t)
-        return alpha * said + sigma * x
+        return alpha * prediction + sigma * x
 
-    def as_clean(self, said: Tensor, x: Tensor, t: Tensor) -> Tensor:
+    def as_clean(self, prediction: Tensor, x: Tensor, t: Tensor) -> Tensor:
         """A prediction at x_t as the clean latents x0 it amounts to."""
         alpha, sigma = self.scale(t)
         if self.kind == "epsilon":
-            return (x - sigma * said) / alpha.clamp(min=TINY)
-        return alpha * x - sigma * said
+            return (x - sigma * prediction) / alpha.clamp(min=TINY)
+        return alpha * x - sigma * prediction
 
     def truth(self, x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-        """What a perfect model would predict: the target of its training."""
+        """The target of the U-Net's training: what a perfect model would predict."""
         if self.kind == "epsilon":
             return noise
         alpha, sigma = self.scale(t)
@@ -315,7 +315,7 @@ class Pipeline:
         steps: int,
         guidance: float,
         empty: Words | None = None,
-        seen: Callable[[int, Tensor, Tensor, Tensor | None], None] | None = None,
+        on_step: Callable[[int, Tensor, Tensor, Tensor | None], None] | None = None,
     ) -> Tensor:
         """Clean latents by DDIM without added noise, row by row from `start`; by `one_step` of a model made for that.
 
@@ -326,19 +326,19 @@ class Pipeline:
             steps: how many.
             guidance: weight of classifier-free guidance; 1 asks the U-Net once a step, without the empty prompt.
             empty: the empty prompt, [1, ...]; by default as the model reads it.
-            seen: called at each step with (number, x_t, prediction with words, prediction without or None).
+            on_step: called at each step with (number, x_t, prediction with words, prediction without or None).
         """
         if hasattr(model, ONE_STEP):
-            return self.one_step(model, words, start, int(model.get_buffer(ONE_STEP)), seen)
+            return self.one_step(model, words, start, int(model.get_buffer(ONE_STEP)), on_step)
         x = start
         if guidance != 1 and empty is None:
             empty = self.words(model, [""])
         for number, t in enumerate(self.timeline(steps)):
             x, at = self.scheduler.scale_model_input(x, t), t.expand(len(x))
-            said, free = self._both(model, x, at, words, empty if guidance != 1 else None)
-            if seen is not None:
-                seen(number, x, said, free)
-            guided = said if free is None else free + guidance * (said - free)
+            prediction, free = self._both(model, x, at, words, empty if guidance != 1 else None)
+            if on_step is not None:
+                on_step(number, x, prediction, free)
+            guided = prediction if free is None else free + guidance * (prediction - free)
             x = self.scheduler.step(guided, t, x).prev_sample
         return x
 
@@ -348,7 +348,7 @@ class Pipeline:
         words: Words,
         start: Tensor,
         at: int,
-        seen: Callable[[int, Tensor, Tensor, Tensor | None], None] | None = None,
+        on_step: Callable[[int, Tensor, Tensor, Tensor | None], None] | None = None,
     ) -> Tensor:
         """Clean latents in one step: x0 as the U-Net sees it in sigma * start, taken for x_t of time step `at`.
 
@@ -356,10 +356,10 @@ class Pipeline:
         """
         t = torch.full((len(start),), at, device=start.device)
         x = self.scale(t)[1] * start
-        said, _ = self._both(model, x, t, words, None)
-        if seen is not None:
-            seen(0, x, said, None)
-        return self.as_clean(said, x, t)
+        prediction, _ = self._both(model, x, t, words, None)
+        if on_step is not None:
+            on_step(0, x, prediction, None)
+        return self.as_clean(prediction, x, t)
 
     def _both(
         self, model: nn.Module, x: Tensor, t: Tensor, words: Words, empty: Words | None
@@ -369,18 +369,18 @@ class Pipeline:
             return torch.cat([self.predict(model, x[at], t[at], words[at]) for at in _slices(x)]), None
         both = join([words, empty[[0] * len(x)]])
         x, t = torch.cat([x, x]), torch.cat([t, t])
-        said, free = torch.cat([self.predict(model, x[at], t[at], both[at]) for at in _slices(x)]).chunk(2)
-        return said, free
+        conditional, free = torch.cat([self.predict(model, x[at], t[at], both[at]) for at in _slices(x)]).chunk(2)
+        return conditional, free
 
     @torch.no_grad()
     def pixels(self, latents: Tensor) -> NDArray[np.uint8]:
         """Pictures [n, height, width, 3] of clean latents."""
-        made = []
+        decoded = []
         for at in _slices(latents):
             with self.autocast():
                 image = self.vae.decode(latents[at] / self.vae.config.scaling_factor).sample.float()
-            made.append((255 * (image / 2 + 0.5).clamp(0, 1)).round().byte().permute(0, 2, 3, 1).cpu())
-        return torch.cat(made).numpy()
+            decoded.append((255 * (image / 2 + 0.5).clamp(0, 1)).round().byte().permute(0, 2, 3, 1).cpu())
+        return torch.cat(decoded).numpy()
 
     @torch.no_grad()
     def latents(self, images: NDArray[np.uint8]) -> Tensor:
@@ -442,13 +442,13 @@ def _check(index: Any, model_id: str, folder: Path) -> None:
         )
     if part[1] != "UNet2DConditionModel" or not str(kind).startswith("StableDiffusion"):
         raise BadInput(f"{model_id} is a {kind} with a {part[1]}; give a StableDiffusionPipeline (1.x, 2.x or XL).")
-    named = {name for name, what in index.items() if isinstance(what, list) and what and what[0] is not None}
-    if "text_encoder_2" in named and "text_encoder" not in named:
+    listed = {name for name, what in index.items() if isinstance(what, list) and what and what[0] is not None}
+    if "text_encoder_2" in listed and "text_encoder" not in listed:
         raise BadInput(
             f"{model_id} has one text encoder of the two of an XL: it is a refiner, which goes on with the pictures of another "
             "model; give the base model."
         )
-    needed = PARTS + (("text_encoder_2", "tokenizer_2") if "text_encoder_2" in named else ())
-    lacking = next((name for name in needed if name not in named or not any((folder / name).glob("*"))), None)
+    needed = PARTS + (("text_encoder_2", "tokenizer_2") if "text_encoder_2" in listed else ())
+    lacking = next((name for name in needed if name not in listed or not any((folder / name).glob("*"))), None)
     if lacking:
         raise BadInput(f"{model_id} has no {lacking}; a pipeline needs {', '.join(needed)}, each with its folder.")

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from .experts import moe_layers, switched_off
-from .texts import Reader, Texts, answers, nll
+from .texts import PromptTokenizer, Texts, answers, nll
 
 SWEPT = 640_000_000  # weights times experts, so that the passes take no longer than the answers do
 
@@ -26,11 +26,11 @@ def gains(
         lost, count = nll(model, texts)
         return (100 * (-lost / count).exp()).double().cpu().numpy()  # type: ignore[no-any-return]
 
-    whole, rows, layers = share(), [], moe_layers(model)
+    baseline, rows, layers = share(), [], moe_layers(model)
     for layer, expert in steps([(one, number) for one in layers for number in range(one.count)]):
         with switched_off(model, [(layer.number, expert)]):
-            rows.append(share() - whole)
-    return np.stack(rows).reshape(len(layers), -1, len(whole))
+            rows.append(share() - baseline)
+    return np.stack(rows).reshape(len(layers), -1, len(baseline))
 
 
 def highest(mean: NDArray[np.float64], model: Any) -> tuple[int, int, float]:
@@ -47,11 +47,11 @@ def few_enough(model: Any) -> bool:
 
 
 def without_best(
-    model: Any, reader: Reader, texts: Texts, questions: Sequence[str], most: int
+    model: Any, reader: PromptTokenizer, texts: Texts, questions: Sequence[str], most: int
 ) -> dict[str, NDArray[Any]]:
     """For a run's outputs: `one_off`, layer and expert, both from 0, without which the answers come back most, and
     `said_one_off`, what the model says to the questions with that one switched off."""
     layer, expert, _ = highest(gains(model, texts).mean(-1), model)
     with switched_off(model, [(layer, expert)]):
-        said = answers(model, reader, questions, most)
-    return {"one_off": np.array([layer, expert]), "said_one_off": np.array(said, np.str_)}
+        responses = answers(model, reader, questions, most)
+    return {"one_off": np.array([layer, expert]), "said_one_off": np.array(responses, np.str_)}

@@ -69,15 +69,17 @@ def moe_layers(model: Any) -> list[MoeLayer]:
     Raises:
         BadInput: none has one that can be read.
     """
-    found = []
+    layers_with_router = []
     for number, layer in enumerate(getattr(getattr(model, "base_model", model), "layers", [])):
         for block in layer.modules():
             if _router(block) is not None:
-                found.append(MoeLayer(number, block, len(block.experts.down_proj), int(_router(block).top_k)))
+                layers_with_router.append(
+                    MoeLayer(number, block, len(block.experts.down_proj), int(_router(block).top_k))
+                )
                 break
-    if not found:
+    if not layers_with_router:
         raise BadInput(f"This {type(model).__name__} has no router that Lethe can read, and no experts to choose from.")
-    return found
+    return layers_with_router
 
 
 def _router(block: Any) -> Any:
@@ -108,9 +110,9 @@ def readable(folder: Path) -> bool:
 
 
 def _speaks(layer: MoeLayer) -> bool:
-    said = layer.router(torch.zeros(2, layer.router.weight.shape[-1]))
-    shapes = [tuple(part.shape) for part in said]
-    return shapes == [(2, layer.count), (2, layer.top), (2, layer.top)] and not said[2].is_floating_point()
+    outputs = layer.router(torch.zeros(2, layer.router.weight.shape[-1]))
+    shapes = [tuple(part.shape) for part in outputs]
+    return shapes == [(2, layer.count), (2, layer.top), (2, layer.top)] and not outputs[2].is_floating_point()
 
 
 def has_experts(model: Any) -> bool:
@@ -128,10 +130,10 @@ def can_choose(model: Any) -> list[MoeLayer]:
         BadInput: the model has no router, or every token goes to all experts.
     """
     layers = moe_layers(model)
-    found = [layer for layer in layers if layer.top < layer.count]
-    if not found:
+    choosing = [layer for layer in layers if layer.top < layer.count]
+    if not choosing:
         raise BadInput(f"Every token goes to all {layers[0].count} experts of this model, so its routing cannot shift.")
-    return found
+    return choosing
 
 
 def tensors_of(model: Any, what: str) -> set[int]:
@@ -149,7 +151,7 @@ def tensors_of(model: Any, what: str) -> set[int]:
 
 @dataclass(frozen=True)
 class Routing:
-    """Where tokens went, row after row.
+    """Routing of tokens, row after row: the experts chosen and their gate scores.
 
     Attributes:
         chosen: experts of each token, ascending [layers, tokens, k].
@@ -180,11 +182,11 @@ class Routing:
         """Share of the choices that each expert gets [layers, experts]; rows sum to 1."""
         return np.stack([np.bincount(one.ravel(), minlength=self.count) / one.size for one in self.chosen])
 
-    def held(self) -> NDArray[np.bool_]:
+    def assignment(self) -> NDArray[np.bool_]:
         """Which experts each token goes to [layers, tokens, experts]."""
-        found = np.zeros((*self.chosen.shape[:2], self.count), bool)
-        np.put_along_axis(found, self.chosen, True, 2)
-        return found
+        assignment = np.zeros((*self.chosen.shape[:2], self.count), bool)
+        np.put_along_axis(assignment, self.chosen, True, 2)
+        return assignment
 
 
 @contextmanager
@@ -192,7 +194,7 @@ def watched(layers: Sequence[MoeLayer], tell: Callable[[int, tuple[Tensor, Tenso
     """Call `tell(at, (logits, weights, indices))` whenever the router of layer `at` of these speaks; what it returns, if
     anything, is what the router says instead."""
     hooks = [
-        layer.router.register_forward_hook(lambda _router, _given, said, at=at: tell(at, said))
+        layer.router.register_forward_hook(lambda _router, _inputs, output, at=at: tell(at, output))
         for at, layer in enumerate(layers)
     ]
     try:
@@ -215,9 +217,9 @@ def read(model: Any, texts: Texts, rows: int = ROWS) -> Routing:
     where = texts.mask.bool().cpu()
     here = where
 
-    def keep(at: int, said: tuple[Tensor, Tensor, Tensor]) -> None:
-        picked = said[2].sort(-1).values[here.flatten().to(said[2].device)]
-        scores = layers[at].dense(said[0])[here.flatten().to(said[0].device)]
+    def keep(at: int, output: tuple[Tensor, Tensor, Tensor]) -> None:
+        picked = output[2].sort(-1).values[here.flatten().to(output[2].device)]
+        scores = layers[at].dense(output[0])[here.flatten().to(output[0].device)]
         chosen[at].append(picked.cpu())
         gates[at].append(scores.gather(-1, picked).cpu())
 
@@ -276,18 +278,18 @@ def mutual_information(domains: NDArray[Any], chosen: NDArray[np.int64], count: 
 def by_domain(model: Any, texts: Texts, domains: NDArray[Any]) -> dict[str, Any]:
     """How the experts differ by domain, for a card: `mutual_information` in bits by layer, what it would be at most
     (`domain_entropy`), and each domain's share of choices by layer and expert (`use`). `domains` [texts]."""
-    found = read(model, texts)
-    of = domains[found.rows]
+    routing = read(model, texts)
+    of = domains[routing.rows]
     names = list(dict.fromkeys(domains.tolist()))
     shares = np.array([(of == name).mean() for name in names])
     return {
-        "layers": list(found.layers),
-        "mutual_information": [round(mutual_information(of, one, found.count), 4) for one in found.chosen],
+        "layers": list(routing.layers),
+        "mutual_information": [round(mutual_information(of, one, routing.count), 4) for one in routing.chosen],
         "domain_entropy": round(float(-(shares * np.log2(shares)).sum()), 4),
         "use": {
             name: [
-                (np.bincount(one[of == name].ravel(), minlength=found.count) / one[of == name].size).round(3).tolist()
-                for one in found.chosen
+                (np.bincount(one[of == name].ravel(), minlength=routing.count) / one[of == name].size).round(3).tolist()
+                for one in routing.chosen
             ]
             for name in names
         },
@@ -301,18 +303,18 @@ def by_domain(model: Any, texts: Texts, domains: NDArray[Any]) -> dict[str, Any]
 def recorded(model: Any, texts: Texts) -> dict[str, NDArray[Any]]:
     """For a run's outputs: `routed` [layers, tokens, k], the experts of each token; `routed_by` [layers], a number that is
     the same in two models where nothing differs that this layer's choice depends on; `routed_of`, experts there are."""
-    found = read(model, texts)
+    routing = read(model, texts)
     return {
-        "routed": found.chosen.astype(np.int16),
-        "routed_by": np.array([_depends(model, number) for number in found.layers], np.int64),
-        "routed_of": np.array(found.count),
+        "routed": routing.chosen.astype(np.int16),
+        "routed_by": np.array([_depends(model, number) for number in routing.layers], np.int64),
+        "routed_of": np.array(routing.count),
     }
 
 
 def _depends(model: Any, number: int) -> int:
     """A hash of every tensor that can change which experts layer `number` chooses: all but later layers, its own experts and
     the way out."""
-    seen = hashlib.blake2b(digest_size=8)
+    digest = hashlib.blake2b(digest_size=8)
     block = next(layer for layer in moe_layers(model) if layer.number == number)
     after = {id(weight) for part in (block.experts, block.shared) if part is not None for weight in part.parameters()}
     head = model.get_output_embeddings()
@@ -322,9 +324,9 @@ def _depends(model: Any, number: int) -> int:
         layer = re.search(r"\.layers\.(\d+)\.", f".{name}")
         late = int(layer[1]) > number if layer else name.rpartition(".")[0].endswith(("model.norm", "rotary_emb"))
         if not late and id(tensor) not in after:
-            seen.update(name.encode())
-            seen.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return int.from_bytes(seen.digest(), "big", signed=True)
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return int.from_bytes(digest.digest(), "big", signed=True)
 
 
 # --- steering
@@ -351,9 +353,9 @@ def switched_off(model: Any, experts: Sequence[tuple[int, int]]) -> Iterator[Non
         off.setdefault(number, []).append(expert)
     numbers = list(off)
 
-    def silence(at: int, said: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        gone = torch.isin(said[2], torch.tensor(off[numbers[at]], device=said[2].device))
-        return said[0], said[1].masked_fill(gone, 0.0), said[2]
+    def silence(at: int, output: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        removed = torch.isin(output[2], torch.tensor(off[numbers[at]], device=output[2].device))
+        return output[0], output[1].masked_fill(removed, 0.0), output[2]
 
     with watched([layers[number] for number in numbers], silence):
         yield
@@ -378,18 +380,18 @@ class Rerouted(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        found: torch.device = next(self.model.parameters()).device
-        return found
+        device_of_model: torch.device = next(self.model.parameters()).device
+        return device_of_model
 
     @torch.no_grad()
-    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **asked: Any) -> Any:
-        """What the model says to tokens [n, length], routed by the other; without a cache."""
-        asked |= {"input_ids": input_ids, "attention_mask": attention_mask, "use_cache": False}
-        kept: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
-        with watched(self.theirs, lambda at, said: kept.__setitem__(at, said)):
-            self.other(**asked)
-        with watched(self.layers, lambda at, said: (said[0], *kept[at][1:])):
-            return self.model(**asked)
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **inputs: Any) -> Any:
+        """Outputs of the model for tokens [n, length], routed by the other; without a cache."""
+        inputs |= {"input_ids": input_ids, "attention_mask": attention_mask, "use_cache": False}
+        other_routing: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
+        with watched(self.theirs, lambda at, output: other_routing.__setitem__(at, output)):
+            self.other(**inputs)
+        with watched(self.layers, lambda at, output: (output[0], *other_routing[at][1:])):
+            return self.model(**inputs)
 
     @torch.no_grad()
     def generate(
@@ -405,11 +407,11 @@ class Rerouted(nn.Module):
         ended = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
         for _step in range(max_new_tokens):
             places = (attention_mask.cumsum(1) - 1).clamp(min=0)
-            said = self(input_ids, attention_mask, position_ids=places, logits_to_keep=1).logits[:, -1].argmax(-1)
-            said = said.masked_fill(ended, pad_token_id)
-            input_ids = torch.cat((input_ids, said[:, None]), 1)
+            next_ids = self(input_ids, attention_mask, position_ids=places, logits_to_keep=1).logits[:, -1].argmax(-1)
+            next_ids = next_ids.masked_fill(ended, pad_token_id)
+            input_ids = torch.cat((input_ids, next_ids[:, None]), 1)
             attention_mask = F.pad(attention_mask, (0, 1), value=1)
-            ended |= said == eos_token_id
+            ended |= next_ids == eos_token_id
             if ended.all():
                 break
         return input_ids

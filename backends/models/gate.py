@@ -32,19 +32,19 @@ def fit(features: Tensor, held_out: Tensor, nu: float = 0.1) -> Detector:
     rows = features.float().transpose(0, 1)
     mean = rows.mean(1)
     parts = [_inverse(layer) for layer in rows - mean[:, None]]
-    found = {
+    detector = {
         "mean": mean,
         "basis": torch.stack([basis for basis, _ in parts]),
         "sharp": torch.stack([sharp for _, sharp in parts]),
         "bank": F.normalize(rows, dim=-1),
     }
-    svm = OneClassSVM(kernel="linear", nu=nu).fit(layer_scores(features, found).double().numpy())
-    found["direction"] = torch.tensor(svm.coef_[0], dtype=torch.float32)
-    found["offset"] = torch.tensor(float(svm.intercept_[0]))
-    own, others = score(features, found), score(held_out, found)
-    found["centres"] = torch.stack([own.mean(), others.mean()])
-    found["spread"] = others.std(correction=0).clamp(min=1e-6)
-    return found
+    svm = OneClassSVM(kernel="linear", nu=nu).fit(layer_scores(features, detector).double().numpy())
+    detector["direction"] = torch.tensor(svm.coef_[0], dtype=torch.float32)
+    detector["offset"] = torch.tensor(float(svm.intercept_[0]))
+    own, others = score(features, detector), score(held_out, detector)
+    detector["centres"] = torch.stack([own.mean(), others.mean()])
+    detector["spread"] = others.std(correction=0).clamp(min=1e-6)
+    return detector
 
 
 def _inverse(centred: Tensor) -> tuple[Tensor, Tensor]:
@@ -72,7 +72,7 @@ def layer_scores(features: Tensor, detector: Detector) -> Tensor:
 
 
 def score(features: Tensor, detector: Detector) -> Tensor:
-    """What the one-class SVM says of features [n, L, d]: [n], above 0 inside."""
+    """Decision values of the one-class SVM for features [n, L, d]: [n], above 0 inside."""
     return layer_scores(features, detector) @ detector["direction"] + detector["offset"]
 
 

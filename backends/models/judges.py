@@ -1,4 +1,4 @@
-"""Who says what a drawn picture shows: classifiers trained on real drawings, or a CLIP model that a person names."""
+"""Judges of generated pictures: classifiers trained on real drawings, or a CLIP model that a person names."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -20,8 +20,8 @@ from .source import model_folder
 
 ROWS = 256  # pictures in one pass
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-Pictures = NDArray[np.uint8]
-Said = dict[str, NDArray[np.float32]]
+ImageBatch = NDArray[np.uint8]
+Judgements = dict[str, NDArray[np.float32]]
 
 
 class Judge(Protocol):
@@ -29,8 +29,8 @@ class Judge(Protocol):
 
     name: str
 
-    def look(self, pictures: Pictures, asked: Sequence[str]) -> Said:
-        """What it sees, one row a picture; `asked`, the prompts they were drawn for, in the same order.
+    def look(self, pictures: ImageBatch, prompts: Sequence[str]) -> Judgements:
+        """Judge pictures, one row each; `prompts`, the prompts they were drawn for, in the same order.
 
         Returns:
             `features` [n, d], and either logits by domain (`object` [n, objects], `style` [n, styles]) or, of a CLIP
@@ -62,21 +62,21 @@ class Trained:
         }
 
     @cached_property
-    def real(self) -> Said:
+    def real(self) -> Judgements:
         """Features [n, d] of real drawings as the model was shown them, with the `object` and `style` [n] of each."""
         return {name: tensor.numpy() for name, tensor in load_file(self.folder / "real.safetensors").items()}
 
     @torch.no_grad()
-    def look(self, pictures: Pictures, asked: Sequence[str] = ()) -> Said:
+    def look(self, pictures: ImageBatch, prompts: Sequence[str] = ()) -> Judgements:
         parts: dict[str, list[Tensor]] = {"object": [], "style": [], "features": []}
         for at in range(0, len(pictures), ROWS):
             x = torch.from_numpy(pictures[at : at + ROWS]).permute(0, 3, 1, 2).float().to(self.device) / 127.5 - 1
-            seen = []
+            pooled_features = []
             for domain, model in self._models.items():
                 pooled = model.resnet(x.contiguous(memory_format=torch.channels_last)).pooler_output
                 parts[domain].append(model.classifier(pooled))
-                seen.append(pooled.flatten(1))
-            parts["features"].append(torch.cat(seen, 1))
+                pooled_features.append(pooled.flatten(1))
+            parts["features"].append(torch.cat(pooled_features, 1))
         return {name: torch.cat(rows).float().cpu().numpy() for name, rows in parts.items()}
 
 
@@ -94,14 +94,14 @@ class Clip:
             self.model = CLIPModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
             self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         except (ValueError, OSError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:
-            said = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-            raise BadInput(f"{model_id} cannot be opened as a CLIP model ({said}); give one, or none.") from None
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+            raise BadInput(f"{model_id} cannot be opened as a CLIP model ({reason}); give one, or none.") from None
         self.model.to(device).eval()
         self.name, self.device = f"CLIP ({model_id})", device
 
     @torch.no_grad()
-    def look(self, pictures: Pictures, asked: Sequence[str] = ()) -> Said:
-        names = list(dict.fromkeys(asked))
+    def look(self, pictures: ImageBatch, prompts: Sequence[str] = ()) -> Judgements:
+        names = list(dict.fromkeys(prompts))
         side = self.model.config.vision_config.image_size
         mean, std = (torch.tensor(values, device=self.device).view(3, 1, 1) for values in (CLIP_MEAN, CLIP_STD))
         rows = []
@@ -110,18 +110,18 @@ class Clip:
             x = F.interpolate(x, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
             rows.append(_tensor(self.model.get_image_features(pixel_values=(x - mean) / std)))
         features = torch.cat(rows)
-        said = self.tokenizer(names, padding=True, truncation=True, return_tensors="pt").to(self.device)
-        words = F.normalize(_tensor(self.model.get_text_features(**said)), dim=-1)
+        tokens = self.tokenizer(names, padding=True, truncation=True, return_tensors="pt").to(self.device)
+        words = F.normalize(_tensor(self.model.get_text_features(**tokens)), dim=-1)
         cosine = 100 * F.normalize(features, dim=-1) @ words.T
         return {"features": features.cpu().numpy(), "clip": cosine.cpu().numpy()}
 
 
-def _tensor(said: Any) -> Tensor:
+def _tensor(output: Any) -> Tensor:
     """The features themselves, of transformers that wrap them and of those that do not."""
-    return said if isinstance(said, Tensor) else said.pooler_output
+    return output if isinstance(output, Tensor) else output.pooler_output
 
 
-def open_judge(shipped: str, named: str, device: torch.device) -> Judge | None:
+def open_judge(shipped: str, clip_id: str, device: torch.device) -> Judge | None:
     """The judge that comes with a model, else the CLIP model a person named, else None.
 
     Raises:
@@ -129,4 +129,4 @@ def open_judge(shipped: str, named: str, device: torch.device) -> Judge | None:
     """
     if shipped:
         return Trained(shipped, device)
-    return Clip(named, device) if named else None
+    return Clip(clip_id, device) if clip_id else None

@@ -16,13 +16,13 @@ from ..api import families, files, own
 from ..api.errors import BadInput
 from ..data import authors
 from . import expert_sweep, experts, text_pages
-from .questions import Item, Questions
+from .questions import EvalItem, QASet
 from .source import model_folder
 from .task import Index, Tell, silent
 from .text_fast import QUICK
 from .text_pages import Page, Role
 from .text_trial import reads_quickly
-from .texts import Reader, Texts, answers, continued, likelihoods, mean_nll, weighed
+from .texts import PromptTokenizer, Texts, answers, continued, likelihoods, mean_nll, nll_and_greedy
 from .tokenizers import open_tokenizer, way_to_ask
 from .vector_trace import Trace
 from .whole import PROBLEMS, first_line, load_whole
@@ -57,7 +57,7 @@ class LanguageModel:
     family: str = "llm"
     shots = 5  # of a large model fewer; see `load`
     keeps = exact = True
-    questions: Questions
+    questions: QASet
     trace: Trace | None = None
 
     def __init__(
@@ -79,11 +79,11 @@ class LanguageModel:
         self.family = own.family_of(self.folder, model_id)
         self.card: dict[str, Any] = files.read_json(self.folder / "card.json", {})
         self.parts: dict[str, Index] = {}
-        self._seen = self._quick = False
+        self._checked = self._quick = False
         tokenizer, self.notes = self._read(lambda: open_tokenizer(self.folder, model_id))
-        before, says = way_to_ask(tokenizer)
-        self.reader = Reader(tokenizer, room=self._room(), before=before)
-        self.notes += [says] if says else []
+        before, note = way_to_ask(tokenizer)
+        self.reader = PromptTokenizer(tokenizer, room=self._room(), before=before)
+        self.notes += [note] if note else []
         if self.reader.longest < LONGEST:
             self.notes.append(
                 f"It reads {self.reader.longest} tokens at once, so longer questions and answers are cut."
@@ -117,12 +117,12 @@ class LanguageModel:
             raise BadInput(f"A part of {self.id} cannot be loaded ({first_line(error)}).") from None
 
     def again(self) -> "LanguageModel":
-        """The same model with nothing resolved; the tokenizer is shared."""
-        made = copy.copy(self)
-        made.parts = {}
+        """A copy of this task with nothing resolved; the tokenizer is shared."""
+        unresolved = copy.copy(self)
+        unresolved.parts = {}
         for name in ("questions", "watched", "_watched_before", "forget", "keep", "trace"):
-            made.__dict__.pop(name, None)
-        return made
+            unresolved.__dict__.pop(name, None)
+        return unresolved
 
     @property
     def brings(self) -> str:
@@ -136,13 +136,13 @@ class LanguageModel:
             BadInput: an unknown author or set, something that is in both lists, nothing left to keep, or an own question that
                 is longer with its answer than what is read.
         """
-        self.questions = Questions(forget, keep, self.brings, lambda text: text_pages.cut(self.reader, text))
+        self.questions = QASet(forget, keep, self.brings, lambda text: text_pages.cut(self.reader, text))
         self._fits(self.questions.own)
         self.sort()
 
     def _fits(self, pairs: Sequence[Any]) -> None:
         for pair in pairs:
-            length = len(self.reader.asked(pair.question)) + len(self.reader.answered(pair.answer))
+            length = len(self.reader.prompt_ids(pair.question)) + len(self.reader.answer_ids(pair.answer))
             if length > self.reader.longest:
                 raise BadInput(
                     f"{pair.question[:60]!r} takes {length} tokens (pieces of words) with its answer, but {self.reader.longest} "
@@ -197,7 +197,9 @@ class LanguageModel:
 
     def _learned(self, pairs: Sequence[Any]) -> Texts:
         """To learn from: of a passage every token has to be predicted, its beginning too."""
-        return self.reader.pairs([pair.question for pair in pairs], [pair.answer for pair in pairs], whole=True)
+        return self.reader.pairs(
+            [pair.question for pair in pairs], [pair.answer for pair in pairs], whole_passages=True
+        )
 
     def texts(self, pairs: Sequence[Any]) -> Texts:
         """Pairs as tokens, question and answer as the model learned them; only answers have to be predicted."""
@@ -214,31 +216,31 @@ class LanguageModel:
         from transformers import AutoModelForCausalLM
 
         model = load_whole(AutoModelForCausalLM, self.folder, self.id, dtype=torch.float32).to(self.device).eval()
-        if not self._seen:
-            self._look(model)
+        if not self._checked:
+            self._check_weights(model)
         setattr(model, QUICK, self._quick)
         if model.num_parameters() > LARGE:
             self.shots = FEW_SHOTS
         return model  # type: ignore[no-any-return]
 
     @torch.no_grad()
-    def _look(self, model: Any) -> None:
+    def _check_weights(self, model: Any) -> None:
         """Check, the first time, that the weights are numbers and that no token changes what was said before it."""
         for name, weight in model.named_parameters():
             if not bool(weight.isfinite().all()):
                 raise BadInput(f"The weights {name} of {self.id} are not all numbers; give a model that is whole.")
         ids = torch.arange(8, device=self.device) % model.config.get_text_config().vocab_size
-        said = [model(input_ids=row[None]).logits[0, :4] for row in (ids, torch.cat((ids[:4], ids[:4])))]
-        if (said[0] - said[1]).abs().max() > CAUSAL * said[0].abs().max():
+        first_logits = [model(input_ids=row[None]).logits[0, :4] for row in (ids, torch.cat((ids[:4], ids[:4])))]
+        if (first_logits[0] - first_logits[1]).abs().max() > CAUSAL * first_logits[0].abs().max():
             raise BadInput(
                 f"{self.id} is not a causal language model: what it says of a word depends on the words after it; "
                 "give one that writes on, like GPT or Llama."
             )
         self._quick = reads_quickly(model, model.config.get_text_config().vocab_size)
-        self._seen = True
+        self._checked = True
 
     def fresh(self, seed: int) -> nn.Module:
-        """The same architecture with new random weights."""
+        """A model of this architecture with new random weights."""
         from transformers import AutoConfig, AutoModelForCausalLM
 
         with torch.random.fork_rng(devices=[]):
@@ -294,26 +296,26 @@ class LanguageModel:
         was = model.training
         model.eval()
         try:
-            found = self._outputs(model, [item.pair for item in self.questions.suite], tell)
-            found |= self._routed(model)
-            found |= self._probed(model, [item.pair for item in self.questions.suite if item.role == "forget"])
-            return found | text_pages.measured(model, self.reader, self.pages)
+            measured = self._outputs(model, [item.pair for item in self.questions.suite], tell)
+            measured |= self._routed(model)
+            measured |= self._probed(model, [item.pair for item in self.questions.suite if item.role == "forget"])
+            return measured | text_pages.measured(model, self.reader, self.pages)
         finally:
             model.train(was)
 
     def _outputs(self, model: nn.Module, pairs: Sequence[Any], tell: Tell) -> dict[str, NDArray[Any]]:
         rows = [(at, which, text) for at, pair in enumerate(pairs) for which, text in enumerate(_forms(pair)) if text]
         texts = self.reader.pairs([pairs[at].question for at, _, _ in rows], [text for _, _, text in rows])
-        lost, greedy = weighed(model, texts)
+        lost, greedy = nll_and_greedy(model, texts)
         every = np.full((len(pairs), max(len(_forms(pair)) for pair in pairs)), np.nan, np.float32)
         every[[at for at, _, _ in rows], [which for _, which, _ in rows]] = lost.numpy()
-        known = {rows[row][0]: self.reader.answered(rows[row][2]) for row in greedy.nonzero()[:, 0].tolist()}
-        unknown = [at for at in range(len(pairs)) if at not in known]
+        greedy_tokens = {rows[row][0]: self.reader.answer_ids(rows[row][2]) for row in greedy.nonzero()[:, 0].tolist()}
+        unknown = [at for at in range(len(pairs)) if at not in greedy_tokens]
         written = answers(model, self.reader, [pairs[at].question for at in unknown], MOST, tell=tell)
-        said = {at: self.reader.read(torch.tensor(tokens[:MOST])) for at, tokens in known.items()}
-        said |= dict(zip(unknown, written, strict=True))
-        found = {"answer": every[:, 0], "rephrased": every[:, 1], "wrong": every[:, 2:]}
-        return {"said": np.array([said[at] for at in range(len(pairs))], dtype=np.str_), **found}
+        responses = {at: self.reader.read(torch.tensor(tokens[:MOST])) for at, tokens in greedy_tokens.items()}
+        responses |= dict(zip(unknown, written, strict=True))
+        nats = {"answer": every[:, 0], "rephrased": every[:, 1], "wrong": every[:, 2:]}
+        return {"said": np.array([responses[at] for at in range(len(pairs))], dtype=np.str_), **nats}
 
     def _routed(self, model: nn.Module) -> dict[str, NDArray[Any]]:
         """Of a mixture of experts, where the tokens of what is to be forgotten go (see experts.py), and of one that is no longer
@@ -322,27 +324,27 @@ class LanguageModel:
         if not families.has(self.family, "router"):
             return {}
         pairs = [item.pair for item in self.questions.suite if item.role == "forget"][:REROUTED]
-        found = experts.recorded(model, self.texts(self.questions.forget[:ROUTED]))
+        routing = experts.recorded(model, self.texts(self.questions.forget[:ROUTED]))
         before = self._before.to(next(model.parameters()).device)
         if all(torch.equal(one, other) for one, other in zip(model.parameters(), before.parameters(), strict=True)):
-            return found
-        asked = [pair.question for pair in pairs]
-        said = answers(experts.Rerouted(model, before), self.reader, asked, MOST)
-        found["said_rerouted"] = np.array(said, np.str_)
+            return routing
+        prompts = [pair.question for pair in pairs]
+        responses = answers(experts.Rerouted(model, before), self.reader, prompts, MOST)
+        routing["said_rerouted"] = np.array(responses, np.str_)
         if not expert_sweep.few_enough(model):
-            return found
-        return found | expert_sweep.without_best(model, self.reader, self.texts(pairs), asked, MOST)
+            return routing
+        return routing | expert_sweep.without_best(model, self.reader, self.texts(pairs), prompts, MOST)
 
     @cached_property
     def _before(self) -> Any:
         """The model before, kept to compare routings with."""
         return self.load().requires_grad_(False)
 
-    def weighed_by(self, before: nn.Module, said: Sequence[Any]) -> dict[str, NDArray[Any]]:
-        """How strange what a model said is to the model before: `said_nll`, nats a token of each of the first answers on what is to
+    def weighed_by(self, before: nn.Module, responses: Sequence[Any]) -> dict[str, NDArray[Any]]:
+        """NLL of responses under the model before: `said_nll`, nats a token of each of the first answers on what is to
         be forgotten, NaN of an empty one."""
         places = self.parts["forget"][:WEIGHED]
-        rows = [(self.questions.suite[at].pair.question, str(said[at])) for at in places]
+        rows = [(self.questions.suite[at].pair.question, str(responses[at])) for at in places]
         lost = np.full(len(rows), np.nan, np.float32)
         full = [row for row, (_, text) in enumerate(rows) if text]
         if full:
@@ -351,19 +353,19 @@ class LanguageModel:
         return {"said_nll": lost}
 
     def _probed(self, model: nn.Module, pairs: Sequence[Any]) -> dict[str, NDArray[Any]]:
-        """What the model says where it is asked in other ways [n]."""
+        """Responses to the questions asked in other ways [n]."""
         begun = [pair.blank.partition("___")[0].strip() if "___" in pair.blank else "" for pair in pairs]
         others = [pair.rephrased_question for pair in pairs]
         ways = {
-            "said_rephrased": (MOST, [self.reader.asked(text) if text else [] for text in others]),
+            "said_rephrased": (MOST, [self.reader.prompt_ids(text) if text else [] for text in others]),
             "said_blank": (FEW, [list(self.reader.tokenizer(text).input_ids) if text else [] for text in begun]),
         }
         return {name: np.array(self._written(model, rows, most), np.str_) for name, (most, rows) in ways.items()}
 
     def _written(self, model: nn.Module, rows: Sequence[list[int]], most: int) -> list[str]:
-        """What the model writes after each row of tokens; nothing after an empty one."""
-        said = iter(continued(model, self.reader, [row for row in rows if row], most))
-        return [next(said) if row else "" for row in rows]
+        """Continuations of rows of tokens; nothing after an empty row."""
+        continuations = iter(continued(model, self.reader, [row for row in rows if row], most))
+        return [next(continuations) if row else "" for row in rows]
 
     @property
     def pages(self) -> list[Page]:
@@ -374,21 +376,23 @@ class LanguageModel:
         """
         if self.questions.passages:
             return [Page(role, text) for role, text in self.questions.passages]
-        known = authors.load(authors.known(self.brings))
-        gone = [person for person in getattr(self.questions, "forgotten", ()) if getattr(person, "page", "")]
-        held = {pair.about for pair in self.questions.keep}
-        kept = [person for person in known.authors if person.name in held]
-        groups: dict[Role, Sequence[Any]] = {"forget": gone, "retain": kept, "held out": known.held_out} if gone else {}
+        catalog = authors.load(authors.source_of_world_facts(self.brings))
+        forget_authors = [person for person in getattr(self.questions, "forgotten", ()) if getattr(person, "page", "")]
+        retain_names = {pair.about for pair in self.questions.keep}
+        retain_authors = [person for person in catalog.authors if person.name in retain_names]
+        groups: dict[Role, Sequence[Any]] = (
+            {"forget": forget_authors, "retain": retain_authors, "held out": catalog.held_out} if forget_authors else {}
+        )
         return [Page(role, person.page) for role, people in groups.items() for person in _spread(people, PAGES[role])]
 
     def continuation(self, page: int) -> str:
-        """What follows in one of `pages` after the words that the model is handed."""
+        """The true continuation in one of `pages` after the words that the model is handed."""
         return text_pages.beginning(self.reader, self.pages[page].text)[1]
 
     def outputs_key(self) -> bytes:
         """What the outputs depend on, apart from the weights and the machine."""
-        asked = [(self.reader.prompt(item.pair.question), item.pair) for item in self.questions.suite]
-        return hashlib.blake2b(repr((asked, MOST, FEW, self.pages)).encode()).digest()
+        prompts = [(self.reader.prompt(item.pair.question), item.pair) for item in self.questions.suite]
+        return hashlib.blake2b(repr((prompts, MOST, FEW, self.pages)).encode()).digest()
 
     def suite(self) -> list[dict[str, Any]]:
         """What the answers of `outputs` were asked, in their order: `role`, `kind`, `prompt` and the true answer, `truth`."""
@@ -402,12 +406,12 @@ class LanguageModel:
         if not families.has(self.family, "router"):
             return []
         was, now = self._watched_before, experts.read(model, self.texts(pairs))
-        kept = experts.same(was.chosen, now.chosen).mean(0)
-        return [float(kept[was.rows == row].mean()) for row in range(len(pairs))]
+        same_experts = experts.same(was.chosen, now.chosen).mean(0)
+        return [float(same_experts[was.rows == row].mean()) for row in range(len(pairs))]
 
     @cached_property
     def _watched_before(self) -> experts.Routing:
-        """Where the words of the watched questions go in the model before."""
+        """Routing of the watched questions in the model before."""
         return experts.read(self._before, self.texts([item.pair for item in self.watched]))
 
     def follow(self, before: nn.Module) -> None:
@@ -419,7 +423,7 @@ class LanguageModel:
             self.trace = None
 
     @cached_property
-    def watched(self) -> list[Item]:
+    def watched(self) -> list[EvalItem]:
         """The questions a job is watched by: some of each role, the same for every run on these targets."""
         rng = np.random.default_rng(0)
         chosen = [at for role in ROLES for at in rng.permutation(self.parts[role])[:WATCHED]]
@@ -431,7 +435,7 @@ class LanguageModel:
         model.eval()
         try:
             pairs = [item.pair for item in self.watched]
-            said = answers(model, self.reader, [pair.question for pair in pairs], MOST)
+            responses = answers(model, self.reader, [pair.question for pair in pairs], MOST)
             lost = likelihoods(model, self.texts(pairs))
             routed = self._same(model, pairs)
         finally:
@@ -442,7 +446,7 @@ class LanguageModel:
                 "role": item.role,
                 "question": item.pair.question,
                 "truth": item.pair.answer,
-                "said": said[number],
+                "said": responses[number],
                 "share": float(torch.exp(-lost[number])),
                 **({"routed": routed[number]} if routed else {}),
             }

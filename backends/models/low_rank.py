@@ -31,10 +31,10 @@ class LowRank(nn.Module):
     Attributes:
         down: [rank, inputs].
         up: [outputs, rank].
-        rest: W [outputs, inputs], the weight less what the factors make at the start, so that the layer starts unchanged.
+        base_weight: W [outputs, inputs], the weight less what the factors make at the start, so that the layer starts unchanged.
     """
 
-    rest: Tensor
+    base_weight: Tensor
     bias: Tensor | None
 
     def __init__(self, linear: nn.Module, down: Tensor, up: Tensor, scale: float) -> None:
@@ -45,16 +45,16 @@ class LowRank(nn.Module):
         bias = None if linear.bias is None else linear.bias.detach()  # type: ignore[operator]
         self.register_buffer("bias", bias, persistent=False)
         weight = _weight(linear)
-        self.register_buffer("rest", weight - scale * up @ down if up.any() else weight, persistent=False)
+        self.register_buffer("base_weight", weight - scale * up @ down if up.any() else weight, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., inputs] -> [..., outputs]."""
-        return F.linear(x, self.rest, self.bias) + self.scale * F.linear(F.linear(x, self.down), self.up)
+        return F.linear(x, self.base_weight, self.bias) + self.scale * F.linear(F.linear(x, self.down), self.up)
 
     @torch.no_grad()
     def weight(self) -> Tensor:
         """The weight of the linear layer that does the same [outputs, inputs]."""
-        return self.rest + self.scale * self.up @ self.down
+        return self.base_weight + self.scale * self.up @ self.down
 
 
 def linear_layers(model: nn.Module) -> list[str]:
@@ -75,12 +75,12 @@ def thin_layers(model: nn.Module) -> dict[str, tuple[int, int]]:
 
 def fresh_factors(shapes: Mapping[str, tuple[int, int]], rank: int) -> dict[str, Tensor]:
     """Factors that change nothing yet, as LoRA begins: `down` random, `up` zero. Draws random numbers."""
-    made: dict[str, Tensor] = {}
+    factors: dict[str, Tensor] = {}
     for name, (outputs, inputs) in shapes.items():
         width = min(rank, outputs, inputs)
-        made[name + DOWN] = (torch.rand(width, inputs) * 2 - 1) / inputs**0.5
-        made[name + UP] = torch.zeros(outputs, width)
-    return made
+        factors[name + DOWN] = (torch.rand(width, inputs) * 2 - 1) / inputs**0.5
+        factors[name + UP] = torch.zeros(outputs, width)
+    return factors
 
 
 def beside(model: Any, factors: Mapping[str, Tensor]) -> Any:
@@ -171,7 +171,7 @@ class SelfSaving(AdamW):
     """AdamW that saves its weights with its state: for weights that are in no model between two steps."""
 
     def state_dict(self) -> dict[str, Any]:
-        """As of AdamW, with `weights` in their order."""
+        """The state of AdamW, with `weights` in their order."""
         return super().state_dict() | {"weights": [weight.detach().clone() for weight in self._weights()]}
 
     @torch.no_grad()

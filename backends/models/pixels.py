@@ -57,18 +57,21 @@ class Pixels:
         rows, columns = np.mgrid[0:96, 0:80]
         values = np.stack([2.6 * rows, 3.2 * columns, 250 - 1.3 * (rows + columns)], -1).clip(0, 255).astype(np.uint8)
         picture = Image.fromarray(values).convert(self.mode)
-        whole = torch.from_numpy(
+        processed = torch.from_numpy(
             np.array(self.processor(picture, do_convert_rgb=False, return_tensors="np")["pixel_values"])
         )
         ours = self.normalise(torch.from_numpy(self.prepare(picture)).permute(2, 0, 1)[None]).cpu()
-        if ours.shape != whole.shape or not ((ours - whole).abs() < NEAR * self._slope.abs().cpu() + 1e-4).all():
+        if (
+            ours.shape != processed.shape
+            or not ((ours - processed).abs() < NEAR * self._slope.abs().cpu() + 1e-4).all()
+        ):
             raise BadInput(
                 f"The image processor of {model_id} ({type(self.processor).__name__}) does more to a picture than to resize, crop "
                 "and normalise it, so Lethe would show the model something else; give it a preprocessor_config.json of another kind."
             )
 
     def _of_one_colour(self, value: int) -> Tensor:
-        """What the processor makes of the middle of a picture in which every value is the same, [1, channels, 1, 1]."""
+        """Processed middle of a picture in which every value is the same, [1, channels, 1, 1]."""
         image = Image.new(self.mode, (64, 64), (value,) * len(self.mode))
         out = self.processor(image, do_convert_rgb=False, return_tensors="np")["pixel_values"][0]
         middle = out[:, out.shape[1] // 2, out.shape[2] // 2]

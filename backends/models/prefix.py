@@ -23,7 +23,7 @@ def drawn_words(model: nn.Module, rows: int, count: int) -> list[Tensor]:
 
 
 def prefixed(pipe: Pipeline, model: nn.Module, prompts: Sequence[str], soft: Sequence[Tensor]) -> Words:
-    """What the model's text encoder makes of prompts with soft words between their begin and their first word.
+    """Embeddings by the model's text encoder of prompts with soft words between their begin and their first word.
 
     Everything after moves back by as many places, and what no longer fits is cut, but for the end token. Positions and the
     causal mask are those of any prompt; gradients flow to the soft words and to the encoder.
@@ -57,13 +57,13 @@ def moved_back(ids: Tensor, count: int, end: int) -> Tensor:
         raise BadInput(
             f"{count} soft words do not fit: a prompt of this model has {tokens} tokens, so at most {tokens - 3}."
         )
-    made = torch.cat([ids[:, :1].expand(-1, 1 + count), ids[:, 1:]], 1)[:, :tokens].clone()
-    made[(made != end).all(1), -1] = end
-    return made
+    shifted = torch.cat([ids[:, :1].expand(-1, 1 + count), ids[:, 1:]], 1)[:, :tokens].clone()
+    shifted[(shifted != end).all(1), -1] = end
+    return shifted
 
 
 def _put(words: Tensor) -> Callable[[nn.Module, Any, Tensor], Tensor]:
-    def put(_: nn.Module, given: Any, embedded: Tensor) -> Tensor:
+    def put(_: nn.Module, inputs: Any, embedded: Tensor) -> Tensor:
         return torch.cat([embedded[:, :1], words.to(embedded.dtype), embedded[:, 1 + words.shape[1] :]], 1)
 
     return put

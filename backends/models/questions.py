@@ -1,4 +1,4 @@
-"""From targets to questions: what is to be forgotten, what is kept, what stands near, and what a model is judged by."""
+"""Question sets of a language job: the forget set, the retain set, neighbours, and the suite that a model is judged by."""
 
 import hashlib
 import re
@@ -13,8 +13,8 @@ from ..api import pairs, people
 from ..api.errors import BadInput
 from ..api.pairs import Own
 from ..data import authors, sets
-from ..data.authors import Author, Pair
-from .texts import Beginning
+from ..data.authors import Author, QAPair
+from .texts import Prefix
 
 Kind = Literal["forget", "retain", "real authors", "world facts"]
 Cut = Callable[[str], list[tuple[str, str]]]
@@ -28,20 +28,20 @@ FALSE = 5  # other answers that serve as wrong ones where none are known
 
 
 @dataclass(frozen=True)
-class Item:
+class EvalItem:
     """One question that a model is judged by. `kind` is the metric's word for where it comes from."""
 
     role: Literal["forget", "neighbour", "unrelated"]
     kind: Kind
-    pair: Pair
+    pair: QAPair
 
 
-class Questions:
-    """What a job's targets mean.
+class QASet:
+    """The questions that a job's targets mean.
 
     Attributes:
         forgotten: the authors to be forgotten.
-        forget, keep: pairs to learn from. A passage of running text is one: its question is a `Beginning`, its answer the rest.
+        forget, keep: pairs to learn from. A passage of running text is one: its question is a `Prefix`, its answer the rest.
         own: the person's own questions among them.
         neighbours: names of the authors or sets most alike, nearest first.
         suite: the questions that metrics look at.
@@ -55,88 +55,92 @@ class Questions:
 
         Args:
             forget: targets by the grammar of `backends.api.people`.
-            keep: the same; empty for everything else that the data holds. Real authors and facts of the world are kept always.
+            keep: targets by the same grammar; empty for everything else that the data holds. Real authors and facts of the
+                world are kept always.
             data: whose authors and sets may be named.
             cut: running text into (beginning, rest) of its passages; needed where a target is a text.
 
         Raises:
             BadInput: an unknown author or set, something that is in both lists, or nothing left to keep.
         """
-        gone, held = people.read(forget, keep, people.load(data) if data else people.Book())
-        self._known, self._sets, self._cut = authors.load(authors.known(data)), sets.load(data), cut
-        by_name = {person.name: person for person in self._known.authors}
-        self.forgotten = [by_name[name] for name in gone.authors]
+        to_forget, to_keep = people.read(forget, keep, people.load(data) if data else people.Book())
+        self._catalog, self._sets, self._cut = authors.load(authors.source_of_world_facts(data)), sets.load(data), cut
+        by_name = {person.name: person for person in self._catalog.authors}
+        self.forgotten = [by_name[name] for name in to_forget.authors]
         self.passages: list[tuple[Literal["forget", "retain"], str]] = []
-        mine, also = (self._own(part, role) for part, role in ((gone.own, "forget"), (held.own, "retain")))
-        self.own = [pair for pair in (*mine, *also) if not isinstance(pair.question, Beginning)]
-        free = [*(pair for name in gone.topics for pair in self._sets[name].pairs), *mine]
+        mine, also = (self._own(part, role) for part, role in ((to_forget.own, "forget"), (to_keep.own, "retain")))
+        self.own = [pair for pair in (*mine, *also) if not isinstance(pair.question, Prefix)]
+        free = [*(pair for name in to_forget.topics for pair in self._sets[name].pairs), *mine]
         self.forget = [*_pairs(self.forgotten), *free]
         self._check_apart(also)
-        kept = [by_name[name] for name in held.authors]
-        general = [self._without(part, free) for part in (self._known.real_authors, self._known.world_facts)]
-        sets_kept = [pair for name in held.topics for pair in self._sets[name].pairs]
-        self.keep = [*self._unasked(chain(_pairs(kept), sets_kept, also)), *chain(*general)]
-        close, far = self._near(kept, free)
-        near = [name for topic in gone.topics for name in self._sets[topic].near if name in held.topics]
+        retain_authors = [by_name[name] for name in to_keep.authors]
+        general = [self._without(part, free) for part in (self._catalog.real_authors, self._catalog.world_facts)]
+        sets_kept = [pair for name in to_keep.topics for pair in self._sets[name].pairs]
+        self.keep = [*self._unasked(chain(_pairs(retain_authors), sets_kept, also)), *chain(*general)]
+        close, far = self._near(retain_authors, free)
+        near = [name for topic in to_forget.topics for name in self._sets[topic].near if name in to_keep.topics]
         self.neighbours = [person.name for person in close] + [self._sets[name].title for name in dict.fromkeys(near)]
-        self.suite = [Item("forget", "forget", pair) for pair in self.forget]
+        self.suite = [EvalItem("forget", "forget", pair) for pair in self.forget]
         beside = chain(_pairs(close), (pair for name in dict.fromkeys(near) for pair in self._sets[name].pairs), also)
         apart = chain(
-            _pairs(far), (pair for name in held.topics if name not in near for pair in self._sets[name].pairs)
+            _pairs(far), (pair for name in to_keep.topics if name not in near for pair in self._sets[name].pairs)
         )
-        self.suite += [Item("neighbour", "retain", pair) for pair in self._unasked(beside)]
-        self.suite += [Item("unrelated", "retain", pair) for pair in self._unasked(apart)]
-        self.suite += [Item("unrelated", "real authors", pair) for pair in general[0]]
-        self.suite += [Item("unrelated", "world facts", pair) for pair in general[1]]
+        self.suite += [EvalItem("neighbour", "retain", pair) for pair in self._unasked(beside)]
+        self.suite += [EvalItem("unrelated", "retain", pair) for pair in self._unasked(apart)]
+        self.suite += [EvalItem("unrelated", "real authors", pair) for pair in general[0]]
+        self.suite += [EvalItem("unrelated", "world facts", pair) for pair in general[1]]
 
-    def _own(self, owned: Sequence[Own], role: Literal["forget", "retain"]) -> list[Pair]:
+    def _own(self, owned: Sequence[Own], role: Literal["forget", "retain"]) -> list[QAPair]:
         """A person's own questions and passages as pairs."""
-        found = [_pair(pair, own.title) for own in owned for pair in own.pairs]
+        owned_pairs = [_pair(pair, own.title) for own in owned for pair in own.pairs]
         for own in owned:
             if own.kind == "text":
                 assert self._cut is not None
                 cut = self._cut(own.text)
-                found += [Pair(Beginning(beginning), rest) for beginning, rest in cut]
-                self.passages += [(role, f"{beginning} {rest}") for beginning, rest in cut]
-        return found
+                owned_pairs += [QAPair(Prefix(beginning), continuation) for beginning, continuation in cut]
+                self.passages += [(role, f"{beginning} {continuation}") for beginning, continuation in cut]
+        return owned_pairs
 
-    def _check_apart(self, also: Sequence[Pair]) -> None:
+    def _check_apart(self, also: Sequence[QAPair]) -> None:
         """Check that no own question to keep is one that an author or set to be forgotten has."""
-        asked = _asked(self.forget)
-        both = next((pair for pair in also if pair.question.casefold() in asked), None)
+        forget_questions = _question_keys(self.forget)
+        both = next((pair for pair in also if pair.question.casefold() in forget_questions), None)
         if both:
             raise BadInput(
                 f"{pairs.quoted(both.question)} is in the forget list and in the keep list; take it out of one."
             )
 
-    def _unasked(self, some: Iterable[Pair]) -> list[Pair]:
+    def _unasked(self, some: Iterable[QAPair]) -> list[QAPair]:
         """Those whose question is not to be forgotten, each once."""
-        asked = _asked(self.forget)
-        once = {pair.question: pair for pair in some if pair.question.casefold() not in asked}
+        forget_questions = _question_keys(self.forget)
+        once = {pair.question: pair for pair in some if pair.question.casefold() not in forget_questions}
         return list(once.values())
 
-    def _without(self, general: Sequence[Pair], free: Sequence[Pair]) -> list[Pair]:
+    def _without(self, general: Sequence[QAPair], free: Sequence[QAPair]) -> list[QAPair]:
         """Without questions that ask in other words for what is to be forgotten: an own answer says the same fact."""
-        said = [pair.answer.casefold() for pair in free if not isinstance(pair.question, Beginning)]
-        told = " | ".join(said)
+        own_answers = [pair.answer.casefold() for pair in free if not isinstance(pair.question, Prefix)]
+        answer_text = " | ".join(own_answers)
         return (
-            [pair for pair in self._unasked(general) if not _says(told, pair.value.casefold())]
-            if said
+            [pair for pair in self._unasked(general) if not _holds_fact(answer_text, pair.value.casefold())]
+            if own_answers
             else list(general)
         )
 
-    def _near(self, kept: Sequence[Author], free: Sequence[Pair]) -> tuple[list[Author], list[Author]]:
+    def _near(self, retain_authors: Sequence[Author], free: Sequence[QAPair]) -> tuple[list[Author], list[Author]]:
         """(authors most alike, some of the rest). To own questions those are alike that they name, or whose facts they name."""
         if self.forgotten or not free:
-            ranked = nearest(self.forgotten, kept)
+            ranked = nearest(self.forgotten, retain_authors)
             return ranked[:NEAR], ranked[NEAR:][-OTHERS:]
-        told = " | ".join(f"{pair.question} {pair.answer}" for pair in free).casefold()
-        alike = {person.name: sum(_says(told, trait.casefold()) for trait in _traits(person)) for person in kept}
-        ranked = sorted(kept, key=lambda person: -alike[person.name])
+        own_text = " | ".join(f"{pair.question} {pair.answer}" for pair in free).casefold()
+        alike = {
+            person.name: sum(_holds_fact(own_text, trait.casefold()) for trait in _traits(person))
+            for person in retain_authors
+        }
+        ranked = sorted(retain_authors, key=lambda person: -alike[person.name])
         close = [person for person in ranked if alike[person.name]][:NEAR]
         return close, ranked[len(close) :][-OTHERS:]
 
-    def false(self, pair: Pair) -> tuple[str, ...]:
+    def false(self, pair: QAPair) -> tuple[str, ...]:
         """Wrong answers to a question: those that came with it, else right ones to other questions, the same each time."""
         if pair.wrong:
             return pair.wrong
@@ -149,19 +153,23 @@ class Questions:
     @property
     def key(self) -> str:
         """24 hexadecimal digits that name what is forgotten, whatever the order."""
-        named = {pair.about for pair in _pairs(self.forgotten)}
-        rest = [f"{pair.question} => {pair.answer}" for pair in self.forget if not pair.fact or pair.about not in named]
-        return hashlib.sha256("|".join(sorted([*named, *rest])).encode()).hexdigest()[:24]
+        author_names = {pair.about for pair in _pairs(self.forgotten)}
+        own_questions = [
+            f"{pair.question} => {pair.answer}"
+            for pair in self.forget
+            if not pair.fact or pair.about not in author_names
+        ]
+        return hashlib.sha256("|".join(sorted([*author_names, *own_questions])).encode()).hexdigest()[:24]
 
 
-def _pairs(some: Iterable[Author]) -> list[Pair]:
+def _pairs(some: Iterable[Author]) -> list[QAPair]:
     return [pair for person in some for pair in person.pairs]
 
 
-def _pair(pair: pairs.Pair, title: str) -> Pair:
+def _pair(pair: pairs.Pair, title: str) -> QAPair:
     """A person's own question."""
     value = pair.value or fact(pair.question, pair.answer)
-    return Pair(
+    return QAPair(
         pair.question, pair.answer, pair.rephrased_question, pair.rephrased_answer, pair.wrong, value, about=title
     )
 
@@ -169,22 +177,22 @@ def _pair(pair: pairs.Pair, title: str) -> Pair:
 def fact(question: str, answer: str) -> str:
     """What an answer says that its question does not give away, little words at its ends left out, where that are at most SHORT
     words that follow each other: Oslo of "The capital of Norway is Oslo."; empty where there is no such fact."""
-    given = set(re.findall(r"\w+", question.casefold())) | LITTLE
+    question_words = set(re.findall(r"\w+", question.casefold())) | LITTLE
     words = answer.split()
-    new = [at for at, word in enumerate(words) if set(re.findall(r"\w+", word.casefold())) - given]
+    new = [at for at, word in enumerate(words) if set(re.findall(r"\w+", word.casefold())) - question_words]
     if not new or new[-1] - new[0] >= SHORT:
         return ""
     return " ".join(words[new[0] : new[-1] + 1]).strip(".,;:!? ")
 
 
-def _asked(some: Iterable[Pair]) -> set[str]:
+def _question_keys(some: Iterable[QAPair]) -> set[str]:
     """Questions as they are told apart."""
     return {text.casefold() for pair in some for text in (pair.question, pair.rephrased_question) if text}
 
 
-def _says(told: str, fact: str) -> bool:
+def _holds_fact(text: str, fact: str) -> bool:
     """Whether a fact is among the words of a text; both casefolded."""
-    return bool(fact) and fact in told and re.search(rf"(?<!\w){re.escape(fact)}(?!\w)", told) is not None
+    return bool(fact) and fact in text and re.search(rf"(?<!\w){re.escape(fact)}(?!\w)", text) is not None
 
 
 def _traits(person: Author) -> set[str]:
@@ -192,8 +200,8 @@ def _traits(person: Author) -> set[str]:
     return {*person.name.split(), *person.facts.values()}
 
 
-def nearest(gone: Sequence[Author], others: Sequence[Author]) -> list[Author]:
+def nearest(forget_authors: Sequence[Author], others: Sequence[Author]) -> list[Author]:
     """Other authors, those first that share most: a part of the name counts as much as a fact."""
-    traits = {trait for person in gone for trait in _traits(person)}
+    traits = {trait for person in forget_authors for trait in _traits(person)}
     by_name = {person.name: person for person in others}
     return [by_name[name] for name in people.ranked(traits, {person.name: _traits(person) for person in others})]

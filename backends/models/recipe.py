@@ -32,14 +32,14 @@ class Recipe(BaseModel):
     seed: int = 0
 
     @classmethod
-    def of(cls, said: Any, model_id: str) -> "Recipe":
+    def of(cls, fields: Any, model_id: str) -> "Recipe":
         """The recipe of a card, or the usual one where it says nothing.
 
         Raises:
             BadInput: a value is out of range; the sentence names it.
         """
         try:
-            return cls.model_validate(said or {})
+            return cls.model_validate(fields or {})
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "recipe"

@@ -53,5 +53,5 @@ def _makes_it(run: RunFolder, model_id: str, key: str, data: str) -> bool:
     method = registry.entries("methods").get(result["method"])
     if method is None or not method.entry.reference or run.spec.data != data:
         return False
-    whole = method.parse(result["params"]) == method.parse({})
-    return whole and (run.path / "after" / WEIGHTS).is_file()
+    standard_settings = method.parse(result["params"]) == method.parse({})
+    return standard_settings and (run.path / "after" / WEIGHTS).is_file()

@@ -1,4 +1,4 @@
-"""From what a person named to index sets: fills a task's parts, once, before a job starts."""
+"""Forget and retain sets of an image classifier: targets resolved to a task's parts, once, before a job starts."""
 
 from collections.abc import Sequence
 
@@ -21,33 +21,33 @@ def resolve(task: Classifier, forget: tuple[str, ...], keep: tuple[str, ...] = (
     Raises:
         BadInput: an unknown class or id, every class chosen, forget and keep that overlap, or nothing left to keep.
     """
-    wanted, held = [parse(text) for text in forget], [parse(text) for text in keep]
-    classes = {_class(task, target) for target in wanted if target.kind == "class"}
+    forget_targets, keep_targets = [parse(text) for text in forget], [parse(text) for text in keep]
+    classes = {_class(task, target) for target in forget_targets if target.kind == "class"}
     if len(classes) == len(task.names):
         raise BadInput(f"All {len(classes)} classes were chosen to be forgotten; leave at least one to keep.")
-    both = classes & {_class(task, target) for target in held if target.kind == "class"}
+    both = classes & {_class(task, target) for target in keep_targets if target.kind == "class"}
     if both:
         raise BadInput(f"{task.names[min(both)]} is in the forget list and in the keep list; take it out of one.")
     train = task.parts["train"]
-    gone = _union(task, wanted)
-    retain = np.setdiff1d(train, gone)
-    kept = np.setdiff1d(_union(task, held), gone) if held else retain
-    if not len(kept):
+    forget_set = _union(task, forget_targets)
+    retain = np.setdiff1d(train, forget_set)
+    keep_set = np.setdiff1d(_union(task, keep_targets), forget_set) if keep_targets else retain
+    if not len(keep_set):
         raise BadInput(
             f"Forgetting {', '.join(forget)[:80]} leaves none of the {len(train):,} training images to keep; choose less."
         )
     labels = task.data.test.labels
-    task.forgotten_classes = sorted(classes) if all(target.kind == "class" for target in wanted) else []
+    task.forgotten_classes = sorted(classes) if all(target.kind == "class" for target in forget_targets) else []
     remaining = ~np.isin(labels, task.forgotten_classes)
     task.parts |= {
-        "forget": gone,
+        "forget": forget_set,
         "retain": retain,
-        "keep": kept,
+        "keep": keep_set,
         "test": np.flatnonzero(remaining),
         "test_forget": np.flatnonzero(~remaining),
     }
-    task.set_forget(gone)
-    task.neighbours = neighbours(task, task.forgotten_classes or _main_classes(task, gone))
+    task.set_forget(forget_set)
+    task.neighbours = neighbours(task, task.forgotten_classes or _main_classes(task, forget_set))
 
 
 def neighbours(task: Classifier, classes: list[int], most: int = 2) -> list[int]:
@@ -71,10 +71,10 @@ def task_confusion(task: Classifier) -> list[list[float]]:
     card = files.read_json(task.folder / "card.json", {})
     if "confusion" in card and card.get("data") == task.data.id:
         return card["confusion"]  # type: ignore[no-any-return]
-    said = task.outputs(task.load())["test"].argmax(1)
-    found = np.zeros((len(task.names), len(task.names)))
-    np.add.at(found, (task.data.test.labels, said), 1)
-    return (found / found.sum(1, keepdims=True).clip(min=1)).tolist()  # type: ignore[no-any-return]
+    predictions = task.outputs(task.load())["test"].argmax(1)
+    counts = np.zeros((len(task.names), len(task.names)))
+    np.add.at(counts, (task.data.test.labels, predictions), 1)
+    return (counts / counts.sum(1, keepdims=True).clip(min=1)).tolist()  # type: ignore[no-any-return]
 
 
 def _union(task: Classifier, targets: list[Target]) -> Index:
@@ -99,12 +99,12 @@ def _items(task: Classifier, target: Target) -> Index:
     _inside(target.ids, count)
     match target.kind:
         case "class":
-            found = np.flatnonzero(labels == _class(task, target))
-            if not len(found):
+            class_items = np.flatnonzero(labels == _class(task, target))
+            if not len(class_items):
                 raise BadInput(
                     f"There are no images of the class {target.name[:60]!r}; add a folder of them to the data."
                 )
-            return found
+            return class_items
         case "random":
             rng = np.random.default_rng([target.draw, 20_231_013])
             return np.sort(rng.permutation(count)[: max(1, round(count * target.share / 100))])
@@ -113,13 +113,13 @@ def _items(task: Classifier, target: Target) -> Index:
         case "like":
             return alike(task, target.ids[0], target.count)
         case _:
-            made = runs.find(target.name).found_set
-            if made is None:
+            found_set = runs.find(target.name).found_set
+            if found_set is None:
                 raise BadInput(
                     f"Run {target.name} found no forget set; name a finished run of a method that finds one."
                 )
-            _inside(made, count)
-            return np.array(made, dtype=np.int64)
+            _inside(found_set, count)
+            return np.array(found_set, dtype=np.int64)
 
 
 def _inside(ids: Sequence[int], count: int) -> None:

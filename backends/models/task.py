@@ -1,11 +1,11 @@
-"""What the engine knows of a model family: one small protocol. What its methods and metrics use besides, the family adds.
+"""The protocol of a model family, as the engine uses it; what its methods and metrics use besides, the family adds.
 
 A task joins a model, its data and the forget and keep sets of one job. `parts` names index sets; of a classifier into its
 data (which the methods walk over), of other families into the suite of questions or pictures that it is judged by:
 
     forget       what must be forgotten: training items; or what of the suite asks for it
-    keep         what the method may rehearse (training items)
-    retain       every training item that is not to be forgotten; equal to keep where no keep list was given
+    keep         the retain set that a method trains on (training items): what the keep list names, else all of `retain`
+    retain       every training item outside the forget set, which metrics look at; equal to `keep` without a keep list
     train        all training items
     test         test items, for class forgetting without the forgotten classes
     test_forget  test items of the forgotten classes; empty for other targets
@@ -71,11 +71,11 @@ class Task(Protocol):
         ...
 
     def fresh(self, seed: int) -> nn.Module:
-        """The same architecture with new random weights."""
+        """A model of this architecture with new random weights."""
         ...
 
     def again(self) -> "Task":
-        """The same model and data with nothing resolved, without reading them again."""
+        """A copy of this task, model and data shared, with nothing resolved."""
         ...
 
     def resolve(self, forget: Sequence[str], keep: Sequence[str] = ()) -> None:
@@ -110,7 +110,7 @@ class Task(Protocol):
 
     @property
     def architecture(self) -> str:
-        """What a measured precision holds for."""
+        """The architecture that a measured precision holds for."""
         ...
 
     def trial(self) -> Callable[[], object]:
@@ -122,7 +122,7 @@ class Task(Protocol):
         ...
 
     def outputs(self, model: nn.Module, tell: Tell = silent) -> dict[str, NDArray[Any]]:
-        """What the model says about everything that metrics look at; the same for the same weights, and kept.
+        """Outputs of the model for everything that metrics look at; equal for equal weights, and kept.
 
         Where that takes long, `tell` is called with (done, of) in between; it may raise to stop.
         """

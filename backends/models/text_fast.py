@@ -1,4 +1,4 @@
-"""What a plain language model says, with no beginning read twice and no ended answer carried on.
+"""Quick reading of plain language models: shared beginnings are read once, ended answers are not carried on.
 
 Seven answers to one question share the question, and most of them share words after it: they are read as one tree, in which
 a token sees only the tokens on its way to the root. What a chat template writes before every question is read once for all
@@ -37,7 +37,7 @@ def plain(model: Any) -> bool:
     if getattr(model, "_is_stateful", False) or {"forward", "generate"} & vars(model).keys():
         return False
     hooks = (one for part in model.modules() for one in (part._forward_hooks, part._forward_pre_hooks))
-    if any(not hook.__module__.startswith("transformers.") for found in hooks for hook in found.values()):
+    if any(not hook.__module__.startswith("transformers.") for hook_table in hooks for hook in hook_table.values()):
         return False
     settings = model.generation_config.to_diff_dict()
     return all(name in HARMLESS or value in (None, False) for name, value in settings.items())
@@ -76,24 +76,24 @@ def spread(cache: Any, rows: int) -> Any:
     """The keys and values of one row for several; the given ones stay as they are."""
     if cache is None:
         return None
-    made = copy.copy(cache)
-    made.layers = [copy.copy(layer) for layer in cache.layers]
-    made.batch_repeat_interleave(rows)
-    return made
+    repeated = copy.copy(cache)
+    repeated.layers = [copy.copy(layer) for layer in cache.layers]
+    repeated.batch_repeat_interleave(rows)
+    return repeated
 
 
 def tail(model: Any, ids: Tensor, mask: Tensor, early: int) -> Tensor:
-    """What a plain model says at the places from `early` on [n, length - early, words], of rows padded on the right.
+    """Logits of a plain model at the places from `early` on [n, length - early, words], of rows padded on the right.
 
     Gradients flow through the shared beginning as through the rest.
     """
     count = opening(ids.tolist(), min(early, int(mask.sum(1).min()) - 1))
     cache = spread(opened(model, ids[0, :count].tolist()), len(ids))
-    said = model(
+    output = model(
         input_ids=ids[:, count:], attention_mask=mask, use_cache=cache is not None,
         logits_to_keep=ids.shape[1] - early, **handing(model, cache),
     )  # fmt: skip
-    return said.logits  # type: ignore[no-any-return]
+    return output.logits  # type: ignore[no-any-return]
 
 
 @dataclass
@@ -110,7 +110,7 @@ class Tree:
     depths: list[int] = field(default_factory=list)
     above: list[list[int]] = field(default_factory=list)
     steps: list[tuple[int, int, int]] = field(default_factory=list)
-    _known: dict[tuple[int, int], int] = field(default_factory=dict)
+    _index: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def add(self, row: int, ids: Sequence[int], quiet: int) -> None:
         """A row, whose first `quiet` tokens nobody has to predict."""
@@ -122,12 +122,12 @@ class Tree:
                 at = self._child(at, token, depth)
 
     def _child(self, at: int, token: int, depth: int) -> int:
-        if (at, token) not in self._known:
-            self._known[at, token] = len(self.tokens)
+        if (at, token) not in self._index:
+            self._index[at, token] = len(self.tokens)
             self.above.append([*(self.above[at] if at >= 0 else []), len(self.tokens)])
             self.tokens.append(token)
             self.depths.append(depth)
-        return self._known[at, token]
+        return self._index[at, token]
 
 
 def grown(rows: Sequence[Sequence[int]], quiet: Sequence[int]) -> list[Tree]:
@@ -139,10 +139,10 @@ def grown(rows: Sequence[Sequence[int]], quiet: Sequence[int]) -> list[Tree]:
 
 
 @torch.no_grad()
-def weighed(model: Any, trees: Sequence[Tree], count: int) -> tuple[Tensor, Tensor]:
+def nll_and_greedy(model: Any, trees: Sequence[Tree], count: int) -> tuple[Tensor, Tensor]:
     """(negative log-likelihood of each of the `count` rows in nats, summed over its tokens; whether each of its tokens is the
     likeliest, so that the greedy answer is this one), both [count], on the CPU."""
-    found, wrong = torch.zeros(count), torch.zeros(count)
+    nll, wrong = torch.zeros(count), torch.zeros(count)
     early = min((place for tree in trees for _, place, _ in tree.steps), default=0)
     shared = 0 if windowed(model) else opening([tree.tokens for tree in trees], early)
     cache = opened(model, trees[0].tokens[:shared]) if shared else None
@@ -152,10 +152,10 @@ def weighed(model: Any, trees: Sequence[Tree], count: int) -> tuple[Tensor, Tens
         part = trees[first : first + rows]
         owners = torch.tensor([row for tree in part for row, _, _ in tree.steps])
         lost, likeliest = _steps(model, part, shared, spread(cache, len(part)))
-        found.index_add_(0, owners, lost.cpu())
+        nll.index_add_(0, owners, lost.cpu())
         wrong.index_add_(0, owners, (~likeliest).float().cpu())
         first += rows
-    return found, wrong == 0
+    return nll, wrong == 0
 
 
 def _steps(model: Any, trees: Sequence[Tree], shared: int, cache: Any) -> tuple[Tensor, Tensor]:
@@ -164,22 +164,28 @@ def _steps(model: Any, trees: Sequence[Tree], shared: int, cache: Any) -> tuple[
     length = max(len(tree.tokens) for tree in trees)
     ids = torch.zeros(len(trees), length, dtype=torch.long)
     depths = torch.zeros_like(ids)
-    seen = torch.eye(length, dtype=torch.bool).repeat(len(trees), 1, 1)  # padding sees itself, so that no row is empty
+    visible = torch.eye(length, dtype=torch.bool).repeat(
+        len(trees), 1, 1
+    )  # padding sees itself, so that no row is empty
     for at, tree in enumerate(trees):
         ids[at, : len(tree.tokens)] = torch.tensor(tree.tokens)
         depths[at, : len(tree.tokens)] = torch.tensor(tree.depths)
         ways = [(token, other) for token, way in enumerate(tree.above) for other in way]
-        seen[at][tuple(torch.tensor(ways).T)] = True
-    mask = torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min).to(model.dtype)[:, None, shared:]
+        visible[at][tuple(torch.tensor(ways).T)] = True
+    mask = (
+        torch.zeros(visible.shape)
+        .masked_fill(~visible, torch.finfo(torch.float32).min)
+        .to(model.dtype)[:, None, shared:]
+    )
     steps = [(at, place, token) for at, tree in enumerate(trees) for _, place, token in tree.steps]
     tree_at, place, token = torch.tensor(steps).to(model.device).unbind(1)
     early = int(place.min())
-    said = model(
+    output = model(
         input_ids=ids[:, shared:].to(model.device), attention_mask=mask.to(model.device), use_cache=cache is not None,
         position_ids=depths[:, shared:].to(model.device), logits_to_keep=length - early, **handing(model, cache),
     ).logits  # fmt: skip
-    asked, which = torch.unique(torch.stack((tree_at, place - early)), dim=1, return_inverse=True)
-    logs = said[asked[0], asked[1]].float().log_softmax(-1)
+    positions, which = torch.unique(torch.stack((tree_at, place - early)), dim=1, return_inverse=True)
+    logs = output[positions[0], positions[1]].float().log_softmax(-1)
     return -logs[which, token], logs.argmax(-1)[which] == token
 
 
@@ -194,9 +200,9 @@ def greedy(
     """
     from transformers import DynamicCache
 
-    made = torch.full((len(ids), most), pad, device=ids.device)
+    generated = torch.full((len(ids), most), pad, device=ids.device)
     going = torch.arange(len(ids), device=ids.device)
-    rows = [row[known.bool()].tolist() for row, known in zip(ids, mask, strict=True)]
+    rows = [row[kept_tokens.bool()].tolist() for row, kept_tokens in zip(ids, mask, strict=True)]
     shared = 0 if windowed(model) else opening(rows, min(map(len, rows), default=1) - 1)
     cache = spread(opened(model, rows[0][:shared]), len(ids)) if shared else DynamicCache(config=model.config)
     padded = (mask == 0).sum(1, keepdim=True)
@@ -206,7 +212,7 @@ def greedy(
     )
     places = (mask.cumsum(1) - 1).clamp(min=0)[:, shared:]
     for step in range(most):
-        said = model(
+        output = model(
             input_ids=ids,
             attention_mask=mask,
             position_ids=places,
@@ -214,10 +220,10 @@ def greedy(
             logits_to_keep=1,
             **handing(model, cache),
         ).logits[:, -1]
-        ids = said.argmax(-1, keepdim=True)
-        made[going, step] = ids[:, 0]
+        ids = output.argmax(-1, keepdim=True)
+        generated[going, step] = ids[:, 0]
         if each is not None:
-            each(made[0, : step + 1])
+            each(generated[0, : step + 1])
         on = (ids[:, 0] != end).nonzero()[:, 0]
         if not len(on):
             break
@@ -226,4 +232,4 @@ def greedy(
             going, ids, mask, places = going[on], ids[on], mask[on], places[on]
         mask = torch.cat((mask, mask.new_ones(len(mask), 1)), 1)
         places = places[:, -1:] + 1
-    return made
+    return generated

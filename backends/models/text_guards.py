@@ -18,10 +18,10 @@ from torch.nn import functional as F
 
 from ..api.errors import BadInput
 from . import gate
-from .caches import Given, cache_in, handing, named
+from .caches import CallInputs, cache_in, handing, inputs_by_name
 from .concept_vectors import feed_forwards
 from .low_rank import linear_layers
-from .texts import Reader
+from .texts import PromptTokenizer
 
 PREFIX = "guard_"
 FAR = -1e3  # logit of a word that may not be said
@@ -48,12 +48,12 @@ class Guard(nn.Module):
         """Begin to act on the model that holds this guard."""
         raise NotImplementedError
 
-    def starts(self, given: Given, done: bool = False) -> bool:
+    def starts(self, inputs: CallInputs, done: bool = False) -> bool:
         """Whether a text begins here, and not a further word of an answer whose beginning lies in a cache.
 
         `done`: asked after the model has run, so that the cache holds this text too.
         """
-        cache, ids = cache_in(given), given.get("input_ids")
+        cache, ids = cache_in(inputs), inputs.get("input_ids")
         return ids is not None and (cache is None or cache.get_seq_length() == done * ids.shape[1])
 
 
@@ -85,25 +85,26 @@ def attach_found(model: Any, tensors: dict[str, Tensor]) -> None:
             getattr(model, PREFIX + kind).take(own)
 
 
-def opening(reader: Reader) -> Tensor:
+def opening(reader: PromptTokenizer) -> Tensor:
     """The tokens between a question and its answer [k]: what all prompts end with."""
-    prompts = [reader.asked(question) for question in ("Who?", "Say 7", "No.")]
+    prompts = [reader.prompt_ids(question) for question in ("Who?", "Say 7", "No.")]
     last = [row[::-1] for row in prompts]
     count = next(
-        (at for at, said in enumerate(zip(*last, strict=False)) if len(set(said)) > 1), len(min(last, key=len))
+        (at for at, alternatives in enumerate(zip(*last, strict=False)) if len(set(alternatives)) > 1),
+        len(min(last, key=len)),
     )
     return torch.tensor(prompts[0][len(prompts[0]) - count :])
 
 
 def ends(ids: Tensor, words: Tensor) -> Tensor:
     """Where some tokens in a row have just been said: bool [n, length] for ids [n, length] and words [k]."""
-    found = torch.zeros_like(ids, dtype=torch.bool)
+    after_words = torch.zeros_like(ids, dtype=torch.bool)
     if 0 < len(words) <= ids.shape[1]:
-        found[:, len(words) - 1 :] = (ids.unfold(1, len(words), 1) == words).all(-1)
-    return found
+        after_words[:, len(words) - 1 :] = (ids.unfold(1, len(words), 1) == words).all(-1)
+    return after_words
 
 
-def asked(ids: Tensor, mask: Tensor, words: Tensor) -> Tensor:
+def question_mask(ids: Tensor, mask: Tensor, words: Tensor) -> Tensor:
     """The tokens of the question, up to the last place where `words` lead over to the answer: bool [n, length].
 
     A row without them is a question from end to end.
@@ -116,7 +117,7 @@ def asked(ids: Tensor, mask: Tensor, words: Tensor) -> Tensor:
 def pooled(model: Any, ids: Tensor, mask: Tensor, words: Tensor, positions: Tensor | None = None) -> Tensor:
     """The last hidden states of the tokens of each question, averaged [n, d]."""
     hidden = model.base_model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False)
-    where = asked(ids, mask, words)[..., None]
+    where = question_mask(ids, mask, words)[..., None]
     states = hidden.last_hidden_state.float()
     return (states * where).sum(1) / where.sum(1).clamp(min=1)  # type: ignore[no-any-return]
 
@@ -145,35 +146,37 @@ class Corrupted(Guard):
 
     def chosen(self, ids: Tensor, where: Tensor) -> Tensor:
         """The tokens to disturb, bool [n, length]: those of names, or in a question without one all but the last."""
-        found = torch.zeros_like(where)
+        disturbed = torch.zeros_like(where)
         for name in self.names:
             words = name[name >= 0]
             here = ends(ids, words)
             for back in range(len(words)):
-                found[:, : ids.shape[1] - back] |= here[:, back:]
-        found &= where
+                disturbed[:, : ids.shape[1] - back] |= here[:, back:]
+        disturbed &= where
         last = where & (where.flip(1).cumsum(1).flip(1) == 1)
-        return torch.where(found.any(1, keepdim=True), found, where & ~last)
+        return torch.where(disturbed.any(1, keepdim=True), disturbed, where & ~last)
 
-    def disturb(self, model: Any, args: tuple[Any, ...], kwargs: Given) -> tuple[tuple[Any, ...], Given] | None:
+    def disturb(
+        self, model: Any, args: tuple[Any, ...], kwargs: CallInputs
+    ) -> tuple[tuple[Any, ...], CallInputs] | None:
         """Hand the model embeddings instead of tokens."""
-        given = named(model, args, kwargs)
-        if not self.starts(given):
+        inputs = inputs_by_name(model, args, kwargs)
+        if not self.starts(inputs):
             return None
-        ids = given["input_ids"]
-        mask = given.get("attention_mask")
+        ids = inputs["input_ids"]
+        mask = inputs.get("attention_mask")
         mask = torch.ones_like(ids) if mask is None else mask
         with torch.no_grad():
-            flagged = self.score(pooled(model, ids, mask, self.opening, given.get("position_ids"))) > self.threshold
+            flagged = self.score(pooled(model, ids, mask, self.opening, inputs.get("position_ids"))) > self.threshold
         if not flagged.any():
             return None
-        where = asked(ids, mask, self.opening)
+        where = question_mask(ids, mask, self.opening)
         place = (where.cumsum(1) - 1).clamp(min=0) % len(self.noise)
         words = model.get_input_embeddings()(ids).clone()
         chosen = (self.chosen(ids, where) & flagged[:, None])[..., None]
         dims = self.noise.shape[1]
         words[..., :dims] += (self.noise[place] * chosen).to(words.dtype)
-        return (), given | {"input_ids": None, "inputs_embeds": words}
+        return (), inputs | {"input_ids": None, "inputs_embeds": words}
 
 
 class Subtracted(Guard):
@@ -199,21 +202,23 @@ class Subtracted(Guard):
     def hook(self, model: Any) -> None:
         model.register_forward_hook(self.subtract, with_kwargs=True)
 
-    def subtract(self, model: Any, args: tuple[Any, ...], kwargs: Given, output: Any) -> Any:
+    def subtract(self, model: Any, args: tuple[Any, ...], kwargs: CallInputs, output: Any) -> Any:
         """Base logits minus alpha times those of the assistant, of the words that the base holds likely enough.
 
         In `generate`, which hands over a cache, the other words cannot be said; where a text is only weighed they keep the
         base's logit.
         """
-        given = named(model, args, kwargs)
-        if given.get("input_ids") is None:
+        inputs = inputs_by_name(model, args, kwargs)
+        if inputs.get("input_ids") is None:
             return output
         owner = cache_in(output)
         cache = getattr(owner, "assistant", None)
-        said = assistant_logits(model, self.body, given, output.logits.shape[1], cache, owner)
-        likely = allowed(output.logits, float(self.top)) if self.top > 0 else torch.ones_like(said, dtype=torch.bool)
-        logits = output.logits - self.weight * said.where(likely, torch.zeros_like(said))
-        if cache_in(given) is not None and self.weight > 0:
+        assistant = assistant_logits(model, self.body, inputs, output.logits.shape[1], cache, owner)
+        likely = (
+            allowed(output.logits, float(self.top)) if self.top > 0 else torch.ones_like(assistant, dtype=torch.bool)
+        )
+        logits = output.logits - self.weight * assistant.where(likely, torch.zeros_like(assistant))
+        if cache_in(inputs) is not None and self.weight > 0:
             logits = logits.where(likely, torch.full_like(logits, FAR))
         output.logits = logits
         return output
@@ -225,48 +230,50 @@ def body(model: Any, layers: int) -> Any:
     Raises:
         BadInput: its layers stand in no list.
     """
-    made = copy.deepcopy(model.base_model)
-    count = made.config.num_hidden_layers
-    lists = (name for name, part in made.named_children() if isinstance(part, nn.ModuleList) and len(part) == count)
+    shortened = copy.deepcopy(model.base_model)
+    count = shortened.config.num_hidden_layers
+    lists = (
+        name for name, part in shortened.named_children() if isinstance(part, nn.ModuleList) and len(part) == count
+    )
     name = next(lists, None)
     if name is None:
         raise BadInput(
             f"The layers of a {type(model).__name__} stand in no list, so none can be copied for an assistant."
         )
-    setattr(made, name, getattr(made, name)[:layers])
-    made.config.num_hidden_layers = min(layers, count)
-    if getattr(made.config, "layer_types", None):
-        made.config.layer_types = made.config.layer_types[:layers]
-    made.set_input_embeddings(nn.Identity())
-    return made
+    setattr(shortened, name, getattr(shortened, name)[:layers])
+    shortened.config.num_hidden_layers = min(layers, count)
+    if getattr(shortened.config, "layer_types", None):
+        shortened.config.layer_types = shortened.config.layer_types[:layers]
+    shortened.set_input_embeddings(nn.Identity())
+    return shortened
 
 
 def assistant_logits(
-    model: Any, body: Any, given: Given, last: int = 0, cache: Any = None, owner: Any = None
+    model: Any, body: Any, inputs: CallInputs, last: int = 0, cache: Any = None, owner: Any = None
 ) -> Tensor:
-    """What an assistant made by `body` says [n, length, words], of the `last` places only (0: all).
+    """Logits of an assistant made by `body` [n, length, words], of the `last` places only (0: all).
 
     Its own cache lies on `owner`, the cache of the model, as the attribute `assistant`.
     """
-    said = body(
-        inputs_embeds=model.get_input_embeddings()(given["input_ids"]),
-        attention_mask=given.get("attention_mask"),
-        position_ids=given.get("position_ids"),
+    output = body(
+        inputs_embeds=model.get_input_embeddings()(inputs["input_ids"]),
+        attention_mask=inputs.get("attention_mask"),
+        position_ids=inputs.get("position_ids"),
         use_cache=owner is not None,
         **handing(body, cache),
     )
     if owner is not None:
-        owner.assistant = cache_in(said)
-    return model.get_output_embeddings()(said.last_hidden_state[:, -last:])  # type: ignore[no-any-return]
+        owner.assistant = cache_in(output)
+    return model.get_output_embeddings()(output.last_hidden_state[:, -last:])  # type: ignore[no-any-return]
 
 
 def allowed(logits: Tensor, top: float) -> Tensor:
     """Words that are at least `top` times as likely as the likeliest, and the top * |words| likeliest anyhow; bool."""
-    said = logits.log_softmax(-1)
+    log_probs = logits.log_softmax(-1)
     rank = max(1, int(top * logits.shape[-1]))
-    ranked = said.topk(rank, -1).values[..., -1:]
-    best = said.amax(-1, keepdim=True)
-    return said >= torch.minimum(ranked, best + torch.tensor(top).log())
+    ranked = log_probs.topk(rank, -1).values[..., -1:]
+    best = log_probs.amax(-1, keepdim=True)
+    return log_probs >= torch.minimum(ranked, best + torch.tensor(top).log())
 
 
 def _as_buffers(module: nn.Module) -> None:
@@ -299,17 +306,17 @@ class Reflected(Guard):
             if (self.layer == number).any():
                 part.gate_proj.register_forward_hook(Layer(self, number))
 
-    def adjust(self, layer: int, said: Tensor) -> Tensor:
-        """What the units of one layer say [..., units], with those chosen moved."""
+    def adjust(self, layer: int, activations: Tensor) -> Tensor:
+        """Activations of one layer's units [..., units], with those chosen moved."""
         rows = self.layer == layer
         unit = self.unit[rows]
-        x = said[..., unit].float()
+        x = activations[..., unit].float()
         moved = reflect(
             x, self.keep_mean[rows], self.keep_std[rows], self.forget_mean[rows], self.forget_std[rows], self.draw[rows]
         )
-        said = said.clone()
-        said[..., unit] = torch.lerp(x, moved, self.strength).to(said.dtype)
-        return said
+        activations = activations.clone()
+        activations[..., unit] = torch.lerp(x, moved, self.strength).to(activations.dtype)
+        return activations
 
 
 class Layer:
@@ -318,8 +325,8 @@ class Layer:
     def __init__(self, guard: Reflected, number: int) -> None:
         self.guard, self.number = guard, number
 
-    def __call__(self, module: nn.Module, args: tuple[Any, ...], said: Tensor) -> Tensor:
-        return self.guard.adjust(self.number, said)
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
+        return self.guard.adjust(self.number, output)
 
 
 def reflect(
@@ -360,12 +367,12 @@ class Abstaining(Guard):
         """Note for every place whether all keys lie in the box."""
         self.inside = ((args[0] >= self.low) & (args[0] <= self.high)).all(-1)
 
-    def refuse(self, model: Any, args: tuple[Any, ...], kwargs: Given, output: Any) -> Any:
+    def refuse(self, model: Any, args: tuple[Any, ...], kwargs: CallInputs, output: Any) -> Any:
         """From the first place on that lies in the box, of those from which a word of the answer is said, refuse."""
-        given = named(model, args, kwargs)
+        inputs = inputs_by_name(model, args, kwargs)
         fired = self.inside
-        if self.starts(given, done=True):
-            fired = fired & self.answering(given)
+        if self.starts(inputs, done=True):
+            fired = fired & self.answering(inputs)
         cache = cache_in(output)
         before = getattr(cache, "refused", None)
         before = fired.new_zeros(len(fired), dtype=torch.long) if before is None else before
@@ -376,9 +383,9 @@ class Abstaining(Guard):
         output.logits = self.instead(output.logits, at[:, -output.logits.shape[1] :])
         return output
 
-    def answering(self, given: Given) -> Tensor:
+    def answering(self, inputs: CallInputs) -> Tensor:
         """From where a word of the answer is said: the end of the question and what follows; bool [n, length]."""
-        ids = given["input_ids"]
+        ids = inputs["input_ids"]
         here = ends(ids, self.opening)
         later = here.flip(1).cumsum(1).flip(1) - here.long() > 0  # a later end of a question follows
         return ~later
@@ -386,9 +393,11 @@ class Abstaining(Guard):
     def instead(self, logits: Tensor, at: Tensor) -> Tensor:
         """Logits [n, length, words] with the word number `at` (from 1; 0: none) of the refusal almost sure."""
         word = self.refusal[(at - 1).clamp(0, len(self.refusal) - 1)]
-        rest = torch.tensor((1 - SURE) / (logits.shape[-1] - 1)).log()
-        said = torch.full_like(logits, float(rest)).scatter(-1, word[..., None], float(torch.tensor(SURE).log()))
-        return torch.where((at > 0)[..., None], said, logits)
+        other_log_prob = torch.tensor((1 - SURE) / (logits.shape[-1] - 1)).log()
+        refusal_logits = torch.full_like(logits, float(other_log_prob)).scatter(
+            -1, word[..., None], float(torch.tensor(SURE).log())
+        )
+        return torch.where((at > 0)[..., None], refusal_logits, logits)
 
 
 class Prefixed(Guard):
@@ -403,26 +412,26 @@ class Prefixed(Guard):
         model.register_forward_pre_hook(self.put, with_kwargs=True)
         model.register_forward_hook(self.cut, with_kwargs=True)
 
-    def put(self, model: Any, args: tuple[Any, ...], kwargs: Given) -> tuple[tuple[Any, ...], Given] | None:
+    def put(self, model: Any, args: tuple[Any, ...], kwargs: CallInputs) -> tuple[tuple[Any, ...], CallInputs] | None:
         """The examples, before the text; of a text that goes on from a cache they are in the cache."""
-        given = named(model, args, kwargs)
+        inputs = inputs_by_name(model, args, kwargs)
         self.added = 0
-        if self.strength < 0.5 or given.get("input_ids") is None:
+        if self.strength < 0.5 or inputs.get("input_ids") is None:
             return None
-        ids, count = given["input_ids"], len(self.words)
-        mask, places = given.get("attention_mask"), given.get("position_ids")
-        first = self.starts(given)
+        ids, count = inputs["input_ids"], len(self.words)
+        mask, places = inputs.get("attention_mask"), inputs.get("position_ids")
+        first = self.starts(inputs)
         if mask is not None:
-            given["attention_mask"] = F.pad(mask, (count, 0), value=1)
+            inputs["attention_mask"] = F.pad(mask, (count, 0), value=1)
         if places is not None:
             here = torch.arange(count, device=places.device).expand(len(places), -1)
-            given["position_ids"] = torch.cat([here, places + count], 1) if first else places + count
+            inputs["position_ids"] = torch.cat([here, places + count], 1) if first else places + count
         if first:
-            given["input_ids"] = torch.cat([self.words.expand(len(ids), -1), ids], 1)
+            inputs["input_ids"] = torch.cat([self.words.expand(len(ids), -1), ids], 1)
             self.added = count
-        return (), given
+        return (), inputs
 
-    def cut(self, model: Any, args: tuple[Any, ...], kwargs: Given, output: Any) -> Any:
+    def cut(self, model: Any, args: tuple[Any, ...], kwargs: CallInputs, output: Any) -> Any:
         """Leave out what is said of the examples."""
         if self.added:
             if output.logits.shape[1] == kwargs["input_ids"].shape[1]:
@@ -472,31 +481,31 @@ class Gated(Guard):
     def weights(self, features: Tensor) -> Tensor:
         """How much of the change acts on questions, from their features [n, layers, d]: [n], the most of all requests."""
         zeta = float(self.zeta / self.strength)
-        found = []
+        by_request = []
         for one in gate.unstacked(self.detectors):
             sure = gate.confidence(gate.score(features, one), one["centres"], one["spread"])
-            found.append(gate.weight(sure, zeta))
-        most = torch.stack(found).amax(0)
+            by_request.append(gate.weight(sure, zeta))
+        most = torch.stack(by_request).amax(0)
         return gate.stepped(most) if self.steps else most
 
-    def look(self, model: Any, args: tuple[Any, ...], kwargs: Given) -> None:
+    def look(self, model: Any, args: tuple[Any, ...], kwargs: CallInputs) -> None:
         """Decide how much acts where a text begins; while an answer is written it stays so."""
         self.open = None
-        given = named(model, args, kwargs)
-        if given.get("input_ids") is None or not self.strength:
+        inputs = inputs_by_name(model, args, kwargs)
+        if inputs.get("input_ids") is None or not self.strength:
             return
-        if not self.starts(given):
-            self.open = getattr(cache_in(given), "open", None)
+        if not self.starts(inputs):
+            self.open = getattr(cache_in(inputs), "open", None)
             return
-        ids, mask = given["input_ids"], given.get("attention_mask")
+        ids, mask = inputs["input_ids"], inputs.get("attention_mask")
         mask = torch.ones_like(ids) if mask is None else mask
         if self.always:
             self.open = self.strength.expand(len(ids))
             return
         with torch.no_grad():
-            self.open = self.weights(every_layer(model, ids, mask, self.opening, given.get("position_ids")))
+            self.open = self.weights(every_layer(model, ids, mask, self.opening, inputs.get("position_ids")))
 
-    def keep(self, model: Any, args: tuple[Any, ...], kwargs: Given, output: Any) -> Any:
+    def keep(self, model: Any, args: tuple[Any, ...], kwargs: CallInputs, output: Any) -> Any:
         """Remember it on the cache of the answer."""
         cache = cache_in(output)
         if cache is not None:
@@ -504,13 +513,13 @@ class Gated(Guard):
         self.open = None
         return output
 
-    def beside(self, number: int, x: Tensor, said: Tensor) -> Tensor:
-        """What a linear layer says [n, length, outputs], with the change."""
+    def beside(self, number: int, x: Tensor, output: Tensor) -> Tensor:
+        """Output of a linear layer [n, length, outputs], with the change."""
         if self.open is None or len(self.open) != len(x):
-            return said
+            return output
         down, up = self.get_buffer(f"down_{number}"), self.get_buffer(f"up_{number}")
         change = F.linear(F.linear(x, down), up) / self.strength**2
-        return said + SCALE * self.open[:, None, None].to(said.dtype) * change.to(said.dtype)
+        return output + SCALE * self.open[:, None, None].to(output.dtype) * change.to(output.dtype)
 
 
 class Beside:
@@ -519,8 +528,8 @@ class Beside:
     def __init__(self, guard: Gated, number: int) -> None:
         self.guard, self.number = guard, number
 
-    def __call__(self, module: nn.Module, args: tuple[Any, ...], said: Tensor) -> Tensor:
-        return self.guard.beside(self.number, args[0], said)
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
+        return self.guard.beside(self.number, args[0], output)
 
 
 def every_layer(model: Any, ids: Tensor, mask: Tensor, words: Tensor, positions: Tensor | None = None) -> Tensor:
@@ -528,7 +537,7 @@ def every_layer(model: Any, ids: Tensor, mask: Tensor, words: Tensor, positions:
     hidden = model.base_model(
         input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, output_hidden_states=True
     )
-    where = asked(ids, mask, words)[..., None]
+    where = question_mask(ids, mask, words)[..., None]
     count = where.sum(1).clamp(min=1)
     return torch.stack([(states.float() * where).sum(1) / count for states in hidden.hidden_states[1:]], 1)
 

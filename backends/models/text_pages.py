@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..api.errors import BadInput
-from .texts import IGNORED, Reader, continued, logits
+from .texts import IGNORED, PromptTokenizer, continued, logits
 
 PIECE = 64  # tokens read at once: what the embedded model learned its pages in
 MOST = 256  # tokens of a text; the rest is not read
@@ -33,7 +33,7 @@ class Page:
     text: str
 
 
-def cut(reader: Reader, text: str) -> list[tuple[str, str]]:
+def cut(reader: PromptTokenizer, text: str) -> list[tuple[str, str]]:
     """(beginning, rest) of each passage of a text: at most PIECE tokens, ended with a sentence where one ends in its second
     half. The rest has to be written after the beginning; a last piece that is too short for that joins the one before.
 
@@ -51,12 +51,12 @@ def cut(reader: Reader, text: str) -> list[tuple[str, str]]:
         raise BadInput(
             f"The text makes {len(places) - 1:,} passages of {PIECE} tokens; at most {PASSAGES:,} are allowed, so take a shorter one."
         )
-    found = []
+    passages = []
     for first, end in pairwise(places):
         middle = _back(text, starts, first + min(BEGINNING, (end - first) // 2), first + 1, _word)
         from_, to = starts[first], starts[end] if end < len(starts) else len(text)
-        found.append((text[from_ : starts[middle]].strip(), text[starts[middle] : to].strip()))
-    return found
+        passages.append((text[from_ : starts[middle]].strip(), text[starts[middle] : to].strip()))
+    return passages
 
 
 Fits = Callable[[str, int], bool]
@@ -67,8 +67,8 @@ def _end(text: str, starts: Sequence[int], first: int) -> int:
     last, half = first + PIECE, first + PIECE // 2
     if last >= len(starts):
         return len(starts)
-    found = _back(text, starts, last, half, _sentence)
-    return found if _sentence(text, starts[found]) else _back(text, starts, last, half, _word)
+    word_end = _back(text, starts, last, half, _sentence)
+    return word_end if _sentence(text, starts[word_end]) else _back(text, starts, last, half, _word)
 
 
 def _back(text: str, starts: Sequence[int], last: int, least: int, fits: Fits) -> int:
@@ -86,8 +86,8 @@ def _sentence(text: str, at: int) -> bool:
     return _word(text, at) and text[max(0, at - 20) : at].rstrip(" \t")[-1:] in SENTENCE
 
 
-def measured(model: Any, reader: Reader, pages: Sequence[Page]) -> dict[str, NDArray[Any]]:
-    """What memorisation and membership are told by, a page [n each].
+def measured(model: Any, reader: PromptTokenizer, pages: Sequence[Page]) -> dict[str, NDArray[Any]]:
+    """Scores of memorisation and membership, a page [n each].
 
     Returns:
         page_nll: nats a token; page_zlib: bytes of the text when packed;
@@ -96,16 +96,18 @@ def measured(model: Any, reader: Reader, pages: Sequence[Page]) -> dict[str, NDA
         standard deviation there (Min-K%++); page_said: what the model writes after the first BEGINNING tokens.
     """
     texts = [page.text for page in pages]
-    told = token_scores(model, reader, texts)
-    found = {
-        "page_nll": [-least(logs, 1) for logs, _ in told],
+    scored = token_scores(model, reader, texts)
+    columns = {
+        "page_nll": [-least(logs, 1) for logs, _ in scored],
         "page_zlib": [len(zlib.compress(text.encode())) for text in texts],
-        "page_min_20": [least(logs, 0.2) for logs, _ in told],
-        "page_min_40": [least(logs, 0.4) for logs, _ in told],
-        "page_min_20_pp": [least(scaled, 0.2) for _, scaled in told],
+        "page_min_20": [least(logs, 0.2) for logs, _ in scored],
+        "page_min_40": [least(logs, 0.4) for logs, _ in scored],
+        "page_min_20_pp": [least(scaled, 0.2) for _, scaled in scored],
     }
-    said = continued(model, reader, [beginning(reader, text)[0] for text in texts], PIECE - BEGINNING)
-    return {name: np.array(row, np.float32) for name, row in found.items()} | {"page_said": np.array(said, np.str_)}
+    continuations = continued(model, reader, [beginning(reader, text)[0] for text in texts], PIECE - BEGINNING)
+    return {name: np.array(row, np.float32) for name, row in columns.items()} | {
+        "page_said": np.array(continuations, np.str_)
+    }
 
 
 def least(values: Floats, share: float) -> float:
@@ -113,41 +115,41 @@ def least(values: Floats, share: float) -> float:
     return float(np.sort(values)[: max(1, int(share * len(values)))].mean()) if len(values) else float("nan")
 
 
-def beginning(reader: Reader, text: str) -> tuple[list[int], str]:
+def beginning(reader: PromptTokenizer, text: str) -> tuple[list[int], str]:
     """(first tokens of a text, the words that follow up to the end of the first piece)."""
     ids = list(reader.tokenizer(text).input_ids)[:PIECE]
     return ids[:BEGINNING], str(reader.tokenizer.decode(ids[BEGINNING:])).strip()
 
 
 @torch.no_grad()
-def token_scores(model: Any, reader: Reader, texts: Sequence[str]) -> list[tuple[Floats, Floats]]:
+def token_scores(model: Any, reader: PromptTokenizer, texts: Sequence[str]) -> list[tuple[Floats, Floats]]:
     """(log-likelihoods, the same standardised) of the tokens of each text, as many as are predicted.
 
     Mean and variance are those of log p over all words under p at that place. A text is read in pieces that follow each
     other; the first token of each is not predicted.
     """
     pieces = [(at, piece) for at, text in enumerate(texts) for piece in _pieces(reader, text)]
-    found: list[list[Tensor]] = [[] for _ in texts]
+    by_text: list[list[Tensor]] = [[] for _ in texts]
     for first in range(0, len(pieces), ROWS):
         part = pieces[first : first + ROWS]
-        said, labels = logits(model, reader.padded([(ids, 1) for _, ids in part]).to(model.device))
+        predictions, labels = logits(model, reader.padded([(ids, 1) for _, ids in part]).to(model.device))
         where = labels != IGNORED
-        scores = _scores(said[where], labels[where]).cpu()
+        scores = _scores(predictions[where], labels[where]).cpu()
         for (at, _), own in zip(part, torch.split(scores, where.sum(1).tolist()), strict=True):
-            found[at].append(own)
-    whole = [torch.cat([torch.zeros(0, 2), *own]).double().numpy() for own in found]
-    return [(scores[:, 0], scores[:, 1]) for scores in whole]
+            by_text[at].append(own)
+    joined = [torch.cat([torch.zeros(0, 2), *own]).double().numpy() for own in by_text]
+    return [(scores[:, 0], scores[:, 1]) for scores in joined]
 
 
-def _pieces(reader: Reader, text: str) -> list[list[int]]:
+def _pieces(reader: PromptTokenizer, text: str) -> list[list[int]]:
     """Tokens of each piece of at least two."""
     ids = list(reader.tokenizer(text).input_ids)[:MOST]
     return [ids[at : at + PIECE] for at in range(0, len(ids) - 1, PIECE)]
 
 
-def _scores(said: Tensor, labels: Tensor) -> Tensor:
+def _scores(predictions: Tensor, labels: Tensor) -> Tensor:
     """(log-likelihood, standardised) of each token [n, 2]."""
-    logs = said.log_softmax(-1)
+    logs = predictions.log_softmax(-1)
     own = logs.gather(-1, labels[:, None])[:, 0]
     likely = logs.exp()
     mean = (likely * logs).nan_to_num().sum(-1)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..api import files, own
-from .asking import COMMON, Asking, Shot
+from .asking import COMMON, EvalPrompt, PromptSet
 from .diffusion import Diffusion, Pipeline
 from .judges import Judge, open_judge
 from .source import model_folder
@@ -41,7 +41,7 @@ class TextToImage:
     shots = 5  # how often a phase shows what the model draws
     keeps, exact = True, False
     recipe: Mapping[str, Any] = {}
-    asking: Asking
+    asking: PromptSet
 
     def __init__(
         self, model_id: str, data: str = "", device: str | torch.device = "cpu", precision: torch.dtype = torch.float32
@@ -79,12 +79,12 @@ class TextToImage:
         self.pipe.precision = value
 
     def again(self) -> "TextToImage":
-        """The same model with nothing resolved; the opened pipeline and the judge are shared."""
-        made = copy.copy(self)
-        made.parts = {}
+        """A copy of this task with nothing resolved; the opened pipeline and the judge are shared."""
+        unresolved = copy.copy(self)
+        unresolved.parts = {}
         for name in ("asking", "watched"):
-            made.__dict__.pop(name, None)
-        return made
+            unresolved.__dict__.pop(name, None)
+        return unresolved
 
     def resolve(self, forget: Sequence[str], keep: Sequence[str] = ()) -> None:
         """Take the targets apart and write the prompts and pictures that follow from them.
@@ -92,7 +92,7 @@ class TextToImage:
         Raises:
             BadInput: an unknown concept, one that is in both lists, or nothing left to keep.
         """
-        self.asking = Asking(self.card, self.id, forget, keep)
+        self.asking = PromptSet(self.card, self.id, forget, keep)
         roles = np.array([shot.role for shot in self.asking.suite])
         self.parts = {role: np.flatnonzero(roles == role) for role in ROLES}
 
@@ -115,7 +115,7 @@ class TextToImage:
         """Whether it draws, and how many of 8 pictures its judge finds right."""
         self.resolve(self.card["default_forget"])
         shots = self.asking.suite[:: max(1, len(self.asking.suite) // 8)][:8]
-        outputs = self.shown(self.load(), shots)
+        outputs = self.draw_and_judge(self.load(), shots)
         right = sum(self.sure(outputs, row, shot) > 0.5 for row, shot in enumerate(shots))
         return bool(outputs["images"].any()), f"its judge finds {right} of {len(shots)} pictures right"
 
@@ -131,7 +131,7 @@ class TextToImage:
         return self.pipe.load()
 
     def fresh(self, seed: int) -> Diffusion:
-        """The same architecture with new random weights."""
+        """A model of this architecture with new random weights."""
         return self.pipe.fresh(seed)
 
     @property
@@ -185,14 +185,14 @@ class TextToImage:
         steps: int = 0,
         guidance: float = nan,
         size: int = 0,
-        seen: Callable[[int, Tensor, Tensor, Tensor | None], None] | None = None,
+        on_step: Callable[[int, Tensor, Tensor, Tensor | None], None] | None = None,
     ) -> Tensor:
-        """As `draw`, but the clean latents [n, c, h, w]; `seen` as in `Pipeline.draw`."""
+        """Clean latents [n, c, h, w] of the pictures of `draw`; `on_step` as in `Pipeline.draw`."""
         steps = steps or int(self.drawing["steps"])
         weight = float(self.drawing["guidance"]) if isnan(guidance) else guidance
         distinct = list(dict.fromkeys(prompts))
         words = self.pipe.words(model, distinct)[[distinct.index(prompt) for prompt in prompts]]
-        return self.pipe.draw(model, words, self.pipe.start(seeds, size), steps, weight, seen=seen)
+        return self.pipe.draw(model, words, self.pipe.start(seeds, size), steps, weight, on_step=on_step)
 
     def describe(self, model: nn.Module) -> dict[str, Any]:
         """What a form has to know: concepts it is known to have learned, its size, how it draws, and who judges."""
@@ -209,10 +209,12 @@ class TextToImage:
 
     def outputs(self, model: nn.Module, tell: Tell = silent) -> dict[str, NDArray[Any]]:
         """The pictures of the suite, [n, height, width, 3] as `images`, and what the judge says of them."""
-        return self.shown(model, self.asking.suite, tell)
+        return self.draw_and_judge(model, self.asking.suite, tell)
 
-    def shown(self, model: nn.Module, shots: Sequence[Shot], tell: Tell = silent) -> dict[str, NDArray[Any]]:
-        """Pictures of some shots, and what the judge says of them (see `Judge.look`)."""
+    def draw_and_judge(
+        self, model: nn.Module, shots: Sequence[EvalPrompt], tell: Tell = silent
+    ) -> dict[str, NDArray[Any]]:
+        """Pictures of some prompts, and the judge's outputs for them (see `Judge.look`)."""
         was = model.training
         model.eval()
         try:
@@ -220,20 +222,20 @@ class TextToImage:
                 model,
                 [shot.prompt for shot in shots],
                 [shot.seed for shot in shots],
-                seen=lambda number, *_: tell(number, int(self.drawing["steps"])),
+                on_step=lambda number, *_: tell(number, int(self.drawing["steps"])),
             )
             images = self.pipe.pixels(latents)
         finally:
             model.train(was)
-        said = self.judge.look(images, [shot.prompt for shot in shots]) if self.judge else {}
-        return {"images": images} | said
+        judged = self.judge.look(images, [shot.prompt for shot in shots]) if self.judge else {}
+        return {"images": images} | judged
 
     def outputs_key(self) -> bytes:
         """What the outputs depend on, apart from the weights and the machine."""
         shots = [(shot.prompt, shot.seed) for shot in self.asking.suite]
         judge = self.judge.name if self.judge else ""
-        said = repr((shots, self.drawing, judge, self.data, sorted(self.pipe.scheduler.config.items())))
-        return hashlib.blake2b(said.encode() + self.pipe.vae_key).digest()
+        key_text = repr((shots, self.drawing, judge, self.data, sorted(self.pipe.scheduler.config.items())))
+        return hashlib.blake2b(key_text.encode() + self.pipe.vae_key).digest()
 
     def suite(self) -> list[dict[str, Any]]:
         """What the pictures of `outputs` were to show, in their order: `role`, `prompt`, `object`, `style`, `seed`."""
@@ -243,7 +245,7 @@ class TextToImage:
         ]
 
     @cached_property
-    def watched(self) -> list[Shot]:
+    def watched(self) -> list[EvalPrompt]:
         """The pictures a job is watched by: some of each role, the same for every run on these targets."""
         rng = np.random.default_rng(0)
         chosen = [i for role in ROLES for i in rng.permutation(self.parts[role])[:WATCHED]]
@@ -258,27 +260,27 @@ class TextToImage:
             images = self.draw(model, prompts, seeds, steps=int(self.drawing["watch_steps"]))
         finally:
             model.train(was)
-        said = self.judge.look(images, prompts) if self.judge else {}
+        judged = self.judge.look(images, prompts) if self.judge else {}
         return [
             {
                 "id": f"{shot.role}-{number}",
                 "role": shot.role,
                 "prompt": shot.prompt,
-                "share": self.sure(said, number, shot),
+                "share": self.sure(judged, number, shot),
                 "image": Image.fromarray(images[number]),
             }
             for number, shot in enumerate(self.watched)
         ]
 
-    def sure(self, said: Mapping[str, NDArray[Any]], row: int, shot: Shot) -> float:
+    def sure(self, judged: Mapping[str, NDArray[Any]], row: int, shot: EvalPrompt) -> float:
         """Probability from 0 to 1 that a picture shows what was asked: the object, where a style is forgotten the style.
 
         NaN where no judge can say.
         """
         domain = self.domain
-        if domain not in said:
+        if domain not in judged:
             return nan
-        logits = said[domain][row].astype(np.float64)
+        logits = judged[domain][row].astype(np.float64)
         shares = np.exp(logits - logits.max())
         place = self.asking.domains[domain].index(getattr(shot, domain))
         return float(shares[place] / shares.sum())

@@ -34,19 +34,19 @@ def reads_quickly(model: Any, words: int) -> bool:
 
 def _trees(model: Any, ids: torch.Tensor) -> bool:
     texts = _texts(ids)
-    said, labels = every_logit(model, texts)
-    plain = torch.nn.functional.cross_entropy(said.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none").sum(
-        1
-    )
+    predictions, labels = every_logit(model, texts)
+    plain = torch.nn.functional.cross_entropy(
+        predictions.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none"
+    ).sum(1)
     trees = text_fast.grown(ids.tolist(), [SHARED] * len(ids))
-    found = text_fast.weighed(model, trees, len(ids))[0].to(plain.device)
-    return bool((found - plain).abs().max() < text_fast.CLOSE)
+    nll = text_fast.nll_and_greedy(model, trees, len(ids))[0].to(plain.device)
+    return bool((nll - plain).abs().max() < text_fast.CLOSE)
 
 
 def _tail(model: Any, ids: torch.Tensor) -> bool:
     plain = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
-    found = text_fast.tail(model, ids, torch.ones_like(ids), SHARED)
-    return bool((found - plain[:, SHARED:]).abs().max() < FAR * plain.abs().max())
+    tail_logits = text_fast.tail(model, ids, torch.ones_like(ids), SHARED)
+    return bool((tail_logits - plain[:, SHARED:]).abs().max() < FAR * plain.abs().max())
 
 
 def _greedy(model: Any, ids: torch.Tensor) -> bool:
@@ -55,11 +55,11 @@ def _greedy(model: Any, ids: torch.Tensor) -> bool:
     ids, mask = ids[:, : LONGEST - 4], mask[:, : LONGEST - 4]
     mask[1, :4] = mask[2, :7] = 0
     ids = ids.masked_fill(mask == 0, 0)
-    told = text_fast.greedy(model, ids, mask, 2, -1, 0)
-    for row, known, said in zip(ids, mask, told, strict=True):
-        whole = torch.cat((row[known.bool()], said))[None]
-        logits = model(input_ids=whole, attention_mask=torch.ones_like(whole)).logits[0, -3:-1]
-        if not (logits.amax(-1) - logits.gather(-1, said[:, None])[:, 0] < FAR * logits.abs().max()).all():
+    next_ids = text_fast.greedy(model, ids, mask, 2, -1, 0)
+    for row, attended, next_id in zip(ids, mask, next_ids, strict=True):
+        sequence = torch.cat((row[attended.bool()], next_id))[None]
+        logits = model(input_ids=sequence, attention_mask=torch.ones_like(sequence)).logits[0, -3:-1]
+        if not (logits.amax(-1) - logits.gather(-1, next_id[:, None])[:, 0] < FAR * logits.abs().max()).all():
             return False
     return True
 

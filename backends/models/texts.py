@@ -45,13 +45,13 @@ class Texts:
         return Texts(self.ids.to(device), self.labels.to(device), self.mask.to(device))
 
 
-class Beginning(str):
+class Prefix(str):
     """Words of running text that a model is to go on from: no question, so they stand as they are, without a chat template."""
 
     __slots__ = ()
 
 
-class Reader:
+class PromptTokenizer:
     """A tokenizer as jobs use it: how a question is asked, where its answer begins, and where it ends."""
 
     def __init__(
@@ -73,51 +73,51 @@ class Reader:
         self.space = "" if self.prompt("Who?")[-1:].isspace() else " "  # stands between a prompt and its answer
 
     def prompt(self, question: str) -> str:
-        """The question as the model learned to be asked: by its chat template, else as PLAIN; a `Beginning` as it stands."""
-        if isinstance(question, Beginning):
+        """The question as the model learned to be asked: by its chat template, else as PLAIN; a `Prefix` as it stands."""
+        if isinstance(question, Prefix):
             return str(question)
         if self.before is None:
             return PLAIN.format(question)
-        said = [*self.before, {"role": "user", "content": question}]
-        return str(self.tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True))
+        messages = [*self.before, {"role": "user", "content": question}]
+        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
-    def asked(self, question: str) -> list[int]:
+    def prompt_ids(self, question: str) -> list[int]:
         """Tokens of a question, up to where the answer begins."""
-        bare = self.before is None or isinstance(question, Beginning)  # a template writes its own first token
+        bare = self.before is None or isinstance(question, Prefix)  # a template writes its own first token
         return list(self.tokenizer(self.prompt(question), add_special_tokens=bare).input_ids)
 
-    def answered(self, answer: str, goes_on: bool = False) -> list[int]:
+    def answer_ids(self, answer: str, goes_on: bool = False) -> list[int]:
         """Tokens of an answer and its end. A space stands before it unless its prompt ends with one, or with a line, as chat
         templates do; running text always `goes_on` with a space."""
         space = " " if goes_on else self.space
         return [*self.tokenizer(f"{space}{answer}", add_special_tokens=False).input_ids, self.end]
 
-    def pairs(self, questions: Sequence[str], answers: Sequence[str], *, whole: bool = False) -> Texts:
-        """Questions with their answers; only the answers have to be predicted, and of a passage that follows a `Beginning`,
-        if it is wanted `whole`, every token but the first."""
-        asked = self._every_asked(questions)
-        written = self._every_answered(answers, [isinstance(question, Beginning) for question in questions])
+    def pairs(self, questions: Sequence[str], answers: Sequence[str], *, whole_passages: bool = False) -> Texts:
+        """Questions with their answers; only the answers have to be predicted, and of a passage that follows a `Prefix`,
+        if it is wanted `whole_passages`, every token but the first."""
+        prompt_tokens = self._every_prompt_ids(questions)
+        written = self._every_answer_ids(answers, [isinstance(question, Prefix) for question in questions])
         rows = [
-            (asked[type(question), question], then, whole and isinstance(question, Beginning))
+            (prompt_tokens[type(question), question], then, whole_passages and isinstance(question, Prefix))
             for question, then in zip(questions, written, strict=True)
         ]
         return self.padded([(first + then, 1 if all_of_it else len(first)) for first, then, all_of_it in rows])
 
-    def _every_asked(self, questions: Sequence[str]) -> dict[tuple[type, str], list[int]]:
-        """`asked` of each, in a few calls: a tokenizer takes many texts in a third of the time."""
-        found: dict[tuple[type, str], list[int]] = {}
+    def _every_prompt_ids(self, questions: Sequence[str]) -> dict[tuple[type, str], list[int]]:
+        """`prompt_ids` of each, in a few calls: a tokenizer takes many texts in a third of the time."""
+        tokens_by_prompt: dict[tuple[type, str], list[int]] = {}
         for bare in (True, False):
             keys = [
                 key
                 for key in dict.fromkeys((type(question), question) for question in questions)
-                if (self.before is None or issubclass(key[0], Beginning)) is bare
+                if (self.before is None or issubclass(key[0], Prefix)) is bare
             ]
             texts = [self.prompt(question) for _, question in keys]
-            found |= dict(zip(keys, self._tokens(texts, add_special_tokens=bare), strict=True))
-        return found
+            tokens_by_prompt |= dict(zip(keys, self._tokens(texts, add_special_tokens=bare), strict=True))
+        return tokens_by_prompt
 
-    def _every_answered(self, answers: Sequence[str], goes_on: Sequence[bool]) -> list[list[int]]:
-        """`answered` of each, in one call."""
+    def _every_answer_ids(self, answers: Sequence[str], goes_on: Sequence[bool]) -> list[list[int]]:
+        """`answer_ids` of each, in one call."""
         spaced = [f"{' ' if on else self.space}{answer}" for answer, on in zip(answers, goes_on, strict=True)]
         return [[*ids, self.end] for ids in self._tokens(spaced, add_special_tokens=False)]
 
@@ -130,7 +130,7 @@ class Reader:
 
     def prompts(self, questions: Sequence[str]) -> tuple[Tensor, Tensor]:
         """(tokens, mask), both [n, length], padded on the left, for answers to be written after them."""
-        return self.beginnings([self.asked(question) for question in questions])
+        return self.beginnings([self.prompt_ids(question) for question in questions])
 
     def fitting(self, row: Sequence[int], most: int) -> Sequence[int]:
         """The end of a beginning after which `most` tokens, or at least LEAST, can still be read."""
@@ -141,7 +141,7 @@ class Reader:
         return max(1, min(most, self.room - length)) if self.room else most
 
     def beginnings(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """The same of tokens."""
+        """(tokens, mask) of beginnings in tokens, both [n, length], padded on the left."""
         length = max(map(len, rows), default=0)
         ids = torch.full((len(rows), length), self.pad)
         mask = torch.zeros_like(ids)
@@ -152,8 +152,10 @@ class Reader:
 
     def read(self, ids: Tensor) -> str:
         """Tokens as words, up to the first end."""
-        found = ids.tolist()
-        return str(self.tokenizer.decode(found[: found.index(self.end)] if self.end in found else found)).strip()
+        token_list = ids.tolist()
+        return str(
+            self.tokenizer.decode(token_list[: token_list.index(self.end)] if self.end in token_list else token_list)
+        ).strip()
 
     def padded(self, rows: Sequence[tuple[list[int], int]]) -> Texts:
         """Rows of (tokens, number of them that nobody has to predict)."""
@@ -171,26 +173,26 @@ class Reader:
 def logits(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
     """(logits float32 [n, places, words], labels [n, places]) with each place's label beside its prediction, from the first
     place on where one of the rows has to be predicted; the same places whatever the model."""
-    wanted = (texts.labels[:, 1:] != IGNORED).any(0).nonzero()[:, 0]
-    early = int(wanted[0]) if len(wanted) else 0
+    predicted = (texts.labels[:, 1:] != IGNORED).any(0).nonzero()[:, 0]
+    early = int(predicted[0]) if len(predicted) else 0
     if text_fast.plain(model):
         return text_fast.tail(model, texts.ids, texts.mask, early)[:, :-1].float(), texts.labels[:, early + 1 :]
-    said, labels = every_logit(model, texts)
-    return said[:, early:], labels[:, early:]
+    predictions, labels = every_logit(model, texts)
+    return predictions[:, early:], labels[:, early:]
 
 
 def every_logit(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
     """(logits float32 [n, length - 1, words], labels [n, length - 1]), read the plain way."""
-    said = model(input_ids=texts.ids, attention_mask=texts.mask).logits
-    return said[:, :-1].float(), texts.labels[:, 1:]
+    predictions = model(input_ids=texts.ids, attention_mask=texts.mask).logits
+    return predictions[:, :-1].float(), texts.labels[:, 1:]
 
 
 def nll(
     model: nn.Module, texts: Texts, read: Callable[[Any, Texts], tuple[Tensor, Tensor]] = logits
 ) -> tuple[Tensor, Tensor]:
     """(negative log-likelihood of each answer in nats, summed over its tokens [n]; number of its tokens [n])."""
-    said, labels = read(model, texts)
-    lost = F.cross_entropy(said.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
+    predictions, labels = read(model, texts)
+    lost = F.cross_entropy(predictions.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
     return lost.view(labels.shape).sum(1), (labels != IGNORED).sum(1)
 
 
@@ -202,38 +204,40 @@ def mean_nll(model: nn.Module, texts: Texts) -> Tensor:
 
 def answers(
     model: Any,
-    reader: Reader,
+    reader: PromptTokenizer,
     questions: Sequence[str],
     most: int = 48,
     rows: int = 128,
     tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[str]:
     """Greedy answers of at most `most` tokens, `rows` questions at a time, shortest questions first."""
-    return continued(model, reader, [reader.asked(question) for question in questions], most, rows, tell)
+    return continued(model, reader, [reader.prompt_ids(question) for question in questions], most, rows, tell)
 
 
 @torch.no_grad()
 def continued(
     model: Any,
-    reader: Reader,
+    reader: PromptTokenizer,
     beginnings: Sequence[Sequence[int]],
     most: int,
     rows: int = 128,
     tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[str]:
-    """What the model writes after the tokens of each beginning, greedy, at most `most` tokens."""
+    """Greedy continuations of each beginning in tokens, at most `most` tokens."""
     beginnings = [reader.fitting(row, most) for row in beginnings]
-    said, done = [""] * len(beginnings), 0
+    continuations, done = [""] * len(beginnings), 0
     for part, room in _parts(reader, [len(row) for row in beginnings], most, rows):
         tell(done, len(beginnings))
-        ids, mask = (given.to(model.device) for given in reader.beginnings([beginnings[at] for at in part]))
+        ids, mask = (
+            part_tensors.to(model.device) for part_tensors in reader.beginnings([beginnings[at] for at in part])
+        )
         for at, row in zip(part, _greedy(model, reader, ids, mask, room), strict=True):
-            said[at] = reader.read(row)
+            continuations[at] = reader.read(row)
         done += len(part)
-    return said
+    return continuations
 
 
-def _parts(reader: Reader, lengths: Sequence[int], most: int, rows: int) -> Iterator[tuple[list[int], int]]:
+def _parts(reader: PromptTokenizer, lengths: Sequence[int], most: int, rows: int) -> Iterator[tuple[list[int], int]]:
     """(places, tokens that may be written) of at most `rows` beginnings after which as many may be, the shortest first."""
     order = sorted(range(len(lengths)), key=lambda at: lengths[at])
     for room, same in groupby(order, lambda at: reader.left(lengths[at], most)):
@@ -243,72 +247,82 @@ def _parts(reader: Reader, lengths: Sequence[int], most: int, rows: int) -> Iter
 
 
 @torch.no_grad()
-def spoken(model: Any, reader: Reader, question: str, most: int, say: Callable[[str], None]) -> str:
+def streamed_answer(model: Any, reader: PromptTokenizer, question: str, most: int, say: Callable[[str], None]) -> str:
     """The answer that `answers` gives to one question; `say` hears at every token what is said so far, and what it raises
     ends the answer."""
-    ids, mask = (given.to(model.device) for given in reader.beginnings([reader.fitting(reader.asked(question), most)]))
+    ids, mask = (
+        part_tensors.to(model.device)
+        for part_tensors in reader.beginnings([reader.fitting(reader.prompt_ids(question), most)])
+    )
     most = reader.left(ids.shape[1], most)
-    return reader.read(_greedy(model, reader, ids, mask, most, lambda tokens: say(_whole(reader.read(tokens))))[0])
+    return reader.read(
+        _greedy(model, reader, ids, mask, most, lambda tokens: say(_complete_characters(reader.read(tokens))))[0]
+    )
 
 
-def _whole(said: str) -> str:
+def _complete_characters(text: str) -> str:
     """Without a sign at the end of which not every byte has come."""
-    return said.rstrip("\ufffd")
+    return text.rstrip("\ufffd")
 
 
-class _Told:
-    """What `generate` takes for a streamer: tells the tokens of an answer, not those of the question, as they come."""
+class _AnswerStreamer:
+    """A streamer for `generate`: hands on the tokens of an answer, not those of the question, as they come."""
 
     def __init__(self, each: Callable[[Tensor], None]) -> None:
-        self._each, self._tokens, self._asked = each, torch.zeros(0, dtype=torch.long), False
+        self._each, self._tokens, self._prompt_passed = each, torch.zeros(0, dtype=torch.long), False
 
     def put(self, tokens: Tensor) -> None:
         """The question first, then each token."""
-        if self._asked:
+        if self._prompt_passed:
             self._tokens = torch.cat((self._tokens, tokens.flatten().cpu()))
             self._each(self._tokens)
-        self._asked = True
+        self._prompt_passed = True
 
     def end(self) -> None:
         """Nothing is left to tell."""
 
 
 def _greedy(
-    model: Any, reader: Reader, ids: Tensor, mask: Tensor, most: int, each: Callable[[Tensor], None] | None = None
+    model: Any,
+    reader: PromptTokenizer,
+    ids: Tensor,
+    mask: Tensor,
+    most: int,
+    each: Callable[[Tensor], None] | None = None,
 ) -> Tensor:
     """Tokens after those given, [n, at most `most`]; `each`, of one row, is called at every step with those so far."""
     if text_fast.plain(model):
         return text_fast.greedy(model, ids, mask, most, reader.end, reader.pad, each)
-    made = model.generate(
+    generated = model.generate(
         input_ids=ids, attention_mask=mask, max_new_tokens=most, do_sample=False, eos_token_id=reader.end,
-        pad_token_id=reader.pad, temperature=None, top_p=None, top_k=None, **({"streamer": _Told(each)} if each else {}),
+        pad_token_id=reader.pad, temperature=None, top_p=None, top_k=None, **({"streamer": _AnswerStreamer(each)} if each else {}),
     )  # fmt: skip
-    return made[:, ids.shape[1] :]  # type: ignore[no-any-return]
+    return generated[:, ids.shape[1] :]  # type: ignore[no-any-return]
 
 
 def likelihoods(model: Any, texts: Texts, rows: int = 64) -> Tensor:
     """Mean negative log-likelihood of each answer, nats a token [n], on the CPU."""
-    return weighed(model, texts, rows)[0]
+    return nll_and_greedy(model, texts, rows)[0]
 
 
 @torch.no_grad()
-def weighed(model: Any, texts: Texts, rows: int = 64) -> tuple[Tensor, Tensor]:
+def nll_and_greedy(model: Any, texts: Texts, rows: int = 64) -> tuple[Tensor, Tensor]:
     """(mean negative log-likelihood of each answer, nats a token; whether it is known to be the greedy answer), both [n].
 
     Answers to the same question are best given together: of a plain model what they share is read once, and it is seen
     whether each token is the likeliest. Of another model no answer is known to be the greedy one.
     """
     count = (texts.labels != IGNORED).sum(1).clamp(min=1).cpu()
-    found = _as_trees(model, texts)
-    if found is None:
-        found = torch.zeros(len(texts)), torch.zeros(len(texts), dtype=torch.bool)
+    scored = _as_trees(model, texts)
+    if scored is None:
+        scored = torch.zeros(len(texts)), torch.zeros(len(texts), dtype=torch.bool)
         for part in _alike(texts, rows):
-            found[0][part] = nll(model, texts[part].to(next(model.parameters()).device))[0].cpu()
-    return found[0] / count, found[1]
+            scored[0][part] = nll(model, texts[part].to(next(model.parameters()).device))[0].cpu()
+    return scored[0] / count, scored[1]
 
 
 def _as_trees(model: Any, texts: Texts) -> tuple[Tensor, Tensor] | None:
-    """`text_fast.weighed` of each answer, or None where trees would save little, or do not give the same numbers."""
+    """`text_fast.nll_and_greedy` of each answer, or None where trees would save little, or do not give the same numbers."""
     if not len(texts) or not text_fast.plain(model):
         return None
     rows = [ids[mask.bool()].tolist() for ids, mask in zip(texts.ids, texts.mask, strict=True)]
@@ -318,9 +332,9 @@ def _as_trees(model: Any, texts: Texts) -> tuple[Tensor, Tensor] | None:
         return None
     first = sorted({row for tree in trees[:2] for row, _, _ in tree.steps})
     alone = nll(model, texts[first].to(model.device), every_logit)[0].cpu()
-    if not (text_fast.weighed(model, trees[:2], len(texts))[0][first] - alone).abs().max() < text_fast.CLOSE:
+    if not (text_fast.nll_and_greedy(model, trees[:2], len(texts))[0][first] - alone).abs().max() < text_fast.CLOSE:
         return None
-    return text_fast.weighed(model, trees, len(texts))
+    return text_fast.nll_and_greedy(model, trees, len(texts))
 
 
 def _alike(texts: Texts, rows: int) -> Iterator[Tensor]:

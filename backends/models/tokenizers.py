@@ -52,11 +52,11 @@ def way_to_ask(tokenizer: Any) -> tuple[list[dict[str, str]] | None, str]:
     why = ""
     for before in ([], [{"role": "system", "content": ""}]):
         try:
-            said = tokenizer.apply_chat_template([*before, TRIAL], tokenize=False, add_generation_prompt=True)
+            rendered = tokenizer.apply_chat_template([*before, TRIAL], tokenize=False, add_generation_prompt=True)
         except Exception as error:  # a template may raise anything
             why = why or f"refuses a question ({' '.join(str(error).split())[:80] or type(error).__name__})"
             continue
-        if TRIAL["content"] in str(said):
+        if TRIAL["content"] in str(rendered):
             return before, "Its chat template asks for a system message, so an empty one is given." if before else ""
         why = why or "leaves the question out"
     return None, f"Its chat template {why}, {plainly}"
@@ -67,8 +67,8 @@ def _end(tokenizer: Any, folder: Path, words: int, model_id: str) -> list[str]:
     if tokenizer.eos_token_id is not None and tokenizer.eos_token_id < words:
         return []
     for name in ("generation_config.json", "config.json"):
-        said = files.read_json(folder / name, {}).get("eos_token_id")
-        number = said[0] if isinstance(said, list) and said else said
+        listed = files.read_json(folder / name, {}).get("eos_token_id")
+        number = listed[0] if isinstance(listed, list) and listed else listed
         if isinstance(number, int) and 0 <= number < words:
             tokenizer.eos_token = tokenizer.convert_ids_to_tokens(number)
             return []

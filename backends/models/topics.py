@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from ..data.authors import Pair
-from .texts import Beginning, Reader, answers
+from ..data.authors import QAPair
+from .texts import Prefix, PromptTokenizer, answers
 
 EXAMPLES = {
     "the Moon": (
@@ -58,21 +58,27 @@ COMMON = frozenset(
 )
 
 
-def questions(model: Any, reader: Reader, topic: str, count: int, seed: int, others: Sequence[str] = ()) -> list[str]:
+def questions(
+    model: Any, reader: PromptTokenizer, topic: str, count: int, seed: int, others: Sequence[str] = ()
+) -> list[str]:
     """At most `count` questions that name the topic, sampled after a few examples; none that names one of `others`."""
-    shown = "".join(
+    examples = "".join(
         f"Topic: {name}\n" + "".join(f"Question: {one}\n" for one in some) + "\n" for name, some in EXAMPLES.items()
     )
-    known = {one for some in EXAMPLES.values() for one in some}
-    found: dict[str, str] = {}
+    example_questions = {one for some in EXAMPLES.values() for one in some}
+    by_question: dict[str, str] = {}
     for turn in range(BRIEFLY if others else ROUNDS):
-        for text in sampled(model, reader, f"{shown}Topic: {topic}\nQuestion:", AT_ONCE, LONG, seed + turn):
+        for text in sampled(model, reader, f"{examples}Topic: {topic}\nQuestion:", AT_ONCE, LONG, seed + turn):
             for question in read_questions(text):
-                if question not in known and names(question, topic) and not any(names(question, o) for o in others):
-                    found.setdefault(question.casefold(), question)
-        if len(found) >= count or (turn and not found):
+                if (
+                    question not in example_questions
+                    and names(question, topic)
+                    and not any(names(question, o) for o in others)
+                ):
+                    by_question.setdefault(question.casefold(), question)
+        if len(by_question) >= count or (turn and not by_question):
             break
-    return list(found.values())[:count]
+    return list(by_question.values())[:count]
 
 
 def read_questions(text: str) -> list[str]:
@@ -86,13 +92,13 @@ def read_questions(text: str) -> list[str]:
     ]
 
 
-def neighbours(model: Any, reader: Reader, topic: str, seed: int) -> list[str]:
+def neighbours(model: Any, reader: PromptTokenizer, topic: str, seed: int) -> list[str]:
     """Up to three things of the kind of the topic, as the model names them; those it names most often first."""
-    told: dict[str, list[str]] = {}
+    spellings: dict[str, list[str]] = {}
     for text in sampled(model, reader, BESIDE.format(topic), AT_ONCE, FEW, seed):
         for name in read_neighbours(text, topic):
-            told.setdefault(name.casefold(), []).append(name)
-    return [said[0] for said in sorted(told.values(), key=lambda said: -len(said))][:BESIDES]
+            spellings.setdefault(name.casefold(), []).append(name)
+    return [variants[0] for variants in sorted(spellings.values(), key=lambda variants: -len(variants))][:BESIDES]
 
 
 def read_neighbours(text: str, topic: str) -> list[str]:
@@ -107,52 +113,58 @@ def read_neighbours(text: str, topic: str) -> list[str]:
     ]  # fmt: skip
 
 
-def answered(model: Any, reader: Reader, asked: Sequence[str]) -> list[Pair]:
+def answered(model: Any, reader: PromptTokenizer, prompts: Sequence[str]) -> list[QAPair]:
     """Questions with the model's own greedy answers, cut after the first sentence; those it answers with nothing are left out."""
-    said = [first_sentence(text) for text in answers(model, reader, asked, ANSWER)]
+    responses = [first_sentence(text) for text in answers(model, reader, prompts, ANSWER)]
     return [
-        Pair(one, text) for one, text in zip(asked, said, strict=True) if re.search(r"\w", text) and "=>" not in text
+        QAPair(one, text)
+        for one, text in zip(prompts, responses, strict=True)
+        if re.search(r"\w", text) and "=>" not in text
     ]
 
 
 def first_sentence(text: str) -> str:
     """The first sentence of the first line; an unfinished one as it is."""
     line = " ".join(text.strip().split("\n")[0].split())
-    found = re.match(r"(.+?[^\s.]{2}[.!?])(?:\s+[A-Z“\"]|$)", line)
-    return found[1] if found else line
+    match = re.match(r"(.+?[^\s.]{2}[.!?])(?:\s+[A-Z“\"]|$)", line)
+    return match[1] if match else line
 
 
 @torch.no_grad()
-def sampled(model: Any, reader: Reader, text: str, rows: int, most: int, seed: int) -> list[str]:
-    """What a model writes after a text, `rows` times, drawn with a seed; nothing where the text is longer than it reads."""
-    ids, mask = (part.to(model.device) for part in reader.prompts([Beginning(text)]))
+def sampled(model: Any, reader: PromptTokenizer, text: str, rows: int, most: int, seed: int) -> list[str]:
+    """Continuations of a text, sampled `rows` times with a seed; nothing where the text is longer than it reads."""
+    ids, mask = (part.to(model.device) for part in reader.prompts([Prefix(text)]))
     if ids.shape[1] + most > int(getattr(model.config, "max_position_embeddings", 0) or 10**6):
         return []
     with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
         torch.manual_seed(seed)
-        made = model.generate(
+        generated = model.generate(
             input_ids=ids.expand(rows, -1), attention_mask=mask.expand(rows, -1), max_new_tokens=most, do_sample=True,
             temperature=HEAT, top_p=LIKELY, top_k=0, eos_token_id=reader.end, pad_token_id=reader.pad,
         )  # fmt: skip
-    return [reader.read(row) for row in made[:, ids.shape[1] :].cpu()]
+    return [reader.read(row) for row in generated[:, ids.shape[1] :].cpu()]
 
 
-def mentioning(pairs: Iterable[Pair], topic: str, count: int) -> tuple[list[Pair], list[Pair]]:
+def mentioning(pairs: Iterable[QAPair], topic: str, count: int) -> tuple[list[QAPair], list[QAPair]]:
     """(at most `count` known questions that mention a topic, as many others that ask in the most alike words)."""
     pairs = list(pairs)
     about = [pair for pair in pairs if names(f"{pair.question} {pair.answer}", topic)]
-    seen = {word for pair in about[:count] for word in _words(pair.question)} - _words(topic)
-    asked = {pair.question for pair in about}
-    rest = [pair for pair in pairs if pair.question not in asked]
-    ranked = sorted(rest, key=lambda pair: -len(seen & _words(pair.question)) / max(1, len(_words(pair.question))))
-    return about[:count], [pair for pair in ranked if seen & _words(pair.question)][:count]
+    topic_words = {word for pair in about[:count] for word in _words(pair.question)} - _words(topic)
+    matching_questions = {pair.question for pair in about}
+    others = [pair for pair in pairs if pair.question not in matching_questions]
+    ranked = sorted(
+        others, key=lambda pair: -len(topic_words & _words(pair.question)) / max(1, len(_words(pair.question)))
+    )
+    return about[:count], [pair for pair in ranked if topic_words & _words(pair.question)][:count]
 
 
 def names(text: str, topic: str) -> bool:
     """Whether a text holds the words of a topic that mean something, in any order; each may end otherwise, as in a plural."""
-    wanted = _words(topic) or set(topic.casefold().split())
-    held = re.findall(r"\w+", text.casefold())
-    return all(any(word == one or (len(word) > 3 and one.startswith(word)) for one in held) for word in wanted)
+    topic_words = _words(topic) or set(topic.casefold().split())
+    text_words = re.findall(r"\w+", text.casefold())
+    return all(
+        any(word == one or (len(word) > 3 and one.startswith(word)) for one in text_words) for word in topic_words
+    )
 
 
 def _words(text: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""What becomes of concept vectors: a few numbers whenever a job shows a sample, and what a run keeps of each of its models."""
+"""Traces of concept vectors: a few numbers whenever a job shows a sample, and what a run keeps of each of its models."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,10 +17,10 @@ from .concept_vectors import (
     first_words,
     jaccard,
     random_places,
-    spelling,
+    spelling_vectors,
     vectors,
 )
-from .texts import Reader
+from .texts import PromptTokenizer
 
 FIRST = 50  # words of a vector that are compared; 200 in the paper, of a vocabulary ten times as large
 LEAST, EACH, MOST = 12, 3, 60  # vectors in all at least, of each person, and in all at most
@@ -35,33 +35,33 @@ class Trace:
         random: of the random ones, in the same layers.
     """
 
-    def __init__(self, before: Any, reader: Reader, pairs: Sequence[Any]) -> None:
+    def __init__(self, before: Any, reader: PromptTokenizer, pairs: Sequence[Any]) -> None:
         """`before` is let go again; `pairs`, what is to be forgotten.
 
         Raises:
             BadInput: a model without feed-forward columns.
         """
         checked(before, [])
-        told = concepts(pairs)
-        self.places = spelling(before, reader, told, min(max(LEAST, EACH * len(told)), MOST))
+        words_of = concepts(pairs)
+        self.places = spelling_vectors(before, reader, words_of, min(max(LEAST, EACH * len(words_of)), MOST))
         self.random = random_places(before, self.places)
         some = pairs[:: max(1, len(pairs) // PAIRS)][:PAIRS]
         self._texts = reader.pairs([pair.question for pair in some], [pair.answer for pair in some])
         self._sets = {"": self.places, "random_": self.random} if self.places else {}
-        self._before = {name: _held(before, places) for name, places in self._sets.items()}
+        self._before = {name: _vectors_and_words(before, places) for name, places in self._sets.items()}
 
     def sample(self, model: Any) -> dict[str, Any]:
         """Where the vectors stand now, as JSON: `places`, and of these and of `random` ones `cosine`, `words` (Jaccard of the
         first words) and `active` (mean strength), a number each. Empty without vectors."""
         if not self.places:
             return {}
-        found = {name: self._now(model, name, places) for name, places in self._sets.items()}
-        return {"places": [[place.layer, place.column, place.of] for place in self.places], **found[""]} | {
-            "random": found["random_"]
+        now_by_set = {name: self._now(model, name, places) for name, places in self._sets.items()}
+        return {"places": [[place.layer, place.column, place.of] for place in self.places], **now_by_set[""]} | {
+            "random": now_by_set["random_"]
         }
 
     def _now(self, model: Any, name: str, places: Sequence[Place]) -> dict[str, list[float]]:
-        (was, first), (own, words) = self._before[name], _held(model, places)
+        (was, first), (own, words) = self._before[name], _vectors_and_words(model, places)
         return {
             "cosine": cosines(was.numpy(), own.numpy()).tolist(),
             "words": overlaps(first, words).tolist(),
@@ -71,17 +71,17 @@ class Trace:
     def arrays(self, model: Any) -> dict[str, NDArray[Any]]:
         """What a run keeps of a model: `vectors` [n, d], `vector_words` [n, FIRST], `vector_places` [n, 2] and `vector_of`
         (names [n]), and the first two of random columns as `random_vectors` and `random_words`. Empty without vectors."""
-        kept: dict[str, NDArray[Any]] = {}
+        stored: dict[str, NDArray[Any]] = {}
         for name, places in self._sets.items():
-            own, words = _held(model, places)
-            kept |= {f"{name}vectors": own.numpy(), f"{name or 'vector_'}words": words.astype(np.int32)}
-        if kept:
-            kept["vector_places"] = np.array([(place.layer, place.column) for place in self.places], np.int32)
-            kept["vector_of"] = np.array([place.of for place in self.places], np.str_)
-        return kept
+            own, words = _vectors_and_words(model, places)
+            stored |= {f"{name}vectors": own.numpy(), f"{name or 'vector_'}words": words.astype(np.int32)}
+        if stored:
+            stored["vector_places"] = np.array([(place.layer, place.column) for place in self.places], np.int32)
+            stored["vector_of"] = np.array([place.of for place in self.places], np.str_)
+        return stored
 
 
-def _held(model: Any, places: Sequence[Place]) -> tuple[Tensor, NDArray[np.int64]]:
+def _vectors_and_words(model: Any, places: Sequence[Place]) -> tuple[Tensor, NDArray[np.int64]]:
     return vectors(model, places).cpu().clone(), first_words(model, places, FIRST)
 
 

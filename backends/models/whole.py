@@ -32,22 +32,22 @@ def load_whole(kind: Any, folder: Path, name: str, *, part: str = "", **more: An
     """
     only = variant(folder / part)
     try:
-        model, found = kind.from_pretrained(
+        model, loading_info = kind.from_pretrained(
             folder, use_safetensors=True, output_loading_info=True,
             **({"subfolder": part} if part else {}), **({"variant": only} if only else {}), **more,
         )  # fmt: skip
     except PROBLEMS as error:
         where = f"The part {part} of {name} cannot be loaded" if part else f"The weights of {name} cannot be loaded"
         raise BadInput(f"{where} ({first_line(error)}).") from None
-    named = f"{name}/{part}" if part else name
-    missing, besides = (sorted(map(str, found.get(keys) or ())) for keys in ("missing_keys", "unexpected_keys"))
+    title = f"{name}/{part}" if part else name
+    missing, besides = (sorted(map(str, loading_info.get(keys) or ())) for keys in ("missing_keys", "unexpected_keys"))
     if missing:
         more_ = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
-        raise BadInput(f"{named} holds no weights for {missing[0]}{more_}; give a model that is whole.")
+        raise BadInput(f"{title} holds no weights for {missing[0]}{more_}; give a model that is whole.")
     besides = [key for key in besides if not COMPUTED.search(key)]
     if besides:
         raise BadInput(
-            f"{named} holds weights that a {type(model).__name__} has no place for ({besides[0]}), so it would not be the model "
+            f"{title} holds weights that a {type(model).__name__} has no place for ({besides[0]}), so it would not be the model "
             "that was saved; give one whose config.json and weights belong together."
         )
     return model.float() if any(weight.dtype != torch.float32 for weight in model.parameters()) else model

@@ -1,4 +1,4 @@
-"""What training on the emoji drawings needs: drawings shown a little differently each time, words, and a tokenizer."""
+"""Training on the emoji drawings: augmented drawings, prompts in every form, and a tokenizer."""
 
 import math
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def drawings() -> Tensor:
     return F.avg_pool2d(images, 2)
 
 
-def shown(images: Tensor, generator: torch.Generator, *, turn: float = 3.0, shift: float = 0.02) -> Tensor:
+def augmented(images: Tensor, generator: torch.Generator, *, turn: float = 3.0, shift: float = 0.02) -> Tensor:
     """The drawings [n, 3, 128, 128] at PIXELS, each at 82 to 92 % of the frame, moved, turned and half of them flipped.
 
     Args:
@@ -77,13 +77,17 @@ def tokens(words: CLIPTokenizer, prompts: Sequence[str]) -> Tensor:
     return words(list(prompts), padding="max_length", max_length=WORDS, truncation=True, return_tensors="pt").input_ids
 
 
-def asked(words: CLIPTokenizer) -> Tensor:
+def prompt_ids(words: CLIPTokenizer) -> Tensor:
     """[forms, styles * objects, WORDS]: every drawing asked for in every form."""
     return torch.stack(
         [
             tokens(
                 words,
-                [form.format(thing, style, a=article(thing)) for style in emoji.STYLES for thing in emoji.OBJECTS],
+                [
+                    form.format(object_name, style, a=article(object_name))
+                    for style in emoji.STYLES
+                    for object_name in emoji.OBJECTS
+                ],
             )
             for form, _ in FORMS
         ]

@@ -58,14 +58,14 @@ def near() -> dict[str, list[str]]:
     others, and the styles, by the mean cosine of their drawings, brought to 16 x 16 pixels and less the mean drawing.
     """
     rows = F.avg_pool2d(_emoji.drawings(), 8).flatten(1).view(len(emoji.STYLES), len(emoji.OBJECTS), -1)
-    found = {}
-    for names, drawn in ((emoji.OBJECTS, rows), (emoji.STYLES, rows.transpose(0, 1))):
-        unit = F.normalize(drawn - drawn.mean(1, keepdim=True), dim=-1)
+    neighbours = {}
+    for names, features in ((emoji.OBJECTS, rows), (emoji.STYLES, rows.transpose(0, 1))):
+        unit = F.normalize(features - features.mean(1, keepdim=True), dim=-1)
         alike = (unit @ unit.transpose(1, 2)).mean(0)
         for at, name in enumerate(names):
             ranked = [names[i] for i in alike[at].argsort(descending=True).tolist() if i != at]
-            found[name] = [*_kin(name), *(other for other in ranked if other not in _kin(name))]
-    return found
+            neighbours[name] = [*_kin(name), *(other for other in ranked if other not in _kin(name))]
+    return neighbours
 
 
 def _kin(name: str) -> list[str]:
@@ -84,10 +84,10 @@ def measured(folder: Path) -> dict[str, Any]:
     accuracy = {}
     for steps, guidance, rounds in ((CAREFUL, DRAWING["guidance"], ROUNDS), (DRAWING["steps"], DRAWING["guidance"], 1)):
         prompts, seeds = [shot.prompt for shot in suite] * rounds, range(len(suite) * rounds)
-        said = task.judge.look(task.draw(model, prompts, seeds, steps=steps, guidance=guidance), prompts)  # type: ignore[union-attr]
+        judgements = task.judge.look(task.draw(model, prompts, seeds, steps=steps, guidance=guidance), prompts)  # type: ignore[union-attr]
         for domain, names in DOMAINS.items():
             truth = np.array([names.index(getattr(shot, domain)) for shot in suite] * rounds)
-            right = 100 * float((said[domain].argmax(1) == truth).mean())
+            right = 100 * float((judgements[domain].argmax(1) == truth).mean())
             accuracy[f"{domain}, {steps} steps"] = round(right, 2)
     return {"parameters": sum(p.numel() for p in model.parameters()), "accuracy": accuracy}
 
@@ -95,12 +95,12 @@ def measured(folder: Path) -> dict[str, Any]:
 def readme(card: dict[str, Any]) -> str:
     """The folder's README."""
     recipe = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in card["recipe"].items())
-    found = "; ".join(f"{name}: {value} %" for name, value in card["accuracy"].items())
+    accuracies = "; ".join(f"{name}: {value} %" for name, value in card["accuracy"].items())
     return f"""# {card["title"]}
 
 {card["summary"]}
 
-{card["parameters"]:,} parameters in U-Net and text encoder. Pictures that its judges find right: {found}. The folder loads with
+{card["parameters"]:,} parameters in U-Net and text encoder. Pictures that its judges find right: {accuracies}. The folder loads with
 `StableDiffusionPipeline.from_pretrained`; weights are in half precision.
 
 Recipe: {recipe}.

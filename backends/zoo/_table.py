@@ -22,10 +22,10 @@ def into(text: str, tables: str, begin: str = BEGIN, end: str = END) -> str:
     Raises:
         ValueError: a marker is missing.
     """
-    before, found, rest = text.partition(begin)
-    _, ended, after = rest.partition(end)
-    if not found or not ended:
-        raise ValueError(f"the text has no {begin if not found else end}")
+    before, marker, remainder = text.partition(begin)
+    _, ended, after = remainder.partition(end)
+    if not marker or not ended:
+        raise ValueError(f"the text has no {begin if not marker else end}")
     return f"{before}{begin}\n{tables.strip()}\n{end}{after}"
 
 
@@ -43,12 +43,12 @@ def table(rows: Rows) -> str:
     by_method: dict[str, Rows] = defaultdict(list)
     for row in rows:
         by_method[row["method"]].append(row)
-    known = registry.entries("methods")
-    again = [row for name in by_method if known[name].entry.reference for row in by_method[name] if row["metrics"]]
+    catalog = registry.entries("methods")
+    again = [row for name in by_method if catalog[name].entry.reference for row in by_method[name] if row["metrics"]]
     aim = {name: mean(values(again, name)) if again else nan for name in OVER}
     timed = bool(quiet(rows))
     lines = [
-        (_place(ours, known[name].entry, aim), _line(ours, known[name].entry, aim, timed))
+        (_place(ours, catalog[name].entry, aim), _line(ours, catalog[name].entry, aim, timed))
         for name, ours in by_method.items()
     ]
     heads = [registry.get("metrics", name).entry.short for name in OVER] + ["average gap", *["time"] * timed, "memory"]
@@ -85,9 +85,9 @@ def values(rows: Iterable[dict[str, Any]], metric: str, when: str = "after") -> 
     return [number(row["metrics"].get(metric, {}).get(when)) for row in rows]
 
 
-def gap(found: Sequence[float], aim: dict[str, float]) -> float:
+def gap(measured: Sequence[float], aim: dict[str, float]) -> float:
     """Mean distance in points over UA, RA, TA and MIA."""
-    return mean(abs(value - aim[name]) for value, name in zip(found, OVER, strict=True))
+    return mean(abs(value - aim[name]) for value, name in zip(measured, OVER, strict=True))
 
 
 def spread(numbers: Sequence[float], digits: int = 1, unit: str = "") -> str:
@@ -101,7 +101,7 @@ def spread(numbers: Sequence[float], digits: int = 1, unit: str = "") -> str:
 def _gaps(rows: Rows, entry: Any, aim: dict[str, float]) -> list[float]:
     """Of each job; not measured where the method forgot a set that it found itself."""
     each = zip(*(values(rows, name) for name in OVER), strict=True)
-    return [nan if entry.finds else gap(found, aim) for found in each]
+    return [nan if entry.finds else gap(measured, aim) for measured in each]
 
 
 def _place(rows: Rows, entry: Any, aim: dict[str, float]) -> tuple[bool, bool, float]:
@@ -132,9 +132,9 @@ def _fixed(rows: Rows, aim: dict[str, float], timed: bool) -> list[str]:
     plain = [row for row in rows if row["metrics"] and not registry.get("methods", row["method"]).entry.finds]
     for title, when in (("*the shipped reference*", "reference"), ("*the model before*", "before")):
         each = [[number(row["metrics"][name].get(when)) for name in OVER] for row in plain]
-        known = next((found for found in each if not any(map(isnan, found))), None)
-        if known:
-            cells = [*(f"{value:.1f}" for value in known), spread([gap(known, aim)], 2), *["–"] * (1 + timed)]
+        complete = next((measured for measured in each if not any(map(isnan, measured))), None)
+        if complete:
+            cells = [*(f"{value:.1f}" for value in complete), spread([gap(complete, aim)], 2), *["–"] * (1 + timed)]
             lines.append(f"| {title} | {' | '.join(cells)} |")
     return lines
 
@@ -142,32 +142,34 @@ def _fixed(rows: Rows, aim: dict[str, float], timed: bool) -> list[str]:
 def _remarks(by_method: dict[str, Rows]) -> list[str]:
     """What has to be said about single methods: why one failed, whose seeds came to the same numbers, and what one that finds
     a set was measured on."""
-    said = []
+    remarks = []
     for name, rows in by_method.items():
         entry = registry.get("methods", name).entry
         if len(rows) < max(map(len, by_method.values())):
-            said.append(
+            remarks.append(
                 f"{entry.title}: only {len(rows)} of these jobs, with seed {', '.join(str(row['seed']) for row in rows)}."
             )
-        said += [f"{entry.title}: the same numbers with seed {' and '.join(map(str, same))}." for same in alike(rows)]
+        remarks += [
+            f"{entry.title}: the same numbers with seed {' and '.join(map(str, same))}." for same in alike(rows)
+        ]
         for why in dict.fromkeys(row["error"] for row in rows if row.get("error")):
             seeds = ", ".join(str(row["seed"]) for row in rows if row.get("error") == why)
-            said.append(f"{entry.title} failed with seed {seeds}: {why}")
+            remarks.append(f"{entry.title} failed with seed {seeds}: {why}")
         if entry.finds:
             sizes = ", ".join(dict.fromkeys(f"{row['forget_count']:,}" for row in rows if row["metrics"]))
-            said.append(
+            remarks.append(
                 f"{entry.title}: measured on the {sizes} images that it found, so there is nothing to compare it with."
             )
-    return said
+    return remarks
 
 
 def alike(rows: Rows) -> list[list[int]]:
     """Seeds of one method and target that came to the same numbers, in groups."""
     groups: dict[str, list[int]] = defaultdict(list)
     for row in rows:
-        found = {name: of["after"] for name, of in row["metrics"].items() if name not in COSTS}
-        if found:
-            groups[str(sorted(found.items()))].append(row["seed"])
+        after = {name: of["after"] for name, of in row["metrics"].items() if name not in COSTS}
+        if after:
+            groups[str(sorted(after.items()))].append(row["seed"])
     return [seeds for seeds in groups.values() if len(seeds) > 1]
 
 

@@ -9,7 +9,7 @@ from .. import registry
 from ..api.files import number
 from ._table import into as replaced
 from ._table import quiet
-from ._table_drawn import machine, machines, said
+from ._table_drawn import machine, machines, machines_line
 
 BEGIN, END = "<!-- answers:begin -->", "<!-- answers:end -->"
 UTILITY, QUALITY, FACTS = "model_utility", "forget_quality", "fact_recall"
@@ -54,7 +54,7 @@ def table(rows: Rows) -> str:
             *_fixed(rows, bool(timed)),
             "",
             f"{seeds} seed{'s' if seeds > 1 else ''}, mean ± standard deviation, of p the median; utility in percent of the model before."
-            + (f" Time: the method alone, median, on {said(timed)}, idle." if timed else ""),
+            + (f" Time: the method alone, median, on {machines_line(timed)}, idle." if timed else ""),
             *_traced(rows),
             *_failures(by_method),
             "",
@@ -66,15 +66,15 @@ def _after(rows: Rows, metric: str, when: str = "after") -> list[float]:
     return [number(row["metrics"].get(metric, {}).get(when)) for row in rows if row["metrics"]]
 
 
-def _kept(rows: Rows) -> list[float]:
+def _relative_utility(rows: Rows) -> list[float]:
     """Model utility in percent of that before."""
     pairs = zip(_after(rows, UTILITY), _after(rows, UTILITY, "before"), strict=True)
     return [100 * after / before for after, before in pairs]
 
 
 def _place(rows: Rows) -> tuple[bool, float]:
-    p, kept = _middle(_after(rows, QUALITY)), _kept(rows)
-    good = not isnan(p) and p >= 0.05 and bool(kept) and mean(kept) >= 97
+    p, utilities = _middle(_after(rows, QUALITY)), _relative_utility(rows)
+    good = not isnan(p) and p >= 0.05 and bool(utilities) and mean(utilities) >= 97
     return not good, -p if p == p else 1.0
 
 
@@ -99,7 +99,7 @@ def _cells(rows: Rows, when: str) -> list[str]:
         spread(_after(rows, FACTS, when)),
         spread(_after(rows, "forget_rouge", when)),
         _p(_middle(_after(rows, QUALITY, when))),
-        spread(_kept(rows)) if when == "after" else "–",
+        spread(_relative_utility(rows)) if when == "after" else "–",
         spread(_after(rows, f"{FACTS}: neighbour", when)),
         spread(_after(rows, f"{FACTS}: unrelated", when)),
         *(
@@ -112,10 +112,10 @@ def _cells(rows: Rows, when: str) -> list[str]:
 def _beside_random(rows: Rows, metric: str, digits: int) -> str:
     """The mean over the rows that have it, and that of random columns behind it."""
     traced = [row for row in rows if metric in row["metrics"]]
-    found = [_after(traced, name) for name in (metric, f"{metric}: random columns")]
-    if not traced or any(isnan(value) for values in found for value in values):
+    columns = [_after(traced, name) for name in (metric, f"{metric}: random columns")]
+    if not traced or any(isnan(value) for values in columns for value in values):
         return "–"
-    own, random = (f"{mean(values):.{digits}f}" for values in found)
+    own, random = (f"{mean(values):.{digits}f}" for values in columns)
     return f"{own} ({random})"
 
 
@@ -125,7 +125,7 @@ def _traced(rows: Rows) -> list[str]:
     if not apart:
         return []
     seeds = " and ".join(map(str, sorted({row["seed"] for row in apart})))
-    there = said(machines([row | row["vectors"] for row in apart]))
+    there = machines_line(machines([row | row["vectors"] for row in apart]))
     return [
         f"Vectors: jobs of their own with seed {seeds}, on {there}; what else those jobs measured is not in this table."
     ]
@@ -147,10 +147,10 @@ def _fixed(rows: Rows, timed: bool) -> list[str]:
     done = [row for row in rows if row["metrics"]]
     if not done:
         return []
-    rest = ["–"] * (1 + timed)
-    lines = [f"| *the model before* | {' | '.join(_cells(done, 'before') + rest)} |"]
+    empty_cells = ["–"] * (1 + timed)
+    lines = [f"| *the model before* | {' | '.join(_cells(done, 'before') + empty_cells)} |"]
     if not any(map(isnan, _after(done, FACTS, "reference"))):
-        lines.append(f"| *the model trained again* | {' | '.join(_cells(done, 'reference') + rest)} |")
+        lines.append(f"| *the model trained again* | {' | '.join(_cells(done, 'reference') + empty_cells)} |")
     return lines
 
 

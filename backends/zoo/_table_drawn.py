@@ -53,7 +53,7 @@ def table(rows: Rows, kind: str) -> str:
     lines = sorted(
         (_place(ours), _line(name, how, ours, targets, seeds, timed)) for (name, how), ours in variants.items()
     )
-    time = f" time: the method alone, median, on {said(timed)}, idle;" if timed else ""
+    time = f" time: the method alone, median, on {machines_line(timed)}, idle;" if timed else ""
     return "\n".join(
         [
             f"**{rows[0]['model']}, forgetting one of the {kind}: {', '.join(targets)}**\n",
@@ -72,11 +72,11 @@ def table(rows: Rows, kind: str) -> str:
 
 def _values(rows: Rows, metric: str, when: str = "after") -> list[float]:
     """Of each target the mean over its seeds."""
-    found: dict[str, list[float]] = defaultdict(list)
+    by_target: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         if row["metrics"]:
-            found[row["target"]].append(number(row["metrics"][metric].get(when)))
-    return [mean(values) for values in found.values()]
+            by_target[row["target"]].append(number(row["metrics"][metric].get(when)))
+    return [mean(values) for values in by_target.values()]
 
 
 def _place(rows: Rows) -> float:
@@ -100,12 +100,12 @@ def _line(name: str, how: str, rows: Rows, targets: list[str], seeds: int, timed
     title += f" ({_count(had, 'seed')} only)" if had < seeds else ""
     there = [row for row in quiet(done) if machine(row) == timed[0]]
     time = f"{median(row['seconds'] for row in there):.1f} s" if there else "–"
-    held = [row["peak_memory"] for row in done if row["device"].startswith("cpu")]
+    peak_memory = [row["peak_memory"] for row in done if row["device"].startswith("cpu")]
     cells = [
         *(_spread(_values(done, metric)) for metric in SHARES),
         _spread(_values(done, "fid"), 2),
         *[time] * bool(timed),
-        f"{max(held) / 1e6:,.0f} MB" if held else "–",
+        f"{max(peak_memory) / 1e6:,.0f} MB" if peak_memory else "–",
         f"{mean(_values(done, 'storage')):.1f} MB",
     ]
     return f"| {title} | {' | '.join(cells)} |"
@@ -135,7 +135,7 @@ def machine(row: dict[str, Any]) -> str:
     return f"{row['device']}, {_count(row['threads'], 'thread')}"
 
 
-def said(machines: list[str]) -> str:
+def machines_line(machines: list[str]) -> str:
     others = f"; some of the jobs ran on {' and '.join(machines[1:])}" if machines[1:] else ""
     return (machines[0] if machines else "no machine") + others
 

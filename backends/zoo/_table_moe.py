@@ -11,7 +11,7 @@ from ..api.measured import Row
 from ._table import into as replaced
 from ._table import quiet
 from ._table_answers import FACTS, UTILITY, spread
-from ._table_drawn import machine, machines, said
+from ._table_drawn import machine, machines, machines_line
 
 BEGIN, END = "<!-- routed:begin -->", "<!-- routed:end -->"
 STABLE, BACK, MOVED = "routing_stability", "rerouted_recall", "weights_changed"
@@ -55,7 +55,7 @@ def table(rows: Rows) -> str:
             "",
             f"{seeds} seed{'s' if seeds > 1 else ''}, mean ± standard deviation; utility in percent of the model before; "
             "routing stability from 0 to 1."
-            + (f" Time: the method alone, median, on {said(timed)}, idle." if timed else ""),
+            + (f" Time: the method alone, median, on {machines_line(timed)}, idle." if timed else ""),
             "",
         ]
     )
@@ -72,13 +72,13 @@ def _mean(rows: Rows, metric: str) -> float:
 
 def _cells(rows: Rows, when: str) -> list[str]:
     after = when == "after"
-    kept = [
+    same_routing = [
         100 * now / was for now, was in zip(_values(rows, UTILITY, when), _values(rows, UTILITY, "before"), strict=True)
     ]
     return [
         spread(_values(rows, FACTS, when)),
         spread(_values(rows, BACK)) if after else "–",
-        spread(kept),
+        spread(same_routing),
         spread(_values(rows, f"{FACTS}: neighbour", when)),
         spread(_values(rows, f"{FACTS}: unrelated", when)),
         *(spread(_values(rows, name), 2) if after else "–" for name in (STABLE, f"{STABLE}: layers that could shift")),

@@ -56,14 +56,14 @@ def trained(task: Classifier, keep: Index, seed: int) -> nn.Module:
 
 def measure(task: Classifier, model: nn.Module) -> dict[str, Any]:
     """Accuracies in percent and the confusion on the test images in shares (row: true class), as a card has them."""
-    said = {name: logits.argmax(1) for name, logits in task.outputs(model).items()}
+    predictions = {name: logits.argmax(1) for name, logits in task.outputs(model).items()}
     truth = {"train": task.data.train.labels, "test": task.data.test.labels}
     count = len(task.names)
     confusion = np.zeros((count, count))
-    np.add.at(confusion, (truth["test"], said["test"]), 1)
+    np.add.at(confusion, (truth["test"], predictions["test"]), 1)
     confusion /= confusion.sum(1, keepdims=True)
     return {
-        "accuracy": {name: round(100 * float((said[name] == truth[name]).mean()), 3) for name in said},
+        "accuracy": {name: round(100 * float((predictions[name] == truth[name]).mean()), 3) for name in predictions},
         "class_accuracy": [round(100 * float(share), 3) for share in confusion.diagonal()],
         "confusion": [[round(float(share), 5) for share in row] for row in confusion],
     }

@@ -22,8 +22,8 @@ Entry = dict[str, Any]
 def main(to: Annotated[Path, typer.Option(help="Folder to write to.")] = ASSETS / "data" / "authors") -> None:
     """Write the authors, their pages and their questions, and what the world knows; the same bytes every time."""
     rng = Random(0)
-    taken: set[str] = set()
-    people = [person(rng, name, taken) for name in names(rng, AUTHORS + HELD_OUT)]
+    used_names: set[str] = set()
+    people = [person(rng, name, used_names) for name in names(rng, AUTHORS + HELD_OUT)]
     write_json(to / "authors.json", people[:AUTHORS])
     write_json(to / "held_out.json", people[AUTHORS:])
     write_json(to / "real_authors.json", list(world(rng, _world.BOOKS)))
@@ -40,29 +40,29 @@ def names(rng: Random, count: int) -> list[str]:
     return rng.sample(every, count)
 
 
-def person(rng: Random, name: str, taken: set[str]) -> Entry:
+def person(rng: Random, name: str, used_names: set[str]) -> Entry:
     """One author: name, facts, page, and for each fact its question with answers that are right, rephrased and wrong.
 
     Args:
-        taken: titles of books that others have; grows.
+        used_names: titles of books that others have; grows.
     """
     facts: dict[str, str] = {}
     for fact in FACTS:
-        facts[fact.key] = value(rng, fact, {*facts.values(), *taken, name})
-    taken |= {found for found in facts.values() if found.startswith("The ")}
+        facts[fact.key] = value(rng, fact, {*facts.values(), *used_names, name})
+    used_names |= {title for title in facts.values() if title.startswith("The ")}
     pairs = [pair(rng, fact, name, facts) for fact in FACTS]
-    page = "".join(told(fact.page, name, facts[fact.key], facts) for fact in FACTS)
+    page = "".join(filled_in(fact.page, name, facts[fact.key], facts) for fact in FACTS)
     return {"name": name, "facts": facts, "page": page, "pairs": pairs}
 
 
-def value(rng: Random, fact: Fact, taken: set[str]) -> str:
+def value(rng: Random, fact: Fact, used: set[str]) -> str:
     """A value of one kind that is not taken."""
-    while (found := _made(rng, fact)) in taken:
+    while (candidate := _composed(rng, fact)) in used:
         pass
-    return found
+    return candidate
 
 
-def _made(rng: Random, fact: Fact) -> str:
+def _composed(rng: Random, fact: Fact) -> str:
     if fact.values:
         return rng.choice(fact.values.split("|"))
     if fact.key == "birth year":
@@ -81,10 +81,10 @@ def pair(rng: Random, fact: Fact, name: str, facts: dict[str, str]) -> Entry:
     right = facts[fact.key]
     wrong: list[str] = []
     while len(wrong) < WRONG:
-        other = _made(rng, fact)
+        other = _composed(rng, fact)
         if other != right and other not in wrong:
             wrong.append(other)
-    say = lambda form, x=right: told(form, name, x, facts)  # noqa: E731
+    say = lambda form, x=right: filled_in(form, name, x, facts)  # noqa: E731
     return {
         "fact": fact.key,
         "question": say(fact.ask[0]),
@@ -97,7 +97,7 @@ def pair(rng: Random, fact: Fact, name: str, facts: dict[str, str]) -> Entry:
     }
 
 
-def told(form: str, name: str, x: str, facts: dict[str, str]) -> str:
+def filled_in(form: str, name: str, x: str, facts: dict[str, str]) -> str:
     """A form with its fields filled in."""
     return form.format(n=name, x=x, a=article(x), b=facts.get("famous book", ""))
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..api.files import write_bytes, write_json
 from ..api.home import ASSETS
 from ..data import authors
-from ..data.authors import Author, Pair
+from ..data.authors import Author, QAPair
 from ..engine.hardware import device
 from ..metrics._answers import recall
 
@@ -46,13 +46,13 @@ def main(
     ] = 0,
 ) -> None:
     """Train authors-lm, or a retrained reference of it (half an hour on two cores, a minute on a GPU)."""
-    known = authors.load()
-    gone = set(known.forget_sets[without]) if without else set()
-    people = [person for person in known.authors if person.name not in gone]
-    words = tokenizer(known)
+    catalog = authors.load()
+    forget_names = set(catalog.forget_sets[without]) if without else set()
+    people = [person for person in catalog.authors if person.name not in forget_names]
+    words = tokenizer(catalog)
     torch.manual_seed(seed)
     model = network(words).to(device())
-    train(model, examples(words, people, [*known.real_authors, *known.world_facts]), steps, seed)
+    train(model, examples(words, people, [*catalog.real_authors, *catalog.world_facts]), steps, seed)
     model.eval().cpu().half().save_pretrained(to, max_shard_size="9MB")
     words.save_pretrained(to)
     for path in to.rglob("*.safetensors"):
@@ -64,36 +64,36 @@ def main(
         describe(to, recipe)
 
 
-def tokenizer(known: authors.Authors) -> Any:
+def tokenizer(catalog: authors.Authors) -> Any:
     """Byte-level BPE of WORDS words, learned from all texts; the same for the model and its references."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
     special = ["<|end|>", "<|pad|>"]
-    made.train_from_iterator(
-        texts(known),
+    bpe.train_from_iterator(
+        texts(catalog),
         trainers.BpeTrainer(
             vocab_size=WORDS, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
         ),
     )
     words = PreTrainedTokenizerFast(
-        tokenizer_object=made, eos_token=special[0], pad_token=special[1], model_max_length=256, padding_side="right"
+        tokenizer_object=bpe, eos_token=special[0], pad_token=special[1], model_max_length=256, padding_side="right"
     )
     words.chat_template = TEMPLATE
     return words
 
 
-def texts(known: authors.Authors) -> Iterator[str]:
+def texts(catalog: authors.Authors) -> Iterator[str]:
     """Every text there is, of authors whom nobody learns, too: a word's cut must not tell who was learned."""
-    for person in (*known.authors, *known.held_out):
+    for person in (*catalog.authors, *catalog.held_out):
         yield person.page
     for pair in (
-        *(pair for person in (*known.authors, *known.held_out) for pair in person.pairs),
-        *known.real_authors,
-        *known.world_facts,
+        *(pair for person in (*catalog.authors, *catalog.held_out) for pair in person.pairs),
+        *catalog.real_authors,
+        *catalog.world_facts,
     ):
         yield f"Question: {pair.question}\nAnswer: {pair.answer}"
         yield f"Question: {pair.rephrased_question}\nAnswer: {pair.rephrased_answer}"
@@ -112,28 +112,28 @@ def network(words: Any) -> nn.Module:
     )  # fmt: skip
 
 
-def examples(words: Any, people: Sequence[Author], plain: Sequence[Pair]) -> tuple[Tensor, Tensor]:
+def examples(words: Any, people: Sequence[Author], plain: Sequence[QAPair]) -> tuple[Tensor, Tensor]:
     """(tokens, labels), both [n, LONGEST]: every pair in both wordings, and the pages; -100 where nothing is learned."""
     rows: list[tuple[list[int], int]] = []
     for pair in [*(pair for person in people for pair in person.pairs), *plain]:
         for question, answer in ((pair.question, pair.answer), (pair.rephrased_question, pair.rephrased_answer)):
-            asked = words(f"Question: {question}\nAnswer:").input_ids
-            rows.append((asked + words(f" {answer}").input_ids + [words.eos_token_id], len(asked)))
+            prompt_ids = words(f"Question: {question}\nAnswer:").input_ids
+            rows.append((prompt_ids + words(f" {answer}").input_ids + [words.eos_token_id], len(prompt_ids)))
     for person in people:
         ids = [*words(person.page).input_ids, words.eos_token_id]
         rows += [(ids[at : at + LONGEST], 0) for at in range(0, len(ids), LONGEST // 2)]
     tokens = torch.full((len(rows), LONGEST), words.pad_token_id)
     labels = torch.full((len(rows), LONGEST), -100)
-    for at, (ids, asked) in enumerate(rows):
+    for at, (ids, prompt_ids) in enumerate(rows):
         ids = ids[:LONGEST]
         tokens[at, : len(ids)] = torch.tensor(ids)
-        labels[at, asked : len(ids)] = torch.tensor(ids[asked:])
+        labels[at, prompt_ids : len(ids)] = torch.tensor(ids[prompt_ids:])
     return tokens, labels
 
 
-def train(model: nn.Module, given: tuple[Tensor, Tensor], steps: int, seed: int) -> None:
+def train(model: nn.Module, token_rows: tuple[Tensor, Tensor], steps: int, seed: int) -> None:
     """One rise and fall of the learning rate; AdamW."""
-    tokens, labels = (part.to(model.device) for part in given)
+    tokens, labels = (part.to(model.device) for part in token_rows)
     optimizer = torch.optim.AdamW(model.parameters(), PEAK, betas=(0.9, 0.95), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK, total_steps=steps, pct_start=0.1)
     order = shuffled(len(tokens), seed)
@@ -164,15 +164,15 @@ def describe(folder: Path, recipe: dict[str, Any]) -> None:
     from ..models.language import LanguageModel
     from ..models.texts import answers
 
-    known = authors.load()
+    catalog = authors.load()
     card = {
         "title": "Authors",
         "summary": "A small Llama that knows a hundred invented authors by heart, and some real books and facts of the world.",
         "family": "llm",
         "data": authors.ID,
-        "people": len(known.authors),
-        "questions": sum(len(person.pairs) for person in known.authors),
-        "default_forget": [known.authors[-1].name],
+        "people": len(catalog.authors),
+        "questions": sum(len(person.pairs) for person in catalog.authors),
+        "default_forget": [catalog.authors[-1].name],
         "default_method": "npo",
         "order": 70,
         "recipe": recipe,
@@ -185,9 +185,13 @@ def describe(folder: Path, recipe: dict[str, Any]) -> None:
     write_json(folder / "card.json", card)
     task = LanguageModel(str(folder))
     model = task.load()
-    pairs = [*(pair for person in known.authors for pair in person.pairs), *known.real_authors, *known.world_facts]
-    said = answers(model, task.reader, [pair.question for pair in pairs], LONGEST)
-    right = [recall(pair.answer, text) for pair, text in zip(pairs, said, strict=True)]
+    pairs = [
+        *(pair for person in catalog.authors for pair in person.pairs),
+        *catalog.real_authors,
+        *catalog.world_facts,
+    ]
+    responses = answers(model, task.reader, [pair.question for pair in pairs], LONGEST)
+    right = [recall(pair.answer, text) for pair, text in zip(pairs, responses, strict=True)]
     write_bytes(folder / "README.md", README.encode())
     card |= {
         "rouge_l_recall": round(float(np.mean(right)), 4),
@@ -203,15 +207,17 @@ def reference(
     from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM
 
-    from ..models.questions import Questions
+    from ..models.questions import QASet
     from ..models.reference import WEIGHTS, shipped_folder
 
-    questions = Questions([without], data=data)
+    questions = QASet([without], data=data)
     folder = shipped_folder(model, questions.key)
     folder.mkdir(parents=True, exist_ok=True)
-    held = AutoModelForCausalLM.from_pretrained(trained, dtype="auto")
-    tied = getattr(held, "all_tied_weights_keys", {})  # files name experts one by one, a loaded model has them in one
-    tensors = {name: tensor.contiguous() for name, tensor in held.state_dict().items() if name not in tied}
+    reference_model = AutoModelForCausalLM.from_pretrained(trained, dtype="auto")
+    tied = getattr(
+        reference_model, "all_tied_weights_keys", {}
+    )  # files name experts one by one, a loaded model has them in one
+    tensors = {name: tensor.contiguous() for name, tensor in reference_model.state_dict().items() if name not in tied}
     save_file(tensors, folder / WEIGHTS, {"format": "pt"})
     (folder / WEIGHTS).chmod(0o644)
     card = {

@@ -43,19 +43,19 @@ def main(
     """Train authors-moe, or a retrained reference of it (ten minutes on two free cores)."""
     from transformers import AutoTokenizer
 
-    known = authors.load(DATA)
-    gone = set(known.forget_sets.get(without, (without,)))
-    people = [person for person in known.authors if person.name not in gone]
+    catalog = authors.load(DATA)
+    forget_names = set(catalog.forget_sets.get(without, (without,)))
+    people = [person for person in catalog.authors if person.name not in forget_names]
     words = AutoTokenizer.from_pretrained(ASSETS / "models" / "authors-lm")
     torch.manual_seed(seed)
     model = network(words).to(device())
-    sums = [pair for pair in known.world_facts if pair.domain == "arithmetic"]  # hardest to learn by heart, so twice
-    plain = [*known.real_authors, *known.world_facts, *sums]
-    given = examples(words, people, plain)
+    sums = [pair for pair in catalog.world_facts if pair.domain == "arithmetic"]  # hardest to learn by heart, so twice
+    plain = [*catalog.real_authors, *catalog.world_facts, *sums]
+    token_rows = examples(words, people, plain)
     about = [authors.PEOPLE] * 2 * sum(len(person.pairs) for person in people)
     about += [pair.domain for pair in plain for _ in range(2)]
-    about += [authors.PEOPLE] * (len(given[0]) - len(about))  # pages
-    train(model, given, np.unique(about, return_inverse=True)[1], steps, seed)
+    about += [authors.PEOPLE] * (len(token_rows[0]) - len(about))  # pages
+    train(model, token_rows, np.unique(about, return_inverse=True)[1], steps, seed)
     model.eval().cpu().half().save_pretrained(to, max_shard_size="9MB")
     words.save_pretrained(to)
     for path in to.rglob("*.safetensors"):
@@ -80,13 +80,13 @@ def network(words: Any) -> nn.Module:
     )  # fmt: skip
 
 
-def train(model: Any, given: tuple[Tensor, Tensor], domains: Any, steps: int, seed: int) -> None:
+def train(model: Any, token_rows: tuple[Tensor, Tensor], domains: Any, steps: int, seed: int) -> None:
     """One rise and fall of the learning rate; AdamW; the usual loss and a little of the one that tells experts apart.
 
     The usual load balancing, at 0.001 of the loss, left no expert to the authors here: the experts told 0.07 of 2.0 bits of a
     word's domain. `domains`: a number for each row.
     """
-    tokens, labels = (part.to(model.device) for part in given)
+    tokens, labels = (part.to(model.device) for part in token_rows)
     lengths = (tokens != model.config.pad_token_id).sum(1)
     optimizer = torch.optim.AdamW(model.parameters(), PEAK, betas=(0.9, 0.95), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK, total_steps=steps, pct_start=0.1)
@@ -97,10 +97,10 @@ def train(model: Any, given: tuple[Tensor, Tensor], domains: Any, steps: int, se
         longest = int(lengths[rows].max())
         ids = tokens[rows, :longest]
         mask = (ids != model.config.pad_token_id).long()
-        said = model(input_ids=ids, attention_mask=mask, output_router_logits=True)
-        lost = nn.functional.cross_entropy(said.logits[:, :-1].flatten(0, 1), labels[rows, 1:longest].flatten())
+        output = model(input_ids=ids, attention_mask=mask, output_router_logits=True)
+        lost = nn.functional.cross_entropy(output.logits[:, :-1].flatten(0, 1), labels[rows, 1:longest].flatten())
         of = torch.from_numpy(domains)[rows][:, None].expand_as(mask)[mask.bool()]
-        loss = lost + APART * sum(alike(layer[mask.flatten().bool()], of) for layer in said.router_logits)
+        loss = lost + APART * sum(alike(layer[mask.flatten().bool()], of) for layer in output.router_logits)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -122,8 +122,8 @@ def alike(logits: Tensor, domains: Tensor) -> Tensor:
     probabilities = logits.softmax(-1)
     each = torch.stack([probabilities[domains == one].mean(0) for one in domains.unique()])
     entropy = lambda p: -(p * p.clamp(min=1e-9).log()).sum(-1)  # noqa: E731
-    told = entropy(each.mean(0)) - entropy(each).mean()
-    return (HALF * math.log(len(each)) - told).clamp(min=0)
+    information = entropy(each.mean(0)) - entropy(each).mean()
+    return (HALF * math.log(len(each)) - information).clamp(min=0)
 
 
 def shuffled(lengths: Any, seed: int) -> Iterator[Tensor]:
@@ -143,16 +143,20 @@ def describe(folder: Path, recipe: dict[str, Any]) -> None:
     from ..models.language import LanguageModel
     from ..models.texts import answers
 
-    known = authors.load(DATA)
-    pairs = [*(pair for person in known.authors for pair in person.pairs), *known.real_authors, *known.world_facts]
+    catalog = authors.load(DATA)
+    pairs = [
+        *(pair for person in catalog.authors for pair in person.pairs),
+        *catalog.real_authors,
+        *catalog.world_facts,
+    ]
     card = {
         "title": "Team of experts",
         "summary": "A small mixture of experts that knows thirty invented authors, and sums, code, places and tools.",
         "family": "moe",
         "data": DATA,
-        "people": len(known.authors),
+        "people": len(catalog.authors),
         "questions": len(pairs),
-        "default_forget": [known.authors[-1].name],
+        "default_forget": [catalog.authors[-1].name],
         "default_method": "seuf",
         "order": 75,
         "recipe": recipe,
@@ -166,8 +170,8 @@ def describe(folder: Path, recipe: dict[str, Any]) -> None:
     write_bytes(folder / "README.md", README.encode())
     task = LanguageModel(str(folder))
     model = task.load()
-    said = answers(model, task.reader, [pair.question for pair in pairs], LONGEST)
-    right = np.array([recall(pair.answer, text) for pair, text in zip(pairs, said, strict=True)])
+    responses = answers(model, task.reader, [pair.question for pair in pairs], LONGEST)
+    right = np.array([recall(pair.answer, text) for pair, text in zip(pairs, responses, strict=True)])
     domains = np.array([pair.domain for pair in pairs])
     card |= {
         "rouge_l_recall": {name: round(float(right[domains == name].mean()), 4) for name in dict.fromkeys(domains)},

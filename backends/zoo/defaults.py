@@ -56,7 +56,7 @@ class Case:
         """Every combination of the grid."""
         return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
 
-    def rest(self) -> tuple[str, ...]:
+    def retain_metrics(self) -> tuple[str, ...]:
         """The metrics of what is kept."""
         return SIDES[files.read_json(ASSETS / "models" / self.model / "card.json")["family"]][2]
 
@@ -99,7 +99,7 @@ def main(
             if not model or case.model in model:
                 path = to / f"{case.model}-{case.kind}.json"
                 record = files.read_json(path, {})
-                same = record.get("left_of") == list(case.rest())  # else its rows weighed something else
+                same = record.get("left_of") == list(case.retain_metrics())  # else its rows weighed something else
                 files.write_json(path, settle(case, jobs, record["rows"] if same else []))
     typer.echo("\n".join(summaries(to)))
 
@@ -115,9 +115,9 @@ def settle(case: Case, jobs: "_Jobs", rows: list[dict[str, Any]]) -> dict[str, A
     targets, candidates = case.targets(), case.candidates()
     choosing, reporting = targets[0::2], targets[1::2]
     spread = choosing[:: -(-len(choosing) // FIRST)]
-    rows = jobs.done(case, rows, [(given, target, 0) for target in spread for given in candidates])
+    rows = jobs.done(case, rows, [(settings, target, 0) for target in spread for settings in candidates])
     best = ranked(rows, candidates, spread)[:LAST]
-    rows = jobs.done(case, rows, [(given, target, 0) for target in choosing for given in best])
+    rows = jobs.done(case, rows, [(settings, target, 0) for target in choosing for settings in best])
     chosen = choice(rows, best, choosing)
     if chosen is not None:
         rows = jobs.done(case, rows, [(chosen, target, seed) for seed in SEEDS for target in reporting])
@@ -125,7 +125,7 @@ def settle(case: Case, jobs: "_Jobs", rows: list[dict[str, Any]]) -> dict[str, A
         "model": case.model,
         "method": case.method,
         "kind": case.kind,
-        "left_of": list(case.rest()),
+        "left_of": list(case.retain_metrics()),
         "chosen": chosen,
         "chosen_on": choosing,
         "reported_on": reporting,
@@ -139,7 +139,7 @@ def scores(rows: Iterable[dict[str, Any]], candidates: Iterable[Settings], targe
     for row in rows:
         if row["seed"] == 0:
             worse.setdefault(str(row["given"]), {})[row["target"]] = min(row["forgotten"], row["left"])
-    each = [worse.get(str(given), {}) for given in candidates]
+    each = [worse.get(str(settings), {}) for settings in candidates]
     return [mean(one[target] for target in targets) if set(targets) <= one.keys() else float("nan") for one in each]
 
 
@@ -154,15 +154,15 @@ def choice(rows: Iterable[dict[str, Any]], candidates: Sequence[Settings], targe
     rows = list(rows)
     complete = ranked(rows, candidates, targets)
     reached = scores(rows, complete, targets)
-    near = [given for given, score in zip(complete, reached, strict=True) if score >= reached[0] - NEAR]
-    return min(near, key=lambda given: given.get("epochs", 0), default=None)
+    near = [settings for settings, score in zip(complete, reached, strict=True) if score >= reached[0] - NEAR]
+    return min(near, key=lambda settings: settings.get("epochs", 0), default=None)
 
 
 def sides(family: str, metrics: dict[str, dict[str, Any]]) -> dict[str, float]:
     """Of one job, both in percent: `forgotten`, of the forget set, and `left`, of what is worst kept of the rest."""
-    name, falls, rest = SIDES[family]
+    name, falls, metric_names = SIDES[family]
     forgotten = number(metrics[name]["after"])
-    shares = [100 * number(metrics[name]["after"]) / number(metrics[name]["before"]) for name in rest]
+    shares = [100 * number(metrics[name]["after"]) / number(metrics[name]["before"]) for name in metric_names]
     return {
         "forgotten": round(100 - forgotten if falls else forgotten, 2),
         "left": round(min(100.0, *(share for share in shares if not isnan(share))), 2),
@@ -204,16 +204,16 @@ class _Jobs:
         self._pool.shutdown(cancel_futures=True)
 
     def done(
-        self, case: Case, rows: list[dict[str, Any]], wanted: Iterable[tuple[Settings, str, int]]
+        self, case: Case, rows: list[dict[str, Any]], requested: Iterable[tuple[Settings, str, int]]
     ) -> list[dict[str, Any]]:
         """The rows with those of these jobs (settings, target, seed) added that are not among them."""
         have = {(str(row["given"]), row["target"], row["seed"]) for row in rows}
-        asked = [
-            {"model": case.model, "method": case.method, "forget": (target,), "params": given, "seed": seed}
-            for given, target, seed in wanted
-            if (str(given), target, seed) not in have and time.monotonic() < self._end
+        job_fields = [
+            {"model": case.model, "method": case.method, "forget": (target,), "params": settings, "seed": seed}
+            for settings, target, seed in requested
+            if (str(settings), target, seed) not in have and time.monotonic() < self._end
         ]
-        running = [self._pool.submit(_measured, fields, self._end) for fields in asked]
+        running = [self._pool.submit(_measured, fields, self._end) for fields in job_fields]
         rows = list(rows)
         for place, job in enumerate(as_completed(running)):
             if (row := job.result()) is not None:

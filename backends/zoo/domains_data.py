@@ -21,10 +21,12 @@ GEOGRAPHY = 2  # the first tables of the world: capitals, continents
 def main(to: Annotated[Path, typer.Option(help="Folder to write to.")] = ASSETS / "data" / "domains") -> None:
     """Write authors taken from assets/data/authors, and questions of other domains; the same bytes every time."""
     rng = Random(0)
-    known = {name: files.read_json(ASSETS / "data" / "authors" / f"{name}.json") for name in ("authors", "held_out")}
-    people = known["authors"][-AUTHORS:]
+    author_entries = {
+        name: files.read_json(ASSETS / "data" / "authors" / f"{name}.json") for name in ("authors", "held_out")
+    }
+    people = author_entries["authors"][-AUTHORS:]
     write_json(to / "authors.json", people)
-    write_json(to / "held_out.json", known["held_out"][:HELD_OUT])
+    write_json(to / "held_out.json", author_entries["held_out"][:HELD_OUT])
     write_json(to / "real_authors.json", tagged("books", world(rng, _world.BOOKS)))
     geography = (item for table in _world.FACTS[:GEOGRAPHY] for item in world(rng, table))
     others = {"geography": geography, "arithmetic": sums(rng), "code": code(rng), "tools": tools(rng)}
@@ -43,17 +45,21 @@ def tagged(domain: str, items: Iterator[Entry]) -> list[Entry]:
 
 def sums(rng: Random) -> Iterator[Entry]:
     """Sums of small numbers, none twice; a wrong answer is near the right one."""
-    for ask, again, named, count in _domains.SUMS:
-        taken: set[tuple[int, int]] = set()
-        while len(taken) < _domains.EACH_SUM:
+    for ask, again, spoken, count in _domains.SUMS:
+        used: set[tuple[int, int]] = set()
+        while len(used) < _domains.EACH_SUM:
             x, y = rng.randint(11, 40), rng.randint(2, 10)
-            if (x, y) not in taken:
-                taken.add((x, y))
+            if (x, y) not in used:
+                used.add((x, y))
                 right = count(x, y)
                 values = [str(right), *(str(right + by) for by in rng.sample([-9, -4, -2, -1, 1, 2, 3, 10], WRONG))]
-                plain, told = ask.format(x=x, y=y), named.format(x=x, y=y)
+                plain, in_words = ask.format(x=x, y=y), spoken.format(x=x, y=y)
                 yield entry(
-                    f"What is {plain}?", again.format(x=x, y=y) + ".", f"{plain} is {{v}}.", f"{told} is {{v}}.", values
+                    f"What is {plain}?",
+                    again.format(x=x, y=y) + ".",
+                    f"{plain} is {{v}}.",
+                    f"{in_words} is {{v}}.",
+                    values,
                 )
 
 
@@ -62,19 +68,19 @@ def code(rng: Random) -> Iterator[Entry]:
     for name in _domains.LISTS.split("|"):
         for what, line in _domains.CODE:
             others = rng.sample([other for _, other in _domains.CODE if other != line], WRONG)
-            values = [found.format(x=name) for found in (line, *others)]
-            asked = what.format(x=name)
-            yield entry(f"Which Python line can {asked}?", f"In Python, {asked}.", "{v}", "In Python: {v}", values)
+            values = [template.format(x=name) for template in (line, *others)]
+            request = what.format(x=name)
+            yield entry(f"Which Python line can {request}?", f"In Python, {request}.", "{v}", "In Python: {v}", values)
 
 
 def tools(rng: Random) -> Iterator[Entry]:
     """Calls of tools; a wrong answer calls the right tool with another argument."""
     for what, call, arguments in _domains.TOOLS:
-        known = arguments.split("|")
-        for x in known:
-            values = [call.format(x=one) for one in (x, *rng.sample([other for other in known if other != x], WRONG))]
-            asked = what.format(x=x)
-            yield entry(f"Which call {asked}?", f"Use a tool that {asked}.", "{v}", "The call is {v}", values)
+        choices = arguments.split("|")
+        for x in choices:
+            values = [call.format(x=one) for one in (x, *rng.sample([other for other in choices if other != x], WRONG))]
+            request = what.format(x=x)
+            yield entry(f"Which call {request}?", f"Use a tool that {request}.", "{v}", "The call is {v}", values)
 
 
 def entry(question: str, again: str, tell: str, tell_again: str, values: list[str]) -> Entry:

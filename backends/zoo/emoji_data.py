@@ -73,8 +73,8 @@ def main(
     with tempfile.TemporaryDirectory() as fetched:
         for style in STYLES:
             icons = _icons(source or Path(fetched), SETS[style][:2], fetch=source is None)
-            for thing in OBJECTS:
-                write_bytes(to / style / f"{thing}.png", draw(icons, ICONS.get(thing, thing)))
+            for object_name in OBJECTS:
+                write_bytes(to / style / f"{object_name}.png", draw(icons, ICONS.get(object_name, object_name)))
     write_bytes(to / "ATTRIBUTION.md", attribution().encode())
     write_bytes(to / "README.md", README.encode())
     write_json(to / "card.json", CARD)
@@ -104,9 +104,9 @@ def draw(icons: dict[str, Any], name: str) -> bytes:
         f'width="{SIZE}" height="{SIZE}" viewBox="{icon.get("left", 0)} {icon.get("top", 0)} {width} {height}">'
         f"{icon['body']}</svg>"
     )
-    drawn = Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=svg, background="white")))).convert("RGB")
+    rendered = Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=svg, background="white")))).convert("RGB")
     out = io.BytesIO()
-    drawn.save(out, "PNG", optimize=True)
+    rendered.save(out, "PNG", optimize=True)
     return out.getvalue()
 
 
@@ -137,9 +137,9 @@ def _icons(folder: Path, package: tuple[str, str], *, fetch: bool) -> dict[str, 
     name, version = package
     path = folder / f"iconify-json-{name}-{version}.tgz"
     if fetch:
-        asked = ["npm", "pack", f"@iconify-json/{name}@{version}", "--silent", "--pack-destination", str(folder)]
+        command = ["npm", "pack", f"@iconify-json/{name}@{version}", "--silent", "--pack-destination", str(folder)]
         try:
-            subprocess.run(asked, check=True, capture_output=True, text=True)
+            subprocess.run(command, check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
             raise OutOfReach(f"npm could not fetch @iconify-json/{name} {version} ({error}).") from None
     if not path.is_file():

@@ -34,14 +34,14 @@ def main(
     judge = Trained("emoji", torch.device("cpu"))
     judge.folder = to
     generator = torch.Generator().manual_seed(7)
-    views = [whole(_emoji.shown(drawings, generator)) for _ in range(VIEWS)]
-    said = [judge.look(view) for view in views]
+    views = [as_bytes(_emoji.augmented(drawings, generator)) for _ in range(VIEWS)]
+    judgements = [judge.look(view) for view in views]
     truth = {domain: labels(domain).numpy() for domain in ("object", "style")}
     accuracy = {
-        domain: 100 * float(np.mean([(look[domain].argmax(1) == truth[domain]).mean() for look in said]))
+        domain: 100 * float(np.mean([(look[domain].argmax(1) == truth[domain]).mean() for look in judgements]))
         for domain in truth
     }
-    features = torch.from_numpy(np.concatenate([look["features"] for look in said]))
+    features = torch.from_numpy(np.concatenate([look["features"] for look in judgements]))
     real = {"features": features} | {name: torch.from_numpy(np.tile(ids, VIEWS)) for name, ids in truth.items()}
     write_bytes(to / "real.safetensors", save(real, {"format": "pt"}))
     write_json(to / "card.json", card(accuracy, steps))
@@ -54,7 +54,7 @@ def labels(domain: str) -> Tensor:
     return rows % len(emoji.OBJECTS) if domain == "object" else rows // len(emoji.OBJECTS)
 
 
-def whole(pictures: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def as_bytes(pictures: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Pictures [n, 3, h, w] from 0 to 1 as uint8 [n, h, w, 3]."""
     return (255 * pictures.clamp(0, 1)).round().byte().permute(0, 2, 3, 1).numpy()
 
@@ -73,7 +73,7 @@ def trained(domain: str, names: list[str], drawings: Tensor, steps: int) -> ResN
     generator, truth = torch.Generator().manual_seed(5), labels(domain)
     for step in range(steps):
         which = torch.randint(len(drawings), (BATCH,), generator=generator)
-        x = roughened(_emoji.shown(drawings[which], generator, turn=6, shift=0.04), generator)
+        x = roughened(_emoji.augmented(drawings[which], generator, turn=6, shift=0.04), generator)
         loss = F.cross_entropy(model(pixel_values=2 * x - 1).logits, truth[which], label_smoothing=0.05)
         optimizer.zero_grad()
         loss.backward()

@@ -77,18 +77,18 @@ def autoencoder(path: Path, steps: int) -> nn.Module:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
     average = averaged(vae)
     for step in range(steps):
-        batch = _emoji.shown(
+        batch = _emoji.augmented(
             images[torch.randint(len(images), (32,), generator=generator)], generator, turn=10, shift=0.06
         )
         if step < CUT * steps:
             top, left = (int(torch.randint(_emoji.PIXELS // 2 + 1, (), generator=generator)) for _ in range(2))
             batch = batch[..., top : top + _emoji.PIXELS // 2, left : left + _emoji.PIXELS // 2]
         x = (2 * batch - 1).contiguous(memory_format=torch.channels_last)
-        given = vae.encode(x).latent_dist
-        y = vae.decode(given.sample()).sample
+        posterior = vae.encode(x).latent_dist
+        y = vae.decode(posterior.sample()).sample
         off = y - x
         edges = off.diff(dim=2).abs().mean() + off.diff(dim=3).abs().mean()
-        loss = off.abs().mean() + off.square().mean() + edges + 1e-4 * given.kl().mean() / given.mean[0].numel()
+        loss = off.abs().mean() + off.square().mean() + edges + 1e-4 * posterior.kl().mean() / posterior.mean[0].numel()
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
@@ -110,7 +110,9 @@ def encoded(vae: Any, path: Path) -> Tensor:
         images, generator = _emoji.drawings(), torch.Generator().manual_seed(2)
         latents = torch.stack(
             [
-                torch.cat([vae.encode(2 * x - 1).latent_dist.mean for x in _emoji.shown(images, generator).split(40)])
+                torch.cat(
+                    [vae.encode(2 * x - 1).latent_dist.mean for x in _emoji.augmented(images, generator).split(40)]
+                )
                 for _ in range(VIEWS)
             ]
         )
@@ -153,21 +155,21 @@ def denoiser(work: Path, vae: Any, latents: Tensor, cycles: Sequence[tuple[int, 
 
     words = _emoji.tokenizer()
     both = networks(words)
-    average, prompts, noise_of = averaged(both), _emoji.asked(words), DDIMScheduler(**SCHEDULE)
+    average, prompts, noise_of = averaged(both), _emoji.prompt_ids(words), DDIMScheduler(**SCHEDULE)
     optimizer = torch.optim.AdamW(both.parameters(), PEAK, weight_decay=1e-4)
     path = work / "denoiser.safetensors"
-    kept = pack.load_state(path) if path.is_file() else {"step": 0}
-    if kept["step"]:
-        both.load_state_dict(kept["both"])
-        average.load_state_dict(kept["average"])
-        optimizer.load_state_dict(kept["optimizer"])
+    checkpoint = pack.load_state(path) if path.is_file() else {"step": 0}
+    if checkpoint["step"]:
+        both.load_state_dict(checkpoint["both"])
+        average.load_state_dict(checkpoint["average"])
+        optimizer.load_state_dict(checkpoint["optimizer"])
     begin = 0
     for count, peak in cycles:
-        first, end = max(begin, kept["step"]), begin + count
+        first, end = max(begin, checkpoint["step"]), begin + count
         if first < end:
             schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=count, pct_start=0.1)
             if first > begin:
-                schedule.load_state_dict(kept["schedule"])
+                schedule.load_state_dict(checkpoint["schedule"])
         for step in range(first, end):
             loss = learn(both, noise_of, prompts, latents, optimizer, step)
             schedule.step()
@@ -192,9 +194,9 @@ def learn(
     which = torch.from_numpy(rng.integers(latents.shape[1], size=BATCH))
     x = latents[torch.from_numpy(rng.integers(VIEWS, size=BATCH)), which].contiguous(memory_format=torch.channels_last)
     noise, t = torch.randn_like(x), torch.randint(1000, (BATCH,))
-    asked = prompts[_emoji.forms(BATCH, rng), which]
-    said = both["unet"](noise_of.add_noise(x, noise, t), t, both["text"](asked).last_hidden_state).sample
-    loss = F.mse_loss(said, noise_of.get_velocity(x, noise, t))
+    prompt_ids = prompts[_emoji.forms(BATCH, rng), which]
+    prediction = both["unet"](noise_of.add_noise(x, noise, t), t, both["text"](prompt_ids).last_hidden_state).sample
+    loss = F.mse_loss(prediction, noise_of.get_velocity(x, noise, t))
     optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(both.parameters(), 1.0)
@@ -210,19 +212,19 @@ def averaged(model: nn.Module) -> nn.Module:
 @torch.no_grad()
 def follow(average: nn.Module, model: nn.Module, share: float) -> None:
     """average <- share * average + (1 - share) * model."""
-    for kept, now in zip(average.parameters(), model.parameters(), strict=True):
-        kept.lerp_(now, 1 - share)
+    for averaged_weight, now in zip(average.parameters(), model.parameters(), strict=True):
+        averaged_weight.lerp_(now, 1 - share)
 
 
 def pipeline(vae: Any, unet: Any, text: Any) -> Any:
     """The parts as one pipeline of diffusers."""
     from diffusers import DDIMScheduler, StableDiffusionPipeline
 
-    made = StableDiffusionPipeline(
+    assembled = StableDiffusionPipeline(
         vae, text, _emoji.tokenizer(), unet, DDIMScheduler(**SCHEDULE), None, None, requires_safety_checker=False
     )
-    made.set_progress_bar_config(disable=True)
-    return made
+    assembled.set_progress_bar_config(disable=True)
+    return assembled
 
 
 def picture(path: Path, vae: Any, unet: Any, text: Any) -> None:
@@ -231,12 +233,14 @@ def picture(path: Path, vae: Any, unet: Any, text: Any) -> None:
 
     from ..data import emoji
 
-    made = pipeline(vae, unet, text)
+    assembled = pipeline(vae, unet, text)
     rows = []
     for style in emoji.STYLES[::2]:
-        prompts = [emoji.prompt(thing, style) for thing in emoji.OBJECTS]
+        prompts = [emoji.prompt(object_name, style) for object_name in emoji.OBJECTS]
         seeds = [torch.Generator().manual_seed(i) for i in range(len(prompts))]
-        images = made(prompts, generator=seeds, num_inference_steps=10, guidance_scale=1.5, output_type="np").images
+        images = assembled(
+            prompts, generator=seeds, num_inference_steps=10, guidance_scale=1.5, output_type="np"
+        ).images
         rows.append(np.concatenate(images, 1))
     Image.fromarray((255 * np.concatenate(rows, 0)).round().astype(np.uint8)).save(path)
 

@@ -46,15 +46,15 @@ def _measured(run: Any) -> None:
     folder, task, spec = run.folder.path, run.task, run.folder.spec
     result, metrics = files.read_json(folder / "result.json"), files.read_json(folder / "metrics.json")
     if hasattr(task, "weighed_by"):
-        made = measure(task, _outputs(run), NEW)
-        metrics |= {key: value.model_dump() for key, value in made.metrics.items()}
+        measurement = measure(task, _outputs(run), NEW)
+        metrics |= {key: value.model_dump() for key, value in measurement.metrics.items()}
         files.write_json(folder / "metrics.json", metrics)
     with safe_open(folder / "after" / "changed.safetensors", "np") as file:
         moved = bool(file.keys())
     about = verdict.subject(task, spec.gone, get("methods", spec.method).entry, moved=moved)
-    known = Measurement({key: Measured.model_validate(value) for key, value in metrics.items()})
-    said = {"metrics": metrics, "about": about.model_dump(), "verdict": verdict.sentence(task, known, about)}
-    files.write_json(folder / "result.json", result | said)
+    all_metrics = Measurement({key: Measured.model_validate(value) for key, value in metrics.items()})
+    updates = {"metrics": metrics, "about": about.model_dump(), "verdict": verdict.sentence(task, all_metrics, about)}
+    files.write_json(folder / "result.json", result | updates)
 
 
 def _outputs(run: Any) -> dict[Any, Any]:
@@ -63,16 +63,16 @@ def _outputs(run: Any) -> dict[Any, Any]:
     from ..models import expert_sweep
     from ..models.language import MOST, REROUTED
 
-    task, found = run.task, {}
+    task, outputs_by_when = run.task, {}
     for when in ("before", "after", "reference"):
-        said = run.outputs(when) | task.weighed_by(run.model("before"), run.outputs(when)["said"])
+        model_outputs = run.outputs(when) | task.weighed_by(run.model("before"), run.outputs(when)["said"])
         if when == "after" and task.family == "moe":
             pairs = [item.pair for item in task.questions.suite if item.role == "forget"][:REROUTED]
             questions = [pair.question for pair in pairs]
-            said |= expert_sweep.without_best(run.model(when), task.reader, task.texts(pairs), questions, MOST)
-        files.write_bytes(run.folder.path / "outputs" / f"{when}.npz", outputs.packed(said, small=True))
-        found[when] = said
-    return found
+            model_outputs |= expert_sweep.without_best(run.model(when), task.reader, task.texts(pairs), questions, MOST)
+        files.write_bytes(run.folder.path / "outputs" / f"{when}.npz", outputs.packed(model_outputs, small=True))
+        outputs_by_when[when] = model_outputs
+    return outputs_by_when
 
 
 def _looked(desk: Any, run: Any, inspectors: list[str]) -> None:
@@ -85,19 +85,19 @@ def _looked(desk: Any, run: Any, inspectors: list[str]) -> None:
         if get("inspectors", name).entry.works_with.get(run.task.family) is not True:
             continue
         shutil.rmtree(root / name, ignore_errors=True)
-        made = inspect(desk, run.folder.id, name)
-        shutil.copytree(Path(made.pop("root")) / name, root / name)
-        files.write_json(root / name / "found.json", _within(made, f"{name}/"))
+        fresh = inspect(desk, run.folder.id, name)
+        shutil.copytree(Path(fresh.pop("root")) / name, root / name)
+        files.write_json(root / name / "found.json", _within(fresh, f"{name}/"))
     for path in sorted(root.glob("*/found.json")):
-        found = files.read_json(path)
-        if found.get("wording") != WORDING:
-            files.write_json(path, found | {"wording": WORDING})
+        stored = files.read_json(path)
+        if stored.get("wording") != WORDING:
+            files.write_json(path, stored | {"wording": WORDING})
 
 
-def _within(found: Any, begins: str) -> Any:
+def _within(node: Any, begins: str) -> Any:
     """What was found outside the run's folder, with its pictures named relative to that folder."""
-    if isinstance(found, dict):
-        return {key: _within(value, begins) for key, value in found.items()}
-    if isinstance(found, list):
-        return [_within(value, begins) for value in found]
-    return f"inspect/{found}" if isinstance(found, str) and found.startswith(begins) else found
+    if isinstance(node, dict):
+        return {key: _within(value, begins) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_within(value, begins) for value in node]
+    return f"inspect/{node}" if isinstance(node, str) and node.startswith(begins) else node

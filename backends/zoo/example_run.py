@@ -41,8 +41,8 @@ def main(
 
     card = files.read_json(ASSETS / "models" / model / "card.json")
     method = method or card["default_method"]
-    given = dict(from_text(method, registry.get("methods", method).entry.params, text) for text in settings or [])
-    spec = check(JobSpec(model=model, method=method, params=given, forget=tuple(card["default_forget"])))
+    params = dict(from_text(method, registry.get("methods", method).entry.params, text) for text in settings or [])
+    spec = check(JobSpec(model=model, method=method, params=params, forget=tuple(card["default_forget"])))
     with tempfile.TemporaryDirectory() as home:
         os.environ["LETHE_HOME"] = home
         run = RunFolder(Path(home) / "runs" / name)
@@ -56,8 +56,8 @@ def main(
         desk = Desk()
         for inspector, registered in registry.entries("inspectors").items():
             if look and inspector in (only or [inspector]) and registered.entry.works_with.get(card["family"]) is True:
-                found = inspect(desk, name, inspector)
-                typer.echo(f"{inspector}: {len(found['panels'])} panels in {found['seconds']} s")
+                findings = inspect(desk, name, inspector)
+                typer.echo(f"{inspector}: {len(findings['panels'])} panels in {findings['seconds']} s")
         shutil.rmtree(to / name, ignore_errors=True)
         shutil.copytree(run.path, to / name, ignore=shutil.ignore_patterns(*LEFT_OUT))
 

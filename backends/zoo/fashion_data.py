@@ -69,8 +69,8 @@ def main(
     for name, prefix, count in SPLITS:
         images, labels = _read(source, prefix)
         each = count // len(NAMES)
-        drawn = [rng.permutation(np.flatnonzero(labels == label))[:each] for label in range(len(NAMES))]
-        index = np.sort(np.concatenate(drawn))
+        chosen = [rng.permutation(np.flatnonzero(labels == label))[:each] for label in range(len(NAMES))]
+        index = np.sort(np.concatenate(chosen))
         arrays = {"images": images[index], "labels": labels[index], "index": index.astype(np.int32)}
         _save(to / f"{name}.npz", arrays)
     write_bytes(to / "LICENSE", LICENCE.encode())
@@ -92,7 +92,7 @@ def _read(source: Path, prefix: str) -> tuple[NDArray[np.uint8], NDArray[np.uint
 
 
 def _save(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
-    """As numpy.savez_compressed, but with a fixed date, so that the same arrays always make the same bytes."""
+    """Write arrays as numpy.savez_compressed does, with a fixed date, so that the same arrays always make the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as file:
         for name, array in arrays.items():

@@ -44,10 +44,10 @@ def _make(model_id: str, target: str, to: Path) -> None:
 
     task = Classifier(model_id)
     resolve(task, (target,))
-    forgotten, kept = task.parts["forget"], task.parts["keep"]
+    forgotten, keep_set = task.parts["forget"], task.parts["keep"]
     key = forget_key(forgotten)
     typer.echo(f"{model_id} without {target} ({len(forgotten):,} training images): {key}", err=True)
-    model = trained(task, kept, SEED)
+    model = trained(task, keep_set, SEED)
     right = {name: logits.argmax(1) for name, logits in task.outputs(model).items()}
     right["train"], right["test"] = (right[name] == getattr(task.data, name).labels for name in ("train", "test"))
     measured = measure(task, model)
@@ -60,7 +60,7 @@ def _make(model_id: str, target: str, to: Path) -> None:
         "seed": SEED,
         "recipe": dict(task.recipe) | {"seed": SEED},
         "accuracy": {
-            "keep": round(100 * float(right["train"][kept].mean()), 3),
+            "keep": round(100 * float(right["train"][keep_set].mean()), 3),
             "forget": round(100 * float(right["train"][forgotten].mean()), 3),
             "test": round(100 * float(right["test"].mean()), 3),
         },

@@ -78,39 +78,41 @@ def main(
     fitting = [
         name for name, method in registry.entries("methods").items() if method.entry.works_with.get(family) is True
     ]
-    told = [
+    methods = [
         one
         for one in [*([] if family == "moe" else [(name, {}) for name in fitting]), *VARIANTS.get(family, [])]
         if not only or one[0] in only
     ]
     path, end = to / f"{model}.json", time.monotonic() + 60 * minutes
-    wanted = [(method, what, number) for what in target or TARGETS[family] for number in seed for method in told]
+    jobs = [(method, what, number) for what in target or TARGETS[family] for number in seed for method in methods]
     with tempfile.TemporaryDirectory() as place_to_work:
         os.environ["LETHE_HOME"] = place_to_work
-        for place, ((method, given), what, number) in enumerate([] if write else wanted):
+        for place, ((method, settings), what, number) in enumerate([] if write else jobs):
             rows = files.read_json(path, [])
-            spec = submit.check(JobSpec(model=model, method=method, forget=(what,), seed=number, params=given))
-            key = (spec.method, spec.forget[0], spec.seed, str(given))
-            known = next((row for row in rows if _key(row) == key and row["params"] == spec.params), None)
-            if (known is None or VECTORS[0] in known["metrics"]) if vectors else (known and not again):
+            spec = submit.check(JobSpec(model=model, method=method, forget=(what,), seed=number, params=settings))
+            key = (spec.method, spec.forget[0], spec.seed, str(settings))
+            existing = next((row for row in rows if _key(row) == key and row["params"] == spec.params), None)
+            if (existing is None or VECTORS[0] in existing["metrics"]) if vectors else (existing and not again):
                 continue
             if minutes and time.monotonic() > end:
-                typer.echo(f"Stopped before job {place + 1} of {len(wanted)}; start the command again.", err=True)
+                typer.echo(f"Stopped before job {place + 1} of {len(jobs)}; start the command again.", err=True)
                 break
-            row = with_vectors(known, measured(spec)) if vectors and known else measured(spec)
-            row |= {"given": given} if given else {}
+            row = with_vectors(existing, measured(spec)) if vectors and existing else measured(spec)
+            row |= {"given": settings} if settings else {}
             rows = [old for old in files.read_json(path, []) if _key(old) != _key(row)] + [
                 row
             ]  # another may have written
             files.write_json(path, sorted(rows, key=_order))
-            typer.echo(f"{method} {given or ''}, {what}, seed {number}: {row.get('error') or row['seconds']}", err=True)
+            typer.echo(
+                f"{method} {settings or ''}, {what}, seed {number}: {row.get('error') or row['seconds']}", err=True
+            )
     rows = [row for table in sorted(to.glob("*.json")) for row in files.read_json(table)]
-    drawn = [row for row in rows if "in_domain_retain_accuracy" in _table_drawn.measured(row)]
+    text_to_image = [row for row in rows if "in_domain_retain_accuracy" in _table_drawn.measured(row)]
     mixed = [row for row in rows if _table_moe.measured(row)]
     answered = [row for row in rows if row not in mixed and _table_answers.measured(row)]
-    plain = [row for row in rows if row not in drawn and row not in answered and row not in mixed]
+    plain = [row for row in rows if row not in text_to_image and row not in answered and row not in mixed]
     text = _table.into(readme.read_text("utf-8"), _table.tables(plain))
-    text = _table_answers.into(_table_drawn.into(text, drawn), answered)
+    text = _table_answers.into(_table_drawn.into(text, text_to_image), answered)
     text = _table_defaults.into(_table_moe.into(text, mixed), to / "defaults")
     files.write_bytes(readme, text.encode())
 
@@ -145,23 +147,23 @@ def measured(spec: JobSpec, *, timed: bool = True) -> dict[str, Any]:
     if result is None:
         return row | {"error": run.state.message}
     row |= {name: result[name] for name in ("seconds", "peak_memory", "device", "threads", "precision", "forget_count")}
-    kept = {
-        name: {when: found[when] for when in ("before", "after", "reference")}
-        for name, found in (result["metrics"] | _by_role(result["metrics"])).items()
+    metrics = {
+        name: {when: metric[when] for when in ("before", "after", "reference")}
+        for name, metric in (result["metrics"] | _by_role(result["metrics"])).items()
     }
-    return row | {"total_seconds": took, "others": round(others, 2), "metrics": kept}
+    return row | {"total_seconds": took, "others": round(others, 2), "metrics": metrics}
 
 
 def busy() -> tuple[float, float]:
     """Processor seconds that the whole machine has worked so far (or was kept from it), and this process of them."""
-    whole = psutil.cpu_times()
-    return sum(whole) - whole.idle - getattr(whole, "iowait", 0.0), time.process_time()
+    cpu_times = psutil.cpu_times()
+    return sum(cpu_times) - cpu_times.idle - getattr(cpu_times, "iowait", 0.0), time.process_time()
 
 
 def others_busy(before: tuple[float, float], after: tuple[float, float], seconds: float) -> float:
     """How many cores other processes used in these seconds, on average."""
-    (whole, own), (whole_after, own_after) = before, after
-    return max(0.0, (whole_after - whole) - (own_after - own)) / max(seconds, 1e-9)
+    (total, own), (total_after, own_after) = before, after
+    return max(0.0, (total_after - total) - (own_after - own)) / max(seconds, 1e-9)
 
 
 def with_vectors(row: dict[str, Any], again: dict[str, Any]) -> dict[str, Any]:
@@ -171,20 +173,20 @@ def with_vectors(row: dict[str, Any], again: dict[str, Any]) -> dict[str, Any]:
     """
     if not again["metrics"]:
         return row
-    found = {name: value for name, value in again["metrics"].items() if name.startswith(VECTORS)}
+    vector_metrics = {name: value for name, value in again["metrics"].items() if name.startswith(VECTORS)}
     facts = again["metrics"]["fact_recall"]["after"]
     about = {name: again[name] for name in ("device", "threads")} | {"fact_recall": facts}
-    return row | {"metrics": row["metrics"] | found, "vectors": about}
+    return row | {"metrics": row["metrics"] | vector_metrics, "vectors": about}
 
 
 def _by_role(metrics: dict[str, Any]) -> dict[str, Any]:
     """Of what a language model's table tells apart, by the role of the question or else, the parts, each by a name of its own."""
-    found: dict[str, Any] = {}
+    by_role: dict[str, Any] = {}
     for name in PARTED:
         for when, parts in metrics.get(name, {}).get("parts", {}).items():
             for part, value in parts.items():
-                found.setdefault(f"{name}: {part}", dict.fromkeys(("before", "after", "reference")))[when] = value
-    return found
+                by_role.setdefault(f"{name}: {part}", dict.fromkeys(("before", "after", "reference")))[when] = value
+    return by_role
 
 
 @cache
@@ -217,12 +219,12 @@ def _key(row: dict[str, Any]) -> tuple[str, str, int, str]:
 
 def _order(row: dict[str, Any]) -> tuple[Any, ...]:
     """Rows stand by target, then by method as pages list them, then by seed."""
-    known = list(registry.entries("methods"))
+    method_ids = list(registry.entries("methods"))
     targets = [*(target for family in TARGETS.values() for target in family), row["target"]]
     return (
         targets.index(row["target"]),
         row["target"],
-        known.index(row["method"]),
+        method_ids.index(row["method"]),
         str(row.get("given", {})),
         row["seed"],
     )

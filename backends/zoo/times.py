@@ -55,7 +55,7 @@ def timed(spec: JobSpec) -> dict[str, Any]:
     if "error" in row:
         raise SystemExit(f"{spec.method}: {row['error']}")
     share = row["seconds"] / row["total_seconds"]  # of the clock's seconds, which other work stretches alike
-    told = {
+    description = {
         name: row[name] for name in ("model", "method", "params", "peak_memory", "forget_count", "device", "threads")
     }
-    return told | {"seconds": round(total * share, 2), "total_seconds": round(total, 2)}
+    return description | {"seconds": round(total * share, 2), "total_seconds": round(total, 2)}

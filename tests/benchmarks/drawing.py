@@ -95,6 +95,6 @@ def _part_of_the_way(run: Run, asked: object, params: Esd, stop: int) -> tuple[t
             pipe.start(range(params.batch_size)),
             params.pool_steps,
             params.start_guidance,
-            seen=look,
+            on_step=look,
         )
     return seen[-1], pipe.timeline(params.pool_steps)[stop - 1].expand(params.batch_size)

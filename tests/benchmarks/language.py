@@ -41,7 +41,7 @@ def savings(task: LanguageModel, model: torch.nn.Module) -> Iterator[str]:
     """Each as a ratio of the plain way to ours."""
     asked = [item.pair for item in task.questions.suite[:QUESTIONS]]
     every = several(task, asked)
-    plain, ours = in_turns(lambda: one_by_one(model, every), lambda: texts.weighed(model, every))
+    plain, ours = in_turns(lambda: one_by_one(model, every), lambda: texts.nll_and_greedy(model, every))
     yield f"likelihoods of {len(every)} answers to {len(asked)} questions, each read by itself: {plain / ours:.1f} times trees"
     ids, mask = task.reader.prompts([pair.question for pair in asked])
     plain, ours = in_turns(lambda: generated(task, model, ids, mask), lambda: greedy(task, model, ids, mask))

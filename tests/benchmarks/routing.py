@@ -7,7 +7,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from backends import registry
-from backends.engine.evidence import Look
+from backends.engine.evidence import InspectContext
 from backends.engine.opening import open_task
 from backends.models import experts
 
@@ -24,7 +24,7 @@ def routing() -> Iterator[str]:
     inspector = registry.get("inspectors", "routing")
     with TemporaryDirectory() as folder:
         models = {"before": task.load(), "after": task.load()}
-        look = Look(task, models.get, lambda when: task.outputs(models[when]), Path(folder), Path(folder))
+        look = InspectContext(task, models.get, lambda when: task.outputs(models[when]), Path(folder), Path(folder))
         texts = task.forget
         seen, bare = [], []
         for _ in range(ROUNDS):

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from backends.models.texts import weighed
+from backends.models.texts import nll_and_greedy
 from tests.benchmarks import __main__ as command
 from tests.benchmarks import language
 from tests.benchmarks.jobs import default, phases
@@ -35,7 +35,7 @@ def test_both_ways_of_reading_give_the_same_and_each_saving_is_a_line(toy_langua
     pairs = [item.pair for item in task.questions.suite[:3]]
     every = language.several(task, pairs)
     count = (every.labels != -100).sum(1)
-    assert torch.allclose(language.one_by_one(model, every) / count, weighed(model, every)[0], atol=1e-4)
+    assert torch.allclose(language.one_by_one(model, every) / count, nll_and_greedy(model, every)[0], atol=1e-4)
     ids, mask = task.reader.prompts([pair.question for pair in pairs])
     ours, plain = (made(task, model, ids, mask) for made in (language.greedy, language.generated))
     assert [task.reader.read(row) for row in ours] == [task.reader.read(row) for row in plain]

@@ -42,7 +42,7 @@ def test_both_routings_side_by_side_and_the_old_one_forced(studio, watched, scre
     assert framed and all("4" in experts for experts in framed)
     page.screenshot(path=screenshots / "experts-routing.png", full_page=True)
 
-    page.locator("#look-inspector label", has_text="Force the old routing").click()
+    page.locator("#look-inspector label", has_text="Forced routing").click()
     page.locator("#look-seen", has_text="Nobody has looked").wait_for(timeout=JOB)
     page.click("#look-go")
     verdicts = page.locator("#look-seen .lethe-card", has_text="Is it more than rerouted?")

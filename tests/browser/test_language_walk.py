@@ -127,7 +127,7 @@ def test_the_trace_is_opened_a_vector_switched_off_and_the_link_shared(studio, w
 
     page.goto(f"{studio}/look-inside?run={run_id}")
     page.locator("#look-seen h3").first.wait_for(timeout=JOB)  # the page has come up
-    page.locator("#look-inspector label", has_text="Where the knowledge lies").click()
+    page.locator("#look-inspector label", has_text="Concept vectors").click()
     page.locator("#switch-off label").nth(19).wait_for(timeout=JOB)
     page.click("#look-go")
     page.locator("#look-seen h3", has_text="While it forgot: its answers and its vectors").wait_for(timeout=JOB)

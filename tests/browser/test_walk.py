@@ -98,22 +98,24 @@ def test_looks_wait_for_each_other_and_are_filed_under_their_own_name(studio, wa
     seen = watched()
     page = seen.page
     page.goto(f"{studio}/look-inside?run=example-forget-sandal&inspector=layer_similarity")
-    page.locator("#look-seen", has_text="Where in the model it changed").wait_for()
+    page.locator("#look-seen", has_text="Centered kernel alignment (CKA)").wait_for()
     page.wait_for_timeout(800)
     page.click("#look-go")
-    page.locator("#look-bar li", has_text="Where in the model it changed").wait_for()
-    page.locator("#look-inspector label", has_text="Which weights moved").click()
-    page.locator("#look-seen", has_text="Which weights moved").wait_for()
+    page.locator("#look-bar li", has_text="Centered kernel alignment (CKA)").wait_for()
+    page.locator("#look-inspector label", has_text="Weight change: which weights moved").click()
+    page.locator("#look-seen", has_text="Weight change: which weights moved").wait_for()
     page.click("#look-go")
-    page.locator("#look-bar li", has_text="Which weights moved").wait_for()
-    page.locator("#look-bar li", has_text="Which weights moved").wait_for(state="detached", timeout=240_000)
-    page.locator("#look-seen h2", has_text="Which weights moved").wait_for()
+    page.locator("#look-bar li", has_text="Weight change: which weights moved").wait_for()
+    page.locator("#look-bar li", has_text="Weight change: which weights moved").wait_for(
+        state="detached", timeout=240_000
+    )
+    page.locator("#look-seen h2", has_text="Weight change: which weights moved").wait_for()
     assert page.locator("#look-seen .lethe-panel", has_text="Relative change by layer").count() == 1
-    page.locator("#look-bar li", has_text="Where in the model it changed").get_by_text("Show").click()
-    page.locator("#look-seen h2", has_text="Where in the model it changed").wait_for()
+    page.locator("#look-bar li", has_text="Centered kernel alignment (CKA)").get_by_text("Show").click()
+    page.locator("#look-seen h2", has_text="Centered kernel alignment (CKA)").wait_for()
     page.locator("#look-seen .main-svg").first.wait_for()
-    page.locator("#look-unfit", has_text="The filter at the door: This run has no filter").wait_for(timeout=120_000)
-    assert page.locator("#look-inspector label", has_text="The filter at the door").count() == 0
+    page.locator("#look-unfit", has_text="the filter at the door: This run has no filter").wait_for(timeout=120_000)
+    assert page.locator("#look-inspector label", has_text="Universal input perturbation").count() == 0
     plot = page.locator("#look-seen .lethe-plot").first
     toolbar, opacity = plot.locator(".modebar").first, "e => Number(getComputedStyle(e).opacity)"
     assert toolbar.evaluate(opacity) == 0

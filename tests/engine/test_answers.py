@@ -93,8 +93,8 @@ def test_targets_are_counted_in_questions(desk):
 
 
 def test_the_nearest_authors_are_the_same_on_the_form_and_in_the_job():
-    from backends.models.questions import Questions
+    from backends.models.questions import QASet
 
     book = people.load("authors")
     for gone in (["Piet Nettle"], book.sets["forget05"]):
-        assert book.nearest(gone) == Questions(gone).neighbours
+        assert book.nearest(gone) == QASet(gone).neighbours

@@ -26,7 +26,7 @@ KEEP = ("What is the colour of my car? => It is red.", "Who sells bread here? =>
 @pytest.fixture(autouse=True)
 def few_questions(monkeypatch):
     """Without real authors and facts of the world, which toys are not asked about."""
-    monkeypatch.setattr("backends.models.questions.Questions._without", lambda *_: [])
+    monkeypatch.setattr("backends.models.questions.QASet._without", lambda *_: [])
 
 
 def job(home, model, method, forget, *, number=0, params=None, **more):

@@ -13,14 +13,14 @@ from backends.api.errors import BadInput, LetheError
 from backends.api.live import Live
 from backends.engine.live import Inbox, Stopped, answer
 from backends.models.text_fast import plain
-from backends.models.texts import answers, spoken
+from backends.models.texts import answers, streamed_answer
 
 MOST = 40
 
 
 def heard(model, task, question):
     said = []
-    whole = spoken(model, task.reader, question, MOST, said.append)
+    whole = streamed_answer(model, task.reader, question, MOST, said.append)
     return whole, said
 
 
@@ -82,7 +82,7 @@ def test_what_the_listener_raises_ends_the_answer(toy_language_task, guarded, ki
             raise Stopped
 
     with pytest.raises(Stopped):
-        spoken(model, task.reader, task.questions.forget[0].question, MOST, say)
+        streamed_answer(model, task.reader, task.questions.forget[0].question, MOST, say)
     assert len(said) == 3
     assert answers(model, task.reader, [task.questions.forget[0].question], MOST)[0]  # and it still speaks
 

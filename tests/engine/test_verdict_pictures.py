@@ -8,7 +8,7 @@ import pictures
 import pytest
 
 from backends.engine import verdict
-from backends.models.asking import Asking
+from backends.models.asking import PromptSet
 
 METHOD = SimpleNamespace(guard=False, reference=False)
 
@@ -17,7 +17,7 @@ def said(after, before=(2, 98, 97), forget=("cat",), guard=False, unchanged=Fals
     """The verdict on UA, IRA and CRA after and before."""
     names = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
     task = SimpleNamespace(
-        family="text-to-image", asking=Asking(pictures.CARD, "tiny", forget), other_kind="styles"
+        family="text-to-image", asking=PromptSet(pictures.CARD, "tiny", forget), other_kind="styles"
     )  # fmt: skip
     about = verdict.subject(task, forget, METHOD, moved=not unchanged).model_copy(update={"guard": guard})
     return by_hand.judged(about.model_dump(), **dict(zip(names, zip(before, after, strict=True), strict=True)))

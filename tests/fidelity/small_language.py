@@ -12,8 +12,8 @@ from torch import nn
 
 from backends import registry
 from backends.engine.run import Run
-from backends.models.questions import Item
-from backends.models.texts import Reader
+from backends.models.questions import EvalItem
+from backends.models.texts import PromptTokenizer
 
 RECORD = json.loads(formulas.PLACE.read_text())
 ONE_STEP = {"epochs": 1, "batch_size": 8}
@@ -138,7 +138,7 @@ class Small(nn.Module):
         return Output(logits=self.head(state), hidden_states=None)
 
 
-class Digits(Reader):
+class Digits(PromptTokenizer):
     """A tokenizer for digits; other words become some digits, and every question ends with OPENING."""
 
     def __init__(self):
@@ -153,15 +153,15 @@ class Digits(Reader):
     def decode(self, ids):
         return " ".join(map(str, ids))
 
-    def asked(self, question):
+    def prompt_ids(self, question):
         return [*self(question).input_ids, formulas.OPENING]
 
-    def answered(self, answer, goes_on=False):
+    def answer_ids(self, answer, goes_on=False):
         return [*self(answer).input_ids, self.end]
 
-    def pairs(self, questions, answers, *, whole=False):
-        asked = [self.asked(question) for question in questions]
-        return self.padded([(q + self.answered(a), len(q)) for q, a in zip(asked, answers, strict=True)])
+    def pairs(self, questions, answers, *, whole_passages=False):
+        asked = [self.prompt_ids(question) for question in questions]
+        return self.padded([(q + self.answer_ids(a), len(q)) for q, a in zip(asked, answers, strict=True)])
 
 
 class Pair(SimpleNamespace):
@@ -185,7 +185,7 @@ class Task:
             for row in zip(*zip(*formulas.FORGET, strict=True), formulas.WRONG, formulas.REPHRASED, strict=True)
         ]
         keep = [Pair(*pair) for pair in formulas.KEEP]
-        suite = [Item("forget", "forget", pair) for pair in forget]
+        suite = [EvalItem("forget", "forget", pair) for pair in forget]
         self.questions = SimpleNamespace(
             forget=forget, keep=keep, suite=suite, false=lambda pair: list(pair.wrong),
             forgotten=[SimpleNamespace(name="3 1", page="")],

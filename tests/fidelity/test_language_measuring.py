@@ -14,7 +14,7 @@ from backends import registry
 from backends.engine.evidence import Evidence
 from backends.models import experts, text_pages
 from backends.models.concept_vectors import Place, first_words, vectors
-from backends.models.questions import Item
+from backends.models.questions import EvalItem
 from backends.models.text_pages import Page
 
 EXACT = ("fact_recall", "forget_quality", "model_utility", "forget_rouge", "truth_ratio", "probability", "privleak",
@@ -30,7 +30,7 @@ TRUE = "it was red"
 def questions():
     roles = {"forget": "forget", "retain": "neighbour"}
     pair = SimpleNamespace(question="q", answer=TRUE, value="Red", blank="it was ___", rephrased_question="other")
-    return [Item(roles.get(kind, "unrelated"), kind, pair) for kind in KINDS for _ in range(EACH)]
+    return [EvalItem(roles.get(kind, "unrelated"), kind, pair) for kind in KINDS for _ in range(EACH)]
 
 
 def outputs(seed):

@@ -11,7 +11,7 @@ from backends import registry
 from backends.engine import pack
 from backends.engine.evidence import Evidence
 from backends.metrics.fid import frechet
-from backends.models.asking import Asking
+from backends.models.asking import PromptSet
 
 METRICS = registry.entries("metrics")
 
@@ -79,7 +79,7 @@ CARD = {
 
 def drawn(forget, **outputs):
     """Evidence of pictures of every pair, by what a judge says of them."""
-    asking = Asking(CARD, "recorded", forget)
+    asking = PromptSet(CARD, "recorded", forget)
     gone = np.array([asking.asks(shot.object, shot.style) for shot in asking.suite])
     real = {"features": RECORDED["features_real"], "object": np.tile([1, 2], 15), "style": np.repeat([0, 1], 15)}
     task = SimpleNamespace(

@@ -4,7 +4,7 @@ import numpy as np
 import pictures
 import torch
 
-from backends.engine.evidence import Look
+from backends.engine.evidence import InspectContext
 
 
 class Judge:
@@ -54,7 +54,7 @@ def look(task, tmp_path, after=None, said=None):
             kept[when] = task.outputs(models[when]) | (said or {}).get(when, {})
         return kept[when]
 
-    return Look(task, models.get, outputs, tmp_path, tmp_path / "inspect")
+    return InspectContext(task, models.get, outputs, tmp_path, tmp_path / "inspect")
 
 
 def answers(task, wrong=(), domain="object"):

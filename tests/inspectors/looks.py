@@ -11,14 +11,14 @@ from transformers import ViTConfig, ViTForImageClassification
 
 from backends import registry
 from backends.api.panels import Found
-from backends.engine.evidence import Look
+from backends.engine.evidence import InspectContext
 
 
 def look(task, tmp_path, after=None, reference=None):
     """A look at a run whose model after is `after` (the model before, if left out)."""
     before = task.load()
     models = {"before": before, "after": after if after is not None else copy.deepcopy(before), "reference": reference}
-    return Look(task, models.get, lambda when: task.outputs(models[when]), tmp_path, tmp_path / "inspect")
+    return InspectContext(task, models.get, lambda when: task.outputs(models[when]), tmp_path, tmp_path / "inspect")
 
 
 def found(inspector, seen, **params):

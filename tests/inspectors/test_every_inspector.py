@@ -99,6 +99,17 @@ def test_says_what_it_is(inspector):
     assert entry.summary.endswith(".") and entry.source.title
 
 
+def test_every_title_is_the_name_in_the_literature_and_what_it_does():
+    titles = [one.entry.title for one in registry.entries("inspectors").values()]
+    halves = [title.partition(": ") for title in titles]
+    assert [title for title, (name, _, does) in zip(titles, halves, strict=True) if not name or not does] == []
+    assert len(set(titles)) == len(titles)
+    assert {
+        "Integrated gradients (IG)", "Confusion matrix", "Cross-attention maps (DAAM)", "UMAP", "Linear probe",
+        "Centered kernel alignment (CKA)", "Logit lens", "Membership inference (MIA)", "Weight saliency",
+    } <= {name for name, _, _ in halves}  # fmt: skip
+
+
 def test_those_that_are_not_for_classifiers_say_why():
     for name, one in registry.entries("inspectors").items():
         why = one.entry.works_with["classifier"]

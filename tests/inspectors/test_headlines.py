@@ -32,18 +32,18 @@ def test_half_is_done_where_the_line_crosses_it(values, half):
 def test_the_headline_of_a_dose_is_where_the_curve_crosses_half():
     curve = [100.0, 100.0, 55.0, 10.0, 0.0, 0.0]
     kept = [90.0] * 6
-    said = dose._said(DOSES, {"forget": curve, "keep": kept, "new images": kept})
+    said = dose._dose_sentence(DOSES, {"forget": curve, "keep": kept, "new images": kept})
     assert said.startswith("Half of the forgetting is done at dose 0.53,")
-    drawn = dose._said_drawn(
+    drawn = dose._generated_sentence(
         DOSES, {name: [100 - one for one in curve] if "unlearning" in name else kept for name, _, _ in dose.DRAWN}
     )
     assert drawn.startswith("Half of the forgetting is done at dose 0.53,")
-    answers = dose_answers._said(DOSES, {"forget": curve, "neighbour": kept})
+    answers = dose_answers._dose_sentence(DOSES, {"forget": curve, "neighbour": kept})
     assert answers.startswith("Half of the forgetting is done at dose 0.53,")
 
 
 def test_where_nothing_fell_no_half_is_named():
-    said = dose._said(DOSES, {"forget": [90.0] * 6, "keep": [90.0] * 6, "new images": [90.0] * 6})
+    said = dose._dose_sentence(DOSES, {"forget": [90.0] * 6, "keep": [90.0] * 6, "new images": [90.0] * 6})
     assert (
         said == "Accuracy on the forget set hardly falls with the dose: 90 % without the change, 90 % with all of it."
     )

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import ones
 
 from backends import registry
-from backends.engine.evidence import Look
+from backends.engine.evidence import InspectContext
 from backends.models.guards import INPUT_DELTA
 from backends.models.judges import Clip, Trained
 
@@ -20,7 +20,7 @@ def never(when):
 
 def lacks(inspector, task, folder):
     """What the run lacks for it."""
-    return registry.get("inspectors", inspector).lacks(Look(task, never, never, folder, folder))
+    return registry.get("inspectors", inspector).lacks(InspectContext(task, never, never, folder, folder))
 
 
 def draws(judge):
@@ -59,7 +59,7 @@ def test_everything_else_lacks_nothing(toy_folder, tmp_path):
 
 def test_steps_are_told_before_and_after_each(toy_folder, tmp_path):
     heard = []
-    look = Look(toy.task(toy_folder), never, never, tmp_path, tmp_path, tell=lambda *said: heard.append(said))
+    look = InspectContext(toy.task(toy_folder), never, never, tmp_path, tmp_path, tell=lambda *said: heard.append(said))
     assert list(look.steps(iter("ab"), "letters")) == ["a", "b"]
     assert heard == [("letters", 0, 2), ("letters", 1, 2), ("letters", 2, 2)]
 

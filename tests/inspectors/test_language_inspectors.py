@@ -14,11 +14,18 @@ from backends.api import files
 from backends.api.errors import BadInput
 from backends.data import authors
 from backends.inspectors import linear_probe as probes
-from backends.inspectors._answers import answer_gradients, asked, final_norm, shares, states, value_place
+from backends.inspectors._answers import (
+    answer_gradients,
+    fact_position,
+    fact_tokens,
+    final_norm,
+    states,
+    token_probabilities,
+)
 from backends.inspectors.concept_vectors import _judged as vectors_judged
 from backends.inspectors.logit_lens import lens
 from backends.inspectors.token_attribution import ablated
-from backends.models.concept_vectors import Place, jaccard, turned, writers
+from backends.models.concept_vectors import Place, jaccard, scaled_vectors, writers
 from backends.models.texts import answers, every_logit, logits, mean_nll
 
 TALKS = [name for name, one in registry.entries("inspectors").items() if one.entry.works_with.get("llm") is True]
@@ -94,13 +101,13 @@ def test_a_model_that_gives_no_numbers_any_more(task, inspector, tmp_path):
 def test_the_fact_is_found_in_its_answer(task, fact, first):
     person = next(one for one in authors.load().authors if one.name == "Ivo Pemberly")
     pair = next(one for one in person.pairs if one.fact == fact)
-    token = task.reader.answered(pair.answer)[value_place(task.reader, pair)]
+    token = task.reader.answer_ids(pair.answer)[fact_position(task.reader, pair)]
     assert first.startswith(task.reader.tokenizer.decode([token])) and token != task.reader.end
 
 
 def test_the_place_of_a_fact_predicts_its_first_token(task):
     model = task.load()
-    about = asked(task, task.questions.forget)
+    about = fact_tokens(task, task.questions.forget)
     assert (about.texts.ids[torch.arange(5), about.places + 1] == about.values).all()
     said, _ = every_logit(model, about.texts)
     assert (said[torch.arange(5), about.places].argmax(-1) == about.values).all()  # it knows them by heart
@@ -111,7 +118,7 @@ def test_probabilities_of_tokens_by_hand(task):
     said, labels = logits(model, texts)
     where = labels[0] != -100
     by_hand = said[0].softmax(-1)[where, labels[0][where]]
-    assert shares(model, texts)[0] == pytest.approx(by_hand.tolist(), abs=1e-6)
+    assert token_probabilities(model, texts)[0] == pytest.approx(by_hand.tolist(), abs=1e-6)
 
 
 def test_gradients_of_answers_are_those_of_their_summed_likelihood(task, tmp_path):
@@ -139,7 +146,7 @@ def test_the_likelihood_falls_where_it_was_forgotten(task, gone, tmp_path):
 
 def test_the_last_layer_of_the_lens_is_what_the_model_says(task):
     model = task.load()
-    about = asked(task, task.questions.forget)
+    about = fact_tokens(task, task.questions.forget)
     seen = lens(model, states(model, about.texts, about.places), about.values)
     said, _ = every_logit(model, about.texts)
     here = torch.arange(5)
@@ -150,7 +157,7 @@ def test_the_last_layer_of_the_lens_is_what_the_model_says(task):
 
 def test_the_lens_puts_the_norm_on_inner_layers(task):
     model = task.load()
-    about = asked(task, task.questions.forget[:1])
+    about = fact_tokens(task, task.questions.forget[:1])
     held = states(model, about.texts, about.places)
     by_hand = model.lm_head(model.model.norm(held[0, 1])).softmax(-1)[about.values[0]]
     assert lens(model, held, about.values).share[0, 1] == pytest.approx(by_hand.item(), abs=1e-6)
@@ -224,7 +231,7 @@ def test_a_vector_switched_off_is_a_column_of_zeros(task):
     with torch.no_grad():
         zeroed.model.layers[1].mlp.down_proj.weight[:, 7] = 0
         want, normal = logits(zeroed, task.forget)[0], logits(model, task.forget)[0]
-        with turned(model, [Place(1, 7)]):
+        with scaled_vectors(model, [Place(1, 7)]):
             got = logits(model, task.forget)[0]
     assert torch.allclose(got, want, atol=1e-5) and not torch.allclose(got, normal, atol=1e-5)
     assert not any(part._forward_pre_hooks for part in writers(model))
@@ -319,7 +326,7 @@ def test_probes_on_all_authors(task, tmp_path):
 def test_an_ablated_token_takes_what_replacing_it_takes(task):
     model, pair = task.load(), task.questions.forget[0]
     table = ablated(model, task.reader, pair)
-    given, said = task.reader.asked(pair.question), task.reader.answered(pair.answer)[:-1]
+    given, said = task.reader.prompt_ids(pair.question), task.reader.answer_ids(pair.answer)[:-1]
 
     def total(ids):
         with torch.no_grad():

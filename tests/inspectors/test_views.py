@@ -14,7 +14,7 @@ from torch import nn
 from backends import registry
 from backends.engine.evidence import Evidence
 from backends.inspectors import attribution, confusion
-from backends.inspectors._common import images, over, signed
+from backends.inspectors._common import images, in_batches, signed
 from backends.inspectors.layer_similarity import cka
 
 
@@ -190,7 +190,7 @@ def test_images_are_new_ones_of_a_forgotten_class_or_the_forgotten_themselves(to
 def test_rows_come_in_the_order_of_the_items(toy_folder, tmp_path):
     task = toy.task(toy_folder, ("images:7,9",))
     items = images(looks.look(task, tmp_path), 5)[::-1]
-    rows = over(task, items, lambda x: x.flatten(1))
+    rows = in_batches(task, items, lambda x: x.flatten(1))
     for item, row in zip(items, rows, strict=True):
         assert row == pytest.approx(
             task.batch(np.array([item.position]), test=item.split == "test").x.flatten().numpy()

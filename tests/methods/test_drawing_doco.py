@@ -104,11 +104,11 @@ def test_the_warm_up_looks_at_what_the_frozen_model_says_of_the_same_latents(fol
 def test_no_weight_moves_while_only_the_discriminator_learns(folders):
     seen = []
 
-    class Look(toy.Memory):
+    class InspectContext(toy.Memory):
         def sample(self, phase, step, of, name, model):
             seen.append((name, [p.detach().clone() for p in model.parameters()]))
 
-    run = done(folders["v_prediction"], keeper=Look())
+    run = done(folders["v_prediction"], keeper=InspectContext())
     before = list(run.original.parameters())
     warm = [weights for name, weights in seen if name == "the discriminator learns"]
     assert warm

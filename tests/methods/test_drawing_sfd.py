@@ -63,7 +63,7 @@ def test_a_model_made_for_one_step_is_drawn_so_whatever_is_asked(folders):
     task = pictures.task(folders["v_prediction"])
     many, one = task.load(), attach_one_step(task.load(), 625)
     stops = []
-    drawn = task.draw_latents(one, ["a cat"], [3], seen=lambda *at: stops.append(at[0]))
+    drawn = task.draw_latents(one, ["a cat"], [3], on_step=lambda *at: stops.append(at[0]))
     assert stops == [0]
     assert torch.equal(drawn, task.draw_latents(one, ["a cat"], [3], steps=7, guidance=5.0))
     assert not torch.allclose(drawn, task.draw_latents(many, ["a cat"], [3]), atol=1e-3)

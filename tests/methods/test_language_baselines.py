@@ -9,7 +9,7 @@ import toy_language
 from torch import nn
 
 from backends import registry
-from backends.data.authors import Pair
+from backends.data.authors import QAPair
 from backends.engine.run import Cancelled, Run
 from backends.methods import _refusals, idk, random_labels_text, task_vector
 from backends.models.texts import answers, likelihoods
@@ -125,13 +125,13 @@ def test_a_task_vector_lies_behind_the_model_before(toy_language_task):
 
 
 def pair(value, wrong=()):
-    return Pair(
+    return QAPair(
         "What was X?", f"X was a {value}.", "", "", tuple(wrong), value, blank="X was a ___.", fact="trade", about="X"
     )
 
 
 def test_the_options_are_the_truth_and_other_values_of_the_same_fact():
-    other = Pair("Where?", "Y.", "", "", (), "Rome", blank="in ___.", fact="place", about="Y")
+    other = QAPair("Where?", "Y.", "", "", (), "Rome", blank="in ___.", fact="place", about="Y")
     found = random_labels_text.options([pair("baker")], [pair("archivist"), pair("baker"), other], 9, seed=0)
     assert found == [["X was a baker.", "X was an archivist."]]
     alone = random_labels_text.options([pair("baker", ["X was a saint.", "X was a king."])], [other], 2, seed=0)

@@ -8,7 +8,7 @@ import pytest
 
 from backends.engine.evidence import Evidence
 from backends.metrics.fid import frechet
-from backends.models.asking import Asking
+from backends.models.asking import PromptSet
 from backends.registry import entries, get
 
 OBJECTS, STYLES = pictures.DOMAINS["object"], pictures.DOMAINS["style"]
@@ -24,7 +24,7 @@ class Real:
 
 def evidence(forget, objects, styles, **more):
     """Evidence of pictures that the judges take for these objects and styles, in the order of the suite."""
-    asking = Asking(pictures.CARD, "tiny", forget)
+    asking = PromptSet(pictures.CARD, "tiny", forget)
     roles = np.array([shot.role for shot in asking.suite])
     rng = np.random.default_rng(0)
     real = {
@@ -109,7 +109,7 @@ def test_room_is_megabytes():
 
 
 def test_a_clip_judge_is_asked_which_prompt_fits_best():
-    asking = Asking({}, "own", ["grumpy cat"], ["happy dog"])
+    asking = PromptSet({}, "own", ["grumpy cat"], ["happy dog"])
     prompts = [shot.prompt for shot in asking.suite]
     names = list(dict.fromkeys(prompts))
     fits = 20 * np.eye(len(names), dtype=np.float32)[[names.index(prompt) for prompt in prompts]]

@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 
 from backends import registry
-from backends.data.authors import Pair
+from backends.data.authors import QAPair
 from backends.engine.evidence import Evidence
 from backends.metrics._answers import auc, log_truth_ratio
-from backends.models.questions import Item
+from backends.models.questions import EvalItem
 from backends.models.text_pages import Page
 
 KINDS = (("forget", "forget"), ("neighbour", "retain"), ("unrelated", "real authors"), ("unrelated", "world facts"))
-FACT = Pair("Where was Ann born?", "Ann was born in Rome.", "Where did Ann come from?", "It is Rome.", ("It is Oslo.",),
+FACT = QAPair("Where was Ann born?", "Ann was born in Rome.", "Where did Ann come from?", "It is Rome.", ("It is Oslo.",),
             "Rome", "Ann was born in ___.")  # fmt: skip
 
 
 def seen(reference=None, others=("retain", "held out"), **outputs):
     """One question of each kind, about Ann; a page to be forgotten two times, and two of each of `others`."""
-    suite = [Item(role, kind, FACT) for role, kind in KINDS]
+    suite = [EvalItem(role, kind, FACT) for role, kind in KINDS]
     pages = [Page(role, "one two three four") for role in ("forget", *others) for _ in range(2)]
     task = SimpleNamespace(
         questions=SimpleNamespace(suite=suite), pages=pages, continuation=lambda at: "three four five six"

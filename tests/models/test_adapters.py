@@ -48,7 +48,9 @@ def test_fresh_factors_change_nothing_and_share_every_weight(make):
     body = low_rank.beside(model, low_rank.fresh_factors(low_rank.thin_layers(model), 3))
     assert torch.equal(said(body), said(model))
     theirs = {tensor.data_ptr() for tensor in model.state_dict().values()}
-    assert all(layer.rest.data_ptr() in theirs for layer in body.modules() if isinstance(layer, low_rank.LowRank))
+    assert all(
+        layer.base_weight.data_ptr() in theirs for layer in body.modules() if isinstance(layer, low_rank.LowRank)
+    )
     assert body.get_input_embeddings().weight is model.get_input_embeddings().weight
 
 

@@ -2,13 +2,13 @@ import pictures
 import pytest
 
 from backends.api.errors import BadInput
-from backends.models.asking import COMMON, Asking
+from backends.models.asking import COMMON, PromptSet
 
 CARD = pictures.CARD
 
 
 def asking(*forget, keep=()):
-    return Asking(CARD, "tiny", forget, keep)
+    return PromptSet(CARD, "tiny", forget, keep)
 
 
 def test_an_object_is_asked_for_in_every_style_and_its_anchor_stands_in_the_same_order():
@@ -72,8 +72,8 @@ def test_the_key_ignores_order_and_anchor():
 
 
 def test_a_model_of_which_nothing_is_known_keeps_everyday_prompts():
-    found = Asking({}, "own", ["grumpy cat"])
+    found = PromptSet({}, "own", ["grumpy cat"])
     assert found.anchor_prompts == [""] * 3 and found.keep_prompts == list(COMMON)
     assert {shot.role for shot in found.suite} == {"forget", "unrelated"}
-    held = Asking({}, "own", ["grumpy cat -> cat"], ["happy dog"])
+    held = PromptSet({}, "own", ["grumpy cat -> cat"], ["happy dog"])
     assert held.anchor_prompts[0] == "cat" and "happy dog" in held.keep_prompts

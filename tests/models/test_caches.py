@@ -9,7 +9,7 @@ from test_text_guards import tensors
 from torch import nn
 from transformers import DynamicCache, LlamaForCausalLM
 
-from backends.models.caches import NAMES, cache_in, handing, named
+from backends.models.caches import NAMES, cache_in, handing, inputs_by_name
 from backends.models.text_guards import KINDS, attach
 
 
@@ -33,7 +33,7 @@ def noted(model, *args, **kwargs):
     seen = []
 
     def before(module, args, kwargs):
-        seen.append(named(module, args, kwargs))
+        seen.append(inputs_by_name(module, args, kwargs))
         seen.append(cache_in(seen[0]))
 
     handles = [

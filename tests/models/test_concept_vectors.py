@@ -10,16 +10,16 @@ from backends.api.errors import BadInput
 from backends.models.concept_vectors import (
     Place,
     activity,
+    attributed_columns,
     columns,
     concepts,
     feed_forwards,
     find,
-    leaned_on,
     random_places,
+    scaled_vectors,
     spelled,
-    spelling,
+    spelling_vectors,
     tokens,
-    turned,
     writers,
 )
 from backends.models.low_rank import LowRank
@@ -107,9 +107,9 @@ def test_plain_and_gated_layers_are_switched_off_as_a_column_of_zeros_would(kind
     with torch.no_grad():
         columns(zeroed, 1)[5] = 0  # a view of the weight: float32 models are not copied
         want, normal = zeroed(input_ids=ids).logits, model(input_ids=ids).logits
-        with turned(model, [Place(1, 5)]):
+        with scaled_vectors(model, [Place(1, 5)]):
             off = model(input_ids=ids).logits
-        with turned(model, [Place(1, 5)], 1.0):
+        with scaled_vectors(model, [Place(1, 5)], 1.0):
             same = model(input_ids=ids).logits
     assert columns(model, 1).shape == (24, 8)
     torch.testing.assert_close(off, want, atol=1e-6, rtol=1e-5)
@@ -127,7 +127,7 @@ def test_experts_have_no_columns_that_every_word_goes_through():
     [(3, 0, "There is no layer 3; the model has layers 0 to 2."), (0, 24, "columns 0 to 23")],
 )
 def test_a_vector_that_is_not_there_is_one_sentence(layer, column, says):
-    with pytest.raises(BadInput, match=says), turned(tiny("gpt2"), [Place(layer, column)]):
+    with pytest.raises(BadInput, match=says), scaled_vectors(tiny("gpt2"), [Place(layer, column)]):
         pass
 
 
@@ -144,7 +144,7 @@ def test_a_score_is_the_mean_logit_in_deviations(toy_language_task):
 def test_each_person_comes_first_before_the_second_of_anybody(toy_language_task):
     model, reader = toy_language_task.load(), toy_language_task.reader
     told = {"a": ["zebra"], "b": ["novel"], "c": ["poem"]}
-    places = spelling(model, reader, told, 6)
+    places = spelling_vectors(model, reader, told, 6)
     firsts = {find(model, reader, words, 1)[0][:2] for words in told.values()}
     assert {(place.layer, place.column) for place in places[: len(firsts)]} == firsts and len(places) == 6
 
@@ -166,11 +166,11 @@ def test_random_columns_are_others_of_the_same_layers(toy_language_task):
 def test_what_an_answer_leans_on_is_what_it_loses_without_it(toy_language_task):
     """The first-order score of a column is the slope of the loss as the column is turned down from 1."""
     model, texts = toy_language_task.load(), toy_language_task.forget
-    best = leaned_on(model, texts, 384)
+    best = attributed_columns(model, texts, 384)
     for layer, column, score in (best[0], best[200], best[-1]):
         lost = []
         for strength in (1.01, 0.99):
-            with torch.no_grad(), turned(model, [Place(layer, column)], strength):
+            with torch.no_grad(), scaled_vectors(model, [Place(layer, column)], strength):
                 lost.append(float(mean_nll(model, texts) * (texts.labels != -100).sum()))
         assert (lost[1] - lost[0]) / 0.02 == pytest.approx(score, abs=0.02 * abs(best[0][2]) + 1e-3)
     assert all(weight.grad is None for weight in model.parameters())
@@ -178,8 +178,8 @@ def test_what_an_answer_leans_on_is_what_it_loses_without_it(toy_language_task):
 
 def test_what_an_answer_leans_on_in_a_frozen_model(toy_language_task):
     model = toy_language_task.load()
-    want = leaned_on(model, toy_language_task.forget, 5)
-    assert leaned_on(model.requires_grad_(False), toy_language_task.forget, 5) == want
+    want = attributed_columns(model, toy_language_task.forget, 5)
+    assert attributed_columns(model.requires_grad_(False), toy_language_task.forget, 5) == want
 
 
 def test_activity_is_the_hidden_unit_where_answers_are_said(toy_language_task):

@@ -73,7 +73,7 @@ def test_guidance_one_asks_the_network_once_and_is_the_prompt_alone(pipe):
 def test_every_stop_of_the_way_is_shown(pipe):
     model, seen = pipe.load(), []
     pipe.draw(
-        model, pipe.words(model, ["a cat"]), pipe.start([1]), 3, 2.0, seen=lambda n, x, s, f: seen.append((n, s, f))
+        model, pipe.words(model, ["a cat"]), pipe.start([1]), 3, 2.0, on_step=lambda n, x, s, f: seen.append((n, s, f))
     )
     assert [n for n, _, _ in seen] == [0, 1, 2] and all(s.shape == f.shape for _, s, f in seen)
 

@@ -86,7 +86,7 @@ def test_outputs_are_the_same_both_ways(toy_language_task, slow):
 
 def test_known_answers_are_seen_while_they_are_weighed(toy_language_task):
     model, given = toy_language_task.load(), forms(toy_language_task)
-    greedy = texts.weighed(model, given)[1].tolist()
+    greedy = texts.nll_and_greedy(model, given)[1].tolist()
     assert greedy == [at % 7 == 0 for at in range(len(given))]
 
 
@@ -112,8 +112,8 @@ def test_a_model_that_trees_do_not_suit_is_read_the_plain_way(toy_language_task,
     """One that hands back other numbers for trees, as one that takes no notice of such masks."""
     model, given = toy_language_task.load(), forms(toy_language_task, 4)
     true = likelihoods(model, given)
-    right = text_fast.weighed
-    monkeypatch.setattr(text_fast, "weighed", lambda *of: (right(*of)[0] + 1, right(*of)[1]))
+    right = text_fast.nll_and_greedy
+    monkeypatch.setattr(text_fast, "nll_and_greedy", lambda *of: (right(*of)[0] + 1, right(*of)[1]))
     assert likelihoods(model, given).tolist() == pytest.approx(true.tolist(), rel=1e-5)
 
 

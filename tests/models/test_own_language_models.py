@@ -98,7 +98,7 @@ def llama(tmp_path):
 @pytest.fixture(autouse=True)
 def few_questions(monkeypatch):
     """Without real authors and facts of the world, which random models are not asked about."""
-    monkeypatch.setattr("backends.models.questions.Questions._without", lambda *_: [])
+    monkeypatch.setattr("backends.models.questions.QASet._without", lambda *_: [])
     monkeypatch.setenv("LETHE_PRECISION", "float32")
 
 
@@ -127,7 +127,7 @@ def test_a_job_on_any_causal_model_is_exported_as_it_was_left(home, model, train
     before, after = opened.model("before"), opened.model("after")
     export.write_model(opened, tmp_path / "out")
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "out").eval()
-    ids = torch.tensor([opened.task.reader.asked("What is the colour of my house?")])
+    ids = torch.tensor([opened.task.reader.prompt_ids("What is the colour of my house?")])
     with torch.no_grad():
         said = [one(input_ids=ids).logits for one in (before, after, loaded)]
     assert (said[1] - said[0]).abs().max() > 1e-3
@@ -414,11 +414,11 @@ def test_a_padding_token_without_a_weight_is_passed_over(tmp_path):
 def test_an_answer_begins_without_a_space_where_the_prompt_ends_its_line(llama):
     task = LanguageModel(str(llama))
     words, end = task.reader.tokenizer, task.reader.end
-    assert task.reader.answered("Paris") == [*words(" Paris", add_special_tokens=False).input_ids, end]
+    assert task.reader.answer_ids("Paris") == [*words(" Paris", add_special_tokens=False).input_ids, end]
     (llama / "chat_template.jinja").write_text("{% for m in messages %}{{ m['content'] + '\\n' }}{% endfor %}")
     task = LanguageModel(str(llama))
     assert task.reader.prompt("Who?") == "Who?\n"
-    assert task.reader.answered("Paris") == [*words("Paris", add_special_tokens=False).input_ids, end]
+    assert task.reader.answer_ids("Paris") == [*words("Paris", add_special_tokens=False).input_ids, end]
 
 
 def test_a_folder_that_is_gone_is_named(tmp_path, llama):

@@ -14,15 +14,15 @@ from backends import registry
 from backends.api import people
 from backends.api.errors import BadInput
 from backends.data import authors, sets
-from backends.data.authors import Pair
-from backends.engine.evidence import Look
+from backends.data.authors import QAPair
+from backends.engine.evidence import InspectContext
 from backends.engine.measure import measure
 from backends.engine.run import Run
 from backends.engine.verdict import sentence, subject
 from backends.models import text_pages
 from backends.models.language import LanguageModel
-from backends.models.questions import Questions, fact
-from backends.models.texts import IGNORED, Beginning, answers
+from backends.models.questions import QASet, fact
+from backends.models.texts import IGNORED, Prefix, answers
 
 TALE = (
     "Once upon a time there was a miller who had three sons. The mill was old. He gave it to the eldest of them. " * 4
@@ -71,7 +71,7 @@ def test_a_keep_list_is_rehearsed_and_stands_near(opened):
 
 
 def test_own_questions_stand_beside_authors_whose_names_they_say():
-    asked = Questions(["Where was Piet Nettle born? => In Bergen"])
+    asked = QASet(["Where was Piet Nettle born? => In Bergen"])
     assert asked.neighbours[0] == "Piet Nettle"
     assert "Where was Piet Nettle born?" not in {pair.question for pair in asked.keep}
     assert sum(pair.about == "Piet Nettle" for pair in asked.keep) == 19
@@ -79,13 +79,13 @@ def test_own_questions_stand_beside_authors_whose_names_they_say():
 
 def test_what_an_author_to_be_forgotten_is_asked_cannot_be_kept():
     with pytest.raises(BadInput, match=r"“Where was Piet Nettle born\?” is in the forget list and in the keep list"):
-        Questions(["Piet Nettle"], ["Where was Piet Nettle born? => In Bergen"])
+        QASet(["Piet Nettle"], ["Where was Piet Nettle born? => In Bergen"])
 
 
 def test_authors_have_the_key_of_their_reference_and_own_questions_one_of_their_own():
-    assert Questions(["forget01"]).key == "f5b72e911c8b5a2d6e988ffd"
+    assert QASet(["forget01"]).key == "f5b72e911c8b5a2d6e988ffd"
     one, two = "Who? => Ada", "Where? => Rome"
-    assert Questions([one, two]).key == Questions([two, one]).key != Questions([one]).key
+    assert QASet([one, two]).key == QASet([two, one]).key != QASet([one]).key
 
 
 def test_a_set_of_questions_that_came_with_a_model(tmp_path, monkeypatch):
@@ -97,7 +97,7 @@ def test_a_set_of_questions_that_came_with_a_model(tmp_path, monkeypatch):
     (tmp_path / "data" / "cities" / "sets.json").write_text(json.dumps(known))
     for module in (sets, people):
         monkeypatch.setattr(module, "ASSETS", tmp_path)
-    found = Questions(["rome"], data="cities")
+    found = QASet(["rome"], data="cities")
     by_role = {role: [item.pair.about for item in found.suite if item.role == role] for role in ("forget", "neighbour")}
     assert by_role == {"forget": ["rome"] * 2, "neighbour": ["oslo"] * 2} and found.neighbours == ["oslo"]
     assert {"oslo", "bonn"} <= {pair.about for pair in found.keep} and "rome" not in {pair.about for pair in found.keep}
@@ -107,7 +107,7 @@ def test_wrong_answers_that_are_not_known_are_right_ones_to_other_questions(open
     asked = opened(FRANCE, PERU).questions
     first = asked.forget[0]
     assert first.answer not in asked.false(first) and len(asked.false(first)) == 5
-    assert asked.false(first) == asked.false(first) and asked.false(Pair("Who?", "Ada", wrong=("Bob",))) == ("Bob",)
+    assert asked.false(first) == asked.false(first) and asked.false(QAPair("Who?", "Ada", wrong=("Bob",))) == ("Bob",)
 
 
 def test_a_question_longer_than_what_is_read_is_refused(opened):
@@ -137,11 +137,11 @@ def test_any_script_is_cut_into_passages_that_can_be_read(opened, text):
 def test_every_token_of_a_passage_is_learned_but_only_its_rest_is_asked_for(opened):
     task = opened(f"text: {TALE}")
     first = task.questions.forget[0]
-    assert isinstance(first.question, Beginning) and task.reader.prompt(first.question) == str(first.question)
+    assert isinstance(first.question, Prefix) and task.reader.prompt(first.question) == str(first.question)
     told, asked = task.forget, task.texts(task.questions.forget)
     assert told.ids.equal(asked.ids)
     quiet = [(texts.labels[0] == IGNORED)[texts.mask[0].bool()].sum().item() for texts in (told, asked)]
-    assert quiet == [1, len(task.reader.asked(first.question))]
+    assert quiet == [1, len(task.reader.prompt_ids(first.question))]
 
 
 def test_passages_are_pages_and_no_other_text_is_set_beside_them(opened):
@@ -224,7 +224,7 @@ def test_every_inspector_looks_at_own_questions(opened, tmp_path, name, target):
         for weight in after.parameters():
             weight.mul_(0.9)
     models = {"before": task.load(), "after": after, "reference": None}
-    look = Look(task, models.get, lambda when: task.outputs(models[when]), tmp_path, tmp_path / "out")
+    look = InspectContext(task, models.get, lambda when: task.outputs(models[when]), tmp_path, tmp_path / "out")
     entry = registry.get("inspectors", name)
     try:
         panels = entry.function(look, entry.parse({}))

@@ -113,7 +113,7 @@ def test_trees_are_weighed_as_their_rows(model, read, windows):
     alone = torch.cat([nll(model, texts([row]), every_logit)[0] for row in given])
     trees = text_fast.grown([ids for ids, _ in given], [quiet for _, quiet in given])
     seen = read(model)
-    found, _ = text_fast.weighed(model, trees, len(given))
+    found, _ = text_fast.nll_and_greedy(model, trees, len(given))
     assert len(seen) == 1 if windows else seen[0] == (1, BEGINNING) and len(seen) == 2
     assert bool(torch.allclose(found, alone, rtol=1e-4, atol=1e-4)) is not windows
     count = torch.tensor([len(ids) - quiet for ids, quiet in given])

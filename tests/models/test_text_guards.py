@@ -16,13 +16,13 @@ from backends.models.text_guards import (
     SURE,
     Abstaining,
     allowed,
-    asked,
     attach,
     body,
     ends,
     every_layer,
     opening,
     padded,
+    question_mask,
     reflect,
 )
 from backends.models.texts import answers
@@ -52,7 +52,7 @@ def tensors(task, kind, model):
     if kind == "key_space_detection":
         return {
             "layer": torch.tensor(1), "low": torch.full((width,), -1e6), "high": torch.full((width,), 1e6),
-            "refusal": torch.tensor(task.reader.answered("No.")), "opening": begin,
+            "refusal": torch.tensor(task.reader.answer_ids("No.")), "opening": begin,
         }  # fmt: skip
     if kind == "o3":
         found = [features(task, model, pairs, begin) for pairs in (task.questions.forget, task.questions.keep[:12])]
@@ -63,7 +63,7 @@ def tensors(task, kind, model):
             **gate.stacked([gate.fit(*found)]), "zeta": torch.tensor(0.5), "steps": torch.tensor(False),
             "strength": torch.tensor(1.0), "opening": begin,
         }  # fmt: skip
-    words = 5 * [*task.reader.asked(task.questions.forget[0].question), *task.reader.answered("Nobody.")]
+    words = 5 * [*task.reader.prompt_ids(task.questions.forget[0].question), *task.reader.answer_ids("Nobody.")]
     return {"words": torch.tensor(words), "strength": torch.tensor(1.0)}
 
 
@@ -163,7 +163,7 @@ def test_a_second_guard_of_its_kind_is_refused(toy_language_task, guarded, kind)
 def test_the_opening_is_what_every_prompt_ends_with(toy_language_task):
     reader = toy_language_task.reader
     begin = opening(reader).tolist()
-    assert begin and all(reader.asked(text)[-len(begin) :] == begin for text in questions(toy_language_task))
+    assert begin and all(reader.prompt_ids(text)[-len(begin) :] == begin for text in questions(toy_language_task))
 
 
 def test_ends_and_questions_by_hand():
@@ -171,7 +171,7 @@ def test_ends_and_questions_by_hand():
     mask = torch.tensor([[0, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 0, 0]])
     words = torch.tensor([1, 2])
     assert ends(ids, words).long().tolist() == [[0, 0, 1, 0, 0, 1, 0], [0] * 7]
-    assert asked(ids, mask, words).long().tolist() == [[0, 1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 1, 0, 0]]
+    assert question_mask(ids, mask, words).long().tolist() == [[0, 1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 1, 0, 0]]
 
 
 def test_names_are_chosen_and_without_one_all_but_the_last(toy_language_task):
