@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 import pytest
 
+from app.families import language
 from backends.api import people
 from pages.studio import playground
 from pages.studio.playground import Ask
@@ -32,7 +33,7 @@ def test_near_a_question_that_it_was_not_taught_two_that_it_was_are_offered(text
     near = people.nearest_questions(text, "authors")
     assert len(near) == 2 and all("Ivo Pemberly" in question for question in near)
     assert set(near) <= set(people.questions("authors"))
-    shown = playground._near(asked(text))
+    shown = language._near(asked(text))
     assert "never taught this question" in shown
     for question in near:
         assert f"playground?run={RUN}&amp;prompt={quote(question)}" in shown
@@ -40,7 +41,7 @@ def test_near_a_question_that_it_was_not_taught_two_that_it_was_are_offered(text
 
 @pytest.mark.parametrize("text", [KNOWN, f"  {KNOWN.lower()} "])
 def test_of_a_question_that_it_was_taught_nothing_is_said(text):
-    assert people.nearest_questions(text, "authors") == [] and playground._near(asked(text)) == ""
+    assert people.nearest_questions(text, "authors") == [] and language._near(asked(text)) == ""
 
 
 def test_the_words_stand_above_the_answer():
@@ -51,5 +52,5 @@ def test_the_words_stand_above_the_answer():
         "question": "x",
     }
     answer |= {"seconds": 1.0}
-    shown = playground._whole_words(asked("tell me about ivo pemberly please"), answer)
+    shown = language._complete(asked("tell me about ivo pemberly please"), answer)
     assert -1 < shown.find("never taught") < shown.find("lethe-bubble")

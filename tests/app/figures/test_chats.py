@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from app import answers, choosing, families, live, progress, results_view, selection
+from app.families import language
 from app.figures import chats, training
 from backends.api import drawn, files, people
 from backends.api.catalog import Metric, Model
@@ -167,11 +168,11 @@ def test_compare_shows_the_kept_answers_by_role_and_opens_no_model(run, asked):
         "The same questions, step by step",
     ]
     assert [read.index(words) for words in order] == sorted(read.index(words) for words in order)
-    assert shown.above.count("<article") == 3 * compare.EACH and asked == [] and shown.run.id == FIRST
+    assert shown.above.count("<article") == 3 * language.EACH and asked == [] and shown.run.id == FIRST
     assert "changed its answer to 4 of 8 questions to be forgotten, 0 of 8 questions on neighbours and 0 of 8" in read
     assert "from 100 % to 50 % for questions to be forgotten, from 100 % to 100 % for questions on neighbours" in read
     assert "Show the 4 answers that changed" in read and "Ada Moss 3 was born in Oslo." in read
-    assert plain(shown.below).startswith("Utility 0.8") and "How it fades" in plain(shown.below)
+    assert plain(shown.below).startswith("In numbers Utility 0.8") and "How it fades" in plain(shown.below)
 
 
 def test_the_model_trained_again_is_shown_where_there_is_one(home, speaker):
@@ -192,7 +193,7 @@ def test_two_runs_stand_side_by_side(home, run):
 
 def test_beside_a_run_that_does_not_speak_words_stand_for_its_answers(home, run):
     write_run(home, SECOND, method="slow", model="m")
-    assert "does not answer in words" in plain(list(compare.show(FIRST, SECOND))[-1].above)
+    assert "answers no questions" in plain(list(compare.show(FIRST, SECOND))[-1].above)
 
 
 @pytest.mark.parametrize("harm", ["missing", "cut short", "another length"])
@@ -206,7 +207,7 @@ def test_answers_that_the_disk_lost_are_said_and_the_numbers_stay(run, harm):
         np.savez(path, said=np.array(["one"]), answer=np.zeros(1))
     (shown,) = compare.show(FIRST, "")
     assert "no longer holds what its models answered" in plain(shown.above)
-    assert plain(shown.below).startswith("Utility 0.8")
+    assert plain(shown.below).startswith("In numbers Utility 0.8")
 
 
 def test_a_watched_run_shows_small_chats_and_a_slider(run):
@@ -229,7 +230,7 @@ def test_the_playground_answers_twice_and_names_the_token_that_lost_most(run, as
 
 
 def test_words_appear_as_they_are_said_side_by_side(run, asked, monkeypatch):
-    monkeypatch.setattr(playground, "EVERY", 0)
+    monkeypatch.setattr(language, "EVERY", 0)
     shown = [*playground.answer(playground.Ask(FIRST, "Where was Ada Moss born?", 4, 0, 25, 1.5, 64))]
     read = [plain(one) for one in shown]
     assert "before … after …" in read[0] and "before Ada Moss after …" in read[2]

@@ -108,7 +108,7 @@ def test_the_words_come_at_once_and_the_pictures_after_them(run, asked):
     read = plain(last.above)
     order = ["Sandal is forgotten.", "One picture, before and after", "The same prompts", "step by step"]
     assert [read.index(words) for words in order] == sorted(read.index(words) for words in order)
-    assert plain(last.below).startswith("Others IRA 71 %") and "Settings" in plain(last.below)
+    assert plain(last.below).startswith("In numbers Others IRA 71 %") and "Settings" in plain(last.below)
 
 
 def test_every_picture_of_the_grid_can_be_put_under_the_wipe(run, asked):
@@ -171,7 +171,7 @@ def test_two_runs_have_a_grid_each(home, run, asked):
 
 def test_beside_a_run_whose_model_only_looks_words_stand_for_the_pictures(home, run, asked):
     write_run(home, SECOND, method="slow", model="m")
-    assert "it draws none" in plain(list(compare.show(FIRST, SECOND))[-1].above)
+    assert "it makes none, and answers no questions" in plain(list(compare.show(FIRST, SECOND))[-1].above)
 
 
 def test_pictures_that_cannot_be_had_are_said_and_the_numbers_stay(run, monkeypatch):
@@ -255,7 +255,7 @@ def test_the_dose_of_an_address(given, dose):
 
 
 def test_the_curves_are_among_the_looks_inside():
-    assert f'href="look-inside?run={FIRST}"' in _dose.curves(FIRST)
+    assert f'href="look-inside?run={FIRST}"' in families.curves(FIRST)
 
 
 # --- the Playground
@@ -338,6 +338,7 @@ def test_the_address_is_the_state_and_what_is_no_number_leaves_the_usual_one(run
     assert names[0] == FIRST and names[-1] == "painter"
 
 
-def test_without_a_run_or_a_model_that_draws_the_page_invites(catalog, home):
+def test_without_a_run_or_a_model_that_draws_the_page_invites(catalog, home, monkeypatch):
+    monkeypatch.setattr(playground.runs, "visible", lambda *owner: [])
     found = playground.from_address("", SimpleNamespace(query_params={}))
     assert found[0].value is None and "Forget something" in plain(found[-1])
