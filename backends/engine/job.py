@@ -30,7 +30,8 @@ def _warm() -> None:
     from .. import registry
     from .opening import warm_up
 
-    importlib.import_module("backends.engine.work")
+    for name in ("engine.work", "models.classifier", "models.language", "models.text_to_image"):
+        importlib.import_module(f"backends.{name}")
     for kind in ("methods", "metrics"):
         registry.entries(kind)
     with contextlib.suppress(Exception):  # a job that needs what failed here will say so
