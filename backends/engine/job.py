@@ -15,6 +15,10 @@ from pathlib import Path
 from ..api.runs import RunFolder
 from .parent import end_with
 
+NEEDED = (  # by jobs of every family, or imported late by metrics: seconds that no job is to wait for
+    "backends.engine.work", "backends.models.classifier", "backends.models.language", "backends.models.text_to_image",
+    "sklearn.svm", "rouge_score.rouge_scorer",
+)  # fmt: skip
 NICE = 10  # looking never waits for learning; $LETHE_NICE decides otherwise
 
 
@@ -30,7 +34,8 @@ def _warm() -> None:
     from .. import registry
     from .opening import warm_up
 
-    importlib.import_module("backends.engine.work")
+    for name in NEEDED:
+        importlib.import_module(name)
     for kind in ("methods", "metrics"):
         registry.entries(kind)
     with contextlib.suppress(Exception):  # a job that needs what failed here will say so

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import LBFGS
 
+from ..api.errors import BadInput
 from ..engine.run import Run
 from ..models.text_guards import attach, opening, padded, pooled
 from ..models.texts import Texts, likelihoods
@@ -72,6 +73,9 @@ class Eco(Params):
 def eco(run: Run, params: Eco) -> None:
     """Fit the classifier, attach the guard, then tune sigma; threshold 0.99 for TOFU and sigma of 5 to 50 in the paper."""
     task, words = run.task, opening(run.task.reader).to(run.device)  # type: ignore[attr-defined]
+    width = run.original.get_input_embeddings().weight.shape[1]  # type: ignore[operator]
+    if params.dims > width:
+        raise BadInput(f"eco: dims was {params.dims}, but an embedding of {task.id} has {width} numbers; take no more.")
 
     def look(texts: Texts) -> Tensor:
         return pooled(run.original, texts.ids, texts.mask, words)

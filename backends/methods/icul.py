@@ -1,11 +1,14 @@
 """ICUL: examples with false answers stand before every question, and the weights stay as they were."""
 
+from typing import Any
+
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from ..api.errors import BadInput
 from ..engine.run import Run
+from ..models.language import MOST
 from ..models.text_guards import attach
 from ..registry import Params, method
 
@@ -72,11 +75,17 @@ def examples(run: Run, params: Icul) -> Tensor:
         (pair.question, pair.answer) for pair in correct
     ]
     words = [token for asked, answer in said for token in (*reader.prompt_ids(asked), *reader.answer_ids(answer))]
-    room = getattr(run.model.config, "max_position_embeddings", len(words) + 1)
-    longest = task.forget.mask.sum(1).max()  # type: ignore[attr-defined]
-    if len(words) + longest > room:
+    room, longest = task.places, _longest(task)  # type: ignore[attr-defined]
+    if 0 < room < len(words) + longest:
         raise BadInput(
             f"icul: {len(said)} examples take {len(words)} tokens, but the model reads {room} and a question with its "
             f"answer takes up to {longest}; take fewer examples."
         )
     return torch.tensor(words)
+
+
+def _longest(task: Any) -> int:
+    """Tokens of the longest thing that the job reads: a pair, or a question of the suite with the answer that is written."""
+    suite = [item.pair for item in task.questions.suite]
+    pairs = max(int(texts.mask.sum(1).max()) for texts in (task.forget, task.keep, task.texts(suite)) if len(texts))
+    return max(pairs, *(len(task.reader.prompt_ids(pair.question)) + MOST for pair in suite))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..api.errors import BadInput
 from ..engine.run import Run
-from ..models.concept_vectors import feed_forwards
+from ..models.concept_vectors import writers
 from ..models.text_guards import attach, ends, opening
 from ..models.texts import Texts
 from ..registry import Params, method
@@ -68,7 +68,7 @@ class KeySpaceDetection(Params):
 )
 def key_space_detection(run: Run, params: KeySpaceDetection) -> None:
     """The last layer's keys at the last token of each question."""
-    count = len(feed_forwards(run.original))
+    count = len(writers(run.original))
     if not -count <= params.layer < count:
         raise BadInput(
             f"key_space_detection: layer was {params.layer}, but the model has {count}: -{count} to {count - 1}."
@@ -95,15 +95,14 @@ def keys(run: Run, layer: int) -> Callable[[Texts], Tensor]:
 
     def look(texts: Texts) -> Tensor:
         seen: list[Tensor] = []
-        hook = feed_forwards(run.original)[layer].down_proj.register_forward_pre_hook(
-            lambda _, args: seen.append(args[0])
-        )
+        hook = writers(run.original)[layer].register_forward_pre_hook(lambda _, args: seen.append(args[0]))
         try:
             run.original(input_ids=texts.ids, attention_mask=texts.mask)
         finally:
             hook.remove()
         last = ends(texts.ids, words).long().argmax(1)
-        return seen[0][torch.arange(len(texts), device=last.device), last].float()
+        every = seen[0].reshape(*texts.ids.shape, -1)  # some architectures hand the places of all texts in one row
+        return every[torch.arange(len(texts), device=last.device), last].float()
 
     return look
 

@@ -1,7 +1,7 @@
 """O3: one request after another is unlearned by a thin change of the model, which acts only on questions of the requests."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import torch
@@ -12,7 +12,7 @@ from torch.optim import AdamW
 from ..api.errors import BadInput
 from ..engine.run import Run
 from ..models import gate
-from ..models.low_rank import linear_layers
+from ..models.low_rank import thin_layers
 from ..models.text_guards import Gated, attach, every_layer, opening
 from ..models.texts import Texts, mean_nll
 from ..registry import method
@@ -94,7 +94,7 @@ def o3(run: Run, params: O3) -> None:
     walk.optimizer = AdamW(walk.moving, params.learning_rate, weight_decay=params.weight_decay)
     half = len(walk.moving) // 2
     earlier = [guard.get_buffer(f"before_{number}") for number in range(half)]
-    layers = decoder_layers(linear_layers(run.model))
+    layers = decoder_layers(thin_layers(run.model))
     for rows, _ in walk:
         with autocast(run), wide_open(guard):
             learned = mean_nll(run.model, _instead(run, params, rows))
@@ -158,15 +158,15 @@ def _attach(run: Run, params: O3, detector: gate.Detector) -> None:
     Raises:
         BadInput: the earlier change has another rank.
     """
-    names = linear_layers(run.model)
+    shapes = thin_layers(run.model)
     found: Any = getattr(run.model, "guard_o3", None)
     if found is None:
-        tensors = _started(run, names, params.rank)
+        tensors = _started(run, shapes, params.rank)
         known = []
     else:
         tensors = {
             f"before_{at}": torch.cat([found.get_buffer(f"before_{at}"), found.get_buffer(f"down_{at}")[None]])
-            for at in range(len(names))
+            for at in range(len(shapes))
         }
         rank = len(found.get_buffer("down_0"))
         if rank != params.rank:
@@ -186,19 +186,18 @@ def _attach(run: Run, params: O3, detector: gate.Detector) -> None:
         found.take(tensors)
 
 
-def _started(run: Run, names: list[str], rank: int) -> dict[str, Tensor]:
+def _started(run: Run, shapes: Mapping[str, tuple[int, int]], rank: int) -> dict[str, Tensor]:
     """A change that changes nothing yet: `down` random, `up` zero.
 
     Raises:
         BadInput: the model has no linear layers.
     """
-    if not names:
+    if not shapes:
         raise BadInput(
             f"O3 puts factors beside linear layers, and {run.task.id} has none; choose a model of the Llama kind."
         )
     made = {}
-    for at, name in enumerate(names):
-        outputs, inputs = run.model.get_submodule(name).weight.shape  # type: ignore[misc]
+    for at, (outputs, inputs) in enumerate(shapes.values()):
         made[f"down_{at}"] = (torch.rand(rank, inputs) * 2 - 1) / inputs**0.5
         made[f"up_{at}"] = torch.zeros(outputs, rank)
         made[f"before_{at}"] = torch.zeros(0, rank, inputs)

@@ -31,6 +31,14 @@ def cache_in(values: Mapping[str, Any]) -> Any:
     return next((value for value in values.values() if isinstance(value, Cache)), None)
 
 
+def length(cache: Any) -> int:
+    """How many tokens a cache holds; of one that holds states and no tokens, as Mamba's, 1 once it holds any."""
+    try:
+        return int(cache.get_seq_length())
+    except ValueError:  # it has no layer that keeps tokens
+        return int(cache.has_previous_state())
+
+
 def handing(model: Any, cache: Any) -> CallInputs:
     """The cache as the keyword argument that this model's forward takes it by."""
     takes = parameters(type(model).forward)

@@ -1,6 +1,7 @@
 """Every expert of a mixture switched off, one after the other: what each brings, and which one holds answers back."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,45 @@ def gains(
         lost, count = nll(model, texts)
         return (100 * (-lost / count).exp()).double().cpu().numpy()  # type: ignore[no-any-return]
 
-    baseline, rows, layers = share(), [], moe_layers(model)
+    baseline, rows, layers, below = share(), [], moe_layers(model), Below(model)
+    with below.recorded():
+        share()
     for layer, expert in steps([(one, number) for one in layers for number in range(one.count)]):
-        with switched_off(model, [(layer.number, expert)]):
+        with below.skipped(layer.number), switched_off(model, [(layer.number, expert)]):
             rows.append(share() - baseline)
     return np.stack(rows).reshape(len(layers), -1, len(baseline))
+
+
+class Below:
+    """What the decoder layers of a model say to one batch, so that the layers below a change need not say it again."""
+
+    def __init__(self, model: Any) -> None:
+        self._layers = list(model.base_model.layers)
+        self._outputs: list[Any] = []
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Within this, the batch is to be read once."""
+        hooks = [layer.register_forward_hook(self._keep) for layer in self._layers]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    @contextmanager
+    def skipped(self, number: int) -> Iterator[None]:
+        """Within this, the layers below layer `number` give back what they said, and do nothing."""
+        for layer, output in zip(self._layers[:number], self._outputs, strict=False):
+            layer.forward = lambda *_, output=output, **__: output
+        try:
+            yield
+        finally:
+            for layer in self._layers[:number]:
+                del layer.forward
+
+    def _keep(self, layer: Any, arguments: Any, output: Any) -> None:
+        self._outputs.append(output)
 
 
 def highest(mean: NDArray[np.float64], model: Any) -> tuple[int, int, float]:

@@ -94,16 +94,21 @@ class LanguageModel:
                 "It is a mixture of experts whose routers Lethe cannot read, so it is treated as any other language model."
             )
 
+    @property
+    def places(self) -> int:
+        """Tokens that the model can read at once; 0 where its config does not say."""
+        config = files.read_json(self.folder / "config.json", {})
+        config = config.get("text_config") or config
+        counts = [config.get(name) for name in ROOMS]
+        return min((count for count in counts if isinstance(count, int) and count > 0), default=0)
+
     def _room(self) -> int:
-        """Tokens that the model can read at once; 0 where its config does not say.
+        """`places` where a question can be too long for them, else 0.
 
         Raises:
             BadInput: too few for a question with its answer.
         """
-        config = files.read_json(self.folder / "config.json", {})
-        config = config.get("text_config") or config
-        counts = [config.get(name) for name in ROOMS]
-        room = min((count for count in counts if isinstance(count, int) and count > 0), default=0)
+        room = self.places
         if 0 < room < LEAST_ROOM:
             raise BadInput(
                 f"{self.id} reads {room} tokens at once; at least {LEAST_ROOM} are needed for a question with its answer."

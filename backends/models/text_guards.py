@@ -18,9 +18,9 @@ from torch.nn import functional as F
 
 from ..api.errors import BadInput
 from . import gate
-from .caches import CallInputs, cache_in, handing, inputs_by_name
-from .concept_vectors import feed_forwards
-from .low_rank import linear_layers
+from .caches import CallInputs, cache_in, handing, inputs_by_name, length
+from .concept_vectors import feed_forwards, writers
+from .low_rank import thin_layers
 from .texts import PromptTokenizer
 
 PREFIX = "guard_"
@@ -54,7 +54,7 @@ class Guard(nn.Module):
         `done`: asked after the model has run, so that the cache holds this text too.
         """
         cache, ids = cache_in(inputs), inputs.get("input_ids")
-        return ids is not None and (cache is None or cache.get_seq_length() == done * ids.shape[1])
+        return ids is not None and (cache is None or length(cache) == done * ids.shape[1])
 
 
 def attach(model: Any, kind: str, tensors: dict[str, Tensor]) -> Any:
@@ -194,7 +194,8 @@ class Subtracted(Guard):
         own = {name: tensor for name, tensor in tensors.items() if not name.startswith("body.")}
         super().__init__(model, own)
         states = {name.removeprefix("body."): tensor for name, tensor in tensors.items() if name.startswith("body.")}
-        layers = {name.split(".")[1] for name in states if name.startswith("layers.")}
+        start = f"{layer_list(model)}."
+        layers = {name.removeprefix(start).split(".")[0] for name in states if name.startswith(start)}
         self.body = body(model, len(layers))
         self.body.load_state_dict(states)
         _as_buffers(self.body)
@@ -230,22 +231,28 @@ def body(model: Any, layers: int) -> Any:
     Raises:
         BadInput: its layers stand in no list.
     """
-    shortened = copy.deepcopy(model.base_model)
-    count = shortened.config.num_hidden_layers
-    lists = (
-        name for name, part in shortened.named_children() if isinstance(part, nn.ModuleList) and len(part) == count
-    )
-    name = next(lists, None)
-    if name is None:
-        raise BadInput(
-            f"The layers of a {type(model).__name__} stand in no list, so none can be copied for an assistant."
-        )
-    setattr(shortened, name, getattr(shortened, name)[:layers])
-    shortened.config.num_hidden_layers = min(layers, count)
-    if getattr(shortened.config, "layer_types", None):
+    name, shortened = layer_list(model), copy.deepcopy(model.base_model)
+    shortened.set_submodule(name, shortened.get_submodule(name)[:layers])
+    shortened.config.num_hidden_layers = min(layers, shortened.config.num_hidden_layers)
+    if (
+        "layer_types" in vars(shortened.config) and shortened.config.layer_types
+    ):  # elsewhere it follows from their number
         shortened.config.layer_types = shortened.config.layer_types[:layers]
     shortened.set_input_embeddings(nn.Identity())
     return shortened
+
+
+def layer_list(model: Any) -> str:
+    """The name of the list of layers inside a model's base: `layers` of a Llama, `h` of a GPT-2, `decoder.layers` of an OPT.
+
+    Raises:
+        BadInput: its layers stand in no list.
+    """
+    count = model.config.get_text_config().num_hidden_layers
+    for name, part in model.base_model.named_modules():
+        if isinstance(part, nn.ModuleList) and len(part) == count:
+            return str(name)
+    raise BadInput(f"The layers of a {type(model).__name__} stand in no list, so none can be copied for an assistant.")
 
 
 def assistant_logits(
@@ -360,17 +367,17 @@ class Abstaining(Guard):
     inside: Tensor
 
     def hook(self, model: Any) -> None:
-        feed_forwards(model)[int(self.layer)].down_proj.register_forward_pre_hook(self.look)
+        writers(model)[int(self.layer)].register_forward_pre_hook(self.look)
         model.register_forward_hook(self.refuse, with_kwargs=True)
 
     def look(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        """Note for every place whether all keys lie in the box."""
+        """Note for every place whether all keys lie in the box; some architectures hand the places of all texts in one row."""
         self.inside = ((args[0] >= self.low) & (args[0] <= self.high)).all(-1)
 
     def refuse(self, model: Any, args: tuple[Any, ...], kwargs: CallInputs, output: Any) -> Any:
         """From the first place on that lies in the box, of those from which a word of the answer is said, refuse."""
         inputs = inputs_by_name(model, args, kwargs)
-        fired = self.inside
+        fired = self.inside.reshape(len(output.logits), -1)
         if self.starts(inputs, done=True):
             fired = fired & self.answering(inputs)
         cache = cache_in(output)
@@ -422,14 +429,25 @@ class Prefixed(Guard):
         mask, places = inputs.get("attention_mask"), inputs.get("position_ids")
         first = self.starts(inputs)
         if mask is not None:
-            inputs["attention_mask"] = F.pad(mask, (count, 0), value=1)
+            inputs["attention_mask"] = self.inserted(mask, mask, mask.new_ones(count))
         if places is not None:
-            here = torch.arange(count, device=places.device).expand(len(places), -1)
-            inputs["position_ids"] = torch.cat([here, places + count], 1) if first else places + count
+            here = torch.arange(count, device=places.device)
+            inputs["position_ids"] = self.inserted(places + count, mask, here) if first else places + count
         if first:
-            inputs["input_ids"] = torch.cat([self.words.expand(len(ids), -1), ids], 1)
+            inputs["input_ids"] = self.inserted(ids, mask, self.words)
             self.added = count
         return (), inputs
+
+    def inserted(self, rows: Tensor, mask: Tensor | None, words: Tensor) -> Tensor:
+        """Rows [n, length] with `words` [k] in each, after the padding on its left: between the two, padding would count as
+        words for a model that sees the last few only, or that reads them into a state."""
+        rows = rows.expand(len(rows) if mask is None else len(mask), -1)
+        padded = 0 if mask is None else (mask.cumsum(1) == 0).sum(1, keepdim=True)
+        at = torch.arange(rows.shape[1] + len(words), device=rows.device) - padded  # 0 where the words begin
+        at = at.expand(len(rows), -1)
+        from_rows = torch.where(at < 0, at + padded, at + padded - len(words)).clamp(min=0)
+        inserted = rows.gather(1, from_rows)
+        return torch.where((at >= 0) & (at < len(words)), words[at.clamp(0, len(words) - 1)], inserted)
 
     def cut(self, model: Any, args: tuple[Any, ...], kwargs: CallInputs, output: Any) -> Any:
         """Leave out what is said of the examples."""
@@ -444,7 +462,7 @@ class Prefixed(Guard):
 class Gated(Guard):
     """O3: a thin change beside every linear layer, which acts as far as a question belongs to a request to forget.
 
-    Buffers: `down_<i>` [rank, inputs] and `up_<i>` [outputs, rank] of each linear layer, numbered as `linear_layers` lists
+    Buffers: `down_<i>` [rank, inputs] and `up_<i>` [outputs, rank] of each linear layer, numbered as `thin_layers` lists
     them; `before_<i>` [requests - 1, rank, inputs], the `down` of earlier requests; the detectors of all requests, stacked,
     by their names in gate.py; `zeta` [], `steps` [] (whether the gate is that of the released evaluation), `opening`.
     `strength` [] is 1: a share of the change scales all tensors alike, so they are divided by it.
@@ -465,7 +483,7 @@ class Gated(Guard):
     def hook(self, model: Any) -> None:
         model.register_forward_pre_hook(self.look, with_kwargs=True)
         model.register_forward_hook(self.keep, with_kwargs=True)
-        for number, name in enumerate(linear_layers(model)):
+        for number, name in enumerate(thin_layers(model)):
             model.get_submodule(name).register_forward_hook(Beside(self, number))
 
     @property
@@ -514,12 +532,14 @@ class Gated(Guard):
         return output
 
     def beside(self, number: int, x: Tensor, output: Tensor) -> Tensor:
-        """Output of a linear layer [n, length, outputs], with the change."""
-        if self.open is None or len(self.open) != len(x):
+        """What a linear layer says [n, length, outputs], with the change; [n * length, outputs] where the architecture hands the
+        places of all questions in one row."""
+        if self.open is None or len(x) % len(self.open) or (x.dim() > 2 and len(x) != len(self.open)):
             return output
+        weight = self.open.repeat_interleave(len(x) // len(self.open)).view(-1, *[1] * (x.dim() - 1))
         down, up = self.get_buffer(f"down_{number}"), self.get_buffer(f"up_{number}")
         change = F.linear(F.linear(x, down), up) / self.strength**2
-        return output + SCALE * self.open[:, None, None].to(output.dtype) * change.to(output.dtype)
+        return output + SCALE * weight.to(output.dtype) * change.to(output.dtype)
 
 
 class Beside:
@@ -533,13 +553,15 @@ class Beside:
 
 
 def every_layer(model: Any, ids: Tensor, mask: Tensor, words: Tensor, positions: Tensor | None = None) -> Tensor:
-    """The states of the tokens of each question after every layer, averaged [n, layers, d]."""
+    """The states of the tokens of each question after every layer, averaged [n, layers, d]; those that the model makes narrower
+    or wider at its end (OPT's projection) are left out."""
     hidden = model.base_model(
         input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, output_hidden_states=True
     )
     where = question_mask(ids, mask, words)[..., None]
     count = where.sum(1).clamp(min=1)
-    return torch.stack([(states.float() * where).sum(1) / count for states in hidden.hidden_states[1:]], 1)
+    after = [states for states in hidden.hidden_states[1:] if states.shape[-1] == hidden.hidden_states[0].shape[-1]]
+    return torch.stack([(states.float() * where).sum(1) / count for states in after], 1)
 
 
 KINDS: dict[str, type[Guard]] = {

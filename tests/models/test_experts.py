@@ -7,8 +7,8 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from transformers.models import deepseek_v2, deepseek_v3, mixtral, olmoe, qwen2_moe, qwen3_moe
 
 from backends.api.errors import BadInput
-from backends.models import experts
-from backends.models.texts import Texts
+from backends.models import expert_sweep, experts
+from backends.models.texts import Texts, nll
 
 SMALL = {
     "vocab_size": 60, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4,
@@ -234,3 +234,34 @@ def test_what_a_layers_choice_depends_on(texts):
     with torch.no_grad():
         experts.moe_layers(other)[1].router.weight[0] += 1
     assert (experts.recorded(other, texts)["routed_by"] == was).tolist() == [True, False, False]
+
+
+def test_the_sweep_reads_no_layer_twice_and_says_the_same_to_the_last_digit(model, texts):
+    forwards = [layer.forward for layer in model.base_model.layers]
+    swept = expert_sweep.gains(model, texts)
+
+    def share():
+        with torch.no_grad():
+            lost, count = nll(model, texts)
+        return (100 * (-lost / count).exp()).double().numpy()
+
+    whole, plain = share(), []
+    for layer in experts.moe_layers(model):
+        for expert in range(layer.count):
+            with experts.switched_off(model, [(layer.number, expert)]):
+                plain.append(share() - whole)
+    assert np.array_equal(swept.reshape(len(plain), -1), plain) and np.abs(swept).max() > 0
+    assert [layer.forward for layer in model.base_model.layers] == forwards
+
+
+def test_in_the_sweep_only_layers_from_the_changed_one_on_work():
+    model, texts = built(configs()["OLMoE"]), Texts(*[torch.arange(2, 8)[None]] * 2, torch.ones(1, 6, dtype=torch.long))
+    passes = [0, 0, 0]
+    for number, layer in enumerate(model.base_model.layers):
+
+        def counted(*_, number=number):
+            passes[number] += 1
+
+        layer.self_attn.register_forward_hook(counted)
+    expert_sweep.gains(model, texts)
+    assert passes == [2 + 8, 2 + 16, 2 + 24]
