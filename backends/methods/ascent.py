@@ -1,14 +1,14 @@
-"""Gradient ascent on answers: train backwards on what is to be forgotten, and look at nothing else."""
+"""Gradient ascent (GA) on answers: climb the loss of the forget set, with no retain loss."""
 
 from pydantic import Field
 
 from ..engine.run import Run
 from ..models.texts import mean_nll
 from ..registry import method
-from ._language import STEADY, Trained, Walk, autocast, forget
+from ._language import STEADY, LoraParams, UnlearnLoop, autocast, forget_batch
 
 
-class Ascent(Trained):
+class Ascent(LoraParams):
     """Gradient ascent on answers."""
 
     learning_rate: float = Field(
@@ -41,10 +41,10 @@ class Ascent(Trained):
     order=60,
 )
 def ascent(run: Run, params: Ascent) -> None:
-    """-CE on what is to be forgotten; 5 epochs at 1e-5 in TOFU."""
-    walk = Walk(run, params)
-    for rows, _ in walk:
+    """Minimise -CE on the forget set; 5 epochs at 1e-5 in TOFU."""
+    loop = UnlearnLoop(run, params)
+    for forget_rows, _ in loop:
         with autocast(run):
-            now = mean_nll(run.model, forget(run, rows))
-        walk.step(-now)
-        run.log(forget=now.detach())
+            forget_loss = mean_nll(run.model, forget_batch(run, forget_rows))
+        loop.step(-forget_loss)
+        run.log(forget=forget_loss.detach())

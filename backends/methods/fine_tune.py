@@ -1,4 +1,4 @@
-"""Fine-tuning on what is kept (FT): the simplest baseline. The forget set is never shown again."""
+"""Fine-tuning on the retain set (FT): the simplest baseline, which never uses the forget set."""
 
 from torch.nn import functional as F
 

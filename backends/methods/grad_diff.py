@@ -1,14 +1,14 @@
-"""Gradient difference: the loss on what is to be forgotten goes up, that on what is kept stays down."""
+"""Gradient difference (GradDiff): the loss on the forget set goes up, that on the retain set down."""
 
 from pydantic import Field
 
 from ..engine.run import Run
 from ..models.texts import mean_nll
 from ..registry import method
-from ._language import STEADY, Trained, Walk, autocast, forget, keep
+from ._language import STEADY, LoraParams, UnlearnLoop, autocast, forget_batch, retain_batch
 
 
-class GradDiff(Trained):
+class GradDiff(LoraParams):
     """Gradient difference."""
 
     learning_rate: float = Field(default=5e-4, gt=0, le=0.1, description="Step size; it rises over the first pass.")
@@ -39,11 +39,11 @@ class GradDiff(Trained):
     order=40,
 )
 def grad_diff(run: Run, params: GradDiff) -> None:
-    """-CE on what is to be forgotten + CE on pairs to keep; 5 epochs at 1e-5 in TOFU."""
-    walk = Walk(run, params)
-    for rows, others in walk:
+    """Minimise CE on the retain set - CE on the forget set; 5 epochs at 1e-5 in TOFU."""
+    loop = UnlearnLoop(run, params)
+    for forget_rows, retain_rows in loop:
         with autocast(run):
-            now = mean_nll(run.model, forget(run, rows))
-            held = mean_nll(run.model, keep(run, others))
-        walk.step(params.keep_weight * held - now)
-        run.log(forget=now.detach(), keep=held.detach())
+            forget_loss = mean_nll(run.model, forget_batch(run, forget_rows))
+            retain_loss = mean_nll(run.model, retain_batch(run, retain_rows))
+        loop.step(params.keep_weight * retain_loss - forget_loss)
+        run.log(forget=forget_loss.detach(), keep=retain_loss.detach())

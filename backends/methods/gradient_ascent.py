@@ -1,4 +1,4 @@
-"""Gradient ascent (GA): climb the loss of the forget set, and look at nothing else."""
+"""Gradient ascent (GA): climb the loss of the forget set, with no retain loss."""
 
 from pydantic import Field
 from torch.nn import functional as F

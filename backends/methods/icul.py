@@ -1,4 +1,4 @@
-"""ICUL: examples with false answers stand before every question, and the weights stay as they were."""
+"""In-context unlearning (ICUL): examples with false answers stand before every question; no weight changes."""
 
 import torch
 from pydantic import Field
@@ -44,14 +44,14 @@ class Icul(Params):
 )
 def icul(run: Run, params: Icul) -> None:
     """One flipped example and s of 2, 4 or 6 correct ones in the paper."""
-    words = run.once("choosing examples", lambda: examples(run, params))
-    run.once("attach", lambda: put(run, words))
-    run.log(tokens=len(words))
+    tokens = run.once("choosing examples", lambda: examples(run, params))
+    run.once("attach", lambda: attach_guard(run, tokens))
+    run.log(tokens=len(tokens))
 
 
-def put(run: Run, words: Tensor) -> bool:
-    """Attach the guard; True, for `once` to remember."""
-    attach(run.model, "icul", {"words": words, "strength": torch.tensor(1.0)})
+def attach_guard(run: Run, tokens: Tensor) -> bool:
+    """Attach the guard; returns True, for `once` to record."""
+    attach(run.model, "icul", {"words": tokens, "strength": torch.tensor(1.0)})
     return True
 
 
@@ -62,21 +62,23 @@ def examples(run: Run, params: Icul) -> Tensor:
         BadInput: with them the model has no room for a question.
     """
     task, reader = run.task, run.task.reader  # type: ignore[attr-defined]
-    known = task.questions  # type: ignore[attr-defined]
-    pairs = known.forget, known.keep
+    questions = task.questions  # type: ignore[attr-defined]
+    pairs = questions.forget, questions.keep
     flipped, correct = (
-        [part[at] for at in torch.randperm(len(part))[:count]]
+        [part[index] for index in torch.randperm(len(part))[:count]]
         for part, count in zip(pairs, (params.flipped, params.correct), strict=True)
     )
-    said = [(pair.question, known.false(pair)[0]) for pair in flipped] + [
+    pairs_in_prompt = [(pair.question, questions.false(pair)[0]) for pair in flipped] + [
         (pair.question, pair.answer) for pair in correct
     ]
-    words = [token for asked, answer in said for token in (*reader.asked(asked), *reader.answered(answer))]
-    room = getattr(run.model.config, "max_position_embeddings", len(words) + 1)
+    tokens = [
+        token for question, answer in pairs_in_prompt for token in (*reader.asked(question), *reader.answered(answer))
+    ]
+    context_length = getattr(run.model.config, "max_position_embeddings", len(tokens) + 1)
     longest = task.forget.mask.sum(1).max()  # type: ignore[attr-defined]
-    if len(words) + longest > room:
+    if len(tokens) + longest > context_length:
         raise BadInput(
-            f"icul: {len(said)} examples take {len(words)} tokens, but the model reads {room} and a question with its "
+            f"icul: {len(pairs_in_prompt)} examples take {len(tokens)} tokens, but the model reads {context_length} and a question with its "
             f"answer takes up to {longest}; take fewer examples."
         )
-    return torch.tensor(words)
+    return torch.tensor(tokens)

@@ -1,4 +1,4 @@
-"""Influence unlearning (IU): one step that undoes, to first order, what the forget set did to the weights."""
+"""Influence unlearning (IU): one step that undoes, to first order, the effect of the forget set on the weights."""
 
 import torch
 from pydantic import Field

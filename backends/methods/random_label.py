@@ -1,4 +1,4 @@
-"""Random labels (RL): learn nonsense about the forget set and the truth about the rest."""
+"""Random labels (RL): train on random labels for the forget set and true labels for the retain set."""
 
 from ..engine.run import Run
 from ..registry import method
@@ -33,7 +33,7 @@ class RandomLabel(RelabelParams):
     order=30,
 )
 def random_label(run: Run, params: RandomLabel) -> None:
-    """SalUn without its mask: random labels on the forget set, true labels on what is kept."""
+    """Minimise CE to random labels on the forget set and true labels on the retain set: SalUn without its mask."""
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)
     for batch, labels in relabelled(run, params, {"optimizer": optimizer}):

@@ -1,4 +1,4 @@
-"""Retraining: new weights, and everything but the forget set. What every other method is compared with."""
+"""Retraining from scratch on the retain set: the reference of all approximate methods."""
 
 from pydantic import Field
 
@@ -41,5 +41,5 @@ class Retrain(Params):
     order=90,
 )
 def retrain(run: Run, params: Retrain) -> None:
-    """Train new weights on what is kept, by the recipe of the model's card."""
+    """Train new weights on the retain set, by the recipe of the model's card."""
     train(run, params.epochs or None)

@@ -1,4 +1,4 @@
-"""SalUn: only the weights with the largest gradient of the forget loss may move, towards random labels."""
+"""Saliency unlearning (SalUn): random labels, in only the weights with the largest gradient of the forget loss."""
 
 import torch
 from pydantic import Field

@@ -1,4 +1,4 @@
-"""SSD, selective synaptic dampening: shrink the weights that matter more to the forget set than to the rest."""
+"""Selective synaptic dampening (SSD): shrink the weights that matter much more to the forget set than to all data."""
 
 import math
 from typing import Literal

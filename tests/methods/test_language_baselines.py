@@ -80,10 +80,10 @@ def test_refusals_are_drawn_anew_and_stand_beside_their_questions(toy_language_t
     run, task = Run(toy_language_task, toy.Memory(), 0), toy_language_task
     rows = torch.tensor([3, 1])
     torch.manual_seed(0)
-    drawn = [_refusals.refused(run, rows) for _ in range(12)]
+    drawn = [_refusals.refusal_batch(run, rows) for _ in range(12)]
     said = {task.reader.read(texts.labels[0][texts.labels[0] >= 0]) for texts in drawn}
     assert len(said) > 1 and said <= set(_refusals.REFUSALS)
-    told = _refusals.refused(run, rows, "No.")
+    told = _refusals.refusal_batch(run, rows, "No.")
     assert [task.questions.forget[row].question in task.reader.read(told.ids[at]) for at, row in enumerate((3, 1))] == [
         True,
         True,
@@ -94,8 +94,8 @@ def test_refusals_are_drawn_anew_and_stand_beside_their_questions(toy_language_t
 def test_two_batches_count_by_their_tokens_as_one_batch_would():
     refusal = (torch.tensor([3.0, 1.0]), torch.tensor([2, 3]))
     kept = (torch.tensor([8.0]), torch.tensor([5]))
-    assert idk.joined(refusal, kept).item() == pytest.approx(12 / 10, abs=1e-6)
-    assert idk.joined(kept).item() == pytest.approx(8 / 5, abs=1e-6)
+    assert idk.mean_over_tokens(refusal, kept).item() == pytest.approx(12 / 10, abs=1e-6)
+    assert idk.mean_over_tokens(kept).item() == pytest.approx(8 / 5, abs=1e-6)
 
 
 class Tied(nn.Module):

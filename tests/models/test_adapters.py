@@ -155,10 +155,10 @@ def test_the_parts_that_may_move_limit_where_the_layers_stand(toy_language_task,
 
 
 def automatic(task, monkeypatch, whole=10**9, free=10**12):
-    monkeypatch.setattr(_language, "WHOLE", whole)
-    monkeypatch.setattr(_language, "_free", lambda device: free)
+    monkeypatch.setattr(_language, "FULL_TRAINING_LIMIT", whole)
+    monkeypatch.setattr(_language, "_free_bytes", lambda device: free)
     run = Run(task, toy.Memory(), 0)
-    _language.Walk(run, registry.get("methods", "npo").parse({}))
+    _language.UnlearnLoop(run, registry.get("methods", "npo").parse({}))
     return bool(low_rank.thin(run.model.state_dict()))
 
 
@@ -173,9 +173,9 @@ def test_a_job_goes_on_with_what_it_began_to_train(toy_language_task, monkeypatc
     keeper = toy.Memory(checkpoint_at=2)
     with pytest.raises(Cancelled):
         forgotten(toy_language_task, {"train": "all weights"}, keeper)
-    monkeypatch.setattr(_language, "WHOLE", 1000)
+    monkeypatch.setattr(_language, "FULL_TRAINING_LIMIT", 1000)
     run = Run(toy_language_task, toy.Memory(), 0, keeper.saved)
-    _language.Walk(run, registry.get("methods", "npo").parse({}))
+    _language.UnlearnLoop(run, registry.get("methods", "npo").parse({}))
     assert not low_rank.thin(run.model.state_dict())
 
 
