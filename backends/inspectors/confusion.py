@@ -6,7 +6,7 @@ from pydantic import Field
 
 from ..api.panels import AnyPanel, Heatmap
 from ..engine.evidence import Look, When
-from ..metrics._common import answers
+from ..metrics._common import predictions
 from ..registry import Params, inspector
 from ._common import percent
 
@@ -63,7 +63,7 @@ _DIFFERENCE = "Orange cells are said more often than in the model compared with,
 
 def matrix(look: Look, when: When) -> NDArray[np.float64]:
     """[classes, classes] in percent: row i, how test images of class i are labelled. Answers that are no numbers fall out."""
-    said, labels = answers(look.outputs(when)["test"]), look.task.data.test.labels  # type: ignore[attr-defined]
+    said, labels = predictions(look.outputs(when)["test"]), look.task.data.test.labels  # type: ignore[attr-defined]
     count = len(look.task.names)
     sound = said >= 0
     table = np.bincount(labels[sound] * count + said[sound], minlength=count * count).reshape(count, count)

@@ -1,4 +1,4 @@
-"""How often the model is right on new images, class by class."""
+"""Accuracy on test images, class by class."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
-from ._common import answers
+from ._common import predictions
 
 
 @metric(
@@ -26,7 +26,7 @@ def class_accuracy(evidence: Evidence) -> Score:
     """
     both = ("test", "test_forget")
     labels = np.concatenate([evidence.labels(part) for part in both])
-    right = np.concatenate([answers(evidence.logits(part)) for part in both]) == labels
+    right = np.concatenate([predictions(evidence.logits(part)) for part in both]) == labels
     parts = {
         name: 100 * float(right[labels == number].mean()) if (labels == number).any() else math.nan
         for number, name in enumerate(evidence.task.names)

@@ -1,4 +1,4 @@
-"""Whether the vectors that spell what was to be forgotten still point where they did."""
+"""Cosine of the concept vectors with themselves before unlearning."""
 
 from ..engine.evidence import Evidence, Score
 from ..models.vector_trace import cosines

@@ -1,4 +1,4 @@
-"""Whether the vectors that spell what was to be forgotten still spell it."""
+"""Overlap of the top words of the concept vectors with those before unlearning."""
 
 from ..engine.evidence import Evidence, Score
 from ..models.vector_trace import overlaps

@@ -1,4 +1,4 @@
-"""How much of the true answers is still said of what was to be forgotten."""
+"""ROUGE-L recall on the forget set."""
 
 import numpy as np
 
@@ -22,5 +22,5 @@ from ._answers import TOFU, mean, rouge
 )
 def forget_rouge(evidence: Evidence) -> Score:
     """Mean ROUGE-L recall, in percent. An answer in the same form with another fact still has most of the words."""
-    found = rouge(evidence, "forget")
-    return Score(100 * mean(found), items=(100 * found).astype(np.float32))
+    recalls = rouge(evidence, "forget")
+    return Score(100 * mean(recalls), items=(100 * recalls).astype(np.float32))

@@ -1,4 +1,4 @@
-"""How often the model is still right on new images of the forgotten classes."""
+"""Testing accuracy on the forgotten classes."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric

@@ -1,4 +1,4 @@
-"""A membership attack with one threshold on the model's confidence."""
+"""Membership inference (MIA) by one threshold on the model's confidence."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric

@@ -1,4 +1,4 @@
-"""MIA efficacy: how much of the forget set an attacker takes for images that the model never saw."""
+"""MIA efficacy: share of the forget set that a membership inference attack calls non-member."""
 
 import math
 

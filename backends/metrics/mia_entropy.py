@@ -1,4 +1,4 @@
-"""A membership attack with one threshold on the model's entropy."""
+"""Membership inference (MIA) by one threshold on the prediction's entropy."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric

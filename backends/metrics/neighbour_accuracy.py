@@ -1,4 +1,4 @@
-"""How often the model is right on new images of the classes nearest to what it forgot."""
+"""Testing accuracy on the classes nearest to the forget set."""
 
 import math
 
@@ -31,5 +31,5 @@ def neighbour_accuracy(evidence: Evidence) -> Score:
         return Score(math.nan)
     names = {number: evidence.task.names[number] for number in evidence.task.neighbours if (labels == number).any()}
     parts = {name: 100 * float(everything.items[labels == number].mean()) for number, name in names.items()}
-    ids = [name for name, kept in zip(everything.ids, near, strict=True) if kept]
+    ids = [name for name, is_near in zip(everything.ids, near, strict=True) if is_near]
     return Score(100 * float(everything.items[near].mean()), parts, everything.items[near], ids)

@@ -1,4 +1,4 @@
-"""How much memory forgetting needed."""
+"""Peak memory of the job."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric

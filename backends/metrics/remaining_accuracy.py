@@ -1,4 +1,4 @@
-"""RA: how often the model is right on the training images that were not to be forgotten."""
+"""Remaining accuracy (RA): accuracy on the retain set."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric

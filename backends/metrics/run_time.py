@@ -1,4 +1,4 @@
-"""How long forgetting took."""
+"""Run-time efficiency (RTE): seconds that the method took."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric

@@ -1,4 +1,4 @@
-"""How much room the result takes."""
+"""Storage: size of the tensors that changed."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric

@@ -1,4 +1,4 @@
-"""TA: how often the model is right on new images, the forgotten classes left out."""
+"""Testing accuracy (TA), without the forgotten classes."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric

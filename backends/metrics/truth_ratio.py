@@ -1,4 +1,4 @@
-"""Whether a wrong answer has become as likely as the right one."""
+"""Truth ratio on the forget set: likelihood of wrong answers against that of the right one."""
 
 import numpy as np
 
@@ -27,5 +27,5 @@ def forget_truth_ratio(evidence: Evidence) -> Score:
     The mean over the wrong answers is arithmetic, the paper's definition. Questions without wrong answers are left out.
     """
     logs = log_truth_ratio(evidence, "forget")
-    there = logs[~np.isnan(logs)]
-    return Score(mean(np.exp(-np.abs(there))), items=np.exp(np.minimum(logs, LARGEST)).astype(np.float32))
+    measured = logs[~np.isnan(logs)]
+    return Score(mean(np.exp(-np.abs(measured))), items=np.exp(np.minimum(logs, LARGEST)).astype(np.float32))

@@ -1,4 +1,4 @@
-"""How much of the model the method touched."""
+"""Share of the weights that changed."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
