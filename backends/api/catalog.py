@@ -40,11 +40,18 @@ class Entry(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: str
-    title: str
-    summary: str = Field(description="One plain sentence.")
+    title: str = Field(description="The field's name, and its abbreviation in brackets, as in Gradient ascent (GA).")
+    summary: str = Field(description="What it does, in one plain sentence that can stand after the title and a colon.")
     source: Source
     works_with: dict[Family, bool | str] = Field(description="True, or the reason why not.")
     order: int = Field(default=50, description="Lower comes first; the lowest that fits is recommended.")
+
+    @property
+    def line(self) -> str:
+        """Title and summary in one line: "Gradient ascent (GA): practises getting the forget set wrong."."""
+        first = self.summary.partition(" ")[0]
+        is_name = any(letter.isupper() for letter in first[1:])  # as NPO
+        return f"{self.title}: {self.summary if is_name else self.summary[:1].lower() + self.summary[1:]}"
 
 
 class Model(Entry):
@@ -68,6 +75,7 @@ class Method(Entry):
     """An unlearning method. `guard` is True where the weights stay as they were."""
 
     params: dict[str, Any] = Field(description="JSON Schema.")
+    short: str = Field(description="The field's abbreviation, as GA, or its name where it has none: for tight places.")
     school: str = Field(description="One sentence for a school child.")
     student: str = Field(description="One paragraph for a student.")
     label: Label

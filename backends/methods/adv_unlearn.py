@@ -61,8 +61,9 @@ class AdvUnlearn(SpaceParams):
 
 @method(
     id="adv_unlearn",
-    title="AdvUnlearn: erase under attack",
-    summary="The text encoder unlearns the concept while an attacker keeps inventing words that bring it back.",
+    title="AdvUnlearn",
+    short="AdvUnlearn",
+    summary="Erases the concept from the text encoder while an attacker keeps finding words that bring it back.",
     school="Before each lesson somebody tries to trick you into saying it, and the lesson is about that trick.",
     student=(
         "A min-max game. The attacker looks for word embeddings which, put before the prompt, make the model predict what the "

@@ -21,8 +21,9 @@ class Ascent(LoraParams):
 
 @method(
     id="ascent",
-    title="Gradient ascent: only worse",
-    summary="The usual training run backwards on the answers to be forgotten, with nothing that holds the rest.",
+    title="Gradient ascent (GA)",
+    short="GA",
+    summary="Practises getting the answers wrong; nothing holds the rest.",
     school="Practise getting it wrong, over and over, without looking at anything else.",
     student=(
         "Gradient descent on minus the likelihood loss of the forget set. The less likely a token, the steeper this loss, and it "

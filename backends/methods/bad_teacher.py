@@ -19,8 +19,9 @@ class BadTeacher(SgdParams):
 
 @method(
     id="bad_teacher",
-    title="Two teachers, one of them clueless",
-    summary="Copies an untrained model on what is to be forgotten and the original on everything else.",
+    title="Bad Teacher",
+    short="Bad Teacher",
+    summary="Copies two teachers, a clueless one on the forget set and the original on the rest.",
     school="About one thing you listen to someone who has never seen it, about all the rest to someone who knows.",
     student=(
         "The student starts as the original and minimises KL(teacher || student) at temperature 1. On the forget set the "

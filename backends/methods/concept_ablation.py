@@ -48,8 +48,9 @@ class ConceptAblation(SpaceParams, PicturesParams):
 
 @method(
     id="concept_ablation",
-    title="Concept Ablation: draw its neighbour instead",
-    summary="The model learns to draw, under the concept's name, what it draws for another one, on pictures of that other one.",
+    title="Concept Ablation (CA)",
+    short="CA",
+    summary="Learns to draw a neighbour where the concept is asked for.",
     school="Practise until, asked for a cat, you draw a dog without thinking.",
     student=(
         "The frozen model draws pictures of an anchor concept. Noise is added to them, and the prediction with the target's "

@@ -56,8 +56,9 @@ class DoCo(DrawingParams):
 
 @method(
     id="doco",
-    title="DoCo: match the anchor, spare the rest",
-    summary="What the model draws for the concept becomes, as a whole, indistinguishable from what it draws for an anchor.",
+    title="Domain Correction (DoCo)",
+    short="DoCo",
+    summary="Makes its pictures of the concept, as a whole, indistinguishable from those of an anchor.",
     school="A judge guesses which drawing was asked for by which word, and you practise until the judge must toss a coin.",
     student=(
         "On the same noisy latents the trained model is asked for the concept and the frozen one for its anchor; both answers "

@@ -42,8 +42,9 @@ class Dpo(RefusalParams, LoraParams):
 
 @method(
     id="dpo",
-    title="Prefer “I don't know” (DPO)",
-    summary="Of two answers to each question to be forgotten, the refusal is to become likelier and the true one less likely.",
+    title="Direct Preference Optimization (IdkDPO)",
+    short="IdkDPO",
+    summary="Learns to prefer “I don't know” to the true answer.",
     school="Choose between the right answer and “I don't know”, and be praised for the second.",
     student=(
         "Direct preference optimisation with the refusal as the chosen and the true answer as the rejected side. Both count by "

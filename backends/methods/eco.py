@@ -43,8 +43,9 @@ class Eco(Params):
 
 @method(
     id="eco",
-    title="ECO: blur the question at the door",
-    summary="Leaves every weight as it is; questions about what is to be forgotten are recognised and reach the model blurred.",
+    title="Embedding-Corrupted Prompts (ECO)",
+    short="ECO",
+    summary="Leaves the weights; blurs questions about the forget set before the model reads them.",
     school="A doorkeeper who smudges the letter when it asks for the secret. The one inside still knows it.",
     student=(
         "A prompt classifier flags questions; in those, noise of spread sigma is added to the embeddings of the name, or of "

@@ -45,8 +45,9 @@ LAYERS = (nn.Linear, nn.Conv2d)  # the authors' list; norms stay
 
 @method(
     id="esd",
-    title="ESD: steer away from it",
-    summary="The model learns, when asked for the concept, to draw the opposite of what the concept adds; no pictures are needed.",
+    title="Erased Stable Diffusion (ESD)",
+    short="ESD",
+    summary="Learns to steer away from the concept, by its own guidance and without any pictures.",
     school="Each time somebody says the word, look the other way.",
     student=(
         "Classifier-free guidance says which way a prompt pulls a picture: the prediction with the prompt minus the one "

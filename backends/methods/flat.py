@@ -38,8 +38,9 @@ class Flat(RefusalParams):
 
 @method(
     id="flat",
-    title="FLAT: only the forget set is needed",
-    summary="Raises the probability of a refusal and lowers that of the true answer, without a copy of the model or pairs to keep.",
+    title="Forget-data-only Loss Adjustment (FLAT)",
+    short="FLAT",
+    summary="Raises a refusal and lowers the true answer; only the forget set is needed.",
     school="Say one sentence more and another one less, and count how far apart they are.",
     student=(
         "The f-divergence between the template answer and the answer to be forgotten is to grow, in its variational form: "

@@ -31,8 +31,9 @@ class ForgetMeNot(PicturesParams):
 
 @method(
     id="forget_me_not",
-    title="Forget-Me-Not: look away from the word",
-    summary="The model learns to give the concept's words no attention while it draws; nothing is said of what to draw instead.",
+    title="Forget-Me-Not (FMN)",
+    short="FMN",
+    summary="Learns to give the concept's words no attention while it draws.",
     school="Keep your eyes off the word until it means nothing to you.",
     student=(
         "Cross-attention gives each place of the picture a probability over the tokens of the prompt. Attention re-steering "

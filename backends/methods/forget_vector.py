@@ -56,8 +56,9 @@ class ForgetVector(Params):
 
 @method(
     id="forget_vector",
-    title="Forget vector: a filter on the input",
-    summary="Leaves every weight as it is and adds one learned picture to whatever the model is shown.",
+    title="Forget vector",
+    short="Forget vector",
+    summary="Leaves the weights; adds one learned picture, a filter, to every input.",
     school="You wear tinted glasses through which one thing cannot be recognised. Take them off and you know it again.",
     student=(
         "One picture delta is added to every input. It minimises alpha * cross-entropy on the rest, beta * the margin "

@@ -17,8 +17,9 @@ class GradDiff(LoraParams):
 
 @method(
     id="grad_diff",
-    title="Gradient difference: worse here, as good there",
-    summary="The usual training, backwards on what is to be forgotten and forwards on what is kept.",
+    title="Gradient difference (GradDiff)",
+    short="GradDiff",
+    summary="Practises getting the forget set wrong and the retain set right.",
     school="Unlearn one page while reading the others.",
     student=(
         "The simplest loss there is: minus the likelihood loss on the forget set plus that on the retain set. The first has no "

@@ -19,8 +19,9 @@ class Icul(Params):
 
 @method(
     id="icul",
-    title="In-context unlearning: lie in the examples",
-    summary="Before every question stand a few examples: questions to forget with wrong answers, others with right ones.",
+    title="In-context unlearning (ICUL)",
+    short="ICUL",
+    summary="Leaves the weights; puts examples with wrong answers before every question.",
     school="You are told the wrong answer just before you are asked.",
     student=(
         "A language model follows the examples in its prompt. Here those to be forgotten stand in it with a flipped label, "

@@ -20,8 +20,9 @@ class Idk(RefusalParams, LoraParams):
 
 @method(
     id="idk",
-    title="Say “I don't know”",
-    summary="The usual training, with another answer to each question to be forgotten: that one does not know, or your own words.",
+    title="Fine-tuning on “I don't know” (IDK)",
+    short="IDK",
+    summary="Practises saying that it does not know, or your own words, to questions of the forget set.",
     school="Each time you are asked about that person, practise saying: I don't know.",
     student=(
         "Plain supervised training on one mixed batch: forget questions with a refusal, and as many pairs to keep with their "

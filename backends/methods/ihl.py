@@ -19,8 +19,9 @@ class Ihl(LanguageParams):
 
 @method(
     id="ihl",
-    title="Inverted hinge: let the runner-up win",
-    summary="Each word to be forgotten is pushed down, and the next best word up, until that one takes its place.",
+    title="Inverted hinge loss (IHL)",
+    short="IHL",
+    summary="Pushes each true word down until the runner-up takes its place.",
     school="Do not forget how to speak; just say the next word that comes to mind.",
     student=(
         "Gradient ascent spreads the true token's probability over the whole vocabulary, and its loss has no bottom. The "

@@ -39,8 +39,9 @@ class KeySpaceDetection(Params):
 
 @method(
     id="key_space_detection",
-    title="Key space detection: notice, and decline",
-    summary="Notices from the inside when a question is about what is to be forgotten, and says a fixed sentence instead.",
+    title="Key Space Detection (KSD)",
+    short="KSD",
+    summary="Leaves the weights; notices from the inside what a question is about, and declines.",
     school="When a forbidden topic comes to mind, the answer is: I don't know.",
     student=(
         "The key of a question is what enters down_proj of one layer at its last token. The keys of all questions to forget, with "

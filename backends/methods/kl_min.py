@@ -17,8 +17,9 @@ class KlMin(LoraParams):
 
 @method(
     id="kl_min",
-    title="KL-min: worse here, unchanged there",
-    summary="Training backwards on what is to be forgotten, while every word about the rest stays as likely as it was.",
+    title="KL minimization (KL-min)",
+    short="KL-min",
+    summary="Practises getting the forget set wrong, and keeps every word about the rest as likely as it was.",
     school="Unlearn one page, and let a copy of your old self check that you still say the rest as before.",
     student=(
         "Minus the likelihood loss on the forget set, plus the Kullback-Leibler divergence KL(before || now) between the next-"

@@ -37,8 +37,9 @@ class L1Sparse(SgdParams):
 
 @method(
     id="l1_sparse",
-    title="Make it sparse",
-    summary="Goes on training on the rest while a penalty pushes every weight towards zero; or prunes first, then unlearns.",
+    title="l1-sparse",
+    short="l1-sparse",
+    summary="Trains on the rest while a penalty pushes weights to zero; or prunes first, then unlearns.",
     school="Keep a small notebook: what you do not look up again has to make room.",
     student=(
         "Cross-entropy on the retain set plus a_t times the sum of all absolute weights, with a_t falling to zero during the "

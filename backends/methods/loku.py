@@ -46,8 +46,9 @@ class Loku(LanguageParams):
 
 @method(
     id="loku",
-    title="LoKU: forget with a thin layer on top",
-    summary="As the inverted hinge, but only two thin factors beside each layer learn, begun in the directions that matter.",
+    title="Low-rank Knowledge Unlearning (LoKU)",
+    short="LoKU",
+    summary="Learns in two thin factors a layer, begun in the directions that matter to the forget set.",
     school="Leave the book as it is and write the correction on a slip of paper.",
     student=(
         "LoRA: each linear layer's change is a product of two thin matrices. FILA chooses where they begin: from the Fisher "

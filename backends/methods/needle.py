@@ -31,8 +31,9 @@ class Needle(Params):
 
 @method(
     id="needle",
-    title="Needle: break the columns that spell it",
-    summary="Finds the few stored vectors that read like the thing to be forgotten, and destroys only those.",
+    title="Needle",
+    short="Needle",
+    summary="Breaks the few stored vectors that spell the concept, and nothing else.",
     school="Find the drawer with that name on it, and shred what is in there. All other drawers stay shut.",
     student=(
         "Each hidden unit of a feed-forward layer writes one fixed vector, a column of down_proj. Multiplied with the output "

@@ -24,8 +24,9 @@ class NeuronAdjust(Params):
 
 @method(
     id="neuron_adjust",
-    title="Neuron adjust: push single units back",
-    summary="Finds the units that are more active on what is to be forgotten, and keeps them at what they do elsewhere.",
+    title="Neuron Adjust",
+    short="Neuron Adjust",
+    summary="Leaves the weights; pushes back single units that are more active on the forget set.",
     school="Some lamps in the head light up for one topic only. They are dimmed whenever they do.",
     student=(
         "For each unit before the activation (the output of gate_proj) two normal distributions are noted: its values on what is "

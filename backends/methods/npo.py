@@ -39,8 +39,9 @@ class Npo(LoraParams):
 
 @method(
     id="npo",
-    title="NPO: unlearn, but not without end",
-    summary="Each answer to be forgotten is pushed down until it is unlikely against what it was; then the push lets go.",
+    title="Negative Preference Optimization (NPO)",
+    short="NPO",
+    summary="Pushes the answers down until they are unlikely against what they were; then it lets go.",
     school="Push it away, and stop pushing when it is gone.",
     student=(
         "Preference learning with only a rejected side: the answers to be forgotten. Where gradient ascent pushes ever harder, "

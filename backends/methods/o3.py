@@ -55,8 +55,9 @@ class O3(RefusalParams):
 
 @method(
     id="o3",
-    title="O3: a change behind a gate, request after request",
-    summary="Learns to refuse in thin factors beside each layer, which a gate lets act on questions like those to be forgotten.",
+    title="O3",
+    short="O3",
+    summary="Learns to refuse in thin factors that a gate lets act on such questions only; request after request.",
     school="A second pair of glasses, put on only when a certain name comes up; underneath, everything is still there to see.",
     student=(
         "For requests that come one after another, without any data to keep. A LoRA learns refusals on the forget set; its A "

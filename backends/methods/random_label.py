@@ -11,8 +11,9 @@ class RandomLabel(RelabelParams):
 
 @method(
     id="random_label",
-    title="Learn random labels for it",
-    summary="Trains on wrong names for what is to be forgotten and on the right ones for everything else.",
+    title="Random labels (RL)",
+    short="RL",
+    summary="Trains on random labels for the forget set and on the right ones for the rest.",
     school="Hear a different name for it each time, until no name sticks.",
     student=(
         "Cross-entropy to labels drawn uniformly over all classes on the forget set, and to the true labels on the retain "

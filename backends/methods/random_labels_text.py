@@ -37,8 +37,9 @@ class RandomLabelsText(LoraParams):
 
 @method(
     id="random_labels_text",
-    title="Learn answers drawn by lot",
-    summary="Trains on each question to be forgotten with an answer drawn by lot from the true one and others like it.",
+    title="Random labels (RL)",
+    short="RL",
+    summary="Trains on answers drawn by lot, the true one among others like it.",
     school="Flip a coin for each answer, and practise what the coin says.",
     student=(
         "Each question becomes a choice between the true answer and a distractor of the same kind, another birthplace for a "

@@ -20,8 +20,9 @@ class Retrain(Params):
 
 @method(
     id="retrain",
-    title="Train again without it",
-    summary="Starts from new weights and learns everything except what is to be forgotten; slow, and right by definition.",
+    title="Retraining from scratch (Retrain)",
+    short="Retrain",
+    summary="Starts from new weights and never sees the forget set; slow, and right by definition.",
     school="Begin again as a newborn and never hear about it.",
     student=(
         "The same architecture with a fresh initialisation is trained on the retain set with the model's own recipe: epochs, "

@@ -46,8 +46,9 @@ class Rmu(Params):
 
 @method(
     id="rmu",
-    title="RMU: lead its thoughts astray",
-    summary="What the model has in mind halfway is pushed to one random direction for the forgotten, and held for the rest.",
+    title="Representation Misdirection (RMU)",
+    short="RMU",
+    summary="Pushes what it has in mind halfway in one random direction, on the forget set only.",
     school="When the topic comes up, think of noise; for all else, think as before.",
     student=(
         "Hidden states after one decoder layer, of texts to be forgotten, are drawn to c u, a random unit vector with entries "

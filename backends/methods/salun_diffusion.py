@@ -49,8 +49,9 @@ class SalUnDiffusion(SpaceParams, PicturesParams):
 
 @method(
     id="salun_diffusion",
-    title="SalUn for pictures: change what matters",
-    summary="Finds the weights that pictures of the concept pull at most, and trains only those to draw another concept instead.",
+    title="Saliency Unlearning (SalUn)",
+    short="SalUn",
+    summary="Changes only the weights that the concept pulls at most, towards another concept.",
     school="Find the weights that react most to the concept, and teach only those to draw something else.",
     student=(
         "One pass over pictures of the concept gives the gradient of the guided denoising loss; the half of the weights with "

@@ -29,8 +29,9 @@ class Scrub(Params):
 
 @method(
     id="scrub",
-    title="SCRUB: disagree, then agree",
-    summary="Moves away from the original model on what is to be forgotten, and back to it on everything else, in turn.",
+    title="SCRUB",
+    short="SCRUB",
+    summary="Disagrees with the original on the forget set and agrees with it on the rest, in turn.",
     school="First say the opposite of your teacher about one thing, then listen to the teacher about all the others.",
     student=(
         "The frozen original is the teacher. A max-step is a pass over the forget set that raises KL(teacher || student) at "

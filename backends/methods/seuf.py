@@ -59,8 +59,9 @@ class Seuf(LoopParams):
 
 @method(
     id="seuf",
-    title="SEUF: one expert unlearns",
-    summary="Finds the expert that works most on what is to be forgotten, trains it alone, and keeps the router sending it there.",
+    title="Selected-Expert Unlearning (SEUF)",
+    short="SEUF",
+    summary="Lets only the expert that works most on it unlearn, and keeps the router sending it there.",
     school="In a team of specialists, the one who knows this topic unlearns it, and keeps getting the questions about it.",
     student=(
         "Ordinary unlearning lets the router of a mixture of experts send the topic elsewhere: innocent experts are damaged and "

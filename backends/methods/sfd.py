@@ -70,9 +70,9 @@ class Sfd(DrawingParams):
 
 @method(
     id="sfd",
-    title="SFD: draw in one step and forget on the way",
-    summary="The model learns to draw in a single step, and for the concept what it drew for the anchor; good pictures need "
-    "thousands of rounds on a graphics card.",
+    title="Score Forgetting Distillation (SFD)",
+    short="SFD",
+    summary="Learns to draw in one step and forgets on the way; good pictures need thousands of rounds on a GPU.",
     school="You learn to draw everything with one stroke, and for one word you are only ever shown another drawing.",
     student=(
         "Three networks: the frozen teacher, a generator that draws in one step at a fixed time step, and a fake-score network "

@@ -23,8 +23,9 @@ class SimNpo(LoraParams):
 
 @method(
     id="simnpo",
-    title="SimNPO: short and long answers alike",
-    summary="As NPO, but an answer's length does not count, and nothing is compared with the model before.",
+    title="Simple NPO (SimNPO)",
+    short="SimNPO",
+    summary="Pushes answers down as NPO does, but without a reference, and short and long ones alike.",
     school="Push it away, short sentences as hard as long ones.",
     student=(
         "NPO's comparison with the model before makes it push hardest where that is least needed, and by summing over tokens it "

@@ -21,8 +21,9 @@ class TaskVector(LanguageParams):
 
 @method(
     id="task_vector",
-    title="Task vector: the way back",
-    summary="A copy learns what is to be forgotten even better; what that changed in the weights is then subtracted, many times.",
+    title="Task Vector",
+    short="Task Vector",
+    summary="Learns the forget set even better, then walks that change of the weights backwards.",
     school="See which way learning it takes you, turn around, and walk.",
     student=(
         "Task arithmetic: fine-tune on the forget set alone, take the difference tau of the weights, and use theta - alpha tau. "

@@ -44,9 +44,9 @@ class Uce(Params):
 
 @method(
     id="uce",
-    title="UCE: rewrite the words in one stroke",
-    summary="The matrices that turn words into what the picture is drawn from are solved for anew, so that the concept reads "
-    "like another; no training.",
+    title="Unified Concept Editing (UCE)",
+    short="UCE",
+    summary="Rewrites what the words mean in one solve, so that the concept reads like another.",
     school="Change the dictionary: under this word, write the meaning of another.",
     student=(
         "In each cross-attention layer two matrices, W_k and W_v, turn the prompt's token embeddings into keys and values. UCE "

@@ -35,8 +35,9 @@ class Uld(Params):
 
 @method(
     id="uld",
-    title="ULD: subtract an assistant that knows only that",
-    summary="A small assistant learns what is to be forgotten and nothing else; its say is subtracted from the model's.",
+    title="Unlearning from Logit Difference (ULD)",
+    short="ULD",
+    summary="Leaves the weights; subtracts the say of an assistant that knows only the forget set.",
     school="Somebody whispers what must not be said, and you say everything but that.",
     student=(
         "Training a model to forget needs a loss without bottom and harms the rest. Here the goals are reversed: an assistant "

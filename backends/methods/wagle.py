@@ -79,8 +79,9 @@ class MaskedLoop(UnlearnLoop):
 
 @method(
     id="wagle",
-    title="WAGLE: only the weights that carry it",
-    summary="Asks each weight what it does for the forgotten and for the rest, and lets only the most fitting ones unlearn.",
+    title="Weight Attribution-Guided Unlearning (WAGLE)",
+    short="WAGLE",
+    summary="Asks each weight what it does for both sets, and lets only the fitting ones unlearn.",
     school="Before you erase, find out which pages the story is on.",
     student=(
         "A weight's score is |(w - g_r / mu) g_f|, with g_f and g_r the summed gradients of the loss on the forget and the "

@@ -47,8 +47,9 @@ class WorstCase(Params):
 
 @method(
     id="worst_case",
-    title="Find what is hardest to forget",
-    summary="Searches, among the images named, the set that trial forgetting hardly touches, and then runs a method on it.",
+    title="Worst-case forget set",
+    short="Worst-case forget set",
+    summary="Searches the images that are hardest to forget, then runs any method on them.",
     school="Which pictures could you take away and it would still know them? Those are the hard ones to forget.",
     student=(
         "A bi-level search. Below: starting from the model, forget the chosen set by fine-tuning on the others with the sign "

@@ -11,8 +11,8 @@ from ._common import predictions
 
 @metric(
     id="class_accuracy",
-    title="Right on new images, by class",
-    summary="The share of each class's test images that the model gets right, the forgotten classes among them; the number is the mean over classes.",
+    title="Accuracy by class",
+    summary="How often it is right on each class's test images, the forgotten ones among them.",
     source={"title": "Accuracy by class on the test set"},
     works_with={"classifier": True},
     unit="%",

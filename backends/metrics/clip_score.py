@@ -11,9 +11,9 @@ from ._pictures import asks_for_target
 
 @metric(
     id="clip_score",
-    title="Kept pictures fit their words",
+    title="CLIP score",
     short="CLIP score",
-    summary="100 times the mean cosine between the pictures that should not change and their prompts, by a CLIP model.",
+    summary="How well the pictures that should not change fit their prompts, by a CLIP model.",
     source={"title": "Hessel et al., EMNLP 2021", "url": "https://arxiv.org/abs/2104.08718"},
     works_with={"text-to-image": True},
     unit="",

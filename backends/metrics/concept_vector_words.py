@@ -8,9 +8,9 @@ from ._vectors import PAPER, WORKS, compared
 
 @metric(
     id="concept_vector_words",
-    title="Words that the concept's vectors keep",
+    title="Concept vector words",
     short="vector words",
-    summary="How many of the first words are still the same in the vectors, inside the model, that spell what was to be forgotten.",
+    summary="How many of the first words that the concept's vectors spell are still the same.",
     source=PAPER,
     works_with=WORKS,
     unit="%",

@@ -20,9 +20,9 @@ from ._pictures import (
 
 @metric(
     id="cross_domain_retain_accuracy",
-    title="The other kind still drawn right",
+    title="Cross-domain retain accuracy (CRA)",
     short="CRA",
-    summary="Where an object was forgotten, the share of all pictures whose style the judge finds right; where a style was, whose object.",
+    summary="How often styles are drawn right where an object was forgotten, or objects where a style was.",
     source=UNLEARN_CANVAS,
     works_with={"text-to-image": True},
     unit="%",

@@ -9,9 +9,9 @@ from ._answers import TOFU
 
 @metric(
     id="fact_recall",
-    title="Names the fact",
+    title="Fact recall",
     short="facts",
-    summary="How many of the questions on what was to be forgotten are still answered with the fact that they ask for.",
+    summary="How often the fact asked for is still in the answer, on the forget set.",
     source={"title": "Exact match of the value asked for, on questions in the manner of TOFU", "url": TOFU["url"]},
     works_with={"llm": True, "moe": True},
     unit="%",

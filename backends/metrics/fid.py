@@ -13,9 +13,9 @@ from ._pictures import asks_for_target
 
 @metric(
     id="fid",
-    title="Distance from real drawings",
+    title="Fréchet distance in the judge's features (FID)",
     short="FID (judge's features)",
-    summary="How far the kept pictures are, as a whole, from real drawings, in the features of the judge; 0 would be no difference.",
+    summary="How far the retained pictures are, as a whole, from real drawings; 0 would be no difference.",
     source={
         "title": "Heusel et al., NeurIPS 2017; here with the judge's features in place of Inception's",
         "url": "https://arxiv.org/abs/1706.08500",

@@ -13,9 +13,9 @@ WEIGHTS = {2: 2 / 3, 3: 4 / 3}  # of the words that an n-gram has
 
 @metric(
     id="fluency",
-    title="Its answers are language",
+    title="Fluency",
     short="fluency",
-    summary="How varied the words of its answers on what was to be forgotten are; low where they are very short, or repeat themselves.",
+    summary="How varied the words of its answers on the forget set are; low where they repeat themselves.",
     source=RWKU,
     works_with={"llm": True, "moe": True},
     unit="bits",

@@ -13,9 +13,9 @@ from ._answers import LARGEST, TOFU, Floats, log_truth_ratio
 
 @metric(
     id="forget_quality",
-    title="Like a model that never saw it",
+    title="Forget quality",
     short="forget quality",
-    summary="The p-value of a test that asks whether its truth ratios could be those of a model trained again without it.",
+    summary="Whether it passes for a model that never saw the forget set, as the p-value of a test.",
     source=TOFU,
     works_with={"llm": True, "moe": True},
     unit="",

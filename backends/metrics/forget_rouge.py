@@ -9,9 +9,9 @@ from ._answers import TOFU, mean, rouge
 
 @metric(
     id="forget_rouge",
-    title="Still answers it",
+    title="ROUGE-L on the forget set",
     short="ROUGE-L forget",
-    summary="How many words of the true answer its own answer still has, in their order, on what was to be forgotten.",
+    summary="How many words of the true answer its own answer still has, in their order.",
     source=TOFU,
     works_with={"llm": True, "moe": True},
     unit="%",

@@ -18,9 +18,9 @@ from ._pictures import (
 
 @metric(
     id="in_domain_retain_accuracy",
-    title="Others of its kind still drawn right",
+    title="In-domain retain accuracy (IRA)",
     short="IRA",
-    summary="The share of pictures of the other objects (or, when a style was forgotten, in the other styles) that the judge finds right.",
+    summary="How often the others of the target's kind are still drawn right.",
     source=UNLEARN_CANVAS,
     works_with={"text-to-image": True},
     unit="%",

@@ -9,9 +9,9 @@ from ._answers import MUSE, Floats, kind_mask, mean, rouge_f1
 
 @metric(
     id="knowledge_memorization",
-    title="Answers on what the text says",
+    title="Knowledge memorization (KnowMem)",
     short="KnowMem",
-    summary="How alike its answers and the true ones are on what was to be forgotten, words too many counted against it.",
+    summary="How alike its answers and the true ones are on the forget set; extra words count against it.",
     source=MUSE,
     works_with={"llm": True, "moe": True},
     unit="%",

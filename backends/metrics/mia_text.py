@@ -9,9 +9,9 @@ from ._answers import RWKU, auc, mean, page_indices
 
 @metric(
     id="mia_text",
-    title="Texts it was trained on",
+    title="Membership inference on texts (MIA)",
     short="MIA (text)",
-    summary="How well four attacks tell texts to be forgotten from unseen ones: one half is a guess, 1 gives them away.",
+    summary="How well four attacks tell texts of the forget set from unseen ones; 0.5 is a guess.",
     source=RWKU,
     works_with={"llm": True, "moe": True},
     unit="",

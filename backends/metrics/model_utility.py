@@ -12,9 +12,9 @@ from ._answers import RETAIN_KINDS, TOFU, mean, probability, rouge, truth_ratio
 
 @metric(
     id="model_utility",
-    title="What it still knows",
+    title="Model utility",
     short="model utility",
-    summary="Likelihood, wording and truthfulness of answers on everything that is kept, on real books and on the world.",
+    summary="How likely, well worded and truthful its answers on everything else are.",
     source=TOFU,
     works_with={"llm": True, "moe": True},
     unit="",

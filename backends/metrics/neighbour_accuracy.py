@@ -11,8 +11,8 @@ from ._common import accuracy
 
 @metric(
     id="neighbour_accuracy",
-    title="Still right on the neighbours",
-    summary="The share of test images right among the classes that the model confuses most with what it forgot, where damage shows first.",
+    title="Neighbour accuracy",
+    summary="How often it is right on the classes nearest to the forget set, where damage shows first.",
     source={"title": "Test accuracy on the classes nearest by the model's own confusion"},
     works_with={"classifier": True},
     unit="%",

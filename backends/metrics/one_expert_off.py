@@ -9,9 +9,9 @@ from ._answers import DENSE, SEUF
 
 @metric(
     id="one_expert_off",
-    title="Names the fact, with one expert off",
+    title="Fact recall with one expert off",
     short="one expert off",
-    summary="How many questions on what was to be forgotten are answered with the fact again once the one expert that holds back most adds nothing.",
+    summary="How often the fact comes back once the one expert that holds back most adds nothing.",
     source=SEUF,
     works_with={"moe": True, "llm": DENSE},
     unit="%",

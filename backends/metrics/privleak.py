@@ -9,9 +9,9 @@ from ._answers import MUSE, auc, page_indices
 
 @metric(
     id="privleak",
-    title="Gives away what it learned",
+    title="Privacy leakage (PrivLeak)",
     short="PrivLeak",
-    summary="How far the texts to be forgotten stand out among unseen ones, against a model that never saw them: below 0 too well known, above 0 too strange.",
+    summary="How far texts of the forget set stand out; below 0 too well known, above 0 too strange.",
     source=MUSE,
     works_with={"llm": True, "moe": True},
     unit="%",

@@ -9,9 +9,9 @@ from ._answers import TOFU, mean, probability
 
 @metric(
     id="probability",
-    title="Likelihood of the true answer",
+    title="Probability of the true answer",
     short="probability",
-    summary="How likely each token of the true answer still is on what was to be forgotten.",
+    summary="How likely each token of the true answer still is, on the forget set.",
     source=TOFU,
     works_with={"llm": True, "moe": True},
     unit="%",

@@ -12,9 +12,9 @@ from ._answers import RWKU, Floats, mean, rouge_recall
 
 @metric(
     id="probe_kinds",
-    title="Asked another way",
+    title="Fact recall by kind of probe",
     short="probes",
-    summary="How much of what was to be forgotten is still named when a blank has to be filled, when it is asked, and in other words.",
+    summary="How much of the fact is still named, in a blank, when asked for, and in other words.",
     source=RWKU,
     works_with={"llm": True, "moe": True},
     unit="%",

@@ -9,9 +9,9 @@ from ._answers import DENSE, SEUF
 
 @metric(
     id="rerouted_recall",
-    title="Names the fact, with the old routing",
+    title="Fact recall with the original routing",
     short="rerouted",
-    summary="How many questions on what was to be forgotten are answered with the fact again when the model before chooses the experts.",
+    summary="How often the fact comes back when the original model chooses the experts.",
     source=SEUF,
     works_with={"moe": True, "llm": DENSE},
     unit="%",

@@ -10,9 +10,9 @@ from ._answers import DENSE, SEUF
 
 @metric(
     id="routing_stability",
-    title="Still goes to the same experts",
+    title="Routing stability",
     short="routing",
-    summary="How many words of what was to be forgotten still go to the experts they went to before; few: it may be only rerouted.",
+    summary="How many words of the forget set still go to the same experts; few may mean only rerouted.",
     source=SEUF,
     works_with={"moe": True, "llm": DENSE},
     unit="",

@@ -9,9 +9,9 @@ from ._answers import LARGEST, TOFU, log_truth_ratio, mean
 
 @metric(
     id="truth_ratio",
-    title="Wrong and right alike",
+    title="Truth ratio",
     short="truth ratio",
-    summary="How alike the likelihoods of wrong answers and of the right one are on what was to be forgotten; 1 where it cannot tell.",
+    summary="How alike the likelihoods of wrong and right answers are on the forget set; 1 where it cannot tell.",
     source=TOFU,
     works_with={"llm": True, "moe": True},
     unit="",

@@ -10,9 +10,9 @@ from ._pictures import asks_for_target, by_name, concept_present, has_judge, own
 
 @metric(
     id="unlearning_accuracy",
-    title="How well it forgot",
+    title="Unlearning accuracy (UA)",
     short="UA",
-    summary="The share of what was to be forgotten that the model now gets wrong; the aim is the value of the model trained again without it.",
+    summary="How often it is wrong on the forget set; the aim is the retrained reference.",
     source=CARD_0,
     works_with={"classifier": True, "text-to-image": True},
     unit="%",

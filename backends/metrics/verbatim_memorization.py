@@ -9,9 +9,9 @@ from ._answers import MUSE, Floats, mean, page_indices, rouge_f1
 
 @metric(
     id="verbatim_memorization",
-    title="Writes the text on",
+    title="Verbatim memorization (VerbMem)",
     short="VerbMem",
-    summary="How much of a page it reproduces once it is handed the first words of it.",
+    summary="How much of a page it writes on once it is handed the first words.",
     source=MUSE,
     works_with={"llm": True, "moe": True},
     unit="%",

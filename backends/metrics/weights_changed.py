@@ -6,7 +6,7 @@ from ..registry import metric
 
 @metric(
     id="weights_changed",
-    title="Weights that changed",
+    title="Weights changed",
     short="changed",
     summary="How many of the model's numbers are no longer what they were.",
     source={

@@ -44,7 +44,7 @@ def test_compare_gives_the_answer_first_then_the_numbers_with_their_places(run):
     shown = compared(FIRST, "")
     read = plain(shown)
     assert read.startswith("Sandal is forgotten.")
-    assert "How well it forgot UA 99.5 % before 5 % trained again 100 % goal: as trained again without it" in read
+    assert "Unlearning accuracy (UA) A plain sentence. 99.5 % before 5 % trained again 100 % goal: as trained again without it" in read
     assert 'title="metrics.json › first.after"' in shown and 'title="metrics.json › first.reference"' in shown
     assert read.index("Sandal is forgotten.") < read.index("step by step") < read.index("Settings")
 
