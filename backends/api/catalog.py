@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from . import __version__, files, pulled
 from .errors import BadInput, LetheError
 from .home import home, ready_home
+from .renamed import current
 from .tuned import Tuned
 
 Family = Literal["classifier", "text-to-image", "llm", "moe"]
@@ -45,6 +46,7 @@ class Entry(BaseModel):
     source: Source
     works_with: dict[Family, bool | str] = Field(description="True, or the reason why not.")
     order: int = Field(default=50, description="Lower comes first; the lowest that fits is recommended.")
+    was: tuple[str, ...] = Field(default=(), description="Ids that it had before; they are accepted still.")
 
     @property
     def line(self) -> str:
@@ -143,12 +145,12 @@ class Catalog(BaseModel):
     lessons: list[Lesson]
 
     def get(self, kind: str, entry_id: str) -> Any:
-        """The entry of that id among `models`, `methods`, `metrics`, `inspectors`, `attacks`, `data`.
+        """The entry of that id, or that had it before, among `models`, `methods`, `metrics`, `inspectors`, `attacks`, `data`.
 
         Raises:
             BadInput: there is none; the sentence lists those there are.
         """
-        entries = getattr(self, kind)
+        entries, entry_id = getattr(self, kind), current(kind, entry_id)
         if kind == "models":
             pulled.check(entry_id)
         for entry in entries:

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .renamed import MethodId
+
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 Targets = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=2_000_000)], ...], Field(max_length=200)]
 
@@ -27,7 +29,7 @@ class JobSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: Name = Field(description="Id of an embedded model, a Hub id, or a local folder.")
-    method: Name = Field(description="Id of an unlearning method.")
+    method: MethodId = Field(min_length=1, max_length=500, description="Id of an unlearning method.")
     params: dict[str, Any] = Field(
         default_factory=dict, description="The method's parameters; what is left out has its default."
     )

@@ -20,7 +20,8 @@ class Ascent(LoraParams):
 
 
 @method(
-    id="ascent",
+    id="gradient_ascent_llm",
+    was=("ascent",),
     title="Gradient ascent (GA)",
     short="GA",
     summary="Practises getting the answers wrong; nothing holds the rest.",

@@ -34,7 +34,7 @@ class GradDiff(LoraParams):
     label="same algorithm, smaller model",
     departures=(
         "A smaller model, so a larger step size. Its two kin stand on their own: without the second loss it is gradient ascent "
-        "(ascent), and with a divergence from the model before in its place KL-min (kl_min)." + STEADY
+        "(gradient_ascent_llm), and with a divergence from the model before in its place KL-min (kl_min)." + STEADY
     ),
     works_with={"llm": True, "moe": True},
     order=40,

@@ -36,7 +36,8 @@ class RandomLabelsText(LoraParams):
 
 
 @method(
-    id="random_labels_text",
+    id="random_label_llm",
+    was=("random_labels_text",),
     title="Random labels (RL)",
     short="RL",
     summary="Trains on answers drawn by lot, the true one among others like it.",

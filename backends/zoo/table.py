@@ -22,6 +22,7 @@ import typer
 from .. import registry
 from ..api import files, submit
 from ..api.home import ASSETS, home
+from ..api.renamed import current
 from ..api.runs import RunFolder, State
 from ..api.spec import JobSpec
 
@@ -40,7 +41,7 @@ THIRD = {"layer": 3, "learning_rate": 5e-4, "epochs": 15, "keep_weight": 1.0, "a
 VARIANTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "text-to-image": [("uce", {"preserve_scale": 0.0})],
     "moe": [
-        *((method, {}) for method in ("ascent", "grad_diff", "kl_min", "npo", "rmu")),
+        *((method, {}) for method in ("gradient_ascent_llm", "grad_diff", "kl_min", "npo", "rmu")),
         *(("npo", {"weights": weights, "epochs": 20}) for weights in ("experts", "routers", "all but routers")),
         ("seuf", {}),
         ("seuf", {"epochs": 10, "keep_weight": 1.0}),
@@ -78,6 +79,7 @@ def main(
     fitting = [
         name for name, method in registry.entries("methods").items() if method.entry.works_with.get(family) is True
     ]
+    only = [current("methods", name) for name in only]
     told = [
         one
         for one in [*([] if family == "moe" else [(name, {}) for name in fitting]), *VARIANTS.get(family, [])]
@@ -104,7 +106,11 @@ def main(
             ]  # another may have written
             files.write_json(path, sorted(rows, key=_order))
             typer.echo(f"{method} {given or ''}, {what}, seed {number}: {row.get('error') or row['seconds']}", err=True)
-    rows = [row for table in sorted(to.glob("*.json")) for row in files.read_json(table)]
+    rows = [
+        row | {"method": current("methods", row["method"])}
+        for table in sorted(to.glob("*.json"))
+        for row in files.read_json(table)
+    ]
     drawn = [row for row in rows if "in_domain_retain_accuracy" in _table_drawn.measured(row)]
     mixed = [row for row in rows if _table_moe.measured(row)]
     answered = [row for row in rows if row not in mixed and _table_answers.measured(row)]
@@ -212,7 +218,7 @@ def _let_go() -> None:
 
 
 def _key(row: dict[str, Any]) -> tuple[str, str, int, str]:
-    return row["method"], row["target"], row["seed"], str(row.get("given", {}))
+    return current("methods", row["method"]), row["target"], row["seed"], str(row.get("given", {}))
 
 
 def _order(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -222,7 +228,7 @@ def _order(row: dict[str, Any]) -> tuple[Any, ...]:
     return (
         targets.index(row["target"]),
         row["target"],
-        known.index(row["method"]),
+        known.index(current("methods", row["method"])),
         str(row.get("given", {})),
         row["seed"],
     )

@@ -35,7 +35,7 @@ def test_every_method_and_metric_agrees_with_its_formula():
 
 NOT_FALLING = {
     "task_vector": "MUSE fine-tunes with a constant step size",
-    "random_labels_text": "the paper has no public code that would say",
+    "random_label_llm": "the paper has no public code that would say",
     "seuf": "no code of the paper is public",
 }
 

@@ -24,17 +24,17 @@ CASES = {
     "simnpo": ("simnpo", {**WHOLE, **HALF, "forget_weight": 0.5, "beta": 0.7, "margin": 2.0}),
     "grad_diff": ("grad_diff", {**WHOLE, **HALF}),
     "kl_min": ("kl_min", {**WHOLE, **HALF}),
-    "ascent": ("ascent", WHOLE),
+    "ascent": ("gradient_ascent_llm", WHOLE),
     "idk": ("idk", {**WHOLE, **SAY}),
     "dpo": ("dpo", {**WHOLE, **HALF, **SAY}),
     "ihl": ("ihl", HALF),
-    "random_labels_text": ("random_labels_text", {**WHOLE, "labels": "flipped"}),
+    "random_labels_text": ("random_label_llm", {**WHOLE, "labels": "flipped"}),
     "wagle": ("wagle", {**HALF, "mu": formulas.MU, "share": formulas.SHARE}),
     **{f"flat {name}": ("flat", {**SAY, "divergence": name}) for name in ("TV", "KL", "JS", "Pearson")},
 }
 REAL_RANDN = torch.randn
-EXACT = ("npo", "simnpo", "grad_diff", "kl_min", "ascent", "idk", "dpo", "flat", "ihl", "loku", "rmu", "task_vector",
-         "wagle", "random_labels_text", "seuf")  # fmt: skip
+EXACT = ("npo", "simnpo", "grad_diff", "kl_min", "gradient_ascent_llm", "idk", "dpo", "flat", "ihl", "loku", "rmu", "task_vector",
+         "wagle", "random_label_llm", "seuf")  # fmt: skip
 
 
 def numbers(thing):

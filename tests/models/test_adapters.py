@@ -91,7 +91,7 @@ def forgotten(task, params, keeper=None, resume=None, method="npo"):
 
 
 @pytest.mark.parametrize(
-    "method", ["npo", "grad_diff", "ascent", "kl_min", "simnpo", "random_labels_text", "dpo", "idk"]
+    "method", ["npo", "grad_diff", "gradient_ascent_llm", "kl_min", "simnpo", "random_label_llm", "dpo", "idk"]
 )
 def test_a_method_that_moves_all_weights_can_move_thin_layers(toy_language_task, params, method):
     run = forgotten(toy_language_task, params | {"epochs": 1}, method=method)
@@ -185,7 +185,7 @@ def test_methods_that_choose_their_own_weights_are_not_asked():
         for name, entry in registry.entries("methods").items()
         if entry.params and "train" in entry.params.model_fields
     }
-    assert asked == {"npo", "grad_diff", "ascent", "kl_min", "simnpo", "random_labels_text", "dpo", "idk"}
+    assert asked == {"npo", "grad_diff", "gradient_ascent_llm", "kl_min", "simnpo", "random_label_llm", "dpo", "idk"}
 
 
 def test_a_model_without_such_layers_says_so(toy_language_task, monkeypatch):
