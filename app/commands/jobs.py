@@ -43,7 +43,7 @@ def unlearn(
     from backends.api import catalog, pairs, params, submit
 
     chosen = catalog.load().get("methods", method)
-    given = dict(params.from_text(method, chosen.params, text) for text in settings or [])
+    given = dict(params.from_text(chosen.id, chosen.params, text) for text in settings or [])
     spec = submit.read(
         model=model,
         method=method,
