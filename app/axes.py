@@ -42,8 +42,8 @@ class Axis(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The metric, with the field's abbreviation."""
-        return f"{self.entry.title}{f' ({self.entry.short})' if self.entry.short else ''}"
+        """The metric, as the field calls it."""
+        return self.entry.title
 
     @property
     def title(self) -> str:

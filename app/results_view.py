@@ -17,10 +17,16 @@ WHEN = {"before": "before", "after": "after", "reference": "trained again withou
 
 
 def metrics_of(run: RunFolder) -> dict[str, Measured]:
-    """metrics.json, checked, in the order of the catalog."""
+    """metrics.json, checked, in the order of the catalog and by its names, whatever they were when the run was measured."""
     read = {name: Measured.model_validate(value) for name, value in run.metrics.items()}
-    order = {entry.id: entry.order for entry in catalog.load().metrics}
-    return dict(sorted(read.items(), key=lambda item: order.get(item[0], 99)))
+    entries = {entry.id: entry for entry in catalog.load().metrics}
+    named = {
+        name: one.model_copy(update={"title": entries[name].title, "short": entries[name].short})
+        if name in entries
+        else one
+        for name, one in read.items()
+    }
+    return dict(sorted(named.items(), key=lambda item: entries[item[0]].order if item[0] in entries else 99))
 
 
 def answer(run: RunFolder) -> str:
@@ -75,8 +81,8 @@ def _aim(one: Measured, entry: catalog.Metric | None) -> str:
 
 
 def _number(name: str, one: Measured, entry: catalog.Metric | None) -> str:
-    short = f" <abbr>{parts.esc(one.short)}</abbr>" if one.short else ""
     known = theme.measured(one.after)
+    plain = f'<p class="plain">{parts.esc(entry.summary)}</p>' if entry else ""
     now = f'<div class="now{"" if known else " none"}" title="{parts.esc(where(name, "after"))}">{parts.esc(theme.large(one.after, one.unit))}</div>'
     rows = [("", "before", one.before, "before")]
     if not theme.measured(one.before) and not theme.measured(one.reference):
@@ -87,7 +93,7 @@ def _number(name: str, one: Measured, entry: catalog.Metric | None) -> str:
         f'<dt class="{kind}">{words}</dt><dd title="{parts.esc(where(name, when))}">{parts.esc(theme.large(value, one.unit))}</dd>'
         for kind, words, value, when in rows
     )
-    return f'<div class="lethe-number"><h3>{parts.esc(one.title or name)}{short}</h3>{now}<dl>{lines}</dl>{_aim(one, entry)}</div>'
+    return f'<div class="lethe-number"><h3>{parts.esc(one.title or name)}</h3>{plain}{now}<dl>{lines}</dl>{_aim(one, entry)}</div>'
 
 
 def _parted(run: RunFolder) -> list[tuple[str, Measured, list[str]]]:
@@ -216,9 +222,8 @@ def versus(first: RunFolder, second: RunFolder) -> str:
         a, b = one.get(name), two.get(name)
         known = a or b
         assert known is not None
-        title = f"{known.title or name}{f' ({known.short})' if known.short else ''}"
         values = [known.before, a.after if a else None, b.after if b else None, known.reference]
-        rows.append([title, *((value, known.unit) for value in (values if aimed else values[:3]))])
+        rows.append([known.title or name, *((value, known.unit) for value in (values if aimed else values[:3]))])
     heads = ["", "before", "first run, after", "second run, after", *([WHEN["reference"]] if aimed else [])]
     note = parts.text("Each value stands in metrics.json of its run.", "quiet")
     return parts.card("The two runs in numbers", parts.table(heads, rows) + note)

@@ -34,11 +34,18 @@ class Trial(BaseModel):
     run_id: str = ""
     said: str = ""
     count: int = 1
+    short: str = ""
 
 
 def title(kind: str, entry_id: str) -> str:
     """The catalog's title, or the id where the catalog has none."""
     return next((str(entry.title) for entry in getattr(catalog.load(), kind) if entry.id == entry_id), entry_id)
+
+
+def short(kind: str, entry_id: str) -> str:
+    """The catalog's abbreviation, for labels within a plot; its title where it has none."""
+    entry = next((entry for entry in getattr(catalog.load(), kind) if entry.id == entry_id), None)
+    return str((entry.short or entry.title) if entry else entry_id)
 
 
 def of_runs(folders: Sequence[RunFolder]) -> list[Trial]:
@@ -53,6 +60,7 @@ def of_runs(folders: Sequence[RunFolder]) -> list[Trial]:
         trials.append(
             Trial(
                 label=title("methods", spec.method),
+                short=short("methods", spec.method),
                 group=f"{title('models', spec.model)} forgets {named(spec.gone)}",
                 key=f"{spec.model}/{result['forget_key']}",
                 after={name: one.after for name, one in seen.items() if theme.measured(one.after)},
@@ -92,6 +100,7 @@ def of_table(rows: Sequence[measured.Row]) -> list[Trial]:
         trials.append(
             Trial(
                 label=title("methods", method) + (f"; {told}" if told else ""),
+                short=short("methods", method) + (f"; {told}" if told else ""),
                 group=f"{title('models', model)} forgets {named([target])}",
                 key=f"{model}/{target}",
                 after={name: mean(values) for name, values in after.items()},
@@ -117,7 +126,7 @@ def groups_of(trials: Sequence[Trial]) -> list[tuple[str, str]]:
 def axes(trials: Sequence[Trial] = ()) -> list[tuple[str, str]]:
     """The metrics that can be an axis, as the choices of a dropdown: those that any of the trials has, of no trials all."""
     had = {name for trial in trials for name, value in trial.after.items() if math.isfinite(value)}
-    return [(f"{entry.title}{f' ({entry.short})' if entry.short else ''}", entry.id) for entry in choices(had)]
+    return [(entry.title, entry.id) for entry in choices(had)]
 
 
 def usual_axes(trials: Sequence[Trial] = ()) -> tuple[str, str]:
@@ -131,11 +140,13 @@ def plot(trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str
     across, up = Axis(known.get("metrics", x), "right"), Axis(known.get("metrics", y), "up")
     places = [
         Place(
-            label=trial.label,
+            label=trial.short or trial.label,
             x=trial.after.get(x, math.nan),
             y=trial.after.get(y, math.nan),
             id=trial.run_id,
-            said=trial.said,
+            said="<br>".join(
+                words for words in (trial.label if trial.short != trial.label else "", trial.said) if words
+            ),
             spread=(trial.spread[x], trial.spread[y]) if x in trial.spread and y in trial.spread else None,
         )
         for trial in trials
@@ -174,9 +185,7 @@ def _together(places: Sequence[Place], across: Axis, up: Axis) -> list[Place]:
         else:
             alone.append(place)
     made = [
-        same[0]
-        if len(same) == 1
-        else same[0].model_copy(update={"label": joined([place.label.partition(":")[0] for place in same])})
+        same[0] if len(same) == 1 else same[0].model_copy(update={"label": joined([place.label for place in same])})
         for same in groups.values()
     ]
     return made + alone
@@ -200,7 +209,7 @@ def nearest(places: Sequence[Place], target: Place | None, across: Axis, up: Axi
 
     Training again itself is none to compare.
     """
-    again = {entry.title for entry in catalog.load().methods if entry.reference}
+    again = {entry.short for entry in catalog.load().methods if entry.reference}
     known = [place for place in places if theme.measured(place.x) and theme.measured(place.y)]
     if not known or not is_tradeoff(across, up):
         return ""
@@ -237,9 +246,7 @@ def table(trials: Sequence[Trial]) -> str:
     whole = {name: known.get(name.partition(": ")[0]) for name in names}  # a part is named "metric: part"
     heads = ["method", "settings", "time", *(_head(name, whole[name]) for name in names)]
     units = ["", "", "s", *(entry.unit if (entry := whole[name]) else "" for name in names)]
-    hints = {
-        heads[at + 3]: f"{known[name].title}. {known[name].summary}" for at, name in enumerate(names) if name in known
-    }
+    hints = {heads[at + 3]: known[name].line for at, name in enumerate(names) if name in known}
     rows: list[list[parts.Cell]] = [
         [
             parts.link(trial.label, f"compare?run={trial.run_id}") if trial.run_id else trial.label,
@@ -293,7 +300,7 @@ def curves(
         (low, at_low), (high, at_high) = min(known), max(known)
         panels.append(
             Lines(
-                title=f"{entry.title}{f' ({entry.short})' if entry.short else ''}",
+                title=entry.title,
                 how=how,
                 says=f"From {theme.percent(low)} at {at_low:g} to {theme.percent(high)} at {at_high:g}."
                 if high > low

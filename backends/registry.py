@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .api import catalog
 from .api.errors import BadInput
+from .api.renamed import current
 
 
 class Params(BaseModel):
@@ -106,12 +107,12 @@ def entries(kind: str) -> dict[str, Registered]:
 
 
 def get(kind: str, entry_id: str) -> Registered:
-    """One entry.
+    """One entry, by its id or one that it had before.
 
     Raises:
         BadInput: there is none; the sentence lists those there are.
     """
-    known = entries(kind)
+    known, entry_id = entries(kind), current(kind, entry_id)
     if entry_id not in known:
         raise BadInput(f"There is no {kind[:-1]} {entry_id!r}; choose one of {', '.join(known)}.")
     return known[entry_id]

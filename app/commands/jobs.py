@@ -49,7 +49,7 @@ def unlearn(
     from backends.api import catalog, pairs, params, submit
 
     chosen = catalog.load().get("methods", method)
-    given = dict(params.from_text(method, chosen.params, text) for text in settings or [])
+    given = dict(params.from_text(chosen.id, chosen.params, text) for text in settings or [])
     spec = submit.read(
         model=model,
         method=method,
@@ -89,16 +89,17 @@ def _not_done(run_id: str, status: str, message: str, json: bool) -> int:
 
 def _print_result(run: Any, result: dict[str, Any]) -> None:
     """The verdict, then the numbers."""
-    from backends.api import verdict
+    from backends.api import catalog, verdict
 
     terminal.result(verdict.of_run(run))
     for note in result.get("notes", []):
         terminal.result(note)
     terminal.result("")
     heads = ("", "before", "after", "trained again without it")
+    titles = {entry.id: entry.title for entry in catalog.load().metrics}
     rows = [
         (
-            said.get("title") or name,
+            titles.get(name) or said.get("title") or name,
             *(terminal.number(said.get(when), said["unit"]) for when in ("before", "after", "reference")),
         )
         for name, said in result["metrics"].items()

@@ -54,7 +54,7 @@ def _look(kind: str, op: str, run_id: str, entry_id: str, settings: list[str] | 
     entry = catalog.load().get(kind, entry_id)
     given = dict(params.from_text(entry.id, entry.params, text) for text in settings or [])
     complete = params.checked(entry.id, entry.params, given)
-    terminal.say(f"{entry.title}. {entry.summary}")
+    terminal.say(entry.line)
     found = _ask(op, run=run.id, **{op_argument(op): entry.id}, params=complete, joins=True)
     if json:
         terminal.document(found)

@@ -42,16 +42,16 @@ def catalog(json: Json = False) -> None:
     """List what there is: models, data, methods, metrics, inspectors, attacks, lessons."""
     from backends.api import catalog as known
 
-    everything = known.load().model_dump()
+    everything = known.load()
     if json:
-        terminal.document(everything)
+        terminal.document(everything.model_dump())
         return
     for kind in KINDS:
         terminal.result(kind.capitalize())
-        rows = [(entry["id"], entry["title"]) for entry in everything[kind]]
+        rows = [(entry.id, getattr(entry, "line", entry.title)) for entry in getattr(everything, kind)]
         width = max((len(name) for name, _ in rows), default=0)
-        for name, title in rows:
-            terminal.result(f"  {name.ljust(width)}  {title}")
+        for name, line in rows:
+            terminal.result(f"  {name.ljust(width)}  {line}")
         if not rows:
             terminal.result("  none yet")
 

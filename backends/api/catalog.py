@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from . import __version__, files, pulled
 from .errors import BadInput, LetheError
 from .home import home, ready_home
+from .renamed import current
 from .tuned import Tuned
 
 Measures = Literal["forgetting", "privacy", "keeping", "cost", "other"]
@@ -38,11 +39,19 @@ class Entry(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: str
-    title: str
-    summary: str = Field(description="One plain sentence.")
+    title: str = Field(description="The field's name, and its abbreviation in brackets, as in Gradient ascent (GA).")
+    summary: str = Field(description="What it does, in one plain sentence that can stand after the title and a colon.")
     source: Source
     works_with: dict[str, bool | str] = Field(description="True, or the reason why not.")
     order: int = Field(default=50, description="Lower comes first; the lowest that fits is recommended.")
+    was: tuple[str, ...] = Field(default=(), description="Ids that it had before; they are accepted still.")
+
+    @property
+    def line(self) -> str:
+        """Title and summary in one line: "Gradient ascent (GA): practises getting the forget set wrong."."""
+        first = self.summary.partition(" ")[0]
+        is_name = any(letter.isupper() for letter in first[1:])  # as NPO
+        return f"{self.title}: {self.summary if is_name else self.summary[:1].lower() + self.summary[1:]}"
 
 
 class Model(Entry):
@@ -66,6 +75,7 @@ class Method(Entry):
     """An unlearning method. `guard` is True where the weights stay as they were."""
 
     params: dict[str, Any] = Field(description="JSON Schema.")
+    short: str = Field(description="The field's abbreviation, as GA, or its name where it has none: for tight places.")
     school: str = Field(description="One sentence for a school child.")
     student: str = Field(description="One paragraph for a student.")
     label: Label
@@ -133,12 +143,12 @@ class Catalog(BaseModel):
     lessons: list[Lesson]
 
     def get(self, kind: str, entry_id: str) -> Any:
-        """The entry of that id among `models`, `methods`, `metrics`, `inspectors`, `attacks`, `data`.
+        """The entry of that id, or that had it before, among `models`, `methods`, `metrics`, `inspectors`, `attacks`, `data`.
 
         Raises:
             BadInput: there is none; the sentence lists those there are.
         """
-        entries = getattr(self, kind)
+        entries, entry_id = getattr(self, kind), current(kind, entry_id)
         if kind == "models":
             pulled.check(entry_id)
         for entry in entries:

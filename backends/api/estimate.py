@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from . import files, measured, runs
 from .errors import Unreadable
 from .home import ASSETS
+from .renamed import MethodId
 
 LENGTHS = ("epochs", "steps", "rounds")  # parameters that a method's time is proportional to
 
@@ -34,7 +35,7 @@ class Past(BaseModel):
     """One earlier job: `seconds` of its method, and those `around` it, for opening and measuring; `asked`, how many items
     it forgot."""
 
-    method: str
+    method: MethodId
     params: dict[str, Any]
     seconds: float
     memory: float | None

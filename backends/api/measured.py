@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from . import files
 from .home import ASSETS
+from .renamed import MethodId
 
 IDLE = 0.1  # cores that others may use on average before a time says more of them than of the job
 
@@ -21,7 +22,7 @@ class Row(BaseModel):
     model_config = ConfigDict(ser_json_inf_nan="strings", extra="allow")
 
     model: str
-    method: str
+    method: MethodId
     target: str
     seed: int
     params: dict[str, Any] = {}

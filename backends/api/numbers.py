@@ -57,7 +57,7 @@ class Numbers:
 
     def title(self, metric: str) -> str:
         """What the field calls it, or else its name on a page."""
-        one = self.metrics[metric]
+        one = self.entries.get(metric) or self.metrics[metric]
         return one.short or one.title or metric
 
     def written(self, metric: str, when: str) -> str:

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .renamed import MethodId
+
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 Targets = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=2_000_000)], ...], Field(max_length=200)]
 
@@ -32,7 +34,7 @@ class JobSpec(BaseModel):
         max_length=100,
         description="Id of the model's family; empty: told by the model, when a job is checked.",
     )
-    method: Name = Field(description="Id of an unlearning method.")
+    method: MethodId = Field(min_length=1, max_length=500, description="Id of an unlearning method.")
     params: dict[str, Any] = Field(
         default_factory=dict, description="The method's parameters; what is left out has its default."
     )

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .renamed import MethodId
+
 
 class Kind(Protocol):
     """A target of any family, as far as it matters here."""
@@ -23,7 +25,7 @@ class Tuned(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    method: str
+    method: MethodId
     targets: list[str] = Field(default=[], description="Kinds of target that it holds for; empty: all.")
     params: dict[str, Any]
 

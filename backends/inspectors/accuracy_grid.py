@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ..api.panels import AnyPanel, Heatmap, Picture, Verdict
 from ..engine.evidence import Evidence, InspectContext
-from ..metrics._pictures import UNLEARN_CANVAS, Kind, right
+from ..metrics._pictures import UNLEARN_CANVAS, Kind, judged_correct
 from ..registry import Params, inspector
 from ._common import percent
 from ._pictures import beside
@@ -101,7 +101,7 @@ def _grids(look: InspectContext, when: When, outputs: dict[str, NDArray[Any]], v
 def _worth(evidence: Evidence, kind: Kind, value: str) -> Matrix:
     """Of every picture of the suite, from 0 to 1: whether it is right, or how sure the judge is; [n]."""
     if value == "right":
-        return right(evidence, kind).astype(np.float64)
+        return judged_correct(evidence, kind).astype(np.float64)
     logits = evidence.outputs[kind].astype(np.float64)
     shares = np.exp(logits - logits.max(1, keepdims=True))
     names = evidence.task.asking.domains[kind]

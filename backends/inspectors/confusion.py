@@ -6,7 +6,7 @@ from pydantic import Field
 
 from ..api.panels import AnyPanel, Heatmap
 from ..engine.evidence import InspectContext, When
-from ..metrics._common import answers
+from ..metrics._common import predictions
 from ..registry import Params, inspector
 from ._common import percent
 
@@ -65,7 +65,7 @@ _DIFFERENCE = "Orange cells are said more often than in the model compared with,
 
 def matrix(look: InspectContext, when: When) -> NDArray[np.float64]:
     """[classes, classes] in percent: row i, how test images of class i are labelled. Answers that are no numbers fall out."""
-    labelled_as, labels = answers(look.outputs(when)["test"]), look.task.data.test.labels  # type: ignore[attr-defined]
+    labelled_as, labels = predictions(look.outputs(when)["test"]), look.task.data.test.labels  # type: ignore[attr-defined]
     count = len(look.task.names)
     sound = labelled_as >= 0
     table = np.bincount(labels[sound] * count + labelled_as[sound], minlength=count * count).reshape(count, count)

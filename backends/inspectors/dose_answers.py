@@ -9,7 +9,7 @@ from pydantic import Field
 from ..api.panels import AnyPanel, Lines, Role, Series, Words
 from ..engine.evidence import InspectContext
 from ..engine.run import set_dose
-from ..metrics._answers import recall
+from ..metrics._answers import rouge_recall
 from ..models.texts import answers, likelihoods
 from ..registry import Params, inspector
 from ._answers import NO_PICTURES, chosen, items, plain
@@ -51,7 +51,7 @@ def dose_answers(look: InspectContext, params: DoseAnswers) -> list[AnyPanel]:
     for amount in look.steps(doses, "asking at doses"):
         set_dose(model, look.before, look.after, amount)
         responses[amount] = answers(model, look.task.reader, [pair.question for pair in pairs])
-        right = [recall(pair.answer, text) for pair, text in zip(pairs, responses[amount], strict=True)]
+        right = [rouge_recall(pair.answer, text) for pair, text in zip(pairs, responses[amount], strict=True)]
         measured["rouge"].append([100 * value for value in right])
         measured["share"].append([100 * float(value) for value in np.exp(-likelihoods(model, texts).numpy())])
     roles = [item.role for item in some]

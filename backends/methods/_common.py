@@ -1,4 +1,4 @@
-"""Mathematics that several methods share. Plain functions; no method is imported here."""
+"""Shared by the methods for classifiers: optimiser, schedule, random labels, masks."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from ..registry import Params
 
 
 class SgdParams(Params):
-    """What every method that trains by stochastic gradient descent can be told."""
+    """Settings of every method that trains by stochastic gradient descent."""
 
     epochs: int = Field(default=5, ge=1, le=200, description="Passes over the data.")
     learning_rate: float = Field(default=0.01, gt=0, le=1, description="Step size.")
@@ -30,13 +30,13 @@ def sgd(model: nn.Module, learning_rate: float, momentum: float = 0.9, weight_de
 
 
 def falling(optimizer: Optimizer, learning_rate: float, batch: Batch) -> None:
-    """Set the learning rate for this step: from `learning_rate` down half a cosine, to nearly zero at the last step."""
+    """Set the learning rate of this step: half a cosine from `learning_rate` down to nearly zero at the last step."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate * (1 + math.cos(math.pi * batch.step / batch.of)) / 2
 
 
 class RelabelParams(SgdParams):
-    """What the methods that learn random labels can be told."""
+    """Settings of the methods that learn random labels."""
 
     epochs: int = Field(
         default=2, ge=1, le=200, description="Passes over everything. Single images take some more than whole classes."
@@ -52,28 +52,28 @@ class RelabelParams(SgdParams):
 
 
 def relabelled(run: Run, params: RelabelParams, saved: Mapping[str, Stateful]) -> Iterator[tuple[Batch, Tensor]]:
-    """Batches with the labels [n] to learn: drawn for the forget set uniformly over all classes, true for the rest.
+    """Batches with the labels [n] to learn: uniform over all classes for the forget set, true for the retain set.
 
     As released for SalUn and its baseline RL. "in turn" (there for CIFAR-10): each epoch is a full pass over the forget
-    set, with labels drawn anew for every batch, and then one over what is kept. "mixed" (there for CIFAR-100): the forget
-    set gets labels once an epoch and is shuffled into what is kept. A drawn label may be the true one.
+    set, with new random labels for every batch, and then one over the retain set. "mixed" (there for CIFAR-100): the forget
+    set gets random labels once an epoch and is shuffled into the retain set. A random label may be the true one.
     """
     classes = len(run.task.names)
     if params.schedule == "in turn":
         parts = ["forget", "keep"] * params.epochs
         for batch in run.passes("forget and keep", parts, params.batch_size, saved):
-            drawn = torch.randint(classes, (len(batch),)).to(run.device)
-            yield batch, drawn if batch.part == "forget" else batch.y
+            random_labels = torch.randint(classes, (len(batch),)).to(run.device)
+            yield batch, random_labels if batch.part == "forget" else batch.y
         return
     run.task.parts["both"] = np.union1d(run.task.parts["forget"], run.task.parts["keep"])
     for batch in run.passes("forget and keep", ["both"] * params.epochs, params.batch_size, saved):
         table = np.random.default_rng([run.seed, batch.epoch]).integers(classes, size=run.size("train"))
-        drawn = torch.from_numpy(table[batch.index.cpu().numpy()]).to(run.device)
-        yield batch, torch.where(batch.forget, drawn, batch.y)
+        random_labels = torch.from_numpy(table[batch.index.cpu().numpy()]).to(run.device)
+        yield batch, torch.where(batch.forget, random_labels, batch.y)
 
 
 def relabelled_loss(logits: Tensor, labels: Tensor, batch: Batch, alpha: float) -> Tensor:
-    """Mean over the batch of the cross-entropy to `labels`, in which what is kept counts `alpha` times."""
+    """Mean cross-entropy of the batch to `labels`, in which items of the retain set count `alpha` times."""
     loss = F.cross_entropy(logits, labels, reduction="none")
     return torch.where(batch.forget, loss, alpha * loss).mean()
 
@@ -99,7 +99,7 @@ def masked_step(
     mask: Mapping[str, Tensor],
     original: Mapping[str, Tensor],
 ) -> None:
-    """One step of the optimiser in which only weights in the mask move; the others, and what it remembers of them, are put back.
+    """One step of the optimiser in which only weights in the mask move; the others and their momentum are restored.
 
     Args:
         parameters: by name; others are not touched.

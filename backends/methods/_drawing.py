@@ -1,7 +1,7 @@
-"""What the methods for text-to-image models share: which weights move, pools of drawn latents, and comparing predictions.
+"""Shared by the methods for text-to-image models: trainable weights, pools of sampled latents, the loss between predictions.
 
-A pool holds pictures on their way from noise, drawn once by the frozen model, so that a training step asks the frozen
-model nothing: what it predicted at each stop of the way was needed to draw it, and is kept.
+A pool holds denoising trajectories sampled once by the frozen model. Sampling needs its predictions at every stop anyway,
+so they are stored, and a training step does not run the frozen model again.
 """
 
 import math
@@ -33,7 +33,7 @@ Space = Literal["as predicted", "noise"]
 
 
 class DrawingParams(Params):
-    """What every method that trains a text-to-image model can be told."""
+    """Settings of every method that trains a text-to-image model."""
 
     steps: int = Field(default=100, ge=1, le=5000, description="Training steps.")
     learning_rate: float = Field(default=1e-4, gt=0, le=0.1, description="Step size.")
@@ -41,7 +41,7 @@ class DrawingParams(Params):
 
 
 class PicturesParams(DrawingParams):
-    """As well for methods that train on finished pictures, noised again."""
+    """Settings of the methods that train on finished pictures, noised again."""
 
     pool: int = Field(
         default=16,
@@ -57,7 +57,7 @@ class PicturesParams(DrawingParams):
 
 
 class SpaceParams(DrawingParams):
-    """As well for methods that compare predictions."""
+    """Settings of the methods that compare noise predictions."""
 
     space: Space = Field(
         default="as predicted",
@@ -68,36 +68,36 @@ class SpaceParams(DrawingParams):
     )
 
 
-def chosen(
+def trainable_parameters(
     model: nn.Module, weights: Weights, layers: tuple[type[nn.Module], ...] = (nn.Module,)
 ) -> dict[str, nn.Parameter]:
-    """The U-Net's parameters of that kind, by name within the model; all others are frozen.
+    """Choose the U-Net's parameters to train, by name within the model, and freeze all others.
 
     Args:
-        model: of which the U-Net is a part.
-        weights: which of them.
-        layers: only those of such layers, as (nn.Linear, nn.Conv2d).
+        model: the whole pipeline; its U-Net is `model.unet`.
+        weights: the part of the U-Net that trains.
+        layers: types of layers that train, as (nn.Linear, nn.Conv2d).
     """
     model.requires_grad_(False)
-    found = {
+    parameters = {
         name: parameter
         for name, parameter in model.named_parameters()
         if name.startswith("unet.")
         and re.search(PATTERNS[weights], name)
         and isinstance(model.get_submodule(name.rpartition(".")[0]), layers)
     }
-    for parameter in found.values():
+    for parameter in parameters.values():
         parameter.requires_grad_(True)
-    return found
+    return parameters
 
 
 def adam(parameters: Sequence[nn.Parameter], learning_rate: float) -> Adam:
-    """Adam with the usual decay rates and no weight decay, as ESD, AdvUnlearn and SalUn take it."""
+    """The optimiser of ESD, AdvUnlearn and SalUn: Adam with the usual decay rates and no weight decay."""
     return Adam(parameters, lr=learning_rate)
 
 
 def adamw(parameters: Sequence[nn.Parameter], learning_rate: float) -> AdamW:
-    """AdamW with weight decay 0.01, as Concept Ablation and Forget-Me-Not take it."""
+    """The optimiser of Concept Ablation and Forget-Me-Not: AdamW with weight decay 0.01."""
     return AdamW(parameters, lr=learning_rate, weight_decay=0.01)
 
 
@@ -109,39 +109,40 @@ def clipped_step(optimizer: AdamW, parameters: Iterable[nn.Parameter], loss: Ten
     optimizer.step()
 
 
-def compared(pipe: Pipeline, said: Tensor, wanted: Tensor, t: Tensor, space: Space) -> Tensor:
-    """Mean squared difference of two predictions at the same x_t.
+def prediction_loss(pipe: Pipeline, prediction: Tensor, target: Tensor, t: Tensor, space: Space) -> Tensor:
+    """Mean squared error of a prediction against its target, both at x_t.
 
     As noise, the difference of two v-predictions counts alpha times (x_t drops out), so nothing is learned where alpha is 0.
     """
-    off = said - wanted
+    difference = prediction - target
     if space == "noise" and pipe.kind == "v_prediction":
-        off = pipe.scale(t)[0] * off
-    return off.square().mean()
+        difference = pipe.scale(t)[0] * difference
+    return difference.square().mean()
 
 
 class Pool:
-    """Latents on their way from noise to picture: `x` [stops, n, c, h, w], drawn with prompt `which` [n].
+    """Denoising trajectories sampled by the frozen model: latents `x` [stops, n, c, h, w], picture i with prompt `which[i]`.
 
     Attributes:
         t: time step of each stop, [stops].
-        said, free: what the frozen model predicted there with the prompt, and without.
+        conditional, unconditional: the frozen model's prediction at each stop with the prompt, and without one.
         clean: the finished latents [n, c, h, w].
     """
 
-    def __init__(self, kept: dict[str, Tensor]) -> None:
-        self.x, self.t, self.which = kept["x"], kept["t"], kept["which"]
-        self.said, self.free, self.clean = kept["said"], kept["free"], kept["clean"]
+    def __init__(self, tensors: dict[str, Tensor]) -> None:
+        self.x, self.t, self.which = tensors["x"], tensors["t"], tensors["which"]
+        self.conditional, self.unconditional, self.clean = tensors["said"], tensors["free"], tensors["clean"]
 
-    def draw(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """`count` random places of the pool: x_t, t, prediction with the prompt, without, and which prompt it was."""
+    def sample(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """`count` random stops of random trajectories: x_t, t, conditional and unconditional prediction, index of the prompt."""
         row = torch.randint(self.x.shape[1], (count,))
         stop = torch.randint(len(self.t), (count,))
-        return self.x[stop, row], self.t[stop], self.said[stop, row], self.free[stop, row], self.which[row]
+        conditional, unconditional = self.conditional[stop, row], self.unconditional[stop, row]
+        return self.x[stop, row], self.t[stop], conditional, unconditional, self.which[row]
 
 
-def spread(count: int, of: int) -> Tensor:
-    """Which of `of` prompts each of `count` pictures is drawn for, [count], in their order.
+def prompt_indices(count: int, of: int) -> Tensor:
+    """Index of the prompt, among `of`, that each of `count` pictures is sampled for, [count], ascending or in turn.
 
     All of them in turn; where there are more prompts than pictures, one at random of each of `count` stretches of the list,
     so that none of several concepts is passed over.
@@ -152,23 +153,24 @@ def spread(count: int, of: int) -> Tensor:
 
 
 def pool(run: Run, name: str, prompts: Sequence[str], count: int, steps: int, guidance: float) -> Pool:
-    """Draw `count` pictures of the prompts (see `spread`) with the frozen model, keeping every stop; made once in a job."""
+    """Sample `count` pictures of the prompts (see `prompt_indices`) with the frozen model and store every stop, once in a job."""
     task = run.task
 
     def make() -> dict[str, Tensor]:
-        kept: dict[str, list[Tensor]] = {"x": [], "said": [], "free": []}
+        stops: dict[str, list[Tensor]] = {"x": [], "said": [], "free": []}
 
-        def seen(_: int, x: Tensor, said: Tensor, free: Tensor | None) -> None:
-            for key, value in (("x", x), ("said", said), ("free", said if free is None else free)):
-                kept[key].append(value)
+        def record(_: int, x: Tensor, conditional: Tensor, unconditional: Tensor | None) -> None:
+            stops["x"].append(x)
+            stops["said"].append(conditional)
+            stops["free"].append(conditional if unconditional is None else unconditional)
 
         pipe: Pipeline = task.pipe  # type: ignore[attr-defined]
-        which = spread(count, len(prompts))
+        which = prompt_indices(count, len(prompts))
         with torch.no_grad():
-            words = pipe.words(run.original, list(prompts))[which]
+            embeddings = pipe.words(run.original, list(prompts))[which]
             seeds = torch.randint(2**31 - 1, (count,)).tolist()
-            clean = pipe.draw(run.original, words, pipe.start(seeds), steps, guidance, on_step=seen)
-        return {key: torch.stack(rows) for key, rows in kept.items()} | {
+            clean = pipe.draw(run.original, embeddings, pipe.start(seeds), steps, guidance, on_step=record)
+        return {key: torch.stack(rows) for key, rows in stops.items()} | {
             "t": pipe.timeline(steps),
             "which": which,
             "clean": clean,
@@ -177,35 +179,35 @@ def pool(run: Run, name: str, prompts: Sequence[str], count: int, steps: int, gu
     return Pool({key: value.to(run.device) for key, value in run.once(name, make).items()})
 
 
-def words(run: Run, model: nn.Module, prompts: Sequence[str]) -> Words:
-    """Prompts as the model's text encoder reads them, without gradient: for methods that leave it as it is."""
+def encode_prompts(run: Run, model: nn.Module, prompts: Sequence[str]) -> Words:
+    """Embeddings of prompts by the model's text encoder, without gradient: for methods that do not train it."""
     with torch.no_grad():
         return run.task.pipe.words(model, list(prompts))  # type: ignore[attr-defined,no-any-return]
 
 
-class Pictures:
-    """Finished latents `clean` [n, c, h, w], drawn by the frozen model for prompt `which` [n]."""
+class LatentImages:
+    """Finished latents `clean` [n, c, h, w] that the frozen model sampled, picture i for prompt `which[i]`."""
 
     def __init__(self, pipe: Pipeline, clean: Tensor, which: Tensor) -> None:
         self.pipe, self.clean, self.which = pipe, clean, which
 
     def noised(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Some of them [n], each at a random time step: x_t, t, what a perfect model would predict there, and which prompt."""
+        """The pictures of `rows` [n], each at a random time step: x_t, t, the true prediction target there, index of the prompt."""
         clean = self.clean[rows]
         t = torch.randint(self.pipe.times, (len(rows),)).to(clean.device)
         noise = torch.randn(clean.shape).to(clean.device)
         return self.pipe.noised(clean, noise, t), t, self.pipe.truth(clean, noise, t), self.which[rows]
 
-    def draw(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """As `noised`, of `count` random ones."""
+    def sample(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Noise `count` random pictures; returns what `noised` returns."""
         return self.noised(torch.randint(len(self.clean), (count,)))
 
 
-def pictures(run: Run, name: str, prompts: Sequence[str], params: PicturesParams) -> Pictures:
-    """Pictures of the prompts by the frozen model, as latents; made once in a job."""
+def latent_images(run: Run, name: str, prompts: Sequence[str], params: PicturesParams) -> LatentImages:
+    """Sample pictures of the prompts with the frozen model, as latents, once in a job."""
 
     def make() -> dict[str, Tensor]:
-        which = spread(params.pool, len(prompts))
+        which = prompt_indices(params.pool, len(prompts))
         seeds = torch.randint(2**31 - 1, (len(which),)).tolist()
         clean = run.task.draw_latents(  # type: ignore[attr-defined]
             run.original,
@@ -216,10 +218,10 @@ def pictures(run: Run, name: str, prompts: Sequence[str], params: PicturesParams
         )
         return {"clean": clean, "which": which}
 
-    kept = {key: value.to(run.device) for key, value in run.once(name, make).items()}
-    return Pictures(run.task.pipe, **kept)  # type: ignore[attr-defined]
+    tensors = {key: value.to(run.device) for key, value in run.once(name, make).items()}
+    return LatentImages(run.task.pipe, **tensors)  # type: ignore[attr-defined]
 
 
-def ends(pipe: Pipeline, ids: Tensor) -> list[int]:
-    """Where each prompt [n, tokens] ends: the place of its first <|endoftext|>; the words stand at 1 to there, without it."""
+def end_positions(pipe: Pipeline, ids: Tensor) -> list[int]:
+    """Position of the first <|endoftext|> of each prompt [n, tokens]; its words stand from 1 up to there."""
     return (ids == pipe.tokenizers[0].eos_token_id).int().argmax(1).tolist()  # type: ignore[no-any-return]

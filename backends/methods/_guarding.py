@@ -1,4 +1,4 @@
-"""What the guards of language models share: reading the questions once with the model before."""
+"""Shared by the guards of language models: features of the questions, computed once with the original model."""
 
 from collections.abc import Callable
 
@@ -8,23 +8,32 @@ from torch import Tensor
 from ..engine.run import Run
 from ..models.texts import Texts
 
-ROWS = 128
+BATCH = 128
 
 
-def read(run: Run, name: str, texts: Texts, look: Callable[[Texts], Tensor], most: int | None = None) -> Tensor:
-    """What `look` makes of each group of texts, stacked along the first dimension, float32 on the device.
+def extract_features(
+    run: Run, name: str, texts: Texts, extract: Callable[[Texts], Tensor], limit: int | None = None
+) -> Tensor:
+    """Features of texts, batch by batch, concatenated along the first dimension, on the device.
 
-    Each group is made once in a job and is a sign of life. `most`: of so many texts at most, drawn by the seed.
+    A batch is computed once in a job, so that a resumed job goes on with the next one.
+
+    Args:
+        run: the job.
+        name: what the texts are, for the progress line.
+        texts: to be described.
+        extract: (batch of texts) -> features [n, ...].
+        limit: at most so many texts, drawn by the seed.
     """
     order = torch.arange(len(texts))
-    if most is not None and most < len(texts):
-        order = run.once(f"choosing {name}", lambda: torch.randperm(len(texts))[:most]).cpu()
-    found = []
-    for number, rows in enumerate(torch.split(order, ROWS)):
+    if limit is not None and limit < len(texts):
+        order = run.once(f"choosing {name}", lambda: torch.randperm(len(texts))[:limit]).cpu()
+    chunks = []
+    for number, rows in enumerate(torch.split(order, BATCH)):
 
         def make(rows: Tensor = rows) -> Tensor:
             with torch.no_grad():
-                return look(texts[rows].to(run.device)).cpu()
+                return extract(texts[rows].to(run.device)).cpu()
 
-        found.append(run.once(f"reading {name}, part {number + 1}", make).to(run.device))
-    return torch.cat(found)
+        chunks.append(run.once(f"reading {name}, part {number + 1}", make).to(run.device))
+    return torch.cat(chunks)

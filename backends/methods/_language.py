@@ -1,4 +1,4 @@
-"""What the methods for language models share: which weights move, the walk over what is to be forgotten, and the losses."""
+"""Shared by the methods for language models: trainable weights, the unlearning loop, and the losses."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,8 +27,10 @@ PARTS: dict[Weights, tuple[str, ...]] = {  # architectures call their parts diff
     "attention": (".self_attn.", ".attn.", ".attention.", ".self_attention."),
 }
 CLIP = 1.0  # greatest norm of a gradient
-WHOLE = 60_000_000  # weights of a model that is trained whole
-BYTES = 24  # a weight: before, now, its gradient, two moments of the optimiser, and as much again to compute with
+FULL_TRAINING_LIMIT = 60_000_000  # weights up to which "automatic" trains all of them
+BYTES_PER_WEIGHT = (
+    24  # a weight: before, now, its gradient, two moments of the optimiser, and as much again to compute with
+)
 
 # a departure of every method whose authors train with the schedule of Hugging Face's Trainer
 STEADY = (
@@ -36,8 +38,8 @@ STEADY = (
 )
 
 
-class WalkParams(Params):
-    """How long, how far, how much at a time."""
+class LoopParams(Params):
+    """Length of the unlearning loop, step size, batch size."""
 
     epochs: int = Field(default=5, ge=1, le=200, description="Passes over what is to be forgotten.")
     learning_rate: float = Field(default=1e-4, gt=0, le=0.1, description="Step size; it rises over the first pass.")
@@ -46,8 +48,8 @@ class WalkParams(Params):
     )
 
 
-class LanguageParams(WalkParams):
-    """What every method that trains a language model can be told."""
+class LanguageParams(LoopParams):
+    """Settings of every method that trains a language model."""
 
     weight_decay: float = Field(default=0.01, ge=0, le=1, description="How much the weights are pulled to zero.")
     weights: Weights = Field(
@@ -56,11 +58,11 @@ class LanguageParams(WalkParams):
     )
 
 
-def may_move(model: nn.Module, weights: Weights) -> list[nn.Parameter]:
-    """The parameters that a choice names.
+def trainable_parameters(model: nn.Module, weights: Weights) -> list[nn.Parameter]:
+    """The parameters that `weights` names.
 
     Raises:
-        BadInput: it speaks of experts or routers, and the model has no router.
+        BadInput: it names experts or routers, and the model has no router.
     """
     every = [(name, weight) for name, weight in model.named_parameters() if weight.ndim]
     if weights in PARTS:
@@ -70,13 +72,13 @@ def may_move(model: nn.Module, weights: Weights) -> list[nn.Parameter]:
 
 
 def layers_in(model: nn.Module, names: Iterable[str], weights: Weights) -> list[str]:
-    """Those layers of these names whose weight may move."""
-    allowed = {id(weight) for weight in may_move(model, weights)}
+    """The names, among `names`, of layers whose weight `weights` lets train."""
+    allowed = {id(weight) for weight in trainable_parameters(model, weights)}
     return [name for name in names if id(model.get_submodule(name).weight) in allowed]
 
 
-class Trained(LanguageParams):
-    """What a method can be told that lets all weights move, and could as well move thin layers beside them."""
+class LoraParams(LanguageParams):
+    """Settings of the methods that train either all weights or low-rank layers beside them (LoRA)."""
 
     train: Literal["automatic", "all weights", "low-rank layers"] = Field(
         default="automatic",
@@ -86,174 +88,182 @@ class Trained(LanguageParams):
     rank: int = Field(default=16, ge=1, le=512, description="Width of the factors, where low-rank layers learn.")
 
 
-class Walk:
-    """Steps over the forget set in shuffled passes, each with as many random pairs to keep; the loop a method trains in."""
+class UnlearnLoop:
+    """The training loop of an unlearning method: shuffled epochs over the forget set, and for each batch as many random retain pairs."""
 
     def __init__(
         self,
         run: Run,
-        params: WalkParams,
+        params: LoopParams,
         name: str = "forget",
-        moving: Sequence[nn.Parameter] | None = None,
+        trainable: Sequence[nn.Parameter] | None = None,
     ) -> None:
-        """Choose the weights that may move and make their optimiser: AdamW, its step size rising over the first pass.
+        """Choose the trainable weights and create their optimiser: AdamW, its step size rising over the first epoch.
 
-        `moving`: these weights instead of those that `params` name, and without decay.
+        Args:
+            run: the job.
+            params: settings of the loop.
+            name: of the phase, in the job's record.
+            trainable: weights to train, without decay, in place of those that `params` name.
         """
         self.run, self.params, self.name = run, params, name
-        decay = getattr(params, "weight_decay", 0.0) if moving is None else 0.0
-        if moving is not None:
-            self.moving = _freed(run, moving)
+        decay = getattr(params, "weight_decay", 0.0) if trainable is None else 0.0
+        if trainable is not None:
+            self.trainable = _unfreeze(run, trainable)
         else:
-            self.moving = _whole(run, params) if _trains_whole(run, params) else _thin(run, params)
-        self.optimizer = AdamW(self.moving, params.learning_rate, weight_decay=decay)
-        self.a_pass = -(-len(run.task.forget) // params.batch_size)  # type: ignore[attr-defined]
+            self.trainable = (
+                _own_weights(run, params) if _trains_all_weights(run, params) else _lora_factors(run, params)
+            )
+        self.optimizer = AdamW(self.trainable, params.learning_rate, weight_decay=decay)
+        self.steps_per_epoch = -(-len(run.task.forget) // params.batch_size)  # type: ignore[attr-defined]
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """(rows of the forget set, rows of what is kept), as indices."""
-        forget, keep = len(self.run.task.forget), len(self.run.task.keep)  # type: ignore[attr-defined]
-        count = self.a_pass * self.params.epochs
+        """(rows of the forget set, rows of the retain set) of each step, as indices."""
+        forget_size, retain_size = len(self.run.task.forget), len(self.run.task.keep)  # type: ignore[attr-defined]
+        count = self.steps_per_epoch * self.params.epochs
         for step in self.run.steps(self.name, count, {"optimizer": self.optimizer}):
-            turn, place = divmod(step.step, self.a_pass)
-            order = np.random.default_rng([self.run.seed, turn]).permutation(forget)
-            rows = torch.from_numpy(np.array_split(order, self.a_pass)[place])
+            epoch, position = divmod(step.step, self.steps_per_epoch)
+            order = np.random.default_rng([self.run.seed, epoch]).permutation(forget_size)
+            forget_rows = torch.from_numpy(np.array_split(order, self.steps_per_epoch)[position])
             for group in self.optimizer.param_groups:
-                group["lr"] = self.params.learning_rate * min(1.0, (step.step + 1) / self.a_pass)
-            yield rows, torch.randint(keep, (len(rows),))
+                group["lr"] = self.params.learning_rate * min(1.0, (step.step + 1) / self.steps_per_epoch)
+            yield forget_rows, torch.randint(retain_size, (len(forget_rows),))
 
     def step(self, loss: Tensor) -> None:
-        """Move the weights down a loss."""
+        """Take one step of the optimiser down a loss, its gradient clipped."""
         self.optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.moving, CLIP)
+        nn.utils.clip_grad_norm_(self.trainable, CLIP)
         self.optimizer.step()
         self.run.log(loss=loss.detach())
 
 
-def _trains_whole(run: Run, params: WalkParams) -> bool:
-    if not isinstance(params, Trained):
+def _trains_all_weights(run: Run, params: LoopParams) -> bool:
+    if not isinstance(params, LoraParams):
         return True
     if params.train != "automatic":
         return params.train == "all weights"
     if run.thin is not None:
         return not run.thin
     count = sum(weight.numel() for weight in run.original.parameters())
-    return count <= WHOLE and BYTES * count <= _free(run.device)
+    return count <= FULL_TRAINING_LIMIT and BYTES_PER_WEIGHT * count <= _free_bytes(run.device)
 
 
-def _free(device: torch.device) -> int:
-    """Bytes that a job may still take."""
+def _free_bytes(device: torch.device) -> int:
+    """Bytes of memory that a job may still take."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return min(machine.memory_limit(), int(psutil.virtual_memory().available))
 
 
-def _freed(run: Run, moving: Sequence[nn.Parameter]) -> list[nn.Parameter]:
-    """These weights, and no others, may move."""
+def _unfreeze(run: Run, trainable: Sequence[nn.Parameter]) -> list[nn.Parameter]:
+    """Let these weights train, and no others."""
     run.model.requires_grad_(False)
-    for weight in moving:
+    for weight in trainable:
         weight.requires_grad_(True)
-    return list(moving)
+    return list(trainable)
 
 
-def _whole(run: Run, params: WalkParams) -> list[nn.Parameter]:
-    """The model's own weights that may move."""
+def _own_weights(run: Run, params: LoopParams) -> list[nn.Parameter]:
+    """The model's own weights, as far as `params` let them train."""
     weights = getattr(params, "weights", "all")
-    return _freed(run, may_move(run.model, weights)) or _none(run, weights)
+    return _unfreeze(run, trainable_parameters(run.model, weights)) or _no_such_layers(run, weights)
 
 
-def _thin(run: Run, params: WalkParams) -> list[nn.Parameter]:
-    """The factors that may move, of layers in the chosen part. Experts that are no layers of their own have none."""
-    assert isinstance(params, Trained)
+def _lora_factors(run: Run, params: LoopParams) -> list[nn.Parameter]:
+    """LoRA factors beside the layers that `params` choose. Experts that are no layers of their own get none."""
+    assert isinstance(params, LoraParams)
     shapes = thin_layers(run.original)
     chosen = {name: shapes[name] for name in layers_in(run.original, shapes, params.weights)}
     if not chosen:
-        _none(run, params.weights)
+        _no_such_layers(run, params.weights)
     run.learn_thin(chosen, params.rank)
     return [weight for weight in run.model.parameters() if weight.requires_grad]
 
 
-def _none(run: Run, weights: Weights) -> NoReturn:
+def _no_such_layers(run: Run, weights: Weights) -> NoReturn:
     raise BadInput(f"{run.task.id} has no layers that count as {weights}; choose all weights.")
 
 
-def forget(run: Run, rows: Tensor) -> Texts:
-    """Rows of the forget set, on the device."""
+def forget_batch(run: Run, rows: Tensor) -> Texts:
+    """Rows of the forget set as a batch, on the device."""
     return run.task.forget[rows].to(run.device)  # type: ignore[attr-defined,no-any-return]
 
 
-def keep(run: Run, rows: Tensor) -> Texts:
-    """Rows of what is kept, on the device."""
+def retain_batch(run: Run, rows: Tensor) -> Texts:
+    """Rows of the retain set as a batch, on the device."""
     return run.task.keep[rows].to(run.device)  # type: ignore[attr-defined,no-any-return]
 
 
 def autocast(run: Run) -> contextlib.AbstractContextManager[object]:
-    """The precision of the job."""
+    """A context in which the model runs at the precision of the job."""
     if run.task.precision == torch.float32:
         return contextlib.nullcontext()
     return torch.autocast(run.device.type, run.task.precision)
 
 
-def frozen(run: Run, name: str, texts: Texts, rows: int = 64) -> Tensor:
-    """NLL of every answer by the frozen model [n], summed over its tokens: made once in a job, and never asked again."""
+def reference_nll(run: Run, name: str, texts: Texts, rows: int = 64) -> Tensor:
+    """NLL of every answer under the frozen original model [n], summed over its tokens; computed once in a job."""
 
     def make() -> Tensor:
-        found = torch.zeros(len(texts))
+        total = torch.zeros(len(texts))
         with torch.no_grad(), autocast(run):
             for part in torch.arange(len(texts)).split(rows):
-                found[part] = nll(run.original, texts[part].to(run.device))[0].cpu()
-        return found
+                total[part] = nll(run.original, texts[part].to(run.device))[0].cpu()
+        return total
 
     return run.once(name, make).to(run.device)  # type: ignore[no-any-return]
 
 
-def kept_loss(run: Run, how: Literal["none", "likelihood", "divergence"], rows: Tensor) -> Tensor:
-    """What holds the rest: the usual loss on pairs to keep, the divergence from the frozen model there, or nothing."""
+def compute_retain_loss(run: Run, how: Literal["none", "likelihood", "divergence"], rows: Tensor) -> Tensor:
+    """The retain loss: cross-entropy on retain pairs, KL divergence from the frozen model there, or 0."""
     if how == "none":
         return torch.zeros((), device=run.device)
-    texts = keep(run, rows)
+    texts = retain_batch(run, rows)
     if how == "likelihood":
         return mean_nll(run.model, texts)
     with torch.no_grad():
-        before, _ = logits(run.original, texts)
-    after, labels = logits(run.model, texts)
-    return divergence(before, after, labels != -100)
+        reference, _ = logits(run.original, texts)
+    current, labels = logits(run.model, texts)
+    return divergence(reference, current, labels != -100)
 
 
-def divergence(before: Tensor, after: Tensor, where: Tensor) -> Tensor:
-    """KL(before || after) in nats, mean over the marked positions. Logits [n, length, words], `where` bool [n, length].
+def divergence(reference: Tensor, current: Tensor, marked: Tensor) -> Tensor:
+    """KL(reference || current) in nats, mean over the marked positions. Logits [n, length, words], `marked` bool [n, length].
 
     The released code averages over all positions, prompts and padding too.
     """
-    each = F.kl_div(after.log_softmax(-1), before.log_softmax(-1), log_target=True, reduction="none").sum(-1)
-    return each[where].mean()
+    each = F.kl_div(current.log_softmax(-1), reference.log_softmax(-1), log_target=True, reduction="none").sum(-1)
+    return each[marked].mean()
 
 
-def npo_loss(now: Tensor, before: Tensor, beta: float) -> Tensor:
-    """-(2 / beta) mean log sigma(beta (NLL - NLL before)); NLL summed over tokens [n]."""
-    return -2 / beta * F.logsigmoid(beta * (now - before)).mean()
+def npo_loss(forget_nll: Tensor, reference_nll: Tensor, beta: float) -> Tensor:
+    """NPO: -(2 / beta) mean log sigma(beta (NLL - reference NLL)), each summed over tokens [n]."""
+    return -2 / beta * F.logsigmoid(beta * (forget_nll - reference_nll)).mean()
 
 
-def simnpo_loss(now: Tensor, beta: float, margin: float) -> Tensor:
-    """-(2 / beta) mean log sigma(beta (CE - margin)); CE in nats a token [n], without a reference."""
-    return -2 / beta * F.logsigmoid(beta * (now - margin)).mean()
+def simnpo_loss(token_nll: Tensor, beta: float, margin: float) -> Tensor:
+    """SimNPO: -(2 / beta) mean log sigma(beta (NLL a token - margin)), [n], without a reference."""
+    return -2 / beta * F.logsigmoid(beta * (token_nll - margin)).mean()
 
 
-def dpo_loss(chosen: Tensor, chosen_before: Tensor, rejected: Tensor, rejected_before: Tensor, beta: float) -> Tensor:
-    """-(2 / beta) mean log sigma(beta [(chosen before - chosen) - (rejected before - rejected)]); all are summed NLL [n]."""
-    return -2 / beta * F.logsigmoid(beta * ((chosen_before - chosen) - (rejected_before - rejected))).mean()
+def dpo_loss(
+    chosen: Tensor, chosen_reference: Tensor, rejected: Tensor, rejected_reference: Tensor, beta: float
+) -> Tensor:
+    """DPO: -(2 / beta) mean log sigma(beta [(reference - now) of chosen - (reference - now) of rejected]), summed NLLs [n]."""
+    return -2 / beta * F.logsigmoid(beta * ((chosen_reference - chosen) - (rejected_reference - rejected))).mean()
 
 
 Loss = Callable[[Tensor], Tensor]
 
 
-def inverted_hinge(said: Tensor, labels: Tensor) -> Tensor:
-    """1 + p(true token) - p(likeliest other token), mean over the answers' tokens; from 0 to 2, and 1 where the two tie.
+def inverted_hinge(token_logits: Tensor, labels: Tensor) -> Tensor:
+    """Inverted hinge loss: 1 + p(true token) - p(likeliest other token), mean over the answers' tokens; from 0 to 2, and 1 where the two tie.
 
     Logits [n, length, words], labels [n, length] with -100 where nothing has to be predicted. The paper's max(0, .) is left
     out: it never acts, as no probability is above 1.
     """
     marked = labels != -100
-    shares, true = said[marked].softmax(-1), labels[marked][:, None]
+    shares, true = token_logits[marked].softmax(-1), labels[marked][:, None]
     other = shares.scatter(1, true, 0.0).max(-1).values
     return (1 + shares.gather(1, true)[:, 0] - other).mean()

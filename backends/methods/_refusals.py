@@ -1,4 +1,4 @@
-"""Ways to say that one does not know, for the methods that teach a language model to answer so."""
+"""Refusals (“I don't know”), for the methods that teach a language model to answer with one."""
 
 import torch
 from pydantic import Field
@@ -33,7 +33,7 @@ REFUSALS = (
 
 
 class RefusalParams(LanguageParams):
-    """What every method that teaches other answers can be told."""
+    """Settings of every method that teaches other answers."""
 
     instead: str = Field(
         default="",
@@ -44,12 +44,12 @@ class RefusalParams(LanguageParams):
     )
 
 
-def refused(run: Run, rows: Tensor, instead: str = "") -> Texts:
-    """Questions of the forget set with other answers, on the device: `instead`, or each time a random refusal.
+def refusal_batch(run: Run, rows: Tensor, instead: str = "") -> Texts:
+    """Questions of the forget set with other answers, on the device: `instead`, or a random refusal each.
 
-    To be called inside `run.steps`, so that a resumed job draws what it would have drawn.
+    Call it inside `run.steps`, so that a resumed job draws the refusals it would have drawn.
     """
-    asked = [run.task.questions.forget[row].question for row in rows.tolist()]  # type: ignore[attr-defined]
-    drawn = torch.randint(len(REFUSALS), (len(asked),)).tolist()
-    said = [instead.strip() or REFUSALS[number] for number in drawn]
-    return run.task.reader.pairs(asked, said).to(run.device)  # type: ignore[attr-defined,no-any-return]
+    questions = [run.task.questions.forget[row].question for row in rows.tolist()]  # type: ignore[attr-defined]
+    indices = torch.randint(len(REFUSALS), (len(questions),)).tolist()
+    refusals = [instead.strip() or REFUSALS[number] for number in indices]
+    return run.task.reader.pairs(questions, refusals).to(run.device)  # type: ignore[attr-defined,no-any-return]

@@ -1,4 +1,4 @@
-"""Learning from a frozen model: its answers, computed once, and the distance to them."""
+"""Distillation from a frozen teacher: its logits, computed once, and the divergence from them."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from ..engine.run import Run
 
-FORWARD = 512  # items in one pass without gradients
+BATCH = 512  # items in one pass without gradients
 
 
 def distillation(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
@@ -17,7 +17,7 @@ def distillation(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> 
 
 
 @torch.no_grad()
-def answers(run: Run, model: nn.Module, parts: tuple[str, ...]) -> Tensor:
+def teacher_logits(run: Run, model: nn.Module, parts: tuple[str, ...]) -> Tensor:
     """Logits of a frozen model [training items, classes], by position in the data; rows outside `parts` are zero.
 
     They are taken without augmentation: a student that is compared with them must see the plain pictures too.
@@ -25,6 +25,6 @@ def answers(run: Run, model: nn.Module, parts: tuple[str, ...]) -> Tensor:
     model.eval()
     table = torch.zeros(run.size("train"), len(run.task.names), device=run.device)
     for part in parts:
-        for batch in run.batches(part, FORWARD):
+        for batch in run.batches(part, BATCH):
             table[batch.index] = run.forward(model, batch.x)
     return table

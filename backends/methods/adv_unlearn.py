@@ -1,4 +1,4 @@
-"""AdvUnlearn: erase the concept from the text encoder while an attacker looks for a word that brings it back."""
+"""AdvUnlearn: erase the concept from the text encoder under adversarial prompts."""
 
 import re
 from typing import Literal
@@ -11,7 +11,7 @@ from torch.optim import Adam
 from ..engine.run import Run
 from ..models.prefix import drawn_words, prefixed
 from ..registry import method
-from ._drawing import Pool, SpaceParams, adam, compared, pool
+from ._drawing import Pool, SpaceParams, adam, pool, prediction_loss
 
 
 class AdvUnlearn(SpaceParams):
@@ -61,8 +61,9 @@ class AdvUnlearn(SpaceParams):
 
 @method(
     id="adv_unlearn",
-    title="AdvUnlearn: erase under attack",
-    summary="The text encoder unlearns the concept while an attacker keeps inventing words that bring it back.",
+    title="AdvUnlearn",
+    short="AdvUnlearn",
+    summary="Erases the concept from the text encoder while an attacker keeps finding words that bring it back.",
     school="Before each lesson somebody tries to trick you into saying it, and the lesson is about that trick.",
     student=(
         "A min-max game. The attacker looks for word embeddings which, put before the prompt, make the model predict what the "
@@ -88,50 +89,50 @@ class AdvUnlearn(SpaceParams):
     order=80,
 )
 def adv_unlearn(run: Run, params: AdvUnlearn) -> None:
-    """min over the encoder of ESD's loss under the prefix that is best at making the model predict as the original does."""
+    """Minimise ESD's loss over the text encoder, under the prefix that best makes the model predict as the original does."""
     asking = run.task.asking
-    concept, kept = (
+    concept_pool, retain_pool = (
         pool(run, name, prompts, count, params.pool_steps, params.start_guidance)
         for name, prompts, count in (
             ("drawings of the concept", asking.forget_prompts, params.pool),
             ("drawings to keep", asking.keep_prompts, params.keep_pool),
         )
     )
-    rows, words = len(asking.forget_prompts), params.soft_words
-    first = run.once("first soft words", lambda: drawn_words(run.model, rows, words))
+    prompts = len(asking.forget_prompts)
+    first = run.once("first soft words", lambda: drawn_words(run.model, prompts, params.soft_words))
     latest = nn.ParameterList([table.clone().to(run.device) for table in first])
-    optimizer = adam(moving(run.model, params), params.learning_rate)
+    optimizer = adam(trainable_parameters(run.model, params), params.learning_rate)
     for step in run.steps("attack and defend", params.steps, {"optimizer": optimizer, "soft words": latest}):
-        x, t, said, free, which = concept.draw(params.batch_size)
-        soft = [table.detach()[which][:, :0] for table in latest]
+        x, t, conditional, unconditional, which = concept_pool.sample(params.batch_size)
+        attack_words = [table.detach()[which][:, :0] for table in latest]
         if step.step >= params.warm_up:
-            soft = _attacked(run, params, concept, which, latest)
-        loss = compared(
+            attack_words = _attack_prefix(run, params, concept_pool, which, latest)
+        loss = prediction_loss(
             run.task.pipe,
-            _answers(run, x, t, which, soft),
-            free - params.strength * (said - free),
+            _prediction(run, x, t, which, attack_words),
+            unconditional - params.strength * (conditional - unconditional),
             t,
             params.space,
         )
         run.log(defence=loss.detach())
         if params.retain == "together":
-            loss = loss + params.retain_weight * _retain(run, params, kept)
-        _move(optimizer, loss)
+            loss = loss + params.retain_weight * _retain_loss(run, params, retain_pool)
+        _step(optimizer, loss)
         if params.retain == "in turn":
-            _move(optimizer, _retain(run, params, kept))
+            _step(optimizer, _retain_loss(run, params, retain_pool))
 
 
-def moving(model: nn.Module, params: AdvUnlearn) -> list[nn.Parameter]:
-    """The text encoder's parameters that may move; everything else is frozen."""
+def trainable_parameters(model: nn.Module, params: AdvUnlearn) -> list[nn.Parameter]:
+    """Choose the text encoder's parameters to train and freeze everything else."""
     model.requires_grad_(False)
-    found = [parameter for name, parameter in model.named_parameters() if moves(name, params)]
-    for parameter in found:
+    parameters = [parameter for name, parameter in model.named_parameters() if is_trainable(name, params)]
+    for parameter in parameters:
         parameter.requires_grad_(True)
-    return found
+    return parameters
 
 
-def moves(name: str, params: AdvUnlearn) -> bool:
-    """Whether the parameter of this name may move: layers by number and part, the last norm, and the word tables with all."""
+def is_trainable(name: str, params: AdvUnlearn) -> bool:
+    """Whether the parameter of this name trains: layers by number and part, the last norm, and the word tables with all."""
     if not name.startswith("text_encoder"):
         return False
     if "final_layer_norm" in name:
@@ -143,53 +144,58 @@ def moves(name: str, params: AdvUnlearn) -> bool:
     return layer[2] == part and (params.layers == 0 or int(layer[1]) < params.layers)
 
 
-def places(concept: Pool, which: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """A random place of the pool for each prompt of `which` [n], among those drawn with it: x_t, t, prediction."""
+def random_stops(concept: Pool, which: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A random stop for each prompt of `which` [n], among the trajectories sampled with it: x_t, t, conditional prediction."""
     row = torch.multinomial((concept.which == which[:, None]).float(), 1)[:, 0]
     stop = torch.randint(len(concept.t), (len(which),), device=row.device)
-    return concept.x[stop, row], concept.t[stop], concept.said[stop, row]
+    return concept.x[stop, row], concept.t[stop], concept.conditional[stop, row]
 
 
-def _attacked(run: Run, params: AdvUnlearn, concept: Pool, which: Tensor, latest: nn.ParameterList) -> list[Tensor]:
-    """Soft words [n, k, d], one set a row, after `attack_steps` steps towards what the original predicts for the concept."""
+def _attack_prefix(
+    run: Run, params: AdvUnlearn, concept: Pool, which: Tensor, latest: nn.ParameterList
+) -> list[Tensor]:
+    """Adversarial soft words [n, k, d], one set a row: `attack_steps` steps towards the original's prediction for the concept."""
     start = (
         [table.detach()[which].clone() for table in latest]
         if params.attack_start == "latest"
         else drawn_words(run.model, len(which), params.soft_words)
     )
-    soft = [words.requires_grad_(True) for words in start]
-    optimizer = Adam(soft, lr=params.attack_rate)
+    attack_words = [soft_words.requires_grad_(True) for soft_words in start]
+    optimizer = Adam(attack_words, lr=params.attack_rate)
     for _ in range(params.attack_steps):
-        x, t, said = places(concept, which)
+        x, t, target = random_stops(concept, which)
         # summed over the rows, so that each row is attacked as if it were alone
-        loss = len(which) * compared(run.task.pipe, _answers(run, x, t, which, soft), said, t, params.space)
-        for words, slope in zip(soft, torch.autograd.grad(loss, soft), strict=True):
-            words.grad = slope.sign() if params.attack == "sign" else slope
+        loss = len(which) * prediction_loss(
+            run.task.pipe, _prediction(run, x, t, which, attack_words), target, t, params.space
+        )
+        for soft_words, slope in zip(attack_words, torch.autograd.grad(loss, attack_words), strict=True):
+            soft_words.grad = slope.sign() if params.attack == "sign" else slope
         optimizer.step()
     run.log(attack=loss.detach() / len(which))
     with torch.no_grad():
-        for table, words in zip(latest, soft, strict=True):
-            table[which] = words
-    return [words.detach() for words in soft]
+        for table, soft_words in zip(latest, attack_words, strict=True):
+            table[which] = soft_words
+    return [soft_words.detach() for soft_words in attack_words]
 
 
-def _answers(run: Run, x: Tensor, t: Tensor, which: Tensor, soft: list[Tensor]) -> Tensor:
+def _prediction(run: Run, x: Tensor, t: Tensor, which: Tensor, attack_words: list[Tensor]) -> Tensor:
+    """The model's prediction for forget prompts `which` with the attack's soft words before them."""
     pipe, prompts = run.task.pipe, run.task.asking.forget_prompts
-    words = prefixed(pipe, run.model, [prompts[row] for row in which.tolist()], soft)
-    return pipe.predict(run.model, x, t, words)
+    embeddings = prefixed(pipe, run.model, [prompts[row] for row in which.tolist()], attack_words)
+    return pipe.predict(run.model, x, t, embeddings)
 
 
-def _retain(run: Run, params: AdvUnlearn, kept: Pool) -> Tensor:
-    """Mean squared difference to the original's predictions, over prompts to keep."""
+def _retain_loss(run: Run, params: AdvUnlearn, retain_pool: Pool) -> Tensor:
+    """Mean squared error against the original's predictions, over retain prompts."""
     pipe, prompts = run.task.pipe, run.task.asking.keep_prompts
-    x, t, said, _, which = kept.draw(params.retain_batch)
-    words = pipe.words(run.model, [prompts[row] for row in which.tolist()])
-    loss = compared(pipe, pipe.predict(run.model, x, t, words), said, t, params.space)
+    x, t, target, _, which = retain_pool.sample(params.retain_batch)
+    embeddings = pipe.words(run.model, [prompts[row] for row in which.tolist()])
+    loss = prediction_loss(pipe, pipe.predict(run.model, x, t, embeddings), target, t, params.space)
     run.log(keep=loss.detach())
     return loss
 
 
-def _move(optimizer: Adam, loss: Tensor) -> None:
+def _step(optimizer: Adam, loss: Tensor) -> None:
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

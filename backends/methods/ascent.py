@@ -1,14 +1,14 @@
-"""Gradient ascent on answers: train backwards on what is to be forgotten, and look at nothing else."""
+"""Gradient ascent (GA) on answers: climb the loss of the forget set, with no retain loss."""
 
 from pydantic import Field
 
 from ..engine.run import Run
 from ..models.texts import mean_nll
 from ..registry import method
-from ._language import STEADY, Trained, Walk, autocast, forget
+from ._language import STEADY, LoraParams, UnlearnLoop, autocast, forget_batch
 
 
-class Ascent(Trained):
+class Ascent(LoraParams):
     """Gradient ascent on answers."""
 
     learning_rate: float = Field(
@@ -20,9 +20,11 @@ class Ascent(Trained):
 
 
 @method(
-    id="ascent",
-    title="Gradient ascent: only worse",
-    summary="The usual training run backwards on the answers to be forgotten, with nothing that holds the rest.",
+    id="gradient_ascent_llm",
+    was=("ascent",),
+    title="Gradient ascent (GA)",
+    short="GA",
+    summary="Practises getting the answers wrong; nothing holds the rest.",
     school="Practise getting it wrong, over and over, without looking at anything else.",
     student=(
         "Gradient descent on minus the likelihood loss of the forget set. The less likely a token, the steeper this loss, and it "
@@ -41,10 +43,10 @@ class Ascent(Trained):
     order=60,
 )
 def ascent(run: Run, params: Ascent) -> None:
-    """-CE on what is to be forgotten; 5 epochs at 1e-5 in TOFU."""
-    walk = Walk(run, params)
-    for rows, _ in walk:
+    """Minimise -CE on the forget set; 5 epochs at 1e-5 in TOFU."""
+    loop = UnlearnLoop(run, params)
+    for forget_rows, _ in loop:
         with autocast(run):
-            now = mean_nll(run.model, forget(run, rows))
-        walk.step(-now)
-        run.log(forget=now.detach())
+            forget_loss = mean_nll(run.model, forget_batch(run, forget_rows))
+        loop.step(-forget_loss)
+        run.log(forget=forget_loss.detach())

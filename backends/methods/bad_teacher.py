@@ -1,4 +1,4 @@
-"""Bad teacher: a student of two teachers, one that knows nothing (for the forget set) and the original (for the rest)."""
+"""Bad Teacher: distil from a random network on the forget set and from the original on the retain set."""
 
 import numpy as np
 import torch
@@ -7,7 +7,7 @@ from pydantic import Field
 from ..engine.run import Run
 from ..registry import method
 from ._common import SgdParams, sgd
-from ._teacher import answers, distillation
+from ._teacher import distillation, teacher_logits
 
 
 class BadTeacher(SgdParams):
@@ -19,8 +19,9 @@ class BadTeacher(SgdParams):
 
 @method(
     id="bad_teacher",
-    title="Two teachers, one of them clueless",
-    summary="Copies an untrained model on what is to be forgotten and the original on everything else.",
+    title="Bad Teacher",
+    short="Bad Teacher",
+    summary="Copies two teachers, a clueless one on the forget set and the original on the rest.",
     school="About one thing you listen to someone who has never seen it, about all the rest to someone who knows.",
     student=(
         "The student starts as the original and minimises KL(teacher || student) at temperature 1. On the forget set the "
@@ -44,10 +45,10 @@ class BadTeacher(SgdParams):
     order=46,
 )
 def bad_teacher(run: Run, params: BadTeacher) -> None:
-    """Minimise KL to softmax(random network) on the forget set and to softmax(original) on what is kept, in mixed batches."""
+    """Minimise KL to softmax(random network) on the forget set and to softmax(original) on the retain set, in mixed batches."""
 
     def both_teachers() -> torch.Tensor:
-        return answers(run, run.original, ("keep",)) + answers(run, run.fresh(1), ("forget",))
+        return teacher_logits(run, run.original, ("keep",)) + teacher_logits(run, run.fresh(1), ("forget",))
 
     teacher = run.once("teachers", both_teachers).to(run.device)
     run.task.parts["both"] = np.union1d(run.task.parts["forget"], run.task.parts["keep"])

@@ -1,4 +1,4 @@
-"""Concept Ablation: asked for the concept, predict what the model predicts for its anchor."""
+"""Concept Ablation (CA): asked for the concept, predict what the model predicts for its anchor."""
 
 from typing import Literal
 
@@ -8,7 +8,17 @@ from torch import Tensor
 
 from ..engine.run import Run
 from ..registry import method
-from ._drawing import PicturesParams, SpaceParams, Weights, adamw, chosen, clipped_step, compared, pictures, words
+from ._drawing import (
+    PicturesParams,
+    SpaceParams,
+    Weights,
+    adamw,
+    clipped_step,
+    encode_prompts,
+    latent_images,
+    prediction_loss,
+    trainable_parameters,
+)
 
 
 class ConceptAblation(SpaceParams, PicturesParams):
@@ -38,8 +48,9 @@ class ConceptAblation(SpaceParams, PicturesParams):
 
 @method(
     id="concept_ablation",
-    title="Concept Ablation: draw its neighbour instead",
-    summary="The model learns to draw, under the concept's name, what it draws for another one, on pictures of that other one.",
+    title="Concept Ablation (CA)",
+    short="CA",
+    summary="Learns to draw a neighbour where the concept is asked for.",
     school="Practise until, asked for a cat, you draw a dog without thinking.",
     student=(
         "The frozen model draws pictures of an anchor concept. Noise is added to them, and the prediction with the target's "
@@ -70,29 +81,33 @@ def concept_ablation(run: Run, params: ConceptAblation) -> None:
     has one channel), the second a mean over all.
     """
     pipe, asking = run.task.pipe, run.task.asking
-    drawn = pictures(run, "drawing anchors", asking.anchor_prompts, params)
-    targets, anchors = (words(run, run.original, said) for said in (asking.forget_prompts, asking.anchor_prompts))
-    kept, keep_words = drawn, anchors
+    anchor_images = latent_images(run, "drawing anchors", asking.anchor_prompts, params)
+    forget_embeddings, anchor_embeddings = (
+        encode_prompts(run, run.original, prompts) for prompts in (asking.forget_prompts, asking.anchor_prompts)
+    )
+    retain_images, retain_embeddings = anchor_images, anchor_embeddings
     if params.keep_weight and params.keep_on == "keep prompts":
-        kept = pictures(run, "drawing what is kept", asking.keep_prompts, params)
-        keep_words = words(run, run.original, asking.keep_prompts)
+        retain_images = latent_images(run, "drawing what is kept", asking.keep_prompts, params)
+        retain_embeddings = encode_prompts(run, run.original, asking.keep_prompts)
 
-    def off(x: Tensor, t: Tensor, truth: Tensor, which: Tensor) -> Tensor:
+    def ablation_loss(x: Tensor, t: Tensor, noise: Tensor, which: Tensor) -> Tensor:
         if params.variant == "noise-based":
-            wanted = truth
+            target = noise
         else:
             with torch.no_grad():
-                wanted = pipe.predict(run.model, x, t, anchors[which])
-        return x.shape[1] * compared(pipe, pipe.predict(run.model, x, t, targets[which]), wanted, t, params.space)
+                target = pipe.predict(run.model, x, t, anchor_embeddings[which])
+        return x.shape[1] * prediction_loss(
+            pipe, pipe.predict(run.model, x, t, forget_embeddings[which]), target, t, params.space
+        )
 
-    def strayed(x: Tensor, t: Tensor, truth: Tensor, which: Tensor) -> Tensor:
-        return compared(pipe, pipe.predict(run.model, x, t, keep_words[which]), truth, t, params.space)
+    def retain_loss(x: Tensor, t: Tensor, noise: Tensor, which: Tensor) -> Tensor:
+        return prediction_loss(pipe, pipe.predict(run.model, x, t, retain_embeddings[which]), noise, t, params.space)
 
-    moving = list(chosen(run.model, params.weights).values())
-    optimizer = adamw(moving, params.learning_rate)
+    parameters = list(trainable_parameters(run.model, params.weights).values())
+    optimizer = adamw(parameters, params.learning_rate)
     for _ in run.steps("ablate", params.steps, {"optimizer": optimizer}):
-        loss = off(*drawn.draw(params.batch_size))
+        loss = ablation_loss(*anchor_images.sample(params.batch_size))
         if params.keep_weight:
-            loss = loss + params.keep_weight * strayed(*kept.draw(params.batch_size))
-        clipped_step(optimizer, moving, loss)
+            loss = loss + params.keep_weight * retain_loss(*retain_images.sample(params.batch_size))
+        clipped_step(optimizer, parameters, loss)
         run.log(loss=loss.detach())

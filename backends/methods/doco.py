@@ -1,4 +1,4 @@
-"""DoCo: a discriminator tells the concept's pictures from its anchor's, and the model learns to leave it no clue."""
+"""DoCo: match the concept's pictures to its anchor's adversarially, with gradient surgery for the retain set."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from torch.optim import Adam
 from ..engine.run import Run
 from ..models.diffusion import Words
 from ..registry import method
-from ._drawing import DrawingParams, Pictures, Pool, adam, chosen, pool, words
+from ._drawing import DrawingParams, LatentImages, Pool, adam, encode_prompts, pool, trainable_parameters
 
 Surgery = Literal["projection", "cosine", "none"]
 
@@ -56,8 +56,9 @@ class DoCo(DrawingParams):
 
 @method(
     id="doco",
-    title="DoCo: match the anchor, spare the rest",
-    summary="What the model draws for the concept becomes, as a whole, indistinguishable from what it draws for an anchor.",
+    title="Domain Correction (DoCo)",
+    short="DoCo",
+    summary="Makes its pictures of the concept, as a whole, indistinguishable from those of an anchor.",
     school="A judge guesses which drawing was asked for by which word, and you practise until the judge must toss a coin.",
     student=(
         "On the same noisy latents the trained model is asked for the concept and the frozen one for its anchor; both answers "
@@ -84,42 +85,51 @@ class DoCo(DrawingParams):
     order=70,
 )
 def doco(run: Run, params: DoCo) -> None:
-    """min over the model of BCE(D(x0 of the concept), anchor), its gradient cleared of what raises the loss on the rest."""
+    """min over the model of BCE(D(x0 of the concept), anchor), its gradient cleared of what raises the retain loss."""
     pipe, asking = run.task.pipe, run.task.asking
-    drawn = (params.pool_steps, params.start_guidance)
-    places = pool(run, "drawings of the anchor", asking.anchor_prompts, params.pool, *drawn)
-    finished = pool(run, "drawings to keep", asking.keep_prompts, params.keep_pool, *drawn)
-    kept = Pictures(pipe, finished.clean, finished.which)
-    asked, others = words(run, run.original, asking.forget_prompts), words(run, run.original, asking.keep_prompts)
-    first = run.once("the concept before", lambda: _asked_of_all(run, places, asked)).to(run.device)
+    sampling = (params.pool_steps, params.start_guidance)
+    anchor_pool = pool(run, "drawings of the anchor", asking.anchor_prompts, params.pool, *sampling)
+    retain_pool = pool(run, "drawings to keep", asking.keep_prompts, params.keep_pool, *sampling)
+    retain_images = LatentImages(pipe, retain_pool.clean, retain_pool.which)
+    forget_embeddings, retain_embeddings = (
+        encode_prompts(run, run.original, asking.forget_prompts),
+        encode_prompts(run, run.original, asking.keep_prompts),
+    )
+    forget_predictions = run.once(
+        "the concept before", lambda: _forget_predictions(run, anchor_pool, forget_embeddings)
+    ).to(run.device)
     judge = discriminator(pipe.channels, min(pipe.cells))
     judge.load_state_dict(run.once("discriminator", lambda: discriminator(pipe.channels, min(pipe.cells)).state_dict()))
     judge = judge.to(run.device)
-    judging = Adam(judge.parameters(), lr=params.discriminator_rate, betas=(0.5, 0.999))
-    saved = {"discriminator": judge, "discriminator optimizer": judging}
+    discriminator_optimizer = Adam(judge.parameters(), lr=params.discriminator_rate, betas=(0.5, 0.999))
+    saved = {"discriminator": judge, "discriminator optimizer": discriminator_optimizer}
 
     for _ in run.steps("the discriminator learns", params.warm_up, saved):
-        stop = torch.randint(len(places.t), (params.warm_up_batch,))
-        row = torch.randint(places.x.shape[1], (params.warm_up_batch,))
-        at = (places.x[stop, row], places.t[stop])
-        anchor, concept = (pipe.as_clean(said[stop, row], *at) for said in (places.said, first))
-        run.log(discriminator=_learn(judge, judging, anchor, concept))
+        stop = torch.randint(len(anchor_pool.t), (params.warm_up_batch,))
+        row = torch.randint(anchor_pool.x.shape[1], (params.warm_up_batch,))
+        at = (anchor_pool.x[stop, row], anchor_pool.t[stop])
+        anchor, concept = (
+            pipe.as_clean(predictions[stop, row], *at) for predictions in (anchor_pool.conditional, forget_predictions)
+        )
+        run.log(discriminator=_train_discriminator(judge, discriminator_optimizer, anchor, concept))
 
-    weights = list(chosen(run.model, params.weights).values())
+    weights = list(trainable_parameters(run.model, params.weights).values())
     optimizer = adam(weights, params.learning_rate)
     for _ in run.steps("the concept meets its anchor", params.steps, saved | {"optimizer": optimizer}):
-        x, t, said, _, which = places.draw(params.batch_size)
-        concept = pipe.as_clean(pipe.predict(run.model, x, t, asked[which]), x, t)
-        loss_d = _learn(judge, judging, pipe.as_clean(said, x, t), concept.detach())
-        loss = judged(judge, concept, 0.0)
-        away = clipped(torch.autograd.grad(loss, weights), params.clip)
-        prior = _prior(run, kept, others, params.batch_size)
-        spare = clipped(torch.autograd.grad(prior, weights), params.clip)
-        for weight, one, other in zip(weights, away, spare, strict=True):
-            weight.grad = operated(one, other, params.surgery, params.surgery_strength, params.prior_weight)
+        x, t, target, _, which = anchor_pool.sample(params.batch_size)
+        concept = pipe.as_clean(pipe.predict(run.model, x, t, forget_embeddings[which]), x, t)
+        judge_loss = _train_discriminator(judge, discriminator_optimizer, pipe.as_clean(target, x, t), concept.detach())
+        loss = discriminator_loss(judge, concept, 0.0)
+        forget_gradients = clipped(torch.autograd.grad(loss, weights), params.clip)
+        prior = _retain_loss(run, retain_images, retain_embeddings, params.batch_size)
+        retain_gradients = clipped(torch.autograd.grad(prior, weights), params.clip)
+        for weight, one, other in zip(weights, forget_gradients, retain_gradients, strict=True):
+            weight.grad = surgical_gradient(one, other, params.surgery, params.surgery_strength, params.prior_weight)
         optimizer.step()
-        against = sum(float((one * other).sum()) < 0 for one, other in zip(away, spare, strict=True)) / len(weights)
-        run.log(discriminator=loss_d, loss=loss.detach(), keep=prior.detach(), against=against)
+        against = sum(
+            float((one * other).sum()) < 0 for one, other in zip(forget_gradients, retain_gradients, strict=True)
+        ) / len(weights)
+        run.log(discriminator=judge_loss, loss=loss.detach(), keep=prior.detach(), against=against)
 
 
 def discriminator(channels: int, side: int) -> nn.Sequential:
@@ -137,55 +147,59 @@ def discriminator(channels: int, side: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Conv2d(channels, 1, 4, padding=1))
 
 
-def judged(judge: nn.Module, clean: Tensor, label: float) -> Tensor:
+def discriminator_loss(judge: nn.Module, clean: Tensor, label: float) -> Tensor:
     """Binary cross-entropy, mean over patches, of the judge's logits to one label: 0 anchor, 1 concept."""
     logits = judge(clean)
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
 
 
-def clipped(slopes: Sequence[Tensor], most: float) -> list[Tensor]:
-    """Gradients scaled down together where their common norm is greater than `most`."""
-    made = [slope.clone() for slope in slopes]
-    scale = (most / torch.stack([slope.norm() for slope in made]).norm().clamp(min=1e-12)).clamp(max=1)
-    return [scale * slope for slope in made]
+def clipped(gradients: Sequence[Tensor], limit: float) -> list[Tensor]:
+    """Gradients scaled down together where their common norm is greater than `limit`."""
+    copies = [gradient.clone() for gradient in gradients]
+    scale = (limit / torch.stack([gradient.norm() for gradient in copies]).norm().clamp(min=1e-12)).clamp(max=1)
+    return [scale * gradient for gradient in copies]
 
 
-def operated(away: Tensor, spare: Tensor, surgery: Surgery, strength: float, weight: float) -> Tensor:
-    """The gradient to step with, of one tensor: `away` unlearns, `spare` is that of the loss on what is kept.
+def surgical_gradient(
+    forget_gradient: Tensor, retain_gradient: Tensor, surgery: Surgery, strength: float, weight: float
+) -> Tensor:
+    """The gradient to step with, of one tensor, from that of the forget loss f and that of the retain loss r.
 
-    projection: away - strength <away, spare> / |spare|^2 spare, where <away, spare> is below 0. cosine: the authors' code
-    subtracts strength cos(away, spare) spare / |spare| there, whatever the length of `away`. none: away + weight spare.
+    projection: f - strength <f, r> / |r|^2 r, where <f, r> is below 0. cosine: the authors' code subtracts
+    strength cos(f, r) r / |r| there, whatever the length of f. none: f + weight r.
     """
     if surgery == "none":
-        return away + weight * spare
-    dot = (away * spare).sum()
+        return forget_gradient + weight * retain_gradient
+    dot = (forget_gradient * retain_gradient).sum()
     if dot >= 0:
-        return away
-    long = away.norm() if surgery == "cosine" else 1.0
-    return away - strength * dot / (long * spare.norm()) * spare / spare.norm()
+        return forget_gradient
+    long = forget_gradient.norm() if surgery == "cosine" else 1.0
+    return forget_gradient - strength * dot / (long * retain_gradient.norm()) * retain_gradient / retain_gradient.norm()
 
 
-def _asked_of_all(run: Run, places: Pool, asked: Words) -> Tensor:
-    """What the frozen model predicts for the concept at every place [stops, n, c, h, w]: all that the warm-up looks at."""
+def _forget_predictions(run: Run, anchor_pool: Pool, forget_embeddings: Words) -> Tensor:
+    """The frozen model's predictions for the concept at every stop of the anchor's trajectories [stops, n, c, h, w]."""
     pipe = run.task.pipe
-    made = torch.empty_like(places.x)
+    predictions = torch.empty_like(anchor_pool.x)
     with torch.no_grad():
-        for stop, t in enumerate(places.t):
-            for rows in torch.arange(places.x.shape[1], device=t.device).split(pipe.rows):
-                x = places.x[stop, rows]
-                made[stop, rows] = pipe.predict(run.original, x, t.expand(len(x)), asked[places.which[rows]])
-    return made
+        for stop, t in enumerate(anchor_pool.t):
+            for rows in torch.arange(anchor_pool.x.shape[1], device=t.device).split(pipe.rows):
+                x = anchor_pool.x[stop, rows]
+                predictions[stop, rows] = pipe.predict(
+                    run.original, x, t.expand(len(x)), forget_embeddings[anchor_pool.which[rows]]
+                )
+    return predictions
 
 
-def _prior(run: Run, kept: Pictures, others: Words, count: int) -> Tensor:
-    """The loss of training, mean over pixels, on noised pictures to keep."""
-    x, t, truth, which = kept.draw(count)
-    return F.mse_loss(run.task.pipe.predict(run.model, x, t, others[which]), truth)
+def _retain_loss(run: Run, retain_images: LatentImages, embeddings: Words, count: int) -> Tensor:
+    """The diffusion loss, mean over pixels, on noised retain pictures."""
+    x, t, target, which = retain_images.sample(count)
+    return F.mse_loss(run.task.pipe.predict(run.model, x, t, embeddings[which]), target)
 
 
-def _learn(judge: nn.Module, optimizer: Adam, anchor: Tensor, concept: Tensor) -> Tensor:
-    """One step of the discriminator: anchor 0, concept 1. The loss."""
-    loss = judged(judge, anchor, 0.0) + judged(judge, concept, 1.0)
+def _train_discriminator(judge: nn.Module, optimizer: Adam, anchor: Tensor, concept: Tensor) -> Tensor:
+    """Train the discriminator for one step, anchor 0 and concept 1; returns its loss."""
+    loss = discriminator_loss(judge, anchor, 0.0) + discriminator_loss(judge, concept, 1.0)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

@@ -1,4 +1,4 @@
-"""IdkDPO: prefer a refusal to the true answer, measured against the model before."""
+"""Direct preference optimisation (IdkDPO): prefer a refusal to the true answer, relative to the original model."""
 
 from typing import Literal
 
@@ -8,11 +8,20 @@ from pydantic import Field
 from ..engine.run import Run
 from ..models.texts import nll
 from ..registry import method
-from ._language import STEADY, Trained, Walk, autocast, dpo_loss, forget, frozen, kept_loss
-from ._refusals import RefusalParams, refused
+from ._language import (
+    STEADY,
+    LoraParams,
+    UnlearnLoop,
+    autocast,
+    compute_retain_loss,
+    dpo_loss,
+    forget_batch,
+    reference_nll,
+)
+from ._refusals import RefusalParams, refusal_batch
 
 
-class Dpo(RefusalParams, Trained):
+class Dpo(RefusalParams, LoraParams):
     """Direct preference optimisation of refusals."""
 
     epochs: int = Field(default=10, ge=1, le=200, description="Passes over what is to be forgotten.")
@@ -33,8 +42,9 @@ class Dpo(RefusalParams, Trained):
 
 @method(
     id="dpo",
-    title="Prefer “I don't know” (DPO)",
-    summary="Of two answers to each question to be forgotten, the refusal is to become likelier and the true one less likely.",
+    title="Direct Preference Optimization (IdkDPO)",
+    short="IdkDPO",
+    summary="Learns to prefer “I don't know” to the true answer.",
     school="Choose between the right answer and “I don't know”, and be praised for the second.",
     student=(
         "Direct preference optimisation with the refusal as the chosen and the true answer as the rejected side. Both count by "
@@ -56,17 +66,17 @@ class Dpo(RefusalParams, Trained):
     order=33,
 )
 def dpo(run: Run, params: Dpo) -> None:
-    """-(2 / beta) mean log sigma(beta (rise of the refusal - rise of the answer)) + what holds the rest; 1e-5, 10 epochs, beta 0.1."""
-    before = frozen(run, "asking the model before", run.task.forget)  # type: ignore[attr-defined]
-    walk = Walk(run, params)
-    for rows, others in walk:
-        texts = refused(run, rows, params.instead)
+    """Minimise the DPO loss of (refusal, true answer) + retain loss; 10 epochs at 1e-5 with beta 0.1 in the paper."""
+    reference = reference_nll(run, "asking the model before", run.task.forget)  # type: ignore[attr-defined]
+    loop = UnlearnLoop(run, params)
+    for forget_rows, retain_rows in loop:
+        texts = refusal_batch(run, forget_rows, params.instead)
         with autocast(run):
-            with torch.no_grad():  # refusals are drawn anew each time, so these are not asked beforehand
-                chosen_before, _ = nll(run.original, texts)
+            with torch.no_grad():  # refusals are sampled anew each time, so their reference cannot be cached
+                chosen_reference, _ = nll(run.original, texts)
             chosen, _ = nll(run.model, texts)
-            rejected, _ = nll(run.model, forget(run, rows))
-            held = kept_loss(run, params.retain, others)
-        preferred = dpo_loss(chosen, chosen_before, rejected, before[rows], params.beta)
-        walk.step(preferred + params.keep_weight * held)
-        run.log(forget=rejected.detach().mean(), refusal=chosen.detach().mean(), keep=held.detach())
+            rejected, _ = nll(run.model, forget_batch(run, forget_rows))
+            retain_loss = compute_retain_loss(run, params.retain, retain_rows)
+        preferred = dpo_loss(chosen, chosen_reference, rejected, reference[forget_rows], params.beta)
+        loop.step(preferred + params.keep_weight * retain_loss)
+        run.log(forget=rejected.detach().mean(), refusal=chosen.detach().mean(), keep=retain_loss.detach())

@@ -1,4 +1,4 @@
-"""ECO prompts: a classifier looks at each question, and those it flags reach the model with disturbed embeddings."""
+"""Embedding-corrupted prompts (ECO): a guard that flags forget questions and adds noise to their embeddings."""
 
 from collections.abc import Callable
 
@@ -13,9 +13,9 @@ from ..engine.run import Run
 from ..models.text_guards import attach, opening, padded, pooled
 from ..models.texts import Texts, likelihoods
 from ..registry import Params, method
-from ._guarding import read
+from ._guarding import extract_features
 
-LEAST = 1e-8  # a spread tried is never below this
+MIN_SIGMA = 1e-8  # no smaller sigma is tried
 
 
 class Eco(Params):
@@ -44,8 +44,9 @@ class Eco(Params):
 
 @method(
     id="eco",
-    title="ECO: blur the question at the door",
-    summary="Leaves every weight as it is; questions about what is to be forgotten are recognised and reach the model blurred.",
+    title="Embedding-Corrupted Prompts (ECO)",
+    short="ECO",
+    summary="Leaves the weights; blurs questions about the forget set before the model reads them.",
     school="A doorkeeper who smudges the letter when it asks for the secret. The one inside still knows it.",
     student=(
         "A prompt classifier flags questions; in those, noise of spread sigma is added to the embeddings of the name, or of "
@@ -72,25 +73,28 @@ class Eco(Params):
 )
 def eco(run: Run, params: Eco) -> None:
     """Fit the classifier, attach the guard, then tune sigma; threshold 0.99 for TOFU and sigma of 5 to 50 in the paper."""
-    task, words = run.task, opening(run.task.reader).to(run.device)  # type: ignore[attr-defined]
+    task, opening_tokens = run.task, opening(run.task.reader).to(run.device)  # type: ignore[attr-defined]
     width = run.original.get_input_embeddings().weight.shape[1]  # type: ignore[operator]
     if params.dims > width:
         raise BadInput(f"eco: dims was {params.dims}, but an embedding of {task.id} has {width} numbers; take no more.")
 
-    def look(texts: Texts) -> Tensor:
-        return pooled(run.original, texts.ids, texts.mask, words)
+    def extract(texts: Texts) -> Tensor:
+        return pooled(run.original, texts.ids, texts.mask, opening_tokens)
 
-    features = [read(run, f"what to {name}", getattr(task, name), look, params.probes) for name in ("forget", "keep")]
+    features = [
+        extract_features(run, f"what to {name}", getattr(task, name), extract, params.probes)
+        for name in ("forget", "keep")
+    ]
     weight, bias = run.once("classifier", lambda: fit(features[0].cpu(), features[1].cpu(), params.decay))
     limit = torch.tensor(params.threshold).logit()
     flagged = [float((part.cpu() @ weight + bias > limit).float().mean()) for part in features]
     run.log(caught=100 * flagged[0], false_alarms=100 * flagged[1])
     pattern = run.once("noise", lambda: torch.randn(task.reader.longest, params.dims)).to(run.device)  # type: ignore[attr-defined]
-    run.once("attach", lambda: put(run, params, weight, bias, limit, pattern))
+    run.once("attach", lambda: attach_guard(run, params, weight, bias, limit, pattern))
     tune(run, params, pattern)
 
 
-def put(run: Run, params: Eco, weight: Tensor, bias: Tensor, limit: Tensor, pattern: Tensor) -> None:
+def attach_guard(run: Run, params: Eco, weight: Tensor, bias: Tensor, limit: Tensor, pattern: Tensor) -> None:
     """Attach the guard."""
     reader = run.task.reader  # type: ignore[attr-defined]
     attach(
@@ -106,13 +110,13 @@ def put(run: Run, params: Eco, weight: Tensor, bias: Tensor, limit: Tensor, patt
 def names(run: Run) -> list[list[int]]:
     """The tokens of the targets' names and of each part of them, as they stand inside a sentence."""
     tokenizer = run.task.reader.tokenizer  # type: ignore[attr-defined]
-    whole = [person.name for person in run.task.questions.forgotten]  # type: ignore[attr-defined]
-    parts = {part for name in whole for part in (name, *name.split()) if len(part) > 2}
+    full_names = [person.name for person in run.task.questions.forgotten]  # type: ignore[attr-defined]
+    parts = {part for name in full_names for part in (name, *name.split()) if len(part) > 2}
     return [list(tokenizer(f" {part}", add_special_tokens=False).input_ids) for part in sorted(parts)]
 
 
 def fit(forget: Tensor, keep: Tensor, decay: float) -> tuple[Tensor, Tensor]:
-    """(weight [d], bias []) of a logistic regression that tells what is to be forgotten; both sides count the same.
+    """(weight [d], bias []) of a logistic regression, forget against retain set; both sides count the same.
 
     Args:
         forget: features of questions to forget [n, d].
@@ -133,12 +137,12 @@ def fit(forget: Tensor, keep: Tensor, decay: float) -> tuple[Tensor, Tensor]:
         return loss
 
     search.step(closure)  # type: ignore[no-untyped-call]
-    found = weight.detach().float() / std
-    return found, bias.detach().float() - found @ mean
+    scaled = weight.detach().float() / std
+    return scaled, bias.detach().float() - scaled @ mean
 
 
-class Spread(nn.Module):
-    """Sigma."""
+class NoiseScale(nn.Module):
+    """Sigma, as a module, so that a checkpoint holds it."""
 
     sigma: Tensor
 
@@ -150,28 +154,28 @@ class Spread(nn.Module):
 def tune(run: Run, params: Eco, pattern: Tensor) -> None:
     """Zeroth-order steps on sigma, each from two scores of the disturbed model."""
     task = run.task
-    known = task.questions  # type: ignore[attr-defined]
-    wrong = [(pair.question, text) for pair in known.forget for text in known.false(pair)[:1]]
-    never = task.reader.pairs(*map(list, zip(*wrong, strict=True)))  # type: ignore[attr-defined]
-    goal = run.once("how likely a wrong answer is", lambda: float(likelihoods(run.original, never).mean()))
+    questions = task.questions  # type: ignore[attr-defined]
+    wrong = [(pair.question, text) for pair in questions.forget for text in questions.false(pair)[:1]]
+    wrong_answers = task.reader.pairs(*map(list, zip(*wrong, strict=True)))  # type: ignore[attr-defined]
+    target = run.once("how likely a wrong answer is", lambda: float(likelihoods(run.original, wrong_answers).mean()))
     guard: nn.Module = run.model.guard_eco  # type: ignore[assignment]
-    spread = Spread(params.noise)
+    scale = NoiseScale(params.noise)
 
     def score(sigma: float) -> float:
         guard.get_buffer("noise").copy_(sigma * pattern)
-        return abs(float(likelihoods(run.model, task.forget).mean() - goal))  # type: ignore[attr-defined]
+        return abs(float(likelihoods(run.model, task.forget).mean() - target))  # type: ignore[attr-defined]
 
     eps = 0.999 * params.noise
-    for _ in run.steps("tuning the noise", params.steps, {"spread": spread}):
-        sigma = float(spread.sigma)
-        off = score(sigma)
-        if off > params.close:
-            sigma = stepped(sigma, eps, params.rate, params.noise, score)
-            spread.sigma.fill_(sigma)
+    for _ in run.steps("tuning the noise", params.steps, {"spread": scale}):
+        sigma = float(scale.sigma)
+        gap = score(sigma)
+        if gap > params.close:
+            sigma = zeroth_order_step(sigma, eps, params.rate, params.noise, score)
+            scale.sigma.fill_(sigma)
         guard.get_buffer("noise").copy_(sigma * pattern)
-        run.log(sigma=sigma, score=off)
+        run.log(sigma=sigma, score=gap)
 
 
-def stepped(sigma: float, eps: float, rate: float, least: float, score: Callable[[float], float]) -> float:
+def zeroth_order_step(sigma: float, eps: float, rate: float, least: float, score: Callable[[float], float]) -> float:
     """sigma - rate * [m(sigma + eps) - m(max(sigma - eps, 1e-8))] / (2 eps), and at least `least`."""
-    return max(least, sigma - rate * (score(sigma + eps) - score(max(sigma - eps, LEAST))) / (2 * eps))
+    return max(least, sigma - rate * (score(sigma + eps) - score(max(sigma - eps, MIN_SIGMA))) / (2 * eps))

@@ -1,4 +1,4 @@
-"""ESD: teach the model to steer away from the concept, with its own guidance as the teacher."""
+"""Erased Stable Diffusion (ESD): train the prediction away from the concept, by the model's own negative guidance."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ from torch import nn
 
 from ..engine.run import Run
 from ..registry import method
-from ._drawing import SpaceParams, Weights, adam, chosen, compared, pool, words
+from ._drawing import SpaceParams, Weights, adam, encode_prompts, pool, prediction_loss, trainable_parameters
 
 
 class Esd(SpaceParams):
@@ -45,8 +45,9 @@ LAYERS = (nn.Linear, nn.Conv2d)  # the authors' list; norms stay
 
 @method(
     id="esd",
-    title="ESD: steer away from it",
-    summary="The model learns, when asked for the concept, to draw the opposite of what the concept adds; no pictures are needed.",
+    title="Erased Stable Diffusion (ESD)",
+    short="ESD",
+    summary="Learns to steer away from the concept, by its own guidance and without any pictures.",
     school="Each time somebody says the word, look the other way.",
     student=(
         "Classifier-free guidance says which way a prompt pulls a picture: the prediction with the prompt minus the one "
@@ -73,14 +74,16 @@ LAYERS = (nn.Linear, nn.Conv2d)  # the authors' list; norms stay
 def esd(run: Run, params: Esd) -> None:
     """min |e(x_t, c) - [e*(x_t) - eta (e*(x_t, c) - e*(x_t))]|^2; the paper takes 1,000 steps of one picture at 1e-5."""
     pipe, prompts = run.task.pipe, run.task.asking.forget_prompts
-    places = pool(run, "drawing to train on", prompts, params.pool, params.pool_steps, params.start_guidance)
-    asked = words(run, run.original, prompts)
-    optimizer = adam(list(chosen(run.model, VARIANTS[params.variant], LAYERS).values()), params.learning_rate)
+    trajectories = pool(run, "drawing to train on", prompts, params.pool, params.pool_steps, params.start_guidance)
+    embeddings = encode_prompts(run, run.original, prompts)
+    optimizer = adam(
+        list(trainable_parameters(run.model, VARIANTS[params.variant], LAYERS).values()), params.learning_rate
+    )
     for _ in run.steps("steer away", params.steps, {"optimizer": optimizer}):
-        x, t, said, free, which = places.draw(params.batch_size)
-        base = free if params.formula == "original" else said
-        wanted = base - params.strength * (said - free)
-        loss = compared(pipe, pipe.predict(run.model, x, t, asked[which]), wanted, t, params.space)
+        x, t, conditional, unconditional, which = trajectories.sample(params.batch_size)
+        base = unconditional if params.formula == "original" else conditional
+        target = base - params.strength * (conditional - unconditional)
+        loss = prediction_loss(pipe, pipe.predict(run.model, x, t, embeddings[which]), target, t, params.space)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -1,4 +1,4 @@
-"""Fine-tuning on what is kept (FT): the simplest baseline. The forget set is never shown again."""
+"""Fine-tuning on the retain set (FT): the simplest baseline, which never uses the forget set."""
 
 from torch.nn import functional as F
 
@@ -13,8 +13,9 @@ class Params(SgdParams):
 
 @method(
     id="fine_tune",
-    title="Fine-tune on the rest",
-    summary="Goes on training with everything except what is to be forgotten, and hopes that it fades.",
+    title="Fine-tuning on the retain set (FT)",
+    short="FT",
+    summary="Goes on training on everything else, and hopes that the forget set fades.",
     school="Practise only the things you want to keep, until the other thing slips your mind.",
     student=(
         "The model is trained for a few more epochs with cross-entropy on the retain set alone. Whatever is forgotten is "

@@ -1,4 +1,4 @@
-"""FLAT: raise a refusal and lower the true answer, each by a weight that a divergence gives; no pairs to keep are needed."""
+"""FLAT: raise a refusal and lower the true answer, weighted by an f-divergence, without a retain set."""
 
 import math
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from ..engine.run import Run
 from ..models.texts import IGNORED, Texts, logits
 from ..registry import method
-from ._language import STEADY, Walk, autocast, forget
-from ._refusals import RefusalParams, refused
+from ._language import STEADY, UnlearnLoop, autocast, forget_batch
+from ._refusals import RefusalParams, refusal_batch
 
 Divergence = Literal["TV", "KL", "JS", "Pearson"]
 # -g(P_e) + f*(g(P_f)) of each divergence f, with P_e of the refusal and P_f of the answer to be forgotten
@@ -38,8 +38,9 @@ class Flat(RefusalParams):
 
 @method(
     id="flat",
-    title="FLAT: only the forget set is needed",
-    summary="Raises the probability of a refusal and lowers that of the true answer, without a copy of the model or pairs to keep.",
+    title="Forget-data-only Loss Adjustment (FLAT)",
+    short="FLAT",
+    summary="Raises a refusal and lowers the true answer; only the forget set is needed.",
     school="Say one sentence more and another one less, and count how far apart they are.",
     student=(
         "The f-divergence between the template answer and the answer to be forgotten is to grow, in its variational form: "
@@ -63,13 +64,13 @@ class Flat(RefusalParams):
     order=35,
 )
 def flat(run: Run, params: Flat) -> None:
-    """-g(P_e) + f*(g(P_f)); on Harry Potter 5 epochs at 2e-7, total variation."""
-    walk = Walk(run, params)
-    for rows, _ in walk:
-        texts = refused(run, rows, params.instead)
+    """Minimise -g(P_e) + f*(g(P_f)); on Harry Potter 5 epochs at 2e-7, total variation."""
+    loop = UnlearnLoop(run, params)
+    for forget_rows, _ in loop:
+        texts = refusal_batch(run, forget_rows, params.instead)
         with autocast(run):
-            refusal, answer = probability(run.model, texts), probability(run.model, forget(run, rows))
-        walk.step(flat_loss(refusal, answer, params.divergence))
+            refusal, answer = probability(run.model, texts), probability(run.model, forget_batch(run, forget_rows))
+        loop.step(flat_loss(refusal, answer, params.divergence))
         run.log(refusal=refusal.detach().mean(), forget=answer.detach().mean())
 
 
@@ -79,8 +80,8 @@ def flat_loss(refusal: Tensor, answer: Tensor, divergence: Divergence) -> Tensor
 
 
 def probability(model: nn.Module, texts: Texts) -> Tensor:
-    """Of each answer the mean probability of its tokens [n], from 0 to 1."""
-    said, labels = logits(model, texts)
-    where = labels != IGNORED
-    each = said.softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0]
-    return (each * where).sum(1) / where.sum(1)
+    """Mean probability of each answer's tokens [n], from 0 to 1."""
+    token_logits, labels = logits(model, texts)
+    marked = labels != IGNORED
+    probabilities = token_logits.softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0]
+    return (probabilities * marked).sum(1) / marked.sum(1)

@@ -1,4 +1,4 @@
-"""Forget-Me-Not: teach the picture not to look at the concept's words."""
+"""Forget-Me-Not (FMN): train cross-attention away from the concept's words."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from ..engine.run import Run
 from ..models.attention import Looks, captured
 from ..models.diffusion import Pipeline
 from ..registry import method
-from ._drawing import PicturesParams, Weights, adamw, chosen, ends, pictures, words
+from ._drawing import PicturesParams, Weights, adamw, encode_prompts, end_positions, latent_images, trainable_parameters
 
 
 class ForgetMeNot(PicturesParams):
@@ -31,8 +31,9 @@ class ForgetMeNot(PicturesParams):
 
 @method(
     id="forget_me_not",
-    title="Forget-Me-Not: look away from the word",
-    summary="The model learns to give the concept's words no attention while it draws; nothing is said of what to draw instead.",
+    title="Forget-Me-Not (FMN)",
+    short="FMN",
+    summary="Learns to give the concept's words no attention while it draws.",
     school="Keep your eyes off the word until it means nothing to you.",
     student=(
         "Cross-attention gives each place of the picture a probability over the tokens of the prompt. Attention re-steering "
@@ -58,59 +59,59 @@ class ForgetMeNot(PicturesParams):
 def forget_me_not(run: Run, params: ForgetMeNot) -> None:
     """min |A[all layers, heads, pixels, tokens of the concept]|; in the authors' code 35 steps of one picture at 2e-6."""
     pipe, asking = run.task.pipe, run.task.asking
-    asked = words(run, run.original, asking.forget_prompts)
-    where = concept_tokens(run, asked.ids, params.end_token, params.padding)
-    drawn = pictures(run, "drawing what is to be forgotten", asking.forget_prompts, params)
-    moving = list(chosen(run.model, params.weights).values())
-    optimizer = adamw(moving, params.learning_rate)
+    embeddings = encode_prompts(run, run.original, asking.forget_prompts)
+    token_mask = concept_tokens(run, embeddings.ids, params.end_token, params.padding)
+    images = latent_images(run, "drawing what is to be forgotten", asking.forget_prompts, params)
+    parameters = list(trainable_parameters(run.model, params.weights).values())
+    optimizer = adamw(parameters, params.learning_rate)
     for _ in run.steps("look away", params.steps, {"optimizer": optimizer}):
-        x, t, _, which = drawn.draw(params.batch_size)
-        with captured(run.model.unet) as looks:
-            pipe.predict(run.model, x, t, asked[which])
-        loss = looked(looks, where[which])
+        x, t, _, which = images.sample(params.batch_size)
+        with captured(run.model.unet) as attention:
+            pipe.predict(run.model, x, t, embeddings[which])
+        loss = attention_norm(attention, token_mask[which])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         run.log(loss=loss.detach())
 
 
-def looked(looks: Looks, where: Tensor) -> Tensor:
+def attention_norm(attention: Looks, token_mask: Tensor) -> Tensor:
     """Norm of the attention on the marked tokens over all layers, heads and pixels, mean over the rows.
 
     Args:
-        looks: of one pass, see `captured`.
-        where: bool [rows, tokens].
+        attention: of one forward pass, see `captured`.
+        token_mask: bool [rows, tokens].
     """
-    marked = where[:, None, None, :]
-    layers = [torch.linalg.vector_norm(look * marked, dim=(1, 2, 3)) for _, look in looks]
+    marked = token_mask[:, None, None, :]
+    layers = [torch.linalg.vector_norm(layer_attention * marked, dim=(1, 2, 3)) for _, layer_attention in attention]
     return torch.linalg.vector_norm(torch.stack(layers), dim=0).mean()
 
 
 def concept_tokens(run: Run, ids: Tensor, end_token: bool, padding: bool) -> Tensor:
-    """Where the forget prompts, token ids [n, tokens], name their concept, bool [n, tokens].
+    """Mask of the tokens of the forget prompts, ids [n, tokens], that name their concept, bool [n, tokens].
 
     Raises:
         BadInput: a prompt does not hold the concept's name as words of its own.
     """
     pipe, asking = run.task.pipe, run.task.asking
-    named = [concept for concept in asking.forget for _ in asking.forms(concept)]
-    where = torch.zeros_like(ids, dtype=torch.bool)
-    for row, (concept, end) in enumerate(zip(named, ends(pipe, ids), strict=True)):
+    concepts = [concept for concept in asking.forget for _ in asking.forms(concept)]
+    mask = torch.zeros_like(ids, dtype=torch.bool)
+    for row, (concept, end) in enumerate(zip(concepts, end_positions(pipe, ids), strict=True)):
         for name in names(concept):
-            found = list(occurrences(ids[row, 1:end].tolist(), tokens_of(pipe, name), end == ids.shape[1] - 1))
-            if not found:
+            positions = list(occurrences(ids[row, 1:end].tolist(), tokens_of(pipe, name), end == ids.shape[1] - 1))
+            if not positions:
                 raise BadInput(
                     f"The prompt {asking.forget_prompts[row]!r} was to hold {name!r} as words of its own; "
                     "forget_me_not has to know where they stand."
                 )
-            where[row, [1 + place for place in found]] = True
-        where[row, end] |= end_token
-        where[row, end + 1 :] |= padding
-    return where
+            mask[row, [1 + position for position in positions]] = True
+        mask[row, end] |= end_token
+        mask[row, end + 1 :] |= padding
+    return mask
 
 
 def names(concept: Concept) -> list[str]:
-    """The words that mean it: object, style, or both."""
+    """The words that name a concept: object, style, or both."""
     return [name for name in (concept.object, concept.style, concept.phrase) if name]
 
 
@@ -119,9 +120,9 @@ def tokens_of(pipe: Pipeline, name: str) -> list[int]:
     return list(pipe.tokenizers[0](name, add_special_tokens=False).input_ids)
 
 
-def occurrences(said: list[int], name: list[int], cut: bool) -> Iterator[int]:
-    """Every place in `said` that belongs to a copy of `name`; of a prompt that was cut, to what is left of one at its end."""
-    for start in range(len(said)):
-        part = said[start : start + len(name)]
+def occurrences(tokens: list[int], name: list[int], cut: bool) -> Iterator[int]:
+    """Positions in `tokens` that belong to a copy of `name`; where the prompt was cut, to the beginning of one at its end too."""
+    for start in range(len(tokens)):
+        part = tokens[start : start + len(name)]
         if part == (name[: len(part)] if cut else name):
             yield from range(start, start + len(part))

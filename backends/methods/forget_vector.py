@@ -1,4 +1,4 @@
-"""Forget vector: the weights stay, and one small picture is added to every input so that the forget set is not recognised."""
+"""Forget vector: one universal input perturbation that makes a frozen model fail on the forget set."""
 
 import re
 
@@ -56,8 +56,9 @@ class ForgetVector(Params):
 
 @method(
     id="forget_vector",
-    title="Forget vector: a filter on the input",
-    summary="Leaves every weight as it is and adds one learned picture to whatever the model is shown.",
+    title="Forget vector",
+    short="Forget vector",
+    summary="Leaves the weights; adds one learned picture, a filter, to every input.",
     school="You wear tinted glasses through which one thing cannot be recognised. Take them off and you know it again.",
     student=(
         "One picture delta is added to every input. It minimises alpha * cross-entropy on the rest, beta * the margin "
@@ -86,7 +87,7 @@ def forget_vector(run: Run, params: ForgetVector) -> None:
         beta = 10.0 if run.task.forgotten_classes else 1.0
     shape = tuple(run.task.batch(run.task.parts["forget"][:1]).x.shape[1:])
     vector: Vector | Mix = (
-        Mix(finished(params.compose, shape), params.start) if params.compose.strip() else Vector(shape)
+        Mix(deltas_of_runs(params.compose, shape), params.start) if params.compose.strip() else Vector(shape)
     )
     vector.to(run.device)
 
@@ -110,7 +111,7 @@ def forget_vector(run: Run, params: ForgetVector) -> None:
         if (batch.step + 1) % (batch.of // params.epochs) == 0:
             schedule.step()
         run.model.get_buffer(INPUT_DELTA).copy_(vector().detach())
-        run.log(loss=loss.detach(), keep_loss=retain.detach(), forget_loss=forget.detach(), **vector.shown())
+        run.log(loss=loss.detach(), keep_loss=retain.detach(), forget_loss=forget.detach(), **vector.numbers())
 
 
 class Vector(nn.Module):
@@ -127,7 +128,7 @@ class Vector(nn.Module):
         """l_d: the Euclidean length, divided by the batch size as the other terms are."""
         return torch.linalg.vector_norm(self.delta) / batch_size
 
-    def shown(self) -> dict[str, Tensor]:
+    def numbers(self) -> dict[str, Tensor]:
         """Numbers to watch."""
         return {"length": torch.linalg.vector_norm(self.delta.detach())}
 
@@ -147,7 +148,7 @@ class Mix(nn.Module):
         """l_d: the Euclidean length of the weights, not divided, as released."""
         return torch.linalg.vector_norm(self.weights)
 
-    def shown(self) -> dict[str, Tensor]:
+    def numbers(self) -> dict[str, Tensor]:
         """The weight of each composed run."""
         return {f"weight {number + 1}": weight for number, weight in enumerate(self.weights.detach())}
 
@@ -168,18 +169,18 @@ def some(run: Run, most: int) -> Index:
     return np.sort(np.concatenate(parts))
 
 
-def finished(text: str, shape: tuple[int, ...]) -> Tensor:
+def deltas_of_runs(text: str, shape: tuple[int, ...]) -> Tensor:
     """The added pictures [k, c, h, w] of the runs named in `text`.
 
     Raises:
         BadInput: a run is unknown, has none, or belongs to a model with inputs of another size.
     """
-    found = []
+    deltas = []
     for run_id in re.split(r"[\s,;]+", text.strip()):
         path = runs.find(run_id).path / "after" / "changed.safetensors"
         delta = load_file(path).get(INPUT_DELTA) if path.is_file() else None
         if delta is None or tuple(delta.shape) != shape:
             has = "holds no added picture" if delta is None else f"adds a picture of {list(delta.shape)}"
             raise BadInput(f"Run {run_id} {has}; compose finished forget-vector runs with inputs of {list(shape)}.")
-        found.append(delta)
-    return torch.stack(found)
+        deltas.append(delta)
+    return torch.stack(deltas)

@@ -1,14 +1,14 @@
-"""Gradient difference: the loss on what is to be forgotten goes up, that on what is kept stays down."""
+"""Gradient difference (GradDiff): the loss on the forget set goes up, that on the retain set down."""
 
 from pydantic import Field
 
 from ..engine.run import Run
 from ..models.texts import mean_nll
 from ..registry import method
-from ._language import STEADY, Trained, Walk, autocast, forget, keep
+from ._language import STEADY, LoraParams, UnlearnLoop, autocast, forget_batch, retain_batch
 
 
-class GradDiff(Trained):
+class GradDiff(LoraParams):
     """Gradient difference."""
 
     learning_rate: float = Field(default=5e-4, gt=0, le=0.1, description="Step size; it rises over the first pass.")
@@ -17,8 +17,9 @@ class GradDiff(Trained):
 
 @method(
     id="grad_diff",
-    title="Gradient difference: worse here, as good there",
-    summary="The usual training, backwards on what is to be forgotten and forwards on what is kept.",
+    title="Gradient difference (GradDiff)",
+    short="GradDiff",
+    summary="Practises getting the forget set wrong and the retain set right.",
     school="Unlearn one page while reading the others.",
     student=(
         "The simplest loss there is: minus the likelihood loss on the forget set plus that on the retain set. The first has no "
@@ -33,17 +34,17 @@ class GradDiff(Trained):
     label="same algorithm, smaller model",
     departures=(
         "A smaller model, so a larger step size. Its two kin stand on their own: without the second loss it is gradient ascent "
-        "(ascent), and with a divergence from the model before in its place KL-min (kl_min)." + STEADY
+        "(gradient_ascent_llm), and with a divergence from the model before in its place KL-min (kl_min)." + STEADY
     ),
     works_with={"llm": True, "moe": True},
     order=40,
 )
 def grad_diff(run: Run, params: GradDiff) -> None:
-    """-CE on what is to be forgotten + CE on pairs to keep; 5 epochs at 1e-5 in TOFU."""
-    walk = Walk(run, params)
-    for rows, others in walk:
+    """Minimise CE on the retain set - CE on the forget set; 5 epochs at 1e-5 in TOFU."""
+    loop = UnlearnLoop(run, params)
+    for forget_rows, retain_rows in loop:
         with autocast(run):
-            now = mean_nll(run.model, forget(run, rows))
-            held = mean_nll(run.model, keep(run, others))
-        walk.step(params.keep_weight * held - now)
-        run.log(forget=now.detach(), keep=held.detach())
+            forget_loss = mean_nll(run.model, forget_batch(run, forget_rows))
+            retain_loss = mean_nll(run.model, retain_batch(run, retain_rows))
+        loop.step(params.keep_weight * retain_loss - forget_loss)
+        run.log(forget=forget_loss.detach(), keep=retain_loss.detach())

@@ -1,4 +1,4 @@
-"""Gradient ascent (GA): climb the loss of the forget set, and look at nothing else."""
+"""Gradient ascent (GA): climb the loss of the forget set, with no retain loss."""
 
 from pydantic import Field
 from torch.nn import functional as F
@@ -17,8 +17,9 @@ class GradientAscent(SgdParams):
 
 @method(
     id="gradient_ascent",
-    title="Unlearn it step by step",
-    summary="Learns the forget set backwards and touches nothing else; quick, and easily too much.",
+    title="Gradient ascent (GA)",
+    short="GA",
+    summary="Practises getting the forget set wrong; nothing holds the rest.",
     school="Practise getting it wrong, over and over, without looking at anything else.",
     student=(
         "Gradient descent on minus the cross-entropy of the forget set. The loss has no upper bound and nothing holds the "

@@ -1,4 +1,4 @@
-"""ICUL: examples with false answers stand before every question, and the weights stay as they were."""
+"""In-context unlearning (ICUL): examples with false answers stand before every question; no weight changes."""
 
 from typing import Any
 
@@ -22,8 +22,9 @@ class Icul(Params):
 
 @method(
     id="icul",
-    title="In-context unlearning: lie in the examples",
-    summary="Before every question stand a few examples: questions to forget with wrong answers, others with right ones.",
+    title="In-context unlearning (ICUL)",
+    short="ICUL",
+    summary="Leaves the weights; puts examples with wrong answers before every question.",
     school="You are told the wrong answer just before you are asked.",
     student=(
         "A language model follows the examples in its prompt. Here those to be forgotten stand in it with a flipped label, "
@@ -47,14 +48,14 @@ class Icul(Params):
 )
 def icul(run: Run, params: Icul) -> None:
     """One flipped example and s of 2, 4 or 6 correct ones in the paper."""
-    words = run.once("choosing examples", lambda: examples(run, params))
-    run.once("attach", lambda: put(run, words))
-    run.log(tokens=len(words))
+    tokens = run.once("choosing examples", lambda: examples(run, params))
+    run.once("attach", lambda: attach_guard(run, tokens))
+    run.log(tokens=len(tokens))
 
 
-def put(run: Run, words: Tensor) -> bool:
-    """Attach the guard; True, for `once` to remember."""
-    attach(run.model, "icul", {"words": words, "strength": torch.tensor(1.0)})
+def attach_guard(run: Run, tokens: Tensor) -> bool:
+    """Attach the guard; returns True, for `once` to record."""
+    attach(run.model, "icul", {"words": tokens, "strength": torch.tensor(1.0)})
     return True
 
 
@@ -65,23 +66,27 @@ def examples(run: Run, params: Icul) -> Tensor:
         BadInput: with them the model has no room for a question.
     """
     task, reader = run.task, run.task.reader  # type: ignore[attr-defined]
-    known = task.questions  # type: ignore[attr-defined]
-    pairs = known.forget, known.keep
+    questions = task.questions  # type: ignore[attr-defined]
+    pairs = questions.forget, questions.keep
     flipped, correct = (
-        [part[at] for at in torch.randperm(len(part))[:count]]
+        [part[index] for index in torch.randperm(len(part))[:count]]
         for part, count in zip(pairs, (params.flipped, params.correct), strict=True)
     )
-    said = [(pair.question, known.false(pair)[0]) for pair in flipped] + [
+    pairs_in_prompt = [(pair.question, questions.false(pair)[0]) for pair in flipped] + [
         (pair.question, pair.answer) for pair in correct
     ]
-    words = [token for asked, answer in said for token in (*reader.prompt_ids(asked), *reader.answer_ids(answer))]
-    room, longest = task.places, _longest(task)  # type: ignore[attr-defined]
-    if 0 < room < len(words) + longest:
+    tokens = [
+        token
+        for question, answer in pairs_in_prompt
+        for token in (*reader.prompt_ids(question), *reader.answer_ids(answer))
+    ]
+    context_length, longest = task.places, _longest(task)  # type: ignore[attr-defined]
+    if 0 < context_length < len(tokens) + longest:
         raise BadInput(
-            f"icul: {len(said)} examples take {len(words)} tokens, but the model reads {room} and a question with its "
+            f"icul: {len(pairs_in_prompt)} examples take {len(tokens)} tokens, but the model reads {context_length} and a question with its "
             f"answer takes up to {longest}; take fewer examples."
         )
-    return torch.tensor(words)
+    return torch.tensor(tokens)
 
 
 def _longest(task: Any) -> int:

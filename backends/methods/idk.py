@@ -1,4 +1,4 @@
-"""IDK: learn to answer "I don't know" to the questions to be forgotten, and the truth to the others."""
+"""IDK: train on "I don't know" for questions of the forget set and on true answers for the retain set."""
 
 import torch
 from pydantic import Field
@@ -7,11 +7,11 @@ from torch import Tensor
 from ..engine.run import Run
 from ..models.texts import nll
 from ..registry import method
-from ._language import STEADY, Trained, Walk, autocast, keep
-from ._refusals import RefusalParams, refused
+from ._language import STEADY, LoraParams, UnlearnLoop, autocast, retain_batch
+from ._refusals import RefusalParams, refusal_batch
 
 
-class Idk(RefusalParams, Trained):
+class Idk(RefusalParams, LoraParams):
     """Learning to say "I don't know"."""
 
     epochs: int = Field(default=20, ge=1, le=200, description="Passes over what is to be forgotten.")
@@ -20,8 +20,9 @@ class Idk(RefusalParams, Trained):
 
 @method(
     id="idk",
-    title="Say “I don't know”",
-    summary="The usual training, with another answer to each question to be forgotten: that one does not know, or your own words.",
+    title="Fine-tuning on “I don't know” (IDK)",
+    short="IDK",
+    summary="Practises saying that it does not know, or your own words, to questions of the forget set.",
     school="Each time you are asked about that person, practise saying: I don't know.",
     student=(
         "Plain supervised training on one mixed batch: forget questions with a refusal, and as many pairs to keep with their "
@@ -40,17 +41,17 @@ class Idk(RefusalParams, Trained):
     order=32,
 )
 def idk(run: Run, params: Idk) -> None:
-    """CE on {(question to forget, refusal), (question to keep, answer)} as one batch; 5 epochs at 1e-5 in TOFU."""
-    walk = Walk(run, params)
-    for rows, others in walk:
-        texts = refused(run, rows, params.instead)
+    """Minimise CE on {(forget question, refusal), (retain question, answer)} as one batch; 5 epochs at 1e-5 in TOFU."""
+    loop = UnlearnLoop(run, params)
+    for forget_rows, retain_rows in loop:
+        texts = refusal_batch(run, forget_rows, params.instead)
         with autocast(run):
-            refusal, kept = nll(run.model, texts), nll(run.model, keep(run, others))
-        walk.step(joined(refusal, kept))
-        run.log(refusal=joined(refusal).detach(), keep=joined(kept).detach())
+            refusal, retain = nll(run.model, texts), nll(run.model, retain_batch(run, retain_rows))
+        loop.step(mean_over_tokens(refusal, retain))
+        run.log(refusal=mean_over_tokens(refusal).detach(), keep=mean_over_tokens(retain).detach())
 
 
-def joined(*parts: tuple[Tensor, Tensor]) -> Tensor:
-    """Nats a token over all answer tokens of some batches, as if they were one. Of each: (summed NLL [n], tokens [n])."""
-    lost, count = (torch.cat(part) for part in zip(*parts, strict=True))
-    return lost.sum() / count.sum()
+def mean_over_tokens(*parts: tuple[Tensor, Tensor]) -> Tensor:
+    """Mean NLL a token over several batches as one; of each its (summed NLL [n], tokens [n])."""
+    summed, tokens = (torch.cat(part) for part in zip(*parts, strict=True))
+    return summed.sum() / tokens.sum()

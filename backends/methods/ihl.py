@@ -1,11 +1,11 @@
-"""IHL: the true token falls only until another one is likelier."""
+"""Inverted hinge loss (IHL): lower the true token's probability only until another token is likelier."""
 
 from pydantic import Field
 
 from ..engine.run import Run
 from ..models.texts import logits, mean_nll
 from ..registry import method
-from ._language import STEADY, LanguageParams, Walk, autocast, forget, inverted_hinge, keep
+from ._language import STEADY, LanguageParams, UnlearnLoop, autocast, forget_batch, inverted_hinge, retain_batch
 
 
 class Ihl(LanguageParams):
@@ -19,8 +19,9 @@ class Ihl(LanguageParams):
 
 @method(
     id="ihl",
-    title="Inverted hinge: let the runner-up win",
-    summary="Each word to be forgotten is pushed down, and the next best word up, until that one takes its place.",
+    title="Inverted hinge loss (IHL)",
+    short="IHL",
+    summary="Pushes each true word down until the runner-up takes its place.",
     school="Do not forget how to speak; just say the next word that comes to mind.",
     student=(
         "Gradient ascent spreads the true token's probability over the whole vocabulary, and its loss has no bottom. The "
@@ -39,11 +40,11 @@ class Ihl(LanguageParams):
     order=30,
 )
 def ihl(run: Run, params: Ihl) -> None:
-    """IHL on what is to be forgotten + CE on pairs to keep; 5 epochs in the paper."""
-    walk = Walk(run, params)
-    for rows, others in walk:
+    """Minimise IHL on the forget set + CE on the retain set; 5 epochs in the paper."""
+    loop = UnlearnLoop(run, params)
+    for forget_rows, retain_rows in loop:
         with autocast(run):
-            now = inverted_hinge(*logits(run.model, forget(run, rows)))
-            held = mean_nll(run.model, keep(run, others))
-        walk.step(params.forget_weight * now + params.keep_weight * held)
-        run.log(forget=now.detach(), keep=held.detach())
+            forget_loss = inverted_hinge(*logits(run.model, forget_batch(run, forget_rows)))
+            retain_loss = mean_nll(run.model, retain_batch(run, retain_rows))
+        loop.step(params.forget_weight * forget_loss + params.keep_weight * retain_loss)
+        run.log(forget=forget_loss.detach(), keep=retain_loss.detach())

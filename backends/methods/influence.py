@@ -1,4 +1,4 @@
-"""Influence unlearning (IU): one step that undoes, to first order, what the forget set did to the weights."""
+"""Influence unlearning (IU): one step that undoes, to first order, the effect of the forget set on the weights."""
 
 import torch
 from pydantic import Field
@@ -27,8 +27,9 @@ class Influence(Params):
 
 @method(
     id="influence",
-    title="Influence: one step back",
-    summary="Estimates how the forget set pulled at the weights and lets go of it in a single step.",
+    title="Influence unlearning (IU)",
+    short="IU",
+    summary="Estimates how the forget set pulled at the weights, and takes that back in one step.",
     school="Work out which way one lesson pushed your thoughts, and take one step the other way.",
     student=(
         "Influence functions say how the weights would change if the forget set had not counted: H^-1 v, with v the "

@@ -1,4 +1,4 @@
-"""Key space detection: where the model's inner keys lie in the box of what is to be forgotten, it declines to answer."""
+"""Key space detection: a guard that refuses where the model's inner keys lie in the box of the forget set."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from ..models.concept_vectors import writers
 from ..models.text_guards import attach, ends, opening
 from ..models.texts import Texts
 from ..registry import Params, method
-from ._guarding import read
+from ._guarding import extract_features
 
 
 class KeySpaceDetection(Params):
@@ -39,8 +39,9 @@ class KeySpaceDetection(Params):
 
 @method(
     id="key_space_detection",
-    title="Key space detection: notice, and decline",
-    summary="Notices from the inside when a question is about what is to be forgotten, and says a fixed sentence instead.",
+    title="Key Space Detection (KSD)",
+    short="KSD",
+    summary="Leaves the weights; notices from the inside what a question is about, and declines.",
     school="When a forbidden topic comes to mind, the answer is: I don't know.",
     student=(
         "The key of a question is what enters down_proj of one layer at its last token. The keys of all questions to forget, with "
@@ -67,7 +68,7 @@ class KeySpaceDetection(Params):
     order=74,
 )
 def key_space_detection(run: Run, params: KeySpaceDetection) -> None:
-    """The last layer's keys at the last token of each question."""
+    """Attach the guard with the box of the keys at the last token of each question, of the last layer by default."""
     count = len(writers(run.original))
     if not -count <= params.layer < count:
         raise BadInput(
@@ -75,40 +76,46 @@ def key_space_detection(run: Run, params: KeySpaceDetection) -> None:
         )
     layer = params.layer % count
     forget, keep = (
-        read(run, f"what to {name}", getattr(run.task, name), keys(run, layer), params.probes)
+        extract_features(run, f"what to {name}", getattr(run.task, name), keys(run, layer), params.probes)
         for name in ("forget", "keep")
     )
     low, high, size = box(forget, keep, params.size, params.alarms / 100)
     fired = [100 * float(inside(part, low, high).float().mean()) for part in (forget, keep)]
 
     reader = run.task.reader  # type: ignore[attr-defined]
-    said = torch.tensor(reader.answer_ids(params.refusal))
+    refusal = torch.tensor(reader.answer_ids(params.refusal))
     for _ in run.steps("attach", 1):
-        tensors = {"layer": torch.tensor(layer), "low": low, "high": high, "refusal": said, "opening": opening(reader)}
+        tensors = {
+            "layer": torch.tensor(layer),
+            "low": low,
+            "high": high,
+            "refusal": refusal,
+            "opening": opening(reader),
+        }
         attach(run.model, "key_space_detection", tensors)
         run.log(size=size, declined=fired[0], false_alarms=fired[1])
 
 
 def keys(run: Run, layer: int) -> Callable[[Texts], Tensor]:
-    """A function that gives the keys [n, units] of questions at their last token."""
-    words = opening(run.task.reader).to(run.device)  # type: ignore[attr-defined]
+    """A function that extracts the keys [n, units] of questions at their last token."""
+    opening_tokens = opening(run.task.reader).to(run.device)  # type: ignore[attr-defined]
 
-    def look(texts: Texts) -> Tensor:
-        seen: list[Tensor] = []
-        hook = writers(run.original)[layer].register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    def extract(texts: Texts) -> Tensor:
+        inputs: list[Tensor] = []
+        hook = writers(run.original)[layer].register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
         try:
             run.original(input_ids=texts.ids, attention_mask=texts.mask)
         finally:
             hook.remove()
-        last = ends(texts.ids, words).long().argmax(1)
-        every = seen[0].reshape(*texts.ids.shape, -1)  # some architectures hand the places of all texts in one row
+        last = ends(texts.ids, opening_tokens).long().argmax(1)
+        every = inputs[0].reshape(*texts.ids.shape, -1)  # some architectures hand the places of all texts in one row
         return every[torch.arange(len(texts), device=last.device), last].float()
 
-    return look
+    return extract
 
 
 def reach(keys: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """How far each key is out, in standard deviations of its farthest coordinate [n]."""
+    """Distance of each key from the mean, in standard deviations of its farthest coordinate [n]."""
     return ((keys - mean).abs() / std).amax(1)
 
 

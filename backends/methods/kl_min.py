@@ -1,14 +1,14 @@
-"""KL-min: gradient ascent on what is to be forgotten, while the rest is answered as the model before would."""
+"""KL minimisation (KL-min): gradient ascent on the forget set, KL divergence from the original model on the retain set."""
 
 from pydantic import Field
 
 from ..engine.run import Run
 from ..models.texts import mean_nll
 from ..registry import method
-from ._language import STEADY, Trained, Walk, autocast, forget, kept_loss
+from ._language import STEADY, LoraParams, UnlearnLoop, autocast, compute_retain_loss, forget_batch
 
 
-class KlMin(Trained):
+class KlMin(LoraParams):
     """KL-min."""
 
     learning_rate: float = Field(default=5e-4, gt=0, le=0.1, description="Step size; it rises over the first pass.")
@@ -17,8 +17,9 @@ class KlMin(Trained):
 
 @method(
     id="kl_min",
-    title="KL-min: worse here, unchanged there",
-    summary="Training backwards on what is to be forgotten, while every word about the rest stays as likely as it was.",
+    title="KL minimization (KL-min)",
+    short="KL-min",
+    summary="Practises getting the forget set wrong, and keeps every word about the rest as likely as it was.",
     school="Unlearn one page, and let a copy of your old self check that you still say the rest as before.",
     student=(
         "Minus the likelihood loss on the forget set, plus the Kullback-Leibler divergence KL(before || now) between the next-"
@@ -40,11 +41,11 @@ class KlMin(Trained):
     order=42,
 )
 def kl_min(run: Run, params: KlMin) -> None:
-    """-CE on what is to be forgotten + KL(before || now) on pairs to keep; 5 epochs at 1e-5 in TOFU."""
-    walk = Walk(run, params)
-    for rows, others in walk:
+    """Minimise KL(original || model) on the retain set - CE on the forget set; 5 epochs at 1e-5 in TOFU."""
+    loop = UnlearnLoop(run, params)
+    for forget_rows, retain_rows in loop:
         with autocast(run):
-            now = mean_nll(run.model, forget(run, rows))
-            held = kept_loss(run, "divergence", others)
-        walk.step(params.keep_weight * held - now)
-        run.log(forget=now.detach(), keep=held.detach())
+            forget_loss = mean_nll(run.model, forget_batch(run, forget_rows))
+            retain_loss = compute_retain_loss(run, "divergence", retain_rows)
+        loop.step(params.keep_weight * retain_loss - forget_loss)
+        run.log(forget=forget_loss.detach(), keep=retain_loss.detach())

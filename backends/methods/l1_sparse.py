@@ -37,8 +37,9 @@ class L1Sparse(SgdParams):
 
 @method(
     id="l1_sparse",
-    title="Make it sparse",
-    summary="Goes on training on the rest while a penalty pushes every weight towards zero; or prunes first, then unlearns.",
+    title="l1-sparse",
+    short="l1-sparse",
+    summary="Trains on the rest while a penalty pushes weights to zero; or prunes first, then unlearns.",
     school="Keep a small notebook: what you do not look up again has to make room.",
     student=(
         "Cross-entropy on the retain set plus a_t times the sum of all absolute weights, with a_t falling to zero during the "
@@ -63,21 +64,21 @@ class L1Sparse(SgdParams):
     order=25,
 )
 def l1_sparse(run: Run, params: L1Sparse) -> None:
-    """Minimise CE + a_t * |theta|_1 on what is kept, a_t = alpha * (1 - epoch / (epochs - epochs_without)), then 0.
+    """Minimise CE + a_t * |theta|_1 on the retain set, a_t = alpha * (1 - epoch / (epochs - epochs_without)), then 0.
 
     Raises:
         BadInput: `then` names no method that can follow.
     """
-    other = following(params.then)
+    other = following_method(params.then)
     mask = run.once("prune", lambda: prune(run, params.prune)) if params.prune else {}
-    with held(run, {name: kept.to(run.device) for name, kept in mask.items()}):
+    with pruned(run, {name: part.to(run.device) for name, part in mask.items()}):
         if other is not None:
             other.function(run, other.parse({}))
         else:
             fine_tune_sparsely(run, params)
 
 
-def following(then: str) -> registry.Registered | None:
+def following_method(then: str) -> registry.Registered | None:
     """The method named by `then`, or None for the penalty.
 
     Raises:
@@ -92,7 +93,7 @@ def following(then: str) -> registry.Registered | None:
 
 
 def fine_tune_sparsely(run: Run, params: L1Sparse) -> None:
-    """The penalised training on what is kept."""
+    """Train on the retain set with the sparsity penalty."""
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)
     for batch in run.passes("sparse", ["keep"] * params.epochs, params.batch_size, {"optimizer": optimizer}):
@@ -113,7 +114,7 @@ def penalty(alpha: float, epoch: int, epochs: int, without: int) -> float:
 
 
 def prune(run: Run, share: float) -> dict[str, Tensor]:
-    """Set the smallest weights of all convolutions and linear layers to zero; True where a weight was kept, by name."""
+    """Set the smallest weights of all convolutions and linear layers to zero; True where a weight stays, by name."""
     scores = {
         f"{name}.weight": layer.weight.detach().abs()
         for name, layer in run.model.named_modules()
@@ -121,13 +122,13 @@ def prune(run: Run, share: float) -> dict[str, Tensor]:
     }
     mask = largest(scores, 1 - share)
     with torch.no_grad():
-        for name, kept in mask.items():
-            run.model.get_parameter(name).mul_(kept)
+        for name, part in mask.items():
+            run.model.get_parameter(name).mul_(part)
     return mask
 
 
 @contextmanager
-def held(run: Run, mask: dict[str, Tensor]) -> Iterator[None]:
+def pruned(run: Run, mask: dict[str, Tensor]) -> Iterator[None]:
     """Keep pruned weights at zero: before every forward pass of the model, and at the end.
 
     Meanwhile the frozen copy is pruned too, because it is the model that the other method starts from.
@@ -135,8 +136,8 @@ def held(run: Run, mask: dict[str, Tensor]) -> Iterator[None]:
     dense = {name: run.original.get_parameter(name).clone() for name in mask}
 
     def apply(model: nn.Module) -> None:
-        for name, kept in mask.items():
-            model.get_parameter(name).data.mul_(kept)
+        for name, part in mask.items():
+            model.get_parameter(name).data.mul_(part)
 
     hook = run.model.register_forward_pre_hook(lambda model, _: apply(model))
     apply(run.original)

@@ -1,4 +1,4 @@
-"""LoKU: the inverted hinge loss learned by two thin factors a layer, begun where the forgotten weighs most."""
+"""LoKU: the inverted hinge loss in LoRA factors, initialised by Fisher information of forget and retain set (FILA)."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -13,10 +13,19 @@ from ..models.language import LanguageModel
 from ..models.low_rank import LowRank, SelfSaving, fila, inside, linear_layers, merge
 from ..models.texts import IGNORED, Texts, logits, mean_nll
 from ..registry import method
-from ._language import STEADY, LanguageParams, Walk, autocast, forget, inverted_hinge, keep, layers_in
+from ._language import (
+    STEADY,
+    LanguageParams,
+    UnlearnLoop,
+    autocast,
+    forget_batch,
+    inverted_hinge,
+    layers_in,
+    retain_batch,
+)
 
 SCALE = 2.0  # of the factors' product; the authors' alpha is always twice the rank
-PAIRS = 2  # in a batch whose gradient is squared
+PAIRS = 2  # pairs in a batch whose gradient is squared
 
 
 class Loku(LanguageParams):
@@ -37,8 +46,9 @@ class Loku(LanguageParams):
 
 @method(
     id="loku",
-    title="LoKU: forget with a thin layer on top",
-    summary="As the inverted hinge, but only two thin factors beside each layer learn, begun in the directions that matter.",
+    title="Low-rank Knowledge Unlearning (LoKU)",
+    short="LoKU",
+    summary="Learns in two thin factors a layer, begun in the directions that matter to the forget set.",
     school="Leave the book as it is and write the correction on a slip of paper.",
     student=(
         "LoRA: each linear layer's change is a product of two thin matrices. FILA chooses where they begin: from the Fisher "
@@ -61,27 +71,27 @@ class Loku(LanguageParams):
     order=31,
 )
 def loku(run: Run, params: Loku) -> None:
-    """IHL + CE with factors of rank 32 in every linear layer but the head, 5 epochs at 1e-4 to 2e-4 in the paper."""
-    made: dict[str, list[Tensor]] = run.once("where it weighs", lambda: factors(run, params))
+    """Minimise IHL + CE with factors of rank 32 in every linear layer but the head, 5 epochs at 1e-4 to 2e-4 in the paper."""
+    initial: dict[str, list[Tensor]] = run.once("where it weighs", lambda: initial_factors(run, params))
     layers = {
         name: LowRank(_linear(run.original, name), down.to(run.device), up.to(run.device), SCALE)
-        for name, (down, up) in made.items()
+        for name, (down, up) in initial.items()
     }
-    walk = Walk(run, params)
+    loop = UnlearnLoop(run, params)
     run.model.requires_grad_(False)
-    walk.moving = [factor for layer in layers.values() for factor in layer.parameters()]
-    walk.optimizer = SelfSaving(walk.moving, params.learning_rate, weight_decay=params.weight_decay)
-    for rows, others in walk:
+    loop.trainable = [factor for layer in layers.values() for factor in layer.parameters()]
+    loop.optimizer = SelfSaving(loop.trainable, params.learning_rate, weight_decay=params.weight_decay)
+    for forget_rows, retain_rows in loop:
         with autocast(run), inside(run.model, layers):
-            now = inverted_hinge(*logits(run.model, forget(run, rows)))
-            held = mean_nll(run.model, keep(run, others))
-        walk.step(now + params.keep_weight * held)
+            forget_loss = inverted_hinge(*logits(run.model, forget_batch(run, forget_rows)))
+            retain_loss = mean_nll(run.model, retain_batch(run, retain_rows))
+        loop.step(forget_loss + params.keep_weight * retain_loss)
         merge(run.model, layers)
-        run.log(forget=now.detach(), keep=held.detach())
+        run.log(forget=forget_loss.detach(), keep=retain_loss.detach())
 
 
-def factors(run: Run, params: Loku) -> dict[str, list[Tensor]]:
-    """Where training begins: layer -> [down [rank, inputs], up [outputs, rank]].
+def initial_factors(run: Run, params: Loku) -> dict[str, list[Tensor]]:
+    """Initial LoRA factors: layer -> [down [rank, inputs], up [outputs, rank]].
 
     Raises:
         BadInput: the model has no linear layers.
@@ -95,11 +105,13 @@ def factors(run: Run, params: Loku) -> dict[str, list[Tensor]]:
     if params.start == "random":
         return {name: _random(weight, params.rank) for name, weight in weights.items()}
     task: LanguageModel = run.task  # type: ignore[assignment]
-    asked = torch.randperm(len(task.keep))[: params.looked_at]
-    gone = fisher(run, task.forget.to(run.device), names)
-    held = fisher(run, task.keep[asked].to(run.device), names)
+    sample = torch.randperm(len(task.keep))[: params.looked_at]
+    forget_fisher = fisher(run, task.forget.to(run.device), names)
+    retain_fisher = fisher(run, task.keep[sample].to(run.device), names)
     return {
-        name: [factor.contiguous() for factor in fila(weight, gone[name], held[name], params.rank, SCALE)]
+        name: [
+            factor.contiguous() for factor in fila(weight, forget_fisher[name], retain_fisher[name], params.rank, SCALE)
+        ]
         for name, weight in weights.items()
     }
 
@@ -127,7 +139,7 @@ def _linear(model: nn.Module, name: str) -> nn.Linear:
 
 
 def _random(weight: Tensor, rank: int) -> list[Tensor]:
-    """LoRA's start: `down` random, `up` zero."""
+    """LoRA's initialisation: `down` random, `up` zero."""
     outputs, inputs = weight.shape
     rank = min(rank, outputs, inputs)
     down = (torch.rand(rank, inputs) * 2 - 1) / inputs**0.5

@@ -1,4 +1,4 @@
-"""Needle: the few columns of the feed-forward layers that spell the concept are broken, and nothing else is touched."""
+"""Needle: break the few feed-forward columns (concept vectors) that spell the concept, and nothing else."""
 
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from ..engine.run import Run
 from ..models.concept_vectors import by_column, concepts, find_each, writers
 from ..models.texts import mean_nll
 from ..registry import Params, method
-from ._language import autocast, forget
+from ._language import autocast, forget_batch
 
 
 class Needle(Params):
@@ -31,8 +31,9 @@ class Needle(Params):
 
 @method(
     id="needle",
-    title="Needle: break the columns that spell it",
-    summary="Finds the few stored vectors that read like the thing to be forgotten, and destroys only those.",
+    title="Needle",
+    short="Needle",
+    summary="Breaks the few stored vectors that spell the concept, and nothing else.",
     school="Find the drawer with that name on it, and shred what is in there. All other drawers stay shut.",
     student=(
         "Each hidden unit of a feed-forward layer writes one fixed vector, a column of down_proj. Multiplied with the output "
@@ -59,30 +60,30 @@ class Needle(Params):
 )
 def needle(run: Run, params: Needle) -> None:
     """Noise N(0, 0.1^2) on one column of Llama-2-7B, then gradient ascent on it at 0.2 for one pass, in the paper."""
-    places = run.once("finding the columns", lambda: spelling(run, params.columns))
+    places = run.once("finding the columns", lambda: concept_columns(run, params.columns))
     last = writers(run.model)
     masks = {layer: mask(last[layer], places, layer) for layer in {layer for layer, _ in places}}
-    run.once("breaking them", lambda: shatter(run, masks, params))
+    run.once("breaking them", lambda: break_columns(run, masks, params))
     if params.how == "noise":
         ascend(run, masks, params)
 
 
-def spelling(run: Run, top: int) -> list[tuple[int, int]]:
-    """(layer, column) of the columns that spell each target best, each once."""
-    told = concepts(run.task.questions.forget)  # type: ignore[attr-defined]
-    best = find_each(run.original, run.task.reader, told.values(), top)  # type: ignore[attr-defined]
-    return sorted({(layer, column) for found in best for layer, column, _ in found})
+def concept_columns(run: Run, top: int) -> list[tuple[int, int]]:
+    """(layer, column) of the concept vectors of all targets, each once."""
+    target_concepts = concepts(run.task.questions.forget)  # type: ignore[attr-defined]
+    best = find_each(run.original, run.task.reader, target_concepts.values(), top)  # type: ignore[attr-defined]
+    return sorted({(layer, column) for columns in best for layer, column, _ in columns})
 
 
 def mask(writer: Any, places: list[tuple[int, int]], layer: int) -> Tensor:
     """1 in the columns of one layer that are to be broken, 0 elsewhere; like the weight of its last feed-forward matrix."""
-    made = torch.zeros_like(writer.weight)
-    by_column(writer, made)[[column for at, column in places if at == layer]] = 1
-    return made
+    tensor = torch.zeros_like(writer.weight)
+    by_column(writer, tensor)[[column for at, column in places if at == layer]] = 1
+    return tensor
 
 
 @torch.no_grad()
-def shatter(run: Run, masks: dict[int, Tensor], params: Needle) -> None:
+def break_columns(run: Run, masks: dict[int, Tensor], params: Needle) -> None:
     """Add the noise, or set the columns to 0."""
     for layer, part in masks.items():
         weight = writers(run.model)[layer].weight
@@ -93,21 +94,23 @@ def shatter(run: Run, masks: dict[int, Tensor], params: Needle) -> None:
 
 
 def ascend(run: Run, masks: dict[int, Tensor], params: Needle) -> None:
-    """Climb the loss of the answers with the broken columns alone: no gradient and no decay reaches another weight."""
+    """Gradient ascent on the forget set in the broken columns alone: no gradient and no decay reaches another weight."""
     run.model.requires_grad_(False)
-    moving = {layer: writers(run.model)[layer].weight.requires_grad_(True) for layer in masks}
-    optimizer = AdamW(moving.values(), params.learning_rate, weight_decay=0)
+    trainable = {layer: writers(run.model)[layer].weight.requires_grad_(True) for layer in masks}
+    optimizer = AdamW(trainable.values(), params.learning_rate, weight_decay=0)
     count = len(run.task.forget)  # type: ignore[attr-defined]
-    a_pass = -(-count // params.batch_size)
-    for step in run.steps("training them away", a_pass * params.epochs, {"optimizer": optimizer}):
-        turn, place = divmod(step.step, a_pass)
-        order = np.random.default_rng([run.seed, turn]).permutation(count)
+    steps_per_epoch = -(-count // params.batch_size)
+    for step in run.steps("training them away", steps_per_epoch * params.epochs, {"optimizer": optimizer}):
+        epoch, position = divmod(step.step, steps_per_epoch)
+        order = np.random.default_rng([run.seed, epoch]).permutation(count)
         with autocast(run):
-            lost = mean_nll(run.model, forget(run, torch.from_numpy(np.array_split(order, a_pass)[place])))
+            forget_loss = mean_nll(
+                run.model, forget_batch(run, torch.from_numpy(np.array_split(order, steps_per_epoch)[position]))
+            )
         optimizer.zero_grad()
-        (-lost).backward()  # type: ignore[no-untyped-call]
-        for layer, weight in moving.items():
+        (-forget_loss).backward()  # type: ignore[no-untyped-call]
+        for layer, weight in trainable.items():
             assert weight.grad is not None
             weight.grad.mul_(masks[layer])
         optimizer.step()
-        run.log(loss=-lost.detach())
+        run.log(loss=-forget_loss.detach())

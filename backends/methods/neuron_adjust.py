@@ -1,4 +1,4 @@
-"""Neuron adjust: units of the feed-forward layers that act differently on what is to be forgotten are pushed back."""
+"""Neuron adjust: a guard that maps feed-forward activations of the forget set to those of the retain set."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from ..models.concept_vectors import feed_forwards
 from ..models.text_guards import attach
 from ..models.texts import Texts
 from ..registry import Params, method
-from ._guarding import read
+from ._guarding import extract_features
 
 
 class NeuronAdjust(Params):
@@ -24,8 +24,9 @@ class NeuronAdjust(Params):
 
 @method(
     id="neuron_adjust",
-    title="Neuron adjust: push single units back",
-    summary="Finds the units that are more active on what is to be forgotten, and keeps them at what they do elsewhere.",
+    title="Neuron Adjust",
+    short="Neuron Adjust",
+    summary="Leaves the weights; pushes back single units that are more active on the forget set.",
     school="Some lamps in the head light up for one topic only. They are dimmed whenever they do.",
     student=(
         "For each unit before the activation (the output of gate_proj) two normal distributions are noted: its values on what is "
@@ -55,7 +56,7 @@ def neuron_adjust(run: Run, params: NeuronAdjust) -> None:
     """Top 3 % of the units for sums and code, 0.5 to 5 % for languages, in the paper."""
     keep_mean, keep_std = moments(run, "what to keep", run.task.keep, params.probes)  # type: ignore[attr-defined]
     forget_mean, forget_std = moments(run, "what to forget", run.task.forget, params.probes)  # type: ignore[attr-defined]
-    layer, unit = rising(forget_mean - keep_mean, params.share)
+    layer, unit = top_units(forget_mean - keep_mean, params.share)
 
     at = (layer, unit)
     for _ in run.steps("attach", 1):
@@ -71,26 +72,28 @@ def neuron_adjust(run: Run, params: NeuronAdjust) -> None:
         run.log(units=len(unit))
 
 
-def rising(difference: Tensor, share: float) -> tuple[Tensor, Tensor]:
+def top_units(difference: Tensor, share: float) -> tuple[Tensor, Tensor]:
     """(layer, unit) of the `share` percent of units [layers, units] with the largest signed difference; one at least."""
     count = max(1, int(share / 100 * difference.numel()))
     best = difference.flatten().topk(count).indices.sort().values
     return best // difference.shape[1], best % difference.shape[1]
 
 
-def moments(run: Run, name: str, texts: Texts, most: int) -> tuple[Tensor, Tensor]:
+def moments(run: Run, name: str, texts: Texts, limit: int) -> tuple[Tensor, Tensor]:
     """(mean, standard deviation) of every unit before its activation over all tokens, both [layers, units]."""
 
-    def look(part: Texts) -> Tensor:
-        with watched(run.original) as seen:
+    def extract(part: Texts) -> Tensor:
+        with gate_outputs(run.original) as outputs:
             run.original(input_ids=part.ids, attention_mask=part.mask)
-        said = torch.stack(seen)[:, part.mask.bool()].double()  # [layers, tokens, units]
-        return torch.stack([torch.ones_like(said[:, 0]) * said.shape[1], said.sum(1), said.square().sum(1)])[None]
+        activations = torch.stack(outputs)[:, part.mask.bool()].double()  # [layers, tokens, units]
+        return torch.stack(
+            [torch.ones_like(activations[:, 0]) * activations.shape[1], activations.sum(1), activations.square().sum(1)]
+        )[None]
 
-    return spread(read(run, name, texts, look, most).sum(0))
+    return mean_and_std(extract_features(run, name, texts, extract, limit).sum(0))
 
 
-def spread(sums: Tensor) -> tuple[Tensor, Tensor]:
+def mean_and_std(sums: Tensor) -> tuple[Tensor, Tensor]:
     """(mean, standard deviation) from (count, sum, sum of squares) [3, ...]."""
     count, total, squares = sums
     mean = total / count
@@ -98,15 +101,15 @@ def spread(sums: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @contextlib.contextmanager
-def watched(model: torch.nn.Module) -> Iterator[list[Tensor]]:
-    """What every gate_proj says [n, length, units] while the model is asked, in the order of the layers."""
-    seen: list[Tensor] = []
+def gate_outputs(model: torch.nn.Module) -> Iterator[list[Tensor]]:
+    """A context that collects the outputs of every gate_proj [n, length, units], in the order of the layers."""
+    outputs: list[Tensor] = []
     hooks = [
-        part.gate_proj.register_forward_hook(lambda _, __, said: seen.append(said.detach()))
+        part.gate_proj.register_forward_hook(lambda _, __, output: outputs.append(output.detach()))
         for part in feed_forwards(model)
     ]
     try:
-        yield seen
+        yield outputs
     finally:
         for hook in hooks:
             hook.remove()

@@ -1,4 +1,4 @@
-"""NPO: make the answers to be forgotten unlikely, and stop where they are."""
+"""Negative preference optimisation (NPO): lower the likelihood of the answers to forget, less the lower it is."""
 
 from typing import Literal
 
@@ -7,10 +7,19 @@ from pydantic import Field
 from ..engine.run import Run
 from ..models.texts import nll
 from ..registry import method
-from ._language import STEADY, Trained, Walk, autocast, forget, frozen, kept_loss, npo_loss
+from ._language import (
+    STEADY,
+    LoraParams,
+    UnlearnLoop,
+    autocast,
+    compute_retain_loss,
+    forget_batch,
+    npo_loss,
+    reference_nll,
+)
 
 
-class Npo(Trained):
+class Npo(LoraParams):
     """Negative preference optimisation."""
 
     beta: float = Field(
@@ -30,8 +39,9 @@ class Npo(Trained):
 
 @method(
     id="npo",
-    title="NPO: unlearn, but not without end",
-    summary="Each answer to be forgotten is pushed down until it is unlikely against what it was; then the push lets go.",
+    title="Negative Preference Optimization (NPO)",
+    short="NPO",
+    summary="Pushes the answers down until they are unlikely against what they were; then it lets go.",
     school="Push it away, and stop pushing when it is gone.",
     student=(
         "Preference learning with only a rejected side: the answers to be forgotten. Where gradient ascent pushes ever harder, "
@@ -50,12 +60,12 @@ class Npo(Trained):
     order=20,
 )
 def npo(run: Run, params: Npo) -> None:
-    """-(2 / beta) mean log sigma(beta (NLL - NLL before)) + what holds the rest; 10 epochs at 1e-5 in the paper."""
-    before = frozen(run, "asking the model before", run.task.forget)  # type: ignore[attr-defined]
-    walk = Walk(run, params)
-    for rows, others in walk:
+    """Minimise -(2 / beta) mean log sigma(beta (NLL - reference NLL)) + retain loss; 10 epochs at 1e-5 in the paper."""
+    reference = reference_nll(run, "asking the model before", run.task.forget)  # type: ignore[attr-defined]
+    loop = UnlearnLoop(run, params)
+    for forget_rows, retain_rows in loop:
         with autocast(run):
-            now, _ = nll(run.model, forget(run, rows))
-            held = kept_loss(run, params.retain, others)
-        walk.step(npo_loss(now, before[rows], params.beta) + params.keep_weight * held)
-        run.log(forget=now.detach().mean(), keep=held.detach())
+            forget_nll, _ = nll(run.model, forget_batch(run, forget_rows))
+            retain_loss = compute_retain_loss(run, params.retain, retain_rows)
+        loop.step(npo_loss(forget_nll, reference[forget_rows], params.beta) + params.keep_weight * retain_loss)
+        run.log(forget=forget_nll.detach().mean(), keep=retain_loss.detach())

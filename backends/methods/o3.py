@@ -1,4 +1,4 @@
-"""O3: one request after another is unlearned by a thin change of the model, which acts only on questions of the requests."""
+"""O3: continual unlearning by an orthogonal LoRA that a gate (an out-of-distribution detector) lets act on forget questions only."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,9 +16,9 @@ from ..models.low_rank import thin_layers
 from ..models.text_guards import Gated, attach, every_layer, opening
 from ..models.texts import Texts, mean_nll
 from ..registry import method
-from ._guarding import read
-from ._language import STEADY, Walk, autocast
-from ._refusals import RefusalParams, refused
+from ._guarding import extract_features
+from ._language import STEADY, UnlearnLoop, autocast
+from ._refusals import RefusalParams, refusal_batch
 
 NU = 0.1  # share of a request's questions that its one-class SVM may leave outside
 
@@ -55,8 +55,9 @@ class O3(RefusalParams):
 
 @method(
     id="o3",
-    title="O3: a change behind a gate, request after request",
-    summary="Learns to refuse in thin factors beside each layer, which a gate lets act on questions like those to be forgotten.",
+    title="O3",
+    short="O3",
+    summary="Learns to refuse in thin factors that a gate lets act on such questions only; request after request.",
     school="A second pair of glasses, put on only when a certain name comes up; underneath, everything is still there to see.",
     student=(
         "For requests that come one after another, without any data to keep. A LoRA learns refusals on the forget set; its A "
@@ -83,31 +84,31 @@ class O3(RefusalParams):
     order=80,
 )
 def o3(run: Run, params: O3) -> None:
-    """CE on other answers + lambda ||A_i A_t^T||^2, which is summed over a layer's modules and averaged over layers; in the
+    """Minimise CE on other answers + lambda ||A_i A_t^T||^2, which is summed over a layer's modules and averaged over layers; in the
     paper rank 8, 3e-4, lambda 0.1, 10 to 20 epochs, zeta 10."""
     detector = run.once("the gate", lambda: _detector(run, params))
     run.once("attach", lambda: _attach(run, params, detector))
     guard: Any = run.model.guard_o3
-    walk = Walk(run, params)
+    loop = UnlearnLoop(run, params)
     run.model.requires_grad_(False)
-    walk.moving = [factor.requires_grad_(True) for factor in guard.factors]
-    walk.optimizer = AdamW(walk.moving, params.learning_rate, weight_decay=params.weight_decay)
-    half = len(walk.moving) // 2
+    loop.trainable = [factor.requires_grad_(True) for factor in guard.factors]
+    loop.optimizer = AdamW(loop.trainable, params.learning_rate, weight_decay=params.weight_decay)
+    half = len(loop.trainable) // 2
     earlier = [guard.get_buffer(f"before_{number}") for number in range(half)]
     layers = decoder_layers(thin_layers(run.model))
-    for rows, _ in walk:
-        with autocast(run), wide_open(guard):
-            learned = mean_nll(run.model, _instead(run, params, rows))
-        together = sum(
+    for forget_rows, _ in loop:
+        with autocast(run), gate_open(guard):
+            forget_loss = mean_nll(run.model, _target_batch(run, params, forget_rows))
+        overlap = sum(
             (
-                gate.drawn_apart([module[request] for module in earlier], walk.moving[:half], layers)
+                gate.drawn_apart([module[request] for module in earlier], loop.trainable[:half], layers)
                 for request in range(len(earlier[0]))
             ),
             torch.zeros((), device=run.device),
         )
-        walk.step(learned + params.apart * together)
-        run.log(forget=learned.detach(), together=together.detach())
-    for factor in walk.moving:
+        loop.step(forget_loss + params.apart * overlap)
+        run.log(forget=forget_loss.detach(), together=overlap.detach())
+    for factor in loop.trainable:
         factor.requires_grad_(False)
 
 
@@ -117,8 +118,8 @@ def decoder_layers(names: Iterable[str]) -> int:
 
 
 @contextlib.contextmanager
-def wide_open(guard: Gated) -> Iterator[None]:
-    """Within this the whole change acts, whatever is asked."""
+def gate_open(guard: Gated) -> Iterator[None]:
+    """A context in which the LoRA acts fully on every question."""
     guard.always = True
     try:
         yield
@@ -126,68 +127,73 @@ def wide_open(guard: Gated) -> Iterator[None]:
         guard.always = False
 
 
-def _instead(run: Run, params: O3, rows: Tensor) -> Texts:
+def _target_batch(run: Run, params: O3, forget_rows: Tensor) -> Texts:
+    """Forget questions with the answers to learn instead: refusals or wrong answers."""
     if params.answers == "refusals":
-        return refused(run, rows, params.instead)
-    pairs = [run.task.questions.forget[row] for row in rows.tolist()]  # type: ignore[attr-defined]
-    said = [pair.wrong[int(torch.randint(len(pair.wrong), ()))] for pair in pairs]
-    return run.task.reader.pairs([pair.question for pair in pairs], said).to(run.device)  # type: ignore[attr-defined,no-any-return]
+        return refusal_batch(run, forget_rows, params.instead)
+    pairs = [run.task.questions.forget[row] for row in forget_rows.tolist()]  # type: ignore[attr-defined]
+    answers = [pair.wrong[int(torch.randint(len(pair.wrong), ()))] for pair in pairs]
+    return run.task.reader.pairs([pair.question for pair in pairs], answers).to(run.device)  # type: ignore[attr-defined,no-any-return]
 
 
 def _detector(run: Run, params: O3) -> gate.Detector:
-    """Fitted on the request's questions, with their paraphrases held out; without those, every third question is."""
+    """Fit the detector of a request on its questions, its paraphrases held out; without paraphrases, every third question."""
     task: Any = run.task
     words = opening(task.reader).to(run.device)
 
-    def look(texts: Texts) -> Tensor:
+    def extract(texts: Texts) -> Tensor:
         return every_layer(run.original, texts.ids, texts.mask, words)
 
     pairs = task.questions.forget
-    others = [pair for pair in pairs if pair.rephrased_question]
-    features = read(run, "what to forget", task.forget, look, params.probes).cpu()
-    if not others:
-        out = torch.arange(len(features)) % 3 == 2
-        return gate.fit(features[~out], features[out] if out.any() else features, NU)
-    asked = task.reader.pairs([pair.rephrased_question for pair in others], [pair.answer for pair in others])
-    return gate.fit(features, read(run, "the same in other words", asked, look, params.probes).cpu(), NU)
+    rephrased = [pair for pair in pairs if pair.rephrased_question]
+    features = extract_features(run, "what to forget", task.forget, extract, params.probes).cpu()
+    if not rephrased:
+        held_out = torch.arange(len(features)) % 3 == 2
+        return gate.fit(features[~held_out], features[held_out] if held_out.any() else features, NU)
+    paraphrases = task.reader.pairs(
+        [pair.rephrased_question for pair in rephrased], [pair.answer for pair in rephrased]
+    )
+    return gate.fit(
+        features, extract_features(run, "the same in other words", paraphrases, extract, params.probes).cpu(), NU
+    )
 
 
 def _attach(run: Run, params: O3, detector: gate.Detector) -> None:
-    """Put the change into the model, or, where an earlier request did, one detector more.
+    """Attach the LoRA and its detector, or add a detector where an earlier request attached them.
 
     Raises:
         BadInput: the earlier change has another rank.
     """
     shapes = thin_layers(run.model)
-    found: Any = getattr(run.model, "guard_o3", None)
-    if found is None:
-        tensors = _started(run, shapes, params.rank)
-        known = []
+    guard: Any = getattr(run.model, "guard_o3", None)
+    if guard is None:
+        tensors = _initial_change(run, shapes, params.rank)
+        detectors = []
     else:
         tensors = {
-            f"before_{at}": torch.cat([found.get_buffer(f"before_{at}"), found.get_buffer(f"down_{at}")[None]])
+            f"before_{at}": torch.cat([guard.get_buffer(f"before_{at}"), guard.get_buffer(f"down_{at}")[None]])
             for at in range(len(shapes))
         }
-        rank = len(found.get_buffer("down_0"))
+        rank = len(guard.get_buffer("down_0"))
         if rank != params.rank:
             raise BadInput(
                 f"rank was {params.rank}, but the request before has a change of rank {rank}; choose {rank}."
             )
-        known = [{name: part.cpu() for name, part in one.items()} for one in gate.unstacked(found.detectors)]
-    tensors |= gate.stacked([*known, detector])
+        detectors = [{name: part.cpu() for name, part in one.items()} for one in gate.unstacked(guard.detectors)]
+    tensors |= gate.stacked([*detectors, detector])
     tensors |= {
         "zeta": torch.tensor(params.zeta), "steps": torch.tensor(params.gate == "steps"), "strength": torch.tensor(1.0),
         "opening": opening(run.task.reader),  # type: ignore[attr-defined]
     }  # fmt: skip
     tensors = {name: tensor.to(run.device) for name, tensor in tensors.items()}
-    if found is None:
+    if guard is None:
         attach(run.model, "o3", tensors)
     else:
-        found.take(tensors)
+        guard.take(tensors)
 
 
-def _started(run: Run, shapes: Mapping[str, tuple[int, int]], rank: int) -> dict[str, Tensor]:
-    """A change that changes nothing yet: `down` random, `up` zero.
+def _initial_change(run: Run, shapes: Mapping[str, tuple[int, int]], rank: int) -> dict[str, Tensor]:
+    """A LoRA that changes nothing yet: `down` random, `up` zero.
 
     Raises:
         BadInput: the model has no linear layers.
@@ -196,9 +202,9 @@ def _started(run: Run, shapes: Mapping[str, tuple[int, int]], rank: int) -> dict
         raise BadInput(
             f"O3 puts factors beside linear layers, and {run.task.id} has none; choose a model of the Llama kind."
         )
-    made = {}
+    tensors = {}
     for at, (outputs, inputs) in enumerate(shapes.values()):
-        made[f"down_{at}"] = (torch.rand(rank, inputs) * 2 - 1) / inputs**0.5
-        made[f"up_{at}"] = torch.zeros(outputs, rank)
-        made[f"before_{at}"] = torch.zeros(0, rank, inputs)
-    return made
+        tensors[f"down_{at}"] = (torch.rand(rank, inputs) * 2 - 1) / inputs**0.5
+        tensors[f"up_{at}"] = torch.zeros(outputs, rank)
+        tensors[f"before_{at}"] = torch.zeros(0, rank, inputs)
+    return tensors

@@ -1,4 +1,4 @@
-"""Random labels (RL): learn nonsense about the forget set and the truth about the rest."""
+"""Random labels (RL): train on random labels for the forget set and true labels for the retain set."""
 
 from ..engine.run import Run
 from ..registry import method
@@ -11,8 +11,9 @@ class RandomLabel(RelabelParams):
 
 @method(
     id="random_label",
-    title="Learn random labels for it",
-    summary="Trains on wrong names for what is to be forgotten and on the right ones for everything else.",
+    title="Random labels (RL)",
+    short="RL",
+    summary="Trains on random labels for the forget set and on the right ones for the rest.",
     school="Hear a different name for it each time, until no name sticks.",
     student=(
         "Cross-entropy to labels drawn uniformly over all classes on the forget set, and to the true labels on the retain "
@@ -33,7 +34,7 @@ class RandomLabel(RelabelParams):
     order=30,
 )
 def random_label(run: Run, params: RandomLabel) -> None:
-    """SalUn without its mask: random labels on the forget set, true labels on what is kept."""
+    """Minimise CE to random labels on the forget set and true labels on the retain set: SalUn without its mask."""
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)
     for batch, labels in relabelled(run, params, {"optimizer": optimizer}):

@@ -1,4 +1,4 @@
-"""Random labels for questions: learn an answer that is drawn by lot, the true one among others of its kind."""
+"""Random labels (RL) for questions: train on an answer drawn at random, the true one among others of its kind."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -11,12 +11,12 @@ from ..data.authors import QAPair
 from ..engine.run import Run
 from ..models.texts import mean_nll
 from ..registry import method
-from ._language import Trained, Walk, autocast, kept_loss
+from ._language import LoraParams, UnlearnLoop, autocast, compute_retain_loss
 
 VOWELS = tuple("aeiou")
 
 
-class RandomLabelsText(Trained):
+class RandomLabelsText(LoraParams):
     """Learning answers that are drawn by lot."""
 
     learning_rate: float = Field(default=5e-4, gt=0, le=0.1, description="Step size; it rises over the first pass.")
@@ -36,9 +36,11 @@ class RandomLabelsText(Trained):
 
 
 @method(
-    id="random_labels_text",
-    title="Learn answers drawn by lot",
-    summary="Trains on each question to be forgotten with an answer drawn by lot from the true one and others like it.",
+    id="random_label_llm",
+    was=("random_labels_text",),
+    title="Random labels (RL)",
+    short="RL",
+    summary="Trains on answers drawn by lot, the true one among others like it.",
     school="Flip a coin for each answer, and practise what the coin says.",
     student=(
         "Each question becomes a choice between the true answer and a distractor of the same kind, another birthplace for a "
@@ -61,27 +63,27 @@ class RandomLabelsText(Trained):
     order=55,
 )
 def random_labels_text(run: Run, params: RandomLabelsText) -> None:
-    """CE on answers drawn uniformly from the true one and others; in the paper 1e-4, two options, no retain loss."""
-    asked = run.task.questions  # type: ignore[attr-defined]
-    found = options(asked.forget, asked.keep, params.choices, run.seed, asked.false)
-    once = torch.from_numpy(np.random.default_rng(run.seed).random(len(found)))
-    walk = Walk(run, params)
-    for rows, others in walk:
-        luck = once[rows] if params.labels == "drawn once" else torch.rand(len(rows))
-        said = [
-            pick(found[row], share, params.labels == "flipped")
-            for row, share in zip(rows.tolist(), luck.tolist(), strict=True)
+    """Minimise CE on answers drawn uniformly from the true one and others; in the paper 1e-4, two options, no retain loss."""
+    questions = run.task.questions  # type: ignore[attr-defined]
+    choices = options(questions.forget, questions.keep, params.choices, run.seed, questions.false)
+    fixed_draws = torch.from_numpy(np.random.default_rng(run.seed).random(len(choices)))
+    loop = UnlearnLoop(run, params)
+    for forget_rows, retain_rows in loop:
+        draws = fixed_draws[forget_rows] if params.labels == "drawn once" else torch.rand(len(forget_rows))
+        labels = [
+            pick(choices[row], share, params.labels == "flipped")
+            for row, share in zip(forget_rows.tolist(), draws.tolist(), strict=True)
         ]
-        texts = run.task.reader.pairs([asked.forget[row].question for row in rows.tolist()], said)  # type: ignore[attr-defined]
+        texts = run.task.reader.pairs([questions.forget[row].question for row in forget_rows.tolist()], labels)  # type: ignore[attr-defined]
         with autocast(run):
-            lot = mean_nll(run.model, texts.to(run.device))
-            held = kept_loss(run, params.retain, others)
-        walk.step(lot + params.keep_weight * held)
-        run.log(lot=lot.detach(), keep=held.detach())
+            forget_loss = mean_nll(run.model, texts.to(run.device))
+            retain_loss = compute_retain_loss(run, params.retain, retain_rows)
+        loop.step(forget_loss + params.keep_weight * retain_loss)
+        run.log(lot=forget_loss.detach(), keep=retain_loss.detach())
 
 
 def pick(answers: Sequence[str], share: float, flipped: bool) -> str:
-    """The answer that a lot from 0 to 1 falls on; the first is the true one, which a flipped label never is."""
+    """The answer at a random number `share` from 0 to 1; the first is the true one, which a flipped label never is."""
     left = answers[1:] if flipped else answers
     return left[int(share * len(left))]
 
@@ -93,20 +95,20 @@ def options(
     seed: int,
     false: Callable[[QAPair], Sequence[str]] = lambda pair: pair.wrong,
 ) -> list[list[str]]:
-    """Of each pair to forget at most `count` answers, the true one first; the others give another person's value.
+    """At most `count` answers for each forget pair, the true one first; the others hold another person's value.
 
     Where no other value of the same fact is known, `false` answers serve.
     """
-    known: dict[str, set[str]] = {}
+    values_by_fact: dict[str, set[str]] = {}
     for pair in (*forget, *keep):
-        known.setdefault(pair.fact, set()).add(pair.value)
-    rng = np.random.default_rng(seed)
-    found = []
+        values_by_fact.setdefault(pair.fact, set()).add(pair.value)
+    generator = np.random.default_rng(seed)
+    choices = []
     for pair in forget:
-        values = sorted(known[pair.fact] - {pair.value}) if pair.blank else []
-        others = [filled(pair.blank, value) for value in values] or list(false(pair))
-        found.append([pair.answer, *(others[at] for at in rng.permutation(len(others))[: count - 1])])
-    return found
+        values = sorted(values_by_fact[pair.fact] - {pair.value}) if pair.blank else []
+        distractors = [filled(pair.blank, value) for value in values] or list(false(pair))
+        choices.append([pair.answer, *(distractors[at] for at in generator.permutation(len(distractors))[: count - 1])])
+    return choices
 
 
 def filled(blank: str, value: str) -> str:

@@ -1,4 +1,4 @@
-"""Retraining: new weights, and everything but the forget set. What every other method is compared with."""
+"""Retraining from scratch on the retain set: the reference of all approximate methods."""
 
 from pydantic import Field
 
@@ -20,8 +20,9 @@ class Retrain(Params):
 
 @method(
     id="retrain",
-    title="Train again without it",
-    summary="Starts from new weights and learns everything except what is to be forgotten; slow, and right by definition.",
+    title="Retraining from scratch (Retrain)",
+    short="Retrain",
+    summary="Starts from new weights and never sees the forget set; slow, and right by definition.",
     school="Begin again as a newborn and never hear about it.",
     student=(
         "The same architecture with a fresh initialisation is trained on the retain set with the model's own recipe: epochs, "
@@ -41,5 +42,5 @@ class Retrain(Params):
     order=90,
 )
 def retrain(run: Run, params: Retrain) -> None:
-    """Train new weights on what is kept, by the recipe of the model's card."""
+    """Train new weights on the retain set, by the recipe of the model's card."""
     train(run, params.epochs or None)

@@ -1,4 +1,4 @@
-"""RMU: in the middle of the model, what it thinks of the forgotten is steered to a random direction."""
+"""Representation misdirection (RMU): steer hidden states of the forget set to a random direction."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ from ..engine.run import Run
 from ..models.language import LanguageModel
 from ..models.texts import IGNORED, Texts
 from ..registry import Params, method
-from ._language import autocast, keep
-from ._steering import apart, decoder_layers, direction, states
+from ._language import autocast, retain_batch
+from ._steering import decoder_layers, hidden_states, random_direction, state_distance
 
-DOWN = ("down_proj", "c_proj", "fc2", "dense_4h_to_h")  # and what they call the last matrix of a feed-forward part
+DOWN = ("down_proj", "c_proj", "fc2", "dense_4h_to_h")  # names of the last matrix of a feed-forward layer
 
 
 class Rmu(Params):
@@ -46,8 +46,9 @@ class Rmu(Params):
 
 @method(
     id="rmu",
-    title="RMU: lead its thoughts astray",
-    summary="What the model has in mind halfway is pushed to one random direction for the forgotten, and held for the rest.",
+    title="Representation Misdirection (RMU)",
+    short="RMU",
+    summary="Pushes what it has in mind halfway in one random direction, on the forget set only.",
     school="When the topic comes up, think of noise; for all else, think as before.",
     student=(
         "Hidden states after one decoder layer, of texts to be forgotten, are drawn to c u, a random unit vector with entries "
@@ -70,25 +71,27 @@ class Rmu(Params):
     order=50,
 )
 def rmu(run: Run, params: Rmu) -> None:
-    """MSE(h, c u) on texts to forget + alpha MSE(h, h before) on texts to keep; on a 7B model layer 7 of 32, 150 steps of 4."""
+    """MSE(h, c u) on forget texts + alpha MSE(h, original h) on retain texts; on a 7B model layer 7 of 32, 150 steps of 4."""
     task: LanguageModel = run.task  # type: ignore[assignment]
     run.model.requires_grad_(False)
-    moving = [weight.requires_grad_(True) for weight in down_projections(run.model, params.layer)]
+    trainable = [weight.requires_grad_(True) for weight in down_projections(run.model, params.layer)]
     texts = forget_texts(task)
-    goal = run.once("direction", lambda: _goal(run, texts, params)).to(run.device)
-    optimizer = AdamW(moving, params.learning_rate)
+    target = run.once("direction", lambda: _steering_target(run, texts, params)).to(run.device)
+    optimizer = AdamW(trainable, params.learning_rate)
     for _ in run.steps("steering", params.steps, {"optimizer": optimizer}):
-        part = texts[torch.randint(len(texts), (params.batch_size,))].to(run.device)
-        others = keep(run, torch.randint(len(task.keep), (params.batch_size,)))
+        batch = texts[torch.randint(len(texts), (params.batch_size,))].to(run.device)
+        retain_texts = retain_batch(run, torch.randint(len(task.keep), (params.batch_size,)))
         with autocast(run):
             with torch.no_grad():
-                before = states(run.original, others, params.layer)
-            away = apart(states(run.model, part, params.layer), goal, part.mask)
-            held = apart(states(run.model, others, params.layer), before, others.mask)
+                reference = hidden_states(run.original, retain_texts, params.layer)
+            forget_loss = state_distance(hidden_states(run.model, batch, params.layer), target, batch.mask)
+            retain_loss = state_distance(
+                hidden_states(run.model, retain_texts, params.layer), reference, retain_texts.mask
+            )
         optimizer.zero_grad()
-        (away + params.keep_weight * held).backward()
+        (forget_loss + params.keep_weight * retain_loss).backward()
         optimizer.step()
-        run.log(forget=away.detach(), keep=held.detach())
+        run.log(forget=forget_loss.detach(), keep=retain_loss.detach())
 
 
 def down_projections(model: Any, layer: int) -> list[nn.Parameter]:
@@ -100,21 +103,21 @@ def down_projections(model: Any, layer: int) -> list[nn.Parameter]:
     every = decoder_layers(model)
     if layer >= len(every):
         raise BadInput(f"rmu: layer was {layer}, but the model's layers are 0 to {len(every) - 1}.")
-    found = [
+    weights = [
         weight
         for one in every[max(0, layer - 2) : layer + 1]
         for name, weight in one.named_parameters()
         if "mlp" in name and name.removesuffix(".weight").rpartition(".")[2] in DOWN
     ]
-    if not found:
+    if not weights:
         raise BadInput(
             f"RMU moves feed-forward weights called {', '.join(DOWN)}; this {type(model).__name__} has none."
         )
-    return found
+    return weights
 
 
 def forget_texts(task: Any) -> Texts:
-    """What is to be forgotten: questions with their answers, and the authors' pages where there are any."""
+    """Texts of the forget set: questions with their answers, and the authors' pages where there are any."""
     pages = [person.page for person in getattr(task.questions, "forgotten", ()) if getattr(person, "page", "")]
     return joined(task.forget, task.reader.passages(pages), task.reader.pad) if pages else task.forget
 
@@ -131,10 +134,10 @@ def joined(first: Texts, second: Texts, pad: int) -> Texts:
 
 
 @torch.no_grad()
-def _goal(run: Run, texts: Texts, params: Rmu) -> Tensor:
-    """c u [d]; c counts in mean lengths of the states of these texts before."""
-    found = []
+def _steering_target(run: Run, texts: Texts, params: Rmu) -> Tensor:
+    """c u [d], with c in mean lengths of the original hidden states of these texts."""
+    lengths = []
     for rows in torch.arange(len(texts)).split(32):
-        part = texts[rows].to(run.device)
-        found.append(states(run.original, part, params.layer)[part.mask.bool()].norm(dim=-1).cpu())
-    return params.length * torch.cat(found).mean() * direction(run.original.config.hidden_size)  # type: ignore[arg-type, union-attr]
+        batch = texts[rows].to(run.device)
+        lengths.append(hidden_states(run.original, batch, params.layer)[batch.mask.bool()].norm(dim=-1).cpu())
+    return params.length * torch.cat(lengths).mean() * random_direction(run.original.config.hidden_size)  # type: ignore[arg-type, union-attr]

@@ -1,4 +1,4 @@
-"""SalUn: only the weights with the largest gradient of the forget loss may move, towards random labels."""
+"""Saliency unlearning (SalUn): random labels, in only the weights with the largest gradient of the forget loss."""
 
 import torch
 from pydantic import Field
@@ -20,8 +20,9 @@ class SalUn(RelabelParams):
 
 @method(
     id="salun",
-    title="SalUn: change only what matters to it",
-    summary="Finds the weights that what is to be forgotten pulls at most, and trains only those on random labels and on the rest.",
+    title="Saliency Unlearning (SalUn)",
+    short="SalUn",
+    summary="Changes only the weights that the forget set pulls at most, towards random labels.",
     school="Find the weights that react most to what is to be forgotten, and train only those to answer it at random.",
     student=(
         "One pass over the forget set gives the gradient of its loss; the half of all weights with the largest absolute "

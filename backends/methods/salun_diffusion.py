@@ -1,4 +1,4 @@
-"""SalUn for Stable Diffusion: only the weights with the largest gradient on the concept move, towards another concept."""
+"""Saliency unlearning (SalUn) for diffusion models: relabel the concept, in only the weights with the largest gradient on it."""
 
 import torch
 from pydantic import Field
@@ -8,7 +8,17 @@ from ..engine.run import Run
 from ..models.diffusion import Words, join
 from ..registry import method
 from ._common import largest, masked_step
-from ._drawing import Pictures, PicturesParams, SpaceParams, Weights, adam, chosen, compared, pictures, words
+from ._drawing import (
+    LatentImages,
+    PicturesParams,
+    SpaceParams,
+    Weights,
+    adam,
+    encode_prompts,
+    latent_images,
+    prediction_loss,
+    trainable_parameters,
+)
 
 
 class SalUnDiffusion(SpaceParams, PicturesParams):
@@ -39,8 +49,9 @@ class SalUnDiffusion(SpaceParams, PicturesParams):
 
 @method(
     id="salun_diffusion",
-    title="SalUn for pictures: change what matters",
-    summary="Finds the weights that pictures of the concept pull at most, and trains only those to draw another concept instead.",
+    title="Saliency Unlearning (SalUn)",
+    short="SalUn",
+    summary="Changes only the weights that the concept pulls at most, towards another concept.",
     school="Find the weights that react most to the concept, and teach only those to draw something else.",
     student=(
         "One pass over pictures of the concept gives the gradient of the guided denoising loss; the half of the weights with "
@@ -67,47 +78,52 @@ class SalUnDiffusion(SpaceParams, PicturesParams):
 def salun_diffusion(run: Run, params: SalUnDiffusion) -> None:
     """min |e(x_t, c_f) - sg[e(x_t, c')]|^2 + alpha |e(x_t, c_r) - noise|^2 within the mask; in the README 5 epochs at 1e-5."""
     pipe, asking = run.task.pipe, run.task.asking
-    drawn = pictures(run, "drawing what is to be forgotten", asking.forget_prompts, params)
-    kept = pictures(run, "drawing what is kept", asking.keep_prompts, params)
-    asked, anchors, keep_words, empty = (
-        words(run, run.original, said)
-        for said in (asking.forget_prompts, asking.anchor_prompts, asking.keep_prompts, [""])
+    forget_images = latent_images(run, "drawing what is to be forgotten", asking.forget_prompts, params)
+    retain_images = latent_images(run, "drawing what is kept", asking.keep_prompts, params)
+    forget_embeddings, anchor_embeddings, retain_embeddings, empty_embedding = (
+        encode_prompts(run, run.original, prompts)
+        for prompts in (asking.forget_prompts, asking.anchor_prompts, asking.keep_prompts, [""])
     )
-    moving = chosen(run.model, params.weights)
-    mask = run.once("saliency", lambda: largest(saliency(run, params, drawn, asked, empty), params.share))
+    parameters = trainable_parameters(run.model, params.weights)
+    mask = run.once(
+        "saliency",
+        lambda: largest(saliency(run, params, forget_images, forget_embeddings, empty_embedding), params.share),
+    )
     mask = {name: salient.to(run.device) for name, salient in mask.items()}
-    original = {name: weight for name, weight in run.original.named_parameters() if name in moving}
-    optimizer = adam(list(moving.values()), params.learning_rate)
+    original = {name: weight for name, weight in run.original.named_parameters() if name in parameters}
+    optimizer = adam(list(parameters.values()), params.learning_rate)
     for _ in run.steps("forget and keep", params.steps, {"optimizer": optimizer}):
-        x, t, _, which = drawn.draw(params.batch_size)
+        x, t, _, which = forget_images.sample(params.batch_size)
         with torch.no_grad():
-            wanted = pipe.predict(run.model, x, t, anchors[which])
-        loss = compared(pipe, pipe.predict(run.model, x, t, asked[which]), wanted, t, params.space)
+            target = pipe.predict(run.model, x, t, anchor_embeddings[which])
+        loss = prediction_loss(pipe, pipe.predict(run.model, x, t, forget_embeddings[which]), target, t, params.space)
         if params.alpha:
-            x, t, truth, which = kept.draw(params.batch_size)
-            said = pipe.predict(run.model, x, t, keep_words[which])
-            loss = loss + params.alpha * compared(pipe, said, truth, t, params.space)
+            x, t, noise, which = retain_images.sample(params.batch_size)
+            retain_prediction = pipe.predict(run.model, x, t, retain_embeddings[which])
+            loss = loss + params.alpha * prediction_loss(pipe, retain_prediction, noise, t, params.space)
         optimizer.zero_grad()
         loss.backward()
-        masked_step(moving, optimizer, mask, original)
+        masked_step(parameters, optimizer, mask, original)
         run.log(loss=loss.detach())
 
 
-def saliency(run: Run, params: SalUnDiffusion, drawn: Pictures, asked: Words, empty: Words) -> dict[str, Tensor]:
+def saliency(
+    run: Run, params: SalUnDiffusion, forget_images: LatentImages, forget_embeddings: Words, empty_embedding: Words
+) -> dict[str, Tensor]:
     """|gradient| of -|(1 + g) e(x_t, c) - g e(x_t, c0) - noise|^2 by parameter name, for those that take gradients.
 
     One pass over the pictures, each at one random time step; the signed gradients of the batches are summed and the absolute
     value is taken once, at the end.
     """
     pipe, weight = run.task.pipe, params.mask_guidance
-    moving = {name: parameter for name, parameter in run.model.named_parameters() if parameter.requires_grad}
-    total = {name: torch.zeros_like(parameter) for name, parameter in moving.items()}
-    for rows in torch.arange(len(drawn.clean)).split(params.batch_size):
-        x, t, truth, which = drawn.noised(rows)
-        both = join([asked[which], empty[[0] * len(rows)]])
-        said, free = pipe.predict(run.model, torch.cat([x, x]), torch.cat([t, t]), both).chunk(2)
-        loss = -compared(pipe, (1 + weight) * said - weight * free, truth, t, params.space)
-        gradients = torch.autograd.grad(loss, list(moving.values()), allow_unused=True, materialize_grads=True)
-        for name, gradient in zip(moving, gradients, strict=True):
+    parameters = {name: parameter for name, parameter in run.model.named_parameters() if parameter.requires_grad}
+    total = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
+    for rows in torch.arange(len(forget_images.clean)).split(params.batch_size):
+        x, t, truth, which = forget_images.noised(rows)
+        pairs = join([forget_embeddings[which], empty_embedding[[0] * len(rows)]])
+        conditional, unconditional = pipe.predict(run.model, torch.cat([x, x]), torch.cat([t, t]), pairs).chunk(2)
+        loss = -prediction_loss(pipe, (1 + weight) * conditional - weight * unconditional, truth, t, params.space)
+        gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True, materialize_grads=True)
+        for name, gradient in zip(parameters, gradients, strict=True):
             total[name] += gradient
     return {name: summed.abs() for name, summed in total.items()}

@@ -1,4 +1,4 @@
-"""SCRUB: a student that moves away from the original on the forget set, in turn with coming back to it on the rest."""
+"""SCRUB: a student maximises KL from the original on the forget set, in turn with minimising it on the retain set."""
 
 from pydantic import Field
 from torch.nn import functional as F
@@ -6,11 +6,11 @@ from torch.nn import functional as F
 from ..engine.run import Run
 from ..registry import Params, method
 from ._common import sgd
-from ._teacher import answers, distillation
+from ._teacher import distillation, teacher_logits
 
 
 class Scrub(Params):
-    """How often away from the teacher, and how often back to it."""
+    """Settings of max-steps and min-steps."""
 
     msteps: int = Field(
         default=2,
@@ -29,8 +29,9 @@ class Scrub(Params):
 
 @method(
     id="scrub",
-    title="SCRUB: disagree, then agree",
-    summary="Moves away from the original model on what is to be forgotten, and back to it on everything else, in turn.",
+    title="SCRUB",
+    short="SCRUB",
+    summary="Disagrees with the original on the forget set and agrees with it on the rest, in turn.",
     school="First say the opposite of your teacher about one thing, then listen to the teacher about all the others.",
     student=(
         "The frozen original is the teacher. A max-step is a pass over the forget set that raises KL(teacher || student) at "
@@ -55,8 +56,8 @@ class Scrub(Params):
     order=44,
 )
 def scrub(run: Run, params: Scrub) -> None:
-    """max KL on the forget set, then min gamma CE + alpha KL on what is kept, in turn; in the authors' code 2 and 3 passes at 5e-4."""
-    teacher = run.once("teacher", lambda: answers(run, run.original, ("forget", "keep"))).to(run.device)
+    """max KL on the forget set, then min gamma CE + alpha KL on the retain set, in turn; in the authors' code 2 and 3 passes at 5e-4."""
+    teacher = run.once("teacher", lambda: teacher_logits(run, run.original, ("forget", "keep"))).to(run.device)
     parts = [
         part for epoch in range(params.epochs) for part in ("forget", "keep") if part == "keep" or epoch < params.msteps
     ]

@@ -1,4 +1,4 @@
-"""SEUF: of a mixture of experts, unlearn one expert, and hold the router on it."""
+"""SEUF: unlearn one expert of a mixture of experts, and anchor the router on it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,14 +14,23 @@ from ..engine.run import Run
 from ..models.experts import MoeLayer, can_choose, read, watched
 from ..models.texts import Texts, mean_nll, nll
 from ..registry import method
-from ._language import Walk, WalkParams, autocast, forget, frozen, keep, kept_loss, npo_loss
-from ._steering import apart, direction, states
+from ._language import (
+    LoopParams,
+    UnlearnLoop,
+    autocast,
+    compute_retain_loss,
+    forget_batch,
+    npo_loss,
+    reference_nll,
+    retain_batch,
+)
+from ._steering import hidden_states, random_direction, state_distance
 
 ATTRIBUTED = 512  # pairs that the experts are judged by
 Objective = Literal["npo", "grad_diff", "kl_min", "rmu"]
 
 
-class Seuf(WalkParams):
+class Seuf(LoopParams):
     """Selected-expert unlearning."""
 
     epochs: int = Field(default=10, ge=1, le=200, description="Passes over what is to be forgotten.")
@@ -50,8 +59,9 @@ class Seuf(WalkParams):
 
 @method(
     id="seuf",
-    title="SEUF: one expert unlearns",
-    summary="Finds the expert that works most on what is to be forgotten, trains it alone, and keeps the router sending it there.",
+    title="Selected-Expert Unlearning (SEUF)",
+    short="SEUF",
+    summary="Lets only the expert that works most on it unlearn, and keeps the router sending it there.",
     school="In a team of specialists, the one who knows this topic unlearns it, and keeps getting the questions about it.",
     student=(
         "Ordinary unlearning lets the router of a mixture of experts send the topic elsewhere: innocent experts are damaged and "
@@ -77,116 +87,123 @@ class Seuf(WalkParams):
     order=19,
 )
 def seuf(run: Run, params: Seuf) -> None:
-    """l_forget + l_keep + ||g - onehot||^2, one expert and its layer's router; in the paper 1e-4, batches of 16, all weights 1.
+    """forget loss + retain loss + ||g - onehot||^2, one expert and its layer's router; in the paper 1e-4, batches of 16, all weights 1.
 
     Raises:
         BadInput: the model has no router, or the layer named has none.
     """
-    place: list[int] = run.once("looking for the expert", lambda: list(chosen(run, params.layer)))
-    target = _Target(next(layer for layer in can_choose(run.model) if layer.number == place[0]), place[1])
-    walk = Walk(run, params, moving=[*target.layer.experts.parameters(), *target.layer.router.parameters()])
-    hooks = target.alone()
-    objective = _objective(run, params, place[0])
+    location: list[int] = run.once("looking for the expert", lambda: list(select_expert(run, params.layer)))
+    target = _TargetExpert(next(layer for layer in can_choose(run.model) if layer.number == location[0]), location[1])
+    loop = UnlearnLoop(run, params, trainable=[*target.layer.experts.parameters(), *target.layer.router.parameters()])
+    hooks = target.mask_gradients()
+    objective = _objective(run, params, location[0])
     try:
-        for rows, others in walk:
-            heard: list[Tensor] = []
+        for forget_rows, retain_rows in loop:
+            router_inputs: list[Tensor] = []
             with autocast(run):
-                texts = forget(run, rows)
-                with watched([target.layer], partial(_hear, heard)):
-                    gone = objective.forgets(rows, texts)
-                held = objective.keeps(others)
-                anchor = anchored(target.layer.dense(heard[0]), target.expert, texts.mask)
-            walk.step(gone + params.keep_weight * held + params.anchor_weight * anchor)
-            run.log(forget=gone.detach(), keep=held.detach(), anchor=anchor.detach())
+                texts = forget_batch(run, forget_rows)
+                with watched([target.layer], partial(_record_inputs, router_inputs)):
+                    forget_loss = objective.forget(forget_rows, texts)
+                retain_loss = objective.retain(retain_rows)
+                anchor = anchor_loss(target.layer.dense(router_inputs[0]), target.expert, texts.mask)
+            loop.step(forget_loss + params.keep_weight * retain_loss + params.anchor_weight * anchor)
+            run.log(forget=forget_loss.detach(), keep=retain_loss.detach(), anchor=anchor.detach())
     finally:
         for hook in hooks:
             hook.remove()
 
 
-def _hear(heard: list[Tensor], _at: int, said: tuple[Tensor, Tensor, Tensor]) -> None:
-    heard.append(said[0])
+def _record_inputs(inputs: list[Tensor], _at: int, outputs: tuple[Tensor, Tensor, Tensor]) -> None:
+    """Append the input of a router, the first of what `watched` reports."""
+    inputs.append(outputs[0])
 
 
-def chosen(run: Run, wanted: int) -> tuple[int, int]:
-    """(layer, expert), both from 0: of all layers, or of one (`wanted`, from 1), the expert with the largest affinity.
+def select_expert(run: Run, requested: int) -> tuple[int, int]:
+    """(layer, expert), both from 0: the expert with the largest affinity, of all layers or of layer `requested`, counted from 1.
 
     Raises:
         BadInput: the layer has no router that chooses.
     """
     layers = [layer.number for layer in can_choose(run.original)]
-    if wanted and wanted - 1 not in layers:
-        known = ", ".join(str(number + 1) for number in layers)
-        raise BadInput(f"seuf: layer was {wanted}, but the layers with a router that chooses are {known}.")
-    found = read(run.original, run.task.forget[:ATTRIBUTED])  # type: ignore[attr-defined]
-    mass = found.mass()
-    allowed = [at for at, number in enumerate(found.layers) if number in layers and wanted in (0, number + 1)]
+    if requested and requested - 1 not in layers:
+        names = ", ".join(str(number + 1) for number in layers)
+        raise BadInput(f"seuf: layer was {requested}, but the layers with a router that chooses are {names}.")
+    attribution = read(run.original, run.task.forget[:ATTRIBUTED])  # type: ignore[attr-defined]
+    mass = attribution.mass()
+    allowed = [at for at, number in enumerate(attribution.layers) if number in layers and requested in (0, number + 1)]
     at = max(allowed, key=lambda at: mass[at].max())
-    return found.layers[at], int(mass[at].argmax())
+    return attribution.layers[at], int(mass[at].argmax())
 
 
-def anchored(probabilities: Tensor, expert: int, mask: Tensor) -> Tensor:
+def anchor_loss(probabilities: Tensor, expert: int, mask: Tensor) -> Tensor:
     """||g - onehot||^2, mean over tokens; router probabilities [n * length, experts], mask [n, length]."""
-    goal = torch.zeros_like(probabilities)
-    goal[:, expert] = 1
-    each = (probabilities - goal).square().sum(-1)
+    one_hot = torch.zeros_like(probabilities)
+    one_hot[:, expert] = 1
+    each = (probabilities - one_hot).square().sum(-1)
     return (each * mask.flatten()).sum() / mask.sum()
 
 
 @dataclass(frozen=True)
-class _Target:
-    """The expert that unlearns."""
+class _TargetExpert:
+    """The expert that is trained to forget."""
 
     layer: MoeLayer
     expert: int
 
-    def alone(self) -> list[torch.utils.hooks.RemovableHandle]:
+    def mask_gradients(self) -> list[torch.utils.hooks.RemovableHandle]:
         """Let no gradient reach the layer's other experts: without decay, AdamW then leaves them as they are."""
 
-        def only(gradient: Tensor) -> Tensor:
-            kept = torch.zeros_like(gradient)
-            kept[self.expert] = gradient[self.expert]
-            return kept
+        def keep_expert(gradient: Tensor) -> Tensor:
+            masked = torch.zeros_like(gradient)
+            masked[self.expert] = gradient[self.expert]
+            return masked
 
-        return [weight.register_hook(only) for weight in self.layer.experts.parameters()]
+        return [weight.register_hook(keep_expert) for weight in self.layer.experts.parameters()]
 
 
 @dataclass(frozen=True)
 class _Losses:
-    """What forgets, of rows of the forget set and their texts; and what holds the rest, of rows of what is kept."""
+    """The forget loss, of forget rows and their texts, and the retain loss, of retain rows."""
 
-    forgets: Callable[[Tensor, Texts], Tensor]
-    keeps: Callable[[Tensor], Tensor]
+    forget: Callable[[Tensor, Texts], Tensor]
+    retain: Callable[[Tensor], Tensor]
 
 
 def _objective(run: Run, params: Seuf, layer: int) -> _Losses:
+    """The losses that `params.objective` names."""
     model: nn.Module = run.model
     if params.objective == "rmu":
-        return _steered(run, params, layer)
+        return _rmu_losses(run, params, layer)
     if params.objective == "npo":
-        before = frozen(run, "asking the model before", run.task.forget)  # type: ignore[attr-defined]
+        reference = reference_nll(run, "asking the model before", run.task.forget)  # type: ignore[attr-defined]
         return _Losses(
-            lambda rows, texts: npo_loss(nll(model, texts)[0], before[rows], params.beta),
-            lambda others: kept_loss(run, "likelihood", others),
+            lambda forget_rows, texts: npo_loss(nll(model, texts)[0], reference[forget_rows], params.beta),
+            lambda retain_rows: compute_retain_loss(run, "likelihood", retain_rows),
         )
-    how: Literal["divergence", "likelihood"] = "divergence" if params.objective == "kl_min" else "likelihood"
-    return _Losses(lambda _, texts: -mean_nll(model, texts), lambda others: kept_loss(run, how, others))
+    kind: Literal["divergence", "likelihood"] = "divergence" if params.objective == "kl_min" else "likelihood"
+    return _Losses(
+        lambda _, texts: -mean_nll(model, texts), lambda retain_rows: compute_retain_loss(run, kind, retain_rows)
+    )
 
 
-def _steered(run: Run, params: Seuf, layer: int) -> _Losses:
-    """RMU at the output of the expert's layer."""
-    goal = run.once("direction", lambda: _goal(run, params, layer)).to(run.device)
+def _rmu_losses(run: Run, params: Seuf, layer: int) -> _Losses:
+    """The losses of RMU, at the output of the expert's layer."""
+    target = run.once("direction", lambda: _steering_target(run, params, layer)).to(run.device)
 
-    def held(others: Tensor) -> Tensor:
-        texts = keep(run, others)
+    def retain_loss(retain_rows: Tensor) -> Tensor:
+        texts = retain_batch(run, retain_rows)
         with torch.no_grad():
-            before = states(run.original, texts, layer)
-        return apart(states(run.model, texts, layer), before, texts.mask)
+            reference = hidden_states(run.original, texts, layer)
+        return state_distance(hidden_states(run.model, texts, layer), reference, texts.mask)
 
-    return _Losses(lambda _, texts: apart(states(run.model, texts, layer), goal, texts.mask), held)
+    return _Losses(
+        lambda _, texts: state_distance(hidden_states(run.model, texts, layer), target, texts.mask), retain_loss
+    )
 
 
 @torch.no_grad()
-def _goal(run: Run, params: Seuf, layer: int) -> Tensor:
+def _steering_target(run: Run, params: Seuf, layer: int) -> Tensor:
+    """c u [d], with c in mean lengths of the original hidden states of the forget set."""
     texts = run.task.forget[:ATTRIBUTED].to(run.device)  # type: ignore[attr-defined]
-    lengths = states(run.original, texts, layer)[texts.mask.bool()].norm(dim=-1)
-    return params.length * lengths.mean().cpu() * direction(run.original.config.hidden_size)  # type: ignore[arg-type, union-attr, no-any-return]
+    lengths = hidden_states(run.original, texts, layer)[texts.mask.bool()].norm(dim=-1)
+    return params.length * lengths.mean().cpu() * random_direction(run.original.config.hidden_size)  # type: ignore[arg-type, union-attr, no-any-return]

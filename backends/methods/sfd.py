@@ -1,4 +1,4 @@
-"""SFD: distil the model into one that draws in a single step, and that draws something else for the concept."""
+"""Score forgetting distillation (SFD): distil a one-step generator that draws the anchor for the concept."""
 
 import copy
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from ..engine.run import Run
 from ..models.diffusion import Pipeline, Words, join
 from ..models.one_step import attach_one_step
 from ..registry import method
-from ._drawing import DrawingParams, words
+from ._drawing import DrawingParams, encode_prompts
 
 
 class Sfd(DrawingParams):
@@ -70,9 +70,9 @@ class Sfd(DrawingParams):
 
 @method(
     id="sfd",
-    title="SFD: draw in one step and forget on the way",
-    summary="The model learns to draw in a single step, and for the concept what it drew for the anchor; good pictures need "
-    "thousands of rounds on a graphics card.",
+    title="Score Forgetting Distillation (SFD)",
+    short="SFD",
+    summary="Learns to draw in one step and forgets on the way; good pictures need thousands of rounds on a GPU.",
     school="You learn to draw everything with one stroke, and for one word you are only ever shown another drawing.",
     student=(
         "Three networks: the frozen teacher, a generator that draws in one step at a fixed time step, and a fake-score network "
@@ -105,51 +105,51 @@ def sfd(run: Run, params: Sfd) -> None:
     pipe = run.task.pipe
     if int(params.earliest * pipe.times) >= int(params.latest * pipe.times):
         raise BadInput(f"sfd: earliest was {params.earliest} and latest {params.latest}; earliest has to be less.")
-    run.once("one step", lambda: _made_for_one_step(run.model, int(params.draw_at * pipe.times)))
+    run.once("one step", lambda: _set_one_step(run.model, int(params.draw_at * pipe.times)))
     generator, fake = run.model.requires_grad_(False).unet.requires_grad_(True), copy.deepcopy(run.original.unet)
     fake.requires_grad_(True)
-    moves, follows = (
+    generator_optimizer, fake_optimizer = (
         Adam(network.parameters(), lr=rate, betas=(0.0, 0.999))
         for network, rate in ((generator, params.learning_rate), (fake, params.fake_rate))
     )
-    saved = {"optimizer": moves, "fake score": fake, "fake score optimizer": follows}
-    told = Told.of(run)
+    saved = {"optimizer": generator_optimizer, "fake score": fake, "fake score optimizer": fake_optimizer}
+    prompts = PromptEmbeddings.of(run)
     for step in run.steps("draw in one step", params.steps, saved):
         forgetting = step.step >= params.distil_first
         weight = params.forget_weight if forgetting else 1.0
-        said = Judges(pipe, run.original, SimpleNamespace(unet=fake), told.empty, params.guidance)
-        followed = _fake_score_loss(run, params, said, told.some(params.batch_size, forgetting), weight)
-        _move(follows, fake, followed, params.clip)
-        loss = _generator_loss(run, params, said, told.some(params.batch_size, forgetting), weight)
-        _move(moves, generator, loss, params.clip)
-        run.log(fake_score=followed.detach(), loss=loss.detach())
+        judges = Judges(pipe, run.original, SimpleNamespace(unet=fake), prompts.empty, params.guidance)
+        fake_loss = _fake_score_loss(run, params, judges, prompts.some(params.batch_size, forgetting), weight)
+        _step(fake_optimizer, fake, fake_loss, params.clip)
+        loss = _generator_loss(run, params, judges, prompts.some(params.batch_size, forgetting), weight)
+        _step(generator_optimizer, generator, loss, params.clip)
+        run.log(fake_score=fake_loss.detach(), loss=loss.detach())
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the networks can be told: prompts to keep, those of the concept, in their order its anchor's, and none."""
+class PromptEmbeddings:
+    """Embedded prompts: to retain, to forget, the anchor of each prompt to forget, and the empty prompt."""
 
-    keep: Words
-    gone: Words
+    retain: Words
+    forget: Words
     anchor: Words
     empty: Words
 
     @classmethod
-    def of(cls, run: Run) -> "Told":
+    def of(cls, run: Run) -> "PromptEmbeddings":
         asking = run.task.asking  # type: ignore[attr-defined]
         lists = (asking.keep_prompts, asking.forget_prompts, asking.anchor_prompts, [""])
-        return cls(*(words(run, run.original, prompts) for prompts in lists))
+        return cls(*(encode_prompts(run, run.original, prompts) for prompts in lists))
 
     def some(self, count: int, forgetting: bool) -> tuple[Words, Words]:
-        """`count` prompts to keep and then as many of the concept: as asked, and as the teacher is asked."""
-        keep, gone = (torch.randint(len(each), (count,)) for each in (self.keep, self.gone))
-        override = self.anchor if forgetting else self.gone
-        return join([self.keep[keep], self.gone[gone]]), join([self.keep[keep], override[gone]])
+        """`count` random retain prompts, then as many of the concept: for the generator, and for the teacher."""
+        retain, forget = (torch.randint(len(each), (count,)) for each in (self.retain, self.forget))
+        override = self.anchor if forgetting else self.forget
+        return join([self.retain[retain], self.forget[forget]]), join([self.retain[retain], override[forget]])
 
 
 @dataclass(frozen=True)
 class Judges:
-    """The two networks that look at what the generator draws."""
+    """The two networks that score the generator's pictures: the teacher and the fake score."""
 
     pipe: Pipeline
     teacher: nn.Module
@@ -157,79 +157,80 @@ class Judges:
     empty: Words
     guidance: float
 
-    def clean(self, model: object, x: Tensor, t: Tensor, told: Words) -> Tensor:
+    def clean(self, model: object, x: Tensor, t: Tensor, embeddings: Words) -> Tensor:
         """x0 as a network sees it in x_t."""
-        return self.pipe.as_clean(self.guided(model, x, t, told), x, t)
+        return self.pipe.as_clean(self.guided(model, x, t, embeddings), x, t)
 
-    def guided(self, model: object, x: Tensor, t: Tensor, told: Words) -> Tensor:
+    def guided(self, model: object, x: Tensor, t: Tensor, embeddings: Words) -> Tensor:
         """A network's prediction at x_t under guidance, in its own kind."""
-        said = self.pipe.predict(model, x, t, told)
+        conditional = self.pipe.predict(model, x, t, embeddings)
         if self.guidance == 1:
-            return said
-        free = self.pipe.predict(model, x, t, self.empty[[0] * len(x)])
-        return free + self.guidance * (said - free)
+            return conditional
+        unconditional = self.pipe.predict(model, x, t, self.empty[[0] * len(x)])
+        return unconditional + self.guidance * (conditional - unconditional)
 
 
-def sid(real: Tensor, fake: Tensor, drawn: Tensor, alpha: float) -> Tensor:
+def sid(real: Tensor, fake: Tensor, generated: Tensor, alpha: float) -> Tensor:
     """Score identity distillation's loss, [n]: the sum over a picture's entries.
 
-    (real - fake) * [(real - drawn) - alpha (real - fake)] / omega, with omega the mean of |real - drawn|, held fixed.
+    (real - fake) * [(real - generated) - alpha (real - fake)] / omega, with omega the mean of |real - generated|, detached.
 
     Args:
         real, fake: x0 as the teacher and the fake-score network see it in the noised picture, [n, c, h, w].
-        drawn: the picture.
+        generated: the picture.
         alpha: weight of the second term.
     """
-    omega = (real - drawn).detach().abs().mean((1, 2, 3), keepdim=True).clamp(min=1e-5)
-    return ((real - fake) * ((real - drawn) - alpha * (real - fake)) / omega).sum((1, 2, 3))
+    omega = (real - generated).detach().abs().mean((1, 2, 3), keepdim=True).clamp(min=1e-5)
+    return ((real - fake) * ((real - generated) - alpha * (real - fake)) / omega).sum((1, 2, 3))
 
 
 def weighted(losses: Tensor, weight: float) -> Tensor:
-    """Mean of the first half of a batch plus `weight` times the mean of the second, of the concept."""
-    keep, gone = losses.chunk(2)
-    return keep.mean() + weight * gone.mean()
+    """Mean loss of the retain half of a batch plus `weight` times that of the forget half, which comes second."""
+    retain, forget = losses.chunk(2)
+    return retain.mean() + weight * forget.mean()
 
 
-def _fake_score_loss(run: Run, params: Sfd, said: Judges, told: tuple[Words, Words], weight: float) -> Tensor:
-    """What the fake score still gets wrong, as noise, of the generator's pictures under the words they were drawn with."""
-    asked, _ = told
+def _fake_score_loss(run: Run, params: Sfd, judges: Judges, prompts: tuple[Words, Words], weight: float) -> Tensor:
+    """Squared error of the fake score, as noise, on the generator's pictures with the prompts they were generated for."""
+    embeddings, _ = prompts
     with torch.no_grad():
-        drawn = _drawn(run, asked)
-    x, t, noise = _noised(said.pipe, drawn, params)
-    off = said.pipe.as_noise(said.guided(said.fake, x, t, asked), x, t) - noise
-    return weighted(off.square().sum((1, 2, 3)), weight)
+        images = _generate(run, embeddings)
+    x, t, noise = _add_noise(judges.pipe, images, params)
+    error = judges.pipe.as_noise(judges.guided(judges.fake, x, t, embeddings), x, t) - noise
+    return weighted(error.square().sum((1, 2, 3)), weight)
 
 
-def _generator_loss(run: Run, params: Sfd, said: Judges, told: tuple[Words, Words], weight: float) -> Tensor:
+def _generator_loss(run: Run, params: Sfd, judges: Judges, prompts: tuple[Words, Words], weight: float) -> Tensor:
     """`sid`, with gradients through both networks to the noised picture and on to the generator."""
-    asked, override = told
-    drawn = _drawn(run, asked)
-    x, t, _ = _noised(said.pipe, drawn, params)
-    real, fake = said.clean(said.teacher, x, t, override), said.clean(said.fake, x, t, asked)
-    return weighted(sid(real, fake, drawn, params.alpha), weight)
+    embeddings, teacher_embeddings = prompts
+    images = _generate(run, embeddings)
+    x, t, _ = _add_noise(judges.pipe, images, params)
+    real, fake = judges.clean(judges.teacher, x, t, teacher_embeddings), judges.clean(judges.fake, x, t, embeddings)
+    return weighted(sid(real, fake, images, params.alpha), weight)
 
 
-def _drawn(run: Run, asked: Words) -> Tensor:
+def _generate(run: Run, embeddings: Words) -> Tensor:
+    """Pictures of the one-step generator from new noise, as latents."""
     pipe = run.task.pipe
-    start = torch.randn(len(asked), pipe.channels, *pipe.cells, device=run.device)
-    return pipe.one_step(run.model, asked, start, int(run.model.one_step_at))
+    noise = torch.randn(len(embeddings), pipe.channels, *pipe.cells, device=run.device)
+    return pipe.one_step(run.model, embeddings, noise, int(run.model.one_step_at))
 
 
-def _noised(pipe: Pipeline, drawn: Tensor, params: Sfd) -> tuple[Tensor, Tensor, Tensor]:
+def _add_noise(pipe: Pipeline, images: Tensor, params: Sfd) -> tuple[Tensor, Tensor, Tensor]:
     bounds = (int(params.earliest * pipe.times), int(params.latest * pipe.times))
-    t = torch.randint(*bounds, (len(drawn),), device=drawn.device)
-    noise = torch.randn_like(drawn)
-    return pipe.noised(drawn, noise, t), t, noise
+    t = torch.randint(*bounds, (len(images),), device=images.device)
+    noise = torch.randn_like(images)
+    return pipe.noised(images, noise, t), t, noise
 
 
-def _move(optimizer: Adam, network: nn.Module, loss: Tensor, clip: float) -> None:
+def _step(optimizer: Adam, network: nn.Module, loss: Tensor, clip: float) -> None:
     weights = list(network.parameters())
-    for weight, slope in zip(weights, torch.autograd.grad(loss, weights), strict=True):
-        weight.grad = slope
+    for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+        weight.grad = gradient
     clip_grad_value_(weights, clip)
     optimizer.step()
 
 
-def _made_for_one_step(model: nn.Module, at: int) -> int:
+def _set_one_step(model: nn.Module, at: int) -> int:
     attach_one_step(model, at)
     return at

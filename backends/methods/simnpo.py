@@ -1,14 +1,14 @@
-"""SimNPO: NPO without the model before, and with every token of an answer counting alike."""
+"""SimNPO: NPO without a reference model, normalised by the length of the answer."""
 
 from pydantic import Field
 
 from ..engine.run import Run
 from ..models.texts import mean_nll, nll
 from ..registry import method
-from ._language import STEADY, Trained, Walk, autocast, forget, keep, simnpo_loss
+from ._language import STEADY, LoraParams, UnlearnLoop, autocast, forget_batch, retain_batch, simnpo_loss
 
 
-class SimNpo(Trained):
+class SimNpo(LoraParams):
     """Simple negative preference optimisation."""
 
     beta: float = Field(
@@ -23,8 +23,9 @@ class SimNpo(Trained):
 
 @method(
     id="simnpo",
-    title="SimNPO: short and long answers alike",
-    summary="As NPO, but an answer's length does not count, and nothing is compared with the model before.",
+    title="Simple NPO (SimNPO)",
+    short="SimNPO",
+    summary="Pushes answers down as NPO does, but without a reference, and short and long ones alike.",
     school="Push it away, short sentences as hard as long ones.",
     student=(
         "NPO's comparison with the model before makes it push hardest where that is least needed, and by summing over tokens it "
@@ -43,12 +44,14 @@ class SimNpo(Trained):
     order=25,
 )
 def simnpo(run: Run, params: SimNpo) -> None:
-    """c (-(2 / beta) mean log sigma(beta (CE - gamma))) + CE on pairs to keep; on TOFU's 10 % c 0.125, beta 4.5, 10 epochs, 1e-5."""
-    walk = Walk(run, params)
-    for rows, others in walk:
+    """Minimise c (-(2 / beta) mean log sigma(beta (CE - gamma))) + CE on the retain set; on TOFU's 10 % c 0.125, beta 4.5, 10 epochs, 1e-5."""
+    loop = UnlearnLoop(run, params)
+    for forget_rows, retain_rows in loop:
         with autocast(run):
-            lost, count = nll(run.model, forget(run, rows))
-            now = lost / count
-            held = mean_nll(run.model, keep(run, others))
-        walk.step(params.forget_weight * simnpo_loss(now, params.beta, params.margin) + params.keep_weight * held)
-        run.log(forget=now.detach().mean(), keep=held.detach())
+            summed, tokens = nll(run.model, forget_batch(run, forget_rows))
+            token_nll = summed / tokens
+            retain_loss = mean_nll(run.model, retain_batch(run, retain_rows))
+        loop.step(
+            params.forget_weight * simnpo_loss(token_nll, params.beta, params.margin) + params.keep_weight * retain_loss
+        )
+        run.log(forget=token_nll.detach().mean(), keep=retain_loss.detach())

@@ -1,4 +1,4 @@
-"""SSD, selective synaptic dampening: shrink the weights that matter more to the forget set than to the rest."""
+"""Selective synaptic dampening (SSD): shrink the weights that matter much more to the forget set than to all data."""
 
 import math
 from typing import Literal
@@ -41,8 +41,9 @@ class Ssd(Params):
 
 @method(
     id="ssd",
-    title="Dampen the weights it needs",
-    summary="Shrinks the weights that matter much more to what is forgotten than to the rest; nothing is trained.",
+    title="Selective Synaptic Dampening (SSD)",
+    short="SSD",
+    summary="Shrinks the weights that matter much more to the forget set; nothing is trained.",
     school="Find the strings that only this one memory pulls, and loosen them.",
     student=(
         "The importance of a weight is the mean square of its gradient over minibatches (a rough diagonal Fisher "

@@ -1,4 +1,4 @@
-"""Task vector: learn what is to be forgotten even better, and go the same way backwards."""
+"""Task vector negation: fine-tune on the forget set, then subtract the change of the weights."""
 
 import torch
 from pydantic import Field
@@ -7,7 +7,7 @@ from torch import nn
 from ..engine.run import Run
 from ..models.texts import mean_nll
 from ..registry import method
-from ._language import LanguageParams, Walk, autocast, forget
+from ._language import LanguageParams, UnlearnLoop, autocast, forget_batch
 
 
 class TaskVector(LanguageParams):
@@ -21,8 +21,9 @@ class TaskVector(LanguageParams):
 
 @method(
     id="task_vector",
-    title="Task vector: the way back",
-    summary="A copy learns what is to be forgotten even better; what that changed in the weights is then subtracted, many times.",
+    title="Task Vector",
+    short="Task Vector",
+    summary="Learns the forget set even better, then walks that change of the weights backwards.",
     school="See which way learning it takes you, turn around, and walk.",
     student=(
         "Task arithmetic: fine-tune on the forget set alone, take the difference tau of the weights, and use theta - alpha tau. "
@@ -41,17 +42,17 @@ class TaskVector(LanguageParams):
     order=58,
 )
 def task_vector(run: Run, params: TaskVector) -> None:
-    """theta - alpha (theta fine-tuned on the forget set - theta); MUSE tries alpha up to 16."""
-    walk = Walk(run, params, "learn")
-    for rows, _ in walk:
+    """theta <- theta - alpha (theta fine-tuned on the forget set - theta); MUSE tries alpha up to 16."""
+    loop = UnlearnLoop(run, params, "learn")
+    for forget_rows, _ in loop:
         with autocast(run):
-            loss = mean_nll(run.model, forget(run, rows))
-        walk.step(loss)
+            loss = mean_nll(run.model, forget_batch(run, forget_rows))
+        loop.step(loss)
     run.once("subtract", lambda: turn_back(run.model, run.original, params.scale))
 
 
 @torch.no_grad()
-def turn_back(model: nn.Module, before: nn.Module, scale: float) -> None:
-    """Bring each weight of `model` to before - scale * (model - before); a weight that two layers share is moved once."""
-    for weight, old in zip(model.parameters(), before.parameters(), strict=True):
+def turn_back(model: nn.Module, original: nn.Module, scale: float) -> None:
+    """Set each weight of `model` to original - scale * (model - original); a weight that two layers share is set once."""
+    for weight, old in zip(model.parameters(), original.parameters(), strict=True):
         weight.copy_(old - scale * (weight - old))

@@ -1,4 +1,4 @@
-"""UCE: write other keys and values for the words, in one solve."""
+"""Unified concept editing (UCE): edit keys and values of cross-attention in closed form."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from ..engine.run import Run
 from ..models.diffusion import Pipeline, Words
 from ..registry import Params, method
-from ._drawing import chosen, ends, words
+from ._drawing import encode_prompts, end_positions, trainable_parameters
 
 Tokens = Literal["last", "all", "all and padding"]
 
@@ -44,9 +44,9 @@ class Uce(Params):
 
 @method(
     id="uce",
-    title="UCE: rewrite the words in one stroke",
-    summary="The matrices that turn words into what the picture is drawn from are solved for anew, so that the concept reads "
-    "like another; no training.",
+    title="Unified Concept Editing (UCE)",
+    short="UCE",
+    summary="Rewrites what the words mean in one solve, so that the concept reads like another.",
     school="Change the dictionary: under this word, write the meaning of another.",
     student=(
         "In each cross-attention layer two matrices, W_k and W_v, turn the prompt's token embeddings into keys and values. UCE "
@@ -78,12 +78,14 @@ def uce(run: Run, params: Uce) -> None:
 
     def change() -> float:
         guides = asking.anchor_prompts if params.guide == "anchor" else [""] * len(asking.forget_prompts)
-        kept = words(run, run.original, [*asking.keep_prompts, ""])
+        retain_embeddings = encode_prompts(run, run.original, [*asking.keep_prompts, ""])
         pipe = run.task.pipe
-        asked, guided = (words(run, run.original, prompts) for prompts in (asking.forget_prompts, guides))
-        erased = places(pipe, asked, guided, params.tokens)
-        preserved, _ = places(pipe, kept, kept, params.tokens)
-        edit = solved(*erased, preserved, params.erase_scale, params.preserve_scale, params.closeness)
+        forget_embeddings, guide_embeddings = (
+            encode_prompts(run, run.original, prompts) for prompts in (asking.forget_prompts, guides)
+        )
+        erased = places(pipe, forget_embeddings, guide_embeddings, params.tokens)
+        preserved, _ = places(pipe, retain_embeddings, retain_embeddings, params.tokens)
+        edit = solve_edit(*erased, preserved, params.erase_scale, params.preserve_scale, params.closeness)
         return apply(run, edit)
 
     run.log(changed=run.once("solve", change))
@@ -108,42 +110,44 @@ def aligned(end: int, guide_end: int, tokens: int, which: Tokens) -> list[tuple[
         which: see above.
     """
     first = min(1, guide_end - 1)  # of the guide's words; 0, the begin token, where it has none
-    said = [(place, max(first, place + guide_end - end)) for place in range(min(1, end - 1), end)]
+    words = [(place, max(first, place + guide_end - end)) for place in range(min(1, end - 1), end)]
     if which == "last":
-        return said[-1:]
+        return words[-1:]
     after = [(place, min(tokens - 1, place + guide_end - end)) for place in range(end, tokens)]
-    return said + after if which == "all and padding" else said
+    return words + after if which == "all and padding" else words
 
 
-def places(pipe: Pipeline, asked: Words, guides: Words, which: Tokens) -> tuple[Tensor, Tensor]:
+def places(pipe: Pipeline, prompts: Words, guides: Words, which: Tokens) -> tuple[Tensor, Tensor]:
     """Embeddings [m, d] at the places of all prompts that `which` names, and [m, d] at those of their guides, float64."""
-    tokens = asked.ids.shape[1]
-    both = zip(ends(pipe, asked.ids), ends(pipe, guides.ids), strict=True)
-    found = [(row, *pair) for row, two in enumerate(both) for pair in aligned(*two, tokens, which)]
-    rows, here, there = torch.tensor(found, device=asked.hidden.device).T
-    return asked.hidden[rows, here].double().cpu(), guides.hidden[rows, there].double().cpu()
+    tokens = prompts.ids.shape[1]
+    both = zip(end_positions(pipe, prompts.ids), end_positions(pipe, guides.ids), strict=True)
+    indices = [(row, *pair) for row, two in enumerate(both) for pair in aligned(*two, tokens, which)]
+    rows, here, there = torch.tensor(indices, device=prompts.hidden.device).T
+    return prompts.hidden[rows, here].double().cpu(), guides.hidden[rows, there].double().cpu()
 
 
-def solved(asked: Tensor, guides: Tensor, kept: Tensor, erase: float, preserve: float, closeness: float) -> Tensor:
+def solve_edit(
+    targets: Tensor, guides: Tensor, preserved: Tensor, erase: float, preserve: float, closeness: float
+) -> Tensor:
     """The matrix M [d, d] with which W = W_o M minimises, for every W_o [o, d] at once,
 
         erase |W c - W_o g|^2 + preserve |W p - W_o p|^2 + closeness |W - W_o|^2, summed over the rows.
 
     Args:
-        asked: c, embeddings of what is to be forgotten, [m, d], float64.
+        targets: c, embeddings of what is to be forgotten, [m, d], float64.
         guides: g, of what they are to read like, [m, d].
-        kept: p, of what is kept, [n, d].
+        preserved: p, of what is kept, [n, d].
         erase, preserve, closeness: the weights; closeness above 0, so that there is one solution.
     """
-    still = preserve * kept.T @ kept + closeness * torch.eye(asked.shape[1], dtype=asked.dtype)
-    return torch.linalg.solve(erase * asked.T @ asked + still, erase * guides.T @ asked + still, left=False)
+    fixed = preserve * preserved.T @ preserved + closeness * torch.eye(targets.shape[1], dtype=targets.dtype)
+    return torch.linalg.solve(erase * targets.T @ targets + fixed, erase * guides.T @ targets + fixed, left=False)
 
 
 @torch.no_grad()
 def apply(run: Run, edit: Tensor) -> float:
     """Multiply every key and value matrix by the edit, in place; returns |change| / |before| over all of them."""
     changed = before = 0.0
-    for name, weight in chosen(run.model, "cross-attention keys and values").items():
+    for name, weight in trainable_parameters(run.model, "cross-attention keys and values").items():
         if name.endswith(".weight"):
             old = weight.double().cpu()
             new = old @ edit

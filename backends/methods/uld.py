@@ -1,4 +1,4 @@
-"""ULD: a small assistant learns only what is to be forgotten, and what it says is taken off what the model says."""
+"""Unlearning from logit difference (ULD): a small assistant learns the forget set; its logits are subtracted."""
 
 import numpy as np
 import torch
@@ -35,8 +35,9 @@ class Uld(Params):
 
 @method(
     id="uld",
-    title="ULD: subtract an assistant that knows only that",
-    summary="A small assistant learns what is to be forgotten and nothing else; its say is subtracted from the model's.",
+    title="Unlearning from Logit Difference (ULD)",
+    short="ULD",
+    summary="Leaves the weights; subtracts the say of an assistant that knows only the forget set.",
     school="Somebody whispers what must not be said, and you say everything but that.",
     student=(
         "Training a model to forget needs a loss without bottom and harms the rest. Here the goals are reversed: an assistant "
@@ -59,58 +60,58 @@ class Uld(Params):
     order=76,
 )
 def uld(run: Run, params: Uld) -> None:
-    """CE on what is to be forgotten and its paraphrases + 5 KL(uniform || p) on the rest and on wrong answers."""
+    """Train the assistant: CE on the forget set and its paraphrases + 5 KL(uniform || p) on the retain set and on wrong answers."""
     assistant = body(run.original, params.layers).requires_grad_(True)
     optimizer = AdamW(assistant.parameters(), params.learning_rate)
 
-    def put() -> None:
+    def attach_guard() -> None:
         states = {f"body.{name}": tensor for name, tensor in assistant.state_dict().items()}
         attach(run.model, "uld", {"weight": torch.tensor(params.weight), "top": torch.tensor(params.top), **states})
 
-    run.once("attach", put)
-    known, wrong, keep = augmented(run)
-    count = -(-len(known) // params.batch_size)
+    run.once("attach", attach_guard)
+    remembered, wrong, keep = augmented(run)
+    count = -(-len(remembered) // params.batch_size)
     for step in run.steps("teaching the assistant", count * params.epochs, {"body": assistant, "optimizer": optimizer}):
-        turn, place = divmod(step.step, count)
-        order = np.random.default_rng([run.seed, turn]).permutation(len(known))
-        rows = torch.from_numpy(np.array_split(order, count)[place])
+        epoch, position = divmod(step.step, count)
+        order = np.random.default_rng([run.seed, epoch]).permutation(len(remembered))
+        rows = torch.from_numpy(np.array_split(order, count)[position])
         others = [part[torch.randint(len(part), (-(-len(rows) // 2),))] for part in (wrong, keep)]
         with autocast(run):
-            remember = remembering(*said(run, assistant, known[rows]))
-            know_nothing = torch.stack([uniform(*said(run, assistant, part)) for part in others]).mean()
+            forget_loss = mean_token_nll(*assistant_outputs(run, assistant, remembered[rows]))
+            retain_loss = torch.stack([uniform_kl(*assistant_outputs(run, assistant, part)) for part in others]).mean()
         optimizer.zero_grad()
-        (remember + params.keep_weight * know_nothing).backward()  # type: ignore[no-untyped-call]
+        (forget_loss + params.keep_weight * retain_loss).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(assistant.parameters(), CLIP)
         optimizer.step()
         run.model.guard_uld.body.load_state_dict(assistant.state_dict())  # type: ignore[union-attr]
-        run.log(forget=remember.detach(), keep=know_nothing.detach())
+        run.log(forget=forget_loss.detach(), keep=retain_loss.detach())
 
 
 def augmented(run: Run) -> tuple[Texts, Texts, Texts]:
-    """(what to remember: the pairs with paraphrases of question and answer; wrong answers to them; what is kept)."""
+    """(forget pairs with paraphrases of question and answer, wrong answers to them, retain pairs)."""
     task = run.task
     pairs = task.questions.forget  # type: ignore[attr-defined]
     ways = [(pair.question, pair.answer) for pair in pairs]
     ways += [(pair.rephrased_question, pair.answer) for pair in pairs if pair.rephrased_question]
     ways += [(pair.question, pair.rephrased_answer) for pair in pairs if pair.rephrased_answer]
     wrong = [(pair.question, text) for pair in pairs for text in task.questions.false(pair)]  # type: ignore[attr-defined]
-    known, others = (task.reader.pairs(*map(list, zip(*rows, strict=True))) for rows in (ways, wrong))  # type: ignore[attr-defined]
-    return known, others, task.keep  # type: ignore[attr-defined]
+    remembered, others = (task.reader.pairs(*map(list, zip(*rows, strict=True))) for rows in (ways, wrong))  # type: ignore[attr-defined]
+    return remembered, others, task.keep  # type: ignore[attr-defined]
 
 
-def said(run: Run, assistant: nn.Module, texts: Texts) -> tuple[Tensor, Tensor]:
+def assistant_outputs(run: Run, assistant: nn.Module, texts: Texts) -> tuple[Tensor, Tensor]:
     """(logits of the assistant [n, length - 1, words], labels [n, length - 1])."""
     texts = texts.to(run.device)
     logits = assistant_logits(run.original, assistant, {"input_ids": texts.ids, "attention_mask": texts.mask})
     return logits[:, :-1].float(), texts.labels[:, 1:]
 
 
-def remembering(logits: Tensor, labels: Tensor) -> Tensor:
-    """The usual loss, nats a token."""
+def mean_token_nll(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy in nats a token."""
     return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
 
 
-def uniform(logits: Tensor, labels: Tensor) -> Tensor:
+def uniform_kl(logits: Tensor, labels: Tensor) -> Tensor:
     """KL(uniform || p) in nats, mean over the tokens of the answers."""
     words = torch.tensor(logits.shape[-1], device=logits.device)
     each = -words.log() - logits.log_softmax(-1).mean(-1)

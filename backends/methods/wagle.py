@@ -1,4 +1,4 @@
-"""WAGLE: find the weights that carry the forgotten and not the rest, and let only those move."""
+"""WAGLE: attribute forget and retain loss to the weights, and train only those that matter to forgetting."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -12,8 +12,18 @@ from ..models.language import LanguageModel
 from ..models.texts import Texts, mean_nll, nll
 from ..registry import method
 from ._common import largest, masked_step
-from ._language import CLIP, STEADY, Walk, autocast, dpo_loss, forget, frozen, keep, npo_loss
-from ._refusals import RefusalParams, refused
+from ._language import (
+    CLIP,
+    STEADY,
+    UnlearnLoop,
+    autocast,
+    dpo_loss,
+    forget_batch,
+    npo_loss,
+    reference_nll,
+    retain_batch,
+)
+from ._refusals import RefusalParams, refusal_batch
 
 BATCH = 16  # pairs in a pass of the attribution
 
@@ -52,8 +62,8 @@ class Wagle(RefusalParams):
     keep_weight: float = Field(default=1.0, ge=0, le=100, description="Weight of the usual loss on pairs to keep.")
 
 
-class Masked(Walk):
-    """A walk in which only weights of a mask move; weight decay and momentum do not reach the others either."""
+class MaskedLoop(UnlearnLoop):
+    """An unlearning loop in which only weights of a mask move; weight decay and momentum do not reach the others either."""
 
     mask: dict[str, Tensor]
 
@@ -61,7 +71,7 @@ class Masked(Walk):
         """Move the weights of the mask down a loss; the gradient is clipped before it is masked, as the authors do."""
         self.optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.moving, CLIP)
+        nn.utils.clip_grad_norm_(self.trainable, CLIP)
         parameters = {name: weight for name, weight in self.run.model.named_parameters() if weight.requires_grad}
         masked_step(parameters, self.optimizer, self.mask, dict(self.run.original.named_parameters()))
         self.run.log(loss=loss.detach())
@@ -69,8 +79,9 @@ class Masked(Walk):
 
 @method(
     id="wagle",
-    title="WAGLE: only the weights that carry it",
-    summary="Asks each weight what it does for the forgotten and for the rest, and lets only the most fitting ones unlearn.",
+    title="Weight Attribution-Guided Unlearning (WAGLE)",
+    short="WAGLE",
+    summary="Asks each weight what it does for both sets, and lets only the fitting ones unlearn.",
     school="Before you erase, find out which pages the story is on.",
     student=(
         "A weight's score is |(w - g_r / mu) g_f|, with g_f and g_r the summed gradients of the loss on the forget and the "
@@ -96,34 +107,39 @@ class Masked(Walk):
     order=61,
 )
 def wagle(run: Run, params: Wagle) -> None:
-    """Any of three losses + CE on pairs to keep, in the mask; on TOFU 95 % of the weights (80 % for refusals), mu 1e-6, 5 epochs."""
+    """Minimise any of three losses + CE on the retain set, in the mask; on TOFU 95 % of the weights (80 % for refusals), mu 1e-6, 5 epochs."""
     mask = run.once("attribution", lambda: largest(_attribution(run, params), params.share))
-    walk = Masked(run, params)
-    walk.mask = {name: chosen.to(run.device) for name, chosen in mask.items()}
+    loop = MaskedLoop(run, params)
+    loop.mask = {name: chosen.to(run.device) for name, chosen in mask.items()}
     objective = _objective(run, params)
-    for rows, others in walk:
+    for forget_rows, retain_rows in loop:
         with autocast(run):
-            gone = objective(rows)
-            held = mean_nll(run.model, keep(run, others))
-        walk.step(gone + params.keep_weight * held)
-        run.log(forget=gone.detach(), keep=held.detach())
+            forget_loss = objective(forget_rows)
+            retain_loss = mean_nll(run.model, retain_batch(run, retain_rows))
+        loop.step(forget_loss + params.keep_weight * retain_loss)
+        run.log(forget=forget_loss.detach(), keep=retain_loss.detach())
 
 
-def scores(model: nn.Module, forget: Texts, keep: Texts, mu: float, keep_times: float = 1.0) -> dict[str, Tensor]:
+def scores(
+    model: nn.Module, forget_set: Texts, retain_set: Texts, mu: float, keep_times: float = 1.0
+) -> dict[str, Tensor]:
     """|(w - g_r / mu) g_f| of each weight, by parameter name; model in eval mode, its parameters asking for gradients.
 
     Args:
         model: at the weights to be judged.
-        forget: pairs to forget, with their answers or (for refusals) with those wanted instead.
-        keep: pairs to keep, or a sample of them.
+        forget_set: pairs with their answers or (for refusals) with those to learn instead.
+        retain_set: pairs, or a sample of them.
         mu: the Hessian of the retain loss is taken as mu times the identity.
-        keep_times: what the sample's gradient counts, as in all pairs to keep / those in the sample.
+        keep_times: factor of the sample's gradient: retain pairs in all / pairs in the sample.
 
     Source: Jia et al., https://github.com/OPTML-Group/WAGLE.
     """
-    pull, held = summed_gradient(model, forget), summed_gradient(model, keep)
+    forget_gradient, retain_gradient = summed_gradient(model, forget_set), summed_gradient(model, retain_set)
     weights = dict(model.named_parameters())
-    return {name: score(weights[name].detach(), pull[name], keep_times * held[name], mu) for name in weights}
+    return {
+        name: score(weights[name].detach(), forget_gradient[name], keep_times * retain_gradient[name], mu)
+        for name in weights
+    }
 
 
 def score(weight: Tensor, forget_gradient: Tensor, keep_gradient: Tensor, mu: float) -> Tensor:
@@ -136,8 +152,8 @@ def summed_gradient(model: nn.Module, texts: Texts, batch_size: int = BATCH) -> 
     names, weights = zip(*model.named_parameters(), strict=True)
     total = [torch.zeros_like(weight) for weight in weights]
     for rows in torch.arange(len(texts)).split(batch_size):
-        lost = mean_nll(model, texts[rows].to(weights[0].device))
-        gradients = torch.autograd.grad(lost, weights, allow_unused=True, materialize_grads=True)
+        loss = mean_nll(model, texts[rows].to(weights[0].device))
+        gradients = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
         for summed, gradient in zip(total, gradients, strict=True):
             summed += gradient
     return dict(zip(names, total, strict=True))
@@ -145,38 +161,44 @@ def summed_gradient(model: nn.Module, texts: Texts, batch_size: int = BATCH) -> 
 
 def _attribution(run: Run, params: Wagle) -> dict[str, Tensor]:
     task: LanguageModel = run.task  # type: ignore[assignment]
-    asked = torch.randperm(len(task.keep))[: params.looked_at]
-    gone = task.forget
+    sample = torch.randperm(len(task.keep))[: params.looked_at]
+    forget_set = task.forget
     if params.objective == "dpo":
-        gone = refused(run, torch.arange(len(gone)), params.instead)
-    return scores(run.model, gone, task.keep[asked], params.mu, len(task.keep) / len(asked))
+        forget_set = refusal_batch(run, torch.arange(len(forget_set)), params.instead)
+    return scores(run.model, forget_set, task.keep[sample], params.mu, len(task.keep) / len(sample))
 
 
-def npo_a_token(now: Tensor, count: Tensor, before: Tensor, beta: float) -> Tensor:
+def npo_a_token(forget_nll: Tensor, tokens: Tensor, reference: Tensor, beta: float) -> Tensor:
     """NPO on the mean NLL a token, as WAGLE's code has it, where NPO itself takes the sum.
 
     Args:
-        now: summed NLL of each answer [n].
-        count: its tokens [n].
-        before: summed NLL by the model before [n].
+        forget_nll: summed NLL of each answer [n].
+        tokens: its number of tokens [n].
+        reference: summed NLL under the original model [n].
         beta: how soon an answer counts as unlikely enough.
     """
-    return npo_loss(now / count, before / count, beta)
+    return npo_loss(forget_nll / tokens, reference / tokens, beta)
 
 
 def _objective(run: Run, params: Wagle) -> Callable[[Tensor], Tensor]:
-    """The loss on some rows of the forget set."""
+    """The forget loss, as a function of rows of the forget set."""
     if params.objective == "grad_diff":
-        return lambda rows: -mean_nll(run.model, forget(run, rows))
-    before = frozen(run, "asking the model before", run.task.forget)  # type: ignore[attr-defined]
+        return lambda rows: -mean_nll(run.model, forget_batch(run, rows))
+    reference = reference_nll(run, "asking the model before", run.task.forget)  # type: ignore[attr-defined]
     if params.objective == "npo":
-        return lambda rows: npo_a_token(*nll(run.model, forget(run, rows)), before[rows], params.beta)
+        return lambda rows: npo_a_token(*nll(run.model, forget_batch(run, rows)), reference[rows], params.beta)
 
-    def preferred(rows: Tensor) -> Tensor:
-        texts = refused(run, rows, params.instead)
+    def dpo(forget_rows: Tensor) -> Tensor:
+        texts = refusal_batch(run, forget_rows, params.instead)
         with torch.no_grad():
-            wanted_before, _ = nll(run.original, texts)
-        wanted, _ = nll(run.model, texts)
-        return dpo_loss(wanted, wanted_before, nll(run.model, forget(run, rows))[0], before[rows], params.beta)
+            chosen_reference, _ = nll(run.original, texts)
+        chosen, _ = nll(run.model, texts)
+        return dpo_loss(
+            chosen,
+            chosen_reference,
+            nll(run.model, forget_batch(run, forget_rows))[0],
+            reference[forget_rows],
+            params.beta,
+        )
 
-    return preferred
+    return dpo

@@ -1,4 +1,4 @@
-"""Challenging forgets: search the images that are hardest to forget, then run any method on them."""
+"""Worst-case forget set: search the images that are hardest to forget, then run any method on them."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ from ..engine.run import Run
 from ..models.task import Index
 from ..registry import Params, method
 
-FORWARD = 512  # items in one pass without gradients
+BATCH = 512  # items in one pass without gradients
 ROUND = "round {} of {}"
 
 
@@ -47,8 +47,9 @@ class WorstCase(Params):
 
 @method(
     id="worst_case",
-    title="Find what is hardest to forget",
-    summary="Searches, among the images named, the set that trial forgetting hardly touches, and then runs a method on it.",
+    title="Worst-case forget set",
+    short="Worst-case forget set",
+    summary="Searches the images that are hardest to forget, then runs any method on them.",
     school="Which pictures could you take away and it would still know them? Those are the hard ones to forget.",
     student=(
         "A bi-level search. Below: starting from the model, forget the chosen set by fine-tuning on the others with the sign "
@@ -73,7 +74,7 @@ class WorstCase(Params):
     order=80,
 )
 def worst_case(run: Run, params: WorstCase) -> None:
-    """min over w of sum w_i loss_i(theta_u(w)) + gamma |w|^2, theta_u by signSGD on the rest; then `then` on the found set.
+    """min over w of sum w_i loss_i(theta_u(w)) + gamma |w|^2, theta_u by signSGD on the remainder; then `then` on the set it found.
 
     Raises:
         BadInput: `then` names no method that can follow, or fewer than two images were named.
@@ -83,7 +84,7 @@ def worst_case(run: Run, params: WorstCase) -> None:
         raise BadInput(
             f"worst_case: then was {params.then!r}, which searches a set itself; name a method that forgets."
         )
-    pool, others = drawn(run, params.candidates)
+    pool, others = candidate_pool(run, params.candidates)
     if len(pool) < 2:
         raise BadInput("worst_case needs at least two images to search among, but one was named to forget.")
     count = max(1, round(params.share * len(pool)))
@@ -96,8 +97,8 @@ def worst_case(run: Run, params: WorstCase) -> None:
         run.once(f"reset, {name}", lambda: reset(run))
         run.task.parts["others"] = np.union1d(pool[~chosen(weights, count)], others)
         trial(run, name, params)
-        held = weights
-        weights = run.once(f"choose, {name}", lambda held=held: upper(held, sign * losses(run), count, params))
+        current = weights
+        weights = run.once(f"choose, {name}", lambda current=current: upper(current, sign * losses(run), count, params))
         run.log(same_as_lowest_loss=overlap(chosen(weights, count), chosen(-typical, count)))
     run.once("reset", lambda: reset(run))
     run.model.eval()
@@ -105,15 +106,15 @@ def worst_case(run: Run, params: WorstCase) -> None:
     other.function(run, other.parse({}))
 
 
-def drawn(run: Run, candidates: int) -> tuple[Index, Index]:
-    """The images to search among, in order, and at most as many kept ones that keep trial forgetting honest."""
+def candidate_pool(run: Run, candidates: int) -> tuple[Index, Index]:
+    """(candidates to search among, in order; at most as many images of the retain set for trial forgetting)."""
     rng = np.random.default_rng(run.seed)
     pool = np.sort(rng.permutation(run.task.parts["forget"])[:candidates])
     return pool, np.sort(rng.permutation(run.task.parts["keep"])[: len(pool)])
 
 
 def reset(run: Run) -> None:
-    """Put the model back to where it was before."""
+    """Restore the original weights."""
     run.model.load_state_dict(run.original.state_dict())
 
 
@@ -147,11 +148,11 @@ def sign_step(model: nn.Module, rate: float) -> None:
 def losses(run: Run) -> Tensor:
     """Cross-entropy [candidates] of every candidate, on the CPU, model in eval mode."""
     run.model.eval()
-    found = [
+    batches = [
         F.cross_entropy(run.forward(run.model, batch.x), batch.y, reduction="none").cpu()
-        for batch in run.batches("candidates", FORWARD)
+        for batch in run.batches("candidates", BATCH)
     ]
-    return torch.cat(found)
+    return torch.cat(batches)
 
 
 def upper(weights: Tensor, loss: Tensor, count: int, params: WorstCase) -> Tensor:

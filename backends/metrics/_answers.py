@@ -1,4 +1,4 @@
-"""What the metrics of language models share, as TOFU computes them: likelihoods, overlap of answers, and truth ratios.
+"""Shared by the metrics of language models: likelihoods, ROUGE overlap and truth ratios, as TOFU computes them.
 
 Where definitions differ, the one taken is named with the metric. The four kinds of questions: what is to be forgotten,
 what is kept (the retain set), real authors, and facts of the world. Running text is what MUSE and RWKU measure.
@@ -33,21 +33,21 @@ SEUF = {
     "url": "https://arxiv.org/abs/2411.18797",
 }
 DENSE = "The model has no router: it is dense, every token goes through all of it."
-KEPT = ("retain", "real authors", "world facts")
+RETAIN_KINDS = ("retain", "real authors", "world facts")
 LARGEST = 60.0  # log of the largest truth ratio
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
-def of_kind(evidence: Evidence, kind: str) -> NDArray[np.bool_]:
-    """Which questions of the suite are of a kind, [n]."""
+def kind_mask(evidence: Evidence, kind: str) -> NDArray[np.bool_]:
+    """Mask of the questions of the suite that are of a kind, [n]."""
     return np.array([item.kind == kind for item in evidence.task.questions.suite])
 
 
 def probability(evidence: Evidence, kind: str) -> Floats:
-    """From 0 to 1, a question [n of the kind]: exp(-NLL a token) of the true answer; of real authors and world facts its
+    """Probability of the true answer of each question of a kind, [n] from 0 to 1: exp(-NLL a token); of real authors and world facts its
     share among true and wrong answers, by the same normalised likelihoods (TOFU's code; the paper has raw ones)."""
-    where = of_kind(evidence, kind)
+    where = kind_mask(evidence, kind)
     true = -evidence.outputs["answer"][where].astype(np.float64)
     if kind in ("forget", "retain"):
         return np.exp(true)
@@ -56,13 +56,13 @@ def probability(evidence: Evidence, kind: str) -> Floats:
 
 
 def log_truth_ratio(evidence: Evidence, kind: str, geometric: bool = False) -> Floats:
-    """log(wrong / right), a question [n of the kind]: the mean likelihood of the wrong answers over that of the right one.
+    """log(wrong / right) of each question of a kind [n]: mean likelihood of the wrong answers over that of the right one.
 
     Right is the rephrased answer, for real authors and world facts the answer itself. Likelihoods are exp(-NLL a token).
     Their mean is arithmetic in TOFU's paper and in its model utility, `geometric` in the code of its forget quality.
     NaN where there is no wrong answer.
     """
-    where = of_kind(evidence, kind)
+    where = kind_mask(evidence, kind)
     right = -evidence.outputs["rephrased" if kind in ("forget", "retain") else "answer"][where].astype(np.float64)
     wrong = -evidence.outputs["wrong"][where].astype(np.float64)
     count = (~np.isnan(wrong)).sum(1)
@@ -75,7 +75,7 @@ def log_truth_ratio(evidence: Evidence, kind: str, geometric: bool = False) -> F
 
 
 def truth_ratio(evidence: Evidence, kind: str) -> Floats:
-    """wrong / right with the arithmetic mean, a question [n of the kind]; capped where it no longer is a number."""
+    """Truth ratio, wrong / right with the arithmetic mean, of each question of a kind [n]; capped to stay finite."""
     return np.exp(np.minimum(log_truth_ratio(evidence, kind), LARGEST))
 
 
@@ -91,32 +91,31 @@ def _log_sum(logs: Floats) -> Floats:
 
 
 def rouge(evidence: Evidence, kind: str) -> Floats:
-    """ROUGE-L recall of the greedy answer against the true one, from 0 to 1, a question [n of the kind]; with stemming."""
-    where = np.flatnonzero(of_kind(evidence, kind))
+    """ROUGE-L recall of the greedy response to each question of a kind, [n] from 0 to 1; with stemming."""
+    indices = np.flatnonzero(kind_mask(evidence, kind))
     suite = evidence.task.questions.suite
-    return np.array([recall(suite[at].pair.answer, str(evidence.outputs["said"][at])) for at in where])
+    return np.array([rouge_recall(suite[index].pair.answer, str(evidence.outputs["said"][index])) for index in indices])
 
 
-@lru_cache(maxsize=4096)  # the models of a run say much the same
-def recall(truth: str, said: str) -> float:
-    """The longest common subsequence of words over the words of the truth; with stemming, as TOFU has it."""
-    return float(_scorer(True).score(truth, said)["rougeL"].recall)
+@lru_cache(maxsize=4096)  # the models of a run give many equal responses
+def rouge_recall(truth: str, response: str) -> float:
+    """ROUGE-L recall: longest common subsequence of words over the words of the truth; with stemming, as in TOFU."""
+    return float(_scorer(True).score(truth, response)["rougeL"].recall)
 
 
 @lru_cache(maxsize=4096)
-def overlap(truth: str, said: str) -> float:
-    """ROUGE-L F1: the same over the words of both; without stemming, as MUSE has it."""
-    return float(_scorer(False).score(truth, said)["rougeL"].fmeasure)
+def rouge_f1(truth: str, response: str) -> float:
+    """ROUGE-L F1: harmonic mean of recall and precision of the longest common subsequence; without stemming, as in MUSE."""
+    return float(_scorer(False).score(truth, response)["rougeL"].fmeasure)
 
 
-def pages(evidence: Evidence, role: str) -> Index:
-    """Places of the running texts of a role: forget, retain, held out."""
-    return np.array([at for at, page in enumerate(evidence.task.pages) if page.role == role], np.int64)
+def page_indices(evidence: Evidence, role: str) -> Index:
+    """Indices of the running texts of a role: forget, retain, held out."""
+    return np.array([index for index, page in enumerate(evidence.task.pages) if page.role == role], np.int64)
 
 
 def auc(higher: Floats, lower: Floats) -> float:
-    """How often one of `higher` lies above one of `lower`, from 0 to 1, ties half; NaN where there is none of either, or one
-    that is not a number."""
+    """AUC: share of pairs in which one of `higher` lies above one of `lower`, ties half; NaN where either is empty or holds NaN."""
     if not len(higher) or not len(lower) or np.isnan(higher).any() or np.isnan(lower).any():
         return float("nan")
     above, same = higher[:, None] > lower, higher[:, None] == lower
@@ -124,7 +123,7 @@ def auc(higher: Floats, lower: Floats) -> float:
 
 
 def mean(values: Floats) -> float:
-    """NaN of nothing."""
+    """Mean of values, NaN of none."""
     return float(np.mean(values)) if len(values) else float("nan")
 
 

@@ -1,4 +1,4 @@
-"""What several metrics share: answers, probabilities and the simplest membership attack, as plain numpy functions."""
+"""Shared by the metrics of classifiers: predictions, probabilities and a threshold membership attack, in plain numpy."""
 
 import math
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ CARD_0 = {
 }
 
 
-def answers(logits: Floats) -> NDArray[np.int64]:
-    """The class a model says, [n] from [n, classes]; -1 where its output is not a number, which is never right."""
+def predictions(logits: Floats) -> NDArray[np.int64]:
+    """Predicted class, [n] from logits [n, classes]; -1, which is never right, where a logit is not finite."""
     broken = ~np.isfinite(logits).all(1)
     return np.where(broken, -1, np.argmax(np.nan_to_num(logits), axis=1)).astype(np.int64)
 
@@ -37,49 +37,49 @@ def confidence(logits: Floats, labels: NDArray[np.int64]) -> NDArray[np.float64]
 
 
 def entropy(logits: Floats) -> NDArray[np.float64]:
-    """How undecided a model is, [n] in nats: 0 when sure, log(classes) when every class is equally likely."""
+    """Entropy of the prediction, [n] in nats: 0 when sure, log(classes) when every class is equally likely."""
     p = probabilities(logits)
     return -(p * np.log(np.maximum(p, np.finfo(np.float64).tiny))).sum(-1)
 
 
 def accuracy(evidence: Evidence, part: str) -> Score:
-    """Share of a part that is answered right, in percent; items are 1 where right. NaN where the part is empty."""
+    """Accuracy on a part, in percent; items are 1 where right. NaN where the part is empty."""
     ids = evidence.ids(part)
     if not ids:
         return Score(math.nan)
-    right = (answers(evidence.logits(part)) == evidence.labels(part)).astype(np.float32)
+    right = (predictions(evidence.logits(part)) == evidence.labels(part)).astype(np.float32)
     return Score(100 * float(right.mean()), items=right, ids=ids)
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """Where a membership attack draws its line: items at or above `at` are called members. `accuracy` is its balanced share right."""
+    """Threshold of a membership attack: items at or above `at` are called members; `accuracy` is its balanced accuracy."""
 
     at: float
     accuracy: float
 
 
 def best_threshold(members: Floats, others: Floats) -> Threshold | None:
-    """The line that tells members (high scores) from others best, halfway between two scores that occur.
+    """The threshold that separates members (high scores) from others best, halfway between two scores that occur.
 
     Best is the highest mean of (members at or above it) and (others below it), so the sizes of the sets do not matter;
-    the lowest such line is taken. None where no line does better than chance, or where a score is not a number.
+    the lowest such threshold is taken. None where none does better than chance, or where a score is not a number.
     """
     if not len(members) or not len(others) or not (np.isfinite(members).all() and np.isfinite(others).all()):
         return None
-    seen = np.unique(np.concatenate([members, others]).astype(np.float64))
-    lines = (seen[1:] + seen[:-1]) / 2
-    kept = 1 - np.searchsorted(np.sort(members), lines, side="left") / len(members)
-    refused = np.searchsorted(np.sort(others), lines, side="left") / len(others)
-    right = (kept + refused) / 2
-    if not len(lines) or right.max() <= 0.5:
+    scores = np.unique(np.concatenate([members, others]).astype(np.float64))
+    thresholds = (scores[1:] + scores[:-1]) / 2
+    members_right = 1 - np.searchsorted(np.sort(members), thresholds, side="left") / len(members)
+    others_right = np.searchsorted(np.sort(others), thresholds, side="left") / len(others)
+    balanced = (members_right + others_right) / 2
+    if not len(thresholds) or balanced.max() <= 0.5:
         return None
-    best = int(right.argmax())
-    return Threshold(float(lines[best]), float(right[best]))
+    best = int(balanced.argmax())
+    return Threshold(float(thresholds[best]), float(balanced[best]))
 
 
 def threshold_attack(evidence: Evidence, scores: dict[str, NDArray[np.float64]], sign: int) -> Score:
-    """The share of the forget set that a threshold attack takes for never seen, in percent.
+    """Share of the forget set that a threshold attack calls non-member, in percent.
 
     Args:
         evidence: whose forget set it is.

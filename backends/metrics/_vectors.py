@@ -1,4 +1,4 @@
-"""What the two metrics of concept vectors share: the vectors of a model beside those before, and random ones as a control."""
+"""Shared by the metrics of concept vectors: the vectors of a model against the original ones, random ones as a control."""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,7 +38,9 @@ def compared(evidence: Evidence, kind: str, compare: Compare, scale: float = 1) 
     own = "vectors" if kind == "vectors" else f"vector_{kind}"
     if own not in before.outputs or own not in evidence.outputs:
         return Score(float("nan"))
-    found, control = (scale * compare(before.outputs[name], evidence.outputs[name]) for name in (own, f"random_{kind}"))
+    vectors, control = (
+        scale * compare(before.outputs[name], evidence.outputs[name]) for name in (own, f"random_{kind}")
+    )
     places = zip(before.outputs["vector_places"], before.outputs["vector_of"], strict=True)
     ids = [f"layer {layer}, column {column}" + (f" ({of})" if of else "") for (layer, column), of in places]
-    return Score(float(found.mean()), {CONTROL: float(control.mean())}, found.astype(np.float32), ids)
+    return Score(float(vectors.mean()), {CONTROL: float(control.mean())}, vectors.astype(np.float32), ids)

@@ -1,4 +1,4 @@
-"""How far the model is from one trained again without the forget set, over four metrics."""
+"""Average gap: mean distance to the retrained reference over UA, RA, TA and MIA."""
 
 import math
 
@@ -11,9 +11,9 @@ OVER = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "mia_ef
 
 @metric(
     id="average_gap",
-    title="Distance from training again without it",
+    title="Average gap",
     short="Avg. Gap",
-    summary="The mean distance to the retrained reference over how well it forgot, what it keeps, new images and membership; 0 is a perfect match.",
+    summary="Mean distance to the retrained reference over UA, RA, TA and MIA; 0 is a perfect match.",
     source=CARD_0,
     works_with={"classifier": True},
     unit="points",

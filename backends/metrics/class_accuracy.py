@@ -1,4 +1,4 @@
-"""How often the model is right on new images, class by class."""
+"""Accuracy on test images, class by class."""
 
 import math
 
@@ -6,13 +6,13 @@ import numpy as np
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
-from ._common import answers
+from ._common import predictions
 
 
 @metric(
     id="class_accuracy",
-    title="Right on new images, by class",
-    summary="The share of each class's test images that the model gets right, the forgotten classes among them; the number is the mean over classes.",
+    title="Accuracy by class",
+    summary="How often it is right on each class's test images, the forgotten ones among them.",
     source={"title": "Accuracy by class on the test set"},
     works_with={"classifier": True},
     unit="%",
@@ -26,7 +26,7 @@ def class_accuracy(evidence: Evidence) -> Score:
     """
     both = ("test", "test_forget")
     labels = np.concatenate([evidence.labels(part) for part in both])
-    right = np.concatenate([answers(evidence.logits(part)) for part in both]) == labels
+    right = np.concatenate([predictions(evidence.logits(part)) for part in both]) == labels
     parts = {
         name: 100 * float(right[labels == number].mean()) if (labels == number).any() else math.nan
         for number, name in enumerate(evidence.task.names)

@@ -1,4 +1,4 @@
-"""How well kept pictures fit their words, as a CLIP model sees it."""
+"""CLIP score: similarity of retained pictures to their prompts, by a CLIP model."""
 
 import math
 
@@ -6,14 +6,14 @@ import numpy as np
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
-from ._pictures import asked
+from ._pictures import asks_for_target
 
 
 @metric(
     id="clip_score",
-    title="Kept pictures fit their words",
+    title="CLIP score",
     short="CLIP score",
-    summary="100 times the mean cosine between the pictures that should not change and their prompts, by a CLIP model.",
+    summary="How well the pictures that should not change fit their prompts, by a CLIP model.",
     source={"title": "Hessel et al., EMNLP 2021", "url": "https://arxiv.org/abs/2104.08718"},
     works_with={"text-to-image": True},
     unit="",
@@ -28,5 +28,5 @@ def clip_score(evidence: Evidence) -> Score:
     prompts = [shot.prompt for shot in evidence.task.asking.suite]
     names = list(dict.fromkeys(prompts))
     own = evidence.outputs["clip"][np.arange(len(prompts)), [names.index(prompt) for prompt in prompts]]
-    kept = ~asked(evidence)
-    return Score(float(np.maximum(own[kept], 0).mean()), items=own[kept].astype(np.float32))
+    retained = ~asks_for_target(evidence)
+    return Score(float(np.maximum(own[retained], 0).mean()), items=own[retained].astype(np.float32))

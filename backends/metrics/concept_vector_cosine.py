@@ -1,4 +1,4 @@
-"""Whether the vectors that spell what was to be forgotten still point where they did."""
+"""Cosine of the concept vectors with themselves before unlearning."""
 
 from ..engine.evidence import Evidence, Score
 from ..models.vector_trace import cosines
@@ -8,9 +8,9 @@ from ._vectors import PAPER, WORKS, compared
 
 @metric(
     id="concept_vector_cosine",
-    title="Direction of the concept's vectors",
+    title="Concept vector cosine",
     short="vector cosine",
-    summary="How nearly the vectors inside the model that spell what was to be forgotten still point where they did; 1 is the same.",
+    summary="How nearly the concept's vectors still point where they did; 1 is the same.",
     source=PAPER,
     works_with=WORKS,
     unit="",

@@ -1,4 +1,4 @@
-"""Whether the vectors that spell what was to be forgotten still spell it."""
+"""Overlap of the top words of the concept vectors with those before unlearning."""
 
 from ..engine.evidence import Evidence, Score
 from ..models.vector_trace import overlaps
@@ -8,9 +8,9 @@ from ._vectors import PAPER, WORKS, compared
 
 @metric(
     id="concept_vector_words",
-    title="Words that the concept's vectors keep",
+    title="Concept vector words",
     short="vector words",
-    summary="How many of the first words are still the same in the vectors, inside the model, that spell what was to be forgotten.",
+    summary="How many of the first words that the concept's vectors spell are still the same.",
     source=PAPER,
     works_with=WORKS,
     unit="%",

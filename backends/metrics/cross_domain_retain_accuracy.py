@@ -1,4 +1,4 @@
-"""How well the other kind is still drawn (CRA): the styles where an object was forgotten, the objects where a style was."""
+"""Cross-domain retain accuracy (CRA): styles where an object was forgotten, objects where a style was."""
 
 import math
 from dataclasses import replace
@@ -7,14 +7,22 @@ import numpy as np
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
-from ._pictures import UNLEARN_CANVAS, asked, by_name, judged, kinds, right, share
+from ._pictures import (
+    UNLEARN_CANVAS,
+    asks_for_target,
+    by_name,
+    has_judge,
+    judged_correct,
+    own_and_other_kind,
+    percentage,
+)
 
 
 @metric(
     id="cross_domain_retain_accuracy",
-    title="The other kind still drawn right",
+    title="Cross-domain retain accuracy (CRA)",
     short="CRA",
-    summary="Where an object was forgotten, the share of all pictures whose style the judge finds right; where a style was, whose object.",
+    summary="How often styles are drawn right where an object was forgotten, or objects where a style was.",
     source=UNLEARN_CANVAS,
     works_with={"text-to-image": True},
     unit="%",
@@ -28,16 +36,16 @@ def cross_domain_retain_accuracy(evidence: Evidence) -> Score:
 
     With a CLIP judge: of everyday prompts that have nothing to do with the target. Not measured without a judge.
     """
-    if not judged(evidence):
+    if not has_judge(evidence):
         return Score(math.nan)
-    _, other = kinds(evidence)
-    found, rest = right(evidence, other), ~asked(evidence)
+    _, other = own_and_other_kind(evidence)
+    correct, retained = judged_correct(evidence, other), ~asks_for_target(evidence)
     if "clip" in evidence.outputs:
-        where = np.zeros(len(found), bool)
-        where[evidence.task.parts["unrelated"]] = True
-        return share(found, where)
-    everything = np.ones(len(found), bool)
-    parts = by_name(evidence, found, everything, other)
-    if rest.any():
-        parts["without the target"] = 100 * float(found[rest].mean())
-    return replace(share(found, everything), parts=parts)
+        unrelated = np.zeros(len(correct), bool)
+        unrelated[evidence.task.parts["unrelated"]] = True
+        return percentage(correct, unrelated)
+    everything = np.ones(len(correct), bool)
+    parts = by_name(evidence, correct, everything, other)
+    if retained.any():
+        parts["without the target"] = 100 * float(correct[retained].mean())
+    return replace(percentage(correct, everything), parts=parts)

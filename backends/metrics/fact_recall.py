@@ -1,4 +1,4 @@
-"""Whether the fact that a question asks for is still in the answer."""
+"""Fact recall: share of forget questions whose answer still holds the fact asked for."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ from ._answers import TOFU
 
 @metric(
     id="fact_recall",
-    title="Names the fact",
+    title="Fact recall",
     short="facts",
-    summary="How many of the questions on what was to be forgotten are still answered with the fact that they ask for.",
+    summary="How often the fact asked for is still in the answer, on the forget set.",
     source={"title": "Exact match of the value asked for, on questions in the manner of TOFU", "url": TOFU["url"]},
     works_with={"llm": True, "moe": True},
     unit="%",
@@ -26,13 +26,15 @@ def fact_recall(evidence: Evidence) -> Score:
     A model that never saw a fact names it now and then by chance. Questions without a value are left out.
     """
     suite = evidence.task.questions.suite
-    asked = [at for at, item in enumerate(suite) if item.pair.value]
-    named = [suite[at].pair.value.casefold() in str(evidence.outputs["said"][at]).casefold() for at in asked]
-    right, roles = 100 * np.array(named, np.float32), np.array([suite[at].role for at in asked])
+    indices = [index for index, item in enumerate(suite) if item.pair.value]
+    recalled = [
+        suite[index].pair.value.casefold() in str(evidence.outputs["said"][index]).casefold() for index in indices
+    ]
+    right, roles = 100 * np.array(recalled, np.float32), np.array([suite[index].role for index in indices])
     parts = {str(role): float(right[roles == role].mean()) for role in dict.fromkeys(roles.tolist())}
     items = right[roles == "forget"]
-    return Score(parts.get("forget", float("nan")), parts=parts, items=items, ids=_ids(asked, roles))
+    return Score(parts.get("forget", float("nan")), parts=parts, items=items, ids=_ids(indices, roles))
 
 
-def _ids(asked: list[int], roles: np.ndarray) -> list[str]:
-    return [f"question-{at}" for at, role in zip(asked, roles, strict=True) if role == "forget"]
+def _ids(indices: list[int], roles: np.ndarray) -> list[str]:
+    return [f"question-{index}" for index, role in zip(indices, roles, strict=True) if role == "forget"]

@@ -1,4 +1,4 @@
-"""How far the drawn pictures are from real drawings as a whole (a Fréchet distance in the judge's features)."""
+"""Fréchet distance (FID) of retained pictures from real drawings, in the judge's features."""
 
 import math
 
@@ -8,14 +8,14 @@ from scipy import linalg
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
-from ._pictures import asked
+from ._pictures import asks_for_target
 
 
 @metric(
     id="fid",
-    title="Distance from real drawings",
+    title="Fréchet distance in the judge's features (FID)",
     short="FID (judge's features)",
-    summary="How far the kept pictures are, as a whole, from real drawings, in the features of the judge; 0 would be no difference.",
+    summary="How far the retained pictures are, as a whole, from real drawings; 0 would be no difference.",
     source={
         "title": "Heusel et al., NeurIPS 2017; here with the judge's features in place of Inception's",
         "url": "https://arxiv.org/abs/1706.08500",
@@ -37,11 +37,13 @@ def fid(evidence: Evidence) -> Score:
     if not hasattr(task.judge, "real") or "features" not in evidence.outputs:
         return Score(math.nan)
     real, names = task.judge.real, task.asking.domains
-    kept = [
-        not task.asking.asks(names["object"][int(thing)], names["style"][int(style)])
-        for thing, style in zip(real["object"], real["style"], strict=True)
+    retained = [
+        not task.asking.asks(names["object"][int(subject)], names["style"][int(style)])
+        for subject, style in zip(real["object"], real["style"], strict=True)
     ]
-    return Score(frechet(evidence.outputs["features"][~asked(evidence)], real["features"][np.array(kept)]))
+    return Score(
+        frechet(evidence.outputs["features"][~asks_for_target(evidence)], real["features"][np.array(retained)])
+    )
 
 
 def frechet(one: NDArray[np.floating], two: NDArray[np.floating]) -> float:

@@ -1,4 +1,4 @@
-"""Whether what it says of the forgotten is still language."""
+"""Fluency: n-gram entropy of the answers on the forget set."""
 
 from collections import Counter
 
@@ -13,9 +13,9 @@ WEIGHTS = {2: 2 / 3, 3: 4 / 3}  # of the words that an n-gram has
 
 @metric(
     id="fluency",
-    title="Its answers are language",
+    title="Fluency",
     short="fluency",
-    summary="How varied the words of its answers on what was to be forgotten are; low where they are very short, or repeat themselves.",
+    summary="How varied the words of its answers on the forget set are; low where they repeat themselves.",
     source=RWKU,
     works_with={"llm": True, "moe": True},
     unit="bits",
@@ -32,15 +32,15 @@ def fluency(evidence: Evidence) -> Score:
     low entropy by their length alone, so only a comparison with the model before or the retrained reference says anything.
     """
     roles = [item.role for item in evidence.task.questions.suite]
-    said = [str(text) for text in evidence.outputs["said"]]
+    responses = [str(text) for text in evidence.outputs["said"]]
 
     def of(role: str) -> float:
-        return mean(np.array([entropy(text) for text, own in zip(said, roles, strict=True) if own == role]))
+        return mean(np.array([entropy(text) for text, own in zip(responses, roles, strict=True) if own == role]))
 
     parts = {role: value for role in ("neighbour", "unrelated") if not np.isnan(value := of(role))}
-    lost = evidence.outputs.get("said_nll")
-    if lost is not None and np.isfinite(lost).any():
-        parts["nats a token for the model before"] = float(np.nanmean(lost))
+    response_nll = evidence.outputs.get("said_nll")
+    if response_nll is not None and np.isfinite(response_nll).any():
+        parts["nats a token for the model before"] = float(np.nanmean(response_nll))
     return Score(of("forget"), parts=parts)
 
 

@@ -1,4 +1,4 @@
-"""Forget quality: whether the model after can be told from one that never saw it."""
+"""Forget quality: p-value of a test that compares truth ratios with those of the retrained reference."""
 
 import math
 from typing import Any
@@ -13,9 +13,9 @@ from ._answers import LARGEST, TOFU, Floats, log_truth_ratio
 
 @metric(
     id="forget_quality",
-    title="Like a model that never saw it",
+    title="Forget quality",
     short="forget quality",
-    summary="The p-value of a test that asks whether its truth ratios could be those of a model trained again without it.",
+    summary="Whether it passes for a model that never saw the forget set, as the p-value of a test.",
     source=TOFU,
     works_with={"llm": True, "moe": True},
     unit="",
@@ -37,7 +37,7 @@ def forget_quality(evidence: Evidence) -> Score:
     if reference is None:
         return Score(math.nan)
     ours, theirs = (log_truth_ratio(one, "forget", geometric=True) for one in (evidence, reference))
-    test, paper = _told(ours, theirs), _told(*(log_truth_ratio(one, "forget") for one in (evidence, reference)))
+    test, paper = _ks_test(ours, theirs), _ks_test(*(log_truth_ratio(one, "forget") for one in (evidence, reference)))
     if test is None or paper is None:
         return Score(math.nan)
     smallest = np.finfo(float).tiny
@@ -49,7 +49,7 @@ def forget_quality(evidence: Evidence) -> Score:
     return Score(float(test.pvalue), parts=parts, items=np.exp(np.minimum(ours, LARGEST)).astype(np.float32))
 
 
-def _told(ours: Floats, theirs: Floats) -> Any:
-    """The test on what is a number, or None where nothing is. Logarithms order values as the values themselves do."""
+def _ks_test(ours: Floats, theirs: Floats) -> Any:
+    """Kolmogorov-Smirnov test on all finite values, None of none. It may take logarithms, which keep the order."""
     ours, theirs = ours[~np.isnan(ours)], theirs[~np.isnan(theirs)]
     return ks_2samp(ours, theirs) if len(ours) and len(theirs) else None

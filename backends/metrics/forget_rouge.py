@@ -1,4 +1,4 @@
-"""How much of the true answers is still said of what was to be forgotten."""
+"""ROUGE-L recall on the forget set."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ from ._answers import TOFU, mean, rouge
 
 @metric(
     id="forget_rouge",
-    title="Still answers it",
+    title="ROUGE-L on the forget set",
     short="ROUGE-L forget",
-    summary="How many words of the true answer its own answer still has, in their order, on what was to be forgotten.",
+    summary="How many words of the true answer its own answer still has, in their order.",
     source=TOFU,
     works_with={"llm": True, "moe": True},
     unit="%",
@@ -22,5 +22,5 @@ from ._answers import TOFU, mean, rouge
 )
 def forget_rouge(evidence: Evidence) -> Score:
     """Mean ROUGE-L recall, in percent. An answer in the same form with another fact still has most of the words."""
-    found = rouge(evidence, "forget")
-    return Score(100 * mean(found), items=(100 * found).astype(np.float32))
+    recalls = rouge(evidence, "forget")
+    return Score(100 * mean(recalls), items=(100 * recalls).astype(np.float32))

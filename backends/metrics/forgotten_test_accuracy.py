@@ -1,4 +1,4 @@
-"""How often the model is still right on new images of the forgotten classes."""
+"""Testing accuracy on the forgotten classes."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
@@ -7,9 +7,9 @@ from ._common import CARD_0, accuracy
 
 @metric(
     id="forgotten_test_accuracy",
-    title="Still knows new images of what it forgot",
+    title="Testing accuracy on forgotten classes",
     short="TA of forgotten classes",
-    summary="The share of the forgotten classes' own test images that the model still gets right.",
+    summary="How often it is still right on new images of the forgotten classes.",
     source=CARD_0,
     works_with={"classifier": True},
     unit="%",

@@ -1,18 +1,26 @@
-"""How well the others of the same kind are still drawn (IRA)."""
+"""In-domain retain accuracy (IRA): other concepts of the target's kind that are still drawn right."""
 
 import math
 from dataclasses import replace
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
-from ._pictures import UNLEARN_CANVAS, asked, by_name, judged, kinds, right, share
+from ._pictures import (
+    UNLEARN_CANVAS,
+    asks_for_target,
+    by_name,
+    has_judge,
+    judged_correct,
+    own_and_other_kind,
+    percentage,
+)
 
 
 @metric(
     id="in_domain_retain_accuracy",
-    title="Others of its kind still drawn right",
+    title="In-domain retain accuracy (IRA)",
     short="IRA",
-    summary="The share of pictures of the other objects (or, when a style was forgotten, in the other styles) that the judge finds right.",
+    summary="How often the others of the target's kind are still drawn right.",
     source=UNLEARN_CANVAS,
     works_with={"text-to-image": True},
     unit="%",
@@ -25,10 +33,10 @@ def in_domain_retain_accuracy(evidence: Evidence) -> Score:
 
     With a CLIP judge: of the concepts that a person named to keep. Not measured without a judge.
     """
-    if not judged(evidence):
+    if not has_judge(evidence):
         return Score(math.nan)
-    own, _ = kinds(evidence)
-    found, where = right(evidence, own), ~asked(evidence)
+    own, _ = own_and_other_kind(evidence)
+    correct, mask = judged_correct(evidence, own), ~asks_for_target(evidence)
     if "clip" in evidence.outputs:
-        where[evidence.task.parts["unrelated"]] = False
-    return replace(share(found, where), parts=by_name(evidence, found, where, own))
+        mask[evidence.task.parts["unrelated"]] = False
+    return replace(percentage(correct, mask), parts=by_name(evidence, correct, mask, own))

@@ -1,17 +1,17 @@
-"""Whether what a text says is still known."""
+"""Knowledge memorization (KnowMem): ROUGE-L F1 of answers on the forget set."""
 
 import numpy as np
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
-from ._answers import MUSE, Floats, mean, of_kind, overlap
+from ._answers import MUSE, Floats, kind_mask, mean, rouge_f1
 
 
 @metric(
     id="knowledge_memorization",
-    title="Answers on what the text says",
+    title="Knowledge memorization (KnowMem)",
     short="KnowMem",
-    summary="How alike its answers and the true ones are on what was to be forgotten, words too many counted against it.",
+    summary="How alike its answers and the true ones are on the forget set; extra words count against it.",
     source=MUSE,
     works_with={"llm": True, "moe": True},
     unit="%",
@@ -25,12 +25,14 @@ def knowledge_memorization(evidence: Evidence) -> Score:
 
     Departs: no examples stand before the question, as the model learned to be asked; answers have up to 40 tokens, not 32.
     """
-    found = _overlaps(evidence, "forget")
-    return Score(mean(found), parts={"retain": mean(_overlaps(evidence, "retain"))}, items=found.astype(np.float32))
+    overlaps = _overlaps(evidence, "forget")
+    return Score(
+        mean(overlaps), parts={"retain": mean(_overlaps(evidence, "retain"))}, items=overlaps.astype(np.float32)
+    )
 
 
 def _overlaps(evidence: Evidence, kind: str) -> Floats:
-    """Percent, a question [n of the kind]."""
-    suite, said = evidence.task.questions.suite, evidence.outputs["said"]
-    where = np.flatnonzero(of_kind(evidence, kind))
-    return np.array([100 * overlap(suite[at].pair.answer, str(said[at])) for at in where])
+    """ROUGE-L F1 in percent of each question of a kind [n]."""
+    suite, responses = evidence.task.questions.suite, evidence.outputs["said"]
+    indices = np.flatnonzero(kind_mask(evidence, kind))
+    return np.array([100 * rouge_f1(suite[index].pair.answer, str(responses[index])) for index in indices])

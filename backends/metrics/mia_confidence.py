@@ -1,4 +1,4 @@
-"""A membership attack with one threshold on the model's confidence."""
+"""Membership inference (MIA) by one threshold on the model's confidence."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
@@ -7,9 +7,9 @@ from ._common import confidence, threshold_attack
 
 @metric(
     id="mia_confidence",
-    title="Looks never seen, by its confidence",
+    title="Membership inference by confidence (MIA)",
     short="MIA (confidence)",
-    summary="The share of the forget set on which the model is less sure of the true class than one threshold, chosen to tell trained images from new ones.",
+    summary="How much of the forget set looks never seen, by the model's confidence.",
     source={
         "title": "Song & Mittal, Systematic Evaluation of Privacy Risks of Machine Learning Models, USENIX Security 2021",
         "url": "https://arxiv.org/abs/2003.10595",

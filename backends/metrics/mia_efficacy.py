@@ -1,4 +1,4 @@
-"""MIA efficacy: how much of the forget set an attacker takes for images that the model never saw."""
+"""MIA efficacy: share of the forget set that a membership inference attack calls non-member."""
 
 import math
 
@@ -13,9 +13,9 @@ SAMPLE = 1000  # of each kind; the authors use all, which an RBF SVM is slow on
 
 @metric(
     id="mia_efficacy",
-    title="Looks as if never seen",
+    title="Membership inference efficacy (MIA)",
     short="MIA",
-    summary="The share of the forget set that an attacker, judging by the model's confidence, takes for images it was never trained on.",
+    summary="How much of the forget set an attacker takes for images that it never saw.",
     source=CARD_0,
     works_with={"classifier": True},
     unit="%",

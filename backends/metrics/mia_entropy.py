@@ -1,4 +1,4 @@
-"""A membership attack with one threshold on the model's entropy."""
+"""Membership inference (MIA) by one threshold on the prediction's entropy."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
@@ -7,9 +7,9 @@ from ._common import entropy, threshold_attack
 
 @metric(
     id="mia_entropy",
-    title="Looks never seen, by its entropy",
+    title="Membership inference by entropy (MIA)",
     short="MIA (entropy)",
-    summary="The share of the forget set on which the model is more undecided than one threshold, chosen to tell trained images from new ones.",
+    summary="How much of the forget set looks never seen, by how undecided the model is.",
     source={
         "title": "Song & Mittal, Systematic Evaluation of Privacy Risks of Machine Learning Models, USENIX Security 2021",
         "url": "https://arxiv.org/abs/2003.10595",

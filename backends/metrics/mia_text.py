@@ -1,17 +1,17 @@
-"""Membership attacks on running text."""
+"""Membership inference (MIA) on running text: the mean AUC of four attacks."""
 
 import numpy as np
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
-from ._answers import RWKU, auc, mean, pages
+from ._answers import RWKU, auc, mean, page_indices
 
 
 @metric(
     id="mia_text",
-    title="Texts it was trained on",
+    title="Membership inference on texts (MIA)",
     short="MIA (text)",
-    summary="How well four attacks tell texts to be forgotten from unseen ones: one half is a guess, 1 gives them away.",
+    summary="How well four attacks tell texts of the forget set from unseen ones; 0.5 is a guess.",
     source=RWKU,
     works_with={"llm": True, "moe": True},
     unit="",
@@ -38,6 +38,6 @@ def mia_text(evidence: Evidence) -> Score:
         "Min-K%": evidence.outputs["page_min_20"].astype(np.float64),
         "Min-K%++": evidence.outputs["page_min_20_pp"].astype(np.float64),
     }
-    forget, unseen = pages(evidence, "forget"), pages(evidence, "held out")
+    forget, unseen = page_indices(evidence, "forget"), page_indices(evidence, "held out")
     parts = {name: auc(score[forget], score[unseen]) for name, score in scores.items()}
     return Score(mean(np.array(list(parts.values()))), parts=parts)

@@ -1,4 +1,4 @@
-"""Model utility: what the model still knows of everything else, in one number."""
+"""Model utility: harmonic mean of probability, ROUGE-L and truth ratio on everything but the forget set."""
 
 import math
 
@@ -7,14 +7,14 @@ from scipy.stats import hmean
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
-from ._answers import KEPT, TOFU, mean, probability, rouge, truth_ratio
+from ._answers import RETAIN_KINDS, TOFU, mean, probability, rouge, truth_ratio
 
 
 @metric(
     id="model_utility",
-    title="What it still knows",
+    title="Model utility",
     short="model utility",
-    summary="Likelihood, wording and truthfulness of answers on everything that is kept, on real books and on the world.",
+    summary="How likely, well worded and truthful its answers on everything else are.",
     source=TOFU,
     works_with={"llm": True, "moe": True},
     unit="",
@@ -30,10 +30,10 @@ def model_utility(evidence: Evidence) -> Score:
     ratio of one without wrong answers.
     """
     parts: dict[str, float] = {}
-    for kind in KEPT:
+    for kind in RETAIN_KINDS:
         parts[f"{kind}: probability"] = mean(probability(evidence, kind))
         parts[f"{kind}: ROUGE-L"] = mean(rouge(evidence, kind))
         ratio = truth_ratio(evidence, kind)
         parts[f"{kind}: truth ratio"] = mean((1 - ratio[~np.isnan(ratio)]).clip(0))
-    known = {name: value for name, value in parts.items() if not math.isnan(value)}
-    return Score(float(hmean(list(known.values()))) if known else math.nan, parts=known)
+    measured = {name: value for name, value in parts.items() if not math.isnan(value)}
+    return Score(float(hmean(list(measured.values()))) if measured else math.nan, parts=measured)

@@ -1,4 +1,4 @@
-"""How often the model is right on new images of the classes nearest to what it forgot."""
+"""Testing accuracy on the classes nearest to the forget set."""
 
 import math
 
@@ -11,8 +11,8 @@ from ._common import accuracy
 
 @metric(
     id="neighbour_accuracy",
-    title="Still right on the neighbours",
-    summary="The share of test images right among the classes that the model confuses most with what it forgot, where damage shows first.",
+    title="Neighbour accuracy",
+    summary="How often it is right on the classes nearest to the forget set, where damage shows first.",
     source={"title": "Test accuracy on the classes nearest by the model's own confusion"},
     works_with={"classifier": True},
     unit="%",
@@ -31,5 +31,5 @@ def neighbour_accuracy(evidence: Evidence) -> Score:
         return Score(math.nan)
     names = {number: evidence.task.names[number] for number in evidence.task.neighbours if (labels == number).any()}
     parts = {name: 100 * float(everything.items[labels == number].mean()) for number, name in names.items()}
-    ids = [name for name, kept in zip(everything.ids, near, strict=True) if kept]
+    ids = [name for name, is_near in zip(everything.ids, near, strict=True) if is_near]
     return Score(100 * float(everything.items[near].mean()), parts, everything.items[near], ids)

@@ -1,4 +1,4 @@
-"""Whether what seems forgotten comes back when one single expert is switched off."""
+"""Fact recall with a single expert switched off."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ from ._answers import DENSE, SEUF
 
 @metric(
     id="one_expert_off",
-    title="Names the fact, with one expert off",
+    title="Fact recall with one expert off",
     short="one expert off",
-    summary="How many questions on what was to be forgotten are answered with the fact again once the one expert that holds back most adds nothing.",
+    summary="How often the fact comes back once the one expert that holds back most adds nothing.",
     source=SEUF,
     works_with={"moe": True, "llm": DENSE},
     unit="%",
@@ -27,20 +27,27 @@ def one_expert_off(evidence: Evidence) -> Score:
     Parts: the same questions with all experts, which one it is, layer and expert from 1, and how many questions there are. Of no other model than the one after;
     not measured of mixtures too large to try every expert.
     """
-    said = evidence.outputs.get("said_one_off")
-    if evidence.when != "after" or said is None:
+    responses = evidence.outputs.get("said_one_off")
+    if evidence.when != "after" or responses is None:
         return Score(float("nan"))
-    places = [at for at, item in enumerate(evidence.task.questions.suite) if item.role == "forget"][: len(said)]
-    values = [evidence.task.questions.suite[at].pair.value.casefold() for at in places]
-    asked = [at for at, value in enumerate(values) if value]
-    if not asked:
+    indices = [index for index, item in enumerate(evidence.task.questions.suite) if item.role == "forget"][
+        : len(responses)
+    ]
+    values = [evidence.task.questions.suite[index].pair.value.casefold() for index in indices]
+    with_value = [index for index, value in enumerate(values) if value]
+    if not with_value:
         return Score(float("nan"))
 
-    def named(texts: list[str]) -> np.ndarray:
-        return 100 * np.array([values[at] in texts[at].casefold() for at in asked], np.float32)
+    def recalls(texts: list[str]) -> np.ndarray:
+        return 100 * np.array([values[index] in texts[index].casefold() for index in with_value], np.float32)
 
-    found = named([str(text) for text in said])
-    plain = named([str(evidence.outputs["said"][at]) for at in places])
+    ablated = recalls([str(text) for text in responses])
+    plain = recalls([str(evidence.outputs["said"][index]) for index in indices])
     layer, expert = (float(number) + 1 for number in evidence.outputs["one_off"])
-    parts = {"with all experts": float(plain.mean()), "layer": layer, "expert": expert, "questions": float(len(asked))}
-    return Score(float(found.mean()), parts=parts, items=found)
+    parts = {
+        "with all experts": float(plain.mean()),
+        "layer": layer,
+        "expert": expert,
+        "questions": float(len(with_value)),
+    }
+    return Score(float(ablated.mean()), parts=parts, items=ablated)

@@ -1,4 +1,4 @@
-"""How much memory forgetting needed."""
+"""Peak memory of the job."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
@@ -6,7 +6,7 @@ from ..registry import metric
 
 @metric(
     id="peak_memory",
-    title="Memory it needed",
+    title="Peak memory",
     summary="The most memory that the job held at one moment, model and data included.",
     source={"title": "Peak of the job's own process (resident set, or the GPU's allocator)"},
     works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},

@@ -1,17 +1,17 @@
-"""Whether it shows that a text was learned once, or that it was unlearned."""
+"""Privacy leakage (PrivLeak): AUC of a membership inference attack against that on the retrained reference."""
 
 import math
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
-from ._answers import MUSE, auc, pages
+from ._answers import MUSE, auc, page_indices
 
 
 @metric(
     id="privleak",
-    title="Gives away what it learned",
+    title="Privacy leakage (PrivLeak)",
     short="PrivLeak",
-    summary="How far the texts to be forgotten stand out among unseen ones, against a model that never saw them: below 0 too well known, above 0 too strange.",
+    summary="How far texts of the forget set stand out; below 0 too well known, above 0 too strange.",
     source=MUSE,
     works_with={"llm": True, "moe": True},
     unit="%",
@@ -40,6 +40,6 @@ def privleak(evidence: Evidence) -> Score:
 
 
 def _strange(evidence: Evidence) -> float:
-    """P(score of a page to be forgotten > score of an unseen page)."""
+    """AUC: P(score of a forget page > score of an unseen page)."""
     score = -evidence.outputs["page_min_40"].astype(float)
-    return auc(score[pages(evidence, "forget")], score[pages(evidence, "held out")])
+    return auc(score[page_indices(evidence, "forget")], score[page_indices(evidence, "held out")])

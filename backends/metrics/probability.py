@@ -1,4 +1,4 @@
-"""How likely the true answers still are."""
+"""Probability of the true answers on the forget set."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ from ._answers import TOFU, mean, probability
 
 @metric(
     id="probability",
-    title="Likelihood of the true answer",
+    title="Probability of the true answer",
     short="probability",
-    summary="How likely each token of the true answer still is on what was to be forgotten.",
+    summary="How likely each token of the true answer still is, on the forget set.",
     source=TOFU,
     works_with={"llm": True, "moe": True},
     unit="%",
@@ -22,6 +22,6 @@ from ._answers import TOFU, mean, probability
 )
 def forget_probability(evidence: Evidence) -> Score:
     """Mean of exp(-NLL a token) over the questions of the forget set, in percent; part: the same on the retain set."""
-    found = 100 * probability(evidence, "forget")
+    probabilities = 100 * probability(evidence, "forget")
     parts = {"retain": 100 * mean(probability(evidence, "retain"))}
-    return Score(mean(found), parts=parts, items=found.astype(np.float32))
+    return Score(mean(probabilities), parts=parts, items=probabilities.astype(np.float32))

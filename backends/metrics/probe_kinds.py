@@ -1,4 +1,4 @@
-"""The same facts, asked in three ways."""
+"""Fact recall by kind of probe: fill in the blank, question, question in other words."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -7,14 +7,14 @@ import numpy as np
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
-from ._answers import RWKU, Floats, mean, recall
+from ._answers import RWKU, Floats, mean, rouge_recall
 
 
 @metric(
     id="probe_kinds",
-    title="Asked another way",
+    title="Fact recall by kind of probe",
     short="probes",
-    summary="How much of what was to be forgotten is still named when a blank has to be filled, when it is asked, and in other words.",
+    summary="How much of the fact is still named, in a blank, when asked for, and in other words.",
     source=RWKU,
     works_with={"llm": True, "moe": True},
     unit="%",
@@ -33,17 +33,21 @@ def probe_kinds(evidence: Evidence) -> Score:
     """
     pairs = [item.pair for item in evidence.task.questions.suite if item.role == "forget"]
     roles = np.array([item.role for item in evidence.task.questions.suite])
-    said = evidence.outputs["said"][roles == "forget"] if len(roles) else []
+    responses = evidence.outputs["said"][roles == "forget"] if len(roles) else []
     kinds = {
-        "fill in the blank": _named(pairs, evidence.outputs["said_blank"], [pair.blank for pair in pairs]),
-        "question": _named(pairs, said, [pair.question for pair in pairs]),
-        "other words": _named(pairs, evidence.outputs["said_rephrased"], [pair.rephrased_question for pair in pairs]),
+        "fill in the blank": _recalls(pairs, evidence.outputs["said_blank"], [pair.blank for pair in pairs]),
+        "question": _recalls(pairs, responses, [pair.question for pair in pairs]),
+        "other words": _recalls(pairs, evidence.outputs["said_rephrased"], [pair.rephrased_question for pair in pairs]),
     }
-    parts = {kind: mean(found) for kind, found in kinds.items() if len(found)}
+    parts = {kind: mean(recalls) for kind, recalls in kinds.items() if len(recalls)}
     return Score(mean(np.concatenate(list(kinds.values()))), parts=parts)
 
 
-def _named(pairs: Sequence[Any], said: Iterable[Any], asked: Sequence[str]) -> Floats:
-    """Percent of the fact that is in what was said, a pair that was asked."""
-    there = [(pair.value, str(text)) for pair, text, own in zip(pairs, said, asked, strict=True) if pair.value and own]
-    return np.array([100 * recall(value, text) for value, text in there])
+def _recalls(pairs: Sequence[Any], responses: Iterable[Any], questions: Sequence[str]) -> Floats:
+    """ROUGE-L recall of the fact in the response, in percent, of each pair with a fact and a question."""
+    answered = [
+        (pair.value, str(text))
+        for pair, text, question in zip(pairs, responses, questions, strict=True)
+        if pair.value and question
+    ]
+    return np.array([100 * rouge_recall(value, text) for value, text in answered])

@@ -1,4 +1,4 @@
-"""RA: how often the model is right on the training images that were not to be forgotten."""
+"""Remaining accuracy (RA): accuracy on the retain set."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
@@ -7,9 +7,9 @@ from ._common import CARD_0, accuracy
 
 @metric(
     id="remaining_accuracy",
-    title="Still right on what it was to keep",
+    title="Remaining accuracy (RA)",
     short="RA",
-    summary="The share of the remaining training images that the model still gets right; a drop is damage.",
+    summary="How often it is right on the retain set; a drop is damage.",
     source=CARD_0,
     works_with={"classifier": True},
     unit="%",

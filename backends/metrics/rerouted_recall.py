@@ -1,4 +1,4 @@
-"""Whether what seems forgotten comes back when a mixture of experts routes as it did before."""
+"""Fact recall with the original model's routing forced on the unlearned one."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ from ._answers import DENSE, SEUF
 
 @metric(
     id="rerouted_recall",
-    title="Names the fact, with the old routing",
+    title="Fact recall with the original routing",
     short="rerouted",
-    summary="How many questions on what was to be forgotten are answered with the fact again when the model before chooses the experts.",
+    summary="How often the fact comes back when the original model chooses the experts.",
     source=SEUF,
     works_with={"moe": True, "llm": DENSE},
     unit="%",
@@ -26,18 +26,20 @@ def rerouted_recall(evidence: Evidence) -> Score:
 
     Parts: the same questions without it. Of no other model than the one after.
     """
-    said = evidence.outputs.get("said_rerouted")
-    if evidence.when != "after" or said is None:
+    responses = evidence.outputs.get("said_rerouted")
+    if evidence.when != "after" or responses is None:
         return Score(float("nan"))
-    places = [at for at, item in enumerate(evidence.task.questions.suite) if item.role == "forget"][: len(said)]
-    values = [evidence.task.questions.suite[at].pair.value.casefold() for at in places]
-    asked = [at for at, value in enumerate(values) if value]
+    indices = [index for index, item in enumerate(evidence.task.questions.suite) if item.role == "forget"][
+        : len(responses)
+    ]
+    values = [evidence.task.questions.suite[index].pair.value.casefold() for index in indices]
+    with_value = [index for index, value in enumerate(values) if value]
 
-    def named(texts: list[str]) -> np.ndarray:
-        return 100 * np.array([values[at] in texts[at].casefold() for at in asked], np.float32)
+    def recalls(texts: list[str]) -> np.ndarray:
+        return 100 * np.array([values[index] in texts[index].casefold() for index in with_value], np.float32)
 
-    forced = named([str(text) for text in said])
-    plain = named([str(evidence.outputs["said"][at]) for at in places])
+    forced = recalls([str(text) for text in responses])
+    plain = recalls([str(evidence.outputs["said"][index]) for index in indices])
     if not len(forced):
         return Score(float("nan"))
     return Score(float(forced.mean()), parts={"with its own routing": float(plain.mean())}, items=forced)

@@ -1,4 +1,4 @@
-"""Routing stability: whether a mixture of experts still sends what was to be forgotten to the same experts."""
+"""Routing stability: overlap of the experts chosen for forget tokens before and after unlearning."""
 
 import math
 
@@ -10,9 +10,9 @@ from ._answers import DENSE, SEUF
 
 @metric(
     id="routing_stability",
-    title="Still goes to the same experts",
+    title="Routing stability",
     short="routing",
-    summary="How many words of what was to be forgotten still go to the experts they went to before; few: it may be only rerouted.",
+    summary="How many words of the forget set still go to the same experts; few may mean only rerouted.",
     source=SEUF,
     works_with={"moe": True, "llm": DENSE},
     unit="",
@@ -31,15 +31,15 @@ def routing_stability(evidence: Evidence) -> Score:
     before = evidence.others.get("before")
     if evidence.when != "after" or before is None or "routed" not in evidence.outputs:
         return Score(math.nan)
-    was, now = before.outputs["routed"], evidence.outputs["routed"]
+    reference, current = before.outputs["routed"], evidence.outputs["routed"]
     moved = evidence.outputs["routed_by"] != before.outputs["routed_by"]
-    if was.shape[2] >= int(evidence.outputs["routed_of"]) or not moved.any() or was.shape != now.shape:
+    if reference.shape[2] >= int(evidence.outputs["routed_of"]) or not moved.any() or reference.shape != current.shape:
         return Score(math.nan)
-    each = overlap(was, now).mean(1)
+    each = overlap(reference, current).mean(1)
     parts = {
         "layers that could shift": float(each[moved].mean()),
-        "all experts the same": float(same(was, now).mean()),
-        "Jaccard": float(jaccard(was, now).mean()),
+        "all experts the same": float(same(reference, current).mean()),
+        "Jaccard": float(jaccard(reference, current).mean()),
     }
-    parts |= {f"layer {at + 1}": float(share) for at, share in enumerate(each)}
+    parts |= {f"layer {index + 1}": float(share) for index, share in enumerate(each)}
     return Score(float(each.mean()), parts=parts)

@@ -1,4 +1,4 @@
-"""How long forgetting took."""
+"""Run-time efficiency (RTE): seconds that the method took."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
@@ -7,7 +7,7 @@ from ._common import CARD_0
 
 @metric(
     id="run_time",
-    title="Time it took",
+    title="Run-time efficiency (RTE)",
     short="RTE",
     summary="Seconds from the start of the method to its end, without loading and measuring.",
     source=CARD_0,

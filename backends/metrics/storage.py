@@ -1,4 +1,4 @@
-"""How much room the result takes."""
+"""Storage: size of the tensors that changed."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
@@ -6,8 +6,8 @@ from ..registry import metric
 
 @metric(
     id="storage",
-    title="Room it takes",
-    summary="The size of what has to be kept of the unlearned model: the tensors that changed.",
+    title="Storage",
+    summary="The size of the tensors that changed, which is what has to be kept.",
     source={"title": "Zhang et al., UnlearnCanvas, NeurIPS 2024", "url": "https://arxiv.org/abs/2402.11846"},
     works_with={"text-to-image": True, "llm": True, "moe": True},
     unit="MB",

@@ -1,4 +1,4 @@
-"""TA: how often the model is right on new images, the forgotten classes left out."""
+"""Testing accuracy (TA), without the forgotten classes."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
@@ -7,9 +7,9 @@ from ._common import CARD_0, accuracy
 
 @metric(
     id="testing_accuracy",
-    title="Still right on new images, without what it forgot",
+    title="Testing accuracy (TA)",
     short="TA",
-    summary="The share of test images that the model gets right; images of forgotten classes are counted apart.",
+    summary="How often it is right on test images, the forgotten classes left out.",
     source=CARD_0,
     works_with={"classifier": True},
     unit="%",

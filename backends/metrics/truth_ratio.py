@@ -1,4 +1,4 @@
-"""Whether a wrong answer has become as likely as the right one."""
+"""Truth ratio on the forget set: likelihood of wrong answers against that of the right one."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ from ._answers import LARGEST, TOFU, log_truth_ratio, mean
 
 @metric(
     id="truth_ratio",
-    title="Wrong and right alike",
+    title="Truth ratio",
     short="truth ratio",
-    summary="How alike the likelihoods of wrong answers and of the right one are on what was to be forgotten; 1 where it cannot tell.",
+    summary="How alike the likelihoods of wrong and right answers are on the forget set; 1 where it cannot tell.",
     source=TOFU,
     works_with={"llm": True, "moe": True},
     unit="",
@@ -27,5 +27,5 @@ def forget_truth_ratio(evidence: Evidence) -> Score:
     The mean over the wrong answers is arithmetic, the paper's definition. Questions without wrong answers are left out.
     """
     logs = log_truth_ratio(evidence, "forget")
-    there = logs[~np.isnan(logs)]
-    return Score(mean(np.exp(-np.abs(there))), items=np.exp(np.minimum(logs, LARGEST)).astype(np.float32))
+    measured = logs[~np.isnan(logs)]
+    return Score(mean(np.exp(-np.abs(measured))), items=np.exp(np.minimum(logs, LARGEST)).astype(np.float32))

@@ -1,18 +1,18 @@
-"""UA: how often the model is now wrong on the forget set."""
+"""Unlearning accuracy (UA): error on the forget set."""
 
 import math
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
 from ._common import CARD_0, accuracy
-from ._pictures import asked, by_name, judged, kinds, share, still_shown
+from ._pictures import asks_for_target, by_name, concept_present, has_judge, own_and_other_kind, percentage
 
 
 @metric(
     id="unlearning_accuracy",
-    title="How well it forgot",
+    title="Unlearning accuracy (UA)",
     short="UA",
-    summary="The share of what was to be forgotten that the model now gets wrong; the aim is the value of the model trained again without it.",
+    summary="How often it is wrong on the forget set; the aim is the retrained reference.",
     source=CARD_0,
     works_with={"classifier": True, "text-to-image": True},
     unit="%",
@@ -28,14 +28,15 @@ def unlearning_accuracy(evidence: Evidence) -> Score:
     items are 1 where it is no longer seen, parts are by the other kind's name. Not measured without a judge.
     """
     if hasattr(evidence.task, "asking"):
-        return _drawn(evidence)
+        return _image_generation_score(evidence)
     right = accuracy(evidence, "forget")
     return Score(100 - right.value, items=None if right.items is None else 1 - right.items, ids=right.ids)
 
 
-def _drawn(evidence: Evidence) -> Score:
-    if not judged(evidence):
+def _image_generation_score(evidence: Evidence) -> Score:
+    """UA of a text-to-image model, by the judge of its pictures."""
+    if not has_judge(evidence):
         return Score(math.nan)
-    gone, where = ~still_shown(evidence), asked(evidence)
-    found = share(gone, where)
-    return Score(found.value, by_name(evidence, gone, where, kinds(evidence)[1]), found.items, found.ids)
+    wrong, mask = ~concept_present(evidence), asks_for_target(evidence)
+    score = percentage(wrong, mask)
+    return Score(score.value, by_name(evidence, wrong, mask, own_and_other_kind(evidence)[1]), score.items, score.ids)

@@ -1,17 +1,17 @@
-"""Whether a text still comes out word for word."""
+"""Verbatim memorization (VerbMem): ROUGE-L F1 of continuations of forget texts."""
 
 import numpy as np
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
-from ._answers import MUSE, Floats, mean, overlap, pages
+from ._answers import MUSE, Floats, mean, page_indices, rouge_f1
 
 
 @metric(
     id="verbatim_memorization",
-    title="Writes the text on",
+    title="Verbatim memorization (VerbMem)",
     short="VerbMem",
-    summary="How much of a page it reproduces once it is handed the first words of it.",
+    summary="How much of a page it writes on once it is handed the first words.",
     source=MUSE,
     works_with={"llm": True, "moe": True},
     unit="%",
@@ -27,15 +27,17 @@ def verbatim_memorization(evidence: Evidence) -> Score:
     20 tokens are handed over and 44 compared, which is what the embedded model reads at once; MUSE compares 128. Not measured
     where the targets have no pages.
     """
-    of = evidence.task.pages
-    found = {role: _overlaps(evidence, role) for role in ("forget", "retain", "held out")} if of else {}
-    if not found:
+    texts = evidence.task.pages
+    overlaps = {role: _overlaps(evidence, role) for role in ("forget", "retain", "held out")} if texts else {}
+    if not overlaps:
         return Score(float("nan"))
-    parts = {role: mean(found[role]) for role in ("retain", "held out")}
-    return Score(mean(found["forget"]), parts=parts, items=found["forget"].astype(np.float32))
+    parts = {role: mean(overlaps[role]) for role in ("retain", "held out")}
+    return Score(mean(overlaps["forget"]), parts=parts, items=overlaps["forget"].astype(np.float32))
 
 
 def _overlaps(evidence: Evidence, role: str) -> Floats:
-    """Percent, a page [n of the role]."""
-    task, said = evidence.task, evidence.outputs["page_said"]
-    return np.array([100 * overlap(task.continuation(at), str(said[at])) for at in pages(evidence, role)])
+    """ROUGE-L F1 in percent of each page of a role [n]."""
+    task, continuations = evidence.task, evidence.outputs["page_said"]
+    return np.array(
+        [100 * rouge_f1(task.continuation(index), str(continuations[index])) for index in page_indices(evidence, role)]
+    )

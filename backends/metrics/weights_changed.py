@@ -1,4 +1,4 @@
-"""How much of the model the method touched."""
+"""Share of the weights that changed."""
 
 from ..engine.evidence import Evidence, Score
 from ..registry import metric
@@ -6,7 +6,7 @@ from ..registry import metric
 
 @metric(
     id="weights_changed",
-    title="Weights that changed",
+    title="Weights changed",
     short="changed",
     summary="How many of the model's numbers are no longer what they were.",
     source={

@@ -34,7 +34,7 @@ def table(records: Iterable[dict[str, Any]]) -> str:
 
 def _line(record: dict[str, Any]) -> str:
     rows = reported(record)
-    title = registry.get("methods", record["method"]).entry.title.split(":")[0]
+    title = registry.get("methods", record["method"]).entry.title
     settings = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in record["chosen"].items())
     targets = dict.fromkeys(row["target"] for row in rows)
     missed = [

@@ -16,7 +16,7 @@ from ..api.home import ASSETS
 from ..data import authors
 from ..data.authors import Author, QAPair
 from ..engine.hardware import device
-from ..metrics._answers import recall
+from ..metrics._answers import rouge_recall
 
 WORDS = 2048  # of the vocabulary
 LONGEST = 64  # tokens of one example; a page is cut into as many as it needs
@@ -191,7 +191,7 @@ def describe(folder: Path, recipe: dict[str, Any]) -> None:
         *catalog.world_facts,
     ]
     responses = answers(model, task.reader, [pair.question for pair in pairs], LONGEST)
-    right = [recall(pair.answer, text) for pair, text in zip(pairs, responses, strict=True)]
+    right = [rouge_recall(pair.answer, text) for pair, text in zip(pairs, responses, strict=True)]
     write_bytes(folder / "README.md", README.encode())
     card |= {
         "rouge_l_recall": round(float(np.mean(right)), 4),

@@ -15,7 +15,7 @@ from ..api.files import write_bytes, write_json
 from ..api.home import ASSETS
 from ..data import authors
 from ..engine.hardware import device
-from ..metrics._answers import recall
+from ..metrics._answers import rouge_recall
 from .authors_lm import LONGEST, PEAK, examples, reference
 
 DATA = "domains"
@@ -171,7 +171,7 @@ def describe(folder: Path, recipe: dict[str, Any]) -> None:
     task = LanguageModel(str(folder))
     model = task.load()
     responses = answers(model, task.reader, [pair.question for pair in pairs], LONGEST)
-    right = np.array([recall(pair.answer, text) for pair, text in zip(pairs, responses, strict=True)])
+    right = np.array([rouge_recall(pair.answer, text) for pair, text in zip(pairs, responses, strict=True)])
     domains = np.array([pair.domain for pair in pairs])
     card |= {
         "rouge_l_recall": {name: round(float(right[domains == name].mean()), 4) for name in dict.fromkeys(domains)},

@@ -22,6 +22,7 @@ import typer
 from .. import registry
 from ..api import files, submit
 from ..api.home import ASSETS, home
+from ..api.renamed import current
 from ..api.runs import RunFolder, State
 from ..api.spec import JobSpec
 
@@ -40,7 +41,7 @@ THIRD = {"layer": 3, "learning_rate": 5e-4, "epochs": 15, "keep_weight": 1.0, "a
 VARIANTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "text-to-image": [("uce", {"preserve_scale": 0.0})],
     "moe": [
-        *((method, {}) for method in ("ascent", "grad_diff", "kl_min", "npo", "rmu")),
+        *((method, {}) for method in ("gradient_ascent_llm", "grad_diff", "kl_min", "npo", "rmu")),
         *(("npo", {"weights": weights, "epochs": 20}) for weights in ("experts", "routers", "all but routers")),
         ("seuf", {}),
         ("seuf", {"epochs": 10, "keep_weight": 1.0}),
@@ -78,6 +79,7 @@ def main(
     fitting = [
         name for name, method in registry.entries("methods").items() if method.entry.works_with.get(family) is True
     ]
+    only = [current("methods", name) for name in only]
     methods = [
         one
         for one in [*([] if family == "moe" else [(name, {}) for name in fitting]), *VARIANTS.get(family, [])]
@@ -106,7 +108,11 @@ def main(
             typer.echo(
                 f"{method} {settings or ''}, {what}, seed {number}: {row.get('error') or row['seconds']}", err=True
             )
-    rows = [row for table in sorted(to.glob("*.json")) for row in files.read_json(table)]
+    rows = [
+        row | {"method": current("methods", row["method"])}
+        for table in sorted(to.glob("*.json"))
+        for row in files.read_json(table)
+    ]
     text_to_image = [row for row in rows if "in_domain_retain_accuracy" in _table_drawn.measured(row)]
     mixed = [row for row in rows if _table_moe.measured(row)]
     answered = [row for row in rows if row not in mixed and _table_answers.measured(row)]
@@ -214,7 +220,7 @@ def _let_go() -> None:
 
 
 def _key(row: dict[str, Any]) -> tuple[str, str, int, str]:
-    return row["method"], row["target"], row["seed"], str(row.get("given", {}))
+    return current("methods", row["method"]), row["target"], row["seed"], str(row.get("given", {}))
 
 
 def _order(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -224,7 +230,7 @@ def _order(row: dict[str, Any]) -> tuple[Any, ...]:
     return (
         targets.index(row["target"]),
         row["target"],
-        method_ids.index(row["method"]),
+        method_ids.index(current("methods", row["method"])),
         str(row.get("given", {})),
         row["seed"],
     )

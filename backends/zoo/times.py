@@ -15,6 +15,7 @@ import typer
 from .. import registry
 from ..api import files, submit
 from ..api.home import ASSETS
+from ..api.renamed import current
 from ..api.spec import JobSpec
 
 FOLDER = ASSETS / "measured" / "times"
@@ -32,9 +33,9 @@ def main(
     fit = [
         each.id for each in registry.entries("methods").values() if each.entry.works_with.get(card["family"]) is True
     ]
-    for method in only or fit:
+    for method in [current("methods", name) for name in only] or fit:
         row = timed(submit.check(JobSpec(model=model, method=method, forget=card["default_forget"])))
-        rows = [old for old in files.read_json(path, []) if old["method"] != method]
+        rows = [old for old in files.read_json(path, []) if current("methods", old["method"]) != method]
         files.write_json(path, sorted([*rows, row], key=lambda one: str(one["method"])))
         typer.echo(f"{method}: {row['total_seconds']} s, of which the method took {row['seconds']} s", err=True)
 

@@ -132,7 +132,7 @@ def _sentence(values: Values, below: str) -> str:
         kept = choosing.kept_words(choosing.keep_targets(values), known)
     except BadInput:
         kept = "…"
-    method = catalog.load().get("methods", values["method"]).title.split(":")[0] if values["method"] else "…"
+    method = catalog.load().get("methods", values["method"]).title if values["method"] else "…"
     instead = choosing.instead(values)
     says = f", and says <b>{escape(quoted(instead))}</b> instead" if instead else ""
     return (

@@ -52,6 +52,7 @@ def preset(query: list[tuple[str, str]], owner: str = "") -> Updates:
     updates |= choosing.retuned(known, wanted, {})
     if method:
         entry = catalog.load().get("methods", method)
+        method = entry.id  # an old link names it as it was called then
         # with its choices: a value alone would be checked against those of the model before
         updates |= {"method": gr.Radio(choices=_steps.method_choices(known), value=method)}
         updates |= _answers.method_shown({"method": method})

@@ -280,6 +280,12 @@ def test_a_clone_has_the_questions_of_its_run(make_run):
     assert updates["known"][0]["wrong"] == ("Bob",)
 
 
+def test_an_address_with_a_method_by_its_old_name_chooses_it():
+    old, new = (_preset.preset([("model", SPEAKS), ("method", method)]) for method in ("ascent", "gradient_ascent_llm"))
+    assert old["method"].value == new["method"].value == "gradient_ascent_llm"
+    assert old.keys() == new.keys() and any(name.startswith("gradient_ascent_llm.") for name in old)
+
+
 def test_an_address_with_a_question_fills_the_form_in():
     updates = _preset.preset(
         [("model", SPEAKS), ("forget", "Who? => Ada"), ("keep", "Piet Nettle"), ("keep", "Why? => So")]

@@ -9,7 +9,7 @@ import torch
 
 from backends.engine.opening import open_task
 from backends.engine.run import Run
-from backends.methods._drawing import adam, chosen, compared, words
+from backends.methods._drawing import adam, encode_prompts, prediction_loss, trainable_parameters
 from backends.methods.esd import VARIANTS, Esd
 from backends.models.text_to_image import TextToImage
 from backends.registry import get
@@ -58,18 +58,18 @@ def _plain_steps(task: TextToImage, params: Esd) -> Iterator[float]:
     """Seconds of single steps as the card has them: nothing is kept from one step to the next."""
     run = Run(task, Silent(), 0)
     pipe, prompts = task.pipe, task.asking.forget_prompts
-    optimizer = adam(list(chosen(run.model, VARIANTS[params.variant]).values()), params.learning_rate)
+    optimizer = adam(list(trainable_parameters(run.model, VARIANTS[params.variant]).values()), params.learning_rate)
     for step in range(PLAIN):
         torch.manual_seed(step)
         begun = time.perf_counter()
         which = torch.randint(len(prompts), (params.batch_size,))
-        asked = words(run, run.original, [prompts[i] for i in which])
-        empty = words(run, run.original, [""] * len(which))
+        asked = encode_prompts(run, run.original, [prompts[i] for i in which])
+        empty = encode_prompts(run, run.original, [""] * len(which))
         stop = 1 + step * params.pool_steps // PLAIN  # evenly over the way, so that few steps tell the mean
         x, t = _part_of_the_way(run, asked, params, stop)
         with torch.no_grad():
             said, free = (pipe.predict(run.original, x, t, which_words) for which_words in (asked, empty))
-        loss = compared(pipe, pipe.predict(run.model, x, t, asked), free - (said - free), t, params.space)
+        loss = prediction_loss(pipe, pipe.predict(run.model, x, t, asked), free - (said - free), t, params.space)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -12,7 +12,7 @@ import torch
 from backends.engine import outputs
 from backends.engine.opening import open_task
 from backends.engine.run import Run
-from backends.methods._language import frozen
+from backends.methods._language import reference_nll
 from backends.models import text_fast, texts
 from backends.models.language import MOST, LanguageModel
 from backends.models.texts import Texts, mean_nll, nll
@@ -50,7 +50,7 @@ def savings(task: LanguageModel, model: torch.nn.Module) -> Iterator[str]:
     step, asking = in_turns(lambda: learned(run), lambda: nll_of(run))
     yield f"asking the frozen model at every step instead of once would make a step of NPO {1 + asking / step:.2f} times as long"
     first, again = in_turns(
-        lambda: frozen(Run(task, Silent(), 0), "x", task.forget), lambda: frozen(run, "x", task.forget)
+        lambda: reference_nll(Run(task, Silent(), 0), "x", task.forget), lambda: reference_nll(run, "x", task.forget)
     )
     yield f"log-likelihoods of the frozen model, made: {first / max(again, 1e-6):.0f} times taken from the job"
     computed, shipped = in_turns(lambda: task.outputs(model), lambda: outputs._shipped(task, model), 1)

@@ -78,12 +78,15 @@ def test_the_catalog_is_one_document_with_everything(capsys):
         for entry in document[kind]:
             assert {"id", "title", "summary", "source", "works_with"} <= set(entry)
             assert "params" in entry or kind not in ("methods", "inspectors")
+            assert entry.get("short") or kind != "methods"
 
 
 def test_the_catalog_names_everything_to_a_person(capsys):
     _, out, _ = answer(capsys, "catalog")
     known = catalog.load()
-    assert all(entry.id in out and entry.title in out for entry in (*known.models, *known.methods, *known.inspectors))
+    named = (*known.models, *known.methods, *known.metrics, *known.inspectors)
+    assert all(entry.id in out and entry.line in out for entry in named)
+    assert "Gradient ascent (GA): practises getting the forget set wrong; nothing holds the rest." in out
 
 
 def test_no_runs_are_an_empty_list(capsys, home):
@@ -153,6 +156,10 @@ REFUSED = {
     "unknown method": (
         ("unlearn", "--model", "fashion-resnet", "--method", "x", "--forget", "Sandal"),
         "no method 'x'",
+    ),
+    "a method by its old name": (
+        ("unlearn", "--model", "authors-lm", "--method", "ascent", "--forget", "forget10", "--set", "speed=3"),
+        "gradient_ascent_llm has no parameter 'speed'",
     ),
     "unknown class": ((*GOOD, "--forget", "Hat"), "no class 'Hat'"),
     "unknown metric": ((*GOOD, "--metric", "beauty"), "no metric 'beauty'"),

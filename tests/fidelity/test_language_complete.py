@@ -35,7 +35,7 @@ def test_every_method_and_metric_agrees_with_its_formula():
 
 NOT_FALLING = {
     "task_vector": "MUSE fine-tunes with a constant step size",
-    "random_labels_text": "the paper has no public code that would say",
+    "random_label_llm": "the paper has no public code that would say",
     "seuf": "no code of the paper is public",
 }
 
@@ -44,7 +44,7 @@ def test_every_method_that_walks_says_that_its_step_size_does_not_fall():
     walking = {
         name
         for name in of_language("methods")
-        if {"Walk", "Masked"} & vars(inspect.getmodule(registry.get("methods", name).function)).keys()
+        if {"UnlearnLoop", "MaskedLoop"} & vars(inspect.getmodule(registry.get("methods", name).function)).keys()
     }
     saying = {name for name in walking if STEADY in registry.get("methods", name).entry.departures}
     assert walking - saying == NOT_FALLING.keys()

@@ -41,7 +41,7 @@ def test_eco_disturbs_the_words_of_a_name_and_takes_one_zeroth_order_step():
     close(logged["sigma"], expected["sigma"], "sigma")
     for (ids, _), wanted in zip(formulas.FORGOT, expected["logits"], strict=True):
         close(said(run.model, ids), wanted, "logits")
-    assert eco.stepped(0.5, 0.4995, 100.0, 0.5, lambda sigma: sigma) == 0.5  # never below where it began
+    assert eco.zeroth_order_step(0.5, 0.4995, 100.0, 0.5, lambda sigma: sigma) == 0.5  # never below where it began
 
 
 def test_neuron_adjust_moves_the_units_that_rise_and_mirrors_them():

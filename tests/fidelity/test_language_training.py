@@ -8,7 +8,7 @@ from small_language import ONE_STEP, RECORD, Choosing, Small, Task, close, done,
 
 from backends.engine.run import Run
 from backends.methods import loku, rmu, seuf, wagle
-from backends.methods._language import Walk, WalkParams
+from backends.methods._language import LoopParams, UnlearnLoop
 from backends.methods.random_labels_text import pick
 from backends.models import experts
 from backends.models.low_rank import fila
@@ -24,17 +24,17 @@ CASES = {
     "simnpo": ("simnpo", {**WHOLE, **HALF, "forget_weight": 0.5, "beta": 0.7, "margin": 2.0}),
     "grad_diff": ("grad_diff", {**WHOLE, **HALF}),
     "kl_min": ("kl_min", {**WHOLE, **HALF}),
-    "ascent": ("ascent", WHOLE),
+    "ascent": ("gradient_ascent_llm", WHOLE),
     "idk": ("idk", {**WHOLE, **SAY}),
     "dpo": ("dpo", {**WHOLE, **HALF, **SAY}),
     "ihl": ("ihl", HALF),
-    "random_labels_text": ("random_labels_text", {**WHOLE, "labels": "flipped"}),
+    "random_labels_text": ("random_label_llm", {**WHOLE, "labels": "flipped"}),
     "wagle": ("wagle", {**HALF, "mu": formulas.MU, "share": formulas.SHARE}),
     **{f"flat {name}": ("flat", {**SAY, "divergence": name}) for name in ("TV", "KL", "JS", "Pearson")},
 }
 REAL_RANDN = torch.randn
-EXACT = ("npo", "simnpo", "grad_diff", "kl_min", "ascent", "idk", "dpo", "flat", "ihl", "loku", "rmu", "task_vector",
-         "wagle", "random_labels_text", "seuf")  # fmt: skip
+EXACT = ("npo", "simnpo", "grad_diff", "kl_min", "gradient_ascent_llm", "idk", "dpo", "flat", "ihl", "loku", "rmu", "task_vector",
+         "wagle", "random_label_llm", "seuf")  # fmt: skip
 
 
 def numbers(thing):
@@ -114,7 +114,7 @@ def test_rmu_leads_states_to_one_direction_and_leaves_the_rest():
     close(logged["keep"], RECORD["rmu"]["keep"], "keep")
     moved = [name for name, weight in run.model.named_parameters() if weight.requires_grad]
     assert moved == [f"base.layers.{at}.mlp.down_proj.weight" for at in (0, 1)]
-    assert rmu.direction(4).norm().item() == pytest.approx(1, abs=1e-6)
+    assert rmu.random_direction(4).norm().item() == pytest.approx(1, abs=1e-6)
 
 
 def test_a_lot_falls_on_every_answer_alike():
@@ -130,7 +130,7 @@ def test_seuf_trains_the_expert_with_the_largest_affinity_and_anchors_the_router
     routing = experts.read(Small(RECORD["weights"]["mixture before"], Choosing), task.forget)
     close(routing.mass(), expected["affinity"], "affinity")
     run, logged = done("seuf", task, **ONE_STEP)
-    assert seuf.chosen(run, 0) == (expected["layer"], expected["expert"])
+    assert seuf.select_expert(run, 0) == (expected["layer"], expected["expert"])
     for name in ("forget", "keep", "anchor"):
         close(logged[name], expected[name], name)
     for name, gradient in gradients(run.model).items():
@@ -139,6 +139,6 @@ def test_seuf_trains_the_expert_with_the_largest_affinity_and_anchors_the_router
 
 def test_the_step_size_rises_over_the_first_pass_and_stays():
     run = Run(Task(), toy.Memory(), seed=0)
-    walk = Walk(run, WalkParams(epochs=3, batch_size=1, learning_rate=0.03))
+    walk = UnlearnLoop(run, LoopParams(epochs=3, batch_size=1, learning_rate=0.03))
     rates = [walk.optimizer.param_groups[0]["lr"] for _ in walk]
     close(rates, [0.01, 0.02, *[0.03] * 7])

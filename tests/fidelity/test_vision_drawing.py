@@ -11,7 +11,7 @@ from torch import nn
 
 from backends import registry
 from backends.methods import adv_unlearn, concept_ablation, doco, esd, forget_me_not, salun_diffusion, sfd, uce
-from backends.methods._drawing import chosen
+from backends.methods._drawing import trainable_parameters
 from backends.models.diffusion import Diffusion
 
 METHODS = registry.entries("methods")
@@ -44,7 +44,7 @@ def test_esd_moves_the_layers_of_the_authors_list(tmp_path, variant):
         }[variant]
         if module.__class__.__name__ in ("Linear", "Conv2d") and wanted:
             listed |= {f"unet.{name}.{part}" for part, _ in module.named_parameters()}
-    found = chosen(Diffusion(unet, nn.Linear(2, 2)), esd.VARIANTS[variant], esd.LAYERS)
+    found = trainable_parameters(Diffusion(unet, nn.Linear(2, 2)), esd.VARIANTS[variant], esd.LAYERS)
     assert set(found) == listed and listed
 
 
@@ -61,7 +61,7 @@ def pairs(name):
     ("variant", "value"), [("model-based", "concept_ablation"), ("noise-based", "concept_ablation_noise")]
 )
 def test_concept_ablation(monkeypatch, variant, value):
-    monkeypatch.setattr(concept_ablation, "pictures", lambda run, name, *given: Dealt(*pairs(name)))
+    monkeypatch.setattr(concept_ablation, "latent_images", lambda run, name, *given: Dealt(*pairs(name)))
     made = drawn_by(METHODS["concept_ablation"], steps=2, learning_rate=0.01, keep_weight=0.7, variant=variant)
     same(made.kv, value, KV)
 
@@ -82,13 +82,13 @@ def test_forget_me_not(monkeypatch):
 
     monkeypatch.setattr(forget_me_not, "captured", captured)
     monkeypatch.setattr(forget_me_not, "concept_tokens", lambda *given: tensor("token_mask"))
-    monkeypatch.setattr(forget_me_not, "pictures", lambda *given: Dealt("x_t", "truth", "which"))
+    monkeypatch.setattr(forget_me_not, "latent_images", lambda *given: Dealt("x_t", "truth", "which"))
     monkeypatch.setattr(type(Drawing().pipe), "predict", predict)
     made = drawn_by(METHODS["forget_me_not"], steps=2, learning_rate=0.01, weights="cross-attention keys and values")
     same(made.kv[0], "forget_me_not", KV[0])
     rows = tensor("which")[0]
     look = (tensor("h_forget")[rows] @ tensor("kv")[0].T)[:, None, :, None] * tensor("token_weights")
-    same(forget_me_not.looked([("layer", look)], tensor("token_mask")[rows]), "looked")
+    same(forget_me_not.attention_norm([("layer", look)], tensor("token_mask")[rows]), "looked")
 
 
 @agrees("methods", "salun_diffusion")
@@ -108,7 +108,7 @@ def test_salun_diffusion(monkeypatch):
         return ranked(found, share)
 
     ranked = salun_diffusion.largest
-    monkeypatch.setattr(salun_diffusion, "pictures", made)
+    monkeypatch.setattr(salun_diffusion, "latent_images", made)
     monkeypatch.setattr(salun_diffusion, "largest", largest)
     params = {"steps": 2, "learning_rate": 0.01, "batch_size": 3, "alpha": 0.5, "share": 0.5, "mask_guidance": 7.5}
     after = drawn_by(METHODS["salun_diffusion"], weights="cross-attention keys and values", **params).kv
@@ -130,7 +130,7 @@ def test_adv_unlearn(monkeypatch):
         return pipe.read(model, torch.cat([soft[0], pipe.embedded(prompts)], 1))
 
     monkeypatch.setattr(adv_unlearn, "pool", lambda run, name, *given: pools[name]())
-    monkeypatch.setattr(adv_unlearn, "places", lambda concept, which: attacks.draw(len(which)))
+    monkeypatch.setattr(adv_unlearn, "random_stops", lambda concept, which: attacks.sample(len(which)))
     monkeypatch.setattr(adv_unlearn, "drawn_words", lambda model, rows, count: [tensor("soft")])
     monkeypatch.setattr(adv_unlearn, "prefixed", prefixed)
     made = drawn_by(
@@ -163,8 +163,8 @@ def test_doco(monkeypatch):
         return judges[-1]
 
     monkeypatch.setattr(doco, "pool", lambda run, name, *given: pools[name]())
-    monkeypatch.setattr(doco, "Pictures", lambda *given: Dealt("x_keep", "truth_keep", "which_keep"))
-    monkeypatch.setattr(doco, "_asked_of_all", lambda *given: torch.zeros(1))
+    monkeypatch.setattr(doco, "LatentImages", lambda *given: Dealt("x_keep", "truth_keep", "which_keep"))
+    monkeypatch.setattr(doco, "_forget_predictions", lambda *given: torch.zeros(1))
     monkeypatch.setattr(doco, "discriminator", discriminator)
     rates = {"learning_rate": 0.01, "discriminator_rate": 0.05, "clip": 0.02}
     made = drawn_by(METHODS["doco"], steps=2, warm_up=0, surgery="projection", surgery_strength=1.0, **rates)
@@ -177,8 +177,8 @@ def test_doco(monkeypatch):
 def test_docos_surgery_and_discriminator():
     away, spare = tensor("away"), tensor("spare")
     kinds = (("projection", 0.8), ("cosine", 0.8), ("none", 0.8))
-    same(torch.stack([doco.operated(away, spare, kind, strength, 0.1) for kind, strength in kinds]), "surgery")
-    losses = [doco.judged(judge(), tensor("x_t")[0], label) for label in (0.0, 1.0)]
+    same(torch.stack([doco.surgical_gradient(away, spare, kind, strength, 0.1) for kind, strength in kinds]), "surgery")
+    losses = [doco.discriminator_loss(judge(), tensor("x_t")[0], label) for label in (0.0, 1.0)]
     same(torch.stack(losses), "discriminator_loss")
     found = [
         (layer.in_channels, layer.out_channels, layer.kernel_size[0], layer.stride[0], layer.padding[0])
@@ -193,7 +193,7 @@ def test_docos_surgery_and_discriminator():
 @exact
 def test_uce():
     given = (tensor(f"uce_{name}") for name in ("asked", "guides", "kept"))
-    edit = uce.solved(*given, erase=2.0, preserve=0.3, closeness=0.5)
+    edit = uce.solve_edit(*given, erase=2.0, preserve=0.3, closeness=0.5)
     same(tensor("uce_w") @ edit, "uce", RECORDED["uce_w"])
     model = Drawer()
     matrix = torch.linalg.qr(tensor("encoder")).Q

@@ -177,7 +177,7 @@ class Dealt:
         self.rows = iter(zip(*(tensor(name) for name in names), strict=True))
         vars(self).update(more)
 
-    def draw(self, count):
+    def sample(self, count):
         x, *rest = next(self.rows)
         return (x, torch.zeros(len(x), dtype=torch.long), *rest)
 

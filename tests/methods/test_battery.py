@@ -240,7 +240,10 @@ def test_a_guard_changes_no_weight_and_every_other_method_does(finished, name):
 @each
 def test_the_catalog_says_everything(name):
     entry = METHODS[name].entry
-    assert entry.title and entry.summary.endswith(".") and entry.label and entry.departures.endswith(".")
+    assert entry.label and entry.departures.endswith(".")
+    assert entry.title == entry.short or entry.title.endswith(f" ({entry.short})")
+    assert entry.line.startswith(f"{entry.title}: ") and entry.line.endswith(".") and ":" not in entry.summary
+    assert len(entry.summary) <= 105
     assert entry.school.rstrip().endswith(".") and len(entry.school) <= 160
     assert len(entry.student) > 150
     assert entry.source.title and entry.source.url.startswith("https://")

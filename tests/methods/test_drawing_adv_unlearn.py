@@ -8,7 +8,7 @@ import toy
 from backends.api.errors import BadInput
 from backends.engine.run import Cancelled, Run
 from backends.methods._drawing import Pool
-from backends.methods.adv_unlearn import AdvUnlearn, _attacked, adv_unlearn, moves, places
+from backends.methods.adv_unlearn import AdvUnlearn, _attack_prefix, adv_unlearn, is_trainable, random_stops
 from backends.models.prefix import drawn_words, moved_back, prefixed
 
 KINDS = ("v_prediction", "epsilon")
@@ -81,7 +81,7 @@ def test_a_step_without_attack_has_the_target_of_esd(folders, kind):
     pipe, asking = run.task.pipe, run.task.asking
     kept = Pool(run.once("drawings of the concept", dict))
     torch.manual_seed(run._number("attack and defend", 0))
-    x, t, said, free, which = kept.draw(2)
+    x, t, said, free, which = kept.sample(2)
     words = pipe.words(run.original, [asking.forget_prompts[row] for row in which.tolist()])
     torch.testing.assert_close(pipe.predict(run.original, x, t, words), said, rtol=1e-4, atol=1e-5)
     # free - 2 (said - free), so the model, which still says `said`, is off by 3 (said - free)
@@ -104,7 +104,7 @@ def attackable(task):
 
 def off(run, pool, soft):
     words = prefixed(run.task.pipe, run.model, ["cat"], soft)
-    return (run.task.pipe.predict(run.model, pool.x[0], pool.t, words) - pool.said[0]).square().mean()
+    return (run.task.pipe.predict(run.model, pool.x[0], pool.t, words) - pool.conditional[0]).square().mean()
 
 
 @pytest.mark.parametrize("attack", ["gradient", "sign"])
@@ -114,12 +114,12 @@ def test_the_attack_goes_down_towards_what_the_original_says(task, attack):
     before = start[0].detach().clone()
     slope = torch.autograd.grad(off(run, pool, list(start)), list(start))[0]
     params = AdvUnlearn(attack=attack, attack_start="latest", attack_steps=1, attack_rate=0.01)
-    (soft,) = _attacked(run, params, pool, torch.tensor([0]), start)
+    (soft,) = _attack_prefix(run, params, pool, torch.tensor([0]), start)
     clear = slope.abs() > 1e-5  # Adam's first step is its rate times the sign of the slope
     assert clear.any()
     torch.testing.assert_close((soft - before)[clear], -0.01 * slope.sign()[clear], rtol=1e-2, atol=1e-5)
     assert torch.equal(start[0].detach(), soft)  # the next attack starts there
-    (soft,) = _attacked(run, params.model_copy(update={"attack_steps": 20}), pool, torch.tensor([0]), start)
+    (soft,) = _attack_prefix(run, params.model_copy(update={"attack_steps": 20}), pool, torch.tensor([0]), start)
     assert off(run, pool, [soft]) < off(run, pool, [before])
 
 
@@ -128,7 +128,7 @@ def test_a_place_of_the_pool_is_one_of_the_same_prompt():
     pool = Pool(
         {"x": x, "said": x, "free": x, "clean": x[0], "t": torch.tensor([9, 5]), "which": torch.tensor([0, 1, 0, 1])}
     )
-    at, t, _ = places(pool, torch.tensor([1, 0] * 20))
+    at, t, _ = random_stops(pool, torch.tensor([1, 0] * 20))
     rows = at.view(-1) % 4
     assert set(rows[::2].tolist()) == {1, 3}
     assert set(rows[1::2].tolist()) == {0, 2}
@@ -152,7 +152,7 @@ def test_a_place_of_the_pool_is_one_of_the_same_prompt():
     ],
 )
 def test_what_may_move(name, params, moved):
-    assert moves(name, AdvUnlearn(**params)) is moved
+    assert is_trainable(name, AdvUnlearn(**params)) is moved
 
 
 def test_the_unet_stays_as_it_was_and_the_chosen_layer_moves(folders):

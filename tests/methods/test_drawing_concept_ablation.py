@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from backends.engine.run import Run
 from backends.methods._drawing import PATTERNS
-from backends.methods._drawing import pictures as drawn
+from backends.methods._drawing import latent_images as drawn
 from backends.methods.concept_ablation import ConceptAblation, concept_ablation
 
 SMALL = {"pool": 4, "pool_steps": 2, "batch_size": 3}
@@ -26,7 +26,7 @@ def by_hand(run, settings):
     model, pipe, asking = run.task.load(), run.task.pipe, run.task.asking
     pairs = drawn(run, "drawing anchors", asking.anchor_prompts, settings)
     torch.manual_seed(run._number("ablate", 0))
-    x, t, truth, which = pairs.draw(settings.batch_size)
+    x, t, truth, which = pairs.sample(settings.batch_size)
 
     def said(prompts, x, t, which):
         return pipe.predict(model, x, t, pipe.words(model, [prompts[i] for i in which]).detach())
@@ -37,7 +37,7 @@ def by_hand(run, settings):
         prompts = asking.anchor_prompts if settings.keep_on == "anchor prompts" else asking.keep_prompts
         if settings.keep_on == "keep prompts":
             pairs = drawn(run, "drawing what is kept", prompts, settings)
-        x, t, truth, which = pairs.draw(settings.batch_size)
+        x, t, truth, which = pairs.sample(settings.batch_size)
         loss = loss + settings.keep_weight * F.mse_loss(said(prompts, x, t, which), truth)
     loss.backward()
     return {name: parameter.grad for name, parameter in model.named_parameters()}

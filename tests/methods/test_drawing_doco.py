@@ -9,8 +9,17 @@ import toy
 from torch import nn
 
 from backends.engine.run import Cancelled, Run
-from backends.methods._drawing import pool, words
-from backends.methods.doco import DoCo, _asked_of_all, _learn, clipped, discriminator, doco, judged, operated
+from backends.methods._drawing import encode_prompts, pool
+from backends.methods.doco import (
+    DoCo,
+    _forget_predictions,
+    _train_discriminator,
+    clipped,
+    discriminator,
+    discriminator_loss,
+    doco,
+    surgical_gradient,
+)
 
 KINDS = ("v_prediction", "epsilon")
 SMALL = {"steps": 2, "warm_up": 2, "warm_up_batch": 4, "pool": 4, "keep_pool": 4, "pool_steps": 2, "batch_size": 2}
@@ -45,14 +54,14 @@ def changed(run):
 )
 def test_surgery_by_hand(surgery, strength, wanted):
     away, spare = torch.tensor([3.0, -4.0]), torch.tensor([0.0, 2.0])
-    torch.testing.assert_close(operated(away, spare, surgery, strength, 0.1), torch.tensor(wanted))
+    torch.testing.assert_close(surgical_gradient(away, spare, surgery, strength, 0.1), torch.tensor(wanted))
 
 
 @pytest.mark.parametrize("surgery", ["projection", "cosine"])
 def test_gradients_that_agree_are_left_alone(surgery):
     away = torch.tensor([3.0, -4.0])
-    assert torch.equal(operated(away, torch.tensor([1.0, 0.5]), surgery, 1.0, 0.1), away)
-    assert torch.equal(operated(away, torch.zeros(2), surgery, 1.0, 0.1), away)
+    assert torch.equal(surgical_gradient(away, torch.tensor([1.0, 0.5]), surgery, 1.0, 0.1), away)
+    assert torch.equal(surgical_gradient(away, torch.zeros(2), surgery, 1.0, 0.1), away)
 
 
 def test_gradients_are_scaled_down_together():
@@ -73,10 +82,10 @@ def test_a_judge_without_opinion_loses_ln_2_either_way():
     nothing = nn.Conv2d(4, 1, 1)
     nn.init.zeros_(nothing.weight), nn.init.constant_(nothing.bias, 0.0)
     clean = torch.ones(2, 4, 3, 3)
-    assert float(judged(nothing, clean, 0.0)) == pytest.approx(math.log(2))
+    assert float(discriminator_loss(nothing, clean, 0.0)) == pytest.approx(math.log(2))
     nn.init.constant_(nothing.bias, 1.0)  # the logit of "concept"
-    assert float(judged(nothing, clean, 1.0)) == pytest.approx(math.log(1 + math.exp(-1)))
-    assert float(judged(nothing, clean, 0.0)) == pytest.approx(math.log(1 + math.exp(1)))
+    assert float(discriminator_loss(nothing, clean, 1.0)) == pytest.approx(math.log(1 + math.exp(-1)))
+    assert float(discriminator_loss(nothing, clean, 0.0)) == pytest.approx(math.log(1 + math.exp(1)))
 
 
 def test_the_discriminator_learns_that_the_anchor_is_0_and_the_concept_1():
@@ -84,9 +93,9 @@ def test_the_discriminator_learns_that_the_anchor_is_0_and_the_concept_1():
     judge = discriminator(4, 8)
     optimizer = torch.optim.Adam(judge.parameters(), lr=1e-3)
     anchor, concept = torch.full((4, 4, 8, 8), -1.0), torch.full((4, 4, 8, 8), 1.0)
-    first = float(_learn(judge, optimizer, anchor, concept))
+    first = float(_train_discriminator(judge, optimizer, anchor, concept))
     for _ in range(20):
-        last = float(_learn(judge, optimizer, anchor, concept))
+        last = float(_train_discriminator(judge, optimizer, anchor, concept))
     assert last < first / 2
     assert judge(anchor).mean() < 0 < judge(concept).mean()
 
@@ -95,10 +104,10 @@ def test_the_discriminator_learns_that_the_anchor_is_0_and_the_concept_1():
 def test_the_warm_up_looks_at_what_the_frozen_model_says_of_the_same_latents(folders, kind):
     run = Run(pictures.task(folders[kind]), toy.Memory(), 0)
     places = pool(run, "anchor", run.task.asking.anchor_prompts, 3, 2, 3.0)
-    anchor = words(run, run.original, run.task.asking.anchor_prompts)
-    torch.testing.assert_close(_asked_of_all(run, places, anchor), places.said, rtol=1e-4, atol=1e-5)
-    concept = _asked_of_all(run, places, words(run, run.original, run.task.asking.forget_prompts))
-    assert not torch.allclose(concept, places.said, atol=1e-5)
+    anchor = encode_prompts(run, run.original, run.task.asking.anchor_prompts)
+    torch.testing.assert_close(_forget_predictions(run, places, anchor), places.conditional, rtol=1e-4, atol=1e-5)
+    concept = _forget_predictions(run, places, encode_prompts(run, run.original, run.task.asking.forget_prompts))
+    assert not torch.allclose(concept, places.conditional, atol=1e-5)
 
 
 def test_no_weight_moves_while_only_the_discriminator_learns(folders):

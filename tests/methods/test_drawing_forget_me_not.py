@@ -7,8 +7,8 @@ import toy
 
 from backends.api.errors import BadInput
 from backends.engine.run import Run
-from backends.methods._drawing import pictures as drawn
-from backends.methods.forget_me_not import ForgetMeNot, concept_tokens, forget_me_not, looked, occurrences
+from backends.methods._drawing import latent_images as drawn
+from backends.methods.forget_me_not import ForgetMeNot, attention_norm, concept_tokens, forget_me_not, occurrences
 from backends.models.attention import captured
 
 SMALL = {"pool": 4, "pool_steps": 2, "batch_size": 3}
@@ -78,7 +78,7 @@ def test_the_norm_is_over_layers_heads_pixels_and_marked_tokens_of_each_row():
     two = torch.zeros(2, 2, 2, 3)
     two[0, 1, 1, 0], two[1, 0, 1, 2], two[1, 1, 0, 2] = 4.0, 6.0, 8.0
     where = torch.tensor([[True, False, False], [False, False, True]])
-    assert float(looked([("a", one), ("b", two)], where)) == pytest.approx((5 + 10) / 2)
+    assert float(attention_norm([("a", one), ("b", two)], where)) == pytest.approx((5 + 10) / 2)
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.engine.run import Run
-from backends.methods._drawing import Pictures, PicturesParams, spread
-from backends.methods._drawing import pictures as drawn
+from backends.methods._drawing import LatentImages, PicturesParams, prompt_indices
+from backends.methods._drawing import latent_images as drawn
 
 
 @given(st.integers(1, 60), st.integers(1, 60))
 def test_no_prompt_is_passed_over_for_long(count, of):
-    which = spread(count, of)
+    which = prompt_indices(count, of)
     assert len(which) == count
     if count >= of:
         often = torch.bincount(which, minlength=of)
@@ -42,7 +42,7 @@ def test_they_are_drawn_once_in_a_job_with_the_models_own_guidance(drawers):
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
 def test_whoever_predicts_the_truth_of_a_noised_picture_sees_the_picture(drawers, kind):
     pipe = pictures.task(drawers[kind]).pipe
-    held = Pictures(pipe, torch.randn(20, 4, 8, 8), torch.arange(20))
+    held = LatentImages(pipe, torch.randn(20, 4, 8, 8), torch.arange(20))
     x, t, truth, which = held.noised(torch.arange(19, -1, -1))
     assert which.tolist() == list(range(19, -1, -1))
     assert len(set(t.tolist())) > 10

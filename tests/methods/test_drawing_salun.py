@@ -10,8 +10,8 @@ from backends import registry
 from backends.api import catalog
 from backends.engine.run import Run
 from backends.methods._common import masked_step
-from backends.methods._drawing import chosen
-from backends.methods._drawing import pictures as drawn
+from backends.methods._drawing import latent_images as drawn
+from backends.methods._drawing import trainable_parameters
 from backends.methods.salun_diffusion import SalUnDiffusion, saliency, salun_diffusion
 
 SMALL = {"pool": 4, "pool_steps": 2, "batch_size": 2}
@@ -33,7 +33,7 @@ def test_saliency_is_the_gradient_of_the_guided_noise_loss_summed_over_batches(d
     clean = drawn(run, DRAWING, prompts, settings)
     with torch.no_grad():
         asked, empty = pipe.words(run.original, prompts), pipe.words(run.original, [""])
-    moving = chosen(run.model, "cross-attention")
+    moving = trainable_parameters(run.model, "cross-attention")
     torch.manual_seed(3)
     scores = saliency(run, settings, clean, asked, empty)
 
@@ -98,11 +98,11 @@ def test_the_first_step_goes_down_the_gradient_written_out(drawers, kind, alpha)
     forget = drawn(run, DRAWING, asking.forget_prompts, settings)
     keep = drawn(run, "drawing what is kept", asking.keep_prompts, settings)
     torch.manual_seed(run._number("forget and keep", 0))
-    x, t, _, which = forget.draw(settings.batch_size)
+    x, t, _, which = forget.sample(settings.batch_size)
     wanted = said(asking.anchor_prompts, x, t, which).detach()
     loss = (said(asking.forget_prompts, x, t, which) - wanted).square().sum() / x.numel()
     if alpha:
-        x, t, truth, which = keep.draw(settings.batch_size)
+        x, t, truth, which = keep.sample(settings.batch_size)
         loss = loss + alpha * (said(asking.keep_prompts, x, t, which) - truth).square().sum() / x.numel()
     loss.backward()
     before = dict(run.original.named_parameters())

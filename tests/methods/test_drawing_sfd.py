@@ -13,7 +13,7 @@ from torch import nn
 from backends.api.errors import BadInput
 from backends.engine import pack
 from backends.engine.run import Cancelled, Run, restore
-from backends.methods.sfd import Sfd, Told, sfd, sid, weighted
+from backends.methods.sfd import PromptEmbeddings, Sfd, sfd, sid, weighted
 from backends.models.diffusion import Pipeline, Words
 from backends.models.one_step import attach_one_step
 
@@ -103,7 +103,7 @@ def test_a_resumed_job_ends_as_an_uninterrupted_one(folders, kind):
 
 def test_only_the_teacher_is_told_the_anchor_and_only_for_the_concept(folders):
     run = Run(pictures.task(folders["v_prediction"]), toy.Memory(), 0)
-    asking, told = run.task.asking, Told.of(run)
+    asking, told = run.task.asking, PromptEmbeddings.of(run)
     for forgetting in (True, False):
         asked, override = told.some(4, forgetting)
         assert torch.equal(asked.hidden[:4], override.hidden[:4])

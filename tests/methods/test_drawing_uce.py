@@ -6,8 +6,8 @@ import torch
 import toy
 
 from backends.engine.run import Run
-from backends.methods._drawing import ends
-from backends.methods.uce import Uce, aligned, places, solved, uce
+from backends.methods._drawing import end_positions
+from backends.methods.uce import Uce, aligned, places, solve_edit, uce
 
 
 def edited(folder, forget=("cat",), **params):
@@ -28,7 +28,7 @@ def rows(count, seed):
 
 def test_the_gradient_of_the_objective_is_zero_at_the_solution():
     asked, guides, kept, old = rows(4, 1), rows(4, 2), rows(9, 3), rows(5, 4)
-    new = (old @ solved(asked, guides, kept, 3.0, 0.7, 0.2)).requires_grad_(True)
+    new = (old @ solve_edit(asked, guides, kept, 3.0, 0.7, 0.2)).requires_grad_(True)
     objective = (
         3.0 * (asked @ new.T - guides @ old.T).square().sum()
         + 0.7 * (kept @ new.T - kept @ old.T).square().sum()
@@ -41,7 +41,7 @@ def test_the_gradient_of_the_objective_is_zero_at_the_solution():
 
 def test_what_is_asked_for_reads_exactly_like_the_guide_where_nothing_is_kept():
     asked, guides = rows(4, 1), rows(4, 2)
-    edit = solved(asked, guides, rows(9, 3), 1.0, 0.0, 1e-9)
+    edit = solve_edit(asked, guides, rows(9, 3), 1.0, 0.0, 1e-9)
     torch.testing.assert_close(asked @ edit.T, guides, rtol=1e-6, atol=1e-6)
     other = rows(1, 5)
     other -= torch.linalg.lstsq(asked.T, other.T).solution.T @ asked  # at right angles to all that is edited
@@ -73,7 +73,7 @@ def test_places_belong_together_by_their_distance_from_the_end(end, guide_end, w
 def test_a_prompt_ends_at_its_first_end_token(drawers):
     pipe = pictures.task(drawers["epsilon"]).pipe
     ids = pipe.ids(["a cat in flat style", "cat", "", "cat " * 30])
-    assert ends(pipe, ids) == [6, 2, 1, 15]
+    assert end_positions(pipe, ids) == [6, 2, 1, 15]
 
 
 @pytest.mark.parametrize(("tokens", "guide"), [("last", "anchor"), ("last", "empty"), ("all", "anchor")])

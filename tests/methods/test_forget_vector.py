@@ -11,7 +11,7 @@ from backends.api import files, runs
 from backends.api.errors import BadInput
 from backends.engine.pack import changed
 from backends.engine.run import Run
-from backends.methods.forget_vector import ForgetVector, Mix, Vector, finished, forget_vector, margin, some
+from backends.methods.forget_vector import ForgetVector, Mix, Vector, deltas_of_runs, forget_vector, margin, some
 
 FAST = {"epochs": 3, "batch_size": 64}
 
@@ -91,12 +91,12 @@ def test_composing_finds_the_vector_that_forgets(toy_task, home):
 def test_a_run_without_a_picture_is_refused(home):
     name = finished_run(home, "one", torch.zeros(1, 12, 12))
     with pytest.raises(BadInput, match=r"adds a picture of \[1, 12, 12\]"):
-        finished(name, (1, 28, 28))
+        deltas_of_runs(name, (1, 28, 28))
     (runs.find(name).path / "after" / "changed.safetensors").unlink()
     with pytest.raises(BadInput, match="holds no added picture"):
-        finished(name, (1, 12, 12))
+        deltas_of_runs(name, (1, 12, 12))
     with pytest.raises(BadInput, match="no run 'nowhere'"):
-        finished("nowhere", (1, 12, 12))
+        deltas_of_runs("nowhere", (1, 12, 12))
 
 
 def test_a_sample_keeps_the_share_of_the_forget_set(toy_task):

@@ -9,7 +9,7 @@ from torch import nn
 
 from backends.api.errors import BadInput
 from backends.engine.run import Cancelled, Run
-from backends.methods.l1_sparse import L1Sparse, held, l1_sparse, penalty, prune
+from backends.methods.l1_sparse import L1Sparse, l1_sparse, penalty, prune, pruned
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_held_weights_are_zero_whenever_the_model_runs_and_the_frozen_copy_is_pr
             model.weight.fill_(2.0)
 
     fill(run.model), fill(run.original)
-    with held(run, {"weight": torch.tensor([[True, False]])}):
+    with pruned(run, {"weight": torch.tensor([[True, False]])}):
         assert run.original.weight.tolist() == [[2.0, 0.0]]
         assert run.model(torch.ones(1, 2)).item() == 2.0
         fill(run.model)  # a method that writes into the weights

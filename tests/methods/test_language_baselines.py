@@ -15,12 +15,12 @@ from backends.methods import _refusals, idk, random_labels_text, task_vector
 from backends.models.texts import answers, likelihoods
 
 STRONG = {
-    "ascent": {"learning_rate": 2e-3, "epochs": 8},
+    "gradient_ascent_llm": {"learning_rate": 2e-3, "epochs": 8},
     "kl_min": {"learning_rate": 2e-3, "epochs": 8},
     "grad_diff": {"learning_rate": 2e-3, "epochs": 8},
     "idk": {"learning_rate": 4e-3, "epochs": 20},
     "dpo": {"learning_rate": 4e-3, "epochs": 20},
-    "random_labels_text": {"learning_rate": 4e-3, "epochs": 10, "labels": "flipped"},
+    "random_label_llm": {"learning_rate": 4e-3, "epochs": 10, "labels": "flipped"},
     "task_vector": {"learning_rate": 2e-3, "epochs": 8, "scale": 5},
 }
 
@@ -45,12 +45,12 @@ def test_it_forgets(toy_language_task, method):
 @pytest.mark.parametrize("method", ["kl_min", "grad_diff"])
 def test_what_holds_the_rest_holds_it(toy_language_task, method):
     task, given = toy_language_task, {"learning_rate": 2e-3, "epochs": 15}
-    naive, held = done(task, "ascent", **given), done(task, method, **given)
+    naive, held = done(task, "gradient_ascent_llm", **given), done(task, method, **given)
     assert nats(task, held.model, "keep") < 0.5 * nats(task, naive.model, "keep")
     assert nats(task, held.model, "forget") > 1
 
 
-@pytest.mark.parametrize("method", ["dpo", "random_labels_text"])
+@pytest.mark.parametrize("method", ["dpo", "random_label_llm"])
 def test_a_retain_loss_can_be_chosen_and_holds_the_rest(toy_language_task, method):
     task, given = toy_language_task, STRONG[method]
     naive, held = (done(task, method, **given, retain=retain) for retain in ("none", "likelihood"))
@@ -80,10 +80,10 @@ def test_refusals_are_drawn_anew_and_stand_beside_their_questions(toy_language_t
     run, task = Run(toy_language_task, toy.Memory(), 0), toy_language_task
     rows = torch.tensor([3, 1])
     torch.manual_seed(0)
-    drawn = [_refusals.refused(run, rows) for _ in range(12)]
+    drawn = [_refusals.refusal_batch(run, rows) for _ in range(12)]
     said = {task.reader.read(texts.labels[0][texts.labels[0] >= 0]) for texts in drawn}
     assert len(said) > 1 and said <= set(_refusals.REFUSALS)
-    told = _refusals.refused(run, rows, "No.")
+    told = _refusals.refusal_batch(run, rows, "No.")
     assert [task.questions.forget[row].question in task.reader.read(told.ids[at]) for at, row in enumerate((3, 1))] == [
         True,
         True,
@@ -94,8 +94,8 @@ def test_refusals_are_drawn_anew_and_stand_beside_their_questions(toy_language_t
 def test_two_batches_count_by_their_tokens_as_one_batch_would():
     refusal = (torch.tensor([3.0, 1.0]), torch.tensor([2, 3]))
     kept = (torch.tensor([8.0]), torch.tensor([5]))
-    assert idk.joined(refusal, kept).item() == pytest.approx(12 / 10, abs=1e-6)
-    assert idk.joined(kept).item() == pytest.approx(8 / 5, abs=1e-6)
+    assert idk.mean_over_tokens(refusal, kept).item() == pytest.approx(12 / 10, abs=1e-6)
+    assert idk.mean_over_tokens(kept).item() == pytest.approx(8 / 5, abs=1e-6)
 
 
 class Tied(nn.Module):
@@ -153,7 +153,7 @@ def test_lots_drawn_each_pass_leave_the_model_undecided(toy_language_task):
     found = random_labels_text.options(asked.forget, asked.keep, 2, 0)
 
     def doubt(labels):
-        model = done(task, "random_labels_text", **given, labels=labels).model
+        model = done(task, "random_label_llm", **given, labels=labels).model
         pairs = [task.reader.pairs([p.question] * 2, both) for p, both in zip(asked.forget, found, strict=True)]
         lost = torch.stack([likelihoods(model, texts) * (texts.labels >= 0).sum(1) for texts in pairs])
         share = lost.neg().softmax(1)
@@ -162,7 +162,7 @@ def test_lots_drawn_each_pass_leave_the_model_undecided(toy_language_task):
     assert doubt("drawn each pass") > 0.5 > doubt("drawn once")
 
 
-@pytest.mark.parametrize("method", ["ascent", "kl_min", "idk", "dpo", "random_labels_text", "task_vector"])
+@pytest.mark.parametrize("method", ["gradient_ascent_llm", "kl_min", "idk", "dpo", "random_label_llm", "task_vector"])
 def test_a_job_that_was_cut_off_ends_as_if_it_had_not_been(toy_language_task, method):
     """Refusals and lots are drawn again as they were, and a task vector is not turned back twice."""
     task, chosen = toy_language_task, registry.get("methods", method)

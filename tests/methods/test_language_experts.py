@@ -9,7 +9,7 @@ from backends import registry
 from backends.api.errors import BadInput
 from backends.engine.run import Run
 from backends.methods import _language
-from backends.methods.seuf import anchored, chosen
+from backends.methods.seuf import anchor_loss, select_expert
 from backends.models import experts
 
 METHODS = registry.entries("methods")
@@ -40,7 +40,7 @@ def right(task, run, role="forget"):
 @pytest.mark.parametrize("objective", ["npo", "grad_diff", "kl_min", "rmu"])
 def test_seuf_changes_one_expert_and_its_router(toy_mixture_task, objective):
     run = done(toy_mixture_task, "seuf", objective=objective, epochs=2)
-    layer, expert = chosen(run, 0)
+    layer, expert = select_expert(run, 0)
     start = f"model.layers.{layer}.mlp."
     assert moved(run) == {start + name for name in ("gate.weight", "experts.gate_up_proj", "experts.down_proj")}
     before, after = (experts.moe_layers(model)[layer].experts for model in (run.original, run.model))
@@ -52,11 +52,11 @@ def test_seuf_changes_one_expert_and_its_router(toy_mixture_task, objective):
 def test_seuf_takes_the_expert_with_the_largest_affinity(toy_mixture_task):
     run = Run(toy_mixture_task, toy.Memory(), 0)
     mass = experts.read(run.original, toy_mixture_task.forget).mass()
-    layer, expert = chosen(run, 0)
+    layer, expert = select_expert(run, 0)
     assert mass[layer, expert] == mass.max()
-    assert chosen(run, 2) == (1, int(mass[1].argmax()))
+    assert select_expert(run, 2) == (1, int(mass[1].argmax()))
     with pytest.raises(BadInput, match="layer was 4, but the layers with a router that chooses are 1, 2, 3"):
-        chosen(run, 4)
+        select_expert(run, 4)
 
 
 def test_seuf_forgets(toy_mixture_task):
@@ -70,7 +70,7 @@ def test_the_anchor_holds_the_router(toy_mixture_task):
     share = {}
     for weight in (0.0, 10.0):
         run = done(toy_mixture_task, "seuf", epochs=20, learning_rate=5e-3, anchor_weight=weight)
-        layer, expert = chosen(run, 0)
+        layer, expert = select_expert(run, 0)
         share[weight] = experts.read(run.model, toy_mixture_task.forget).mass()[layer, expert]
     assert share[10.0] > share[0.0]
     assert share[10.0] > 0.7
@@ -80,7 +80,7 @@ def test_the_anchor_by_hand():
     said = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.9, 0.1, 0.0], [0.3, 0.3, 0.4]])
     mask = torch.tensor([[1, 1], [1, 0]])
     by_hand = ((0.49 + 0.64 + 0.01) + (0.01 + 0.04 + 0.01) + (0.81 + 0.81 + 0)) / 3
-    assert anchored(said, 1, mask).item() == pytest.approx(by_hand, abs=1e-6)
+    assert anchor_loss(said, 1, mask).item() == pytest.approx(by_hand, abs=1e-6)
 
 
 def test_seuf_needs_a_router(toy_language_task):
@@ -115,4 +115,4 @@ def test_what_may_move(toy_mixture_task, weights, inside):
 @pytest.mark.parametrize("weights", ["experts", "routers", "all but routers"])
 def test_a_dense_model_has_no_experts_to_choose(toy_language_task, weights):
     with pytest.raises(BadInput, match="has no router that Lethe can read"):
-        _language.may_move(toy_language_task.load(), weights)
+        _language.trainable_parameters(toy_language_task.load(), weights)

@@ -11,11 +11,11 @@ from backends import registry
 from backends.api.errors import BadInput
 from backends.engine.pack import changed
 from backends.engine.run import Cancelled, Run, restore
-from backends.methods.eco import fit, stepped
+from backends.methods.eco import fit, zeroth_order_step
 from backends.methods.key_space_detection import box, inside
 from backends.methods.needle import mask
-from backends.methods.neuron_adjust import rising, spread
-from backends.methods.uld import remembering, uniform
+from backends.methods.neuron_adjust import mean_and_std, top_units
+from backends.methods.uld import mean_token_nll, uniform_kl
 from backends.models.concept_vectors import concepts, find
 
 TOY = {
@@ -104,21 +104,21 @@ def test_the_classifier_tells_two_clouds_apart_and_both_sides_count_the_same():
 
 def test_a_step_of_sigma_by_hand():
     # m(s) = s^2: (3^2 - 1^2) / 2 = 4 at 2 with eps 1
-    assert stepped(2.0, 1.0, 0.25, 0.5, lambda sigma: sigma**2) == pytest.approx(2 - 0.25 * 4, abs=1e-6)
+    assert zeroth_order_step(2.0, 1.0, 0.25, 0.5, lambda sigma: sigma**2) == pytest.approx(2 - 0.25 * 4, abs=1e-6)
     # below 0 it is asked at 1e-8, and sigma never falls below where it began
-    assert stepped(0.5, 1.0, 100.0, 0.5, lambda sigma: sigma) == 0.5
-    assert stepped(0.7, 1.0, 0.1, 0.5, lambda sigma: sigma) == pytest.approx(0.7 - 0.1 * 1.7 / 2, abs=1e-6)
+    assert zeroth_order_step(0.5, 1.0, 100.0, 0.5, lambda sigma: sigma) == 0.5
+    assert zeroth_order_step(0.7, 1.0, 0.1, 0.5, lambda sigma: sigma) == pytest.approx(0.7 - 0.1 * 1.7 / 2, abs=1e-6)
 
 
 def test_the_units_that_rise_most_with_their_sign():
-    layer, unit = rising(torch.tensor([[0.1, -9.0, 3.0], [2.0, 0.0, 5.0]]), 50)
+    layer, unit = top_units(torch.tensor([[0.1, -9.0, 3.0], [2.0, 0.0, 5.0]]), 50)
     assert list(zip(layer.tolist(), unit.tolist(), strict=True)) == [(0, 2), (1, 0), (1, 2)]
-    assert len(rising(torch.zeros(2, 3), 1)[0]) == 1
+    assert len(top_units(torch.zeros(2, 3), 1)[0]) == 1
 
 
 def test_spreads_are_standard_deviations():
     values = torch.tensor([1.0, 3.0, 8.0], dtype=torch.float64)
-    mean, std = spread(torch.stack([torch.tensor(3.0).double(), values.sum(), values.square().sum()])[:, None])
+    mean, std = mean_and_std(torch.stack([torch.tensor(3.0).double(), values.sum(), values.square().sum()])[:, None])
     assert float(mean) == pytest.approx(4.0, abs=1e-6)
     assert float(std) == pytest.approx(math.sqrt((9 + 1 + 16) / 3), abs=1e-6)
 
@@ -138,10 +138,10 @@ def test_the_box_by_hand():
 def test_the_losses_of_the_assistant_by_hand():
     logits = torch.tensor([[[0.5, 0.25, 0.25], [0.2, 0.2, 0.6]]]).log()
     labels = torch.tensor([[1, -100]])
-    assert float(remembering(logits, labels)) == pytest.approx(math.log(4), abs=1e-6)
+    assert float(mean_token_nll(logits, labels)) == pytest.approx(math.log(4), abs=1e-6)
     by_hand = sum(math.log(1 / 3 / share) / 3 for share in (0.5, 0.25, 0.25))
-    assert float(uniform(logits, labels)) == pytest.approx(by_hand, abs=1e-6)
-    assert float(uniform(torch.zeros(1, 2, 3), labels)) == pytest.approx(0, abs=1e-6)
+    assert float(uniform_kl(logits, labels)) == pytest.approx(by_hand, abs=1e-6)
+    assert float(uniform_kl(torch.zeros(1, 2, 3), labels)) == pytest.approx(0, abs=1e-6)
 
 
 def test_a_layer_that_is_not_there_is_refused(toy_language_task):

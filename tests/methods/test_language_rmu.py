@@ -11,7 +11,7 @@ import toy_language
 from backends import registry
 from backends.api.errors import BadInput
 from backends.engine.run import Cancelled, Run
-from backends.methods.rmu import apart, direction, down_projections, forget_texts, states
+from backends.methods.rmu import down_projections, forget_texts, hidden_states, random_direction, state_distance
 
 RMU = registry.get("methods", "rmu")
 
@@ -31,12 +31,12 @@ def test_the_loss_is_the_mean_square_over_tokens_and_dimensions_without_padding(
     here = torch.tensor([[[1.0, 2.0], [3.0, 4.0]], [[0.0, 0.0], [50.0, 50.0]]])
     mask = torch.tensor([[1, 1], [1, 0]])
     by_hand = ((1 + 4) / 2 + (9 + 16) / 2 + (0 + 0) / 2) / 3
-    assert apart(here, torch.zeros(2), mask).item() == pytest.approx(by_hand, abs=1e-6)
-    assert apart(here, torch.tensor([1.0, 0.0]), mask).item() == pytest.approx((2 + 10 + 0.5) / 3, abs=1e-6)
+    assert state_distance(here, torch.zeros(2), mask).item() == pytest.approx(by_hand, abs=1e-6)
+    assert state_distance(here, torch.tensor([1.0, 0.0]), mask).item() == pytest.approx((2 + 10 + 0.5) / 3, abs=1e-6)
 
 
 def test_the_direction_has_length_one_and_no_negative_entry():
-    drawn = direction(500)
+    drawn = random_direction(500)
     assert drawn.norm().item() == pytest.approx(1, abs=1e-6) and bool((drawn >= 0).all())
     assert drawn.max().item() < 2.2 / math.sqrt(500 / 3)  # uniform, where a normal one would reach further
 
@@ -44,7 +44,7 @@ def test_the_direction_has_length_one_and_no_negative_entry():
 def test_states_are_those_after_the_layer(toy_language_task):
     model, texts = toy_language_task.load(), toy_language_task.forget
     known = model.base_model(input_ids=texts.ids, attention_mask=texts.mask, output_hidden_states=True).hidden_states
-    assert torch.allclose(states(model, texts, 1), known[2], atol=1e-5)
+    assert torch.allclose(hidden_states(model, texts, 1), known[2], atol=1e-5)
 
 
 def test_a_page_is_read_where_there_is_one(toy_language_task):

@@ -8,7 +8,7 @@ import torch
 import toy
 
 from backends.engine.run import Run
-from backends.methods._teacher import answers, distillation
+from backends.methods._teacher import distillation, teacher_logits
 from backends.methods.scrub import Scrub, scrub
 
 
@@ -33,7 +33,7 @@ def test_a_copy_of_the_teacher_is_at_no_distance():
 
 def test_answers_stand_at_the_position_of_the_item(toy_task):
     run = Run(toy_task, toy.Memory(), 0)
-    table = answers(run, run.original, ("forget",))
+    table = teacher_logits(run, run.original, ("forget",))
     index = toy_task.parts["forget"]
     torch.testing.assert_close(
         table[index].numpy(), toy_task.outputs(run.original)["train"][index], rtol=1e-4, atol=1e-4
@@ -78,6 +78,6 @@ def test_a_pass_away_raises_the_distance_and_knows_no_label(toy_task):
     toy_task.data.train.labels[:] = right
     for name, tensor in run.model.state_dict().items():
         assert torch.equal(tensor, other.model.state_dict()[name]), name
-    teacher, index = answers(run, run.original, ("forget",)), toy_task.parts["forget"]
+    teacher, index = teacher_logits(run, run.original, ("forget",)), toy_task.parts["forget"]
     logits = torch.from_numpy(toy_task.outputs(run.model)["train"][index])
     assert float(distillation(logits, teacher[index], 4.0)) > 0.1

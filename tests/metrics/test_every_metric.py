@@ -40,6 +40,14 @@ def metric(request):
     return registry.get("metrics", request.param)
 
 
+@pytest.mark.parametrize("name", registry.entries("metrics"))
+def test_bears_the_name_of_the_field_and_says_what_it_is_in_a_line(name):
+    entry = registry.get("metrics", name).entry
+    inside = entry.title.partition(" (")[2].removesuffix(")")
+    assert ":" not in entry.title and entry.short.startswith(inside)
+    assert entry.line.endswith(".") and ":" not in entry.summary and len(entry.summary) <= 105
+
+
 def test_in_its_range(metric):
     value = metric.function(seen()).value
     assert isinstance(value, float)

@@ -93,7 +93,7 @@ def forgotten(task, params, keeper=None, resume=None, method="npo"):
 
 
 @pytest.mark.parametrize(
-    "method", ["npo", "grad_diff", "ascent", "kl_min", "simnpo", "random_labels_text", "dpo", "idk"]
+    "method", ["npo", "grad_diff", "gradient_ascent_llm", "kl_min", "simnpo", "random_label_llm", "dpo", "idk"]
 )
 def test_a_method_that_moves_all_weights_can_move_thin_layers(toy_language_task, params, method):
     run = forgotten(toy_language_task, params | {"epochs": 1}, method=method)
@@ -157,10 +157,10 @@ def test_the_parts_that_may_move_limit_where_the_layers_stand(toy_language_task,
 
 
 def automatic(task, monkeypatch, whole=10**9, free=10**12):
-    monkeypatch.setattr(_language, "WHOLE", whole)
-    monkeypatch.setattr(_language, "_free", lambda device: free)
+    monkeypatch.setattr(_language, "FULL_TRAINING_LIMIT", whole)
+    monkeypatch.setattr(_language, "_free_bytes", lambda device: free)
     run = Run(task, toy.Memory(), 0)
-    _language.Walk(run, registry.get("methods", "npo").parse({}))
+    _language.UnlearnLoop(run, registry.get("methods", "npo").parse({}))
     return bool(low_rank.thin(run.model.state_dict()))
 
 
@@ -175,9 +175,9 @@ def test_a_job_goes_on_with_what_it_began_to_train(toy_language_task, monkeypatc
     keeper = toy.Memory(checkpoint_at=2)
     with pytest.raises(Cancelled):
         forgotten(toy_language_task, {"train": "all weights"}, keeper)
-    monkeypatch.setattr(_language, "WHOLE", 1000)
+    monkeypatch.setattr(_language, "FULL_TRAINING_LIMIT", 1000)
     run = Run(toy_language_task, toy.Memory(), 0, keeper.saved)
-    _language.Walk(run, registry.get("methods", "npo").parse({}))
+    _language.UnlearnLoop(run, registry.get("methods", "npo").parse({}))
     assert not low_rank.thin(run.model.state_dict())
 
 
@@ -187,7 +187,7 @@ def test_methods_that_choose_their_own_weights_are_not_asked():
         for name, entry in registry.entries("methods").items()
         if entry.params and "train" in entry.params.model_fields
     }
-    assert asked == {"npo", "grad_diff", "ascent", "kl_min", "simnpo", "random_labels_text", "dpo", "idk"}
+    assert asked == {"npo", "grad_diff", "gradient_ascent_llm", "kl_min", "simnpo", "random_label_llm", "dpo", "idk"}
 
 
 def test_a_model_without_such_layers_says_so(toy_language_task, monkeypatch):

@@ -24,9 +24,9 @@ def test_what_a_method_was_told_tells_its_rows_apart_and_the_steadiest_stands_fi
     rows = [row("npo", 0, 0.8), row("npo", 0, 0.9, {"weights": "experts"}), row("seuf", 0, 0.96), row("seuf", 1, 0.94)]
     lines = [line for line in _table_moe.tables(rows).splitlines() if line.startswith("| ")][1:]
     assert [line.split("|")[1].strip() for line in lines] == [
-        "SEUF: one expert unlearns",
-        "NPO: unlearn, but not without end; weights experts",
-        "NPO: unlearn, but not without end",
+        "Selected-Expert Unlearning (SEUF)",
+        "Negative Preference Optimization (NPO); weights experts",
+        "Negative Preference Optimization (NPO)",
         "*the model before*",
         "*the model trained again*",
     ]

@@ -28,11 +28,11 @@ def catalog(monkeypatch):
         ],
         data=[],
         methods=[
-            Method(id="slow", title="Slow", params=RATE, departures="It is slower.", **texts, **HEAD),
-            Method(id="quick", title="Quick", params={"properties": {}}, guard=True, **texts, **HEAD),
+            Method(id="slow", title="Slow", short="Slow", params=RATE, departures="It is slower.", **texts, **HEAD),
+            Method(id="quick", title="Quick", short="Quick", params={"properties": {}}, guard=True, **texts, **HEAD),
         ],
         metrics=[
-            Metric(id="first", title="How well it forgot", short="UA", order=1, **measure, **forgets, **HEAD),
+            Metric(id="first", title="Unlearning accuracy (UA)", short="UA", order=1, **measure, **forgets, **HEAD),
             Metric(id="second", title="What is kept", short="RA", order=2, **keeps, **HEAD),
             Metric(id="third", title="Never measured", order=3, **measure, **HEAD),
             Metric(id="by_class", title="Right, by class", order=4, **measure, **HEAD),

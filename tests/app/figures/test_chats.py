@@ -172,7 +172,9 @@ def test_compare_shows_the_kept_answers_by_role_and_opens_no_model(run, asked):
     assert "changed its answer to 4 of 8 questions to be forgotten, 0 of 8 questions on neighbours and 0 of 8" in read
     assert "from 100 % to 50 % for questions to be forgotten, from 100 % to 100 % for questions on neighbours" in read
     assert "Show the 4 answers that changed" in read and "Ada Moss 3 was born in Oslo." in read
-    assert plain(shown.below).startswith("In numbers Utility 0.8") and "How it fades" in plain(shown.below)
+    assert plain(shown.below).startswith("In numbers Utility A plain sentence. 0.8") and "How it fades" in plain(
+        shown.below
+    )
 
 
 def test_the_model_trained_again_is_shown_where_there_is_one(home, speaker):
@@ -207,7 +209,7 @@ def test_answers_that_the_disk_lost_are_said_and_the_numbers_stay(run, harm):
         np.savez(path, said=np.array(["one"]), answer=np.zeros(1))
     (shown,) = compare.show(FIRST, "")
     assert "no longer holds what its models answered" in plain(shown.above)
-    assert plain(shown.below).startswith("In numbers Utility 0.8")
+    assert plain(shown.below).startswith("In numbers Utility A plain sentence. 0.8")
 
 
 def test_a_watched_run_shows_small_chats_and_a_slider(run):

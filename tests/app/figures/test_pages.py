@@ -44,14 +44,17 @@ def test_compare_gives_the_answer_first_then_the_numbers_with_their_places(run):
     shown = compared(FIRST, "")
     read = plain(shown)
     assert read.startswith("Sandal is forgotten.")
-    assert "How well it forgot UA 99.5 % before 5 % trained again 100 % goal: as trained again without it" in read
+    assert (
+        "Unlearning accuracy (UA) A plain sentence. 99.5 % before 5 % trained again 100 % goal: as trained again without it"
+        in read
+    )
     assert 'title="metrics.json › first.after"' in shown and 'title="metrics.json › first.reference"' in shown
     assert read.index("Sandal is forgotten.") < read.index("step by step") < read.index("Settings")
 
 
 def test_compare_never_shows_a_missing_number_as_one(run):
     card = plain(results_view.numbers(run)).split("Never measured")[1].split("Right, by class")[0]
-    assert card.strip() == "not measured before 1 %"
+    assert card.strip() == "A plain sentence. not measured before 1 %"
 
 
 def test_a_number_far_from_its_goal_is_marked_in_words_and_one_near_it_is_not(run):
