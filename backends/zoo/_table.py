@@ -10,6 +10,7 @@ from .. import registry
 from ..api.files import number
 from ..api.measured import idle
 from ..metrics.average_gap import OVER
+from ._names import heading
 
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
 COSTS = ("run_time", "peak_memory")  # that no two jobs share
@@ -17,7 +18,7 @@ Rows = list[dict[str, Any]]
 
 
 def into(text: str, tables: str, begin: str = BEGIN, end: str = END) -> str:
-    """A README with what stands between two markers replaced.
+    """A document with what stands between two markers replaced.
 
     Raises:
         ValueError: a marker is missing.
@@ -43,13 +44,12 @@ def table(rows: Rows) -> str:
     by_method: dict[str, Rows] = defaultdict(list)
     for row in rows:
         by_method[row["method"]].append(row)
-    catalog = registry.entries("methods")
-    again = [row for name in by_method if catalog[name].entry.reference for row in by_method[name] if row["metrics"]]
+    entry_of = {name: registry.get("methods", name).entry for name in by_method}
+    again = [row for name in by_method if entry_of[name].reference for row in by_method[name] if row["metrics"]]
     aim = {name: mean(values(again, name)) if again else nan for name in OVER}
     timed = bool(quiet(rows))
     lines = [
-        (_place(ours, catalog[name].entry, aim), _line(ours, catalog[name].entry, aim, timed))
-        for name, ours in by_method.items()
+        (_place(ours, entry_of[name], aim), _line(ours, entry_of[name], aim, timed)) for name, ours in by_method.items()
     ]
     heads = [registry.get("metrics", name).entry.short for name in OVER] + ["average gap", *["time"] * timed, "memory"]
     seeds = len({row["seed"] for row in rows})
@@ -67,7 +67,7 @@ def table(rows: Rows) -> str:
             *(line for _, line in sorted(lines)),
             *_fixed(rows, aim, timed),
             "",
-            f"{seeds} seed{'s' if seeds > 1 else ''}. Average gap: here to the mean of the models trained again, over all "
+            f"{seeds} seed{'s' if seeds > 1 else ''}. Average gap: here to the mean of the retrained models, over all "
             f"seeds.{time} On {_device(rows)}.",
             *_remarks(by_method),
             "",
@@ -114,7 +114,7 @@ def _place(rows: Rows, entry: Any, aim: dict[str, float]) -> tuple[bool, bool, f
 def _line(rows: Rows, entry: Any, aim: dict[str, float], timed: bool) -> str:
     done = [row for row in rows if row["metrics"]]
     if not done:
-        return f"| {entry.title} | {' | '.join(['failed'] * len(OVER) + ['–'] * (2 + timed))} |"
+        return f"| {heading(entry)} | {' | '.join(['failed'] * len(OVER) + ['–'] * (2 + timed))} |"
     there = quiet(done)
     time = f"{mean(row['seconds'] / row['epoch_seconds'] for row in there):.1f}" if there else "–"
     cells = [
@@ -123,14 +123,14 @@ def _line(rows: Rows, entry: Any, aim: dict[str, float], timed: bool) -> str:
         *[time] * timed,
         f"{max(row['peak_memory'] for row in done) / 1e6:,.0f} MB",
     ]
-    return f"| {entry.title}{' (a filter; weights unchanged)' if entry.guard else ''} | {' | '.join(cells)} |"
+    return f"| {heading(entry)} | {' | '.join(cells)} |"
 
 
 def _fixed(rows: Rows, aim: dict[str, float], timed: bool) -> list[str]:
-    """The lines of the model before and of the shipped reference, which no seed changes."""
+    """The lines of the original model and of the shipped reference, which no seed changes."""
     lines = []
     plain = [row for row in rows if row["metrics"] and not registry.get("methods", row["method"]).entry.finds]
-    for title, when in (("*the shipped reference*", "reference"), ("*the model before*", "before")):
+    for title, when in (("*shipped retrained reference*", "reference"), ("*original model*", "before")):
         each = [[number(row["metrics"][name].get(when)) for name in OVER] for row in plain]
         complete = next((measured for measured in each if not any(map(isnan, measured))), None)
         if complete:

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import registry
 from ..api.files import number
+from ._names import heading
 from ._table import into as replaced
 from ._table import quiet
 from ._table_drawn import machine, machines, machines_line
@@ -17,14 +18,8 @@ WORDS, COSINE = "concept_vector_words", "concept_vector_cosine"
 Rows = list[dict[str, Any]]
 
 
-def measured(row: dict[str, Any]) -> bool:
-    """Whether a row, one that failed too, is of a language model."""
-    method = registry.entries("methods").get(row["method"])
-    return UTILITY in row["metrics"] or (method is not None and method.entry.works_with.get("llm") is True)
-
-
 def into(text: str, rows: Rows) -> str:
-    """A README with its tables of language models made anew."""
+    """A document with its tables of language models made anew."""
     return replaced(text, tables(rows), BEGIN, END)
 
 
@@ -48,12 +43,12 @@ def table(rows: Rows) -> str:
     return "\n".join(
         [
             f"**{rows[0]['model']}, forgetting {rows[0]['target']}**\n",
-            f"| method | {heads}{' | time' if timed else ''} | room |",
+            f"| method | {heads}{' | time' if timed else ''} | storage |",
             "|---|" + "---:|" * (9 + bool(timed)),
             *(line for _, line in lines),
             *_fixed(rows, bool(timed)),
             "",
-            f"{seeds} seed{'s' if seeds > 1 else ''}, mean ± standard deviation, of p the median; utility in percent of the model before."
+            f"{seeds} seed{'s' if seeds > 1 else ''}, mean ± standard deviation, of p the median; utility in percent of the original model."
             + (f" Time: the method alone, median, on {machines_line(timed)}, idle." if timed else ""),
             *_traced(rows),
             *_failures(by_method),
@@ -134,13 +129,12 @@ def _traced(rows: Rows) -> list[str]:
 def _line(name: str, rows: Rows, timed: list[str]) -> str:
     entry, done = registry.get("methods", name).entry, [row for row in rows if row["metrics"]]
     if not done:
-        return f"| {entry.title} | {' | '.join(['failed'] * 8 + ['–'] * (1 + bool(timed)))} |"
+        return f"| {heading(entry)} | {' | '.join(['failed'] * 8 + ['–'] * (1 + bool(timed)))} |"
     there = [row for row in quiet(done) if machine(row) == timed[0]]
     time = f"{median(row['seconds'] for row in there):.1f} s" if there else "–"
-    guard = " (a filter; weights unchanged)" if entry.guard else ""
-    room = _after(done, "storage")
-    cells = [*_cells(done, "after"), *[time] * bool(timed), f"{mean(room):.1f} MB"]
-    return f"| {entry.title}{guard} | {' | '.join(cells)} |"
+    storage = _after(done, "storage")
+    cells = [*_cells(done, "after"), *[time] * bool(timed), f"{mean(storage):.1f} MB"]
+    return f"| {heading(entry)} | {' | '.join(cells)} |"
 
 
 def _fixed(rows: Rows, timed: bool) -> list[str]:
@@ -148,9 +142,9 @@ def _fixed(rows: Rows, timed: bool) -> list[str]:
     if not done:
         return []
     empty_cells = ["–"] * (1 + timed)
-    lines = [f"| *the model before* | {' | '.join(_cells(done, 'before') + empty_cells)} |"]
+    lines = [f"| *original model* | {' | '.join(_cells(done, 'before') + empty_cells)} |"]
     if not any(map(isnan, _after(done, FACTS, "reference"))):
-        lines.append(f"| *the model trained again* | {' | '.join(_cells(done, 'reference') + empty_cells)} |")
+        lines.append(f"| *retrained reference* | {' | '.join(_cells(done, 'reference') + empty_cells)} |")
     return lines
 
 

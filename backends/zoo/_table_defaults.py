@@ -7,15 +7,18 @@ from typing import Any
 
 from .. import registry
 from ..api import files
+from ._names import heading
 from ._table import into as replaced
 
 BEGIN, END = "<!-- defaults:begin -->", "<!-- defaults:end -->"
-HEADS = "model | method | settings | chosen on | measured on | forgotten, mean (worst) | left of the rest, mean (worst)"
+HEADS = (
+    "model | method | settings | chosen on | measured on | forgotten, mean (worst) | left of what is kept, mean (worst)"
+)
 FORGOTTEN = 80.0  # percent of the forget set below which a target counts as not forgotten
 
 
 def into(text: str, folder: Path) -> str:
-    """A README with its table of default settings made anew from the records in a folder."""
+    """A document with its table of default settings made anew from the records in a folder."""
     records = [files.read_json(path) for path in sorted(folder.glob("*.json"))]
     return replaced(text, table(record for record in records if reported(record)), BEGIN, END)
 
@@ -34,7 +37,7 @@ def table(records: Iterable[dict[str, Any]]) -> str:
 
 def _line(record: dict[str, Any]) -> str:
     rows = reported(record)
-    title = registry.get("methods", record["method"]).entry.title
+    title = heading(registry.get("methods", record["method"]).entry)
     settings = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in record["chosen"].items())
     targets = dict.fromkeys(row["target"] for row in rows)
     missed = [

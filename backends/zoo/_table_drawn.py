@@ -7,6 +7,7 @@ from typing import Any
 from .. import registry
 from ..api.files import number
 from ..api.measured import Row
+from ._names import heading
 from ._table import into as replaced
 from ._table import quiet
 
@@ -15,17 +16,8 @@ SHARES = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_reta
 Rows = list[dict[str, Any]]
 
 
-def measured(row: dict[str, Any]) -> dict[str, Any]:
-    """The metrics of a row; of one that failed, the names that its family has."""
-    if row["metrics"]:
-        return row["metrics"]  # type: ignore[no-any-return]
-    method = registry.entries("methods").get(row["method"])
-    fits = method is not None and method.entry.works_with.get("text-to-image") is True
-    return dict.fromkeys(SHARES) if fits else {}
-
-
 def into(text: str, rows: Rows) -> str:
-    """A README with its tables of drawing models made anew."""
+    """A document with its tables of drawing models made anew."""
     return replaced(text, tables(rows), BEGIN, END)
 
 
@@ -48,7 +40,7 @@ def table(rows: Rows, kind: str) -> str:
         variants[row["method"], Row.model_validate(row).told].append(row)
     timed = machines(quiet(rows))
     heads = [registry.get("metrics", name).entry.short for name in SHARES]
-    heads += ["FID (judge)", *["time"] * bool(timed), "memory", "room"]
+    heads += ["FID (judge)", *["time"] * bool(timed), "memory", "storage"]
     targets, seeds = list(dict.fromkeys(row["target"] for row in rows)), len({row["seed"] for row in rows})
     lines = sorted(
         (_place(ours), _line(name, how, ours, targets, seeds, timed)) for (name, how), ours in variants.items()
@@ -91,7 +83,7 @@ def _spread(values: list[float], digits: int = 1) -> str:
 
 def _line(name: str, how: str, rows: Rows, targets: list[str], seeds: int, timed: list[str]) -> str:
     entry, done = registry.get("methods", name).entry, [row for row in rows if row["metrics"]]
-    called = entry.title + (f"; {how}" if how else "")
+    called = heading(entry, how)
     if not done:
         return f"| {called} | {' | '.join(['failed'] * len(SHARES) + ['–'] * (3 + bool(timed)))} |"
     missing = [target for target in targets if target not in {row["target"] for row in done}]
@@ -115,7 +107,7 @@ def _before(rows: Rows, timed: bool) -> str:
     done = [row for row in rows if row["metrics"]]
     cells = [_spread(_values(done, metric, "before")) for metric in SHARES] if done else ["–"] * len(SHARES)
     cells += [_spread(_values(done, "fid", "before"), 2) if done else "–", *["–"] * (2 + timed)]
-    return f"| *the model before* | {' | '.join(cells)} |"
+    return f"| *original model* | {' | '.join(cells)} |"
 
 
 def _failures(rows: Rows) -> list[str]:

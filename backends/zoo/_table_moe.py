@@ -8,6 +8,7 @@ from typing import Any
 from .. import registry
 from ..api.files import number
 from ..api.measured import Row
+from ._names import heading
 from ._table import into as replaced
 from ._table import quiet
 from ._table_answers import FACTS, UTILITY, spread
@@ -20,13 +21,8 @@ HEADS += " | routing stability | … of layers that could shift | weights change
 Rows = list[dict[str, Any]]
 
 
-def measured(row: dict[str, Any]) -> bool:
-    """Whether a row is of a mixture of experts."""
-    return STABLE in row["metrics"]
-
-
 def into(text: str, rows: Rows) -> str:
-    """A README with its tables of mixtures of experts made anew."""
+    """A document with its tables of mixtures of experts made anew."""
     return replaced(text, tables(rows), BEGIN, END)
 
 
@@ -53,7 +49,7 @@ def table(rows: Rows) -> str:
             *(line for _, line in lines),
             *_fixed(rows, bool(timed)),
             "",
-            f"{seeds} seed{'s' if seeds > 1 else ''}, mean ± standard deviation; utility in percent of the model before; "
+            f"{seeds} seed{'s' if seeds > 1 else ''}, mean ± standard deviation; utility in percent of the original model; "
             "routing stability from 0 to 1."
             + (f" Time: the method alone, median, on {machines_line(timed)}, idle." if timed else ""),
             "",
@@ -89,12 +85,11 @@ def _cells(rows: Rows, when: str) -> list[str]:
 def _line(name: str, how: str, rows: Rows, timed: list[str]) -> str:
     there = [row for row in quiet(rows) if machine(row) == timed[0]]
     time = f"{median(row['seconds'] for row in there):.1f} s" if there else "–"
-    title = registry.get("methods", name).entry.title + (f"; {how}" if how else "")
-    return f"| {title} | {' | '.join(_cells(rows, 'after') + [time] * bool(timed))} |"
+    return f"| {heading(registry.get('methods', name).entry, how)} | {' | '.join(_cells(rows, 'after') + [time] * bool(timed))} |"
 
 
 def _fixed(rows: Rows, timed: bool) -> list[str]:
-    names = {"before": "the model before", "reference": "the model trained again"}
+    names = {"before": "original model", "reference": "retrained reference"}
     return [
         f"| *{words}* | {' | '.join(_cells(rows, when) + ['–'] * timed)} |"
         for when, words in names.items()

@@ -1,4 +1,4 @@
-"""The table of every method on an embedded model: assets/measured/<model>.json, and the tables in the README.
+"""The table of every method on an embedded model: assets/measured/<model>.json, and the tables in docs/results.
 
 Each job goes through the engine, as one that a person starts, in a home that is thrown away. What is already
 measured with the same parameters is kept, so the table can be made piece by piece, by several at a time ($LETHE_THREADS
@@ -69,11 +69,13 @@ def main(
     ] = False,
     minutes: Annotated[float, typer.Option(help="Start no job after this many minutes; 0: go on to the end.")] = 0,
     to: Annotated[Path, typer.Option(help="Folder of the measured results.")] = ASSETS / "measured",
-    readme: Annotated[Path, typer.Option(help="File whose tables are written anew.")] = ASSETS.parent / "README.md",
-    write: Annotated[bool, typer.Option("--write", help="Measure nothing; only write the tables.")] = False,
+    root: Annotated[
+        Path, typer.Option(help="Folder whose README.md and docs have their generated parts written anew.")
+    ] = ASSETS.parent,
+    write: Annotated[bool, typer.Option("--write", help="Measure nothing; only write the documents.")] = False,
 ) -> None:
-    """Measure every method on a model, three seeds each (an hour and more on two cores), and write the tables."""
-    from . import _table, _table_answers, _table_defaults, _table_drawn, _table_moe
+    """Measure every method on a model, three seeds each (an hour and more on two cores), and write the tables, with all else in the documents that is generated."""
+    from . import _documents
 
     family = files.read_json(ASSETS / "models" / model / "card.json")["family"]
     fitting = [
@@ -108,19 +110,7 @@ def main(
             typer.echo(
                 f"{method} {settings or ''}, {what}, seed {number}: {row.get('error') or row['seconds']}", err=True
             )
-    rows = [
-        row | {"method": current("methods", row["method"])}
-        for table in sorted(to.glob("*.json"))
-        for row in files.read_json(table)
-    ]
-    text_to_image = [row for row in rows if "in_domain_retain_accuracy" in _table_drawn.measured(row)]
-    mixed = [row for row in rows if _table_moe.measured(row)]
-    answered = [row for row in rows if row not in mixed and _table_answers.measured(row)]
-    plain = [row for row in rows if row not in text_to_image and row not in answered and row not in mixed]
-    text = _table.into(readme.read_text("utf-8"), _table.tables(plain))
-    text = _table_answers.into(_table_drawn.into(text, text_to_image), answered)
-    text = _table_defaults.into(_table_moe.into(text, mixed), to / "defaults")
-    files.write_bytes(readme, text.encode())
+    _documents.write(root, to)
 
 
 def measured(spec: JobSpec, *, timed: bool = True) -> dict[str, Any]:

@@ -184,7 +184,7 @@ def measured_html(trials: list[side_by_side.Trial], group: str, x: str, y: str) 
     note = parts.text(
         f"From {', '.join(sources)}, made by a command of this project on 2 processor cores; the mean over seeds, whiskers one "
         "standard deviation. No fair ranking: settings were tuned by hand on these same targets, and for some methods longer "
-        "than for others, so a method may do worse, or better, on yours. Where the README averages over other models "
+        "than for others, so a method may do worse, or better, on yours. Where the tables in docs/results average over other models "
         "trained again, its gaps differ a little from these.",
         "quiet",
     )

@@ -6,8 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from backends import registry
+from backends.api.home import ASSETS
 from backends.metrics.average_gap import OVER
-from backends.zoo import _table, _table_answers, _table_defaults, _table_drawn, _table_moe
+from backends.zoo import _documents, _table, _table_drawn
 from backends.zoo.__main__ import build
 from backends.zoo.table import others_busy
 
@@ -94,8 +95,8 @@ def test_nothing_is_hidden(rows):
     assert "failed with seed 0, 1: The weights stopped being numbers." in table
     assert cells(table, title("worst_case"))[4] == "–"
     assert "measured on the 80 images that it found" in table
-    assert cells(table, "*the model before*")[:4] == ["1.0", "99.0", "91.0", "2.0"]
-    assert cells(table, "*the shipped reference*")[4] == "0.25"
+    assert cells(table, "*original model*")[:4] == ["1.0", "99.0", "91.0", "2.0"]
+    assert cells(table, "*shipped retrained reference*")[4] == "0.25"
 
 
 def test_what_was_not_measured_is_a_dash(rows):
@@ -127,22 +128,22 @@ def test_only_what_stands_between_the_markers_is_replaced():
 @pytest.mark.slow
 def test_a_measured_job_is_kept_and_not_done_again(tmp_path):
     """Through the engine, on the embedded model, for three images."""
-    readme = tmp_path / "README.md"
-    drawn = f"{_table_drawn.BEGIN}\n{_table_drawn.END}\n"
-    said = "".join(f"{kind.BEGIN}\n{kind.END}\n" for kind in (_table_answers, _table_defaults, _table_moe))
-    readme.write_text(f"{_table.BEGIN}\n{_table.END}\n{drawn}{said}")
-    asked = ["table", "--only", "ssd", "--target", "images:1,2,3", "--seed", "0", "--to", str(tmp_path)]
-    asked += ["--readme", str(readme)]
+    measured = tmp_path / "measured"
+    for name, text in _documents.documents(ASSETS.parent, ASSETS / "measured").items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, "utf-8")
+    asked = ["table", "--only", "ssd", "--target", "images:1,2,3", "--seed", "0", "--to", str(measured)]
+    asked += ["--root", str(tmp_path)]
     first = CliRunner().invoke(build(), asked)
     assert first.exit_code == 0, first.output
-    (made,) = json.loads((tmp_path / "fashion-resnet.json").read_text())
+    (made,) = json.loads((measured / "fashion-resnet.json").read_text())
     assert (made["method"], made["target"], made["seed"], made["forget_count"]) == ("ssd", "images:1,2,3", 0, 3)
     assert made["others"] >= 0 and made["seconds"] > 0 and made["epoch_seconds"] > 0 and made["peak_memory"] > 1e8
     assert all(0 <= made["metrics"][name]["after"] <= 100 for name in OVER)
-    assert title("ssd") in readme.read_text()
+    assert "forgetting images:1,2,3" in (tmp_path / "docs/results/classifiers.md").read_text()
     again = CliRunner().invoke(build(), asked)
     assert again.exit_code == 0 and "ssd" not in again.output
-    assert json.loads((tmp_path / "fashion-resnet.json").read_text()) == [made]
+    assert json.loads((measured / "fashion-resnet.json").read_text()) == [made]
 
 
 def drawn_row(seed, device, seconds):
@@ -167,4 +168,4 @@ def test_times_of_two_machines_are_never_mixed():
 def test_what_a_method_was_told_stands_in_a_row_of_its_own():
     rows = [drawn_row(0, "cpu (x)", 4.0), drawn_row(0, "cpu (x)", 4.0) | {"given": {"preserve_scale": 0.0}}]
     said = _table_drawn.tables(rows)
-    assert f"| {title('uce')} |" in said and f"| {title('uce')}; preserve scale 0.0 |" in said
+    assert f"| {title('uce')} ·" in said and f"| {title('uce')}; preserve scale 0.0 ·" in said

@@ -31,7 +31,7 @@ def test_what_cannot_be_told_apart_and_keeps_its_utility_stands_first():
 def test_a_p_value_is_the_median_and_utility_a_share_of_before():
     said = _table_answers.tables([row("npo", seed, p, 0.76, 3.0) for seed, p in enumerate((0.01, 0.2, 0.9))])
     assert "| 3.0 | 90.0 | 0.20 | 95.0 | 90.0 | 90.0 | – | – | 3.0 s | 4.0 MB |" in said
-    assert "| *the model before* | 100.0 | 100.0 | 1e-20 |" in said and "| *the model trained again* | 5.0 |" in said
+    assert "| *original model* | 100.0 | 100.0 | 1e-20 |" in said and "| *retrained reference* | 5.0 |" in said
 
 
 def test_a_method_that_failed_is_named_with_its_reason():

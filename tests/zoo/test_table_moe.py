@@ -1,6 +1,6 @@
 """The tables of mixtures of experts: one row for what a method was told, the steadiest routing first."""
 
-from backends.zoo import _table_answers, _table_moe
+from backends.zoo import _table_moe
 
 NAMES = ("fact_recall: neighbour", "fact_recall: unrelated")
 
@@ -23,12 +23,12 @@ def row(method, seed, stable, given=None, facts=5.0):
 def test_what_a_method_was_told_tells_its_rows_apart_and_the_steadiest_stands_first():
     rows = [row("npo", 0, 0.8), row("npo", 0, 0.9, {"weights": "experts"}), row("seuf", 0, 0.96), row("seuf", 1, 0.94)]
     lines = [line for line in _table_moe.tables(rows).splitlines() if line.startswith("| ")][1:]
-    assert [line.split("|")[1].strip() for line in lines] == [
+    assert [line.split("|")[1].partition(" · ")[0].strip() for line in lines] == [
         "Selected-Expert Unlearning (SEUF)",
         "Negative Preference Optimization (NPO); weights experts",
         "Negative Preference Optimization (NPO)",
-        "*the model before*",
-        "*the model trained again*",
+        "*original model*",
+        "*retrained reference*",
     ]
     assert "| 5.0 | 10.0 | 95.0 | 90.0 | 90.0 | 0.95 ± 0.01 | 0.85 ± 0.01 | 2.7 % | 3.0 s |" in lines[0]
     assert "| 10.0 | – | 100.0 | 95.0 | 95.0 | – | – | – | – |" in lines[-1]
@@ -38,4 +38,3 @@ def test_rows_of_a_mixture_stand_in_its_own_table():
     text = f"a {_table_moe.BEGIN}\nother rows\n{_table_moe.END} b"
     made = _table_moe.into(text, [row("npo", 0, 0.8)])
     assert "other rows" not in made and made.startswith("a ") and made.endswith(" b")
-    assert _table_moe.measured(row("npo", 0, 0.8)) and _table_answers.measured(row("npo", 0, 0.8))

@@ -104,7 +104,7 @@ if samples:
     st.html(show.answered(samples[step]))
     st.caption(
         "**How to read it.** In bold what the model says. The bar is how likely it still holds the true answer, on average for "
-        "each word. These three runs are examples, not a measurement of the methods: that is the table in the README."
+        "each word. These three runs are examples, not a measurement of the methods: that is the table in docs/results/moe.md."
     )
 
 st.header("3. Where do the words go now?")
