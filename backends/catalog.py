@@ -13,7 +13,7 @@ from typing import Any
 from .api import catalog, files
 from .api.errors import LetheError
 from .api.home import ASSETS
-from .registry import entries
+from .core.registry import entries
 
 LESSONS = ASSETS.parent / "pages" / "classroom" / "lessons"
 

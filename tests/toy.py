@@ -20,13 +20,13 @@ from torch import nn
 from transformers import ResNetConfig, ResNetForImageClassification, ViTImageProcessorPil
 
 from backends.api.files import write_json
+from backends.core.pack import load_state, save_state
+from backends.core.run import Cancelled, Run
+from backends.core.task import Index
 from backends.data._images import ImageSet, Split
-from backends.engine.pack import load_state, save_state
-from backends.engine.run import Cancelled, Run
 from backends.models.classifier import Classifier
 from backends.models.recipe import train
 from backends.models.targets import resolve
-from backends.models.task import Index
 
 NAMES = ["zero", "one", "two", "three", "four"]
 SIDE, TRAIN, TEST = 12, 400, 200

@@ -42,7 +42,8 @@ class Entry(BaseModel):
     title: str = Field(description="The field's name, and its abbreviation in brackets, as in Gradient ascent (GA).")
     summary: str = Field(description="What it does, in one plain sentence that can stand after the title and a colon.")
     source: Source
-    works_with: dict[str, bool | str] = Field(description="True, or the reason why not.")
+    works_with: dict[str, bool | str] = Field(description="By family: true, or the reason why not.")
+    needs: tuple[str, ...] = Field(default=(), description="What it needs of a family; `works_with` follows from it.")
     order: int = Field(default=50, description="Lower comes first; the lowest that fits is recommended.")
     was: tuple[str, ...] = Field(default=(), description="Ids that it had before; they are accepted still.")
 

@@ -24,6 +24,7 @@ CAPABILITIES: Mapping[str, str] = MappingProxyType(
         "classes": "gives images no classes",
         "pictures": "draws no pictures",
         "answers": "answers no questions in words",
+        "prompts": "reads no prompt",
         "router": "has no router: every token goes through all of it",
         "dense columns": "has no dense feed-forward columns that every token goes through",
         "judged": "makes nothing that is judged right or wrong",

@@ -7,36 +7,12 @@ be copied alone. `after/changed.safetensors` is what the run itself changed then
 import os
 import shutil
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
-
-from safetensors.torch import load_file
-from torch import nn
 
 from ..api import runs
 from ..api.errors import BadInput
 from ..api.runs import RunFolder
-from .run import restore
-
-START = "start"
-CHANGED = "after/changed.safetensors"
-
-
-def before(run: RunFolder) -> list[Path]:
-    """The changes of the earlier runs, oldest first."""
-    return sorted((run.path / START).glob("*.safetensors"))
-
-
-def changes(run: RunFolder) -> list[Path]:
-    """What makes the model after from the model itself, in order."""
-    return [*before(run), run.path / CHANGED]
-
-
-def apply(model: nn.Module, paths: list[Path]) -> nn.Module:
-    """Put changes into a model, one after the other."""
-    for path in paths:
-        restore(model, load_file(path))
-    return model
+from ..core.changes import START, apply, before, changes
 
 
 def take_over(run: RunFolder) -> None:

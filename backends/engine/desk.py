@@ -12,11 +12,12 @@ from ..api import drawn, runs
 from ..api.errors import BadInput
 from ..api.home import home
 from ..api.runs import RunFolder
+from ..core import changes, evidence
+from ..core.evidence import InspectContext, Tell, When
+from ..core.registry import get
+from ..core.task import Task
 from ..models import reference
-from ..models.task import Task
-from ..registry import get
-from . import chain, evidence, hardware, outputs
-from .evidence import InspectContext, Tell, When
+from . import hardware, outputs
 from .opening import open_task
 
 MODELS, RUNS, DRAWN = 4, 6, 32  # how many are held
@@ -64,10 +65,10 @@ class OpenRun:
         if when == "before":
             return self.task.load().eval()  # type: ignore[no-any-return]
         if when == "after":
-            return chain.apply(self.task.load(), chain.changes(self.folder)).eval()
+            return changes.apply(self.task.load(), changes.changes(self.folder)).eval()
         owner = self.folder.state.owner
         path = reference.find(self.result["model"], self.result["forget_key"], self.folder.spec.data, owner)
-        return None if path is None else chain.apply(self.task.load(), [path]).eval()
+        return None if path is None else changes.apply(self.task.load(), [path]).eval()
 
     def outputs(self, when: When, tell: Tell = evidence.silent) -> outputs.Outputs:
         """What one of the models says about every item: from the run's folder or the cache, where it is known."""

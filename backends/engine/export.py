@@ -12,11 +12,11 @@ from ..api import families, verdict
 from ..api.errors import BadInput, OutOfReach
 from ..api.home import home, shared
 from ..api.pairs import named
+from ..core import changes
+from ..core.run import restore
 from ..models.guards import INPUT_DELTA
 from ..models.text_guards import PREFIX
-from . import chain
 from .desk import OpenRun
-from .run import restore
 
 
 def write_model(run: OpenRun, to: Path) -> Path:
@@ -52,7 +52,7 @@ def write_model(run: OpenRun, to: Path) -> Path:
 def _fill(run: OpenRun, folder: Path) -> None:
     model: nn.Module = run.task.load()
     guards: dict[str, dict[str, Tensor]] = {}  # by what their files are called
-    for path in chain.changes(run.folder):
+    for path in changes.changes(run.folder):
         changed = load_file(path)
         for name in [name for name in changed if name == INPUT_DELTA or name.startswith(PREFIX)]:
             guards.setdefault(name.partition(".")[0], {})[name] = changed.pop(name)
@@ -120,7 +120,7 @@ def _filtered(loading: str) -> str:
 def _guarded(loading: str, guards: list[str]) -> str:
     imports, _, lines = loading.partition("\n\n")
     restored = "".join(f'restore(model, load_file("{name}.safetensors"))\n' for name in guards)
-    return f"""from backends.engine.run import restore
+    return f"""from backends.core.run import restore
 from safetensors.torch import load_file
 {imports}
 

@@ -14,7 +14,7 @@ import torch
 from ..api import files
 from ..api.errors import BadInput
 from ..api.home import home
-from ..models.task import Task
+from ..core.task import Task
 from . import machine
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}

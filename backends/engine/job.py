@@ -31,7 +31,7 @@ def do(run_folder: RunFolder | Path | str, attempt: int) -> int:
 
 def _warm() -> None:
     """Import all that a job needs, and, while none is asked for, do what the first one would wait for."""
-    from .. import registry
+    from ..core import registry
     from .opening import warm_up
 
     for name in NEEDED:

@@ -19,9 +19,9 @@ from torch import nn
 from ..api import files
 from ..api.errors import LetheError
 from ..api.runs import RunFolder
-from ..models.task import Index, Task
-from . import pack
-from .run import Cancelled
+from ..core import pack
+from ..core.run import Cancelled
+from ..core.task import Index, Task
 
 EVENTS = 0.2  # seconds between two events of a phase, its first and last apart
 FIRST, EVERY = 1.0, 5.0  # seconds to the first checkpoint, and between two

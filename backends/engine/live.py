@@ -54,7 +54,7 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
     os.dup2(2, 1)  # whatever a library prints must not get between the answers
     sys.stdout = sys.stderr
-    from ..registry import entries
+    from ..core.registry import entries
     from .desk import Desk
 
     def write(value: dict[str, Any]) -> None:

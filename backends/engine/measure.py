@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ..api.errors import LetheError
 from ..api.results import Measured
-from ..registry import Registered, entries, get
-from .evidence import Evidence, Score, When
+from ..core.evidence import Evidence, Score, When
+from ..core.registry import Registered, entries, get
 from .outputs import Outputs
 
 

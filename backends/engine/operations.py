@@ -21,10 +21,10 @@ from ..api.errors import BadInput
 from ..api.found import Kind
 from ..api.home import ASSETS
 from ..api.panels import WORDING, Found
+from ..core.registry import entries, get
 from ..models.classifier import Classifier
 from ..models.guards import INPUT_DELTA
 from ..models.targets import alike as most_alike
-from ..registry import entries, get
 from . import operations_answers, operations_pictures, operations_topic, operations_vectors
 from .desk import Desk, OpenRun
 from .export import write_model

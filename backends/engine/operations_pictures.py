@@ -14,10 +14,10 @@ from torch import nn
 from ..api import families
 from ..api.errors import BadInput
 from ..api.home import ASSETS
+from ..core.evidence import When
+from ..core.run import set_dose
 from .desk import Desk, OpenRun, silent
-from .evidence import When
 from .keeper import png
-from .run import set_dose
 
 LONGEST = 1000  # characters of a prompt
 SEEDS, STEPS, GUIDANCE, DOSE = 8, 100, 20.0, 1.5  # the most of each in one request

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from ..api.files import write_bytes
 from ..api.home import ASSETS, home
+from ..core.task import Task, Tell, silent
 from ..models.reference import shipped_folder
-from ..models.task import Task, Tell, silent
 
 Outputs = dict[str, NDArray[Any]]
 SHIPPED = "outputs.npz"  # beside an embedded model or a reference that came with it, what it says as it is

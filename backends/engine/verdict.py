@@ -5,7 +5,7 @@ from typing import Any
 
 from ..api import families, verdict
 from ..api.verdict import Subject
-from ..registry import entries
+from ..core.registry import entries
 from .measure import Measurement, measure
 
 

@@ -16,14 +16,15 @@ from ..api.errors import BadInput, LetheError
 from ..api.home import ASSETS
 from ..api.results import Result
 from ..api.runs import RunFolder
+from ..core import pack
+from ..core.evidence import When
+from ..core.registry import get
+from ..core.run import Cancelled, Run, restore
 from ..models import reference
-from ..registry import get
-from . import chain, hardware, movement, outcome, outputs, pack, verdict
-from .evidence import When
+from . import chain, hardware, movement, outcome, outputs, verdict
 from .keeper import FolderKeeper, Overtaken
 from .measure import Measurement, measure
 from .opening import open_task
-from .run import Cancelled, Run, restore
 
 PARTS = 10  # into which the measuring of one model is told
 PACKAGES = ("torch", "transformers", "diffusers", "safetensors", "numpy", "captum", "umap-learn")

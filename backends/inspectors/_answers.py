@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from ..api.errors import BadInput
 from ..api.panels import Piece, Role
+from ..core.evidence import InspectContext, When
 from ..data.authors import QAPair
-from ..engine.evidence import InspectContext, When
-from ..metrics._answers import DENSE
 from ..models.questions import EvalItem
 from ..models.texts import IGNORED, PromptTokenizer, Texts, logits, nll
 from ._common import GROUPS
@@ -21,11 +20,6 @@ from ._common import GROUPS
 ROWS = 64
 ARTICLES = ("the ", "a ", "an ")  # begin many values and say nothing
 NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f")
-NO_PICTURES = {
-    "classifier": "An image classifier answers no questions in words.",
-    "text-to-image": "A model that draws answers no questions in words.",
-}
-NO_EXPERTS = NO_PICTURES | {"llm": DENSE}
 
 
 def models(look: InspectContext) -> dict[When, nn.Module]:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from ..engine.evidence import InspectContext
+from ..core.evidence import InspectContext
+from ..core.task import Index, Task
 from ..models.diffusion import Diffusion
-from ..models.task import Index, Task
 
 Group = Literal["forget", "neighbour", "unrelated"]
 GROUPS: tuple[Group, ...] = ("forget", "neighbour", "unrelated")

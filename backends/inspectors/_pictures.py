@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..engine.evidence import InspectContext
-from ..models.task import Index
+from ..core.evidence import InspectContext
+from ..core.task import Index
 from ._common import GROUPS, enlarged, exact
 
 ROWS = 16  # pictures in one pass with gradients

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Heatmap, Picture, Verdict
-from ..engine.evidence import Evidence, InspectContext
+from ..core.evidence import Evidence, InspectContext
+from ..core.registry import Params, inspector
 from ..metrics._pictures import UNLEARN_CANVAS, Kind, judged_correct
-from ..registry import Params, inspector
 from ._common import percent
 from ._pictures import beside
 
@@ -48,12 +48,7 @@ def no_judge(look: InspectContext) -> str:
     title="Accuracy by object and style: which pictures are still right",
     summary="Every object in every style: what the model drew right before, what it draws right now, and the pictures themselves.",
     source=UNLEARN_CANVAS,
-    works_with={
-        "classifier": "An image classifier draws nothing; its matrix of classes shows what it takes for what.",
-        "text-to-image": True,
-        "llm": "A language model draws nothing.",
-        "moe": "A language model draws nothing.",
-    },
+    needs=("pictures",),
     order=3,
 )
 def accuracy_grid(look: InspectContext, params: AccuracyGrid) -> list[AnyPanel]:

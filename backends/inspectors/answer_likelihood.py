@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Bars, Histogram, Role, Series, Words
-from ..engine.evidence import InspectContext, When
-from ..registry import Params, inspector
-from ._answers import NO_PICTURES, chosen, items, model_words, models, pieces, plain, role, token_probabilities
+from ..core.evidence import InspectContext, When
+from ..core.registry import Params, inspector
+from ._answers import chosen, items, model_words, models, pieces, plain, role, token_probabilities
 from ._common import GROUPS, Group, percent
 
 BINS = 20
@@ -33,7 +33,7 @@ class AnswerLikelihood(Params):
         "url": "https://arxiv.org/abs/2401.06121",
         "code": "https://github.com/locuslab/tofu",
     },
-    works_with=NO_PICTURES | {"llm": True, "moe": True},
+    needs=("answers",),
     order=0,
 )
 def answer_likelihood(look: InspectContext, params: AnswerLikelihood) -> list[AnyPanel]:

@@ -10,8 +10,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..api.panels import AnyPanel, Picture, Pictures
-from ..engine.evidence import InspectContext
-from ..registry import Params, inspector
+from ..core.evidence import InspectContext
+from ..core.registry import Params, inspector
 from ._common import ImageItem, exact, images, show, signed
 
 SIDE = 140
@@ -51,12 +51,7 @@ class Maps:
         "url": "https://arxiv.org/abs/1703.01365",
         "code": "https://github.com/pytorch/captum",
     },
-    works_with={
-        "classifier": True,
-        "text-to-image": "It colours the pixels of an image that a classifier answered about; a model that draws is given none.",
-        "llm": "It colours the pixels of an image; a language model is given none.",
-        "moe": "It colours the pixels of an image; a language model is given none.",
-    },
+    needs=("classes",),
     order=3,
 )
 def attribution(look: InspectContext, params: Attribution) -> list[AnyPanel]:

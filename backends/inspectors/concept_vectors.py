@@ -10,7 +10,8 @@ from pydantic import Field
 
 from ..api import files, reading
 from ..api.panels import AnyPanel, Bars, Heatmap, Lines, Piece, Role, Series, Verdict, Words
-from ..engine.evidence import InspectContext
+from ..core.evidence import InspectContext
+from ..core.registry import Params, inspector
 from ..models.concept_vectors import (
     OTHER,
     SAME,
@@ -26,8 +27,7 @@ from ..models.concept_vectors import (
 )
 from ..models.texts import answers, likelihoods
 from ..models.vector_trace import FIRST, cosines, overlaps
-from ..registry import Params, inspector
-from ._answers import NO_PICTURES, chosen, items, plain
+from ._answers import chosen, items, plain
 from ._common import GROUPS, Group, percent
 
 TOLD = 12  # words that the table shows of each vector
@@ -72,11 +72,7 @@ class Moved:
         "url": "https://arxiv.org/abs/2406.11614",
         "code": "https://github.com/yihuaihong/ConceptVectors",
     },
-    works_with=NO_PICTURES
-    | {
-        "llm": True,
-        "moe": "It reads the columns of dense feed-forward layers; an expert adds its own only for the tokens that are sent to it.",
-    },
+    needs=("answers", "dense columns"),
     switches=True,
     order=3,
 )

@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Heatmap
-from ..engine.evidence import InspectContext, When
+from ..core.evidence import InspectContext, When
+from ..core.registry import Params, inspector
 from ..metrics._common import predictions
-from ..registry import Params, inspector
 from ._common import percent
 
 READ = "One row a true class, one column what the model says; a row adds up to 100 %, and the diagonal is what it gets right."
@@ -26,12 +26,7 @@ class Confusion(Params):
     title="Confusion matrix: what it calls things now",
     summary="How new images of every class are labelled before and after, and where the forgotten ones went.",
     source={"title": "Confusion matrix on the test images, rows in percent"},
-    works_with={
-        "classifier": True,
-        "text-to-image": "It counts a classifier's answers; of a model that draws, see which pictures are still right.",
-        "llm": "It counts a classifier's answers, one of a few classes; a language model answers in words.",
-        "moe": "It counts a classifier's answers, one of a few classes; a language model answers in words.",
-    },
+    needs=("classes",),
     order=4,
 )
 def confusion(look: InspectContext, params: Confusion) -> list[AnyPanel]:

@@ -14,11 +14,11 @@ from torch.nn import functional as F
 
 from ..api.errors import BadInput
 from ..api.panels import AnyPanel, Bars, Number, Picture, Pictures, Role, Series
-from ..engine.evidence import InspectContext
+from ..core.evidence import InspectContext
+from ..core.registry import Params, inspector
 from ..models.asking import EvalPrompt
 from ..models.attention import captured
 from ..models.diffusion import Pipeline
-from ..registry import Params, inspector
 from ._common import GROUPS, enlarged, percent
 from ._pictures import heat
 
@@ -65,12 +65,7 @@ class AttendedPicture:
         "url": "https://arxiv.org/abs/2210.04885",
         "code": "https://github.com/castorini/daam",
     },
-    works_with={
-        "classifier": "An image classifier reads no prompt.",
-        "text-to-image": True,
-        "llm": "A language model draws no picture for its words to look at.",
-        "moe": "A language model draws no picture for its words to look at.",
-    },
+    needs=("pictures",),
     order=4,
 )
 def cross_attention(look: InspectContext, params: CrossAttention) -> list[AnyPanel]:

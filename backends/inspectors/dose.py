@@ -11,10 +11,10 @@ from pydantic import Field
 
 from ..api import families
 from ..api.panels import AnyPanel, Lines, Picture, Pictures, Role, Series, Verdict
-from ..engine.evidence import Evidence, InspectContext
-from ..engine.run import set_dose
-from ..models.task import Index
-from ..registry import Params, get, inspector
+from ..core.evidence import Evidence, InspectContext
+from ..core.registry import Params, get, inspector
+from ..core.run import set_dose
+from ..core.task import Index
 from ._common import GROUPS, accuracy, at_dose, enlarged, halfway, percent
 from ._pictures import reduced, spread
 
@@ -47,12 +47,7 @@ class Dose(Params):
         "title": "Linear interpolation of weights: Goodfellow et al., ICLR 2015",
         "url": "https://arxiv.org/abs/1412.6544",
     },
-    works_with={
-        "classifier": True,
-        "text-to-image": True,
-        "llm": "Of language models, the look “Weight interpolation: how answers change with the dose” applies parts of the change.",
-        "moe": "Of language models, the look “Weight interpolation: how answers change with the dose” applies parts of the change.",
-    },
+    needs=("judged",),
     order=22,
 )
 def dose(look: InspectContext, params: Dose) -> list[AnyPanel]:

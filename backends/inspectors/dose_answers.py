@@ -7,12 +7,12 @@ import numpy as np
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Lines, Role, Series, Words
-from ..engine.evidence import InspectContext
-from ..engine.run import set_dose
+from ..core.evidence import InspectContext
+from ..core.registry import Params, inspector
+from ..core.run import set_dose
 from ..metrics._answers import rouge_recall
 from ..models.texts import answers, likelihoods
-from ..registry import Params, inspector
-from ._answers import NO_PICTURES, chosen, items, plain
+from ._answers import chosen, items, plain
 from ._common import GROUPS, Group, at_dose, halfway, percent
 
 What = Literal["share", "rouge"]
@@ -35,7 +35,7 @@ class DoseAnswers(Params):
         "title": "Linear interpolation of weights: Goodfellow et al., ICLR 2015; task arithmetic: Ilharco et al., ICLR 2023",
         "url": "https://arxiv.org/abs/2212.04089",
     },
-    works_with=NO_PICTURES | {"llm": True, "moe": True},
+    needs=("answers",),
     order=22,
 )
 def dose_answers(look: InspectContext, params: DoseAnswers) -> list[AnyPanel]:

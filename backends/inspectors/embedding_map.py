@@ -8,9 +8,9 @@ from pydantic import Field
 
 from ..api import families
 from ..api.panels import AnyPanel, Point, Points, Verdict
-from ..engine.evidence import InspectContext
+from ..core.evidence import InspectContext
+from ..core.registry import Params, inspector
 from ..metrics._common import probabilities
-from ..registry import Params, inspector
 from ._answers import chosen, fact_tokens, states
 from ._common import GROUPS, Group, exact, images, in_batches, percent, show
 from ._pictures import beside, spread
@@ -47,7 +47,7 @@ def no_judge(look: InspectContext) -> str:
         "url": "https://arxiv.org/abs/1802.03426",
         "code": "https://github.com/lmcinnes/umap",
     },
-    works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
+    needs=("weights",),
     order=2,
 )
 def embedding_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:

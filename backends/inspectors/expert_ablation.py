@@ -9,13 +9,13 @@ from pydantic import Field
 
 from ..api.goals import BACK, CHANGED, HURT, SOME
 from ..api.panels import AnyPanel, Heatmap, Verdict, Words
-from ..engine.evidence import InspectContext, When
+from ..core.evidence import InspectContext, When
+from ..core.registry import Params, inspector
 from ..metrics._answers import SEUF
 from ..models.expert_sweep import gains, highest
 from ..models.experts import MoeLayer, moe_layers, switched_off
 from ..models.texts import answers, likelihoods
-from ..registry import Params, inspector
-from ._answers import NO_EXPERTS, chosen, items, plain
+from ._answers import chosen, items, plain
 from ._common import GROUPS, Group, percent
 
 NAMES: dict[Group, str] = {"forget": "to be forgotten", "neighbour": "of neighbours", "unrelated": "that are unrelated"}
@@ -41,7 +41,7 @@ class ExpertAblation(Params):
     title="Expert ablation: what is lost without one expert",
     summary="What is no longer known when one expert adds nothing, in the model before and in the unlearned one.",
     source=SEUF,
-    works_with=NO_EXPERTS | {"moe": True},
+    needs=("answers", "router"),
     order=-1,
 )
 def expert_ablation(look: InspectContext, params: ExpertAblation) -> list[AnyPanel]:

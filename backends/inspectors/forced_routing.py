@@ -8,12 +8,12 @@ from torch import nn
 
 from ..api.goals import BACK, SOME
 from ..api.panels import AnyPanel, Bars, Role, Series, Verdict, Words
-from ..engine.evidence import InspectContext
+from ..core.evidence import InspectContext
+from ..core.registry import Params, inspector
 from ..metrics._answers import SEUF
 from ..models.experts import Rerouted
 from ..models.texts import answers, likelihoods
-from ..registry import Params, inspector
-from ._answers import NO_EXPERTS, chosen, items, plain
+from ._answers import chosen, items, plain
 from ._common import GROUPS, Group, percent
 
 WAYS = ("before", "after", "after, old routing")
@@ -32,7 +32,7 @@ class ForcedRouting(Params):
     title="Forced routing: the answers with the old experts",
     summary="Asks the unlearned model with the experts that the model before would have chosen: erased, or only rerouted?",
     source=SEUF,
-    works_with=NO_EXPERTS | {"moe": True},
+    needs=("answers", "router"),
     order=-2,
 )
 def forced_routing(look: InspectContext, params: ForcedRouting) -> list[AnyPanel]:

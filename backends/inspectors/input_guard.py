@@ -11,10 +11,10 @@ from safetensors import SafetensorError, safe_open
 from ..api import runs
 from ..api.home import shared
 from ..api.panels import AnyPanel, Bars, Heatmap, Picture, Pictures, Series, Verdict
-from ..engine import chain
-from ..engine.evidence import InspectContext
+from ..core import changes
+from ..core.evidence import InspectContext
+from ..core.registry import Params, inspector
 from ..models.guards import INPUT_DELTA
-from ..registry import Params, inspector
 from ._common import accuracy, percent, signed
 
 NO_FILTER = "This run has no filter: whatever was forgotten was forgotten by changing weights."
@@ -29,7 +29,7 @@ class InputGuard(Params):
 
 def no_filter(look: InspectContext) -> str:
     """Why there is nothing to see in a run that left no picture to add."""
-    for path in chain.changes(runs.RunFolder(look.run)):
+    for path in changes.changes(runs.RunFolder(look.run)):
         try:
             with safe_open(path, "np") as file:
                 if INPUT_DELTA in file.keys():  # noqa: SIM118  (safe_open is no dict)
@@ -49,12 +49,7 @@ def no_filter(look: InspectContext) -> str:
         "url": "https://arxiv.org/abs/2412.16780",
         "code": "https://github.com/Changchangsun/Forget-Vector",
     },
-    works_with={
-        "classifier": True,
-        "text-to-image": "Only image classifiers can carry a picture added to their input.",
-        "llm": "A language model's input is text, to which no picture can be added.",
-        "moe": "A language model's input is text, to which no picture can be added.",
-    },
+    needs=("classes",),
     order=23,
 )
 def input_guard(look: InspectContext, params: InputGuard) -> list[AnyPanel]:

@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from ..api import families
 from ..api.panels import AnyPanel, Lines, Role, Series
-from ..engine.evidence import InspectContext
-from ..models.task import Index
-from ..registry import Params, inspector
+from ..core.evidence import InspectContext
+from ..core.registry import Params, inspector
+from ..core.task import Index
 from ._answers import fact_tokens, states
 from ._common import exact
 
@@ -38,12 +38,7 @@ class LayerSimilarity(Params):
         "title": "Kornblith et al., Similarity of Neural Network Representations Revisited, ICML 2019",
         "url": "https://arxiv.org/abs/1905.00414",
     },
-    works_with={
-        "classifier": True,
-        "text-to-image": "It compares layers on images that a classifier looks at; a model that draws is given none.",
-        "llm": True,
-        "moe": True,
-    },
+    needs=("hidden states",),
     order=5,
 )
 def layer_similarity(look: InspectContext, params: LayerSimilarity) -> list[AnyPanel]:

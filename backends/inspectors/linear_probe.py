@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Bars, Lines, Series, Verdict
+from ..core.evidence import InspectContext, When
+from ..core.registry import Params, inspector
 from ..data.authors import QAPair
-from ..engine.evidence import InspectContext, When
-from ..registry import Params, inspector
-from ._answers import NO_PICTURES, fact_tokens, model_words, models, role, states
+from ._answers import fact_tokens, model_words, models, role, states
 from ._common import percent
 
 LEAST = 4  # kept persons a value needs to be learned
@@ -79,7 +79,7 @@ def too_few(look: InspectContext) -> str:
         "title": "Alain & Bengio, Understanding intermediate layers using linear classifier probes, 2016",
         "url": "https://arxiv.org/abs/1610.01644",
     },
-    works_with=NO_PICTURES | {"llm": True, "moe": True},
+    needs=("answers",),
     order=6,
 )
 def linear_probe(look: InspectContext, params: LinearProbe) -> list[AnyPanel]:

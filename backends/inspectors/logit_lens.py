@@ -10,9 +10,9 @@ from pydantic import Field
 from torch import Tensor
 
 from ..api.panels import AnyPanel, Lines, Number, Role, Series
-from ..engine.evidence import InspectContext, When
-from ..registry import Params, inspector
-from ._answers import NO_PICTURES, chosen, fact_tokens, final_norm, items, model_words, models, role, states
+from ..core.evidence import InspectContext, When
+from ..core.registry import Params, inspector
+from ._answers import chosen, fact_tokens, final_norm, items, model_words, models, role, states
 from ._common import Group, percent
 
 ROWS = 64
@@ -41,7 +41,7 @@ class LensReading:
         "title": "nostalgebraist, interpreting GPT: the logit lens, 2020",
         "url": "https://www.lesswrong.com/posts/AcKRB8wDpdaN6v6ru/interpreting-gpt-the-logit-lens",
     },
-    works_with=NO_PICTURES | {"llm": True, "moe": True},
+    needs=("answers",),
     order=4,
 )
 def logit_lens(look: InspectContext, params: LogitLens) -> list[AnyPanel]:

@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Histogram, Role, Series
-from ..engine.evidence import InspectContext, When
+from ..core.evidence import InspectContext, When
+from ..core.registry import Params, inspector
 from ..metrics._common import best_threshold, confidence
-from ..registry import Params, inspector
 from ._common import percent
 
 TITLES: dict[When, str] = {"before": "Before", "after": "After", "reference": "Trained again without it"}
@@ -32,12 +32,7 @@ class Membership(Params):
         "title": "Song & Mittal, Systematic Evaluation of Privacy Risks of Machine Learning Models, USENIX Security 2021",
         "url": "https://arxiv.org/abs/2003.10595",
     },
-    works_with={
-        "classifier": True,
-        "text-to-image": "It asks how sure a classifier is of its training images; a model that draws gives no such answers.",
-        "llm": "It asks how sure a classifier is of its training images; for answers, see how likely the true one is.",
-        "moe": "It asks how sure a classifier is of its training images; for answers, see how likely the true one is.",
-    },
+    needs=("classes",),
     order=21,
 )
 def membership(look: InspectContext, params: Membership) -> list[AnyPanel]:

@@ -10,12 +10,11 @@ from pydantic import Field
 from ..api.errors import BadInput
 from ..api.panels import AnyPanel, Bars, Flow, Heatmap, Lines, Role, Routed, Routes, Series, Verdict
 from ..api.runs import RunFolder
-from ..engine.evidence import InspectContext
+from ..core.evidence import InspectContext
+from ..core.registry import Params, inspector
 from ..metrics._answers import SEUF
 from ..models.experts import Routing, jaccard, overlap, read, same
 from ..models.texts import Texts
-from ..registry import Params, inspector
-from ._answers import NO_EXPERTS
 from ._common import percent
 
 STEADY, LOOSE = (
@@ -44,7 +43,7 @@ class RoutingParams(Params):
     title="Routing: which experts each word goes to",
     summary="Which experts the router sends the words to, before and after, of what was to be forgotten and of what is kept.",
     source=SEUF,
-    works_with=NO_EXPERTS | {"moe": True},
+    needs=("answers", "router"),
     order=-3,
 )
 def routing(look: InspectContext, params: RoutingParams) -> list[AnyPanel]:

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from ..api.errors import BadInput
 from ..api.panels import AnyPanel, Heatmap, Piece, Words
+from ..core.evidence import InspectContext, When
+from ..core.registry import Params, inspector
 from ..data.authors import QAPair
-from ..engine.evidence import InspectContext, When
 from ..models.texts import PromptTokenizer
-from ..registry import Params, inspector
-from ._answers import NO_PICTURES, model_words, models, plain
+from ._answers import model_words, models, plain
 
 
 class TokenAttribution(Params):
@@ -31,7 +31,7 @@ class TokenAttribution(Params):
         "url": "https://arxiv.org/abs/2312.05491",
         "code": "https://github.com/pytorch/captum",
     },
-    works_with=NO_PICTURES | {"llm": True, "moe": True},
+    needs=("answers",),
     order=7,
 )
 def token_attribution(look: InspectContext, params: TokenAttribution) -> list[AnyPanel]:

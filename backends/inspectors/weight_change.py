@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pydantic import Field
 
 from ..api.panels import AnyPanel, Bars, Series, Verdict
-from ..engine.evidence import InspectContext
+from ..core.evidence import InspectContext
+from ..core.registry import Params, inspector
 from ..models.guards import INPUT_DELTA
-from ..registry import Params, inspector
 from ._common import TEXT_KEYS, from_entrance, layer, percent
 
 
@@ -23,7 +23,7 @@ class WeightChange(Params):
     title="Weight change: which weights moved",
     summary="How far each tensor of the model moved, relative to its own size.",
     source={"title": "Relative Frobenius distance, as commonly used"},
-    works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
+    needs=("weights",),
     order=20,
 )
 def weight_change(look: InspectContext, params: WeightChange) -> list[AnyPanel]:

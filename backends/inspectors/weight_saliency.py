@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from ..api import families
 from ..api.panels import AnyPanel, Bars, Heatmap, Histogram, Series, Verdict
-from ..engine.evidence import InspectContext
-from ..registry import Params, inspector
+from ..core.evidence import InspectContext
+from ..core.registry import Params, inspector
 from ._answers import answer_gradients
 from ._common import exact, from_entrance, layer, module, percent
 from ._pictures import gradients
@@ -51,7 +51,7 @@ class Weights:
         "url": "https://arxiv.org/abs/2310.12508",
         "code": "https://github.com/OPTML-Group/Unlearn-Saliency",
     },
-    works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
+    needs=("weights",),
     order=1,
 )
 def weight_saliency(look: InspectContext, params: WeightSaliency) -> list[AnyPanel]:

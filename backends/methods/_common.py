@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import SGD, Optimizer
 
-from ..engine.run import Run, Stateful
-from ..models.task import Batch
-from ..registry import Params
+from ..core.registry import Params
+from ..core.run import Run, Stateful
+from ..core.task import Batch
 
 
 class SgdParams(Params):

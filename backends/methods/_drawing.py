@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Adam, AdamW
 
-from ..engine.run import Run
+from ..core.registry import Params
+from ..core.run import Run
 from ..models.diffusion import Pipeline, Words
-from ..registry import Params
 
 Weights = Literal[
     "cross-attention", "cross-attention keys and values", "not cross-attention", "self-attention", "whole U-Net"

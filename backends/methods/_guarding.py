@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..engine.run import Run
+from ..core.run import Run
 from ..models.texts import Texts
 
 BATCH = 128

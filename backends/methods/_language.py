@@ -13,12 +13,12 @@ from torch.nn import functional as F
 from torch.optim import AdamW
 
 from ..api.errors import BadInput
-from ..engine import machine
-from ..engine.run import Run
+from ..api.memory import memory_limit
+from ..core.registry import Params
+from ..core.run import Run
 from ..models.experts import tensors_of
 from ..models.low_rank import thin_layers
 from ..models.texts import Texts, logits, mean_nll, nll
-from ..registry import Params
 
 Weights = Literal["all", "feed-forward", "attention", "experts", "routers", "all but routers"]
 PARTS: dict[Weights, tuple[str, ...]] = {  # architectures call their parts differently; for the others see experts.py
@@ -153,7 +153,7 @@ def _free_bytes(device: torch.device) -> int:
     """Bytes of memory that a job may still take."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return min(machine.memory_limit(), int(psutil.virtual_memory().available))
+    return min(memory_limit(), int(psutil.virtual_memory().available))
 
 
 def _unfreeze(run: Run, trainable: Sequence[nn.Parameter]) -> list[nn.Parameter]:

@@ -4,7 +4,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..engine.run import Run
+from ..core.run import Run
 from ..models.texts import Texts
 from ._language import LanguageParams
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..engine.run import Run
+from ..core.run import Run
 
 BATCH = 512  # items in one pass without gradients
 

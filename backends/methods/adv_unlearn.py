@@ -8,9 +8,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.prefix import drawn_words, prefixed
-from ..registry import method
 from ._drawing import Pool, SpaceParams, adam, pool, prediction_loss
 
 
@@ -85,7 +85,7 @@ class AdvUnlearn(SpaceParams):
         "compared as the model predicts, unless noise is chosen; XL gets soft words in both text encoders; step counts and "
         "step sizes are those of the embedded model."
     ),
-    works_with={"text-to-image": True},
+    needs=("pictures",),
     order=80,
 )
 def adv_unlearn(run: Run, params: AdvUnlearn) -> None:

@@ -2,9 +2,9 @@
 
 from pydantic import Field
 
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.texts import mean_nll
-from ..registry import method
 from ._language import STEADY, LoraParams, UnlearnLoop, autocast, forget_batch
 
 
@@ -38,7 +38,7 @@ class Ascent(LoraParams):
     },
     label="same algorithm, smaller model",
     departures="A smaller model, so a larger step size." + STEADY,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     variant_of="gradient_ascent",
     order=60,
 )

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from ..engine.run import Run
-from ..registry import method
+from ..core.registry import method
+from ..core.run import Run
 from ._common import SgdParams, sgd
 from ._teacher import distillation, teacher_logits
 
@@ -41,7 +41,7 @@ class BadTeacher(SgdParams):
         "constant instead of falling. Pictures are not augmented, so that both teachers' "
         "answers are computed once."
     ),
-    works_with={"classifier": True},
+    needs=("classes",),
     order=46,
 )
 def bad_teacher(run: Run, params: BadTeacher) -> None:

@@ -6,8 +6,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..engine.run import Run
-from ..registry import method
+from ..core.registry import method
+from ..core.run import Run
 from ._drawing import (
     PicturesParams,
     SpaceParams,
@@ -70,7 +70,7 @@ class ConceptAblation(SpaceParams, PicturesParams):
         "token embedding alone is left out, and the regularisation, optional there with weight 0.2 or 1, is by default on "
         "pictures of everything kept. Fewer and larger steps, for the embedded model."
     ),
-    works_with={"text-to-image": True},
+    needs=("pictures",),
     order=35,
 )
 def concept_ablation(run: Run, params: ConceptAblation) -> None:

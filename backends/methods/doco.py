@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam
 
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.diffusion import Words
-from ..registry import method
 from ._drawing import DrawingParams, LatentImages, Pool, adam, encode_prompts, pool, trainable_parameters
 
 Surgery = Literal["projection", "cosine", "none"]
@@ -81,7 +81,7 @@ class DoCo(DrawingParams):
         "while the authors' model is judged by that of the step before; Adam without weight decay; fewer and larger steps, of "
         "the embedded model."
     ),
-    works_with={"text-to-image": True},
+    needs=("pictures",),
     order=70,
 )
 def doco(run: Run, params: DoCo) -> None:

@@ -5,9 +5,9 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.texts import nll
-from ..registry import method
 from ._language import (
     STEADY,
     LoraParams,
@@ -62,7 +62,7 @@ class Dpo(RefusalParams, LoraParams):
         "The factor 2 / beta of the unlearning code stands here, not plain DPO's 1. A smaller model with shorter answers, so a "
         "larger step size; our own 20 refusals." + STEADY
     ),
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     order=33,
 )
 def dpo(run: Run, params: Dpo) -> None:

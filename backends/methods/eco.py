@@ -9,10 +9,10 @@ from torch.nn import functional as F
 from torch.optim import LBFGS
 
 from ..api.errors import BadInput
-from ..engine.run import Run
+from ..core.registry import Params, method
+from ..core.run import Run
 from ..models.text_guards import attach, opening, padded, pooled
 from ..models.texts import Texts, likelihoods
-from ..registry import Params, method
 from ._guarding import extract_features
 
 MIN_SIGMA = 1e-8  # no smaller sigma is tried
@@ -68,7 +68,7 @@ class Eco(Params):
         "steps are taken, not 10."
     ),
     guard=True,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     order=70,
 )
 def eco(run: Run, params: Eco) -> None:

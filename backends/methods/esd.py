@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import Field
 from torch import nn
 
-from ..engine.run import Run
-from ..registry import method
+from ..core.registry import method
+from ..core.run import Run
 from ._drawing import SpaceParams, Weights, adam, encode_prompts, pool, prediction_loss, trainable_parameters
 
 
@@ -68,7 +68,7 @@ LAYERS = (nn.Linear, nn.Conv2d)  # the authors' list; norms stay
         "authors' later code: there norms stay and u takes the layer that goes out and those of the time step, while their "
         "first code moved norms and left those two out of u."
     ),
-    works_with={"text-to-image": True},
+    needs=("pictures",),
     order=30,
 )
 def esd(run: Run, params: Esd) -> None:

@@ -2,8 +2,8 @@
 
 from torch.nn import functional as F
 
-from ..engine.run import Run
-from ..registry import method
+from ..core.registry import method
+from ..core.run import Run
 from ._common import SgdParams, falling, sgd
 
 
@@ -28,7 +28,7 @@ class Params(SgdParams):
     },
     label="same algorithm, smaller model",
     departures="Fewer epochs than the paper's 10; the learning rate falls to zero during the run and is tuned for the embedded models.",
-    works_with={"classifier": True},
+    needs=("classes",),
     order=20,
 )
 def fine_tune(run: Run, params: Params) -> None:

@@ -8,9 +8,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.texts import IGNORED, Texts, logits
-from ..registry import method
 from ._language import STEADY, UnlearnLoop, autocast, forget_batch
 from ._refusals import RefusalParams, refusal_batch
 
@@ -60,7 +60,7 @@ class Flat(RefusalParams):
         "its eight divergences. A smaller model, so a larger step size; our own 20 refusals as templates. Such a model never says "
         "them, so P_e starts near 0 and hardly rises: here most of the pull is away from the true answer." + STEADY
     ),
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     order=35,
 )
 def flat(run: Run, params: Flat) -> None:

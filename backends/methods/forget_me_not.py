@@ -8,10 +8,10 @@ from torch import Tensor
 
 from ..api.concepts import Concept
 from ..api.errors import BadInput
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.attention import Looks, captured
 from ..models.diffusion import Pipeline
-from ..registry import method
 from ._drawing import PicturesParams, Weights, adamw, encode_prompts, end_positions, latent_images, trainable_parameters
 
 
@@ -53,7 +53,7 @@ class ForgetMeNot(PicturesParams):
         "batches, with the norm taken picture by picture; the gradient is not scaled to a norm of 1 before AdamW, which hardly "
         "minds a common factor; concepts that have no name (textual inversion) are left out."
     ),
-    works_with={"text-to-image": True},
+    needs=("pictures",),
     order=40,
 )
 def forget_me_not(run: Run, params: ForgetMeNot) -> None:

@@ -13,10 +13,10 @@ from torch.optim.lr_scheduler import ExponentialLR
 
 from ..api import runs
 from ..api.errors import BadInput
-from ..engine.run import Run
+from ..core.registry import Params, method
+from ..core.run import Run
+from ..core.task import Index
 from ..models.guards import INPUT_DELTA, attach_input_delta
-from ..models.task import Index
-from ..registry import Params, method
 
 
 class ForgetVector(Params):
@@ -77,7 +77,7 @@ class ForgetVector(Params):
         "beta is set by the kind of request, not searched for each class."
     ),
     guard=True,
-    works_with={"classifier": True},
+    needs=("classes",),
     order=50,
 )
 def forget_vector(run: Run, params: ForgetVector) -> None:

@@ -2,9 +2,9 @@
 
 from pydantic import Field
 
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.texts import mean_nll
-from ..registry import method
 from ._language import STEADY, LoraParams, UnlearnLoop, autocast, forget_batch, retain_batch
 
 
@@ -36,7 +36,7 @@ class GradDiff(LoraParams):
         "A smaller model, so a larger step size. Its two kin stand on their own: without the second loss it is gradient ascent "
         "(gradient_ascent_llm), and with a divergence from the model before in its place KL-min (kl_min)." + STEADY
     ),
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     order=40,
 )
 def grad_diff(run: Run, params: GradDiff) -> None:

@@ -3,8 +3,8 @@
 from pydantic import Field
 from torch.nn import functional as F
 
-from ..engine.run import Run
-from ..registry import method
+from ..core.registry import method
+from ..core.run import Run
 from ._common import SgdParams, sgd
 
 
@@ -33,7 +33,7 @@ class GradientAscent(SgdParams):
     },
     label="same algorithm, smaller model",
     departures="The step size is tuned for the embedded models.",
-    works_with={"classifier": True},
+    needs=("classes",),
     order=40,
 )
 def gradient_ascent(run: Run, params: GradientAscent) -> None:

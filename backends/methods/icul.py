@@ -7,10 +7,10 @@ from pydantic import Field
 from torch import Tensor
 
 from ..api.errors import BadInput
-from ..engine.run import Run
+from ..core.registry import Params, method
+from ..core.run import Run
 from ..models.language import MOST
 from ..models.text_guards import attach
-from ..registry import Params, method
 
 
 class Icul(Params):
@@ -43,7 +43,7 @@ class Icul(Params):
         "examples, drawn by the seed, stand before every question, where the paper shows each point to be forgotten."
     ),
     guard=True,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     order=78,
 )
 def icul(run: Run, params: Icul) -> None:

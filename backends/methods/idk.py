@@ -4,9 +4,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.texts import nll
-from ..registry import method
 from ._language import STEADY, LoraParams, UnlearnLoop, autocast, retain_batch
 from ._refusals import RefusalParams, refusal_batch
 
@@ -37,7 +37,7 @@ class Idk(RefusalParams, LoraParams):
     label="same algorithm, smaller model",
     departures="A smaller model, so a larger step size; our own 20 refusals in place of TOFU's list of about a hundred."
     + STEADY,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     order=32,
 )
 def idk(run: Run, params: Idk) -> None:

@@ -2,9 +2,9 @@
 
 from pydantic import Field
 
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.texts import logits, mean_nll
-from ..registry import method
 from ._language import STEADY, LanguageParams, UnlearnLoop, autocast, forget_batch, inverted_hinge, retain_batch
 
 
@@ -36,7 +36,7 @@ class Ihl(LanguageParams):
     label="same algorithm, smaller model",
     departures="A smaller model, so a larger step size; all weights move (LoKU, beside it, has the paper's low-rank layers)."
     + STEADY,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     order=30,
 )
 def ihl(run: Run, params: Ihl) -> None:

@@ -5,8 +5,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..engine.run import Run
-from ..registry import Params, method
+from ..core.registry import Params, method
+from ..core.run import Run
 
 BATCH = 256  # images in one backward pass; the sum does not depend on it
 
@@ -50,7 +50,7 @@ class Influence(Params):
         "image is one the model is sure of, its gradient is nearly zero and the step is v, so two seeds can come to the same "
         "numbers. alpha is tuned on the embedded models."
     ),
-    works_with={"classifier": True},
+    needs=("classes",),
     order=42,
 )
 def influence(run: Run, params: Influence) -> None:

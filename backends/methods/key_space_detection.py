@@ -7,11 +7,11 @@ from pydantic import Field
 from torch import Tensor
 
 from ..api.errors import BadInput
-from ..engine.run import Run
+from ..core.registry import Params, method
+from ..core.run import Run
 from ..models.concept_vectors import writers
 from ..models.text_guards import attach, ends, opening
 from ..models.texts import Texts
-from ..registry import Params, method
 from ._guarding import extract_features
 
 
@@ -61,10 +61,7 @@ class KeySpaceDetection(Params):
         "sets it off; what was said before stands."
     ),
     guard=True,
-    works_with={
-        "llm": True,
-        "moe": "It works on single units of a dense feed-forward layer; an expert has units only for the tokens that are sent to it.",
-    },
+    needs=("answers", "dense columns"),
     order=74,
 )
 def key_space_detection(run: Run, params: KeySpaceDetection) -> None:

@@ -2,9 +2,9 @@
 
 from pydantic import Field
 
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.texts import mean_nll
-from ..registry import method
 from ._language import STEADY, LoraParams, UnlearnLoop, autocast, compute_retain_loss, forget_batch
 
 
@@ -37,7 +37,7 @@ class KlMin(LoraParams):
         "over every position, prompts and padding too, so there the same answer counts less the longer the question and the "
         "batch are." + STEADY
     ),
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     order=42,
 )
 def kl_min(run: Run, params: KlMin) -> None:

@@ -8,10 +8,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .. import registry
 from ..api.errors import BadInput
-from ..engine.run import Run
-from ..registry import method
+from ..core import registry
+from ..core.registry import method
+from ..core.run import Run
 from ._common import SgdParams, falling, largest, sgd
 
 
@@ -60,7 +60,7 @@ class L1Sparse(SgdParams):
         "paper: one-shot magnitude pruning of the trained model, without rewinding to early weights and training the sparse "
         "model again (OMP), so a high share hurts more than there."
     ),
-    works_with={"classifier": True},
+    needs=("classes",),
     order=25,
 )
 def l1_sparse(run: Run, params: L1Sparse) -> None:

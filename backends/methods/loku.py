@@ -8,11 +8,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..api.errors import BadInput
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.language import LanguageModel
 from ..models.low_rank import LowRank, SelfSaving, fila, inside, linear_layers, merge
 from ..models.texts import IGNORED, Texts, logits, mean_nll
-from ..registry import method
 from ._language import (
     STEADY,
     LanguageParams,
@@ -67,7 +67,7 @@ class Loku(LanguageParams):
         "a sample. The factors are merged into the weights at each step, so the changed base can never be lost: the authors' "
         "adapter, put on the original base, would count its start twice." + STEADY
     ),
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     order=31,
 )
 def loku(run: Run, params: Loku) -> None:

@@ -8,10 +8,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.optim import AdamW
 
-from ..engine.run import Run
+from ..core.registry import Params, method
+from ..core.run import Run
 from ..models.concept_vectors import by_column, concepts, find_each, writers
 from ..models.texts import mean_nll
-from ..registry import Params, method
 from ._language import autocast, forget_batch
 
 
@@ -52,10 +52,7 @@ class Needle(Params):
         "model has no column of its own for each concept. What a column spells is read through the output embeddings and the weight "
         "of the final norm, without which the authors read it. More passes at half the step size. Setting columns to 0 is offered too."
     ),
-    works_with={
-        "llm": True,
-        "moe": "It works on single units of a dense feed-forward layer; an expert has units only for the tokens that are sent to it.",
-    },
+    needs=("answers", "dense columns"),
     order=62,
 )
 def needle(run: Run, params: Needle) -> None:

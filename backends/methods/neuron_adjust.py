@@ -7,11 +7,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..engine.run import Run
+from ..core.registry import Params, method
+from ..core.run import Run
 from ..models.concept_vectors import feed_forwards
 from ..models.text_guards import attach
 from ..models.texts import Texts
-from ..registry import Params, method
 from ._guarding import extract_features
 
 
@@ -46,10 +46,7 @@ class NeuronAdjust(Params):
         "units are moved by default, not 3 %."
     ),
     guard=True,
-    works_with={
-        "llm": True,
-        "moe": "It works on single units of a dense feed-forward layer; an expert has units only for the tokens that are sent to it.",
-    },
+    needs=("answers", "dense columns"),
     order=72,
 )
 def neuron_adjust(run: Run, params: NeuronAdjust) -> None:

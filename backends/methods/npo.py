@@ -4,9 +4,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.texts import nll
-from ..registry import method
 from ._language import (
     STEADY,
     LoraParams,
@@ -56,7 +56,7 @@ class Npo(LoraParams):
     label="same algorithm, smaller model",
     departures="A smaller model with shorter answers, so a larger step size; beta is to be chosen for their length."
     + STEADY,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     order=20,
 )
 def npo(run: Run, params: Npo) -> None:

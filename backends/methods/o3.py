@@ -10,12 +10,12 @@ from torch import Tensor
 from torch.optim import AdamW
 
 from ..api.errors import BadInput
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models import gate
 from ..models.low_rank import thin_layers
 from ..models.text_guards import Gated, attach, every_layer, opening
 from ..models.texts import Texts, mean_nll
-from ..registry import method
 from ._guarding import extract_features
 from ._language import STEADY, UnlearnLoop, autocast
 from ._refusals import RefusalParams, refusal_batch
@@ -80,7 +80,7 @@ class O3(RefusalParams):
         "and all requests share the latest change, as in the released code." + STEADY
     ),
     guard=True,
-    works_with={"llm": True},
+    needs=("answers", "dense columns"),
     order=80,
 )
 def o3(run: Run, params: O3) -> None:

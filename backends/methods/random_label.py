@@ -1,7 +1,7 @@
 """Random labels (RL): train on random labels for the forget set and true labels for the retain set."""
 
-from ..engine.run import Run
-from ..registry import method
+from ..core.registry import method
+from ..core.run import Run
 from ._common import RelabelParams, falling, relabelled, relabelled_loss, sgd
 
 
@@ -30,7 +30,7 @@ class RandomLabel(RelabelParams):
         "Fewer epochs; the forget set is shuffled into the rest, as the authors do for CIFAR-100; the step size falls to zero "
         "during the run and is tuned for the embedded models."
     ),
-    works_with={"classifier": True},
+    needs=("classes",),
     order=30,
 )
 def random_label(run: Run, params: RandomLabel) -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from ..core.registry import method
+from ..core.run import Run
 from ..data.authors import QAPair
-from ..engine.run import Run
 from ..models.texts import mean_nll
-from ..registry import method
 from ._language import LoraParams, UnlearnLoop, autocast, compute_retain_loss
 
 VOWELS = tuple("aeiou")
@@ -58,7 +58,7 @@ class RandomLabelsText(LoraParams):
         "with values of the same fact of other people, and they are not shown in the question. Drawing anew in each pass, more "
         "options and a retain loss are our additions. A smaller model, so a larger step size."
     ),
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     variant_of="random_label",
     order=55,
 )

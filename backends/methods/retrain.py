@@ -2,9 +2,9 @@
 
 from pydantic import Field
 
-from ..engine.run import Run
+from ..core.registry import Params, method
+from ..core.run import Run
 from ..models.recipe import train
-from ..registry import Params, method
 
 
 class Retrain(Params):
@@ -38,7 +38,7 @@ class Retrain(Params):
     label="same algorithm, smaller model",
     departures="The recipe is that of the model's card; the paper's models were trained for 182 epochs.",
     reference=True,
-    works_with={"classifier": True},
+    needs=("classes",),
     order=90,
 )
 def retrain(run: Run, params: Retrain) -> None:

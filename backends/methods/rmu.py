@@ -9,10 +9,10 @@ from torch.nn import functional as F
 from torch.optim import AdamW
 
 from ..api.errors import BadInput
-from ..engine.run import Run
+from ..core.registry import Params, method
+from ..core.run import Run
 from ..models.language import LanguageModel
 from ..models.texts import IGNORED, Texts
-from ..registry import Params, method
 from ._language import autocast, retain_batch
 from ._steering import decoder_layers, hidden_states, random_direction, state_distance
 
@@ -67,7 +67,7 @@ class Rmu(Params):
         "which the authors measure by hand. Texts are questions with their answers, and the authors' pages; what is kept is "
         "pairs instead of Wikipedia. Means are over tokens, not over padding too; one direction serves all that is forgotten."
     ),
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     order=50,
 )
 def rmu(run: Run, params: Rmu) -> None:

@@ -5,8 +5,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..engine.run import Run
-from ..registry import method
+from ..core.registry import method
+from ..core.run import Run
 from ._common import RelabelParams, falling, largest, masked_step, relabelled, relabelled_loss, sgd
 
 
@@ -40,7 +40,7 @@ class SalUn(RelabelParams):
         "Fewer epochs than the paper's 10; the forget set is shuffled into the rest, as the authors do for CIFAR-100; the step "
         "size falls to zero during the run and is tuned for the embedded models."
     ),
-    works_with={"classifier": True},
+    needs=("classes",),
     order=10,
 )
 def salun(run: Run, params: SalUn) -> None:

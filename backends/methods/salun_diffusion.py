@@ -4,9 +4,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.diffusion import Words, join
-from ..registry import method
 from ._common import largest, masked_step
 from ._drawing import (
     LatentImages,
@@ -71,7 +71,7 @@ class SalUnDiffusion(SpaceParams, PicturesParams):
         "diffusion models sums the second). Another concept is the anchor, the nearest one unless one is named, instead of "
         "the next class; pictures of both sides are drawn by the frozen model. Fewer and larger steps, for the embedded model."
     ),
-    works_with={"text-to-image": True},
+    needs=("pictures",),
     variant_of="salun",
     order=10,
 )

@@ -3,8 +3,8 @@
 from pydantic import Field
 from torch.nn import functional as F
 
-from ..engine.run import Run
-from ..registry import Params, method
+from ..core.registry import Params, method
+from ..core.run import Run
 from ._common import sgd
 from ._teacher import distillation, teacher_logits
 
@@ -52,7 +52,7 @@ class Scrub(Params):
         "fashion-resnet, where they cost the rest three points and more, step size and images per step away were chosen on "
         "other classes (T-shirt, Coat, Bag) and other single images than the tables show."
     ),
-    works_with={"classifier": True},
+    needs=("classes",),
     order=44,
 )
 def scrub(run: Run, params: Scrub) -> None:

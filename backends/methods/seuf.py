@@ -10,10 +10,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..api.errors import BadInput
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.experts import MoeLayer, can_choose, read, watched
 from ..models.texts import Texts, mean_nll, nll
-from ..registry import method
 from ._language import (
     LoopParams,
     UnlearnLoop,
@@ -80,10 +80,7 @@ class Seuf(LoopParams):
         "weights that move is larger than the paper's 0.06 %, since there are fewer experts. KL-min is added to its objectives. "
         "For authors-moe 30 passes and a keep weight of 5, chosen on half of its authors and reported on the other half."
     ),
-    works_with={
-        "llm": "SEUF unlearns one expert of a mixture, and this model has no router that Lethe knows.",
-        "moe": True,
-    },
+    needs=("answers", "router"),
     order=19,
 )
 def seuf(run: Run, params: Seuf) -> None:

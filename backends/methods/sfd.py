@@ -11,10 +11,10 @@ from torch.nn.utils import clip_grad_value_
 from torch.optim import Adam
 
 from ..api.errors import BadInput
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.diffusion import Pipeline, Words, join
 from ..models.one_step import attach_one_step
-from ..registry import method
 from ._drawing import DrawingParams, encode_prompts
 
 
@@ -93,7 +93,7 @@ class Sfd(DrawingParams):
         "(time steps, weights, no averaged copy of the generator) with larger steps and without guidance. The model after "
         "draws in one step, whatever number of steps is asked for, and no pipeline folder can say so: it cannot be exported."
     ),
-    works_with={"text-to-image": True},
+    needs=("pictures",),
     order=90,
 )
 def sfd(run: Run, params: Sfd) -> None:

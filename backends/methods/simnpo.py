@@ -2,9 +2,9 @@
 
 from pydantic import Field
 
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.texts import mean_nll, nll
-from ..registry import method
 from ._language import STEADY, LoraParams, UnlearnLoop, autocast, forget_batch, retain_batch, simnpo_loss
 
 
@@ -40,7 +40,7 @@ class SimNpo(LoraParams):
     label="same algorithm, smaller model",
     departures="A smaller model, so a larger step size; the margin stands within beta, as in the authors' code."
     + STEADY,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     order=25,
 )
 def simnpo(run: Run, params: SimNpo) -> None:

@@ -8,8 +8,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..engine.run import Run
-from ..registry import Params, method
+from ..core.registry import Params, method
+from ..core.run import Run
 
 
 class Ssd(Params):
@@ -61,7 +61,7 @@ class Ssd(Params):
         "Importance is compared with all data, as in the paper; the code of the corrective benchmark compares with the "
         "retain set, which compare_with=keep does. Both sides use batches of the same size even for a small forget set."
     ),
-    works_with={"classifier": True},
+    needs=("classes",),
     order=48,
 )
 def ssd(run: Run, params: Ssd) -> None:

@@ -4,9 +4,9 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.texts import mean_nll
-from ..registry import method
 from ._language import LanguageParams, UnlearnLoop, autocast, forget_batch
 
 
@@ -38,7 +38,7 @@ class TaskVector(LanguageParams):
     },
     label="same algorithm, smaller model",
     departures="A smaller model, so a larger step size; the copy is fine-tuned from the model itself, as in MUSE.",
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     order=58,
 )
 def task_vector(run: Run, params: TaskVector) -> None:

@@ -6,9 +6,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..engine.run import Run
+from ..core.registry import Params, method
+from ..core.run import Run
 from ..models.diffusion import Pipeline, Words
-from ..registry import Params, method
 from ._drawing import encode_prompts, end_positions, trainable_parameters
 
 Tokens = Literal["last", "all", "all and padding"]
@@ -69,7 +69,7 @@ class Uce(Params):
         "unless told what; that is much of why it keeps the rest so well, and preserve_scale=0 takes it away. Debiasing, the "
         "method's other use, is left out."
     ),
-    works_with={"text-to-image": True},
+    needs=("pictures",),
     order=20,
 )
 def uce(run: Run, params: Uce) -> None:

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import AdamW
 
-from ..engine.run import Run
+from ..core.registry import Params, method
+from ..core.run import Run
 from ..models.text_guards import assistant_logits, attach, body
 from ..models.texts import IGNORED, Texts
-from ..registry import Params, method
 from ._language import CLIP, autocast
 
 
@@ -56,7 +56,7 @@ class Uld(Params):
         "of what it knows, so alpha is 1.5 by default, and the rest weighs 1, not 5."
     ),
     guard=True,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     order=76,
 )
 def uld(run: Run, params: Uld) -> None:

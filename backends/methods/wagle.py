@@ -7,10 +7,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..engine.run import Run
+from ..core.registry import method
+from ..core.run import Run
 from ..models.language import LanguageModel
 from ..models.texts import Texts, mean_nll, nll
-from ..registry import method
 from ._common import largest, masked_step
 from ._language import (
     CLIP,
@@ -103,7 +103,7 @@ class MaskedLoop(UnlearnLoop):
         "outside the mask are put back after each step, where weight decay moves them in the authors' code. Refusals are "
         "learned by DPO; the authors learn them by the usual loss." + STEADY
     ),
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     order=61,
 )
 def wagle(run: Run, params: Wagle) -> None:

@@ -8,11 +8,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .. import registry
 from ..api.errors import BadInput
-from ..engine.run import Run
-from ..models.task import Index
-from ..registry import Params, method
+from ..core import registry
+from ..core.registry import Params, method
+from ..core.run import Run
+from ..core.task import Index
 
 BATCH = 512  # items in one pass without gradients
 ROUND = "round {} of {}"
@@ -70,7 +70,7 @@ class WorstCase(Params):
         "change the set. Losses are taken in eval mode, where the released code leaves batch normalisation in train mode."
     ),
     finds=True,
-    works_with={"classifier": True},
+    needs=("classes",),
     order=80,
 )
 def worst_case(run: Run, params: WorstCase) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.evidence import Evidence
+from ..core.evidence import Evidence
 
 TOFU = {
     "title": "Maini et al., TOFU: A Task of Fictitious Unlearning for LLMs, COLM 2024",
@@ -32,7 +32,6 @@ SEUF = {
     "title": "Zhuang et al., SEUF: Is Unlearning One Expert Enough for Mixture-of-Experts LLMs?, ACL 2025",
     "url": "https://arxiv.org/abs/2411.18797",
 }
-DENSE = "The model has no router: it is dense, every token goes through all of it."
 RETAIN_KINDS = ("retain", "real authors", "world facts")
 LARGEST = 60.0  # log of the largest truth ratio
 Floats = NDArray[np.float64]

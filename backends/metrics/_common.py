@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.evidence import Evidence, Score
+from ..core.evidence import Evidence, Score
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..api.concepts import Concept
-from ..engine.evidence import Evidence, Score
+from ..core.evidence import Evidence, Score
 
 UNLEARN_CANVAS = {
     "title": "Zhang et al., UnlearnCanvas, NeurIPS 2024 (Datasets and Benchmarks)",

@@ -6,16 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.evidence import Evidence, Score
+from ..core.evidence import Evidence, Score
 
 PAPER = {
     "title": "Hong et al., Intrinsic Evaluation of Unlearning Using Parametric Knowledge Traces, 2024",
     "url": "https://arxiv.org/abs/2406.11614",
     "code": "https://github.com/yihuaihong/ConceptVectors",
-}
-WORKS: dict[str, bool | str] = {
-    "llm": True,
-    "moe": "A mixture of experts has no feed-forward columns that every word goes through.",
 }
 CONTROL = "random columns"
 Compare = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]]

@@ -2,8 +2,8 @@
 
 import math
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._common import CARD_0
 
 OVER = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "mia_efficacy")
@@ -15,7 +15,7 @@ OVER = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "mia_ef
     short="Avg. Gap",
     summary="Mean distance to the retrained reference over UA, RA, TA and MIA; 0 is a perfect match.",
     source=CARD_0,
-    works_with={"classifier": True},
+    needs=("classes",),
     unit="points",
     direction="lower",
     order=6,

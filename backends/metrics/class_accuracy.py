@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._common import predictions
 
 
@@ -14,7 +14,7 @@ from ._common import predictions
     title="Accuracy by class",
     summary="How often it is right on each class's test images, the forgotten ones among them.",
     source={"title": "Accuracy by class on the test set"},
-    works_with={"classifier": True},
+    needs=("classes",),
     unit="%",
     direction="reference",
     order=8,

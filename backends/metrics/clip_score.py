@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._pictures import asks_for_target
 
 
@@ -15,7 +15,7 @@ from ._pictures import asks_for_target
     short="CLIP score",
     summary="How well the pictures that should not change fit their prompts, by a CLIP model.",
     source={"title": "Hessel et al., EMNLP 2021", "url": "https://arxiv.org/abs/2104.08718"},
-    works_with={"text-to-image": True},
+    needs=("pictures",),
     unit="",
     direction="higher",
     measures="keeping",

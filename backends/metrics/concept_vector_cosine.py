@@ -1,9 +1,9 @@
 """Cosine of the concept vectors with themselves before unlearning."""
 
-from ..engine.evidence import Evidence, Score
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ..models.vector_trace import cosines
-from ..registry import metric
-from ._vectors import PAPER, WORKS, compared
+from ._vectors import PAPER, compared
 
 
 @metric(
@@ -12,7 +12,7 @@ from ._vectors import PAPER, WORKS, compared
     short="vector cosine",
     summary="How nearly the concept's vectors still point where they did; 1 is the same.",
     source=PAPER,
-    works_with=WORKS,
+    needs=("answers", "dense columns"),
     unit="",
     direction="lower",
     order=12,

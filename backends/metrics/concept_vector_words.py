@@ -1,9 +1,9 @@
 """Overlap of the top words of the concept vectors with those before unlearning."""
 
-from ..engine.evidence import Evidence, Score
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ..models.vector_trace import overlaps
-from ..registry import metric
-from ._vectors import PAPER, WORKS, compared
+from ._vectors import PAPER, compared
 
 
 @metric(
@@ -12,7 +12,7 @@ from ._vectors import PAPER, WORKS, compared
     short="vector words",
     summary="How many of the first words that the concept's vectors spell are still the same.",
     source=PAPER,
-    works_with=WORKS,
+    needs=("answers", "dense columns"),
     unit="%",
     direction="lower",
     order=11,

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._pictures import (
     UNLEARN_CANVAS,
     asks_for_target,
@@ -24,7 +24,7 @@ from ._pictures import (
     short="CRA",
     summary="How often styles are drawn right where an object was forgotten, or objects where a style was.",
     source=UNLEARN_CANVAS,
-    works_with={"text-to-image": True},
+    needs=("pictures",),
     unit="%",
     direction="higher",
     measures="keeping",

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._answers import TOFU
 
 
@@ -13,7 +13,7 @@ from ._answers import TOFU
     short="facts",
     summary="How often the fact asked for is still in the answer, on the forget set.",
     source={"title": "Exact match of the value asked for, on questions in the manner of TOFU", "url": TOFU["url"]},
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     unit="%",
     direction="reference",
     measures="forgetting",

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._pictures import asks_for_target
 
 
@@ -20,7 +20,7 @@ from ._pictures import asks_for_target
         "title": "Heusel et al., NeurIPS 2017; here with the judge's features in place of Inception's",
         "url": "https://arxiv.org/abs/1706.08500",
     },
-    works_with={"text-to-image": True},
+    needs=("pictures",),
     unit="",
     direction="lower",
     measures="keeping",

@@ -4,8 +4,8 @@ from collections import Counter
 
 import numpy as np
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._answers import RWKU, mean
 
 WEIGHTS = {2: 2 / 3, 3: 4 / 3}  # of the words that an n-gram has
@@ -17,7 +17,7 @@ WEIGHTS = {2: 2 / 3, 3: 4 / 3}  # of the words that an n-gram has
     short="fluency",
     summary="How varied the words of its answers on the forget set are; low where they repeat themselves.",
     source=RWKU,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     unit="bits",
     direction="reference",
     measures="other",

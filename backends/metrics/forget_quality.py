@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import ks_2samp
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._answers import LARGEST, TOFU, Floats, log_truth_ratio
 
 
@@ -17,7 +17,7 @@ from ._answers import LARGEST, TOFU, Floats, log_truth_ratio
     short="forget quality",
     summary="Whether it passes for a model that never saw the forget set, as the p-value of a test.",
     source=TOFU,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     unit="",
     direction="higher",
     measures="forgetting",

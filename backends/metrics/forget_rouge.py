@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._answers import TOFU, mean, rouge
 
 
@@ -13,7 +13,7 @@ from ._answers import TOFU, mean, rouge
     short="ROUGE-L forget",
     summary="How many words of the true answer its own answer still has, in their order.",
     source=TOFU,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     unit="%",
     direction="reference",
     measures="forgetting",

@@ -3,8 +3,8 @@
 import math
 from dataclasses import replace
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._pictures import (
     UNLEARN_CANVAS,
     asks_for_target,
@@ -22,7 +22,7 @@ from ._pictures import (
     short="IRA",
     summary="How often the others of the target's kind are still drawn right.",
     source=UNLEARN_CANVAS,
-    works_with={"text-to-image": True},
+    needs=("pictures",),
     unit="%",
     direction="higher",
     measures="keeping",

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._answers import MUSE, Floats, kind_mask, mean, rouge_f1
 
 
@@ -13,7 +13,7 @@ from ._answers import MUSE, Floats, kind_mask, mean, rouge_f1
     short="KnowMem",
     summary="How alike its answers and the true ones are on the forget set; extra words count against it.",
     source=MUSE,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     unit="%",
     direction="reference",
     measures="forgetting",

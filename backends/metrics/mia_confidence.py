@@ -1,7 +1,7 @@
 """Membership inference (MIA) by one threshold on the model's confidence."""
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._common import confidence, threshold_attack
 
 
@@ -14,7 +14,7 @@ from ._common import confidence, threshold_attack
         "title": "Song & Mittal, Systematic Evaluation of Privacy Risks of Machine Learning Models, USENIX Security 2021",
         "url": "https://arxiv.org/abs/2003.10595",
     },
-    works_with={"classifier": True},
+    needs=("classes",),
     unit="%",
     direction="reference",
     measures="privacy",

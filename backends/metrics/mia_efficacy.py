@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._common import CARD_0, confidence
 
 SAMPLE = 1000  # of each kind; the authors use all, which an RBF SVM is slow on
@@ -17,7 +17,7 @@ SAMPLE = 1000  # of each kind; the authors use all, which an RBF SVM is slow on
     short="MIA",
     summary="How much of the forget set an attacker takes for images that it never saw.",
     source=CARD_0,
-    works_with={"classifier": True},
+    needs=("classes",),
     unit="%",
     direction="reference",
     measures="privacy",

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._answers import RWKU, auc, mean, page_indices
 
 
@@ -13,7 +13,7 @@ from ._answers import RWKU, auc, mean, page_indices
     short="MIA (text)",
     summary="How well four attacks tell texts of the forget set from unseen ones; 0.5 is a guess.",
     source=RWKU,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     unit="",
     direction="reference",
     measures="privacy",

@@ -5,8 +5,8 @@ import math
 import numpy as np
 from scipy.stats import hmean
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._answers import RETAIN_KINDS, TOFU, mean, probability, rouge, truth_ratio
 
 
@@ -16,7 +16,7 @@ from ._answers import RETAIN_KINDS, TOFU, mean, probability, rouge, truth_ratio
     short="model utility",
     summary="How likely, well worded and truthful its answers on everything else are.",
     source=TOFU,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     unit="",
     direction="higher",
     measures="keeping",

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._common import accuracy
 
 
@@ -14,7 +14,7 @@ from ._common import accuracy
     title="Neighbour accuracy",
     summary="How often it is right on the classes nearest to the forget set, where damage shows first.",
     source={"title": "Test accuracy on the classes nearest by the model's own confusion"},
-    works_with={"classifier": True},
+    needs=("classes",),
     unit="%",
     direction="higher",
     measures="keeping",

@@ -1,7 +1,7 @@
 """Peak memory of the job."""
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 
 
 @metric(
@@ -9,7 +9,7 @@ from ..registry import metric
     title="Peak memory",
     summary="The most memory that the job held at one moment, model and data included.",
     source={"title": "Peak of the job's own process (resident set, or the GPU's allocator)"},
-    works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
+    needs=("weights",),
     unit="MB",
     direction="lower",
     measures="cost",

@@ -2,8 +2,8 @@
 
 import math
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._answers import MUSE, auc, page_indices
 
 
@@ -13,7 +13,7 @@ from ._answers import MUSE, auc, page_indices
     short="PrivLeak",
     summary="How far texts of the forget set stand out; below 0 too well known, above 0 too strange.",
     source=MUSE,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     unit="%",
     direction="reference",
     measures="privacy",

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._answers import TOFU, mean, probability
 
 
@@ -13,7 +13,7 @@ from ._answers import TOFU, mean, probability
     short="probability",
     summary="How likely each token of the true answer still is, on the forget set.",
     source=TOFU,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     unit="%",
     direction="reference",
     measures="forgetting",

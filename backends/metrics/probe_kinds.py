@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._answers import RWKU, Floats, mean, rouge_recall
 
 
@@ -16,7 +16,7 @@ from ._answers import RWKU, Floats, mean, rouge_recall
     short="probes",
     summary="How much of the fact is still named, in a blank, when asked for, and in other words.",
     source=RWKU,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     unit="%",
     direction="reference",
     measures="forgetting",

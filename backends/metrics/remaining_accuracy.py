@@ -1,7 +1,7 @@
 """Remaining accuracy (RA): accuracy on the retain set."""
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._common import CARD_0, accuracy
 
 
@@ -11,7 +11,7 @@ from ._common import CARD_0, accuracy
     short="RA",
     summary="How often it is right on the retain set; a drop is damage.",
     source=CARD_0,
-    works_with={"classifier": True},
+    needs=("classes",),
     unit="%",
     direction="higher",
     measures="keeping",

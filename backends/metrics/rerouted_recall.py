@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
-from ._answers import DENSE, SEUF
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
+from ._answers import SEUF
 
 
 @metric(
@@ -13,7 +13,7 @@ from ._answers import DENSE, SEUF
     short="rerouted",
     summary="How often the fact comes back when the original model chooses the experts.",
     source=SEUF,
-    works_with={"moe": True, "llm": DENSE},
+    needs=("answers", "router"),
     unit="%",
     direction="lower",
     measures="forgetting",

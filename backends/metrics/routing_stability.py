@@ -2,10 +2,10 @@
 
 import math
 
-from ..engine.evidence import Evidence, Score
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ..models.experts import jaccard, overlap, same
-from ..registry import metric
-from ._answers import DENSE, SEUF
+from ._answers import SEUF
 
 
 @metric(
@@ -14,7 +14,7 @@ from ._answers import DENSE, SEUF
     short="routing",
     summary="How many words of the forget set still go to the same experts; few may mean only rerouted.",
     source=SEUF,
-    works_with={"moe": True, "llm": DENSE},
+    needs=("answers", "router"),
     unit="",
     direction="higher",
     order=11,

@@ -1,7 +1,7 @@
 """Run-time efficiency (RTE): seconds that the method took."""
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._common import CARD_0
 
 
@@ -11,7 +11,7 @@ from ._common import CARD_0
     short="RTE",
     summary="Seconds from the start of the method to its end, without loading and measuring.",
     source=CARD_0,
-    works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
+    needs=("weights",),
     unit="s",
     direction="lower",
     measures="cost",

@@ -1,7 +1,7 @@
 """Storage: size of the tensors that changed."""
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 
 
 @metric(
@@ -9,7 +9,7 @@ from ..registry import metric
     title="Storage",
     summary="The size of the tensors that changed, which is what has to be kept.",
     source={"title": "Zhang et al., UnlearnCanvas, NeurIPS 2024", "url": "https://arxiv.org/abs/2402.11846"},
-    works_with={"text-to-image": True, "llm": True, "moe": True},
+    needs=("prompts",),
     unit="MB",
     direction="lower",
     measures="cost",

@@ -1,7 +1,7 @@
 """Testing accuracy (TA), without the forgotten classes."""
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._common import CARD_0, accuracy
 
 
@@ -11,7 +11,7 @@ from ._common import CARD_0, accuracy
     short="TA",
     summary="How often it is right on test images, the forgotten classes left out.",
     source=CARD_0,
-    works_with={"classifier": True},
+    needs=("classes",),
     unit="%",
     direction="higher",
     measures="keeping",

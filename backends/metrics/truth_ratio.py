@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._answers import LARGEST, TOFU, log_truth_ratio, mean
 
 
@@ -13,7 +13,7 @@ from ._answers import LARGEST, TOFU, log_truth_ratio, mean
     short="truth ratio",
     summary="How alike the likelihoods of wrong and right answers are on the forget set; 1 where it cannot tell.",
     source=TOFU,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     unit="",
     direction="reference",
     measures="forgetting",

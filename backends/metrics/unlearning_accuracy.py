@@ -2,8 +2,8 @@
 
 import math
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._common import CARD_0, accuracy
 from ._pictures import asks_for_target, by_name, concept_present, has_judge, own_and_other_kind, percentage
 
@@ -14,7 +14,7 @@ from ._pictures import asks_for_target, by_name, concept_present, has_judge, own
     short="UA",
     summary="How often it is wrong on the forget set; the aim is the retrained reference.",
     source=CARD_0,
-    works_with={"classifier": True, "text-to-image": True},
+    needs=("judged",),
     unit="%",
     direction="reference",
     measures="forgetting",

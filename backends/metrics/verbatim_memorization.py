@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 from ._answers import MUSE, Floats, mean, page_indices, rouge_f1
 
 
@@ -13,7 +13,7 @@ from ._answers import MUSE, Floats, mean, page_indices, rouge_f1
     short="VerbMem",
     summary="How much of a page it writes on once it is handed the first words.",
     source=MUSE,
-    works_with={"llm": True, "moe": True},
+    needs=("answers",),
     unit="%",
     direction="reference",
     measures="forgetting",

@@ -1,7 +1,7 @@
 """Share of the weights that changed."""
 
-from ..engine.evidence import Evidence, Score
-from ..registry import metric
+from ..core.evidence import Evidence, Score
+from ..core.registry import metric
 
 
 @metric(
@@ -13,7 +13,7 @@ from ..registry import metric
         "title": "Zhuang et al., SEUF: Is Unlearning One Expert Enough for Mixture-of-Experts LLMs?, ACL 2025",
         "url": "https://arxiv.org/abs/2411.18797",
     },
-    works_with={"classifier": True, "text-to-image": True, "llm": True, "moe": True},
+    needs=("weights",),
     unit="%",
     direction="lower",
     measures="cost",

@@ -19,13 +19,13 @@ from transformers import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING, AutoConfig, Aut
 
 from ..api import files
 from ..api.errors import BadInput
+from ..core.task import Batch, Index, Tell, silent
 from ..data import embedded, folder
 from ..data._images import ImageSet
 from . import reference
 from .pixels import Pixels
 from .recipe import Recipe
 from .source import model_folder
-from .task import Batch, Index, Tell, silent
 from .whole import first_line, load_whole
 
 PAGE = 48  # ids of a forget set in one answer

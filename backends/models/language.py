@@ -14,11 +14,11 @@ from torch import nn
 
 from ..api import families, files, own
 from ..api.errors import BadInput
+from ..core.task import Index, Tell, silent
 from ..data import authors
 from . import expert_sweep, experts, text_pages
 from .questions import EvalItem, QASet
 from .source import model_folder
-from .task import Index, Tell, silent
 from .text_fast import QUICK
 from .text_pages import Page, Role
 from .text_trial import reads_quickly

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
 from ..api.errors import BadInput
 
 if TYPE_CHECKING:
-    from ..engine.run import Run
+    from ..core.run import Run
 
 
 class Recipe(BaseModel):

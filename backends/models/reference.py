@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from .. import registry
 from ..api import runs
 from ..api.home import ASSETS
 from ..api.runs import RunFolder
+from ..core import registry
 
 WEIGHTS = "changed.safetensors"
 

@@ -8,8 +8,8 @@ from ..api import files, runs
 from ..api.errors import BadInput
 from ..api.targets import Target, parse
 from ..api.targets import alike as alike_name
+from ..core.task import Index
 from .classifier import Classifier
-from .task import Index
 
 
 def resolve(task: Classifier, forget: tuple[str, ...], keep: tuple[str, ...] = ()) -> None:

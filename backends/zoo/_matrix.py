@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
-from .. import registry
+from ..core import registry
 from ._names import citation, known_name
 from ._table import into as replaced
 

@@ -5,8 +5,8 @@ from math import isnan, nan
 from statistics import mean, median, stdev
 from typing import Any
 
-from .. import registry
 from ..api.files import number
+from ..core import registry
 from ._names import heading
 from ._table import into as replaced
 from ._table import quiet

@@ -5,8 +5,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from .. import registry
 from ..api import files
+from ..core import registry
 from ._names import heading
 from ._table import into as replaced
 

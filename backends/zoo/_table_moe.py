@@ -5,9 +5,9 @@ from math import isnan
 from statistics import mean, median
 from typing import Any
 
-from .. import registry
 from ..api.files import number
 from ..api.measured import Row
+from ..core import registry
 from ._names import heading
 from ._table import into as replaced
 from ._table import quiet

@@ -13,11 +13,11 @@ from transformers import AutoModelForImageClassification, PreTrainedConfig, ViTI
 
 from ..api.files import write_bytes, write_json
 from ..api.home import ASSETS
+from ..core.run import Run
+from ..core.task import Index
 from ..data import fashion
-from ..engine.run import Run
 from ..models.classifier import Classifier
 from ..models.recipe import train
-from ..models.task import Index
 
 MEAN, STD = 0.286, 0.353  # of Fashion-MNIST's training images, in grey values from 0 to 1
 LICENCE = "Apache-2.0 (weights made by this project); the training images are under MIT"

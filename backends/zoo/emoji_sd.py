@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..api.home import ASSETS
-from ..engine import pack
+from ..core import pack
 from . import _emoji
 from ._emoji_card import describe
 

@@ -39,9 +39,9 @@ def _measured(run: Any) -> None:
     """Metrics, what the run is about, and its verdict."""
     from safetensors import safe_open
 
+    from ..core.registry import get
     from ..engine import verdict
     from ..engine.measure import Measurement, measure
-    from ..registry import get
 
     folder, task, spec = run.folder.path, run.task, run.folder.spec
     result, metrics = files.read_json(folder / "result.json"), files.read_json(folder / "metrics.json")
@@ -77,8 +77,8 @@ def _outputs(run: Any) -> dict[Any, Any]:
 
 def _looked(desk: Any, run: Any, inspectors: list[str]) -> None:
     """Look again with some inspectors, and mark the sentences of the others as they are worded now."""
+    from ..core.registry import get
     from ..engine.operations import inspect
-    from ..registry import get
 
     root = run.folder.path / "inspect"
     for name in inspectors:

@@ -32,9 +32,9 @@ def main(
     to: Annotated[Path, typer.Option(help="Folder to write to.")] = ASSETS / "runs",
 ) -> None:
     """Do a job on what the model's card forgets by default, look into it, and ship the run folder (a minute or two)."""
-    from .. import registry
     from ..api.params import from_text
     from ..api.submit import check
+    from ..core import registry
     from ..engine.desk import Desk
     from ..engine.job import do
     from ..engine.operations import inspect

@@ -33,7 +33,7 @@ def referred(task: Any, folder: Path) -> nn.Module:
     """The retrained reference of a folder."""
     from safetensors.torch import load_file
 
-    from ..engine.run import restore
+    from ..core.run import restore
     from ..models.reference import WEIGHTS
 
     model = task.load()

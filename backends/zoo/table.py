@@ -19,12 +19,12 @@ from typing import Annotated, Any
 import psutil
 import typer
 
-from .. import registry
 from ..api import files, submit
 from ..api.home import ASSETS, home
 from ..api.renamed import current
 from ..api.runs import RunFolder, State
 from ..api.spec import JobSpec
+from ..core import registry
 
 TARGETS = {
     "classifier": ["Sandal", "random:10%"],
@@ -188,8 +188,8 @@ def _by_role(metrics: dict[str, Any]) -> dict[str, Any]:
 @cache
 def epoch_seconds(model: str, forget: tuple[str, ...]) -> tuple[float, float]:
     """Seconds of one epoch of plain fine-tuning on what is kept, as a job does it, in this process; and `others_busy` then."""
+    from ..core.run import Run
     from ..engine.opening import open_task
-    from ..engine.run import Run
     from ._train import Quiet
 
     task = open_task(model, "", {})

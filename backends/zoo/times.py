@@ -12,11 +12,11 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import registry
 from ..api import files, submit
 from ..api.home import ASSETS
 from ..api.renamed import current
 from ..api.spec import JobSpec
+from ..core import registry
 
 FOLDER = ASSETS / "measured" / "times"
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from backends.api import params
 from backends.api.errors import BadInput
-from backends.registry import Params
+from backends.core.registry import Params
 
 
 class Example(Params):

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from backends import registry
 from backends.api import catalog, estimate, measured, submit
 from backends.api.renamed import current, renamed
 from backends.api.runs import RunFolder
 from backends.api.spec import JobSpec
 from backends.api.tuned import Tuned
+from backends.core import registry
 
 OLD = {"ascent": "gradient_ascent_llm", "random_labels_text": "random_label_llm"}
 FIELDS = {"model": "authors-lm", "forget": ["forget10"]}

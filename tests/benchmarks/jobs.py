@@ -61,9 +61,9 @@ def default_job(model: str = MODEL) -> Iterator[str]:
 
 def methods() -> Iterator[str]:
     """Each method once as a person gets it, through the engine; the reference last, as it takes longest."""
-    from backends import registry
     from backends.api import submit
     from backends.api.spec import JobSpec
+    from backends.core import registry
     from backends.zoo.table import measured
 
     asked = default()

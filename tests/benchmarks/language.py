@@ -9,9 +9,9 @@ from statistics import median
 
 import torch
 
+from backends.core.run import Run
 from backends.engine import outputs
 from backends.engine.opening import open_task
-from backends.engine.run import Run
 from backends.methods._language import reference_nll
 from backends.models import text_fast, texts
 from backends.models.language import MOST, LanguageModel

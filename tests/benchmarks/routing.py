@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from backends import registry
-from backends.engine.evidence import InspectContext
+from backends.core import registry
+from backends.core.evidence import InspectContext
 from backends.engine.opening import open_task
 from backends.models import experts
 

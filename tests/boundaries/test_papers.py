@@ -15,7 +15,7 @@ import yaml
 
 from app import cli
 from app.door.hosts import HostSettings
-from backends import registry
+from backends.core import registry
 from backends.zoo import __main__ as zoo
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +29,7 @@ EXAMPLE = re.compile(r"Save this as\s+`([^`]+)`:\n\n```python\n(.*?)```", re.DOT
 EXAMPLES = dict(EXAMPLE.findall(PAPERS["docs/add.md"]))  # file -> its content
 METRIC = """
 import numpy as np
-from backends.registry import entries
+from backends.core.registry import entries
 
 class Evidence:
     def logits(self, part): return np.log(np.array([[0.25, 0.75], [0.5, 0.5]], dtype=np.float32))
@@ -43,8 +43,8 @@ assert score.items.round(4).tolist() == [0.75, 0.5], score
 METHOD = """
 from pathlib import Path
 import torch, toy
-from backends.engine.run import Run
-from backends.registry import get
+from backends.core.run import Run
+from backends.core.registry import get
 
 run = Run(toy.task(toy.make(Path("toy"))), toy.Memory(), seed=0)
 method = get("methods", "cf_k")
@@ -56,7 +56,7 @@ assert moved == ["classifier.1.weight", "classifier.1.bias"], moved
 INSPECTOR = """
 from types import SimpleNamespace
 import numpy as np
-from backends.registry import get
+from backends.core.registry import get
 
 logits = {"before": [[5, 5], [0, 0], [9, 0]], "after": [[99, 0], [0, 0], [0, 9]]}
 look = SimpleNamespace(

@@ -9,6 +9,7 @@ import torch
 
 from backends.api import runs, submit
 from backends.api.errors import BadInput
+from backends.core import changes
 from backends.engine import chain, outcome
 from backends.engine.desk import Desk
 from backends.engine.dispatcher import Dispatcher
@@ -38,7 +39,7 @@ def test_the_second_starts_where_the_first_ended_and_is_measured_against_the_mod
     start = desk.run(first.id).model("after").state_dict()
     original = desk.run(second.id).model("before").state_dict()
     assert any(not torch.equal(start[name], original[name]) for name in start)
-    taken = chain.apply(desk.run(second.id).task.load(), chain.before(second)).state_dict()
+    taken = changes.apply(desk.run(second.id).task.load(), changes.before(second)).state_dict()
     assert all(torch.equal(start[name], taken[name]) for name in start)
 
     after = desk.run(second.id).model("after").state_dict()

@@ -9,10 +9,10 @@ import toy
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from backends import registry
-from backends.engine import chain, export
-from backends.engine.pack import changed, plain
-from backends.engine.run import Run, restore
+from backends.core import changes, registry
+from backends.core.pack import changed, plain
+from backends.core.run import Run, restore
+from backends.engine import export
 
 RESULT = {
     "model": "toy", "method": "m", "forget": ["a"], "keep": [], "verdict": "Hidden.", "metrics": {}, "params": {}, "seed": 0,
@@ -27,7 +27,7 @@ def exported(toy_language_task, tmp_path):
     chosen = registry.get("methods", "icul")
     chosen.function(run, chosen.parse({}))
     (tmp_path / "run" / "after").mkdir(parents=True)
-    save_file(plain(changed(run.model.state_dict(), run.original.state_dict())), tmp_path / "run" / chain.CHANGED)
+    save_file(plain(changed(run.model.state_dict(), run.original.state_dict())), tmp_path / "run" / changes.CHANGED)
     folder = SimpleNamespace(id="one", path=tmp_path / "run", spec=SimpleNamespace(after=""))
     export.write_model(SimpleNamespace(task=toy_language_task, folder=folder, result=RESULT), tmp_path / "out")
     return tmp_path / "out", run.model, run.original

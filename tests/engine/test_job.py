@@ -271,7 +271,7 @@ def test_a_disk_that_takes_nothing_at_all_is_told_by_the_exit_code(started, monk
 
 
 def test_one_broken_metric_does_not_cost_the_job(started, monkeypatch):
-    from backends import registry
+    from backends.core import registry
 
     broken = registry.entries("metrics")["testing_accuracy"]
     monkeypatch.setitem(

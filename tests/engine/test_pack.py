@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors import SafetensorError
 from torch import nn
 
-from backends.engine import pack
+from backends.core import pack
 
 
 @st.composite

@@ -10,8 +10,8 @@ import torch
 import toy
 from torch import nn
 
-from backends import registry
-from backends.engine.run import Run
+from backends.core import registry
+from backends.core.run import Run
 from backends.models.questions import EvalItem
 from backends.models.texts import PromptTokenizer
 

@@ -6,7 +6,7 @@ import test_language_guarding
 import test_language_measuring
 import test_language_training
 
-from backends import registry
+from backends.core import registry
 from backends.methods._language import STEADY
 
 FAMILIES = ("llm", "moe")

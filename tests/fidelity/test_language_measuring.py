@@ -10,8 +10,8 @@ import pytest
 import torch
 from small_language import RECORD, Digits, Small, close
 
-from backends import registry
-from backends.engine.evidence import Evidence
+from backends.core import registry
+from backends.core.evidence import Evidence
 from backends.models import experts, text_pages
 from backends.models.concept_vectors import Place, first_words, vectors
 from backends.models.questions import EvalItem

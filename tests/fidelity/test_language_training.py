@@ -6,7 +6,7 @@ import torch
 import toy
 from small_language import ONE_STEP, RECORD, Choosing, Small, Task, close, done, gradients, no_luck  # noqa: F401
 
-from backends.engine.run import Run
+from backends.core.run import Run
 from backends.methods import loku, rmu, seuf, wagle
 from backends.methods._language import LoopParams, UnlearnLoop
 from backends.methods.random_labels_text import pick

@@ -7,8 +7,8 @@ import toy
 from fidelity import vision_values
 from fidelity.vision import RECORDED, Sorter, agrees, doubles, same, sorted_by, tensor, theta
 
-from backends import registry
-from backends.engine.run import Run
+from backends.core import registry
+from backends.core.run import Run
 from backends.methods import random_label, salun, worst_case
 from backends.models.guards import INPUT_DELTA
 

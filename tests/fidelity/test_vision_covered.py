@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backends import registry
+from backends.core import registry
 
 FAMILIES = ("classifier", "text-to-image")
 WITHOUT = {

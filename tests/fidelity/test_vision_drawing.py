@@ -9,7 +9,7 @@ import torch
 from fidelity.vision import RECORDED, Dealt, Drawer, Drawing, agrees, doubles, drawn_by, same, tensor
 from torch import nn
 
-from backends import registry
+from backends.core import registry
 from backends.methods import adv_unlearn, concept_ablation, doco, esd, forget_me_not, salun_diffusion, sfd, uce
 from backends.methods._drawing import trainable_parameters
 from backends.models.diffusion import Diffusion

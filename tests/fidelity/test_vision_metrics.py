@@ -7,9 +7,8 @@ import numpy as np
 import torch
 from fidelity.vision import RECORDED, agrees, same
 
-from backends import registry
-from backends.engine import pack
-from backends.engine.evidence import Evidence
+from backends.core import pack, registry
+from backends.core.evidence import Evidence
 from backends.metrics.fid import frechet
 from backends.models.asking import PromptSet
 

@@ -12,9 +12,9 @@ import toy
 from fidelity import vision_values
 from torch import nn
 
-from backends.engine.run import Run
+from backends.core.run import Run
+from backends.core.task import Batch
 from backends.models.diffusion import Words
-from backends.models.task import Batch
 
 RECORDED = dict(np.load(vision_values.FILE))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pictures
 import torch
 
-from backends.engine.evidence import InspectContext
+from backends.core.evidence import InspectContext
 
 
 class Judge:

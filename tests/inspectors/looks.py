@@ -9,9 +9,9 @@ import toy
 from PIL import Image
 from transformers import ViTConfig, ViTForImageClassification
 
-from backends import registry
 from backends.api.panels import Found
-from backends.engine.evidence import InspectContext
+from backends.core import registry
+from backends.core.evidence import InspectContext
 
 
 def look(task, tmp_path, after=None, reference=None):

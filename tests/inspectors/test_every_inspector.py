@@ -8,9 +8,9 @@ import pytest
 import torch
 import toy
 
-from backends import registry
 from backends.api.runs import create
 from backends.api.spec import JobSpec
+from backends.core import registry
 from backends.models.guards import attach_input_delta
 
 INSPECTORS = sorted(

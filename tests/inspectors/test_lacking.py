@@ -8,8 +8,8 @@ import toy
 from safetensors.torch import save_file
 from torch import ones
 
-from backends import registry
-from backends.engine.evidence import InspectContext
+from backends.core import registry
+from backends.core.evidence import InspectContext
 from backends.models.guards import INPUT_DELTA
 from backends.models.judges import Clip, Trained
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 import toy_language
 
-from backends import registry
 from backends.api import files
 from backends.api.errors import BadInput
+from backends.core import registry
 from backends.data import authors
 from backends.inspectors import linear_probe as probes
 from backends.inspectors._answers import (

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from backends import registry
 from backends.api.errors import BadInput
-from backends.engine.evidence import Evidence
+from backends.core import registry
+from backends.core.evidence import Evidence
 from backends.inspectors import cross_attention as words
 from backends.inspectors._common import TEXT_KEYS, from_entrance, layer
 from backends.inspectors._pictures import beside, gradients, heat, reduced, spread

@@ -6,12 +6,12 @@ import pytest
 import torch
 import toy_language
 
-from backends import registry
+from backends.api import families
 from backends.api.errors import BadInput
 from backends.api.files import write_json
+from backends.core import registry
 from backends.inspectors.forced_routing import judged
 from backends.inspectors.routing import flow
-from backends.metrics._answers import DENSE
 from backends.models import experts
 from backends.models.expert_sweep import gains as losses
 
@@ -44,7 +44,7 @@ def test_panels_are_sound(task, gone, name, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_dense_model_is_told_why(name, toy_language_task, tmp_path):
-    assert registry.get("inspectors", name).entry.works_with["llm"] == DENSE
+    assert registry.get("inspectors", name).entry.works_with["llm"] == families.get("llm").lacks(["router"])
     with pytest.raises(BadInput, match="has no router"):
         looks.found(name, looks.look(toy_language_task, tmp_path))
 

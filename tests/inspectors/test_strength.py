@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from backends.api import files
 from backends.api.runs import create
 from backends.api.spec import JobSpec
-from backends.engine.run import set_dose
+from backends.core.run import set_dose
 from backends.models.guards import INPUT_DELTA, attach_input_delta
 
 

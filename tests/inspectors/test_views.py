@@ -11,8 +11,8 @@ import toy
 from PIL import Image
 from torch import nn
 
-from backends import registry
-from backends.engine.evidence import Evidence
+from backends.core import registry
+from backends.core.evidence import Evidence
 from backends.inspectors import attribution, confusion
 from backends.inspectors._common import images, in_batches, signed
 from backends.inspectors.layer_similarity import cka

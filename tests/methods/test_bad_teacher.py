@@ -3,7 +3,7 @@
 import torch
 import toy
 
-from backends.engine.run import Run
+from backends.core.run import Run
 from backends.methods.bad_teacher import BadTeacher, bad_teacher
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 import toy
 
-from backends import registry
-from backends.engine.run import Run
+from backends.core import registry
+from backends.core.run import Run
 from backends.models.recipe import train
 
 

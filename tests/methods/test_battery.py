@@ -17,8 +17,8 @@ import torch
 import toy
 import toy_language
 
-from backends import registry
-from backends.engine.run import Cancelled, Run
+from backends.core import registry
+from backends.core.run import Cancelled, Run
 
 METHODS = registry.entries("methods")
 FOLDER = Path(registry.__file__).parent / "methods"

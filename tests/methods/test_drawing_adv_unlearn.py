@@ -6,7 +6,7 @@ import torch
 import toy
 
 from backends.api.errors import BadInput
-from backends.engine.run import Cancelled, Run
+from backends.core.run import Cancelled, Run
 from backends.methods._drawing import Pool
 from backends.methods.adv_unlearn import AdvUnlearn, _attack_prefix, adv_unlearn, is_trainable, random_stops
 from backends.models.prefix import drawn_words, moved_back, prefixed

@@ -6,7 +6,7 @@ import torch
 import toy
 from torch.nn import functional as F
 
-from backends.engine.run import Run
+from backends.core.run import Run
 from backends.methods._drawing import PATTERNS
 from backends.methods._drawing import latent_images as drawn
 from backends.methods.concept_ablation import ConceptAblation, concept_ablation

@@ -8,7 +8,7 @@ import torch
 import toy
 from torch import nn
 
-from backends.engine.run import Cancelled, Run
+from backends.core.run import Cancelled, Run
 from backends.methods._drawing import encode_prompts, pool
 from backends.methods.doco import (
     DoCo,

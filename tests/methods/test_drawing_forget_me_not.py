@@ -6,7 +6,7 @@ import torch
 import toy
 
 from backends.api.errors import BadInput
-from backends.engine.run import Run
+from backends.core.run import Run
 from backends.methods._drawing import latent_images as drawn
 from backends.methods.forget_me_not import ForgetMeNot, attention_norm, concept_tokens, forget_me_not, occurrences
 from backends.models.attention import captured

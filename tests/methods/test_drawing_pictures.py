@@ -7,7 +7,7 @@ import toy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.engine.run import Run
+from backends.core.run import Run
 from backends.methods._drawing import LatentImages, PicturesParams, prompt_indices
 from backends.methods._drawing import latent_images as drawn
 

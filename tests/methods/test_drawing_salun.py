@@ -6,9 +6,9 @@ import torch
 import toy
 from torch.nn import functional as F
 
-from backends import registry
 from backends.api import catalog
-from backends.engine.run import Run
+from backends.core import registry
+from backends.core.run import Run
 from backends.methods._common import masked_step
 from backends.methods._drawing import latent_images as drawn
 from backends.methods._drawing import trainable_parameters

@@ -11,8 +11,8 @@ import toy
 from torch import nn
 
 from backends.api.errors import BadInput
-from backends.engine import pack
-from backends.engine.run import Cancelled, Run, restore
+from backends.core import pack
+from backends.core.run import Cancelled, Run, restore
 from backends.methods.sfd import PromptEmbeddings, Sfd, sfd, sid, weighted
 from backends.models.diffusion import Pipeline, Words
 from backends.models.one_step import attach_one_step

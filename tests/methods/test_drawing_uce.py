@@ -5,7 +5,7 @@ import pytest
 import torch
 import toy
 
-from backends.engine.run import Run
+from backends.core.run import Run
 from backends.methods._drawing import end_positions
 from backends.methods.uce import Uce, aligned, places, solve_edit, uce
 

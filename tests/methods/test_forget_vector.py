@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 
 from backends.api import files, runs
 from backends.api.errors import BadInput
-from backends.engine.pack import changed
-from backends.engine.run import Run
+from backends.core.pack import changed
+from backends.core.run import Run
 from backends.methods.forget_vector import ForgetVector, Mix, Vector, deltas_of_runs, forget_vector, margin, some
 
 FAST = {"epochs": 3, "batch_size": 64}

@@ -5,7 +5,7 @@ import pytest
 import torch
 import toy
 
-from backends.engine.run import Run
+from backends.core.run import Run
 from backends.methods.influence import Influence, gradient_sum, influence, woodfisher
 
 

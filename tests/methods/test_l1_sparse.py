@@ -8,7 +8,7 @@ import toy
 from torch import nn
 
 from backends.api.errors import BadInput
-from backends.engine.run import Cancelled, Run
+from backends.core.run import Cancelled, Run
 from backends.methods.l1_sparse import L1Sparse, l1_sparse, penalty, prune, pruned
 
 

@@ -8,9 +8,9 @@ import toy
 import toy_language
 from torch import nn
 
-from backends import registry
+from backends.core import registry
+from backends.core.run import Cancelled, Run
 from backends.data.authors import QAPair
-from backends.engine.run import Cancelled, Run
 from backends.methods import _refusals, idk, random_labels_text, task_vector
 from backends.models.texts import answers, likelihoods
 

@@ -5,9 +5,9 @@ import torch
 import toy
 import toy_language
 
-from backends import registry
 from backends.api.errors import BadInput
-from backends.engine.run import Run
+from backends.core import registry
+from backends.core.run import Run
 from backends.methods import _language
 from backends.methods.seuf import anchor_loss, select_expert
 from backends.models import experts

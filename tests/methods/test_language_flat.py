@@ -8,8 +8,8 @@ import torch
 import toy
 import toy_language
 
-from backends import registry
-from backends.engine.run import Run
+from backends.core import registry
+from backends.core.run import Run
 from backends.methods.flat import LOSSES, flat_loss, probability
 from backends.models.texts import Texts
 

@@ -7,10 +7,10 @@ import torch
 import toy
 import toy_language
 
-from backends import registry
 from backends.api.errors import BadInput
-from backends.engine.pack import changed
-from backends.engine.run import Cancelled, Run, restore
+from backends.core import registry
+from backends.core.pack import changed
+from backends.core.run import Cancelled, Run, restore
 from backends.methods.eco import fit, zeroth_order_step
 from backends.methods.key_space_detection import box, inside
 from backends.methods.needle import mask

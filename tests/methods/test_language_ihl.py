@@ -7,8 +7,8 @@ import torch
 import toy
 import toy_language
 
-from backends import registry
-from backends.engine.run import Cancelled, Run
+from backends.core import registry
+from backends.core.run import Cancelled, Run
 from backends.methods._language import inverted_hinge
 from backends.methods.loku import fisher, linear_layers
 from backends.models.low_rank import LowRank, fila, inside, merge

@@ -4,8 +4,8 @@ import pytest
 import toy
 import toy_language
 
-from backends import registry
-from backends.engine.run import Run
+from backends.core import registry
+from backends.core.run import Run
 
 
 def done(task, method, **params):

@@ -8,10 +8,10 @@ import torch
 import toy
 import toy_language
 
-from backends import registry
 from backends.api.errors import BadInput
-from backends.engine.pack import changed
-from backends.engine.run import Cancelled, Run, restore, set_dose
+from backends.core import registry
+from backends.core.pack import changed
+from backends.core.run import Cancelled, Run, restore, set_dose
 from backends.methods.o3 import decoder_layers
 from backends.models import gate
 from backends.models.text_guards import every_layer

@@ -4,8 +4,8 @@ import pytest
 import torch
 import toy
 
-from backends import registry
-from backends.engine.run import Run
+from backends.core import registry
+from backends.core.run import Run
 
 EPOCHS, BATCH = 3, 2  # over five questions: nine steps
 STEPS = 9

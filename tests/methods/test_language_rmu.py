@@ -8,9 +8,9 @@ import torch
 import toy
 import toy_language
 
-from backends import registry
 from backends.api.errors import BadInput
-from backends.engine.run import Cancelled, Run
+from backends.core import registry
+from backends.core.run import Cancelled, Run
 from backends.methods.rmu import down_projections, forget_texts, hidden_states, random_direction, state_distance
 
 RMU = registry.get("methods", "rmu")

@@ -5,8 +5,8 @@ import torch
 import toy
 import toy_language
 
-from backends import registry
-from backends.engine.run import Run
+from backends.core import registry
+from backends.core.run import Run
 from backends.methods._common import largest
 from backends.methods.wagle import score, scores, summed_gradient
 from backends.models.texts import likelihoods, mean_nll

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from backends.engine.run import Run
+from backends.core.run import Run
+from backends.core.task import Batch
 from backends.methods._common import RelabelParams, falling, largest, masked_step, relabelled, relabelled_loss, sgd
 from backends.methods.salun import SalUn, saliency, salun
-from backends.models.task import Batch
 
 
 def batch(x, y):

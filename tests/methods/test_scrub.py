@@ -7,7 +7,7 @@ import pytest
 import torch
 import toy
 
-from backends.engine.run import Run
+from backends.core.run import Run
 from backends.methods._teacher import distillation, teacher_logits
 from backends.methods.scrub import Scrub, scrub
 

@@ -5,7 +5,7 @@ import torch
 import toy
 from torch import nn
 
-from backends.engine.run import Run
+from backends.core.run import Run
 from backends.methods.ssd import Ssd, dampen, importance, ssd
 
 

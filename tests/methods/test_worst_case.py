@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from backends.api.errors import BadInput
-from backends.engine.run import Cancelled, Run
+from backends.core.run import Cancelled, Run
 from backends.methods.worst_case import WorstCase, chosen, overlap, project, sign_step, upper, worst_case
 
 numbers = st.floats(-50, 50, width=32)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from backends.engine.evidence import Evidence
+from backends.core.evidence import Evidence
 
 NAMES = ["a", "b", "c"]
 

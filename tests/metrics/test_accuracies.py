@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from handmade import class_a_forgotten, evidence, sure
 
-from backends import registry
+from backends.core import registry
 
 
 def score(metric, seen):

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from backends import registry
-from backends.engine.evidence import Evidence
+from backends.core import registry
+from backends.core.evidence import Evidence
 
 BEFORE = {
     "vectors": np.array([[1.0, 0.0], [0.0, 2.0]], np.float32), "random_vectors": np.array([[1.0, 1.0]], np.float32),

@@ -5,7 +5,7 @@ from math import isnan, nan
 import pytest
 from handmade import class_a_forgotten
 
-from backends import registry
+from backends.core import registry
 
 MEASURED = {
     "unlearning_accuracy": {"before": 0, "after": 90, "reference": 100},

@@ -6,10 +6,10 @@ import numpy as np
 import pictures
 import pytest
 
-from backends.engine.evidence import Evidence
+from backends.core.evidence import Evidence
+from backends.core.registry import entries, get
 from backends.metrics.fid import frechet
 from backends.models.asking import PromptSet
-from backends.registry import entries, get
 
 OBJECTS, STYLES = pictures.DOMAINS["object"], pictures.DOMAINS["style"]
 DRAWN = [name for name, entry in entries("metrics").items() if entry.entry.works_with.get("text-to-image") is True]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from handmade import NAMES, evidence, true_confidence
 
-from backends import registry
+from backends.core import registry
 
 METRICS = [
     name for name, found in registry.entries("metrics").items() if found.entry.works_with.get("classifier") is True

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from backends import registry
+from backends.core import registry
 from backends.metrics.fluency import entropy
 
 

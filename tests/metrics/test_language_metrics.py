@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from backends import registry
+from backends.core import registry
+from backends.core.evidence import Evidence
 from backends.data.authors import QAPair
-from backends.engine.evidence import Evidence
 from backends.metrics._answers import auc, log_truth_ratio
 from backends.models.questions import EvalItem
 from backends.models.text_pages import Page

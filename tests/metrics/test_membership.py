@@ -8,7 +8,7 @@ import pytest
 from handmade import evidence, logits, true_confidence
 from sklearn.svm import SVC
 
-from backends import registry
+from backends.core import registry
 from backends.metrics._common import best_threshold, confidence, entropy
 
 ATTACKS = ("mia_efficacy", "mia_confidence", "mia_entropy")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from backends import registry
+from backends.core import registry
 from backends.engine.measure import measure
 from backends.engine.verdict import sentence, subject
 from backends.models import experts

@@ -8,10 +8,10 @@ import toy
 from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
-from backends import registry
 from backends.api.errors import BadInput
-from backends.engine.pack import plain
-from backends.engine.run import Cancelled, Run, restore, set_dose
+from backends.core import registry
+from backends.core.pack import plain
+from backends.core.run import Cancelled, Run, restore, set_dose
 from backends.methods import _language
 from backends.models import low_rank
 

@@ -29,10 +29,10 @@ from transformers import (
     Qwen2MoeConfig,
 )
 
-from backends import registry
 from backends.api.errors import BadInput
 from backends.api.home import ASSETS
-from backends.engine.run import Run
+from backends.core import registry
+from backends.core.run import Run
 from backends.models.caches import length, parameters
 from backends.models.language import LanguageModel
 from backends.models.text_guards import FAR, attach

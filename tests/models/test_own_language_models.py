@@ -26,14 +26,14 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from backends import registry
 from backends.api import files, submit
 from backends.api.errors import BadInput
 from backends.api.home import ASSETS
 from backends.api.runs import RunFolder, State
+from backends.core import registry
+from backends.core.pack import load_state
 from backends.engine import export
 from backends.engine.desk import Desk
-from backends.engine.pack import load_state
 from backends.engine.work import do
 from backends.models.language import LanguageModel
 from backends.models.text_fast import QUICK

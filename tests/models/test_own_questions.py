@@ -10,14 +10,14 @@ import torch
 import toy
 import toy_language
 
-from backends import registry
 from backends.api import people
 from backends.api.errors import BadInput
+from backends.core import registry
+from backends.core.evidence import InspectContext
+from backends.core.run import Run
 from backends.data import authors, sets
 from backends.data.authors import QAPair
-from backends.engine.evidence import InspectContext
 from backends.engine.measure import measure
-from backends.engine.run import Run
 from backends.engine.verdict import sentence, subject
 from backends.models import text_pages
 from backends.models.language import LanguageModel

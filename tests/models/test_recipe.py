@@ -6,7 +6,7 @@ import torch
 import toy
 
 from backends.api.errors import BadInput
-from backends.engine.run import Cancelled, Run
+from backends.core.run import Cancelled, Run
 from backends.models.recipe import optimizer_and_schedule, train
 
 SGD = {"optimizer": "sgd", "learning_rate": 0.2, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "one-cycle"}

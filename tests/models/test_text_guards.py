@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from backends.api.errors import BadInput
-from backends.engine.pack import changed
-from backends.engine.run import restore, set_dose
+from backends.core.pack import changed
+from backends.core.run import restore, set_dose
 from backends.models import gate
 from backends.models.concept_vectors import feed_forwards
 from backends.models.low_rank import linear_layers

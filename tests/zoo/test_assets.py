@@ -8,7 +8,7 @@ from transformers import AutoModelForImageClassification
 
 from backends.api import files
 from backends.api.home import ASSETS
-from backends.engine.run import restore
+from backends.core.run import restore
 from backends.models.classifier import Classifier
 from backends.models.reference import WEIGHTS
 from backends.models.targets import resolve

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from backends import registry
 from backends.api.home import ASSETS
 from backends.api.limits import Limits
+from backends.core import registry
 from backends.zoo import _documents, _limits, _matrix, _tree
 from backends.zoo._names import citation, heading, known_name
 

@@ -5,8 +5,8 @@ from collections import defaultdict
 
 import pytest
 
-from backends import registry
 from backends.api import measured
+from backends.core import registry
 from backends.zoo._table import COSTS, alike
 
 # Where seeds may come to the same numbers, and why.

@@ -5,8 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from backends import registry
 from backends.api.home import ASSETS
+from backends.core import registry
 from backends.metrics.average_gap import OVER
 from backends.zoo import _documents, _table, _table_drawn
 from backends.zoo.__main__ import build

@@ -5,8 +5,8 @@ import torch
 import toy
 from typer.testing import CliRunner
 
-from backends import registry
-from backends.engine.run import Run
+from backends.core import registry
+from backends.core.run import Run
 from backends.zoo import _train
 from backends.zoo.__main__ import build, commands
 

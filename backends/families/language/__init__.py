@@ -28,7 +28,7 @@ class Language(Family):
     subject = "A language model"
     noun = "questions"
     counted = "questions"
-    capabilities = frozenset({"answers", "dense columns", "hidden states", "weights"})
+    capabilities = frozenset({"answers", "dense columns", "hidden states", "weights", "prompts"})
     architectures = ("ForCausalLM", "LMHeadModel")
     task = "backends.models.language:LanguageModel"
     measured = MEASURED

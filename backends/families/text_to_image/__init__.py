@@ -20,7 +20,7 @@ class TextToImage(Family):
     subject = "A model that draws"
     noun = "prompts"
     counted = "pictures judged"
-    capabilities = frozenset({"pictures", "judged", "weights"})
+    capabilities = frozenset({"pictures", "judged", "weights", "prompts"})
     task = "backends.models.text_to_image:TextToImage"
     measured = MEASURED
     loading = """from diffusers import DDIMScheduler, DiffusionPipeline

@@ -16,9 +16,9 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from .api import catalog
-from .api.errors import BadInput
-from .api.renamed import current
+from ..api import catalog, families
+from ..api.errors import BadInput
+from ..api.renamed import current
 
 
 class Params(BaseModel):
@@ -67,27 +67,32 @@ _TYPES: dict[str, type[BaseModel]] = {
     "inspectors": catalog.Inspector,
     "attacks": catalog.Attack,
 }
-_FOUND: dict[str, dict[str, Registered]] = {kind: {} for kind in _TYPES}
+_REGISTERED: dict[str, dict[str, Registered]] = {kind: {} for kind in _TYPES}
 
 
 def _register(
-    kind: str, lacks: Callable[[Any], str] = lambda look: "", **said: Any
+    kind: str, lacks: Callable[[Any], str] = lambda look: "", *, needs: tuple[str, ...], **fields: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def keep(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Register a function. `needs`: capabilities of a family (`backends.api.families.CAPABILITIES`) without which it says nothing."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
         hints = [
             hint for hint in get_type_hints(function).values() if isinstance(hint, type) and issubclass(hint, Params)
         ]
         params = hints[0] if hints else None
         if kind != "metrics":
             assert params is not None, f"{function.__name__} takes no Params"
-            said["params"] = params.model_json_schema()
-        entry = _TYPES[kind].model_validate(said)
-        known = _FOUND[kind].get(entry.id)  # type: ignore[attr-defined]
-        assert known is None or known.function.__module__ == function.__module__, f"two {kind} are called {said['id']}"
-        _FOUND[kind][said["id"]] = Registered(entry, function, params, lacks)
+            fields["params"] = params.model_json_schema()
+        unknown = set(needs) - families.CAPABILITIES.keys()
+        assert not unknown, f"{function.__name__} needs {unknown}, of which nobody knows"
+        fields["works_with"] = {name: family.lacks(needs) or True for name, family in families.every().items()}
+        entry = _TYPES[kind].model_validate(fields | {"needs": needs})
+        other = _REGISTERED[kind].get(entry.id)  # type: ignore[attr-defined]
+        assert other is None or other.function.__module__ == function.__module__, f"two {kind} are called {entry.id}"  # type: ignore[attr-defined]
+        _REGISTERED[kind][entry.id] = Registered(entry, function, params, lacks)  # type: ignore[attr-defined]
         return function
 
-    return keep
+    return register
 
 
 method = partial(_register, "methods")
@@ -103,7 +108,7 @@ def entries(kind: str) -> dict[str, Registered]:
     for module in pkgutil.iter_modules(package.__path__):
         if not module.name.startswith("_"):
             importlib.import_module(f"backends.{kind}.{module.name}")
-    return dict(sorted(_FOUND[kind].items(), key=lambda item: (item[1].entry.order, item[0])))
+    return dict(sorted(_REGISTERED[kind].items(), key=lambda item: (item[1].entry.order, item[0])))
 
 
 def get(kind: str, entry_id: str) -> Registered:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from ..models.task import Index
+from .task import Index
 
 When = Literal["before", "after", "reference"]
 Thing = TypeVar("Thing")
