@@ -54,7 +54,9 @@ def painter(catalog):
         )
     )  # fmt: skip
     said = HEAD | {"works_with": {"text-to-image": True}}
-    catalog.metrics.append(Metric(id="in_domain_retain_accuracy", title="Others (IRA)", unit="%", direction="higher", **said))
+    catalog.metrics.append(
+        Metric(id="in_domain_retain_accuracy", title="Others (IRA)", unit="%", direction="higher", **said)
+    )
     return catalog
 
 
