@@ -1,6 +1,7 @@
 """Embedding-corrupted prompts (ECO): a guard that flags forget questions and adds noise to their embeddings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -11,7 +12,8 @@ from torch.optim import LBFGS
 from ..api.errors import BadInput
 from ..core.registry import Params, method
 from ..core.run import Run
-from ..models.text_guards import attach, opening, padded, pooled
+from ..models.caches import CallInputs, inputs_by_name
+from ..models.text_guards import Guard, attach, ends, opening, question_mask
 from ..models.texts import Texts, likelihoods
 from ._guarding import extract_features
 
@@ -179,3 +181,74 @@ def tune(run: Run, params: Eco, pattern: Tensor) -> None:
 def zeroth_order_step(sigma: float, eps: float, rate: float, least: float, score: Callable[[float], float]) -> float:
     """sigma - rate * [m(sigma + eps) - m(max(sigma - eps, 1e-8))] / (2 eps), and at least `least`."""
     return max(least, sigma - rate * (score(sigma + eps) - score(max(sigma - eps, MIN_SIGMA))) / (2 * eps))
+
+
+class Corrupted(Guard):
+    """ECO: questions that a classifier flags have the embeddings of some tokens disturbed.
+
+    Buffers: `weight` [d], `bias` [], `threshold` [] (a logit) of the classifier on `pooled`; `noise` [places, dims], added to the
+    first dims of a chosen token by its place in the question; `names` [k, tokens], padded with -1, the tokens to choose; `opening`.
+    """
+
+    kind = "eco"
+    weight: Tensor
+    bias: Tensor
+    threshold: Tensor
+    noise: Tensor
+    names: Tensor
+    opening: Tensor
+
+    def hook(self, model: Any) -> None:
+        model.register_forward_pre_hook(self.disturb, with_kwargs=True)
+
+    def score(self, features: Tensor) -> Tensor:
+        """How surely each question is to be forgotten, as a logit [n]."""
+        return features @ self.weight + self.bias
+
+    def chosen(self, ids: Tensor, where: Tensor) -> Tensor:
+        """The tokens to disturb, bool [n, length]: those of names, or in a question without one all but the last."""
+        disturbed = torch.zeros_like(where)
+        for name in self.names:
+            words = name[name >= 0]
+            here = ends(ids, words)
+            for back in range(len(words)):
+                disturbed[:, : ids.shape[1] - back] |= here[:, back:]
+        disturbed &= where
+        last = where & (where.flip(1).cumsum(1).flip(1) == 1)
+        return torch.where(disturbed.any(1, keepdim=True), disturbed, where & ~last)
+
+    def disturb(
+        self, model: Any, args: tuple[Any, ...], kwargs: CallInputs
+    ) -> tuple[tuple[Any, ...], CallInputs] | None:
+        """Hand the model embeddings instead of tokens."""
+        inputs = inputs_by_name(model, args, kwargs)
+        if not self.starts(inputs):
+            return None
+        ids = inputs["input_ids"]
+        mask = inputs.get("attention_mask")
+        mask = torch.ones_like(ids) if mask is None else mask
+        with torch.no_grad():
+            flagged = self.score(pooled(model, ids, mask, self.opening, inputs.get("position_ids"))) > self.threshold
+        if not flagged.any():
+            return None
+        where = question_mask(ids, mask, self.opening)
+        place = (where.cumsum(1) - 1).clamp(min=0) % len(self.noise)
+        words = model.get_input_embeddings()(ids).clone()
+        chosen = (self.chosen(ids, where) & flagged[:, None])[..., None]
+        dims = self.noise.shape[1]
+        words[..., :dims] += (self.noise[place] * chosen).to(words.dtype)
+        return (), inputs | {"input_ids": None, "inputs_embeds": words}
+
+
+def pooled(model: Any, ids: Tensor, mask: Tensor, words: Tensor, positions: Tensor | None = None) -> Tensor:
+    """The last hidden states of the tokens of each question, averaged [n, d]."""
+    hidden = model.base_model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False)
+    where = question_mask(ids, mask, words)[..., None]
+    states = hidden.last_hidden_state.float()
+    return (states * where).sum(1) / where.sum(1).clamp(min=1)  # type: ignore[no-any-return]
+
+
+def padded(rows: Sequence[Sequence[int]]) -> Tensor:
+    """Rows of tokens of any length as one tensor [n, longest], padded with -1."""
+    length = max(map(len, rows), default=1)
+    return torch.tensor([[*row, *[-1] * (length - len(row))] for row in rows]).view(len(rows), length)

@@ -9,8 +9,9 @@ from torch import Tensor
 from ..api.errors import BadInput
 from ..core.registry import Params, method
 from ..core.run import Run
+from ..models.caches import CallInputs, inputs_by_name
 from ..models.language import MOST
-from ..models.text_guards import attach
+from ..models.text_guards import Guard, attach
 
 
 class Icul(Params):
@@ -94,3 +95,55 @@ def _longest(task: Any) -> int:
     suite = [item.pair for item in task.questions.suite]
     pairs = max(int(texts.mask.sum(1).max()) for texts in (task.forget, task.keep, task.texts(suite)) if len(texts))
     return max(pairs, *(len(task.reader.prompt_ids(pair.question)) + MOST for pair in suite))
+
+
+class Prefixed(Guard):
+    """ICUL: examples stand before every question. Buffers: `words` [k], their tokens; `strength` [], acting from one half up."""
+
+    kind = "icul"
+    words: Tensor
+    strength: Tensor
+    added = 0
+
+    def hook(self, model: Any) -> None:
+        model.register_forward_pre_hook(self.put, with_kwargs=True)
+        model.register_forward_hook(self.cut, with_kwargs=True)
+
+    def put(self, model: Any, args: tuple[Any, ...], kwargs: CallInputs) -> tuple[tuple[Any, ...], CallInputs] | None:
+        """The examples, before the text; of a text that goes on from a cache they are in the cache."""
+        inputs = inputs_by_name(model, args, kwargs)
+        self.added = 0
+        if self.strength < 0.5 or inputs.get("input_ids") is None:
+            return None
+        ids, count = inputs["input_ids"], len(self.words)
+        mask, places = inputs.get("attention_mask"), inputs.get("position_ids")
+        first = self.starts(inputs)
+        if mask is not None:
+            inputs["attention_mask"] = self.inserted(mask, mask, mask.new_ones(count))
+        if places is not None:
+            here = torch.arange(count, device=places.device)
+            inputs["position_ids"] = self.inserted(places + count, mask, here) if first else places + count
+        if first:
+            inputs["input_ids"] = self.inserted(ids, mask, self.words)
+            self.added = count
+        return (), inputs
+
+    def inserted(self, rows: Tensor, mask: Tensor | None, words: Tensor) -> Tensor:
+        """Rows [n, length] with `words` [k] in each, after the padding on its left: between the two, padding would count as
+        words for a model that sees the last few only, or that reads them into a state."""
+        rows = rows.expand(len(rows) if mask is None else len(mask), -1)
+        padded = 0 if mask is None else (mask.cumsum(1) == 0).sum(1, keepdim=True)
+        at = torch.arange(rows.shape[1] + len(words), device=rows.device) - padded  # 0 where the words begin
+        at = at.expand(len(rows), -1)
+        from_rows = torch.where(at < 0, at + padded, at + padded - len(words)).clamp(min=0)
+        inserted = rows.gather(1, from_rows)
+        return torch.where((at >= 0) & (at < len(words)), words[at.clamp(0, len(words) - 1)], inserted)
+
+    def cut(self, model: Any, args: tuple[Any, ...], kwargs: CallInputs, output: Any) -> Any:
+        """Leave out what is said of the examples."""
+        if self.added:
+            if output.logits.shape[1] == kwargs["input_ids"].shape[1]:
+                output.logits = output.logits[:, self.added :]
+            if output.hidden_states is not None:
+                output.hidden_states = tuple(states[:, self.added :] for states in output.hidden_states)
+        return output

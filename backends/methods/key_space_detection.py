@@ -1,18 +1,22 @@
 """Key space detection: a guard that refuses where the model's inner keys lie in the box of the forget set."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..api.errors import BadInput
 from ..core.registry import Params, method
 from ..core.run import Run
+from ..models.caches import CallInputs, cache_in, inputs_by_name
 from ..models.concept_vectors import writers
-from ..models.text_guards import attach, ends, opening
+from ..models.text_guards import Guard, attach, ends, opening
 from ..models.texts import Texts
 from ._guarding import extract_features
+
+SURE = 0.99  # probability of each word of a refusal
 
 
 class KeySpaceDetection(Params):
@@ -140,3 +144,58 @@ def box(forget: Tensor, keep: Tensor, size: float | None, alarms: float) -> tupl
         size = min(2.0, first / most * (1 - 1e-6))
     half = size * most * std
     return mean - half, mean + half, size
+
+
+class Abstaining(Guard):
+    """Key space detection: where the keys of a layer lie in the box of what is to be forgotten, the answer is a refusal.
+
+    Buffers: `layer` [], `low` and `high` [units], `refusal` [words], the tokens said instead; `opening`.
+    """
+
+    kind = "key_space_detection"
+    layer: Tensor
+    low: Tensor
+    high: Tensor
+    refusal: Tensor
+    opening: Tensor
+    inside: Tensor
+
+    def hook(self, model: Any) -> None:
+        writers(model)[int(self.layer)].register_forward_pre_hook(self.look)
+        model.register_forward_hook(self.refuse, with_kwargs=True)
+
+    def look(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """Note for every place whether all keys lie in the box; some architectures hand the places of all texts in one row."""
+        self.inside = ((args[0] >= self.low) & (args[0] <= self.high)).all(-1)
+
+    def refuse(self, model: Any, args: tuple[Any, ...], kwargs: CallInputs, output: Any) -> Any:
+        """From the first place on that lies in the box, of those from which a word of the answer is said, refuse."""
+        inputs = inputs_by_name(model, args, kwargs)
+        fired = self.inside.reshape(len(output.logits), -1)
+        if self.starts(inputs, done=True):
+            fired = fired & self.answering(inputs)
+        cache = cache_in(output)
+        before = getattr(cache, "refused", None)
+        before = fired.new_zeros(len(fired), dtype=torch.long) if before is None else before
+        started = (fired.cumsum(1) > 0) | (before[:, None] > 0)
+        at = before[:, None] + started.cumsum(1)  # how many words of the refusal are said with this one
+        if cache is not None:
+            cache.refused = at[:, -1]
+        output.logits = self.instead(output.logits, at[:, -output.logits.shape[1] :])
+        return output
+
+    def answering(self, inputs: CallInputs) -> Tensor:
+        """From where a word of the answer is said: the end of the question and what follows; bool [n, length]."""
+        ids = inputs["input_ids"]
+        here = ends(ids, self.opening)
+        later = here.flip(1).cumsum(1).flip(1) - here.long() > 0  # a later end of a question follows
+        return ~later
+
+    def instead(self, logits: Tensor, at: Tensor) -> Tensor:
+        """Logits [n, length, words] with the word number `at` (from 1; 0: none) of the refusal almost sure."""
+        word = self.refusal[(at - 1).clamp(0, len(self.refusal) - 1)]
+        other_log_prob = torch.tensor((1 - SURE) / (logits.shape[-1] - 1)).log()
+        refusal_logits = torch.full_like(logits, float(other_log_prob)).scatter(
+            -1, word[..., None], float(torch.tensor(SURE).log())
+        )
+        return torch.where((at > 0)[..., None], refusal_logits, logits)

@@ -2,15 +2,16 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..core.registry import Params, method
 from ..core.run import Run
 from ..models.concept_vectors import feed_forwards
-from ..models.text_guards import attach
+from ..models.text_guards import Guard, attach
 from ..models.texts import Texts
 from ._guarding import extract_features
 
@@ -110,3 +111,64 @@ def gate_outputs(model: torch.nn.Module) -> Iterator[list[Tensor]]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+class Reflected(Guard):
+    """Neuron adjust: chosen units of the feed-forward layers are pushed back to what they do elsewhere.
+
+    Buffers, all over the k chosen units: `layer`, `unit`, `keep_mean`, `keep_std`, `forget_mean`, `forget_std`, `draw` (from 0 to
+    1: how likely a replacement has to be for it to happen); `strength` [], 1 where the guard acts in full.
+    """
+
+    kind = "neuron_adjust"
+    layer: Tensor
+    unit: Tensor
+    keep_mean: Tensor
+    keep_std: Tensor
+    forget_mean: Tensor
+    forget_std: Tensor
+    draw: Tensor
+    strength: Tensor
+
+    def hook(self, model: Any) -> None:
+        for number, part in enumerate(feed_forwards(model)):
+            if (self.layer == number).any():
+                part.gate_proj.register_forward_hook(Layer(self, number))
+
+    def adjust(self, layer: int, activations: Tensor) -> Tensor:
+        """Activations of one layer's units [..., units], with those chosen moved."""
+        rows = self.layer == layer
+        unit = self.unit[rows]
+        x = activations[..., unit].float()
+        moved = reflect(
+            x, self.keep_mean[rows], self.keep_std[rows], self.forget_mean[rows], self.forget_std[rows], self.draw[rows]
+        )
+        activations = activations.clone()
+        activations[..., unit] = torch.lerp(x, moved, self.strength).to(activations.dtype)
+        return activations
+
+
+class Layer:
+    """A hook that knows its layer; it is copied with its guard."""
+
+    def __init__(self, guard: Reflected, number: int) -> None:
+        self.guard, self.number = guard, number
+
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
+        return self.guard.adjust(self.number, output)
+
+
+def reflect(
+    x: Tensor, keep_mean: Tensor, keep_std: Tensor, forget_mean: Tensor, forget_std: Tensor, draw: Tensor
+) -> Tensor:
+    """Values that fit what is to be forgotten better are mapped to what is kept, and mirrored at its mean.
+
+    A value is replaced where its share p_f / (p_r + p_f) is at least one half and more than `draw`.
+    """
+
+    def likelihood(mean: Tensor, std: Tensor) -> Tensor:
+        return -0.5 * ((x - mean) / std) ** 2 - std.log()
+
+    share = torch.sigmoid(likelihood(forget_mean, forget_std) - likelihood(keep_mean, keep_std))
+    mirrored = keep_mean - keep_std * (x - forget_mean) / forget_std
+    return torch.where((share >= 0.5) & (share > draw), mirrored, x)

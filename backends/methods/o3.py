@@ -6,19 +6,23 @@ from typing import Any, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.optim import AdamW
 
 from ..api.errors import BadInput
 from ..core.registry import method
 from ..core.run import Run
 from ..models import gate
+from ..models.caches import CallInputs, cache_in, inputs_by_name
 from ..models.low_rank import thin_layers
-from ..models.text_guards import Gated, attach, every_layer, opening
+from ..models.text_guards import Guard, attach, opening, question_mask
 from ..models.texts import Texts, mean_nll
 from ._guarding import extract_features
 from ._language import STEADY, UnlearnLoop, autocast
 from ._refusals import RefusalParams, refusal_batch
+
+SCALE = 2.0  # of the factors' product; O3's alpha is twice the rank
 
 NU = 0.1  # share of a request's questions that its one-class SVM may leave outside
 
@@ -118,7 +122,7 @@ def decoder_layers(names: Iterable[str]) -> int:
 
 
 @contextlib.contextmanager
-def gate_open(guard: Gated) -> Iterator[None]:
+def gate_open(guard: "Gated") -> Iterator[None]:
     """A context in which the LoRA acts fully on every question."""
     guard.always = True
     try:
@@ -208,3 +212,108 @@ def _initial_change(run: Run, shapes: Mapping[str, tuple[int, int]], rank: int) 
         tensors[f"up_{at}"] = torch.zeros(outputs, rank)
         tensors[f"before_{at}"] = torch.zeros(0, rank, inputs)
     return tensors
+
+
+class Gated(Guard):
+    """O3: a thin change beside every linear layer, which acts as far as a question belongs to a request to forget.
+
+    Buffers: `down_<i>` [rank, inputs] and `up_<i>` [outputs, rank] of each linear layer, numbered as `thin_layers` lists
+    them; `before_<i>` [requests - 1, rank, inputs], the `down` of earlier requests; the detectors of all requests, stacked,
+    by their names in gate.py; `zeta` [], `steps` [] (whether the gate is that of the released evaluation), `opening`.
+    `strength` [] is 1: a share of the change scales all tensors alike, so they are divided by it.
+    """
+
+    kind = "o3"
+    grows = True
+    zeta: Tensor
+    steps: Tensor
+    strength: Tensor
+    opening: Tensor
+
+    def __init__(self, model: Any, tensors: dict[str, Tensor]) -> None:
+        super().__init__(model, tensors)
+        self.open: Tensor | None = None  # how much of the change acts, by question [n]; None: nothing
+        self.always = False  # act in full, whatever is asked: while the change learns
+
+    def hook(self, model: Any) -> None:
+        model.register_forward_pre_hook(self.look, with_kwargs=True)
+        model.register_forward_hook(self.keep, with_kwargs=True)
+        for number, name in enumerate(thin_layers(model)):
+            model.get_submodule(name).register_forward_hook(Beside(self, number))
+
+    @property
+    def detectors(self) -> gate.Detector:
+        """Of all requests, stacked."""
+        return {name: self.get_buffer(name) / self.strength for name in gate.NAMES}
+
+    @property
+    def factors(self) -> list[Tensor]:
+        """Every `down`, then every `up`."""
+        return [part for kind in ("down_", "up_") for name, part in self.named_buffers() if name.startswith(kind)]
+
+    def weights(self, features: Tensor) -> Tensor:
+        """How much of the change acts on questions, from their features [n, layers, d]: [n], the most of all requests."""
+        zeta = float(self.zeta / self.strength)
+        by_request = []
+        for one in gate.unstacked(self.detectors):
+            sure = gate.confidence(gate.score(features, one), one["centres"], one["spread"])
+            by_request.append(gate.weight(sure, zeta))
+        most = torch.stack(by_request).amax(0)
+        return gate.stepped(most) if self.steps else most
+
+    def look(self, model: Any, args: tuple[Any, ...], kwargs: CallInputs) -> None:
+        """Decide how much acts where a text begins; while an answer is written it stays so."""
+        self.open = None
+        inputs = inputs_by_name(model, args, kwargs)
+        if inputs.get("input_ids") is None or not self.strength:
+            return
+        if not self.starts(inputs):
+            self.open = getattr(cache_in(inputs), "open", None)
+            return
+        ids, mask = inputs["input_ids"], inputs.get("attention_mask")
+        mask = torch.ones_like(ids) if mask is None else mask
+        if self.always:
+            self.open = self.strength.expand(len(ids))
+            return
+        with torch.no_grad():
+            self.open = self.weights(every_layer(model, ids, mask, self.opening, inputs.get("position_ids")))
+
+    def keep(self, model: Any, args: tuple[Any, ...], kwargs: CallInputs, output: Any) -> Any:
+        """Remember it on the cache of the answer."""
+        cache = cache_in(output)
+        if cache is not None:
+            cache.open = self.open
+        self.open = None
+        return output
+
+    def beside(self, number: int, x: Tensor, output: Tensor) -> Tensor:
+        """What a linear layer says [n, length, outputs], with the change; [n * length, outputs] where the architecture hands the
+        places of all questions in one row."""
+        if self.open is None or len(x) % len(self.open) or (x.dim() > 2 and len(x) != len(self.open)):
+            return output
+        weight = self.open.repeat_interleave(len(x) // len(self.open)).view(-1, *[1] * (x.dim() - 1))
+        down, up = self.get_buffer(f"down_{number}"), self.get_buffer(f"up_{number}")
+        change = F.linear(F.linear(x, down), up) / self.strength**2
+        return output + SCALE * weight.to(output.dtype) * change.to(output.dtype)
+
+
+class Beside:
+    """A hook that knows its linear layer; it is copied with its guard."""
+
+    def __init__(self, guard: Gated, number: int) -> None:
+        self.guard, self.number = guard, number
+
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
+        return self.guard.beside(self.number, args[0], output)
+
+
+def every_layer(model: Any, ids: Tensor, mask: Tensor, words: Tensor, positions: Tensor | None = None) -> Tensor:
+    """The states of the tokens of each question after every layer, averaged [n, layers, d]; those that the model makes narrower
+    or wider at its end (OPT's projection) are left out."""
+    hidden = model.base_model(
+        input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, output_hidden_states=True
+    )
+    where = question_mask(ids, mask, words)[..., None]
+    count = where.sum(1).clamp(min=1)
+    after = [states for states in hidden.hidden_states[1:] if states.shape[-1] == hidden.hidden_states[0].shape[-1]]
+    return torch.stack([(states.float() * where).sum(1) / count for states in after], 1)

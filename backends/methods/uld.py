@@ -1,5 +1,8 @@
 """Unlearning from logit difference (ULD): a small assistant learns the forget set; its logits are subtracted."""
 
+import copy
+from typing import Any
+
 import numpy as np
 import torch
 from pydantic import Field
@@ -7,11 +10,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import AdamW
 
+from ..api.errors import BadInput
 from ..core.registry import Params, method
 from ..core.run import Run
-from ..models.text_guards import assistant_logits, attach, body
+from ..models.caches import CallInputs, cache_in, handing, inputs_by_name
+from ..models.text_guards import Guard, attach
 from ..models.texts import IGNORED, Texts
 from ._language import CLIP, autocast
+
+FAR = -1e3  # logit of a word that may not be said
 
 
 class Uld(Params):
@@ -116,3 +123,115 @@ def uniform_kl(logits: Tensor, labels: Tensor) -> Tensor:
     words = torch.tensor(logits.shape[-1], device=logits.device)
     each = -words.log() - logits.log_softmax(-1).mean(-1)
     return each[labels != IGNORED].mean()
+
+
+class Subtracted(Guard):
+    """ULD: the logits of an assistant, which knows what is to be forgotten and little else, are taken off.
+
+    Buffers: `weight` [] that its logits are multiplied with (alpha), `top` [] (the filter's r), `body.*`: its layers and norm.
+    Embeddings and head are the model's own.
+    """
+
+    kind = "uld"
+    weight: Tensor
+    top: Tensor
+
+    def __init__(self, model: Any, tensors: dict[str, Tensor]) -> None:
+        own = {name: tensor for name, tensor in tensors.items() if not name.startswith("body.")}
+        super().__init__(model, own)
+        states = {name.removeprefix("body."): tensor for name, tensor in tensors.items() if name.startswith("body.")}
+        start = f"{layer_list(model)}."
+        layers = {name.removeprefix(start).split(".")[0] for name in states if name.startswith(start)}
+        self.body = body(model, len(layers))
+        self.body.load_state_dict(states)
+        _as_buffers(self.body)
+
+    def hook(self, model: Any) -> None:
+        model.register_forward_hook(self.subtract, with_kwargs=True)
+
+    def subtract(self, model: Any, args: tuple[Any, ...], kwargs: CallInputs, output: Any) -> Any:
+        """Base logits minus alpha times those of the assistant, of the words that the base holds likely enough.
+
+        In `generate`, which hands over a cache, the other words cannot be said; where a text is only weighed they keep the
+        base's logit.
+        """
+        inputs = inputs_by_name(model, args, kwargs)
+        if inputs.get("input_ids") is None:
+            return output
+        owner = cache_in(output)
+        cache = getattr(owner, "assistant", None)
+        assistant = assistant_logits(model, self.body, inputs, output.logits.shape[1], cache, owner)
+        likely = (
+            allowed(output.logits, float(self.top)) if self.top > 0 else torch.ones_like(assistant, dtype=torch.bool)
+        )
+        logits = output.logits - self.weight * assistant.where(likely, torch.zeros_like(assistant))
+        if cache_in(inputs) is not None and self.weight > 0:
+            logits = logits.where(likely, torch.full_like(logits, FAR))
+        output.logits = logits
+        return output
+
+
+def body(model: Any, layers: int) -> Any:
+    """The first layers of a model and its last norm, copied, without embeddings.
+
+    Raises:
+        BadInput: its layers stand in no list.
+    """
+    name, shortened = layer_list(model), copy.deepcopy(model.base_model)
+    shortened.set_submodule(name, shortened.get_submodule(name)[:layers])
+    shortened.config.num_hidden_layers = min(layers, shortened.config.num_hidden_layers)
+    if (
+        "layer_types" in vars(shortened.config) and shortened.config.layer_types
+    ):  # elsewhere it follows from their number
+        shortened.config.layer_types = shortened.config.layer_types[:layers]
+    shortened.set_input_embeddings(nn.Identity())
+    return shortened
+
+
+def layer_list(model: Any) -> str:
+    """The name of the list of layers inside a model's base: `layers` of a Llama, `h` of a GPT-2, `decoder.layers` of an OPT.
+
+    Raises:
+        BadInput: its layers stand in no list.
+    """
+    count = model.config.get_text_config().num_hidden_layers
+    for name, part in model.base_model.named_modules():
+        if isinstance(part, nn.ModuleList) and len(part) == count:
+            return str(name)
+    raise BadInput(f"The layers of a {type(model).__name__} stand in no list, so none can be copied for an assistant.")
+
+
+def assistant_logits(
+    model: Any, body: Any, inputs: CallInputs, last: int = 0, cache: Any = None, owner: Any = None
+) -> Tensor:
+    """Logits of an assistant made by `body` [n, length, words], of the `last` places only (0: all).
+
+    Its own cache lies on `owner`, the cache of the model, as the attribute `assistant`.
+    """
+    output = body(
+        inputs_embeds=model.get_input_embeddings()(inputs["input_ids"]),
+        attention_mask=inputs.get("attention_mask"),
+        position_ids=inputs.get("position_ids"),
+        use_cache=owner is not None,
+        **handing(body, cache),
+    )
+    if owner is not None:
+        owner.assistant = cache_in(output)
+    return model.get_output_embeddings()(output.last_hidden_state[:, -last:])  # type: ignore[no-any-return]
+
+
+def allowed(logits: Tensor, top: float) -> Tensor:
+    """Words that are at least `top` times as likely as the likeliest, and the top * |words| likeliest anyhow; bool."""
+    log_probs = logits.log_softmax(-1)
+    rank = max(1, int(top * logits.shape[-1]))
+    ranked = log_probs.topk(rank, -1).values[..., -1:]
+    best = log_probs.amax(-1, keepdim=True)
+    return log_probs >= torch.minimum(ranked, best + torch.tensor(top).log())
+
+
+def _as_buffers(module: nn.Module) -> None:
+    """Turn the parameters of a module into buffers: they are no weights of the model that holds it."""
+    for part in module.modules():
+        for name, weight in list(part.named_parameters(recurse=False)):
+            del part._parameters[name]
+            part.register_buffer(name, weight.detach())

@@ -79,10 +79,15 @@ class Scale(nn.Module):
         return h * self.weight
 
 
+class Config(SimpleNamespace):
+    def get_text_config(self):
+        return self
+
+
 class Base(nn.Module):
     def __init__(self, part, layers):
         super().__init__()
-        self.config = SimpleNamespace(
+        self.config = Config(
             hidden_size=formulas.WIDTH, num_hidden_layers=layers, max_position_embeddings=256, layer_types=None
         )
         self.embed = nn.Embedding(formulas.WORDS, formulas.WIDTH)
@@ -175,7 +180,7 @@ class Pair(SimpleNamespace):
 class Task:
     """Opens the model before once and then the model now, as if a method had begun already."""
 
-    id, precision, device, shots = "small", torch.float32, torch.device("cpu"), 1
+    id, precision, device, shots, places = "small", torch.float32, torch.device("cpu"), 1, 256
 
     def __init__(self, first="before", later="now", part=Feed):
         self.reader, self.part, self.states = Digits(), part, [first]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from small_language import RECORD, Small, Task, close, done, no_luck  # noqa: F401
 
-from backends.methods import eco, o3
+from backends.methods import eco, o3, uld
 from backends.models import concept_vectors, gate, text_guards
 
 pytestmark = pytest.mark.usefixtures("no_luck")
@@ -25,9 +25,9 @@ def test_uld_teaches_an_assistant_and_takes_it_off_the_likely_words():
     close(logged["forget"], expected["forget"], "forget")
     close(logged["keep"], expected["keep"], "keep")
     model = Small(RECORD["weights"]["before"])
-    states = {f"body.{name}": value for name, value in text_guards.body(model, 1).state_dict().items()}
+    states = {f"body.{name}": value for name, value in uld.body(model, 1).state_dict().items()}
     base = said(model, formulas.FORGOT[0][0])
-    assert text_guards.allowed(base, 0.2).tolist() == expected["likely"]
+    assert uld.allowed(base, 0.2).tolist() == expected["likely"]
     text_guards.attach(model, "uld", {"weight": torch.tensor(1.5), "top": torch.tensor(0.2), **states})
     close(said(model, formulas.FORGOT[0][0]), expected["logits"], "logits")
 

@@ -5,12 +5,12 @@ import warnings
 
 import pytest
 import torch
-from test_text_guards import tensors
+from test_text_guards import KINDS, tensors
 from torch import nn
 from transformers import DynamicCache, LlamaForCausalLM
 
 from backends.models.caches import NAMES, cache_in, handing, inputs_by_name
-from backends.models.text_guards import KINDS, attach
+from backends.models.text_guards import attach
 
 
 class Older(nn.Module):

@@ -33,9 +33,10 @@ from backends.api.errors import BadInput
 from backends.api.home import ASSETS
 from backends.core import registry
 from backends.core.run import Run
+from backends.methods.uld import FAR
 from backends.models.caches import length, parameters
 from backends.models.language import LanguageModel
-from backends.models.text_guards import FAR, attach
+from backends.models.text_guards import attach
 
 WORDS = AutoTokenizer.from_pretrained(ASSETS / "models" / "authors-lm")
 ENDS = {"vocab_size": len(WORDS)} | dict.fromkeys(("eos_token_id", "bos_token_id", "pad_token_id"), WORDS.eos_token_id)

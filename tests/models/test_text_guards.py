@@ -6,26 +6,21 @@ import pytest
 import torch
 
 from backends.api.errors import BadInput
+from backends.core import registry
 from backends.core.pack import changed
 from backends.core.run import restore, set_dose
-from backends.models import gate
+from backends.methods.eco import padded
+from backends.methods.key_space_detection import SURE, Abstaining
+from backends.methods.neuron_adjust import reflect
+from backends.methods.o3 import every_layer
+from backends.methods.uld import allowed, body
+from backends.models import gate, text_guards
 from backends.models.concept_vectors import feed_forwards
 from backends.models.low_rank import linear_layers
-from backends.models.text_guards import (
-    KINDS,
-    SURE,
-    Abstaining,
-    allowed,
-    attach,
-    body,
-    ends,
-    every_layer,
-    opening,
-    padded,
-    question_mask,
-    reflect,
-)
+from backends.models.text_guards import attach, ends, opening, question_mask
 from backends.models.texts import answers
+
+KINDS = ("eco", "uld", "neuron_adjust", "key_space_detection", "icul", "o3")
 
 
 def tensors(task, kind, model):
@@ -243,3 +238,15 @@ def test_examples_before_a_question_are_what_writing_them_there_is(toy_language_
     with torch.no_grad():
         whole = before(input_ids=torch.cat([words[None], ids], 1)).logits[:, len(words) :]
         assert torch.equal(model(input_ids=ids).logits, whole)
+
+
+def test_a_guard_stands_in_the_file_of_its_method_and_has_its_id():
+    guards = {
+        name
+        for name, one in registry.entries("methods").items()
+        if one.entry.guard and one.entry.works_with["llm"] is True
+    }
+    assert guards == set(KINDS)
+    for kind in KINDS:
+        guard = text_guards.of_kind(kind)
+        assert (guard.kind, guard.__module__) == (kind, f"backends.methods.{kind}")
