@@ -94,7 +94,7 @@ def forget_widgets(made: Widgets, first: Facts) -> Parts:
         interactive=True,
     )
     more: Parts = {}
-    with gr.Column(visible=first.looks) as more["on_classes"]:
+    with gr.Column(visible=first.classifies) as more["on_classes"]:
         made["classes"] = forms.CheckboxGroup(
             first.classes,
             value=first.default_forget,
@@ -399,7 +399,7 @@ def spoken(known: Facts) -> list[str]:
 
 def kinds(known: Facts, also: str = "") -> list[tuple[str, str]]:
     """What can be chosen to forget; several at once (`also`) only where an address says so."""
-    if known.looks:
+    if known.classifies:
         apart = ("written", "concepts", *SPOKEN)
         fit: Sequence[str] = [kind for kind in KINDS if kind not in apart or kind == also]
     else:
@@ -443,7 +443,7 @@ def keep_widgets(made: Widgets, first: Facts) -> Parts:
             elem_id="keep",
             elem_classes=["tiles", "tiles-class", "role-keep"],
             interactive=True,
-            visible=not first.many and first.looks,
+            visible=not first.many and first.classifies,
         )
         made["keep_many"] = forms.Dropdown(
             first.classes if first.many else [],

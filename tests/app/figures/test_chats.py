@@ -311,7 +311,7 @@ def test_the_dial_asks_at_its_dose(run, asked):
 
 def test_the_form_begins_at_the_set_of_the_card(speaker):
     known = choosing.embedded("speaker")
-    assert known.speaks and not known.draws and not known.looks and known.things == "questions"
+    assert known.speaks and not known.draws and not known.classifies and known.noun == "questions"
     chosen = {name: value for name, value in choosing.at_defaults(known).items() if value}
     assert chosen == {"kind": "author_set", "author_set": "forget05"}
     assert choosing.at_defaults(choosing.embedded("m"), "author_set")["kind"] == "classes"
