@@ -77,8 +77,8 @@ class Axis(NamedTuple):
 
 def choices(had: set[str]) -> list[Metric]:
     """The metrics that can be an axis, in the catalog's order: those with a smallest and a largest value that any trial `had`."""
-    known = [entry for entry in catalog.load().metrics if entry.span]
-    return [entry for entry in known if entry.id in had] or known
+    entries = [entry for entry in catalog.load().metrics if entry.span]
+    return [entry for entry in entries if entry.id in had] or entries
 
 
 def usual(entries: Sequence[Metric]) -> tuple[str, str]:
@@ -110,21 +110,23 @@ def caption(x: Axis, y: Axis, what: str, *, aim: bool) -> str:
         what: a point is.
         aim: whether the model trained again without it is drawn.
     """
-    said = [f"Each point is one {what}."]
-    said += [f"Further {axis.side}, {axis.meaning}." for axis in (x, y) if axis.meaning]
-    said += [f"{axis.name} has no better end of its own." for axis in (x, y) if not axis.meaning]
+    sentences = [f"Each point is one {what}."]
+    sentences += [f"Further {axis.side}, {axis.meaning}." for axis in (x, y) if axis.meaning]
+    sentences += [f"{axis.name} has no better end of its own." for axis in (x, y) if not axis.meaning]
     if not is_tradeoff(x, y):
         same = x.of == y.of and x.entry.measures != "other"
         both = f"Both axes measure {x.of}, so this" if same else "This"
-        rest = " Nothing here shows what became of the rest." if OF["keeping"] not in (x.of, y.of) else ""
-        said.append(f"{both} is no trade-off between forgetting and keeping.{rest}")
+        remark = " Nothing here shows what became of the rest." if OF["keeping"] not in (x.of, y.of) else ""
+        sentences.append(f"{both} is no trade-off between forgetting and keeping.{remark}")
     if aim:
-        said.append("The dashed cross is the model trained again without it.")
+        sentences.append("The dashed cross is the model trained again without it.")
         far = [axis.side for axis in (x, y) if axis.aimed]
-        said += [f"Further {' or '.join(far)} than the cross is too much."] if far and x.meaning and y.meaning else []
+        sentences += (
+            [f"Further {' or '.join(far)} than the cross is too much."] if far and x.meaning and y.meaning else []
+        )
     else:
-        said.append("No model was trained again without it here, so nothing marks how far a method should go.")
-    return " ".join(said)
+        sentences.append("No model was trained again without it here, so nothing marks how far a method should go.")
+    return " ".join(sentences)
 
 
 def distance(x: Axis, y: Axis, one: tuple[float, float], other: tuple[float, float]) -> float:
