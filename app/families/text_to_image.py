@@ -64,7 +64,7 @@ class TextToImage(View):
 
     def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> str:
         answer = drawings.draw(run_id, prompt, SEEDS, dose=dose)
-        shares = drawings.moved(answer["before"], answer["after"])
+        shares = drawings.pixel_changes(answer["before"], answer["after"])
         differ = f"At a dose of {dose:g} these pictures differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel from those before."
         how = f"{answer['steps']} steps, guidance {answer['guidance']:g}, seeds 0 to 3, drawn in {theme.seconds(answer['seconds'])}."
         pictures = figures.beside(prompt, SEEDS, answer["before"], answer["after"], names)
@@ -86,7 +86,7 @@ class TextToImage(View):
             body += parts.text(_cut(answer["cut"]), "says")
         body += figures.beside(prompt, seeds, before, after, ("before" if after else "the model, as it came", "after"))
         if after:
-            shares = drawings.moved(before, after)
+            shares = drawings.pixel_changes(before, after)
             body += parts.text(
                 f"Before and after differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel, on average over these pictures.",
                 "says",
@@ -94,7 +94,7 @@ class TextToImage(View):
             body += f'<p class="lethe-how"><b>How to read it.</b> {parts.esc(figures.SAME)}</p>'
         else:
             body += forget_something("Let it forget something, and both models answer here.", ask.run)
-        yield parts.card("", body + parts.text(_made(answer, seeds), "quiet"))
+        yield parts.card("", body + parts.text(_how_drawn(answer, seeds), "quiet"))
 
 
 def _cut(count: int) -> str:
@@ -104,7 +104,7 @@ def _cut(count: int) -> str:
     )
 
 
-def _made(answer: dict[str, Any], seeds: list[int]) -> str:
+def _how_drawn(answer: dict[str, Any], seeds: list[int]) -> str:
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
     return f"How it was made: {answer['steps']} steps, guidance {answer['guidance']:g}, {answer['size']} pixels a side, {which}, drawn in {theme.seconds(answer['seconds'])}."
 
