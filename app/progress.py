@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from app import parts, results_view, theme
-from app.figures.chats import MARKED, small
+from app.figures.chats import MARKED, watched_card
 from app.figures.training import ROLES, class_name, drawing, is_chat, is_drawing, sure
 from app.parts import esc
 from app.selection import named
@@ -166,7 +166,7 @@ def samples(run: RunFolder) -> str:
     show: dict[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
         "seen": lambda now, before: _faded(run, now, before, names),
         "drawn": lambda now, before: _redrawn(run, now, before),
-        "said": small,
+        "said": watched_card,
     }
     groups = []
     for role in ROLES:
