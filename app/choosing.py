@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from app import forms, theme
 from app.live import LIVE
-from app.selection import Choice, author_choice, concept_choice, joined, listed, named, owned
+from app.selection import Choice, author_choice, concept_choice, joined, listed, owned, targets_in_words
 from backends.api import catalog, concepts, own, pairs, people, submit, targets, tuned
 from backends.api.catalog import Method
 from backends.api.concepts import Concept
@@ -391,7 +391,7 @@ def counts_text(counts: Counted) -> str:
 def kept_words(keep: Sequence[str], model_info: Facts | None = None) -> str:
     """The retain set in words."""
     if keep:
-        return named(keep)
+        return targets_in_words(keep)
     if model_info and model_info.speaks and not (model_info.book.names or model_info.book.topics):
         return "real books and facts of the world"
     return "everyday things" if model_info and model_info.free else "everything else"

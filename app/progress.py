@@ -12,7 +12,7 @@ from app import parts, results_view, theme
 from app.figures.chats import MARKED, watched_card
 from app.figures.training import ROLES, class_name, drawing, is_chat, is_drawing, sure
 from app.parts import esc
-from app.selection import named
+from app.selection import targets_in_words
 from backends.api import catalog, engine
 from backends.api.runs import RunFolder, place_in_queue
 from backends.api.spec import ENDED, Status
@@ -66,7 +66,7 @@ def headline(run: RunFolder, events: Events) -> str:
     now = f"<p>{esc(_now(run, events))}</p>" if status not in ENDED else ""
     return (
         f'<header class="lethe lethe-head lethe-run-head"><div class="lethe-row">{tag(status)}'
-        f'<span class="lethe-quiet">{esc(who)}</span></div><h1>{what} {esc(named(spec.forget))}</h1>{now}</header>'
+        f'<span class="lethe-quiet">{esc(who)}</span></div><h1>{what} {esc(targets_in_words(spec.forget))}</h1>{now}</header>'
     )
 
 

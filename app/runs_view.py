@@ -9,7 +9,7 @@ from urllib.parse import quote
 from app import owners, parts, progress, theme
 from app.alive import JS, Alive
 from app.parts import esc
-from app.selection import named
+from app.selection import targets_in_words
 from backends.api import verdict
 from backends.api.errors import Unreadable
 from backends.api.runs import RunFolder, State, places
@@ -70,7 +70,7 @@ def _row(run: RunFolder, secret: str, queue: Mapping[str, int]) -> str:
         spec, state = run.spec, run.state
     except Unreadable:  # since it was listed
         return _unreadable(run, secret)
-    what = f"Forget {named(spec.forget)}{f', after {named(spec.earlier)}' if spec.after else ''}"
+    what = f"Forget {targets_in_words(spec.forget)}{f', after {targets_in_words(spec.earlier)}' if spec.after else ''}"
     about = f"{progress.title_of('models', spec.model)} · {progress.title_of('methods', spec.method)}"
     return (
         f'<article class="lethe-run" data-item="{esc(run.id)}" data-run="{esc(run.id)}"><div><div class="lethe-row">{progress.tag(state.status)}'

@@ -11,7 +11,7 @@ from app import parts, theme, view
 from app.axes import Axis, caption, choices, distance, heading, is_tradeoff, usual
 from app.figures.tradeoff import TradeoffPoint, tradeoff
 from app.results_view import metrics_of
-from app.selection import joined, named
+from app.selection import joined, targets_in_words
 from backends.api import catalog, files, measured
 from backends.api.catalog import Metric
 from backends.api.panels import Lines, Series
@@ -53,7 +53,7 @@ def of_runs(folders: Sequence[RunFolder]) -> list[Trial]:
         trials.append(
             Trial(
                 label=title("methods", spec.method),
-                group=f"{title('models', spec.model)} forgets {named(spec.gone)}",
+                group=f"{title('models', spec.model)} forgets {targets_in_words(spec.gone)}",
                 key=f"{spec.model}/{result['forget_key']}",
                 after={name: one.after for name, one in metrics.items() if theme.measured(one.after)},
                 reference={name: one.reference for name, one in metrics.items() if one.reference is not None},
@@ -94,7 +94,7 @@ def of_table(rows: Sequence[measured.Row]) -> list[Trial]:
         trials.append(
             Trial(
                 label=title("methods", method) + (f"; {extra_settings}" if extra_settings else ""),
-                group=f"{title('models', model)} forgets {named([target])}",
+                group=f"{title('models', model)} forgets {targets_in_words([target])}",
                 key=f"{model}/{target}",
                 after={name: mean(values) for name, values in after.items()},
                 reference={name: mean(values) for name, values in reference.items()},

@@ -11,7 +11,7 @@ import gradio as gr
 from app import choosing, forms, parts, pictures
 from app.choosing import OWN, Facts, Values
 from app.live import LIVE
-from app.selection import KINDS, concept_neighbours, in_lines, joined, named, neighbours
+from app.selection import KINDS, concept_neighbours, in_lines, joined, neighbours, targets_in_words
 from backends.api import catalog, pairs, targets
 from backends.api.concepts import Concept
 from backends.api.errors import BadInput, LetheError
@@ -125,7 +125,7 @@ def _sentence(values: Values, below: str) -> str:
     known = _facts(values)
     model = known.title if known else "Your own model"
     try:
-        what = named(choosing.choice(values).targets())
+        what = targets_in_words(choosing.choice(values).targets())
     except BadInput:
         what = "…"
     try:
@@ -147,7 +147,7 @@ def _review(values: Values, count: str, needs: str) -> str:
     settings = choosing.changed_params(known, method, choosing.choice(values).targets(), given)
     rows = {
         "Model": f"{known.title}, which stays as it is",
-        "Forget": named(choosing.choice(values).targets()),
+        "Forget": targets_in_words(choosing.choice(values).targets()),
         "Keep": choosing.kept_words(choosing.keep_targets(values), known),
         known.noun.capitalize(): count,
         "Method": f"{method.title} ({method.label})",

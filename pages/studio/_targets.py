@@ -8,7 +8,7 @@ import gradio as gr
 from app import choosing, forms
 from app.alive import Alive
 from app.choosing import SPOKEN, Facts, Values
-from app.selection import KINDS, joined, named, set_words
+from app.selection import KINDS, joined, set_words, targets_in_words
 from backends.api import runs
 from backends.api.pairs import ENDINGS, TITLE
 from pages.studio._shared import heading, quiet
@@ -21,7 +21,7 @@ DOMAINS: Final = {"object": "Objects", "style": "Styles"}
 def found_runs(model: str, owner: str = "", *reached: str) -> list[tuple[str, str]]:
     """Finished runs on this model that found a hardest set, as `runs.visible` shows runs to an owner."""
     return [
-        (f"{run.id} · {named(run.spec.forget)}", run.id)
+        (f"{run.id} · {targets_in_words(run.spec.forget)}", run.id)
         for run in runs.visible(owner, *reached)
         if run.spec.model == model and run.state.status == "done" and (run.path / "found.json").is_file()
     ]

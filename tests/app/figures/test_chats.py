@@ -377,7 +377,7 @@ def test_an_address_fills_the_form_in(speaker):
 
 
 def test_a_set_is_said_by_how_many_it_holds(speaker):
-    assert selection.named(["forget01", "Ben Moss"]) == "1 author (forget01) and Ben Moss"
+    assert selection.targets_in_words(["forget01", "Ben Moss"]) == "1 author (forget01) and Ben Moss"
 
 
 def test_a_language_model_of_ones_own_that_brings_no_tokenizer_is_refused_in_one_sentence(speaker, tmp_path):
