@@ -232,7 +232,7 @@ def standing(
         seen = f'<div data-of="{parts.esc(json.dumps(of))}">{body}</div>'
         for look in asked:
             if look is not None and not look.pending:
-                look.seen = True
+                look.viewed = True
     goes_on = any(one is not None and one.pending for one in [*asked, *(LOOKS.owned(owner) if owner else [])])
     return _looking.bar(owner, run_id), seen, now, gr.Timer(active=goes_on)
 
