@@ -48,7 +48,7 @@ def bars(panel: Bars) -> go.Figure | str:
 
 
 def _full(panel: Bars, series: Series) -> str | list[str]:
-    """By role; a difference by its sign; what is to be forgotten in its own colour."""
+    """The colours of the bars' edges: by role; a difference by its sign; what is to be forgotten in its own colour."""
     if series.role == "difference":
         return [theme.LOWER if (value or 0) < 0 else theme.HIGHER for value in series.values]
     if panel.marked and series.role == "amount":
@@ -57,7 +57,7 @@ def _full(panel: Bars, series: Series) -> str | list[str]:
 
 
 def _fill(series: Series, full: str | list[str]) -> str | list[str]:
-    """The same colours, fainter before."""
+    """The colours of the bars' faces: fainter before."""
     if series.when != "before":
         return full
     faint = theme.BEFORE_OPACITY
@@ -67,7 +67,7 @@ def _fill(series: Series, full: str | list[str]) -> str | list[str]:
 def _bar(panel: Bars, series: Series, places: list[float], width: float, lying: bool) -> go.Bar:
     values = gaps(series.values)
     spread = gaps(series.spread) if series.spread else None
-    shown = f"%{{{'x' if lying else 'y'}:{number_format(panel.unit)}}} {panel.unit}".strip()
+    number_text = f"%{{{'x' if lying else 'y'}:{number_format(panel.unit)}}} {panel.unit}".strip()
     error = {"type": "data", "array": spread, "thickness": 2, "width": 4} if spread else None
     full = _full(panel, series)
     return go.Bar(
@@ -80,7 +80,7 @@ def _bar(panel: Bars, series: Series, places: list[float], width: float, lying: 
         error_x=error if lying else None,
         error_y=None if lying else error,
         customdata=panel.labels,
-        hovertemplate=f"%{{customdata}}<br>{name(series)}: {shown}<extra></extra>",
+        hovertemplate=f"%{{customdata}}<br>{name(series)}: {number_text}<extra></extra>",
     )
 
 
@@ -88,29 +88,29 @@ def _target(panel: Bars, series: Series, lying: bool) -> go.Scatter:
     """The reference as one dashed stroke across each group."""
     along: list[float | None] = []
     across: list[float | None] = []
-    said: list[str] = []
+    hover_labels: list[str] = []
     for at, value in enumerate(gaps(series.values)):
         along += [at - 0.46, at + 0.46, None]
         across += [value, value, None]
-        said += [panel.labels[at]] * 3
-    shown = f"%{{{'x' if lying else 'y'}:{number_format(panel.unit)}}} {panel.unit}".strip()
+        hover_labels += [panel.labels[at]] * 3
+    number_text = f"%{{{'x' if lying else 'y'}:{number_format(panel.unit)}}} {panel.unit}".strip()
     return go.Scatter(
         x=across if lying else along,
         y=along if lying else across,
         mode="lines",
         name=name(series),
         line={"color": colour(series), "width": 3.5, "dash": "5px,3px"},
-        customdata=said,
-        hovertemplate=f"%{{customdata}}<br>{name(series)}: {shown}<extra></extra>",
+        customdata=hover_labels,
+        hovertemplate=f"%{{customdata}}<br>{name(series)}: {number_text}<extra></extra>",
     )
 
 
 def _axes(figure: go.Figure, panel: Bars, lying: bool) -> None:
-    shown = [
+    tick_labels = [
         f"<b>{text}</b>" if at in panel.marked else text
         for at, text in enumerate(wide_labels(panel.labels, 44 if lying else 30))
     ]
-    names = {"tickvals": list(range(len(panel.labels))), "ticktext": shown, "showgrid": False, "zeroline": False}
+    names = {"tickvals": list(range(len(panel.labels))), "ticktext": tick_labels, "showgrid": False, "zeroline": False}
     room = [-0.6, len(panel.labels) - 0.4]
     percentages = panel.unit == "%" and all(
         value is None or 0 <= value <= 100 for series in panel.series for value in gaps(series.values)
