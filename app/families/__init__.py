@@ -44,7 +44,7 @@ class View:
     Attributes:
         id: of the family.
         grids: whether `outputs` shows what the models make of the prompts that a run was judged by.
-        asked: whether its models can be asked anything a person writes.
+        promptable: whether its models can be asked anything a person writes.
         numbered: whether asking takes seeds, steps, guidance and size.
         unlike: what is said in the place of its outputs beside a run of another family.
         watched: what a job is watched by: "images".
@@ -53,7 +53,7 @@ class View:
 
     id: ClassVar[str] = ""
     grids: ClassVar[bool] = False
-    asked: ClassVar[bool] = False
+    promptable: ClassVar[bool] = False
     numbered: ClassVar[bool] = False
     unlike: ClassVar[str] = (
         "The model of this run looks at images and names what it sees; it makes none, and answers no questions."

@@ -23,7 +23,7 @@ class Language(View):
     """Shown by answers that change."""
 
     id = "llm"
-    grids = asked = True
+    grids = promptable = True
     watched = "questions"
     dial = "Turn the dial, and the question is answered with that share of the change, beside the answer before."
 

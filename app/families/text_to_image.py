@@ -23,7 +23,7 @@ class TextToImage(View):
     """Shown by pictures that change."""
 
     id = "text-to-image"
-    grids = asked = numbered = True
+    grids = promptable = numbered = True
     dial = "Turn the dial, and four pictures are drawn with that share of the change, beside those before."
 
     def measures(self, entry: Model) -> str:
@@ -60,7 +60,7 @@ class TextToImage(View):
     def learned(self, entry: Model) -> list[str]:
         domains = entry.card.get("domains", {})
         pairs = zip(domains.get("object", [])[::3], domains.get("style", []), strict=False)
-        return [concepts.prompt(entry.card, thing, style) for thing, style in list(pairs)[:4]]
+        return [concepts.prompt(entry.card, object_name, style) for object_name, style in list(pairs)[:4]]
 
     def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> str:
         answer = drawings.draw(run_id, prompt, SEEDS, dose=dose)
