@@ -41,10 +41,10 @@ def every(run_id: str) -> list[Chat]:
     again = drawn.answers(run, "reference")
     return [
         Chat(
-            at, asked["role"], asked["prompt"], asked["truth"], before[at][0], after[at][0], before[at][1], after[at][1],
+            at, prompt["role"], prompt["prompt"], prompt["truth"], before[at][0], after[at][0], before[at][1], after[at][1],
             *(again[at] if again is not None and len(again) == len(suite) else ()),
         )
-        for at, asked in enumerate(suite)
+        for at, prompt in enumerate(suite)
     ]  # fmt: skip
 
 
@@ -69,8 +69,8 @@ def ask(what: str, question: str, **wishes: Any) -> dict[str, Any]:
         BadInput: the question or the model will not do; the sentence says why.
         LetheError: it could not be asked.
     """
-    said: dict[str, Any] = LIVE.ask("answer", run_or_model=what, question=question, **wishes)
-    return said
+    responses: dict[str, Any] = LIVE.ask("answer", run_or_model=what, question=question, **wishes)
+    return responses
 
 
 def asking(what: str, question: str, **wishes: Any) -> Iterator[dict[str, Any]]:

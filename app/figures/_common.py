@@ -60,12 +60,12 @@ def threshold(figure: go.Figure, value: float, words: str, *, vertical: bool, mi
     """A dotted line across the plot with its name beside it, on the side where there is room (`middle` of the axis)."""
     side = "top left" if middle is not None and value > middle else "top right"
     line: dict[str, Any] = {"color": theme.ROLE["amount"], "width": 2, "dash": "dot"}
-    shown = f"{words} {value:.3g}".strip()
-    named = {"annotation_text": shown, "annotation_position": side, "annotation_bgcolor": "#ffffff"}
+    label = f"{words} {value:.3g}".strip()
+    annotation = {"annotation_text": label, "annotation_position": side, "annotation_bgcolor": "#ffffff"}
     if vertical:
-        figure.add_vline(x=value, line=line, **named)
+        figure.add_vline(x=value, line=line, **annotation)
     else:
-        figure.add_hline(y=value, line=line, **named)
+        figure.add_hline(y=value, line=line, **annotation)
 
 
 def wide_labels(labels: Sequence[str], most: int = 30) -> list[str]:

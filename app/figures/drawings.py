@@ -58,17 +58,17 @@ def grid(pairs: Sequence[ImagePair], title: str) -> str:
     """Pictures before above pictures after, one column a prompt, one block a role."""
     blocks = "".join(_block(role, [pair for pair in pairs if pair.role == role]) for role in ROLES)
     how = f"Each column is one prompt and one seed. {SAME.replace('left and right', 'above and below')}"
-    return f'<section class="lethe-panel"><h3>{parts.esc(title)}</h3>{parts.text(_says(pairs), "says")}{blocks}{_how(how)}</section>'
+    return f'<section class="lethe-panel"><h3>{parts.esc(title)}</h3>{parts.text(_change_sentence(pairs), "says")}{blocks}{_how(how)}</section>'
 
 
-def _says(pairs: Sequence[ImagePair]) -> str:
-    said = []
+def _change_sentence(pairs: Sequence[ImagePair]) -> str:
+    changes = []
     for role in ROLES:
         mine = [pair for pair in pairs if pair.role == role]
         if mine:
             share = mean(pixel_changes([pair.before for pair in mine], [pair.after for pair in mine]))
-            said.append(f"{theme.percent(share)} of its range in {_OF[role]}")
-    return f"On average a pixel changed by {joined(said)}."
+            changes.append(f"{theme.percent(share)} of its range in {_OF[role]}")
+    return f"On average a pixel changed by {joined(changes)}."
 
 
 _OF = {"forget": "pictures to be forgotten", "neighbour": "neighbours", "unrelated": "unrelated ones"}
@@ -103,13 +103,11 @@ def beside(
 
 
 def _side(name: str, prompt: str, seeds: Sequence[int], pictures: Sequence[str]) -> str:
-    shown = "".join(
+    image_cells = "".join(
         f"<figure>{parts.image(picture, f'{name}: {prompt}, seed {seed}')}<figcaption>seed {seed}</figcaption></figure>"
         for picture, seed in zip(pictures, seeds, strict=True)
     )
-    return (
-        f'<section><h3>{parts.esc(name)}</h3><div class="answers" data-count="{len(pictures)}">{shown}</div></section>'
-    )
+    return f'<section><h3>{parts.esc(name)}</h3><div class="answers" data-count="{len(pictures)}">{image_cells}</div></section>'
 
 
 def _how(words: str) -> str:

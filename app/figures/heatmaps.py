@@ -80,13 +80,13 @@ def previews(panel: Heatmap, folder: Path) -> dict[str, str]:
     }
 
 
-def _pictures(name: str, shown: list[Picture], folder: Path) -> str:
-    seen = (
+def _pictures(name: str, pictures: list[Picture], folder: Path) -> str:
+    image_cells = (
         f"<figure>{parts.image(parts.data_uri(folder, one.path), f'{name}, {one.caption}')}"
         f"<figcaption>{parts.esc(one.caption)}</figcaption></figure>"
-        for one in shown
+        for one in pictures
     )
-    return f"<strong>{parts.esc(name)}</strong>{''.join(seen)}"
+    return f"<strong>{parts.esc(name)}</strong>{''.join(image_cells)}"
 
 
 def _scale(panel: Heatmap, z: list[list[float | None]]) -> dict[str, object]:

@@ -117,13 +117,13 @@ def _slider(figure: go.Figure, groups: list[tuple[str, list[Point]]]) -> None:
 
 def previews(panel: Points, folder: Path) -> dict[str, str]:
     """Point id -> HTML with its picture and what the model makes of it."""
-    shown = {}
+    html_by_id = {}
     for point in panel.points:
         picture = parts.image(parts.data_uri(folder, point.image), point.label) if point.image else ""
         words = "".join(f"<div>{parts.esc(line)}</div>" for line in point.text.splitlines())
         role = f'<div class="lethe-quiet">{parts.mark(point.role)}{theme.ROLE_WORDS[point.role]}</div>'
-        shown[point.id] = f"{picture}<div><strong>{parts.esc(point.label)}</strong>{role}{words}</div>"
-    return shown
+        html_by_id[point.id] = f"{picture}<div><strong>{parts.esc(point.label)}</strong>{role}{words}</div>"
+    return html_by_id
 
 
 def table(panel: Points) -> str:
