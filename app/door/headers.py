@@ -36,5 +36,5 @@ def dressed(headers: list[tuple[bytes, bytes]], path: str) -> list[tuple[bytes, 
         b"x-content-type-options": b"nosniff",
         b"referrer-policy": b"same-origin",
     }
-    kept = [(name, value) for name, value in headers if name.lower() not in ours]
-    return [(name, value) for name, value in kept if not name.lower().startswith(PASSED_ON)] + list(ours.items())
+    passed = [(name, value) for name, value in headers if name.lower() not in ours]
+    return [(name, value) for name, value in passed if not name.lower().startswith(PASSED_ON)] + list(ours.items())

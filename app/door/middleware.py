@@ -69,8 +69,8 @@ class Door:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        given = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        refusal = self._refusal(scope, given)
+        request_headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self._refusal(scope, request_headers)
         if scope["type"] == "websocket":
             await (
                 self.app(scope, receive, send) if refusal is None else send({"type": "websocket.close", "code": 1008})
@@ -78,13 +78,13 @@ class Door:
             return
         await self._answer(scope, receive, send, refusal)
 
-    def _refusal(self, scope: Scope, given: dict[str, str]) -> Response | None:
+    def _refusal(self, scope: Scope, request_headers: dict[str, str]) -> Response | None:
         """Why the request does not come in, told from its address and headers alone."""
         websocket = scope["type"] == "websocket"
-        host = given.get("host", "")
+        host = request_headers.get("host", "")
         if not self.hosts.allows(host):
             return PlainTextResponse(FOREIGN_HOST.format(name=_plain(host)), 403)
-        if (websocket or scope["method"] in CHANGING) and is_foreign(given, scope.get("scheme", "http")):
+        if (websocket or scope["method"] in CHANGING) and is_foreign(request_headers, scope.get("scheme", "http")):
             return PlainTextResponse(FOREIGN_PAGE, 403)
         path = scope["path"]
         inner = path.startswith(PREFIX.rstrip("/"))
@@ -122,8 +122,8 @@ class Door:
     async def _checked(self, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
         """The request with its body read, checked and written anew."""
         body = values.check_body(await _read(receive), self.events, Path(get_upload_folder()))
-        kept = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
-        scope["headers"] = [*kept, (b"content-length", str(len(body)).encode())]
+        other_headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
+        scope["headers"] = [*other_headers, (b"content-length", str(len(body)).encode())]
         waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def again() -> Scope:

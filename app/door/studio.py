@@ -85,8 +85,8 @@ def check_kind(block: Any, value: Any) -> None:
     Raises:
         BadInput: it is of another kind.
     """
-    for kind, (wanted, words) in SENT.items():
-        if isinstance(block, kind) and value is not None and type(value) not in wanted:
+    for kind, (allowed_types, words) in SENT.items():
+        if isinstance(block, kind) and value is not None and type(value) not in allowed_types:
             raise BadInput(f"A value of the request is {type(value).__name__}, where {words} is needed.")
 
 

@@ -36,31 +36,31 @@ def check_body(body: bytes, events: Mapping[int, Event], uploads: Path) -> bytes
         BadInput: one sentence says what is wrong; no value of the request that could name a file is repeated.
     """
     try:
-        asked = orjson.loads(body)
+        request = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise BadInput("The request is no JSON that can be read; an object is needed.") from None
-    if not isinstance(asked, dict):
+    if not isinstance(request, dict):
         raise BadInput("The request must be a JSON object.")
-    _check_shape(asked, events)
-    if any(not is_upload(one, uploads) for one in files_in(asked)):
+    _check_shape(request, events)
+    if any(not is_upload(one, uploads) for one in files_in(request)):
         raise BadInput("The request names a file that was not uploaded here; upload it first.")
-    return orjson.dumps(asked)
+    return orjson.dumps(request)
 
 
-def _check_shape(asked: dict[str, Any], events: Mapping[int, Event]) -> None:
-    number, data = asked.get("fn_index"), asked.get("data")
+def _check_shape(request: dict[str, Any], events: Mapping[int, Event]) -> None:
+    number, data = request.get("fn_index"), request.get("data")
     event = events.get(number) if type(number) is int else None
     if event is None:
         raise BadInput("The request names no event of this studio; fn_index must be the number of one.")
     if not isinstance(data, list) or len(data) < event.inputs:
         raise BadInput(f"This event needs a list of {event.inputs} values as data.")
-    _check_happened(asked.get("event_data"), event)
-    session = asked.get("session_hash")
+    _check_happened(request.get("event_data"), event)
+    session = request.get("session_hash")
     if session is not None and (not isinstance(session, str) or not 0 < len(session) <= LONGEST_SESSION):
         raise BadInput(f"session_hash must be a text of 1 to {LONGEST_SESSION} characters.")
-    if asked.get("batched"):
+    if request.get("batched"):
         raise BadInput("No event of this studio takes a batch.")
-    if not isinstance(asked.get("trigger_id"), int | None):
+    if not isinstance(request.get("trigger_id"), int | None):
         raise BadInput("trigger_id must be a whole number.")
 
 
