@@ -46,7 +46,7 @@ async def served(app: ASGI, scope: Scope, receive: Receive, send: Send) -> None:
         elif begun and message["type"] == "http.response.body":
             parts.append(message.get("body", b""))
             if not message.get("more_body", False):
-                await _send(begun, _told(b"".join(parts), Request(scope)), send)
+                await _send(begun, _with_scripts(b"".join(parts), Request(scope)), send)
         else:
             await send(message)
 
@@ -58,7 +58,7 @@ def _is_page(message: Scope) -> bool:
     return message["status"] == 200 and headers.get("content-type", "").startswith("text/html")
 
 
-def _told(page: bytes, request: Request) -> bytes:
+def _with_scripts(page: bytes, request: Request) -> bytes:
     root = route_utils.get_root_url(request, request.url.path, None)
     return page.replace(b"<head>", b"<head>" + (HERE + WHO + previews.card(root, PREVIEW)).encode(), 1)
 

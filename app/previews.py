@@ -53,15 +53,15 @@ def replaced(page: str, root: str, preview: Preview | None) -> str:
         root: the address of the studio, as a visitor reaches it; a picture's address must be whole.
         preview: what is shown, the studio itself if None.
     """
-    head, mark, rest = page.partition("<script>")  # before the configuration, which may hold any text
+    head, mark, remainder = page.partition("<script>")  # before the configuration, which may hold any text
     head = CARD.sub("", head)
-    return head.replace("</style>", f"</style>{card(root, preview)}", 1) + mark + rest
+    return head.replace("</style>", f"</style>{card(root, preview)}", 1) + mark + remainder
 
 
 def card(root: str, preview: Preview | None) -> str:
     """The tags that services read."""
     title, text = (preview.title, preview.text) if preview else (TITLE, TEXT)
-    said = {
+    content_by_tag = {
         'property="og:type"': "website",
         'property="og:site_name"': "Lethe",
         'property="og:title"': title,
@@ -75,4 +75,4 @@ def card(root: str, preview: Preview | None) -> str:
         'name="twitter:description"': text,
         'name="twitter:image"': root + PICTURE,
     }
-    return "".join(f'<meta {name} content="{html.escape(content)}">' for name, content in said.items())
+    return "".join(f'<meta {name} content="{html.escape(content)}">' for name, content in content_by_tag.items())

@@ -13,10 +13,10 @@ WHO_ASKS = "gradio.component_meta"
 _real = inspect.getfile
 
 
-def _getfile(thing: Any) -> str:
+def _getfile(object_: Any) -> str:
     if sys._getframe(1).f_globals.get("__name__") == WHO_ASKS:
         raise OSError("no stub is wanted")
-    return _real(thing)
+    return _real(object_)
 
 
 def without_stubs() -> None:

@@ -22,8 +22,8 @@ SCRIPT = JS + (theme.STATIC / "runs.js").read_text("utf-8")
 class RunList(Alive):
     """The list; a press on a button comes as `select` with `act` ("cancel", "delete") and `run`."""
 
-    def __init__(self, value: str = "", **said: Any) -> None:
-        super().__init__(value, js=SCRIPT, **said)
+    def __init__(self, value: str = "", **kwargs: Any) -> None:
+        super().__init__(value, js=SCRIPT, **kwargs)
 
 
 def listed(runs: Sequence[RunFolder], secret: str, note: str = "", unreadable: Sequence[RunFolder] = ()) -> str:
@@ -37,7 +37,7 @@ def listed(runs: Sequence[RunFolder], secret: str, note: str = "", unreadable: S
         '<div class="lethe-card lethe-two-bar" hidden><div class="lethe-row"><span></span>'
         f"{parts.link('Compare these two', 'compare', button=True)}</div></div>"
     )
-    said = f'<p class="lethe-wrong" role="alert"><span aria-hidden="true">!</span> {esc(note)}</p>' if note else ""
+    note_html = f'<p class="lethe-wrong" role="alert"><span aria-hidden="true">!</span> {esc(note)}</p>' if note else ""
     body = "".join(_row(run, secret, queue) for run in own[:MOST])
     body = body + "".join(_unreadable(run, secret) for run in unreadable[:MOST]) or _empty(shipped)
     older = parts.text(f"{more} older runs are listed by the command lethe runs.", "quiet") if more > 0 else ""
@@ -46,7 +46,7 @@ def listed(runs: Sequence[RunFolder], secret: str, note: str = "", unreadable: S
         if shipped
         else ""
     )
-    return f'<div class="lethe lethe-stack">{said}{bar}<div class="lethe-runs">{body}</div>{older}{examples}</div>'
+    return f'<div class="lethe lethe-stack">{note_html}{bar}<div class="lethe-runs">{body}</div>{older}{examples}</div>'
 
 
 def _empty(shipped: Sequence[RunFolder]) -> str:

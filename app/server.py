@@ -201,7 +201,7 @@ def serve(host: str = "127.0.0.1", port: int = 7860, scheduler: str | None = Non
         LetheError: the home cannot be written, another server works on it, or the port is taken.
     """
     where = ready_home()
-    with hold_home(where), bind(host, port) as taken:
+    with hold_home(where), bind(host, port) as listener:
         guardian = Guardian(scheduler)
         guardian.start()
         try:
@@ -210,9 +210,9 @@ def serve(host: str = "127.0.0.1", port: int = 7860, scheduler: str | None = Non
             guardian.go_on()
             config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE)
             server = _Announcing(config)
-            shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
-            server.address = f"http://{shown}:{taken.getsockname()[1]}"
-            server.run(sockets=[taken])
+            public_host = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
+            server.address = f"http://{public_host}:{listener.getsockname()[1]}"
+            server.run(sockets=[listener])
         finally:
             guardian.stop()
             LIVE.stop()

@@ -31,8 +31,8 @@ def _small(path: Path, changed: int, most: int) -> str:
     content, kind = path.read_bytes(), "png"
     with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
         if max(image.size) > most:
-            shown, out = image.convert("RGB"), io.BytesIO()
-            shown.thumbnail((most, most), Image.Resampling.LANCZOS)
-            shown.save(out, "WEBP", quality=85)
+            resized, out = image.convert("RGB"), io.BytesIO()
+            resized.thumbnail((most, most), Image.Resampling.LANCZOS)
+            resized.save(out, "WEBP", quality=85)
             content, kind = out.getvalue(), "webp"
     return f"data:image/{kind};base64,{b64encode(content).decode()}"
