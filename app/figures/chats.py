@@ -1,4 +1,4 @@
-"""Answers before and after: small while a job works, by role beside each other, and token by token."""
+"""Responses before and after: watched while a job works, by role beside each other, and token by token."""
 
 import re
 from collections.abc import Sequence
@@ -36,14 +36,18 @@ def marked(response: str, truth: str, question: str) -> str:
     if not response.strip():
         return f'<span class="none">{SILENT}</span>'
     words = response.split()
-    mine, true, excluded_words = _plain(words), _plain(truth.split()), LITTLE.union(_plain(question.split()))
+    mine, true, excluded_words = (
+        _normalised(words),
+        _normalised(truth.split()),
+        LITTLE.union(_normalised(question.split())),
+    )
     blocks = SequenceMatcher(None, mine, true, autojunk=False).get_matching_blocks()
     right = {at for block in blocks for at in range(block.a, block.a + block.size) if mine[at] not in excluded_words}
     marked_text = " ".join(f"<mark>{esc(word)}</mark>" if at in right else esc(word) for at, word in enumerate(words))
     return marked_text.replace("</mark> <mark>", " ")
 
 
-def _plain(words: Sequence[str]) -> list[str]:
+def _normalised(words: Sequence[str]) -> list[str]:
     return [re.sub(r"\W+", "", word).casefold() for word in words]
 
 
@@ -60,7 +64,7 @@ def watched_card(now: dict[str, Any], before: dict[str, Any]) -> str:
 
 
 def bubble(when: str, response: str, truth: str, question: str) -> str:
-    """One answer, with whose it is."""
+    """The bubble of one answer, with whose it is."""
     return (
         f'<p class="lethe-bubble" data-when="{"before" if when == "before" else "after"}"><span class="when">{esc(when)}</span>'
         f"<span>{marked(response, truth, question)}</span></p>"
@@ -68,7 +72,7 @@ def bubble(when: str, response: str, truth: str, question: str) -> str:
 
 
 def bar(role: str, was: float, now: float) -> str:
-    """How likely the true answer is, in percent: the faint bar before, the full one now."""
+    """The bar of the true answer's probability, in percent: faint before, full now."""
     return (
         f'<span class="lethe-bar" data-role="{esc(role)}"><b style="width:{was:.0f}%"></b><i style="width:{now:.0f}%"></i></span>'
         f'<span class="share">the true answer: {_percent(was)} → <b>{_percent(now)}</b></span>'
@@ -83,7 +87,7 @@ def _percent(share: float) -> str:
 
 
 def grid(selected: Sequence[Chat], chats: Sequence[Chat], title: str = TITLE) -> str:
-    """Some of the questions by role, with what the sentence counts over all of them."""
+    """The cards of selected questions by role, with a sentence that counts over all chats."""
     blocks = "".join(_block(role, [chat for chat in selected if chat.role == role]) for role in ROLES)
     how = (
         f"Each card is one question with the answer of the model before and after. {MARKED} The full bar is the probability, a "
@@ -110,7 +114,7 @@ def _changed_answers(chats: Sequence[Chat]) -> str:
 
 
 def changed(chats: Sequence[Chat]) -> str:
-    """How many answers of each role are others than before."""
+    """The sentence about how many answers of each role changed."""
     changes = []
     for role in ROLES:
         mine = [chat for chat in chats if chat.role == role]

@@ -16,7 +16,7 @@ HOW: Final = (
 
 
 def names(count: int, strength: float) -> tuple[str, str]:
-    """What was done to so many vectors: (in a sentence, above an answer)."""
+    """Names of an intervention on so many vectors: (in a sentence, above an answer)."""
     these = "this vector" if count == 1 else f"these {count} vectors"
     if strength == 0:
         return f"Without {these}", "switched off"

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from app import theme
 from app.axes import Axis
-from app.figures._common import NOTHING, new, number_format
+from app.figures._common import NOTHING, empty_figure, number_format
 
 WIDE, HIGH = 900, 460  # pixels the plot has on a projector; only used to keep names from lying over each other
 LETTER, LINE = 8.6, 22  # pixels of a letter and of a line at the size of the names
@@ -36,7 +36,7 @@ def tradeoff(points: Sequence[TradeoffPoint], target: TradeoffPoint | None, x: A
     measured_points = [point for point in points if theme.measured(point.x) and theme.measured(point.y)]
     if not measured_points:
         return NOTHING
-    figure = new(560)
+    figure = empty_figure(560)
     name_positions = _name_positions(measured_points, target, x, y)
     figure.add_trace(
         go.Scatter(
@@ -57,7 +57,7 @@ def tradeoff(points: Sequence[TradeoffPoint], target: TradeoffPoint | None, x: A
         )
     )
     if target is not None and theme.measured(target.x) and theme.measured(target.y):
-        _aim(figure, target, x, y)
+        _add_reference(figure, target, x, y)
     figure.update_xaxes(**_axis(x))
     figure.update_yaxes(**_axis(y))
     figure.update_layout(hovermode="closest", margin={"t": 24, "r": 40})
@@ -78,7 +78,7 @@ def _hover(x: Axis, y: Axis) -> str:
     )
 
 
-def _aim(figure: go.Figure, target: TradeoffPoint, x: Axis, y: Axis) -> None:
+def _add_reference(figure: go.Figure, target: TradeoffPoint, x: Axis, y: Axis) -> None:
     colour = theme.ROLE["reference"]
     line = {"color": colour, "width": 2, "dash": "dash"}
     figure.add_vline(x=target.x, line=line, layer="below")
@@ -103,7 +103,7 @@ def _error(points: Sequence[TradeoffPoint], axis: int) -> dict[str, object] | No
 
 
 def _name_positions(points: Sequence[TradeoffPoint], target: TradeoffPoint | None, x: Axis, y: Axis) -> list[str]:
-    """Where each name stands, so that none lies over another or over a point; empty where there is no room."""
+    """The position of each name, so that none lies over another or over a point; empty where there is no room."""
     everything = [*points, *([target] if target is not None else [])]
     xs, ys = [point.x for point in everything], [point.y for point in everything]
     across, up = (max(xs) - min(xs)) or 1.0, (max(ys) - min(ys)) or 1.0
@@ -115,17 +115,17 @@ def _name_positions(points: Sequence[TradeoffPoint], target: TradeoffPoint | Non
     occupied = [(left - 9, low - 9, left + 9, low + 9) for left, low in map(at, everything)]
     chosen = dict.fromkeys(range(len(points)), "")
     for number in sorted(
-        range(len(points)), key=lambda one: _far(at(points[one]), at(target) if target else None)
+        range(len(points)), key=lambda one: _distance_to(at(points[one]), at(target) if target else None)
     ):  # the best keep their names
         point = points[number]
-        position = next((name for name, box in _boxes(*at(point), len(point.label)) if _free(box, occupied)), "")
+        position = next((name for name, box in _boxes(*at(point), len(point.label)) if _is_free(box, occupied)), "")
         if position:
             occupied.append(dict(_boxes(*at(point), len(point.label)))[position])
         chosen[number] = position
     return list(chosen.values())
 
 
-def _far(point: tuple[float, float], target: tuple[float, float] | None) -> float:
+def _distance_to(point: tuple[float, float], target: tuple[float, float] | None) -> float:
     return math.dist(point, target) if target is not None else 0.0
 
 
@@ -142,7 +142,7 @@ def _boxes(x: float, y: float, letters: int) -> list[tuple[str, Box]]:
     ]
 
 
-def _free(box: Box, occupied: list[Box]) -> bool:
+def _is_free(box: Box, occupied: list[Box]) -> bool:
     left, low, right, high = box
     if left < -60 or right > WIDE + 60:
         return False

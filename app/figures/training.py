@@ -1,4 +1,4 @@
-"""Watching a job: its events become curves, its samples become pictures that fade.
+"""Figures of a job at work: curves of its events, and its samples as pictures that fade.
 
 Of a classifier a sample holds the probabilities it gives to images that stay the same; of a model that draws, what it draws now
 of the same words, and how sure its judge is that this is what was asked; of a language model, what it answers now to the same
@@ -44,7 +44,7 @@ def loss_panel(events: Sequence[dict[str, Any]]) -> Lines | None:
     return Lines(
         title="While it learned to forget",
         how="Each point is one step of the method; the values are those it works with, so a rising loss on what is to be forgotten can be what is wanted.",
-        says=_course(names, recorded),
+        says=_trend_sentence(names, recorded),
         x=[xs[at] for at in keep],
         series=series,
         x_title="step",
@@ -68,7 +68,7 @@ def _role(key: str) -> Role:
     return "neighbour" if any(word in key for word in ("keep", "retain", "remain")) else "amount"
 
 
-def _course(names: list[str], recorded: list[dict[str, float]]) -> str:
+def _trend_sentence(names: list[str], recorded: list[dict[str, float]]) -> str:
     """The sentence about the course of the first value, from its first number to its last."""
     values = [step[names[0]] for step in recorded if theme.measured(step.get(names[0]))]
     if len(values) < 2:
@@ -81,7 +81,7 @@ def _course(names: list[str], recorded: list[dict[str, float]]) -> str:
 
 
 def step_name(sample: Sample) -> str:
-    """What the scrub slider says at a sample: before, after, or phase and step."""
+    """The scrub slider's text at a sample: before, after, or phase and step."""
     phase, step = str(sample.get("phase") or ""), sample.get("step", 0)
     if not phase:
         return "before"
@@ -100,20 +100,20 @@ def fading_panel(samples: Sequence[Sample]) -> Lines | None:
     if not series:
         return None
     changes = [f"from {theme.percent(s.values[0])} to {theme.percent(s.values[-1])} ({s.name})" for s in series]
-    mean, what = _of_mean(samples[-1])
+    mean, what = _mean_quantity(samples[-1])
     return Lines(
         title="How it fades",
         how=f"Each curve is {mean}; what is to be forgotten should sink, the others should stay.",
         says=f"{what} went {', '.join(changes)}.",
-        x=_names(samples),
+        x=_short_names(samples),
         series=series,
         x_title="step",
         y_title="probability, %",
     )
 
 
-def _of_mean(sample: Sample) -> tuple[str, str]:
-    """What a curve is a mean of, in the middle of a sentence and at its beginning."""
+def _mean_quantity(sample: Sample) -> tuple[str, str]:
+    """The quantity that a curve is a mean of, in the middle of a sentence and at its beginning."""
     if any(is_drawing(item) for item in sample["items"]):
         return (
             "how sure the judge is, on average, that the watched pictures show what was asked",
@@ -130,7 +130,7 @@ def _of_mean(sample: Sample) -> tuple[str, str]:
     )
 
 
-def _names(samples: Sequence[Sample]) -> list[str]:
+def _short_names(samples: Sequence[Sample]) -> list[str]:
     """A short name for each sample, all different: before, its step, after."""
     names = [
         str(sample.get("step", 0)) if sample.get("of") and sample.get("phase") else step_name(sample)
