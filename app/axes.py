@@ -1,4 +1,4 @@
-"""The two axes of a trade-off plot: what each measures, which way on it is better, and what may be said of the two together."""
+"""The two axes of a trade-off plot: what each measures, which way on it is better, and how to read the two together."""
 
 import math
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class Axis(NamedTuple):
 
     @property
     def of(self) -> str:
-        """Which set it is measured on."""
+        """The set that it is measured on."""
         return OF[self.entry.measures]
 
     @property
@@ -47,7 +47,7 @@ class Axis(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What stands at the axis: the metric, its unit, and an arrow to where it is better, or more."""
+        """The title of the axis: the metric, its unit, and an arrow to where it is better, or more."""
         unit = f", {self.entry.unit}" if self.entry.unit else ", from 0 to 1" if self.entry.most == 1 else ""
         if not self.meaning:
             return f"{self.name}{unit}"
@@ -58,7 +58,7 @@ class Axis(NamedTuple):
 
     @property
     def meaning(self) -> str:
-        """What lies further right, or up; empty where neither way is better."""
+        """The meaning of further right, or up; empty where neither way is better."""
         return BETTER.get(self.entry.measures, "") if self.entry.better else ""
 
     @property
@@ -82,7 +82,7 @@ def choices(had: set[str]) -> list[Metric]:
 
 
 def usual(entries: Sequence[Metric]) -> tuple[str, str]:
-    """Forgetting across and keeping up, the first of each; where one is missing, the first two that there are."""
+    """The usual axes: forgetting across and keeping up, the first of each; where one is missing, the first two that there are."""
     first = next((entry for entry in entries if entry.measures == "forgetting"), entries[0])
     others = [entry for entry in entries if entry is not first] or [first]
     return first.id, next((entry for entry in others if entry.measures == "keeping"), others[0]).id
@@ -94,7 +94,7 @@ def is_tradeoff(x: Axis, y: Axis) -> bool:
 
 
 def heading(x: Axis, y: Axis) -> str:
-    """What the plot of two axes is called."""
+    """The heading of the plot of two axes."""
     if is_tradeoff(x, y):
         return "Forgetting against keeping"
     return (

@@ -36,12 +36,12 @@ class Slider(gr.Slider):
         return payload
 
 
-def _one(payload: Any) -> str | None:
+def _choice_text(payload: Any) -> str | None:
     """A choice as text; whatever else came is no choice."""
     return payload if isinstance(payload, str) else None
 
 
-def _several(payload: Any) -> list[str]:
+def _choice_texts(payload: Any) -> list[str]:
     """Choices as text; whatever else came is none."""
     return [one for one in payload if isinstance(one, str)] if isinstance(payload, list) else []
 
@@ -56,25 +56,25 @@ class Radio(gr.Radio):
     is_template = True
 
     def preprocess(self, payload: Any) -> str | None:
-        return _one(payload)
+        return _choice_text(payload)
 
 
 class CheckboxGroup(gr.CheckboxGroup):
-    """Choices that reach our own check, as of `Radio`."""
+    """Several choices that reach our own check, for the reason given at `Radio`."""
 
     is_template = True
 
     def preprocess(self, payload: Any) -> Any:
-        return _several(payload)
+        return _choice_texts(payload)
 
 
 class Dropdown(gr.Dropdown):
-    """A choice, or several, that reach our own check, as of `Radio`."""
+    """A choice, or several, that reach our own check, for the reason given at `Radio`."""
 
     is_template = True
 
     def preprocess(self, payload: Any) -> Any:
-        return _several(payload) if self.multiselect else _one(payload)
+        return _choice_texts(payload) if self.multiselect else _choice_text(payload)
 
 
 def properties(schema: Schema) -> dict[str, Schema]:
@@ -134,12 +134,12 @@ def widget(name: str, field: Schema) -> gr.components.Component:
         case "boolean":
             return gr.Checkbox(value=bool(default), info=sentence or None, **common)
         case "integer" | "number":
-            step = _step(field)
+            step = _slider_step(field)
             if step and not field.get("optional"):
                 return Slider(field["minimum"], field["maximum"], default, step=step, info=sentence or None, **common)
             low = field.get("minimum", field.get("exclusiveMinimum"))
             high = field.get("maximum", field.get("exclusiveMaximum"))
-            return Number(default, minimum=low, maximum=high, info=help_text, step=_nudge(field), **common)
+            return Number(default, minimum=low, maximum=high, info=help_text, step=_arrow_step(field), **common)
         case _:
             return gr.Textbox(value=_text(default), info=help_text, lines=1, max_lines=4, **common)
 
@@ -192,7 +192,7 @@ def problem(entry_id: str, schema: Schema, values: Sequence[Any]) -> str:
     return ""
 
 
-def _step(field: Schema) -> float:
+def _slider_step(field: Schema) -> float:
     """The step of a slider; 0 where a slider cannot show every value (or its default) exactly."""
     low, high = field.get("minimum"), field.get("maximum")
     if low is None or high is None or field.get("default") is None:
@@ -206,8 +206,8 @@ def _step(field: Schema) -> float:
     return float(step) if abs(at - round(at)) < 1e-9 else 0
 
 
-def _nudge(field: Schema) -> float:
-    """What the arrow keys add: 1 for whole numbers, else a tenth of the default's size, as 0.001 for 0.013."""
+def _arrow_step(field: Schema) -> float:
+    """The step of the arrow keys: 1 for whole numbers, else a tenth of the default's size, as 0.001 for 0.013."""
     default = field.get("default")
     if field["type"] == "integer" or not default:
         return 1

@@ -103,7 +103,7 @@ class Looks:
         """
         with self._lock:
             waiting = [one for one in self._all if one.pending]
-            joins = _joins(run, owner)
+            joins = _becomes_part_of_run(run, owner)
             same = (run, inspector, params, joins)
             for one in waiting:
                 if (one.run, one.inspector, one.params, one.joins) == same and not one.cancelled.is_set():
@@ -113,7 +113,7 @@ class Looks:
             if len(waiting) >= most or sum(owner in one.owners for one in waiting) >= max(2, most // SHARE):
                 raise Busy(BUSY)
             self._count += 1
-            look = Look(self._count, run, inspector, params, {owner}, joins, usual=_usual(run, inspector))
+            look = Look(self._count, run, inspector, params, {owner}, joins, usual=_usual_seconds(run, inspector))
             self._all.append(look)
             ended = [one for one in self._all if not one.pending]
             for one in ended[: max(0, len(ended) - REMEMBERED)]:
@@ -164,7 +164,7 @@ class Looks:
             working = sum(one.state == "working" for one in self._all)
             waiting, last, place = [one for one in self._all if one.state == "waiting"], dict(self._last), 0
             while waiting:
-                one = _next(waiting, last)
+                one = _next_look(waiting, last)
                 if one is look:
                     break
                 last |= dict.fromkeys(one.owners, self._count + place)
@@ -180,7 +180,7 @@ class Looks:
                 if not waiting:
                     self._worker = None
                     return
-                one = _next(waiting, self._last)
+                one = _next_look(waiting, self._last)
                 one.state, one.begun = "working", time.monotonic()
                 self._last |= dict.fromkeys(one.owners, one.number)
             state, error = self._look(one)
@@ -215,21 +215,21 @@ class Looks:
         return "cancelled", ""
 
 
-def _joins(run_id: str, owner: str) -> bool:
+def _becomes_part_of_run(run_id: str, owner: str) -> bool:
     try:
         return visits.joins(runs.find(run_id), owner)
     except LetheError:
         return False
 
 
-def _usual(run: str, inspector: str) -> float | None:
+def _usual_seconds(run: str, inspector: str) -> float | None:
     try:
         return found.usual_seconds(inspector, model=runs.find(run).spec.model)
     except LetheError:
         return None
 
 
-def _next(waiting: list[Look], last: dict[str, int]) -> Look:
+def _next_look(waiting: list[Look], last: dict[str, int]) -> Look:
     """The look that is done next: of the owner who waited longest since the last one."""
     return min(waiting, key=lambda one: (min((last.get(owner, -1) for owner in one.owners), default=-1), one.number))
 

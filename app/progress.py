@@ -63,14 +63,14 @@ def headline(run: RunFolder, events: Events) -> str:
     spec, status = run.spec, run.state.status
     what = "Forget" if status in ENDED or status == "queued" else "Forgetting"
     who = f"{title_of('models', spec.model)} · {title_of('methods', spec.method)}"
-    now = f"<p>{esc(_now(run, events))}</p>" if status not in ENDED else ""
+    now = f"<p>{esc(_state_sentence(run, events))}</p>" if status not in ENDED else ""
     return (
         f'<header class="lethe lethe-head lethe-run-head"><div class="lethe-row">{tag(status)}'
         f'<span class="lethe-quiet">{esc(who)}</span></div><h1>{what} {esc(targets_in_words(spec.forget))}</h1>{now}</header>'
     )
 
 
-def _now(run: RunFolder, events: Events) -> str:
+def _state_sentence(run: RunFolder, events: Events) -> str:
     match run.state.status:
         case "queued":
             trouble = engine.status().get("message")

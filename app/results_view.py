@@ -48,7 +48,9 @@ def numbers(run: RunFolder) -> str:
     """One card a metric: after in large, before and the retrained reference below it, each with its place in metrics.json, and how
     far it is from its goal."""
     entries = {entry.id: entry for entry in catalog.load().metrics}
-    cards = "".join(_number(name, one, entries.get(name)) for name, one in metrics_of(run).items() if _is_measured(one))
+    cards = "".join(
+        _number_card(name, one, entries.get(name)) for name, one in metrics_of(run).items() if _is_measured(one)
+    )
     return f'{parts.section("In numbers")}<div class="lethe-numbers">{cards}</div>'
 
 
@@ -62,7 +64,7 @@ def where(metric: str, when: str, run: RunFolder | None = None) -> str:
     return f"{run.id + '/' if run else ''}metrics.json › {metric}.{when}"
 
 
-def _aim(one: Measured, entry: catalog.Metric | None) -> str:
+def _goal_html(one: Measured, entry: catalog.Metric | None) -> str:
     """The goal of a number, and a mark where it is far from it; empty where it has none."""
     aim = goal(one, entry)
     if aim is None:
@@ -74,7 +76,7 @@ def _aim(one: Measured, entry: catalog.Metric | None) -> str:
     return f'<p class="lethe-wrong"><span aria-hidden="true">!</span> {parts.esc(f"{off} ({words})")}</p>'
 
 
-def _number(name: str, one: Measured, entry: catalog.Metric | None) -> str:
+def _number_card(name: str, one: Measured, entry: catalog.Metric | None) -> str:
     short = f" <abbr>{parts.esc(one.short)}</abbr>" if one.short else ""
     is_measured = theme.measured(one.after)
     now = f'<div class="now{"" if is_measured else " none"}" title="{parts.esc(where(name, "after"))}">{parts.esc(theme.large(one.after, one.unit))}</div>'
@@ -87,7 +89,7 @@ def _number(name: str, one: Measured, entry: catalog.Metric | None) -> str:
         f'<dt class="{kind}">{words}</dt><dd title="{parts.esc(where(name, when))}">{parts.esc(theme.large(value, one.unit))}</dd>'
         for kind, words, value, when in rows
     )
-    return f'<div class="lethe-number"><h3>{parts.esc(one.title or name)}{short}</h3>{now}<dl>{lines}</dl>{_aim(one, entry)}</div>'
+    return f'<div class="lethe-number"><h3>{parts.esc(one.title or name)}{short}</h3>{now}<dl>{lines}</dl>{_goal_html(one, entry)}</div>'
 
 
 def _metrics_with_parts(run: RunFolder) -> list[tuple[str, Measured, list[str]]]:

@@ -56,7 +56,7 @@ def _empty(shipped: Sequence[RunFolder]) -> str:
 
 
 def _unreadable(run: RunFolder, secret: str) -> str:
-    """A run of which nothing can be said but why."""
+    """The row of an unreadable run: only why."""
     acts = _button(run, "delete", "Delete") if owners.may_change(run, secret) else ""
     return (
         f'<article class="lethe-run" data-item="{esc(run.id)}" data-run="{esc(run.id)}"><div><div class="lethe-row">'
@@ -125,7 +125,7 @@ def _bar(run: RunFolder, state: State) -> str:
 
 
 def _acts(run: RunFolder, state: State, secret: str) -> str:
-    """What can be done with a run, by its state and by whose it is."""
+    """The buttons and links of a run, by its state and by whose it is."""
     name = quote(run.id)
     mine = owners.may_change(run, secret)
     acts = []

@@ -1,4 +1,4 @@
-"""Many results beside each other: finished runs of this home, or the tables that came with Lethe, as rows of one form."""
+"""Trials: finished runs of this home, or rows of the tables that came with Lethe, in one form, compared in a plot and a table."""
 
 import math
 from collections.abc import Sequence
@@ -74,7 +74,7 @@ def changed_settings(method: str, params: dict[str, Any], seed: int) -> str:
 
 
 def _all_finite(values: Sequence[float]) -> bool:
-    """Whether there are several, and each was measured."""
+    """Whether there are several values, and each was measured."""
     return len(values) > 1 and all(map(math.isfinite, values))
 
 
@@ -123,7 +123,7 @@ def axes(trials: Sequence[Trial] = ()) -> list[tuple[str, str]]:
 
 
 def usual_axes(trials: Sequence[Trial] = ()) -> tuple[str, str]:
-    """Forgetting across and keeping up, by what the trials have."""
+    """The usual axes: forgetting across and keeping up, by what the trials have."""
     return usual(choices({name for trial in trials for name, value in trial.after.items() if math.isfinite(value)}))
 
 
@@ -200,7 +200,7 @@ def near_the_aim(
 
 
 def nearest(points: Sequence[TradeoffPoint], target: TradeoffPoint | None, across: Axis, up: Axis) -> str:
-    """Which point does best at both, where one axis is forgetting and the other keeping; of two measures of the same set nothing.
+    """The sentence about the point that does best at both, where one axis is forgetting and the other keeping; of two measures of the same set nothing.
 
     Training again itself is none to compare.
     """
@@ -209,7 +209,7 @@ def nearest(points: Sequence[TradeoffPoint], target: TradeoffPoint | None, acros
     if not measured_points or not is_tradeoff(across, up):
         return ""
     if target is None:
-        best = max(measured_points, key=lambda point: _least(point, across, up))
+        best = max(measured_points, key=lambda point: _worse_score(point, across, up))
         return f"Best at both at once: {best.label}, with {across.written(best.x)} across and {up.written(best.y)} up."
     aim = (target.x, target.y)
     others = [point for point in measured_points if (point.x, point.y) != aim and point.label not in again]
@@ -220,14 +220,14 @@ def nearest(points: Sequence[TradeoffPoint], target: TradeoffPoint | None, acros
     return f"{best.label} comes nearest to the model trained again without it in these two, {theme.points(off).removeprefix('+')} away."
 
 
-def _least(point: TradeoffPoint, across: Axis, up: Axis) -> tuple[float, float]:
-    """How good the worse of the two is, and both together, in points from the worst end."""
+def _worse_score(point: TradeoffPoint, across: Axis, up: Axis) -> tuple[float, float]:
+    """The worse of a point's two scores, and the sum of both, in points from the worst end."""
     both = [axis.points(value) + (100 if axis.backwards else 0) for axis, value in ((across, point.x), (up, point.y))]
     return min(both), sum(both)
 
 
-def _head(name: str, entry: Metric | None) -> str:
-    """What a column is called: the metric as the field calls it, and the part of it."""
+def _column_head(name: str, entry: Metric | None) -> str:
+    """The head of a column: the metric as the field calls it, and the part of it."""
     _, _, part = name.partition(": ")
     called = (entry.short or entry.title) if entry else name.partition(": ")[0].replace("_", " ")
     return f"{called}: {part.replace('_', ' ')}" if part else called
@@ -241,7 +241,7 @@ def table(trials: Sequence[Trial]) -> str:
     entry_by_column = {
         name: entry_by_id.get(name.partition(": ")[0]) for name in names
     }  # a part is named "metric: part"
-    heads = ["method", "settings", "time", *(_head(name, entry_by_column[name]) for name in names)]
+    heads = ["method", "settings", "time", *(_column_head(name, entry_by_column[name]) for name in names)]
     units = ["", "", "s", *(entry.unit if (entry := entry_by_column[name]) else "" for name in names)]
     hints = {
         heads[at + 3]: f"{entry_by_id[name].title}. {entry_by_id[name].summary}"

@@ -77,7 +77,7 @@ def panel(
     extra: str = "",
     previews_sent: bool = False,
 ) -> str:
-    """One panel as HTML: its title, what it says, its picture, how to read it, its numbers as a table.
+    """The HTML of one panel: its title, its sentence, its picture, how to read it, its numbers as a table.
 
     Args:
         raw_panel: the panel, or its JSON.
