@@ -164,14 +164,14 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     """A receiver that replays a body, then passes on whatever comes, which is the end of the connection."""
     replayed = False
 
-    async def once() -> Scope:
+    async def receive_once() -> Scope:
         nonlocal replayed
         if replayed:
             return await receive()
         replayed = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return once
+    return receive_once
 
 
 async def _refuse(error: TooMuch, send: Send) -> None:

@@ -123,7 +123,7 @@ class Delivery:
             return answer
         body = bytes(answer.body)
         if key.path in self._pages:
-            body = previews.replaced(body.decode(), key.root, None).encode()
+            body = previews.with_preview(body.decode(), key.root, None).encode()
         return self._store(key, await asyncio.to_thread(_packed, body, media))
 
     async def _fetch(self, key: CacheKey, scope: Scope) -> Response:
@@ -134,16 +134,16 @@ class Delivery:
         parts: list[bytes] = []
         coming: list[Scope] = [{"type": "http.request", "body": b"", "more_body": False}]
 
-        async def nothing() -> Scope:
+        async def receive_empty() -> Scope:
             return coming.pop() if coming else await asyncio.Future()  # nobody goes away before it is done
 
-        async def take(message: Scope) -> None:
+        async def collect(message: Scope) -> None:
             if message["type"] == "http.response.start":
                 started.append(message)
             elif message["type"] == "http.response.body":
                 parts.append(message.get("body", b""))
 
-        await self._app(within | {"path": key.path, "raw_path": key.path.encode()}, nothing, take)
+        await self._app(within | {"path": key.path, "raw_path": key.path.encode()}, receive_empty, collect)
         answer = Response(b"".join(parts), started[0]["status"])
         own = [pair for pair in started[0]["headers"] if pair[0].lower() not in (b"content-length", b"set-cookie")]
         answer.raw_headers = [*own, (b"content-length", str(len(answer.body)).encode())]
@@ -162,7 +162,7 @@ def _packed(body: bytes, media: str, level: int = 9) -> Packed:
 
 
 def _previewed(page: Packed, key: CacheKey) -> Packed:
-    body = previews.replaced(gzip.decompress(page.body).decode(), key.root, key.preview)
+    body = previews.with_preview(gzip.decompress(page.body).decode(), key.root, key.preview)
     return _packed(body.encode(), page.media, 4)
 
 

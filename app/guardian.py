@@ -1,4 +1,4 @@
-"""What a server holds while it runs: the home, the port, and the two processes that work for it."""
+"""The resources of a running server: the home, the port, and the two processes that work for it."""
 
 import errno
 import fcntl
@@ -110,7 +110,7 @@ class Guardian(threading.Thread):
             self._engine = engine.start(self._scheduler)
             engine.wait(self._engine)
 
-    def go_on(self) -> None:
+    def start_processes(self) -> None:
         """Start the processes now; before, they would slow the server's own start."""
         self._may_start.set()
 

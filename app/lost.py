@@ -1,4 +1,4 @@
-"""An address that leads nowhere: a small page with the way back; for programs, JSON."""
+"""The page not found: a small page with the way back; for programs, JSON."""
 
 import html
 from typing import Final

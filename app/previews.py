@@ -1,4 +1,4 @@
-"""What a link to the studio shows where it is posted: our own title, sentence and picture instead of Gradio's."""
+"""Link previews: what a link to the studio shows where it is posted, our own title, sentence and picture instead of Gradio's."""
 
 import html
 import re
@@ -19,14 +19,14 @@ CARD = re.compile(r'\s*<meta\s+(?:property="og:|name="twitter:|name="description
 
 @dataclass(frozen=True)
 class Preview:
-    """What the link of one run shows."""
+    """The preview of the link of one run."""
 
     title: str
     text: str
 
 
 def of(run_id: str) -> Preview | None:
-    """What the link of a run shows; None without one, or where it cannot be read."""
+    """The preview of a run's link; None without one, or where the run cannot be read."""
     if not run_id:
         return None
     try:
@@ -45,8 +45,8 @@ def _short(text: str) -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
-def replaced(page: str, root: str, preview: Preview | None) -> str:
-    """The page with our own card in the place of whatever cards it has.
+def with_preview(page: str, root: str, preview: Preview | None) -> str:
+    """The page with our own meta tags in the place of whatever tags it has.
 
     Args:
         page: HTML.
@@ -55,11 +55,11 @@ def replaced(page: str, root: str, preview: Preview | None) -> str:
     """
     head, mark, remainder = page.partition("<script>")  # before the configuration, which may hold any text
     head = CARD.sub("", head)
-    return head.replace("</style>", f"</style>{card(root, preview)}", 1) + mark + remainder
+    return head.replace("</style>", f"</style>{meta_tags(root, preview)}", 1) + mark + remainder
 
 
-def card(root: str, preview: Preview | None) -> str:
-    """The tags that services read."""
+def meta_tags(root: str, preview: Preview | None) -> str:
+    """The meta tags that services read."""
     title, text = (preview.title, preview.text) if preview else (TITLE, TEXT)
     content_by_tag = {
         'property="og:type"': "website",

@@ -20,5 +20,5 @@ def _getfile(object_: Any) -> str:
 
 
 def without_stubs() -> None:
-    """Do so from now on; call it before the first `import gradio`."""
+    """Keep Gradio from writing stubs from now on; call it before the first `import gradio`."""
     vars(inspect)["getfile"] = _getfile

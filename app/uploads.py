@@ -27,7 +27,7 @@ _read: set[Path] = set()
 
 
 def folder() -> Path:
-    """Where uploads lie, which is not the folder that all programs of the machine share."""
+    """The folder of uploads, which is not the folder that all programs of the machine share."""
     return home() / "cache" / "uploads"
 
 
@@ -110,7 +110,7 @@ def tidy(app: FastAPI) -> None:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Any]:
         async with before(app) as state:
-            task = asyncio.create_task(_again_and_again())
+            task = asyncio.create_task(_sweep_forever())
             try:
                 yield state
             finally:
@@ -119,7 +119,7 @@ def tidy(app: FastAPI) -> None:
     app.router.lifespan_context = lifespan
 
 
-async def _again_and_again() -> None:
+async def _sweep_forever() -> None:
     while True:
         await asyncio.to_thread(sweep)
         await asyncio.sleep(EVERY)

@@ -1,4 +1,4 @@
-"""What a request to an event may hold. Checked before Gradio sees it, for every event and every component alike."""
+"""The body that a request to an event may have. Checked before Gradio sees it, for every event and every component alike."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ FILE: Final = "gradio.FileData"
 
 @dataclass(frozen=True)
 class Event:
-    """What one event of the studio needs: how many values, and whether it asks what happened, or which place was chosen."""
+    """The shape of one event of the studio: how many values, and whether it asks what happened, or which place was chosen."""
 
     inputs: int
     asks: bool = False
@@ -54,7 +54,7 @@ def _check_shape(request: dict[str, Any], events: Mapping[int, Event]) -> None:
         raise BadInput("The request names no event of this studio; fn_index must be the number of one.")
     if not isinstance(data, list) or len(data) < event.inputs:
         raise BadInput(f"This event needs a list of {event.inputs} values as data.")
-    _check_happened(request.get("event_data"), event)
+    _check_event_data(request.get("event_data"), event)
     session = request.get("session_hash")
     if session is not None and (not isinstance(session, str) or not 0 < len(session) <= LONGEST_SESSION):
         raise BadInput(f"session_hash must be a text of 1 to {LONGEST_SESSION} characters.")
@@ -64,13 +64,13 @@ def _check_shape(request: dict[str, Any], events: Mapping[int, Event]) -> None:
         raise BadInput("trigger_id must be a whole number.")
 
 
-def _check_happened(happened: Any, event: Event) -> None:
-    if event.asks and not isinstance(happened, dict):
+def _check_event_data(event_data: Any, event: Event) -> None:
+    if event.asks and not isinstance(event_data, dict):
         raise BadInput("This event needs an object as event_data.")
     if event.selects:
-        index = happened.get("index")
+        index = event_data.get("index")
         places = index if isinstance(index, list) else [index]
-        if "value" not in happened or not all(type(place) is int and 0 <= place < MOST_PLACES for place in places):
+        if "value" not in event_data or not all(type(place) is int and 0 <= place < MOST_PLACES for place in places):
             raise BadInput("This event needs the index and the value of what was chosen as event_data.")
 
 
@@ -88,12 +88,12 @@ def files_in(value: Any) -> Iterator[dict[str, Any]]:
         if isinstance(one, list):
             waiting += [(inner, depth + 1) for inner in one if isinstance(inner, list | dict)]
         elif isinstance(one, dict):
-            if "path" in one or _marked(one):
+            if "path" in one or _is_file_data(one):
                 yield one
             waiting += [(inner, depth + 1) for inner in one.values() if isinstance(inner, list | dict)]
 
 
-def _marked(one: dict[str, Any]) -> bool:
+def _is_file_data(one: dict[str, Any]) -> bool:
     meta = one.get("meta")
     return isinstance(meta, dict) and meta.get("_type") == FILE
 

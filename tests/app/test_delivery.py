@@ -118,9 +118,9 @@ def test_the_link_of_a_run_says_what_came_out(client):
 
 
 def test_a_title_of_a_stranger_stays_text():
-    shown = previews.card("http://x", previews.Preview('"><script>alert(1)</script>', "a & b"))
+    shown = previews.meta_tags("http://x", previews.Preview('"><script>alert(1)</script>', "a & b"))
     assert "<script>" not in shown and "a &amp; b" in shown
-    twice = previews.replaced(f"<head><style></style>{shown}<script>1", "http://x", None)
+    twice = previews.with_preview(f"<head><style></style>{shown}<script>1", "http://x", None)
     assert twice.count("og:title") == 1 and "alert" not in twice
 
 
