@@ -51,7 +51,7 @@ class Tail:
         return events
 
 
-class Progress:
+class ProgressLine:
     """One line on standard error: rewritten in a terminal, every few seconds elsewhere."""
 
     def __init__(self) -> None:
@@ -149,7 +149,7 @@ def follow(run: RunFolder) -> State:
         KeyboardInterrupt: Ctrl-C; the run has been cancelled.
         LetheError: the engine could not be kept alive.
     """
-    temporary_engine, progress, tail = TemporaryEngine(run), Progress(), Tail(run.path / "events.jsonl")
+    temporary_engine, progress, tail = TemporaryEngine(run), ProgressLine(), Tail(run.path / "events.jsonl")
     with terminated_as_interrupted():
         try:
             while (state := run.state).status not in ENDED:

@@ -16,7 +16,7 @@ LARGEST = 20 * 2**20  # bytes of an image file
 SHOWN = 5  # classes that are told to a person; --json has all
 
 
-def _finished(run_id: str) -> Any:
+def _finished_run(run_id: str) -> Any:
     from backends.api import runs
 
     run = runs.find(run_id)
@@ -47,10 +47,10 @@ def _stream(op: str, **args: Any) -> Iterator[Any]:
         live.stop()
 
 
-def _look(kind: str, op: str, run_id: str, entry_id: str, settings: list[str] | None, json: bool) -> None:
+def _run_entry(kind: str, op: str, run_id: str, entry_id: str, settings: list[str] | None, json: bool) -> None:
     from backends.api import catalog, params
 
-    run = _finished(run_id)
+    run = _finished_run(run_id)
     entry = catalog.load().get(kind, entry_id)
     overrides = dict(params.from_text(entry.id, entry.params, text) for text in settings or [])
     complete = params.checked(entry.id, entry.params, overrides)
@@ -76,7 +76,7 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Look inside a finished run: which weights moved, what the model attends to, and so on."""
-    _look("inspectors", "inspect", run, inspector, settings, json)
+    _run_entry("inspectors", "inspect", run, inspector, settings, json)
 
 
 def attack(
@@ -86,7 +86,7 @@ def attack(
     json: Json = False,
 ) -> None:
     """Try to bring back what a finished run made the model forget."""
-    _look("attacks", "attack", run, attack, settings, json)
+    _run_entry("attacks", "attack", run, attack, settings, json)
 
 
 def generate(
@@ -117,7 +117,7 @@ def generate(
     from app import families
     from backends.api import files
 
-    family = families.of_model(what) or families.of_run(_finished(what))
+    family = families.of_model(what) or families.of_run(_finished_run(what))
     if families.has(family, "answers"):
         if image or item or prompt is None:
             raise BadInput(f"{what} answers in words; give --prompt with a question, and no --image or --item.")
@@ -135,7 +135,7 @@ def generate(
     for name in item or []:
         if not re.fullmatch(r"(train|test)-[0-9]{1,9}", name):
             raise BadInput(f"{name[:60]!r} is no image of the data; write test-3 or train-17.")
-    answer = _ask("predict", run_or_model=what, **({"path": _picture(image)} if image else {"items": item}))
+    answer = _ask("predict", run_or_model=what, **({"path": _checked_picture(image)} if image else {"items": item}))
     if out is not None:
         files.write_json(out, answer)
     if json:
@@ -245,7 +245,7 @@ def _print_answer(answer: dict[str, Any]) -> None:
             terminal.result(f"  {line}")
 
 
-def _picture(path: Path) -> str:
+def _checked_picture(path: Path) -> str:
     if not path.is_file():
         raise BadInput(f"There is no file {str(path)[:80]!r}; give a picture, as PNG or JPEG.")
     if path.stat().st_size > LARGEST:
@@ -260,7 +260,7 @@ def export(
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A folder that does not exist yet, or is empty.")],
 ) -> None:
     """Write the unlearned model as a folder that transformers' from_pretrained loads."""
-    finished = _finished(run)
+    finished = _finished_run(run)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise BadInput(f"{to} exists and is not an empty folder; name a new one.")
     _ask("export", run=finished.id, to=str(to.resolve()))

@@ -1,4 +1,4 @@
-"""What only a page can know of a family of models: how its outputs are shown, its runs laid side by side, its models asked.
+"""The view of a family of models on a page: how its outputs are shown, its runs laid side by side, its models asked.
 
 One file a family, whose `VIEW` is a `View`. Everything shared asks the view; what a family leaves out is shown without it.
 """
@@ -26,7 +26,7 @@ PICTURES = 8  # that can be asked for at once
 
 @dataclass(frozen=True)
 class Ask:
-    """What a person asks, as the widgets hold it; `run` is a finished run or an embedded model, and only a family that takes
+    """A person's question or prompt, as the widgets hold it; `run` is a finished run or an embedded model, and only a family that takes
     numbers heeds them."""
 
     run: str | None
@@ -71,7 +71,7 @@ class View:
         yield "", True
 
     def beside(self, run: RunFolder, words: str) -> Iterator[str]:
-        """As `outputs`, of one of two runs, in half the width; `words` name the run."""
+        """The outputs of one of two runs, in half the width; `words` name the run."""
         yield parts.card(words, parts.text(self.unlike, "quiet"))
 
     def asks(self, run_id: str) -> list[tuple[Role, str]]:
@@ -107,7 +107,7 @@ class View:
         raise BadInput(self.unlike)
 
     def answer(self, ask: Ask) -> Iterator[str]:
-        """What the models say to it, as HTML, as far as they are.
+        """The models' responses to a question or prompt, as HTML, as they grow.
 
         Raises:
             LetheError: it cannot be asked.
@@ -133,17 +133,17 @@ def view_of(run: RunFolder) -> View:
 
 
 def missing(error: LetheError) -> str:
-    """What stands in the place of outputs that cannot be shown."""
+    """The HTML in the place of outputs that cannot be shown."""
     return parts.failed(str(error), "The numbers are kept and shown below.", "Open the page again to ask once more.")
 
 
 def curves(run_id: str) -> str:
-    """Where the trade-off stands as curves, among the other looks."""
+    """A link to the trade-off as curves, among the other looks."""
     return parts.link("The trade-off as curves: Look inside", f"look-inside?run={run_id}")
 
 
 def whole_number(name: str, value: float | None) -> int:
-    """A whole number.
+    """The value as a whole number.
 
     Raises:
         BadInput: it is missing or has a fraction.
@@ -154,5 +154,5 @@ def whole_number(name: str, value: float | None) -> int:
 
 
 def forget_something(words: str, model: Any) -> str:
-    """What to do next where a model came as it is, with the link."""
+    """The sentence and link to what to do next where a model came as it is."""
     return parts.text(words) + parts.link("Forget something", f"./?model={model}")

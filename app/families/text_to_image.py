@@ -71,7 +71,7 @@ class TextToImage(View):
         return parts.card("", parts.text(differ, "says") + pictures + parts.text(how, "quiet") + curves(run_id))
 
     def answer(self, ask: Ask) -> Iterator[str]:
-        """The same seeds drawn by the model before and the model after."""
+        """The images of the model before and the model after from the same seeds."""
         seeds = _seeds(ask)
         wishes = {
             "steps": whole_number("steps", ask.steps),
@@ -83,7 +83,7 @@ class TextToImage(View):
         prompt = " ".join(str(ask.prompt).split())
         body = f'<p class="lethe-lead">{parts.esc(prompt)}</p>'
         if answer["cut"]:
-            body += parts.text(_cut(answer["cut"]), "says")
+            body += parts.text(_truncation_sentence(answer["cut"]), "says")
         body += figures.beside(prompt, seeds, before, after, ("before" if after else "the model, as it came", "after"))
         if after:
             shares = drawings.pixel_changes(before, after)
@@ -97,7 +97,7 @@ class TextToImage(View):
         yield parts.card("", body + parts.text(_how_drawn(answer, seeds), "quiet"))
 
 
-def _cut(count: int) -> str:
+def _truncation_sentence(count: int) -> str:
     tokens = "token" if count == 1 else f"{count} tokens"
     return (
         f"This prompt is longer than the model can read: its last {tokens} (words, or pieces of rare words) had no say."
