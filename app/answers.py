@@ -28,7 +28,7 @@ class Chat:
     aim: float | None = None
 
 
-def every(run_id: str) -> list[Chat]:
+def all_chats(run_id: str) -> list[Chat]:
     """All questions that a finished run was judged by, from its folder: no model is opened.
 
     Raises:
@@ -48,18 +48,18 @@ def every(run_id: str) -> list[Chat]:
     ]  # fmt: skip
 
 
-def some(chats: Sequence[Chat], each: int) -> list[Chat]:
+def evenly_sampled(chats: Sequence[Chat], each: int) -> list[Chat]:
     """At most `each` of a role, from the first to the last of it at even distances."""
     return [chats[at] for at in evenly_spaced([{"role": chat.role} for chat in chats], each)]
 
 
-def asks(run_id: str) -> list[tuple[Role, str]]:
+def role_prompts(run_id: str) -> list[tuple[Role, str]]:
     """One question of each role, as a run was judged by them.
 
     Raises:
         BadInput: the run's folder lacks them.
     """
-    return [(chat.role, chat.question) for chat in some(every(run_id), 1)]
+    return [(chat.role, chat.question) for chat in evenly_sampled(all_chats(run_id), 1)]
 
 
 def ask(what: str, question: str, **wishes: Any) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def ask(what: str, question: str, **wishes: Any) -> dict[str, Any]:
     return responses
 
 
-def asking(what: str, question: str, **wishes: Any) -> Iterator[dict[str, Any]]:
+def ask_stream(what: str, question: str, **wishes: Any) -> Iterator[dict[str, Any]]:
     """The responses of a run or a model to a question as they grow: of who still writes only `said`; the last is complete.
 
     Raises:

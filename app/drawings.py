@@ -93,7 +93,7 @@ def evenly_spaced(suite: Sequence[dict[str, Any]], each: int) -> list[int]:
     return positions
 
 
-def asks(run_id: str) -> list[tuple[Role, str]]:
+def role_prompts(run_id: str) -> list[tuple[Role, str]]:
     """One prompt of each role, as a run was judged by them.
 
     Raises:

@@ -20,7 +20,7 @@ class Event:
     """The shape of one event of the studio: how many values, and whether it asks what happened, or which place was chosen."""
 
     inputs: int
-    asks: bool = False
+    needs_event_data: bool = False
     selects: bool = False
 
 
@@ -65,7 +65,7 @@ def _check_shape(request: dict[str, Any], events: Mapping[int, Event]) -> None:
 
 
 def _check_event_data(event_data: Any, event: Event) -> None:
-    if event.asks and not isinstance(event_data, dict):
+    if event.needs_event_data and not isinstance(event_data, dict):
         raise BadInput("This event needs an object as event_data.")
     if event.selects:
         index = event_data.get("index")

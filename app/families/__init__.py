@@ -74,7 +74,7 @@ class View:
         """The outputs of one of two runs, in half the width; `words` name the run."""
         yield parts.card(words, parts.text(self.unlike, "quiet"))
 
-    def asks(self, run_id: str) -> list[tuple[Role, str]]:
+    def role_prompts(self, run_id: str) -> list[tuple[Role, str]]:
         """A prompt of each role, of those that a run was judged by.
 
         Raises:
@@ -88,7 +88,7 @@ class View:
         Raises:
             LetheError: the run cannot be opened.
         """
-        return self.asks(run_id)
+        return self.role_prompts(run_id)
 
     def learned(self, entry: Model) -> list[str]:
         """Prompts that an embedded model knows."""

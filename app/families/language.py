@@ -42,8 +42,8 @@ class Language(View):
     def beside(self, run: RunFolder, words: str) -> Iterator[str]:
         yield f'<div class="lethe-stack">{_grid(run, words, BESIDE)}</div>'
 
-    def asks(self, run_id: str) -> list[tuple[Role, str]]:
-        return answers.asks(run_id)
+    def role_prompts(self, run_id: str) -> list[tuple[Role, str]]:
+        return answers.role_prompts(run_id)
 
     def learned(self, entry: Model) -> list[str]:
         return list(people.load(entry.data).asks)
@@ -68,7 +68,7 @@ class Language(View):
     def answer(self, ask: Ask) -> Iterator[str]:
         """The responses of the model before and the model after to one question, word by word."""
         last, answer = 0.0, None
-        for answer in answers.asking(str(ask.run), str(ask.prompt or "")):
+        for answer in answers.ask_stream(str(ask.run), str(ask.prompt or "")):
             if "seconds" not in answer and time.monotonic() - last >= EVERY:
                 last = time.monotonic()
                 yield parts.card("", _responses_html(answer, of_model(str(ask.run)) is None))
@@ -79,12 +79,14 @@ class Language(View):
 def _grid(run: RunFolder, words: str, each: int) -> str:
     """The responses before and after, and the probability of the true answers, or why that cannot be shown."""
     try:
-        every = answers.every(run.id)
+        every_chat = answers.all_chats(run.id)
     except LetheError as error:
         return missing(error)
     lead = f"{words}: " if words else ""
-    grid = chats.grid(answers.some(every, each), every, f"{lead}the same questions" if words else chats.TITLE)
-    bars = chats.likelihoods(every)
+    grid = chats.grid(
+        answers.evenly_sampled(every_chat, each), every_chat, f"{lead}the same questions" if words else chats.TITLE
+    )
+    bars = chats.likelihoods(every_chat)
     return grid + view.panel(bars.model_copy(update={"title": lead + bars.title}), run.path, key=f"likely-{run.id}")
 
 

@@ -46,12 +46,12 @@ class TextToImage(View):
         except LetheError as error:
             yield missing(error)
 
-    def asks(self, run_id: str) -> list[tuple[Role, str]]:
-        return drawings.asks(run_id)
+    def role_prompts(self, run_id: str) -> list[tuple[Role, str]]:
+        return drawings.role_prompts(run_id)
 
     def prompts(self, run_id: str) -> list[tuple[Role, str]]:
         """What to forget, a neighbour, something unrelated, and what to forget together with that."""
-        prompts = drawings.asks(run_id)
+        prompts = drawings.role_prompts(run_id)
         by_role = dict(prompts)
         if "forget" in by_role and "unrelated" in by_role:
             prompts.append(("amount", f"{by_role['forget']} and {by_role['unrelated']}"))

@@ -12,7 +12,7 @@ from app.door.hosts import Hosts, is_foreign, split
 from app.door.middleware import Door
 from backends.api.errors import BadInput
 
-EVENTS = {0: values.Event(2), 1: values.Event(0, asks=True)}
+EVENTS = {0: values.Event(2), 1: values.Event(0, needs_event_data=True)}
 
 
 @pytest.mark.parametrize(

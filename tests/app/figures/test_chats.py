@@ -176,7 +176,7 @@ def test_compare_shows_the_kept_answers_by_role_and_opens_no_model(run, asked):
 
 def test_the_model_trained_again_is_shown_where_there_is_one(home, speaker):
     write_spoken(home, SECOND, reference=True)
-    known = answers.every(SECOND)
+    known = answers.all_chats(SECOND)
     assert known[0].again == "Ada Moss 0 was born in Oslo." and known[0].aim == pytest.approx(0.25)
     panel = chats.likelihoods(known)
     assert [series.role for series in panel.series][-1] == "reference"
