@@ -73,7 +73,7 @@ class Language(View):
                 last = time.monotonic()
                 yield parts.card("", _responses_html(answer, of_model(str(ask.run)) is None))
         if answer is not None:
-            yield _complete_card(ask, answer)
+            yield _complete(ask, answer)
 
 
 def _grid(run: RunFolder, words: str, each: int) -> str:
@@ -102,7 +102,7 @@ def _taught_data(run_or_model: str) -> str:
     return entry.data if entry is not None and people.load(entry.data).names else ""
 
 
-def _near_questions_html(ask: Ask) -> str:
+def _near(ask: Ask) -> str:
     """The nearest questions that a small language model was taught, as links, where this is none of them."""
     near = people.nearest_questions(str(ask.prompt or ""), _taught_data(str(ask.run)))
     links = " or ".join(
@@ -125,10 +125,10 @@ def _responses_html(answer: dict[str, Any], both: bool) -> str:
     return f'<p class="lethe-lead">{parts.esc(answer["question"])}</p>{chats.beside(question | each, names)}'
 
 
-def _complete_card(ask: Ask, answer: dict[str, Any]) -> str:
+def _complete(ask: Ask, answer: dict[str, Any]) -> str:
     """The complete answer, with how to read it and the likelihood of each token."""
     names = ("before" if "after" in answer else "the model, as it came", "after")
-    body = _near_questions_html(ask) + _responses_html(answer, "after" in answer)
+    body = _near(ask) + _responses_html(answer, "after" in answer)
     if answer["truth"]:
         body += f'<p class="lethe-how"><b>How to read it.</b> {chats.MARKED}</p>'
     else:

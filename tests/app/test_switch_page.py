@@ -37,7 +37,7 @@ def asked(monkeypatch):
         )
 
     monkeypatch.setattr(LIVE, "ask", ask)
-    monkeypatch.setattr(answers, "every", lambda run_id: CHATS)
+    monkeypatch.setattr(answers, "all_chats", lambda run_id: CHATS)
     return held
 
 

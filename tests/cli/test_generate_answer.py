@@ -39,7 +39,7 @@ def asked(monkeypatch):
         yield whole
 
     monkeypatch.setattr(looks, "_ask", ask)
-    monkeypatch.setattr(looks, "_listen", listen)
+    monkeypatch.setattr(looks, "_stream", listen)
     monkeypatch.setattr(families, "of_model", lambda name: "classifier" if name == "fashion-resnet" else "llm")
     return seen
 
