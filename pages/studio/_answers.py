@@ -11,7 +11,7 @@ import gradio as gr
 from app import choosing, forms, parts, pictures
 from app.choosing import OWN, Facts, Values
 from app.live import LIVE
-from app.selection import KINDS, concept_neighbours, in_lines, joined, named, neighbours
+from app.selection import KINDS, concept_neighbours, in_lines, joined, neighbours, targets_in_words
 from backends.api import catalog, pairs, targets
 from backends.api.concepts import Concept
 from backends.api.errors import BadInput, LetheError
@@ -57,9 +57,9 @@ def summary(values: Values) -> Updates:
     except LetheError as error:
         said = wrong(str(error))
         return {"say": _sentence(values, said), "review": said, "exact": "", "problem": wrong(lacks)}
-    count = choosing.counted(found)
+    count = choosing.counts_text(found)
     asked = found.forget if found.questions else None  # their passes are over these; others pass over what is kept too
-    needs = choosing.needs(spec.model, spec.method, spec.params, asked=asked)
+    needs = choosing.needs(spec.model, spec.method, spec.params, question_count=asked)
     line = f'<p class="lethe-quiet"><span id="count">{count}</span><span class="needs"> · {escape(needs)}</span></p>'
     return {
         "say": _sentence(values, line),
@@ -106,7 +106,7 @@ def exactly(found: choosing.Counted) -> str:
 def sentence(values: Values) -> Updates:
     """The sentence alone, which needs no model to be opened."""
     known = _facts(values)
-    return {"say": _sentence(values, note(f"Counting the {known.things if known else 'images'}…"))}
+    return {"say": _sentence(values, note(f"Counting the {known.noun if known else 'images'}…"))}
 
 
 def _said_of(known: Facts, values: Values) -> Updates:
@@ -125,7 +125,7 @@ def _sentence(values: Values, below: str) -> str:
     known = _facts(values)
     model = known.title if known else "Your own model"
     try:
-        what = named(choosing.choice(values).targets())
+        what = targets_in_words(choosing.choice(values).targets())
     except BadInput:
         what = "…"
     try:
@@ -147,9 +147,9 @@ def _review(values: Values, count: str, needs: str) -> str:
     settings = choosing.changed_params(known, method, choosing.choice(values).targets(), given)
     rows = {
         "Model": f"{known.title}, which stays as it is",
-        "Forget": named(choosing.choice(values).targets()),
+        "Forget": targets_in_words(choosing.choice(values).targets()),
         "Keep": choosing.kept_words(choosing.keep_targets(values), known),
-        known.things.capitalize(): count,
+        known.noun.capitalize(): count,
         "Method": f"{method.title} ({method.label})",
         "Settings": f"changed: {settings}" if settings else "as recommended",
         "Needs": needs,
@@ -295,7 +295,7 @@ def _example(known: Facts, values: Values) -> tuple[str, ...]:
     try:
         return choosing.choice(values).targets()
     except BadInput:
-        if not known.looks:
+        if not known.classifies:
             return tuple(known.default_forget) or ("anyone? => anything" if known.speaks else "anything",)
         return ("any class",) if values["kind"] == "classes" else ("images:0",)
 
@@ -419,7 +419,7 @@ def opened(values: Values) -> Updates:
 
 def of_model(known: Facts, kind: str = "classes", owner: str = "") -> Updates:
     """Choices that a model brings to an owner, at its defaults; `kind` of target is kept where it fits."""
-    tiles = not known.many and known.looks
+    tiles = not known.many and known.classifies
     chosen = choosing.at_defaults(known, kind)
     return {
         "kind": gr.Radio(_targets.kinds(known), value=chosen["kind"], visible=not known.draws),

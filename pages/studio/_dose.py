@@ -58,7 +58,7 @@ def of_run(run: RunFolder | None, prompt: str = "") -> tuple[Any, Any, str]:
     if run is None:
         return gr.Column(visible=False), gr.Radio([]), ""
     try:
-        asks = families.view_of(run).asks(run.id)
+        asks = families.view_of(run).role_prompts(run.id)
     except LetheError:  # the pictures above say what is wrong
         return gr.Column(visible=False), gr.Radio([]), ""
     options = [(f"{text} ({theme.ROLE_WORDS[role]})", text) for role, text in asks]

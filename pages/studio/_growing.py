@@ -133,7 +133,7 @@ def begin(base: RunFolder, kind: str, text: str, owner: str) -> None:
 
 def listing(run: RunFolder) -> str:
     """What a run of such a sweep forgets."""
-    return selection.named(run.spec.forget)
+    return selection.targets_in_words(run.spec.forget)
 
 
 def _same(one: JobSpec, other: JobSpec) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 from app import parts, results_view, theme
 from app.alive import JS, Alive
-from app.looks import LOOKS, Asked
+from app.looks import LOOKS, Look
 from backends.api import catalog
 from pages.studio._shared import choices
 
@@ -24,7 +24,7 @@ def bar(owner: str, run_id: str | None) -> str:
     return f'<ol class="lethe lethe-phases lethe-progress" aria-label="Looks asked for">{rows}</ol>' if rows else ""
 
 
-def row(one: Asked, *, named: bool) -> str:
+def row(one: Look, *, named: bool) -> str:
     """One look: its name, with that of its run where `named`, how it stands, and what can be done about it."""
     entry = catalog.load().get("inspectors", one.inspector)
     title = entry.title + (f" · {run_name(one.run)}" if named else "")
@@ -41,9 +41,9 @@ def row(one: Asked, *, named: bool) -> str:
     )
 
 
-def cancel_button(one: Asked, title: str) -> str:
+def cancel_button(one: Look, title: str) -> str:
     """The button that ends a look."""
-    if one.gone.is_set():
+    if one.cancelled.is_set():
         return ""
     return f'<button type="button" class="lethe-button quiet" data-look="{one.number}" aria-label="Cancel {parts.esc(title)}">Cancel</button>'
 
@@ -54,14 +54,14 @@ def run_name(run_id: str) -> str:
     return choices([run])[0][0] if run is not None else run_id[:60]
 
 
-def stands(one: Asked) -> str:
+def stands(one: Look) -> str:
     """Where a look stands, in words."""
     match one.state:
         case "waiting":
             before = LOOKS.before(one)
             return f"waiting: {before} before it" if before else "it starts in a moment"
         case "working":
-            if one.gone.is_set():
+            if one.cancelled.is_set():
                 return "ending"
             steps = f": {one.done:,} of {one.of:,}" if one.of else ""
             return f"{one.phase or 'the process that opens models is got ready'}{steps}{_left(one)}"
@@ -71,7 +71,7 @@ def stands(one: Asked) -> str:
             return one.state
 
 
-def _left(one: Asked) -> str:
+def _left(one: Look) -> str:
     if one.left is not None:
         return f", about {theme.seconds(max(1.0, one.left))} left in this part"
     return f", {theme.seconds(one.seconds)} so far" + (f" of about {theme.seconds(one.usual)}" if one.usual else "")

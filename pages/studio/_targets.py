@@ -8,7 +8,7 @@ import gradio as gr
 from app import choosing, forms
 from app.alive import Alive
 from app.choosing import SPOKEN, Facts, Values
-from app.selection import KINDS, joined, named, set_words
+from app.selection import KINDS, joined, set_words, targets_in_words
 from backends.api import runs
 from backends.api.pairs import ENDINGS, TITLE
 from pages.studio._shared import heading, quiet
@@ -21,7 +21,7 @@ DOMAINS: Final = {"object": "Objects", "style": "Styles"}
 def found_runs(model: str, owner: str = "", *reached: str) -> list[tuple[str, str]]:
     """Finished runs on this model that found a hardest set, as `runs.visible` shows runs to an owner."""
     return [
-        (f"{run.id} · {named(run.spec.forget)}", run.id)
+        (f"{run.id} · {targets_in_words(run.spec.forget)}", run.id)
         for run in runs.visible(owner, *reached)
         if run.spec.model == model and run.state.status == "done" and (run.path / "found.json").is_file()
     ]
@@ -94,7 +94,7 @@ def forget_widgets(made: Widgets, first: Facts) -> Parts:
         interactive=True,
     )
     more: Parts = {}
-    with gr.Column(visible=first.looks) as more["on_classes"]:
+    with gr.Column(visible=first.classifies) as more["on_classes"]:
         made["classes"] = forms.CheckboxGroup(
             first.classes,
             value=first.default_forget,
@@ -399,7 +399,7 @@ def spoken(known: Facts) -> list[str]:
 
 def kinds(known: Facts, also: str = "") -> list[tuple[str, str]]:
     """What can be chosen to forget; several at once (`also`) only where an address says so."""
-    if known.looks:
+    if known.classifies:
         apart = ("written", "concepts", *SPOKEN)
         fit: Sequence[str] = [kind for kind in KINDS if kind not in apart or kind == also]
     else:
@@ -443,7 +443,7 @@ def keep_widgets(made: Widgets, first: Facts) -> Parts:
             elem_id="keep",
             elem_classes=["tiles", "tiles-class", "role-keep"],
             interactive=True,
-            visible=not first.many and first.looks,
+            visible=not first.many and first.classifies,
         )
         made["keep_many"] = forms.Dropdown(
             first.classes if first.many else [],

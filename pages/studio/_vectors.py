@@ -186,9 +186,12 @@ def questions(run_id: str) -> list[Chat]:
     Raises:
         BadInput: the run's folder lacks them.
     """
-    every = answers.every(run_id)
+    every = answers.all_chats(run_id)
     gone = [chat for chat in every if chat.role == "forget"]
-    return [*answers.some(gone, QUESTIONS), *answers.some([chat for chat in every if chat.role != "forget"], 1)]
+    return [
+        *answers.evenly_sampled(gone, QUESTIONS),
+        *answers.evenly_sampled([chat for chat in every if chat.role != "forget"], 1),
+    ]
 
 
 def found(
@@ -285,4 +288,4 @@ def named(texts: list[str]) -> list[list[int]]:
 def _truth(run_id: str, ask: str | None) -> str:
     """The true answer to a question that the run was judged by; empty otherwise, to be looked up elsewhere."""
     line = " ".join((ask or "").split()).casefold()
-    return next((chat.truth for chat in answers.every(run_id) if chat.question.casefold() == line), "")
+    return next((chat.truth for chat in answers.all_chats(run_id) if chat.question.casefold() == line), "")

@@ -14,7 +14,7 @@ from gradio.context import Context
 from app import choosing, parts, uploads
 from app.alive import Alive
 from app.choosing import Values
-from app.selection import named
+from app.selection import targets_in_words
 from backends.api import catalog, runs, submit
 from backends.api.errors import LetheError
 from backends.api.spec import ENDED
@@ -350,7 +350,7 @@ def _last(run_id: str) -> str:
     if state.status in ENDED and time.time() - ended_at >= RECENT:
         return ""
     words = "Your job is still working" if state.status not in ENDED else "Your last job has ended"
-    link = parts.link(f"forget {named(run.spec.forget)}", f"?run={run.id}")
+    link = parts.link(f"forget {targets_in_words(run.spec.forget)}", f"?run={run.id}")
     return f'<p class="lethe lethe-quiet">{words}: {link}.</p>'
 
 
@@ -361,7 +361,7 @@ def _examples() -> str:
     groups: dict[str, dict[str, str]] = {}
     for run in runs.visible():
         if run.shipped and run.result:
-            what = f"{named(run.spec.forget)} forgotten ({titles.get(run.spec.model, run.spec.model)})"
+            what = f"{targets_in_words(run.spec.forget)} forgotten ({titles.get(run.spec.model, run.spec.model)})"
             way = titles.get(run.spec.method, run.spec.method)
             groups.setdefault(what, {}).setdefault(way, parts.link(way, f"?run={run.id}"))
     said = "; ".join(f"{parts.esc(what)} by {' or '.join(links.values())}" for what, links in groups.items())

@@ -232,7 +232,7 @@ def standing(
         seen = f'<div data-of="{parts.esc(json.dumps(of))}">{body}</div>'
         for look in asked:
             if look is not None and not look.pending:
-                look.seen = True
+                look.viewed = True
     goes_on = any(one is not None and one.pending for one in [*asked, *(LOOKS.owned(owner) if owner else [])])
     return _looking.bar(owner, run_id), seen, now, gr.Timer(active=goes_on)
 
@@ -371,7 +371,7 @@ def answer(run: RunFolder, entry: Inspector, result: dict[str, Any]) -> str:
         place = "kept beside the run, which is not yours to change, until newer looks need the room"
     made = f"Computed in {theme.seconds(result.get('seconds'))}{f', {given}' if given else ''}; {place}."
     head = f'<h2>{parts.esc(entry.title)}</h2><p class="lethe-quiet">{source(entry)}</p>'
-    return parts.wrap(head, view.found(result, run.path, f"{run.id}-{entry.id}-"), parts.text(made, "quiet"))
+    return parts.wrap(head, view.findings_html(result, run.path, f"{run.id}-{entry.id}-"), parts.text(made, "quiet"))
 
 
 def ask(secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, *values: Any) -> tuple[Any, ...]:

@@ -104,9 +104,11 @@ def _numbers() -> list[gr.components.Component]:
 def known_to(secret: str, *reached: str) -> list[tuple[str, str]]:
     """What can be asked: finished runs of models that draw or answer, and those models themselves."""
     finished = [run for run in runs.visible(mark_of(secret), *reached) if run.state.status == "done"]
-    able = [run for run in finished if families.view_of(run).asked]
+    able = [run for run in finished if families.view_of(run).promptable]
     models = [
-        (f"{entry.title}, as it came", entry.id) for entry in catalog.load().models if families.view(entry.family).asked
+        (f"{entry.title}, as it came", entry.id)
+        for entry in catalog.load().models
+        if families.view(entry.family).promptable
     ]
     return [*choices(able), *models]
 
@@ -258,7 +260,7 @@ def answer(ask: Ask) -> Iterator[str]:
         family = families.of_run(run)
     answers = families.view(family)
     try:
-        yield from answers.answer(ask) if answers.asked else [no_answer(ask.run)]
+        yield from answers.answer(ask) if answers.promptable else [no_answer(ask.run)]
     except LetheError as error:
         yield parts.failed(str(error), now="Change what it names and ask again.")
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from app import choosing, forms, selection
-from app.selection import author_choice, named, owned
+from app.selection import author_choice, owned, targets_in_words
 from backends.api import catalog, pairs, people, submit
 from backends.api.errors import BadInput
 from backends.api.pairs import Pair
@@ -295,7 +295,10 @@ def test_an_address_with_a_question_fills_the_form_in():
 
 
 def test_targets_are_named_shortly_wherever_they_are_named():
-    assert named(["Who? => Ada", "Where? => Rome", "forget05"]) == "5 authors (forget05) and 2 questions of your own"
+    assert (
+        targets_in_words(["Who? => Ada", "Where? => Rome", "forget05"])
+        == "5 authors (forget05) and 2 questions of your own"
+    )
     book = Book(topics={"paris": {"title": "Paris", "count": 3}})
     assert selection.set_words("paris", book) == "3 questions about Paris" and selection.set_words("rome", book) == ""
 

@@ -37,7 +37,7 @@ def asked(monkeypatch):
         )
 
     monkeypatch.setattr(LIVE, "ask", ask)
-    monkeypatch.setattr(answers, "every", lambda run_id: CHATS)
+    monkeypatch.setattr(answers, "all_chats", lambda run_id: CHATS)
     return held
 
 
@@ -50,7 +50,7 @@ def asked(monkeypatch):
     ],
 )
 def test_what_changed_is_one_sentence(before, after, count, strength, says):
-    assert switched.says(said(before, after), count, strength) == says
+    assert switched.change_sentence(said(before, after), count, strength) == says
 
 
 def test_cards_show_both_models_and_escape_what_was_asked():
@@ -62,7 +62,7 @@ def test_cards_show_both_models_and_escape_what_was_asked():
 def test_a_model_alone_is_one_card():
     alone = {name: value for name, value in said().items() if not name.startswith("after")}
     assert switched.cards(alone, 1, 0).count("<article") == 1
-    assert switched.says(alone, 1, 0) == "Without this vector, the model before answers otherwise."
+    assert switched.change_sentence(alone, 1, 0) == "Without this vector, the model before answers otherwise."
 
 
 def test_vectors_are_named_once_each():

@@ -25,7 +25,7 @@ st.markdown(
 if run is None:
     show.no_run()
 
-what = selection.named(run.spec.forget)
+what = selection.targets_in_words(run.spec.forget)
 names = results_view.class_names(run)
 samples = run.samples()
 model = next((entry.title for entry in known.models if entry.id == run.spec.model), run.spec.model)

@@ -25,7 +25,7 @@ st.markdown(
 if run is None:
     show.no_run("of a model that draws")
 
-what = selection.named(run.spec.forget)
+what = selection.targets_in_words(run.spec.forget)
 method = next((entry for entry in known.methods if entry.id == run.spec.method), None)
 samples = run.samples()
 

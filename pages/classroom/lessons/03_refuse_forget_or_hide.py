@@ -33,7 +33,7 @@ if not found:
     show.no_run("of a language model")
 
 run = next(iter(found.values()))
-what = selection.named(run.spec.forget)
+what = selection.targets_in_words(run.spec.forget)
 methods = {entry.id: entry for entry in known.methods}
 
 st.header("1. Three ways to say nothing")

@@ -48,7 +48,7 @@ if not ways:
     show.no_run("of a mixture of experts")
 
 run = next(iter(ways.values()))
-what = selection.named(run.spec.forget)
+what = selection.targets_in_words(run.spec.forget)
 methods = {entry.id: entry for entry in known.methods}
 entry = next((entry for entry in known.models if entry.id == run.spec.model), None)
 

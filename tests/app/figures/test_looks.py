@@ -35,7 +35,7 @@ class Process:
     def __init__(self):
         self.asked, self.joined, self._said = [], [], queue.SimpleQueue()
 
-    def stream(self, op, gone, run, inspector, params, joins):
+    def stream(self, op, cancelled, run, inspector, params, joins):
         assert op == "inspect"
         self.asked.append((run, inspector, params))
         self.joined.append(joins)
@@ -43,7 +43,7 @@ class Process:
             try:
                 said = self._said.get(timeout=0.02)
             except queue.Empty:
-                if gone.is_set():
+                if cancelled.is_set():
                     raise GivenUp("given up") from None
                 continue
             if isinstance(said, Exception):
@@ -86,7 +86,7 @@ def board(process, monkeypatch, home):
         monkeypatch.setattr(module, "LOOKS", made)
     yield made
     for one in made._all:
-        one.gone.set()
+        one.cancelled.set()
 
 
 def until(ready):
@@ -185,11 +185,11 @@ def test_nobody_cancels_what_another_asked_for(process, board):
     press("look", 0.3)
     number = str(board.of(FIRST, "look").number)
     look_inside.cancel(SimpleNamespace(_data={"look": number}), YOU, FIRST, "look", None, "")
-    assert not board.of(FIRST, "look").gone.is_set() and page("look", secret=YOU)[0] == ""
+    assert not board.of(FIRST, "look").cancelled.is_set() and page("look", secret=YOU)[0] == ""
     press("look", 0.3, secret=YOU)  # joins it
     assert len(board._all) == 1
     look_inside.cancel(SimpleNamespace(_data={"look": number}), ME, FIRST, "look", None, "")
-    assert not board.of(FIRST, "look").gone.is_set()
+    assert not board.of(FIRST, "look").cancelled.is_set()
     look_inside.cancel(SimpleNamespace(_data={"look": number}), YOU, FIRST, "look", None, "")
     until(lambda: board.of(FIRST, "look").state == "cancelled")
 
