@@ -42,7 +42,7 @@ class Answers:
 
     def stream(self, op: str, /, *, cancelled: threading.Event | None = None, **args: Any) -> Iterator[Any]:
         """Send one request and yield its answer as it grows, complete at last; closing the iterator, or setting `cancelled`, ends the work."""
-        return self._of(op).stream(op, visitor=_visitor(), gone=cancelled, **args)
+        return self._of(op).stream(op, visitor=_visitor(), cancelled=cancelled, **args)
 
     def start(self) -> None:
         """Start the quick one now, so that the first page finds it warm."""

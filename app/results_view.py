@@ -38,12 +38,15 @@ def answer(run: RunFolder) -> str:
     counted = families.get(families.of_run(run)).counted
     rows = [
         ("Model", titles.get(spec.model, spec.model)),
-        ("Forget", f"{', '.join(pairs.named(spec.forget))[:120]} ({result.get('forget_count', 0):,} {counted})"),
+        (
+            "Forget",
+            f"{', '.join(pairs.target_titles(spec.forget))[:120]} ({result.get('forget_count', 0):,} {counted})",
+        ),
         ("Method", titles.get(spec.method, spec.method)),
         ("Took", f"{theme.seconds(result.get('seconds'))} on {result.get('device', 'this machine')}, seed {spec.seed}"),
     ]
     if spec.after:
-        rows.insert(2, ("After", f"{', '.join(pairs.named(spec.earlier))[:120]} (run {spec.after})"))
+        rows.insert(2, ("After", f"{', '.join(pairs.target_titles(spec.earlier))[:120]} (run {spec.after})"))
     facts = "".join(f"<span><span class='lethe-quiet'>{name}</span> {parts.esc(value)}</span>" for name, value in rows)
     notes = "".join(parts.text(note) for note in result.get("notes", []))
     lead = f'<p class="lethe-lead">{parts.esc(verdict.of_run(run))}</p>'
@@ -250,8 +253,8 @@ def forgotten(run: RunFolder) -> set[str]:
     """Which of `class_names` were to be forgotten; of one object in one style neither, because the rest of both is kept."""
     card = _card(run) or {}
     if not card.get("domains"):
-        return set(run.spec.gone)
-    parsed_concepts = [concepts.read(text, card, run.spec.model) for text in run.spec.gone]
+        return set(run.spec.forgotten)
+    parsed_concepts = [concepts.read(text, card, run.spec.model) for text in run.spec.forgotten]
     return {concept.object or concept.style for concept in parsed_concepts if concept.kind in ("object", "style")}
 
 
@@ -261,11 +264,11 @@ def settings(run: RunFolder) -> str:
     spec = run.spec
     rows: list[list[parts.Cell]] = [
         ["run", run.id, "folder"],
-        ["forget", ", ".join(pairs.named(spec.forget))[:300], "spec.json › forget"],
+        ["forget", ", ".join(pairs.target_titles(spec.forget))[:300], "spec.json › forget"],
     ]
     if spec.after:
         rows.append(["after", spec.after, "spec.json › after"])
-    rows += [["keep", ", ".join(pairs.named(spec.keep))[:300] or "everything else", "spec.json › keep"]]
+    rows += [["keep", ", ".join(pairs.target_titles(spec.keep))[:300] or "everything else", "spec.json › keep"]]
     rows += [
         [name.replace("_", " "), str(value), f"result.json › params.{name}"]
         for name, value in result.get("params", {}).items()

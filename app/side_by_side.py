@@ -61,7 +61,7 @@ def of_runs(folders: Sequence[RunFolder]) -> list[Trial]:
             Trial(
                 label=title("methods", spec.method),
                 short=short("methods", spec.method),
-                group=f"{title('models', spec.model)} forgets {targets_in_words(spec.gone)}",
+                group=f"{title('models', spec.model)} forgets {targets_in_words(spec.forgotten)}",
                 key=f"{spec.model}/{result['forget_key']}",
                 after={name: one.after for name, one in metrics.items() if theme.measured(one.after)},
                 reference={name: one.reference for name, one in metrics.items() if one.reference is not None},
@@ -90,7 +90,7 @@ def of_table(rows: Sequence[measured.Row]) -> list[Trial]:
     """A measured table, the seeds of one method and target as their mean and standard deviation."""
     groups: dict[tuple[str, str, str, str], list[measured.Row]] = {}
     for row in rows:
-        groups.setdefault((row.model, row.target, row.method, row.told), []).append(row)
+        groups.setdefault((row.model, row.target, row.method, row.overrides_text), []).append(row)
     trials = []
     for (model, target, method, extra_settings), same in groups.items():
         every = dict.fromkeys(name for row in same for name in row.metrics)
