@@ -71,7 +71,7 @@ def test_the_second_lesson_shows_the_run_of_a_model_that_draws(second):
     assert run.shipped and seen.slider(key="step").max == len(run.samples()) - 1
     first, last = (html_of(seen.slider(key="step").set_value(at).run()) for at in (0, len(run.samples()) - 1))
     assert first.count("<img") == last.count("<img") > 3 and first != last
-    assert show.learned(run).title == "Right after"
+    assert show.accuracy_grid(run).title == "Right after"
 
 
 def html_of(seen):
