@@ -16,20 +16,31 @@ from backends.api.runs import RunFolder
 plotly.io.templates.default = "plotly_white"  # Streamlit sets its own for the whole process, the studio included
 
 
-def example(family: str = "classifier") -> RunFolder | None:
-    """A finished run to talk about: one that came with Lethe, else the newest of this home that forgot something named."""
+def example(needs: str = "classes") -> RunFolder | None:
+    """A finished run to talk about: one that came with Lethe, else the newest of this home that forgot something named.
+
+    Args:
+        needs: the capability that the family of its model must have, one of `families.CAPABILITIES`.
+    """
     finished = [
-        run for run in runs.visible() if run.state.status == "done" and run.result and families.of_run(run) == family
+        run
+        for run in runs.visible()
+        if run.state.status == "done" and run.result and families.has(families.of_run(run), needs)
     ]
     plain = [run for run in finished if all(":" not in target for target in run.spec.forget)]
     return next((run for run in plain if run.shipped), plain[0] if plain else None)
 
 
-def shipped(ways: dict[str, str], family: str) -> dict[str, RunFolder]:
-    """Runs that came with Lethe, by what a lesson calls them; where this copy has none, an own run of the family, if any."""
+def shipped(ways: dict[str, str], needs: str) -> dict[str, RunFolder]:
+    """Runs that came with Lethe, by what a lesson calls them; where this copy has none, an own run, if there is one.
+
+    Args:
+        ways: the ids of the runs, by what a lesson calls them.
+        needs: the capability that the family of an own run's model must have.
+    """
     shipped_runs = {run.id: run for run in runs.visible() if run.shipped}
     run_by_way = {way: shipped_runs[run_id] for way, run_id in ways.items() if run_id in shipped_runs}
-    own = None if run_by_way else example(family)
+    own = None if run_by_way else example(needs)
     return run_by_way if own is None else {"Your run": own}
 
 

@@ -13,7 +13,7 @@ from backends.api import catalog, verdict
 from pages.classroom import show
 
 entries = catalog.load()
-run = show.example("text-to-image")
+run = show.example(needs="pictures")
 
 st.title("What does a painter forget?")
 st.markdown(

@@ -20,7 +20,7 @@ WAYS = {  # runs that came with Lethe
 
 
 entries = catalog.load()
-run_by_way = show.shipped(WAYS, "llm")
+run_by_way = show.shipped(WAYS, needs="answers")
 
 st.title("Refuse, forget, or hide?")
 st.markdown(

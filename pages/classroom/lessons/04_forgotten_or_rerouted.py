@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from app import selection, theme
+from app import families, selection, theme
 from backends.api import catalog, found
+from backends.api.catalog import Inspector
 from backends.api.panels import Bars, Flow, Found, Heatmap, Panel, Verdict, Words
 from backends.api.runs import RunFolder
 from pages.classroom import show
@@ -25,17 +26,21 @@ WAYS = {  # runs that came with Lethe
 Kind = TypeVar("Kind", bound=Panel)
 
 
+def looks_at_experts(inspector: Inspector) -> bool:
+    """Whether an inspector works with families that have a router, and with no other."""
+    fits = [family for family, reason in inspector.works_with.items() if reason is True]
+    return bool(fits) and all(families.has(family, "router") for family in fits)
+
+
 def expert_panels(run: RunFolder, kind: type[Kind]) -> list[Kind]:
-    """Panels of one kind that were found in a run by looks at experts."""
-    inspector_ids = [
-        entry.id for entry in entries.inspectors if [f for f, on in entry.works_with.items() if on is True] == ["moe"]
-    ]
-    findings = [Found.model_validate(one) for look in inspector_ids if (one := found.read(run, look)) is not None]
-    return [panel for one in findings for panel in one.panels if isinstance(panel, kind)]
+    """Panels of one kind among a run's findings about its experts."""
+    findings = [found.read(run, entry.id) for entry in entries.inspectors if looks_at_experts(entry)]
+    contents = [Found.model_validate(finding) for finding in findings if finding is not None]
+    return [panel for content in contents for panel in content.panels if isinstance(panel, kind)]
 
 
 entries = catalog.load()
-ways = show.shipped(WAYS, "moe")
+ways = show.shipped(WAYS, needs="router")
 
 st.title("Forgotten, or rerouted?")
 st.markdown(
