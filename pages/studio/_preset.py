@@ -54,7 +54,7 @@ def preset(query: list[tuple[str, str]], owner: str = "") -> Updates:
         entry = catalog.load().get("methods", method)
         # with its choices: a value alone would be checked against those of the model before
         updates |= {"method": gr.Radio(choices=_steps.method_choices(known), value=method)}
-        updates |= _answers.method_shown({"method": method})
+        updates |= _answers.show_method({"method": method})
         shown = forms.to_widgets(entry.params, choosing.recommended(known, entry, wanted) | given)
         updates |= {
             f"{method}.{name}": value for name, value in zip(forms.properties(entry.params), shown, strict=True)

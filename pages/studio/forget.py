@@ -178,18 +178,18 @@ def _wire_form(page: Page, moves: dict[str, Part]) -> None:
     gallery = ("tick", "one", "where", "gallery_style", "page", "back", "on")
     kinds = tuple(_targets.visible_kind("classes"))
     model_names += kinds
-    after(page.on_held([p["model"].input], _answers.model_shown, model_names), "near", "class_style")
+    after(page.on_held([p["model"].input], _answers.show_model, model_names), "near", "class_style")
     after(page.on_held([p["own_open"].click], _answers.opened, [*model_names, "own"]), "near", "class_style")
-    after(page.on([p["kind"].input], _answers.kind_shown, [*kinds, *gallery, *tuned, "found"]), "near")
+    after(page.on([p["kind"].input], _answers.show_kind, [*kinds, *gallery, *tuned, "found"]), "near")
     after(page.on([p["classes"].input, p["many"].input], _answers.near, ("near",)))
     written = [p[name].input for name in ("objects", "styles", "phrases", "anchor")]
     written.append(p["phrases"].blur)
-    after(page.on(written, _answers.concepts_shown, ("near", "anchor", *tuned)))
+    after(page.on(written, _answers.show_concepts, ("near", "anchor", *tuned)))
     told = [p["authors"].input, p["author_set"].input]
-    after(page.on(told, _answers.authors_shown, ("near", *tuned)))
+    after(page.on(told, _answers.show_authors, ("near", *tuned)))
     _wire_own(page, after)
     keeping = ("on_keep", "on_keep_pairs", "keep", "keep_many", "keep_objects", "keep_styles", "keep_authors")
-    after(page.on([p["keep_mode"].input], _answers.keep_shown, keeping))
+    after(page.on([p["keep_mode"].input], _answers.show_keep_list, keeping))
     page.on([p["of_class"].input], lambda values: _answers.gallery(values | {"page": 0}), gallery)
     page.on([p["back"].click], _answers.turn(-1), gallery)
     page.on([p["on"].click], _answers.turn(1), gallery)
@@ -198,7 +198,7 @@ def _wire_form(page: Page, moves: dict[str, Part]) -> None:
     after(page.on([p["file"].upload], uploads.read_once("file", _answers.uploaded), ("listed", "list_says", "file")))
     after(
         page.on(
-            [p["method"].input], _answers.method_shown, ["detail", *(name for name in p if name.startswith("params."))]
+            [p["method"].input], _answers.show_method, ["detail", *(name for name in p if name.startswith("params."))]
         )
     )
     plain = [

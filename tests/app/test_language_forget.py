@@ -106,15 +106,15 @@ def test_own_questions_to_keep(untouched):
         untouched | {"kind": "pairs", "lines": "Who? => Ada", "keep_mode": "own", "keep_lines": "Why? => So"}
     )
     assert spec.keep == ("Why? => So",)
-    assert _answers.keep_shown(untouched | {"keep_mode": "own"})["on_keep_pairs"].visible
-    assert not _answers.keep_shown(untouched | {"keep_mode": "all"})["on_keep_pairs"].visible
+    assert _answers.show_keep_list(untouched | {"keep_mode": "own"})["on_keep_pairs"].visible
+    assert not _answers.show_keep_list(untouched | {"keep_mode": "all"})["on_keep_pairs"].visible
 
 
 def test_authors_that_a_question_names_are_its_neighbours(untouched):
     name = choosing.embedded(SPEAKS).book.names[0]
     values = untouched | {"kind": "pairs", "lines": f"Where was {name} born? => Here", "keep_mode": "some"}
     assert name in _answers.near(values)["near"]
-    assert name in _answers.keep_shown(values)["keep_authors"]
+    assert name in _answers.show_keep_list(values)["keep_authors"]
 
 
 def test_a_model_of_ones_own_takes_questions(untouched):
@@ -235,7 +235,7 @@ def test_what_is_said_instead_stands_beside_the_methods_that_can(untouched):
     values = untouched | {"method": has[0].id, name: "Ask my agent."}
     assert choosing.params(values)[name.partition(".")[2]] == "Ask my agent."
     assert "and says <b>“Ask my agent.”</b> instead" in _answers.sentence(values)["say"]
-    shown = _answers.method_shown(values)
+    shown = _answers.show_method(values)
     assert shown[f"params.{has[0].id}.instead"].visible and f"params.{untouched['method']}.instead" not in shown
     assert " instead" not in _answers.sentence(untouched)["say"]
 
