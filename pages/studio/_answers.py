@@ -216,7 +216,7 @@ def _near_authors(model_info: Facts, values: Values) -> str:
         )
     if not neighbour_names:
         return note("Neighbours are named where something to forget is chosen that has some.")
-    titles = dict((name, title) for title, name in _targets.kept_names(model_info))
+    titles = dict((name, title) for title, name in _targets.keep_choices(model_info))
     listed = ", ".join(titles[name] for name in neighbour_names)
     alike = "Most alike" if model_info.book.topics else "Most alike, with the same names or facts"
     text = f"{alike}: {listed}. They get hurt first (the neighbours)."
@@ -494,7 +494,7 @@ def of_authors(model_info: Facts, chosen: Values) -> Updates:
         "authors": gr.Dropdown(model_info.book.names, value=chosen.get("authors", []), multiselect=True),
         "author_set": gr.Radio(_targets.author_sets(model_info), value=chosen.get("author_set") or None),
         "keep_authors": gr.Dropdown(
-            _targets.kept_names(model_info), value=[], multiselect=True, visible=model_info.speaks
+            _targets.keep_choices(model_info), value=[], multiselect=True, visible=model_info.speaks
         ),
         **{name: chosen.get(name, "") for name in ("lines", "title", "passage", "topic")},
         "known": chosen.get("known", []),

@@ -126,7 +126,7 @@ def _preset_authors(forget: tuple[str, ...], keep: tuple[str, ...], known: Facts
     named = [one.name for one in read if isinstance(one, Person) and one.name in known.book.topics]
     names = known.book.authors(keep) + named
     own = tuple(str(one) for one in read if isinstance(one, Own))
-    shown = gr.Dropdown(_targets.kept_names(known), value=names, multiselect=True, visible=True)
+    shown = gr.Dropdown(_targets.keep_choices(known), value=names, multiselect=True, visible=True)
     return updates | {
         "keep_mode": gr.Radio(_targets.keep_modes(known), value="some"),
         "keep_authors": shown,
