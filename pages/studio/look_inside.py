@@ -93,7 +93,7 @@ def _events(
     switch: _vectors.Switch,
 ) -> None:
     private: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    shown = [page.about, *page.stand, *groups, *switch.shown]
+    shown = [page.about, *page.stand, *groups, *switch.outputs]
     lookup: dict[str, Any] = {"concurrency_limit": 4, **private}
     latest: dict[str, Any] = {"trigger_mode": "always_last", **lookup}
     anew = push_url(["run", "inspector", "with"]).replace("{", "{" + _vectors.FORGET, 1)
@@ -101,7 +101,7 @@ def _events(
     given = [page.secret, *page.at]
 
     def vectors(event: Any) -> Any:
-        inputs = [page.run, page.which, switch.filled, switch.known, *switch.given]
+        inputs = [page.run, page.which, switch.filled, switch.vector_keys, *switch.inputs]
         return event.then(_vectors.arrive, inputs, switch.search, **lookup)
 
     def narrowed(event: Any) -> Any:
