@@ -19,7 +19,7 @@ from backends.api import catalog, runs, submit
 from backends.api.errors import LetheError
 from backends.api.spec import ENDED
 from pages.studio import _answers, _preset, _steps, _targets, _watch
-from pages.studio._shared import identity, looker, mark_of, nav
+from pages.studio._shared import identity, mark_of, nav, secret_and_mark
 
 TITLE, PATH, ORDER = "Forget", "", 10
 
@@ -287,7 +287,7 @@ def _wire_run(
 
     def start(known: str, *given: Any) -> list[Any]:
         """Queue the job; what is wrong is said, and nothing is lost."""
-        known, mark = looker(known)
+        known, mark = secret_and_mark(known)
         try:
             values = dict(zip(page.values, given, strict=True))
             run = submit.submit(choosing.spec(values), owner=mark, card=choosing.card(choosing.facts(values)))
@@ -312,7 +312,7 @@ def _wire_run(
             except LetheError as error:
                 gr.Warning(str(error))
             updates["examples"] = _last(before) + _examples()
-        known, _ = looker(known)
+        known, _ = secret_and_mark(known)
         head = [name, name or before, known, gr.Column(visible=not name), gr.Column(visible=bool(name))]
         return head + _watch.look(name, known) + [updates.get(part, gr.skip()) for part in names]
 

@@ -15,7 +15,18 @@ from backends.api.catalog import Inspector
 from backends.api.errors import Busy, LetheError
 from backends.api.runs import RunFolder
 from pages.studio import _looking, _vectors
-from pages.studio._shared import Panels, address, alone, choices, identity, looker, mark_of, nav, push_url, section
+from pages.studio._shared import (
+    Panels,
+    address,
+    alone,
+    choices,
+    identity,
+    mark_of,
+    nav,
+    push_url,
+    secret_and_mark,
+    section,
+)
 
 TITLE, PATH, ORDER = "Look inside", "look-inside", 40
 REMEMBERED = 200  # runs of which it is known what does not fit them
@@ -376,7 +387,7 @@ def answer(run: RunFolder, entry: Inspector, result: dict[str, Any]) -> str:
 
 def ask(secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, *values: Any) -> tuple[Any, ...]:
     """Ask for a look into a run, or into two. It waits for those before it; whoever comes back finds it."""
-    secret, owner = looker(secret)
+    secret, owner = secret_and_mark(secret)
     wrong = ""
     if run_id and inspector_id:
         try:

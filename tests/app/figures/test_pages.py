@@ -231,7 +231,7 @@ def test_a_sweep_gathers_the_runs_that_differ_in_nothing_else(home):
         spec = made.spec.model_copy(update={"params": {"rate": rate}})
         files.write_json(made.path / "spec.json", spec.model_dump())
     base = runs.find("20261122-000000-rate")
-    assert sorted(value for _, value in _sweep.family(base, "rate")) == [0.1, 0.3]
+    assert sorted(value for _, value in _sweep.sweep_members(base, "rate")) == [0.1, 0.3]
     shown, clock = _sweep.show(base.id, "rate")
     assert "99.5 % at every value." in plain(shown) and clock.active is False
 
