@@ -40,12 +40,12 @@ def build() -> None:
     below = Panels(elem_id="compare-below")
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
-    outputs = [seen, dial.column, dial.prompt, dial.seen, below]
+    outputs = [seen, dial.column, dial.prompt, dial.panels, below]
     gr.on([run.input, other.input], chosen, [run, other], outputs, js=push_url(["run", "with"]), **quiet)
     run.input(beside_of, [run, other, secret], other, **quiet)
     assert Context.root_block is not None
     arriving = Context.root_block.load(from_address, [secret], [run, other, dial.dose, *outputs], **quiet)
-    arriving.then(_dose.arrive, [run, dial.prompt, dial.dose], dial.seen, **quiet)
+    arriving.then(_dose.arrive, [run, dial.prompt, dial.dose], dial.panels, **quiet)
 
 
 def chosen(run_id: str | None, other_id: str | None) -> Iterator[tuple[Any, ...]]:

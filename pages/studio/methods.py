@@ -104,9 +104,9 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
     """The tab, the group and the axes that the address names."""
     tab = address(request, "tab")
     tab = tab if tab in TABS else "methods"
-    asked = [address(request, name) or None for name in ("group", "x", "y")]
-    own = list_runs(secret, *(asked if tab == "runs" else (None, None, None)))
-    shipped = list_measured(*(asked if tab == "measured" else (None, None, None)))
+    query = [address(request, name) or None for name in ("group", "x", "y")]
+    own = list_runs(secret, *(query if tab == "runs" else (None, None, None)))
+    shipped = list_measured(*(query if tab == "measured" else (None, None, None)))
     return gr.Tabs(selected=tab), *own, *shipped
 
 

@@ -26,7 +26,7 @@ def plain(html: str) -> str:
 
 
 def test_steps_are_written_with_semicolons_and_plus_signs():
-    assert _growing.written(" Bag; Bag + Sandal ;images:1,2") == [("Bag",), ("Bag", "Sandal"), ("images:1,2",)]
+    assert _growing.parse_steps(" Bag; Bag + Sandal ;images:1,2") == [("Bag",), ("Bag", "Sandal"), ("images:1,2",)]
     for text, wrong in (
         ("", "Nothing to forget"),
         (" ; ", "Nothing"),
@@ -34,7 +34,7 @@ def test_steps_are_written_with_semicolons_and_plus_signs():
         (";".join("abcdefghijklm"), "13"),
     ):
         with pytest.raises(BadInput, match=wrong):
-            _growing.written(text)
+            _growing.parse_steps(text)
 
 
 def test_larger_sets_are_gathered_by_size_and_only_where_one_holds_the_other(home):
