@@ -344,7 +344,7 @@ def gallery(values: Values) -> Updates:
     return updates
 
 
-def turn(by: int) -> Callable[[Values], Updates]:
+def turn_page(by: int) -> Callable[[Values], Updates]:
     """Another page of the gallery."""
 
     def turned(values: Values) -> Updates:
