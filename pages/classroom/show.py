@@ -45,7 +45,7 @@ def shipped(ways: dict[str, str], needs: str) -> dict[str, RunFolder]:
 
 
 def no_run(of: str = "") -> NoReturn:
-    """Say that there is nothing to show yet, and end the lesson. `of`: what a run would have to be of, as "of a language model"."""
+    """Say that there is nothing to show yet, and end the lesson. `of`: the kind of run that is missing, as "of a language model"."""
     kind = f" {of}" if of else ""
     st.info(f"There is no finished run{kind} on this computer yet. Make one in the studio; then this lesson shows it.")
     st.link_button("Open the studio", "/", type="primary")

@@ -66,12 +66,12 @@ def summary(values: Values) -> Updates:
     return {
         "say": _sentence(values, line),
         "review": _review(values, count, needs),
-        "exact": _members(values) + forget_set_table(counts),
+        "exact": _author_set_line(values) + forget_set_table(counts),
         "problem": error_line(lacks),
     }
 
 
-def _members(values: Values) -> str:
+def _author_set_line(values: Values) -> str:
     """The authors of the chosen set, as a line; empty for anything else."""
     model_info = choosing.facts(values)
     names = model_info.book.sets.get(values.get("author_set") or "", []) if values["kind"] == "author_set" else []
@@ -116,10 +116,10 @@ def sentence(values: Values) -> Updates:
 
 def _sentence_at_defaults(model_info: Facts, values: Values) -> Updates:
     """The sentence for a model that was just chosen, at its defaults."""
-    return sentence(_fresh(model_info, values))
+    return sentence(_with_defaults(model_info, values))
 
 
-def _fresh(model_info: Facts, values: Values) -> Values:
+def _with_defaults(model_info: Facts, values: Values) -> Values:
     """The form's values with the defaults of a model that was just chosen."""
     own = {"own": model_info.model_dump()} if model_info.own else {}
     chosen = choosing.at_defaults(model_info, values["kind"]) | {"keep_mode": "all", "keep_phrases": ""}
@@ -163,7 +163,7 @@ def _review(values: Values, count: str, needs: str) -> str:
     return f'<dl class="lethe lethe-review">{cells}</dl>'
 
 
-def near(values: Values) -> Updates:
+def show_neighbours(values: Values) -> Updates:
     """The line that names the neighbours: by the model's own confusion, or by what is alike in its data."""
     model_info = _facts(values)
     chosen = choosing.choice(values)
@@ -225,7 +225,7 @@ def _near_authors(model_info: Facts, values: Values) -> str:
 
 def show_authors(values: Values) -> Updates:
     """The neighbours of the chosen authors, and the settings tuned for them."""
-    return near(values) | retuned(values)
+    return show_neighbours(values) | retuned(values)
 
 
 def _forget_concepts(model_info: Facts, values: Values) -> list[Concept]:
@@ -246,7 +246,7 @@ def show_concepts(values: Values) -> Updates:
     offered = choosing.anchors(model_info, values)
     anchor = values["anchor"] if values["anchor"] in [value for _, value in offered] else ""
     now = values | {"anchor": anchor}
-    return near(now) | {"anchor": gr.Dropdown(offered, value=anchor)} | retuned(now)
+    return show_neighbours(now) | {"anchor": gr.Dropdown(offered, value=anchor)} | retuned(now)
 
 
 def show_keep_list(values: Values) -> Updates:
@@ -288,18 +288,18 @@ def retuned(values: Values) -> Updates:
     """The settings of methods that fit this model and this kind of target better; what a person changed stays."""
     model_info = _facts(values)
     try:
-        return choosing.retuned(model_info, _example(model_info, values), values) if model_info else {}
+        return choosing.retuned(model_info, _targets_or_example(model_info, values), values) if model_info else {}
     except BadInput:  # something was written that is no target; the summary says so
         return {}
 
 
 def _retuned_to(model_info: Facts, values: Values) -> Updates:
     """The tuned settings for a model that was just chosen, at its defaults."""
-    now = _fresh(model_info, values)
-    return choosing.retuned(model_info, _example(model_info, now), values)
+    now = _with_defaults(model_info, values)
+    return choosing.retuned(model_info, _targets_or_example(model_info, now), values)
 
 
-def _example(model_info: Facts, values: Values) -> tuple[str, ...]:
+def _targets_or_example(model_info: Facts, values: Values) -> tuple[str, ...]:
     """The targets to be forgotten; an example of their kind where none is chosen yet."""
     try:
         return choosing.choice(values).targets()
@@ -323,13 +323,13 @@ def gallery(values: Values) -> Updates:
         return updates | {"where": error_line(str(error))}
     first = page * pictures.PAGE + 1
     labels = [(str(item), str(item)) for item in ids]
-    picked = [str(item) for item in values["picked"] or []]
-    updates["tick"] = gr.CheckboxGroup(labels, value=[item for _, item in labels if item in picked], visible=single)
-    liked = str(values["like"]) if values["like"] in ids else None
-    updates["one"] = gr.Radio(labels, value=liked, visible=not single)
+    ticked = [str(item) for item in values["picked"] or []]
+    updates["tick"] = gr.CheckboxGroup(labels, value=[item for _, item in labels if item in ticked], visible=single)
+    liked_label = str(values["like"]) if values["like"] in ids else None
+    updates["one"] = gr.Radio(labels, value=liked_label, visible=not single)
     updates["gallery_style"] = pictures.tile_variables("gallery", [[picture] for picture in urls])
     chosen = (
-        f"{len(picked)} picked"
+        f"{len(ticked)} picked"
         if single
         else f"image {values['like']} chosen"
         if values["like"] is not None
@@ -353,7 +353,7 @@ def turn_page(by: int) -> Callable[[Values], Updates]:
     return turned
 
 
-def picked(values: Values) -> Updates:
+def collect_ticks(values: Values) -> Updates:
     """All ticked images: those of this page and of the other pages of the gallery."""
     model_info = choosing.facts(values)
     page_ids, _ = pictures.class_page(model_info.id, values["of_class"], int(values["page"] or 0), model_info.data)
@@ -367,7 +367,7 @@ def picked(values: Values) -> Updates:
     }
 
 
-def liked(values: Values) -> Updates:
+def show_alike(values: Values) -> Updates:
     """The images most alike to the chosen one."""
     one = values["one"] if values["one"] is not None else values["like"]
     if one is None:
@@ -386,7 +386,7 @@ def liked(values: Values) -> Updates:
     return {"like": like, "alike": f'<div class="lethe lethe-strip"><p>{caption}</p><div>{tags}</div></div>'}
 
 
-def uploaded(values: Values) -> Updates:
+def read_id_list(values: Values) -> Updates:
     """An uploaded list of ids, read at once so that a mistake is said at once."""
     if not values["file"]:
         return {
@@ -418,7 +418,7 @@ def show_model(values: Values) -> Updates:
     return updates | model_updates | _retuned_to(model_info, values) | _sentence_at_defaults(model_info, values)
 
 
-def opened(values: Values) -> Updates:
+def open_own_model(values: Values) -> Updates:
     """Open a person's own model."""
     try:
         model_info = choosing.open_own(values["own_model"] or "", values["own_data"] or "")
@@ -517,7 +517,7 @@ def from_table(rows: list[list[Any]]) -> str:
     return "\n".join(" => ".join(row) for row in cells if any(row))
 
 
-def pairs_uploaded(which: str) -> Callable[[Values], Updates]:
+def read_pairs_file(which: str) -> Callable[[Values], Updates]:
     """An uploaded file of questions, read at once so that a mistake is said at once."""
 
     def uploaded_pairs(values: Values) -> Updates:
@@ -532,7 +532,7 @@ def pairs_uploaded(which: str) -> Callable[[Values], Updates]:
         except LetheError as error:
             return {line_name: error_line(str(error))}
         return {
-            **_written_in(which, own.pairs),
+            **_question_updates(which, own.pairs),
             f"{which}title": own.title,
             line_name: note(" ".join((f"{path.name}: {pairs.counted(len(own.pairs))}.", *own.notes))),
         }
@@ -540,7 +540,7 @@ def pairs_uploaded(which: str) -> Callable[[Values], Updates]:
     return uploaded_pairs
 
 
-def _written_in(which: str, some: Sequence[pairs.Pair]) -> Updates:
+def _question_updates(which: str, some: Sequence[pairs.Pair]) -> Updates:
     """Updates that put questions into the lines, the table and the state beside them."""
     lines = in_lines(some)
     detailed_pairs = [pair.model_dump() for pair in some if not pair.plain]
@@ -552,7 +552,7 @@ def _written_in(which: str, some: Sequence[pairs.Pair]) -> Updates:
     }
 
 
-def passage_uploaded(values: Values) -> Updates:
+def read_passage_file(values: Values) -> Updates:
     """An uploaded text."""
     if not values["passage_file"]:
         return {}
@@ -565,7 +565,7 @@ def passage_uploaded(values: Values) -> Updates:
     return {"passage": own.text, "passage_says": note(message)}
 
 
-def topic_begun(values: Values) -> Updates:
+def announce_questions(values: Values) -> Updates:
     """The message while the model writes."""
     about = " ".join((values["topic"] or "").split()) or "the topic"
     message = note(
@@ -574,7 +574,7 @@ def topic_begun(values: Values) -> Updates:
     return {"topic_says": message, "topic_write": gr.Button("Writing…", interactive=False)}
 
 
-def topic_written(values: Values) -> Updates:
+def write_questions(values: Values) -> Updates:
     """The questions that the model wrote, to be forgotten and to be kept."""
     button = {"topic_write": gr.Button("Write questions", interactive=True)}
     try:
@@ -583,12 +583,12 @@ def topic_written(values: Values) -> Updates:
         forget, keep = (pairs.of_rows(written[part]).pairs if written[part] else () for part in ("forget", "keep"))
     except LetheError as error:
         return button | {"topic_says": error_line(str(error))}
-    updates = button | {"topic_says": note(f"{written['says']} Change what you like.")} | _written_in("", forget)
+    updates = button | {"topic_says": note(f"{written['says']} Change what you like.")} | _question_updates("", forget)
     if not keep:
         return updates
     return (
         updates
-        | _written_in("keep_", keep)
+        | _question_updates("keep_", keep)
         | {
             "keep_mode": "own",
             "keep_title": f"what is near to {written['title']}",
@@ -610,7 +610,7 @@ def show_method(values: Values) -> Updates:
     return updates | {"detail": _steps.method_detail(entries.get("methods", values["method"]))}
 
 
-def class_pictures(values: Values) -> Updates:
+def show_class_images(values: Values) -> Updates:
     """Three example images for each class, object or style, on its tile."""
     model_info = _facts(values)
     if model_info is None or model_info.many or model_info.speaks:

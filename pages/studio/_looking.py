@@ -37,7 +37,7 @@ def row(one: Asked, *, with_run: bool) -> str:
     )
     return (
         f'<li data-over="no" data-item="{one.number}"><div class="words"><span>{parts.esc(title)}</span>'
-        f"<span>{parts.esc(stands(one))} {does}</span></div>{track if one.state == 'working' else ''}</li>"
+        f"<span>{parts.esc(state_text(one))} {does}</span></div>{track if one.state == 'working' else ''}</li>"
     )
 
 
@@ -54,7 +54,7 @@ def run_name(run_id: str) -> str:
     return choices([run])[0][0] if run is not None else run_id[:60]
 
 
-def stands(one: Asked) -> str:
+def state_text(one: Asked) -> str:
     """Where a look stands, in words."""
     match one.state:
         case "waiting":
@@ -64,14 +64,14 @@ def stands(one: Asked) -> str:
             if one.gone.is_set():
                 return "ending"
             steps = f": {one.done:,} of {one.of:,}" if one.of else ""
-            return f"{one.phase or 'the process that opens models is got ready'}{steps}{_left(one)}"
+            return f"{one.phase or 'the process that opens models is got ready'}{steps}{_time_text(one)}"
         case "failed":
             return "it failed"
         case _:
             return one.state
 
 
-def _left(one: Asked) -> str:
+def _time_text(one: Asked) -> str:
     if one.left is not None:
         return f", about {theme.seconds(max(1.0, one.left))} left in this part"
     return f", {theme.seconds(one.seconds)} so far" + (f" of about {theme.seconds(one.usual)}" if one.usual else "")

@@ -1,4 +1,4 @@
-"""What every page of the studio shares: the bar at the top, the address as the page's state, who is looking, a page alone."""
+"""Pieces that every page of the studio shares: the bar at the top, the address as the page's state, who is looking, a page alone."""
 
 import json
 import os

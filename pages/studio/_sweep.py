@@ -57,7 +57,7 @@ def build(secret: gr.BrowserState) -> Sweep:
     return Sweep([base, param, values, panels, clock], base)
 
 
-def listed(secret: str, base: str | None) -> Any:
+def repeatable_choices(secret: str, base: str | None) -> Any:
     """The jobs that can be repeated: finished ones, and the one that a link named."""
     return gr.Dropdown(choices=choices(repeatable(secret, base)))
 
@@ -73,7 +73,7 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
     base, param = address(request, "base"), address(request, "param")
     options = choices(repeatable(secret, base))
     base = base if base in [value for _, value in options] else (options[0][1] if options else "")
-    labelled = turnable(base)
+    labelled = changeable(base)
     names = [name for _, name in labelled]
     param = param if param in names else (names[0] if names else "")
     return (
@@ -83,17 +83,17 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
     )
 
 
-def turnable(base: str | None) -> list[tuple[str, str]]:
-    """What can be changed of a job, as (label, value): the numbers of its method, and what is forgotten."""
+def changeable(base: str | None) -> list[tuple[str, str]]:
+    """The settings of a job that a sweep can change, as (label, value): the numbers of its method, and what is forgotten."""
     if not base:
         return []
     run = runs.find(base)
     entry = next((entry for entry in catalog.load().methods if entry.id == run.spec.method), None)
     growing = [] if entry is None or entry.finds else [(label, kind) for kind, label in _growing.KINDS.items()]
-    return [(forms.label(name), name) for name in numeric(run)] + growing
+    return [(forms.label(name), name) for name in numeric_params(run)] + growing
 
 
-def numeric(run: RunFolder) -> list[str]:
+def numeric_params(run: RunFolder) -> list[str]:
     """Names of the method's parameters that are numbers."""
     entry = next((entry for entry in catalog.load().methods if entry.id == run.spec.method), None)
     if entry is None:
@@ -104,8 +104,8 @@ def numeric(run: RunFolder) -> list[str]:
 
 
 def choose_base(base: str | None, secret: str = "", typed: str = "") -> tuple[Any, ...]:
-    """What can be changed of the chosen job."""
-    labelled = turnable(base)
+    """The settings that a sweep can change of the chosen job, the values of the first, and its runs."""
+    labelled = changeable(base)
     first = labelled[0][1] if labelled else None
     return gr.Dropdown(choices=labelled, value=first), *choose_param(base, first, secret, typed)
 
@@ -116,14 +116,14 @@ def choose_param(base: str | None, param: str | None, secret: str = "", typed: s
     Numbers that a person has typed stay; only words and numbers take each other's place.
     """
     if base and param in _growing.KINDS:
-        text = _growing.suggested(runs.find(base), param, mark_of(secret))
+        text = _growing.suggested_steps(runs.find(base), param, mark_of(secret))
         field = gr.Textbox(label=STEPS, value=text, placeholder="one; another + a third")
     else:
-        field = gr.Textbox(label=VALUES, value=typed if _numeric(typed) else "", placeholder=example(base, param))
+        field = gr.Textbox(label=VALUES, value=typed if _are_numbers(typed) else "", placeholder=example(base, param))
     return field, *show(base, param, secret)
 
 
-def _numeric(text: str | None) -> bool:
+def _are_numbers(text: str | None) -> bool:
     try:
         return bool(numbers(text))
     except BadInput:
@@ -192,7 +192,7 @@ def start(base: str | None, param: str | None, text: str, secret: str) -> tuple[
             raise BadInput("No job was chosen; forget something first, then repeat it here with other values.")
         run = runs.find(base)
         if param in _growing.KINDS:
-            _growing.begin(run, param, text, owner)
+            _growing.submit_steps(run, param, text, owner)
             return *show(base, param, browser_secret), browser_secret
         entry = catalog.load().get("methods", run.spec.method)
         is_integer = forms.properties(entry.params)[param].get("type") == "integer"
@@ -211,7 +211,7 @@ def start(base: str | None, param: str | None, text: str, secret: str) -> tuple[
     return *show(base, param, browser_secret), browser_secret
 
 
-def _when(run: RunFolder) -> str:
+def _start_text(run: RunFolder) -> str:
     """The time at which a run was started, to tell it from another run with the same value."""
     return (
         " · came with Lethe" if run.shipped else f" · {run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]} UTC"
@@ -247,7 +247,7 @@ def show(base: str | None, param: str | None, secret: str = "") -> tuple[str, An
     rows = [
         [
             parts.link(
-                _growing.listing(run) if grows else f"{value:g}{_when(run) if value in again else ''}",
+                _growing.forget_text(run) if grows else f"{value:g}{_start_text(run) if value in again else ''}",
                 f"./?run={run.id}",
             ),
             status,

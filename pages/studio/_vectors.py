@@ -140,7 +140,7 @@ def hidden() -> tuple[Any, ...]:
     return gr.Column(visible=False), gr.Radio([]), *(gr.skip() for _ in STATE[1:]), "", [], ""
 
 
-def place(run_id: str | None, inspector_id: str | None) -> str:
+def filled_for(run_id: str | None, inspector_id: str | None) -> str:
     """The run and the inspector that the widgets are filled in for, as `Switch.filled` holds them."""
     return f"{run_id} {inspector_id}"
 
@@ -168,7 +168,7 @@ def of_run(run_id: str | None, inspector_id: str | None, request: gr.Request | N
         _strength(query["strength"]),
         parts.card("", parts.text("The vectors are looked for.", "quiet"), empty=True),
         [],
-        place(run_id, inspector_id),
+        filled_for(run_id, inspector_id),
     )
 
 
@@ -238,7 +238,7 @@ def arrive(
     question of the last one, or beside none; nothing is looked for with it, because the click's own chain still comes. Nor
     is what the one of them found looked for again by the other, which would undo what was ticked since.
     """
-    if vector_keys or filled != place(run_id, inspector_id) or not fits(run_id, inspector_id):
+    if vector_keys or filled != filled_for(run_id, inspector_id) or not fits(run_id, inspector_id):
         return tuple(gr.skip() for _ in range(4))
     ask, by, words, off, also, _ = state
     line, boxes, keys, idle = find_vectors(run_id, ask, by, words, off)

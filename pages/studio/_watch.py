@@ -69,7 +69,7 @@ def wire(watch: Watch, run_id: gr.State, secret: gr.BrowserState, **quiet: Any) 
 
 
 def glance(run_id: str, previous_mark: str) -> list[Any]:
-    """What moves while the run works; pieces that did not change since the last glance are left as they are."""
+    """Updates of the parts that change while the run works; pieces that did not change since the last glance stay as they are."""
     try:
         run = runs.find(run_id)
         status, events, mark = run.state.status, run.events(), _mark(run)
@@ -82,7 +82,7 @@ def glance(run_id: str, previous_mark: str) -> list[Any]:
 
 
 def look(run_id: str, secret: str = "") -> list[Any]:
-    """All that the page shows of the run now."""
+    """Updates of all parts of the page that show the run."""
     if not run_id:
         return [gr.skip()] * 7 + [gr.Timer(active=False), gr.skip(), gr.skip()]
     try:
@@ -127,7 +127,7 @@ def links_home() -> str:
 
 
 def links(run: RunFolder) -> str:
-    """Where to go from an ended run: at most one main way."""
+    """Links from an ended run to other pages: at most one main way."""
     name = quote(run.id)
     if run.state.status == "done":
         ways = [

@@ -64,7 +64,7 @@ def _values(comparison: Comparison, prompt: str = "") -> tuple[Any, ...]:
 
 
 def from_address(secret: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-    """What the page's address asks for; without one, the newest finished run."""
+    """The comparison that the page's address asks for; without one, that of the newest finished run."""
     first, second = address(request, "run"), address(request, "with")
     visible_runs = runs.visible(mark_of(secret), first, second)
     listed = [run for run in visible_runs if run.state.status == "done"]
@@ -82,7 +82,7 @@ def from_address(secret: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
 
 
 def comparable(run_id: str, other_id: str, visible_runs: Sequence[RunFolder]) -> list[tuple[str, str]]:
-    """What a run can be laid beside, as choices: nothing, those that forgot the same in the same model, then what else was
+    """The runs that a run can be laid beside, as choices: nothing, those that forgot the same in the same model, then what else was
     forgotten in it. Numbers of other models do not compare; the one that a link names stands last even so."""
     mine = next((run for run in visible_runs if run.id == run_id), None)
     others = [run for run in visible_runs if run.id != run_id and (run.state.status == "done" or run.id == other_id)]
@@ -108,9 +108,9 @@ def show(run_id: str | None, other_id: str | None) -> Iterator[Comparison]:
         return
     second, wrong = results_view.open_run(other_id) if other_id and other_id != run_id else (None, "")
     if second is not None:
-        yield from two(first, second)
+        yield from compare_two(first, second)
         return
-    for comparison in one(first):
+    for comparison in compare_one(first):
         yield comparison._replace(above=parts.wrap(wrong, comparison.above)) if wrong else comparison
 
 
@@ -131,7 +131,7 @@ def what_there_is() -> str:
     return parts.card("What there is", f"<ul>{links}</ul>")
 
 
-def one(run: RunFolder) -> Iterator[Comparison]:
+def compare_one(run: RunFolder) -> Iterator[Comparison]:
     """One run: its answer, numbers, images, curves and bars."""
     if run.state.status != "done":
         yield Comparison(unfinished(run))
@@ -184,16 +184,16 @@ def images(run: RunFolder, words: str = "", key: str = "") -> str:
 
 
 def curves(run: RunFolder) -> str:
-    """How the watched images or answers fade, as curves."""
+    """The curves of the watched images or answers as they fade."""
     panel = training.fading_panel(run.samples())
     return view.panel(panel, run.path, key=f"fading-{run.id}") if panel else ""
 
 
-def two(first: RunFolder, second: RunFolder) -> Iterator[Comparison]:
+def compare_two(first: RunFolder, second: RunFolder) -> Iterator[Comparison]:
     """Two runs side by side."""
     both = (first, second)
     if any(run.state.status != "done" for run in both):
-        last = [list(one(run))[-1] for run in both]
+        last = [list(compare_one(run))[-1] for run in both]
         yield Comparison(parts.wrap(*(comparison.above + comparison.below for comparison in last)))
         return
     keys = [(run.result or {}).get("forget_key") for run in both]

@@ -148,7 +148,7 @@ def _wire_form(page: FormPage, moves: dict[str, Part]) -> None:
 
     def after(event: Any, *names: str) -> None:
         """After the event, update the parts in `names`, then the sentences that hang on everything."""
-        handlers = {"near": _answers.near, "class_style": _answers.class_pictures}
+        handlers = {"near": _answers.show_neighbours, "class_style": _answers.show_class_images}
         for name in names:
             event = page.then(event, handlers[name], (name,))
         page.then(event, _answers.summary, SENTENCES)
@@ -179,9 +179,9 @@ def _wire_form(page: FormPage, moves: dict[str, Part]) -> None:
     kinds = tuple(_targets.visible_kind("classes"))
     model_names += kinds
     after(page.on_held([p["model"].input], _answers.show_model, model_names), "near", "class_style")
-    after(page.on_held([p["own_open"].click], _answers.opened, [*model_names, "own"]), "near", "class_style")
+    after(page.on_held([p["own_open"].click], _answers.open_own_model, [*model_names, "own"]), "near", "class_style")
     after(page.on([p["kind"].input], _answers.show_kind, [*kinds, *gallery, *tuned, "found"]), "near")
-    after(page.on([p["classes"].input, p["many"].input], _answers.near, ("near",)))
+    after(page.on([p["classes"].input, p["many"].input], _answers.show_neighbours, ("near",)))
     written = [p[name].input for name in ("objects", "styles", "phrases", "anchor")]
     written.append(p["phrases"].blur)
     after(page.on(written, _answers.show_concepts, ("near", "anchor", *tuned)))
@@ -193,9 +193,11 @@ def _wire_form(page: FormPage, moves: dict[str, Part]) -> None:
     page.on([p["of_class"].input], lambda values: _answers.gallery(values | {"page": 0}), gallery)
     page.on([p["back"].click], _answers.turn_page(-1), gallery)
     page.on([p["on"].click], _answers.turn_page(1), gallery)
-    after(page.on([p["tick"].input], _answers.picked, ("picked", "where")))
-    after(page.on([p["one"].input, p["like_count"].release], _answers.liked, ("like", "alike", "where")))
-    after(page.on([p["file"].upload], uploads.read_once("file", _answers.uploaded), ("listed", "list_says", "file")))
+    after(page.on([p["tick"].input], _answers.collect_ticks, ("picked", "where")))
+    after(page.on([p["one"].input, p["like_count"].release], _answers.show_alike, ("like", "alike", "where")))
+    after(
+        page.on([p["file"].upload], uploads.read_once("file", _answers.read_id_list), ("listed", "list_says", "file"))
+    )
     after(
         page.on(
             [p["method"].input], _answers.show_method, ["detail", *(name for name in p if name.startswith("params."))]
@@ -238,16 +240,18 @@ def _wire_own(page: FormPage, after: Callable[..., None]) -> None:
         p[f"{which}table_tab"].select(_answers.in_table, lines, table, **QUIET)
         table.input(_answers.from_table, table, lines, **QUIET)
         file = f"{which}pairs_file"
-        page.on([p[file].upload], uploads.read_once(file, _answers.pairs_uploaded(which)), (*names, file))
+        page.on([p[file].upload], uploads.read_once(file, _answers.read_pairs_file(which)), (*names, file))
     after(changed("passage"), "near")
-    passage = uploads.read_once("passage_file", _answers.passage_uploaded)
+    passage = uploads.read_once("passage_file", _answers.read_passage_file)
     page.on([p["passage_file"].upload], passage, ("passage", "passage_says", "passage_file"))
     instead = [name for entry in catalog.load().methods if (name := choosing.instead_name(entry))]
     after(changed("title", "topic", *instead))
-    begun = page.on([p["topic_write"].click, p["topic"].submit], _answers.topic_begun, ("topic_says", "topic_write"))
+    begun = page.on(
+        [p["topic_write"].click, p["topic"].submit], _answers.announce_questions, ("topic_says", "topic_write")
+    )
     both = (f"{which}{name}" for which in ("", "keep_") for name in ("lines", "table", "known", "tabs"))
     wrote = ("topic_says", "topic_write", "keep_mode", "keep_title", "on_keep", "on_keep_pairs", *both)
-    after(page.then(begun, _answers.topic_written, wrote), "near")
+    after(page.then(begun, _answers.write_questions, wrote), "near")
 
 
 def _wire_moves(moves: dict[str, Part]) -> None:
@@ -317,7 +321,7 @@ def _wire_run(
         return head + _watch.look(name, browser_secret) + [updates.get(part, gr.skip()) for part in names]
 
     def fill(values: Values) -> dict[str, Any]:
-        return _answers.near(values) | _answers.sentence(values)
+        return _answers.show_neighbours(values) | _answers.sentence(values)
 
     assert Context.root_block is not None
     around += watch.outputs()
@@ -325,7 +329,7 @@ def _wire_run(
     arrived.then(None, None, None, js=RELEASE)
     filled = page.then(arrived, fill, ("near", "say"))
     counted = page.then(filled, _answers.summary, SENTENCES)
-    page.then(counted, _answers.class_pictures, ("class_style",))
+    page.then(counted, _answers.show_class_images, ("class_style",))
     started = start_button.click(start, [secret, *page.values.values()], around, **page.quiet)
     started.then(None, [last], None, js=SET_RUN)  # a State is not known to the browser; a BrowserState is
     _watch.wire(watch, run_id, secret, **QUIET)

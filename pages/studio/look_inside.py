@@ -72,7 +72,7 @@ def build() -> None:
 
 @dataclass(frozen=True)
 class Widgets:
-    """What the events of the page work on; `mark` says which ends of looks `panels` shows."""
+    """The widgets of the page that its events read and fill; `mark` says which ends of looks `panels` shows."""
 
     secret: gr.BrowserState
     run: gr.Dropdown
@@ -154,7 +154,7 @@ def settings(inspectors: list[Inspector]) -> tuple[list[gr.Accordion], list[gr.c
 
 
 def describe(inspector_id: str | None) -> str:
-    """What the inspector shows, and where it comes from."""
+    """The summary of an inspector, and its source."""
     if not inspector_id:
         return ""
     entry: Inspector = catalog.load().get("inspectors", inspector_id)
@@ -162,12 +162,12 @@ def describe(inspector_id: str | None) -> str:
 
 
 def source(entry: Inspector) -> str:
-    """Where an inspector comes from, as a link."""
+    """The source of an inspector, as a link."""
     return parts.external(entry.source.title, entry.source.url)
 
 
 def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
-    """What the page's address asks for; without one, the newest finished run and the first inspector."""
+    """All that the page's address asks for; without one, the newest finished run and the first inspector."""
     run_id, second, inspector_id = (address(request, name) for name in ("run", "with", "inspector"))
     inspectors = catalog.load().inspectors
     ids = [entry.id for entry in inspectors]
@@ -210,7 +210,15 @@ def choose(secret: str, run_id: str | None, inspector_id: str | None, beside: st
 def page_updates(
     secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, request: gr.Request | None = None
 ) -> tuple[Any, ...]:
-    """Every part of the page; `request`, where the page's address says what to switch off."""
+    """Updates of every part of the page.
+
+    Args:
+        secret: the browser's.
+        run_id: the run that is looked into.
+        inspector_id: the chosen inspector.
+        beside: the run beside it.
+        request: where the page's address says which vectors to switch off.
+    """
     ways = _offered(run_id, inspector_id)
     fits = inspector_id in [way for _, way in ways]
     if not fits:
@@ -235,14 +243,14 @@ def page_updates(
 def standing(
     secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, mark: str | None = None
 ) -> tuple[Any, ...]:
-    """How the looks of this browser stand, what was found, the mark of it, and the clock; what `mark` tells is not sent again."""
+    """The bar of this browser's looks, their findings, the mark of these, and the clock; findings that `mark` names are not sent again."""
     owner = mark_of(secret)
-    both = _both(run_id, beside)
+    both = _chosen_runs(run_id, beside)
     looks_asked = [LOOKS.of(one, inspector_id or "", owner) for one in both]
     now = json.dumps([one and (one.number, one.state) for one in looks_asked])
     panels_html: Any = gr.skip()
     if now != mark:
-        body = _columns({one: of_one(one, inspector_id, owner) for one in both})
+        body = _columns({one: look_html(one, inspector_id, owner) for one in both})
         of = {"run": run_id or "", "inspector": inspector_id or "", "with": beside if len(both) > 1 else ""}
         panels_html = f'<div data-of="{parts.esc(json.dumps(of))}">{body}</div>'
         for look in looks_asked:
@@ -255,7 +263,7 @@ def standing(
 def poll_looks(
     secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, mark: str
 ) -> tuple[Any, ...]:
-    """What changed since `mark`."""
+    """The parts of `standing` that changed since `mark`."""
     return standing(secret, run_id, inspector_id, beside, mark)
 
 
@@ -269,7 +277,7 @@ def cancel(
     return standing(secret, run_id, inspector_id, beside, mark)
 
 
-def _both(run_id: str | None, beside: str | None) -> list[str]:
+def _chosen_runs(run_id: str | None, beside: str | None) -> list[str]:
     """The run, and the one beside it where that is another."""
     return list(dict.fromkeys([run_id or "", *([beside] if beside and run_id else [])]))
 
@@ -317,7 +325,7 @@ def _offered(run_id: str | None, inspector_id: str | None) -> list[tuple[str, st
 
 
 def _unfit(run_id: str | None) -> str:
-    """What is not offered for a run, and why."""
+    """The inspectors that are not offered for a run, and why."""
     lacking = _LACKING.get(run_id or "", {})
     reasons = [f"{title}: {lacking[way]}" for title, way in fitting(run_id) if way in lacking]
     return (
@@ -325,7 +333,7 @@ def _unfit(run_id: str | None) -> str:
     )
 
 
-def of_one(run_id: str, inspector_id: str | None, owner: str = "") -> str:
+def look_html(run_id: str, inspector_id: str | None, owner: str = "") -> str:
     """The state of one look into one run, as HTML: its findings, why it failed, that it is on its way, or how to start it."""
     look = LOOKS.of(run_id, inspector_id or "", owner)
     if look is None or look.state == "done":
@@ -400,7 +408,7 @@ def ask(secret: str, run_id: str | None, inspector_id: str | None, beside: str |
     if run_id and inspector_id:
         try:
             checked_params = chosen_params(inspector_id, values)
-            for one in _both(run_id, beside):
+            for one in _chosen_runs(run_id, beside):
                 run, _ = results_view.open_run(one)
                 if run is not None and run.state.status == "done":
                     LOOKS.ask(run.id, inspector_id, checked_params, owner)

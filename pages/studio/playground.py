@@ -70,15 +70,15 @@ def build() -> None:
     script = push_url(STATE).replace("{", "{" + WAIT, 1)
     draws: dict[str, Any] = {"js": script, "trigger_mode": "multiple", "concurrency_limit": 4, **QUIET}
     unwait: dict[str, Any] = {"fn": None, "js": SHOWN, "api_visibility": "private"}
-    gr.on([go.click, prompt.submit], answering, inputs, panels, **draws).then(**unwait)
+    gr.on([go.click, prompt.submit], stream_answer, inputs, panels, **draws).then(**unwait)
     for event in (
-        asks.select(pressed, None, prompt, **QUIET),
+        asks.select(pressed_prompt, None, prompt, **QUIET),
         other.click(_next_seeds, numbers[:2], numbers[1], **QUIET),
     ):
-        event.then(answering, inputs, panels, **draws).then(**unwait)
+        event.then(stream_answer, inputs, panels, **draws).then(**unwait)
     around = [asks, prompt, *numbers[2:], other, settings]
     chose = run.input(choose, run, around, **QUIET)
-    chose.then(answering, inputs, panels, **draws).then(**unwait)
+    chose.then(stream_answer, inputs, panels, **draws).then(**unwait)
     copy.click(None, js=COPY, api_visibility="private")
     assert Context.root_block is not None
     arrived = [run, prompt, asks, *numbers, other, settings, panels]
@@ -112,7 +112,7 @@ def askable(secret: str, *reached: str) -> list[tuple[str, str]]:
 
 
 def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
-    """What the page's address asks for; without one, the newest run of a model that draws or answers."""
+    """All that the page's address asks for; without one, the newest run of a model that draws or answers."""
     run_id = address(request, "run")
     options = askable(secret, run_id)
     run_id = run_id or (options[0][1] if options else "")
@@ -152,7 +152,7 @@ def choose(run: str | None) -> tuple[Any, ...]:
         return "", "", *drawing.values(), *around
     try:
         examples = prompts(run)
-        drawing = usual(run) if family.numbered else drawing
+        drawing = usual_drawing(run) if family.numbered else drawing
     except LetheError as error:
         return f'<p class="lethe lethe-quiet">{parts.esc(error)}</p>', "", *drawing.values(), *around
     chips = "".join(
@@ -174,7 +174,7 @@ def family_of(what: str) -> str | None:
 
 
 def prompts(run: str) -> list[tuple[Role, str]]:
-    """What to forget, a neighbour, something unrelated, and what to forget together with that; of a model, what it learned.
+    """Prompts to try: of a run one to forget, a neighbour, one unrelated and a mixed one; of a model, those that it learned.
 
     Raises:
         LetheError: the run cannot be opened.
@@ -185,7 +185,7 @@ def prompts(run: str) -> list[tuple[Role, str]]:
     return [("amount", prompt) for prompt in family.learned(catalog.load().get("models", run))]
 
 
-def usual(run: str) -> Mapping[str, Any]:
+def usual_drawing(run: str) -> Mapping[str, Any]:
     """The `steps`, the `guidance` and the `size` in pixels that a model draws with by itself.
 
     Raises:
@@ -199,7 +199,7 @@ def usual(run: str) -> Mapping[str, Any]:
     return {**description["drawing"], "size": description["size"][0]}
 
 
-def pressed(event: gr.EventData) -> str:
+def pressed_prompt(event: gr.EventData) -> str:
     """The prompt of a pressed example."""
     return str(event._data.get("prompt", ""))
 
@@ -236,16 +236,16 @@ TURNS = Turns()
 
 def first_answer(request: gr.Request, *inputs: Any) -> Iterator[Any]:
     """Answer at once where there is something to ask."""
-    yield from answering(request, *inputs) if inputs[0] else [gr.skip()]
+    yield from stream_answer(request, *inputs) if inputs[0] else [gr.skip()]
 
 
-def answering(request: gr.Request, *inputs: Any) -> Iterator[str]:
-    """What the models say to it, as HTML, while they say it; another question on the same page ends it."""
+def stream_answer(request: gr.Request, *inputs: Any) -> Iterator[str]:
+    """The answers of the models as HTML, as they grow; another question on the same page ends them."""
     yield from TURNS.of(str(request.session_hash), lambda: answer(Ask(*inputs)))
 
 
 def answer(ask: Ask) -> Iterator[str]:
-    """What the models say to it, as HTML; each family answers in its own way, some as far as they are."""
+    """The answers of the models as HTML, in the way of their family; some come as they grow."""
     if not ask.run:
         yield no_answer("")
         return

@@ -158,18 +158,18 @@ def test_settings_follow_the_model(untouched):
 def test_an_upload_that_is_no_list_of_ids_is_one_sentence(untouched, tmp_path, content, sentence):
     path = tmp_path / "ids.txt"
     path.write_text(content)
-    updates = _answers.uploaded(untouched | {"file": str(path)})
+    updates = _answers.read_id_list(untouched | {"file": str(path)})
     assert updates["listed"] == "" and sentence in updates["list_says"]
 
 
 def test_a_good_upload_is_counted(untouched, tmp_path):
     path = tmp_path / "ids.txt"
     path.write_text("3, 17\n204\n")
-    updates = _answers.uploaded(untouched | {"file": str(path)})
+    updates = _answers.read_id_list(untouched | {"file": str(path)})
     assert updates["listed"] == "images:3,17,204" and "3 ids" in updates["list_says"]
 
 
 def test_neighbours_come_from_the_models_own_confusion(untouched):
-    shown = _answers.near(untouched)["near"]
+    shown = _answers.show_neighbours(untouched)["near"]
     assert "confuses Sandal most with Sneaker" in shown
     assert _answers.show_keep_list(untouched | {"keep_mode": "some"})["keep"][0] == "Sneaker"

@@ -131,7 +131,7 @@ def test_without_an_address_the_first_question_waits_with_nothing_asked(asked, m
 
 def test_beside_another_look_nothing_is_searched(asked, monkeypatch):
     monkeypatch.setattr(_vectors, "fits", lambda *given: False)
-    _vectors.arrive("a-run", "an-id", _vectors.place("a-run", "an-id"), [], "Why?", "answer", "", ["1.1"], "", 0)
+    _vectors.arrive("a-run", "an-id", _vectors.filled_for("a-run", "an-id"), [], "Why?", "answer", "", ["1.1"], "", 0)
     assert asked == [] and _vectors.hidden()[0].visible is False
 
 
