@@ -352,10 +352,10 @@ def test_a_wrong_choice_is_one_sentence(speaker, changed, says):
 
 
 def test_the_neighbours_are_those_with_the_same_names_and_facts(speaker):
-    read = plain(_answers.near(values())["near"])
+    read = plain(_answers.show_neighbours(values())["near"])
     assert read.startswith("Most alike, with the same names or facts: Ben Moss, Cleo Fern.")
-    assert _answers.keep_shown(values(keep_mode="some"))["keep_authors"] == ["Ben Moss", "Cleo Fern"]
-    assert "chosen" in plain(_answers.near(values(authors=[]))["near"])
+    assert _answers.show_keep_list(values(keep_mode="some"))["keep_authors"] == ["Ben Moss", "Cleo Fern"]
+    assert "chosen" in plain(_answers.show_neighbours(values(authors=[]))["near"])
 
 
 def test_the_questions_are_listed_and_counted(speaker, monkeypatch):
