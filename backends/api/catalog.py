@@ -50,6 +50,8 @@ class Entry(BaseModel):
     @property
     def line(self) -> str:
         """Title and summary in one line: "Gradient ascent (GA): practises getting the forget set wrong."."""
+        if ": " in self.title:  # it says what it does itself
+            return f"{self.title}. {self.summary}"
         first = self.summary.partition(" ")[0]
         is_name = any(letter.isupper() for letter in first[1:])  # as NPO
         return f"{self.title}: {self.summary if is_name else self.summary[:1].lower() + self.summary[1:]}"

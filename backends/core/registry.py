@@ -1,6 +1,6 @@
 """One decorator, one folder scan: a file in methods/, metrics/, inspectors/ or attacks/ is all an addition needs.
 
-    @method(id="fine_tune", title=..., summary=..., ...)
+    @method(id="fine_tune", title=..., short=..., summary=..., ...)
     def fine_tune(run: Run, params: Params) -> None: ...
 
 An inspector that can say nothing of some runs says why with `lacks=`, a function of the run's `InspectContext` that opens no model.

@@ -54,7 +54,9 @@ def painter(catalog):
         )
     )  # fmt: skip
     said = HEAD | {"works_with": {"text-to-image": True}}
-    catalog.metrics.append(Metric(id="in_domain_retain_accuracy", title="Others", unit="%", direction="higher", **said))
+    catalog.metrics.append(
+        Metric(id="in_domain_retain_accuracy", title="Others (IRA)", unit="%", direction="higher", **said)
+    )
     return catalog
 
 
@@ -108,7 +110,9 @@ def test_the_words_come_at_once_and_the_pictures_after_them(run, asked):
     read = plain(last.above)
     order = ["Sandal is forgotten.", "One picture, before and after", "The same prompts", "step by step"]
     assert [read.index(words) for words in order] == sorted(read.index(words) for words in order)
-    assert plain(last.below).startswith("In numbers Others IRA 71 %") and "Settings" in plain(last.below)
+    assert plain(last.below).startswith("In numbers Others (IRA) A plain sentence. 71 %") and "Settings" in plain(
+        last.below
+    )
 
 
 def test_every_picture_of_the_grid_can_be_put_under_the_wipe(run, asked):
