@@ -103,7 +103,7 @@ def heading(x: Axis, y: Axis) -> str:
 
 
 def caption(x: Axis, y: Axis, what: str, *, aim: bool) -> str:
-    """How to read it, from the directions of the two metrics.
+    """The explanation below the plot, from the directions of the two metrics.
 
     Args:
         x, y: the axes.

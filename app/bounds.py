@@ -126,7 +126,7 @@ def boundary(scope: Scope) -> bytes:
 
 
 def length(scope: Scope) -> int:
-    """How many bytes the request says it brings; 0 where it does not say."""
+    """The length that a request names, in bytes; 0 where it names none."""
     text = header(scope, b"content-length")
     return int(text) if text.isdigit() else 0
 

@@ -51,7 +51,7 @@ class Counted(NamedTuple):
 
 
 class Facts(BaseModel):
-    """What the page needs to know of the chosen model. `data` is what a job names beside a person's own (`own`) model."""
+    """Facts of the chosen model that the page needs. `data` is what a job names beside a person's own (`own`) model."""
 
     id: str
     title: str
@@ -89,7 +89,7 @@ class Facts(BaseModel):
 
     @property
     def free(self) -> bool:
-        """Whether it draws, and nothing is known of what it learned: any phrase may be a target."""
+        """Whether it is a text-to-image model without a list of concepts: any phrase may be a target."""
         return self.draws and not self.domains
 
     @property
@@ -348,19 +348,19 @@ def spec(values: Values) -> JobSpec:
 
 
 def instead_name(method: Method) -> str:
-    """The widget that holds what a method is told to answer instead; empty where it has no such setting."""
+    """The widget of the answer that a method is to give instead; empty where it has no such setting."""
     return next((f"{method.id}.{name}" for name in forms.of_role(method.params, INSTEAD)), "")
 
 
 def instead(values: Values) -> str:
-    """What the chosen method is told to answer instead; empty where nothing is given."""
+    """The answer that the chosen method is to give instead; empty where none is set."""
     if not values.get("method"):
         return ""
     return " ".join(str(values.get(instead_name(catalog.load().get("methods", values["method"]))) or "").split())
 
 
 def card(model_info: Facts) -> dict[str, Any] | None:
-    """What the check needs to know of an own model; embedded ones bring theirs."""
+    """The model card of an own model, for the check; embedded ones bring theirs."""
     if not model_info.own:
         return None
     return (

@@ -115,7 +115,7 @@ def draw(what: str, prompt: str, seeds: Sequence[int], **wishes: Any) -> dict[st
 
 
 def pixel_changes(before: Sequence[str], after: Sequence[str]) -> list[float]:
-    """How far each picture is from its counterpart: mean difference of a pixel's value, in percent of what is possible."""
+    """Mean absolute difference of the pixels of each picture from its counterpart, in percent of their range."""
     changes = []
     for one, other in zip(before, after, strict=True):
         old, new = (np.asarray(_image_of_uri(uri), np.float64) for uri in (one, other))

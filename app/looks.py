@@ -159,7 +159,7 @@ class Looks:
             return [one for one in self._all if owner in one.owners and (one.pending or not one.viewed)]
 
     def before(self, look: Look) -> int:
-        """How many looks are done before a waiting one."""
+        """The number of looks that are done before a waiting one."""
         with self._lock:
             working = sum(one.state == "working" for one in self._all)
             waiting, last, place = [one for one in self._all if one.state == "waiting"], dict(self._last), 0

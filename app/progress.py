@@ -59,7 +59,7 @@ def tag(status: Status) -> str:
 
 
 def headline(run: RunFolder, events: Events) -> str:
-    """What the run does, its state, and the one sentence that matters now."""
+    """The head of a run's page: what the run does, its state, and the one sentence that matters now."""
     spec, status = run.spec, run.state.status
     what = "Forget" if status in ENDED or status == "queued" else "Forgetting"
     who = f"{title_of('models', spec.model)} · {title_of('methods', spec.method)}"

@@ -1,4 +1,4 @@
-"""What a finished run measured, as HTML and panels. Every number says in which file of the run folder it stands."""
+"""Results of a finished run, as HTML and panels. Every number says in which file of the run folder it stands."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -30,7 +30,7 @@ def metrics_of(run: RunFolder) -> dict[str, Measured]:
 
 
 def answer(run: RunFolder) -> str:
-    """The run's one sentence, large, and what was done."""
+    """The card of a run's verdict, large, and of what was done."""
     result = run.result or {}
     spec = run.spec
     entries = catalog.load()
@@ -250,7 +250,7 @@ def _card(run: RunFolder) -> dict[str, Any] | None:
 
 
 def forgotten(run: RunFolder) -> set[str]:
-    """Which of `class_names` were to be forgotten; of one object in one style neither, because the rest of both is kept."""
+    """Those of `class_names` that were to be forgotten; of one object in one style neither, because the rest of both is kept."""
     card = _card(run) or {}
     if not card.get("domains"):
         return set(run.spec.forgotten)

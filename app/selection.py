@@ -31,7 +31,7 @@ KINDS: Final[dict[str, str]] = {
 
 
 class Choice(BaseModel):
-    """What to forget, as the page's widgets hold it; only the fields of `kind` count."""
+    """The targets to forget, as the page's widgets hold them; only the fields of `kind` count."""
 
     kind: str = "classes"
     classes: list[str] = []
@@ -139,7 +139,7 @@ def in_lines(some: Sequence[Pair]) -> str:
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """What a person wrote as a list: one a line, or all on one line with commas between."""
+    """The entries of a list that a person wrote: one a line, or all on one line with commas between."""
     lines = text.splitlines() if "\n" in text else text.split(",")
     return tuple(dict.fromkeys(word for line in lines if (word := line.strip())))
 

@@ -52,10 +52,10 @@ class Session(SessionState):
         self._touched.clear()
 
     def _update_config(self, key: int) -> None:
-        """Of no use without the copy."""
+        """Nothing to do without the copy of the configuration."""
 
     def _update_value_in_config(self, key: int, value: Any) -> None:
-        """Of no use without the copy."""
+        """Nothing to do without the copy of the configuration."""
 
 
 def _takes_same_values(part: Block, first: Block) -> bool:

@@ -13,7 +13,7 @@ from app.door.studio import Studio
 
 
 class StudioPage(Protocol):
-    """What a page's module defines."""
+    """The names that a page's module defines."""
 
     TITLE: str
     PATH: str

@@ -145,7 +145,7 @@ def generate(
 
 
 def _answer(what: str, question: str, out: Path | None, json: bool) -> None:
-    """What a language model says to a question, while it says it; of a run, before and after."""
+    """Print a language model's response to a question while it grows; of a run, before and after."""
     from backends.api import files
 
     request = {"run_or_model": what, "question": question}
@@ -216,7 +216,7 @@ def _draw(what: str, prompt: str, seed: str, size: str, out: Path | None, json: 
 
 
 def _picture_file(out: Path | None) -> Path:
-    """Where a picture is written to.
+    """The file that a picture is written to.
 
     Raises:
         BadInput: no file was named, it does not end in .png, or its folder does not exist.

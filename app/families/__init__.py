@@ -39,7 +39,7 @@ class Ask:
 
 
 class View:
-    """How a page shows a family of models.
+    """The view of one family: how a page shows its models.
 
     Attributes:
         id: of the family.
@@ -62,12 +62,12 @@ class View:
     dial: ClassVar[str] = ""
 
     def measures(self, entry: Model) -> str:
-        """How good an embedded model is, and what it learned, on one line."""
+        """One line on an embedded model: how good it is, and what it learned."""
         return ""
 
     def outputs(self, run: RunFolder) -> Iterator[tuple[str, bool]]:
-        """What the model made before and after, as HTML, and whether that is all: first what is said while it is fetched, where
-        that takes long."""
+        """The HTML of the outputs before and after, and whether it is complete: first a note while they are fetched, where that
+        takes long."""
         yield "", True
 
     def beside(self, run: RunFolder, words: str) -> Iterator[str]:
@@ -95,11 +95,11 @@ class View:
         return []
 
     def hint(self, run_or_model: str) -> str:
-        """What can be expected of an answer, as HTML, said before anybody asks."""
+        """The HTML of a hint at what can be expected of an answer, before anybody asks."""
         return ""
 
     def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> str:
-        """What the model makes of a prompt before, and with a share of the change, as HTML.
+        """The HTML of the responses to a prompt before, and with a share of the change of the weights.
 
         Raises:
             LetheError: it cannot be asked.

@@ -50,7 +50,7 @@ class TextToImage(View):
         return drawings.role_prompts(run_id)
 
     def prompts(self, run_id: str) -> list[tuple[Role, str]]:
-        """What to forget, a neighbour, something unrelated, and what to forget together with that."""
+        """A prompt of each role, and the target together with something unrelated."""
         prompts = drawings.role_prompts(run_id)
         by_role = dict(prompts)
         if "forget" in by_role and "unrelated" in by_role:

@@ -95,7 +95,7 @@ def _block(role: str, pairs: Sequence[ImagePair]) -> str:
 def beside(
     prompt: str, seeds: Sequence[int], before: Sequence[str], after: Sequence[str], names: tuple[str, str]
 ) -> str:
-    """The same prompt drawn by one model or by two, one picture a seed; `after` is empty where there is one model."""
+    """The images of one model or of two for a prompt, one a seed; `after` is empty where there is one model."""
     sides = "".join(
         _side(name, prompt, seeds, pictures) for name, pictures in zip(names, (before, after), strict=True) if pictures
     )

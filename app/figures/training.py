@@ -89,7 +89,7 @@ def step_name(sample: Sample) -> str:
 
 
 def fading_panel(samples: Sequence[Sample]) -> Lines | None:
-    """How sure the model is of the right class, by role, over the samples; None where there are fewer than two."""
+    """Probabilities of the true class by role, over the samples; None where there are fewer than two."""
     if len(samples) < 2:
         return None
     series = []
