@@ -40,7 +40,7 @@ def _sentence(error: ValidationError) -> str:
     """What is wrong with a spec's fields, in words."""
     first = error.errors()[0]
     where = first["loc"] or ("a field",)  # empty where the name of a field is no Unicode text
-    name, given, limits = str(where[0]), params.shown(first["input"]), first.get("ctx", {})
+    name, given, limits = str(where[0]), params.quoted_value(first["input"]), first.get("ctx", {})
     match name, first["type"]:
         case "forget", "too_short":
             return "Nothing to forget was named; name at least one class, random:10% or images:1,2."
@@ -200,7 +200,7 @@ def family_of(spec: JobSpec, model: Model | None, known: Catalog) -> Family:
         ours = ", ".join(entry.id for entry in known.models)
         local = "" if shared() else "a folder that holds config.json, "
         raise BadInput(
-            f"There is no model {params.shown(spec.model)}; choose one of {ours}, {local}or a Hub id like owner/name."
+            f"There is no model {params.quoted_value(spec.model)}; choose one of {ours}, {local}or a Hub id like owner/name."
         )
     if folder:
         family = _as_named(families.get(own.family_of(own.check_folder(folder, spec.model), spec.model)), spec)
@@ -218,7 +218,7 @@ def _as_named(family: Family, spec: JobSpec) -> Family:
     """
     if spec.family and spec.family != family.id:
         raise BadInput(
-            f"{spec.model[:80]} is of the family {family.id}, not {params.shown(spec.family)}; leave the family out."
+            f"{spec.model[:80]} is of the family {family.id}, not {params.quoted_value(spec.family)}; leave the family out."
         )
     return family
 
