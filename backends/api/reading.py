@@ -132,8 +132,8 @@ def _reader(name: str, read: Callable[[dict[str, Any]], T], most: int) -> Callab
     @lru_cache(maxsize=most)
     def parsed(path: Path, root: Path, changed: Stamp) -> T | Unreadable | None:
         try:
-            said = _mapping(path, root)
-            return None if said is None else read(said)
+            fields = _mapping(path, root)
+            return None if fields is None else read(fields)
         except ValidationError as error:
             return _wrong(path, error)
         except Unreadable as error:
