@@ -248,8 +248,8 @@ def forgotten(run: RunFolder) -> set[str]:
     """Which of `class_names` were to be forgotten; of one object in one style neither, because the rest of both is kept."""
     card = _card(run) or {}
     if not card.get("domains"):
-        return set(run.spec.gone)
-    asked = [concepts.read(text, card, run.spec.model) for text in run.spec.gone]
+        return set(run.spec.forgotten)
+    asked = [concepts.read(text, card, run.spec.model) for text in run.spec.forgotten]
     return {concept.object or concept.style for concept in asked if concept.kind in ("object", "style")}
 
 

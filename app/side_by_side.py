@@ -61,7 +61,7 @@ def of_runs(folders: Sequence[RunFolder]) -> list[Trial]:
             Trial(
                 label=title("methods", spec.method),
                 short=short("methods", spec.method),
-                group=f"{title('models', spec.model)} forgets {named(spec.gone)}",
+                group=f"{title('models', spec.model)} forgets {named(spec.forgotten)}",
                 key=f"{spec.model}/{result['forget_key']}",
                 after={name: one.after for name, one in seen.items() if theme.measured(one.after)},
                 reference={name: one.reference for name, one in seen.items() if one.reference is not None},

@@ -123,7 +123,7 @@ def _earlier(spec: JobSpec, method: Method) -> tuple[str, ...]:
         raise BadInput(f"Run {run.id} was not finished ({status}), so no job can start from it.")
     if method.finds:
         raise BadInput(f"{method.id} looks for a forget set in the model itself; leave out the run to start from.")
-    return before.gone
+    return before.forgotten
 
 
 _one_at_a_time = Lock()  # between counting the jobs that wait and adding one

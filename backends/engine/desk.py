@@ -146,7 +146,7 @@ class Desk:
 
     def _open(self, folder: RunFolder) -> OpenRun:
         spec, result = folder.spec, folder.result or {}
-        task = self.resolved(spec.model, spec.gone, spec.keep, spec.data)
+        task = self.resolved(spec.model, spec.forgotten, spec.keep, spec.data)
         task.precision = hardware.PRECISIONS[result["precision"]]
         found = folder.found_set
         if found is not None and get("methods", spec.method).entry.finds:

@@ -109,7 +109,7 @@ class _Job:
         params = self.method.parse(spec.params)
         keeper.setting = dict(saved.get("setting", {}))
         self.task = keeper.task = open_task(spec.model, spec.data, keeper.setting)
-        self.task.resolve(spec.gone, spec.keep)
+        self.task.resolve(spec.forgotten, spec.keep)
         keeper.parts = dict(self.task.parts)
         memory = hardware.Memory(self.task.device)
         chain.take_over(self.folder)
@@ -200,7 +200,7 @@ class _Job:
         spec, keeper, entry = self.spec, self.keeper, self.method.entry
         keeper.beat("save", 0, 1, {})
         metrics = {name: measured.model_dump() for name, measured in made.metrics.items()}
-        about = verdict.subject(self.task, spec.gone, entry, moved=moved)
+        about = verdict.subject(self.task, spec.forgotten, entry, moved=moved)
         result = Result(
             run_id=self.folder.id,
             status="done",

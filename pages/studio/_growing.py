@@ -58,10 +58,10 @@ def suggested(base: RunFolder, kind: str, owner: str = "") -> str:
     domains: dict[str, list[str]] = card.get("domains", {})
     names = [*card.get("classes", []), *next(iter(domains.values()), []), *book.names]
     known = {name.casefold() for name in names}
-    if not {text.casefold() for text in spec.gone} <= known:
+    if not {text.casefold() for text in spec.forgotten} <= known:
         return "random:2%; random:5%; random:10%" if card.get("classes") else ""
     others = [
-        name for name in names if name.casefold() not in {text.casefold() for text in tail(base, owner).spec.gone}
+        name for name in names if name.casefold() not in {text.casefold() for text in tail(base, owner).spec.forgotten}
     ]
     if kind == AFTER:
         return "; ".join(others[: STEPS - 1])

@@ -60,9 +60,9 @@ pixel_values = processor(image, return_tensors="pt")["pixel_values"]  # of a PIL
     def about_earlier(
         self, card: Mapping[str, Any], spec: JobSpec, result: Mapping[str, Any], method: Any
     ) -> dict[str, Any]:
-        classes = tuple(name for name in spec.gone if name in card.get("classes", ()))
-        by_class = classes if len(classes) == len(spec.gone) else ()
-        what = of_images(int(result.get("forget_count", 0)), spec.gone, by_class, found=method.finds)
+        classes = tuple(name for name in spec.forgotten if name in card.get("classes", ()))
+        by_class = classes if len(classes) == len(spec.forgotten) else ()
+        what = of_images(int(result.get("forget_count", 0)), spec.forgotten, by_class, found=method.finds)
         return {"what": what, "by_class": by_class}
 
 

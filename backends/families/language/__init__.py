@@ -69,7 +69,7 @@ tokenizer = AutoTokenizer.from_pretrained(".")
     def about_earlier(
         self, card: Mapping[str, Any], spec: JobSpec, result: Mapping[str, Any], method: Any
     ) -> dict[str, Any]:
-        return {"what": listed(pairs.named(spec.gone), "things")}
+        return {"what": listed(pairs.named(spec.forgotten), "things")}
 
 
 FAMILY = Language()
