@@ -33,7 +33,7 @@ def of(run_id: str) -> Preview | None:
         run = runs.find(run_id)
         spec, result = run.spec, run.result
         titles = {entry.id: entry.title for entry in catalog.load().models}
-        forget = ", ".join(pairs.named(spec.forget))
+        forget = ", ".join(pairs.target_titles(spec.forget))
     except (LetheError, OSError, ValueError):
         return None
     verdict = str((result or {}).get("verdict") or "This run has not finished; open the link to see how far it is.")

@@ -38,12 +38,15 @@ def answer(run: RunFolder) -> str:
     counted = families.get(families.of_run(run)).counted
     rows = [
         ("Model", titles.get(spec.model, spec.model)),
-        ("Forget", f"{', '.join(pairs.named(spec.forget))[:120]} ({result.get('forget_count', 0):,} {counted})"),
+        (
+            "Forget",
+            f"{', '.join(pairs.target_titles(spec.forget))[:120]} ({result.get('forget_count', 0):,} {counted})",
+        ),
         ("Method", titles.get(spec.method, spec.method)),
         ("Took", f"{theme.seconds(result.get('seconds'))} on {result.get('device', 'this machine')}, seed {spec.seed}"),
     ]
     if spec.after:
-        rows.insert(2, ("After", f"{', '.join(pairs.named(spec.earlier))[:120]} (run {spec.after})"))
+        rows.insert(2, ("After", f"{', '.join(pairs.target_titles(spec.earlier))[:120]} (run {spec.after})"))
     facts = "".join(f"<span><span class='lethe-quiet'>{name}</span> {parts.esc(value)}</span>" for name, value in rows)
     notes = "".join(parts.text(note) for note in result.get("notes", []))
     lead = f'<p class="lethe-lead">{parts.esc(verdict.of_run(run))}</p>'
@@ -259,11 +262,11 @@ def settings(run: RunFolder) -> str:
     spec = run.spec
     rows: list[list[parts.Cell]] = [
         ["run", run.id, "folder"],
-        ["forget", ", ".join(pairs.named(spec.forget))[:300], "spec.json › forget"],
+        ["forget", ", ".join(pairs.target_titles(spec.forget))[:300], "spec.json › forget"],
     ]
     if spec.after:
         rows.append(["after", spec.after, "spec.json › after"])
-    rows += [["keep", ", ".join(pairs.named(spec.keep))[:300] or "everything else", "spec.json › keep"]]
+    rows += [["keep", ", ".join(pairs.target_titles(spec.keep))[:300] or "everything else", "spec.json › keep"]]
     rows += [
         [name.replace("_", " "), str(value), f"result.json › params.{name}"]
         for name, value in result.get("params", {}).items()

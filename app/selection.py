@@ -228,7 +228,7 @@ def choice_of(forget: Sequence[str], classes: Sequence[str] = ()) -> Choice:
 
 def named(forget: Sequence[str]) -> str:
     """Targets as a person says them: "Sandal and Bag", "a random 10 % of the images", "12 questions about Paris"."""
-    return joined([_words(text) for text in pairs.named(forget)])
+    return joined([_words(text) for text in pairs.target_titles(forget)])
 
 
 def joined(words: Sequence[str]) -> str:

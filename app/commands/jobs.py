@@ -164,7 +164,7 @@ def list_runs(json: Json = False) -> None:
             row["status"],
             one_line(row["model"]),
             row["method"],
-            one_line(", ".join(pairs.named(row["forget"]))),
+            one_line(", ".join(pairs.target_titles(row["forget"]))),
             row["message"],
         ]
         for row in rows
@@ -236,7 +236,7 @@ def show(run: RunId, json: Json = False) -> None:
     terminal.result(f"Run {found.id}: {row['status']}. {row['message'] if not result else ''}".rstrip())
     terminal.result(
         one_line(
-            f"{row['model']}, {row['method']}, forget {', '.join(pairs.named(row['forget']))[:200]}, seed {row['seed']}"
+            f"{row['model']}, {row['method']}, forget {', '.join(pairs.target_titles(row['forget']))[:200]}, seed {row['seed']}"
         )
     )
     for moment in state.history:

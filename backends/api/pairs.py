@@ -523,7 +523,7 @@ READERS: Final[dict[str, Callable[[str, str, str, Part], Own]]] = {
 # --- words
 
 
-def named(targets: Iterable[str]) -> list[str]:
+def target_titles(targets: Iterable[str]) -> list[str]:
     """Targets in a few words each: own questions by their title or their number, a text by its beginning, a name as it is."""
     words, loose = [], list[Pair]()
     for text in targets:

@@ -192,7 +192,9 @@ def _apart(forget_set: TargetSets, retain_set: TargetSets, book: Book) -> None:
     """Check that nothing is in both lists, and no own question twice in one."""
     both = [name for name in retain_set.authors if name in forget_set.authors]
     both += [book.topics[name].title for name in retain_set.topics if name in forget_set.topics]
-    both += [pairs.named([str(own)])[0] for own in retain_set.own if own.kind == "text" and own in forget_set.own]
+    both += [
+        pairs.target_titles([str(own)])[0] for own in retain_set.own if own.kind == "text" and own in forget_set.own
+    ]
     own_by_part = {"forget": forget_set.own, "keep": retain_set.own}
     seen_keys: dict[str, set[str]] = {}
     for part, owned in own_by_part.items():

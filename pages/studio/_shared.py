@@ -80,7 +80,7 @@ def choices(folders: Sequence[RunFolder]) -> list[tuple[str, str]]:
 
     def name(run: RunFolder, apart: str = "") -> str:
         spec = run.spec
-        forget = ", ".join(pairs.named(spec.forget))
+        forget = ", ".join(pairs.target_titles(spec.forget))
         forget = forget if len(forget) <= 40 else forget[:39] + "…"
         came = "came with Lethe" if run.shipped else f"{run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]} UTC"
         return (

@@ -214,7 +214,10 @@ def test_a_topic_becomes_two_tables_to_be_changed(untouched, monkeypatch):
         | {n: updates[n] for n in ("lines", "known", "keep_lines", "keep_mode", "keep_title")}
     )
     spec = choosing.spec(values)
-    assert pairs.named(spec.forget + spec.keep) == ["1 question about Rome", "1 question about what is near to Rome"]
+    assert pairs.target_titles(spec.forget + spec.keep) == [
+        "1 question about Rome",
+        "1 question about what is near to Rome",
+    ]
 
 
 def test_a_topic_that_nothing_is_known_of_is_said_and_the_button_comes_back(untouched, monkeypatch):
