@@ -39,7 +39,7 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
     parts = [
         _forgot(numbers, about),
         _back(numbers, about, {one.covers for one in findings}),
-        *(one.says for one in findings),
+        *(one.clause for one in findings),
         _language(numbers),
         _rest(numbers, about),
         _retrained(numbers),

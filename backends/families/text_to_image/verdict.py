@@ -11,7 +11,7 @@ MEASURED = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_re
 
 def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) -> str:
     """Forgotten? What else got hurt? And what that does not prove."""
-    more = [one.says for one in findings]
+    more = [one.clause for one in findings]
     if about.unchanged:
         return "; ".join([f"Nothing was forgotten of {about.what}: not one weight of the model moved", *more]) + "."
     last = HIDDEN if about.guard else CAVEAT
