@@ -90,7 +90,7 @@ def of_table(rows: Sequence[measured.Row]) -> list[Trial]:
     """A measured table, the seeds of one method and target as their mean and standard deviation."""
     groups: dict[tuple[str, str, str, str], list[measured.Row]] = {}
     for row in rows:
-        groups.setdefault((row.model, row.target, row.method, row.told), []).append(row)
+        groups.setdefault((row.model, row.target, row.method, row.overrides_text), []).append(row)
     trials = []
     for (model, target, method, told), same in groups.items():
         every = dict.fromkeys(name for row in same for name in row.metrics)

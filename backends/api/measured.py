@@ -39,7 +39,7 @@ class Row(BaseModel):
         return idle(self.others)
 
     @property
-    def told(self) -> str:
+    def overrides_text(self) -> str:
         """`given` in words."""
         return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.given.items())
 
