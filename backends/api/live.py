@@ -62,18 +62,18 @@ class Live:
             return _checked(self._converse(_request(op, args), lambda piece: None, never))
 
     def stream(
-        self, op: str, /, *, visitor: str = "", gone: threading.Event | None = None, **args: Any
+        self, op: str, /, *, visitor: str = "", cancelled: threading.Event | None = None, **args: Any
     ) -> Iterator[Any]:
         """Send one request and yield its answer as it grows: each time as far as it is known, last the whole, as `ask` gives it.
 
-        What comes faster than it is taken is left out. Closing the iterator, or setting `gone`, ends the work on the answer, so
+        What comes faster than it is taken is left out. Closing the iterator, or setting `cancelled`, ends the work on the answer, so
         that the next request need not wait for it.
 
         Raises:
-            GivenUp: `gone` was set.
+            GivenUp: `cancelled` was set.
             BadInput, Busy, LetheError: as `ask`.
         """
-        ended = gone or threading.Event()
+        ended = cancelled or threading.Event()
         heard: queue.SimpleQueue[dict[str, Any] | LetheError] = queue.SimpleQueue()
         ticket = self._line.enter(visitor)
 
@@ -123,7 +123,7 @@ class Live:
                 if stopped is not None and now - stopped > self._grace:
                     raise GivenUp(GIVEN_UP)
                 self._check(warm, now - last_heard, now - begun)
-            if warm.held() > memory_limit():  # the answer is whole, but the next one would pay for it
+            if warm.resident_bytes() > memory_limit():  # the answer is whole, but the next one would pay for it
                 self._replace(warm)
         except LetheError:
             self._replace(warm)
@@ -143,7 +143,7 @@ class Live:
             most = seconds if silent > seconds else limits().look_seconds
             raise LetheError(f"This took longer than {most:g} seconds, so it was stopped; ask for less.")
         most = memory_limit()
-        if (resident := warm.held()) > most:
+        if (resident := warm.resident_bytes()) > most:
             raise LetheError(
                 f"This took {resident / 1e9:.1f} GB of memory, more than the limit of {most / 1e9:.1f} GB, so it was stopped; ask for less."
             )
