@@ -41,7 +41,7 @@ class Answers:
         return self._of(op).ask(op, visitor=_visitor(), **args)
 
     def stream(self, op: str, /, *, gone: threading.Event | None = None, **args: Any) -> Iterator[Any]:
-        """The same as it grows, last the whole; closing the iterator, or setting `cancelled`, ends the work."""
+        """The same as it grows, last the whole; closing the iterator, or setting `gone`, ends the work."""
         return self._of(op).stream(op, visitor=_visitor(), cancelled=gone, **args)
 
     def start(self) -> None:
