@@ -56,7 +56,7 @@ def draw(
         BadInput: an empty or endless prompt, numbers out of range, or a model that draws nothing.
     """
     task, models = _models(desk, run_or_model, dose, data)
-    said = _prompt(prompt)
+    prompt_line = _prompt(prompt)
     numbers = _seeds(seeds)
     count = within("steps", int(steps) or int(task.drawing["steps"]), 1, STEPS)
     weight = within("guidance", float(task.drawing["guidance"] if guidance is None else guidance), 0, GUIDANCE)
@@ -64,32 +64,34 @@ def draw(
     cells = task.pipe.cells_of(side)
     begun, tell = time.monotonic(), getattr(desk, "tell", silent)
 
-    def made(model: nn.Module) -> list[str]:
+    def pictures_of(model: nn.Module) -> list[str]:
         def step(number: int, *_: object) -> None:
             tell({"phase": "drawing", "done": number, "of": count})
 
-        prompts = [said] * len(numbers)
+        prompts = [prompt_line] * len(numbers)
         latents = task.draw_latents(model, prompts, numbers, steps=count, guidance=weight, size=side, on_step=step)
         return [_address(row) for row in task.pipe.pixels(latents)]
 
-    asked = (task.id, task.data, task.precision, said, tuple(numbers), count, weight, side)
-    drawn = {
-        when: desk.drawn.made(asked, lambda model=model: made(model)) if when == "before" else made(model)
+    request_key = (task.id, task.data, task.precision, prompt_line, tuple(numbers), count, weight, side)
+    pictures = {
+        when: desk.drawings.get_or_make(request_key, lambda model=model: pictures_of(model))
+        if when == "before"
+        else pictures_of(model)
         for when, model in models.items()
     }
-    return drawn | {
+    return pictures | {
         "seconds": round(time.monotonic() - begun, 3),
         "steps": count,
         "guidance": weight,
         "size": cells[0] * task.pipe.scale_factor,
-        "cut": max(0, task.pipe.count(said) - (task.pipe.tokens - 2)),
+        "cut": max(0, task.pipe.count(prompt_line) - (task.pipe.tokens - 2)),
     }
 
 
 def suite(desk: Desk, run: str) -> list[dict[str, Any]]:
     """The prompts a run was judged by, in their order: `role`, `prompt`, `object`, `style`, `seed`."""
-    made: list[dict[str, Any]] = _draws(desk.run(run).task).suite()
-    return made
+    suite_prompts: list[dict[str, Any]] = _draws(desk.run(run).task).suite()
+    return suite_prompts
 
 
 def drawn(desk: Desk, run: str, items: list[int]) -> dict[str, Any]:
@@ -135,18 +137,18 @@ def _prompt(text: object) -> str:
     Raises:
         BadInput: it is empty, too long, or holds control characters.
     """
-    said = " ".join(str(text).split())
-    if not said:
+    line = " ".join(str(text).split())
+    if not line:
         raise BadInput("The prompt was empty; write what to draw, as in a cat in twemoji style.")
-    if len(said) > LONGEST:
-        raise BadInput(f"The prompt has {len(said):,} characters; at most {LONGEST:,} are allowed.")
-    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in said):
+    if len(line) > LONGEST:
+        raise BadInput(f"The prompt has {len(line):,} characters; at most {LONGEST:,} are allowed.")
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in line):
         raise BadInput("The prompt holds control characters; write plain words.")
-    return said
+    return line
 
 
-def _seeds(given: Any) -> list[int]:
-    numbers = list(given) if isinstance(given, (list, tuple)) else [given]
+def _seeds(raw_seeds: Any) -> list[int]:
+    numbers = list(raw_seeds) if isinstance(raw_seeds, (list, tuple)) else [raw_seeds]
     if not 1 <= len(numbers) <= SEEDS or not all(isinstance(n, int) and 0 <= n < 2**31 for n in numbers):
         raise BadInput(f"Give 1 to {SEEDS} seeds, whole numbers from 0 to {2**31 - 1}.")
     return numbers
