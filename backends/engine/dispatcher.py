@@ -37,7 +37,7 @@ class Dispatcher:
         self._over: set[str] = set()  # runs that have ended: never looked at again
         self._busy: set[Key] = set()
         self._unwritten: dict[Key, Ending] = {}  # endings that a full disk did not let us write
-        self._said: dict[str, object] = {}
+        self._last_status: dict[str, object] = {}
         self._served: dict[str, float] = {}  # when the last job of each party that has ended began
         self._untidy: set[str] = set()  # visitors of whom a job ended since their folders were looked through
         self._watched = 0.0
@@ -63,39 +63,39 @@ class Dispatcher:
             self._busy.discard(key)
             self._unwritten.pop(key, None)
             self._settle(key, ending)
-        found = {run.id: (run, state) for run, state in self._open_runs()}
-        self._watch([*found.values()])
-        started = self._fill(found)
-        waiting = sum(state.status == "queued" for _, state in found.values())
+        open_runs = {run.id: (run, state) for run, state in self._open_runs()}
+        self._watch([*open_runs.values()])
+        started = self._fill(open_runs)
+        waiting = sum(state.status == "queued" for _, state in open_runs.values())
         self._executor.prepare(waiting - started)
         self._tell()
         return self._only is not None and self._only in self._over and not self._busy
 
-    def _fill(self, found: dict[str, tuple[RunFolder, State]]) -> int:
+    def _fill(self, open_runs: dict[str, tuple[RunFolder, State]]) -> int:
         """Start what may start now, in turn. Returns how many were started."""
-        states = {name: state for name, (_, state) in found.items()}
+        states = {name: state for name, (_, state) in open_runs.items()}
         working = Counter(turns.party(state) for state in states.values() if state.status in turns.WORKING)
         started, free = 0, self._executor.slots() - len(self._busy)
         for name in turns.order(states, self._served):
             if free <= 0:
                 break
-            run, state = found[name]
+            run, state = open_runs[name]
             who = turns.party(state)
             if quota.holds(who) and working[who] >= limits().running_jobs:
                 continue
             with suppress(LetheError):  # it cannot be read any more
-                if run.spec.after not in found:  # else it starts from one of these, and waits for it
+                if run.spec.after not in open_runs:  # else it starts from one of these, and waits for it
                     free -= 1
                     working[who] += 1
                     started += self._start(run)
         return started
 
-    def _watch(self, found: list[tuple[RunFolder, State]]) -> None:
+    def _watch(self, open_runs: list[tuple[RunFolder, State]]) -> None:
         """End what a visitor's job has no more time or room for, and remove what they keep too much of."""
         if time.monotonic() - self._watched < WATCH:
             return
         self._watched = time.monotonic()
-        for run, state in found:
+        for run, state in open_runs:
             if state.status == "running" and (why := quota.exceeded(run, state)):
                 with suppress(BadInput, OSError):  # it ended at this moment
                     run.cancel(why)
@@ -105,7 +105,7 @@ class Dispatcher:
 
     def _open_runs(self) -> list[tuple[RunFolder, State]]:
         """Runs that have not ended, with their states."""
-        root, found = home() / "runs", []
+        root, open_runs = home() / "runs", []
         names = [self._only] if self._only else [path.name for path in root.iterdir()] if root.is_dir() else []
         for name in names:
             if name in self._over or name.startswith("."):
@@ -115,12 +115,12 @@ class Dispatcher:
                 state = run.state if (run.path / "spec.json").is_file() and not run.trouble else None
             except (OSError, ValueError, LetheError):
                 state = None  # deleted at this moment, or not a run
-            gone = state is None and not run.path.is_dir()
-            if gone or (state is not None and (state.status in ENDED or not state.history)):
+            deleted = state is None and not run.path.is_dir()
+            if deleted or (state is not None and (state.status in ENDED or not state.history)):
                 self._end(name, state)
             elif state is not None:
-                found.append((run, state))
-        return found
+                open_runs.append((run, state))
+        return open_runs
 
     def _end(self, name: str, state: State | None) -> None:
         """Look at a run no more; what its end means for others of its party is remembered."""
@@ -169,18 +169,18 @@ class Dispatcher:
 
     def _tell(self) -> None:
         """Keep engine.json true."""
-        said: dict[str, object] = {
+        status: dict[str, object] = {
             "pid": os.getpid(),
             "executor": self._executor.name,
             "slots": self._executor.slots(),
             "message": self._executor.trouble(),
         }
-        if said != self._said:
-            if said["message"] and said["message"] != self._said.get("message"):
-                self._say(str(said["message"]))
+        if status != self._last_status:
+            if status["message"] and status["message"] != self._last_status.get("message"):
+                self._say(str(status["message"]))
             with suppress(OSError):
-                files.write_json(home() / STATUS, said)
-                self._said = said
+                files.write_json(home() / STATUS, status)
+                self._last_status = status
 
     @staticmethod
     def _say(sentence: str) -> None:
