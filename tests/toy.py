@@ -78,7 +78,7 @@ class Memory:
     def sample(self, phase: int, step: int, of: int, name: str, model: nn.Module) -> None:
         self.samples.append((phase, step, name))
 
-    def found(self, ids: Index) -> None:
+    def record_forget_set(self, ids: Index) -> None:
         self.ids = ids
 
 

@@ -57,7 +57,7 @@ class Keeper(Protocol):
         """Show what the model makes now. Phases are numbered from 1 in the order they come; 0 is the model before."""
         ...
 
-    def found(self, ids: Index) -> None: ...
+    def record_forget_set(self, ids: Index) -> None: ...
 
 
 class Run:
@@ -186,7 +186,7 @@ class Run:
             order = np.random.default_rng(self._number(name, part, epoch)).permutation(self.task.parts[part])
             for index in np.array_split(order, count):
                 if step >= first:
-                    self._rest(name, step, of, saved)
+                    self._between_steps(name, step, of, saved)
                     torch.manual_seed(self._number(name, step))
                     batch = self.task.batch(index, augment=augment)
                     self._inside = True
@@ -210,7 +210,7 @@ class Run:
         if name in self._done:
             return
         for step in range(self._first(name, saved), count):
-            self._rest(name, step, count, saved)
+            self._between_steps(name, step, count, saved)
             torch.manual_seed(self._number(name, step))
             self._inside = True
             yield Step(step, count)
@@ -221,8 +221,8 @@ class Run:
         """The step a phase begins at: where a resumed job stopped, with the state it had then."""
         if self._at.get("phase") != name:
             return 0
-        for key, thing in saved.items():
-            thing.load_state_dict(self._at["saved"][key])
+        for key, stateful in saved.items():
+            stateful.load_state_dict(self._at["saved"][key])
         return int(self._at["step"])
 
     def _finish(self, name: str, of: int) -> None:
@@ -259,16 +259,20 @@ class Run:
             self.task.forgotten_classes = []
             self.task.set_forget(ids)
         parts[part] = ids
-        self._keeper.found(ids)
+        self._keeper.record_forget_set(ids)
 
     def state(self, phase: str = "", step: int = 0, saved: Mapping[str, Stateful] | None = None) -> dict[str, Any]:
         """Everything a later attempt needs to go on from here; of the model, the tensors that are no longer as they were."""
-        at = {"phase": phase, "step": step, "saved": {key: thing.state_dict() for key, thing in (saved or {}).items()}}
+        at = {
+            "phase": phase,
+            "step": step,
+            "saved": {key: stateful.state_dict() for key, stateful in (saved or {}).items()},
+        }
         touched = "model" in vars(self)  # else it is as it was found, and need not be loaded
         model = changed(self.model.state_dict(), self.original.state_dict()) if touched else self._changed
         return {"model": model, "once": self._once, "done": self._done, "at": at if phase else {}}
 
-    def _rest(self, name: str, step: int, of: int, saved: Mapping[str, Stateful]) -> None:
+    def _between_steps(self, name: str, step: int, of: int, saved: Mapping[str, Stateful]) -> None:
         """Between two steps: tell, look for the flag, show, save."""
         self._keeper.beat(name, step, of, self._values)
         if step == 0 or step * self.task.shots // of != (step - 1) * self.task.shots // of:
