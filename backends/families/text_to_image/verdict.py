@@ -15,7 +15,7 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
     if about.unchanged:
         return "; ".join([f"Nothing was forgotten of {about.what}: not one weight of the model moved", *more]) + "."
     last = HIDDEN if about.guard else CAVEAT
-    return "; ".join([_forgot(numbers, about), _rest(numbers, about), last, *more]) + "."
+    return "; ".join([_forgot(numbers, about), _retained(numbers, about), last, *more]) + "."
 
 
 def _forgot(numbers: Numbers, about: Subject) -> str:
@@ -26,7 +26,7 @@ def _forgot(numbers: Numbers, about: Subject) -> str:
     return f"{word} {about.what}: {share(after)} of the pictures asked for no longer show it ({share(before)} before)"
 
 
-def _rest(numbers: Numbers, about: Subject) -> str:
+def _retained(numbers: Numbers, about: Subject) -> str:
     names = {
         "in_domain_retain_accuracy": "others of its kind",
         "cross_domain_retain_accuracy": about.other_kind,
