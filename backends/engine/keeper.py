@@ -110,7 +110,7 @@ class FolderKeeper:
 
     # --- what the method calls
 
-    def beat(self, phase: str, step: int, of: int, values: dict[str, float]) -> None:
+    def report(self, phase: str, step: int, of: int, values: dict[str, float]) -> None:
         """Tell where the job stands, at most five times a second, and look whether it is to stop.
 
         Raises:

@@ -102,7 +102,7 @@ class _Job:
         """Load, forget, measure, save. Returns the metrics that failed, with the reason."""
         keeper, spec = self.keeper, self.spec
         saved = keeper.open()
-        keeper.beat("load", 0, 1, {})
+        keeper.report("load", 0, 1, {})
         self.method = get("methods", spec.method)
         params = self.method.parse(spec.params)
         keeper.setting = dict(saved.get("setting", {}))
@@ -114,7 +114,7 @@ class _Job:
         run = Run(chain.request(self.task, self.folder), keeper, spec.seed, saved.get("run"))
         if hasattr(self.task, "follow"):
             self.task.follow(run.original)
-        keeper.beat("load", 1, 1, {})
+        keeper.report("load", 1, 1, {})
         seconds, peak = self._forget(run, params, saved, memory)
         changed = pack.changed(run.model.state_dict(), run.original.state_dict())
         keeper.write("after/changed.safetensors", save(pack.plain(changed), {"format": "pt"}))
@@ -168,7 +168,7 @@ class _Job:
 
         def tell(done: int = 0, of: int = 1) -> None:  # what is known takes no time, so it is no part of the way
             step = PARTS * len(outputs_by_when.keys() - cached.keys()) + PARTS * done // of
-            self.keeper.beat("measure", step, PARTS * (len(models) - len(cached) + 1), {})
+            self.keeper.report("measure", step, PARTS * (len(models) - len(cached) + 1), {})
 
         for when, model in models.items():
             tell()
@@ -200,7 +200,7 @@ class _Job:
         moved: bool,
     ) -> None:
         spec, keeper, entry = self.spec, self.keeper, self.method.entry
-        keeper.beat("save", 0, 1, {})
+        keeper.report("save", 0, 1, {})
         metrics = {name: measured.model_dump() for name, measured in measurement.metrics.items()}
         about = verdict.subject(self.task, spec.forgotten, entry, moved=moved)
         result = Result(
@@ -229,7 +229,7 @@ class _Job:
         )
         keeper.write("metrics.npz", measurement.packed())
         keeper.write("metrics.json", _json(metrics))
-        keeper.beat("save", 1, 1, {})
+        keeper.report("save", 1, 1, {})
         keeper.write("result.json", _json(result.model_dump()))
         keeper.clear()
 

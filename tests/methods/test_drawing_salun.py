@@ -54,7 +54,7 @@ def test_saliency_is_the_gradient_of_the_guided_noise_loss_summed_over_batches(d
 @pytest.mark.parametrize("weights", ["whole U-Net", "cross-attention"])
 def test_what_is_outside_the_mask_ends_where_it_began(drawers, weights):
     run, _ = job(pictures.task(drawers["v_prediction"]), steps=4, share=0.3, weights=weights)
-    mask = run.once("saliency", dict)
+    mask = run.cached("saliency", dict)
     before = dict(run.original.named_parameters())
     total = moved = 0
     for name, parameter in run.model.named_parameters():
