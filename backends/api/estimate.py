@@ -72,32 +72,32 @@ def estimate(
     """
     past_jobs = past_jobs or estimates(model)
     for where in ("here", "shipped"):
-        past = _plainest([job for job in past_jobs[where] if job.method == method])
+        past = _on_processor([job for job in past_jobs[where] if job.method == method])
         if past:
             memory = [job.memory for job in past if job.memory]
             return Estimate(
-                seconds=median(job.seconds * _ratio(params, forget_count, job) + job.around for job in past),
+                seconds=median(job.seconds * _length_ratio(params, forget_count, job) + job.around for job in past),
                 memory=median(memory) if memory else None,
                 here=where == "here",
                 count=len(past),
-                where=_words(past[0]),
+                where=_hardware_words(past[0]),
             )
     return None
 
 
-def _plainest(past: list[Past]) -> list[Past]:
+def _on_processor(past: list[Past]) -> list[Past]:
     """Those that ran on a processor, which everybody has; where there are none, all."""
     return [job for job in past if not job.device.startswith("cuda")] or past
 
 
-def _words(job: Past) -> str:
+def _hardware_words(job: Past) -> str:
     """ "2 processor cores", "one NVIDIA H100"."""
     if job.device.startswith("cuda"):
         return f"one {job.device.partition('(')[2].rstrip(')') or 'GPU'}"
     return f"{job.threads or 2} processor core{'' if job.threads == 1 else 's'}"
 
 
-def _ratio(params: dict[str, Any], forget_count: int | None, before: Past) -> float:
+def _length_ratio(params: dict[str, Any], forget_count: int | None, before: Past) -> float:
     """How much longer the method works than an earlier job did."""
     ratio = 1.0
     for name in LENGTHS:
@@ -134,7 +134,7 @@ def _finished(run: runs.RunFolder) -> tuple[str, Past] | None:
                 params=result["params"],
                 seconds=seconds,
                 memory=_bytes(result.get("peak_memory")),
-                around=max(0.0, _lasted(history) - seconds),
+                around=max(0.0, _attempt_seconds(history) - seconds),
                 forget_count=result.get("forget_count"),
                 device=result.get("device", ""),
             ),
@@ -142,7 +142,7 @@ def _finished(run: runs.RunFolder) -> tuple[str, Past] | None:
     return _needs[run.path]
 
 
-def _lasted(history: list[runs.Moment]) -> float:
+def _attempt_seconds(history: list[runs.Moment]) -> float:
     """Seconds of a run's last attempt, from when it left the queue; 0 where they are not known."""
     begun = [moment.at for moment in history if moment.status == "running"]
     return history[-1].at - begun[-1] if begun and history[-1].status == "done" else 0.0
@@ -155,14 +155,14 @@ def _bytes(value: Any) -> float | None:
 
 @cache
 def _shipped(model: str) -> list[Past]:
-    timed = [_row(row) for row in files.read_json(ASSETS / "measured" / "times" / f"{model}.json", [])]
+    timed = [_past_of_row(row) for row in files.read_json(ASSETS / "measured" / "times" / f"{model}.json", [])]
     rows = [row for table in measured.tables().values() for row in table if row.model == model and row.metrics]
     return timed + [
-        past for row in rows if (past := _row(row.model_dump())).method not in {job.method for job in timed}
+        past for row in rows if (past := _past_of_row(row.model_dump())).method not in {job.method for job in timed}
     ]
 
 
-def _row(row: dict[str, Any]) -> Past:
+def _past_of_row(row: dict[str, Any]) -> Past:
     """A measured row as an earlier job."""
     seconds = files.number(row["seconds"])
     total = files.number(row.get("total_seconds"))

@@ -72,10 +72,10 @@ def goal(one: Measured, entry: Metric | None) -> Goal | None:
         kind, there = "before", one.before
     if isnan(there):
         return None
-    return Goal(there, kind, _off(one, entry, there))
+    return Goal(there, kind, _distance(one, entry, there))
 
 
-def _off(one: Measured, entry: Metric, there: float) -> float:
+def _distance(one: Measured, entry: Metric, there: float) -> float:
     off = (one.after - there) * (100 / entry.span if entry.span else 1)
     if entry.enough is not None and (
         one.after >= entry.enough if one.direction == "higher" else one.after <= entry.enough

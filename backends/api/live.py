@@ -58,8 +58,8 @@ class Live:
             LetheError: the process ended, failed, or took too long or too much.
         """
         never = threading.Event()
-        with self._line.turn(self._line.enter(visitor), lambda: True, self._counts):
-            return _checked(self._converse(_request(op, args), lambda piece: None, never))
+        with self._line.turn(self._line.enter(visitor), lambda: True, self._wait_counts):
+            return _checked(self._exchange(_request(op, args), lambda piece: None, never))
 
     def stream(
         self, op: str, /, *, visitor: str = "", cancelled: threading.Event | None = None, **args: Any
@@ -79,8 +79,8 @@ class Live:
 
         def listen() -> None:
             try:
-                with self._line.turn(ticket, lambda: not ended.is_set(), self._counts):
-                    heard.put(self._converse(_request(op, args), lambda piece: heard.put({"piece": piece}), ended))
+                with self._line.turn(ticket, lambda: not ended.is_set(), self._wait_counts):
+                    heard.put(self._exchange(_request(op, args), lambda piece: heard.put({"piece": piece}), ended))
             except LetheError as error:
                 heard.put(error)
             except Exception as error:
@@ -98,7 +98,7 @@ class Live:
         finally:
             ended.set()
 
-    def _converse(
+    def _exchange(
         self, request: dict[str, Any], hear: Callable[[Any], None], cancelled: threading.Event
     ) -> dict[str, Any]:
         """The answer to a request whose turn it is; `hear` is called with every piece of it.
@@ -167,7 +167,7 @@ class Live:
                 self._warm = Warm()
             return self._warm
 
-    def _counts(self) -> bool:
+    def _wait_counts(self) -> bool:
         """Whether a process that could answer is there, so that waiting is for the others' answers."""
         return self._warm is None or self._warm.ready.is_set()
 

@@ -132,7 +132,7 @@ def of_lines(text: str, title: str = "", where: str = "") -> Own:
     Raises:
         BadInput: as `read`; the sentence names the line.
     """
-    _few_enough(text.count("=>"), where)  # before a million lines are taken apart
+    _check_count(text.count("=>"), where)  # before a million lines are taken apart
     placed_pairs = []
     for number, line in enumerate(_lines(text), 1):
         if line.strip():
@@ -157,7 +157,7 @@ def of_rows(rows: Any, title: str = "", where: str = "") -> Own:
         if isinstance(row, (list, tuple)) and len(row) == 2:
             row = {"question": row[0], "answer": row[1]}
         placed_pairs.append((place, _pair(row, place)))
-        _few_enough(len(placed_pairs), where)
+        _check_count(len(placed_pairs), where)
     return _without_repeats(placed_pairs, title, where)
 
 
@@ -169,7 +169,7 @@ def of_table(rows: Any, title: str, where: str) -> Own:
         BadInput: as `of_rows`.
     """
     listed = [columns.lowered(row) if isinstance(row, dict) else row for row in _listed(rows, where)]
-    _few_enough(len(listed), where)
+    _check_count(len(listed), where)
     if columns.is_text(listed):
         text = "\n\n".join(_passage(row[columns.TEXT], number, where) for number, row in enumerate(listed, 1))
         note = f"Read as running text of {len(listed):,} passage{'' if len(listed) == 1 else 's'}."
@@ -220,7 +220,7 @@ def running(text: str, where: str = "the text") -> Own:
         raise BadInput(f"{_upper(where)} holds {has}; at least {SHORTEST} are needed to tell a text from others.")
     if len(tidied) > MAX_FILE:
         raise BadInput(f"{_upper(where)} has {len(tidied):,} characters; at most {MAX_FILE:,} are allowed.")
-    _printable(tidied.replace("\n", " ").replace("\t", " "), where)
+    _check_printable(tidied.replace("\n", " ").replace("\t", " "), where)
     return Own(kind="text", text=tidied)
 
 
@@ -258,11 +258,11 @@ def _cell(value: Any, name: str, place: str) -> str:
         raise BadInput(f"{_upper(name)} in {place} has {len(cell_text):,} characters; at most {most:,} are allowed.")
     if "=>" in cell_text:
         raise BadInput(f"{_upper(name)} in {place} holds =>, which parts a question from its answer; write it without.")
-    _printable(cell_text.replace("\n", " ").replace("\t", " "), f"{name} in {place}")
+    _check_printable(cell_text.replace("\n", " ").replace("\t", " "), f"{name} in {place}")
     return cell_text
 
 
-def _printable(text: str, where: str) -> None:
+def _check_printable(text: str, where: str) -> None:
     if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
         raise BadInput(f"{_upper(where)} holds control characters; give plain text.")
 
@@ -271,7 +271,7 @@ def _without_repeats(placed_pairs: Sequence[tuple[str, Pair]], title: str, where
     """The questions as a target, each asked once."""
     if not placed_pairs:
         raise BadInput(f"{_upper(where or 'the list')} holds no question; give at least one, as in question => answer.")
-    _few_enough(len(placed_pairs), where)
+    _check_count(len(placed_pairs), where)
     first_by_key: dict[str, tuple[str, Pair]] = {}
     for place, pair in placed_pairs:
         first, same = first_by_key.setdefault(pair.key, (place, pair))
@@ -282,19 +282,19 @@ def _without_repeats(placed_pairs: Sequence[tuple[str, Pair]], title: str, where
     note = f"{counted(twice)} that {'stands' if twice == 1 else 'stand'} there twice {'is' if twice == 1 else 'are'} read once."
     return Own(
         kind="pairs",
-        title=_titled(title),
+        title=_clean_title(title),
         pairs=tuple(pair for _, pair in first_by_key.values()),
         notes=(note,) if twice else (),
     )
 
 
-def _few_enough(count: int, where: str) -> None:
+def _check_count(count: int, where: str) -> None:
     most = limits().questions
     if count > most:
         raise BadInput(f"{_upper(where or 'the list')} holds more than {most:,} questions; leave some out.")
 
 
-def _titled(title: str) -> str:
+def _clean_title(title: str) -> str:
     """A title as it can stand in a target: on one line, short, without a colon."""
     plain = "".join(" " if unicodedata.category(sign) in ("Cc", "Cs") or sign == ":" else sign for sign in title)
     return " ".join(plain.split())[:TITLE].strip()
@@ -457,7 +457,7 @@ def _from_cells(content: str, mark: str, title: str, display_name: str) -> Own:
                     f"put quotes round a text that holds {mark!r}."
                 )
             rows.append(row)
-            _few_enough(len(rows), display_name)
+            _check_count(len(rows), display_name)
     except csv.Error as error:
         raise BadInput(
             f"{display_name} is no table that can be read ({str(error).lower()}); give one with commas."
@@ -498,7 +498,7 @@ def _from_lines(content: str, title: str, display_name: str, _: Part) -> Own:
     for number, line in enumerate(_lines(content), 1):
         if line.strip():
             rows.append(_json(line, f"line {number} of {display_name}"))
-            _few_enough(len(rows), display_name)
+            _check_count(len(rows), display_name)
     return of_table(rows, title, display_name)
 
 
@@ -527,7 +527,7 @@ def target_titles(targets: Iterable[str]) -> list[str]:
     """Targets in a few words each: own questions by their title or their number, a text by its beginning, a name as it is."""
     words, loose = [], list[Pair]()
     for text in targets:
-        own = _quietly(text)
+        own = _read_or_none(text)
         if own is None:
             words.append(text)
         elif own.kind == "text":
@@ -543,7 +543,7 @@ def target_titles(targets: Iterable[str]) -> list[str]:
     return words
 
 
-def _quietly(text: str) -> Own | None:
+def _read_or_none(text: str) -> Own | None:
     try:
         return read(text)
     except BadInput:

@@ -176,19 +176,19 @@ def read(forget: Sequence[str], keep: Sequence[str], book: Book) -> tuple[Target
     """
     forget_set = _sorted_targets(forget, book)
     if not forget_set:
-        raise BadInput(f"Nothing to forget was named; {_allowed(book)}.")
+        raise BadInput(f"Nothing to forget was named; {_allowed_targets(book)}.")
     if keep:
         retain_set = _sorted_targets(keep, book)
     else:
         authors = [name for name in book.names if name not in forget_set.authors]
         retain_set = TargetSets(authors, [name for name in book.topics if name not in forget_set.topics])
-    _apart(forget_set, retain_set, book)
+    _check_disjoint(forget_set, retain_set, book)
     if book.names and len(forget_set.authors) == len(book.names):
         raise BadInput(f"All {len(book.names)} authors were chosen to be forgotten; leave at least one to keep.")
     return forget_set, retain_set
 
 
-def _apart(forget_set: TargetSets, retain_set: TargetSets, book: Book) -> None:
+def _check_disjoint(forget_set: TargetSets, retain_set: TargetSets, book: Book) -> None:
     """Check that nothing is in both lists, and no own question twice in one."""
     both = [name for name in retain_set.authors if name in forget_set.authors]
     both += [book.topics[name].title for name in retain_set.topics if name in forget_set.topics]
@@ -216,7 +216,7 @@ def target(text: str, book: Book) -> Person | Own:
         BadInput: a name that nobody has, or own questions that are not complete.
     """
     if not text.strip():
-        raise BadInput(f"A forget or keep target was empty; {_allowed(book)}.")
+        raise BadInput(f"A forget or keep target was empty; {_allowed_targets(book)}.")
     own = pairs.read(text)
     if own is not None:
         return own
@@ -231,10 +231,10 @@ def target(text: str, book: Book) -> Person | Own:
     for name in book.names:
         if name.casefold() == requested_name.casefold():
             return Person(kind="author", name=name)
-    raise BadInput(_nobody(requested_name, book))
+    raise BadInput(_no_such_name(requested_name, book))
 
 
-def _nobody(requested_name: str, book: Book) -> str:
+def _no_such_name(requested_name: str, book: Book) -> str:
     quoted_name = pairs.short(requested_name)
     if not book.names and not book.topics:
         return f"{quoted_name} is no question with an answer and no text; {pairs.FORMS}."
@@ -248,7 +248,7 @@ def _nobody(requested_name: str, book: Book) -> str:
     return f"There is no author {quoted_name}; near to it: {', '.join(near)}, or a set: {sets}; or {pairs.FORMS}."
 
 
-def _allowed(book: Book) -> str:
+def _allowed_targets(book: Book) -> str:
     """What can be named."""
     sets = ", ".join([*book.sets, *book.topics][:8])
     names = f"name an author or one of {sets}, or " if book.names else f"name one of {sets}, or " if sets else ""

@@ -113,7 +113,7 @@ def _mapping(path: Path, root: Path) -> dict[str, Any] | None:
     return content
 
 
-def _wrong(path: Path, error: ValidationError) -> Unreadable:
+def _unreadable_field(path: Path, error: ValidationError) -> Unreadable:
     """What does not fit, in words: the first field, and what it holds."""
     first = error.errors()[0]
     where = ".".join(map(str, first["loc"]))[:60]
@@ -135,7 +135,7 @@ def _reader(name: str, read: Callable[[dict[str, Any]], T], most: int) -> Callab
             fields = _mapping(path, root)
             return None if fields is None else read(fields)
         except ValidationError as error:
-            return _wrong(path, error)
+            return _unreadable_field(path, error)
         except Unreadable as error:
             return error
 
@@ -217,14 +217,14 @@ def _no_links_out(folder: Path) -> None:
                 raise Unreadable(f"{path.relative_to(folder)} is a link that leads out of the folder of the runs")
 
 
-def _number(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     """Whether a value is a number, or the word that stands for one that is not finite."""
     if isinstance(value, str):
         return value in ("NaN", "Infinity", "-Infinity")
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _count(value: Any) -> bool:
+def _is_count(value: Any) -> bool:
     return value is None or (isinstance(value, int) and not isinstance(value, bool))
 
 
@@ -242,11 +242,11 @@ def _is_event(line: Any) -> bool:
     return (
         isinstance(line, dict)
         and isinstance(line.get("phase", ""), str)
-        and _number(line.get("seconds"))
-        and _count(line.get("step"))
-        and _count(line.get("of"))
+        and _is_number(line.get("seconds"))
+        and _is_count(line.get("step"))
+        and _is_count(line.get("of"))
         and isinstance(line.get("values", {}), dict)
-        and all(map(_number, line.get("values", {}).values()))
+        and all(map(_is_number, line.get("values", {}).values()))
     )
 
 
@@ -264,7 +264,7 @@ def samples(folder: Path) -> list[dict[str, Any]]:
 
 
 def _is_step(sample: dict[str, Any]) -> bool:
-    return isinstance(sample.get("phase", ""), str) and _count(sample.get("step")) and _count(sample.get("of"))
+    return isinstance(sample.get("phase", ""), str) and _is_count(sample.get("step")) and _is_count(sample.get("of"))
 
 
 def _is_item(item: Any) -> bool:
@@ -275,11 +275,11 @@ def _is_item(item: Any) -> bool:
     if not all(isinstance(item.get(name, "" if name in words[:2] else None), str) for name in words):
         return False
     if "share" in item:
-        return item["share"] is None or _number(item["share"])
+        return item["share"] is None or _is_number(item["share"])
     label, sure = item.get("label"), item.get("probabilities")
     return (
         isinstance(label, int)
         and isinstance(sure, list)
-        and all(map(_number, sure))
+        and all(map(_is_number, sure))
         and -len(sure) <= label < len(sure)
     )

@@ -79,11 +79,11 @@ def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
     family = family_of(spec, model, installed)
     if model is None:  # the job works in another folder
         spec = spec.model_copy(update={"model": own.absolute(spec.model), "data": own.absolute(spec.data)})
-    method: Method = _for_family(installed.get("methods", spec.method), family.id, installed)
-    _fits(method.id, method.works_with, family)
+    method: Method = _variant_for_family(installed.get("methods", spec.method), family.id, installed)
+    _check_works_with(method.id, method.works_with, family)
     metrics = tuple(dict.fromkeys(spec.metrics))
     for metric in metrics:
-        _fits(metric, installed.get("metrics", metric).works_with, family)
+        _check_works_with(metric, installed.get("metrics", metric).works_with, family)
     card = model.card if model else card or {}
     earlier = _earlier(spec, method)
     data = model.data if model else ""
@@ -193,7 +193,7 @@ def family_of(spec: JobSpec, model: Model | None, installed: Catalog) -> Family:
     if model is not None:
         if spec.data:
             raise BadInput(f"{model.id} brings its own data; leave the folder of images empty.")
-        return _as_named(families.get(model.family), spec)
+        return _check_family(families.get(model.family), spec)
     pulled.check(spec.model)
     folder = None if shared() else own.local_folder(spec.model)
     if folder is None and not own.is_hub_id(spec.model):
@@ -203,14 +203,14 @@ def family_of(spec: JobSpec, model: Model | None, installed: Catalog) -> Family:
             f"There is no model {params.quoted_value(spec.model)}; choose one of {ours}, {local}or a Hub id like owner/name."
         )
     if folder:
-        family = _as_named(families.get(own.family_of(own.check_folder(folder, spec.model), spec.model)), spec)
+        family = _check_family(families.get(own.family_of(own.check_folder(folder, spec.model), spec.model)), spec)
     else:
-        family = families.get(spec.family) if spec.family else _worked_with(spec, installed)
+        family = families.get(spec.family) if spec.family else _family_of_method(spec, installed)
     family.check_data(spec.data, spec.model)
     return family
 
 
-def _as_named(family: Family, spec: JobSpec) -> Family:
+def _check_family(family: Family, spec: JobSpec) -> Family:
     """The model's family, where no other was named.
 
     Raises:
@@ -223,7 +223,7 @@ def _as_named(family: Family, spec: JobSpec) -> Family:
     return family
 
 
-def _worked_with(spec: JobSpec, installed: Catalog) -> Family:
+def _family_of_method(spec: JobSpec, installed: Catalog) -> Family:
     """The family that a method works with: of several one that needs a folder of data, where one was given, and else one that
     needs none."""
     works = installed.get("methods", spec.method).works_with
@@ -233,7 +233,7 @@ def _worked_with(spec: JobSpec, installed: Catalog) -> Family:
     return next((family for family in fits if bool(spec.data) == family.needs_data), fits[0])
 
 
-def _for_family(method: Method, family: str, installed: Catalog) -> Method:
+def _variant_for_family(method: Method, family: str, installed: Catalog) -> Method:
     """The method itself, or the variant of it that was made for the family."""
     if method.works_with.get(family) is True:
         return method
@@ -243,7 +243,7 @@ def _for_family(method: Method, family: str, installed: Catalog) -> Method:
     return next(fit, method)
 
 
-def _fits(entry_id: str, works_with: Mapping[str, bool | str], family: Family) -> None:
+def _check_works_with(entry_id: str, works_with: Mapping[str, bool | str], family: Family) -> None:
     works = works_with.get(family.id, f"it was not made for models of the family {family.id}")
     if works is not True:
         reason = (
