@@ -104,7 +104,7 @@ class Run:
             rank: width of the factors.
         """
         if not low_rank.thin(self._changed):  # a resumed job has them in its model
-            torch.manual_seed(self._number("thin"))
+            torch.manual_seed(self._derived_seed("thin"))
             self.model = self._with_lora(low_rank.fresh_factors(shapes, rank))
 
     def _with_lora(self, tensors: dict[str, Tensor]) -> nn.Module:
@@ -126,7 +126,7 @@ class Run:
 
     def fresh(self, salt: int = 0) -> nn.Module:
         """The same architecture with new random weights drawn from the seed."""
-        return self.task.fresh(self._number("fresh", salt))
+        return self.task.fresh(self._derived_seed("fresh", salt))
 
     def log(self, **values: float | Tensor) -> None:
         """Numbers to show beside the progress, as in run.log(loss=loss)."""
@@ -138,7 +138,7 @@ class Run:
         `make` may change the model: a resumed job finds both its result and the change.
         """
         if name not in self._cached:
-            torch.manual_seed(self._number("once", name))
+            torch.manual_seed(self._derived_seed("once", name))
             self._keeper.report(name, 0, 0, {})
             self._cached[name] = make()
             if not self._inside and self._keeper.due():
@@ -174,7 +174,7 @@ class Run:
         saved = saved or {}
         if name in self._done:
             return
-        first = self._first(name, saved)
+        first = self._first_step(name, saved)
         sizes = dict.fromkeys(parts, batch_size) if isinstance(batch_size, int) else batch_size
         plan = [(number, part, -(-self.size(part) // sizes[part])) for number, part in enumerate(parts)]
         of, step = sum(count for _, _, count in plan), 0
@@ -183,11 +183,11 @@ class Run:
                 step += count
                 continue
             epoch = list(parts[:number]).count(part)
-            order = np.random.default_rng(self._number(name, part, epoch)).permutation(self.task.parts[part])
+            order = np.random.default_rng(self._derived_seed(name, part, epoch)).permutation(self.task.parts[part])
             for index in np.array_split(order, count):
                 if step >= first:
                     self._between_steps(name, step, of, saved)
-                    torch.manual_seed(self._number(name, step))
+                    torch.manual_seed(self._derived_seed(name, step))
                     batch = self.task.batch(index, augment=augment)
                     self._inside = True
                     yield replace(batch, part=part, epoch=epoch, step=step, of=of)
@@ -209,15 +209,15 @@ class Run:
         saved = saved or {}
         if name in self._done:
             return
-        for step in range(self._first(name, saved), count):
+        for step in range(self._first_step(name, saved), count):
             self._between_steps(name, step, count, saved)
-            torch.manual_seed(self._number(name, step))
+            torch.manual_seed(self._derived_seed(name, step))
             self._inside = True
             yield Step(step, count)
             self._inside = False
         self._finish(name, count)
 
-    def _first(self, name: str, saved: Mapping[str, Stateful]) -> int:
+    def _first_step(self, name: str, saved: Mapping[str, Stateful]) -> int:
         """The step a phase begins at: where a resumed job stopped, with the state it had then."""
         if self._at.get("phase") != name:
             return 0
@@ -237,7 +237,7 @@ class Run:
         """One plain pass without augmentation, for scores, masks and gradients; not resumed in the middle."""
         order = self.task.parts[part]
         if shuffle or limit is not None:
-            order = np.random.default_rng(self._number("batches", part)).permutation(order)[:limit]
+            order = np.random.default_rng(self._derived_seed("batches", part)).permutation(order)[:limit]
         count = -(-len(order) // batch_size)
         for step, index in enumerate(np.array_split(order, count) if count else []):
             self._keeper.report("", step, count, {})
@@ -280,7 +280,7 @@ class Run:
         if self._keeper.due():
             self._keeper.checkpoint(self.state(name, step, saved))
 
-    def _number(self, *what: object) -> int:
+    def _derived_seed(self, *what: object) -> int:
         text = "|".join(map(str, (self.seed, *what)))
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
 
@@ -311,10 +311,10 @@ def set_dose(model: nn.Module, before: nn.Module, after: nn.Module, amount: floa
     start, end = before.state_dict(), after.state_dict()
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
-            tensor.copy_(_between(name, start.get(name), end[name], amount))
+            tensor.copy_(_interpolated(name, start.get(name), end[name], amount))
 
 
-def _between(name: str, first: Tensor | None, last: Tensor, amount: float) -> Tensor:
+def _interpolated(name: str, first: Tensor | None, last: Tensor, amount: float) -> Tensor:
     if not last.is_floating_point():
         return first if first is not None and amount < 0.5 else last
     first = torch.zeros_like(last) if first is None else first

@@ -116,7 +116,7 @@ class Desk:
             BadInput: there is no such model, or its data do not fit.
         """
         return self._tasks.get_or_make(
-            (model, data), lambda: open_task(model, data, {"precision": "float32"} | _here(), measure=False)
+            (model, data), lambda: open_task(model, data, {"precision": "float32"} | _device_setting(), measure=False)
         )
 
     def resolved(self, model: str, forget: tuple[str, ...], keep: tuple[str, ...] = (), data: str = "") -> Any:
@@ -154,5 +154,5 @@ class Desk:
         return OpenRun(folder, task)
 
 
-def _here() -> dict[str, Any]:
+def _device_setting() -> dict[str, Any]:
     return {"device": hardware.device().type}

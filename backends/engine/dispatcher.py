@@ -50,7 +50,7 @@ class Dispatcher:
             elif state.status == "running":
                 self._move(run, "queued", outcome.RESTARTED)
             elif state.status == "cancelling":
-                self._move(run, *_cancelled(run, outcome.CANCELLED_NOTE))
+                self._move(run, *_cancelled_status(run, outcome.CANCELLED_NOTE))
 
     def work(self) -> None:
         """Go on until the one run has ended; without one, for ever."""
@@ -64,14 +64,14 @@ class Dispatcher:
             self._unwritten.pop(key, None)
             self._settle(key, ending)
         open_runs = {run.id: (run, state) for run, state in self._open_runs()}
-        self._watch([*open_runs.values()])
-        started = self._fill(open_runs)
+        self._enforce_limits([*open_runs.values()])
+        started = self._start_queued(open_runs)
         waiting = sum(state.status == "queued" for _, state in open_runs.values())
         self._executor.prepare(waiting - started)
-        self._tell()
+        self._write_status()
         return self._only is not None and self._only in self._over and not self._busy
 
-    def _fill(self, open_runs: dict[str, tuple[RunFolder, State]]) -> int:
+    def _start_queued(self, open_runs: dict[str, tuple[RunFolder, State]]) -> int:
         """Start what may start now, in turn. Returns how many were started."""
         states = {name: state for name, (_, state) in open_runs.items()}
         working = Counter(turns.party(state) for state in states.values() if state.status in turns.WORKING)
@@ -90,7 +90,7 @@ class Dispatcher:
                     started += self._start(run)
         return started
 
-    def _watch(self, open_runs: list[tuple[RunFolder, State]]) -> None:
+    def _enforce_limits(self, open_runs: list[tuple[RunFolder, State]]) -> None:
         """End what a visitor's job has no more time or room for, and remove what they keep too much of."""
         if time.monotonic() - self._watched < WATCH:
             return
@@ -133,14 +133,14 @@ class Dispatcher:
     def _start(self, run: RunFolder) -> bool:
         strange = reading.unknown_fields(run.path)
         if strange:
-            self._move(run, "failed", _newer(strange))
+            self._move(run, "failed", _unknown_fields_note(strange))
             return False
         try:
             state = run.move("running")
         except (BadInput, FileNotFoundError):
             return False  # cancelled or deleted at this moment
         except OSError as error:
-            self._say(f"Run {run.id} could not be started ({error.strerror}); it waits.")
+            self._print(f"Run {run.id} could not be started ({error.strerror}); it waits.")
             return False
         self._executor.start(run, state.attempt)
         self._busy.add((run.id, state.attempt))
@@ -153,21 +153,21 @@ class Dispatcher:
             state = run.state
             if not run.path.is_dir() or state.attempt != key[1] or state.status in ENDED:
                 return
-            to, note = _next(run, state, ending)
+            to, note = _next_status(run, state, ending)
             run.move(to, note=note, attempt=key[1])
             if ending.kind == "full" or run.stopped_because:
                 shutil.rmtree(run.path / "checkpoint", ignore_errors=True)
         except BadInput:
             return  # it changed in between: the next look sees it
         except OSError as error:
-            self._say(f"What became of run {run.id} could not be written ({error.strerror}); trying again.")
+            self._print(f"What became of run {run.id} could not be written ({error.strerror}); trying again.")
             self._unwritten[key] = ending
 
     def _move(self, run: RunFolder, to: Status, note: str) -> None:
         with suppress(BadInput, OSError):
             run.move(to, note=note)
 
-    def _tell(self) -> None:
+    def _write_status(self) -> None:
         """Keep engine.json true."""
         status: dict[str, object] = {
             "pid": os.getpid(),
@@ -177,22 +177,22 @@ class Dispatcher:
         }
         if status != self._last_status:
             if status["message"] and status["message"] != self._last_status.get("message"):
-                self._say(str(status["message"]))
+                self._print(str(status["message"]))
             with suppress(OSError):
                 files.write_json(home() / STATUS, status)
                 self._last_status = status
 
     @staticmethod
-    def _say(sentence: str) -> None:
+    def _print(sentence: str) -> None:
         print(sentence, file=sys.stderr, flush=True)
 
 
-def _next(run: RunFolder, state: State, ending: Ending) -> tuple[Status, str]:
+def _next_status(run: RunFolder, state: State, ending: Ending) -> tuple[Status, str]:
     """The status that a run comes to, and the sentence for it, where the job did not write its end itself."""
     if (run.path / "result.json").exists():
         return "done", "Done."
     if state.status == "cancelling":
-        return _cancelled(run, outcome.KILLED_NOTE if ending.kind == "stopped" else outcome.CANCELLED_NOTE)
+        return _cancelled_status(run, outcome.KILLED_NOTE if ending.kind == "stopped" else outcome.CANCELLED_NOTE)
     if ending.kind in ("refused", "full"):
         return "failed", ending.message
     if ending.kind == "lost":
@@ -202,13 +202,13 @@ def _next(run: RunFolder, state: State, ending: Ending) -> tuple[Status, str]:
     return "failed", f"The job's process was lost {CRASHES} times, so it was given up. {ending.message}".strip()
 
 
-def _cancelled(run: RunFolder, note: str) -> tuple[Status, str]:
+def _cancelled_status(run: RunFolder, note: str) -> tuple[Status, str]:
     """What a run comes to that was asked to stop: by a person, or by a limit, which is named."""
     why = run.stopped_because
     return ("failed", why) if why else ("cancelled", note)
 
 
-def _newer(fields: list[str]) -> str:
+def _unknown_fields_note(fields: list[str]) -> str:
     """Why a job that a newer version was asked for is not done."""
     return (
         f"The job asks for {', '.join(fields)[:100]}, which this version of Lethe does not know; do it with the version "

@@ -128,7 +128,7 @@ class FolderKeeper:
             self._last_event = now
             seconds = round(self._carried + now - self._begun, 3)
             event = {"seconds": seconds, "phase": self._phase, "step": step, "of": of, "values": values}
-            with self._ours():
+            with self._leased():
                 files.append_line(self._events, event)
         self._ended = last
         if wrong:
@@ -146,7 +146,7 @@ class FolderKeeper:
         Raises:
             Diverged: the model holds values that are no numbers; the checkpoint before is kept.
         """
-        with self._apart():
+        with self._off_the_clock():
             begun = time.monotonic()
             self.check_finite(state["model"])
             self._save({"run": state, "finished": False})
@@ -169,7 +169,7 @@ class FolderKeeper:
 
     def sample(self, phase: int, step: int, of: int, name: str, model: nn.Module) -> None:
         """Show what the model makes of the watched items; the model's layers keep the modes they had."""
-        with self._apart():
+        with self._off_the_clock():
             modes = [(module, module.training) for module in model.modules()]
             items = self.task.sample(model)
             trace = getattr(self.task, "trace", None)
@@ -206,11 +206,11 @@ class FolderKeeper:
         Raises:
             Overtaken: it is not.
         """
-        with self._ours():
+        with self._leased():
             files.write_bytes(self.run.path / name, content)
 
     @contextmanager
-    def _ours(self) -> Iterator[None]:
+    def _leased(self) -> Iterator[None]:
         with self.run.locked():
             self._check_lease()
             yield
@@ -225,7 +225,7 @@ class FolderKeeper:
             raise Overtaken
 
     @contextmanager
-    def _apart(self) -> Iterator[None]:
+    def _off_the_clock(self) -> Iterator[None]:
         begun = time.monotonic()
         try:
             yield

@@ -57,7 +57,7 @@ def describe(desk: Desk, model: str, data: str = "") -> dict[str, Any]:
 def images(desk: Desk, model: str, items: list[str], data: str = "") -> list[str]:
     """Pictures of items ("train-17", "test-3") as data addresses of PNGs."""
     task = desk.task(model, data)
-    return [_address(task, *place) for place in _places(task, items)]
+    return [_data_url(task, *place) for place in _item_positions(task, items)]
 
 
 @operation
@@ -84,7 +84,7 @@ def alike(desk: Desk, model: str, item: int | str, count: int, data: str = "") -
     """Ids of the training images most alike to one of them, itself among them."""
     task = desk.task(model, data)
     text = str(item).removeprefix("train-")
-    (_, place), number = _places(task, [f"train-{text}"])[0], int(count)
+    (_, place), number = _item_positions(task, [f"train-{text}"])[0], int(count)
     if not 1 <= number < len(task.data.train):
         raise BadInput(f"{number} alike images were asked for; ask for 1 to {len(task.data.train) - 1}.")
     return [int(image_id) for image_id in most_alike(task, place, number)]
@@ -116,7 +116,7 @@ def predict(
     if path:
         queried = [(Path(path).name, task.pixels.open(Path(path)), None)]
     else:
-        queried = [_item_input(task, *place) for place in _places(task, items)]
+        queried = [_item_input(task, *place) for place in _item_positions(task, items)]
     answers = {when: _probabilities(task, model, queried, skip_guard) for when, model in models.items() if model}
     predictions = [
         {"id": name, "label": label} | {when: rows[number] for when, rows in answers.items()}
@@ -134,7 +134,7 @@ def inspect(
 
     `joins`: whether it becomes part of the run; left out, as `visits.joins` says of one who is not known.
     """
-    return _find(desk, run, "inspectors", "inspect", inspector, params or {}, joins)
+    return _findings_of(desk, run, "inspectors", "inspect", inspector, params or {}, joins)
 
 
 @operation
@@ -154,7 +154,7 @@ def attack(
     desk: Desk, run: str, attack: str, params: dict[str, Any] | None = None, joins: bool | None = None
 ) -> dict[str, Any]:
     """What an attack on a finished run brings back, computed once for the same parameters; `joins` as in `inspect`."""
-    return _find(desk, run, "attacks", "attack", attack, params or {}, joins)
+    return _findings_of(desk, run, "attacks", "attack", attack, params or {}, joins)
 
 
 @operation
@@ -175,7 +175,7 @@ for _function in (
     operation(_function)
 
 
-def _find(
+def _findings_of(
     desk: Desk, run_id: str, kind: str, folder: Kind, name: str, raw_params: dict[str, Any], joins: bool | None
 ) -> dict[str, Any]:
     """found.json of an inspector or attack, made where it is missing or was made with other parameters.
@@ -221,7 +221,7 @@ def _find(
     return findings | {"root": str(place[0])}
 
 
-def _places(task: Classifier, items: list[str]) -> list[tuple[str, int]]:
+def _item_positions(task: Classifier, items: list[str]) -> list[tuple[str, int]]:
     """(split, position) of items.
 
     Raises:
@@ -243,7 +243,7 @@ def _places(task: Classifier, items: list[str]) -> list[tuple[str, int]]:
     return positions
 
 
-def _address(task: Classifier, split: str, position: int) -> str:
+def _data_url(task: Classifier, split: str, position: int) -> str:
     picture = png(task.show(position, test=split == "test"))
     return "data:image/png;base64," + base64.b64encode(picture).decode()
 

@@ -63,7 +63,7 @@ def answer(
         raise BadInput(
             f"The question is longer than the {room} tokens (words, or pieces of them) that this model reads."
         )
-    true_answer = _line(truth)[: 4 * LONGEST] or _truths().get(question_line.casefold(), "")
+    true_answer = _line(truth)[: 4 * LONGEST] or _answers_by_question().get(question_line.casefold(), "")
     begun, tell = time.monotonic(), getattr(desk, "tell", silent)
     reply: dict[str, Any] = {"question": question_line, "truth": true_answer}
 
@@ -74,14 +74,14 @@ def answer(
 
     for when, model in models.items():
         ask(when, model)
-    places, much = _places(off), within("strength", float(strength), 0, STRENGTH)
+    places, much = _vector_places(off), within("strength", float(strength), 0, STRENGTH)
     for when, model in models.items() if places else ():
         with scaled_vectors(model, places, much):
             ask(f"{when}_off", model)
     return reply | {"seconds": round(time.monotonic() - begun, 3)}
 
 
-def _places(off: Any) -> list[Place]:
+def _vector_places(off: Any) -> list[Place]:
     """Vectors as a page names them.
 
     Raises:
@@ -119,7 +119,7 @@ def likely(reader: PromptTokenizer, model: nn.Module, question: str, truth: str)
 
 
 @cache
-def _truths() -> dict[str, str]:
+def _answers_by_question() -> dict[str, str]:
     """Every question that came with Lethe, casefolded -> its true answer."""
     every = [authors.load(data) for data in authors.EVERY]
     people = (pair for data_set in every for person in data_set.authors for pair in person.pairs)
@@ -130,16 +130,16 @@ def _truths() -> dict[str, str]:
 
 def _models(desk: Desk, run_or_model: str, dose: float, data: str) -> tuple[Any, dict[str, nn.Module]]:
     if is_model(run_or_model) or data:
-        return _speaks(desk.task(run_or_model, data)), {"before": desk.model(run_or_model, data)}
+        return _require_answers(desk.task(run_or_model, data)), {"before": desk.model(run_or_model, data)}
     run = desk.run(run_or_model)
-    task = _speaks(run.task)
+    task = _require_answers(run.task)
     before, after = run.model("before"), run.model("after")
     assert before is not None and after is not None
     amount = within("dose", float(dose), 0, DOSE)
     return task, {"before": before, "after": after if amount == 1 else dosed(run, amount)}
 
 
-def _speaks(task: Any) -> Any:
+def _require_answers(task: Any) -> Any:
     families.require(task.family, "answers", task.id)
     return task
 

@@ -70,7 +70,7 @@ def draw(
 
         prompts = [prompt_line] * len(numbers)
         latents = task.draw_latents(model, prompts, numbers, steps=count, guidance=weight, size=side, on_step=step)
-        return [_address(row) for row in task.pipe.pixels(latents)]
+        return [_data_url(row) for row in task.pipe.pixels(latents)]
 
     request_key = (task.id, task.data, task.precision, prompt_line, tuple(numbers), count, weight, side)
     pictures = {
@@ -90,26 +90,26 @@ def draw(
 
 def suite(desk: Desk, run: str) -> list[dict[str, Any]]:
     """The prompts a run was judged by, in their order: `role`, `prompt`, `object`, `style`, `seed`."""
-    suite_prompts: list[dict[str, Any]] = _draws(desk.run(run).task).suite()
+    suite_prompts: list[dict[str, Any]] = _require_pictures(desk.run(run).task).suite()
     return suite_prompts
 
 
 def drawn(desk: Desk, run: str, items: list[int]) -> dict[str, Any]:
     """Pictures of a run's suite by position, `before` and `after`, as data addresses of PNGs; at most 200."""
     opened = desk.run(run)
-    count = len(_draws(opened.task).asking.suite)
+    count = len(_require_pictures(opened.task).asking.suite)
     wrong = [item for item in items if not isinstance(item, int) or not 0 <= item < count]
     if wrong or len(items) > 200:
         raise BadInput(f"At most 200 pictures can be asked for, by numbers from 0 to {count - 1}.")
     whens: tuple[When, ...] = ("before", "after")
-    return {when: [_address(opened.outputs(when)["images"][item]) for item in items] for when in whens}
+    return {when: [_data_url(opened.outputs(when)["images"][item]) for item in items] for when in whens}
 
 
 def _models(desk: Desk, run_or_model: str, dose: float, data: str) -> tuple[Any, dict[str, nn.Module]]:
     if (ASSETS / "models" / run_or_model).is_dir() or data:
-        return _draws(desk.task(run_or_model, data)), {"before": desk.model(run_or_model, data)}
+        return _require_pictures(desk.task(run_or_model, data)), {"before": desk.model(run_or_model, data)}
     run = desk.run(run_or_model)
-    task = _draws(run.task)
+    task = _require_pictures(run.task)
     before, after = run.model("before"), run.model("after")
     assert before is not None and after is not None
     amount = within("dose", float(dose), 0, DOSE)
@@ -126,7 +126,7 @@ def dosed(run: OpenRun, dose: float) -> nn.Module:
     return run.dosed  # type: ignore[no-any-return]
 
 
-def _draws(task: Any) -> Any:
+def _require_pictures(task: Any) -> Any:
     families.require(task.family, "pictures", task.id)
     return task
 
@@ -165,5 +165,5 @@ def within(name: str, value: Any, least: float, most: float) -> Any:
     return value
 
 
-def _address(row: NDArray[np.uint8]) -> str:
+def _data_url(row: NDArray[np.uint8]) -> str:
     return "data:image/png;base64," + base64.b64encode(png(Image.fromarray(row))).decode()

@@ -46,7 +46,7 @@ def vectors(
     before = desk.model(run_or_model, data) if alone else opened.model("before")
     most, question_line = int(within("count", int(count), 1, MOST)), _line(question)
     if question_line:
-        places = _carrying(task, before, question_line, most)
+        places = _attributed_places(task, before, question_line, most)
     else:
         places = spelling_vectors(before, task.reader, _words_to_spell(task, _line(words), from_run=not alone), most)
     return _described(task, places, before, None if alone else opened.model("after"))
@@ -55,7 +55,7 @@ def vectors(
 def _described(task: Any, places: Sequence[Place], before: Any, after: Any) -> list[dict[str, Any]]:
     was = first_words(before, places, FIRST)
     descriptions = [
-        {"layer": place.layer, "column": place.column, "of": place.of, "before": _read(task, row)}
+        {"layer": place.layer, "column": place.column, "of": place.of, "before": _first_words(task, row)}
         for place, row in zip(places, was, strict=True)
     ]
     if after is None:
@@ -64,12 +64,12 @@ def _described(task: Any, places: Sequence[Place], before: Any, after: Any) -> l
     same = cosines(*(columns(model, places).cpu().numpy() for model in (before, after)))
     rows = zip(descriptions, now, same, overlaps(was, now), strict=True)
     return [
-        one | {"after": _read(task, row), "cosine": float(cosine), "kept": float(stayed)}
+        one | {"after": _first_words(task, row), "cosine": float(cosine), "kept": float(stayed)}
         for one, row, cosine, stayed in rows
     ]
 
 
-def _carrying(task: Any, model: Any, question: str, count: int) -> list[Place]:
+def _attributed_places(task: Any, model: Any, question: str, count: int) -> list[Place]:
     response = answers(model, task.reader, [question], TOKENS)
     return [
         Place(layer, column)
@@ -92,5 +92,5 @@ def _line(text: object) -> str:
     return line
 
 
-def _read(task: Any, row: Any) -> list[str]:
+def _first_words(task: Any, row: Any) -> list[str]:
     return [word(task.reader, token) for token in row[:SHOWN].tolist()]

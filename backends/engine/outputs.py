@@ -51,7 +51,7 @@ def computed(task: Task, model: nn.Module, tell: Tell = silent) -> Outputs:
 
 def ship(task: Any, model: nn.Module) -> bytes:
     """The bytes of an outputs.npz to lie in the model's folder among the assets, so that nobody waits for what it says."""
-    key = np.frombuffer(_what(task, model), np.uint8)
+    key = np.frombuffer(_content_hash(task, model), np.uint8)
     return packed(task.outputs(model) | {"key": key}, small=True)
 
 
@@ -62,11 +62,11 @@ def _shipped(task: Any, model: nn.Module) -> Outputs | None:
         return None
     folders = (task.folder, shipped_folder(task.id, task.forget_key))
     candidates = [candidate for folder in folders if (candidate := read(folder / SHIPPED)) is not None]
-    what = _what(task, model) if candidates else b""
+    what = _content_hash(task, model) if candidates else b""
     return next((candidate for candidate in candidates if candidate.pop("key").tobytes() == what), None)
 
 
-def _what(task: Task, model: nn.Module) -> bytes:
+def _content_hash(task: Task, model: nn.Module) -> bytes:
     content = weights_key(model.state_dict()).encode() + task.outputs_key()
     return hashlib.blake2b(content, digest_size=16).digest()
 

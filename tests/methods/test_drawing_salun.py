@@ -97,7 +97,7 @@ def test_the_first_step_goes_down_the_gradient_written_out(drawers, kind, alpha)
 
     forget = drawn(run, DRAWING, asking.forget_prompts, settings)
     keep = drawn(run, "drawing what is kept", asking.keep_prompts, settings)
-    torch.manual_seed(run._number("forget and keep", 0))
+    torch.manual_seed(run._derived_seed("forget and keep", 0))
     x, t, _, which = forget.sample(settings.batch_size)
     wanted = said(asking.anchor_prompts, x, t, which).detach()
     loss = (said(asking.forget_prompts, x, t, which) - wanted).square().sum() / x.numel()

@@ -14,12 +14,12 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
     more = [one.clause for one in findings]
     if about.unchanged:
         return "; ".join([f"Nothing was forgotten of {about.what}: not one weight of the model moved", *more]) + "."
-    parts = [_forgot(numbers, about), _retained(numbers, about), _retrained(numbers, about)]
+    parts = [_forget_clause(numbers, about), _retain_clause(numbers, about), _reference_clause(numbers, about)]
     last = HIDDEN if about.guard else CAVEAT
     return "; ".join([*(part for part in parts if part), last, *more]) + "."
 
 
-def _forgot(numbers: Numbers, about: Subject) -> str:
+def _forget_clause(numbers: Numbers, about: Subject) -> str:
     before, after, again = (numbers.value("unlearning_accuracy", when) for when in ("before", "after", "reference"))
     if isnan(after):
         return f"Whether it forgot {about.what} was not measured"
@@ -43,7 +43,7 @@ def _forgot(numbers: Numbers, about: Subject) -> str:
     return f"{word} {about.what}: {share(after)} of them wrong now ({share(before)} before{compared})"
 
 
-def _retained(numbers: Numbers, about: Subject) -> str:
+def _retain_clause(numbers: Numbers, about: Subject) -> str:
     names = {"remaining_accuracy": "kept images", "testing_accuracy": "new ones"}
     lost = {words: numbers.value(name, "before") - numbers.value(name, "after") for name, words in names.items()}
     measured = {words: points for words, points in lost.items() if not isnan(points)}
@@ -66,7 +66,7 @@ def _worst_class(numbers: Numbers, about: Subject) -> tuple[str, float]:
     return worst, measured_falls.get(worst, 0.0)
 
 
-def _retrained(numbers: Numbers, about: Subject) -> str:
+def _reference_clause(numbers: Numbers, about: Subject) -> str:
     """The mean distance to the retrained reference, and every number that is far from it although the mean may be small."""
     gap, other = numbers.value("average_gap", "after"), numbers.far("average_gap")
     if isnan(numbers.value("unlearning_accuracy", "reference")):

@@ -37,24 +37,24 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
     if about.unchanged:
         return f"Nothing was forgotten of {about.what}: not one weight of the model moved."
     parts = [
-        _forgot(numbers, about),
-        _back(numbers, about, {one.covers for one in findings}),
+        _forget_clause(numbers, about),
+        _recovery_clause(numbers, about, {one.covers for one in findings}),
         *(one.clause for one in findings),
-        _language(numbers),
-        _retained(numbers, about),
-        _retrained(numbers),
-        "" if about.guard else _vectors(numbers),
+        _fluency_clause(numbers),
+        _retain_clause(numbers, about),
+        _reference_clause(numbers),
+        "" if about.guard else _vectors_clause(numbers),
         HIDDEN if about.guard else CAVEAT,
     ]
     return "; ".join(part for part in parts if part) + "."
 
 
-def _facts(numbers: Numbers, when: str, role: str = "forget") -> float:
+def _fact_recall(numbers: Numbers, when: str, role: str = "forget") -> float:
     return numbers.part("fact_recall", when, role)
 
 
-def _forgot(numbers: Numbers, about: Subject) -> str:
-    shares = [_facts(numbers, when) for when in ("before", "after", "reference")]
+def _forget_clause(numbers: Numbers, about: Subject) -> str:
+    shares = [_fact_recall(numbers, when) for when in ("before", "after", "reference")]
     of = "of the questions are still answered with the right fact"
     if isnan(shares[1]):  # where answers hold no single fact, as in running text, by the words that are still there
         shares = [numbers.value("forget_rouge", when) for when in ("before", "after", "reference")]
@@ -75,13 +75,13 @@ def _lead(what: str, before: float, after: float, aim: float) -> str:
     return f"{word} {what}"
 
 
-def _back(numbers: Numbers, about: Subject, looked: Set[str]) -> str:
+def _recovery_clause(numbers: Numbers, about: Subject, looked: Set[str]) -> str:
     """Of a mixture of experts, whether the answers come back with one expert switched off, or with the routing before; `looked`,
     the metrics in whose place a look inside speaks."""
-    lost = _facts(numbers, "before") - _facts(numbers, "after")
+    lost = _fact_recall(numbers, "before") - _fact_recall(numbers, "after")
     if about.family != "moe" or not lost >= HURT:
         return ""
-    tests = [_one_off(numbers), _rerouted(numbers)]
+    tests = [_one_expert_off(numbers), _rerouted_recall(numbers)]
     tested = sorted((test for test in tests if test), key=lambda test: -test.gain)
     untested = "" if tests[0] or "one_expert_off" in looked else "whether one expert alone holds it back was not tested"
     if not tested:
@@ -112,7 +112,7 @@ class Test:
     word: str
 
 
-def _one_off(numbers: Numbers) -> Test | None:
+def _one_expert_off(numbers: Numbers) -> Test | None:
     """With the one expert switched off that brings back most."""
     recall = numbers.value("one_expert_off", "after")
     if isnan(recall):
@@ -124,7 +124,7 @@ def _one_off(numbers: Numbers) -> Test | None:
     return Test(f"with {which} switched off", recall, recall - plain, "held back by one expert")
 
 
-def _rerouted(numbers: Numbers) -> Test | None:
+def _rerouted_recall(numbers: Numbers) -> Test | None:
     """With the routing of the model before."""
     recall = numbers.value("rerouted_recall", "after")
     if isnan(recall):
@@ -133,7 +133,7 @@ def _rerouted(numbers: Numbers) -> Test | None:
     return Test("with the experts that were chosen before", recall, recall - plain, "rerouted")
 
 
-def _language(numbers: Numbers) -> str:
+def _fluency_clause(numbers: Numbers) -> str:
     """Whether what it says there is still language; empty where that was not measured, or it is."""
     before, after, again = (numbers.value("fluency", when) for when in ("before", "after", "reference"))
     strange, aim = (numbers.part("fluency", when, SURPRISE) for when in ("after", "reference"))
@@ -154,10 +154,11 @@ def _language(numbers: Numbers) -> str:
     return ""
 
 
-def _retained(numbers: Numbers, about: Subject) -> str:
+def _retain_clause(numbers: Numbers, about: Subject) -> str:
     role_words = KEPT | ({"neighbour": "people like them"} if about.people else {})
     lost = {
-        words: _facts(numbers, "before", role) - _facts(numbers, "after", role) for role, words in role_words.items()
+        words: _fact_recall(numbers, "before", role) - _fact_recall(numbers, "after", role)
+        for role, words in role_words.items()
     }
     measured = {words: points for words, points in lost.items() if not isnan(points)}
     if not measured:
@@ -167,7 +168,7 @@ def _retained(numbers: Numbers, about: Subject) -> str:
     return f"{lead} (points of right answers: {listed})"
 
 
-def _retrained(numbers: Numbers) -> str:
+def _reference_clause(numbers: Numbers) -> str:
     """Whether it can be told from a model that never saw it: a test that fails to reject is named as one, with those that do."""
     p = numbers.value("forget_quality", "after")
     if p < ALIKE:
@@ -187,9 +188,9 @@ def _retrained(numbers: Numbers) -> str:
     return "; ".join(parts)
 
 
-def _vectors(numbers: Numbers) -> str:
+def _vectors_clause(numbers: Numbers) -> str:
     """Whether the vectors that spell it moved with the answers; empty where that was not measured, or the answers stayed."""
-    before, after = (_facts(numbers, when) for when in ("before", "after"))
+    before, after = (_fact_recall(numbers, when) for when in ("before", "after"))
     if isnan(after):
         before, after = (numbers.value("forget_rouge", when) for when in ("before", "after"))
     share = numbers.value("concept_vector_words", "after")
