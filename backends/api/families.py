@@ -112,7 +112,7 @@ class Family:
     def about_earlier(
         self, card: Mapping[str, Any], spec: JobSpec, result: Mapping[str, Any], method: Any
     ) -> dict[str, Any]:
-        """As `about`, of a run of an earlier version that wrote nothing of it down."""
+        """What the verdict of a run says of its targets, where the run of an earlier version did not write it down."""
         raise NotImplementedError
 
     def lacks(self, needs: Sequence[str]) -> str:

@@ -365,7 +365,9 @@ def _examples() -> str:
     groups: dict[str, dict[str, str]] = {}
     for run in runs.visible():
         if run.shipped and run.result:
-            forget_text = f"{targets_in_words(run.spec.forget)} forgotten ({titles.get(run.spec.model, run.spec.model)})"
+            forget_text = (
+                f"{targets_in_words(run.spec.forget)} forgotten ({titles.get(run.spec.model, run.spec.model)})"
+            )
             way = titles.get(run.spec.method, run.spec.method)
             groups.setdefault(forget_text, {}).setdefault(way, parts.link(way, f"?run={run.id}"))
     examples = "; ".join(
