@@ -9,11 +9,11 @@ JS = (Path(__file__).parent / "static" / "alive.js").read_text("utf-8")
 
 
 class Alive(gr.HTML):
-    """Like gr.HTML, but a new value only touches what is different from the old one."""
+    """A gr.HTML whose new value only touches what is different from the old one."""
 
-    def __init__(self, value: str = "", *, js: str = JS, **said: Any) -> None:
+    def __init__(self, value: str = "", *, js: str = JS, **kwargs: Any) -> None:
         """`value` is HTML; `js` runs once, with `root`, where it begins with that of this module."""
-        super().__init__(value=value, html_template='<div class="alive"></div>', js_on_load=js, **said)
+        super().__init__(value=value, html_template='<div class="alive"></div>', js_on_load=js, **kwargs)
 
     def get_block_name(self) -> str:
         return "html"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.drawings import spread
+from app.drawings import evenly_spaced
 from app.live import LIVE
 from backends.api import drawn, runs
 from backends.api.errors import BadInput
@@ -13,7 +13,7 @@ from backends.api.panels import Role
 
 @dataclass(frozen=True)
 class Chat:
-    """What the model before and the model after answer to one question, and what the model trained again answers, where
+    """The answers of the model before and the model after to one question, and of the model trained again, where
     there is one. `was` and `now`: the probability of the true answer, a token, from 0 to 1."""
 
     number: int
@@ -28,7 +28,7 @@ class Chat:
     aim: float | None = None
 
 
-def every(run_id: str) -> list[Chat]:
+def all_chats(run_id: str) -> list[Chat]:
     """All questions that a finished run was judged by, from its folder: no model is opened.
 
     Raises:
@@ -41,40 +41,40 @@ def every(run_id: str) -> list[Chat]:
     again = drawn.answers(run, "reference")
     return [
         Chat(
-            at, asked["role"], asked["prompt"], asked["truth"], before[at][0], after[at][0], before[at][1], after[at][1],
+            at, prompt["role"], prompt["prompt"], prompt["truth"], before[at][0], after[at][0], before[at][1], after[at][1],
             *(again[at] if again is not None and len(again) == len(suite) else ()),
         )
-        for at, asked in enumerate(suite)
+        for at, prompt in enumerate(suite)
     ]  # fmt: skip
 
 
-def some(chats: Sequence[Chat], each: int) -> list[Chat]:
+def evenly_sampled(chats: Sequence[Chat], each: int) -> list[Chat]:
     """At most `each` of a role, from the first to the last of it at even distances."""
-    return [chats[at] for at in spread([{"role": chat.role} for chat in chats], each)]
+    return [chats[at] for at in evenly_spaced([{"role": chat.role} for chat in chats], each)]
 
 
-def asks(run_id: str) -> list[tuple[Role, str]]:
+def role_prompts(run_id: str) -> list[tuple[Role, str]]:
     """One question of each role, as a run was judged by them.
 
     Raises:
         BadInput: the run's folder lacks them.
     """
-    return [(chat.role, chat.question) for chat in some(every(run_id), 1)]
+    return [(chat.role, chat.question) for chat in evenly_sampled(all_chats(run_id), 1)]
 
 
 def ask(what: str, question: str, **wishes: Any) -> dict[str, Any]:
-    """What a run or a model says to a question; see the live operation `answer`. `wishes`: truth, dose.
+    """The responses of a run or a model to a question; see the live operation `answer`. `wishes`: truth, dose.
 
     Raises:
         BadInput: the question or the model will not do; the sentence says why.
         LetheError: it could not be asked.
     """
-    said: dict[str, Any] = LIVE.ask("answer", run_or_model=what, question=question, **wishes)
-    return said
+    responses: dict[str, Any] = LIVE.ask("answer", run_or_model=what, question=question, **wishes)
+    return responses
 
 
-def asking(what: str, question: str, **wishes: Any) -> Iterator[dict[str, Any]]:
-    """The same while the models speak: each time as far as it is known, of who speaks only `said`; last the whole.
+def ask_stream(what: str, question: str, **wishes: Any) -> Iterator[dict[str, Any]]:
+    """The responses of a run or a model to a question as they grow: of who still writes only `said`; the last is complete.
 
     Raises:
         BadInput: the question or the model will not do; the sentence says why.

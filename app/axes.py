@@ -1,4 +1,4 @@
-"""The two axes of a trade-off plot: what each measures, which way on it is better, and what may be said of the two together."""
+"""The two axes of a trade-off plot: what each measures, which way on it is better, and how to read the two together."""
 
 import math
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class Axis(NamedTuple):
 
     @property
     def of(self) -> str:
-        """Which set it is measured on."""
+        """The set that it is measured on."""
         return OF[self.entry.measures]
 
     @property
@@ -47,7 +47,7 @@ class Axis(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What stands at the axis: the metric, its unit, and an arrow to where it is better, or more."""
+        """The title of the axis: the metric, its unit, and an arrow to where it is better, or more."""
         unit = f", {self.entry.unit}" if self.entry.unit else ", from 0 to 1" if self.entry.most == 1 else ""
         if not self.meaning:
             return f"{self.name}{unit}"
@@ -58,7 +58,7 @@ class Axis(NamedTuple):
 
     @property
     def meaning(self) -> str:
-        """What lies further right, or up; empty where neither way is better."""
+        """The meaning of further right, or up; empty where neither way is better."""
         return BETTER.get(self.entry.measures, "") if self.entry.better else ""
 
     @property
@@ -77,12 +77,12 @@ class Axis(NamedTuple):
 
 def choices(had: set[str]) -> list[Metric]:
     """The metrics that can be an axis, in the catalog's order: those with a smallest and a largest value that any trial `had`."""
-    known = [entry for entry in catalog.load().metrics if entry.span]
-    return [entry for entry in known if entry.id in had] or known
+    entries = [entry for entry in catalog.load().metrics if entry.span]
+    return [entry for entry in entries if entry.id in had] or entries
 
 
 def usual(entries: Sequence[Metric]) -> tuple[str, str]:
-    """Forgetting across and keeping up, the first of each; where one is missing, the first two that there are."""
+    """The usual axes: forgetting across and keeping up, the first of each; where one is missing, the first two that there are."""
     first = next((entry for entry in entries if entry.measures == "forgetting"), entries[0])
     others = [entry for entry in entries if entry is not first] or [first]
     return first.id, next((entry for entry in others if entry.measures == "keeping"), others[0]).id
@@ -94,7 +94,7 @@ def is_tradeoff(x: Axis, y: Axis) -> bool:
 
 
 def heading(x: Axis, y: Axis) -> str:
-    """What the plot of two axes is called."""
+    """The heading of the plot of two axes."""
     if is_tradeoff(x, y):
         return "Forgetting against keeping"
     return (
@@ -103,28 +103,30 @@ def heading(x: Axis, y: Axis) -> str:
 
 
 def caption(x: Axis, y: Axis, what: str, *, aim: bool) -> str:
-    """How to read it, from the directions of the two metrics.
+    """The explanation below the plot, from the directions of the two metrics.
 
     Args:
         x, y: the axes.
         what: a point is.
         aim: whether the model trained again without it is drawn.
     """
-    said = [f"Each point is one {what}."]
-    said += [f"Further {axis.side}, {axis.meaning}." for axis in (x, y) if axis.meaning]
-    said += [f"{axis.name} has no better end of its own." for axis in (x, y) if not axis.meaning]
+    sentences = [f"Each point is one {what}."]
+    sentences += [f"Further {axis.side}, {axis.meaning}." for axis in (x, y) if axis.meaning]
+    sentences += [f"{axis.name} has no better end of its own." for axis in (x, y) if not axis.meaning]
     if not is_tradeoff(x, y):
         same = x.of == y.of and x.entry.measures != "other"
         both = f"Both axes measure {x.of}, so this" if same else "This"
-        rest = " Nothing here shows what became of the rest." if OF["keeping"] not in (x.of, y.of) else ""
-        said.append(f"{both} is no trade-off between forgetting and keeping.{rest}")
+        remark = " Nothing here shows what became of the rest." if OF["keeping"] not in (x.of, y.of) else ""
+        sentences.append(f"{both} is no trade-off between forgetting and keeping.{remark}")
     if aim:
-        said.append("The dashed cross is the model trained again without it.")
+        sentences.append("The dashed cross is the model trained again without it.")
         far = [axis.side for axis in (x, y) if axis.aimed]
-        said += [f"Further {' or '.join(far)} than the cross is too much."] if far and x.meaning and y.meaning else []
+        sentences += (
+            [f"Further {' or '.join(far)} than the cross is too much."] if far and x.meaning and y.meaning else []
+        )
     else:
-        said.append("No model was trained again without it here, so nothing marks how far a method should go.")
-    return " ".join(said)
+        sentences.append("No model was trained again without it here, so nothing marks how far a method should go.")
+    return " ".join(sentences)
 
 
 def distance(x: Axis, y: Axis, one: tuple[float, float], other: tuple[float, float]) -> float:

@@ -1,4 +1,4 @@
-"""How much one request may bring: a body over its limit is refused with 413 before anything reads it."""
+"""Limits on the bodies of requests: one over its limit is refused with 413 before anything reads it."""
 
 import asyncio
 import json
@@ -21,13 +21,13 @@ WITHOUT_BODY: Final = ("GET", "HEAD", "OPTIONS")
 
 
 class TooMuch(Exception):
-    """More came than is allowed; the text is the sentence."""
+    """A body over its limit; the text is the sentence."""
 
     status = 413
 
 
 class NoRoom(TooMuch):
-    """As much as is allowed came, but there is no room for it now."""
+    """An upload within its limit for which there is no room now."""
 
     status = 503
 
@@ -46,8 +46,8 @@ class Bounds:
             if scope["path"].rstrip("/") == UPLOAD:
                 await self._upload(scope, receive, send)
             else:
-                body = await _whole(scope, receive, limits().body_bytes)
-                await self._app(scope, _again(body, receive), send)
+                body = await _read_body(scope, receive, limits().body_bytes)
+                await self._app(scope, _replay(body, receive), send)
         except TooMuch as error:
             await _refuse(error, send)
 
@@ -98,12 +98,12 @@ class Counting:
         part = message.get("body", b"")
         self._bytes += len(part)
         if self._between:
-            seen = self._tail + part
-            self._parts += seen.count(self._between)
+            window = self._tail + part
+            self._parts += window.count(self._between)
             # The last bytes may begin a mark that goes on in the next message; a whole one is not counted twice.
-            whole = seen.rfind(self._between)
-            rest = seen[whole + len(self._between) :] if whole >= 0 else seen
-            self._tail = rest[-(len(self._between) - 1) :]
+            last_mark = window.rfind(self._between)
+            unmatched = window[last_mark + len(self._between) :] if last_mark >= 0 else window
+            self._tail = unmatched[-(len(self._between) - 1) :]
         self._check(self._bytes, self._parts - 1)
         if self.refusal:
             raise TooMuch(self.refusal)
@@ -121,14 +121,14 @@ class Counting:
 def boundary(scope: Scope) -> bytes:
     """The mark between the files of an upload; empty where the request names none, which the application refuses."""
     _, options = parse_options_header(header(scope, b"content-type"))
-    named = bytes(options.get(b"boundary", b""))
-    return b"--" + named if named else b""
+    name = bytes(options.get(b"boundary", b""))
+    return b"--" + name if name else b""
 
 
 def length(scope: Scope) -> int:
-    """How many bytes the request says it brings; 0 where it does not say."""
-    named = header(scope, b"content-length")
-    return int(named) if named.isdigit() else 0
+    """The length that a request names, in bytes; 0 where it names none."""
+    text = header(scope, b"content-length")
+    return int(text) if text.isdigit() else 0
 
 
 def header(scope: Scope, name: bytes) -> bytes:
@@ -137,15 +137,15 @@ def header(scope: Scope, name: bytes) -> bytes:
 
 
 def too_much(most: int) -> str:
-    """What is said of a body over its limit."""
+    """The sentence about a body over its limit."""
     return f"One request may bring {uploads.size(most)}, and this one brings more; make it smaller."
 
 
-async def _whole(scope: Scope, receive: Receive, most: int) -> bytes:
-    """The body, read until it ends or is over its limit."""
-    said = too_much(most)
+async def _read_body(scope: Scope, receive: Receive, most: int) -> bytes:
+    """The body of a request, read until it ends or is over its limit."""
+    refusal = too_much(most)
     if length(scope) > most:
-        raise TooMuch(said)
+        raise TooMuch(refusal)
     parts: list[bytes] = []
     count, more = 0, True
     while more:
@@ -155,23 +155,23 @@ async def _whole(scope: Scope, receive: Receive, most: int) -> bytes:
         parts.append(message.get("body", b""))
         count += len(parts[-1])
         if count > most:
-            raise TooMuch(said)
+            raise TooMuch(refusal)
         more = message.get("more_body", False)
     return b"".join(parts)
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    """What was read, given once more; then whatever comes, which is the end of the connection."""
-    given = False
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A receiver that replays a body, then passes on whatever comes, which is the end of the connection."""
+    replayed = False
 
-    async def once() -> Scope:
-        nonlocal given
-        if given:
+    async def receive_once() -> Scope:
+        nonlocal replayed
+        if replayed:
             return await receive()
-        given = True
+        replayed = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return once
+    return receive_once
 
 
 async def _refuse(error: TooMuch, send: Send) -> None:

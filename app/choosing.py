@@ -1,4 +1,4 @@
-"""From the widgets of the page Forget to a job, and to the sentences around it. No interface code.
+"""The job that the widgets of the page Forget describe, and the sentences around it. No interface code.
 
 `Values` are the widgets' values by name, as the page collects them.
 """
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from app import forms, theme
 from app.live import LIVE
-from app.selection import Choice, author_choice, concept_choice, joined, listed, named, owned
+from app.selection import Choice, author_choice, concept_choice, joined, listed, owned, targets_in_words
 from backends.api import catalog, concepts, own, pairs, people, submit, targets, tuned
 from backends.api.catalog import Method
 from backends.api.concepts import Concept
@@ -33,7 +33,7 @@ TILES: Final = 40  # more classes than this are chosen from a list
 
 
 class Counted(NamedTuple):
-    """What targets come to: images; for a model that draws prompts, each to be forgotten with what stands in for it; for a
+    """Sizes of the forget set and the retain set: images; for a text-to-image model prompts, each with its anchor; for a
     language model questions, with their answers."""
 
     forget: int
@@ -43,15 +43,15 @@ class Counted(NamedTuple):
     passages: int = 0
 
     @property
-    def thing(self) -> str:
-        """What is counted."""
+    def unit(self) -> str:
+        """The noun of one sample."""
         if self.questions:
             return "passage" if self.passages == self.forget else "question"
         return "prompt" if self.prompts else "image"
 
 
 class Facts(BaseModel):
-    """What the page needs to know of the chosen model. `data` is what a job names beside a person's own (`own`) model."""
+    """Facts of the chosen model that the page needs. `data` is what a job names beside a person's own (`own`) model."""
 
     id: str
     title: str
@@ -73,28 +73,28 @@ class Facts(BaseModel):
     notes: list[str] = []
 
     @property
-    def looks(self) -> bool:
-        """Whether it looks at images and names their class."""
+    def classifies(self) -> bool:
+        """Whether it is an image classifier."""
         return families.has(self.family, "classes")
 
     @property
     def speaks(self) -> bool:
-        """Whether it answers questions in words."""
+        """Whether it is a language model."""
         return families.has(self.family, "answers")
 
     @property
     def draws(self) -> bool:
-        """Whether it makes pictures from words."""
+        """Whether it is a text-to-image model."""
         return families.has(self.family, "pictures")
 
     @property
     def free(self) -> bool:
-        """Whether it draws, and nothing is known of what it learned: any phrase may be a target."""
+        """Whether it is a text-to-image model without a list of concepts: any phrase may be a target."""
         return self.draws and not self.domains
 
     @property
-    def things(self) -> str:
-        """What its targets come to."""
+    def noun(self) -> str:
+        """The noun of its samples: "images", "prompts", "questions"."""
         return families.get(self.family).noun
 
     def read(self, text: str) -> targets.Target | Concept | Person | Own:
@@ -116,7 +116,7 @@ class Facts(BaseModel):
 
 
 def facts(values: Values) -> Facts:
-    """Of the chosen model.
+    """The facts of the chosen model.
 
     Raises:
         BadInput: it is a person's own, and was not opened yet.
@@ -129,7 +129,7 @@ def facts(values: Values) -> Facts:
 
 
 def embedded(model_id: str) -> Facts:
-    """Of an embedded model, from the catalog.
+    """The facts of an embedded model, from the catalog.
 
     Raises:
         BadInput: there is none of that id.
@@ -155,7 +155,7 @@ def embedded(model_id: str) -> Facts:
 
 
 def open_own(model: str, data: str) -> Facts:
-    """Of a person's own model, asked of the live process, which opens it.
+    """The facts of a person's own model, asked of the live process, which opens it.
 
     Raises:
         LetheError: it cannot be opened as given; the sentence says why.
@@ -167,11 +167,11 @@ def open_own(model: str, data: str) -> Facts:
         raise BadInput("This studio is shared, so it opens no models but its own; choose one of them.")
     folder = own.local_folder(model)
     if folder is not None:
-        found = own.family_of(own.check_folder(folder, model), model)
-        families.get(found).check_data(data, model)
-    said = LIVE.ask("describe", model=model, data=data)
-    family: str = said.get("family", "classifier")
-    classes = said.get("classes", [])
+        own_family = own.family_of(own.check_folder(folder, model), model)
+        families.get(own_family).check_data(data, model)
+    description = LIVE.ask("describe", model=model, data=data)
+    family: str = description.get("family", "classifier")
+    classes = description.get("classes", [])
     fit = methods(family)
     return Facts(
         id=model,
@@ -180,42 +180,51 @@ def open_own(model: str, data: str) -> Facts:
         own=True,
         data=data,
         classes=classes,
-        confusion=said.get("confusion") or [],
-        train_count=said.get("train_count", 0),
+        confusion=description.get("confusion") or [],
+        train_count=description.get("train_count", 0),
         default_forget=classes[:1],
         default_method=fit[0].id if fit else "",
-        domains=said.get("domains", {}),
-        judge=said.get("judge", ""),
-        parameters=said.get("parameters", 0),
-        notes=said.get("notes", []),
+        domains=description.get("domains", {}),
+        judge=description.get("judge", ""),
+        parameters=description.get("parameters", 0),
+        notes=description.get("notes", []),
     )
 
 
-def opened(known: Facts) -> str:
-    """What was found in a person's own model, in words."""
-    if known.speaks:
-        size = f" of {known.parameters / 10**6:,.0f} million weights" if known.parameters >= 10**6 else ""
-        kind = families.get(known.family).subject.lower()
-        return " ".join((f"Opened: {kind}{size}. Give it questions, a text or a topic to forget.", *known.notes))
-    if not known.draws:
-        return " ".join((f"Opened: {len(known.classes)} classes, {known.train_count:,} training images.", *known.notes))
-    knows = f" that knows {sum(map(len, known.domains.values()))} things by name" if known.domains else ""
+def opened(model_info: Facts) -> str:
+    """The sentence about a person's own model once it is open."""
+    if model_info.speaks:
+        size = f" of {model_info.parameters / 10**6:,.0f} million weights" if model_info.parameters >= 10**6 else ""
+        kind = families.get(model_info.family).subject.lower()
+        return " ".join((f"Opened: {kind}{size}. Give it questions, a text or a topic to forget.", *model_info.notes))
+    if not model_info.draws:
+        return " ".join(
+            (
+                f"Opened: {len(model_info.classes)} classes, {model_info.train_count:,} training images.",
+                *model_info.notes,
+            )
+        )
+    domain_text = (
+        f" that knows {sum(map(len, model_info.domains.values()))} things by name" if model_info.domains else ""
+    )
     judge = (
-        f"{known.judge} looks at its pictures."
-        if known.judge
+        f"{model_info.judge} looks at its pictures."
+        if model_info.judge
         else "Nobody judges its pictures, so how sure one can be of them is not measured; name a CLIP model for that."
     )
-    return " ".join((f"Opened: a model that draws{knows}. {judge}", *known.notes))
+    return " ".join((f"Opened: a model that draws{domain_text}. {judge}", *model_info.notes))
 
 
-def at_defaults(known: Facts, kind: str = "classes") -> Values:
-    """What the widgets say is to be forgotten when a model has just been chosen; `kind` is kept where it fits the model."""
-    if known.draws:
-        return {"kind": "concepts"} | of_concepts(concept_choice(known.default_forget, known.model_dump(), known.id))
-    if known.speaks:
-        return of_authors(author_choice(known.default_forget, known.book))
+def at_defaults(model_info: Facts, kind: str = "classes") -> Values:
+    """The widgets' default targets of a model that has just been chosen; `kind` stays where it fits the model."""
+    if model_info.draws:
+        return {"kind": "concepts"} | of_concepts(
+            concept_choice(model_info.default_forget, model_info.model_dump(), model_info.id)
+        )
+    if model_info.speaks:
+        return of_authors(author_choice(model_info.default_forget, model_info.book))
     fits = kind not in ("concepts", *SPOKEN)
-    return {"kind": kind if fits else "classes", "classes": known.default_forget}
+    return {"kind": kind if fits else "classes", "classes": model_info.default_forget}
 
 
 def of_authors(chosen: Choice) -> Values:
@@ -229,14 +238,14 @@ def of_concepts(chosen: Choice) -> Values:
     return {name: getattr(chosen, name) for name in ("objects", "styles", "phrases", "anchor")}
 
 
-def anchors(known: Facts, values: Values) -> list[tuple[str, str]]:
-    """What can be drawn instead of the chosen objects and styles: names of their kinds that are not chosen themselves."""
+def anchors(model_info: Facts, values: Values) -> list[tuple[str, str]]:
+    """The anchors for the chosen objects and styles: names of their kinds that are not chosen themselves."""
     names = {"object": values.get("objects") or [], "style": values.get("styles") or []}
     left = [
         name if kind == "object" else f"{name} style"
         for kind, chosen in names.items()
         if chosen
-        for name in known.domains.get(kind, [])
+        for name in model_info.domains.get(kind, [])
         if name not in chosen
     ]
     return [("Chosen by Lethe: its nearest neighbour", ""), *((name, name) for name in left)]
@@ -249,7 +258,7 @@ def methods(family: str, first: str = "") -> list[Method]:
 
 
 def choice(values: Values) -> Choice:
-    """What to forget, of the widgets."""
+    """The targets to forget, from the widgets."""
     many = values.get("many") or []
     return Choice(
         kind=values["kind"],
@@ -283,25 +292,27 @@ def keep_targets(values: Values) -> tuple[str, ...]:
         BadInput: a list is wanted but holds nothing.
     """
     if values["keep_mode"] == "own":
-        given = owned(values.get("keep_lines") or "", values.get("keep_known") or [], values.get("keep_title") or "")
-        if not given:
+        own_targets = owned(
+            values.get("keep_lines") or "", values.get("keep_known") or [], values.get("keep_title") or ""
+        )
+        if not own_targets:
             raise BadInput("Write at least one question to keep with its answer, or keep everything else.")
-        return given
-    drawn, told = values["kind"] == "concepts", values["kind"] in SPOKEN
-    if drawn and facts(values).free:
+        return own_targets
+    is_concepts, is_language = values["kind"] == "concepts", values["kind"] in SPOKEN
+    if is_concepts and facts(values).free:
         return listed(values.get("keep_phrases") or "")
     if values["keep_mode"] == "all":
         return ()
     extra = tuple(values.get("keep_extra") or ())
-    if drawn:
+    if is_concepts:
         styles = tuple(f"{name} style" for name in values.get("keep_styles") or [])
         chosen = (*(values.get("keep_objects") or []), *styles, *extra)
-    elif told:
+    elif is_language:
         chosen = (*(values.get("keep_authors") or ()), *extra)
     else:
         chosen = (*(values.get("keep") or []), *(values.get("keep_many") or []), *extra)
     if not chosen:
-        what = "object or style" if drawn else "author or set" if told else "class"
+        what = "object or style" if is_concepts else "author or set" if is_language else "class"
         raise BadInput(f"Choose at least one {what} to keep, or keep everything else.")
     return chosen
 
@@ -313,8 +324,8 @@ def params(values: Values) -> dict[str, Any]:
         BadInput: one is out of range.
     """
     method: Method = catalog.load().get("methods", values["method"] or "")
-    given = [values[f"{method.id}.{name}"] for name in forms.properties(method.params)]
-    return forms.from_widgets(method.title, method.params, given)
+    raw_values = [values[f"{method.id}.{name}"] for name in forms.properties(method.params)]
+    return forms.from_widgets(method.title, method.params, raw_values)
 
 
 def spec(values: Values) -> JobSpec:
@@ -323,118 +334,122 @@ def spec(values: Values) -> JobSpec:
     Raises:
         BadInput: it cannot be done; one sentence.
     """
-    known = facts(values)
-    asked = submit.read(
-        model=known.id,
+    model_info = facts(values)
+    job_spec = submit.read(
+        model=model_info.id,
         method=values["method"] or "",
         params=params(values),
         forget=choice(values).targets(),
         keep=keep_targets(values),
         seed=values["seed"] if values["seed"] is not None else 0,
-        data=known.data,
+        data=model_info.data,
     )
-    return submit.check(asked, card=card(known))
+    return submit.check(job_spec, card=card(model_info))
 
 
 def instead_name(method: Method) -> str:
-    """The widget that holds what a method is told to answer instead; empty where it has no such setting."""
+    """The widget of the answer that a method is to give instead; empty where it has no such setting."""
     return next((f"{method.id}.{name}" for name in forms.of_role(method.params, INSTEAD)), "")
 
 
 def instead(values: Values) -> str:
-    """What the chosen method is told to answer instead; empty where nothing is given."""
+    """The answer that the chosen method is to give instead; empty where none is set."""
     if not values.get("method"):
         return ""
     return " ".join(str(values.get(instead_name(catalog.load().get("methods", values["method"]))) or "").split())
 
 
-def card(known: Facts) -> dict[str, Any] | None:
-    """What the check needs to know of an own model; embedded ones bring theirs."""
-    if not known.own:
+def card(model_info: Facts) -> dict[str, Any] | None:
+    """The model card of an own model, for the check; embedded ones bring theirs."""
+    if not model_info.own:
         return None
-    return {"domains": known.domains} if known.draws else {"classes": known.classes, "train_count": known.train_count}
+    return (
+        {"domains": model_info.domains}
+        if model_info.draws
+        else {"classes": model_info.classes, "train_count": model_info.train_count}
+    )
 
 
 @lru_cache(maxsize=256)
 def counts(model: str, forget: tuple[str, ...], keep: tuple[str, ...], data: str) -> Counted:
-    """How many images or prompts are to be forgotten, and how many may be rehearsed.
+    """Sizes of the forget set and the retain set.
 
     Raises:
         LetheError: the targets cannot be resolved.
     """
-    said = LIVE.ask("resolve", model=model, forget=list(forget), keep=list(keep), data=data)
-    prompts = tuple((str(prompt), str(anchor)) for prompt, anchor in said.get("prompts", []))
-    questions = tuple((str(question), str(answer)) for question, answer in said.get("questions", []))
-    return Counted(int(said["forget"]), int(said["keep"]), prompts, questions, int(said.get("passages", 0)))
+    resolved = LIVE.ask("resolve", model=model, forget=list(forget), keep=list(keep), data=data)
+    prompts = tuple((str(prompt), str(anchor)) for prompt, anchor in resolved.get("prompts", []))
+    questions = tuple((str(question), str(answer)) for question, answer in resolved.get("questions", []))
+    return Counted(int(resolved["forget"]), int(resolved["keep"]), prompts, questions, int(resolved.get("passages", 0)))
 
 
-def counted(found: Counted) -> str:
+def counts_text(counts: Counted) -> str:
     """ "2,000 images to forget, 18,000 to keep", "9 prompts to forget, 217 to keep"."""
-    return f"{found.forget:,} {found.thing}{'' if found.forget == 1 else 's'} to forget, {found.keep:,} to keep"
+    return f"{counts.forget:,} {counts.unit}{'' if counts.forget == 1 else 's'} to forget, {counts.keep:,} to keep"
 
 
-def kept_words(keep: Sequence[str], known: Facts | None = None) -> str:
-    """What is kept, in words."""
+def kept_words(keep: Sequence[str], model_info: Facts | None = None) -> str:
+    """The retain set in words."""
     if keep:
-        return named(keep)
-    if known and known.speaks and not (known.book.names or known.book.topics):
+        return targets_in_words(keep)
+    if model_info and model_info.speaks and not (model_info.book.names or model_info.book.topics):
         return "real books and facts of the world"
-    return "everyday things" if known and known.free else "everything else"
+    return "everyday things" if model_info and model_info.free else "everything else"
 
 
 def needs(
     model: str,
     method: str,
-    given: dict[str, Any],
-    known: dict[str, list[Past]] | None = None,
-    asked: int | None = None,
+    settings: dict[str, Any],
+    past_jobs: dict[str, list[Past]] | None = None,
+    question_count: int | None = None,
 ) -> str:
-    """Time and memory as words: "about 24 s and 610 MB, as measured here"; says so where nothing was measured. `asked`: how
-    many questions are to be forgotten, of a language model."""
-    found = estimate(model, method, given, known or estimates(model), asked)
-    if found is None:
+    """Time and memory as words: "about 24 s and 610 MB, as measured here"; says so where nothing was measured.
+    `question_count`: size of the forget set of a language model."""
+    estimated = estimate(model, method, settings, past_jobs or estimates(model), question_count)
+    if estimated is None:
         return "time and memory not measured yet"
-    memory = f" and {theme.megabytes(found.memory)}" if found.memory else ""
-    where = "measured on this machine" if found.here else f"measured on {found.where}"
-    return f"about {theme.seconds(max(1, round(found.seconds)))}{memory}, {where}"
+    memory = f" and {theme.megabytes(estimated.memory)}" if estimated.memory else ""
+    where = "measured on this machine" if estimated.here else f"measured on {estimated.where}"
+    return f"about {theme.seconds(max(1, round(estimated.seconds)))}{memory}, {where}"
 
 
-def recommended(known: Facts, method: Method, forget: Sequence[str]) -> dict[str, Any]:
+def recommended(model_info: Facts, method: Method, forget: Sequence[str]) -> dict[str, Any]:
     """The method's settings for this model and these targets."""
-    return tuned.settings(method.id, method.params, known.tuned, map(known.read, forget))
+    return tuned.settings(method.id, method.params, model_info.tuned, map(model_info.read, forget))
 
 
-def retuned(known: Facts, forget: Sequence[str], values: Values) -> Values:
+def retuned(model_info: Facts, forget: Sequence[str], values: Values) -> Values:
     """Settings to show once the model or the kind of target has changed, by name: those that nobody changed by hand.
 
     A widget that holds what is recommended for some model counts as not changed.
     """
-    shown: Values = {}
-    for name, seen in _tuned_anywhere().items():
+    updates: Values = {}
+    for name, tuned_values in _tuned_values().items():
         method_id, _, setting = name.partition(".")
-        if values.get(name, seen[0]) in seen:
-            shown[name] = recommended(known, catalog.load().get("methods", method_id), forget).get(setting)
-    return shown
+        if values.get(name, tuned_values[0]) in tuned_values:
+            updates[name] = recommended(model_info, catalog.load().get("methods", method_id), forget).get(setting)
+    return updates
 
 
-def _tuned_anywhere() -> dict[str, list[Any]]:
+def _tuned_values() -> dict[str, list[Any]]:
     """Each setting that some model has its own value for, as method.name: the default, and every such value."""
-    known = catalog.load()
-    found: dict[str, list[Any]] = {}
-    for model in known.models:
+    entries = catalog.load()
+    values_by_setting: dict[str, list[Any]] = {}
+    for model in entries.models:
         for entry in model.tuned:
-            defaults = forms.defaults(known.get("methods", entry.method).params)
+            defaults = forms.defaults(entries.get("methods", entry.method).params)
             for name, value in entry.params.items():
-                found.setdefault(f"{entry.method}.{name}", [defaults.get(name)]).append(value)
-    return found
+                values_by_setting.setdefault(f"{entry.method}.{name}", [defaults.get(name)]).append(value)
+    return values_by_setting
 
 
 def tuned_names() -> list[str]:
     """The settings that `retuned` may give."""
-    return list(_tuned_anywhere())
+    return list(_tuned_values())
 
 
-def changed_params(known: Facts, method: Method, forget: Sequence[str], given: dict[str, Any]) -> str:
+def changed_params(model_info: Facts, method: Method, forget: Sequence[str], settings: dict[str, Any]) -> str:
     """The parameters that differ from what is recommended, as words; empty where none does."""
-    best = recommended(known, method, forget)
-    return joined([f"{forms.label(name)} {value}" for name, value in given.items() if value != best.get(name)])
+    best = recommended(model_info, method, forget)
+    return joined([f"{forms.label(name)} {value}" for name, value in settings.items() if value != best.get(name)])

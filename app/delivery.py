@@ -1,4 +1,4 @@
-"""What is the same for every visitor is made once and sent compressed: the pages, the configuration and the scripts.
+"""A cache of compressed responses that are the same for every visitor: the pages, the configuration and the scripts.
 
 Gradio copies the whole configuration for each request and sends 612 KB of it. Here its answer is taken once for each address
 that visitors reach the studio at, and kept compressed. Nothing that belongs to a session is in these answers; events, files and
@@ -25,19 +25,19 @@ Receive = Callable[[], Awaitable[Scope]]
 Send = Callable[[Scope], Awaitable[None]]
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-KEPT: Final = 32 * 2**20  # bytes of compressed answers, the longest unused go first
+CACHE_BYTES: Final = 32 * 2**20  # bytes of compressed answers, the longest unused go first
 LONGEST_ROOT: Final = 300  # characters; a longer address is no honest one, and is not kept
 TEXTS: Final = ("text/", "application/json", "application/javascript", "image/svg")
 # Their names hold a hash of what they hold, so that a browser needs to ask only once.
 HASHED: Final = "/assets/"
 SCRIPTS: Final = (".js", ".css", ".json", ".svg")
 # All that Gradio reads to find the address that visitors reach it at.
-PASSED: Final = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
+ADDRESS_HEADERS: Final = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
 
 
 @dataclass(frozen=True)
 class Packed:
-    """An answer as it is kept: compressed, with its media type and its mark for the browser's cache."""
+    """A cached response: compressed, with its media type and its mark for the browser's cache."""
 
     body: bytes
     media: str
@@ -45,8 +45,8 @@ class Packed:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What tells one kept answer from others: the path, where the visitor reaches the studio, and what a link shows of it."""
+class CacheKey:
+    """The key of a cached response: the path, where the visitor reaches the studio, and what a link shows of it."""
 
     path: str
     root: str
@@ -68,92 +68,92 @@ class Delivery:
         self._app = app
         self._pages = pages
         self._root_path = root_path
-        self._kept: OrderedDict[Asked, Packed] = OrderedDict()
-        self._making: dict[Asked, asyncio.Task[Packed | Response]] = {}
+        self._cache: OrderedDict[CacheKey, Packed] = OrderedDict()
+        self._building: dict[CacheKey, asyncio.Task[Packed | Response]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = self._asked(scope) if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") else None
-        if asked is None:
+        key = self._key_of(scope) if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") else None
+        if key is None:
             await self._app(scope, receive, send)
             return
-        found = await self._found(asked, scope)
-        answer = found if isinstance(found, Response) else _answer(found, asked, Request(scope))
+        packed = await self._cached(key, scope)
+        answer = packed if isinstance(packed, Response) else _answer(packed, key, Request(scope))
         await answer(scope, receive, send)
 
-    def _asked(self, scope: Scope) -> Asked | None:
-        """What is asked for, where it is one of ours. Nothing else of the address or the headers changes the answer."""
+    def _key_of(self, scope: Scope) -> CacheKey | None:
+        """The key of a request, where it is for one of ours. Nothing else of the address or the headers changes the response."""
         path = scope["path"]
         if path.startswith((HASHED, "/static/")) and path.endswith(SCRIPTS):
-            return Asked(path, "")
+            return CacheKey(path, "")
         request = Request(scope)
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         if path.rstrip("/") == "/config":
             page = query.get("page", [""])[0]
-            named = f"page={page}" if "page" in query and page in self._pages.values() else ""
-            return Asked("/config", self._root(request, "/config"), named)
+            page_query = f"page={page}" if "page" in query and page in self._pages.values() else ""
+            return CacheKey("/config", self._root(request, "/config"), page_query)
         if path not in self._pages:
             return None
         root = self._root(request, f"/{self._pages[path]}")
-        return Asked(path, root, preview=previews.of(query.get("run", [""])[0]))
+        return CacheKey(path, root, preview=previews.of(query.get("run", [""])[0]))
 
     def _root(self, request: Request, route: str) -> str:
         return route_utils.get_root_url(request, route, request.scope.get("root_path") or self._root_path)
 
-    async def _found(self, asked: Asked, scope: Scope) -> Packed | Response:
-        """The kept answer, or one that is made once however many ask for it."""
-        if asked in self._kept:
-            self._kept.move_to_end(asked)
-            return self._kept[asked]
-        if asked not in self._making:
-            task = asyncio.create_task(self._made(asked, scope))
-            self._making[asked] = task
-            task.add_done_callback(lambda _: self._making.pop(asked, None))
-        return await asyncio.shield(self._making[asked])
+    async def _cached(self, key: CacheKey, scope: Scope) -> Packed | Response:
+        """The cached response, or one that is built once however many ask for it."""
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
+        if key not in self._building:
+            task = asyncio.create_task(self._build(key, scope))
+            self._building[key] = task
+            task.add_done_callback(lambda _: self._building.pop(key, None))
+        return await asyncio.shield(self._building[key])
 
-    async def _made(self, asked: Asked, scope: Scope) -> Packed | Response:
-        plain = Asked(asked.path, asked.root, asked.query)
-        if asked.preview is not None:  # the page is the same; what a link shows of it is not
-            page = await self._found(plain, scope)
+    async def _build(self, key: CacheKey, scope: Scope) -> Packed | Response:
+        plain = CacheKey(key.path, key.root, key.query)
+        if key.preview is not None:  # the page is the same; what a link shows of it is not
+            page = await self._cached(plain, scope)
             if isinstance(page, Response):
                 return page
-            return self._keep(asked, await asyncio.to_thread(_previewed, page, asked))
-        answer = await self._asked_within(asked, scope)
+            return self._store(key, await asyncio.to_thread(_previewed, page, key))
+        answer = await self._fetch(key, scope)
         media = answer.headers.get("content-type", "")
         if answer.status_code != 200 or not media.startswith(TEXTS):
             return answer
         body = bytes(answer.body)
-        if asked.path in self._pages:
-            body = previews.replaced(body.decode(), asked.root, None).encode()
-        return self._keep(asked, await asyncio.to_thread(_packed, body, media))
+        if key.path in self._pages:
+            body = previews.with_preview(body.decode(), key.root, None).encode()
+        return self._store(key, await asyncio.to_thread(_packed, body, media))
 
-    async def _asked_within(self, asked: Asked, scope: Scope) -> Response:
+    async def _fetch(self, key: CacheKey, scope: Scope) -> Response:
         """Gradio's own answer."""
-        headers = [(name, value) for name, value in scope["headers"] if name.decode("latin-1") in PASSED]
-        within = dict(scope) | {"method": "GET", "query_string": asked.query.encode("latin-1"), "headers": headers}
+        headers = [(name, value) for name, value in scope["headers"] if name.decode("latin-1") in ADDRESS_HEADERS]
+        within = dict(scope) | {"method": "GET", "query_string": key.query.encode("latin-1"), "headers": headers}
         started: list[Scope] = []
         parts: list[bytes] = []
         coming: list[Scope] = [{"type": "http.request", "body": b"", "more_body": False}]
 
-        async def nothing() -> Scope:
+        async def receive_empty() -> Scope:
             return coming.pop() if coming else await asyncio.Future()  # nobody goes away before it is done
 
-        async def take(message: Scope) -> None:
+        async def collect(message: Scope) -> None:
             if message["type"] == "http.response.start":
                 started.append(message)
             elif message["type"] == "http.response.body":
                 parts.append(message.get("body", b""))
 
-        await self._app(within | {"path": asked.path, "raw_path": asked.path.encode()}, nothing, take)
+        await self._app(within | {"path": key.path, "raw_path": key.path.encode()}, receive_empty, collect)
         answer = Response(b"".join(parts), started[0]["status"])
         own = [pair for pair in started[0]["headers"] if pair[0].lower() not in (b"content-length", b"set-cookie")]
         answer.raw_headers = [*own, (b"content-length", str(len(answer.body)).encode())]
         return answer
 
-    def _keep(self, asked: Asked, packed: Packed) -> Packed:
-        if len(asked.root) <= LONGEST_ROOT:
-            self._kept[asked] = packed
-        while sum(len(one.body) for one in self._kept.values()) > KEPT:
-            self._kept.popitem(last=False)
+    def _store(self, key: CacheKey, packed: Packed) -> Packed:
+        if len(key.root) <= LONGEST_ROOT:
+            self._cache[key] = packed
+        while sum(len(one.body) for one in self._cache.values()) > CACHE_BYTES:
+            self._cache.popitem(last=False)
         return packed
 
 
@@ -161,14 +161,14 @@ def _packed(body: bytes, media: str, level: int = 9) -> Packed:
     return Packed(gzip.compress(body, level, mtime=0), media, f'W/"{hashlib.sha256(body).hexdigest()[:32]}"')
 
 
-def _previewed(page: Packed, asked: Asked) -> Packed:
-    body = previews.replaced(gzip.decompress(page.body).decode(), asked.root, asked.preview)
+def _previewed(page: Packed, key: CacheKey) -> Packed:
+    body = previews.with_preview(gzip.decompress(page.body).decode(), key.root, key.preview)
     return _packed(body.encode(), page.media, 4)
 
 
-def _answer(packed: Packed, asked: Asked, request: Request) -> Response:
-    """As the browser takes it: not at all where it has it, compressed where it reads that."""
-    fresh = "public, max-age=31536000, immutable" if asked.path.startswith(HASHED) else "no-cache"
+def _answer(packed: Packed, key: CacheKey, request: Request) -> Response:
+    """The response as the browser takes it: no body where it has it already, compressed where it reads that."""
+    fresh = "public, max-age=31536000, immutable" if key.path.startswith(HASHED) else "no-cache"
     headers = {"ETag": packed.mark, "Cache-Control": fresh, "Vary": "Accept-Encoding", "Content-Type": packed.media}
     if packed.mark in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers={name: headers[name] for name in ("ETag", "Cache-Control", "Vary")})

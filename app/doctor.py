@@ -1,4 +1,4 @@
-"""What works on this machine, what does not, and why. Facts about torch and the models come from another process."""
+"""Checks of what works on this machine, what does not, and why. Facts about torch and the models come from another process."""
 
 import importlib.util
 import json
@@ -23,20 +23,20 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: whether it works, and what was found or what to do."""
+    """One check: whether what it is about works, and what was found or what to do."""
 
     name: str
     works: bool
     found: str
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as plain JSON."""
+        """The check as plain JSON."""
         return asdict(self)
 
 
 def examine(port: int, scheduler: str | None) -> list[Check]:
-    """Look at everything, quick things first. A check that fails in a way nobody thought of is a check that fails."""
-    looks: list[tuple[str, Callable[[], list[Check]]]] = [
+    """Run every check, quick ones first. A check that fails in a way nobody thought of is a check that fails."""
+    probes: list[tuple[str, Callable[[], list[Check]]]] = [
         ("python", _python),
         ("home", _home),
         ("port", lambda: _port(port)),
@@ -46,14 +46,14 @@ def examine(port: int, scheduler: str | None) -> list[Check]:
         ("torch and models", _models),
     ]
     if scheduler:
-        looks.append(("scheduler", lambda: _scheduler(scheduler)))
-    found: list[Check] = []
-    for name, look in looks:
+        probes.append(("scheduler", lambda: _scheduler(scheduler)))
+    checks: list[Check] = []
+    for name, probe in probes:
         try:
-            found += look()
+            checks += probe()
         except (LetheError, OSError, ValueError) as error:
-            found.append(Check(name, False, " ".join(str(error).split())))
-    return found
+            checks.append(Check(name, False, " ".join(str(error).split())))
+    return checks
 
 
 def _python() -> list[Check]:
@@ -95,35 +95,35 @@ def _browser() -> list[Check]:
 
 
 def _catalog() -> list[Check]:
-    known = catalog.load()
+    entries = catalog.load()
     counted = ", ".join(
-        f"{len(getattr(known, kind))} {kind}" for kind in ("models", "methods", "metrics", "inspectors")
+        f"{len(getattr(entries, kind))} {kind}" for kind in ("models", "methods", "metrics", "inspectors")
     )
-    return [Check("catalog", bool(known.models and known.methods), counted)]
+    return [Check("catalog", bool(entries.models and entries.methods), counted)]
 
 
 def _optional() -> list[Check]:
-    """Whether the models that can be pulled were; a job needs none of them."""
-    found = {
+    """Checks of the models that can be pulled; a job needs none of them."""
+    state_by_name = {
         name: f"pulled, in {pulled.folder(name)}"
         if pulled.there(name)
         else f"not pulled; `lethe pull {name}` fetches it"
         for name in pulled.optional()
     }
-    return [Check(f"optional model {name}", True, said) for name, said in found.items()]
+    return [Check(f"optional model {name}", True, state) for name, state in state_by_name.items()]
 
 
 def _models() -> list[Check]:
-    """Ask a process that may import torch."""
+    """Checks by a process that may import torch."""
     if importlib.util.find_spec("torch") is None:
         return [Check("torch", False, "it is not installed; `make studio` installs it")]
-    asked = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "backends.doctor"], capture_output=True, text=True, timeout=300, check=False
     )
-    if asked.returncode:
-        last = (asked.stderr.strip().splitlines() or ["its process ended early"])[-1]
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or ["its process ended early"])[-1]
         return [Check("torch", False, f"it could not be used: {last}")]
-    return [Check(**found) for found in json.loads(asked.stdout.splitlines()[-1])]
+    return [Check(**fields) for fields in json.loads(process.stdout.splitlines()[-1])]
 
 
 def _scheduler(address: str) -> list[Check]:

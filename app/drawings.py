@@ -18,15 +18,15 @@ from backends.api.panels import Role
 
 ROLES: tuple[Role, ...] = ("forget", "neighbour", "unrelated")
 WHENS: tuple[Literal["before", "after"], ...] = ("before", "after")
-KEPT = 24  # runs whose pictures are remembered
+CACHED_RUNS = 24  # runs whose pictures are remembered
 
-_kept: OrderedDict[tuple[str, int], "list[Pair]"] = OrderedDict()
+_pairs_cache: OrderedDict[tuple[str, int], "list[ImagePair]"] = OrderedDict()
 _lock = Lock()
 
 
 @dataclass(frozen=True)
-class Pair:
-    """What the model before and the model after draw of one prompt from one seed, as data addresses of PNGs."""
+class ImagePair:
+    """The images that the model before and the model after draw of one prompt from one seed, as data addresses of PNGs."""
 
     number: int
     role: Role
@@ -36,71 +36,71 @@ class Pair:
     after: str
 
 
-def pairs(run_id: str, each: int) -> list[Pair]:
+def pairs(run_id: str, each: int) -> list[ImagePair]:
     """Pictures of the suite that a finished run was judged by, at most `each` of a role; asked for once and remembered.
 
     Raises:
         LetheError: they cannot be drawn; the sentence says why.
     """
     with _lock:
-        known = _kept.get((run_id, each))
-    if known is not None:
-        return known
+        cached = _pairs_cache.get((run_id, each))
+    if cached is not None:
+        return cached
     suite = _suite(run_id)
-    numbers = spread(suite, each)
-    shown = _kept_in(run_id, numbers) or LIVE.ask("drawn", run=run_id, items=numbers)
-    found = [
-        Pair(number, suite[number]["role"], suite[number]["prompt"], suite[number]["seed"], before, after)
-        for number, before, after in zip(numbers, shown["before"], shown["after"], strict=True)
+    numbers = evenly_spaced(suite, each)
+    image_uris = _uris_from_folder(run_id, numbers) or LIVE.ask("drawn", run=run_id, items=numbers)
+    image_pairs = [
+        ImagePair(number, suite[number]["role"], suite[number]["prompt"], suite[number]["seed"], before, after)
+        for number, before, after in zip(numbers, image_uris["before"], image_uris["after"], strict=True)
     ]
     with _lock:
-        _kept[run_id, each] = found
-        while len(_kept) > KEPT:
-            _kept.popitem(last=False)
-    return found
+        _pairs_cache[run_id, each] = image_pairs
+        while len(_pairs_cache) > CACHED_RUNS:
+            _pairs_cache.popitem(last=False)
+    return image_pairs
 
 
 def _suite(run_id: str) -> list[dict[str, Any]]:
-    """From the run's folder; of a run that did not keep it, from the process that opens models."""
-    kept: list[dict[str, Any]] = drawn.suite(runs.find(run_id)) or LIVE.ask("suite", run=run_id)
-    return kept
+    """The prompts that a run was judged by, from its folder; of a run without them, from the process that opens models."""
+    suite: list[dict[str, Any]] = drawn.suite(runs.find(run_id)) or LIVE.ask("suite", run=run_id)
+    return suite
 
 
-def _kept_in(run_id: str, numbers: Sequence[int]) -> dict[str, list[str]] | None:
+def _uris_from_folder(run_id: str, numbers: Sequence[int]) -> dict[str, list[str]] | None:
     run = runs.find(run_id)
-    found: dict[str, list[str]] = {}
+    uris_by_when: dict[str, list[str]] = {}
     for when in WHENS:
         images = drawn.images(run, when, numbers)
         if images is None:
             return None
-        found[when] = [_address(image) for image in images]
-    return found
+        uris_by_when[when] = [_png_uri(image) for image in images]
+    return uris_by_when
 
 
-def _address(image: NDArray[np.uint8]) -> str:
+def _png_uri(image: NDArray[np.uint8]) -> str:
     out = io.BytesIO()
     Image.fromarray(image).save(out, format="PNG")
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 
-def spread(suite: Sequence[dict[str, Any]], each: int) -> list[int]:
-    """Positions of at most `each` shots of each role, from the first to the last of it at even distances."""
-    found: list[int] = []
+def evenly_spaced(suite: Sequence[dict[str, Any]], each: int) -> list[int]:
+    """Positions of at most `each` prompts of each role, evenly spaced from the first to the last of it."""
+    positions: list[int] = []
     for role in ROLES:
-        places = [at for at, shot in enumerate(suite) if shot["role"] == role]
-        count = min(each, len(places))
-        found += [places[(2 * at + 1) * len(places) // (2 * count)] for at in range(count)]
-    return found
+        role_positions = [at for at, shot in enumerate(suite) if shot["role"] == role]
+        count = min(each, len(role_positions))
+        positions += [role_positions[(2 * at + 1) * len(role_positions) // (2 * count)] for at in range(count)]
+    return positions
 
 
-def asks(run_id: str) -> list[tuple[Role, str]]:
+def role_prompts(run_id: str) -> list[tuple[Role, str]]:
     """One prompt of each role, as a run was judged by them.
 
     Raises:
         LetheError: the run cannot be opened; the sentence says why.
     """
     suite = _suite(run_id)
-    return [(suite[at]["role"], suite[at]["prompt"]) for at in spread(suite, 1)]
+    return [(suite[at]["role"], suite[at]["prompt"]) for at in evenly_spaced(suite, 1)]
 
 
 def draw(what: str, prompt: str, seeds: Sequence[int], **wishes: Any) -> dict[str, Any]:
@@ -114,14 +114,14 @@ def draw(what: str, prompt: str, seeds: Sequence[int], **wishes: Any) -> dict[st
     return answer
 
 
-def moved(before: Sequence[str], after: Sequence[str]) -> list[float]:
-    """How far each picture is from its counterpart: mean difference of a pixel's value, in percent of what is possible."""
-    found = []
+def pixel_changes(before: Sequence[str], after: Sequence[str]) -> list[float]:
+    """Mean absolute difference of the pixels of each picture from its counterpart, in percent of their range."""
+    changes = []
     for one, other in zip(before, after, strict=True):
-        old, new = (np.asarray(_opened(uri), np.float64) for uri in (one, other))
-        found.append(100 * float(np.abs(new - old).mean()) / 255)
-    return found
+        old, new = (np.asarray(_image_of_uri(uri), np.float64) for uri in (one, other))
+        changes.append(100 * float(np.abs(new - old).mean()) / 255)
+    return changes
 
 
-def _opened(uri: str) -> Image.Image:
+def _image_of_uri(uri: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))).convert("RGB")

@@ -38,10 +38,10 @@ class Tail:
                 text = file.read()
         except FileNotFoundError:
             return []
-        whole = text[: text.rfind(b"\n") + 1]
-        self._at += len(whole)
+        complete = text[: text.rfind(b"\n") + 1]
+        self._at += len(complete)
         events = []
-        for line in whole.splitlines():
+        for line in complete.splitlines():
             try:
                 event = json.loads(line)
             except ValueError:  # the end of a line that a kill cut short
@@ -51,7 +51,7 @@ class Tail:
         return events
 
 
-class Progress:
+class ProgressLine:
     """One line on standard error: rewritten in a terminal, every few seconds elsewhere."""
 
     def __init__(self) -> None:
@@ -90,14 +90,14 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-class Helper:
+class TemporaryEngine:
     """The engine that works for one run where no other holds the home."""
 
     def __init__(self, run: RunFolder) -> None:
         self._run, self._started = run, 0
         self._process: subprocess.Popen[Any] | None = None
 
-    def keep(self) -> None:
+    def ensure_engine(self) -> None:
         """Start one where none works.
 
         Raises:
@@ -106,8 +106,8 @@ class Helper:
         if (self._process is not None and self._process.poll() is None) or engine.owner() is not None:
             return
         if self._started == STARTS:
-            said = engine.status().get("message") or "`lethe doctor` looks into it."
-            raise LetheError(f"The engine ended {STARTS} times before run {self._run.id} did: {said}")
+            reason = engine.status().get("message") or "`lethe doctor` looks into it."
+            raise LetheError(f"The engine ended {STARTS} times before run {self._run.id} did: {reason}")
         if self._started:
             time.sleep(0.5)
         self._started += 1
@@ -149,13 +149,13 @@ def follow(run: RunFolder) -> State:
         KeyboardInterrupt: Ctrl-C; the run has been cancelled.
         LetheError: the engine could not be kept alive.
     """
-    helper, progress, tail = Helper(run), Progress(), Tail(run.path / "events.jsonl")
+    temporary_engine, progress, tail = TemporaryEngine(run), ProgressLine(), Tail(run.path / "events.jsonl")
     with terminated_as_interrupted():
         try:
             while (state := run.state).status not in ENDED:
                 if not run.path.is_dir():
                     raise LetheError(f"Run {run.id} was deleted while it was followed.")
-                helper.keep()
+                temporary_engine.ensure_engine()
                 for event in tail.read():
                     progress.show(event)
                 if state.status == "queued" and (before := runs.place_in_queue(run)):
@@ -171,7 +171,7 @@ def follow(run: RunFolder) -> State:
             raise
         finally:
             progress.end()
-            helper.stop()
+            temporary_engine.stop()
 
 
 def _cancel(run: RunFolder) -> None:

@@ -36,12 +36,12 @@ class Slider(gr.Slider):
         return payload
 
 
-def _one(payload: Any) -> str | None:
+def _choice_text(payload: Any) -> str | None:
     """A choice as text; whatever else came is no choice."""
     return payload if isinstance(payload, str) else None
 
 
-def _several(payload: Any) -> list[str]:
+def _choice_texts(payload: Any) -> list[str]:
     """Choices as text; whatever else came is none."""
     return [one for one in payload if isinstance(one, str)] if isinstance(payload, list) else []
 
@@ -56,47 +56,47 @@ class Radio(gr.Radio):
     is_template = True
 
     def preprocess(self, payload: Any) -> str | None:
-        return _one(payload)
+        return _choice_text(payload)
 
 
 class CheckboxGroup(gr.CheckboxGroup):
-    """Choices that reach our own check, as of `Radio`."""
+    """Several choices that reach our own check, for the reason given at `Radio`."""
 
     is_template = True
 
     def preprocess(self, payload: Any) -> Any:
-        return _several(payload)
+        return _choice_texts(payload)
 
 
 class Dropdown(gr.Dropdown):
-    """A choice, or several, that reach our own check, as of `Radio`."""
+    """A choice, or several, that reach our own check, for the reason given at `Radio`."""
 
     is_template = True
 
     def preprocess(self, payload: Any) -> Any:
-        return _several(payload) if self.multiselect else _one(payload)
+        return _choice_texts(payload) if self.multiselect else _choice_text(payload)
 
 
 def properties(schema: Schema) -> dict[str, Schema]:
-    """Name -> what the schema says of that parameter, references and "or nothing" resolved into one flat entry."""
+    """Name -> schema of that parameter, references and "or nothing" resolved into one flat field."""
     defined = schema.get("$defs", {})
 
-    def flat(said: Schema) -> Schema:
-        if "$ref" in said:
-            said = defined[said["$ref"].rsplit("/", 1)[-1]] | {key: said[key] for key in said if key != "$ref"}
-        if len(said.get("allOf", [])) == 1:
-            said = flat(said["allOf"][0]) | {key: said[key] for key in said if key != "allOf"}
-        options = [option for option in said.get("anyOf", []) if option.get("type") != "null"]
+    def flat(field: Schema) -> Schema:
+        if "$ref" in field:
+            field = defined[field["$ref"].rsplit("/", 1)[-1]] | {key: field[key] for key in field if key != "$ref"}
+        if len(field.get("allOf", [])) == 1:
+            field = flat(field["allOf"][0]) | {key: field[key] for key in field if key != "allOf"}
+        options = [option for option in field.get("anyOf", []) if option.get("type") != "null"]
         if options:
-            said = flat(options[0]) | {key: said[key] for key in said if key != "anyOf"} | {"optional": True}
-        return said
+            field = flat(options[0]) | {key: field[key] for key in field if key != "anyOf"} | {"optional": True}
+        return field
 
-    return {name: flat(said) for name, said in schema.get("properties", {}).items()}
+    return {name: flat(field) for name, field in schema.get("properties", {}).items()}
 
 
 def of_role(schema: Schema, role: str) -> list[str]:
     """The parameters that a page shows in a place of their own, by the role that their schema names."""
-    return [name for name, said in properties(schema).items() if said.get("role") == role]
+    return [name for name, field in properties(schema).items() if field.get("role") == role]
 
 
 def label(name: str) -> str:
@@ -105,12 +105,12 @@ def label(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def allowed(said: Schema) -> str:
-    """What may be given, in words: "from 1 to 200", "more than 0, at most 1", "one of a, b"; empty where anything may."""
-    if "enum" in said:
-        return f"one of {', '.join(map(str, said['enum']))}"
-    low, high = said.get("minimum"), said.get("maximum")
-    above, below = said.get("exclusiveMinimum"), said.get("exclusiveMaximum")
+def allowed(field: Schema) -> str:
+    """The allowed values in words: "from 1 to 200", "more than 0, at most 1", "one of a, b"; empty where anything may."""
+    if "enum" in field:
+        return f"one of {', '.join(map(str, field['enum']))}"
+    low, high = field.get("minimum"), field.get("maximum")
+    above, below = field.get("exclusiveMinimum"), field.get("exclusiveMaximum")
     if low is not None and high is not None:
         return f"from {low:g} to {high:g}"
     words = [
@@ -121,25 +121,25 @@ def allowed(said: Schema) -> str:
     return ", ".join(words)
 
 
-def widget(name: str, said: Schema) -> gr.components.Component:
+def widget(name: str, field: Schema) -> gr.components.Component:
     """The widget of one parameter, at its default, with its description and range as help."""
-    default = said.get("default")
-    sentence = str(said.get("description", "")).strip()
+    default = field.get("default")
+    sentence = str(field.get("description", "")).strip()
     common: dict[str, Any] = {"label": label(name), "interactive": True}
-    range_text = allowed(said)
+    range_text = allowed(field)
     help_text = " ".join(part for part in (sentence, range_text and f"({range_text})") if part) or None
-    if "enum" in said:
-        return gr.Dropdown(choices=list(said["enum"]), value=default, info=sentence or None, **common)
-    match said.get("type"):
+    if "enum" in field:
+        return gr.Dropdown(choices=list(field["enum"]), value=default, info=sentence or None, **common)
+    match field.get("type"):
         case "boolean":
             return gr.Checkbox(value=bool(default), info=sentence or None, **common)
         case "integer" | "number":
-            step = _step(said)
-            if step and not said.get("optional"):
-                return Slider(said["minimum"], said["maximum"], default, step=step, info=sentence or None, **common)
-            low = said.get("minimum", said.get("exclusiveMinimum"))
-            high = said.get("maximum", said.get("exclusiveMaximum"))
-            return Number(default, minimum=low, maximum=high, info=help_text, step=_nudge(said), **common)
+            step = _slider_step(field)
+            if step and not field.get("optional"):
+                return Slider(field["minimum"], field["maximum"], default, step=step, info=sentence or None, **common)
+            low = field.get("minimum", field.get("exclusiveMinimum"))
+            high = field.get("maximum", field.get("exclusiveMaximum"))
+            return Number(default, minimum=low, maximum=high, info=help_text, step=_arrow_step(field), **common)
         case _:
             return gr.Textbox(value=_text(default), info=help_text, lines=1, max_lines=4, **common)
 
@@ -150,20 +150,22 @@ def widgets(
     """One widget for each parameter but those left out, in the schema's order, at its default or at the value given."""
     values = values or {}
     return {
-        name: widget(name, said | ({"default": values[name]} if name in values else {}))
-        for name, said in properties(schema).items()
+        name: widget(name, field | ({"default": values[name]} if name in values else {}))
+        for name, field in properties(schema).items()
         if name not in leave_out
     }
 
 
 def defaults(schema: Schema) -> dict[str, Any]:
     """Every parameter that has a default, at it."""
-    return {name: said["default"] for name, said in properties(schema).items() if "default" in said}
+    return {name: field["default"] for name, field in properties(schema).items() if "default" in field}
 
 
-def to_widgets(schema: Schema, given: dict[str, Any]) -> list[Any]:
+def to_widgets(schema: Schema, settings: dict[str, Any]) -> list[Any]:
     """Parameters -> one value for each widget; what is left out has its default."""
-    return [_shown(said, given.get(name, said.get("default"))) for name, said in properties(schema).items()]
+    return [
+        _widget_value(field, settings.get(name, field.get("default"))) for name, field in properties(schema).items()
+    ]
 
 
 def from_widgets(entry_id: str, schema: Schema, values: Sequence[Any]) -> dict[str, Any]:
@@ -172,13 +174,13 @@ def from_widgets(entry_id: str, schema: Schema, values: Sequence[Any]) -> dict[s
     Raises:
         BadInput: one is empty, of the wrong kind or out of range; the sentence says what is allowed.
     """
-    given: dict[str, Any] = {}
-    for (name, said), value in zip(properties(schema).items(), values, strict=True):
-        read = _read(said, value)
-        if read is None and not said.get("optional"):
-            raise BadInput(f"{label(name)} is empty; give {allowed(said) or 'a value'}.")
-        given[name] = read
-    return params.checked(entry_id, schema, given)
+    parsed: dict[str, Any] = {}
+    for (name, field), value in zip(properties(schema).items(), values, strict=True):
+        read = _read(field, value)
+        if read is None and not field.get("optional"):
+            raise BadInput(f"{label(name)} is empty; give {allowed(field) or 'a value'}.")
+        parsed[name] = read
+    return params.checked(entry_id, schema, parsed)
 
 
 def problem(entry_id: str, schema: Schema, values: Sequence[Any]) -> str:
@@ -190,24 +192,24 @@ def problem(entry_id: str, schema: Schema, values: Sequence[Any]) -> str:
     return ""
 
 
-def _step(said: Schema) -> float:
+def _slider_step(field: Schema) -> float:
     """The step of a slider; 0 where a slider cannot show every value (or its default) exactly."""
-    low, high = said.get("minimum"), said.get("maximum")
-    if low is None or high is None or said.get("default") is None:
+    low, high = field.get("minimum"), field.get("maximum")
+    if low is None or high is None or field.get("default") is None:
         return 0
     if low >= high:
         return 0
-    if said["type"] == "integer":
+    if field["type"] == "integer":
         return 1 if high - low <= STEPS else 0
     step = (high - low) / STEPS
-    at = (said["default"] - low) / step
+    at = (field["default"] - low) / step
     return float(step) if abs(at - round(at)) < 1e-9 else 0
 
 
-def _nudge(said: Schema) -> float:
-    """What the arrow keys add: 1 for whole numbers, else a tenth of the default's size, as 0.001 for 0.013."""
-    default = said.get("default")
-    if said["type"] == "integer" or not default:
+def _arrow_step(field: Schema) -> float:
+    """The step of the arrow keys: 1 for whole numbers, else a tenth of the default's size, as 0.001 for 0.013."""
+    default = field.get("default")
+    if field["type"] == "integer" or not default:
         return 1
     return float(10.0 ** (math.floor(math.log10(abs(default))) - 1))
 
@@ -220,30 +222,30 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _shown(said: Schema, value: Any) -> Any:
-    is_text = "enum" not in said and said.get("type") not in ("boolean", "integer", "number")
+def _widget_value(field: Schema, value: Any) -> Any:
+    is_text = "enum" not in field and field.get("type") not in ("boolean", "integer", "number")
     return _text(value) if is_text else value
 
 
-def _read(said: Schema, value: Any) -> Any:
+def _read(field: Schema, value: Any) -> Any:
     """A widget's value as the schema's type, where it can be; what cannot is left for the check to name."""
-    if "enum" in said:
+    if "enum" in field:
         return value
-    match said.get("type"):
+    match field.get("type"):
         case "integer":
             return int(value) if isinstance(value, float) and value.is_integer() else value
         case "number" | "boolean":
             return value
         case "string":
-            return None if said.get("optional") and not value else value
+            return None if field.get("optional") and not value else value
         case _:
-            return _list_or_json(said, str(value or "").strip())
+            return _list_or_json(field, str(value or "").strip())
 
 
-def _list_or_json(said: Schema, text: str) -> Any:
+def _list_or_json(field: Schema, text: str) -> Any:
     if not text:
-        return None if said.get("optional") else [] if said.get("type") == "array" else None
+        return None if field.get("optional") else [] if field.get("type") == "array" else None
     try:
         return json.loads(text)
     except ValueError:
-        return [word.strip() for word in text.split(",") if word.strip()] if said.get("type") == "array" else text
+        return [word.strip() for word in text.split(",") if word.strip()] if field.get("type") == "array" else text

@@ -1,4 +1,4 @@
-"""What a server holds while it runs: the home, the port, and the two processes that work for it."""
+"""The resources of a running server: the home, the port, and the two processes that work for it."""
 
 import errno
 import fcntl
@@ -32,7 +32,7 @@ def hold_home(where: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise Busy(_taken(where, file.read().strip())) from None
+            raise Busy(_home_in_use(where, file.read().strip())) from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -42,7 +42,7 @@ def hold_home(where: Path) -> Iterator[None]:
         file.close()
 
 
-def _taken(where: Path, pid: str) -> str:
+def _home_in_use(where: Path, pid: str) -> str:
     who = f" (process {pid})" if pid else ""
     return f"Another Lethe{who} already works on {where}; use that one, or set LETHE_HOME to another folder."
 
@@ -51,7 +51,7 @@ def _wait_for_engine(where: Path) -> None:
     end = time.monotonic() + PATIENCE
     while (pid := engine.owner()) is not None:
         if time.monotonic() > end:
-            raise Busy(_taken(where, str(pid)))
+            raise Busy(_home_in_use(where, str(pid)))
         time.sleep(0.1)
 
 
@@ -67,14 +67,14 @@ def bind(host: str, port: int) -> Iterator[socket.socket]:
         if not 0 <= port <= 65_535:
             raise OverflowError
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        taken = socket.socket(family, socket.SOCK_STREAM)
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     except (OSError, OverflowError):
         raise OutOfReach(f"{host}:{port} is no address; give a host of this machine and a port up to 65535.") from None
     try:
         try:
-            taken.bind(address)
-            taken.listen(128)
+            listener.bind(address)
+            listener.listen(128)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise Busy(
@@ -83,9 +83,9 @@ def bind(host: str, port: int) -> Iterator[socket.socket]:
             raise OutOfReach(
                 f"Lethe cannot listen on {host}:{port} ({error.strerror}); choose another with --host and --port."
             ) from None
-        yield taken
+        yield listener
     finally:
-        taken.close()
+        listener.close()
 
 
 class Guardian(threading.Thread):
@@ -110,7 +110,7 @@ class Guardian(threading.Thread):
             self._engine = engine.start(self._scheduler)
             engine.wait(self._engine)
 
-    def go_on(self) -> None:
+    def start_processes(self) -> None:
         """Start the processes now; before, they would slow the server's own start."""
         self._may_start.set()
 

@@ -1,4 +1,4 @@
-"""The page that every lesson begins as, which is Streamlit's, with three things told to it.
+"""The page that every lesson begins as, which is Streamlit's, with three additions.
 
 Where the classroom's server is: Streamlit's script would look for it below each lesson first, which gives two errors 404 a lesson.
 What a link to it shows, see `previews`. And, where the browser keeps nothing, who reads it, so that the links back to the studio
@@ -31,8 +31,8 @@ PREVIEW: Final = previews.Preview(
 )
 
 
-async def served(app: ASGI, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer as Streamlit does, its page with ours in it."""
+async def serve_page(app: ASGI, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve Streamlit's responses, its page with our scripts and tags in it."""
     if scope["type"] != "http" or scope["method"] != "GET" or "." in scope["path"].rpartition("/")[2]:
         await app(scope, receive, send)
         return
@@ -40,17 +40,17 @@ async def served(app: ASGI, scope: Scope, receive: Receive, send: Send) -> None:
     begun: Scope = {}
     parts: list[bytes] = []
 
-    async def within(message: Scope) -> None:
+    async def intercept(message: Scope) -> None:
         if message["type"] == "http.response.start" and _is_page(message):
             begun.update(message)
         elif begun and message["type"] == "http.response.body":
             parts.append(message.get("body", b""))
             if not message.get("more_body", False):
-                await _send(begun, _told(b"".join(parts), Request(scope)), send)
+                await _send(begun, _with_scripts(b"".join(parts), Request(scope)), send)
         else:
             await send(message)
 
-    await app(dict(scope) | {"headers": plain}, receive, within)
+    await app(dict(scope) | {"headers": plain}, receive, intercept)
 
 
 def _is_page(message: Scope) -> bool:
@@ -58,9 +58,9 @@ def _is_page(message: Scope) -> bool:
     return message["status"] == 200 and headers.get("content-type", "").startswith("text/html")
 
 
-def _told(page: bytes, request: Request) -> bytes:
+def _with_scripts(page: bytes, request: Request) -> bytes:
     root = route_utils.get_root_url(request, request.url.path, None)
-    return page.replace(b"<head>", b"<head>" + (HERE + WHO + previews.card(root, PREVIEW)).encode(), 1)
+    return page.replace(b"<head>", b"<head>" + (HERE + WHO + previews.meta_tags(root, PREVIEW)).encode(), 1)
 
 
 async def _send(begun: Scope, page: bytes, send: Send) -> None:

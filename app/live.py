@@ -40,9 +40,9 @@ class Answers:
         """
         return self._of(op).ask(op, visitor=_visitor(), **args)
 
-    def stream(self, op: str, /, *, gone: threading.Event | None = None, **args: Any) -> Iterator[Any]:
-        """The same as it grows, last the whole; closing the iterator, or setting `gone`, ends the work."""
-        return self._of(op).stream(op, visitor=_visitor(), gone=gone, **args)
+    def stream(self, op: str, /, *, cancelled: threading.Event | None = None, **args: Any) -> Iterator[Any]:
+        """Send one request and yield its answer as it grows, complete at last; closing the iterator, or setting `cancelled`, ends the work."""
+        return self._of(op).stream(op, visitor=_visitor(), cancelled=cancelled, **args)
 
     def start(self) -> None:
         """Start the quick one now, so that the first page finds it warm."""

@@ -1,4 +1,4 @@
-"""Looks inside that were asked for. They wait, work and end here, whoever watches, and each is known by what it looks at.
+"""The queue of looks inside: requests to run an inspector on a run. They wait, work and end here, whoever watches.
 
 One works at a time, because one process opens the models for them. A page asks for a look, and then how it stands; closing the
 page ends nothing, and what was found lies in the run's folder (see `backends.api.found`), or, where it was asked for by one who
@@ -25,8 +25,8 @@ AGAIN = 0.5  # seconds until a process that answers others is asked again
 
 
 @dataclass(eq=False)
-class Asked:
-    """One look into one run.
+class Look:
+    """One look into one run: the request, and how it stands.
 
     Attributes:
         owners: those who asked for it and have not cancelled it.
@@ -34,7 +34,7 @@ class Asked:
         made_with: the settings of what it found, all of them.
         error: why it failed, as one sentence.
         phase: what is done now, with `done` of `of` steps; 0 of 0 where that is not counted.
-        seen: it has ended, and its end was shown to somebody.
+        viewed: it has ended, and its end was shown to somebody.
         usual: seconds that the same look took before, into runs of the same model.
     """
 
@@ -50,12 +50,12 @@ class Asked:
     phase: str = ""
     done: int = 0
     of: int = 0
-    seen: bool = False
+    viewed: bool = False
     usual: float | None = None
     begun: float = 0.0
     entered: float = 0.0  # when the phase began, by its first count
     first: int = 0
-    gone: threading.Event = field(default_factory=threading.Event)
+    cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property
     def pending(self) -> bool:
@@ -67,8 +67,8 @@ class Asked:
         """Since it began to work; 0 before."""
         return time.monotonic() - self.begun if self.begun else 0.0
 
-    def hear(self, piece: dict[str, Any]) -> None:
-        """Take in where it stands."""
+    def update(self, piece: dict[str, Any]) -> None:
+        """Take in a message of its process: phase and steps."""
         phase, done, of = str(piece["phase"]), int(piece["done"]), int(piece["of"])
         if phase != self.phase:
             self.entered, self.first = time.monotonic(), done
@@ -90,12 +90,12 @@ class Looks:
         """`stream` as `app.live.Answers.stream`."""
         self._stream = stream
         self._lock = threading.RLock()
-        self._all: list[Asked] = []
+        self._all: list[Look] = []
         self._count = 0
         self._last: dict[str, int] = {}  # owner -> number of the look that was last begun for them
         self._worker: threading.Thread | None = None
 
-    def ask(self, run: str, inspector: str, params: dict[str, Any], owner: str) -> Asked:
+    def ask(self, run: str, inspector: str, params: dict[str, Any], owner: str) -> Look:
         """Ask for a look; one that waits or works already is joined.
 
         Raises:
@@ -103,25 +103,25 @@ class Looks:
         """
         with self._lock:
             waiting = [one for one in self._all if one.pending]
-            joins = _joins(run, owner)
+            joins = _becomes_part_of_run(run, owner)
             same = (run, inspector, params, joins)
             for one in waiting:
-                if (one.run, one.inspector, one.params, one.joins) == same and not one.gone.is_set():
+                if (one.run, one.inspector, one.params, one.joins) == same and not one.cancelled.is_set():
                     one.owners.add(owner)
                     return one
             most = limits().waiting_looks
             if len(waiting) >= most or sum(owner in one.owners for one in waiting) >= max(2, most // SHARE):
                 raise Busy(BUSY)
             self._count += 1
-            asked = Asked(self._count, run, inspector, params, {owner}, joins, usual=_usual(run, inspector))
-            self._all.append(asked)
+            look = Look(self._count, run, inspector, params, {owner}, joins, usual=_usual_seconds(run, inspector))
+            self._all.append(look)
             ended = [one for one in self._all if not one.pending]
             for one in ended[: max(0, len(ended) - REMEMBERED)]:
                 self._all.remove(one)
             if self._worker is None:
                 self._worker = threading.Thread(target=self._work, name="looks", daemon=True)
                 self._worker.start()
-            return asked
+            return look
 
     def cancel(self, number: int, owner: str) -> None:
         """Give a look up; it ends where nobody else asked for it. Of somebody else's nothing happens."""
@@ -130,13 +130,13 @@ class Looks:
                 if one.number == number and owner in one.owners and one.pending:
                     one.owners.discard(owner)
                     if not one.owners:
-                        one.gone.set()
-                        one.seen = True
+                        one.cancelled.set()
+                        one.viewed = True
                         one.owners.add(owner)  # whose list still tells what became of it
                         if one.state == "waiting":
                             one.state = "cancelled"
 
-    def of(self, run: str, inspector: str, owner: str = "") -> Asked | None:
+    def of(self, run: str, inspector: str, owner: str = "") -> Look | None:
         """The newest look of that kind into that run, as far as it concerns an owner: what they asked for apart from the run comes
         before what joins it."""
         with self._lock:
@@ -145,7 +145,7 @@ class Looks:
             return next(iter([*own, *(one for one in every if one.joins)]), None)
 
     def findings(self, run: RunFolder, inspector: str, owner: str = "") -> dict[str, Any] | None:
-        """What is known of that kind of look into a run: what an owner found last apart from it, else what is part of it."""
+        """The findings of an inspector on a run: what an owner found last apart from it, else what is part of it."""
         with self._lock:
             ended = [one for one in reversed(self._all) if (one.run, one.inspector) == (run.id, inspector)]
             own = (one.made_with for one in ended if not one.joins and owner in one.owners)
@@ -153,19 +153,19 @@ class Looks:
         apart = None if params is None else visits.read(run, inspector, params)
         return apart or found.read(run, inspector)
 
-    def owned(self, owner: str) -> list[Asked]:
-        """What an owner asked for and that has not ended, or whose end nobody saw; oldest first."""
+    def owned(self, owner: str) -> list[Look]:
+        """The looks of an owner that have not ended, or whose end nobody saw; oldest first."""
         with self._lock:
-            return [one for one in self._all if owner in one.owners and (one.pending or not one.seen)]
+            return [one for one in self._all if owner in one.owners and (one.pending or not one.viewed)]
 
-    def before(self, asked: Asked) -> int:
-        """How many looks are done before a waiting one."""
+    def before(self, look: Look) -> int:
+        """The number of looks that are done before a waiting one."""
         with self._lock:
             working = sum(one.state == "working" for one in self._all)
             waiting, last, place = [one for one in self._all if one.state == "waiting"], dict(self._last), 0
             while waiting:
-                one = _next(waiting, last)
-                if one is asked:
+                one = _next_look(waiting, last)
+                if one is look:
                     break
                 last |= dict.fromkeys(one.owners, self._count + place)
                 waiting.remove(one)
@@ -180,27 +180,32 @@ class Looks:
                 if not waiting:
                     self._worker = None
                     return
-                one = _next(waiting, self._last)
+                one = _next_look(waiting, self._last)
                 one.state, one.begun = "working", time.monotonic()
                 self._last |= dict.fromkeys(one.owners, one.number)
             state, error = self._look(one)
             with self._lock:
                 one.state, one.error = state, error
 
-    def _look(self, one: Asked) -> tuple[State, str]:
+    def _look(self, one: Look) -> tuple[State, str]:
         """(how a look ended, why it failed)."""
-        while not one.gone.is_set():
+        while not one.cancelled.is_set():
             try:
-                said: dict[str, Any]
-                for said in self._stream(
-                    "inspect", gone=one.gone, run=one.run, inspector=one.inspector, params=one.params, joins=one.joins
+                message: dict[str, Any]
+                for message in self._stream(
+                    "inspect",
+                    cancelled=one.cancelled,
+                    run=one.run,
+                    inspector=one.inspector,
+                    params=one.params,
+                    joins=one.joins,
                 ):
-                    if "phase" in said:
-                        one.hear(said)
-                one.made_with = said["params"]
+                    if "phase" in message:
+                        one.update(message)
+                one.made_with = message["params"]
                 return "done", ""
             except Busy:
-                one.gone.wait(AGAIN)  # the process answers others: it keeps its place here
+                one.cancelled.wait(AGAIN)  # the process answers others: it keeps its place here
             except GivenUp:
                 break
             except LetheError as error:
@@ -210,23 +215,23 @@ class Looks:
         return "cancelled", ""
 
 
-def _joins(run_id: str, owner: str) -> bool:
+def _becomes_part_of_run(run_id: str, owner: str) -> bool:
     try:
         return visits.joins(runs.find(run_id), owner)
     except LetheError:
         return False
 
 
-def _usual(run: str, inspector: str) -> float | None:
+def _usual_seconds(run: str, inspector: str) -> float | None:
     try:
         return found.usual_seconds(inspector, model=runs.find(run).spec.model)
     except LetheError:
         return None
 
 
-def _next(waiting: list[Asked], last: dict[str, int]) -> Asked:
-    """Who is done next: of the owner who waited longest since the last one."""
+def _next_look(waiting: list[Look], last: dict[str, int]) -> Look:
+    """The look that is done next: of the owner who waited longest since the last one."""
     return min(waiting, key=lambda one: (min((last.get(owner, -1) for owner in one.owners), default=-1), one.number))
 
 
-LOOKS = Looks(lambda *given, **args: LIVE.stream(*given, **args))
+LOOKS = Looks(lambda *args, **kwargs: LIVE.stream(*args, **kwargs))

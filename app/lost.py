@@ -1,4 +1,4 @@
-"""An address that leads nowhere: a small page with the way back; for programs, JSON."""
+"""The page not found: a small page with the way back; for programs, JSON."""
 
 import html
 from typing import Final
@@ -36,11 +36,11 @@ def add(app: FastAPI) -> None:
 
 def page(path: str) -> str:
     """The page. The way back is relative, so that it is right behind a proxy that adds a path."""
-    shown = html.escape(path if len(path) <= 80 else path[:79] + "…")
+    short_path = html.escape(path if len(path) <= 80 else path[:79] + "…")
     back = "../" * max(0, path.count("/") - 1) or "./"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Not there · Lethe</title>'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">'
         f"<style>{STYLE.replace(chr(34), chr(39))}</style></head><body><main><h1>There is no such page</h1>"
-        f'<p>Nothing stands at {shown}.</p><a href="{back}">Back to the studio</a></main></body></html>'
+        f'<p>Nothing stands at {short_path}.</p><a href="{back}">Back to the studio</a></main></body></html>'
     )

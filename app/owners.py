@@ -1,4 +1,4 @@
-"""Whose run is it? Checked where a run is changed, not only where a button is shown."""
+"""Permissions: who may change a run. Checked where a run is changed, not only where a button is shown."""
 
 from backends.api import runs
 from backends.api.errors import BadInput

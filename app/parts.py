@@ -47,8 +47,8 @@ def card(title: str, body: str, *, empty: bool = False) -> str:
 
 def text(words: str, kind: str = "") -> str:
     """A paragraph; `kind` is "lead", "quiet", "says" or "how"."""
-    named = f' class="lethe-{kind}"' if kind else ""
-    return f"<p{named}>{esc(words)}</p>"
+    attribute = f' class="lethe-{kind}"' if kind else ""
+    return f"<p{attribute}>{esc(words)}</p>"
 
 
 def link(words: str, to: str, *, button: bool = False, quiet: bool = False) -> Html:
@@ -109,9 +109,9 @@ def progress(share: float, left: str, right: str = "") -> str:
     )
 
 
-def failed(what: str, kept: str = "", now: str = "", detail: str = "") -> str:
+def failed(what: str, kept_text: str = "", now: str = "", detail: str = "") -> str:
     """A failure: what happened, what was kept, what to do now; the technical text folds out."""
-    body = verdict(what, "no") + "".join(text(part) for part in (kept, now) if part)
+    body = verdict(what, "no") + "".join(text(part) for part in (kept_text, now) if part)
     if detail:
         body += fold(
             "Technical text",
@@ -154,10 +154,10 @@ def _column(at: int, name: str, lines: list[list[Cell]], sortable: bool, hint: s
     """A column's name; over a column of words it stands to the left, as they do."""
     worded = bool(lines) and all(at < len(cells) and isinstance(cells[at], str) for cells in lines)
     kind = ' class="words"' if worded else ""
-    shown = f' title="{esc(hint)}"' if hint else ""
+    title_attribute = f' title="{esc(hint)}"' if hint else ""
     if sortable:
-        return f'<th scope="col"{kind}><button type="button"{shown}>{esc(name)}</button></th>'
-    return f'<th scope="col"{kind}{shown}>{esc(name)}</th>'
+        return f'<th scope="col"{kind}><button type="button"{title_attribute}>{esc(name)}</button></th>'
+    return f'<th scope="col"{kind}{title_attribute}>{esc(name)}</th>'
 
 
 def _cell(value: Cell, unit: str, heads_row: bool) -> str:
@@ -165,9 +165,9 @@ def _cell(value: Cell, unit: str, heads_row: bool) -> str:
     kind = 'th scope="row"' if heads_row else "td"
     if isinstance(value, str):
         return f'<{kind} class="words">{value if isinstance(value, Html) else esc(value)}</{kind[:2]}>'
-    number, said = value if isinstance(value, tuple) else (value, unit)
+    number, number_unit = value if isinstance(value, tuple) else (value, unit)
     sort = f"{float(number):.10g}" if number is not None and theme.measured(number) else "NaN"
-    return f'<{kind} data-sort="{sort}">{esc(theme.quantity(number, said))}</{kind[:2]}>'
+    return f'<{kind} data-sort="{sort}">{esc(theme.quantity(number, number_unit))}</{kind[:2]}>'
 
 
 def numbers_table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], unit: str = "") -> str:
@@ -188,8 +188,8 @@ def data_uri(folder: Path, path: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(where.read_bytes()).decode()}"
 
 
-def image(uri: str, said: str) -> str:
+def image(uri: str, alt: str) -> str:
     """An image with its alternative text; words in its place where it is missing."""
     if not uri:
         return f'<div class="lethe-nothing" style="min-height:84px">{esc("picture missing")}</div>'
-    return f'<img src="{esc(uri)}" alt="{esc(said)}" decoding="async">'
+    return f'<img src="{esc(uri)}" alt="{esc(alt)}" decoding="async">'

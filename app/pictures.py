@@ -10,7 +10,7 @@ from backends.api.home import ASSETS
 
 PAGE = 24  # images on one page of a gallery
 DRAWN = 96  # pixels of a drawing on a tile
-KEPT = 24 * 2**20  # characters of pictures that are remembered
+CACHED_CHARACTERS = 24 * 2**20  # characters of pictures that are remembered
 
 _cache: OrderedDict[tuple[str, str, str], str] = OrderedDict()
 _lists: dict[tuple[str, str, str, int], tuple[list[int], int]] = {}
@@ -26,14 +26,14 @@ def of_items(model: str, items: Sequence[str], data: str = "") -> list[str]:
     """
     with _lock:
         missing = [item for item in dict.fromkeys(items) if (model, data, item) not in _cache]
-    fresh = LIVE.ask("images", model=model, items=missing, data=data) if missing else []
+    fresh_uris = LIVE.ask("images", model=model, items=missing, data=data) if missing else []
     with _lock:
-        for item, picture in zip(missing, fresh, strict=True):
+        for item, picture in zip(missing, fresh_uris, strict=True):
             _cache[model, data, item] = picture
-        found = [_cache[model, data, item] for item in items]
-        while sum(map(len, _cache.values())) > KEPT and len(_cache) > len(items):
+        uris = [_cache[model, data, item] for item in items]
+        while sum(map(len, _cache.values())) > CACHED_CHARACTERS and len(_cache) > len(items):
             _cache.popitem(last=False)
-    return found
+    return uris
 
 
 def class_page(model: str, name: str, page: int, data: str = "") -> tuple[list[int], int]:
@@ -65,16 +65,16 @@ def drawings(data: str, domains: dict[str, list[str]], each: int = 3) -> dict[st
     folder = ASSETS / "data" / data
     objects, styles = domains.get("object", []), domains.get("style", [])
 
-    def drawn(style: str, thing: str) -> str:
-        return thumbs.small(folder / style / f"{thing}.png", DRAWN) if data else ""
+    def tile_uri(style: str, name: str) -> str:
+        return thumbs.small(folder / style / f"{name}.png", DRAWN) if data else ""
 
     return {
-        "object": [[drawn(style, thing) for style in _apart(styles, each)] for thing in objects],
-        "style": [[drawn(style, thing) for thing in _apart(objects, each)] for style in styles],
+        "object": [[tile_uri(style, name) for style in _evenly_chosen(styles, each)] for name in objects],
+        "style": [[tile_uri(style, name) for name in _evenly_chosen(objects, each)] for style in styles],
     }
 
 
-def _apart(names: Sequence[str], count: int) -> list[str]:
+def _evenly_chosen(names: Sequence[str], count: int) -> list[str]:
     """Some of the names, from all over the list."""
     some = min(count, len(names))
     return [names[at * len(names) // some] for at in range(some)]
@@ -103,5 +103,5 @@ def alike(model: str, item: int, count: int, data: str = "") -> list[int]:
     """
     key = (model, data, item, count)
     if key not in _alike:
-        _alike[key] = [int(found) for found in LIVE.ask("alike", model=model, item=item, count=count, data=data)]
+        _alike[key] = [int(image_id) for image_id in LIVE.ask("alike", model=model, item=item, count=count, data=data)]
     return _alike[key]

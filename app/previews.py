@@ -1,4 +1,4 @@
-"""What a link to the studio shows where it is posted: our own title, sentence and picture instead of Gradio's."""
+"""Link previews: what a link to the studio shows where it is posted, our own title, sentence and picture instead of Gradio's."""
 
 import html
 import re
@@ -19,21 +19,21 @@ CARD = re.compile(r'\s*<meta\s+(?:property="og:|name="twitter:|name="description
 
 @dataclass(frozen=True)
 class Preview:
-    """What the link of one run shows."""
+    """The preview of the link of one run."""
 
     title: str
     text: str
 
 
 def of(run_id: str) -> Preview | None:
-    """What the link of a run shows; None without one, or where it cannot be read."""
+    """The preview of a run's link; None without one, or where the run cannot be read."""
     if not run_id:
         return None
     try:
         run = runs.find(run_id)
         spec, result = run.spec, run.result
         titles = {entry.id: entry.title for entry in catalog.load().models}
-        forget = ", ".join(pairs.named(spec.forget))
+        forget = ", ".join(pairs.target_titles(spec.forget))
     except (LetheError, OSError, ValueError):
         return None
     verdict = str((result or {}).get("verdict") or "This run has not finished; open the link to see how far it is.")
@@ -45,23 +45,23 @@ def _short(text: str) -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
-def replaced(page: str, root: str, preview: Preview | None) -> str:
-    """The page with our own card in the place of whatever cards it has.
+def with_preview(page: str, root: str, preview: Preview | None) -> str:
+    """The page with our own meta tags in the place of whatever tags it has.
 
     Args:
         page: HTML.
         root: the address of the studio, as a visitor reaches it; a picture's address must be whole.
         preview: what is shown, the studio itself if None.
     """
-    head, mark, rest = page.partition("<script>")  # before the configuration, which may hold any text
+    head, mark, remainder = page.partition("<script>")  # before the configuration, which may hold any text
     head = CARD.sub("", head)
-    return head.replace("</style>", f"</style>{card(root, preview)}", 1) + mark + rest
+    return head.replace("</style>", f"</style>{meta_tags(root, preview)}", 1) + mark + remainder
 
 
-def card(root: str, preview: Preview | None) -> str:
-    """The tags that services read."""
+def meta_tags(root: str, preview: Preview | None) -> str:
+    """The meta tags that services read."""
     title, text = (preview.title, preview.text) if preview else (TITLE, TEXT)
-    said = {
+    content_by_tag = {
         'property="og:type"': "website",
         'property="og:site_name"': "Lethe",
         'property="og:title"': title,
@@ -75,4 +75,4 @@ def card(root: str, preview: Preview | None) -> str:
         'name="twitter:description"': text,
         'name="twitter:image"': root + PICTURE,
     }
-    return "".join(f'<meta {name} content="{html.escape(content)}">' for name, content in said.items())
+    return "".join(f'<meta {name} content="{html.escape(content)}">' for name, content in content_by_tag.items())

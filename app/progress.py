@@ -1,4 +1,4 @@
-"""A run while it waits, works and ends, as HTML: what is true now, drawn from its folder. No interface library.
+"""The HTML of a run while it waits, works and ends, from its folder. No interface library.
 
 What is not there yet is empty.
 """
@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import Any, Final
 
 from app import parts, results_view, theme
-from app.figures.chats import MARKED, small
+from app.figures.chats import MARKED, watched_card
 from app.figures.training import ROLES, class_name, drawing, is_chat, is_drawing, sure
 from app.parts import esc
-from app.selection import named
+from app.selection import targets_in_words
 from backends.api import catalog, engine
 from backends.api.runs import RunFolder, place_in_queue
 from backends.api.spec import ENDED, Status
@@ -59,18 +59,18 @@ def tag(status: Status) -> str:
 
 
 def headline(run: RunFolder, events: Events) -> str:
-    """What the run does, its state, and the one sentence that matters now."""
+    """The head of a run's page: what the run does, its state, and the one sentence that matters now."""
     spec, status = run.spec, run.state.status
     what = "Forget" if status in ENDED or status == "queued" else "Forgetting"
     who = f"{title_of('models', spec.model)} · {title_of('methods', spec.method)}"
-    now = f"<p>{esc(_now(run, events))}</p>" if status not in ENDED else ""
+    now = f"<p>{esc(_state_sentence(run, events))}</p>" if status not in ENDED else ""
     return (
         f'<header class="lethe lethe-head lethe-run-head"><div class="lethe-row">{tag(status)}'
-        f'<span class="lethe-quiet">{esc(who)}</span></div><h1>{what} {esc(named(spec.forget))}</h1>{now}</header>'
+        f'<span class="lethe-quiet">{esc(who)}</span></div><h1>{what} {esc(targets_in_words(spec.forget))}</h1>{now}</header>'
     )
 
 
-def _now(run: RunFolder, events: Events) -> str:
+def _state_sentence(run: RunFolder, events: Events) -> str:
     match run.state.status:
         case "queued":
             trouble = engine.status().get("message")
@@ -89,16 +89,16 @@ def _now(run: RunFolder, events: Events) -> str:
 
 def phases(events: Events) -> list[tuple[str, int, int]]:
     """Phase, step and number of steps, in the order they were entered; the last is the current one."""
-    seen: dict[str, tuple[str, int, int]] = {}
+    phase_by_name: dict[str, tuple[str, int, int]] = {}
     for event in events:
         name = str(event.get("phase") or "")
         if name:
-            seen[name] = (name, int(event.get("step") or 0), int(event.get("of") or 0))
-    return list(seen.values())
+            phase_by_name[name] = (name, int(event.get("step") or 0), int(event.get("of") or 0))
+    return list(phase_by_name.values())
 
 
 def seconds_left(run: RunFolder, events: Events) -> float | None:
-    """Of the current phase, from its own pace so far; None before the pace is known.
+    """Seconds left of the current phase, from its own pace so far; None before the pace is known.
 
     Steps are not all alike, so a pace is not believed when the next event is overdue by it.
     """
@@ -130,13 +130,13 @@ def phases_html(run: RunFolder, events: Events) -> str:
     status = run.state.status
     if status == "done":
         return ""
-    seen = phases(events)
-    if not seen:
+    entered = phases(events)
+    if not entered:
         words = "" if status in ENDED else "Waiting for its turn" if status == "queued" else "Starting"
         return f'<ol class="lethe lethe-phases lethe-progress">{_phase(words, 0, "")}</ol>' if words else ""
     rows = []
-    for number, (name, step, of) in enumerate(seen):
-        over = number < len(seen) - 1
+    for number, (name, step, of) in enumerate(entered):
+        over = number < len(entered) - 1
         word = "done" if over else f"{step:,} of {of:,}" if of else "stopped here" if status in ENDED else "now"
         rows.append(_phase(phase_name(name), 1.0 if over else step / of if of else 0.0, word, over))
     return f'<ol class="lethe lethe-phases lethe-progress">{"".join(rows)}</ol>'
@@ -152,25 +152,25 @@ def _phase(words: str, share: float, right: str, over: bool = False) -> str:
 
 
 def samples(run: RunFolder) -> str:
-    """The same images at the start and now: how sure the model is of the right answer. The less sure, the fainter.
+    """The watched images at the start and now: how sure the model is of the right answer. The less sure, the fainter.
 
     Of a model that draws: what it drew at the start, and what it draws now of the same words. Of a language model: what it
     answered at the start, and what it answers now.
     """
-    taken = run.samples()
-    if not taken:
+    recorded = run.samples()
+    if not recorded:
         return ""
-    first = {item["id"]: item for item in taken[0]["items"]}
-    kind, title, how = _kind(taken[-1]["items"])
+    first = {item["id"]: item for item in recorded[0]["items"]}
+    kind, title, how = _kind(recorded[-1]["items"])
     names = results_view.class_names(run) if kind == "seen" else []
     show: dict[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
-        "seen": lambda now, before: _faded(run, now, before, names),
-        "drawn": lambda now, before: _redrawn(run, now, before),
-        "said": small,
+        "seen": lambda now, before: _fading_image(run, now, before, names),
+        "drawn": lambda now, before: _redrawn_prompt(run, now, before),
+        "said": watched_card,
     }
     groups = []
     for role in ROLES:
-        items = [item for item in taken[-1]["items"] if item["role"] == role and item["id"] in first]
+        items = [item for item in recorded[-1]["items"] if item["role"] == role and item["id"] in first]
         if items:
             faded = "".join(show[kind](item, first[item["id"]]) for item in items)
             words = theme.ROLE_WORDS[role]
@@ -186,7 +186,7 @@ def samples(run: RunFolder) -> str:
 
 
 def _kind(items: list[dict[str, Any]]) -> tuple[str, str, str]:
-    """What the watched items are, with a title and how to read them."""
+    """The kind of the watched items, with a title and how to read them."""
     if any(is_drawing(item) for item in items):
         return "drawn", "What the model still draws", HOW_DRAWN
     if any(is_chat(item) for item in items):
@@ -194,7 +194,7 @@ def _kind(items: list[dict[str, Any]]) -> tuple[str, str, str]:
     return "seen", "What the model still recognises", HOW_FADED
 
 
-def _faded(run: RunFolder, now: dict[str, Any], before: dict[str, Any], names: list[str]) -> str:
+def _fading_image(run: RunFolder, now: dict[str, Any], before: dict[str, Any], names: list[str]) -> str:
     was, sure = (float(item["probabilities"][item["label"]]) for item in (before, now))
     truth = class_name(names, now["label"])
     uri = parts.data_uri(run.path, f"samples/items/{now['id']}.png")
@@ -206,13 +206,13 @@ def _faded(run: RunFolder, now: dict[str, Any], before: dict[str, Any], names: l
     )
 
 
-def _redrawn(run: RunFolder, now: dict[str, Any], before: dict[str, Any]) -> str:
+def _redrawn_prompt(run: RunFolder, now: dict[str, Any], before: dict[str, Any]) -> str:
     """One prompt: the picture before and the picture now, and how sure the judge is of both."""
     was, share = sure(before), sure(now)
-    said = f'<span class="none">{theme.NOT_MEASURED}</span>'
+    certainty = f'<span class="none">{theme.NOT_MEASURED}</span>'
     bar = ""
     if theme.measured(share):
-        said = f"<span>{_percent(was)} → <b>{_percent(share)}</b> sure it is what was asked</span>"
+        certainty = f"<span>{_percent(was)} → <b>{_percent(share)}</b> sure it is what was asked</span>"
         bar = f'<span class="lethe-bar" data-role="{now["role"]}"><i style="width:{100 * share:.0f}%"></i></span>'
     pair = [
         parts.image(drawing(run.path, item), f"{now['prompt']}, {when}")
@@ -221,7 +221,7 @@ def _redrawn(run: RunFolder, now: dict[str, Any], before: dict[str, Any]) -> str
     pictures = "".join(f'<div class="frame">{picture}</div>' for picture in pair)
     return (
         f'<figure data-item="{esc(now["id"])}"><div class="pair">{pictures}</div>'
-        f'<figcaption>{bar}<b class="asked">{esc(now["prompt"])}</b>{said}</figcaption></figure>'
+        f'<figcaption>{bar}<b class="asked">{esc(now["prompt"])}</b>{certainty}</figcaption></figure>'
     )
 
 
@@ -235,20 +235,22 @@ def answer(run: RunFolder) -> str:
 
 
 def ended(run: RunFolder) -> str:
-    """For a run that was cancelled or failed: what happened, what was kept, what to do now; technical text folded."""
+    """The card of a run that was cancelled or failed: what happened, what was kept, what to do now; technical text folded."""
     state = run.state
-    kept = "Kept: its settings and everything up to that moment, on the page Runs. The model itself was not changed."
+    kept_text = (
+        "Kept: its settings and everything up to that moment, on the page Runs. The model itself was not changed."
+    )
     if state.status == "failed":
         now = "Go back to its settings, change what the sentence names, and start it again."
-        shown = parts.failed(state.message or "It ended with an error.", kept, now, state.detail)
+        card = parts.failed(state.message or "It ended with an error.", kept_text, now, state.detail)
     else:
         now = "Start it again with the same settings, or set up another one."
-        words = [parts.text(state.message or "It was cancelled.", "lead"), parts.text(kept), parts.text(now)]
-        shown = parts.card("", "".join(words))
-    return f'<div class="lethe">{shown}</div>'
+        words = [parts.text(state.message or "It was cancelled.", "lead"), parts.text(kept_text), parts.text(now)]
+        card = parts.card("", "".join(words))
+    return f'<div class="lethe">{card}</div>'
 
 
 def missing(run_id: str, sentence: str) -> str:
-    """For an address that names a run that is not there."""
-    shown = run_id if len(run_id) <= 60 else run_id[:60] + "…"
-    return f'<div class="lethe"><h1 class="lethe-unseen">No such run</h1>{parts.failed(sentence, "", f"The address asks for {shown}; it may have been deleted, or belong to another studio.")}</div>'
+    """The page of an address that names a run that is not there."""
+    short_id = run_id if len(run_id) <= 60 else run_id[:60] + "…"
+    return f'<div class="lethe"><h1 class="lethe-unseen">No such run</h1>{parts.failed(sentence, "", f"The address asks for {short_id}; it may have been deleted, or belong to another studio.")}</div>'

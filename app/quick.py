@@ -13,12 +13,12 @@ WHO_ASKS = "gradio.component_meta"
 _real = inspect.getfile
 
 
-def _getfile(thing: Any) -> str:
+def _getfile(object_: Any) -> str:
     if sys._getframe(1).f_globals.get("__name__") == WHO_ASKS:
         raise OSError("no stub is wanted")
-    return _real(thing)
+    return _real(object_)
 
 
 def without_stubs() -> None:
-    """Do so from now on; call it before the first `import gradio`."""
+    """Keep Gradio from writing stubs from now on; call it before the first `import gradio`."""
     vars(inspect)["getfile"] = _getfile

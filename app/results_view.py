@@ -1,4 +1,4 @@
-"""What a finished run measured, as HTML and panels. Every number says in which file of the run folder it stands."""
+"""Results of a finished run, as HTML and panels. Every number says in which file of the run folder it stands."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -20,30 +20,33 @@ def metrics_of(run: RunFolder) -> dict[str, Measured]:
     """metrics.json, checked, in the order of the catalog and by its names, whatever they were when the run was measured."""
     read = {name: Measured.model_validate(value) for name, value in run.metrics.items()}
     entries = {entry.id: entry for entry in catalog.load().metrics}
-    named = {
+    titled = {
         name: one.model_copy(update={"title": entries[name].title, "short": entries[name].short})
         if name in entries
         else one
         for name, one in read.items()
     }
-    return dict(sorted(named.items(), key=lambda item: entries[item[0]].order if item[0] in entries else 99))
+    return dict(sorted(titled.items(), key=lambda item: entries[item[0]].order if item[0] in entries else 99))
 
 
 def answer(run: RunFolder) -> str:
-    """The run's one sentence, large, and what was done."""
+    """The card of a run's verdict, large, and of what was done."""
     result = run.result or {}
     spec = run.spec
-    known = catalog.load()
-    titles = {entry.id: entry.title for entry in [*known.methods, *known.models]}
+    entries = catalog.load()
+    titles = {entry.id: entry.title for entry in [*entries.methods, *entries.models]}
     counted = families.get(families.of_run(run)).counted
     rows = [
         ("Model", titles.get(spec.model, spec.model)),
-        ("Forget", f"{', '.join(pairs.named(spec.forget))[:120]} ({result.get('forget_count', 0):,} {counted})"),
+        (
+            "Forget",
+            f"{', '.join(pairs.target_titles(spec.forget))[:120]} ({result.get('forget_count', 0):,} {counted})",
+        ),
         ("Method", titles.get(spec.method, spec.method)),
         ("Took", f"{theme.seconds(result.get('seconds'))} on {result.get('device', 'this machine')}, seed {spec.seed}"),
     ]
     if spec.after:
-        rows.insert(2, ("After", f"{', '.join(pairs.named(spec.earlier))[:120]} (run {spec.after})"))
+        rows.insert(2, ("After", f"{', '.join(pairs.target_titles(spec.earlier))[:120]} (run {spec.after})"))
     facts = "".join(f"<span><span class='lethe-quiet'>{name}</span> {parts.esc(value)}</span>" for name, value in rows)
     notes = "".join(parts.text(note) for note in result.get("notes", []))
     lead = f'<p class="lethe-lead">{parts.esc(verdict.of_run(run))}</p>'
@@ -54,11 +57,13 @@ def numbers(run: RunFolder) -> str:
     """One card a metric: after in large, before and the retrained reference below it, each with its place in metrics.json, and how
     far it is from its goal."""
     entries = {entry.id: entry for entry in catalog.load().metrics}
-    shown = "".join(_number(name, one, entries.get(name)) for name, one in metrics_of(run).items() if _known(one))
-    return f'{parts.section("In numbers")}<div class="lethe-numbers">{shown}</div>'
+    cards = "".join(
+        _number_card(name, one, entries.get(name)) for name, one in metrics_of(run).items() if _is_measured(one)
+    )
+    return f'{parts.section("In numbers")}<div class="lethe-numbers">{cards}</div>'
 
 
-def _known(one: Measured) -> bool:
+def _is_measured(one: Measured) -> bool:
     """Whether a metric was measured of any of the models; what nobody could measure stands in the table of all numbers."""
     return any(theme.measured(value) for value in (one.before, one.after, one.reference))
 
@@ -68,8 +73,8 @@ def where(metric: str, when: str, run: RunFolder | None = None) -> str:
     return f"{run.id + '/' if run else ''}metrics.json › {metric}.{when}"
 
 
-def _aim(one: Measured, entry: catalog.Metric | None) -> str:
-    """What the goal of a number is, and a mark where it is far from it; empty where it has none."""
+def _goal_html(one: Measured, entry: catalog.Metric | None) -> str:
+    """The goal of a number, and a mark where it is far from it; empty where it has none."""
     aim = goal(one, entry)
     if aim is None:
         return ""
@@ -80,10 +85,10 @@ def _aim(one: Measured, entry: catalog.Metric | None) -> str:
     return f'<p class="lethe-wrong"><span aria-hidden="true">!</span> {parts.esc(f"{off} ({words})")}</p>'
 
 
-def _number(name: str, one: Measured, entry: catalog.Metric | None) -> str:
-    known = theme.measured(one.after)
+def _number_card(name: str, one: Measured, entry: catalog.Metric | None) -> str:
+    is_measured = theme.measured(one.after)
     plain = f'<p class="plain">{parts.esc(entry.summary)}</p>' if entry else ""
-    now = f'<div class="now{"" if known else " none"}" title="{parts.esc(where(name, "after"))}">{parts.esc(theme.large(one.after, one.unit))}</div>'
+    now = f'<div class="now{"" if is_measured else " none"}" title="{parts.esc(where(name, "after"))}">{parts.esc(theme.large(one.after, one.unit))}</div>'
     rows = [("", "before", one.before, "before")]
     if not theme.measured(one.before) and not theme.measured(one.reference):
         rows = []  # of a number that only a job has, as its time, there is no before
@@ -93,22 +98,22 @@ def _number(name: str, one: Measured, entry: catalog.Metric | None) -> str:
         f'<dt class="{kind}">{words}</dt><dd title="{parts.esc(where(name, when))}">{parts.esc(theme.large(value, one.unit))}</dd>'
         for kind, words, value, when in rows
     )
-    return f'<div class="lethe-number"><h3>{parts.esc(one.title or name)}</h3>{plain}{now}<dl>{lines}</dl>{_aim(one, entry)}</div>'
+    return f'<div class="lethe-number"><h3>{parts.esc(one.title or name)}</h3>{plain}{now}<dl>{lines}</dl>{_goal_html(one, entry)}</div>'
 
 
-def _parted(run: RunFolder) -> list[tuple[str, Measured, list[str]]]:
-    """Metrics that have a value for each class, object or style, or for other metrics, with those parts."""
+def _metrics_with_parts(run: RunFolder) -> list[tuple[str, Measured, list[str]]]:
+    """Metrics with a value for each class, object or style, or for other metrics, and the labels of those parts."""
     names = {entry.id for entry in catalog.load().metrics} | set(class_names(run))
-    found = [
+    candidates = [
         (name, one, [label for label in one.parts.get("after", {}) if label not in SUMS])
         for name, one in metrics_of(run).items()
     ]
-    return [(name, one, labels) for name, one, labels in found if len(labels) > 1 and set(labels) <= names]
+    return [(name, one, labels) for name, one, labels in candidates if len(labels) > 1 and set(labels) <= names]
 
 
 def unchanged(run: RunFolder) -> str:
     """One line on the metrics whose parts are all as they were, for which no bars are drawn; empty where there is none."""
-    same = [one.title or name for name, one, labels in _parted(run) if not _changed(one, labels)]
+    same = [one.title or name for name, one, labels in _metrics_with_parts(run) if not _changed(one, labels)]
     return (
         f"Nothing changed in {', '.join(f'“{title}”' for title in same)}: every part is as it was before."
         if same
@@ -131,10 +136,10 @@ def _changed(one: Measured, labels: Sequence[str]) -> bool:
 def part_panels(run: RunFolder) -> list[Bars]:
     """Every metric that has a value for each class, object or style, or for other metrics, and in which any changed: bars before
     and after, the retrained reference as dashed lines."""
-    found = []
-    gone = forgotten(run)
+    panels = []
+    forget_labels = forgotten(run)
     metric_names = {entry.id: entry.short or entry.title for entry in catalog.load().metrics}
-    for name, one, labels in _parted(run):
+    for name, one, labels in _metrics_with_parts(run):
         if not _changed(one, labels):
             continue
         series = [
@@ -144,56 +149,56 @@ def part_panels(run: RunFolder) -> list[Bars]:
         if one.parts.get("reference"):
             values = [one.parts["reference"].get(label) for label in labels]
             series.append(Series(name=WHEN["reference"], values=values, role="reference"))
-        named = [metric_names.get(label, label) for label in labels]
-        marked = [at for at, label in enumerate(labels) if label in gone]
+        titles = [metric_names.get(label, label) for label in labels]
+        marked = [at for at, label in enumerate(labels) if label in forget_labels]
         aim = "; the dashed line is the model trained again without it, which is the aim" if len(series) > 2 else ""
-        found.append(
+        panels.append(
             Bars(
                 title=one.title or name,
                 how=f"The faint bar is the model before, the full one after{aim}. "
                 + ("What was to be forgotten is vermilion." if marked else ""),
-                says=_moved(labels, named, marked, one),
-                labels=named,
+                says=_largest_change(labels, titles, marked, one),
+                labels=titles,
                 series=series,
                 unit=one.unit,
                 marked=marked,
             )
         )
-    return found
+    return panels
 
 
-def _went(label: str, before: dict[str, float], after: dict[str, float], unit: str) -> str:
-    """What became of a part."""
+def _change_sentence(label: str, before: dict[str, float], after: dict[str, float], unit: str) -> str:
+    """The sentence about the value of one part before and after."""
     was, now = (theme.quantity(of[label], unit) for of in (before, after))
     return f"{label} stayed at {now}." if was == now else f"{label} went from {was} to {now}."
 
 
-def _moved(labels: Sequence[str], named: Sequence[str], marked: list[int], one: Measured) -> str:
-    """Which part moved most, apart from what was to move."""
+def _largest_change(labels: Sequence[str], titles: Sequence[str], marked: list[int], one: Measured) -> str:
+    """The sentence about the part that changed most, apart from those to be forgotten."""
     before, after = one.parts.get("before", {}), one.parts["after"]
     moves = {
         label: after[label] - before[label]
         for label in labels
         if theme.measured(before.get(label)) and theme.measured(after[label])
     }
-    said = [_went(labels[at], before, after, one.unit) for at in marked if labels[at] in moves]
+    sentences = [_change_sentence(labels[at], before, after, one.unit) for at in marked if labels[at] in moves]
     others = {label: move for label, move in moves.items() if labels.index(label) not in marked}
     if others:
         most = max(others, key=lambda label: abs(others[label]))
         change = theme.points(others[most]) if one.unit == "%" else theme.quantity(others[most], one.unit)
         far = [label for label in others if abs(abs(others[label]) - abs(others[most])) <= CHANGED]
         least = CHANGED if one.unit in ("%", "points") else 0.0
-        lead, name = ("Of the others, " if said else ""), named[labels.index(most)]
+        lead, name = ("Of the others, " if sentences else ""), titles[labels.index(most)]
         if abs(others[most]) <= least:
-            said.append("Of the others, none changed." if said else "None changed.")
+            sentences.append("Of the others, none changed." if sentences else "None changed.")
         elif len(far) == len(others) > 1 and len({others[label] > 0 for label in far}) == 1:
-            said.append(f"{lead}{'all' if lead else 'All'} changed alike ({change}).")
+            sentences.append(f"{lead}{'all' if lead else 'All'} changed alike ({change}).")
         elif set(labels) <= {entry.id for entry in catalog.load().metrics}:
             moved = f"from {theme.quantity(before[most], one.unit)} to {theme.quantity(after[most], one.unit)}"
-            said.append(f"{lead}{name} moved most: its distance went {moved}.")
+            sentences.append(f"{lead}{name} moved most: its distance went {moved}.")
         else:
-            said.append(f"{lead}{name} changed most ({change}).")
-    return " ".join(said)
+            sentences.append(f"{lead}{name} changed most ({change}).")
+    return " ".join(sentences)
 
 
 def all_numbers(folders: Sequence[RunFolder]) -> str:
@@ -220,10 +225,10 @@ def versus(first: RunFolder, second: RunFolder) -> str:
     rows: list[list[parts.Cell]] = []
     for name in [*one, *(name for name in two if name not in one)]:
         a, b = one.get(name), two.get(name)
-        known = a or b
-        assert known is not None
-        values = [known.before, a.after if a else None, b.after if b else None, known.reference]
-        rows.append([known.title or name, *((value, known.unit) for value in (values if aimed else values[:3]))])
+        either = a or b
+        assert either is not None
+        values = [either.before, a.after if a else None, b.after if b else None, either.reference]
+        rows.append([either.title or name, *((value, either.unit) for value in (values if aimed else values[:3]))])
     heads = ["", "before", "first run, after", "second run, after", *([WHEN["reference"]] if aimed else [])]
     note = parts.text("Each value stands in metrics.json of its run.", "quiet")
     return parts.card("The two runs in numbers", parts.table(heads, rows) + note)
@@ -245,25 +250,25 @@ def _card(run: RunFolder) -> dict[str, Any] | None:
 
 
 def forgotten(run: RunFolder) -> set[str]:
-    """Which of `class_names` were to be forgotten; of one object in one style neither, because the rest of both is kept."""
+    """Those of `class_names` that were to be forgotten; of one object in one style neither, because the rest of both is kept."""
     card = _card(run) or {}
     if not card.get("domains"):
-        return set(run.spec.gone)
-    asked = [concepts.read(text, card, run.spec.model) for text in run.spec.gone]
-    return {concept.object or concept.style for concept in asked if concept.kind in ("object", "style")}
+        return set(run.spec.forgotten)
+    parsed_concepts = [concepts.read(text, card, run.spec.model) for text in run.spec.forgotten]
+    return {concept.object or concept.style for concept in parsed_concepts if concept.kind in ("object", "style")}
 
 
 def settings(run: RunFolder) -> str:
-    """What was asked and with what it ran, folded away."""
+    """The job's specification, settings and versions, folded away."""
     result: dict[str, Any] = run.result or {}
     spec = run.spec
     rows: list[list[parts.Cell]] = [
         ["run", run.id, "folder"],
-        ["forget", ", ".join(pairs.named(spec.forget))[:300], "spec.json › forget"],
+        ["forget", ", ".join(pairs.target_titles(spec.forget))[:300], "spec.json › forget"],
     ]
     if spec.after:
         rows.append(["after", spec.after, "spec.json › after"])
-    rows += [["keep", ", ".join(pairs.named(spec.keep))[:300] or "everything else", "spec.json › keep"]]
+    rows += [["keep", ", ".join(pairs.target_titles(spec.keep))[:300] or "everything else", "spec.json › keep"]]
     rows += [
         [name.replace("_", " "), str(value), f"result.json › params.{name}"]
         for name, value in result.get("params", {}).items()

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from app import owners, parts, progress, theme
 from app.alive import JS, Alive
 from app.parts import esc
-from app.selection import named
+from app.selection import targets_in_words
 from backends.api import verdict
 from backends.api.errors import Unreadable
 from backends.api.runs import RunFolder, State, places
@@ -22,8 +22,8 @@ SCRIPT = JS + (theme.STATIC / "runs.js").read_text("utf-8")
 class RunList(Alive):
     """The list; a press on a button comes as `select` with `act` ("cancel", "delete") and `run`."""
 
-    def __init__(self, value: str = "", **said: Any) -> None:
-        super().__init__(value, js=SCRIPT, **said)
+    def __init__(self, value: str = "", **kwargs: Any) -> None:
+        super().__init__(value, js=SCRIPT, **kwargs)
 
 
 def listed(runs: Sequence[RunFolder], secret: str, note: str = "", unreadable: Sequence[RunFolder] = ()) -> str:
@@ -37,7 +37,7 @@ def listed(runs: Sequence[RunFolder], secret: str, note: str = "", unreadable: S
         '<div class="lethe-card lethe-two-bar" hidden><div class="lethe-row"><span></span>'
         f"{parts.link('Compare these two', 'compare', button=True)}</div></div>"
     )
-    said = f'<p class="lethe-wrong" role="alert"><span aria-hidden="true">!</span> {esc(note)}</p>' if note else ""
+    note_html = f'<p class="lethe-wrong" role="alert"><span aria-hidden="true">!</span> {esc(note)}</p>' if note else ""
     body = "".join(_row(run, secret, queue) for run in own[:MOST])
     body = body + "".join(_unreadable(run, secret) for run in unreadable[:MOST]) or _empty(shipped)
     older = parts.text(f"{more} older runs are listed by the command lethe runs.", "quiet") if more > 0 else ""
@@ -46,7 +46,7 @@ def listed(runs: Sequence[RunFolder], secret: str, note: str = "", unreadable: S
         if shipped
         else ""
     )
-    return f'<div class="lethe lethe-stack">{said}{bar}<div class="lethe-runs">{body}</div>{older}{examples}</div>'
+    return f'<div class="lethe lethe-stack">{note_html}{bar}<div class="lethe-runs">{body}</div>{older}{examples}</div>'
 
 
 def _empty(shipped: Sequence[RunFolder]) -> str:
@@ -56,7 +56,7 @@ def _empty(shipped: Sequence[RunFolder]) -> str:
 
 
 def _unreadable(run: RunFolder, secret: str) -> str:
-    """A run of which nothing can be said but why."""
+    """The row of an unreadable run: only why."""
     acts = _button(run, "delete", "Delete") if owners.may_change(run, secret) else ""
     return (
         f'<article class="lethe-run" data-item="{esc(run.id)}" data-run="{esc(run.id)}"><div><div class="lethe-row">'
@@ -70,7 +70,7 @@ def _row(run: RunFolder, secret: str, queue: Mapping[str, int]) -> str:
         spec, state = run.spec, run.state
     except Unreadable:  # since it was listed
         return _unreadable(run, secret)
-    what = f"Forget {named(spec.forget)}{f', after {named(spec.earlier)}' if spec.after else ''}"
+    what = f"Forget {targets_in_words(spec.forget)}{f', after {targets_in_words(spec.earlier)}' if spec.after else ''}"
     about = f"{progress.title_of('models', spec.model)} · {progress.title_of('methods', spec.method)}"
     return (
         f'<article class="lethe-run" data-item="{esc(run.id)}" data-run="{esc(run.id)}"><div><div class="lethe-row">{progress.tag(state.status)}'
@@ -125,7 +125,7 @@ def _bar(run: RunFolder, state: State) -> str:
 
 
 def _acts(run: RunFolder, state: State, secret: str) -> str:
-    """What can be done with a run, by its state and by whose it is."""
+    """The buttons and links of a run, by its state and by whose it is."""
     name = quote(run.id)
     mine = owners.may_change(run, secret)
     acts = []

@@ -1,4 +1,4 @@
-"""What a person has chosen on the page Forget, as targets and as words. No interface code."""
+"""Targets that a person has chosen on the page Forget, as strings and as words. No interface code."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -31,7 +31,7 @@ KINDS: Final[dict[str, str]] = {
 
 
 class Choice(BaseModel):
-    """What to forget, as the page's widgets hold it; only the fields of `kind` count."""
+    """The targets to forget, as the page's widgets hold them; only the fields of `kind` count."""
 
     kind: str = "classes"
     classes: list[str] = []
@@ -106,7 +106,7 @@ class Choice(BaseModel):
         return chosen
 
     def _concepts(self) -> tuple[str, ...]:
-        """Tiles, those of the anchor's kind with what is drawn instead, and then what was written."""
+        """Targets of a text-to-image model: tiles, those of the anchor's kind with the anchor, and then what was written."""
         of_style = self.anchor.endswith(" style")
         arrow = f" -> {self.anchor}" if self.anchor else ""
         objects = [name + ("" if of_style else arrow) for name in self.objects]
@@ -114,12 +114,12 @@ class Choice(BaseModel):
         return (*objects, *styles, *listed(self.phrases))
 
 
-def owned(lines: str, known: Sequence[dict[str, Any]] = (), title: str = "") -> tuple[str, ...]:
+def owned(lines: str, originals: Sequence[dict[str, Any]] = (), title: str = "") -> tuple[str, ...]:
     """Lines question => answer as one target; nothing of no line.
 
     Args:
         lines: as the widget holds them.
-        known: questions of a file or a model, with what the lines leave out (other words, wrong answers): it still holds where
+        originals: questions of a file or a model, with what the lines leave out (other words, wrong answers): it still holds where
             question and answer stand as they were.
         title: what they are about.
 
@@ -128,7 +128,7 @@ def owned(lines: str, known: Sequence[dict[str, Any]] = (), title: str = "") -> 
     """
     if not lines.strip():
         return ()
-    more = {Pair(**one).line: Pair(**one) for one in known}
+    more = {Pair(**one).line: Pair(**one) for one in originals}
     own = pairs.of_lines(lines, title)
     return (str(own.model_copy(update={"pairs": tuple(more.get(pair.line, pair) for pair in own.pairs)})),)
 
@@ -139,7 +139,7 @@ def in_lines(some: Sequence[Pair]) -> str:
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """What a person wrote as a list: one a line, or all on one line with commas between."""
+    """The entries of a list that a person wrote: one a line, or all on one line with commas between."""
     lines = text.splitlines() if "\n" in text else text.split(",")
     return tuple(dict.fromkeys(word for line in lines if (word := line.strip())))
 
@@ -150,7 +150,7 @@ def in_one_text(words: Sequence[str]) -> str:
 
 
 def concept_choice(forget: Sequence[str], card: dict[str, Any], model: str) -> Choice:
-    """The same for a text-to-image model: objects and styles on their tiles, the rest written out.
+    """The widgets' state that gives back targets of a text-to-image model: objects and styles on their tiles, the rest written out.
 
     Args:
         forget: targets by the grammar of `backends.api.concepts`.
@@ -162,9 +162,11 @@ def concept_choice(forget: Sequence[str], card: dict[str, Any], model: str) -> C
     """
     read = [concepts.read(text, card, model) for text in forget]
     anchors = {kind: {concept.anchor for concept in read if concept.kind == kind} for kind in ("object", "style")}
-    held = next((kind for kind, found in anchors.items() if len(found) == 1 and "" not in found), "")
-    anchor = next(iter(anchors[held])) if held else ""
-    tiles = [c for c in read if c.kind in anchors and c.anchor == (anchor if c.kind == held else "")]
+    anchor_kind = next(
+        (kind for kind, kind_anchors in anchors.items() if len(kind_anchors) == 1 and "" not in kind_anchors), ""
+    )
+    anchor = next(iter(anchors[anchor_kind])) if anchor_kind else ""
+    tiles = [c for c in read if c.kind in anchors and c.anchor == (anchor if c.kind == anchor_kind else "")]
     return Choice(
         kind="concepts",
         objects=[concept.object for concept in tiles if concept.kind == "object"],
@@ -175,7 +177,7 @@ def concept_choice(forget: Sequence[str], card: dict[str, Any], model: str) -> C
 
 
 def author_choice(forget: Sequence[str], book: Book) -> Choice:
-    """The same for a language model: one set as it is, authors, own questions or one text; what is mixed is written out.
+    """The widgets' state that gives back targets of a language model: one set as it is, authors, own questions or one text; what is mixed is written out.
 
     Raises:
         BadInput: a name that nobody has.
@@ -185,9 +187,14 @@ def author_choice(forget: Sequence[str], book: Book) -> Choice:
     own = [one for one in read if isinstance(one, Own)]
     if own and not people_only:
         if all(one.kind == "pairs" for one in own):
-            asked = [pair for one in own for pair in one.pairs]
-            known = [pair.model_dump() for pair in asked if not pair.plain]
-            return Choice(kind="pairs", lines=in_lines(asked), known=known, title=own[0].title if len(own) == 1 else "")
+            all_pairs = [pair for one in own for pair in one.pairs]
+            extended_pairs = [pair.model_dump() for pair in all_pairs if not pair.plain]
+            return Choice(
+                kind="pairs",
+                lines=in_lines(all_pairs),
+                known=extended_pairs,
+                title=own[0].title if len(own) == 1 else "",
+            )
         if len(own) == 1:
             return Choice(kind="passage", passage=own[0].text)
     if len(read) == 1 and people_only and people_only[0].kind == "set":
@@ -226,9 +233,9 @@ def choice_of(forget: Sequence[str], classes: Sequence[str] = ()) -> Choice:
     return Choice(kind="written", written="\n".join(map(str, parsed)))
 
 
-def named(forget: Sequence[str]) -> str:
+def targets_in_words(forget: Sequence[str]) -> str:
     """Targets as a person says them: "Sandal and Bag", "a random 10 % of the images", "12 questions about Paris"."""
-    return joined([_words(text) for text in pairs.named(forget)])
+    return joined([_words(text) for text in pairs.target_titles(forget)])
 
 
 def joined(words: Sequence[str]) -> str:
@@ -251,9 +258,9 @@ def _words(text: str) -> str:
         case "run":
             return "the hardest set that a run found"
         case _:
-            named_set = next((said for book in _books() if (said := set_words(text, book))), "")
-            if named_set:
-                return named_set
+            set_text = next((set_phrase for book in _books() if (set_phrase := set_words(text, book))), "")
+            if set_text:
+                return set_text
             name, *instead = concepts.ARROW.split(target.name)
             return f"{name} (drawn as {instead[0]} instead)" if len(instead) == 1 else target.name
 
@@ -302,9 +309,9 @@ def concept_neighbours(forget: Sequence[Concept], near: dict[str, list[str]], mo
         near: name -> other names of its kind, nearest first.
         most: how many at most of each.
     """
-    found = [
+    neighbour_names = [
         name + (" style" if concept.kind == "style" else "")
         for concept in forget
         for name in concepts.nearest(concept, forget, near)[:most]
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(neighbour_names))

@@ -62,7 +62,7 @@ class Classroom:
                 self._app = await asyncio.to_thread(self._load)
         from app import lessons
 
-        await lessons.served(self._app, scope, receive, send)
+        await lessons.serve_page(self._app, scope, receive, send)
 
     @staticmethod
     def _load() -> Any:
@@ -91,7 +91,7 @@ def plotly_script() -> tuple[bytes, str]:
 
 
 def own_routes(app: FastAPI) -> None:
-    """What neither library serves."""
+    """Add the routes that neither library serves."""
 
     @app.get("/healthz", include_in_schema=False)
     async def healthz() -> PlainTextResponse:  # not in the pool of threads, which may all be busy
@@ -155,15 +155,15 @@ def create_app(host: str = "127.0.0.1") -> FastAPI:
             enable_monitoring=False,
             mcp_server=False,
         )
-    stand_before(mounted.routes[-1].app)  # type: ignore[attr-defined]
+    wrap_gradio(mounted.routes[-1].app)  # type: ignore[attr-defined]
     mounted.add_middleware(bounds.Bounds)
     uploads.tidy(mounted)
     mounted.add_middleware(Door, hosts=Hosts.here(host), blocks=studio)  # last, so that it stands around everything
     return mounted
 
 
-def stand_before(studio: Any) -> None:
-    """What Gradio's own application answers, as many visitors need it: kept, compressed, and forgotten with the page.
+def wrap_gradio(studio: Any) -> None:
+    """Wrap Gradio's own application for many visitors: responses cached and compressed, sessions dropped with their page.
 
     Args:
         studio: Gradio's application, before its first request.
@@ -178,8 +178,8 @@ def stand_before(studio: Any) -> None:
     lost.add(studio)
 
 
-class _Announcing(uvicorn.Server):
-    """Says where it is once it answers."""
+class AnnouncingServer(uvicorn.Server):
+    """A server that prints its address once it answers."""
 
     address = ""
 
@@ -201,18 +201,18 @@ def serve(host: str = "127.0.0.1", port: int = 7860, scheduler: str | None = Non
         LetheError: the home cannot be written, another server works on it, or the port is taken.
     """
     where = ready_home()
-    with hold_home(where), bind(host, port) as taken:
+    with hold_home(where), bind(host, port) as listener:
         guardian = Guardian(scheduler)
         guardian.start()
         try:
             guardian.reach_scheduler()
             app = create_app(host)
-            guardian.go_on()
+            guardian.start_processes()
             config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE)
-            server = _Announcing(config)
-            shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
-            server.address = f"http://{shown}:{taken.getsockname()[1]}"
-            server.run(sockets=[taken])
+            server = AnnouncingServer(config)
+            public_host = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
+            server.address = f"http://{public_host}:{listener.getsockname()[1]}"
+            server.run(sockets=[listener])
         finally:
             guardian.stop()
             LIVE.stop()

@@ -1,4 +1,4 @@
-"""What the server remembers of a page that is open, without what nobody asks for; it goes soon after the page is closed.
+"""Sessions: what the server remembers of an open page, without what nobody asks for; it goes soon after the page is closed.
 
 Gradio keeps a whole copy of the configuration for each page that was ever opened, which serves its deep links alone, and a new
 object for each part that an answer touches (of the form 2.6 MB together), and never lets them go. Lethe has no deep links: its
@@ -43,22 +43,22 @@ class Session(SessionState):
         self._touched.add(key)
 
     def trim(self) -> None:
-        """Let go of the parts that are again as at first. Not at once: the answer under way is still read from them."""
+        """Drop the parts that are again as at first. Not at once: the answer under way is still read from them."""
         parts = self.blocks_config.blocks
         for key in self._touched:
             part, first = parts.get(key), self._first.get(key)
-            if part is not None and first is not None and _alike(part, first):
+            if part is not None and first is not None and _takes_same_values(part, first):
                 parts[key] = first
         self._touched.clear()
 
     def _update_config(self, key: int) -> None:
-        """Of no use without the copy."""
+        """Nothing to do without the copy of the configuration."""
 
     def _update_value_in_config(self, key: int, value: Any) -> None:
-        """Of no use without the copy."""
+        """Nothing to do without the copy of the configuration."""
 
 
-def _alike(part: Block, first: Block) -> bool:
+def _takes_same_values(part: Block, first: Block) -> bool:
     """Whether a part takes the same values as it did at first."""
     now, then = part.constructor_args, first.constructor_args
     return type(part) is type(first) and all(now.get(name) == then.get(name) for name in {*now, *then} - SHOWN)
@@ -80,12 +80,12 @@ class Sessions(StateHolder):
             self._make_room(session_id)
         return super().__getitem__(session_id)
 
-    def arrive(self, session_id: str) -> None:
+    def connect(self, session_id: str) -> None:
         """A page holds its connection open."""
         self._open[session_id] += 1
 
-    def leave(self, session_id: str) -> None:
-        """That connection ended: the page was closed, or lost its network and may be back."""
+    def disconnect(self, session_id: str) -> None:
+        """A page's connection ended: the page was closed, or lost its network and may be back."""
         self._open[session_id] -= 1
         if self._open[session_id] <= 0:
             del self._open[session_id]
@@ -95,9 +95,9 @@ class Sessions(StateHolder):
     def delete_all_expired_state(self) -> None:
         """Called once a second by Gradio."""
         super().delete_all_expired_state()  # type: ignore[no-untyped-call]
-        self.free()
+        self.forget_closed()
 
-    def free(self, now: float | None = None) -> None:
+    def forget_closed(self, now: float | None = None) -> None:
         """Forget the pages that were closed `limits().idle_seconds` ago and that nothing is computed for."""
         now = time.monotonic() if now is None else now
         for session_id, session in list(self.session_data.items()):
@@ -140,8 +140,8 @@ class Heartbeats:
             await self._app(scope, receive, send)
             return
         session_id = scope["path"].removeprefix(HEARTBEAT)
-        self._sessions.arrive(session_id)
+        self._sessions.connect(session_id)
         try:
             await self._app(scope, receive, send)
         finally:
-            self._sessions.leave(session_id)
+            self._sessions.disconnect(session_id)

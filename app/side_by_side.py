@@ -1,4 +1,4 @@
-"""Many results beside each other: finished runs of this home, or the tables that came with Lethe, as rows of one form."""
+"""Trials: finished runs of this home, or rows of the tables that came with Lethe, in one form, compared in a plot and a table."""
 
 import math
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from pydantic import BaseModel
 
 from app import parts, theme, view
 from app.axes import Axis, caption, choices, distance, heading, is_tradeoff, usual
-from app.figures.tradeoff import Place, tradeoff
+from app.figures.tradeoff import TradeoffPoint, tradeoff
 from app.results_view import metrics_of
-from app.selection import joined, named
+from app.selection import joined, targets_in_words
 from backends.api import catalog, files, measured
 from backends.api.catalog import Metric
 from backends.api.panels import Lines, Series
@@ -32,7 +32,7 @@ class Trial(BaseModel):
     spread: dict[str, float] = {}
     seconds: float = math.nan
     run_id: str = ""
-    said: str = ""
+    settings: str = ""
     count: int = 1
     short: str = ""
 
@@ -55,19 +55,19 @@ def of_runs(folders: Sequence[RunFolder]) -> list[Trial]:
         result = run.result
         if result is None:
             continue
-        seen = metrics_of(run)
+        metrics = metrics_of(run)
         spec = run.spec
         trials.append(
             Trial(
                 label=title("methods", spec.method),
                 short=short("methods", spec.method),
-                group=f"{title('models', spec.model)} forgets {named(spec.gone)}",
+                group=f"{title('models', spec.model)} forgets {targets_in_words(spec.forgotten)}",
                 key=f"{spec.model}/{result['forget_key']}",
-                after={name: one.after for name, one in seen.items() if theme.measured(one.after)},
-                reference={name: one.reference for name, one in seen.items() if one.reference is not None},
+                after={name: one.after for name, one in metrics.items() if theme.measured(one.after)},
+                reference={name: one.reference for name, one in metrics.items() if one.reference is not None},
                 seconds=files.number(result["seconds"]),
                 run_id=run.id,
-                said=changed_settings(spec.method, result.get("params", {}), spec.seed),
+                settings=changed_settings(spec.method, result.get("params", {}), spec.seed),
             )
         )
     return trials
@@ -77,12 +77,12 @@ def changed_settings(method: str, params: dict[str, Any], seed: int) -> str:
     """The parameters that differ from the method's own, and the seed."""
     entry = next((entry for entry in catalog.load().methods if entry.id == method), None)
     defaults = {k: v.get("default") for k, v in (entry.params.get("properties", {}) if entry else {}).items()}
-    said = [f"{name.replace('_', ' ')} {value}" for name, value in params.items() if defaults.get(name) != value]
-    return ", ".join([*said, f"seed {seed}"])
+    changed = [f"{name.replace('_', ' ')} {value}" for name, value in params.items() if defaults.get(name) != value]
+    return ", ".join([*changed, f"seed {seed}"])
 
 
-def _all_known(values: Sequence[float]) -> bool:
-    """Whether there are several, and each was measured."""
+def _all_finite(values: Sequence[float]) -> bool:
+    """Whether there are several values, and each was measured."""
     return len(values) > 1 and all(map(math.isfinite, values))
 
 
@@ -90,25 +90,27 @@ def of_table(rows: Sequence[measured.Row]) -> list[Trial]:
     """A measured table, the seeds of one method and target as their mean and standard deviation."""
     groups: dict[tuple[str, str, str, str], list[measured.Row]] = {}
     for row in rows:
-        groups.setdefault((row.model, row.target, row.method, row.told), []).append(row)
+        groups.setdefault((row.model, row.target, row.method, row.overrides_text), []).append(row)
     trials = []
-    for (model, target, method, told), same in groups.items():
+    for (model, target, method, extra_settings), same in groups.items():
         every = dict.fromkeys(name for row in same for name in row.metrics)
-        found = {name: [files.number(row.metrics.get(name, {}).get("after")) for row in same] for name in every}
-        after = {name: values for name, values in found.items() if any(map(math.isfinite, values))}
+        values_by_metric = {
+            name: [files.number(row.metrics.get(name, {}).get("after")) for row in same] for name in every
+        }
+        after = {name: values for name, values in values_by_metric.items() if any(map(math.isfinite, values))}
         reference = {name: [files.number(row.metrics.get(name, {}).get("reference")) for row in same] for name in after}
         trials.append(
             Trial(
-                label=title("methods", method) + (f"; {told}" if told else ""),
-                short=short("methods", method) + (f"; {told}" if told else ""),
-                group=f"{title('models', model)} forgets {named([target])}",
+                label=title("methods", method) + (f"; {extra_settings}" if extra_settings else ""),
+                short=short("methods", method) + (f"; {extra_settings}" if extra_settings else ""),
+                group=f"{title('models', model)} forgets {targets_in_words([target])}",
                 key=f"{model}/{target}",
                 after={name: mean(values) for name, values in after.items()},
                 reference={name: mean(values) for name, values in reference.items()},
-                spread={name: stdev(values) for name, values in after.items() if _all_known(values)},
+                spread={name: stdev(values) for name, values in after.items() if _all_finite(values)},
                 seconds=mean(row.seconds if row.idle else math.nan for row in same),
                 count=len(same),
-                said=f"mean of {len(same)} seed{'s' if len(same) > 1 else ''}",
+                settings=f"mean of {len(same)} seed{'s' if len(same) > 1 else ''}",
             )
         )
     return trials
@@ -130,109 +132,111 @@ def axes(trials: Sequence[Trial] = ()) -> list[tuple[str, str]]:
 
 
 def usual_axes(trials: Sequence[Trial] = ()) -> tuple[str, str]:
-    """Forgetting across and keeping up, by what the trials have."""
+    """The usual axes: forgetting across and keeping up, by what the trials have."""
     return usual(choices({name for trial in trials for name, value in trial.after.items() if math.isfinite(value)}))
 
 
 def plot(trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str = "tradeoff") -> str:
     """The trade-off plot as HTML for `Panels`."""
-    known = catalog.load()
-    across, up = Axis(known.get("metrics", x), "right"), Axis(known.get("metrics", y), "up")
-    places = [
-        Place(
+    entries = catalog.load()
+    across, up = Axis(entries.get("metrics", x), "right"), Axis(entries.get("metrics", y), "up")
+    points = [
+        TradeoffPoint(
             label=trial.short or trial.label,
             x=trial.after.get(x, math.nan),
             y=trial.after.get(y, math.nan),
             id=trial.run_id,
-            said="<br>".join(
-                words for words in (trial.label if trial.short != trial.label else "", trial.said) if words
+            settings="<br>".join(
+                words for words in (trial.label if trial.short != trial.label else "", trial.settings) if words
             ),
             spread=(trial.spread[x], trial.spread[y]) if x in trial.spread and y in trial.spread else None,
         )
         for trial in trials
     ]
-    places = _together(places, across, up)
+    points = _merged(points, across, up)
     target = next(
         (
-            Place(label=theme.ROLE_WORDS["reference"], x=trial.reference[x], y=trial.reference[y])
+            TradeoffPoint(label=theme.ROLE_WORDS["reference"], x=trial.reference[x], y=trial.reference[y])
             for trial in trials
             if theme.measured(trial.reference.get(x)) and theme.measured(trial.reference.get(y))
         ),
         None,
     )
-    drawn = [(heading(across, up), tradeoff(places, target, across, up))]
-    near = near_the_aim(places, target, across, up)
+    figures = [(heading(across, up), tradeoff(points, target, across, up))]
+    near = near_the_aim(points, target, across, up)
     if near:
-        drawn.append((f"The same, within {NEAR:g} points of the aim", tradeoff(near, target, across, up)))
-    shown = [
+        figures.append((f"The same, within {NEAR:g} points of the aim", tradeoff(near, target, across, up)))
+    sections = [
         f"<h3>{words}</h3>{figure if isinstance(figure, str) else view.plot(figure, key=f'{key}-{at}', title=words)}"
-        for at, (words, figure) in enumerate(drawn)
+        for at, (words, figure) in enumerate(figures)
     ]
-    best = nearest(places, target, across, up)
+    best = nearest(points, target, across, up)
     if best:
-        shown[0] = shown[0].replace("</h3>", f"</h3>{parts.text(best, 'says')}", 1)
+        sections[0] = sections[0].replace("</h3>", f"</h3>{parts.text(best, 'says')}", 1)
     how = f'<p class="lethe-how"><b>How to read it.</b> {parts.esc(caption(across, up, what, aim=target is not None))}</p>'
-    return f'<section class="lethe-panel">{"".join(shown)}{how}</section>'
+    return f'<section class="lethe-panel">{"".join(sections)}{how}</section>'
 
 
-def _together(places: Sequence[Place], across: Axis, up: Axis) -> list[Place]:
+def _merged(points: Sequence[TradeoffPoint], across: Axis, up: Axis) -> list[TradeoffPoint]:
     """Points that lie on each other as one, with the names of all of them; its address is that of the first."""
-    groups: dict[tuple[float, float], list[Place]] = {}
+    groups: dict[tuple[float, float], list[TradeoffPoint]] = {}
     alone = []
-    for place in places:
-        if theme.measured(place.x) and theme.measured(place.y):
-            groups.setdefault((round(across.points(place.x), 1), round(up.points(place.y), 1)), []).append(place)
+    for point in points:
+        if theme.measured(point.x) and theme.measured(point.y):
+            groups.setdefault((round(across.points(point.x), 1), round(up.points(point.y), 1)), []).append(point)
         else:
-            alone.append(place)
-    made = [
-        same[0] if len(same) == 1 else same[0].model_copy(update={"label": joined([place.label for place in same])})
+            alone.append(point)
+    merged = [
+        same[0] if len(same) == 1 else same[0].model_copy(update={"label": joined([point.label for point in same])})
         for same in groups.values()
     ]
-    return made + alone
+    return merged + alone
 
 
-def near_the_aim(places: Sequence[Place], target: Place | None, across: Axis, up: Axis) -> list[Place]:
+def near_the_aim(
+    points: Sequence[TradeoffPoint], target: TradeoffPoint | None, across: Axis, up: Axis
+) -> list[TradeoffPoint]:
     """The points around the reference, where they are worth a closer look: at least three, and others far away."""
     if target is None:
         return []
-    known = [place for place in places if theme.measured(place.x) and theme.measured(place.y)]
+    measured_points = [point for point in points if theme.measured(point.x) and theme.measured(point.y)]
     near = [
-        place
-        for place in known
-        if abs(across.points(place.x - target.x)) <= NEAR and abs(up.points(place.y - target.y)) <= NEAR
+        point
+        for point in measured_points
+        if abs(across.points(point.x - target.x)) <= NEAR and abs(up.points(point.y - target.y)) <= NEAR
     ]
-    return near if len(near) >= 3 and len(near) < len(known) else []
+    return near if len(near) >= 3 and len(near) < len(measured_points) else []
 
 
-def nearest(places: Sequence[Place], target: Place | None, across: Axis, up: Axis) -> str:
-    """Which point does best at both, where one axis is forgetting and the other keeping; of two measures of the same set nothing.
+def nearest(points: Sequence[TradeoffPoint], target: TradeoffPoint | None, across: Axis, up: Axis) -> str:
+    """The sentence about the point that does best at both, where one axis is forgetting and the other keeping; of two measures of the same set nothing.
 
     Training again itself is none to compare.
     """
     again = {entry.short for entry in catalog.load().methods if entry.reference}
-    known = [place for place in places if theme.measured(place.x) and theme.measured(place.y)]
-    if not known or not is_tradeoff(across, up):
+    measured_points = [point for point in points if theme.measured(point.x) and theme.measured(point.y)]
+    if not measured_points or not is_tradeoff(across, up):
         return ""
     if target is None:
-        best = max(known, key=lambda place: _least(place, across, up))
+        best = max(measured_points, key=lambda point: _worse_score(point, across, up))
         return f"Best at both at once: {best.label}, with {across.written(best.x)} across and {up.written(best.y)} up."
     aim = (target.x, target.y)
-    others = [place for place in known if (place.x, place.y) != aim and place.label not in again]
+    others = [point for point in measured_points if (point.x, point.y) != aim and point.label not in again]
     if not others:
         return ""
-    best = min(others, key=lambda place: distance(across, up, (place.x, place.y), aim))
+    best = min(others, key=lambda point: distance(across, up, (point.x, point.y), aim))
     off = distance(across, up, (best.x, best.y), aim)
     return f"{best.label} comes nearest to the model trained again without it in these two, {theme.points(off).removeprefix('+')} away."
 
 
-def _least(place: Place, across: Axis, up: Axis) -> tuple[float, float]:
-    """How good the worse of the two is, and both together, in points from the worst end."""
-    both = [axis.points(value) + (100 if axis.backwards else 0) for axis, value in ((across, place.x), (up, place.y))]
+def _worse_score(point: TradeoffPoint, across: Axis, up: Axis) -> tuple[float, float]:
+    """The worse of a point's two scores, and the sum of both, in points from the worst end."""
+    both = [axis.points(value) + (100 if axis.backwards else 0) for axis, value in ((across, point.x), (up, point.y))]
     return min(both), sum(both)
 
 
-def _head(name: str, entry: Metric | None) -> str:
-    """What a column is called: the metric as the field calls it, and the part of it."""
+def _column_head(name: str, entry: Metric | None) -> str:
+    """The head of a column: the metric as the field calls it, and the part of it."""
     _, _, part = name.partition(": ")
     called = (entry.short or entry.title) if entry else name.partition(": ")[0].replace("_", " ")
     return f"{called}: {part.replace('_', ' ')}" if part else called
@@ -241,16 +245,18 @@ def _head(name: str, entry: Metric | None) -> str:
 def table(trials: Sequence[Trial]) -> str:
     """Every metric that any trial has, sortable."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.after))
-    known = {entry.id: entry for entry in catalog.load().metrics}
-    names.sort(key=lambda name: known[name].order if name in known else 99)
-    whole = {name: known.get(name.partition(": ")[0]) for name in names}  # a part is named "metric: part"
-    heads = ["method", "settings", "time", *(_head(name, whole[name]) for name in names)]
-    units = ["", "", "s", *(entry.unit if (entry := whole[name]) else "" for name in names)]
-    hints = {heads[at + 3]: known[name].line for at, name in enumerate(names) if name in known}
+    entry_by_id = {entry.id: entry for entry in catalog.load().metrics}
+    names.sort(key=lambda name: entry_by_id[name].order if name in entry_by_id else 99)
+    entry_by_column = {
+        name: entry_by_id.get(name.partition(": ")[0]) for name in names
+    }  # a part is named "metric: part"
+    heads = ["method", "settings", "time", *(_column_head(name, entry_by_column[name]) for name in names)]
+    units = ["", "", "s", *(entry.unit if (entry := entry_by_column[name]) else "" for name in names)]
+    hints = {heads[at + 3]: entry_by_id[name].line for at, name in enumerate(names) if name in entry_by_id}
     rows: list[list[parts.Cell]] = [
         [
             parts.link(trial.label, f"compare?run={trial.run_id}") if trial.run_id else trial.label,
-            trial.said,
+            trial.settings,
             trial.seconds,
             *(trial.after.get(name, math.nan) for name in names),
         ]
@@ -296,8 +302,10 @@ def curves(
         if aim is not None:
             aims = aims if own_aims else [aim] * len(xs)
             series.append(Series(name=theme.ROLE_WORDS["reference"], values=aims, role="reference"))
-        known = [(value, x) for value, x in zip(after, xs, strict=True) if value is not None and theme.measured(value)]
-        (low, at_low), (high, at_high) = min(known), max(known)
+        measured_values = [
+            (value, x) for value, x in zip(after, xs, strict=True) if value is not None and theme.measured(value)
+        ]
+        (low, at_low), (high, at_high) = min(measured_values), max(measured_values)
         panels.append(
             Lines(
                 title=entry.title,

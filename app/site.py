@@ -12,8 +12,8 @@ import pages.studio
 from app.door.studio import Studio
 
 
-class Page(Protocol):
-    """What a page's module defines."""
+class StudioPage(Protocol):
+    """The names that a page's module defines."""
 
     TITLE: str
     PATH: str
@@ -22,14 +22,14 @@ class Page(Protocol):
     def build(self) -> None: ...
 
 
-def studio_pages() -> list[Page]:
+def studio_pages() -> list[StudioPage]:
     """The modules of pages/studio, in the order of the navigation."""
-    found = [
-        cast(Page, importlib.import_module(f"pages.studio.{module.name}"))
+    modules = [
+        cast(StudioPage, importlib.import_module(f"pages.studio.{module.name}"))
         for module in pkgutil.iter_modules(pages.studio.__path__)
         if not module.name.startswith("_")
     ]
-    return sorted(found, key=lambda page: page.ORDER)
+    return sorted(modules, key=lambda page: page.ORDER)
 
 
 def build() -> Studio:

@@ -1,4 +1,4 @@
-"""How the command line speaks: results to standard output, everything else to standard error, errors as one sentence."""
+"""Output of the command line: results to standard output, everything else to standard error, errors as one sentence."""
 
 import math
 import sys
@@ -10,17 +10,17 @@ WIDEST = 60
 
 
 def say(text: str) -> None:
-    """One line to a person, beside the result."""
+    """Print one line to a person, beside the result."""
     print(text, file=sys.stderr, flush=True)
 
 
 def result(text: str) -> None:
-    """A line of what was asked for."""
+    """Print a line of the result."""
     print(_printable(text), flush=True)
 
 
 def piece(text: str) -> None:
-    """A part of a line of what was asked for, shown at once."""
+    """Print a part of a line of the result, shown at once."""
     print(_printable(text), end="", flush=True)
 
 

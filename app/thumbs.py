@@ -1,4 +1,4 @@
-"""Pictures from files as data: addresses, no larger than a page shows them."""
+"""Thumbnails: pictures from files as data: addresses, no larger than a page shows them."""
 
 import io
 from base64 import b64encode
@@ -20,19 +20,19 @@ def small(path: Path, most: int) -> str:
 
 
 def of_run(folder: Path, path: str, most: int) -> str:
-    """The same of a picture of a run folder; empty where it lies outside the folder."""
+    """A picture of a run folder as such a data address; empty where it lies outside the folder."""
     where = (folder / path).resolve() if path and "\0" not in path else folder
     return small(where, most) if where.is_relative_to(folder.resolve()) else ""
 
 
 @lru_cache(maxsize=1024)
 def _small(path: Path, changed: int, most: int) -> str:
-    """`changed` keeps apart what the same file held at different times."""
+    """The cached thumbnail of a file; `changed` keeps apart what the same file held at different times."""
     content, kind = path.read_bytes(), "png"
     with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
         if max(image.size) > most:
-            shown, out = image.convert("RGB"), io.BytesIO()
-            shown.thumbnail((most, most), Image.Resampling.LANCZOS)
-            shown.save(out, "WEBP", quality=85)
+            resized, out = image.convert("RGB"), io.BytesIO()
+            resized.thumbnail((most, most), Image.Resampling.LANCZOS)
+            resized.save(out, "WEBP", quality=85)
             content, kind = out.getvalue(), "webp"
     return f"data:image/{kind};base64,{b64encode(content).decode()}"

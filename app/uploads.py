@@ -27,7 +27,7 @@ _read: set[Path] = set()
 
 
 def folder() -> Path:
-    """Where uploads lie, which is not the folder that all programs of the machine share."""
+    """The folder of uploads, which is not the folder that all programs of the machine share."""
     return home() / "cache" / "uploads"
 
 
@@ -85,9 +85,9 @@ def make_room(needed: int) -> str:
     """
     sweep()
     most = limits().uploads_bytes
-    found = sorted(_ages(time.time()), key=lambda pair: -pair[1])
-    total = sum(_size(path) for path, _ in found)
-    for path, age in found:
+    oldest_first = sorted(_ages(time.time()), key=lambda pair: -pair[1])
+    total = sum(_size(path) for path, _ in oldest_first)
+    for path, age in oldest_first:
         if total + needed <= most:
             break
         if age > SETTLED:
@@ -110,7 +110,7 @@ def tidy(app: FastAPI) -> None:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Any]:
         async with before(app) as state:
-            task = asyncio.create_task(_again_and_again())
+            task = asyncio.create_task(_sweep_forever())
             try:
                 yield state
             finally:
@@ -119,7 +119,7 @@ def tidy(app: FastAPI) -> None:
     app.router.lifespan_context = lifespan
 
 
-async def _again_and_again() -> None:
+async def _sweep_forever() -> None:
     while True:
         await asyncio.to_thread(sweep)
         await asyncio.sleep(EVERY)
@@ -127,14 +127,14 @@ async def _again_and_again() -> None:
 
 def _ages(now: float) -> list[tuple[Path, float]]:
     """Every file of the folder with the seconds since it was written."""
-    found = []
+    ages = []
     for path in folder().resolve().rglob("*"):
         try:
             if path.is_file() or path.is_symlink():
-                found.append((path, now - path.lstat().st_mtime))
+                ages.append((path, now - path.lstat().st_mtime))
         except FileNotFoundError:
             continue
-    return found
+    return ages
 
 
 def _size(path: Path) -> int:

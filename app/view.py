@@ -1,7 +1,7 @@
 """Panels on a page: one Gradio component that shows any number of them, with plots that can be clicked.
 
-seen = Panels(); button.click(look, ..., seen)          # look returns found(found_dict, run.path)
-seen.select(on_click, None, ...)                         # gr.EventData: panel, x, y, z, index, id
+panels = Panels(); button.click(look, ..., panels)       # look returns findings_html(findings, run.path)
+panels.select(on_click, None, ...)                       # gr.EventData: panel, x, y, z, index, id
 """
 
 import json
@@ -40,7 +40,7 @@ class Panels(gr.HTML):
 
 
 def plot(
-    drawn: go.Figure,
+    figure: go.Figure,
     *,
     key: str = "",
     number: int = 0,
@@ -51,56 +51,60 @@ def plot(
     """The HTML of a figure, to be drawn by `Panels`.
 
     Args:
-        drawn: the figure; its height is kept free, so that nothing jumps.
+        figure: its height is kept free, so that nothing jumps.
         key: the same key in a later value moves the plot on instead of drawing it anew.
         number: which panel of the page it is; comes with a click.
         title: what a screen reader calls it.
         previews: point id -> HTML shown beside the plot while a pointer is held over that point.
         cells: the plot is a matrix whose cells are chosen by click, or by arrow keys and Enter.
     """
-    height = int(drawn.layout.height or 400)
-    shown = f' data-previews="{parts.esc(json.dumps(previews))}"' if previews else ""
+    height = int(figure.layout.height or 400)
+    previews_attribute = f' data-previews="{parts.esc(json.dumps(previews))}"' if previews else ""
     keys = ' data-cells tabindex="0" aria-description="Arrow keys choose a cell, Enter shows its pictures."'
     return (
         f'<div class="lethe-plot"{keys if cells else ""} data-key="{parts.esc(key)}" data-panel="{number}" style="height:{height}px" '
-        f'role="group" aria-label="{parts.esc(title)}"{shown} data-figure="{parts.esc(drawn.to_json())}">'
+        f'role="group" aria-label="{parts.esc(title)}"{previews_attribute} data-figure="{parts.esc(figure.to_json())}">'
         '<div class="lethe-plot-wait">Drawing…</div></div>'
     )
 
 
 def panel(
-    shown: AnyPanel | dict[str, Any],
+    raw_panel: AnyPanel | dict[str, Any],
     folder: Path | None = None,
     *,
     key: str = "",
     number: int = 0,
     extra: str = "",
-    known: bool = False,
+    previews_sent: bool = False,
 ) -> str:
-    """One panel as HTML: its title, what it says, its picture, how to read it, its numbers as a table.
+    """The HTML of one panel: its title, its sentence, its picture, how to read it, its numbers as a table.
 
     Args:
-        shown: the panel, or its JSON.
+        raw_panel: the panel, or its JSON.
         folder: the run folder its pictures are relative to.
         key, number: see `plot`.
         extra: HTML put below.
-        known: another panel of the same page brings what its cells show.
+        previews_sent: another panel of the same page brings the previews of its cells.
     """
-    item = _ADAPTER.validate_python(shown) if isinstance(shown, dict) else shown
+    item = _ADAPTER.validate_python(raw_panel) if isinstance(raw_panel, dict) else raw_panel
     folder = folder or Path("/nonexistent")
     if isinstance(item, Verdict):
         return parts.card(item.title, verdict.verdict(item) + _how(item.how) + extra)
-    drawn = figures.figure(item, folder)
-    picture = drawn if isinstance(drawn, str) else _drawn(item, drawn, folder, key, number, known)
-    says = parts.text(item.says, "says") if item.says else ""
+    figure = figures.figure(item, folder)
+    picture = (
+        figure if isinstance(figure, str) else _plot_with_preview(item, figure, folder, key, number, previews_sent)
+    )
+    sentence = parts.text(item.says, "says") if item.says else ""
     return (
-        f'<section class="lethe-panel" data-kind="{item.kind}"><h3>{parts.esc(item.title)}</h3>{says}{picture}'
+        f'<section class="lethe-panel" data-kind="{item.kind}"><h3>{parts.esc(item.title)}</h3>{sentence}{picture}'
         f"{_how(item.how)}{figures.table(item)}{extra}</section>"
     )
 
 
-def _drawn(item: AnyPanel, drawn: go.Figure, folder: Path, key: str, number: int, known: bool) -> str:
-    """The plot, with a place for what it shows of a point or a cell."""
+def _plot_with_preview(
+    item: AnyPanel, figure: go.Figure, folder: Path, key: str, number: int, previews_sent: bool
+) -> str:
+    """The HTML of a plot, with a place for the preview of a point or a cell."""
     kind, hint, cells = "", "", isinstance(item, Heatmap) and bool(item.pictures)
     previews = None
     if isinstance(item, Points):
@@ -108,8 +112,8 @@ def _drawn(item: AnyPanel, drawn: go.Figure, folder: Path, key: str, number: int
         previews = points.previews(item, folder)
     elif isinstance(item, Heatmap) and cells:
         kind, hint = "lethe-cells", "Click a cell to see its pictures; by keyboard, arrow keys and Enter."
-        previews = None if known else heatmaps.previews(item, folder)
-    picture = plot(drawn, key=key or item.title, number=number, title=item.title, previews=previews, cells=cells)
+        previews = None if previews_sent else heatmaps.previews(item, folder)
+    picture = plot(figure, key=key or item.title, number=number, title=item.title, previews=previews, cells=cells)
     if not kind:
         return picture
     return f'<div class="{kind}">{picture}<aside class="lethe-preview" aria-live="polite">{parts.text(hint, "quiet")}</aside></div>'
@@ -119,23 +123,25 @@ def _how(words: str) -> str:
     return f'<p class="lethe-how"><b>How to read it.</b> {parts.esc(words)}</p>' if words else ""
 
 
-def panels(shown: Iterable[AnyPanel | dict[str, Any]], folder: Path | None = None, key: str = "") -> str:
+def panels(raw_panels: Iterable[AnyPanel | dict[str, Any]], folder: Path | None = None, key: str = "") -> str:
     """Panels one below the other, numbered from 0. Pictures that several matrices show are sent once.
 
     `key` tells the plots from those of other panels on the page.
     """
-    made: list[str] = []
+    sections: list[str] = []
     sent: list[list[list[list[Picture]]]] = []
-    for at, one in enumerate(shown):
+    for at, one in enumerate(raw_panels):
         item = _ADAPTER.validate_python(one)
         pictures = item.pictures if isinstance(item, Heatmap) else []
-        made.append(panel(item, folder, key=f"{key}{at}", number=at, known=bool(pictures) and pictures in sent))
+        sections.append(
+            panel(item, folder, key=f"{key}{at}", number=at, previews_sent=bool(pictures) and pictures in sent)
+        )
         sent.append(pictures)
-    return parts.wrap(*made)
+    return parts.wrap(*sections)
 
 
-def found(result: dict[str, Any], folder: Path, key: str = "") -> str:
-    """What an inspector or attack found (`Found` as JSON): every panel of it.
+def findings_html(result: dict[str, Any], folder: Path, key: str = "") -> str:
+    """The HTML of what an inspector or attack found (`Found` as JSON): every panel of it.
 
     Pictures are relative to the folder under its key `root`, else to `folder`; `key` as in `panels`.
     """

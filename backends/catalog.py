@@ -57,36 +57,36 @@ def _common(folder: Path, card: dict[str, Any]) -> dict[str, Any]:
 
 def _models() -> list[catalog.Model]:
     fields = ("family", "data", "default_forget", "default_method")
-    found = []
+    models = []
     for folder, card in _cards("models"):
         missing = [name for name in fields if name not in card]
         if missing:
             raise LetheError(f"{folder.relative_to(ASSETS)}/card.json says nothing about {missing[0]!r}.")
-        given = {name: card[name] for name in fields} | {"tuned": files.read_json(folder / "tuned.json", [])}
-        found.append(catalog.Model(**_common(folder, card), **given))
-    return found
+        model_fields = {name: card[name] for name in fields} | {"tuned": files.read_json(folder / "tuned.json", [])}
+        models.append(catalog.Model(**_common(folder, card), **model_fields))
+    return models
 
 
 def _data() -> list[catalog.Data]:
     return [catalog.Data(**_common(folder, card)) for folder, card in _cards("data")]
 
 
-def _sorted(found: list[Any]) -> list[Any]:
-    return sorted(found, key=lambda entry: (entry.order, entry.id))
+def _sorted(listed: list[Any]) -> list[Any]:
+    return sorted(listed, key=lambda entry: (entry.order, entry.id))
 
 
 def _lessons() -> list[catalog.Lesson]:
     """pages/classroom/lessons/<number>_<id>.py in the order of their numbers: title, then summary, from the docstring."""
-    found = []
+    lessons = []
     for path in sorted(LESSONS.glob("[0-9]*_*.py")):
-        said = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
-        title, _, rest = said.partition("\n")
-        if not title.strip() or not rest.strip():
+        docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        title, _, body = docstring.partition("\n")
+        if not title.strip() or not body.strip():
             raise LetheError(f"{path.name} needs a docstring: its title, an empty line, and one paragraph of summary.")
-        summary = re.split(r"\n\s*\n", rest.strip())[0]
+        summary = re.split(r"\n\s*\n", body.strip())[0]
         lesson_id = path.stem.partition("_")[2]
-        found.append(catalog.Lesson(id=lesson_id, title=title.strip(), summary=" ".join(summary.split())))
-    return found
+        lessons.append(catalog.Lesson(id=lesson_id, title=title.strip(), summary=" ".join(summary.split())))
+    return lessons
 
 
 def main() -> None:

@@ -29,9 +29,9 @@ def _machine() -> list[dict[str, Any]]:
     hardware.prepare(cores)
     enough = "" if limit >= NEEDED else f"; a job needs about {NEEDED / 2**30:.0f} GiB"
     return [
-        _said("torch", True, f"{torch.__version__} ({build})"),
-        _said("device", True, f"{hardware.name(device)}, at most {_threads(cores)} a job"),
-        _said("memory", limit >= NEEDED, f"a job may hold {limit / 2**30:.1f} GiB{enough}"),
+        _check("torch", True, f"{torch.__version__} ({build})"),
+        _check("device", True, f"{hardware.name(device)}, at most {_threads(cores)} a job"),
+        _check("memory", limit >= NEEDED, f"a job may hold {limit / 2**30:.1f} GiB{enough}"),
     ]
 
 
@@ -45,14 +45,14 @@ def _model(model_id: str) -> dict[str, Any]:
     try:
         setting: dict[str, Any] = {}
         task = open_task(model_id, "", setting)
-        works, found = task.examine()
+        works, summary = task.examine()
     except (LetheError, OSError, ValueError, RuntimeError) as error:
-        return _said(name, False, " ".join(str(error).split())[:300] or type(error).__name__)
-    return _said(name, works, f"loads, {found}; jobs use {setting['precision']} and {_threads(setting['threads'])}")
+        return _check(name, False, " ".join(str(error).split())[:300] or type(error).__name__)
+    return _check(name, works, f"loads, {summary}; jobs use {setting['precision']} and {_threads(setting['threads'])}")
 
 
-def _said(name: str, works: bool, found: str) -> dict[str, Any]:
-    return {"name": name, "works": works, "found": found}
+def _check(name: str, works: bool, finding: str) -> dict[str, Any]:
+    return {"name": name, "works": works, "found": finding}
 
 
 if __name__ == "__main__":

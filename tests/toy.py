@@ -58,7 +58,7 @@ class Memory:
         self.ids: Index | None = None
         self.steps = 0
 
-    def beat(self, phase: str, step: int, of: int, values: dict[str, float]) -> None:
+    def report(self, phase: str, step: int, of: int, values: dict[str, float]) -> None:
         if len(self.beats) == self.cancel_at:
             raise Cancelled
         self.beats.append((phase, step, of))
@@ -78,7 +78,7 @@ class Memory:
     def sample(self, phase: int, step: int, of: int, name: str, model: nn.Module) -> None:
         self.samples.append((phase, step, name))
 
-    def found(self, ids: Index) -> None:
+    def record_forget_set(self, ids: Index) -> None:
         self.ids = ids
 
 

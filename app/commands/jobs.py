@@ -49,11 +49,11 @@ def unlearn(
     from backends.api import catalog, pairs, params, submit
 
     chosen = catalog.load().get("methods", method)
-    given = dict(params.from_text(chosen.id, chosen.params, text) for text in settings or [])
+    settings_by_name = dict(params.from_text(chosen.id, chosen.params, text) for text in settings or [])
     spec = submit.read(
         model=model,
         method=method,
-        params=given,
+        params=settings_by_name,
         forget=forget,
         keep=keep or [],
         seed=seed,
@@ -88,7 +88,7 @@ def _not_done(run_id: str, status: str, message: str, json: bool) -> int:
 
 
 def _print_result(run: Any, result: dict[str, Any]) -> None:
-    """The verdict, then the numbers."""
+    """Print the verdict, then the numbers."""
     from backends.api import catalog, verdict
 
     terminal.result(verdict.of_run(run))
@@ -99,10 +99,10 @@ def _print_result(run: Any, result: dict[str, Any]) -> None:
     titles = {entry.id: entry.title for entry in catalog.load().metrics}
     rows = [
         (
-            titles.get(name) or said.get("title") or name,
-            *(terminal.number(said.get(when), said["unit"]) for when in ("before", "after", "reference")),
+            titles.get(name) or measured.get("title") or name,
+            *(terminal.number(measured.get(when), measured["unit"]) for when in ("before", "after", "reference")),
         )
-        for name, said in result["metrics"].items()
+        for name, measured in result["metrics"].items()
     ]
     for line in terminal.table(heads, rows):
         terminal.result(line)
@@ -132,19 +132,21 @@ def questions(
         raise BadInput(f"--out was {str(out)[:80]!r}; name a file that ends in .json, in a folder that exists.")
     live = Live()
     try:
-        found = live.ask("write_questions", model=own.absolute(model), topic=topic, count=int(count), seed=int(seed))
+        generated = live.ask(
+            "write_questions", model=own.absolute(model), topic=topic, count=int(count), seed=int(seed)
+        )
     finally:
         live.stop()
     if out is not None:
-        files.write_json(out, {part: found[part] for part in ("title", "forget", "keep")})
+        files.write_json(out, {part: generated[part] for part in ("title", "forget", "keep")})
     if json:
-        terminal.document(found)
+        terminal.document(generated)
         return
-    terminal.say(found["says"])
+    terminal.say(generated["says"])
     for part, words in (("forget", "To be forgotten"), ("keep", "Near to it, to be kept")):
-        if found[part]:
+        if generated[part]:
             terminal.result(f"{words}:")
-        for pair in found[part]:
+        for pair in generated[part]:
             terminal.result(f"  {pair['question']} => {pair['answer']}")
 
 
@@ -158,23 +160,23 @@ def list_runs(json: Json = False) -> None:
         terminal.document(rows)
         return
     heads = ("run", "status", "model", "method", "forget", "message")
-    shown = [
+    cells = [
         [
             row["run_id"],
             row["status"],
             one_line(row["model"]),
             row["method"],
-            one_line(", ".join(pairs.named(row["forget"]))),
+            one_line(", ".join(pairs.target_titles(row["forget"]))),
             row["message"],
         ]
         for row in rows
     ]
-    for line in terminal.table(heads, shown):
+    for line in terminal.table(heads, cells):
         terminal.result(line)
 
 
 def _unreadable(run: Any) -> dict[str, Any]:
-    """The row of a run of which nothing can be said but why."""
+    """The row of an unreadable run: only why."""
     nothing: dict[str, Any] = {
         "model": "",
         "method": "",
@@ -199,7 +201,7 @@ def _row(run: Any) -> dict[str, Any]:
     from backends.api import verdict
 
     spec, state, result = run.spec, run.state, run.result
-    says = verdict.of_run(run)
+    sentence = verdict.of_run(run)
     return {
         "run_id": run.id,
         "status": "done" if result else state.status,
@@ -210,8 +212,8 @@ def _row(run: Any) -> dict[str, Any]:
         "keep": list(spec.keep),
         "seed": spec.seed,
         "seconds": result["seconds"] if result else None,
-        "verdict": says,
-        "message": says or state.message,
+        "verdict": sentence,
+        "message": sentence or state.message,
         "shipped": run.shipped,
         "created": state.history[0].at if state.history else None,
     }
@@ -221,22 +223,22 @@ def show(run: RunId, json: Json = False) -> None:
     """Show one run: what was asked, how it went, what was measured."""
     from backends.api import pairs, runs
 
-    found = runs.find(run)
-    state, result = found.state, found.result
+    folder = runs.find(run)
+    state, result = folder.state, folder.result
     if json:
-        told = {
+        details = {
             "state": state.model_dump(),
-            "spec": found.spec.model_dump(),
+            "spec": folder.spec.model_dump(),
             "result": result,
-            "metrics": found.metrics,
+            "metrics": folder.metrics,
         }
-        terminal.document(_row(found) | told | {"folder": str(found.path)})
+        terminal.document(_row(folder) | details | {"folder": str(folder.path)})
         return
-    row = _row(found)
-    terminal.result(f"Run {found.id}: {row['status']}. {row['message'] if not result else ''}".rstrip())
+    row = _row(folder)
+    terminal.result(f"Run {folder.id}: {row['status']}. {row['message'] if not result else ''}".rstrip())
     terminal.result(
         one_line(
-            f"{row['model']}, {row['method']}, forget {', '.join(pairs.named(row['forget']))[:200]}, seed {row['seed']}"
+            f"{row['model']}, {row['method']}, forget {', '.join(pairs.target_titles(row['forget']))[:200]}, seed {row['seed']}"
         )
     )
     for moment in state.history:
@@ -245,8 +247,8 @@ def show(run: RunId, json: Json = False) -> None:
         )
     terminal.result("")
     if result:
-        _print_result(found, result)
-    terminal.result(f"Folder: {found.path}")
+        _print_result(folder, result)
+    terminal.result(f"Folder: {folder.path}")
 
 
 def cancel(run: RunId) -> None:

@@ -16,7 +16,7 @@ LARGEST = 20 * 2**20  # bytes of an image file
 SHOWN = 5  # classes that are told to a person; --json has all
 
 
-def _finished(run_id: str) -> Any:
+def _finished_run(run_id: str) -> Any:
     from backends.api import runs
 
     run = runs.find(run_id)
@@ -36,8 +36,8 @@ def _ask(op: str, **args: Any) -> Any:
         live.stop()
 
 
-def _listen(op: str, **args: Any) -> Iterator[Any]:
-    """The same while the answer grows; last the whole."""
+def _stream(op: str, **args: Any) -> Iterator[Any]:
+    """The answer of such a process as it grows, piece by piece; the last piece is complete."""
     from backends.api.live import Live
 
     live = Live()
@@ -47,25 +47,25 @@ def _listen(op: str, **args: Any) -> Iterator[Any]:
         live.stop()
 
 
-def _look(kind: str, op: str, run_id: str, entry_id: str, settings: list[str] | None, json: bool) -> None:
+def _run_entry(kind: str, op: str, run_id: str, entry_id: str, settings: list[str] | None, json: bool) -> None:
     from backends.api import catalog, params
 
-    run = _finished(run_id)
+    run = _finished_run(run_id)
     entry = catalog.load().get(kind, entry_id)
-    given = dict(params.from_text(entry.id, entry.params, text) for text in settings or [])
-    complete = params.checked(entry.id, entry.params, given)
+    overrides = dict(params.from_text(entry.id, entry.params, text) for text in settings or [])
+    complete = params.checked(entry.id, entry.params, overrides)
     terminal.say(entry.line)
-    found = _ask(op, run=run.id, **{op_argument(op): entry.id}, params=complete, joins=True)
+    findings = _ask(op, run=run.id, **{op_argument(op): entry.id}, params=complete, joins=True)
     if json:
-        terminal.document(found)
+        terminal.document(findings)
         return
-    for panel in found["panels"]:
+    for panel in findings["panels"]:
         terminal.result(panel["title"])
         terminal.result(f"  {panel.get('says') or panel['how']}")
 
 
 def op_argument(op: str) -> str:
-    """What the live operation calls the thing it is to run."""
+    """The name under which a live operation takes its inspector or attack."""
     return "inspector" if op == "inspect" else "attack"
 
 
@@ -76,7 +76,7 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Look inside a finished run: which weights moved, what the model attends to, and so on."""
-    _look("inspectors", "inspect", run, inspector, settings, json)
+    _run_entry("inspectors", "inspect", run, inspector, settings, json)
 
 
 def attack(
@@ -86,7 +86,7 @@ def attack(
     json: Json = False,
 ) -> None:
     """Try to bring back what a finished run made the model forget."""
-    _look("attacks", "attack", run, attack, settings, json)
+    _run_entry("attacks", "attack", run, attack, settings, json)
 
 
 def generate(
@@ -117,7 +117,7 @@ def generate(
     from app import families
     from backends.api import files
 
-    family = families.of_model(what) or families.of_run(_finished(what))
+    family = families.of_model(what) or families.of_run(_finished_run(what))
     if families.has(family, "answers"):
         if image or item or prompt is None:
             raise BadInput(f"{what} answers in words; give --prompt with a question, and no --image or --item.")
@@ -135,7 +135,7 @@ def generate(
     for name in item or []:
         if not re.fullmatch(r"(train|test)-[0-9]{1,9}", name):
             raise BadInput(f"{name[:60]!r} is no image of the data; write test-3 or train-17.")
-    answer = _ask("predict", run_or_model=what, **({"path": _picture(image)} if image else {"items": item}))
+    answer = _ask("predict", run_or_model=what, **({"path": _checked_picture(image)} if image else {"items": item}))
     if out is not None:
         files.write_json(out, answer)
     if json:
@@ -145,48 +145,48 @@ def generate(
 
 
 def _answer(what: str, question: str, out: Path | None, json: bool) -> None:
-    """What a language model says to a question, while it says it; of a run, before and after."""
+    """Print a language model's response to a question while it grows; of a run, before and after."""
     from backends.api import files
 
-    asked = {"run_or_model": what, "question": question}
-    said = _ask("answer", **asked) if json else _spoken(_listen("answer", **asked))
+    request = {"run_or_model": what, "question": question}
+    response = _ask("answer", **request) if json else _print_stream(_stream("answer", **request))
     if out is not None:
-        files.write_json(out, said)
+        files.write_json(out, response)
     if json:
-        terminal.document(said)
-    elif said["truth"]:
-        terminal.result(f"true answer: {said['truth']}")
+        terminal.document(response)
+    elif response["truth"]:
+        terminal.result(f"true answer: {response['truth']}")
 
 
-def _spoken(pieces: Iterator[Any]) -> dict[str, Any]:
-    """Write answers as they grow, a line for each model. Returns the last piece, which is the whole."""
-    shown: dict[str, str] = {}
+def _print_stream(pieces: Iterator[Any]) -> dict[str, Any]:
+    """Write answers as they grow, a line for each model. Returns the last piece, which is complete."""
+    printed: dict[str, str] = {}
     ended: set[str] = set()
-    said: dict[str, Any] = {}
-    for said in pieces:
-        for when in [when for when in ("before", "after") if when in said and when not in ended]:
-            shown[when] = _grown(when, shown.get(when), said[when]["said"])
-            if "share" in said[when]:
-                _end(said[when], bool(said["truth"]))
+    response: dict[str, Any] = {}
+    for response in pieces:
+        for when in [when for when in ("before", "after") if when in response and when not in ended]:
+            printed[when] = _print_growth(when, printed.get(when), response[when]["said"])
+            if "share" in response[when]:
+                _end_line(response[when], bool(response["truth"]))
                 ended.add(when)
-    return said
+    return response
 
 
-def _grown(when: str, shown: str | None, said: str) -> str:
-    """Write what an answer has more than is shown of it; on a line of its own where it begins, or is another one now."""
-    if shown is None or not said.startswith(shown):
-        terminal.piece(f"{when}: " if shown is None else f"\n{when}: ")
-        shown = ""
-    terminal.piece(said[len(shown) :])
-    return said
+def _print_growth(when: str, printed: str | None, text: str) -> str:
+    """Write what an answer has more than is printed of it; on a line of its own where it begins, or is another one now. Returns the text."""
+    if printed is None or not text.startswith(printed):
+        terminal.piece(f"{when}: " if printed is None else f"\n{when}: ")
+        printed = ""
+    terminal.piece(text[len(printed) :])
+    return text
 
 
-def _end(told: dict[str, Any], known: bool) -> None:
-    """End the line of a whole answer with how likely the true one was, where that is `known`."""
+def _end_line(answer: dict[str, Any], has_truth: bool) -> None:
+    """End the line of a complete answer with how likely the true one was, where `has_truth`."""
     from backends.api import files
 
-    likely = f"  (the true answer: {100 * files.number(told['share']):.1f} % a token)" if known else ""
-    terminal.result(("" if told["said"] else "(it says nothing)") + likely)
+    likely = f"  (the true answer: {100 * files.number(answer['share']):.1f} % a token)" if has_truth else ""
+    terminal.result(("" if answer["said"] else "(it says nothing)") + likely)
 
 
 def _draw(what: str, prompt: str, seed: str, size: str, out: Path | None, json: bool) -> None:
@@ -206,9 +206,9 @@ def _draw(what: str, prompt: str, seed: str, size: str, out: Path | None, json: 
     if answer["cut"]:
         terminal.say(f"The prompt is longer than the model can read: its last {answer['cut']} tokens had no say.")
     if json:
-        made = {name: answer[name] for name in ("seconds", "steps", "guidance", "size", "cut")}
+        details = {name: answer[name] for name in ("seconds", "steps", "guidance", "size", "cut")}
         terminal.document(
-            {"prompt": prompt, "seed": int(seed), **made} | {when: str(path) for when, path in places.items()}
+            {"prompt": prompt, "seed": int(seed), **details} | {when: str(path) for when, path in places.items()}
         )
         return
     for when, path in places.items():
@@ -216,7 +216,7 @@ def _draw(what: str, prompt: str, seed: str, size: str, out: Path | None, json: 
 
 
 def _picture_file(out: Path | None) -> Path:
-    """Where a picture is written to.
+    """The file that a picture is written to.
 
     Raises:
         BadInput: no file was named, it does not end in .png, or its folder does not exist.
@@ -245,7 +245,7 @@ def _print_answer(answer: dict[str, Any]) -> None:
             terminal.result(f"  {line}")
 
 
-def _picture(path: Path) -> str:
+def _checked_picture(path: Path) -> str:
     if not path.is_file():
         raise BadInput(f"There is no file {str(path)[:80]!r}; give a picture, as PNG or JPEG.")
     if path.stat().st_size > LARGEST:
@@ -260,8 +260,8 @@ def export(
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A folder that does not exist yet, or is empty.")],
 ) -> None:
     """Write the unlearned model as a folder that transformers' from_pretrained loads."""
-    found = _finished(run)
+    finished = _finished_run(run)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise BadInput(f"{to} exists and is not an empty folder; name a new one.")
-    _ask("export", run=found.id, to=str(to.resolve()))
-    terminal.result(f"Wrote the model after run {found.id} to {to}.")
+    _ask("export", run=finished.id, to=str(to.resolve()))
+    terminal.result(f"Wrote the model after run {finished.id} to {to}.")

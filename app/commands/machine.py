@@ -81,7 +81,7 @@ def worker(
         raise BadInput(f"The GPU was {gpu[:40]!r}, but a whole number from 0 is needed.")
     more = ["--gpu", gpu] if gpu is not None else []
     more += ["--threads", _count(threads, "threads")] if threads is not None else []
-    _become("backends.engine.worker", "--scheduler", scheduler, *more)
+    _exec_module("backends.engine.worker", "--scheduler", scheduler, *more)
 
 
 def cluster(
@@ -93,7 +93,7 @@ def cluster(
     Prints the address that `lethe serve --scheduler` takes. The certificate is made in the folder tls of LETHE_HOME, or
     where LETHE_TLS_DIR says; whoever has it can run code on the workers.
     """
-    _become("backends.engine.cluster", "--workers", _count(workers, "workers"), "--port", str(_port(port)))
+    _exec_module("backends.engine.cluster", "--workers", _count(workers, "workers"), "--port", str(_port(port)))
 
 
 def _count(text: str, what: str) -> str:
@@ -102,7 +102,7 @@ def _count(text: str, what: str) -> str:
     return text
 
 
-def _become(module: str, *arguments: str) -> NoReturn:
+def _exec_module(module: str, *arguments: str) -> NoReturn:
     """Go on as that module of the engine: signals and exit code are then its own."""
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""What every answer carries: who may frame it, and where its scripts, pictures and requests may go."""
+"""Security headers of every response: who may frame it, and where its scripts, pictures and requests may go."""
 
 from typing import Final
 
@@ -29,12 +29,12 @@ FILE_ROUTE: Final = "/gradio_api/file"
 PASSED_ON: Final = b"access-control-"  # Gradio lets every page of this machine read; a page of ours needs no leave
 
 
-def dressed(headers: list[tuple[bytes, bytes]], path: str) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer at this path, with ours and without what would let other origins read it."""
+def with_security_headers(headers: list[tuple[bytes, bytes]], path: str) -> list[tuple[bytes, bytes]]:
+    """The headers of a response at this path, with ours and without what would let other origins read it."""
     ours = {
         b"content-security-policy": (FILES if path.startswith(FILE_ROUTE) else PAGES).encode(),
         b"x-content-type-options": b"nosniff",
         b"referrer-policy": b"same-origin",
     }
-    kept = [(name, value) for name, value in headers if name.lower() not in ours]
-    return [(name, value) for name, value in kept if not name.lower().startswith(PASSED_ON)] + list(ours.items())
+    passed = [(name, value) for name, value in headers if name.lower() not in ours]
+    return [(name, value) for name, value in passed if not name.lower().startswith(PASSED_ON)] + list(ours.items())

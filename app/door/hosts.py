@@ -1,4 +1,4 @@
-"""Which Host and which Origin belong to this studio. A page of another site must not speak for the person who has it open."""
+"""The Hosts and Origins that belong to this studio. A page of another site must not speak for the person who has it open."""
 
 import ipaddress
 import os
@@ -39,7 +39,7 @@ class Hosts:
 
     @classmethod
     def here(cls, bound: str) -> "Hosts":
-        """Those of this process: what LETHE_HOSTS names, and the host that a Hugging Face Space has."""
+        """The hosts of this process: what LETHE_HOSTS names, and the host that a Hugging Face Space has."""
         names = HostSettings().names()
         space = os.environ.get("SPACE_HOST", "").lower()
         return cls(bound.lower().strip("[]"), names | {space} if space and names else names)

@@ -69,8 +69,8 @@ class Door:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        given = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        refusal = self._refusal(scope, given)
+        request_headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self._refusal(scope, request_headers)
         if scope["type"] == "websocket":
             await (
                 self.app(scope, receive, send) if refusal is None else send({"type": "websocket.close", "code": 1008})
@@ -78,13 +78,13 @@ class Door:
             return
         await self._answer(scope, receive, send, refusal)
 
-    def _refusal(self, scope: Scope, given: dict[str, str]) -> Response | None:
+    def _refusal(self, scope: Scope, request_headers: dict[str, str]) -> Response | None:
         """Why the request does not come in, told from its address and headers alone."""
         websocket = scope["type"] == "websocket"
-        host = given.get("host", "")
+        host = request_headers.get("host", "")
         if not self.hosts.allows(host):
-            return PlainTextResponse(FOREIGN_HOST.format(name=_plain(host)), 403)
-        if (websocket or scope["method"] in CHANGING) and is_foreign(given, scope.get("scheme", "http")):
+            return PlainTextResponse(FOREIGN_HOST.format(name=_printable_host(host)), 403)
+        if (websocket or scope["method"] in CHANGING) and is_foreign(request_headers, scope.get("scheme", "http")):
             return PlainTextResponse(FOREIGN_PAGE, 403)
         path = scope["path"]
         inner = path.startswith(PREFIX.rstrip("/"))
@@ -98,38 +98,38 @@ class Door:
         started = False
         scope[REFUSED] = []
 
-        async def dressed(message: Scope) -> None:
+        async def send_with_headers(message: Scope) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
                 if message["status"] == 500 and scope[REFUSED]:
                     message["status"] = 422
-                message["headers"] = headers.dressed(list(message.get("headers", [])), scope["path"])
+                message["headers"] = headers.with_security_headers(list(message.get("headers", [])), scope["path"])
             await send(message)
 
         try:
             if refusal is None and scope["method"] == "POST" and EVENTS.fullmatch(scope["path"]):
                 try:
-                    scope, receive = await self._checked(scope, receive)
+                    scope, receive = await self._checked_request(scope, receive)
                 except BadInput as error:
-                    refusal = _sentence(error)
-            await (refusal or self.app)(scope, receive, dressed)
+                    refusal = _error_response(error)
+            await (refusal or self.app)(scope, receive, send_with_headers)
         except Exception:
             log.exception("A request failed.")
             if not started:
-                await JSONResponse({"error": UNEXPECTED, "detail": UNEXPECTED}, 500)(scope, receive, dressed)
+                await JSONResponse({"error": UNEXPECTED, "detail": UNEXPECTED}, 500)(scope, receive, send_with_headers)
 
-    async def _checked(self, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
+    async def _checked_request(self, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
         """The request with its body read, checked and written anew."""
         body = values.check_body(await _read(receive), self.events, Path(get_upload_folder()))
-        kept = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
-        scope["headers"] = [*kept, (b"content-length", str(len(body)).encode())]
+        other_headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
+        scope["headers"] = [*other_headers, (b"content-length", str(len(body)).encode())]
         waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
-        async def again() -> Scope:
+        async def replay() -> Scope:
             return waiting.pop() if waiting else await receive()
 
-        return scope, again
+        return scope, replay
 
 
 def selects(handler: Any) -> bool:
@@ -154,11 +154,11 @@ async def _read(receive: Receive) -> bytes:
     return bytes(body)
 
 
-def _sentence(error: BadInput) -> Response:
+def _error_response(error: BadInput) -> Response:
     # "error" is where Gradio's client looks after /run, "detail" after /queue/join
     return JSONResponse({"error": str(error), "detail": str(error)}, 413 if isinstance(error, TooLarge) else 422)
 
 
-def _plain(host: str) -> str:
+def _printable_host(host: str) -> str:
     """The name in a Host as it may be repeated in a sentence."""
     return re.sub(r"[^A-Za-z0-9.:\[\]_-]", "?", split(host)[0] or host)[:80] or "(none)"

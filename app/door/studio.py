@@ -51,7 +51,7 @@ class Studio(gr.Blocks):
             raise Refused("A value of the request is none that this part of the page can have.") from None
 
     async def process_api(self, block_fn: BlockFunction | int, inputs: list[Any], *args: Any, **more: Any) -> Any:
-        """One event's answer.
+        """The response to one event.
 
         Raises:
             gr.Error: with a sentence for the person; never the text of an error that nobody wrote for them.
@@ -59,10 +59,10 @@ class Studio(gr.Blocks):
         try:
             return await super().process_api(block_fn, inputs, *args, **more)
         except Refused:
-            _mark(more.get("request"))
+            _mark_refused(more.get("request"))
             raise
         except LetheError as error:
-            _mark(more.get("request"))
+            _mark_refused(more.get("request"))
             raise Refused(str(error)) from None
         except gr.Error as error:
             error.print_exception = False
@@ -73,7 +73,7 @@ class Studio(gr.Blocks):
 
 
 class Refused(gr.Error):
-    """What was sent cannot be done; said to the person, and no matter for the log."""
+    """The error of a request that cannot be done; shown to the person, and no matter for the log."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence, print_exception=False)
@@ -85,12 +85,12 @@ def check_kind(block: Any, value: Any) -> None:
     Raises:
         BadInput: it is of another kind.
     """
-    for kind, (wanted, words) in SENT.items():
-        if isinstance(block, kind) and value is not None and type(value) not in wanted:
+    for kind, (allowed_types, words) in SENT.items():
+        if isinstance(block, kind) and value is not None and type(value) not in allowed_types:
             raise BadInput(f"A value of the request is {type(value).__name__}, where {words} is needed.")
 
 
-def _mark(request: Any) -> None:
+def _mark_refused(request: Any) -> None:
     """Let the door answer with 422 instead of Gradio's 500."""
     scope = getattr(getattr(request, "request", None), "scope", None)
     if isinstance(scope, dict) and REFUSED in scope:

@@ -1,4 +1,4 @@
-"""What a request to an event may hold. Checked before Gradio sees it, for every event and every component alike."""
+"""The body that a request to an event may have. Checked before Gradio sees it, for every event and every component alike."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ FILE: Final = "gradio.FileData"
 
 @dataclass(frozen=True)
 class Event:
-    """What one event of the studio needs: how many values, and whether it asks what happened, or which place was chosen."""
+    """The shape of one event of the studio: how many values, and whether it asks what happened, or which place was chosen."""
 
     inputs: int
-    asks: bool = False
+    needs_event_data: bool = False
     selects: bool = False
 
 
@@ -36,41 +36,41 @@ def check_body(body: bytes, events: Mapping[int, Event], uploads: Path) -> bytes
         BadInput: one sentence says what is wrong; no value of the request that could name a file is repeated.
     """
     try:
-        asked = orjson.loads(body)
+        request = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise BadInput("The request is no JSON that can be read; an object is needed.") from None
-    if not isinstance(asked, dict):
+    if not isinstance(request, dict):
         raise BadInput("The request must be a JSON object.")
-    _check_shape(asked, events)
-    if any(not is_upload(one, uploads) for one in files_in(asked)):
+    _check_shape(request, events)
+    if any(not is_upload(one, uploads) for one in files_in(request)):
         raise BadInput("The request names a file that was not uploaded here; upload it first.")
-    return orjson.dumps(asked)
+    return orjson.dumps(request)
 
 
-def _check_shape(asked: dict[str, Any], events: Mapping[int, Event]) -> None:
-    number, data = asked.get("fn_index"), asked.get("data")
+def _check_shape(request: dict[str, Any], events: Mapping[int, Event]) -> None:
+    number, data = request.get("fn_index"), request.get("data")
     event = events.get(number) if type(number) is int else None
     if event is None:
         raise BadInput("The request names no event of this studio; fn_index must be the number of one.")
     if not isinstance(data, list) or len(data) < event.inputs:
         raise BadInput(f"This event needs a list of {event.inputs} values as data.")
-    _check_happened(asked.get("event_data"), event)
-    session = asked.get("session_hash")
+    _check_event_data(request.get("event_data"), event)
+    session = request.get("session_hash")
     if session is not None and (not isinstance(session, str) or not 0 < len(session) <= LONGEST_SESSION):
         raise BadInput(f"session_hash must be a text of 1 to {LONGEST_SESSION} characters.")
-    if asked.get("batched"):
+    if request.get("batched"):
         raise BadInput("No event of this studio takes a batch.")
-    if not isinstance(asked.get("trigger_id"), int | None):
+    if not isinstance(request.get("trigger_id"), int | None):
         raise BadInput("trigger_id must be a whole number.")
 
 
-def _check_happened(happened: Any, event: Event) -> None:
-    if event.asks and not isinstance(happened, dict):
+def _check_event_data(event_data: Any, event: Event) -> None:
+    if event.needs_event_data and not isinstance(event_data, dict):
         raise BadInput("This event needs an object as event_data.")
     if event.selects:
-        index = happened.get("index")
+        index = event_data.get("index")
         places = index if isinstance(index, list) else [index]
-        if "value" not in happened or not all(type(place) is int and 0 <= place < MOST_PLACES for place in places):
+        if "value" not in event_data or not all(type(place) is int and 0 <= place < MOST_PLACES for place in places):
             raise BadInput("This event needs the index and the value of what was chosen as event_data.")
 
 
@@ -88,12 +88,12 @@ def files_in(value: Any) -> Iterator[dict[str, Any]]:
         if isinstance(one, list):
             waiting += [(inner, depth + 1) for inner in one if isinstance(inner, list | dict)]
         elif isinstance(one, dict):
-            if "path" in one or _marked(one):
+            if "path" in one or _is_file_data(one):
                 yield one
             waiting += [(inner, depth + 1) for inner in one.values() if isinstance(inner, list | dict)]
 
 
-def _marked(one: dict[str, Any]) -> bool:
+def _is_file_data(one: dict[str, Any]) -> bool:
     meta = one.get("meta")
     return isinstance(meta, dict) and meta.get("_type") == FILE
 

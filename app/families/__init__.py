@@ -1,4 +1,4 @@
-"""What only a page can know of a family of models: how its outputs are shown, its runs laid side by side, its models asked.
+"""The view of a family of models on a page: how its outputs are shown, its runs laid side by side, its models asked.
 
 One file a family, whose `VIEW` is a `View`. Everything shared asks the view; what a family leaves out is shown without it.
 """
@@ -26,7 +26,7 @@ PICTURES = 8  # that can be asked for at once
 
 @dataclass(frozen=True)
 class Ask:
-    """What a person asks, as the widgets hold it; `run` is a finished run or an embedded model, and only a family that takes
+    """A person's question or prompt, as the widgets hold it; `run` is a finished run or an embedded model, and only a family that takes
     numbers heeds them."""
 
     run: str | None
@@ -39,12 +39,12 @@ class Ask:
 
 
 class View:
-    """How a page shows a family of models.
+    """The view of one family: how a page shows its models.
 
     Attributes:
         id: of the family.
         grids: whether `outputs` shows what the models make of the prompts that a run was judged by.
-        asked: whether its models can be asked anything a person writes.
+        promptable: whether its models can be asked anything a person writes.
         numbered: whether asking takes seeds, steps, guidance and size.
         unlike: what is said in the place of its outputs beside a run of another family.
         watched: what a job is watched by: "images".
@@ -53,7 +53,7 @@ class View:
 
     id: ClassVar[str] = ""
     grids: ClassVar[bool] = False
-    asked: ClassVar[bool] = False
+    promptable: ClassVar[bool] = False
     numbered: ClassVar[bool] = False
     unlike: ClassVar[str] = (
         "The model of this run looks at images and names what it sees; it makes none, and answers no questions."
@@ -62,19 +62,19 @@ class View:
     dial: ClassVar[str] = ""
 
     def measures(self, entry: Model) -> str:
-        """How good an embedded model is, and what it learned, on one line."""
+        """One line on an embedded model: how good it is, and what it learned."""
         return ""
 
     def outputs(self, run: RunFolder) -> Iterator[tuple[str, bool]]:
-        """What the model made before and after, as HTML, and whether that is all: first what is said while it is fetched, where
-        that takes long."""
+        """The HTML of the outputs before and after, and whether it is complete: first a note while they are fetched, where that
+        takes long."""
         yield "", True
 
     def beside(self, run: RunFolder, words: str) -> Iterator[str]:
-        """As `outputs`, of one of two runs, in half the width; `words` name the run."""
+        """The outputs of one of two runs, in half the width; `words` name the run."""
         yield parts.card(words, parts.text(self.unlike, "quiet"))
 
-    def asks(self, run_id: str) -> list[tuple[Role, str]]:
+    def role_prompts(self, run_id: str) -> list[tuple[Role, str]]:
         """A prompt of each role, of those that a run was judged by.
 
         Raises:
@@ -88,18 +88,18 @@ class View:
         Raises:
             LetheError: the run cannot be opened.
         """
-        return self.asks(run_id)
+        return self.role_prompts(run_id)
 
     def learned(self, entry: Model) -> list[str]:
         """Prompts that an embedded model knows."""
         return []
 
     def hint(self, run_or_model: str) -> str:
-        """What can be expected of an answer, as HTML, said before anybody asks."""
+        """The HTML of a hint at what can be expected of an answer, before anybody asks."""
         return ""
 
     def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> str:
-        """What the model makes of a prompt before, and with a share of the change, as HTML.
+        """The HTML of the responses to a prompt before, and with a share of the change of the weights.
 
         Raises:
             LetheError: it cannot be asked.
@@ -107,7 +107,7 @@ class View:
         raise BadInput(self.unlike)
 
     def answer(self, ask: Ask) -> Iterator[str]:
-        """What the models say to it, as HTML, as far as they are.
+        """The models' responses to a question or prompt, as HTML, as they grow.
 
         Raises:
             LetheError: it cannot be asked.
@@ -133,17 +133,17 @@ def view_of(run: RunFolder) -> View:
 
 
 def missing(error: LetheError) -> str:
-    """What stands in the place of outputs that cannot be shown."""
+    """The HTML in the place of outputs that cannot be shown."""
     return parts.failed(str(error), "The numbers are kept and shown below.", "Open the page again to ask once more.")
 
 
 def curves(run_id: str) -> str:
-    """Where the trade-off stands as curves, among the other looks."""
+    """A link to the trade-off as curves, among the other looks."""
     return parts.link("The trade-off as curves: Look inside", f"look-inside?run={run_id}")
 
 
 def whole_number(name: str, value: float | None) -> int:
-    """A whole number.
+    """The value as a whole number.
 
     Raises:
         BadInput: it is missing or has a fraction.
@@ -154,5 +154,5 @@ def whole_number(name: str, value: float | None) -> int:
 
 
 def forget_something(words: str, model: Any) -> str:
-    """What to do next where a model came as it is, with the link."""
+    """The sentence and link to what to do next where a model came as it is."""
     return parts.text(words) + parts.link("Forget something", f"./?model={model}")

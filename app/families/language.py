@@ -23,7 +23,7 @@ class Language(View):
     """Shown by answers that change."""
 
     id = "llm"
-    grids = asked = True
+    grids = promptable = True
     watched = "questions"
     dial = "Turn the dial, and the question is answered with that share of the change, beside the answer before."
 
@@ -42,15 +42,15 @@ class Language(View):
     def beside(self, run: RunFolder, words: str) -> Iterator[str]:
         yield f'<div class="lethe-stack">{_grid(run, words, BESIDE)}</div>'
 
-    def asks(self, run_id: str) -> list[tuple[Role, str]]:
-        return answers.asks(run_id)
+    def role_prompts(self, run_id: str) -> list[tuple[Role, str]]:
+        return answers.role_prompts(run_id)
 
     def learned(self, entry: Model) -> list[str]:
         return list(people.load(entry.data).asks)
 
     def hint(self, run_or_model: str) -> str:
-        """What a small model understands."""
-        questions = people.questions(_data(run_or_model))
+        """A hint at what a small model understands."""
+        questions = people.questions(_taught_data(run_or_model))
         if not questions:
             return ""
         return parts.text(
@@ -66,29 +66,31 @@ class Language(View):
         return parts.wrap(card, view.panel(tokens) if tokens else "")
 
     def answer(self, ask: Ask) -> Iterator[str]:
-        """The same question answered by the model before and the model after, word by word."""
+        """The responses of the model before and the model after to one question, word by word."""
         last, answer = 0.0, None
-        for answer in answers.asking(str(ask.run), str(ask.prompt or "")):
+        for answer in answers.ask_stream(str(ask.run), str(ask.prompt or "")):
             if "seconds" not in answer and time.monotonic() - last >= EVERY:
                 last = time.monotonic()
-                yield parts.card("", _bubbles(answer, of_model(str(ask.run)) is None))
+                yield parts.card("", _responses_html(answer, of_model(str(ask.run)) is None))
         if answer is not None:
             yield _complete(ask, answer)
 
 
 def _grid(run: RunFolder, words: str, each: int) -> str:
-    """What the model answers before and after, and how likely it holds the truth, or why that cannot be shown."""
+    """The responses before and after, and the probability of the true answers, or why that cannot be shown."""
     try:
-        every = answers.every(run.id)
+        every_chat = answers.all_chats(run.id)
     except LetheError as error:
         return missing(error)
     lead = f"{words}: " if words else ""
-    grid = chats.grid(answers.some(every, each), every, f"{lead}the same questions" if words else chats.TITLE)
-    bars = chats.likelihoods(every)
+    grid = chats.grid(
+        answers.evenly_sampled(every_chat, each), every_chat, f"{lead}the same questions" if words else chats.TITLE
+    )
+    bars = chats.likelihoods(every_chat)
     return grid + view.panel(bars.model_copy(update={"title": lead + bars.title}), run.path, key=f"likely-{run.id}")
 
 
-def _data(run_or_model: str) -> str:
+def _taught_data(run_or_model: str) -> str:
     """The data that the embedded model behind a run or a model was taught; empty where it came knowing more than that."""
     model = run_or_model
     if of_model(model) is None:
@@ -102,7 +104,7 @@ def _data(run_or_model: str) -> str:
 
 def _near(ask: Ask) -> str:
     """The nearest questions that a small language model was taught, as links, where this is none of them."""
-    near = people.nearest_questions(str(ask.prompt or ""), _data(str(ask.run)))
+    near = people.nearest_questions(str(ask.prompt or ""), _taught_data(str(ask.run)))
     links = " or ".join(
         parts.link(question, f"playground?run={quote(str(ask.run))}&prompt={quote(question)}") for question in near
     )
@@ -113,8 +115,8 @@ def _near(ask: Ask) -> str:
     )
 
 
-def _bubbles(answer: dict[str, Any], both: bool) -> str:
-    """The question and what is said to it so far; who has not begun yet has three dots."""
+def _responses_html(answer: dict[str, Any], both: bool) -> str:
+    """The question and the responses so far; who has not begun yet has three dots."""
     whens = ("before", "after") if both else ("before",)
     each = {when: answer.get(when, {"said": ""}) for when in whens}
     each = {when: {"said": one["said"] or ("" if "share" in one else "…")} for when, one in each.items()}
@@ -126,7 +128,7 @@ def _bubbles(answer: dict[str, Any], both: bool) -> str:
 def _complete(ask: Ask, answer: dict[str, Any]) -> str:
     """The complete answer, with how to read it and the likelihood of each token."""
     names = ("before" if "after" in answer else "the model, as it came", "after")
-    body = _near(ask) + _bubbles(answer, "after" in answer)
+    body = _near(ask) + _responses_html(answer, "after" in answer)
     if answer["truth"]:
         body += f'<p class="lethe-how"><b>How to read it.</b> {chats.MARKED}</p>'
     else:

@@ -23,7 +23,7 @@ class TextToImage(View):
     """Shown by pictures that change."""
 
     id = "text-to-image"
-    grids = asked = numbered = True
+    grids = promptable = numbered = True
     dial = "Turn the dial, and four pictures are drawn with that share of the change, beside those before."
 
     def measures(self, entry: Model) -> str:
@@ -46,12 +46,12 @@ class TextToImage(View):
         except LetheError as error:
             yield missing(error)
 
-    def asks(self, run_id: str) -> list[tuple[Role, str]]:
-        return drawings.asks(run_id)
+    def role_prompts(self, run_id: str) -> list[tuple[Role, str]]:
+        return drawings.role_prompts(run_id)
 
     def prompts(self, run_id: str) -> list[tuple[Role, str]]:
-        """What to forget, a neighbour, something unrelated, and what to forget together with that."""
-        prompts = drawings.asks(run_id)
+        """A prompt of each role, and the target together with something unrelated."""
+        prompts = drawings.role_prompts(run_id)
         by_role = dict(prompts)
         if "forget" in by_role and "unrelated" in by_role:
             prompts.append(("amount", f"{by_role['forget']} and {by_role['unrelated']}"))
@@ -60,18 +60,18 @@ class TextToImage(View):
     def learned(self, entry: Model) -> list[str]:
         domains = entry.card.get("domains", {})
         pairs = zip(domains.get("object", [])[::3], domains.get("style", []), strict=False)
-        return [concepts.prompt(entry.card, thing, style) for thing, style in list(pairs)[:4]]
+        return [concepts.prompt(entry.card, object_name, style) for object_name, style in list(pairs)[:4]]
 
     def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> str:
         answer = drawings.draw(run_id, prompt, SEEDS, dose=dose)
-        shares = drawings.moved(answer["before"], answer["after"])
+        shares = drawings.pixel_changes(answer["before"], answer["after"])
         differ = f"At a dose of {dose:g} these pictures differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel from those before."
         how = f"{answer['steps']} steps, guidance {answer['guidance']:g}, seeds 0 to 3, drawn in {theme.seconds(answer['seconds'])}."
         pictures = figures.beside(prompt, SEEDS, answer["before"], answer["after"], names)
         return parts.card("", parts.text(differ, "says") + pictures + parts.text(how, "quiet") + curves(run_id))
 
     def answer(self, ask: Ask) -> Iterator[str]:
-        """The same seeds drawn by the model before and the model after."""
+        """The images of the model before and the model after from the same seeds."""
         seeds = _seeds(ask)
         wishes = {
             "steps": whole_number("steps", ask.steps),
@@ -83,10 +83,10 @@ class TextToImage(View):
         prompt = " ".join(str(ask.prompt).split())
         body = f'<p class="lethe-lead">{parts.esc(prompt)}</p>'
         if answer["cut"]:
-            body += parts.text(_cut(answer["cut"]), "says")
+            body += parts.text(_truncation_sentence(answer["cut"]), "says")
         body += figures.beside(prompt, seeds, before, after, ("before" if after else "the model, as it came", "after"))
         if after:
-            shares = drawings.moved(before, after)
+            shares = drawings.pixel_changes(before, after)
             body += parts.text(
                 f"Before and after differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel, on average over these pictures.",
                 "says",
@@ -94,17 +94,17 @@ class TextToImage(View):
             body += f'<p class="lethe-how"><b>How to read it.</b> {parts.esc(figures.SAME)}</p>'
         else:
             body += forget_something("Let it forget something, and both models answer here.", ask.run)
-        yield parts.card("", body + parts.text(_made(answer, seeds), "quiet"))
+        yield parts.card("", body + parts.text(_how_drawn(answer, seeds), "quiet"))
 
 
-def _cut(count: int) -> str:
+def _truncation_sentence(count: int) -> str:
     tokens = "token" if count == 1 else f"{count} tokens"
     return (
         f"This prompt is longer than the model can read: its last {tokens} (words, or pieces of rare words) had no say."
     )
 
 
-def _made(answer: dict[str, Any], seeds: list[int]) -> str:
+def _how_drawn(answer: dict[str, Any], seeds: list[int]) -> str:
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
     return f"How it was made: {answer['steps']} steps, guidance {answer['guidance']:g}, {answer['size']} pixels a side, {which}, drawn in {theme.seconds(answer['seconds'])}."
 

@@ -1,4 +1,4 @@
-"""What the families of figures share: an empty figure in our look, the colour and line of a series, missing numbers."""
+"""Shared pieces of the figures: an empty figure in our look, the colour and line of a series, missing numbers."""
 
 import math
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ INK = "#15171c"
 NOTHING = '<div class="lethe-nothing">Nothing was measured here.</div>'
 
 
-def new(height: int = 400) -> go.Figure:
+def empty_figure(height: int = 400) -> go.Figure:
     """An empty figure with our template, set explicitly: another library changes plotly's default."""
     return go.Figure(layout=go.Layout(template=theme.TEMPLATE, height=height, showlegend=True))
 
 
 def colour(series: Series) -> str:
-    """By role only."""
+    """The colour of a series: by role only."""
     return theme.ROLE[series.role]
 
 
@@ -30,23 +30,23 @@ def faded(hexadecimal: str, opacity: float) -> str:
 
 
 def dash(series: Series) -> str:
-    """Dotted before, solid after, dashed for the reference."""
+    """The line style of a series: dotted before, solid after, dashed for the reference."""
     if series.role == "reference":
         return "dash"
     return "dot" if series.when == "before" else "solid"
 
 
 def name(series: Series) -> str:
-    """What the legend says: the series' name, with before or after where it does not say so already."""
+    """The legend's entry of a series: its name, with before or after where it does not say so already."""
     return f"{series.name}, {series.when}" if series.when and series.when not in series.name.lower() else series.name
 
 
 def gaps(values: Sequence[Number]) -> list[float | None]:
-    """NaN, infinite and missing numbers as gaps: they are not drawn, never as 0."""
+    """Values with NaN, infinite and missing numbers as gaps: they are not drawn, never as 0."""
     return [None if value is None or not math.isfinite(value) else value for value in values]
 
 
-def anything(*rows: Sequence[Number]) -> bool:
+def any_number(*rows: Sequence[Number]) -> bool:
     """Whether there is one number to draw."""
     return any(value is not None for row in rows for value in gaps(row))
 
@@ -60,12 +60,12 @@ def threshold(figure: go.Figure, value: float, words: str, *, vertical: bool, mi
     """A dotted line across the plot with its name beside it, on the side where there is room (`middle` of the axis)."""
     side = "top left" if middle is not None and value > middle else "top right"
     line: dict[str, Any] = {"color": theme.ROLE["amount"], "width": 2, "dash": "dot"}
-    shown = f"{words} {value:.3g}".strip()
-    named = {"annotation_text": shown, "annotation_position": side, "annotation_bgcolor": "#ffffff"}
+    label = f"{words} {value:.3g}".strip()
+    annotation = {"annotation_text": label, "annotation_position": side, "annotation_bgcolor": "#ffffff"}
     if vertical:
-        figure.add_vline(x=value, line=line, **named)
+        figure.add_vline(x=value, line=line, **annotation)
     else:
-        figure.add_hline(y=value, line=line, **named)
+        figure.add_hline(y=value, line=line, **annotation)
 
 
 def wide_labels(labels: Sequence[str], most: int = 30) -> list[str]:

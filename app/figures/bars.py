@@ -5,14 +5,14 @@ import plotly.graph_objects as go
 from app import theme
 from app.figures._common import (
     NOTHING,
-    anything,
+    any_number,
     colour,
     dash,
+    empty_figure,
     faded,
     folded,
     gaps,
     name,
-    new,
     number_format,
     threshold,
     wide_labels,
@@ -25,12 +25,12 @@ ROW, HEAD = 34, 110  # pixels of one horizontal bar, and of what stands around t
 
 def bars(panel: Bars) -> go.Figure | str:
     """Groups of bars, one group a label; many labels lie on their side, so that they can be read."""
-    if not panel.labels or not anything(*(series.values for series in panel.series)):
+    if not panel.labels or not any_number(*(series.values for series in panel.series)):
         return NOTHING
     lying = panel.horizontal or len(panel.labels) > 14
     solid = [series for series in panel.series if series.role != "reference"]
     height = HEAD + len(panel.labels) * max(ROW, 18 * len(solid)) if lying else 430
-    figure = new(height)
+    figure = empty_figure(height)
     width = GROUP / max(1, len(solid))
     places = list(range(len(panel.labels)))
     for at, series in enumerate(solid):
@@ -38,17 +38,17 @@ def bars(panel: Bars) -> go.Figure | str:
         figure.add_trace(_bar(panel, series, [place + middle for place in places], width * 0.94, lying))
     for series in panel.series:
         if series.role == "reference":
-            figure.add_trace(_target(panel, series, lying))
+            figure.add_trace(_reference_line(panel, series, lying))
     _axes(figure, panel, lying)
     if panel.threshold is not None:
         threshold(figure, panel.threshold, panel.threshold_name, vertical=lying)
     figure.update_layout(showlegend=len(panel.series) > 1, barmode="overlay", bargap=0)
-    _say_missing(figure, panel, solid, width, lying)
+    _annotate_missing(figure, panel, solid, width, lying)
     return figure
 
 
-def _full(panel: Bars, series: Series) -> str | list[str]:
-    """By role; a difference by its sign; what is to be forgotten in its own colour."""
+def _edge_colours(panel: Bars, series: Series) -> str | list[str]:
+    """The colours of the bars' edges: by role; a difference by its sign; what is to be forgotten in its own colour."""
     if series.role == "difference":
         return [theme.LOWER if (value or 0) < 0 else theme.HIGHER for value in series.values]
     if panel.marked and series.role == "amount":
@@ -56,8 +56,8 @@ def _full(panel: Bars, series: Series) -> str | list[str]:
     return colour(series)
 
 
-def _fill(series: Series, full: str | list[str]) -> str | list[str]:
-    """The same colours, fainter before."""
+def _face_colours(series: Series, full: str | list[str]) -> str | list[str]:
+    """The colours of the bars' faces: fainter before."""
     if series.when != "before":
         return full
     faint = theme.BEFORE_OPACITY
@@ -67,50 +67,53 @@ def _fill(series: Series, full: str | list[str]) -> str | list[str]:
 def _bar(panel: Bars, series: Series, places: list[float], width: float, lying: bool) -> go.Bar:
     values = gaps(series.values)
     spread = gaps(series.spread) if series.spread else None
-    shown = f"%{{{'x' if lying else 'y'}:{number_format(panel.unit)}}} {panel.unit}".strip()
+    number_text = f"%{{{'x' if lying else 'y'}:{number_format(panel.unit)}}} {panel.unit}".strip()
     error = {"type": "data", "array": spread, "thickness": 2, "width": 4} if spread else None
-    full = _full(panel, series)
+    full = _edge_colours(panel, series)
     return go.Bar(
         x=values if lying else places,
         y=places if lying else values,
         width=width,
         orientation="h" if lying else "v",
         name=name(series),
-        marker={"color": _fill(series, full), "line": {"color": full, "width": 1.5 if series.when == "before" else 0}},
+        marker={
+            "color": _face_colours(series, full),
+            "line": {"color": full, "width": 1.5 if series.when == "before" else 0},
+        },
         error_x=error if lying else None,
         error_y=None if lying else error,
         customdata=panel.labels,
-        hovertemplate=f"%{{customdata}}<br>{name(series)}: {shown}<extra></extra>",
+        hovertemplate=f"%{{customdata}}<br>{name(series)}: {number_text}<extra></extra>",
     )
 
 
-def _target(panel: Bars, series: Series, lying: bool) -> go.Scatter:
+def _reference_line(panel: Bars, series: Series, lying: bool) -> go.Scatter:
     """The reference as one dashed stroke across each group."""
     along: list[float | None] = []
     across: list[float | None] = []
-    said: list[str] = []
+    hover_labels: list[str] = []
     for at, value in enumerate(gaps(series.values)):
         along += [at - 0.46, at + 0.46, None]
         across += [value, value, None]
-        said += [panel.labels[at]] * 3
-    shown = f"%{{{'x' if lying else 'y'}:{number_format(panel.unit)}}} {panel.unit}".strip()
+        hover_labels += [panel.labels[at]] * 3
+    number_text = f"%{{{'x' if lying else 'y'}:{number_format(panel.unit)}}} {panel.unit}".strip()
     return go.Scatter(
         x=across if lying else along,
         y=along if lying else across,
         mode="lines",
         name=name(series),
         line={"color": colour(series), "width": 3.5, "dash": "5px,3px"},
-        customdata=said,
-        hovertemplate=f"%{{customdata}}<br>{name(series)}: {shown}<extra></extra>",
+        customdata=hover_labels,
+        hovertemplate=f"%{{customdata}}<br>{name(series)}: {number_text}<extra></extra>",
     )
 
 
 def _axes(figure: go.Figure, panel: Bars, lying: bool) -> None:
-    shown = [
+    tick_labels = [
         f"<b>{text}</b>" if at in panel.marked else text
         for at, text in enumerate(wide_labels(panel.labels, 44 if lying else 30))
     ]
-    names = {"tickvals": list(range(len(panel.labels))), "ticktext": shown, "showgrid": False, "zeroline": False}
+    names = {"tickvals": list(range(len(panel.labels))), "ticktext": tick_labels, "showgrid": False, "zeroline": False}
     room = [-0.6, len(panel.labels) - 0.4]
     percentages = panel.unit == "%" and all(
         value is None or 0 <= value <= 100 for series in panel.series for value in gaps(series.values)
@@ -127,7 +130,7 @@ def _axes(figure: go.Figure, panel: Bars, lying: bool) -> None:
         figure.update_xaxes(**names, range=room)
 
 
-def _say_missing(figure: go.Figure, panel: Bars, solid: list[Series], width: float, lying: bool) -> None:
+def _annotate_missing(figure: go.Figure, panel: Bars, solid: list[Series], width: float, lying: bool) -> None:
     """Say "not measured" where a bar is missing."""
     for at, series in enumerate(solid):
         middle = (at - (len(solid) - 1) / 2) * width
@@ -148,9 +151,9 @@ def bars_table(panel: Bars) -> str:
 
 def histogram(panel: Histogram) -> go.Figure | str:
     """Counts as outlines over shared edges, so that several can lie over each other and be told apart."""
-    if len(panel.edges) < 2 or not anything(*(series.values for series in panel.series)):
+    if len(panel.edges) < 2 or not any_number(*(series.values for series in panel.series)):
         return NOTHING
-    figure = new(400)
+    figure = empty_figure(400)
     for series in panel.series:
         values = gaps(series.values)
         colours = colour(series)

@@ -1,4 +1,4 @@
-"""Answers before and after: small while a job works, by role beside each other, and token by token."""
+"""Responses before and after: watched while a job works, by role beside each other, and token by token."""
 
 import re
 from collections.abc import Sequence
@@ -28,27 +28,31 @@ TITLE: Final = "The same questions, before and after"
 _ABOUT = {"forget": "to be forgotten", "neighbour": "on neighbours", "unrelated": "on something unrelated"}
 
 
-def marked(said: str, truth: str, question: str) -> str:
+def marked(response: str, truth: str, question: str) -> str:
     """An answer as HTML, with the words marked that are right, neither little words nor in the question already.
 
     Right are the words that the answer and the truth share in the same order, without regard to case and punctuation.
     """
-    if not said.strip():
+    if not response.strip():
         return f'<span class="none">{SILENT}</span>'
-    words = said.split()
-    mine, true, given = _plain(words), _plain(truth.split()), LITTLE.union(_plain(question.split()))
+    words = response.split()
+    mine, true, excluded_words = (
+        _normalised(words),
+        _normalised(truth.split()),
+        LITTLE.union(_normalised(question.split())),
+    )
     blocks = SequenceMatcher(None, mine, true, autojunk=False).get_matching_blocks()
-    right = {at for block in blocks for at in range(block.a, block.a + block.size) if mine[at] not in given}
-    shown = " ".join(f"<mark>{esc(word)}</mark>" if at in right else esc(word) for at, word in enumerate(words))
-    return shown.replace("</mark> <mark>", " ")
+    right = {at for block in blocks for at in range(block.a, block.a + block.size) if mine[at] not in excluded_words}
+    marked_text = " ".join(f"<mark>{esc(word)}</mark>" if at in right else esc(word) for at, word in enumerate(words))
+    return marked_text.replace("</mark> <mark>", " ")
 
 
-def _plain(words: Sequence[str]) -> list[str]:
+def _normalised(words: Sequence[str]) -> list[str]:
     return [re.sub(r"\W+", "", word).casefold() for word in words]
 
 
-def small(now: dict[str, Any], before: dict[str, Any]) -> str:
-    """One watched question of a job: what was answered at the start and what is answered now."""
+def watched_card(now: dict[str, Any], before: dict[str, Any]) -> str:
+    """The card of one watched question of a job: the answer at the start and the answer now."""
     was, share = (100 * number(item["share"]) for item in (before, now))
     bubbles = "".join(
         bubble(when, item["said"], now["truth"], now["question"]) for when, item in (("before", before), ("now", now))
@@ -59,16 +63,16 @@ def small(now: dict[str, Any], before: dict[str, Any]) -> str:
     )
 
 
-def bubble(when: str, said: str, truth: str, question: str) -> str:
-    """One answer, with whose it is."""
+def bubble(when: str, response: str, truth: str, question: str) -> str:
+    """The bubble of one answer, with whose it is."""
     return (
         f'<p class="lethe-bubble" data-when="{"before" if when == "before" else "after"}"><span class="when">{esc(when)}</span>'
-        f"<span>{marked(said, truth, question)}</span></p>"
+        f"<span>{marked(response, truth, question)}</span></p>"
     )
 
 
 def bar(role: str, was: float, now: float) -> str:
-    """How likely the true answer is, in percent: the faint bar before, the full one now."""
+    """The bar of the true answer's probability, in percent: faint before, full now."""
     return (
         f'<span class="lethe-bar" data-role="{esc(role)}"><b style="width:{was:.0f}%"></b><i style="width:{now:.0f}%"></i></span>'
         f'<span class="share">the true answer: {_percent(was)} → <b>{_percent(now)}</b></span>'
@@ -76,26 +80,26 @@ def bar(role: str, was: float, now: float) -> str:
 
 
 def _percent(share: float) -> str:
-    """The last tenths before certainty and before nothing are told, because much of a model's change lies there."""
+    """A share in percent, with the last tenths before certainty and before nothing, because much of a model's change lies there."""
     if share >= 99.95 or 1 <= share < 99:
         return f"{share:.0f}\u00a0%"
     return f"{share:.1f}".removesuffix(".0") + "\u00a0%" if share >= 0.05 or share == 0 else "below 0.1\u00a0%"
 
 
-def grid(shown: Sequence[Chat], chats: Sequence[Chat], title: str = TITLE) -> str:
-    """Some of the questions by role, with what the sentence counts over all of them."""
-    blocks = "".join(_block(role, [chat for chat in shown if chat.role == role]) for role in ROLES)
+def grid(selected: Sequence[Chat], chats: Sequence[Chat], title: str = TITLE) -> str:
+    """The cards of selected questions by role, with a sentence that counts over all chats."""
+    blocks = "".join(_block(role, [chat for chat in selected if chat.role == role]) for role in ROLES)
     how = (
         f"Each card is one question with the answer of the model before and after. {MARKED} The full bar is the probability, a "
         "token (a word or a piece of one), that the model after gives to the true answer, the faint one behind it that before."
     )
     return (
         f'<section class="lethe-panel"><h3>{esc(title)}</h3>{parts.text(changed(chats), "says")}{blocks}'
-        f'<p class="lethe-how"><b>How to read it.</b> {esc(how)}</p>{_others(chats)}</section>'
+        f'<p class="lethe-how"><b>How to read it.</b> {esc(how)}</p>{_changed_answers(chats)}</section>'
     )
 
 
-def _others(chats: Sequence[Chat]) -> str:
+def _changed_answers(chats: Sequence[Chat]) -> str:
     """Every answer that changed, folded away; empty where none did."""
     moved = [chat for chat in chats if chat.before != chat.after]
     if not moved:
@@ -110,14 +114,14 @@ def _others(chats: Sequence[Chat]) -> str:
 
 
 def changed(chats: Sequence[Chat]) -> str:
-    """How many answers of each role are others than before."""
-    said = []
+    """The sentence about how many answers of each role changed."""
+    changes = []
     for role in ROLES:
         mine = [chat for chat in chats if chat.role == role]
         if mine:
             moved = sum(chat.before != chat.after for chat in mine)
-            said.append(f"{moved:,} of {len(mine):,} questions {_ABOUT[role]}")
-    return f"The model changed its answer to {joined(said)}."
+            changes.append(f"{moved:,} of {len(mine):,} questions {_ABOUT[role]}")
+    return f"The model changed its answer to {joined(changes)}."
 
 
 def _block(role: str, chats: Sequence[Chat]) -> str:
@@ -128,8 +132,8 @@ def _block(role: str, chats: Sequence[Chat]) -> str:
 
 
 def _card(chat: Chat) -> str:
-    said = [("before", chat.before), ("after", chat.after)]
-    bubbles = "".join(bubble(when, text, chat.truth, chat.question) for when, text in said)
+    responses = [("before", chat.before), ("after", chat.after)]
+    bubbles = "".join(bubble(when, text, chat.truth, chat.question) for when, text in responses)
     again = f"<dt>{WHEN_AGAIN}</dt><dd>{esc(chat.again or SILENT)}</dd>" if chat.again is not None else ""
     return (
         f'<article class="lethe-chat" data-question="{chat.number}"><p class="asked">{esc(chat.question)}</p>'
@@ -169,42 +173,46 @@ def likelihoods(chats: Sequence[Chat], title: str = "How likely it holds the tru
     )
 
 
-def beside(said: dict[str, Any], names: tuple[str, str]) -> str:
-    """The same question answered by one model or by two, and the true answer where one is known."""
+def beside(answer: dict[str, Any], names: tuple[str, str]) -> str:
+    """The answers of one model or of two to a question, and the true answer where there is one."""
     sides = "".join(
         f'<section><h3>{esc(name)}</h3><p class="lethe-bubble" data-when="{when}">'
-        f"<span>{marked(said[when]['said'], said['truth'], said['question'])}</span></p></section>"
+        f"<span>{marked(answer[when]['said'], answer['truth'], answer['question'])}</span></p></section>"
         for when, name in zip(("before", "after"), names, strict=True)
-        if when in said
+        if when in answer
     )
-    truth = f'<dl class="lethe-truth"><dt>true answer</dt><dd>{esc(said["truth"])}</dd></dl>' if said["truth"] else ""
-    return f'<div class="lethe-beside lethe-chat" data-sides="{1 + ("after" in said)}">{sides}</div>{truth}'
+    truth = (
+        f'<dl class="lethe-truth"><dt>true answer</dt><dd>{esc(answer["truth"])}</dd></dl>' if answer["truth"] else ""
+    )
+    return f'<div class="lethe-beside lethe-chat" data-sides="{1 + ("after" in answer)}">{sides}</div>{truth}'
 
 
-def tokens(said: dict[str, Any], names: tuple[str, str]) -> Words | None:
-    """The probability of each token of the true answer, before and after; None where no true answer is known."""
-    if not said["truth"]:
+def tokens(answer: dict[str, Any], names: tuple[str, str]) -> Words | None:
+    """The probability of each token of the true answer, before and after; None where there is no true answer."""
+    if not answer["truth"]:
         return None
-    rows = [(name, said[when]["tokens"]) for when, name in zip(("before", "after"), names, strict=True) if when in said]
+    rows = [
+        (name, answer[when]["tokens"]) for when, name in zip(("before", "after"), names, strict=True) if when in answer
+    ]
     return Words(
         title="Token by token",
         how="The true answer in tokens (words, or pieces of them). The number behind each is the probability, in percent, that the "
         "model gives to it after the question and the tokens before it; the stronger its colour, the likelier.",
-        says=_fell(said),
+        says=_largest_drop(answer),
         columns=["", "the true answer"],
         rows=[
-            [[Piece(text=name)], [Piece(text=str(text), value=number(share)) for text, share in found]]
-            for name, found in rows
+            [[Piece(text=name)], [Piece(text=str(text), value=number(share)) for text, share in token_shares]]
+            for name, token_shares in rows
         ],
         numbers=True,
     )
 
 
-def _fell(said: dict[str, Any]) -> str:
-    """Which token lost most, or of one model the likelihood of the whole."""
-    if "after" not in said:
-        return f"It gives the true answer a probability of {_percent(100 * number(said['before']['share']))} a token."
-    pairs = list(zip(said["before"]["tokens"], said["after"]["tokens"], strict=True))
+def _largest_drop(answer: dict[str, Any]) -> str:
+    """The token that lost most probability, or of one model the probability of the complete answer."""
+    if "after" not in answer:
+        return f"It gives the true answer a probability of {_percent(100 * number(answer['before']['share']))} a token."
+    pairs = list(zip(answer["before"]["tokens"], answer["after"]["tokens"], strict=True))
     (text, was), (_, now) = min(pairs, key=lambda pair: number(pair[1][1]) - number(pair[0][1]))
     if 100 * (number(was) - number(now)) < 0.05:
         return "No token of the true answer became less likely."

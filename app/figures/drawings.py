@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from statistics import mean
 
 from app import parts, theme
-from app.drawings import ROLES, Pair, moved
+from app.drawings import ROLES, ImagePair, pixel_changes
 from app.selection import joined
 
 SAME = "The same seed starts both models from the same noise, so a picture that stayed as it was is the same left and right."
 
 
-def compared(pairs: Sequence[Pair], key: str) -> str:
+def compared(pairs: Sequence[ImagePair], key: str) -> str:
     """The wipe and the grid over the same pictures. `key` tells two of them on one page apart."""
     return f'<div class="lethe-stack lethe-drawings">{wipe(pairs, key)}{grid(pairs, "The same prompts, before and after")}</div>'
 
 
-def wipe(pairs: Sequence[Pair], key: str) -> str:
+def wipe(pairs: Sequence[ImagePair], key: str) -> str:
     """One pair, large, under a slider that is dragged or moved with the arrow keys, and a choice of the others in the grid."""
     first = pairs[0]
     share = "left of the line stands the picture before, right of it the picture after"
@@ -36,11 +36,11 @@ def wipe(pairs: Sequence[Pair], key: str) -> str:
     )
 
 
-def _caption(pair: Pair) -> str:
+def _caption(pair: ImagePair) -> str:
     return f"{pair.prompt}, seed {pair.seed}"
 
 
-def _choices(role: str, pairs: Sequence[Pair], key: str) -> str:
+def _choices(role: str, pairs: Sequence[ImagePair], key: str) -> str:
     mine = [pair for pair in pairs if pair.role == role]
     if not mine:
         return ""
@@ -54,27 +54,27 @@ def _choices(role: str, pairs: Sequence[Pair], key: str) -> str:
     )
 
 
-def grid(pairs: Sequence[Pair], title: str) -> str:
+def grid(pairs: Sequence[ImagePair], title: str) -> str:
     """Pictures before above pictures after, one column a prompt, one block a role."""
     blocks = "".join(_block(role, [pair for pair in pairs if pair.role == role]) for role in ROLES)
     how = f"Each column is one prompt and one seed. {SAME.replace('left and right', 'above and below')}"
-    return f'<section class="lethe-panel"><h3>{parts.esc(title)}</h3>{parts.text(_says(pairs), "says")}{blocks}{_how(how)}</section>'
+    return f'<section class="lethe-panel"><h3>{parts.esc(title)}</h3>{parts.text(_change_sentence(pairs), "says")}{blocks}{_how(how)}</section>'
 
 
-def _says(pairs: Sequence[Pair]) -> str:
-    said = []
+def _change_sentence(pairs: Sequence[ImagePair]) -> str:
+    changes = []
     for role in ROLES:
         mine = [pair for pair in pairs if pair.role == role]
         if mine:
-            share = mean(moved([pair.before for pair in mine], [pair.after for pair in mine]))
-            said.append(f"{theme.percent(share)} of its range in {_OF[role]}")
-    return f"On average a pixel changed by {joined(said)}."
+            share = mean(pixel_changes([pair.before for pair in mine], [pair.after for pair in mine]))
+            changes.append(f"{theme.percent(share)} of its range in {_OF[role]}")
+    return f"On average a pixel changed by {joined(changes)}."
 
 
 _OF = {"forget": "pictures to be forgotten", "neighbour": "neighbours", "unrelated": "unrelated ones"}
 
 
-def _block(role: str, pairs: Sequence[Pair]) -> str:
+def _block(role: str, pairs: Sequence[ImagePair]) -> str:
     if not pairs:
         return ""
     words = theme.ROLE_WORDS[role]
@@ -95,7 +95,7 @@ def _block(role: str, pairs: Sequence[Pair]) -> str:
 def beside(
     prompt: str, seeds: Sequence[int], before: Sequence[str], after: Sequence[str], names: tuple[str, str]
 ) -> str:
-    """The same prompt drawn by one model or by two, one picture a seed; `after` is empty where there is one model."""
+    """The images of one model or of two for a prompt, one a seed; `after` is empty where there is one model."""
     sides = "".join(
         _side(name, prompt, seeds, pictures) for name, pictures in zip(names, (before, after), strict=True) if pictures
     )
@@ -103,13 +103,11 @@ def beside(
 
 
 def _side(name: str, prompt: str, seeds: Sequence[int], pictures: Sequence[str]) -> str:
-    shown = "".join(
+    image_cells = "".join(
         f"<figure>{parts.image(picture, f'{name}: {prompt}, seed {seed}')}<figcaption>seed {seed}</figcaption></figure>"
         for picture, seed in zip(pictures, seeds, strict=True)
     )
-    return (
-        f'<section><h3>{parts.esc(name)}</h3><div class="answers" data-count="{len(pictures)}">{shown}</div></section>'
-    )
+    return f'<section><h3>{parts.esc(name)}</h3><div class="answers" data-count="{len(pictures)}">{image_cells}</div></section>'
 
 
 def _how(words: str) -> str:

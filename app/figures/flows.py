@@ -1,11 +1,11 @@
-"""What went from where to where: a flow from left to right, as wide as what goes there."""
+"""Flows from before to after, from left to right, as wide as what goes there."""
 
 import math
 
 import plotly.graph_objects as go
 
 from app import parts, theme
-from app.figures._common import NOTHING, anything, faded, folded, new, number_format
+from app.figures._common import NOTHING, any_number, empty_figure, faded, folded, number_format
 from backends.api.panels import Flow
 
 ROW, TOP, BELOW, GAP = 44, 48, 16, 10  # pixels
@@ -14,7 +14,7 @@ STAYED, LEFT = 0.35, 0.75  # opacities: what stayed is quiet
 
 def flow(panel: Flow) -> go.Figure | str:
     """Ribbons from the old places on the left to the new ones on the right; grey what stayed, orange what went."""
-    if not panel.labels or not anything(*panel.z):
+    if not panel.labels or not any_number(*panel.z):
         return NOTHING
     count = len(panel.labels)
     ways = [
@@ -26,7 +26,7 @@ def flow(panel: Flow) -> go.Figure | str:
     if not ways:
         return NOTHING
     high = (ROW + GAP) * count
-    figure = new(TOP + high + BELOW)
+    figure = empty_figure(TOP + high + BELOW)
     form = number_format(panel.unit)
     sides = [[sum(value for *ends, value in ways if ends[side] == at) for at in range(count)] for side in (0, 1)]
     figure.add_trace(
@@ -37,7 +37,7 @@ def flow(panel: Flow) -> go.Figure | str:
             node={
                 "label": [*panel.labels, *panel.labels],
                 "x": [0.001] * count + [0.999] * count,
-                "y": [place for side in sides for place in _places(side, GAP / high)],
+                "y": [place for side in sides for place in _box_middles(side, GAP / high)],
                 "color": theme.ROLE["amount"],
                 "pad": GAP,
                 "thickness": 16,
@@ -64,7 +64,7 @@ def flow(panel: Flow) -> go.Figure | str:
     return figure
 
 
-def _places(sizes: list[float], gap: float) -> list[float]:
+def _box_middles(sizes: list[float], gap: float) -> list[float]:
     """The middles of boxes of these sizes, one below the other with a gap between, from 0 to 1."""
     scale = (1 - gap * (len(sizes) - 1)) / sum(sizes)
     tops = [scale * sum(sizes[:at]) + gap * at for at in range(len(sizes))]

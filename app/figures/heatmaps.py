@@ -5,7 +5,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from app import parts, theme
-from app.figures._common import NOTHING, anything, folded, gaps, new, number_format, wide_labels
+from app.figures._common import NOTHING, any_number, empty_figure, folded, gaps, number_format, wide_labels
 from backends.api.panels import Heatmap, Picture
 
 CELL, HEAD = 40, 140
@@ -13,9 +13,9 @@ CELL, HEAD = 40, 140
 
 def heatmap(panel: Heatmap) -> go.Figure | str:
     """A matrix, first row on top; a cell that was not measured stays empty and says so under the pointer."""
-    if not panel.rows or not panel.columns or not anything(*panel.z):
+    if not panel.rows or not panel.columns or not any_number(*panel.z):
         return NOTHING
-    figure = new(HEAD + min(900, max(160, CELL * len(panel.rows))))
+    figure = empty_figure(HEAD + min(900, max(160, CELL * len(panel.rows))))
     z = [gaps(row) for row in panel.z]
     form = number_format(panel.unit)
     figure.add_trace(
@@ -56,7 +56,7 @@ def heatmap(panel: Heatmap) -> go.Figure | str:
 
 
 def _cell(row: str, column: str) -> str:
-    """What a cell is called under the pointer; its pictures go by the same name."""
+    """The name of a cell under the pointer; its pictures go by it too."""
     return f"{row} → {column}"
 
 
@@ -80,13 +80,13 @@ def previews(panel: Heatmap, folder: Path) -> dict[str, str]:
     }
 
 
-def _pictures(name: str, shown: list[Picture], folder: Path) -> str:
-    seen = (
+def _pictures(name: str, pictures: list[Picture], folder: Path) -> str:
+    image_cells = (
         f"<figure>{parts.image(parts.data_uri(folder, one.path), f'{name}, {one.caption}')}"
         f"<figcaption>{parts.esc(one.caption)}</figcaption></figure>"
-        for one in shown
+        for one in pictures
     )
-    return f"<strong>{parts.esc(name)}</strong>{''.join(seen)}"
+    return f"<strong>{parts.esc(name)}</strong>{''.join(image_cells)}"
 
 
 def _scale(panel: Heatmap, z: list[list[float | None]]) -> dict[str, object]:

@@ -3,15 +3,15 @@
 import plotly.graph_objects as go
 
 from app import theme
-from app.figures._common import NOTHING, anything, colour, dash, faded, folded, gaps, name, new
+from app.figures._common import NOTHING, any_number, colour, dash, empty_figure, faded, folded, gaps, name
 from backends.api.panels import Lines, Series
 
 
 def lines(panel: Lines) -> go.Figure | str:
     """Curves over a shared x; a missing number is a gap."""
-    if not panel.x or not anything(*(series.values for series in panel.series)):
+    if not panel.x or not any_number(*(series.values for series in panel.series)):
         return NOTHING
-    figure = new(400)
+    figure = empty_figure(400)
     few = len(panel.x) <= 40
     for series in panel.series:
         if series.spread:
@@ -34,7 +34,7 @@ def lines(panel: Lines) -> go.Figure | str:
     if isinstance(panel.x[0], str):  # also where a name looks like a number
         figure.update_xaxes(type="category")
     figure.update_yaxes(title_text=panel.y_title)
-    if panel.y_title.endswith("%") and _within(panel, 0, 100):
+    if panel.y_title.endswith("%") and _all_between(panel, 0, 100):
         figure.update_yaxes(range=[-3, 103])
     figure.update_layout(showlegend=len(panel.series) > 1)
     return figure
@@ -44,7 +44,7 @@ def _symbol(series: Series) -> str:
     return {"neighbour": "circle-open", "reference": "diamond-open"}.get(series.role, "circle")
 
 
-def _within(panel: Lines, low: float, high: float) -> bool:
+def _all_between(panel: Lines, low: float, high: float) -> bool:
     return all(value is None or low <= value <= high for series in panel.series for value in gaps(series.values))
 
 

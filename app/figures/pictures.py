@@ -29,7 +29,7 @@ def pictures(panel: Pictures, folder: Path) -> str:
 
 def _cell(panel: Pictures, picture: Picture, at: int, folder: Path) -> str:
     column = panel.columns[at] if at < len(panel.columns) else ""
-    said = ", ".join(part for part in (column, picture.caption) if part) or panel.title
+    alt = ", ".join(part for part in (column, picture.caption) if part) or panel.title
     sign = parts.mark(picture.role) if picture.role not in ("amount", "difference") else ""
     caption = f"<figcaption>{sign}{parts.esc(picture.caption)}</figcaption>" if picture.caption else ""
-    return f"<figure>{parts.image(parts.data_uri(folder, picture.path), said)}{caption}</figure>"
+    return f"<figure>{parts.image(parts.data_uri(folder, picture.path), alt)}{caption}</figure>"

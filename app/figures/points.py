@@ -5,7 +5,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from app import parts, theme
-from app.figures._common import NOTHING, faded, folded, new
+from app.figures._common import NOTHING, empty_figure, faded, folded
 from backends.api.panels import Point, Points
 
 STEPS = 12  # frames of the way from before to after
@@ -25,13 +25,13 @@ def points(panel: Points) -> go.Figure | str:
     if not panel.points:
         return NOTHING
     moved = any(point.after is not None for point in panel.points)
-    figure = new(620 if moved else 520)
+    figure = empty_figure(620 if moved else 520)
     groups = [(role, [point for point in panel.points if point.role == role]) for role in ORDER]
     groups = [(role, items) for role, items in groups if items]
     for role, items in groups if moved else []:
-        figure.add_trace(_ways(role, items))
+        figure.add_trace(_path_lines(role, items))
     for role, items in groups:
-        figure.add_trace(_dots(role, items))
+        figure.add_trace(_markers(role, items))
     if moved:
         _slider(figure, groups)
     low, high = _range(panel.points)
@@ -43,8 +43,8 @@ def points(panel: Points) -> go.Figure | str:
     return figure
 
 
-def _at(point: Point, share: float) -> tuple[float, float]:
-    """Where a point is at a share of its way; one without an after stays."""
+def _position(point: Point, share: float) -> tuple[float, float]:
+    """The position of a point at a share of its way; one without an after stays."""
     to = point.after or point.before
     x, y = (old + share * (new_ - old) for old, new_ in zip(point.before, to, strict=True))
     return round(x, 3), round(y, 3)
@@ -59,20 +59,20 @@ def _range(items: list[Point]) -> tuple[tuple[float, float], tuple[float, float]
     return (x[0] - dx, y[0] - dy), (x[1] + dx, y[1] + dy)
 
 
-def _ways(role: str, items: list[Point]) -> go.Scatter:
+def _path_lines(role: str, items: list[Point]) -> go.Scatter:
     xs: list[float | None] = []
     ys: list[float | None] = []
     for point in items:
         if point.after is not None:
-            (x0, y0), (x1, y1) = _at(point, 0), _at(point, 1)
+            (x0, y0), (x1, y1) = _position(point, 0), _position(point, 1)
             xs += [x0, x1, None]
             ys += [y0, y1, None]
     line = {"color": faded(theme.ROLE[role], 0.22), "width": 1}
     return go.Scatter(x=xs, y=ys, mode="lines", line=line, hoverinfo="skip", showlegend=False)
 
 
-def _dots(role: str, items: list[Point]) -> go.Scatter:
-    places = [_at(point, 1) for point in items]
+def _markers(role: str, items: list[Point]) -> go.Scatter:
+    places = [_position(point, 1) for point in items]
     return go.Scatter(
         x=[x for x, _ in places],
         y=[y for _, y in places],
@@ -91,7 +91,7 @@ def _slider(figure: go.Figure, groups: list[tuple[str, list[Point]]]) -> None:
     frames, steps = [], []
     for step in range(STEPS + 1):
         share = step / STEPS
-        places = [[_at(point, share) for point in items] for _, items in groups]
+        places = [[_position(point, share) for point in items] for _, items in groups]
         data = [go.Scatter(x=[x for x, _ in group], y=[y for _, y in group]) for group in places]
         frames.append(go.Frame(name=str(step), data=data, traces=which))
         words = "before" if step == 0 else "after" if step == STEPS else ""
@@ -117,17 +117,17 @@ def _slider(figure: go.Figure, groups: list[tuple[str, list[Point]]]) -> None:
 
 def previews(panel: Points, folder: Path) -> dict[str, str]:
     """Point id -> HTML with its picture and what the model makes of it."""
-    shown = {}
+    html_by_id = {}
     for point in panel.points:
         picture = parts.image(parts.data_uri(folder, point.image), point.label) if point.image else ""
         words = "".join(f"<div>{parts.esc(line)}</div>" for line in point.text.splitlines())
         role = f'<div class="lethe-quiet">{parts.mark(point.role)}{theme.ROLE_WORDS[point.role]}</div>'
-        shown[point.id] = f"{picture}<div><strong>{parts.esc(point.label)}</strong>{role}{words}</div>"
-    return shown
+        html_by_id[point.id] = f"{picture}<div><strong>{parts.esc(point.label)}</strong>{role}{words}</div>"
+    return html_by_id
 
 
 def table(panel: Points) -> str:
-    """Where each point was and is."""
+    """The table of where each point was and is."""
     rows: list[list[parts.Cell]] = [
         [point.id, point.label, theme.ROLE_WORDS[point.role], *point.before, *(point.after or (None, None)), point.text]
         for point in panel.points

@@ -15,8 +15,10 @@ def routes(panel: Routes) -> str:
         return NOTHING
     shares = parts.esc(json.dumps(panel.shares))
     layers = _chips("layer", panel.layers, panel.layer, [""] * len(panel.layers))
-    named = [str(number + 1) for number in range(panel.experts)]
-    experts = _chips("expert", named, panel.expert, [share(*one) for one in panel.shares[panel.layer]], panel.experts)
+    expert_names = [str(number + 1) for number in range(panel.experts)]
+    experts = _chips(
+        "expert", expert_names, panel.expert, [share(*one) for one in panel.shares[panel.layer]], panel.experts
+    )
     rows = "".join(_row(panel, text) for text in panel.texts)
     return (
         f'<div class="lethe-routes" data-count="{panel.experts}" data-shares="{shares}" data-layer="{panel.layer}" '
@@ -34,14 +36,14 @@ def share(before: float, after: float) -> str:
 
 
 def _chips(what: str, names: list[str], chosen: int, notes: list[str], count: int = 0) -> str:
-    made = []
+    buttons = []
     for at, (name, note) in enumerate(zip(names, notes, strict=True)):
         tint = f' style="--tint:{tint_of(at, count)}"' if count else ""
-        made.append(
+        buttons.append(
             f'<button type="button" data-{what}="{at}" aria-pressed="{str(at == chosen).lower()}"{tint}>'
             f"{'<i></i>' if count else ''}{parts.esc(name.removeprefix('layer '))}<small>{note}</small></button>"
         )
-    return "".join(made)
+    return "".join(buttons)
 
 
 def tint_of(expert: int, count: int) -> str:
@@ -57,7 +59,7 @@ def _row(panel: Routes, text: Routed) -> str:
 
 
 def _words(panel: Routes, words: list[str], goes: list[list[list[int]]]) -> str:
-    made = []
+    spans = []
     for at, word in enumerate(words):
         of = [layer[at] for layer in goes]
         here = of[panel.layer]
@@ -65,7 +67,7 @@ def _words(panel: Routes, words: list[str], goes: list[list[list[int]]]) -> str:
         data = "|".join(" ".join(map(str, one)) for one in of)
         on = " class=on" if panel.expert in here else ""
         title = " and ".join(str(one + 1) for one in here)
-        made.append(
+        spans.append(
             f'<span data-to="{data}"{on} style="--tint:{tint_of(first, panel.experts)}" title="expert {title}">{parts.esc(word)}</span>'
         )
-    return "".join(made)
+    return "".join(spans)

@@ -16,47 +16,49 @@ HOW: Final = (
 
 
 def names(count: int, strength: float) -> tuple[str, str]:
-    """What was done to so many vectors: (in a sentence, above an answer)."""
+    """Names of an intervention on so many vectors: (in a sentence, above an answer)."""
     these = "this vector" if count == 1 else f"these {count} vectors"
     if strength == 0:
         return f"Without {these}", "switched off"
     return f"With {these} at {strength:g} times their strength", f"{strength:g} × as strong"
 
 
-def cards(said: dict[str, Any], count: int, strength: float) -> str:
-    """Both models, each with both answers, and one sentence on what changed.
+def cards(answer: dict[str, Any], count: int, strength: float) -> str:
+    """The HTML of both models, each with both answers, and one sentence on what changed.
 
     Args:
-        said: what the live operation `answer` gave with `off`.
+        answer: of the live operation `answer` with `off`.
         count: how many vectors.
         strength: what is left of them.
     """
-    there = [(when, name) for when, name in MODELS if when in said]
-    made = "".join(_card(said, when, name, names(count, strength)[1]) for when, name in there)
-    truth = f'<dl class="lethe-truth"><dt>true answer</dt><dd>{esc(said["truth"])}</dd></dl>' if said["truth"] else ""
-    lead = f'<p class="lethe-lead">{esc(said["question"])}</p>'
+    there = [(when, name) for when, name in MODELS if when in answer]
+    model_cards = "".join(_card(answer, when, name, names(count, strength)[1]) for when, name in there)
+    truth = (
+        f'<dl class="lethe-truth"><dt>true answer</dt><dd>{esc(answer["truth"])}</dd></dl>' if answer["truth"] else ""
+    )
+    lead = f'<p class="lethe-lead">{esc(answer["question"])}</p>'
     how = f'<p class="lethe-how"><b>How to read it.</b> {esc(HOW)}</p>'
-    return f'{lead}{parts.text(says(said, count, strength), "says")}<div class="lethe-chats">{made}</div>{truth}{how}'
+    return f'{lead}{parts.text(change_sentence(answer, count, strength), "says")}<div class="lethe-chats">{model_cards}</div>{truth}{how}'
 
 
-def _card(said: dict[str, Any], when: str, name: str, off: str) -> str:
-    now, then = said[when], said[f"{when}_off"]
+def _card(answer: dict[str, Any], when: str, name: str, off: str) -> str:
+    now, then = answer[when], answer[f"{when}_off"]
     bubbles = "".join(
         f'<p class="lethe-bubble" data-when="{style}"><span class="when">{esc(words)}</span>'
-        f"<span>{chats.marked(one['said'], said['truth'], said['question'])}</span></p>"
+        f"<span>{chats.marked(one['said'], answer['truth'], answer['question'])}</span></p>"
         for style, words, one in (("before", "as it is", now), ("after", off, then))
     )
-    shares = chats.bar("amount", *(100 * number(one["share"]) for one in (now, then))) if said["truth"] else ""
+    shares = chats.bar("amount", *(100 * number(one["share"]) for one in (now, then))) if answer["truth"] else ""
     return (
         f'<article class="lethe-chat" data-model="{when}"><h3>{esc(name)}</h3>{bubbles}'
         f"{f'<footer>{shares}</footer>' if shares else ''}</article>"
     )
 
 
-def says(said: dict[str, Any], count: int, strength: float) -> str:
-    """Which of the models answers otherwise now."""
-    there = [(when, name) for when, name in MODELS if when in said]
-    changed = [name for when, name in there if said[when]["said"] != said[f"{when}_off"]["said"]]
+def change_sentence(answer: dict[str, Any], count: int, strength: float) -> str:
+    """The sentence about which of the models answers otherwise now."""
+    there = [(when, name) for when, name in MODELS if when in answer]
+    changed = [name for when, name in there if answer[when]["said"] != answer[f"{when}_off"]["said"]]
     what = names(count, strength)[0]
     if len(changed) == len(there):
         return f"{what}, {'both models answer' if len(there) > 1 else f'{changed[0]} answers'} otherwise."

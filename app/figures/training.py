@@ -1,4 +1,4 @@
-"""Watching a job: its events become curves, its samples become pictures that fade.
+"""Figures of a job at work: curves of its events, and its samples as pictures that fade.
 
 Of a classifier a sample holds the probabilities it gives to images that stay the same; of a model that draws, what it draws now
 of the same words, and how sure its judge is that this is what was asked; of a language model, what it answers now to the same
@@ -22,10 +22,10 @@ Sample = dict[str, Any]
 
 
 def loss_panel(events: Sequence[dict[str, Any]]) -> Lines | None:
-    """Everything a method measured while it ran, over its steps; None before the first number."""
+    """Losses and other values that a method recorded, over its steps; None before the first number."""
     offset, last, phase = 0, 0, ""
     xs: list[float] = []
-    seen: list[dict[str, float]] = []
+    recorded: list[dict[str, float]] = []
     for event in events:
         if event.get("phase") != phase or int(event.get("step", 0)) < last - offset:
             offset, phase = last, str(event.get("phase", ""))
@@ -34,17 +34,17 @@ def loss_panel(events: Sequence[dict[str, Any]]) -> Lines | None:
         values = {key: number(value) for key, value in (event.get("values") or {}).items() if _is_number(value)}
         if values:
             xs.append(step)
-            seen.append(values)
-    if not seen:
+            recorded.append(values)
+    if not recorded:
         return None
     every = max(1, -(-len(xs) // MOST))
     keep = [at for at in range(len(xs)) if at % every == 0 or at == len(xs) - 1]
-    names = list(dict.fromkeys(key for values in seen for key in values))
-    series = [Series(name=_words(key), values=[seen[at].get(key) for at in keep], role=_role(key)) for key in names]
+    names = list(dict.fromkeys(key for values in recorded for key in values))
+    series = [Series(name=_words(key), values=[recorded[at].get(key) for at in keep], role=_role(key)) for key in names]
     return Lines(
         title="While it learned to forget",
         how="Each point is one step of the method; the values are those it works with, so a rising loss on what is to be forgotten can be what is wanted.",
-        says=_course(names, seen),
+        says=_trend_sentence(names, recorded),
         x=[xs[at] for at in keep],
         series=series,
         x_title="step",
@@ -68,9 +68,9 @@ def _role(key: str) -> Role:
     return "neighbour" if any(word in key for word in ("keep", "retain", "remain")) else "amount"
 
 
-def _course(names: list[str], seen: list[dict[str, float]]) -> str:
-    """What the first value did, from its first number to its last."""
-    values = [step[names[0]] for step in seen if theme.measured(step.get(names[0]))]
+def _trend_sentence(names: list[str], recorded: list[dict[str, float]]) -> str:
+    """The sentence about the course of the first value, from its first number to its last."""
+    values = [step[names[0]] for step in recorded if theme.measured(step.get(names[0]))]
     if len(values) < 2:
         return ""
     first, last = f"{values[0]:.3g}", f"{values[-1]:.3g}"
@@ -81,7 +81,7 @@ def _course(names: list[str], seen: list[dict[str, float]]) -> str:
 
 
 def step_name(sample: Sample) -> str:
-    """What the scrub slider says at a sample: before, after, or phase and step."""
+    """The scrub slider's text at a sample: before, after, or phase and step."""
     phase, step = str(sample.get("phase") or ""), sample.get("step", 0)
     if not phase:
         return "before"
@@ -89,31 +89,31 @@ def step_name(sample: Sample) -> str:
 
 
 def fading_panel(samples: Sequence[Sample]) -> Lines | None:
-    """How sure the model is of the right class, by role, over the samples; None where there are fewer than two."""
+    """Probabilities of the true class by role, over the samples; None where there are fewer than two."""
     if len(samples) < 2:
         return None
     series = []
     for role in ROLES:
-        values = [_sure(sample, role) for sample in samples]
+        values = [_mean_certainty(sample, role) for sample in samples]
         if any(value is not None for value in values):
             series.append(Series(name=theme.ROLE_WORDS[role], values=values, role=role))
     if not series:
         return None
-    said = [f"from {theme.percent(s.values[0])} to {theme.percent(s.values[-1])} ({s.name})" for s in series]
-    mean, what = _of_mean(samples[-1])
+    changes = [f"from {theme.percent(s.values[0])} to {theme.percent(s.values[-1])} ({s.name})" for s in series]
+    mean, what = _mean_quantity(samples[-1])
     return Lines(
         title="How it fades",
         how=f"Each curve is {mean}; what is to be forgotten should sink, the others should stay.",
-        says=f"{what} went {', '.join(said)}.",
-        x=_names(samples),
+        says=f"{what} went {', '.join(changes)}.",
+        x=_short_names(samples),
         series=series,
         x_title="step",
         y_title="probability, %",
     )
 
 
-def _of_mean(sample: Sample) -> tuple[str, str]:
-    """What a curve is a mean of, in the middle of a sentence and at its beginning."""
+def _mean_quantity(sample: Sample) -> tuple[str, str]:
+    """The quantity that a curve is a mean of, in the middle of a sentence and at its beginning."""
     if any(is_drawing(item) for item in sample["items"]):
         return (
             "how sure the judge is, on average, that the watched pictures show what was asked",
@@ -130,7 +130,7 @@ def _of_mean(sample: Sample) -> tuple[str, str]:
     )
 
 
-def _names(samples: Sequence[Sample]) -> list[str]:
+def _short_names(samples: Sequence[Sample]) -> list[str]:
     """A short name for each sample, all different: before, its step, after."""
     names = [
         str(sample.get("step", 0)) if sample.get("of") and sample.get("phase") else step_name(sample)
@@ -140,7 +140,7 @@ def _names(samples: Sequence[Sample]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name} ({at})" for at, name in enumerate(names)]
 
 
-def _sure(sample: Sample, role: str) -> float | None:
+def _mean_certainty(sample: Sample, role: str) -> float | None:
     values = [100 * sure(item) for item in sample.get("items", []) if item["role"] == role]
     values = [value for value in values if theme.measured(value)]
     return sum(values) / len(values) if values else None
@@ -157,7 +157,7 @@ def is_chat(item: dict[str, Any]) -> bool:
 
 
 def sure(item: dict[str, Any]) -> float:
-    """From 0 to 1: the probability of the true class; of a drawing, how sure the judge is of what was asked, NaN without one;
+    """How sure the model is, from 0 to 1: the probability of the true class; of a drawing, how sure the judge is of what was asked, NaN without one;
     of an answer, the probability of the true one, a token."""
     return number(item["share"] if "share" in item else item["probabilities"][item["label"]])
 
@@ -186,13 +186,13 @@ def scrub(
     """
     if not samples:
         return ""
-    steps = [{"name": step_name(sample), "items": _seen(sample, names, folder)} for sample in samples]
+    steps = [{"name": step_name(sample), "items": _step_items(sample, names, folder)} for sample in samples]
     slider = (
         f'<div class="lethe-scrub"><label for="scrub{key}">Step</label>'
         f'<input id="scrub{key}" type="range" min="0" max="{len(steps) - 1}" value="{len(steps) - 1}" '
         f'data-steps="{parts.esc(json.dumps(steps))}"><output for="scrub{key}"></output></div>'
     )
-    first = {item["id"]: _said(item, names)[1] for item in samples[0].get("items", [])}
+    first = {item["id"]: _item_text(item, names)[1] for item in samples[0].get("items", [])}
     groups = "".join(_group(role, samples[-1], first, names, folder) for role in ROLES)
     how = "The full bar is the probability that the model gives to the true class at this step, the faint one behind it that of the model before; below stands what the model takes the image for."
     if any(is_chat(item) for item in samples[-1].get("items", [])):
@@ -205,15 +205,15 @@ def scrub(
     )
 
 
-def _seen(sample: Sample, names: Sequence[str], folder: Path) -> dict[str, tuple[str | float, ...]]:
-    """Item id -> share in words, share in percent, what is said of it; of a drawing also its picture."""
+def _step_items(sample: Sample, names: Sequence[str], folder: Path) -> dict[str, tuple[str | float, ...]]:
+    """Item id -> share in words, share in percent, the guess or response; of a drawing also its picture."""
     return {
-        item["id"]: _said(item, names) + ((drawing(folder, item),) if is_drawing(item) else ())
+        item["id"]: _item_text(item, names) + ((drawing(folder, item),) if is_drawing(item) else ())
         for item in sample.get("items", [])
     }
 
 
-def _said(item: dict[str, Any], names: Sequence[str]) -> tuple[str, float, str]:
+def _item_text(item: dict[str, Any], names: Sequence[str]) -> tuple[str, float, str]:
     if is_drawing(item):
         share = 100 * sure(item)
         if not theme.measured(share):
@@ -243,7 +243,7 @@ def _group(role: str, sample: Sample, first: dict[str, float], names: Sequence[s
 
 
 def _item(item: dict[str, Any], before: float, names: Sequence[str], folder: Path) -> str:
-    words, share, guess = _said(item, names)
+    words, share, guess = _item_text(item, names)
     if is_drawing(item):
         truth, kind = item["prompt"], "lethe-item lethe-item-drawn"
         uri = drawing(folder, item)

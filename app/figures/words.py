@@ -35,6 +35,8 @@ def _piece(panel: Words, piece: Piece) -> str:
         return parts.esc(piece.text)
     way = "less" if value < 0 else "more"
     share = f"{100 * min(abs(value), 1):.0f}"
-    said = f"{100 * value:+.0f} %" if panel.scale == "difference" else f"{100 * value:.0f} %"
-    number = f"<sub>{said.removesuffix(' %')}</sub>" if panel.numbers else ""
-    return f'<span data-way="{way}" style="--share:{share}%" title="{said}">{parts.esc(piece.text)}{number}</span>'
+    percentage = f"{100 * value:+.0f} %" if panel.scale == "difference" else f"{100 * value:.0f} %"
+    number = f"<sub>{percentage.removesuffix(' %')}</sub>" if panel.numbers else ""
+    return (
+        f'<span data-way="{way}" style="--share:{share}%" title="{percentage}">{parts.esc(piece.text)}{number}</span>'
+    )

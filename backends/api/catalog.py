@@ -157,21 +157,23 @@ class Catalog(BaseModel):
         for entry in entries:
             if entry.id == entry_id:
                 return entry
-        shown = entry_id if len(entry_id) <= 60 else entry_id[:60] + "…"
-        raise BadInput(f"There is no {kind[:-1]} {shown!r}; choose one of {', '.join(entry.id for entry in entries)}.")
+        short_id = entry_id if len(entry_id) <= 60 else entry_id[:60] + "…"
+        raise BadInput(
+            f"There is no {kind[:-1]} {short_id!r}; choose one of {', '.join(entry.id for entry in entries)}."
+        )
 
 
 def _fingerprint() -> str:
     """Changes when any source file the catalog is drawn from changes."""
     root = Path(__file__).resolve().parents[2]
-    seen = hashlib.sha256(__version__.encode())
+    digest = hashlib.sha256(__version__.encode())
     for folder in ("backends", "pages/classroom", "assets"):
         for path in sorted(
             path for name in ("*.py", "card.json", "tuned.json") for path in (root / folder).rglob(name)
         ):
             stat = path.stat()
-            seen.update(f"{path.relative_to(root)}:{stat.st_size}:{stat.st_mtime_ns}".encode())
-    return seen.hexdigest()[:16]
+            digest.update(f"{path.relative_to(root)}:{stat.st_size}:{stat.st_mtime_ns}".encode())
+    return digest.hexdigest()[:16]
 
 
 def _path() -> Path:
@@ -196,15 +198,15 @@ def load() -> Catalog:
         OutOfReach: the home cannot be written.
         LetheError: the backend could not make it; the sentence names the last thing it said.
     """
-    return _whole(pulled.mark())
+    return _with_pulled(pulled.mark())
 
 
 @cache
-def _whole(mark: tuple[tuple[str, int], ...]) -> Catalog:
+def _with_pulled(mark: tuple[tuple[str, int], ...]) -> Catalog:
     """What came with Lethe, and the models that were pulled; `mark` tells which."""
-    known = _shipped()
-    models = [*known.models, *(_optional(name) for name, _ in mark)]
-    return known.model_copy(update={"models": sorted(models, key=lambda entry: (entry.order, entry.id))})
+    shipped = _shipped()
+    models = [*shipped.models, *(_optional(name) for name, _ in mark)]
+    return shipped.model_copy(update={"models": sorted(models, key=lambda entry: (entry.order, entry.id))})
 
 
 def _optional(model: str) -> Model:
@@ -225,9 +227,9 @@ def _shipped() -> Catalog:
     path = _path()
     making = prepare()
     if making is not None:
-        _, said = making.communicate()
+        _, stderr = making.communicate()
         if making.returncode:
             ready_home()  # where that is what went wrong, it says so
-            lines = said.strip().splitlines()
+            lines = stderr.strip().splitlines()
             raise LetheError(f"The catalog could not be made: {lines[-1] if lines else 'its process ended early'}")
     return Catalog.model_validate(files.read_json(path))

@@ -39,26 +39,26 @@ def _has(row: Mapping[str, Any], name: str) -> bool:
 
 def read(row: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
     """A row with the columns of COLUMNS, and what was done for that, in words."""
-    made = {name: value for name, value in row.items() if name in COLUMNS}
+    normalized = {name: value for name, value in row.items() if name in COLUMNS}
     left, done = {name: row[name] for name in row if name not in COLUMNS}, set[str]()
     for name, others in NAMES.items():
         there = next((other for other in others if other in left), None)
-        if name not in made and there:
-            made[name] = left.pop(there)
+        if name not in normalized and there:
+            normalized[name] = left.pop(there)
             done.add(f"{there} is read as {name}")
     if "instruction is read as question" in done and MORE in left:
         more = left.pop(MORE)
         if isinstance(more, str) and more.strip():
-            made["question"] = f"{made['question']}\n{more}"
+            normalized["question"] = f"{normalized['question']}\n{more}"
             done.add(f"{MORE} is read as the end of the question")
-    place, choices = made.get("answer"), left.get(CHOICES)
+    place, choices = normalized.get("answer"), left.get(CHOICES)
     if isinstance(place, int) and isinstance(choices, list) and 0 <= place < len(choices):
         del left[CHOICES]
-        made |= {"answer": choices[place], "wrong": [*choices[:place], *choices[place + 1 :]]}
+        normalized |= {"answer": choices[place], "wrong": [*choices[:place], *choices[place + 1 :]]}
         done.add(
             f"the answer is the one of its {CHOICES} that its number (from 0) names, and the others are read as wrong"
         )
-    return made, done | {f"{name[:40]} is passed over" for name in left}
+    return normalized, done | {f"{name[:40]} is passed over" for name in left}
 
 
 def notes(done: set[str]) -> tuple[str, ...]:
@@ -67,6 +67,6 @@ def notes(done: set[str]) -> tuple[str, ...]:
         return ()
     over = sorted(text.removesuffix(" is passed over") for text in done if text.endswith(" is passed over"))
     other = sorted(text for text in done if not text.endswith(" is passed over"))
-    told = [*other, f"the column{'s' if len(over) > 1 else ''} {', '.join(over)} passed over"] if over else other
-    said = "; ".join(told)
-    return (f"{said[0].upper()}{said[1:]}.",)
+    clauses = [*other, f"the column{'s' if len(over) > 1 else ''} {', '.join(over)} passed over"] if over else other
+    sentence = "; ".join(clauses)
+    return (f"{sentence[0].upper()}{sentence[1:]}.",)

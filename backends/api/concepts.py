@@ -59,17 +59,17 @@ def read(text: str, card: dict[str, Any], model: str = "this model") -> Concept:
     parts = ARROW.split(_clean(text))
     if len(parts) > 2 or (len(parts) == 2 and not all(parts)):
         raise BadInput(f"{_short(text)} has an arrow too many or nothing beside it; write cat -> dog.")
-    found = _named(parts[0], card, model)
+    concept = _learned_concept(parts[0], card, model)
     if len(parts) == 1:
-        return found
-    anchor = _named(parts[1], card, model)
-    if anchor == found:
-        raise BadInput(f"{found.name!r} was to be replaced by itself; name something else after the arrow.")
-    if found.kind != "phrase" and anchor.kind != found.kind:
+        return concept
+    anchor = _learned_concept(parts[1], card, model)
+    if anchor == concept:
+        raise BadInput(f"{concept.name!r} was to be replaced by itself; name something else after the arrow.")
+    if concept.kind != "phrase" and anchor.kind != concept.kind:
         raise BadInput(
-            f"{found.name!r} and {anchor.name!r} are of different kinds; replace an object by an object, a style by a style."
+            f"{concept.name!r} and {anchor.name!r} are of different kinds; replace an object by an object, a style by a style."
         )
-    return found.model_copy(update={"anchor": anchor.name})
+    return concept.model_copy(update={"anchor": anchor.name})
 
 
 def _clean(text: str) -> str:
@@ -80,17 +80,17 @@ def _clean(text: str) -> str:
     """
     if len(text) > LONGEST:
         raise BadInput(f"A concept of {len(text):,} characters was given; at most {LONGEST} are allowed.")
-    said = " ".join(text.split())
-    if not said:
+    line = " ".join(text.split())
+    if not line:
         raise BadInput(
             "A forget or keep target was empty; name a concept, as in cat, twemoji style or cat in twemoji style."
         )
-    if any(unicodedata.category(sign).startswith("C") for sign in said) or re.search(r"[<{}]|(?<!-)>", said):
+    if any(unicodedata.category(sign).startswith("C") for sign in line) or re.search(r"[<{}]|(?<!-)>", line):
         raise BadInput(f"{_short(text)} holds markup or control characters; write plain words.")
-    return said
+    return line
 
 
-def _named(text: str, card: dict[str, Any], model: str) -> Concept:
+def _learned_concept(text: str, card: dict[str, Any], model: str) -> Concept:
     domains: dict[str, list[str]] = card.get("domains") or {}
     if not domains:
         return Concept(kind="phrase", phrase=text)
@@ -103,9 +103,9 @@ def _named(text: str, card: dict[str, Any], model: str) -> Concept:
         return Concept(kind="style", style=styles[plain.removesuffix(" style")])
     if both and both[1] in objects and both[2] in styles:
         return Concept(kind="pair", object=objects[both[1]], style=styles[both[2]])
-    known = [*domains.get("object", []), *(f"{style} style" for style in domains.get("style", []))]
-    near = difflib.get_close_matches(plain, [name.casefold() for name in known], n=3, cutoff=0.5)
-    offered = near or known[:3] + known[-2:]
+    learned = [*domains.get("object", []), *(f"{style} style" for style in domains.get("style", []))]
+    near = difflib.get_close_matches(plain, [name.casefold() for name in learned], n=3, cutoff=0.5)
+    offered = near or learned[:3] + learned[-2:]
     hint = "near to it" if near else "it knows, for example"
     raise BadInput(f"{model} never learned {_short(text)}; {hint}: {', '.join(offered)}.")
 
@@ -119,27 +119,27 @@ def article(noun: str) -> str:
     return "an" if noun[:1].casefold() in "aeiou" else "a"
 
 
-def prompt(card: dict[str, Any], thing: str = "", style: str = "") -> str:
+def prompt(card: dict[str, Any], object_name: str = "", style: str = "") -> str:
     """How a model whose concepts are known is asked for an object, a style, or one in the other.
 
     Args:
         card: with `templates` for "pair", "object" and "style", whose fields are {a} (the article), {object}, {style}.
     """
-    kind = "pair" if thing and style else "object" if thing else "style"
-    return str(card["templates"][kind]).format(a=article(thing), object=thing, style=style)
+    kind = "pair" if object_name and style else "object" if object_name else "style"
+    return str(card["templates"][kind]).format(a=article(object_name), object=object_name, style=style)
 
 
 def overlap(forget: list[Concept], keep: list[Concept]) -> str:
     """The first name that is in both lists; empty where they are apart. A pair lies within its object and its style."""
-    for gone in forget:
-        for held in keep:
-            if gone.name.casefold() == held.name.casefold():
-                return held.name
-            if held.kind == "pair" and (
-                (gone.kind == "object" and gone.object == held.object)
-                or (gone.kind == "style" and gone.style == held.style)
+    for forgotten in forget:
+        for retained in keep:
+            if forgotten.name.casefold() == retained.name.casefold():
+                return retained.name
+            if retained.kind == "pair" and (
+                (forgotten.kind == "object" and forgotten.object == retained.object)
+                or (forgotten.kind == "style" and forgotten.style == retained.style)
             ):
-                return held.name
+                return retained.name
     return ""
 
 
@@ -167,8 +167,8 @@ def nearest(concept: Concept, forget: Sequence[Concept], near: dict[str, list[st
         near: name -> other names of its kind, nearest first.
     """
     kind = "style" if concept.kind == "style" else "object"
-    gone = {getattr(other, kind) for other in forget if other.kind == kind}
-    return [name for name in near.get(getattr(concept, kind), []) if name not in gone]
+    forgotten_names = {getattr(other, kind) for other in forget if other.kind == kind}
+    return [name for name in near.get(getattr(concept, kind), []) if name not in forgotten_names]
 
 
 def every(card: dict[str, Any]) -> list[Concept]:

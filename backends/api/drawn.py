@@ -21,13 +21,13 @@ def suite(run: RunFolder) -> list[dict[str, Any]] | None:
     Of pictures: `role`, `prompt`, `object`, `style`, `seed`; of answers: `role`, `kind`, `prompt` and the true answer, `truth`.
     """
     try:
-        kept = reading.document(run.path / SUITE, run.path.parent)
+        entries = reading.document(run.path / SUITE, run.path.parent)
     except Unreadable:
         return None
-    return kept if isinstance(kept, list) and all(map(_asked, kept)) else None
+    return entries if isinstance(entries, list) and all(map(_is_suite_entry, entries)) else None
 
 
-def _asked(one: Any) -> bool:
+def _is_suite_entry(one: Any) -> bool:
     """Whether an entry of the suite says what was asked, and in which role."""
     return isinstance(one, dict) and all(isinstance(one.get(name), str) for name in ("role", "prompt"))
 
@@ -49,6 +49,6 @@ def answers(run: RunFolder, when: Literal["before", "after", "reference"]) -> li
     try:
         with np.load(run.path / OUTPUTS / f"{when}.npz", allow_pickle=False) as file:
             pairs = zip(file["said"].tolist(), file["answer"].tolist(), strict=True)
-            return [(str(said), exp(-nats)) for said, nats in pairs]
+            return [(str(response), exp(-nats)) for response, nats in pairs]
     except (OSError, ValueError, LookupError, EOFError, BadZipFile, AttributeError, TypeError):
         return None

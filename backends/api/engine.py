@@ -50,10 +50,10 @@ def status() -> dict[str, Any]:
     `message` is empty when all is well, and else one sentence, as that the scheduler does not answer.
     """
     try:
-        said = files.read_json(home() / STATUS, {})
+        report = files.read_json(home() / STATUS, {})
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return report if isinstance(report, dict) else {}
 
 
 def wait(process: "subprocess.Popen[bytes]", seconds: float = 20.0) -> None:
@@ -68,15 +68,15 @@ def wait(process: "subprocess.Popen[bytes]", seconds: float = 20.0) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         code = process.poll()
-        said = status()
-        ours = said.get("pid") == process.pid
+        report = status()
+        ours = report.get("pid") == process.pid
         if code is not None:
-            message = said.get("message") if ours else ""
+            message = report.get("message") if ours else ""
             if code == REFUSED and not message:
                 raise Busy(busy_sentence())
             error = {REFUSED: BadInput, UNREACHABLE: OutOfReach}.get(code, LetheError)
             raise error(message or f"The engine ended as it started (code {code}); its own output says why.")
-        if ours and said.get("executor") and owner() == process.pid:  # without an executor it is about to end
+        if ours and report.get("executor") and owner() == process.pid:  # without an executor it is about to end
             return
         time.sleep(0.05)
     raise LetheError(f"The engine did not start within {seconds:.0f} seconds; its own output says why.")

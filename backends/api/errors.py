@@ -4,8 +4,8 @@
 class LetheError(Exception):
     """Something a person can act on. `str(error)` is shown as it is, without a traceback."""
 
-    def __init__(self, *said: object) -> None:
-        super().__init__(*(one_line(text) if isinstance(text, str) else text for text in said))
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(one_line(text) if isinstance(text, str) else text for text in arguments))
 
 
 def one_line(text: str) -> str:

@@ -32,7 +32,7 @@ class Estimate(BaseModel):
 
 
 class Past(BaseModel):
-    """One earlier job: `seconds` of its method, and those `around` it, for opening and measuring; `asked`, how many items
+    """One earlier job: `seconds` of its method, and those `around` it, for opening and measuring; `forget_count`, how many items
     it forgot."""
 
     method: MethodId
@@ -40,7 +40,7 @@ class Past(BaseModel):
     seconds: float
     memory: float | None
     around: float = 0.0
-    asked: int | None = None
+    forget_count: int | None = None
     device: str = ""
     threads: int = 0
 
@@ -55,57 +55,57 @@ def estimate(
     model: str,
     method: str,
     params: dict[str, Any],
-    known: dict[str, list[Past]] | None = None,
-    asked: int | None = None,
+    past_jobs: dict[str, list[Past]] | None = None,
+    forget_count: int | None = None,
 ) -> Estimate | None:
     """What the job will need, or None where nothing like it was measured.
 
     The median of earlier jobs of this method on this model, with the time of the method taken as proportional to its
-    epochs, steps and rounds, and, where `asked` is given, to the items of an epoch.
+    epochs, steps and rounds, and, where `forget_count` is given, to the items of an epoch.
 
     Args:
         model: id of the model.
         method: id of the method.
         params: complete parameters.
-        known: what `estimates` gave, to ask about many methods at once.
-        asked: how many items are to be forgotten, for methods whose epochs are passes over these.
+        past_jobs: what `estimates` gave, to ask about many methods at once.
+        forget_count: how many items are to be forgotten, for methods whose epochs are passes over these.
     """
-    known = known or estimates(model)
+    past_jobs = past_jobs or estimates(model)
     for where in ("here", "shipped"):
-        past = _plainest([job for job in known[where] if job.method == method])
+        past = _on_processor([job for job in past_jobs[where] if job.method == method])
         if past:
             memory = [job.memory for job in past if job.memory]
             return Estimate(
-                seconds=median(job.seconds * _ratio(params, asked, job) + job.around for job in past),
+                seconds=median(job.seconds * _length_ratio(params, forget_count, job) + job.around for job in past),
                 memory=median(memory) if memory else None,
                 here=where == "here",
                 count=len(past),
-                where=_words(past[0]),
+                where=_hardware_words(past[0]),
             )
     return None
 
 
-def _plainest(past: list[Past]) -> list[Past]:
+def _on_processor(past: list[Past]) -> list[Past]:
     """Those that ran on a processor, which everybody has; where there are none, all."""
     return [job for job in past if not job.device.startswith("cuda")] or past
 
 
-def _words(job: Past) -> str:
+def _hardware_words(job: Past) -> str:
     """ "2 processor cores", "one NVIDIA H100"."""
     if job.device.startswith("cuda"):
         return f"one {job.device.partition('(')[2].rstrip(')') or 'GPU'}"
     return f"{job.threads or 2} processor core{'' if job.threads == 1 else 's'}"
 
 
-def _ratio(params: dict[str, Any], asked: int | None, before: Past) -> float:
+def _length_ratio(params: dict[str, Any], forget_count: int | None, before: Past) -> float:
     """How much longer the method works than an earlier job did."""
     ratio = 1.0
     for name in LENGTHS:
         now, then = params.get(name), before.params.get(name)
         if isinstance(now, int) and isinstance(then, int) and min(now, then) > 0:
             ratio *= now / then
-            if name == "epochs" and asked and before.asked:
-                ratio *= asked / before.asked
+            if name == "epochs" and forget_count and before.forget_count:
+                ratio *= forget_count / before.forget_count
     return ratio
 
 
@@ -134,15 +134,15 @@ def _finished(run: runs.RunFolder) -> tuple[str, Past] | None:
                 params=result["params"],
                 seconds=seconds,
                 memory=_bytes(result.get("peak_memory")),
-                around=max(0.0, _lasted(history) - seconds),
-                asked=result.get("forget_count"),
+                around=max(0.0, _attempt_seconds(history) - seconds),
+                forget_count=result.get("forget_count"),
                 device=result.get("device", ""),
             ),
         )
     return _needs[run.path]
 
 
-def _lasted(history: list[runs.Moment]) -> float:
+def _attempt_seconds(history: list[runs.Moment]) -> float:
     """Seconds of a run's last attempt, from when it left the queue; 0 where they are not known."""
     begun = [moment.at for moment in history if moment.status == "running"]
     return history[-1].at - begun[-1] if begun and history[-1].status == "done" else 0.0
@@ -155,14 +155,14 @@ def _bytes(value: Any) -> float | None:
 
 @cache
 def _shipped(model: str) -> list[Past]:
-    timed = [_row(row) for row in files.read_json(ASSETS / "measured" / "times" / f"{model}.json", [])]
+    timed = [_past_of_row(row) for row in files.read_json(ASSETS / "measured" / "times" / f"{model}.json", [])]
     rows = [row for table in measured.tables().values() for row in table if row.model == model and row.metrics]
     return timed + [
-        past for row in rows if (past := _row(row.model_dump())).method not in {job.method for job in timed}
+        past for row in rows if (past := _past_of_row(row.model_dump())).method not in {job.method for job in timed}
     ]
 
 
-def _row(row: dict[str, Any]) -> Past:
+def _past_of_row(row: dict[str, Any]) -> Past:
     """A measured row as an earlier job."""
     seconds = files.number(row["seconds"])
     total = files.number(row.get("total_seconds"))
@@ -172,7 +172,7 @@ def _row(row: dict[str, Any]) -> Past:
         seconds=seconds,
         memory=_bytes(row.get("peak_memory")),
         around=max(0.0, total - seconds) if total == total else 0.0,
-        asked=row.get("forget_count"),
+        forget_count=row.get("forget_count"),
         device=row.get("device", ""),
         threads=row.get("threads", 0),
     )

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from . import catalog
 from .errors import BadInput
 from .numbers import Finding, Numbers, Subject
-from .params import shown
+from .params import quoted_value
 from .runs import RunFolder
 from .spec import JobSpec
 
@@ -112,7 +112,7 @@ class Family:
     def about_earlier(
         self, card: Mapping[str, Any], spec: JobSpec, result: Mapping[str, Any], method: Any
     ) -> dict[str, Any]:
-        """As `about`, of a run of an earlier version that wrote nothing of it down."""
+        """What the verdict of a run says of its targets, where the run of an earlier version did not write it down."""
         raise NotImplementedError
 
     def lacks(self, needs: Sequence[str]) -> str:
@@ -137,7 +137,7 @@ def get(family: str) -> Family:
         BadInput: there is none of that id; the sentence lists those there are.
     """
     if family not in every():
-        raise BadInput(f"There is no family of models {shown(family)}; there are {', '.join(every())}.")
+        raise BadInput(f"There is no family of models {quoted_value(family)}; there are {', '.join(every())}.")
     return every()[family]
 
 
@@ -170,8 +170,8 @@ def of_model(model: str) -> str | None:
 def of_run(run: RunFolder) -> str:
     """The id of the family of a run's model, as the run names it."""
     result = run.result or {}
-    named = result.get("family") or (result.get("about") or {}).get("family") or run.spec.family
-    return str(named or of_model(run.spec.model) or _measured(run))
+    stated_family = result.get("family") or (result.get("about") or {}).get("family") or run.spec.family
+    return str(stated_family or of_model(run.spec.model) or _measured(run))
 
 
 def _measured(run: RunFolder) -> str:

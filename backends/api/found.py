@@ -31,28 +31,28 @@ def read(run: RunFolder, what: str, kind: Kind = "inspect") -> dict[str, Any] | 
     places = [(folder(run, what, kind), home() / kind / run.id if run.shipped else run.path)]
     places.append((run.path / kind / what, run.path))
     for place, root in places:
-        seen = at(place)
-        if seen is not None:
-            return seen | {"root": str(root)}
+        findings = at(place)
+        if findings is not None:
+            return findings | {"root": str(root)}
     return None
 
 
 def at(place: Path) -> dict[str, Any] | None:
     """found.json of one inspector or attack; None where there is none, or none that this version can show."""
-    seen = _document(place)
+    findings = _document(place)
     try:
-        Found.model_validate(seen)
+        Found.model_validate(findings)
     except ValidationError:
         return None
-    return seen
+    return findings
 
 
 def _document(place: Path) -> dict[str, Any] | None:
     try:
-        seen = reading.document(place / "found.json", place.parents[2])
+        content = reading.document(place / "found.json", place.parents[2])
     except Unreadable:
         return None
-    return seen if isinstance(seen, dict) else None
+    return content if isinstance(content, dict) else None
 
 
 def usual_seconds(what: str, kind: Kind = "inspect", model: str = "") -> float | None:

@@ -72,10 +72,10 @@ def goal(one: Measured, entry: Metric | None) -> Goal | None:
         kind, there = "before", one.before
     if isnan(there):
         return None
-    return Goal(there, kind, _off(one, entry, there))
+    return Goal(there, kind, _distance(one, entry, there))
 
 
-def _off(one: Measured, entry: Metric, there: float) -> float:
+def _distance(one: Measured, entry: Metric, there: float) -> float:
     off = (one.after - there) * (100 / entry.span if entry.span else 1)
     if entry.enough is not None and (
         one.after >= entry.enough if one.direction == "higher" else one.after <= entry.enough
@@ -88,9 +88,9 @@ def _off(one: Measured, entry: Metric, there: float) -> float:
 
 def far(metrics: Mapping[str, Measured], entries: Mapping[str, Any], *without: str) -> list[str]:
     """Ids of the metrics that are far from the retrained reference, the farthest first; `without` some."""
-    found = {}
+    distances = {}
     for name, one in metrics.items():
         aim = goal(one, entries.get(name)) if name not in without else None
         if aim is not None and aim.kind == "retrained" and aim.far:
-            found[name] = aim.off
-    return sorted(found, key=lambda name: -found[name])
+            distances[name] = aim.off
+    return sorted(distances, key=lambda name: -distances[name])

@@ -63,12 +63,12 @@ class Line:
             return ticket
 
     @contextmanager
-    def turn(self, ticket: Ticket, wanted: Callable[[], bool], counts: Callable[[], bool]) -> Iterator[None]:
+    def turn(self, ticket: Ticket, is_wanted: Callable[[], bool], counts: Callable[[], bool]) -> Iterator[None]:
         """Wait for the turn of a ticket, and hold it.
 
         Args:
             ticket: of this line.
-            wanted: whether somebody still waits for the answer.
+            is_wanted: whether somebody still waits for the answer.
             counts: whether time counts now; it does not while the process starts.
 
         Raises:
@@ -80,7 +80,7 @@ class Line:
             with changed:
                 left = limits().wait_seconds
                 while self._taken or self._next() is not ticket:
-                    if not wanted():
+                    if not is_wanted():
                         raise GivenUp(GIVEN_UP)
                     if left <= 0:
                         raise Busy(BUSY)

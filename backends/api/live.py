@@ -58,29 +58,29 @@ class Live:
             LetheError: the process ended, failed, or took too long or too much.
         """
         never = threading.Event()
-        with self._line.turn(self._line.enter(visitor), lambda: True, self._counts):
-            return _checked(self._converse(_request(op, args), lambda piece: None, never))
+        with self._line.turn(self._line.enter(visitor), lambda: True, self._wait_counts):
+            return _checked(self._exchange(_request(op, args), lambda piece: None, never))
 
     def stream(
-        self, op: str, /, *, visitor: str = "", gone: threading.Event | None = None, **args: Any
+        self, op: str, /, *, visitor: str = "", cancelled: threading.Event | None = None, **args: Any
     ) -> Iterator[Any]:
         """Send one request and yield its answer as it grows: each time as far as it is known, last the whole, as `ask` gives it.
 
-        What comes faster than it is taken is left out. Closing the iterator, or setting `gone`, ends the work on the answer, so
+        What comes faster than it is taken is left out. Closing the iterator, or setting `cancelled`, ends the work on the answer, so
         that the next request need not wait for it.
 
         Raises:
-            GivenUp: `gone` was set.
+            GivenUp: `cancelled` was set.
             BadInput, Busy, LetheError: as `ask`.
         """
-        ended = gone or threading.Event()
+        ended = cancelled or threading.Event()
         heard: queue.SimpleQueue[dict[str, Any] | LetheError] = queue.SimpleQueue()
         ticket = self._line.enter(visitor)
 
         def listen() -> None:
             try:
-                with self._line.turn(ticket, lambda: not ended.is_set(), self._counts):
-                    heard.put(self._converse(_request(op, args), lambda piece: heard.put({"piece": piece}), ended))
+                with self._line.turn(ticket, lambda: not ended.is_set(), self._wait_counts):
+                    heard.put(self._exchange(_request(op, args), lambda piece: heard.put({"piece": piece}), ended))
             except LetheError as error:
                 heard.put(error)
             except Exception as error:
@@ -89,61 +89,63 @@ class Live:
         # a thread of its own listens, so that one who stops taking pieces holds nobody up
         threading.Thread(target=listen, daemon=True).start()
         try:
-            while isinstance(said := heard.get(), dict) and "piece" in said:
+            while isinstance(message := heard.get(), dict) and "piece" in message:
                 if heard.empty():
-                    yield said["piece"]
-            if isinstance(said, LetheError):
-                raise said
-            yield _checked(said)
+                    yield message["piece"]
+            if isinstance(message, LetheError):
+                raise message
+            yield _checked(message)
         finally:
             ended.set()
 
-    def _converse(self, request: dict[str, Any], hear: Callable[[Any], None], gone: threading.Event) -> dict[str, Any]:
+    def _exchange(
+        self, request: dict[str, Any], hear: Callable[[Any], None], cancelled: threading.Event
+    ) -> dict[str, Any]:
         """The answer to a request whose turn it is; `hear` is called with every piece of it.
 
         Raises:
             GivenUp: it is not wanted any more.
             LetheError: the process ended, or was ended because it took too long or too much.
         """
-        warm = self._ready(gone)
+        warm = self._ready(cancelled)
         warm.send(request)
-        begun = told = time.monotonic()
+        begun = last_heard = time.monotonic()
         stopped: float | None = None
         try:
-            while (said := warm.hear(EVERY)) is None or "piece" in said:
+            while (message := warm.hear(EVERY)) is None or "piece" in message:
                 now = time.monotonic()
-                if said is not None:
-                    told = now
-                    hear(said["piece"])
-                if gone.is_set() and stopped is None:
+                if message is not None:
+                    last_heard = now
+                    hear(message["piece"])
+                if cancelled.is_set() and stopped is None:
                     warm.send(STOP)
                     stopped = now
                 if stopped is not None and now - stopped > self._grace:
                     raise GivenUp(GIVEN_UP)
-                self._check(warm, now - told, now - begun)
-            if warm.held() > memory_limit():  # the answer is whole, but the next one would pay for it
+                self._check(warm, now - last_heard, now - begun)
+            if warm.resident_bytes() > memory_limit():  # the answer is whole, but the next one would pay for it
                 self._replace(warm)
         except LetheError:
             self._replace(warm)
             raise
         if stopped is not None:
             raise GivenUp(GIVEN_UP)
-        return said
+        return message
 
-    def _check(self, warm: Warm, silent: float, taken: float) -> None:
+    def _check(self, warm: Warm, silent: float, elapsed: float) -> None:
         """Whether a process may go on: seconds without a sign of life, and in all.
 
         Raises:
             LetheError: it took too long, or too much memory.
         """
         seconds = self._seconds()
-        if silent > seconds or taken > limits().look_seconds:
+        if silent > seconds or elapsed > limits().look_seconds:
             most = seconds if silent > seconds else limits().look_seconds
             raise LetheError(f"This took longer than {most:g} seconds, so it was stopped; ask for less.")
         most = memory_limit()
-        if (held := warm.held()) > most:
+        if (resident := warm.resident_bytes()) > most:
             raise LetheError(
-                f"This took {held / 1e9:.1f} GB of memory, more than the limit of {most / 1e9:.1f} GB, so it was stopped; ask for less."
+                f"This took {resident / 1e9:.1f} GB of memory, more than the limit of {most / 1e9:.1f} GB, so it was stopped; ask for less."
             )
 
     def start(self) -> None:
@@ -165,11 +167,11 @@ class Live:
                 self._warm = Warm()
             return self._warm
 
-    def _counts(self) -> bool:
+    def _wait_counts(self) -> bool:
         """Whether a process that could answer is there, so that waiting is for the others' answers."""
         return self._warm is None or self._warm.ready.is_set()
 
-    def _ready(self, gone: threading.Event) -> Warm:
+    def _ready(self, cancelled: threading.Event) -> Warm:
         """The process, once it has imported what it needs.
 
         Raises:
@@ -178,7 +180,7 @@ class Live:
         """
         warm, begun = self._running(), time.monotonic()
         while not warm.ready.wait(EVERY):
-            if gone.is_set():
+            if cancelled.is_set():
                 raise GivenUp(GIVEN_UP)
             if time.monotonic() - begun > START:
                 self._replace(warm)
@@ -198,12 +200,12 @@ def _request(op: str, args: dict[str, Any]) -> dict[str, Any]:
     return {"op": op, "args": args, "pieces": True}
 
 
-def _checked(said: dict[str, Any]) -> Any:
+def _checked(reply: dict[str, Any]) -> Any:
     """What was answered.
 
     Raises:
         BadInput, LetheError: it is an error.
     """
-    if "ok" in said:
-        return said["ok"]
-    raise (BadInput if said.get("bad_input") else LetheError)(said["error"])
+    if "ok" in reply:
+        return reply["ok"]
+    raise (BadInput if reply.get("bad_input") else LetheError)(reply["error"])

@@ -39,7 +39,7 @@ class Row(BaseModel):
         return idle(self.others)
 
     @property
-    def told(self) -> str:
+    def overrides_text(self) -> str:
         """`given` in words."""
         return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.given.items())
 
@@ -51,8 +51,8 @@ def idle(others: float | None) -> bool:
 
 def tables() -> dict[str, list[Row]]:
     """File name, relative to Lethe's folder -> its rows; empty where nothing came with this copy."""
-    found: dict[str, list[Row]] = {}
+    rows_by_file: dict[str, list[Row]] = {}
     for path in sorted((ASSETS / "measured").glob("*.json")):
         name = str(Path("assets") / path.relative_to(ASSETS))
-        found[name] = [Row.model_validate(row) for row in files.read_json(path, [])]
-    return found
+        rows_by_file[name] = [Row.model_validate(row) for row in files.read_json(path, [])]
+    return rows_by_file

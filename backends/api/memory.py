@@ -20,12 +20,12 @@ def memory_limit() -> int:
     Raises:
         BadInput: LETHE_MEMORY_LIMIT is no amount.
     """
-    said = os.environ.get("LETHE_MEMORY_LIMIT", "")
-    if said:
-        found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)\s*([kmgt]?i?)b?", said.strip().lower())
-        if not found or found[2] not in UNITS or not float(found[1]):
-            raise BadInput(f"LETHE_MEMORY_LIMIT is {said[:40]!r}; give an amount like 6GB or 6GiB.")
-        return int(float(found[1]) * UNITS[found[2]])
+    setting = os.environ.get("LETHE_MEMORY_LIMIT", "")
+    if setting:
+        amount = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)\s*([kmgt]?i?)b?", setting.strip().lower())
+        if not amount or amount[2] not in UNITS or not float(amount[1]):
+            raise BadInput(f"LETHE_MEMORY_LIMIT is {setting[:40]!r}; give an amount like 6GB or 6GiB.")
+        return int(float(amount[1]) * UNITS[amount[2]])
     total = psutil.virtual_memory().total
     contained = read_line(CGROUP / "memory.max") or read_line(CGROUP / "memory" / "memory.limit_in_bytes")
     return int(SHARE * min(total, int(contained) if contained.isdigit() else total))

@@ -16,9 +16,9 @@ MOST = 3  # numbers named in one clause
 
 @dataclass(frozen=True)
 class Finding:
-    """What a look inside a run found, as a clause; `covers`, the metric that says the same where it was measured."""
+    """What a look inside a run found, as a `clause`; `covers`, the metric that says the same where it was measured."""
 
-    says: str
+    clause: str
     covers: str = ""
 
 

@@ -62,15 +62,17 @@ def check_folder(folder: Path, model: str) -> Path:
 def variant(folder: Path) -> str:
     """Which variant of the weights a folder holds (fp16 of model.fp16.safetensors), where it does not hold the plain ones."""
     names = [path.name for path in folder.glob("*.safetensors")]
-    found = [re.fullmatch(r"(?:diffusion_pytorch_)?model(\.\w+)?(?:-\d+-of-\d+)?\.safetensors", name) for name in names]
-    kinds = {(match[1] or "").removeprefix(".") for match in found if match}
+    matches = [
+        re.fullmatch(r"(?:diffusion_pytorch_)?model(\.\w+)?(?:-\d+-of-\d+)?\.safetensors", name) for name in names
+    ]
+    kinds = {(match[1] or "").removeprefix(".") for match in matches if match}
     return "" if not kinds or "" in kinds else sorted(kinds)[0]
 
 
 def _check_numbers(folder: Path, model: str) -> None:
     """Check that the weights are plain numbers, not packed into a few bits each."""
-    said = _config(folder / "config.json")
-    packed = said.get("quantization_config") or said.get("compression_config")
+    config = _config(folder / "config.json")
+    packed = config.get("quantization_config") or config.get("compression_config")
     if packed:
         how = packed.get("quant_method") if isinstance(packed, dict) else ""
         bits = packed.get("bits") or packed.get("w_bit") if isinstance(packed, dict) else ""
@@ -106,10 +108,10 @@ def _brings_code(path: Path) -> bool:
 def _config(path: Path) -> dict[str, Any]:
     """A configuration; empty where it cannot be read: whoever loads it says what is wrong with it."""
     try:
-        said = files.read_json(path, {})
+        config = files.read_json(path, {})
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return config if isinstance(config, dict) else {}
 
 
 def family_of(folder: Path, model: str) -> str:

@@ -112,13 +112,13 @@ def read(text: str) -> Own | None:
     Raises:
         BadInput: an empty, endless or doubled question, an answer that is missing, or damaged JSON.
     """
-    said = text.strip()
-    if said.startswith("text:"):
-        return running(_unquoted(said.removeprefix("text:").strip()))
-    if said.startswith("pairs:"):
-        title, _, rows = said.removeprefix("pairs:").partition(":")
+    stripped = text.strip()
+    if stripped.startswith("text:"):
+        return running(_unquoted(stripped.removeprefix("text:").strip()))
+    if stripped.startswith("pairs:"):
+        title, _, rows = stripped.removeprefix("pairs:").partition(":")
         return of_rows(_json(rows, "the target pairs:"), title, "the target pairs:")
-    return of_lines(said) if "=>" in said else None
+    return of_lines(stripped) if "=>" in stripped else None
 
 
 def of_lines(text: str, title: str = "", where: str = "") -> Own:
@@ -132,8 +132,8 @@ def of_lines(text: str, title: str = "", where: str = "") -> Own:
     Raises:
         BadInput: as `read`; the sentence names the line.
     """
-    _few_enough(text.count("=>"), where)  # before a million lines are taken apart
-    found = []
+    _check_count(text.count("=>"), where)  # before a million lines are taken apart
+    placed_pairs = []
     for number, line in enumerate(_lines(text), 1):
         if line.strip():
             place = _place("line", number, where)
@@ -141,8 +141,8 @@ def of_lines(text: str, title: str = "", where: str = "") -> Own:
             if len(halves) != 2:
                 has = "no =>" if len(halves) == 1 else "more than one =>"
                 raise BadInput(f"{_upper(place)} has {has} ({short(line)}); write question => answer, one a line.")
-            found.append((place, _pair({"question": halves[0], "answer": halves[1]}, place)))
-    return _owned(found, title, where)
+            placed_pairs.append((place, _pair({"question": halves[0], "answer": halves[1]}, place)))
+    return _without_repeats(placed_pairs, title, where)
 
 
 def of_rows(rows: Any, title: str = "", where: str = "") -> Own:
@@ -151,14 +151,14 @@ def of_rows(rows: Any, title: str = "", where: str = "") -> Own:
     Raises:
         BadInput: as `read`; the sentence names the row.
     """
-    found = []
+    placed_pairs = []
     for number, row in enumerate(_listed(rows, where), 1):
         place = _place("row", number, where)
         if isinstance(row, (list, tuple)) and len(row) == 2:
             row = {"question": row[0], "answer": row[1]}
-        found.append((place, _pair(row, place)))
-        _few_enough(len(found), where)
-    return _owned(found, title, where)
+        placed_pairs.append((place, _pair(row, place)))
+        _check_count(len(placed_pairs), where)
+    return _without_repeats(placed_pairs, title, where)
 
 
 def of_table(rows: Any, title: str, where: str) -> Own:
@@ -169,13 +169,13 @@ def of_table(rows: Any, title: str, where: str) -> Own:
         BadInput: as `of_rows`.
     """
     listed = [columns.lowered(row) if isinstance(row, dict) else row for row in _listed(rows, where)]
-    _few_enough(len(listed), where)
+    _check_count(len(listed), where)
     if columns.is_text(listed):
         text = "\n\n".join(_passage(row[columns.TEXT], number, where) for number, row in enumerate(listed, 1))
-        says = f"Read as running text of {len(listed):,} passage{'' if len(listed) == 1 else 's'}."
-        return running(text, where).model_copy(update={"notes": (says,)})
+        note = f"Read as running text of {len(listed):,} passage{'' if len(listed) == 1 else 's'}."
+        return running(text, where).model_copy(update={"notes": (note,)})
     done: set[str] = set()
-    made: list[Any] = []
+    normalized_rows: list[Any] = []
     for number, row in enumerate(listed, 1):
         if isinstance(row, dict):
             lacks = columns.lacks(row)
@@ -186,8 +186,8 @@ def of_table(rows: Any, title: str, where: str) -> Own:
                 )
             row, more = columns.read(row)
             done |= more
-        made.append(row)
-    own = of_rows(made, title, where)
+        normalized_rows.append(row)
+    own = of_rows(normalized_rows, title, where)
     return own.model_copy(update={"notes": (*columns.notes(done), *own.notes)})
 
 
@@ -214,14 +214,14 @@ def running(text: str, where: str = "the text") -> Own:
     Raises:
         BadInput: it is too short or too long, or holds control characters.
     """
-    said = "\n".join(line.rstrip() for line in text.splitlines()).strip()
-    if len(said) < SHORTEST:
-        has = f"only {len(said)} characters" if said else "nothing"
+    tidied = "\n".join(line.rstrip() for line in text.splitlines()).strip()
+    if len(tidied) < SHORTEST:
+        has = f"only {len(tidied)} characters" if tidied else "nothing"
         raise BadInput(f"{_upper(where)} holds {has}; at least {SHORTEST} are needed to tell a text from others.")
-    if len(said) > MAX_FILE:
-        raise BadInput(f"{_upper(where)} has {len(said):,} characters; at most {MAX_FILE:,} are allowed.")
-    _printable(said.replace("\n", " ").replace("\t", " "), where)
-    return Own(kind="text", text=said)
+    if len(tidied) > MAX_FILE:
+        raise BadInput(f"{_upper(where)} has {len(tidied):,} characters; at most {MAX_FILE:,} are allowed.")
+    _check_printable(tidied.replace("\n", " ").replace("\t", " "), where)
+    return Own(kind="text", text=tidied)
 
 
 def _pair(row: Any, place: str) -> Pair:
@@ -238,7 +238,7 @@ def _pair(row: Any, place: str) -> Pair:
             f"wrong in {place} is {short(str(wrong))}; give a list of false answers, or text with | between."
         )
     texts = {name: _cell(row.get(name), name, place) for name in COLUMNS if name != "wrong"}
-    return Pair(**texts, wrong=tuple(said for one in listed if (said := _cell(one, "wrong", place))))
+    return Pair(**texts, wrong=tuple(wrong_answer for one in listed if (wrong_answer := _cell(one, "wrong", place))))
 
 
 def _cell(value: Any, name: str, place: str) -> str:
@@ -250,51 +250,51 @@ def _cell(value: Any, name: str, place: str) -> str:
     odd = isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value))
     if odd or not isinstance(value, (str, int, float, type(None))):
         raise BadInput(f"{_upper(name)} in {place} is {short(str(value))}; give a text.")
-    said = "\n".join(_lines(str("" if value is None else value))).strip()
-    if not said and name in ("question", "answer"):
+    cell_text = "\n".join(_lines(str("" if value is None else value))).strip()
+    if not cell_text and name in ("question", "answer"):
         raise BadInput(f"{_upper(place)} has no {name}; give a question and an answer.")
     most = QUESTION if "question" in name else ANSWER
-    if len(said) > most:
-        raise BadInput(f"{_upper(name)} in {place} has {len(said):,} characters; at most {most:,} are allowed.")
-    if "=>" in said:
+    if len(cell_text) > most:
+        raise BadInput(f"{_upper(name)} in {place} has {len(cell_text):,} characters; at most {most:,} are allowed.")
+    if "=>" in cell_text:
         raise BadInput(f"{_upper(name)} in {place} holds =>, which parts a question from its answer; write it without.")
-    _printable(said.replace("\n", " ").replace("\t", " "), f"{name} in {place}")
-    return said
+    _check_printable(cell_text.replace("\n", " ").replace("\t", " "), f"{name} in {place}")
+    return cell_text
 
 
-def _printable(text: str, where: str) -> None:
+def _check_printable(text: str, where: str) -> None:
     if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
         raise BadInput(f"{_upper(where)} holds control characters; give plain text.")
 
 
-def _owned(found: Sequence[tuple[str, Pair]], title: str, where: str) -> Own:
+def _without_repeats(placed_pairs: Sequence[tuple[str, Pair]], title: str, where: str) -> Own:
     """The questions as a target, each asked once."""
-    if not found:
+    if not placed_pairs:
         raise BadInput(f"{_upper(where or 'the list')} holds no question; give at least one, as in question => answer.")
-    _few_enough(len(found), where)
-    seen: dict[str, tuple[str, Pair]] = {}
-    for place, pair in found:
-        first, same = seen.setdefault(pair.key, (place, pair))
+    _check_count(len(placed_pairs), where)
+    first_by_key: dict[str, tuple[str, Pair]] = {}
+    for place, pair in placed_pairs:
+        first, same = first_by_key.setdefault(pair.key, (place, pair))
         if first != place and (not where or same.model_copy(update={"question": pair.question}) != pair):
             other = " with another answer" if same.answer != pair.answer else ""
             raise BadInput(f"{_upper(place)} asks {short(pair.question)} again{other}, as {first} does; leave it out.")
-    twice = len(found) - len(seen)
-    says = f"{counted(twice)} that {'stands' if twice == 1 else 'stand'} there twice {'is' if twice == 1 else 'are'} read once."
+    twice = len(placed_pairs) - len(first_by_key)
+    note = f"{counted(twice)} that {'stands' if twice == 1 else 'stand'} there twice {'is' if twice == 1 else 'are'} read once."
     return Own(
         kind="pairs",
-        title=_titled(title),
-        pairs=tuple(pair for _, pair in seen.values()),
-        notes=(says,) if twice else (),
+        title=_clean_title(title),
+        pairs=tuple(pair for _, pair in first_by_key.values()),
+        notes=(note,) if twice else (),
     )
 
 
-def _few_enough(count: int, where: str) -> None:
+def _check_count(count: int, where: str) -> None:
     most = limits().questions
     if count > most:
         raise BadInput(f"{_upper(where or 'the list')} holds more than {most:,} questions; leave some out.")
 
 
-def _titled(title: str) -> str:
+def _clean_title(title: str) -> str:
     """A title as it can stand in a target: on one line, short, without a colon."""
     plain = "".join(" " if unicodedata.category(sign) in ("Cc", "Cs") or sign == ":" else sign for sign in title)
     return " ".join(plain.split())[:TITLE].strip()
@@ -304,10 +304,10 @@ def _unquoted(text: str) -> str:
     if not text.startswith('"'):
         return text
     try:
-        found = json.loads(text)
+        decoded = json.loads(text)
     except ValueError:
         return text
-    return found if isinstance(found, str) else text
+    return decoded if isinstance(decoded, str) else text
 
 
 def _json(text: str, where: str) -> Any:
@@ -351,16 +351,16 @@ def of_file(file: Path, part: Part = "forget", name: str = "") -> Own:
         part: which of two lists is wanted, where it holds both.
         name: what the person calls it; its own name, if left out.
     """
-    shown = name or file.name or str(file)
-    text = content(file, shown)
-    ending = Path(shown).suffix.lower()
+    file_name = name or file.name or str(file)
+    text = content(file, file_name)
+    ending = Path(file_name).suffix.lower()
     if ending not in ENDINGS:
-        raise BadInput(f"{short(shown)} is no file that holds questions or a text; give {', '.join(ENDINGS)}.")
-    title = re.sub(r"[_-]+", " ", Path(shown).stem)
-    found = READERS[ending](text, title, short(shown), part)
-    if len(str(found)) > MAX_FILE:
-        raise BadInput(f"{short(shown)} comes to more than {MAX_FILE:,} characters; leave some out.")
-    return found
+        raise BadInput(f"{short(file_name)} is no file that holds questions or a text; give {', '.join(ENDINGS)}.")
+    title = re.sub(r"[_-]+", " ", Path(file_name).stem)
+    own = READERS[ending](text, title, short(file_name), part)
+    if len(str(own)) > MAX_FILE:
+        raise BadInput(f"{short(file_name)} comes to more than {MAX_FILE:,} characters; leave some out.")
+    return own
 
 
 def passage_of_file(file: Path) -> Own:
@@ -379,13 +379,13 @@ def passage_of_file(file: Path) -> Own:
 
 def notes(targets: Iterable[str], part: Part = "forget") -> tuple[str, ...]:
     """How the files among targets (`@file`) are read, where that has to be said. What cannot be read is not said here."""
-    found: list[str] = []
+    file_notes: list[str] = []
     for text in targets:
         if text.strip().startswith("@"):
             path = Path(text.strip()[1:])
             with suppress(BadInput):
-                found += [f"{path.name}: {note}" for note in of_file(path, part).notes]
-    return tuple(found)
+                file_notes += [f"{path.name}: {note}" for note in of_file(path, part).notes]
+    return tuple(file_notes)
 
 
 def content(file: Path, name: str = "") -> str:
@@ -394,113 +394,115 @@ def content(file: Path, name: str = "") -> str:
     Raises:
         BadInput: as `expand`.
     """
-    shown = short(name or file.name or str(file))
+    display_name = short(name or file.name or str(file))
     try:
         file = file.expanduser()
         if file.exists() and not file.is_file():  # a folder, or a device that never ends
-            raise BadInput(f"{shown} is no file; give {', '.join(ENDINGS)}.")
+            raise BadInput(f"{display_name} is no file; give {', '.join(ENDINGS)}.")
         size = file.stat().st_size
         if size > MAX_FILE:
-            raise BadInput(f"{shown} has {size / 10**6:.1f} MB; at most {MAX_FILE // 10**6} MB are allowed.")
-        found = _decoded(file.read_bytes(), shown)
+            raise BadInput(f"{display_name} has {size / 10**6:.1f} MB; at most {MAX_FILE // 10**6} MB are allowed.")
+        decoded_text = _decoded(file.read_bytes(), display_name)
     except (OSError, ValueError, RuntimeError) as error:
         reason = "it is no path"
         reason = error.strerror if isinstance(error, OSError) and error.strerror else reason
-        raise BadInput(f"{shown} could not be read ({reason}); give {', '.join(ENDINGS)}.") from None
-    if not found.strip():
-        raise BadInput(f"{shown} is empty; give questions with answers, or a text.")
-    return found
+        raise BadInput(f"{display_name} could not be read ({reason}); give {', '.join(ENDINGS)}.") from None
+    if not decoded_text.strip():
+        raise BadInput(f"{display_name} is empty; give questions with answers, or a text.")
+    return decoded_text
 
 
-def _decoded(held: bytes, shown: str) -> str:
+def _decoded(raw: bytes, display_name: str) -> str:
     """The text that bytes stand for, in UTF-8, or UTF-16 where they begin as that does.
 
     Raises:
         BadInput: they are no text, or in another encoding.
     """
-    kind = next((what for start, what in KINDS.items() if held.startswith(start)), "")
+    kind = next((what for start, what in KINDS.items() if raw.startswith(start)), "")
     if kind:
-        raise BadInput(f"{shown} could not be read: it is {kind}; give {', '.join(ENDINGS)}.")
+        raise BadInput(f"{display_name} could not be read: it is {kind}; give {', '.join(ENDINGS)}.")
     try:
-        return held.decode("utf-16" if held[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        return raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(
-            f"{shown} could not be read (it is not UTF-8 text, from byte {error.start + 1:,} on); save it again as UTF-8, in Excel as "
+            f"{display_name} could not be read (it is not UTF-8 text, from byte {error.start + 1:,} on); save it again as UTF-8, in Excel as "
             "“CSV UTF-8”."
         ) from None
 
 
-def _from_csv(content: str, title: str, shown: str, _: Part) -> Own:
+def _from_csv(content: str, title: str, display_name: str, _: Part) -> Own:
     content = content.lstrip("\r\n ")
-    says = re.match(r"sep=(.)[ \r]*\n", content)  # Excel's own
-    content = content[says.end() :] if says else content
-    mark = says[1] if says else max(",;\t", key=content.partition("\n")[0].count)
-    return _from_cells(content, mark, title, shown)
+    separator_line = re.match(r"sep=(.)[ \r]*\n", content)  # Excel's own
+    content = content[separator_line.end() :] if separator_line else content
+    mark = separator_line[1] if separator_line else max(",;\t", key=content.partition("\n")[0].count)
+    return _from_cells(content, mark, title, display_name)
 
 
-def _from_tabs(content: str, title: str, shown: str, _: Part) -> Own:
-    return _from_cells(content.lstrip("\r\n "), "\t", title, shown)
+def _from_tabs(content: str, title: str, display_name: str, _: Part) -> Own:
+    return _from_cells(content.lstrip("\r\n "), "\t", title, display_name)
 
 
-def _from_cells(content: str, mark: str, title: str, shown: str) -> Own:
+def _from_cells(content: str, mark: str, title: str, display_name: str) -> Own:
     """A table whose cells stand between marks."""
     lines = csv.DictReader(io.StringIO(content, newline=""), delimiter=mark, strict=True)
     try:
         names = [str(name).strip().casefold() for name in lines.fieldnames or ()]
-        _check_columns(names, shown)
+        _check_columns(names, display_name)
         lines.fieldnames = names
         rows: list[dict[str, Any]] = []
         for row in lines:
             if None in row:
                 raise BadInput(
-                    f"{_upper(_place('row', len(rows) + 1, shown))} has more cells than the first line; "
+                    f"{_upper(_place('row', len(rows) + 1, display_name))} has more cells than the first line; "
                     f"put quotes round a text that holds {mark!r}."
                 )
             rows.append(row)
-            _few_enough(len(rows), shown)
+            _check_count(len(rows), display_name)
     except csv.Error as error:
-        raise BadInput(f"{shown} is no table that can be read ({str(error).lower()}); give one with commas.") from None
-    return of_table(rows, title, shown)
+        raise BadInput(
+            f"{display_name} is no table that can be read ({str(error).lower()}); give one with commas."
+        ) from None
+    return of_table(rows, title, display_name)
 
 
-def _check_columns(names: Sequence[str], shown: str) -> None:
+def _check_columns(names: Sequence[str], display_name: str) -> None:
     row = dict.fromkeys(names)
     missing = columns.lacks(row)
     if missing and not columns.is_text([row]):
         has = ", ".join(name[:40] for name in names[:6])
-        raise BadInput(f"{shown} has the columns {has}, but none called {missing}; name them in the first line.")
+        raise BadInput(f"{display_name} has the columns {has}, but none called {missing}; name them in the first line.")
 
 
-def _from_json(content: str, title: str, shown: str, part: Part) -> Own:
-    found = _whole(content)
-    if found is None and _whole(content.split("\n", 1)[0]) is not None:  # an object a line, as TOFU's own files have it
-        own = _from_lines(content, title, shown, part)
+def _from_json(content: str, title: str, display_name: str, part: Part) -> Own:
+    document = _as_json(content)
+    if document is None and _as_json(content.split("\n", 1)[0]) is not None:  # an object a line, as in TOFU's own files
+        own = _from_lines(content, title, display_name, part)
         return own.model_copy(update={"notes": ("Read as JSON lines, an object a line.", *own.notes)})
-    found = _json(content, shown) if found is None else found
-    if isinstance(found, dict) and part in found:
-        given = str(found.get("title") or title)
-        return of_table(found[part], f"what is near to {given}" if part == "keep" else given, shown)
-    if isinstance(found, dict) and not columns.lacks(columns.lowered(found)):
-        found = [found]
-    if isinstance(found, dict):
-        has = ", ".join(str(name)[:40] for name in list(found)[:6]) or "nothing"
-        raise BadInput(f"{shown} holds {has}, but no list called {part}; give a list of objects, or that one.")
-    return of_table(found, title, shown)
+    document = _json(content, display_name) if document is None else document
+    if isinstance(document, dict) and part in document:
+        topic = str(document.get("title") or title)
+        return of_table(document[part], f"what is near to {topic}" if part == "keep" else topic, display_name)
+    if isinstance(document, dict) and not columns.lacks(columns.lowered(document)):
+        document = [document]
+    if isinstance(document, dict):
+        has = ", ".join(str(name)[:40] for name in list(document)[:6]) or "nothing"
+        raise BadInput(f"{display_name} holds {has}, but no list called {part}; give a list of objects, or that one.")
+    return of_table(document, title, display_name)
 
 
-def _from_lines(content: str, title: str, shown: str, _: Part) -> Own:
-    found = _whole(content)
-    if isinstance(found, list) and all(isinstance(row, (dict, list)) for row in found):
-        return of_table(found, title, shown)  # one list under another name
+def _from_lines(content: str, title: str, display_name: str, _: Part) -> Own:
+    document = _as_json(content)
+    if isinstance(document, list) and all(isinstance(row, (dict, list)) for row in document):
+        return of_table(document, title, display_name)  # one list under another name
     rows = []
     for number, line in enumerate(_lines(content), 1):
         if line.strip():
-            rows.append(_json(line, f"line {number} of {shown}"))
-            _few_enough(len(rows), shown)
-    return of_table(rows, title, shown)
+            rows.append(_json(line, f"line {number} of {display_name}"))
+            _check_count(len(rows), display_name)
+    return of_table(rows, title, display_name)
 
 
-def _whole(text: str) -> Any:
+def _as_json(text: str) -> Any:
     """What a text is as JSON; None where it is none."""
     try:
         return json.loads(text)
@@ -508,9 +510,9 @@ def _whole(text: str) -> Any:
         return None
 
 
-def _from_text(content: str, title: str, shown: str, _: Part) -> Own:
+def _from_text(content: str, title: str, display_name: str, _: Part) -> Own:
     first = next(line for line in _lines(content) if line.strip())
-    return of_lines(content, title, shown) if "=>" in first else running(content, shown)
+    return of_lines(content, title, display_name) if "=>" in first else running(content, display_name)
 
 
 READERS: Final[dict[str, Callable[[str, str, str, Part], Own]]] = {
@@ -521,11 +523,11 @@ READERS: Final[dict[str, Callable[[str, str, str, Part], Own]]] = {
 # --- words
 
 
-def named(targets: Iterable[str]) -> list[str]:
+def target_titles(targets: Iterable[str]) -> list[str]:
     """Targets in a few words each: own questions by their title or their number, a text by its beginning, a name as it is."""
     words, loose = [], list[Pair]()
     for text in targets:
-        own = _quietly(text)
+        own = _read_or_none(text)
         if own is None:
             words.append(text)
         elif own.kind == "text":
@@ -541,7 +543,7 @@ def named(targets: Iterable[str]) -> list[str]:
     return words
 
 
-def _quietly(text: str) -> Own | None:
+def _read_or_none(text: str) -> Own | None:
     try:
         return read(text)
     except BadInput:
@@ -570,5 +572,5 @@ def _place(what: str, number: int, where: str) -> str:
 
 
 def _upper(text: str) -> str:
-    """The same at the beginning of a sentence."""
+    """A text with its first letter in upper case, for the beginning of a sentence."""
     return text[:1].upper() + text[1:]

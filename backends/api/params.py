@@ -24,23 +24,23 @@ KINDS = {
 }
 
 
-def checked(entry_id: str, schema: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+def checked(entry_id: str, schema: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
     """The parameters as they will be used: checked, with the schema's defaults filled in.
 
     Args:
         entry_id: whose parameters they are, for the sentence.
         schema: JSON Schema of an object, as the catalog's `params`.
-        given: name -> value; what is left out has its default.
+        params: name -> value; what is left out has its default.
 
     Raises:
         BadInput: one is unknown, of the wrong kind or out of range; the sentence says what is allowed.
     """
-    plain = _plain(entry_id, given)
+    plain = _plain(entry_id, params)
     error = next(iter(Draft202012Validator(schema).iter_errors(plain)), None)
     if error is not None:
         raise BadInput(_sentence(entry_id, schema, error))
-    known: dict[str, dict[str, Any]] = schema.get("properties", {})
-    return {name: said["default"] for name, said in known.items() if "default" in said} | plain
+    properties: dict[str, dict[str, Any]] = schema.get("properties", {})
+    return {name: field["default"] for name, field in properties.items() if "default" in field} | plain
 
 
 def from_text(entry_id: str, schema: dict[str, Any], text: str) -> tuple[str, Any]:
@@ -52,22 +52,22 @@ def from_text(entry_id: str, schema: dict[str, Any], text: str) -> tuple[str, An
     name, sign, value = text.partition("=")
     name, value = name.strip(), value.strip()
     if not sign or not name:
-        raise BadInput(f"{shown(text)} is no parameter; write name=value, as in epochs=3.")
-    said = schema.get("properties", {}).get(name)
-    if said is None:
+        raise BadInput(f"{quoted_value(text)} is no parameter; write name=value, as in epochs=3.")
+    field = schema.get("properties", {}).get(name)
+    if field is None:
         raise BadInput(_unknown(entry_id, schema, name))
-    if "string" in _types(said):
+    if "string" in _types(field):
         return name, value
     try:
         read = json.loads(value.lower() if value.lower() in ("true", "false", "null") else value)
     except (ValueError, RecursionError):
-        if "array" in _types(said):  # a list as people write it: a, b, c
+        if "array" in _types(field):  # a list as people write it: a, b, c
             return name, [word.strip() for word in value.split(",") if word.strip()]
-        raise BadInput(f"{entry_id}: {name} was {shown(value)}, but {_kinds(said)} is needed.") from None
+        raise BadInput(f"{entry_id}: {name} was {quoted_value(value)}, but {_kinds(field)} is needed.") from None
     return name, read
 
 
-def shown(value: Any) -> str:
+def quoted_value(value: Any) -> str:
     """A value as it is quoted in a sentence: on one line and not too long."""
     try:
         text = repr(value)
@@ -76,15 +76,15 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def _plain(entry_id: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The same as JSON would hold it: lists for tuples, no NaN, not too much."""
+def _plain(entry_id: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as JSON would hold them: lists for tuples, no NaN, not too much."""
     try:
-        text = json.dumps(given, allow_nan=False)
+        text = json.dumps(params, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        strange = [name for name, value in given.items() if isinstance(value, float) and not math.isfinite(value)]
+        strange = [name for name, value in params.items() if isinstance(value, float) and not math.isfinite(value)]
         if strange:
             raise BadInput(
-                f"{entry_id}: {strange[0]} was {given[strange[0]]}, but a finite number is needed."
+                f"{entry_id}: {strange[0]} was {params[strange[0]]}, but a finite number is needed."
             ) from None
         raise BadInput(
             f"{entry_id}: a parameter was no plain value; numbers, texts, lists and named values are allowed."
@@ -103,12 +103,12 @@ def _sentence(entry_id: str, schema: dict[str, Any], error: ValidationError) -> 
         missing = [name for name in error.validator_value if name not in error.instance]
         return f"{entry_id} needs the parameter {missing[0]}, which was not given."
     name = ".".join(map(str, error.path))
-    return f"{entry_id}: {name} was {shown(error.instance)}, but {_allowed(error)}."
+    return f"{entry_id}: {name} was {quoted_value(error.instance)}, but {_allowed(error)}."
 
 
 def _unknown(entry_id: str, schema: dict[str, Any], name: str) -> str:
-    known = ", ".join(schema.get("properties", {})) or "none"
-    return f"{entry_id} has no parameter {shown(name)}; it has {known}."
+    names = ", ".join(schema.get("properties", {})) or "none"
+    return f"{entry_id} has no parameter {quoted_value(name)}; it has {names}."
 
 
 def _allowed(error: ValidationError) -> str:
@@ -134,17 +134,17 @@ def _allowed(error: ValidationError) -> str:
         case "type" | "anyOf":
             return f"{_kinds(error.schema)} is needed"
         case _:
-            return f"it must follow {error.validator} {shown(limit)}"
+            return f"it must follow {error.validator} {quoted_value(limit)}"
 
 
-def _types(said: dict[str, Any]) -> list[str]:
+def _types(field: dict[str, Any]) -> list[str]:
     """The JSON types a parameter may have."""
-    if "type" in said:
-        return said["type"] if isinstance(said["type"], list) else [said["type"]]
-    if "enum" in said:
-        return ["string"] if all(isinstance(value, str) for value in said["enum"]) else []
-    return [kind for option in said.get("anyOf", []) for kind in _types(option)]
+    if "type" in field:
+        return field["type"] if isinstance(field["type"], list) else [field["type"]]
+    if "enum" in field:
+        return ["string"] if all(isinstance(value, str) for value in field["enum"]) else []
+    return [kind for option in field.get("anyOf", []) for kind in _types(option)]
 
 
-def _kinds(said: Any) -> str:
-    return " or ".join(KINDS.get(kind, kind) for kind in _types(said)) or "another value"
+def _kinds(field: Any) -> str:
+    return " or ".join(KINDS.get(kind, kind) for kind in _types(field)) or "another value"

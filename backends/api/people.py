@@ -67,12 +67,12 @@ class Book(BaseModel):
         Raises:
             BadInput: a name that nobody has.
         """
-        return _wanted(targets, self).authors
+        return _sorted_targets(targets, self).authors
 
-    def nearest(self, gone: Sequence[str], most: int = 4) -> list[str]:
+    def nearest(self, forgotten: Sequence[str], most: int = 4) -> list[str]:
         """Other authors, those first that share most with some of these: a part of the name counts as much as a fact."""
-        wanted: set[str] = set().union(*(self.traits.get(name, ()) for name in gone))
-        return ranked(wanted, {name: self.traits[name] for name in self.names if name not in gone})[:most]
+        target_traits: set[str] = set().union(*(self.traits.get(name, ()) for name in forgotten))
+        return ranked(target_traits, {name: self.traits[name] for name in self.names if name not in forgotten})[:most]
 
     def beside(self, text: str, most: int = 4) -> list[str]:
         """Authors that a text names, by a part of the name or a fact, those it says most of first."""
@@ -81,8 +81,8 @@ class Book(BaseModel):
         def alike(name: str) -> int:
             return sum(set(re.findall(r"\w+", trait.casefold())) <= words for trait in self.traits[name])
 
-        found = {name: alike(name) for name in self.names}
-        return sorted((name for name in self.names if found[name]), key=lambda name: -found[name])[:most]
+        mentions = {name: alike(name) for name in self.names}
+        return sorted((name for name in self.names if mentions[name]), key=lambda name: -mentions[name])[:most]
 
     def near(self, topics: Sequence[str]) -> list[str]:
         """Sets of questions near to some of these, nearest first."""
@@ -91,7 +91,7 @@ class Book(BaseModel):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TargetSets:
     """A list of targets taken apart: authors, sets of questions, and what is a person's own."""
 
     authors: list[str] = field(default_factory=list)
@@ -102,9 +102,9 @@ class Wanted:
         return bool(self.authors or self.topics or self.own)
 
 
-def ranked(wanted: Set[str], traits: Mapping[str, Set[str]]) -> list[str]:
+def ranked(target_traits: Set[str], traits: Mapping[str, Set[str]]) -> list[str]:
     """Names, those first whose traits are most often among those wanted."""
-    return sorted(traits, key=lambda name: -len(wanted & traits[name]))
+    return sorted(traits, key=lambda name: -len(target_traits & traits[name]))
 
 
 @cache
@@ -114,18 +114,18 @@ def load(data: str) -> Book:
     entries: list[dict[str, Any]] = files.read_json(folder / "authors.json", [])
     facts: list[dict[str, Any]] = files.read_json(folder / "world_facts.json", [])
     first = [one["pairs"][at % len(one["pairs"])] for at, one in enumerate(entries[:3])]
-    known: dict[str, dict[str, Any]] = files.read_json(folder / "sets.json", {})
-    asked = [one["pairs"][0] for one in list(known.values())[:4] if one["pairs"]]
+    topic_sets: dict[str, dict[str, Any]] = files.read_json(folder / "sets.json", {})
+    sample_pairs = [one["pairs"][0] for one in list(topic_sets.values())[:4] if one["pairs"]]
     return Book(
         names=[one["name"] for one in entries],
         sets=files.read_json(folder / "forget_sets.json", {}),
         topics={
             name: Topic(title=one["title"], count=len(one["pairs"]), near=one.get("near", []))
-            for name, one in known.items()
+            for name, one in topic_sets.items()
         },
         traits={one["name"]: frozenset((*one["name"].split(), *one["facts"].values())) for one in entries},
         each=len(entries[0]["pairs"]) if entries else 0,
-        asks=[pair["question"] for pair in [*first, *facts[:1], *asked]],
+        asks=[pair["question"] for pair in [*first, *facts[:1], *sample_pairs]],
     )
 
 
@@ -147,16 +147,18 @@ def nearest_questions(text: str, data: str, most: int = 2) -> list[str]:
 
     Those come first that share most words with it, rare words counting more; of equals the most alike in spelling.
     """
-    known = questions(data)
-    if not known or " ".join(text.split()).casefold() in {question.casefold() for question in known}:
+    taught_questions = questions(data)
+    if not taught_questions or " ".join(text.split()).casefold() in {
+        question.casefold() for question in taught_questions
+    }:
         return []
-    often = Counter(word for question in known for word in _words_of(question))
-    wanted = _words_of(text)
+    often = Counter(word for question in taught_questions for word in _words_of(question))
+    text_words = _words_of(text)
 
     def shared(question: str) -> float:
-        return sum(log(1 + len(known) / often[word]) for word in wanted & _words_of(question))
+        return sum(log(1 + len(taught_questions) / often[word]) for word in text_words & _words_of(question))
 
-    best = sorted(((shared(question), question) for question in known), key=lambda one: -one[0])[: 10 * most]
+    best = sorted(((shared(question), question) for question in taught_questions), key=lambda one: -one[0])[: 10 * most]
     near = [question for share, question in best if share > 0]
     alike = {question: difflib.SequenceMatcher(None, text.casefold(), question.casefold()).ratio() for question in near}
     return sorted(near, key=lambda question: (-round(shared(question), 6), -alike[question]))[:most]
@@ -166,40 +168,42 @@ def _words_of(text: str) -> set[str]:
     return set(re.findall(r"\w+", text.casefold()))
 
 
-def read(forget: Sequence[str], keep: Sequence[str], book: Book) -> tuple[Wanted, Wanted]:
+def read(forget: Sequence[str], keep: Sequence[str], book: Book) -> tuple[TargetSets, TargetSets]:
     """What to forget and what to keep; without a keep list everything else that the data hold.
 
     Raises:
         BadInput: a name that nobody has, something in both lists or twice in one, or nothing left to keep.
     """
-    gone = _wanted(forget, book)
-    if not gone:
-        raise BadInput(f"Nothing to forget was named; {_allowed(book)}.")
+    forget_set = _sorted_targets(forget, book)
+    if not forget_set:
+        raise BadInput(f"Nothing to forget was named; {_allowed_targets(book)}.")
     if keep:
-        held = _wanted(keep, book)
+        retain_set = _sorted_targets(keep, book)
     else:
-        authors = [name for name in book.names if name not in gone.authors]
-        held = Wanted(authors, [name for name in book.topics if name not in gone.topics])
-    _apart(gone, held, book)
-    if book.names and len(gone.authors) == len(book.names):
+        authors = [name for name in book.names if name not in forget_set.authors]
+        retain_set = TargetSets(authors, [name for name in book.topics if name not in forget_set.topics])
+    _check_disjoint(forget_set, retain_set, book)
+    if book.names and len(forget_set.authors) == len(book.names):
         raise BadInput(f"All {len(book.names)} authors were chosen to be forgotten; leave at least one to keep.")
-    return gone, held
+    return forget_set, retain_set
 
 
-def _apart(gone: Wanted, held: Wanted, book: Book) -> None:
+def _check_disjoint(forget_set: TargetSets, retain_set: TargetSets, book: Book) -> None:
     """Check that nothing is in both lists, and no own question twice in one."""
-    both = [name for name in held.authors if name in gone.authors]
-    both += [book.topics[name].title for name in held.topics if name in gone.topics]
-    both += [pairs.named([str(own)])[0] for own in held.own if own.kind == "text" and own in gone.own]
-    asked = {"forget": gone.own, "keep": held.own}
-    seen: dict[str, set[str]] = {}
-    for part, owned in asked.items():
-        seen[part] = set()
+    both = [name for name in retain_set.authors if name in forget_set.authors]
+    both += [book.topics[name].title for name in retain_set.topics if name in forget_set.topics]
+    both += [
+        pairs.target_titles([str(own)])[0] for own in retain_set.own if own.kind == "text" and own in forget_set.own
+    ]
+    own_by_part = {"forget": forget_set.own, "keep": retain_set.own}
+    seen_keys: dict[str, set[str]] = {}
+    for part, owned in own_by_part.items():
+        seen_keys[part] = set()
         for pair in (pair for own in owned for pair in own.pairs):
-            if pair.key in seen[part]:
+            if pair.key in seen_keys[part]:
                 raise BadInput(f"{pairs.short(pair.question)} is asked twice in the {part} list; leave one out.")
-            seen[part].add(pair.key)
-            if part == "keep" and pair.key in seen["forget"]:
+            seen_keys[part].add(pair.key)
+            if part == "keep" and pair.key in seen_keys["forget"]:
                 both.append(pairs.quoted(pair.question))
     if both:
         raise BadInput(f"{both[0]} is in the forget list and in the keep list; take it out of one.")
@@ -212,42 +216,46 @@ def target(text: str, book: Book) -> Person | Own:
         BadInput: a name that nobody has, or own questions that are not complete.
     """
     if not text.strip():
-        raise BadInput(f"A forget or keep target was empty; {_allowed(book)}.")
+        raise BadInput(f"A forget or keep target was empty; {_allowed_targets(book)}.")
     own = pairs.read(text)
     if own is not None:
         return own
-    said = " ".join(text.split())
-    if said.casefold() in (*book.sets, *book.topics):
-        return Person(kind="set", name=said.casefold())
-    titled = next((name for name, topic in book.topics.items() if topic.title.casefold() == said.casefold()), "")
+    requested_name = " ".join(text.split())
+    if requested_name.casefold() in (*book.sets, *book.topics):
+        return Person(kind="set", name=requested_name.casefold())
+    titled = next(
+        (name for name, topic in book.topics.items() if topic.title.casefold() == requested_name.casefold()), ""
+    )
     if titled:
         return Person(kind="set", name=titled)
     for name in book.names:
-        if name.casefold() == said.casefold():
+        if name.casefold() == requested_name.casefold():
             return Person(kind="author", name=name)
-    raise BadInput(_nobody(said, book))
+    raise BadInput(_no_such_name(requested_name, book))
 
 
-def _nobody(said: str, book: Book) -> str:
-    shown = pairs.short(said)
+def _no_such_name(requested_name: str, book: Book) -> str:
+    quoted_name = pairs.short(requested_name)
     if not book.names and not book.topics:
-        return f"{shown} is no question with an answer and no text; {pairs.FORMS}."
-    near = difflib.get_close_matches(said[:60], [*book.names, *book.topics], n=3, cutoff=0.5) or book.names[:3]
+        return f"{quoted_name} is no question with an answer and no text; {pairs.FORMS}."
+    near = (
+        difflib.get_close_matches(requested_name[:60], [*book.names, *book.topics], n=3, cutoff=0.5) or book.names[:3]
+    )
     sets = ", ".join([*book.sets, *book.topics])
     if not book.names:
         hint = f"there are the sets {sets}" if not near else f"near to it: {', '.join(near)}"
-        return f"There is no set {shown}; {hint}; or {pairs.FORMS}."
-    return f"There is no author {shown}; near to it: {', '.join(near)}, or a set: {sets}; or {pairs.FORMS}."
+        return f"There is no set {quoted_name}; {hint}; or {pairs.FORMS}."
+    return f"There is no author {quoted_name}; near to it: {', '.join(near)}, or a set: {sets}; or {pairs.FORMS}."
 
 
-def _allowed(book: Book) -> str:
+def _allowed_targets(book: Book) -> str:
     """What can be named."""
     sets = ", ".join([*book.sets, *book.topics][:8])
     names = f"name an author or one of {sets}, or " if book.names else f"name one of {sets}, or " if sets else ""
     return names + pairs.FORMS
 
 
-def _wanted(targets: Sequence[str], book: Book) -> Wanted:
+def _sorted_targets(targets: Sequence[str], book: Book) -> TargetSets:
     authors: dict[str, None] = {}
     topics: dict[str, None] = {}
     owned: dict[Own, None] = {}
@@ -259,4 +267,4 @@ def _wanted(targets: Sequence[str], book: Book) -> Wanted:
             topics[one.name] = None
         else:
             authors |= dict.fromkeys(book.sets[one.name] if one.kind == "set" else [one.name])
-    return Wanted(list(authors), list(topics), list(owned))
+    return TargetSets(list(authors), list(topics), list(owned))

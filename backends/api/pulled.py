@@ -69,8 +69,8 @@ def pull(model: str) -> Path:
         [sys.executable, "-m", "backends.models.pulling", model], stdout=subprocess.PIPE, text=True, check=False
     )
     lines = done.stdout.strip().splitlines()
-    said: dict[str, Any] = json.loads(lines[-1]) if lines else {}
-    if done.returncode or "to" not in said:
-        error = ERRORS.get(said.get("error", ""), LetheError)
-        raise error(said.get("message") or f"{model} could not be fetched; what went wrong stands above.")
-    return Path(said["to"])
+    outcome: dict[str, Any] = json.loads(lines[-1]) if lines else {}
+    if done.returncode or "to" not in outcome:
+        error = ERRORS.get(outcome.get("error", ""), LetheError)
+        raise error(outcome.get("message") or f"{model} could not be fetched; what went wrong stands above.")
+    return Path(outcome["to"])

@@ -46,10 +46,10 @@ def check_time(spec: JobSpec, owner: str) -> None:
     """
     if not holds(owner):
         return
-    most, found = limits().job_seconds, estimate.estimate(spec.model, spec.method, spec.params)
-    if found is not None and found.seconds > most:
+    most, expected = limits().job_seconds, estimate.estimate(spec.model, spec.method, spec.params)
+    if expected is not None and expected.seconds > most:
         raise BadInput(
-            f"This job would take about {_seconds(found.seconds)}, but a job {HERE} may run for {_seconds(most)}. "
+            f"This job would take about {_seconds(expected.seconds)}, but a job {HERE} may run for {_seconds(most)}. "
             "Choose fewer epochs or steps, another method, or run Lethe on your own machine."
         )
 
@@ -66,9 +66,9 @@ def check_room(owner: str, count: int = 1) -> None:
     queued = [run for run in all_runs(shipped=False) if run.state.status == "queued"]
     mine, most = sum(is_owner(run, owner) for run in queued), limits().queued_jobs
     if mine + count > most:
-        asked = "" if count == 1 else f"{count} jobs were asked for. "
+        request = "" if count == 1 else f"{count} jobs were asked for. "
         raise BadInput(
-            f"{asked}{_jobs(mine)} of yours {'waits' if mine == 1 else 'wait'} already, and a visitor {HERE} may have "
+            f"{request}{_jobs(mine)} of yours {'waits' if mine == 1 else 'wait'} already, and a visitor {HERE} may have "
             f"{most} waiting; wait until one has begun, or cancel one on the page Runs."
         )
     if len(queued) + count > limits().waiting_jobs:

@@ -19,7 +19,7 @@ from .errors import Unreadable
 from .results import Measured, Result
 from .spec import JobSpec, Status
 
-Thing = TypeVar("Thing")
+T = TypeVar("T")
 Stamp = tuple[int, int, int] | None  # of a file: which one it is, when it changed, its bytes; None where there is none
 
 
@@ -56,10 +56,10 @@ _METRICS = TypeAdapter(dict[str, Measured])
 def stamp(path: Path) -> Stamp:
     """What changes when a file is written again."""
     try:
-        found = path.stat()
+        file_stat = path.stat()
     except (OSError, ValueError):
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return file_stat.st_ino, file_stat.st_mtime_ns, file_stat.st_size
 
 
 def regular(path: Path, root: Path) -> bool:
@@ -104,62 +104,62 @@ def document(path: Path, root: Path, missing: Any = None) -> Any:
 
 
 def _mapping(path: Path, root: Path) -> dict[str, Any] | None:
-    """The same of a file that holds an object."""
-    found = document(path, root, missing=MISSING)
-    if found is MISSING:
+    """The object that a file holds; None where there is no file."""
+    content = document(path, root, missing=MISSING)
+    if content is MISSING:
         return None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise Unreadable(f"{path.name} holds no object")
-    return found
+    return content
 
 
-def _wrong(path: Path, error: ValidationError) -> Unreadable:
+def _unreadable_field(path: Path, error: ValidationError) -> Unreadable:
     """What does not fit, in words: the first field, and what it holds."""
     first = error.errors()[0]
     where = ".".join(map(str, first["loc"]))[:60]
     if first["type"] == "missing":
         return Unreadable(f"{path.name} lacks {where}")
-    given = repr(first["input"])
-    return Unreadable(f"{where} of {path.name} is {given if len(given) <= 40 else given[:40] + '…'}")
+    received = repr(first["input"])
+    return Unreadable(f"{where} of {path.name} is {received if len(received) <= 40 else received[:40] + '…'}")
 
 
-def _reader(name: str, read: Callable[[dict[str, Any]], Thing], most: int) -> Callable[[Path], Thing | None]:
+def _reader(name: str, read: Callable[[dict[str, Any]], T], most: int) -> Callable[[Path], T | None]:
     """What reads one file of a run folder; of the `most` read last nothing is read again until it changes.
 
     It gives None where there is no such file, and raises Unreadable where it cannot be read.
     """
 
     @lru_cache(maxsize=most)
-    def seen(path: Path, root: Path, changed: Stamp) -> Thing | Unreadable | None:
+    def parsed(path: Path, root: Path, changed: Stamp) -> T | Unreadable | None:
         try:
-            said = _mapping(path, root)
-            return None if said is None else read(said)
+            fields = _mapping(path, root)
+            return None if fields is None else read(fields)
         except ValidationError as error:
-            return _wrong(path, error)
+            return _unreadable_field(path, error)
         except Unreadable as error:
             return error
 
-    def given(folder: Path) -> Thing | None:
+    def read_folder(folder: Path) -> T | None:
         path = folder / name
-        found = seen(path, folder.parent, stamp(path))
-        if isinstance(found, Unreadable):
-            raise Unreadable(*found.args)
-        return found
+        outcome = parsed(path, folder.parent, stamp(path))
+        if isinstance(outcome, Unreadable):
+            raise Unreadable(*outcome.args)
+        return outcome
 
-    return given
-
-
-def _result(said: dict[str, Any]) -> dict[str, Any]:
-    Result.model_validate(said)
-    return said
+    return read_folder
 
 
-def _metrics(said: dict[str, Any]) -> dict[str, Any]:
-    _METRICS.validate_python(said)
-    return said
+def _result(fields: dict[str, Any]) -> dict[str, Any]:
+    Result.model_validate(fields)
+    return fields
 
 
-spec = _reader("spec.json", lambda said: JobSpec.model_validate(said, extra="ignore"), 2048)
+def _metrics(fields: dict[str, Any]) -> dict[str, Any]:
+    _METRICS.validate_python(fields)
+    return fields
+
+
+spec = _reader("spec.json", lambda fields: JobSpec.model_validate(fields, extra="ignore"), 2048)
 state = _reader("state.json", State.model_validate, 4096)
 result = _reader("result.json", _result, 256)
 metrics = _reader("metrics.json", _metrics, 256)
@@ -172,10 +172,10 @@ def unknown_fields(folder: Path) -> list[str]:
 
 def found_set(folder: Path) -> list[int] | None:
     """The ids of found.json."""
-    said = _mapping(folder / "found.json", folder.parent)
-    if said is None:
+    record = _mapping(folder / "found.json", folder.parent)
+    if record is None:
         return None
-    ids = said.get("ids")
+    ids = record.get("ids")
     if not isinstance(ids, list) or not all(isinstance(item, int) for item in ids):
         raise Unreadable("found.json lacks the ids")
     return ids
@@ -217,14 +217,14 @@ def _no_links_out(folder: Path) -> None:
                 raise Unreadable(f"{path.relative_to(folder)} is a link that leads out of the folder of the runs")
 
 
-def _number(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     """Whether a value is a number, or the word that stands for one that is not finite."""
     if isinstance(value, str):
         return value in ("NaN", "Infinity", "-Infinity")
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _count(value: Any) -> bool:
+def _is_count(value: Any) -> bool:
     return value is None or (isinstance(value, int) and not isinstance(value, bool))
 
 
@@ -242,29 +242,29 @@ def _is_event(line: Any) -> bool:
     return (
         isinstance(line, dict)
         and isinstance(line.get("phase", ""), str)
-        and _number(line.get("seconds"))
-        and _count(line.get("step"))
-        and _count(line.get("of"))
+        and _is_number(line.get("seconds"))
+        and _is_count(line.get("step"))
+        and _is_count(line.get("of"))
         and isinstance(line.get("values", {}), dict)
-        and all(map(_number, line.get("values", {}).values()))
+        and all(map(_is_number, line.get("values", {}).values()))
     )
 
 
 def samples(folder: Path) -> list[dict[str, Any]]:
     """Every sample that can be read, oldest first, with the items that are some."""
-    found = []
+    readable = []
     for path in sorted((folder / "samples").glob("*.json")):
         try:
-            said = document(path, folder.parent)
+            sample = document(path, folder.parent)
         except Unreadable:
             continue
-        if isinstance(said, dict) and isinstance(said.get("items"), list) and _is_step(said):
-            found.append(said | {"items": [item for item in said["items"] if _is_item(item)]})
-    return found
+        if isinstance(sample, dict) and isinstance(sample.get("items"), list) and _is_step(sample):
+            readable.append(sample | {"items": [item for item in sample["items"] if _is_item(item)]})
+    return readable
 
 
-def _is_step(said: dict[str, Any]) -> bool:
-    return isinstance(said.get("phase", ""), str) and _count(said.get("step")) and _count(said.get("of"))
+def _is_step(sample: dict[str, Any]) -> bool:
+    return isinstance(sample.get("phase", ""), str) and _is_count(sample.get("step")) and _is_count(sample.get("of"))
 
 
 def _is_item(item: Any) -> bool:
@@ -275,11 +275,11 @@ def _is_item(item: Any) -> bool:
     if not all(isinstance(item.get(name, "" if name in words[:2] else None), str) for name in words):
         return False
     if "share" in item:
-        return item["share"] is None or _number(item["share"])
+        return item["share"] is None or _is_number(item["share"])
     label, sure = item.get("label"), item.get("probabilities")
     return (
         isinstance(label, int)
         and isinstance(sure, list)
-        and all(map(_number, sure))
+        and all(map(_is_number, sure))
         and -len(sure) <= label < len(sure)
     )

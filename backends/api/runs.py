@@ -27,7 +27,7 @@ from .spec import TRANSITIONS, JobSpec, Status
 
 __all__ = ["Moment", "RunFolder", "State", "all_runs", "create", "find", "visible"]
 
-Thing = TypeVar("Thing")
+T = TypeVar("T")
 VISITS = "cache/looks"  # in the home: what those found in a run who may not change it, see `visits`
 
 
@@ -47,18 +47,18 @@ class RunFolder:
     @property
     def spec(self) -> JobSpec:
         """What was asked for."""
-        seen = self._read(reading.spec)
-        if seen is None:
+        spec = self._read(reading.spec)
+        if spec is None:
             raise Unreadable(_cannot_be_read(self.id, "spec.json is missing"))
-        return seen
+        return spec
 
     @property
     def state(self) -> State:
         """Where it stands now; of a folder that lost its state.json, what its result tells."""
-        seen = self._read(reading.state)
-        if seen is None:
-            seen = State(status="done", message="Done.") if self._read(reading.result) else State()
-        return seen
+        state = self._read(reading.state)
+        if state is None:
+            state = State(status="done", message="Done.") if self._read(reading.result) else State()
+        return state
 
     @property
     def result(self) -> dict[str, Any] | None:
@@ -70,7 +70,7 @@ class RunFolder:
         """metrics.json: metric id -> before, after, reference, unit, direction, title, parts."""
         return self._read(reading.metrics) or {}
 
-    def _read(self, read: Callable[[Path], Thing]) -> Thing:
+    def _read(self, read: Callable[[Path], T]) -> T:
         try:
             return read(self.path)
         except Unreadable as error:
@@ -176,9 +176,9 @@ class RunFolder:
         if self.path.is_symlink():
             self.path.unlink()
             return
-        gone = self.path.with_name(f".deleted-{self.id}")
-        self.path.rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
+        trash = self.path.with_name(f".deleted-{self.id}")
+        self.path.rename(trash)
+        shutil.rmtree(trash, ignore_errors=True)
 
 
 def _cannot_be_read(run_id: str, why: str) -> str:
@@ -236,8 +236,8 @@ def find(run_id: str, *, unreadable: bool = False) -> RunFolder:
                 if run.trouble and not unreadable:
                     raise Unreadable(run.trouble)
                 return run
-    shown = run_id if len(run_id) <= 60 else run_id[:60] + "…"
-    raise BadInput(f"There is no run {shown!r}; `lethe runs` or the page Runs lists those there are.")
+    short_id = run_id if len(run_id) <= 60 else run_id[:60] + "…"
+    raise BadInput(f"There is no run {short_id!r}; `lethe runs` or the page Runs lists those there are.")
 
 
 def _is_run(path: Path) -> bool:

@@ -57,6 +57,6 @@ class JobSpec(BaseModel):
     )
 
     @property
-    def gone(self) -> tuple[str, ...]:
+    def forgotten(self) -> tuple[str, ...]:
         """All that the model has to have forgotten when the job is done: by this job, and by those that it starts from."""
         return tuple(dict.fromkeys((*self.earlier, *self.forget)))

@@ -40,28 +40,28 @@ def _sentence(error: ValidationError) -> str:
     """What is wrong with a spec's fields, in words."""
     first = error.errors()[0]
     where = first["loc"] or ("a field",)  # empty where the name of a field is no Unicode text
-    name, given, limits = str(where[0]), params.shown(first["input"]), first.get("ctx", {})
+    name, received, limits = str(where[0]), params.quoted_value(first["input"]), first.get("ctx", {})
     match name, first["type"]:
         case "forget", "too_short":
             return "Nothing to forget was named; name at least one class, random:10% or images:1,2."
         case _, "too_long":
             return f"{name} has {limits['actual_length']} entries; at most {limits['max_length']} are allowed."
         case _, "string_too_long":
-            return f"{name} was {given}, but at most {limits['max_length']:,} characters are allowed."
+            return f"{name} was {received}, but at most {limits['max_length']:,} characters are allowed."
         case _, "string_too_short":
             return f"{name} was empty; name at least one."
         case _, "string_unicode":
-            return f"{name} was {given}, but only Unicode text is allowed."
+            return f"{name} was {received}, but only Unicode text is allowed."
         case "seed", _:
-            return f"seed was {given}, but a whole number from 0 to {2**31 - 1} is needed."
+            return f"seed was {received}, but a whole number from 0 to {2**31 - 1} is needed."
         case _, "extra_forbidden":
             return f"There is no field {name[:60]!r}; a job has {', '.join(JobSpec.model_fields)}."
         case _:
-            return f"{name} was {given}, but {first['msg'][0].lower()}{first['msg'][1:].rstrip('.')}."
+            return f"{name} was {received}, but {first['msg'][0].lower()}{first['msg'][1:].rstrip('.')}."
 
 
 def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
-    """The same spec, complete: @files read, class names as the model spells them, every parameter with its value.
+    """The spec, complete: @files read, class names as the model spells them, every parameter with its value.
 
     A parameter that is left out has the value tuned for the model and these targets, else the method's default.
 
@@ -74,16 +74,16 @@ def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
         BadInput: it cannot be done; one sentence names what was given and what is allowed. Nothing was written.
     """
     quota.check_size(spec)
-    known = catalog.load()
-    model = next((entry for entry in known.models if entry.id == spec.model), None)
-    family = family_of(spec, model, known)
+    installed = catalog.load()
+    model = next((entry for entry in installed.models if entry.id == spec.model), None)
+    family = family_of(spec, model, installed)
     if model is None:  # the job works in another folder
         spec = spec.model_copy(update={"model": own.absolute(spec.model), "data": own.absolute(spec.data)})
-    method: Method = _for_family(known.get("methods", spec.method), family.id, known)
-    _fits(method.id, method.works_with, family)
+    method: Method = _variant_for_family(installed.get("methods", spec.method), family.id, installed)
+    _check_works_with(method.id, method.works_with, family)
     metrics = tuple(dict.fromkeys(spec.metrics))
     for metric in metrics:
-        _fits(metric, known.get("metrics", metric).works_with, family)
+        _check_works_with(metric, installed.get("metrics", metric).works_with, family)
     card = model.card if model else card or {}
     earlier = _earlier(spec, method)
     data = model.data if model else ""
@@ -91,12 +91,12 @@ def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
     if earlier:  # what all of them forget is apart from what is kept, and leaves something
         family.targets(spec.model_copy(update={"forget": (*earlier, *map(str, forget))}), card, data)
     best = tuned.settings(method.id, method.params, model.tuned if model else (), forget)
-    given = params.checked(method.id, method.params, best | spec.params)
+    complete_params = params.checked(method.id, method.params, best | spec.params)
     return spec.model_copy(
         update={
             "family": family.id,
             "method": method.id,
-            "params": given,
+            "params": complete_params,
             "metrics": metrics,
             "forget": tuple(dict.fromkeys(map(str, forget))),
             "keep": tuple(dict.fromkeys(map(str, keep))),
@@ -123,7 +123,7 @@ def _earlier(spec: JobSpec, method: Method) -> tuple[str, ...]:
         raise BadInput(f"Run {run.id} was not finished ({status}), so no job can start from it.")
     if method.finds:
         raise BadInput(f"{method.id} looks for a forget set in the model itself; leave out the run to start from.")
-    return before.gone
+    return before.forgotten
 
 
 _one_at_a_time = Lock()  # between counting the jobs that wait and adding one
@@ -165,23 +165,23 @@ def several(specs: Sequence[JobSpec], owner: str = "", *, chain: bool = False) -
     for spec in complete:
         quota.check_size(spec)
         quota.check_time(spec, owner)
-    made: list[RunFolder] = []
+    created: list[RunFolder] = []
     with _one_at_a_time:
         quota.check_room(owner, len(complete))
         try:
             for spec in complete:
-                last = {"after": made[-1].id, "earlier": ()} if chain and made else {}
-                made.append(runs.create(check(spec.model_copy(update=last)) if last else spec, owner))
+                last = {"after": created[-1].id, "earlier": ()} if chain and created else {}
+                created.append(runs.create(check(spec.model_copy(update=last)) if last else spec, owner))
         except LetheError:
-            for run in reversed(made):
+            for run in reversed(created):
                 with suppress(LetheError, OSError):
                     run.cancel()
                     run.delete()
             raise
-    return made
+    return created
 
 
-def family_of(spec: JobSpec, model: Model | None, known: Catalog) -> Family:
+def family_of(spec: JobSpec, model: Model | None, installed: Catalog) -> Family:
     """The family of the model, and that its data can be found.
 
     Of a Hub id whose files are not here yet it is the one that was named, else one that the method works with: the job looks itself,
@@ -193,24 +193,24 @@ def family_of(spec: JobSpec, model: Model | None, known: Catalog) -> Family:
     if model is not None:
         if spec.data:
             raise BadInput(f"{model.id} brings its own data; leave the folder of images empty.")
-        return _as_named(families.get(model.family), spec)
+        return _check_family(families.get(model.family), spec)
     pulled.check(spec.model)
     folder = None if shared() else own.local_folder(spec.model)
     if folder is None and not own.is_hub_id(spec.model):
-        ours = ", ".join(entry.id for entry in known.models)
+        ours = ", ".join(entry.id for entry in installed.models)
         local = "" if shared() else "a folder that holds config.json, "
         raise BadInput(
-            f"There is no model {params.shown(spec.model)}; choose one of {ours}, {local}or a Hub id like owner/name."
+            f"There is no model {params.quoted_value(spec.model)}; choose one of {ours}, {local}or a Hub id like owner/name."
         )
     if folder:
-        family = _as_named(families.get(own.family_of(own.check_folder(folder, spec.model), spec.model)), spec)
+        family = _check_family(families.get(own.family_of(own.check_folder(folder, spec.model), spec.model)), spec)
     else:
-        family = families.get(spec.family) if spec.family else _worked_with(spec, known)
+        family = families.get(spec.family) if spec.family else _family_of_method(spec, installed)
     family.check_data(spec.data, spec.model)
     return family
 
 
-def _as_named(family: Family, spec: JobSpec) -> Family:
+def _check_family(family: Family, spec: JobSpec) -> Family:
     """The model's family, where no other was named.
 
     Raises:
@@ -218,30 +218,32 @@ def _as_named(family: Family, spec: JobSpec) -> Family:
     """
     if spec.family and spec.family != family.id:
         raise BadInput(
-            f"{spec.model[:80]} is of the family {family.id}, not {params.shown(spec.family)}; leave the family out."
+            f"{spec.model[:80]} is of the family {family.id}, not {params.quoted_value(spec.family)}; leave the family out."
         )
     return family
 
 
-def _worked_with(spec: JobSpec, known: Catalog) -> Family:
+def _family_of_method(spec: JobSpec, installed: Catalog) -> Family:
     """The family that a method works with: of several one that needs a folder of data, where one was given, and else one that
     needs none."""
-    works = known.get("methods", spec.method).works_with
+    works = installed.get("methods", spec.method).works_with
     fits = [family for name, family in families.every().items() if works.get(name) is True] or [
         *families.every().values()
     ]
     return next((family for family in fits if bool(spec.data) == family.needs_data), fits[0])
 
 
-def _for_family(method: Method, family: str, known: Catalog) -> Method:
+def _variant_for_family(method: Method, family: str, installed: Catalog) -> Method:
     """The method itself, or the variant of it that was made for the family."""
     if method.works_with.get(family) is True:
         return method
-    fit = (entry for entry in known.methods if entry.variant_of == method.id and entry.works_with.get(family) is True)
+    fit = (
+        entry for entry in installed.methods if entry.variant_of == method.id and entry.works_with.get(family) is True
+    )
     return next(fit, method)
 
 
-def _fits(entry_id: str, works_with: Mapping[str, bool | str], family: Family) -> None:
+def _check_works_with(entry_id: str, works_with: Mapping[str, bool | str], family: Family) -> None:
     works = works_with.get(family.id, f"it was not made for models of the family {family.id}")
     if works is not True:
         reason = (

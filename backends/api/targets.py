@@ -68,25 +68,25 @@ def parse(text: str) -> Target:
         raise BadInput(
             "A forget or keep target was empty; name a class, random:10%, images:1,2, like:ID:N, run:ID or @file."
         )
-    head, _, rest = text.partition(":")
-    if head == "random" and rest:
-        found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%(?::([0-9]{1,9}))?", rest)
-        if not found or not 0 < float(found[1]) <= 90:
+    head, _, argument = text.partition(":")
+    if head == "random" and argument:
+        match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%(?::([0-9]{1,9}))?", argument)
+        if not match or not 0 < float(match[1]) <= 90:
             raise BadInput(
                 f"{_short(text)} is no random share; write random:10% with more than 0 and at most 90 %, and random:10%:7 for draw 7."
             )
-        return Target(kind="random", share=float(found[1]), draw=int(found[2] or 0))
-    if head == "images" and rest:
-        return Target(kind="images", ids=_ids(rest, text))
-    if head == "like" and rest:
-        found = re.fullmatch(r"([0-9]{1,9}):([0-9]{1,6})", rest)
-        if not found or not int(found[2]):
+        return Target(kind="random", share=float(match[1]), draw=int(match[2] or 0))
+    if head == "images" and argument:
+        return Target(kind="images", ids=_ids(argument, text))
+    if head == "like" and argument:
+        match = re.fullmatch(r"([0-9]{1,9}):([0-9]{1,6})", argument)
+        if not match or not int(match[2]):
             raise BadInput(
                 f"{_short(text)} names no image and count; write like:3:50 for the 50 images most alike to image 3."
             )
-        return Target(kind="like", ids=(int(found[1]),), count=int(found[2]))
-    if head == "run" and rest:
-        return Target(kind="run", name=rest)
+        return Target(kind="like", ids=(int(match[1]),), count=int(match[2]))
+    if head == "run" and argument:
+        return Target(kind="run", name=argument)
     return Target(kind="class", name=text)
 
 
@@ -100,19 +100,23 @@ def expand(text: str) -> str:
         return text
     if shared():
         raise BadInput("This studio is shared, so it reads no files of its machine; write the ids as images:1,2,3.")
-    shown = _short(text[1:])
+    quoted_path = _short(text[1:])
     try:
         path = Path(text[1:]).expanduser()
         if path.exists() and not path.is_file():  # a folder, or a device that never ends
-            raise BadInput(f"{shown} is no file; give a text file of image ids, one a line.")
+            raise BadInput(f"{quoted_path} is no file; give a text file of image ids, one a line.")
         size = path.stat().st_size
         if size > MAX_FILE:
-            raise BadInput(f"{shown} has {size / 2**20:.1f} MB; a list of ids may have at most {MAX_FILE // 2**20} MB.")
+            raise BadInput(
+                f"{quoted_path} has {size / 2**20:.1f} MB; a list of ids may have at most {MAX_FILE // 2**20} MB."
+            )
         content = path.read_text("utf-8")
     except (OSError, ValueError, RuntimeError) as error:
         reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "it is no path"
         reason = error.strerror if isinstance(error, OSError) and error.strerror else reason
-        raise BadInput(f"{shown} could not be read ({reason}); give a text file of image ids, one a line.") from None
+        raise BadInput(
+            f"{quoted_path} could not be read ({reason}); give a text file of image ids, one a line."
+        ) from None
     return "images:" + ",".join(map(str, _ids(content, text[1:])))
 
 

@@ -40,8 +40,8 @@ def settings(method: str, schema: dict[str, Any], tuned: Iterable[Tuned], forget
         forget: an entry holds where it holds for every one of them.
     """
     kinds: set[str] = {target.kind for target in forget}
-    found = {name: said["default"] for name, said in schema.get("properties", {}).items() if "default" in said}
+    params = {name: field["default"] for name, field in schema.get("properties", {}).items() if "default" in field}
     for entry in tuned:
         if entry.method == method and (not entry.targets or kinds <= set(entry.targets)):
-            found |= entry.params
-    return found
+            params |= entry.params
+    return params

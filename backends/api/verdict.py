@@ -24,7 +24,7 @@ UNCHANGED = "Nothing was forgotten of"
 
 
 def sentence(
-    metrics: Mapping[str, Measured], entries: Mapping[str, Any], about: Subject, found: Sequence[Finding] = ()
+    metrics: Mapping[str, Measured], entries: Mapping[str, Any], about: Subject, look_findings: Sequence[Finding] = ()
 ) -> str:
     """The verdict.
 
@@ -32,16 +32,16 @@ def sentence(
         metrics: what was measured.
         entries: the catalog's entry of each metric.
         about: the job.
-        found: by looks inside the run.
+        look_findings: by looks inside the run.
     """
     numbers = Numbers(metrics, entries)
-    new = [one for one in found if not one.covers or isnan(numbers.value(one.covers, "after"))]
+    new = [one for one in look_findings if not one.covers or isnan(numbers.value(one.covers, "after"))]
     return families.get(about.family).verdict(numbers, about, new)
 
 
 def of_run(run: RunFolder) -> str:
     """The verdict of a finished run by its folder; of one whose numbers do not suffice, the sentence it was finished with."""
-    read = [run.path / "result.json", run.path / "metrics.json", *_looks(run)]
+    read = [run.path / "result.json", run.path / "metrics.json", *_findings_files(run)]
     return _of_run(run.path, tuple((str(path), path.stat().st_mtime_ns) for path in read if path.is_file()))
 
 
@@ -52,29 +52,31 @@ def _of_run(path: Path, read: tuple[tuple[str, int], ...]) -> str:
     result = run.result
     if result is None:
         return ""
-    kept = str(result.get("verdict", ""))
+    stored_verdict = str(result.get("verdict", ""))
     try:
         metrics = {name: Measured.model_validate(one) for name, one in run.metrics.items()}
         about = Subject.model_validate(result["about"]) if result.get("about") else _subject(run, result)
     except (ValueError, TypeError, KeyError, BadInput):
-        return kept
+        return stored_verdict
     family = families.every().get(about.family) if about else None
     if about is None or family is None or any(name not in metrics for name in family.measured):
-        return kept
+        return stored_verdict
     return sentence(metrics, {entry.id: entry for entry in catalog.load().metrics}, about, findings(run))
 
 
 def findings(run: RunFolder) -> list[Finding]:
     """What looks inside a run and attacks on it found that its verdict has to say, each once."""
-    found: dict[str, Finding] = {}
-    for path in _looks(run):
+    by_clause: dict[str, Finding] = {}
+    for path in _findings_files(run):
         for panel in (earlier.at(path.parent) or {}).get("panels", []):
             if panel.get("finding"):
-                found.setdefault(str(panel["finding"]), Finding(str(panel["finding"]), str(panel.get("covers", ""))))
-    return list(found.values())
+                by_clause.setdefault(
+                    str(panel["finding"]), Finding(str(panel["finding"]), str(panel.get("covers", "")))
+                )
+    return list(by_clause.values())
 
 
-def _looks(run: RunFolder) -> list[Path]:
+def _findings_files(run: RunFolder) -> list[Path]:
     """What was found in a run: in its folder, and of one that came with Lethe beside the others of this home."""
     roots = [root for kind in ("inspect", "attack") for root in (run.path / kind, home() / kind / run.id)]
     return [path for root in roots for path in sorted(root.glob("*/found.json"))]
@@ -82,9 +84,9 @@ def _looks(run: RunFolder) -> list[Path]:
 
 def _subject(run: RunFolder, result: dict[str, Any]) -> Subject | None:
     """What is known of a run of an earlier version, which did not write it down; None of a model that is no longer there."""
-    known = catalog.load()
-    model: Model | None = next((entry for entry in known.models if entry.id == run.spec.model), None)
-    method = next((entry for entry in known.methods if entry.id == run.spec.method), None)
+    installed = catalog.load()
+    model: Model | None = next((entry for entry in installed.models if entry.id == run.spec.model), None)
+    method = next((entry for entry in installed.methods if entry.id == run.spec.method), None)
     if model is None or method is None:
         return None
     return Subject(

@@ -38,8 +38,8 @@ def folder(run: RunFolder, what: str, params: dict[str, Any], kind: Kind = "insp
 
 def read(run: RunFolder, what: str, params: dict[str, Any], kind: Kind = "inspect") -> dict[str, Any] | None:
     """Findings that are kept apart, as `found.read` gives those of the run; None where there are none, or no longer."""
-    seen = found.at(folder(run, what, params, kind))
-    return None if seen is None else seen | {"root": str(run.visits)}
+    findings = found.at(folder(run, what, params, kind))
+    return None if findings is None else findings | {"root": str(run.visits)}
 
 
 def tidy(newest: Path) -> list[Path]:

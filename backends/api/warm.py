@@ -92,7 +92,7 @@ class Warm:
             raise LetheError(ENDED)
         return json.loads(line)  # type: ignore[no-any-return]
 
-    def held(self) -> int:
+    def resident_bytes(self) -> int:
         """Bytes of memory that it holds now."""
         return memory.resident(self.pid, children=False) if self._process is not None else 0
 

@@ -15,7 +15,7 @@ from torch import nn
 from .task import Index
 
 When = Literal["before", "after", "reference"]
-Thing = TypeVar("Thing")
+T = TypeVar("T")
 Tell = Callable[[str, int, int], None]  # what is done, how many of its steps are done, of how many (0: not counted)
 
 
@@ -103,13 +103,13 @@ class InspectContext:
         self.task, self.run, self._load, self._outputs, self._out = task, run, load, outputs, out
         self._root, self.tell = root or run, tell
 
-    def steps(self, things: Iterable[Thing], phase: str) -> Iterator[Thing]:
-        """The same things one after the other; before each it is told how many are done. Nothing nests inside."""
-        every = things if isinstance(things, Sized) else list(things)
+    def steps(self, items: Iterable[T], phase: str) -> Iterator[T]:
+        """The items one after the other; before each, `tell` hears how many are done. Nothing nests inside."""
+        every = items if isinstance(items, Sized) else list(items)
         done = 0
-        for thing in every:
+        for item in every:
             self.tell(phase, done, len(every))
-            yield thing
+            yield item
             done += 1
         self.tell(phase, done, len(every))
 

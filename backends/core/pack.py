@@ -38,20 +38,20 @@ def to_bytes(state: Any) -> bytes:
             return {"l": [skeleton(item) for item in value]}
         return {"v": value}
 
-    said = json.dumps(skeleton(state))
-    return save(plain(tensors), {"skeleton": said})
+    layout = json.dumps(skeleton(state))
+    return save(plain(tensors), {"skeleton": layout})
 
 
 def plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Tensors as the file format takes them: on the CPU, in order, no two in the same memory; copied only where needed."""
-    made: dict[str, Tensor] = {}
-    taken: set[int] = set()
+    flat_tensors: dict[str, Tensor] = {}
+    used_storage: set[int] = set()
     for name, tensor in tensors.items():
         flat = tensor.detach().to("cpu").contiguous()
         place = flat.untyped_storage().data_ptr()
-        made[name] = flat.clone() if place in taken else flat
-        taken.add(place)
-    return made
+        flat_tensors[name] = flat.clone() if place in used_storage else flat
+        used_storage.add(place)
+    return flat_tensors
 
 
 def save_state(path: Path, state: Any) -> None:

@@ -41,7 +41,7 @@ class Registered:
     def id(self) -> str:
         return str(self.entry.id)
 
-    def parse(self, given: dict[str, Any]) -> Any:
+    def parse(self, settings: dict[str, Any]) -> Any:
         """Check parameters.
 
         Raises:
@@ -49,13 +49,13 @@ class Registered:
         """
         assert self.params is not None
         try:
-            return self.params.model_validate(given)
+            return self.params.model_validate(settings)
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(map(str, first["loc"]))
             if first["type"] == "extra_forbidden":
-                known = ", ".join(self.params.model_fields) or "none"
-                raise BadInput(f"{self.id} has no parameter {name!r}; it has {known}.") from None
+                names = ", ".join(self.params.model_fields) or "none"
+                raise BadInput(f"{self.id} has no parameter {name!r}; it has {names}.") from None
             raise BadInput(
                 f"{self.id}: {name} was {first['input']!r}, but {first['msg'][0].lower()}{first['msg'][1:]}."
             ) from None
@@ -117,7 +117,7 @@ def get(kind: str, entry_id: str) -> Registered:
     Raises:
         BadInput: there is none; the sentence lists those there are.
     """
-    known, entry_id = entries(kind), current(kind, entry_id)
-    if entry_id not in known:
-        raise BadInput(f"There is no {kind[:-1]} {entry_id!r}; choose one of {', '.join(known)}.")
-    return known[entry_id]
+    by_id, entry_id = entries(kind), current(kind, entry_id)
+    if entry_id not in by_id:
+        raise BadInput(f"There is no {kind[:-1]} {entry_id!r}; choose one of {', '.join(by_id)}.")
+    return by_id[entry_id]

@@ -1,7 +1,7 @@
 """What a method sees: the model to change, a frozen copy, batches, and nothing of how jobs are kept alive.
 
 Everything random is drawn from (seed, phase, step), so a job that goes on from its checkpoint draws what it would have
-drawn. For that a method keeps one rule: **what changes the model stands inside `passes` or `once`.** Code outside them
+drawn. For that a method keeps one rule: **what changes the model stands inside `epochs` or `cached`.** Code outside them
 runs again when a job is resumed.
 """
 
@@ -43,7 +43,7 @@ class Cancelled(Exception):
 class Keeper(Protocol):
     """The engine's side of a run: it decides when to save, and raises `Cancelled`."""
 
-    def beat(self, phase: str, step: int, of: int, values: dict[str, float]) -> None:
+    def report(self, phase: str, step: int, of: int, values: dict[str, float]) -> None:
         """Called at each step: writes events, looks for the cancel flag."""
         ...
 
@@ -57,7 +57,7 @@ class Keeper(Protocol):
         """Show what the model makes now. Phases are numbered from 1 in the order they come; 0 is the model before."""
         ...
 
-    def found(self, ids: Index) -> None: ...
+    def record_forget_set(self, ids: Index) -> None: ...
 
 
 class Run:
@@ -74,27 +74,27 @@ class Run:
         self.original = task.load().requires_grad_(False)
         state = resume or {}
         self._changed: dict[str, Tensor] = state.get("model", {})
-        self._once: dict[str, Any] = dict(state.get("once", {}))
+        self._cached: dict[str, Any] = dict(state.get("once", {}))
         self._done: list[str] = list(state.get("done", []))
         self._at: dict[str, Any] = state.get("at", {})
         self._values: dict[str, float] = {}
-        self._inside = False  # between two steps of `passes`
+        self._inside = False  # between two steps of `epochs`
 
     @cached_property
     def model(self) -> nn.Module:
         """The model to change, on the device, in eval mode at the start."""
         if low_rank.thin(self._changed):
-            return self._thin(self._changed)
+            return self._with_lora(self._changed)
         model = self.task.load()
         restore(model, self._changed)
         return model
 
     @property
-    def thin(self) -> bool | None:
+    def trains_lora(self) -> bool | None:
         """Whether a resumed job trains low-rank layers; None where it has not begun to train."""
         return bool(low_rank.thin(self._changed)) if self._done or self._at else None
 
-    def learn_thin(self, shapes: Mapping[str, tuple[int, int]], rank: int) -> None:
+    def train_lora(self, shapes: Mapping[str, tuple[int, int]], rank: int) -> None:
         """Let nothing of `model` learn but two thin factors beside some layers: for models too large to be trained whole.
 
         To be called before `model` is used. It then shares its weights with `original`, and what is saved are the factors.
@@ -104,10 +104,10 @@ class Run:
             rank: width of the factors.
         """
         if not low_rank.thin(self._changed):  # a resumed job has them in its model
-            torch.manual_seed(self._number("thin"))
-            self.model = self._thin(low_rank.fresh_factors(shapes, rank))
+            torch.manual_seed(self._derived_seed("thin"))
+            self.model = self._with_lora(low_rank.fresh_factors(shapes, rank))
 
-    def _thin(self, tensors: dict[str, Tensor]) -> nn.Module:
+    def _with_lora(self, tensors: dict[str, Tensor]) -> nn.Module:
         model: nn.Module = low_rank.beside(self.original, tensors)
         restore(model, {name: tensor for name, tensor in tensors.items() if name in model.state_dict()})
         return model
@@ -126,30 +126,30 @@ class Run:
 
     def fresh(self, salt: int = 0) -> nn.Module:
         """The same architecture with new random weights drawn from the seed."""
-        return self.task.fresh(self._number("fresh", salt))
+        return self.task.fresh(self._derived_seed("fresh", salt))
 
     def log(self, **values: float | Tensor) -> None:
         """Numbers to show beside the progress, as in run.log(loss=loss)."""
         self._values |= {name: float(value) for name, value in values.items()}
 
-    def once(self, name: str, make: Callable[[], Any]) -> Any:
+    def cached(self, name: str, make: Callable[[], Any]) -> Any:
         """What `make()` returns (tensors, numbers, nested), made one time in the life of the job.
 
         `make` may change the model: a resumed job finds both its result and the change.
         """
-        if name not in self._once:
-            torch.manual_seed(self._number("once", name))
-            self._keeper.beat(name, 0, 0, {})
-            self._once[name] = make()
+        if name not in self._cached:
+            torch.manual_seed(self._derived_seed("once", name))
+            self._keeper.report(name, 0, 0, {})
+            self._cached[name] = make()
             if not self._inside and self._keeper.due():
                 self._keeper.checkpoint(self.state())
-        return self._once[name]
+        return self._cached[name]
 
-    def tell(self, name: str, done: int, of: int) -> None:
-        """A sign of life from within `once`, where that takes long; raises when the job is to stop."""
-        self._keeper.beat(name, done, of, {})
+    def report(self, name: str, done: int, of: int) -> None:
+        """A sign of life from within `cached`, where that takes long; raises when the job is to stop."""
+        self._keeper.report(name, done, of, {})
 
-    def passes(
+    def epochs(
         self,
         name: str,
         parts: Sequence[str],
@@ -174,7 +174,7 @@ class Run:
         saved = saved or {}
         if name in self._done:
             return
-        first = self._first(name, saved)
+        first = self._first_step(name, saved)
         sizes = dict.fromkeys(parts, batch_size) if isinstance(batch_size, int) else batch_size
         plan = [(number, part, -(-self.size(part) // sizes[part])) for number, part in enumerate(parts)]
         of, step = sum(count for _, _, count in plan), 0
@@ -183,11 +183,11 @@ class Run:
                 step += count
                 continue
             epoch = list(parts[:number]).count(part)
-            order = np.random.default_rng(self._number(name, part, epoch)).permutation(self.task.parts[part])
+            order = np.random.default_rng(self._derived_seed(name, part, epoch)).permutation(self.task.parts[part])
             for index in np.array_split(order, count):
                 if step >= first:
-                    self._rest(name, step, of, saved)
-                    torch.manual_seed(self._number(name, step))
+                    self._between_steps(name, step, of, saved)
+                    torch.manual_seed(self._derived_seed(name, step))
                     batch = self.task.batch(index, augment=augment)
                     self._inside = True
                     yield replace(batch, part=part, epoch=epoch, step=step, of=of)
@@ -209,26 +209,26 @@ class Run:
         saved = saved or {}
         if name in self._done:
             return
-        for step in range(self._first(name, saved), count):
-            self._rest(name, step, count, saved)
-            torch.manual_seed(self._number(name, step))
+        for step in range(self._first_step(name, saved), count):
+            self._between_steps(name, step, count, saved)
+            torch.manual_seed(self._derived_seed(name, step))
             self._inside = True
             yield Step(step, count)
             self._inside = False
         self._finish(name, count)
 
-    def _first(self, name: str, saved: Mapping[str, Stateful]) -> int:
+    def _first_step(self, name: str, saved: Mapping[str, Stateful]) -> int:
         """The step a phase begins at: where a resumed job stopped, with the state it had then."""
         if self._at.get("phase") != name:
             return 0
-        for key, thing in saved.items():
-            thing.load_state_dict(self._at["saved"][key])
+        for key, stateful in saved.items():
+            stateful.load_state_dict(self._at["saved"][key])
         return int(self._at["step"])
 
     def _finish(self, name: str, of: int) -> None:
         self._done.append(name)
         self._at = {}
-        self._keeper.beat(name, of, of, self._values)
+        self._keeper.report(name, of, of, self._values)
         self._keeper.sample(len(self._done), of, of, name, self.model)
 
     def batches(
@@ -237,13 +237,13 @@ class Run:
         """One plain pass without augmentation, for scores, masks and gradients; not resumed in the middle."""
         order = self.task.parts[part]
         if shuffle or limit is not None:
-            order = np.random.default_rng(self._number("batches", part)).permutation(order)[:limit]
+            order = np.random.default_rng(self._derived_seed("batches", part)).permutation(order)[:limit]
         count = -(-len(order) // batch_size)
         for step, index in enumerate(np.array_split(order, count) if count else []):
-            self._keeper.beat("", step, count, {})
+            self._keeper.report("", step, count, {})
             yield replace(self.task.batch(index), part=part, step=step, of=count)
 
-    def finish(self, part: str, ids: Index) -> None:
+    def set_part(self, part: str, ids: Index) -> None:
         """Replace a part by other training items and write them down as the set this job found.
 
         A new forget set sets the other parts too: what is no longer in it is retained (and kept, where no keep list was
@@ -259,24 +259,28 @@ class Run:
             self.task.forgotten_classes = []
             self.task.set_forget(ids)
         parts[part] = ids
-        self._keeper.found(ids)
+        self._keeper.record_forget_set(ids)
 
     def state(self, phase: str = "", step: int = 0, saved: Mapping[str, Stateful] | None = None) -> dict[str, Any]:
         """Everything a later attempt needs to go on from here; of the model, the tensors that are no longer as they were."""
-        at = {"phase": phase, "step": step, "saved": {key: thing.state_dict() for key, thing in (saved or {}).items()}}
+        at = {
+            "phase": phase,
+            "step": step,
+            "saved": {key: stateful.state_dict() for key, stateful in (saved or {}).items()},
+        }
         touched = "model" in vars(self)  # else it is as it was found, and need not be loaded
         model = changed(self.model.state_dict(), self.original.state_dict()) if touched else self._changed
-        return {"model": model, "once": self._once, "done": self._done, "at": at if phase else {}}
+        return {"model": model, "once": self._cached, "done": self._done, "at": at if phase else {}}
 
-    def _rest(self, name: str, step: int, of: int, saved: Mapping[str, Stateful]) -> None:
+    def _between_steps(self, name: str, step: int, of: int, saved: Mapping[str, Stateful]) -> None:
         """Between two steps: tell, look for the flag, show, save."""
-        self._keeper.beat(name, step, of, self._values)
+        self._keeper.report(name, step, of, self._values)
         if step == 0 or step * self.task.shots // of != (step - 1) * self.task.shots // of:
             self._keeper.sample(len(self._done) + 1, step, of, name, self.model)
         if self._keeper.due():
             self._keeper.checkpoint(self.state(name, step, saved))
 
-    def _number(self, *what: object) -> int:
+    def _derived_seed(self, *what: object) -> int:
         text = "|".join(map(str, (self.seed, *what)))
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
 
@@ -307,10 +311,10 @@ def set_dose(model: nn.Module, before: nn.Module, after: nn.Module, amount: floa
     start, end = before.state_dict(), after.state_dict()
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
-            tensor.copy_(_between(name, start.get(name), end[name], amount))
+            tensor.copy_(_interpolated(name, start.get(name), end[name], amount))
 
 
-def _between(name: str, first: Tensor | None, last: Tensor, amount: float) -> Tensor:
+def _interpolated(name: str, first: Tensor | None, last: Tensor, amount: float) -> Tensor:
     if not last.is_floating_point():
         return first if first is not None and amount < 0.5 else last
     first = torch.zeros_like(last) if first is None else first

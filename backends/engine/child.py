@@ -76,10 +76,10 @@ class Child:
         if now - self._looked < EVERY:
             return None
         self._looked = now
-        held = machine.resident(self.process.pid)
-        if held > self._limit:
+        resident = machine.resident(self.process.pid)
+        if resident > self._limit:
             self.kill()
-            return Ending("refused", _too_much(held, self._limit))
+            return Ending("refused", _too_much(resident, self._limit))
         if (self._run / "cancel").exists():
             self._cancel_seen = self._cancel_seen or now
             if now - self._cancel_seen > GRACE:
@@ -93,8 +93,8 @@ class Child:
         self.process.wait()
 
 
-def _too_much(held: int, limit: int) -> str:
+def _too_much(resident: int, limit: int) -> str:
     return (
-        f"The job held {held / 1e9:.2f} GB, more than the limit of {limit / 1e9:.2f} GB, and was stopped; choose a smaller "
+        f"The job held {resident / 1e9:.2f} GB, more than the limit of {limit / 1e9:.2f} GB, and was stopped; choose a smaller "
         "batch size, or set LETHE_MEMORY_LIMIT higher."
     )

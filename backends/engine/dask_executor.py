@@ -128,8 +128,8 @@ def _ending(future: Any) -> Ending:
     """What a future says of its job. Only built-in types are unpickled here."""
     try:
         if future.status == "finished":
-            said = future.result(timeout=TIMEOUT)
-            return Ending(said["kind"], said["message"])
+            outcome = future.result(timeout=TIMEOUT)
+            return Ending(outcome["kind"], outcome["message"])
         if future.status == "error":
             error = future.exception(timeout=TIMEOUT)
             if not isinstance(error, KilledWorker):

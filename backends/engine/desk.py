@@ -21,27 +21,27 @@ from . import hardware, outputs
 from .opening import open_task
 
 MODELS, RUNS, DRAWN = 4, 6, 32  # how many are held
-Thing = TypeVar("Thing")
+T = TypeVar("T")
 
 
-def silent(known: Any) -> None:
+def silent(piece: Any) -> None:
     """Nobody wants to hear an answer before it is whole."""
 
 
-class Kept(OrderedDict[Any, Thing]):
-    """The last `most` things that were made, by key."""
+class LruCache(OrderedDict[Any, T]):
+    """The values of the `most` keys used last, each made when it is first asked for."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
         self._most = most
 
-    def made(self, key: Any, make: Callable[[], Thing]) -> Thing:
-        """The thing of that key, made where it is not held."""
+    def get_or_make(self, key: Any, make: Callable[[], T]) -> T:
+        """The value of a key, made where it is not held."""
         if key not in self:
-            thing = make()
+            value = make()
             while len(self) >= self._most:
                 self.popitem(last=False)
-            self[key] = thing
+            self[key] = value
         self.move_to_end(key)
         return self[key]
 
@@ -72,9 +72,9 @@ class OpenRun:
 
     def outputs(self, when: When, tell: Tell = evidence.silent) -> outputs.Outputs:
         """What one of the models says about every item: from the run's folder or the cache, where it is known."""
-        kept = outputs.read(self.folder.path / drawn.OUTPUTS / f"{when}.npz") if self.task.keeps else None
-        if kept is not None:
-            return kept
+        stored = outputs.read(self.folder.path / drawn.OUTPUTS / f"{when}.npz") if self.task.keeps else None
+        if stored is not None:
+            return stored
         model = self.model(when)
         if model is None:
             raise BadInput(f"Run {self.folder.id} has no retrained reference; run one for the same forget set first.")
@@ -103,11 +103,11 @@ class Desk:
     """Opens models and runs, and holds the last of them."""
 
     def __init__(self) -> None:
-        self._tasks: Kept[Task] = Kept(MODELS)
-        self._runs: Kept[OpenRun] = Kept(RUNS)
-        self._models: Kept[nn.Module] = Kept(MODELS)
+        self._tasks: LruCache[Task] = LruCache(MODELS)
+        self._runs: LruCache[OpenRun] = LruCache(RUNS)
+        self._models: LruCache[nn.Module] = LruCache(MODELS)
         self.tell: Callable[[Any], None] = silent  # hears the answer that is being made, as far as it is known
-        self.drawn: Kept[list[str]] = Kept(DRAWN)  # pictures of models as they came, by what was asked
+        self.drawings: LruCache[list[str]] = LruCache(DRAWN)  # pictures of models as they came, by what was asked
 
     def task(self, model: str, data: str = "") -> Any:
         """A model with its data, in float32.
@@ -115,8 +115,8 @@ class Desk:
         Raises:
             BadInput: there is no such model, or its data do not fit.
         """
-        return self._tasks.made(
-            (model, data), lambda: open_task(model, data, {"precision": "float32"} | _here(), measure=False)
+        return self._tasks.get_or_make(
+            (model, data), lambda: open_task(model, data, {"precision": "float32"} | _device_setting(), measure=False)
         )
 
     def resolved(self, model: str, forget: tuple[str, ...], keep: tuple[str, ...] = (), data: str = "") -> Any:
@@ -131,7 +131,7 @@ class Desk:
 
     def model(self, model: str, data: str = "") -> nn.Module:
         """The loaded model itself."""
-        return self._models.made((model, data), self.task(model, data).load)
+        return self._models.get_or_make((model, data), self.task(model, data).load)
 
     def run(self, run_id: str) -> OpenRun:
         """A finished run.
@@ -142,17 +142,17 @@ class Desk:
         folder = runs.find(run_id)
         if folder.result is None:
             raise BadInput(f"Run {folder.id} is {folder.state.status}; only a run that is done can be looked into.")
-        return self._runs.made(str(folder.path), lambda: self._open(folder))
+        return self._runs.get_or_make(str(folder.path), lambda: self._open(folder))
 
     def _open(self, folder: RunFolder) -> OpenRun:
         spec, result = folder.spec, folder.result or {}
-        task = self.resolved(spec.model, spec.gone, spec.keep, spec.data)
+        task = self.resolved(spec.model, spec.forgotten, spec.keep, spec.data)
         task.precision = hardware.PRECISIONS[result["precision"]]
-        found = folder.found_set
-        if found is not None and get("methods", spec.method).entry.finds:
-            task.parts["forget"] = np.array(found, dtype=np.int64)
+        found_ids = folder.found_set
+        if found_ids is not None and get("methods", spec.method).entry.finds:
+            task.parts["forget"] = np.array(found_ids, dtype=np.int64)
         return OpenRun(folder, task)
 
 
-def _here() -> dict[str, Any]:
+def _device_setting() -> dict[str, Any]:
     return {"device": hardware.device().type}

@@ -37,7 +37,7 @@ class Dispatcher:
         self._over: set[str] = set()  # runs that have ended: never looked at again
         self._busy: set[Key] = set()
         self._unwritten: dict[Key, Ending] = {}  # endings that a full disk did not let us write
-        self._said: dict[str, object] = {}
+        self._last_status: dict[str, object] = {}
         self._served: dict[str, float] = {}  # when the last job of each party that has ended began
         self._untidy: set[str] = set()  # visitors of whom a job ended since their folders were looked through
         self._watched = 0.0
@@ -50,7 +50,7 @@ class Dispatcher:
             elif state.status == "running":
                 self._move(run, "queued", outcome.RESTARTED)
             elif state.status == "cancelling":
-                self._move(run, *_cancelled(run, outcome.CANCELLED_NOTE))
+                self._move(run, *_cancelled_status(run, outcome.CANCELLED_NOTE))
 
     def work(self) -> None:
         """Go on until the one run has ended; without one, for ever."""
@@ -63,39 +63,39 @@ class Dispatcher:
             self._busy.discard(key)
             self._unwritten.pop(key, None)
             self._settle(key, ending)
-        found = {run.id: (run, state) for run, state in self._open_runs()}
-        self._watch([*found.values()])
-        started = self._fill(found)
-        waiting = sum(state.status == "queued" for _, state in found.values())
+        open_runs = {run.id: (run, state) for run, state in self._open_runs()}
+        self._enforce_limits([*open_runs.values()])
+        started = self._start_queued(open_runs)
+        waiting = sum(state.status == "queued" for _, state in open_runs.values())
         self._executor.prepare(waiting - started)
-        self._tell()
+        self._write_status()
         return self._only is not None and self._only in self._over and not self._busy
 
-    def _fill(self, found: dict[str, tuple[RunFolder, State]]) -> int:
+    def _start_queued(self, open_runs: dict[str, tuple[RunFolder, State]]) -> int:
         """Start what may start now, in turn. Returns how many were started."""
-        states = {name: state for name, (_, state) in found.items()}
+        states = {name: state for name, (_, state) in open_runs.items()}
         working = Counter(turns.party(state) for state in states.values() if state.status in turns.WORKING)
         started, free = 0, self._executor.slots() - len(self._busy)
         for name in turns.order(states, self._served):
             if free <= 0:
                 break
-            run, state = found[name]
+            run, state = open_runs[name]
             who = turns.party(state)
             if quota.holds(who) and working[who] >= limits().running_jobs:
                 continue
             with suppress(LetheError):  # it cannot be read any more
-                if run.spec.after not in found:  # else it starts from one of these, and waits for it
+                if run.spec.after not in open_runs:  # else it starts from one of these, and waits for it
                     free -= 1
                     working[who] += 1
                     started += self._start(run)
         return started
 
-    def _watch(self, found: list[tuple[RunFolder, State]]) -> None:
+    def _enforce_limits(self, open_runs: list[tuple[RunFolder, State]]) -> None:
         """End what a visitor's job has no more time or room for, and remove what they keep too much of."""
         if time.monotonic() - self._watched < WATCH:
             return
         self._watched = time.monotonic()
-        for run, state in found:
+        for run, state in open_runs:
             if state.status == "running" and (why := quota.exceeded(run, state)):
                 with suppress(BadInput, OSError):  # it ended at this moment
                     run.cancel(why)
@@ -105,7 +105,7 @@ class Dispatcher:
 
     def _open_runs(self) -> list[tuple[RunFolder, State]]:
         """Runs that have not ended, with their states."""
-        root, found = home() / "runs", []
+        root, open_runs = home() / "runs", []
         names = [self._only] if self._only else [path.name for path in root.iterdir()] if root.is_dir() else []
         for name in names:
             if name in self._over or name.startswith("."):
@@ -115,12 +115,12 @@ class Dispatcher:
                 state = run.state if (run.path / "spec.json").is_file() and not run.trouble else None
             except (OSError, ValueError, LetheError):
                 state = None  # deleted at this moment, or not a run
-            gone = state is None and not run.path.is_dir()
-            if gone or (state is not None and (state.status in ENDED or not state.history)):
+            deleted = state is None and not run.path.is_dir()
+            if deleted or (state is not None and (state.status in ENDED or not state.history)):
                 self._end(name, state)
             elif state is not None:
-                found.append((run, state))
-        return found
+                open_runs.append((run, state))
+        return open_runs
 
     def _end(self, name: str, state: State | None) -> None:
         """Look at a run no more; what its end means for others of its party is remembered."""
@@ -133,14 +133,14 @@ class Dispatcher:
     def _start(self, run: RunFolder) -> bool:
         strange = reading.unknown_fields(run.path)
         if strange:
-            self._move(run, "failed", _newer(strange))
+            self._move(run, "failed", _unknown_fields_note(strange))
             return False
         try:
             state = run.move("running")
         except (BadInput, FileNotFoundError):
             return False  # cancelled or deleted at this moment
         except OSError as error:
-            self._say(f"Run {run.id} could not be started ({error.strerror}); it waits.")
+            self._print(f"Run {run.id} could not be started ({error.strerror}); it waits.")
             return False
         self._executor.start(run, state.attempt)
         self._busy.add((run.id, state.attempt))
@@ -153,46 +153,46 @@ class Dispatcher:
             state = run.state
             if not run.path.is_dir() or state.attempt != key[1] or state.status in ENDED:
                 return
-            to, note = _next(run, state, ending)
+            to, note = _next_status(run, state, ending)
             run.move(to, note=note, attempt=key[1])
             if ending.kind == "full" or run.stopped_because:
                 shutil.rmtree(run.path / "checkpoint", ignore_errors=True)
         except BadInput:
             return  # it changed in between: the next look sees it
         except OSError as error:
-            self._say(f"What became of run {run.id} could not be written ({error.strerror}); trying again.")
+            self._print(f"What became of run {run.id} could not be written ({error.strerror}); trying again.")
             self._unwritten[key] = ending
 
     def _move(self, run: RunFolder, to: Status, note: str) -> None:
         with suppress(BadInput, OSError):
             run.move(to, note=note)
 
-    def _tell(self) -> None:
+    def _write_status(self) -> None:
         """Keep engine.json true."""
-        said: dict[str, object] = {
+        status: dict[str, object] = {
             "pid": os.getpid(),
             "executor": self._executor.name,
             "slots": self._executor.slots(),
             "message": self._executor.trouble(),
         }
-        if said != self._said:
-            if said["message"] and said["message"] != self._said.get("message"):
-                self._say(str(said["message"]))
+        if status != self._last_status:
+            if status["message"] and status["message"] != self._last_status.get("message"):
+                self._print(str(status["message"]))
             with suppress(OSError):
-                files.write_json(home() / STATUS, said)
-                self._said = said
+                files.write_json(home() / STATUS, status)
+                self._last_status = status
 
     @staticmethod
-    def _say(sentence: str) -> None:
+    def _print(sentence: str) -> None:
         print(sentence, file=sys.stderr, flush=True)
 
 
-def _next(run: RunFolder, state: State, ending: Ending) -> tuple[Status, str]:
+def _next_status(run: RunFolder, state: State, ending: Ending) -> tuple[Status, str]:
     """The status that a run comes to, and the sentence for it, where the job did not write its end itself."""
     if (run.path / "result.json").exists():
         return "done", "Done."
     if state.status == "cancelling":
-        return _cancelled(run, outcome.KILLED_NOTE if ending.kind == "stopped" else outcome.CANCELLED_NOTE)
+        return _cancelled_status(run, outcome.KILLED_NOTE if ending.kind == "stopped" else outcome.CANCELLED_NOTE)
     if ending.kind in ("refused", "full"):
         return "failed", ending.message
     if ending.kind == "lost":
@@ -202,13 +202,13 @@ def _next(run: RunFolder, state: State, ending: Ending) -> tuple[Status, str]:
     return "failed", f"The job's process was lost {CRASHES} times, so it was given up. {ending.message}".strip()
 
 
-def _cancelled(run: RunFolder, note: str) -> tuple[Status, str]:
+def _cancelled_status(run: RunFolder, note: str) -> tuple[Status, str]:
     """What a run comes to that was asked to stop: by a person, or by a limit, which is named."""
     why = run.stopped_because
     return ("failed", why) if why else ("cancelled", note)
 
 
-def _newer(fields: list[str]) -> str:
+def _unknown_fields_note(fields: list[str]) -> str:
     """Why a job that a newer version was asked for is not done."""
     return (
         f"The job asks for {', '.join(fields)[:100]}, which this version of Lethe does not know; do it with the version "

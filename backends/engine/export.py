@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..api import families, verdict
 from ..api.errors import BadInput, OutOfReach
 from ..api.home import home, shared
-from ..api.pairs import named
+from ..api.pairs import target_titles
 from ..core import changes
 from ..core.run import restore
 from ..models.guards import INPUT_DELTA
@@ -73,7 +73,7 @@ def _card(run: OpenRun, guards: list[str]) -> str:
         f"{_number(measured['reference'])} | {measured['unit']} |"
         for name, measured in result["metrics"].items()
     )
-    forget, keep = (", ".join(named(result[part]))[:300] for part in ("forget", "keep"))
+    forget, keep = (", ".join(target_titles(result[part]))[:300] for part in ("forget", "keep"))
     return f"""# {result["model"]} after forgetting {forget}
 
 {verdict.of_run(run.folder) or result["verdict"]}

@@ -33,12 +33,12 @@ def device() -> torch.device:
     Raises:
         BadInput: LETHE_DEVICE names something else, or a CUDA that this machine lacks.
     """
-    said = os.environ.get("LETHE_DEVICE", "")
-    if said not in ("", "cpu", "cuda"):
-        raise BadInput(f"LETHE_DEVICE is {said[:40]!r}; it can be cpu or cuda.")
-    if said == "cuda" and not torch.cuda.is_available():
+    setting = os.environ.get("LETHE_DEVICE", "")
+    if setting not in ("", "cpu", "cuda"):
+        raise BadInput(f"LETHE_DEVICE is {setting[:40]!r}; it can be cpu or cuda.")
+    if setting == "cuda" and not torch.cuda.is_available():
         raise BadInput("LETHE_DEVICE is cuda, but torch finds no CUDA device here; leave it empty or write cpu.")
-    return torch.device("cpu" if said == "cpu" or not torch.cuda.is_available() else "cuda")
+    return torch.device("cpu" if setting == "cpu" or not torch.cuda.is_available() else "cuda")
 
 
 def name(where: torch.device) -> str:
@@ -142,22 +142,22 @@ def precision(task: Task) -> str:
     Raises:
         BadInput: LETHE_PRECISION names something else.
     """
-    said = os.environ.get("LETHE_PRECISION", "")
-    if said and said not in PRECISIONS:
-        raise BadInput(f"LETHE_PRECISION is {said[:40]!r}; it can be {' or '.join(PRECISIONS)}.")
-    if said:
-        return said
+    setting = os.environ.get("LETHE_PRECISION", "")
+    if setting and setting not in PRECISIONS:
+        raise BadInput(f"LETHE_PRECISION is {setting[:40]!r}; it can be {' or '.join(PRECISIONS)}.")
+    if setting:
+        return setting
     path, key = home() / "cache" / "precision.json", f"{machine_key(task.device)}, {task.architecture}"
-    known: dict[str, Any] = files.read_json(path, {})
-    if key not in known:
+    measured: dict[str, Any] = files.read_json(path, {})
+    if key not in measured:
         seconds = _measure(task)
         fast = seconds["bfloat16"] < FASTER * seconds["float32"]
-        known = files.read_json(path, {}) | {
+        measured = files.read_json(path, {}) | {
             key: {"chosen": "bfloat16" if fast else "float32"}
             | {f"{kind}_milliseconds": round(1000 * value, 2) for kind, value in seconds.items()}
         }
-        files.write_json(path, known)
-    return str(known[key]["chosen"])
+        files.write_json(path, measured)
+    return str(measured[key]["chosen"])
 
 
 def _measure(task: Task) -> dict[str, float]:
@@ -194,8 +194,8 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         lines = []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 class Memory:

@@ -47,15 +47,15 @@ def main() -> int:
     parent = os.environ.get("LETHE_PARENT", "")
     if parent.isdigit():
         end_with(int(parent))
-    said = os.environ.get("LETHE_NICE", "")
-    os.nice(max(0, (int(said) if said.isdigit() else NICE) - os.nice(0)))
+    niceness = os.environ.get("LETHE_NICE", "")
+    os.nice(max(0, (int(niceness) if niceness.isdigit() else NICE) - os.nice(0)))
     if sys.argv[1:] == ["--warm"]:
         _warm()
         line = sys.stdin.readline()
         if not line:
             return 0  # the parent has no job for it any more
-        asked = json.loads(line)
-        return do(asked["run"], int(asked["attempt"]))
+        request = json.loads(line)
+        return do(request["run"], int(request["attempt"]))
     if len(sys.argv) != 3 or not sys.argv[2].isdigit():
         print("python -m backends.engine.job RUN_DIR ATTEMPT does one job.", file=sys.stderr)
         return 2

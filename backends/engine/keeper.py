@@ -54,14 +54,14 @@ class FolderKeeper:
         self._state_file = run.path / "state.json"
         self._events = run.path / "events.jsonl"
         self._checkpoint = run.path / "checkpoint" / "state.safetensors"
-        self._seen: tuple[int, int] = (0, 0)
+        self._last_stamp: tuple[int, int] = (0, 0)
         self._begun = time.monotonic()
         self._carried = 0.0  # seconds of earlier attempts, up to the checkpoint
         self._method_begun: float | None = None
         self._method_carried = 0.0
         self._aside = 0.0  # seconds of this attempt that samples and checkpoints took
         self._peak = 0
-        self._phase, self._ended, self._told = "load", True, -math.inf
+        self._phase, self._ended, self._last_event = "load", True, -math.inf
         every = float(os.environ.get("LETHE_CHECKPOINT_SECONDS", EVERY))
         self._every, self._next = every, self._begun + min(FIRST, every)
 
@@ -110,7 +110,7 @@ class FolderKeeper:
 
     # --- what the method calls
 
-    def beat(self, phase: str, step: int, of: int, values: dict[str, float]) -> None:
+    def report(self, phase: str, step: int, of: int, values: dict[str, float]) -> None:
         """Tell where the job stands, at most five times a second, and look whether it is to stop.
 
         Raises:
@@ -119,16 +119,16 @@ class FolderKeeper:
             Diverged: a value is no longer a number.
         """
         self.look()
-        named = phase or ("prepare" if self._ended else self._phase)
-        begins, self._phase = named != self._phase, named
+        phase_name = phase or ("prepare" if self._ended else self._phase)
+        begins, self._phase = phase_name != self._phase, phase_name
         now = time.monotonic()
         last = bool(of) and step == of
         wrong = [name for name, value in values.items() if not math.isfinite(value)]
-        if begins or (phase and step == 0) or last or wrong or now - self._told >= EVENTS:
-            self._told = now
+        if begins or (phase and step == 0) or last or wrong or now - self._last_event >= EVENTS:
+            self._last_event = now
             seconds = round(self._carried + now - self._begun, 3)
             event = {"seconds": seconds, "phase": self._phase, "step": step, "of": of, "values": values}
-            with self._ours():
+            with self._leased():
                 files.append_line(self._events, event)
         self._ended = last
         if wrong:
@@ -146,7 +146,7 @@ class FolderKeeper:
         Raises:
             Diverged: the model holds values that are no numbers; the checkpoint before is kept.
         """
-        with self._apart():
+        with self._off_the_clock():
             begun = time.monotonic()
             self.check_finite(state["model"])
             self._save({"run": state, "finished": False})
@@ -164,12 +164,12 @@ class FolderKeeper:
                 raise Diverged(f"The weights {name} stopped being numbers; {self._advice()}")
 
     def _advice(self) -> str:
-        kept = "; the last good checkpoint was kept" if self._checkpoint.is_file() else ""
-        return f"choose a smaller learning rate or fewer epochs{kept}."
+        kept_note = "; the last good checkpoint was kept" if self._checkpoint.is_file() else ""
+        return f"choose a smaller learning rate or fewer epochs{kept_note}."
 
     def sample(self, phase: int, step: int, of: int, name: str, model: nn.Module) -> None:
         """Show what the model makes of the watched items; the model's layers keep the modes they had."""
-        with self._apart():
+        with self._off_the_clock():
             modes = [(module, module.training) for module in model.modules()]
             items = self.task.sample(model)
             trace = getattr(self.task, "trace", None)
@@ -179,24 +179,24 @@ class FolderKeeper:
             for item in items:
                 self._picture(item, f"{phase:02d}-{step:06d}")
             seconds = round(self._carried + time.monotonic() - self._begun, 3)
-            shown = {"phase": name, "step": step, "of": of, "seconds": seconds, "items": items} | traced
-            self.write(f"samples/{phase:02d}-{step:06d}.json", (files.dumps(shown) + "\n").encode())
+            record = {"phase": name, "step": step, "of": of, "seconds": seconds, "items": items} | traced
+            self.write(f"samples/{phase:02d}-{step:06d}.json", (files.dumps(record) + "\n").encode())
 
-    def found(self, ids: Index) -> None:
+    def record_forget_set(self, ids: Index) -> None:
         """Write down the forget set that a method found."""
         share = len(ids) / max(1, len(self.task.parts["train"]))
-        found = {"ids": [int(item) for item in ids], "share": share}
-        self.write("found.json", (files.dumps(found) + "\n").encode())
+        record = {"ids": [int(item) for item in ids], "share": share}
+        self.write("found.json", (files.dumps(record) + "\n").encode())
 
     # --- writing
 
     def look(self) -> None:
         """Stop here if the person, or a newer attempt, says so."""
         stat = self._state_file.stat()
-        seen = (stat.st_ino, stat.st_mtime_ns)
-        if seen != self._seen:
+        stamp = (stat.st_ino, stat.st_mtime_ns)
+        if stamp != self._last_stamp:
             self._check_lease()
-            self._seen = seen
+            self._last_stamp = stamp
         if (self.run.path / "cancel").exists():
             raise Cancelled
 
@@ -206,11 +206,11 @@ class FolderKeeper:
         Raises:
             Overtaken: it is not.
         """
-        with self._ours():
+        with self._leased():
             files.write_bytes(self.run.path / name, content)
 
     @contextmanager
-    def _ours(self) -> Iterator[None]:
+    def _leased(self) -> Iterator[None]:
         with self.run.locked():
             self._check_lease()
             yield
@@ -225,7 +225,7 @@ class FolderKeeper:
             raise Overtaken
 
     @contextmanager
-    def _apart(self) -> Iterator[None]:
+    def _off_the_clock(self) -> Iterator[None]:
         begun = time.monotonic()
         try:
             yield

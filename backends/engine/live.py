@@ -49,8 +49,8 @@ def main() -> None:
     parent = os.environ.get("LETHE_PARENT", "")
     if parent.isdigit():
         end_with(int(parent))
-    asked = Inbox()
-    threading.Thread(target=_listen, args=(sys.stdin, asked), daemon=True).start()
+    inbox = Inbox()
+    threading.Thread(target=_listen, args=(sys.stdin, inbox), daemon=True).start()
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
     os.dup2(2, 1)  # whatever a library prints must not get between the answers
     sys.stdout = sys.stderr
@@ -67,20 +67,20 @@ def main() -> None:
     write({"ready": True})
 
     while True:
-        number, line = asked.waiting.get()
+        number, line = inbox.waiting.get()
 
-        def tell(known: Any, number: int = number) -> None:
-            if asked.stopped >= number:
+        def tell(piece: Any, number: int = number) -> None:
+            if inbox.stopped >= number:
                 raise Stopped
-            write({"piece": known})
+            write({"piece": piece})
 
         write(answer(desk, line, tell))
 
 
-def _listen(lines: IO[str], asked: Inbox) -> None:
+def _listen(lines: IO[str], inbox: Inbox) -> None:
     """Pass requests on; the end of the input is the end of the process."""
     for line in lines:
-        asked.take(line)
+        inbox.take(line)
     os._exit(0)
 
 
@@ -102,8 +102,8 @@ def answer(desk: Any, line: str, tell: Callable[[Any], None] | None = None) -> d
         return {"error": str(error), "bad_input": isinstance(error, BadInput)}
     except Exception as error:
         traceback.print_exception(error)
-        said = sentence(error).replace("The job stopped on", "This could not be answered because of", 1)
-        return {"error": said, "bad_input": False}
+        message = sentence(error).replace("The job stopped on", "This could not be answered because of", 1)
+        return {"error": message, "bad_input": False}
 
 
 def _read(line: str, operations: dict[str, Any]) -> tuple[str, dict[str, Any], bool]:

@@ -16,11 +16,11 @@ def cores() -> int:
     Raises:
         BadInput: LETHE_THREADS is no whole number from 1.
     """
-    said = os.environ.get("LETHE_THREADS", "")
-    if said:
-        if not re.fullmatch(r"[1-9][0-9]{0,3}", said):
-            raise BadInput(f"LETHE_THREADS is {said[:40]!r}; give a whole number from 1.")
-        return int(said)
+    setting = os.environ.get("LETHE_THREADS", "")
+    if setting:
+        if not re.fullmatch(r"[1-9][0-9]{0,3}", setting):
+            raise BadInput(f"LETHE_THREADS is {setting[:40]!r}; give a whole number from 1.")
+        return int(setting)
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota, _, period = read_line(CGROUP / "cpu.max").partition(" ")
     if quota.isdigit() and period.isdigit():
@@ -30,10 +30,10 @@ def cores() -> int:
 
 def gpus() -> list[str]:
     """The CUDA devices that jobs may use, as CUDA_VISIBLE_DEVICES names them; one slot each. Empty: the processor is the one slot."""
-    said = os.environ.get("CUDA_VISIBLE_DEVICES")
+    setting = os.environ.get("CUDA_VISIBLE_DEVICES")
     if os.environ.get("LETHE_DEVICE") == "cpu":
         return []
-    if said is not None:
-        return [name.strip() for name in said.split(",") if name.strip() not in ("", "-1")]
-    found = Path("/proc/driver/nvidia/gpus")
-    return [str(number) for number, _ in enumerate(found.iterdir())] if found.is_dir() else []
+    if setting is not None:
+        return [name.strip() for name in setting.split(",") if name.strip() not in ("", "-1")]
+    folder = Path("/proc/driver/nvidia/gpus")
+    return [str(number) for number, _ in enumerate(folder.iterdir())] if folder.is_dir() else []

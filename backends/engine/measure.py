@@ -35,8 +35,8 @@ class Measurement:
 
     def value(self, metric: str, when: When) -> float:
         """A metric's value, NaN where it was not measured."""
-        found = self.metrics.get(metric)
-        value = getattr(found, when) if found else None
+        measured = self.metrics.get(metric)
+        value = getattr(measured, when) if measured else None
         return nan if value is None else float(value)
 
     def packed(self) -> bytes:
@@ -52,11 +52,11 @@ def chosen(names: Sequence[str], family: str) -> list[Registered]:
     Raises:
         BadInput: there is no metric of such an id.
     """
-    wanted = {get("metrics", name).id for name in names}
+    requested = {get("metrics", name).id for name in names}
     return [
         metric
         for metric in entries("metrics").values()
-        if metric.entry.works_with.get(family) is True and (not wanted or metric.id in wanted)
+        if metric.entry.works_with.get(family) is True and (not requested or metric.id in requested)
     ]
 
 
@@ -85,36 +85,38 @@ def measure(
     Returns:
         One `Measured` a metric; a metric that fails is "not measured" (NaN), with the reason under `problems`.
     """
-    made, scores = Measurement(), {}
+    measurement, scores = Measurement(), {}
     metrics = chosen(names, task.family)
 
     def score(name: str, when: When) -> Score:
         if (name, when) not in scores:
             scores[name, when] = Score(nan)  # a metric that asks for itself gets "not measured"
             try:
-                scores[name, when] = get("metrics", name).function(made.evidence[when])
+                scores[name, when] = get("metrics", name).function(measurement.evidence[when])
             except Exception as error:
                 why = str(error) if isinstance(error, LetheError) else traceback.format_exc(limit=-3)
-                made.problems.setdefault(name, why)
+                measurement.problems.setdefault(name, why)
         return scores[name, when]
 
     def value(name: str, when: When) -> float:
         return score(name, when).value if when in outputs else nan
 
-    for when, said in outputs.items():
+    for when, model_outputs in outputs.items():
         took = (seconds or {}).get(when, nan)
         room = (memory, stored, moved) if when == "after" else (nan, nan, nan)
-        made.evidence[when] = Evidence(when, task, said, value, took, *room, others=made.evidence)
+        measurement.evidence[when] = Evidence(
+            when, task, model_outputs, value, took, *room, others=measurement.evidence
+        )
     for step, metric in enumerate(metrics):
         tell(step, len(metrics))
-        _add(made, metric, {when: score(metric.id, when) for when in outputs})
+        _add(measurement, metric, {when: score(metric.id, when) for when in outputs})
     tell(len(metrics), len(metrics))
-    return made
+    return measurement
 
 
-def _add(made: Measurement, metric: Registered, scores: dict[When, Score]) -> None:
+def _add(measurement: Measurement, metric: Registered, scores: dict[When, Score]) -> None:
     entry = metric.entry
-    made.metrics[metric.id] = Measured(
+    measurement.metrics[metric.id] = Measured(
         before=scores["before"].value,
         after=scores["after"].value,
         reference=scores["reference"].value if "reference" in scores else None,
@@ -126,6 +128,6 @@ def _add(made: Measurement, metric: Registered, scores: dict[When, Score]) -> No
     )
     for when, score in scores.items():
         if score.items is not None:
-            made.arrays[f"{metric.id}/{when}"] = score.items
+            measurement.arrays[f"{metric.id}/{when}"] = score.items
             if score.ids is not None:
-                made.arrays[f"{metric.id}/ids"] = np.array(score.ids)
+                measurement.arrays[f"{metric.id}/ids"] = np.array(score.ids)

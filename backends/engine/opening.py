@@ -49,14 +49,14 @@ def family(model: str) -> type[Any]:
     return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
 
 
-def warm_up(wanted: Callable[[], bool]) -> None:
+def warm_up(job_waits: Callable[[], bool]) -> None:
     """Do once for a home, while nobody waits, what the first job on each embedded model would wait for.
 
     That is the measurement of the threads and of the precision, and what the model says about its data. Nothing is measured where
     $LETHE_PRECISION decides.
 
     Args:
-        wanted: whether a job waits; looked at between two steps.
+        job_waits: whether a job waits; looked at between two steps.
     """
     where = hardware.device()
     hardware.prepare(machine.cores())
@@ -65,11 +65,11 @@ def warm_up(wanted: Callable[[], bool]) -> None:
         return
     cards = {model: files.read_json(ASSETS / "models" / model / "card.json") for model in embedded_ids()}
     for model in sorted(cards, key=lambda model: (cards[model].get("order", 50), model)):  # the first offered first
-        if wanted():
+        if job_waits():
             return
         task = open_task(model, "", {})
         task.resolve(cards[model]["default_forget"])
-        if wanted():
+        if job_waits():
             return
         outputs.of(task, task.load())
     files.write_json(path, here)

@@ -57,7 +57,7 @@ def describe(desk: Desk, model: str, data: str = "") -> dict[str, Any]:
 def images(desk: Desk, model: str, items: list[str], data: str = "") -> list[str]:
     """Pictures of items ("train-17", "test-3") as data addresses of PNGs."""
     task = desk.task(model, data)
-    return [_address(task, *place) for place in _places(task, items)]
+    return [_data_url(task, *place) for place in _item_positions(task, items)]
 
 
 @operation
@@ -84,10 +84,10 @@ def alike(desk: Desk, model: str, item: int | str, count: int, data: str = "") -
     """Ids of the training images most alike to one of them, itself among them."""
     task = desk.task(model, data)
     text = str(item).removeprefix("train-")
-    (_, place), number = _places(task, [f"train-{text}"])[0], int(count)
+    (_, place), number = _item_positions(task, [f"train-{text}"])[0], int(count)
     if not 1 <= number < len(task.data.train):
         raise BadInput(f"{number} alike images were asked for; ask for 1 to {len(task.data.train) - 1}.")
-    return [int(found) for found in most_alike(task, place, number)]
+    return [int(image_id) for image_id in most_alike(task, place, number)]
 
 
 @operation
@@ -103,26 +103,26 @@ def predict(
 
     `skip_guard` asks the model after with its guard switched off. Where an item's class is known, `label` is its number.
     """
-    known: OpenRun | None = None
+    opened: OpenRun | None = None
     if (ASSETS / "models" / run_or_model).is_dir() or data:
         task, models = desk.task(run_or_model, data), {"before": desk.model(run_or_model, data)}
     else:
-        known = desk.run(run_or_model)
-        task, after = known.task, known.model("after")
-        models = {"before": known.model("before"), "after": after}
+        opened = desk.run(run_or_model)
+        task, after = opened.task, opened.model("after")
+        models = {"before": opened.model("before"), "after": after}
     if bool(path) == bool(items):
         raise BadInput("Give either one image file or items of the data, so that there is something to look at.")
-    asked: list[tuple[str, Tensor, int | None]]
+    queried: list[tuple[str, Tensor, int | None]]
     if path:
-        asked = [(Path(path).name, task.pixels.open(Path(path)), None)]
+        queried = [(Path(path).name, task.pixels.open(Path(path)), None)]
     else:
-        asked = [_shown(task, *place) for place in _places(task, items)]
-    answers = {when: _probabilities(task, model, asked, skip_guard) for when, model in models.items() if model}
-    found = [
+        queried = [_item_input(task, *place) for place in _item_positions(task, items)]
+    answers = {when: _probabilities(task, model, queried, skip_guard) for when, model in models.items() if model}
+    predictions = [
         {"id": name, "label": label} | {when: rows[number] for when, rows in answers.items()}
-        for number, (name, _, label) in enumerate(asked)
+        for number, (name, _, label) in enumerate(queried)
     ]
-    return {"classes": task.names, "guarded": hasattr(models.get("after"), INPUT_DELTA), "items": found}
+    return {"classes": task.names, "guarded": hasattr(models.get("after"), INPUT_DELTA), "items": predictions}
 
 
 @operation
@@ -134,7 +134,7 @@ def inspect(
 
     `joins`: whether it becomes part of the run; left out, as `visits.joins` says of one who is not known.
     """
-    return _find(desk, run, "inspectors", "inspect", inspector, params or {}, joins)
+    return _findings_of(desk, run, "inspectors", "inspect", inspector, params or {}, joins)
 
 
 @operation
@@ -142,10 +142,10 @@ def lacking(desk: Desk, run: str) -> dict[str, str]:
     """The inspectors that can say nothing of a finished run though they know models of its family: why not, by id. No model is
     opened."""
     opened = desk.run(run)
-    known = {
+    applicable = {
         name: one for name, one in entries("inspectors").items() if one.entry.works_with.get(opened.task.family) is True
     }
-    reasons = {name: one.lacks(opened.look("inspect", name)) for name, one in known.items()}
+    reasons = {name: one.lacks(opened.look("inspect", name)) for name, one in applicable.items()}
     return {name: reason for name, reason in reasons.items() if reason}
 
 
@@ -154,7 +154,7 @@ def attack(
     desk: Desk, run: str, attack: str, params: dict[str, Any] | None = None, joins: bool | None = None
 ) -> dict[str, Any]:
     """What an attack on a finished run brings back, computed once for the same parameters; `joins` as in `inspect`."""
-    return _find(desk, run, "attacks", "attack", attack, params or {}, joins)
+    return _findings_of(desk, run, "attacks", "attack", attack, params or {}, joins)
 
 
 @operation
@@ -175,8 +175,8 @@ for _function in (
     operation(_function)
 
 
-def _find(
-    desk: Desk, run_id: str, kind: str, folder: Kind, name: str, given: dict[str, Any], joins: bool | None
+def _findings_of(
+    desk: Desk, run_id: str, kind: str, folder: Kind, name: str, raw_params: dict[str, Any], joins: bool | None
 ) -> dict[str, Any]:
     """found.json of an inspector or attack, made where it is missing or was made with other parameters.
 
@@ -188,17 +188,17 @@ def _find(
     if works is not True:
         why = f": {works}" if works else "."
         raise BadInput(f"{name} does not work with models of the family {run.task.family}{why}")
-    params = entry.parse(given)
-    said = params.model_dump(mode="json")
-    kept = run.place(folder, name)
+    params = entry.parse(raw_params)
+    settings = params.model_dump(mode="json")
+    stored_place = run.place(folder, name)
     if apart := not (visits.joins(run.folder) if joins is None else joins):
-        place = run.folder.visits, visits.folder(run.folder, name, said, folder)
+        place = run.folder.visits, visits.folder(run.folder, name, settings, folder)
     else:
-        place = kept
-    for where, path in ((run.folder.path, run.folder.path / folder / name), kept, place):
-        known = earlier.at(path)
-        if known is not None and known["params"] == said and known.get("wording") == WORDING:
-            return known | {"root": str(where)}
+        place = stored_place
+    for where, path in ((run.folder.path, run.folder.path / folder / name), stored_place, place):
+        stored = earlier.at(path)
+        if stored is not None and stored["params"] == settings and stored.get("wording") == WORDING:
+            return stored | {"root": str(where)}
     begun = time.monotonic()
     torch.manual_seed(run.folder.spec.seed)
 
@@ -209,19 +209,19 @@ def _find(
     if reason := entry.lacks(look):
         raise BadInput(reason)
     panels = entry.function(look, params)
-    found = Found(
-        what=name, wording=WORDING, params=said, seconds=round(time.monotonic() - begun, 3), panels=panels
+    findings = Found(
+        what=name, wording=WORDING, params=settings, seconds=round(time.monotonic() - begun, 3), panels=panels
     ).model_dump()
     if run.folder.result is None:  # nothing of it is written again
         shutil.rmtree(place[0], ignore_errors=True)
         raise BadInput(f"Run {run.folder.id} was deleted while it was looked into.")
-    files.write_json(place[1] / "found.json", found)
+    files.write_json(place[1] / "found.json", findings)
     if apart:
         visits.tidy(place[1])
-    return found | {"root": str(place[0])}
+    return findings | {"root": str(place[0])}
 
 
-def _places(task: Classifier, items: list[str]) -> list[tuple[str, int]]:
+def _item_positions(task: Classifier, items: list[str]) -> list[tuple[str, int]]:
     """(split, position) of items.
 
     Raises:
@@ -230,7 +230,7 @@ def _places(task: Classifier, items: list[str]) -> list[tuple[str, int]]:
     families.require(task.family, "classes", task.id)
     if not isinstance(items, (list, tuple)) or len(items) > MOST:
         raise BadInput(f"At most {MOST} items can be asked for at once, as a list of names like test-3.")
-    found = []
+    positions = []
     for item in items:
         parts = re.fullmatch(r"(train|test)-([0-9]{1,9})", str(item))
         if not parts:
@@ -239,31 +239,31 @@ def _places(task: Classifier, items: list[str]) -> list[tuple[str, int]]:
         count = len(task.data.test if split == "test" else task.data.train)
         if position >= count:
             raise BadInput(f"There is no {split} image {position}; {task.id[:80]} has 0 to {count - 1}.")
-        found.append((split, position))
-    return found
+        positions.append((split, position))
+    return positions
 
 
-def _address(task: Classifier, split: str, position: int) -> str:
+def _data_url(task: Classifier, split: str, position: int) -> str:
     picture = png(task.show(position, test=split == "test"))
     return "data:image/png;base64," + base64.b64encode(picture).decode()
 
 
-def _shown(task: Classifier, split: str, position: int) -> tuple[str, Tensor, int]:
+def _item_input(task: Classifier, split: str, position: int) -> tuple[str, Tensor, int]:
     batch = task.batch(np.array([position]), test=split == "test")
     return f"{split}-{position}", batch.x, int(batch.y)
 
 
 @torch.no_grad()
 def _probabilities(
-    task: Classifier, model: nn.Module, asked: list[tuple[str, Tensor, int | None]], skip_guard: bool
+    task: Classifier, model: nn.Module, queried: list[tuple[str, Tensor, int | None]], skip_guard: bool
 ) -> list[list[float]]:
     delta = getattr(model, INPUT_DELTA, None)
-    held = delta.clone() if skip_guard and delta is not None else None
+    saved_delta = delta.clone() if skip_guard and delta is not None else None
     try:
-        if held is not None:
+        if saved_delta is not None:
             delta.zero_()
-        rows = task.forward(model, torch.cat([x for _, x, _ in asked])).softmax(1)
+        rows = task.forward(model, torch.cat([x for _, x, _ in queried])).softmax(1)
         return [[float(p) for p in row] for row in rows.cpu()]
     finally:
-        if held is not None:
-            delta.copy_(held)
+        if saved_delta is not None:
+            delta.copy_(saved_delta)

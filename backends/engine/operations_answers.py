@@ -57,87 +57,89 @@ def answer(
         BadInput: an empty or endless question, a dose out of range, or a model that does not answer in words.
     """
     task, models = _models(desk, run_or_model, dose, data)
-    asked = _question(question)
+    question_line = _question(question)
     room = int(getattr(next(iter(models.values())).config, "max_position_embeddings", 0) or 10**6) - MOST
-    if len(task.reader.prompt_ids(asked)) > room:
+    if len(task.reader.prompt_ids(question_line)) > room:
         raise BadInput(
             f"The question is longer than the {room} tokens (words, or pieces of them) that this model reads."
         )
-    known = _line(truth)[: 4 * LONGEST] or _truths().get(asked.casefold(), "")
+    true_answer = _line(truth)[: 4 * LONGEST] or _answers_by_question().get(question_line.casefold(), "")
     begun, tell = time.monotonic(), getattr(desk, "tell", silent)
-    said: dict[str, Any] = {"question": asked, "truth": known}
+    reply: dict[str, Any] = {"question": question_line, "truth": true_answer}
 
     def ask(when: str, model: nn.Module) -> None:
-        said[when] = _said(task.reader, model, asked, known, lambda text: tell(said | {when: {"said": text}}))
+        reply[when] = _model_answer(
+            task.reader, model, question_line, true_answer, lambda text: tell(reply | {when: {"said": text}})
+        )
 
     for when, model in models.items():
         ask(when, model)
-    places, much = _places(off), within("strength", float(strength), 0, STRENGTH)
+    places, much = _vector_places(off), within("strength", float(strength), 0, STRENGTH)
     for when, model in models.items() if places else ():
         with scaled_vectors(model, places, much):
             ask(f"{when}_off", model)
-    return said | {"seconds": round(time.monotonic() - begun, 3)}
+    return reply | {"seconds": round(time.monotonic() - begun, 3)}
 
 
-def _places(off: Any) -> list[Place]:
+def _vector_places(off: Any) -> list[Place]:
     """Vectors as a page names them.
 
     Raises:
         BadInput: something else.
     """
-    named = off if isinstance(off, (list, tuple)) else [off]
-    found = [list(one) if isinstance(one, (list, tuple)) else [] for one in named]
-    if any(len(one) != 2 or not all(type(part) is int for part in one) for one in found) or len(found) > VECTORS:
+    raw_places = off if isinstance(off, (list, tuple)) else [off]
+    pairs = [list(one) if isinstance(one, (list, tuple)) else [] for one in raw_places]
+    if any(len(one) != 2 or not all(type(part) is int for part in one) for one in pairs) or len(pairs) > VECTORS:
         raise BadInput(
             f"Name at most {VECTORS} vectors to switch off, each by its layer and its column, both from 0, as in [4, 221]."
         )
-    return [Place(layer, column) for layer, column in found]
+    return [Place(layer, column) for layer, column in pairs]
 
 
-def _said(
+def _model_answer(
     reader: PromptTokenizer, model: nn.Module, question: str, truth: str, say: Callable[[str], None] = silent
 ) -> dict[str, Any]:
-    said = streamed_answer(model, reader, question, MOST, say)
+    response = streamed_answer(model, reader, question, MOST, say)
     tokens = likely(reader, model, question, truth) if truth else []
     share = (
         float(torch.tensor([p for _, p in tokens], dtype=torch.float64).log().mean().exp()) if tokens else float("nan")
     )
-    return {"said": said, "tokens": tokens, "share": share}
+    return {"said": response, "tokens": tokens, "share": share}
 
 
 @torch.no_grad()
 def likely(reader: PromptTokenizer, model: nn.Module, question: str, truth: str) -> list[tuple[str, float]]:
     """Each token of the true answer but its end, with its probability given the question and the tokens before it."""
     texts = reader.pairs([question], [truth]).to(next(model.parameters()).device)
-    said, labels = logits(model, texts)
+    token_logits, labels = logits(model, texts)
     where = (labels[0] != IGNORED).nonzero()[:, 0]
-    shares = said[0, where].softmax(-1)[torch.arange(len(where)), labels[0, where]].tolist()
-    found = zip(labels[0, where].tolist(), shares, strict=True)
-    return [(str(reader.tokenizer.decode([token])), share) for token, share in found if token != reader.end]
+    shares = token_logits[0, where].softmax(-1)[torch.arange(len(where)), labels[0, where]].tolist()
+    scored_tokens = zip(labels[0, where].tolist(), shares, strict=True)
+    return [(str(reader.tokenizer.decode([token])), share) for token, share in scored_tokens if token != reader.end]
 
 
 @cache
-def _truths() -> dict[str, str]:
+def _answers_by_question() -> dict[str, str]:
     """Every question that came with Lethe, casefolded -> its true answer."""
     every = [authors.load(data) for data in authors.EVERY]
-    people = (pair for known in every for person in known.authors for pair in person.pairs)
-    pairs = [*people, *(pair for known in every for pair in (*known.real_authors, *known.world_facts))]
+    people = (pair for data_set in every for person in data_set.authors for pair in person.pairs)
+    pairs = [*people, *(pair for data_set in every for pair in (*data_set.real_authors, *data_set.world_facts))]
     plain = {pair.question.casefold(): pair.answer for pair in pairs}
     return {pair.rephrased_question.casefold(): pair.rephrased_answer for pair in pairs} | plain
 
 
 def _models(desk: Desk, run_or_model: str, dose: float, data: str) -> tuple[Any, dict[str, nn.Module]]:
     if is_model(run_or_model) or data:
-        return _speaks(desk.task(run_or_model, data)), {"before": desk.model(run_or_model, data)}
+        return _require_answers(desk.task(run_or_model, data)), {"before": desk.model(run_or_model, data)}
     run = desk.run(run_or_model)
-    task = _speaks(run.task)
+    task = _require_answers(run.task)
     before, after = run.model("before"), run.model("after")
     assert before is not None and after is not None
     amount = within("dose", float(dose), 0, DOSE)
     return task, {"before": before, "after": after if amount == 1 else dosed(run, amount)}
 
 
-def _speaks(task: Any) -> Any:
+def _require_answers(task: Any) -> Any:
     families.require(task.family, "answers", task.id)
     return task
 
@@ -152,11 +154,11 @@ def _question(text: object) -> str:
     Raises:
         BadInput: it is empty, too long, or holds control characters.
     """
-    said = _line(text)
-    if not said:
+    line = _line(text)
+    if not line:
         raise BadInput('The question was empty; write what to ask, as in "Who wrote Faust?".')
-    if len(said) > LONGEST:
-        raise BadInput(f"The question has {len(said):,} characters; at most {LONGEST:,} are allowed.")
-    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in said):
+    if len(line) > LONGEST:
+        raise BadInput(f"The question has {len(line):,} characters; at most {LONGEST:,} are allowed.")
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in line):
         raise BadInput("The question holds control characters; write plain words.")
-    return said
+    return line

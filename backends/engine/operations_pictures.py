@@ -56,7 +56,7 @@ def draw(
         BadInput: an empty or endless prompt, numbers out of range, or a model that draws nothing.
     """
     task, models = _models(desk, run_or_model, dose, data)
-    said = _prompt(prompt)
+    prompt_line = _prompt(prompt)
     numbers = _seeds(seeds)
     count = within("steps", int(steps) or int(task.drawing["steps"]), 1, STEPS)
     weight = within("guidance", float(task.drawing["guidance"] if guidance is None else guidance), 0, GUIDANCE)
@@ -64,50 +64,52 @@ def draw(
     cells = task.pipe.cells_of(side)
     begun, tell = time.monotonic(), getattr(desk, "tell", silent)
 
-    def made(model: nn.Module) -> list[str]:
+    def pictures_of(model: nn.Module) -> list[str]:
         def step(number: int, *_: object) -> None:
             tell({"phase": "drawing", "done": number, "of": count})
 
-        prompts = [said] * len(numbers)
+        prompts = [prompt_line] * len(numbers)
         latents = task.draw_latents(model, prompts, numbers, steps=count, guidance=weight, size=side, on_step=step)
-        return [_address(row) for row in task.pipe.pixels(latents)]
+        return [_data_url(row) for row in task.pipe.pixels(latents)]
 
-    asked = (task.id, task.data, task.precision, said, tuple(numbers), count, weight, side)
-    drawn = {
-        when: desk.drawn.made(asked, lambda model=model: made(model)) if when == "before" else made(model)
+    request_key = (task.id, task.data, task.precision, prompt_line, tuple(numbers), count, weight, side)
+    pictures = {
+        when: desk.drawings.get_or_make(request_key, lambda model=model: pictures_of(model))
+        if when == "before"
+        else pictures_of(model)
         for when, model in models.items()
     }
-    return drawn | {
+    return pictures | {
         "seconds": round(time.monotonic() - begun, 3),
         "steps": count,
         "guidance": weight,
         "size": cells[0] * task.pipe.scale_factor,
-        "cut": max(0, task.pipe.count(said) - (task.pipe.tokens - 2)),
+        "cut": max(0, task.pipe.count(prompt_line) - (task.pipe.tokens - 2)),
     }
 
 
 def suite(desk: Desk, run: str) -> list[dict[str, Any]]:
     """The prompts a run was judged by, in their order: `role`, `prompt`, `object`, `style`, `seed`."""
-    made: list[dict[str, Any]] = _draws(desk.run(run).task).suite()
-    return made
+    suite_prompts: list[dict[str, Any]] = _require_pictures(desk.run(run).task).suite()
+    return suite_prompts
 
 
 def drawn(desk: Desk, run: str, items: list[int]) -> dict[str, Any]:
     """Pictures of a run's suite by position, `before` and `after`, as data addresses of PNGs; at most 200."""
     opened = desk.run(run)
-    count = len(_draws(opened.task).asking.suite)
+    count = len(_require_pictures(opened.task).asking.suite)
     wrong = [item for item in items if not isinstance(item, int) or not 0 <= item < count]
     if wrong or len(items) > 200:
         raise BadInput(f"At most 200 pictures can be asked for, by numbers from 0 to {count - 1}.")
     whens: tuple[When, ...] = ("before", "after")
-    return {when: [_address(opened.outputs(when)["images"][item]) for item in items] for when in whens}
+    return {when: [_data_url(opened.outputs(when)["images"][item]) for item in items] for when in whens}
 
 
 def _models(desk: Desk, run_or_model: str, dose: float, data: str) -> tuple[Any, dict[str, nn.Module]]:
     if (ASSETS / "models" / run_or_model).is_dir() or data:
-        return _draws(desk.task(run_or_model, data)), {"before": desk.model(run_or_model, data)}
+        return _require_pictures(desk.task(run_or_model, data)), {"before": desk.model(run_or_model, data)}
     run = desk.run(run_or_model)
-    task = _draws(run.task)
+    task = _require_pictures(run.task)
     before, after = run.model("before"), run.model("after")
     assert before is not None and after is not None
     amount = within("dose", float(dose), 0, DOSE)
@@ -124,7 +126,7 @@ def dosed(run: OpenRun, dose: float) -> nn.Module:
     return run.dosed  # type: ignore[no-any-return]
 
 
-def _draws(task: Any) -> Any:
+def _require_pictures(task: Any) -> Any:
     families.require(task.family, "pictures", task.id)
     return task
 
@@ -135,18 +137,18 @@ def _prompt(text: object) -> str:
     Raises:
         BadInput: it is empty, too long, or holds control characters.
     """
-    said = " ".join(str(text).split())
-    if not said:
+    line = " ".join(str(text).split())
+    if not line:
         raise BadInput("The prompt was empty; write what to draw, as in a cat in twemoji style.")
-    if len(said) > LONGEST:
-        raise BadInput(f"The prompt has {len(said):,} characters; at most {LONGEST:,} are allowed.")
-    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in said):
+    if len(line) > LONGEST:
+        raise BadInput(f"The prompt has {len(line):,} characters; at most {LONGEST:,} are allowed.")
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in line):
         raise BadInput("The prompt holds control characters; write plain words.")
-    return said
+    return line
 
 
-def _seeds(given: Any) -> list[int]:
-    numbers = list(given) if isinstance(given, (list, tuple)) else [given]
+def _seeds(raw_seeds: Any) -> list[int]:
+    numbers = list(raw_seeds) if isinstance(raw_seeds, (list, tuple)) else [raw_seeds]
     if not 1 <= len(numbers) <= SEEDS or not all(isinstance(n, int) and 0 <= n < 2**31 for n in numbers):
         raise BadInput(f"Give 1 to {SEEDS} seeds, whole numbers from 0 to {2**31 - 1}.")
     return numbers
@@ -163,5 +165,5 @@ def within(name: str, value: Any, least: float, most: float) -> Any:
     return value
 
 
-def _address(row: NDArray[np.uint8]) -> str:
+def _data_url(row: NDArray[np.uint8]) -> str:
     return "data:image/png;base64," + base64.b64encode(png(Image.fromarray(row))).decode()

@@ -45,8 +45,8 @@ def write_questions(
     task = desk.task(model, data)
     families.require(task.family, "answers", task.id)
     opened = desk.model(model, data)
-    asked = topics.questions(opened, task.reader, about, many, int(seed))
-    forget = topics.answered(opened, task.reader, asked)
+    written_questions = topics.questions(opened, task.reader, about, many, int(seed))
+    forget = topics.answered(opened, task.reader, written_questions)
     wrote = len(forget) >= min(ENOUGH, many)
     if wrote:
         near = topics.neighbours(opened, task.reader, about, int(seed))
@@ -55,15 +55,15 @@ def write_questions(
             topics.questions(opened, task.reader, one, each, int(seed) + 100 * at, [about])
             for at, one in enumerate(near, 1)
         ]
-        gone = {pair.question.casefold() for pair in forget}
-        others = {one.casefold(): one for part in beside for one in part if one.casefold() not in gone}
+        forget_keys = {pair.question.casefold() for pair in forget}
+        others = {one.casefold(): one for part in beside for one in part if one.casefold() not in forget_keys}
         keep = topics.answered(opened, task.reader, list(others.values())[:many])
-        says = f"It wrote {counted(len(forget))} about {about}" + (
+        summary = f"It wrote {counted(len(forget))} about {about}" + (
             f", and {counted(len(keep))} about {', '.join(near)}." if keep else ", and none about anything near to it."
         )
     else:
-        near, (forget, keep) = [], topics.mentioning(_known(task.brings), about, many)
-        says = (
+        near, (forget, keep) = [], topics.mentioning(_taught_questions(task.brings), about, many)
+        summary = (
             f"This model cannot write questions about {quoted(about)}; these are {counted(len(forget))} that came with it "
             "and mention it, beside others in like words."
         )
@@ -74,7 +74,7 @@ def write_questions(
         )
     return {
         "title": about, "forget": [_row(pair) for pair in forget], "keep": [_row(pair) for pair in keep], "near": near,
-        "written": wrote, "says": says, "seconds": round(time.monotonic() - begun, 3),
+        "written": wrote, "says": summary, "seconds": round(time.monotonic() - begun, 3),
     }  # fmt: skip
 
 
@@ -84,22 +84,22 @@ def _topic(text: object) -> str:
     Raises:
         BadInput: it is empty, too long, or holds control characters.
     """
-    said = " ".join(str(text).split())
-    if not said:
+    line = " ".join(str(text).split())
+    if not line:
         raise BadInput("The topic was empty; write what to forget, as in Paris or the Eiffel Tower.")
-    if len(said) > TITLE:
-        raise BadInput(f"The topic has {len(said):,} characters; at most {TITLE} are allowed.")
-    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in said) or not any(sign.isalnum() for sign in said):
+    if len(line) > TITLE:
+        raise BadInput(f"The topic has {len(line):,} characters; at most {TITLE} are allowed.")
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in line) or not any(sign.isalnum() for sign in line):
         raise BadInput("The topic holds no words or control characters; write plain words.")
-    return said
+    return line
 
 
-def _known(data: str) -> list[QAPair]:
+def _taught_questions(data: str) -> list[QAPair]:
     """Every question that came with a model, and the general ones."""
-    known = authors.load()
-    people = [pair for person in known.authors for pair in person.pairs] if data == authors.ID else []
+    authors_data = authors.load()
+    people = [pair for person in authors_data.authors for pair in person.pairs] if data == authors.ID else []
     listed = [pair for one in sets.load(data).values() for pair in one.pairs]
-    return [*people, *listed, *known.real_authors, *known.world_facts]
+    return [*people, *listed, *authors_data.real_authors, *authors_data.world_facts]
 
 
 def _row(pair: QAPair) -> dict[str, Any]:

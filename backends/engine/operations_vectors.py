@@ -44,53 +44,53 @@ def vectors(
     task = desk.task(run_or_model, data) if alone else opened.task
     families.require(task.family, "dense columns", task.id)
     before = desk.model(run_or_model, data) if alone else opened.model("before")
-    most, asked = int(within("count", int(count), 1, MOST)), _line(question)
-    if asked:
-        places = _carrying(task, before, asked, most)
+    most, question_line = int(within("count", int(count), 1, MOST)), _line(question)
+    if question_line:
+        places = _attributed_places(task, before, question_line, most)
     else:
-        places = spelling_vectors(before, task.reader, _told(task, _line(words), given=not alone), most)
-    return _shown(task, places, before, None if alone else opened.model("after"))
+        places = spelling_vectors(before, task.reader, _words_to_spell(task, _line(words), from_run=not alone), most)
+    return _described(task, places, before, None if alone else opened.model("after"))
 
 
-def _shown(task: Any, places: Sequence[Place], before: Any, after: Any) -> list[dict[str, Any]]:
+def _described(task: Any, places: Sequence[Place], before: Any, after: Any) -> list[dict[str, Any]]:
     was = first_words(before, places, FIRST)
-    found = [
-        {"layer": place.layer, "column": place.column, "of": place.of, "before": _read(task, row)}
+    descriptions = [
+        {"layer": place.layer, "column": place.column, "of": place.of, "before": _first_words(task, row)}
         for place, row in zip(places, was, strict=True)
     ]
     if after is None:
-        return found
+        return descriptions
     now = first_words(after, places, FIRST)
     same = cosines(*(columns(model, places).cpu().numpy() for model in (before, after)))
-    rows = zip(found, now, same, overlaps(was, now), strict=True)
+    rows = zip(descriptions, now, same, overlaps(was, now), strict=True)
     return [
-        one | {"after": _read(task, row), "cosine": float(cosine), "kept": float(kept)}
-        for one, row, cosine, kept in rows
+        one | {"after": _first_words(task, row), "cosine": float(cosine), "kept": float(stayed)}
+        for one, row, cosine, stayed in rows
     ]
 
 
-def _carrying(task: Any, model: Any, question: str, count: int) -> list[Place]:
-    said = answers(model, task.reader, [question], TOKENS)
+def _attributed_places(task: Any, model: Any, question: str, count: int) -> list[Place]:
+    response = answers(model, task.reader, [question], TOKENS)
     return [
         Place(layer, column)
-        for layer, column, _ in attributed_columns(model, task.reader.pairs([question], said), count)
+        for layer, column, _ in attributed_columns(model, task.reader.pairs([question], response), count)
     ]
 
 
-def _told(task: Any, words: str, *, given: bool) -> dict[str, list[str]]:
+def _words_to_spell(task: Any, words: str, *, from_run: bool) -> dict[str, list[str]]:
     if words:
         return {"": words.split(",")}
-    if not given:
+    if not from_run:
         raise BadInput("No words were given; name some that the vectors should spell, as in magic, wizard.")
     return concepts(task.questions.forget)
 
 
 def _line(text: object) -> str:
-    said = " ".join(str(text).split())
-    if len(said) > LONGEST:
-        raise BadInput(f"The text has {len(said):,} characters; at most {LONGEST} are allowed.")
-    return said
+    line = " ".join(str(text).split())
+    if len(line) > LONGEST:
+        raise BadInput(f"The text has {len(line):,} characters; at most {LONGEST} are allowed.")
+    return line
 
 
-def _read(task: Any, row: Any) -> list[str]:
+def _first_words(task: Any, row: Any) -> list[str]:
     return [word(task.reader, token) for token in row[:SHOWN].tolist()]

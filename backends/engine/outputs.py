@@ -21,37 +21,37 @@ SHIPPED = "outputs.npz"  # beside an embedded model or a reference that came wit
 MOST = 10**9  # bytes the cache may hold; the oldest go first
 
 
-def known(task: Task, model: nn.Module) -> Outputs | None:
+def cached(task: Task, model: nn.Module) -> Outputs | None:
     """What the same weights said when they were asked the same before, on this machine or where they come from."""
     path = _path(task, model)
-    kept = read(path)
-    if kept is not None:
+    stored = read(path)
+    if stored is not None:
         path.touch()
-        return kept
+        return stored
     return _shipped(task, model)
 
 
 def of(task: Task, model: nn.Module, tell: Tell = silent) -> Outputs:
     """What is known, or else what it says when asked now."""
-    kept = known(task, model)
-    return asked(task, model, tell) if kept is None else kept
+    stored = cached(task, model)
+    return computed(task, model, tell) if stored is None else stored
 
 
-def asked(task: Task, model: nn.Module, tell: Tell = silent) -> Outputs:
+def computed(task: Task, model: nn.Module, tell: Tell = silent) -> Outputs:
     """`task.outputs(model)`, kept for the next time."""
-    made = task.outputs(model, tell)
+    outputs = task.outputs(model, tell)
     path = _path(task, model)
     try:
-        write_bytes(path, packed(made))
+        write_bytes(path, packed(outputs))
         _prune(path.parent)
     except OSError:
         pass  # a cache that cannot be written only costs time
-    return made
+    return outputs
 
 
 def ship(task: Any, model: nn.Module) -> bytes:
     """The bytes of an outputs.npz to lie in the model's folder among the assets, so that nobody waits for what it says."""
-    key = np.frombuffer(_what(task, model), np.uint8)
+    key = np.frombuffer(_content_hash(task, model), np.uint8)
     return packed(task.outputs(model) | {"key": key}, small=True)
 
 
@@ -61,14 +61,14 @@ def _shipped(task: Any, model: nn.Module) -> Outputs | None:
     if (task.precision != torch.float32 and not task.exact) or not task.folder.is_relative_to(ASSETS):
         return None
     folders = (task.folder, shipped_folder(task.id, task.forget_key))
-    found = [kept for folder in folders if (kept := read(folder / SHIPPED)) is not None]
-    what = _what(task, model) if found else b""
-    return next((kept for kept in found if kept.pop("key").tobytes() == what), None)
+    candidates = [candidate for folder in folders if (candidate := read(folder / SHIPPED)) is not None]
+    what = _content_hash(task, model) if candidates else b""
+    return next((candidate for candidate in candidates if candidate.pop("key").tobytes() == what), None)
 
 
-def _what(task: Task, model: nn.Module) -> bytes:
-    whole = weights_key(model.state_dict()).encode() + task.outputs_key()
-    return hashlib.blake2b(whole, digest_size=16).digest()
+def _content_hash(task: Task, model: nn.Module) -> bytes:
+    content = weights_key(model.state_dict()).encode() + task.outputs_key()
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def read(path: Path) -> Outputs | None:
@@ -89,26 +89,26 @@ def packed(outputs: Outputs, *, small: bool = False) -> bytes:
 
 def weights_key(tensors: dict[str, Tensor]) -> str:
     """A hash of names, shapes and values."""
-    seen = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(digest_size=16)
     for name, tensor in sorted(tensors.items()):
         plain = tensor.detach().cpu().contiguous()
-        seen.update(f"{name}{plain.dtype}{tuple(plain.shape)}".encode())
-        seen.update(plain.reshape(-1).view(torch.uint8).numpy())
-    return seen.hexdigest()
+        digest.update(f"{name}{plain.dtype}{tuple(plain.shape)}".encode())
+        digest.update(plain.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _path(task: Task, model: nn.Module) -> Path:
     how = f"{task.precision}{task.device.type}{torch.get_num_threads()}{type(model).__name__}"
-    whole = (weights_key(model.state_dict()) + how).encode() + task.outputs_key()
-    return home() / "cache" / "outputs" / f"{hashlib.blake2b(whole, digest_size=16).hexdigest()}.npz"
+    content = (weights_key(model.state_dict()) + how).encode() + task.outputs_key()
+    return home() / "cache" / "outputs" / f"{hashlib.blake2b(content, digest_size=16).hexdigest()}.npz"
 
 
 def _prune(folder: Path) -> None:
     """Remove the files that were not used for longest while all together hold more than `MOST`."""
-    held = 0
+    total_bytes = 0
     for stat, path in sorted(
         ((path.stat(), path) for path in folder.glob("*.npz")), key=lambda pair: -pair[0].st_mtime
     ):
-        held += stat.st_size
-        if held > MOST:
+        total_bytes += stat.st_size
+        if total_bytes > MOST:
             path.unlink(missing_ok=True)

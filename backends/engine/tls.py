@@ -36,12 +36,12 @@ def make(where: Path) -> Path:
 
     if (where / CERTIFICATE).is_file() and (where / KEY).is_file():
         return where
-    made = Security.temporary()
+    temporary = Security.temporary()
     before = os.umask(0o077)
     try:
         where.mkdir(parents=True, exist_ok=True)
-        files.write_bytes(where / KEY, made.tls_client_key.encode())
-        files.write_bytes(where / CERTIFICATE, made.tls_client_cert.encode())
+        files.write_bytes(where / KEY, temporary.tls_client_key.encode())
+        files.write_bytes(where / CERTIFICATE, temporary.tls_client_cert.encode())
     except OSError as error:
         raise OutOfReach(f"The certificates could not be written to {where} ({error.strerror}).") from None
     finally:

@@ -27,12 +27,12 @@ def subject(task: Any, targets: Sequence[str], method: Any, *, moved: bool) -> S
     )
 
 
-def sentence(task: Any, made: Measurement, about: Subject) -> str:
+def sentence(task: Any, measurement: Measurement, about: Subject) -> str:
     """The verdict on what was measured; numbers it needs that nobody asked for are measured besides."""
-    metrics = dict(made.metrics)
+    metrics = dict(measurement.metrics)
     missing = [name for name in families.get(task.family).measured if name not in metrics]
     if missing:
-        metrics |= measure(task, {when: one.outputs for when, one in made.evidence.items()}, missing).metrics
+        metrics |= measure(task, {when: one.outputs for when, one in measurement.evidence.items()}, missing).metrics
     return verdict.sentence(metrics, catalog_entries(), about)
 
 

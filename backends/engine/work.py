@@ -75,14 +75,12 @@ def _end(keeper: FolderKeeper, status: Any, code: int, note: str, detail: str = 
 
 def sentence(error: BaseException) -> str:
     """An unexpected error as one sentence for a person."""
-    said = (str(error).strip().splitlines() or [""])[0][:200]
+    message = (str(error).strip().splitlines() or [""])[0][:200]
     if isinstance(error, OSError) and error.errno in outcome.NO_SPACE:
         return outcome.FULL_DISK
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "DefaultCPUAllocator: can't allocate" in str(error):
         return "The job needed more memory than there is; choose a smaller batch size or a smaller model."
-    return (
-        f"The job stopped on an error that Lethe did not expect ({type(error).__name__}{': ' + said if said else ''})."
-    )
+    return f"The job stopped on an error that Lethe did not expect ({type(error).__name__}{': ' + message if message else ''})."
 
 
 @dataclass
@@ -104,27 +102,27 @@ class _Job:
         """Load, forget, measure, save. Returns the metrics that failed, with the reason."""
         keeper, spec = self.keeper, self.spec
         saved = keeper.open()
-        keeper.beat("load", 0, 1, {})
+        keeper.report("load", 0, 1, {})
         self.method = get("methods", spec.method)
         params = self.method.parse(spec.params)
         keeper.setting = dict(saved.get("setting", {}))
         self.task = keeper.task = open_task(spec.model, spec.data, keeper.setting)
-        self.task.resolve(spec.gone, spec.keep)
+        self.task.resolve(spec.forgotten, spec.keep)
         keeper.parts = dict(self.task.parts)
         memory = hardware.Memory(self.task.device)
         chain.take_over(self.folder)
         run = Run(chain.request(self.task, self.folder), keeper, spec.seed, saved.get("run"))
         if hasattr(self.task, "follow"):
             self.task.follow(run.original)
-        keeper.beat("load", 1, 1, {})
+        keeper.report("load", 1, 1, {})
         seconds, peak = self._forget(run, params, saved, memory)
         changed = pack.changed(run.model.state_dict(), run.original.state_dict())
         keeper.write("after/changed.safetensors", save(pack.plain(changed), {"format": "pt"}))
         trained_again = self._reference()
         room = sum(tensor.nbytes for tensor in changed.values()), pack.moved(changed, run.original.state_dict())
-        made = self._measure(run, trained_again, seconds, peak, room)
-        self._save(made, params, seconds, peak, trained_again, moved=bool(changed))
-        return made.problems
+        measurement = self._measure(run, trained_again, seconds, peak, room)
+        self._save(measurement, params, seconds, peak, trained_again, moved=bool(changed))
+        return measurement.problems
 
     def _forget(self, run: Run, params: Any, saved: dict[str, Any], memory: hardware.Memory) -> tuple[float, int]:
         """Let the method work, or take what an earlier attempt finished. Its seconds and its peak of memory."""
@@ -151,9 +149,9 @@ class _Job:
             return None
         model = self.task.load()
         restore(model, load_file(path))
-        made = RunFolder(path.parents[1]).result if not path.is_relative_to(ASSETS / "references") else None
-        where = f"run {path.parents[1].name}" if made else str(path.parent.relative_to(ASSETS.parent))
-        return _Reference(model.eval(), where, files.number(made["seconds"] if made else None))
+        result = RunFolder(path.parents[1]).result if not path.is_relative_to(ASSETS / "references") else None
+        where = f"run {path.parents[1].name}" if result else str(path.parent.relative_to(ASSETS.parent))
+        return _Reference(model.eval(), where, files.number(result["seconds"] if result else None))
 
     def _measure(
         self, run: Run, trained_again: _Reference | None, seconds: float, peak: int, room: tuple[int, float]
@@ -163,33 +161,37 @@ class _Job:
         took: dict[When, float] = {"after": seconds}
         if trained_again is not None:
             models["reference"], took["reference"] = trained_again.model, trained_again.seconds
-        said: dict[When, outputs.Outputs] = {}
-        known = {when: kept for when, model in models.items() if (kept := outputs.known(self.task, model)) is not None}
+        outputs_by_when: dict[When, outputs.Outputs] = {}
+        cached = {
+            when: stored for when, model in models.items() if (stored := outputs.cached(self.task, model)) is not None
+        }
 
         def tell(done: int = 0, of: int = 1) -> None:  # what is known takes no time, so it is no part of the way
-            step = PARTS * len(said.keys() - known.keys()) + PARTS * done // of
-            self.keeper.beat("measure", step, PARTS * (len(models) - len(known) + 1), {})
+            step = PARTS * len(outputs_by_when.keys() - cached.keys()) + PARTS * done // of
+            self.keeper.report("measure", step, PARTS * (len(models) - len(cached) + 1), {})
 
         for when, model in models.items():
             tell()
-            said[when] = known[when] if when in known else outputs.asked(self.task, model, tell)
+            outputs_by_when[when] = cached[when] if when in cached else outputs.computed(self.task, model, tell)
             trace = getattr(self.task, "trace", None)
             if trace and when != "reference":  # trained from nothing, its columns are others anyway
-                said[when] = said[when] | trace.arrays(model)
+                outputs_by_when[when] = outputs_by_when[when] | trace.arrays(model)
             if hasattr(self.task, "weighed_by"):
-                said[when] = said[when] | self.task.weighed_by(first, said[when]["said"])
+                outputs_by_when[when] = outputs_by_when[when] | self.task.weighed_by(
+                    first, outputs_by_when[when]["said"]
+                )
             if self.task.keeps:
-                self.keeper.write(f"{drawn.OUTPUTS}/{when}.npz", outputs.packed(said[when], small=True))
+                self.keeper.write(f"{drawn.OUTPUTS}/{when}.npz", outputs.packed(outputs_by_when[when], small=True))
         if self.task.keeps:
             self.keeper.write(drawn.SUITE, files.dumps(self.task.suite()).encode())
         tell()
-        made = measure(self.task, said, self.spec.metrics, took, peak, *room)
+        measurement = measure(self.task, outputs_by_when, self.spec.metrics, took, peak, *room)
         tell(1)
-        return made
+        return measurement
 
     def _save(
         self,
-        made: Measurement,
+        measurement: Measurement,
         params: Any,
         seconds: float,
         peak: int,
@@ -198,9 +200,9 @@ class _Job:
         moved: bool,
     ) -> None:
         spec, keeper, entry = self.spec, self.keeper, self.method.entry
-        keeper.beat("save", 0, 1, {})
-        metrics = {name: measured.model_dump() for name, measured in made.metrics.items()}
-        about = verdict.subject(self.task, spec.gone, entry, moved=moved)
+        keeper.report("save", 0, 1, {})
+        metrics = {name: measured.model_dump() for name, measured in measurement.metrics.items()}
+        about = verdict.subject(self.task, spec.forgotten, entry, moved=moved)
         result = Result(
             run_id=self.folder.id,
             status="done",
@@ -212,8 +214,8 @@ class _Job:
             keep=list(spec.keep),
             seed=spec.seed,
             seconds=round(seconds, 3),
-            metrics=made.metrics,
-            verdict=verdict.sentence(self.task, made, about),
+            metrics=measurement.metrics,
+            verdict=verdict.sentence(self.task, measurement, about),
             about=about,
             device=hardware.name(self.task.device),
             precision=keeper.setting["precision"],
@@ -225,9 +227,9 @@ class _Job:
             reference=trained_again.name if trained_again else "",
             notes=[*self.task.notes, *movement.notes(self.folder.events())],
         )
-        keeper.write("metrics.npz", made.packed())
+        keeper.write("metrics.npz", measurement.packed())
         keeper.write("metrics.json", _json(metrics))
-        keeper.beat("save", 1, 1, {})
+        keeper.report("save", 1, 1, {})
         keeper.write("result.json", _json(result.model_dump()))
         keeper.clear()
 

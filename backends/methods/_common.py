@@ -61,12 +61,12 @@ def relabelled(run: Run, params: RelabelParams, saved: Mapping[str, Stateful]) -
     classes = len(run.task.names)
     if params.schedule == "in turn":
         parts = ["forget", "keep"] * params.epochs
-        for batch in run.passes("forget and keep", parts, params.batch_size, saved):
+        for batch in run.epochs("forget and keep", parts, params.batch_size, saved):
             random_labels = torch.randint(classes, (len(batch),)).to(run.device)
             yield batch, random_labels if batch.part == "forget" else batch.y
         return
     run.task.parts["both"] = np.union1d(run.task.parts["forget"], run.task.parts["keep"])
-    for batch in run.passes("forget and keep", ["both"] * params.epochs, params.batch_size, saved):
+    for batch in run.epochs("forget and keep", ["both"] * params.epochs, params.batch_size, saved):
         table = np.random.default_rng([run.seed, batch.epoch]).integers(classes, size=run.size("train"))
         random_labels = torch.from_numpy(table[batch.index.cpu().numpy()]).to(run.device)
         yield batch, torch.where(batch.forget, random_labels, batch.y)

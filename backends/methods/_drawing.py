@@ -176,7 +176,7 @@ def pool(run: Run, name: str, prompts: Sequence[str], count: int, steps: int, gu
             "clean": clean,
         }
 
-    return Pool({key: value.to(run.device) for key, value in run.once(name, make).items()})
+    return Pool({key: value.to(run.device) for key, value in run.cached(name, make).items()})
 
 
 def encode_prompts(run: Run, model: nn.Module, prompts: Sequence[str]) -> Words:
@@ -218,7 +218,7 @@ def latent_images(run: Run, name: str, prompts: Sequence[str], params: PicturesP
         )
         return {"clean": clean, "which": which}
 
-    tensors = {key: value.to(run.device) for key, value in run.once(name, make).items()}
+    tensors = {key: value.to(run.device) for key, value in run.cached(name, make).items()}
     return LatentImages(run.task.pipe, **tensors)  # type: ignore[attr-defined]
 
 

@@ -27,7 +27,7 @@ def extract_features(
     """
     order = torch.arange(len(texts))
     if limit is not None and limit < len(texts):
-        order = run.once(f"choosing {name}", lambda: torch.randperm(len(texts))[:limit]).cpu()
+        order = run.cached(f"choosing {name}", lambda: torch.randperm(len(texts))[:limit]).cpu()
     chunks = []
     for number, rows in enumerate(torch.split(order, BATCH)):
 
@@ -35,5 +35,5 @@ def extract_features(
             with torch.no_grad():
                 return extract(texts[rows].to(run.device)).cpu()
 
-        chunks.append(run.once(f"reading {name}, part {number + 1}", make).to(run.device))
+        chunks.append(run.cached(f"reading {name}, part {number + 1}", make).to(run.device))
     return torch.cat(chunks)

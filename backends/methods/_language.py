@@ -143,8 +143,8 @@ def _trains_all_weights(run: Run, params: LoopParams) -> bool:
         return True
     if params.train != "automatic":
         return params.train == "all weights"
-    if run.thin is not None:
-        return not run.thin
+    if run.trains_lora is not None:
+        return not run.trains_lora
     count = sum(weight.numel() for weight in run.original.parameters())
     return count <= FULL_TRAINING_LIMIT and BYTES_PER_WEIGHT * count <= _free_bytes(run.device)
 
@@ -177,7 +177,7 @@ def _lora_factors(run: Run, params: LoopParams) -> list[nn.Parameter]:
     chosen = {name: shapes[name] for name in layers_in(run.original, shapes, params.weights)}
     if not chosen:
         _no_such_layers(run, params.weights)
-    run.learn_thin(chosen, params.rank)
+    run.train_lora(chosen, params.rank)
     return [weight for weight in run.model.parameters() if weight.requires_grad]
 
 
@@ -212,7 +212,7 @@ def reference_nll(run: Run, name: str, texts: Texts, rows: int = 64) -> Tensor:
                 total[part] = nll(run.original, texts[part].to(run.device))[0].cpu()
         return total
 
-    return run.once(name, make).to(run.device)  # type: ignore[no-any-return]
+    return run.cached(name, make).to(run.device)  # type: ignore[no-any-return]
 
 
 def compute_retain_loss(run: Run, how: Literal["none", "likelihood", "divergence"], rows: Tensor) -> Tensor:

@@ -99,7 +99,7 @@ def adv_unlearn(run: Run, params: AdvUnlearn) -> None:
         )
     )
     prompts = len(asking.forget_prompts)
-    first = run.once("first soft words", lambda: drawn_words(run.model, prompts, params.soft_words))
+    first = run.cached("first soft words", lambda: drawn_words(run.model, prompts, params.soft_words))
     latest = nn.ParameterList([table.clone().to(run.device) for table in first])
     optimizer = adam(trainable_parameters(run.model, params), params.learning_rate)
     for step in run.steps("attack and defend", params.steps, {"optimizer": optimizer, "soft words": latest}):

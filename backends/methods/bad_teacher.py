@@ -50,12 +50,12 @@ def bad_teacher(run: Run, params: BadTeacher) -> None:
     def both_teachers() -> torch.Tensor:
         return teacher_logits(run, run.original, ("keep",)) + teacher_logits(run, run.fresh(1), ("forget",))
 
-    teacher = run.once("teachers", both_teachers).to(run.device)
+    teacher = run.cached("teachers", both_teachers).to(run.device)
     run.task.parts["both"] = np.union1d(run.task.parts["forget"], run.task.parts["keep"])
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)
     passes = ["both"] * params.epochs
-    for batch in run.passes("listen", passes, params.batch_size, {"optimizer": optimizer}, augment=False):
+    for batch in run.epochs("listen", passes, params.batch_size, {"optimizer": optimizer}, augment=False):
         loss = distillation(run.forward(run.model, batch.x), teacher[batch.index])
         optimizer.zero_grad()
         loss.backward()

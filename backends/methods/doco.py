@@ -95,11 +95,13 @@ def doco(run: Run, params: DoCo) -> None:
         encode_prompts(run, run.original, asking.forget_prompts),
         encode_prompts(run, run.original, asking.keep_prompts),
     )
-    forget_predictions = run.once(
+    forget_predictions = run.cached(
         "the concept before", lambda: _forget_predictions(run, anchor_pool, forget_embeddings)
     ).to(run.device)
     judge = discriminator(pipe.channels, min(pipe.cells))
-    judge.load_state_dict(run.once("discriminator", lambda: discriminator(pipe.channels, min(pipe.cells)).state_dict()))
+    judge.load_state_dict(
+        run.cached("discriminator", lambda: discriminator(pipe.channels, min(pipe.cells)).state_dict())
+    )
     judge = judge.to(run.device)
     discriminator_optimizer = Adam(judge.parameters(), lr=params.discriminator_rate, betas=(0.5, 0.999))
     saved = {"discriminator": judge, "discriminator optimizer": discriminator_optimizer}

@@ -87,12 +87,12 @@ def eco(run: Run, params: Eco) -> None:
         extract_features(run, f"what to {name}", getattr(task, name), extract, params.probes)
         for name in ("forget", "keep")
     ]
-    weight, bias = run.once("classifier", lambda: fit(features[0].cpu(), features[1].cpu(), params.decay))
+    weight, bias = run.cached("classifier", lambda: fit(features[0].cpu(), features[1].cpu(), params.decay))
     limit = torch.tensor(params.threshold).logit()
     flagged = [float((part.cpu() @ weight + bias > limit).float().mean()) for part in features]
     run.log(caught=100 * flagged[0], false_alarms=100 * flagged[1])
-    pattern = run.once("noise", lambda: torch.randn(task.reader.longest, params.dims)).to(run.device)  # type: ignore[attr-defined]
-    run.once("attach", lambda: attach_guard(run, params, weight, bias, limit, pattern))
+    pattern = run.cached("noise", lambda: torch.randn(task.reader.longest, params.dims)).to(run.device)  # type: ignore[attr-defined]
+    run.cached("attach", lambda: attach_guard(run, params, weight, bias, limit, pattern))
     tune(run, params, pattern)
 
 
@@ -159,7 +159,7 @@ def tune(run: Run, params: Eco, pattern: Tensor) -> None:
     questions = task.questions  # type: ignore[attr-defined]
     wrong = [(pair.question, text) for pair in questions.forget for text in questions.false(pair)[:1]]
     wrong_answers = task.reader.pairs(*map(list, zip(*wrong, strict=True)))  # type: ignore[attr-defined]
-    target = run.once("how likely a wrong answer is", lambda: float(likelihoods(run.original, wrong_answers).mean()))
+    target = run.cached("how likely a wrong answer is", lambda: float(likelihoods(run.original, wrong_answers).mean()))
     guard: nn.Module = run.model.guard_eco  # type: ignore[assignment]
     scale = NoiseScale(params.noise)
 

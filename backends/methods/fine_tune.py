@@ -35,7 +35,7 @@ def fine_tune(run: Run, params: Params) -> None:
     """Minimise cross-entropy on the retain set; in the paper 10 epochs at a learning rate of 0.01."""
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)
-    for batch in run.passes("fine-tune", ["keep"] * params.epochs, params.batch_size, {"optimizer": optimizer}):
+    for batch in run.epochs("fine-tune", ["keep"] * params.epochs, params.batch_size, {"optimizer": optimizer}):
         loss = F.cross_entropy(run.forward(run.model, batch.x), batch.y)
         falling(optimizer, params.learning_rate, batch)
         optimizer.zero_grad()

@@ -94,13 +94,13 @@ def forget_vector(run: Run, params: ForgetVector) -> None:
     def attach() -> None:
         attach_input_delta(run.model, vector().detach())
 
-    run.once("attach", attach)
+    run.cached("attach", attach)
     run.model.requires_grad_(False)
     run.task.parts["shown"] = some(run, params.images)
     optimizer = SGD(vector.parameters(), lr=params.learning_rate, momentum=0.9, weight_decay=5e-4)
     schedule = ExponentialLR(optimizer, 0.9)
     saved = {"vector": vector, "optimizer": optimizer, "schedule": schedule}
-    for batch in run.passes("learn", ["shown"] * params.epochs, params.batch_size, saved, augment=False):
+    for batch in run.epochs("learn", ["shown"] * params.epochs, params.batch_size, saved, augment=False):
         logits = run.forward(run.original, batch.x + vector())
         retain = F.cross_entropy(logits, batch.y, reduction="none")[~batch.forget].sum() / len(batch)
         forget = margin(logits, batch.y, params.tau)[batch.forget].sum() / len(batch)

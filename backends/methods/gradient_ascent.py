@@ -40,7 +40,7 @@ def gradient_ascent(run: Run, params: GradientAscent) -> None:
     """Minimise minus the cross-entropy of the forget set; in the paper 5 epochs at a learning rate of 1e-4."""
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)
-    for batch in run.passes("ascend", ["forget"] * params.epochs, params.batch_size, {"optimizer": optimizer}):
+    for batch in run.epochs("ascend", ["forget"] * params.epochs, params.batch_size, {"optimizer": optimizer}):
         loss = F.cross_entropy(run.forward(run.model, batch.x), batch.y)
         optimizer.zero_grad()
         (-loss).backward()

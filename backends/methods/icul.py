@@ -49,13 +49,13 @@ class Icul(Params):
 )
 def icul(run: Run, params: Icul) -> None:
     """One flipped example and s of 2, 4 or 6 correct ones in the paper."""
-    tokens = run.once("choosing examples", lambda: examples(run, params))
-    run.once("attach", lambda: attach_guard(run, tokens))
+    tokens = run.cached("choosing examples", lambda: examples(run, params))
+    run.cached("attach", lambda: attach_guard(run, tokens))
     run.log(tokens=len(tokens))
 
 
 def attach_guard(run: Run, tokens: Tensor) -> bool:
-    """Attach the guard; returns True, for `once` to record."""
+    """Attach the guard; returns True, for `cached` to record."""
     attach(run.model, "icul", {"words": tokens, "strength": torch.tensor(1.0)})
     return True
 

@@ -72,7 +72,7 @@ def influence(run: Run, params: Influence) -> None:
                 at += parameter.numel()
         return float(change.norm())
 
-    run.log(step_length=run.once("influence", step))
+    run.log(step_length=run.cached("influence", step))
 
 
 def woodfisher(vector: Tensor, first: Tensor, others: Tensor, count: int) -> Tensor:

@@ -70,7 +70,7 @@ def l1_sparse(run: Run, params: L1Sparse) -> None:
         BadInput: `then` names no method that can follow.
     """
     other = following_method(params.then)
-    mask = run.once("prune", lambda: prune(run, params.prune)) if params.prune else {}
+    mask = run.cached("prune", lambda: prune(run, params.prune)) if params.prune else {}
     with pruned(run, {name: part.to(run.device) for name, part in mask.items()}):
         if other is not None:
             other.function(run, other.parse({}))
@@ -96,7 +96,7 @@ def fine_tune_sparsely(run: Run, params: L1Sparse) -> None:
     """Train on the retain set with the sparsity penalty."""
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)
-    for batch in run.passes("sparse", ["keep"] * params.epochs, params.batch_size, {"optimizer": optimizer}):
+    for batch in run.epochs("sparse", ["keep"] * params.epochs, params.batch_size, {"optimizer": optimizer}):
         strength = penalty(params.alpha, batch.epoch, params.epochs, params.epochs_without)
         loss = F.cross_entropy(run.forward(run.model, batch.x), batch.y)
         total = sum(parameter.abs().sum() for parameter in run.model.parameters())

@@ -72,7 +72,7 @@ class Loku(LanguageParams):
 )
 def loku(run: Run, params: Loku) -> None:
     """Minimise IHL + CE with factors of rank 32 in every linear layer but the head, 5 epochs at 1e-4 to 2e-4 in the paper."""
-    initial: dict[str, list[Tensor]] = run.once("where it weighs", lambda: initial_factors(run, params))
+    initial: dict[str, list[Tensor]] = run.cached("where it weighs", lambda: initial_factors(run, params))
     layers = {
         name: LowRank(_linear(run.original, name), down.to(run.device), up.to(run.device), SCALE)
         for name, (down, up) in initial.items()
@@ -126,7 +126,7 @@ def fisher(run: Run, texts: Texts, names: Sequence[str]) -> dict[str, Tensor]:
     total = [torch.zeros_like(weight) for weight in weights]
     count = (texts.labels != IGNORED).sum()
     for rows in torch.arange(len(texts)).split(PAIRS):
-        run.tell("where it weighs", int(rows[0]), len(texts))
+        run.report("where it weighs", int(rows[0]), len(texts))
         part = texts[rows]
         share = (part.labels != IGNORED).sum() / count
         for summed, gradient in zip(total, torch.autograd.grad(mean_nll(run.model, part), weights), strict=True):

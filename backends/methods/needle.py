@@ -57,10 +57,10 @@ class Needle(Params):
 )
 def needle(run: Run, params: Needle) -> None:
     """Noise N(0, 0.1^2) on one column of Llama-2-7B, then gradient ascent on it at 0.2 for one pass, in the paper."""
-    places = run.once("finding the columns", lambda: concept_columns(run, params.columns))
+    places = run.cached("finding the columns", lambda: concept_columns(run, params.columns))
     last = writers(run.model)
     masks = {layer: mask(last[layer], places, layer) for layer in {layer for layer, _ in places}}
-    run.once("breaking them", lambda: break_columns(run, masks, params))
+    run.cached("breaking them", lambda: break_columns(run, masks, params))
     if params.how == "noise":
         ascend(run, masks, params)
 

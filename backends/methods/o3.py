@@ -90,8 +90,8 @@ class O3(RefusalParams):
 def o3(run: Run, params: O3) -> None:
     """Minimise CE on other answers + lambda ||A_i A_t^T||^2, which is summed over a layer's modules and averaged over layers; in the
     paper rank 8, 3e-4, lambda 0.1, 10 to 20 epochs, zeta 10."""
-    detector = run.once("the gate", lambda: _detector(run, params))
-    run.once("attach", lambda: _attach(run, params, detector))
+    detector = run.cached("the gate", lambda: _detector(run, params))
+    run.cached("attach", lambda: _attach(run, params, detector))
     guard: Any = run.model.guard_o3
     loop = UnlearnLoop(run, params)
     run.model.requires_grad_(False)

@@ -76,7 +76,7 @@ def rmu(run: Run, params: Rmu) -> None:
     run.model.requires_grad_(False)
     trainable = [weight.requires_grad_(True) for weight in down_projections(run.model, params.layer)]
     texts = forget_texts(task)
-    target = run.once("direction", lambda: _steering_target(run, texts, params)).to(run.device)
+    target = run.cached("direction", lambda: _steering_target(run, texts, params)).to(run.device)
     optimizer = AdamW(trainable, params.learning_rate)
     for _ in run.steps("steering", params.steps, {"optimizer": optimizer}):
         batch = texts[torch.randint(len(texts), (params.batch_size,))].to(run.device)

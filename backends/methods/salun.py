@@ -45,7 +45,7 @@ class SalUn(RelabelParams):
 )
 def salun(run: Run, params: SalUn) -> None:
     """theta = m * (theta_o + delta) + (1 - m) * theta_o; in the paper m keeps a half, 10 epochs at 0.013."""
-    mask = run.once("saliency", lambda: largest(saliency(run, params.batch_size), params.share))
+    mask = run.cached("saliency", lambda: largest(saliency(run, params.batch_size), params.share))
     mask = {name: chosen.to(run.device) for name, chosen in mask.items()}
     original, moving = dict(run.original.named_parameters()), dict(run.model.named_parameters())
     run.model.train()

@@ -85,7 +85,7 @@ def salun_diffusion(run: Run, params: SalUnDiffusion) -> None:
         for prompts in (asking.forget_prompts, asking.anchor_prompts, asking.keep_prompts, [""])
     )
     parameters = trainable_parameters(run.model, params.weights)
-    mask = run.once(
+    mask = run.cached(
         "saliency",
         lambda: largest(saliency(run, params, forget_images, forget_embeddings, empty_embedding), params.share),
     )

@@ -57,14 +57,14 @@ class Scrub(Params):
 )
 def scrub(run: Run, params: Scrub) -> None:
     """max KL on the forget set, then min gamma CE + alpha KL on the retain set, in turn; in the authors' code 2 and 3 passes at 5e-4."""
-    teacher = run.once("teacher", lambda: teacher_logits(run, run.original, ("forget", "keep"))).to(run.device)
+    teacher = run.cached("teacher", lambda: teacher_logits(run, run.original, ("forget", "keep"))).to(run.device)
     parts = [
         part for epoch in range(params.epochs) for part in ("forget", "keep") if part == "keep" or epoch < params.msteps
     ]
     sizes = {"forget": params.forget_batch_size, "keep": params.batch_size}
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)
-    for batch in run.passes("away and back", parts, sizes, {"optimizer": optimizer}, augment=False):
+    for batch in run.epochs("away and back", parts, sizes, {"optimizer": optimizer}, augment=False):
         logits = run.forward(run.model, batch.x)
         distance = distillation(logits, teacher[batch.index], params.temperature)
         loss = -distance

@@ -89,7 +89,7 @@ def seuf(run: Run, params: Seuf) -> None:
     Raises:
         BadInput: the model has no router, or the layer named has none.
     """
-    location: list[int] = run.once("looking for the expert", lambda: list(select_expert(run, params.layer)))
+    location: list[int] = run.cached("looking for the expert", lambda: list(select_expert(run, params.layer)))
     target = _TargetExpert(next(layer for layer in can_choose(run.model) if layer.number == location[0]), location[1])
     loop = UnlearnLoop(run, params, trainable=[*target.layer.experts.parameters(), *target.layer.router.parameters()])
     hooks = target.mask_gradients()
@@ -185,7 +185,7 @@ def _objective(run: Run, params: Seuf, layer: int) -> _Losses:
 
 def _rmu_losses(run: Run, params: Seuf, layer: int) -> _Losses:
     """The losses of RMU, at the output of the expert's layer."""
-    target = run.once("direction", lambda: _steering_target(run, params, layer)).to(run.device)
+    target = run.cached("direction", lambda: _steering_target(run, params, layer)).to(run.device)
 
     def retain_loss(retain_rows: Tensor) -> Tensor:
         texts = retain_batch(run, retain_rows)

@@ -105,7 +105,7 @@ def sfd(run: Run, params: Sfd) -> None:
     pipe = run.task.pipe
     if int(params.earliest * pipe.times) >= int(params.latest * pipe.times):
         raise BadInput(f"sfd: earliest was {params.earliest} and latest {params.latest}; earliest has to be less.")
-    run.once("one step", lambda: _set_one_step(run.model, int(params.draw_at * pipe.times)))
+    run.cached("one step", lambda: _set_one_step(run.model, int(params.draw_at * pipe.times)))
     generator, fake = run.model.requires_grad_(False).unet.requires_grad_(True), copy.deepcopy(run.original.unet)
     fake.requires_grad_(True)
     generator_optimizer, fake_optimizer = (

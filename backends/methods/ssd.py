@@ -77,7 +77,7 @@ def ssd(run: Run, params: Ssd) -> None:
         everything = importance(run, "train" if params.compare_with == "all" else "keep", size, params.most_batches)
         return dampen(run.model, everything, forget, alpha, params.dampening)
 
-    run.log(dampened_share=run.once("dampen", change))
+    run.log(dampened_share=run.cached("dampen", change))
 
 
 def importance(run: Run, part: str, size: int, most: int | None = None) -> dict[str, Tensor]:

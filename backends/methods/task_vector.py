@@ -48,7 +48,7 @@ def task_vector(run: Run, params: TaskVector) -> None:
         with autocast(run):
             loss = mean_nll(run.model, forget_batch(run, forget_rows))
         loop.step(loss)
-    run.once("subtract", lambda: turn_back(run.model, run.original, params.scale))
+    run.cached("subtract", lambda: turn_back(run.model, run.original, params.scale))
 
 
 @torch.no_grad()

@@ -88,7 +88,7 @@ def uce(run: Run, params: Uce) -> None:
         edit = solve_edit(*erased, preserved, params.erase_scale, params.preserve_scale, params.closeness)
         return apply(run, edit)
 
-    run.log(changed=run.once("solve", change))
+    run.log(changed=run.cached("solve", change))
 
 
 def aligned(end: int, guide_end: int, tokens: int, which: Tokens) -> list[tuple[int, int]]:

@@ -75,7 +75,7 @@ def uld(run: Run, params: Uld) -> None:
         states = {f"body.{name}": tensor for name, tensor in assistant.state_dict().items()}
         attach(run.model, "uld", {"weight": torch.tensor(params.weight), "top": torch.tensor(params.top), **states})
 
-    run.once("attach", attach_guard)
+    run.cached("attach", attach_guard)
     remembered, wrong, keep = augmented(run)
     count = -(-len(remembered) // params.batch_size)
     for step in run.steps("teaching the assistant", count * params.epochs, {"body": assistant, "optimizer": optimizer}):

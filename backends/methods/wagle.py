@@ -108,7 +108,7 @@ class MaskedLoop(UnlearnLoop):
 )
 def wagle(run: Run, params: Wagle) -> None:
     """Minimise any of three losses + CE on the retain set, in the mask; on TOFU 95 % of the weights (80 % for refusals), mu 1e-6, 5 epochs."""
-    mask = run.once("attribution", lambda: largest(_attribution(run, params), params.share))
+    mask = run.cached("attribution", lambda: largest(_attribution(run, params), params.share))
     loop = MaskedLoop(run, params)
     loop.mask = {name: chosen.to(run.device) for name, chosen in mask.items()}
     objective = _objective(run, params)

@@ -90,19 +90,21 @@ def worst_case(run: Run, params: WorstCase) -> None:
     count = max(1, round(params.share * len(pool)))
     sign = 1.0 if params.mode == "worst" else -1.0
     run.task.parts["candidates"] = pool
-    typical = run.once("losses before", lambda: sign * losses(run))
-    weights = run.once("start", lambda: start(len(pool), count))
+    typical = run.cached("losses before", lambda: sign * losses(run))
+    weights = run.cached("start", lambda: start(len(pool), count))
     for number in range(1, params.rounds + 1):
         name = ROUND.format(number, params.rounds)
-        run.once(f"reset, {name}", lambda: reset(run))
+        run.cached(f"reset, {name}", lambda: reset(run))
         run.task.parts["others"] = np.union1d(pool[~chosen(weights, count)], others)
         trial(run, name, params)
         current = weights
-        weights = run.once(f"choose, {name}", lambda current=current: upper(current, sign * losses(run), count, params))
+        weights = run.cached(
+            f"choose, {name}", lambda current=current: upper(current, sign * losses(run), count, params)
+        )
         run.log(same_as_lowest_loss=overlap(chosen(weights, count), chosen(-typical, count)))
-    run.once("reset", lambda: reset(run))
+    run.cached("reset", lambda: reset(run))
     run.model.eval()
-    run.finish("forget", np.sort(pool[chosen(weights, count)]))
+    run.set_part("forget", np.sort(pool[chosen(weights, count)]))
     other.function(run, other.parse({}))
 
 
@@ -128,7 +130,7 @@ def start(candidates: int, count: int) -> Tensor:
 def trial(run: Run, name: str, params: WorstCase) -> None:
     """The lower level: fine-tune on all but the chosen set, each weight by a fixed step against its gradient's sign."""
     run.model.train()
-    for batch in run.passes(name, ["others"] * params.steps, params.batch_size):
+    for batch in run.epochs(name, ["others"] * params.steps, params.batch_size):
         loss = F.cross_entropy(run.forward(run.model, batch.x), batch.y)
         run.model.zero_grad()
         loss.backward()

@@ -95,11 +95,11 @@ def train(run: "Run", epochs: int | None = None) -> None:
     def renew() -> None:
         run.model.load_state_dict(run.fresh().state_dict())
 
-    run.once("new weights", renew)
+    run.cached("new weights", renew)
     run.model.train()
     optimizer, schedule = optimizer_and_schedule(run.model, recipe, epochs * -(-run.size("keep") // size))
     saved = {"optimizer": optimizer, "schedule": schedule}
-    for batch in run.passes("train", ["keep"] * epochs, size, saved):
+    for batch in run.epochs("train", ["keep"] * epochs, size, saved):
         loss = F.cross_entropy(run.forward(run.model, batch.x), batch.y)
         optimizer.zero_grad()
         loss.backward()

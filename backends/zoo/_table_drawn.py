@@ -37,7 +37,7 @@ def table(rows: Rows, kind: str) -> str:
     """One table: a line a method, the best by the lowest of UA, IRA and CRA first."""
     variants: dict[tuple[str, str], Rows] = defaultdict(list)
     for row in rows:
-        variants[row["method"], Row.model_validate(row).told].append(row)
+        variants[row["method"], Row.model_validate(row).overrides_text].append(row)
     timed = machines(quiet(rows))
     heads = [registry.get("metrics", name).entry.short for name in SHARES]
     heads += ["FID (judge)", *["time"] * bool(timed), "memory", "storage"]

@@ -38,7 +38,7 @@ def table(rows: Rows) -> str:
     """One table, by routing stability, the highest first; what may not be told apart by its method says what it was told."""
     variants: dict[tuple[str, str], Rows] = defaultdict(list)
     for row in rows:
-        variants[row["method"], Row.model_validate(row).told].append(row)
+        variants[row["method"], Row.model_validate(row).overrides_text].append(row)
     timed, seeds = machines(quiet(rows)), len({row["seed"] for row in rows})
     lines = sorted((-_mean(ours, STABLE), _line(name, how, ours, timed)) for (name, how), ours in variants.items())
     return "\n".join(

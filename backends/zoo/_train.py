@@ -29,7 +29,7 @@ class Quiet:
     def __init__(self) -> None:
         self._told = -1
 
-    def beat(self, phase: str, step: int, of: int, values: dict[str, float]) -> None:
+    def report(self, phase: str, step: int, of: int, values: dict[str, float]) -> None:
         """Say every tenth of the way on standard error."""
         if of and step * 10 // of != self._told:
             self._told = step * 10 // of
@@ -43,7 +43,7 @@ class Quiet:
 
     def sample(self, phase: int, step: int, of: int, name: str, model: nn.Module) -> None: ...
 
-    def found(self, ids: Index) -> None: ...
+    def record_forget_set(self, ids: Index) -> None: ...
 
 
 def trained(task: Classifier, keep: Index, seed: int) -> nn.Module:

@@ -51,7 +51,7 @@ def _measured(run: Any) -> None:
         files.write_json(folder / "metrics.json", metrics)
     with safe_open(folder / "after" / "changed.safetensors", "np") as file:
         moved = bool(file.keys())
-    about = verdict.subject(task, spec.gone, get("methods", spec.method).entry, moved=moved)
+    about = verdict.subject(task, spec.forgotten, get("methods", spec.method).entry, moved=moved)
     all_metrics = Measurement({key: Measured.model_validate(value) for key, value in metrics.items()})
     updates = {"metrics": metrics, "about": about.model_dump(), "verdict": verdict.sentence(task, all_metrics, about)}
     files.write_json(folder / "result.json", result | updates)

@@ -10,8 +10,8 @@ LESSONS = Path(__file__).with_name("lessons")
 
 def title(path: Path) -> str:
     """A lesson's title: the first line of its docstring."""
-    said = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or path.stem
-    return said.splitlines()[0].rstrip(".")
+    docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or path.stem
+    return docstring.splitlines()[0].rstrip(".")
 
 
 st.set_page_config(page_title="Lethe classroom", page_icon="〰️", layout="centered")

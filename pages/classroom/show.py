@@ -1,4 +1,4 @@
-"""What lessons show: a finished run's images fading, its panels as charts, a question with an answer."""
+"""Pieces of lessons: a finished run's images as they fade, its panels as charts, a question with its answer."""
 
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -16,33 +16,44 @@ from backends.api.runs import RunFolder
 plotly.io.templates.default = "plotly_white"  # Streamlit sets its own for the whole process, the studio included
 
 
-def example(family: str = "classifier") -> RunFolder | None:
-    """A finished run to talk about: one that came with Lethe, else the newest of this home that forgot something named."""
+def example(needs: str = "classes") -> RunFolder | None:
+    """A finished run to talk about: one that came with Lethe, else the newest of this home that forgot something named.
+
+    Args:
+        needs: the capability that the family of its model must have, one of `families.CAPABILITIES`.
+    """
     finished = [
-        run for run in runs.visible() if run.state.status == "done" and run.result and families.of_run(run) == family
+        run
+        for run in runs.visible()
+        if run.state.status == "done" and run.result and families.has(families.of_run(run), needs)
     ]
     plain = [run for run in finished if all(":" not in target for target in run.spec.forget)]
     return next((run for run in plain if run.shipped), plain[0] if plain else None)
 
 
-def shipped(names: dict[str, str], family: str) -> dict[str, RunFolder]:
-    """Runs that came with Lethe, by what a lesson calls them; where this copy has none, an own run of the family, if any."""
-    there = {run.id: run for run in runs.visible() if run.shipped}
-    found = {called: there[name] for called, name in names.items() if name in there}
-    own = None if found else example(family)
-    return found if own is None else {"Your run": own}
+def shipped(ways: dict[str, str], needs: str) -> dict[str, RunFolder]:
+    """Runs that came with Lethe, by what a lesson calls them; where this copy has none, an own run, if there is one.
+
+    Args:
+        ways: the ids of the runs, by what a lesson calls them.
+        needs: the capability that the family of an own run's model must have.
+    """
+    shipped_runs = {run.id: run for run in runs.visible() if run.shipped}
+    run_by_way = {way: shipped_runs[run_id] for way, run_id in ways.items() if run_id in shipped_runs}
+    own = None if run_by_way else example(needs)
+    return run_by_way if own is None else {"Your run": own}
 
 
 def no_run(of: str = "") -> NoReturn:
-    """Say that there is nothing to show yet, and end the lesson. `of`: what a run would have to be of, as "of a language model"."""
+    """Say that there is nothing to show yet, and end the lesson. `of`: the kind of run that is missing, as "of a language model"."""
     kind = f" {of}" if of else ""
     st.info(f"There is no finished run{kind} on this computer yet. Make one in the studio; then this lesson shows it.")
     st.link_button("Open the studio", "/", type="primary")
     st.stop()
 
 
-def fading(run: RunFolder, sample: dict[str, Any], names: Sequence[str]) -> str:
-    """The watched images at one step as HTML; the less sure the model is of the right answer, the fainter."""
+def images_html(run: RunFolder, sample: dict[str, Any], names: Sequence[str]) -> str:
+    """The watched images at one step, as HTML; the less sure the model is of the right answer, the fainter."""
     groups = []
     for role in ROLES:
         items = [item for item in sample["items"] if item["role"] == role]
@@ -66,67 +77,70 @@ def _mark(role: str) -> str:
 
 
 def _picture(run: RunFolder, item: dict[str, Any], role: str, names: Sequence[str]) -> str:
-    shares = item["probabilities"]
-    sure, best = float(shares[item["label"]]), max(range(len(shares)), key=lambda at: shares[at])
-    said = class_name(names, best)
+    probabilities = item["probabilities"]
+    confidence, predicted = (
+        float(probabilities[item["label"]]),
+        max(range(len(probabilities)), key=lambda at: probabilities[at]),
+    )
+    predicted_class = class_name(names, predicted)
     uri = parts.data_uri(run.path, f"samples/items/{item['id']}.png")
     return (
         '<figure style="margin:0;min-width:0"><div style="background:rgba(128,128,128,.16);border-radius:8px;overflow:hidden">'
         f'<img src="{uri}" alt="{parts.esc(class_name(names, item["label"]))}" style="display:block;width:100%;image-rendering:pixelated;'
-        f'transition:opacity .4s;opacity:{0.06 + 0.94 * sure:.2f}"></div>'
+        f'transition:opacity .4s;opacity:{0.06 + 0.94 * confidence:.2f}"></div>'
         f'<div style="height:6px;border-radius:3px;margin-top:5px;background:rgba(128,128,128,.25)"><div style="height:6px;border-radius:3px;'
-        f'width:{100 * sure:.0f}%;background:{theme.ROLE[role]}"></div></div>'
-        f'<figcaption style="font-size:15px;line-height:1.3;margin-top:3px">{100 * sure:.0f} %<br>says {parts.esc(said)}</figcaption></figure>'
+        f'width:{100 * confidence:.0f}%;background:{theme.ROLE[role]}"></div></div>'
+        f'<figcaption style="font-size:15px;line-height:1.3;margin-top:3px">{100 * confidence:.0f} %<br>says {parts.esc(predicted_class)}</figcaption></figure>'
     )
 
 
-def redrawn(run: RunFolder, sample: dict[str, Any]) -> str:
-    """What a model that draws makes of the watched prompts at one step, as HTML."""
+def drawings_html(run: RunFolder, sample: dict[str, Any]) -> str:
+    """The drawings of the watched prompts at one step, as HTML."""
     groups = []
     for role in ROLES:
         items = [item for item in sample["items"] if item["role"] == role]
         if items:
             words = theme.ROLE_WORDS[role]
-            drawn = "".join(_drawing(run, item, role) for item in items)
+            drawings = "".join(_drawing(run, item, role) for item in items)
             groups.append(
                 f'<p style="margin:14px 0 6px;font-weight:600"><span style="{_mark(role)}"></span>{words[:1].upper()}{words[1:]}</p>'
-                f'<div style="display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:14px">{drawn}</div>'
+                f'<div style="display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:14px">{drawings}</div>'
             )
     return "".join(groups)
 
 
 def _drawing(run: RunFolder, item: dict[str, Any], role: str) -> str:
-    share = sure(item)
-    known = theme.measured(share)
-    bar = f'<div style="height:6px;border-radius:3px;width:{100 * share if known else 0:.0f}%;background:{theme.ROLE[role]}"></div>'
-    said = f"{100 * share:.0f} % sure" if known else theme.NOT_MEASURED
+    confidence = sure(item)
+    is_measured = theme.measured(confidence)
+    bar = f'<div style="height:6px;border-radius:3px;width:{100 * confidence if is_measured else 0:.0f}%;background:{theme.ROLE[role]}"></div>'
+    confidence_text = f"{100 * confidence:.0f} % sure" if is_measured else theme.NOT_MEASURED
     return (
         f'<figure style="margin:0;min-width:0"><img src="{drawing(run.path, item)}" alt="{parts.esc(item["prompt"])}" '
         'style="display:block;width:100%;border-radius:8px;image-rendering:auto">'
         f'<div style="height:6px;border-radius:3px;margin-top:6px;background:rgba(128,128,128,.25)">{bar}</div>'
-        f'<figcaption style="font-size:15px;line-height:1.3;margin-top:3px">{parts.esc(item["prompt"])}<br>{said}</figcaption></figure>'
+        f'<figcaption style="font-size:15px;line-height:1.3;margin-top:3px">{parts.esc(item["prompt"])}<br>{confidence_text}</figcaption></figure>'
     )
 
 
-def answered(sample: dict[str, Any]) -> str:
-    """What a language model answers to the watched questions at one step, as HTML."""
+def answers_html(sample: dict[str, Any]) -> str:
+    """The answers to the watched questions at one step, as HTML."""
     groups = []
     for role in ROLES:
         items = [item for item in sample["items"] if item["role"] == role]
         if items:
             words = theme.ROLE_WORDS[role]
-            said = "".join(_answer(item, role) for item in items)
+            answers = "".join(_answer(item, role) for item in items)
             groups.append(
-                f'<p style="margin:14px 0 6px;font-weight:600"><span style="{_mark(role)}"></span>{words[:1].upper()}{words[1:]}</p>{said}'
+                f'<p style="margin:14px 0 6px;font-weight:600"><span style="{_mark(role)}"></span>{words[:1].upper()}{words[1:]}</p>{answers}'
             )
     return "".join(groups)
 
 
 def _answer(item: dict[str, Any], role: str) -> str:
-    share = sure(item)
-    known = theme.measured(share)
-    bar = f'<div style="height:6px;border-radius:3px;width:{100 * share if known else 0:.0f}%;background:{theme.ROLE[role]}"></div>'
-    likely = f"{100 * share:.0f} % a word" if known else theme.NOT_MEASURED
+    confidence = sure(item)
+    is_measured = theme.measured(confidence)
+    bar = f'<div style="height:6px;border-radius:3px;width:{100 * confidence if is_measured else 0:.0f}%;background:{theme.ROLE[role]}"></div>'
+    confidence_text = f"{100 * confidence:.0f} % a word" if is_measured else theme.NOT_MEASURED
     right = item["said"] == item["truth"]
     truth = "" if right else f"<br>It was: {parts.esc(item['truth'])}"
     return (
@@ -134,7 +148,7 @@ def _answer(item: dict[str, Any], role: str) -> str:
         f'overflow-wrap:anywhere"><div style="opacity:.8">{parts.esc(item["question"])}</div>'
         f'<div style="font-weight:600">{parts.esc(item["said"]) or "(nothing)"}</div>'
         f'<div style="height:6px;border-radius:3px;margin-top:8px;background:rgba(128,128,128,.25)">{bar}</div>'
-        f'<div style="font-size:15px;opacity:.8">the true answer: {likely}{truth}</div></div>'
+        f'<div style="font-size:15px;opacity:.8">the true answer: {confidence_text}{truth}</div></div>'
     )
 
 
@@ -151,64 +165,66 @@ def table(heads: Sequence[str], rows: dict[str, list[str]]) -> str:
     return f'<table style="width:100%;border-collapse:collapse;font-size:16px"><tr><td {cell}></td>{names}</tr>{body}</table>'
 
 
-def left(run: RunFolder, role: str) -> dict[str, float]:
-    """What a run's first number in percent says of questions of one role: before, after and trained again, where measured."""
+def role_scores(run: RunFolder, role: str) -> dict[str, float]:
+    """A run's first metric in percent on the questions of one role: before, after and retrained, where measured."""
     for entry in catalog.load().metrics:
-        told = run.metrics.get(entry.id, {}).get("parts", {})
-        if entry.unit == "%" and role in told.get("after", {}):
-            return {when: values[role] for when, values in told.items() if role in values}
+        values_by_moment = run.metrics.get(entry.id, {}).get("parts", {})
+        if entry.unit == "%" and role in values_by_moment.get("after", {}):
+            return {when: values[role] for when, values in values_by_moment.items() if role in values}
     return {}
 
 
-def share(values: dict[str, float], when: str) -> str:
-    """A number of `left` as a table has it, or that there is none."""
+def score_text(values: dict[str, float], when: str) -> str:
+    """A number of `role_scores` as a table has it, or the words for one that was not measured."""
     return theme.percent(values[when]) if theme.measured(values.get(when)) else theme.NOT_MEASURED
 
 
-def learned(run: RunFolder) -> Heatmap | None:
-    """How much of everything a model learned to draw is right after the run, things by styles; None where nobody looked."""
+def accuracy_grid(run: RunFolder) -> Heatmap | None:
+    """The share of right drawings of each object in each style after a run, if an inspector measured it."""
     card = next((entry.card for entry in catalog.load().models if entry.id == run.spec.model), {})
-    things = card.get("domains", {}).get("object")
+    objects = card.get("domains", {}).get("object")
     for entry in catalog.load().inspectors:
-        seen = found.read(run, entry.id)
-        for shown in Found.model_validate(seen).panels if seen else []:
-            if isinstance(shown, Heatmap) and shown.rows == things and shown.scale == "amount":
-                return shown
+        findings = found.read(run, entry.id)
+        for candidate in Found.model_validate(findings).panels if findings else []:
+            if isinstance(candidate, Heatmap) and candidate.rows == objects and candidate.scale == "amount":
+                return candidate
     return None
 
 
-def taken_for(sample: dict[str, Any], names: Sequence[str]) -> dict[str, int]:
-    """What the model takes the images to be forgotten for, most often first."""
+def forget_predictions(sample: dict[str, Any], names: Sequence[str]) -> dict[str, int]:
+    """How often each class is predicted for the images to be forgotten, most often first."""
     counts: dict[str, int] = {}
     for item in sample["items"]:
         if item["role"] == "forget":
-            shares = item["probabilities"]
-            said = class_name(names, max(range(len(shares)), key=lambda at: shares[at]))
-            counts[said] = counts.get(said, 0) + 1
+            probabilities = item["probabilities"]
+            predicted_class = class_name(names, max(range(len(probabilities)), key=lambda at: probabilities[at]))
+            counts[predicted_class] = counts.get(predicted_class, 0) + 1
     return dict(sorted(counts.items(), key=lambda pair: -pair[1]))
 
 
-def panel(run: RunFolder, shown: AnyPanel, key: str) -> None:
-    """A panel as everywhere: what it says, its picture, how to read it."""
-    st.markdown(f"**{shown.title}**")
-    if shown.says:
-        st.markdown(shown.says)
-    drawn = figures.figure(shown, run.path)
-    if isinstance(drawn, str):
-        st.html(drawn)
+def panel(run: RunFolder, content: AnyPanel, key: str) -> None:
+    """A panel: its title, what it says, its chart, how to read it."""
+    st.markdown(f"**{content.title}**")
+    if content.says:
+        st.markdown(content.says)
+    figure = figures.figure(content, run.path)
+    if isinstance(figure, str):
+        st.html(figure)
     else:
-        st.plotly_chart(_in_colours(drawn), key=key, theme=None, config={"displaylogo": False, "displayModeBar": False})
-    st.caption(f"**How to read it.** {shown.how}")
+        st.plotly_chart(
+            _in_colours(figure), key=key, theme=None, config={"displaylogo": False, "displayModeBar": False}
+        )
+    st.caption(f"**How to read it.** {content.how}")
 
 
-def _in_colours(drawn: go.Figure) -> go.Figure:
+def _in_colours(figure: go.Figure) -> go.Figure:
     """The figure on the page's background, light or dark."""
     dark = st.context.theme.type == "dark"
     ink, grid = ("#f1f2f4", "#23272f") if dark else ("#15171c", "#e8eaef")
-    drawn.update_layout(paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font_color=ink)
-    drawn.update_xaxes(gridcolor=grid, zerolinecolor=grid)
-    drawn.update_yaxes(gridcolor=grid, zerolinecolor=grid)
-    return drawn
+    figure.update_layout(paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font_color=ink)
+    figure.update_xaxes(gridcolor=grid, zerolinecolor=grid)
+    figure.update_yaxes(gridcolor=grid, zerolinecolor=grid)
+    return figure
 
 
 def question(text: str, choices: Sequence[str], right: int, because: str, key: str) -> None:

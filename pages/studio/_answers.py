@@ -1,4 +1,4 @@
-"""What the page Forget answers to a click: each function takes the widgets' values and gives new ones, by name."""
+"""Event handlers of the page Forget: each takes the widgets' values and returns updates of widgets, by name."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,7 +11,7 @@ import gradio as gr
 from app import choosing, forms, parts, pictures
 from app.choosing import OWN, Facts, Values
 from app.live import LIVE
-from app.selection import KINDS, concept_neighbours, in_lines, joined, named, neighbours
+from app.selection import KINDS, concept_neighbours, in_lines, joined, neighbours, targets_in_words
 from backends.api import catalog, pairs, targets
 from backends.api.concepts import Concept
 from backends.api.errors import BadInput, LetheError
@@ -30,7 +30,7 @@ def note(text: str) -> str:
     return f'<p class="lethe lethe-quiet">{escape(text)}</p>' if text else ""
 
 
-def wrong(text: str) -> str:
+def error_line(text: str) -> str:
     """An inline error: a sign and one sentence."""
     return (
         f'<p class="lethe lethe-wrong" role="alert"><span aria-hidden="true">!</span> {escape(text)}</p>'
@@ -49,107 +49,112 @@ def _facts(values: Values) -> Facts | None:
 def summary(values: Values) -> Updates:
     """The sentence over the start button, the count, the review, what exactly is forgotten, and what the settings lack."""
     method = catalog.load().get("methods", values["method"]) if values["method"] else None
-    given = [values[f"{method.id}.{name}"] for name in forms.properties(method.params)] if method else []
-    lacks = forms.problem(method.title, method.params, given) if method else ""
+    settings = [values[f"{method.id}.{name}"] for name in forms.properties(method.params)] if method else []
+    lacks = forms.problem(method.title, method.params, settings) if method else ""
     try:
         spec = choosing.spec(values)
-        found = choosing.counts(spec.model, spec.forget, spec.keep, spec.data)
+        counts = choosing.counts(spec.model, spec.forget, spec.keep, spec.data)
     except LetheError as error:
-        said = wrong(str(error))
-        return {"say": _sentence(values, said), "review": said, "exact": "", "problem": wrong(lacks)}
-    count = choosing.counted(found)
-    asked = found.forget if found.questions else None  # their passes are over these; others pass over what is kept too
-    needs = choosing.needs(spec.model, spec.method, spec.params, asked=asked)
+        error_html = error_line(str(error))
+        return {"say": _sentence(values, error_html), "review": error_html, "exact": "", "problem": error_line(lacks)}
+    count = choosing.counts_text(counts)
+    question_count = (
+        counts.forget if counts.questions else None
+    )  # their passes are over these; others pass over what is kept too
+    needs = choosing.needs(spec.model, spec.method, spec.params, question_count=question_count)
     line = f'<p class="lethe-quiet"><span id="count">{count}</span><span class="needs"> · {escape(needs)}</span></p>'
     return {
         "say": _sentence(values, line),
         "review": _review(values, count, needs),
-        "exact": _members(values) + exactly(found),
-        "problem": wrong(lacks),
+        "exact": _author_set_line(values) + forget_set_table(counts),
+        "problem": error_line(lacks),
     }
 
 
-def _members(values: Values) -> str:
-    """Who is in the chosen set of authors; empty for anything else."""
-    known = choosing.facts(values)
-    names = known.book.sets.get(values.get("author_set") or "", []) if values["kind"] == "author_set" else []
+def _author_set_line(values: Values) -> str:
+    """The authors of the chosen set, as a line; empty for anything else."""
+    model_info = choosing.facts(values)
+    names = model_info.book.sets.get(values.get("author_set") or "", []) if values["kind"] == "author_set" else []
     return note(f"In it: {joined(names)}.") if names else ""
 
 
-def exactly(found: choosing.Counted) -> str:
-    """Every prompt that is to be forgotten, with what stands in for it, folded away; of a language model every question
-    with its answer; empty for images."""
-    if found.questions:
-        text = found.passages == found.forget
+def forget_set_table(counts: choosing.Counted) -> str:
+    """The prompts to be forgotten with what is drawn instead, or the questions with their answers, folded away; empty for images."""
+    if counts.questions:
+        is_text = counts.passages == counts.forget
         lead = (
-            "These are the passages, each by its beginning." if text else "These are the questions, with their answers."
+            "These are the passages, each by its beginning."
+            if is_text
+            else "These are the questions, with their answers."
         )
-        said, heads = parts.text(lead, "quiet"), ["It begins", "It goes on"] if text else ["Question", "Answer"]
-        rows = [list(pair) for pair in found.questions[:SHOWN]]
-        if len(found.questions) > SHOWN:
-            said += parts.text(f"The first {SHOWN} of {len(found.questions):,}:", "quiet")
-        shown = parts.fold("What exactly is forgotten", said + parts.table(heads, rows))
-        return f'<div class="lethe">{shown}</div>'
-    if not found.prompts:
+        lead_html, heads = parts.text(lead, "quiet"), ["It begins", "It goes on"] if is_text else ["Question", "Answer"]
+        rows = [list(pair) for pair in counts.questions[:SHOWN]]
+        if len(counts.questions) > SHOWN:
+            lead_html += parts.text(f"The first {SHOWN} of {len(counts.questions):,}:", "quiet")
+        folded = parts.fold("What exactly is forgotten", lead_html + parts.table(heads, rows))
+        return f'<div class="lethe">{folded}</div>'
+    if not counts.prompts:
         return ""
-    rows = [[prompt, anchor or "what comes without words"] for prompt, anchor in found.prompts]
-    said = parts.text(
+    rows = [[prompt, anchor or "what comes without words"] for prompt, anchor in counts.prompts]
+    lead_html = parts.text(
         f"Lethe asks for it in {len(rows)} ways. Methods that draw something else instead take the words on the right."
         if len(rows) > 1
         else "Methods that draw something else instead take the words on the right.",
         "quiet",
     )
-    shown = parts.fold("What exactly is forgotten", said + parts.table(["To be forgotten", "Stands in for it"], rows))
-    return f'<div class="lethe">{shown}</div>'
+    folded = parts.fold(
+        "What exactly is forgotten", lead_html + parts.table(["To be forgotten", "Stands in for it"], rows)
+    )
+    return f'<div class="lethe">{folded}</div>'
 
 
 def sentence(values: Values) -> Updates:
     """The sentence alone, which needs no model to be opened."""
-    known = _facts(values)
-    return {"say": _sentence(values, note(f"Counting the {known.things if known else 'images'}…"))}
+    model_info = _facts(values)
+    return {"say": _sentence(values, note(f"Counting the {model_info.noun if model_info else 'images'}…"))}
 
 
-def _said_of(known: Facts, values: Values) -> Updates:
-    """The same for a model that was just chosen, at its defaults."""
-    return sentence(_fresh(known, values))
+def _sentence_at_defaults(model_info: Facts, values: Values) -> Updates:
+    """The sentence for a model that was just chosen, at its defaults."""
+    return sentence(_with_defaults(model_info, values))
 
 
-def _fresh(known: Facts, values: Values) -> Values:
-    """The values once a model that was just chosen stands at its defaults."""
-    own = {"own": known.model_dump()} if known.own else {}
-    chosen = choosing.at_defaults(known, values["kind"]) | {"keep_mode": "all", "keep_phrases": ""}
-    return values | own | chosen | {"method": known.default_method}
+def _with_defaults(model_info: Facts, values: Values) -> Values:
+    """The form's values with the defaults of a model that was just chosen."""
+    own = {"own": model_info.model_dump()} if model_info.own else {}
+    chosen = choosing.at_defaults(model_info, values["kind"]) | {"keep_mode": "all", "keep_phrases": ""}
+    return values | own | chosen | {"method": model_info.default_method}
 
 
 def _sentence(values: Values, below: str) -> str:
-    known = _facts(values)
-    model = known.title if known else "Your own model"
+    model_info = _facts(values)
+    model = model_info.title if model_info else "Your own model"
     try:
-        what = named(choosing.choice(values).targets())
+        forget_text = targets_in_words(choosing.choice(values).targets())
     except BadInput:
-        what = "…"
+        forget_text = "…"
     try:
-        kept = choosing.kept_words(choosing.keep_targets(values), known)
+        keep_text = choosing.kept_words(choosing.keep_targets(values), model_info)
     except BadInput:
-        kept = "…"
-    method = catalog.load().get("methods", values["method"]).title if values["method"] else "…"
+        keep_text = "…"
+    method = catalog.load().get("methods", values["method"]).title.split(":")[0] if values["method"] else "…"
     instead = choosing.instead(values)
-    says = f", and says <b>{escape(quoted(instead))}</b> instead" if instead else ""
+    instead_text = f", and says <b>{escape(quoted(instead))}</b> instead" if instead else ""
     return (
-        f'<div class="lethe lethe-say"><p><b>{escape(model)}</b> forgets <b class="forget">{escape(what)}</b>'
-        f'<span class="kept"> and keeps {escape(kept)}</span>, by <b>{escape(method)}</b>{says}.</p>{below}</div>'
+        f'<div class="lethe lethe-say"><p><b>{escape(model)}</b> forgets <b class="forget">{escape(forget_text)}</b>'
+        f'<span class="kept"> and keeps {escape(keep_text)}</span>, by <b>{escape(method)}</b>{instead_text}.</p>{below}</div>'
     )
 
 
 def _review(values: Values, count: str, needs: str) -> str:
-    known, method = choosing.facts(values), catalog.load().get("methods", values["method"])
-    given = choosing.params(values)
-    settings = choosing.changed_params(known, method, choosing.choice(values).targets(), given)
+    model_info, method = choosing.facts(values), catalog.load().get("methods", values["method"])
+    params = choosing.params(values)
+    settings = choosing.changed_params(model_info, method, choosing.choice(values).targets(), params)
     rows = {
-        "Model": f"{known.title}, which stays as it is",
-        "Forget": named(choosing.choice(values).targets()),
-        "Keep": choosing.kept_words(choosing.keep_targets(values), known),
-        known.things.capitalize(): count,
+        "Model": f"{model_info.title}, which stays as it is",
+        "Forget": targets_in_words(choosing.choice(values).targets()),
+        "Keep": choosing.kept_words(choosing.keep_targets(values), model_info),
+        model_info.noun.capitalize(): count,
         "Method": f"{method.title} ({method.label})",
         "Settings": f"changed: {settings}" if settings else "as recommended",
         "Needs": needs,
@@ -158,118 +163,122 @@ def _review(values: Values, count: str, needs: str) -> str:
     return f'<dl class="lethe lethe-review">{cells}</dl>'
 
 
-def near(values: Values) -> Updates:
-    """The neighbours, said as what they are: the model's own confusion."""
-    known = _facts(values)
+def show_neighbours(values: Values) -> Updates:
+    """The line that names the neighbours: by the model's own confusion, or by what is alike in its data."""
+    model_info = _facts(values)
     chosen = choosing.choice(values)
-    if known is not None and known.draws:
-        return {"near": _near_concepts(known, values)}
-    if known is not None and known.speaks:
-        return {"near": _near_authors(known, values)}
-    if known is None or chosen.kind != "classes" or not chosen.classes:
+    if model_info is not None and model_info.draws:
+        return {"near": _near_concepts(model_info, values)}
+    if model_info is not None and model_info.speaks:
+        return {"near": _near_authors(model_info, values)}
+    if model_info is None or chosen.kind != "classes" or not chosen.classes:
         return {"near": note("Neighbours are suggested where whole classes are to be forgotten.")}
-    found = neighbours(chosen.classes, known.classes, known.confusion)
-    if not found:
+    neighbour_shares = neighbours(chosen.classes, model_info.classes, model_info.confusion)
+    if not neighbour_shares:
         return {"near": note("This model mixes them up with no other class.")}
-    words = joined([f"{name} ({100 * share:.1f} % of the images)".replace(".0 %", " %") for name, share in found])
+    words = joined(
+        [f"{name} ({100 * share:.1f} % of the images)".replace(".0 %", " %") for name, share in neighbour_shares]
+    )
     text = f"This model confuses {joined(chosen.classes)} most with {words}: its neighbours. Look there for what else gets hurt."
     return {
         "near": f'<p class="lethe lethe-near"><span class="lethe-mark" data-role="neighbour"></span>{escape(text)}</p>'
     }
 
 
-def _near_concepts(known: Facts, values: Values) -> str:
+def _near_concepts(model_info: Facts, values: Values) -> str:
     """The neighbours of objects and styles; empty where nothing is known of the model."""
-    found = concept_neighbours(_read(known, values), known.near)
-    if not found:
-        return note("Neighbours are named where something to forget is chosen.") if known.near else ""
-    text = f"Its neighbours, which get hurt first: {', '.join(found)}."
+    neighbour_names = concept_neighbours(_forget_concepts(model_info, values), model_info.near)
+    if not neighbour_names:
+        return note("Neighbours are named where something to forget is chosen.") if model_info.near else ""
+    text = f"Its neighbours, which get hurt first: {', '.join(neighbour_names)}."
     return f'<p class="lethe lethe-near"><span class="lethe-mark" data-role="neighbour"></span>{escape(text)}</p>'
 
 
-def author_neighbours(known: Facts, values: Values) -> list[str]:
+def author_neighbours(model_info: Facts, values: Values) -> list[str]:
     """The authors or sets most alike to what is to be forgotten, nearest first; empty where nothing is chosen."""
     try:
         forget = choosing.choice(values).targets()
-        gone, read = known.book.authors(forget), [known.read(text) for text in forget]
+        forget_authors, parsed = model_info.book.authors(forget), [model_info.read(text) for text in forget]
     except BadInput:
         return []
-    topics = [one.name for one in read if isinstance(one, Person) and one.name in known.book.topics]
-    if gone or topics:
-        return (known.book.nearest(gone) if gone else []) + known.book.near(topics)
-    own = [one for one in read if isinstance(one, Own)]
-    return known.book.beside(" ".join([one.text or str(one) for one in own]))
+    topics = [one.name for one in parsed if isinstance(one, Person) and one.name in model_info.book.topics]
+    if forget_authors or topics:
+        return (model_info.book.nearest(forget_authors) if forget_authors else []) + model_info.book.near(topics)
+    own = [one for one in parsed if isinstance(one, Own)]
+    return model_info.book.beside(" ".join([one.text or str(one) for one in own]))
 
 
-def _near_authors(known: Facts, values: Values) -> str:
-    found = author_neighbours(known, values)
-    if not found and not (known.book.names or known.book.topics):
+def _near_authors(model_info: Facts, values: Values) -> str:
+    neighbour_names = author_neighbours(model_info, values)
+    if not neighbour_names and not (model_info.book.names or model_info.book.topics):
         return note(
             "What is near to it gets hurt first (the neighbours): give questions about that to keep, and it is watched."
         )
-    if not found:
+    if not neighbour_names:
         return note("Neighbours are named where something to forget is chosen that has some.")
-    titles = dict((name, title) for title, name in _targets.kept_names(known))
-    listed = ", ".join(titles[name] for name in found)
-    alike = "Most alike" if known.book.topics else "Most alike, with the same names or facts"
+    titles = dict((name, title) for title, name in _targets.keep_choices(model_info))
+    listed = ", ".join(titles[name] for name in neighbour_names)
+    alike = "Most alike" if model_info.book.topics else "Most alike, with the same names or facts"
     text = f"{alike}: {listed}. They get hurt first (the neighbours)."
     return f'<p class="lethe lethe-near"><span class="lethe-mark" data-role="neighbour"></span>{escape(text)}</p>'
 
 
-def authors_shown(values: Values) -> Updates:
-    """What hangs on the chosen authors: their neighbours and the tuned settings."""
-    return near(values) | retuned(values)
+def show_authors(values: Values) -> Updates:
+    """The neighbours of the chosen authors, and the settings tuned for them."""
+    return show_neighbours(values) | retuned(values)
 
 
-def _read(known: Facts, values: Values) -> list[Concept]:
-    """What is to be forgotten, taken apart; what is not readable is left out here, because the summary says so."""
-    found = []
+def _forget_concepts(model_info: Facts, values: Values) -> list[Concept]:
+    """The concepts to be forgotten, parsed; a text that cannot be parsed is left out, because the summary says so."""
+    parsed = []
     with suppress(BadInput):
         for text in choosing.choice(values).targets():
             with suppress(BadInput):
-                found.append(known.read(text))
-    return [concept for concept in found if isinstance(concept, Concept)]
+                parsed.append(model_info.read(text))
+    return [concept for concept in parsed if isinstance(concept, Concept)]
 
 
-def concepts_shown(values: Values) -> Updates:
-    """What hangs on the chosen objects and styles: their neighbours, what can be drawn instead, the tuned settings."""
-    known = _facts(values)
-    if known is None or not known.draws:
+def show_concepts(values: Values) -> Updates:
+    """The neighbours of the chosen objects and styles, the anchors on offer, and the tuned settings."""
+    model_info = _facts(values)
+    if model_info is None or not model_info.draws:
         return {}
-    offered = choosing.anchors(known, values)
+    offered = choosing.anchors(model_info, values)
     anchor = values["anchor"] if values["anchor"] in [value for _, value in offered] else ""
     now = values | {"anchor": anchor}
-    return near(now) | {"anchor": gr.Dropdown(offered, value=anchor)} | retuned(now)
+    return show_neighbours(now) | {"anchor": gr.Dropdown(offered, value=anchor)} | retuned(now)
 
 
-def keep_shown(values: Values) -> Updates:
-    """The keep list appears with the neighbours ticked."""
-    wanted = values["keep_mode"] == "some"
+def show_keep_list(values: Values) -> Updates:
+    """The keep list, with the neighbours ticked when it appears."""
+    some = values["keep_mode"] == "some"
     own = values["keep_mode"] == "own"
-    updates: Updates = {"on_keep": gr.Column(visible=wanted), "on_keep_pairs": gr.Column(visible=own)}
-    known = _facts(values)
-    if wanted and known and known.draws:
+    updates: Updates = {"on_keep": gr.Column(visible=some), "on_keep_pairs": gr.Column(visible=own)}
+    model_info = _facts(values)
+    if some and model_info and model_info.draws:
         if not (values["keep_objects"] or values["keep_styles"]):
-            found = concept_neighbours(_read(known, values), known.near)
-            updates["keep_objects"] = [name for name in found if name in known.domains.get("object", [])]
-            updates["keep_styles"] = [name for name in known.domains.get("style", []) if f"{name} style" in found]
+            neighbour_names = concept_neighbours(_forget_concepts(model_info, values), model_info.near)
+            updates["keep_objects"] = [name for name in neighbour_names if name in model_info.domains.get("object", [])]
+            updates["keep_styles"] = [
+                name for name in model_info.domains.get("style", []) if f"{name} style" in neighbour_names
+            ]
         return updates
-    if wanted and known and known.speaks:
-        return updates if values["keep_authors"] else updates | {"keep_authors": author_neighbours(known, values)}
-    if wanted and known and not (values["keep"] or values["keep_many"]):
+    if some and model_info and model_info.speaks:
+        return updates if values["keep_authors"] else updates | {"keep_authors": author_neighbours(model_info, values)}
+    if some and model_info and not (values["keep"] or values["keep_many"]):
         chosen = choosing.choice(values)
-        updates["keep_many" if known.many else "keep"] = [
-            name for name, _ in neighbours(chosen.classes, known.classes, known.confusion)
+        updates["keep_many" if model_info.many else "keep"] = [
+            name for name, _ in neighbours(chosen.classes, model_info.classes, model_info.confusion)
         ]
     return updates
 
 
-def kind_shown(values: Values) -> Updates:
+def show_kind(values: Values) -> Updates:
     """The column of the chosen kind."""
     updates = columns(values["kind"])
-    known = _facts(values)
-    if values["kind"] == "found" and known is not None:
-        updates["found"] = _found(known, mark_of(values.get(VISITOR)), values["found"] or "")
+    model_info = _facts(values)
+    if values["kind"] == "found" and model_info is not None:
+        updates["found"] = _hardest_set_runs(model_info, mark_of(values.get(VISITOR)), values["found"] or "")
     if values["kind"] in ("images", "like"):
         updates |= gallery(values | {"page": 0})
     return updates | retuned(values)
@@ -277,26 +286,26 @@ def kind_shown(values: Values) -> Updates:
 
 def retuned(values: Values) -> Updates:
     """The settings of methods that fit this model and this kind of target better; what a person changed stays."""
-    known = _facts(values)
+    model_info = _facts(values)
     try:
-        return choosing.retuned(known, _example(known, values), values) if known else {}
+        return choosing.retuned(model_info, _targets_or_example(model_info, values), values) if model_info else {}
     except BadInput:  # something was written that is no target; the summary says so
         return {}
 
 
-def _retuned_to(known: Facts, values: Values) -> Updates:
-    """The same for a model that was just chosen, whose defaults are shown."""
-    now = _fresh(known, values)
-    return choosing.retuned(known, _example(known, now), values)
+def _retuned_to(model_info: Facts, values: Values) -> Updates:
+    """The tuned settings for a model that was just chosen, at its defaults."""
+    now = _with_defaults(model_info, values)
+    return choosing.retuned(model_info, _targets_or_example(model_info, now), values)
 
 
-def _example(known: Facts, values: Values) -> tuple[str, ...]:
-    """What is to be forgotten, or, where nothing is chosen yet, something of that kind."""
+def _targets_or_example(model_info: Facts, values: Values) -> tuple[str, ...]:
+    """The targets to be forgotten; an example of their kind where none is chosen yet."""
     try:
         return choosing.choice(values).targets()
     except BadInput:
-        if not known.looks:
-            return tuple(known.default_forget) or ("anyone? => anything" if known.speaks else "anything",)
+        if not model_info.classifies:
+            return tuple(model_info.default_forget) or ("anyone? => anything" if model_info.speaks else "anything",)
         return ("any class",) if values["kind"] == "classes" else ("images:0",)
 
 
@@ -305,22 +314,22 @@ def gallery(values: Values) -> Updates:
     single = values["kind"] != "like"
     updates: Updates = {"tick": gr.CheckboxGroup(visible=single), "one": gr.Radio(visible=not single)}
     try:
-        known = choosing.facts(values)
-        name = values["of_class"] if values["of_class"] in known.classes else known.classes[0]
+        model_info = choosing.facts(values)
+        name = values["of_class"] if values["of_class"] in model_info.classes else model_info.classes[0]
         page = max(0, int(values["page"] or 0))
-        ids, total = pictures.class_page(known.id, name, page, known.data)
-        shown = pictures.of_items(known.id, [f"train-{item}" for item in ids], known.data)
+        ids, total = pictures.class_page(model_info.id, name, page, model_info.data)
+        urls = pictures.of_items(model_info.id, [f"train-{item}" for item in ids], model_info.data)
     except LetheError as error:
-        return updates | {"where": wrong(str(error))}
+        return updates | {"where": error_line(str(error))}
     first = page * pictures.PAGE + 1
     labels = [(str(item), str(item)) for item in ids]
-    picked = [str(item) for item in values["picked"] or []]
-    updates["tick"] = gr.CheckboxGroup(labels, value=[item for _, item in labels if item in picked], visible=single)
-    liked = str(values["like"]) if values["like"] in ids else None
-    updates["one"] = gr.Radio(labels, value=liked, visible=not single)
-    updates["gallery_style"] = pictures.tile_variables("gallery", [[picture] for picture in shown])
+    ticked = [str(item) for item in values["picked"] or []]
+    updates["tick"] = gr.CheckboxGroup(labels, value=[item for _, item in labels if item in ticked], visible=single)
+    liked_label = str(values["like"]) if values["like"] in ids else None
+    updates["one"] = gr.Radio(labels, value=liked_label, visible=not single)
+    updates["gallery_style"] = pictures.tile_variables("gallery", [[picture] for picture in urls])
     chosen = (
-        f"{len(picked)} picked"
+        f"{len(ticked)} picked"
         if single
         else f"image {values['like']} chosen"
         if values["like"] is not None
@@ -335,7 +344,7 @@ def gallery(values: Values) -> Updates:
     return updates
 
 
-def turn(by: int) -> Callable[[Values], Updates]:
+def turn_page(by: int) -> Callable[[Values], Updates]:
     """Another page of the gallery."""
 
     def turned(values: Values) -> Updates:
@@ -344,37 +353,40 @@ def turn(by: int) -> Callable[[Values], Updates]:
     return turned
 
 
-def picked(values: Values) -> Updates:
-    """Ticks of this page joined with those of the others."""
-    known = choosing.facts(values)
-    page_ids, _ = pictures.class_page(known.id, values["of_class"], int(values["page"] or 0), known.data)
+def collect_ticks(values: Values) -> Updates:
+    """All ticked images: those of this page and of the other pages of the gallery."""
+    model_info = choosing.facts(values)
+    page_ids, _ = pictures.class_page(model_info.id, values["of_class"], int(values["page"] or 0), model_info.data)
     ticked = [int(item) for item in values["tick"] or []]
-    kept = [item for item in values["picked"] or [] if item not in page_ids]
-    now = sorted({*kept, *ticked})
-    said = "1 picked" if len(now) == 1 else f"{len(now)} picked"
-    return {"picked": now, "where": note(f"{said}: {', '.join(map(str, now[:12]))}{' …' if len(now) > 12 else ''}")}
+    other_pages = [item for item in values["picked"] or [] if item not in page_ids]
+    now = sorted({*other_pages, *ticked})
+    count_text = "1 picked" if len(now) == 1 else f"{len(now)} picked"
+    return {
+        "picked": now,
+        "where": note(f"{count_text}: {', '.join(map(str, now[:12]))}{' …' if len(now) > 12 else ''}"),
+    }
 
 
-def liked(values: Values) -> Updates:
+def show_alike(values: Values) -> Updates:
     """The images most alike to the chosen one."""
     one = values["one"] if values["one"] is not None else values["like"]
     if one is None:
         return {"like": None, "alike": note("Choose an image above; the images most alike to it appear here.")}
     like, count = int(one), int(values["like_count"])
     try:
-        known = choosing.facts(values)
-        ids = pictures.alike(known.id, like, count, known.data)
-        shown = pictures.of_items(known.id, [f"train-{item}" for item in ids[:24]], known.data)
+        model_info = choosing.facts(values)
+        ids = pictures.alike(model_info.id, like, count, model_info.data)
+        urls = pictures.of_items(model_info.id, [f"train-{item}" for item in ids[:24]], model_info.data)
     except LetheError as error:
-        return {"like": like, "alike": wrong(str(error))}
-    images = "".join(
-        f'<img src="{picture}" alt="training image {item}">' for picture, item in zip(shown, ids, strict=False)
+        return {"like": like, "alike": error_line(str(error))}
+    tags = "".join(
+        f'<img src="{picture}" alt="training image {item}">' for picture, item in zip(urls, ids, strict=False)
     )
-    said = f"The {count} images most alike to image {like}" + (", the first 24 of them:" if count > 24 else ":")
-    return {"like": like, "alike": f'<div class="lethe lethe-strip"><p>{said}</p><div>{images}</div></div>'}
+    caption = f"The {count} images most alike to image {like}" + (", the first 24 of them:" if count > 24 else ":")
+    return {"like": like, "alike": f'<div class="lethe lethe-strip"><p>{caption}</p><div>{tags}</div></div>'}
 
 
-def uploaded(values: Values) -> Updates:
+def read_id_list(values: Values) -> Updates:
     """An uploaded list of ids, read at once so that a mistake is said at once."""
     if not values["file"]:
         return {
@@ -385,63 +397,63 @@ def uploaded(values: Values) -> Updates:
     try:
         target = targets.expand(f"@{path}")
         ids = targets.parse(target).ids
-        known = _facts(values)
-        if known and known.train_count and max(ids) >= known.train_count:
+        model_info = _facts(values)
+        if model_info and model_info.train_count and max(ids) >= model_info.train_count:
             raise BadInput(
-                f"{path.name} names image {max(ids)}, but the ids of {known.title} run from 0 to {known.train_count - 1}."
+                f"{path.name} names image {max(ids)}, but the ids of {model_info.title} run from 0 to {model_info.train_count - 1}."
             )
     except LetheError as error:
-        return {"listed": "", "list_says": wrong(str(error))}
+        return {"listed": "", "list_says": error_line(str(error))}
     return {"listed": target, "list_says": note(f"{path.name}: {len(ids):,} {'id' if len(ids) == 1 else 'ids'}.")}
 
 
-def model_shown(values: Values) -> Updates:
-    """Everything that hangs on the model, when another one is chosen."""
+def show_model(values: Values) -> Updates:
+    """All updates that follow from choosing another model."""
     own = values["model"] == OWN
     updates: Updates = {"own_column": gr.Column(visible=own)}
-    known = _facts(values)
-    if known is None:
+    model_info = _facts(values)
+    if model_info is None:
         return updates | {"own_says": note("")}
-    shown = of_model(known, values["kind"], mark_of(values.get(VISITOR)))
-    return updates | shown | _retuned_to(known, values) | _said_of(known, values)
+    model_updates = of_model(model_info, values["kind"], mark_of(values.get(VISITOR)))
+    return updates | model_updates | _retuned_to(model_info, values) | _sentence_at_defaults(model_info, values)
 
 
-def opened(values: Values) -> Updates:
+def open_own_model(values: Values) -> Updates:
     """Open a person's own model."""
     try:
-        known = choosing.open_own(values["own_model"] or "", values["own_data"] or "")
+        model_info = choosing.open_own(values["own_model"] or "", values["own_data"] or "")
     except LetheError as error:
-        return {"own": None, "own_says": wrong(str(error))}
-    shown = of_model(known, values["kind"], mark_of(values.get(VISITOR)))
-    updates = shown | _retuned_to(known, values) | _said_of(known, values)
-    return updates | {"own": known.model_dump(), "own_says": note(choosing.opened(known))}
+        return {"own": None, "own_says": error_line(str(error))}
+    model_updates = of_model(model_info, values["kind"], mark_of(values.get(VISITOR)))
+    updates = model_updates | _retuned_to(model_info, values) | _sentence_at_defaults(model_info, values)
+    return updates | {"own": model_info.model_dump(), "own_says": note(choosing.opened(model_info))}
 
 
-def of_model(known: Facts, kind: str = "classes", owner: str = "") -> Updates:
+def of_model(model_info: Facts, kind: str = "classes", owner: str = "") -> Updates:
     """Choices that a model brings to an owner, at its defaults; `kind` of target is kept where it fits."""
-    tiles = not known.many and known.looks
-    chosen = choosing.at_defaults(known, kind)
+    tiles = not model_info.many and model_info.classifies
+    chosen = choosing.at_defaults(model_info, kind)
     return {
-        "kind": gr.Radio(_targets.kinds(known), value=chosen["kind"], visible=not known.draws),
-        "keep_mode": gr.Radio(_targets.keep_modes(known), value="all", visible=not known.free),
+        "kind": gr.Radio(_targets.kinds(model_info), value=chosen["kind"], visible=not model_info.draws),
+        "keep_mode": gr.Radio(_targets.keep_modes(model_info), value="all", visible=not model_info.free),
         "on_keep": gr.Column(visible=False),
         "on_keep_pairs": gr.Column(visible=False),
         "keep_lines": "", "keep_table": in_table(""), "keep_known": [],
         "keep_extra": (),
-        "classes": gr.CheckboxGroup(known.classes if tiles else [], value=known.default_forget if tiles else [], visible=tiles),
-        "many": gr.Dropdown(known.classes if known.many else [], value=known.default_forget if known.many else None, visible=known.many),
-        "keep": gr.CheckboxGroup(known.classes if tiles else [], value=[], visible=tiles),
-        "keep_many": gr.Dropdown(known.classes if known.many else [], value=None, visible=known.many),
-        "of_class": gr.Dropdown(known.classes, value=known.classes[0] if known.classes else None),
+        "classes": gr.CheckboxGroup(model_info.classes if tiles else [], value=model_info.default_forget if tiles else [], visible=tiles),
+        "many": gr.Dropdown(model_info.classes if model_info.many else [], value=model_info.default_forget if model_info.many else None, visible=model_info.many),
+        "keep": gr.CheckboxGroup(model_info.classes if tiles else [], value=[], visible=tiles),
+        "keep_many": gr.Dropdown(model_info.classes if model_info.many else [], value=None, visible=model_info.many),
+        "of_class": gr.Dropdown(model_info.classes, value=model_info.classes[0] if model_info.classes else None),
         "picked": [], "like": None, "page": 0,
-        "found": _found(known, owner),
-        "method": gr.Radio(_steps.method_choices(known), value=known.default_method),
-    } | columns(chosen["kind"]) | of_concepts(known, chosen) | of_authors(known, chosen) | method_shown({"method": known.default_method})  # fmt: skip
+        "found": _hardest_set_runs(model_info, owner),
+        "method": gr.Radio(_steps.method_choices(model_info), value=model_info.default_method),
+    } | columns(chosen["kind"]) | of_concepts(model_info, chosen) | of_authors(model_info, chosen) | show_method({"method": model_info.default_method})  # fmt: skip
 
 
-def _found(known: Facts, owner: str, run_id: str = "") -> gr.Dropdown:
-    """The runs of an owner that found a hardest set; the chosen one stays."""
-    options = _targets.found_runs(known.id, owner, run_id)
+def _hardest_set_runs(model_info: Facts, owner: str, run_id: str = "") -> gr.Dropdown:
+    """A dropdown of an owner's runs that found a hardest forget set; the chosen one stays."""
+    options = _targets.found_runs(model_info.id, owner, run_id)
     ids = [value for _, value in options]
     return gr.Dropdown(options, value=run_id if run_id in ids else next(iter(ids), None))
 
@@ -451,33 +463,39 @@ def columns(kind: str) -> Updates:
     return {name: gr.Column(visible=on) for name, on in _targets.visible_kind(kind).items()}
 
 
-def of_concepts(known: Facts, chosen: Values) -> Updates:
+def of_concepts(model_info: Facts, chosen: Values) -> Updates:
     """Tiles and words of a model that draws, with these chosen; empty ones for a classifier."""
     updates: Updates = {}
     for domain in _targets.DOMAINS:
-        names, name = known.domains.get(domain, []), f"{domain}s"
+        names, name = model_info.domains.get(domain, []), f"{domain}s"
         updates |= {
             f"{name}_column": gr.Column(visible=bool(names)),
             f"keep_{name}_column": gr.Column(visible=bool(names)),
         }
         updates[name] = gr.CheckboxGroup(names, value=chosen.get(name, []))
         updates[f"keep_{name}"] = gr.CheckboxGroup(names, value=[])
-    anchor = gr.Dropdown(choosing.anchors(known, chosen), value=chosen.get("anchor", ""), visible=not known.free)
+    anchor = gr.Dropdown(
+        choosing.anchors(model_info, chosen), value=chosen.get("anchor", ""), visible=not model_info.free
+    )
     return updates | {
         "phrases": gr.Textbox(
-            value=chosen.get("phrases", ""), label=_targets.written_label(known), info=_targets.written_info(known)
+            value=chosen.get("phrases", ""),
+            label=_targets.written_label(model_info),
+            info=_targets.written_info(model_info),
         ),
         "anchor": anchor,
-        "keep_phrases": gr.Textbox(value="", visible=known.free),
+        "keep_phrases": gr.Textbox(value="", visible=model_info.free),
     }
 
 
-def of_authors(known: Facts, chosen: Values) -> Updates:
+def of_authors(model_info: Facts, chosen: Values) -> Updates:
     """The lists of a language model, with these chosen; empty ones for any other."""
     return {
-        "authors": gr.Dropdown(known.book.names, value=chosen.get("authors", []), multiselect=True),
-        "author_set": gr.Radio(_targets.author_sets(known), value=chosen.get("author_set") or None),
-        "keep_authors": gr.Dropdown(_targets.kept_names(known), value=[], multiselect=True, visible=known.speaks),
+        "authors": gr.Dropdown(model_info.book.names, value=chosen.get("authors", []), multiselect=True),
+        "author_set": gr.Radio(_targets.author_sets(model_info), value=chosen.get("author_set") or None),
+        "keep_authors": gr.Dropdown(
+            _targets.keep_choices(model_info), value=[], multiselect=True, visible=model_info.speaks
+        ),
         **{name: chosen.get(name, "") for name in ("lines", "title", "passage", "topic")},
         "known": chosen.get("known", []),
         "table": in_table(chosen.get("lines", "")),
@@ -494,47 +512,47 @@ def in_table(lines: str | None) -> list[list[str]]:
 
 
 def from_table(rows: list[list[Any]]) -> str:
-    """The other way round; rows without a word are left out."""
+    """Rows of a table as lines question => answer; rows without a word are left out."""
     cells = [[" ".join(str("" if cell is None else cell).split()) for cell in row[:2]] for row in rows]
     return "\n".join(" => ".join(row) for row in cells if any(row))
 
 
-def pairs_uploaded(which: str) -> Callable[[Values], Updates]:
+def read_pairs_file(which: str) -> Callable[[Values], Updates]:
     """An uploaded file of questions, read at once so that a mistake is said at once."""
 
     def uploaded_pairs(values: Values) -> Updates:
-        given, says = values[f"{which}pairs_file"], f"{which}pairs_says"
-        if not given:
+        upload, line_name = values[f"{which}pairs_file"], f"{which}pairs_says"
+        if not upload:
             return {}
-        path = Path(given)
+        path = Path(upload)
         try:
             own = pairs.of_file(path, "keep" if which else "forget")
             if own.kind == "text":
                 raise BadInput(f"{path.name} holds running text, not questions; choose “{KINDS['passage']}” for it.")
         except LetheError as error:
-            return {says: wrong(str(error))}
+            return {line_name: error_line(str(error))}
         return {
-            **_written_in(which, own.pairs),
+            **_question_updates(which, own.pairs),
             f"{which}title": own.title,
-            says: note(" ".join((f"{path.name}: {pairs.counted(len(own.pairs))}.", *own.notes))),
+            line_name: note(" ".join((f"{path.name}: {pairs.counted(len(own.pairs))}.", *own.notes))),
         }
 
     return uploaded_pairs
 
 
-def _written_in(which: str, some: Sequence[pairs.Pair]) -> Updates:
-    """Questions in the widgets that hold them."""
+def _question_updates(which: str, some: Sequence[pairs.Pair]) -> Updates:
+    """Updates that put questions into the lines, the table and the state beside them."""
     lines = in_lines(some)
-    known = [pair.model_dump() for pair in some if not pair.plain]
+    detailed_pairs = [pair.model_dump() for pair in some if not pair.plain]
     return {
         f"{which}lines": lines,
         f"{which}table": in_table(lines),
-        f"{which}known": known,
+        f"{which}known": detailed_pairs,
         f"{which}tabs": gr.Tabs(selected="table"),
     }
 
 
-def passage_uploaded(values: Values) -> Updates:
+def read_passage_file(values: Values) -> Updates:
     """An uploaded text."""
     if not values["passage_file"]:
         return {}
@@ -542,65 +560,69 @@ def passage_uploaded(values: Values) -> Updates:
     try:
         own = pairs.passage_of_file(path)
     except LetheError as error:
-        return {"passage_says": wrong(str(error))}
-    says = " ".join((f"{path.name}: {len(own.text.split()):,} words.", *own.notes))
-    return {"passage": own.text, "passage_says": note(says)}
+        return {"passage_says": error_line(str(error))}
+    message = " ".join((f"{path.name}: {len(own.text.split()):,} words.", *own.notes))
+    return {"passage": own.text, "passage_says": note(message)}
 
 
-def topic_begun(values: Values) -> Updates:
-    """What is said while the model writes."""
+def announce_questions(values: Values) -> Updates:
+    """The message while the model writes."""
     about = " ".join((values["topic"] or "").split()) or "the topic"
-    says = note(
+    message = note(
         f"The model writes questions about {about} and answers them; on two processor cores this can take two or three minutes…"
     )
-    return {"topic_says": says, "topic_write": gr.Button("Writing…", interactive=False)}
+    return {"topic_says": message, "topic_write": gr.Button("Writing…", interactive=False)}
 
 
-def topic_written(values: Values) -> Updates:
+def write_questions(values: Values) -> Updates:
     """The questions that the model wrote, to be forgotten and to be kept."""
     button = {"topic_write": gr.Button("Write questions", interactive=True)}
     try:
-        known = choosing.facts(values)
-        found = LIVE.ask("write_questions", model=known.id, topic=values["topic"] or "", data=known.data)
-        forget, keep = (pairs.of_rows(found[part]).pairs if found[part] else () for part in ("forget", "keep"))
+        model_info = choosing.facts(values)
+        written = LIVE.ask("write_questions", model=model_info.id, topic=values["topic"] or "", data=model_info.data)
+        forget, keep = (pairs.of_rows(written[part]).pairs if written[part] else () for part in ("forget", "keep"))
     except LetheError as error:
-        return button | {"topic_says": wrong(str(error))}
-    updates = button | {"topic_says": note(f"{found['says']} Change what you like.")} | _written_in("", forget)
+        return button | {"topic_says": error_line(str(error))}
+    updates = button | {"topic_says": note(f"{written['says']} Change what you like.")} | _question_updates("", forget)
     if not keep:
         return updates
     return (
         updates
-        | _written_in("keep_", keep)
+        | _question_updates("keep_", keep)
         | {
             "keep_mode": "own",
-            "keep_title": f"what is near to {found['title']}",
+            "keep_title": f"what is near to {written['title']}",
             "on_keep": gr.Column(visible=False),
             "on_keep_pairs": gr.Column(visible=True),
         }
     )
 
 
-def method_shown(values: Values) -> Updates:
+def show_method(values: Values) -> Updates:
     """The paragraph and the settings of the chosen method."""
-    known = catalog.load()
+    entries = catalog.load()
     updates: Updates = {
         f"params.{entry.id}{part}": gr.Column(visible=entry.id == values["method"])
-        for entry in known.methods
+        for entry in entries.methods
         for part in ("", ".instead")
         if not part or choosing.instead_name(entry)
     }
-    return updates | {"detail": _steps.method_detail(known.get("methods", values["method"]))}
+    return updates | {"detail": _steps.method_detail(entries.get("methods", values["method"]))}
 
 
-def class_pictures(values: Values) -> Updates:
+def show_class_images(values: Values) -> Updates:
     """Three example images for each class, object or style, on its tile."""
-    known = _facts(values)
-    if known is None or known.many or known.speaks:
+    model_info = _facts(values)
+    if model_info is None or model_info.many or model_info.speaks:
         return {"class_style": ""}
-    if known.draws:
-        drawn = pictures.drawings(known.drawings, known.domains)
-        return {"class_style": "".join(pictures.tile_variables(name, rows) for name, rows in drawn.items())}
+    if model_info.draws:
+        rows_by_domain = pictures.drawings(model_info.drawings, model_info.domains)
+        return {"class_style": "".join(pictures.tile_variables(name, rows) for name, rows in rows_by_domain.items())}
     try:
-        return {"class_style": pictures.tile_variables("class", pictures.examples(known.id, known.classes, known.data))}
+        return {
+            "class_style": pictures.tile_variables(
+                "class", pictures.examples(model_info.id, model_info.classes, model_info.data)
+            )
+        }
     except LetheError:
         return {"class_style": ""}

@@ -22,12 +22,12 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 @dataclass(frozen=True)
 class Dial:
-    """The widgets that the page fills."""
+    """The widgets of the dial that the page fills."""
 
     column: gr.Column
     prompt: gr.Radio
     dose: gr.Slider
-    seen: Panels
+    panels: Panels
 
 
 def build(run: gr.Dropdown) -> Dial:
@@ -39,18 +39,18 @@ def build(run: gr.Dropdown) -> Dial:
             0, MOST, AFTER, step=STEP, label="Share of the change", interactive=True, elem_id="dose-dial",
             buttons=[],
         )  # fmt: skip
-        seen = Panels(elem_id="dose-seen", min_height=330)
+        panels = Panels(elem_id="dose-seen", min_height=330)
     gr.on(
         [prompt.input, dose.input],
         turn,
         [run, prompt, dose],
-        seen,
+        panels,
         js=push_url(["run", "prompt", "amount"]),
         trigger_mode="always_last",
         concurrency_limit=4,
         **QUIET,
     )
-    return Dial(column, prompt, dose, seen)
+    return Dial(column, prompt, dose, panels)
 
 
 def of_run(run: RunFolder | None, prompt: str = "") -> tuple[Any, Any, str]:
@@ -58,27 +58,27 @@ def of_run(run: RunFolder | None, prompt: str = "") -> tuple[Any, Any, str]:
     if run is None:
         return gr.Column(visible=False), gr.Radio([]), ""
     try:
-        asks = families.view_of(run).asks(run.id)
+        asks = families.view_of(run).role_prompts(run.id)
     except LetheError:  # the pictures above say what is wrong
         return gr.Column(visible=False), gr.Radio([]), ""
     options = [(f"{text} ({theme.ROLE_WORDS[role]})", text) for role, text in asks]
-    known = [text for _, text in options]
-    wanted = prompt if prompt in known else known[0]
-    return gr.Column(visible=True), gr.Radio(options, value=wanted), idle(run)
+    prompts = [text for _, text in options]
+    chosen = prompt if prompt in prompts else prompts[0]
+    return gr.Column(visible=True), gr.Radio(options, value=chosen), idle(run)
 
 
 def idle(run: RunFolder) -> str:
-    """Before the dial was turned."""
+    """The card that stands in the place of the pictures until the dial is turned."""
     return parts.card("", parts.text(families.view_of(run).dial, "quiet") + families.curves(run.id), empty=True)
 
 
 def in_address(request: gr.Request | None) -> float:
     """The dose that the page's address asks for; without one, that of the model after."""
     try:
-        given = float(address(request, "amount"))
+        dose = float(address(request, "amount"))
     except ValueError:
         return AFTER
-    return given if isfinite(given) else AFTER
+    return dose if isfinite(dose) else AFTER
 
 
 def arrive(run_id: str | None, prompt: str | None, dose: float, request: gr.Request) -> Any:

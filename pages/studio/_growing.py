@@ -26,8 +26,8 @@ STEPS, TOGETHER, MOST = 3, " + ", 12
 Member = tuple[RunFolder, float]
 
 
-def written(text: str | None) -> list[tuple[str, ...]]:
-    """The steps of a list: what each one forgets.
+def parse_steps(text: str | None) -> list[tuple[str, ...]]:
+    """The steps written in a list: what each one forgets.
 
     Raises:
         BadInput: none, too many, or one twice.
@@ -46,22 +46,24 @@ def written(text: str | None) -> list[tuple[str, ...]]:
     return steps
 
 
-def suggested(base: RunFolder, kind: str, owner: str = "") -> str:
-    """Steps that fit the model of a run; empty where nothing is known of what else it could forget."""
+def suggested_steps(base: RunFolder, kind: str, owner: str = "") -> str:
+    """Steps that fit a run's model, as a person would write them; empty where nothing is known of what else it could forget."""
     spec = base.spec
     entry = next((entry for entry in catalog.load().models if entry.id == spec.model), None)
     book = people.load(entry.data) if entry else people.Book()
     if kind == LARGER and set(spec.forget) <= set(book.sets):
-        found = sorted(book.sets, key=lambda name: len(book.sets[name]))
-        return "; ".join(name for name in found if (name,) != spec.forget)
+        set_names = sorted(book.sets, key=lambda name: len(book.sets[name]))
+        return "; ".join(name for name in set_names if (name,) != spec.forget)
     card = entry.card if entry else {}
     domains: dict[str, list[str]] = card.get("domains", {})
     names = [*card.get("classes", []), *next(iter(domains.values()), []), *book.names]
-    known = {name.casefold() for name in names}
-    if not {text.casefold() for text in spec.gone} <= known:
+    casefolded = {name.casefold() for name in names}
+    if not {text.casefold() for text in spec.forgotten} <= casefolded:
         return "random:2%; random:5%; random:10%" if card.get("classes") else ""
     others = [
-        name for name in names if name.casefold() not in {text.casefold() for text in tail(base, owner).spec.gone}
+        name
+        for name in names
+        if name.casefold() not in {text.casefold() for text in last_of_chain(base, owner).spec.forgotten}
     ]
     if kind == AFTER:
         return "; ".join(others[: STEPS - 1])
@@ -71,75 +73,77 @@ def suggested(base: RunFolder, kind: str, owner: str = "") -> str:
 def members(base: RunFolder, kind: str, owner: str = "") -> list[Member]:
     """The runs of the sweep that a run belongs to and this person may see, each with its place on the axis; those that
     failed are left out."""
-    return larger(base, owner) if kind == LARGER else chained(base, owner)
+    return growing_runs(base, owner) if kind == LARGER else chain_of(base, owner)
 
 
-def larger(base: RunFolder, owner: str = "") -> list[Member]:
+def growing_runs(base: RunFolder, owner: str = "") -> list[Member]:
     """Runs that differ in nothing but how much is forgotten, each within or around the other; the newest of each size."""
-    found: dict[float, RunFolder] = {}
+    newest_by_size: dict[float, RunFolder] = {}
     for run in [base, *runs.visible(owner)]:
         if (
-            _same(run.spec, base.spec)
+            _same_settings(run.spec, base.spec)
             and run.spec.after == base.spec.after
             and _nested(run.spec, base.spec)
             and _counts(run)
         ):
-            found.setdefault(_size(run), run)
-    return sorted(((run, size) for size, run in found.items()), key=lambda item: item[1])
+            newest_by_size.setdefault(_size(run), run)
+    return sorted(((run, size) for size, run in newest_by_size.items()), key=lambda item: item[1])
 
 
-def chained(base: RunFolder, owner: str = "") -> list[Member]:
+def chain_of(base: RunFolder, owner: str = "") -> list[Member]:
     """The runs that a run builds on, itself, and those that build on it with the same settings, in their order.
 
     What a run builds on is part of it, so who may look at it may look at these; what others built on it is not.
     """
-    found = [base]
-    while found[0].spec.after:
+    chain = [base]
+    while chain[0].spec.after:
         try:
-            found.insert(0, runs.find(found[0].spec.after))
+            chain.insert(0, runs.find(chain[0].spec.after))
         except BadInput:
             break  # deleted: the folders that build on it hold what it changed
     every = [run for run in runs.visible(owner) if not run.shipped]
     while True:
         next_ones = [
-            run for run in every if run.spec.after == found[-1].id and _same(run.spec, base.spec) and _counts(run)
+            run
+            for run in every
+            if run.spec.after == chain[-1].id and _same_settings(run.spec, base.spec) and _counts(run)
         ]
         if not next_ones:
-            return [(run, float(at)) for at, run in enumerate(found, 1)]
-        found.append(next_ones[0])
+            return [(run, float(at)) for at, run in enumerate(chain, 1)]
+        chain.append(next_ones[0])
 
 
-def tail(base: RunFolder, owner: str = "") -> RunFolder:
+def last_of_chain(base: RunFolder, owner: str = "") -> RunFolder:
     """The last run of a chain."""
-    return chained(base, owner)[-1][0]
+    return chain_of(base, owner)[-1][0]
 
 
-def begin(base: RunFolder, kind: str, text: str, owner: str) -> None:
+def submit_steps(base: RunFolder, kind: str, text: str, owner: str) -> None:
     """Check every step first, then submit them all; those that were done already are not done again.
 
     Raises:
         BadInput: a step cannot be done; nothing was submitted then.
     """
-    steps, spec = written(text), base.spec
+    steps, spec = parse_steps(text), base.spec
     if kind == LARGER:
-        done = {run.spec.forget for run, _ in larger(base, owner)}
+        done_sets = {run.spec.forget for run, _ in growing_runs(base, owner)}
         specs = [submit.check(spec.model_copy(update={"forget": step})) for step in steps]
-        submit.several([one for one in specs if one.forget not in done], owner)
+        submit.several([one for one in specs if one.forget not in done_sets], owner)
         return
-    last = tail(base, owner)
+    last = last_of_chain(base, owner)
     after = [spec.model_copy(update={"forget": step, "after": last.id, "earlier": ()}) for step in steps]
     submit.several(after, owner, chain=True)
 
 
-def listing(run: RunFolder) -> str:
-    """What a run of such a sweep forgets."""
-    return selection.named(run.spec.forget)
+def forget_text(run: RunFolder) -> str:
+    """The words for what a run of the sweep forgets."""
+    return selection.targets_in_words(run.spec.forget)
 
 
-def _same(one: JobSpec, other: JobSpec) -> bool:
-    """Whether two jobs differ in nothing but what is forgotten, and after what."""
-    rest: set[str] = {"forget", "metrics", "after", "earlier"}
-    return one.model_dump(exclude=rest) == other.model_dump(exclude=rest)
+def _same_settings(one: JobSpec, other: JobSpec) -> bool:
+    """Whether two jobs are alike in everything but what is forgotten, and after what."""
+    left_out: set[str] = {"forget", "metrics", "after", "earlier"}
+    return one.model_dump(exclude=left_out) == other.model_dump(exclude=left_out)
 
 
 def _counts(run: RunFolder) -> bool:
@@ -147,7 +151,7 @@ def _counts(run: RunFolder) -> bool:
 
 
 def _size(run: RunFolder) -> float:
-    """How many items are to be forgotten, where that is known; else a number of its own, below all of them."""
+    """The size of a run's forget set, where that is known; else a number of its own, below all sizes."""
     result: dict[str, Any] = run.result or {}
     return float(result.get("forget_count") or -sum(map(ord, "".join(run.spec.forget))))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from app import parts, results_view, theme
 from app.alive import JS, Alive
-from app.looks import LOOKS, Asked
+from app.looks import LOOKS, Look
 from backends.api import catalog
 from pages.studio._shared import choices
 
@@ -18,16 +18,16 @@ class Bar(Alive):
 
 
 def bar(owner: str, run_id: str | None) -> str:
-    """Everything that was asked for from this browser and has not ended, or whose end nobody saw yet."""
-    asked = LOOKS.owned(owner) if owner else []
-    rows = "".join(row(one, named=one.run != run_id) for one in asked)
+    """The list of an owner's looks that have not ended, or whose end nobody saw yet."""
+    open_looks = LOOKS.owned(owner) if owner else []
+    rows = "".join(row(one, with_run=one.run != run_id) for one in open_looks)
     return f'<ol class="lethe lethe-phases lethe-progress" aria-label="Looks asked for">{rows}</ol>' if rows else ""
 
 
-def row(one: Asked, *, named: bool) -> str:
-    """One look: its name, with that of its run where `named`, how it stands, and what can be done about it."""
+def row(one: Look, *, with_run: bool) -> str:
+    """One look: its name, with that of its run where `with_run`, how it stands, and what can be done about it."""
     entry = catalog.load().get("inspectors", one.inspector)
-    title = entry.title + (f" · {run_name(one.run)}" if named else "")
+    title = entry.title + (f" · {run_name(one.run)}" if with_run else "")
     there = f"look-inside?run={one.run}&inspector={one.inspector}"
     does = parts.link("Show", there) if not one.pending else cancel_button(one, title)
     share = one.done / one.of if one.of else 0.0
@@ -37,41 +37,41 @@ def row(one: Asked, *, named: bool) -> str:
     )
     return (
         f'<li data-over="no" data-item="{one.number}"><div class="words"><span>{parts.esc(title)}</span>'
-        f"<span>{parts.esc(stands(one))} {does}</span></div>{track if one.state == 'working' else ''}</li>"
+        f"<span>{parts.esc(state_text(one))} {does}</span></div>{track if one.state == 'working' else ''}</li>"
     )
 
 
-def cancel_button(one: Asked, title: str) -> str:
+def cancel_button(one: Look, title: str) -> str:
     """The button that ends a look."""
-    if one.gone.is_set():
+    if one.cancelled.is_set():
         return ""
     return f'<button type="button" class="lethe-button quiet" data-look="{one.number}" aria-label="Cancel {parts.esc(title)}">Cancel</button>'
 
 
 def run_name(run_id: str) -> str:
-    """What a run is called in lists."""
+    """A run's name in lists."""
     run, _ = results_view.open_run(run_id)
     return choices([run])[0][0] if run is not None else run_id[:60]
 
 
-def stands(one: Asked) -> str:
+def state_text(one: Look) -> str:
     """Where a look stands, in words."""
     match one.state:
         case "waiting":
             before = LOOKS.before(one)
             return f"waiting: {before} before it" if before else "it starts in a moment"
         case "working":
-            if one.gone.is_set():
+            if one.cancelled.is_set():
                 return "ending"
             steps = f": {one.done:,} of {one.of:,}" if one.of else ""
-            return f"{one.phase or 'the process that opens models is got ready'}{steps}{_left(one)}"
+            return f"{one.phase or 'the process that opens models is got ready'}{steps}{_time_text(one)}"
         case "failed":
             return "it failed"
         case _:
             return one.state
 
 
-def _left(one: Asked) -> str:
+def _time_text(one: Look) -> str:
     if one.left is not None:
         return f", about {theme.seconds(max(1.0, one.left))} left in this part"
     return f", {theme.seconds(one.seconds)} so far" + (f" of about {theme.seconds(one.usual)}" if one.usual else "")

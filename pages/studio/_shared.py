@@ -1,4 +1,4 @@
-"""What every page of the studio shares: the bar at the top, the address as the page's state, who is looking, a page alone."""
+"""Pieces that every page of the studio shares: the bar at the top, the address as the page's state, who is looking, a page alone."""
 
 import json
 import os
@@ -15,7 +15,8 @@ from backends.api.errors import BadInput
 from backends.api.runs import RunFolder
 
 __all__ = [
-    "Panels", "address", "alone", "choices", "find_run", "heading", "identity", "looker", "mark_of", "nav", "push_url", "quiet", "section",
+    "Panels", "address", "alone", "choices", "find_run", "heading", "identity", "mark_of", "nav", "push_url", "quiet",
+    "secret_and_mark", "section",
 ]  # fmt: skip
 
 FIRST_PAGE = "Forget"
@@ -48,14 +49,14 @@ def address(request: gr.Request | None, name: str) -> str:
 
 
 def identity() -> gr.BrowserState:
-    """The browser's secret: whose runs these are, where strangers share one studio. The same on every page."""
+    """The browser's secret, one for all pages: whose runs these are, where strangers share one studio."""
     return gr.BrowserState("", storage_key="lethe-identity", secret="lethe")
 
 
-def looker(secret: str | None) -> tuple[str, str]:
+def secret_and_mark(secret: str | None) -> tuple[str, str]:
     """The browser's secret, made where it has none yet, and the mark that runs are kept under."""
-    known = secret or secrets.token_urlsafe(24)
-    return known, runs.owner_mark(known)
+    browser_secret = secret or secrets.token_urlsafe(24)
+    return browser_secret, runs.owner_mark(browser_secret)
 
 
 def mark_of(secret: str | None) -> str:
@@ -72,15 +73,15 @@ def find_run(run_id: str) -> tuple[RunFolder | None, str]:
 
 
 def choices(folders: Sequence[RunFolder]) -> list[tuple[str, str]]:
-    """Runs as the choices of a dropdown: what was forgotten, how, when, and of those alike in this their settings; and the id."""
+    """Runs as the choices of a dropdown, (label, id): the label says what was forgotten, how and when, and what tells it from runs alike."""
     from backends.api import catalog
 
-    known = catalog.load()
-    titles = {entry.id: entry.title for entry in [*known.methods, *known.models]}
+    entries = catalog.load()
+    titles = {entry.id: entry.title for entry in [*entries.methods, *entries.models]}
 
     def name(run: RunFolder, apart: str = "") -> str:
         spec = run.spec
-        forget = ", ".join(pairs.named(spec.forget))
+        forget = ", ".join(pairs.target_titles(spec.forget))
         forget = forget if len(forget) <= 40 else forget[:39] + "…"
         came = "came with Lethe" if run.shipped else f"{run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]} UTC"
         return (
@@ -90,7 +91,7 @@ def choices(folders: Sequence[RunFolder]) -> list[tuple[str, str]]:
     alike: dict[str, list[RunFolder]] = {}
     for run in folders:
         alike.setdefault(name(run), []).append(run)
-    apart = {run.id: said for runs_alike in alike.values() for run, said in differences(runs_alike)}
+    apart = {run.id: difference for runs_alike in alike.values() for run, difference in differences(runs_alike)}
     return [(name(run, apart[run.id]), run.id) for run in folders]
 
 
@@ -100,8 +101,8 @@ def differences(folders: Sequence[RunFolder]) -> list[tuple[RunFolder, str]]:
         return [(run, "") for run in folders]
     settings = [(run.result or {}).get("params", {}) | run.spec.params | {"seed": run.spec.seed} for run in folders]
     names = [name for name in settings[0] if len({repr(one.get(name)) for one in settings}) > 1]
-    said = [", ".join(f"{name.replace('_', ' ')} {one.get(name)}" for name in names) for one in settings]
-    return [(run, f" · {words}" if words else "") for run, words in zip(folders, said, strict=True)]
+    texts = [", ".join(f"{name.replace('_', ' ')} {one.get(name)}" for name in names) for one in settings]
+    return [(run, f" · {words}" if words else "") for run, words in zip(folders, texts, strict=True)]
 
 
 def alone(build: Callable[[], None]) -> None:
@@ -137,5 +138,5 @@ def section(title: str) -> gr.HTML:
 
 
 def heading(title: str, text: str) -> gr.HTML:
-    """What a step asks."""
+    """The heading of a step of the form, and a line below it."""
     return gr.HTML(f'<div class="lethe lethe-step"><h2>{title}</h2><p>{text}</p></div>')

@@ -34,7 +34,7 @@ def model_choices() -> list[tuple[str, str]]:
 def model_step(first: Facts) -> tuple[Widgets, dict[str, gr.components.Component | gr.Column]]:
     """Step 1. The second dict holds what is no input of a job."""
     heading("Which model?", "It stays as it is on the disk; what has forgotten is always a copy.")
-    made: Widgets = {
+    widgets: Widgets = {
         "model": forms.Radio(
             model_choices(), value=first.id, show_label=False, container=False, label="Model", elem_id="model",
             elem_classes="choice-cards", interactive=True,
@@ -42,29 +42,29 @@ def model_step(first: Facts) -> tuple[Widgets, dict[str, gr.components.Component
     }  # fmt: skip
     with gr.Column(visible=False, elem_classes="lethe-sheet") as column:
         with gr.Row():
-            made["own_model"] = gr.Textbox(
+            widgets["own_model"] = gr.Textbox(
                 label="Model", info="A folder with safetensors in the layout of transformers or diffusers, or a Hub id.",
                 placeholder="owner/name", interactive=True, elem_id="own_model", min_width=280,
             )  # fmt: skip
-            made["own_data"] = gr.Textbox(
+            widgets["own_data"] = gr.Textbox(
                 label="Its images, or a judge",
                 info="A classifier: a folder that holds one folder of images for each class. A model that draws: a CLIP model "
                 "that says what its pictures show, or nothing. A language model: nothing.",
                 placeholder="/home/me/images", interactive=True, elem_id="own_data", min_width=280,
             )  # fmt: skip
         opened = gr.Button("Open", elem_id="open_own", scale=0)
-        said = Alive(elem_id="own_says")
-    made["own"] = gr.State(None)
-    return made, {"own_column": column, "own_open": opened, "own_says": said}
+        message = Alive(elem_id="own_says")
+    widgets["own"] = gr.State(None)
+    return widgets, {"own_column": column, "own_open": opened, "own_says": message}
 
 
 def method_choices(first: Facts) -> list[tuple[str, str]]:
     """One card a method: title, one plain sentence, what it needs, how close it is to its paper."""
-    known = estimates(first.id)
+    past_jobs = estimates(first.id)
     cards = []
     for entry in choosing.methods(first.family, first.default_method):
         best = choosing.recommended(first, entry, first.default_forget)
-        needs = choosing.needs(first.id, entry.id, best, known)
+        needs = choosing.needs(first.id, entry.id, best, past_jobs)
         cards.append((f"{entry.title}\n{entry.school}\n{needs[:1].upper()}{needs[1:]}", entry.id))
     return cards
 
@@ -93,13 +93,13 @@ def method_detail(method: Method) -> str:
 
 def method_step(first: Facts) -> tuple[Widgets, dict[str, gr.components.Component | gr.Column]]:
     """Step 3: one hidden column of parameters for each method, so that switching loses nothing that was typed."""
-    made: Widgets = {}
+    widgets: Widgets = {}
     more: dict[str, gr.components.Component | gr.Column] = {}
     heading(
         "How should it forget?",
         "The first one is recommended for this model. They differ in speed, and in what else gets hurt.",
     )
-    made["method"] = forms.Radio(
+    widgets["method"] = forms.Radio(
         method_choices(first),
         value=first.default_method,
         show_label=False,
@@ -115,7 +115,7 @@ def method_step(first: Facts) -> tuple[Widgets, dict[str, gr.components.Componen
         if name:
             with gr.Column(visible=entry.id == first.default_method) as more[f"params.{entry.id}.instead"]:
                 setting = forms.properties(entry.params)[name.partition(".")[2]]
-                made[name] = forms.widget("say_this_instead", setting)
+                widgets[name] = forms.widget("say_this_instead", setting)
     with gr.Accordion("Settings of the method", open=False, elem_id="settings"):
         for entry in catalog.load().methods:
             with gr.Column(visible=entry.id == first.default_method, elem_classes="lethe-form") as more[
@@ -123,15 +123,15 @@ def method_step(first: Facts) -> tuple[Widgets, dict[str, gr.components.Componen
             ]:
                 best = choosing.recommended(first, entry, first.default_forget)
                 fields = forms.widgets(entry.params, best, leave_out=forms.of_role(entry.params, choosing.INSTEAD))
-                made |= {f"{entry.id}.{name}": field for name, field in fields.items()}
+                widgets |= {f"{entry.id}.{name}": field for name, field in fields.items()}
                 if not fields:
                     gr.HTML(quiet("This method has no settings."))
         more["problem"] = Alive(elem_id="problem")
-    return made, more
+    return widgets, more
 
 
 def check_step() -> tuple[Widgets, dict[str, gr.components.Component | gr.Column]]:
-    """Step 4."""
+    """Step 4: the review of the job, and its seed."""
     heading("Ready?", "This is what will happen. You can close the page while it runs; it goes on without you.")
     review = Alive(elem_id="review")
     with gr.Accordion("Seed", open=False):

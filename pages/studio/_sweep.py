@@ -12,7 +12,7 @@ from backends.api.errors import BadInput, LetheError
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED, JobSpec
 from pages.studio import _growing
-from pages.studio._shared import Panels, address, choices, looker, mark_of, push_url
+from pages.studio._shared import Panels, address, choices, mark_of, push_url, secret_and_mark
 
 VALUES, STEPS = "to each of these values", "to each of these, step by step"
 MOST = 12  # runs that one sweep may start
@@ -21,7 +21,7 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 @dataclass(frozen=True)
 class Sweep:
-    """The widgets that others fill."""
+    """The widgets of the sweep that other events fill."""
 
     outputs: list[Any]
     listed_in: gr.Dropdown
@@ -39,33 +39,33 @@ def build(secret: gr.BrowserState) -> Sweep:
             elem_id="sweep-values",
         )
     go = gr.Button("Start the sweep", variant="primary", elem_id="sweep-go", elem_classes="lethe-go")
-    seen = Panels(elem_id="sweep-seen", min_height=260)
+    panels = Panels(elem_id="sweep-seen", min_height=260)
     clock = gr.Timer(2, active=False)
 
     base.input(
-        choose_base, [base, secret, values], [param, values, seen, clock], js=push_url(["base", "", ""]), **QUIET
+        choose_base, [base, secret, values], [param, values, panels, clock], js=push_url(["base", "", ""]), **QUIET
     )
     param.input(
         choose_param,
         [base, param, secret, values],
-        [values, seen, clock],
+        [values, panels, clock],
         js=push_url(["base", "param", "", ""]),
         **QUIET,
     )
-    go.click(start, [base, param, values, secret], [seen, clock, secret], **QUIET)
-    clock.tick(show, [base, param, secret], [seen, clock], queue=False, **QUIET)
-    return Sweep([base, param, values, seen, clock], base)
+    go.click(start, [base, param, values, secret], [panels, clock, secret], **QUIET)
+    clock.tick(show, [base, param, secret], [panels, clock], queue=False, **QUIET)
+    return Sweep([base, param, values, panels, clock], base)
 
 
-def listed(secret: str, base: str | None) -> Any:
+def repeatable_choices(secret: str, base: str | None) -> Any:
     """The jobs that can be repeated: finished ones, and the one that a link named."""
     return gr.Dropdown(choices=choices(repeatable(secret, base)))
 
 
 def repeatable(secret: str, base: str | None) -> list[RunFolder]:
     """Finished runs that this person may see."""
-    known = runs.visible(mark_of(secret), *([base] if base else []))
-    return [run for run in known if run.state.status == "done"]
+    visible_runs = runs.visible(mark_of(secret), *([base] if base else []))
+    return [run for run in visible_runs if run.state.status == "done"]
 
 
 def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
@@ -73,7 +73,7 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
     base, param = address(request, "base"), address(request, "param")
     options = choices(repeatable(secret, base))
     base = base if base in [value for _, value in options] else (options[0][1] if options else "")
-    labelled = turnable(base)
+    labelled = changeable(base)
     names = [name for _, name in labelled]
     param = param if param in names else (names[0] if names else "")
     return (
@@ -83,27 +83,29 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
     )
 
 
-def turnable(base: str | None) -> list[tuple[str, str]]:
-    """What can be changed of a job, as (label, value): the numbers of its method, and what is forgotten."""
+def changeable(base: str | None) -> list[tuple[str, str]]:
+    """The settings of a job that a sweep can change, as (label, value): the numbers of its method, and what is forgotten."""
     if not base:
         return []
     run = runs.find(base)
     entry = next((entry for entry in catalog.load().methods if entry.id == run.spec.method), None)
     growing = [] if entry is None or entry.finds else [(label, kind) for kind, label in _growing.KINDS.items()]
-    return [(forms.label(name), name) for name in numeric(run)] + growing
+    return [(forms.label(name), name) for name in numeric_params(run)] + growing
 
 
-def numeric(run: RunFolder) -> list[str]:
+def numeric_params(run: RunFolder) -> list[str]:
     """Names of the method's parameters that are numbers."""
     entry = next((entry for entry in catalog.load().methods if entry.id == run.spec.method), None)
     if entry is None:
         return []
-    return [name for name, said in forms.properties(entry.params).items() if said.get("type") in ("integer", "number")]
+    return [
+        name for name, field in forms.properties(entry.params).items() if field.get("type") in ("integer", "number")
+    ]
 
 
 def choose_base(base: str | None, secret: str = "", typed: str = "") -> tuple[Any, ...]:
-    """What can be changed of the chosen job."""
-    labelled = turnable(base)
+    """The settings that a sweep can change of the chosen job, the values of the first, and its runs."""
+    labelled = changeable(base)
     first = labelled[0][1] if labelled else None
     return gr.Dropdown(choices=labelled, value=first), *choose_param(base, first, secret, typed)
 
@@ -114,14 +116,14 @@ def choose_param(base: str | None, param: str | None, secret: str = "", typed: s
     Numbers that a person has typed stay; only words and numbers take each other's place.
     """
     if base and param in _growing.KINDS:
-        text = _growing.suggested(runs.find(base), param, mark_of(secret))
+        text = _growing.suggested_steps(runs.find(base), param, mark_of(secret))
         field = gr.Textbox(label=STEPS, value=text, placeholder="one; another + a third")
     else:
-        field = gr.Textbox(label=VALUES, value=typed if _numeric(typed) else "", placeholder=example(base, param))
+        field = gr.Textbox(label=VALUES, value=typed if _are_numbers(typed) else "", placeholder=example(base, param))
     return field, *show(base, param, secret)
 
 
-def _numeric(text: str | None) -> bool:
+def _are_numbers(text: str | None) -> bool:
     try:
         return bool(numbers(text))
     except BadInput:
@@ -136,27 +138,31 @@ def example(base: str | None, param: str | None) -> str:
     value = run.spec.params.get(param or "", (field or {}).get("default")) if run else None
     if field is None or not isinstance(value, int | float) or not value:
         return "0, 1, 2" if field is not None else ""
-    whole = field.get("type") == "integer"
-    around = dict.fromkeys(max(1, round(value * times)) if whole else value * times for times in (0.5, 1, 2))
-    if whole and len(around) < 3:
+    is_integer = field.get("type") == "integer"
+    around = dict.fromkeys(max(1, round(value * times)) if is_integer else value * times for times in (0.5, 1, 2))
+    if is_integer and len(around) < 3:
         around = dict.fromkeys((value, value + 1, value + 2))
     low, high = field.get("minimum", float("-inf")), field.get("maximum", float("inf"))
     return ", ".join(f"{number:g}" for number in around if low <= number <= high)
 
 
-def family(base: RunFolder, param: str, owner: str = "") -> list[tuple[RunFolder, float]]:
+def sweep_members(base: RunFolder, param: str, owner: str = "") -> list[tuple[RunFolder, float]]:
     """Every run that this person may see and that differs from `base` in nothing but `param`, with its value of it."""
 
-    def rest(spec: JobSpec) -> dict[str, Any]:
+    def other_fields(spec: JobSpec) -> dict[str, Any]:
         return spec.model_dump(exclude={"params", "metrics"}) | {k: v for k, v in spec.params.items() if k != param}
 
-    wanted, found = rest(base.spec), []
+    base_fields, members = other_fields(base.spec), []
     for run in runs.visible(owner, base.id):
         spec = run.spec
         value = spec.params.get(param)  # None where the method chose the value itself
-        if isinstance(value, int | float) and rest(spec) == wanted and run.state.status not in ("cancelled", "failed"):
-            found.append((run, float(value)))
-    return found
+        if (
+            isinstance(value, int | float)
+            and other_fields(spec) == base_fields
+            and run.state.status not in ("cancelled", "failed")
+        ):
+            members.append((run, float(value)))
+    return members
 
 
 def numbers(text: str | None) -> list[float]:
@@ -180,40 +186,40 @@ def numbers(text: str | None) -> list[float]:
 
 def start(base: str | None, param: str | None, text: str, secret: str) -> tuple[str, Any, str]:
     """Check every job first, then submit them all; values that were run already are not run again."""
-    known, owner = looker(secret)
+    browser_secret, owner = secret_and_mark(secret)
     try:
         if not base or not param:
             raise BadInput("No job was chosen; forget something first, then repeat it here with other values.")
         run = runs.find(base)
         if param in _growing.KINDS:
-            _growing.begin(run, param, text, owner)
-            return *show(base, param, known), known
+            _growing.submit_steps(run, param, text, owner)
+            return *show(base, param, browser_secret), browser_secret
         entry = catalog.load().get("methods", run.spec.method)
-        whole = forms.properties(entry.params)[param].get("type") == "integer"
-        done = {value for _, value in family(run, param, owner)}
-        wanted = [value for value in numbers(text) if value not in done]
+        is_integer = forms.properties(entry.params)[param].get("type") == "integer"
+        done_values = {value for _, value in sweep_members(run, param, owner)}
+        new_values = [value for value in numbers(text) if value not in done_values]
         submit.several(
             [
-                run.spec.model_copy(update={"params": run.spec.params | {param: _typed(value, whole)}})
-                for value in wanted
+                run.spec.model_copy(update={"params": run.spec.params | {param: _typed(value, is_integer)}})
+                for value in new_values
             ],
             owner,
         )
     except LetheError as error:
-        shown, clock = show(base, param, known)
-        return parts.wrap(parts.failed(str(error), "Nothing was started."), shown), clock, known
-    return *show(base, param, known), known
+        sweep_html, clock = show(base, param, browser_secret)
+        return parts.wrap(parts.failed(str(error), "Nothing was started."), sweep_html), clock, browser_secret
+    return *show(base, param, browser_secret), browser_secret
 
 
-def _when(run: RunFolder) -> str:
-    """When a run was started, which tells it from another with the same value."""
+def _start_text(run: RunFolder) -> str:
+    """The time at which a run was started, to tell it from another run with the same value."""
     return (
         " · came with Lethe" if run.shipped else f" · {run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]} UTC"
     )
 
 
-def _typed(value: float, whole: bool) -> float | int:
-    return int(value) if whole and value.is_integer() else value
+def _typed(value: float, is_integer: bool) -> float | int:
+    return int(value) if is_integer and value.is_integer() else value
 
 
 def show(base: str | None, param: str | None, secret: str = "") -> tuple[str, Any]:
@@ -227,8 +233,8 @@ def show(base: str | None, param: str | None, secret: str = "") -> tuple[str, An
     name = _growing.AXES[param] if grows else forms.label(param).lower()
     run = runs.find(base)
     owner = mark_of(secret)
-    found = _growing.members(run, param, owner) if grows else family(run, param, owner)
-    members = sorted(found, key=lambda item: item[1])
+    run_values = _growing.members(run, param, owner) if grows else sweep_members(run, param, owner)
+    members = sorted(run_values, key=lambda item: item[1])
     states = [(run, value, run.state.status) for run, value in members]
     open_ones = sum(status not in ENDED for _, _, status in states)
     finished = [(run, value) for run, value, status in states if status == "done"]
@@ -241,7 +247,7 @@ def show(base: str | None, param: str | None, secret: str = "") -> tuple[str, An
     rows = [
         [
             parts.link(
-                _growing.listing(run) if grows else f"{value:g}{_when(run) if value in again else ''}",
+                _growing.forget_text(run) if grows else f"{value:g}{_start_text(run) if value in again else ''}",
                 f"./?run={run.id}",
             ),
             status,
@@ -259,7 +265,7 @@ def show(base: str | None, param: str | None, secret: str = "") -> tuple[str, An
     words = f"Curves over {name} appear as soon as runs with two values are done."
     if grows:
         words = f"Curves over {name} appear as soon as two runs are done."
-    drawn = "".join(view.panel(panel, key=f"sweep-{at}") for at, panel in enumerate(panels))
+    curves_html = "".join(view.panel(panel, key=f"sweep-{at}") for at, panel in enumerate(panels))
     if not panels:
-        drawn = parts.card("", parts.text(words, "quiet"), empty=True)
-    return parts.wrap(f'<div class="lethe-two">{drawn}</div>', listing), gr.Timer(active=bool(open_ones))
+        curves_html = parts.card("", parts.text(words, "quiet"), empty=True)
+    return parts.wrap(f'<div class="lethe-two">{curves_html}</div>', listing), gr.Timer(active=bool(open_ones))

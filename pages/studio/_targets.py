@@ -8,7 +8,7 @@ import gradio as gr
 from app import choosing, forms
 from app.alive import Alive
 from app.choosing import SPOKEN, Facts, Values
-from app.selection import KINDS, joined, named, set_words
+from app.selection import KINDS, joined, set_words, targets_in_words
 from backends.api import runs
 from backends.api.pairs import ENDINGS, TITLE
 from pages.studio._shared import heading, quiet
@@ -21,18 +21,18 @@ DOMAINS: Final = {"object": "Objects", "style": "Styles"}
 def found_runs(model: str, owner: str = "", *reached: str) -> list[tuple[str, str]]:
     """Finished runs on this model that found a hardest set, as `runs.visible` shows runs to an owner."""
     return [
-        (f"{run.id} · {named(run.spec.forget)}", run.id)
+        (f"{run.id} · {targets_in_words(run.spec.forget)}", run.id)
         for run in runs.visible(owner, *reached)
         if run.spec.model == model and run.state.status == "done" and (run.path / "found.json").is_file()
     ]
 
 
 def finders(first: Facts) -> str:
-    """The methods that find such a set, in words."""
+    """The methods that find a hardest forget set, in words."""
     return joined([entry.title for entry in choosing.methods(first.family) if entry.finds])
 
 
-def gallery(made: Widgets, first: Facts) -> Parts:
+def gallery(widgets: Widgets, first: Facts) -> Parts:
     """Training images by class, page by page; shared by "single images" and "images alike"."""
     with gr.Column(visible=False) as column:
         with gr.Row(elem_classes="lethe-tools"):
@@ -66,7 +66,7 @@ def gallery(made: Widgets, first: Facts) -> Parts:
             interactive=True,
             visible=False,
         )
-    made["picked"], made["like"] = gr.State([]), gr.State(None)
+    widgets["picked"], widgets["like"] = gr.State([]), gr.State(None)
     page = gr.State(0)
     return {
         "gallery": column,
@@ -80,9 +80,9 @@ def gallery(made: Widgets, first: Facts) -> Parts:
     }
 
 
-def forget_widgets(made: Widgets, first: Facts) -> Parts:
-    """What to forget: one column a kind, of which one is shown."""
-    made["kind"] = forms.Radio(
+def forget_widgets(widgets: Widgets, first: Facts) -> Parts:
+    """The widgets of what to forget: one column a kind of target, of which one is shown."""
+    widgets["kind"] = forms.Radio(
         kinds(first),
         value=choosing.at_defaults(first)["kind"],
         visible=not first.draws,
@@ -94,8 +94,8 @@ def forget_widgets(made: Widgets, first: Facts) -> Parts:
         interactive=True,
     )
     more: Parts = {}
-    with gr.Column(visible=first.looks) as more["on_classes"]:
-        made["classes"] = forms.CheckboxGroup(
+    with gr.Column(visible=first.classifies) as more["on_classes"]:
+        widgets["classes"] = forms.CheckboxGroup(
             first.classes,
             value=first.default_forget,
             show_label=False,
@@ -106,7 +106,7 @@ def forget_widgets(made: Widgets, first: Facts) -> Parts:
             interactive=True,
             visible=not first.many,
         )
-        made["many"] = forms.Dropdown(
+        widgets["many"] = forms.Dropdown(
             first.classes if first.many else [],
             multiselect=True,
             label="Classes to forget",
@@ -115,7 +115,7 @@ def forget_widgets(made: Widgets, first: Facts) -> Parts:
             visible=first.many,
         )
     with gr.Column(visible=False) as more["on_random"], gr.Row():
-        made["share"] = gr.Slider(
+        widgets["share"] = gr.Slider(
             0.5,
             50,
             10,
@@ -125,7 +125,7 @@ def forget_widgets(made: Widgets, first: Facts) -> Parts:
             interactive=True,
             min_width=280,
         )
-        made["draw"] = forms.Number(
+        widgets["draw"] = forms.Number(
             0,
             minimum=0,
             step=1,
@@ -136,9 +136,9 @@ def forget_widgets(made: Widgets, first: Facts) -> Parts:
             min_width=160,
             scale=0,
         )
-    more |= gallery(made, first)
+    more |= gallery(widgets, first)
     with gr.Column(visible=False) as more["on_like"]:
-        made["like_count"] = gr.Slider(
+        widgets["like_count"] = gr.Slider(
             1,
             500,
             50,
@@ -157,32 +157,32 @@ def forget_widgets(made: Widgets, first: Facts) -> Parts:
             height=140,
             interactive=True,
         )
-        made["listed"] = gr.State("")
+        widgets["listed"] = gr.State("")
         more["list_says"] = Alive(
             quiet("An id is the number of a training image, from 0. At most 2 MB."), elem_id="list_says"
         )
     with gr.Column(visible=False) as more["on_found"]:
-        known = found_runs(first.id)
-        made["found"] = forms.Dropdown(
-            known,
-            value=known[0][1] if known else None,
+        options = found_runs(first.id)
+        widgets["found"] = forms.Dropdown(
+            options,
+            value=options[0][1] if options else None,
             label="Finished runs that found one",
             info=f"A run of {finders(first) or 'a method that looks for it'} finds the set that is hardest to forget.",
             elem_id="found",
             interactive=True,
         )
     with gr.Column(visible=False) as more["on_written"]:
-        made["written"] = gr.Textbox(label="Targets, one a line", lines=3, elem_id="written", interactive=True)
-    more |= concept_widgets(made, first) | author_widgets(made, first)
+        widgets["written"] = gr.Textbox(label="Targets, one a line", lines=3, elem_id="written", interactive=True)
+    more |= concept_widgets(widgets, first) | author_widgets(widgets, first)
     more["exact"] = Alive(elem_id="exact", apply_default_css=False)
     return more
 
 
-def tiles(made: Widgets, first: Facts, role: str, chosen: Values) -> Parts:
+def tiles(widgets: Widgets, first: Facts, role: str, chosen: Values) -> Parts:
     """One tile for each object and each style, with drawings of it; what the model has none of is hidden.
 
     Args:
-        made: takes the widgets: objects and styles, or keep_objects and keep_styles.
+        widgets: takes the widgets: objects and styles, or keep_objects and keep_styles.
         first: the model.
         role: "forget" or "keep".
         chosen: what is ticked, by name of the widget.
@@ -192,7 +192,7 @@ def tiles(made: Widgets, first: Facts, role: str, chosen: Values) -> Parts:
         names, name = first.domains.get(domain, []), f"{'keep_' if role == 'keep' else ''}{domain}s"
         with gr.Column(visible=bool(names), elem_classes="lethe-tiled") as columns[f"{name}_column"]:
             gr.HTML(f'<h3 class="lethe lethe-tiles-head">{label}</h3>')
-            made[name] = forms.CheckboxGroup(
+            widgets[name] = forms.CheckboxGroup(
                 names,
                 value=chosen.get(name, []),
                 show_label=False,
@@ -205,14 +205,14 @@ def tiles(made: Widgets, first: Facts, role: str, chosen: Values) -> Parts:
     return columns
 
 
-def concept_widgets(made: Widgets, first: Facts) -> Parts:
-    """What a text-to-image model is to forget: tiles of what it learned, and words for everything else."""
+def concept_widgets(widgets: Widgets, first: Facts) -> Parts:
+    """The widgets of what a text-to-image model is to forget: tiles of what it learned, and words for everything else."""
     more: Parts = {}
     chosen = choosing.at_defaults(first) if first.draws else {}
     with gr.Column(visible=first.draws) as more["on_concepts"]:
-        more |= tiles(made, first, "forget", chosen)
+        more |= tiles(widgets, first, "forget", chosen)
         with gr.Row():
-            made["phrases"] = gr.Textbox(
+            widgets["phrases"] = gr.Textbox(
                 chosen.get("phrases", ""),
                 label=written_label(first),
                 info=written_info(first),
@@ -222,7 +222,7 @@ def concept_widgets(made: Widgets, first: Facts) -> Parts:
                 interactive=True,
                 min_width=300,
             )
-            made["anchor"] = forms.Dropdown(
+            widgets["anchor"] = forms.Dropdown(
                 choosing.anchors(first, chosen),
                 value="",
                 label="Drawn instead (anchor)",
@@ -235,13 +235,13 @@ def concept_widgets(made: Widgets, first: Facts) -> Parts:
     return more
 
 
-def author_widgets(made: Widgets, first: Facts) -> Parts:
-    """What a language model is to forget: authors and sets of the data that it came with, own questions, a text, or a topic."""
+def author_widgets(widgets: Widgets, first: Facts) -> Parts:
+    """The widgets of what a language model is to forget: authors, sets of its data, own questions, a text, or a topic."""
     more: Parts = {}
     chosen = choosing.at_defaults(first) if first.speaks else {}
     kind = chosen.get("kind", "")
     with gr.Column(visible=kind == "authors") as more["on_authors"]:
-        made["authors"] = forms.Dropdown(
+        widgets["authors"] = forms.Dropdown(
             first.book.names,
             value=chosen.get("authors", []),
             multiselect=True,
@@ -252,7 +252,7 @@ def author_widgets(made: Widgets, first: Facts) -> Parts:
             interactive=True,
         )
     with gr.Column(visible=kind == "author_set") as more["on_author_set"]:
-        made["author_set"] = forms.Radio(
+        widgets["author_set"] = forms.Radio(
             author_sets(first),
             value=chosen.get("author_set") or None,
             show_label=False,
@@ -262,15 +262,15 @@ def author_widgets(made: Widgets, first: Facts) -> Parts:
             elem_classes="choice-pills",
             interactive=True,
         )
-    return more | topic_widgets(made) | pairs_widgets(made, kind in ("pairs", "topic")) | passage_widgets(made)
+    return more | topic_widgets(widgets) | pairs_widgets(widgets, kind in ("pairs", "topic")) | passage_widgets(widgets)
 
 
-def topic_widgets(made: Widgets) -> Parts:
+def topic_widgets(widgets: Widgets) -> Parts:
     """A topic, of which the model itself writes questions into the two tables."""
     more: Parts = {}
     with gr.Column(visible=False) as more["on_topic"]:
         with gr.Row(elem_classes="lethe-tools", equal_height=False):
-            made["topic"] = gr.Textbox(
+            widgets["topic"] = gr.Textbox(
                 "",  # not None, here and below: arriving would change it to this, and a change is answered
                 label="Topic",
                 info="The model writes questions about it, and about what is near to it, with its own answers.",
@@ -285,20 +285,20 @@ def topic_widgets(made: Widgets) -> Parts:
     return more
 
 
-def pairs_widgets(made: Widgets, shown: bool, keep: bool = False) -> Parts:
-    """Questions with their answers: lines, the same as a table, or a file. The lines are what counts.
+def pairs_widgets(widgets: Widgets, visible: bool, keep: bool = False) -> Parts:
+    """Questions with their answers as lines, as a table or from a file. A job takes the lines.
 
     Args:
-        made: takes lines, title and known; with `keep` the same with keep_ before their names.
-        shown: whether the column is seen at first.
+        widgets: takes lines, title and known; with `keep` keep_lines, keep_title and keep_known.
+        visible: whether the column is seen at first.
         keep: these are to be kept.
     """
     more: Parts = {}
     which, aim = ("keep_", "keep") if keep else ("", "forget")
-    with gr.Column(visible=shown, elem_classes="lethe-pairs") as more[f"on_{which}pairs"]:
+    with gr.Column(visible=visible, elem_classes="lethe-pairs") as more[f"on_{which}pairs"]:
         with gr.Tabs(selected="lines") as more[f"{which}tabs"]:
             with gr.Tab("As lines", id="lines"):
-                made[f"{which}lines"] = gr.Textbox(
+                widgets[f"{which}lines"] = gr.Textbox(
                     "",
                     label=f"Questions to {aim}, one a line",
                     info="question => answer",
@@ -334,8 +334,8 @@ def pairs_widgets(made: Widgets, shown: bool, keep: bool = False) -> Parts:
                     height=120,
                     interactive=True,
                 )
-        with gr.Column(visible=shown) as more[f"on_{which}title"]:
-            made[f"{which}title"] = gr.Textbox(
+        with gr.Column(visible=visible) as more[f"on_{which}title"]:
+            widgets[f"{which}title"] = gr.Textbox(
                 "",
                 label="What they are about (or nothing)",
                 placeholder="Paris",
@@ -344,15 +344,15 @@ def pairs_widgets(made: Widgets, shown: bool, keep: bool = False) -> Parts:
                 interactive=True,
             )
         more[f"{which}pairs_says"] = Alive(elem_id=f"{which}pairs_says")
-    made[f"{which}known"] = gr.State([])
+    widgets[f"{which}known"] = gr.State([])
     return more
 
 
-def passage_widgets(made: Widgets) -> Parts:
+def passage_widgets(widgets: Widgets) -> Parts:
     """Running text, pasted or from a file."""
     more: Parts = {}
     with gr.Column(visible=False) as more["on_passage"]:
-        made["passage"] = gr.Textbox(
+        widgets["passage"] = gr.Textbox(
             "",
             label="The text to be forgotten",
             info="It is cut into passages; each is asked for by its beginning.",
@@ -373,14 +373,16 @@ def passage_widgets(made: Widgets) -> Parts:
     return more
 
 
-def author_sets(known: Facts) -> list[tuple[str, str]]:
-    """The sets that came with the model, by what they hold."""
-    return [(set_words(name, known.book), name) for name in (*known.book.sets, *known.book.topics)]
+def author_sets(model_info: Facts) -> list[tuple[str, str]]:
+    """The sets of the model's data as choices: the words for what each holds, and its name."""
+    return [(set_words(name, model_info.book), name) for name in (*model_info.book.sets, *model_info.book.topics)]
 
 
-def kept_names(known: Facts) -> list[tuple[str, str]]:
-    """Authors or sets of questions that can be named to be kept."""
-    return [(name, name) for name in known.book.names] + [(one.title, name) for name, one in known.book.topics.items()]
+def keep_choices(model_info: Facts) -> list[tuple[str, str]]:
+    """The authors or sets of questions that can be kept, as choices."""
+    return [(name, name) for name in model_info.book.names] + [
+        (one.title, name) for name, one in model_info.book.topics.items()
+    ]
 
 
 HEADS: Final = ("Question", "Answer")
@@ -391,39 +393,45 @@ PAIRS_HELP: Final = (
 TOPIC_HELP: Final = "What it writes stands below and can be changed before the start."
 
 
-def spoken(known: Facts) -> list[str]:
+def language_kinds(model_info: Facts) -> list[str]:
     """The kinds of target of a language model."""
-    sets = ["author_set"] if known.book.sets or known.book.topics else []
-    return [*(["authors"] if known.book.names else []), *sets, "pairs", "passage", "topic"]
+    sets = ["author_set"] if model_info.book.sets or model_info.book.topics else []
+    return [*(["authors"] if model_info.book.names else []), *sets, "pairs", "passage", "topic"]
 
 
-def kinds(known: Facts, also: str = "") -> list[tuple[str, str]]:
-    """What can be chosen to forget; several at once (`also`) only where an address says so."""
-    if known.looks:
+def kinds(model_info: Facts, also: str = "") -> list[tuple[str, str]]:
+    """The kinds of target of a model, as choices; `also` is one that an address asks for and that is not offered otherwise."""
+    if model_info.classifies:
         apart = ("written", "concepts", *SPOKEN)
         fit: Sequence[str] = [kind for kind in KINDS if kind not in apart or kind == also]
     else:
-        fit = ("concepts",) if known.draws else spoken(known) + (["written"] if also == "written" else [])
+        fit = (
+            ("concepts",)
+            if model_info.draws
+            else language_kinds(model_info) + (["written"] if also == "written" else [])
+        )
     return [(KINDS[kind], kind) for kind in fit]
 
 
-def written_info(known: Facts) -> str:
-    """How to write it, with words that fit the model."""
-    forms = (
-        "a grumpy cat · a wolf -> a dog" if known.free else "cat · twemoji style · cat in twemoji style · cat -> dog"
+def written_info(model_info: Facts) -> str:
+    """The help of the field for written targets, with words that fit the model."""
+    examples = (
+        "a grumpy cat · a wolf -> a dog"
+        if model_info.free
+        else "cat · twemoji style · cat in twemoji style · cat -> dog"
     )
-    return f"{forms}, where the arrow says what is drawn instead. With commas between, or one a line."
+    return f"{examples}, where the arrow says what is drawn instead. With commas between, or one a line."
 
 
-def written_label(known: Facts) -> str:
-    """What the field for words is called."""
-    return "What it should forget, in words" if known.free else "Or write it"
+def written_label(model_info: Facts) -> str:
+    """The label of the field for written targets."""
+    return "What it should forget, in words" if model_info.free else "Or write it"
 
 
-def keep_widgets(made: Widgets, first: Facts) -> Parts:
-    """What to keep: everything else, or a list."""
+def keep_widgets(widgets: Widgets, first: Facts) -> Parts:
+    """The widgets of what to keep: everything else, or a list."""
     more: Parts = {"near": Alive(elem_id="near")}
-    made["keep_mode"] = forms.Radio(
+    widgets["keep_mode"] = forms.Radio(
         keep_modes(first),
         value="all",
         visible=not first.free,
@@ -435,7 +443,7 @@ def keep_widgets(made: Widgets, first: Facts) -> Parts:
         interactive=True,
     )
     with gr.Column(visible=False) as more["on_keep"]:
-        made["keep"] = forms.CheckboxGroup(
+        widgets["keep"] = forms.CheckboxGroup(
             first.classes,
             show_label=False,
             label="Classes to keep",
@@ -443,9 +451,9 @@ def keep_widgets(made: Widgets, first: Facts) -> Parts:
             elem_id="keep",
             elem_classes=["tiles", "tiles-class", "role-keep"],
             interactive=True,
-            visible=not first.many and first.looks,
+            visible=not first.many and first.classifies,
         )
-        made["keep_many"] = forms.Dropdown(
+        widgets["keep_many"] = forms.Dropdown(
             first.classes if first.many else [],
             multiselect=True,
             label="Classes to keep",
@@ -453,9 +461,9 @@ def keep_widgets(made: Widgets, first: Facts) -> Parts:
             interactive=True,
             visible=first.many,
         )
-        more |= tiles(made, first, "keep", {})
-        made["keep_authors"] = forms.Dropdown(
-            kept_names(first),
+        more |= tiles(widgets, first, "keep", {})
+        widgets["keep_authors"] = forms.Dropdown(
+            keep_choices(first),
             multiselect=True,
             label="To keep",
             info="Real books and facts of the world are kept as well.",
@@ -463,8 +471,8 @@ def keep_widgets(made: Widgets, first: Facts) -> Parts:
             interactive=True,
             visible=first.speaks,
         )
-    more |= pairs_widgets(made, shown=False, keep=True)
-    made["keep_phrases"] = gr.Textbox(
+    more |= pairs_widgets(widgets, visible=False, keep=True)
+    widgets["keep_phrases"] = gr.Textbox(
         label="What it should keep, in words",
         info="With commas between, or one a line. Left empty, everyday things are kept, such as a dog, a tree or a house.",
         lines=2,
@@ -473,32 +481,32 @@ def keep_widgets(made: Widgets, first: Facts) -> Parts:
         interactive=True,
         visible=first.free,
     )
-    made["keep_extra"] = gr.State(())
+    widgets["keep_extra"] = gr.State(())
     return more
 
 
-def keep_modes(known: Facts) -> list[tuple[str, str]]:
-    """Everything else, or a list."""
+def keep_modes(model_info: Facts) -> list[tuple[str, str]]:
+    """The ways to say what is kept, as choices: everything else, or a list."""
     everything = ("Everything else", "all")
-    if known.speaks:
-        named_ones = "authors" if known.book.names else "sets" if known.book.topics else ""
-        some = [(f"Only some {named_ones}", "some")] if named_ones else []
+    if model_info.speaks:
+        noun = "authors" if model_info.book.names else "sets" if model_info.book.topics else ""
+        some = [(f"Only some {noun}", "some")] if noun else []
         return [everything, *some, ("Your own questions", "own")]
-    return [everything, ("Only some objects and styles" if known.draws else "Only some classes", "some")]
+    return [everything, ("Only some objects and styles" if model_info.draws else "Only some classes", "some")]
 
 
 def target_step(first: Facts) -> tuple[Widgets, Parts]:
-    """Step 2."""
-    made: Widgets = {}
+    """Step 2 of the form: what to forget and what to keep."""
+    widgets: Widgets = {}
     heading("What should it forget?", "Everything you do not choose is kept.")
-    more = forget_widgets(made, first)
+    more = forget_widgets(widgets, first)
     heading("What should it keep?", "What is kept is practised while it forgets (the retain set).")
-    more |= keep_widgets(made, first)
-    return made, more
+    more |= keep_widgets(widgets, first)
+    return widgets, more
 
 
 def visible_kind(kind: str) -> dict[str, bool]:
-    """Which columns a kind shows."""
+    """Whether each column is visible where a kind of target is chosen."""
     names: Sequence[str] = (
         "on_classes", "on_random", "gallery", "on_like", "on_list", "on_found", "on_written", "on_concepts",
         "on_authors", "on_author_set", "on_pairs", "on_title", "on_passage", "on_topic",
@@ -506,5 +514,5 @@ def visible_kind(kind: str) -> dict[str, bool]:
     together = {
         "images": ("gallery",), "like": ("gallery", "on_like"), "pairs": ("on_pairs", "on_title"), "topic": ("on_topic", "on_pairs"),
     }  # fmt: skip
-    shown = together.get(kind, (f"on_{kind}",))
-    return {name: name in shown for name in names}
+    visible = together.get(kind, (f"on_{kind}",))
+    return {name: name in visible for name in names}

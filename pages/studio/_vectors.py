@@ -44,7 +44,7 @@ FORGET: Final = (  # another run or look: the address loses what was asked of th
 
 @dataclass(frozen=True)
 class Switch:
-    """The widgets; `shown` are those that the page fills."""
+    """The widgets of the switch."""
 
     column: gr.Column
     asks: gr.Radio
@@ -54,23 +54,23 @@ class Switch:
     off: gr.CheckboxGroup
     also: gr.Textbox
     strength: forms.Slider
-    known: gr.State  # the vectors that were found, as the boxes name them
-    seen: Panels
+    vector_keys: gr.State  # the vectors that were found, as the boxes name them
+    panels: Panels
     filled: gr.Textbox  # for which run and look the others were filled in; kept by the page, as their values are
 
     @property
-    def shown(self) -> list[Any]:
-        """In the order of `of_run`."""
-        return [self.column, self.asks, *self.given, self.seen, self.known, self.filled]
+    def outputs(self) -> list[Any]:
+        """The widgets that the page fills, in the order of `of_run`."""
+        return [self.column, self.asks, *self.inputs, self.panels, self.vector_keys, self.filled]
 
     @property
     def search(self) -> list[Any]:
-        """In the order of what `found` returns."""
-        return [self.words, self.off, self.known, self.seen]
+        """The widgets that `find_vectors` fills, in its order."""
+        return [self.words, self.off, self.vector_keys, self.panels]
 
     @property
-    def given(self) -> list[Any]:
-        """In the order of STATE, without the run."""
+    def inputs(self) -> list[Any]:
+        """The widgets that the address holds, in the order of STATE, without the run."""
         return [self.ask, self.by, self.words, self.off, self.also, self.strength]
 
 
@@ -105,24 +105,24 @@ def build(run: gr.Dropdown) -> Switch:
             elem_id="switch-strength", buttons=[],
         )  # fmt: skip
         go = gr.Button("Switch off and ask", elem_id="switch-go")
-        seen = Panels(elem_id="switch-seen", min_height=200)
-        known = gr.State([])
+        panels = Panels(elem_id="switch-seen", min_height=200)
+        vector_keys = gr.State([])
         filled = gr.Textbox(visible=False)
-    made = Switch(column, asks, ask, by, words, off, also, strength, known, seen, filled)
-    _events(made, run, every, none, go)
-    return made
+    switch = Switch(column, asks, ask, by, words, off, also, strength, vector_keys, panels, filled)
+    _events(switch, run, every, none, go)
+    return switch
 
 
-def _events(made: Switch, run: gr.Dropdown, every: gr.Button, none: gr.Button, go: gr.Button) -> None:
+def _events(switch: Switch, run: gr.Dropdown, every: gr.Button, none: gr.Button, go: gr.Button) -> None:
     find: dict[str, Any] = {
-        "fn": found, "inputs": [run, made.ask, made.by, made.words], "outputs": made.search, "concurrency_limit": 4, **QUIET,
+        "fn": find_vectors, "inputs": [run, switch.ask, switch.by, switch.words], "outputs": switch.search, "concurrency_limit": 4, **QUIET,
     }  # fmt: skip
-    made.asks.input(lambda text: text, made.asks, made.ask, **QUIET).then(**find)
-    gr.on([made.by.input, made.words.submit, made.words.blur], trigger_mode="always_last", **find)
-    every.click(lambda known: known, made.known, made.off, **QUIET)
-    none.click(None, None, made.off, js="() => [[]]", api_visibility="private")  # at once: a tick may follow
+    switch.asks.input(lambda text: text, switch.asks, switch.ask, **QUIET).then(**find)
+    gr.on([switch.by.input, switch.words.submit, switch.words.blur], trigger_mode="always_last", **find)
+    every.click(lambda vector_keys: vector_keys, switch.vector_keys, switch.off, **QUIET)
+    none.click(None, None, switch.off, js="() => [[]]", api_visibility="private")  # at once: a tick may follow
     gr.on(
-        [go.click, made.ask.submit, made.also.submit, made.strength.input], turn, [run, *made.given], made.seen,
+        [go.click, switch.ask.submit, switch.also.submit, switch.strength.input], ask_switched, [run, *switch.inputs], switch.panels,
         js=push_url(STATE), trigger_mode="always_last", concurrency_limit=4, **QUIET,
     )  # fmt: skip
 
@@ -136,39 +136,39 @@ def fits(run_id: str | None, inspector_id: str | None) -> bool:
 
 
 def hidden() -> tuple[Any, ...]:
-    """No run is shown whose vectors could be switched off."""
+    """The widgets hidden, where no run is shown whose vectors could be switched off."""
     return gr.Column(visible=False), gr.Radio([]), *(gr.skip() for _ in STATE[1:]), "", [], ""
 
 
-def place(run_id: str | None, inspector_id: str | None) -> str:
-    """What the widgets are filled in for, as `Switch.filled` says it."""
+def filled_for(run_id: str | None, inspector_id: str | None) -> str:
+    """The run and the inspector that the widgets are filled in for, as `Switch.filled` holds them."""
     return f"{run_id} {inspector_id}"
 
 
 def of_run(run_id: str | None, inspector_id: str | None, request: gr.Request | None = None) -> tuple[Any, ...]:
     """The widgets for a finished run on a language model, as its page's address wants them, or at the start."""
-    given = {name: address(request, name) for name in STATE}
+    query = {name: address(request, name) for name in STATE}
     try:
         pairs = questions(str(run_id))
     except LetheError as error:
         return gr.Column(visible=True), gr.Radio([]), *(gr.skip() for _ in STATE[1:]), parts.failed(str(error)), [], ""
     options = [(f"{chat.question} ({theme.ROLE_WORDS[chat.role]})", chat.question) for chat in pairs]
     first = options[0][1] if options else ""
-    ask = given["ask"] or first
-    by = given["by"] if given["by"] in (ANSWER, WORDS) else ANSWER
-    boxes = [one for one in given["off"].split(",") if one]
+    ask = query["ask"] or first
+    by = query["by"] if query["by"] in (ANSWER, WORDS) else ANSWER
+    boxes = [one for one in query["off"].split(",") if one]
     return (
         gr.Column(visible=True),
         gr.Radio(options, value=ask if ask in [text for _, text in options] else None),
         ask,
         by,
-        gr.Textbox(value=given["words"], visible=by == WORDS),
+        gr.Textbox(value=query["words"], visible=by == WORDS),
         gr.CheckboxGroup([(one, one) for one in boxes], value=boxes),
-        given["also"],
-        _strength(given["strength"]),
+        query["also"],
+        _strength(query["strength"]),
         parts.card("", parts.text("The vectors are looked for.", "quiet"), empty=True),
         [],
-        place(run_id, inspector_id),
+        filled_for(run_id, inspector_id),
     )
 
 
@@ -181,17 +181,20 @@ def _strength(text: str) -> float:
 
 
 def questions(run_id: str) -> list[Chat]:
-    """Some of those that the run was judged by: most of what was to be forgotten, and one of each other role.
+    """Some questions that the run was judged by: most of the forget set, and one of each other role.
 
     Raises:
         BadInput: the run's folder lacks them.
     """
-    every = answers.every(run_id)
-    gone = [chat for chat in every if chat.role == "forget"]
-    return [*answers.some(gone, QUESTIONS), *answers.some([chat for chat in every if chat.role != "forget"], 1)]
+    every = answers.all_chats(run_id)
+    forget_questions = [chat for chat in every if chat.role == "forget"]
+    return [
+        *answers.evenly_sampled(forget_questions, QUESTIONS),
+        *answers.evenly_sampled([chat for chat in every if chat.role != "forget"], 1),
+    ]
 
 
-def found(
+def find_vectors(
     run_id: str | None, ask: str | None, by: str | None, words: str | None, off: list[str] | None = None
 ) -> tuple[Any, ...]:
     """The vectors to choose from, and `off` or else all of them ticked."""
@@ -226,21 +229,23 @@ def vectors(run_id: str, ask: str | None, by: str | None, words: str | None) -> 
     ]
 
 
-def arrive(run_id: str | None, inspector_id: str | None, filled: str, known: list[str], *given: Any) -> tuple[Any, ...]:
+def arrive(
+    run_id: str | None, inspector_id: str | None, filled: str, vector_keys: list[str], *state: Any
+) -> tuple[Any, ...]:
     """After the widgets were filled in: the vectors to choose from; where the address names some, what comes of them.
 
     A click may come before the end of an earlier chain of events. What that one then sends is the new run or look beside the
     question of the last one, or beside none; nothing is looked for with it, because the click's own chain still comes. Nor
     is what the one of them found looked for again by the other, which would undo what was ticked since.
     """
-    if known or filled != place(run_id, inspector_id) or not fits(run_id, inspector_id):
+    if vector_keys or filled != filled_for(run_id, inspector_id) or not fits(run_id, inspector_id):
         return tuple(gr.skip() for _ in range(4))
-    ask, by, words, off, also, _ = given
-    line, boxes, keys, seen = found(run_id, ask, by, words, off)
-    return line, boxes, keys, turn(run_id, *given) if keys and (off or also) else seen
+    ask, by, words, off, also, _ = state
+    line, boxes, keys, idle = find_vectors(run_id, ask, by, words, off)
+    return line, boxes, keys, ask_switched(run_id, *state) if keys and (off or also) else idle
 
 
-def turn(
+def ask_switched(
     run_id: str | None,
     ask: str | None,
     by: str | None,
@@ -253,19 +258,19 @@ def turn(
     if not run_id:
         return ""
     try:
-        places = named([*(off or []), *re.split(r"[,;\s]+", also or "")])
+        places = parse_places([*(off or []), *re.split(r"[,;\s]+", also or "")])
         if strength is None:
             raise BadInput("No strength was given; it can be from 0 to 2.")
-        said = answers.ask(run_id, ask or "", truth=_truth(run_id, ask), off=places, strength=strength)
+        reply = answers.ask(run_id, ask or "", truth=_truth(run_id, ask), off=places, strength=strength)
     except LetheError as error:
         return parts.failed(str(error), now="Change what it names and ask again.")
-    shown = parts.card("", switched.cards(said, len(places), strength))
-    lost = {**said, "after": said["before_off"]}
-    tokens = chats.tokens(lost, ("as it is", switched.names(len(places), strength)[1]))
-    return parts.wrap(shown, view.panel(tokens) if tokens else "")
+    card_html = parts.card("", switched.cards(reply, len(places), strength))
+    switched_off = {**reply, "after": reply["before_off"]}
+    tokens = chats.tokens(switched_off, ("as it is", switched.names(len(places), strength)[1]))
+    return parts.wrap(card_html, view.panel(tokens) if tokens else "")
 
 
-def named(texts: list[str]) -> list[list[int]]:
+def parse_places(texts: list[str]) -> list[list[int]]:
     """[layer, column] of each "layer.column", each once.
 
     Raises:
@@ -285,4 +290,4 @@ def named(texts: list[str]) -> list[list[int]]:
 def _truth(run_id: str, ask: str | None) -> str:
     """The true answer to a question that the run was judged by; empty otherwise, to be looked up elsewhere."""
     line = " ".join((ask or "").split()).casefold()
-    return next((chat.truth for chat in answers.every(run_id) if chat.question.casefold() == line), "")
+    return next((chat.truth for chat in answers.all_chats(run_id) if chat.question.casefold() == line), "")

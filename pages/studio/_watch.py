@@ -31,19 +31,19 @@ class Watch:
     cancel: gr.Button
     links: Alive
     timer: gr.Timer
-    seen: gr.HTML
+    mark: gr.HTML
     status: gr.HTML
 
     def outputs(self) -> list[Any]:
-        """What `look` answers, in its order."""
+        """The parts that `look` updates, in its order."""
         return [
-            self.head, self.answer, self.phases, self.samples, self.curve, self.cancel, self.links, self.timer, self.seen,
+            self.head, self.answer, self.phases, self.samples, self.curve, self.cancel, self.links, self.timer, self.mark,
             self.status,
         ]  # fmt: skip
 
     def moving(self) -> list[Any]:
-        """What `glance` answers, in its order; no timer, state or hidden button, which cost the browser a walk through all parts."""
-        return [self.head, self.phases, self.samples, self.curve, self.seen, self.status]
+        """The parts that `glance` updates, in its order; no timer, state or hidden button, which cost the browser a walk through all parts."""
+        return [self.head, self.phases, self.samples, self.curve, self.mark, self.status]
 
 
 def make() -> Watch:
@@ -57,24 +57,24 @@ def make() -> Watch:
     section("While it forgot")
     samples = Alive(elem_id="run_samples")
     curve = Panels(elem_id="run_curve")
-    seen, status = (gr.HTML("", elem_classes="no-room") for _ in range(2))
-    return Watch(head, answer, phases, samples, curve, cancel, links, gr.Timer(EVERY, active=False), seen, status)
+    mark, status = (gr.HTML("", elem_classes="no-room") for _ in range(2))
+    return Watch(head, answer, phases, samples, curve, cancel, links, gr.Timer(EVERY, active=False), mark, status)
 
 
 def wire(watch: Watch, run_id: gr.State, secret: gr.BrowserState, **quiet: Any) -> None:
     """Glance once a second; look at everything when the status changes."""
-    watch.timer.tick(glance, [run_id, watch.seen], watch.moving(), **quiet)
+    watch.timer.tick(glance, [run_id, watch.mark], watch.moving(), **quiet)
     watch.status.change(look, [run_id, secret], watch.outputs(), **quiet)
     watch.cancel.click(cancel, [run_id, secret], None, **quiet).then(look, [run_id, secret], watch.outputs(), **quiet)
 
 
-def glance(run_id: str, seen: str) -> list[Any]:
-    """What moves while the run works; pieces that did not change since the last glance are left as they are."""
+def glance(run_id: str, previous_mark: str) -> list[Any]:
+    """Updates of the parts that change while the run works; pieces that did not change since the last glance stay as they are."""
     try:
         run = runs.find(run_id)
         status, events, mark = run.state.status, run.events(), _mark(run)
         head, phases = progress.headline(run, events), progress.phases_html(run, events)
-        if mark == seen:
+        if mark == previous_mark:
             return [head, phases, gr.skip(), gr.skip(), gr.skip(), gr.skip()]
         return [head, phases, progress.samples(run), _curve(events), mark, f"{run.id} {status}"]
     except LetheError:
@@ -82,18 +82,18 @@ def glance(run_id: str, seen: str) -> list[Any]:
 
 
 def look(run_id: str, secret: str = "") -> list[Any]:
-    """All that the page shows of the run now."""
+    """Updates of all parts of the page that show the run."""
     if not run_id:
         return [gr.skip()] * 7 + [gr.Timer(active=False), gr.skip(), gr.skip()]
     try:
         run = runs.find(run_id)
-        return _shown(run, secret)
+        return _updates(run, secret)
     except LetheError as error:
-        gone = progress.missing(run_id, str(error))
-        return ["", gone, "", "", "", gr.Button(visible=False), links_home(), gr.Timer(active=False), "", "gone"]
+        message = progress.missing(run_id, str(error))
+        return ["", message, "", "", "", gr.Button(visible=False), links_home(), gr.Timer(active=False), "", "gone"]
 
 
-def _shown(run: RunFolder, secret: str) -> list[Any]:
+def _updates(run: RunFolder, secret: str) -> list[Any]:
     status, events, mark = run.state.status, run.events(), _mark(run)
     over = status in ENDED
     may_stop = not over and status != "cancelling" and owners.may_change(run, secret)
@@ -112,7 +112,7 @@ def _shown(run: RunFolder, secret: str) -> list[Any]:
 
 
 def _mark(run: RunFolder) -> str:
-    """Changes whenever there is more to see of the run."""
+    """A text that changes whenever there is more to see of the run."""
     return f"{run.id} {run.state.status} {len(run.events())} {len(list((run.path / 'samples').glob('*.json')))}"
 
 
@@ -127,7 +127,7 @@ def links_home() -> str:
 
 
 def links(run: RunFolder) -> str:
-    """Where to go from an ended run: at most one main way."""
+    """Links from an ended run to other pages: at most one main way."""
     name = quote(run.id)
     if run.state.status == "done":
         ways = [

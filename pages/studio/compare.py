@@ -18,9 +18,8 @@ from pages.studio._shared import Panels, address, alone, choices, identity, mark
 TITLE, PATH, ORDER = "Compare", "compare", 30
 
 
-class Shown(NamedTuple):
-    """What the page shows, as HTML: what stands above the dial of a model that draws or answers and below it, and whose
-    dial it is."""
+class Comparison(NamedTuple):
+    """A comparison as HTML: what stands above the dial of a model that draws or answers and below it, and whose dial it is."""
 
     above: str
     below: str = ""
@@ -35,84 +34,84 @@ def build() -> None:
         run = gr.Dropdown([], label="Run", interactive=True, elem_id="compare-run", min_width=300)
         other = gr.Dropdown([], label="Beside it (optional)", interactive=True, elem_id="compare-with", min_width=300)
     section("What changed")
-    seen = Panels(elem_id="compare-seen", min_height=420)
+    panels = Panels(elem_id="compare-seen", min_height=420)
     dial = _dose.build(run)
     below = Panels(elem_id="compare-below")
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
-    outputs = [seen, dial.column, dial.prompt, dial.seen, below]
-    gr.on([run.input, other.input], chosen, [run, other], outputs, js=push_url(["run", "with"]), **quiet)
+    outputs = [panels, dial.column, dial.prompt, dial.panels, below]
+    gr.on([run.input, other.input], compare_chosen, [run, other], outputs, js=push_url(["run", "with"]), **quiet)
     run.input(beside_of, [run, other, secret], other, **quiet)
     assert Context.root_block is not None
     arriving = Context.root_block.load(from_address, [secret], [run, other, dial.dose, *outputs], **quiet)
-    arriving.then(_dose.arrive, [run, dial.prompt, dial.dose], dial.seen, **quiet)
+    arriving.then(_dose.arrive, [run, dial.prompt, dial.dose], dial.panels, **quiet)
 
 
-def chosen(run_id: str | None, other_id: str | None) -> Iterator[tuple[Any, ...]]:
-    """What the two choices ask for, as values of the page's components."""
-    for shown in show(run_id, other_id):
-        yield _values(shown)
+def compare_chosen(run_id: str | None, other_id: str | None) -> Iterator[tuple[Any, ...]]:
+    """The comparison of the two chosen runs, as values of the page's components."""
+    for comparison in show(run_id, other_id):
+        yield _values(comparison)
 
 
 def beside_of(run_id: str | None, other_id: str | None, secret: str) -> Any:
     """The runs that the chosen one can be laid beside."""
-    known = runs.visible(mark_of(secret), run_id or "", other_id or "")
-    return gr.Dropdown(choices=comparable(run_id or "", other_id or "", known))
+    visible_runs = runs.visible(mark_of(secret), run_id or "", other_id or "")
+    return gr.Dropdown(choices=comparable(run_id or "", other_id or "", visible_runs))
 
 
-def _values(shown: Shown, prompt: str = "") -> tuple[Any, ...]:
-    return shown.above, *_dose.of_run(shown.run, prompt), shown.below
+def _values(comparison: Comparison, prompt: str = "") -> tuple[Any, ...]:
+    return comparison.above, *_dose.of_run(comparison.run, prompt), comparison.below
 
 
 def from_address(secret: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-    """What the page's address asks for; without one, the newest finished run."""
+    """The comparison that the page's address asks for; without one, that of the newest finished run."""
     first, second = address(request, "run"), address(request, "with")
-    known = runs.visible(mark_of(secret), first, second)
-    listed = [run for run in known if run.state.status == "done"]
-    options = choices([run for run in known if run.state.status == "done" or run.id in (first, second)])
+    visible_runs = runs.visible(mark_of(secret), first, second)
+    listed = [run for run in visible_runs if run.state.status == "done"]
+    options = choices([run for run in visible_runs if run.state.status == "done" or run.id in (first, second)])
     ids = [value for _, value in options]
-    wanted = first or (listed[0].id if listed else "")
-    beside = comparable(wanted, second, known)
-    for shown in show(wanted, second):
+    run_id = first or (listed[0].id if listed else "")
+    beside = comparable(run_id, second, visible_runs)
+    for comparison in show(run_id, second):
         yield (
-            gr.Dropdown(choices=options, value=wanted if wanted in ids else None),
+            gr.Dropdown(choices=options, value=run_id if run_id in ids else None),
             gr.Dropdown(choices=beside, value=second if second in ids else ""),
             _dose.in_address(request),
-            *_values(shown, address(request, "prompt")),
+            *_values(comparison, address(request, "prompt")),
         )
 
 
-def comparable(run_id: str, other_id: str, known: Sequence[RunFolder]) -> list[tuple[str, str]]:
-    """What a run can be laid beside, as choices: nothing, those that forgot the same in the same model, then what else was
+def comparable(run_id: str, other_id: str, visible_runs: Sequence[RunFolder]) -> list[tuple[str, str]]:
+    """The runs that a run can be laid beside, as choices: nothing, those that forgot the same in the same model, then what else was
     forgotten in it. Numbers of other models do not compare; the one that a link names stands last even so."""
-    mine = next((run for run in known if run.id == run_id), None)
-    others = [run for run in known if run.id != run_id and (run.state.status == "done" or run.id == other_id)]
+    mine = next((run for run in visible_runs if run.id == run_id), None)
+    others = [run for run in visible_runs if run.id != run_id and (run.state.status == "done" or run.id == other_id)]
     if mine is None:
         return [("nothing", ""), *choices(others)]
     model = [run for run in others if (run.spec.model, run.spec.data) == (mine.spec.model, mine.spec.data)]
     same = [run for run in model if set(run.spec.forget) == set(mine.spec.forget)]
-    named = [run for run in others if run.id == other_id and run not in model]
-    return [("nothing", ""), *choices([*same, *(run for run in model if run not in same), *named])]
+    linked = [run for run in others if run.id == other_id and run not in model]
+    return [("nothing", ""), *choices([*same, *(run for run in model if run not in same), *linked])]
 
 
-def show(run_id: str | None, other_id: str | None) -> Iterator[Shown]:
+def show(run_id: str | None, other_id: str | None) -> Iterator[Comparison]:
     """The comparison: the answer first, then the evidence, then the numbers, then the settings.
 
     Of models that draw it comes twice: at once without the pictures that have to be asked for, then with them.
     """
     if not run_id:
-        yield Shown(nothing_yet())
+        yield Comparison(nothing_yet())
         return
     first, wrong = results_view.open_run(run_id)
     if first is None:
-        yield Shown(parts.wrap(wrong, what_there_is()))
+        yield Comparison(parts.wrap(wrong, what_there_is()))
         return
     second, wrong = results_view.open_run(other_id) if other_id and other_id != run_id else (None, "")
     if second is not None:
-        yield from two(first, second)
+        yield from compare_two(first, second)
         return
-    for shown in one(first):
-        yield shown._replace(above=parts.wrap(wrong, shown.above)) if wrong else shown
+    for comparison in compare_one(first):
+        yield comparison._replace(above=parts.wrap(wrong, comparison.above)) if wrong else comparison
 
 
 def nothing_yet() -> str:
@@ -132,10 +131,10 @@ def what_there_is() -> str:
     return parts.card("What there is", f"<ul>{links}</ul>")
 
 
-def one(run: RunFolder) -> Iterator[Shown]:
+def compare_one(run: RunFolder) -> Iterator[Comparison]:
     """One run: its answer, numbers, images, curves and bars."""
     if run.state.status != "done":
-        yield Shown(unfinished(run))
+        yield Comparison(unfinished(run))
         return
     more = parts.row(
         parts.link("Look inside", f"look-inside?run={run.id}", button=True),
@@ -144,7 +143,7 @@ def one(run: RunFolder) -> Iterator[Shown]:
     same = results_view.unchanged(run)
     bars = view.panels(results_view.part_panels(run), run.path)
     evidence = (curves(run), bars, parts.card("", parts.text(same)) if same else "")
-    rest = (
+    details = (
         parts.card("Where in the model did that happen?", more),
         results_view.all_numbers([run]),
         results_view.settings(run),
@@ -152,10 +151,10 @@ def one(run: RunFolder) -> Iterator[Shown]:
     answer, numbers, family = results_view.answer(run), results_view.numbers(run), families.view_of(run)
     for outputs, complete in family.outputs(run):
         if family.grids:
-            below = parts.wrap(numbers, *evidence, *rest)
-            yield Shown(parts.wrap(answer, outputs, images(run)), below, run if complete and family.dial else None)
+            below = parts.wrap(numbers, *evidence, *details)
+            yield Comparison(parts.wrap(answer, outputs, images(run)), below, run if complete and family.dial else None)
         else:
-            yield Shown(parts.wrap(answer, numbers, images(run), *evidence, *rest))
+            yield Comparison(parts.wrap(answer, numbers, images(run), *evidence, *details))
 
 
 def unfinished(run: RunFolder) -> str:
@@ -163,7 +162,7 @@ def unfinished(run: RunFolder) -> str:
     state = run.state
     if state.status in ENDED:
         what = state.message or f"This run was {state.status}."
-        said = parts.failed(
+        status_html = parts.failed(
             what,
             "What it produced until then is kept and shown below.",
             "Start it again from the page Runs.",
@@ -171,8 +170,10 @@ def unfinished(run: RunFolder) -> str:
         )
     else:
         words = f"This run is {state.status}; its numbers appear here when it is done."
-        said = parts.card("", parts.verdict(words, "unknown") + parts.link("Watch it", f"./?run={run.id}", button=True))
-    return parts.wrap(said, images(run), curves(run))
+        status_html = parts.card(
+            "", parts.verdict(words, "unknown") + parts.link("Watch it", f"./?run={run.id}", button=True)
+        )
+    return parts.wrap(status_html, images(run), curves(run))
 
 
 def images(run: RunFolder, words: str = "", key: str = "") -> str:
@@ -183,17 +184,17 @@ def images(run: RunFolder, words: str = "", key: str = "") -> str:
 
 
 def curves(run: RunFolder) -> str:
-    """How the watched images or answers fade, as curves."""
+    """The curves of the watched images or answers as they fade."""
     panel = training.fading_panel(run.samples())
     return view.panel(panel, run.path, key=f"fading-{run.id}") if panel else ""
 
 
-def two(first: RunFolder, second: RunFolder) -> Iterator[Shown]:
+def compare_two(first: RunFolder, second: RunFolder) -> Iterator[Comparison]:
     """Two runs side by side."""
     both = (first, second)
     if any(run.state.status != "done" for run in both):
-        last = [list(one(run))[-1] for run in both]
-        yield Shown(parts.wrap(*(shown.above + shown.below for shown in last)))
+        last = [list(compare_one(run))[-1] for run in both]
+        yield Comparison(parts.wrap(*(comparison.above + comparison.below for comparison in last)))
         return
     keys = [(run.result or {}).get("forget_key") for run in both]
     same = keys[0] == keys[1] and first.spec.model == second.spec.model
@@ -203,15 +204,15 @@ def two(first: RunFolder, second: RunFolder) -> Iterator[Shown]:
         _columns(map(results_view.answer, both)),
     )
     sides = _columns(side(run, words) for run, words in zip(both, NAMES, strict=True))
-    rest = (results_view.versus(first, second), sides, results_view.all_numbers(both))
+    evidence = (results_view.versus(first, second), sides, results_view.all_numbers(both))
     views = [families.view_of(run) for run in both]
     if not any(one.grids for one in views):
-        yield Shown(parts.wrap(*head, *rest))
+        yield Comparison(parts.wrap(*head, *evidence))
         return
     columns = ["", ""]
     for stage in zip_longest(*(one.beside(run, words) for one, run, words in zip(views, both, NAMES, strict=True))):
         columns = [new if new is not None else last for new, last in zip(stage, columns, strict=True)]
-        yield Shown(parts.wrap(*head, _columns(columns), *rest))
+        yield Comparison(parts.wrap(*head, _columns(columns), *evidence))
 
 
 NAMES = ("First run", "Second run")
@@ -222,7 +223,7 @@ def _columns(pieces: Iterable[str]) -> str:
 
 
 def side(run: RunFolder, words: str) -> str:
-    """One of two runs."""
+    """The bars and images of one of two runs."""
     bars = [panel.model_copy(update={"title": f"{words}: {panel.title}"}) for panel in results_view.part_panels(run)]
     plots = "".join(view.panel(panel, run.path, key=f"{words}-{at}") for at, panel in enumerate(bars))
     return f'<div class="lethe-stack">{plots}{images(run, words, run.id)}</div>'

@@ -14,12 +14,12 @@ from gradio.context import Context
 from app import choosing, parts, uploads
 from app.alive import Alive
 from app.choosing import Values
-from app.selection import named
+from app.selection import targets_in_words
 from backends.api import catalog, runs, submit
 from backends.api.errors import LetheError
 from backends.api.spec import ENDED
 from pages.studio import _answers, _preset, _steps, _targets, _watch
-from pages.studio._shared import identity, looker, mark_of, nav
+from pages.studio._shared import identity, mark_of, nav, secret_and_mark
 
 TITLE, PATH, ORDER = "Forget", "", 10
 
@@ -44,7 +44,7 @@ document.querySelectorAll('{AFTER_MODEL}').forEach(part => {{ part.inert = false
 TO_TOP = "() => { document.querySelector('#steps')?.scrollIntoView({block: 'start'}); }"
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-SAID = ("say", "review", "exact", "problem")
+SENTENCES = ("say", "review", "exact", "problem")
 
 CONCEPTS = (
     "objects", "objects_column", "styles", "styles_column", "phrases", "anchor", "keep_objects", "keep_objects_column",
@@ -56,7 +56,7 @@ CONCEPTS = (
 Part = Any  # a component or a layout block of Gradio
 
 
-class Page:
+class FormPage:
     """The page's parts by name, and how they are wired: every handler takes all values, and the secret of who asks as `VISITOR`,
     and answers some."""
 
@@ -67,14 +67,14 @@ class Page:
         self.quiet: dict[str, Any] = QUIET | {"show_progress_on": self.parts["say"]}
 
     def answering(self, handler: Callable[[Values], dict[str, Any]], names: Iterable[str]) -> dict[str, Any]:
-        """What an event listener is told so that `handler` gets every value and may answer the parts in `names`."""
-        wanted, inputs = list(names), self.values | {_answers.VISITOR: self.secret}
+        """The arguments of an event listener with which `handler` gets every value and may update the parts in `names`."""
+        output_names, inputs = list(names), self.values | {_answers.VISITOR: self.secret}
 
-        def answer(*given: Any) -> list[Any]:
-            updates = handler(dict(zip(inputs, given, strict=True)))
-            return [updates.get(name, gr.skip()) for name in wanted]
+        def answer(*input_values: Any) -> list[Any]:
+            updates = handler(dict(zip(inputs, input_values, strict=True)))
+            return [updates.get(name, gr.skip()) for name in output_names]
 
-        outputs = [self.parts[name] for name in wanted]
+        outputs = [self.parts[name] for name in output_names]
         return self.quiet | {"fn": answer, "inputs": list(inputs.values()), "outputs": outputs}
 
     def on(self, triggers: Iterable[Any], handler: Callable[[Values], dict[str, Any]], names: Iterable[str]) -> Any:
@@ -84,7 +84,7 @@ class Page:
     def on_held(
         self, triggers: Iterable[Any], handler: Callable[[Values], dict[str, Any]], names: Iterable[str]
     ) -> Any:
-        """The same where the answer puts other parts in place: until it came, these cannot be pressed."""
+        """Run `handler` at any of the triggers, where the answer puts other parts in place: until it came, these cannot be pressed."""
         event = gr.on(list(triggers), trigger_mode="always_last", js=HOLD, **self.answering(handler, names))
         return event.then(None, None, None, js=RELEASE)
 
@@ -103,13 +103,13 @@ def build() -> None:
     last = gr.BrowserState("", storage_key="lethe-run", secret="lethe")
     with gr.Column(elem_id="setup") as setup:
         page, moves = _setup(first, secret)
-    with gr.Column(visible=False, elem_id="run") as shown:
+    with gr.Column(visible=False, elem_id="run") as run_column:
         watch = _watch.make()
     _wire_form(page, moves)
-    _wire_run(page, moves["start"], watch, run_id, secret, last, setup, shown)
+    _wire_run(page, moves["start"], watch, run_id, secret, last, setup, run_column)
 
 
-def _setup(first: choosing.Facts, secret: gr.BrowserState) -> tuple[Page, dict[str, Part]]:
+def _setup(first: choosing.Facts, secret: gr.BrowserState) -> tuple[FormPage, dict[str, Part]]:
     gr.HTML(
         parts.head(
             "Make a model forget",
@@ -127,8 +127,8 @@ def _setup(first: choosing.Facts, secret: gr.BrowserState) -> tuple[Page, dict[s
         )
         for number, (title, make) in enumerate(zip(_steps.STEPS, makers, strict=True)):
             with gr.Step(title, id=number, elem_id=STEP_IDS[number]):
-                made, more = make()
-                values |= made
+                widgets, more = make()
+                values |= widgets
                 others |= more
     others["examples"] = Alive(elem_id="examples")
     with gr.Column(elem_id="bar", elem_classes="lethe-startbar"):
@@ -140,18 +140,18 @@ def _setup(first: choosing.Facts, secret: gr.BrowserState) -> tuple[Page, dict[s
     inputs = ("tick", "one", "file", "of_class", "page", "pairs_file", "keep_pairs_file", "passage_file")
     values |= {name: others.pop(name) for name in inputs}
     moves = {"steps": steps, "back": back, "next": onward, "start": start, "step": gr.State(0)}
-    return Page(values, others, secret), moves
+    return FormPage(values, others, secret), moves
 
 
-def _wire_form(page: Page, moves: dict[str, Part]) -> None:
+def _wire_form(page: FormPage, moves: dict[str, Part]) -> None:
     p = page.parts
 
     def after(event: Any, *names: str) -> None:
-        """Then the sentences that hang on everything."""
-        handlers = {"near": _answers.near, "class_style": _answers.class_pictures}
+        """After the event, update the parts in `names`, then the sentences that hang on everything."""
+        handlers = {"near": _answers.show_neighbours, "class_style": _answers.show_class_images}
         for name in names:
             event = page.then(event, handlers[name], (name,))
-        page.then(event, _answers.summary, SAID)
+        page.then(event, _answers.summary, SENTENCES)
 
     model_names = [
         "own_column",
@@ -178,27 +178,29 @@ def _wire_form(page: Page, moves: dict[str, Part]) -> None:
     gallery = ("tick", "one", "where", "gallery_style", "page", "back", "on")
     kinds = tuple(_targets.visible_kind("classes"))
     model_names += kinds
-    after(page.on_held([p["model"].input], _answers.model_shown, model_names), "near", "class_style")
-    after(page.on_held([p["own_open"].click], _answers.opened, [*model_names, "own"]), "near", "class_style")
-    after(page.on([p["kind"].input], _answers.kind_shown, [*kinds, *gallery, *tuned, "found"]), "near")
-    after(page.on([p["classes"].input, p["many"].input], _answers.near, ("near",)))
+    after(page.on_held([p["model"].input], _answers.show_model, model_names), "near", "class_style")
+    after(page.on_held([p["own_open"].click], _answers.open_own_model, [*model_names, "own"]), "near", "class_style")
+    after(page.on([p["kind"].input], _answers.show_kind, [*kinds, *gallery, *tuned, "found"]), "near")
+    after(page.on([p["classes"].input, p["many"].input], _answers.show_neighbours, ("near",)))
     written = [p[name].input for name in ("objects", "styles", "phrases", "anchor")]
     written.append(p["phrases"].blur)
-    after(page.on(written, _answers.concepts_shown, ("near", "anchor", *tuned)))
-    told = [p["authors"].input, p["author_set"].input]
-    after(page.on(told, _answers.authors_shown, ("near", *tuned)))
+    after(page.on(written, _answers.show_concepts, ("near", "anchor", *tuned)))
+    author_inputs = [p["authors"].input, p["author_set"].input]
+    after(page.on(author_inputs, _answers.show_authors, ("near", *tuned)))
     _wire_own(page, after)
     keeping = ("on_keep", "on_keep_pairs", "keep", "keep_many", "keep_objects", "keep_styles", "keep_authors")
-    after(page.on([p["keep_mode"].input], _answers.keep_shown, keeping))
+    after(page.on([p["keep_mode"].input], _answers.show_keep_list, keeping))
     page.on([p["of_class"].input], lambda values: _answers.gallery(values | {"page": 0}), gallery)
-    page.on([p["back"].click], _answers.turn(-1), gallery)
-    page.on([p["on"].click], _answers.turn(1), gallery)
-    after(page.on([p["tick"].input], _answers.picked, ("picked", "where")))
-    after(page.on([p["one"].input, p["like_count"].release], _answers.liked, ("like", "alike", "where")))
-    after(page.on([p["file"].upload], uploads.read_once("file", _answers.uploaded), ("listed", "list_says", "file")))
+    page.on([p["back"].click], _answers.turn_page(-1), gallery)
+    page.on([p["on"].click], _answers.turn_page(1), gallery)
+    after(page.on([p["tick"].input], _answers.collect_ticks, ("picked", "where")))
+    after(page.on([p["one"].input, p["like_count"].release], _answers.show_alike, ("like", "alike", "where")))
+    after(
+        page.on([p["file"].upload], uploads.read_once("file", _answers.read_id_list), ("listed", "list_says", "file"))
+    )
     after(
         page.on(
-            [p["method"].input], _answers.method_shown, ["detail", *(name for name in p if name.startswith("params."))]
+            [p["method"].input], _answers.show_method, ["detail", *(name for name in p if name.startswith("params."))]
         )
     )
     plain = [
@@ -215,11 +217,11 @@ def _wire_form(page: Page, moves: dict[str, Part]) -> None:
         "seed",
         *(name for name in p if "." in name and name in page.values),
     ]
-    page.on([p[name].input for name in plain], _answers.summary, SAID)
+    page.on([p[name].input for name in plain], _answers.summary, SENTENCES)
     _wire_moves(moves)
 
 
-def _wire_own(page: Page, after: Callable[..., None]) -> None:
+def _wire_own(page: FormPage, after: Callable[..., None]) -> None:
     """Own questions, which are lines and, when it is looked at, a table; a text; and a topic.
 
     Of text boxes `change` is listened to: what is pasted is no `input` to Gradio. It also comes while the answer to another
@@ -238,16 +240,18 @@ def _wire_own(page: Page, after: Callable[..., None]) -> None:
         p[f"{which}table_tab"].select(_answers.in_table, lines, table, **QUIET)
         table.input(_answers.from_table, table, lines, **QUIET)
         file = f"{which}pairs_file"
-        page.on([p[file].upload], uploads.read_once(file, _answers.pairs_uploaded(which)), (*names, file))
+        page.on([p[file].upload], uploads.read_once(file, _answers.read_pairs_file(which)), (*names, file))
     after(changed("passage"), "near")
-    passage = uploads.read_once("passage_file", _answers.passage_uploaded)
+    passage = uploads.read_once("passage_file", _answers.read_passage_file)
     page.on([p["passage_file"].upload], passage, ("passage", "passage_says", "passage_file"))
     instead = [name for entry in catalog.load().methods if (name := choosing.instead_name(entry))]
     after(changed("title", "topic", *instead))
-    begun = page.on([p["topic_write"].click, p["topic"].submit], _answers.topic_begun, ("topic_says", "topic_write"))
+    begun = page.on(
+        [p["topic_write"].click, p["topic"].submit], _answers.announce_questions, ("topic_says", "topic_write")
+    )
     both = (f"{which}{name}" for which in ("", "keep_") for name in ("lines", "table", "known", "tabs"))
     wrote = ("topic_says", "topic_write", "keep_mode", "keep_title", "on_keep", "on_keep_pairs", *both)
-    after(page.then(begun, _answers.topic_written, wrote), "near")
+    after(page.then(begun, _answers.write_questions, wrote), "near")
 
 
 def _wire_moves(moves: dict[str, Part]) -> None:
@@ -272,32 +276,32 @@ def _wire_moves(moves: dict[str, Part]) -> None:
 
 
 def _wire_run(
-    page: Page,
+    page: FormPage,
     start_button: gr.Button,
     watch: _watch.Watch,
     run_id: gr.State,
     secret: gr.BrowserState,
     last: gr.BrowserState,
     setup: gr.Column,
-    shown: gr.Column,
+    run_column: gr.Column,
 ) -> None:
     """Start, arrive, watch, cancel."""
     names = list(page.parts)
-    around = [run_id, last, secret, setup, shown]
+    around = [run_id, last, secret, setup, run_column]
 
-    def start(known: str, *given: Any) -> list[Any]:
+    def start(browser_secret: str, *form_values: Any) -> list[Any]:
         """Queue the job; what is wrong is said, and nothing is lost."""
-        known, mark = looker(known)
+        browser_secret, mark = secret_and_mark(browser_secret)
         try:
-            values = dict(zip(page.values, given, strict=True))
+            values = dict(zip(page.values, form_values, strict=True))
             run = submit.submit(choosing.spec(values), owner=mark, card=choosing.card(choosing.facts(values)))
         except LetheError as error:
             gr.Warning(str(error))
-            return [gr.skip(), gr.skip(), known] + [gr.skip()] * (len(around) - 3)
-        head = [run.id, run.id, known, gr.Column(visible=False), gr.Column(visible=True)]
-        return head + _watch.look(run.id, known)
+            return [gr.skip(), gr.skip(), browser_secret] + [gr.skip()] * (len(around) - 3)
+        head = [run.id, run.id, browser_secret, gr.Column(visible=False), gr.Column(visible=True)]
+        return head + _watch.look(run.id, browser_secret)
 
-    def arrive(before: str, known: str, request: gr.Request) -> list[Any]:
+    def arrive(before: str, browser_secret: str, request: gr.Request) -> list[Any]:
         """Show the run that the address names; else the form, and that as the address fills it in.
 
         Where it fills in nothing the form stands as it was made and nothing of it is answered: whoever has already pressed
@@ -308,24 +312,24 @@ def _wire_run(
         updates: dict[str, Any] = {}
         if not name:
             try:
-                updates = _preset.preset(query, mark_of(known)) if _preset.FIELDS & dict(query).keys() else {}
+                updates = _preset.preset(query, mark_of(browser_secret)) if _preset.FIELDS & dict(query).keys() else {}
             except LetheError as error:
                 gr.Warning(str(error))
             updates["examples"] = _last(before) + _examples()
-        known, _ = looker(known)
-        head = [name, name or before, known, gr.Column(visible=not name), gr.Column(visible=bool(name))]
-        return head + _watch.look(name, known) + [updates.get(part, gr.skip()) for part in names]
+        browser_secret, _ = secret_and_mark(browser_secret)
+        head = [name, name or before, browser_secret, gr.Column(visible=not name), gr.Column(visible=bool(name))]
+        return head + _watch.look(name, browser_secret) + [updates.get(part, gr.skip()) for part in names]
 
     def fill(values: Values) -> dict[str, Any]:
-        return _answers.near(values) | _answers.sentence(values)
+        return _answers.show_neighbours(values) | _answers.sentence(values)
 
     assert Context.root_block is not None
     around += watch.outputs()
     arrived = Context.root_block.load(arrive, [last, secret], around + list(page.parts.values()), **page.quiet)
     arrived.then(None, None, None, js=RELEASE)
     filled = page.then(arrived, fill, ("near", "say"))
-    counted = page.then(filled, _answers.summary, SAID)
-    page.then(counted, _answers.class_pictures, ("class_style",))
+    counted = page.then(filled, _answers.summary, SENTENCES)
+    page.then(counted, _answers.show_class_images, ("class_style",))
     started = start_button.click(start, [secret, *page.values.values()], around, **page.quiet)
     started.then(None, [last], None, js=SET_RUN)  # a State is not known to the browser; a BrowserState is
     _watch.wire(watch, run_id, secret, **QUIET)
@@ -350,19 +354,23 @@ def _last(run_id: str) -> str:
     if state.status in ENDED and time.time() - ended_at >= RECENT:
         return ""
     words = "Your job is still working" if state.status not in ENDED else "Your last job has ended"
-    link = parts.link(f"forget {named(run.spec.forget)}", f"?run={run.id}")
+    link = parts.link(f"forget {targets_in_words(run.spec.forget)}", f"?run={run.id}")
     return f'<p class="lethe lethe-quiet">{words}: {link}.</p>'
 
 
 def _examples() -> str:
     """Finished runs to look at first: for each model and what it forgot, one by each method."""
-    known = catalog.load()
-    titles = {entry.id: entry.title.split(":")[0] for entry in [*known.methods, *known.models]}
+    entries = catalog.load()
+    titles = {entry.id: entry.title.split(":")[0] for entry in [*entries.methods, *entries.models]}
     groups: dict[str, dict[str, str]] = {}
     for run in runs.visible():
         if run.shipped and run.result:
-            what = f"{named(run.spec.forget)} forgotten ({titles.get(run.spec.model, run.spec.model)})"
+            forget_text = (
+                f"{targets_in_words(run.spec.forget)} forgotten ({titles.get(run.spec.model, run.spec.model)})"
+            )
             way = titles.get(run.spec.method, run.spec.method)
-            groups.setdefault(what, {}).setdefault(way, parts.link(way, f"?run={run.id}"))
-    said = "; ".join(f"{parts.esc(what)} by {' or '.join(links.values())}" for what, links in groups.items())
-    return f'<p class="lethe lethe-quiet">Or look at a finished example first: {said}.</p>' if said else ""
+            groups.setdefault(forget_text, {}).setdefault(way, parts.link(way, f"?run={run.id}"))
+    examples = "; ".join(
+        f"{parts.esc(forget_text)} by {' or '.join(links.values())}" for forget_text, links in groups.items()
+    )
+    return f'<p class="lethe lethe-quiet">Or look at a finished example first: {examples}.</p>' if examples else ""

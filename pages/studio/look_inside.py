@@ -15,7 +15,18 @@ from backends.api.catalog import Inspector
 from backends.api.errors import Busy, LetheError
 from backends.api.runs import RunFolder
 from pages.studio import _looking, _vectors
-from pages.studio._shared import Panels, address, alone, choices, identity, looker, mark_of, nav, push_url, section
+from pages.studio._shared import (
+    Panels,
+    address,
+    alone,
+    choices,
+    identity,
+    mark_of,
+    nav,
+    push_url,
+    secret_and_mark,
+    section,
+)
 
 TITLE, PATH, ORDER = "Look inside", "look-inside", 40
 REMEMBERED = 200  # runs of which it is known what does not fit them
@@ -53,15 +64,15 @@ def build() -> None:
     groups, fields = settings(inspectors)
     bar = _looking.Bar(elem_id="look-bar", apply_default_css=False)
     section("What was found")
-    seen = Panels(elem_id="look-seen", min_height=480)
+    panels = Panels(elem_id="look-seen", min_height=480)
     mark, clock = gr.State(""), gr.Timer(EVERY, active=False)
     switch = _vectors.build(run)
-    _events(Widgets(secret, run, which, other, about, unfit, bar, seen, mark, clock), go, groups, fields, switch)
+    _events(Widgets(secret, run, which, other, about, unfit, bar, panels, mark, clock), go, groups, fields, switch)
 
 
 @dataclass(frozen=True)
 class Widgets:
-    """What the events of the page work on; `mark` says which ends of looks `seen` shows."""
+    """The widgets of the page that its events read and fill; `mark` says which ends of looks `panels` shows."""
 
     secret: gr.BrowserState
     run: gr.Dropdown
@@ -70,19 +81,19 @@ class Widgets:
     about: gr.HTML
     unfit: gr.HTML
     bar: _looking.Bar
-    seen: Panels
+    panels: Panels
     mark: gr.State
     clock: gr.Timer
 
     @property
     def at(self) -> list[Any]:
-        """What the page is about."""
+        """The run, the inspector and the run beside it."""
         return [self.run, self.which, self.other]
 
     @property
     def stand(self) -> list[Any]:
-        """In the order of `standing`."""
-        return [self.bar, self.seen, self.mark, self.clock]
+        """The widgets that `standing` fills, in its order."""
+        return [self.bar, self.panels, self.mark, self.clock]
 
 
 def _events(
@@ -93,31 +104,35 @@ def _events(
     switch: _vectors.Switch,
 ) -> None:
     private: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    shown = [page.about, *page.stand, *groups, *switch.shown]
+    outputs = [page.about, *page.stand, *groups, *switch.outputs]
     lookup: dict[str, Any] = {"concurrency_limit": 4, **private}
     latest: dict[str, Any] = {"trigger_mode": "always_last", **lookup}
     anew = push_url(["run", "inspector", "with"]).replace("{", "{" + _vectors.FORGET, 1)
     here = {"fn": None, "inputs": page.at, "js": push_url(["run", "inspector", "with"]), "api_visibility": "private"}
-    given = [page.secret, *page.at]
+    look_inputs = [page.secret, *page.at]
 
     def vectors(event: Any) -> Any:
-        inputs = [page.run, page.which, switch.filled, switch.known, *switch.given]
+        inputs = [page.run, page.which, switch.filled, switch.vector_keys, *switch.inputs]
         return event.then(_vectors.arrive, inputs, switch.search, **lookup)
 
     def narrowed(event: Any) -> Any:
         return event.then(narrow, page.at[:2], [page.which, page.unfit], **lookup)
 
-    chosen = page.run.input(choose_run, given, [page.which, page.unfit, *shown], js=_skipping_first(anew), **latest)
+    chosen = page.run.input(
+        choose_run, look_inputs, [page.which, page.unfit, *outputs], js=_skipping_first(anew), **latest
+    )
     vectors(narrowed(chosen.then(**here)))
     # the choice itself is no output here, so that an answer never undoes a click that came after it
-    vectors(gr.on([page.which.input, page.other.input], choose, given, shown, js=_skipping_first(anew), **latest))
+    vectors(
+        gr.on([page.which.input, page.other.input], choose, look_inputs, outputs, js=_skipping_first(anew), **latest)
+    )
     poll: dict[str, Any] = {"queue": False, **private}
-    go.click(ask, [*given, *fields], [page.secret, *page.stand], trigger_mode="multiple", **lookup)
-    page.bar.select(cancel, [*given, page.mark], page.stand, trigger_mode="multiple", **poll)
-    page.clock.tick(poll_looks, [*given, page.mark], page.stand, **poll)
+    go.click(ask, [*look_inputs, *fields], [page.secret, *page.stand], trigger_mode="multiple", **lookup)
+    page.bar.select(cancel, [*look_inputs, page.mark], page.stand, trigger_mode="multiple", **poll)
+    page.clock.tick(poll_looks, [*look_inputs, page.mark], page.stand, **poll)
     assert Context.root_block is not None
     arriving = Context.root_block.load(
-        from_address, [page.secret], [page.run, page.other, page.which, page.unfit, *shown], **private
+        from_address, [page.secret], [page.run, page.other, page.which, page.unfit, *outputs], **private
     )
     vectors(narrowed(arriving.then(**here)))
 
@@ -139,7 +154,7 @@ def settings(inspectors: list[Inspector]) -> tuple[list[gr.Accordion], list[gr.c
 
 
 def describe(inspector_id: str | None) -> str:
-    """What the inspector shows, and where it comes from."""
+    """The summary of an inspector, and its source."""
     if not inspector_id:
         return ""
     entry: Inspector = catalog.load().get("inspectors", inspector_id)
@@ -147,35 +162,35 @@ def describe(inspector_id: str | None) -> str:
 
 
 def source(entry: Inspector) -> str:
-    """Where an inspector comes from, as a link."""
+    """The source of an inspector, as a link."""
     return parts.external(entry.source.title, entry.source.url)
 
 
 def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
-    """What the page's address asks for; without one, the newest finished run and the first inspector."""
-    wanted, second, inspector_id = (address(request, name) for name in ("run", "with", "inspector"))
-    known = catalog.load().inspectors
-    ids = [entry.id for entry in known]
-    finished = [r for r in runs.visible(mark_of(secret), wanted, second) if r.state.status == "done"]
+    """All that the page's address asks for; without one, the newest finished run and the first inspector."""
+    run_id, second, inspector_id = (address(request, name) for name in ("run", "with", "inspector"))
+    inspectors = catalog.load().inspectors
+    ids = [entry.id for entry in inspectors]
+    finished = [r for r in runs.visible(mark_of(secret), run_id, second) if r.state.status == "done"]
     options = choices(finished)
-    wanted = wanted or (finished[0].id if finished else "")
+    run_id = run_id or (finished[0].id if finished else "")
     note = ""
     if inspector_id and inspector_id not in ids:
-        there = ", ".join(entry.title for entry in known)
+        there = ", ".join(entry.title for entry in inspectors)
         note = parts.card(
             "", parts.verdict(f"There is no way to look called {inspector_id[:60]!r}; there are {there}.", "unknown")
         )
     chosen = inspector_id if inspector_id in ids else (ids[0] if ids else None)
     ids = [value for _, value in options]
-    radio, unfit, about, bar, seen, mark, clock, *groups = shown_of(secret, wanted, chosen, second, request)
+    radio, unfit, about, bar, panels_html, mark, clock, *groups = page_updates(secret, run_id, chosen, second, request)
     return (
-        gr.Dropdown(choices=options, value=wanted if wanted in ids else None),
+        gr.Dropdown(choices=options, value=run_id if run_id in ids else None),
         gr.Dropdown(choices=[("nothing", ""), *options], value=second if second in ids else ""),
         radio,
         unfit,
         about,
         bar,
-        parts.wrap(note, seen) if note else seen,
+        parts.wrap(note, panels_html) if note else panels_html,
         mark,
         clock,
         *groups,
@@ -184,18 +199,26 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
 
 def choose_run(secret: str, run_id: str | None, inspector_id: str | None, beside: str | None) -> tuple[Any, ...]:
     """Another run: offered is what fits its model, and what is known of it is shown at once."""
-    return shown_of(secret, run_id, inspector_id, beside)
+    return page_updates(secret, run_id, inspector_id, beside)
 
 
 def choose(secret: str, run_id: str | None, inspector_id: str | None, beside: str | None) -> tuple[Any, ...]:
     """Another look, or another run beside it: findings kept in the run folder are shown at once."""
-    return shown_of(secret, run_id, inspector_id, beside)[2:]
+    return page_updates(secret, run_id, inspector_id, beside)[2:]
 
 
-def shown_of(
-    secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, given: gr.Request | None = None
+def page_updates(
+    secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, request: gr.Request | None = None
 ) -> tuple[Any, ...]:
-    """Every part of the page; `given`, where the page's address says what to switch off."""
+    """Updates of every part of the page.
+
+    Args:
+        secret: the browser's.
+        run_id: the run that is looked into.
+        inspector_id: the chosen inspector.
+        beside: the run beside it.
+        request: where the page's address says which vectors to switch off.
+    """
     ways = _offered(run_id, inspector_id)
     fits = inspector_id in [way for _, way in ways]
     if not fits:
@@ -204,9 +227,9 @@ def shown_of(
         gr.Accordion(visible=entry.id == inspector_id and bool(forms.properties(entry.params)))
         for entry in catalog.load().inspectors
     ]
-    radio = gr.Radio(choices=ways) if fits and given is None else gr.Radio(choices=ways, value=inspector_id)
+    radio = gr.Radio(choices=ways) if fits and request is None else gr.Radio(choices=ways, value=inspector_id)
     switches = _vectors.fits(run_id, inspector_id)
-    switch = _vectors.of_run(run_id, inspector_id, given) if switches else _vectors.hidden()
+    switch = _vectors.of_run(run_id, inspector_id, request) if switches else _vectors.hidden()
     return (
         radio,
         _unfit(run_id),
@@ -220,27 +243,27 @@ def shown_of(
 def standing(
     secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, mark: str | None = None
 ) -> tuple[Any, ...]:
-    """How the looks of this browser stand, what was found, the mark of it, and the clock; what `mark` tells is not sent again."""
+    """The bar of this browser's looks, their findings, the mark of these, and the clock; findings that `mark` names are not sent again."""
     owner = mark_of(secret)
-    both = _both(run_id, beside)
-    asked = [LOOKS.of(one, inspector_id or "", owner) for one in both]
-    now = json.dumps([one and (one.number, one.state) for one in asked])
-    seen: Any = gr.skip()
+    both = _chosen_runs(run_id, beside)
+    looks_asked = [LOOKS.of(one, inspector_id or "", owner) for one in both]
+    now = json.dumps([one and (one.number, one.state) for one in looks_asked])
+    panels_html: Any = gr.skip()
     if now != mark:
-        body = _columns({one: of_one(one, inspector_id, owner) for one in both})
+        body = _columns({one: look_html(one, inspector_id, owner) for one in both})
         of = {"run": run_id or "", "inspector": inspector_id or "", "with": beside if len(both) > 1 else ""}
-        seen = f'<div data-of="{parts.esc(json.dumps(of))}">{body}</div>'
-        for look in asked:
+        panels_html = f'<div data-of="{parts.esc(json.dumps(of))}">{body}</div>'
+        for look in looks_asked:
             if look is not None and not look.pending:
-                look.seen = True
-    goes_on = any(one is not None and one.pending for one in [*asked, *(LOOKS.owned(owner) if owner else [])])
-    return _looking.bar(owner, run_id), seen, now, gr.Timer(active=goes_on)
+                look.viewed = True
+    goes_on = any(one is not None and one.pending for one in [*looks_asked, *(LOOKS.owned(owner) if owner else [])])
+    return _looking.bar(owner, run_id), panels_html, now, gr.Timer(active=goes_on)
 
 
 def poll_looks(
     secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, mark: str
 ) -> tuple[Any, ...]:
-    """What changed since `mark`."""
+    """The parts of `standing` that changed since `mark`."""
     return standing(secret, run_id, inspector_id, beside, mark)
 
 
@@ -254,16 +277,16 @@ def cancel(
     return standing(secret, run_id, inspector_id, beside, mark)
 
 
-def _both(run_id: str | None, beside: str | None) -> list[str]:
+def _chosen_runs(run_id: str | None, beside: str | None) -> list[str]:
     """The run, and the one beside it where that is another."""
     return list(dict.fromkeys([run_id or "", *([beside] if beside and run_id else [])]))
 
 
-def _columns(seen: dict[str, str]) -> str:
-    """What was seen in one run, or in two side by side, each under its name."""
-    if len(seen) == 1:
-        return next(iter(seen.values()))
-    columns = "".join(f"<section>{_name(one)}{body}</section>" for one, body in seen.items())
+def _columns(html_by_run: dict[str, str]) -> str:
+    """The findings in one run, or in two side by side, each under its name."""
+    if len(html_by_run) == 1:
+        return next(iter(html_by_run.values()))
+    columns = "".join(f"<section>{_name(one)}{body}</section>" for one, body in html_by_run.items())
     return f'<div class="lethe lethe-two">{columns}</div>'
 
 
@@ -274,14 +297,14 @@ def _name(run_id: str) -> str:
 
 def fitting(run_id: str | None) -> list[tuple[str, str]]:
     """(title, id) of the inspectors that work with a run's model; all of them where there is no such run."""
-    known = catalog.load().inspectors
+    inspectors = catalog.load().inspectors
     run = results_view.open_run(run_id)[0] if run_id else None
     family = families.of_run(run) if run is not None else None
-    return [(entry.title, entry.id) for entry in known if family is None or entry.works_with.get(family) is True]
+    return [(entry.title, entry.id) for entry in inspectors if family is None or entry.works_with.get(family) is True]
 
 
 def narrow(run_id: str | None, inspector_id: str | None) -> tuple[Any, Any]:
-    """The ways to look without those that can say nothing of this run, and why not; asked of the process that opens runs."""
+    """The inspectors on offer without those that can say nothing of this run, and why not; asked of the process that opens runs."""
     run = results_view.open_run(run_id)[0] if run_id else None
     if run is None or run.state.status != "done":
         return gr.skip(), gr.skip()
@@ -296,41 +319,43 @@ def narrow(run_id: str | None, inspector_id: str | None) -> tuple[Any, Any]:
 
 
 def _offered(run_id: str | None, inspector_id: str | None) -> list[tuple[str, str]]:
-    """What fits a run, as far as that is known; what is chosen stays."""
+    """The inspectors that fit a run, as far as that is known; the chosen one stays."""
     lacking = _LACKING.get(run_id or "", {})
     return [(title, way) for title, way in fitting(run_id) if way not in lacking or way == inspector_id]
 
 
 def _unfit(run_id: str | None) -> str:
-    """What is not offered for a run, and why."""
+    """The inspectors that are not offered for a run, and why."""
     lacking = _LACKING.get(run_id or "", {})
-    told = [f"{title}: {lacking[way]}" for title, way in fitting(run_id) if way in lacking]
-    return f'<div class="lethe">{parts.text("Not for this run. " + " ".join(told), "quiet")}</div>' if told else ""
+    reasons = [f"{title}: {lacking[way]}" for title, way in fitting(run_id) if way in lacking]
+    return (
+        f'<div class="lethe">{parts.text("Not for this run. " + " ".join(reasons), "quiet")}</div>' if reasons else ""
+    )
 
 
-def of_one(run_id: str, inspector_id: str | None, owner: str = "") -> str:
-    """What is known of one look into one run: how it ended, that it is on its way, or what to do to get it."""
+def look_html(run_id: str, inspector_id: str | None, owner: str = "") -> str:
+    """The state of one look into one run, as HTML: its findings, why it failed, that it is on its way, or how to start it."""
     look = LOOKS.of(run_id, inspector_id or "", owner)
     if look is None or look.state == "done":
-        return known_already(run_id, inspector_id, owner)
+        return findings_or_hint(run_id, inspector_id, owner)
     entry: Inspector = catalog.load().get("inspectors", look.inspector)
     if look.pending:
         words = "The model before and the model after are opened and compared; above stands how far that is. You may leave this page: what is found is kept."
         body = parts.text(words) + '<div class="lethe-busy" aria-hidden="true"></div>'
         return parts.card(f"Looking: {entry.title}", body, empty=True)
     if look.state == "failed":
-        kept, now = (
+        untouched, now = (
             "The run and everything else that was found in it are untouched.",
             "Choose other settings, or look at something else.",
         )
-        ended = parts.failed(look.error, kept, now)
+        ended = parts.failed(look.error, untouched, now)
     else:
         ended = parts.card("", parts.verdict(f"“{entry.title}” was cancelled; press the button to look again."))
-    return parts.wrap(ended, known_already(run_id, inspector_id, owner))
+    return parts.wrap(ended, findings_or_hint(run_id, inspector_id, owner))
 
 
-def known_already(run_id: str | None, inspector_id: str | None, owner: str = "") -> str:
-    """Kept findings, as far as they concern an owner, or what to do to get them."""
+def findings_or_hint(run_id: str | None, inspector_id: str | None, owner: str = "") -> str:
+    """Stored findings, as far as they concern an owner, or how to get them."""
     if not run_id or not inspector_id:
         body = parts.text("No run has finished yet. Forget something first, then its model can be opened here.")
         return parts.card(
@@ -345,11 +370,11 @@ def known_already(run_id: str | None, inspector_id: str | None, owner: str = "")
             "", parts.verdict(words, "unknown") + parts.link("Go to the run", f"./?run={run.id}", button=True)
         )
     entry: Inspector = catalog.load().get("inspectors", inspector_id)
-    kept = LOOKS.findings(run, inspector_id, owner) or visits.read(
+    findings = LOOKS.findings(run, inspector_id, owner) or visits.read(
         run, inspector_id, params.checked(entry.id, entry.params, {})
     )
-    if kept is not None:
-        return answer(run, entry, kept)
+    if findings is not None:
+        return answer(run, entry, findings)
     if reason := _LACKING.get(run.id, {}).get(inspector_id):
         return parts.card(entry.title, parts.verdict(reason, "unknown"))
     usual = found.usual_seconds(inspector_id, model=run.spec.model)
@@ -363,34 +388,36 @@ def known_already(run_id: str | None, inspector_id: str | None, owner: str = "")
 
 def answer(run: RunFolder, entry: Inspector, result: dict[str, Any]) -> str:
     """Findings as HTML under the name of what looked, with where that comes from and with what settings they were made."""
-    given = ", ".join(
+    settings_text = ", ".join(
         f"{forms.label(name).lower()} {value}" for name, value in (result.get("params") or {}).items() if value != ""
     )
     place = "kept in the run folder"
     if result.get("root") == str(run.visits):
         place = "kept beside the run, which is not yours to change, until newer looks need the room"
-    made = f"Computed in {theme.seconds(result.get('seconds'))}{f', {given}' if given else ''}; {place}."
+    origin = (
+        f"Computed in {theme.seconds(result.get('seconds'))}{f', {settings_text}' if settings_text else ''}; {place}."
+    )
     head = f'<h2>{parts.esc(entry.title)}</h2><p class="lethe-quiet">{source(entry)}</p>'
-    return parts.wrap(head, view.found(result, run.path, f"{run.id}-{entry.id}-"), parts.text(made, "quiet"))
+    return parts.wrap(head, view.findings_html(result, run.path, f"{run.id}-{entry.id}-"), parts.text(origin, "quiet"))
 
 
 def ask(secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, *values: Any) -> tuple[Any, ...]:
     """Ask for a look into a run, or into two. It waits for those before it; whoever comes back finds it."""
-    secret, owner = looker(secret)
+    secret, owner = secret_and_mark(secret)
     wrong = ""
     if run_id and inspector_id:
         try:
-            given = chosen_params(inspector_id, values)
-            for one in _both(run_id, beside):
+            checked_params = chosen_params(inspector_id, values)
+            for one in _chosen_runs(run_id, beside):
                 run, _ = results_view.open_run(one)
                 if run is not None and run.state.status == "done":
-                    LOOKS.ask(run.id, inspector_id, given, owner)
+                    LOOKS.ask(run.id, inspector_id, checked_params, owner)
         except Busy as error:
             wrong = parts.failed(str(error))
         except LetheError as error:
             wrong = parts.failed(str(error), now="Change the setting it names and press the button again.")
-    bar, seen, mark, clock = standing(secret, run_id, inspector_id, beside)
-    return secret, bar, parts.wrap(wrong, seen) if wrong else seen, mark, clock
+    bar, panels_html, mark, clock = standing(secret, run_id, inspector_id, beside)
+    return secret, bar, parts.wrap(wrong, panels_html) if wrong else panels_html, mark, clock
 
 
 def chosen_params(inspector_id: str, values: tuple[Any, ...]) -> dict[str, Any]:

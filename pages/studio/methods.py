@@ -48,14 +48,16 @@ def build() -> None:
     gr.on([part.input for part in shipped], show_measured, shipped, [*shipped[1:], shipped_seen], js=js, **QUIET)
     runs_tab.select(list_runs, [secret, *own], [*own, own_seen], js=tab_url("runs"), **QUIET)
     measured_tab.select(list_measured, shipped, [*shipped, shipped_seen], js=tab_url("measured"), **QUIET)
-    sweep_tab.select(_sweep.listed, [secret, sweep.listed_in], sweep.listed_in, js=tab_url("sweep"), **QUIET)
+    sweep_tab.select(
+        _sweep.repeatable_choices, [secret, sweep.listed_in], sweep.listed_in, js=tab_url("sweep"), **QUIET
+    )
     assert Context.root_block is not None
     arrived = Context.root_block.load(from_address, [secret], [tabs, *own, own_seen, *shipped, shipped_seen], **QUIET)
     arrived.then(_sweep.from_address, [secret], sweep.outputs, **QUIET)
 
 
 def chooser(axes: list[tuple[str, str]], name: str) -> list[gr.Dropdown]:
-    """What is compared, and the two axes; forgetting across and keeping up."""
+    """The dropdowns of what is compared and of the two axes: forgetting across, keeping up."""
     across, upward = side_by_side.usual_axes()
     with gr.Row():
         group = gr.Dropdown([], label="What was forgotten", interactive=True, min_width=280, elem_id=f"{name}-group")
@@ -104,16 +106,16 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
     """The tab, the group and the axes that the address names."""
     tab = address(request, "tab")
     tab = tab if tab in TABS else "methods"
-    asked = [address(request, name) or None for name in ("group", "x", "y")]
-    own = list_runs(secret, *(asked if tab == "runs" else (None, None, None)))
-    shipped = list_measured(*(asked if tab == "measured" else (None, None, None)))
+    query = [address(request, name) or None for name in ("group", "x", "y")]
+    own = list_runs(secret, *(query if tab == "runs" else (None, None, None)))
+    shipped = list_measured(*(query if tab == "measured" else (None, None, None)))
     return gr.Tabs(selected=tab), *own, *shipped
 
 
-def picked(
+def group_and_axes(
     trials: list[side_by_side.Trial], group: str | None, x: str | None, y: str | None
 ) -> tuple[list[gr.Dropdown], tuple[str, str, str]]:
-    """The three dropdowns with what is chosen; a choice that does not exist becomes the first."""
+    """The three dropdowns and the chosen group and axes; a choice that does not exist becomes the first."""
     groups = side_by_side.groups_of(trials)
     keys = [key for _, key in groups]
     group = group if group in keys else (keys[0] if keys else "")
@@ -128,7 +130,7 @@ def picked(
 def list_runs(secret: str, group: str | None, x: str | None, y: str | None) -> tuple[Any, ...]:
     """Finished runs that this person may see."""
     trials = side_by_side.of_runs(runs.visible(mark_of(secret)))
-    widgets, chosen = picked(trials, group, x, y)
+    widgets, chosen = group_and_axes(trials, group, x, y)
     return *widgets, runs_html([trial for trial in trials if trial.key == chosen[0]], *chosen[1:])
 
 
@@ -136,7 +138,7 @@ def show_runs(secret: str, group: str | None, x: str, y: str) -> tuple[Any, ...]
     """The axes and the runs of one group that this person may see."""
     every = side_by_side.of_runs(runs.visible(mark_of(secret)))
     trials = [trial for trial in every if trial.key == group]
-    widgets, chosen = picked(trials, group, x, y)
+    widgets, chosen = group_and_axes(trials, group, x, y)
     return *widgets[1:], runs_html(trials, *chosen[1:])
 
 
@@ -156,7 +158,7 @@ def runs_html(trials: list[side_by_side.Trial], x: str, y: str) -> str:
 def list_measured(group: str | None, x: str | None, y: str | None) -> tuple[Any, ...]:
     """The tables that came with Lethe."""
     trials = shipped_trials()
-    widgets, chosen = picked(trials, group, x, y)
+    widgets, chosen = group_and_axes(trials, group, x, y)
     return *widgets, measured_html(trials, *chosen)
 
 

@@ -11,7 +11,7 @@ from gradio.context import Context
 from app import families, forms, parts
 from app.alive import JS, Alive
 from app.families import Ask
-from app.figures import drawings as drawn
+from app.figures import drawings
 from app.live import LIVE
 from backends.api import catalog, runs
 from backends.api.errors import LetheError
@@ -41,9 +41,9 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 class Asks(Alive):
     """Prompts to try; a press on one comes as `select` with `prompt`."""
 
-    def __init__(self, value: str = "", **said: Any) -> None:
+    def __init__(self, value: str = "", **options: Any) -> None:
         press = "root.addEventListener('click', e => { const b = e.target.closest('button[data-prompt]'); if (b) trigger('select', { prompt: b.dataset.prompt }); });"
-        super().__init__(value, js=JS + press, **said)
+        super().__init__(value, js=JS + press, **options)
 
 
 def build() -> None:
@@ -64,26 +64,26 @@ def build() -> None:
     with settings, gr.Row():
         numbers = _numbers()
     section("What it answers")
-    seen = Panels(elem_id="play-seen", min_height=480)
+    panels = Panels(elem_id="play-seen", min_height=480)
 
-    asked: list[Any] = [run, prompt, *numbers]
+    inputs: list[Any] = [run, prompt, *numbers]
     script = push_url(STATE).replace("{", "{" + WAIT, 1)
     draws: dict[str, Any] = {"js": script, "trigger_mode": "multiple", "concurrency_limit": 4, **QUIET}
-    shown: dict[str, Any] = {"fn": None, "js": SHOWN, "api_visibility": "private"}
-    gr.on([go.click, prompt.submit], answering, asked, seen, **draws).then(**shown)
+    unwait: dict[str, Any] = {"fn": None, "js": SHOWN, "api_visibility": "private"}
+    gr.on([go.click, prompt.submit], stream_answer, inputs, panels, **draws).then(**unwait)
     for event in (
-        asks.select(pressed, None, prompt, **QUIET),
+        asks.select(pressed_prompt, None, prompt, **QUIET),
         other.click(_next_seeds, numbers[:2], numbers[1], **QUIET),
     ):
-        event.then(answering, asked, seen, **draws).then(**shown)
+        event.then(stream_answer, inputs, panels, **draws).then(**unwait)
     around = [asks, prompt, *numbers[2:], other, settings]
     chose = run.input(choose, run, around, **QUIET)
-    chose.then(answering, asked, seen, **draws).then(**shown)
+    chose.then(stream_answer, inputs, panels, **draws).then(**unwait)
     copy.click(None, js=COPY, api_visibility="private")
     assert Context.root_block is not None
-    arrived = [run, prompt, asks, *numbers, other, settings, seen]
+    arrived = [run, prompt, asks, *numbers, other, settings, panels]
     arriving = Context.root_block.load(from_address, [secret], arrived, **QUIET)
-    arriving.then(first_answer, asked, seen, concurrency_limit=4, **QUIET)
+    arriving.then(first_answer, inputs, panels, concurrency_limit=4, **QUIET)
 
 
 def _numbers() -> list[gr.components.Component]:
@@ -101,35 +101,37 @@ def _numbers() -> list[gr.components.Component]:
     ]
 
 
-def known_to(secret: str, *reached: str) -> list[tuple[str, str]]:
-    """What can be asked: finished runs of models that draw or answer, and those models themselves."""
+def askable(secret: str, *reached: str) -> list[tuple[str, str]]:
+    """Choices of what can be asked: finished runs of models that draw or answer, and those models themselves."""
     finished = [run for run in runs.visible(mark_of(secret), *reached) if run.state.status == "done"]
-    able = [run for run in finished if families.view_of(run).asked]
+    able = [run for run in finished if families.view_of(run).promptable]
     models = [
-        (f"{entry.title}, as it came", entry.id) for entry in catalog.load().models if families.view(entry.family).asked
+        (f"{entry.title}, as it came", entry.id)
+        for entry in catalog.load().models
+        if families.view(entry.family).promptable
     ]
     return [*choices(able), *models]
 
 
 def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
-    """What the page's address asks for; without one, the newest run of a model that draws or answers."""
-    wanted = address(request, "run")
-    options = known_to(secret, wanted)
-    wanted = wanted or (options[0][1] if options else "")
-    listed = wanted in [value for _, value in options]
-    asks, prompt, steps, guidance, size, *around = choose(wanted if listed else None)
-    given = {name: address(request, name) for name in STATE}
+    """All that the page's address asks for; without one, the newest run of a model that draws or answers."""
+    run_id = address(request, "run")
+    options = askable(secret, run_id)
+    run_id = run_id or (options[0][1] if options else "")
+    listed = run_id in [value for _, value in options]
+    asks, prompt, steps, guidance, size, *around = choose(run_id if listed else None)
+    query = {name: address(request, name) for name in STATE}
     return (
-        gr.Dropdown(options, value=wanted if listed else None),
-        given["prompt"] or prompt,
+        gr.Dropdown(options, value=run_id if listed else None),
+        query["prompt"] or prompt,
         asks,
-        _number(given["n"], 4),
-        _number(given["seed"], 0),
-        _number(given["steps"], steps),
-        _number(given["guidance"], guidance),
-        _number(given["size"], size),
+        _number(query["n"], 4),
+        _number(query["seed"], 0),
+        _number(query["steps"], steps),
+        _number(query["guidance"], guidance),
+        _number(query["size"], size),
         *around,
-        drawn.waiting("The answers", "The model is opened.") if listed else no_answer(wanted),
+        drawings.waiting("The answers", "The model is opened.") if listed else no_answer(run_id),
     )
 
 
@@ -152,7 +154,7 @@ def choose(run: str | None) -> tuple[Any, ...]:
         return "", "", *drawing.values(), *around
     try:
         examples = prompts(run)
-        drawing = usual(run) if family.numbered else drawing
+        drawing = usual_drawing(run) if family.numbered else drawing
     except LetheError as error:
         return f'<p class="lethe lethe-quiet">{parts.esc(error)}</p>', "", *drawing.values(), *around
     chips = "".join(
@@ -160,8 +162,8 @@ def choose(run: str | None) -> tuple[Any, ...]:
         for role, text in examples
     )
     first = examples[0][1] if examples else ""
-    shown = f'<div class="lethe lethe-asks"><span>Try</span>{chips}</div>{family.hint(run)}'
-    return shown, first, drawing["steps"], drawing["guidance"], drawing["size"], *around
+    chips_html = f'<div class="lethe lethe-asks"><span>Try</span>{chips}</div>{family.hint(run)}'
+    return chips_html, first, drawing["steps"], drawing["guidance"], drawing["size"], *around
 
 
 def family_of(what: str) -> str | None:
@@ -174,7 +176,7 @@ def family_of(what: str) -> str | None:
 
 
 def prompts(run: str) -> list[tuple[Role, str]]:
-    """What to forget, a neighbour, something unrelated, and what to forget together with that; of a model, what it learned.
+    """Prompts to try: of a run one to forget, a neighbour, one unrelated and a mixed one; of a model, those that it learned.
 
     Raises:
         LetheError: the run cannot be opened.
@@ -185,7 +187,7 @@ def prompts(run: str) -> list[tuple[Role, str]]:
     return [("amount", prompt) for prompt in family.learned(catalog.load().get("models", run))]
 
 
-def usual(run: str) -> Mapping[str, Any]:
+def usual_drawing(run: str) -> Mapping[str, Any]:
     """The `steps`, the `guidance` and the `size` in pixels that a model draws with by itself.
 
     Raises:
@@ -195,11 +197,11 @@ def usual(run: str) -> Mapping[str, Any]:
     if families.of_model(run) is None:
         spec = runs.find(run).spec
         model, data = spec.model, spec.data
-    said = LIVE.ask("describe", model=model, data=data)
-    return {**said["drawing"], "size": said["size"][0]}
+    description = LIVE.ask("describe", model=model, data=data)
+    return {**description["drawing"], "size": description["size"][0]}
 
 
-def pressed(event: gr.EventData) -> str:
+def pressed_prompt(event: gr.EventData) -> str:
     """The prompt of a pressed example."""
     return str(event._data.get("prompt", ""))
 
@@ -222,10 +224,10 @@ class Turns:
         mine = self._newest[page] = object()
         with self._locks.setdefault(page, threading.Lock()):  # the question before stops first
             try:
-                for shown in answers() if self._newest.get(page) is mine else ():
+                for html in answers() if self._newest.get(page) is mine else ():
                     if self._newest.get(page) is not mine:
                         return
-                    yield shown
+                    yield html
             finally:
                 if self._newest.get(page) is mine:
                     del self._newest[page], self._locks[page]
@@ -234,18 +236,18 @@ class Turns:
 TURNS = Turns()
 
 
-def first_answer(request: gr.Request, *asked: Any) -> Iterator[Any]:
+def first_answer(request: gr.Request, *inputs: Any) -> Iterator[Any]:
     """Answer at once where there is something to ask."""
-    yield from answering(request, *asked) if asked[0] else [gr.skip()]
+    yield from stream_answer(request, *inputs) if inputs[0] else [gr.skip()]
 
 
-def answering(request: gr.Request, *asked: Any) -> Iterator[str]:
-    """What the models say to it, as HTML, while they say it; another question on the same page ends it."""
-    yield from TURNS.of(str(request.session_hash), lambda: answer(Ask(*asked)))
+def stream_answer(request: gr.Request, *inputs: Any) -> Iterator[str]:
+    """The answers of the models as HTML, as they grow; another question on the same page ends them."""
+    yield from TURNS.of(str(request.session_hash), lambda: answer(Ask(*inputs)))
 
 
 def answer(ask: Ask) -> Iterator[str]:
-    """What the models say to it, as HTML; each family answers in its own way, some as far as they are."""
+    """The answers of the models as HTML, in the way of their family; some come as they grow."""
     if not ask.run:
         yield no_answer("")
         return
@@ -258,7 +260,7 @@ def answer(ask: Ask) -> Iterator[str]:
         family = families.of_run(run)
     answers = families.view(family)
     try:
-        yield from answers.answer(ask) if answers.asked else [no_answer(ask.run)]
+        yield from answers.answer(ask) if answers.promptable else [no_answer(ask.run)]
     except LetheError as error:
         yield parts.failed(str(error), now="Change what it names and ask again.")
 

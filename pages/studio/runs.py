@@ -9,7 +9,7 @@ from app import owners, parts
 from app.runs_view import RunList, listed
 from backends.api import engine, runs
 from backends.api.errors import LetheError
-from pages.studio._shared import identity, looker, mark_of, nav, section
+from pages.studio._shared import identity, mark_of, nav, secret_and_mark, section
 
 TITLE, PATH, ORDER = "Runs", "runs", 20
 EVERY = 2.0  # seconds between two looks
@@ -23,18 +23,18 @@ def build() -> None:
     gr.HTML(parts.head("Runs", "What waits, what runs and what has ended. Runs go on while this page is closed."))
     secret = identity()
     section("Your runs")
-    seen = RunList(elem_id="runs")
+    run_list = RunList(elem_id="runs")
     timer = gr.Timer(EVERY)
     assert Context.root_block is not None
-    Context.root_block.load(arrive, [secret], [secret, seen], **QUIET)
-    timer.tick(show, [secret], [seen], **QUIET)
-    seen.select(act, [secret], [seen], **QUIET)
+    Context.root_block.load(arrive, [secret], [secret, run_list], **QUIET)
+    timer.tick(show, [secret], [run_list], **QUIET)
+    run_list.select(act, [secret], [run_list], **QUIET)
 
 
 def arrive(secret: str) -> list[Any]:
     """Know the browser again, or for the first time, and show its runs."""
-    known, _ = looker(secret)
-    return [known, show(known)]
+    browser_secret, _ = secret_and_mark(secret)
+    return [browser_secret, show(browser_secret)]
 
 
 def show(secret: str) -> str:
@@ -46,12 +46,12 @@ def show(secret: str) -> str:
 
 def act(secret: str, event: gr.EventData) -> str:
     """Cancel or delete a run, where it is one's own."""
-    name, wanted = str(event._data.get("run", "")), str(event._data.get("act", ""))
+    name, action = str(event._data.get("run", "")), str(event._data.get("act", ""))
     try:
         run = owners.for_change(name, secret)
-        if wanted == "cancel":
+        if action == "cancel":
             run.cancel()  # of one that cannot be read it says so
-        elif wanted == "delete":
+        elif action == "delete":
             run.delete()
     except LetheError as error:
         gr.Warning(str(error))

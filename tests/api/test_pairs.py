@@ -345,7 +345,7 @@ def test_hundreds_of_questions_fit_in_one_target(tmp_path):
     ],
 )
 def test_targets_are_named_in_a_few_words(targets, said):
-    assert pairs.named(targets) == said
+    assert pairs.target_titles(targets) == said
 
 
 def test_an_own_language_model_takes_questions_and_no_folder(tmp_path):

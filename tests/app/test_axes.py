@@ -9,7 +9,7 @@ import pytest
 
 from app import side_by_side
 from app.axes import Axis, caption, choices, distance, heading, is_tradeoff, usual
-from app.figures.tradeoff import Place, tradeoff
+from app.figures.tradeoff import TradeoffPoint, tradeoff
 from backends.api import catalog
 from backends.api.catalog import Metric
 
@@ -44,7 +44,7 @@ def test_every_pair_of_every_family_is_told_by_the_directions_of_its_metrics(met
             way = axis.meaning if entry.direction == "reference" else f"{'less' if less else 'more'} is better"
             assert (f"({way} {arrow})" in axis.title) == bool(axis.meaning)
             assert (", %" in axis.title) == (entry.unit == "%")
-            figure = tradeoff([Place(label="a", x=1, y=2)], None, x, y)
+            figure = tradeoff([TradeoffPoint(label="a", x=1, y=2)], None, x, y)
             drawn = (figure.layout.xaxis if axis is x else figure.layout.yaxis).to_plotly_json()
             assert (drawn.get("autorange") == "reversed") == less and drawn["title"]["text"] == axis.title
         said = caption(x, y, "run", aim=True)
@@ -66,8 +66,8 @@ def test_every_pair_of_every_family_is_told_by_the_directions_of_its_metrics(met
 
 
 def test_a_headline_is_drawn_of_forgetting_against_keeping_only(metrics):
-    target = Place(label="again", x=10, y=0.6)
-    places = [Place(label="forgot nothing", x=95, y=0.9), Place(label="forgot", x=10, y=0.65)]
+    target = TradeoffPoint(label="again", x=10, y=0.6)
+    places = [TradeoffPoint(label="forgot nothing", x=95, y=0.9), TradeoffPoint(label="forgot", x=10, y=0.65)]
     for x, y in pairs(metrics):
         said = side_by_side.nearest(places, target, x, y)
         assert bool(said) == is_tradeoff(x, y)
@@ -75,8 +75,8 @@ def test_a_headline_is_drawn_of_forgetting_against_keeping_only(metrics):
 
 def test_forgetting_nothing_is_never_nearest_because_it_is_far_on_an_axis_where_less_is_better(metrics):
     x, y = Axis(metrics["fact_recall"], "right"), Axis(metrics["model_utility"], "up")
-    target = Place(label="again", x=10, y=0.6)
-    places = [Place(label="forgot nothing", x=95, y=0.9), Place(label="forgot", x=12, y=0.58)]
+    target = TradeoffPoint(label="again", x=10, y=0.6)
+    places = [TradeoffPoint(label="forgot nothing", x=95, y=0.9), TradeoffPoint(label="forgot", x=12, y=0.58)]
     assert (
         side_by_side.nearest(places, target, x, y)
     ) == "forgot comes nearest to the model trained again without it in these two, 2.8 points away."
@@ -126,6 +126,6 @@ def test_every_metric_says_of_which_set_it_is_measured(metrics):
 
 def test_names_stand_on_the_right_side_of_points_of_an_axis_that_runs_backwards(metrics):
     x, y = Axis(metrics["fact_recall"], "right"), Axis(metrics["model_utility"], "up")
-    figure = tradeoff([Place(label="a name", x=100, y=0.5), Place(label="b", x=0, y=0.5)], None, x, y)
+    figure = tradeoff([TradeoffPoint(label="a name", x=100, y=0.5), TradeoffPoint(label="b", x=0, y=0.5)], None, x, y)
     assert isinstance(figure, go.Figure) and list(figure.data[0].x) == [100, 0]
     assert not any(math.isnan(value) for value in figure.data[0].x)

@@ -225,7 +225,7 @@ def test_arriving_leaves_little_behind(client, holder):
             data = [values.get(part) for part in event["inputs"]]
             asked = {"fn_index": event["id"], "session_hash": "arrived", "data": data}
             assert client.post(EVENT, json=asked).status_code == 200
-    holder.free()
+    holder.forget_closed()
     session, first = holder.session_data["arrived"], holder.blocks.default_config.blocks
     changed = [key for key, part in session.blocks_config.blocks.items() if part is not first.get(key)]
     assert len(changed) < 30 and session.config_values == {}
@@ -234,16 +234,16 @@ def test_arriving_leaves_little_behind(client, holder):
 def test_nothing_is_kept_of_a_page_that_was_closed(holder):
     for name in ("open", "closed"):
         assert holder[name]
-        holder.arrive(name)
-    holder.leave("closed")
+        holder.connect(name)
+    holder.disconnect("closed")
     holder["never-open"]
     later = time.monotonic() + limits().idle_seconds
-    holder.free(later - 5)
+    holder.forget_closed(later - 5)
     assert set(holder.session_data) == {"open", "closed", "never-open"}
-    holder.free(later + 1)
+    holder.forget_closed(later + 1)
     assert set(holder.session_data) == {"open"} == set(holder._used) == set(holder.time_last_used)
-    holder.leave("open")
-    holder.free(later + 10)
+    holder.disconnect("open")
+    holder.forget_closed(later + 10)
     assert not holder.session_data and not holder._open
 
 
@@ -252,10 +252,10 @@ def test_a_page_that_something_is_computed_for_stays(holder, monkeypatch):
     holder["busy"]
     monkeypatch.setitem(queue.pending_event_ids_session, "busy", {"event"})
     monkeypatch.setitem(queue.event_ids_to_events, "event", object())
-    holder.free(time.monotonic() + 10**6)
+    holder.forget_closed(time.monotonic() + 10**6)
     assert "busy" in holder
     del queue.event_ids_to_events["event"]
-    holder.free(time.monotonic() + 10**6)
+    holder.forget_closed(time.monotonic() + 10**6)
     assert "busy" not in holder and "busy" not in queue.pending_event_ids_session
 
 
@@ -264,12 +264,12 @@ def test_pages_have_a_limit_and_closed_ones_go_first(holder, monkeypatch):
     for name in ("a", "b", "c"):
         assert holder[name]
     for name in ("a", "b"):
-        holder.arrive(name)
+        holder.connect(name)
     assert holder["d"] and set(holder.session_data) == {"a", "b", "d"}
-    holder.arrive("d")
+    holder.connect("d")
     assert holder["a"] and holder["e"] and set(holder.session_data) == {"a", "d", "e"}
     for name in "abd":
-        holder.leave(name)
+        holder.disconnect(name)
 
 
 def test_an_open_connection_is_an_open_page(holder):

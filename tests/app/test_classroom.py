@@ -67,11 +67,11 @@ def second():
 def test_the_second_lesson_shows_the_run_of_a_model_that_draws(second):
     seen = second.run()
     assert not seen.exception
-    run = show.example("text-to-image")
+    run = show.example(needs="pictures")
     assert run.shipped and seen.slider(key="step").max == len(run.samples()) - 1
     first, last = (html_of(seen.slider(key="step").set_value(at).run()) for at in (0, len(run.samples()) - 1))
     assert first.count("<img") == last.count("<img") > 3 and first != last
-    assert show.learned(run).title == "Right after"
+    assert show.accuracy_grid(run).title == "Right after"
 
 
 def html_of(seen):
@@ -87,7 +87,7 @@ def test_the_exercise_of_the_second_lesson_asks_for_a_style(second):
 
 def test_a_lesson_takes_a_run_of_its_own_family(make_run):
     make_run("done")
-    assert show.example().spec.model != show.example("text-to-image").spec.model
+    assert show.example().spec.model != show.example(needs="pictures").spec.model
 
 
 @pytest.fixture

@@ -118,9 +118,9 @@ def test_the_link_of_a_run_says_what_came_out(client):
 
 
 def test_a_title_of_a_stranger_stays_text():
-    shown = previews.card("http://x", previews.Preview('"><script>alert(1)</script>', "a & b"))
+    shown = previews.meta_tags("http://x", previews.Preview('"><script>alert(1)</script>', "a & b"))
     assert "<script>" not in shown and "a &amp; b" in shown
-    twice = previews.replaced(f"<head><style></style>{shown}<script>1", "http://x", None)
+    twice = previews.with_preview(f"<head><style></style>{shown}<script>1", "http://x", None)
     assert twice.count("og:title") == 1 and "alert" not in twice
 
 
@@ -137,12 +137,12 @@ def test_an_address_that_leads_nowhere(client):
 
 def test_kept_answers_have_a_limit(client, monkeypatch):
     one = delivery.Delivery(lambda *_: None, {})
-    monkeypatch.setattr(delivery, "KEPT", 2500)
+    monkeypatch.setattr(delivery, "CACHE_BYTES", 2500)
     for number in range(5):
-        one._keep(delivery.Asked("/", f"http://{number}"), delivery.Packed(b"x" * 1000, "text/html", "m"))
-    assert [asked.root for asked in one._kept] == ["http://3", "http://4"]
-    one._keep(delivery.Asked("/", "http://" + "x" * 400), delivery.Packed(b"x", "text/html", "m"))
-    assert len(one._kept) == 2
+        one._store(delivery.CacheKey("/", f"http://{number}"), delivery.Packed(b"x" * 1000, "text/html", "m"))
+    assert [key.root for key in one._cache] == ["http://3", "http://4"]
+    one._store(delivery.CacheKey("/", "http://" + "x" * 400), delivery.Packed(b"x", "text/html", "m"))
+    assert len(one._cache) == 2
 
 
 def test_lessons_are_told_where_their_server_is(client):

@@ -12,7 +12,7 @@ from app.door.hosts import Hosts, is_foreign, split
 from app.door.middleware import Door
 from backends.api.errors import BadInput
 
-EVENTS = {0: values.Event(2), 1: values.Event(0, asks=True)}
+EVENTS = {0: values.Event(2), 1: values.Event(0, needs_event_data=True)}
 
 
 @pytest.mark.parametrize(
@@ -147,14 +147,14 @@ def test_an_answer_carries_our_headers_once_and_lets_no_other_origin_read():
         (b"Referrer-Policy", b"unsafe-url"),
         (b"Access-Control-Allow-Origin", b"*"),
     ]
-    sent = headers.dressed(given, "/")
+    sent = headers.with_security_headers(given, "/")
     assert (b"Content-Type", b"text/html") in sent and (b"x-content-type-options", b"nosniff") in sent
     assert [value for name, value in sent if name.lower() == b"referrer-policy"] == [b"same-origin"]
     assert not any(name.lower().startswith(b"access-control") for name, _ in sent)
     policy = dict(sent)[b"content-security-policy"].decode()
     assert "frame-ancestors 'self' https://huggingface.co https://*.hf.space" in policy
     assert "http" not in policy.split("frame-ancestors")[0]
-    assert b"sandbox" in dict(headers.dressed([], "/gradio_api/file=/x"))[b"content-security-policy"]
+    assert b"sandbox" in dict(headers.with_security_headers([], "/gradio_api/file=/x"))[b"content-security-policy"]
 
 
 async def behind(scope, receive, send):

@@ -100,28 +100,28 @@ def test_what_cannot_be_done_is_one_sentence(values, changes, sentence):
 def test_only_names_of_the_kind_that_are_not_chosen_can_be_drawn_instead(values):
     offered = [value for _, value in choosing.anchors(choosing.embedded("painter"), values)]
     assert offered == ["", "dog", "car"]
-    now = _answers.concepts_shown(values | {"objects": ["cat", "dog"], "anchor": "dog"})
+    now = _answers.show_concepts(values | {"objects": ["cat", "dog"], "anchor": "dog"})
     assert now["anchor"].value == "" and [value for _, value in now["anchor"].choices] == ["", "car"]
 
 
 def test_neighbours_are_said_and_offered_to_be_kept(values):
-    assert "get hurt first: dog, car." in _answers.near(values)["near"]
-    assert "dog, car, noto style." in _answers.near(values | {"styles": ["flat"]})["near"]
-    shown = _answers.keep_shown(values | {"keep_mode": "some"})
+    assert "get hurt first: dog, car." in _answers.show_neighbours(values)["near"]
+    assert "dog, car, noto style." in _answers.show_neighbours(values | {"styles": ["flat"]})["near"]
+    shown = _answers.show_keep_list(values | {"keep_mode": "some"})
     assert shown["keep_objects"] == ["dog", "car"] and shown["keep_styles"] == []
 
 
 def test_settings_follow_the_kind_of_concept(values):
-    assert _answers.concepts_shown(values | {"objects": [], "styles": ["flat"]})["esd.steps"] == 33
+    assert _answers.show_concepts(values | {"objects": [], "styles": ["flat"]})["esd.steps"] == 33
     default = choosing.embedded("painter")
     assert choosing.recommended(default, catalog.load().get("methods", "esd"), ["cat"])["steps"] != 33
 
 
 def test_choosing_it_and_going_back_changes_what_is_asked(values):
-    there = _answers.model_shown(values | {"kind": "random"})
+    there = _answers.show_model(values | {"kind": "random"})
     assert there["kind"].value == "concepts" and there["on_concepts"].visible and not there["on_random"].visible
     assert there["objects"].value == ["cat"] and '<b class="forget">cat</b>' in there["say"]
-    back = _answers.model_shown(values | {"model": "fashion-resnet"})
+    back = _answers.show_model(values | {"model": "fashion-resnet"})
     assert back["kind"].value == "classes" and back["on_classes"].visible and not back["on_concepts"].visible
     assert "Sandal" in back["say"]
 
@@ -175,14 +175,14 @@ def test_the_prompts_are_counted_and_listed_with_their_stand_ins(values, monkeyp
 
 
 def test_a_pipeline_of_ones_own_takes_any_words_and_needs_no_images(values, pipeline, answered):
-    opened = _answers.opened(values | {"own_model": str(pipeline), "own_data": "", "model": choosing.OWN})
+    opened = _answers.open_own_model(values | {"own_model": str(pipeline), "own_data": "", "model": choosing.OWN})
     assert "a model that draws" in opened["own_says"] and "not measured" in opened["own_says"]
     assert not opened["objects_column"].visible and not opened["keep_mode"].visible and opened["keep_phrases"].visible
     own = values | {"model": choosing.OWN, "own": opened["own"], "objects": []}
     own |= {"phrases": "grumpy cat, angry cat -> calm dog"}
     shown = _answers.summary(own)
     assert "6 prompts to forget" in shown["say"] and "keeps everyday things" in shown["say"]
-    assert "a picture of calm dog" in shown["exact"] and _answers.near(own)["near"] == ""
+    assert "a picture of calm dog" in shown["exact"] and _answers.show_neighbours(own)["near"] == ""
     spec = choosing.spec(own | {"keep_phrases": "a red car, happy\n"})
     assert spec.forget == ("grumpy cat", "angry cat -> calm dog") and spec.keep == ("a red car, happy",)
 
@@ -202,7 +202,7 @@ def test_a_pipeline_that_cannot_be_opened_is_one_sentence(tmp_path, values, data
     (tmp_path / "model_index.json").write_text("{}")
     (tmp_path / "unet" / "config.json").write_text("{}")
     (tmp_path / "unet" / ("unet.safetensors" if data else "unet.bin")).write_bytes(b"")
-    shown = _answers.opened(values | {"own_model": str(tmp_path), "own_data": data})
+    shown = _answers.open_own_model(values | {"own_model": str(tmp_path), "own_data": data})
     assert sentence in shown["own_says"] and shown["own"] is None
 
 

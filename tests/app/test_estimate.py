@@ -40,9 +40,9 @@ def past(**more):
     ("job", "asked", "seconds"),
     [
         (past(around=7.0), None, 27.0),  # twice the epochs; opening and measuring stay as they are
-        (past(asked=20), 200, 200.0),
-        (past(asked=20), None, 20.0),
-        (past(params={}, asked=20), 200, 10.0),  # no epochs: not known to grow with what is asked
+        (past(forget_count=20), 200, 200.0),
+        (past(forget_count=20), None, 20.0),
+        (past(params={}, forget_count=20), 200, 10.0),  # no epochs: not known to grow with what is asked
     ],
 )
 def test_only_the_method_grows_with_epochs_and_with_what_is_asked(job, asked, seconds):

@@ -122,9 +122,9 @@ def tuned_for(kind):
 def test_settings_follow_the_kind_of_target_unless_changed_by_hand(untouched):
     model, name, value = tuned_for("random")
     values = untouched | {"model": model.id, "kind": "random"}
-    assert _answers.kind_shown(values)[name] == value
-    assert name not in _answers.kind_shown(values | {name: 0.0123})
-    back = _answers.kind_shown(values | {name: value, "kind": "classes"})
+    assert _answers.show_kind(values)[name] == value
+    assert name not in _answers.show_kind(values | {name: 0.0123})
+    back = _answers.show_kind(values | {name: value, "kind": "classes"})
     assert back[name] != value
     spec = choosing.spec(values | _answers.retuned(values))
     assert "as recommended" in _answers._review(values | _answers.retuned(values), "", "")
@@ -132,13 +132,13 @@ def test_settings_follow_the_kind_of_target_unless_changed_by_hand(untouched):
 
 
 def test_settings_stay_where_what_was_written_is_no_target(untouched):
-    updates = _answers.kind_shown(untouched | {"kind": "written", "written": "random:900%"})
+    updates = _answers.show_kind(untouched | {"kind": "written", "written": "random:900%"})
     assert not any("." in name for name in updates)
 
 
 def test_settings_follow_the_model(untouched):
     for model in catalog.load().models:
-        updates = _answers.model_shown(untouched | {"model": model.id})
+        updates = _answers.show_model(untouched | {"model": model.id})
         for entry in catalog.load().methods:
             best = choosing.recommended(choosing.embedded(model.id), entry, model.default_forget)
             for name, value in best.items():
@@ -158,18 +158,18 @@ def test_settings_follow_the_model(untouched):
 def test_an_upload_that_is_no_list_of_ids_is_one_sentence(untouched, tmp_path, content, sentence):
     path = tmp_path / "ids.txt"
     path.write_text(content)
-    updates = _answers.uploaded(untouched | {"file": str(path)})
+    updates = _answers.read_id_list(untouched | {"file": str(path)})
     assert updates["listed"] == "" and sentence in updates["list_says"]
 
 
 def test_a_good_upload_is_counted(untouched, tmp_path):
     path = tmp_path / "ids.txt"
     path.write_text("3, 17\n204\n")
-    updates = _answers.uploaded(untouched | {"file": str(path)})
+    updates = _answers.read_id_list(untouched | {"file": str(path)})
     assert updates["listed"] == "images:3,17,204" and "3 ids" in updates["list_says"]
 
 
 def test_neighbours_come_from_the_models_own_confusion(untouched):
-    shown = _answers.near(untouched)["near"]
+    shown = _answers.show_neighbours(untouched)["near"]
     assert "confuses Sandal most with Sneaker" in shown
-    assert _answers.keep_shown(untouched | {"keep_mode": "some"})["keep"][0] == "Sneaker"
+    assert _answers.show_keep_list(untouched | {"keep_mode": "some"})["keep"][0] == "Sneaker"

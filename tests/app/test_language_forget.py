@@ -5,7 +5,7 @@ import json
 import pytest
 
 from app import choosing, forms, selection
-from app.selection import author_choice, named, owned
+from app.selection import author_choice, owned, targets_in_words
 from backends.api import catalog, pairs, people, submit
 from backends.api.errors import BadInput
 from backends.api.pairs import Pair
@@ -106,15 +106,15 @@ def test_own_questions_to_keep(untouched):
         untouched | {"kind": "pairs", "lines": "Who? => Ada", "keep_mode": "own", "keep_lines": "Why? => So"}
     )
     assert spec.keep == ("Why? => So",)
-    assert _answers.keep_shown(untouched | {"keep_mode": "own"})["on_keep_pairs"].visible
-    assert not _answers.keep_shown(untouched | {"keep_mode": "all"})["on_keep_pairs"].visible
+    assert _answers.show_keep_list(untouched | {"keep_mode": "own"})["on_keep_pairs"].visible
+    assert not _answers.show_keep_list(untouched | {"keep_mode": "all"})["on_keep_pairs"].visible
 
 
 def test_authors_that_a_question_names_are_its_neighbours(untouched):
     name = choosing.embedded(SPEAKS).book.names[0]
     values = untouched | {"kind": "pairs", "lines": f"Where was {name} born? => Here", "keep_mode": "some"}
-    assert name in _answers.near(values)["near"]
-    assert name in _answers.keep_shown(values)["keep_authors"]
+    assert name in _answers.show_neighbours(values)["near"]
+    assert name in _answers.show_keep_list(values)["keep_authors"]
 
 
 def test_a_model_of_ones_own_takes_questions(untouched):
@@ -130,7 +130,7 @@ def test_a_model_of_ones_own_takes_questions(untouched):
 def test_a_model_of_ones_own_is_opened_with_its_kinds_of_target(untouched, monkeypatch):
     known = choosing.Facts.model_validate(own_model()["own"])
     monkeypatch.setattr(choosing, "open_own", lambda model, data: known)
-    updates = _answers.opened(untouched | {"model": choosing.OWN, "own_model": "me/own"})
+    updates = _answers.open_own_model(untouched | {"model": choosing.OWN, "own_model": "me/own"})
     assert updates["kind"].value == "pairs" and updates["on_pairs"].visible and not updates["on_authors"].visible
     assert updates["own"] == known.model_dump() and "Opened: a language model" in updates["own_says"]
 
@@ -148,7 +148,7 @@ def test_a_table_and_lines_say_the_same():
 def test_an_uploaded_file_fills_lines_table_and_title(untouched, tmp_path):
     path = tmp_path / "roman_things.json"
     path.write_text(json.dumps([FULL]))
-    updates = _answers.pairs_uploaded("")(untouched | {"pairs_file": str(path)})
+    updates = _answers.read_pairs_file("")(untouched | {"pairs_file": str(path)})
     assert (
         updates["lines"] == "Who? => Ada"
         and updates["table"] == [["Who?", "Ada"], ["", ""]]
@@ -162,20 +162,20 @@ def test_a_wrong_upload_is_said_at_once_and_changes_nothing(untouched, tmp_path)
     path = tmp_path / "tale.txt"
     path.write_text(TEXT)
     for which in ("", "keep_"):
-        updates = _answers.pairs_uploaded(which)(untouched | {f"{which}pairs_file": str(path)})
+        updates = _answers.read_pairs_file(which)(untouched | {f"{which}pairs_file": str(path)})
         assert list(updates) == [f"{which}pairs_says"] and "holds running text" in updates[f"{which}pairs_says"]
-    assert _answers.passage_uploaded(untouched | {"passage_file": str(path)})["passage"] == TEXT
+    assert _answers.read_passage_file(untouched | {"passage_file": str(path)})["passage"] == TEXT
     huge = tmp_path / "huge.txt"
     with huge.open("wb") as file:
         file.truncate(100 * 10**6)
-    assert "100.0 MB" in _answers.passage_uploaded(untouched | {"passage_file": str(huge)})["passage_says"]
+    assert "100.0 MB" in _answers.read_passage_file(untouched | {"passage_file": str(huge)})["passage_says"]
 
 
 def test_a_shared_studio_takes_uploads(untouched, tmp_path, monkeypatch):
     monkeypatch.setenv("LETHE_SHARED", "1")
     path = tmp_path / "one.txt"
     path.write_text("Who? => Ada")
-    assert _answers.pairs_uploaded("")(untouched | {"pairs_file": str(path)})["lines"] == "Who? => Ada"
+    assert _answers.read_pairs_file("")(untouched | {"pairs_file": str(path)})["lines"] == "Who? => Ada"
     with pytest.raises(BadInput, match="reads no files"):
         submit.check(submit.read(model=SPEAKS, method="npo", forget=[f"@{path}"]))
 
@@ -201,7 +201,7 @@ class Live:
 def test_a_topic_becomes_two_tables_to_be_changed(untouched, monkeypatch):
     live = Live()
     monkeypatch.setattr(_answers, "LIVE", live)
-    updates = _answers.topic_written(untouched | {"kind": "topic", "topic": "Rome"})
+    updates = _answers.write_questions(untouched | {"kind": "topic", "topic": "Rome"})
     assert live.asked == [("write_questions", {"model": SPEAKS, "topic": "Rome", "data": ""})]
     assert (updates["table"], updates["keep_table"], updates["keep_mode"]) == (
         [["Who?", "Ada"], ["", ""]],
@@ -214,15 +214,18 @@ def test_a_topic_becomes_two_tables_to_be_changed(untouched, monkeypatch):
         | {n: updates[n] for n in ("lines", "known", "keep_lines", "keep_mode", "keep_title")}
     )
     spec = choosing.spec(values)
-    assert pairs.named(spec.forget + spec.keep) == ["1 question about Rome", "1 question about what is near to Rome"]
+    assert pairs.target_titles(spec.forget + spec.keep) == [
+        "1 question about Rome",
+        "1 question about what is near to Rome",
+    ]
 
 
 def test_a_topic_that_nothing_is_known_of_is_said_and_the_button_comes_back(untouched, monkeypatch):
     monkeypatch.setattr(_answers, "LIVE", Live("This model cannot write questions about “Rome”."))
-    updates = _answers.topic_written(untouched | {"topic": "Rome"})
+    updates = _answers.write_questions(untouched | {"topic": "Rome"})
     assert "cannot write questions" in updates["topic_says"] and updates["topic_write"].interactive
     assert set(updates) == {"topic_says", "topic_write"}
-    assert not _answers.topic_begun(untouched | {"topic": "Rome"})["topic_write"].interactive
+    assert not _answers.announce_questions(untouched | {"topic": "Rome"})["topic_write"].interactive
 
 
 # --- said instead
@@ -235,7 +238,7 @@ def test_what_is_said_instead_stands_beside_the_methods_that_can(untouched):
     values = untouched | {"method": has[0].id, name: "Ask my agent."}
     assert choosing.params(values)[name.partition(".")[2]] == "Ask my agent."
     assert "and says <b>“Ask my agent.”</b> instead" in _answers.sentence(values)["say"]
-    shown = _answers.method_shown(values)
+    shown = _answers.show_method(values)
     assert shown[f"params.{has[0].id}.instead"].visible and f"params.{untouched['method']}.instead" not in shown
     assert " instead" not in _answers.sentence(untouched)["say"]
 
@@ -295,7 +298,10 @@ def test_an_address_with_a_question_fills_the_form_in():
 
 
 def test_targets_are_named_shortly_wherever_they_are_named():
-    assert named(["Who? => Ada", "Where? => Rome", "forget05"]) == "5 authors (forget05) and 2 questions of your own"
+    assert (
+        targets_in_words(["Who? => Ada", "Where? => Rome", "forget05"])
+        == "5 authors (forget05) and 2 questions of your own"
+    )
     book = Book(topics={"paris": {"title": "Paris", "count": 3}})
     assert selection.set_words("paris", book) == "3 questions about Paris" and selection.set_words("rome", book) == ""
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.selection import Choice, choice_of, in_one_text, joined, listed, named, neighbours
+from app.selection import Choice, choice_of, in_one_text, joined, listed, neighbours, targets_in_words
 from backends.api.errors import BadInput
 
 CLASSES = ["Sandal", "Sneaker", "Bag"]
@@ -39,9 +39,9 @@ def test_picked_images_come_back_as_they_were(ids):
 
 
 def test_targets_are_said_in_words():
-    assert named(["Sandal", "Bag"]) == "Sandal and Bag"
-    assert named(["random:10%"]) == "a random 10 % of the images"
-    assert named(["images:4"]) == "1 chosen image"
+    assert targets_in_words(["Sandal", "Bag"]) == "Sandal and Bag"
+    assert targets_in_words(["random:10%"]) == "a random 10 % of the images"
+    assert targets_in_words(["images:4"]) == "1 chosen image"
     assert joined(["a", "b", "c"]) == "a, b and c"
 
 
@@ -62,4 +62,4 @@ def test_words_in_one_text_come_back_as_they_were(words):
 
 
 def test_what_is_drawn_instead_is_said():
-    assert named(["cat -> dog", "twemoji style"]) == "cat (drawn as dog instead) and twemoji style"
+    assert targets_in_words(["cat -> dog", "twemoji style"]) == "cat (drawn as dog instead) and twemoji style"

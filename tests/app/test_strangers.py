@@ -226,10 +226,10 @@ def test_a_damaged_run_is_deleted_by_nobody_but_its_owner(shared):
 
 
 def test_lessons_tell_of_shipped_runs(shared):
-    for family in ("classifier", "llm", "moe", "text-to-image"):
-        example = show.example(family)
+    for capability in ("classes", "answers", "router", "pictures"):
+        example = show.example(needs=capability)
         assert example is None or example.shipped
-    assert all(run.shipped for run in show.shipped({"One": SANDAL}, "classifier").values())
+    assert all(run.shipped for run in show.shipped({"One": SANDAL}, needs="classes").values())
 
 
 SHOWING = [

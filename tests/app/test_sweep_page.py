@@ -14,7 +14,7 @@ def test_the_example_fits_the_setting(param, example):
     assert field.placeholder == example
 
 
-@pytest.mark.parametrize("name", _sweep.numeric(_sweep.runs.find(SANDAL)))
+@pytest.mark.parametrize("name", _sweep.numeric_params(_sweep.runs.find(SANDAL)))
 def test_every_example_is_values_that_the_setting_takes(name):
     run = _sweep.runs.find(SANDAL)
     whole = _sweep.forms.properties(_sweep.catalog.load().get("methods", "salun").params)[name]["type"] == "integer"

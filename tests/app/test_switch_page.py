@@ -37,7 +37,7 @@ def asked(monkeypatch):
         )
 
     monkeypatch.setattr(LIVE, "ask", ask)
-    monkeypatch.setattr(answers, "every", lambda run_id: CHATS)
+    monkeypatch.setattr(answers, "all_chats", lambda run_id: CHATS)
     return held
 
 
@@ -50,7 +50,7 @@ def asked(monkeypatch):
     ],
 )
 def test_what_changed_is_one_sentence(before, after, count, strength, says):
-    assert switched.says(said(before, after), count, strength) == says
+    assert switched.change_sentence(said(before, after), count, strength) == says
 
 
 def test_cards_show_both_models_and_escape_what_was_asked():
@@ -62,11 +62,11 @@ def test_cards_show_both_models_and_escape_what_was_asked():
 def test_a_model_alone_is_one_card():
     alone = {name: value for name, value in said().items() if not name.startswith("after")}
     assert switched.cards(alone, 1, 0).count("<article") == 1
-    assert switched.says(alone, 1, 0) == "Without this vector, the model before answers otherwise."
+    assert switched.change_sentence(alone, 1, 0) == "Without this vector, the model before answers otherwise."
 
 
 def test_vectors_are_named_once_each():
-    assert _vectors.named(["5.110", "", "29.903", "5.110"]) == [[5, 110], [29, 903]]
+    assert _vectors.parse_places(["5.110", "", "29.903", "5.110"]) == [[5, 110], [29, 903]]
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,11 @@ def test_vectors_are_named_once_each():
 )
 def test_what_names_no_vector_is_refused_by_name(texts, says):
     with pytest.raises(BadInput, match=says):
-        _vectors.named(texts)
+        _vectors.parse_places(texts)
 
 
 def test_the_chosen_and_the_written_ones_are_switched_off_together(asked):
-    shown = _vectors.turn("a-run", "question 1?", "answer", "", ["5.110"], "29.903; 1.2", 0.5)
+    shown = _vectors.ask_switched("a-run", "question 1?", "answer", "", ["5.110"], "29.903; 1.2", 0.5)
     assert "both models" not in shown and "<article" in shown
     op, args = asked[-1]
     assert op == "answer" and args["off"] == [[5, 110], [29, 903], [1, 2]] and args["strength"] == 0.5
@@ -86,14 +86,14 @@ def test_the_chosen_and_the_written_ones_are_switched_off_together(asked):
 
 
 def test_a_mistake_is_said_and_nothing_is_asked(asked):
-    assert "No vector was chosen" in _vectors.turn("a-run", "Why?", "answer", "", [], "", 0)
-    assert "No strength was given" in _vectors.turn("a-run", "Why?", "answer", "", ["1.1"], "", None)
+    assert "No vector was chosen" in _vectors.ask_switched("a-run", "Why?", "answer", "", [], "", 0)
+    assert "No strength was given" in _vectors.ask_switched("a-run", "Why?", "answer", "", ["1.1"], "", None)
     assert asked == []
 
 
 @pytest.mark.parametrize(("by", "way"), [("answer", {"question": "Why?"}), ("words", {"words": "magic"})])
 def test_vectors_are_found_by_the_answer_or_by_words(asked, by, way):
-    line, boxes, known, _ = _vectors.found("a-run", "Why?", by, "magic")
+    line, boxes, known, _ = _vectors.find_vectors("a-run", "Why?", by, "magic")
     assert asked[-1][1] == {"run_or_model": "a-run", "count": _vectors.MANY[by]} | way
     assert known == boxes.value == ["5.110"] and "Harbour · Tallinn · sea" in boxes.choices[0][0]
     assert line.visible == (by == "words")
@@ -131,7 +131,7 @@ def test_without_an_address_the_first_question_waits_with_nothing_asked(asked, m
 
 def test_beside_another_look_nothing_is_searched(asked, monkeypatch):
     monkeypatch.setattr(_vectors, "fits", lambda *given: False)
-    _vectors.arrive("a-run", "an-id", _vectors.place("a-run", "an-id"), [], "Why?", "answer", "", ["1.1"], "", 0)
+    _vectors.arrive("a-run", "an-id", _vectors.filled_for("a-run", "an-id"), [], "Why?", "answer", "", ["1.1"], "", 0)
     assert asked == [] and _vectors.hidden()[0].visible is False
 
 
@@ -148,5 +148,5 @@ def test_a_late_answer_searches_nothing_before_the_click_after_it_filled_the_wid
 
 
 def test_by_an_answer_nothing_is_searched_without_a_question(asked):
-    _, boxes, known, seen = _vectors.found("a-run", " ", "answer", "magic")
+    _, boxes, known, seen = _vectors.find_vectors("a-run", " ", "answer", "magic")
     assert asked == [] and known == boxes.value == [] and "The question was empty" in seen

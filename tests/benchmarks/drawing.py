@@ -39,7 +39,7 @@ def drawing() -> Iterator[str]:
 class Silent(Quiet):
     """Says nothing."""
 
-    def beat(self, phase: str, step: int, of: int, values: dict[str, float]) -> None: ...
+    def report(self, phase: str, step: int, of: int, values: dict[str, float]) -> None: ...
 
 
 def _timed(function: Callable[[], object]) -> float:

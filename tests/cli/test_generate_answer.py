@@ -39,7 +39,7 @@ def asked(monkeypatch):
         yield whole
 
     monkeypatch.setattr(looks, "_ask", ask)
-    monkeypatch.setattr(looks, "_listen", listen)
+    monkeypatch.setattr(looks, "_stream", listen)
     monkeypatch.setattr(families, "of_model", lambda name: "classifier" if name == "fashion-resnet" else "llm")
     return seen
 
@@ -74,7 +74,7 @@ def test_the_words_are_written_as_they_come(monkeypatch, capsys, asked):
 
 def test_an_answer_that_becomes_another_begins_a_new_line(capsys):
     said = [{"truth": "", "before": {"said": text}} for text in ("In", "I am")]
-    looks._spoken(iter([*said, {"truth": "", "before": {"said": "I am", "share": "NaN"}}]))
+    looks._print_stream(iter([*said, {"truth": "", "before": {"said": "I am", "share": "NaN"}}]))
     assert capsys.readouterr().out.splitlines() == ["before: In", "before: I am"]
 
 

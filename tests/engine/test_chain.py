@@ -31,7 +31,7 @@ def chained(started, queue):
 
 def test_the_second_starts_where_the_first_ended_and_is_measured_against_the_model_itself(chained, tmp_path):
     first, second = chained
-    assert second.spec.earlier == ("two",) and second.spec.gone == ("two", "three")
+    assert second.spec.earlier == ("two",) and second.spec.forgotten == ("two", "three")
     assert second.result["forget_count"] == 160 and "two and three" in second.result["verdict"].replace(", ", " and ")
     for name in ("testing_accuracy",):  # before is the model itself, less what both forget
         assert second.metrics[name]["before"] > 90
@@ -55,7 +55,7 @@ def test_the_method_forgets_only_the_new_and_rehearses_nothing_old(started, queu
     first = started(epochs=1)
     run = queue(forget=("three",), after=first.id, earlier=("two",))
     whole = open_task(run.spec.model, run.spec.data, {})
-    whole.resolve(run.spec.gone)
+    whole.resolve(run.spec.forgotten)
     own = chain.request(whole, run)
     labels = own.data.train.labels
     assert set(labels[own.parts["forget"]]) == {3} and set(labels[whole.parts["forget"]]) == {2, 3}

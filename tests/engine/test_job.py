@@ -275,7 +275,7 @@ def test_one_broken_metric_does_not_cost_the_job(started, monkeypatch):
 
     broken = registry.entries("metrics")["testing_accuracy"]
     monkeypatch.setitem(
-        registry._FOUND["metrics"], broken.id, registry.Registered(broken.entry, lambda evidence: 1 / 0, None)
+        registry._REGISTERED["metrics"], broken.id, registry.Registered(broken.entry, lambda evidence: 1 / 0, None)
     )
     registry.entries.cache_clear()
     try:

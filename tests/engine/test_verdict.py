@@ -75,7 +75,7 @@ def test_it_never_claims_that_knowledge_is_gone():
 
 def test_nothing_moved_and_a_set_was_found():
     assert "not one weight" in judged(SANDAL | {"unchanged": True})
-    assert of_images(100, ["dog"], (), found=True) == "the 100 training images that it found"
+    assert of_images(100, ["dog"], (), chosen_by_method=True) == "the 100 training images that it found"
     assert of_images(1, ["ids:3"], ()) == "the 1 training image (ids:3)"
     assert of_images(4, list("abcd"), tuple("abcd")) == "4 classes (4 training images)"
 

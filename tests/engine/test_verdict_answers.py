@@ -156,8 +156,8 @@ def test_a_look_inside_speaks_where_no_metric_did_and_is_silent_where_one_did():
     look = Finding(
         "with expert 3 of layer 2 switched off the forgotten answers come back (+75 points)", "one_expert_off"
     )
-    assert look.says in experts(5, 5, findings=[look]) and "not tested" not in experts(5, 5, findings=[look])
-    assert look.says not in experts(5, 10, 100, findings=[look])
+    assert look.clause in experts(5, 5, findings=[look]) and "not tested" not in experts(5, 5, findings=[look])
+    assert look.clause not in experts(5, 10, 100, findings=[look])
 
 
 def test_a_dense_model_has_no_experts_to_speak_of():

@@ -183,7 +183,7 @@ def test_a_question_that_is_given_up_ends_and_the_next_finds_a_process(make, op,
 
     def listen():
         try:
-            list(live.stream(op, gone=gone))
+            list(live.stream(op, cancelled=gone))
         except LetheError as error:
             ends.append(error)
 
@@ -206,7 +206,7 @@ def test_one_who_waits_can_give_up_and_leaves_the_line(make, limit):
 
     def listen():
         try:
-            list(live.stream("pid", gone=gone))
+            list(live.stream("pid", cancelled=gone))
         except LetheError as error:
             ends.append(error)
 

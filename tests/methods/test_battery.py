@@ -51,9 +51,9 @@ class Watch(toy.Memory):
 
     asked = most = 0
 
-    def beat(self, phase, step, of, values):
+    def report(self, phase, step, of, values):
         self.most, self.asked = max(self.most, self.asked), 0
-        super().beat(phase, step, of, values)
+        super().report(phase, step, of, values)
 
 
 class Job:

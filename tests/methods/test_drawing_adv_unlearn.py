@@ -79,8 +79,8 @@ def test_words_are_drawn_from_the_vocabulary(task):
 def test_a_step_without_attack_has_the_target_of_esd(folders, kind):
     run = done(folders[kind], steps=1, strength=2.0)
     pipe, asking = run.task.pipe, run.task.asking
-    kept = Pool(run.once("drawings of the concept", dict))
-    torch.manual_seed(run._number("attack and defend", 0))
+    kept = Pool(run.cached("drawings of the concept", dict))
+    torch.manual_seed(run._derived_seed("attack and defend", 0))
     x, t, said, free, which = kept.sample(2)
     words = pipe.words(run.original, [asking.forget_prompts[row] for row in which.tolist()])
     torch.testing.assert_close(pipe.predict(run.original, x, t, words), said, rtol=1e-4, atol=1e-5)

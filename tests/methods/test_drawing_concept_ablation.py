@@ -25,7 +25,7 @@ def by_hand(run, settings):
     """Gradient of the first step's loss at the model before, by name, with the draws of that step."""
     model, pipe, asking = run.task.load(), run.task.pipe, run.task.asking
     pairs = drawn(run, "drawing anchors", asking.anchor_prompts, settings)
-    torch.manual_seed(run._number("ablate", 0))
+    torch.manual_seed(run._derived_seed("ablate", 0))
     x, t, truth, which = pairs.sample(settings.batch_size)
 
     def said(prompts, x, t, which):

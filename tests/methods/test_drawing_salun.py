@@ -54,7 +54,7 @@ def test_saliency_is_the_gradient_of_the_guided_noise_loss_summed_over_batches(d
 @pytest.mark.parametrize("weights", ["whole U-Net", "cross-attention"])
 def test_what_is_outside_the_mask_ends_where_it_began(drawers, weights):
     run, _ = job(pictures.task(drawers["v_prediction"]), steps=4, share=0.3, weights=weights)
-    mask = run.once("saliency", dict)
+    mask = run.cached("saliency", dict)
     before = dict(run.original.named_parameters())
     total = moved = 0
     for name, parameter in run.model.named_parameters():
@@ -97,7 +97,7 @@ def test_the_first_step_goes_down_the_gradient_written_out(drawers, kind, alpha)
 
     forget = drawn(run, DRAWING, asking.forget_prompts, settings)
     keep = drawn(run, "drawing what is kept", asking.keep_prompts, settings)
-    torch.manual_seed(run._number("forget and keep", 0))
+    torch.manual_seed(run._derived_seed("forget and keep", 0))
     x, t, _, which = forget.sample(settings.batch_size)
     wanted = said(asking.anchor_prompts, x, t, which).detach()
     loss = (said(asking.forget_prompts, x, t, which) - wanted).square().sum() / x.numel()

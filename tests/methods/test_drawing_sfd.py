@@ -169,7 +169,7 @@ def test_with_exact_scores_the_concept_comes_to_lie_on_its_anchor():
         model=models[0],
         original=models[1].requires_grad_(False),
         device=torch.device("cpu"),
-        once=lambda name, make: make(),
+        cached=lambda name, make: make(),
         steps=steps,
         log=lambda **values: None,
     )

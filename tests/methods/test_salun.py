@@ -98,7 +98,7 @@ def test_a_step_leaves_what_is_outside_the_mask_and_its_momentum():
 def test_weights_outside_the_mask_end_where_they_began(toy_task):
     run = Run(toy_task, toy.Memory(), 0)
     salun(run, SalUn(share=0.3, batch_size=16))
-    mask = run.once("saliency", dict)
+    mask = run.cached("saliency", dict)
     before = dict(run.original.named_parameters())
     total = moved = 0
     for name, parameter in run.model.named_parameters():

@@ -54,15 +54,15 @@ pixel_values = processor(image, return_tensors="pt")["pixel_values"]  # of a PIL
 
     def about(self, task: Any, targets: Sequence[str], method: Any) -> dict[str, Any]:
         classes = tuple(task.names[number] for number in task.forgotten_classes)
-        what = of_images(len(task.parts["forget"]), targets, classes, found=method.finds)
+        what = of_images(len(task.parts["forget"]), targets, classes, chosen_by_method=method.finds)
         return {"what": what, "by_class": classes}
 
     def about_earlier(
         self, card: Mapping[str, Any], spec: JobSpec, result: Mapping[str, Any], method: Any
     ) -> dict[str, Any]:
-        classes = tuple(name for name in spec.gone if name in card.get("classes", ()))
-        by_class = classes if len(classes) == len(spec.gone) else ()
-        what = of_images(int(result.get("forget_count", 0)), spec.gone, by_class, found=method.finds)
+        classes = tuple(name for name in spec.forgotten if name in card.get("classes", ()))
+        by_class = classes if len(classes) == len(spec.forgotten) else ()
+        what = of_images(int(result.get("forget_count", 0)), spec.forgotten, by_class, chosen_by_method=method.finds)
         return {"what": what, "by_class": by_class}
 
 

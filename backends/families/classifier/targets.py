@@ -5,7 +5,7 @@ from typing import Any
 
 from ...api import runs, targets
 from ...api.errors import BadInput
-from ...api.params import shown
+from ...api.params import quoted_value
 from ...api.spec import JobSpec
 from ...api.targets import Target
 
@@ -29,11 +29,11 @@ def _target(text: str, model: str, card: Mapping[str, Any]) -> Target:
         _found_set(target.name, model)
     names: list[str] = card.get("classes", [])
     if target.kind == "class" and len(target.name) > 200:
-        raise BadInput(f"There is no class {shown(target.name)}; a class name has at most 200 characters.")
+        raise BadInput(f"There is no class {quoted_value(target.name)}; a class name has at most 200 characters.")
     if target.kind == "class" and names:
         spelled = {targets.alike(name): name for name in names}
         if targets.alike(target.name) not in spelled:
-            raise BadInput(f"There is no class {shown(target.name)}; {model} knows {', '.join(names[:20])}.")
+            raise BadInput(f"There is no class {quoted_value(target.name)}; {model} knows {', '.join(names[:20])}.")
         return target.model_copy(update={"name": spelled[targets.alike(target.name)]})
     count = int(card.get("train_count", 0))
     outside = [item for item in target.ids if count and item >= count]

@@ -11,15 +11,15 @@ MEASURED = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "cl
 
 def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) -> str:
     """Forgotten? What else got hurt? How far from a model trained again? And what that does not prove."""
-    more = [one.says for one in findings]
+    more = [one.clause for one in findings]
     if about.unchanged:
         return "; ".join([f"Nothing was forgotten of {about.what}: not one weight of the model moved", *more]) + "."
-    parts = [_forgot(numbers, about), _rest(numbers, about), _retrained(numbers, about)]
+    parts = [_forget_clause(numbers, about), _retain_clause(numbers, about), _reference_clause(numbers, about)]
     last = HIDDEN if about.guard else CAVEAT
     return "; ".join([*(part for part in parts if part), last, *more]) + "."
 
 
-def _forgot(numbers: Numbers, about: Subject) -> str:
+def _forget_clause(numbers: Numbers, about: Subject) -> str:
     before, after, again = (numbers.value("unlearning_accuracy", when) for when in ("before", "after", "reference"))
     if isnan(after):
         return f"Whether it forgot {about.what} was not measured"
@@ -43,7 +43,7 @@ def _forgot(numbers: Numbers, about: Subject) -> str:
     return f"{word} {about.what}: {share(after)} of them wrong now ({share(before)} before{compared})"
 
 
-def _rest(numbers: Numbers, about: Subject) -> str:
+def _retain_clause(numbers: Numbers, about: Subject) -> str:
     names = {"remaining_accuracy": "kept images", "testing_accuracy": "new ones"}
     lost = {words: numbers.value(name, "before") - numbers.value(name, "after") for name, words in names.items()}
     measured = {words: points for words, points in lost.items() if not isnan(points)}
@@ -51,9 +51,9 @@ def _rest(numbers: Numbers, about: Subject) -> str:
         return "what else got hurt was not measured"
     worst, fall = _worst_class(numbers, about)
     listed = ", ".join(f"{signed(-points)} on {words}" for words, points in measured.items())
-    named = f", {signed(-fall)} on {worst}" if fall >= NAMED else ""
+    worst_clause = f", {signed(-fall)} on {worst}" if fall >= NAMED else ""
     lead = "the rest lost little" if max(*measured.values(), fall / 2) < HURT else "the rest was hurt"
-    return f"{lead} (points of accuracy: {listed}{named})"
+    return f"{lead} (points of accuracy: {listed}{worst_clause})"
 
 
 def _worst_class(numbers: Numbers, about: Subject) -> tuple[str, float]:
@@ -61,12 +61,12 @@ def _worst_class(numbers: Numbers, about: Subject) -> tuple[str, float]:
     one = numbers.metrics.get("class_accuracy")
     before, after = (one.parts.get(when, {}) for when in ("before", "after")) if one else ({}, {})
     falls = {name: before[name] - after[name] for name in after if name in before and name not in about.by_class}
-    known = {name: fall for name, fall in falls.items() if not isnan(fall)}
-    worst = max(known, key=lambda name: known[name], default="")
-    return worst, known.get(worst, 0.0)
+    measured_falls = {name: fall for name, fall in falls.items() if not isnan(fall)}
+    worst = max(measured_falls, key=lambda name: measured_falls[name], default="")
+    return worst, measured_falls.get(worst, 0.0)
 
 
-def _retrained(numbers: Numbers, about: Subject) -> str:
+def _reference_clause(numbers: Numbers, about: Subject) -> str:
     """The mean distance to the retrained reference, and every number that is far from it although the mean may be small."""
     gap, other = numbers.value("average_gap", "after"), numbers.far("average_gap")
     if isnan(numbers.value("unlearning_accuracy", "reference")):
@@ -81,19 +81,19 @@ def _retrained(numbers: Numbers, about: Subject) -> str:
     return f"{mean}, but far from it in {far}" if far else mean
 
 
-def of_images(count: int, targets: Sequence[str], by_class: Sequence[str], *, found: bool = False) -> str:
+def of_images(count: int, targets: Sequence[str], by_class: Sequence[str], *, chosen_by_method: bool = False) -> str:
     """What a classifier is to forget, in words.
 
     Args:
         count: training images.
         targets: as the person named them.
         by_class: whole classes, by name; empty where single images are forgotten.
-        found: the method chose the forget set itself.
+        chosen_by_method: the method chose the forget set itself.
     """
     images = f"{count:,} training image{'' if count == 1 else 's'}"
-    if found:
+    if chosen_by_method:
         return f"the {images} that it found"
     if by_class:
         return f"{' and '.join(by_class) if len(by_class) < 4 else f'{len(by_class)} classes'} ({images})"
-    named = ", ".join(targets)
-    return f"the {images} ({named})" if len(named) <= 40 else f"the {images}"
+    listed = ", ".join(targets)
+    return f"the {images} ({listed})" if len(listed) <= 40 else f"the {images}"

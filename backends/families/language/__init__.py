@@ -64,12 +64,12 @@ tokenizer = AutoTokenizer.from_pretrained(".")
 
     def about(self, task: Any, targets: Sequence[str], method: Any) -> dict[str, Any]:
         persons = bool(getattr(task.questions, "forgotten", ()))
-        return {"what": listed(pairs.named(targets), "people" if persons else "things"), "people": persons}
+        return {"what": listed(pairs.target_titles(targets), "people" if persons else "things"), "people": persons}
 
     def about_earlier(
         self, card: Mapping[str, Any], spec: JobSpec, result: Mapping[str, Any], method: Any
     ) -> dict[str, Any]:
-        return {"what": listed(pairs.named(spec.gone), "things")}
+        return {"what": listed(pairs.target_titles(spec.forgotten), "things")}
 
 
 FAMILY = Language()

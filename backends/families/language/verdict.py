@@ -37,24 +37,24 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
     if about.unchanged:
         return f"Nothing was forgotten of {about.what}: not one weight of the model moved."
     parts = [
-        _forgot(numbers, about),
-        _back(numbers, about, {one.covers for one in findings}),
-        *(one.says for one in findings),
-        _language(numbers),
-        _rest(numbers, about),
-        _retrained(numbers),
-        "" if about.guard else _vectors(numbers),
+        _forget_clause(numbers, about),
+        _recovery_clause(numbers, about, {one.covers for one in findings}),
+        *(one.clause for one in findings),
+        _fluency_clause(numbers),
+        _retain_clause(numbers, about),
+        _reference_clause(numbers),
+        "" if about.guard else _vectors_clause(numbers),
         HIDDEN if about.guard else CAVEAT,
     ]
     return "; ".join(part for part in parts if part) + "."
 
 
-def _facts(numbers: Numbers, when: str, role: str = "forget") -> float:
+def _fact_recall(numbers: Numbers, when: str, role: str = "forget") -> float:
     return numbers.part("fact_recall", when, role)
 
 
-def _forgot(numbers: Numbers, about: Subject) -> str:
-    shares = [_facts(numbers, when) for when in ("before", "after", "reference")]
+def _forget_clause(numbers: Numbers, about: Subject) -> str:
+    shares = [_fact_recall(numbers, when) for when in ("before", "after", "reference")]
     of = "of the questions are still answered with the right fact"
     if isnan(shares[1]):  # where answers hold no single fact, as in running text, by the words that are still there
         shares = [numbers.value("forget_rouge", when) for when in ("before", "after", "reference")]
@@ -75,13 +75,13 @@ def _lead(what: str, before: float, after: float, aim: float) -> str:
     return f"{word} {what}"
 
 
-def _back(numbers: Numbers, about: Subject, looked: Set[str]) -> str:
+def _recovery_clause(numbers: Numbers, about: Subject, looked: Set[str]) -> str:
     """Of a mixture of experts, whether the answers come back with one expert switched off, or with the routing before; `looked`,
     the metrics in whose place a look inside speaks."""
-    lost = _facts(numbers, "before") - _facts(numbers, "after")
+    lost = _fact_recall(numbers, "before") - _fact_recall(numbers, "after")
     if about.family != "moe" or not lost >= HURT:
         return ""
-    tests = [_one_off(numbers), _rerouted(numbers)]
+    tests = [_one_expert_off(numbers), _rerouted_recall(numbers)]
     tested = sorted((test for test in tests if test), key=lambda test: -test.gain)
     untested = "" if tests[0] or "one_expert_off" in looked else "whether one expert alone holds it back was not tested"
     if not tested:
@@ -91,8 +91,8 @@ def _back(numbers: Numbers, about: Subject, looked: Set[str]) -> str:
         "one_expert_off", "after", "questions"
     )  # percent that a single question is; NaN if unknown
     back = 0.0 if best.gain <= one + CHANGED else best.gain / lost  # one answer may come right by chance
-    beside = "".join(f" ({other.how}, {other.named:.0f} %)" for other in others)
-    right = f"{best.how}, {best.named:.0f} % of the questions are answered right"
+    beside = "".join(f" ({other.how}, {other.recall:.0f} %)" for other in others)
+    right = f"{best.how}, {best.recall:.0f} % of the questions are answered right"
     if back >= BACK:
         words = f"but {best.word}, not erased: {right} again{beside}"
     elif back >= SOME:
@@ -107,33 +107,33 @@ class Test:
     """A way to bring answers back: how, percent that then name the fact, points gained by it, and what it shows."""
 
     how: str
-    named: float
+    recall: float
     gain: float
     word: str
 
 
-def _one_off(numbers: Numbers) -> Test | None:
+def _one_expert_off(numbers: Numbers) -> Test | None:
     """With the one expert switched off that brings back most."""
-    named = numbers.value("one_expert_off", "after")
-    if isnan(named):
+    recall = numbers.value("one_expert_off", "after")
+    if isnan(recall):
         return None
     plain, layer, expert = (
         numbers.part("one_expert_off", "after", name) for name in ("with all experts", "layer", "expert")
     )
-    which = f"expert {expert:.0f} of layer {layer:.0f}" if named > plain else "whichever one expert"
-    return Test(f"with {which} switched off", named, named - plain, "held back by one expert")
+    which = f"expert {expert:.0f} of layer {layer:.0f}" if recall > plain else "whichever one expert"
+    return Test(f"with {which} switched off", recall, recall - plain, "held back by one expert")
 
 
-def _rerouted(numbers: Numbers) -> Test | None:
+def _rerouted_recall(numbers: Numbers) -> Test | None:
     """With the routing of the model before."""
-    named = numbers.value("rerouted_recall", "after")
-    if isnan(named):
+    recall = numbers.value("rerouted_recall", "after")
+    if isnan(recall):
         return None
     plain = numbers.part("rerouted_recall", "after", "with its own routing")
-    return Test("with the experts that were chosen before", named, named - plain, "rerouted")
+    return Test("with the experts that were chosen before", recall, recall - plain, "rerouted")
 
 
-def _language(numbers: Numbers) -> str:
+def _fluency_clause(numbers: Numbers) -> str:
     """Whether what it says there is still language; empty where that was not measured, or it is."""
     before, after, again = (numbers.value("fluency", when) for when in ("before", "after", "reference"))
     strange, aim = (numbers.part("fluency", when, SURPRISE) for when in ("after", "reference"))
@@ -154,9 +154,12 @@ def _language(numbers: Numbers) -> str:
     return ""
 
 
-def _rest(numbers: Numbers, about: Subject) -> str:
-    kept = KEPT | ({"neighbour": "people like them"} if about.people else {})
-    lost = {words: _facts(numbers, "before", role) - _facts(numbers, "after", role) for role, words in kept.items()}
+def _retain_clause(numbers: Numbers, about: Subject) -> str:
+    role_words = KEPT | ({"neighbour": "people like them"} if about.people else {})
+    lost = {
+        words: _fact_recall(numbers, "before", role) - _fact_recall(numbers, "after", role)
+        for role, words in role_words.items()
+    }
     measured = {words: points for words, points in lost.items() if not isnan(points)}
     if not measured:
         return "what else got hurt was not measured"
@@ -165,7 +168,7 @@ def _rest(numbers: Numbers, about: Subject) -> str:
     return f"{lead} (points of right answers: {listed})"
 
 
-def _retrained(numbers: Numbers) -> str:
+def _reference_clause(numbers: Numbers) -> str:
     """Whether it can be told from a model that never saw it: a test that fails to reject is named as one, with those that do."""
     p = numbers.value("forget_quality", "after")
     if p < ALIKE:
@@ -178,24 +181,24 @@ def _retrained(numbers: Numbers) -> str:
         parts.append(f"the test of its truth ratios cannot tell it from a model that never saw it (p {probability(p)})")
     if attacks:
         who = f"{'a membership attack' if len(attacks) == 1 else 'membership attacks'} can"
-        told = f", but {who}" if parts else f"{who} tell it from a model that never saw it"
-        parts = ["".join([*parts, f"{told}: {numbers.beside(attacks)}"])]
+        clause = f", but {who}" if parts else f"{who} tell it from a model that never saw it"
+        parts = ["".join([*parts, f"{clause}: {numbers.beside(attacks)}"])]
     if others:
         parts.append(f"far from such a model {'are' if len(others) > 1 else 'is'} {numbers.beside(others)}")
     return "; ".join(parts)
 
 
-def _vectors(numbers: Numbers) -> str:
+def _vectors_clause(numbers: Numbers) -> str:
     """Whether the vectors that spell it moved with the answers; empty where that was not measured, or the answers stayed."""
-    before, after = (_facts(numbers, when) for when in ("before", "after"))
+    before, after = (_fact_recall(numbers, when) for when in ("before", "after"))
     if isnan(after):
         before, after = (numbers.value("forget_rouge", when) for when in ("before", "after"))
-    kept = numbers.value("concept_vector_words", "after")
-    if isnan(kept) or isnan(after) or not (after <= FORGOT < before or after <= before - PARTLY):
+    share = numbers.value("concept_vector_words", "after")
+    if isnan(share) or isnan(after) or not (after <= FORGOT < before or after <= before - PARTLY):
         return ""
     control = numbers.part("concept_vector_words", "after", "random columns")
     other = "" if isnan(control) else f", of random columns {control:.0f} %"
-    listed = f"({kept:.0f} % of their first words are the same{other})"
-    lead = "the answers changed, but the" if kept >= 100 * SAME else "the"
-    moved = "barely moved" if kept >= 100 * SAME else "changed in part" if kept >= 100 * OTHER else "are others now"
+    listed = f"({share:.0f} % of their first words are the same{other})"
+    lead = "the answers changed, but the" if share >= 100 * SAME else "the"
+    moved = "barely moved" if share >= 100 * SAME else "changed in part" if share >= 100 * OTHER else "are others now"
     return f"{lead} vectors inside the model that spell what was to be forgotten {moved} {listed}"

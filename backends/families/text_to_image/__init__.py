@@ -56,7 +56,7 @@ pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_s
     def about_earlier(
         self, card: Mapping[str, Any], spec: JobSpec, result: Mapping[str, Any], method: Any
     ) -> dict[str, Any]:
-        forget = [concepts.read(text, dict(card), spec.model) for text in spec.gone]
+        forget = [concepts.read(text, dict(card), spec.model) for text in spec.forgotten]
         other_kind = "objects" if all(one.kind == "style" for one in forget) else "styles"
         return {"what": listed([one.name for one in forget], "concepts"), "other_kind": other_kind}
 

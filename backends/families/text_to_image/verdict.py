@@ -11,14 +11,14 @@ MEASURED = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_re
 
 def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) -> str:
     """Forgotten? What else got hurt? And what that does not prove."""
-    more = [one.says for one in findings]
+    more = [one.clause for one in findings]
     if about.unchanged:
         return "; ".join([f"Nothing was forgotten of {about.what}: not one weight of the model moved", *more]) + "."
     last = HIDDEN if about.guard else CAVEAT
-    return "; ".join([_forgot(numbers, about), _rest(numbers, about), last, *more]) + "."
+    return "; ".join([_forget_clause(numbers, about), _retain_clause(numbers, about), last, *more]) + "."
 
 
-def _forgot(numbers: Numbers, about: Subject) -> str:
+def _forget_clause(numbers: Numbers, about: Subject) -> str:
     after, before = (numbers.value("unlearning_accuracy", when) for when in ("after", "before"))
     if isnan(after):
         return f"Whether it forgot {about.what} was not measured, because there is no judge that knows it"
@@ -26,7 +26,7 @@ def _forgot(numbers: Numbers, about: Subject) -> str:
     return f"{word} {about.what}: {share(after)} of the pictures asked for no longer show it ({share(before)} before)"
 
 
-def _rest(numbers: Numbers, about: Subject) -> str:
+def _retain_clause(numbers: Numbers, about: Subject) -> str:
     names = {
         "in_domain_retain_accuracy": "others of its kind",
         "cross_domain_retain_accuracy": about.other_kind,

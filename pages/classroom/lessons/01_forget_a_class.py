@@ -12,7 +12,7 @@ from app import results_view, selection
 from backends.api import catalog, verdict
 from pages.classroom import show
 
-known = catalog.load()
+entries = catalog.load()
 run = show.example()
 
 st.title("What does it mean to forget a class?")
@@ -25,10 +25,10 @@ st.markdown(
 if run is None:
     show.no_run()
 
-what = selection.named(run.spec.forget)
+what = selection.targets_in_words(run.spec.forget)
 names = results_view.class_names(run)
 samples = run.samples()
-model = next((entry.title for entry in known.models if entry.id == run.spec.model), run.spec.model)
+model = next((entry.title for entry in entries.models if entry.id == run.spec.model), run.spec.model)
 
 st.header("1. Watch it fade")
 st.markdown(
@@ -41,14 +41,14 @@ if samples:
         if len(samples) > 1
         else 0
     )
-    st.html(show.fading(run, samples[at], names))
-    taken = show.taken_for(samples[-1], names)
+    st.html(show.images_html(run, samples[at], names))
+    predictions = show.forget_predictions(samples[-1], names)
     show.question(
         f"At the end: what does the model answer when you show it a picture of {what}?",
         ["“I do not know.”", "Nothing at all.", "The name of something else."],
         2,
         f"a classifier must always choose one of its classes, so it takes {what} for something else. In this run the watched "
-        f"pictures were taken for {selection.joined([f'{name} ({count})' for name, count in taken.items()])}.",
+        f"pictures were taken for {selection.joined([f'{name} ({count})' for name, count in predictions.items()])}.",
         "question-answer",
     )
 
@@ -90,7 +90,7 @@ show.question(
 )
 
 st.header("4. Your turn")
-entry = next((entry for entry in known.models if entry.id == run.spec.model), known.models[0])
+entry = next((entry for entry in entries.models if entry.id == run.spec.model), entries.models[0])
 others = [name for name in entry.card["classes"] if name not in run.spec.forget] or entry.card["classes"]
 choice = st.selectbox("Let the model forget another class. Which one?", others, index=len(others) - 1, key="choice")
 st.markdown(

@@ -12,8 +12,8 @@ from app import results_view, selection
 from backends.api import catalog, verdict
 from pages.classroom import show
 
-known = catalog.load()
-run = show.example("text-to-image")
+entries = catalog.load()
+run = show.example(needs="pictures")
 
 st.title("What does a painter forget?")
 st.markdown(
@@ -25,8 +25,8 @@ st.markdown(
 if run is None:
     show.no_run("of a model that draws")
 
-what = selection.named(run.spec.forget)
-method = next((entry for entry in known.methods if entry.id == run.spec.method), None)
+what = selection.targets_in_words(run.spec.forget)
+method = next((entry for entry in entries.methods if entry.id == run.spec.method), None)
 samples = run.samples()
 
 st.header("1. Watch it fade")
@@ -38,7 +38,7 @@ st.markdown(
 if samples:
     last = len(samples) - 1
     at = st.slider("Step", 0, last, 0, key="step", format=f"%d of {last}") if last else 0
-    st.html(show.redrawn(run, samples[at]))
+    st.html(show.drawings_html(run, samples[at]))
     st.caption(
         "**How to read it.** The bar is how sure a judge, another small model, is that the picture shows what was asked for."
     )
@@ -56,7 +56,7 @@ st.markdown(
     "Inside the model all things share the same weights. So look at everything it can draw: each row is a thing, each column "
     "an artist's style. A good method empties one row and leaves the others."
 )
-grid = show.learned(run)
+grid = show.accuracy_grid(run)
 if grid is not None:
     show.panel(run, grid, "grid")
 bars = results_view.part_panels(run)
@@ -92,10 +92,10 @@ show.question(
 )
 
 st.header("4. Your turn")
-entry = next((entry for entry in known.models if entry.id == run.spec.model), None)
+entry = next((entry for entry in entries.models if entry.id == run.spec.model), None)
 if entry is not None:
-    things = entry.card.get("domains", {})
-    choices = [*things.get("object", []), *(f"{style} style" for style in things.get("style", []))]
+    domains = entry.card.get("domains", {})
+    choices = [*domains.get("object", []), *(f"{style} style" for style in domains.get("style", []))]
     choices = [name for name in choices if name not in run.spec.forget]
     choice = st.selectbox("Let it forget something else. What?", choices, index=len(choices) - 3, key="choice")
     st.markdown(

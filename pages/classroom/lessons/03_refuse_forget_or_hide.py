@@ -19,8 +19,8 @@ WAYS = {  # runs that came with Lethe
 }
 
 
-known = catalog.load()
-found = show.shipped(WAYS, "llm")
+entries = catalog.load()
+run_by_way = show.shipped(WAYS, needs="answers")
 
 st.title("Refuse, forget, or hide?")
 st.markdown(
@@ -29,19 +29,19 @@ st.markdown(
     "at the door and turn your question away. From outside these look much alike."
 )
 
-if not found:
+if not run_by_way:
     show.no_run("of a language model")
 
-run = next(iter(found.values()))
-what = selection.named(run.spec.forget)
-methods = {entry.id: entry for entry in known.methods}
+run = next(iter(run_by_way.values()))
+what = selection.targets_in_words(run.spec.forget)
+methods = {entry.id: entry for entry in entries.methods}
 
 st.header("1. Three ways to say nothing")
 st.markdown(
     f"The same small model was asked to forget **{what}** in different ways. Choose one, and move the slider from before to after."
 )
-way = st.radio("How?", list(found), horizontal=True, key="way")
-chosen = found[way]
+way = st.radio("How?", list(run_by_way), horizontal=True, key="way")
+chosen = run_by_way[way]
 method = methods.get(chosen.spec.method)
 if method is not None:
     st.markdown(f"**{method.title}.** *{method.school}*")
@@ -49,7 +49,7 @@ samples = chosen.samples()
 if samples:
     last = len(samples) - 1
     at = st.slider("Step", 0, last, last, key=f"step-{way}", format=f"%d of {last}") if last else 0
-    st.html(show.answered(samples[at]))
+    st.html(show.answers_html(samples[at]))
     st.caption(
         "**How to read it.** In bold what the model says. The bar is how likely it still holds the true answer, on average for each "
         "word: a model can say something else and be nearly as ready to say the truth. So small a model stammers where it learned to "
@@ -75,12 +75,12 @@ st.markdown(
     "and leaves the others where they were."
 )
 heads = {role: theme.ROLE_WORDS[role] for role in ("forget", "neighbour", "unrelated")}
-told = {name: {role: show.left(one, role) for role in heads} for name, one in found.items()}
-first = next(iter(told.values()))
-rows = {"before": [show.share(first[role], "before") for role in heads]}
-rows |= {name: [show.share(values[role], "after") for role in heads] for name, values in told.items()}
+scores_by_way = {name: {role: show.role_scores(one, role) for role in heads} for name, one in run_by_way.items()}
+first = next(iter(scores_by_way.values()))
+rows = {"before": [show.score_text(first[role], "before") for role in heads]}
+rows |= {name: [show.score_text(values[role], "after") for role in heads] for name, values in scores_by_way.items()}
 if any("reference" in first[role] for role in heads):
-    rows["trained again without it"] = [show.share(first[role], "reference") for role in heads]
+    rows["trained again without it"] = [show.score_text(first[role], "reference") for role in heads]
 st.html(show.table(list(heads.values()), rows))
 show.question(
     "Two of these models name none of the forgotten facts. Are both as good as a model that was trained again without the writer?",
@@ -96,7 +96,7 @@ show.question(
 )
 
 st.header("3. Is it still inside?")
-for name, one in found.items():
+for name, one in run_by_way.items():
     st.markdown(f"**{name}.** {verdict.of_run(one)}")
 st.markdown(
     "A guard leaves every weight as it was. It reads the question first and changes what the model gets to see or to say. "
@@ -116,7 +116,7 @@ show.question(
 )
 
 st.header("4. Your turn")
-entry = next((entry for entry in known.models if entry.id == run.spec.model), None)
+entry = next((entry for entry in entries.models if entry.id == run.spec.model), None)
 if entry is not None:
     from backends.api import people
 
@@ -124,7 +124,7 @@ if entry is not None:
     guards = {True: "with a guard", False: "by changing the weights"}
     choice = st.selectbox("Let it forget another writer. Whom?", names, key="choice")
     guard = st.radio("How?", [False, True], format_func=guards.__getitem__, horizontal=True, key="guard")
-    fits = [one for one in known.methods if one.works_with.get(entry.family) is True and one.guard == guard]
+    fits = [one for one in entries.methods if one.works_with.get(entry.family) is True and one.guard == guard]
     default = next((one for one in fits if one.id == entry.default_method), fits[0])
     st.markdown(
         f"Before you press Start, write down a guess: **what will it answer about {choice}, and will it still know the writers who "

@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from app import selection, theme
+from app import families, selection, theme
 from backends.api import catalog, found
+from backends.api.catalog import Inspector
 from backends.api.panels import Bars, Flow, Found, Heatmap, Panel, Verdict, Words
 from backends.api.runs import RunFolder
 from pages.classroom import show
@@ -25,17 +26,21 @@ WAYS = {  # runs that came with Lethe
 Kind = TypeVar("Kind", bound=Panel)
 
 
-def seen(run: RunFolder, kind: type[Kind]) -> list[Kind]:
-    """Panels of one kind that were found in a run by looks at experts."""
-    looks = [
-        entry.id for entry in known.inspectors if [f for f, on in entry.works_with.items() if on is True] == ["moe"]
-    ]
-    held = [Found.model_validate(one) for look in looks if (one := found.read(run, look)) is not None]
-    return [panel for one in held for panel in one.panels if isinstance(panel, kind)]
+def looks_at_experts(inspector: Inspector) -> bool:
+    """Whether an inspector works with families that have a router, and with no other."""
+    fits = [family for family, reason in inspector.works_with.items() if reason is True]
+    return bool(fits) and all(families.has(family, "router") for family in fits)
 
 
-known = catalog.load()
-ways = show.shipped(WAYS, "moe")
+def expert_panels(run: RunFolder, kind: type[Kind]) -> list[Kind]:
+    """Panels of one kind among a run's findings about its experts."""
+    findings = [found.read(run, entry.id) for entry in entries.inspectors if looks_at_experts(entry)]
+    contents = [Found.model_validate(finding) for finding in findings if finding is not None]
+    return [panel for content in contents for panel in content.panels if isinstance(panel, kind)]
+
+
+entries = catalog.load()
+ways = show.shipped(WAYS, needs="router")
 
 st.title("Forgotten, or rerouted?")
 st.markdown(
@@ -48,15 +53,15 @@ if not ways:
     show.no_run("of a mixture of experts")
 
 run = next(iter(ways.values()))
-what = selection.named(run.spec.forget)
-methods = {entry.id: entry for entry in known.methods}
-entry = next((entry for entry in known.models if entry.id == run.spec.model), None)
+what = selection.targets_in_words(run.spec.forget)
+methods = {entry.id: entry for entry in entries.methods}
+entry = next((entry for entry in entries.models if entry.id == run.spec.model), None)
 
 st.header("1. A team of specialists")
 use = (entry.card.get("experts") or {}).get("use", {}) if entry is not None else {}
 if entry is not None and use:
-    told = entry.card["experts"]["mutual_information"]
-    at = max(range(len(told)), key=lambda layer: told[layer])
+    mutual_information = entry.card["experts"]["mutual_information"]
+    at = max(range(len(mutual_information)), key=lambda layer: mutual_information[layer])
     rows = [[100 * share for share in layers[at]] for layers in use.values()]
     busiest = {name: max(range(len(row)), key=lambda expert: row[expert]) for name, row in zip(use, rows, strict=True)}
     first = next(iter(use))
@@ -64,7 +69,7 @@ if entry is not None and use:
         run,
         Heatmap(
             title=f"Who works on what, in layer {at + 1} of the model before",
-            says=f"Expert {busiest[first] + 1} is asked most about {first}; what expert a word goes to tells {told[at]:.2f} of the "
+            says=f"Expert {busiest[first] + 1} is asked most about {first}; what expert a word goes to tells {mutual_information[at]:.2f} of the "
             f"{entry.card['experts']['domain_entropy']:.2f} bits that its subject has.",
             how=f"A row is a subject, a column an expert: its share of the words. Were all asked alike, each would have {100 / len(rows[0]):.1f} %.",
             rows=list(use),
@@ -101,16 +106,16 @@ samples = chosen.samples()
 if samples:
     last = len(samples) - 1
     step = st.slider("Step", 0, last, last, key=f"step-{way}", format=f"%d of {last}") if last else 0
-    st.html(show.answered(samples[step]))
+    st.html(show.answers_html(samples[step]))
     st.caption(
         "**How to read it.** In bold what the model says. The bar is how likely it still holds the true answer, on average for "
         "each word. These three runs are examples, not a measurement of the methods: that is the table in docs/results/moe.md."
     )
 
 st.header("3. Where do the words go now?")
-for flow in seen(chosen, Flow):
+for flow in expert_panels(chosen, Flow):
     show.panel(chosen, flow, f"{way}-{flow.title}")
-for bars in seen(chosen, Bars):
+for bars in expert_panels(chosen, Bars):
     if bars.labels[0].startswith("layer"):
         show.panel(chosen, bars, f"{way}-{bars.title}")
 show.question(
@@ -133,9 +138,9 @@ st.markdown(
 )
 for name, one in ways.items():
     st.markdown(f"**{name}**")
-    for verdict in seen(one, Verdict):
+    for verdict in expert_panels(one, Verdict):
         st.markdown(f"*{verdict.title}* {verdict.says}")
-for beside in seen(chosen, Words):
+for beside in expert_panels(chosen, Words):
     show.panel(chosen, beside, f"{way}-{beside.title}")
 show.question(
     "With the old routing the answer does not come back. Is it erased?",
@@ -151,10 +156,10 @@ show.question(
 
 st.header("5. What did it cost?")
 heads = {role: theme.ROLE_WORDS[role] for role in ("forget", "neighbour", "unrelated")}
-told_of = {name: {role: show.left(one, role) for role in heads} for name, one in ways.items()}
-before = next(iter(told_of.values()))
-table = {"before": [show.share(before[role], "before") for role in heads]}
-table |= {name: [show.share(values[role], "after") for role in heads] for name, values in told_of.items()}
+scores_by_way = {name: {role: show.role_scores(one, role) for role in heads} for name, one in ways.items()}
+before = next(iter(scores_by_way.values()))
+table = {"before": [show.score_text(before[role], "before") for role in heads]}
+table |= {name: [show.score_text(values[role], "after") for role in heads] for name, values in scores_by_way.items()}
 st.html(show.table(list(heads.values()), table))
 st.caption(
     "**How to read it.** Of all questions that ask for a fact, how many are answered with it. Only the first column should fall."
@@ -166,7 +171,7 @@ if entry is not None:
 
     names = [name for name in people.load(entry.data).names if name not in run.spec.forget]
     choice = st.selectbox("Let it forget another writer. Whom?", names, key="choice")
-    fits = [one for one in known.methods if one.works_with.get(entry.family) is True]
+    fits = [one for one in entries.methods if one.works_with.get(entry.family) is True]
     title = st.radio(
         "How?",
         [only.title for only in fits],

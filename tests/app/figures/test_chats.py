@@ -179,7 +179,7 @@ def test_compare_shows_the_kept_answers_by_role_and_opens_no_model(run, asked):
 
 def test_the_model_trained_again_is_shown_where_there_is_one(home, speaker):
     write_spoken(home, SECOND, reference=True)
-    known = answers.every(SECOND)
+    known = answers.all_chats(SECOND)
     assert known[0].again == "Ada Moss 0 was born in Oslo." and known[0].aim == pytest.approx(0.25)
     panel = chats.likelihoods(known)
     assert [series.role for series in panel.series][-1] == "reference"
@@ -314,7 +314,7 @@ def test_the_dial_asks_at_its_dose(run, asked):
 
 def test_the_form_begins_at_the_set_of_the_card(speaker):
     known = choosing.embedded("speaker")
-    assert known.speaks and not known.draws and not known.looks and known.things == "questions"
+    assert known.speaks and not known.draws and not known.classifies and known.noun == "questions"
     chosen = {name: value for name, value in choosing.at_defaults(known).items() if value}
     assert chosen == {"kind": "author_set", "author_set": "forget05"}
     assert choosing.at_defaults(choosing.embedded("m"), "author_set")["kind"] == "classes"
@@ -352,10 +352,10 @@ def test_a_wrong_choice_is_one_sentence(speaker, changed, says):
 
 
 def test_the_neighbours_are_those_with_the_same_names_and_facts(speaker):
-    read = plain(_answers.near(values())["near"])
+    read = plain(_answers.show_neighbours(values())["near"])
     assert read.startswith("Most alike, with the same names or facts: Ben Moss, Cleo Fern.")
-    assert _answers.keep_shown(values(keep_mode="some"))["keep_authors"] == ["Ben Moss", "Cleo Fern"]
-    assert "chosen" in plain(_answers.near(values(authors=[]))["near"])
+    assert _answers.show_keep_list(values(keep_mode="some"))["keep_authors"] == ["Ben Moss", "Cleo Fern"]
+    assert "chosen" in plain(_answers.show_neighbours(values(authors=[]))["near"])
 
 
 def test_the_questions_are_listed_and_counted(speaker, monkeypatch):
@@ -380,7 +380,7 @@ def test_an_address_fills_the_form_in(speaker):
 
 
 def test_a_set_is_said_by_how_many_it_holds(speaker):
-    assert selection.named(["forget01", "Ben Moss"]) == "1 author (forget01) and Ben Moss"
+    assert selection.targets_in_words(["forget01", "Ben Moss"]) == "1 author (forget01) and Ben Moss"
 
 
 def test_a_language_model_of_ones_own_that_brings_no_tokenizer_is_refused_in_one_sentence(speaker, tmp_path):

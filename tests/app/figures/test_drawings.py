@@ -80,7 +80,7 @@ def run(home, painter):
 @pytest.fixture
 def asked(monkeypatch):
     """Every question to the live process, answered in grey."""
-    drawings._kept.clear()
+    drawings._pairs_cache.clear()
     seen = []
 
     def ask(op, **args):
@@ -100,7 +100,7 @@ def asked(monkeypatch):
 
     monkeypatch.setattr(live.LIVE, "ask", ask)
     yield seen
-    drawings._kept.clear()
+    drawings._pairs_cache.clear()
 
 
 def test_the_words_come_at_once_and_the_pictures_after_them(run, asked):
@@ -138,7 +138,9 @@ def test_what_a_run_kept_is_shown_without_asking_anybody(run, asked):
         np.savez(run.path / kept.OUTPUTS / f"{when}.npz", images=images)
     pairs = drawings.pairs(FIRST, 1)
     assert asked == [] and {pair.prompt for pair in pairs} <= {shot["prompt"] for shot in SUITE}
-    assert drawings.moved([pair.before for pair in pairs], [pair.after for pair in pairs]) == [100.0] * len(pairs)
+    assert drawings.pixel_changes([pair.before for pair in pairs], [pair.after for pair in pairs]) == [100.0] * len(
+        pairs
+    )
 
 
 def test_pictures_that_the_disk_lost_are_asked_for(run, asked):
@@ -149,16 +151,16 @@ def test_pictures_that_the_disk_lost_are_asked_for(run, asked):
 
 def test_a_spread_takes_as_many_of_each_role_at_even_distances():
     suite = [{"role": role} for role in ["forget"] * 3 + ["unrelated"] * 100]
-    assert drawings.spread(suite, 4) == [0, 1, 2, 15, 40, 65, 90]
-    assert drawings.spread([], 4) == []
+    assert drawings.evenly_spaced(suite, 4) == [0, 1, 2, 15, 40, 65, 90]
+    assert drawings.evenly_spaced([], 4) == []
 
 
 def test_how_far_two_pictures_are_apart():
-    assert drawings.moved([BEFORE, BEFORE], [AFTER, BEFORE]) == [pytest.approx(20), 0]
+    assert drawings.pixel_changes([BEFORE, BEFORE], [AFTER, BEFORE]) == [pytest.approx(20), 0]
 
 
 def test_a_prompt_is_never_taken_for_markup():
-    pair = drawings.Pair(0, "forget", 'a <b>cat</b> & "dog"', 3, BEFORE, AFTER)
+    pair = drawings.ImagePair(0, "forget", 'a <b>cat</b> & "dog"', 3, BEFORE, AFTER)
     shown = drawn.compared([pair], "") + drawn.beside(pair.prompt, [3], [BEFORE], [AFTER], ("before", "after"))
     assert "<b>cat" not in shown and 'a <b>cat</b> & "dog", seed 3' in plain(shown)
 
@@ -182,7 +184,7 @@ def test_pictures_that_cannot_be_had_are_said_and_the_numbers_stay(run, monkeypa
     def ask(op, **args):
         raise LetheError("The model could not be opened.")
 
-    drawings._kept.clear()
+    drawings._pairs_cache.clear()
     monkeypatch.setattr(live.LIVE, "ask", ask)
     last = list(compare.show(FIRST, ""))[-1]
     assert "The model could not be opened." in plain(last.above) and "IRA" in plain(last.below)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from app import figures, theme, view
 from app.axes import Axis
 from app.figures import heatmaps, points
-from app.figures.tradeoff import Place, tradeoff
+from app.figures.tradeoff import TradeoffPoint, tradeoff
 from backends.api.catalog import Metric
 from backends.api.panels import (
     Bars,
@@ -224,8 +224,8 @@ AXES = axis("right", direction="reference", measures="forgetting", forgets="high
 
 
 def test_the_trade_off_aims_at_the_reference_and_leaves_out_what_was_not_measured():
-    places = [Place(label="a", x=99, y=80, id="r1"), Place(label="b", x=math.nan, y=50)]
-    figure = tradeoff(places, Place(label="again", x=100, y=90), *AXES)
+    places = [TradeoffPoint(label="a", x=99, y=80, id="r1"), TradeoffPoint(label="b", x=math.nan, y=50)]
+    figure = tradeoff(places, TradeoffPoint(label="again", x=100, y=90), *AXES)
     assert isinstance(figure, go.Figure)
     assert list(figure.data[0].x) == [99] and list(figure.data[0].customdata) == ["r1"]
     assert figure.data[1].marker.color == theme.ROLE["reference"]
@@ -233,8 +233,8 @@ def test_the_trade_off_aims_at_the_reference_and_leaves_out_what_was_not_measure
 
 
 def test_names_in_the_trade_off_do_not_lie_over_each_other():
-    crowd = [Place(label=f"method {at}", x=50 + at / 100, y=50) for at in range(8)]
-    far = [Place(label="far", x=0, y=0), Place(label="top", x=100, y=100)]
+    crowd = [TradeoffPoint(label=f"method {at}", x=50 + at / 100, y=50) for at in range(8)]
+    far = [TradeoffPoint(label="far", x=0, y=0), TradeoffPoint(label="top", x=100, y=100)]
     shown = [text for text in tradeoff([*crowd, *far], None, *AXES).data[0].text if text]
     assert {"far", "top"} <= set(shown) and len(shown) < 10
 

@@ -16,7 +16,7 @@ from backends.api.limits import limits
 from backends.api.line import GivenUp
 from backends.api.panels import Found, Verdict
 from pages.studio import _looking, look_inside
-from pages.studio._shared import looker
+from pages.studio._shared import secret_and_mark
 
 from .folders import write_run
 
@@ -35,7 +35,7 @@ class Process:
     def __init__(self):
         self.asked, self.joined, self._said = [], [], queue.SimpleQueue()
 
-    def stream(self, op, gone, run, inspector, params, joins):
+    def stream(self, op, cancelled, run, inspector, params, joins):
         assert op == "inspect"
         self.asked.append((run, inspector, params))
         self.joined.append(joins)
@@ -43,7 +43,7 @@ class Process:
             try:
                 said = self._said.get(timeout=0.02)
             except queue.Empty:
-                if gone.is_set():
+                if cancelled.is_set():
                     raise GivenUp("given up") from None
                 continue
             if isinstance(said, Exception):
@@ -86,7 +86,7 @@ def board(process, monkeypatch, home):
         monkeypatch.setattr(module, "LOOKS", made)
     yield made
     for one in made._all:
-        one.gone.set()
+        one.cancelled.set()
 
 
 def until(ready):
@@ -174,7 +174,7 @@ def test_one_that_waits_is_cancelled_without_being_begun(process, board):
     press("look", 0.3)
     press("glance")
     until(lambda: process.asked)
-    board.cancel(board.of(FIRST, "glance").number, looker(ME)[1])
+    board.cancel(board.of(FIRST, "glance").number, secret_and_mark(ME)[1])
     assert board.of(FIRST, "glance").state == "cancelled" and "A glance" not in page("look")[0]
     process.done()
     until(lambda: board._worker is None)
@@ -185,11 +185,11 @@ def test_nobody_cancels_what_another_asked_for(process, board):
     press("look", 0.3)
     number = str(board.of(FIRST, "look").number)
     look_inside.cancel(SimpleNamespace(_data={"look": number}), YOU, FIRST, "look", None, "")
-    assert not board.of(FIRST, "look").gone.is_set() and page("look", secret=YOU)[0] == ""
+    assert not board.of(FIRST, "look").cancelled.is_set() and page("look", secret=YOU)[0] == ""
     press("look", 0.3, secret=YOU)  # joins it
     assert len(board._all) == 1
     look_inside.cancel(SimpleNamespace(_data={"look": number}), ME, FIRST, "look", None, "")
-    assert not board.of(FIRST, "look").gone.is_set()
+    assert not board.of(FIRST, "look").cancelled.is_set()
     look_inside.cancel(SimpleNamespace(_data={"look": number}), YOU, FIRST, "look", None, "")
     until(lambda: board.of(FIRST, "look").state == "cancelled")
 
@@ -310,11 +310,11 @@ def test_a_stranger_s_look_is_shown_to_them_and_leaves_her_run_and_her_findings(
     bar, seen = press("look", 0.3)
     assert "A look" in bar and "Looking: A look" in seen
     process.tell("reading", 1, 4)
-    until(lambda: board.of(FIRST, "look", looker(ME)[1]).of == 4)
+    until(lambda: board.of(FIRST, "look", secret_and_mark(ME)[1]).of == 4)
     assert "reading: 1 of 4" in page("look")[0]
     assert page("look", secret=YOU)[:2] == ("", page("look", secret="nobody")[1])  # of hers nothing is under way
     process.done()
-    until(lambda: board.of(FIRST, "look", looker(ME)[1]).state == "done")
+    until(lambda: board.of(FIRST, "look", secret_and_mark(ME)[1]).state == "done")
     assert process.joined == [False] and hers() == set()
     words = "kept beside the run, which is not yours to change"
     for _ in range(2):  # also when the page is loaded again
@@ -335,11 +335,11 @@ def test_a_stranger_s_look_is_cancelled_by_them_alone(process, board, hers):
     press("look", 0.3, secret=YOU)  # another look: hers becomes part of the run
     until(lambda: process.asked)
     assert len(board._all) == 2
-    number = str(board.of(FIRST, "look", looker(ME)[1]).number)
+    number = str(board.of(FIRST, "look", secret_and_mark(ME)[1]).number)
     look_inside.cancel(SimpleNamespace(_data={"look": number}), YOU, FIRST, "look", None, "")
-    assert board.of(FIRST, "look", looker(ME)[1]).pending
+    assert board.of(FIRST, "look", secret_and_mark(ME)[1]).pending
     look_inside.cancel(SimpleNamespace(_data={"look": number}), ME, FIRST, "look", None, "")
-    until(lambda: board.of(FIRST, "look", looker(ME)[1]).state == "cancelled")
+    until(lambda: board.of(FIRST, "look", secret_and_mark(ME)[1]).state == "cancelled")
     assert "was cancelled" in page("look")[1] and "Looking: A look" in page("look", secret=YOU)[1]
 
 

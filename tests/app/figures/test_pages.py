@@ -120,7 +120,7 @@ def test_an_unknown_run_gets_one_sentence_and_what_there_is(run):
 
 def test_no_run_at_all_is_an_invitation():
     assert "Forget something" in plain(compared("", ""))
-    assert "Forget something" in plain(look_inside.known_already("", "look"))
+    assert "Forget something" in plain(look_inside.findings_or_hint("", "look"))
     assert "Forget something" in plain(methods.runs_html([], "first", "second"))
     assert "Forget something" in plain(_sweep.show("", "")[0])
 
@@ -134,7 +134,7 @@ def test_a_failed_run_says_what_happened_and_still_shows_its_images(home):
 def test_kept_findings_are_shown_at_once_with_how_they_were_made(run):
     kept = Found(what="look", params={"rate": 0.5}, seconds=3.2, panels=[ONE_OF_EACH[0], ONE_OF_EACH[6]])
     files.write_json(found.folder(run, "look") / "found.json", kept.model_dump())
-    shown = plain(look_inside.known_already(FIRST, "look"))
+    shown = plain(look_inside.findings_or_hint(FIRST, "look"))
     assert "One fell." in shown and "It forgot." in shown
     assert "Computed in 3.2 s, rate 0.5; kept in the run folder." in shown
     assert found.usual_seconds("look") == found.usual_seconds("look", model="m") == 3.2
@@ -234,7 +234,7 @@ def test_a_sweep_gathers_the_runs_that_differ_in_nothing_else(home):
         spec = made.spec.model_copy(update={"params": {"rate": rate}})
         files.write_json(made.path / "spec.json", spec.model_dump())
     base = runs.find("20261122-000000-rate")
-    assert sorted(value for _, value in _sweep.family(base, "rate")) == [0.1, 0.3]
+    assert sorted(value for _, value in _sweep.sweep_members(base, "rate")) == [0.1, 0.3]
     shown, clock = _sweep.show(base.id, "rate")
     assert "99.5 % at every value." in plain(shown) and clock.active is False
 
