@@ -90,6 +90,18 @@ def test_a_lesson_takes_a_run_of_its_own_family(make_run):
     assert show.example().spec.model != show.example(needs="pictures").spec.model
 
 
+def test_where_no_shipped_run_is_here_an_own_one_stands_in_if_its_family_has_the_capability(
+    make_run, monkeypatch, tmp_path
+):
+    from backends.api import runs
+
+    monkeypatch.setattr(runs, "ASSETS", tmp_path)
+    own = make_run("done")
+    stand_in = show.shipped({"Refuse": "example-author-refused"}, needs="classes")
+    assert {title: run.id for title, run in stand_in.items()} == {"Your run": own.id}
+    assert show.shipped({"Refuse": "example-author-refused"}, needs="answers") == {}
+
+
 @pytest.fixture
 def third():
     from pathlib import Path
