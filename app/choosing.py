@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app import forms, theme
 from app.live import LIVE
@@ -55,7 +55,7 @@ class Facts(BaseModel):
 
     id: str
     title: str
-    family: str = "classifier"
+    family: str = Field(default_factory=lambda: next(iter(families.every())))
     own: bool = False
     data: str = ""
     classes: list[str] = []
@@ -170,7 +170,7 @@ def open_own(model: str, data: str) -> Facts:
         own_family = own.family_of(own.check_folder(folder, model), model)
         families.get(own_family).check_data(data, model)
     description = LIVE.ask("describe", model=model, data=data)
-    family: str = description.get("family", "classifier")
+    family: str = description["family"]
     classes = description.get("classes", [])
     fit = methods(family)
     return Facts(

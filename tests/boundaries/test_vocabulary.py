@@ -1,0 +1,48 @@
+"""The code speaks the field's words, and no shared file tells families of models apart by their names."""
+
+import ast
+from pathlib import Path
+
+import vocabulary
+
+from backends.api import families
+
+PARTS = ("app", "pages", "backends")
+MOST = 0.5  # percent of the names bound; those left are keys of files or of widgets
+SHARED = (
+    "app",
+    "pages",
+    "backends/api",
+    "backends/core",
+    "backends/engine",
+    "backends/inspectors",
+    "backends/methods",
+    "backends/metrics",
+)
+OTHER = {("backends/methods/eco.py", "classifier")}  # the name of a phase
+
+
+def test_identifiers_are_the_terms_of_the_field():
+    bound, everyday = (sum(column) for column in zip(*map(vocabulary.counts, PARTS), strict=True))
+    assert 100 * everyday / bound < MOST, "python tests/boundaries/vocabulary.py lists them"
+
+
+def test_the_count_counts(tmp_path):
+    path = tmp_path / "some.py"
+    path.write_text("def said(known, logits):\n    found = _held = logits\n    return [shown for shown in found]\n")
+    assert sorted(name for _, name in vocabulary.everyday(path)) == ["_held", "found", "known", "said", "shown"]
+    assert len(list(vocabulary.bindings(path))) == 6
+
+
+def named(path: Path) -> set[str]:
+    """The families that a file names as strings."""
+    strings = (node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
+    return {value for value in strings if isinstance(value, str) and value in families.every()}
+
+
+def test_no_shared_file_names_a_family():
+    paths = [
+        path for part in SHARED for path in (vocabulary.ROOT / part).rglob("*.py") if "app/families" not in str(path)
+    ]
+    found = {(str(path.relative_to(vocabulary.ROOT)), family) for path in paths for family in named(path)}
+    assert found == OTHER
