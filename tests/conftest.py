@@ -4,6 +4,7 @@ import os
 
 import pytest
 from hypothesis import settings
+from tiers import pytest_collection_modifyitems, pytest_configure, pytest_ignore_collect  # noqa: F401
 
 os.environ.setdefault("PYTHONWARNINGS", "error::FutureWarning")  # of the processes that tests start; pytest has its own
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
