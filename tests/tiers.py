@@ -117,5 +117,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks each test with its tier, and puts what takes long first, so that no process ends long after the others.
+
+    `--dist loadgroup` gives a file to one process, and all browser tests to one, which then share a studio and a Chromium.
+    """
     for item in items:
-        item.add_marker(tier_of(item))
+        name = tier_of(item)
+        item.add_marker(name)
+        item.add_marker(pytest.mark.xdist_group("browser" if name == "browser" else str(item.path.relative_to(TESTS))))
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.get_closest_marker("browser") is None, item.path not in slow))

@@ -47,6 +47,7 @@ def test_a_fixture_brings_only_its_own_needs(fixture, expected):
 
 def test_this_test_starts_processes_and_is_a_job(request):
     assert [mark.name for mark in request.node.iter_markers() if mark.name in tiers.TIERS] == ["job"]
+    assert request.node.get_closest_marker("xdist_group").args == ("boundaries/test_tiers.py",)
 
 
 RUN = """

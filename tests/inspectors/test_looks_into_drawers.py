@@ -67,18 +67,13 @@ def test_those_that_do_not_say_why():
             assert isinstance(why, str) and why.endswith(".") and len(why.split()) > 3, name
 
 
-def test_panels_are_sound_and_repeat(task, inspector, tmp_path):
-    seen = drawn.look(task, tmp_path, drawn.shaken(task))
-    first = found(inspector, seen)
-    looks.sound(first, tmp_path)
-    assert [panel.model_dump_json() for panel in found(inspector, seen)] == [panel.model_dump_json() for panel in first]
-
-
-def test_models_are_left_as_they_were(task, inspector, tmp_path):
+def test_panels_are_sound_and_repeat_and_models_are_left_as_they_were(task, inspector, tmp_path):
     seen = drawn.look(task, tmp_path, drawn.shaken(task))
     states = {when: copy.deepcopy(getattr(seen, when).state_dict()) for when in ("before", "after")}
     processors = dict(seen.after.unet.attn_processors)
-    found(inspector, seen)
+    first = found(inspector, seen)
+    looks.sound(first, tmp_path)
+    assert [panel.model_dump_json() for panel in found(inspector, seen)] == [panel.model_dump_json() for panel in first]
     for when, state in states.items():
         model = getattr(seen, when)
         assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
