@@ -2,7 +2,8 @@
 
 A test needs what its file imports, what the helper files imported there import, and what its fixtures import. With Playwright
 it is a browser test; with a model library, a part of `backends` behind `backends.api`, or a way to start processes it is a job;
-all others are unit tests. With `-m unit` no other file is opened, and no model library can be imported.
+all others are unit tests. With `-m unit` no other file is opened, no model library can be imported, and of what computes only
+the process that makes the catalog can be started.
 """
 
 import ast
@@ -100,12 +101,25 @@ class NoModelLibrary:
             )
 
 
+def no_process_that_computes(event: str, arguments: tuple[object, ...]) -> None:
+    """A hook of the interpreter that refuses to start an engine or a process that opens models.
+
+    Raises:
+        RuntimeError: a unit test wanted one.
+    """
+    if event == "subprocess.Popen":
+        words = [str(word) for word in arguments[1]] if isinstance(arguments[1], list | tuple) else []
+        if any(word.startswith("backends.") and word != "backends.catalog" for word in words):
+            raise RuntimeError(f"a unit test starts {' '.join(words)}; it belongs to those that start processes")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for name, meaning in TIERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
     if config.option.markexpr == "unit":
         assert "torch" not in sys.modules
         sys.meta_path.insert(0, NoModelLibrary())
+        sys.addaudithook(no_process_that_computes)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -26,17 +26,16 @@ def of_family(metrics, family):
 
 
 def pairs(metrics):
-    return [
-        (Axis(x, "right"), Axis(y, "up"))
-        for family in FAMILIES
-        for x, y in permutations(of_family(metrics, family), 2)
-    ]  # fmt: skip
+    """Each that can be chosen for some family, once."""
+    both = {(x.id, y.id): (x, y) for family in FAMILIES for x, y in permutations(of_family(metrics, family), 2)}
+    return [(Axis(x, "right"), Axis(y, "up")) for x, y in both.values()]
 
 
 def test_every_pair_of_every_family_is_told_by_the_directions_of_its_metrics(metrics):
     both = pairs(metrics)
     assert len(both) > 300
     for x, y in both:
+        layout = tradeoff([Place(label="a", x=1, y=2)], None, x, y).layout
         for axis, arrow in ((x, "→"), (y, "↑")):
             entry = axis.entry
             less = (entry.forgets or entry.direction) == "lower"
@@ -44,8 +43,7 @@ def test_every_pair_of_every_family_is_told_by_the_directions_of_its_metrics(met
             way = axis.meaning if entry.direction == "reference" else f"{'less' if less else 'more'} is better"
             assert (f"({way} {arrow})" in axis.title) == bool(axis.meaning)
             assert (", %" in axis.title) == (entry.unit == "%")
-            figure = tradeoff([Place(label="a", x=1, y=2)], None, x, y)
-            drawn = (figure.layout.xaxis if axis is x else figure.layout.yaxis).to_plotly_json()
+            drawn = (layout.xaxis if axis is x else layout.yaxis).to_plotly_json()
             assert (drawn.get("autorange") == "reversed") == less and drawn["title"]["text"] == axis.title
         said = caption(x, y, "run", aim=True)
         trade = {x.entry.measures, y.entry.measures} in ({"forgetting", "keeping"}, {"privacy", "keeping"})
