@@ -16,6 +16,8 @@ from backends.api.errors import Busy, LetheError, OutOfReach
 from backends.api.spec import ENDED
 from backends.engine import outcome
 
+SECONDS_OF_STEPS = 400  # how many steps the toy takes in two seconds where nothing else runs: of 1,600 in all
+
 
 @pytest.fixture
 def start():
@@ -69,7 +71,7 @@ def test_an_engine_killed_and_started_again_ends_in_the_same_numbers(start, queu
     children = jobs(process.pid)
     process.kill()
     process.wait()
-    psutil.wait_procs(children, timeout=5)
+    psutil.wait_procs(children, timeout=PATIENCE)
     assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
     assert run.state.status == "running" and engine.owner() is None
     start()
@@ -84,10 +86,11 @@ def test_a_running_job_is_cancelled_within_a_step_and_the_next_one_starts(start,
     start()
     run, after = queue(epochs=200), queue(epochs=1)
     until(lambda: step_of(run) >= 3, PATIENCE)
-    asked = time.monotonic()
+    before = step_of(run)
     run.cancel()
-    until(lambda: run.state.status == "cancelled", 5)
-    assert time.monotonic() - asked < 2 and run.state.message == outcome.CANCELLED_NOTE
+    until(lambda: run.state.status == "cancelled", PATIENCE)
+    assert run.state.message == outcome.CANCELLED_NOTE
+    assert step_of(run) - before < SECONDS_OF_STEPS  # what is told lags behind by up to 0.2 s
     until(lambda: over(after), PATIENCE)
     assert after.state.status == "done"
 
@@ -130,7 +133,7 @@ def test_an_engine_ends_with_who_started_it(home):
         found = psutil.Process(int(parent.stdout.readline()))
         spare = found.children()
         parent.kill()
-    psutil.wait_procs([found, *spare], timeout=5)
+    psutil.wait_procs([found, *spare], timeout=PATIENCE)
     assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in (found, *spare))
     assert engine.owner() is None
 
@@ -139,8 +142,8 @@ def test_asked_to_end_it_leaves_no_process_behind(start):
     process = start()
     children = psutil.Process(process.pid).children(recursive=True)
     process.terminate()
-    assert process.wait(timeout=10) == 0
-    psutil.wait_procs(children, timeout=5)
+    assert process.wait(timeout=PATIENCE) == 0
+    psutil.wait_procs(children, timeout=PATIENCE)
     assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
 
 
