@@ -18,7 +18,7 @@ studio: $(VENV)/installed  ## Install what is missing and open the studio on htt
 	@exec $(BIN)/lethe serve
 
 check: $(VENV)/installed-test  ## Style, types, imports and the tests that need no model library, in a minute or two
-	@$(MAKE) --no-print-directory -j2 -Otarget lint unit
+	@$(MAKE) --no-print-directory -j2 lint unit
 
 test: check  ## Every check and every test, those in the browser too
 	@browser=$$(sh .ci/chromium $(BIN)/python) && CHROMIUM="$$browser" $(PYTEST) -m "not unit"

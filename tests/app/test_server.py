@@ -12,7 +12,17 @@ from fastapi.testclient import TestClient
 from app import guardian, server
 from backends.api.errors import Busy, OutOfReach
 
-FORBIDDEN = ("torch", "transformers", "diffusers", "captum", "umap", "sklearn", "distributed")
+FORBIDDEN = (
+    "torch",
+    "transformers",
+    "diffusers",
+    "captum",
+    "umap",
+    "sklearn",
+    "numba",
+    "safetensors.torch",
+    "distributed",
+)
 
 
 @pytest.fixture(scope="module")

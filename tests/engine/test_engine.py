@@ -9,7 +9,7 @@ import time
 
 import psutil
 import pytest
-from small_jobs import PATIENCE, jobs, numbers, step_of, until
+from small_jobs import PATIENCE, SETTINGS, jobs, numbers, step_of, until
 
 from backends.api import engine
 from backends.api.errors import Busy, LetheError, OutOfReach
@@ -36,14 +36,35 @@ def start():
         process.wait()
 
 
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory):
+    """An engine for the tests that leave one running, and its home."""
+    home = tmp_path_factory.mktemp("lasting")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (SETTINGS | {"LETHE_HOME": str(home)}).items():
+            patch.setenv(name, value)
+        process = engine.start()
+        engine.wait(process, PATIENCE)
+    yield process, home
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def running(lasting, monkeypatch):
+    """That engine, which the jobs that a test queues are given to."""
+    process, home = lasting
+    monkeypatch.setenv("LETHE_HOME", str(home))
+    return process
+
+
 def over(run):
     return run.state.status in ENDED
 
 
 @pytest.mark.slow
-def test_two_jobs_one_after_the_other(start, queue):
+def test_two_jobs_one_after_the_other(running, queue):
     first, second = queue(epochs=2), queue(epochs=2, seed=1)
-    start()
     until(lambda: over(second), PATIENCE)
     assert first.state.status == second.state.status == "done"
     ended, began = first.state.history[-1].at, second.state.history[1].at
@@ -82,8 +103,7 @@ def test_an_engine_killed_and_started_again_ends_in_the_same_numbers(start, queu
 
 
 @pytest.mark.slow
-def test_a_running_job_is_cancelled_within_a_step_and_the_next_one_starts(start, queue):
-    start()
+def test_a_running_job_is_cancelled_within_a_step_and_the_next_one_starts(running, queue):
     run, after = queue(epochs=200), queue(epochs=1)
     until(lambda: step_of(run) >= 3, PATIENCE)
     before = step_of(run)
@@ -114,13 +134,12 @@ def test_an_engine_for_one_run_ends_with_it(start, queue):
     assert engine.owner() is None
 
 
-def test_a_second_engine_on_a_home_says_so(start):
-    first = start()
-    assert engine.owner() == first.pid and engine.status()["executor"] == "children"
+def test_a_second_engine_on_a_home_says_so(running):
+    assert engine.owner() == running.pid and engine.status()["executor"] == "children"
     second = engine.start()
-    with pytest.raises(Busy, match=f"Another engine \\(process {first.pid}\\) already works on "):
+    with pytest.raises(Busy, match=f"Another engine \\(process {running.pid}\\) already works on "):
         engine.wait(second, 30)
-    assert second.wait() == engine.REFUSED and first.poll() is None
+    assert second.wait() == engine.REFUSED and running.poll() is None
 
 
 def test_an_engine_ends_with_who_started_it(home):
