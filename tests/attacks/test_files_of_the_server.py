@@ -44,6 +44,7 @@ def forged(attacked):
     return alone + bare + shaped
 
 
+@pytest.mark.parametrize("built", ["shared"], indirect=True)  # the check knows no mode
 def test_no_position_of_any_event_takes_one(attacked):
     """Every event of /config, every position of its values, its event_data and fields that are nowhere meant."""
     door = Door(attacked.client.app, None, attacked.studio)
