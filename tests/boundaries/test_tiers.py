@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import tiers
@@ -48,6 +49,39 @@ def test_a_fixture_brings_only_its_own_needs(fixture, expected):
 def test_this_test_starts_processes_and_is_a_job(request):
     assert [mark.name for mark in request.node.iter_markers() if mark.name in tiers.TIERS] == ["job"]
     assert request.node.get_closest_marker("xdist_group").args == ("boundaries/test_tiers.py",)
+
+
+class Item:
+    """A collected test of a file, with the marks that it bears."""
+
+    _fixtureinfo = SimpleNamespace(name2fixturedefs={})
+
+    def __init__(self, name, *marks):
+        self.path, self.marks = tiers.TESTS / name, {mark: mark for mark in marks}
+
+    def add_marker(self, mark):
+        self.marks |= {mark: mark} if isinstance(mark, str) else {mark.name: mark}
+
+    def get_closest_marker(self, name):
+        return self.marks.get(name)
+
+
+def test_browser_tests_come_first_in_one_process_and_then_files_with_a_slow_test():
+    goals, chain, again, walk = (
+        Item("api/test_goals.py"),
+        Item("engine/test_engine.py"),
+        Item("engine/test_engine.py", "slow"),
+        Item("browser/test_foreign_frame.py"),
+    )
+    items = [goals, chain, again, walk]
+    tiers.pytest_collection_modifyitems(items)
+    assert items == [walk, chain, again, goals]
+    assert [item.marks["xdist_group"].args for item in items] == [
+        ("browser",),
+        ("engine/test_engine.py",),
+        ("engine/test_engine.py",),
+        ("api/test_goals.py",),
+    ]
 
 
 RUN = """
