@@ -102,15 +102,15 @@ class NoModelLibrary:
 
 
 def no_process_that_computes(event: str, arguments: tuple[object, ...]) -> None:
-    """A hook of the interpreter that refuses to start an engine or a process that opens models.
+    """A hook of the interpreter that refuses to start an engine or a process that opens models, as a full machine would.
 
     Raises:
-        RuntimeError: a unit test wanted one.
+        ChildProcessError: a unit test wanted one.
     """
     if event == "subprocess.Popen":
         words = [str(word) for word in arguments[1]] if isinstance(arguments[1], list | tuple) else []
         if any(word.startswith("backends.") and word != "backends.catalog" for word in words):
-            raise RuntimeError(f"a unit test starts {' '.join(words)}; it belongs to those that start processes")
+            raise ChildProcessError(f"a unit test starts {' '.join(words)}; tests/tiers.py holds what makes it one")
 
 
 def pytest_configure(config: pytest.Config) -> None:
