@@ -1,4 +1,4 @@
-# Two commands do everything: `make studio` opens Lethe, `make test` runs every check.
+# Two commands do everything: `make studio` opens Lethe, `make test` runs every check. `make check` is its quick part.
 # PYTHON names another interpreter: make studio PYTHON=python3.12
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
@@ -9,14 +9,22 @@ TORCH := 2.13.0
 OLD := Lethe needs Python 3.11 or newer, and $(or $(PYTHON),python3) is not that; name one, as in: make studio PYTHON=python3.12
 NO_VENV := $(PYTHON) could not make a virtual environment; on Debian and Ubuntu install the package python3-venv and try again.
 
-.PHONY: studio test lint format chromium lock newest clean
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
+.PHONY: studio check test unit lint format chromium lock newest clean
 .DEFAULT_GOAL := studio
 
 studio: $(VENV)/installed  ## Install what is missing and open the studio on http://127.0.0.1:7860
 	@exec $(BIN)/lethe serve
 
-test: lint  ## Every check and every test, those in the browser too
-	@browser=$$(sh .ci/chromium $(BIN)/python) && CHROMIUM="$$browser" $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+check: $(VENV)/installed-test  ## Style, types, imports and the tests that need no model library, in a minute or two
+	@$(MAKE) --no-print-directory -j2 lint unit
+
+test: check  ## Every check and every test, those in the browser too
+	@browser=$$(sh .ci/chromium $(BIN)/python) && CHROMIUM="$$browser" $(PYTEST) -m "not unit"
+
+unit: $(VENV)/installed-test  ## The tests that need no model library
+	@$(PYTEST) -q -m unit
 
 lint: $(VENV)/installed-test  ## Style, types, and which part may import which
 	@$(BIN)/ruff check .

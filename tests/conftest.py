@@ -1,9 +1,15 @@
 """Every test has a home of its own; nothing it does reaches the person's runs."""
 
 import os
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
+from tiers import pytest_collection_modifyitems, pytest_configure, pytest_ignore_collect  # noqa: F401
 
 os.environ.setdefault("PYTHONWARNINGS", "error::FutureWarning")  # of the processes that tests start; pytest has its own
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -26,11 +32,49 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def toy_folder(tmp_path_factory):
-    """The toy model of tests/toy.py, trained once a session."""
+def once(tmp_path_factory):
+    """once(name, make): the folder that `make` filled, in whichever process of this run was the first to want it."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def of(name: str, make: Callable[[Path], Path]) -> Path:
+        folder = root / name
+        with FileLock(root / f"{name}.lock"):
+            if not folder.exists():
+                shutil.rmtree(root / f"{name}.part", ignore_errors=True)
+                (root / f"{name}.part").mkdir()
+                make(root / f"{name}.part").rename(folder)
+        return folder
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def new_home(once, tmp_path_factory):
+    """new_home(): an empty LETHE_HOME but for the catalog, which is made once a run: whoever starts a studio or a command need not."""
+
+    def catalog_in(folder: Path) -> Path:
+        from backends.api import catalog
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LETHE_HOME", str(folder))
+            making = catalog.prepare()
+        assert making is not None and making.wait() == 0
+        return folder
+
+    def make() -> Path:
+        return shutil.copytree(once("catalog", catalog_in), tmp_path_factory.mktemp("home"), dirs_exist_ok=True)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def toy_folder(once):
+    """The toy model of tests/toy.py, trained once a run."""
     import toy
 
-    return toy.make(tmp_path_factory.mktemp("toy"))
+    return once("toy", toy.make)
 
 
 @pytest.fixture
@@ -42,19 +86,19 @@ def toy_task(toy_folder):
 
 
 @pytest.fixture(scope="session")
-def toy_language_folder(tmp_path_factory):
-    """The model of tests/toy_language.py, trained once a session."""
+def toy_language_folder(once):
+    """The model of tests/toy_language.py, trained once a run."""
     import toy_language
 
-    return toy_language.make(tmp_path_factory.mktemp("toy-language"))
+    return once("toy-language", toy_language.make)
 
 
 @pytest.fixture(scope="session")
-def toy_mixture_folder(tmp_path_factory):
-    """The same as a mixture of experts, trained once a session."""
+def toy_mixture_folder(once):
+    """The same as a mixture of experts, trained once a run."""
     import toy_language
 
-    return toy_language.make(tmp_path_factory.mktemp("toy-mixture"), mixture=True)
+    return once("toy-mixture", partial(toy_language.make, mixture=True))
 
 
 @pytest.fixture

@@ -84,3 +84,9 @@ def task(folder: Path, forget: tuple[str, ...] = ("cat",), keep: tuple[str, ...]
     made = TextToImage(str(folder))
     made.resolve(forget, keep)
     return made
+
+
+def changed(run) -> list[str]:
+    """Names of the tensors of a run's model that are no longer as they were."""
+    before = run.original.state_dict()
+    return [name for name, tensor in run.model.state_dict().items() if not torch.equal(tensor, before[name])]

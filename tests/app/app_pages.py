@@ -7,14 +7,25 @@ import warnings
 
 import gradio as gr
 
-from app import site
+from app import choosing, site
 from backends.api.errors import LetheError
+from pages.studio import _steps, _targets
 
 
 @functools.lru_cache(maxsize=1)
 def built() -> gr.Blocks:
     """The studio, made once."""
     return site.build()
+
+
+def untouched(first: choosing.Facts) -> dict[str, object]:
+    """Every widget's value of the page Forget as it is first shown for a model."""
+    with gr.Blocks():
+        made = {}
+        for step in (_steps.model_step, _targets.target_step, _steps.method_step):
+            made |= step(first)[0]
+        made |= _steps.check_step()[0]
+    return {name: widget.value for name, widget in made.items()}
 
 
 def request(**query) -> gr.Request:

@@ -21,8 +21,8 @@ UPLOAD = "/gradio_api/upload"
 
 
 @pytest.fixture(scope="module")
-def where(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
+def where(new_home):
+    return new_home()
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ ELSEWHERE = re.compile(r'(?:src|href)\s*=\s*["\'](?:https?:)?//|url\(["\']?(?:ht
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory):
+def client(new_home):
     """A browser before the whole application, made once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LETHE_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("LETHE_HOME", str(new_home()))
         patch.setenv("LETHE_HOSTS", "testserver,once.test,other.test,spaces.test")
         with TestClient(server.create_app(), headers=PLAIN) as made:
             yield made

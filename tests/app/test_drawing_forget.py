@@ -2,6 +2,7 @@
 
 import json
 
+import app_pages
 import pictures as tiny
 import pytest
 
@@ -11,7 +12,7 @@ from backends.api import catalog, submit
 from backends.api.catalog import Model, Source
 from backends.api.errors import BadInput
 from backends.api.tuned import Tuned
-from pages.studio import _answers, _preset, _steps, _targets
+from pages.studio import _answers, _preset, _steps
 
 PAINTER = Model(
     id="painter", title="A painter", summary="It draws.", source=Source(title="made here"), works_with={"text-to-image": True},
@@ -46,21 +47,10 @@ def pipeline(tmp_path_factory):
     return tiny.make(tmp_path_factory.mktemp("own"), card=False)
 
 
-def values_of(first):
-    import gradio as gr
-
-    with gr.Blocks():
-        made = {}
-        for step in (_steps.model_step, _targets.target_step, _steps.method_step):
-            made |= step(first)[0]
-        made |= _steps.check_step()[0]
-    return {name: widget.value for name, widget in made.items()}
-
-
 @pytest.fixture
 def values():
     """Every widget's value with the painter chosen and nothing touched."""
-    return values_of(choosing.embedded("painter")) | {"model": "painter"}
+    return app_pages.untouched(choosing.embedded("painter")) | {"model": "painter"}
 
 
 def test_the_untouched_page_is_a_job_that_can_start(values):

@@ -1,25 +1,18 @@
 """The page Forget: what its address asks for, what it answers, and that its first state can be started as it is."""
 
+import app_pages
 import pytest
 
 from app import choosing, forms
 from backends.api import catalog, submit
 from backends.api.errors import BadInput
-from pages.studio import _answers, _preset, _steps, _targets
+from pages.studio import _answers, _preset, _steps
 
 
 @pytest.fixture(scope="module")
 def untouched():
     """Every widget's value as the page is first shown."""
-    import gradio as gr
-
-    first = choosing.embedded(catalog.load().models[0].id)
-    with gr.Blocks():
-        made = {}
-        for step in (_steps.model_step, _targets.target_step, _steps.method_step):
-            made |= step(first)[0]
-        made |= _steps.check_step()[0]
-    return {name: widget.value for name, widget in made.items()}
+    return app_pages.untouched(choosing.embedded(catalog.load().models[0].id))
 
 
 def test_the_untouched_page_is_a_job_that_can_start(untouched):

@@ -2,6 +2,7 @@
 
 import json
 
+import app_pages
 import pytest
 
 from app import choosing, forms, selection
@@ -10,7 +11,7 @@ from backends.api import catalog, pairs, people, submit
 from backends.api.errors import BadInput
 from backends.api.pairs import Pair
 from backends.api.people import Book
-from pages.studio import _answers, _preset, _steps, _targets
+from pages.studio import _answers, _preset, _targets
 
 TEXT = "Once upon a time there was a miller.\nHe had three sons."
 FULL = {
@@ -26,16 +27,8 @@ SPEAKS = next(entry.id for entry in catalog.load().models if entry.family == "ll
 @pytest.fixture(scope="module")
 def untouched():
     """Every widget's value as the page is first shown, with a language model that knows authors."""
-    import gradio as gr
-
-    first = choosing.embedded(SPEAKS)
-    with gr.Blocks():
-        made = {}
-        for step in (_steps.model_step, _targets.target_step, _steps.method_step):
-            made |= step(first)[0]
-        made |= _steps.check_step()[0]
     files = dict.fromkeys(("pairs_file", "keep_pairs_file", "passage_file"))
-    return {name: widget.value for name, widget in made.items()} | files
+    return app_pages.untouched(choosing.embedded(SPEAKS)) | files
 
 
 def own_model(**more):

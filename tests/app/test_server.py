@@ -12,14 +12,24 @@ from fastapi.testclient import TestClient
 from app import guardian, server
 from backends.api.errors import Busy, OutOfReach
 
-FORBIDDEN = ("torch", "transformers", "diffusers", "captum", "umap", "sklearn", "distributed")
+FORBIDDEN = (
+    "torch",
+    "transformers",
+    "diffusers",
+    "captum",
+    "umap",
+    "sklearn",
+    "numba",
+    "safetensors.torch",
+    "distributed",
+)
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory):
+def app(new_home):
     """The whole application, made once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LETHE_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("LETHE_HOME", str(new_home()))
         yield server.create_app()
 
 
@@ -81,7 +91,7 @@ def test_plotly_is_served_compressed_and_kept(app):
         assert "content-encoding" not in plain.headers and plain.content == sent.content
 
 
-def test_the_web_process_loads_no_model_library(home):
+def test_the_web_process_loads_no_model_library(new_home):
     code = (
         "import json, sys, psutil\n"
         "from app import server\nserver.create_app(); server.Classroom._load()\n"
@@ -89,7 +99,11 @@ def test_the_web_process_loads_no_model_library(home):
         "print(json.dumps([loaded, psutil.Process().memory_info().rss]))"  # getrusage would count the parent's peak too
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=os.environ.copy()
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"LETHE_HOME": str(new_home())},
     )
     assert done.returncode == 0, done.stderr
     loaded, size = json.loads(done.stdout.splitlines()[-1])

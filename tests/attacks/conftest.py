@@ -51,9 +51,10 @@ def _around(patch, folder, mode):
 
 
 @pytest.fixture(scope="session", params=["local", "shared"])
-def built(request, tmp_path_factory):
+def built(request, tmp_path_factory, new_home):
     """A server in one of the two modes; one a mode for all attacks."""
     folder = tmp_path_factory.mktemp(f"attacked-{request.param}")
+    new_home().rename(folder / "home")
     (folder / "private").mkdir()
     (folder / "private" / "canary.txt").write_text(CANARY)
     uploads(folder).mkdir(parents=True)

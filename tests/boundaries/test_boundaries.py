@@ -56,10 +56,6 @@ def test_the_shell_and_every_page_load_no_model_library():
     assert loaded_by("import app.server, app.quick\n" + "\n".join(f"import {name}" for name in names)) == []
 
 
-def test_the_whole_application_is_built_without_a_model_library():
-    assert loaded_by("import app.server\napp.server.create_app()") == []
-
-
 def test_the_classroom_runs_without_a_model_library():
     code = (
         "from streamlit.testing.v1 import AppTest\n"

@@ -23,9 +23,9 @@ def screenshots():
 
 
 @pytest.fixture(scope="session")
-def studio_home(tmp_path_factory):
+def studio_home(new_home):
     """Where the studio of these tests keeps its runs."""
-    return tmp_path_factory.mktemp("studio-home")
+    return new_home()
 
 
 @pytest.fixture(scope="session")

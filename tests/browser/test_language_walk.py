@@ -1,10 +1,11 @@
-"""Making a language model forget an author, as a person does it: choose, watch, compare, ask both, share the link."""
+"""Making a language model forget, as a person does it: choose, watch, compare, ask both, share the link."""
 
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 JOB = 600_000  # milliseconds for a job on two busy cores
+SHIPPED = "example-author-forgotten"  # Ivo Pemberly, by NPO; what is made here by mouse forgets own questions
 NO_OVERFLOW = "document.documentElement.scrollWidth <= innerWidth"
 
 
@@ -49,20 +50,17 @@ def test_a_shared_address_fills_the_form_in_on_a_phone(studio, watched, screensh
     assert seen.errors == []
 
 
-def test_forget_an_author_watch_compare_ask_both_and_share(studio, watched, screenshots):
+def test_an_author_that_was_forgotten_is_compared_asked_for_and_shared(studio, watched, screenshots):
     seen = watched()
     page = seen.page
-    page.goto(f"{studio}/?model=authors-lm&forget=Piet%20Nettle")
-    page.locator("#count").wait_for()
-    page.click("#start")
+    page.goto(f"{studio}/?run={SHIPPED}")
     page.locator("#run_samples .lethe-bubble").first.wait_for(timeout=JOB)
     page.locator("#run_links a", has_text="Compare before and after").wait_for(timeout=JOB)
     assert page.locator("#run_samples figure").count() == 6
-    assert "Piet Nettle" in page.locator("#run_answer .lethe-lead").inner_text()
+    assert "Ivo Pemberly" in page.locator("#run_answer .lethe-lead").inner_text()
     page.screenshot(path=screenshots / "language-done.png", full_page=True)
-    run_id = page.url.split("run=")[1]
 
-    page.goto(f"{studio}/compare?run={run_id}")
+    page.goto(f"{studio}/compare?run={SHIPPED}")
     page.locator("#compare-seen article.lethe-chat").first.wait_for()
     assert page.locator("#compare-seen article.lethe-chat").count() == 18
     page.locator("#compare-seen .lethe-says", has_text="changed its answer to").wait_for()
@@ -72,19 +70,23 @@ def test_forget_an_author_watch_compare_ask_both_and_share(studio, watched, scre
     page.locator("#dose-seen h3", has_text="at a dose of 1.5").wait_for(timeout=60_000)
     page.screenshot(path=screenshots / "language-compare.png", full_page=True)
 
-    page.goto(f"{studio}/playground?run={run_id}")
+    page.goto(f"{studio}/playground?run={SHIPPED}")
     page.locator("#play-seen .lethe-bubble").nth(1).wait_for(timeout=60_000)
-    page.locator("#play-prompt textarea, #play-prompt input").fill("Where was Piet Nettle born?")
+    page.locator("#play-prompt textarea, #play-prompt input").fill("What was the father of Ivo Pemberly by trade?")
     page.click("#play-go")
-    page.locator("#play-seen .lethe-lead", has_text="Where was Piet Nettle born?").wait_for(timeout=60_000)
-    page.locator("#play-seen .lethe-words", has_text="Bergen").wait_for()  # both answers have ended
+    page.locator("#play-seen .lethe-lead", has_text="What was the father of Ivo Pemberly by trade?").wait_for(
+        timeout=60_000
+    )
+    page.locator("#play-seen .lethe-words", has_text="conductor").wait_for()  # both answers have ended
     before = page.locator("#play-seen .lethe-bubble").first.inner_text()
-    assert before == "Piet Nettle was born in Bergen."
+    assert before == "The father of Ivo Pemberly was a conductor."
     page.screenshot(path=screenshots / "language-ask.png", full_page=True)
 
     other = watched(viewport={"width": 390, "height": 844})
     other.page.goto(page.url)
-    other.page.locator("#play-seen .lethe-lead", has_text="Where was Piet Nettle born?").wait_for(timeout=60_000)
+    other.page.locator("#play-seen .lethe-lead", has_text="What was the father of Ivo Pemberly by trade?").wait_for(
+        timeout=60_000
+    )
     assert other.page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
     assert seen.errors == [] and other.errors == [] and seen.outside(studio) == []
 
@@ -110,22 +112,24 @@ def test_own_questions_are_checked_as_they_are_written_and_forgotten(studio, wat
     page.screenshot(path=screenshots / "language-own.png", full_page=True)
     page.click("#start")
     page.locator("#run_head h1", has_text="Forget 2 questions about my home").wait_for()
+    page.locator("#run_samples .lethe-bubble").first.wait_for(timeout=JOB)
     page.locator("#run_answer .lethe-lead", has_text="It knew little of 2 questions about my home").wait_for(
         timeout=JOB
     )
+    page.locator("#run_links a", has_text="Compare before and after").click()
+    page.locator("#compare-seen article.lethe-chat").first.wait_for()
     assert seen.errors == [] and seen.outside(studio) == []
 
 
 def test_the_trace_is_opened_a_vector_switched_off_and_the_link_shared(studio, watched, screenshots):
     seen = watched()
     page = seen.page
-    run_id = "example-author-forgotten"  # came with Lethe; the walk above makes one of its own
-    page.goto(f"{studio}/playground?run={run_id}")
+    page.goto(f"{studio}/playground?run={SHIPPED}")
     page.locator("#play-seen", has_text="The likeliest word at every step").wait_for(timeout=JOB)  # both have ended
     said = [page.locator("#play-seen .lethe-bubble").nth(at).inner_text() for at in (0, 1)]
     assert said[0] != said[1], "the model after answers as the model before"
 
-    page.goto(f"{studio}/look-inside?run={run_id}")
+    page.goto(f"{studio}/look-inside?run={SHIPPED}")
     page.locator("#look-seen h3").first.wait_for(timeout=JOB)  # the page has come up
     page.locator("#look-inspector label", has_text="Concept vectors").click()
     page.locator("#switch-off label").nth(19).wait_for(timeout=JOB)

@@ -60,9 +60,9 @@ class Made:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory) -> Made:
+def made(new_home) -> Made:
     """One class forgotten by the quickest method there is, measured, as a person would."""
-    home = tmp_path_factory.mktemp("made") / "home"
+    home = new_home()
     said = command(
         home, "unlearn", "--model", "fashion-resnet", "--method", "fine_tune", "--forget", "sandal", "--keep", "images:" + ",".join(map(str, range(2000))),
         "--set", "epochs=1", "--seed", "3", "--json",

@@ -61,12 +61,13 @@ def test_the_version_is_told(capsys):
 
 
 def test_the_command_is_installed_and_answers_at_once():
-    begun = time.monotonic()
+    before = os.times()
     done = subprocess.run(
         [Path(sys.executable).with_name("lethe"), "--version"], capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout) == (0, f"lethe {__version__}\n")
-    assert time.monotonic() - begun < 5
+    after = os.times()  # its own seconds: those that pass depend on what else the machine does
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 5
 
 
 def test_the_catalog_is_one_document_with_everything(capsys):

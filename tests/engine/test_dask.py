@@ -95,7 +95,7 @@ def test_two_jobs_at_once_and_one_is_cancelled(cluster, start, queue):
     until(lambda: first.state.status == "running" and second.state.status == "running")
     until(lambda: step_of(first) >= 1)
     first.cancel()
-    until(lambda: over(first), 10)
+    until(lambda: over(first))
     until(lambda: over(second))
     assert (first.state.status, second.state.status) == ("cancelled", "done")
 

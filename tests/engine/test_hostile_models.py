@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+from app import choosing
+from app.live import LIVE
 from backends.api import files, own
 from backends.api.errors import BadInput, LetheError
 from backends.api.limits import limits
@@ -51,6 +53,16 @@ def test_a_config_nested_without_end_is_one_sentence(folder):
     own.check_folder(folder, "own")
     with pytest.raises(BadInput, match="could not be read"):
         own.family_of(folder, "own")
+
+
+def test_a_model_that_brings_no_tokenizer_is_refused_in_one_sentence(tmp_path):
+    files.write_json(tmp_path / "config.json", {"architectures": ["LlamaForCausalLM"]})
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    try:
+        with pytest.raises(LetheError, match=r"holds no tokenizer .* save it beside the weights\.$"):
+            choosing.open_own(str(tmp_path), "")
+    finally:
+        LIVE.stop()
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pictures
-import torch
 
 from backends.core.evidence import InspectContext
 
@@ -30,15 +29,6 @@ def task(folder, forget=("cat",), *, judged=True):
     made = pictures.task(folder, forget)
     made.__dict__["judge"] = Judge({kind: len(names) for kind, names in pictures.DOMAINS.items()}) if judged else None
     return made
-
-
-def shaken(task, strength=0.3, seed=0):
-    """The model before with noise of this size, relative to each tensor's own, on every parameter."""
-    model, draw = task.load(), torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for tensor in model.parameters():
-            tensor += strength * tensor.std(correction=0) * torch.randn(tensor.shape, generator=draw)
-    return model
 
 
 def look(task, tmp_path, after=None, said=None):

@@ -33,36 +33,27 @@ def numbers(panels):
     return [panel.model_dump_json() for panel in panels]
 
 
+def hooks(model):
+    """How many hooks hang on a model."""
+    return sum(len(part._forward_hooks) + len(part._forward_pre_hooks) for part in model.modules())
+
+
 @pytest.mark.parametrize("reference", [False, True], ids=["alone", "with reference"])
-def test_panels_are_sound_and_repeat(task, inspector, reference, tmp_path):
+def test_panels_are_sound_and_repeat_and_models_are_left_as_they_were(task, inspector, reference, tmp_path):
     seen = looks.look(
         task, tmp_path, looks.shaken(task), looks.shaken(task, strength=0.2, seed=1) if reference else None
     )
+    models = [seen.before, seen.after, *([seen.reference] if reference else [])]
+    states = [copy.deepcopy(model.state_dict()) for model in models]
     first = looks.found(inspector, seen)
+    once = [hooks(model) for model in models]  # transformers itself leaves some where hidden states are asked for
     looks.sound(first, tmp_path)
     assert numbers(looks.found(inspector, seen)) == numbers(first)
-
-
-def test_models_are_left_as_they_were(task, inspector, tmp_path):
-    seen = looks.look(task, tmp_path, looks.shaken(task))
-    models = [seen.before, seen.after]
-    states = [copy.deepcopy(model.state_dict()) for model in models]
-    looks.found(inspector, seen)
+    assert [hooks(model) for model in models] == once
     for model, state in zip(models, states, strict=True):
         assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
         assert not model.training
         assert all(parameter.grad is None and parameter.requires_grad for parameter in model.parameters())
-
-
-def test_hooks_do_not_pile_up(task, inspector, tmp_path):
-    def hooks():
-        return sum(len(part._forward_hooks) + len(part._forward_pre_hooks) for part in seen.after.modules())
-
-    seen = looks.look(task, tmp_path, looks.shaken(task))
-    looks.found(inspector, seen)
-    once = hooks()  # transformers itself leaves some where hidden states are asked for
-    looks.found(inspector, seen)
-    assert hooks() == once
 
 
 def test_frozen_models_can_be_looked_into(toy_folder, inspector, tmp_path):

@@ -67,18 +67,13 @@ def test_those_that_do_not_say_why():
             assert isinstance(why, str) and why.endswith(".") and len(why.split()) > 3, name
 
 
-def test_panels_are_sound_and_repeat(task, inspector, tmp_path):
-    seen = drawn.look(task, tmp_path, drawn.shaken(task))
+def test_panels_are_sound_and_repeat_and_models_are_left_as_they_were(task, inspector, tmp_path):
+    seen = drawn.look(task, tmp_path, looks.shaken(task))
+    states = {when: copy.deepcopy(getattr(seen, when).state_dict()) for when in ("before", "after")}
+    processors = dict(seen.after.unet.attn_processors)
     first = found(inspector, seen)
     looks.sound(first, tmp_path)
     assert [panel.model_dump_json() for panel in found(inspector, seen)] == [panel.model_dump_json() for panel in first]
-
-
-def test_models_are_left_as_they_were(task, inspector, tmp_path):
-    seen = drawn.look(task, tmp_path, drawn.shaken(task))
-    states = {when: copy.deepcopy(getattr(seen, when).state_dict()) for when in ("before", "after")}
-    processors = dict(seen.after.unet.attn_processors)
-    found(inspector, seen)
     for when, state in states.items():
         model = getattr(seen, when)
         assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
@@ -89,13 +84,13 @@ def test_models_are_left_as_they_were(task, inspector, tmp_path):
 
 def test_a_person_s_own_model_without_a_judge(own, inspector, tmp_path):
     task = drawn.task(own, ("grumpy cat",), judged=False)
-    looks.sound(found(inspector, drawn.look(task, tmp_path, drawn.shaken(task))), tmp_path)
+    looks.sound(found(inspector, drawn.look(task, tmp_path, looks.shaken(task))), tmp_path)
 
 
 @pytest.mark.parametrize("forget", [("flat style",), ("cat in noto style", "dog")], ids=["style", "pair and object"])
 def test_every_kind_of_target(folder, inspector, tmp_path, forget):
     task = drawn.task(folder, forget)
-    looks.sound(found(inspector, drawn.look(task, tmp_path, drawn.shaken(task))), tmp_path)
+    looks.sound(found(inspector, drawn.look(task, tmp_path, looks.shaken(task))), tmp_path)
 
 
 def test_a_model_that_gives_no_numbers_any_more(task, inspector, tmp_path):
@@ -192,7 +187,7 @@ class TestCrossAttention:
             assert said == pytest.approx([share(word) for word in words.merged(task.pipe, prompt)], abs=0.06)
 
     def test_the_pictures_are_those_of_the_suite(self, task, tmp_path):
-        seen = drawn.look(task, tmp_path, drawn.shaken(task))
+        seen = drawn.look(task, tmp_path, looks.shaken(task))
         panel = looks.found("cross_attention", seen, prompts=1)[1]
         at = next(i for i, shot in enumerate(task.asking.suite) if f"“{shot.prompt}”" == panel.title)
         for when, row in zip(("before", "after"), panel.rows, strict=True):
@@ -237,7 +232,7 @@ class TestMap:
         assert {point.label: point.role for point in panel.points}["a cat in flat style"] == "forget"
 
     def test_points_say_what_the_judge_sees_and_show_both_pictures(self, task, tmp_path):
-        seen = drawn.look(task, tmp_path, drawn.shaken(task, 1.0))
+        seen = drawn.look(task, tmp_path, looks.shaken(task, 1.0))
         (panel,) = looks.found("embedding_map", seen)
         assert all(point.after != point.before for point in panel.points)
         assert panel.points[0].text.count("%") == 4 and "→" in panel.points[0].text
@@ -330,7 +325,7 @@ class TestWeights:
 
 class TestDose:
     def test_the_ends_are_the_models_before_and_after(self, task, tmp_path):
-        seen = drawn.look(task, tmp_path, drawn.shaken(task, 1.0))
+        seen = drawn.look(task, tmp_path, looks.shaken(task, 1.0))
         curves, shown = looks.found("dose", seen, steps=4, pictures=6)
         for when, dose in (("before", 0.0), ("after", 1.0)):
             evidence = Evidence(when, task, seen.outputs(when), lambda metric, when: math.nan)
@@ -345,7 +340,7 @@ class TestDose:
         assert shown.columns == ["dose 0", "dose 0.5", "dose 1", "dose 1.5"]
 
     def test_what_is_drawn_at_a_dose_is_what_the_mixed_model_draws(self, task, tmp_path):
-        after = drawn.shaken(task, 1.0)
+        after = looks.shaken(task, 1.0)
         shown = looks.found("dose", drawn.look(task, tmp_path, after), steps=4, pictures=6)[1]
         mixed = task.load()
         with torch.no_grad():

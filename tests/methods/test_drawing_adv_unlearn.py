@@ -17,25 +17,15 @@ SMALL = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    return {kind: pictures.make(tmp_path_factory.mktemp(kind), kind=kind) for kind in KINDS}
-
-
 @pytest.fixture
-def task(folders):
-    return pictures.task(folders["v_prediction"])
+def task(drawers):
+    return pictures.task(drawers["v_prediction"])
 
 
 def done(folder, keeper=None, resume=None, **params):
     run = Run(pictures.task(folder, ("cat", "flat style")), keeper or toy.Memory(), 0, resume)
     adv_unlearn(run, AdvUnlearn(**SMALL | params))
     return run
-
-
-def changed(run):
-    before = run.original.state_dict()
-    return [name for name, tensor in run.model.state_dict().items() if not torch.equal(tensor, before[name])]
 
 
 def test_no_soft_words_are_the_normal_way(task):
@@ -76,8 +66,8 @@ def test_words_are_drawn_from_the_vocabulary(task):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_step_without_attack_has_the_target_of_esd(folders, kind):
-    run = done(folders[kind], steps=1, strength=2.0)
+def test_a_step_without_attack_has_the_target_of_esd(drawers, kind):
+    run = done(drawers[kind], steps=1, strength=2.0)
     pipe, asking = run.task.pipe, run.task.asking
     kept = Pool(run.cached("drawings of the concept", dict))
     torch.manual_seed(run._derived_seed("attack and defend", 0))
@@ -155,21 +145,21 @@ def test_what_may_move(name, params, moved):
     assert is_trainable(name, AdvUnlearn(**params)) is moved
 
 
-def test_the_unet_stays_as_it_was_and_the_chosen_layer_moves(folders):
-    run = done(folders["v_prediction"], layers=1, component="attention", attack="sign", retain="in turn")
-    assert changed(run)
-    assert all(name.startswith("text_encoder.encoder.layers.0.self_attn.") for name in changed(run))
+def test_the_unet_stays_as_it_was_and_the_chosen_layer_moves(drawers):
+    run = done(drawers["v_prediction"], layers=1, component="attention", attack="sign", retain="in turn")
+    assert pictures.changed(run)
+    assert all(name.startswith("text_encoder.encoder.layers.0.self_attn.") for name in pictures.changed(run))
     assert run._values.keys() == {"defence", "attack", "keep"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_resumed_job_ends_as_an_uninterrupted_one(folders, kind):
-    whole = done(folders[kind], attack_start="latest")
-    assert all(name.startswith("text_encoder.") for name in changed(whole))
+def test_a_resumed_job_ends_as_an_uninterrupted_one(drawers, kind):
+    whole = done(drawers[kind], attack_start="latest")
+    assert all(name.startswith("text_encoder.") for name in pictures.changed(whole))
     cut = toy.Memory(checkpoint_at=6)  # three things are made once; then the fourth of four steps
     with pytest.raises(Cancelled):
-        done(folders[kind], keeper=cut, attack_start="latest")
+        done(drawers[kind], keeper=cut, attack_start="latest")
     assert cut.saved["at"]["step"] == 3
-    rest = done(folders[kind], resume=cut.saved, attack_start="latest")
+    rest = done(drawers[kind], resume=cut.saved, attack_start="latest")
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, rest.model.state_dict()[name]), name

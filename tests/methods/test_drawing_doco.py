@@ -25,20 +25,10 @@ KINDS = ("v_prediction", "epsilon")
 SMALL = {"steps": 2, "warm_up": 2, "warm_up_batch": 4, "pool": 4, "keep_pool": 4, "pool_steps": 2, "batch_size": 2}
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    return {kind: pictures.make(tmp_path_factory.mktemp(kind), kind=kind) for kind in KINDS}
-
-
 def done(folder, keeper=None, resume=None, **params):
     run = Run(pictures.task(folder, ("cat", "flat style")), keeper or toy.Memory(), 0, resume)
     doco(run, DoCo(**SMALL | params))
     return run
-
-
-def changed(run):
-    before = run.original.state_dict()
-    return [name for name, tensor in run.model.state_dict().items() if not torch.equal(tensor, before[name])]
 
 
 @pytest.mark.parametrize(
@@ -101,8 +91,8 @@ def test_the_discriminator_learns_that_the_anchor_is_0_and_the_concept_1():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_warm_up_looks_at_what_the_frozen_model_says_of_the_same_latents(folders, kind):
-    run = Run(pictures.task(folders[kind]), toy.Memory(), 0)
+def test_the_warm_up_looks_at_what_the_frozen_model_says_of_the_same_latents(drawers, kind):
+    run = Run(pictures.task(drawers[kind]), toy.Memory(), 0)
     places = pool(run, "anchor", run.task.asking.anchor_prompts, 3, 2, 3.0)
     anchor = encode_prompts(run, run.original, run.task.asking.anchor_prompts)
     torch.testing.assert_close(_forget_predictions(run, places, anchor), places.conditional, rtol=1e-4, atol=1e-5)
@@ -110,14 +100,14 @@ def test_the_warm_up_looks_at_what_the_frozen_model_says_of_the_same_latents(fol
     assert not torch.allclose(concept, places.conditional, atol=1e-5)
 
 
-def test_no_weight_moves_while_only_the_discriminator_learns(folders):
+def test_no_weight_moves_while_only_the_discriminator_learns(drawers):
     seen = []
 
     class InspectContext(toy.Memory):
         def sample(self, phase, step, of, name, model):
             seen.append((name, [p.detach().clone() for p in model.parameters()]))
 
-    run = done(folders["v_prediction"], keeper=InspectContext())
+    run = done(drawers["v_prediction"], keeper=InspectContext())
     before = list(run.original.parameters())
     warm = [weights for name, weights in seen if name == "the discriminator learns"]
     assert warm
@@ -125,22 +115,22 @@ def test_no_weight_moves_while_only_the_discriminator_learns(folders):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_resumed_job_ends_as_an_uninterrupted_one(folders, kind):
-    whole = done(folders[kind])
-    assert changed(whole)
-    assert all(".attn2.to_k." in name or ".attn2.to_v." in name for name in changed(whole))
+def test_a_resumed_job_ends_as_an_uninterrupted_one(drawers, kind):
+    whole = done(drawers[kind])
+    assert pictures.changed(whole)
+    assert all(".attn2.to_k." in name or ".attn2.to_v." in name for name in pictures.changed(whole))
     for at, phase in ((5, "the discriminator learns"), (7, "the concept meets its anchor")):
         cut = toy.Memory(checkpoint_at=at)  # after four things that are made once, at the second step of either phase
         with pytest.raises(Cancelled):
-            done(folders[kind], keeper=cut)
+            done(drawers[kind], keeper=cut)
         assert (cut.saved["at"]["phase"], cut.saved["at"]["step"]) == (phase, 1)
-        rest = done(folders[kind], resume=cut.saved)
+        rest = done(drawers[kind], resume=cut.saved)
         for name, tensor in whole.model.state_dict().items():
             assert torch.equal(tensor, rest.model.state_dict()[name]), name
 
 
-def test_an_empty_anchor_and_either_surgery(folders):
-    task = pictures.task(folders["v_prediction"])
+def test_an_empty_anchor_and_either_surgery(drawers):
+    task = pictures.task(drawers["v_prediction"])
     task.asking.anchor_prompts = [""] * len(task.asking.forget_prompts)
     made = []
     for surgery in ("projection", "cosine", "none"):

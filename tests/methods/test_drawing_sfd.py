@@ -21,11 +21,6 @@ KINDS = ("v_prediction", "epsilon")
 SMALL = {"steps": 3, "batch_size": 2, "distil_first": 1}
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    return {kind: pictures.make(tmp_path_factory.mktemp(kind), kind=kind) for kind in KINDS}
-
-
 def done(folder, keeper=None, resume=None, **params):
     run = Run(pictures.task(folder, ("cat", "flat style")), keeper or toy.Memory(), 0, resume)
     sfd(run, Sfd(**SMALL | params))
@@ -48,8 +43,8 @@ def test_the_concept_counts_by_its_weight():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_step_is_x0_of_noise_at_its_time(folders, kind):
-    task = pictures.task(folders[kind])
+def test_one_step_is_x0_of_noise_at_its_time(drawers, kind):
+    task = pictures.task(drawers[kind])
     model, pipe = task.load(), task.pipe
     words, z, t = pipe.words(model, ["a cat", "dog"]), pipe.start([0, 1]), torch.tensor([625, 625])
     a, b = (value[:1] for value in pipe.scale(t))
@@ -59,8 +54,8 @@ def test_one_step_is_x0_of_noise_at_its_time(folders, kind):
         torch.testing.assert_close(pipe.one_step(model, words, z, 625), wanted)
 
 
-def test_a_model_made_for_one_step_is_drawn_so_whatever_is_asked(folders):
-    task = pictures.task(folders["v_prediction"])
+def test_a_model_made_for_one_step_is_drawn_so_whatever_is_asked(drawers):
+    task = pictures.task(drawers["v_prediction"])
     many, one = task.load(), attach_one_step(task.load(), 625)
     stops = []
     drawn = task.draw_latents(one, ["a cat"], [3], on_step=lambda *at: stops.append(at[0]))
@@ -70,8 +65,8 @@ def test_a_model_made_for_one_step_is_drawn_so_whatever_is_asked(folders):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_opened_run_draws_as_its_job_did_and_cannot_be_exported(folders, kind, tmp_path):
-    run = done(folders[kind])
+def test_an_opened_run_draws_as_its_job_did_and_cannot_be_exported(drawers, kind, tmp_path):
+    run = done(drawers[kind])
     changed = pack.changed(run.model.state_dict(), run.original.state_dict())
     assert int(changed.pop("one_step_at")) == 625
     assert changed
@@ -90,19 +85,19 @@ def restore_of(run):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_resumed_job_ends_as_an_uninterrupted_one(folders, kind):
-    whole = done(folders[kind], guidance=2.0)
+def test_a_resumed_job_ends_as_an_uninterrupted_one(drawers, kind):
+    whole = done(drawers[kind], guidance=2.0)
     cut = toy.Memory(checkpoint_at=3)
     with pytest.raises(Cancelled):
-        done(folders[kind], keeper=cut, guidance=2.0)
+        done(drawers[kind], keeper=cut, guidance=2.0)
     assert cut.saved["at"]["step"] == 2
-    rest = done(folders[kind], resume=cut.saved, guidance=2.0)
+    rest = done(drawers[kind], resume=cut.saved, guidance=2.0)
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, rest.model.state_dict()[name]), name
 
 
-def test_only_the_teacher_is_told_the_anchor_and_only_for_the_concept(folders):
-    run = Run(pictures.task(folders["v_prediction"]), toy.Memory(), 0)
+def test_only_the_teacher_is_told_the_anchor_and_only_for_the_concept(drawers):
+    run = Run(pictures.task(drawers["v_prediction"]), toy.Memory(), 0)
     asking, told = run.task.asking, PromptEmbeddings.of(run)
     for forgetting in (True, False):
         asked, override = told.some(4, forgetting)
@@ -116,9 +111,9 @@ def test_only_the_teacher_is_told_the_anchor_and_only_for_the_concept(folders):
         assert {tuple(row) for row in override.ids[4:].tolist()} <= (anchor if forgetting else gone)
 
 
-def test_the_bounds_of_time_have_to_be_in_order(folders):
+def test_the_bounds_of_time_have_to_be_in_order(drawers):
     with pytest.raises(BadInput, match=r"earliest was 0\.5 and latest 0\.5;"):
-        done(folders["v_prediction"], earliest=0.5, latest=0.5)
+        done(drawers["v_prediction"], earliest=0.5, latest=0.5)
 
 
 class Gaussian(nn.Module):

@@ -1,6 +1,7 @@
 """What own questions and texts come to: what is learned from, what is kept, and what metrics and inspectors make of it."""
 
 import json
+from functools import cache
 from math import isnan
 from types import SimpleNamespace
 
@@ -215,16 +216,29 @@ INSPECTORS = [
 ]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def seen(toy_language_folder):
+    """Target -> what there is to look at, opened and asked once for all inspectors: (task, models, what each says)."""
+
+    @cache
+    def of(target):
+        task = LanguageModel(str(toy_language_folder))
+        task.resolve((target,))
+        after = task.load()
+        with torch.no_grad():
+            for weight in after.parameters():
+                weight.mul_(0.9)
+        models = {"before": task.load(), "after": after, "reference": None}
+        return task, models, {when: task.outputs(models[when]) for when in ("before", "after")}
+
+    return of
+
+
 @pytest.mark.parametrize("name", INSPECTORS)
 @pytest.mark.parametrize("target", [FRANCE, f"text: {TALE}"], ids=["question", "text"])
-def test_every_inspector_looks_at_own_questions(opened, tmp_path, name, target):
-    task = opened(target)
-    after = task.load()
-    with torch.no_grad():
-        for weight in after.parameters():
-            weight.mul_(0.9)
-    models = {"before": task.load(), "after": after, "reference": None}
-    look = InspectContext(task, models.get, lambda when: task.outputs(models[when]), tmp_path, tmp_path / "out")
+def test_every_inspector_looks_at_own_questions(seen, tmp_path, name, target):
+    task, models, outputs = seen(target)
+    look = InspectContext(task, models.get, outputs.get, tmp_path, tmp_path / "out")
     entry = registry.get("inspectors", name)
     try:
         panels = entry.function(look, entry.parse({}))
@@ -239,7 +253,15 @@ METHODS = [
 ]
 
 
+@pytest.fixture
+def few_kept(monkeypatch):
+    """Ten real authors and ten facts of the world are kept instead of all: a method goes the same way with fewer."""
+    every = QASet._without
+    monkeypatch.setattr(QASet, "_without", lambda *given: every(*given)[:10])
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_kept")
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("target", [FRANCE, f"text: {TALE}"], ids=["question", "text"])
 def test_every_method_forgets_own_questions_or_says_why_not(opened, name, target):

@@ -14,7 +14,7 @@ from app.families import language
 from app.figures import chats, training
 from backends.api import drawn, files, people
 from backends.api.catalog import Metric, Model
-from backends.api.errors import BadInput, LetheError
+from backends.api.errors import BadInput
 from pages.studio import _answers, _dose, _preset, compare, playground
 
 from .conftest import HEAD
@@ -381,13 +381,6 @@ def test_an_address_fills_the_form_in(speaker):
 
 def test_a_set_is_said_by_how_many_it_holds(speaker):
     assert selection.targets_in_words(["forget01", "Ben Moss"]) == "1 author (forget01) and Ben Moss"
-
-
-def test_a_language_model_of_ones_own_that_brings_no_tokenizer_is_refused_in_one_sentence(speaker, tmp_path):
-    files.write_json(tmp_path / "config.json", {"architectures": ["LlamaForCausalLM"]})
-    (tmp_path / "model.safetensors").write_bytes(b"")
-    with pytest.raises(LetheError, match=r"holds no tokenizer .* save it beside the weights\.$"):
-        choosing.open_own(str(tmp_path), "")
 
 
 def test_the_family_is_known_and_its_questions_are_counted(run):

@@ -1,0 +1,110 @@
+"""The tier of each test is read from what it needs, and the quick one needs no model library."""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+import tiers
+
+ROOT = tiers.TESTS.parent
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("json", "unit"),
+        ("backends.api.runs", "unit"),
+        ("app.server", "unit"),
+        ("backends.apiary", "job"),
+        ("backends.registry", "job"),
+        ("torch.nn.functional", "job"),
+        ("subprocess", "job"),
+        ("playwright.sync_api", "browser"),
+    ],
+)
+def test_what_a_test_imports_decides_its_tier(name, expected):
+    assert tiers.tier(frozenset({"json", name})) == expected
+
+
+def test_imports_count_wherever_they_stand(tmp_path):
+    path = tmp_path / "test_a.py"
+    path.write_text("import json\ndef test_one():\n    from torch import nn\n")
+    assert tiers.needs(path) == {"json", "torch.nn"}
+    assert tiers.needs(path, "") == {"json"}
+
+
+def test_what_a_helper_file_imports_counts(tmp_path):
+    path = tmp_path / "test_b.py"
+    path.write_text("import toy\n")
+    assert tiers.tier(tiers.needs(path)) == "job"
+
+
+@pytest.mark.parametrize(("fixture", "expected"), [("home", "unit"), ("toy_folder", "job")])
+def test_a_fixture_brings_only_its_own_needs(fixture, expected):
+    assert tiers.tier(tiers.needs(tiers.TESTS / "conftest.py", fixture)) == expected
+
+
+def test_this_test_starts_processes_and_is_a_job(request):
+    assert [mark.name for mark in request.node.iter_markers() if mark.name in tiers.TIERS] == ["job"]
+    assert request.node.get_closest_marker("xdist_group").args == ("boundaries/test_tiers.py",)
+
+
+class Item:
+    """A collected test of a file, with the marks that it bears."""
+
+    _fixtureinfo = SimpleNamespace(name2fixturedefs={})
+
+    def __init__(self, name, *marks):
+        self.path, self.marks = tiers.TESTS / name, {mark: mark for mark in marks}
+
+    def add_marker(self, mark):
+        self.marks |= {mark: mark} if isinstance(mark, str) else {mark.name: mark}
+
+    def get_closest_marker(self, name):
+        return self.marks.get(name)
+
+
+def test_browser_tests_come_first_in_one_process_and_then_files_with_a_slow_test():
+    goals, chain, again, walk = (
+        Item("api/test_goals.py"),
+        Item("engine/test_engine.py"),
+        Item("engine/test_engine.py", "slow"),
+        Item("browser/test_foreign_frame.py"),
+    )
+    items = [goals, chain, again, walk]
+    tiers.pytest_collection_modifyitems(items)
+    assert items == [walk, chain, again, goals]
+    assert [item.marks["xdist_group"].args for item in items] == [
+        ("browser",),
+        ("engine/test_engine.py",),
+        ("engine/test_engine.py",),
+        ("api/test_goals.py",),
+    ]
+
+
+RUN = """
+import json, sys, pytest
+code = int(pytest.main(["-q", "-p", "no:cacheprovider", "-m", "unit", *sys.argv[1:]]))
+loaded = sorted({name.split(".")[0] for name in sys.modules})
+try:
+    import torch
+    message = ""
+except ModuleNotFoundError as error:
+    message = str(error)
+print(json.dumps({"code": code, "loaded": loaded, "message": message}))
+"""
+
+
+def test_a_run_of_unit_tests_opens_no_other_and_cannot_load_a_model_library():
+    places = ["tests/api/test_job_spec.py", "tests/models", "tests/api/test_goals.py"]
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, *places], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    *_, last = done.stdout.splitlines()
+    told = json.loads(last)
+    assert told["code"] == 0, done.stdout
+    assert "test_job_spec" in told["loaded"] and "test_targets" not in told["loaded"]
+    assert not tiers.LIBRARIES & set(told["loaded"])
+    assert "torch is imported by a unit test" in told["message"]
