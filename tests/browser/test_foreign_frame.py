@@ -8,6 +8,14 @@ from conftest import chromium
 from playwright.sync_api import expect
 
 PAGES = ("", "runs", "compare", "playground", "look-inside", "methods")
+MORE = {  # pages in other states, and what stands on them once they are filled
+    "?run=example-forget-sandal": "#run_samples figure",
+    "?run=no-such-run": "#run_answer section",
+    "compare?run=example-author-forgotten&with=example-forget-sandal": "#compare-seen .lethe-two section",
+    "compare?run=example-author-forgotten": "#compare-below section",
+    "methods?tab=measured": "#methods-measured .main-svg",
+    "methods?tab=sweep": "#sweep-seen section",
+}
 SPACE = "https://huggingface.co/spaces/me/lethe"
 OTHER = "https://other.example/page"
 # The frame is on this machine and the page around it is not: only this test's Chromium has to be told that this is meant.
@@ -57,23 +65,28 @@ def ours(errors):
 
 
 def test_no_page_breaks_its_own_policy(studio, watched):
-    """Every page opens, draws and asks without anything that its Content-Security-Policy refuses."""
-    one = watched()
-    for address in PAGES:
+    """Every page opens, draws and asks without anything that its Content-Security-Policy refuses; its headings are in order."""
+    one, wrong = watched(), {}
+    for address in (*PAGES, *MORE):
         one.page.goto(f"{studio}/{address}")
         expect(one.page.locator(".nav-holder a.active")).to_be_visible(timeout=SLOW)
-        one.page.wait_for_timeout(2000)
+        if address in MORE:
+            expect(one.page.locator(MORE[address]).first).to_be_visible(timeout=SLOW)
+        else:
+            one.filled(address)
+        wrong[address] = one.wrong_headings()
     one.page.goto(f"{studio}/classroom/")
     expect(one.page.get_by_text("Back to the studio").first).to_be_visible(timeout=SLOW)
-    one.page.wait_for_timeout(1000)
+    one.filled("classroom/")
     assert ours(one.errors) == []
+    assert not any(wrong.values()), wrong
     assert one.outside(studio) == []
 
 
 def test_a_frame_of_any_other_site_is_refused(studio, storeless):
     page, errors = storeless
-    framed(page, studio, OTHER)
-    page.wait_for_timeout(1000)
+    with page.expect_console_message(lambda message: "frame-ancestors" in message.text, timeout=SLOW):
+        framed(page, studio, OTHER)
     assert any("frame-ancestors" in text for text in errors)
 
 

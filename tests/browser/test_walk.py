@@ -7,6 +7,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 JOB = 400_000  # milliseconds for the default job; some 30 s on two idle cores
 PAGES = ("", "runs", "compare", "playground", "look-inside", "methods", "classroom/")
+# Counts, ten times a second, the clocks that Gradio shows in parts that wait; and whether one that it puts in would be seen.
+COUNT_CLOCKS = """() => { const kinds = ['.progress-text', '.meta-text', '.meta-text-center', '.eta-bar']; window.clocks = 0;
+const shown = () => [...document.querySelectorAll(kinds)].filter(clock => clock.checkVisibility()).length;
+setInterval(() => { clocks += shown(); }, 100);
+window.shownClock = () => { const clock = document.createElement('div');
+return kinds.some(kind => { clock.className = kind.slice(1); clock.textContent = '0.3s'; document.querySelector('#run').append(clock);
+const shows = clock.checkVisibility(); clock.remove(); return shows; }); }; }"""
 NO_OVERFLOW = "document.documentElement.scrollWidth <= innerWidth"
 
 
@@ -29,10 +36,15 @@ def run_id(studio, browser, screenshots):
     found = page.url.split("run=")[1]
     page.locator("#run_head h1").wait_for()
     assert "Forget" in page.locator("#run_head h1").inner_text()
+    page.wait_for_function(
+        "document.activeElement?.matches('#run_head h1')"
+    )  # where a keyboard's start leaves its reader
+    page.evaluate(COUNT_CLOCKS)
     page.locator("#run_samples figure").first.wait_for(timeout=JOB)
     page.screenshot(path=screenshots / "5-running.png", full_page=True)
     page.locator("#run_links a", has_text="Compare before and after").wait_for(timeout=JOB)
     page.screenshot(path=screenshots / "6-done.png", full_page=True)
+    assert page.evaluate("[clocks, shownClock()]") == [0, False], "Gradio's own clocks flash while a job works"
     assert seen.errors == [] and seen.outside(studio) == []
     seen.context.close()
     return found
@@ -86,10 +98,10 @@ def test_from_the_run_to_the_comparison_and_the_look_inside(studio, watched, run
     page.locator("#compare-seen .lethe-panel").first.wait_for()
     page.screenshot(path=screenshots / "7-compare.png", full_page=True)
     page.goto(f"{studio}/look-inside?run={run_id}&inspector=weight_change")
-    page.locator("#look-go").wait_for()
-    page.wait_for_timeout(800)
+    page.locator("#look-seen", has_text="Which weights moved").wait_for()
     page.click("#look-go")
     page.locator("#look-seen .lethe-plot .main-svg").first.wait_for(timeout=120_000)
+    assert seen.wrong_headings() == []
     page.screenshot(path=screenshots / "8-inside.png", full_page=True)
     assert seen.errors == [] and seen.outside(studio) == []
 
@@ -99,7 +111,6 @@ def test_looks_wait_for_each_other_and_are_filed_under_their_own_name(studio, wa
     page = seen.page
     page.goto(f"{studio}/look-inside?run=example-forget-sandal&inspector=layer_similarity")
     page.locator("#look-seen", has_text="Centered kernel alignment (CKA)").wait_for()
-    page.wait_for_timeout(800)
     page.click("#look-go")
     page.locator("#look-bar li", has_text="Centered kernel alignment (CKA)").wait_for()
     page.locator("#look-inspector label", has_text="Weight change: which weights moved").click()
@@ -160,7 +171,7 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(studio, watched, ru
     page = seen.page
     page.goto(f"{studio}/{path}{'?new=1' if not path else ''}")
     page.locator("h1").first.wait_for()
-    page.wait_for_timeout(1500)
+    seen.filled(path)
     assert page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
     background = page.evaluate("getComputedStyle(document.body).backgroundColor || ''")
     page.screenshot(path=screenshots / f"phone-{path.strip('/') or 'forget'}-{scheme}.png")

@@ -1,5 +1,20 @@
 """A page of a real browser, and all that it did."""
 
+from itertools import pairwise
+
+# What stands on a page once its answer has been put in place, by the path of the page.
+FILLED = {
+    "": "#count",
+    "runs": "#runs article",
+    "compare": "#compare-seen section",
+    "playground": "#play-seen section",
+    "look-inside": "#look-seen section",
+    "methods": "#methods-tabs section",
+    "classroom/": "figure img",
+}
+HEADINGS = """[...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].filter(head => head.checkVisibility())
+.map(head => [Number(head.tagName[1]), head.textContent.trim()])"""
+
 
 class Watched:
     """A page that remembers what it asked the network for and what went wrong."""
@@ -17,6 +32,17 @@ class Watched:
         harmless = "_stcore/" in (message.location or {}).get("url", "")  # Streamlit looks for itself at a deep address
         if message.type == "error" and not harmless:
             self.errors.append(message.text)
+
+    def filled(self, path=""):
+        """Wait until the page has what it asked for."""
+        self.page.locator(FILLED[path.partition("?")[0]]).first.wait_for()
+
+    def wrong_headings(self):
+        """What is wrong in the order of the page's headings: they begin with the only h1 and go down by one at a time."""
+        heads = self.page.evaluate(HEADINGS)
+        steps = pairwise([(0, ""), *heads])
+        wrong = [text for (above, _), (level, text) in steps if level > above + 1 or not text]
+        return wrong + [text for level, text in heads if level == 1][1:] + ([] if heads else ["there is none"])
 
     def outside(self, studio):
         """Requests that left this machine."""
