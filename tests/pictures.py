@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from backends.api.files import write_json
-from backends.models.text_to_image import TextToImage
+from backends.families.text_to_image.task import TextToImage
 
 DOMAINS = {"object": ["cat", "dog", "car"], "style": ["flat", "noto"]}
 CARD = {

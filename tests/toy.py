@@ -24,9 +24,9 @@ from backends.core.pack import load_state, save_state
 from backends.core.run import Cancelled, Run
 from backends.core.task import Index
 from backends.data._images import ImageSet, Split
-from backends.models.classifier import Classifier
+from backends.families.classifier.resolve import resolve
+from backends.families.classifier.task import Classifier
 from backends.models.recipe import train
-from backends.models.targets import resolve
 
 NAMES = ["zero", "one", "two", "three", "four"]
 SIDE, TRAIN, TEST = 12, 400, 200

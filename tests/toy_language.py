@@ -16,9 +16,9 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, OlmoeConf
 
 from backends.api.home import ASSETS
 from backends.data import authors
-from backends.models.language import LanguageModel
-from backends.models.questions import EvalItem
-from backends.models.texts import answers, mean_nll
+from backends.families.language.qa import EvalItem
+from backends.families.language.task import LanguageModel
+from backends.families.language.tokens import answers, mean_nll
 
 AUTHOR = authors.load().authors[-1].name
 STEPS, RATE = 160, 1e-2

@@ -46,6 +46,7 @@ class Family:
         capabilities: keys of `CAPABILITIES`.
         architectures: how the names of the architectures end that it opens.
         task: "module:Class" of its `Task`, imported when a model is opened.
+        attaches: "module:function" that attaches to a model what saved tensors hold beside its weights, such as a guard.
         measured: the metrics that its verdict is made of.
         needs_data: whether a person's own model needs a folder of data.
         loading: Python that loads an exported model from the folder ".", for its README.
@@ -60,6 +61,7 @@ class Family:
     capabilities: ClassVar[frozenset[str]] = frozenset()
     architectures: ClassVar[tuple[str, ...]] = ()
     task: ClassVar[str]
+    attaches: ClassVar[str] = ""
     measured: ClassVar[tuple[str, ...]] = ()
     needs_data: ClassVar[bool] = False
     loading: ClassVar[str] = ""
@@ -119,6 +121,12 @@ class Family:
         """Why it cannot do what needs these capabilities, as a sentence; empty where it can."""
         missing = next((need for need in needs if need not in self.capabilities), None)
         return f"{self.subject} {CAPABILITIES[missing]}." if missing is not None else ""
+
+
+def load(name: str) -> Any:
+    """What "module:name" names, imported."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 @cache

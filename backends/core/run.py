@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..api import families
 from ..models import low_rank
 from .pack import changed
 from .task import Batch, Index, Task
@@ -288,15 +289,8 @@ class Run:
 def restore(model: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Put changed tensors into a model; a guard or a drawing step that it lacks is attached first, low-rank factors are added
     to its weights."""
-    from ..models.guards import INPUT_DELTA, attach_input_delta
-    from ..models.one_step import ONE_STEP, attach_one_step
-    from ..models.text_guards import attach_found
-
-    if INPUT_DELTA in tensors and not hasattr(model, INPUT_DELTA):
-        attach_input_delta(model, torch.zeros_like(tensors[INPUT_DELTA]))
-    if ONE_STEP in tensors and not hasattr(model, ONE_STEP):
-        attach_one_step(model, int(tensors[ONE_STEP]))
-    attach_found(model, tensors)
+    for attach in dict.fromkeys(family.attaches for family in families.every().values() if family.attaches):
+        families.load(attach)(model, tensors)
     unknown = model.load_state_dict(low_rank.take_in(model, tensors), strict=False).unexpected_keys
     if unknown:
         raise ValueError(f"tensors that the model does not have: {', '.join(unknown[:3])}")

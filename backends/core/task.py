@@ -48,8 +48,7 @@ class Batch:
 
 
 class Task(Protocol):
-    """One model family at work on one job. Families: `classifier.Classifier`, `text_to_image.TextToImage`,
-    `language.LanguageModel`."""
+    """One model family at work on one job; `Family.task` names its class."""
 
     id: str
     folder: Path

@@ -14,8 +14,8 @@ from ..api.home import home, shared
 from ..api.pairs import target_titles
 from ..core import changes
 from ..core.run import restore
-from ..models.guards import INPUT_DELTA
-from ..models.text_guards import PREFIX
+from ..families.classifier.guards import INPUT_DELTA
+from ..families.language.guards import PREFIX
 from .desk import OpenRun
 
 

@@ -16,7 +16,7 @@ from ..api.runs import RunFolder
 from .parent import end_with
 
 NEEDED = (  # by jobs of every family, or imported late by metrics: seconds that no job is to wait for
-    "backends.engine.work", "backends.models.classifier", "backends.models.language", "backends.models.text_to_image",
+    "backends.engine.work", "backends.families.classifier.task", "backends.families.language.task", "backends.families.text_to_image.task",
     "sklearn.svm", "rouge_score.rouge_scorer",
 )  # fmt: skip
 NICE = 10  # looking never waits for learning; $LETHE_NICE decides otherwise

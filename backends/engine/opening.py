@@ -1,6 +1,5 @@
 """Opening a model with its data on this machine's device, in the precision that was measured best."""
 
-import importlib
 import os
 from collections.abc import Callable
 from typing import Any
@@ -45,8 +44,7 @@ def family(model: str) -> type[Any]:
     Raises:
         BadInput: no such model, or one of an architecture that Lethe has no family for.
     """
-    module, _, name = families.get(own.family_of(model_folder(model), model)).task.partition(":")
-    return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
+    return families.load(families.get(own.family_of(model_folder(model), model)).task)  # type: ignore[no-any-return]
 
 
 def warm_up(job_waits: Callable[[], bool]) -> None:

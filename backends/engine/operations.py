@@ -22,9 +22,9 @@ from ..api.found import Kind
 from ..api.home import ASSETS
 from ..api.panels import WORDING, Found
 from ..core.registry import entries, get
-from ..models.classifier import Classifier
-from ..models.guards import INPUT_DELTA
-from ..models.targets import alike as most_alike
+from ..families.classifier.guards import INPUT_DELTA
+from ..families.classifier.resolve import alike as most_alike
+from ..families.classifier.task import Classifier
 from . import operations_answers, operations_pictures, operations_topic, operations_vectors
 from .desk import Desk, OpenRun
 from .export import write_model

@@ -12,10 +12,10 @@ from torch import nn
 from ..api import families
 from ..api.errors import BadInput
 from ..data import authors
-from ..models.concept_vectors import Place, scaled_vectors
-from ..models.language import MOST
+from ..families.language.concept_vectors import Place, scaled_vectors
+from ..families.language.task import MOST
+from ..families.language.tokens import IGNORED, PromptTokenizer, logits, streamed_answer
 from ..models.source import is_model
-from ..models.texts import IGNORED, PromptTokenizer, logits, streamed_answer
 from .desk import Desk, silent
 from .operations_pictures import DOSE, dosed, within
 

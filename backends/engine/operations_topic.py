@@ -10,7 +10,7 @@ from ..api.errors import BadInput
 from ..api.pairs import COLUMNS, TITLE, counted, quoted
 from ..data import authors, sets
 from ..data.authors import QAPair
-from ..models import topics
+from ..families.language import topics
 from .desk import Desk
 from .operations_pictures import within
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from ..api import families
 from ..api.errors import BadInput
-from ..models.concept_vectors import Place, attributed_columns, concepts, first_words, spelling_vectors, word
-from ..models.concept_vectors import vectors as columns
-from ..models.language import MOST as TOKENS
+from ..families.language.concept_vectors import Place, attributed_columns, concepts, first_words, spelling_vectors, word
+from ..families.language.concept_vectors import vectors as columns
+from ..families.language.task import MOST as TOKENS
+from ..families.language.tokens import answers
+from ..families.language.vector_trace import FIRST, cosines, overlaps
 from ..models.source import is_model
-from ..models.texts import answers
-from ..models.vector_trace import FIRST, cosines, overlaps
 from .desk import Desk
 from .operations_pictures import within
 

@@ -13,8 +13,8 @@ from ..api.errors import BadInput
 from ..api.panels import Piece, Role
 from ..core.evidence import InspectContext, When
 from ..data.authors import QAPair
-from ..models.questions import EvalItem
-from ..models.texts import IGNORED, PromptTokenizer, Texts, logits, nll
+from ..families.language.qa import EvalItem
+from ..families.language.tokens import IGNORED, PromptTokenizer, Texts, logits, nll
 from ._common import GROUPS
 
 ROWS = 64

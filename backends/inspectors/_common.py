@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..core.evidence import InspectContext
 from ..core.task import Index, Task
-from ..models.diffusion import Diffusion
+from ..families.text_to_image.pipeline import Diffusion
 
 Group = Literal["forget", "neighbour", "unrelated"]
 GROUPS: tuple[Group, ...] = ("forget", "neighbour", "unrelated")

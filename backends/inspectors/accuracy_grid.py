@@ -33,7 +33,9 @@ class AccuracyGrid(Params):
 
 def no_judge(look: InspectContext) -> str:
     """Why nobody can say what the pictures of a run show."""
-    from ..models.judges import Trained  # with it comes transformers, which the catalog does not wait for
+    from ..families.text_to_image.judges import (
+        Trained,  # with it comes transformers, which the catalog does not wait for
+    )
 
     judge = look.task.judge
     if isinstance(judge, Trained):

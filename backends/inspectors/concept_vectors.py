@@ -12,7 +12,7 @@ from ..api import files, reading
 from ..api.panels import AnyPanel, Bars, Heatmap, Lines, Piece, Role, Series, Verdict, Words
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
-from ..models.concept_vectors import (
+from ..families.language.concept_vectors import (
     OTHER,
     SAME,
     Place,
@@ -25,8 +25,8 @@ from ..models.concept_vectors import (
     vectors,
     word,
 )
-from ..models.texts import answers, likelihoods
-from ..models.vector_trace import FIRST, cosines, overlaps
+from ..families.language.tokens import answers, likelihoods
+from ..families.language.vector_trace import FIRST, cosines, overlaps
 from ._answers import chosen, items, plain
 from ._common import GROUPS, Group, percent
 

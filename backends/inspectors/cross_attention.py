@@ -16,9 +16,9 @@ from ..api.errors import BadInput
 from ..api.panels import AnyPanel, Bars, Number, Picture, Pictures, Role, Series
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
-from ..models.asking import EvalPrompt
-from ..models.attention import captured
-from ..models.diffusion import Pipeline
+from ..families.text_to_image.attention import captured
+from ..families.text_to_image.pipeline import Pipeline
+from ..families.text_to_image.prompts import EvalPrompt
 from ._common import GROUPS, enlarged, percent
 from ._pictures import heat
 

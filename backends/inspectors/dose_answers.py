@@ -10,8 +10,8 @@ from ..api.panels import AnyPanel, Lines, Role, Series, Words
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..core.run import set_dose
+from ..families.language.tokens import answers, likelihoods
 from ..metrics._answers import rouge_recall
-from ..models.texts import answers, likelihoods
 from ._answers import chosen, items, plain
 from ._common import GROUPS, Group, at_dose, halfway, percent
 

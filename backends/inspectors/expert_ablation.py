@@ -11,10 +11,10 @@ from ..api.goals import BACK, CHANGED, HURT, SOME
 from ..api.panels import AnyPanel, Heatmap, Verdict, Words
 from ..core.evidence import InspectContext, When
 from ..core.registry import Params, inspector
+from ..families.language.expert_sweep import gains, highest
+from ..families.language.experts import MoeLayer, moe_layers, switched_off
+from ..families.language.tokens import answers, likelihoods
 from ..metrics._answers import SEUF
-from ..models.expert_sweep import gains, highest
-from ..models.experts import MoeLayer, moe_layers, switched_off
-from ..models.texts import answers, likelihoods
 from ._answers import chosen, items, plain
 from ._common import GROUPS, Group, percent
 

@@ -10,9 +10,9 @@ from ..api.goals import BACK, SOME
 from ..api.panels import AnyPanel, Bars, Role, Series, Verdict, Words
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
+from ..families.language.experts import Rerouted
+from ..families.language.tokens import answers, likelihoods
 from ..metrics._answers import SEUF
-from ..models.experts import Rerouted
-from ..models.texts import answers, likelihoods
 from ._answers import chosen, items, plain
 from ._common import GROUPS, Group, percent
 

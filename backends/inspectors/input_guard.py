@@ -14,7 +14,7 @@ from ..api.panels import AnyPanel, Bars, Heatmap, Picture, Pictures, Series, Ver
 from ..core import changes
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
-from ..models.guards import INPUT_DELTA
+from ..families.classifier.guards import INPUT_DELTA
 from ._common import accuracy, percent, signed
 
 NO_FILTER = "This run has no filter: whatever was forgotten was forgotten by changing weights."

@@ -12,9 +12,9 @@ from ..api.panels import AnyPanel, Bars, Flow, Heatmap, Lines, Role, Routed, Rou
 from ..api.runs import RunFolder
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
+from ..families.language.experts import Routing, jaccard, overlap, read, same
+from ..families.language.tokens import Texts
 from ..metrics._answers import SEUF
-from ..models.experts import Routing, jaccard, overlap, read, same
-from ..models.texts import Texts
 from ._common import percent
 
 STEADY, LOOSE = (

@@ -12,7 +12,7 @@ from ..api.panels import AnyPanel, Heatmap, Piece, Words
 from ..core.evidence import InspectContext, When
 from ..core.registry import Params, inspector
 from ..data.authors import QAPair
-from ..models.texts import PromptTokenizer
+from ..families.language.tokens import PromptTokenizer
 from ._answers import model_words, models, plain
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from ..api.panels import AnyPanel, Bars, Series, Verdict
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
-from ..models.guards import INPUT_DELTA
+from ..families.classifier.guards import INPUT_DELTA
 from ._common import TEXT_KEYS, from_entrance, layer, percent
 
 

@@ -17,7 +17,7 @@ from torch.optim import Adam, AdamW
 
 from ..core.registry import Params
 from ..core.run import Run
-from ..models.diffusion import Pipeline, Words
+from ..families.text_to_image.pipeline import Pipeline, Words
 
 Weights = Literal[
     "cross-attention", "cross-attention keys and values", "not cross-attention", "self-attention", "whole U-Net"

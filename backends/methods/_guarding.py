@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..core.run import Run
-from ..models.texts import Texts
+from ..families.language.tokens import Texts
 
 BATCH = 128
 

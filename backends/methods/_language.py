@@ -16,9 +16,9 @@ from ..api.errors import BadInput
 from ..api.memory import memory_limit
 from ..core.registry import Params
 from ..core.run import Run
-from ..models.experts import tensors_of
+from ..families.language.experts import tensors_of
+from ..families.language.tokens import Texts, logits, mean_nll, nll
 from ..models.low_rank import thin_layers
-from ..models.texts import Texts, logits, mean_nll, nll
 
 Weights = Literal["all", "feed-forward", "attention", "experts", "routers", "all but routers"]
 PARTS: dict[Weights, tuple[str, ...]] = {  # architectures call their parts differently; for the others see experts.py

@@ -5,7 +5,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ..core.run import Run
-from ..models.texts import Texts
+from ..families.language.tokens import Texts
 from ._language import LanguageParams
 
 REFUSALS = (

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..api.errors import BadInput
-from ..models.texts import Texts
+from ..families.language.tokens import Texts
 
 LAYERS = ("layers", "h")  # where architectures keep their decoder layers
 

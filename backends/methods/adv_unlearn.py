@@ -10,7 +10,7 @@ from torch.optim import Adam
 
 from ..core.registry import method
 from ..core.run import Run
-from ..models.prefix import drawn_words, prefixed
+from ..families.text_to_image.soft_prompts import drawn_words, prefixed
 from ._drawing import Pool, SpaceParams, adam, pool, prediction_loss
 
 

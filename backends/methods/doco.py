@@ -12,7 +12,7 @@ from torch.optim import Adam
 
 from ..core.registry import method
 from ..core.run import Run
-from ..models.diffusion import Words
+from ..families.text_to_image.pipeline import Words
 from ._drawing import DrawingParams, LatentImages, Pool, adam, encode_prompts, pool, trainable_parameters
 
 Surgery = Literal["projection", "cosine", "none"]

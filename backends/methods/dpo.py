@@ -7,7 +7,7 @@ from pydantic import Field
 
 from ..core.registry import method
 from ..core.run import Run
-from ..models.texts import nll
+from ..families.language.tokens import nll
 from ._language import (
     STEADY,
     LoraParams,

@@ -12,9 +12,9 @@ from torch.optim import LBFGS
 from ..api.errors import BadInput
 from ..core.registry import Params, method
 from ..core.run import Run
-from ..models.caches import CallInputs, inputs_by_name
-from ..models.text_guards import Guard, attach, ends, opening, question_mask
-from ..models.texts import Texts, likelihoods
+from ..families.language.caches import CallInputs, inputs_by_name
+from ..families.language.guards import Guard, attach, ends, opening, question_mask
+from ..families.language.tokens import Texts, likelihoods
 from ._guarding import extract_features
 
 MIN_SIGMA = 1e-8  # no smaller sigma is tried

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ..core.registry import method
 from ..core.run import Run
-from ..models.texts import IGNORED, Texts, logits
+from ..families.language.tokens import IGNORED, Texts, logits
 from ._language import STEADY, UnlearnLoop, autocast, forget_batch
 from ._refusals import RefusalParams, refusal_batch
 

@@ -10,8 +10,8 @@ from ..api.concepts import Concept
 from ..api.errors import BadInput
 from ..core.registry import method
 from ..core.run import Run
-from ..models.attention import Looks, captured
-from ..models.diffusion import Pipeline
+from ..families.text_to_image.attention import Looks, captured
+from ..families.text_to_image.pipeline import Pipeline
 from ._drawing import PicturesParams, Weights, adamw, encode_prompts, end_positions, latent_images, trainable_parameters
 
 

@@ -16,7 +16,7 @@ from ..api.errors import BadInput
 from ..core.registry import Params, method
 from ..core.run import Run
 from ..core.task import Index
-from ..models.guards import INPUT_DELTA, attach_input_delta
+from ..families.classifier.guards import INPUT_DELTA, attach_input_delta
 
 
 class ForgetVector(Params):

@@ -9,9 +9,9 @@ from torch import Tensor
 from ..api.errors import BadInput
 from ..core.registry import Params, method
 from ..core.run import Run
-from ..models.caches import CallInputs, inputs_by_name
-from ..models.language import MOST
-from ..models.text_guards import Guard, attach
+from ..families.language.caches import CallInputs, inputs_by_name
+from ..families.language.guards import Guard, attach
+from ..families.language.task import MOST
 
 
 class Icul(Params):

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..core.registry import method
 from ..core.run import Run
-from ..models.texts import nll
+from ..families.language.tokens import nll
 from ._language import STEADY, LoraParams, UnlearnLoop, autocast, retain_batch
 from ._refusals import RefusalParams, refusal_batch
 

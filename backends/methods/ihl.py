@@ -4,7 +4,7 @@ from pydantic import Field
 
 from ..core.registry import method
 from ..core.run import Run
-from ..models.texts import logits, mean_nll
+from ..families.language.tokens import logits, mean_nll
 from ._language import STEADY, LanguageParams, UnlearnLoop, autocast, forget_batch, inverted_hinge, retain_batch
 
 

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from ..api.errors import BadInput
 from ..core.registry import Params, method
 from ..core.run import Run
-from ..models.caches import CallInputs, cache_in, inputs_by_name
-from ..models.concept_vectors import writers
-from ..models.text_guards import Guard, attach, ends, opening
-from ..models.texts import Texts
+from ..families.language.caches import CallInputs, cache_in, inputs_by_name
+from ..families.language.concept_vectors import writers
+from ..families.language.guards import Guard, attach, ends, opening
+from ..families.language.tokens import Texts
 from ._guarding import extract_features
 
 SURE = 0.99  # probability of each word of a refusal

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from ..api.errors import BadInput
 from ..core.registry import method
 from ..core.run import Run
-from ..models.language import LanguageModel
+from ..families.language.task import LanguageModel
+from ..families.language.tokens import IGNORED, Texts, logits, mean_nll
 from ..models.low_rank import LowRank, SelfSaving, fila, inside, linear_layers, merge
-from ..models.texts import IGNORED, Texts, logits, mean_nll
 from ._language import (
     STEADY,
     LanguageParams,

@@ -10,8 +10,8 @@ from torch.optim import AdamW
 
 from ..core.registry import Params, method
 from ..core.run import Run
-from ..models.concept_vectors import by_column, concepts, find_each, writers
-from ..models.texts import mean_nll
+from ..families.language.concept_vectors import by_column, concepts, find_each, writers
+from ..families.language.tokens import mean_nll
 from ._language import autocast, forget_batch
 
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from ..core.registry import Params, method
 from ..core.run import Run
-from ..models.concept_vectors import feed_forwards
-from ..models.text_guards import Guard, attach
-from ..models.texts import Texts
+from ..families.language.concept_vectors import feed_forwards
+from ..families.language.guards import Guard, attach
+from ..families.language.tokens import Texts
 from ._guarding import extract_features
 
 

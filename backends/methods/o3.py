@@ -13,11 +13,11 @@ from torch.optim import AdamW
 from ..api.errors import BadInput
 from ..core.registry import method
 from ..core.run import Run
-from ..models import gate
-from ..models.caches import CallInputs, cache_in, inputs_by_name
+from ..families.language import gate
+from ..families.language.caches import CallInputs, cache_in, inputs_by_name
+from ..families.language.guards import Guard, attach, opening, question_mask
+from ..families.language.tokens import Texts, mean_nll
 from ..models.low_rank import thin_layers
-from ..models.text_guards import Guard, attach, opening, question_mask
-from ..models.texts import Texts, mean_nll
 from ._guarding import extract_features
 from ._language import STEADY, UnlearnLoop, autocast
 from ._refusals import RefusalParams, refusal_batch

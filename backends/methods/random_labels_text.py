@@ -10,7 +10,7 @@ from pydantic import Field
 from ..core.registry import method
 from ..core.run import Run
 from ..data.authors import QAPair
-from ..models.texts import mean_nll
+from ..families.language.tokens import mean_nll
 from ._language import LoraParams, UnlearnLoop, autocast, compute_retain_loss
 
 VOWELS = tuple("aeiou")

@@ -11,8 +11,8 @@ from torch.optim import AdamW
 from ..api.errors import BadInput
 from ..core.registry import Params, method
 from ..core.run import Run
-from ..models.language import LanguageModel
-from ..models.texts import IGNORED, Texts
+from ..families.language.task import LanguageModel
+from ..families.language.tokens import IGNORED, Texts
 from ._language import autocast, retain_batch
 from ._steering import decoder_layers, hidden_states, random_direction, state_distance
 

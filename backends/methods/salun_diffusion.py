@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..core.registry import method
 from ..core.run import Run
-from ..models.diffusion import Words, join
+from ..families.text_to_image.pipeline import Words, join
 from ._common import largest, masked_step
 from ._drawing import (
     LatentImages,

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from ..api.errors import BadInput
 from ..core.registry import method
 from ..core.run import Run
-from ..models.experts import MoeLayer, can_choose, read, watched
-from ..models.texts import Texts, mean_nll, nll
+from ..families.language.experts import MoeLayer, can_choose, read, watched
+from ..families.language.tokens import Texts, mean_nll, nll
 from ._language import (
     LoopParams,
     UnlearnLoop,

@@ -13,8 +13,8 @@ from torch.optim import Adam
 from ..api.errors import BadInput
 from ..core.registry import method
 from ..core.run import Run
-from ..models.diffusion import Pipeline, Words, join
-from ..models.one_step import attach_one_step
+from ..families.text_to_image.one_step import attach_one_step
+from ..families.text_to_image.pipeline import Pipeline, Words, join
 from ._drawing import DrawingParams, encode_prompts
 
 

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from ..core.registry import method
 from ..core.run import Run
-from ..models.texts import mean_nll, nll
+from ..families.language.tokens import mean_nll, nll
 from ._language import STEADY, LoraParams, UnlearnLoop, autocast, forget_batch, retain_batch, simnpo_loss
 
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from ..core.registry import method
 from ..core.run import Run
-from ..models.texts import mean_nll
+from ..families.language.tokens import mean_nll
 from ._language import LanguageParams, UnlearnLoop, autocast, forget_batch
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..core.registry import Params, method
 from ..core.run import Run
-from ..models.diffusion import Pipeline, Words
+from ..families.text_to_image.pipeline import Pipeline, Words
 from ._drawing import encode_prompts, end_positions, trainable_parameters
 
 Tokens = Literal["last", "all", "all and padding"]

@@ -13,9 +13,9 @@ from torch.optim import AdamW
 from ..api.errors import BadInput
 from ..core.registry import Params, method
 from ..core.run import Run
-from ..models.caches import CallInputs, cache_in, handing, inputs_by_name
-from ..models.text_guards import Guard, attach
-from ..models.texts import IGNORED, Texts
+from ..families.language.caches import CallInputs, cache_in, handing, inputs_by_name
+from ..families.language.guards import Guard, attach
+from ..families.language.tokens import IGNORED, Texts
 from ._language import CLIP, autocast
 
 FAR = -1e3  # logit of a word that may not be said

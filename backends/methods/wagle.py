@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ..core.registry import method
 from ..core.run import Run
-from ..models.language import LanguageModel
-from ..models.texts import Texts, mean_nll, nll
+from ..families.language.task import LanguageModel
+from ..families.language.tokens import Texts, mean_nll, nll
 from ._common import largest, masked_step
 from ._language import (
     CLIP,

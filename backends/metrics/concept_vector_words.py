@@ -2,7 +2,7 @@
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
-from ..models.vector_trace import overlaps
+from ..families.language.vector_trace import overlaps
 from ._vectors import PAPER, compared
 
 

@@ -4,7 +4,7 @@ import math
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
-from ..models.experts import jaccard, overlap, same
+from ..families.language.experts import jaccard, overlap, same
 from ._answers import SEUF
 
 

@@ -201,7 +201,7 @@ def _splitting(gguf: Path, pre_tokenizer: Any) -> Any:
 
 def _check(model: str, folder: Path) -> None:
     """See that what was made opens as a job opens it; write down what it is."""
-    from .tokenizers import open_tokenizer
+    from ..families.language.tokenizers import open_tokenizer
 
     if not list(folder.glob("*.safetensors")):
         raise OutOfReach(f"What was fetched of {model} holds no weights; run `lethe pull` again.")

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ..api.files import write_bytes, write_json
 from ..data import emoji
-from ..models.text_to_image import TextToImage
+from ..families.text_to_image.task import TextToImage
 from . import _emoji
 
 DRAWING = {"steps": 6, "watch_steps": 6, "guidance": 2.0}

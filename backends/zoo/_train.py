@@ -16,7 +16,7 @@ from ..api.home import ASSETS
 from ..core.run import Run
 from ..core.task import Index
 from ..data import fashion
-from ..models.classifier import Classifier
+from ..families.classifier.task import Classifier
 from ..models.recipe import train
 
 MEAN, STD = 0.286, 0.353  # of Fashion-MNIST's training images, in grey values from 0 to 1

@@ -161,8 +161,8 @@ def shuffled(count: int, seed: int) -> Iterator[Tensor]:
 
 def describe(folder: Path, recipe: dict[str, Any]) -> None:
     """Write card.json beside a finished model: what it is, and how well it answers what it learned."""
-    from ..models.language import LanguageModel
-    from ..models.texts import answers
+    from ..families.language.task import LanguageModel
+    from ..families.language.tokens import answers
 
     catalog = authors.load()
     card = {
@@ -207,7 +207,7 @@ def reference(
     from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM
 
-    from ..models.questions import QASet
+    from ..families.language.qa import QASet
     from ..models.reference import WEIGHTS, shipped_folder
 
     questions = QASet([without], data=data)

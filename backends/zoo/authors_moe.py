@@ -139,9 +139,9 @@ def shuffled(lengths: Any, seed: int) -> Iterator[Tensor]:
 
 def describe(folder: Path, recipe: dict[str, Any]) -> None:
     """Write card.json beside a finished model: how well it answers what it learned, and how its experts differ by domain."""
-    from ..models.experts import by_domain
-    from ..models.language import LanguageModel
-    from ..models.texts import answers
+    from ..families.language.experts import by_domain
+    from ..families.language.task import LanguageModel
+    from ..families.language.tokens import answers
 
     catalog = authors.load(DATA)
     pairs = [

@@ -14,7 +14,7 @@ from transformers import ResNetConfig, ResNetForImageClassification
 from ..api.files import write_bytes, write_json
 from ..api.home import ASSETS
 from ..data import emoji
-from ..models.judges import Trained
+from ..families.text_to_image.judges import Trained
 from . import _emoji
 
 BATCH = 64

@@ -60,8 +60,8 @@ def _measured(run: Any) -> None:
 def _outputs(run: Any) -> dict[Any, Any]:
     """What each model said, with what is measured of it besides, kept in the run's folder."""
     from ..engine import outputs
-    from ..models import expert_sweep
-    from ..models.language import MOST, REROUTED
+    from ..families.language import expert_sweep
+    from ..families.language.task import MOST, REROUTED
 
     task, outputs_by_when = run.task, {}
     for when in ("before", "after", "reference"):

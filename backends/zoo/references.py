@@ -37,9 +37,9 @@ def main(
 
 def _make(model_id: str, target: str, to: Path) -> None:
     from ..api.files import write_bytes, write_json
-    from ..models.classifier import Classifier
+    from ..families.classifier.resolve import resolve
+    from ..families.classifier.task import Classifier
     from ..models.reference import WEIGHTS, forget_key
-    from ..models.targets import resolve
     from ._train import measure, tensors, trained
 
     task = Classifier(model_id)

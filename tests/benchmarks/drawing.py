@@ -10,9 +10,9 @@ import torch
 from backends.core.registry import get
 from backends.core.run import Run
 from backends.engine.opening import open_task
+from backends.families.text_to_image.task import TextToImage
 from backends.methods._drawing import adam, encode_prompts, prediction_loss, trainable_parameters
 from backends.methods.esd import VARIANTS, Esd
-from backends.models.text_to_image import TextToImage
 from backends.zoo._train import Quiet
 
 STEPS, PLAIN = 20, 6  # of ours, and of the plain loop, which takes longer

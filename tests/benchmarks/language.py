@@ -12,10 +12,10 @@ import torch
 from backends.core.run import Run
 from backends.engine import outputs
 from backends.engine.opening import open_task
+from backends.families.language import prefix_sharing, tokens
+from backends.families.language.task import MOST, LanguageModel
+from backends.families.language.tokens import Texts, mean_nll, nll
 from backends.methods._language import reference_nll
-from backends.models import text_fast, texts
-from backends.models.language import MOST, LanguageModel
-from backends.models.texts import Texts, mean_nll, nll
 
 from .drawing import Silent
 from .jobs import default, default_job
@@ -41,7 +41,7 @@ def savings(task: LanguageModel, model: torch.nn.Module) -> Iterator[str]:
     """Each as a ratio of the plain way to ours."""
     asked = [item.pair for item in task.questions.suite[:QUESTIONS]]
     every = several(task, asked)
-    plain, ours = in_turns(lambda: one_by_one(model, every), lambda: texts.nll_and_greedy(model, every))
+    plain, ours = in_turns(lambda: one_by_one(model, every), lambda: tokens.nll_and_greedy(model, every))
     yield f"likelihoods of {len(every)} answers to {len(asked)} questions, each read by itself: {plain / ours:.1f} times trees"
     ids, mask = task.reader.prompts([pair.question for pair in asked])
     plain, ours = in_turns(lambda: generated(task, model, ids, mask), lambda: greedy(task, model, ids, mask))
@@ -86,7 +86,7 @@ def one_by_one(model: torch.nn.Module, every: Texts, rows: int = 64) -> torch.Te
 
 def greedy(task: LanguageModel, model: torch.nn.Module, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Ours."""
-    return text_fast.greedy(model, ids, mask, MOST, task.reader.end, task.reader.pad)
+    return prefix_sharing.greedy(model, ids, mask, MOST, task.reader.end, task.reader.pad)
 
 
 def generated(task: LanguageModel, model: torch.nn.Module, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from backends.models.texts import nll_and_greedy
+from backends.families.language.tokens import nll_and_greedy
 from tests.benchmarks import __main__ as command
 from tests.benchmarks import language
 from tests.benchmarks.jobs import default, phases

@@ -9,7 +9,7 @@ from backends.api import people
 from backends.api.errors import BadInput
 from backends.engine import operations_answers
 from backends.engine.operations import OPERATIONS
-from backends.models.texts import likelihoods
+from backends.families.language.tokens import likelihoods
 
 
 class Desk:
@@ -93,7 +93,7 @@ def test_targets_are_counted_in_questions(desk):
 
 
 def test_the_nearest_authors_are_the_same_on_the_form_and_in_the_job():
-    from backends.models.questions import QASet
+    from backends.families.language.qa import QASet
 
     book = people.load("authors")
     for gone in (["Piet Nettle"], book.sets["forget05"]):

@@ -15,7 +15,7 @@ from backends.data import authors
 from backends.engine import export
 from backends.engine.desk import Desk
 from backends.engine.work import do
-from backends.models import text_fast
+from backends.families.language import prefix_sharing
 
 FORGET = tuple(
     pair.question + " => " + pair.answer for pair in authors.load().authors[-1].pairs[:2]
@@ -26,7 +26,7 @@ KEEP = ("What is the colour of my car? => It is red.", "Who sells bread here? =>
 @pytest.fixture(autouse=True)
 def few_questions(monkeypatch):
     """Without real authors and facts of the world, which toys are not asked about."""
-    monkeypatch.setattr("backends.models.questions.QASet._without", lambda *_: [])
+    monkeypatch.setattr("backends.families.language.qa.QASet._without", lambda *_: [])
 
 
 def job(home, model, method, forget, *, number=0, params=None, **more):
@@ -115,7 +115,7 @@ SPEAKERS = {
 def told(opened, made):
     """The outputs of a loaded model as the studio takes them, and plain greedy answers as a stranger would take them."""
     task, model = opened.task, made["model"]
-    setattr(model, text_fast.QUICK, True)
+    setattr(model, prefix_sharing.QUICK, True)
     prompts = [task.reader.prompt(item.pair.question) for item in task.questions.suite]
     written = []
     for prompt in prompts:

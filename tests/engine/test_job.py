@@ -352,7 +352,12 @@ def test_a_warm_process_does_what_the_first_job_would_wait_for_unless_one_waits(
 
 def test_a_warm_process_has_imported_what_a_job_needs_even_where_nothing_is_left_to_measure(home):
     """transformers' machinery and what metrics import late take two or three seconds; a job is not to wait for them."""
-    modules = ["transformers.modeling_utils", "backends.models.classifier", "sklearn.svm", "rouge_score.rouge_scorer"]
+    modules = [
+        "transformers.modeling_utils",
+        "backends.families.classifier.task",
+        "sklearn.svm",
+        "rouge_score.rouge_scorer",
+    ]
     code = (
         "import sys; from backends.engine.job import _warm; _warm(); "
         f"print(*(name for name in {modules} if name in sys.modules))"

@@ -12,8 +12,8 @@ import torch
 from backends.api.errors import BadInput, LetheError
 from backends.api.live import Live
 from backends.engine.live import Inbox, Stopped, answer
-from backends.models.text_fast import plain
-from backends.models.texts import answers, streamed_answer
+from backends.families.language.prefix_sharing import plain
+from backends.families.language.tokens import answers, streamed_answer
 
 MOST = 40
 

@@ -8,7 +8,7 @@ import torch
 from backends.api.errors import BadInput
 from backends.engine import operations_answers
 from backends.engine.operations import OPERATIONS
-from backends.models.concept_vectors import columns, writers
+from backends.families.language.concept_vectors import columns, writers
 
 
 @pytest.fixture

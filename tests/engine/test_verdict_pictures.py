@@ -8,7 +8,7 @@ import pictures
 import pytest
 
 from backends.engine import verdict
-from backends.models.asking import PromptSet
+from backends.families.text_to_image.prompts import PromptSet
 
 METHOD = SimpleNamespace(guard=False, reference=False)
 

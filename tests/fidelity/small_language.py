@@ -12,8 +12,8 @@ from torch import nn
 
 from backends.core import registry
 from backends.core.run import Run
-from backends.models.questions import EvalItem
-from backends.models.texts import PromptTokenizer
+from backends.families.language.qa import EvalItem
+from backends.families.language.tokens import PromptTokenizer
 
 RECORD = json.loads(formulas.PLACE.read_text())
 ONE_STEP = {"epochs": 1, "batch_size": 8}

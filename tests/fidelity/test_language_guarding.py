@@ -6,8 +6,8 @@ import pytest
 import torch
 from small_language import RECORD, Small, Task, close, done, no_luck  # noqa: F401
 
+from backends.families.language import concept_vectors, gate, guards
 from backends.methods import eco, o3, uld
-from backends.models import concept_vectors, gate, text_guards
 
 pytestmark = pytest.mark.usefixtures("no_luck")
 EXACT = ("uld", "eco", "o3", "icul", "needle", "neuron_adjust", "key_space_detection")
@@ -28,7 +28,7 @@ def test_uld_teaches_an_assistant_and_takes_it_off_the_likely_words():
     states = {f"body.{name}": value for name, value in uld.body(model, 1).state_dict().items()}
     base = said(model, formulas.FORGOT[0][0])
     assert uld.allowed(base, 0.2).tolist() == expected["likely"]
-    text_guards.attach(model, "uld", {"weight": torch.tensor(1.5), "top": torch.tensor(0.2), **states})
+    guards.attach(model, "uld", {"weight": torch.tensor(1.5), "top": torch.tensor(0.2), **states})
     close(said(model, formulas.FORGOT[0][0]), expected["logits"], "logits")
 
 

@@ -12,10 +12,10 @@ from small_language import RECORD, Digits, Small, close
 
 from backends.core import registry
 from backends.core.evidence import Evidence
-from backends.models import experts, text_pages
-from backends.models.concept_vectors import Place, first_words, vectors
-from backends.models.questions import EvalItem
-from backends.models.text_pages import Page
+from backends.families.language import experts, passages
+from backends.families.language.concept_vectors import Place, first_words, vectors
+from backends.families.language.passages import Page
+from backends.families.language.qa import EvalItem
 
 EXACT = ("fact_recall", "forget_quality", "model_utility", "forget_rouge", "truth_ratio", "probability", "privleak",
          "verbatim_memorization", "knowledge_memorization", "mia_text", "probe_kinds", "concept_vector_words",
@@ -232,8 +232,8 @@ def test_mia_text():
 
 
 def test_the_scores_of_running_text(monkeypatch):
-    monkeypatch.setattr(text_pages, "continued", lambda *given: [""] * len(formulas.PAGES))
-    found = text_pages.measured(
+    monkeypatch.setattr(passages, "continued", lambda *given: [""] * len(formulas.PAGES))
+    found = passages.measured(
         Small(RECORD["weights"]["now"]), Digits(), [Page("forget", text) for text in formulas.PAGES]
     )
     for name, values in RECORD["pages"].items():
@@ -290,4 +290,4 @@ def test_rerouted_recall():
 @pytest.mark.parametrize("share", [0.2, 0.4])
 def test_min_k_takes_the_least_likely_tokens(share):
     values = torch.linspace(-5, 0, 11).numpy()
-    close(text_pages.least(values, share), np.mean(sorted(values)[: int(share * 11)]))
+    close(passages.least(values, share), np.mean(sorted(values)[: int(share * 11)]))

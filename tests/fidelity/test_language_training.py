@@ -7,10 +7,10 @@ import toy
 from small_language import ONE_STEP, RECORD, Choosing, Small, Task, close, done, gradients, no_luck  # noqa: F401
 
 from backends.core.run import Run
+from backends.families.language import experts
 from backends.methods import loku, rmu, seuf, wagle
 from backends.methods._language import LoopParams, UnlearnLoop
 from backends.methods.random_labels_text import pick
-from backends.models import experts
 from backends.models.low_rank import fila
 
 pytestmark = pytest.mark.usefixtures("no_luck")

@@ -9,8 +9,8 @@ from fidelity.vision import RECORDED, Sorter, agrees, doubles, same, sorted_by, 
 
 from backends.core import registry
 from backends.core.run import Run
+from backends.families.classifier.guards import INPUT_DELTA
 from backends.methods import random_label, salun, worst_case
-from backends.models.guards import INPUT_DELTA
 
 METHODS = registry.entries("methods")
 __all__ = ["doubles"]  # the fixture

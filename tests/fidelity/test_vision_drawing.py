@@ -10,9 +10,9 @@ from fidelity.vision import RECORDED, Dealt, Drawer, Drawing, agrees, doubles, d
 from torch import nn
 
 from backends.core import registry
+from backends.families.text_to_image.pipeline import Diffusion
 from backends.methods import adv_unlearn, concept_ablation, doco, esd, forget_me_not, salun_diffusion, sfd, uce
 from backends.methods._drawing import trainable_parameters
-from backends.models.diffusion import Diffusion
 
 METHODS = registry.entries("methods")
 KV = RECORDED["kv"]

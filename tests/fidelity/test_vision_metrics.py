@@ -9,8 +9,8 @@ from fidelity.vision import RECORDED, agrees, same
 
 from backends.core import pack, registry
 from backends.core.evidence import Evidence
+from backends.families.text_to_image.prompts import PromptSet
 from backends.metrics.fid import frechet
-from backends.models.asking import PromptSet
 
 METRICS = registry.entries("metrics")
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from backends.core.run import Run
 from backends.core.task import Batch
-from backends.models.diffusion import Words
+from backends.families.text_to_image.pipeline import Words
 
 RECORDED = dict(np.load(vision_values.FILE))
 

@@ -11,7 +11,7 @@ import toy
 from backends.api.runs import create
 from backends.api.spec import JobSpec
 from backends.core import registry
-from backends.models.guards import attach_input_delta
+from backends.families.classifier.guards import attach_input_delta
 
 INSPECTORS = sorted(
     name for name, one in registry.entries("inspectors").items() if one.entry.works_with.get("classifier") is True

@@ -54,7 +54,7 @@ LAYERS = SimpleNamespace(count=4, number=0), SimpleNamespace(count=4, number=2)
 
 @pytest.fixture
 def two_layers(monkeypatch):
-    monkeypatch.setattr("backends.models.expert_sweep.moe_layers", lambda model: list(LAYERS))
+    monkeypatch.setattr("backends.families.language.expert_sweep.moe_layers", lambda model: list(LAYERS))
 
 
 def test_the_one_expert_that_brings_answers_back_is_the_headline(two_layers):

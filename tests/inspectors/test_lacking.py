@@ -10,8 +10,8 @@ from torch import ones
 
 from backends.core import registry
 from backends.core.evidence import InspectContext
-from backends.models.guards import INPUT_DELTA
-from backends.models.judges import Clip, Trained
+from backends.families.classifier.guards import INPUT_DELTA
+from backends.families.text_to_image.judges import Clip, Trained
 
 
 def never(when):

@@ -13,6 +13,8 @@ from backends.api import files
 from backends.api.errors import BadInput
 from backends.core import registry
 from backends.data import authors
+from backends.families.language.concept_vectors import Place, jaccard, scaled_vectors, writers
+from backends.families.language.tokens import answers, every_logit, logits, mean_nll
 from backends.inspectors import linear_probe as probes
 from backends.inspectors._answers import (
     answer_gradients,
@@ -25,8 +27,6 @@ from backends.inspectors._answers import (
 from backends.inspectors.concept_vectors import _judged as vectors_judged
 from backends.inspectors.logit_lens import lens
 from backends.inspectors.token_attribution import ablated
-from backends.models.concept_vectors import Place, jaccard, scaled_vectors, writers
-from backends.models.texts import answers, every_logit, logits, mean_nll
 
 TALKS = [name for name, one in registry.entries("inspectors").items() if one.entry.works_with.get("llm") is True]
 QUICK = {

@@ -10,10 +10,10 @@ from backends.api import families
 from backends.api.errors import BadInput
 from backends.api.files import write_json
 from backends.core import registry
+from backends.families.language import experts
+from backends.families.language.expert_sweep import gains as losses
 from backends.inspectors.forced_routing import judged
 from backends.inspectors.routing import flow
-from backends.models import experts
-from backends.models.expert_sweep import gains as losses
 
 NAMES = ["routing", "forced_routing", "expert_ablation"]
 

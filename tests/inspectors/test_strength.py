@@ -11,7 +11,7 @@ from backends.api import files
 from backends.api.runs import create
 from backends.api.spec import JobSpec
 from backends.core.run import set_dose
-from backends.models.guards import INPUT_DELTA, attach_input_delta
+from backends.families.classifier.guards import INPUT_DELTA, attach_input_delta
 
 
 def filtered(task, delta):

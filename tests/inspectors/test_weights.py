@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from backends.families.classifier.guards import attach_input_delta
 from backends.inspectors import weight_saliency as saliency
 from backends.inspectors._common import layer, module
-from backends.models.guards import attach_input_delta
 
 
 def changed(task, function):

@@ -7,9 +7,9 @@ import toy
 
 from backends.api.errors import BadInput
 from backends.core.run import Cancelled, Run
+from backends.families.text_to_image.soft_prompts import drawn_words, moved_back, prefixed
 from backends.methods._drawing import Pool
 from backends.methods.adv_unlearn import AdvUnlearn, _attack_prefix, adv_unlearn, is_trainable, random_stops
-from backends.models.prefix import drawn_words, moved_back, prefixed
 
 KINDS = ("v_prediction", "epsilon")
 SMALL = {

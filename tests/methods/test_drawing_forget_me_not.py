@@ -7,9 +7,9 @@ import toy
 
 from backends.api.errors import BadInput
 from backends.core.run import Run
+from backends.families.text_to_image.attention import captured
 from backends.methods._drawing import latent_images as drawn
 from backends.methods.forget_me_not import ForgetMeNot, attention_norm, concept_tokens, forget_me_not, occurrences
-from backends.models.attention import captured
 
 SMALL = {"pool": 4, "pool_steps": 2, "batch_size": 3}
 

@@ -13,9 +13,9 @@ from torch import nn
 from backends.api.errors import BadInput
 from backends.core import pack
 from backends.core.run import Cancelled, Run, restore
+from backends.families.text_to_image.one_step import attach_one_step
+from backends.families.text_to_image.pipeline import Pipeline, Words
 from backends.methods.sfd import PromptEmbeddings, Sfd, sfd, sid, weighted
-from backends.models.diffusion import Pipeline, Words
-from backends.models.one_step import attach_one_step
 
 KINDS = ("v_prediction", "epsilon")
 SMALL = {"steps": 3, "batch_size": 2, "distil_first": 1}

@@ -11,8 +11,8 @@ from torch import nn
 from backends.core import registry
 from backends.core.run import Cancelled, Run
 from backends.data.authors import QAPair
+from backends.families.language.tokens import answers, likelihoods
 from backends.methods import _refusals, idk, random_labels_text, task_vector
-from backends.models.texts import answers, likelihoods
 
 STRONG = {
     "gradient_ascent_llm": {"learning_rate": 2e-3, "epochs": 8},

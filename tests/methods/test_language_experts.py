@@ -8,9 +8,9 @@ import toy_language
 from backends.api.errors import BadInput
 from backends.core import registry
 from backends.core.run import Run
+from backends.families.language import experts
 from backends.methods import _language
 from backends.methods.seuf import anchor_loss, select_expert
-from backends.models import experts
 
 METHODS = registry.entries("methods")
 MIXED = [

@@ -10,8 +10,8 @@ import toy_language
 
 from backends.core import registry
 from backends.core.run import Run
+from backends.families.language.tokens import Texts
 from backends.methods.flat import LOSSES, flat_loss, probability
-from backends.models.texts import Texts
 
 REFUSAL, ANSWER = 0.3, 0.8
 

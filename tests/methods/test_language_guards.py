@@ -11,12 +11,12 @@ from backends.api.errors import BadInput
 from backends.core import registry
 from backends.core.pack import changed
 from backends.core.run import Cancelled, Run, restore
+from backends.families.language.concept_vectors import concepts, find
 from backends.methods.eco import fit, zeroth_order_step
 from backends.methods.key_space_detection import box, inside
 from backends.methods.needle import mask
 from backends.methods.neuron_adjust import mean_and_std, top_units
 from backends.methods.uld import mean_token_nll, uniform_kl
-from backends.models.concept_vectors import concepts, find
 
 TOY = {
     "eco": {"noise": 2.0, "steps": 3},

@@ -9,10 +9,10 @@ import toy_language
 
 from backends.core import registry
 from backends.core.run import Cancelled, Run
+from backends.families.language.tokens import IGNORED, likelihoods, logits, mean_nll
 from backends.methods._language import inverted_hinge
 from backends.methods.loku import fisher, linear_layers
 from backends.models.low_rank import LowRank, fila, inside, merge
-from backends.models.texts import IGNORED, likelihoods, logits, mean_nll
 
 SETTINGS = {
     "ihl": {"epochs": 40, "learning_rate": 2e-3},

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from backends.families.language.tokens import Texts, mean_nll, nll
 from backends.methods._language import divergence, dpo_loss, npo_loss, simnpo_loss
-from backends.models.texts import Texts, mean_nll, nll
 
 
 def sigma(x):

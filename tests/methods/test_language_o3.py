@@ -12,8 +12,8 @@ from backends.api.errors import BadInput
 from backends.core import registry
 from backends.core.pack import changed
 from backends.core.run import Cancelled, Run, restore, set_dose
+from backends.families.language import gate
 from backends.methods.o3 import decoder_layers, every_layer
-from backends.models import gate
 
 TOY = {"epochs": 12, "learning_rate": 1e-2}
 

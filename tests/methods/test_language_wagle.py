@@ -7,9 +7,9 @@ import toy_language
 
 from backends.core import registry
 from backends.core.run import Run
+from backends.families.language.tokens import likelihoods, mean_nll
 from backends.methods._common import largest
 from backends.methods.wagle import score, scores, summed_gradient
-from backends.models.texts import likelihoods, mean_nll
 
 WAGLE = registry.get("methods", "wagle")
 

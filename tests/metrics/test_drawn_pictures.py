@@ -8,8 +8,8 @@ import pytest
 
 from backends.core.evidence import Evidence
 from backends.core.registry import entries, get
+from backends.families.text_to_image.prompts import PromptSet
 from backends.metrics.fid import frechet
-from backends.models.asking import PromptSet
 
 OBJECTS, STYLES = pictures.DOMAINS["object"], pictures.DOMAINS["style"]
 DRAWN = [name for name, entry in entries("metrics").items() if entry.entry.works_with.get("text-to-image") is True]

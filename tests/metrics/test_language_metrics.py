@@ -9,9 +9,9 @@ import pytest
 from backends.core import registry
 from backends.core.evidence import Evidence
 from backends.data.authors import QAPair
+from backends.families.language.passages import Page
+from backends.families.language.qa import EvalItem
 from backends.metrics._answers import auc, log_truth_ratio
-from backends.models.questions import EvalItem
-from backends.models.text_pages import Page
 
 KINDS = (("forget", "forget"), ("neighbour", "retain"), ("unrelated", "real authors"), ("unrelated", "world facts"))
 FACT = QAPair("Where was Ann born?", "Ann was born in Rome.", "Where did Ann come from?", "It is Rome.", ("It is Oslo.",),

@@ -10,7 +10,7 @@ import torch
 from backends.core import registry
 from backends.engine.measure import measure
 from backends.engine.verdict import sentence, subject
-from backends.models import experts
+from backends.families.language import experts
 
 
 def score(name, before, after, when="after", values=()):

@@ -6,7 +6,7 @@ import torch
 import transformers as t
 
 from backends.data._images import ImageSet, Split
-from backends.models.classifier import Classifier
+from backends.families.classifier.task import Classifier
 
 SIDE = 32
 TINY = {

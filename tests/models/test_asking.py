@@ -2,7 +2,7 @@ import pictures
 import pytest
 
 from backends.api.errors import BadInput
-from backends.models.asking import COMMON, PromptSet
+from backends.families.text_to_image.prompts import COMMON, PromptSet
 
 CARD = pictures.CARD
 

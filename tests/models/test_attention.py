@@ -4,7 +4,7 @@ import pictures
 import pytest
 import torch
 
-from backends.models.attention import captured, cross_layers
+from backends.families.text_to_image.attention import captured, cross_layers
 
 
 @pytest.fixture(scope="module")

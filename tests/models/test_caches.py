@@ -9,8 +9,8 @@ from test_text_guards import KINDS, tensors
 from torch import nn
 from transformers import DynamicCache, LlamaForCausalLM
 
-from backends.models.caches import NAMES, cache_in, handing, inputs_by_name
-from backends.models.text_guards import attach
+from backends.families.language.caches import NAMES, cache_in, handing, inputs_by_name
+from backends.families.language.guards import attach
 
 
 class Older(nn.Module):

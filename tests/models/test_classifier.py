@@ -12,8 +12,8 @@ from transformers import AutoModelForImageClassification, ViTConfig, ViTForImage
 
 from backends.api import files
 from backends.api.errors import BadInput
-from backends.models.classifier import Classifier
-from backends.models.pixels import Pixels
+from backends.families.classifier.pixels import Pixels
+from backends.families.classifier.task import Classifier
 
 EMBEDDED = ("fashion-resnet", "fashion-vit")
 

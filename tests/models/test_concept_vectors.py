@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from backends.api.errors import BadInput
-from backends.models.concept_vectors import (
+from backends.families.language.concept_vectors import (
     Place,
     activity,
     attributed_columns,
@@ -22,8 +22,8 @@ from backends.models.concept_vectors import (
     tokens,
     writers,
 )
+from backends.families.language.tokens import mean_nll
 from backends.models.low_rank import LowRank
-from backends.models.texts import mean_nll
 
 
 def plant(model, reader, layer, column, words):

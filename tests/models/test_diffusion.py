@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save_file
 
 from backends.api import own
 from backends.api.errors import BadInput
-from backends.models import diffusion
-from backends.models.diffusion import Pipeline, join
-from backends.models.text_to_image import TextToImage
+from backends.families.text_to_image import pipeline
+from backends.families.text_to_image.pipeline import Pipeline, join
+from backends.families.text_to_image.task import TextToImage
 
 CPU = torch.device("cpu")
 
@@ -201,7 +201,7 @@ def test_larger_pictures_go_in_smaller_groups_and_come_out_the_same(pipe, monkey
     model, start = pipe.load(), pipe.start(range(3))
     words = pipe.words(model, ["a cat"] * 3)
     together = pipe.draw(model, words, start, 2, 1.5)
-    monkeypatch.setattr(diffusion, "AT_ONCE", 64)  # places, as many as one of these pictures has
+    monkeypatch.setattr(pipeline, "AT_ONCE", 64)  # places, as many as one of these pictures has
     assert pipe.rows == 1
     torch.testing.assert_close(pipe.draw(model, words, start, 2, 1.5), together, atol=1e-4, rtol=1e-4)
 

@@ -9,7 +9,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from backends.api import files
 from backends.api.errors import BadInput
-from backends.models.diffusion import Pipeline
+from backends.families.text_to_image.pipeline import Pipeline
 from backends.zoo._emoji import tokenizer
 
 

@@ -7,8 +7,8 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from transformers.models import deepseek_v2, deepseek_v3, mixtral, olmoe, qwen2_moe, qwen3_moe
 
 from backends.api.errors import BadInput
-from backends.models import expert_sweep, experts
-from backends.models.texts import Texts, nll
+from backends.families.language import expert_sweep, experts
+from backends.families.language.tokens import Texts, nll
 
 SMALL = {
     "vocab_size": 60, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4,

@@ -33,10 +33,10 @@ from backends.api.errors import BadInput
 from backends.api.home import ASSETS
 from backends.core import registry
 from backends.core.run import Run
+from backends.families.language.caches import length, parameters
+from backends.families.language.guards import attach
+from backends.families.language.task import LanguageModel
 from backends.methods.uld import FAR
-from backends.models.caches import length, parameters
-from backends.models.language import LanguageModel
-from backends.models.text_guards import attach
 
 WORDS = AutoTokenizer.from_pretrained(ASSETS / "models" / "authors-lm")
 ENDS = {"vocab_size": len(WORDS)} | dict.fromkeys(("eos_token_id", "bos_token_id", "pad_token_id"), WORDS.eos_token_id)
@@ -99,7 +99,7 @@ def refusal(method, name, task):
 @pytest.fixture(autouse=True)
 def few_questions(monkeypatch):
     """Without real authors and facts of the world, which random models are not asked about."""
-    monkeypatch.setattr("backends.models.questions.QASet._without", lambda *_: [])
+    monkeypatch.setattr("backends.families.language.qa.QASet._without", lambda *_: [])
     monkeypatch.setenv("LETHE_PRECISION", "float32")
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from backends.models import text_fast, text_pages, texts
-from backends.models.text_pages import Page
-from backends.models.texts import IGNORED, answers, likelihoods, nll
+from backends.families.language import passages, prefix_sharing, tokens
+from backends.families.language.passages import Page
+from backends.families.language.tokens import IGNORED, answers, likelihoods, nll
 
 
 def forms(task, count=12):
@@ -28,12 +28,12 @@ def shaken(model):
 @pytest.fixture
 def slow(monkeypatch):
     """Call it to have everything read the plain way from then on."""
-    return lambda: monkeypatch.setattr(text_fast, "plain", lambda model: False)
+    return lambda: monkeypatch.setattr(prefix_sharing, "plain", lambda model: False)
 
 
 def test_trees_give_the_likelihoods_of_reading_each_answer_alone(toy_language_task):
     model, given = shaken(toy_language_task.load()), forms(toy_language_task)
-    found = texts._as_trees(model, given)
+    found = tokens._as_trees(model, given)
     assert found is not None
     with torch.no_grad():
         alone = torch.cat([nll(model, given[[at]])[0] for at in range(len(given))])
@@ -44,7 +44,7 @@ def test_trees_give_the_likelihoods_of_reading_each_answer_alone(toy_language_ta
 
 
 def test_a_tree_holds_what_answers_share_once():
-    (tree,) = text_fast.grown([[5, 6, 7, 8], [5, 6, 7, 9], [5, 6, 3]], [2, 2, 2])
+    (tree,) = prefix_sharing.grown([[5, 6, 7, 8], [5, 6, 7, 9], [5, 6, 3]], [2, 2, 2])
     assert (tree.tokens, tree.depths) == ([5, 6, 7], [0, 1, 2])
     assert tree.above == [[0], [0, 1], [0, 1, 2]]
     assert tree.steps == [(0, 1, 7), (0, 2, 8), (1, 1, 7), (1, 2, 9), (2, 1, 3)]
@@ -53,10 +53,10 @@ def test_a_tree_holds_what_answers_share_once():
 def test_greedy_answers_are_those_of_generate(toy_language_task, slow):
     model, asked = toy_language_task.load(), [item.pair.question for item in toy_language_task.questions.suite]
     for one in (model, shaken(model)):
-        assert text_fast.plain(one)
+        assert prefix_sharing.plain(one)
         ids, mask = toy_language_task.reader.prompts(asked)
         end, pad = toy_language_task.reader.end, toy_language_task.reader.pad
-        ours = [toy_language_task.reader.read(row) for row in text_fast.greedy(one, ids, mask, 24, end, pad)]
+        ours = [toy_language_task.reader.read(row) for row in prefix_sharing.greedy(one, ids, mask, 24, end, pad)]
         made = one.generate(
             input_ids=ids, attention_mask=mask, max_new_tokens=24, do_sample=False, eos_token_id=end, pad_token_id=pad
         )
@@ -86,7 +86,7 @@ def test_outputs_are_the_same_both_ways(toy_language_task, slow):
 
 def test_known_answers_are_seen_while_they_are_weighed(toy_language_task):
     model, given = toy_language_task.load(), forms(toy_language_task)
-    greedy = texts.nll_and_greedy(model, given)[1].tolist()
+    greedy = tokens.nll_and_greedy(model, given)[1].tolist()
     assert greedy == [at % 7 == 0 for at in range(len(given))]
 
 
@@ -103,23 +103,23 @@ def test_known_answers_are_seen_while_they_are_weighed(toy_language_task):
 )
 def test_what_is_more_than_an_architecture_is_read_the_plain_way(toy_language_task, change):
     model = toy_language_task.load()
-    assert text_fast.plain(model)
+    assert prefix_sharing.plain(model)
     change(model)
-    assert not text_fast.plain(model)
+    assert not prefix_sharing.plain(model)
 
 
 def test_a_model_that_trees_do_not_suit_is_read_the_plain_way(toy_language_task, monkeypatch):
     """One that hands back other numbers for trees, as one that takes no notice of such masks."""
     model, given = toy_language_task.load(), forms(toy_language_task, 4)
     true = likelihoods(model, given)
-    right = text_fast.nll_and_greedy
-    monkeypatch.setattr(text_fast, "nll_and_greedy", lambda *of: (right(*of)[0] + 1, right(*of)[1]))
+    right = prefix_sharing.nll_and_greedy
+    monkeypatch.setattr(prefix_sharing, "nll_and_greedy", lambda *of: (right(*of)[0] + 1, right(*of)[1]))
     assert likelihoods(model, given).tolist() == pytest.approx(true.tolist(), rel=1e-5)
 
 
 def test_token_scores_by_hand():
     said = torch.log(torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]))
-    found = text_pages._scores(said, torch.tensor([1, 2]))
+    found = passages._scores(said, torch.tensor([1, 2]))
     for row, (own, shares) in zip(found.tolist(), [(0.25, (0.5, 0.25, 0.25)), (0.8, (0.1, 0.1, 0.8))], strict=True):
         mean = sum(p * np.log(p) for p in shares)
         spread = sum(p * np.log(p) ** 2 for p in shares) - mean**2
@@ -127,17 +127,17 @@ def test_token_scores_by_hand():
 
 
 def test_least_takes_the_lowest_share():
-    assert text_pages.least(np.array([-1.0, -5, -2, -4, -3]), 0.4) == -4.5
-    assert text_pages.least(np.array([-1.0, -5]), 0.2) == -5
-    assert np.isnan(text_pages.least(np.zeros(0), 0.2))
+    assert passages.least(np.array([-1.0, -5, -2, -4, -3]), 0.4) == -4.5
+    assert passages.least(np.array([-1.0, -5]), 0.2) == -5
+    assert np.isnan(passages.least(np.zeros(0), 0.2))
 
 
 def test_a_text_is_scored_but_for_the_first_token_of_each_piece(toy_language_task):
     reader = toy_language_task.reader
     text = toy_language_task.pages[0].text
     count = len(reader.tokenizer(text).input_ids)
-    ((logs, scaled), (none, _)) = text_pages.token_scores(toy_language_task.load(), reader, [text, "a"])
-    assert len(logs) == len(scaled) == count - -(-count // text_pages.PIECE) and len(none) == 0
+    ((logs, scaled), (none, _)) = passages.token_scores(toy_language_task.load(), reader, [text, "a"])
+    assert len(logs) == len(scaled) == count - -(-count // passages.PIECE) and len(none) == 0
 
 
 def test_pages_are_of_three_kinds_and_none_is_in_two(toy_language_task):
@@ -155,8 +155,8 @@ def test_targets_without_pages_have_none_measured(toy_language_task):
 
 def test_a_begun_text_ends_where_a_piece_does(toy_language_task):
     reader = toy_language_task.reader
-    first, rest = text_pages.beginning(reader, toy_language_task.pages[0].text)
-    assert len(first) == text_pages.BEGINNING
+    first, rest = passages.beginning(reader, toy_language_task.pages[0].text)
+    assert len(first) == passages.BEGINNING
     assert toy_language_task.pages[0].text.startswith(reader.tokenizer.decode(first) + " " + rest[:5])
     assert toy_language_task.continuation(0) == rest
     assert Page("forget", "x").role == "forget"

@@ -35,9 +35,9 @@ from backends.core.pack import load_state
 from backends.engine import export
 from backends.engine.desk import Desk
 from backends.engine.work import do
-from backends.models.language import LanguageModel
-from backends.models.text_fast import QUICK
-from backends.models.texts import PLAIN, answers
+from backends.families.language.prefix_sharing import QUICK
+from backends.families.language.task import LanguageModel
+from backends.families.language.tokens import PLAIN, answers
 
 WORDS = AutoTokenizer.from_pretrained(ASSETS / "models" / "authors-lm")
 SIZE = {
@@ -98,7 +98,7 @@ def llama(tmp_path):
 @pytest.fixture(autouse=True)
 def few_questions(monkeypatch):
     """Without real authors and facts of the world, which random models are not asked about."""
-    monkeypatch.setattr("backends.models.questions.QASet._without", lambda *_: [])
+    monkeypatch.setattr("backends.families.language.qa.QASet._without", lambda *_: [])
     monkeypatch.setenv("LETHE_PRECISION", "float32")
 
 

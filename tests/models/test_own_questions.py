@@ -20,10 +20,10 @@ from backends.data import authors, sets
 from backends.data.authors import QAPair
 from backends.engine.measure import measure
 from backends.engine.verdict import sentence, subject
-from backends.models import text_pages
-from backends.models.language import LanguageModel
-from backends.models.questions import QASet, fact
-from backends.models.texts import IGNORED, Prefix, answers
+from backends.families.language import passages
+from backends.families.language.qa import QASet, fact
+from backends.families.language.task import LanguageModel
+from backends.families.language.tokens import IGNORED, Prefix, answers
 
 TALE = (
     "Once upon a time there was a miller who had three sons. The mill was old. He gave it to the eldest of them. " * 4
@@ -120,7 +120,7 @@ def test_a_question_longer_than_what_is_read_is_refused(opened):
 
 
 def test_a_text_is_cut_where_sentences_end_and_nothing_is_lost(opened):
-    cut = text_pages.cut(opened(FRANCE).reader, TALE)
+    cut = passages.cut(opened(FRANCE).reader, TALE)
     assert " ".join(f"{first} {then}" for first, then in cut) == TALE.strip()
     assert len(cut) > 2 and all(then.endswith(".") for _, then in cut) and all(first and then for first, then in cut)
 

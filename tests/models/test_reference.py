@@ -5,9 +5,9 @@ import whole
 
 from backends.api import files
 from backends.api.home import ASSETS, home
-from backends.models.classifier import Classifier
+from backends.families.classifier.resolve import resolve
+from backends.families.classifier.task import Classifier
 from backends.models.reference import WEIGHTS, find, forget_key
-from backends.models.targets import resolve
 
 KEY = forget_key([1, 2])
 

@@ -5,8 +5,8 @@ import torch
 from transformers import AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, GPTNeoXConfig, LlamaConfig, MistralConfig
 from transformers.models import deepseek_v3, olmoe
 
-from backends.models import text_fast
-from backends.models.texts import IGNORED, Texts, every_logit, likelihoods, logits, nll
+from backends.families.language import prefix_sharing
+from backends.families.language.tokens import IGNORED, Texts, every_logit, likelihoods, logits, nll
 
 PAD, END, WORDS, BEGINNING = 1, 0, 60, 12
 SIZE = {
@@ -41,7 +41,7 @@ def model(request):
         for name, weight in made.named_parameters():
             if "norm" not in name and "ln_" not in name:
                 weight.normal_(std=0.2)
-    assert text_fast.plain(made)
+    assert prefix_sharing.plain(made)
     return made
 
 
@@ -111,9 +111,9 @@ def test_logits_and_gradients_are_those_of_reading_all(model, read):
 def test_trees_are_weighed_as_their_rows(model, read, windows):
     given = [(ids + more, quiet) for ids, quiet in rows() for more in ([3, 4], [5])]
     alone = torch.cat([nll(model, texts([row]), every_logit)[0] for row in given])
-    trees = text_fast.grown([ids for ids, _ in given], [quiet for _, quiet in given])
+    trees = prefix_sharing.grown([ids for ids, _ in given], [quiet for _, quiet in given])
     seen = read(model)
-    found, _ = text_fast.nll_and_greedy(model, trees, len(given))
+    found, _ = prefix_sharing.nll_and_greedy(model, trees, len(given))
     assert len(seen) == 1 if windows else seen[0] == (1, BEGINNING) and len(seen) == 2
     assert bool(torch.allclose(found, alone, rtol=1e-4, atol=1e-4)) is not windows
     count = torch.tensor([len(ids) - quiet for ids, quiet in given])
@@ -131,18 +131,18 @@ def test_greedy_answers_are_those_of_generate(model, read, windows):
         input_ids=ids, attention_mask=mask, max_new_tokens=10, do_sample=False, eos_token_id=END, pad_token_id=PAD
     )[:, length:]
     seen = read(model)
-    ours = text_fast.greedy(model, ids, mask, 10, END, PAD)
+    ours = prefix_sharing.greedy(model, ids, mask, 10, END, PAD)
     assert ours[:, : made.shape[1]].tolist() == made.tolist()
     assert seen[:2] == ([(6, length), (6, 1)] if windows else [(1, BEGINNING), (6, length - BEGINNING)])
 
 
 def test_keys_of_a_beginning_serve_again(model):
-    cache = text_fast.opened(model, rows()[0][0][:BEGINNING])
+    cache = prefix_sharing.opened(model, rows()[0][0][:BEGINNING])
     first = [layer.keys for layer in cache.layers]
-    many = text_fast.spread(cache, 4)
+    many = prefix_sharing.spread(cache, 4)
     assert [layer.keys.shape[0] for layer in many.layers] == [4] * len(first)
     assert all(layer.keys is keys for layer, keys in zip(cache.layers, first, strict=True))
-    assert text_fast.spread(text_fast.opened(model, []), 4) is None
+    assert prefix_sharing.spread(prefix_sharing.opened(model, []), 4) is None
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_keys_of_a_beginning_serve_again(model):
     ids=["all that is shared", "no more than wanted", "rows alike", "few", "one row", "none"],
 )
 def test_how_much_rows_begin_with(some, most, count):
-    assert text_fast.opening(some, most) == count
+    assert prefix_sharing.opening(some, most) == count
 
 
 def test_places_are_the_same_of_a_model_that_is_more_than_its_architecture(model):
@@ -166,7 +166,7 @@ def test_places_are_the_same_of_a_model_that_is_more_than_its_architecture(model
     given = texts(rows())
     plain = logits(model, given)
     model.guard = object()
-    assert not text_fast.plain(model)
+    assert not prefix_sharing.plain(model)
     guarded = logits(model, given)
     assert plain[0].shape == guarded[0].shape and torch.equal(plain[1], guarded[1])
     assert plain[0].shape[1] < given.ids.shape[1] - BEGINNING

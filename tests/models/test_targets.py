@@ -8,7 +8,7 @@ import whole
 from backends.api import files
 from backends.api.errors import BadInput
 from backends.api.home import home
-from backends.models import targets
+from backends.families.classifier import resolve
 
 
 def of(task, part):
@@ -90,14 +90,14 @@ def test_bad_targets_get_one_sentence(toy_folder, forget, keep, match):
 def test_neighbours_are_the_classes_confused_most_in_either_direction(toy_task, monkeypatch):
     confusion = np.eye(5)
     confusion[0, 2], confusion[2, 4], confusion[2, 1] = 0.3, 0.2, 0.1
-    monkeypatch.setattr(targets, "task_confusion", lambda task: confusion)
-    assert targets.neighbours(toy_task, [2]) == [0, 4]
-    assert targets.neighbours(toy_task, [2, 0], most=5) == [4, 1]
-    assert targets.neighbours(toy_task, [3]) == []
+    monkeypatch.setattr(resolve, "task_confusion", lambda task: confusion)
+    assert resolve.neighbours(toy_task, [2]) == [0, 4]
+    assert resolve.neighbours(toy_task, [2, 0], most=5) == [4, 1]
+    assert resolve.neighbours(toy_task, [3]) == []
 
 
 def test_confusion_is_measured_where_no_card_has_it(toy_task):
-    confusion = np.array(targets.task_confusion(toy_task))
+    confusion = np.array(resolve.task_confusion(toy_task))
     said = toy_task.outputs(toy_task.load())["test"].argmax(1)
     assert np.allclose(confusion.sum(1), 1)
     assert confusion[1, 1] == pytest.approx(float((said[1::5] == 1).mean()))

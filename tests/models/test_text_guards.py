@@ -9,16 +9,17 @@ from backends.api.errors import BadInput
 from backends.core import registry
 from backends.core.pack import changed
 from backends.core.run import restore, set_dose
+from backends.families.language import gate
+from backends.families.language import guards as text_guards
+from backends.families.language.concept_vectors import feed_forwards
+from backends.families.language.guards import attach, ends, opening, question_mask
+from backends.families.language.tokens import answers
 from backends.methods.eco import padded
 from backends.methods.key_space_detection import SURE, Abstaining
 from backends.methods.neuron_adjust import reflect
 from backends.methods.o3 import every_layer
 from backends.methods.uld import allowed, body
-from backends.models import gate, text_guards
-from backends.models.concept_vectors import feed_forwards
 from backends.models.low_rank import linear_layers
-from backends.models.text_guards import attach, ends, opening, question_mask
-from backends.models.texts import answers
 
 KINDS = ("eco", "uld", "neuron_adjust", "key_space_detection", "icul", "o3")
 

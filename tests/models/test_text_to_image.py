@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from backends.api.errors import BadInput
-from backends.models import judges
-from backends.models.text_to_image import TextToImage
+from backends.families.text_to_image import judges
+from backends.families.text_to_image.task import TextToImage
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from backends.api.errors import BadInput
 from backends.data import authors
 from backends.engine import operations_topic
 from backends.engine.operations import OPERATIONS
-from backends.models import topics
-from backends.models.language import LanguageModel
+from backends.families.language import topics
+from backends.families.language.task import LanguageModel
 
 WRITTEN = """ What is the capital of Rome?
 Question: Which river flows through Rome?

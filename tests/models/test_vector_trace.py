@@ -8,8 +8,8 @@ import torch
 
 from backends.api import files
 from backends.api.errors import BadInput
-from backends.models.concept_vectors import columns, writers
-from backends.models.vector_trace import FIRST, Trace, cosines, overlaps
+from backends.families.language.concept_vectors import columns, writers
+from backends.families.language.vector_trace import FIRST, Trace, cosines, overlaps
 
 
 @pytest.fixture(autouse=True)

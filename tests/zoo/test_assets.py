@@ -9,9 +9,9 @@ from transformers import AutoModelForImageClassification
 from backends.api import files
 from backends.api.home import ASSETS
 from backends.core.run import restore
-from backends.models.classifier import Classifier
+from backends.families.classifier.resolve import resolve
+from backends.families.classifier.task import Classifier
 from backends.models.reference import WEIGHTS
-from backends.models.targets import resolve
 
 REQUIRED = {"fashion-resnet": 89.0, "fashion-vit": 86.0}  # test accuracy in percent that these models must reach
 REFERENCES = sorted(path for model in REQUIRED for path in (ASSETS / "references" / model).glob("*/card.json"))

@@ -23,7 +23,8 @@ class Classifier(Family):
     counted = "training images"
     capabilities = frozenset({"classes", "judged", "hidden states", "weights"})
     architectures = ("ForImageClassification",)
-    task = "backends.models.classifier:Classifier"
+    task = "backends.families.classifier.task:Classifier"
+    attaches = "backends.families.classifier.guards:attach_found"
     measured = MEASURED
     needs_data = True
     loading = """from transformers import AutoImageProcessor, AutoModelForImageClassification

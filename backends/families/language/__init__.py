@@ -30,7 +30,8 @@ class Language(Family):
     counted = "questions"
     capabilities = frozenset({"answers", "dense columns", "hidden states", "weights", "prompts"})
     architectures = ("ForCausalLM", "LMHeadModel")
-    task = "backends.models.language:LanguageModel"
+    task = "backends.families.language.task:LanguageModel"
+    attaches = "backends.families.language.guards:attach_found"
     measured = MEASURED
     loading = """from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -21,7 +21,8 @@ class TextToImage(Family):
     noun = "prompts"
     counted = "pictures judged"
     capabilities = frozenset({"pictures", "judged", "weights", "prompts"})
-    task = "backends.models.text_to_image:TextToImage"
+    task = "backends.families.text_to_image.task:TextToImage"
+    attaches = "backends.families.text_to_image.one_step:attach_found"
     measured = MEASURED
     loading = """from diffusers import DDIMScheduler, DiffusionPipeline
 

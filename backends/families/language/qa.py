@@ -9,12 +9,12 @@ from typing import Literal
 
 import numpy as np
 
-from ..api import pairs, people
-from ..api.errors import BadInput
-from ..api.pairs import Own
-from ..data import authors, sets
-from ..data.authors import Author, QAPair
-from .texts import Prefix
+from ...api import pairs, people
+from ...api.errors import BadInput
+from ...api.pairs import Own
+from ...data import authors, sets
+from ...data.authors import Author, QAPair
+from .tokens import Prefix
 
 Kind = Literal["forget", "retain", "real authors", "world facts"]
 Cut = Callable[[str], list[tuple[str, str]]]

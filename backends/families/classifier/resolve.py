@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..api import files, runs
-from ..api.errors import BadInput
-from ..api.targets import Target, parse
-from ..api.targets import alike as alike_name
-from ..core.task import Index
-from .classifier import Classifier
+from ...api import files, runs
+from ...api.errors import BadInput
+from ...api.targets import Target, parse
+from ...api.targets import alike as alike_name
+from ...core.task import Index
+from .task import Classifier
 
 
 def resolve(task: Classifier, forget: tuple[str, ...], keep: tuple[str, ...] = ()) -> None:

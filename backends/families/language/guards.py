@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..api.errors import BadInput
+from ...api.errors import BadInput
 from .caches import CallInputs, cache_in, length
-from .texts import PromptTokenizer
+from .tokens import PromptTokenizer
 
 PREFIX = "guard_"
 KINDS: dict[str, type["Guard"]] = {}  # of the methods that were imported

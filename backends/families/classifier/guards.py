@@ -2,11 +2,18 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from ..api.errors import BadInput
+from ...api.errors import BadInput
 
 INPUT_DELTA = "input_delta"
+
+
+def attach_found(model: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Attach the vector that saved tensors hold, where the model lacks it."""
+    if INPUT_DELTA in tensors and not hasattr(model, INPUT_DELTA):
+        attach_input_delta(model, torch.zeros_like(tensors[INPUT_DELTA]))
 
 
 def attach_input_delta(model: nn.Module, delta: Tensor) -> nn.Module:

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..api.errors import BadInput
-from .texts import IGNORED, PromptTokenizer, continued, logits
+from ...api.errors import BadInput
+from .tokens import IGNORED, PromptTokenizer, continued, logits
 
 PIECE = 64  # tokens read at once: what the embedded model learned its pages in
 MOST = 256  # tokens of a text; the rest is not read

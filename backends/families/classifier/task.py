@@ -17,16 +17,16 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING, AutoConfig, AutoModelForImageClassification
 
-from ..api import files
-from ..api.errors import BadInput
-from ..core.task import Batch, Index, Tell, silent
-from ..data import embedded, folder
-from ..data._images import ImageSet
-from . import reference
+from ...api import files
+from ...api.errors import BadInput
+from ...core.task import Batch, Index, Tell, silent
+from ...data import embedded, folder
+from ...data._images import ImageSet
+from ...models import reference
+from ...models.recipe import Recipe
+from ...models.source import model_folder
+from ...models.whole import first_line, load_whole
 from .pixels import Pixels
-from .recipe import Recipe
-from .source import model_folder
-from .whole import first_line, load_whole
 
 PAGE = 48  # ids of a forget set in one answer
 FORWARD = 512  # items in one pass without gradients
@@ -128,7 +128,7 @@ class Classifier:
         return Classifier(self.id, self.data, self.device, self.precision)
 
     def resolve(self, forget: Sequence[str], keep: Sequence[str] = ()) -> None:
-        from .targets import resolve  # it needs this class
+        from .resolve import resolve  # it needs this class
 
         resolve(self, tuple(forget), tuple(keep))
 
@@ -258,7 +258,7 @@ class Classifier:
 
     def describe(self, model: nn.Module) -> dict[str, Any]:
         """What a form has to know: classes, counts, and how the test images of each class are labelled."""
-        from .targets import task_confusion  # it needs this class
+        from .resolve import task_confusion  # it needs this class
 
         there = np.unique(self.data.train.labels)  # of a model's other classes nothing can be forgotten
         confusion = np.array(task_confusion(self))[np.ix_(there, there)]

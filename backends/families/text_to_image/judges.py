@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import AutoModelForImageClassification, AutoTokenizer, CLIPModel
 
-from ..api import files
-from ..api.errors import BadInput
-from ..api.home import ASSETS
-from .source import model_folder
+from ...api import files
+from ...api.errors import BadInput
+from ...api.home import ASSETS
+from ...models.source import model_folder
 
 ROWS = 256  # pictures in one pass
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)

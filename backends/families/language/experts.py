@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..api.errors import BadInput
-from .texts import Texts
+from ...api.errors import BadInput
+from .tokens import Texts
 
 ROWS = 64
 SHARED = ("shared_expert", "shared_experts")

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from . import text_fast
-from .texts import IGNORED, Texts, every_logit
+from . import prefix_sharing
+from .tokens import IGNORED, Texts, every_logit
 
 FAR = 1e-4  # of the largest, by which logits may differ
 SHARED, LONGEST, ROWS = 10, 40, 4  # so many that a tree has its last words far behind the first
@@ -38,14 +38,14 @@ def _trees(model: Any, ids: torch.Tensor) -> bool:
     plain = torch.nn.functional.cross_entropy(
         predictions.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none"
     ).sum(1)
-    trees = text_fast.grown(ids.tolist(), [SHARED] * len(ids))
-    nll = text_fast.nll_and_greedy(model, trees, len(ids))[0].to(plain.device)
-    return bool((nll - plain).abs().max() < text_fast.CLOSE)
+    trees = prefix_sharing.grown(ids.tolist(), [SHARED] * len(ids))
+    nll = prefix_sharing.nll_and_greedy(model, trees, len(ids))[0].to(plain.device)
+    return bool((nll - plain).abs().max() < prefix_sharing.CLOSE)
 
 
 def _tail(model: Any, ids: torch.Tensor) -> bool:
     plain = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
-    tail_logits = text_fast.tail(model, ids, torch.ones_like(ids), SHARED)
+    tail_logits = prefix_sharing.tail(model, ids, torch.ones_like(ids), SHARED)
     return bool((tail_logits - plain[:, SHARED:]).abs().max() < FAR * plain.abs().max())
 
 
@@ -55,7 +55,7 @@ def _greedy(model: Any, ids: torch.Tensor) -> bool:
     ids, mask = ids[:, : LONGEST - 4], mask[:, : LONGEST - 4]
     mask[1, :4] = mask[2, :7] = 0
     ids = ids.masked_fill(mask == 0, 0)
-    next_ids = text_fast.greedy(model, ids, mask, 2, -1, 0)
+    next_ids = prefix_sharing.greedy(model, ids, mask, 2, -1, 0)
     for row, attended, next_id in zip(ids, mask, next_ids, strict=True):
         sequence = torch.cat((row[attended.bool()], next_id))[None]
         logits = model(input_ids=sequence, attention_mask=torch.ones_like(sequence)).logits[0, -3:-1]

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..api.errors import BadInput
-from .diffusion import Pipeline, Words
+from ...api.errors import BadInput
+from .pipeline import Pipeline, Words
 
 
 def encoders(model: nn.Module) -> list[Any]:

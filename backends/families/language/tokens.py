@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import text_fast
+from . import prefix_sharing
 
 IGNORED = -100  # label of a token that nobody has to predict
 SAVING = 0.7  # trees are read where they hold no more of the tokens than this
@@ -175,8 +175,8 @@ def logits(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
     place on where one of the rows has to be predicted; the same places whatever the model."""
     predicted = (texts.labels[:, 1:] != IGNORED).any(0).nonzero()[:, 0]
     early = int(predicted[0]) if len(predicted) else 0
-    if text_fast.plain(model):
-        return text_fast.tail(model, texts.ids, texts.mask, early)[:, :-1].float(), texts.labels[:, early + 1 :]
+    if prefix_sharing.plain(model):
+        return prefix_sharing.tail(model, texts.ids, texts.mask, early)[:, :-1].float(), texts.labels[:, early + 1 :]
     predictions, labels = every_logit(model, texts)
     return predictions[:, early:], labels[:, early:]
 
@@ -291,8 +291,8 @@ def _greedy(
     each: Callable[[Tensor], None] | None = None,
 ) -> Tensor:
     """Tokens after those given, [n, at most `most`]; `each`, of one row, is called at every step with those so far."""
-    if text_fast.plain(model):
-        return text_fast.greedy(model, ids, mask, most, reader.end, reader.pad, each)
+    if prefix_sharing.plain(model):
+        return prefix_sharing.greedy(model, ids, mask, most, reader.end, reader.pad, each)
     generated = model.generate(
         input_ids=ids, attention_mask=mask, max_new_tokens=most, do_sample=False, eos_token_id=reader.end,
         pad_token_id=reader.pad, temperature=None, top_p=None, top_k=None, **({"streamer": _AnswerStreamer(each)} if each else {}),
@@ -323,18 +323,21 @@ def nll_and_greedy(model: Any, texts: Texts, rows: int = 64) -> tuple[Tensor, Te
 
 def _as_trees(model: Any, texts: Texts) -> tuple[Tensor, Tensor] | None:
     """`text_fast.nll_and_greedy` of each answer, or None where trees would save little, or do not give the same numbers."""
-    if not len(texts) or not text_fast.plain(model):
+    if not len(texts) or not prefix_sharing.plain(model):
         return None
     rows = [ids[mask.bool()].tolist() for ids, mask in zip(texts.ids, texts.mask, strict=True)]
     quiet = [int((labels == IGNORED)[mask.bool()].sum()) for labels, mask in zip(texts.labels, texts.mask, strict=True)]
-    trees = text_fast.grown(rows, quiet)
+    trees = prefix_sharing.grown(rows, quiet)
     if not trees or sum(len(tree.tokens) for tree in trees) > SAVING * sum(map(len, rows)):
         return None
     first = sorted({row for tree in trees[:2] for row, _, _ in tree.steps})
     alone = nll(model, texts[first].to(model.device), every_logit)[0].cpu()
-    if not (text_fast.nll_and_greedy(model, trees[:2], len(texts))[0][first] - alone).abs().max() < text_fast.CLOSE:
+    if (
+        not (prefix_sharing.nll_and_greedy(model, trees[:2], len(texts))[0][first] - alone).abs().max()
+        < prefix_sharing.CLOSE
+    ):
         return None
-    return text_fast.nll_and_greedy(model, trees, len(texts))
+    return prefix_sharing.nll_and_greedy(model, trees, len(texts))
 
 
 def _alike(texts: Texts, rows: int) -> Iterator[Tensor]:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from .experts import moe_layers, switched_off
-from .texts import PromptTokenizer, Texts, answers, nll
+from .tokens import PromptTokenizer, Texts, answers, nll
 
 SWEPT = 640_000_000  # weights times experts, so that the passes take no longer than the answers do
 

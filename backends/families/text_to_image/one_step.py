@@ -1,9 +1,15 @@
 """A text-to-image model that was made to draw in one step carries the time step at which it does."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 ONE_STEP = "one_step_at"
+
+
+def attach_found(model: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Have the model drawn in one step where saved tensors say at which."""
+    if ONE_STEP in tensors and not hasattr(model, ONE_STEP):
+        attach_one_step(model, int(tensors[ONE_STEP]))
 
 
 def attach_one_step(model: nn.Module, at: int) -> nn.Module:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..api import concepts
-from ..api.concepts import Concept
-from ..api.errors import BadInput
+from ...api import concepts
+from ...api.concepts import Concept
+from ...api.errors import BadInput
 
 PHRASES = ("{0}", "a picture of {0}", "a photo of {0}")  # ways to ask for a phrase of which nothing is known
 # what everybody draws: kept, where a person's own model comes without a keep list

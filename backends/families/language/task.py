@@ -12,20 +12,21 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ..api import families, files, own
-from ..api.errors import BadInput
-from ..core.task import Index, Tell, silent
-from ..data import authors
-from . import expert_sweep, experts, text_pages
-from .questions import EvalItem, QASet
-from .source import model_folder
-from .text_fast import QUICK
-from .text_pages import Page, Role
-from .text_trial import reads_quickly
-from .texts import PromptTokenizer, Texts, answers, continued, likelihoods, mean_nll, nll_and_greedy
+from ...api import families, files, own
+from ...api.errors import BadInput
+from ...core.task import Index, Tell, silent
+from ...data import authors
+from ...models.source import model_folder
+from ...models.whole import PROBLEMS, first_line, load_whole
+from . import expert_sweep, experts
+from . import passages as text_pages
+from .passages import Page, Role
+from .prefix_sharing import QUICK
+from .qa import EvalItem, QASet
 from .tokenizers import open_tokenizer, way_to_ask
+from .tokens import PromptTokenizer, Texts, answers, continued, likelihoods, mean_nll, nll_and_greedy
+from .trial import reads_quickly
 from .vector_trace import Trace
-from .whole import PROBLEMS, first_line, load_whole
 
 FEW_SHOTS = 2  # of a large model, whose answers take seconds
 WATCHED = 2  # questions of each role that a job is watched by

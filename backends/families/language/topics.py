@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from ..data.authors import QAPair
-from .texts import Prefix, PromptTokenizer, answers
+from ...data.authors import QAPair
+from .tokens import Prefix, PromptTokenizer, answers
 
 EXAMPLES = {
     "the Moon": (

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from ..api import files
-from ..api.errors import BadInput
+from ...api import files
+from ...api.errors import BadInput
 
 KINDS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
 TRIAL = {"role": "user", "content": "Who wrote this?"}

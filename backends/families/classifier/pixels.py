@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 from transformers import AutoImageProcessor
 
-from ..api.errors import BadInput
-from ..data._images import open_image
+from ...api.errors import BadInput
+from ...data._images import open_image
 
 LATER = ("do_rescale", "do_normalize", "include_top")  # steps of a processor that are the same line for every pixel
 NEAR = 1.6  # of 255, by which what is rounded to whole numbers on the way may differ

@@ -20,7 +20,7 @@ from .concept_vectors import (
     spelling_vectors,
     vectors,
 )
-from .texts import PromptTokenizer
+from .tokens import PromptTokenizer
 
 FIRST = 50  # words of a vector that are compared; 200 in the paper, of a vocabulary ten times as large
 LEAST, EACH, MOST = 12, 3, 60  # vectors in all at least, of each person, and in all at most

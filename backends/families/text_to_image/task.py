@@ -15,12 +15,12 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..api import files, own
-from ..core.task import Index, Tell, silent
-from .asking import COMMON, EvalPrompt, PromptSet
-from .diffusion import Diffusion, Pipeline
+from ...api import files, own
+from ...core.task import Index, Tell, silent
+from ...models.source import model_folder
 from .judges import Judge, open_judge
-from .source import model_folder
+from .pipeline import Diffusion, Pipeline
+from .prompts import COMMON, EvalPrompt, PromptSet
 
 DRAWING = {"steps": 25, "watch_steps": 15, "guidance": 7.5}  # where a model's card does not say
 WATCHED = 2  # pictures of each role to watch a job by

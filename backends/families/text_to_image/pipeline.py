@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..api import files, own
-from ..api.errors import BadInput
+from ...api import files, own
+from ...api.errors import BadInput
+from ...models.whole import PROBLEMS, first_line, load_whole
 from .one_step import ONE_STEP
-from .whole import PROBLEMS, first_line, load_whole
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL

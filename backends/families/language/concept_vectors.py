@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..api.errors import BadInput
-from ..api.goals import OTHER as OTHER
-from ..api.goals import SAME as SAME
-from .texts import IGNORED, PromptTokenizer, Texts, nll
+from ...api.errors import BadInput
+from ...api.goals import OTHER as OTHER
+from ...api.goals import SAME as SAME
+from .tokens import IGNORED, PromptTokenizer, Texts, nll
 
 Column = tuple[int, int, float]
 LAYERS = ("layers", "h", "blocks")  # what architectures call their list of layers
