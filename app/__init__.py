@@ -1,5 +1,5 @@
 """The shell of the web program; never imports torch."""
 
-from app.quick import without_stubs
+from app.gradio_patches import without_stubs
 
 without_stubs()

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from backends.api import catalog, engine, pulled
+from backends.api import catalog, engine, optional_models
 from backends.api.errors import LetheError
 from backends.api.home import ready_home
 
@@ -105,10 +105,10 @@ def _catalog() -> list[Check]:
 def _optional() -> list[Check]:
     """Checks of the models that can be pulled; a job needs none of them."""
     state_by_name = {
-        name: f"pulled, in {pulled.folder(name)}"
-        if pulled.there(name)
+        name: f"pulled, in {optional_models.folder(name)}"
+        if optional_models.there(name)
         else f"not pulled; `lethe pull {name}` fetches it"
-        for name in pulled.optional()
+        for name in optional_models.optional()
     }
     return [Check(f"optional model {name}", True, state) for name, state in state_by_name.items()]
 

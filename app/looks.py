@@ -1,7 +1,7 @@
 """The queue of looks inside: requests to run an inspector on a run. They wait, work and end here, whoever watches.
 
 One works at a time, because one process opens the models for them. A page asks for a look, and then how it stands; closing the
-page ends nothing, and what was found lies in the run's folder (see `backends.api.found`), or, where it was asked for by one who
+page ends nothing, and what was found lies in the run's folder (see `backends.api.findings`), or, where it was asked for by one who
 may not change the run, apart from it (see `backends.api.visits`).
 """
 
@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from app.live import LIVE
-from backends.api import found, runs, visits
+from app.inference import LIVE
+from backends.api import findings as found
+from backends.api import runs, visits
 from backends.api.errors import Busy, LetheError
 from backends.api.limits import limits
 from backends.api.line import BUSY, SHARE, GivenUp
@@ -87,7 +88,7 @@ class Looks:
     """All looks of a server, in the order in which they are done: owners take turns, and of one owner who came first."""
 
     def __init__(self, stream: Callable[..., Iterator[Any]]) -> None:
-        """`stream` as `app.live.Answers.stream`."""
+        """`stream` as `app.inference.Answers.stream`."""
         self._stream = stream
         self._lock = threading.RLock()
         self._all: list[Look] = []

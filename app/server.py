@@ -22,8 +22,8 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
 
-from app.guardian import Guardian, bind, hold_home
-from app.live import LIVE
+from app.inference import LIVE
+from app.supervisor import Guardian, bind, hold_home
 from backends.api import catalog
 from backends.api.errors import LetheError
 from backends.api.home import home, ready_home

@@ -13,7 +13,7 @@ import gradio as gr
 import plotly.graph_objects as go
 from pydantic import TypeAdapter
 
-from app import figures, parts, theme
+from app import figures, markup, theme
 from app.figures import heatmaps, points, verdict
 from backends.api.panels import AnyPanel, Heatmap, Picture, Points, Verdict
 
@@ -22,7 +22,7 @@ _SCRIPT = (theme.STATIC / "panels.js").read_text("utf-8")
 
 
 class Panels(gr.HTML):
-    """HTML of this module or of `app.parts`, with its plots drawn. Click a point: `select`; the page's colours follow light and dark."""
+    """HTML of this module or of `app.markup`, with its plots drawn. Click a point: `select`; the page's colours follow light and dark."""
 
     def __init__(self, value: str = "", **other: Any) -> None:
         """`value` is HTML; `other` goes to gr.HTML."""
@@ -59,11 +59,11 @@ def plot(
         cells: the plot is a matrix whose cells are chosen by click, or by arrow keys and Enter.
     """
     height = int(figure.layout.height or 400)
-    previews_attribute = f' data-previews="{parts.esc(json.dumps(previews))}"' if previews else ""
+    previews_attribute = f' data-previews="{markup.esc(json.dumps(previews))}"' if previews else ""
     keys = ' data-cells tabindex="0" aria-description="Arrow keys choose a cell, Enter shows its pictures."'
     return (
-        f'<div class="lethe-plot"{keys if cells else ""} data-key="{parts.esc(key)}" data-panel="{number}" style="height:{height}px" '
-        f'role="group" aria-label="{parts.esc(title)}"{previews_attribute} data-figure="{parts.esc(figure.to_json())}">'
+        f'<div class="lethe-plot"{keys if cells else ""} data-key="{markup.esc(key)}" data-panel="{number}" style="height:{height}px" '
+        f'role="group" aria-label="{markup.esc(title)}"{previews_attribute} data-figure="{markup.esc(figure.to_json())}">'
         '<div class="lethe-plot-wait">Drawing…</div></div>'
     )
 
@@ -89,14 +89,14 @@ def panel(
     item = _ADAPTER.validate_python(raw_panel) if isinstance(raw_panel, dict) else raw_panel
     folder = folder or Path("/nonexistent")
     if isinstance(item, Verdict):
-        return parts.card(item.title, verdict.verdict(item) + _how(item.how) + extra)
+        return markup.card(item.title, verdict.verdict(item) + _how(item.how) + extra)
     figure = figures.figure(item, folder)
     picture = (
         figure if isinstance(figure, str) else _plot_with_preview(item, figure, folder, key, number, previews_sent)
     )
-    sentence = parts.text(item.says, "says") if item.says else ""
+    sentence = markup.text(item.says, "says") if item.says else ""
     return (
-        f'<section class="lethe-panel" data-kind="{item.kind}"><h3>{parts.esc(item.title)}</h3>{sentence}{picture}'
+        f'<section class="lethe-panel" data-kind="{item.kind}"><h3>{markup.esc(item.title)}</h3>{sentence}{picture}'
         f"{_how(item.how)}{figures.table(item)}{extra}</section>"
     )
 
@@ -116,11 +116,11 @@ def _plot_with_preview(
     picture = plot(figure, key=key or item.title, number=number, title=item.title, previews=previews, cells=cells)
     if not kind:
         return picture
-    return f'<div class="{kind}">{picture}<aside class="lethe-preview" aria-live="polite">{parts.text(hint, "quiet")}</aside></div>'
+    return f'<div class="{kind}">{picture}<aside class="lethe-preview" aria-live="polite">{markup.text(hint, "quiet")}</aside></div>'
 
 
 def _how(words: str) -> str:
-    return f'<p class="lethe-how"><b>How to read it.</b> {parts.esc(words)}</p>' if words else ""
+    return f'<p class="lethe-how"><b>How to read it.</b> {markup.esc(words)}</p>' if words else ""
 
 
 def panels(raw_panels: Iterable[AnyPanel | dict[str, Any]], folder: Path | None = None, key: str = "") -> str:
@@ -137,7 +137,7 @@ def panels(raw_panels: Iterable[AnyPanel | dict[str, Any]], folder: Path | None 
             panel(item, folder, key=f"{key}{at}", number=at, previews_sent=bool(pictures) and pictures in sent)
         )
         sent.append(pictures)
-    return parts.wrap(*sections)
+    return markup.wrap(*sections)
 
 
 def findings_html(result: dict[str, Any], folder: Path, key: str = "") -> str:
@@ -148,5 +148,5 @@ def findings_html(result: dict[str, Any], folder: Path, key: str = "") -> str:
     folder = Path(result.get("root") or folder)
     items = result.get("panels", [])
     if not items:
-        return parts.card("", parts.text("Nothing was found to show for this run.", "quiet"), empty=True)
+        return markup.card("", markup.text("Nothing was found to show for this run.", "quiet"), empty=True)
     return panels(items, folder, key)

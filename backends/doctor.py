@@ -12,7 +12,7 @@ import torch
 from .api.errors import LetheError
 from .api.home import ASSETS
 from .engine import hardware, machine
-from .engine.opening import open_task
+from .engine.loading import open_task
 
 NEEDED = 2 * 2**30  # bytes that a job of an embedded model takes, with room to spare
 

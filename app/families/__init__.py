@@ -12,7 +12,7 @@ from math import isfinite
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from app import parts
+from app import markup
 from backends.api.catalog import Model
 from backends.api.errors import BadInput, LetheError
 from backends.api.families import every, get, has, of_model, of_run
@@ -72,7 +72,7 @@ class View:
 
     def beside(self, run: RunFolder, words: str) -> Iterator[str]:
         """The outputs of one of two runs, in half the width; `words` name the run."""
-        yield parts.card(words, parts.text(self.unlike, "quiet"))
+        yield markup.card(words, markup.text(self.unlike, "quiet"))
 
     def role_prompts(self, run_id: str) -> list[tuple[Role, str]]:
         """A prompt of each role, of those that a run was judged by.
@@ -134,12 +134,12 @@ def view_of(run: RunFolder) -> View:
 
 def missing(error: LetheError) -> str:
     """The HTML in the place of outputs that cannot be shown."""
-    return parts.failed(str(error), "The numbers are kept and shown below.", "Open the page again to ask once more.")
+    return markup.failed(str(error), "The numbers are kept and shown below.", "Open the page again to ask once more.")
 
 
 def curves(run_id: str) -> str:
     """A link to the trade-off as curves, among the other looks."""
-    return parts.link("The trade-off as curves: Look inside", f"look-inside?run={run_id}")
+    return markup.link("The trade-off as curves: Look inside", f"look-inside?run={run_id}")
 
 
 def whole_number(name: str, value: float | None) -> int:
@@ -155,4 +155,4 @@ def whole_number(name: str, value: float | None) -> int:
 
 def forget_something(words: str, model: Any) -> str:
     """The sentence and link to what to do next where a model came as it is."""
-    return parts.text(words) + parts.link("Forget something", f"./?model={model}")
+    return markup.text(words) + markup.link("Forget something", f"./?model={model}")

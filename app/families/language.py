@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
-from app import answers, parts, theme, view
+from app import markup, responses, theme, view
 from app.families import Ask, View, curves, forget_something, missing, of_model
 from app.figures import chats
 from backends.api import catalog, people, runs
@@ -43,7 +43,7 @@ class Language(View):
         yield f'<div class="lethe-stack">{_grid(run, words, BESIDE)}</div>'
 
     def role_prompts(self, run_id: str) -> list[tuple[Role, str]]:
-        return answers.role_prompts(run_id)
+        return responses.role_prompts(run_id)
 
     def learned(self, entry: Model) -> list[str]:
         return list(people.load(entry.data).asks)
@@ -53,25 +53,25 @@ class Language(View):
         questions = people.questions(_taught_data(run_or_model))
         if not questions:
             return ""
-        return parts.text(
+        return markup.text(
             f"This small model learned {len(questions):,} questions word for word, such as those above. To others it answers nonsense, before "
             "and after; then the nearest question that it knows is offered.",
             "quiet",
         )
 
     def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> str:
-        answer = answers.ask(run_id, prompt, dose=dose)
+        answer = responses.ask(run_id, prompt, dose=dose)
         tokens = chats.tokens(answer, names)
-        card = parts.card("", chats.beside(answer, names) + curves(run_id))
-        return parts.wrap(card, view.panel(tokens) if tokens else "")
+        card = markup.card("", chats.beside(answer, names) + curves(run_id))
+        return markup.wrap(card, view.panel(tokens) if tokens else "")
 
     def answer(self, ask: Ask) -> Iterator[str]:
         """The responses of the model before and the model after to one question, word by word."""
         last, answer = 0.0, None
-        for answer in answers.ask_stream(str(ask.run), str(ask.prompt or "")):
+        for answer in responses.ask_stream(str(ask.run), str(ask.prompt or "")):
             if "seconds" not in answer and time.monotonic() - last >= EVERY:
                 last = time.monotonic()
-                yield parts.card("", _responses_html(answer, of_model(str(ask.run)) is None))
+                yield markup.card("", _responses_html(answer, of_model(str(ask.run)) is None))
         if answer is not None:
             yield _complete(ask, answer)
 
@@ -79,12 +79,12 @@ class Language(View):
 def _grid(run: RunFolder, words: str, each: int) -> str:
     """The responses before and after, and the probability of the true answers, or why that cannot be shown."""
     try:
-        every_chat = answers.all_chats(run.id)
+        every_chat = responses.all_chats(run.id)
     except LetheError as error:
         return missing(error)
     lead = f"{words}: " if words else ""
     grid = chats.grid(
-        answers.evenly_sampled(every_chat, each), every_chat, f"{lead}the same questions" if words else chats.TITLE
+        responses.evenly_sampled(every_chat, each), every_chat, f"{lead}the same questions" if words else chats.TITLE
     )
     bars = chats.likelihoods(every_chat)
     return grid + view.panel(bars.model_copy(update={"title": lead + bars.title}), run.path, key=f"likely-{run.id}")
@@ -106,7 +106,7 @@ def _near(ask: Ask) -> str:
     """The nearest questions that a small language model was taught, as links, where this is none of them."""
     near = people.nearest_questions(str(ask.prompt or ""), _taught_data(str(ask.run)))
     links = " or ".join(
-        parts.link(question, f"playground?run={quote(str(ask.run))}&prompt={quote(question)}") for question in near
+        markup.link(question, f"playground?run={quote(str(ask.run))}&prompt={quote(question)}") for question in near
     )
     return (
         f'<p class="lethe-says">It was never taught this question, so expect nonsense. Near to it: {links}</p>'
@@ -122,7 +122,7 @@ def _responses_html(answer: dict[str, Any], both: bool) -> str:
     each = {when: {"said": one["said"] or ("" if "share" in one else "…")} for when, one in each.items()}
     names = ("before" if both else "the model, as it came", "after")
     question = {"question": answer["question"], "truth": answer["truth"]}
-    return f'<p class="lethe-lead">{parts.esc(answer["question"])}</p>{chats.beside(question | each, names)}'
+    return f'<p class="lethe-lead">{markup.esc(answer["question"])}</p>{chats.beside(question | each, names)}'
 
 
 def _complete(ask: Ask, answer: dict[str, Any]) -> str:
@@ -132,12 +132,12 @@ def _complete(ask: Ask, answer: dict[str, Any]) -> str:
     if answer["truth"]:
         body += f'<p class="lethe-how"><b>How to read it.</b> {chats.MARKED}</p>'
     else:
-        body += parts.text(f"No true answer is known to this question, so nothing is marked. {KNOWS}", "quiet")
+        body += markup.text(f"No true answer is known to this question, so nothing is marked. {KNOWS}", "quiet")
     if "after" not in answer:
         body += forget_something("Let it forget somebody, and both models answer here.", ask.run)
     tokens = chats.tokens(answer, names)
-    how = parts.text(f"The likeliest word at every step, in {theme.seconds(answer['seconds'])}.", "quiet")
-    return parts.wrap(parts.card("", body + how), view.panel(tokens) if tokens else "")
+    how = markup.text(f"The likeliest word at every step, in {theme.seconds(answer['seconds'])}.", "quiet")
+    return markup.wrap(markup.card("", body + how), view.panel(tokens) if tokens else "")
 
 
 VIEW = Language()

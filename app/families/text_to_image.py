@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from app import drawings, parts, theme
+from app import generated_images, markup, theme
 from app.families import PICTURES, Ask, View, curves, forget_something, missing, whole_number
 from app.figures import drawings as figures
 from backends.api import concepts
@@ -35,23 +35,23 @@ class TextToImage(View):
     def outputs(self, run: RunFolder) -> Iterator[tuple[str, bool]]:
         yield figures.waiting("One picture, before and after", FETCHING), False
         try:
-            yield figures.compared(drawings.pairs(run.id, EACH), ""), True
+            yield figures.compared(generated_images.pairs(run.id, EACH), ""), True
         except LetheError as error:
             yield missing(error), True
 
     def beside(self, run: RunFolder, words: str) -> Iterator[str]:
         yield figures.waiting(f"{words}: before and after", FETCHING)
         try:
-            yield figures.grid(drawings.pairs(run.id, BESIDE), f"{words}: before and after")
+            yield figures.grid(generated_images.pairs(run.id, BESIDE), f"{words}: before and after")
         except LetheError as error:
             yield missing(error)
 
     def role_prompts(self, run_id: str) -> list[tuple[Role, str]]:
-        return drawings.role_prompts(run_id)
+        return generated_images.role_prompts(run_id)
 
     def prompts(self, run_id: str) -> list[tuple[Role, str]]:
         """A prompt of each role, and the target together with something unrelated."""
-        prompts = drawings.role_prompts(run_id)
+        prompts = generated_images.role_prompts(run_id)
         by_role = dict(prompts)
         if "forget" in by_role and "unrelated" in by_role:
             prompts.append(("amount", f"{by_role['forget']} and {by_role['unrelated']}"))
@@ -63,12 +63,12 @@ class TextToImage(View):
         return [concepts.prompt(entry.card, object_name, style) for object_name, style in list(pairs)[:4]]
 
     def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> str:
-        answer = drawings.draw(run_id, prompt, SEEDS, dose=dose)
-        shares = drawings.pixel_changes(answer["before"], answer["after"])
+        answer = generated_images.draw(run_id, prompt, SEEDS, dose=dose)
+        shares = generated_images.pixel_changes(answer["before"], answer["after"])
         differ = f"At a dose of {dose:g} these pictures differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel from those before."
         how = f"{answer['steps']} steps, guidance {answer['guidance']:g}, seeds 0 to 3, drawn in {theme.seconds(answer['seconds'])}."
         pictures = figures.beside(prompt, SEEDS, answer["before"], answer["after"], names)
-        return parts.card("", parts.text(differ, "says") + pictures + parts.text(how, "quiet") + curves(run_id))
+        return markup.card("", markup.text(differ, "says") + pictures + markup.text(how, "quiet") + curves(run_id))
 
     def answer(self, ask: Ask) -> Iterator[str]:
         """The images of the model before and the model after from the same seeds."""
@@ -78,23 +78,23 @@ class TextToImage(View):
             "guidance": ask.guidance,
             "size": whole_number("size", ask.size),
         }
-        answer = drawings.draw(str(ask.run), str(ask.prompt or ""), seeds, **wishes)
+        answer = generated_images.draw(str(ask.run), str(ask.prompt or ""), seeds, **wishes)
         before, after = answer["before"], answer.get("after", [])
         prompt = " ".join(str(ask.prompt).split())
-        body = f'<p class="lethe-lead">{parts.esc(prompt)}</p>'
+        body = f'<p class="lethe-lead">{markup.esc(prompt)}</p>'
         if answer["cut"]:
-            body += parts.text(_truncation_sentence(answer["cut"]), "says")
+            body += markup.text(_truncation_sentence(answer["cut"]), "says")
         body += figures.beside(prompt, seeds, before, after, ("before" if after else "the model, as it came", "after"))
         if after:
-            shares = drawings.pixel_changes(before, after)
-            body += parts.text(
+            shares = generated_images.pixel_changes(before, after)
+            body += markup.text(
                 f"Before and after differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel, on average over these pictures.",
                 "says",
             )
-            body += f'<p class="lethe-how"><b>How to read it.</b> {parts.esc(figures.SAME)}</p>'
+            body += f'<p class="lethe-how"><b>How to read it.</b> {markup.esc(figures.SAME)}</p>'
         else:
             body += forget_something("Let it forget something, and both models answer here.", ask.run)
-        yield parts.card("", body + parts.text(_how_drawn(answer, seeds), "quiet"))
+        yield markup.card("", body + markup.text(_how_drawn(answer, seeds), "quiet"))
 
 
 def _truncation_sentence(count: int) -> str:

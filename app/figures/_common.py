@@ -6,7 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from app import parts, theme
+from app import markup, theme
 from backends.api.panels import Number, Series
 
 INK = "#15171c"
@@ -84,6 +84,6 @@ def wide_labels(labels: Sequence[str], most: int = 30) -> list[str]:
     return [text if len(text) <= most else f"{text[:half]}…{text[-half:]}" for text in labels]
 
 
-def folded(heads: Sequence[str], rows: Sequence[Sequence[parts.Cell]], unit: str = "") -> str:
+def folded(heads: Sequence[str], rows: Sequence[Sequence[markup.Cell]], unit: str = "") -> str:
     """The numbers of a figure as a table that folds out."""
-    return parts.numbers_table(heads, rows, unit)
+    return markup.numbers_table(heads, rows, unit)

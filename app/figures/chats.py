@@ -6,11 +6,11 @@ from difflib import SequenceMatcher
 from statistics import fmean
 from typing import Any, Final
 
-from app import parts, theme
-from app.answers import Chat
-from app.drawings import ROLES
-from app.parts import esc
-from app.selection import joined
+from app import markup, theme
+from app.generated_images import ROLES
+from app.markup import esc
+from app.responses import Chat
+from app.target_choice import joined
 from backends.api.files import number
 from backends.api.panels import Bars, Piece, Series, Words
 
@@ -94,7 +94,7 @@ def grid(selected: Sequence[Chat], chats: Sequence[Chat], title: str = TITLE) ->
         "token (a word or a piece of one), that the model after gives to the true answer, the faint one behind it that before."
     )
     return (
-        f'<section class="lethe-panel"><h3>{esc(title)}</h3>{parts.text(changed(chats), "says")}{blocks}'
+        f'<section class="lethe-panel"><h3>{esc(title)}</h3>{markup.text(changed(chats), "says")}{blocks}'
         f'<p class="lethe-how"><b>How to read it.</b> {esc(how)}</p>{_changed_answers(chats)}</section>'
     )
 
@@ -105,12 +105,12 @@ def _changed_answers(chats: Sequence[Chat]) -> str:
     if not moved:
         return ""
     rows = [
-        [parts.Html(parts.mark(chat.role) + esc(chat.question)), chat.before or SILENT, chat.after or SILENT]
+        [markup.Html(markup.mark(chat.role) + esc(chat.question)), chat.before or SILENT, chat.after or SILENT]
         for chat in moved[:MOST]
     ]
     what = "the answer" if len(moved) == 1 else f"the {len(moved):,} answers"
     first = f" (the first {MOST})" if len(moved) > MOST else ""
-    return parts.fold(f"Show {what} that changed{first}", parts.table(["question", "before", "after"], rows))
+    return markup.fold(f"Show {what} that changed{first}", markup.table(["question", "before", "after"], rows))
 
 
 def changed(chats: Sequence[Chat]) -> str:
@@ -128,7 +128,7 @@ def _block(role: str, chats: Sequence[Chat]) -> str:
     if not chats:
         return ""
     cards = "".join(_card(chat) for chat in chats)
-    return f'<h4>{parts.mark(role)}{esc(theme.ROLE_WORDS[role])}</h4><div class="lethe-chats">{cards}</div>'
+    return f'<h4>{markup.mark(role)}{esc(theme.ROLE_WORDS[role])}</h4><div class="lethe-chats">{cards}</div>'
 
 
 def _card(chat: Chat) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from statistics import mean
 
-from app import parts, theme
-from app.drawings import ROLES, ImagePair, pixel_changes
-from app.selection import joined
+from app import markup, theme
+from app.generated_images import ROLES, ImagePair, pixel_changes
+from app.target_choice import joined
 
 SAME = "The same seed starts both models from the same noise, so a picture that stayed as it was is the same left and right."
 
@@ -21,12 +21,12 @@ def wipe(pairs: Sequence[ImagePair], key: str) -> str:
     share = "left of the line stands the picture before, right of it the picture after"
     stage = (
         '<figure class="lethe-wipe"><div class="stage" style="--at:50%">'
-        f'<img src="{parts.esc(first.before)}" alt="before: {parts.esc(first.prompt)}">'
-        f'<img src="{parts.esc(first.after)}" alt="after: {parts.esc(first.prompt)}">'
+        f'<img src="{markup.esc(first.before)}" alt="before: {markup.esc(first.prompt)}">'
+        f'<img src="{markup.esc(first.after)}" alt="after: {markup.esc(first.prompt)}">'
         '<span class="when" aria-hidden="true">before</span><span class="when" aria-hidden="true">after</span>'
         '<i aria-hidden="true"></i>'
         f'<input type="range" min="0" max="100" value="50" id="wipe{key}" aria-label="Wipe between before and after: {share}"></div>'
-        f'<figcaption aria-live="polite">{parts.esc(_caption(first))}</figcaption></figure>'
+        f'<figcaption aria-live="polite">{markup.esc(_caption(first))}</figcaption></figure>'
     )
     choices = "".join(_choices(role, pairs, key) for role in ROLES)
     how = f"Drag the line: {share}. {SAME}"
@@ -46,19 +46,17 @@ def _choices(role: str, pairs: Sequence[ImagePair], key: str) -> str:
         return ""
     chips = "".join(
         f'<label><input type="radio" name="wipe{key}" value="{pair.number}"{" checked" if pair is pairs[0] else ""}>'
-        f"<span>{parts.esc(pair.prompt)}</span></label>"
+        f"<span>{markup.esc(pair.prompt)}</span></label>"
         for pair in mine
     )
-    return (
-        f"<fieldset><legend>{parts.mark(role)}{parts.esc(theme.ROLE_WORDS[role])}</legend><div>{chips}</div></fieldset>"
-    )
+    return f"<fieldset><legend>{markup.mark(role)}{markup.esc(theme.ROLE_WORDS[role])}</legend><div>{chips}</div></fieldset>"
 
 
 def grid(pairs: Sequence[ImagePair], title: str) -> str:
     """Pictures before above pictures after, one column a prompt, one block a role."""
     blocks = "".join(_block(role, [pair for pair in pairs if pair.role == role]) for role in ROLES)
     how = f"Each column is one prompt and one seed. {SAME.replace('left and right', 'above and below')}"
-    return f'<section class="lethe-panel"><h3>{parts.esc(title)}</h3>{parts.text(_change_sentence(pairs), "says")}{blocks}{_how(how)}</section>'
+    return f'<section class="lethe-panel"><h3>{markup.esc(title)}</h3>{markup.text(_change_sentence(pairs), "says")}{blocks}{_how(how)}</section>'
 
 
 def _change_sentence(pairs: Sequence[ImagePair]) -> str:
@@ -79,14 +77,14 @@ def _block(role: str, pairs: Sequence[ImagePair]) -> str:
         return ""
     words = theme.ROLE_WORDS[role]
     columns = "".join(
-        f'<figure data-shot="{pair.number}" data-caption="{parts.esc(_caption(pair))}" title="seed {pair.seed}" style="--column:{column}">'
-        f"{parts.image(pair.before, f'before: {pair.prompt}')}{parts.image(pair.after, f'after: {pair.prompt}')}"
-        f"<figcaption>{parts.esc(pair.prompt)}</figcaption></figure>"
+        f'<figure data-shot="{pair.number}" data-caption="{markup.esc(_caption(pair))}" title="seed {pair.seed}" style="--column:{column}">'
+        f"{markup.image(pair.before, f'before: {pair.prompt}')}{markup.image(pair.after, f'after: {pair.prompt}')}"
+        f"<figcaption>{markup.esc(pair.prompt)}</figcaption></figure>"
         for column, pair in enumerate(pairs, start=1)
     )
     return (
-        f"<h4>{parts.mark(role)}{parts.esc(words)}</h4>"
-        f'<div class="lethe-grid-scroll" tabindex="0" role="region" aria-label="{parts.esc(words)}, before and after">'
+        f"<h4>{markup.mark(role)}{markup.esc(words)}</h4>"
+        f'<div class="lethe-grid-scroll" tabindex="0" role="region" aria-label="{markup.esc(words)}, before and after">'
         f'<div class="lethe-drawn" style="--count:{len(pairs)}"><div class="whens" aria-hidden="true"><span>before</span>'
         f"<span>after</span></div>{columns}</div></div>"
     )
@@ -104,17 +102,17 @@ def beside(
 
 def _side(name: str, prompt: str, seeds: Sequence[int], pictures: Sequence[str]) -> str:
     image_cells = "".join(
-        f"<figure>{parts.image(picture, f'{name}: {prompt}, seed {seed}')}<figcaption>seed {seed}</figcaption></figure>"
+        f"<figure>{markup.image(picture, f'{name}: {prompt}, seed {seed}')}<figcaption>seed {seed}</figcaption></figure>"
         for picture, seed in zip(pictures, seeds, strict=True)
     )
-    return f'<section><h3>{parts.esc(name)}</h3><div class="answers" data-count="{len(pictures)}">{image_cells}</div></section>'
+    return f'<section><h3>{markup.esc(name)}</h3><div class="answers" data-count="{len(pictures)}">{image_cells}</div></section>'
 
 
 def _how(words: str) -> str:
-    return f'<p class="lethe-how"><b>How to read it.</b> {parts.esc(words)}</p>'
+    return f'<p class="lethe-how"><b>How to read it.</b> {markup.esc(words)}</p>'
 
 
 def waiting(title: str, words: str) -> str:
     """The place of pictures that are still being drawn, as high as they will be."""
-    body = parts.text(words) + '<div class="lethe-busy" aria-hidden="true"></div>'
-    return f'<section class="lethe-panel lethe-awaited" aria-busy="true"><h3>{parts.esc(title)}</h3>{body}</section>'
+    body = markup.text(words) + '<div class="lethe-busy" aria-hidden="true"></div>'
+    return f'<section class="lethe-panel lethe-awaited" aria-busy="true"><h3>{markup.esc(title)}</h3>{body}</section>'

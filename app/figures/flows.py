@@ -4,7 +4,7 @@ import math
 
 import plotly.graph_objects as go
 
-from app import parts, theme
+from app import markup, theme
 from app.figures._common import NOTHING, any_number, empty_figure, faded, folded, number_format
 from backends.api.panels import Flow
 
@@ -73,7 +73,7 @@ def _box_middles(sizes: list[float], gap: float) -> list[float]:
 
 def table(panel: Flow) -> str:
     """The numbers, a row for each place before."""
-    rows: list[list[parts.Cell]] = [
+    rows: list[list[markup.Cell]] = [
         [label, *(math.nan if value is None else value for value in row)]
         for label, row in zip(panel.labels, panel.z, strict=False)
     ]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
-from app import parts, theme
+from app import markup, theme
 from app.figures._common import NOTHING, any_number, empty_figure, folded, gaps, number_format, wide_labels
 from backends.api.panels import Heatmap, Picture
 
@@ -82,11 +82,11 @@ def previews(panel: Heatmap, folder: Path) -> dict[str, str]:
 
 def _pictures(name: str, pictures: list[Picture], folder: Path) -> str:
     image_cells = (
-        f"<figure>{parts.image(parts.data_uri(folder, one.path), f'{name}, {one.caption}')}"
-        f"<figcaption>{parts.esc(one.caption)}</figcaption></figure>"
+        f"<figure>{markup.image(markup.data_uri(folder, one.path), f'{name}, {one.caption}')}"
+        f"<figcaption>{markup.esc(one.caption)}</figcaption></figure>"
         for one in pictures
     )
-    return f"<strong>{parts.esc(name)}</strong>{''.join(image_cells)}"
+    return f"<strong>{markup.esc(name)}</strong>{''.join(image_cells)}"
 
 
 def _scale(panel: Heatmap, z: list[list[float | None]]) -> dict[str, object]:

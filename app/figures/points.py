@@ -4,7 +4,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
-from app import parts, theme
+from app import markup, theme
 from app.figures._common import NOTHING, empty_figure, faded, folded
 from backends.api.panels import Point, Points
 
@@ -119,16 +119,16 @@ def previews(panel: Points, folder: Path) -> dict[str, str]:
     """Point id -> HTML with its picture and what the model makes of it."""
     html_by_id = {}
     for point in panel.points:
-        picture = parts.image(parts.data_uri(folder, point.image), point.label) if point.image else ""
-        words = "".join(f"<div>{parts.esc(line)}</div>" for line in point.text.splitlines())
-        role = f'<div class="lethe-quiet">{parts.mark(point.role)}{theme.ROLE_WORDS[point.role]}</div>'
-        html_by_id[point.id] = f"{picture}<div><strong>{parts.esc(point.label)}</strong>{role}{words}</div>"
+        picture = markup.image(markup.data_uri(folder, point.image), point.label) if point.image else ""
+        words = "".join(f"<div>{markup.esc(line)}</div>" for line in point.text.splitlines())
+        role = f'<div class="lethe-quiet">{markup.mark(point.role)}{theme.ROLE_WORDS[point.role]}</div>'
+        html_by_id[point.id] = f"{picture}<div><strong>{markup.esc(point.label)}</strong>{role}{words}</div>"
     return html_by_id
 
 
 def table(panel: Points) -> str:
     """The table of where each point was and is."""
-    rows: list[list[parts.Cell]] = [
+    rows: list[list[markup.Cell]] = [
         [point.id, point.label, theme.ROLE_WORDS[point.role], *point.before, *(point.after or (None, None)), point.text]
         for point in panel.points
     ]

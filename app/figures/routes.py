@@ -2,7 +2,7 @@
 
 import json
 
-from app import parts
+from app import markup
 from app.theme import ROLE_WORDS
 from backends.api.panels import Routed, Routes
 
@@ -13,7 +13,7 @@ def routes(panel: Routes) -> str:
     """Chips to choose a layer and an expert, and the texts twice, as HTML; panels.js answers the chips."""
     if not panel.texts or not panel.layers or not panel.experts:
         return NOTHING
-    shares = parts.esc(json.dumps(panel.shares))
+    shares = markup.esc(json.dumps(panel.shares))
     layers = _chips("layer", panel.layers, panel.layer, [""] * len(panel.layers))
     expert_names = [str(number + 1) for number in range(panel.experts)]
     experts = _chips(
@@ -41,7 +41,7 @@ def _chips(what: str, names: list[str], chosen: int, notes: list[str], count: in
         tint = f' style="--tint:{tint_of(at, count)}"' if count else ""
         buttons.append(
             f'<button type="button" data-{what}="{at}" aria-pressed="{str(at == chosen).lower()}"{tint}>'
-            f"{'<i></i>' if count else ''}{parts.esc(name.removeprefix('layer '))}<small>{note}</small></button>"
+            f"{'<i></i>' if count else ''}{markup.esc(name.removeprefix('layer '))}<small>{note}</small></button>"
         )
     return "".join(buttons)
 
@@ -55,7 +55,7 @@ def tint_of(expert: int, count: int) -> str:
 def _row(panel: Routes, text: Routed) -> str:
     both = {"before": text.before, "after": text.after}
     cells = "".join(f'<td data-when="{when}">{_words(panel, text.words, goes)}</td>' for when, goes in both.items())
-    return f'<tr><th scope="row">{parts.mark(text.role)}<span class="lethe-quiet">{ROLE_WORDS[text.role]}</span></th>{cells}</tr>'
+    return f'<tr><th scope="row">{markup.mark(text.role)}<span class="lethe-quiet">{ROLE_WORDS[text.role]}</span></th>{cells}</tr>'
 
 
 def _words(panel: Routes, words: list[str], goes: list[list[list[int]]]) -> str:
@@ -68,6 +68,6 @@ def _words(panel: Routes, words: list[str], goes: list[list[list[int]]]) -> str:
         on = " class=on" if panel.expert in here else ""
         title = " and ".join(str(one + 1) for one in here)
         spans.append(
-            f'<span data-to="{data}"{on} style="--tint:{tint_of(first, panel.experts)}" title="expert {title}">{parts.esc(word)}</span>'
+            f'<span data-to="{data}"{on} style="--tint:{tint_of(first, panel.experts)}" title="expert {title}">{markup.esc(word)}</span>'
         )
     return "".join(spans)

@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from app import parts
+from app import markup
 from app.figures import chats
-from app.parts import esc
+from app.markup import esc
 from backends.api.files import number
 
 MODELS: Final = (("before", "the model before"), ("after", "the model after"))
@@ -38,7 +38,7 @@ def cards(answer: dict[str, Any], count: int, strength: float) -> str:
     )
     lead = f'<p class="lethe-lead">{esc(answer["question"])}</p>'
     how = f'<p class="lethe-how"><b>How to read it.</b> {esc(HOW)}</p>'
-    return f'{lead}{parts.text(change_sentence(answer, count, strength), "says")}<div class="lethe-chats">{model_cards}</div>{truth}{how}'
+    return f'{lead}{markup.text(change_sentence(answer, count, strength), "says")}<div class="lethe-chats">{model_cards}</div>{truth}{how}'
 
 
 def _card(answer: dict[str, Any], when: str, name: str, off: str) -> str:

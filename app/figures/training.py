@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app import parts, theme, thumbs
+from app import markup, theme, thumbnails
 from backends.api.files import number
 from backends.api.panels import Lines, Role, Series
 
@@ -164,7 +164,7 @@ def sure(item: dict[str, Any]) -> float:
 
 def drawing(folder: Path, item: dict[str, Any]) -> str:
     """The picture of a drawn item as a data address; empty where it is missing."""
-    return thumbs.of_run(folder, str(item.get("picture", "")), PIXELS)
+    return thumbnails.of_run(folder, str(item.get("picture", "")), PIXELS)
 
 
 def scrub(
@@ -190,7 +190,7 @@ def scrub(
     slider = (
         f'<div class="lethe-scrub"><label for="scrub{key}">Step</label>'
         f'<input id="scrub{key}" type="range" min="0" max="{len(steps) - 1}" value="{len(steps) - 1}" '
-        f'data-steps="{parts.esc(json.dumps(steps))}"><output for="scrub{key}"></output></div>'
+        f'data-steps="{markup.esc(json.dumps(steps))}"><output for="scrub{key}"></output></div>'
     )
     first = {item["id"]: _item_text(item, names)[1] for item in samples[0].get("items", [])}
     groups = "".join(_group(role, samples[-1], first, names, folder) for role in ROLES)
@@ -200,7 +200,7 @@ def scrub(
     elif any(is_drawing(item) for item in samples[-1].get("items", [])):
         how = "Each picture is what the model draws at this step, always of the same words and from the same noise. The full bar is how sure the judge is that it shows what was asked, the faint one behind it the same of the model before."
     return (
-        f'<section class="lethe-panel"><h3>{parts.esc(title)}</h3>{slider}{groups}'
+        f'<section class="lethe-panel"><h3>{markup.esc(title)}</h3>{slider}{groups}'
         f'<p class="lethe-how"><b>How to read it.</b> {how} Move the slider to go through the steps.</p></section>'
     )
 
@@ -239,7 +239,7 @@ def _group(role: str, sample: Sample, first: dict[str, float], names: Sequence[s
     if not items:
         return ""
     inside = "".join(_item(item, first.get(item["id"], 0.0), names, folder) for item in items)
-    return f'<h4 style="margin:6px 0 0">{parts.mark(role)}{parts.esc(theme.ROLE_WORDS[role])}</h4><div class="lethe-items">{inside}</div>'
+    return f'<h4 style="margin:6px 0 0">{markup.mark(role)}{markup.esc(theme.ROLE_WORDS[role])}</h4><div class="lethe-items">{inside}</div>'
 
 
 def _item(item: dict[str, Any], before: float, names: Sequence[str], folder: Path) -> str:
@@ -247,15 +247,15 @@ def _item(item: dict[str, Any], before: float, names: Sequence[str], folder: Pat
     if is_drawing(item):
         truth, kind = item["prompt"], "lethe-item lethe-item-drawn"
         uri = drawing(folder, item)
-        picture = f'<img src="{uri}" alt="{parts.esc(truth)}" decoding="async"{"" if uri else " hidden"}>'
+        picture = f'<img src="{uri}" alt="{markup.esc(truth)}" decoding="async"{"" if uri else " hidden"}>'
     elif is_chat(item):
         truth, kind, picture = item["question"], "lethe-item lethe-item-chat", ""
     else:
         truth, kind = class_name(names, item["label"]), "lethe-item"
-        picture = parts.image(parts.data_uri(folder, f"samples/items/{item['id']}.png"), f"{truth}, {item['id']}")
+        picture = markup.image(markup.data_uri(folder, f"samples/items/{item['id']}.png"), f"{truth}, {item['id']}")
     return (
-        f'<figure class="{kind}" data-item="{parts.esc(item["id"])}">{picture}<figcaption>'
-        f'<div class="lethe-probability"><span class="truth">{parts.esc(truth)}</span><span class="share">{words}</span>'
+        f'<figure class="{kind}" data-item="{markup.esc(item["id"])}">{picture}<figcaption>'
+        f'<div class="lethe-probability"><span class="truth">{markup.esc(truth)}</span><span class="share">{words}</span>'
         f'<span class="lethe-bar" data-role="{item["role"]}"><b style="width:{before}%"></b><i style="width:{share}%"></i></span></div>'
-        f'<span class="guess lethe-quiet">{parts.esc(guess)}</span></figcaption></figure>'
+        f'<span class="guess lethe-quiet">{markup.esc(guess)}</span></figcaption></figure>'
     )

@@ -1,9 +1,9 @@
 """One sentence as the answer: a sign and words, in ink."""
 
-from app import parts
+from app import markup
 from backends.api.panels import Verdict
 
 
 def verdict(panel: Verdict) -> str:
     """The answer as HTML."""
-    return parts.verdict(panel.says or panel.title, panel.sign, panel.title if panel.says else "")
+    return markup.verdict(panel.says or panel.title, panel.sign, panel.title if panel.says else "")

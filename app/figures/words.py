@@ -2,7 +2,7 @@
 
 import math
 
-from app import parts
+from app import markup
 from backends.api.panels import Piece, Words
 
 NOTHING = '<div class="lethe-nothing">There is nothing to read.</div>'
@@ -14,29 +14,29 @@ def words(panel: Words) -> str:
         return NOTHING
     rows = [
         [
-            parts.Html(
+            markup.Html(
                 (_mark(panel, at) if column == 0 else "") + "".join(_piece(panel, piece) for piece in cell) or "–"
             )
             for column, cell in enumerate(row)
         ]
         for at, row in enumerate(panel.rows)
     ]
-    return f'<div class="lethe-words">{parts.table(panel.columns, rows)}</div>'
+    return f'<div class="lethe-words">{markup.table(panel.columns, rows)}</div>'
 
 
 def _mark(panel: Words, row: int) -> str:
     role = panel.roles[row] if row < len(panel.roles) else "amount"
-    return parts.mark(role) if role not in ("amount", "difference") else ""
+    return markup.mark(role) if role not in ("amount", "difference") else ""
 
 
 def _piece(panel: Words, piece: Piece) -> str:
     value = piece.value
     if value is None or not math.isfinite(value):
-        return parts.esc(piece.text)
+        return markup.esc(piece.text)
     way = "less" if value < 0 else "more"
     share = f"{100 * min(abs(value), 1):.0f}"
     percentage = f"{100 * value:+.0f} %" if panel.scale == "difference" else f"{100 * value:.0f} %"
     number = f"<sub>{percentage.removesuffix(' %')}</sub>" if panel.numbers else ""
     return (
-        f'<span data-way="{way}" style="--share:{share}%" title="{percentage}">{parts.esc(piece.text)}{number}</span>'
+        f'<span data-way="{way}" style="--share:{share}%" title="{percentage}">{markup.esc(piece.text)}{number}</span>'
     )

@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from . import __version__, files, pulled
+from . import __version__, files, optional_models
 from .errors import BadInput, LetheError
 from .home import home, ready_home
 from .renamed import current
-from .tuned import Tuned
+from .tuned_params import Tuned
 
 Measures = Literal["forgetting", "privacy", "keeping", "cost", "other"]
 Label = Literal["same algorithm, smaller model", "reconstruction from the abstract", "our extension"]
@@ -153,7 +153,7 @@ class Catalog(BaseModel):
         """
         entries, entry_id = getattr(self, kind), current(kind, entry_id)
         if kind == "models":
-            pulled.check(entry_id)
+            optional_models.check(entry_id)
         for entry in entries:
             if entry.id == entry_id:
                 return entry
@@ -198,7 +198,7 @@ def load() -> Catalog:
         OutOfReach: the home cannot be written.
         LetheError: the backend could not make it; the sentence names the last thing it said.
     """
-    return _with_pulled(pulled.mark())
+    return _with_pulled(optional_models.mark())
 
 
 @cache
@@ -211,12 +211,12 @@ def _with_pulled(mark: tuple[tuple[str, int], ...]) -> Catalog:
 
 def _optional(model: str) -> Model:
     """A pulled model, by the card in its folder and the settings that this version knows for it."""
-    card = files.read_json(pulled.folder(model) / "card.json")
+    card = files.read_json(optional_models.folder(model) / "card.json")
     return Model(
         id=model,
         works_with={card["family"]: True},
         card=card,
-        tuned=files.read_json(pulled.OPTIONAL / model / "tuned.json", []),
+        tuned=files.read_json(optional_models.OPTIONAL / model / "tuned.json", []),
         **{name: card[name] for name in ("title", "summary", "source", "order", "family", "data", "default_forget")},
         default_method=card["default_method"],
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from . import files, measured, runs
+from . import benchmarks, files, runs
 from .errors import Unreadable
 from .home import ASSETS
 from .renamed import MethodId
@@ -156,7 +156,7 @@ def _bytes(value: Any) -> float | None:
 @cache
 def _shipped(model: str) -> list[Past]:
     timed = [_past_of_row(row) for row in files.read_json(ASSETS / "measured" / "times" / f"{model}.json", [])]
-    rows = [row for table in measured.tables().values() for row in table if row.model == model and row.metrics]
+    rows = [row for table in benchmarks.tables().values() for row in table if row.model == model and row.metrics]
     return timed + [
         past for row in rows if (past := _past_of_row(row.model_dump())).method not in {job.method for job in timed}
     ]

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from . import families, files, pulled
+from . import families, files, optional_models
 from .errors import BadInput
 from .home import shared
 from .sizes import check_sizes
@@ -24,7 +24,7 @@ def local_folder(model: str) -> Path | None:
 
 def absolute(name: str) -> str:
     """The whole path of a folder that is named from here (./x, x/y); every other name as it is."""
-    folder = None if shared() or not name or pulled.embedded(name) else local_folder(name)
+    folder = None if shared() or not name or optional_models.embedded(name) else local_folder(name)
     return str(folder.absolute()) if folder is not None else name
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from . import catalog, families, own, params, pulled, quota, runs, tuned
+from . import catalog, families, optional_models, own, params, quota, runs, tuned_params
 from .catalog import Catalog, Method, Model
 from .errors import BadInput, LetheError
 from .families import Family
@@ -90,7 +90,7 @@ def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
     forget, keep = family.targets(spec, card, data)
     if earlier:  # what all of them forget is apart from what is kept, and leaves something
         family.targets(spec.model_copy(update={"forget": (*earlier, *map(str, forget))}), card, data)
-    best = tuned.settings(method.id, method.params, model.tuned if model else (), forget)
+    best = tuned_params.settings(method.id, method.params, model.tuned if model else (), forget)
     complete_params = params.checked(method.id, method.params, best | spec.params)
     return spec.model_copy(
         update={
@@ -194,7 +194,7 @@ def family_of(spec: JobSpec, model: Model | None, installed: Catalog) -> Family:
         if spec.data:
             raise BadInput(f"{model.id} brings its own data; leave the folder of images empty.")
         return _check_family(families.get(model.family), spec)
-    pulled.check(spec.model)
+    optional_models.check(spec.model)
     folder = None if shared() else own.local_folder(spec.model)
     if folder is None and not own.is_hub_id(spec.model):
         ours = ", ".join(entry.id for entry in installed.models)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import catalog, families
-from . import found as earlier
+from . import findings as earlier
 from .catalog import Model
 from .errors import BadInput
 from .home import home

@@ -11,9 +11,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from . import found, runs
+from . import findings as found
+from . import runs
 from .errors import LetheError
-from .found import Kind
+from .findings import Kind
 from .home import home, shared
 from .limits import limits
 from .quota import bytes_of

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from . import machine
-from .outcome import KILLED_NOTE, Ending, of_code
+from .exit_codes import KILLED_NOTE, Ending, of_code
 
 GRACE = 5.0  # seconds that a job is given to answer to a cancellation
 EVERY = 0.1  # seconds between two looks at its memory

@@ -11,7 +11,7 @@ from ..api.runs import RunFolder
 from . import dask_settings, entry, tls
 from .dask_settings import Client, KilledWorker
 from .executors import Key
-from .outcome import Ending
+from .exit_codes import Ending
 
 TIMEOUT = 5.0  # seconds to reach the scheduler
 EVERY = 1.0  # seconds between two counts of the workers, or two tries to reach a lost scheduler

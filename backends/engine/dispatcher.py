@@ -17,9 +17,9 @@ from ..api.home import home
 from ..api.limits import limits
 from ..api.runs import RunFolder, State
 from ..api.spec import ENDED, Status
-from . import outcome
+from . import exit_codes
 from .executors import Executor, Key
-from .outcome import Ending
+from .exit_codes import Ending
 
 EVERY = 0.2  # seconds between two looks at the folders
 WATCH = 1.0  # seconds between two looks at what visitors' jobs use
@@ -48,9 +48,9 @@ class Dispatcher:
             if (run.path / "result.json").exists() and state.status in ("running", "cancelling"):
                 self._move(run, "done", "Done.")
             elif state.status == "running":
-                self._move(run, "queued", outcome.RESTARTED)
+                self._move(run, "queued", exit_codes.RESTARTED)
             elif state.status == "cancelling":
-                self._move(run, *_cancelled_status(run, outcome.CANCELLED_NOTE))
+                self._move(run, *_cancelled_status(run, exit_codes.CANCELLED_NOTE))
 
     def work(self) -> None:
         """Go on until the one run has ended; without one, for ever."""
@@ -192,13 +192,13 @@ def _next_status(run: RunFolder, state: State, ending: Ending) -> tuple[Status, 
     if (run.path / "result.json").exists():
         return "done", "Done."
     if state.status == "cancelling":
-        return _cancelled_status(run, outcome.KILLED_NOTE if ending.kind == "stopped" else outcome.CANCELLED_NOTE)
+        return _cancelled_status(run, exit_codes.KILLED_NOTE if ending.kind == "stopped" else exit_codes.CANCELLED_NOTE)
     if ending.kind in ("refused", "full"):
         return "failed", ending.message
     if ending.kind == "lost":
-        return "queued", outcome.LOST
-    if 1 + sum(moment.note == outcome.CRASHED for moment in state.history) < CRASHES:
-        return "queued", outcome.CRASHED
+        return "queued", exit_codes.LOST
+    if 1 + sum(moment.note == exit_codes.CRASHED for moment in state.history) < CRASHES:
+        return "queued", exit_codes.CRASHED
     return "failed", f"The job's process was lost {CRASHES} times, so it was given up. {ending.message}".strip()
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from ..api.runs import RunFolder
 from . import machine
 from .child import Child, Spare
-from .outcome import Ending
+from .exit_codes import Ending
 
 Key = tuple[str, int]  # run id, attempt
 

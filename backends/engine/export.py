@@ -16,7 +16,7 @@ from ..core import changes
 from ..core.run import restore
 from ..families.classifier.guards import INPUT_DELTA
 from ..families.language.guards import PREFIX
-from .desk import OpenRun
+from .session import OpenRun
 
 
 def write_model(run: OpenRun, to: Path) -> Path:

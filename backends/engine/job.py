@@ -16,7 +16,7 @@ from ..api.runs import RunFolder
 from .parent import end_with
 
 NEEDED = (  # by jobs of every family, or imported late by metrics: seconds that no job is to wait for
-    "backends.engine.work", "backends.families.classifier.task", "backends.families.language.task", "backends.families.text_to_image.task",
+    "backends.engine.attempt", "backends.families.classifier.task", "backends.families.language.task", "backends.families.text_to_image.task",
     "sklearn.svm", "rouge_score.rouge_scorer",
 )  # fmt: skip
 NICE = 10  # looking never waits for learning; $LETHE_NICE decides otherwise
@@ -24,7 +24,7 @@ NICE = 10  # looking never waits for learning; $LETHE_NICE decides otherwise
 
 def do(run_folder: RunFolder | Path | str, attempt: int) -> int:
     """Do a run that is in the state running, in this process; see `work.do`."""
-    from .work import do as work
+    from .attempt import do as work
 
     return work(run_folder if isinstance(run_folder, RunFolder) else RunFolder(Path(run_folder)), attempt)
 
@@ -32,7 +32,7 @@ def do(run_folder: RunFolder | Path | str, attempt: int) -> int:
 def _warm() -> None:
     """Import all that a job needs, and, while none is asked for, do what the first one would wait for."""
     from ..core import registry
-    from .opening import warm_up
+    from .loading import warm_up
 
     for name in NEEDED:
         importlib.import_module(name)

@@ -55,7 +55,7 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a library prints must not get between the answers
     sys.stdout = sys.stderr
     from ..core.registry import entries
-    from .desk import Desk
+    from .session import Desk
 
     def write(value: dict[str, Any]) -> None:
         out.write(_dumped(value) + "\n")
@@ -87,9 +87,9 @@ def _listen(lines: IO[str], inbox: Inbox) -> None:
 def answer(desk: Any, line: str, tell: Callable[[Any], None] | None = None) -> dict[str, Any]:
     """The answer to one request. Whatever goes wrong becomes an error in it. `tell` hears pieces where they are wanted."""
     from ..api.errors import BadInput, LetheError
-    from .desk import silent
+    from .attempt import sentence
     from .operations import OPERATIONS
-    from .work import sentence
+    from .session import silent
 
     try:
         op, args, pieces = _read(line, OPERATIONS)

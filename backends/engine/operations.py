@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from ..api import families, files, visits
-from ..api import found as earlier
+from ..api import findings as earlier
 from ..api.errors import BadInput
-from ..api.found import Kind
+from ..api.findings import Kind
 from ..api.home import ASSETS
 from ..api.panels import WORDING, Found
 from ..core.registry import entries, get
@@ -26,9 +26,9 @@ from ..families.classifier.guards import INPUT_DELTA
 from ..families.classifier.resolve import alike as most_alike
 from ..families.classifier.task import Classifier
 from . import operations_answers, operations_pictures, operations_topic, operations_vectors
-from .desk import Desk, OpenRun
 from .export import write_model
-from .keeper import png
+from .recorder import png
+from .session import Desk, OpenRun
 
 MOST = 1000  # items in one request
 

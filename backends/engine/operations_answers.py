@@ -16,8 +16,8 @@ from ..families.language.concept_vectors import Place, scaled_vectors
 from ..families.language.task import MOST
 from ..families.language.tokens import IGNORED, PromptTokenizer, logits, streamed_answer
 from ..models.source import is_model
-from .desk import Desk, silent
 from .operations_pictures import DOSE, dosed, within
+from .session import Desk, silent
 
 LONGEST = 500  # characters of a question
 VECTORS, STRENGTH = 60, 2.0  # the most of each in one question

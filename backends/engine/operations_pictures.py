@@ -16,8 +16,8 @@ from ..api.errors import BadInput
 from ..api.home import ASSETS
 from ..core.evidence import When
 from ..core.run import set_dose
-from .desk import Desk, OpenRun, silent
-from .keeper import png
+from .recorder import png
+from .session import Desk, OpenRun, silent
 
 LONGEST = 1000  # characters of a prompt
 SEEDS, STEPS, GUIDANCE, DOSE = 8, 100, 20.0, 1.5  # the most of each in one request

@@ -11,8 +11,8 @@ from ..api.pairs import COLUMNS, TITLE, counted, quoted
 from ..data import authors, sets
 from ..data.authors import QAPair
 from ..families.language import topics
-from .desk import Desk
 from .operations_pictures import within
+from .session import Desk
 
 MOST = 50  # questions of each kind
 ENOUGH = 3  # questions below which a model is said to be unable to write any

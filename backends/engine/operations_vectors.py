@@ -11,8 +11,8 @@ from ..families.language.task import MOST as TOKENS
 from ..families.language.tokens import answers
 from ..families.language.vector_trace import FIRST, cosines, overlaps
 from ..models.source import is_model
-from .desk import Desk
 from .operations_pictures import within
+from .session import Desk
 
 LONGEST, MOST = 500, 60  # characters of words or a question, vectors in one answer
 SHOWN = 8  # words of each

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..api import files, pulled
+from ..api import files, optional_models
 from ..api.errors import Busy, LetheError, OutOfReach
 
 HUB = ["*.json", "*.safetensors", "merges.txt", "*.jinja", "README.md", "LICENSE*"]
@@ -45,7 +45,7 @@ def fetch(model: str) -> Path:
         Busy: another process fetches it.
         OutOfReach: it is nowhere to be had, or the disk is too full.
     """
-    to = pulled.folder(model)
+    to = optional_models.folder(model)
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -53,7 +53,7 @@ def fetch(model: str) -> Path:
             f"{to.parent} cannot be written ({error.strerror}); set LETHE_HOME to another folder."
         ) from None
     with _alone(to):
-        if pulled.there(model):
+        if optional_models.there(model):
             return to
         for left in to.parent.glob(f".{model}-*"):  # of a pull that was killed
             shutil.rmtree(left, ignore_errors=True)
@@ -62,7 +62,7 @@ def fetch(model: str) -> Path:
         try:
             making.mkdir()
             where = _make(model, making)
-            card = files.read_json(pulled.OPTIONAL / model / "card.json") | {"fetched_from": where}
+            card = files.read_json(optional_models.OPTIONAL / model / "card.json") | {"fetched_from": where}
             files.write_json(making / "card.json", card)
             shutil.rmtree(to, ignore_errors=True)  # a folder without a card is no model
             making.replace(to)
@@ -213,7 +213,7 @@ def _check(model: str, folder: Path) -> None:
 
 
 def _about(model: str) -> str:
-    card = files.read_json(pulled.OPTIONAL / model / "card.json")
+    card = files.read_json(optional_models.OPTIONAL / model / "card.json")
     source = card["source"]
     return f"# {card['title']}\n\n{card['summary']}\n\n{source['title']} ({source['url']}). Licence: {source['licence']}.\n"
 

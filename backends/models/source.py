@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ..api import pulled
+from ..api import optional_models
 from ..api.errors import BadInput, OutOfReach
 from ..api.home import ASSETS, shared
 from ..api.own import PIPELINE, check_folder, is_hub_id, local_folder
@@ -19,9 +19,9 @@ def model_folder(model_id: str) -> Path:
     ours = embedded_ids()
     if model_id in ours:
         return ASSETS / "models" / model_id
-    pulled.check(model_id)
-    if pulled.there(model_id):
-        return pulled.folder(model_id)
+    optional_models.check(model_id)
+    if optional_models.there(model_id):
+        return optional_models.folder(model_id)
     local = local_folder(model_id)
     if local is not None and not shared():
         return check_folder(local, model_id)
@@ -37,8 +37,8 @@ def is_model(name: str) -> bool:
     """Whether it names a model, and not a run: by an id, a folder or a Hub id."""
     local = local_folder(name)
     return (
-        pulled.embedded(name)
-        or name in pulled.optional()
+        optional_models.embedded(name)
+        or name in optional_models.optional()
         or is_hub_id(name)
         or (local is not None and (local / "config.json").is_file())
     )

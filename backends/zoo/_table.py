@@ -6,8 +6,8 @@ from math import isnan, nan
 from statistics import mean, stdev
 from typing import Any
 
+from ..api.benchmarks import idle
 from ..api.files import number
-from ..api.measured import idle
 from ..core import registry
 from ..metrics.average_gap import OVER
 from ._names import heading

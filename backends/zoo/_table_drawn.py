@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 from statistics import mean, median, stdev
 from typing import Any
 
+from ..api.benchmarks import Row
 from ..api.files import number
-from ..api.measured import Row
 from ..core import registry
 from ._names import heading
 from ._table import into as replaced

@@ -5,8 +5,8 @@ from math import isnan
 from statistics import mean, median
 from typing import Any
 
+from ..api.benchmarks import Row
 from ..api.files import number
-from ..api.measured import Row
 from ..core import registry
 from ._names import heading
 from ._table import into as replaced

@@ -22,7 +22,7 @@ def main(
 ) -> None:
     """Add what the shipped runs lack and write their verdicts anew; numbers that are there stay as they are (a minute)."""
     os.environ["LETHE_HOME"] = tempfile.mkdtemp()
-    from ..engine.desk import Desk
+    from ..engine.session import Desk
 
     desk = Desk()
     for folder in sorted((ASSETS / "runs").iterdir()):

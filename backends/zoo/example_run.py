@@ -35,9 +35,9 @@ def main(
     from ..api.params import from_text
     from ..api.submit import check
     from ..core import registry
-    from ..engine.desk import Desk
     from ..engine.job import do
     from ..engine.operations import inspect
+    from ..engine.session import Desk
 
     card = files.read_json(ASSETS / "models" / model / "card.json")
     method = method or card["default_method"]

@@ -16,7 +16,7 @@ def main(
 ) -> None:
     """Write outputs.npz beside each embedded model, and where jobs keep what models said beside the retrained references too
     (a minute or two on two cores)."""
-    from ..engine.opening import open_task
+    from ..engine.loading import open_task
 
     for model in only or embedded_ids():
         folder = ASSETS / "models" / model

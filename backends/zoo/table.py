@@ -189,7 +189,7 @@ def _by_role(metrics: dict[str, Any]) -> dict[str, Any]:
 def epoch_seconds(model: str, forget: tuple[str, ...]) -> tuple[float, float]:
     """Seconds of one epoch of plain fine-tuning on what is kept, as a job does it, in this process; and `others_busy` then."""
     from ..core.run import Run
-    from ..engine.opening import open_task
+    from ..engine.loading import open_task
     from ._train import Quiet
 
     task = open_task(model, "", {})

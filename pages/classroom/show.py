@@ -7,9 +7,10 @@ import plotly.graph_objects as go
 import plotly.io
 import streamlit as st
 
-from app import families, figures, parts, theme
+from app import families, figures, markup, theme
 from app.figures.training import ROLES, class_name, drawing, sure
-from backends.api import catalog, found, runs
+from backends.api import catalog, runs
+from backends.api import findings as found
 from backends.api.panels import AnyPanel, Found, Heatmap
 from backends.api.runs import RunFolder
 
@@ -83,14 +84,14 @@ def _picture(run: RunFolder, item: dict[str, Any], role: str, names: Sequence[st
         max(range(len(probabilities)), key=lambda at: probabilities[at]),
     )
     predicted_class = class_name(names, predicted)
-    uri = parts.data_uri(run.path, f"samples/items/{item['id']}.png")
+    uri = markup.data_uri(run.path, f"samples/items/{item['id']}.png")
     return (
         '<figure style="margin:0;min-width:0"><div style="background:rgba(128,128,128,.16);border-radius:8px;overflow:hidden">'
-        f'<img src="{uri}" alt="{parts.esc(class_name(names, item["label"]))}" style="display:block;width:100%;image-rendering:pixelated;'
+        f'<img src="{uri}" alt="{markup.esc(class_name(names, item["label"]))}" style="display:block;width:100%;image-rendering:pixelated;'
         f'transition:opacity .4s;opacity:{0.06 + 0.94 * confidence:.2f}"></div>'
         f'<div style="height:6px;border-radius:3px;margin-top:5px;background:rgba(128,128,128,.25)"><div style="height:6px;border-radius:3px;'
         f'width:{100 * confidence:.0f}%;background:{theme.ROLE[role]}"></div></div>'
-        f'<figcaption style="font-size:15px;line-height:1.3;margin-top:3px">{100 * confidence:.0f} %<br>says {parts.esc(predicted_class)}</figcaption></figure>'
+        f'<figcaption style="font-size:15px;line-height:1.3;margin-top:3px">{100 * confidence:.0f} %<br>says {markup.esc(predicted_class)}</figcaption></figure>'
     )
 
 
@@ -115,10 +116,10 @@ def _drawing(run: RunFolder, item: dict[str, Any], role: str) -> str:
     bar = f'<div style="height:6px;border-radius:3px;width:{100 * confidence if is_measured else 0:.0f}%;background:{theme.ROLE[role]}"></div>'
     confidence_text = f"{100 * confidence:.0f} % sure" if is_measured else theme.NOT_MEASURED
     return (
-        f'<figure style="margin:0;min-width:0"><img src="{drawing(run.path, item)}" alt="{parts.esc(item["prompt"])}" '
+        f'<figure style="margin:0;min-width:0"><img src="{drawing(run.path, item)}" alt="{markup.esc(item["prompt"])}" '
         'style="display:block;width:100%;border-radius:8px;image-rendering:auto">'
         f'<div style="height:6px;border-radius:3px;margin-top:6px;background:rgba(128,128,128,.25)">{bar}</div>'
-        f'<figcaption style="font-size:15px;line-height:1.3;margin-top:3px">{parts.esc(item["prompt"])}<br>{confidence_text}</figcaption></figure>'
+        f'<figcaption style="font-size:15px;line-height:1.3;margin-top:3px">{markup.esc(item["prompt"])}<br>{confidence_text}</figcaption></figure>'
     )
 
 
@@ -142,11 +143,11 @@ def _answer(item: dict[str, Any], role: str) -> str:
     bar = f'<div style="height:6px;border-radius:3px;width:{100 * confidence if is_measured else 0:.0f}%;background:{theme.ROLE[role]}"></div>'
     confidence_text = f"{100 * confidence:.0f} % a word" if is_measured else theme.NOT_MEASURED
     right = item["said"] == item["truth"]
-    truth = "" if right else f"<br>It was: {parts.esc(item['truth'])}"
+    truth = "" if right else f"<br>It was: {markup.esc(item['truth'])}"
     return (
         '<div style="margin:0 0 14px;padding:10px 14px;border-radius:8px;background:rgba(128,128,128,.12);font-size:16px;line-height:1.45;'
-        f'overflow-wrap:anywhere"><div style="opacity:.8">{parts.esc(item["question"])}</div>'
-        f'<div style="font-weight:600">{parts.esc(item["said"]) or "(nothing)"}</div>'
+        f'overflow-wrap:anywhere"><div style="opacity:.8">{markup.esc(item["question"])}</div>'
+        f'<div style="font-weight:600">{markup.esc(item["said"]) or "(nothing)"}</div>'
         f'<div style="height:6px;border-radius:3px;margin-top:8px;background:rgba(128,128,128,.25)">{bar}</div>'
         f'<div style="font-size:15px;opacity:.8">the true answer: {confidence_text}{truth}</div></div>'
     )
@@ -155,10 +156,10 @@ def _answer(item: dict[str, Any], role: str) -> str:
 def table(heads: Sequence[str], rows: dict[str, list[str]]) -> str:
     """A small table as HTML, that fits a telephone: a name and numbers in each row."""
     cell = 'style="padding:7px 3px;font-weight:500;text-align:right;border-bottom:1px solid rgba(128,128,128,.3)"'
-    names = "".join(f"<th {cell}>{parts.esc(head)}</th>" for head in heads)
+    names = "".join(f"<th {cell}>{markup.esc(head)}</th>" for head in heads)
     body = "".join(
-        f'<tr><th {cell.replace("right", "left")} scope="row">{parts.esc(name)}</th>'
-        + "".join(f"<td {cell}>{parts.esc(value)}</td>" for value in values)
+        f'<tr><th {cell.replace("right", "left")} scope="row">{markup.esc(name)}</th>'
+        + "".join(f"<td {cell}>{markup.esc(value)}</td>" for value in values)
         + "</tr>"
         for name, values in rows.items()
     )

@@ -8,10 +8,10 @@ from typing import Any
 
 import gradio as gr
 
-from app import choosing, forms, parts, pictures
-from app.choosing import OWN, Facts, Values
-from app.live import LIVE
-from app.selection import KINDS, concept_neighbours, in_lines, joined, neighbours, targets_in_words
+from app import dataset_images, forms, job_form, markup
+from app.inference import LIVE
+from app.job_form import OWN, Facts, Values
+from app.target_choice import KINDS, concept_neighbours, in_lines, joined, neighbours, targets_in_words
 from backends.api import catalog, pairs, targets
 from backends.api.concepts import Concept
 from backends.api.errors import BadInput, LetheError
@@ -41,7 +41,7 @@ def error_line(text: str) -> str:
 
 def _facts(values: Values) -> Facts | None:
     try:
-        return choosing.facts(values)
+        return job_form.facts(values)
     except LetheError:
         return None
 
@@ -52,16 +52,16 @@ def summary(values: Values) -> Updates:
     settings = [values[f"{method.id}.{name}"] for name in forms.properties(method.params)] if method else []
     lacks = forms.problem(method.title, method.params, settings) if method else ""
     try:
-        spec = choosing.spec(values)
-        counts = choosing.counts(spec.model, spec.forget, spec.keep, spec.data)
+        spec = job_form.spec(values)
+        counts = job_form.counts(spec.model, spec.forget, spec.keep, spec.data)
     except LetheError as error:
         error_html = error_line(str(error))
         return {"say": _sentence(values, error_html), "review": error_html, "exact": "", "problem": error_line(lacks)}
-    count = choosing.counts_text(counts)
+    count = job_form.counts_text(counts)
     question_count = (
         counts.forget if counts.questions else None
     )  # their passes are over these; others pass over what is kept too
-    needs = choosing.needs(spec.model, spec.method, spec.params, question_count=question_count)
+    needs = job_form.needs(spec.model, spec.method, spec.params, question_count=question_count)
     line = f'<p class="lethe-quiet"><span id="count">{count}</span><span class="needs"> · {escape(needs)}</span></p>'
     return {
         "say": _sentence(values, line),
@@ -73,12 +73,12 @@ def summary(values: Values) -> Updates:
 
 def _author_set_line(values: Values) -> str:
     """The authors of the chosen set, as a line; empty for anything else."""
-    model_info = choosing.facts(values)
+    model_info = job_form.facts(values)
     names = model_info.book.sets.get(values.get("author_set") or "", []) if values["kind"] == "author_set" else []
     return note(f"In it: {joined(names)}.") if names else ""
 
 
-def forget_set_table(counts: choosing.Counted) -> str:
+def forget_set_table(counts: job_form.Counted) -> str:
     """The prompts to be forgotten with what is drawn instead, or the questions with their answers, folded away; empty for images."""
     if counts.questions:
         is_text = counts.passages == counts.forget
@@ -87,23 +87,26 @@ def forget_set_table(counts: choosing.Counted) -> str:
             if is_text
             else "These are the questions, with their answers."
         )
-        lead_html, heads = parts.text(lead, "quiet"), ["It begins", "It goes on"] if is_text else ["Question", "Answer"]
+        lead_html, heads = (
+            markup.text(lead, "quiet"),
+            ["It begins", "It goes on"] if is_text else ["Question", "Answer"],
+        )
         rows = [list(pair) for pair in counts.questions[:SHOWN]]
         if len(counts.questions) > SHOWN:
-            lead_html += parts.text(f"The first {SHOWN} of {len(counts.questions):,}:", "quiet")
-        folded = parts.fold("What exactly is forgotten", lead_html + parts.table(heads, rows))
+            lead_html += markup.text(f"The first {SHOWN} of {len(counts.questions):,}:", "quiet")
+        folded = markup.fold("What exactly is forgotten", lead_html + markup.table(heads, rows))
         return f'<div class="lethe">{folded}</div>'
     if not counts.prompts:
         return ""
     rows = [[prompt, anchor or "what comes without words"] for prompt, anchor in counts.prompts]
-    lead_html = parts.text(
+    lead_html = markup.text(
         f"Lethe asks for it in {len(rows)} ways. Methods that draw something else instead take the words on the right."
         if len(rows) > 1
         else "Methods that draw something else instead take the words on the right.",
         "quiet",
     )
-    folded = parts.fold(
-        "What exactly is forgotten", lead_html + parts.table(["To be forgotten", "Stands in for it"], rows)
+    folded = markup.fold(
+        "What exactly is forgotten", lead_html + markup.table(["To be forgotten", "Stands in for it"], rows)
     )
     return f'<div class="lethe">{folded}</div>'
 
@@ -122,7 +125,7 @@ def _sentence_at_defaults(model_info: Facts, values: Values) -> Updates:
 def _with_defaults(model_info: Facts, values: Values) -> Values:
     """The form's values with the defaults of a model that was just chosen."""
     own = {"own": model_info.model_dump()} if model_info.own else {}
-    chosen = choosing.at_defaults(model_info, values["kind"]) | {"keep_mode": "all", "keep_phrases": ""}
+    chosen = job_form.at_defaults(model_info, values["kind"]) | {"keep_mode": "all", "keep_phrases": ""}
     return values | own | chosen | {"method": model_info.default_method}
 
 
@@ -130,15 +133,15 @@ def _sentence(values: Values, below: str) -> str:
     model_info = _facts(values)
     model = model_info.title if model_info else "Your own model"
     try:
-        forget_text = targets_in_words(choosing.choice(values).targets())
+        forget_text = targets_in_words(job_form.choice(values).targets())
     except BadInput:
         forget_text = "…"
     try:
-        keep_text = choosing.kept_words(choosing.keep_targets(values), model_info)
+        keep_text = job_form.kept_words(job_form.keep_targets(values), model_info)
     except BadInput:
         keep_text = "…"
     method = catalog.load().get("methods", values["method"]).title.split(":")[0] if values["method"] else "…"
-    instead = choosing.instead(values)
+    instead = job_form.instead(values)
     instead_text = f", and says <b>{escape(quoted(instead))}</b> instead" if instead else ""
     return (
         f'<div class="lethe lethe-say"><p><b>{escape(model)}</b> forgets <b class="forget">{escape(forget_text)}</b>'
@@ -147,13 +150,13 @@ def _sentence(values: Values, below: str) -> str:
 
 
 def _review(values: Values, count: str, needs: str) -> str:
-    model_info, method = choosing.facts(values), catalog.load().get("methods", values["method"])
-    params = choosing.params(values)
-    settings = choosing.changed_params(model_info, method, choosing.choice(values).targets(), params)
+    model_info, method = job_form.facts(values), catalog.load().get("methods", values["method"])
+    params = job_form.params(values)
+    settings = job_form.changed_params(model_info, method, job_form.choice(values).targets(), params)
     rows = {
         "Model": f"{model_info.title}, which stays as it is",
-        "Forget": targets_in_words(choosing.choice(values).targets()),
-        "Keep": choosing.kept_words(choosing.keep_targets(values), model_info),
+        "Forget": targets_in_words(job_form.choice(values).targets()),
+        "Keep": job_form.kept_words(job_form.keep_targets(values), model_info),
         model_info.noun.capitalize(): count,
         "Method": f"{method.title} ({method.label})",
         "Settings": f"changed: {settings}" if settings else "as recommended",
@@ -166,7 +169,7 @@ def _review(values: Values, count: str, needs: str) -> str:
 def show_neighbours(values: Values) -> Updates:
     """The line that names the neighbours: by the model's own confusion, or by what is alike in its data."""
     model_info = _facts(values)
-    chosen = choosing.choice(values)
+    chosen = job_form.choice(values)
     if model_info is not None and model_info.draws:
         return {"near": _near_concepts(model_info, values)}
     if model_info is not None and model_info.speaks:
@@ -197,7 +200,7 @@ def _near_concepts(model_info: Facts, values: Values) -> str:
 def author_neighbours(model_info: Facts, values: Values) -> list[str]:
     """The authors or sets most alike to what is to be forgotten, nearest first; empty where nothing is chosen."""
     try:
-        forget = choosing.choice(values).targets()
+        forget = job_form.choice(values).targets()
         forget_authors, parsed = model_info.book.authors(forget), [model_info.read(text) for text in forget]
     except BadInput:
         return []
@@ -232,7 +235,7 @@ def _forget_concepts(model_info: Facts, values: Values) -> list[Concept]:
     """The concepts to be forgotten, parsed; a text that cannot be parsed is left out, because the summary says so."""
     parsed = []
     with suppress(BadInput):
-        for text in choosing.choice(values).targets():
+        for text in job_form.choice(values).targets():
             with suppress(BadInput):
                 parsed.append(model_info.read(text))
     return [concept for concept in parsed if isinstance(concept, Concept)]
@@ -243,7 +246,7 @@ def show_concepts(values: Values) -> Updates:
     model_info = _facts(values)
     if model_info is None or not model_info.draws:
         return {}
-    offered = choosing.anchors(model_info, values)
+    offered = job_form.anchors(model_info, values)
     anchor = values["anchor"] if values["anchor"] in [value for _, value in offered] else ""
     now = values | {"anchor": anchor}
     return show_neighbours(now) | {"anchor": gr.Dropdown(offered, value=anchor)} | retuned(now)
@@ -266,7 +269,7 @@ def show_keep_list(values: Values) -> Updates:
     if some and model_info and model_info.speaks:
         return updates if values["keep_authors"] else updates | {"keep_authors": author_neighbours(model_info, values)}
     if some and model_info and not (values["keep"] or values["keep_many"]):
-        chosen = choosing.choice(values)
+        chosen = job_form.choice(values)
         updates["keep_many" if model_info.many else "keep"] = [
             name for name, _ in neighbours(chosen.classes, model_info.classes, model_info.confusion)
         ]
@@ -288,7 +291,7 @@ def retuned(values: Values) -> Updates:
     """The settings of methods that fit this model and this kind of target better; what a person changed stays."""
     model_info = _facts(values)
     try:
-        return choosing.retuned(model_info, _targets_or_example(model_info, values), values) if model_info else {}
+        return job_form.retuned(model_info, _targets_or_example(model_info, values), values) if model_info else {}
     except BadInput:  # something was written that is no target; the summary says so
         return {}
 
@@ -296,13 +299,13 @@ def retuned(values: Values) -> Updates:
 def _retuned_to(model_info: Facts, values: Values) -> Updates:
     """The tuned settings for a model that was just chosen, at its defaults."""
     now = _with_defaults(model_info, values)
-    return choosing.retuned(model_info, _targets_or_example(model_info, now), values)
+    return job_form.retuned(model_info, _targets_or_example(model_info, now), values)
 
 
 def _targets_or_example(model_info: Facts, values: Values) -> tuple[str, ...]:
     """The targets to be forgotten; an example of their kind where none is chosen yet."""
     try:
-        return choosing.choice(values).targets()
+        return job_form.choice(values).targets()
     except BadInput:
         if not model_info.classifies:
             return tuple(model_info.default_forget) or ("anyone? => anything" if model_info.speaks else "anything",)
@@ -314,20 +317,20 @@ def gallery(values: Values) -> Updates:
     single = values["kind"] != "like"
     updates: Updates = {"tick": gr.CheckboxGroup(visible=single), "one": gr.Radio(visible=not single)}
     try:
-        model_info = choosing.facts(values)
+        model_info = job_form.facts(values)
         name = values["of_class"] if values["of_class"] in model_info.classes else model_info.classes[0]
         page = max(0, int(values["page"] or 0))
-        ids, total = pictures.class_page(model_info.id, name, page, model_info.data)
-        urls = pictures.of_items(model_info.id, [f"train-{item}" for item in ids], model_info.data)
+        ids, total = dataset_images.class_page(model_info.id, name, page, model_info.data)
+        urls = dataset_images.of_items(model_info.id, [f"train-{item}" for item in ids], model_info.data)
     except LetheError as error:
         return updates | {"where": error_line(str(error))}
-    first = page * pictures.PAGE + 1
+    first = page * dataset_images.PAGE + 1
     labels = [(str(item), str(item)) for item in ids]
     ticked = [str(item) for item in values["picked"] or []]
     updates["tick"] = gr.CheckboxGroup(labels, value=[item for _, item in labels if item in ticked], visible=single)
     liked_label = str(values["like"]) if values["like"] in ids else None
     updates["one"] = gr.Radio(labels, value=liked_label, visible=not single)
-    updates["gallery_style"] = pictures.tile_variables("gallery", [[picture] for picture in urls])
+    updates["gallery_style"] = dataset_images.tile_variables("gallery", [[picture] for picture in urls])
     chosen = (
         f"{len(ticked)} picked"
         if single
@@ -355,8 +358,10 @@ def turn_page(by: int) -> Callable[[Values], Updates]:
 
 def collect_ticks(values: Values) -> Updates:
     """All ticked images: those of this page and of the other pages of the gallery."""
-    model_info = choosing.facts(values)
-    page_ids, _ = pictures.class_page(model_info.id, values["of_class"], int(values["page"] or 0), model_info.data)
+    model_info = job_form.facts(values)
+    page_ids, _ = dataset_images.class_page(
+        model_info.id, values["of_class"], int(values["page"] or 0), model_info.data
+    )
     ticked = [int(item) for item in values["tick"] or []]
     other_pages = [item for item in values["picked"] or [] if item not in page_ids]
     now = sorted({*other_pages, *ticked})
@@ -374,9 +379,9 @@ def show_alike(values: Values) -> Updates:
         return {"like": None, "alike": note("Choose an image above; the images most alike to it appear here.")}
     like, count = int(one), int(values["like_count"])
     try:
-        model_info = choosing.facts(values)
-        ids = pictures.alike(model_info.id, like, count, model_info.data)
-        urls = pictures.of_items(model_info.id, [f"train-{item}" for item in ids[:24]], model_info.data)
+        model_info = job_form.facts(values)
+        ids = dataset_images.alike(model_info.id, like, count, model_info.data)
+        urls = dataset_images.of_items(model_info.id, [f"train-{item}" for item in ids[:24]], model_info.data)
     except LetheError as error:
         return {"like": like, "alike": error_line(str(error))}
     tags = "".join(
@@ -421,18 +426,18 @@ def show_model(values: Values) -> Updates:
 def open_own_model(values: Values) -> Updates:
     """Open a person's own model."""
     try:
-        model_info = choosing.open_own(values["own_model"] or "", values["own_data"] or "")
+        model_info = job_form.open_own(values["own_model"] or "", values["own_data"] or "")
     except LetheError as error:
         return {"own": None, "own_says": error_line(str(error))}
     model_updates = of_model(model_info, values["kind"], mark_of(values.get(VISITOR)))
     updates = model_updates | _retuned_to(model_info, values) | _sentence_at_defaults(model_info, values)
-    return updates | {"own": model_info.model_dump(), "own_says": note(choosing.opened(model_info))}
+    return updates | {"own": model_info.model_dump(), "own_says": note(job_form.opened(model_info))}
 
 
 def of_model(model_info: Facts, kind: str = "classes", owner: str = "") -> Updates:
     """Choices that a model brings to an owner, at its defaults; `kind` of target is kept where it fits."""
     tiles = not model_info.many and model_info.classifies
-    chosen = choosing.at_defaults(model_info, kind)
+    chosen = job_form.at_defaults(model_info, kind)
     return {
         "kind": gr.Radio(_targets.kinds(model_info), value=chosen["kind"], visible=not model_info.draws),
         "keep_mode": gr.Radio(_targets.keep_modes(model_info), value="all", visible=not model_info.free),
@@ -475,7 +480,7 @@ def of_concepts(model_info: Facts, chosen: Values) -> Updates:
         updates[name] = gr.CheckboxGroup(names, value=chosen.get(name, []))
         updates[f"keep_{name}"] = gr.CheckboxGroup(names, value=[])
     anchor = gr.Dropdown(
-        choosing.anchors(model_info, chosen), value=chosen.get("anchor", ""), visible=not model_info.free
+        job_form.anchors(model_info, chosen), value=chosen.get("anchor", ""), visible=not model_info.free
     )
     return updates | {
         "phrases": gr.Textbox(
@@ -578,7 +583,7 @@ def write_questions(values: Values) -> Updates:
     """The questions that the model wrote, to be forgotten and to be kept."""
     button = {"topic_write": gr.Button("Write questions", interactive=True)}
     try:
-        model_info = choosing.facts(values)
+        model_info = job_form.facts(values)
         written = LIVE.ask("write_questions", model=model_info.id, topic=values["topic"] or "", data=model_info.data)
         forget, keep = (pairs.of_rows(written[part]).pairs if written[part] else () for part in ("forget", "keep"))
     except LetheError as error:
@@ -605,7 +610,7 @@ def show_method(values: Values) -> Updates:
         f"params.{entry.id}{part}": gr.Column(visible=entry.id == values["method"])
         for entry in entries.methods
         for part in ("", ".instead")
-        if not part or choosing.instead_name(entry)
+        if not part or job_form.instead_name(entry)
     }
     return updates | {"detail": _steps.method_detail(entries.get("methods", values["method"]))}
 
@@ -616,12 +621,14 @@ def show_class_images(values: Values) -> Updates:
     if model_info is None or model_info.many or model_info.speaks:
         return {"class_style": ""}
     if model_info.draws:
-        rows_by_domain = pictures.drawings(model_info.drawings, model_info.domains)
-        return {"class_style": "".join(pictures.tile_variables(name, rows) for name, rows in rows_by_domain.items())}
+        rows_by_domain = dataset_images.drawings(model_info.drawings, model_info.domains)
+        return {
+            "class_style": "".join(dataset_images.tile_variables(name, rows) for name, rows in rows_by_domain.items())
+        }
     try:
         return {
-            "class_style": pictures.tile_variables(
-                "class", pictures.examples(model_info.id, model_info.classes, model_info.data)
+            "class_style": dataset_images.tile_variables(
+                "class", dataset_images.examples(model_info.id, model_info.classes, model_info.data)
             )
         }
     except LetheError:

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import families, forms, parts, theme
+from app import families, forms, markup, theme
 from backends.api import runs
 from backends.api.errors import BadInput, LetheError
 from backends.api.runs import RunFolder
@@ -33,7 +33,7 @@ class Dial:
 def build(run: gr.Dropdown) -> Dial:
     """The dial and its pictures or answers, hidden until a run of a model that draws or answers is shown."""
     with gr.Column(visible=False, elem_id="dial") as column:
-        gr.HTML(f'<div class="lethe lethe-step"><h2>Turn the dose</h2><p>{parts.esc(HOW)}</p></div>')
+        gr.HTML(f'<div class="lethe lethe-step"><h2>Turn the dose</h2><p>{markup.esc(HOW)}</p></div>')
         prompt = gr.Radio([], label="Ask for", interactive=True, elem_id="dose-prompt", elem_classes="chips")
         dose = forms.Slider(
             0, MOST, AFTER, step=STEP, label="Share of the change", interactive=True, elem_id="dose-dial",
@@ -69,7 +69,7 @@ def of_run(run: RunFolder | None, prompt: str = "") -> tuple[Any, Any, str]:
 
 def idle(run: RunFolder) -> str:
     """The card that stands in the place of the pictures until the dial is turned."""
-    return parts.card("", parts.text(families.view_of(run).dial, "quiet") + families.curves(run.id), empty=True)
+    return markup.card("", markup.text(families.view_of(run).dial, "quiet") + families.curves(run.id), empty=True)
 
 
 def in_address(request: gr.Request | None) -> float:
@@ -96,4 +96,4 @@ def turn(run_id: str | None, prompt: str | None, dose: float | None) -> str:
         names = ("before", "after" if dose == 1 else f"at a dose of {dose:g}")
         return families.view_of(runs.find(run_id)).dosed(run_id, prompt, dose, names)
     except LetheError as error:
-        return parts.failed(str(error), now="Turn the dial to another dose.")
+        return markup.failed(str(error), now="Turn the dial to another dose.")

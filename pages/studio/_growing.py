@@ -6,7 +6,7 @@ MUSE that these show are called scalability and sustainability.
 
 from typing import Any
 
-from app import selection
+from app import target_choice
 from backends.api import catalog, people, runs, submit
 from backends.api.errors import BadInput
 from backends.api.runs import RunFolder
@@ -137,7 +137,7 @@ def submit_steps(base: RunFolder, kind: str, text: str, owner: str) -> None:
 
 def forget_text(run: RunFolder) -> str:
     """The words for what a run of the sweep forgets."""
-    return selection.targets_in_words(run.spec.forget)
+    return target_choice.targets_in_words(run.spec.forget)
 
 
 def _same_settings(one: JobSpec, other: JobSpec) -> bool:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from app import parts, results_view, theme
-from app.alive import JS, Alive
+from app import markup, run_results, theme
+from app.live_html import JS, Alive
 from app.looks import LOOKS, Look
 from backends.api import catalog
 from pages.studio._shared import choices
@@ -29,15 +29,15 @@ def row(one: Look, *, with_run: bool) -> str:
     entry = catalog.load().get("inspectors", one.inspector)
     title = entry.title + (f" · {run_name(one.run)}" if with_run else "")
     there = f"look-inside?run={one.run}&inspector={one.inspector}"
-    does = parts.link("Show", there) if not one.pending else cancel_button(one, title)
+    does = markup.link("Show", there) if not one.pending else cancel_button(one, title)
     share = one.done / one.of if one.of else 0.0
     track = (
-        f'<div class="track" role="progressbar" aria-label="{parts.esc(title)}" aria-valuemin="0" aria-valuemax="100" '
+        f'<div class="track" role="progressbar" aria-label="{markup.esc(title)}" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{100 * share:.0f}"><div class="done" style="width:{100 * share:.1f}%"></div></div>'
     )
     return (
-        f'<li data-over="no" data-item="{one.number}"><div class="words"><span>{parts.esc(title)}</span>'
-        f"<span>{parts.esc(state_text(one))} {does}</span></div>{track if one.state == 'working' else ''}</li>"
+        f'<li data-over="no" data-item="{one.number}"><div class="words"><span>{markup.esc(title)}</span>'
+        f"<span>{markup.esc(state_text(one))} {does}</span></div>{track if one.state == 'working' else ''}</li>"
     )
 
 
@@ -45,12 +45,12 @@ def cancel_button(one: Look, title: str) -> str:
     """The button that ends a look."""
     if one.cancelled.is_set():
         return ""
-    return f'<button type="button" class="lethe-button quiet" data-look="{one.number}" aria-label="Cancel {parts.esc(title)}">Cancel</button>'
+    return f'<button type="button" class="lethe-button quiet" data-look="{one.number}" aria-label="Cancel {markup.esc(title)}">Cancel</button>'
 
 
 def run_name(run_id: str) -> str:
     """A run's name in lists."""
-    run, _ = results_view.open_run(run_id)
+    run, _ = run_results.open_run(run_id)
     return choices([run])[0][0] if run is not None else run_id[:60]
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import gradio as gr
 
-from app import choosing, forms
-from app.choosing import OWN, Facts
-from app.selection import Choice, author_choice, choice_of, concept_choice, in_one_text, listed
+from app import forms, job_form
+from app.job_form import OWN, Facts
+from app.target_choice import Choice, author_choice, choice_of, concept_choice, in_one_text, listed
 from backends.api import catalog, runs, targets
 from backends.api.errors import BadInput
 from backends.api.pairs import Own
@@ -39,7 +39,7 @@ def preset(query: list[tuple[str, str]], owner: str = "") -> Updates:
     first = model or catalog.load().models[0].id
     ours = [entry.id for entry in catalog.load().models]
     own = bool(data) or ("clone" in fields and first not in ours)
-    model_info = choosing.open_own(first, data) if own else choosing.embedded(first)
+    model_info = job_form.open_own(first, data) if own else job_form.embedded(first)
     updates: Updates = {"model": OWN if own else model_info.id} | _answers.of_model(model_info, owner=owner)
     if own:
         updates |= {
@@ -49,14 +49,14 @@ def preset(query: list[tuple[str, str]], owner: str = "") -> Updates:
             "own_column": gr.Column(visible=True),
         }
     forget_targets = forget or tuple(model_info.default_forget)
-    updates |= choosing.retuned(model_info, forget_targets, {})
+    updates |= job_form.retuned(model_info, forget_targets, {})
     if method:
         entry = catalog.load().get("methods", method)
         method = entry.id  # an old link names it as it was called then
         # with its choices: a value alone would be checked against those of the model before
         updates |= {"method": gr.Radio(choices=_steps.method_choices(model_info), value=method)}
         updates |= _answers.show_method({"method": method})
-        widget_values = forms.to_widgets(entry.params, choosing.recommended(model_info, entry, forget_targets) | params)
+        widget_values = forms.to_widgets(entry.params, job_form.recommended(model_info, entry, forget_targets) | params)
         updates |= {
             f"{method}.{name}": value for name, value in zip(forms.properties(entry.params), widget_values, strict=True)
         }
@@ -87,9 +87,9 @@ def _preset_concepts(forget: tuple[str, ...], keep: tuple[str, ...], model_info:
     card = model_info.model_dump()
     updates: Updates = {}
     if forget:
-        chosen = choosing.of_concepts(concept_choice(forget, card, model_info.id))
+        chosen = job_form.of_concepts(concept_choice(forget, card, model_info.id))
         updates |= _ticked(model_info, "", chosen["objects"], chosen["styles"]) | {"phrases": chosen["phrases"]}
-        updates["anchor"] = gr.Dropdown(choosing.anchors(model_info, chosen), value=chosen["anchor"])
+        updates["anchor"] = gr.Dropdown(job_form.anchors(model_info, chosen), value=chosen["anchor"])
     if not keep:
         return updates
     if model_info.free:
@@ -109,7 +109,7 @@ def _preset_authors(forget: tuple[str, ...], keep: tuple[str, ...], model_info: 
     if forget:
         chosen = author_choice(forget, model_info.book)
         updates["kind"] = gr.Radio(_targets.kinds(model_info, chosen.kind), value=chosen.kind, visible=True)
-        updates |= _answers.columns(chosen.kind) | _answers.of_authors(model_info, choosing.of_authors(chosen))
+        updates |= _answers.columns(chosen.kind) | _answers.of_authors(model_info, job_form.of_authors(chosen))
         updates["written"] = chosen.written
     if not keep:
         return updates

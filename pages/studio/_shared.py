@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import gradio as gr
 from gradio.components.navbar import Navbar
 
-from app import parts
+from app import markup
 from app.view import Panels
 from backends.api import pairs, runs
 from backends.api.errors import BadInput
@@ -26,7 +26,7 @@ def nav(title: str = "", text: str = "") -> None:
     """The bar at the top, and below it the head of the page where a title is given. To be called first on every page."""
     Navbar(value=[("Classroom", "classroom/")], main_page_name=FIRST_PAGE)
     if title:
-        gr.HTML(parts.head(title, text), apply_default_css=False)
+        gr.HTML(markup.head(title, text), apply_default_css=False)
 
 
 def push_url(names: Sequence[str]) -> str:
@@ -134,7 +134,7 @@ def quiet(text: str) -> str:
 
 def section(title: str) -> gr.HTML:
     """The heading of what stands below it on the page, for who reads by headings; see `parts.section`."""
-    return gr.HTML(parts.section(title), elem_classes="lethe-unseen", apply_default_css=False)
+    return gr.HTML(markup.section(title), elem_classes="lethe-unseen", apply_default_css=False)
 
 
 def heading(title: str, text: str) -> gr.HTML:

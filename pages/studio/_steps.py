@@ -5,9 +5,9 @@ from typing import Final
 
 import gradio as gr
 
-from app import choosing, families, forms
-from app.alive import Alive
-from app.choosing import OWN, Facts
+from app import families, forms, job_form
+from app.job_form import OWN, Facts
+from app.live_html import Alive
 from backends.api import catalog
 from backends.api.catalog import Method
 from backends.api.estimate import estimates
@@ -62,9 +62,9 @@ def method_choices(first: Facts) -> list[tuple[str, str]]:
     """One card a method: title, one plain sentence, what it needs, how close it is to its paper."""
     past_jobs = estimates(first.id)
     cards = []
-    for entry in choosing.methods(first.family, first.default_method):
-        best = choosing.recommended(first, entry, first.default_forget)
-        needs = choosing.needs(first.id, entry.id, best, past_jobs)
+    for entry in job_form.methods(first.family, first.default_method):
+        best = job_form.recommended(first, entry, first.default_forget)
+        needs = job_form.needs(first.id, entry.id, best, past_jobs)
         cards.append((f"{entry.title}\n{entry.school}\n{needs[:1].upper()}{needs[1:]}", entry.id))
     return cards
 
@@ -111,7 +111,7 @@ def method_step(first: Facts) -> tuple[Widgets, dict[str, gr.components.Componen
     )
     more["detail"] = Alive(method_detail(catalog.load().get("methods", first.default_method)), elem_id="detail")
     for entry in catalog.load().methods:
-        name = choosing.instead_name(entry)
+        name = job_form.instead_name(entry)
         if name:
             with gr.Column(visible=entry.id == first.default_method) as more[f"params.{entry.id}.instead"]:
                 setting = forms.properties(entry.params)[name.partition(".")[2]]
@@ -121,8 +121,8 @@ def method_step(first: Facts) -> tuple[Widgets, dict[str, gr.components.Componen
             with gr.Column(visible=entry.id == first.default_method, elem_classes="lethe-form") as more[
                 f"params.{entry.id}"
             ]:
-                best = choosing.recommended(first, entry, first.default_forget)
-                fields = forms.widgets(entry.params, best, leave_out=forms.of_role(entry.params, choosing.INSTEAD))
+                best = job_form.recommended(first, entry, first.default_forget)
+                fields = forms.widgets(entry.params, best, leave_out=forms.of_role(entry.params, job_form.INSTEAD))
                 widgets |= {f"{entry.id}.{name}": field for name, field in fields.items()}
                 if not fields:
                     gr.HTML(quiet("This method has no settings."))

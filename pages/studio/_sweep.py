@@ -6,7 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from app import forms, parts, side_by_side, view
+from app import forms, markup, view
+from app import trials as side_by_side
 from backends.api import catalog, runs, submit
 from backends.api.errors import BadInput, LetheError
 from backends.api.runs import RunFolder
@@ -207,7 +208,7 @@ def start(base: str | None, param: str | None, text: str, secret: str) -> tuple[
         )
     except LetheError as error:
         sweep_html, clock = show(base, param, browser_secret)
-        return parts.wrap(parts.failed(str(error), "Nothing was started."), sweep_html), clock, browser_secret
+        return markup.wrap(markup.failed(str(error), "Nothing was started."), sweep_html), clock, browser_secret
     return *show(base, param, browser_secret), browser_secret
 
 
@@ -225,9 +226,9 @@ def _typed(value: float, is_integer: bool) -> float | int:
 def show(base: str | None, param: str | None, secret: str = "") -> tuple[str, Any]:
     """The sweep's runs: progress while they work, curves of those that are done."""
     if not base or not param:
-        body = parts.text("A sweep repeats a finished job with several values of one setting. Forget something first.")
-        return parts.card(
-            "Nothing to repeat yet", body + parts.link("Forget something", "./", button=True), empty=True
+        body = markup.text("A sweep repeats a finished job with several values of one setting. Forget something first.")
+        return markup.card(
+            "Nothing to repeat yet", body + markup.link("Forget something", "./", button=True), empty=True
         ), gr.Timer(active=False)
     grows = param in _growing.KINDS
     name = _growing.AXES[param] if grows else forms.label(param).lower()
@@ -246,7 +247,7 @@ def show(base: str | None, param: str | None, secret: str = "") -> tuple[str, An
     panels = side_by_side.curves(trials, list(unique), name, how, own_aims=grows)
     rows = [
         [
-            parts.link(
+            markup.link(
                 _growing.forget_text(run) if grows else f"{value:g}{_start_text(run) if value in again else ''}",
                 f"./?run={run.id}",
             ),
@@ -255,11 +256,13 @@ def show(base: str | None, param: str | None, secret: str = "") -> tuple[str, An
         for run, value, status in states
     ]
     heads = ["forgets", "state"] if grows else [name, "state"]
-    listing = parts.card("The runs of this sweep", parts.table(heads, rows)) if rows else ""
+    listing = markup.card("The runs of this sweep", markup.table(heads, rows)) if rows else ""
     if open_ones:
         words = f"{len(finished)} of {len(states)} done"
         listing = (
-            parts.card("Working", parts.progress(len(finished) / len(states), words, "the others start by themselves"))
+            markup.card(
+                "Working", markup.progress(len(finished) / len(states), words, "the others start by themselves")
+            )
             + listing
         )
     words = f"Curves over {name} appear as soon as runs with two values are done."
@@ -267,5 +270,5 @@ def show(base: str | None, param: str | None, secret: str = "") -> tuple[str, An
         words = f"Curves over {name} appear as soon as two runs are done."
     curves_html = "".join(view.panel(panel, key=f"sweep-{at}") for at, panel in enumerate(panels))
     if not panels:
-        curves_html = parts.card("", parts.text(words, "quiet"), empty=True)
-    return parts.wrap(f'<div class="lethe-two">{curves_html}</div>', listing), gr.Timer(active=bool(open_ones))
+        curves_html = markup.card("", markup.text(words, "quiet"), empty=True)
+    return markup.wrap(f'<div class="lethe-two">{curves_html}</div>', listing), gr.Timer(active=bool(open_ones))

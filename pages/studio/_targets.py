@@ -5,10 +5,10 @@ from typing import Final
 
 import gradio as gr
 
-from app import choosing, forms
-from app.alive import Alive
-from app.choosing import SPOKEN, Facts, Values
-from app.selection import KINDS, joined, set_words, targets_in_words
+from app import forms, job_form
+from app.job_form import SPOKEN, Facts, Values
+from app.live_html import Alive
+from app.target_choice import KINDS, joined, set_words, targets_in_words
 from backends.api import runs
 from backends.api.pairs import ENDINGS, TITLE
 from pages.studio._shared import heading, quiet
@@ -29,7 +29,7 @@ def found_runs(model: str, owner: str = "", *reached: str) -> list[tuple[str, st
 
 def finders(first: Facts) -> str:
     """The methods that find a hardest forget set, in words."""
-    return joined([entry.title for entry in choosing.methods(first.family) if entry.finds])
+    return joined([entry.title for entry in job_form.methods(first.family) if entry.finds])
 
 
 def gallery(widgets: Widgets, first: Facts) -> Parts:
@@ -84,7 +84,7 @@ def forget_widgets(widgets: Widgets, first: Facts) -> Parts:
     """The widgets of what to forget: one column a kind of target, of which one is shown."""
     widgets["kind"] = forms.Radio(
         kinds(first),
-        value=choosing.at_defaults(first)["kind"],
+        value=job_form.at_defaults(first)["kind"],
         visible=not first.draws,
         show_label=False,
         container=False,
@@ -208,7 +208,7 @@ def tiles(widgets: Widgets, first: Facts, role: str, chosen: Values) -> Parts:
 def concept_widgets(widgets: Widgets, first: Facts) -> Parts:
     """The widgets of what a text-to-image model is to forget: tiles of what it learned, and words for everything else."""
     more: Parts = {}
-    chosen = choosing.at_defaults(first) if first.draws else {}
+    chosen = job_form.at_defaults(first) if first.draws else {}
     with gr.Column(visible=first.draws) as more["on_concepts"]:
         more |= tiles(widgets, first, "forget", chosen)
         with gr.Row():
@@ -223,7 +223,7 @@ def concept_widgets(widgets: Widgets, first: Facts) -> Parts:
                 min_width=300,
             )
             widgets["anchor"] = forms.Dropdown(
-                choosing.anchors(first, chosen),
+                job_form.anchors(first, chosen),
                 value="",
                 label="Drawn instead (anchor)",
                 info="What the chosen tiles turn into. Methods without a stand-in leave it aside.",
@@ -238,7 +238,7 @@ def concept_widgets(widgets: Widgets, first: Facts) -> Parts:
 def author_widgets(widgets: Widgets, first: Facts) -> Parts:
     """The widgets of what a language model is to forget: authors, sets of its data, own questions, a text, or a topic."""
     more: Parts = {}
-    chosen = choosing.at_defaults(first) if first.speaks else {}
+    chosen = job_form.at_defaults(first) if first.speaks else {}
     kind = chosen.get("kind", "")
     with gr.Column(visible=kind == "authors") as more["on_authors"]:
         widgets["authors"] = forms.Dropdown(

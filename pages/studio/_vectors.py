@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import gradio as gr
 
-from app import answers, forms, parts, results_view, theme, view
-from app.answers import Chat
+from app import forms, markup, responses, run_results, theme, view
 from app.figures import chats, switched
-from app.live import LIVE
+from app.inference import LIVE
+from app.responses import Chat
 from backends.api import catalog
 from backends.api.errors import BadInput, LetheError
 from pages.studio._shared import Panels, address, push_url
@@ -77,7 +77,7 @@ class Switch:
 def build(run: gr.Dropdown) -> Switch:
     """The switch, hidden until a run is looked into in a way that shows vectors."""
     with gr.Column(visible=False, elem_id="switch") as column:
-        gr.HTML(f'<div class="lethe lethe-step"><h2>Switch them off, live</h2><p>{parts.esc(ABOUT)}</p></div>')
+        gr.HTML(f'<div class="lethe lethe-step"><h2>Switch them off, live</h2><p>{markup.esc(ABOUT)}</p></div>')
         asks = gr.Radio([], label="Ask", interactive=True, elem_id="switch-asks", elem_classes="chips")
         ask = gr.Textbox(label="Question", max_lines=3, interactive=True, elem_id="switch-ask")
         with gr.Row():
@@ -131,7 +131,7 @@ def fits(run_id: str | None, inspector_id: str | None) -> bool:
     """Whether vectors can be switched off beside this look into this run."""
     if not run_id or not inspector_id or not catalog.load().get("inspectors", inspector_id).switches:
         return False
-    run, _ = results_view.open_run(run_id)
+    run, _ = run_results.open_run(run_id)
     return run is not None and run.state.status == "done"
 
 
@@ -151,7 +151,7 @@ def of_run(run_id: str | None, inspector_id: str | None, request: gr.Request | N
     try:
         pairs = questions(str(run_id))
     except LetheError as error:
-        return gr.Column(visible=True), gr.Radio([]), *(gr.skip() for _ in STATE[1:]), parts.failed(str(error)), [], ""
+        return gr.Column(visible=True), gr.Radio([]), *(gr.skip() for _ in STATE[1:]), markup.failed(str(error)), [], ""
     options = [(f"{chat.question} ({theme.ROLE_WORDS[chat.role]})", chat.question) for chat in pairs]
     first = options[0][1] if options else ""
     ask = query["ask"] or first
@@ -166,7 +166,7 @@ def of_run(run_id: str | None, inspector_id: str | None, request: gr.Request | N
         gr.CheckboxGroup([(one, one) for one in boxes], value=boxes),
         query["also"],
         _strength(query["strength"]),
-        parts.card("", parts.text("The vectors are looked for.", "quiet"), empty=True),
+        markup.card("", markup.text("The vectors are looked for.", "quiet"), empty=True),
         [],
         filled_for(run_id, inspector_id),
     )
@@ -186,11 +186,11 @@ def questions(run_id: str) -> list[Chat]:
     Raises:
         BadInput: the run's folder lacks them.
     """
-    every = answers.all_chats(run_id)
+    every = responses.all_chats(run_id)
     forget_questions = [chat for chat in every if chat.role == "forget"]
     return [
-        *answers.evenly_sampled(forget_questions, QUESTIONS),
-        *answers.evenly_sampled([chat for chat in every if chat.role != "forget"], 1),
+        *responses.evenly_sampled(forget_questions, QUESTIONS),
+        *responses.evenly_sampled([chat for chat in every if chat.role != "forget"], 1),
     ]
 
 
@@ -204,10 +204,10 @@ def find_vectors(
     try:
         options = vectors(run_id, ask, by, words)
     except LetheError as error:
-        return line, gr.CheckboxGroup([], value=[]), [], parts.failed(str(error), now="Change what it names.")
+        return line, gr.CheckboxGroup([], value=[]), [], markup.failed(str(error), now="Change what it names.")
     keys = [key for _, key in options]
-    idle = parts.card(
-        "", parts.text("Choose vectors and press the button; no weights are written.", "quiet"), empty=True
+    idle = markup.card(
+        "", markup.text("Choose vectors and press the button; no weights are written.", "quiet"), empty=True
     )
     others = [(key, key) for key in off or [] if key not in keys]
     return line, gr.CheckboxGroup([*options, *others], value=off or keys), keys, idle
@@ -261,13 +261,13 @@ def ask_switched(
         places = parse_places([*(off or []), *re.split(r"[,;\s]+", also or "")])
         if strength is None:
             raise BadInput("No strength was given; it can be from 0 to 2.")
-        reply = answers.ask(run_id, ask or "", truth=_truth(run_id, ask), off=places, strength=strength)
+        reply = responses.ask(run_id, ask or "", truth=_truth(run_id, ask), off=places, strength=strength)
     except LetheError as error:
-        return parts.failed(str(error), now="Change what it names and ask again.")
-    card_html = parts.card("", switched.cards(reply, len(places), strength))
+        return markup.failed(str(error), now="Change what it names and ask again.")
+    card_html = markup.card("", switched.cards(reply, len(places), strength))
     switched_off = {**reply, "after": reply["before_off"]}
     tokens = chats.tokens(switched_off, ("as it is", switched.names(len(places), strength)[1]))
-    return parts.wrap(card_html, view.panel(tokens) if tokens else "")
+    return markup.wrap(card_html, view.panel(tokens) if tokens else "")
 
 
 def parse_places(texts: list[str]) -> list[list[int]]:
@@ -290,4 +290,4 @@ def parse_places(texts: list[str]) -> list[list[int]]:
 def _truth(run_id: str, ask: str | None) -> str:
     """The true answer to a question that the run was judged by; empty otherwise, to be looked up elsewhere."""
     line = " ".join((ask or "").split()).casefold()
-    return next((chat.truth for chat in answers.all_chats(run_id) if chat.question.casefold() == line), "")
+    return next((chat.truth for chat in responses.all_chats(run_id) if chat.question.casefold() == line), "")

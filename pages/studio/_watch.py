@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from app import owners, parts, progress
-from app.alive import Alive
+from app import markup, permissions, run_card
 from app.figures.training import loss_panel
+from app.live_html import Alive
 from app.view import Panels, panel
 from backends.api import runs
 from backends.api.errors import LetheError
@@ -73,10 +73,10 @@ def glance(run_id: str, previous_mark: str) -> list[Any]:
     try:
         run = runs.find(run_id)
         status, events, mark = run.state.status, run.events(), _mark(run)
-        head, phases = progress.headline(run, events), progress.phases_html(run, events)
+        head, phases = run_card.headline(run, events), run_card.phases_html(run, events)
         if mark == previous_mark:
             return [head, phases, gr.skip(), gr.skip(), gr.skip(), gr.skip()]
-        return [head, phases, progress.samples(run), _curve(events), mark, f"{run.id} {status}"]
+        return [head, phases, run_card.samples(run), _curve(events), mark, f"{run.id} {status}"]
     except LetheError:
         return [gr.skip()] * 5 + ["gone"]
 
@@ -89,19 +89,19 @@ def look(run_id: str, secret: str = "") -> list[Any]:
         run = runs.find(run_id)
         return _updates(run, secret)
     except LetheError as error:
-        message = progress.missing(run_id, str(error))
+        message = run_card.missing(run_id, str(error))
         return ["", message, "", "", "", gr.Button(visible=False), links_home(), gr.Timer(active=False), "", "gone"]
 
 
 def _updates(run: RunFolder, secret: str) -> list[Any]:
     status, events, mark = run.state.status, run.events(), _mark(run)
     over = status in ENDED
-    may_stop = not over and status != "cancelling" and owners.may_change(run, secret)
+    may_stop = not over and status != "cancelling" and permissions.may_change(run, secret)
     return [
-        progress.headline(run, events),
-        (progress.answer(run) if status == "done" else progress.ended(run)) if over else "",
-        progress.phases_html(run, events),
-        progress.samples(run),
+        run_card.headline(run, events),
+        (run_card.answer(run) if status == "done" else run_card.ended(run)) if over else "",
+        run_card.phases_html(run, events),
+        run_card.samples(run),
         _curve(events),
         gr.Button(visible=may_stop),
         links(run) if over else "",
@@ -123,7 +123,7 @@ def _curve(events: list[dict[str, Any]]) -> str:
 
 def links_home() -> str:
     """Back to the settings."""
-    return f'<div class="lethe">{parts.row(parts.link("Forget something", "?new=1", button=True))}</div>'
+    return f'<div class="lethe">{markup.row(markup.link("Forget something", "?new=1", button=True))}</div>'
 
 
 def links(run: RunFolder) -> str:
@@ -131,21 +131,21 @@ def links(run: RunFolder) -> str:
     name = quote(run.id)
     if run.state.status == "done":
         ways = [
-            parts.link("Compare before and after", f"compare?run={name}", button=True),
-            parts.link("Look inside", f"look-inside?run={name}", button=True, quiet=True),
-            parts.link("Forget something else", "?new=1", button=True, quiet=True),
+            markup.link("Compare before and after", f"compare?run={name}", button=True),
+            markup.link("Look inside", f"look-inside?run={name}", button=True, quiet=True),
+            markup.link("Forget something else", "?new=1", button=True, quiet=True),
         ]
     else:
         ways = [
-            parts.link("Back to its settings", f"?clone={name}", button=True),
-            parts.link("All runs", "runs", button=True, quiet=True),
+            markup.link("Back to its settings", f"?clone={name}", button=True),
+            markup.link("All runs", "runs", button=True, quiet=True),
         ]
-    return f'<div class="lethe">{parts.row(*ways)}</div>'
+    return f'<div class="lethe">{markup.row(*ways)}</div>'
 
 
 def cancel(run_id: str, secret: str) -> None:
     """Ask for the run to stop, where it is one's own."""
     try:
-        owners.for_change(run_id, secret).cancel()
+        permissions.for_change(run_id, secret).cancel()
     except LetheError as error:
         gr.Warning(str(error))

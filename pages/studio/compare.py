@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 from gradio.context import Context
 
-from app import families, parts, results_view, view
+from app import families, markup, run_results, view
 from app.figures import training
 from backends.api import runs
 from backends.api.runs import RunFolder
@@ -102,24 +102,24 @@ def show(run_id: str | None, other_id: str | None) -> Iterator[Comparison]:
     if not run_id:
         yield Comparison(nothing_yet())
         return
-    first, wrong = results_view.open_run(run_id)
+    first, wrong = run_results.open_run(run_id)
     if first is None:
-        yield Comparison(parts.wrap(wrong, what_there_is()))
+        yield Comparison(markup.wrap(wrong, what_there_is()))
         return
-    second, wrong = results_view.open_run(other_id) if other_id and other_id != run_id else (None, "")
+    second, wrong = run_results.open_run(other_id) if other_id and other_id != run_id else (None, "")
     if second is not None:
         yield from compare_two(first, second)
         return
     for comparison in compare_one(first):
-        yield comparison._replace(above=parts.wrap(wrong, comparison.above)) if wrong else comparison
+        yield comparison._replace(above=markup.wrap(wrong, comparison.above)) if wrong else comparison
 
 
 def nothing_yet() -> str:
     """The empty state."""
-    body = parts.text(
+    body = markup.text(
         "No run has finished yet. Forget something first, then its model before and after stand here side by side."
     )
-    return parts.card("Nothing to compare yet", body + parts.link("Forget something", "./", button=True), empty=True)
+    return markup.card("Nothing to compare yet", body + markup.link("Forget something", "./", button=True), empty=True)
 
 
 def what_there_is() -> str:
@@ -127,8 +127,8 @@ def what_there_is() -> str:
     finished = [run for run in runs.visible() if run.state.status == "done"][:12]
     if not finished:
         return nothing_yet()
-    links = "".join(f"<li>{parts.link(name, f'compare?run={run_id}')}</li>" for name, run_id in choices(finished))
-    return parts.card("What there is", f"<ul>{links}</ul>")
+    links = "".join(f"<li>{markup.link(name, f'compare?run={run_id}')}</li>" for name, run_id in choices(finished))
+    return markup.card("What there is", f"<ul>{links}</ul>")
 
 
 def compare_one(run: RunFolder) -> Iterator[Comparison]:
@@ -136,25 +136,27 @@ def compare_one(run: RunFolder) -> Iterator[Comparison]:
     if run.state.status != "done":
         yield Comparison(unfinished(run))
         return
-    more = parts.row(
-        parts.link("Look inside", f"look-inside?run={run.id}", button=True),
-        parts.link("All methods beside it", "methods", button=True, quiet=True),
+    more = markup.row(
+        markup.link("Look inside", f"look-inside?run={run.id}", button=True),
+        markup.link("All methods beside it", "methods", button=True, quiet=True),
     )
-    same = results_view.unchanged(run)
-    bars = view.panels(results_view.part_panels(run), run.path)
-    evidence = (curves(run), bars, parts.card("", parts.text(same)) if same else "")
+    same = run_results.unchanged(run)
+    bars = view.panels(run_results.part_panels(run), run.path)
+    evidence = (curves(run), bars, markup.card("", markup.text(same)) if same else "")
     details = (
-        parts.card("Where in the model did that happen?", more),
-        results_view.all_numbers([run]),
-        results_view.settings(run),
+        markup.card("Where in the model did that happen?", more),
+        run_results.all_numbers([run]),
+        run_results.settings(run),
     )
-    answer, numbers, family = results_view.answer(run), results_view.numbers(run), families.view_of(run)
+    answer, numbers, family = run_results.answer(run), run_results.numbers(run), families.view_of(run)
     for outputs, complete in family.outputs(run):
         if family.grids:
-            below = parts.wrap(numbers, *evidence, *details)
-            yield Comparison(parts.wrap(answer, outputs, images(run)), below, run if complete and family.dial else None)
+            below = markup.wrap(numbers, *evidence, *details)
+            yield Comparison(
+                markup.wrap(answer, outputs, images(run)), below, run if complete and family.dial else None
+            )
         else:
-            yield Comparison(parts.wrap(answer, numbers, images(run), *evidence, *details))
+            yield Comparison(markup.wrap(answer, numbers, images(run), *evidence, *details))
 
 
 def unfinished(run: RunFolder) -> str:
@@ -162,7 +164,7 @@ def unfinished(run: RunFolder) -> str:
     state = run.state
     if state.status in ENDED:
         what = state.message or f"This run was {state.status}."
-        status_html = parts.failed(
+        status_html = markup.failed(
             what,
             "What it produced until then is kept and shown below.",
             "Start it again from the page Runs.",
@@ -170,17 +172,17 @@ def unfinished(run: RunFolder) -> str:
         )
     else:
         words = f"This run is {state.status}; its numbers appear here when it is done."
-        status_html = parts.card(
-            "", parts.verdict(words, "unknown") + parts.link("Watch it", f"./?run={run.id}", button=True)
+        status_html = markup.card(
+            "", markup.verdict(words, "unknown") + markup.link("Watch it", f"./?run={run.id}", button=True)
         )
-    return parts.wrap(status_html, images(run), curves(run))
+    return markup.wrap(status_html, images(run), curves(run))
 
 
 def images(run: RunFolder, words: str = "", key: str = "") -> str:
     """The watched images or questions with a slider through the steps; `words` say whose."""
     what = families.view_of(run).watched
     title = f"{words}: the same {what}, step by step" if words else f"The same {what}, step by step"
-    return training.scrub(run.samples(), results_view.class_names(run), run.path, title=title, key=key)
+    return training.scrub(run.samples(), run_results.class_names(run), run.path, title=title, key=key)
 
 
 def curves(run: RunFolder) -> str:
@@ -194,25 +196,25 @@ def compare_two(first: RunFolder, second: RunFolder) -> Iterator[Comparison]:
     both = (first, second)
     if any(run.state.status != "done" for run in both):
         last = [list(compare_one(run))[-1] for run in both]
-        yield Comparison(parts.wrap(*(comparison.above + comparison.below for comparison in last)))
+        yield Comparison(markup.wrap(*(comparison.above + comparison.below for comparison in last)))
         return
     keys = [(run.result or {}).get("forget_key") for run in both]
     same = keys[0] == keys[1] and first.spec.model == second.spec.model
     differ = "These two runs forgot different things or changed different models, so their numbers do not compare one to one."
     head: tuple[str, ...] = (
-        "" if same else parts.card("", parts.verdict(differ, "partly")),
-        _columns(map(results_view.answer, both)),
+        "" if same else markup.card("", markup.verdict(differ, "partly")),
+        _columns(map(run_results.answer, both)),
     )
     sides = _columns(side(run, words) for run, words in zip(both, NAMES, strict=True))
-    evidence = (results_view.versus(first, second), sides, results_view.all_numbers(both))
+    evidence = (run_results.versus(first, second), sides, run_results.all_numbers(both))
     views = [families.view_of(run) for run in both]
     if not any(one.grids for one in views):
-        yield Comparison(parts.wrap(*head, *evidence))
+        yield Comparison(markup.wrap(*head, *evidence))
         return
     columns = ["", ""]
     for stage in zip_longest(*(one.beside(run, words) for one, run, words in zip(views, both, NAMES, strict=True))):
         columns = [new if new is not None else last for new, last in zip(stage, columns, strict=True)]
-        yield Comparison(parts.wrap(*head, _columns(columns), *evidence))
+        yield Comparison(markup.wrap(*head, _columns(columns), *evidence))
 
 
 NAMES = ("First run", "Second run")
@@ -224,7 +226,7 @@ def _columns(pieces: Iterable[str]) -> str:
 
 def side(run: RunFolder, words: str) -> str:
     """The bars and images of one of two runs."""
-    bars = [panel.model_copy(update={"title": f"{words}: {panel.title}"}) for panel in results_view.part_panels(run)]
+    bars = [panel.model_copy(update={"title": f"{words}: {panel.title}"}) for panel in run_results.part_panels(run)]
     plots = "".join(view.panel(panel, run.path, key=f"{words}-{at}") for at, panel in enumerate(bars))
     return f'<div class="lethe-stack">{plots}{images(run, words, run.id)}</div>'
 

@@ -11,10 +11,10 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from app import choosing, parts, uploads
-from app.alive import Alive
-from app.choosing import Values
-from app.selection import targets_in_words
+from app import job_form, markup, uploads
+from app.job_form import Values
+from app.live_html import Alive
+from app.target_choice import targets_in_words
 from backends.api import catalog, runs, submit
 from backends.api.errors import LetheError
 from backends.api.spec import ENDED
@@ -96,8 +96,8 @@ class FormPage:
 def build() -> None:
     """The page."""
     nav()
-    gr.HTML(parts.text("Opening the run…", "quiet"), elem_classes="opening")
-    first = choosing.embedded(catalog.load().models[0].id)
+    gr.HTML(markup.text("Opening the run…", "quiet"), elem_classes="opening")
+    first = job_form.embedded(catalog.load().models[0].id)
     run_id = gr.State("")
     secret = identity()
     last = gr.BrowserState("", storage_key="lethe-run", secret="lethe")
@@ -109,9 +109,9 @@ def build() -> None:
     _wire_run(page, moves["start"], watch, run_id, secret, last, setup, run_column)
 
 
-def _setup(first: choosing.Facts, secret: gr.BrowserState) -> tuple[FormPage, dict[str, Part]]:
+def _setup(first: job_form.Facts, secret: gr.BrowserState) -> tuple[FormPage, dict[str, Part]]:
     gr.HTML(
-        parts.head(
+        markup.head(
             "Make a model forget",
             "Choose what it should no longer know, press Start, and watch it fade.",
         )
@@ -173,7 +173,7 @@ def _wire_form(page: FormPage, moves: dict[str, Part]) -> None:
         "method",
         "detail",
     ]
-    tuned = choosing.tuned_names()
+    tuned = job_form.tuned_names()
     model_names += ["say", *(name for name in p if name.startswith("params.")), *tuned]
     gallery = ("tick", "one", "where", "gallery_style", "page", "back", "on")
     kinds = tuple(_targets.visible_kind("classes"))
@@ -244,7 +244,7 @@ def _wire_own(page: FormPage, after: Callable[..., None]) -> None:
     after(changed("passage"), "near")
     passage = uploads.read_once("passage_file", _answers.read_passage_file)
     page.on([p["passage_file"].upload], passage, ("passage", "passage_says", "passage_file"))
-    instead = [name for entry in catalog.load().methods if (name := choosing.instead_name(entry))]
+    instead = [name for entry in catalog.load().methods if (name := job_form.instead_name(entry))]
     after(changed("title", "topic", *instead))
     begun = page.on(
         [p["topic_write"].click, p["topic"].submit], _answers.announce_questions, ("topic_says", "topic_write")
@@ -294,7 +294,7 @@ def _wire_run(
         browser_secret, mark = secret_and_mark(browser_secret)
         try:
             values = dict(zip(page.values, form_values, strict=True))
-            run = submit.submit(choosing.spec(values), owner=mark, card=choosing.card(choosing.facts(values)))
+            run = submit.submit(job_form.spec(values), owner=mark, card=job_form.card(job_form.facts(values)))
         except LetheError as error:
             gr.Warning(str(error))
             return [gr.skip(), gr.skip(), browser_secret] + [gr.skip()] * (len(around) - 3)
@@ -354,7 +354,7 @@ def _last(run_id: str) -> str:
     if state.status in ENDED and time.time() - ended_at >= RECENT:
         return ""
     words = "Your job is still working" if state.status not in ENDED else "Your last job has ended"
-    link = parts.link(f"forget {targets_in_words(run.spec.forget)}", f"?run={run.id}")
+    link = markup.link(f"forget {targets_in_words(run.spec.forget)}", f"?run={run.id}")
     return f'<p class="lethe lethe-quiet">{words}: {link}.</p>'
 
 
@@ -369,8 +369,8 @@ def _examples() -> str:
                 f"{targets_in_words(run.spec.forget)} forgotten ({titles.get(run.spec.model, run.spec.model)})"
             )
             way = titles.get(run.spec.method, run.spec.method)
-            groups.setdefault(forget_text, {}).setdefault(way, parts.link(way, f"?run={run.id}"))
+            groups.setdefault(forget_text, {}).setdefault(way, markup.link(way, f"?run={run.id}"))
     examples = "; ".join(
-        f"{parts.esc(forget_text)} by {' or '.join(links.values())}" for forget_text, links in groups.items()
+        f"{markup.esc(forget_text)} by {' or '.join(links.values())}" for forget_text, links in groups.items()
     )
     return f'<p class="lethe lethe-quiet">Or look at a finished example first: {examples}.</p>' if examples else ""

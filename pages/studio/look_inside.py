@@ -7,10 +7,11 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from app import families, forms, parts, results_view, theme, view
-from app.live import LIVE
+from app import families, forms, markup, run_results, theme, view
+from app.inference import LIVE
 from app.looks import LOOKS
-from backends.api import catalog, found, params, runs, visits
+from backends.api import catalog, params, runs, visits
+from backends.api import findings as found
 from backends.api.catalog import Inspector
 from backends.api.errors import Busy, LetheError
 from backends.api.runs import RunFolder
@@ -158,12 +159,12 @@ def describe(inspector_id: str | None) -> str:
     if not inspector_id:
         return ""
     entry: Inspector = catalog.load().get("inspectors", inspector_id)
-    return f'<div class="lethe">{parts.text(entry.summary)}<p class="lethe-quiet">{source(entry)}</p></div>'
+    return f'<div class="lethe">{markup.text(entry.summary)}<p class="lethe-quiet">{source(entry)}</p></div>'
 
 
 def source(entry: Inspector) -> str:
     """The source of an inspector, as a link."""
-    return parts.external(entry.source.title, entry.source.url)
+    return markup.external(entry.source.title, entry.source.url)
 
 
 def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
@@ -177,8 +178,8 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
     note = ""
     if inspector_id and inspector_id not in ids:
         there = ", ".join(entry.title for entry in inspectors)
-        note = parts.card(
-            "", parts.verdict(f"There is no way to look called {inspector_id[:60]!r}; there are {there}.", "unknown")
+        note = markup.card(
+            "", markup.verdict(f"There is no way to look called {inspector_id[:60]!r}; there are {there}.", "unknown")
         )
     chosen = inspector_id if inspector_id in ids else (ids[0] if ids else None)
     ids = [value for _, value in options]
@@ -190,7 +191,7 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
         unfit,
         about,
         bar,
-        parts.wrap(note, panels_html) if note else panels_html,
+        markup.wrap(note, panels_html) if note else panels_html,
         mark,
         clock,
         *groups,
@@ -252,7 +253,7 @@ def standing(
     if now != mark:
         body = _columns({one: look_html(one, inspector_id, owner) for one in both})
         of = {"run": run_id or "", "inspector": inspector_id or "", "with": beside if len(both) > 1 else ""}
-        panels_html = f'<div data-of="{parts.esc(json.dumps(of))}">{body}</div>'
+        panels_html = f'<div data-of="{markup.esc(json.dumps(of))}">{body}</div>'
         for look in looks_asked:
             if look is not None and not look.pending:
                 look.viewed = True
@@ -291,21 +292,21 @@ def _columns(html_by_run: dict[str, str]) -> str:
 
 
 def _name(run_id: str) -> str:
-    run, _ = results_view.open_run(run_id)
-    return parts.text(choices([run])[0][0] if run is not None else run_id[:60], "lead")
+    run, _ = run_results.open_run(run_id)
+    return markup.text(choices([run])[0][0] if run is not None else run_id[:60], "lead")
 
 
 def fitting(run_id: str | None) -> list[tuple[str, str]]:
     """(title, id) of the inspectors that work with a run's model; all of them where there is no such run."""
     inspectors = catalog.load().inspectors
-    run = results_view.open_run(run_id)[0] if run_id else None
+    run = run_results.open_run(run_id)[0] if run_id else None
     family = families.of_run(run) if run is not None else None
     return [(entry.title, entry.id) for entry in inspectors if family is None or entry.works_with.get(family) is True]
 
 
 def narrow(run_id: str | None, inspector_id: str | None) -> tuple[Any, Any]:
     """The inspectors on offer without those that can say nothing of this run, and why not; asked of the process that opens runs."""
-    run = results_view.open_run(run_id)[0] if run_id else None
+    run = run_results.open_run(run_id)[0] if run_id else None
     if run is None or run.state.status != "done":
         return gr.skip(), gr.skip()
     if run.id not in _LACKING:
@@ -329,7 +330,7 @@ def _unfit(run_id: str | None) -> str:
     lacking = _LACKING.get(run_id or "", {})
     reasons = [f"{title}: {lacking[way]}" for title, way in fitting(run_id) if way in lacking]
     return (
-        f'<div class="lethe">{parts.text("Not for this run. " + " ".join(reasons), "quiet")}</div>' if reasons else ""
+        f'<div class="lethe">{markup.text("Not for this run. " + " ".join(reasons), "quiet")}</div>' if reasons else ""
     )
 
 
@@ -341,33 +342,33 @@ def look_html(run_id: str, inspector_id: str | None, owner: str = "") -> str:
     entry: Inspector = catalog.load().get("inspectors", look.inspector)
     if look.pending:
         words = "The model before and the model after are opened and compared; above stands how far that is. You may leave this page: what is found is kept."
-        body = parts.text(words) + '<div class="lethe-busy" aria-hidden="true"></div>'
-        return parts.card(f"Looking: {entry.title}", body, empty=True)
+        body = markup.text(words) + '<div class="lethe-busy" aria-hidden="true"></div>'
+        return markup.card(f"Looking: {entry.title}", body, empty=True)
     if look.state == "failed":
         untouched, now = (
             "The run and everything else that was found in it are untouched.",
             "Choose other settings, or look at something else.",
         )
-        ended = parts.failed(look.error, untouched, now)
+        ended = markup.failed(look.error, untouched, now)
     else:
-        ended = parts.card("", parts.verdict(f"“{entry.title}” was cancelled; press the button to look again."))
-    return parts.wrap(ended, findings_or_hint(run_id, inspector_id, owner))
+        ended = markup.card("", markup.verdict(f"“{entry.title}” was cancelled; press the button to look again."))
+    return markup.wrap(ended, findings_or_hint(run_id, inspector_id, owner))
 
 
 def findings_or_hint(run_id: str | None, inspector_id: str | None, owner: str = "") -> str:
     """Stored findings, as far as they concern an owner, or how to get them."""
     if not run_id or not inspector_id:
-        body = parts.text("No run has finished yet. Forget something first, then its model can be opened here.")
-        return parts.card(
-            "Nothing to look into yet", body + parts.link("Forget something", "./", button=True), empty=True
+        body = markup.text("No run has finished yet. Forget something first, then its model can be opened here.")
+        return markup.card(
+            "Nothing to look into yet", body + markup.link("Forget something", "./", button=True), empty=True
         )
-    run, wrong = results_view.open_run(run_id)
+    run, wrong = run_results.open_run(run_id)
     if run is None:
         return wrong
     if run.state.status != "done":
         words = f"This run is {run.state.status}, so it has no model to look into."
-        return parts.card(
-            "", parts.verdict(words, "unknown") + parts.link("Go to the run", f"./?run={run.id}", button=True)
+        return markup.card(
+            "", markup.verdict(words, "unknown") + markup.link("Go to the run", f"./?run={run.id}", button=True)
         )
     entry: Inspector = catalog.load().get("inspectors", inspector_id)
     findings = LOOKS.findings(run, inspector_id, owner) or visits.read(
@@ -376,12 +377,12 @@ def findings_or_hint(run_id: str | None, inspector_id: str | None, owner: str = 
     if findings is not None:
         return answer(run, entry, findings)
     if reason := _LACKING.get(run.id, {}).get(inspector_id):
-        return parts.card(entry.title, parts.verdict(reason, "unknown"))
+        return markup.card(entry.title, markup.verdict(reason, "unknown"))
     usual = found.usual_seconds(inspector_id, model=run.spec.model)
     takes = f" In runs of this model it took about {theme.seconds(usual)}." if usual else ""
-    return parts.card(
+    return markup.card(
         entry.title,
-        parts.text(f"Nobody has looked at this in this run yet. Press the button to do it.{takes}"),
+        markup.text(f"Nobody has looked at this in this run yet. Press the button to do it.{takes}"),
         empty=True,
     )
 
@@ -397,8 +398,10 @@ def answer(run: RunFolder, entry: Inspector, result: dict[str, Any]) -> str:
     origin = (
         f"Computed in {theme.seconds(result.get('seconds'))}{f', {settings_text}' if settings_text else ''}; {place}."
     )
-    head = f'<h2>{parts.esc(entry.title)}</h2><p class="lethe-quiet">{source(entry)}</p>'
-    return parts.wrap(head, view.findings_html(result, run.path, f"{run.id}-{entry.id}-"), parts.text(origin, "quiet"))
+    head = f'<h2>{markup.esc(entry.title)}</h2><p class="lethe-quiet">{source(entry)}</p>'
+    return markup.wrap(
+        head, view.findings_html(result, run.path, f"{run.id}-{entry.id}-"), markup.text(origin, "quiet")
+    )
 
 
 def ask(secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, *values: Any) -> tuple[Any, ...]:
@@ -409,15 +412,15 @@ def ask(secret: str, run_id: str | None, inspector_id: str | None, beside: str |
         try:
             checked_params = chosen_params(inspector_id, values)
             for one in _chosen_runs(run_id, beside):
-                run, _ = results_view.open_run(one)
+                run, _ = run_results.open_run(one)
                 if run is not None and run.state.status == "done":
                     LOOKS.ask(run.id, inspector_id, checked_params, owner)
         except Busy as error:
-            wrong = parts.failed(str(error))
+            wrong = markup.failed(str(error))
         except LetheError as error:
-            wrong = parts.failed(str(error), now="Change the setting it names and press the button again.")
+            wrong = markup.failed(str(error), now="Change the setting it names and press the button again.")
     bar, panels_html, mark, clock = standing(secret, run_id, inspector_id, beside)
-    return secret, bar, parts.wrap(wrong, panels_html) if wrong else panels_html, mark, clock
+    return secret, bar, markup.wrap(wrong, panels_html) if wrong else panels_html, mark, clock
 
 
 def chosen_params(inspector_id: str, values: tuple[Any, ...]) -> dict[str, Any]:

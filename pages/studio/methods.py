@@ -5,8 +5,9 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from app import parts, side_by_side
-from backends.api import catalog, measured, runs
+from app import markup
+from app import trials as side_by_side
+from backends.api import benchmarks, catalog, runs
 from backends.api.catalog import Method
 from pages.studio import _sweep
 from pages.studio._shared import Panels, address, alone, identity, mark_of, nav, push_url, section
@@ -81,24 +82,24 @@ def cards() -> str:
 
 def card(entry: Method) -> str:
     """A method in plain words, then for a student, with its label, its paper and where the code departs from it."""
-    tags = [parts.tag(entry.label)]
+    tags = [markup.tag(entry.label)]
     if entry.guard:
-        tags.append(parts.tag("leaves the weights as they are: hidden, not erased"))
+        tags.append(markup.tag("leaves the weights as they are: hidden, not erased"))
     if entry.reference:
-        tags.append(parts.tag("makes the retrained reference"))
+        tags.append(markup.tag("makes the retrained reference"))
     if entry.finds:
-        tags.append(parts.tag("finds a forget set for other methods"))
-    source = f"<p class='lethe-quiet'>{parts.external(entry.source.title, entry.source.url)}</p>"
+        tags.append(markup.tag("finds a forget set for other methods"))
+    source = f"<p class='lethe-quiet'>{markup.external(entry.source.title, entry.source.url)}</p>"
     code = (
-        f"<p class='lethe-quiet'>{parts.external('Code of the authors', entry.source.code)}</p>"
+        f"<p class='lethe-quiet'>{markup.external('Code of the authors', entry.source.code)}</p>"
         if entry.source.code
         else ""
     )
-    departs = parts.text(f"Where ours departs: {entry.departures}", "quiet") if entry.departures else ""
-    more = parts.fold("For a student", parts.text(entry.student) + departs + source + code)
-    body = parts.text(entry.school, "says") + parts.text(entry.summary) + parts.row(*tags) + more
-    return parts.card(
-        entry.title, body + parts.link("Use this method", f"./?method={entry.id}", button=True, quiet=True)
+    departs = markup.text(f"Where ours departs: {entry.departures}", "quiet") if entry.departures else ""
+    more = markup.fold("For a student", markup.text(entry.student) + departs + source + code)
+    body = markup.text(entry.school, "says") + markup.text(entry.summary) + markup.row(*tags) + more
+    return markup.card(
+        entry.title, body + markup.link("Use this method", f"./?method={entry.id}", button=True, quiet=True)
     )
 
 
@@ -145,14 +146,14 @@ def show_runs(secret: str, group: str | None, x: str, y: str) -> tuple[Any, ...]
 def runs_html(trials: list[side_by_side.Trial], x: str, y: str) -> str:
     """Plot and table, or the empty state."""
     if not trials:
-        body = parts.text("No run has finished yet. Two runs that forget the same thing can be compared here.")
-        return parts.card(
-            "Nothing to compare yet", body + parts.link("Forget something", "./", button=True), empty=True
+        body = markup.text("No run has finished yet. Two runs that forget the same thing can be compared here.")
+        return markup.card(
+            "Nothing to compare yet", body + markup.link("Forget something", "./", button=True), empty=True
         )
-    numbers = side_by_side.table(trials) + parts.text(
+    numbers = side_by_side.table(trials) + markup.text(
         "Each value stands in metrics.json of its run; the method's name leads there.", "quiet"
     )
-    return parts.wrap(side_by_side.plot(trials, x, y, key="own"), parts.card("In numbers", numbers))
+    return markup.wrap(side_by_side.plot(trials, x, y, key="own"), markup.card("In numbers", numbers))
 
 
 def list_measured(group: str | None, x: str | None, y: str | None) -> tuple[Any, ...]:
@@ -164,7 +165,7 @@ def list_measured(group: str | None, x: str | None, y: str | None) -> tuple[Any,
 
 def shipped_trials() -> list[side_by_side.Trial]:
     """Every row of every shipped table, seeds taken together."""
-    return [trial for rows in measured.tables().values() for trial in side_by_side.of_table(rows)]
+    return [trial for rows in benchmarks.tables().values() for trial in side_by_side.of_table(rows)]
 
 
 def show_measured(group: str | None, x: str, y: str) -> tuple[Any, ...]:
@@ -176,23 +177,23 @@ def measured_html(trials: list[side_by_side.Trial], group: str, x: str, y: str) 
     """Plot and table of one group, with the file they stand in and how to take them."""
     trials = [trial for trial in trials if trial.key == group]
     if not trials:
-        body = parts.text(
+        body = markup.text(
             "No table of measured results came with this copy; your own finished runs stand under the tab beside this one."
         )
-        return parts.card("Nothing measured came with this copy", body, empty=True)
+        return markup.card("Nothing measured came with this copy", body, empty=True)
     sources = [
-        name for name, rows in measured.tables().items() if any(f"{row.model}/{row.target}" == group for row in rows)
+        name for name, rows in benchmarks.tables().items() if any(f"{row.model}/{row.target}" == group for row in rows)
     ]
-    note = parts.text(
+    note = markup.text(
         f"From {', '.join(sources)}, made by a command of this project on 2 processor cores; the mean over seeds, whiskers one "
         "standard deviation. No fair ranking: settings were tuned by hand on these same targets, and for some methods longer "
         "than for others, so a method may do worse, or better, on yours. Where the tables in docs/results average over other models "
         "trained again, its gaps differ a little from these.",
         "quiet",
     )
-    return parts.wrap(
+    return markup.wrap(
         side_by_side.plot(trials, x, y, what="method", key="shipped"),
-        parts.card("In numbers", side_by_side.table(trials) + note),
+        markup.card("In numbers", side_by_side.table(trials) + note),
     )
 
 

@@ -8,11 +8,11 @@ from typing import Any, Final
 import gradio as gr
 from gradio.context import Context
 
-from app import families, forms, parts
-from app.alive import JS, Alive
+from app import families, forms, markup
 from app.families import Ask
 from app.figures import drawings
-from app.live import LIVE
+from app.inference import LIVE
+from app.live_html import JS, Alive
 from backends.api import catalog, runs
 from backends.api.errors import LetheError
 from backends.api.panels import Role
@@ -156,9 +156,9 @@ def choose(run: str | None) -> tuple[Any, ...]:
         examples = prompts(run)
         drawing = usual_drawing(run) if family.numbered else drawing
     except LetheError as error:
-        return f'<p class="lethe lethe-quiet">{parts.esc(error)}</p>', "", *drawing.values(), *around
+        return f'<p class="lethe lethe-quiet">{markup.esc(error)}</p>', "", *drawing.values(), *around
     chips = "".join(
-        f'<button type="button" data-prompt="{parts.esc(text)}">{parts.mark(role)}{parts.esc(text)}</button>'
+        f'<button type="button" data-prompt="{markup.esc(text)}">{markup.mark(role)}{markup.esc(text)}</button>'
         for role, text in examples
     )
     first = examples[0][1] if examples else ""
@@ -255,14 +255,14 @@ def answer(ask: Ask) -> Iterator[str]:
     if family is None:
         run, wrong = find_run(ask.run)
         if run is None:
-            yield parts.failed(wrong, now="Choose a run or a model above.")
+            yield markup.failed(wrong, now="Choose a run or a model above.")
             return
         family = families.of_run(run)
     answers = families.view(family)
     try:
         yield from answers.answer(ask) if answers.promptable else [no_answer(ask.run)]
     except LetheError as error:
-        yield parts.failed(str(error), now="Change what it names and ask again.")
+        yield markup.failed(str(error), now="Change what it names and ask again.")
 
 
 def no_answer(run_id: str) -> str:
@@ -271,27 +271,27 @@ def no_answer(run_id: str) -> str:
         words = (
             "No model that draws or answers is here yet. Forget something in one, and both answer here side by side."
         )
-        return parts.card(
-            "Nothing to ask yet", parts.text(words) + parts.link("Forget something", "./", button=True), empty=True
+        return markup.card(
+            "Nothing to ask yet", markup.text(words) + markup.link("Forget something", "./", button=True), empty=True
         )
     if families.of_model(run_id) is not None:
         words = (
             "This model looks at images and names what it sees; this page is for models that draw or answer in words."
         )
-        return parts.card(
-            "", parts.verdict(words, "unknown") + parts.link("Forget something", f"./?model={run_id}", button=True)
+        return markup.card(
+            "", markup.verdict(words, "unknown") + markup.link("Forget something", f"./?model={run_id}", button=True)
         )
     run, wrong = find_run(run_id)
     if run is None:
-        return parts.card("", parts.verdict(wrong, "unknown"))
+        return markup.card("", markup.verdict(wrong, "unknown"))
     if run.state.status != "done":
         words = f"This run is {run.state.status}, so there is no model after it to ask."
-        return parts.card(
-            "", parts.verdict(words, "unknown") + parts.link("Go to the run", f"./?run={run.id}", button=True)
+        return markup.card(
+            "", markup.verdict(words, "unknown") + markup.link("Go to the run", f"./?run={run.id}", button=True)
         )
     words = "The model of this run looks at images and names what it sees; this page is for models that draw or answer in words."
-    more = parts.link("Compare before and after on the same images", f"compare?run={run.id}", button=True)
-    return parts.card("", parts.verdict(words, "unknown") + more)
+    more = markup.link("Compare before and after on the same images", f"compare?run={run.id}", button=True)
+    return markup.card("", markup.verdict(words, "unknown") + more)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from app import owners, parts
-from app.runs_view import RunList, listed
+from app import markup, permissions
+from app.run_list import RunList, listed
 from backends.api import engine, runs
 from backends.api.errors import LetheError
 from pages.studio._shared import identity, mark_of, nav, secret_and_mark, section
@@ -20,7 +20,7 @@ QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 def build() -> None:
     """The page."""
     nav()
-    gr.HTML(parts.head("Runs", "What waits, what runs and what has ended. Runs go on while this page is closed."))
+    gr.HTML(markup.head("Runs", "What waits, what runs and what has ended. Runs go on while this page is closed."))
     secret = identity()
     section("Your runs")
     run_list = RunList(elem_id="runs")
@@ -48,7 +48,7 @@ def act(secret: str, event: gr.EventData) -> str:
     """Cancel or delete a run, where it is one's own."""
     name, action = str(event._data.get("run", "")), str(event._data.get("act", ""))
     try:
-        run = owners.for_change(name, secret)
+        run = permissions.for_change(name, secret)
         if action == "cancel":
             run.cancel()  # of one that cannot be read it says so
         elif action == "delete":

@@ -176,7 +176,7 @@ def test_rows_of_text_are_running_text(tmp_path):
 
 
 def test_an_answer_of_several_lines_stands_on_one_where_a_person_edits_it_and_is_kept(tmp_path):
-    from app.selection import in_lines, owned
+    from app.target_choice import in_lines, owned
 
     (pair,) = pairs.of_file(write(tmp_path, "a.json", json.dumps([{"question": "Loop?", "answer": CODE}]))).pairs
     shown = in_lines([pair])

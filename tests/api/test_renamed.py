@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from backends.api import catalog, estimate, measured, submit
+from backends.api import benchmarks, catalog, estimate, submit
 from backends.api.renamed import current, renamed
 from backends.api.runs import RunFolder
 from backends.api.spec import JobSpec
-from backends.api.tuned import Tuned
+from backends.api.tuned_params import Tuned
 from backends.core import registry
 
 OLD = {"ascent": "gradient_ascent_llm", "random_labels_text": "random_label_llm"}
@@ -48,7 +48,7 @@ def test_a_job_asked_for_by_the_old_name_is_the_job_of_the_new_one(old):
 
 def test_what_was_tuned_and_measured_under_an_old_name_counts_for_the_new_one():
     assert Tuned(method="ascent", params={}).method == OLD["ascent"]
-    rows = [row for table in measured.tables().values() for row in table if row.model.startswith("authors")]
+    rows = [row for table in benchmarks.tables().values() for row in table if row.model.startswith("authors")]
     assert OLD["ascent"] in {row.method for row in rows} and "ascent" not in {row.method for row in rows}
     for name in OLD.values():
         assert estimate.estimate("authors-lm", name, {}) is not None

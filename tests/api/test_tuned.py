@@ -5,7 +5,7 @@ import pytest
 from backends.api import catalog, submit
 from backends.api.spec import JobSpec
 from backends.api.targets import parse
-from backends.api.tuned import Tuned, settings
+from backends.api.tuned_params import Tuned, settings
 
 SCHEMA = {"properties": {"epochs": {"default": 5}, "rate": {"default": 0.1}, "name": {}}}
 FOUND = [

@@ -7,7 +7,7 @@ import warnings
 
 import gradio as gr
 
-from app import choosing, site
+from app import job_form, site
 from backends.api.errors import LetheError
 from pages.studio import _steps, _targets
 
@@ -18,7 +18,7 @@ def built() -> gr.Blocks:
     return site.build()
 
 
-def untouched(first: choosing.Facts) -> dict[str, object]:
+def untouched(first: job_form.Facts) -> dict[str, object]:
     """Every widget's value of the page Forget as it is first shown for a model."""
     with gr.Blocks():
         made = {}

@@ -7,7 +7,7 @@ from itertools import permutations
 import plotly.graph_objects as go
 import pytest
 
-from app import side_by_side
+from app import trials
 from app.axes import Axis, caption, choices, distance, heading, is_tradeoff, usual
 from app.figures.tradeoff import TradeoffPoint, tradeoff
 from backends.api import catalog
@@ -76,7 +76,7 @@ def test_a_headline_is_drawn_of_forgetting_against_keeping_only(metrics):
     target = TradeoffPoint(label="again", x=10, y=0.6)
     places = [TradeoffPoint(label="forgot nothing", x=95, y=0.9), TradeoffPoint(label="forgot", x=10, y=0.65)]
     for x, y in pairs(metrics):
-        said = side_by_side.nearest(places, target, x, y)
+        said = trials.nearest(places, target, x, y)
         assert bool(said) == is_tradeoff(x, y)
 
 
@@ -85,9 +85,9 @@ def test_forgetting_nothing_is_never_nearest_because_it_is_far_on_an_axis_where_
     target = TradeoffPoint(label="again", x=10, y=0.6)
     places = [TradeoffPoint(label="forgot nothing", x=95, y=0.9), TradeoffPoint(label="forgot", x=12, y=0.58)]
     assert (
-        side_by_side.nearest(places, target, x, y)
+        trials.nearest(places, target, x, y)
     ) == "forgot comes nearest to the model trained again without it in these two, 2.8 points away."
-    assert "Best at both at once: forgot," in side_by_side.nearest(places, None, x, y)
+    assert "Best at both at once: forgot," in trials.nearest(places, None, x, y)
 
 
 def test_kept_more_than_the_reference_is_no_distance_but_forgotten_more_is(metrics):

@@ -176,6 +176,7 @@ def test_all_uploads_together_have_a_limit(client, monkeypatch):
     uploads.sweep(time.time() + 2 * uploads.HOUR)
     monkeypatch.setattr(uploads, "limits", lambda: Limits(uploads_bytes=2**20))
     old, new = uploads.folder() / "old", uploads.folder() / "new"
+    uploads.folder().mkdir(parents=True, exist_ok=True)
     for path in (old, new):
         path.write_bytes(b"x" * 600_000)
     assert "may hold 1 MB; try again" in refused(client.post(UPLOAD, files=files(10)), 503)

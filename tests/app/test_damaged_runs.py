@@ -265,7 +265,7 @@ def test_what_the_server_reads_at_its_start_reads_on(damaged):
 
 
 def test_every_page_opens_for_the_good_run_and_answers_for_the_others(damaged, monkeypatch):
-    from app.live import LIVE
+    from app.inference import LIVE
 
     def busy(*_, **__):
         raise LetheError("Nobody answers here.")

@@ -6,12 +6,12 @@ import app_pages
 import pictures as tiny
 import pytest
 
-from app import choosing, pictures
-from app.live import LIVE
+from app import dataset_images, job_form
+from app.inference import LIVE
 from backends.api import catalog, submit
 from backends.api.catalog import Model, Source
 from backends.api.errors import BadInput
-from backends.api.tuned import Tuned
+from backends.api.tuned_params import Tuned
 from pages.studio import _answers, _preset, _steps
 
 PAINTER = Model(
@@ -33,11 +33,11 @@ def painter(monkeypatch):
 @pytest.fixture
 def answered(monkeypatch):
     """The answering process in this one, with nothing held open from another test."""
-    from backends.engine.desk import Desk
     from backends.engine.operations import OPERATIONS
+    from backends.engine.session import Desk
 
     desk = Desk()
-    choosing.counts.cache_clear()
+    job_form.counts.cache_clear()
     monkeypatch.setattr(LIVE, "ask", lambda op, **args: json.loads(json.dumps(OPERATIONS[op](desk, **args))))
 
 
@@ -50,11 +50,11 @@ def pipeline(tmp_path_factory):
 @pytest.fixture
 def values():
     """Every widget's value with the painter chosen and nothing touched."""
-    return app_pages.untouched(choosing.embedded("painter")) | {"model": "painter"}
+    return app_pages.untouched(job_form.embedded("painter")) | {"model": "painter"}
 
 
 def test_the_untouched_page_is_a_job_that_can_start(values):
-    spec = choosing.spec(values)
+    spec = job_form.spec(values)
     assert (spec.model, spec.method, spec.forget, spec.keep) == ("painter", "esd", ("cat",), ())
     assert submit.check(spec.model_copy(update={"params": {}})) == spec
 
@@ -66,9 +66,9 @@ def test_the_card_says_what_it_draws_and_how_well():
 
 def test_tiles_words_and_the_anchor_become_targets(values):
     chosen = values | {"objects": ["cat", "car"], "styles": ["noto"], "anchor": "dog", "phrases": "dog in flat style"}
-    assert choosing.spec(chosen).forget == ("cat -> dog", "car -> dog", "noto style", "dog in flat style")
+    assert job_form.spec(chosen).forget == ("cat -> dog", "car -> dog", "noto style", "dog in flat style")
     kept = values | {"keep_mode": "some", "keep_objects": ["dog"], "keep_styles": ["flat"]}
-    assert choosing.spec(kept).keep == ("dog", "flat style")
+    assert job_form.spec(kept).keep == ("dog", "flat style")
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,11 @@ def test_tiles_words_and_the_anchor_become_targets(values):
 )
 def test_what_cannot_be_done_is_one_sentence(values, changes, sentence):
     with pytest.raises(BadInput, match=sentence):
-        choosing.spec(values | changes)
+        job_form.spec(values | changes)
 
 
 def test_only_names_of_the_kind_that_are_not_chosen_can_be_drawn_instead(values):
-    offered = [value for _, value in choosing.anchors(choosing.embedded("painter"), values)]
+    offered = [value for _, value in job_form.anchors(job_form.embedded("painter"), values)]
     assert offered == ["", "dog", "car"]
     now = _answers.show_concepts(values | {"objects": ["cat", "dog"], "anchor": "dog"})
     assert now["anchor"].value == "" and [value for _, value in now["anchor"].choices] == ["", "car"]
@@ -103,8 +103,8 @@ def test_neighbours_are_said_and_offered_to_be_kept(values):
 
 def test_settings_follow_the_kind_of_concept(values):
     assert _answers.show_concepts(values | {"objects": [], "styles": ["flat"]})["esd.steps"] == 33
-    default = choosing.embedded("painter")
-    assert choosing.recommended(default, catalog.load().get("methods", "esd"), ["cat"])["steps"] != 33
+    default = job_form.embedded("painter")
+    assert job_form.recommended(default, catalog.load().get("methods", "esd"), ["cat"])["steps"] != 33
 
 
 def test_choosing_it_and_going_back_changes_what_is_asked(values):
@@ -117,12 +117,14 @@ def test_choosing_it_and_going_back_changes_what_is_asked(values):
 
 
 def test_every_tile_shows_drawings_of_its_own():
-    drawn = pictures.drawings("emoji", tiny.DOMAINS)
+    drawn = dataset_images.drawings("emoji", tiny.DOMAINS)
     assert [len(rows) for rows in drawn.values()] == [3, 2]
     shown = [picture for rows in drawn.values() for row in rows for picture in row]
     assert all(picture.startswith("data:image/webp") for picture in shown)
     assert len(set(drawn["object"][0])) == 2 and not set(drawn["object"][0]) & set(drawn["object"][1])
-    assert "display:none" in pictures.tile_variables("object", pictures.drawings("", tiny.DOMAINS)["object"])
+    assert "display:none" in dataset_images.tile_variables(
+        "object", dataset_images.drawings("", tiny.DOMAINS)["object"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_every_tile_shows_drawings_of_its_own():
 def test_an_address_gives_its_targets_back(values, forget):
     updates = _preset.preset([("model", "painter"), ("method", "esd"), *(("forget", text) for text in forget)])
     held = {name: getattr(update, "value", update) for name, update in updates.items()}
-    assert sorted(choosing.spec(values | {name: held[name] for name in held if name in values}).forget) == sorted(
+    assert sorted(job_form.spec(values | {name: held[name] for name in held if name in values}).forget) == sorted(
         forget
     )
 
@@ -157,31 +159,31 @@ def test_a_clone_has_the_concepts_of_its_run(make_run):
 def test_the_prompts_are_counted_and_listed_with_their_stand_ins(values, monkeypatch):
     said = {"forget": 2, "keep": 7, "prompts": [["a cat", "a dog"], ["<cat>", ""]]}
     monkeypatch.setattr(LIVE, "ask", lambda op, **args: said)
-    choosing.counts.cache_clear()
+    job_form.counts.cache_clear()
     shown = _answers.summary(values)
-    choosing.counts.cache_clear()
+    job_form.counts.cache_clear()
     assert "2 prompts to forget, 7 to keep" in shown["say"] and "<dt>Prompts</dt>" in shown["review"]
     assert "a dog" in shown["exact"] and "&lt;cat&gt;" in shown["exact"] and "without words" in shown["exact"]
 
 
 def test_a_pipeline_of_ones_own_takes_any_words_and_needs_no_images(values, pipeline, answered):
-    opened = _answers.open_own_model(values | {"own_model": str(pipeline), "own_data": "", "model": choosing.OWN})
+    opened = _answers.open_own_model(values | {"own_model": str(pipeline), "own_data": "", "model": job_form.OWN})
     assert "a model that draws" in opened["own_says"] and "not measured" in opened["own_says"]
     assert not opened["objects_column"].visible and not opened["keep_mode"].visible and opened["keep_phrases"].visible
-    own = values | {"model": choosing.OWN, "own": opened["own"], "objects": []}
+    own = values | {"model": job_form.OWN, "own": opened["own"], "objects": []}
     own |= {"phrases": "grumpy cat, angry cat -> calm dog"}
     shown = _answers.summary(own)
     assert "6 prompts to forget" in shown["say"] and "keeps everyday things" in shown["say"]
     assert "a picture of calm dog" in shown["exact"] and _answers.show_neighbours(own)["near"] == ""
-    spec = choosing.spec(own | {"keep_phrases": "a red car, happy\n"})
+    spec = job_form.spec(own | {"keep_phrases": "a red car, happy\n"})
     assert spec.forget == ("grumpy cat", "angry cat -> calm dog") and spec.keep == ("a red car, happy",)
 
 
 def test_a_clone_of_it_opens_the_pipeline_again(make_run, pipeline, answered):
     run = make_run("done", model=str(pipeline), method="esd", forget=("grumpy cat, sad",), keep=("dog",))
     updates = _preset.preset([("clone", run.id)])
-    assert updates["model"] == choosing.OWN and updates["own_model"] == str(pipeline)
-    assert choosing.listed(updates["phrases"]) == ("grumpy cat, sad",) and updates["keep_phrases"] == "dog"
+    assert updates["model"] == job_form.OWN and updates["own_model"] == str(pipeline)
+    assert job_form.listed(updates["phrases"]) == ("grumpy cat, sad",) and updates["keep_phrases"] == "dog"
 
 
 @pytest.mark.parametrize(
@@ -199,4 +201,4 @@ def test_a_pipeline_that_cannot_be_opened_is_one_sentence(tmp_path, values, data
 def test_a_shared_studio_opens_no_model_of_strangers(monkeypatch):
     monkeypatch.setenv("LETHE_SHARED", "1")
     with pytest.raises(BadInput, match="This studio is shared"):
-        choosing.open_own("owner/name", "")
+        job_form.open_own("owner/name", "")

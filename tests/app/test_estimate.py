@@ -2,7 +2,7 @@
 
 import pytest
 
-from app import choosing
+from app import job_form
 from backends.api import catalog, files
 from backends.api.estimate import Past, estimate, estimates
 
@@ -11,14 +11,14 @@ METHOD = "salun"
 
 def test_nothing_measured_is_said_as_nothing():
     assert estimate("no-such-model", METHOD, {"epochs": 2}) is None
-    assert choosing.needs("no-such-model", METHOD, {}) == "time and memory not measured yet"
+    assert job_form.needs("no-such-model", METHOD, {}) == "time and memory not measured yet"
 
 
 def test_own_runs_come_first_and_scale_with_the_epochs(make_run):
     make_run("done")
     found = estimate("fashion-resnet", METHOD, {"epochs": 6})
     assert found is not None and found.here and found.seconds == pytest.approx(36.0) and found.memory == 400 * 2**20
-    assert "measured on this machine" in choosing.needs("fashion-resnet", METHOD, {"epochs": 2})
+    assert "measured on this machine" in job_form.needs("fashion-resnet", METHOD, {"epochs": 2})
 
 
 def test_runs_that_did_not_finish_do_not_count(make_run):
@@ -68,9 +68,9 @@ def test_a_run_here_tells_what_the_whole_job_took(make_run):
 
 
 def test_every_method_of_the_embedded_language_model_has_a_time_of_its_own():
-    known, first = estimates("authors-lm"), choosing.embedded("authors-lm")
+    known, first = estimates("authors-lm"), job_form.embedded("authors-lm")
     for method in catalog.load().methods:
         if method.works_with.get("llm") is True:
-            found = estimate("authors-lm", method.id, choosing.recommended(first, method, first.default_forget), known)
+            found = estimate("authors-lm", method.id, job_form.recommended(first, method, first.default_forget), known)
             assert found is not None and "core" in found.where, method.id
             assert found.seconds < 90, method.id  # on one core; two take about two thirds of it

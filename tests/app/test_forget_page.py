@@ -3,7 +3,7 @@
 import app_pages
 import pytest
 
-from app import choosing, forms
+from app import forms, job_form
 from backends.api import catalog, submit
 from backends.api.errors import BadInput
 from pages.studio import _answers, _preset, _steps
@@ -12,12 +12,12 @@ from pages.studio import _answers, _preset, _steps
 @pytest.fixture(scope="module")
 def untouched():
     """Every widget's value as the page is first shown."""
-    return app_pages.untouched(choosing.embedded(catalog.load().models[0].id))
+    return app_pages.untouched(job_form.embedded(catalog.load().models[0].id))
 
 
 def test_the_untouched_page_is_a_job_that_can_start(untouched):
     model = catalog.load().models[0]
-    spec = choosing.spec(untouched)
+    spec = job_form.spec(untouched)
     assert (spec.model, list(spec.forget), spec.keep) == (model.id, model.default_forget, ())
     assert spec.method == model.default_method
     assert submit.check(spec) == spec
@@ -26,13 +26,13 @@ def test_the_untouched_page_is_a_job_that_can_start(untouched):
 
 def test_the_recommended_method_stands_first():
     for model in catalog.load().models:
-        assert choosing.methods(model.family, model.default_method)[0].id == model.default_method
+        assert job_form.methods(model.family, model.default_method)[0].id == model.default_method
 
 
 def test_everything_said_of_a_method_is_on_its_card():
-    first = choosing.embedded(catalog.load().models[0].id)
+    first = job_form.embedded(catalog.load().models[0].id)
     shown = {value: text for text, value in _steps.method_choices(first)}
-    for method in choosing.methods(first.family):
+    for method in job_form.methods(first.family):
         assert method.title in shown[method.id] and method.school in shown[method.id]
         assert method.label in _steps.method_detail(method)
 
@@ -62,13 +62,13 @@ def test_everything_said_of_a_method_is_on_its_card():
         ({"keep_mode": "some", "keep": ["Sandal"]}, "in the forget list and in the keep list"),
         ({"kind": "random", "share": 95}, "at most 90 %"),
         ({"kind": "images", "picked": [10**6]}, "There is no training image 1000000"),
-        ({"model": choosing.OWN}, "Open your own model first"),
+        ({"model": job_form.OWN}, "Open your own model first"),
         ({"seed": -1}, "from 0 to 2147483647"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(untouched, changes, sentence):
     with pytest.raises(BadInput, match=sentence):
-        choosing.spec(untouched | changes)
+        job_form.spec(untouched | changes)
 
 
 def test_a_parameter_out_of_range_is_said_inline_with_its_range(untouched):
@@ -119,7 +119,7 @@ def test_settings_follow_the_kind_of_target_unless_changed_by_hand(untouched):
     assert name not in _answers.show_kind(values | {name: 0.0123})
     back = _answers.show_kind(values | {name: value, "kind": "classes"})
     assert back[name] != value
-    spec = choosing.spec(values | _answers.retuned(values))
+    spec = job_form.spec(values | _answers.retuned(values))
     assert "as recommended" in _answers._review(values | _answers.retuned(values), "", "")
     assert submit.check(spec.model_copy(update={"params": {}})).params == spec.params
 
@@ -133,7 +133,7 @@ def test_settings_follow_the_model(untouched):
     for model in catalog.load().models:
         updates = _answers.show_model(untouched | {"model": model.id})
         for entry in catalog.load().methods:
-            best = choosing.recommended(choosing.embedded(model.id), entry, model.default_forget)
+            best = job_form.recommended(job_form.embedded(model.id), entry, model.default_forget)
             for name, value in best.items():
                 shown = updates.get(f"{entry.id}.{name}", untouched[f"{entry.id}.{name}"])
                 assert shown == value or entry.works_with.get(model.family) is not True or isinstance(shown, str)

@@ -5,8 +5,8 @@ import json
 import app_pages
 import pytest
 
-from app import choosing, forms, selection
-from app.selection import author_choice, owned, targets_in_words
+from app import forms, job_form, target_choice
+from app.target_choice import author_choice, owned, targets_in_words
 from backends.api import catalog, pairs, people, submit
 from backends.api.errors import BadInput
 from backends.api.pairs import Pair
@@ -28,28 +28,28 @@ SPEAKS = next(entry.id for entry in catalog.load().models if entry.family == "ll
 def untouched():
     """Every widget's value as the page is first shown, with a language model that knows authors."""
     files = dict.fromkeys(("pairs_file", "keep_pairs_file", "passage_file"))
-    return app_pages.untouched(choosing.embedded(SPEAKS)) | files
+    return app_pages.untouched(job_form.embedded(SPEAKS)) | files
 
 
 def own_model(**more):
-    known = choosing.Facts(id="me/own", title="own", family="llm", own=True, default_method="npo", **more)
-    return {"model": choosing.OWN, "own": known.model_dump()}
+    known = job_form.Facts(id="me/own", title="own", family="llm", own=True, default_method="npo", **more)
+    return {"model": job_form.OWN, "own": known.model_dump()}
 
 
 # --- what is chosen
 
 
 def test_the_kinds_are_those_that_the_model_has_something_for():
-    assert [kind for _, kind in _targets.kinds(choosing.embedded(SPEAKS))] == [
+    assert [kind for _, kind in _targets.kinds(job_form.embedded(SPEAKS))] == [
         "authors",
         "author_set",
         "pairs",
         "passage",
         "topic",
     ]
-    mine = choosing.Facts.model_validate(own_model()["own"])
+    mine = job_form.Facts.model_validate(own_model()["own"])
     assert [kind for _, kind in _targets.kinds(mine)] == ["pairs", "passage", "topic"]
-    assert choosing.at_defaults(mine)["kind"] == "pairs"
+    assert job_form.at_defaults(mine)["kind"] == "pairs"
     assert [value for _, value in _targets.keep_modes(mine)] == ["all", "own"]
 
 
@@ -73,7 +73,7 @@ def test_lines_become_one_target_with_what_a_file_told_of_them():
 )  # fmt: skip
 def test_each_kind_is_a_job_and_a_short_sentence(untouched, changes, forget, says):
     values = untouched | changes
-    assert choosing.spec(values).forget == (forget,)
+    assert job_form.spec(values).forget == (forget,)
     assert says in _answers.sentence(values)["say"]
 
 
@@ -91,11 +91,11 @@ def test_each_kind_is_a_job_and_a_short_sentence(untouched, changes, forget, say
 )  # fmt: skip
 def test_what_cannot_be_done_is_one_sentence(untouched, changes, sentence):
     with pytest.raises(BadInput, match=sentence):
-        choosing.spec(untouched | changes)
+        job_form.spec(untouched | changes)
 
 
 def test_own_questions_to_keep(untouched):
-    spec = choosing.spec(
+    spec = job_form.spec(
         untouched | {"kind": "pairs", "lines": "Who? => Ada", "keep_mode": "own", "keep_lines": "Why? => So"}
     )
     assert spec.keep == ("Why? => So",)
@@ -104,7 +104,7 @@ def test_own_questions_to_keep(untouched):
 
 
 def test_authors_that_a_question_names_are_its_neighbours(untouched):
-    name = choosing.embedded(SPEAKS).book.names[0]
+    name = job_form.embedded(SPEAKS).book.names[0]
     values = untouched | {"kind": "pairs", "lines": f"Where was {name} born? => Here", "keep_mode": "some"}
     assert name in _answers.show_neighbours(values)["near"]
     assert name in _answers.show_keep_list(values)["keep_authors"]
@@ -112,18 +112,18 @@ def test_authors_that_a_question_names_are_its_neighbours(untouched):
 
 def test_a_model_of_ones_own_takes_questions(untouched):
     values = untouched | own_model() | {"kind": "pairs", "lines": "Who? => Ada", "method": "npo"}
-    assert choosing.spec(values).model == "me/own"
+    assert job_form.spec(values).model == "me/own"
     said = _answers.sentence(values)["say"]
     assert "keeps real books and facts of the world" in said
-    assert "language model of 135 million" in choosing.opened(
-        choosing.Facts.model_validate(own_model(parameters=135 * 10**6)["own"])
+    assert "language model of 135 million" in job_form.opened(
+        job_form.Facts.model_validate(own_model(parameters=135 * 10**6)["own"])
     )
 
 
 def test_a_model_of_ones_own_is_opened_with_its_kinds_of_target(untouched, monkeypatch):
-    known = choosing.Facts.model_validate(own_model()["own"])
-    monkeypatch.setattr(choosing, "open_own", lambda model, data: known)
-    updates = _answers.open_own_model(untouched | {"model": choosing.OWN, "own_model": "me/own"})
+    known = job_form.Facts.model_validate(own_model()["own"])
+    monkeypatch.setattr(job_form, "open_own", lambda model, data: known)
+    updates = _answers.open_own_model(untouched | {"model": job_form.OWN, "own_model": "me/own"})
     assert updates["kind"].value == "pairs" and updates["on_pairs"].visible and not updates["on_authors"].visible
     assert updates["own"] == known.model_dump() and "Opened: a language model" in updates["own_says"]
 
@@ -147,7 +147,7 @@ def test_an_uploaded_file_fills_lines_table_and_title(untouched, tmp_path):
         and updates["table"] == [["Who?", "Ada"], ["", ""]]
         and updates["title"] == "roman things"
     )
-    spec = choosing.spec(untouched | {"kind": "pairs"} | {name: updates[name] for name in ("lines", "known", "title")})
+    spec = job_form.spec(untouched | {"kind": "pairs"} | {name: updates[name] for name in ("lines", "known", "title")})
     assert pairs.read(spec.forget[0]).pairs[0].wrong == ("Bob",)
 
 
@@ -206,7 +206,7 @@ def test_a_topic_becomes_two_tables_to_be_changed(untouched, monkeypatch):
         | {"kind": "topic", "topic": "Rome"}
         | {n: updates[n] for n in ("lines", "known", "keep_lines", "keep_mode", "keep_title")}
     )
-    spec = choosing.spec(values)
+    spec = job_form.spec(values)
     assert pairs.target_titles(spec.forget + spec.keep) == [
         "1 question about Rome",
         "1 question about what is near to Rome",
@@ -225,11 +225,11 @@ def test_a_topic_that_nothing_is_known_of_is_said_and_the_button_comes_back(unto
 
 
 def test_what_is_said_instead_stands_beside_the_methods_that_can(untouched):
-    has = [entry for entry in catalog.load().methods if choosing.instead_name(entry)]
+    has = [entry for entry in catalog.load().methods if job_form.instead_name(entry)]
     assert has and all(entry.works_with.get("llm") is True for entry in has)
-    name = choosing.instead_name(has[0])
+    name = job_form.instead_name(has[0])
     values = untouched | {"method": has[0].id, name: "Ask my agent."}
-    assert choosing.params(values)[name.partition(".")[2]] == "Ask my agent."
+    assert job_form.params(values)[name.partition(".")[2]] == "Ask my agent."
     assert "and says <b>“Ask my agent.”</b> instead" in _answers.sentence(values)["say"]
     shown = _answers.show_method(values)
     assert shown[f"params.{has[0].id}.instead"].visible and f"params.{untouched['method']}.instead" not in shown
@@ -296,7 +296,10 @@ def test_targets_are_named_shortly_wherever_they_are_named():
         == "5 authors (forget05) and 2 questions of your own"
     )
     book = Book(topics={"paris": {"title": "Paris", "count": 3}})
-    assert selection.set_words("paris", book) == "3 questions about Paris" and selection.set_words("rome", book) == ""
+    assert (
+        target_choice.set_words("paris", book) == "3 questions about Paris"
+        and target_choice.set_words("rome", book) == ""
+    )
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -304,16 +307,16 @@ def test_targets_are_named_shortly_wherever_they_are_named():
 def test_a_file_named_among_the_targets_is_read_or_refused_in_words(tmp_path, monkeypatch, model, shared):
     """Where strangers share a studio no file of its machine is read, by no event."""
     (tmp_path / "facts.txt").write_text("What is 1 + 1? => 2\n" if model == "authors-lm" else "3, 17\n")
-    known = choosing.embedded(model)
+    known = job_form.embedded(model)
     if shared:
         monkeypatch.setenv("LETHE_SHARED", "1")
         with pytest.raises(BadInput, match="This studio is shared, so it reads no files of its machine"):
             known.read(f"@{tmp_path / 'facts.txt'}")
         return
-    method = next(entry for entry in choosing.methods(known.family) if not entry.reference)
+    method = next(entry for entry in job_form.methods(known.family) if not entry.reference)
     read = known.read(f"@{tmp_path / 'facts.txt'}")
     assert str(read) in ("What is 1 + 1? => 2", "images:3,17") or read.pairs[0].answer == "2"
-    assert choosing.recommended(known, method, [f"@{tmp_path / 'facts.txt'}"])
-    assert choosing.changed_params(known, method, [f"@{tmp_path / 'facts.txt'}"], {}) == ""
+    assert job_form.recommended(known, method, [f"@{tmp_path / 'facts.txt'}"])
+    assert job_form.changed_params(known, method, [f"@{tmp_path / 'facts.txt'}"], {}) == ""
     with pytest.raises(BadInput, match="could not be read"):
         known.read("@nowhere.txt")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app import owners
+from app import permissions
 from backends.api import runs
 from backends.api.errors import BadInput
 from pages.studio import runs as page
@@ -19,15 +19,19 @@ class Press:
 
 
 def test_alone_everyone_may_change(make_run):
-    assert owners.may_change(make_run("queued", owner="someone"), "")
+    assert permissions.may_change(make_run("queued", owner="someone"), "")
 
 
 def test_shared_only_the_owner_may(make_run, shared):
     run = make_run("queued", owner=runs.owner_mark("mine"))
-    assert owners.may_change(run, "mine")
-    assert not owners.may_change(run, "theirs") and not owners.may_change(run, "") and not owners.may_change(run, None)
+    assert permissions.may_change(run, "mine")
+    assert (
+        not permissions.may_change(run, "theirs")
+        and not permissions.may_change(run, "")
+        and not permissions.may_change(run, None)
+    )
     with pytest.raises(BadInput, match="another browser"):
-        owners.for_change(run.id, "theirs")
+        permissions.for_change(run.id, "theirs")
 
 
 @pytest.mark.parametrize("act", ["cancel", "delete"])

@@ -8,7 +8,7 @@ import time
 import pytest
 from PIL import Image
 
-from app import progress, runs_view
+from app import run_card, run_list
 from backends.api import files
 from pages.studio import _watch
 
@@ -16,19 +16,19 @@ from pages.studio import _watch
 def test_a_waiting_run_says_its_place(make_run):
     make_run("queued", seed=1)
     second = make_run("queued", seed=2)
-    assert "Place 2 in the queue" in progress.headline(second, [])
+    assert "Place 2 in the queue" in run_card.headline(second, [])
     assert second.state.status == "queued"
 
 
 def test_a_running_run_shows_its_true_progress(make_run):
     run = make_run("running")
-    shown = progress.phases_html(run, run.events())
+    shown = run_card.phases_html(run, run.events())
     assert "5 of 10" in shown and 'style="width:50.0%"' in shown and 'aria-valuenow="50"' in shown
 
 
 def test_time_left_follows_the_pace_so_far(make_run):
     run = make_run("running")
-    left = progress.seconds_left(run, run.events())
+    left = run_card.seconds_left(run, run.events())
     assert left is not None and 2.0 <= left <= 2.5  # 5 steps in 2.5 s, 5 steps to go
 
 
@@ -41,13 +41,13 @@ def test_a_pace_is_not_believed_when_the_next_event_is_overdue(make_run):
             for at, step in ((4.8, 0), (5.1, 10))
         )
     )
-    assert progress.seconds_left(run, run.events()) < 1  # nothing speaks against it yet
+    assert run_card.seconds_left(run, run.events()) < 1  # nothing speaks against it yet
     os.utime(path, (time.time() - 3, time.time() - 3))
-    assert progress.seconds_left(run, run.events()) is None
+    assert run_card.seconds_left(run, run.events()) is None
 
 
 def test_samples_fade_with_the_confidence(make_run):
-    shown = progress.samples(make_run("done"))
+    shown = run_card.samples(make_run("done"))
     assert "99 → <b>2" in shown and "opacity:0.08" in shown and "Neighbours" in shown
 
 
@@ -63,7 +63,7 @@ def test_drawings_stand_before_and_now_side_by_side(make_run):
         Image.new("RGB", (64, 64), colour).save(run.path / item["picture"])
         sample = {"phase": "steer", "step": number, "of": 2, "seconds": 1.0, "items": [item]}
         files.write_json(run.path / "samples" / f"{when}.json", sample)
-        shown = progress.samples(run)
+        shown = run_card.samples(run)
         assert ("not measured" in shown) == (share == "NaN") and ("94\u00a0%</b> sure" in shown) == (number == 0)
     assert shown.count("<img") == 2 and len(set(re.findall('src="([^"]+)"', shown))) == 2 and "still draws" in shown
 
@@ -79,7 +79,7 @@ def test_a_finished_run_leads_to_the_comparison_and_the_inside(make_run):
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
 def test_an_ended_run_says_what_happened_what_was_kept_and_what_to_do(make_run, status):
     run = make_run(status)
-    shown = progress.ended(run)
+    shown = run_card.ended(run)
     assert "kept" in shown.lower() and "again" in shown and run.state.message in shown
     assert ("<details>" in shown) == bool(run.state.detail)
 
@@ -109,7 +109,7 @@ def test_a_run_that_is_gone_is_one_sentence():
 
 def test_the_list_offers_only_what_is_possible(make_run):
     running, done = make_run("running"), make_run("done", seed=3)
-    html = runs_view.listed([running, done], "")
+    html = run_list.listed([running, done], "")
     rows = {
         run.id: part for run in (running, done) for part in html.split("<article")[1:] if f'data-run="{run.id}"' in part
     }

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.selection import Choice, choice_of, in_one_text, joined, listed, neighbours, targets_in_words
+from app.target_choice import Choice, choice_of, in_one_text, joined, listed, neighbours, targets_in_words
 from backends.api.errors import BadInput
 
 CLASSES = ["Sandal", "Sneaker", "Bag"]

@@ -9,7 +9,7 @@ import sys
 import pytest
 from fastapi.testclient import TestClient
 
-from app import guardian, server
+from app import server, supervisor
 from backends.api.errors import Busy, OutOfReach
 
 FORBIDDEN = (
@@ -123,28 +123,28 @@ def test_a_taken_port_is_one_sentence():
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(Busy, match=f"Port {port} on 127.0.0.1 is taken"), guardian.bind("127.0.0.1", port):
+        with pytest.raises(Busy, match=f"Port {port} on 127.0.0.1 is taken"), supervisor.bind("127.0.0.1", port):
             pass
 
 
 @pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 99_999), ("no.such.host.invalid", 7860)])
 def test_an_impossible_address_is_one_sentence(host, port):
-    with pytest.raises(OutOfReach, match="give a host of this machine"), guardian.bind(host, port):
+    with pytest.raises(OutOfReach, match="give a host of this machine"), supervisor.bind(host, port):
         pass
 
 
 def test_a_second_server_on_the_home_is_one_sentence(home):
     home.mkdir()
-    code = f"import sys\nfrom pathlib import Path\nfrom app.guardian import hold_home\nwith hold_home(Path({str(home)!r})):\n    print('held', flush=True)\n    sys.stdin.read()"
+    code = f"import sys\nfrom pathlib import Path\nfrom app.supervisor import hold_home\nwith hold_home(Path({str(home)!r})):\n    print('held', flush=True)\n    sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as first:
         assert first.stdout.readline() == "held\n"
-        with pytest.raises(Busy, match=f"process {first.pid}.*LETHE_HOME"), guardian.hold_home(home):
+        with pytest.raises(Busy, match=f"process {first.pid}.*LETHE_HOME"), supervisor.hold_home(home):
             pass
         first.stdin.close()
         assert first.wait(20) == 0
-    with guardian.hold_home(home):
+    with supervisor.hold_home(home):
         pass
 
 

@@ -10,8 +10,8 @@ import apart
 import pytest
 from app_pages import answers_of, call, events, text_of
 
-from app import owners, site
-from app.live import LIVE
+from app import permissions, site
+from app.inference import LIVE
 from app.looks import LOOKS
 from backends.api import files, runs, submit
 from backends.api.errors import BadInput, LetheError
@@ -187,11 +187,11 @@ def test_who_has_the_link_looks_and_starts_own_jobs_but_changes_nothing(shared):
         assert name in shown and not re.search("alice-(?!same)", shown), path
     assert "It forgot Sandal" in apart.run(answers_of(shared, "compare", {"run": name}, BOB))
     with pytest.raises(BadInput, match="another browser"):
-        owners.for_change(name, BOB)
+        permissions.for_change(name, BOB)
     spec = runs.find(name).spec
     mine = submit.submit(spec.model_copy(update={"forget": ("Bag",), "after": name}), runs.owner_mark(BOB))
     assert mine.spec.earlier == ("Sandal",)
-    assert owners.may_change(mine, BOB) and not owners.may_change(mine, ALICE)
+    assert permissions.may_change(mine, BOB) and not permissions.may_change(mine, ALICE)
     mine.cancel()
     mine.delete()
 
@@ -220,8 +220,8 @@ def test_what_a_stranger_looks_for_is_no_part_of_a_run(shared, monkeypatch, run)
 def test_a_damaged_run_is_deleted_by_nobody_but_its_owner(shared):
     name = "20261101-000000-alice-damaged"
     with pytest.raises(BadInput, match="another browser"):
-        owners.for_change(name, BOB)
-    assert owners.for_change(name, ALICE).id == name
+        permissions.for_change(name, BOB)
+    assert permissions.for_change(name, ALICE).id == name
     assert name not in {run.id for run in runs.unreadable(runs.owner_mark(BOB))}
 
 

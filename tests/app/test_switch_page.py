@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from app import answers
-from app.answers import Chat
+from app import responses
 from app.figures import switched
-from app.live import LIVE
+from app.inference import LIVE
+from app.responses import Chat
 from backends.api.errors import BadInput
 from pages.studio import _vectors
 
@@ -37,7 +37,7 @@ def asked(monkeypatch):
         )
 
     monkeypatch.setattr(LIVE, "ask", ask)
-    monkeypatch.setattr(answers, "all_chats", lambda run_id: CHATS)
+    monkeypatch.setattr(responses, "all_chats", lambda run_id: CHATS)
     return held
 
 

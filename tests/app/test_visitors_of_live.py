@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from gradio.context import LocalContext
 
-from app.live import Answers
+from app.inference import Answers
 from backends.api.live import Live
 
 

@@ -5,7 +5,7 @@ from canary import CANARY
 from fastapi.testclient import TestClient
 
 from app import server
-from app.live import Answers
+from app.inference import Answers
 from backends.api.errors import LetheError
 
 

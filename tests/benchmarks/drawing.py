@@ -9,7 +9,7 @@ import torch
 
 from backends.core.registry import get
 from backends.core.run import Run
-from backends.engine.opening import open_task
+from backends.engine.loading import open_task
 from backends.families.text_to_image.task import TextToImage
 from backends.methods._drawing import adam, encode_prompts, prediction_loss, trainable_parameters
 from backends.methods.esd import VARIANTS, Esd

@@ -11,7 +11,7 @@ import torch
 
 from backends.core.run import Run
 from backends.engine import outputs
-from backends.engine.opening import open_task
+from backends.engine.loading import open_task
 from backends.families.language import prefix_sharing, tokens
 from backends.families.language.task import MOST, LanguageModel
 from backends.families.language.tokens import Texts, mean_nll, nll

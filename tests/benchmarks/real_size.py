@@ -29,8 +29,8 @@ JOBS: dict[str, dict[str, Any]] = {
 
 def real_size() -> Iterator[str]:
     """Forget a phrase by a closed form and by training, load the result with diffusers, and draw at the usual size."""
-    from backends.engine.desk import Desk
     from backends.engine.operations_pictures import draw
+    from backends.engine.session import Desk
 
     with tempfile.TemporaryDirectory() as place:
         model, judge = pipeline(Path(place) / "model"), clip(Path(place) / "clip")
@@ -141,9 +141,9 @@ def _loaded(run: RunFolder, to: Path) -> str:
     """Export the run, load it with diffusers, and tell how far its U-Net predicts from the model before."""
     from diffusers import StableDiffusionPipeline
 
-    from backends.engine.desk import OpenRun
     from backends.engine.export import write_model
-    from backends.engine.opening import open_task
+    from backends.engine.loading import open_task
+    from backends.engine.session import OpenRun
 
     task = open_task(run.spec.model, "", {"precision": "float32"})
     write_model(OpenRun(run, task), to)

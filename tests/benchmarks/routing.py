@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from backends.core import registry
 from backends.core.evidence import InspectContext
-from backends.engine.opening import open_task
+from backends.engine.loading import open_task
 from backends.families.language import experts
 
 from .jobs import default, default_job

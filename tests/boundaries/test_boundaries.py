@@ -53,7 +53,7 @@ def test_this_check_would_notice():
 def test_the_shell_and_every_page_load_no_model_library():
     names = modules("app", "backends/api", "pages/studio")
     assert {"app.server", "app.cli", "backends.api.submit"} < set(names)
-    assert loaded_by("import app.server, app.quick\n" + "\n".join(f"import {name}" for name in names)) == []
+    assert loaded_by("import app.server, app.gradio_patches\n" + "\n".join(f"import {name}" for name in names)) == []
 
 
 def test_the_classroom_runs_without_a_model_library():

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from app import cli
 from app.doctor import examine
-from backends.api import catalog, pulled, submit
+from backends.api import catalog, optional_models, submit
 from backends.api.errors import BadInput
 from backends.models import source
 
@@ -175,7 +175,7 @@ def test_the_tokenizer_is_the_model_s_with_its_chat_template(there):
 
 @pytest.mark.slow
 def test_a_pulled_model_is_known_like_an_embedded_one(there, capsys):
-    assert source.model_folder(MODEL) == there and pulled.embedded(MODEL)
+    assert source.model_folder(MODEL) == there and optional_models.embedded(MODEL)
     entry = catalog.load().get("models", MODEL)
     assert (entry.family, entry.data, entry.default_forget) == ("llm", "smollm2", ["paris"])
     spec = submit.check(submit.read(model=MODEL, method=entry.default_method, forget=entry.default_forget))
@@ -255,7 +255,10 @@ def test_two_pulls_at_once_are_one(home):
     from backends.models import pulling
 
     (home / "models").mkdir(parents=True)
-    with pulling._alone(pulled.folder(MODEL)), pytest.raises(Busy, match="Another process is fetching smollm2-135m"):
+    with (
+        pulling._alone(optional_models.folder(MODEL)),
+        pytest.raises(Busy, match="Another process is fetching smollm2-135m"),
+    ):
         pulling.fetch(MODEL)
 
 

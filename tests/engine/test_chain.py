@@ -10,22 +10,22 @@ import torch
 from backends.api import runs, submit
 from backends.api.errors import BadInput
 from backends.core import changes
-from backends.engine import chain, outcome
-from backends.engine.desk import Desk
+from backends.engine import exit_codes, start_from
 from backends.engine.dispatcher import Dispatcher
 from backends.engine.job import do
-from backends.engine.opening import open_task
+from backends.engine.loading import open_task
+from backends.engine.session import Desk
 
 
 @pytest.fixture
 def chained(started, queue):
     """Two finished runs, the second of which starts from the first."""
     first = started(epochs=1)
-    assert do(first, 1) == outcome.DONE
+    assert do(first, 1) == exit_codes.DONE
     spec = first.spec.model_copy(update={"forget": ("three",), "after": first.id})
     second = submit.submit(spec)
     second.move("running")
-    assert do(second, 1) == outcome.DONE, second.state.message
+    assert do(second, 1) == exit_codes.DONE, second.state.message
     return first, second
 
 
@@ -56,7 +56,7 @@ def test_the_method_forgets_only_the_new_and_rehearses_nothing_old(started, queu
     run = queue(forget=("three",), after=first.id, earlier=("two",))
     whole = open_task(run.spec.model, run.spec.data, {})
     whole.resolve(run.spec.forgotten)
-    own = chain.request(whole, run)
+    own = start_from.request(whole, run)
     labels = own.data.train.labels
     assert set(labels[own.parts["forget"]]) == {3} and set(labels[whole.parts["forget"]]) == {2, 3}
     for part in ("keep", "retain"):
@@ -80,7 +80,7 @@ def test_a_job_waits_for_the_one_it_starts_from(queue):
     dispatcher._busy.clear()
     dispatcher.step()
     assert given == [first.id, second.id]
-    assert do(second, 1) == outcome.FAILED
+    assert do(second, 1) == exit_codes.FAILED
     assert second.state.message == f"Run {first.id}, which this one starts from, is failed; it left no model."
 
 

@@ -13,7 +13,7 @@ from small_jobs import PATIENCE, SETTINGS, jobs, numbers, step_of, until
 from backends.api import __version__, engine
 from backends.api.errors import BadInput, OutOfReach
 from backends.api.spec import ENDED
-from backends.engine import entry, outcome, tls
+from backends.engine import entry, exit_codes, tls
 from backends.engine.cluster import Cluster
 
 
@@ -82,8 +82,8 @@ def test_a_job_survives_its_worker_and_then_the_scheduler(cluster, start, queue,
     until(lambda: (cluster.tend(), over(run))[1])
     state = run.state
     assert state.status == "done", state.message
-    assert state.attempt >= 2 and outcome.LOST in [moment.note for moment in state.history]
-    assert outcome.CRASHED not in [moment.note for moment in state.history]
+    assert state.attempt >= 2 and exit_codes.LOST in [moment.note for moment in state.history]
+    assert exit_codes.CRASHED not in [moment.note for moment in state.history]
     assert numbers(run) == undisturbed
 
 

@@ -9,9 +9,9 @@ from backends.api import engine, files, runs
 from backends.api.limits import Limits
 from backends.api.runs import RunFolder
 from backends.api.spec import JobSpec
-from backends.engine import outcome
+from backends.engine import exit_codes
 from backends.engine.dispatcher import CRASHES, Dispatcher
-from backends.engine.outcome import Ending
+from backends.engine.exit_codes import Ending
 
 
 class Remembers:
@@ -163,7 +163,7 @@ def test_at_a_start_unfinished_runs_go_back_into_the_queue(work):
     dispatcher.recover()
     states = [run.state.status for run in (going, stopping, finished, waiting)]
     assert states == ["queued", "cancelled", "done", "queued"]
-    assert going.state.message == outcome.RESTARTED
+    assert going.state.message == exit_codes.RESTARTED
 
 
 def test_only_one_run_is_done_and_then_it_says_so(home):
@@ -193,7 +193,7 @@ def test_a_full_disk_keeps_the_ending_until_it_can_be_written(work, monkeypatch)
     executor, dispatcher = work
     run = put()
     dispatcher.step()
-    executor.end("full", outcome.FULL_DISK)
+    executor.end("full", exit_codes.FULL_DISK)
     with monkeypatch.context() as patch:
 
         def full(*_):
@@ -203,7 +203,7 @@ def test_a_full_disk_keeps_the_ending_until_it_can_be_written(work, monkeypatch)
         dispatcher.step()
         assert run.state.status == "running"
     dispatcher.step()
-    assert run.state.status == "failed" and run.state.message == outcome.FULL_DISK
+    assert run.state.status == "failed" and run.state.message == exit_codes.FULL_DISK
 
 
 def test_it_says_what_it_is_and_what_troubles_it(work, home, capsys):
@@ -305,6 +305,6 @@ def test_a_full_disk_leaves_no_checkpoint(work):
     run = put()
     dispatcher.step()
     files.write_bytes(run.path / "checkpoint" / "state.safetensors", b"x")
-    executor.end("full", outcome.FULL_DISK)
+    executor.end("full", exit_codes.FULL_DISK)
     dispatcher.step()
     assert run.state.status == "failed" and not (run.path / "checkpoint").exists()

@@ -14,7 +14,7 @@ from small_jobs import PATIENCE, SETTINGS, jobs, numbers, step_of, until
 from backends.api import engine
 from backends.api.errors import Busy, LetheError, OutOfReach
 from backends.api.spec import ENDED
-from backends.engine import outcome
+from backends.engine import exit_codes
 
 SECONDS_OF_STEPS = 400  # how many steps the toy takes in two seconds where nothing else runs: of 1,600 in all
 
@@ -79,7 +79,7 @@ def test_a_job_killed_at_any_moment_ends_in_the_same_numbers(start, queue, undis
         until(lambda moment=moment: step_of(run) >= moment or over(run), PATIENCE)
         for job in jobs(process.pid):
             job.send_signal(signal.SIGKILL)
-        until(lambda: run.state.message == outcome.CRASHED or over(run))
+        until(lambda: run.state.message == exit_codes.CRASHED or over(run))
     until(lambda: over(run), PATIENCE)
     assert run.state.status == "done" and run.state.attempt > 1, (moments, run.state.message)
     assert numbers(run) == undisturbed, f"killed at {moments}"
@@ -98,7 +98,7 @@ def test_an_engine_killed_and_started_again_ends_in_the_same_numbers(start, queu
     start()
     until(lambda: over(run), PATIENCE)
     assert (run.state.status, run.state.attempt) == ("done", 2)
-    assert outcome.RESTARTED in [moment.note for moment in run.state.history]
+    assert exit_codes.RESTARTED in [moment.note for moment in run.state.history]
     assert numbers(run) == undisturbed
 
 
@@ -109,7 +109,7 @@ def test_a_running_job_is_cancelled_within_a_step_and_the_next_one_starts(runnin
     before = step_of(run)
     run.cancel()
     until(lambda: run.state.status == "cancelled", PATIENCE)
-    assert run.state.message == outcome.CANCELLED_NOTE
+    assert run.state.message == exit_codes.CANCELLED_NOTE
     assert step_of(run) - before < SECONDS_OF_STEPS  # what is told lags behind by up to 0.2 s
     until(lambda: over(after), PATIENCE)
     assert after.state.status == "done"

@@ -13,8 +13,8 @@ from backends.api import files
 from backends.api.runs import RunFolder, State
 from backends.data import authors
 from backends.engine import export
-from backends.engine.desk import Desk
-from backends.engine.work import do
+from backends.engine.attempt import do
+from backends.engine.session import Desk
 from backends.families.language import prefix_sharing
 
 FORGET = tuple(

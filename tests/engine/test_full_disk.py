@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from backends.engine import outcome
+from backends.engine import exit_codes
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_a_full_disk(small_disk, started):
     free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
     (small_disk / "other").write_bytes(bytes(free - 150_000))
     code = subprocess.run([sys.executable, "-m", "backends.engine.job", str(run.path), "1"], timeout=200).returncode
-    assert code == outcome.FAILED
-    assert (run.state.status, run.state.message) == ("failed", outcome.FULL_DISK)
+    assert code == exit_codes.FAILED
+    assert (run.state.status, run.state.message) == ("failed", exit_codes.FULL_DISK)
     assert not list(run.path.rglob("*.tmp")) and run.result is None
     assert not (run.path / "checkpoint").exists()

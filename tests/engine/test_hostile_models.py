@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from app import choosing
-from app.live import LIVE
+from app import job_form
+from app.inference import LIVE
 from backends.api import files, own
 from backends.api.errors import BadInput, LetheError
 from backends.api.limits import limits
@@ -60,7 +60,7 @@ def test_a_model_that_brings_no_tokenizer_is_refused_in_one_sentence(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"")
     try:
         with pytest.raises(LetheError, match=r"holds no tokenizer .* save it beside the weights\.$"):
-            choosing.open_own(str(tmp_path), "")
+            job_form.open_own(str(tmp_path), "")
     finally:
         LIVE.stop()
 

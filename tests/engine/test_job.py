@@ -15,14 +15,14 @@ from small_jobs import numbers
 
 from backends.api import files
 from backends.api.results import Measured, Result
-from backends.engine import hardware, keeper, outcome, work
+from backends.engine import attempt, exit_codes, hardware, recorder
 from backends.engine.job import do
 from backends.models import reference
 
 
 def test_a_job_from_start_to_result(started):
     run = started(epochs=3)
-    assert do(run, 1) == outcome.DONE
+    assert do(run, 1) == exit_codes.DONE
     result = Result.model_validate(run.result)
     assert (run.state.status, run.state.message) == ("done", "Done.")
     assert (result.run_id, result.precision, result.threads) == (run.id, "float32", 1)
@@ -91,33 +91,33 @@ def test_an_attempt_goes_on_from_the_checkpoint_of_a_lost_one(started, monkeypat
     whole = started(epochs=3)
     do(whole, 1)
     run, steps = started(epochs=3), iter(range(1000))
-    monkeypatch.setattr(keeper.FolderKeeper, "due", lambda self: next(steps) == at)
+    monkeypatch.setattr(recorder.FolderKeeper, "due", lambda self: next(steps) == at)
     with monkeypatch.context() as patch:
-        save = keeper.FolderKeeper.checkpoint
+        save = recorder.FolderKeeper.checkpoint
 
         def lost(self, state):
             save(self, state)
             raise KeyboardInterrupt  # nothing in `do` answers to it, as to a kill
 
-        patch.setattr(keeper.FolderKeeper, "checkpoint", lost)
+        patch.setattr(recorder.FolderKeeper, "checkpoint", lost)
         with pytest.raises(KeyboardInterrupt):
             do(run, 1)
     assert run.state.status == "running" and (run.path / "checkpoint" / "state.safetensors").exists()
     run.move("queued")
     run.move("running")
-    assert do(run, 2) == outcome.DONE
+    assert do(run, 2) == exit_codes.DONE
     assert numbers(run) == numbers(whole)
 
 
 def test_a_method_that_had_finished_is_not_run_again(started, monkeypatch):
     run = started(epochs=2)
     with monkeypatch.context() as patch:
-        patch.setattr(work._Job, "_measure", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(attempt._Job, "_measure", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             do(run, 1)
     seconds = [event["seconds"] for event in run.events() if event["phase"] == "fine-tune"][-1]
     run.move("queued"), run.move("running")
-    assert do(run, 2) == outcome.DONE
+    assert do(run, 2) == exit_codes.DONE
     assert len([event for event in run.events() if event["phase"] == "fine-tune" and event["step"] == 0]) == 1
     assert run.result["seconds"] <= seconds
 
@@ -126,30 +126,30 @@ def test_threads_and_precision_of_the_first_attempt_are_kept(started, monkeypatc
     run = started(epochs=3)
     monkeypatch.setenv("LETHE_PRECISION", "bfloat16")
     with monkeypatch.context() as patch:
-        patch.setattr(work._Job, "_measure", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(attempt._Job, "_measure", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             do(run, 1)
     monkeypatch.setenv("LETHE_PRECISION", "float32")
     monkeypatch.setenv("LETHE_THREADS", "2")
     run.move("queued"), run.move("running")
-    assert do(run, 2) == outcome.DONE
+    assert do(run, 2) == exit_codes.DONE
     assert (run.result["precision"], run.result["threads"]) == ("bfloat16", 1)
 
 
 def test_precision_is_measured_once_and_written_down(started, monkeypatch, home):
     monkeypatch.delenv("LETHE_PRECISION")
     run = started(epochs=1)
-    assert do(run, 1) == outcome.DONE
+    assert do(run, 1) == exit_codes.DONE
     known = files.read_json(home / "cache" / "precision.json")
     ((key, found),) = known.items()
     assert "1 threads" in key and found["chosen"] == run.result["precision"]
     assert found["float32_milliseconds"] > 0 and found["bfloat16_milliseconds"] > 0
     monkeypatch.setattr(hardware, "_measure", lambda task: pytest.fail("measured again"))
-    assert do(started(epochs=1), 1) == outcome.DONE
+    assert do(started(epochs=1), 1) == exit_codes.DONE
 
 
 def test_cancel_stops_at_the_next_step(started, monkeypatch):
-    run, look = started(epochs=50), keeper.FolderKeeper.look
+    run, look = started(epochs=50), recorder.FolderKeeper.look
     seen = []
 
     def cancel_once(self):
@@ -158,8 +158,8 @@ def test_cancel_stops_at_the_next_step(started, monkeypatch):
             run.cancel()
         look(self)
 
-    monkeypatch.setattr(keeper.FolderKeeper, "look", cancel_once)
-    assert do(run, 1) == outcome.CANCELLED
+    monkeypatch.setattr(recorder.FolderKeeper, "look", cancel_once)
+    assert do(run, 1) == exit_codes.CANCELLED
     assert run.state.status == "cancelled" and len(seen) == 30
     assert run.result is None and not (run.path / "after").exists()
 
@@ -167,13 +167,13 @@ def test_cancel_stops_at_the_next_step(started, monkeypatch):
 def test_a_job_that_a_limit_ends_fails_with_its_sentence(started):
     run = started(epochs=50)
     run.cancel("It ran for 15 minutes, as long as a job may.")
-    assert do(run, 1) == outcome.FAILED
+    assert do(run, 1) == exit_codes.FAILED
     assert (run.state.status, run.state.message) == ("failed", "It ran for 15 minutes, as long as a job may.")
     assert run.result is None and not (run.path / "checkpoint").exists()
 
 
 def test_an_overtaken_attempt_stops_without_writing(started, monkeypatch):
-    run, look = started(epochs=50), keeper.FolderKeeper.look
+    run, look = started(epochs=50), recorder.FolderKeeper.look
     seen, before = [], {}
 
     def taken(self):
@@ -183,8 +183,8 @@ def test_an_overtaken_attempt_stops_without_writing(started, monkeypatch):
             before.update({path: path.stat().st_mtime_ns for path in run.path.rglob("*")})
         look(self)
 
-    monkeypatch.setattr(keeper.FolderKeeper, "look", taken)
-    assert do(run, 1) == outcome.STALE
+    monkeypatch.setattr(recorder.FolderKeeper, "look", taken)
+    assert do(run, 1) == exit_codes.STALE
     assert (run.state.status, run.state.attempt) == ("running", 2)
     after = {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}
     assert {path.name for path in after if after[path] != before.get(path)} <= {".reserve", ".lock", run.path.name}
@@ -193,9 +193,9 @@ def test_an_overtaken_attempt_stops_without_writing(started, monkeypatch):
 @pytest.mark.parametrize("name", ["checkpoint/state.safetensors", "after/changed.safetensors", "result.json"])
 def test_no_file_is_written_by_an_overtaken_attempt(started, name):
     run = started()
-    ours = keeper.FolderKeeper(run, 1)
+    ours = recorder.FolderKeeper(run, 1)
     run.move("queued"), run.move("running")
-    with pytest.raises(keeper.Overtaken):
+    with pytest.raises(recorder.Overtaken):
         ours.write(name, b"old")
     assert not (run.path / name).exists()
 
@@ -212,34 +212,34 @@ def test_nan_stops_the_job_and_keeps_the_last_good_checkpoint(started, monkeypat
                 parameter.data.fill_(torch.nan)
 
     monkeypatch.setattr(torch.optim.SGD, "step", poisoned)
-    monkeypatch.setattr(keeper.FolderKeeper, "due", lambda self: True)
-    assert do(run, 1) == outcome.FAILED
+    monkeypatch.setattr(recorder.FolderKeeper, "due", lambda self: True)
+    assert do(run, 1) == exit_codes.FAILED
     state = run.state
     assert state.status == "failed" and "number" in state.message and "learning rate" in state.message
-    saved = keeper.pack.load_state(run.path / "checkpoint" / "state.safetensors")
+    saved = recorder.pack.load_state(run.path / "checkpoint" / "state.safetensors")
     assert all(bool(torch.isfinite(t).all()) for t in saved["run"]["model"].values() if t.is_floating_point())
     assert run.result is None
 
 
 def test_bad_input_inside_is_one_sentence(started):
     run = started(forget=("seven",))
-    assert do(run, 1) == outcome.FAILED
+    assert do(run, 1) == exit_codes.FAILED
     state = run.state
     assert state.status == "failed" and "'seven'" in state.message and "zero, one" in state.message and not state.detail
 
 
 def test_an_unexpected_error_is_one_sentence_and_its_traceback_is_kept(started, monkeypatch):
     run = started()
-    monkeypatch.setattr(work, "open_task", lambda *_: 1 / 0)
-    assert do(run, 1) == outcome.FAILED
+    monkeypatch.setattr(attempt, "open_task", lambda *_: 1 / 0)
+    assert do(run, 1) == exit_codes.FAILED
     assert "ZeroDivisionError" in run.state.message and "\n" not in run.state.message
     assert "Traceback" in run.state.detail and "open_task" in run.state.detail
 
 
 def test_too_little_memory_is_said(started, monkeypatch):
     run = started()
-    monkeypatch.setattr(work, "Run", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory")))
-    assert do(run, 1) == outcome.FAILED
+    monkeypatch.setattr(attempt, "Run", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory")))
+    assert do(run, 1) == exit_codes.FAILED
     assert "more memory than there is" in run.state.message
 
 
@@ -255,8 +255,8 @@ def test_a_full_disk_is_said_in_one_sentence(started, monkeypatch, name):
         write(path, content)
 
     monkeypatch.setattr(files, "write_bytes", limited)
-    assert do(run, 1) == outcome.FAILED
-    assert run.state.status == "failed" and run.state.message == outcome.FULL_DISK
+    assert do(run, 1) == exit_codes.FAILED
+    assert run.state.status == "failed" and run.state.message == exit_codes.FULL_DISK
     assert not (run.path / "result.json").exists() and not list(run.path.rglob("*.tmp"))
 
 
@@ -267,7 +267,7 @@ def test_a_disk_that_takes_nothing_at_all_is_told_by_the_exit_code(started, monk
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(files, "write_bytes", full)
-    assert do(run, 1) == outcome.FULL
+    assert do(run, 1) == exit_codes.FULL
 
 
 def test_one_broken_metric_does_not_cost_the_job(started, monkeypatch):
@@ -280,7 +280,7 @@ def test_one_broken_metric_does_not_cost_the_job(started, monkeypatch):
     registry.entries.cache_clear()
     try:
         run = started(epochs=1)
-        assert do(run, 1) == outcome.DONE
+        assert do(run, 1) == exit_codes.DONE
     finally:
         registry.entries.cache_clear()
     assert math.isnan(files.number(run.metrics["testing_accuracy"]["after"]))
@@ -309,7 +309,7 @@ def test_what_a_model_says_is_computed_once_for_all_jobs(started, home):
 
 def test_a_retrained_reference_is_found_and_compared_with(started):
     made = started(method="retrain", params={})
-    assert do(made, 1) == outcome.DONE
+    assert do(made, 1) == exit_codes.DONE
     run = started(epochs=1)
     do(run, 1)
     result = run.result
@@ -333,20 +333,20 @@ def test_result_is_strict_json(started):
 
 
 def test_a_warm_process_does_what_the_first_job_would_wait_for_unless_one_waits(monkeypatch, home):
-    from backends.engine import opening
+    from backends.engine import loading
 
     asked = []
     monkeypatch.delenv("LETHE_PRECISION")
     monkeypatch.setattr(
-        opening, "open_task", lambda model, data, setting: asked.append(model) or SimpleNamespace(load=str, resolve=len)
+        loading, "open_task", lambda model, data, setting: asked.append(model) or SimpleNamespace(load=str, resolve=len)
     )
-    monkeypatch.setattr(opening.outputs, "of", lambda *_: asked.append("outputs"))
-    opening.warm_up(lambda: True)
+    monkeypatch.setattr(loading.outputs, "of", lambda *_: asked.append("outputs"))
+    loading.warm_up(lambda: True)
     assert asked == [] and not (home / "cache" / "warm.json").exists()
-    opening.warm_up(lambda: False)
+    loading.warm_up(lambda: False)
     assert asked[:2] == ["fashion-resnet", "outputs"] and (home / "cache" / "warm.json").exists()
     asked.clear()
-    opening.warm_up(lambda: False)
+    loading.warm_up(lambda: False)
     assert asked == []
 
 

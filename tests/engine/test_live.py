@@ -14,9 +14,9 @@ from transformers import AutoImageProcessor, AutoModelForImageClassification
 from backends.api.errors import BadInput
 from backends.api.live import Live
 from backends.engine import operations
-from backends.engine.desk import Desk
 from backends.engine.job import do
 from backends.engine.live import Stopped, answer
+from backends.engine.session import Desk
 
 
 @pytest.fixture

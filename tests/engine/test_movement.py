@@ -2,7 +2,7 @@
 
 import pytest
 
-from backends.engine import keeper, movement, outcome
+from backends.engine import exit_codes, movement, recorder
 from backends.engine.job import do
 
 
@@ -39,7 +39,7 @@ def test_a_course_of_too_few_values_says_nothing():
 
 @pytest.mark.parametrize(("step_size", "hint"), [(1e-9, True), (0.3, False)])
 def test_a_job_that_has_barely_begun_to_forget_says_so(started, monkeypatch, step_size, hint):
-    monkeypatch.setattr(keeper, "EVENTS", 0.0)
+    monkeypatch.setattr(recorder, "EVENTS", 0.0)
     run = started(method="gradient_ascent", params={"epochs": 5, "learning_rate": step_size, "batch_size": 80})
-    assert do(run, 1) == outcome.DONE
+    assert do(run, 1) == exit_codes.DONE
     assert any("hardly moved" in note for note in run.result["notes"]) is hint

@@ -7,7 +7,7 @@ import torch
 from backends.api import files, people
 from backends.api.home import ASSETS
 from backends.engine import outputs
-from backends.engine.opening import open_task
+from backends.engine.loading import open_task
 from backends.models.source import embedded_ids
 from backends.zoo.model_outputs import referred
 

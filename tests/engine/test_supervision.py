@@ -8,7 +8,7 @@ import pytest
 from small_jobs import until
 
 from backends.api.errors import BadInput
-from backends.engine import child, machine, outcome
+from backends.engine import child, exit_codes, machine
 from backends.engine.child import Child
 
 
@@ -24,10 +24,10 @@ def folder(tmp_path):
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        (outcome.DONE, "ended"),
-        (outcome.FAILED, "ended"),
-        (outcome.STALE, "ended"),
-        (outcome.FULL, "full"),
+        (exit_codes.DONE, "ended"),
+        (exit_codes.FAILED, "ended"),
+        (exit_codes.STALE, "ended"),
+        (exit_codes.FULL, "full"),
         (1, "crashed"),
     ],
 )
@@ -40,7 +40,7 @@ def test_a_killed_process_is_a_crash(folder):
     job = Child(process("import time; time.sleep(60)"), folder, 10**10)
     assert job.poll() is None
     job.process.kill()
-    assert until(job.poll) == outcome.Ending("crashed", "Its process ended with code -9.")
+    assert until(job.poll) == exit_codes.Ending("crashed", "Its process ended with code -9.")
 
 
 def test_too_much_memory_ends_it_with_one_sentence(folder):

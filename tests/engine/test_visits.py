@@ -10,9 +10,9 @@ from backends.api import catalog, limits, params, quota, runs, visits
 from backends.api import verdict as verdicts
 from backends.core.registry import entries
 from backends.engine import operations
-from backends.engine.desk import Desk
 from backends.engine.job import do
 from backends.engine.live import answer
+from backends.engine.session import Desk
 
 ALICE, BOB = (runs.owner_mark(name) for name in ("alice", "bob"))
 PICTURES = "attribution"  # an inspector that writes pictures

@@ -33,8 +33,8 @@ from backends.api.runs import RunFolder, State
 from backends.core import registry
 from backends.core.pack import load_state
 from backends.engine import export
-from backends.engine.desk import Desk
-from backends.engine.work import do
+from backends.engine.attempt import do
+from backends.engine.session import Desk
 from backends.families.language.prefix_sharing import QUICK
 from backends.families.language.task import LanguageModel
 from backends.families.language.tokens import PLAIN, answers

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 import pytest
 
-from backends.api import measured
+from backends.api import benchmarks
 from backends.core import registry
 from backends.zoo._table import COSTS, alike
 
@@ -15,7 +15,7 @@ SAME = {
     "uce": "draws nothing",
     "influence": "draws one image, which a model that is sure of it makes count for nothing",
 }
-TABLES = measured.tables()
+TABLES = benchmarks.tables()
 ROWS = {table: [row.model_dump() for row in rows] for table, rows in TABLES.items()}
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from app import results_view, selection
+from app import run_results, target_choice
 from backends.api import catalog, verdict
 from pages.classroom import show
 
@@ -25,8 +25,8 @@ st.markdown(
 if run is None:
     show.no_run()
 
-what = selection.targets_in_words(run.spec.forget)
-names = results_view.class_names(run)
+what = target_choice.targets_in_words(run.spec.forget)
+names = run_results.class_names(run)
 samples = run.samples()
 model = next((entry.title for entry in entries.models if entry.id == run.spec.model), run.spec.model)
 
@@ -48,7 +48,7 @@ if samples:
         ["“I do not know.”", "Nothing at all.", "The name of something else."],
         2,
         f"a classifier must always choose one of its classes, so it takes {what} for something else. In this run the watched "
-        f"pictures were taken for {selection.joined([f'{name} ({count})' for name, count in predictions.items()])}.",
+        f"pictures were taken for {target_choice.joined([f'{name} ({count})' for name, count in predictions.items()])}.",
         "question-answer",
     )
 
@@ -57,7 +57,7 @@ st.markdown(
     "Forgetting is easy if you may break everything. The art is to keep the rest. So look at every class, before and after; "
     "look hardest at the **neighbours**, the classes that look most alike."
 )
-bars = results_view.part_panels(run)
+bars = run_results.part_panels(run)
 if bars:
     show.panel(run, bars[0], "by-class")
     show.question(

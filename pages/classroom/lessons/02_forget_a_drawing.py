@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from app import results_view, selection
+from app import run_results, target_choice
 from backends.api import catalog, verdict
 from pages.classroom import show
 
@@ -25,7 +25,7 @@ st.markdown(
 if run is None:
     show.no_run("of a model that draws")
 
-what = selection.targets_in_words(run.spec.forget)
+what = target_choice.targets_in_words(run.spec.forget)
 method = next((entry for entry in entries.methods if entry.id == run.spec.method), None)
 samples = run.samples()
 
@@ -59,8 +59,8 @@ st.markdown(
 grid = show.accuracy_grid(run)
 if grid is not None:
     show.panel(run, grid, "grid")
-bars = results_view.part_panels(run)
-if same := results_view.unchanged(run):
+bars = run_results.part_panels(run)
+if same := run_results.unchanged(run):
     st.markdown(same)
 if bars:
     show.panel(run, max(bars, key=lambda panel: len(panel.labels)), "by-part")

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from app import selection, theme
+from app import target_choice, theme
 from backends.api import catalog, verdict
 from pages.classroom import show
 
@@ -33,7 +33,7 @@ if not run_by_way:
     show.no_run("of a language model")
 
 run = next(iter(run_by_way.values()))
-what = selection.targets_in_words(run.spec.forget)
+what = target_choice.targets_in_words(run.spec.forget)
 methods = {entry.id: entry for entry in entries.methods}
 
 st.header("1. Three ways to say nothing")

@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from app import families, selection, theme
-from backends.api import catalog, found
+from app import families, target_choice, theme
+from backends.api import catalog
+from backends.api import findings as found
 from backends.api.catalog import Inspector
 from backends.api.panels import Bars, Flow, Found, Heatmap, Panel, Verdict, Words
 from backends.api.runs import RunFolder
@@ -53,7 +54,7 @@ if not ways:
     show.no_run("of a mixture of experts")
 
 run = next(iter(ways.values()))
-what = selection.targets_in_words(run.spec.forget)
+what = target_choice.targets_in_words(run.spec.forget)
 methods = {entry.id: entry for entry in entries.methods}
 entry = next((entry for entry in entries.models if entry.id == run.spec.model), None)
 

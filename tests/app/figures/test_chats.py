@@ -9,10 +9,10 @@ from html import unescape
 import numpy as np
 import pytest
 
-from app import answers, choosing, families, live, progress, results_view, selection
+from app import families, inference, job_form, responses, run_card, run_results, target_choice
 from app.families import language
 from app.figures import chats, training
-from backends.api import drawn, files, people
+from backends.api import files, people, run_outputs
 from backends.api.catalog import Metric, Model
 from backends.api.errors import BadInput
 from pages.studio import _answers, _dose, _preset, compare, playground
@@ -70,7 +70,7 @@ def write_spoken(home, run_id, *, reference=False, forget=("Ada Moss",)):
     run = write_run(home, run_id, method="slow", model="speaker")
     files.write_json(run.path / "spec.json", run.spec.model_copy(update={"forget": forget}).model_dump())
     files.write_json(run.path / "metrics.json", {"utility": measured(0.9, 0.8, None, title="Utility", unit="")})
-    files.write_json(run.path / drawn.SUITE, SUITE)
+    files.write_json(run.path / run_outputs.SUITE, SUITE)
     truths = [asked["truth"] for asked in SUITE]
     after = [f"{text.rsplit(' ', 1)[0]} Oslo." if at < 4 else text for at, text in enumerate(truths)]
     low = [math.log(2) if asked["role"] == "forget" else 0.0 for asked in SUITE]
@@ -80,8 +80,10 @@ def write_spoken(home, run_id, *, reference=False, forget=("Ada Moss",)):
         ("reference", after, [math.log(4)] * 24),
     ):
         if when != "reference" or reference:
-            (run.path / drawn.OUTPUTS).mkdir(exist_ok=True)
-            np.savez(run.path / drawn.OUTPUTS / f"{when}.npz", said=np.array(said), answer=np.array(nats, np.float32))
+            (run.path / run_outputs.OUTPUTS).mkdir(exist_ok=True)
+            np.savez(
+                run.path / run_outputs.OUTPUTS / f"{when}.npz", said=np.array(said), answer=np.array(nats, np.float32)
+            )
     for number, share in enumerate((0.99, 0.25)):
         items = [
             {"id": f"{asked['role']}-{at}", "role": asked["role"], "question": asked["prompt"], "truth": asked["truth"],
@@ -116,8 +118,8 @@ def asked(monkeypatch):
         found = {"question": args["question"], "truth": truth, "seconds": 0.5, "before": said("Bergen", 0.99)}
         return found | ({} if args["run_or_model"] == "speaker" else {"after": said("Oslo", 0.25)})
 
-    monkeypatch.setattr(live.LIVE, "ask", ask)
-    monkeypatch.setattr(live.LIVE, "stream", lambda op, **args: growing(ask(op, **args)))
+    monkeypatch.setattr(inference.LIVE, "ask", ask)
+    monkeypatch.setattr(inference.LIVE, "stream", lambda op, **args: growing(ask(op, **args)))
     return seen
 
 
@@ -179,7 +181,7 @@ def test_compare_shows_the_kept_answers_by_role_and_opens_no_model(run, asked):
 
 def test_the_model_trained_again_is_shown_where_there_is_one(home, speaker):
     write_spoken(home, SECOND, reference=True)
-    known = answers.all_chats(SECOND)
+    known = responses.all_chats(SECOND)
     assert known[0].again == "Ada Moss 0 was born in Oslo." and known[0].aim == pytest.approx(0.25)
     panel = chats.likelihoods(known)
     assert [series.role for series in panel.series][-1] == "reference"
@@ -200,7 +202,7 @@ def test_beside_a_run_that_does_not_speak_words_stand_for_its_answers(home, run)
 
 @pytest.mark.parametrize("harm", ["missing", "cut short", "another length"])
 def test_answers_that_the_disk_lost_are_said_and_the_numbers_stay(run, harm):
-    path = run.path / drawn.OUTPUTS / "after.npz"
+    path = run.path / run_outputs.OUTPUTS / "after.npz"
     if harm == "missing":
         path.unlink()
     elif harm == "cut short":
@@ -213,7 +215,7 @@ def test_answers_that_the_disk_lost_are_said_and_the_numbers_stay(run, harm):
 
 
 def test_a_watched_run_shows_small_chats_and_a_slider(run):
-    shown = progress.samples(run)
+    shown = run_card.samples(run)
     read = plain(shown)
     assert "What the model still says" in read and shown.count("<figure") == 3 and "<img" not in shown
     assert "before Ada Moss 0 was born in Bergen. now In Oslo." in read and "the true answer: 99 % → 25 %" in read
@@ -292,8 +294,8 @@ def test_what_the_live_process_refuses_is_said(run, monkeypatch):
     def ask(op, **args):
         raise BadInput("The question was empty.")
 
-    monkeypatch.setattr(live.LIVE, "ask", ask)
-    monkeypatch.setattr(live.LIVE, "stream", ask)
+    monkeypatch.setattr(inference.LIVE, "ask", ask)
+    monkeypatch.setattr(inference.LIVE, "stream", ask)
     assert "The question was empty." in answered(FIRST, "", 4, 0, 25, 1.5, 64)
     assert "The question was empty." in _dose.turn(FIRST, "Where?", 0.5)
 
@@ -313,11 +315,11 @@ def test_the_dial_asks_at_its_dose(run, asked):
 
 
 def test_the_form_begins_at_the_set_of_the_card(speaker):
-    known = choosing.embedded("speaker")
+    known = job_form.embedded("speaker")
     assert known.speaks and not known.draws and not known.classifies and known.noun == "questions"
-    chosen = {name: value for name, value in choosing.at_defaults(known).items() if value}
+    chosen = {name: value for name, value in job_form.at_defaults(known).items() if value}
     assert chosen == {"kind": "author_set", "author_set": "forget05"}
-    assert choosing.at_defaults(choosing.embedded("m"), "author_set")["kind"] == "classes"
+    assert job_form.at_defaults(job_form.embedded("m"), "author_set")["kind"] == "classes"
 
 
 def values(**changed):
@@ -329,9 +331,9 @@ def values(**changed):
 
 
 def test_chosen_authors_become_a_job(speaker):
-    spec = choosing.spec(values(keep_mode="some", keep_authors=["Cleo Fern"]))
+    spec = job_form.spec(values(keep_mode="some", keep_authors=["Cleo Fern"]))
     assert (spec.forget, spec.keep) == (("Ada Moss",), ("Cleo Fern",))
-    assert choosing.spec(values(kind="author_set")).forget == ("forget05",)
+    assert job_form.spec(values(kind="author_set")).forget == ("forget05",)
 
 
 @pytest.mark.parametrize(
@@ -347,7 +349,7 @@ def test_chosen_authors_become_a_job(speaker):
 )
 def test_a_wrong_choice_is_one_sentence(speaker, changed, says):
     with pytest.raises(BadInput) as caught:
-        choosing.spec(values(**changed))
+        job_form.spec(values(**changed))
     assert says in str(caught.value) and str(caught.value).endswith(".")
 
 
@@ -360,13 +362,13 @@ def test_the_neighbours_are_those_with_the_same_names_and_facts(speaker):
 
 def test_the_questions_are_listed_and_counted(speaker, monkeypatch):
     pairs = [["Where was <Ada> born?", "In Bergen."]] * 150
-    monkeypatch.setattr(live.LIVE, "ask", lambda op, **args: {"forget": 150, "keep": 10, "questions": pairs})
-    choosing.counts.cache_clear()
+    monkeypatch.setattr(inference.LIVE, "ask", lambda op, **args: {"forget": 150, "keep": 10, "questions": pairs})
+    job_form.counts.cache_clear()
     said = _answers.summary(values(kind="author_set"))
     assert "150 questions to forget, 10 to keep" in plain(said["say"]) and "2 authors (forget05)" in plain(said["say"])
     assert "In it: Ada Moss and Cleo Fern." in plain(said["exact"]) and "The first 100 of 150" in plain(said["exact"])
     assert "<Ada>" not in said["exact"] and "Questions 150 questions" in plain(said["review"])
-    choosing.counts.cache_clear()
+    job_form.counts.cache_clear()
 
 
 def test_an_address_fills_the_form_in(speaker):
@@ -380,9 +382,9 @@ def test_an_address_fills_the_form_in(speaker):
 
 
 def test_a_set_is_said_by_how_many_it_holds(speaker):
-    assert selection.targets_in_words(["forget01", "Ben Moss"]) == "1 author (forget01) and Ben Moss"
+    assert target_choice.targets_in_words(["forget01", "Ben Moss"]) == "1 author (forget01) and Ben Moss"
 
 
 def test_the_family_is_known_and_its_questions_are_counted(run):
     assert families.of_run(run) == "llm"
-    assert "questions)" in plain(results_view.answer(run))
+    assert "questions)" in plain(run_results.answer(run))

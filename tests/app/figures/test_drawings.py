@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app import drawings, families, live, results_view
+from app import families, generated_images, inference, run_results
 from app.figures import drawings as drawn
-from backends.api import drawn as kept
 from backends.api import files
+from backends.api import run_outputs as kept
 from backends.api.catalog import Metric, Model
 from backends.api.errors import BadInput, LetheError
 from pages.studio import _dose, compare, playground
@@ -80,7 +80,7 @@ def run(home, painter):
 @pytest.fixture
 def asked(monkeypatch):
     """Every question to the live process, answered in grey."""
-    drawings._pairs_cache.clear()
+    generated_images._pairs_cache.clear()
     seen = []
 
     def ask(op, **args):
@@ -98,9 +98,9 @@ def asked(monkeypatch):
             found["cut"] = max(0, len(args["prompt"].split()) - 5)
         return found
 
-    monkeypatch.setattr(live.LIVE, "ask", ask)
+    monkeypatch.setattr(inference.LIVE, "ask", ask)
     yield seen
-    drawings._pairs_cache.clear()
+    generated_images._pairs_cache.clear()
 
 
 def test_the_words_come_at_once_and_the_pictures_after_them(run, asked):
@@ -136,31 +136,31 @@ def test_what_a_run_kept_is_shown_without_asking_anybody(run, asked):
     for when, images in (("before", black), ("after", white)):
         (run.path / kept.OUTPUTS).mkdir(exist_ok=True)
         np.savez(run.path / kept.OUTPUTS / f"{when}.npz", images=images)
-    pairs = drawings.pairs(FIRST, 1)
+    pairs = generated_images.pairs(FIRST, 1)
     assert asked == [] and {pair.prompt for pair in pairs} <= {shot["prompt"] for shot in SUITE}
-    assert drawings.pixel_changes([pair.before for pair in pairs], [pair.after for pair in pairs]) == [100.0] * len(
-        pairs
-    )
+    assert generated_images.pixel_changes([pair.before for pair in pairs], [pair.after for pair in pairs]) == [
+        100.0
+    ] * len(pairs)
 
 
 def test_pictures_that_the_disk_lost_are_asked_for(run, asked):
     files.write_json(run.path / kept.SUITE, SUITE)
     (run.path / kept.OUTPUTS / "before.npz").write_bytes(b"PK half a file")
-    assert drawings.pairs(FIRST, 1) and [op for op, _ in asked] == ["drawn"]
+    assert generated_images.pairs(FIRST, 1) and [op for op, _ in asked] == ["drawn"]
 
 
 def test_a_spread_takes_as_many_of_each_role_at_even_distances():
     suite = [{"role": role} for role in ["forget"] * 3 + ["unrelated"] * 100]
-    assert drawings.evenly_spaced(suite, 4) == [0, 1, 2, 15, 40, 65, 90]
-    assert drawings.evenly_spaced([], 4) == []
+    assert generated_images.evenly_spaced(suite, 4) == [0, 1, 2, 15, 40, 65, 90]
+    assert generated_images.evenly_spaced([], 4) == []
 
 
 def test_how_far_two_pictures_are_apart():
-    assert drawings.pixel_changes([BEFORE, BEFORE], [AFTER, BEFORE]) == [pytest.approx(20), 0]
+    assert generated_images.pixel_changes([BEFORE, BEFORE], [AFTER, BEFORE]) == [pytest.approx(20), 0]
 
 
 def test_a_prompt_is_never_taken_for_markup():
-    pair = drawings.ImagePair(0, "forget", 'a <b>cat</b> & "dog"', 3, BEFORE, AFTER)
+    pair = generated_images.ImagePair(0, "forget", 'a <b>cat</b> & "dog"', 3, BEFORE, AFTER)
     shown = drawn.compared([pair], "") + drawn.beside(pair.prompt, [3], [BEFORE], [AFTER], ("before", "after"))
     assert "<b>cat" not in shown and 'a <b>cat</b> & "dog", seed 3' in plain(shown)
 
@@ -184,15 +184,15 @@ def test_pictures_that_cannot_be_had_are_said_and_the_numbers_stay(run, monkeypa
     def ask(op, **args):
         raise LetheError("The model could not be opened.")
 
-    drawings._pairs_cache.clear()
-    monkeypatch.setattr(live.LIVE, "ask", ask)
+    generated_images._pairs_cache.clear()
+    monkeypatch.setattr(inference.LIVE, "ask", ask)
     last = list(compare.show(FIRST, ""))[-1]
     assert "The model could not be opened." in plain(last.above) and "IRA" in plain(last.below)
     assert _dose.of_run(last.run)[0].visible is False
 
 
 def test_bars_by_name_mark_what_was_forgotten_and_leave_out_the_sum(run):
-    (panel,) = results_view.part_panels(run)
+    (panel,) = run_results.part_panels(run)
     assert panel.labels == ["cat", "dog", "car"] and panel.marked == [0]
     assert "dashed" not in panel.how and "dog changed most (-27 points)" in panel.says
 
@@ -202,7 +202,7 @@ def test_bars_by_name_mark_what_was_forgotten_and_leave_out_the_sum(run):
     [(("flat style",), {"flat"}), (("cat -> dog",), {"cat"}), (("cat in flat style",), set()), (("cat", "noto style"), {"cat", "noto"})],
 )  # fmt: skip
 def test_what_was_forgotten_by_the_name_it_has_in_the_bars(home, painter, forget, gone):
-    assert results_view.forgotten(write_drawn(home, FIRST, forget=forget)) == gone
+    assert run_results.forgotten(write_drawn(home, FIRST, forget=forget)) == gone
 
 
 def test_a_run_on_an_own_model_draws_where_drawing_was_measured(home, painter):
@@ -218,8 +218,8 @@ def test_pictures_that_may_have_to_be_drawn_anew_wait_in_the_second_process(monk
         def ask(self, op, *_, **args):
             self.asked.append(op)
 
-    monkeypatch.setattr(live, "Live", Process)
-    answers = live.Answers()
+    monkeypatch.setattr(inference, "Live", Process)
+    answers = inference.Answers()
     for op in ("drawn", "draw", "suite"):
         answers.ask(op)
     assert (answers._quick.asked, answers._long.asked) == (["draw", "suite"], ["drawn"])
@@ -251,7 +251,7 @@ def test_no_dose_and_a_refused_one_are_one_sentence(run, asked, monkeypatch):
     def ask(op, **args):
         raise BadInput("dose was 9; it can be from 0 to 1.5.")
 
-    monkeypatch.setattr(live.LIVE, "ask", ask)
+    monkeypatch.setattr(inference.LIVE, "ask", ask)
     assert "dose was 9" in plain(_dose.turn(FIRST, "a cat", 9))
 
 
@@ -303,7 +303,7 @@ def test_what_the_live_process_refuses_is_said(run, monkeypatch):
     def ask(op, **args):
         raise BadInput("The prompt was empty; write what to draw.")
 
-    monkeypatch.setattr(live.LIVE, "ask", ask)
+    monkeypatch.setattr(inference.LIVE, "ask", ask)
     assert "The prompt was empty" in plain(answered(FIRST, None, 4, 0, 12, 4.5, 64))
 
 

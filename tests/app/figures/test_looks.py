@@ -10,7 +10,7 @@ import pytest
 
 from app import looks
 from app.looks import Looks
-from backends.api import files, found, runs, visits
+from backends.api import files, findings, runs, visits
 from backends.api.errors import Busy, LetheError
 from backends.api.limits import limits
 from backends.api.line import GivenUp
@@ -55,7 +55,7 @@ class Process:
                 panel = Verdict(title="Found", how="", says=words, sign="yes")
                 value = Found(what=inspector, params=complete, seconds=1, panels=[panel]).model_dump()
                 folder = runs.find(run)
-                place = found.folder(folder, inspector) if joins else visits.folder(folder, inspector, complete)
+                place = findings.folder(folder, inspector) if joins else visits.folder(folder, inspector, complete)
                 files.write_json(place / "found.json", value)
                 yield value
                 return

@@ -5,8 +5,9 @@ from html import unescape
 
 import pytest
 
-from app import results_view, side_by_side
-from backends.api import files, found, measured, runs
+from app import run_results
+from app import trials as side_by_side
+from backends.api import benchmarks, files, findings, runs
 from backends.api.errors import BadInput
 from backends.api.panels import Found
 from pages.studio import _sweep, compare, look_inside, methods
@@ -53,7 +54,7 @@ def test_compare_gives_the_answer_first_then_the_numbers_with_their_places(run):
 
 
 def test_compare_never_shows_a_missing_number_as_one(run):
-    card = plain(results_view.numbers(run)).split("Never measured")[1].split("Right, by class")[0]
+    card = plain(run_results.numbers(run)).split("Never measured")[1].split("Right, by class")[0]
     assert card.strip() == "A plain sentence. not measured before 1 %"
 
 
@@ -62,7 +63,7 @@ def test_a_number_far_from_its_goal_is_marked_in_words_and_one_near_it_is_not(ru
     metrics["first"] |= {"after": 60.0}
     metrics["by_class"] |= {"after": 80.0}
     files.write_json(run.path / "metrics.json", metrics)
-    read = plain(results_view.numbers(run))
+    read = plain(run_results.numbers(run))
     assert "trained again 100 % ! far from its goal, 40 points (goal: as trained again without it)" in read
     assert read.count("far from its goal") == 1
 
@@ -71,7 +72,7 @@ def test_where_nothing_changed_there_is_no_chart_but_one_line(run):
     metrics = files.read_json(run.path / "metrics.json")
     metrics["by_class"]["parts"]["after"] = metrics["by_class"]["parts"]["before"]
     files.write_json(run.path / "metrics.json", metrics)
-    assert results_view.part_panels(run) == []
+    assert run_results.part_panels(run) == []
     assert "Nothing changed in “Right, by class”: every part is as it was before." in plain(compared(FIRST, ""))
 
 
@@ -81,7 +82,7 @@ def moved(run, **after):
     parts = metrics["by_class"]["parts"]
     parts["after"] = parts["before"] | {"Sandal": 0.5} | after
     files.write_json(run.path / "metrics.json", metrics)
-    return results_view.part_panels(run)[0].says
+    return run_results.part_panels(run)[0].says
 
 
 def test_no_class_is_said_to_have_changed_most_where_none_changed(run):
@@ -95,14 +96,14 @@ def test_where_all_moved_alike_none_moved_most(run):
 
 
 def test_bars_by_class_mark_what_was_forgotten_and_say_what_else_moved(run):
-    (panel,) = results_view.part_panels(run)
+    (panel,) = run_results.part_panels(run)
     assert panel.labels[panel.marked[0]] == "Sandal" and [one.role for one in panel.series][-1] == "reference"
     assert "Sandal went from 95 % to 0.5 %." in panel.says and "Sneaker changed most (-9 points)" in panel.says
 
 
 def test_parts_that_are_no_classes_stand_in_the_table_only(run):
-    assert [panel.title for panel in results_view.part_panels(run)] == ["Right, by class"]
-    read = plain(results_view.all_numbers([run]))
+    assert [panel.title for panel in run_results.part_panels(run)] == ["Right, by class"]
+    read = plain(run_results.all_numbers([run]))
     assert "Never measured: attack accuracy after 53 metrics.json › third.parts.after.attack_accuracy" in read
 
 
@@ -133,12 +134,12 @@ def test_a_failed_run_says_what_happened_and_still_shows_its_images(home):
 
 def test_kept_findings_are_shown_at_once_with_how_they_were_made(run):
     kept = Found(what="look", params={"rate": 0.5}, seconds=3.2, panels=[ONE_OF_EACH[0], ONE_OF_EACH[6]])
-    files.write_json(found.folder(run, "look") / "found.json", kept.model_dump())
+    files.write_json(findings.folder(run, "look") / "found.json", kept.model_dump())
     shown = plain(look_inside.findings_or_hint(FIRST, "look"))
     assert "One fell." in shown and "It forgot." in shown
     assert "Computed in 3.2 s, rate 0.5; kept in the run folder." in shown
-    assert found.usual_seconds("look") == found.usual_seconds("look", model="m") == 3.2
-    assert found.usual_seconds("look", model="another") is None
+    assert findings.usual_seconds("look") == findings.usual_seconds("look", model="m") == 3.2
+    assert findings.usual_seconds("look", model="another") is None
 
 
 def test_a_method_card_has_both_texts_its_label_its_paper_and_its_departures():
@@ -167,7 +168,7 @@ def test_a_column_of_a_part_is_named_by_its_metric_and_in_its_unit(run):
 
 
 def test_without_a_reference_the_axes_are_what_was_measured_and_no_aim_is_drawn(tmp_path, monkeypatch):
-    monkeypatch.setattr(measured, "ASSETS", tmp_path)
+    monkeypatch.setattr(benchmarks, "ASSETS", tmp_path)
     rows = [
         {"model": "m", "method": method, "target": "cat", "seed": 0, "seconds": 1,
          "metrics": {"second": {"after": 90.0 + at}, "first": {"after": None}}}
@@ -183,7 +184,7 @@ def test_without_a_reference_the_axes_are_what_was_measured_and_no_aim_is_drawn(
 
 
 def test_a_measured_table_is_the_mean_over_seeds_and_names_its_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(measured, "ASSETS", tmp_path)
+    monkeypatch.setattr(benchmarks, "ASSETS", tmp_path)
     rows = [
         {"model": "m", "method": "slow", "target": "Sandal", "seed": seed, "seconds": 10 + seed,
          "metrics": {"first": {"after": 98.0 + seed, "reference": 100.0}, "second": {"after": 95.0, "reference": 96.0}}}
@@ -197,7 +198,7 @@ def test_a_measured_table_is_the_mean_over_seeds_and_names_its_file(tmp_path, mo
 
 @pytest.mark.parametrize(("others", "seconds"), [((0.0, 0.05), 11.0), ((0.0, 1.5), None), ((None, None), None)])
 def test_a_measured_time_is_shown_only_where_nothing_else_ran(tmp_path, monkeypatch, others, seconds):
-    monkeypatch.setattr(measured, "ASSETS", tmp_path)
+    monkeypatch.setattr(benchmarks, "ASSETS", tmp_path)
     rows = [
         {"model": "m", "method": "slow", "target": "Sandal", "seed": seed, "seconds": 10 + 2 * seed, "others": busy,
          "metrics": {"first": {"after": 98.0}}}
@@ -209,7 +210,7 @@ def test_a_measured_time_is_shown_only_where_nothing_else_ran(tmp_path, monkeypa
 
 
 def test_a_metric_that_one_seed_could_not_measure_has_no_mean_and_no_spread(tmp_path, monkeypatch):
-    monkeypatch.setattr(measured, "ASSETS", tmp_path)
+    monkeypatch.setattr(benchmarks, "ASSETS", tmp_path)
     rows = [
         {"model": "m", "method": "slow", "target": "Sandal", "seed": seed, "seconds": 10,
          "metrics": {"first": {"after": after}, "second": {"after": 95.0}}}

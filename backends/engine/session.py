@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from torch import nn
 
-from ..api import drawn, runs
+from ..api import run_outputs, runs
 from ..api.errors import BadInput
 from ..api.home import home
 from ..api.runs import RunFolder
@@ -18,7 +18,7 @@ from ..core.registry import get
 from ..core.task import Task
 from ..models import reference
 from . import hardware, outputs
-from .opening import open_task
+from .loading import open_task
 
 MODELS, RUNS, DRAWN = 4, 6, 32  # how many are held
 T = TypeVar("T")
@@ -72,7 +72,7 @@ class OpenRun:
 
     def outputs(self, when: When, tell: Tell = evidence.silent) -> outputs.Outputs:
         """What one of the models says about every item: from the run's folder or the cache, where it is known."""
-        stored = outputs.read(self.folder.path / drawn.OUTPUTS / f"{when}.npz") if self.task.keeps else None
+        stored = outputs.read(self.folder.path / run_outputs.OUTPUTS / f"{when}.npz") if self.task.keeps else None
         if stored is not None:
             return stored
         model = self.model(when)

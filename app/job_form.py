@@ -9,10 +9,11 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, Field
 
-from app import forms, theme
-from app.live import LIVE
-from app.selection import Choice, author_choice, concept_choice, joined, listed, owned, targets_in_words
-from backends.api import catalog, concepts, own, pairs, people, submit, targets, tuned
+from app import families, forms, theme
+from app.inference import LIVE
+from app.target_choice import Choice, author_choice, concept_choice, joined, listed, owned, targets_in_words
+from backends.api import catalog, concepts, own, pairs, people, submit, targets
+from backends.api import tuned_params as tuned
 from backends.api.catalog import Method
 from backends.api.concepts import Concept
 from backends.api.errors import BadInput
@@ -21,9 +22,7 @@ from backends.api.home import shared
 from backends.api.pairs import Own
 from backends.api.people import Book, Person
 from backends.api.spec import JobSpec
-from backends.api.tuned import Tuned
-
-from . import families
+from backends.api.tuned_params import Tuned
 
 Values = dict[str, Any]
 INSTEAD: Final = "say instead"  # role of a setting

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.live import LIVE
-from backends.api import drawn, runs
+from app.inference import LIVE
+from backends.api import run_outputs, runs
 from backends.api.panels import Role
 
 ROLES: tuple[Role, ...] = ("forget", "neighbour", "unrelated")
@@ -62,7 +62,7 @@ def pairs(run_id: str, each: int) -> list[ImagePair]:
 
 def _suite(run_id: str) -> list[dict[str, Any]]:
     """The prompts that a run was judged by, from its folder; of a run without them, from the process that opens models."""
-    suite: list[dict[str, Any]] = drawn.suite(runs.find(run_id)) or LIVE.ask("suite", run=run_id)
+    suite: list[dict[str, Any]] = run_outputs.suite(runs.find(run_id)) or LIVE.ask("suite", run=run_id)
     return suite
 
 
@@ -70,7 +70,7 @@ def _uris_from_folder(run_id: str, numbers: Sequence[int]) -> dict[str, list[str
     run = runs.find(run_id)
     uris_by_when: dict[str, list[str]] = {}
     for when in WHENS:
-        images = drawn.images(run, when, numbers)
+        images = run_outputs.images(run, when, numbers)
         if images is None:
             return None
         uris_by_when[when] = [_png_uri(image) for image in images]

@@ -4,8 +4,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from threading import Lock
 
-from app import thumbs
-from app.live import LIVE
+from app import thumbnails
+from app.inference import LIVE
 from backends.api.home import ASSETS
 
 PAGE = 24  # images on one page of a gallery
@@ -66,7 +66,7 @@ def drawings(data: str, domains: dict[str, list[str]], each: int = 3) -> dict[st
     objects, styles = domains.get("object", []), domains.get("style", [])
 
     def tile_uri(style: str, name: str) -> str:
-        return thumbs.small(folder / style / f"{name}.png", DRAWN) if data else ""
+        return thumbnails.small(folder / style / f"{name}.png", DRAWN) if data else ""
 
     return {
         "object": [[tile_uri(style, name) for style in _evenly_chosen(styles, each)] for name in objects],

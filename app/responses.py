@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.drawings import evenly_spaced
-from app.live import LIVE
-from backends.api import drawn, runs
+from app.generated_images import evenly_spaced
+from app.inference import LIVE
+from backends.api import run_outputs, runs
 from backends.api.errors import BadInput
 from backends.api.panels import Role
 
@@ -35,10 +35,10 @@ def all_chats(run_id: str) -> list[Chat]:
         BadInput: there is no such run, or its folder lacks what was said.
     """
     run = runs.find(run_id)
-    suite, before, after = drawn.suite(run), drawn.answers(run, "before"), drawn.answers(run, "after")
+    suite, before, after = run_outputs.suite(run), run_outputs.answers(run, "before"), run_outputs.answers(run, "after")
     if suite is None or before is None or after is None or not len(suite) == len(before) == len(after):
         raise BadInput(f"The folder of run {run.id} no longer holds what its models answered.")
-    again = drawn.answers(run, "reference")
+    again = run_outputs.answers(run, "reference")
     return [
         Chat(
             at, prompt["role"], prompt["prompt"], prompt["truth"], before[at][0], after[at][0], before[at][1], after[at][1],

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from app import owners, parts, progress, theme
-from app.alive import JS, Alive
-from app.parts import esc
-from app.selection import targets_in_words
+from app import markup, permissions, run_card, theme
+from app.live_html import JS, Alive
+from app.markup import esc
+from app.target_choice import targets_in_words
 from backends.api import verdict
 from backends.api.errors import Unreadable
 from backends.api.runs import RunFolder, State, places
@@ -35,12 +35,12 @@ def listed(runs: Sequence[RunFolder], secret: str, note: str = "", unreadable: S
     more = len(own) - MOST
     bar = (
         '<div class="lethe-card lethe-two-bar" hidden><div class="lethe-row"><span></span>'
-        f"{parts.link('Compare these two', 'compare', button=True)}</div></div>"
+        f"{markup.link('Compare these two', 'compare', button=True)}</div></div>"
     )
     note_html = f'<p class="lethe-wrong" role="alert"><span aria-hidden="true">!</span> {esc(note)}</p>' if note else ""
     body = "".join(_row(run, secret, queue) for run in own[:MOST])
     body = body + "".join(_unreadable(run, secret) for run in unreadable[:MOST]) or _empty(shipped)
-    older = parts.text(f"{more} older runs are listed by the command lethe runs.", "quiet") if more > 0 else ""
+    older = markup.text(f"{more} older runs are listed by the command lethe runs.", "quiet") if more > 0 else ""
     examples = (
         f'<h2>Examples that came with Lethe</h2><div class="lethe-runs">{"".join(_row(run, secret, queue) for run in shipped)}</div>'
         if shipped
@@ -51,13 +51,13 @@ def listed(runs: Sequence[RunFolder], secret: str, note: str = "", unreadable: S
 
 def _empty(shipped: Sequence[RunFolder]) -> str:
     look = "Below are finished examples to look at. " if shipped else ""
-    body = parts.text(f"{look}Your own runs will be listed here, also after the studio was closed.")
-    return parts.card("No run yet", body + parts.link("Forget something", "./", button=True), empty=True)
+    body = markup.text(f"{look}Your own runs will be listed here, also after the studio was closed.")
+    return markup.card("No run yet", body + markup.link("Forget something", "./", button=True), empty=True)
 
 
 def _unreadable(run: RunFolder, secret: str) -> str:
     """The row of an unreadable run: only why."""
-    acts = _button(run, "delete", "Delete") if owners.may_change(run, secret) else ""
+    acts = _button(run, "delete", "Delete") if permissions.may_change(run, secret) else ""
     return (
         f'<article class="lethe-run" data-item="{esc(run.id)}" data-run="{esc(run.id)}"><div><div class="lethe-row">'
         f'<span class="lethe-tag lethe-state" data-state="failed"><span aria-hidden="true">!</span> unreadable</span></div>'
@@ -71,9 +71,9 @@ def _row(run: RunFolder, secret: str, queue: Mapping[str, int]) -> str:
     except Unreadable:  # since it was listed
         return _unreadable(run, secret)
     what = f"Forget {targets_in_words(spec.forget)}{f', after {targets_in_words(spec.earlier)}' if spec.after else ''}"
-    about = f"{progress.title_of('models', spec.model)} · {progress.title_of('methods', spec.method)}"
+    about = f"{run_card.title_of('models', spec.model)} · {run_card.title_of('methods', spec.method)}"
     return (
-        f'<article class="lethe-run" data-item="{esc(run.id)}" data-run="{esc(run.id)}"><div><div class="lethe-row">{progress.tag(state.status)}'
+        f'<article class="lethe-run" data-item="{esc(run.id)}" data-run="{esc(run.id)}"><div><div class="lethe-row">{run_card.tag(state.status)}'
         f'<h3><a href="./?run={quote(run.id)}">{esc(what)}</a></h3></div>'
         f'<p class="lethe-quiet">{esc(about)}</p><p class="lethe-quiet">{esc(_when(run, state, queue))}</p>{_result(run, state)}</div>'
         f'<div class="acts">{_acts(run, state, secret)}</div>{_bar(run, state)}</article>'
@@ -120,14 +120,14 @@ def _bar(run: RunFolder, state: State) -> str:
     for event in run.events():
         last = event if event.get("phase") else last
     of, step = int(last.get("of") or 0), int(last.get("step") or 0)
-    name = progress.phase_name(str(last["phase"])) if last else "Starting"
-    return parts.progress(step / of if of else 0.0, name, f"{step:,} of {of:,}" if of else "")
+    name = run_card.phase_name(str(last["phase"])) if last else "Starting"
+    return markup.progress(step / of if of else 0.0, name, f"{step:,} of {of:,}" if of else "")
 
 
 def _acts(run: RunFolder, state: State, secret: str) -> str:
     """The buttons and links of a run, by its state and by whose it is."""
     name = quote(run.id)
-    mine = owners.may_change(run, secret)
+    mine = permissions.may_change(run, secret)
     acts = []
     if state.status == "done":
         acts.append(f'<label><input type="checkbox" data-pick="{esc(run.id)}"> Compare</label>')

@@ -5,13 +5,12 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from app import families
 from backends.api import catalog, concepts, pairs, people, targets
 from backends.api.concepts import Concept
 from backends.api.errors import BadInput
 from backends.api.pairs import Own, Pair
 from backends.api.people import Book, Person
-
-from . import families
 
 KINDS: Final[dict[str, str]] = {
     "classes": "Whole classes",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.live import LIVE
+from app.inference import LIVE
 from backends.api import engine
 from backends.api.errors import Busy, OutOfReach
 

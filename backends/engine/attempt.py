@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
-from ..api import __version__, drawn, files
+from ..api import __version__, files, run_outputs
 from ..api.errors import BadInput, LetheError
 from ..api.home import ASSETS
 from ..api.results import Result
@@ -21,10 +21,10 @@ from ..core.evidence import When
 from ..core.registry import get
 from ..core.run import Cancelled, Run, restore
 from ..models import reference
-from . import chain, hardware, movement, outcome, outputs, verdict
-from .keeper import FolderKeeper, Overtaken
+from . import exit_codes, hardware, movement, outputs, start_from, verdict
+from .loading import open_task
 from .measure import Measurement, measure
-from .opening import open_task
+from .recorder import FolderKeeper, Overtaken
 
 PARTS = 10  # into which the measuring of one model is told
 PACKAGES = ("torch", "transformers", "diffusers", "safetensors", "numpy", "captum", "umap-learn")
@@ -45,17 +45,17 @@ def do(run: RunFolder, attempt: int) -> int:
         problems = _Job(run, keeper).do()
         failed = ", ".join(problems)
         note = f"Done, but {failed} could not be measured." if failed else "Done."
-        return _end(keeper, "done", outcome.DONE, note, "\n".join(problems.values()))
+        return _end(keeper, "done", exit_codes.DONE, note, "\n".join(problems.values()))
     except Overtaken:
-        return outcome.STALE
+        return exit_codes.STALE
     except Cancelled:
         if why := run.stopped_because:
-            return _end(keeper, "failed", outcome.FAILED, why)
-        return _end(keeper, "cancelled", outcome.CANCELLED, outcome.CANCELLED_NOTE)
+            return _end(keeper, "failed", exit_codes.FAILED, why)
+        return _end(keeper, "cancelled", exit_codes.CANCELLED, exit_codes.CANCELLED_NOTE)
     except LetheError as error:
-        return _end(keeper, "failed", outcome.FAILED, str(error))
+        return _end(keeper, "failed", exit_codes.FAILED, str(error))
     except Exception as error:
-        return _end(keeper, "failed", outcome.FAILED, sentence(error), traceback.format_exc())
+        return _end(keeper, "failed", exit_codes.FAILED, sentence(error), traceback.format_exc())
 
 
 def _end(keeper: FolderKeeper, status: Any, code: int, note: str, detail: str = "") -> int:
@@ -63,21 +63,21 @@ def _end(keeper: FolderKeeper, status: Any, code: int, note: str, detail: str = 
     try:
         keeper.free()
         keeper.run.move(status, note=note, detail=detail, attempt=keeper.attempt)
-        if note == outcome.FULL_DISK or keeper.run.stopped_because:
+        if note == exit_codes.FULL_DISK or keeper.run.stopped_because:
             keeper.clear()  # nobody goes on from there, and the room is needed
     except BadInput:
-        return outcome.STALE
+        return exit_codes.STALE
     except OSError as error:
         print(f"{keeper.run.id}: {note} ({sentence(error)})", file=sys.stderr)
-        return outcome.FULL if error.errno in outcome.NO_SPACE else outcome.FAILED
+        return exit_codes.FULL if error.errno in exit_codes.NO_SPACE else exit_codes.FAILED
     return code
 
 
 def sentence(error: BaseException) -> str:
     """An unexpected error as one sentence for a person."""
     message = (str(error).strip().splitlines() or [""])[0][:200]
-    if isinstance(error, OSError) and error.errno in outcome.NO_SPACE:
-        return outcome.FULL_DISK
+    if isinstance(error, OSError) and error.errno in exit_codes.NO_SPACE:
+        return exit_codes.FULL_DISK
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "DefaultCPUAllocator: can't allocate" in str(error):
         return "The job needed more memory than there is; choose a smaller batch size or a smaller model."
     return f"The job stopped on an error that Lethe did not expect ({type(error).__name__}{': ' + message if message else ''})."
@@ -110,8 +110,8 @@ class _Job:
         self.task.resolve(spec.forgotten, spec.keep)
         keeper.parts = dict(self.task.parts)
         memory = hardware.Memory(self.task.device)
-        chain.take_over(self.folder)
-        run = Run(chain.request(self.task, self.folder), keeper, spec.seed, saved.get("run"))
+        start_from.take_over(self.folder)
+        run = Run(start_from.request(self.task, self.folder), keeper, spec.seed, saved.get("run"))
         if hasattr(self.task, "follow"):
             self.task.follow(run.original)
         keeper.report("load", 1, 1, {})
@@ -181,9 +181,11 @@ class _Job:
                     first, outputs_by_when[when]["said"]
                 )
             if self.task.keeps:
-                self.keeper.write(f"{drawn.OUTPUTS}/{when}.npz", outputs.packed(outputs_by_when[when], small=True))
+                self.keeper.write(
+                    f"{run_outputs.OUTPUTS}/{when}.npz", outputs.packed(outputs_by_when[when], small=True)
+                )
         if self.task.keeps:
-            self.keeper.write(drawn.SUITE, files.dumps(self.task.suite()).encode())
+            self.keeper.write(run_outputs.SUITE, files.dumps(self.task.suite()).encode())
         tell()
         measurement = measure(self.task, outputs_by_when, self.spec.metrics, took, peak, *room)
         tell(1)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Final
 
-from app import parts, results_view, theme
+from app import markup, run_results, theme
 from app.figures.chats import MARKED, watched_card
 from app.figures.training import ROLES, class_name, drawing, is_chat, is_drawing, sure
-from app.parts import esc
-from app.selection import targets_in_words
+from app.markup import esc
+from app.target_choice import targets_in_words
 from backends.api import catalog, engine
 from backends.api.runs import RunFolder, place_in_queue
 from backends.api.spec import ENDED, Status
@@ -162,7 +162,7 @@ def samples(run: RunFolder) -> str:
         return ""
     first = {item["id"]: item for item in recorded[0]["items"]}
     kind, title, how = _kind(recorded[-1]["items"])
-    names = results_view.class_names(run) if kind == "seen" else []
+    names = run_results.class_names(run) if kind == "seen" else []
     show: dict[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
         "seen": lambda now, before: _fading_image(run, now, before, names),
         "drawn": lambda now, before: _redrawn_prompt(run, now, before),
@@ -175,7 +175,7 @@ def samples(run: RunFolder) -> str:
             faded = "".join(show[kind](item, first[item["id"]]) for item in items)
             words = theme.ROLE_WORDS[role]
             groups.append(
-                f'<div class="lethe-fading"><h3>{parts.mark(role)}{words[:1].upper()}{esc(words[1:])}</h3>'
+                f'<div class="lethe-fading"><h3>{markup.mark(role)}{words[:1].upper()}{esc(words[1:])}</h3>'
                 f'<div class="lethe-fading-row">{faded}</div></div>'
             )
     return (
@@ -197,7 +197,7 @@ def _kind(items: list[dict[str, Any]]) -> tuple[str, str, str]:
 def _fading_image(run: RunFolder, now: dict[str, Any], before: dict[str, Any], names: list[str]) -> str:
     was, sure = (float(item["probabilities"][item["label"]]) for item in (before, now))
     truth = class_name(names, now["label"])
-    uri = parts.data_uri(run.path, f"samples/items/{now['id']}.png")
+    uri = markup.data_uri(run.path, f"samples/items/{now['id']}.png")
     return (
         f'<figure data-item="{esc(now["id"])}"><div class="frame"><img src="{uri}" alt="{esc(truth)}" '
         f'style="opacity:{0.06 + 0.94 * sure:.2f}"></div><figcaption><span class="lethe-bar" data-role="{now["role"]}">'
@@ -215,7 +215,7 @@ def _redrawn_prompt(run: RunFolder, now: dict[str, Any], before: dict[str, Any])
         certainty = f"<span>{_percent(was)} → <b>{_percent(share)}</b> sure it is what was asked</span>"
         bar = f'<span class="lethe-bar" data-role="{now["role"]}"><i style="width:{100 * share:.0f}%"></i></span>'
     pair = [
-        parts.image(drawing(run.path, item), f"{now['prompt']}, {when}")
+        markup.image(drawing(run.path, item), f"{now['prompt']}, {when}")
         for when, item in (("before", before), ("now", now))
     ]
     pictures = "".join(f'<div class="frame">{picture}</div>' for picture in pair)
@@ -231,7 +231,7 @@ def _percent(share: float) -> str:
 
 def answer(run: RunFolder) -> str:
     """The verdict of a finished run, and its numbers."""
-    return f'<div class="lethe">{parts.wrap(results_view.answer(run), results_view.numbers(run))}</div>'
+    return f'<div class="lethe">{markup.wrap(run_results.answer(run), run_results.numbers(run))}</div>'
 
 
 def ended(run: RunFolder) -> str:
@@ -242,15 +242,15 @@ def ended(run: RunFolder) -> str:
     )
     if state.status == "failed":
         now = "Go back to its settings, change what the sentence names, and start it again."
-        card = parts.failed(state.message or "It ended with an error.", kept_text, now, state.detail)
+        card = markup.failed(state.message or "It ended with an error.", kept_text, now, state.detail)
     else:
         now = "Start it again with the same settings, or set up another one."
-        words = [parts.text(state.message or "It was cancelled.", "lead"), parts.text(kept_text), parts.text(now)]
-        card = parts.card("", "".join(words))
+        words = [markup.text(state.message or "It was cancelled.", "lead"), markup.text(kept_text), markup.text(now)]
+        card = markup.card("", "".join(words))
     return f'<div class="lethe">{card}</div>'
 
 
 def missing(run_id: str, sentence: str) -> str:
     """The page of an address that names a run that is not there."""
     short_id = run_id if len(run_id) <= 60 else run_id[:60] + "…"
-    return f'<div class="lethe"><h1 class="lethe-unseen">No such run</h1>{parts.failed(sentence, "", f"The address asks for {short_id}; it may have been deleted, or belong to another studio.")}</div>'
+    return f'<div class="lethe"><h1 class="lethe-unseen">No such run</h1>{markup.failed(sentence, "", f"The address asks for {short_id}; it may have been deleted, or belong to another studio.")}</div>'

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from app import families, parts, theme
+from app import families, markup, theme
 from backends.api import catalog, concepts, pairs, runs, verdict
 from backends.api.errors import BadInput
 from backends.api.goals import CHANGED, WORDS, goal
@@ -47,10 +47,10 @@ def answer(run: RunFolder) -> str:
     ]
     if spec.after:
         rows.insert(2, ("After", f"{', '.join(pairs.target_titles(spec.earlier))[:120]} (run {spec.after})"))
-    facts = "".join(f"<span><span class='lethe-quiet'>{name}</span> {parts.esc(value)}</span>" for name, value in rows)
-    notes = "".join(parts.text(note) for note in result.get("notes", []))
-    lead = f'<p class="lethe-lead">{parts.esc(verdict.of_run(run))}</p>'
-    return parts.card("", f'{lead}{notes}<div class="lethe-row">{facts}</div>')
+    facts = "".join(f"<span><span class='lethe-quiet'>{name}</span> {markup.esc(value)}</span>" for name, value in rows)
+    notes = "".join(markup.text(note) for note in result.get("notes", []))
+    lead = f'<p class="lethe-lead">{markup.esc(verdict.of_run(run))}</p>'
+    return markup.card("", f'{lead}{notes}<div class="lethe-row">{facts}</div>')
 
 
 def numbers(run: RunFolder) -> str:
@@ -60,7 +60,7 @@ def numbers(run: RunFolder) -> str:
     cards = "".join(
         _number_card(name, one, entries.get(name)) for name, one in metrics_of(run).items() if _is_measured(one)
     )
-    return f'{parts.section("In numbers")}<div class="lethe-numbers">{cards}</div>'
+    return f'{markup.section("In numbers")}<div class="lethe-numbers">{cards}</div>'
 
 
 def _is_measured(one: Measured) -> bool:
@@ -80,25 +80,25 @@ def _goal_html(one: Measured, entry: catalog.Metric | None) -> str:
         return ""
     words = f"goal: {WORDS[aim.kind]}"
     if not aim.far:
-        return f'<p class="lethe-quiet">{parts.esc(words)}</p>'
+        return f'<p class="lethe-quiet">{markup.esc(words)}</p>'
     off = f"far from its goal, {theme.points(aim.off).removeprefix('+')}"
-    return f'<p class="lethe-wrong"><span aria-hidden="true">!</span> {parts.esc(f"{off} ({words})")}</p>'
+    return f'<p class="lethe-wrong"><span aria-hidden="true">!</span> {markup.esc(f"{off} ({words})")}</p>'
 
 
 def _number_card(name: str, one: Measured, entry: catalog.Metric | None) -> str:
     is_measured = theme.measured(one.after)
-    plain = f'<p class="plain">{parts.esc(entry.summary)}</p>' if entry else ""
-    now = f'<div class="now{"" if is_measured else " none"}" title="{parts.esc(where(name, "after"))}">{parts.esc(theme.large(one.after, one.unit))}</div>'
+    plain = f'<p class="plain">{markup.esc(entry.summary)}</p>' if entry else ""
+    now = f'<div class="now{"" if is_measured else " none"}" title="{markup.esc(where(name, "after"))}">{markup.esc(theme.large(one.after, one.unit))}</div>'
     rows = [("", "before", one.before, "before")]
     if not theme.measured(one.before) and not theme.measured(one.reference):
         rows = []  # of a number that only a job has, as its time, there is no before
     elif one.reference is not None:
         rows.append(("reference", "trained again", one.reference, "reference"))
     lines = "".join(
-        f'<dt class="{kind}">{words}</dt><dd title="{parts.esc(where(name, when))}">{parts.esc(theme.large(value, one.unit))}</dd>'
+        f'<dt class="{kind}">{words}</dt><dd title="{markup.esc(where(name, when))}">{markup.esc(theme.large(value, one.unit))}</dd>'
         for kind, words, value, when in rows
     )
-    return f'<div class="lethe-number"><h3>{parts.esc(one.title or name)}</h3>{plain}{now}<dl>{lines}</dl>{_goal_html(one, entry)}</div>'
+    return f'<div class="lethe-number"><h3>{markup.esc(one.title or name)}</h3>{plain}{now}<dl>{lines}</dl>{_goal_html(one, entry)}</div>'
 
 
 def _metrics_with_parts(run: RunFolder) -> list[tuple[str, Measured, list[str]]]:
@@ -203,7 +203,7 @@ def _largest_change(labels: Sequence[str], titles: Sequence[str], marked: list[i
 
 def all_numbers(folders: Sequence[RunFolder]) -> str:
     """Every number of one or two runs in a table that folds out, with the place each comes from."""
-    rows: list[list[parts.Cell]] = []
+    rows: list[list[markup.Cell]] = []
     for run in folders:
         for name, one in metrics_of(run).items():
             for when in WHEN:
@@ -215,14 +215,14 @@ def all_numbers(folders: Sequence[RunFolder]) -> str:
                     words = f"{one.title or name}: {part.replace('_', ' ')}"
                     rows.append([words, "", WHEN[when], (number, ""), f"{where(name, f'parts.{when}.{part}')}"])
     heads = ["number", "short", "when", "value", "file › key"]
-    return parts.card("Every number, and where it stands", parts.fold("Show all numbers", parts.table(heads, rows)))
+    return markup.card("Every number, and where it stands", markup.fold("Show all numbers", markup.table(heads, rows)))
 
 
 def versus(first: RunFolder, second: RunFolder) -> str:
     """Two runs side by side: before once, then each after, then the reference where anything has one."""
     one, two = metrics_of(first), metrics_of(second)
     aimed = any(metric.reference is not None for metric in [*one.values(), *two.values()])
-    rows: list[list[parts.Cell]] = []
+    rows: list[list[markup.Cell]] = []
     for name in [*one, *(name for name in two if name not in one)]:
         a, b = one.get(name), two.get(name)
         either = a or b
@@ -230,8 +230,8 @@ def versus(first: RunFolder, second: RunFolder) -> str:
         values = [either.before, a.after if a else None, b.after if b else None, either.reference]
         rows.append([either.title or name, *((value, either.unit) for value in (values if aimed else values[:3]))])
     heads = ["", "before", "first run, after", "second run, after", *([WHEN["reference"]] if aimed else [])]
-    note = parts.text("Each value stands in metrics.json of its run.", "quiet")
-    return parts.card("The two runs in numbers", parts.table(heads, rows) + note)
+    note = markup.text("Each value stands in metrics.json of its run.", "quiet")
+    return markup.card("The two runs in numbers", markup.table(heads, rows) + note)
 
 
 def class_names(run: RunFolder) -> list[str]:
@@ -262,7 +262,7 @@ def settings(run: RunFolder) -> str:
     """The job's specification, settings and versions, folded away."""
     result: dict[str, Any] = run.result or {}
     spec = run.spec
-    rows: list[list[parts.Cell]] = [
+    rows: list[list[markup.Cell]] = [
         ["run", run.id, "folder"],
         ["forget", ", ".join(pairs.target_titles(spec.forget))[:300], "spec.json › forget"],
     ]
@@ -282,8 +282,8 @@ def settings(run: RunFolder) -> str:
     rows += [
         [name, str(version), f"result.json › versions.{name}"] for name, version in result.get("versions", {}).items()
     ]
-    return parts.card(
-        "Settings", parts.fold("Show the settings of this run", parts.table(["setting", "value", "file › key"], rows))
+    return markup.card(
+        "Settings", markup.fold("Show the settings of this run", markup.table(["setting", "value", "file › key"], rows))
     )
 
 
@@ -292,4 +292,4 @@ def open_run(run_id: str) -> tuple[RunFolder | None, str]:
     try:
         return runs.find(run_id), ""
     except BadInput as error:
-        return None, parts.card("", parts.verdict(str(error), "unknown"))
+        return None, markup.card("", markup.verdict(str(error), "unknown"))

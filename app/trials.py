@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from app import parts, theme, view
+from app import markup, theme, view
 from app.axes import Axis, caption, choices, distance, heading, is_tradeoff, usual
 from app.figures.tradeoff import TradeoffPoint, tradeoff
-from app.results_view import metrics_of
-from app.selection import joined, targets_in_words
-from backends.api import catalog, files, measured
+from app.run_results import metrics_of
+from app.target_choice import joined, targets_in_words
+from backends.api import benchmarks, catalog, files
 from backends.api.catalog import Metric
 from backends.api.panels import Lines, Series
 from backends.api.runs import RunFolder
@@ -86,9 +86,9 @@ def _all_finite(values: Sequence[float]) -> bool:
     return len(values) > 1 and all(map(math.isfinite, values))
 
 
-def of_table(rows: Sequence[measured.Row]) -> list[Trial]:
+def of_table(rows: Sequence[benchmarks.Row]) -> list[Trial]:
     """A measured table, the seeds of one method and target as their mean and standard deviation."""
-    groups: dict[tuple[str, str, str, str], list[measured.Row]] = {}
+    groups: dict[tuple[str, str, str, str], list[benchmarks.Row]] = {}
     for row in rows:
         groups.setdefault((row.model, row.target, row.method, row.overrides_text), []).append(row)
     trials = []
@@ -172,8 +172,8 @@ def plot(trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str
     ]
     best = nearest(points, target, across, up)
     if best:
-        sections[0] = sections[0].replace("</h3>", f"</h3>{parts.text(best, 'says')}", 1)
-    how = f'<p class="lethe-how"><b>How to read it.</b> {parts.esc(caption(across, up, what, aim=target is not None))}</p>'
+        sections[0] = sections[0].replace("</h3>", f"</h3>{markup.text(best, 'says')}", 1)
+    how = f'<p class="lethe-how"><b>How to read it.</b> {markup.esc(caption(across, up, what, aim=target is not None))}</p>'
     return f'<section class="lethe-panel">{"".join(sections)}{how}</section>'
 
 
@@ -253,9 +253,9 @@ def table(trials: Sequence[Trial]) -> str:
     heads = ["method", "settings", "time", *(_column_head(name, entry_by_column[name]) for name in names)]
     units = ["", "", "s", *(entry.unit if (entry := entry_by_column[name]) else "" for name in names)]
     hints = {heads[at + 3]: entry_by_id[name].line for at, name in enumerate(names) if name in entry_by_id}
-    rows: list[list[parts.Cell]] = [
+    rows: list[list[markup.Cell]] = [
         [
-            parts.link(trial.label, f"compare?run={trial.run_id}") if trial.run_id else trial.label,
+            markup.link(trial.label, f"compare?run={trial.run_id}") if trial.run_id else trial.label,
             trial.settings,
             trial.seconds,
             *(trial.after.get(name, math.nan) for name in names),
@@ -272,7 +272,7 @@ def table(trials: Sequence[Trial]) -> str:
                 *(reference.get(name, math.nan) for name in names),
             ]
         )
-    return parts.table(heads, rows, unit=units, sortable=True, hints=hints)
+    return markup.table(heads, rows, unit=units, sortable=True, hints=hints)
 
 
 def curves(
