@@ -30,8 +30,8 @@ SET_RUN = """(run) => { if (!run) return;
 const to = new URL(location), theme = to.searchParams.get('__theme');
 to.search = ''; to.searchParams.set('run', run); if (theme) to.searchParams.set('__theme', theme);
 history.replaceState(history.state, '', to); scrollTo(0, 0);
-let left = 50; const focus = () => { const head = document.querySelector('#run :is(h1, h2)');
-if (!head || !head.checkVisibility()) { if (left--) setTimeout(focus, 100); return; }
+let left = 50; const focus = () => { const head = document.getElementById('run_head');  // its heading is made anew
+if (!head?.querySelector('h1')?.checkVisibility()) { if (left--) setTimeout(focus, 100); return; }
 head.tabIndex = -1; head.focus({preventScroll: true}); }; focus(); }"""
 # A click must not be undone by an answer that comes after it: what hangs on the model waits until the model's answer is there.
 AFTER_MODEL = "#next, #start, #forget-step-button, #method-step-button, #check-step-button"

@@ -36,9 +36,7 @@ def run_id(studio, browser, screenshots):
     found = page.url.split("run=")[1]
     page.locator("#run_head h1").wait_for()
     assert "Forget" in page.locator("#run_head h1").inner_text()
-    page.wait_for_function(
-        "document.activeElement?.matches('#run_head h1')"
-    )  # where a keyboard's start leaves its reader
+    page.wait_for_function("document.activeElement?.matches('#run_head')")  # where a keyboard's start leaves its reader
     page.evaluate(COUNT_CLOCKS)
     page.locator("#run_samples figure").first.wait_for(timeout=JOB)
     page.screenshot(path=screenshots / "5-running.png", full_page=True)

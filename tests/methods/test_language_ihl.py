@@ -71,7 +71,7 @@ def test_fisher_is_the_squared_gradient_of_two_pairs_weighed_by_their_tokens(toy
         (gradient,) = torch.autograd.grad(mean_nll(model, texts[rows]), model.get_submodule(name).weight)
         by_hand = by_hand + gradient**2 * (texts.labels[rows] != IGNORED).sum() / tokens
     assert torch.allclose(
-        fisher(SimpleNamespace(model=model, tell=lambda *said: None), texts, [name])[name],
+        fisher(SimpleNamespace(model=model, report=lambda *said: None), texts, [name])[name],
         by_hand,
         rtol=1e-4,
         atol=1e-12,

@@ -25,7 +25,7 @@ def lines(rows):
 def test_what_cannot_be_told_apart_and_keeps_its_utility_stands_first():
     rows = [row("npo", 0, 0.4, 0.5, 3.0), row("simnpo", 0, 0.06, 0.79, 4.0), row("grad_diff", 0, 1e-9, 0.8, 100.0)]
     named = [line.split("|")[1].strip() for line in lines(rows)[1:4]]
-    assert [name.rpartition("(")[2] for name in named] == ["SimNPO)", "NPO)", "GradDiff)"]
+    assert [name.partition(" · ")[0].rpartition("(")[2] for name in named] == ["SimNPO)", "NPO)", "GradDiff)"]
 
 
 def test_a_p_value_is_the_median_and_utility_a_share_of_before():
