@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from app import markup
+from app import families, markup
 from app import trials as side_by_side
 from backends.api import benchmarks, catalog, runs
 from backends.api.catalog import Method
@@ -82,7 +82,8 @@ def cards() -> str:
 
 def card(entry: Method) -> str:
     """A method in plain words, then for a student, with its label, its paper and where the code departs from it."""
-    tags = [markup.tag(entry.label)]
+    fits = [family.title.lower() for family in families.every().values() if entry.works_with.get(family.id) is True]
+    tags = [*map(markup.tag, fits), markup.tag(entry.label)]
     if entry.guard:
         tags.append(markup.tag("leaves the weights as they are: hidden, not erased"))
     if entry.reference:
