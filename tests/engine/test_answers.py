@@ -82,7 +82,9 @@ def test_a_wrong_question_is_one_sentence(desk, asked, says):
 
 def test_a_model_that_looks_at_images_is_asked_in_another_way(desk):
     desk.opened.task = SimpleNamespace(id="looker", family="classifier")
-    with pytest.raises(BadInput, match="looker answers no questions in words; this is for language models and mixtures of experts"):
+    with pytest.raises(
+        BadInput, match="looker answers no questions in words; this is for language models and mixtures of experts"
+    ):
         OPERATIONS["answer"](desk, "a-run", "Who?")
 
 

@@ -165,5 +165,7 @@ def test_a_wrong_request_is_one_sentence(desk, asked, says):
 
 def test_a_model_that_looks_at_images_writes_nothing():
     task = SimpleNamespace(id="looker", family="classifier")
-    with pytest.raises(BadInput, match="looker answers no questions in words; this is for language models and mixtures of experts"):
+    with pytest.raises(
+        BadInput, match="looker answers no questions in words; this is for language models and mixtures of experts"
+    ):
         operations_topic.write_questions(Desk((task, None)), "looker", "Rome")
