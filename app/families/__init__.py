@@ -55,9 +55,7 @@ class View:
     grids: ClassVar[bool] = False
     promptable: ClassVar[bool] = False
     numbered: ClassVar[bool] = False
-    unlike: ClassVar[str] = (
-        "The model of this run looks at images and names what it sees; it makes none, and answers no questions."
-    )
+    unlike: ClassVar[str] = "The model of this run takes no prompts, so there is nothing here that it made."
     watched: ClassVar[str] = "images"
     dial: ClassVar[str] = ""
 
