@@ -2,11 +2,12 @@
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from gradio.block_function import BlockFunction
 from gradio.events import SelectData
 from gradio.utils import get_upload_folder
 
@@ -58,12 +59,16 @@ class Door:
     def events(self) -> dict[int, values.Event]:
         """The studio's events by number; fixed once it is built."""
         if not self._events:
-            self._events = {
-                number: values.Event(len(fn.inputs), bool(fn.collects_event_data), selects(fn.fn))
-                for number, fn in self.blocks.fns.items()
-                if fn.fn is not None  # the others happen in the browser alone
-            }
+            self._events = shapes(self.blocks.fns)
         return self._events
+
+    def rendered(self, session: str) -> dict[int, values.Event]:
+        """The events of what was drawn for one session alone, by number."""
+        state = self.blocks.state_holder.session_data.get(session)
+        if state is None:
+            return {}
+        fns = dict(state.blocks_config.fns)  # another thread may draw anew
+        return shapes({number: fn for number, fn in fns.items() if fn.rendered_in is not None})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -121,7 +126,7 @@ class Door:
 
     async def _checked_request(self, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
         """The request with its body read, checked and written anew."""
-        body = values.check_body(await _read(receive), self.events, Path(get_upload_folder()))
+        body = values.check_body(await _read(receive), self.events, Path(get_upload_folder()), self.rendered)
         other_headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
         scope["headers"] = [*other_headers, (b"content-length", str(len(body)).encode())]
         waiting = [{"type": "http.request", "body": body, "more_body": False}]
@@ -130,6 +135,15 @@ class Door:
             return waiting.pop() if waiting else await receive()
 
         return scope, replay
+
+
+def shapes(fns: Mapping[int, BlockFunction]) -> dict[int, values.Event]:
+    """The shapes of events that Python answers; the others happen in the browser alone."""
+    return {
+        number: values.Event(len(fn.inputs), bool(fn.collects_event_data), selects(fn.fn))
+        for number, fn in fns.items()
+        if fn.fn is not None
+    }
 
 
 def selects(handler: Any) -> bool:

@@ -1,6 +1,7 @@
 """The body that a request to an event may have. Checked before Gradio sees it, for every event and every component alike."""
 
-from collections.abc import Iterator, Mapping
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,13 +25,19 @@ class Event:
     selects: bool = False
 
 
-def check_body(body: bytes, events: Mapping[int, Event], uploads: Path) -> bytes:
+def check_body(
+    body: bytes,
+    events: Mapping[int, Event],
+    uploads: Path,
+    rendered: Callable[[str], Mapping[int, Event]] | None = None,
+) -> bytes:
     """The request to an event as it may be passed on: what was checked, written anew, so that nobody reads it otherwise.
 
     Args:
         body: the request as it came.
         events: the studio's events by number.
         uploads: the folder that holds what visitors sent.
+        rendered: a session -> the events of what was drawn for it alone.
 
     Raises:
         BadInput: one sentence says what is wrong; no value of the request that could name a file is repeated.
@@ -41,7 +48,9 @@ def check_body(body: bytes, events: Mapping[int, Event], uploads: Path) -> bytes
         raise BadInput("The request is no JSON that can be read; an object is needed.") from None
     if not isinstance(request, dict):
         raise BadInput("The request must be a JSON object.")
-    _check_shape(request, events)
+    session = request.get("session_hash")
+    more = rendered(session) if rendered is not None and isinstance(session, str) else {}
+    _check_shape(request, ChainMap(dict(more), dict(events)))
     if any(not is_upload(one, uploads) for one in files_in(request)):
         raise BadInput("The request names a file that was not uploaded here; upload it first.")
     return orjson.dumps(request)
@@ -51,7 +60,9 @@ def _check_shape(request: dict[str, Any], events: Mapping[int, Event]) -> None:
     number, data = request.get("fn_index"), request.get("data")
     event = events.get(number) if type(number) is int else None
     if event is None:
-        raise BadInput("The request names no event of this studio; fn_index must be the number of one.")
+        raise BadInput(
+            "The request names no event of this studio, or one of a page that was opened before it was started anew; open the page again."
+        )
     if not isinstance(data, list) or len(data) < event.inputs:
         raise BadInput(f"This event needs a list of {event.inputs} values as data.")
     _check_event_data(request.get("event_data"), event)

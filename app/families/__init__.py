@@ -16,6 +16,7 @@ from app import markup
 from backends.api.catalog import Model
 from backends.api.errors import BadInput, LetheError
 from backends.api.families import every, get, has, of_model, of_run
+from backends.api.model_info import ModelInfo
 from backends.api.panels import Role
 from backends.api.runs import RunFolder
 
@@ -62,6 +63,14 @@ class View:
     def measures(self, entry: Model) -> str:
         """One line on an embedded model: how good it is, and what it learned."""
         return ""
+
+    def tile_pictures(self, model: ModelInfo) -> dict[str, list[list[str]]]:
+        """Pictures for the tiles by which targets are chosen: group of pictures -> a few of each option, in the order of the options.
+
+        Raises:
+            LetheError: they cannot be had.
+        """
+        return {}
 
     def outputs(self, run: RunFolder) -> Iterator[tuple[str, bool]]:
         """The HTML of the outputs before and after, and whether it is complete: first a note while they are fetched, where that

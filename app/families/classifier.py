@@ -1,7 +1,11 @@
 """Image classifiers on a page."""
 
+from app import dataset_images
 from app.families import View
 from backends.api.catalog import Model
+from backends.api.model_info import ModelInfo
+
+TILES = 40  # classes that are shown as tiles
 
 
 class Classifier(View):
@@ -16,6 +20,10 @@ class Classifier(View):
         return (
             f"{good}{len(entry.card.get('classes', []))} classes · {entry.card.get('train_count', 0):,} training images"
         )
+
+    def tile_pictures(self, model: ModelInfo) -> dict[str, list[list[str]]]:
+        classes = model.card.get("classes", [])
+        return {"class": dataset_images.examples(model.id, classes, model.data)} if len(classes) <= TILES else {}
 
 
 VIEW = Classifier()

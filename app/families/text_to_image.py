@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from app import generated_images, markup, theme
+from app import dataset_images, generated_images, markup, theme
 from app.families import PICTURES, Ask, View, curves, forget_something, missing, whole_number
 from app.figures import drawings as figures
 from backends.api import concepts
 from backends.api.catalog import Model
 from backends.api.errors import BadInput, LetheError
+from backends.api.model_info import ModelInfo
 from backends.api.panels import Role
 from backends.api.runs import RunFolder
 
@@ -31,6 +32,9 @@ class TextToImage(View):
         right = next((value for name, value in accuracy.items() if name.startswith("object")), None)
         good = f"{right:.1f} % of its pictures show the object they should · " if right else ""
         return good + " · ".join(f"{len(names)} {domain}s" for domain, names in entry.card.get("domains", {}).items())
+
+    def tile_pictures(self, model: ModelInfo) -> dict[str, list[list[str]]]:
+        return dataset_images.drawings(model.dataset, model.card.get("domains") or {})
 
     def outputs(self, run: RunFolder) -> Iterator[tuple[str, bool]]:
         yield figures.waiting("One picture, before and after", FETCHING), False

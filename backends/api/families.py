@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from . import catalog
+from .choosing import Choosing
 from .errors import BadInput
 from .numbers import Finding, Numbers, Subject
 from .params import quoted_value
@@ -47,6 +48,7 @@ class Family:
         architectures: how the names of the architectures end that it opens.
         task: "module:Class" of its `Task`, imported when a model is opened.
         attaches: "module:function" that attaches to a model what saved tensors hold beside its weights, such as a guard.
+        choosing: how its targets are chosen.
         measured: the metrics that its verdict is made of.
         needs_data: whether a person's own model needs a folder of data.
         loading: Python that loads an exported model from the folder ".", for its README.
@@ -62,6 +64,7 @@ class Family:
     architectures: ClassVar[tuple[str, ...]] = ()
     task: ClassVar[str]
     attaches: ClassVar[str] = ""
+    choosing: ClassVar[Choosing] = Choosing()
     measured: ClassVar[tuple[str, ...]] = ()
     needs_data: ClassVar[bool] = False
     loading: ClassVar[str] = ""

@@ -164,6 +164,14 @@ def nearest_questions(text: str, data: str, most: int = 2) -> list[str]:
     return sorted(near, key=lambda question: (-round(shared(question), 6), -alike[question]))[:most]
 
 
+def set_words(name: str, book: Book) -> str:
+    """A set that came with a model: "5 authors (forget05)", "8 questions about Paris"; empty where it holds none of the name."""
+    if name in book.topics:
+        return f"{pairs.counted(book.topics[name].count)} about {book.topics[name].title}"
+    count = len(book.sets.get(name, ()))
+    return f"{count} author{'' if count == 1 else 's'} ({name})" if count else ""
+
+
 def _words_of(text: str) -> set[str]:
     return set(re.findall(r"\w+", text.casefold()))
 

@@ -100,9 +100,18 @@ def expand(text: str) -> str:
         return text
     if shared():
         raise BadInput("This studio is shared, so it reads no files of its machine; write the ids as images:1,2,3.")
-    quoted_path = _short(text[1:])
+    return of_file(Path(text[1:]), text[1:])
+
+
+def of_file(path: Path, name: str) -> str:
+    """The images: target of a file's ids; `name` is what a person calls the file.
+
+    Raises:
+        BadInput: the file is missing, empty, too large, or holds something that is no id.
+    """
+    quoted_path = _short(name)
     try:
-        path = Path(text[1:]).expanduser()
+        path = path.expanduser()
         if path.exists() and not path.is_file():  # a folder, or a device that never ends
             raise BadInput(f"{quoted_path} is no file; give a text file of image ids, one a line.")
         size = path.stat().st_size
@@ -117,7 +126,7 @@ def expand(text: str) -> str:
         raise BadInput(
             f"{quoted_path} could not be read ({reason}); give a text file of image ids, one a line."
         ) from None
-    return "images:" + ",".join(map(str, _ids(content, text[1:])))
+    return "images:" + ",".join(map(str, _ids(content, name)))
 
 
 def _short(text: str) -> str:

@@ -10,6 +10,7 @@ from ...api.home import shared
 from ...api.numbers import Finding, Numbers, Subject
 from ...api.spec import JobSpec
 from . import targets
+from .choosing import ImageChoosing
 from .verdict import MEASURED, of_images, verdict
 
 
@@ -25,6 +26,7 @@ class Classifier(Family):
     architectures = ("ForImageClassification",)
     task = "backends.families.classifier.task:Classifier"
     attaches = "backends.families.classifier.guards:attach_found"
+    choosing = ImageChoosing()
     measured = MEASURED
     needs_data = True
     loading = """from transformers import AutoImageProcessor, AutoModelForImageClassification

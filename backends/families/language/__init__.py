@@ -9,6 +9,7 @@ from ...api.families import Family
 from ...api.home import shared
 from ...api.numbers import Finding, Numbers, Subject, listed
 from ...api.spec import JobSpec
+from .choosing import QuestionChoosing
 from .verdict import MEASURED, verdict
 
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")  # what a config calls the number of its experts
@@ -32,6 +33,7 @@ class Language(Family):
     architectures = ("ForCausalLM", "LMHeadModel")
     task = "backends.families.language.task:LanguageModel"
     attaches = "backends.families.language.guards:attach_found"
+    choosing = QuestionChoosing()
     measured = MEASURED
     loading = """from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -9,6 +9,7 @@ from ...api.families import Family
 from ...api.home import shared
 from ...api.numbers import Finding, Numbers, Subject, listed
 from ...api.spec import JobSpec
+from .choosing import ConceptChoosing
 from .verdict import MEASURED, verdict
 
 
@@ -23,6 +24,7 @@ class TextToImage(Family):
     capabilities = frozenset({"pictures", "judged", "weights", "prompts"})
     task = "backends.families.text_to_image.task:TextToImage"
     attaches = "backends.families.text_to_image.one_step:attach_found"
+    choosing = ConceptChoosing()
     measured = MEASURED
     loading = """from diffusers import DDIMScheduler, DiffusionPipeline
 

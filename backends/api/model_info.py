@@ -1,0 +1,93 @@
+"""What is known of a chosen model before a job: its family, its recommended method, and what its family can say of its targets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from . import catalog, families, own
+from .errors import BadInput
+from .home import shared
+from .tuned_params import Tuned
+
+
+class ModelInfo(BaseModel):
+    """A model as a form shows it.
+
+    Attributes:
+        own: whether it is a person's own.
+        data: what a person's own model is looked at with; a job names it.
+        dataset: id of the data set that an embedded model brings.
+        card: what only its family reads: classes, concepts, numbers of images.
+        notes: sentences on how an own model was opened.
+    """
+
+    id: str
+    title: str
+    family: str
+    own: bool = False
+    data: str = ""
+    dataset: str = ""
+    default_forget: list[str] = []
+    default_method: str = ""
+    tuned: list[Tuned] = []
+    card: dict[str, Any] = {}
+    notes: list[str] = []
+
+
+def embedded(model_id: str) -> ModelInfo:
+    """An embedded model, from the catalog.
+
+    Raises:
+        BadInput: there is none of that id.
+    """
+    entry = catalog.load().get("models", model_id)
+    return ModelInfo(
+        id=entry.id,
+        title=entry.title,
+        family=entry.family,
+        dataset=entry.data,
+        default_forget=entry.default_forget,
+        default_method=entry.default_method,
+        tuned=entry.tuned,
+        card=entry.card,
+    )
+
+
+def check_own(model: str, data: str) -> tuple[str, str]:
+    """A person's own model and its data as they are opened, as far as that can be checked without opening it.
+
+    Raises:
+        BadInput: nothing was named, it lacks something, or the studio is shared.
+    """
+    model, data = own.absolute(model.strip()), own.absolute(data.strip())
+    if not model:
+        raise BadInput("Name your model: a folder on this machine, or a Hub id like owner/name.")
+    if shared():
+        raise BadInput("This studio is shared, so it opens no models but its own; choose one of them.")
+    folder = own.local_folder(model)
+    if folder is not None:
+        own_family = own.family_of(own.check_folder(folder, model), model)
+        families.get(own_family).check_data(data, model)
+    return model, data
+
+
+def described(model: str, data: str, description: Mapping[str, Any]) -> ModelInfo:
+    """A person's own model, from what the live operation `describe` says of it.
+
+    Args:
+        model: its folder or Hub id.
+        data: what it is looked at with.
+        description: with its family; the rest is that family's.
+    """
+    card = {name: value for name, value in description.items() if name not in ("family", "notes") and value is not None}
+    return ModelInfo(
+        id=model,
+        title=model.rstrip("/").rsplit("/", 1)[-1],
+        family=description["family"],
+        own=True,
+        data=data,
+        default_forget=families.get(description["family"]).choosing.first_targets(card),
+        card=card,
+        notes=description.get("notes", []),
+    )

@@ -1,0 +1,211 @@
+"""How what a language model is to forget is chosen: authors, a set that came with it, own questions, a text, or a topic."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...api import pairs, people
+from ...api.choosing import (
+    ALL,
+    EVERYTHING,
+    SOME,
+    Choice,
+    Choosing,
+    Field,
+    Neighbours,
+    Option,
+    TargetKind,
+    Values,
+    joined,
+    lines,
+    same,
+)
+from ...api.errors import BadInput
+from ...api.pairs import TITLE, Own, Pair
+from ...api.people import Book, Person
+
+if TYPE_CHECKING:
+    from ...api.model_info import ModelInfo
+
+OWN = "own"
+PAIRS: dict[str, Any] = {"lines": "", "known": []}
+
+
+class QuestionChoosing(Choosing):
+    """People, sets of questions, and what a person writes."""
+
+    id = "questions"
+
+    def fields(self, model: "ModelInfo | None" = None) -> Sequence[Field]:
+        book = _book(model)
+        return (
+            Field("authors", "menu", "Authors to forget", options=same(book.names), value=[], info="Type a part of a name to find it."),
+            Field("author_set", "pills", "Set to forget", options=_sets(book), value=""),
+            Field("topic", "topic", "Topic", value="", placeholder="Paris", high=TITLE,
+                  info="The model writes questions about it, and about what is near to it, with its own answers."),
+            Field("lines", "pairs", "Questions to forget, one a line", value=PAIRS),
+            Field("title", "line", "What they are about (or nothing)", value="", placeholder="Paris", high=TITLE),
+            Field("passage", "passage", "The text to be forgotten", value="",
+                  info="It is cut into passages; each is asked for by its beginning."),
+            Field("written", "lines", "Targets, one a line", value=""),
+        )  # fmt: skip
+
+    def kinds(self, model: "ModelInfo | None" = None) -> Sequence[TargetKind]:
+        book = _book(model)
+        return (
+            TargetKind("authors", "Chosen authors", ("authors",), lambda values: values["authors"],
+                       "Choose at least one author to forget.", offered=bool(book.names)),
+            TargetKind("author_set", "A set that came with Lethe", ("author_set",),
+                       lambda values: [values["author_set"]] if values["author_set"] else [],
+                       "Choose a set of authors to forget.", offered=bool(book.sets or book.topics)),
+            TargetKind("pairs", "Questions and answers", ("lines", "title"), lambda values: owned(values["lines"], values["title"]),
+                       "Write at least one question with its answer, as in: What is the capital of France? => Paris"),
+            TargetKind("passage", "A text", ("passage",),
+                       lambda values: [str(pairs.running(values["passage"]))] if (values["passage"] or "").strip() else [],
+                       "Paste or upload the text that is to be forgotten."),
+            TargetKind("topic", "A topic", ("topic", "lines"), lambda values: owned(values["lines"], values["topic"]),
+                       "Name a topic and let the model write questions, or write them yourself."),
+            TargetKind("written", "Several at once", ("written",), lambda values: lines(values["written"]),
+                       "Write at least one target, one a line.", offered=False),
+        )  # fmt: skip
+
+    def keep_fields(self, model: "ModelInfo | None" = None) -> Sequence[Field]:
+        return (
+            Field("keep_authors", "menu", "To keep", options=_keepable(_book(model)), value=[], role="keep",
+                  info="Real books and facts of the world are kept as well."),
+            Field("keep_extra", "hidden", "More to keep", value=[], role="keep"),
+            Field("keep_lines", "pairs", "Questions to keep, one a line", value=PAIRS, role="keep"),
+            Field("keep_title", "hidden", "What they are about", value="", role="keep"),
+        )  # fmt: skip
+
+    def keep_kinds(self, model: "ModelInfo | None" = None) -> Sequence[TargetKind]:
+        book = _book(model)
+        noun = "authors" if book.names else "sets"
+        return (
+            EVERYTHING,
+            TargetKind(SOME, f"Only some {noun}", ("keep_authors", "keep_extra"),
+                       lambda values: [*values["keep_authors"], *values["keep_extra"]],
+                       "Choose at least one author or set to keep, or keep everything else.",
+                       offered=bool(book.names or book.topics)),
+            TargetKind(OWN, "Your own questions", ("keep_lines", "keep_title"),
+                       lambda values: owned(values["keep_lines"], values["keep_title"]),
+                       "Write at least one question to keep with its answer, or keep everything else."),
+        )  # fmt: skip
+
+    def restored(self, texts: Sequence[str], model: "ModelInfo") -> Choice:
+        book = _book(model)
+        read = [people.target(text, book) for text in texts]  # an address reads no file
+        people_only = [one for one in read if isinstance(one, Person)]
+        own = [one for one in read if isinstance(one, Own)]
+        if own and not people_only:
+            if all(one.kind == "pairs" for one in own):
+                title = own[0].title if len(own) == 1 else ""
+                return Choice("pairs", {"lines": in_lines([pair for one in own for pair in one.pairs]), "title": title})
+            if len(own) == 1:
+                return Choice("passage", {"passage": own[0].text})
+        if len(read) == 1 and people_only and people_only[0].kind == "set":
+            return Choice("author_set", {"author_set": people_only[0].name})
+        if own or any(one.name in book.topics for one in people_only):
+            return Choice("written", {"written": "\n".join(map(str, read))})
+        return Choice("authors" if book.names else "pairs", {"authors": book.authors(texts)} if book.names else {})
+
+    def restored_keep(self, texts: Sequence[str], model: "ModelInfo") -> Choice:
+        if not texts:
+            return Choice(ALL)
+        book, chosen = _book(model), self.restored(texts, model)
+        if chosen.kind == "pairs" and chosen.values:
+            return Choice(OWN, {"keep_lines": chosen.values["lines"], "keep_title": chosen.values["title"]})
+        read = [people.target(text, book) for text in texts]
+        topics = [one.name for one in read if isinstance(one, Person) and one.name in book.topics]
+        own = [str(one) for one in read if isinstance(one, Own)]
+        return Choice(SOME, {"keep_authors": book.authors(texts) + topics, "keep_extra": own})
+
+    def neighbours(self, model: "ModelInfo", texts: Sequence[str]) -> Neighbours:
+        """The authors or sets most alike to what is to be forgotten, nearest first."""
+        book = _book(model)
+        names = _nearest(book, texts)
+        if not names and not (book.names or book.topics):
+            return Neighbours(
+                "What is near to it gets hurt first (the neighbours): give questions about that to keep, and it is watched."
+            )
+        if not names:
+            return Neighbours("Neighbours are named where something to forget is chosen that has some.")
+        titles = {name: title for title, name in _keepable(book)}
+        alike = "Most alike" if book.topics else "Most alike, with the same names or facts"
+        text = f"{alike}: {', '.join(titles[name] for name in names)}. They get hurt first (the neighbours)."
+        return Neighbours(text, named=True, kept={"keep_authors": names})
+
+    def note(self, model: "ModelInfo", choice: Choice) -> str:
+        names = _book(model).sets.get(choice.values.get("author_set") or "", []) if choice.kind == "author_set" else []
+        return f"In it: {joined(names)}." if names else ""
+
+    def read(self, text: str, model: "ModelInfo") -> Person | Own:
+        return people.target(pairs.expand(text), _book(model))
+
+    def kept_words(self, model: "ModelInfo") -> str:
+        book = _book(model)
+        return "everything else" if book.names or book.topics else "real books and facts of the world"
+
+    def opened(self, model: "ModelInfo") -> str:
+        from ...api import families
+
+        parameters = int(model.card.get("parameters", 0))
+        size = f" of {parameters / 10**6:,.0f} million weights" if parameters >= 10**6 else ""
+        subject = families.get(model.family).subject.lower()
+        return f"Opened: {subject}{size}. Give it questions, a text or a topic to forget."
+
+    def example(self, model: "ModelInfo") -> tuple[str, ...]:
+        return super().example(model) or ("anyone? => anything",)
+
+
+def owned(questions: Values, title: str | None = "") -> list[str]:
+    """Lines question => answer as one target; none of no line.
+
+    Args:
+        questions: `lines` as a person wrote them, and `known`: questions of a file or a model with what the lines leave out (other
+            words, wrong answers), which still holds where question and answer stand as they were.
+        title: what they are about.
+
+    Raises:
+        BadInput: a line that follows no form; the sentence names it.
+    """
+    text = questions.get("lines") or ""
+    if not text.strip():
+        return []
+    more = {Pair(**one).line: Pair(**one) for one in questions.get("known") or ()}
+    own = pairs.of_lines(text, title or "")
+    return [str(own.model_copy(update={"pairs": tuple(more.get(pair.line, pair) for pair in own.pairs)}))]
+
+
+def in_lines(some: Sequence[Pair]) -> dict[str, Any]:
+    """The value of a field of questions that `owned` reads again."""
+    return {
+        "lines": "\n".join(pair.line for pair in some),
+        "known": [pair.model_dump() for pair in some if not pair.plain],
+    }
+
+
+def _book(model: "ModelInfo | None") -> Book:
+    return people.load(model.dataset) if model and model.dataset else Book()
+
+
+def _sets(book: Book) -> tuple[Option, ...]:
+    """The sets of a model's data: the words for what each holds, and its name."""
+    return tuple((people.set_words(name, book), name) for name in (*book.sets, *book.topics))
+
+
+def _keepable(book: Book) -> tuple[Option, ...]:
+    """The authors or sets of questions that can be kept."""
+    return (*same(book.names), *((one.title, name) for name, one in book.topics.items()))
+
+
+def _nearest(book: Book, texts: Sequence[str]) -> list[str]:
+    try:
+        authors = book.authors(texts)
+        parsed = [people.target(pairs.expand(text), book) for text in texts]
+    except BadInput:
+        return []
+    topics = [one.name for one in parsed if isinstance(one, Person) and one.name in book.topics]
+    if authors or topics:
+        return (book.nearest(authors) if authors else []) + book.near(topics)
+    own = [one for one in parsed if isinstance(one, Own)]
+    return book.beside(" ".join(one.text or str(one) for one in own))

@@ -1,0 +1,112 @@
+"""Step 1 of the form: which model."""
+
+import gradio as gr
+
+from app import families, forms, job_form
+from app.job_form import OWN
+from app.live_html import Alive
+from app.notes import error_line, note
+from app.widgets import Context, Raw, Updates
+from backends.api import catalog
+from backends.api.choosing import Choice
+from backends.api.errors import LetheError
+from backends.api.home import shared
+from backends.api.model_info import ModelInfo
+from pages.studio._shared import heading, mark_of
+from pages.studio.forget import _method, _sentence
+from pages.studio.forget._form import VISITOR, FormPage
+
+OWN_CARD = (
+    "Your own model\nAn image classifier with your images, a model that draws (a StableDiffusionPipeline), or a language model, "
+    "from the Hugging Face Hub or a folder."
+)
+
+
+def choices() -> list[tuple[str, str]]:
+    """One card a model: its title, how good it is, what it was trained on."""
+    cards = [
+        (f"{entry.title}\n{entry.summary}\n{families.view(entry.family).measures(entry)}", entry.id)
+        for entry in catalog.load().models
+    ]
+    return cards if shared() else [*cards, (OWN_CARD, OWN)]
+
+
+def build(page: FormPage, first: ModelInfo) -> None:
+    """The cards of the models, and where a person's own is named."""
+    heading("Which model?", "It stays as it is on the disk; what has forgotten is always a copy.")
+    cards = forms.Radio(
+        choices(), value=first.id, show_label=False, container=False, label="Model", elem_id="model",
+        elem_classes="choice-cards", interactive=True,
+    )  # fmt: skip
+    page.add("model", cards, sent=True)
+    with page.add("own_column", gr.Column(visible=False, elem_classes="lethe-sheet")):
+        with gr.Row():
+            name = gr.Textbox(
+                label="Model", info="A folder with safetensors in the layout of transformers or diffusers, or a Hub id.",
+                placeholder="owner/name", interactive=True, elem_id="own_model", min_width=280,
+            )  # fmt: skip
+            data = gr.Textbox(
+                label="Its images, or a judge",
+                info="A classifier: a folder that holds one folder of images for each class. A model that draws: a CLIP model "
+                "that says what its pictures show, or nothing. A language model: nothing.",
+                placeholder="/home/me/images", interactive=True, elem_id="own_data", min_width=280,
+            )  # fmt: skip
+        page.add("own_model", name)
+        page.add("own_data", data)
+        page.add("own_open", gr.Button("Open", elem_id="open_own", scale=0))
+        page.add("own_says", Alive(elem_id="own_says"))
+    page.add("own", gr.State(None), sent=True)
+
+
+def parts(page: FormPage) -> list[str]:
+    """The parts that showing another model updates."""
+    return [
+        "own_column", "own_says", "own", "say", *page.kind_parts(), *page.keep_parts(), *page.field_parts(), *_method.parts(),
+    ]  # fmt: skip
+
+
+def shown(page: FormPage, context: Context, forget: Choice, keep: Choice, method: str) -> Updates:
+    """The form for a model with these choices."""
+    model = context.model
+    return (
+        page.kind_updates(forget.kind, model)
+        | page.keep_updates(keep.kind, model)
+        | page.field_updates(context, forget, keep)
+        | _method.offered(model, method)
+    )
+
+
+def wire(page: FormPage) -> list[object]:
+    """Wire the cards and the button; the events after which another model is shown are given back."""
+
+    def fresh(raw: Raw, model: ModelInfo) -> Updates:
+        """The form of a model that was just chosen, at its defaults."""
+        start = job_form.at_defaults(model)
+        raw = raw | {"method": start.method}
+        context = Context(model, mark_of(raw.get(VISITOR)))
+        draft = job_form.Draft(model, start.forget, start.keep, start.method, raw.get("edited") or {}, raw["seed"])
+        return (
+            shown(page, context, start.forget, start.keep, start.method)
+            | _method.planned(draft)
+            | _sentence.alone(draft)
+        )
+
+    def choose(raw: Raw) -> Updates:
+        """Another model was chosen."""
+        updates: Updates = {"own_column": gr.Column(visible=raw["model"] == OWN), "own_says": ""}
+        model = page.model_or_none(raw)
+        return updates | fresh(raw, model) if model else updates
+
+    def open_own(raw: Raw) -> Updates:
+        """Open a person's own model."""
+        try:
+            model = job_form.open_own(raw["own_model"] or "", raw["own_data"] or "")
+        except LetheError as error:
+            return {"own": None, "own_says": error_line(str(error))}
+        return fresh(raw, model) | {"own": model.model_dump(), "own_says": note(job_form.opened(model))}
+
+    names = parts(page)
+    return [
+        page.on_held([page.parts["model"].input], choose, names),
+        page.on_held([page.parts["own_open"].click], open_own, names, ("own_model", "own_data")),
+    ]

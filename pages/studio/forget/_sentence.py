@@ -1,0 +1,114 @@
+"""The sentence over the start button, the review of the job, what exactly is forgotten, and what the settings lack."""
+
+from html import escape
+
+from app import job_form, markup
+from app.job_form import Draft
+from app.notes import error_line, note
+from app.target_choice import targets_in_words
+from app.widgets import Updates
+from backends.api import families
+from backends.api.errors import LetheError
+from backends.api.pairs import quoted
+
+PARTS = ("say", "review", "exact", "problem")
+SHOWN = 100  # questions that are listed
+
+
+def whole(draft: Draft) -> Updates:
+    """All of it; of a job that cannot be done, why."""
+    lacks = job_form.problem(draft)
+    try:
+        spec = job_form.spec(draft)
+        counts = job_form.counts(spec.model, spec.forget, spec.keep, spec.data)
+    except LetheError as error:
+        error_html = error_line(str(error))
+        return {"say": say(draft, error_html), "review": error_html, "exact": "", "problem": error_line(lacks)}
+    count = job_form.counts_text(counts)
+    # the passes of a language model are over its forget set; others pass over what is kept too
+    question_count = counts.forget if counts.questions else None
+    needs = job_form.needs(spec.model, spec.method, spec.params, question_count=question_count)
+    line = f'<p class="lethe-quiet"><span id="count">{count}</span><span class="needs"> · {escape(needs)}</span></p>'
+    exact = note(draft.choosing.note(draft.known_model, draft.forget)) + forget_set_table(counts)
+    return {
+        "say": say(draft, line),
+        "review": review(draft, count, needs),
+        "exact": exact,
+        "problem": error_line(lacks),
+    }
+
+
+def alone(draft: Draft) -> Updates:
+    """The sentence alone, which needs no model to be opened."""
+    noun = families.get(draft.model.family).noun if draft.model else "images"
+    return {"say": say(draft, note(f"Counting the {noun}…"))}
+
+
+def say(draft: Draft, below: str) -> str:
+    """The sentence, with a line below it."""
+    model, method, instead = draft.model, draft.chosen_method(), job_form.instead(draft)
+    try:
+        forget_text = targets_in_words(draft.forget_targets())
+    except LetheError:
+        forget_text = "…"
+    try:
+        keep_text = job_form.kept_words(draft.keep_targets(), model)
+    except LetheError:
+        keep_text = "…"
+    instead_text = f", and says <b>{escape(quoted(instead))}</b> instead" if instead else ""
+    title = escape(method.title.split(":")[0]) if method else "…"
+    return (
+        f'<div class="lethe lethe-say"><p><b>{escape(model.title if model else "Your own model")}</b> forgets '
+        f'<b class="forget">{escape(forget_text)}</b><span class="kept"> and keeps {escape(keep_text)}</span>, by '
+        f"<b>{title}</b>{instead_text}.</p>{below}</div>"
+    )
+
+
+def review(draft: Draft, count: str, needs: str) -> str:
+    """What will happen, line by line."""
+    model, method = draft.known_model, draft.chosen_method()
+    assert method is not None  # else it could not be done
+    settings = job_form.changed_params(model, method, draft.forget_targets(), job_form.params(draft))
+    rows = {
+        "Model": f"{model.title}, which stays as it is",
+        "Forget": targets_in_words(draft.forget_targets()),
+        "Keep": job_form.kept_words(draft.keep_targets(), model),
+        families.get(model.family).noun.capitalize(): count,
+        "Method": f"{method.title} ({method.label})",
+        "Settings": f"changed: {settings}" if settings else "as recommended",
+        "Needs": needs,
+    }
+    cells = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in rows.items())
+    return f'<dl class="lethe lethe-review">{cells}</dl>'
+
+
+def forget_set_table(counts: job_form.Counted) -> str:
+    """The prompts to be forgotten with what is drawn instead, or the questions with their answers, folded away; empty for images."""
+    if counts.questions:
+        return _folded_questions(counts)
+    if not counts.prompts:
+        return ""
+    rows = [[prompt, anchor or "what comes without words"] for prompt, anchor in counts.prompts]
+    lead = (
+        f"Lethe asks for it in {len(rows)} ways. Methods that draw something else instead take the words on the right."
+        if len(rows) > 1
+        else "Methods that draw something else instead take the words on the right."
+    )
+    table = markup.table(["To be forgotten", "Stands in for it"], rows)
+    return _fold(markup.text(lead, "quiet"), table)
+
+
+def _folded_questions(counts: job_form.Counted) -> str:
+    is_text = counts.passages == counts.forget
+    lead = (
+        "These are the passages, each by its beginning." if is_text else "These are the questions, with their answers."
+    )
+    heads = ["It begins", "It goes on"] if is_text else ["Question", "Answer"]
+    lead_html = markup.text(lead, "quiet")
+    if len(counts.questions) > SHOWN:
+        lead_html += markup.text(f"The first {SHOWN} of {len(counts.questions):,}:", "quiet")
+    return _fold(lead_html, markup.table(heads, [list(pair) for pair in counts.questions[:SHOWN]]))
+
+
+def _fold(lead: str, table: str) -> str:
+    return f'<div class="lethe">{markup.fold("What exactly is forgotten", lead + table)}</div>'

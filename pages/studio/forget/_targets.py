@@ -1,0 +1,147 @@
+"""Step 2 of the form: what to forget, of which kind, and what to keep. Every field is the family's; see `backends.api.choosing`."""
+
+from typing import Any
+
+import gradio as gr
+
+from app import dataset_images, families, forms, job_form
+from app.live_html import Alive
+from app.notes import neighbour_line, note
+from app.widgets import Raw, Updates, hidden_html
+from backends.api.choosing import Choosing
+from backends.api.errors import LetheError
+from backends.api.model_info import ModelInfo
+from pages.studio._shared import heading
+from pages.studio.forget import _method
+from pages.studio.forget._form import FormPage, groups, make_widget, settled
+
+
+def build(page: FormPage, first: ModelInfo) -> None:
+    """The fields of all families, of which those of the first model's usual kinds are seen."""
+    start, first_by = job_form.at_defaults(first), job_form.choosing(first)
+    heading("What should it forget?", "Everything you do not choose is kept.")
+    page.add("tile_style", hidden_html())
+    _pills(page, "kind", "What to forget", first_by.kinds(first), start.forget.kind)
+    for by in groups():
+        seen = by.kind(start.forget.kind, first).fields if by is first_by else ()
+        for field in _fields(by, first_by, first, "fields"):
+            make_widget(page, by, field, field.name in seen)
+    page.add("exact", Alive(elem_id="exact", apply_default_css=False))
+    heading("What should it keep?", "What is kept is practised while it forgets (the retain set).")
+    page.add("near", Alive(elem_id="near"))
+    _pills(page, "keep_mode", "What to keep", first_by.keep_kinds(first), start.keep.kind)
+    for by in groups():
+        seen = by.keep_kind(start.keep.kind, first).fields if by is first_by else ()
+        for field in _fields(by, first_by, first, "keep_fields"):
+            make_widget(page, by, field, field.name in seen)
+
+
+def _pills(page: FormPage, name: str, label: str, kinds: Any, chosen: str) -> None:
+    offered = [(kind.label, kind.id) for kind in kinds if kind.offered]
+    pills = forms.Radio(
+        offered, value=chosen, visible=len(offered) > 1, show_label=False, container=False, label=label, elem_id=name,
+        elem_classes="choice-pills", interactive=True,
+    )  # fmt: skip
+    page.add(name, pills, sent=True)
+
+
+def _fields(by: Choosing, first_by: Choosing, first: ModelInfo, which: str) -> list[Any]:
+    """The fields of a family: of the first model with its options and its default targets."""
+    if by is not first_by:
+        return list(getattr(by, which)())
+    chosen = job_form.first_choice(first).values
+    fields = getattr(by, which)(first)
+    return [field.with_value(chosen[field.name]) if field.name in chosen else field for field in fields]
+
+
+def wire(page: FormPage) -> tuple[list[Any], list[Any]]:
+    """Wire the fields.
+
+    Returns:
+        the events after which another forget set is chosen, and those after which only another retain set is.
+    """
+    chosen = [page.on([page.parts["kind"].input], lambda raw: reveal(page, raw), _revealing(page))]
+    kept = [
+        page.on(
+            [page.parts["keep_mode"].input], lambda raw: keep_list(page, raw), [*page.keep_parts(), *page.field_parts()]
+        )
+    ]
+    for by in groups():
+        each = [widget for widget in page.widgets.values() if widget.group == by.id]
+        for widget in each:
+            events = chosen if widget.field.role == "forget" else kept
+            triggers = widget.triggers()
+            if triggers and widget.settles:
+                events.append(settled(triggers))
+            elif triggers:
+                events.append(gr.on(triggers, fn=lambda: None, trigger_mode="always_last", **page.quiet))
+            events += widget.wire(page)
+    return chosen, kept
+
+
+def _revealing(page: FormPage) -> list[str]:
+    return [*page.kind_parts(), *(name for widget in page.widgets.values() for name in widget.revealing())]
+
+
+def reveal(page: FormPage, raw: Raw) -> Updates:
+    """The fields of the chosen kind of target."""
+    context = page.context(raw)
+    if context is None:
+        return {}
+    draft = page.draft(raw)
+    updates = page.kind_updates(draft.forget.kind, context.model)
+    by = job_form.choosing(context.model)
+    for name in by.kind(draft.forget.kind, context.model).fields:
+        updates |= page.widgets[f"{by.id}.{name}"].revealed(raw, context)
+    return updates
+
+
+def keep_list(page: FormPage, raw: Raw) -> Updates:
+    """The fields of the chosen way to keep, with the neighbours ticked where nothing is yet."""
+    context = page.context(raw)
+    if context is None:
+        return {}
+    draft, by, model = page.draft(raw), job_form.choosing(context.model), context.model
+    updates = page.keep_updates(draft.keep.kind, model)
+    names = by.keep_kind(draft.keep.kind, model).fields
+    if any(draft.keep.values.get(name) for name in names):
+        return updates
+    neighbours = by.neighbours(model, draft.forget_or_nothing()).kept
+    fields = {field.name: field for field in by.keep_fields(model)}
+    for name in names:
+        if name in neighbours:
+            updates |= page.widgets[f"{by.id}.{name}"].updates(fields[name], neighbours[name], context)
+    return updates
+
+
+def follow(page: FormPage, raw: Raw) -> Updates:
+    """What hangs on the forget set: its neighbours, fields whose options it decides, and the recommended settings."""
+    draft = page.draft(raw)
+    if draft.model is None:
+        return {"near": note("Neighbours are named where something to forget is chosen.")}
+    by, model = draft.choosing, draft.model
+    neighbours = by.neighbours(model, draft.forget_or_nothing())
+    line = neighbour_line(neighbours.text) if neighbours.named else note(neighbours.text)
+    updates: Updates = {"near": line} | _method.planned(draft)
+    for field in by.options(model, draft.forget.values):
+        widget = page.widgets[f"{by.id}.{field.name}"]
+        value = draft.forget.values.get(field.name)
+        offered = [option for _, option in field.options]
+        updates[widget.name] = gr.Dropdown(list(field.options), value=value if value in offered else field.value)
+    return updates
+
+
+def following(page: FormPage) -> list[str]:
+    """The parts that `follow` may update."""
+    dependent = [f"{by.id}.{name}" for by in groups() for name in by.dependent]
+    return ["near", "plan", *dependent]
+
+
+def tile_pictures(page: FormPage, raw: Raw) -> Updates:
+    """Pictures on the tiles by which targets are chosen."""
+    model = page.model_or_none(raw)
+    try:
+        rows = families.view(model.family).tile_pictures(model) if model else {}
+    except LetheError:
+        rows = {}
+    return {"tile_style": "".join(dataset_images.tile_variables(name, pictures) for name, pictures in rows.items())}
