@@ -32,13 +32,11 @@ class Context:
 
 
 class Form(Protocol):
-    """What a widget needs of the form that it stands in.
+    """What a widget needs of the form that it stands in."""
 
-    Attributes:
-        widgets: those of all fields, by the names of their main parts.
-    """
-
-    widgets: Mapping[str, "FieldWidget"]
+    @property
+    def widgets(self) -> Mapping[str, "FieldWidget"]:
+        """Those of all fields, by the names of their main parts."""
 
     def on(self, triggers: Iterable[Any], handler: Handler, names: Iterable[str], own: Iterable[str] = ()) -> Any:
         """Run a handler at any of the triggers.

@@ -1,6 +1,6 @@
 """The form as one thing: its parts by name, what they hold as a draft of a job, and how its events are wired."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -40,13 +40,12 @@ class FormPage:
     Attributes:
         parts: every part that an answer may update, by name.
         sent: names of the parts whose values every event sends, beside the secret of who asks.
-        widgets: of the fields of all families, by the names of their main parts.
     """
 
     def __init__(self, secret: gr.BrowserState) -> None:
         self.parts: dict[str, Part] = {}
         self.sent: list[str] = []
-        self.widgets: dict[str, FieldWidget] = {}
+        self._widgets: dict[str, FieldWidget] = {}
         self.secret = secret
 
     def add(self, name: str, part: Part, sent: bool = False) -> Part:
@@ -58,9 +57,13 @@ class FormPage:
 
     def add_widget(self, widget: FieldWidget) -> None:
         """Take in the widget of a field."""
-        self.widgets[widget.name] = widget
+        self._widgets[widget.name] = widget
         self.parts |= widget.parts
         self.sent += widget.sent
+
+    @property
+    def widgets(self) -> Mapping[str, FieldWidget]:
+        return self._widgets
 
     # --- what the form holds
 
