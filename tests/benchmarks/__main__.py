@@ -4,6 +4,7 @@ All by default, but the last:
 
     job       the default job as the command line does it: seconds in all, and by phase
     studio    cold start to the first page, pages while a job runs, and what the web process holds
+    form      how much an event of the form carries, and how soon a click and a typed number are answered (in Chromium)
     viewers   50 and 200 viewers who ask without pause, and what the web process holds after 500 page loads (minutes)
     methods   each method's time, in epochs of plain fine-tuning on the same data (some minutes)
     drawing   a step of ESD against a plain loop, and what is gained by keeping what does not change
@@ -18,7 +19,7 @@ import os
 import sys
 import tempfile
 
-from . import drawing, jobs, language, real_size, routing, studio, viewers
+from . import drawing, form, jobs, language, real_size, routing, studio, viewers
 
 
 def main() -> int:
@@ -26,6 +27,7 @@ def main() -> int:
     known = {
         "job": jobs.default_job,
         "studio": studio.studio,
+        "form": form.form,
         "viewers": viewers.viewers,
         "methods": jobs.methods,
         "drawing": drawing.drawing,

@@ -66,7 +66,7 @@ def test_the_four_steps(studio, watched, screenshots):
     ready(page)
     page.click("#next")
     page.locator("#kind label", has_text="Single images").click()
-    page.locator("#gallery_tick label").nth(2).click()
+    page.locator("#picked_tick label").nth(2).click()
     page.locator("#count", has_text="1 image to forget").wait_for()
     page.screenshot(path=screenshots / "2-images.png")
     page.click("#next")
