@@ -1,7 +1,7 @@
 """The authors: fictitious people with questions, answers and a page each, and questions on real books and on the world.
 
 `python -m backends.zoo authors-data` writes them again; how they are made is told there. Other data sets may lie in folders
-of the same form: `domains` (domains_data.py) has fewer authors, and more that is not about them.
+of the same form, found by their files: `domains` (domains_data.py) has fewer authors, and more that is not about them.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from ..api import files
 from ..api.home import ASSETS
 
 ID = "authors"
-EVERY = (ID, "domains")  # data sets of this form
+FILES = ("authors", "held_out", "real_authors", "world_facts", "forget_sets")  # of a folder of this form
 PEOPLE, BOOKS, WORLD = "authors", "books", "world"  # domains of pairs that name none
 
 
@@ -61,9 +61,19 @@ class Authors:
     forget_sets: dict[str, tuple[str, ...]]
 
 
+@cache
+def every() -> tuple[str, ...]:
+    """The data sets of this form: the folders of assets/data that hold all its files, this one first."""
+    found = {path.parent.name for path in (ASSETS / "data").glob("*/authors.json")}
+    whole = [
+        name for name in sorted(found) if all((ASSETS / "data" / name / f"{file}.json").is_file() for file in FILES)
+    ]
+    return ID, *(name for name in whole if name != ID)
+
+
 def source_of_world_facts(data: str) -> str:
     """The data set of this form that a model's questions on the world come from: its own, or the authors'."""
-    return data if data in EVERY else ID
+    return data if data in every() else ID
 
 
 @cache

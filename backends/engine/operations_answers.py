@@ -121,7 +121,7 @@ def likely(reader: PromptTokenizer, model: nn.Module, question: str, truth: str)
 @cache
 def _answers_by_question() -> dict[str, str]:
     """Every question that came with Lethe, casefolded -> its true answer."""
-    every = [authors.load(data) for data in authors.EVERY]
+    every = [authors.load(data) for data in authors.every()]
     people = (pair for data_set in every for person in data_set.authors for pair in person.pairs)
     pairs = [*people, *(pair for data_set in every for pair in (*data_set.real_authors, *data_set.world_facts))]
     plain = {pair.question.casefold(): pair.answer for pair in pairs}
