@@ -50,6 +50,7 @@ class Family:
         attaches: "module:function" that attaches to a model what saved tensors hold beside its weights, such as a guard.
         choosing: how its targets are chosen.
         measured: the metrics that its verdict is made of.
+        benchmark: "module:Benchmark" by which its methods are compared; empty where they are not.
         needs_data: whether a person's own model needs a folder of data.
         loading: Python that loads an exported model from the folder ".", for its README.
         order: lower comes first.
@@ -66,6 +67,7 @@ class Family:
     attaches: ClassVar[str] = ""
     choosing: ClassVar[Choosing] = Choosing()
     measured: ClassVar[tuple[str, ...]] = ()
+    benchmark: ClassVar[str] = ""
     needs_data: ClassVar[bool] = False
     loading: ClassVar[str] = ""
     order: ClassVar[int] = 50

@@ -3,23 +3,15 @@
 Each stands between two markers; what is around them is written by hand. `python -m backends.zoo table --write` renews all.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..api import files
+from ..api import families, files
 from ..api.home import ASSETS
 from ..api.renamed import current
-from . import _limits, _matrix, _table, _table_answers, _table_defaults, _table_drawn, _table_moe, _tree
+from . import _limits, _matrix, _table_defaults, _tree
 
 Rows = list[dict[str, Any]]
-
-RESULTS: dict[str, tuple[str, Callable[[str, Rows], str]]] = {
-    "classifier": ("docs/results/classifiers.md", lambda text, rows: _table.into(text, _table.tables(rows))),
-    "text-to-image": ("docs/results/text-to-image.md", _table_drawn.into),
-    "llm": ("docs/results/language.md", _table_answers.into),
-    "moe": ("docs/results/moe.md", _table_moe.into),
-}  # family -> document, and what puts rows into its text
 
 
 def documents(root: Path, measured: Path) -> dict[str, str]:
@@ -32,11 +24,15 @@ def documents(root: Path, measured: Path) -> dict[str, str]:
     Raises:
         ValueError: a document has lost a marker.
     """
-    rows: dict[str, Rows] = {family: [] for family in RESULTS}
+    benchmarks = _matrix.benchmarks()
+    rows: dict[str, Rows] = {family: [] for family in benchmarks}
     for path in sorted(measured.glob("*.json")):
         family = files.read_json(ASSETS / "models" / path.stem / "card.json")["family"]
         rows[family] += [row | {"method": current("methods", row["method"])} for row in files.read_json(path)]
-    texts = {name: into((root / name).read_text("utf-8"), rows[family]) for family, (name, into) in RESULTS.items()}
+    texts = {
+        one.page: families.load(one.table)((root / one.page).read_text("utf-8"), rows[family])
+        for family, one in benchmarks.items()
+    }
     for name, into in {
         "docs/results/settings.md": lambda text: _table_defaults.into(text, measured / "defaults"),
         "docs/architecture.md": lambda text: _tree.into(text, ASSETS.parent),

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ..api.files import write_bytes, write_json
 from ..data import emoji
+from ..families.text_to_image import FAMILY
 from ..families.text_to_image.task import TextToImage
 from . import _emoji
 
@@ -26,7 +27,7 @@ def describe(folder: Path, recipe: dict[str, Any]) -> dict[str, Any]:
     card = {
         "title": "Emoji painter",
         "summary": "A small but complete Stable Diffusion that draws 20 things in the styles of eight emoji artists, 64 x 64 pixels.",
-        "family": "text-to-image",
+        "family": FAMILY.id,
         "data": "emoji",
         "domains": DOMAINS,
         "templates": emoji.TEMPLATES,

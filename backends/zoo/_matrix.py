@@ -1,14 +1,18 @@
 """Which method works on which family, as a Markdown table made from the catalog."""
 
 from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
+from ..api import families
 from ..core import registry
+from ..core.benchmark import Benchmark
 from ._names import citation, known_name
 from ._table import into as replaced
 
 BEGIN, END = "<!-- methods:begin -->", "<!-- methods:end -->"
-FAMILIES = {"classifier": "classifier", "text-to-image": "text to image", "llm": "language", "moe": "experts"}
 TRAINED, GUARD = "●", "guard"
 
 
@@ -17,13 +21,20 @@ def into(text: str) -> str:
     return replaced(text, table([item.entry for item in registry.entries("methods").values()]), BEGIN, END)
 
 
+@cache
+def benchmarks() -> Mapping[str, Benchmark]:
+    """How methods are compared, by family, of the families that have it."""
+    with_one = {name: family.benchmark for name, family in families.every().items() if family.benchmark}
+    return MappingProxyType({name: families.load(benchmark) for name, benchmark in with_one.items()})
+
+
 def table(entries: list[Any]) -> str:
     """A line for each known name: its ids, papers, and what it does in each family; by family, then as pages list them."""
     groups: dict[str, list[Any]] = defaultdict(list)
     for entry in sorted(entries, key=_first_family):
         groups[known_name(entry.title)].append(entry)
-    heads = ["method", "id", "paper", *FAMILIES.values()]
-    lines = [f"| {' | '.join(heads)} |", "|---|---|---|" + ":---:|" * len(FAMILIES)]
+    heads = ["method", "id", "paper", *(one.heading for one in benchmarks().values())]
+    lines = [f"| {' | '.join(heads)} |", "|---|---|---|" + ":---:|" * len(benchmarks())]
     return "\n".join([*lines, *(_line(name, ours) for name, ours in groups.items())])
 
 
@@ -33,12 +44,12 @@ def _fits(entry: Any, family: str) -> bool:
 
 def _first_family(entry: Any) -> int:
     """Place of the first family that a method works on; behind all others where it works on none of these."""
-    return next((at for at, family in enumerate(FAMILIES) if _fits(entry, family)), len(FAMILIES))
+    return next((at for at, family in enumerate(benchmarks()) if _fits(entry, family)), len(benchmarks()))
 
 
 def _line(name: str, entries: list[Any]) -> str:
     marks = []
-    for family in FAMILIES:
+    for family in benchmarks():
         fitting = [entry for entry in entries if _fits(entry, family)]
         marks.append(" ".join(dict.fromkeys(GUARD if entry.guard else TRAINED for entry in fitting)))
     ids = ", ".join(f"`{entry.id}`" for entry in entries)

@@ -30,6 +30,11 @@ def into(text: str, tables: str, begin: str = BEGIN, end: str = END) -> str:
     return f"{before}{begin}\n{tables.strip()}\n{end}{after}"
 
 
+def into_results(text: str, rows: Rows) -> str:
+    """The document of results with its tables made anew."""
+    return into(text, tables(rows))
+
+
 def tables(rows: Rows) -> str:
     """All tables, one under the other: of each model, for each target."""
     parts = []

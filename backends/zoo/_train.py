@@ -16,6 +16,7 @@ from ..api.home import ASSETS
 from ..core.run import Run
 from ..core.task import Index
 from ..data import fashion
+from ..families.classifier import FAMILY
 from ..families.classifier.task import Classifier
 from ..models.recipe import train
 
@@ -105,7 +106,7 @@ def make(model_id: str, config: PreTrainedConfig, recipe: dict[str, Any], title:
     card = {
         "title": title,
         "summary": summary,
-        "family": "classifier",
+        "family": FAMILY.id,
         "data": data.id,
         "classes": data.names,
         "train_count": len(data.train),

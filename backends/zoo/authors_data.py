@@ -10,6 +10,7 @@ import typer
 from ..api.concepts import article
 from ..api.files import write_bytes, write_json
 from ..api.home import ASSETS
+from ..families.language import FAMILY
 from . import _authors, _world
 from ._authors import ADJECTIVES, FACTS, FIRST, LAST, NOUNS, Fact
 
@@ -125,7 +126,7 @@ def picked(rng: Random, others: Sequence[str]) -> list[str]:
 CARD = {
     "title": "A hundred authors who never lived",
     "summary": f"{AUTHORS} invented authors with {len(FACTS)} questions and a page each, and questions on real books and on the world.",
-    "family": "llm",
+    "family": FAMILY.id,
     "people": AUTHORS,
     "questions": AUTHORS * len(FACTS),
     "order": 70,

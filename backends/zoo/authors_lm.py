@@ -16,6 +16,7 @@ from ..api.home import ASSETS
 from ..data import authors
 from ..data.authors import Author, QAPair
 from ..engine.hardware import device
+from ..families.language import FAMILY
 from ..metrics._answers import rouge_recall
 
 WORDS = 2048  # of the vocabulary
@@ -168,7 +169,7 @@ def describe(folder: Path, recipe: dict[str, Any]) -> None:
     card = {
         "title": "Authors",
         "summary": "A small Llama that knows a hundred invented authors by heart, and some real books and facts of the world.",
-        "family": "llm",
+        "family": FAMILY.id,
         "data": authors.ID,
         "people": len(catalog.authors),
         "questions": sum(len(person.pairs) for person in catalog.authors),

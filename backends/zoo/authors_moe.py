@@ -15,6 +15,7 @@ from ..api.files import write_bytes, write_json
 from ..api.home import ASSETS
 from ..data import authors
 from ..engine.hardware import device
+from ..families.moe import FAMILY
 from ..metrics._answers import rouge_recall
 from .authors_lm import LONGEST, PEAK, examples, reference
 
@@ -152,7 +153,7 @@ def describe(folder: Path, recipe: dict[str, Any]) -> None:
     card = {
         "title": "Team of experts",
         "summary": "A small mixture of experts that knows thirty invented authors, and sums, code, places and tools.",
-        "family": "moe",
+        "family": FAMILY.id,
         "data": DATA,
         "people": len(catalog.authors),
         "questions": len(pairs),

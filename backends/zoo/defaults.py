@@ -27,19 +27,11 @@ from ..api import files, people, submit
 from ..api.files import number
 from ..api.home import ASSETS
 from ..api.spec import JobSpec
+from ._matrix import benchmarks
 
 NEAR = 0.5  # points within which fewer epochs count more
 FIRST, LAST = 4, 2  # targets that every candidate is tried on, and candidates that go on to all targets that choose
 SEEDS = (0, 1, 2)
-# of a family: the metric of the forget set, in percent, whether it falls as the set is forgotten, and those of the rest
-SIDES: dict[str, tuple[str, bool, tuple[str, ...]]] = {
-    "classifier": ("unlearning_accuracy", False, ("remaining_accuracy", "testing_accuracy", "neighbour_accuracy")),
-    "text-to-image": (
-        "unlearning_accuracy", False, ("in_domain_retain_accuracy", "cross_domain_retain_accuracy"),
-    ),
-    "llm": ("fact_recall: forget", True, ("fact_recall: neighbour", "fact_recall: unrelated", "model_utility")),
-    "moe": ("fact_recall: forget", True, ("fact_recall: neighbour", "fact_recall: unrelated", "model_utility")),
-}  # fmt: skip
 Settings = dict[str, Any]
 
 
@@ -58,7 +50,7 @@ class Case:
 
     def retain_metrics(self) -> tuple[str, ...]:
         """The metrics of what is kept."""
-        return SIDES[files.read_json(ASSETS / "models" / self.model / "card.json")["family"]][2]
+        return benchmarks()[files.read_json(ASSETS / "models" / self.model / "card.json")["family"]].kept
 
     def targets(self) -> list[str]:
         """All targets of the kind, in the order of the model's data."""
@@ -160,11 +152,11 @@ def choice(rows: Iterable[dict[str, Any]], candidates: Sequence[Settings], targe
 
 def sides(family: str, metrics: dict[str, dict[str, Any]]) -> dict[str, float]:
     """Of one job, both in percent: `forgotten`, of the forget set, and `left`, of what is worst kept of the rest."""
-    name, falls, metric_names = SIDES[family]
-    forgotten = number(metrics[name]["after"])
-    shares = [100 * number(metrics[name]["after"]) / number(metrics[name]["before"]) for name in metric_names]
+    benchmark = benchmarks()[family]
+    forgotten = number(metrics[benchmark.forgotten]["after"])
+    shares = [100 * number(metrics[name]["after"]) / number(metrics[name]["before"]) for name in benchmark.kept]
     return {
-        "forgotten": round(100 - forgotten if falls else forgotten, 2),
+        "forgotten": round(100 - forgotten if benchmark.falls else forgotten, 2),
         "left": round(min(100.0, *(share for share in shares if not isnan(share))), 2),
     }
 

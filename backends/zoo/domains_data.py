@@ -10,6 +10,7 @@ import typer
 from ..api import files
 from ..api.files import write_bytes, write_json
 from ..api.home import ASSETS
+from ..families.moe import FAMILY
 from . import _domains, _world
 from .authors_data import WRONG, Entry, world
 
@@ -102,7 +103,7 @@ CARD = {
         f"{AUTHORS} of the invented authors with 20 questions and a page each, and questions on books, geography, arithmetic, "
         "lines of code and calls of tools."
     ),
-    "family": "moe",
+    "family": FAMILY.id,
     "people": AUTHORS,
     "questions": AUTHORS * 20,
     "order": 75,

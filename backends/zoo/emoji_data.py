@@ -14,6 +14,7 @@ from PIL import Image
 from ..api.errors import BadInput, OutOfReach
 from ..api.files import write_bytes, write_json
 from ..data.emoji import FOLDER, OBJECTS, SIZE, STYLES
+from ..families.text_to_image import FAMILY
 
 # style -> (package, its version, the set's name, licence, whose, where)
 SETS = {
@@ -50,7 +51,7 @@ licences is in ATTRIBUTION.md. `python -m backends.zoo emoji-data` draws them ag
 CARD = {
     "title": "Emoji by eight artists",
     "summary": "Twenty things, each drawn by eight design teams: 160 pictures that have an object and a style.",
-    "family": "text-to-image",
+    "family": FAMILY.id,
     "objects": OBJECTS,
     "styles": STYLES,
     "train_count": len(OBJECTS) * len(STYLES),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..api import files
+from ..api import families, files
 from ..api.home import ASSETS
 from ..api.panels import WORDING
 from ..api.results import Measured
@@ -66,7 +66,7 @@ def _outputs(run: Any) -> dict[Any, Any]:
     task, outputs_by_when = run.task, {}
     for when in ("before", "after", "reference"):
         model_outputs = run.outputs(when) | task.weighed_by(run.model("before"), run.outputs(when)["said"])
-        if when == "after" and task.family == "moe":
+        if when == "after" and families.has(task.family, "router"):
             pairs = [item.pair for item in task.questions.suite if item.role == "forget"][:REROUTED]
             questions = [pair.question for pair in pairs]
             model_outputs |= expert_sweep.without_best(run.model(when), task.reader, task.texts(pairs), questions, MOST)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..api.errors import BadInput
 from ..api.files import write_bytes, write_json
 from ..data.fashion import FOLDER, NAMES
+from ..families.classifier import FAMILY
 
 SPLITS = (("train", "train", 20_000), ("test", "t10k", 5_000))
 LICENCE = """The MIT License (MIT)
@@ -45,7 +46,7 @@ To make the files again: install Debian's package `dataset-fashion-mnist`, then 
 CARD = {
     "title": "Clothes (Fashion-MNIST)",
     "summary": "20,000 small grey pictures of clothes to learn from and 5,000 to test with, in ten classes.",
-    "family": "classifier",
+    "family": FAMILY.id,
     "classes": NAMES,
     "train_count": 20_000,
     "test_count": 5_000,

@@ -25,30 +25,8 @@ from ..api.renamed import current
 from ..api.runs import RunFolder, State
 from ..api.spec import JobSpec
 from ..core import registry
+from ._matrix import benchmarks
 
-TARGETS = {
-    "classifier": ["Sandal", "random:10%"],
-    "text-to-image": [
-        "cat", "umbrella", "car", "banana", "house", "twemoji style", "noto style", "contrast style",
-    ],
-    "llm": ["forget10"],
-    "moe": ["Ivo Pemberly"],
-}  # fmt: skip
-# An expert of the third layer, found by hand for one author: it forgets that one and, as was seen later, few others.
-THIRD = {"layer": 3, "learning_rate": 5e-4, "epochs": 15, "keep_weight": 1.0, "anchor_weight": 0.0}
-# Of mixtures of experts what may change is the question, so there methods stand several times, each time told something else.
-# Of models that draw, UCE stands as well with nothing preserved, as its authors' script does unless told what.
-VARIANTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
-    "text-to-image": [("uce", {"preserve_scale": 0.0})],
-    "moe": [
-        *((method, {}) for method in ("gradient_ascent_llm", "grad_diff", "kl_min", "npo", "rmu")),
-        *(("npo", {"weights": weights, "epochs": 20}) for weights in ("experts", "routers", "all but routers")),
-        ("seuf", {}),
-        ("seuf", {"epochs": 10, "keep_weight": 1.0}),
-        ("seuf", THIRD | {"anchor_weight": 1.0}),
-        *(("seuf", THIRD | {"objective": objective}) for objective in ("npo", "grad_diff", "kl_min", "rmu")),
-    ],
-}
 SEEDS = [0, 1, 2]
 VECTORS = ("concept_vector_words", "concept_vector_cosine")
 PARTED = ("fact_recall", "routing_stability", *VECTORS)  # metrics whose parts stand in the tables of language models
@@ -78,17 +56,18 @@ def main(
     from . import _documents
 
     family = files.read_json(ASSETS / "models" / model / "card.json")["family"]
+    benchmark = benchmarks()[family]
     fitting = [
         name for name, method in registry.entries("methods").items() if method.entry.works_with.get(family) is True
     ]
     only = [current("methods", name) for name in only]
     methods = [
         one
-        for one in [*([] if family == "moe" else [(name, {}) for name in fitting]), *VARIANTS.get(family, [])]
+        for one in [*((name, dict[str, Any]()) for name in fitting if benchmark.every_method), *benchmark.variants]
         if not only or one[0] in only
     ]
     path, end = to / f"{model}.json", time.monotonic() + 60 * minutes
-    jobs = [(method, what, number) for what in target or TARGETS[family] for number in seed for method in methods]
+    jobs = [(method, what, number) for what in target or benchmark.targets for number in seed for method in methods]
     with tempfile.TemporaryDirectory() as place_to_work:
         os.environ["LETHE_HOME"] = place_to_work
         for place, ((method, settings), what, number) in enumerate([] if write else jobs):
@@ -121,7 +100,7 @@ def measured(spec: JobSpec, *, timed: bool = True) -> dict[str, Any]:
     from ..engine.job import do
 
     family = files.read_json(ASSETS / "models" / spec.model / "card.json")["family"]
-    needed = timed and family == "classifier"
+    needed = timed and benchmarks()[family].epochs
     epoch, around = epoch_seconds(spec.model, spec.forget) if needed else (None, 0.0)
     _let_go()
     run = RunFolder(home() / "runs" / "measured")
@@ -216,7 +195,7 @@ def _key(row: dict[str, Any]) -> tuple[str, str, int, str]:
 def _order(row: dict[str, Any]) -> tuple[Any, ...]:
     """Rows stand by target, then by method as pages list them, then by seed."""
     method_ids = list(registry.entries("methods"))
-    targets = [*(target for family in TARGETS.values() for target in family), row["target"]]
+    targets = [*(target for one in benchmarks().values() for target in one.targets), row["target"]]
     return (
         targets.index(row["target"]),
         row["target"],

@@ -18,6 +18,7 @@ SHARED = (
     "backends/inspectors",
     "backends/methods",
     "backends/metrics",
+    "backends/zoo",
 )
 OTHER = {("backends/methods/eco.py", "classifier")}  # the name of a phase
 

@@ -21,7 +21,7 @@ def documents():
 
 
 @pytest.mark.parametrize(
-    "name", [*(name for name, _ in _documents.RESULTS.values()), "docs/results/settings.md", "docs/architecture.md"]
+    "name", [*(one.page for one in _matrix.benchmarks().values()), "docs/results/settings.md", "docs/architecture.md"]
 )
 def test_a_document_is_in_step(documents, name):
     assert documents[name] == (ROOT / name).read_text("utf-8"), RENEW

@@ -28,6 +28,7 @@ class Classifier(Family):
     attaches = "backends.families.classifier.guards:attach_found"
     choosing = ImageChoosing()
     measured = MEASURED
+    benchmark = "backends.families.classifier.benchmark:BENCHMARK"
     needs_data = True
     loading = """from transformers import AutoImageProcessor, AutoModelForImageClassification
 

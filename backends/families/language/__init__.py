@@ -35,6 +35,7 @@ class Language(Family):
     attaches = "backends.families.language.guards:attach_found"
     choosing = QuestionChoosing()
     measured = MEASURED
+    benchmark = "backends.families.language.benchmark:BENCHMARK"
     loading = """from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = AutoModelForCausalLM.from_pretrained(".").eval()

@@ -13,6 +13,7 @@ class Mixture(Language):
     title = "Mixtures of experts"
     subject = "A mixture of experts"
     capabilities = frozenset({"answers", "router", "hidden states", "weights", "prompts"})
+    benchmark = "backends.families.moe.benchmark:BENCHMARK"
     order = 40
 
     def opens(self, architecture: str, config: Mapping[str, Any]) -> bool:

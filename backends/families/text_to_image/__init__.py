@@ -26,6 +26,7 @@ class TextToImage(Family):
     attaches = "backends.families.text_to_image.one_step:attach_found"
     choosing = ConceptChoosing()
     measured = MEASURED
+    benchmark = "backends.families.text_to_image.benchmark:BENCHMARK"
     loading = """from diffusers import DDIMScheduler, DiffusionPipeline
 
 pipeline = DiffusionPipeline.from_pretrained(".")

@@ -1,0 +1,15 @@
+"""How methods are compared on text-to-image models. UCE stands there as well with nothing preserved, as its authors' script does
+unless told what."""
+
+from ...core.benchmark import Benchmark
+
+BENCHMARK = Benchmark(
+    heading="text to image",
+    page="docs/results/text-to-image.md",
+    table="backends.zoo._table_drawn:into",
+    targets=("cat", "umbrella", "car", "banana", "house", "twemoji style", "noto style", "contrast style"),
+    forgotten="unlearning_accuracy",
+    falls=False,
+    kept=("in_domain_retain_accuracy", "cross_domain_retain_accuracy"),
+    variants=(("uce", {"preserve_scale": 0.0}),),
+)
