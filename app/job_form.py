@@ -200,9 +200,18 @@ def spec(draft: Draft) -> JobSpec:
     Raises:
         BadInput: it cannot be done; one sentence.
     """
+    return submit.check(request(draft), card=card(draft.known_model))
+
+
+def request(draft: Draft) -> JobSpec:
+    """The job as it is asked for; `submit` checks it.
+
+    Raises:
+        BadInput: nothing is chosen yet, or a setting is out of range.
+    """
     model = draft.known_model
     forget, keep = draft.forget_targets(), draft.keep_targets()
-    job_spec = submit.read(
+    return submit.read(
         model=model.id,
         method=draft.method,
         params=params(draft),
@@ -211,7 +220,6 @@ def spec(draft: Draft) -> JobSpec:
         seed=draft.seed if draft.seed is not None else 0,
         data=model.data,
     )
-    return submit.check(job_spec, card=card(model))
 
 
 def card(model: ModelInfo) -> dict[str, Any] | None:

@@ -184,7 +184,7 @@ class Arriving:
         browser_secret, mark = secret_and_mark(raw[VISITOR])
         try:
             draft = self.page.draft(raw)
-            run = submit.submit(job_form.spec(draft), owner=mark, card=job_form.card(draft.known_model))
+            run = submit.submit(job_form.request(draft), owner=mark, card=job_form.card(draft.known_model))
         except LetheError as error:
             gr.Warning(str(error))
             return [gr.skip(), gr.skip(), browser_secret] + [gr.skip()] * (len(self.around()) - 3)
