@@ -1,5 +1,7 @@
 """From the first click to the look inside, as a person does it, with pictures kept."""
 
+import json
+
 import pytest
 from watched import Watched
 
@@ -46,6 +48,35 @@ def run_id(studio, browser, screenshots):
     assert seen.errors == [] and seen.outside(studio) == []
     seen.context.close()
     return found
+
+
+def test_what_is_typed_counts_however_soon_start_is_pressed_and_comes_back_with_its_method(
+    studio, studio_home, watched
+):
+    """Settings are drawn for the chosen method alone, so what was typed for another one must not be lost, nor a last key."""
+    seen = watched()
+    page = seen.page
+    page.goto(f"{studio}/?new=1&model=fashion-resnet&forget=random:1%25")
+    ready(page)
+    page.click("#next")
+    page.click("#next")
+    number = page.locator("#settings input[type=number]").first
+    page.click("#settings > button")
+    number.fill("3")
+    page.locator("#say .needs").wait_for()
+    page.locator("#method label").nth(1).click()
+    page.locator("#detail h3", has_text="Fine-tuning").wait_for()
+    page.locator("#method label").nth(0).click()
+    page.wait_for_function("document.querySelector('#settings input[type=number]')?.value === '3'")
+    page.click("#settings > button")
+    number.fill("4")
+    page.click("#start")
+    page.wait_for_function("new URLSearchParams(location.search).get('run')")
+    run = page.url.split("run=")[1]
+    spec = json.loads((studio_home / "runs" / run / "spec.json").read_text())
+    assert spec["method"] == "salun" and spec["params"]["epochs"] == 4
+    page.locator("#cancel").click()
+    assert seen.errors == []
 
 
 def test_the_four_steps(studio, watched, screenshots):
