@@ -87,9 +87,9 @@ def _register(
         assert not unknown, f"{function.__name__} needs {unknown}, of which nobody knows"
         fields["works_with"] = {name: family.lacks(needs) or True for name, family in families.every().items()}
         entry = _TYPES[kind].model_validate(fields | {"needs": needs})
-        other = _REGISTERED[kind].get(entry.id)  # type: ignore[attr-defined]
-        assert other is None or other.function.__module__ == function.__module__, f"two {kind} are called {entry.id}"  # type: ignore[attr-defined]
-        _REGISTERED[kind][entry.id] = Registered(entry, function, params, lacks)  # type: ignore[attr-defined]
+        other = _REGISTERED[kind].get(entry.id)
+        assert other is None or other.function.__module__ == function.__module__, f"two {kind} are called {entry.id}"
+        _REGISTERED[kind][entry.id] = Registered(entry, function, params, lacks)
         return function
 
     return register

@@ -90,13 +90,13 @@ def _plain(image: Image.Image, name: str, kind: str) -> tuple[Image.Image, str]:
         return _scaled(image, name, kind), DEEP
     if image.has_transparency_data:
         clear = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
-        if clear.getextrema()[3] == (255, 255):  # type: ignore[index]
+        if clear.getextrema()[3] == (255, 255):
             return clear.convert("RGB"), ""
         ground = Image.new("RGBA", clear.size, WHITE)
         return Image.alpha_composite(ground, clear).convert("RGB"), ALPHA
     if image.mode == "LAB":
         to = ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
-        return ImageCms.applyTransform(image, to), ""  # type: ignore[return-value]
+        return ImageCms.applyTransform(image, to), ""
     return image if image.mode in ("L", "RGB") else image.convert("L" if image.mode == "1" else "RGB"), ""
 
 

@@ -44,7 +44,7 @@ def family(model: str) -> type[Any]:
     Raises:
         BadInput: no such model, or one of an architecture that Lethe has no family for.
     """
-    return families.load(families.get(own.family_of(model_folder(model), model)).task)  # type: ignore[no-any-return]
+    return families.load(families.get(own.family_of(model_folder(model), model)).task)
 
 
 def warm_up(job_waits: Callable[[], bool]) -> None:

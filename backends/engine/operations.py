@@ -50,7 +50,7 @@ def ping(desk: Desk) -> str:
 @operation
 def describe(desk: Desk, model: str, data: str = "") -> dict[str, Any]:
     """What a form has to know of a model; see `describe` of its family's task."""
-    return desk.task(model, data).describe(desk.model(model, data))  # type: ignore[no-any-return]
+    return desk.task(model, data).describe(desk.model(model, data))
 
 
 @operation
@@ -63,7 +63,7 @@ def images(desk: Desk, model: str, items: list[str], data: str = "") -> list[str
 @operation
 def neighbours(desk: Desk, model: str, forget: list[str], data: str = "") -> list[str]:
     """Names of the classes or concepts nearest to what is to be forgotten, nearest first."""
-    return desk.resolved(model, tuple(forget), (), data).neighbour_names  # type: ignore[no-any-return]
+    return desk.resolved(model, tuple(forget), (), data).neighbour_names
 
 
 @operation
@@ -73,10 +73,10 @@ def resolve(
     forget: list[str],
     keep: list[str] = (),
     data: str = "",
-    start: int = 0,  # type: ignore[assignment]
+    start: int = 0,
 ) -> dict[str, Any]:
     """How much is to be forgotten and kept, and what is to be forgotten, from `start` on; see `named_sets` of its family's task."""
-    return desk.resolved(model, tuple(forget), tuple(keep), data).named_sets(max(0, int(start)))  # type: ignore[no-any-return]
+    return desk.resolved(model, tuple(forget), tuple(keep), data).named_sets(max(0, int(start)))
 
 
 @operation
@@ -95,7 +95,7 @@ def predict(
     desk: Desk,
     run_or_model: str,
     path: str = "",
-    items: list[str] = (),  # type: ignore[assignment]
+    items: list[str] = (),
     skip_guard: bool = False,
     data: str = "",
 ) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def draw(
     desk: Desk,
     run_or_model: str,
     prompt: str,
-    seeds: list[int] = (0, 1, 2, 3),  # type: ignore[assignment]
+    seeds: list[int] = (0, 1, 2, 3),
     steps: int = 0,
     guidance: float | None = None,
     dose: float = 1.0,
@@ -123,7 +123,7 @@ def dosed(run: OpenRun, dose: float) -> nn.Module:
     if run.dosed is None:
         run.dosed = copy.deepcopy(after)  # with whatever the method attached to it
     set_dose(run.dosed, before, after, dose)
-    return run.dosed  # type: ignore[no-any-return]
+    return run.dosed
 
 
 def _require_pictures(task: Any) -> Any:

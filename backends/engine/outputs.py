@@ -83,7 +83,7 @@ def read(path: Path) -> Outputs | None:
 def packed(outputs: Outputs, *, small: bool = False) -> bytes:
     """The bytes of an .npz file; `small` takes longer and less room."""
     out = io.BytesIO()
-    (np.savez_compressed if small else np.savez)(out, allow_pickle=False, **outputs)  # type: ignore[arg-type]
+    (np.savez_compressed if small else np.savez)(out, allow_pickle=False, **outputs)
     return out.getvalue()
 
 

@@ -63,7 +63,7 @@ class OpenRun:
 
     def _load(self, when: When) -> nn.Module | None:
         if when == "before":
-            return self.task.load().eval()  # type: ignore[no-any-return]
+            return self.task.load().eval()
         if when == "after":
             return changes.apply(self.task.load(), changes.changes(self.folder)).eval()
         owner = self.folder.state.owner

@@ -53,7 +53,7 @@ async def _answers(address: str, security: object) -> None:
     from ..api.errors import OutOfReach
 
     try:
-        comm = await connect(address, timeout=5, **(security.get_connection_args("worker") if security else {}))  # type: ignore[attr-defined]
+        comm = await connect(address, timeout=5, **(security.get_connection_args("worker") if security else {}))
         await comm.close()
     except (OSError, TimeoutError):
         raise OutOfReach(f"The scheduler at {address} does not answer; start it, then the worker again.") from None

@@ -10,6 +10,8 @@ from ..api import families
 from ..api.panels import AnyPanel, Point, Points, Verdict
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
+from ..families.language.task import LanguageModel
+from ..families.text_to_image.task import TextToImage
 from ..metrics._common import probabilities
 from ._answers import chosen, fact_tokens, states
 from ._common import GROUPS, Group, exact, images, in_batches, percent, show
@@ -31,7 +33,7 @@ class EmbeddingMap(Params):
     )
 
 
-def no_judge(look: InspectContext) -> str:
+def no_judge(look: InspectContext[Any]) -> str:
     """Why pictures that a model draws cannot be laid beside each other: nobody looks at them."""
     draws = families.has(look.task.family, "pictures")
     return f"There is no map: {UNJUDGED}." if draws and look.task.judge is None else ""
@@ -50,7 +52,7 @@ def no_judge(look: InspectContext) -> str:
     needs=("weights",),
     order=2,
 )
-def embedding_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
+def embedding_map(look: InspectContext[Any], params: EmbeddingMap) -> list[AnyPanel]:
     """UMAP of what goes into the last layer (cosine distance), fitted on the model before alone.
 
     Both models' features are then transformed onto that map in the same way, so an image whose features did not change
@@ -70,11 +72,11 @@ def embedding_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
     items = images(look, params.count // 3)
     with exact(task):
         before, after = (
-            in_batches(task, items, lambda x, m=model: task.features(m, x))  # type: ignore[misc]
+            in_batches(task, items, lambda x, m=model: task.features(m, x))
             for model in look.steps((look.before, look.after), "reading features")
         )
         predicted = [
-            probabilities(in_batches(task, items, lambda x, m=model: task.forward(m, x)))  # type: ignore[misc]
+            probabilities(in_batches(task, items, lambda x, m=model: task.forward(m, x)))
             for model in look.steps((look.before, look.after), "asking both models")
         ]
     if len(items) < 4 or not np.isfinite(before).all():
@@ -96,7 +98,7 @@ def embedding_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
     return [_map(points, how, _movement_sentence([item.group for item in items], start, end))]
 
 
-def _generated_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
+def _generated_map(look: InspectContext[TextToImage], params: EmbeddingMap) -> list[AnyPanel]:
     outputs = [look.outputs("before"), look.outputs("after")]
     if "features" not in outputs[0]:
         return [_no_map(0, UNJUDGED)]
@@ -123,7 +125,7 @@ def _generated_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]
     return [_map(points, how, _movement_sentence([suite[at].role for at in index], start, end, "pictures"))]
 
 
-def _answer_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
+def _answer_map(look: InspectContext[LanguageModel], params: EmbeddingMap) -> list[AnyPanel]:
     places = chosen(look, params.count // 3)
     some = [look.task.questions.suite[at] for at in places]
     about = fact_tokens(look.task, [item.pair for item in some])
@@ -150,7 +152,7 @@ def _answer_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
     return [_map(points, how, _movement_sentence([item.role for item in some], start, end, "questions"))]
 
 
-def _taken_for(task: Any, outputs: dict[str, NDArray[Any]], at: int) -> str:
+def _taken_for(task: TextToImage, outputs: dict[str, NDArray[Any]], at: int) -> str:
     """The judge's label of a picture: the likeliest of each domain, or of the prompts."""
     if "clip" in outputs:
         names = {"clip": list(dict.fromkeys(shot.prompt for shot in task.asking.suite))}

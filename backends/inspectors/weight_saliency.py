@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,7 +55,7 @@ class Weights:
     needs=("weights",),
     order=1,
 )
-def weight_saliency(look: InspectContext, params: WeightSaliency) -> list[AnyPanel]:
+def weight_saliency(look: InspectContext[Any], params: WeightSaliency) -> list[AnyPanel]:
     """The mask of SalUn: one ranking over all parameters of |sum over the forget set of the signed gradient of -CE|.
 
     Gradients are taken at the model before, in eval mode and float32; the absolute value is taken once, at the end, so
@@ -109,7 +110,7 @@ def chance(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return 100 * a * b / (a + b - a * b) if a or b else float("nan")
 
 
-def _weights(look: InspectContext, most: int) -> Weights:
+def _weights(look: InspectContext[Any], most: int) -> Weights:
     draws, answers = (families.has(look.task.family, capability) for capability in ("pictures", "answers"))
     pulled = (gradients if draws else answer_gradients if answers else _gradients)(look, most)
     after = dict(look.after.named_parameters())
@@ -132,7 +133,7 @@ def _weights(look: InspectContext, most: int) -> Weights:
     )
 
 
-def _gradients(look: InspectContext, most: int) -> dict[str, torch.Tensor]:
+def _gradients(look: InspectContext[Any], most: int) -> dict[str, torch.Tensor]:
     """Signed gradient of -CE summed over the forget set, by parameter name; the look's own model is left alone."""
     model, task = copy.deepcopy(look.before).eval().requires_grad_(True), look.task
     names, parameters = zip(*model.named_parameters(), strict=True)

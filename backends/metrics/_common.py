@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.evidence import Evidence, Score
+from ..core.task import ClassifierTask
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 
@@ -42,7 +43,7 @@ def entropy(logits: Floats) -> NDArray[np.float64]:
     return -(p * np.log(np.maximum(p, np.finfo(np.float64).tiny))).sum(-1)
 
 
-def accuracy(evidence: Evidence, part: str) -> Score:
+def accuracy(evidence: Evidence[ClassifierTask], part: str) -> Score:
     """Accuracy on a part, in percent; items are 1 where right. NaN where the part is empty."""
     ids = evidence.ids(part)
     if not ids:
@@ -78,7 +79,7 @@ def best_threshold(members: Floats, others: Floats) -> Threshold | None:
     return Threshold(float(thresholds[best]), float(balanced[best]))
 
 
-def threshold_attack(evidence: Evidence, scores: dict[str, NDArray[np.float64]], sign: int) -> Score:
+def threshold_attack(evidence: Evidence[ClassifierTask], scores: dict[str, NDArray[np.float64]], sign: int) -> Score:
     """Share of the forget set that a threshold attack calls non-member, in percent.
 
     Args:

@@ -8,6 +8,7 @@ from scipy import linalg
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.text_to_image.task import TextToImage
 from ._pictures import asks_for_target
 
 
@@ -26,7 +27,7 @@ from ._pictures import asks_for_target
     measures="keeping",
     order=5,
 )
-def fid(evidence: Evidence) -> Score:
+def fid(evidence: Evidence[TextToImage]) -> Score:
     """|mu1 - mu2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) between the pictures that do not ask for the target and real drawings
     of the same objects and styles.
 

@@ -84,7 +84,7 @@ def measured(folder: Path) -> dict[str, Any]:
     accuracy = {}
     for steps, guidance, rounds in ((CAREFUL, DRAWING["guidance"], ROUNDS), (DRAWING["steps"], DRAWING["guidance"], 1)):
         prompts, seeds = [shot.prompt for shot in suite] * rounds, range(len(suite) * rounds)
-        judgements = task.judge.look(task.draw(model, prompts, seeds, steps=steps, guidance=guidance), prompts)  # type: ignore[union-attr]
+        judgements = task.judge.look(task.draw(model, prompts, seeds, steps=steps, guidance=guidance), prompts)
         for domain, names in DOMAINS.items():
             truth = np.array([names.index(getattr(shot, domain)) for shot in suite] * rounds)
             right = 100 * float((judgements[domain].argmax(1) == truth).mean())

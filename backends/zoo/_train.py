@@ -99,7 +99,7 @@ def make(model_id: str, config: PreTrainedConfig, recipe: dict[str, Any], title:
         model = trained(task, task.parts["train"], recipe["seed"])
         measured = measure(task, model)
     to.mkdir(parents=True, exist_ok=True)
-    model.to(memory_format=torch.contiguous_format).save_pretrained(to)  # type: ignore[call-overload]
+    model.to(memory_format=torch.contiguous_format).save_pretrained(to)
     (to / "model.safetensors").chmod(0o644)
     processor.save_pretrained(to)
     card = {

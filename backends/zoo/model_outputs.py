@@ -38,7 +38,7 @@ def referred(task: Any, folder: Path) -> nn.Module:
 
     model = task.load()
     restore(model, load_file(folder / WEIGHTS))
-    return model.eval()  # type: ignore[no-any-return]
+    return model.eval()
 
 
 def write(task: Any, model: nn.Module, folder: Path) -> None:

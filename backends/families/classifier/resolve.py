@@ -70,11 +70,13 @@ def task_confusion(task: Classifier) -> list[list[float]]:
     """Row i: how the model before labels the test images of class i, as shares. From its card, measured where it has none."""
     card = files.read_json(task.folder / "card.json", {})
     if "confusion" in card and card.get("data") == task.data.id:
-        return card["confusion"]  # type: ignore[no-any-return]
+        shares: list[list[float]] = card["confusion"]
+        return shares
     predictions = task.outputs(task.load())["test"].argmax(1)
     counts = np.zeros((len(task.names), len(task.names)))
     np.add.at(counts, (task.data.test.labels, predictions), 1)
-    return (counts / counts.sum(1, keepdims=True).clip(min=1)).tolist()  # type: ignore[no-any-return]
+    measured: list[list[float]] = (counts / counts.sum(1, keepdims=True).clip(min=1)).tolist()
+    return measured
 
 
 def _union(task: Classifier, targets: list[Target]) -> Index:

@@ -93,7 +93,7 @@ def tail(model: Any, ids: Tensor, mask: Tensor, early: int) -> Tensor:
         input_ids=ids[:, count:], attention_mask=mask, use_cache=cache is not None,
         logits_to_keep=ids.shape[1] - early, **handing(model, cache),
     )  # fmt: skip
-    return output.logits  # type: ignore[no-any-return]
+    return output.logits
 
 
 @dataclass

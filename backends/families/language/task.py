@@ -227,7 +227,7 @@ class LanguageModel:
         setattr(model, QUICK, self._quick)
         if model.num_parameters() > LARGE:
             self.shots = FEW_SHOTS
-        return model  # type: ignore[no-any-return]
+        return model
 
     @torch.no_grad()
     def _check_weights(self, model: Any) -> None:
@@ -253,7 +253,7 @@ class LanguageModel:
             torch.manual_seed(seed)
             model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(self.folder))
         setattr(model, QUICK, self._quick)
-        return model.float().to(self.device).eval()  # type: ignore[no-any-return]
+        return model.float().to(self.device).eval()
 
     @property
     def architecture(self) -> str:

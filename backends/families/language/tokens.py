@@ -297,7 +297,7 @@ def _greedy(
         input_ids=ids, attention_mask=mask, max_new_tokens=most, do_sample=False, eos_token_id=reader.end,
         pad_token_id=reader.pad, temperature=None, top_p=None, top_k=None, **({"streamer": _AnswerStreamer(each)} if each else {}),
     )  # fmt: skip
-    return generated[:, ids.shape[1] :]  # type: ignore[no-any-return]
+    return generated[:, ids.shape[1] :]
 
 
 def likelihoods(model: Any, texts: Texts, rows: int = 64) -> Tensor:
