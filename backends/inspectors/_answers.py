@@ -111,8 +111,9 @@ def final_norm(model: Any) -> nn.Module:
     base = getattr(model, model.base_model_prefix)
     for holder in (base, getattr(base, "decoder", None)):
         for name in NORMS:
-            if isinstance(getattr(holder, name, None), nn.Module):
-                return getattr(holder, name)
+            norm = getattr(holder, name, None)
+            if isinstance(norm, nn.Module):
+                return norm
     raise BadInput(f"{type(model).__name__} keeps its last norm under no known name ({', '.join(NORMS)}).")
 
 

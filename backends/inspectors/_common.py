@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..core.evidence import InspectContext
-from ..core.task import Index
+from ..core.task import Index, Task
 from ..families.classifier.task import Classifier
 from ..families.text_to_image.pipeline import Diffusion
 
@@ -43,7 +43,7 @@ class ImageItem:
 
 
 @contextmanager
-def exact(task: Classifier) -> Iterator[None]:
+def exact(task: Task) -> Iterator[None]:
     """Work in float32, whatever precision the job had: gradients and similarities need it."""
     before = task.precision
     task.precision = torch.float32

@@ -10,6 +10,7 @@ from pydantic import Field
 from ..api.panels import AnyPanel, Heatmap, Picture, Verdict
 from ..core.evidence import Evidence, InspectContext
 from ..core.registry import Params, inspector
+from ..families.text_to_image.judges import Trained
 from ..families.text_to_image.task import TextToImage
 from ..metrics._pictures import UNLEARN_CANVAS, Kind, judged_correct
 from ._common import percent
@@ -34,10 +35,6 @@ class AccuracyGrid(Params):
 
 def no_judge(look: InspectContext[TextToImage]) -> str:
     """Why nobody can say what the pictures of a run show."""
-    from ..families.text_to_image.judges import (
-        Trained,  # with it comes transformers, which the catalog does not wait for
-    )
-
     judge = look.task.judge
     if isinstance(judge, Trained):
         return ""
@@ -89,8 +86,8 @@ def _grids(
 ) -> dict[str, Matrix]:
     """Percent [objects, styles] for objects, for styles, and for both at once; NaN where a cell has no picture."""
     evidence = Evidence(when, look.task, outputs, lambda metric, when: math.nan)
-    worth = {kind: _worth(evidence, kind, value) for kind in KINDS}
-    worth |= {"both": worth["object"] * worth["style"]}
+    worth: dict[str, Matrix] = {kind: _worth(evidence, kind, value) for kind in KINDS}
+    worth["both"] = worth["object"] * worth["style"]
     cells = _cells(look)
     return {
         name: np.array([[100 * items[cell].mean() if cell else math.nan for cell in row] for row in cells], np.float64)
@@ -98,7 +95,7 @@ def _grids(
     }
 
 
-def _worth(evidence: Evidence, kind: Kind, value: str) -> Matrix:
+def _worth(evidence: Evidence[TextToImage], kind: Kind, value: str) -> Matrix:
     """Of every picture of the suite, from 0 to 1: whether it is right, or how sure the judge is; [n]."""
     if value == "right":
         return judged_correct(evidence, kind).astype(np.float64)
@@ -106,7 +103,8 @@ def _worth(evidence: Evidence, kind: Kind, value: str) -> Matrix:
     shares = np.exp(logits - logits.max(1, keepdims=True))
     names = evidence.task.asking.domains[kind]
     columns = [names.index(getattr(shot, kind)) for shot in evidence.task.asking.suite]
-    return shares[np.arange(len(columns)), columns] / shares.sum(1)
+    asked_for: Matrix = shares[np.arange(len(columns)), columns] / shares.sum(1)
+    return asked_for
 
 
 def _cells(look: InspectContext[TextToImage]) -> list[list[list[int]]]:
@@ -131,7 +129,7 @@ def _pictures(
         image = beside(*(outputs[when]["images"][at] for when in WHENS), side=64)
         judged = [_judged_as(domains, {kind: outputs[when][kind][at] for kind in domains}) for when in WHENS]
         words = f"seen as {judged[0]} before, {judged[1]} after"
-        return Picture(path=look.picture(f"cell-{at}", image), caption=words, role=suite[at].role)
+        return Picture(path=look.picture(f"cell-{at}", image), caption=words, role=suite[at].role or "amount")
 
     return [
         [[pair_picture(at) for at in cell[:SHOWN]] for cell in row]

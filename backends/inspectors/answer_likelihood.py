@@ -7,6 +7,7 @@ from pydantic import Field
 from ..api.panels import AnyPanel, Bars, Histogram, Role, Series, Words
 from ..core.evidence import InspectContext, When
 from ..core.registry import Params, inspector
+from ..families.language.qa import EvalItem
 from ..families.language.task import LanguageModel
 from ._answers import chosen, items, model_words, models, pieces, plain, role, token_probabilities
 from ._common import GROUPS, Group, percent
@@ -76,7 +77,7 @@ def _tokens(look: InspectContext[LanguageModel], each: int) -> Words:
     )
 
 
-def _sharpest(some: list, token_shares: dict[When, list[list[float]]]) -> str:
+def _sharpest(some: list[EvalItem], token_shares: dict[When, list[list[float]]]) -> str:
     """The least likely token after, of the first question that was to be forgotten."""
     before, after = (np.array(token_shares[when][0]) for when in ("before", "after"))
     if not np.isfinite(after).all():

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from torch import nn
 
 from ..api import files, reading
-from ..api.panels import AnyPanel, Bars, Heatmap, Lines, Piece, Role, Series, Verdict, Words
+from ..api.panels import AnyPanel, Bars, Heatmap, Lines, Piece, Role, Series, Sign, Verdict, When, Words
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..families.language.concept_vectors import (
@@ -132,7 +133,7 @@ def _verdict(look: InspectContext[LanguageModel], moved: Moved, other: Moved, fi
     return _answer(*_judged(was, now, shared_words if np.isfinite(cosine) else np.nan), numbers)
 
 
-def _judged(was: float, now: float, shared_words: float) -> tuple[str, str]:
+def _judged(was: float, now: float, shared_words: float) -> tuple[Sign, str]:
     """(sign, what it means) of behaviour in percent before and after, and the overlap of words."""
     if not np.isfinite(now + shared_words):
         return "unknown", "The model after gives no numbers any more"
@@ -145,7 +146,7 @@ def _judged(was: float, now: float, shared_words: float) -> tuple[str, str]:
     return "yes", "The behaviour changed, and so did the vectors"
 
 
-def _answer(sign: str, meaning: str, numbers: str) -> Verdict:
+def _answer(sign: Sign, meaning: str, numbers: str) -> Verdict:
     return Verdict(
         title="Is the knowledge itself gone?",
         how=f"A vector is one column of a feed-forward layer: the words it makes likelier when it is active. Yes means that answers and vectors both changed; no, that only the answers did. “Barely” is {100 * SAME:.0f} % of their first words in common or more.",
@@ -174,9 +175,10 @@ def _bars(places: Sequence[Place], moved: Moved, other: Moved, first: int) -> Ba
 
 
 def _active(look: InspectContext[LanguageModel], places: Sequence[Place], random: Sequence[Place]) -> Bars:
+    models: dict[When, nn.Module] = {"before": look.before, "after": look.after}
     activities = {
         when: activity(model, look.task.forget, [*places, *random])
-        for when, model in look.steps((("before", look.before), ("after", look.after)), "measuring their use")
+        for when, model in look.steps(models.items(), "measuring their use")
     }
     count = len(places)
     was, now = (float(activities[when][:count].mean()) for when in ("before", "after"))
@@ -331,7 +333,8 @@ def _without(look: InspectContext[LanguageModel], places: Sequence[Place]) -> ND
     """The probability of a token of every true answer of the suite without some vectors, by the model before [n]."""
     texts = look.task.texts([item.pair for item in look.task.questions.suite])
     with scaled_vectors(look.before, places):
-        return np.exp(-likelihoods(look.before, texts).numpy())
+        probabilities: NDArray[np.float32] = np.exp(-likelihoods(look.before, texts).numpy())
+        return probabilities
 
 
 def _off(look: InspectContext[LanguageModel], params: ConceptVectors) -> list[AnyPanel]:

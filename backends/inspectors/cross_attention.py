@@ -106,7 +106,8 @@ def merged(pipe: Pipeline, prompt: str) -> list[Word]:
     """The words of a prompt with a letter or digit in them, as the model reads it: cut at its longest prompt."""
     tokenizer = pipe.tokenizers[0]
     ids = pipe.ids([prompt])[0].tolist()
-    words, text, places = [], "", []
+    words: list[Word] = []
+    text, places = "", list[int]()
     for place, (number, token) in enumerate(zip(ids, tokenizer.convert_ids_to_tokens(ids), strict=True)):
         if number in tokenizer.all_special_ids:
             continue
@@ -128,7 +129,7 @@ def _draw(look: InspectContext[TextToImage], when: When, shots: list[EvalPrompt]
         captured_layers.clear()
         look.tell(f"drawing {when}", count, max(count, int(task.drawing["steps"])))
 
-    with captured(model.unet) as captured_layers:
+    with captured(model.get_submodule("unet")) as captured_layers:
         latents = task.draw_latents(
             model, [shot.prompt for shot in shots], [shot.seed for shot in shots], on_step=gathered
         )
@@ -205,7 +206,7 @@ def _bars(
 def _change_sentence(labels: list[str], values: dict[When, list[Number]]) -> str:
     if not labels:
         return "None of these prompts names what was to be forgotten."
-    before, after = (percent(values[when][0] if values[when][0] is not None else math.nan) for when in WHENS)
+    before, after = (percent(math.nan if first is None else first) for first in (values[when][0] for when in WHENS))
     word, _, prompt = labels[0].partition(": ")
     return f"In “{prompt}”, {word} got {before} of the attention before and {after} after."
 

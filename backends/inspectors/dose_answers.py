@@ -10,6 +10,7 @@ from ..api.panels import AnyPanel, Lines, Role, Series, Words
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..core.run import set_dose
+from ..families.language.qa import EvalItem
 from ..families.language.task import LanguageModel
 from ..families.language.tokens import answers, likelihoods
 from ..metrics._answers import rouge_recall
@@ -101,7 +102,7 @@ def _dose_sentence(doses: list[float], curves: dict[Group, list[float]]) -> str:
     return f"{at_dose(halfway(doses, of_target))}; {cost}."
 
 
-def _beside(some: list, roles: list[Group], responses: dict[float, list[str]]) -> Words:
+def _beside(some: list[EvalItem], roles: list[Group], responses: dict[float, list[str]]) -> Words:
     selected = [at for group in GROUPS for at in [place for place, role in enumerate(roles) if role == group][:SHOWN]]
     rows = [
         [

@@ -1,5 +1,6 @@
 """UMAP of the last features: where images or questions lay before, and where they lie now."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -72,11 +73,11 @@ def embedding_map(look: InspectContext[Any], params: EmbeddingMap) -> list[AnyPa
     items = images(look, params.count // 3)
     with exact(task):
         before, after = (
-            in_batches(task, items, lambda x, m=model: task.features(m, x))
+            in_batches(task, items, partial(task.features, model))
             for model in look.steps((look.before, look.after), "reading features")
         )
         predicted = [
-            probabilities(in_batches(task, items, lambda x, m=model: task.forward(m, x)))
+            probabilities(in_batches(task, items, partial(task.forward, model)))
             for model in look.steps((look.before, look.after), "asking both models")
         ]
     if len(items) < 4 or not np.isfinite(before).all():
@@ -88,7 +89,8 @@ def embedding_map(look: InspectContext[Any], params: EmbeddingMap) -> list[AnyPa
             id=item.id,
             label=task.names[item.label],
             role=item.group,
-            **_way(start, end, i),
+            before=_at(start, i),
+            after=None if end is None else _at(end, i),
             image=look.picture(item.id, show(task, item, THUMBNAIL)),
             text=f"{_three(predicted[0][i], task.names)} → {_three(predicted[1][i], task.names)}",
         )
@@ -112,8 +114,9 @@ def _generated_map(look: InspectContext[TextToImage], params: EmbeddingMap) -> l
         Point(
             id=f"picture-{at}",
             label=suite[at].prompt,
-            role=suite[at].role,
-            **_way(start, end, i),
+            role=suite[at].role or "amount",
+            before=_at(start, i),
+            after=None if end is None else _at(end, i),
             image=look.picture(
                 f"picture-{at}", beside(*(model_outputs["images"][at] for model_outputs in outputs), side=THUMBNAIL)
             ),
@@ -143,7 +146,8 @@ def _answer_map(look: InspectContext[LanguageModel], params: EmbeddingMap) -> li
             id=f"question-{at}",
             label=item.pair.question,
             role=item.role,
-            **_way(start, end, i),
+            before=_at(start, i),
+            after=None if end is None else _at(end, i),
             text=" → ".join(str(texts[at]) or "(nothing)" for texts in responses),
         )
         for i, (at, item) in enumerate(zip(places, some, strict=True))
@@ -174,14 +178,9 @@ def _places(
     return transform(fitted, before), transform(fitted, after) if np.isfinite(after).all() else None
 
 
-def _way(
-    start: NDArray[np.float32], end: NDArray[np.float32] | None, row: int
-) -> dict[str, tuple[float, float] | None]:
-    """Where a point was and is."""
-    return {
-        "before": (float(start[row, 0]), float(start[row, 1])),
-        "after": None if end is None else (float(end[row, 0]), float(end[row, 1])),
-    }
+def _at(places: NDArray[np.float32], row: int) -> tuple[float, float]:
+    """Where a point stands."""
+    return float(places[row, 0]), float(places[row, 1])
 
 
 def _map(points: list[Point], how: str, finding: str) -> Points:

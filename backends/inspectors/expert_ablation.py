@@ -1,6 +1,7 @@
 """Expert ablation: each expert switched off in turn, in the model before and after."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -57,7 +58,7 @@ def expert_ablation(look: InspectContext[LanguageModel], params: ExpertAblation)
     texts = look.task.texts([item.pair for item in some])
     models: dict[When, Any] = {"before": look.before, "after": look.after}
     lost = {
-        when: gains(model, texts, lambda experts, when=when: look.steps(experts, f"switching experts off, {when}"))
+        when: gains(model, texts, partial(look.steps, phase=f"switching experts off, {when}"))
         for when, model in models.items()
     }
     mean = {

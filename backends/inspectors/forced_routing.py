@@ -7,10 +7,11 @@ from pydantic import Field
 from torch import nn
 
 from ..api.goals import BACK, SOME
-from ..api.panels import AnyPanel, Bars, Role, Series, Verdict, Words
+from ..api.panels import AnyPanel, Bars, Role, Series, Sign, Verdict, Words
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..families.language.experts import Rerouted
+from ..families.language.qa import EvalItem
 from ..families.language.task import LanguageModel
 from ..families.language.tokens import answers, likelihoods
 from ..metrics._answers import SEUF
@@ -74,7 +75,7 @@ def _mean(values: list[float], roles: list[Group], role: Group) -> float:
     return sum(own) / len(own)
 
 
-def judged(before: float, after: float, forced: float) -> tuple[str, str]:
+def judged(before: float, after: float, forced: float) -> tuple[Sign, str]:
     """(sign, meaning) of the percentages of right answers before, after, and after with the old routing."""
     if math.isnan(before + after + forced) or before - after < 1:
         return "unknown", "Nothing was forgotten, so there is nothing to come back"
@@ -120,7 +121,7 @@ def _bars(title: str, percent_by_way: dict[str, dict[Group, float]]) -> Bars:
     )
 
 
-def _beside(some: list, roles: list[Group], responses: dict[str, list[str]]) -> Words:
+def _beside(some: list[EvalItem], roles: list[Group], responses: dict[str, list[str]]) -> Words:
     selected = [at for group in GROUPS for at in [place for place, role in enumerate(roles) if role == group][:SHOWN]]
     back = sum(responses[WAYS[2]][at] == responses[WAYS[0]][at] != responses[WAYS[1]][at] for at in range(len(some)))
     return Words(

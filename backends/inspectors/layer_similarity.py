@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..api import families
-from ..api.panels import AnyPanel, Lines, Role, Series
+from ..api.panels import AnyPanel, Lines, Role, Series, When
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..core.task import Index
@@ -166,12 +166,9 @@ def _mean(curve: dict[str, float]) -> float:
 
 
 def _to_reference(before: dict[str, Grams], after: dict[str, Grams], reference: dict[str, Grams], noun: str) -> Lines:
-    curves = {
-        (part, when): _curve(grams[part], reference[part])
-        for part in ROLES
-        for when, grams in (("before", before), ("after", after))
-    }
-    near = {when: _mean(curves["forget", when]) for when in ("before", "after")}
+    models: dict[When, dict[str, Grams]] = {"before": before, "after": after}
+    curves = {(part, when): _curve(grams[part], reference[part]) for part in ROLES for when, grams in models.items()}
+    near = {when: _mean(curves["forget", when]) for when in models}
     step = "nearer to" if near["after"] > near["before"] else "no nearer to"
     if math.isnan(near["before"] + near["after"]):
         step = "not measured everywhere, so not compared with"

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -111,7 +112,7 @@ def linear_probe(look: InspectContext[LanguageModel], params: LinearProbe) -> li
             hidden_states[:, layers],
             facts,
             params,
-            lambda rows, when=when: look.steps(rows, f"teaching probes, {model_words(when)}"),
+            partial(look.steps, phase=f"teaching probes, {model_words(when)}"),
         )
     chance = 100 * sum(fact.chance * len(fact.forget) for fact in facts) / count
     line = beyond(chance, count)

@@ -42,7 +42,9 @@ def membership(look: InspectContext[Classifier], params: Membership) -> list[Any
     The line is the threshold of the metric mia_confidence: the one that best tells the retain set from the test set.
     Left of it the attacker says "never seen". Images whose output is not a number are left out of the bars.
     """
-    whens: list[When] = ["before", "after", *(["reference"] if look.reference is not None else [])]
+    whens: list[When] = ["before", "after"]
+    if look.reference is not None:
+        whens.append("reference")
     return [_panel(look, when, params.bins) for when in whens]
 
 

@@ -85,7 +85,8 @@ def ablated(model: Any, reader: PromptTokenizer, pair: QAPair) -> NDArray[np.flo
     with torch.no_grad():
         explained = LLMAttribution(FeatureAblation(model), reader.tokenizer)
         result = explained.attribute(tokens_in, target=torch.tensor(_answer(reader, pair)), forward_in_tokens=False)
-    return result.token_attr.double().cpu().numpy()
+    nats: NDArray[np.float64] = result.token_attr.double().cpu().numpy()
+    return nats
 
 
 class _CaptumTokenizer:

@@ -29,7 +29,8 @@ def probabilities(logits: Floats) -> NDArray[np.float64]:
     shifted = logits.astype(np.float64)
     with np.errstate(invalid="ignore"):
         shifted = np.exp(shifted - shifted.max(-1, keepdims=True))
-        return shifted / shifted.sum(-1, keepdims=True)
+        shares: NDArray[np.float64] = shifted / shifted.sum(-1, keepdims=True)
+        return shares
 
 
 def confidence(logits: Floats, labels: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -40,7 +41,8 @@ def confidence(logits: Floats, labels: NDArray[np.int64]) -> NDArray[np.float64]
 def entropy(logits: Floats) -> NDArray[np.float64]:
     """Entropy of the prediction, [n] in nats: 0 when sure, log(classes) when every class is equally likely."""
     p = probabilities(logits)
-    return -(p * np.log(np.maximum(p, np.finfo(np.float64).tiny))).sum(-1)
+    nats: NDArray[np.float64] = -(p * np.log(np.maximum(p, np.finfo(np.float64).tiny))).sum(-1)
+    return nats
 
 
 def accuracy(evidence: Evidence[ClassifierTask], part: str) -> Score:

@@ -38,7 +38,8 @@ def judged_correct(evidence: Evidence[TextToImage], kind: Kind) -> NDArray[np.bo
         targets = [labels.index(getattr(shot, kind)) for shot in suite]
         logits = evidence.outputs[kind]
     finite = np.isfinite(logits).all(1)
-    return (np.nan_to_num(logits).argmax(1) == np.array(targets)) & finite
+    correct: NDArray[np.bool_] = (np.nan_to_num(logits).argmax(1) == np.array(targets)) & finite
+    return correct
 
 
 def concept_present(evidence: Evidence[TextToImage]) -> NDArray[np.bool_]:

@@ -35,9 +35,9 @@ def fid(evidence: Evidence[TextToImage]) -> Score:
     with published FIDs. Not measured without a judge that has real drawings.
     """
     task = evidence.task
-    if not hasattr(task.judge, "real") or "features" not in evidence.outputs:
+    real, names = getattr(task.judge, "real", None), task.asking.domains
+    if real is None or "features" not in evidence.outputs:
         return Score(math.nan)
-    real, names = task.judge.real, task.asking.domains
     retained = [
         not task.asking.asks(names["object"][int(subject)], names["style"][int(style)])
         for subject, style in zip(real["object"], real["style"], strict=True)
