@@ -61,7 +61,7 @@ class Registered:
             ) from None
 
 
-_TYPES: dict[str, type[BaseModel]] = {
+_TYPES: dict[str, type[catalog.Method | catalog.Metric | catalog.Inspector | catalog.Attack]] = {
     "methods": catalog.Method,
     "metrics": catalog.Metric,
     "inspectors": catalog.Inspector,

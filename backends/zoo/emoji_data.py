@@ -147,4 +147,5 @@ def _icons(folder: Path, package: tuple[str, str], *, fetch: bool) -> dict[str, 
     with tarfile.open(path) as packed:
         member = packed.extractfile("package/icons.json")
         assert member is not None
-        return json.load(member)
+        icons: dict[str, Any] = json.load(member)
+        return icons

@@ -36,7 +36,7 @@ def referred(task: Any, folder: Path) -> nn.Module:
     from ..core.run import restore
     from ..models.reference import WEIGHTS
 
-    model = task.load()
+    model: nn.Module = task.load()
     restore(model, load_file(folder / WEIGHTS))
     return model.eval()
 

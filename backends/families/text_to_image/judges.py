@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...api import files
@@ -95,12 +95,12 @@ class Clip:
 
         folder = model_folder(model_id)
         try:
-            self.model: Any = CLIPModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
+            model: nn.Module = CLIPModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
             self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         except (ValueError, OSError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
             raise BadInput(f"{model_id} cannot be opened as a CLIP model ({reason}); give one, or none.") from None
-        self.model.to(device).eval()
+        self.model: Any = model.to(device).eval()
         self.name, self.device = f"CLIP ({model_id})", device
 
     @torch.no_grad()
