@@ -154,6 +154,11 @@ class ClassifierTask(Task, Protocol):
     forgotten_classes: list[int]
     neighbours: list[int]  # classes nearest to what is to be forgotten, nearest first
 
+    @property
+    def directions(self) -> NDArray[np.float32]:
+        """Features of every training item under the model before, each of length 1, [n, d]."""
+        ...
+
     def set_forget(self, index: Index) -> None:
         """Say which training items `Batch.forget` marks."""
         ...

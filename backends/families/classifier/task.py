@@ -25,6 +25,7 @@ from ...models.recipe import Recipe
 from ...models.source import model_folder
 from ...models.whole import arranged, first_line, load_whole
 from .pixels import Pixels
+from .resolve import resolve, task_confusion
 
 PAGE = 48  # ids of a forget set in one answer
 FORWARD = 512  # items in one pass without gradients
@@ -132,8 +133,6 @@ class Classifier:
         return Classifier(self.id, self.data, self.device, self.precision)
 
     def resolve(self, forget: Sequence[str], keep: Sequence[str] = ()) -> None:
-        from .resolve import resolve  # it needs this class
-
         resolve(self, tuple(forget), tuple(keep))
 
     def keep_as(self, other: "Classifier") -> None:
@@ -267,8 +266,6 @@ class Classifier:
 
     def describe(self, model: nn.Module) -> dict[str, Any]:
         """What a form has to know: classes, counts, and how the test images of each class are labelled."""
-        from .resolve import task_confusion  # it needs this class
-
         there = np.unique(self.data.train.labels)  # of a model's other classes nothing can be forgotten
         confusion = np.array(task_confusion(self))[np.ix_(there, there)]
         return {
