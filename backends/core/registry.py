@@ -1,7 +1,7 @@
 """One decorator, one folder scan: a file in methods/, metrics/, inspectors/ or attacks/ is all an addition needs.
 
     @method(id="fine_tune", title=..., short=..., summary=..., ...)
-    def fine_tune(run: Run, params: Params) -> None: ...
+    def fine_tune(run: Run[ClassifierTask], params: Params) -> None: ...
 
 An inspector that can say nothing of some runs says why with `lacks=`, a function of the run's `InspectContext` that opens no model.
 What the decorator is given is what the catalog says; `Params`, a pydantic model, is the form, the check and the record.

@@ -147,7 +147,7 @@ class Pipeline:
 
     @cached_property
     def vae(self) -> Any:
-        """The autoencoder (`AutoencoderKL` of diffusers, which has no types), frozen."""
+        """The autoencoder (`AutoencoderKL` of diffusers; what that inherits has no types), frozen."""
         from diffusers import AutoencoderKL
 
         vae = load_whole(AutoencoderKL, self.folder, self.id, part="vae", torch_dtype=torch.float32, **QUICK)
