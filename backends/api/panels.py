@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Role = Literal["forget", "neighbour", "unrelated", "reference", "difference", "amount"]
 When = Literal["before", "after", ""]
+Sign = Literal["yes", "partly", "no", "unknown"]
 WORDING = 2  # raised where a sentence of a look was wrong, so that no page shows the old one again
 Number = float | None  # None and NaN are "not measured"
 
@@ -193,7 +194,7 @@ class Verdict(Panel):
     """
 
     kind: Literal["verdict"] = "verdict"
-    sign: Literal["yes", "partly", "no", "unknown"]
+    sign: Sign
     finding: str = ""
     covers: str = ""
 

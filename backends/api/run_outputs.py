@@ -36,7 +36,8 @@ def images(run: RunFolder, when: Literal["before", "after"], items: Sequence[int
     """Some of the pictures [n, height, width, 3] by their number. None where they were not kept, or the disk lost them."""
     try:
         with np.load(run.path / OUTPUTS / f"{when}.npz", allow_pickle=False) as file:
-            return file["images"][list(items)]  # type: ignore[no-any-return]
+            pictures: NDArray[np.uint8] = file["images"][list(items)]
+            return pictures
     except (OSError, ValueError, LookupError, EOFError, BadZipFile):
         return None
 

@@ -90,7 +90,8 @@ class Warm:
         if not line:
             self._lines.put("")  # for whoever asks next
             raise LetheError(ENDED)
-        return json.loads(line)  # type: ignore[no-any-return]
+        reply: dict[str, Any] = json.loads(line)
+        return reply
 
     def resident_bytes(self) -> int:
         """Bytes of memory that it holds now."""

@@ -5,17 +5,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import nan
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from .task import Index
+from .task import ClassifierTask, Index, Task
 
 When = Literal["before", "after", "reference"]
 T = TypeVar("T")
+T_co = TypeVar("T_co", bound=Task, covariant=True)
 Tell = Callable[[str, int, int], None]  # what is done, how many of its steps are done, of how many (0: not counted)
 
 
@@ -39,7 +40,7 @@ class Score:
     ids: list[str] | None = None
 
 
-class Evidence:
+class Evidence(Generic[T_co]):
     """One model of a run (`when`), as a metric sees it. `outputs` is what `Task.outputs` gave; `others`, the run's models by when.
 
     The methods `logits`, `labels` and `ids` are for families that answer about the items of a data set.
@@ -48,29 +49,30 @@ class Evidence:
     def __init__(
         self,
         when: When,
-        task: Any,
+        task: T_co,
         outputs: dict[str, NDArray[Any]],
         other: Callable[[str, When], float],
         seconds: float = nan,
         memory: float = nan,
         stored: float = nan,
         moved: float = nan,
-        others: "Mapping[When, Evidence] | None" = None,
+        others: "Mapping[When, Evidence[T_co]] | None" = None,
     ) -> None:
         """`outputs` as `Task.outputs`; `other(metric, when)` gives another metric's value; seconds, bytes of memory, bytes
         of changed tensors and percent of changed weights of the job (after only); `others`, this and the run's other models."""
         self.when, self.task, self.outputs, self._other = when, task, outputs, other
-        self.others: Mapping[When, Evidence] = {} if others is None else others
+        self.others: Mapping[When, Evidence[T_co]] = {} if others is None else others
         self.seconds, self.memory, self.stored, self.moved = seconds, memory, stored, moved
 
     def logits(self, part: str) -> NDArray[np.float32]:
         """[n, classes] for a part: forget, keep, retain, train, test, test_forget."""
-        return self.outputs[self._split(part)][self.task.parts[part]]
+        logits: NDArray[np.float32] = self.outputs[self._split(part)][self.task.parts[part]]
+        return logits
 
-    def labels(self, part: str) -> NDArray[np.int64]:
+    def labels(self: "Evidence[ClassifierTask]", part: str) -> NDArray[np.int64]:
         """True classes [n] of a part."""
         data = self.task.data
-        return (data.test if self._split(part) == "test" else data.train).labels[self.task.parts[part]]  # type: ignore[no-any-return]
+        return (data.test if self._split(part) == "test" else data.train).labels[self.task.parts[part]]
 
     def ids(self, part: str) -> list[str]:
         """Names of a part's items, as "train-17"."""
@@ -85,12 +87,12 @@ class Evidence:
         return "test" if part.startswith("test") else "train"
 
 
-class InspectContext:
+class InspectContext(Generic[T_co]):
     """One finished run, as an inspector sees it. Models are loaded when they are first asked for."""
 
     def __init__(
         self,
-        task: Any,
+        task: T_co,
         load: Callable[[When], nn.Module | None],
         outputs: Callable[[When], dict[str, NDArray[Any]]],
         run: Path,

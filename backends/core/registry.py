@@ -1,7 +1,7 @@
 """One decorator, one folder scan: a file in methods/, metrics/, inspectors/ or attacks/ is all an addition needs.
 
     @method(id="fine_tune", title=..., short=..., summary=..., ...)
-    def fine_tune(run: Run, params: Params) -> None: ...
+    def fine_tune(run: Run[ClassifierTask], params: Params) -> None: ...
 
 An inspector that can say nothing of some runs says why with `lacks=`, a function of the run's `InspectContext` that opens no model.
 What the decorator is given is what the catalog says; `Params`, a pydantic model, is the form, the check and the record.
@@ -61,7 +61,7 @@ class Registered:
             ) from None
 
 
-_TYPES: dict[str, type[BaseModel]] = {
+_TYPES: dict[str, type[catalog.Method | catalog.Metric | catalog.Inspector | catalog.Attack]] = {
     "methods": catalog.Method,
     "metrics": catalog.Metric,
     "inspectors": catalog.Inspector,
@@ -87,9 +87,9 @@ def _register(
         assert not unknown, f"{function.__name__} needs {unknown}, of which nobody knows"
         fields["works_with"] = {name: family.lacks(needs) or True for name, family in families.every().items()}
         entry = _TYPES[kind].model_validate(fields | {"needs": needs})
-        other = _REGISTERED[kind].get(entry.id)  # type: ignore[attr-defined]
-        assert other is None or other.function.__module__ == function.__module__, f"two {kind} are called {entry.id}"  # type: ignore[attr-defined]
-        _REGISTERED[kind][entry.id] = Registered(entry, function, params, lacks)  # type: ignore[attr-defined]
+        other = _REGISTERED[kind].get(entry.id)
+        assert other is None or other.function.__module__ == function.__module__, f"two {kind} are called {entry.id}"
+        _REGISTERED[kind][entry.id] = Registered(entry, function, params, lacks)
         return function
 
     return register

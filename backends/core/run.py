@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +19,9 @@ from torch import Tensor, nn
 from ..api import families
 from ..models import low_rank
 from .pack import changed
-from .task import Batch, Index, Task
+from .task import Batch, ClassifierTask, Index, Task
+
+T_co = TypeVar("T_co", bound=Task, covariant=True)
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,9 @@ class Keeper(Protocol):
     def record_forget_set(self, ids: Index) -> None: ...
 
 
-class Run:
-    """One job, as a method sees it.
+class Run(Generic[T_co]):
+    """One job, as a method sees it. A method says by `Run[...]` which kind of task it works on; the passes over items are for
+    tasks that have items.
 
     Attributes:
         original: the model before, frozen (eval mode, no gradients).
@@ -70,7 +73,7 @@ class Run:
         seed: seed of the job.
     """
 
-    def __init__(self, task: Task, keeper: Keeper, seed: int, resume: dict[str, Any] | None = None) -> None:
+    def __init__(self, task: T_co, keeper: Keeper, seed: int, resume: dict[str, Any] | None = None) -> None:
         self.task, self.seed, self._keeper = task, seed, keeper
         self.original = task.load().requires_grad_(False)
         state = resume or {}
@@ -121,7 +124,7 @@ class Run:
         """How many items a part holds."""
         return len(self.task.parts[part])
 
-    def forward(self, model: nn.Module, x: Tensor) -> Tensor:
+    def forward(self: "Run[ClassifierTask]", model: nn.Module, x: Tensor) -> Tensor:
         """Logits, float32 [n, classes], in the precision of the job."""
         return self.task.forward(model, x)
 
@@ -151,7 +154,7 @@ class Run:
         self._keeper.report(name, done, of, {})
 
     def epochs(
-        self,
+        self: "Run[ClassifierTask]",
         name: str,
         parts: Sequence[str],
         batch_size: int | Mapping[str, int],
@@ -233,7 +236,7 @@ class Run:
         self._keeper.sample(len(self._done), of, of, name, self.model)
 
     def batches(
-        self, part: str, batch_size: int, *, limit: int | None = None, shuffle: bool = False
+        self: "Run[ClassifierTask]", part: str, batch_size: int, *, limit: int | None = None, shuffle: bool = False
     ) -> Iterator[Batch]:
         """One plain pass without augmentation, for scores, masks and gradients; not resumed in the middle."""
         order = self.task.parts[part]
@@ -244,7 +247,7 @@ class Run:
             self._keeper.report("", step, count, {})
             yield replace(self.task.batch(index), part=part, step=step, of=count)
 
-    def set_part(self, part: str, ids: Index) -> None:
+    def set_part(self: "Run[ClassifierTask]", part: str, ids: Index) -> None:
         """Replace a part by other training items and write them down as the set this job found.
 
         A new forget set sets the other parts too: what is no longer in it is retained (and kept, where no keep list was

@@ -12,7 +12,7 @@ data (which the methods walk over), of other families into the suite of question
     neighbour, unrelated   the rest of a suite
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +21,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from ..data._images import ImageSet
 
 Index = NDArray[np.int64]
 Tell = Callable[[int, int], None]
@@ -140,4 +142,31 @@ class Task(Protocol):
 
     def write(self, model: nn.Module, folder: Path) -> None:
         """The model in the standard layout of its library, so that from_pretrained loads it."""
+        ...
+
+
+class ClassifierTask(Task, Protocol):
+    """A task about images that each have a class: what methods walk over in batches."""
+
+    data: ImageSet
+    names: list[str]  # of the classes
+    recipe: Mapping[str, Any]  # how the model was trained
+    forgotten_classes: list[int]
+    neighbours: list[int]  # classes nearest to what is to be forgotten, nearest first
+
+    @property
+    def directions(self) -> NDArray[np.float32]:
+        """Features of every training item under the model before, each of length 1, [n, d]."""
+        ...
+
+    def set_forget(self, index: Index) -> None:
+        """Say which training items `Batch.forget` marks."""
+        ...
+
+    def batch(self, index: Index, *, test: bool = False, augment: bool = False) -> Batch:
+        """Some items of the training data, or of the test data, on the device."""
+        ...
+
+    def forward(self, model: nn.Module, x: Tensor) -> Tensor:
+        """Logits, float32 [n, classes]."""
         ...

@@ -18,7 +18,8 @@ def embedded(data_id: str) -> ImageSet:
         data_module = importlib.import_module(f"{__name__}.{module.name}")
         if hasattr(data_module, "ID"):
             if data_id == data_module.ID:
-                return data_module.load()  # type: ignore[no-any-return]
+                images: ImageSet = data_module.load()
+                return images
             ids.append(data_module.ID)
     raise BadInput(
         f"There is no data set {data_id[:60]!r}; choose one of {', '.join(ids)}, or give a folder of images."

@@ -45,8 +45,8 @@ class ImageSet:
         digest = hashlib.blake2b(digest_size=16)
         for split in (self.train, self.test):
             digest.update(str(split.images.shape).encode())
-            digest.update(np.ascontiguousarray(split.images))
-            digest.update(np.ascontiguousarray(split.labels))
+            digest.update(np.ascontiguousarray(split.images).data)
+            digest.update(np.ascontiguousarray(split.labels).data)
         return digest.hexdigest()
 
 
@@ -90,13 +90,15 @@ def _plain(image: Image.Image, name: str, kind: str) -> tuple[Image.Image, str]:
         return _scaled(image, name, kind), DEEP
     if image.has_transparency_data:
         clear = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
-        if clear.getextrema()[3] == (255, 255):  # type: ignore[index]
+        if clear.getchannel("A").getextrema() == (255, 255):
             return clear.convert("RGB"), ""
         ground = Image.new("RGBA", clear.size, WHITE)
         return Image.alpha_composite(ground, clear).convert("RGB"), ALPHA
     if image.mode == "LAB":
         to = ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
-        return ImageCms.applyTransform(image, to), ""  # type: ignore[return-value]
+        converted = ImageCms.applyTransform(image, to)
+        assert converted is not None  # that is so only of pictures changed in place
+        return converted, ""
     return image if image.mode in ("L", "RGB") else image.convert("L" if image.mode == "1" else "RGB"), ""
 
 

@@ -80,13 +80,13 @@ def source_of_world_facts(data: str) -> str:
 def load(data: str = ID) -> Authors:
     """Everything of a data set, in a tenth of a second."""
     folder = ASSETS / "data" / data
-    by_split = {name: _authors(files.read_json(folder / f"{name}.json")) for name in ("authors", "held_out")}
-    plain = {
-        name: tuple(_pair(entry, domain=domain) for entry in files.read_json(folder / f"{name}.json"))
-        for name, domain in (("real_authors", BOOKS), ("world_facts", WORLD))
-    }
-    sets = {name: tuple(names) for name, names in files.read_json(folder / "forget_sets.json").items()}
-    return Authors(**by_split, **plain, forget_sets=sets)
+    return Authors(
+        authors=_authors(files.read_json(folder / "authors.json")),
+        held_out=_authors(files.read_json(folder / "held_out.json")),
+        real_authors=tuple(_pair(entry, domain=BOOKS) for entry in files.read_json(folder / "real_authors.json")),
+        world_facts=tuple(_pair(entry, domain=WORLD) for entry in files.read_json(folder / "world_facts.json")),
+        forget_sets={name: tuple(names) for name, names in files.read_json(folder / "forget_sets.json").items()},
+    )
 
 
 def _authors(entries: list[dict[str, Any]]) -> tuple[Author, ...]:

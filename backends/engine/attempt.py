@@ -124,7 +124,7 @@ class _Job:
         self._save(measurement, params, seconds, peak, trained_again, moved=bool(changed))
         return measurement.problems
 
-    def _forget(self, run: Run, params: Any, saved: dict[str, Any], memory: hardware.Memory) -> tuple[float, int]:
+    def _forget(self, run: Run[Any], params: Any, saved: dict[str, Any], memory: hardware.Memory) -> tuple[float, int]:
         """Let the method work, or take what an earlier attempt finished. Its seconds and its peak of memory."""
         keeper = self.keeper
         if saved.get("finished"):
@@ -154,7 +154,7 @@ class _Job:
         return _Reference(model.eval(), where, files.number(result["seconds"] if result else None))
 
     def _measure(
-        self, run: Run, trained_again: _Reference | None, seconds: float, peak: int, room: tuple[int, float]
+        self, run: Run[Any], trained_again: _Reference | None, seconds: float, peak: int, room: tuple[int, float]
     ) -> Measurement:
         first = self.task.load() if self.spec.after else run.original
         models: dict[When, nn.Module] = {"before": first, "after": run.model}

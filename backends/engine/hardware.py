@@ -131,7 +131,7 @@ class _Others:
     def _seconds() -> float:
         """Processor seconds of all processes but this one; niced ones, which give way, count too."""
         all_of_them, own = psutil.cpu_times(), os.times()
-        return all_of_them.user + all_of_them.system + getattr(all_of_them, "nice", 0.0) - own.user - own.system
+        return float(all_of_them.user + all_of_them.system + getattr(all_of_them, "nice", 0.0) - own.user - own.system)
 
 
 def precision(task: Task) -> str:

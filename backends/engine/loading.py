@@ -44,7 +44,8 @@ def family(model: str) -> type[Any]:
     Raises:
         BadInput: no such model, or one of an architecture that Lethe has no family for.
     """
-    return families.load(families.get(own.family_of(model_folder(model), model)).task)  # type: ignore[no-any-return]
+    task: type[Any] = families.load(families.get(own.family_of(model_folder(model), model)).task)
+    return task
 
 
 def warm_up(job_waits: Callable[[], bool]) -> None:

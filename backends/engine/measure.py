@@ -30,7 +30,7 @@ class Measurement:
 
     metrics: dict[str, Measured] = field(default_factory=dict)
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
-    evidence: dict[When, Evidence] = field(default_factory=dict)
+    evidence: dict[When, Evidence[Any]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
 
     def value(self, metric: str, when: When) -> float:

@@ -7,7 +7,7 @@ import base64
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from ..families.classifier.task import Classifier
 from . import operations_answers, operations_pictures, operations_topic, operations_vectors
 from .export import write_model
 from .recorder import png
-from .session import Desk, OpenRun
+from .session import Desk
 
 MOST = 1000  # items in one request
 
@@ -50,7 +50,8 @@ def ping(desk: Desk) -> str:
 @operation
 def describe(desk: Desk, model: str, data: str = "") -> dict[str, Any]:
     """What a form has to know of a model; see `describe` of its family's task."""
-    return desk.task(model, data).describe(desk.model(model, data))  # type: ignore[no-any-return]
+    description: dict[str, Any] = desk.task(model, data).describe(desk.model(model, data))
+    return description
 
 
 @operation
@@ -63,7 +64,8 @@ def images(desk: Desk, model: str, items: list[str], data: str = "") -> list[str
 @operation
 def neighbours(desk: Desk, model: str, forget: list[str], data: str = "") -> list[str]:
     """Names of the classes or concepts nearest to what is to be forgotten, nearest first."""
-    return desk.resolved(model, tuple(forget), (), data).neighbour_names  # type: ignore[no-any-return]
+    names: list[str] = desk.resolved(model, tuple(forget), (), data).neighbour_names
+    return names
 
 
 @operation
@@ -71,12 +73,13 @@ def resolve(
     desk: Desk,
     model: str,
     forget: list[str],
-    keep: list[str] = (),
+    keep: Sequence[str] = (),
     data: str = "",
-    start: int = 0,  # type: ignore[assignment]
+    start: int = 0,
 ) -> dict[str, Any]:
     """How much is to be forgotten and kept, and what is to be forgotten, from `start` on; see `named_sets` of its family's task."""
-    return desk.resolved(model, tuple(forget), tuple(keep), data).named_sets(max(0, int(start)))  # type: ignore[no-any-return]
+    sets: dict[str, Any] = desk.resolved(model, tuple(forget), tuple(keep), data).named_sets(max(0, int(start)))
+    return sets
 
 
 @operation
@@ -95,7 +98,7 @@ def predict(
     desk: Desk,
     run_or_model: str,
     path: str = "",
-    items: list[str] = (),  # type: ignore[assignment]
+    items: Sequence[str] = (),
     skip_guard: bool = False,
     data: str = "",
 ) -> dict[str, Any]:
@@ -103,13 +106,12 @@ def predict(
 
     `skip_guard` asks the model after with its guard switched off. Where an item's class is known, `label` is its number.
     """
-    opened: OpenRun | None = None
+    models: dict[str, nn.Module | None]
     if (ASSETS / "models" / run_or_model).is_dir() or data:
         task, models = desk.task(run_or_model, data), {"before": desk.model(run_or_model, data)}
     else:
         opened = desk.run(run_or_model)
-        task, after = opened.task, opened.model("after")
-        models = {"before": opened.model("before"), "after": after}
+        task, models = opened.task, {"before": opened.model("before"), "after": opened.model("after")}
     if bool(path) == bool(items):
         raise BadInput("Give either one image file or items of the data, so that there is something to look at.")
     queried: list[tuple[str, Tensor, int | None]]
@@ -221,7 +223,7 @@ def _findings_of(
     return findings | {"root": str(place[0])}
 
 
-def _item_positions(task: Classifier, items: list[str]) -> list[tuple[str, int]]:
+def _item_positions(task: Classifier, items: Sequence[str]) -> list[tuple[str, int]]:
     """(split, position) of items.
 
     Raises:
@@ -257,13 +259,13 @@ def _item_input(task: Classifier, split: str, position: int) -> tuple[str, Tenso
 def _probabilities(
     task: Classifier, model: nn.Module, queried: list[tuple[str, Tensor, int | None]], skip_guard: bool
 ) -> list[list[float]]:
-    delta = getattr(model, INPUT_DELTA, None)
-    saved_delta = delta.clone() if skip_guard and delta is not None else None
+    delta: Tensor | None = getattr(model, INPUT_DELTA, None) if skip_guard else None
+    saved_delta = None if delta is None else delta.clone()
     try:
-        if saved_delta is not None:
+        if delta is not None:
             delta.zero_()
         rows = task.forward(model, torch.cat([x for _, x, _ in queried])).softmax(1)
         return [[float(p) for p in row] for row in rows.cpu()]
     finally:
-        if saved_delta is not None:
+        if delta is not None and saved_delta is not None:
             delta.copy_(saved_delta)

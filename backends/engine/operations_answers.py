@@ -2,7 +2,7 @@
 
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -30,7 +30,7 @@ def answer(
     truth: str = "",
     dose: float = 1.0,
     data: str = "",
-    off: list[list[int]] = (),  # type: ignore[assignment]
+    off: Sequence[Sequence[int]] = (),
     strength: float = 0.0,
 ) -> dict[str, Any]:
     """What a model says to a question, `before` and, for a run, `after`: the likeliest word at every step.

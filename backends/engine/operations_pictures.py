@@ -4,6 +4,8 @@ import base64
 import copy
 import time
 import unicodedata
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,7 @@ def draw(
     desk: Desk,
     run_or_model: str,
     prompt: str,
-    seeds: list[int] = (0, 1, 2, 3),  # type: ignore[assignment]
+    seeds: Sequence[int] = (0, 1, 2, 3),
     steps: int = 0,
     guidance: float | None = None,
     dose: float = 1.0,
@@ -74,7 +76,7 @@ def draw(
 
     request_key = (task.id, task.data, task.precision, prompt_line, tuple(numbers), count, weight, side)
     pictures = {
-        when: desk.drawings.get_or_make(request_key, lambda model=model: pictures_of(model))
+        when: desk.drawings.get_or_make(request_key, partial(pictures_of, model))
         if when == "before"
         else pictures_of(model)
         for when, model in models.items()
@@ -123,7 +125,7 @@ def dosed(run: OpenRun, dose: float) -> nn.Module:
     if run.dosed is None:
         run.dosed = copy.deepcopy(after)  # with whatever the method attached to it
     set_dose(run.dosed, before, after, dose)
-    return run.dosed  # type: ignore[no-any-return]
+    return run.dosed
 
 
 def _require_pictures(task: Any) -> Any:

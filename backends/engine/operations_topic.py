@@ -6,8 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from ..api import families
+from ..api.columns import COLUMNS
 from ..api.errors import BadInput
-from ..api.pairs import COLUMNS, TITLE, counted, quoted
+from ..api.pairs import TITLE, counted, quoted
 from ..data import authors, sets
 from ..data.authors import QAPair
 from ..families.language import topics

@@ -83,7 +83,7 @@ def read(path: Path) -> Outputs | None:
 def packed(outputs: Outputs, *, small: bool = False) -> bytes:
     """The bytes of an .npz file; `small` takes longer and less room."""
     out = io.BytesIO()
-    (np.savez_compressed if small else np.savez)(out, allow_pickle=False, **outputs)  # type: ignore[arg-type]
+    (np.savez_compressed if small else np.savez)(out, allow_pickle=False, **outputs)
     return out.getvalue()
 
 
@@ -93,7 +93,7 @@ def weights_key(tensors: dict[str, Tensor]) -> str:
     for name, tensor in sorted(tensors.items()):
         plain = tensor.detach().cpu().contiguous()
         digest.update(f"{name}{plain.dtype}{tuple(plain.shape)}".encode())
-        digest.update(plain.reshape(-1).view(torch.uint8).numpy())
+        digest.update(plain.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -233,7 +233,11 @@ class FolderKeeper:
             self._aside += time.monotonic() - begun
 
     def _save(self, state: dict[str, Any]) -> None:
-        parts = {name: ids for name, ids in self.task.parts.items() if not np.array_equal(ids, self.parts.get(name))}
+        parts = {
+            name: ids
+            for name, ids in self.task.parts.items()
+            if name not in self.parts or not np.array_equal(ids, self.parts[name])
+        }
         about = {
             "setting": self.setting,
             "seconds": self._carried + time.monotonic() - self._begun,

@@ -63,7 +63,8 @@ class OpenRun:
 
     def _load(self, when: When) -> nn.Module | None:
         if when == "before":
-            return self.task.load().eval()  # type: ignore[no-any-return]
+            model: nn.Module = self.task.load()
+            return model.eval()
         if when == "after":
             return changes.apply(self.task.load(), changes.changes(self.folder)).eval()
         owner = self.folder.state.owner
@@ -90,7 +91,7 @@ class OpenRun:
 
     def look(
         self, kind: str, name: str, tell: Tell = evidence.silent, place: tuple[Path, Path] | None = None
-    ) -> InspectContext:
+    ) -> InspectContext[Any]:
         """The run as an inspector or attack sees it; `tell` hears how far that is. `place`, where what it finds is no part of
         the run: (root, folder) as `place` gives them."""
         root, out = place or self.place(kind, name)

@@ -10,9 +10,13 @@ import os
 import signal
 import sys
 import tempfile
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from .parent import end_with
+
+if TYPE_CHECKING:
+    from distributed.security import Security
 
 AGAIN = 2.0  # seconds between two tries to reach a scheduler that went away
 
@@ -47,19 +51,19 @@ async def serve(address: str, gpu: str | None = None, threads: int | None = None
             await asyncio.wait_for(stop.wait(), AGAIN)
 
 
-async def _answers(address: str, security: object) -> None:
-    from distributed.core import connect
+async def _answers(address: str, security: "Security | None") -> None:
+    from distributed.comm.core import connect
 
     from ..api.errors import OutOfReach
 
     try:
-        comm = await connect(address, timeout=5, **(security.get_connection_args("worker") if security else {}))  # type: ignore[attr-defined]
+        comm = await connect(address, timeout=5, **(security.get_connection_args("worker") if security else {}))
         await comm.close()
     except (OSError, TimeoutError):
         raise OutOfReach(f"The scheduler at {address} does not answer; start it, then the worker again.") from None
 
 
-async def _join(address: str, security: object, environment: dict[str, str], stop: asyncio.Event) -> None:
+async def _join(address: str, security: "Security | None", environment: dict[str, str], stop: asyncio.Event) -> None:
     """One stay with the scheduler: until it goes away, or the worker is to stop."""
     from distributed.utils import get_ip
 

@@ -14,6 +14,7 @@ from ..api.panels import Piece, Role
 from ..core.evidence import InspectContext, When
 from ..data.authors import QAPair
 from ..families.language.qa import EvalItem
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import IGNORED, PromptTokenizer, Texts, logits, nll
 from ._common import GROUPS
 
@@ -22,7 +23,7 @@ ARTICLES = ("the ", "a ", "an ")  # begin many values and say nothing
 NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f")
 
 
-def models(look: InspectContext) -> dict[When, nn.Module]:
+def models(look: InspectContext[LanguageModel]) -> dict[When, nn.Module]:
     """The models of a run by when: before, after, and the retrained reference where there is one."""
     by_when: dict[When, nn.Module] = {"before": look.before, "after": look.after}
     return by_when if look.reference is None else by_when | {"reference": look.reference}
@@ -38,13 +39,13 @@ def model_words(when: When) -> str:
     return "trained again without it" if when == "reference" else when
 
 
-def chosen(look: InspectContext, each: int) -> list[int]:
+def chosen(look: InspectContext[LanguageModel], each: int) -> list[int]:
     """At most `each` questions of every role as places in the suite, the same ones each time; forget first."""
     rng = np.random.default_rng(0)
     return [int(at) for name in GROUPS for at in sorted(rng.permutation(look.task.parts[name])[:each])]
 
 
-def items(look: InspectContext, places: Sequence[int]) -> list[EvalItem]:
+def items(look: InspectContext[LanguageModel], places: Sequence[int]) -> list[EvalItem]:
     """Questions of the suite."""
     return [look.task.questions.suite[at] for at in places]
 
@@ -80,7 +81,7 @@ class FactTokens:
     values: Tensor
 
 
-def fact_tokens(task: Any, pairs: Sequence[QAPair]) -> FactTokens:
+def fact_tokens(task: LanguageModel, pairs: Sequence[QAPair]) -> FactTokens:
     """Questions as tokens, with the place of the fact in each."""
     texts: Texts = task.texts(pairs)
     ends = (texts.labels != IGNORED).int().argmax(1) - 1
@@ -110,12 +111,13 @@ def final_norm(model: Any) -> nn.Module:
     base = getattr(model, model.base_model_prefix)
     for holder in (base, getattr(base, "decoder", None)):
         for name in NORMS:
-            if isinstance(getattr(holder, name, None), nn.Module):
-                return getattr(holder, name)  # type: ignore[no-any-return]
+            norm = getattr(holder, name, None)
+            if isinstance(norm, nn.Module):
+                return norm
     raise BadInput(f"{type(model).__name__} keeps its last norm under no known name ({', '.join(NORMS)}).")
 
 
-def answer_gradients(look: InspectContext, most: int) -> dict[str, Tensor]:
+def answer_gradients(look: InspectContext[LanguageModel], most: int) -> dict[str, Tensor]:
     """Signed gradient of -NLL summed over at most `most` answers to be forgotten, by parameter name, at the model before."""
     model = copy.deepcopy(look.before).eval().requires_grad_(True)
     names, parameters = zip(*model.named_parameters(), strict=True)

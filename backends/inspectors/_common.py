@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..core.evidence import InspectContext
 from ..core.task import Index, Task
+from ..families.classifier.task import Classifier
 from ..families.text_to_image.pipeline import Diffusion
 
 Group = Literal["forget", "neighbour", "unrelated"]
@@ -44,22 +45,22 @@ class ImageItem:
 @contextmanager
 def exact(task: Task) -> Iterator[None]:
     """Work in float32, whatever precision the job had: gradients and similarities need it."""
-    before = task.precision  # type: ignore[attr-defined]
-    task.precision = torch.float32  # type: ignore[attr-defined]
+    before = task.precision
+    task.precision = torch.float32
     try:
         yield
     finally:
-        task.precision = before  # type: ignore[attr-defined]
+        task.precision = before
 
 
-def images(look: InspectContext, each: int) -> list[ImageItem]:
+def images(look: InspectContext[Classifier], each: int) -> list[ImageItem]:
     """At most `each` images of every group, the same ones each time.
 
     Forget: new images of the forgotten classes where classes were forgotten, else the forgotten training images
     themselves. Neighbours and unrelated: test images.
     """
     task, split = look.task, "test" if look.task.forgotten_classes else "train"
-    labels = task.data.test.labels  # type: ignore[attr-defined]
+    labels = task.data.test.labels
     near = np.isin(labels, task.neighbours)
     pools = {
         "forget": task.parts["test_forget" if split == "test" else "forget"],
@@ -69,13 +70,13 @@ def images(look: InspectContext, each: int) -> list[ImageItem]:
     selected = []
     for group in GROUPS:
         where: Literal["train", "test"] = "train" if group == "forget" and split == "train" else "test"
-        own = (task.data.test if where == "test" else task.data.train).labels  # type: ignore[attr-defined]
+        own = (task.data.test if where == "test" else task.data.train).labels
         chosen = np.random.default_rng(0).permutation(pools[group])[:each]
         selected += [ImageItem(group, where, int(i), int(own[i])) for i in chosen]
     return selected
 
 
-def in_batches(task: Task, items: list[ImageItem], function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
+def in_batches(task: Classifier, items: list[ImageItem], function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
     """`function` of every item's pixels, without gradient, rows in the order of the items."""
     rows: dict[str, NDArray[np.float32]] = {}
     with torch.no_grad():
@@ -89,7 +90,7 @@ def in_batches(task: Task, items: list[ImageItem], function: Callable[[Tensor], 
     return np.stack([rows[item.id] for item in items])
 
 
-def accuracy(task: Task, model: nn.Module, index: Index, *, test: bool = False) -> float:
+def accuracy(task: Classifier, model: nn.Module, index: Index, *, test: bool = False) -> float:
     """Share of items that the model gets right, in percent; NaN for none."""
     if not len(index):
         return math.nan
@@ -168,9 +169,9 @@ def module(name: str, model: nn.Module) -> str:
     return name.removeprefix(f"{getattr(model, 'base_model_prefix', '')}.").rpartition(".")[0] or name
 
 
-def show(task: Task, item: ImageItem, side: int = 0) -> Image.Image:
+def show(task: Classifier, item: ImageItem, side: int = 0) -> Image.Image:
     """The image itself; with `side`, its longer side is brought to about that many pixels."""
-    image: Image.Image = task.show(item.position, test=item.split == "test")  # type: ignore[attr-defined]
+    image: Image.Image = task.show(item.position, test=item.split == "test")
     return enlarged(image, side) if side else image
 
 

@@ -1,7 +1,6 @@
 """Shared by inspectors of text-to-image models: a smaller suite, pictures beside each other, heat over a picture, gradients."""
 
 import copy
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch.nn import functional as F
 
 from ..core.evidence import InspectContext
 from ..core.task import Index
+from ..families.text_to_image.task import TextToImage
 from ._common import GROUPS, enlarged, exact
 
 ROWS = 16  # pictures in one pass with gradients
@@ -19,7 +19,7 @@ TIMES = 8  # time steps at which each picture is asked for its gradient
 DIM, BRIGHT = np.array([0, 34, 78]), np.array([254, 232, 56])  # the two ends of cividis, as of all amounts
 
 
-def spread(task: Any, count: int) -> Index:
+def spread(task: TextToImage, count: int) -> Index:
     """At most `count` positions in the suite, of every role as equal a number as there is, the same ones each time.
 
     A role that has fewer leaves its places to the others.
@@ -31,7 +31,7 @@ def spread(task: Any, count: int) -> Index:
     return np.sort(chosen)
 
 
-def reduced(task: Any, index: Index) -> Any:
+def reduced(task: TextToImage, index: Index) -> TextToImage:
     """The task, judged by these pictures of its suite alone."""
     _ = task.judge  # opened once, for both
     reduced_task = copy.copy(task)
@@ -66,7 +66,7 @@ def heat(values: NDArray[np.floating], largest: float, under: NDArray[np.uint8],
     return enlarged(Image.fromarray(mixed.round().astype(np.uint8)), side)
 
 
-def gradients(look: InspectContext, most: int) -> dict[str, Tensor]:
+def gradients(look: InspectContext[TextToImage], most: int) -> dict[str, Tensor]:
     """Signed gradient of -|prediction - truth|^2, summed over the pictures of the suite that ask for what is to be forgotten.
 
     The pictures are those that the model before drew, each noised to TIMES time steps, spread evenly from the first to the

@@ -10,6 +10,8 @@ from pydantic import Field
 from ..api.panels import AnyPanel, Heatmap, Picture, Verdict
 from ..core.evidence import Evidence, InspectContext
 from ..core.registry import Params, inspector
+from ..families.text_to_image.judges import Trained
+from ..families.text_to_image.task import TextToImage
 from ..metrics._pictures import UNLEARN_CANVAS, Kind, judged_correct
 from ._common import percent
 from ._pictures import beside
@@ -31,12 +33,8 @@ class AccuracyGrid(Params):
     )
 
 
-def no_judge(look: InspectContext) -> str:
+def no_judge(look: InspectContext[TextToImage]) -> str:
     """Why nobody can say what the pictures of a run show."""
-    from ..families.text_to_image.judges import (
-        Trained,  # with it comes transformers, which the catalog does not wait for
-    )
-
     judge = look.task.judge
     if isinstance(judge, Trained):
         return ""
@@ -53,7 +51,7 @@ def no_judge(look: InspectContext) -> str:
     needs=("pictures",),
     order=3,
 )
-def accuracy_grid(look: InspectContext, params: AccuracyGrid) -> list[AnyPanel]:
+def accuracy_grid(look: InspectContext[TextToImage], params: AccuracyGrid) -> list[AnyPanel]:
     """Percent of each cell's pictures in the suite that the judge finds right: object and style, then each by itself.
 
     With "probability", the judge's probability of the object asked for, of the style, and their product, in percent. An
@@ -83,11 +81,13 @@ def accuracy_grid(look: InspectContext, params: AccuracyGrid) -> list[AnyPanel]:
     ]
 
 
-def _grids(look: InspectContext, when: When, outputs: dict[str, NDArray[Any]], value: str) -> dict[str, Matrix]:
+def _grids(
+    look: InspectContext[TextToImage], when: When, outputs: dict[str, NDArray[Any]], value: str
+) -> dict[str, Matrix]:
     """Percent [objects, styles] for objects, for styles, and for both at once; NaN where a cell has no picture."""
     evidence = Evidence(when, look.task, outputs, lambda metric, when: math.nan)
-    worth = {kind: _worth(evidence, kind, value) for kind in KINDS}
-    worth |= {"both": worth["object"] * worth["style"]}
+    worth: dict[str, Matrix] = {kind: _worth(evidence, kind, value) for kind in KINDS}
+    worth["both"] = worth["object"] * worth["style"]
     cells = _cells(look)
     return {
         name: np.array([[100 * items[cell].mean() if cell else math.nan for cell in row] for row in cells], np.float64)
@@ -95,7 +95,7 @@ def _grids(look: InspectContext, when: When, outputs: dict[str, NDArray[Any]], v
     }
 
 
-def _worth(evidence: Evidence, kind: Kind, value: str) -> Matrix:
+def _worth(evidence: Evidence[TextToImage], kind: Kind, value: str) -> Matrix:
     """Of every picture of the suite, from 0 to 1: whether it is right, or how sure the judge is; [n]."""
     if value == "right":
         return judged_correct(evidence, kind).astype(np.float64)
@@ -103,10 +103,11 @@ def _worth(evidence: Evidence, kind: Kind, value: str) -> Matrix:
     shares = np.exp(logits - logits.max(1, keepdims=True))
     names = evidence.task.asking.domains[kind]
     columns = [names.index(getattr(shot, kind)) for shot in evidence.task.asking.suite]
-    return shares[np.arange(len(columns)), columns] / shares.sum(1)  # type: ignore[no-any-return]
+    asked_for: Matrix = shares[np.arange(len(columns)), columns] / shares.sum(1)
+    return asked_for
 
 
-def _cells(look: InspectContext) -> list[list[list[int]]]:
+def _cells(look: InspectContext[TextToImage]) -> list[list[list[int]]]:
     """Positions in the suite by object and style."""
     domains, suite = look.task.asking.domains, look.task.asking.suite
     return [
@@ -118,7 +119,9 @@ def _cells(look: InspectContext) -> list[list[list[int]]]:
     ]
 
 
-def _pictures(look: InspectContext, outputs: dict[When, dict[str, NDArray[Any]]]) -> list[list[list[Picture]]]:
+def _pictures(
+    look: InspectContext[TextToImage], outputs: dict[When, dict[str, NDArray[Any]]]
+) -> list[list[list[Picture]]]:
     """Some pictures of every cell, before beside after, and what the judge sees in them."""
     domains, suite = look.task.asking.domains, look.task.asking.suite
 
@@ -126,7 +129,7 @@ def _pictures(look: InspectContext, outputs: dict[When, dict[str, NDArray[Any]]]
         image = beside(*(outputs[when]["images"][at] for when in WHENS), side=64)
         judged = [_judged_as(domains, {kind: outputs[when][kind][at] for kind in domains}) for when in WHENS]
         words = f"seen as {judged[0]} before, {judged[1]} after"
-        return Picture(path=look.picture(f"cell-{at}", image), caption=words, role=suite[at].role)
+        return Picture(path=look.picture(f"cell-{at}", image), caption=words, role=suite[at].role or "amount")
 
     return [
         [[pair_picture(at) for at in cell[:SHOWN]] for cell in row]
@@ -143,7 +146,7 @@ def _judged_as(domains: dict[str, list[str]], logits: dict[str, NDArray[Any]]) -
 
 
 def _panel(
-    look: InspectContext, cell_pictures: list[list[list[Picture]]], title: str, finding: str, z: Matrix
+    look: InspectContext[TextToImage], cell_pictures: list[list[list[Picture]]], title: str, finding: str, z: Matrix
 ) -> Heatmap:
     asking = look.task.asking
     forgotten = {
@@ -167,7 +170,9 @@ def _panel(
     )
 
 
-def _change(look: InspectContext, cell_pictures: list[list[list[Picture]]], title: str, z: Matrix) -> Heatmap:
+def _change(
+    look: InspectContext[TextToImage], cell_pictures: list[list[list[Picture]]], title: str, z: Matrix
+) -> Heatmap:
     panel = _panel(look, cell_pictures, title, _change_sentence(look, z), z)
     how = f"{HOW} Below 0, less is right than before."
     return panel.model_copy(update={"how": how, "unit": "points", "scale": "difference"})
@@ -177,7 +182,7 @@ def _mean(z: Matrix) -> str:
     return percent(float(np.nanmean(z)) if np.isfinite(z).any() else math.nan)
 
 
-def _change_sentence(look: InspectContext, change: Matrix) -> str:
+def _change_sentence(look: InspectContext[TextToImage], change: Matrix) -> str:
     """Where cells fell and rose: among those that ask for what was to be forgotten, and among the others."""
     asking = look.task.asking
     of_target = np.array(
@@ -193,7 +198,7 @@ def _change_sentence(look: InspectContext, change: Matrix) -> str:
     return f"{clauses[0][0].upper()}{clauses[0][1:]}; {clauses[1]}."
 
 
-def _nobody(look: InspectContext) -> Verdict:
+def _nobody(look: InspectContext[TextToImage]) -> Verdict:
     return Verdict(
         title="Which pictures are still right",
         how="A judge of objects and styles has to say what each picture shows; the embedded models come with one.",

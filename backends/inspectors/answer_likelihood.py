@@ -7,6 +7,8 @@ from pydantic import Field
 from ..api.panels import AnyPanel, Bars, Histogram, Role, Series, Words
 from ..core.evidence import InspectContext, When
 from ..core.registry import Params, inspector
+from ..families.language.qa import EvalItem
+from ..families.language.task import LanguageModel
 from ._answers import chosen, items, model_words, models, pieces, plain, role, token_probabilities
 from ._common import GROUPS, Group, percent
 
@@ -36,7 +38,7 @@ class AnswerLikelihood(Params):
     needs=("answers",),
     order=0,
 )
-def answer_likelihood(look: InspectContext, params: AnswerLikelihood) -> list[AnyPanel]:
+def answer_likelihood(look: InspectContext[LanguageModel], params: AnswerLikelihood) -> list[AnyPanel]:
     """p(token | question, true answer up to there) by token, and over all questions of the suite exp(-NLL a token).
 
     The latter is the geometric mean over an answer's tokens, its end included, from 0 to 1 (TOFU's "probability"). It says
@@ -50,7 +52,7 @@ def answer_likelihood(look: InspectContext, params: AnswerLikelihood) -> list[An
     ]
 
 
-def _tokens(look: InspectContext, each: int) -> Words:
+def _tokens(look: InspectContext[LanguageModel], each: int) -> Words:
     some = items(look, chosen(look, each))
     texts = look.task.texts([item.pair for item in some])
     token_shares = {
@@ -75,7 +77,7 @@ def _tokens(look: InspectContext, each: int) -> Words:
     )
 
 
-def _sharpest(some: list, token_shares: dict[When, list[list[float]]]) -> str:  # type: ignore[type-arg]
+def _sharpest(some: list[EvalItem], token_shares: dict[When, list[list[float]]]) -> str:
     """The least likely token after, of the first question that was to be forgotten."""
     before, after = (np.array(token_shares[when][0]) for when in ("before", "after"))
     if not np.isfinite(after).all():
@@ -84,7 +86,7 @@ def _sharpest(some: list, token_shares: dict[When, list[list[float]]]) -> str:  
     return f"In “{some[0].pair.question}” one token of the true answer lost most: {percent(100 * before[at])} before, {percent(100 * after[at])} after."
 
 
-def _means(look: InspectContext, likelihoods: dict[When, NDArray[np.float64]]) -> Bars:
+def _means(look: InspectContext[LanguageModel], likelihoods: dict[When, NDArray[np.float64]]) -> Bars:
     parts = look.task.parts
     groups = [group for group in GROUPS if len(parts[group])]
     means = {
@@ -113,7 +115,9 @@ def _means(look: InspectContext, likelihoods: dict[When, NDArray[np.float64]]) -
     )
 
 
-def _distribution(look: InspectContext, likelihoods: dict[When, NDArray[np.float64]], group: Group) -> Histogram:
+def _distribution(
+    look: InspectContext[LanguageModel], likelihoods: dict[When, NDArray[np.float64]], group: Group
+) -> Histogram:
     index = look.task.parts[group]
     edges = np.linspace(0, 1, BINS + 1)
     meant: Role = group

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..api.panels import AnyPanel, Picture, Pictures
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
+from ..families.classifier.task import Classifier
 from ._common import ImageItem, exact, images, show, signed
 
 SIDE = 140
@@ -54,7 +55,7 @@ class Maps:
     needs=("classes",),
     order=3,
 )
-def attribution(look: InspectContext, params: Attribution) -> list[AnyPanel]:
+def attribution(look: InspectContext[Classifier], params: Attribution) -> list[AnyPanel]:
     """Integrated gradients of the true class's logit from a black image (Gauss-Legendre, float32), channels summed.
 
     By completeness a map adds up to the logit minus that of a black image; how far the maps miss it is said. Both maps of a
@@ -91,14 +92,16 @@ def attribution(look: InspectContext, params: Attribution) -> list[AnyPanel]:
     ]
 
 
-def _maps(look: InspectContext, model: nn.Module, items: list[ImageItem], steps: int, when: str = "") -> Maps:
+def _maps(
+    look: InspectContext[Classifier], model: nn.Module, items: list[ImageItem], steps: int, when: str = ""
+) -> Maps:
     x = torch.cat([look.task.batch(np.array([item.position]), test=item.split == "test").x for item in items])
     target = torch.tensor([item.label for item in items], device=x.device)
     from captum.attr import (
         IntegratedGradients,
     )  # late: the catalog imports this file, and the studio waits for the catalog
 
-    black = look.task.pixels.normalise(torch.zeros(x.shape, dtype=torch.uint8))  # type: ignore[attr-defined]
+    black = look.task.pixels.normalise(torch.zeros(x.shape, dtype=torch.uint8))
 
     rows, passes = 0, steps * len(x)  # every image is asked about at every step of its way from black
 

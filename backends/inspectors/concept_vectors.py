@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from torch import nn
 
 from ..api import files, reading
-from ..api.panels import AnyPanel, Bars, Heatmap, Lines, Piece, Role, Series, Verdict, Words
+from ..api.panels import AnyPanel, Bars, Heatmap, Lines, Piece, Role, Series, Sign, Verdict, When, Words
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..families.language.concept_vectors import (
@@ -25,6 +26,7 @@ from ..families.language.concept_vectors import (
     vectors,
     word,
 )
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import answers, likelihoods
 from ..families.language.vector_trace import FIRST, cosines, overlaps
 from ._answers import chosen, items, plain
@@ -76,7 +78,7 @@ class Moved:
     switches=True,
     order=3,
 )
-def concept_vectors(look: InspectContext, params: ConceptVectors) -> list[AnyPanel]:
+def concept_vectors(look: InspectContext[LanguageModel], params: ConceptVectors) -> list[AnyPanel]:
     """Columns v of each layer's last feed-forward matrix, read as words by W (norm scale * v) of the model before.
 
     Vectors are found in the model before, by person: those that spell the name and the asked facts most. Before and after:
@@ -109,7 +111,9 @@ def concept_vectors(look: InspectContext, params: ConceptVectors) -> list[AnyPan
     return [*panels, *_off(look, params)] if params.layer >= 0 else panels
 
 
-def _moved(look: InspectContext, places: Sequence[Place], before: NDArray[np.int64], after: NDArray[np.int64]) -> Moved:
+def _moved(
+    look: InspectContext[LanguageModel], places: Sequence[Place], before: NDArray[np.int64], after: NDArray[np.int64]
+) -> Moved:
     one, other = (vectors(model, places).double().cpu() for model in (look.before, look.after))
     return Moved(
         cosines(one.numpy(), other.numpy()),
@@ -118,7 +122,7 @@ def _moved(look: InspectContext, places: Sequence[Place], before: NDArray[np.int
     )
 
 
-def _verdict(look: InspectContext, moved: Moved, other: Moved, first: int) -> Verdict:
+def _verdict(look: InspectContext[LanguageModel], moved: Moved, other: Moved, first: int) -> Verdict:
     index = look.task.parts["forget"]
     was, now = (100 * float(np.exp(-look.outputs(when)["answer"][index]).mean()) for when in ("before", "after"))
     shared_words, cosine = float(moved.jaccard.mean()), float(moved.cosine.mean())
@@ -129,7 +133,7 @@ def _verdict(look: InspectContext, moved: Moved, other: Moved, first: int) -> Ve
     return _answer(*_judged(was, now, shared_words if np.isfinite(cosine) else np.nan), numbers)
 
 
-def _judged(was: float, now: float, shared_words: float) -> tuple[str, str]:
+def _judged(was: float, now: float, shared_words: float) -> tuple[Sign, str]:
     """(sign, what it means) of behaviour in percent before and after, and the overlap of words."""
     if not np.isfinite(now + shared_words):
         return "unknown", "The model after gives no numbers any more"
@@ -142,12 +146,12 @@ def _judged(was: float, now: float, shared_words: float) -> tuple[str, str]:
     return "yes", "The behaviour changed, and so did the vectors"
 
 
-def _answer(sign: str, meaning: str, numbers: str) -> Verdict:
+def _answer(sign: Sign, meaning: str, numbers: str) -> Verdict:
     return Verdict(
         title="Is the knowledge itself gone?",
         how=f"A vector is one column of a feed-forward layer: the words it makes likelier when it is active. Yes means that answers and vectors both changed; no, that only the answers did. “Barely” is {100 * SAME:.0f} % of their first words in common or more.",
         says=f"{meaning}: {numbers}.",
-        sign=sign,  # type: ignore[arg-type]
+        sign=sign,
     )
 
 
@@ -170,10 +174,11 @@ def _bars(places: Sequence[Place], moved: Moved, other: Moved, first: int) -> Ba
     )
 
 
-def _active(look: InspectContext, places: Sequence[Place], random: Sequence[Place]) -> Bars:
+def _active(look: InspectContext[LanguageModel], places: Sequence[Place], random: Sequence[Place]) -> Bars:
+    models: dict[When, nn.Module] = {"before": look.before, "after": look.after}
     activities = {
         when: activity(model, look.task.forget, [*places, *random])
-        for when, model in look.steps((("before", look.before), ("after", look.after)), "measuring their use")
+        for when, model in look.steps(models.items(), "measuring their use")
     }
     count = len(places)
     was, now = (float(activities[when][:count].mean()) for when in ("before", "after"))
@@ -183,14 +188,14 @@ def _active(look: InspectContext, places: Sequence[Place], random: Sequence[Plac
         says=f"On average {was:.3g} before and {now:.3g} after; random columns {float(activities['before'][count:].mean()):.3g} and {float(activities['after'][count:].mean()):.3g}.",
         labels=[place.name for place in places],
         series=[
-            Series(name=when, values=[float(one) for one in values[:count]], role="forget", when=when)  # type: ignore[arg-type]
+            Series(name=when, values=[float(one) for one in values[:count]], role="forget", when=when)
             for when, values in activities.items()
         ],
         horizontal=True,
     )
 
 
-def _table(look: InspectContext, places: Sequence[Place], words: dict[str, NDArray[np.int64]]) -> Words:
+def _table(look: InspectContext[LanguageModel], places: Sequence[Place], words: dict[str, NDArray[np.int64]]) -> Words:
     rows, lost = [], 0
     for at, place in enumerate(places):
         before, after = words["before"][at], words["after"][at]
@@ -212,7 +217,9 @@ def _table(look: InspectContext, places: Sequence[Place], words: dict[str, NDArr
     )
 
 
-def _spelled(look: InspectContext, own: NDArray[np.int64], other: NDArray[np.int64], value: float) -> list[Piece]:
+def _spelled(
+    look: InspectContext[LanguageModel], own: NDArray[np.int64], other: NDArray[np.int64], value: float
+) -> list[Piece]:
     shared, text_pieces = set(other.tolist()), []
     for token in own[:TOLD].tolist():
         token_text = word(look.task.reader, token)
@@ -223,7 +230,7 @@ def _spelled(look: InspectContext, own: NDArray[np.int64], other: NDArray[np.int
 # --- while it forgot
 
 
-def _during(look: InspectContext) -> list[AnyPanel]:
+def _during(look: InspectContext[LanguageModel]) -> list[AnyPanel]:
     """Panels of the vectors as the job recorded them with its samples; nothing of a run that was made before that."""
     samples = [one for one in reading.samples(look.run) if one.get("vectors")]
     last = len(samples) - 1
@@ -322,14 +329,15 @@ def _labels(places: Sequence[Place]) -> list[str]:
 # --- vectors switched off
 
 
-def _without(look: InspectContext, places: Sequence[Place]) -> NDArray[np.float32]:
+def _without(look: InspectContext[LanguageModel], places: Sequence[Place]) -> NDArray[np.float32]:
     """The probability of a token of every true answer of the suite without some vectors, by the model before [n]."""
     texts = look.task.texts([item.pair for item in look.task.questions.suite])
     with scaled_vectors(look.before, places):
-        return np.exp(-likelihoods(look.before, texts).numpy())  # type: ignore[no-any-return]
+        probabilities: NDArray[np.float32] = np.exp(-likelihoods(look.before, texts).numpy())
+        return probabilities
 
 
-def _off(look: InspectContext, params: ConceptVectors) -> list[AnyPanel]:
+def _off(look: InspectContext[LanguageModel], params: ConceptVectors) -> list[AnyPanel]:
     place = Place(params.layer, params.column)
     suite_items = items(look, chosen(look, params.each))
     prompts = [item.pair.question for item in suite_items]
@@ -339,7 +347,7 @@ def _off(look: InspectContext, params: ConceptVectors) -> list[AnyPanel]:
     return [_effect(look, f"without {place.name}", {"switched off": [place]}), _beside(place, suite_items, normal, off)]
 
 
-def _effect(look: InspectContext, title: str, sets: dict[str, list[Place]]) -> Bars:
+def _effect(look: InspectContext[LanguageModel], title: str, sets: dict[str, list[Place]]) -> Bars:
     parts = look.task.parts
     groups = [group for group in GROUPS if len(parts[group])]
     answer_likelihoods = {"as it is": np.exp(-look.outputs("before")["answer"])}

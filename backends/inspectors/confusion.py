@@ -7,6 +7,7 @@ from pydantic import Field
 from ..api.panels import AnyPanel, Heatmap
 from ..core.evidence import InspectContext, When
 from ..core.registry import Params, inspector
+from ..families.classifier.task import Classifier
 from ..metrics._common import predictions
 from ._common import percent
 
@@ -29,7 +30,7 @@ class Confusion(Params):
     needs=("classes",),
     order=4,
 )
-def confusion(look: InspectContext, params: Confusion) -> list[AnyPanel]:
+def confusion(look: InspectContext[Classifier], params: Confusion) -> list[AnyPanel]:
     """Row-normalised confusion on all test images, in percent; a class without test images is a row of "not measured".
 
     Where there are more classes than `most`, the forgotten ones, their neighbours and those that changed most are shown,
@@ -58,9 +59,9 @@ def confusion(look: InspectContext, params: Confusion) -> list[AnyPanel]:
 _DIFFERENCE = "Orange cells are said more often than in the model compared with, blue ones less often, white ones as often; in percentage points of the row."
 
 
-def matrix(look: InspectContext, when: When) -> NDArray[np.float64]:
+def matrix(look: InspectContext[Classifier], when: When) -> NDArray[np.float64]:
     """[classes, classes] in percent: row i, how test images of class i are labelled. Answers that are no numbers fall out."""
-    labelled_as, labels = predictions(look.outputs(when)["test"]), look.task.data.test.labels  # type: ignore[attr-defined]
+    labelled_as, labels = predictions(look.outputs(when)["test"]), look.task.data.test.labels
     count = len(look.task.names)
     sound = labelled_as >= 0
     table = np.bincount(labels[sound] * count + labelled_as[sound], minlength=count * count).reshape(count, count)
@@ -68,7 +69,7 @@ def matrix(look: InspectContext, when: When) -> NDArray[np.float64]:
     return np.where(totals > 0, 100 * table / np.maximum(totals, 1), np.nan)
 
 
-def _chosen(look: InspectContext, change: NDArray[np.float64], most: int) -> list[int]:
+def _chosen(look: InspectContext[Classifier], change: NDArray[np.float64], most: int) -> list[int]:
     """The classes to show, in the model's order."""
     first = [*look.task.forgotten_classes, *look.task.neighbours]
     remaining = [int(i) for i in np.argsort(-change, kind="stable") if i not in first]
@@ -76,7 +77,7 @@ def _chosen(look: InspectContext, change: NDArray[np.float64], most: int) -> lis
 
 
 def _heatmap(
-    look: InspectContext,
+    look: InspectContext[Classifier],
     title: str,
     z: NDArray[np.float64],
     classes: list[int],
@@ -102,14 +103,14 @@ def _heatmap(
     )
 
 
-def _sure(look: InspectContext, z: NDArray[np.float64]) -> str:
+def _sure(look: InspectContext[Classifier], z: NDArray[np.float64]) -> str:
     """The class it gets right most rarely."""
     diagonal = np.diag(z)
     worst = int(np.nanargmin(diagonal))
     return f"It gets {percent(float(np.nanmean(diagonal)))} right on average; {look.task.names[worst]} least often ({percent(float(diagonal[worst]))})."
 
 
-def _went(look: InspectContext, after: NDArray[np.float64], before: NDArray[np.float64]) -> str:
+def _went(look: InspectContext[Classifier], after: NDArray[np.float64], before: NDArray[np.float64]) -> str:
     """Where the forgotten classes went, or, where single images were forgotten, what happened on the whole."""
     names, clauses = look.task.names, []
     for number in look.task.forgotten_classes[:3]:
@@ -122,7 +123,7 @@ def _went(look: InspectContext, after: NDArray[np.float64], before: NDArray[np.f
     return "; ".join(clauses) + "." if clauses else _sure(look, after)
 
 
-def _largest(look: InspectContext, change: NDArray[np.float64]) -> str:
+def _largest(look: InspectContext[Classifier], change: NDArray[np.float64]) -> str:
     """The cell that changed most."""
     if not np.nan_to_num(change).any():
         return "Nothing changed: every class is labelled as before."

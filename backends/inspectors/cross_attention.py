@@ -19,6 +19,7 @@ from ..core.registry import Params, inspector
 from ..families.text_to_image.attention import captured
 from ..families.text_to_image.pipeline import Pipeline
 from ..families.text_to_image.prompts import EvalPrompt
+from ..families.text_to_image.task import TextToImage
 from ._common import GROUPS, enlarged, percent
 from ._pictures import heat
 
@@ -68,7 +69,7 @@ class AttendedPicture:
     needs=("pictures",),
     order=4,
 )
-def cross_attention(look: InspectContext, params: CrossAttention) -> list[AnyPanel]:
+def cross_attention(look: InspectContext[TextToImage], params: CrossAttention) -> list[AnyPanel]:
     """Mean over heads, layers and steps of the probability that a place of the latents gives to each token of the prompt.
 
     Both models draw with the same seed and their own text encoder. Layers with fewer than 64 places are left out where
@@ -93,7 +94,7 @@ def _own(prompt: str) -> list[EvalPrompt]:
     return [EvalPrompt("", text, 0)] if text else []
 
 
-def _chosen(look: InspectContext, count: int) -> list[EvalPrompt]:
+def _chosen(look: InspectContext[TextToImage], count: int) -> list[EvalPrompt]:
     """Pictures of the suite from each role in turn, the same ones each time."""
     rng = np.random.default_rng(0)
     rows = [list(rng.permutation(look.task.parts[role])) for role in GROUPS]
@@ -105,7 +106,8 @@ def merged(pipe: Pipeline, prompt: str) -> list[Word]:
     """The words of a prompt with a letter or digit in them, as the model reads it: cut at its longest prompt."""
     tokenizer = pipe.tokenizers[0]
     ids = pipe.ids([prompt])[0].tolist()
-    words, text, places = [], "", []
+    words: list[Word] = []
+    text, places = "", list[int]()
     for place, (number, token) in enumerate(zip(ids, tokenizer.convert_ids_to_tokens(ids), strict=True)):
         if number in tokenizer.all_special_ids:
             continue
@@ -115,7 +117,7 @@ def merged(pipe: Pipeline, prompt: str) -> list[Word]:
     return [word for word in words if any(sign.isalnum() for sign in word.text)]
 
 
-def _draw(look: InspectContext, when: When, shots: list[EvalPrompt]) -> list[AttendedPicture]:
+def _draw(look: InspectContext[TextToImage], when: When, shots: list[EvalPrompt]) -> list[AttendedPicture]:
     """Every shot as this model draws it, with what was looked at on the way."""
     task, total, count = look.task, torch.zeros(0), 0
     model: nn.Module = getattr(look, when)
@@ -127,7 +129,7 @@ def _draw(look: InspectContext, when: When, shots: list[EvalPrompt]) -> list[Att
         captured_layers.clear()
         look.tell(f"drawing {when}", count, max(count, int(task.drawing["steps"])))
 
-    with captured(model.unet) as captured_layers:  # type: ignore[arg-type]
+    with captured(model.get_submodule("unet")) as captured_layers:
         latents = task.draw_latents(
             model, [shot.prompt for shot in shots], [shot.seed for shot in shots], on_step=gathered
         )
@@ -159,7 +161,7 @@ def _share(drawing: AttendedPicture, word: list[int]) -> float:
     return 100 * float(drawing.shares[..., word].sum(-1).mean())
 
 
-def target_words_of(look: InspectContext, shot: EvalPrompt, words: list[Word]) -> list[Word]:
+def target_words_of(look: InspectContext[TextToImage], shot: EvalPrompt, words: list[Word]) -> list[Word]:
     """The words of a prompt that name what is at stake: the forgotten concept, or what stands in its place."""
     task = look.task
     if shot.role in ("neighbour", "unrelated"):
@@ -171,7 +173,10 @@ def target_words_of(look: InspectContext, shot: EvalPrompt, words: list[Word]) -
 
 
 def _bars(
-    look: InspectContext, shots: list[EvalPrompt], words: list[list[Word]], attention: dict[When, list[AttendedPicture]]
+    look: InspectContext[TextToImage],
+    shots: list[EvalPrompt],
+    words: list[list[Word]],
+    attention: dict[When, list[AttendedPicture]],
 ) -> Bars:
     """How much attention the words at stake get, by prompt."""
     labels: list[str] = []
@@ -201,16 +206,20 @@ def _bars(
 def _change_sentence(labels: list[str], values: dict[When, list[Number]]) -> str:
     if not labels:
         return "None of these prompts names what was to be forgotten."
-    before, after = (percent(values[when][0] if values[when][0] is not None else math.nan) for when in WHENS)
+    before, after = (percent(math.nan if first is None else first) for first in (values[when][0] for when in WHENS))
     word, _, prompt = labels[0].partition(": ")
     return f"In “{prompt}”, {word} got {before} of the attention before and {after} after."
 
 
 def _maps(
-    look: InspectContext, name: str, shot: EvalPrompt, words: list[Word], drawings: dict[When, AttendedPicture]
+    look: InspectContext[TextToImage],
+    name: str,
+    shot: EvalPrompt,
+    words: list[Word],
+    drawings: dict[When, AttendedPicture],
 ) -> Pictures:
     """A row before and a row after: the picture, and the heat of each word over it."""
-    role: Role = shot.role or "amount"  # type: ignore[assignment]
+    role: Role = shot.role or "amount"
     maps = {when: [drawings[when].shares[..., word.tokens].sum(-1) for word in words] for when in WHENS}
     rows = []
     for when in WHENS:

@@ -15,6 +15,7 @@ from ..core.evidence import Evidence, InspectContext
 from ..core.registry import Params, get, inspector
 from ..core.run import set_dose
 from ..core.task import Index
+from ..families.text_to_image.task import TextToImage
 from ._common import GROUPS, accuracy, at_dose, enlarged, halfway, percent
 from ._pictures import reduced, spread
 
@@ -50,7 +51,7 @@ class Dose(Params):
     needs=("judged",),
     order=22,
 )
-def dose(look: InspectContext, params: Dose) -> list[AnyPanel]:
+def dose(look: InspectContext[Any], params: Dose) -> list[AnyPanel]:
     """Accuracy of theta(a) = before + a * (after - before) for a in 0..1.5, in percent.
 
     Buffers of batch normalisation are interpolated too; a variance that would fall below 0 beyond a = 1 is set to 0. Where
@@ -87,7 +88,7 @@ def dose(look: InspectContext, params: Dose) -> list[AnyPanel]:
     ]
 
 
-def _sets(look: InspectContext, most: int) -> dict[str, tuple[Index, bool, Role]]:
+def _sets(look: InspectContext[Any], most: int) -> dict[str, tuple[Index, bool, Role]]:
     """What is measured, by name: items, whether they are test images, and what they mean. Empty sets are left out."""
     sets: dict[str, tuple[Index, bool, Role]] = {
         "forget": (look.some("forget", most), False, "forget"),
@@ -118,7 +119,7 @@ def _dose_sentence(doses: list[float], curves: dict[str, list[float]]) -> str:
     return f"{at_dose(halfway(doses, forget))}{beyond}."
 
 
-def _generated_panels(look: InspectContext, doses: list[float], count: int) -> list[AnyPanel]:
+def _generated_panels(look: InspectContext[TextToImage], doses: list[float], count: int) -> list[AnyPanel]:
     small = reduced(look.task, index := spread(look.task, count))
     by_dose = {amount: _at_dose(look, small, index, amount) for amount in look.steps(doses, "drawing doses")}
     panel = _pictures(look, small, {amount: outputs["images"] for amount, outputs in by_dose.items()})
@@ -143,7 +144,9 @@ def _generated_panels(look: InspectContext, doses: list[float], count: int) -> l
     ]
 
 
-def _at_dose(look: InspectContext, small: Any, index: Index, amount: float) -> dict[str, NDArray[Any]]:
+def _at_dose(
+    look: InspectContext[TextToImage], small: TextToImage, index: Index, amount: float
+) -> dict[str, NDArray[Any]]:
     """The pictures at a dose and what the judge says of them; those of the two ends are known already."""
     if amount in (0, 1):
         images = look.outputs("before" if amount == 0 else "after")["images"][index]
@@ -151,10 +154,12 @@ def _at_dose(look: InspectContext, small: Any, index: Index, amount: float) -> d
         return {"images": images} | (small.judge.look(images, prompts) if small.judge else {})
     model = copy.deepcopy(look.after)
     set_dose(model, look.before, look.after, amount)
-    return small.outputs(model)  # type: ignore[no-any-return]
+    return small.outputs(model)
 
 
-def _pictures(look: InspectContext, small: Any, images: dict[float, NDArray[np.uint8]]) -> Pictures:
+def _pictures(
+    look: InspectContext[TextToImage], small: TextToImage, images: dict[float, NDArray[np.uint8]]
+) -> Pictures:
     """Some prompts of each role, the same seed at every dose."""
     chosen = [at for role, most in zip(GROUPS, (2, 1, 1), strict=True) for at in small.parts[role][:most]]
     rows = []

@@ -10,6 +10,8 @@ from ..api.panels import AnyPanel, Lines, Role, Series, Words
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..core.run import set_dose
+from ..families.language.qa import EvalItem
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import answers, likelihoods
 from ..metrics._answers import rouge_recall
 from ._answers import chosen, items, plain
@@ -38,7 +40,7 @@ class DoseAnswers(Params):
     needs=("answers",),
     order=22,
 )
-def dose_answers(look: InspectContext, params: DoseAnswers) -> list[AnyPanel]:
+def dose_answers(look: InspectContext[LanguageModel], params: DoseAnswers) -> list[AnyPanel]:
     """Of theta(a) = before + a (after - before), a in 0..1.5: ROUGE-L recall of greedy answers and exp(-NLL a token) of the
     true ones, mean over some questions of each role, in percent. Doses 0 and 1 are always among those measured.
     """
@@ -100,7 +102,7 @@ def _dose_sentence(doses: list[float], curves: dict[Group, list[float]]) -> str:
     return f"{at_dose(halfway(doses, of_target))}; {cost}."
 
 
-def _beside(some: list, roles: list[Group], responses: dict[float, list[str]]) -> Words:  # type: ignore[type-arg]
+def _beside(some: list[EvalItem], roles: list[Group], responses: dict[float, list[str]]) -> Words:
     selected = [at for group in GROUPS for at in [place for place, role in enumerate(roles) if role == group][:SHOWN]]
     rows = [
         [

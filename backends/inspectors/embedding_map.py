@@ -1,5 +1,6 @@
 """UMAP of the last features: where images or questions lay before, and where they lie now."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from ..api import families
 from ..api.panels import AnyPanel, Point, Points, Verdict
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
+from ..families.language.task import LanguageModel
+from ..families.text_to_image.task import TextToImage
 from ..metrics._common import probabilities
 from ._answers import chosen, fact_tokens, states
 from ._common import GROUPS, Group, exact, images, in_batches, percent, show
@@ -31,7 +34,7 @@ class EmbeddingMap(Params):
     )
 
 
-def no_judge(look: InspectContext) -> str:
+def no_judge(look: InspectContext[Any]) -> str:
     """Why pictures that a model draws cannot be laid beside each other: nobody looks at them."""
     draws = families.has(look.task.family, "pictures")
     return f"There is no map: {UNJUDGED}." if draws and look.task.judge is None else ""
@@ -50,7 +53,7 @@ def no_judge(look: InspectContext) -> str:
     needs=("weights",),
     order=2,
 )
-def embedding_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
+def embedding_map(look: InspectContext[Any], params: EmbeddingMap) -> list[AnyPanel]:
     """UMAP of what goes into the last layer (cosine distance), fitted on the model before alone.
 
     Both models' features are then transformed onto that map in the same way, so an image whose features did not change
@@ -70,11 +73,11 @@ def embedding_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
     items = images(look, params.count // 3)
     with exact(task):
         before, after = (
-            in_batches(task, items, lambda x, m=model: task.features(m, x))  # type: ignore[misc]
+            in_batches(task, items, partial(task.features, model))
             for model in look.steps((look.before, look.after), "reading features")
         )
         predicted = [
-            probabilities(in_batches(task, items, lambda x, m=model: task.forward(m, x)))  # type: ignore[misc]
+            probabilities(in_batches(task, items, partial(task.forward, model)))
             for model in look.steps((look.before, look.after), "asking both models")
         ]
     if len(items) < 4 or not np.isfinite(before).all():
@@ -86,7 +89,8 @@ def embedding_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
             id=item.id,
             label=task.names[item.label],
             role=item.group,
-            **_way(start, end, i),
+            before=_at(start, i),
+            after=None if end is None else _at(end, i),
             image=look.picture(item.id, show(task, item, THUMBNAIL)),
             text=f"{_three(predicted[0][i], task.names)} → {_three(predicted[1][i], task.names)}",
         )
@@ -96,7 +100,7 @@ def embedding_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
     return [_map(points, how, _movement_sentence([item.group for item in items], start, end))]
 
 
-def _generated_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
+def _generated_map(look: InspectContext[TextToImage], params: EmbeddingMap) -> list[AnyPanel]:
     outputs = [look.outputs("before"), look.outputs("after")]
     if "features" not in outputs[0]:
         return [_no_map(0, UNJUDGED)]
@@ -110,8 +114,9 @@ def _generated_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]
         Point(
             id=f"picture-{at}",
             label=suite[at].prompt,
-            role=suite[at].role,
-            **_way(start, end, i),
+            role=suite[at].role or "amount",
+            before=_at(start, i),
+            after=None if end is None else _at(end, i),
             image=look.picture(
                 f"picture-{at}", beside(*(model_outputs["images"][at] for model_outputs in outputs), side=THUMBNAIL)
             ),
@@ -123,7 +128,7 @@ def _generated_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]
     return [_map(points, how, _movement_sentence([suite[at].role for at in index], start, end, "pictures"))]
 
 
-def _answer_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
+def _answer_map(look: InspectContext[LanguageModel], params: EmbeddingMap) -> list[AnyPanel]:
     places = chosen(look, params.count // 3)
     some = [look.task.questions.suite[at] for at in places]
     about = fact_tokens(look.task, [item.pair for item in some])
@@ -141,7 +146,8 @@ def _answer_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
             id=f"question-{at}",
             label=item.pair.question,
             role=item.role,
-            **_way(start, end, i),
+            before=_at(start, i),
+            after=None if end is None else _at(end, i),
             text=" → ".join(str(texts[at]) or "(nothing)" for texts in responses),
         )
         for i, (at, item) in enumerate(zip(places, some, strict=True))
@@ -150,7 +156,7 @@ def _answer_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
     return [_map(points, how, _movement_sentence([item.role for item in some], start, end, "questions"))]
 
 
-def _taken_for(task: Any, outputs: dict[str, NDArray[Any]], at: int) -> str:
+def _taken_for(task: TextToImage, outputs: dict[str, NDArray[Any]], at: int) -> str:
     """The judge's label of a picture: the likeliest of each domain, or of the prompts."""
     if "clip" in outputs:
         names = {"clip": list(dict.fromkeys(shot.prompt for shot in task.asking.suite))}
@@ -172,14 +178,9 @@ def _places(
     return transform(fitted, before), transform(fitted, after) if np.isfinite(after).all() else None
 
 
-def _way(
-    start: NDArray[np.float32], end: NDArray[np.float32] | None, row: int
-) -> dict[str, tuple[float, float] | None]:
-    """Where a point was and is."""
-    return {
-        "before": (float(start[row, 0]), float(start[row, 1])),
-        "after": None if end is None else (float(end[row, 0]), float(end[row, 1])),
-    }
+def _at(places: NDArray[np.float32], row: int) -> tuple[float, float]:
+    """Where a point stands."""
+    return float(places[row, 0]), float(places[row, 1])
 
 
 def _map(points: list[Point], how: str, finding: str) -> Points:

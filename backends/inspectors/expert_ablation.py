@@ -1,6 +1,7 @@
 """Expert ablation: each expert switched off in turn, in the model before and after."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..core.evidence import InspectContext, When
 from ..core.registry import Params, inspector
 from ..families.language.expert_sweep import gains, highest
 from ..families.language.experts import MoeLayer, moe_layers, switched_off
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import answers, likelihoods
 from ..metrics._answers import SEUF
 from ._answers import chosen, items, plain
@@ -44,7 +46,7 @@ class ExpertAblation(Params):
     needs=("answers", "router"),
     order=-1,
 )
-def expert_ablation(look: InspectContext, params: ExpertAblation) -> list[AnyPanel]:
+def expert_ablation(look: InspectContext[LanguageModel], params: ExpertAblation) -> list[AnyPanel]:
     """Probability of a token of the true answers, exp(-NLL a token), with each expert of each layer adding nothing, less that with
     all of them, in points; and the answers without one of them. Routing is left as it is, and the gate scores of the others too.
 
@@ -56,7 +58,7 @@ def expert_ablation(look: InspectContext, params: ExpertAblation) -> list[AnyPan
     texts = look.task.texts([item.pair for item in some])
     models: dict[When, Any] = {"before": look.before, "after": look.after}
     lost = {
-        when: gains(model, texts, lambda experts, when=when: look.steps(experts, f"switching experts off, {when}"))  # type: ignore[misc]
+        when: gains(model, texts, partial(look.steps, phase=f"switching experts off, {when}"))
         for when, model in models.items()
     }
     mean = {
@@ -140,7 +142,7 @@ def _extremes(table: NDArray[np.float64], layers: Sequence[MoeLayer]) -> str:
 
 
 def _answers_without(
-    look: InspectContext,
+    look: InspectContext[LanguageModel],
     params: ExpertAblation,
     some: Any,
     roles: list[Group],

@@ -7,10 +7,12 @@ from pydantic import Field
 from torch import nn
 
 from ..api.goals import BACK, SOME
-from ..api.panels import AnyPanel, Bars, Role, Series, Verdict, Words
+from ..api.panels import AnyPanel, Bars, Role, Series, Sign, Verdict, Words
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..families.language.experts import Rerouted
+from ..families.language.qa import EvalItem
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import answers, likelihoods
 from ..metrics._answers import SEUF
 from ._answers import chosen, items, plain
@@ -35,7 +37,7 @@ class ForcedRouting(Params):
     needs=("answers", "router"),
     order=-2,
 )
-def forced_routing(look: InspectContext, params: ForcedRouting) -> list[AnyPanel]:
+def forced_routing(look: InspectContext[LanguageModel], params: ForcedRouting) -> list[AnyPanel]:
     """Greedy answers and exp(-NLL a token) of the true ones, by the model before, after, and after with the experts and their gate
     scores that the model before has for the same words, in every layer. Our test; the paper has none.
 
@@ -73,7 +75,7 @@ def _mean(values: list[float], roles: list[Group], role: Group) -> float:
     return sum(own) / len(own)
 
 
-def judged(before: float, after: float, forced: float) -> tuple[str, str]:
+def judged(before: float, after: float, forced: float) -> tuple[Sign, str]:
     """(sign, meaning) of the percentages of right answers before, after, and after with the old routing."""
     if math.isnan(before + after + forced) or before - after < 1:
         return "unknown", "Nothing was forgotten, so there is nothing to come back"
@@ -92,7 +94,7 @@ def _verdict(right: dict[str, dict[Group, float]]) -> Verdict:
         title="Is it more than rerouted?",
         how="No: at least half of the answers that were lost come back when every word is sent to the experts it went to before. Yes: fewer than a fifth. It says nothing of other ways back.",
         says=f"{meaning}: {percent(was)} of the questions were answered with the fact before, {percent(now)} after, {percent(forced)} after with the old routing.",
-        sign=sign,  # type: ignore[arg-type]
+        sign=sign,
         finding=f"with the experts that were chosen before, {percent(forced)} are answered right again"
         if sign in ("no", "partly")
         else "",
@@ -119,7 +121,7 @@ def _bars(title: str, percent_by_way: dict[str, dict[Group, float]]) -> Bars:
     )
 
 
-def _beside(some: list, roles: list[Group], responses: dict[str, list[str]]) -> Words:  # type: ignore[type-arg]
+def _beside(some: list[EvalItem], roles: list[Group], responses: dict[str, list[str]]) -> Words:
     selected = [at for group in GROUPS for at in [place for place, role in enumerate(roles) if role == group][:SHOWN]]
     back = sum(responses[WAYS[2]][at] == responses[WAYS[0]][at] != responses[WAYS[1]][at] for at in range(len(some)))
     return Words(

@@ -15,6 +15,7 @@ from ..core import changes
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..families.classifier.guards import INPUT_DELTA
+from ..families.classifier.task import Classifier
 from ._common import accuracy, percent, signed
 
 NO_FILTER = "This run has no filter: whatever was forgotten was forgotten by changing weights."
@@ -27,7 +28,7 @@ class InputGuard(Params):
     most: int = Field(default=11, ge=0, le=40, description="How many other runs to compare the picture with.")
 
 
-def no_filter(look: InspectContext) -> str:
+def no_filter(look: InspectContext[Classifier]) -> str:
     """Why there is nothing to see in a run that left no picture to add."""
     for path in changes.changes(runs.RunFolder(look.run)):
         try:
@@ -52,7 +53,7 @@ def no_filter(look: InspectContext) -> str:
     needs=("classes",),
     order=23,
 )
-def input_guard(look: InspectContext, params: InputGuard) -> list[AnyPanel]:
+def input_guard(look: InspectContext[Classifier], params: InputGuard) -> list[AnyPanel]:
     """The added picture in normalised pixels, accuracy with and without it (percent), and its cosine to those of other runs.
 
     A run whose model carries none gets one sentence that says so. In a studio that strangers share, other runs are left out.
@@ -74,7 +75,7 @@ def input_guard(look: InspectContext, params: InputGuard) -> list[AnyPanel]:
     return [*panels, _cosines(values, others)] if others else panels
 
 
-def _picture(look: InspectContext, values: NDArray[np.float64]) -> Pictures:
+def _picture(look: InspectContext[Classifier], values: NDArray[np.float64]) -> Pictures:
     """One picture a channel, with one scale for all."""
     largest = float(np.abs(values).max())
     row = [
@@ -94,7 +95,7 @@ def _picture(look: InspectContext, values: NDArray[np.float64]) -> Pictures:
     )
 
 
-def _with_and_without(look: InspectContext, most: int) -> Bars:
+def _with_and_without(look: InspectContext[Classifier], most: int) -> Bars:
     bare = copy.deepcopy(look.after)
     with torch.no_grad():
         bare.get_buffer(INPUT_DELTA).zero_()
@@ -121,7 +122,7 @@ def _with_and_without(look: InspectContext, most: int) -> Bars:
     )
 
 
-def _others(look: InspectContext, shape: tuple[int, ...], most: int) -> dict[str, NDArray[np.float64]]:
+def _others(look: InspectContext[Classifier], shape: tuple[int, ...], most: int) -> dict[str, NDArray[np.float64]]:
     """Added pictures of other finished runs on the same model, newest first, by what they forget."""
     if shared() or not most:
         return {}

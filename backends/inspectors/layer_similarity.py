@@ -1,6 +1,7 @@
 """Centered kernel alignment (CKA): how similar each layer's features are before and after."""
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..api import families
-from ..api.panels import AnyPanel, Lines, Role, Series
+from ..api.panels import AnyPanel, Lines, Role, Series, When
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..core.task import Index
@@ -41,7 +42,7 @@ class LayerSimilarity(Params):
     needs=("hidden states",),
     order=5,
 )
-def layer_similarity(look: InspectContext, params: LayerSimilarity) -> list[AnyPanel]:
+def layer_similarity(look: InspectContext[Any], params: LayerSimilarity) -> list[AnyPanel]:
     """Linear CKA by layer, on the same images: HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)) of centred Gram matrices in float64.
 
     Layers are the model's hidden states (stages of a ResNet, blocks of a ViT), what goes into the last layer, and the
@@ -79,7 +80,7 @@ def layer_similarity(look: InspectContext, params: LayerSimilarity) -> list[AnyP
     return panels
 
 
-def _noun(look: InspectContext) -> str:
+def _noun(look: InspectContext[Any]) -> str:
     return "questions" if families.has(look.task.family, "answers") else "images"
 
 
@@ -103,7 +104,7 @@ def _curve(one: Grams, other: Grams) -> dict[str, float]:
     return {name: cka(one[name], other[name]) for name in one}
 
 
-def _grams(look: InspectContext, model: nn.Module, index: Index, words: str) -> Grams:
+def _grams(look: InspectContext[Any], model: nn.Module, index: Index, words: str) -> Grams:
     """The Gram matrix [n, n] of every layer, by its name, from input to output."""
     look.tell(f"reading layers: {words}", 0, 0)
     if families.has(look.task.family, "answers"):
@@ -124,10 +125,10 @@ def _grams(look: InspectContext, model: nn.Module, index: Index, words: str) -> 
     return grams
 
 
-def _layers(look: InspectContext, model: nn.Module, x: Tensor) -> dict[str, Tensor]:
+def _layers(look: InspectContext[Any], model: nn.Module, x: Tensor) -> dict[str, Tensor]:
     """Activations of every layer for x, by name."""
     last: list[Tensor] = []
-    hook = look.task.head(model).register_forward_pre_hook(lambda _, args: last.append(args[0]))  # type: ignore[attr-defined]
+    hook = look.task.head(model).register_forward_pre_hook(lambda _, args: last.append(args[0]))
     try:
         out = model(pixel_values=x, output_hidden_states=True)
     finally:
@@ -165,12 +166,9 @@ def _mean(curve: dict[str, float]) -> float:
 
 
 def _to_reference(before: dict[str, Grams], after: dict[str, Grams], reference: dict[str, Grams], noun: str) -> Lines:
-    curves = {
-        (part, when): _curve(grams[part], reference[part])
-        for part in ROLES
-        for when, grams in (("before", before), ("after", after))
-    }
-    near = {when: _mean(curves["forget", when]) for when in ("before", "after")}
+    models: dict[When, dict[str, Grams]] = {"before": before, "after": after}
+    curves = {(part, when): _curve(grams[part], reference[part]) for part in ROLES for when, grams in models.items()}
+    near = {when: _mean(curves["forget", when]) for when in models}
     step = "nearer to" if near["after"] > near["before"] else "no nearer to"
     if math.isnan(near["before"] + near["after"]):
         step = "not measured everywhere, so not compared with"
@@ -180,7 +178,7 @@ def _to_reference(before: dict[str, Grams], after: dict[str, Grams], reference: 
         says=f"For forgotten {noun} the mean over layers went from {near['before']:.3f} to {near['after']:.3f}: {step} the retrained reference.",
         x=list(reference["forget"]),
         series=[
-            Series(name=f"{part}, {when}", values=list(values.values()), role=ROLES[part], when=when)  # type: ignore[arg-type]
+            Series(name=f"{part}, {when}", values=list(values.values()), role=ROLES[part], when=when)
             for (part, when), values in curves.items()
         ],
         x_title="layer",

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from ..api.panels import AnyPanel, Bars, Lines, Series, Verdict
 from ..core.evidence import InspectContext, When
 from ..core.registry import Params, inspector
 from ..data.authors import QAPair
+from ..families.language.task import LanguageModel
 from ._answers import fact_tokens, model_words, models, role, states
 from ._common import percent
 
@@ -63,7 +65,7 @@ class Read:
     keep: NDArray[np.float64]
 
 
-def too_few(look: InspectContext) -> str:
+def too_few(look: InspectContext[LanguageModel]) -> str:
     """Why probes cannot be taught on the facts of a run, however many kinds are read."""
     facts = _facts(look.task.questions.keep, look.task.questions.forget, MOST)
     count = sum(len(fact.forget) for fact in facts)
@@ -82,7 +84,7 @@ def too_few(look: InspectContext) -> str:
     needs=("answers",),
     order=6,
 )
-def linear_probe(look: InspectContext, params: LinearProbe) -> list[AnyPanel]:
+def linear_probe(look: InspectContext[LanguageModel], params: LinearProbe) -> list[AnyPanel]:
     """Multinomial logistic regression on each layer's state, a probe for each kind of fact, model and layer.
 
     A probe learns on kept persons only, so it can read a forgotten one's fact only if the model itself still brings it
@@ -110,8 +112,8 @@ def linear_probe(look: InspectContext, params: LinearProbe) -> list[AnyPanel]:
             hidden_states[:, layers],
             facts,
             params,
-            lambda rows, when=when: look.steps(rows, f"teaching probes, {model_words(when)}"),
-        )  # type: ignore[misc]
+            partial(look.steps, phase=f"teaching probes, {model_words(when)}"),
+        )
     chance = 100 * sum(fact.chance * len(fact.forget) for fact in facts) / count
     line = beyond(chance, count)
     names = ["input" if at == 0 else f"layer {at}" for at in layers]

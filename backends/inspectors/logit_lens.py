@@ -12,6 +12,7 @@ from torch import Tensor
 from ..api.panels import AnyPanel, Lines, Number, Role, Series
 from ..core.evidence import InspectContext, When
 from ..core.registry import Params, inspector
+from ..families.language.task import LanguageModel
 from ._answers import chosen, fact_tokens, final_norm, items, model_words, models, role, states
 from ._common import Group, percent
 
@@ -44,7 +45,7 @@ class LensReading:
     needs=("answers",),
     order=4,
 )
-def logit_lens(look: InspectContext, params: LogitLens) -> list[AnyPanel]:
+def logit_lens(look: InspectContext[LanguageModel], params: LogitLens) -> list[AnyPanel]:
     """softmax(W norm(h)) of each layer's state h, with the model's own last norm and word matrix W, at the position that
     predicts the fact's first token; the answer up to there is given. A leading article counts as not part of the fact.
 

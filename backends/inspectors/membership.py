@@ -7,6 +7,7 @@ from pydantic import Field
 from ..api.panels import AnyPanel, Histogram, Role, Series
 from ..core.evidence import InspectContext, When
 from ..core.registry import Params, inspector
+from ..families.classifier.task import Classifier
 from ..metrics._common import best_threshold, confidence
 from ._common import percent
 
@@ -35,29 +36,31 @@ class Membership(Params):
     needs=("classes",),
     order=21,
 )
-def membership(look: InspectContext, params: Membership) -> list[AnyPanel]:
+def membership(look: InspectContext[Classifier], params: Membership) -> list[AnyPanel]:
     """Histograms of the true class's probability, in percent of each set, for every model there is.
 
     The line is the threshold of the metric mia_confidence: the one that best tells the retain set from the test set.
     Left of it the attacker says "never seen". Images whose output is not a number are left out of the bars.
     """
-    whens: list[When] = ["before", "after", *(["reference"] if look.reference is not None else [])]  # type: ignore[list-item]
+    whens: list[When] = ["before", "after"]
+    if look.reference is not None:
+        whens.append("reference")
     return [_panel(look, when, params.bins) for when in whens]
 
 
-def _confidence(look: InspectContext, when: When) -> dict[str, NDArray[np.float64]]:
+def _confidence(look: InspectContext[Classifier], when: When) -> dict[str, NDArray[np.float64]]:
     """Probability of the true class by set."""
     task, out = look.task, look.outputs(when)
     by_set = {}
     for part in ROLES:
         split = "test" if part == "test" else "train"
         index = task.parts[part]
-        labels = getattr(task.data, split).labels[index]  # type: ignore[attr-defined]
+        labels = getattr(task.data, split).labels[index]
         by_set[part] = confidence(out[split][index], labels)
     return by_set
 
 
-def _panel(look: InspectContext, when: When, bins: int) -> Histogram:
+def _panel(look: InspectContext[Classifier], when: When, bins: int) -> Histogram:
     scores = _confidence(look, when)
     edges = np.linspace(0, 1, bins + 1)
     series = []

@@ -13,6 +13,7 @@ from ..api.runs import RunFolder
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..families.language.experts import Routing, jaccard, overlap, read, same
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import Texts
 from ..metrics._answers import SEUF
 from ._common import percent
@@ -46,7 +47,7 @@ class RoutingParams(Params):
     needs=("answers", "router"),
     order=-3,
 )
-def routing(look: InspectContext, params: RoutingParams) -> list[AnyPanel]:
+def routing(look: InspectContext[LanguageModel], params: RoutingParams) -> list[AnyPanel]:
     """Share of the top-k choices by layer and expert on questions with true answers; the words of one expert; the way from old
     to new experts in its layer; and the share of words whose experts are all the same, by layer and through the steps.
 
@@ -178,7 +179,7 @@ def _most(table: NDArray[np.float64], token_routing: Routing) -> str:
 
 
 def _routes(
-    look: InspectContext,
+    look: InspectContext[LanguageModel],
     texts: dict[str, Texts],
     before: dict[str, Routing],
     after: dict[str, Routing],
@@ -206,7 +207,9 @@ def _routes(
     )
 
 
-def _text(look: InspectContext, texts: Texts, before: Routing, after: Routing, row: int, role: Role) -> Routed:
+def _text(
+    look: InspectContext[LanguageModel], texts: Texts, before: Routing, after: Routing, row: int, role: Role
+) -> Routed:
     """One text; of each word its experts, the one with the largest gate score first."""
     tokens = np.flatnonzero(before.rows == row)
     decode = look.task.reader.tokenizer.decode
@@ -253,7 +256,7 @@ def _flow(before: Routing, after: Routing, at: int) -> Flow:
     )
 
 
-def _through(look: InspectContext) -> list[AnyPanel]:
+def _through(look: InspectContext[LanguageModel]) -> list[AnyPanel]:
     """Through the steps, where the run wrote it down."""
     rounds: Sequence[Any] = RunFolder(look.run).samples()
     names: dict[Role, str] = {"forget": "to be forgotten", "neighbour": "neighbours", "unrelated": "unrelated"}

@@ -12,6 +12,7 @@ from ..api.panels import AnyPanel, Heatmap, Piece, Words
 from ..core.evidence import InspectContext, When
 from ..core.registry import Params, inspector
 from ..data.authors import QAPair
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import PromptTokenizer
 from ._answers import model_words, models, plain
 
@@ -34,7 +35,7 @@ class TokenAttribution(Params):
     needs=("answers",),
     order=7,
 )
-def token_attribution(look: InspectContext, params: TokenAttribution) -> list[AnyPanel]:
+def token_attribution(look: InspectContext[LanguageModel], params: TokenAttribution) -> list[AnyPanel]:
     """log p(answer | question) - log p(answer | question with one token replaced by padding), in nats, by token (captum).
 
     Positive: the token speaks for the true answer. Tokens of the form in which questions are asked are not shown. By token of the answer too, each with the answer before it given.
@@ -84,7 +85,8 @@ def ablated(model: Any, reader: PromptTokenizer, pair: QAPair) -> NDArray[np.flo
     with torch.no_grad():
         explained = LLMAttribution(FeatureAblation(model), reader.tokenizer)
         result = explained.attribute(tokens_in, target=torch.tensor(_answer(reader, pair)), forward_in_tokens=False)
-    return result.token_attr.double().cpu().numpy()  # type: ignore[no-any-return]
+    nats: NDArray[np.float64] = result.token_attr.double().cpu().numpy()
+    return nats
 
 
 class _CaptumTokenizer:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 from pydantic import Field
 
@@ -26,7 +27,7 @@ class WeightChange(Params):
     needs=("weights",),
     order=20,
 )
-def weight_change(look: InspectContext, params: WeightChange) -> list[AnyPanel]:
+def weight_change(look: InspectContext[Any], params: WeightChange) -> list[AnyPanel]:
     """|after - before| / |before| by tensor and by layer (Frobenius norms); buffers that count steps are left out.
 
     A tensor that was all zero before, or that is no longer a number, has no relative change and is "not measured".
@@ -72,7 +73,7 @@ def _entrance(names: Iterable[str]) -> str:
     return " “Text keys/values” are the keys and values of cross-attention, where the prompt enters the U-Net."
 
 
-def _distances(look: InspectContext) -> tuple[dict[str, float], dict[str, float]]:
+def _distances(look: InspectContext[Any]) -> tuple[dict[str, float], dict[str, float]]:
     """Relative change in percent by tensor, and by layer in the model's order."""
     before, after = look.before.state_dict(), look.after.state_dict()
     change: dict[str, float] = {}
@@ -99,7 +100,7 @@ def _rank(value: float) -> float:
     return -1.0 if math.isnan(value) else value
 
 
-def _nothing_moved(look: InspectContext, count: int) -> Verdict:
+def _nothing_moved(look: InspectContext[Any], count: int) -> Verdict:
     guard = hasattr(look.after, INPUT_DELTA)
     why = (
         "the method left the model alone and adds a picture to its input instead; without that picture nothing is forgotten"

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from pydantic import Field
 from torch.nn import functional as F
 
 from ..api import families
-from ..api.panels import AnyPanel, Bars, Heatmap, Histogram, Series, Verdict
+from ..api.panels import AnyPanel, Bars, Heatmap, Histogram, Number, Series, Verdict
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ._answers import answer_gradients
@@ -54,7 +55,7 @@ class Weights:
     needs=("weights",),
     order=1,
 )
-def weight_saliency(look: InspectContext, params: WeightSaliency) -> list[AnyPanel]:
+def weight_saliency(look: InspectContext[Any], params: WeightSaliency) -> list[AnyPanel]:
     """The mask of SalUn: one ranking over all parameters of |sum over the forget set of the signed gradient of -CE|.
 
     Gradients are taken at the model before, in eval mode and float32; the absolute value is taken once, at the end, so
@@ -109,11 +110,15 @@ def chance(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return 100 * a * b / (a + b - a * b) if a or b else float("nan")
 
 
-def _weights(look: InspectContext, most: int) -> Weights:
+def _weights(look: InspectContext[Any], most: int) -> Weights:
     draws, answers = (families.has(look.task.family, capability) for capability in ("pictures", "answers"))
     pulled = (gradients if draws else answer_gradients if answers else _gradients)(look, most)
     after = dict(look.after.named_parameters())
-    pull, move, layers, modules = [], [], [], []
+    pull: list[NDArray[np.float32]] = []
+    move: list[NDArray[np.float32]] = []
+    layers: list[NDArray[np.int64]] = []
+    modules: list[NDArray[np.int64]] = []
+    largest = float(np.finfo(np.float32).max)
     layer_names: dict[str, int] = {}
     module_names: dict[str, int] = {}
     before = dict(look.before.named_parameters())
@@ -121,18 +126,23 @@ def _weights(look: InspectContext, most: int) -> Weights:
         tensor = before[name]
         pull.append(pulled[name].abs().flatten().cpu().numpy())
         difference = (after[name] - tensor).detach().abs().flatten().cpu().numpy()
-        move.append(np.nan_to_num(difference, nan=np.finfo(np.float32).max, posinf=np.finfo(np.float32).max))
+        move.append(np.nan_to_num(difference, nan=largest, posinf=largest))
         for names, own, into in (
             (layer_names, layer(name, look.before), layers),
             (module_names, module(name, look.before), modules),
         ):
             into.append(np.full(tensor.numel(), names.setdefault(own, len(names))))
     return Weights(
-        *(np.concatenate(parts) for parts in (pull, move, layers, modules)), list(layer_names), list(module_names)
+        np.concatenate(pull),
+        np.concatenate(move),
+        np.concatenate(layers),
+        np.concatenate(modules),
+        list(layer_names),
+        list(module_names),
     )
 
 
-def _gradients(look: InspectContext, most: int) -> dict[str, torch.Tensor]:
+def _gradients(look: InspectContext[Any], most: int) -> dict[str, torch.Tensor]:
     """Signed gradient of -CE summed over the forget set, by parameter name; the look's own model is left alone."""
     model, task = copy.deepcopy(look.before).eval().requires_grad_(True), look.task
     names, parameters = zip(*model.named_parameters(), strict=True)
@@ -224,7 +234,9 @@ def _by_module(weights: Weights, salient: NDArray[np.bool_], furthest: NDArray[n
     sizes = np.bincount(where, minlength=len(names))
     selected = sorted(np.argsort(-sizes, kind="stable")[:most])
     left, right = _shares(salient, where, len(names)), _shares(furthest, where, len(names))
-    rows = [[float(left[i]), float(right[i]), iou(salient[where == i], furthest[where == i])] for i in selected]
+    rows: list[list[Number]] = [
+        [float(left[i]), float(right[i]), iou(salient[where == i], furthest[where == i])] for i in selected
+    ]
     gap = max(selected, key=lambda i: abs(left[i] - right[i]))
     return Heatmap(
         title="By module",

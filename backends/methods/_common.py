@@ -13,7 +13,7 @@ from torch.optim import SGD, Optimizer
 
 from ..core.registry import Params
 from ..core.run import Run, Stateful
-from ..core.task import Batch
+from ..core.task import Batch, ClassifierTask
 
 
 class SgdParams(Params):
@@ -51,7 +51,9 @@ class RelabelParams(SgdParams):
     )
 
 
-def relabelled(run: Run, params: RelabelParams, saved: Mapping[str, Stateful]) -> Iterator[tuple[Batch, Tensor]]:
+def relabelled(
+    run: Run[ClassifierTask], params: RelabelParams, saved: Mapping[str, Stateful]
+) -> Iterator[tuple[Batch, Tensor]]:
     """Batches with the labels [n] to learn: uniform over all classes for the forget set, true for the retain set.
 
     As released for SalUn and its baseline RL. "in turn" (there for CIFAR-10): each epoch is a full pass over the forget

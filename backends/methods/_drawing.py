@@ -18,6 +18,7 @@ from torch.optim import Adam, AdamW
 from ..core.registry import Params
 from ..core.run import Run
 from ..families.text_to_image.pipeline import Pipeline, Words
+from ..families.text_to_image.task import TextToImage
 
 Weights = Literal[
     "cross-attention", "cross-attention keys and values", "not cross-attention", "self-attention", "whole U-Net"
@@ -152,7 +153,7 @@ def prompt_indices(count: int, of: int) -> Tensor:
     return ((torch.arange(count) + torch.rand(count)) * of / count).long().clamp(max=of - 1)
 
 
-def pool(run: Run, name: str, prompts: Sequence[str], count: int, steps: int, guidance: float) -> Pool:
+def pool(run: Run[TextToImage], name: str, prompts: Sequence[str], count: int, steps: int, guidance: float) -> Pool:
     """Sample `count` pictures of the prompts (see `prompt_indices`) with the frozen model and store every stop, once in a job."""
     task = run.task
 
@@ -164,7 +165,7 @@ def pool(run: Run, name: str, prompts: Sequence[str], count: int, steps: int, gu
             stops["said"].append(conditional)
             stops["free"].append(conditional if unconditional is None else unconditional)
 
-        pipe: Pipeline = task.pipe  # type: ignore[attr-defined]
+        pipe: Pipeline = task.pipe
         which = prompt_indices(count, len(prompts))
         with torch.no_grad():
             embeddings = pipe.words(run.original, list(prompts))[which]
@@ -179,10 +180,10 @@ def pool(run: Run, name: str, prompts: Sequence[str], count: int, steps: int, gu
     return Pool({key: value.to(run.device) for key, value in run.cached(name, make).items()})
 
 
-def encode_prompts(run: Run, model: nn.Module, prompts: Sequence[str]) -> Words:
+def encode_prompts(run: Run[TextToImage], model: nn.Module, prompts: Sequence[str]) -> Words:
     """Embeddings of prompts by the model's text encoder, without gradient: for methods that do not train it."""
     with torch.no_grad():
-        return run.task.pipe.words(model, list(prompts))  # type: ignore[attr-defined,no-any-return]
+        return run.task.pipe.words(model, list(prompts))
 
 
 class LatentImages:
@@ -203,13 +204,13 @@ class LatentImages:
         return self.noised(torch.randint(len(self.clean), (count,)))
 
 
-def latent_images(run: Run, name: str, prompts: Sequence[str], params: PicturesParams) -> LatentImages:
+def latent_images(run: Run[TextToImage], name: str, prompts: Sequence[str], params: PicturesParams) -> LatentImages:
     """Sample pictures of the prompts with the frozen model, as latents, once in a job."""
 
     def make() -> dict[str, Tensor]:
         which = prompt_indices(params.pool, len(prompts))
         seeds = torch.randint(2**31 - 1, (len(which),)).tolist()
-        clean = run.task.draw_latents(  # type: ignore[attr-defined]
+        clean = run.task.draw_latents(
             run.original,
             [prompts[i] for i in which.tolist()],
             seeds,
@@ -219,9 +220,10 @@ def latent_images(run: Run, name: str, prompts: Sequence[str], params: PicturesP
         return {"clean": clean, "which": which}
 
     tensors = {key: value.to(run.device) for key, value in run.cached(name, make).items()}
-    return LatentImages(run.task.pipe, **tensors)  # type: ignore[attr-defined]
+    return LatentImages(run.task.pipe, **tensors)
 
 
 def end_positions(pipe: Pipeline, ids: Tensor) -> list[int]:
     """Position of the first <|endoftext|> of each prompt [n, tokens]; its words stand from 1 up to there."""
-    return (ids == pipe.tokenizers[0].eos_token_id).int().argmax(1).tolist()  # type: ignore[no-any-return]
+    positions: list[int] = (ids == pipe.tokenizers[0].eos_token_id).int().argmax(1).tolist()
+    return positions

@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from ..core.run import Run
+from ..core.task import Task
 from ..families.language.tokens import Texts
 
 BATCH = 128
 
 
 def extract_features(
-    run: Run, name: str, texts: Texts, extract: Callable[[Texts], Tensor], limit: int | None = None
+    run: Run[Task], name: str, texts: Texts, extract: Callable[[Texts], Tensor], limit: int | None = None
 ) -> Tensor:
     """Features of texts, batch by batch, concatenated along the first dimension, on the device.
 

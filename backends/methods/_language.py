@@ -17,6 +17,7 @@ from ..api.memory import memory_limit
 from ..core.registry import Params
 from ..core.run import Run
 from ..families.language.experts import tensors_of
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import Texts, logits, mean_nll, nll
 from ..models.low_rank import thin_layers
 
@@ -93,7 +94,7 @@ class UnlearnLoop:
 
     def __init__(
         self,
-        run: Run,
+        run: Run[LanguageModel],
         params: LoopParams,
         name: str = "forget",
         trainable: Sequence[nn.Parameter] | None = None,
@@ -115,11 +116,11 @@ class UnlearnLoop:
                 _own_weights(run, params) if _trains_all_weights(run, params) else _lora_factors(run, params)
             )
         self.optimizer = AdamW(self.trainable, params.learning_rate, weight_decay=decay)
-        self.steps_per_epoch = -(-len(run.task.forget) // params.batch_size)  # type: ignore[attr-defined]
+        self.steps_per_epoch = -(-len(run.task.forget) // params.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """(rows of the forget set, rows of the retain set) of each step, as indices."""
-        forget_size, retain_size = len(self.run.task.forget), len(self.run.task.keep)  # type: ignore[attr-defined]
+        forget_size, retain_size = len(self.run.task.forget), len(self.run.task.keep)
         count = self.steps_per_epoch * self.params.epochs
         for step in self.run.steps(self.name, count, {"optimizer": self.optimizer}):
             epoch, position = divmod(step.step, self.steps_per_epoch)
@@ -138,7 +139,7 @@ class UnlearnLoop:
         self.run.log(loss=loss.detach())
 
 
-def _trains_all_weights(run: Run, params: LoopParams) -> bool:
+def _trains_all_weights(run: Run[LanguageModel], params: LoopParams) -> bool:
     if not isinstance(params, LoraParams):
         return True
     if params.train != "automatic":
@@ -156,7 +157,7 @@ def _free_bytes(device: torch.device) -> int:
     return min(memory_limit(), int(psutil.virtual_memory().available))
 
 
-def _unfreeze(run: Run, trainable: Sequence[nn.Parameter]) -> list[nn.Parameter]:
+def _unfreeze(run: Run[LanguageModel], trainable: Sequence[nn.Parameter]) -> list[nn.Parameter]:
     """Let these weights train, and no others."""
     run.model.requires_grad_(False)
     for weight in trainable:
@@ -164,13 +165,13 @@ def _unfreeze(run: Run, trainable: Sequence[nn.Parameter]) -> list[nn.Parameter]
     return list(trainable)
 
 
-def _own_weights(run: Run, params: LoopParams) -> list[nn.Parameter]:
+def _own_weights(run: Run[LanguageModel], params: LoopParams) -> list[nn.Parameter]:
     """The model's own weights, as far as `params` let them train."""
-    weights = getattr(params, "weights", "all")
+    weights: Weights = getattr(params, "weights", "all")
     return _unfreeze(run, trainable_parameters(run.model, weights)) or _no_such_layers(run, weights)
 
 
-def _lora_factors(run: Run, params: LoopParams) -> list[nn.Parameter]:
+def _lora_factors(run: Run[LanguageModel], params: LoopParams) -> list[nn.Parameter]:
     """LoRA factors beside the layers that `params` choose. Experts that are no layers of their own get none."""
     assert isinstance(params, LoraParams)
     shapes = thin_layers(run.original)
@@ -181,28 +182,28 @@ def _lora_factors(run: Run, params: LoopParams) -> list[nn.Parameter]:
     return [weight for weight in run.model.parameters() if weight.requires_grad]
 
 
-def _no_such_layers(run: Run, weights: Weights) -> NoReturn:
+def _no_such_layers(run: Run[LanguageModel], weights: Weights) -> NoReturn:
     raise BadInput(f"{run.task.id} has no layers that count as {weights}; choose all weights.")
 
 
-def forget_batch(run: Run, rows: Tensor) -> Texts:
+def forget_batch(run: Run[LanguageModel], rows: Tensor) -> Texts:
     """Rows of the forget set as a batch, on the device."""
-    return run.task.forget[rows].to(run.device)  # type: ignore[attr-defined,no-any-return]
+    return run.task.forget[rows].to(run.device)
 
 
-def retain_batch(run: Run, rows: Tensor) -> Texts:
+def retain_batch(run: Run[LanguageModel], rows: Tensor) -> Texts:
     """Rows of the retain set as a batch, on the device."""
-    return run.task.keep[rows].to(run.device)  # type: ignore[attr-defined,no-any-return]
+    return run.task.keep[rows].to(run.device)
 
 
-def autocast(run: Run) -> contextlib.AbstractContextManager[object]:
+def autocast(run: Run[LanguageModel]) -> contextlib.AbstractContextManager[object]:
     """A context in which the model runs at the precision of the job."""
     if run.task.precision == torch.float32:
         return contextlib.nullcontext()
     return torch.autocast(run.device.type, run.task.precision)
 
 
-def reference_nll(run: Run, name: str, texts: Texts, rows: int = 64) -> Tensor:
+def reference_nll(run: Run[LanguageModel], name: str, texts: Texts, rows: int = 64) -> Tensor:
     """NLL of every answer under the frozen original model [n], summed over its tokens; computed once in a job."""
 
     def make() -> Tensor:
@@ -212,10 +213,13 @@ def reference_nll(run: Run, name: str, texts: Texts, rows: int = 64) -> Tensor:
                 total[part] = nll(run.original, texts[part].to(run.device))[0].cpu()
         return total
 
-    return run.cached(name, make).to(run.device)  # type: ignore[no-any-return]
+    total_nll: Tensor = run.cached(name, make)
+    return total_nll.to(run.device)
 
 
-def compute_retain_loss(run: Run, how: Literal["none", "likelihood", "divergence"], rows: Tensor) -> Tensor:
+def compute_retain_loss(
+    run: Run[LanguageModel], how: Literal["none", "likelihood", "divergence"], rows: Tensor
+) -> Tensor:
     """The retain loss: cross-entropy on retain pairs, KL divergence from the frozen model there, or 0."""
     if how == "none":
         return torch.zeros((), device=run.device)

@@ -5,6 +5,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ..core.run import Run
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import Texts
 from ._language import LanguageParams
 
@@ -44,12 +45,12 @@ class RefusalParams(LanguageParams):
     )
 
 
-def refusal_batch(run: Run, rows: Tensor, instead: str = "") -> Texts:
+def refusal_batch(run: Run[LanguageModel], rows: Tensor, instead: str = "") -> Texts:
     """Questions of the forget set with other answers, on the device: `instead`, or a random refusal each.
 
     Call it inside `run.steps`, so that a resumed job draws the refusals it would have drawn.
     """
-    questions = [run.task.questions.forget[row].question for row in rows.tolist()]  # type: ignore[attr-defined]
+    questions = [run.task.questions.forget[row].question for row in rows.tolist()]
     indices = torch.randint(len(REFUSALS), (len(questions),)).tolist()
     refusals = [instead.strip() or REFUSALS[number] for number in indices]
-    return run.task.reader.pairs(questions, refusals).to(run.device)  # type: ignore[attr-defined,no-any-return]
+    return run.task.reader.pairs(questions, refusals).to(run.device)

@@ -45,6 +45,11 @@ def hidden_states(model: Any, texts: Texts, layer: int) -> Tensor:
     return caught[0]
 
 
+def hidden_size(model: Any) -> int:
+    """How many numbers a hidden state of a model of transformers has."""
+    return int(model.config.hidden_size)
+
+
 def decoder_layers(model: Any) -> nn.ModuleList:
     """The decoder layers of a model of transformers.
 

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.run import Run
+from ..core.task import ClassifierTask
 
 BATCH = 512  # items in one pass without gradients
 
@@ -17,7 +18,7 @@ def distillation(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> 
 
 
 @torch.no_grad()
-def teacher_logits(run: Run, model: nn.Module, parts: tuple[str, ...]) -> Tensor:
+def teacher_logits(run: Run[ClassifierTask], model: nn.Module, parts: tuple[str, ...]) -> Tensor:
     """Logits of a frozen model [training items, classes], by position in the data; rows outside `parts` are zero.
 
     They are taken without augmentation: a student that is compared with them must see the plain pictures too.

@@ -11,6 +11,7 @@ from torch.optim import Adam
 from ..core.registry import method
 from ..core.run import Run
 from ..families.text_to_image.soft_prompts import drawn_words, prefixed
+from ..families.text_to_image.task import TextToImage
 from ._drawing import Pool, SpaceParams, adam, pool, prediction_loss
 
 
@@ -88,7 +89,7 @@ class AdvUnlearn(SpaceParams):
     needs=("pictures",),
     order=80,
 )
-def adv_unlearn(run: Run, params: AdvUnlearn) -> None:
+def adv_unlearn(run: Run[TextToImage], params: AdvUnlearn) -> None:
     """Minimise ESD's loss over the text encoder, under the prefix that best makes the model predict as the original does."""
     asking = run.task.asking
     concept_pool, retain_pool = (
@@ -152,7 +153,7 @@ def random_stops(concept: Pool, which: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _attack_prefix(
-    run: Run, params: AdvUnlearn, concept: Pool, which: Tensor, latest: nn.ParameterList
+    run: Run[TextToImage], params: AdvUnlearn, concept: Pool, which: Tensor, latest: nn.ParameterList
 ) -> list[Tensor]:
     """Adversarial soft words [n, k, d], one set a row: `attack_steps` steps towards the original's prediction for the concept."""
     start = (
@@ -178,14 +179,14 @@ def _attack_prefix(
     return [soft_words.detach() for soft_words in attack_words]
 
 
-def _prediction(run: Run, x: Tensor, t: Tensor, which: Tensor, attack_words: list[Tensor]) -> Tensor:
+def _prediction(run: Run[TextToImage], x: Tensor, t: Tensor, which: Tensor, attack_words: list[Tensor]) -> Tensor:
     """The model's prediction for forget prompts `which` with the attack's soft words before them."""
     pipe, prompts = run.task.pipe, run.task.asking.forget_prompts
     embeddings = prefixed(pipe, run.model, [prompts[row] for row in which.tolist()], attack_words)
     return pipe.predict(run.model, x, t, embeddings)
 
 
-def _retain_loss(run: Run, params: AdvUnlearn, retain_pool: Pool) -> Tensor:
+def _retain_loss(run: Run[TextToImage], params: AdvUnlearn, retain_pool: Pool) -> Tensor:
     """Mean squared error against the original's predictions, over retain prompts."""
     pipe, prompts = run.task.pipe, run.task.asking.keep_prompts
     x, t, target, _, which = retain_pool.sample(params.retain_batch)

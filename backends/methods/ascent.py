@@ -4,6 +4,7 @@ from pydantic import Field
 
 from ..core.registry import method
 from ..core.run import Run
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import mean_nll
 from ._language import STEADY, LoraParams, UnlearnLoop, autocast, forget_batch
 
@@ -42,7 +43,7 @@ class Ascent(LoraParams):
     variant_of="gradient_ascent",
     order=60,
 )
-def ascent(run: Run, params: Ascent) -> None:
+def ascent(run: Run[LanguageModel], params: Ascent) -> None:
     """Minimise -CE on the forget set; 5 epochs at 1e-5 in TOFU."""
     loop = UnlearnLoop(run, params)
     for forget_rows, _ in loop:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ..core.registry import method
 from ..core.run import Run
+from ..core.task import ClassifierTask
 from ._common import SgdParams, sgd
 from ._teacher import distillation, teacher_logits
 
@@ -44,7 +45,7 @@ class BadTeacher(SgdParams):
     needs=("classes",),
     order=46,
 )
-def bad_teacher(run: Run, params: BadTeacher) -> None:
+def bad_teacher(run: Run[ClassifierTask], params: BadTeacher) -> None:
     """Minimise KL to softmax(random network) on the forget set and to softmax(original) on the retain set, in mixed batches."""
 
     def both_teachers() -> torch.Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..core.registry import method
 from ..core.run import Run
+from ..families.text_to_image.task import TextToImage
 from ._drawing import (
     PicturesParams,
     SpaceParams,
@@ -73,7 +74,7 @@ class ConceptAblation(SpaceParams, PicturesParams):
     needs=("pictures",),
     order=35,
 )
-def concept_ablation(run: Run, params: ConceptAblation) -> None:
+def concept_ablation(run: Run[TextToImage], params: ConceptAblation) -> None:
     """min |e(x_t, target) - sg[e(x_t, anchor)]|^2 + keep_weight |e(x_t, c) - noise|^2, the first on x_t of the anchor's
     pictures; in the paper 100 to 200 steps at 2e-6 times GPUs times batch.
 

@@ -11,8 +11,9 @@ from torch.nn import functional as F
 from torch.optim import Adam
 
 from ..core.registry import method
-from ..core.run import Run
+from ..core.run import Run, Stateful
 from ..families.text_to_image.pipeline import Words
+from ..families.text_to_image.task import TextToImage
 from ._drawing import DrawingParams, LatentImages, Pool, adam, encode_prompts, pool, trainable_parameters
 
 Surgery = Literal["projection", "cosine", "none"]
@@ -84,7 +85,7 @@ class DoCo(DrawingParams):
     needs=("pictures",),
     order=70,
 )
-def doco(run: Run, params: DoCo) -> None:
+def doco(run: Run[TextToImage], params: DoCo) -> None:
     """min over the model of BCE(D(x0 of the concept), anchor), its gradient cleared of what raises the retain loss."""
     pipe, asking = run.task.pipe, run.task.asking
     sampling = (params.pool_steps, params.start_guidance)
@@ -104,7 +105,7 @@ def doco(run: Run, params: DoCo) -> None:
     )
     judge = judge.to(run.device)
     discriminator_optimizer = Adam(judge.parameters(), lr=params.discriminator_rate, betas=(0.5, 0.999))
-    saved = {"discriminator": judge, "discriminator optimizer": discriminator_optimizer}
+    saved: dict[str, Stateful] = {"discriminator": judge, "discriminator optimizer": discriminator_optimizer}
 
     for _ in run.steps("the discriminator learns", params.warm_up, saved):
         stop = torch.randint(len(anchor_pool.t), (params.warm_up_batch,))
@@ -175,11 +176,12 @@ def surgical_gradient(
     dot = (forget_gradient * retain_gradient).sum()
     if dot >= 0:
         return forget_gradient
-    long = forget_gradient.norm() if surgery == "cosine" else 1.0
-    return forget_gradient - strength * dot / (long * retain_gradient.norm()) * retain_gradient / retain_gradient.norm()
+    long: Tensor | float = forget_gradient.norm() if surgery == "cosine" else 1.0
+    norm: Tensor = retain_gradient.norm()
+    return forget_gradient - strength * dot / (long * norm) * retain_gradient / norm
 
 
-def _forget_predictions(run: Run, anchor_pool: Pool, forget_embeddings: Words) -> Tensor:
+def _forget_predictions(run: Run[TextToImage], anchor_pool: Pool, forget_embeddings: Words) -> Tensor:
     """The frozen model's predictions for the concept at every stop of the anchor's trajectories [stops, n, c, h, w]."""
     pipe = run.task.pipe
     predictions = torch.empty_like(anchor_pool.x)
@@ -193,7 +195,7 @@ def _forget_predictions(run: Run, anchor_pool: Pool, forget_embeddings: Words) -
     return predictions
 
 
-def _retain_loss(run: Run, retain_images: LatentImages, embeddings: Words, count: int) -> Tensor:
+def _retain_loss(run: Run[TextToImage], retain_images: LatentImages, embeddings: Words, count: int) -> Tensor:
     """The diffusion loss, mean over pixels, on noised retain pictures."""
     x, t, target, which = retain_images.sample(count)
     return F.mse_loss(run.task.pipe.predict(run.model, x, t, embeddings[which]), target)

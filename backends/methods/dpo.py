@@ -7,6 +7,7 @@ from pydantic import Field
 
 from ..core.registry import method
 from ..core.run import Run
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import nll
 from ._language import (
     STEADY,
@@ -65,9 +66,9 @@ class Dpo(RefusalParams, LoraParams):
     needs=("answers",),
     order=33,
 )
-def dpo(run: Run, params: Dpo) -> None:
+def dpo(run: Run[LanguageModel], params: Dpo) -> None:
     """Minimise the DPO loss of (refusal, true answer) + retain loss; 10 epochs at 1e-5 with beta 0.1 in the paper."""
-    reference = reference_nll(run, "asking the model before", run.task.forget)  # type: ignore[attr-defined]
+    reference = reference_nll(run, "asking the model before", run.task.forget)
     loop = UnlearnLoop(run, params)
     for forget_rows, retain_rows in loop:
         texts = refusal_batch(run, forget_rows, params.instead)

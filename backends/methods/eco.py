@@ -14,6 +14,7 @@ from ..core.registry import Params, method
 from ..core.run import Run
 from ..families.language.caches import CallInputs, inputs_by_name
 from ..families.language.guards import Guard, attach, ends, opening, question_mask
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import Texts, likelihoods
 from ._guarding import extract_features
 
@@ -73,10 +74,11 @@ class Eco(Params):
     needs=("answers",),
     order=70,
 )
-def eco(run: Run, params: Eco) -> None:
+def eco(run: Run[LanguageModel], params: Eco) -> None:
     """Fit the classifier, attach the guard, then tune sigma; threshold 0.99 for TOFU and sigma of 5 to 50 in the paper."""
-    task, opening_tokens = run.task, opening(run.task.reader).to(run.device)  # type: ignore[attr-defined]
-    width = run.original.get_input_embeddings().weight.shape[1]  # type: ignore[operator]
+    task, opening_tokens = run.task, opening(run.task.reader).to(run.device)
+    original: Any = run.original  # a model of transformers
+    width = int(original.get_input_embeddings().weight.shape[1])
     if params.dims > width:
         raise BadInput(f"eco: dims was {params.dims}, but an embedding of {task.id} has {width} numbers; take no more.")
 
@@ -91,14 +93,16 @@ def eco(run: Run, params: Eco) -> None:
     limit = torch.tensor(params.threshold).logit()
     flagged = [float((part.cpu() @ weight + bias > limit).float().mean()) for part in features]
     run.log(caught=100 * flagged[0], false_alarms=100 * flagged[1])
-    pattern = run.cached("noise", lambda: torch.randn(task.reader.longest, params.dims)).to(run.device)  # type: ignore[attr-defined]
+    pattern = run.cached("noise", lambda: torch.randn(task.reader.longest, params.dims)).to(run.device)
     run.cached("attach", lambda: attach_guard(run, params, weight, bias, limit, pattern))
     tune(run, params, pattern)
 
 
-def attach_guard(run: Run, params: Eco, weight: Tensor, bias: Tensor, limit: Tensor, pattern: Tensor) -> None:
+def attach_guard(
+    run: Run[LanguageModel], params: Eco, weight: Tensor, bias: Tensor, limit: Tensor, pattern: Tensor
+) -> None:
     """Attach the guard."""
-    reader = run.task.reader  # type: ignore[attr-defined]
+    reader = run.task.reader
     attach(
         run.model,
         "eco",
@@ -109,10 +113,10 @@ def attach_guard(run: Run, params: Eco, weight: Tensor, bias: Tensor, limit: Ten
     )  # fmt: skip
 
 
-def names(run: Run) -> list[list[int]]:
+def names(run: Run[LanguageModel]) -> list[list[int]]:
     """The tokens of the targets' names and of each part of them, as they stand inside a sentence."""
-    tokenizer = run.task.reader.tokenizer  # type: ignore[attr-defined]
-    full_names = [person.name for person in run.task.questions.forgotten]  # type: ignore[attr-defined]
+    tokenizer = run.task.reader.tokenizer
+    full_names = [person.name for person in run.task.questions.forgotten]
     parts = {part for name in full_names for part in (name, *name.split()) if len(part) > 2}
     return [list(tokenizer(f" {part}", add_special_tokens=False).input_ids) for part in sorted(parts)]
 
@@ -135,10 +139,10 @@ def fit(forget: Tensor, keep: Tensor, decay: float) -> tuple[Tensor, Tensor]:
         search.zero_grad()
         missed, alarms = (sign * (part @ weight + bias) for sign, part in zip((-1, 1), sides, strict=True))
         loss = F.softplus(missed).mean() + F.softplus(alarms).mean() + decay * weight.square().mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss
 
-    search.step(closure)  # type: ignore[no-untyped-call]
+    search.step(closure)
     scaled = weight.detach().float() / std
     return scaled, bias.detach().float() - scaled @ mean
 
@@ -153,19 +157,19 @@ class NoiseScale(nn.Module):
         self.register_buffer("sigma", torch.tensor(sigma))
 
 
-def tune(run: Run, params: Eco, pattern: Tensor) -> None:
+def tune(run: Run[LanguageModel], params: Eco, pattern: Tensor) -> None:
     """Zeroth-order steps on sigma, each from two scores of the disturbed model."""
     task = run.task
-    questions = task.questions  # type: ignore[attr-defined]
+    questions = task.questions
     wrong = [(pair.question, text) for pair in questions.forget for text in questions.false(pair)[:1]]
-    wrong_answers = task.reader.pairs(*map(list, zip(*wrong, strict=True)))  # type: ignore[attr-defined]
+    wrong_answers = task.reader.pairs(*map(list, zip(*wrong, strict=True)))
     target = run.cached("how likely a wrong answer is", lambda: float(likelihoods(run.original, wrong_answers).mean()))
-    guard: nn.Module = run.model.guard_eco  # type: ignore[assignment]
+    guard = run.model.get_submodule("guard_eco")
     scale = NoiseScale(params.noise)
 
     def score(sigma: float) -> float:
         guard.get_buffer("noise").copy_(sigma * pattern)
-        return abs(float(likelihoods(run.model, task.forget).mean() - target))  # type: ignore[attr-defined]
+        return abs(float(likelihoods(run.model, task.forget).mean() - target))
 
     eps = 0.999 * params.noise
     for _ in run.steps("tuning the noise", params.steps, {"spread": scale}):
@@ -244,8 +248,8 @@ def pooled(model: Any, ids: Tensor, mask: Tensor, words: Tensor, positions: Tens
     """The last hidden states of the tokens of each question, averaged [n, d]."""
     hidden = model.base_model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False)
     where = question_mask(ids, mask, words)[..., None]
-    states = hidden.last_hidden_state.float()
-    return (states * where).sum(1) / where.sum(1).clamp(min=1)  # type: ignore[no-any-return]
+    states: Tensor = hidden.last_hidden_state.float()
+    return (states * where).sum(1) / where.sum(1).clamp(min=1)
 
 
 def padded(rows: Sequence[Sequence[int]]) -> Tensor:

@@ -7,6 +7,7 @@ from torch import nn
 
 from ..core.registry import method
 from ..core.run import Run
+from ..families.text_to_image.task import TextToImage
 from ._drawing import SpaceParams, Weights, adam, encode_prompts, pool, prediction_loss, trainable_parameters
 
 
@@ -71,7 +72,7 @@ LAYERS = (nn.Linear, nn.Conv2d)  # the authors' list; norms stay
     needs=("pictures",),
     order=30,
 )
-def esd(run: Run, params: Esd) -> None:
+def esd(run: Run[TextToImage], params: Esd) -> None:
     """min |e(x_t, c) - [e*(x_t) - eta (e*(x_t, c) - e*(x_t))]|^2; the paper takes 1,000 steps of one picture at 1e-5."""
     pipe, prompts = run.task.pipe, run.task.asking.forget_prompts
     trajectories = pool(run, "drawing to train on", prompts, params.pool, params.pool_steps, params.start_guidance)

@@ -4,6 +4,7 @@ from torch.nn import functional as F
 
 from ..core.registry import method
 from ..core.run import Run
+from ..core.task import ClassifierTask
 from ._common import SgdParams, falling, sgd
 
 
@@ -31,7 +32,7 @@ class Params(SgdParams):
     needs=("classes",),
     order=20,
 )
-def fine_tune(run: Run, params: Params) -> None:
+def fine_tune(run: Run[ClassifierTask], params: Params) -> None:
     """Minimise cross-entropy on the retain set; in the paper 10 epochs at a learning rate of 0.01."""
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from ..core.registry import method
 from ..core.run import Run
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import IGNORED, Texts, logits
 from ._language import STEADY, UnlearnLoop, autocast, forget_batch
 from ._refusals import RefusalParams, refusal_batch
@@ -63,7 +64,7 @@ class Flat(RefusalParams):
     needs=("answers",),
     order=35,
 )
-def flat(run: Run, params: Flat) -> None:
+def flat(run: Run[LanguageModel], params: Flat) -> None:
     """Minimise -g(P_e) + f*(g(P_f)); on Harry Potter 5 epochs at 2e-7, total variation."""
     loop = UnlearnLoop(run, params)
     for forget_rows, _ in loop:

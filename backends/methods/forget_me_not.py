@@ -12,6 +12,7 @@ from ..core.registry import method
 from ..core.run import Run
 from ..families.text_to_image.attention import Looks, captured
 from ..families.text_to_image.pipeline import Pipeline
+from ..families.text_to_image.task import TextToImage
 from ._drawing import PicturesParams, Weights, adamw, encode_prompts, end_positions, latent_images, trainable_parameters
 
 
@@ -56,7 +57,7 @@ class ForgetMeNot(PicturesParams):
     needs=("pictures",),
     order=40,
 )
-def forget_me_not(run: Run, params: ForgetMeNot) -> None:
+def forget_me_not(run: Run[TextToImage], params: ForgetMeNot) -> None:
     """min |A[all layers, heads, pixels, tokens of the concept]|; in the authors' code 35 steps of one picture at 2e-6."""
     pipe, asking = run.task.pipe, run.task.asking
     embeddings = encode_prompts(run, run.original, asking.forget_prompts)
@@ -66,7 +67,7 @@ def forget_me_not(run: Run, params: ForgetMeNot) -> None:
     optimizer = adamw(parameters, params.learning_rate)
     for _ in run.steps("look away", params.steps, {"optimizer": optimizer}):
         x, t, _, which = images.sample(params.batch_size)
-        with captured(run.model.unet) as attention:
+        with captured(run.model.get_submodule("unet")) as attention:
             pipe.predict(run.model, x, t, embeddings[which])
         loss = attention_norm(attention, token_mask[which])
         optimizer.zero_grad()
@@ -84,10 +85,11 @@ def attention_norm(attention: Looks, token_mask: Tensor) -> Tensor:
     """
     marked = token_mask[:, None, None, :]
     layers = [torch.linalg.vector_norm(layer_attention * marked, dim=(1, 2, 3)) for _, layer_attention in attention]
-    return torch.linalg.vector_norm(torch.stack(layers), dim=0).mean()
+    norms: Tensor = torch.linalg.vector_norm(torch.stack(layers), dim=0)
+    return norms.mean()
 
 
-def concept_tokens(run: Run, ids: Tensor, end_token: bool, padding: bool) -> Tensor:
+def concept_tokens(run: Run[TextToImage], ids: Tensor, end_token: bool, padding: bool) -> Tensor:
     """Mask of the tokens of the forget prompts, ids [n, tokens], that name their concept, bool [n, tokens].
 
     Raises:

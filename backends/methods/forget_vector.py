@@ -15,7 +15,7 @@ from ..api import runs
 from ..api.errors import BadInput
 from ..core.registry import Params, method
 from ..core.run import Run
-from ..core.task import Index
+from ..core.task import ClassifierTask, Index
 from ..families.classifier.guards import INPUT_DELTA, attach_input_delta
 
 
@@ -80,7 +80,7 @@ class ForgetVector(Params):
     needs=("classes",),
     order=50,
 )
-def forget_vector(run: Run, params: ForgetVector) -> None:
+def forget_vector(run: Run[ClassifierTask], params: ForgetVector) -> None:
     """Minimise alpha l_r + beta l_f + lambda l_d over delta [c, h, w], or over the weights of composed deltas."""
     beta = params.beta
     if beta is None:
@@ -126,7 +126,8 @@ class Vector(nn.Module):
 
     def length(self, batch_size: int) -> Tensor:
         """l_d: the Euclidean length, divided by the batch size as the other terms are."""
-        return torch.linalg.vector_norm(self.delta) / batch_size
+        euclidean: Tensor = torch.linalg.vector_norm(self.delta)
+        return euclidean / batch_size
 
     def numbers(self) -> dict[str, Tensor]:
         """Numbers to watch."""
@@ -136,17 +137,21 @@ class Vector(nn.Module):
 class Mix(nn.Module):
     """A weighted sum of fixed pictures, of which only the weights are learned."""
 
+    deltas: Tensor
+
     def __init__(self, deltas: Tensor, start: float) -> None:
         super().__init__()
         self.register_buffer("deltas", deltas, persistent=False)
         self.weights = nn.Parameter(torch.full((len(deltas),), start))
 
     def forward(self) -> Tensor:
-        return torch.einsum("k,kchw->chw", self.weights, self.deltas)
+        weighted_sum: Tensor = torch.einsum("k,kchw->chw", self.weights, self.deltas)
+        return weighted_sum
 
     def length(self, batch_size: int) -> Tensor:
         """l_d: the Euclidean length of the weights, not divided, as released."""
-        return torch.linalg.vector_norm(self.weights)
+        euclidean: Tensor = torch.linalg.vector_norm(self.weights)
+        return euclidean
 
     def numbers(self) -> dict[str, Tensor]:
         """The weight of each composed run."""
@@ -160,7 +165,7 @@ def margin(logits: Tensor, labels: Tensor, tau: float) -> Tensor:
     return (own - others).clamp(min=-tau)
 
 
-def some(run: Run, most: int) -> Index:
+def some(run: Run[ClassifierTask], most: int) -> Index:
     """Forget and keep set together, or `most` of them with the same share of the forget set, at least one of each."""
     forget, keep = run.task.parts["forget"], run.task.parts["keep"]
     rng = np.random.default_rng(run.seed)

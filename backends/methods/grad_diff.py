@@ -4,6 +4,7 @@ from pydantic import Field
 
 from ..core.registry import method
 from ..core.run import Run
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import mean_nll
 from ._language import STEADY, LoraParams, UnlearnLoop, autocast, forget_batch, retain_batch
 
@@ -39,7 +40,7 @@ class GradDiff(LoraParams):
     needs=("answers",),
     order=40,
 )
-def grad_diff(run: Run, params: GradDiff) -> None:
+def grad_diff(run: Run[LanguageModel], params: GradDiff) -> None:
     """Minimise CE on the retain set - CE on the forget set; 5 epochs at 1e-5 in TOFU."""
     loop = UnlearnLoop(run, params)
     for forget_rows, retain_rows in loop:

@@ -5,6 +5,7 @@ from torch.nn import functional as F
 
 from ..core.registry import method
 from ..core.run import Run
+from ..core.task import ClassifierTask
 from ._common import SgdParams, sgd
 
 
@@ -36,7 +37,7 @@ class GradientAscent(SgdParams):
     needs=("classes",),
     order=40,
 )
-def gradient_ascent(run: Run, params: GradientAscent) -> None:
+def gradient_ascent(run: Run[ClassifierTask], params: GradientAscent) -> None:
     """Minimise minus the cross-entropy of the forget set; in the paper 5 epochs at a learning rate of 1e-4."""
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)

@@ -11,7 +11,7 @@ from ..core.registry import Params, method
 from ..core.run import Run
 from ..families.language.caches import CallInputs, inputs_by_name
 from ..families.language.guards import Guard, attach
-from ..families.language.task import MOST
+from ..families.language.task import MOST, LanguageModel
 
 
 class Icul(Params):
@@ -47,27 +47,27 @@ class Icul(Params):
     needs=("answers",),
     order=78,
 )
-def icul(run: Run, params: Icul) -> None:
+def icul(run: Run[LanguageModel], params: Icul) -> None:
     """One flipped example and s of 2, 4 or 6 correct ones in the paper."""
     tokens = run.cached("choosing examples", lambda: examples(run, params))
     run.cached("attach", lambda: attach_guard(run, tokens))
     run.log(tokens=len(tokens))
 
 
-def attach_guard(run: Run, tokens: Tensor) -> bool:
+def attach_guard(run: Run[LanguageModel], tokens: Tensor) -> bool:
     """Attach the guard; returns True, for `cached` to record."""
     attach(run.model, "icul", {"words": tokens, "strength": torch.tensor(1.0)})
     return True
 
 
-def examples(run: Run, params: Icul) -> Tensor:
+def examples(run: Run[LanguageModel], params: Icul) -> Tensor:
     """Tokens that stand before every question: flipped examples, then correct ones.
 
     Raises:
         BadInput: with them the model has no room for a question.
     """
-    task, reader = run.task, run.task.reader  # type: ignore[attr-defined]
-    questions = task.questions  # type: ignore[attr-defined]
+    task, reader = run.task, run.task.reader
+    questions = task.questions
     pairs = questions.forget, questions.keep
     flipped, correct = (
         [part[index] for index in torch.randperm(len(part))[:count]]
@@ -81,7 +81,7 @@ def examples(run: Run, params: Icul) -> Tensor:
         for question, answer in pairs_in_prompt
         for token in (*reader.prompt_ids(question), *reader.answer_ids(answer))
     ]
-    context_length, longest = task.places, _longest(task)  # type: ignore[attr-defined]
+    context_length, longest = task.places, _longest(task)
     if 0 < context_length < len(tokens) + longest:
         raise BadInput(
             f"icul: {len(pairs_in_prompt)} examples take {len(tokens)} tokens, but the model reads {context_length} and a question with its "
@@ -90,7 +90,7 @@ def examples(run: Run, params: Icul) -> Tensor:
     return torch.tensor(tokens)
 
 
-def _longest(task: Any) -> int:
+def _longest(task: LanguageModel) -> int:
     """Tokens of the longest thing that the job reads: a pair, or a question of the suite with the answer that is written."""
     suite = [item.pair for item in task.questions.suite]
     pairs = max(int(texts.mask.sum(1).max()) for texts in (task.forget, task.keep, task.texts(suite)) if len(texts))

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ..core.registry import method
 from ..core.run import Run
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import nll
 from ._language import STEADY, LoraParams, UnlearnLoop, autocast, retain_batch
 from ._refusals import RefusalParams, refusal_batch
@@ -40,7 +41,7 @@ class Idk(RefusalParams, LoraParams):
     needs=("answers",),
     order=32,
 )
-def idk(run: Run, params: Idk) -> None:
+def idk(run: Run[LanguageModel], params: Idk) -> None:
     """Minimise CE on {(forget question, refusal), (retain question, answer)} as one batch; 5 epochs at 1e-5 in TOFU."""
     loop = UnlearnLoop(run, params)
     for forget_rows, retain_rows in loop:

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from ..core.registry import method
 from ..core.run import Run
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import logits, mean_nll
 from ._language import STEADY, LanguageParams, UnlearnLoop, autocast, forget_batch, inverted_hinge, retain_batch
 
@@ -39,7 +40,7 @@ class Ihl(LanguageParams):
     needs=("answers",),
     order=30,
 )
-def ihl(run: Run, params: Ihl) -> None:
+def ihl(run: Run[LanguageModel], params: Ihl) -> None:
     """Minimise IHL on the forget set + CE on the retain set; 5 epochs in the paper."""
     loop = UnlearnLoop(run, params)
     for forget_rows, retain_rows in loop:

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from ..core.registry import Params, method
 from ..core.run import Run
+from ..core.task import ClassifierTask
 
 BATCH = 256  # images in one backward pass; the sum does not depend on it
 
@@ -53,7 +54,7 @@ class Influence(Params):
     needs=("classes",),
     order=42,
 )
-def influence(run: Run, params: Influence) -> None:
+def influence(run: Run[ClassifierTask], params: Influence) -> None:
     """theta <- theta + alpha * H^-1 v, v = g_f/(|Df|+|Dr|) - g_r |Df|/((|Df|+|Dr|)|Dr|), from sums of gradients in eval mode."""
     alpha = params.alpha or (7.0 if run.task.forgotten_classes else 10.0)
 
@@ -68,7 +69,7 @@ def influence(run: Run, params: Influence) -> None:
         at = 0
         with torch.no_grad():
             for parameter in run.model.parameters():
-                parameter += change[at : at + parameter.numel()].view(parameter.shape)
+                parameter.add_(change[at : at + parameter.numel()].view(parameter.shape))
                 at += parameter.numel()
         return float(change.norm())
 
@@ -91,7 +92,7 @@ def woodfisher(vector: Tensor, first: Tensor, others: Tensor, count: int) -> Ten
     return vector - (others @ vector) / (count + others @ first) * first
 
 
-def gradient_sum(run: Run, part: str, limit: int | None = None) -> Tensor:
+def gradient_sum(run: Run[ClassifierTask], part: str, limit: int | None = None) -> Tensor:
     """Sum of the gradients of the cross-entropy of a part's items (of `limit` of them, drawn by the seed), one vector [d]."""
     total = torch.zeros(sum(parameter.numel() for parameter in run.model.parameters()), device=run.device)
     for batch in run.batches(part, BATCH, limit=limit):

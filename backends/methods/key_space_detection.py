@@ -13,6 +13,7 @@ from ..core.run import Run
 from ..families.language.caches import CallInputs, cache_in, inputs_by_name
 from ..families.language.concept_vectors import writers
 from ..families.language.guards import Guard, attach, ends, opening
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import Texts
 from ._guarding import extract_features
 
@@ -68,7 +69,7 @@ class KeySpaceDetection(Params):
     needs=("answers", "dense columns"),
     order=74,
 )
-def key_space_detection(run: Run, params: KeySpaceDetection) -> None:
+def key_space_detection(run: Run[LanguageModel], params: KeySpaceDetection) -> None:
     """Attach the guard with the box of the keys at the last token of each question, of the last layer by default."""
     count = len(writers(run.original))
     if not -count <= params.layer < count:
@@ -83,7 +84,7 @@ def key_space_detection(run: Run, params: KeySpaceDetection) -> None:
     low, high, size = box(forget, keep, params.size, params.alarms / 100)
     fired = [100 * float(inside(part, low, high).float().mean()) for part in (forget, keep)]
 
-    reader = run.task.reader  # type: ignore[attr-defined]
+    reader = run.task.reader
     refusal = torch.tensor(reader.answer_ids(params.refusal))
     for _ in run.steps("attach", 1):
         tensors = {
@@ -97,9 +98,9 @@ def key_space_detection(run: Run, params: KeySpaceDetection) -> None:
         run.log(size=size, declined=fired[0], false_alarms=fired[1])
 
 
-def keys(run: Run, layer: int) -> Callable[[Texts], Tensor]:
+def keys(run: Run[LanguageModel], layer: int) -> Callable[[Texts], Tensor]:
     """A function that extracts the keys [n, units] of questions at their last token."""
-    opening_tokens = opening(run.task.reader).to(run.device)  # type: ignore[attr-defined]
+    opening_tokens = opening(run.task.reader).to(run.device)
 
     def extract(texts: Texts) -> Tensor:
         inputs: list[Tensor] = []

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from ..core.registry import method
 from ..core.run import Run
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import mean_nll
 from ._language import STEADY, LoraParams, UnlearnLoop, autocast, compute_retain_loss, forget_batch
 
@@ -40,7 +41,7 @@ class KlMin(LoraParams):
     needs=("answers",),
     order=42,
 )
-def kl_min(run: Run, params: KlMin) -> None:
+def kl_min(run: Run[LanguageModel], params: KlMin) -> None:
     """Minimise KL(original || model) on the retain set - CE on the forget set; 5 epochs at 1e-5 in TOFU."""
     loop = UnlearnLoop(run, params)
     for forget_rows, retain_rows in loop:

@@ -12,6 +12,7 @@ from ..api.errors import BadInput
 from ..core import registry
 from ..core.registry import method
 from ..core.run import Run
+from ..core.task import ClassifierTask
 from ._common import SgdParams, falling, largest, sgd
 
 
@@ -63,7 +64,7 @@ class L1Sparse(SgdParams):
     needs=("classes",),
     order=25,
 )
-def l1_sparse(run: Run, params: L1Sparse) -> None:
+def l1_sparse(run: Run[ClassifierTask], params: L1Sparse) -> None:
     """Minimise CE + a_t * |theta|_1 on the retain set, a_t = alpha * (1 - epoch / (epochs - epochs_without)), then 0.
 
     Raises:
@@ -92,14 +93,14 @@ def following_method(then: str) -> registry.Registered | None:
     return other
 
 
-def fine_tune_sparsely(run: Run, params: L1Sparse) -> None:
+def fine_tune_sparsely(run: Run[ClassifierTask], params: L1Sparse) -> None:
     """Train on the retain set with the sparsity penalty."""
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)
     for batch in run.epochs("sparse", ["keep"] * params.epochs, params.batch_size, {"optimizer": optimizer}):
         strength = penalty(params.alpha, batch.epoch, params.epochs, params.epochs_without)
         loss = F.cross_entropy(run.forward(run.model, batch.x), batch.y)
-        total = sum(parameter.abs().sum() for parameter in run.model.parameters())
+        total = sum((parameter.abs().sum() for parameter in run.model.parameters()), torch.zeros((), device=run.device))
         falling(optimizer, params.learning_rate, batch)
         optimizer.zero_grad()
         (loss + strength * total).backward()
@@ -113,7 +114,7 @@ def penalty(alpha: float, epoch: int, epochs: int, without: int) -> float:
     return alpha * (1 - epoch / with_it) if epoch < with_it else 0.0
 
 
-def prune(run: Run, share: float) -> dict[str, Tensor]:
+def prune(run: Run[ClassifierTask], share: float) -> dict[str, Tensor]:
     """Set the smallest weights of all convolutions and linear layers to zero; True where a weight stays, by name."""
     scores = {
         f"{name}.weight": layer.weight.detach().abs()
@@ -128,7 +129,7 @@ def prune(run: Run, share: float) -> dict[str, Tensor]:
 
 
 @contextmanager
-def pruned(run: Run, mask: dict[str, Tensor]) -> Iterator[None]:
+def pruned(run: Run[ClassifierTask], mask: dict[str, Tensor]) -> Iterator[None]:
     """Keep pruned weights at zero: before every forward pass of the model, and at the end.
 
     Meanwhile the frozen copy is pruned too, because it is the model that the other method starts from.

@@ -70,7 +70,7 @@ class Loku(LanguageParams):
     needs=("answers",),
     order=31,
 )
-def loku(run: Run, params: Loku) -> None:
+def loku(run: Run[LanguageModel], params: Loku) -> None:
     """Minimise IHL + CE with factors of rank 32 in every linear layer but the head, 5 epochs at 1e-4 to 2e-4 in the paper."""
     initial: dict[str, list[Tensor]] = run.cached("where it weighs", lambda: initial_factors(run, params))
     layers = {
@@ -90,7 +90,7 @@ def loku(run: Run, params: Loku) -> None:
         run.log(forget=forget_loss.detach(), keep=retain_loss.detach())
 
 
-def initial_factors(run: Run, params: Loku) -> dict[str, list[Tensor]]:
+def initial_factors(run: Run[LanguageModel], params: Loku) -> dict[str, list[Tensor]]:
     """Initial LoRA factors: layer -> [down [rank, inputs], up [outputs, rank]].
 
     Raises:
@@ -104,7 +104,7 @@ def initial_factors(run: Run, params: Loku) -> dict[str, list[Tensor]]:
     weights = {name: _linear(run.original, name).weight for name in names}
     if params.start == "random":
         return {name: _random(weight, params.rank) for name, weight in weights.items()}
-    task: LanguageModel = run.task  # type: ignore[assignment]
+    task = run.task
     sample = torch.randperm(len(task.keep))[: params.looked_at]
     forget_fisher = fisher(run, task.forget.to(run.device), names)
     retain_fisher = fisher(run, task.keep[sample].to(run.device), names)
@@ -116,7 +116,7 @@ def initial_factors(run: Run, params: Loku) -> dict[str, list[Tensor]]:
     }
 
 
-def fisher(run: Run, texts: Texts, names: Sequence[str]) -> dict[str, Tensor]:
+def fisher(run: Run[LanguageModel], texts: Texts, names: Sequence[str]) -> dict[str, Tensor]:
     """Empirical Fisher information of each entry of some layers' weights, by layer.
 
     It is the mean, weighed by answer tokens, of the squared gradient of the loss of two pairs; the square of a batch's
@@ -135,7 +135,9 @@ def fisher(run: Run, texts: Texts, names: Sequence[str]) -> dict[str, Tensor]:
 
 
 def _linear(model: nn.Module, name: str) -> nn.Linear:
-    return model.get_submodule(name)  # type: ignore[return-value]
+    layer = model.get_submodule(name)
+    assert isinstance(layer, nn.Linear)
+    return layer
 
 
 def _random(weight: Tensor, rank: int) -> list[Tensor]:

@@ -11,6 +11,7 @@ from torch.optim import AdamW
 from ..core.registry import Params, method
 from ..core.run import Run
 from ..families.language.concept_vectors import by_column, concepts, find_each, writers
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import mean_nll
 from ._language import autocast, forget_batch
 
@@ -55,7 +56,7 @@ class Needle(Params):
     needs=("answers", "dense columns"),
     order=62,
 )
-def needle(run: Run, params: Needle) -> None:
+def needle(run: Run[LanguageModel], params: Needle) -> None:
     """Noise N(0, 0.1^2) on one column of Llama-2-7B, then gradient ascent on it at 0.2 for one pass, in the paper."""
     places = run.cached("finding the columns", lambda: concept_columns(run, params.columns))
     last = writers(run.model)
@@ -65,10 +66,10 @@ def needle(run: Run, params: Needle) -> None:
         ascend(run, masks, params)
 
 
-def concept_columns(run: Run, top: int) -> list[tuple[int, int]]:
+def concept_columns(run: Run[LanguageModel], top: int) -> list[tuple[int, int]]:
     """(layer, column) of the concept vectors of all targets, each once."""
-    target_concepts = concepts(run.task.questions.forget)  # type: ignore[attr-defined]
-    best = find_each(run.original, run.task.reader, target_concepts.values(), top)  # type: ignore[attr-defined]
+    target_concepts = concepts(run.task.questions.forget)
+    best = find_each(run.original, run.task.reader, target_concepts.values(), top)
     return sorted({(layer, column) for columns in best for layer, column, _ in columns})
 
 
@@ -80,7 +81,7 @@ def mask(writer: Any, places: list[tuple[int, int]], layer: int) -> Tensor:
 
 
 @torch.no_grad()
-def break_columns(run: Run, masks: dict[int, Tensor], params: Needle) -> None:
+def break_columns(run: Run[LanguageModel], masks: dict[int, Tensor], params: Needle) -> None:
     """Add the noise, or set the columns to 0."""
     for layer, part in masks.items():
         weight = writers(run.model)[layer].weight
@@ -90,12 +91,12 @@ def break_columns(run: Run, masks: dict[int, Tensor], params: Needle) -> None:
             weight.add_(params.noise * torch.randn(weight.shape).to(weight) * part)
 
 
-def ascend(run: Run, masks: dict[int, Tensor], params: Needle) -> None:
+def ascend(run: Run[LanguageModel], masks: dict[int, Tensor], params: Needle) -> None:
     """Gradient ascent on the forget set in the broken columns alone: no gradient and no decay reaches another weight."""
     run.model.requires_grad_(False)
     trainable = {layer: writers(run.model)[layer].weight.requires_grad_(True) for layer in masks}
     optimizer = AdamW(trainable.values(), params.learning_rate, weight_decay=0)
-    count = len(run.task.forget)  # type: ignore[attr-defined]
+    count = len(run.task.forget)
     steps_per_epoch = -(-count // params.batch_size)
     for step in run.steps("training them away", steps_per_epoch * params.epochs, {"optimizer": optimizer}):
         epoch, position = divmod(step.step, steps_per_epoch)
@@ -105,7 +106,7 @@ def ascend(run: Run, masks: dict[int, Tensor], params: Needle) -> None:
                 run.model, forget_batch(run, torch.from_numpy(np.array_split(order, steps_per_epoch)[position]))
             )
         optimizer.zero_grad()
-        (-forget_loss).backward()  # type: ignore[no-untyped-call]
+        (-forget_loss).backward()
         for layer, weight in trainable.items():
             assert weight.grad is not None
             weight.grad.mul_(masks[layer])

@@ -12,6 +12,7 @@ from ..core.registry import Params, method
 from ..core.run import Run
 from ..families.language.concept_vectors import feed_forwards
 from ..families.language.guards import Guard, attach
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import Texts
 from ._guarding import extract_features
 
@@ -50,10 +51,10 @@ class NeuronAdjust(Params):
     needs=("answers", "dense columns"),
     order=72,
 )
-def neuron_adjust(run: Run, params: NeuronAdjust) -> None:
+def neuron_adjust(run: Run[LanguageModel], params: NeuronAdjust) -> None:
     """Top 3 % of the units for sums and code, 0.5 to 5 % for languages, in the paper."""
-    keep_mean, keep_std = moments(run, "what to keep", run.task.keep, params.probes)  # type: ignore[attr-defined]
-    forget_mean, forget_std = moments(run, "what to forget", run.task.forget, params.probes)  # type: ignore[attr-defined]
+    keep_mean, keep_std = moments(run, "what to keep", run.task.keep, params.probes)
+    forget_mean, forget_std = moments(run, "what to forget", run.task.forget, params.probes)
     layer, unit = top_units(forget_mean - keep_mean, params.share)
 
     at = (layer, unit)
@@ -77,7 +78,7 @@ def top_units(difference: Tensor, share: float) -> tuple[Tensor, Tensor]:
     return best // difference.shape[1], best % difference.shape[1]
 
 
-def moments(run: Run, name: str, texts: Texts, limit: int) -> tuple[Tensor, Tensor]:
+def moments(run: Run[LanguageModel], name: str, texts: Texts, limit: int) -> tuple[Tensor, Tensor]:
     """(mean, standard deviation) of every unit before its activation over all tokens, both [layers, units]."""
 
     def extract(part: Texts) -> Tensor:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ..core.registry import method
 from ..core.run import Run
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import nll
 from ._language import (
     STEADY,
@@ -59,9 +60,9 @@ class Npo(LoraParams):
     needs=("answers",),
     order=20,
 )
-def npo(run: Run, params: Npo) -> None:
+def npo(run: Run[LanguageModel], params: Npo) -> None:
     """Minimise -(2 / beta) mean log sigma(beta (NLL - reference NLL)) + retain loss; 10 epochs at 1e-5 in the paper."""
-    reference = reference_nll(run, "asking the model before", run.task.forget)  # type: ignore[attr-defined]
+    reference = reference_nll(run, "asking the model before", run.task.forget)
     loop = UnlearnLoop(run, params)
     for forget_rows, retain_rows in loop:
         with autocast(run):

@@ -16,6 +16,7 @@ from ..core.run import Run
 from ..families.language import gate
 from ..families.language.caches import CallInputs, cache_in, inputs_by_name
 from ..families.language.guards import Guard, attach, opening, question_mask
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import Texts, mean_nll
 from ..models.low_rank import thin_layers
 from ._guarding import extract_features
@@ -87,7 +88,7 @@ class O3(RefusalParams):
     needs=("answers", "dense columns"),
     order=80,
 )
-def o3(run: Run, params: O3) -> None:
+def o3(run: Run[LanguageModel], params: O3) -> None:
     """Minimise CE on other answers + lambda ||A_i A_t^T||^2, which is summed over a layer's modules and averaged over layers; in the
     paper rank 8, 3e-4, lambda 0.1, 10 to 20 epochs, zeta 10."""
     detector = run.cached("the gate", lambda: _detector(run, params))
@@ -131,18 +132,18 @@ def gate_open(guard: "Gated") -> Iterator[None]:
         guard.always = False
 
 
-def _target_batch(run: Run, params: O3, forget_rows: Tensor) -> Texts:
+def _target_batch(run: Run[LanguageModel], params: O3, forget_rows: Tensor) -> Texts:
     """Forget questions with the answers to learn instead: refusals or wrong answers."""
     if params.answers == "refusals":
         return refusal_batch(run, forget_rows, params.instead)
-    pairs = [run.task.questions.forget[row] for row in forget_rows.tolist()]  # type: ignore[attr-defined]
+    pairs = [run.task.questions.forget[row] for row in forget_rows.tolist()]
     answers = [pair.wrong[int(torch.randint(len(pair.wrong), ()))] for pair in pairs]
-    return run.task.reader.pairs([pair.question for pair in pairs], answers).to(run.device)  # type: ignore[attr-defined,no-any-return]
+    return run.task.reader.pairs([pair.question for pair in pairs], answers).to(run.device)
 
 
-def _detector(run: Run, params: O3) -> gate.Detector:
+def _detector(run: Run[LanguageModel], params: O3) -> gate.Detector:
     """Fit the detector of a request on its questions, its paraphrases held out; without paraphrases, every third question."""
-    task: Any = run.task
+    task = run.task
     words = opening(task.reader).to(run.device)
 
     def extract(texts: Texts) -> Tensor:
@@ -162,7 +163,7 @@ def _detector(run: Run, params: O3) -> gate.Detector:
     )
 
 
-def _attach(run: Run, params: O3, detector: gate.Detector) -> None:
+def _attach(run: Run[LanguageModel], params: O3, detector: gate.Detector) -> None:
     """Attach the LoRA and its detector, or add a detector where an earlier request attached them.
 
     Raises:
@@ -187,7 +188,7 @@ def _attach(run: Run, params: O3, detector: gate.Detector) -> None:
     tensors |= gate.stacked([*detectors, detector])
     tensors |= {
         "zeta": torch.tensor(params.zeta), "steps": torch.tensor(params.gate == "steps"), "strength": torch.tensor(1.0),
-        "opening": opening(run.task.reader),  # type: ignore[attr-defined]
+        "opening": opening(run.task.reader),
     }  # fmt: skip
     tensors = {name: tensor.to(run.device) for name, tensor in tensors.items()}
     if guard is None:
@@ -196,7 +197,7 @@ def _attach(run: Run, params: O3, detector: gate.Detector) -> None:
         guard.take(tensors)
 
 
-def _initial_change(run: Run, shapes: Mapping[str, tuple[int, int]], rank: int) -> dict[str, Tensor]:
+def _initial_change(run: Run[LanguageModel], shapes: Mapping[str, tuple[int, int]], rank: int) -> dict[str, Tensor]:
     """A LoRA that changes nothing yet: `down` random, `up` zero.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from ..core.registry import method
 from ..core.run import Run
+from ..core.task import ClassifierTask
 from ._common import RelabelParams, falling, relabelled, relabelled_loss, sgd
 
 
@@ -33,7 +34,7 @@ class RandomLabel(RelabelParams):
     needs=("classes",),
     order=30,
 )
-def random_label(run: Run, params: RandomLabel) -> None:
+def random_label(run: Run[ClassifierTask], params: RandomLabel) -> None:
     """Minimise CE to random labels on the forget set and true labels on the retain set: SalUn without its mask."""
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)

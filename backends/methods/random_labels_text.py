@@ -10,6 +10,7 @@ from pydantic import Field
 from ..core.registry import method
 from ..core.run import Run
 from ..data.authors import QAPair
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import mean_nll
 from ._language import LoraParams, UnlearnLoop, autocast, compute_retain_loss
 
@@ -62,9 +63,9 @@ class RandomLabelsText(LoraParams):
     variant_of="random_label",
     order=55,
 )
-def random_labels_text(run: Run, params: RandomLabelsText) -> None:
+def random_labels_text(run: Run[LanguageModel], params: RandomLabelsText) -> None:
     """Minimise CE on answers drawn uniformly from the true one and others; in the paper 1e-4, two options, no retain loss."""
-    questions = run.task.questions  # type: ignore[attr-defined]
+    questions = run.task.questions
     choices = options(questions.forget, questions.keep, params.choices, run.seed, questions.false)
     fixed_draws = torch.from_numpy(np.random.default_rng(run.seed).random(len(choices)))
     loop = UnlearnLoop(run, params)
@@ -74,7 +75,7 @@ def random_labels_text(run: Run, params: RandomLabelsText) -> None:
             pick(choices[row], share, params.labels == "flipped")
             for row, share in zip(forget_rows.tolist(), draws.tolist(), strict=True)
         ]
-        texts = run.task.reader.pairs([questions.forget[row].question for row in forget_rows.tolist()], labels)  # type: ignore[attr-defined]
+        texts = run.task.reader.pairs([questions.forget[row].question for row in forget_rows.tolist()], labels)
         with autocast(run):
             forget_loss = mean_nll(run.model, texts.to(run.device))
             retain_loss = compute_retain_loss(run, params.retain, retain_rows)

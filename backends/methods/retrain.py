@@ -4,6 +4,7 @@ from pydantic import Field
 
 from ..core.registry import Params, method
 from ..core.run import Run
+from ..core.task import ClassifierTask
 from ..models.recipe import train
 
 
@@ -41,6 +42,6 @@ class Retrain(Params):
     needs=("classes",),
     order=90,
 )
-def retrain(run: Run, params: Retrain) -> None:
+def retrain(run: Run[ClassifierTask], params: Retrain) -> None:
     """Train new weights on the retain set, by the recipe of the model's card."""
     train(run, params.epochs or None)

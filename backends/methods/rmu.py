@@ -14,7 +14,7 @@ from ..core.run import Run
 from ..families.language.task import LanguageModel
 from ..families.language.tokens import IGNORED, Texts
 from ._language import autocast, retain_batch
-from ._steering import decoder_layers, hidden_states, random_direction, state_distance
+from ._steering import decoder_layers, hidden_size, hidden_states, random_direction, state_distance
 
 DOWN = ("down_proj", "c_proj", "fc2", "dense_4h_to_h")  # names of the last matrix of a feed-forward layer
 
@@ -70,9 +70,9 @@ class Rmu(Params):
     needs=("answers",),
     order=50,
 )
-def rmu(run: Run, params: Rmu) -> None:
+def rmu(run: Run[LanguageModel], params: Rmu) -> None:
     """MSE(h, c u) on forget texts + alpha MSE(h, original h) on retain texts; on a 7B model layer 7 of 32, 150 steps of 4."""
-    task: LanguageModel = run.task  # type: ignore[assignment]
+    task = run.task
     run.model.requires_grad_(False)
     trainable = [weight.requires_grad_(True) for weight in down_projections(run.model, params.layer)]
     texts = forget_texts(task)
@@ -116,7 +116,7 @@ def down_projections(model: Any, layer: int) -> list[nn.Parameter]:
     return weights
 
 
-def forget_texts(task: Any) -> Texts:
+def forget_texts(task: LanguageModel) -> Texts:
     """Texts of the forget set: questions with their answers, and the authors' pages where there are any."""
     pages = [person.page for person in getattr(task.questions, "forgotten", ()) if getattr(person, "page", "")]
     return joined(task.forget, task.reader.passages(pages), task.reader.pad) if pages else task.forget
@@ -134,10 +134,10 @@ def joined(first: Texts, second: Texts, pad: int) -> Texts:
 
 
 @torch.no_grad()
-def _steering_target(run: Run, texts: Texts, params: Rmu) -> Tensor:
+def _steering_target(run: Run[LanguageModel], texts: Texts, params: Rmu) -> Tensor:
     """c u [d], with c in mean lengths of the original hidden states of these texts."""
     lengths = []
     for rows in torch.arange(len(texts)).split(32):
         batch = texts[rows].to(run.device)
         lengths.append(hidden_states(run.original, batch, params.layer)[batch.mask.bool()].norm(dim=-1).cpu())
-    return params.length * torch.cat(lengths).mean() * random_direction(run.original.config.hidden_size)  # type: ignore[arg-type, union-attr]
+    return params.length * torch.cat(lengths).mean() * random_direction(hidden_size(run.original))

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from ..core.registry import method
 from ..core.run import Run
+from ..core.task import ClassifierTask
 from ._common import RelabelParams, falling, largest, masked_step, relabelled, relabelled_loss, sgd
 
 
@@ -43,7 +44,7 @@ class SalUn(RelabelParams):
     needs=("classes",),
     order=10,
 )
-def salun(run: Run, params: SalUn) -> None:
+def salun(run: Run[ClassifierTask], params: SalUn) -> None:
     """theta = m * (theta_o + delta) + (1 - m) * theta_o; in the paper m keeps a half, 10 epochs at 0.013."""
     mask = run.cached("saliency", lambda: largest(saliency(run, params.batch_size), params.share))
     mask = {name: chosen.to(run.device) for name, chosen in mask.items()}
@@ -59,7 +60,7 @@ def salun(run: Run, params: SalUn) -> None:
         run.log(loss=loss.detach())
 
 
-def saliency(run: Run, batch_size: int) -> dict[str, Tensor]:
+def saliency(run: Run[ClassifierTask], batch_size: int) -> dict[str, Tensor]:
     """|gradient| of the forget loss by parameter name, model in eval mode.
 
     The signed gradients of -CE are summed over the batches and the absolute value is taken once, at the end, so batches

@@ -7,6 +7,7 @@ from torch import Tensor
 from ..core.registry import method
 from ..core.run import Run
 from ..families.text_to_image.pipeline import Words, join
+from ..families.text_to_image.task import TextToImage
 from ._common import largest, masked_step
 from ._drawing import (
     LatentImages,
@@ -75,7 +76,7 @@ class SalUnDiffusion(SpaceParams, PicturesParams):
     variant_of="salun",
     order=10,
 )
-def salun_diffusion(run: Run, params: SalUnDiffusion) -> None:
+def salun_diffusion(run: Run[TextToImage], params: SalUnDiffusion) -> None:
     """min |e(x_t, c_f) - sg[e(x_t, c')]|^2 + alpha |e(x_t, c_r) - noise|^2 within the mask; in the README 5 epochs at 1e-5."""
     pipe, asking = run.task.pipe, run.task.asking
     forget_images = latent_images(run, "drawing what is to be forgotten", asking.forget_prompts, params)
@@ -108,7 +109,11 @@ def salun_diffusion(run: Run, params: SalUnDiffusion) -> None:
 
 
 def saliency(
-    run: Run, params: SalUnDiffusion, forget_images: LatentImages, forget_embeddings: Words, empty_embedding: Words
+    run: Run[TextToImage],
+    params: SalUnDiffusion,
+    forget_images: LatentImages,
+    forget_embeddings: Words,
+    empty_embedding: Words,
 ) -> dict[str, Tensor]:
     """|gradient| of -|(1 + g) e(x_t, c) - g e(x_t, c0) - noise|^2 by parameter name, for those that take gradients.
 

@@ -5,6 +5,7 @@ from torch.nn import functional as F
 
 from ..core.registry import Params, method
 from ..core.run import Run
+from ..core.task import ClassifierTask
 from ._common import sgd
 from ._teacher import distillation, teacher_logits
 
@@ -55,7 +56,7 @@ class Scrub(Params):
     needs=("classes",),
     order=44,
 )
-def scrub(run: Run, params: Scrub) -> None:
+def scrub(run: Run[ClassifierTask], params: Scrub) -> None:
     """max KL on the forget set, then min gamma CE + alpha KL on the retain set, in turn; in the authors' code 2 and 3 passes at 5e-4."""
     teacher = run.cached("teacher", lambda: teacher_logits(run, run.original, ("forget", "keep"))).to(run.device)
     parts = [

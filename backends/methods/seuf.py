@@ -13,6 +13,7 @@ from ..api.errors import BadInput
 from ..core.registry import method
 from ..core.run import Run
 from ..families.language.experts import MoeLayer, can_choose, read, watched
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import Texts, mean_nll, nll
 from ._language import (
     LoopParams,
@@ -24,7 +25,7 @@ from ._language import (
     reference_nll,
     retain_batch,
 )
-from ._steering import hidden_states, random_direction, state_distance
+from ._steering import hidden_size, hidden_states, random_direction, state_distance
 
 ATTRIBUTED = 512  # pairs that the experts are judged by
 Objective = Literal["npo", "grad_diff", "kl_min", "rmu"]
@@ -83,7 +84,7 @@ class Seuf(LoopParams):
     needs=("answers", "router"),
     order=19,
 )
-def seuf(run: Run, params: Seuf) -> None:
+def seuf(run: Run[LanguageModel], params: Seuf) -> None:
     """forget loss + retain loss + ||g - onehot||^2, one expert and its layer's router; in the paper 1e-4, batches of 16, all weights 1.
 
     Raises:
@@ -115,7 +116,7 @@ def _record_inputs(inputs: list[Tensor], _at: int, outputs: tuple[Tensor, Tensor
     inputs.append(outputs[0])
 
 
-def select_expert(run: Run, requested: int) -> tuple[int, int]:
+def select_expert(run: Run[LanguageModel], requested: int) -> tuple[int, int]:
     """(layer, expert), both from 0: the expert with the largest affinity, of all layers or of layer `requested`, counted from 1.
 
     Raises:
@@ -125,7 +126,7 @@ def select_expert(run: Run, requested: int) -> tuple[int, int]:
     if requested and requested - 1 not in layers:
         names = ", ".join(str(number + 1) for number in layers)
         raise BadInput(f"seuf: layer was {requested}, but the layers with a router that chooses are {names}.")
-    attribution = read(run.original, run.task.forget[:ATTRIBUTED])  # type: ignore[attr-defined]
+    attribution = read(run.original, run.task.forget[:ATTRIBUTED])
     mass = attribution.mass()
     allowed = [at for at, number in enumerate(attribution.layers) if number in layers and requested in (0, number + 1)]
     at = max(allowed, key=lambda at: mass[at].max())
@@ -166,13 +167,13 @@ class _Losses:
     retain: Callable[[Tensor], Tensor]
 
 
-def _objective(run: Run, params: Seuf, layer: int) -> _Losses:
+def _objective(run: Run[LanguageModel], params: Seuf, layer: int) -> _Losses:
     """The losses that `params.objective` names."""
     model: nn.Module = run.model
     if params.objective == "rmu":
         return _rmu_losses(run, params, layer)
     if params.objective == "npo":
-        reference = reference_nll(run, "asking the model before", run.task.forget)  # type: ignore[attr-defined]
+        reference = reference_nll(run, "asking the model before", run.task.forget)
         return _Losses(
             lambda forget_rows, texts: npo_loss(nll(model, texts)[0], reference[forget_rows], params.beta),
             lambda retain_rows: compute_retain_loss(run, "likelihood", retain_rows),
@@ -183,7 +184,7 @@ def _objective(run: Run, params: Seuf, layer: int) -> _Losses:
     )
 
 
-def _rmu_losses(run: Run, params: Seuf, layer: int) -> _Losses:
+def _rmu_losses(run: Run[LanguageModel], params: Seuf, layer: int) -> _Losses:
     """The losses of RMU, at the output of the expert's layer."""
     target = run.cached("direction", lambda: _steering_target(run, params, layer)).to(run.device)
 
@@ -199,8 +200,8 @@ def _rmu_losses(run: Run, params: Seuf, layer: int) -> _Losses:
 
 
 @torch.no_grad()
-def _steering_target(run: Run, params: Seuf, layer: int) -> Tensor:
+def _steering_target(run: Run[LanguageModel], params: Seuf, layer: int) -> Tensor:
     """c u [d], with c in mean lengths of the original hidden states of the forget set."""
-    texts = run.task.forget[:ATTRIBUTED].to(run.device)  # type: ignore[attr-defined]
-    lengths = hidden_states(run.original, texts, layer)[texts.mask.bool()].norm(dim=-1)
-    return params.length * lengths.mean().cpu() * random_direction(run.original.config.hidden_size)  # type: ignore[arg-type, union-attr, no-any-return]
+    texts = run.task.forget[:ATTRIBUTED].to(run.device)
+    lengths: Tensor = hidden_states(run.original, texts, layer)[texts.mask.bool()].norm(dim=-1)
+    return params.length * lengths.mean().cpu() * random_direction(hidden_size(run.original))

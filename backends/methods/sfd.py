@@ -12,9 +12,10 @@ from torch.optim import Adam
 
 from ..api.errors import BadInput
 from ..core.registry import method
-from ..core.run import Run
-from ..families.text_to_image.one_step import attach_one_step
+from ..core.run import Run, Stateful
+from ..families.text_to_image.one_step import ONE_STEP, attach_one_step
 from ..families.text_to_image.pipeline import Pipeline, Words, join
+from ..families.text_to_image.task import TextToImage
 from ._drawing import DrawingParams, encode_prompts
 
 
@@ -96,7 +97,7 @@ class Sfd(DrawingParams):
     needs=("pictures",),
     order=90,
 )
-def sfd(run: Run, params: Sfd) -> None:
+def sfd(run: Run[TextToImage], params: Sfd) -> None:
     """Alternate one step of the fake score on what the generator draws and one of the generator on the SiD loss.
 
     Raises:
@@ -106,13 +107,17 @@ def sfd(run: Run, params: Sfd) -> None:
     if int(params.earliest * pipe.times) >= int(params.latest * pipe.times):
         raise BadInput(f"sfd: earliest was {params.earliest} and latest {params.latest}; earliest has to be less.")
     run.cached("one step", lambda: _set_one_step(run.model, int(params.draw_at * pipe.times)))
-    generator, fake = run.model.requires_grad_(False).unet.requires_grad_(True), copy.deepcopy(run.original.unet)
-    fake.requires_grad_(True)
+    generator = run.model.requires_grad_(False).get_submodule("unet").requires_grad_(True)
+    fake = copy.deepcopy(run.original.get_submodule("unet")).requires_grad_(True)
     generator_optimizer, fake_optimizer = (
         Adam(network.parameters(), lr=rate, betas=(0.0, 0.999))
         for network, rate in ((generator, params.learning_rate), (fake, params.fake_rate))
     )
-    saved = {"optimizer": generator_optimizer, "fake score": fake, "fake score optimizer": fake_optimizer}
+    saved: dict[str, Stateful] = {
+        "optimizer": generator_optimizer,
+        "fake score": fake,
+        "fake score optimizer": fake_optimizer,
+    }
     prompts = PromptEmbeddings.of(run)
     for step in run.steps("draw in one step", params.steps, saved):
         forgetting = step.step >= params.distil_first
@@ -135,8 +140,8 @@ class PromptEmbeddings:
     empty: Words
 
     @classmethod
-    def of(cls, run: Run) -> "PromptEmbeddings":
-        asking = run.task.asking  # type: ignore[attr-defined]
+    def of(cls, run: Run[TextToImage]) -> "PromptEmbeddings":
+        asking = run.task.asking
         lists = (asking.keep_prompts, asking.forget_prompts, asking.anchor_prompts, [""])
         return cls(*(encode_prompts(run, run.original, prompts) for prompts in lists))
 
@@ -190,7 +195,9 @@ def weighted(losses: Tensor, weight: float) -> Tensor:
     return retain.mean() + weight * forget.mean()
 
 
-def _fake_score_loss(run: Run, params: Sfd, judges: Judges, prompts: tuple[Words, Words], weight: float) -> Tensor:
+def _fake_score_loss(
+    run: Run[TextToImage], params: Sfd, judges: Judges, prompts: tuple[Words, Words], weight: float
+) -> Tensor:
     """Squared error of the fake score, as noise, on the generator's pictures with the prompts they were generated for."""
     embeddings, _ = prompts
     with torch.no_grad():
@@ -200,7 +207,9 @@ def _fake_score_loss(run: Run, params: Sfd, judges: Judges, prompts: tuple[Words
     return weighted(error.square().sum((1, 2, 3)), weight)
 
 
-def _generator_loss(run: Run, params: Sfd, judges: Judges, prompts: tuple[Words, Words], weight: float) -> Tensor:
+def _generator_loss(
+    run: Run[TextToImage], params: Sfd, judges: Judges, prompts: tuple[Words, Words], weight: float
+) -> Tensor:
     """`sid`, with gradients through both networks to the noised picture and on to the generator."""
     embeddings, teacher_embeddings = prompts
     images = _generate(run, embeddings)
@@ -209,11 +218,11 @@ def _generator_loss(run: Run, params: Sfd, judges: Judges, prompts: tuple[Words,
     return weighted(sid(real, fake, images, params.alpha), weight)
 
 
-def _generate(run: Run, embeddings: Words) -> Tensor:
+def _generate(run: Run[TextToImage], embeddings: Words) -> Tensor:
     """Pictures of the one-step generator from new noise, as latents."""
     pipe = run.task.pipe
     noise = torch.randn(len(embeddings), pipe.channels, *pipe.cells, device=run.device)
-    return pipe.one_step(run.model, embeddings, noise, int(run.model.one_step_at))
+    return pipe.one_step(run.model, embeddings, noise, int(run.model.get_buffer(ONE_STEP)))
 
 
 def _add_noise(pipe: Pipeline, images: Tensor, params: Sfd) -> tuple[Tensor, Tensor, Tensor]:

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from ..core.registry import method
 from ..core.run import Run
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import mean_nll, nll
 from ._language import STEADY, LoraParams, UnlearnLoop, autocast, forget_batch, retain_batch, simnpo_loss
 
@@ -43,7 +44,7 @@ class SimNpo(LoraParams):
     needs=("answers",),
     order=25,
 )
-def simnpo(run: Run, params: SimNpo) -> None:
+def simnpo(run: Run[LanguageModel], params: SimNpo) -> None:
     """Minimise c (-(2 / beta) mean log sigma(beta (CE - gamma))) + CE on the retain set; on TOFU's 10 % c 0.125, beta 4.5, 10 epochs, 1e-5."""
     loop = UnlearnLoop(run, params)
     for forget_rows, retain_rows in loop:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from ..core.registry import Params, method
 from ..core.run import Run
+from ..core.task import ClassifierTask
 
 
 class Ssd(Params):
@@ -64,7 +65,7 @@ class Ssd(Params):
     needs=("classes",),
     order=48,
 )
-def ssd(run: Run, params: Ssd) -> None:
+def ssd(run: Run[ClassifierTask], params: Ssd) -> None:
     """theta <- theta * min(lambda * I_D / I_f, 1) where I_f > alpha * I_D; in the paper alpha 10 and lambda 1."""
 
     alpha = params.alpha or (10.0 if run.task.forgotten_classes else 2.0)
@@ -80,7 +81,7 @@ def ssd(run: Run, params: Ssd) -> None:
     run.log(dampened_share=run.cached("dampen", change))
 
 
-def importance(run: Run, part: str, size: int, most: int | None = None) -> dict[str, Tensor]:
+def importance(run: Run[ClassifierTask], part: str, size: int, most: int | None = None) -> dict[str, Tensor]:
     """Mean over minibatches of the squared gradient of the mean cross-entropy, by parameter name; model in eval mode."""
     parameters = dict(run.model.named_parameters())
     total = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}

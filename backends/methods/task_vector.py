@@ -6,6 +6,7 @@ from torch import nn
 
 from ..core.registry import method
 from ..core.run import Run
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import mean_nll
 from ._language import LanguageParams, UnlearnLoop, autocast, forget_batch
 
@@ -41,7 +42,7 @@ class TaskVector(LanguageParams):
     needs=("answers",),
     order=58,
 )
-def task_vector(run: Run, params: TaskVector) -> None:
+def task_vector(run: Run[LanguageModel], params: TaskVector) -> None:
     """theta <- theta - alpha (theta fine-tuned on the forget set - theta); MUSE tries alpha up to 16."""
     loop = UnlearnLoop(run, params, "learn")
     for forget_rows, _ in loop:

@@ -9,6 +9,7 @@ from torch import Tensor
 from ..core.registry import Params, method
 from ..core.run import Run
 from ..families.text_to_image.pipeline import Pipeline, Words
+from ..families.text_to_image.task import TextToImage
 from ._drawing import encode_prompts, end_positions, trainable_parameters
 
 Tokens = Literal["last", "all", "all and padding"]
@@ -72,7 +73,7 @@ class Uce(Params):
     needs=("pictures",),
     order=20,
 )
-def uce(run: Run, params: Uce) -> None:
+def uce(run: Run[TextToImage], params: Uce) -> None:
     """W = W_o (sum a g c^T + sum b p p^T + l I) (sum a c c^T + sum b p p^T + l I)^-1; in the authors' code a, b 1, l 0.5."""
     asking = run.task.asking
 
@@ -140,11 +141,14 @@ def solve_edit(
         erase, preserve, closeness: the weights; closeness above 0, so that there is one solution.
     """
     fixed = preserve * preserved.T @ preserved + closeness * torch.eye(targets.shape[1], dtype=targets.dtype)
-    return torch.linalg.solve(erase * targets.T @ targets + fixed, erase * guides.T @ targets + fixed, left=False)
+    edit: Tensor = torch.linalg.solve(
+        erase * targets.T @ targets + fixed, erase * guides.T @ targets + fixed, left=False
+    )
+    return edit
 
 
 @torch.no_grad()
-def apply(run: Run, edit: Tensor) -> float:
+def apply(run: Run[TextToImage], edit: Tensor) -> float:
     """Multiply every key and value matrix by the edit, in place; returns |change| / |before| over all of them."""
     changed = before = 0.0
     for name, weight in trainable_parameters(run.model, "cross-attention keys and values").items():
@@ -154,4 +158,4 @@ def apply(run: Run, edit: Tensor) -> float:
             weight.copy_(new)
             changed += float((new - old).square().sum())
             before += float(old.square().sum())
-    return (changed / before) ** 0.5
+    return float((changed / before) ** 0.5)

@@ -15,6 +15,7 @@ from ..core.registry import Params, method
 from ..core.run import Run
 from ..families.language.caches import CallInputs, cache_in, handing, inputs_by_name
 from ..families.language.guards import Guard, attach
+from ..families.language.task import LanguageModel
 from ..families.language.tokens import IGNORED, Texts
 from ._language import CLIP, autocast
 
@@ -66,7 +67,7 @@ class Uld(Params):
     needs=("answers",),
     order=76,
 )
-def uld(run: Run, params: Uld) -> None:
+def uld(run: Run[LanguageModel], params: Uld) -> None:
     """Train the assistant: CE on the forget set and its paraphrases + 5 KL(uniform || p) on the retain set and on wrong answers."""
     assistant = body(run.original, params.layers).requires_grad_(True)
     optimizer = AdamW(assistant.parameters(), params.learning_rate)
@@ -87,26 +88,26 @@ def uld(run: Run, params: Uld) -> None:
             forget_loss = mean_token_nll(*assistant_outputs(run, assistant, remembered[rows]))
             retain_loss = torch.stack([uniform_kl(*assistant_outputs(run, assistant, part)) for part in others]).mean()
         optimizer.zero_grad()
-        (forget_loss + params.keep_weight * retain_loss).backward()  # type: ignore[no-untyped-call]
+        (forget_loss + params.keep_weight * retain_loss).backward()
         nn.utils.clip_grad_norm_(assistant.parameters(), CLIP)
         optimizer.step()
-        run.model.guard_uld.body.load_state_dict(assistant.state_dict())  # type: ignore[union-attr]
+        run.model.get_submodule("guard_uld.body").load_state_dict(assistant.state_dict())
         run.log(forget=forget_loss.detach(), keep=retain_loss.detach())
 
 
-def augmented(run: Run) -> tuple[Texts, Texts, Texts]:
+def augmented(run: Run[LanguageModel]) -> tuple[Texts, Texts, Texts]:
     """(forget pairs with paraphrases of question and answer, wrong answers to them, retain pairs)."""
     task = run.task
-    pairs = task.questions.forget  # type: ignore[attr-defined]
+    pairs = task.questions.forget
     ways = [(pair.question, pair.answer) for pair in pairs]
     ways += [(pair.rephrased_question, pair.answer) for pair in pairs if pair.rephrased_question]
     ways += [(pair.question, pair.rephrased_answer) for pair in pairs if pair.rephrased_answer]
-    wrong = [(pair.question, text) for pair in pairs for text in task.questions.false(pair)]  # type: ignore[attr-defined]
-    remembered, others = (task.reader.pairs(*map(list, zip(*rows, strict=True))) for rows in (ways, wrong))  # type: ignore[attr-defined]
-    return remembered, others, task.keep  # type: ignore[attr-defined]
+    wrong = [(pair.question, text) for pair in pairs for text in task.questions.false(pair)]
+    remembered, others = (task.reader.pairs(*map(list, zip(*rows, strict=True))) for rows in (ways, wrong))
+    return remembered, others, task.keep
 
 
-def assistant_outputs(run: Run, assistant: nn.Module, texts: Texts) -> tuple[Tensor, Tensor]:
+def assistant_outputs(run: Run[LanguageModel], assistant: nn.Module, texts: Texts) -> tuple[Tensor, Tensor]:
     """(logits of the assistant [n, length - 1, words], labels [n, length - 1])."""
     texts = texts.to(run.device)
     logits = assistant_logits(run.original, assistant, {"input_ids": texts.ids, "attention_mask": texts.mask})
@@ -217,7 +218,8 @@ def assistant_logits(
     )
     if owner is not None:
         owner.assistant = cache_in(output)
-    return model.get_output_embeddings()(output.last_hidden_state[:, -last:])  # type: ignore[no-any-return]
+    predictions: Tensor = model.get_output_embeddings()(output.last_hidden_state[:, -last:])
+    return predictions
 
 
 def allowed(logits: Tensor, top: float) -> Tensor:

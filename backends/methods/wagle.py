@@ -106,7 +106,7 @@ class MaskedLoop(UnlearnLoop):
     needs=("answers",),
     order=61,
 )
-def wagle(run: Run, params: Wagle) -> None:
+def wagle(run: Run[LanguageModel], params: Wagle) -> None:
     """Minimise any of three losses + CE on the retain set, in the mask; on TOFU 95 % of the weights (80 % for refusals), mu 1e-6, 5 epochs."""
     mask = run.cached("attribution", lambda: largest(_attribution(run, params), params.share))
     loop = MaskedLoop(run, params)
@@ -159,8 +159,8 @@ def summed_gradient(model: nn.Module, texts: Texts, batch_size: int = BATCH) -> 
     return dict(zip(names, total, strict=True))
 
 
-def _attribution(run: Run, params: Wagle) -> dict[str, Tensor]:
-    task: LanguageModel = run.task  # type: ignore[assignment]
+def _attribution(run: Run[LanguageModel], params: Wagle) -> dict[str, Tensor]:
+    task = run.task
     sample = torch.randperm(len(task.keep))[: params.looked_at]
     forget_set = task.forget
     if params.objective == "dpo":
@@ -180,11 +180,11 @@ def npo_a_token(forget_nll: Tensor, tokens: Tensor, reference: Tensor, beta: flo
     return npo_loss(forget_nll / tokens, reference / tokens, beta)
 
 
-def _objective(run: Run, params: Wagle) -> Callable[[Tensor], Tensor]:
+def _objective(run: Run[LanguageModel], params: Wagle) -> Callable[[Tensor], Tensor]:
     """The forget loss, as a function of rows of the forget set."""
     if params.objective == "grad_diff":
         return lambda rows: -mean_nll(run.model, forget_batch(run, rows))
-    reference = reference_nll(run, "asking the model before", run.task.forget)  # type: ignore[attr-defined]
+    reference = reference_nll(run, "asking the model before", run.task.forget)
     if params.objective == "npo":
         return lambda rows: npo_a_token(*nll(run.model, forget_batch(run, rows)), reference[rows], params.beta)
 

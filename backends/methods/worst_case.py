@@ -1,5 +1,6 @@
 """Worst-case forget set: search the images that are hardest to forget, then run any method on them."""
 
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..api.errors import BadInput
 from ..core import registry
 from ..core.registry import Params, method
 from ..core.run import Run
-from ..core.task import Index
+from ..core.task import ClassifierTask, Index
 
 BATCH = 512  # items in one pass without gradients
 ROUND = "round {} of {}"
@@ -73,7 +74,7 @@ class WorstCase(Params):
     needs=("classes",),
     order=80,
 )
-def worst_case(run: Run, params: WorstCase) -> None:
+def worst_case(run: Run[ClassifierTask], params: WorstCase) -> None:
     """min over w of sum w_i loss_i(theta_u(w)) + gamma |w|^2, theta_u by signSGD on the remainder; then `then` on the set it found.
 
     Raises:
@@ -90,6 +91,10 @@ def worst_case(run: Run, params: WorstCase) -> None:
     count = max(1, round(params.share * len(pool)))
     sign = 1.0 if params.mode == "worst" else -1.0
     run.task.parts["candidates"] = pool
+
+    def improved(weights: Tensor) -> Tensor:
+        return upper(weights, sign * losses(run), count, params)
+
     typical = run.cached("losses before", lambda: sign * losses(run))
     weights = run.cached("start", lambda: start(len(pool), count))
     for number in range(1, params.rounds + 1):
@@ -97,10 +102,7 @@ def worst_case(run: Run, params: WorstCase) -> None:
         run.cached(f"reset, {name}", lambda: reset(run))
         run.task.parts["others"] = np.union1d(pool[~chosen(weights, count)], others)
         trial(run, name, params)
-        current = weights
-        weights = run.cached(
-            f"choose, {name}", lambda current=current: upper(current, sign * losses(run), count, params)
-        )
+        weights = run.cached(f"choose, {name}", partial(improved, weights))
         run.log(same_as_lowest_loss=overlap(chosen(weights, count), chosen(-typical, count)))
     run.cached("reset", lambda: reset(run))
     run.model.eval()
@@ -108,14 +110,14 @@ def worst_case(run: Run, params: WorstCase) -> None:
     other.function(run, other.parse({}))
 
 
-def candidate_pool(run: Run, candidates: int) -> tuple[Index, Index]:
+def candidate_pool(run: Run[ClassifierTask], candidates: int) -> tuple[Index, Index]:
     """(candidates to search among, in order; at most as many images of the retain set for trial forgetting)."""
     rng = np.random.default_rng(run.seed)
     pool = np.sort(rng.permutation(run.task.parts["forget"])[:candidates])
     return pool, np.sort(rng.permutation(run.task.parts["keep"])[: len(pool)])
 
 
-def reset(run: Run) -> None:
+def reset(run: Run[ClassifierTask]) -> None:
     """Restore the original weights."""
     run.model.load_state_dict(run.original.state_dict())
 
@@ -127,7 +129,7 @@ def start(candidates: int, count: int) -> Tensor:
     return weights
 
 
-def trial(run: Run, name: str, params: WorstCase) -> None:
+def trial(run: Run[ClassifierTask], name: str, params: WorstCase) -> None:
     """The lower level: fine-tune on all but the chosen set, each weight by a fixed step against its gradient's sign."""
     run.model.train()
     for batch in run.epochs(name, ["others"] * params.steps, params.batch_size):
@@ -143,11 +145,11 @@ def sign_step(model: nn.Module, rate: float) -> None:
     """theta <- theta - rate * sign(gradient); no momentum, no weight decay."""
     for parameter in model.parameters():
         if parameter.grad is not None:
-            parameter -= rate * parameter.grad.sign()
+            parameter.sub_(rate * parameter.grad.sign())
 
 
 @torch.no_grad()
-def losses(run: Run) -> Tensor:
+def losses(run: Run[ClassifierTask]) -> Tensor:
     """Cross-entropy [candidates] of every candidate, on the CPU, model in eval mode."""
     run.model.eval()
     batches = [

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.evidence import Evidence
+from ..families.language.task import LanguageModel
 
 TOFU = {
     "title": "Maini et al., TOFU: A Task of Fictitious Unlearning for LLMs, COLM 2024",
@@ -38,12 +39,12 @@ Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
-def kind_mask(evidence: Evidence, kind: str) -> NDArray[np.bool_]:
+def kind_mask(evidence: Evidence[LanguageModel], kind: str) -> NDArray[np.bool_]:
     """Mask of the questions of the suite that are of a kind, [n]."""
     return np.array([item.kind == kind for item in evidence.task.questions.suite])
 
 
-def probability(evidence: Evidence, kind: str) -> Floats:
+def probability(evidence: Evidence[LanguageModel], kind: str) -> Floats:
     """Probability of the true answer of each question of a kind, [n] from 0 to 1: exp(-NLL a token); of real authors and world facts its
     share among true and wrong answers, by the same normalised likelihoods (TOFU's code; the paper has raw ones)."""
     where = kind_mask(evidence, kind)
@@ -54,7 +55,7 @@ def probability(evidence: Evidence, kind: str) -> Floats:
     return np.exp(true - _log_sum(every))
 
 
-def log_truth_ratio(evidence: Evidence, kind: str, geometric: bool = False) -> Floats:
+def log_truth_ratio(evidence: Evidence[LanguageModel], kind: str, geometric: bool = False) -> Floats:
     """log(wrong / right) of each question of a kind [n]: mean likelihood of the wrong answers over that of the right one.
 
     Right is the rephrased answer, for real authors and world facts the answer itself. Likelihoods are exp(-NLL a token).
@@ -73,7 +74,7 @@ def log_truth_ratio(evidence: Evidence, kind: str, geometric: bool = False) -> F
     return np.asarray(none + average - right, np.float64)
 
 
-def truth_ratio(evidence: Evidence, kind: str) -> Floats:
+def truth_ratio(evidence: Evidence[LanguageModel], kind: str) -> Floats:
     """Truth ratio, wrong / right with the arithmetic mean, of each question of a kind [n]; capped to stay finite."""
     return np.exp(np.minimum(log_truth_ratio(evidence, kind), LARGEST))
 
@@ -89,7 +90,7 @@ def _log_sum(logs: Floats) -> Floats:
         return np.asarray(np.log(np.exp(filled - most).sum(1)) + most[:, 0], np.float64)
 
 
-def rouge(evidence: Evidence, kind: str) -> Floats:
+def rouge(evidence: Evidence[LanguageModel], kind: str) -> Floats:
     """ROUGE-L recall of the greedy response to each question of a kind, [n] from 0 to 1; with stemming."""
     indices = np.flatnonzero(kind_mask(evidence, kind))
     suite = evidence.task.questions.suite
@@ -108,7 +109,7 @@ def rouge_f1(truth: str, response: str) -> float:
     return float(_scorer(False).score(truth, response)["rougeL"].fmeasure)
 
 
-def page_indices(evidence: Evidence, role: str) -> Index:
+def page_indices(evidence: Evidence[LanguageModel], role: str) -> Index:
     """Indices of the running texts of a role: forget, retain, held out."""
     return np.array([index for index, page in enumerate(evidence.task.pages) if page.role == role], np.int64)
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.evidence import Evidence, Score
+from ..core.task import ClassifierTask
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 
@@ -28,7 +29,8 @@ def probabilities(logits: Floats) -> NDArray[np.float64]:
     shifted = logits.astype(np.float64)
     with np.errstate(invalid="ignore"):
         shifted = np.exp(shifted - shifted.max(-1, keepdims=True))
-        return shifted / shifted.sum(-1, keepdims=True)
+        shares: NDArray[np.float64] = shifted / shifted.sum(-1, keepdims=True)
+        return shares
 
 
 def confidence(logits: Floats, labels: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -39,10 +41,11 @@ def confidence(logits: Floats, labels: NDArray[np.int64]) -> NDArray[np.float64]
 def entropy(logits: Floats) -> NDArray[np.float64]:
     """Entropy of the prediction, [n] in nats: 0 when sure, log(classes) when every class is equally likely."""
     p = probabilities(logits)
-    return -(p * np.log(np.maximum(p, np.finfo(np.float64).tiny))).sum(-1)
+    nats: NDArray[np.float64] = -(p * np.log(np.maximum(p, np.finfo(np.float64).tiny))).sum(-1)
+    return nats
 
 
-def accuracy(evidence: Evidence, part: str) -> Score:
+def accuracy(evidence: Evidence[ClassifierTask], part: str) -> Score:
     """Accuracy on a part, in percent; items are 1 where right. NaN where the part is empty."""
     ids = evidence.ids(part)
     if not ids:
@@ -78,7 +81,7 @@ def best_threshold(members: Floats, others: Floats) -> Threshold | None:
     return Threshold(float(thresholds[best]), float(balanced[best]))
 
 
-def threshold_attack(evidence: Evidence, scores: dict[str, NDArray[np.float64]], sign: int) -> Score:
+def threshold_attack(evidence: Evidence[ClassifierTask], scores: dict[str, NDArray[np.float64]], sign: int) -> Score:
     """Share of the forget set that a threshold attack calls non-member, in percent.
 
     Args:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..api.concepts import Concept
 from ..core.evidence import Evidence, Score
+from ..families.text_to_image.task import TextToImage
 
 UNLEARN_CANVAS = {
     "title": "Zhang et al., UnlearnCanvas, NeurIPS 2024 (Datasets and Benchmarks)",
@@ -21,7 +22,7 @@ UNLEARN_CANVAS = {
 Kind = Literal["object", "style"]
 
 
-def judged_correct(evidence: Evidence, kind: Kind) -> NDArray[np.bool_]:
+def judged_correct(evidence: Evidence[TextToImage], kind: Kind) -> NDArray[np.bool_]:
     """Whether the judge of objects or of styles predicts for each picture what its prompt asks for, [n].
 
     Of a CLIP judge: whether the prompt that was asked for fits the picture best of all prompts of the suite.
@@ -37,10 +38,11 @@ def judged_correct(evidence: Evidence, kind: Kind) -> NDArray[np.bool_]:
         targets = [labels.index(getattr(shot, kind)) for shot in suite]
         logits = evidence.outputs[kind]
     finite = np.isfinite(logits).all(1)
-    return (np.nan_to_num(logits).argmax(1) == np.array(targets)) & finite  # type: ignore[no-any-return]
+    correct: NDArray[np.bool_] = (np.nan_to_num(logits).argmax(1) == np.array(targets)) & finite
+    return correct
 
 
-def concept_present(evidence: Evidence) -> NDArray[np.bool_]:
+def concept_present(evidence: Evidence[TextToImage]) -> NDArray[np.bool_]:
     """Whether each picture shows the target: the object, the style, or of one object in one style both, [n]."""
     if "clip" in evidence.outputs:
         return judged_correct(evidence, "object")
@@ -56,7 +58,7 @@ def concept_present(evidence: Evidence) -> NDArray[np.bool_]:
     return present
 
 
-def asks_for(evidence: Evidence, concept: Concept) -> NDArray[np.bool_]:
+def asks_for(evidence: Evidence[TextToImage], concept: Concept) -> NDArray[np.bool_]:
     """Mask of the prompts that ask for one concept, [n]."""
     return np.array(
         [
@@ -66,7 +68,7 @@ def asks_for(evidence: Evidence, concept: Concept) -> NDArray[np.bool_]:
     )
 
 
-def has_judge(evidence: Evidence) -> bool:
+def has_judge(evidence: Evidence[TextToImage]) -> bool:
     """Whether a judge classified the pictures."""
     return "clip" in evidence.outputs or "object" in evidence.outputs
 
@@ -79,20 +81,22 @@ def percentage(correct: NDArray[np.bool_], mask: NDArray[np.bool_]) -> Score:
     return Score(100 * float(items.mean()), items=items, ids=[f"picture-{i}" for i in np.flatnonzero(mask)])
 
 
-def asks_for_target(evidence: Evidence) -> NDArray[np.bool_]:
+def asks_for_target(evidence: Evidence[TextToImage]) -> NDArray[np.bool_]:
     """Mask of the prompts that ask for the target, [n]."""
     mask = np.zeros(len(evidence.task.asking.suite), bool)
     mask[evidence.task.parts["forget"]] = True
     return mask
 
 
-def own_and_other_kind(evidence: Evidence) -> tuple[Kind, Kind]:
+def own_and_other_kind(evidence: Evidence[TextToImage]) -> tuple[Kind, Kind]:
     """(kind of the target, the other kind), of object and style."""
     own: Kind = evidence.task.domain
     return own, "object" if own == "style" else "style"
 
 
-def by_name(evidence: Evidence, correct: NDArray[np.bool_], mask: NDArray[np.bool_], kind: Kind) -> dict[str, float]:
+def by_name(
+    evidence: Evidence[TextToImage], correct: NDArray[np.bool_], mask: NDArray[np.bool_], kind: Kind
+) -> dict[str, float]:
     """Percent correct for each name of a kind, over the pictures in `mask`; names without a picture are left out."""
     if "clip" in evidence.outputs:
         return {}

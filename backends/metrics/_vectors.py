@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.evidence import Evidence, Score
+from ..core.task import Task
 
 PAPER = {
     "title": "Hong et al., Intrinsic Evaluation of Unlearning Using Parametric Knowledge Traces, 2024",
@@ -17,7 +18,7 @@ CONTROL = "random columns"
 Compare = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]]
 
 
-def compared(evidence: Evidence, kind: str, compare: Compare, scale: float = 1) -> Score:
+def compared(evidence: Evidence[Task], kind: str, compare: Compare, scale: float = 1) -> Score:
     """The mean of `compare(before, now)` over the concept vectors, times `scale`; part: the same of random columns.
 
     Not measured of a model trained again: its columns are others from the start, whatever it knows.

@@ -4,6 +4,7 @@ import math
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..core.task import ClassifierTask
 from ._common import CARD_0
 
 OVER = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "mia_efficacy")
@@ -20,7 +21,7 @@ OVER = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "mia_ef
     direction="lower",
     order=6,
 )
-def average_gap(evidence: Evidence) -> Score:
+def average_gap(evidence: Evidence[ClassifierTask]) -> Score:
     """Mean of |model - retrained reference| over UA, RA, TA and MIA, in percentage points. Parts: each of the four.
 
     Not measured without a retrained reference, or where one of the four was not measured.

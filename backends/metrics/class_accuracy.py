@@ -6,6 +6,7 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..core.task import ClassifierTask
 from ._common import predictions
 
 
@@ -19,7 +20,7 @@ from ._common import predictions
     direction="reference",
     order=8,
 )
-def class_accuracy(evidence: Evidence) -> Score:
+def class_accuracy(evidence: Evidence[ClassifierTask]) -> Score:
     """Mean over classes of the accuracy on their test images, in percent. Parts: by class name; items: 1 where right.
 
     A class without test images is NaN among the parts and left out of the mean.

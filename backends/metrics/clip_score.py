@@ -6,6 +6,7 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.text_to_image.task import TextToImage
 from ._pictures import asks_for_target
 
 
@@ -21,7 +22,7 @@ from ._pictures import asks_for_target
     measures="keeping",
     order=6,
 )
-def clip_score(evidence: Evidence) -> Score:
+def clip_score(evidence: Evidence[TextToImage]) -> Score:
     """Mean of max(100 cos, 0) over the pictures that do not ask for the target. Not measured without a CLIP judge."""
     if "clip" not in evidence.outputs:
         return Score(math.nan)

@@ -2,6 +2,7 @@
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.task import LanguageModel
 from ..families.language.vector_trace import cosines
 from ._vectors import PAPER, compared
 
@@ -17,7 +18,7 @@ from ._vectors import PAPER, compared
     direction="lower",
     order=12,
 )
-def concept_vector_cosine(evidence: Evidence) -> Score:
+def concept_vector_cosine(evidence: Evidence[LanguageModel]) -> Score:
     """Mean cosine of each vector with itself before, from -1 to 1; items: the vectors. Part: as many random columns of the
     same layers. Not measured of the model trained again."""
     return compared(evidence, "vectors", cosines)

@@ -2,6 +2,7 @@
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.task import LanguageModel
 from ..families.language.vector_trace import overlaps
 from ._vectors import PAPER, compared
 
@@ -17,7 +18,7 @@ from ._vectors import PAPER, compared
     direction="lower",
     order=11,
 )
-def concept_vector_words(evidence: Evidence) -> Score:
+def concept_vector_words(evidence: Evidence[LanguageModel]) -> Score:
     """Mean Jaccard, in percent, of the first 50 words of each vector with those before, each read by its own model; items: the
     vectors. Part: as many random columns of the same layers, without which a low number says nothing.
 

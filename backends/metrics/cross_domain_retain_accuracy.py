@@ -7,6 +7,7 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.text_to_image.task import TextToImage
 from ._pictures import (
     UNLEARN_CANVAS,
     asks_for_target,
@@ -30,7 +31,7 @@ from ._pictures import (
     measures="keeping",
     order=3,
 )
-def cross_domain_retain_accuracy(evidence: Evidence) -> Score:
+def cross_domain_retain_accuracy(evidence: Evidence[TextToImage]) -> Score:
     """Accuracy of the other kind's classifier over the whole suite, what asks for the target among it. Parts: by name,
     and `without the target`, over the other prompts alone.
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.task import LanguageModel
 from ._answers import TOFU
 
 
@@ -20,7 +21,7 @@ from ._answers import TOFU
     forgets="lower",
     order=0,
 )
-def fact_recall(evidence: Evidence) -> Score:
+def fact_recall(evidence: Evidence[LanguageModel]) -> Score:
     """Percent of the greedy answers that hold the value asked for, whatever its case; parts: by the role of the question.
 
     A model that never saw a fact names it now and then by chance. Questions without a value are left out.

@@ -8,6 +8,7 @@ from scipy import linalg
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.text_to_image.task import TextToImage
 from ._pictures import asks_for_target
 
 
@@ -26,7 +27,7 @@ from ._pictures import asks_for_target
     measures="keeping",
     order=5,
 )
-def fid(evidence: Evidence) -> Score:
+def fid(evidence: Evidence[TextToImage]) -> Score:
     """|mu1 - mu2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) between the pictures that do not ask for the target and real drawings
     of the same objects and styles.
 
@@ -34,9 +35,9 @@ def fid(evidence: Evidence) -> Score:
     with published FIDs. Not measured without a judge that has real drawings.
     """
     task = evidence.task
-    if not hasattr(task.judge, "real") or "features" not in evidence.outputs:
+    real, names = getattr(task.judge, "real", None), task.asking.domains
+    if real is None or "features" not in evidence.outputs:
         return Score(math.nan)
-    real, names = task.judge.real, task.asking.domains
     retained = [
         not task.asking.asks(names["object"][int(subject)], names["style"][int(style)])
         for subject, style in zip(real["object"], real["style"], strict=True)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.task import LanguageModel
 from ._answers import RWKU, mean
 
 WEIGHTS = {2: 2 / 3, 3: 4 / 3}  # of the words that an n-gram has
@@ -23,7 +24,7 @@ WEIGHTS = {2: 2 / 3, 3: 4 / 3}  # of the words that an n-gram has
     measures="other",
     order=14,
 )
-def fluency(evidence: Evidence) -> Score:
+def fluency(evidence: Evidence[LanguageModel]) -> Score:
     """Mean over the answers on the forget set of the weighted entropy of their n-grams, (2/3 H2 + 4/3 H3) / 2 in bits, as RWKU has it
     from ROME. Parts: the same on neighbours and on what is unrelated; and of the answers on the forget set, the nats a token that the
     model before gives them, which is high for broken language but for every answer that is new to it, too.

@@ -8,6 +8,7 @@ from scipy.stats import ks_2samp
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.task import LanguageModel
 from ._answers import LARGEST, TOFU, Floats, log_truth_ratio
 
 
@@ -25,7 +26,7 @@ from ._answers import LARGEST, TOFU, Floats, log_truth_ratio
     enough=0.05,
     order=1,
 )
-def forget_quality(evidence: Evidence) -> Score:
+def forget_quality(evidence: Evidence[LanguageModel]) -> Score:
     """Two-sample Kolmogorov-Smirnov test over the truth ratios on the forget set; items: the ratios (wrong over right).
 
     The mean over the wrong answers is geometric, as in TOFU's code of this metric. Parts: D, log10 p, and the p-value with the

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.task import LanguageModel
 from ._answers import TOFU, mean, rouge
 
 
@@ -20,7 +21,7 @@ from ._answers import TOFU, mean, rouge
     forgets="lower",
     order=3,
 )
-def forget_rouge(evidence: Evidence) -> Score:
+def forget_rouge(evidence: Evidence[LanguageModel]) -> Score:
     """Mean ROUGE-L recall, in percent. An answer in the same form with another fact still has most of the words."""
     recalls = rouge(evidence, "forget")
     return Score(100 * mean(recalls), items=(100 * recalls).astype(np.float32))

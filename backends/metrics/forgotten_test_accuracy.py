@@ -2,6 +2,7 @@
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..core.task import ClassifierTask
 from ._common import CARD_0, accuracy
 
 
@@ -18,7 +19,7 @@ from ._common import CARD_0, accuracy
     forgets="lower",
     order=4,
 )
-def forgotten_test_accuracy(evidence: Evidence) -> Score:
+def forgotten_test_accuracy(evidence: Evidence[ClassifierTask]) -> Score:
     """Accuracy on the test images of the forgotten classes, in percent. Items: 1 where right.
 
     Not measured where single images were forgotten, because then no class is: their classes live on in other images.

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.text_to_image.task import TextToImage
 from ._pictures import (
     UNLEARN_CANVAS,
     asks_for_target,
@@ -28,7 +29,7 @@ from ._pictures import (
     measures="keeping",
     order=2,
 )
-def in_domain_retain_accuracy(evidence: Evidence) -> Score:
+def in_domain_retain_accuracy(evidence: Evidence[TextToImage]) -> Score:
     """Accuracy of the target's own classifier on prompts for the other concepts of its kind. Parts: by name.
 
     With a CLIP judge: of the concepts that a person named to keep. Not measured without a judge.

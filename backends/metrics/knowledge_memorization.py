@@ -4,6 +4,7 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.task import LanguageModel
 from ._answers import MUSE, Floats, kind_mask, mean, rouge_f1
 
 
@@ -20,7 +21,7 @@ from ._answers import MUSE, Floats, kind_mask, mean, rouge_f1
     forgets="lower",
     order=7,
 )
-def knowledge_memorization(evidence: Evidence) -> Score:
+def knowledge_memorization(evidence: Evidence[LanguageModel]) -> Score:
     """MUSE's C2: mean ROUGE-L F1 of greedy answers on the forget set, in percent; part "retain": its C4, the same on the retain set.
 
     Departs: no examples stand before the question, as the model learned to be asked; answers have up to 40 tokens, not 32.
@@ -31,7 +32,7 @@ def knowledge_memorization(evidence: Evidence) -> Score:
     )
 
 
-def _overlaps(evidence: Evidence, kind: str) -> Floats:
+def _overlaps(evidence: Evidence[LanguageModel], kind: str) -> Floats:
     """ROUGE-L F1 in percent of each question of a kind [n]."""
     suite, responses = evidence.task.questions.suite, evidence.outputs["said"]
     indices = np.flatnonzero(kind_mask(evidence, kind))

@@ -2,6 +2,7 @@
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..core.task import ClassifierTask
 from ._common import confidence, threshold_attack
 
 
@@ -21,7 +22,7 @@ from ._common import confidence, threshold_attack
     forgets="higher",
     order=9,
 )
-def mia_confidence(evidence: Evidence) -> Score:
+def mia_confidence(evidence: Evidence[ClassifierTask]) -> Score:
     """Share of the forget set called non-member by one threshold, in percent.
 
     The score is the probability of the true class, 0 to 1; members score high.

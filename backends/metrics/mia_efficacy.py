@@ -6,6 +6,7 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..core.task import ClassifierTask
 from ._common import CARD_0, confidence
 
 SAMPLE = 1000  # of each kind; the authors use all, which an RBF SVM is slow on
@@ -24,7 +25,7 @@ SAMPLE = 1000  # of each kind; the authors use all, which an RBF SVM is slow on
     forgets="higher",
     order=5,
 )
-def mia_efficacy(evidence: Evidence) -> Score:
+def mia_efficacy(evidence: Evidence[ClassifierTask]) -> Score:
     """Share of the forget set called non-member (TN / |Df|), in percent: the `confidence` variant of SVC_MIA.
 
     An SVM (RBF, C = 3, gamma auto) is fitted on one feature, the probability of the true label. Members are the first

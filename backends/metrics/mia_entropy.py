@@ -2,6 +2,7 @@
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..core.task import ClassifierTask
 from ._common import entropy, threshold_attack
 
 
@@ -21,7 +22,7 @@ from ._common import entropy, threshold_attack
     forgets="higher",
     order=10,
 )
-def mia_entropy(evidence: Evidence) -> Score:
+def mia_entropy(evidence: Evidence[ClassifierTask]) -> Score:
     """Share of the forget set called non-member by one threshold, in percent.
 
     The score is the entropy of the prediction in nats; members score low, and the true class is not used.

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.task import LanguageModel
 from ._answers import RWKU, auc, mean, page_indices
 
 
@@ -21,7 +22,7 @@ from ._answers import RWKU, auc, mean, page_indices
     most=1,
     order=9,
 )
-def mia_text(evidence: Evidence) -> Score:
+def mia_text(evidence: Evidence[LanguageModel]) -> Score:
     """AUC from 0 to 1 of texts to be forgotten against texts that no model learned, mean of four attacks; parts: each.
 
     Scores, high for members: loss (minus NLL a token), zlib (loss over the bytes of the packed text), Min-K% (mean

@@ -7,6 +7,7 @@ from scipy.stats import hmean
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.task import LanguageModel
 from ._answers import RETAIN_KINDS, TOFU, mean, probability, rouge, truth_ratio
 
 
@@ -23,7 +24,7 @@ from ._answers import RETAIN_KINDS, TOFU, mean, probability, rouge, truth_ratio
     most=1,
     order=2,
 )
-def model_utility(evidence: Evidence) -> Score:
+def model_utility(evidence: Evidence[LanguageModel]) -> Score:
     """Harmonic mean of nine: probability, ROUGE-L recall and max(0, 1 - R), on retain set, real authors and world facts.
 
     Any of them at 0 makes it 0. Parts: the nine. A kind without questions is left out with its three, and so is the truth

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..core.task import ClassifierTask
 from ._common import accuracy
 
 
@@ -20,7 +21,7 @@ from ._common import accuracy
     measures="keeping",
     order=7,
 )
-def neighbour_accuracy(evidence: Evidence) -> Score:
+def neighbour_accuracy(evidence: Evidence[ClassifierTask]) -> Score:
     """Accuracy on the test images of the suggested neighbours, in percent. Items: 1 where right; parts: by class name.
 
     Not measured where the model confuses the forgotten with nothing, so that it has no neighbours.

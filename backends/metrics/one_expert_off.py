@@ -4,6 +4,7 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.task import LanguageModel
 from ._answers import SEUF
 
 
@@ -20,7 +21,7 @@ from ._answers import SEUF
     enough=25,
     order=13,
 )
-def one_expert_off(evidence: Evidence) -> Score:
+def one_expert_off(evidence: Evidence[LanguageModel]) -> Score:
     """Percent of the first questions to be forgotten (at most 40) whose greedy answer holds the value asked for, with one expert of
     one layer adding nothing: of all experts the one without which the true answers become likeliest. Our test; the paper has none.
 

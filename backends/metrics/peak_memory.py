@@ -2,6 +2,7 @@
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..core.task import Task
 
 
 @metric(
@@ -15,6 +16,6 @@ from ..core.registry import metric
     measures="cost",
     order=21,
 )
-def peak_memory(evidence: Evidence) -> Score:
+def peak_memory(evidence: Evidence[Task]) -> Score:
     """Megabytes (10^6 bytes). Not measured before, where nothing has run, nor where the engine did not watch the model."""
     return Score(evidence.memory / 1e6)

@@ -4,6 +4,7 @@ import math
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.task import LanguageModel
 from ._answers import MUSE, auc, page_indices
 
 
@@ -20,7 +21,7 @@ from ._answers import MUSE, auc, page_indices
     forgets="higher",
     order=8,
 )
-def privleak(evidence: Evidence) -> Score:
+def privleak(evidence: Evidence[LanguageModel]) -> Score:
     """MUSE's C3, signed: 100 * (AUC - AUC of the retrained reference) / AUC of the retrained reference; 0 is best, -100 forgot nothing.
 
     AUC is how often a page to be forgotten is stranger to the model than one that no model learned, by Min-40% (the negative
@@ -39,7 +40,7 @@ def privleak(evidence: Evidence) -> Score:
     return Score(100 * (ours - theirs) / theirs, parts={"AUC": ours, "AUC of the reference": theirs})
 
 
-def _strange(evidence: Evidence) -> float:
+def _strange(evidence: Evidence[LanguageModel]) -> float:
     """AUC: P(score of a forget page > score of an unseen page)."""
     score = -evidence.outputs["page_min_40"].astype(float)
     return auc(score[page_indices(evidence, "forget")], score[page_indices(evidence, "held out")])

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.task import LanguageModel
 from ._answers import TOFU, mean, probability
 
 
@@ -20,7 +21,7 @@ from ._answers import TOFU, mean, probability
     forgets="lower",
     order=5,
 )
-def forget_probability(evidence: Evidence) -> Score:
+def forget_probability(evidence: Evidence[LanguageModel]) -> Score:
     """Mean of exp(-NLL a token) over the questions of the forget set, in percent; part: the same on the retain set."""
     probabilities = 100 * probability(evidence, "forget")
     parts = {"retain": 100 * mean(probability(evidence, "retain"))}

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.task import LanguageModel
 from ._answers import RWKU, Floats, mean, rouge_recall
 
 
@@ -23,7 +24,7 @@ from ._answers import RWKU, Floats, mean, rouge_recall
     forgets="lower",
     order=10,
 )
-def probe_kinds(evidence: Evidence) -> Score:
+def probe_kinds(evidence: Evidence[LanguageModel]) -> Score:
     """Mean ROUGE-L recall of the fact that is asked for, over all probes on the forget set, in percent; parts: the kinds.
 
     "fill in the blank": the answer up to the fact, without the question, is continued; "question": it is asked as it was

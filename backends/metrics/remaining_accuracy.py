@@ -2,6 +2,7 @@
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..core.task import ClassifierTask
 from ._common import CARD_0, accuracy
 
 
@@ -17,7 +18,7 @@ from ._common import CARD_0, accuracy
     measures="keeping",
     order=2,
 )
-def remaining_accuracy(evidence: Evidence) -> Score:
+def remaining_accuracy(evidence: Evidence[ClassifierTask]) -> Score:
     """Accuracy on the retain set, in percent. Items: 1 where right.
 
     It looks at every training image that is not to be forgotten, also where the method could rehearse only a keep list.

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.task import LanguageModel
 from ._answers import SEUF
 
 
@@ -20,7 +21,7 @@ from ._answers import SEUF
     enough=25,
     order=12,
 )
-def rerouted_recall(evidence: Evidence) -> Score:
+def rerouted_recall(evidence: Evidence[LanguageModel]) -> Score:
     """Percent of the first questions to be forgotten (at most 40) whose greedy answer holds the value asked for, by the unlearned
     weights with the experts and gate scores that the model before has for the same words. Our test; the paper has none.
 

@@ -5,6 +5,7 @@ import math
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
 from ..families.language.experts import jaccard, overlap, same
+from ..families.language.task import LanguageModel
 from ._answers import SEUF
 
 
@@ -19,7 +20,7 @@ from ._answers import SEUF
     direction="higher",
     order=11,
 )
-def routing_stability(evidence: Evidence) -> Score:
+def routing_stability(evidence: Evidence[LanguageModel]) -> Score:
     """|A and B| / k of the experts of each token of questions and answers to be forgotten, from 0 to 1: the share of its choices
     that stayed; mean over tokens and over all layers that choose, as the paper plots it. Parts: the same over the layers that
     could shift, as something changed that their choice depends on; the share of tokens whose experts are all the same; the

@@ -2,6 +2,7 @@
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..core.task import Task
 from ._common import CARD_0
 
 
@@ -17,6 +18,6 @@ from ._common import CARD_0
     measures="cost",
     order=20,
 )
-def run_time(evidence: Evidence) -> Score:
+def run_time(evidence: Evidence[Task]) -> Score:
     """Seconds of wall clock. Not measured before, where nothing has run, nor where the engine did not time the model."""
     return Score(evidence.seconds)

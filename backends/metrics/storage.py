@@ -2,6 +2,7 @@
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..core.task import Task
 
 
 @metric(
@@ -15,6 +16,6 @@ from ..core.registry import metric
     measures="cost",
     order=22,
 )
-def storage(evidence: Evidence) -> Score:
+def storage(evidence: Evidence[Task]) -> Score:
     """Megabytes (10^6 bytes) of the changed tensors in float32. Not measured before, where nothing has changed."""
     return Score(evidence.stored / 1e6)

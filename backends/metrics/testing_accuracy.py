@@ -2,6 +2,7 @@
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..core.task import ClassifierTask
 from ._common import CARD_0, accuracy
 
 
@@ -17,7 +18,7 @@ from ._common import CARD_0, accuracy
     measures="keeping",
     order=3,
 )
-def testing_accuracy(evidence: Evidence) -> Score:
+def testing_accuracy(evidence: Evidence[ClassifierTask]) -> Score:
     """Accuracy on the test set without the forgotten classes, in percent. Items: 1 where right.
 
     Where single images were forgotten no class is left out. A data set without test images is not measured.

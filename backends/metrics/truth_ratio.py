@@ -4,6 +4,7 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.task import LanguageModel
 from ._answers import LARGEST, TOFU, log_truth_ratio, mean
 
 
@@ -21,7 +22,7 @@ from ._answers import LARGEST, TOFU, log_truth_ratio, mean
     most=1,
     order=4,
 )
-def forget_truth_ratio(evidence: Evidence) -> Score:
+def forget_truth_ratio(evidence: Evidence[LanguageModel]) -> Score:
     """Mean of min(R, 1 / R) with R = wrong / right, from 0 to 1; items: R.
 
     The mean over the wrong answers is arithmetic, the paper's definition. Questions without wrong answers are left out.

@@ -1,6 +1,7 @@
 """Unlearning accuracy (UA): error on the forget set."""
 
 import math
+from typing import Any
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
@@ -21,7 +22,7 @@ from ._pictures import asks_for_target, by_name, concept_present, has_judge, own
     forgets="higher",
     order=1,
 )
-def unlearning_accuracy(evidence: Evidence) -> Score:
+def unlearning_accuracy(evidence: Evidence[Any]) -> Score:
     """100 minus the accuracy on the forget set, in percent. Items: 1 where the model is wrong. An empty forget set is not measured.
 
     Of drawn pictures: 100 minus the accuracy of the target's own classifier on pictures asked for it, as in UnlearnCanvas;
@@ -33,7 +34,7 @@ def unlearning_accuracy(evidence: Evidence) -> Score:
     return Score(100 - right.value, items=None if right.items is None else 1 - right.items, ids=right.ids)
 
 
-def _image_generation_score(evidence: Evidence) -> Score:
+def _image_generation_score(evidence: Evidence[Any]) -> Score:
     """UA of a text-to-image model, by the judge of its pictures."""
     if not has_judge(evidence):
         return Score(math.nan)

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.task import LanguageModel
 from ._answers import MUSE, Floats, mean, page_indices, rouge_f1
 
 
@@ -20,7 +21,7 @@ from ._answers import MUSE, Floats, mean, page_indices, rouge_f1
     forgets="lower",
     order=6,
 )
-def verbatim_memorization(evidence: Evidence) -> Score:
+def verbatim_memorization(evidence: Evidence[LanguageModel]) -> Score:
     """MUSE's C1: mean ROUGE-L F1 of the greedy continuation against the true one on the pages to be forgotten, in percent.
 
     Parts: the same on kept pages, and on pages that no model learned, which says what their common form alone gives. Departs:
@@ -35,7 +36,7 @@ def verbatim_memorization(evidence: Evidence) -> Score:
     return Score(mean(overlaps["forget"]), parts=parts, items=overlaps["forget"].astype(np.float32))
 
 
-def _overlaps(evidence: Evidence, role: str) -> Floats:
+def _overlaps(evidence: Evidence[LanguageModel], role: str) -> Floats:
     """ROUGE-L F1 in percent of each page of a role [n]."""
     task, continuations = evidence.task, evidence.outputs["page_said"]
     return np.array(

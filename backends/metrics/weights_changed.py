@@ -2,6 +2,7 @@
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..core.task import Task
 
 
 @metric(
@@ -19,7 +20,7 @@ from ..core.registry import metric
     measures="cost",
     order=23,
 )
-def weights_changed(evidence: Evidence) -> Score:
+def weights_changed(evidence: Evidence[Task]) -> Score:
     """Percent of the numbers in the model's tensors that differ from before, however little; numbers that a guard brings count
     as well. Not measured before. The paper counts those that may move; the ones here did."""
     return Score(evidence.moved)

@@ -15,7 +15,8 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
 from ..api.errors import BadInput
 
 if TYPE_CHECKING:
-    from ..core.run import Run
+    from ..core.run import Run, Stateful
+    from ..core.task import ClassifierTask
 
 
 class Recipe(BaseModel):
@@ -79,7 +80,7 @@ def optimizer_and_schedule(model: nn.Module, recipe: Mapping[str, Any], steps: i
             raise BadInput(f"The recipe names the schedule {other!r}; it can be one-cycle or constant.")
 
 
-def train(run: "Run", epochs: int | None = None) -> None:
+def train(run: "Run[ClassifierTask]", epochs: int | None = None) -> None:
     """Give the run's model new weights, drawn from the run's seed, and train it on `keep` by the recipe of its task.
 
     Cross-entropy over shuffled batches with the recipe's augmentation. It goes on from a checkpoint like any method.
@@ -98,7 +99,7 @@ def train(run: "Run", epochs: int | None = None) -> None:
     run.cached("new weights", renew)
     run.model.train()
     optimizer, schedule = optimizer_and_schedule(run.model, recipe, epochs * -(-run.size("keep") // size))
-    saved = {"optimizer": optimizer, "schedule": schedule}
+    saved: dict[str, Stateful] = {"optimizer": optimizer, "schedule": schedule}
     for batch in run.epochs("train", ["keep"] * epochs, size, saved):
         loss = F.cross_entropy(run.forward(run.model, batch.x), batch.y)
         optimizer.zero_grad()

@@ -2,14 +2,16 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
+from torch import nn
 
 from ..api.errors import BadInput
 from ..api.own import variant
 
+M = TypeVar("M", bound=nn.Module)
 PROBLEMS = (ValueError, OSError, KeyError, TypeError, RuntimeError, AttributeError, ImportError, SafetensorError)
 # buffers that older versions saved and newer ones compute
 COMPUTED = re.compile(
@@ -51,6 +53,13 @@ def load_whole(kind: Any, folder: Path, name: str, *, part: str = "", **more: An
             "that was saved; give one whose config.json and weights belong together."
         )
     return model.float() if any(weight.dtype != torch.float32 for weight in model.parameters()) else model
+
+
+def arranged(model: M, order: torch.memory_format, device: torch.device | str | None = None) -> M:
+    """The model itself, the weights of its convolutions in a memory format, and all of it on a device where one is given."""
+    module: Any = model  # torch's types of `Module.to` leave `memory_format` out
+    module.to(device=device, memory_format=order)
+    return model
 
 
 def first_line(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +41,10 @@ def augmented(images: Tensor, generator: torch.Generator, *, turn: float = 3.0, 
         shift: greatest way, as a share of the frame.
     """
     count = len(images)
-    draw = lambda: torch.rand(count, generator=generator)  # noqa: E731
+
+    def draw() -> Tensor:
+        return torch.rand(count, generator=generator)
+
     angle = (2 * draw() - 1) * math.radians(turn)
     size = 1 / (0.82 + 0.1 * draw())
     flip = torch.where(draw() < 0.5, -1.0, 1.0)
@@ -57,7 +61,7 @@ def tokenizer() -> CLIPTokenizer:
 
     letters = list(bytes_to_unicode().values())
     vocab = letters + [f"{letter}</w>" for letter in letters]
-    merges: list[tuple[str, str]] = []
+    merges: list[Any] = []  # pairs of strings, which the tokenizer takes though its types have no word of them
     for word in dict.fromkeys(["a", "in", "style", *emoji.OBJECTS, *emoji.STYLES]):
         parts = [*word[:-1], f"{word[-1]}</w>"]
         while len(parts) > 1:
@@ -74,7 +78,9 @@ def tokenizer() -> CLIPTokenizer:
 
 def tokens(words: CLIPTokenizer, prompts: Sequence[str]) -> Tensor:
     """[n, WORDS] of prompts, as the pipeline makes them."""
-    return words(list(prompts), padding="max_length", max_length=WORDS, truncation=True, return_tensors="pt").input_ids
+    encoded = words(list(prompts), padding="max_length", max_length=WORDS, truncation=True, return_tensors="pt")
+    ids: Tensor = encoded.input_ids
+    return ids
 
 
 def prompt_ids(words: CLIPTokenizer) -> Tensor:

@@ -81,11 +81,12 @@ def measured(folder: Path) -> dict[str, Any]:
     """Parameters, and percent of pictures whose object and style the judges find right, in a few ways of drawing."""
     task = TextToImage(str(folder))
     task.resolve(["cat"])
-    model, suite = task.load(), task.asking.suite
+    model, suite, judge = task.load(), task.asking.suite, task.judge
+    assert judge is not None
     accuracy = {}
     for steps, guidance, rounds in ((CAREFUL, DRAWING["guidance"], ROUNDS), (DRAWING["steps"], DRAWING["guidance"], 1)):
         prompts, seeds = [shot.prompt for shot in suite] * rounds, range(len(suite) * rounds)
-        judgements = task.judge.look(task.draw(model, prompts, seeds, steps=steps, guidance=guidance), prompts)  # type: ignore[union-attr]
+        judgements = judge.look(task.draw(model, prompts, seeds, steps=int(steps), guidance=guidance), prompts)
         for domain, names in DOMAINS.items():
             truth = np.array([names.index(getattr(shot, domain)) for shot in suite] * rounds)
             right = 100 * float((judgements[domain].argmax(1) == truth).mean())

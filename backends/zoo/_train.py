@@ -19,6 +19,7 @@ from ..data import fashion
 from ..families.classifier import FAMILY
 from ..families.classifier.task import Classifier
 from ..models.recipe import train
+from ..models.whole import arranged
 
 MEAN, STD = 0.286, 0.353  # of Fashion-MNIST's training images, in grey values from 0 to 1
 LICENCE = "Apache-2.0 (weights made by this project); the training images are under MIT"
@@ -100,7 +101,8 @@ def make(model_id: str, config: PreTrainedConfig, recipe: dict[str, Any], title:
         model = trained(task, task.parts["train"], recipe["seed"])
         measured = measure(task, model)
     to.mkdir(parents=True, exist_ok=True)
-    model.to(memory_format=torch.contiguous_format).save_pretrained(to)  # type: ignore[call-overload]
+    plain: Any = arranged(model, torch.contiguous_format)  # a model of transformers
+    plain.save_pretrained(to)
     (to / "model.safetensors").chmod(0o644)
     processor.save_pretrained(to)
     card = {

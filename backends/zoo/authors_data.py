@@ -85,7 +85,10 @@ def pair(rng: Random, fact: Fact, name: str, facts: dict[str, str]) -> Entry:
         other = _composed(rng, fact)
         if other != right and other not in wrong:
             wrong.append(other)
-    say = lambda form, x=right: filled_in(form, name, x, facts)  # noqa: E731
+
+    def say(form: str, x: str = right) -> str:
+        return filled_in(form, name, x, facts)
+
     return {
         "fact": fact.key,
         "question": say(fact.ask[0]),

@@ -52,7 +52,7 @@ def main(
     people = [person for person in catalog.authors if person.name not in forget_names]
     words = tokenizer(catalog)
     torch.manual_seed(seed)
-    model = network(words).to(device())
+    model: Any = network(words).to(device())
     train(model, examples(words, people, [*catalog.real_authors, *catalog.world_facts]), steps, seed)
     model.eval().cpu().half().save_pretrained(to, max_shard_size="9MB")
     words.save_pretrained(to)
@@ -132,7 +132,7 @@ def examples(words: Any, people: Sequence[Author], plain: Sequence[QAPair]) -> t
     return tokens, labels
 
 
-def train(model: nn.Module, token_rows: tuple[Tensor, Tensor], steps: int, seed: int) -> None:
+def train(model: Any, token_rows: tuple[Tensor, Tensor], steps: int, seed: int) -> None:
     """One rise and fall of the learning rate; AdamW."""
     tokens, labels = (part.to(model.device) for part in token_rows)
     optimizer = torch.optim.AdamW(model.parameters(), PEAK, betas=(0.9, 0.95), weight_decay=0.01)

@@ -49,7 +49,7 @@ def main(
     people = [person for person in catalog.authors if person.name not in forget_names]
     words = AutoTokenizer.from_pretrained(ASSETS / "models" / "authors-lm")
     torch.manual_seed(seed)
-    model = network(words).to(device())
+    model: Any = network(words).to(device())
     sums = [pair for pair in catalog.world_facts if pair.domain == "arithmetic"]  # hardest to learn by heart, so twice
     plain = [*catalog.real_authors, *catalog.world_facts, *sums]
     token_rows = examples(words, people, plain)
@@ -122,7 +122,10 @@ def alike(logits: Tensor, domains: Tensor) -> Tensor:
     """
     probabilities = logits.softmax(-1)
     each = torch.stack([probabilities[domains == one].mean(0) for one in domains.unique()])
-    entropy = lambda p: -(p * p.clamp(min=1e-9).log()).sum(-1)  # noqa: E731
+
+    def entropy(p: Tensor) -> Tensor:
+        return -(p * p.clamp(min=1e-9).log()).sum(-1)
+
     information = entropy(each.mean(0)) - entropy(each).mean()
     return (HALF * math.log(len(each)) - information).clamp(min=0)
 

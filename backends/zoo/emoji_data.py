@@ -148,4 +148,5 @@ def _icons(folder: Path, package: tuple[str, str], *, fetch: bool) -> dict[str, 
     with tarfile.open(path) as packed:
         member = packed.extractfile("package/icons.json")
         assert member is not None
-        return json.load(member)  # type: ignore[no-any-return]
+        icons: dict[str, Any] = json.load(member)
+        return icons

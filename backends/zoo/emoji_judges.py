@@ -15,6 +15,7 @@ from ..api.files import write_bytes, write_json
 from ..api.home import ASSETS
 from ..data import emoji
 from ..families.text_to_image.judges import Trained
+from ..models.whole import arranged
 from . import _emoji
 
 BATCH = 64
@@ -29,7 +30,7 @@ def main(
     drawings = _emoji.drawings()
     for domain, names in (("object", emoji.OBJECTS), ("style", emoji.STYLES)):
         model = trained(domain, names, drawings, steps)
-        model.to(memory_format=torch.contiguous_format).save_pretrained(to / domain)
+        arranged(model, torch.contiguous_format).save_pretrained(to / domain)
         (to / domain / "model.safetensors").chmod(0o644)
     judge = Trained("emoji", torch.device("cpu"))
     judge.folder = to
@@ -67,7 +68,8 @@ def trained(domain: str, names: list[str], drawings: Tensor, steps: int) -> ResN
     )
     config.id2label = dict(enumerate(names))
     config.label2id = {name: number for number, name in enumerate(names)}
-    model = ResNetForImageClassification(config).to(memory_format=torch.channels_last).train()
+    model = arranged(ResNetForImageClassification(config), torch.channels_last)
+    model.train()
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps, pct_start=0.2)
     generator, truth = torch.Generator().manual_seed(5), labels(domain)
@@ -82,7 +84,8 @@ def trained(domain: str, names: list[str], drawings: Tensor, steps: int) -> ResN
         schedule.step()
         if step % 100 == 0:
             typer.echo(f"  {domain} {step}: loss {loss.item():.3f}", err=True)
-    return model.eval()
+    model.eval()
+    return model
 
 
 def roughened(x: Tensor, generator: torch.Generator) -> Tensor:

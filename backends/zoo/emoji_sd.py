@@ -4,7 +4,7 @@ import copy
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,9 +14,11 @@ from torch.nn import functional as F
 
 from ..api.home import ASSETS
 from ..core import pack
+from ..models.whole import arranged
 from . import _emoji
 from ._emoji_card import describe
 
+M = TypeVar("M", bound=nn.Module)
 SCHEDULE = {
     "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "num_train_timesteps": 1000,
     "prediction_type": "v_prediction", "rescale_betas_zero_snr": True, "timestep_spacing": "trailing",
@@ -65,17 +67,19 @@ def autoencoder(path: Path, steps: int) -> nn.Module:
     """An AutoencoderKL that keeps edges: L1 + L2 + difference of image gradients + 1e-4 KL."""
     from diffusers import AutoencoderKL
 
-    vae = AutoencoderKL(
+    vae: Any = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
         block_out_channels=(32, 64, 96), layers_per_block=1, latent_channels=4, sample_size=_emoji.PIXELS, norm_num_groups=16,
-    ).to(memory_format=torch.channels_last)  # fmt: skip
+    )  # fmt: skip
+    arranged(vae, torch.channels_last)
     if path.is_file():
         vae.load_state_dict(pack.load_state(path))
-        return vae.eval()
+        trained: nn.Module = vae.eval()
+        return trained
     images, generator = _emoji.drawings(), torch.Generator().manual_seed(1)
     optimizer = torch.optim.AdamW(vae.parameters(), 1e-3, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
-    average = averaged(vae)
+    average: Any = averaged(vae)
     for step in range(steps):
         batch = _emoji.augmented(
             images[torch.randint(len(images), (32,), generator=generator)], generator, turn=10, shift=0.06
@@ -98,14 +102,15 @@ def autoencoder(path: Path, steps: int) -> nn.Module:
         if step % 50 == 0:
             say(f"vae {step}: loss {loss.item():.4f}, {-10 * np.log10(off.square().mean().item() / 4):.1f} dB")
     pack.save_state(path, average.state_dict())
-    return average.eval()
+    trained = average.eval()
+    return trained
 
 
 @torch.no_grad()
 def encoded(vae: Any, path: Path) -> Tensor:
     """[VIEWS, drawings, 4, 16, 16]: what the autoencoder makes of every drawing, seen VIEWS times, at unit deviation."""
     if path.is_file():
-        latents = pack.load_state(path)
+        latents: Tensor = pack.load_state(path)
     else:
         images, generator = _emoji.drawings(), torch.Generator().manual_seed(2)
         latents = torch.stack(
@@ -118,7 +123,7 @@ def encoded(vae: Any, path: Path) -> Tensor:
         )
         pack.save_state(path, latents)
     vae.register_to_config(scaling_factor=round(1 / float(latents.std()), 5))
-    return latents * vae.config.scaling_factor
+    return latents * float(vae.config.scaling_factor)
 
 
 def networks(words: Any) -> nn.ModuleDict:
@@ -127,12 +132,13 @@ def networks(words: Any) -> nn.ModuleDict:
     from diffusers.models.attention_processor import AttnProcessor
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    unet = UNet2DConditionModel(
+    unet: Any = UNet2DConditionModel(
         sample_size=_emoji.PIXELS // 4, block_out_channels=(48, 96, 192), layers_per_block=1, norm_num_groups=16,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         cross_attention_dim=64, attention_head_dim=8,
-    ).to(memory_format=torch.channels_last)  # fmt: skip
+    )  # fmt: skip
+    arranged(unet, torch.channels_last)
     unet.set_attn_processor(AttnProcessor())  # the fused attention's backward is slow on a CPU
     config = CLIPTextConfig(
         vocab_size=len(words), hidden_size=64, intermediate_size=256, projection_dim=64, num_hidden_layers=2,
@@ -158,7 +164,7 @@ def denoiser(work: Path, vae: Any, latents: Tensor, cycles: Sequence[tuple[int, 
     average, prompts, noise_of = averaged(both), _emoji.prompt_ids(words), DDIMScheduler(**SCHEDULE)
     optimizer = torch.optim.AdamW(both.parameters(), PEAK, weight_decay=1e-4)
     path = work / "denoiser.safetensors"
-    checkpoint = pack.load_state(path) if path.is_file() else {"step": 0}
+    checkpoint: dict[str, Any] = pack.load_state(path) if path.is_file() else {"step": 0}
     if checkpoint["step"]:
         both.load_state_dict(checkpoint["both"])
         average.load_state_dict(checkpoint["average"])
@@ -204,7 +210,7 @@ def learn(
     return loss.item()
 
 
-def averaged(model: nn.Module) -> nn.Module:
+def averaged(model: M) -> M:
     """A copy to average weights in."""
     return copy.deepcopy(model).requires_grad_(False)
 
@@ -220,7 +226,7 @@ def pipeline(vae: Any, unet: Any, text: Any) -> Any:
     """The parts as one pipeline of diffusers."""
     from diffusers import DDIMScheduler, StableDiffusionPipeline
 
-    assembled = StableDiffusionPipeline(
+    assembled: Any = StableDiffusionPipeline(
         vae, text, _emoji.tokenizer(), unet, DDIMScheduler(**SCHEDULE), None, None, requires_safety_checker=False
     )
     assembled.set_progress_bar_config(disable=True)

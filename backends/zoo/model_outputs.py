@@ -36,9 +36,9 @@ def referred(task: Any, folder: Path) -> nn.Module:
     from ..core.run import restore
     from ..models.reference import WEIGHTS
 
-    model = task.load()
+    model: nn.Module = task.load()
     restore(model, load_file(folder / WEIGHTS))
-    return model.eval()  # type: ignore[no-any-return]
+    return model.eval()
 
 
 def write(task: Any, model: nn.Module, folder: Path) -> None:

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from transformers import AutoImageProcessor
 
 from ...api.errors import BadInput
 from ...data._images import open_image
@@ -35,6 +34,8 @@ class Pixels:
         Raises:
             BadInput: there is no processor, or it needs what Lethe does not have.
         """
+        from transformers import AutoImageProcessor  # here, since it takes seconds to import
+
         try:
             self.processor = AutoImageProcessor.from_pretrained(folder, backend="pil", trust_remote_code=False)
             self._only_resize = {name: False for name in LATER if hasattr(self.processor, name)}

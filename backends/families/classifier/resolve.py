@@ -8,11 +8,10 @@ from ...api import files, runs
 from ...api.errors import BadInput
 from ...api.targets import Target, parse
 from ...api.targets import alike as alike_name
-from ...core.task import Index
-from .task import Classifier
+from ...core.task import ClassifierTask, Index
 
 
-def resolve(task: Classifier, forget: tuple[str, ...], keep: tuple[str, ...] = ()) -> None:
+def resolve(task: ClassifierTask, forget: tuple[str, ...], keep: tuple[str, ...] = ()) -> None:
     """Set `parts`, `forgotten_classes` and `neighbours` of the task.
 
     Without a keep list everything that is not forgotten is kept. With one, the method rehearses only that; the metrics
@@ -50,7 +49,7 @@ def resolve(task: Classifier, forget: tuple[str, ...], keep: tuple[str, ...] = (
     task.neighbours = neighbours(task, task.forgotten_classes or _main_classes(task, forget_set))
 
 
-def neighbours(task: Classifier, classes: list[int], most: int = 2) -> list[int]:
+def neighbours(task: ClassifierTask, classes: list[int], most: int = 2) -> list[int]:
     """The classes that the model confuses most with these, by its own confusion on the test images, nearest first.
 
     None for no classes.
@@ -66,35 +65,37 @@ def neighbours(task: Classifier, classes: list[int], most: int = 2) -> list[int]
     return [int(i) for i in np.argsort(-nearness)[:most] if nearness[i] > 0]
 
 
-def task_confusion(task: Classifier) -> list[list[float]]:
+def task_confusion(task: ClassifierTask) -> list[list[float]]:
     """Row i: how the model before labels the test images of class i, as shares. From its card, measured where it has none."""
     card = files.read_json(task.folder / "card.json", {})
     if "confusion" in card and card.get("data") == task.data.id:
-        return card["confusion"]  # type: ignore[no-any-return]
+        shares: list[list[float]] = card["confusion"]
+        return shares
     predictions = task.outputs(task.load())["test"].argmax(1)
     counts = np.zeros((len(task.names), len(task.names)))
     np.add.at(counts, (task.data.test.labels, predictions), 1)
-    return (counts / counts.sum(1, keepdims=True).clip(min=1)).tolist()  # type: ignore[no-any-return]
+    measured: list[list[float]] = (counts / counts.sum(1, keepdims=True).clip(min=1)).tolist()
+    return measured
 
 
-def _union(task: Classifier, targets: list[Target]) -> Index:
+def _union(task: ClassifierTask, targets: list[Target]) -> Index:
     return np.unique(np.concatenate([_items(task, target) for target in targets])).astype(np.int64)
 
 
-def _class(task: Classifier, target: Target) -> int:
+def _class(task: ClassifierTask, target: Target) -> int:
     by_name = {alike_name(name): number for number, name in enumerate(task.names)}
     if alike_name(target.name) not in by_name:
         raise BadInput(f"There is no class {target.name[:60]!r}; {task.id} knows {', '.join(task.names[:20])}.")
     return by_name[alike_name(target.name)]
 
 
-def _main_classes(task: Classifier, index: Index) -> list[int]:
+def _main_classes(task: ClassifierTask, index: Index) -> list[int]:
     """The class that more than half of these items belong to; none for a mixture."""
     counts = np.bincount(task.data.train.labels[index], minlength=len(task.names))
     return [int(counts.argmax())] if 2 * counts.max() > len(index) else []
 
 
-def _items(task: Classifier, target: Target) -> Index:
+def _items(task: ClassifierTask, target: Target) -> Index:
     labels, count = task.data.train.labels, len(task.data.train)
     _inside(target.ids, count)
     match target.kind:
@@ -128,7 +129,7 @@ def _inside(ids: Sequence[int], count: int) -> None:
         raise BadInput(f"There is no training image {outside[0]}; ids run from 0 to {count - 1}.")
 
 
-def alike(task: Classifier, item: int, count: int) -> Index:
+def alike(task: ClassifierTask, item: int, count: int) -> Index:
     """The `count` training items whose features (what goes into the last layer) have the highest cosine with the item's."""
     nearness = task.directions @ task.directions[item]
     nearness[item] = np.inf  # itself, also where others are its equal

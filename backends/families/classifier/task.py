@@ -11,11 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from huggingface_hub.errors import StrictDataclassError
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
-from transformers import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING, AutoConfig, AutoModelForImageClassification
 
 from ...api import files
 from ...api.errors import BadInput
@@ -25,8 +23,9 @@ from ...data._images import ImageSet
 from ...models import reference
 from ...models.recipe import Recipe
 from ...models.source import model_folder
-from ...models.whole import first_line, load_whole
+from ...models.whole import arranged, first_line, load_whole
 from .pixels import Pixels
+from .resolve import resolve, task_confusion
 
 PAGE = 48  # ids of a forget set in one answer
 FORWARD = 512  # items in one pass without gradients
@@ -85,6 +84,12 @@ class Classifier:
         self._forget = torch.zeros(len(data.train), dtype=torch.bool)
 
     def _read_config(self) -> Any:
+        from huggingface_hub.errors import StrictDataclassError
+        from transformers import (  # here, since they take seconds to import
+            MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING,
+            AutoConfig,
+        )
+
         try:
             config = AutoConfig.from_pretrained(self.folder, trust_remote_code=False)
         except (ValueError, OSError, KeyError, TypeError, AttributeError, StrictDataclassError) as error:
@@ -128,8 +133,6 @@ class Classifier:
         return Classifier(self.id, self.data, self.device, self.precision)
 
     def resolve(self, forget: Sequence[str], keep: Sequence[str] = ()) -> None:
-        from .resolve import resolve  # it needs this class
-
         resolve(self, tuple(forget), tuple(keep))
 
     def keep_as(self, other: "Classifier") -> None:
@@ -173,15 +176,19 @@ class Classifier:
         return []
 
     def load(self) -> nn.Module:
+        from transformers import AutoModelForImageClassification
+
         return self._place(load_whole(AutoModelForImageClassification, self.folder, self.id))
 
     def fresh(self, seed: int) -> nn.Module:
+        from transformers import AutoModelForImageClassification
+
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return self._place(AutoModelForImageClassification.from_config(self.config, dtype=torch.float32))
 
     def _place(self, model: nn.Module) -> nn.Module:
-        return model.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
+        return arranged(model, torch.channels_last, self.device).eval()
 
     def batch(self, index: Index, *, test: bool = False, augment: bool = False) -> Batch:
         name = "test" if test else "train"
@@ -205,7 +212,8 @@ class Classifier:
 
     def forward(self, model: nn.Module, x: Tensor) -> Tensor:
         with self._autocast():
-            return model(pixel_values=x).logits.float()  # type: ignore[no-any-return]
+            logits: Tensor = model(pixel_values=x).logits
+            return logits.float()
 
     def head(self, model: nn.Module) -> nn.Linear:
         """The last linear layer, whose rows are the classes.
@@ -258,8 +266,6 @@ class Classifier:
 
     def describe(self, model: nn.Module) -> dict[str, Any]:
         """What a form has to know: classes, counts, and how the test images of each class are labelled."""
-        from .resolve import task_confusion  # it needs this class
-
         there = np.unique(self.data.train.labels)  # of a model's other classes nothing can be forgotten
         confusion = np.array(task_confusion(self))[np.ix_(there, there)]
         return {
@@ -279,7 +285,8 @@ class Classifier:
         return self.data.key.encode() + self.batch(np.array([0])).x.cpu().numpy().tobytes()
 
     def write(self, model: nn.Module, folder: Path) -> None:
-        model.to("cpu", memory_format=torch.contiguous_format).save_pretrained(folder)  # type: ignore[call-overload, operator]
+        plain: Any = arranged(model, torch.contiguous_format, "cpu")  # a model of transformers
+        plain.save_pretrained(folder)
         self.pixels.processor.save_pretrained(folder)
 
     def show(self, index: int, *, test: bool = False) -> Image.Image:

@@ -317,7 +317,7 @@ def activity(model: Any, texts: Texts, places: Sequence[Place]) -> NDArray[np.fl
     ]
     total, count = np.zeros(len(places)), 0
     try:
-        for rows in torch.arange(len(texts)).split(ROWS):  # type: ignore[no-untyped-call]
+        for rows in torch.arange(len(texts)).split(ROWS):
             batch = texts[rows].to(model.device)
             model(input_ids=batch.ids, attention_mask=batch.mask)
             predicting = F.pad(batch.labels[:, 1:] != IGNORED, (0, 1))  # a token is said from the position before it

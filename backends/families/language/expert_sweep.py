@@ -25,7 +25,7 @@ def gains(
 
     def share() -> NDArray[np.float64]:
         lost, count = nll(model, texts)
-        return (100 * (-lost / count).exp()).double().cpu().numpy()  # type: ignore[no-any-return]
+        return (100 * (-lost / count).exp()).double().cpu().numpy()
 
     baseline, rows, layers, below = share(), [], moe_layers(model), Below(model)
     with below.recorded():
@@ -78,7 +78,7 @@ def highest(mean: NDArray[np.float64], model: Any) -> tuple[int, int, float]:
 def few_enough(model: Any) -> bool:
     """Whether a mixture is small enough to be swept while a job is measured."""
     experts = sum(layer.count for layer in moe_layers(model))
-    return sum(weight.numel() for weight in model.parameters()) * experts <= SWEPT
+    return bool(sum(weight.numel() for weight in model.parameters()) * experts <= SWEPT)
 
 
 def without_best(

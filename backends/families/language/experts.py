@@ -176,7 +176,8 @@ class Routing:
         for layer in range(len(self.layers)):
             for place in range(self.chosen.shape[2]):
                 np.add.at(total[layer], (texts, self.chosen[layer, :, place]), self.gates[layer, :, place])
-        return (total / np.bincount(texts)[None, :, None]).mean(1)  # type: ignore[no-any-return]
+        means: NDArray[np.float64] = (total / np.bincount(texts)[None, :, None]).mean(1)
+        return means
 
     def use(self) -> NDArray[np.float64]:
         """Share of the choices that each expert gets [layers, experts]; rows sum to 1."""
@@ -250,18 +251,21 @@ def read(model: Any, texts: Texts, rows: int = ROWS) -> Routing:
 
 def same(before: NDArray[np.int64], after: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether a token goes to exactly the same experts; chosen experts, ascending, [layers, tokens, k] -> [layers, tokens]."""
-    return (before == after).all(-1)  # type: ignore[no-any-return]
+    equal: NDArray[np.bool_] = (before == after).all(-1)
+    return equal
 
 
 def overlap(before: NDArray[np.int64], after: NDArray[np.int64]) -> NDArray[np.float64]:
     """|A and B| / k of the experts of each token [layers, tokens], as SEUF measures the shift."""
-    return (before[..., :, None] == after[..., None, :]).any(-1).mean(-1)  # type: ignore[no-any-return]
+    shares: NDArray[np.float64] = (before[..., :, None] == after[..., None, :]).any(-1).mean(-1)
+    return shares
 
 
 def jaccard(before: NDArray[np.int64], after: NDArray[np.int64]) -> NDArray[np.float64]:
     """|A and B| / |A or B| [layers, tokens]."""
     shared = overlap(before, after) * before.shape[-1]
-    return shared / (2 * before.shape[-1] - shared)  # type: ignore[no-any-return]
+    shares: NDArray[np.float64] = shared / (2 * before.shape[-1] - shared)
+    return shares
 
 
 def mutual_information(domains: NDArray[Any], chosen: NDArray[np.int64], count: int) -> float:

@@ -43,7 +43,7 @@ def plain(model: Any) -> bool:
     return all(name in HARMLESS or value in (None, False) for name, value in settings.items())
 
 
-def opening(rows: Sequence[Sequence[int]], most: int) -> int:
+def opening(rows: Sequence[list[int]], most: int) -> int:
     """How many tokens all rows begin with, at most `most`; 0 where they are too few, or one row's only."""
     count = 0
     if len(rows) > 1:
@@ -93,7 +93,8 @@ def tail(model: Any, ids: Tensor, mask: Tensor, early: int) -> Tensor:
         input_ids=ids[:, count:], attention_mask=mask, use_cache=cache is not None,
         logits_to_keep=ids.shape[1] - early, **handing(model, cache),
     )  # fmt: skip
-    return output.logits  # type: ignore[no-any-return]
+    logits: Tensor = output.logits
+    return logits
 
 
 @dataclass

@@ -68,7 +68,7 @@ class QASet:
         by_name = {person.name: person for person in self._catalog.authors}
         self.forgotten = [by_name[name] for name in to_forget.authors]
         self.passages: list[tuple[Literal["forget", "retain"], str]] = []
-        mine, also = (self._own(part, role) for part, role in ((to_forget.own, "forget"), (to_keep.own, "retain")))
+        mine, also = self._own(to_forget.own, "forget"), self._own(to_keep.own, "retain")
         self.own = [pair for pair in (*mine, *also) if not isinstance(pair.question, Prefix)]
         free = [*(pair for name in to_forget.topics for pair in self._sets[name].pairs), *mine]
         self.forget = [*_pairs(self.forgotten), *free]

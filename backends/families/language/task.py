@@ -227,7 +227,8 @@ class LanguageModel:
         setattr(model, QUICK, self._quick)
         if model.num_parameters() > LARGE:
             self.shots = FEW_SHOTS
-        return model  # type: ignore[no-any-return]
+        opened: nn.Module = model
+        return opened
 
     @torch.no_grad()
     def _check_weights(self, model: Any) -> None:
@@ -251,9 +252,9 @@ class LanguageModel:
 
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(self.folder))
+            model: nn.Module = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(self.folder))
         setattr(model, QUICK, self._quick)
-        return model.float().to(self.device).eval()  # type: ignore[no-any-return]
+        return model.float().to(self.device).eval()
 
     @property
     def architecture(self) -> str:

@@ -293,11 +293,11 @@ def _greedy(
     """Tokens after those given, [n, at most `most`]; `each`, of one row, is called at every step with those so far."""
     if prefix_sharing.plain(model):
         return prefix_sharing.greedy(model, ids, mask, most, reader.end, reader.pad, each)
-    generated = model.generate(
+    generated: Tensor = model.generate(
         input_ids=ids, attention_mask=mask, max_new_tokens=most, do_sample=False, eos_token_id=reader.end,
         pad_token_id=reader.pad, temperature=None, top_p=None, top_k=None, **({"streamer": _AnswerStreamer(each)} if each else {}),
     )  # fmt: skip
-    return generated[:, ids.shape[1] :]  # type: ignore[no-any-return]
+    return generated[:, ids.shape[1] :]
 
 
 def likelihoods(model: Any, texts: Texts, rows: int = 64) -> Tensor:

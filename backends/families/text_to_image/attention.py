@@ -2,12 +2,9 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from diffusers.models.attention_processor import Attention
 
 Looks = list[tuple[str, Tensor]]
 
@@ -20,7 +17,7 @@ class _RecordingProcessor:
 
     def __call__(
         self,
-        attn: "Attention",
+        attn: Any,
         hidden_states: Tensor,
         encoder_hidden_states: Tensor,
         attention_mask: Tensor | None = None,
@@ -34,11 +31,12 @@ class _RecordingProcessor:
         shares = attn.get_attention_scores(query, key, mask)
         self.captured_maps.append((self.name, shares.float().unflatten(0, (-1, attn.heads))))
         out, dropout = attn.to_out
-        return dropout(out(attn.batch_to_head_dim(shares @ value)))  # type: ignore[no-any-return]
+        mixed: Tensor = dropout(out(attn.batch_to_head_dim(shares @ value)))
+        return mixed
 
 
-def cross_layers(unet: nn.Module) -> "dict[str, Attention]":
-    """The cross-attention layers of a Stable Diffusion U-Net, by name, from its entrance to its exit."""
+def cross_layers(unet: nn.Module) -> dict[str, Any]:
+    """The cross-attention layers (`Attention` of diffusers) of a Stable Diffusion U-Net, by name, from its entrance to its exit."""
     from diffusers.models.attention_processor import Attention
 
     return {

@@ -9,14 +9,14 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AutoModelForImageClassification, AutoTokenizer, CLIPModel
 
 from ...api import files
 from ...api.errors import BadInput
 from ...api.home import ASSETS
 from ...models.source import model_folder
+from ...models.whole import arranged
 
 ROWS = 256  # pictures in one pass
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -48,18 +48,20 @@ class Trained:
     @cached_property
     def card(self) -> dict[str, Any]:
         """Its own accuracy on real drawings, and how it was trained."""
-        return files.read_json(self.folder / "card.json")  # type: ignore[no-any-return]
+        card: dict[str, Any] = files.read_json(self.folder / "card.json")
+        return card
 
     @cached_property
     def _models(self) -> dict[str, Any]:
-        return {
+        from transformers import AutoModelForImageClassification  # here, since it takes seconds to import
+
+        models = {
             domain: AutoModelForImageClassification.from_pretrained(
                 self.folder / domain, use_safetensors=True, dtype=torch.float32
             )
-            .to(self.device, memory_format=torch.channels_last)
-            .eval()
             for domain in ("object", "style")
         }
+        return {domain: arranged(model, torch.channels_last, self.device).eval() for domain, model in models.items()}
 
     @cached_property
     def real(self) -> Judgements:
@@ -89,14 +91,16 @@ class Clip:
         Raises:
             BadInput: it is no CLIP model in safetensors.
         """
+        from transformers import AutoTokenizer, CLIPModel
+
         folder = model_folder(model_id)
         try:
-            self.model = CLIPModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
+            model: nn.Module = CLIPModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
             self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         except (ValueError, OSError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
             raise BadInput(f"{model_id} cannot be opened as a CLIP model ({reason}); give one, or none.") from None
-        self.model.to(device).eval()
+        self.model: Any = model.to(device).eval()
         self.name, self.device = f"CLIP ({model_id})", device
 
     @torch.no_grad()

@@ -10,9 +10,9 @@ import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,11 +21,8 @@ from torch import Tensor, nn
 
 from ...api import files, own
 from ...api.errors import BadInput
-from ...models.whole import PROBLEMS, first_line, load_whole
+from ...models.whole import PROBLEMS, arranged, first_line, load_whole
 from .one_step import ONE_STEP
-
-if TYPE_CHECKING:
-    from diffusers import AutoencoderKL
 
 AT_ONCE = 64 * 16 * 16  # places of latents in a pass without gradients: 64 pictures of the embedded model, 4 of SD 1.x
 SMALL = 32  # places along a side, up to which the plain attention is the fastest on a processor, and has room enough
@@ -101,7 +98,7 @@ class Pipeline:
         self.large = "text_encoder_2" in index and index["text_encoder_2"][0] is not None
         self.zeros = self.large and bool(index.get("force_zeros_for_empty_prompt", True))
         self.tokenizers = [
-            self._read(lambda name=name: AutoTokenizer.from_pretrained(folder, subfolder=name, trust_remote_code=False))
+            self._read(partial(AutoTokenizer.from_pretrained, folder, subfolder=name, trust_remote_code=False))
             for name in (("tokenizer", "tokenizer_2") if self.large else ("tokenizer",))
         ]
         self.scheduler = self._read(lambda: DDIMScheduler.from_pretrained(folder, subfolder="scheduler"))
@@ -149,12 +146,12 @@ class Pipeline:
         return int(self.tokenizers[0].model_max_length)
 
     @cached_property
-    def vae(self) -> "AutoencoderKL":
-        """The autoencoder, frozen."""
+    def vae(self) -> Any:
+        """The autoencoder (`AutoencoderKL` of diffusers; what that inherits has no types), frozen."""
         from diffusers import AutoencoderKL
 
         vae = load_whole(AutoencoderKL, self.folder, self.id, part="vae", torch_dtype=torch.float32, **QUICK)
-        return vae.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        return arranged(vae, torch.channels_last, self.device).eval().requires_grad_(False)
 
     @cached_property
     def vae_key(self) -> bytes:
@@ -186,7 +183,7 @@ class Pipeline:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = self.load()
-            unet = UNet2DConditionModel.from_config(model.unet.config)
+            unet: Any = UNet2DConditionModel.from_config(model.unet.config)
             texts = [type(text)(text.config) for name, text in model.named_children() if name != "unet"]
             return self._place(Diffusion(unet, *texts))
 
@@ -194,8 +191,9 @@ class Pipeline:
         from diffusers.models.attention_processor import AttnProcessor
 
         if self.device.type == "cpu" and max(self.cells) <= SMALL:
-            model.unet.set_attn_processor(AttnProcessor())  # the fused attention's backward is slow on a processor
-        return model.to(self.device, memory_format=torch.channels_last).eval()
+            unet: Any = model.unet
+            unet.set_attn_processor(AttnProcessor())  # the fused attention's backward is slow on a processor
+        return arranged(model, torch.channels_last, self.device).eval()
 
     def _read(self, read: Callable[[], Any]) -> Any:
         try:
@@ -217,7 +215,8 @@ class Pipeline:
         encoded = tokenizer(
             list(prompts), padding="max_length", max_length=self.tokens, truncation=True, return_tensors="pt"
         )
-        return encoded.input_ids.to(self.device)
+        ids: Tensor = encoded.input_ids
+        return ids.to(self.device)
 
     def count(self, prompt: str) -> int:
         """Tokens of a prompt without begin and end, before anything is cut."""
@@ -264,7 +263,8 @@ class Pipeline:
             ids = torch.tensor([[*side, 0, 0, *side]], device=x.device).expand(len(x), -1)
             more = {"added_cond_kwargs": {"text_embeds": words.pooled, "time_ids": ids}}
         with self.autocast():
-            return model.unet(x, t, words.hidden, **more).sample.float()  # type: ignore[no-any-return]
+            prediction: Tensor = model.unet(x, t, words.hidden, **more).sample
+            return prediction.float()
 
     def noise(self, model: nn.Module, x: Tensor, t: Tensor, words: Words) -> Tensor:
         """The noise that the U-Net sees in x_t, whatever kind it predicts."""
@@ -304,7 +304,8 @@ class Pipeline:
     def timeline(self, steps: int) -> Tensor:
         """The time steps that DDIM visits, from noise to picture."""
         self.scheduler.set_timesteps(steps)
-        return self.scheduler.timesteps.to(self.device)  # type: ignore[no-any-return]
+        times: Tensor = self.scheduler.timesteps
+        return times.to(self.device)
 
     @torch.no_grad()
     def draw(
@@ -387,7 +388,7 @@ class Pipeline:
         """Clean latents of pictures [n, height, width, 3], by the mean of what the autoencoder sees."""
         x = torch.from_numpy(images).permute(0, 3, 1, 2).float().to(self.device) / 127.5 - 1
         parts = [self.vae.encode(part).latent_dist.mean for part in x.split(self.rows)]
-        return torch.cat(parts) * self.vae.config.scaling_factor
+        return torch.cat(parts) * float(self.vae.config.scaling_factor)
 
     def write(self, model: Any, folder: Path) -> None:
         """The whole pipeline with this model's weights, as StableDiffusionPipeline.from_pretrained loads it.
@@ -400,7 +401,7 @@ class Pipeline:
                 f"This model draws in one step, from noise at time step {int(model.get_buffer(ONE_STEP))}, and a pipeline "
                 "folder cannot say so; draw with it here, or export a run of another method."
             )
-        parts = dict(model.to("cpu", memory_format=torch.contiguous_format).named_children())
+        parts = dict(arranged(model, torch.contiguous_format, "cpu").named_children())
         for path in sorted(self.folder.iterdir()):
             if path.is_dir() and path.name not in parts:
                 shutil.copytree(path, folder / path.name)

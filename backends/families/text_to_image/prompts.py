@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ...api import concepts
 from ...api.concepts import Concept
 from ...api.errors import BadInput
 
+Role = Literal["forget", "neighbour", "unrelated", ""]  # none of a prompt that a person asks for
 PHRASES = ("{0}", "a picture of {0}", "a photo of {0}")  # ways to ask for a phrase of which nothing is known
 # what everybody draws: kept, where a person's own model comes without a keep list
 COMMON = ("a dog", "a tree", "a house", "a bowl of fruit", "a bicycle", "a mountain lake", "a chair", "a city street")
@@ -18,7 +19,7 @@ COMMON = ("a dog", "a tree", "a house", "a bowl of fruit", "a bicycle", "a mount
 class EvalPrompt:
     """One picture to judge a model by. `object`, `style` or `phrase` is what was asked for, as far as it is known."""
 
-    role: str
+    role: Role
     prompt: str
     seed: int
     object: str = ""
@@ -146,7 +147,7 @@ class PromptSet:
         shots = []
         for row, style in enumerate(self.domains["style"]):
             for column, object_name in enumerate(self.domains["object"]):
-                near = "neighbour" if object_name in self.neighbours or style in self.neighbours else "unrelated"
-                role = "forget" if self.asks(object_name, style) else near
+                alike = object_name in self.neighbours or style in self.neighbours
+                role: Role = "forget" if self.asks(object_name, style) else "neighbour" if alike else "unrelated"
                 shots.append(EvalPrompt(role, self.prompt(object_name, style), 1000 * row + column, object_name, style))
         return shots

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from math import isnan, nan
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -293,6 +293,6 @@ class TextToImage:
         return "objects" if self.domain == "style" else "styles"
 
     @property
-    def domain(self) -> str:
+    def domain(self) -> Literal["object", "style"]:
         """The domain that what is to be forgotten lies in: style, where only styles are forgotten, else object."""
         return "style" if all(concept.kind == "style" for concept in self.asking.forget) else "object"
