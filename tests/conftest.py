@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from tiers import pytest_collection_modifyitems, pytest_configure, pytest_ignore_collect  # noqa: F401
+from tiers import (  # noqa: F401
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_ignore_collect,
+    pytest_xdist_auto_num_workers,
+)
 
 os.environ.setdefault("PYTHONWARNINGS", "error::FutureWarning")  # of the processes that tests start; pytest has its own
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
