@@ -20,6 +20,8 @@ LIBRARIES = {"accelerate", "captum", "diffusers", "numba", "safetensors", "sklea
 PROCESSES = {"multiprocessing", "subprocess"}
 BROWSER = {"playwright"}
 TOGETHER = {"attacks"}  # folders whose files share a server that takes seconds to make
+# Browser tests wait more than they work: these have a studio and a Chromium of their own beside that of the others.
+SECOND = {"test_drawing_compare", "test_drawing_walk", "test_experts_walk"}
 TIERS = {
     "unit": "needs no model library and starts no process; `make check` runs these",
     "job": "needs a model library, or starts processes",
@@ -138,9 +140,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def group_of(item: pytest.Item, name: str) -> str:
-    """Tests of one group share a process: a file's, those of a folder whose files share a server, and all of the browser's."""
-    folder = item.path.parent.relative_to(TESTS)
-    return name if name == "browser" else str(folder if str(folder) in TOGETHER else item.path.relative_to(TESTS))
+    """Tests of one group share a process: a file's, those of a folder whose files share a server, and half of the browser's."""
+    folder = str(item.path.parent.relative_to(TESTS))
+    if name == "browser":
+        return "second browser" if item.path.stem in SECOND else name
+    return folder if folder in TOGETHER else str(item.path.relative_to(TESTS))
 
 
 @pytest.hookimpl(tryfirst=True)

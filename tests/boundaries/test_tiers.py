@@ -46,6 +46,14 @@ def test_a_fixture_brings_only_its_own_needs(fixture, expected):
     assert tiers.tier(tiers.needs(tiers.TESTS / "conftest.py", fixture)) == expected
 
 
+def test_the_browser_s_tests_are_in_two_groups():
+    groups = [
+        tiers.group_of(Item(str(path.relative_to(tiers.TESTS))), "browser")
+        for path in tiers.TESTS.glob("browser/test_*.py")
+    ]
+    assert set(groups) == {"browser", "second browser"} and groups.count("second browser") == len(tiers.SECOND)
+
+
 def test_this_test_starts_processes_and_is_a_job(request):
     assert [mark.name for mark in request.node.iter_markers() if mark.name in tiers.TIERS] == ["job"]
     assert request.node.get_closest_marker("xdist_group").args == ("boundaries/test_tiers.py",)
