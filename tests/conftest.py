@@ -23,9 +23,8 @@ os.environ.setdefault("LETHE_HOSTS", "testserver")  # the Host that FastAPI's Te
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 os.environ.setdefault("LETHE_NICE", "0")  # a test waits for its jobs, which would stand behind all other tests
-if (
-    "PYTEST_XDIST_WORKER" in os.environ
-):  # each of several processes takes one core, and no job measures how many it could have
+# Each of several processes takes one core, and no job measures how many it could have.
+if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("LETHE_THREADS", "1")
 settings.register_profile("lethe", deadline=None)  # a busy machine is no failure
