@@ -126,8 +126,10 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.addaudithook(no_process_that_computes)
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """A process for each core, and where tests wait for processes, pages and time limits, which unit tests do not, one more."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None  # xdist reads it
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return cores + (config.option.markexpr != "unit")
 

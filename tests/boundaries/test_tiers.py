@@ -96,6 +96,7 @@ def test_browser_tests_come_first_in_one_process_and_then_files_with_a_slow_test
 
 @pytest.mark.parametrize(("expression", "more"), [("unit", 0), ("not unit", 1), ("", 1)])
 def test_tests_that_wait_for_others_get_a_process_more_than_there_are_cores(monkeypatch, expression, more):
+    monkeypatch.delenv("PYTEST_XDIST_AUTO_NUM_WORKERS", raising=False)
     monkeypatch.setattr(tiers.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
     config = SimpleNamespace(option=SimpleNamespace(markexpr=expression))
     assert tiers.pytest_xdist_auto_num_workers(config) == 3 + more
