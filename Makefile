@@ -56,18 +56,21 @@ newest: $(VENV)/installed-test  ## What the newest releases that pyproject.toml 
 # whatever PyPI has is taken instead.
 LOCK = $(BIN)/uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes \
 	--no-emit-package torch --no-annotate --custom-compile-command "make lock"
-LOCKED = $(BIN)/python -m pip install -q --no-deps --require-hashes
+# Python compiles a file when it is first imported, and keeps it; to compile all 21,000 of them here would take a minute.
+unexport PYTHONDONTWRITEBYTECODE
+PIP := $(BIN)/python -m pip install -q --no-compile
+LOCKED = $(PIP) --no-deps --require-hashes
 
 $(VENV)/installed: pyproject.toml requirements/studio.txt
 	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "$(OLD)" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(NO_VENV)" >&2; exit 1; }
 	@echo "Installing Lethe and PyTorch $(TORCH); this takes a few minutes the first time."
 	@$(LOCKED) -r requirements/studio.txt
-	@if command -v nvidia-smi >/dev/null 2>&1; then $(BIN)/python -m pip install -q "torch==$(TORCH)"; \
-	else $(BIN)/python -m pip install -q --retries 0 --timeout 20 "torch==$(TORCH)" \
+	@if command -v nvidia-smi >/dev/null 2>&1; then $(PIP) "torch==$(TORCH)"; \
+	else $(PIP) --retries 0 --timeout 20 "torch==$(TORCH)" \
 		--index-url https://download.pytorch.org/whl/cpu --extra-index-url https://pypi.org/simple 2>/dev/null \
-		|| $(BIN)/python -m pip install -q "torch==$(TORCH)"; fi
-	@$(BIN)/python -m pip install -q --no-deps -e .
+		|| $(PIP) "torch==$(TORCH)"; fi
+	@$(PIP) --no-deps -e .
 	@echo "Compiling what draws the maps (once)."
 	@$(BIN)/python -m backends.inspectors._umap
 	@touch $@

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from tiers import pytest_collection_modifyitems, pytest_configure, pytest_ignore_collect  # noqa: F401
+from tiers import (  # noqa: F401
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_ignore_collect,
+    pytest_xdist_auto_num_workers,
+)
 
 os.environ.setdefault("PYTHONWARNINGS", "error::FutureWarning")  # of the processes that tests start; pytest has its own
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -17,8 +22,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("LETHE_HOSTS", "testserver")  # the Host that FastAPI's TestClient sends
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-if "PYTEST_XDIST_WORKER" in os.environ:  # each of several processes takes one core
+os.environ.setdefault("LETHE_NICE", "0")  # a test waits for its jobs, which would stand behind all other tests
+# Each of several processes takes one core, and no job measures how many it could have.
+if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("LETHE_THREADS", "1")
 settings.register_profile("lethe", deadline=None)  # a busy machine is no failure
 settings.load_profile("lethe")
 

@@ -8,6 +8,7 @@ the process that makes the catalog can be started.
 
 import ast
 import inspect
+import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,9 @@ TESTS = Path(__file__).parent
 LIBRARIES = {"accelerate", "captum", "diffusers", "numba", "safetensors", "sklearn", "torch", "transformers", "umap"}
 PROCESSES = {"multiprocessing", "subprocess"}
 BROWSER = {"playwright"}
+TOGETHER = {"attacks"}  # folders whose files share a server that takes seconds to make
+# Browser tests wait more than they work: these have a studio and a Chromium of their own beside that of the others.
+SECOND = {"test_drawing_compare", "test_drawing_walk", "test_experts_walk"}
 TIERS = {
     "unit": "needs no model library and starts no process; `make check` runs these",
     "job": "needs a model library, or starts processes",
@@ -122,6 +126,14 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.addaudithook(no_process_that_computes)
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """A process for each core, and where tests wait for processes, pages and time limits, which unit tests do not, one more."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None  # xdist reads it
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + (config.option.markexpr != "unit")
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leaves folders and files closed that hold no unit test, where only those are asked for."""
     if config.option.markexpr != "unit" or TESTS not in collection_path.parents:
@@ -129,15 +141,25 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return tier(needs_of_place(collection_path)) != "unit" or None
 
 
+def group_of(item: pytest.Item, name: str) -> str:
+    """Tests of one group share a process: a file's, those of a folder whose files share a server, and half of the browser's."""
+    folder = str(item.path.parent.relative_to(TESTS))
+    if name == "browser":
+        return "second browser" if item.path.stem in SECOND else name
+    return folder if folder in TOGETHER else str(item.path.relative_to(TESTS))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks each test with its tier, and puts what takes long first, so that no process ends long after the others.
 
-    `--dist loadgroup` gives a file to one process, and all browser tests to one, which then share a studio and a Chromium.
+    `--dist loadgroup` gives a group to one process, whose tests then share a studio and a Chromium, or a server.
     """
+    long = set()
     for item in items:
         name = tier_of(item)
         item.add_marker(name)
-        item.add_marker(pytest.mark.xdist_group("browser" if name == "browser" else str(item.path.relative_to(TESTS))))
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (item.get_closest_marker("browser") is None, item.path not in slow))
+        item.add_marker(pytest.mark.xdist_group(group_of(item, name)))
+        if item.get_closest_marker("slow") or str(item.path.parent.relative_to(TESTS)) in TOGETHER:
+            long.add(item.path)
+    items.sort(key=lambda item: (item.get_closest_marker("browser") is None, item.path not in long))

@@ -46,6 +46,14 @@ def test_a_fixture_brings_only_its_own_needs(fixture, expected):
     assert tiers.tier(tiers.needs(tiers.TESTS / "conftest.py", fixture)) == expected
 
 
+def test_the_browser_s_tests_are_in_two_groups():
+    groups = [
+        tiers.group_of(Item(str(path.relative_to(tiers.TESTS))), "browser")
+        for path in tiers.TESTS.glob("browser/test_*.py")
+    ]
+    assert set(groups) == {"browser", "second browser"} and groups.count("second browser") == len(tiers.SECOND)
+
+
 def test_this_test_starts_processes_and_is_a_job(request):
     assert [mark.name for mark in request.node.iter_markers() if mark.name in tiers.TIERS] == ["job"]
     assert request.node.get_closest_marker("xdist_group").args == ("boundaries/test_tiers.py",)
@@ -66,22 +74,32 @@ class Item:
         return self.marks.get(name)
 
 
-def test_browser_tests_come_first_in_one_process_and_then_files_with_a_slow_test():
-    goals, chain, again, walk = (
+def test_browser_tests_come_first_in_one_process_and_then_files_with_a_slow_test_and_shared_servers():
+    goals, chain, again, odd, walk = (
         Item("api/test_goals.py"),
         Item("engine/test_engine.py"),
         Item("engine/test_engine.py", "slow"),
+        Item("attacks/test_odd_requests.py"),
         Item("browser/test_foreign_frame.py"),
     )
-    items = [goals, chain, again, walk]
+    items = [goals, chain, again, odd, walk]
     tiers.pytest_collection_modifyitems(items)
-    assert items == [walk, chain, again, goals]
+    assert items == [walk, chain, again, odd, goals]
     assert [item.marks["xdist_group"].args for item in items] == [
         ("browser",),
         ("engine/test_engine.py",),
         ("engine/test_engine.py",),
+        ("attacks",),
         ("api/test_goals.py",),
     ]
+
+
+@pytest.mark.parametrize(("expression", "more"), [("unit", 0), ("not unit", 1), ("", 1)])
+def test_tests_that_wait_for_others_get_a_process_more_than_there_are_cores(monkeypatch, expression, more):
+    monkeypatch.delenv("PYTEST_XDIST_AUTO_NUM_WORKERS", raising=False)
+    monkeypatch.setattr(tiers.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    config = SimpleNamespace(option=SimpleNamespace(markexpr=expression))
+    assert tiers.pytest_xdist_auto_num_workers(config) == 3 + more
 
 
 RUN = """

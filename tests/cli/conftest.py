@@ -1,4 +1,8 @@
-"""The command line in a process of its own, and one run that it really made."""
+"""The command line in a process of its own, and one run that it really made.
+
+What a process of its own adds to a command is tried once or twice; other commands that ask a model are given in this process, and
+their questions go to one process that holds the models (`here`). Starting one takes longer than most answers.
+"""
 
 import json
 import os
@@ -45,6 +49,36 @@ def command(home: Path, *arguments: str, timeout: int = 300) -> Said:
 def lethe(home):
     """Run a command on an empty home."""
     return lambda *arguments, **options: command(home, *arguments, **options)
+
+
+@pytest.fixture(scope="session")
+def warm_live(made):
+    """The process that answers about the run that was made and about embedded models."""
+    from backends.api.live import Live
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LETHE_HOME", str(made.home))
+        live = Live()
+        live.start()
+    yield live
+    live.stop()
+
+
+@pytest.fixture
+def here(made, warm_live, monkeypatch, capsys):
+    """Run a command in this process, on the home of the run that was made; the process that it asks outlives it."""
+    from app import cli
+
+    monkeypatch.setenv("LETHE_HOME", str(made.home))
+    monkeypatch.setattr("backends.api.live.Live", lambda: warm_live)
+    monkeypatch.setattr(warm_live, "stop", lambda: None)
+
+    def run(*arguments: str) -> Said:
+        capsys.readouterr()
+        code = cli.run(list(arguments))
+        return Said(code, *capsys.readouterr())
+
+    return run
 
 
 @dataclass(frozen=True)

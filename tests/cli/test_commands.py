@@ -276,12 +276,12 @@ def test_the_run_is_done_for_every_other_command(made):
 
 
 @pytest.mark.slow
-def test_a_look_inside_is_one_document(made):
-    said = made.lethe("inspect", made.id, "weight_change", "--set", "most=5", "--json")
+def test_a_look_inside_is_one_document(made, here):
+    said = here("inspect", made.id, "weight_change", "--set", "most=5", "--json")
     assert said.code == 0, said.err
     assert (said.document["what"], said.document["params"]) == ("weight_change", {"most": 5})
     assert 5 in [len(panel.get("labels", [])) for panel in said.document["panels"]]
-    told = made.lethe("inspect", made.id, "weight_change")
+    told = here("inspect", made.id, "weight_change")
     assert told.code == 0 and said.document["panels"][0]["title"] in told.out
 
 
@@ -289,32 +289,52 @@ def test_a_look_inside_is_one_document(made):
 @pytest.mark.parametrize(
     ("name", "setting", "says"), [("x_ray", "a=1", "no inspector"), ("weight_change", "most=1", "at least 3")]
 )
-def test_a_look_that_does_not_exist_or_is_out_of_range_is_refused(made, name, setting, says):
-    said = made.lethe("inspect", made.id, name, "--set", setting, "--json")
+def test_a_look_that_does_not_exist_or_is_out_of_range_is_refused(made, here, name, setting, says):
+    said = here("inspect", made.id, name, "--set", setting, "--json")
     assert said.code == 2
     assert says in said.document["error"]
 
 
 @pytest.mark.slow
-def test_a_picture_is_answered_before_and_after(made, tmp_path):
+def test_a_picture_is_answered_before_and_after(made, here, tmp_path):
     Image.new("L", (60, 40), 128).save(tmp_path / "grey.png")
-    said = made.lethe(
+    said = here(
         "generate", made.id, "--image", str(tmp_path / "grey.png"), "--out", str(tmp_path / "answer.json"), "--json"
     )
     assert said.code == 0, said.err
     assert json.loads((tmp_path / "answer.json").read_text()) == said.document
-    told = made.lethe("generate", "fashion-resnet", "--item", "test-3")
+    told = here("generate", "fashion-resnet", "--item", "test-3")
     assert told.code == 0 and "%" in told.out
 
 
 @pytest.mark.slow
-def test_a_picture_that_is_none_is_refused(made, tmp_path):
+def test_a_picture_that_is_none_is_refused(made, here, tmp_path):
     (tmp_path / "no.png").write_bytes(b"this is no picture")
-    said = made.lethe(
-        "generate", made.id, "--image", str(tmp_path / "no.png"), "--out", str(tmp_path / "out.json"), "--json"
-    )
+    said = here("generate", made.id, "--image", str(tmp_path / "no.png"), "--out", str(tmp_path / "out.json"), "--json")
     assert said.code == 2
     assert said.document["error"].endswith(".") and not (tmp_path / "out.json").exists()
+
+
+@pytest.mark.slow
+def test_the_embedded_painter_draws_the_same_picture_from_the_same_seed(made, here, tmp_path):
+    """Once in a process of its own, once in one that has answered others."""
+    for name, lethe in (("one.png", made.lethe), ("two.png", here)):
+        said = lethe(
+            "generate",
+            "emoji-sd",
+            "--prompt",
+            "a cat in twemoji style",
+            "--seed",
+            "3",
+            "--out",
+            str(tmp_path / name),
+            "--json",
+        )
+        assert said.code == 0, said.err
+        assert said.document["before"] == str(tmp_path / name)
+    with Image.open(tmp_path / "one.png") as one, Image.open(tmp_path / "two.png") as two:
+        assert one.size == (64, 64) and one.tobytes() == two.tobytes()
+    assert here("generate", "emoji-sd", "--prompt", "a\x01cat", "--out", str(tmp_path / "no.png")).code == 2
 
 
 @pytest.mark.slow
@@ -342,7 +362,9 @@ def test_the_doctor_says_what_works(made):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM"])
-def test_an_interrupt_cancels_the_run(home, how):
+def test_an_interrupt_cancels_the_run(new_home, monkeypatch, how):
+    home = new_home()
+    monkeypatch.setenv("LETHE_HOME", str(home))
     process = subprocess.Popen(
         [sys.executable, "-m", "app.cli", *GOOD, "--set", "epochs=200", "--json"],
         cwd=ROOT,

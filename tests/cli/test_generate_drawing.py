@@ -94,24 +94,3 @@ def test_bad_input_is_one_sentence_code_two_and_no_file(capsys, asked, tmp_path,
     code, out, err = answer(capsys, *arguments)
     assert (code, out) == (2, "") and says in err and err.count("\n") == 1
     assert list(tmp_path.glob("*.png")) == []
-
-
-@pytest.mark.slow
-def test_the_embedded_painter_draws_the_same_picture_from_the_same_seed(lethe, tmp_path):
-    for name in ("one.png", "two.png"):
-        said = lethe(
-            "generate",
-            "emoji-sd",
-            "--prompt",
-            "a cat in twemoji style",
-            "--seed",
-            "3",
-            "--out",
-            str(tmp_path / name),
-            "--json",
-        )
-        assert said.code == 0, said.err
-        assert said.document["before"] == str(tmp_path / name)
-    with Image.open(tmp_path / "one.png") as one, Image.open(tmp_path / "two.png") as two:
-        assert one.size == (64, 64) and one.tobytes() == two.tobytes()
-    assert lethe("generate", "emoji-sd", "--prompt", "a\x01cat", "--out", str(tmp_path / "no.png")).code == 2

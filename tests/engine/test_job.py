@@ -20,9 +20,8 @@ from backends.engine.job import do
 from backends.models import reference
 
 
-def test_a_job_from_start_to_result(started):
-    run = started(epochs=3)
-    assert do(run, 1) == exit_codes.DONE
+def test_a_job_from_start_to_result(finished):
+    run = finished
     result = Result.model_validate(run.result)
     assert (run.state.status, run.state.message) == ("done", "Done.")
     assert (result.run_id, result.precision, result.threads) == (run.id, "float32", 1)
@@ -39,19 +38,15 @@ def test_a_job_from_start_to_result(started):
     }  # fmt: skip
 
 
-def test_per_item_values_belong_to_items(started):
-    run = started(epochs=1)
-    do(run, 1)
-    with np.load(run.path / "metrics.npz") as file:
+def test_per_item_values_belong_to_items(finished):
+    with np.load(finished.path / "metrics.npz") as file:
         ids, after = file["unlearning_accuracy/ids"], file["unlearning_accuracy/after"]
     assert len(ids) == len(after) == 80 and ids[0].startswith("train-")
-    assert 100 * after.mean() == pytest.approx(run.metrics["unlearning_accuracy"]["after"])
+    assert 100 * after.mean() == pytest.approx(finished.metrics["unlearning_accuracy"]["after"])
 
 
-def test_events_say_every_phase_from_its_first_step_to_its_last(started):
-    run = started(epochs=4)
-    do(run, 1)
-    events = run.events()
+def test_events_say_every_phase_from_its_first_step_to_its_last(finished):
+    events = finished.events()
     assert list(dict.fromkeys(event["phase"] for event in events)) == ["load", "fine-tune", "measure", "save"]
     for phase in ("load", "fine-tune", "measure", "save"):
         of = [event for event in events if event["phase"] == phase]
@@ -68,28 +63,25 @@ def test_events_are_at_most_five_a_second(started):
     assert training[-1]["of"] == 320
 
 
-def test_samples_run_from_before_to_after_and_have_pictures(started):
-    run = started(epochs=3)
-    do(run, 1)
-    samples = run.samples()
+def test_samples_run_from_before_to_after_and_have_pictures(finished):
+    samples = finished.samples()
     assert samples[0]["phase"] == "before" and samples[-1]["phase"] == "after"
     steps = [sample["step"] for sample in samples if sample["phase"] == "fine-tune"]
     assert steps == sorted(steps) and len(steps) > 5
     for item in samples[0]["items"]:
-        assert (run.path / "samples" / "items" / f"{item['id']}.png").stat().st_size > 50
+        assert (finished.path / "samples" / "items" / f"{item['id']}.png").stat().st_size > 50
         assert sum(item["probabilities"]) == pytest.approx(1, abs=1e-3)
 
 
-def test_the_same_spec_gives_the_same_numbers(started):
-    one, two = started(epochs=2, seed=3), started(epochs=2, seed=3)
-    do(one, 1), do(two, 1)
-    assert numbers(one) == numbers(two)
+def test_the_same_spec_gives_the_same_numbers(finished, started):
+    again = started(epochs=3)
+    assert again.spec == finished.spec and again.id != finished.id
+    do(again, 1)
+    assert numbers(again) == numbers(finished)
 
 
 @pytest.mark.parametrize("at", [1, 9, 23])
-def test_an_attempt_goes_on_from_the_checkpoint_of_a_lost_one(started, monkeypatch, at):
-    whole = started(epochs=3)
-    do(whole, 1)
+def test_an_attempt_goes_on_from_the_checkpoint_of_a_lost_one(finished, started, monkeypatch, at):
     run, steps = started(epochs=3), iter(range(1000))
     monkeypatch.setattr(recorder.FolderKeeper, "due", lambda self: next(steps) == at)
     with monkeypatch.context() as patch:
@@ -106,7 +98,7 @@ def test_an_attempt_goes_on_from_the_checkpoint_of_a_lost_one(started, monkeypat
     run.move("queued")
     run.move("running")
     assert do(run, 2) == exit_codes.DONE
-    assert numbers(run) == numbers(whole)
+    assert numbers(run) == numbers(finished)
 
 
 def test_a_method_that_had_finished_is_not_run_again(started, monkeypatch):
@@ -325,11 +317,9 @@ def test_a_retrained_reference_is_found_and_compared_with(started):
     assert "trained again" in result["verdict"]
 
 
-def test_result_is_strict_json(started):
-    run = started(epochs=1)
-    do(run, 1)
+def test_result_is_strict_json(finished):
     for name in ("result.json", "metrics.json", "state.json"):
-        json.loads((run.path / name).read_text(), parse_constant=lambda name: pytest.fail(name))
+        json.loads((finished.path / name).read_text(), parse_constant=lambda name: pytest.fail(name))
 
 
 def test_a_warm_process_does_what_the_first_job_would_wait_for_unless_one_waits(monkeypatch, home):

@@ -14,7 +14,6 @@ from transformers import AutoImageProcessor, AutoModelForImageClassification
 from backends.api.errors import BadInput
 from backends.api.live import Live
 from backends.engine import operations
-from backends.engine.job import do
 from backends.engine.live import Stopped, answer
 from backends.engine.session import Desk
 
@@ -30,14 +29,6 @@ def ask(toy_folder, toy_images):
         return answer(desk, json.dumps({"op": op, "args": args}))
 
     return go
-
-
-@pytest.fixture
-def done(started):
-    """A finished toy run."""
-    run = started(epochs=2)
-    do(run, 1)
-    return run
 
 
 def test_describe(ask):
@@ -71,52 +62,52 @@ def test_neighbours_are_other_classes(ask):
     assert "two" not in ask("neighbours", forget=["two"])["ok"]
 
 
-def test_predict_gives_both_models_answers(ask, done):
-    (item,) = ask("predict", run_or_model=done.id, items=["test-3"])["ok"]["items"]
+def test_predict_gives_both_models_answers(ask, finished):
+    (item,) = ask("predict", run_or_model=finished.id, items=["test-3"])["ok"]["items"]
     assert item["id"] == "test-3" and sum(item["before"]) == pytest.approx(1) and sum(item["after"]) == pytest.approx(1)
     assert item["before"] != item["after"]
 
 
-def test_predict_takes_a_picture(ask, done, tmp_path):
+def test_predict_takes_a_picture(ask, finished, tmp_path):
     Image.new("RGB", (300, 200), "red").save(tmp_path / "red.jpg")
-    said = ask("predict", run_or_model=done.id, path=str(tmp_path / "red.jpg"))["ok"]
+    said = ask("predict", run_or_model=finished.id, path=str(tmp_path / "red.jpg"))["ok"]
     assert said["items"][0]["label"] is None and len(said["items"][0]["after"]) == 5
 
 
-def test_a_guard_can_be_switched_off_for_one_question(ask, done):
-    path = done.path / "after" / "changed.safetensors"
+def test_a_guard_can_be_switched_off_for_one_question(ask, finished):
+    path = finished.path / "after" / "changed.safetensors"
     save_file({"input_delta": torch.full((1, 12, 12), 3.0)}, path)
-    guarded = ask("predict", run_or_model=done.id, items=["test-3"])["ok"]
-    bare = ask("predict", run_or_model=done.id, items=["test-3"], skip_guard=True)["ok"]
+    guarded = ask("predict", run_or_model=finished.id, items=["test-3"])["ok"]
+    bare = ask("predict", run_or_model=finished.id, items=["test-3"], skip_guard=True)["ok"]
     assert guarded["guarded"] and guarded["items"][0]["after"] != guarded["items"][0]["before"]
     assert bare["items"][0]["after"] == pytest.approx(bare["items"][0]["before"], abs=1e-6)
-    assert ask("predict", run_or_model=done.id, items=["test-3"])["ok"] == guarded
+    assert ask("predict", run_or_model=finished.id, items=["test-3"])["ok"] == guarded
 
 
-def test_an_inspector_is_run_once_for_the_same_parameters(ask, done, monkeypatch):
-    found = ask("inspect", run=done.id, inspector="weight_change", params={})["ok"]
-    assert found["panels"] and found["root"] == str(done.path)
-    written = json.loads((done.path / "inspect" / "weight_change" / "found.json").read_text())
+def test_an_inspector_is_run_once_for_the_same_parameters(ask, finished, monkeypatch):
+    found = ask("inspect", run=finished.id, inspector="weight_change", params={})["ok"]
+    assert found["panels"] and found["root"] == str(finished.path)
+    written = json.loads((finished.path / "inspect" / "weight_change" / "found.json").read_text())
     assert written["panels"] == json.loads(json.dumps(found["panels"]))
     monkeypatch.setattr("backends.engine.operations.Found", None)
-    assert ask("inspect", run=done.id, inspector="weight_change", params={})["ok"]["seconds"] == found["seconds"]
+    assert ask("inspect", run=finished.id, inspector="weight_change", params={})["ok"]["seconds"] == found["seconds"]
 
 
-def test_export_loads_with_transformers_alone(ask, done, tmp_path):
+def test_export_loads_with_transformers_alone(ask, finished, tmp_path):
     to = tmp_path / "out"
-    assert "model.safetensors" in ask("export", run=done.id, to=str(to))["ok"]["files"]
+    assert "model.safetensors" in ask("export", run=finished.id, to=str(to))["ok"]["files"]
     model = AutoModelForImageClassification.from_pretrained(to).eval()
     assert AutoImageProcessor.from_pretrained(to, backend="pil")
-    changed = load_file(done.path / "after" / "changed.safetensors")
+    changed = load_file(finished.path / "after" / "changed.safetensors")
     assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in changed.items())
-    assert done.result["verdict"] in (to / "README.md").read_text()
-    again = ask("export", run=done.id, to=str(to))
+    assert finished.result["verdict"] in (to / "README.md").read_text()
+    again = ask("export", run=finished.id, to=str(to))
     assert again["bad_input"] and "not an empty folder" in again["error"]
 
 
-def test_export_of_a_guard_says_how_it_is_used(ask, done, tmp_path, toy_folder):
-    save_file({"input_delta": torch.ones(1, 12, 12)}, done.path / "after" / "changed.safetensors")
-    ask("export", run=done.id, to=str(tmp_path / "out"))
+def test_export_of_a_guard_says_how_it_is_used(ask, finished, tmp_path, toy_folder):
+    save_file({"input_delta": torch.ones(1, 12, 12)}, finished.path / "after" / "changed.safetensors")
+    ask("export", run=finished.id, to=str(tmp_path / "out"))
     before, after = (
         AutoModelForImageClassification.from_pretrained(f).state_dict() for f in (toy_folder, tmp_path / "out")
     )
@@ -149,9 +140,9 @@ def test_a_run_that_is_not_done_is_not_looked_into(ask, queue):
     assert said["bad_input"] and "is queued; only a run that is done" in said["error"]
 
 
-def test_parameters_out_of_range_and_unknown_inspectors(ask, done):
-    assert ask("inspect", run=done.id, inspector="weight_change", params={"most": 0})["bad_input"]
-    assert ask("inspect", run=done.id, inspector="x-ray")["bad_input"]
+def test_parameters_out_of_range_and_unknown_inspectors(ask, finished):
+    assert ask("inspect", run=finished.id, inspector="weight_change", params={"most": 0})["bad_input"]
+    assert ask("inspect", run=finished.id, inspector="x-ray")["bad_input"]
 
 
 @pytest.mark.parametrize(
@@ -161,12 +152,14 @@ def test_garbage_is_answered(line):
     assert answer(None, line)["bad_input"]
 
 
-def test_a_shared_studio_reads_and_writes_no_folders(ask, done, monkeypatch, toy_images, tmp_path):
+def test_a_shared_studio_reads_and_writes_no_folders(ask, finished, monkeypatch, toy_images, tmp_path):
     monkeypatch.setenv("LETHE_SHARED", "1")
     assert "shared" in ask("describe")["error"]
     monkeypatch.setattr(operations.Path, "expanduser", lambda self: self)
     monkeypatch.setattr("tempfile.gettempdir", lambda: "/nowhere")
-    assert "shared" in answer(Desk(), json.dumps({"op": "export", "args": {"run": done.id, "to": "/srv/x"}}))["error"]
+    assert (
+        "shared" in answer(Desk(), json.dumps({"op": "export", "args": {"run": finished.id, "to": "/srv/x"}}))["error"]
+    )
 
 
 @pytest.mark.slow
@@ -188,10 +181,10 @@ def test_numbers_that_are_none_arrive_as_words():
     assert json.loads(_dumped({"ok": np.array([1.0, np.nan])})) == {"ok": [1.0, "NaN"]}
 
 
-def test_a_look_tells_how_far_it_is_and_ends_where_nobody_waits(done):
+def test_a_look_tells_how_far_it_is_and_ends_where_nobody_waits(finished):
     heard = []
     line = json.dumps(
-        {"op": "inspect", "args": {"run": done.id, "inspector": "layer_similarity", "params": {}}, "pieces": True}
+        {"op": "inspect", "args": {"run": finished.id, "inspector": "layer_similarity", "params": {}}, "pieces": True}
     )
 
     def stop(piece):
@@ -201,7 +194,7 @@ def test_a_look_tells_how_far_it_is_and_ends_where_nobody_waits(done):
 
     desk = Desk()
     assert "given up" in answer(desk, line, stop)["error"]
-    assert not (done.path / "inspect" / "layer_similarity" / "found.json").exists()
+    assert not (finished.path / "inspect" / "layer_similarity" / "found.json").exists()
     heard.clear()
     assert answer(desk, line, heard.append)["ok"]["panels"]
     phases = [piece["phase"] for piece in heard]
@@ -210,10 +203,10 @@ def test_a_look_tells_how_far_it_is_and_ends_where_nobody_waits(done):
     assert [piece for piece in heard if piece["of"] and piece["done"] == piece["of"]]
 
 
-def test_what_can_say_nothing_of_a_run_is_told_with_its_reason_and_refused(ask, done):
-    (reason,) = ask("lacking", run=done.id)["ok"].values()
+def test_what_can_say_nothing_of_a_run_is_told_with_its_reason_and_refused(ask, finished):
+    (reason,) = ask("lacking", run=finished.id)["ok"].values()
     assert reason.startswith("This run has no filter")
-    said = ask("inspect", run=done.id, inspector="input_guard")
+    said = ask("inspect", run=finished.id, inspector="input_guard")
     assert said["bad_input"] and said["error"] == reason
-    save_file({"input_delta": torch.ones(1, 12, 12)}, done.path / "after" / "changed.safetensors")
-    assert ask("lacking", run=done.id)["ok"] == {}
+    save_file({"input_delta": torch.ones(1, 12, 12)}, finished.path / "after" / "changed.safetensors")
+    assert ask("lacking", run=finished.id)["ok"] == {}

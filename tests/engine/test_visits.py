@@ -10,7 +10,6 @@ from backends.api import catalog, limits, params, quota, runs, visits
 from backends.api import verdict as verdicts
 from backends.core.registry import entries
 from backends.engine import operations
-from backends.engine.job import do
 from backends.engine.live import answer
 from backends.engine.session import Desk
 
@@ -19,15 +18,12 @@ PICTURES = "attribution"  # an inspector that writes pictures
 
 
 @pytest.fixture
-def done(queue, monkeypatch):
+def done(finished, monkeypatch):
     """A finished toy run of Alice's, as in a shared studio; such a one would not open the toy's folders."""
-    run = queue(epochs=1)
-    run.move("running")
-    do(run, 1)
-    state = run.state.model_copy(update={"owner": ALICE})
-    (run.path / "state.json").write_text(state.model_dump_json())
+    state = finished.state.model_copy(update={"owner": ALICE})
+    (finished.path / "state.json").write_text(state.model_dump_json())
     monkeypatch.setattr(visits, "shared", lambda: True)
-    return run
+    return finished
 
 
 @pytest.fixture
