@@ -11,7 +11,7 @@ them to the weights of a model that has no such layers. peft is imported where l
 
 import copy
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -67,30 +67,28 @@ def beside(model: Any, factors: Mapping[str, Tensor]) -> Any:
     """
     from peft import inject_adapter_in_model
 
-    same = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    body = copy.deepcopy(model, same).requires_grad_(False)
-    names = thin(factors)
-    ranks = {f"{BODY}.{name}": len(factors[name + DOWN]) for name in names}
-    config = lora_config(ranks, transposed=any(_turned(model.get_submodule(name)) for name in names))
+    body = second_body(model)
     # peft translates names for some mixtures of experts; it leaves them alone in a container that is no such model
-    inject_adapter_in_model(config, nn.ModuleDict({BODY: body}), ADAPTER, low_cpu_mem_usage=True)
-    for name in names:
-        layer = body.get_submodule(name).train(model.get_submodule(name).training)
-        device = layer.get_base_layer().weight.device
-        for part, end in ((layer.lora_A, DOWN), (layer.lora_B, UP)):
-            part[ADAPTER].weight = nn.Parameter(factors[name + end].to(device, copy=True))
+    container = nn.ModuleDict({BODY: body})
+    config = lora_config(container, {f"{BODY}.{name}": factor for name, factor in factors.items()})
+    inject_adapter_in_model(config, container, ADAPTER, low_cpu_mem_usage=True)
+    for name in thin(factors):
+        body.get_submodule(name).train(model.get_submodule(name).training)
+    put_in(body, factors)
     return body
 
 
-def lora_config(ranks: Mapping[str, int], *, transposed: bool) -> "LoraConfig":
-    """peft's description of low-rank layers.
+def second_body(model: Any) -> Any:
+    """A model of its own modules over the very weights of another, none of which can learn."""
+    same = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    return copy.deepcopy(model, same).requires_grad_(False)
 
-    Args:
-        ranks: name of a layer -> width of its factors.
-        transposed: whether these layers hold their weights as [inputs, outputs].
-    """
+
+def lora_config(model: nn.Module, factors: Mapping[str, Tensor]) -> "LoraConfig":
+    """peft's description of the layers of a model that have factors, and of how wide these are."""
     from peft import LoraConfig
 
+    ranks = {name: len(factors[name + DOWN]) for name in thin(factors)}
     rank = max(ranks.values())
     narrower = {re.escape(name): width for name, width in ranks.items() if width != rank}
     return LoraConfig(
@@ -99,14 +97,23 @@ def lora_config(ranks: Mapping[str, int], *, transposed: bool) -> "LoraConfig":
         rank_pattern=narrower,
         alpha_pattern={name: SCALE * width for name, width in narrower.items()},
         target_modules=list(ranks),
-        fan_in_fan_out=transposed,
+        fan_in_fan_out=any(_turned(model.get_submodule(name)) for name in ranks),
     )
+
+
+def put_in(body: nn.Module, factors: Mapping[str, Tensor]) -> None:
+    """Give layers that peft has made, still without numbers, copies of their factors."""
+    for name in thin(factors):
+        layer: Any = body.get_submodule(name)
+        device = layer.get_base_layer().weight.device
+        for part, end in ((layer.lora_A, DOWN), (layer.lora_B, UP)):
+            part[ADAPTER].weight = nn.Parameter(factors[name + end].to(device, copy=True))
 
 
 def tensors_of(model: nn.Module) -> dict[str, Tensor]:
     """The tensors of a model by the names of Lethe's files: its own, and the factors of its low-rank layers."""
     tensors: dict[str, Tensor] = model.state_dict()
-    for layer in _low_rank_layers(model):
+    for layer in low_rank_layers(model):
         for peft_name, name in PEFT_NAMES.items():
             if layer + peft_name in tensors:  # a layer can lack a bias
                 tensors[layer + name] = tensors.pop(layer + peft_name)
@@ -127,7 +134,7 @@ def take_out(adapted: nn.Module) -> None:
 
     The model whose weights these were keeps its own.
     """
-    for layer in _low_rank_layers(adapted).values():
+    for layer in low_rank_layers(adapted).values():
         base = layer.get_base_layer()
         base.weight = nn.Parameter(base.weight - layer.get_delta_weight(ADAPTER), requires_grad=False)
 
@@ -135,11 +142,12 @@ def take_out(adapted: nn.Module) -> None:
 @torch.no_grad()
 def merge(model: nn.Module, adapted: nn.Module) -> None:
     """Write into the linear layers of a model what those of `adapted`, made by `beside`, do."""
-    for name, layer in _low_rank_layers(adapted).items():
+    for name, layer in low_rank_layers(adapted).items():
         _weight(model.get_submodule(name)).copy_(effective_weight(layer))
 
 
-def _low_rank_layers(model: nn.Module) -> dict[str, Any]:
+def low_rank_layers(model: nn.Module) -> dict[str, Any]:
+    """The layers of a model that have factors beside them, by name."""
     return {name: layer for name, layer in model.named_modules() if _is_low_rank(layer)}
 
 
@@ -148,8 +156,8 @@ def _is_low_rank(layer: nn.Module) -> bool:
     return hasattr(layer, "get_delta_weight")
 
 
-def thin(tensors: Mapping[str, Tensor]) -> Sequence[str]:
-    """Names of the layers whose factors are among some tensors."""
+def thin(tensors: Collection[str]) -> Sequence[str]:
+    """Names of the layers whose factors are among some tensors, given by their names."""
     return [name.removesuffix(UP) for name in tensors if name.endswith(UP) and name.removesuffix(UP) + DOWN in tensors]
 
 
