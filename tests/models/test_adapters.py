@@ -9,6 +9,7 @@ import pytest
 import torch
 import toy
 import toy_language
+from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -18,8 +19,8 @@ from transformers import (
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
-    Qwen2MoeConfig,
-    Qwen2MoeForCausalLM,
+    Qwen3MoeConfig,
+    Qwen3MoeForCausalLM,
 )
 
 from backends.api.errors import BadInput
@@ -27,7 +28,7 @@ from backends.core import registry
 from backends.core.pack import plain
 from backends.core.run import Cancelled, Run, restore, set_dose
 from backends.methods import _language
-from backends.models import low_rank
+from backends.models import adapter, low_rank
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {"vocab_size": 64, "max_position_embeddings": 32}
@@ -45,13 +46,25 @@ def gpt2():
     return GPT2LMHeadModel(GPT2Config(n_embd=16, n_layer=2, n_head=2, vocab_size=64, n_positions=32)).eval()
 
 
-def qwen_moe():
-    """Its shared experts are linear layers with names that peft takes for those of other experts; one has a single output."""
+def grouped():
+    """A Llama with keys and values narrower than the rest."""
     torch.manual_seed(0)
     sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
-    experts = {"moe_intermediate_size": 8, "shared_expert_intermediate_size": 24, "num_experts": 4}
-    config = Qwen2MoeConfig(**SMALL, **sizes, **experts, num_key_value_heads=2, num_experts_per_tok=2)
-    return Qwen2MoeForCausalLM(config).eval()
+    return LlamaForCausalLM(LlamaConfig(**SMALL, **sizes, num_key_value_heads=1)).eval()
+
+
+def mixture():
+    """Its first layer is no mixture, but has linear layers with the names of what the experts of the other are made of."""
+    torch.manual_seed(0)
+    sizes = {
+        "hidden_size": 16,
+        "intermediate_size": 24,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "head_dim": 8,
+    }
+    experts = {"moe_intermediate_size": 8, "num_experts": 4, "num_experts_per_tok": 2, "mlp_only_layers": [0]}
+    return Qwen3MoeForCausalLM(Qwen3MoeConfig(**SMALL, **sizes, **experts, num_key_value_heads=2)).eval()
 
 
 def moved(model, rank=3):
@@ -66,7 +79,7 @@ def said(model):
         return model(input_ids=torch.arange(12)[None]).logits
 
 
-@pytest.mark.parametrize("make", [llama, gpt2, qwen_moe])
+@pytest.mark.parametrize("make", [llama, gpt2, mixture])
 def test_fresh_factors_change_nothing_and_share_every_weight(make):
     model = make()
     layers = low_rank.thin_layers(model)
@@ -77,7 +90,7 @@ def test_fresh_factors_change_nothing_and_share_every_weight(make):
     assert body.get_input_embeddings().weight is model.get_input_embeddings().weight
 
 
-@pytest.mark.parametrize("make", [llama, gpt2, qwen_moe])
+@pytest.mark.parametrize("make", [llama, gpt2, mixture])
 def test_low_rank_layers_are_named_in_files_as_ever(make):
     model = make()
     factors = moved(model)
@@ -94,7 +107,7 @@ def test_making_low_rank_layers_draws_no_random_numbers():
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("make", [llama, gpt2, qwen_moe])
+@pytest.mark.parametrize("make", [llama, gpt2, mixture])
 def test_factors_taken_into_a_plain_model_say_what_the_layers_said(make):
     model, other = make(), make()
     body = low_rank.beside(other, moved(other))
@@ -120,6 +133,45 @@ def test_nothing_but_the_factors_can_learn():
     assert len(names) == len(learning) == len(moved(model))
     assert all(".lora_A." in name or ".lora_B." in name for name in names)
     assert not any("lm_head" in name for name in names)
+
+
+def as_peft_loads_it(model, folder):
+    assert {path.name for path in folder.iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
+    return PeftModel.from_pretrained(model, folder).eval()
+
+
+@pytest.mark.filterwarnings(
+    "ignore:`is_gradient_checkpointing`:FutureWarning"
+)  # peft asks a model of transformers for it
+@pytest.mark.parametrize(("make", "part"), [(llama, ""), (grouped, ""), (gpt2, ""), (mixture, ".self_attn.")])
+def test_peft_loads_what_is_written_as_an_adapter(make, part, tmp_path):
+    model, other = make(), make()
+    factors = {name: factor for name, factor in moved(model, rank=12).items() if part in name}
+    assert (make is grouped) == (len({min(factor.shape) for factor in factors.values()}) > 1)
+    assert adapter.write(model, factors, tmp_path / "adapter", None)
+    assert torch.equal(said(model), said(other))  # the model is left alone
+    low_rank.take_in(other, factors)
+    assert (said(other) - said(model)).abs().max() > 1e-2
+    torch.testing.assert_close(said(as_peft_loads_it(make(), tmp_path / "adapter")), said(other), rtol=1e-4, atol=1e-5)
+
+
+def test_where_peft_would_put_factors_elsewhere_no_adapter_is_written(tmp_path):
+    model = mixture()
+    assert not adapter.write(model, moved(model), tmp_path / "adapter", None)
+    assert not (tmp_path / "adapter").exists()
+
+
+def test_changes_made_one_after_the_other_are_one_change():
+    model, other = llama(), llama()
+    first = moved(model)
+    second = {name: factor + 0.1 for name, factor in moved(model, rank=2).items() if ".mlp." in name}
+    for change in (first, second):
+        low_rank.take_in(model, change)
+    factors = adapter.stacked([first, second])
+    low_rank.take_in(other, factors)
+    torch.testing.assert_close(said(other), said(model), rtol=1e-4, atol=1e-5)
+    assert adapter.only_factors(factors) and not adapter.only_factors([*factors, "model.norm.weight"])
+    assert len(factors["model.layers.0.mlp.up_proj.down"]) == 5
 
 
 class ByHand(nn.Module):
