@@ -6,7 +6,8 @@ loss.backward()
 merge(model, adapted)  # the model has learned what the factors learned, and is still one of its own kind
 
 In Lethe's files a layer's factors are `<layer>.down` and `<layer>.up`, whatever peft calls them (`tensors_of`); `take_in` adds
-them to the weights of a model that has no such layers. peft is imported where layers are made, so only jobs that train them load it.
+them to the weights of a model that has no such layers. peft is imported where layers are made: no other job on a language model
+loads it.
 """
 
 import copy
