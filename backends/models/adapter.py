@@ -56,6 +56,6 @@ def write(model: Any, factors: Mapping[str, Tensor], folder: Path, base: str | N
     folder.mkdir()
     tensors = get_peft_model_state_dict(body, adapter_name=ADAPTER, save_embedding_layers=False)
     save_file({PREFIX + name: tensor.cpu() for name, tensor in tensors.items()}, folder / WEIGHTS, {"format": "pt"})
-    config.inference_mode, config.target_modules = True, sorted(config.target_modules)
+    config.inference_mode, config.target_modules = True, sorted(config.target_modules or ())
     config.save_pretrained(str(folder))
     return True

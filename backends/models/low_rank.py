@@ -125,7 +125,8 @@ def effective_weight(layer: Any) -> Tensor:
     """The weight that a linear layer works with [outputs, inputs], the product of its factors included where it is low-rank."""
     if not _is_low_rank(layer):
         return _weight(layer)
-    base, change = layer.get_base_layer(), layer.get_delta_weight(ADAPTER).detach()
+    base = layer.get_base_layer()
+    change: Tensor = layer.get_delta_weight(ADAPTER).detach()
     return _weight(base) + (change.T if _turned(base) else change)
 
 

@@ -183,6 +183,21 @@ def check_adapter(opened, folder, model, exported):
     assert written == said["said"].tolist() == shown["said"].tolist()
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+def test_a_run_of_before_has_an_adapter_too(home, tmp_path):
+    """The factors of a run that came with Lethe, by the names that they had before peft trained them."""
+    opened = Desk().run("example-author-forgotten")
+    export.write_model(opened, tmp_path / "out")
+    texts = opened.task.forget[torch.arange(4)]
+    loaded = adapted(tmp_path / "out" / "adapter", opened.task.folder)["model"]
+    after, before, theirs = (
+        model(input_ids=texts.ids, attention_mask=texts.mask).logits.detach()[texts.mask.bool()]
+        for model in (opened.model("after"), opened.model("before"), loaded)
+    )
+    assert (after - before).abs().max() > 1
+    torch.testing.assert_close(theirs, after, rtol=1e-3, atol=1e-3)
+
+
 # --- models that draw
 
 
