@@ -23,7 +23,7 @@ from .session import OpenRun
 
 ADAPTER = "adapter"
 ADAPTED = f"""`{ADAPTER}/` holds the change alone, as a LoRA adapter of peft: `PeftModel.from_pretrained(base, "{ADAPTER}")` puts it on
-`base`, the model before.
+`base`, the model before, read with `dtype="float32"`.
 
 """
 

@@ -149,7 +149,7 @@ def test_a_mixture_answers_as_in_the_studio(home, tmp_path, monkeypatch):
 
 def adapted(folder, model):
     """The model before with the adapter of an exported folder on it, loaded by peft, and the tokenizer of the model."""
-    base = AutoModelForCausalLM.from_pretrained(model).eval()
+    base = AutoModelForCausalLM.from_pretrained(model, dtype="float32").eval()
     return {"model": PeftModel.from_pretrained(base, folder).eval(), "tokenizer": AutoTokenizer.from_pretrained(model)}
 
 
