@@ -10,6 +10,7 @@ from .home import shared
 from .sizes import check_sizes
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+ADAPTER = "adapter_config.json"
 PIPELINE = "model_index.json"  # a folder that has it is a pipeline of diffusers, whose parts lie in folders
 
 
@@ -39,8 +40,8 @@ def check_folder(folder: Path, model: str) -> Path:
     The layout is that of transformers, or of a pipeline of diffusers.
 
     Raises:
-        BadInput: a small file of it is huge, it has no config.json nor model_index.json, only weights that are pickles (which can run code when they are opened), or
-            brings code of its own.
+        BadInput: a small file of it is huge, it has no config.json nor model_index.json, only weights that are pickles (which can run code when they are opened), an
+            adapter beside its weights, or brings code of its own.
     """
     check_sizes(folder, model)
     if (folder / PIPELINE).is_file():
@@ -51,6 +52,10 @@ def check_folder(folder: Path, model: str) -> Path:
         )
     _check_weights(folder, model)
     _check_numbers(folder, model)
+    if (folder / ADAPTER).is_file():  # transformers would load both, and the adapter from wherever it says
+        raise BadInput(
+            f"{model} holds an adapter beside its weights ({ADAPTER}); merge it into them, or give a folder without it."
+        )
     for name in ("config.json", "preprocessor_config.json"):
         if _brings_code(folder / name):
             raise BadInput(

@@ -113,7 +113,8 @@ class Run(Generic[T_co]):
 
     def _with_lora(self, tensors: dict[str, Tensor]) -> nn.Module:
         model: nn.Module = low_rank.beside(self.original, tensors)
-        restore(model, {name: tensor for name, tensor in tensors.items() if name in model.state_dict()})
+        own = model.state_dict().keys()  # the factors, which it has already, are none of these names
+        restore(model, {name: tensor for name, tensor in tensors.items() if name in own})
         return model
 
     @property
@@ -273,8 +274,12 @@ class Run(Generic[T_co]):
             "saved": {key: stateful.state_dict() for key, stateful in (saved or {}).items()},
         }
         touched = "model" in vars(self)  # else it is as it was found, and need not be loaded
-        model = changed(self.model.state_dict(), self.original.state_dict()) if touched else self._changed
+        model = self.changed_tensors() if touched else self._changed
         return {"model": model, "once": self._cached, "done": self._done, "at": at if phase else {}}
+
+    def changed_tensors(self) -> dict[str, Tensor]:
+        """The tensors of the model that are no longer as they were, and of low-rank layers the factors, by their names in files."""
+        return changed(low_rank.tensors_of(self.model), self.original.state_dict())
 
     def _between_steps(self, name: str, step: int, of: int, saved: Mapping[str, Stateful]) -> None:
         """Between two steps: tell, look for the flag, show, save."""

@@ -20,7 +20,7 @@ from ..core import pack
 from ..core.evidence import When
 from ..core.registry import get
 from ..core.run import Cancelled, Run, restore
-from ..models import reference
+from ..models import low_rank, reference
 from . import exit_codes, hardware, movement, outputs, start_from, verdict
 from .loading import open_task
 from .measure import Measurement, measure
@@ -116,7 +116,7 @@ class _Job:
             self.task.follow(run.original)
         keeper.report("load", 1, 1, {})
         seconds, peak = self._forget(run, params, saved, memory)
-        changed = pack.changed(run.model.state_dict(), run.original.state_dict())
+        changed = run.changed_tensors()
         keeper.write("after/changed.safetensors", save(pack.plain(changed), {"format": "pt"}))
         trained_again = self._reference()
         room = sum(tensor.nbytes for tensor in changed.values()), pack.moved(changed, run.original.state_dict())
@@ -136,7 +136,7 @@ class _Job:
         keeper.start_method()
         self.method.function(run, params)
         run.model.eval()
-        keeper.check_finite(run.model.state_dict())
+        keeper.check_finite(low_rank.tensors_of(run.model))
         state = run.state()
         seconds, peak = keeper.end_method(state, memory.peak())
         keeper.sample(len(state["done"]) + 1, 0, 0, "after", run.model)

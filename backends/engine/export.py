@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -16,13 +17,22 @@ from ..core import changes
 from ..core.run import restore
 from ..families.classifier.guards import INPUT_DELTA
 from ..families.language.guards import PREFIX
+from ..models import adapter
+from ..models.source import hub_id
 from .session import OpenRun
+
+ADAPTER = "adapter"
+ADAPTED = f"""`{ADAPTER}/` holds the change alone, as a LoRA adapter of peft: `PeftModel.from_pretrained(base, "{ADAPTER}")` puts it on
+`base`, the model before, read with `dtype="float32"`.
+
+"""
 
 
 def write_model(run: OpenRun, to: Path) -> Path:
     """Write the model after with its processor and a card to a new or empty folder, as a whole or not at all.
 
-    A guard changes no weights: the folder then holds the weights before, and the guard's tensors beside them.
+    A guard changes no weights: the folder then holds the weights before, and the guard's tensors beside them. Where nothing but
+    low-rank layers learned, what they learned lies beside the weights as an adapter of peft too.
 
     Raises:
         BadInput: the folder exists and is not empty, or is not one that a shared studio may write to.
@@ -52,6 +62,7 @@ def write_model(run: OpenRun, to: Path) -> Path:
 def _fill(run: OpenRun, folder: Path) -> None:
     model: nn.Module = run.task.load()
     guards: dict[str, dict[str, Tensor]] = {}  # by what their files are called
+    adapted = _write_adapter(run, model, folder / ADAPTER)
     for path in changes.changes(run.folder):
         changed = load_file(path)
         for name in [name for name in changed if name == INPUT_DELTA or name.startswith(PREFIX)]:
@@ -60,13 +71,27 @@ def _fill(run: OpenRun, folder: Path) -> None:
     run.task.write(model, folder)
     for guard, tensors in guards.items():
         save_file(tensors, folder / f"{guard}.safetensors", {"format": "pt"})
-    (folder / "README.md").write_text(_card(run, list(guards)), "utf-8")
+    (folder / "README.md").write_text(_card(run, list(guards), adapted=adapted), "utf-8")
     for path in folder.rglob("*"):
         if path.is_file():
             path.chmod(0o644)  # safetensors writes files that only their owner reads
 
 
-def _card(run: OpenRun, guards: list[str]) -> str:
+def _write_adapter(run: OpenRun, model: nn.Module, folder: Path) -> bool:
+    """Write the change as an adapter of peft, where low-rank layers made all of it. Returns whether it was written."""
+    paths = changes.changes(run.folder)
+    if not all(adapter.only_factors(_names(path)) for path in paths):
+        return False
+    factors = adapter.stacked([load_file(path) for path in paths])
+    return bool(factors) and adapter.write(model, factors, folder, hub_id(run.folder.spec.model))
+
+
+def _names(path: Path) -> list[str]:
+    with safe_open(path, "pt") as file:
+        return list(file.keys())
+
+
+def _card(run: OpenRun, guards: list[str], *, adapted: bool) -> str:
     result = run.result
     rows = "\n".join(
         f"| {measured['title'] or name} | {_number(measured['before'])} | {_number(measured['after'])} | "
@@ -78,7 +103,7 @@ def _card(run: OpenRun, guards: list[str]) -> str:
 
 {verdict.of_run(run.folder) or result["verdict"]}
 
-{_loading(families.get(run.task.family).loading, guards, chained=run.folder.spec.after != "")}Made with Lethe {result["versions"]["lethe"]}, run {result["run_id"]}: method `{result["method"]}` with
+{_loading(families.get(run.task.family).loading, guards, chained=run.folder.spec.after != "")}{ADAPTED if adapted else ""}Made with Lethe {result["versions"]["lethe"]}, run {result["run_id"]}: method `{result["method"]}` with
 {result["params"]}, seed {result["seed"]}, kept: {keep or "everything else"}. The model before: {result["model"]}; its
 licence applies.
 

@@ -12,7 +12,8 @@ from ..core.registry import method
 from ..core.run import Run
 from ..families.language.task import LanguageModel
 from ..families.language.tokens import IGNORED, Texts, logits, mean_nll
-from ..models.low_rank import LowRank, SelfSaving, fila, inside, linear_layers, merge
+from ..models import low_rank
+from ..models.low_rank import DOWN, SCALE, UP, SelfSaving, fila, linear_layers
 from ._language import (
     STEADY,
     LanguageParams,
@@ -24,7 +25,6 @@ from ._language import (
     retain_batch,
 )
 
-SCALE = 2.0  # of the factors' product; the authors' alpha is always twice the rank
 PAIRS = 2  # pairs in a batch whose gradient is squared
 
 
@@ -73,20 +73,22 @@ class Loku(LanguageParams):
 def loku(run: Run[LanguageModel], params: Loku) -> None:
     """Minimise IHL + CE with factors of rank 32 in every linear layer but the head, 5 epochs at 1e-4 to 2e-4 in the paper."""
     initial: dict[str, list[Tensor]] = run.cached("where it weighs", lambda: initial_factors(run, params))
-    layers = {
-        name: LowRank(_linear(run.original, name), down.to(run.device), up.to(run.device), SCALE)
-        for name, (down, up) in initial.items()
+    factors = {
+        name + end: factor for name, both in initial.items() for end, factor in zip((DOWN, UP), both, strict=True)
     }
+    adapted = low_rank.beside(run.original, factors)
+    if params.start == "FILA":
+        low_rank.take_out(adapted)
     loop = UnlearnLoop(run, params)
     run.model.requires_grad_(False)
-    loop.trainable = [factor for layer in layers.values() for factor in layer.parameters()]
+    loop.trainable = [factor for factor in adapted.parameters() if factor.requires_grad]
     loop.optimizer = SelfSaving(loop.trainable, params.learning_rate, weight_decay=params.weight_decay)
     for forget_rows, retain_rows in loop:
-        with autocast(run), inside(run.model, layers):
-            forget_loss = inverted_hinge(*logits(run.model, forget_batch(run, forget_rows)))
-            retain_loss = mean_nll(run.model, retain_batch(run, retain_rows))
+        with autocast(run):
+            forget_loss = inverted_hinge(*logits(adapted, forget_batch(run, forget_rows)))
+            retain_loss = mean_nll(adapted, retain_batch(run, retain_rows))
         loop.step(forget_loss + params.keep_weight * retain_loss)
-        merge(run.model, layers)
+        low_rank.merge(run.model, adapted)
         run.log(forget=forget_loss.detach(), keep=retain_loss.detach())
 
 
@@ -103,7 +105,9 @@ def initial_factors(run: Run[LanguageModel], params: Loku) -> dict[str, list[Ten
         )
     weights = {name: _linear(run.original, name).weight for name in names}
     if params.start == "random":
-        return {name: _random(weight, params.rank) for name, weight in weights.items()}
+        shapes = {name: (weight.shape[0], weight.shape[1]) for name, weight in weights.items()}
+        factors = low_rank.fresh_factors(shapes, params.rank)
+        return {name: [factors[name + end].to(run.device) for end in (DOWN, UP)] for name in names}
     task = run.task
     sample = torch.randperm(len(task.keep))[: params.looked_at]
     forget_fisher = fisher(run, task.forget.to(run.device), names)
@@ -138,11 +142,3 @@ def _linear(model: nn.Module, name: str) -> nn.Linear:
     layer = model.get_submodule(name)
     assert isinstance(layer, nn.Linear)
     return layer
-
-
-def _random(weight: Tensor, rank: int) -> list[Tensor]:
-    """LoRA's initialisation: `down` random, `up` zero."""
-    outputs, inputs = weight.shape
-    rank = min(rank, outputs, inputs)
-    down = (torch.rand(rank, inputs) * 2 - 1) / inputs**0.5
-    return [down.to(weight.device), torch.zeros(outputs, rank, device=weight.device)]

@@ -222,6 +222,9 @@ class Gated(Guard):
     them; `before_<i>` [requests - 1, rank, inputs], the `down` of earlier requests; the detectors of all requests, stacked,
     by their names in gate.py; `zeta` [], `steps` [] (whether the gate is that of the released evaluation), `opening`.
     `strength` [] is 1: a share of the change scales all tensors alike, so they are divided by it.
+
+    The layers of peft scale what they add alike for every text of a batch and stand in the place of a model's own. Here each question
+    has a scale, and the model's weights keep their names, so that a later request finds them; hooks do both.
     """
 
     kind = "o3"

@@ -1,60 +1,38 @@
-"""Low-rank layers: a frozen linear layer with two thin factors beside it that learn, and can be added to it at the end.
+"""Low-rank layers (LoRA), those of peft: a frozen linear layer with two thin factors beside it that learn.
 
-layers = {name: LowRank(model.get_submodule(name), down, up, 2.0) for name, (down, up) in factors.items()}
-with inside(model, layers):
-    loss = mean_nll(model, texts)
+adapted = beside(model, factors)  # a second body over the same weights
+loss = mean_nll(adapted, texts)
 loss.backward()
-merge(model, layers)  # the model is again one of its own kind, and has learned what the factors learned
+merge(model, adapted)  # the model has learned what the factors learned, and is still one of its own kind
 
-A model too large to be trained whole gets such layers for good: `beside` makes a second body over the same weights, what it
-learns is saved as its factors, and `take_in` adds them to a model that has none.
+In Lethe's files a layer's factors are `<layer>.down` and `<layer>.up`, whatever peft calls them (`tensors_of`); `take_in` adds
+them to the weights of a model that has no such layers. peft is imported where layers are made: no other job on a language model
+loads it.
 """
 
-import contextlib
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.optim import AdamW
 
+if TYPE_CHECKING:
+    from peft import LoraConfig
+
 EPSILON = 1e-5  # keeps FILA's quotients finite
-SCALE = 2.0  # of what the factors of `beside` add; LoRA's alpha is then twice the rank
+SCALE = 2  # of what the factors add; LoRA's alpha is then twice the rank
 DOWN, UP = ".down", ".up"
-
-
-class LowRank(nn.Module):
-    """y = W x + bias + scale up down x, of which only `down` and `up` learn.
-
-    Attributes:
-        down: [rank, inputs].
-        up: [outputs, rank].
-        base_weight: W [outputs, inputs], the weight less what the factors make at the start, so that the layer starts unchanged.
-    """
-
-    base_weight: Tensor
-    bias: Tensor | None
-
-    def __init__(self, linear: nn.Module, down: Tensor, up: Tensor, scale: float) -> None:
-        """Take the factors out of a layer, which itself is not changed; with `up` zero both hold the same weight."""
-        super().__init__()
-        self.scale = scale
-        self.down, self.up = nn.Parameter(down.clone()), nn.Parameter(up.clone())
-        bias = None if linear.bias is None else linear.bias.detach()  # type: ignore[operator]
-        self.register_buffer("bias", bias, persistent=False)
-        weight = _weight(linear)
-        self.register_buffer("base_weight", weight - scale * up @ down if up.any() else weight, persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[..., inputs] -> [..., outputs]."""
-        return F.linear(x, self.base_weight, self.bias) + self.scale * F.linear(F.linear(x, self.down), self.up)
-
-    @torch.no_grad()
-    def weight(self) -> Tensor:
-        """The weight of the linear layer that does the same [outputs, inputs]."""
-        return self.base_weight + self.scale * self.up @ self.down
+ADAPTER = "default"  # what peft calls the only adapter of a layer
+PEFT_NAMES = {
+    f".lora_A.{ADAPTER}.weight": DOWN,
+    f".lora_B.{ADAPTER}.weight": UP,
+    ".base_layer.weight": ".weight",
+    ".base_layer.bias": ".bias",
+}
+BODY = "body"  # the name of a body while peft puts layers into it
 
 
 def linear_layers(model: nn.Module) -> list[str]:
@@ -86,36 +64,111 @@ def fresh_factors(shapes: Mapping[str, tuple[int, int]], rank: int) -> dict[str,
 def beside(model: Any, factors: Mapping[str, Tensor]) -> Any:
     """A second body over the very weights of a model, with low-rank layers where there are factors; only these can learn.
 
-    Both stay what they are whatever the factors learn, and the weights are in memory once.
+    Both stay what they are whatever the factors learn, and the weights are in memory once. No random numbers are drawn.
     """
-    same = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    body = copy.deepcopy(model, same).requires_grad_(False)
+    from peft import inject_adapter_in_model
+
+    body = second_body(model)
+    # peft translates names for some mixtures of experts; it leaves them alone in a container that is no such model
+    container = nn.ModuleDict({BODY: body})
+    config = lora_config(container, {f"{BODY}.{name}": factor for name, factor in factors.items()})
+    inject_adapter_in_model(config, container, ADAPTER, low_cpu_mem_usage=True)
     for name in thin(factors):
-        layer = model.get_submodule(name)
-        down, up = (factors[name + end].to(layer.weight.device) for end in (DOWN, UP))
-        low = LowRank(layer, down, torch.zeros_like(up), SCALE).train(layer.training)
-        low.up.data.copy_(up)
-        body.set_submodule(name, low)
+        body.get_submodule(name).train(model.get_submodule(name).training)
+    put_in(body, factors)
     return body
 
 
-def thin(tensors: Mapping[str, Tensor]) -> Sequence[str]:
-    """Names of the layers whose factors are among some tensors."""
+def second_body(model: Any) -> Any:
+    """A model of its own modules over the very weights of another, none of which can learn."""
+    same = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    return copy.deepcopy(model, same).requires_grad_(False)
+
+
+def lora_config(model: nn.Module, factors: Mapping[str, Tensor]) -> "LoraConfig":
+    """peft's description of the layers of a model that have factors, and of how wide these are."""
+    from peft import LoraConfig
+
+    ranks = {name: len(factors[name + DOWN]) for name in thin(factors)}
+    rank = max(ranks.values())
+    narrower = {re.escape(name): width for name, width in ranks.items() if width != rank}
+    return LoraConfig(
+        r=rank,
+        lora_alpha=SCALE * rank,
+        rank_pattern=narrower,
+        alpha_pattern={name: SCALE * width for name, width in narrower.items()},
+        target_modules=list(ranks),
+        fan_in_fan_out=any(_turned(model.get_submodule(name)) for name in ranks),
+    )
+
+
+def put_in(body: nn.Module, factors: Mapping[str, Tensor]) -> None:
+    """Give layers that peft has made, still without numbers, copies of their factors."""
+    for name in thin(factors):
+        layer: Any = body.get_submodule(name)
+        device = layer.get_base_layer().weight.device
+        for part, end in ((layer.lora_A, DOWN), (layer.lora_B, UP)):
+            part[ADAPTER].weight = nn.Parameter(factors[name + end].to(device, copy=True))
+
+
+def tensors_of(model: nn.Module) -> dict[str, Tensor]:
+    """The tensors of a model by the names of Lethe's files: its own, and the factors of its low-rank layers."""
+    tensors: dict[str, Tensor] = model.state_dict()
+    for layer in low_rank_layers(model):
+        for peft_name, name in PEFT_NAMES.items():
+            if layer + peft_name in tensors:  # a layer can lack a bias
+                tensors[layer + name] = tensors.pop(layer + peft_name)
+    return tensors
+
+
+def effective_weight(layer: Any) -> Tensor:
+    """The weight that a linear layer works with [outputs, inputs], the product of its factors included where it is low-rank."""
+    if not _is_low_rank(layer):
+        return _weight(layer)
+    base = layer.get_base_layer()
+    change: Tensor = layer.get_delta_weight(ADAPTER).detach()
+    return _weight(base) + (change.T if _turned(base) else change)
+
+
+@torch.no_grad()
+def take_out(adapted: nn.Module) -> None:
+    """Subtract from the base weights of low-rank layers what their factors add, so that the layers begin as they were without.
+
+    The model whose weights these were keeps its own.
+    """
+    for layer in low_rank_layers(adapted).values():
+        base = layer.get_base_layer()
+        base.weight = nn.Parameter(base.weight - layer.get_delta_weight(ADAPTER), requires_grad=False)
+
+
+@torch.no_grad()
+def merge(model: nn.Module, adapted: nn.Module) -> None:
+    """Write into the linear layers of a model what those of `adapted`, made by `beside`, do."""
+    for name, layer in low_rank_layers(adapted).items():
+        _weight(model.get_submodule(name)).copy_(effective_weight(layer))
+
+
+def low_rank_layers(model: nn.Module) -> dict[str, Any]:
+    """The layers of a model that have factors beside them, by name."""
+    return {name: layer for name, layer in model.named_modules() if _is_low_rank(layer)}
+
+
+def _is_low_rank(layer: nn.Module) -> bool:
+    """Whether it is a layer of peft; asked without importing peft."""
+    return hasattr(layer, "get_delta_weight")
+
+
+def thin(tensors: Collection[str]) -> Sequence[str]:
+    """Names of the layers whose factors are among some tensors, given by their names."""
     return [name.removesuffix(UP) for name in tensors if name.endswith(UP) and name.removesuffix(UP) + DOWN in tensors]
 
 
 @torch.no_grad()
 def take_in(model: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Add to a model's weights the factors among some tensors, as `beside` would use them. Returns the other tensors.
-
-    Where the model has low-rank layers itself, their factors are left to be loaded.
-    """
+    """Add to a model's weights the factors among some tensors, as `beside` would use them. Returns the other tensors."""
     left = dict(tensors)
     for name in thin(tensors):
-        layer = model.get_submodule(name)
-        if isinstance(layer, LowRank):
-            continue
-        weight = _weight(layer)
+        weight = _weight(model.get_submodule(name))
         down, up = (left.pop(name + end).to(weight) for end in (DOWN, UP))
         weight += SCALE * up @ down
     return left
@@ -132,26 +185,6 @@ def _weight(layer: Any) -> Tensor:
     """[outputs, inputs]; what is written into it is written into the layer."""
     weight: Tensor = layer.weight.detach()
     return weight.T if _turned(layer) else weight
-
-
-@contextlib.contextmanager
-def inside(model: nn.Module, layers: Mapping[str, LowRank]) -> Iterator[None]:
-    """Within this, the model works with low-rank layers in place of its own; afterwards with its own, as they were."""
-    own = {name: model.get_submodule(name) for name in layers}
-    try:
-        for name, layer in layers.items():
-            model.set_submodule(name, layer)
-        yield
-    finally:
-        for name, linear in own.items():
-            model.set_submodule(name, linear)
-
-
-@torch.no_grad()
-def merge(model: nn.Module, layers: Mapping[str, LowRank]) -> None:
-    """Write into the model's linear layers what the low-rank layers do."""
-    for name, layer in layers.items():
-        model.get_submodule(name).weight.copy_(layer.weight())  # type: ignore[operator]
 
 
 def fila(weight: Tensor, forget: Tensor, keep: Tensor, rank: int, scale: float) -> tuple[Tensor, Tensor]:

@@ -44,6 +44,11 @@ def is_model(name: str) -> bool:
     )
 
 
+def hub_id(model_id: str) -> str | None:
+    """The id itself, where it names a model on the Hub and no folder."""
+    return model_id if is_hub_id(model_id) and local_folder(model_id) is None else None
+
+
 def embedded_ids() -> list[str]:
     """The models that came with Lethe."""
     return sorted(path.parent.name for path in (ASSETS / "models").glob("*/card.json"))

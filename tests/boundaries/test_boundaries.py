@@ -14,7 +14,7 @@ from backends.api.results import Result
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOWN = sorted([*(ROOT / "app").rglob("*.py"), *(ROOT / "pages").rglob("*.py")])
-HEAVY = ("torch", "transformers", "diffusers", "captum", "umap", "sklearn", "numba", "safetensors.torch")
+HEAVY = ("torch", "transformers", "diffusers", "captum", "umap", "peft", "sklearn", "numba", "safetensors.torch")
 LARGEST = 10 * 2**20
 
 

@@ -7,7 +7,9 @@ import pictures
 import pytest
 import torch
 import toy_language
+from peft import PeftModel
 from PIL import Image
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from backends.api import files
 from backends.api.runs import RunFolder, State
@@ -102,6 +104,9 @@ QUICK = {"epochs": 2, "learning_rate": 5e-3}
 SPEAKERS = {
     "whole weights": [("npo", QUICK | {"train": "all weights"})],
     "low-rank layers": [("npo", QUICK | {"train": "low-rank layers"})],
+    "low-rank layers twice": [
+        (name, QUICK | {"train": "low-rank layers", "rank": rank}) for name, rank in (("npo", 16), ("grad_diff", 4))
+    ],
     "a chain": [("npo", QUICK | {"train": "low-rank layers"}), ("grad_diff", QUICK)],
     "eco": [("eco", {})],
     "icul": [("icul", {})],
@@ -128,6 +133,9 @@ def told(opened, made):
     return task.outputs(model), written
 
 
+@pytest.mark.filterwarnings(
+    "ignore:`is_gradient_checkpointing`:FutureWarning"
+)  # peft asks a model of transformers for it
 @pytest.mark.parametrize("kind", SPEAKERS)
 def test_a_language_model_answers_as_in_the_studio(home, toy_language_folder, tmp_path, monkeypatch, kind):
     check_speaker(home, toy_language_folder, tmp_path, monkeypatch, SPEAKERS[kind])
@@ -137,6 +145,12 @@ def test_a_mixture_answers_as_in_the_studio(home, tmp_path, monkeypatch):
     monkeypatch.setattr(toy_language, "STEPS", 5)
     folder = toy_language.make(tmp_path / "mixture", mixture=True)
     check_speaker(home, folder, tmp_path, monkeypatch, [("seuf", {"epochs": 2})])
+
+
+def adapted(folder, model):
+    """The model before with the adapter of an exported folder on it, loaded by peft, and the tokenizer of the model."""
+    base = AutoModelForCausalLM.from_pretrained(model, dtype="float32").eval()
+    return {"model": PeftModel.from_pretrained(base, folder).eval(), "tokenizer": AutoTokenizer.from_pretrained(model)}
 
 
 def check_speaker(home, model, tmp_path, monkeypatch, steps):
@@ -151,6 +165,37 @@ def check_speaker(home, model, tmp_path, monkeypatch, steps):
     np.testing.assert_allclose(said["answer"], shown["answer"], atol=2e-3)
     assert said["said"].tolist() == shown["said"].tolist()
     assert written == shown["said"].tolist()
+    folder = tmp_path / "out" / "adapter"
+    assert folder.is_dir() == all("low-rank layers" in params.values() for _, params in steps)
+    if folder.is_dir():
+        check_adapter(opened, folder, model, tmp_path / "out")
+
+
+def check_adapter(opened, folder, model, exported):
+    """peft puts the adapter on the model before, which then says what the exported model says."""
+    assert {path.name for path in folder.iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
+    assert str(opened.task.folder) not in (folder / "adapter_config.json").read_text()
+    assert "PeftModel.from_pretrained" in (exported / "README.md").read_text()
+    said, written = told(opened, adapted(folder, model))
+    shown, before = opened.outputs("after"), opened.outputs("before")
+    assert np.abs(said["answer"] - before["answer"]).max() > 1e-3
+    np.testing.assert_allclose(said["answer"], shown["answer"], atol=1e-4)
+    assert written == said["said"].tolist() == shown["said"].tolist()
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+def test_a_run_of_before_has_an_adapter_too(home, tmp_path):
+    """The factors of a run that came with Lethe, by the names that they had before peft trained them."""
+    opened = Desk().run("example-author-forgotten")
+    export.write_model(opened, tmp_path / "out")
+    texts = opened.task.forget[torch.arange(4)]
+    loaded = adapted(tmp_path / "out" / "adapter", opened.task.folder)["model"]
+    after, before, theirs = (
+        model(input_ids=texts.ids, attention_mask=texts.mask).logits.detach()[texts.mask.bool()]
+        for model in (opened.model("after"), opened.model("before"), loaded)
+    )
+    assert (after - before).abs().max() > 1
+    torch.testing.assert_close(theirs, after, rtol=1e-3, atol=1e-3)
 
 
 # --- models that draw

@@ -12,7 +12,7 @@ from backends.core.run import Cancelled, Run
 from backends.families.language.tokens import IGNORED, likelihoods, logits, mean_nll
 from backends.methods._language import inverted_hinge
 from backends.methods.loku import fisher, linear_layers
-from backends.models.low_rank import LowRank, fila, inside, merge
+from backends.models.low_rank import beside, fila, merge, take_out
 
 SETTINGS = {
     "ihl": {"epochs": 40, "learning_rate": 2e-3},
@@ -28,15 +28,18 @@ def done(task, name, keeper=None, resume=None, **params):
 
 
 @pytest.fixture
-def layers(toy_language_task):
-    """(model, its low-rank layers with FILA's factors)."""
+def bodies(toy_language_task):
+    """(model, a body with low-rank layers that begin with FILA's factors, taken out of their base)."""
     model, generator = toy_language_task.load(), torch.Generator().manual_seed(0)
-    made = {}
+    factors = {}
     for name in linear_layers(model):
         weight = model.get_submodule(name).weight.detach()
-        gone, held = (torch.rand(weight.shape, generator=generator) for _ in range(2))
-        made[name] = LowRank(model.get_submodule(name), *fila(weight, gone, held, 4, 2.0), 2.0)
-    return model, made
+        forget_fisher, retain_fisher = (torch.rand(weight.shape, generator=generator) for _ in range(2))
+        down, up = fila(weight, forget_fisher, retain_fisher, 4, 2.0)
+        factors |= {f"{name}.down": down, f"{name}.up": up}
+    adapted = beside(model, factors)
+    take_out(adapted)
+    return model, adapted
 
 
 def test_the_loss_compares_the_true_token_with_the_runner_up():
@@ -78,28 +81,29 @@ def test_fisher_is_the_squared_gradient_of_two_pairs_weighed_by_their_tokens(toy
     )
 
 
-def test_nothing_changes_before_training(toy_language_task, layers):
-    model, made = layers
-    texts, own = toy_language_task.forget, {name: model.get_submodule(name) for name in made}
-    before, weights = logits(model, texts)[0], {name: linear.weight.clone() for name, linear in own.items()}
-    with inside(model, made):
-        assert torch.allclose(logits(model, texts)[0], before, atol=1e-4)
-    assert all(model.get_submodule(name) is linear for name, linear in own.items())
-    merge(model, made)
-    for name, linear in own.items():
-        assert torch.allclose(linear.weight, weights[name], atol=1e-5) and made[name].up.abs().sum() > 0
+def test_nothing_changes_before_training(toy_language_task, bodies):
+    model, adapted = bodies
+    texts, weights = toy_language_task.forget, toy_language_task.load().state_dict()
+    before = logits(toy_language_task.load(), texts)[0]
+    assert all(torch.equal(weight, weights[name]) for name, weight in model.state_dict().items())
+    assert torch.allclose(logits(adapted, texts)[0], before, atol=1e-4)
+    merge(model, adapted)
+    for name in linear_layers(model):
+        layer = adapted.get_submodule(name)
+        assert torch.allclose(model.get_submodule(name).weight, weights[f"{name}.weight"], atol=1e-5)
+        assert (layer.base_layer.weight - weights[f"{name}.weight"]).norm() > 0.1 * weights[f"{name}.weight"].norm()
     assert torch.allclose(logits(model, texts)[0], before, atol=1e-4)
 
 
-def test_what_the_factors_learned_is_merged(toy_language_task, layers):
-    model, made = layers
+def test_what_the_factors_learned_is_merged(toy_language_task, bodies):
+    model, adapted = bodies
     with torch.no_grad():
-        for layer in made.values():
-            layer.up.add_(0.01)
-    with inside(model, made):
-        learned = logits(model, toy_language_task.forget)[0]
+        for factor in adapted.parameters():
+            if factor.requires_grad:
+                factor.add_(0.01)
+    learned = logits(adapted, toy_language_task.forget)[0]
     assert not torch.allclose(logits(model, toy_language_task.forget)[0], learned, atol=1e-2)
-    merge(model, made)
+    merge(model, adapted)
     assert torch.allclose(logits(model, toy_language_task.forget)[0], learned, atol=1e-4)
 
 

@@ -1,20 +1,36 @@
 """Low-rank layers for models too large to be trained whole: what learns, what is saved, and that nothing else differs."""
 
 import copy
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 import toy
+import toy_language
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from torch import nn
+from torch.nn import functional as F
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen3MoeConfig,
+    Qwen3MoeForCausalLM,
+)
 
 from backends.api.errors import BadInput
 from backends.core import registry
 from backends.core.pack import plain
 from backends.core.run import Cancelled, Run, restore, set_dose
 from backends.methods import _language
-from backends.models import low_rank
+from backends.models import adapter, low_rank
 
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = {"vocab_size": 64, "max_position_embeddings": 32}
 
 
@@ -30,6 +46,27 @@ def gpt2():
     return GPT2LMHeadModel(GPT2Config(n_embd=16, n_layer=2, n_head=2, vocab_size=64, n_positions=32)).eval()
 
 
+def grouped():
+    """A Llama with keys and values narrower than the rest."""
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+    return LlamaForCausalLM(LlamaConfig(**SMALL, **sizes, num_key_value_heads=1)).eval()
+
+
+def mixture():
+    """Its first layer is no mixture, but has linear layers with the names of what the experts of the other are made of."""
+    torch.manual_seed(0)
+    sizes = {
+        "hidden_size": 16,
+        "intermediate_size": 24,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "head_dim": 8,
+    }
+    experts = {"moe_intermediate_size": 8, "num_experts": 4, "num_experts_per_tok": 2, "mlp_only_layers": [0]}
+    return Qwen3MoeForCausalLM(Qwen3MoeConfig(**SMALL, **sizes, **experts, num_key_value_heads=2)).eval()
+
+
 def moved(model, rank=3):
     """Factors that change something."""
     torch.manual_seed(1)
@@ -42,19 +79,35 @@ def said(model):
         return model(input_ids=torch.arange(12)[None]).logits
 
 
-@pytest.mark.parametrize("make", [llama, gpt2])
+@pytest.mark.parametrize("make", [llama, gpt2, mixture])
 def test_fresh_factors_change_nothing_and_share_every_weight(make):
     model = make()
-    body = low_rank.beside(model, low_rank.fresh_factors(low_rank.thin_layers(model), 3))
+    layers = low_rank.thin_layers(model)
+    body = low_rank.beside(model, low_rank.fresh_factors(layers, 3))
     assert torch.equal(said(body), said(model))
-    theirs = {tensor.data_ptr() for tensor in model.state_dict().values()}
-    assert all(
-        layer.base_weight.data_ptr() in theirs for layer in body.modules() if isinstance(layer, low_rank.LowRank)
-    )
+    assert [name for name, layer in body.named_modules() if isinstance(layer, LoraLayer)] == list(layers)
+    assert all(body.get_submodule(name).base_layer.weight is model.get_submodule(name).weight for name in layers)
     assert body.get_input_embeddings().weight is model.get_input_embeddings().weight
 
 
-@pytest.mark.parametrize("make", [llama, gpt2])
+@pytest.mark.parametrize("make", [llama, gpt2, mixture])
+def test_low_rank_layers_are_named_in_files_as_ever(make):
+    model = make()
+    factors = moved(model)
+    body = low_rank.beside(model, factors)
+    tensors = low_rank.tensors_of(body)
+    assert tensors.keys() == model.state_dict().keys() | factors.keys()
+    assert all(torch.equal(tensors[name], tensor) for name, tensor in (model.state_dict() | factors).items())
+
+
+def test_making_low_rank_layers_draws_no_random_numbers():
+    model = llama()
+    factors, state = moved(model), torch.get_rng_state()
+    low_rank.beside(model, factors)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("make", [llama, gpt2, mixture])
 def test_factors_taken_into_a_plain_model_say_what_the_layers_said(make):
     model, other = make(), make()
     body = low_rank.beside(other, moved(other))
@@ -75,9 +128,81 @@ def test_a_factor_adds_twice_up_times_down():
 def test_nothing_but_the_factors_can_learn():
     model = llama()
     body = low_rank.beside(model, moved(model))
-    learning = {name for name, weight in body.named_parameters() if weight.requires_grad}
-    assert learning == set(moved(model))
-    assert not any("lm_head" in name for name in learning)
+    learning = {id(weight) for weight in body.parameters() if weight.requires_grad}
+    names = {name for name, tensor in body.state_dict(keep_vars=True).items() if id(tensor) in learning}
+    assert len(names) == len(learning) == len(moved(model))
+    assert all(".lora_A." in name or ".lora_B." in name for name in names)
+    assert not any("lm_head" in name for name in names)
+
+
+def as_peft_loads_it(model, folder):
+    assert {path.name for path in folder.iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
+    return PeftModel.from_pretrained(model, folder).eval()
+
+
+@pytest.mark.filterwarnings(
+    "ignore:`is_gradient_checkpointing`:FutureWarning"
+)  # peft asks a model of transformers for it
+@pytest.mark.parametrize(("make", "part"), [(llama, ""), (grouped, ""), (gpt2, ""), (mixture, ".self_attn.")])
+def test_peft_loads_what_is_written_as_an_adapter(make, part, tmp_path):
+    model, other = make(), make()
+    factors = {name: factor for name, factor in moved(model, rank=12).items() if part in name}
+    assert (make is grouped) == (len({min(factor.shape) for factor in factors.values()}) > 1)
+    assert adapter.write(model, factors, tmp_path / "adapter", None)
+    assert torch.equal(said(model), said(other))  # the model is left alone
+    low_rank.take_in(other, factors)
+    assert (said(other) - said(model)).abs().max() > 1e-2
+    torch.testing.assert_close(said(as_peft_loads_it(make(), tmp_path / "adapter")), said(other), rtol=1e-4, atol=1e-5)
+
+
+def test_where_peft_would_put_factors_elsewhere_no_adapter_is_written(tmp_path):
+    model = mixture()
+    assert not adapter.write(model, moved(model), tmp_path / "adapter", None)
+    assert not (tmp_path / "adapter").exists()
+
+
+def test_changes_made_one_after_the_other_are_one_change():
+    model, other = llama(), llama()
+    first = moved(model)
+    second = {name: factor + 0.1 for name, factor in moved(model, rank=2).items() if ".mlp." in name}
+    for change in (first, second):
+        low_rank.take_in(model, change)
+    factors = adapter.stacked([first, second])
+    low_rank.take_in(other, factors)
+    torch.testing.assert_close(said(other), said(model), rtol=1e-4, atol=1e-5)
+    assert adapter.only_factors(factors) and not adapter.only_factors([*factors, "model.norm.weight"])
+    assert len(factors["model.layers.0.mlp.up_proj.down"]) == 5
+
+
+class ByHand(nn.Module):
+    """y = W x + bias + 2 up down x, written out."""
+
+    def __init__(self, linear, down, up):
+        super().__init__()
+        self.linear, self.a, self.b = [linear], nn.Parameter(down.clone()), nn.Parameter(up.clone())
+
+    def forward(self, x):
+        return self.linear[0](x) + 2 * F.linear(F.linear(x, self.a), self.b)
+
+
+def beside_by_hand(model, factors):
+    body = copy.deepcopy(model).requires_grad_(False)
+    for name in low_rank.thin(factors):
+        linear = body.get_submodule(name)
+        body.set_submodule(name, ByHand(linear, factors[name + ".down"], factors[name + ".up"]))
+    return body
+
+
+class Losses(toy.Memory):
+    """A keeper that remembers the loss of every step."""
+
+    def __init__(self):
+        super().__init__()
+        self.losses = []
+
+    def report(self, phase, step, of, values):
+        super().report(phase, step, of, values)
+        self.losses += [values["loss"]] if "loss" in values else []
 
 
 @pytest.fixture
@@ -102,6 +227,22 @@ def test_a_method_that_moves_all_weights_can_move_thin_layers(toy_language_task,
     assert any(bool(tensor.any()) for name, tensor in state.items() if name.endswith(".up"))
     before = toy_language_task.load().state_dict()
     assert all(torch.equal(tensor, before[name]) for name, tensor in run.original.state_dict().items())
+
+
+def test_a_job_learns_as_with_layers_written_out(toy_language_folder, params, monkeypatch):
+    """Loss by loss, from the same numbers drawn: what peft computes is what Lethe's own layers computed."""
+    peft, by_hand, params = Losses(), Losses(), params | {"batch_size": 2}
+    run = forgotten(toy_language.task(toy_language_folder), params, peft)
+    monkeypatch.setattr(low_rank, "beside", beside_by_hand)
+    other = forgotten(toy_language.task(toy_language_folder), params, by_hand)
+    assert len(peft.losses) == 3 * params["epochs"] and peft.losses[-1] < peft.losses[0] - 1
+    assert peft.losses == pytest.approx(by_hand.losses, rel=1e-6)
+    factors, written_out = run.state()["model"], other.model.state_dict()
+    names = low_rank.thin(factors)
+    assert len(names) == len(low_rank.thin_layers(run.original))
+    for name in names:
+        torch.testing.assert_close(factors[f"{name}.down"], written_out[f"{name}.a"])
+        torch.testing.assert_close(factors[f"{name}.up"], written_out[f"{name}.b"])
 
 
 def test_thin_layers_forget_and_what_is_saved_makes_the_same_model(toy_language_task, params, tmp_path):
@@ -130,8 +271,8 @@ def test_half_the_dose_is_half_of_what_the_factors_add(toy_language_task, params
     set_dose(half, before, after, 0.5)
     name = "model.layers.0.mlp.down_proj"
     added = half.get_submodule(name).weight - before.get_submodule(name).weight
-    layer = run.model.get_submodule(name)
-    assert torch.allclose(added, layer.up @ layer.down, atol=1e-6)
+    factors = run.state()["model"]
+    assert torch.allclose(added, factors[f"{name}.up"] @ factors[f"{name}.down"], atol=1e-6)
 
 
 @pytest.mark.parametrize("step", [0, 3])
@@ -161,7 +302,7 @@ def automatic(task, monkeypatch, whole=10**9, free=10**12):
     monkeypatch.setattr(_language, "_free_bytes", lambda device: free)
     run = Run(task, toy.Memory(), 0)
     _language.UnlearnLoop(run, registry.get("methods", "npo").parse({}))
-    return bool(low_rank.thin(run.model.state_dict()))
+    return bool(low_rank.thin(low_rank.tensors_of(run.model)))
 
 
 def test_a_small_model_is_trained_whole_and_a_large_one_thin(toy_language_task, monkeypatch):
@@ -178,7 +319,22 @@ def test_a_job_goes_on_with_what_it_began_to_train(toy_language_task, monkeypatc
     monkeypatch.setattr(_language, "FULL_TRAINING_LIMIT", 1000)
     run = Run(toy_language_task, toy.Memory(), 0, keeper.saved)
     _language.UnlearnLoop(run, registry.get("methods", "npo").parse({}))
-    assert not low_rank.thin(run.model.state_dict())
+    assert not low_rank.thin(low_rank.tensors_of(run.model))
+
+
+def test_only_a_job_with_low_rank_layers_loads_peft(toy_language_folder, params):
+    code = (
+        "import sys; sys.path.insert(0, 'tests'); import toy, toy_language; from pathlib import Path\n"
+        "from backends.core import registry; from backends.core.run import Run\n"
+        f"run = Run(toy_language.task(Path({str(toy_language_folder)!r})), toy.Memory(), 0)\n"
+        "method = registry.get('methods', 'npo')\n"
+        "method.function(run, method.parse({'epochs': 1, 'train': %r})); print('peft' in sys.modules)"
+    )
+    for train, loaded in (("all weights", "False"), ("low-rank layers", "True")):
+        done = subprocess.run(
+            [sys.executable, "-c", code % train], cwd=ROOT, capture_output=True, text=True, timeout=240, check=True
+        )
+        assert done.stdout.split()[-1] == loaded
 
 
 def test_methods_that_choose_their_own_weights_are_not_asked():

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import nn
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from backends.api.errors import BadInput
 from backends.families.language.concept_vectors import (
@@ -23,7 +24,7 @@ from backends.families.language.concept_vectors import (
     writers,
 )
 from backends.families.language.tokens import mean_nll
-from backends.models.low_rank import LowRank
+from backends.models.low_rank import beside
 
 
 def plant(model, reader, layer, column, words):
@@ -197,8 +198,14 @@ def test_columns_of_a_low_rank_layer_are_those_it_works_with(toy_language_task):
     model = toy_language_task.load()
     linear, draw = writers(model)[0], torch.Generator().manual_seed(0)
     up, down = torch.randn(48, 2, generator=draw), torch.randn(2, 128, generator=draw)
-    layer = LowRank(linear, down, up, 1.0)
-    with torch.no_grad():
-        layer.up.zero_()
-    model.model.layers[0].mlp.down_proj = layer
-    torch.testing.assert_close(columns(model, 0), (linear.weight - up @ down).T.detach())
+    name = "model.layers.0.mlp.down_proj"
+    body = beside(model, {f"{name}.down": down, f"{name}.up": up})
+    torch.testing.assert_close(columns(body, 0), (linear.weight + 2 * up @ down).T.detach())
+
+
+def test_columns_of_a_low_rank_layer_of_gpt2_lie_the_other_way_round():
+    model = GPT2LMHeadModel(GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=64, n_positions=32))
+    draw = torch.Generator().manual_seed(0)
+    up, down = torch.randn(16, 2, generator=draw), torch.randn(2, 64, generator=draw)
+    body = beside(model, {"transformer.h.0.mlp.c_proj.down": down, "transformer.h.0.mlp.c_proj.up": up})
+    torch.testing.assert_close(columns(body, 0), columns(model, 0) + 2 * (up @ down).T)

@@ -65,6 +65,12 @@ def test_a_model_that_brings_code_is_refused(copied, name):
         model_folder(str(copied))
 
 
+def test_a_model_with_an_adapter_beside_its_weights_is_refused(copied):
+    files.write_json(copied / "adapter_config.json", {"peft_type": "LORA", "base_model_name_or_path": "owner/other"})
+    with pytest.raises(BadInput, match=r"holds an adapter beside its weights .adapter_config\.json.; merge it"):
+        model_folder(str(copied))
+
+
 def test_the_hub_out_of_reach_is_said(monkeypatch):
     with pytest.raises(OutOfReach, match="owner/name could not be fetched from the Hub"):
         model_folder("owner/name")

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from ...api.errors import BadInput
 from ...api.goals import OTHER as OTHER
 from ...api.goals import SAME as SAME
+from ...models.low_rank import effective_weight
 from .tokens import IGNORED, PromptTokenizer, Texts, nll
 
 Column = tuple[int, int, float]
@@ -89,9 +90,7 @@ def by_column(writer: Any, tensor: Tensor) -> Tensor:
 
 def columns(model: Any, layer: int) -> Tensor:
     """The vectors of one layer [columns, d], float32."""
-    writer = writers(model)[layer]
-    weight = writer.weight() if callable(writer.weight) else writer.weight  # a low-rank layer in training makes its own
-    return by_column(writer, weight.detach()).float()
+    return effective_weight(writers(model)[layer]).T.float()
 
 
 def vectors(model: Any, places: Sequence[Place]) -> Tensor:
