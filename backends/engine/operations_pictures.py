@@ -17,7 +17,7 @@ from ..api.home import ASSETS
 from ..core.evidence import When
 from ..core.run import set_dose
 from .recorder import png
-from .session import Desk, OpenRun, silent
+from .session import Desk, OpenRun, cached, silent
 
 LONGEST = 1000  # characters of a prompt
 SEEDS, STEPS, GUIDANCE, DOSE = 8, 100, 20.0, 1.5  # the most of each in one request
@@ -74,7 +74,7 @@ def draw(
 
     request_key = (task.id, task.data, task.precision, prompt_line, tuple(numbers), count, weight, side)
     pictures = {
-        when: desk.drawings.get_or_make(request_key, lambda model=model: pictures_of(model))
+        when: cached(desk.drawings, request_key, lambda model=model: pictures_of(model))
         if when == "before"
         else pictures_of(model)
         for when, model in models.items()
