@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy.special import softmax
 
 from ..api import families
 from ..api.panels import AnyPanel, Point, Points, Verdict
@@ -158,9 +159,7 @@ def _taken_for(task: Any, outputs: dict[str, NDArray[Any]], at: int) -> str:
         names = {kind: labels for kind, labels in task.asking.domains.items() if kind in outputs}
     judged = []
     for kind, labels in names.items():
-        logits = outputs[kind][at].astype(np.float64)
-        shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-        judged.append(_three(shares, labels, 1))
+        judged.append(_three(softmax(outputs[kind][at].astype(np.float64)), labels, 1))
     return ", ".join(judged)
 
 

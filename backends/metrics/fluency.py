@@ -3,6 +3,7 @@
 from collections import Counter
 
 import numpy as np
+from scipy.special import entr
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
@@ -53,4 +54,4 @@ def entropy(text: str) -> float:
 def _entropy(words: list[str], size: int) -> float:
     counts = np.array(list(Counter(zip(*(words[at:] for at in range(size)), strict=False)).values()), np.float64)
     shares = counts / counts.sum()
-    return float(-(shares * np.log2(shares)).sum())
+    return float(entr(shares).sum() / np.log(2))
