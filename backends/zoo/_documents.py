@@ -1,4 +1,4 @@
-"""The generated parts of README.md and docs: results, methods by family, limits, the tree of the code.
+"""The generated parts of README.md and docs: results, methods by family, metrics, limits, the tree of the code.
 
 Each stands between two markers; what is around them is written by hand. `python -m backends.zoo table --write` renews all.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from ..api import files
 from ..api.home import ASSETS
 from ..api.renamed import current
-from . import _limits, _matrix, _table, _table_answers, _table_defaults, _table_drawn, _table_moe, _tree
+from . import _limits, _matrix, _metrics, _table, _table_answers, _table_defaults, _table_drawn, _table_moe, _tree
 
 Rows = list[dict[str, Any]]
 
@@ -39,6 +39,7 @@ def documents(root: Path, measured: Path) -> dict[str, str]:
     texts = {name: into((root / name).read_text("utf-8"), rows[family]) for family, (name, into) in RESULTS.items()}
     for name, into in {
         "docs/results/settings.md": lambda text: _table_defaults.into(text, measured / "defaults"),
+        "docs/results/metrics.md": _metrics.into,
         "docs/architecture.md": lambda text: _tree.into(text, ASSETS.parent),
         "docs/deploy.md": _limits.into,
         "README.md": _matrix.into,
