@@ -38,7 +38,7 @@ def acquire(path: Path, patience: float = 0.0) -> "BaseFileLock":
 
 
 @contextmanager
-def held(path: Path, patience: float = 0.0) -> Iterator[None]:
+def holding(path: Path, patience: float = 0.0) -> Iterator[None]:
     """Within this the lock is held; see `acquire`.
 
     Raises:
@@ -66,7 +66,7 @@ def holder(path: Path) -> int | None:
     end = time.monotonic() + PROBE
     while path.exists():
         try:
-            with held(path):
+            with holding(path):
                 return None
         except Timeout:  # by its holder, or for a moment by another who asks this
             pid = _name(path)

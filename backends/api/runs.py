@@ -106,7 +106,7 @@ class RunFolder:
             FileNotFoundError: the run was deleted.
         """
         self.path.stat()  # a lock makes the folder that it lies in
-        with locks.held(self.path / ".lock", patience=-1):
+        with locks.holding(self.path / ".lock", patience=-1):
             yield
 
     def move(self, to: Status, *, note: str = "", detail: str = "", attempt: int | None = None) -> State:

@@ -91,11 +91,11 @@ def test_pages_are_served_while_forty_five_wait_for_the_warm_process(address):
     with httpx.Client(timeout=60, trust_env=False) as client, ThreadPoolExecutor(ASKING) as pool:
         config = client.get(f"{address}/config").json()
         playground, listing = opening_event(config, "playground"), opening_event(config, "runs")
-        asked = [pool.submit(send, address, playground, f"visitor{at}", f"?run={MODEL}") for at in range(ASKING)]
+        opened = [pool.submit(send, address, playground, f"visitor{at}", f"?run={MODEL}") for at in range(ASKING)]
         try:
             refused = ASKING - WAITING - 1  # one is asked, as many wait as may
             until = time.monotonic() + PATIENCE
-            while (done := sum(one.done() for one in asked)) < refused and time.monotonic() < until:
+            while (done := sum(one.done() for one in opened)) < refused and time.monotonic() < until:
                 time.sleep(0.05)
             assert done == refused
             for path in ("/healthz", "/"):
@@ -104,10 +104,10 @@ def test_pages_are_served_while_forty_five_wait_for_the_warm_process(address):
                 assert time.monotonic() - begun < PATIENCE, path
             status, text, seconds = send(address, listing, "another")
             assert status == 200 and seconds < PATIENCE and RUN in text
-            assert sum(one.done() for one in asked) == refused
+            assert sum(one.done() for one in opened) == refused
         finally:
             LIVE.stop()
-        answers = [one.result(PATIENCE) for one in asked]
+        answers = [one.result(PATIENCE) for one in opened]
     assert {status for status, *_ in answers} == {200}
     assert sum(BUSY in text for _, text, _ in answers) == refused
     assert sum(ENDED in text for _, text, _ in answers) == ASKING - refused  # nobody waits on for a server that ends
