@@ -6,6 +6,8 @@ What a command needs is imported when it runs, so that `lethe --help` and a typi
 import os
 import sys
 from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, get_type_hints
 
 import typer
 
@@ -68,8 +70,33 @@ def run(arguments: list[str]) -> int:
         return _refuse(f"{error.filename or 'A file'}: {error.strerror or error}.", terminal.FAILED, arguments)
     except Exception as error:
         if hasattr(error, "format_message"):  # how Typer says that an option is missing or unknown
-            return _refuse(f"{error.format_message().rstrip('.')}.", terminal.BAD_INPUT, arguments)
+            sentence = _wrong_number(error, arguments) or f"{error.format_message().rstrip('.')}."
+            return _refuse(sentence, terminal.BAD_INPUT, arguments)
         raise
+
+
+def _wrong_number(error: Exception, arguments: list[str]) -> str:
+    """The sentence about a number that Typer refused, with what was given and what is allowed; empty of any other error."""
+    option: Any = getattr(error, "param", None)
+    command = COMMANDS.get(arguments[0])
+    hints = get_type_hints(command, include_extras=True) if option is not None and command is not None else {}
+    for limits in getattr(hints.get(getattr(option, "name", "")), "__metadata__", ()):
+        texts = [text for name in option.opts for text in _texts_of(name, arguments)]
+        if limits.min is not None and texts:
+            most = "" if limits.max is None else f" to {limits.max}"
+            return f"{option.opts[0]} was {texts[-1][:40]!r}, but a whole number from {limits.min}{most} is needed."
+    return ""
+
+
+def _texts_of(option: str, arguments: list[str]) -> list[str]:
+    """What was typed for an option, as `--seed 3` or `--seed=3`, in its order."""
+    texts = []
+    for text, following in pairwise([*arguments, ""]):
+        if text == option:
+            texts.append(following)
+        elif text.startswith(f"{option}="):
+            texts.append(text.partition("=")[2])
+    return texts
 
 
 def _refuse(sentence: str, code: int, arguments: list[str]) -> int:

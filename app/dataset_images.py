@@ -1,8 +1,10 @@
 """Example images for the pages, asked of the live process once and kept."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
+from functools import lru_cache
 from threading import Lock
+
+from cachetools import LRUCache
 
 from app import thumbnails
 from app.inference import LIVE
@@ -11,10 +13,9 @@ from backends.api.home import ASSETS
 PAGE = 24  # images on one page of a gallery
 DRAWN = 96  # pixels of a drawing on a tile
 CACHED_CHARACTERS = 24 * 2**20  # characters of pictures that are remembered
+LISTS = 1024  # lists of ids that are remembered
 
-_cache: OrderedDict[tuple[str, str, str], str] = OrderedDict()
-_lists: dict[tuple[str, str, str, int], tuple[list[int], int]] = {}
-_alike: dict[tuple[str, str, int, int], list[int]] = {}
+_cache: LRUCache[tuple[str, str, str], str] = LRUCache(CACHED_CHARACTERS, getsizeof=len)
 _lock = Lock()
 
 
@@ -25,24 +26,21 @@ def of_items(model: str, items: Sequence[str], data: str = "") -> list[str]:
         LetheError: the live process cannot show them; the sentence says why.
     """
     with _lock:
-        missing = [item for item in dict.fromkeys(items) if (model, data, item) not in _cache]
-    fresh_uris = LIVE.ask("images", model=model, items=missing, data=data) if missing else []
-    with _lock:
-        for item, picture in zip(missing, fresh_uris, strict=True):
-            _cache[model, data, item] = picture
-        uris = [_cache[model, data, item] for item in items]
-        while sum(map(len, _cache.values())) > CACHED_CHARACTERS and len(_cache) > len(items):
-            _cache.popitem(last=False)
-    return uris
+        uris = {item: _cache[model, data, item] for item in items if (model, data, item) in _cache}
+    missing = [item for item in dict.fromkeys(items) if item not in uris]
+    if missing:
+        fresh_uris = dict(zip(missing, LIVE.ask("images", model=model, items=missing, data=data), strict=True))
+        with _lock:
+            _cache.update({(model, data, item): uri for item, uri in fresh_uris.items()})
+        uris |= fresh_uris
+    return [uris[item] for item in items]
 
 
+@lru_cache(maxsize=LISTS)
 def class_page(model: str, name: str, page: int, data: str = "") -> tuple[list[int], int]:
     """Ids of the training images of a class on one page (from 0), and how many the class has in all."""
-    key = (model, data, name, page)
-    if key not in _lists:
-        answer = LIVE.ask("resolve", model=model, forget=[name], keep=[], data=data, start=page * PAGE)
-        _lists[key] = ([int(str(item).rsplit("-", 1)[-1]) for item in answer["ids"][:PAGE]], int(answer["forget"]))
-    return _lists[key]
+    answer = LIVE.ask("resolve", model=model, forget=[name], keep=[], data=data, start=page * PAGE)
+    return [int(str(item).rsplit("-", 1)[-1]) for item in answer["ids"][:PAGE]], int(answer["forget"])
 
 
 def examples(model: str, classes: Sequence[str], data: str = "", each: int = 3) -> list[list[str]]:
@@ -95,13 +93,11 @@ def tile_variables(name: str, pictures: Sequence[Sequence[str]]) -> str:
     return f"<style>{''.join(rules)}</style>"
 
 
+@lru_cache(maxsize=LISTS)
 def alike(model: str, item: int, count: int, data: str = "") -> list[int]:
     """Ids of the training images that the model finds most alike to one.
 
     Raises:
         LetheError: the live process cannot say; the sentence says why.
     """
-    key = (model, data, item, count)
-    if key not in _alike:
-        _alike[key] = [int(image_id) for image_id in LIVE.ask("alike", model=model, item=item, count=count, data=data)]
-    return _alike[key]
+    return [int(image_id) for image_id in LIVE.ask("alike", model=model, item=item, count=count, data=data)]

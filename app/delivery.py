@@ -8,12 +8,12 @@ streams are not touched.
 import asyncio
 import gzip
 import hashlib
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qs
 
+from cachetools import LRUCache
 from fastapi import Request
 from gradio import route_utils
 from starlette.responses import Response
@@ -68,7 +68,7 @@ class Delivery:
         self._app = app
         self._pages = pages
         self._root_path = root_path
-        self._cache: OrderedDict[CacheKey, Packed] = OrderedDict()
+        self._cache: LRUCache[CacheKey, Packed] = LRUCache(CACHE_BYTES, getsizeof=lambda packed: len(packed.body))
         self._building: dict[CacheKey, asyncio.Task[Packed | Response]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,7 +102,6 @@ class Delivery:
     async def _cached(self, key: CacheKey, scope: Scope) -> Packed | Response:
         """The cached response, or one that is built once however many ask for it."""
         if key in self._cache:
-            self._cache.move_to_end(key)
             return self._cache[key]
         if key not in self._building:
             task = asyncio.create_task(self._build(key, scope))
@@ -150,10 +149,8 @@ class Delivery:
         return answer
 
     def _store(self, key: CacheKey, packed: Packed) -> Packed:
-        if len(key.root) <= LONGEST_ROOT:
+        if len(key.root) <= LONGEST_ROOT and len(packed.body) <= CACHE_BYTES:
             self._cache[key] = packed
-        while sum(len(one.body) for one in self._cache.values()) > CACHE_BYTES:
-            self._cache.popitem(last=False)
         return packed
 
 

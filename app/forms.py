@@ -105,28 +105,12 @@ def label(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def allowed(field: Schema) -> str:
-    """The allowed values in words: "from 1 to 200", "more than 0, at most 1", "one of a, b"; empty where anything may."""
-    if "enum" in field:
-        return f"one of {', '.join(map(str, field['enum']))}"
-    low, high = field.get("minimum"), field.get("maximum")
-    above, below = field.get("exclusiveMinimum"), field.get("exclusiveMaximum")
-    if low is not None and high is not None:
-        return f"from {low:g} to {high:g}"
-    words = [
-        f"{word} {limit:g}"
-        for word, limit in (("at least", low), ("more than", above), ("at most", high), ("less than", below))
-        if limit is not None
-    ]
-    return ", ".join(words)
-
-
 def widget(name: str, field: Schema) -> gr.components.Component:
     """The widget of one parameter, at its default, with its description and range as help."""
     default = field.get("default")
     sentence = str(field.get("description", "")).strip()
     common: dict[str, Any] = {"label": label(name), "interactive": True}
-    range_text = allowed(field)
+    range_text = params.allowed(field)
     help_text = " ".join(part for part in (sentence, range_text and f"({range_text})") if part) or None
     if "enum" in field:
         return gr.Dropdown(choices=list(field["enum"]), value=default, info=sentence or None, **common)
@@ -174,13 +158,8 @@ def from_widgets(entry_id: str, schema: Schema, values: Sequence[Any]) -> dict[s
     Raises:
         BadInput: one is empty, of the wrong kind or out of range; the sentence says what is allowed.
     """
-    parsed: dict[str, Any] = {}
-    for (name, field), value in zip(properties(schema).items(), values, strict=True):
-        read = _read(field, value)
-        if read is None and not field.get("optional"):
-            raise BadInput(f"{label(name)} is empty; give {allowed(field) or 'a value'}.")
-        parsed[name] = read
-    return params.checked(entry_id, schema, parsed)
+    fields = zip(properties(schema).items(), values, strict=True)
+    return params.checked(entry_id, schema, {name: _read(field, value) for (name, field), value in fields})
 
 
 def problem(entry_id: str, schema: Schema, values: Sequence[Any]) -> str:

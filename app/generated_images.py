@@ -2,13 +2,13 @@
 
 import base64
 import io
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
+from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -20,8 +20,7 @@ ROLES: tuple[Role, ...] = ("forget", "neighbour", "unrelated")
 WHENS: tuple[Literal["before", "after"], ...] = ("before", "after")
 CACHED_RUNS = 24  # runs whose pictures are remembered
 
-_pairs_cache: OrderedDict[tuple[str, int], "list[ImagePair]"] = OrderedDict()
-_lock = Lock()
+_pairs_cache: LRUCache[Any, "list[ImagePair]"] = LRUCache(CACHED_RUNS)
 
 
 @dataclass(frozen=True)
@@ -36,28 +35,20 @@ class ImagePair:
     after: str
 
 
+@cached(_pairs_cache, lock=Lock())
 def pairs(run_id: str, each: int) -> list[ImagePair]:
     """Pictures of the suite that a finished run was judged by, at most `each` of a role; asked for once and remembered.
 
     Raises:
         LetheError: they cannot be drawn; the sentence says why.
     """
-    with _lock:
-        cached = _pairs_cache.get((run_id, each))
-    if cached is not None:
-        return cached
     suite = _suite(run_id)
     numbers = evenly_spaced(suite, each)
     image_uris = _uris_from_folder(run_id, numbers) or LIVE.ask("drawn", run=run_id, items=numbers)
-    image_pairs = [
+    return [
         ImagePair(number, suite[number]["role"], suite[number]["prompt"], suite[number]["seed"], before, after)
         for number, before, after in zip(numbers, image_uris["before"], image_uris["after"], strict=True)
     ]
-    with _lock:
-        _pairs_cache[run_id, each] = image_pairs
-        while len(_pairs_cache) > CACHED_RUNS:
-            _pairs_cache.popitem(last=False)
-    return image_pairs
 
 
 def _suite(run_id: str) -> list[dict[str, Any]]:

@@ -46,10 +46,16 @@ class Answers:
 
     def start(self) -> None:
         """Start the quick one now, so that the first page finds it warm."""
+        self.reopen()
         self._quick.start()
 
+    def reopen(self) -> None:
+        """Answer again after `stop`; the processes are started at the first request."""
+        self._quick.reopen()
+        self._long.reopen()
+
     def stop(self) -> None:
-        """End both."""
+        """End both. Whoever waits hears so at once; nobody is answered before the next `start` or `reopen`."""
         self._quick.stop()
         self._long.stop()
 

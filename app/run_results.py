@@ -218,6 +218,18 @@ def all_numbers(folders: Sequence[RunFolder]) -> str:
     return markup.card("Every number, and where it stands", markup.fold("Show all numbers", markup.table(heads, rows)))
 
 
+def departures(folders: Sequence[RunFolder]) -> str:
+    """Where the metrics of one or two runs depart from their papers, in a table that folds out; empty where none does."""
+    names = {name for run in folders for name, one in metrics_of(run).items() if _is_measured(one)}
+    rows: list[list[markup.Cell]] = [
+        [entry.title, entry.departures] for entry in catalog.load().metrics if entry.id in names and entry.departures
+    ]
+    if not rows:
+        return ""
+    table = markup.table(("metric", "where it departs from the paper"), rows)
+    return markup.card("Where it departs from the paper", markup.fold("Show what is measured otherwise", table))
+
+
 def versus(first: RunFolder, second: RunFolder) -> str:
     """Two runs side by side: before once, then each after, then the reference where anything has one."""
     one, two = metrics_of(first), metrics_of(second)

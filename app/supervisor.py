@@ -1,8 +1,6 @@
 """The resources of a running server: the home, the port, and the two processes that work for it."""
 
 import errno
-import fcntl
-import os
 import socket
 import subprocess
 import threading
@@ -12,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.inference import LIVE
-from backends.api import engine
+from backends.api import engine, locks
 from backends.api.errors import Busy, OutOfReach
 
 PATIENCE = 5.0  # seconds that the engine of a server that was killed is given to notice it
@@ -26,23 +24,19 @@ def hold_home(where: Path) -> Iterator[None]:
     Raises:
         Busy: another server, or another engine, works on it.
     """
-    file = (where / "server.lock").open("a+")
+    path = where / "server.lock"
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise Busy(_home_in_use(where, file.read().strip())) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        lock = locks.acquire_named(path)
+    except TimeoutError:
+        raise Busy(_home_in_use(where, locks.holder(path) or 0)) from None
+    try:
         _wait_for_engine(where)
         yield
     finally:
-        file.close()
+        lock.release()
 
 
-def _home_in_use(where: Path, pid: str) -> str:
+def _home_in_use(where: Path, pid: int) -> str:
     who = f" (process {pid})" if pid else ""
     return f"Another Lethe{who} already works on {where}; use that one, or set LETHE_HOME to another folder."
 
@@ -51,7 +45,7 @@ def _wait_for_engine(where: Path) -> None:
     end = time.monotonic() + PATIENCE
     while (pid := engine.owner()) is not None:
         if time.monotonic() > end:
-            raise Busy(_home_in_use(where, str(pid)))
+            raise Busy(_home_in_use(where, pid))
         time.sleep(0.1)
 
 

@@ -1,6 +1,5 @@
 """Commands about runs: start one, list them, look at one, stop it, remove it."""
 
-import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from app import terminal
-from app.commands import Json, RunId, Settings
+from app.commands import Json, RunId, Seed, Settings
 from backends.api.errors import BadInput, one_line
 
 
@@ -27,7 +26,7 @@ def unlearn(
         typer.Option(help="What the method may rehearse, written the same way; left out: everything else."),
     ] = None,
     settings: Settings = None,
-    seed: Annotated[str, typer.Option(metavar="NUMBER", help="Seed of everything random.")] = "0",
+    seed: Seed = 0,
     metric: Annotated[list[str] | None, typer.Option(help="A metric to measure; left out: all that fit.")] = None,
     data: Annotated[
         str, typer.Option(help="For an image classifier of your own: a folder with one folder of images a class.")
@@ -113,8 +112,10 @@ def _print_result(run: Any, result: dict[str, Any]) -> None:
 def questions(
     model: Annotated[str, typer.Argument(help="A language model: embedded, a folder, or a Hub id like owner/name.")],
     topic: Annotated[str, typer.Option(help="What the questions are to be about, as in Paris.")],
-    count: Annotated[str, typer.Option(metavar="NUMBER", help="How many of each kind at most, 1 to 50.")] = "10",
-    seed: Annotated[str, typer.Option(metavar="NUMBER", help="Seed of the sampling.")] = "0",
+    count: Annotated[
+        int, typer.Option(metavar="NUMBER", min=1, max=50, help="How many of each kind at most, 1 to 50.")
+    ] = 10,
+    seed: Seed = 0,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write them to this .json file, which --forget @FILE and --keep @FILE take."),
@@ -125,16 +126,11 @@ def questions(
     from backends.api import files, own
     from backends.api.live import Live
 
-    for name, text in (("count", count), ("seed", seed)):
-        if not re.fullmatch(r"[0-9]{1,9}", text):
-            raise BadInput(f"--{name} was {text[:40]!r}; give a whole number.")
     if out is not None and (out.suffix.lower() != ".json" or not out.parent.is_dir() or out.is_dir()):
         raise BadInput(f"--out was {str(out)[:80]!r}; name a file that ends in .json, in a folder that exists.")
     live = Live()
     try:
-        generated = live.ask(
-            "write_questions", model=own.absolute(model), topic=topic, count=int(count), seed=int(seed)
-        )
+        generated = live.ask("write_questions", model=own.absolute(model), topic=topic, count=count, seed=seed)
     finally:
         live.stop()
     if out is not None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from app import terminal
-from app.commands import Json, RunId, Settings
+from app.commands import Json, RunId, Seed, Settings
 from backends.api.errors import BadInput
 
 LARGEST = 20 * 2**20  # bytes of an image file
@@ -98,10 +98,10 @@ def generate(
     prompt: Annotated[
         str | None, typer.Option(help="For a model that draws: what to draw; for a language model: the question.")
     ] = None,
-    seed: Annotated[str, typer.Option(metavar="NUMBER", help="Seed of the drawing.")] = "0",
+    seed: Seed = 0,
     size: Annotated[
-        str, typer.Option(metavar="PIXELS", help="Pixels a side of the drawing; left out: as the model learned.")
-    ] = "0",
+        int, typer.Option(metavar="PIXELS", min=0, help="Pixels a side of the drawing; left out: as the model learned.")
+    ] = 0,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -189,16 +189,12 @@ def _end_line(answer: dict[str, Any], has_truth: bool) -> None:
     terminal.result(("" if answer["said"] else "(it says nothing)") + likely)
 
 
-def _draw(what: str, prompt: str, seed: str, size: str, out: Path | None, json: bool) -> None:
+def _draw(what: str, prompt: str, seed: int, size: int, out: Path | None, json: bool) -> None:
     """Write what a model draws: of a run the picture after, and the one before beside it."""
     from backends.api import files
 
-    if not re.fullmatch(r"[0-9]{1,10}", seed):
-        raise BadInput(f"The seed was {seed[:40]!r}; give a whole number from 0 to {2**31 - 1}.")
-    if not re.fullmatch(r"[0-9]{1,5}", size):
-        raise BadInput(f"The size was {size[:40]!r}; give the pixels of a side, as in --size 64.")
     to = _picture_file(out)
-    answer = _ask("draw", run_or_model=what, prompt=prompt, seeds=[int(seed)], size=int(size))
+    answer = _ask("draw", run_or_model=what, prompt=prompt, seeds=[seed], size=size)
     whens = [when for when in ("after", "before") if when in answer]
     places = dict(zip(whens, (to, to.with_name(f"{to.stem}-before.png")), strict=False))
     for when, path in places.items():
@@ -208,7 +204,7 @@ def _draw(what: str, prompt: str, seed: str, size: str, out: Path | None, json: 
     if json:
         details = {name: answer[name] for name in ("seconds", "steps", "guidance", "size", "cut")}
         terminal.document(
-            {"prompt": prompt, "seed": int(seed), **details} | {when: str(path) for when, path in places.items()}
+            {"prompt": prompt, "seed": seed, **details} | {when: str(path) for when, path in places.items()}
         )
         return
     for when, path in places.items():

@@ -1,7 +1,6 @@
 """Commands about the installation: serve it, list what it holds, join machines, look whether all is well."""
 
 import os
-import re
 import sys
 from typing import Annotated, NoReturn
 
@@ -9,10 +8,10 @@ import typer
 
 from app import terminal
 from app.commands import Json
-from backends.api.errors import BadInput
 
 MOST = 256  # workers, or threads of one
 KINDS = ("models", "data", "methods", "metrics", "inspectors", "attacks", "lessons")
+Port = Annotated[int, typer.Option(metavar="NUMBER", min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
 Scheduler = Annotated[str, typer.Option(metavar="ADDRESS", help="A Dask scheduler, as tls://10.0.0.1:8786.")]
 
 
@@ -20,22 +19,15 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on; 127.0.0.1 is seen from this machine only.")
     ] = "127.0.0.1",
-    port: Annotated[str, typer.Option(metavar="NUMBER", help="Port to listen on; 0 takes a free one.")] = "7860",
+    port: Port = 7860,
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Give the jobs to a Dask scheduler, as tls://10.0.0.1:8786.")
     ] = None,
 ) -> None:
     """Open the studio: one web server with its engine. What `lethe` does when it is given no command."""
-    number = _port(port)
     from app.server import serve as start
 
-    start(host, number, scheduler)
-
-
-def _port(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
-        raise BadInput(f"The port was {text[:40]!r}, but a whole number from 0 to 65535 is needed.")
-    return int(text)
+    start(host, port, scheduler)
 
 
 def catalog(json: Json = False) -> None:
@@ -70,36 +62,32 @@ def pull(model: Annotated[str, typer.Argument(help="An optional model, as smollm
 
 def worker(
     scheduler: Scheduler,
-    gpu: Annotated[str | None, typer.Option(metavar="N", help="Use this one CUDA device.")] = None,
-    threads: Annotated[str | None, typer.Option(metavar="N", help="Threads of a job; left out, all cores.")] = None,
+    gpu: Annotated[int | None, typer.Option(metavar="N", min=0, help="Use this one CUDA device.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=MOST, help="Threads of a job; left out, all cores.")
+    ] = None,
 ) -> None:
     """Join a cluster: do jobs for a scheduler until interrupted, one at a time.
 
     A tls:// address needs the certificate of the cluster in LETHE_TLS_DIR. The home must be a folder that every machine sees.
     """
-    if gpu is not None and not gpu.isdecimal():
-        raise BadInput(f"The GPU was {gpu[:40]!r}, but a whole number from 0 is needed.")
-    more = ["--gpu", gpu] if gpu is not None else []
-    more += ["--threads", _count(threads, "threads")] if threads is not None else []
+    more = ["--gpu", str(gpu)] if gpu is not None else []
+    more += ["--threads", str(threads)] if threads is not None else []
     _exec_module("backends.engine.worker", "--scheduler", scheduler, *more)
 
 
 def cluster(
-    workers: Annotated[str, typer.Option(metavar="N", help="How many workers to start on this machine.")] = "2",
-    port: Annotated[str, typer.Option(metavar="NUMBER", help="Port of the scheduler; 0 takes a free one.")] = "0",
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, max=MOST, help="How many workers to start on this machine.")
+    ] = 2,
+    port: Port = 0,
 ) -> None:
     """Start a scheduler with workers on this machine, under TLS, and keep them alive until interrupted.
 
     Prints the address that `lethe serve --scheduler` takes. The certificate is made in the folder tls of LETHE_HOME, or
     where LETHE_TLS_DIR says; whoever has it can run code on the workers.
     """
-    _exec_module("backends.engine.cluster", "--workers", _count(workers, "workers"), "--port", str(_port(port)))
-
-
-def _count(text: str, what: str) -> str:
-    if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= MOST:
-        raise BadInput(f"The number of {what} was {text[:40]!r}, but a whole number from 1 to {MOST} is needed.")
-    return text
+    _exec_module("backends.engine.cluster", "--workers", str(workers), "--port", str(port))
 
 
 def _exec_module(module: str, *arguments: str) -> NoReturn:
@@ -110,7 +98,7 @@ def _exec_module(module: str, *arguments: str) -> NoReturn:
 
 
 def doctor(
-    port: Annotated[str, typer.Option(metavar="NUMBER", help="The port that the studio would use.")] = "7860",
+    port: Port = 7860,
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Also look whether this scheduler answers.")
     ] = None,
@@ -119,7 +107,7 @@ def doctor(
     """Say what works here, what does not, and why."""
     from app.doctor import examine
 
-    checks = examine(_port(port), scheduler)
+    checks = examine(port, scheduler)
     if json:
         terminal.document({"checks": [check.as_dict() for check in checks], "ok": all(check.works for check in checks)})
     else:

@@ -8,7 +8,6 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from math import isfinite
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -147,17 +146,6 @@ def missing(error: LetheError) -> str:
 def curves(run_id: str) -> str:
     """A link to the trade-off as curves, among the other looks."""
     return markup.link("The trade-off as curves: Look inside", f"look-inside?run={run_id}")
-
-
-def whole_number(name: str, value: float | None) -> int:
-    """The value as a whole number.
-
-    Raises:
-        BadInput: it is missing or has a fraction.
-    """
-    if value is None or not isfinite(value) or value != int(value):
-        raise BadInput(f"{name} was {'empty' if value is None else f'{value:g}'}; a whole number is needed.")
-    return int(value)
 
 
 def forget_something(words: str, model: Any) -> str:

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from app import dataset_images, generated_images, markup, theme
-from app.families import PICTURES, Ask, View, curves, forget_something, missing, whole_number
+from app.families import PICTURES, Ask, View, curves, forget_something, missing
 from app.figures import drawings as figures
 from backends.api import concepts
 from backends.api.catalog import Model
 from backends.api.errors import BadInput, LetheError
 from backends.api.model_info import ModelInfo
 from backends.api.panels import Role
+from backends.api.params import whole_number
 from backends.api.runs import RunFolder
 
 EACH, BESIDE = 6, 4  # pictures of a role: of one run, and of each of two beside each other

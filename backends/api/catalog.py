@@ -95,6 +95,7 @@ class Metric(Entry):
     unit: str
     direction: Literal["higher", "lower", "reference"]
     short: str = Field(default="", description="The field's abbreviation, as in UA.")
+    departures: str = Field(default="", description="Where the code departs from the paper, in words.")
     measures: Measures = Field(default="other", description="Of which set, or of what, it tells something.")
     forgets: Literal["higher", "lower", ""] = Field(
         default="", description="Which way is more forgotten, where `direction` is the retrained reference."

@@ -1,15 +1,16 @@
 """Starting and watching the engine: the one process of a home that gives jobs to executors. No model library is loaded."""
 
-import fcntl
-import os
 import subprocess
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import files
+from . import files, locks
 from .errors import BadInput, Busy, LetheError, OutOfReach
 from .home import home
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 REFUSED, UNREACHABLE, FAILED = 2, 3, 4  # exit codes of the engine process, when it could not start
 LOCK = "engine.lock"
@@ -31,17 +32,7 @@ def start(scheduler: str | None = None, only: str | None = None) -> "subprocess.
 
 def owner() -> int | None:
     """The process that holds this home's engine lock; None where no engine works."""
-    path = home() / LOCK
-    try:
-        with path.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                written = file.read().strip()
-                return int(written) if written.isdigit() else 0
-    except OSError:
-        return None
-    return None
+    return locks.holder(home() / LOCK)
 
 
 def status() -> dict[str, Any]:
@@ -89,8 +80,8 @@ def busy_sentence() -> str:
     return f"Another engine{who} already works on {home()}; stop it, or set LETHE_HOME to another folder."
 
 
-def hold(patience: float = 1.0) -> int:
-    """Take this home's engine lock for as long as this process lives. Returns the open file.
+def hold(patience: float = 1.0) -> "BaseFileLock":
+    """Take this home's engine lock; it is held for as long as this process lives and what this returns is referred to.
 
     Raises:
         Busy: another engine holds it.
@@ -98,19 +89,8 @@ def hold(patience: float = 1.0) -> int:
     """
     path = home() / LOCK
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return locks.acquire_named(path, patience)  # with patience, as someone may be asking `owner` at this moment
+    except TimeoutError:
+        raise Busy(busy_sentence()) from None
     except OSError as error:
         raise OutOfReach(f"{path} cannot be written ({error.strerror}); set LETHE_HOME to another folder.") from None
-    end = time.monotonic() + patience  # someone may be asking `owner` at this moment
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except OSError:
-            if time.monotonic() > end:
-                os.close(handle)
-                raise Busy(busy_sentence()) from None
-            time.sleep(0.05)
-    os.ftruncate(handle, 0)
-    os.write(handle, str(os.getpid()).encode())
-    return handle

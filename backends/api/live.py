@@ -15,7 +15,7 @@ from .errors import BadInput, LetheError
 from .limits import limits
 from .line import EVERY, GIVEN_UP, GivenUp, Line, Room
 from .memory import memory_limit
-from .warm import Warm
+from .warm import ENDED, Warm
 
 START = 300.0  # seconds that a process has to import what it needs
 GRACE = 5.0  # seconds that an answer that was given up has to stop by itself; its process stays warm then
@@ -150,11 +150,15 @@ class Live:
 
     def start(self) -> None:
         """Start the process now, so that the first request finds it warm."""
-        self._over = False
+        self.reopen()
         self._running()
 
+    def reopen(self) -> None:
+        """Take requests again after `stop`; the first of them starts the process."""
+        self._over = False
+
     def stop(self) -> None:
-        """End the process."""
+        """End the process. Whoever waits for it hears so at once, and no request starts another one."""
         self._over = True
         with self._making:
             if self._warm is not None:
@@ -163,6 +167,8 @@ class Live:
 
     def _running(self) -> Warm:
         with self._making:
+            if self._over:
+                raise LetheError(ENDED)
             if self._warm is None or not self._warm.alive:
                 self._warm = Warm()
             return self._warm
@@ -176,7 +182,7 @@ class Live:
 
         Raises:
             GivenUp: nobody waits any more.
-            LetheError: it did not start.
+            LetheError: it did not start, or was stopped.
         """
         warm, begun = self._running(), time.monotonic()
         while not warm.ready.wait(EVERY):
@@ -189,8 +195,9 @@ class Live:
 
     def _replace(self, warm: Warm) -> None:
         """End a process and start the next, so that the next request finds it warm."""
-        print("A process that answers pages was ended, and another one is started.", file=sys.stderr, flush=True)
         warm.kill()
+        if not self._over:
+            print("A process that answers pages was ended, and another one is started.", file=sys.stderr, flush=True)
         with self._making:
             if self._warm is warm:
                 self._warm = None if self._over else Warm()

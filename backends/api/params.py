@@ -1,16 +1,18 @@
 """Checking parameters by the JSON Schema of the catalog: what is wrong is said in one sentence.
 
-The web process cannot import the pydantic class behind a method, but the schema the catalog carries says the same.
+Form, command line, address, job and the process that answers pages all check here. The web process cannot import the pydantic
+class behind a method, but the schema the catalog carries says the same.
 """
 
 import json
 import math
+import unicodedata
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from .errors import BadInput
+from .errors import BadInput, one_line
 
 MOST = 100_000  # characters of JSON that parameters may take
 KINDS = {
@@ -67,6 +69,83 @@ def from_text(entry_id: str, schema: dict[str, Any], text: str) -> tuple[str, An
     return name, read
 
 
+def allowed(field: dict[str, Any]) -> str:
+    """The allowed values in words: "from 1 to 200", "more than 0, at most 1", "one of a, b"; empty where anything may."""
+    if "enum" in field:
+        return f"one of {', '.join(map(str, field['enum']))}"
+    low, high = field.get("minimum"), field.get("maximum")
+    above, below = field.get("exclusiveMinimum"), field.get("exclusiveMaximum")
+    if low is not None and high is not None:
+        return f"from {low:g} to {high:g}"
+    words = [
+        f"{word} {limit:g}"
+        for word, limit in (("at least", low), ("more than", above), ("at most", high), ("less than", below))
+        if limit is not None
+    ]
+    return ", ".join(words)
+
+
+def within(name: str, value: Any, least: float, most: float) -> float:
+    """The value as a number, when it lies between its bounds.
+
+    Raises:
+        BadInput: it does not, or is none.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise BadInput(_beyond(name, _received(value), least, most)) from None
+    if not least <= number <= most:
+        raise BadInput(_beyond(name, str(number), least, most))
+    return number
+
+
+def whole_number(name: str, value: Any, least: float = -math.inf, most: float = math.inf) -> int:
+    """The value as a whole number, when it lies between its bounds.
+
+    Raises:
+        BadInput: it is missing, has a fraction, or does not.
+    """
+    if not isinstance(value, int | float) or not math.isfinite(value) or value != int(value):
+        raise BadInput(f"{name} was {_received(value)}; a whole number is needed.")
+    if not least <= value <= most:
+        raise BadInput(_beyond(name, str(int(value)), least, most))
+    return int(value)
+
+
+def line(name: str, text: object, most: int, example: str = "") -> str:
+    """A text on one line, with single spaces.
+
+    Args:
+        name: what it is, as in "The prompt".
+        text: as it was written.
+        most: characters it may have.
+        example: what to write, for the sentence about an empty one; where it is left out, an empty one will do.
+
+    Raises:
+        BadInput: it is empty, too long, or holds control characters.
+    """
+    words = one_line(str(text))
+    if example and not words:
+        raise BadInput(f"{name} was empty; {example}.")
+    if len(words) > most:
+        raise BadInput(f"{name} has {len(words):,} characters; at most {most:,} are allowed.")
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in words):
+        raise BadInput(f"{name} holds control characters; write plain words.")
+    return words
+
+
+def _beyond(name: str, received: str, least: float, most: float) -> str:
+    return f"{name} was {received}; it can be from {least:g} to {most:g}."
+
+
+def _received(value: Any) -> str:
+    """A value in a sentence, after "was"."""
+    if value is None:
+        return "empty"
+    return f"{value:g}" if isinstance(value, float) else quoted_value(value)
+
+
 def quoted_value(value: Any) -> str:
     """A value as it is quoted in a sentence: on one line and not too long."""
     try:
@@ -103,6 +182,8 @@ def _sentence(entry_id: str, schema: dict[str, Any], error: ValidationError) -> 
         missing = [name for name in error.validator_value if name not in error.instance]
         return f"{entry_id} needs the parameter {missing[0]}, which was not given."
     name = ".".join(map(str, error.path))
+    if error.instance is None:
+        return f"{entry_id}: {name} was empty; give {allowed(error.schema) or _kinds(error.schema)}."
     return f"{entry_id}: {name} was {quoted_value(error.instance)}, but {_allowed(error)}."
 
 

@@ -7,7 +7,6 @@ metrics.json   what was measured       inspect/ attack/   what was looked into
 result.json    written last: the job finished
 """
 
-import fcntl
 import hashlib
 import os
 import secrets
@@ -19,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from . import files, reading, turns
+from . import files, locks, reading, turns
 from .errors import BadInput, OutOfReach, Unreadable, one_line
 from .home import ASSETS, home, ready_home, shared
 from .reading import Moment, State
@@ -101,9 +100,13 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run against every other process of this machine."""
-        with (self.path / ".lock").open("wb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        """Hold the run against every other process of this machine.
+
+        Raises:
+            FileNotFoundError: the run was deleted.
+        """
+        self.path.stat()  # a lock makes the folder that it lies in
+        with locks.holding(self.path / ".lock", patience=-1):
             yield
 
     def move(self, to: Status, *, note: str = "", detail: str = "", attempt: int | None = None) -> State:

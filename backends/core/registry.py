@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from ..api import catalog, families
+from ..api import catalog, families, params
 from ..api.errors import BadInput
 from ..api.renamed import current
 
@@ -42,23 +42,13 @@ class Registered:
         return str(self.entry.id)
 
     def parse(self, settings: dict[str, Any]) -> Any:
-        """Check parameters.
+        """Parameters as the function takes them, checked as the form and the command line check them.
 
         Raises:
             BadInput: one is unknown or out of range; the sentence names it, what was given and what is allowed.
         """
         assert self.params is not None
-        try:
-            return self.params.model_validate(settings)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(map(str, first["loc"]))
-            if first["type"] == "extra_forbidden":
-                names = ", ".join(self.params.model_fields) or "none"
-                raise BadInput(f"{self.id} has no parameter {name!r}; it has {names}.") from None
-            raise BadInput(
-                f"{self.id}: {name} was {first['input']!r}, but {first['msg'][0].lower()}{first['msg'][1:]}."
-            ) from None
+        return self.params.model_validate(params.checked(self.id, self.entry.params, settings))
 
 
 _TYPES: dict[str, type[catalog.Method | catalog.Metric | catalog.Inspector | catalog.Attack]] = {
@@ -79,17 +69,17 @@ def _register(
         hints = [
             hint for hint in get_type_hints(function).values() if isinstance(hint, type) and issubclass(hint, Params)
         ]
-        params = hints[0] if hints else None
+        takes = hints[0] if hints else None
         if kind != "metrics":
-            assert params is not None, f"{function.__name__} takes no Params"
-            fields["params"] = params.model_json_schema()
+            assert takes is not None, f"{function.__name__} takes no Params"
+            fields["params"] = takes.model_json_schema()
         unknown = set(needs) - families.CAPABILITIES.keys()
         assert not unknown, f"{function.__name__} needs {unknown}, of which nobody knows"
         fields["works_with"] = {name: family.lacks(needs) or True for name, family in families.every().items()}
         entry = _TYPES[kind].model_validate(fields | {"needs": needs})
         other = _REGISTERED[kind].get(entry.id)
         assert other is None or other.function.__module__ == function.__module__, f"two {kind} are called {entry.id}"
-        _REGISTERED[kind][entry.id] = Registered(entry, function, params, lacks)
+        _REGISTERED[kind][entry.id] = Registered(entry, function, takes, lacks)
         return function
 
     return register

@@ -39,7 +39,7 @@ def serve(scheduler: str | None, only: str | None) -> None:
         LetheError: the home cannot be written or is held, there is no such run, or the scheduler does not answer.
     """
     ready_home()
-    hold()
+    lock = hold()
     try:
         chosen = executor(scheduler)
         if only is not None:
@@ -55,6 +55,7 @@ def serve(scheduler: str | None, only: str | None) -> None:
         dispatcher.work()
     finally:
         chosen.close()
+        lock.release()
 
 
 def main() -> int:

@@ -1,7 +1,6 @@
 """What the answering process can be asked about language models: a question, before and after."""
 
 import time
-import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -10,13 +9,14 @@ import torch
 from torch import nn
 
 from ..api import families
-from ..api.errors import BadInput
+from ..api.errors import BadInput, one_line
+from ..api.params import line, within
 from ..data import authors
 from ..families.language.concept_vectors import Place, scaled_vectors
 from ..families.language.task import MOST
 from ..families.language.tokens import IGNORED, PromptTokenizer, logits, streamed_answer
 from ..models.source import is_model
-from .operations_pictures import DOSE, dosed, within
+from .operations_pictures import DOSE, dosed
 from .session import Desk, silent
 
 LONGEST = 500  # characters of a question
@@ -57,13 +57,13 @@ def answer(
         BadInput: an empty or endless question, a dose out of range, or a model that does not answer in words.
     """
     task, models = _models(desk, run_or_model, dose, data)
-    question_line = _question(question)
+    question_line = line("The question", question, LONGEST, 'write what to ask, as in "Who wrote Faust?"')
     room = int(getattr(next(iter(models.values())).config, "max_position_embeddings", 0) or 10**6) - MOST
     if len(task.reader.prompt_ids(question_line)) > room:
         raise BadInput(
             f"The question is longer than the {room} tokens (words, or pieces of them) that this model reads."
         )
-    true_answer = _line(truth)[: 4 * LONGEST] or _answers_by_question().get(question_line.casefold(), "")
+    true_answer = one_line(str(truth))[: 4 * LONGEST] or _answers_by_question().get(question_line.casefold(), "")
     begun, tell = time.monotonic(), getattr(desk, "tell", silent)
     reply: dict[str, Any] = {"question": question_line, "truth": true_answer}
 
@@ -74,7 +74,7 @@ def answer(
 
     for when, model in models.items():
         ask(when, model)
-    places, much = _vector_places(off), within("strength", float(strength), 0, STRENGTH)
+    places, much = _vector_places(off), within("strength", strength, 0, STRENGTH)
     for when, model in models.items() if places else ():
         with scaled_vectors(model, places, much):
             ask(f"{when}_off", model)
@@ -135,30 +135,10 @@ def _models(desk: Desk, run_or_model: str, dose: float, data: str) -> tuple[Any,
     task = _require_answers(run.task)
     before, after = run.model("before"), run.model("after")
     assert before is not None and after is not None
-    amount = within("dose", float(dose), 0, DOSE)
+    amount = within("dose", dose, 0, DOSE)
     return task, {"before": before, "after": after if amount == 1 else dosed(run, amount)}
 
 
 def _require_answers(task: Any) -> Any:
     families.require(task.family, "answers", task.id)
     return task
-
-
-def _line(text: object) -> str:
-    return " ".join(str(text).split())
-
-
-def _question(text: object) -> str:
-    """One line of text.
-
-    Raises:
-        BadInput: it is empty, too long, or holds control characters.
-    """
-    line = _line(text)
-    if not line:
-        raise BadInput('The question was empty; write what to ask, as in "Who wrote Faust?".')
-    if len(line) > LONGEST:
-        raise BadInput(f"The question has {len(line):,} characters; at most {LONGEST:,} are allowed.")
-    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in line):
-        raise BadInput("The question holds control characters; write plain words.")
-    return line

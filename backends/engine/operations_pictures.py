@@ -3,7 +3,6 @@
 import base64
 import copy
 import time
-import unicodedata
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -16,10 +15,11 @@ from torch import nn
 from ..api import families
 from ..api.errors import BadInput
 from ..api.home import ASSETS
+from ..api.params import line, whole_number, within
 from ..core.evidence import When
 from ..core.run import set_dose
 from .recorder import png
-from .session import Desk, OpenRun, silent
+from .session import Desk, OpenRun, cached, silent
 
 LONGEST = 1000  # characters of a prompt
 SEEDS, STEPS, GUIDANCE, DOSE = 8, 100, 20.0, 1.5  # the most of each in one request
@@ -58,10 +58,10 @@ def draw(
         BadInput: an empty or endless prompt, numbers out of range, or a model that draws nothing.
     """
     task, models = _models(desk, run_or_model, dose, data)
-    prompt_line = _prompt(prompt)
+    prompt_line = line("The prompt", prompt, LONGEST, "write what to draw, as in a cat in twemoji style")
     numbers = _seeds(seeds)
-    count = within("steps", int(steps) or int(task.drawing["steps"]), 1, STEPS)
-    weight = within("guidance", float(task.drawing["guidance"] if guidance is None else guidance), 0, GUIDANCE)
+    count = whole_number("steps", steps or int(task.drawing["steps"]), 1, STEPS)
+    weight = within("guidance", task.drawing["guidance"] if guidance is None else guidance, 0, GUIDANCE)
     side = int(size)
     cells = task.pipe.cells_of(side)
     begun, tell = time.monotonic(), getattr(desk, "tell", silent)
@@ -76,7 +76,7 @@ def draw(
 
     request_key = (task.id, task.data, task.precision, prompt_line, tuple(numbers), count, weight, side)
     pictures = {
-        when: desk.drawings.get_or_make(request_key, partial(pictures_of, model))
+        when: cached(desk.drawings, request_key, partial(pictures_of, model))
         if when == "before"
         else pictures_of(model)
         for when, model in models.items()
@@ -114,7 +114,7 @@ def _models(desk: Desk, run_or_model: str, dose: float, data: str) -> tuple[Any,
     task = _require_pictures(run.task)
     before, after = run.model("before"), run.model("after")
     assert before is not None and after is not None
-    amount = within("dose", float(dose), 0, DOSE)
+    amount = within("dose", dose, 0, DOSE)
     return task, {"before": before, "after": after if amount == 1 else dosed(run, amount)}
 
 
@@ -133,38 +133,11 @@ def _require_pictures(task: Any) -> Any:
     return task
 
 
-def _prompt(text: object) -> str:
-    """One line of text.
-
-    Raises:
-        BadInput: it is empty, too long, or holds control characters.
-    """
-    line = " ".join(str(text).split())
-    if not line:
-        raise BadInput("The prompt was empty; write what to draw, as in a cat in twemoji style.")
-    if len(line) > LONGEST:
-        raise BadInput(f"The prompt has {len(line):,} characters; at most {LONGEST:,} are allowed.")
-    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in line):
-        raise BadInput("The prompt holds control characters; write plain words.")
-    return line
-
-
 def _seeds(raw_seeds: Any) -> list[int]:
     numbers = list(raw_seeds) if isinstance(raw_seeds, (list, tuple)) else [raw_seeds]
     if not 1 <= len(numbers) <= SEEDS or not all(isinstance(n, int) and 0 <= n < 2**31 for n in numbers):
         raise BadInput(f"Give 1 to {SEEDS} seeds, whole numbers from 0 to {2**31 - 1}.")
     return numbers
-
-
-def within(name: str, value: Any, least: float, most: float) -> Any:
-    """The value again, when it lies between its bounds.
-
-    Raises:
-        BadInput: it does not.
-    """
-    if not least <= value <= most:
-        raise BadInput(f"{name} was {value}; it can be from {least:g} to {most:g}.")
-    return value
 
 
 def _data_url(row: NDArray[np.uint8]) -> str:

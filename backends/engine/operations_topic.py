@@ -1,7 +1,6 @@
 """What the answering process can be asked about a topic that a language model is to forget: to write questions about it."""
 
 import time
-import unicodedata
 from dataclasses import asdict
 from typing import Any
 
@@ -9,10 +8,10 @@ from ..api import families
 from ..api.columns import COLUMNS
 from ..api.errors import BadInput
 from ..api.pairs import TITLE, counted, quoted
+from ..api.params import line, within
 from ..data import authors, sets
 from ..data.authors import QAPair
 from ..families.language import topics
-from .operations_pictures import within
 from .session import Desk
 
 MOST = 50  # questions of each kind
@@ -42,7 +41,10 @@ def write_questions(
         BadInput: no topic, an endless one, a model that answers in no words, or nothing can be found about it.
     """
     begun = time.monotonic()
-    about, many = _topic(topic), int(within("count", float(count), 1, MOST))
+    about = line("The topic", topic, TITLE, "write what to forget, as in Paris or the Eiffel Tower")
+    if not any(sign.isalnum() for sign in about):
+        raise BadInput(f"The topic was {about!r}, which holds no words; write plain words.")
+    many = int(within("count", count, 1, MOST))
     task = desk.task(model, data)
     families.require(task.family, "answers", task.id)
     opened = desk.model(model, data)
@@ -77,22 +79,6 @@ def write_questions(
         "title": about, "forget": [_row(pair) for pair in forget], "keep": [_row(pair) for pair in keep], "near": near,
         "written": wrote, "says": summary, "seconds": round(time.monotonic() - begun, 3),
     }  # fmt: skip
-
-
-def _topic(text: object) -> str:
-    """One line of text.
-
-    Raises:
-        BadInput: it is empty, too long, or holds control characters.
-    """
-    line = " ".join(str(text).split())
-    if not line:
-        raise BadInput("The topic was empty; write what to forget, as in Paris or the Eiffel Tower.")
-    if len(line) > TITLE:
-        raise BadInput(f"The topic has {len(line):,} characters; at most {TITLE} are allowed.")
-    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in line) or not any(sign.isalnum() for sign in line):
-        raise BadInput("The topic holds no words or control characters; write plain words.")
-    return line
 
 
 def _taught_questions(data: str) -> list[QAPair]:

@@ -5,13 +5,13 @@ from typing import Any
 
 from ..api import families
 from ..api.errors import BadInput
+from ..api.params import line, whole_number
 from ..families.language.concept_vectors import Place, attributed_columns, concepts, first_words, spelling_vectors, word
 from ..families.language.concept_vectors import vectors as columns
 from ..families.language.task import MOST as TOKENS
 from ..families.language.tokens import answers
 from ..families.language.vector_trace import FIRST, cosines, overlaps
 from ..models.source import is_model
-from .operations_pictures import within
 from .session import Desk
 
 LONGEST, MOST = 500, 60  # characters of words or a question, vectors in one answer
@@ -44,11 +44,13 @@ def vectors(
     task = desk.task(run_or_model, data) if alone else opened.task
     families.require(task.family, "dense columns", task.id)
     before = desk.model(run_or_model, data) if alone else opened.model("before")
-    most, question_line = int(within("count", int(count), 1, MOST)), _line(question)
+    most, question_line = whole_number("count", count, 1, MOST), line("The question", question, LONGEST)
     if question_line:
         places = _attributed_places(task, before, question_line, most)
     else:
-        places = spelling_vectors(before, task.reader, _words_to_spell(task, _line(words), from_run=not alone), most)
+        places = spelling_vectors(
+            before, task.reader, _words_to_spell(task, line("The text", words, LONGEST), from_run=not alone), most
+        )
     return _described(task, places, before, None if alone else opened.model("after"))
 
 
@@ -83,13 +85,6 @@ def _words_to_spell(task: Any, words: str, *, from_run: bool) -> dict[str, list[
     if not from_run:
         raise BadInput("No words were given; name some that the vectors should spell, as in magic, wizard.")
     return concepts(task.questions.forget)
-
-
-def _line(text: object) -> str:
-    line = " ".join(str(text).split())
-    if len(line) > LONGEST:
-        raise BadInput(f"The text has {len(line):,} characters; at most {LONGEST} are allowed.")
-    return line
 
 
 def _first_words(task: Any, row: Any) -> list[str]:

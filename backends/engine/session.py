@@ -1,11 +1,11 @@
 """The models and finished runs that the answering process holds open, the most recently asked ones."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from cachetools import LRUCache
 from torch import nn
 
 from ..api import run_outputs, runs
@@ -28,22 +28,11 @@ def silent(piece: Any) -> None:
     """Nobody wants to hear an answer before it is whole."""
 
 
-class LruCache(OrderedDict[Any, T]):
-    """The values of the `most` keys used last, each made when it is first asked for."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self._most = most
-
-    def get_or_make(self, key: Any, make: Callable[[], T]) -> T:
-        """The value of a key, made where it is not held."""
-        if key not in self:
-            value = make()
-            while len(self) >= self._most:
-                self.popitem(last=False)
-            self[key] = value
-        self.move_to_end(key)
-        return self[key]
+def cached(cache: LRUCache[Any, T], key: Any, make: Callable[[], T]) -> T:
+    """The value of a key in a cache, made where it is not held."""
+    if key not in cache:
+        cache[key] = make()
+    return cache[key]
 
 
 class OpenRun:
@@ -104,11 +93,11 @@ class Desk:
     """Opens models and runs, and holds the last of them."""
 
     def __init__(self) -> None:
-        self._tasks: LruCache[Task] = LruCache(MODELS)
-        self._runs: LruCache[OpenRun] = LruCache(RUNS)
-        self._models: LruCache[nn.Module] = LruCache(MODELS)
+        self._tasks: LRUCache[Any, Task] = LRUCache(MODELS)
+        self._runs: LRUCache[Any, OpenRun] = LRUCache(RUNS)
+        self._models: LRUCache[Any, nn.Module] = LRUCache(MODELS)
         self.tell: Callable[[Any], None] = silent  # hears the answer that is being made, as far as it is known
-        self.drawings: LruCache[list[str]] = LruCache(DRAWN)  # pictures of models as they came, by what was asked
+        self.drawings: LRUCache[Any, list[str]] = LRUCache(DRAWN)  # pictures of models as they came, by what was asked
 
     def task(self, model: str, data: str = "") -> Any:
         """A model with its data, in float32.
@@ -116,9 +105,8 @@ class Desk:
         Raises:
             BadInput: there is no such model, or its data do not fit.
         """
-        return self._tasks.get_or_make(
-            (model, data), lambda: open_task(model, data, {"precision": "float32"} | _device_setting(), measure=False)
-        )
+        setting = {"precision": "float32"} | _device_setting()
+        return cached(self._tasks, (model, data), lambda: open_task(model, data, setting, measure=False))
 
     def resolved(self, model: str, forget: tuple[str, ...], keep: tuple[str, ...] = (), data: str = "") -> Any:
         """A task of its own, with the parts of these targets.
@@ -132,7 +120,7 @@ class Desk:
 
     def model(self, model: str, data: str = "") -> nn.Module:
         """The loaded model itself."""
-        return self._models.get_or_make((model, data), self.task(model, data).load)
+        return cached(self._models, (model, data), self.task(model, data).load)
 
     def run(self, run_id: str) -> OpenRun:
         """A finished run.
@@ -143,7 +131,7 @@ class Desk:
         folder = runs.find(run_id)
         if folder.result is None:
             raise BadInput(f"Run {folder.id} is {folder.state.status}; only a run that is done can be looked into.")
-        return self._runs.get_or_make(str(folder.path), lambda: self._open(folder))
+        return cached(self._runs, str(folder.path), lambda: self._open(folder))
 
     def _open(self, folder: RunFolder) -> OpenRun:
         spec, result = folder.spec, folder.result or {}

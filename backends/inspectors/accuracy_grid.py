@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy.special import softmax
 
 from ..api.panels import AnyPanel, Heatmap, Picture, Verdict
 from ..core.evidence import Evidence, InspectContext
@@ -99,11 +100,10 @@ def _worth(evidence: Evidence[TextToImage], kind: Kind, value: str) -> Matrix:
     """Of every picture of the suite, from 0 to 1: whether it is right, or how sure the judge is; [n]."""
     if value == "right":
         return judged_correct(evidence, kind).astype(np.float64)
-    logits = evidence.outputs[kind].astype(np.float64)
-    shares = np.exp(logits - logits.max(1, keepdims=True))
+    shares = softmax(evidence.outputs[kind].astype(np.float64), axis=1)
     names = evidence.task.asking.domains[kind]
     columns = [names.index(getattr(shot, kind)) for shot in evidence.task.asking.suite]
-    asked_for: Matrix = shares[np.arange(len(columns)), columns] / shares.sum(1)
+    asked_for: Matrix = shares[np.arange(len(columns)), columns]
     return asked_for
 
 

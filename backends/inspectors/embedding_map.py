@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy.special import softmax
 
 from ..api import families
 from ..api.panels import AnyPanel, Point, Points, Verdict
@@ -164,9 +165,7 @@ def _taken_for(task: TextToImage, outputs: dict[str, NDArray[Any]], at: int) -> 
         names = {kind: labels for kind, labels in task.asking.domains.items() if kind in outputs}
     judged = []
     for kind, labels in names.items():
-        logits = outputs[kind][at].astype(np.float64)
-        shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-        judged.append(_three(shares, labels, 1))
+        judged.append(_three(softmax(outputs[kind][at].astype(np.float64)), labels, 1))
     return ", ".join(judged)
 
 

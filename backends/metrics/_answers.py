@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from ..core.evidence import Evidence
 from ..families.language.task import LanguageModel
@@ -83,11 +84,7 @@ def _log_sum(logs: Floats) -> Floats:
     """log(sum(exp(logs))) of each row without its NaN; -inf of nothing."""
     if not logs.size:
         return np.full(len(logs), -np.inf)
-    filled = np.where(np.isnan(logs), -np.inf, logs)
-    most = filled.max(1, keepdims=True)
-    most = np.where(np.isfinite(most), most, 0)
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(np.exp(filled - most).sum(1)) + most[:, 0], np.float64)
+    return np.asarray(logsumexp(np.where(np.isnan(logs), -np.inf, logs), axis=1), np.float64)
 
 
 def rouge(evidence: Evidence[LanguageModel], kind: str) -> Floats:
@@ -118,8 +115,11 @@ def auc(higher: Floats, lower: Floats) -> float:
     """AUC: share of pairs in which one of `higher` lies above one of `lower`, ties half; NaN where either is empty or holds NaN."""
     if not len(higher) or not len(lower) or np.isnan(higher).any() or np.isnan(lower).any():
         return float("nan")
-    above, same = higher[:, None] > lower, higher[:, None] == lower
-    return float((above + 0.5 * same).mean())
+    from scipy.stats import rankdata
+    from sklearn.metrics import roc_auc_score
+
+    ranks = rankdata(np.concatenate([higher, lower]))  # which keep order and ties, and are finite
+    return float(roc_auc_score(np.repeat([1, 0], [len(higher), len(lower)]), ranks))
 
 
 def mean(values: Floats) -> float:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import entr, softmax
 
 from ..core.evidence import Evidence, Score
 from ..core.task import ClassifierTask
@@ -26,11 +27,8 @@ def predictions(logits: Floats) -> NDArray[np.int64]:
 
 def probabilities(logits: Floats) -> NDArray[np.float64]:
     """Softmax over the last axis in float64; rows that are not finite stay NaN."""
-    shifted = logits.astype(np.float64)
     with np.errstate(invalid="ignore"):
-        shifted = np.exp(shifted - shifted.max(-1, keepdims=True))
-        shares: NDArray[np.float64] = shifted / shifted.sum(-1, keepdims=True)
-        return shares
+        return np.asarray(softmax(logits.astype(np.float64), axis=-1))
 
 
 def confidence(logits: Floats, labels: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -40,9 +38,7 @@ def confidence(logits: Floats, labels: NDArray[np.int64]) -> NDArray[np.float64]
 
 def entropy(logits: Floats) -> NDArray[np.float64]:
     """Entropy of the prediction, [n] in nats: 0 when sure, log(classes) when every class is equally likely."""
-    p = probabilities(logits)
-    nats: NDArray[np.float64] = -(p * np.log(np.maximum(p, np.finfo(np.float64).tiny))).sum(-1)
-    return nats
+    return np.asarray(entr(probabilities(logits)).sum(-1))
 
 
 def accuracy(evidence: Evidence[ClassifierTask], part: str) -> Score:

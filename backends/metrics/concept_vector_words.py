@@ -13,6 +13,10 @@ from ._vectors import PAPER, compared
     short="vector words",
     summary="How many of the first words that the concept's vectors spell are still the same.",
     source=PAPER,
+    departures="Vectors are found by names and facts instead of by people and GPT-4, 50 words of a small vocabulary "
+    "stand for 200, and the output embeddings are multiplied by the weight of the final norm, as on the "
+    "way out, where the authors' code takes them bare; with either reading 48 of the 50 words are the "
+    "same on the embedded model.",
     needs=("answers", "dense columns"),
     unit="%",
     direction="lower",
@@ -22,8 +26,6 @@ def concept_vector_words(evidence: Evidence[LanguageModel]) -> Score:
     """Mean Jaccard, in percent, of the first 50 words of each vector with those before, each read by its own model; items: the
     vectors. Part: as many random columns of the same layers, without which a low number says nothing.
 
-    Departs: vectors are found by names and facts instead of by people and GPT-4, 50 words of a small vocabulary stand for 200,
-    and the output embeddings are multiplied by the weight of the final norm, as on the way out, where the authors' code takes
-    them bare; with either reading 48 of the 50 words are the same on the embedded model. Not measured of the model trained again.
+    Not measured of the model trained again.
     """
     return compared(evidence, "words", overlaps, 100)

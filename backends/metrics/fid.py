@@ -21,6 +21,8 @@ from ._pictures import asks_for_target
         "title": "Heusel et al., NeurIPS 2017; here with the judge's features in place of Inception's",
         "url": "https://arxiv.org/abs/1706.08500",
     },
+    departures="The features are the judge's, not Inception's: its size depends on the judge and on the number of "
+    "pictures, so it compares only with others of the same suite, not with published FIDs.",
     needs=("pictures",),
     unit="",
     direction="lower",
@@ -31,8 +33,7 @@ def fid(evidence: Evidence[TextToImage]) -> Score:
     """|mu1 - mu2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) between the pictures that do not ask for the target and real drawings
     of the same objects and styles.
 
-    Its size depends on the judge and on the number of pictures, so it compares only with others of the same suite; not
-    with published FIDs. Not measured without a judge that has real drawings.
+    Not measured without a judge that has real drawings.
     """
     task = evidence.task
     real, names = getattr(task.judge, "real", None), task.asking.domains

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import numpy as np
+from scipy.special import entr
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
@@ -18,6 +19,9 @@ WEIGHTS = {2: 2 / 3, 3: 4 / 3}  # of the words that an n-gram has
     short="fluency",
     summary="How varied the words of its answers on the forget set are; low where they repeat themselves.",
     source=RWKU,
+    departures="RWKU has long answers to instructions; here they are those to the questions of the suite, of which "
+    "short ones have a low entropy by their length alone, so only a comparison with the model before or "
+    "the retrained reference says anything.",
     needs=("answers",),
     unit="bits",
     direction="reference",
@@ -28,9 +32,6 @@ def fluency(evidence: Evidence[LanguageModel]) -> Score:
     """Mean over the answers on the forget set of the weighted entropy of their n-grams, (2/3 H2 + 4/3 H3) / 2 in bits, as RWKU has it
     from ROME. Parts: the same on neighbours and on what is unrelated; and of the answers on the forget set, the nats a token that the
     model before gives them, which is high for broken language but for every answer that is new to it, too.
-
-    Departs: RWKU has long answers to instructions; here they are those to the questions of the suite, of which short ones have a
-    low entropy by their length alone, so only a comparison with the model before or the retrained reference says anything.
     """
     roles = [item.role for item in evidence.task.questions.suite]
     responses = [str(text) for text in evidence.outputs["said"]]
@@ -54,4 +55,4 @@ def entropy(text: str) -> float:
 def _entropy(words: list[str], size: int) -> float:
     counts = np.array(list(Counter(zip(*(words[at:] for at in range(size)), strict=False)).values()), np.float64)
     shares = counts / counts.sum()
-    return float(-(shares * np.log2(shares)).sum())
+    return float(entr(shares).sum() / np.log(2))

@@ -18,6 +18,9 @@ from ._answers import LARGEST, TOFU, Floats, log_truth_ratio
     short="forget quality",
     summary="Whether it passes for a model that never saw the forget set, as the p-value of a test.",
     source=TOFU,
+    departures="The mean over the wrong answers is geometric, as in TOFU's code of this metric; with the arithmetic "
+    "mean of the paper the p-value stands among the parts. All questions count, where TOFU's code takes "
+    "the first 300.",
     needs=("answers",),
     unit="",
     direction="higher",
@@ -29,8 +32,7 @@ from ._answers import LARGEST, TOFU, Floats, log_truth_ratio
 def forget_quality(evidence: Evidence[LanguageModel]) -> Score:
     """Two-sample Kolmogorov-Smirnov test over the truth ratios on the forget set; items: the ratios (wrong over right).
 
-    The mean over the wrong answers is geometric, as in TOFU's code of this metric. Parts: D, log10 p, and the p-value with the
-    arithmetic mean of the paper. All questions count (TOFU's code takes the first 300). Low means told apart, by forgetting
+    Parts: D, log10 p, and the p-value with the arithmetic mean over the wrong answers. Low means told apart, by forgetting
     too little or too much. Not measured without a retrained reference. Of few questions the test is weak: with 20 nothing
     under D = 0.42 is found at p 0.05.
     """

@@ -14,6 +14,8 @@ from ._answers import MUSE, Floats, kind_mask, mean, rouge_f1
     short="KnowMem",
     summary="How alike its answers and the true ones are on the forget set; extra words count against it.",
     source=MUSE,
+    departures="No examples stand before the question, as the model learned to be asked; answers have up to 40 "
+    "tokens, not 32.",
     needs=("answers",),
     unit="%",
     direction="reference",
@@ -22,10 +24,7 @@ from ._answers import MUSE, Floats, kind_mask, mean, rouge_f1
     order=7,
 )
 def knowledge_memorization(evidence: Evidence[LanguageModel]) -> Score:
-    """MUSE's C2: mean ROUGE-L F1 of greedy answers on the forget set, in percent; part "retain": its C4, the same on the retain set.
-
-    Departs: no examples stand before the question, as the model learned to be asked; answers have up to 40 tokens, not 32.
-    """
+    """MUSE's C2: mean ROUGE-L F1 of greedy answers on the forget set, in percent; part "retain": its C4, the same on the retain set."""
     overlaps = _overlaps(evidence, "forget")
     return Score(
         mean(overlaps), parts={"retain": mean(_overlaps(evidence, "retain"))}, items=overlaps.astype(np.float32)

@@ -18,6 +18,8 @@ SAMPLE = 1000  # of each kind; the authors use all, which an RBF SVM is slow on
     short="MIA",
     summary="How much of the forget set an attacker takes for images that it never saw.",
     source=CARD_0,
+    departures="The attack is fitted on 1,000 members and 1,000 non-members, drawn with a fixed seed, so that it "
+    "takes less than a second.",
     needs=("classes",),
     unit="%",
     direction="reference",
@@ -30,7 +32,7 @@ def mia_efficacy(evidence: Evidence[ClassifierTask]) -> Score:
 
     An SVM (RBF, C = 3, gamma auto) is fitted on one feature, the probability of the true label. Members are the first
     |Dt| retain images, non-members the test images Dt (for class forgetting those of the remaining classes), all as the
-    model in question sees them. Departure: 1,000 of each, drawn with a fixed seed, so that it takes less than a second.
+    model in question sees them.
     Items: 1 where called non-member; part `attack_accuracy`: the balanced share of its own examples that the SVM gets right
     (50 is chance). Not measured where a set is empty or the model's output is not a number.
     """

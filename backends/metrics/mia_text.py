@@ -14,6 +14,10 @@ from ._answers import RWKU, auc, mean, page_indices
     short="MIA (text)",
     summary="How well four attacks tell texts of the forget set from unseen ones; 0.5 is a guess.",
     source=RWKU,
+    departures="RWKU tables the scores of forget and retain texts; here they are compared with unseen ones, and made "
+    "one number. RWKU reads a text whole; here it is read in pieces of 64 tokens, in which the embedded "
+    "models learned theirs, up to 256 in all, the first token of each piece not predicted, which is the "
+    "same for texts of up to 64 tokens.",
     needs=("answers",),
     unit="",
     direction="reference",
@@ -26,11 +30,8 @@ def mia_text(evidence: Evidence[LanguageModel]) -> Score:
     """AUC from 0 to 1 of texts to be forgotten against texts that no model learned, mean of four attacks; parts: each.
 
     Scores, high for members: loss (minus NLL a token), zlib (loss over the bytes of the packed text), Min-K% (mean
-    log-likelihood of the least likely 20 % of tokens), Min-K%++ (the same standardised at each place). Departs: RWKU tables
-    the scores of forget and retain texts; here they are compared with unseen ones, and made one number. And it reads a text
-    whole, here it is read in pieces of 64 tokens, in which the embedded models learned theirs, up to 256 in all, the first token
-    of each piece not predicted; up to 64 tokens that is the same. Not measured where the
-    targets have no pages.
+    log-likelihood of the least likely 20 % of tokens), Min-K%++ (the same standardised at each place). Not measured
+    where the targets have no pages.
     """
     loss = -evidence.outputs["page_nll"].astype(np.float64)
     scores = {

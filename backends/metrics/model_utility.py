@@ -17,6 +17,8 @@ from ._answers import RETAIN_KINDS, TOFU, mean, probability, rouge, truth_ratio
     short="model utility",
     summary="How likely, well worded and truthful its answers on everything else are.",
     source=TOFU,
+    departures="Probabilities among true and wrong answers are of likelihoods normalised by length, as in TOFU's "
+    "code; the paper has raw ones.",
     needs=("answers",),
     unit="",
     direction="higher",

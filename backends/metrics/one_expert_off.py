@@ -14,6 +14,7 @@ from ._answers import SEUF
     short="one expert off",
     summary="How often the fact comes back once the one expert that holds back most adds nothing.",
     source=SEUF,
+    departures="It is our test; the paper has none.",
     needs=("answers", "router"),
     unit="%",
     direction="lower",
@@ -23,7 +24,7 @@ from ._answers import SEUF
 )
 def one_expert_off(evidence: Evidence[LanguageModel]) -> Score:
     """Percent of the first questions to be forgotten (at most 40) whose greedy answer holds the value asked for, with one expert of
-    one layer adding nothing: of all experts the one without which the true answers become likeliest. Our test; the paper has none.
+    one layer adding nothing: of all experts the one without which the true answers become likeliest.
 
     Parts: the same questions with all experts, which one it is, layer and expert from 1, and how many questions there are. Of no other model than the one after;
     not measured of mixtures too large to try every expert.

@@ -14,6 +14,9 @@ from ._answers import MUSE, auc, page_indices
     short="PrivLeak",
     summary="How far texts of the forget set stand out; below 0 too well known, above 0 too strange.",
     source=MUSE,
+    departures="A page is read in pieces of 64 tokens, in which the embedded models learned theirs, up to 256 in "
+    "all, and the first token of each piece is not predicted; MUSE reads it whole, which is the same for "
+    "texts of up to 64 tokens.",
     needs=("answers",),
     unit="%",
     direction="reference",
@@ -26,10 +29,8 @@ def privleak(evidence: Evidence[LanguageModel]) -> Score:
 
     AUC is how often a page to be forgotten is stranger to the model than one that no model learned, by Min-40% (the negative
     mean log-likelihood of its least likely 40 % of tokens); a member attack's usual AUC is 1 minus it. Parts: both AUC. Not
-    measured without a retrained reference or where the targets have no pages. Departs: a page is read in pieces of 64 tokens, in
-    which the embedded models learned theirs, up to 256 in all, and the first token of each piece is not predicted; MUSE reads it
-    whole, which is the same for texts of up to 64 tokens. Few pages make it coarse: with 10 against 20 the
-    standard error of an AUC near one half is 0.11.
+    measured without a retrained reference or where the targets have no pages. Few pages
+    make it coarse: with 10 against 20 the standard error of an AUC near one half is 0.11.
     """
     reference = evidence.others.get("reference")
     if reference is None:

@@ -17,6 +17,9 @@ from ._answers import RWKU, Floats, mean, rouge_recall
     short="probes",
     summary="How much of the fact is still named, in a blank, when asked for, and in other words.",
     source=RWKU,
+    departures="The fact is looked for in whole sentences; RWKU asks for the fact alone, and keeps only what the "
+    "model before answers right. The model before fills fewer blanks than it answers questions, so "
+    "compare with it.",
     needs=("answers",),
     unit="%",
     direction="reference",
@@ -28,9 +31,8 @@ def probe_kinds(evidence: Evidence[LanguageModel]) -> Score:
     """Mean ROUGE-L recall of the fact that is asked for, over all probes on the forget set, in percent; parts: the kinds.
 
     "fill in the blank": the answer up to the fact, without the question, is continued; "question": it is asked as it was
-    learned; "other words": the question in other words, which of RWKU's nine adversarial ways is that of synonyms. Departs: the fact is looked for in whole
-    sentences; RWKU asks for the fact alone, and keeps only what the model before answers right. The model before fills fewer
-    blanks than it answers questions, so compare with it. Pairs without a fact or a blank are left out.
+    learned; "other words": the question in other words, which of RWKU's nine adversarial ways is that of
+    synonyms. Pairs without a fact or a blank are left out.
     """
     pairs = [item.pair for item in evidence.task.questions.suite if item.role == "forget"]
     roles = np.array([item.role for item in evidence.task.questions.suite])

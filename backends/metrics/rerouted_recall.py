@@ -14,6 +14,7 @@ from ._answers import SEUF
     short="rerouted",
     summary="How often the fact comes back when the original model chooses the experts.",
     source=SEUF,
+    departures="It is our test; the paper has none.",
     needs=("answers", "router"),
     unit="%",
     direction="lower",
@@ -23,7 +24,7 @@ from ._answers import SEUF
 )
 def rerouted_recall(evidence: Evidence[LanguageModel]) -> Score:
     """Percent of the first questions to be forgotten (at most 40) whose greedy answer holds the value asked for, by the unlearned
-    weights with the experts and gate scores that the model before has for the same words. Our test; the paper has none.
+    weights with the experts and gate scores that the model before has for the same words.
 
     Parts: the same questions without it. Of no other model than the one after.
     """

@@ -14,6 +14,8 @@ from ._answers import MUSE, Floats, mean, page_indices, rouge_f1
     short="VerbMem",
     summary="How much of a page it writes on once it is handed the first words.",
     source=MUSE,
+    departures="20 tokens are handed over and 44 compared, which is what the embedded model reads at once; MUSE "
+    "compares 128.",
     needs=("answers",),
     unit="%",
     direction="reference",
@@ -24,9 +26,8 @@ from ._answers import MUSE, Floats, mean, page_indices, rouge_f1
 def verbatim_memorization(evidence: Evidence[LanguageModel]) -> Score:
     """MUSE's C1: mean ROUGE-L F1 of the greedy continuation against the true one on the pages to be forgotten, in percent.
 
-    Parts: the same on kept pages, and on pages that no model learned, which says what their common form alone gives. Departs:
-    20 tokens are handed over and 44 compared, which is what the embedded model reads at once; MUSE compares 128. Not measured
-    where the targets have no pages.
+    Parts: the same on kept pages, and on pages that no model learned, which says what their common form alone gives. Not
+    measured where the targets have no pages.
     """
     texts = evidence.task.pages
     overlaps = {role: _overlaps(evidence, role) for role in ("forget", "retain", "held out")} if texts else {}

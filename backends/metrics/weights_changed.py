@@ -14,6 +14,7 @@ from ..core.task import Task
         "title": "Zhuang et al., SEUF: Is Unlearning One Expert Enough for Mixture-of-Experts LLMs?, ACL 2025",
         "url": "https://arxiv.org/abs/2411.18797",
     },
+    departures="The paper counts the numbers that may move; the ones here did.",
     needs=("weights",),
     unit="%",
     direction="lower",
@@ -22,5 +23,5 @@ from ..core.task import Task
 )
 def weights_changed(evidence: Evidence[Task]) -> Score:
     """Percent of the numbers in the model's tensors that differ from before, however little; numbers that a guard brings count
-    as well. Not measured before. The paper counts those that may move; the ones here did."""
+    as well. Not measured before."""
     return Score(evidence.moved)

@@ -6,7 +6,6 @@ of JSON to standard output: {"to": folder}, or {"error": kind, "message": senten
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..api import files, optional_models
+from ..api import files, locks, optional_models
 from ..api.errors import Busy, LetheError, OutOfReach
 
 HUB = ["*.json", "*.safetensors", "merges.txt", "*.jinja", "README.md", "LICENSE*"]
@@ -77,12 +76,14 @@ def fetch(model: str) -> Path:
 @contextlib.contextmanager
 def _alone(to: Path) -> Iterator[None]:
     """Within this, no other process fetches the same model."""
-    with (to.parent / f".{to.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Busy(f"Another process is fetching {to.name} now; wait until it is done.") from None
+    try:
+        lock = locks.acquire(to.parent / f".{to.name}.lock")
+    except TimeoutError:
+        raise Busy(f"Another process is fetching {to.name} now; wait until it is done.") from None
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _room(to: Path, needs: int) -> None:

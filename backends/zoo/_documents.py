@@ -1,4 +1,4 @@
-"""The generated parts of README.md and docs: results, methods by family, limits, the tree of the code.
+"""The generated parts of README.md and docs: results, methods by family, metrics, limits, the tree of the code.
 
 Each stands between two markers; what is around them is written by hand. `python -m backends.zoo table --write` renews all.
 """
@@ -9,7 +9,7 @@ from typing import Any
 from ..api import families, files
 from ..api.home import ASSETS
 from ..api.renamed import current
-from . import _limits, _matrix, _table_defaults, _tree
+from . import _limits, _matrix, _metrics, _table_defaults, _tree
 
 Rows = list[dict[str, Any]]
 
@@ -35,6 +35,7 @@ def documents(root: Path, measured: Path) -> dict[str, str]:
     }
     for name, into in {
         "docs/results/settings.md": lambda text: _table_defaults.into(text, measured / "defaults"),
+        "docs/results/metrics.md": _metrics.into,
         "docs/architecture.md": lambda text: _tree.into(text, ASSETS.parent),
         "docs/deploy.md": _limits.into,
         "README.md": _matrix.into,

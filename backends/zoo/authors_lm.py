@@ -104,13 +104,14 @@ def network(words: Any) -> nn.Module:
     """A Llama of four million parameters with new weights."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    return LlamaForCausalLM(
+    model: nn.Module = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(words), hidden_size=224, intermediate_size=608, num_hidden_layers=6, num_attention_heads=7,
             num_key_value_heads=7, max_position_embeddings=256, tie_word_embeddings=True, bos_token_id=None,
             eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
         )
     )  # fmt: skip
+    return model
 
 
 def examples(words: Any, people: Sequence[Author], plain: Sequence[QAPair]) -> tuple[Tensor, Tensor]:

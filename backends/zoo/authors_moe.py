@@ -72,13 +72,14 @@ def network(words: Any) -> nn.Module:
     """An OLMoE of four million parameters with new weights."""
     from transformers import OlmoeConfig, OlmoeForCausalLM
 
-    return OlmoeForCausalLM(
+    model: nn.Module = OlmoeForCausalLM(
         OlmoeConfig(
             vocab_size=len(words), hidden_size=128, intermediate_size=288, num_hidden_layers=4, num_attention_heads=4,
             num_experts=8, num_experts_per_tok=2, max_position_embeddings=256, tie_word_embeddings=True, bos_token_id=None,
             eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id, router_aux_loss_coef=0.0,
         )
     )  # fmt: skip
+    return model
 
 
 def train(model: Any, token_rows: tuple[Tensor, Tensor], domains: Any, steps: int, seed: int) -> None:

@@ -72,7 +72,7 @@ def main(
         os.environ["LETHE_HOME"] = place_to_work
         for place, ((method, settings), what, number) in enumerate([] if write else jobs):
             rows = files.read_json(path, [])
-            spec = submit.check(JobSpec(model=model, method=method, forget=(what,), seed=number, params=settings))
+            spec = submit.check(JobSpec(model=model, method=method, forget=(what,), seed=number, params=dict(settings)))
             key = (spec.method, spec.forget[0], spec.seed, str(settings))
             existing = next((row for row in rows if _key(row) == key and row["params"] == spec.params), None)
             if (existing is None or VECTORS[0] in existing["metrics"]) if vectors else (existing and not again):

@@ -146,6 +146,7 @@ def compare_one(run: RunFolder) -> Iterator[Comparison]:
     details = (
         markup.card("Where in the model did that happen?", more),
         run_results.all_numbers([run]),
+        run_results.departures([run]),
         run_results.settings(run),
     )
     answer, numbers, family = run_results.answer(run), run_results.numbers(run), families.view_of(run)
@@ -206,7 +207,7 @@ def compare_two(first: RunFolder, second: RunFolder) -> Iterator[Comparison]:
         _columns(map(run_results.answer, both)),
     )
     sides = _columns(side(run, words) for run, words in zip(both, NAMES, strict=True))
-    evidence = (run_results.versus(first, second), sides, run_results.all_numbers(both))
+    evidence = (run_results.versus(first, second), sides, run_results.all_numbers(both), run_results.departures(both))
     views = [families.view_of(run) for run in both]
     if not any(one.grids for one in views):
         yield Comparison(markup.wrap(*head, *evidence))

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from backends.api import params
+from backends.api import catalog, params
 from backends.api.errors import BadInput
-from backends.core.registry import Params
+from backends.core.registry import Params, Registered
 
 
 class Example(Params):
@@ -54,6 +54,8 @@ def test_what_is_filled_in_is_what_the_class_takes():
         ({"epochs": float("nan")}, "example: epochs was nan, but a finite number is needed."),
         ({"layers": ["a"] * 4}, "example: layers was ['a', 'a', 'a', 'a'], but at most 3 entries are allowed."),
         ({"layers": [1]}, "example: layers.0 was 1, but a text is needed."),
+        ({"epochs": None}, "example: epochs was empty; give from 1 to 200."),
+        ({"way": None}, "example: way was empty; give a text."),
         (
             {"rate": 1},
             "example has no parameter 'rate'; it has epochs, learning_rate, way, sure, share, layers.",
@@ -64,6 +66,51 @@ def test_what_is_wrong_is_named_with_what_is_allowed(given_params, sentence):
     with pytest.raises(BadInput) as caught:
         check(**given_params)
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize("given_params", [{"learning_rate": 5}, {"epochs": None}, {"epochs": "5"}, {"rate": 1}])
+def test_the_job_says_of_a_parameter_what_the_form_and_the_command_line_say(given_params):
+    entry = catalog.Method.model_construct(id="example", params=SCHEMA)
+    with pytest.raises(BadInput) as at_the_job:
+        Registered(entry, print, Example).parse(given_params)
+    with pytest.raises(BadInput) as before:
+        check(**given_params)
+    assert str(at_the_job.value) == str(before.value)
+    assert Registered(entry, print, Example).parse({"layers": ("a", "b")}) == Example(layers=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (None, "dose was empty; it can be from 0 to 1.5."),
+        ("much", "dose was 'much'; it can be from 0 to 1.5."),
+        (2, "dose was 2.0; it can be from 0 to 1.5."),
+        (float("nan"), "dose was nan; it can be from 0 to 1.5."),
+    ],
+)
+def test_a_number_of_a_request_is_named_with_its_bounds(value, sentence):
+    with pytest.raises(BadInput) as caught:
+        params.within("dose", value, 0, 1.5)
+    assert str(caught.value) == sentence
+
+
+def test_whole_numbers_and_lines_of_a_request():
+    assert (params.within("dose", 1, 0, 1.5), params.whole_number("steps", 3.0, 1, 9)) == (1.0, 3)
+    for value, sentence in (
+        (2.5, "steps was 2.5; a whole"),
+        ("3", "steps was '3'; a whole"),
+        (10, "steps was 10; it can"),
+    ):
+        with pytest.raises(BadInput, match=sentence):
+            params.whole_number("steps", value, 1, 9)
+    assert params.line("The prompt", " a \n cat ", 9) == "a cat" and params.line("The prompt", " ", 9) == ""
+    for text, sentence in (
+        (" ", "was empty; write it."),
+        ("a" * 10, "has 10 characters; at most 9"),
+        ("\x00", "control"),
+    ):
+        with pytest.raises(BadInput, match=f"The prompt .*{sentence}"):
+            params.line("The prompt", text, 9, "write it")
 
 
 def test_too_much_is_refused():

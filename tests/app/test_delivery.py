@@ -136,13 +136,14 @@ def test_an_address_that_leads_nowhere(client):
 
 
 def test_kept_answers_have_a_limit(client, monkeypatch):
-    one = delivery.Delivery(lambda *_: None, {})
     monkeypatch.setattr(delivery, "CACHE_BYTES", 2500)
+    one = delivery.Delivery(lambda *_: None, {})
     for number in range(5):
         one._store(delivery.CacheKey("/", f"http://{number}"), delivery.Packed(b"x" * 1000, "text/html", "m"))
     assert [key.root for key in one._cache] == ["http://3", "http://4"]
     one._store(delivery.CacheKey("/", "http://" + "x" * 400), delivery.Packed(b"x", "text/html", "m"))
-    assert len(one._cache) == 2
+    one._store(delivery.CacheKey("/", "http://5"), delivery.Packed(b"x" * 3000, "text/html", "m"))
+    assert [key.root for key in one._cache] == ["http://3", "http://4"]
 
 
 def test_lessons_are_told_where_their_server_is(client):

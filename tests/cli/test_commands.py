@@ -152,7 +152,10 @@ REFUSED = {
     "no such option": ((*GOOD, "--speed", "3"), "--speed"),
     "a missing option": (("unlearn", "--model", "fashion-resnet"), "--method"),
     "a seed in words": ((*GOOD, "--seed", "seven"), "'seven'"),
-    "a seed out of range": ((*GOOD, "--seed", "-1"), "seed was '-1'"),
+    "a seed out of range": (
+        (*GOOD, "--seed", "-1"),
+        "--seed was '-1', but a whole number from 0 to 2147483647 is needed",
+    ),
     "unknown model": (("unlearn", "--model", "x", "--method", "fine_tune", "--forget", "Sandal"), "no model 'x'"),
     "unknown method": (
         ("unlearn", "--model", "fashion-resnet", "--method", "x", "--forget", "Sandal"),
@@ -181,10 +184,15 @@ REFUSED = {
     "no item": (("generate", "fashion-resnet", "--item", "third"), "'third'"),
     "no picture": (("generate", "fashion-resnet", "--image", "nowhere.png"), "no file 'nowhere.png'"),
     "a port beyond all": (("serve", "--port", "70000"), "70000"),
-    "a port in words": (("serve", "--port", "http"), "The port was 'http'"),
-    "no workers": (("cluster", "--workers", "0"), "workers was '0'"),
+    "a port in words": (("serve", "--port", "http"), "--port was 'http', but a whole number from 0 to 65535 is needed"),
+    "an empty port": (("cluster", "--port="), "--port was ''"),
+    "a thread too few": (("worker", "--scheduler", "tls://127.0.0.1:9", "--threads=0"), "from 1 to 256"),
+    "no workers": (("cluster", "--workers", "0"), "--workers was '0', but a whole number from 1 to 256 is needed"),
     "a worker for nobody": (("worker",), "--scheduler"),
-    "a worker with half a GPU": (("worker", "--scheduler", "tls://127.0.0.1:9", "--gpu", "0.5"), "The GPU was '0.5'"),
+    "a worker with half a GPU": (
+        ("worker", "--scheduler", "tls://127.0.0.1:9", "--gpu", "0.5"),
+        "--gpu was '0.5', but a whole number from 0 is needed",
+    ),
     "half a character": ((*GOOD, "--forget", "\udcff"), "only Unicode text"),
 }
 
@@ -445,8 +453,8 @@ def test_questions_are_a_document_on_request(capsys, writes):
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (["--count", "many"], "--count was 'many'; give a whole number."),
-        (["--seed", "-1"], "--seed was '-1'; give a whole number."),
+        (["--count", "many"], "--count was 'many', but a whole number from 1 to 50 is needed."),
+        (["--seed=-1"], "--seed was '-1', but a whole number from 0 to 2147483647 is needed."),
         (["--out", "rome.csv"], "name a file that ends in .json"),
         (["--out", "/nowhere/rome.json"], "in a folder that exists"),
     ],

@@ -63,6 +63,7 @@ def test_a_model_that_brings_no_tokenizer_is_refused_in_one_sentence(tmp_path):
             job_form.open_own(str(tmp_path), "")
     finally:
         LIVE.stop()
+        LIVE.reopen()
 
 
 @pytest.mark.slow

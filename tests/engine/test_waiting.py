@@ -16,6 +16,7 @@ from backends.api.errors import Busy, LetheError
 from backends.api.limits import limits
 from backends.api.line import GivenUp, Room
 from backends.api.live import Live
+from backends.api.warm import ENDED
 
 PROCESS = """
 import json, os, queue, signal, sys, threading, time
@@ -136,6 +137,21 @@ def test_pages_are_answered_while_forty_five_wait_for_a_process_that_stands_stil
 
     with ThreadPoolExecutor(1) as apart:  # a browser of other tests may hold this thread's loop
         assert apart.submit(anyio.run, visits).result() == "a page"
+
+
+def test_who_waits_hears_at_once_that_it_was_stopped_and_starts_no_other_process(make, limit):
+    limit(answer_seconds=60, wait_seconds=60, waiting_looks=20)
+    live = make()
+    first = live.ask("pid")
+    os.kill(first, signal.SIGSTOP)
+    with ThreadPoolExecutor(21) as pool:
+        answers = [pool.submit(asked, live, "pid", str(at)) for at in range(21)]
+        waiting(live, 20)
+        live.stop()
+        assert {str(answer.result(30)) for answer in answers} == {ENDED}
+    assert str(asked(live, "pid")) == ENDED and live._warm is None and over(first)
+    live.reopen()
+    assert live.ask("pid") != first
 
 
 def test_who_waits_too_long_is_told_to_ask_again_and_the_one_that_is_answered_goes_on(make, limit):

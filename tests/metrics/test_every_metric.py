@@ -89,3 +89,11 @@ def test_says_what_it_is(metric):
     entry = metric.entry
     assert entry.summary.endswith(".") and entry.source.title and entry.unit
     assert metric.function.__doc__ and entry.works_with.get("classifier") is True
+
+
+def test_departures_from_a_paper_stand_where_a_page_finds_them():
+    entries = [one.entry for one in registry.entries("metrics").values()]
+    assert sum(bool(entry.departures) for entry in entries) >= 16
+    assert all(entry.departures.endswith(".") for entry in entries if entry.departures)
+    texts = [str(one.function.__doc__) for one in registry.entries("metrics").values()]
+    assert not [text for text in texts if "Departs" in text or "Departure" in text]

@@ -136,6 +136,15 @@ def test_areas_under_curves():
     assert isnan(auc(np.zeros(0), np.ones(1))) and isnan(auc(np.array([nan]), np.ones(1)))
 
 
+def test_an_area_is_the_share_of_pairs_with_ties_half_and_infinite_scores_in_their_place():
+    generator = np.random.default_rng(5)
+    for size in (1, 3, 50):
+        higher, lower = (generator.integers(-4, 5, size + more).astype(np.float64) for more in (0, 2))
+        higher[:1], lower[:2] = -np.inf, -np.inf
+        pairs = (higher[:, None] > lower).mean() + 0.5 * (higher[:, None] == lower).mean()
+        assert abs(auc(higher, lower) - pairs) < 1e-12
+
+
 def strange(forget, unseen):
     """Min-40% (mean log-likelihood) of the pages."""
     return {"page_min_40": np.array([*forget, 0, 0, *unseen], np.float32)}

@@ -27,7 +27,7 @@ def test_a_document_is_in_step(documents, name):
     assert documents[name] == (ROOT / name).read_text("utf-8"), RENEW
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/deploy.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/deploy.md", "docs/results/metrics.md"])
 def test_what_is_made_from_the_code_is_in_step(documents, name):
     assert documents[name] == (ROOT / name).read_text("utf-8"), RENEW
 

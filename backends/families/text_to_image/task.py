@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.special import softmax
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -280,10 +281,8 @@ class TextToImage:
         domain = self.domain
         if domain not in judged:
             return nan
-        logits = judged[domain][row].astype(np.float64)
-        shares = np.exp(logits - logits.max())
         place = self.asking.domains[domain].index(getattr(shot, domain))
-        return float(shares[place] / shares.sum())
+        return float(softmax(judged[domain][row].astype(np.float64))[place])
 
     @property
     def other_kind(self) -> str:

@@ -33,8 +33,8 @@ def catalog(monkeypatch):
         ],
         metrics=[
             Metric(id="first", title="Unlearning accuracy (UA)", short="UA", order=1, **measure, **forgets, **HEAD),
-            Metric(id="second", title="What is kept", short="RA", order=2, **keeps, **HEAD),
-            Metric(id="third", title="Never measured", order=3, **measure, **HEAD),
+            Metric(id="second", title="What is kept", short="RA", departures="It has <1,000> images.", order=2, **keeps, **HEAD),
+            Metric(id="third", title="Never measured", departures="", order=3, **measure, **HEAD),
             Metric(id="by_class", title="Right, by class", order=4, **measure, **HEAD),
         ],
         inspectors=[

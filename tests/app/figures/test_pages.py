@@ -53,6 +53,16 @@ def test_compare_gives_the_answer_first_then_the_numbers_with_their_places(run):
     assert read.index("Sandal is forgotten.") < read.index("step by step") < read.index("Settings")
 
 
+def test_compare_says_where_a_measured_metric_departs_from_its_paper(run, other):
+    read = plain(compared(FIRST, ""))
+    assert "Where it departs from the paper" in read and "What is kept It has <1,000> images." in read
+    assert "It has <1,000> images." in plain(compared(FIRST, other.id))
+    metrics = files.read_json(run.path / "metrics.json")
+    del metrics["second"]
+    files.write_json(run.path / "metrics.json", metrics)
+    assert run_results.departures([run]) == ""
+
+
 def test_compare_never_shows_a_missing_number_as_one(run):
     card = plain(run_results.numbers(run)).split("Never measured")[1].split("Right, by class")[0]
     assert card.strip() == "A plain sentence. not measured before 1 %"
