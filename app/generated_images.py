@@ -35,6 +35,11 @@ class ImagePair:
     before: str
     after: str
 
+    @property
+    def caption(self) -> str:
+        """The words below the pair."""
+        return f"{self.prompt}, seed {self.seed}"
+
 
 def pairs(run_id: str, each: int) -> list[ImagePair]:
     """Pictures of the suite that a finished run was judged by, at most `each` of a role; asked for once and remembered.
