@@ -4,6 +4,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from threading import Lock
 
+from markupsafe import Markup
+
 from app import thumbnails
 from app.inference import LIVE
 from backends.api.home import ASSETS
@@ -80,7 +82,7 @@ def _evenly_chosen(names: Sequence[str], count: int) -> list[str]:
     return [names[at * len(names) // some] for at in range(some)]
 
 
-def tile_variables(name: str, pictures: Sequence[Sequence[str]]) -> str:
+def tile_variables(name: str, pictures: Sequence[Sequence[str]]) -> Markup:
     """A style that gives the n-th tile of the groups `.tiles-{name}` its pictures.
 
     The tiles stay the browser's own checkboxes and radio buttons, so that the keyboard and a screen reader know them.
@@ -92,7 +94,7 @@ def tile_variables(name: str, pictures: Sequence[Sequence[str]]) -> str:
             rules.append(f".tiles-{name} label:nth-of-type({number})::before{{background-image:{layers}}}")
         else:
             rules.append(f".tiles-{name} label:nth-of-type({number})::before{{display:none}}")
-    return f"<style>{''.join(rules)}</style>"
+    return Markup("<style>{}</style>").format(Markup("".join(rules)))
 
 
 def alike(model: str, item: int, count: int, data: str = "") -> list[int]:
