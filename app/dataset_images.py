@@ -5,6 +5,7 @@ from functools import lru_cache
 from threading import Lock
 
 from cachetools import LRUCache
+from markupsafe import Markup
 
 from app import thumbnails
 from app.inference import LIVE
@@ -78,7 +79,7 @@ def _evenly_chosen(names: Sequence[str], count: int) -> list[str]:
     return [names[at * len(names) // some] for at in range(some)]
 
 
-def tile_variables(name: str, pictures: Sequence[Sequence[str]]) -> str:
+def tile_variables(name: str, pictures: Sequence[Sequence[str]]) -> Markup:
     """A style that gives the n-th tile of the groups `.tiles-{name}` its pictures.
 
     The tiles stay the browser's own checkboxes and radio buttons, so that the keyboard and a screen reader know them.
@@ -90,7 +91,7 @@ def tile_variables(name: str, pictures: Sequence[Sequence[str]]) -> str:
             rules.append(f".tiles-{name} label:nth-of-type({number})::before{{background-image:{layers}}}")
         else:
             rules.append(f".tiles-{name} label:nth-of-type({number})::before{{display:none}}")
-    return f"<style>{''.join(rules)}</style>"
+    return Markup("<style>{}</style>").format(Markup("".join(rules)))
 
 
 @lru_cache(maxsize=LISTS)

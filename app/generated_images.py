@@ -34,6 +34,11 @@ class ImagePair:
     before: str
     after: str
 
+    @property
+    def caption(self) -> str:
+        """The words below the pair."""
+        return f"{self.prompt}, seed {self.seed}"
+
 
 @cached(_pairs_cache, lock=Lock())
 def pairs(run_id: str, each: int) -> list[ImagePair]:

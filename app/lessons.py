@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from gradio import route_utils
+from markupsafe import Markup
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 
@@ -21,11 +22,11 @@ ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MOUNT: Final = "/classroom"
 # The address as the browser has it, which a proxy may have lengthened.
-HERE: Final = (
-    "<script>window.__streamlit={BACKEND_BASE_URL:"
-    f"location.origin+location.pathname.replace(/^(.*\\{MOUNT})(\\/.*)?$/,'$1')}}</script>"
-)
-WHO: Final = f"<script>{(theme.STATIC / 'storage.js').read_text('utf-8')}</script>"
+HERE: Final = Markup(
+    "<script>window.__streamlit={{BACKEND_BASE_URL:"
+    "location.origin+location.pathname.replace(/^(.*\\{})(\\/.*)?$/,'$1')}}</script>"
+).format(MOUNT)
+WHO: Final = Markup("<script>{}</script>").format(Markup((theme.STATIC / "storage.js").read_text("utf-8")))
 PREVIEW: Final = previews.Preview(
     "Lethe classroom", "Short lessons on machine unlearning: what a model forgets, what it keeps, and how one can tell."
 )

@@ -1,9 +1,10 @@
 """Link previews: what a link to the studio shows where it is posted, our own title, sentence and picture instead of Gradio's."""
 
-import html
 import re
 from dataclasses import dataclass
 from typing import Final
+
+from markupsafe import Markup
 
 from backends.api import catalog, pairs, runs
 from backends.api.errors import LetheError
@@ -14,6 +15,7 @@ TEXT: Final = (
 )
 PICTURE: Final = "/vendor/preview.png"
 LONGEST: Final = 300  # characters of a sentence; services cut off earlier
+STYLED: Final = "</style>"  # what our tags come after
 CARD = re.compile(r'\s*<meta\s+(?:property="og:|name="twitter:|name="description")[^>]*>')
 
 
@@ -55,24 +57,28 @@ def with_preview(page: str, root: str, preview: Preview | None) -> str:
     """
     head, mark, remainder = page.partition("<script>")  # before the configuration, which may hold any text
     head = CARD.sub("", head)
-    return head.replace("</style>", f"</style>{meta_tags(root, preview)}", 1) + mark + remainder
+    return head.replace(STYLED, STYLED + str(meta_tags(root, preview)), 1) + mark + remainder
 
 
-def meta_tags(root: str, preview: Preview | None) -> str:
+def meta_tags(root: str, preview: Preview | None) -> Markup:
     """The meta tags that services read."""
     title, text = (preview.title, preview.text) if preview else (TITLE, TEXT)
     content_by_tag = {
-        'property="og:type"': "website",
-        'property="og:site_name"': "Lethe",
-        'property="og:title"': title,
-        'property="og:description"': text,
-        'property="og:image"': root + PICTURE,
-        'property="og:image:width"': "1200",
-        'property="og:image:height"': "630",
-        'name="description"': text,
-        'name="twitter:card"': "summary_large_image",
-        'name="twitter:title"': title,
-        'name="twitter:description"': text,
-        'name="twitter:image"': root + PICTURE,
+        "og:type": "website",
+        "og:site_name": "Lethe",
+        "og:title": title,
+        "og:description": text,
+        "og:image": root + PICTURE,
+        "og:image:width": "1200",
+        "og:image:height": "630",
+        "description": text,
+        "twitter:card": "summary_large_image",
+        "twitter:title": title,
+        "twitter:description": text,
+        "twitter:image": root + PICTURE,
     }
-    return "".join(f'<meta {name} content="{html.escape(content)}">' for name, content in content_by_tag.items())
+    tag = Markup('<meta {}="{}" content="{}">')
+    return Markup("").join(
+        tag.format("property" if name.startswith("og:") else "name", name, content)
+        for name, content in content_by_tag.items()
+    )

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Final
 
+from markupsafe import Markup
+
 from app import markup, run_results, theme
 from app.figures.chats import MARKED, watched_card
 from app.figures.training import ROLES, class_name, drawing, is_chat, is_drawing, sure
-from app.markup import esc
 from app.target_choice import targets_in_words
+from app.templating import render
 from backends.api import catalog, engine
 from backends.api.runs import RunFolder, place_in_queue
 from backends.api.spec import ENDED, Status
@@ -52,22 +54,18 @@ def title_of(kind: str, entry_id: str) -> str:
     return next((str(entry.title) for entry in entries if entry.id == entry_id), entry_id)
 
 
-def tag(status: Status) -> str:
+def tag(status: Status) -> Markup:
     """The state as a sign and a word."""
-    sign, word = STATES[status]
-    return f'<span class="lethe-tag lethe-state" data-state="{status}"><span aria-hidden="true">{sign}</span> {word}</span>'
+    return render("run_card.tag", status, *STATES[status])
 
 
-def headline(run: RunFolder, events: Events) -> str:
+def headline(run: RunFolder, events: Events) -> Markup:
     """The head of a run's page: what the run does, its state, and the one sentence that matters now."""
     spec, status = run.spec, run.state.status
     what = "Forget" if status in ENDED or status == "queued" else "Forgetting"
-    who = f"{title_of('models', spec.model)} · {title_of('methods', spec.method)}"
-    now = f"<p>{esc(_state_sentence(run, events))}</p>" if status not in ENDED else ""
-    return (
-        f'<header class="lethe lethe-head lethe-run-head"><div class="lethe-row">{tag(status)}'
-        f'<span class="lethe-quiet">{esc(who)}</span></div><h1>{what} {esc(targets_in_words(spec.forget))}</h1>{now}</header>'
-    )
+    about = f"{title_of('models', spec.model)} · {title_of('methods', spec.method)}"
+    now = _state_sentence(run, events) if status not in ENDED else ""
+    return render("run_card.headline", tag(status), about, f"{what} {targets_in_words(spec.forget)}", now)
 
 
 def _state_sentence(run: RunFolder, events: Events) -> str:
@@ -125,33 +123,24 @@ def phase_name(name: str) -> str:
     return PHASES.get(name, words[:1].upper() + words[1:])
 
 
-def phases_html(run: RunFolder, events: Events) -> str:
+def phases_html(run: RunFolder, events: Events) -> Markup:
     """The phases with their true progress: done ones ticked, the current one with its bar."""
     status = run.state.status
     if status == "done":
-        return ""
+        return Markup()
     entered = phases(events)
     if not entered:
         words = "" if status in ENDED else "Waiting for its turn" if status == "queued" else "Starting"
-        return f'<ol class="lethe lethe-phases lethe-progress">{_phase(words, 0, "")}</ol>' if words else ""
+        return render("run_card.phases", [(words, 0, "", False)]) if words else Markup()
     rows = []
     for number, (name, step, of) in enumerate(entered):
         over = number < len(entered) - 1
         word = "done" if over else f"{step:,} of {of:,}" if of else "stopped here" if status in ENDED else "now"
-        rows.append(_phase(phase_name(name), 1.0 if over else step / of if of else 0.0, word, over))
-    return f'<ol class="lethe lethe-phases lethe-progress">{"".join(rows)}</ol>'
+        rows.append((phase_name(name), 1.0 if over else step / of if of else 0.0, word, over))
+    return render("run_card.phases", rows)
 
 
-def _phase(words: str, share: float, right: str, over: bool = False) -> str:
-    sign = "✓" if over else "▸"
-    return (
-        f'<li data-over="{"yes" if over else "no"}"><div class="words"><span><span aria-hidden="true">{sign}</span> {esc(words)}'
-        f'</span><span>{esc(right)}</span></div><div class="track" role="progressbar" aria-label="{esc(words)}" aria-valuemin="0" '
-        f'aria-valuemax="100" aria-valuenow="{100 * share:.0f}"><div class="done" style="width:{100 * share:.1f}%"></div></div></li>'
-    )
-
-
-def samples(run: RunFolder) -> str:
+def samples(run: RunFolder) -> Markup:
     """The watched images at the start and now: how sure the model is of the right answer. The less sure, the fainter.
 
     Of a model that draws: what it drew at the start, and what it draws now of the same words. Of a language model: what it
@@ -159,11 +148,11 @@ def samples(run: RunFolder) -> str:
     """
     recorded = run.samples()
     if not recorded:
-        return ""
+        return Markup()
     first = {item["id"]: item for item in recorded[0]["items"]}
     kind, title, how = _kind(recorded[-1]["items"])
     names = run_results.class_names(run) if kind == "seen" else []
-    show: dict[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
+    show: dict[str, Callable[[dict[str, Any], dict[str, Any]], Markup]] = {
         "seen": lambda now, before: _fading_image(run, now, before, names),
         "drawn": lambda now, before: _redrawn_prompt(run, now, before),
         "said": watched_card,
@@ -172,17 +161,10 @@ def samples(run: RunFolder) -> str:
     for role in ROLES:
         items = [item for item in recorded[-1]["items"] if item["role"] == role and item["id"] in first]
         if items:
-            faded = "".join(show[kind](item, first[item["id"]]) for item in items)
             words = theme.ROLE_WORDS[role]
-            groups.append(
-                f'<div class="lethe-fading"><h3>{markup.mark(role)}{words[:1].upper()}{esc(words[1:])}</h3>'
-                f'<div class="lethe-fading-row">{faded}</div></div>'
-            )
-    return (
-        f'<section class="lethe lethe-panel"><h3>{title}</h3>'
-        f'<div class="lethe-fadings {kind}">{"".join(groups)}</div>'
-        f'<p class="lethe-how"><b>How to read it.</b> {how}</p></section>'
-    )
+            cards = [show[kind](item, first[item["id"]]) for item in items]
+            groups.append((role, words[:1].upper() + words[1:], cards))
+    return render("run_card.samples", title, kind, groups, how)
 
 
 def _kind(items: list[dict[str, Any]]) -> tuple[str, str, str]:
@@ -194,34 +176,25 @@ def _kind(items: list[dict[str, Any]]) -> tuple[str, str, str]:
     return "seen", "What the model still recognises", HOW_FADED
 
 
-def _fading_image(run: RunFolder, now: dict[str, Any], before: dict[str, Any], names: list[str]) -> str:
+def _fading_image(run: RunFolder, now: dict[str, Any], before: dict[str, Any], names: list[str]) -> Markup:
     was, sure = (float(item["probabilities"][item["label"]]) for item in (before, now))
-    truth = class_name(names, now["label"])
     uri = markup.data_uri(run.path, f"samples/items/{now['id']}.png")
-    return (
-        f'<figure data-item="{esc(now["id"])}"><div class="frame"><img src="{uri}" alt="{esc(truth)}" '
-        f'style="opacity:{0.06 + 0.94 * sure:.2f}"></div><figcaption><span class="lethe-bar" data-role="{now["role"]}">'
-        f'<i style="width:{100 * sure:.0f}%"></i></span><span class="truth">{esc(truth)}</span>'
-        f"<span>{100 * was:.0f} → <b>{100 * sure:.0f}\u00a0%</b></span></figcaption></figure>"
-    )
+    return render("run_card.fading_image", now["id"], now["role"], uri, class_name(names, now["label"]), was, sure)
 
 
-def _redrawn_prompt(run: RunFolder, now: dict[str, Any], before: dict[str, Any]) -> str:
+def _redrawn_prompt(run: RunFolder, now: dict[str, Any], before: dict[str, Any]) -> Markup:
     """One prompt: the picture before and the picture now, and how sure the judge is of both."""
-    was, share = sure(before), sure(now)
-    certainty = f'<span class="none">{theme.NOT_MEASURED}</span>'
-    bar = ""
-    if theme.measured(share):
-        certainty = f"<span>{_percent(was)} → <b>{_percent(share)}</b> sure it is what was asked</span>"
-        bar = f'<span class="lethe-bar" data-role="{now["role"]}"><i style="width:{100 * share:.0f}%"></i></span>'
-    pair = [
-        markup.image(drawing(run.path, item), f"{now['prompt']}, {when}")
-        for when, item in (("before", before), ("now", now))
-    ]
-    pictures = "".join(f'<div class="frame">{picture}</div>' for picture in pair)
-    return (
-        f'<figure data-item="{esc(now["id"])}"><div class="pair">{pictures}</div>'
-        f'<figcaption>{bar}<b class="asked">{esc(now["prompt"])}</b>{certainty}</figcaption></figure>'
+    share = sure(now)
+    return render(
+        "run_card.redrawn_prompt",
+        id=now["id"],
+        role=now["role"],
+        prompt=now["prompt"],
+        before=drawing(run.path, before),
+        now=drawing(run.path, now),
+        share=share,
+        was_text=_percent(sure(before)),
+        now_text=_percent(share),
     )
 
 
@@ -229,12 +202,12 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f}\u00a0%" if theme.measured(share) else theme.NOT_MEASURED
 
 
-def answer(run: RunFolder) -> str:
+def answer(run: RunFolder) -> Markup:
     """The verdict of a finished run, and its numbers."""
-    return f'<div class="lethe">{markup.wrap(run_results.answer(run), run_results.numbers(run))}</div>'
+    return markup.styled(markup.wrap(run_results.answer(run), run_results.numbers(run)))
 
 
-def ended(run: RunFolder) -> str:
+def ended(run: RunFolder) -> Markup:
     """The card of a run that was cancelled or failed: what happened, what was kept, what to do now; technical text folded."""
     state = run.state
     kept_text = (
@@ -242,15 +215,14 @@ def ended(run: RunFolder) -> str:
     )
     if state.status == "failed":
         now = "Go back to its settings, change what the sentence names, and start it again."
-        card = markup.failed(state.message or "It ended with an error.", kept_text, now, state.detail)
-    else:
-        now = "Start it again with the same settings, or set up another one."
-        words = [markup.text(state.message or "It was cancelled.", "lead"), markup.text(kept_text), markup.text(now)]
-        card = markup.card("", "".join(words))
-    return f'<div class="lethe">{card}</div>'
+        return markup.styled(markup.failed(state.message or "It ended with an error.", kept_text, now, state.detail))
+    now = "Start it again with the same settings, or set up another one."
+    words = [markup.text(state.message or "It was cancelled.", "lead"), markup.text(kept_text), markup.text(now)]
+    return markup.styled(markup.card("", markup.join(words)))
 
 
-def missing(run_id: str, sentence: str) -> str:
+def missing(run_id: str, sentence: str) -> Markup:
     """The page of an address that names a run that is not there."""
     short_id = run_id if len(run_id) <= 60 else run_id[:60] + "…"
-    return f'<div class="lethe"><h1 class="lethe-unseen">No such run</h1>{markup.failed(sentence, "", f"The address asks for {short_id}; it may have been deleted, or belong to another studio.")}</div>'
+    where = f"The address asks for {short_id}; it may have been deleted, or belong to another studio."
+    return markup.styled(markup.section("No such run", 1) + markup.failed(sentence, "", where))

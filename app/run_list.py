@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from app import markup, permissions, run_card, theme
 from app.live_html import JS, Alive
-from app.markup import esc
 from app.target_choice import targets_in_words
+from app.templating import render
 from backends.api import verdict
 from backends.api.errors import Unreadable
 from backends.api.runs import RunFolder, State, places
@@ -26,57 +28,52 @@ class RunList(Alive):
         super().__init__(value, js=SCRIPT, **kwargs)
 
 
-def listed(runs: Sequence[RunFolder], secret: str, note: str = "", unreadable: Sequence[RunFolder] = ()) -> str:
+def listed(runs: Sequence[RunFolder], secret: str, note: str = "", unreadable: Sequence[RunFolder] = ()) -> Markup:
     """Every run, newest first; below those that cannot be read, and those that came with Lethe, as examples."""
     own = [run for run in runs if not run.shipped]
     waits = any(run.state.status == "queued" for run in own[:MOST])
     queue = places() if waits else {}  # which looks at every run of the home
     shipped = [run for run in runs if run.shipped]
     more = len(own) - MOST
-    bar = (
-        '<div class="lethe-card lethe-two-bar" hidden><div class="lethe-row"><span></span>'
-        f"{markup.link('Compare these two', 'compare', button=True)}</div></div>"
+    rows = [_row(run, secret, queue) for run in own[:MOST]] + [_unreadable(run, secret) for run in unreadable[:MOST]]
+    return render(
+        "run_list.listed",
+        note=note,
+        compare=markup.link("Compare these two", "compare", button=True),
+        rows=markup.join(rows) or _empty(shipped),
+        older=markup.text(f"{more} older runs are listed by the command lethe runs.", "quiet") if more > 0 else "",
+        examples=markup.join(_row(run, secret, queue) for run in shipped),
     )
-    note_html = f'<p class="lethe-wrong" role="alert"><span aria-hidden="true">!</span> {esc(note)}</p>' if note else ""
-    body = "".join(_row(run, secret, queue) for run in own[:MOST])
-    body = body + "".join(_unreadable(run, secret) for run in unreadable[:MOST]) or _empty(shipped)
-    older = markup.text(f"{more} older runs are listed by the command lethe runs.", "quiet") if more > 0 else ""
-    examples = (
-        f'<h2>Examples that came with Lethe</h2><div class="lethe-runs">{"".join(_row(run, secret, queue) for run in shipped)}</div>'
-        if shipped
-        else ""
-    )
-    return f'<div class="lethe lethe-stack">{note_html}{bar}<div class="lethe-runs">{body}</div>{older}{examples}</div>'
 
 
-def _empty(shipped: Sequence[RunFolder]) -> str:
+def _empty(shipped: Sequence[RunFolder]) -> Markup:
     look = "Below are finished examples to look at. " if shipped else ""
     body = markup.text(f"{look}Your own runs will be listed here, also after the studio was closed.")
     return markup.card("No run yet", body + markup.link("Forget something", "./", button=True), empty=True)
 
 
-def _unreadable(run: RunFolder, secret: str) -> str:
+def _unreadable(run: RunFolder, secret: str) -> Markup:
     """The row of an unreadable run: only why."""
-    acts = _button(run, "delete", "Delete") if permissions.may_change(run, secret) else ""
-    return (
-        f'<article class="lethe-run" data-item="{esc(run.id)}" data-run="{esc(run.id)}"><div><div class="lethe-row">'
-        f'<span class="lethe-tag lethe-state" data-state="failed"><span aria-hidden="true">!</span> unreadable</span></div>'
-        f'<p>{esc(run.trouble)}</p></div><div class="acts">{acts}</div></article>'
-    )
+    acts = render("run_list.button", run.id, "delete", "Delete") if permissions.may_change(run, secret) else ""
+    return render("run_list.unreadable", run, render("run_card.tag", "failed", "!", "unreadable"), acts)
 
 
-def _row(run: RunFolder, secret: str, queue: Mapping[str, int]) -> str:
+def _row(run: RunFolder, secret: str, queue: Mapping[str, int]) -> Markup:
     try:
         spec, state = run.spec, run.state
     except Unreadable:  # since it was listed
         return _unreadable(run, secret)
-    what = f"Forget {targets_in_words(spec.forget)}{f', after {targets_in_words(spec.earlier)}' if spec.after else ''}"
-    about = f"{run_card.title_of('models', spec.model)} · {run_card.title_of('methods', spec.method)}"
-    return (
-        f'<article class="lethe-run" data-item="{esc(run.id)}" data-run="{esc(run.id)}"><div><div class="lethe-row">{run_card.tag(state.status)}'
-        f'<h3><a href="./?run={quote(run.id)}">{esc(what)}</a></h3></div>'
-        f'<p class="lethe-quiet">{esc(about)}</p><p class="lethe-quiet">{esc(_when(run, state, queue))}</p>{_result(run, state)}</div>'
-        f'<div class="acts">{_acts(run, state, secret)}</div>{_bar(run, state)}</article>'
+    return render(
+        "run_list.row",
+        run=run,
+        address=f"./?run={quote(run.id)}",
+        state=run_card.tag(state.status),
+        what=f"Forget {targets_in_words(spec.forget)}{f', after {targets_in_words(spec.earlier)}' if spec.after else ''}",
+        about=f"{run_card.title_of('models', spec.model)} · {run_card.title_of('methods', spec.method)}",
+        when=_when(run, state, queue),
+        result=_result(run, state),
+        acts=_acts(run, state, secret),
+        progress=_bar(run, state),
     )
 
 
@@ -109,13 +106,13 @@ def ago(at: float) -> str:
 
 def _result(run: RunFolder, state: State) -> str:
     if state.status == "done":
-        return f"<p>{esc(verdict.of_run(run))}</p>"
-    return f"<p>{esc(state.message)}</p>" if state.status in ("failed", "cancelled") and state.message else ""
+        return verdict.of_run(run)
+    return state.message if state.status in ("failed", "cancelled") else ""
 
 
-def _bar(run: RunFolder, state: State) -> str:
+def _bar(run: RunFolder, state: State) -> Markup:
     if state.status not in ("running", "cancelling"):
-        return ""
+        return Markup()
     last: dict[str, Any] = {}
     for event in run.events():
         last = event if event.get("phase") else last
@@ -124,22 +121,14 @@ def _bar(run: RunFolder, state: State) -> str:
     return markup.progress(step / of if of else 0.0, name, f"{step:,} of {of:,}" if of else "")
 
 
-def _acts(run: RunFolder, state: State, secret: str) -> str:
+def _acts(run: RunFolder, state: State, secret: str) -> Markup:
     """The buttons and links of a run, by its state and by whose it is."""
-    name = quote(run.id)
     mine = permissions.may_change(run, secret)
-    acts = []
-    if state.status == "done":
-        acts.append(f'<label><input type="checkbox" data-pick="{esc(run.id)}"> Compare</label>')
-        acts.append(f'<a href="look-inside?run={name}">Look inside</a>')
-    acts.append(f'<a href="./?clone={name}">Clone</a>')
-    acts.append(_button(run, "copy", "Copy link"))
-    if mine and state.status in ("queued", "running"):
-        acts.append(_button(run, "cancel", "Cancel"))
-    if mine and state.status in ("queued", *ENDED):
-        acts.append(_button(run, "delete", "Delete"))
-    return "".join(acts)
-
-
-def _button(run: RunFolder, act: str, words: str) -> str:
-    return f'<button type="button" data-act="{act}" data-run="{esc(run.id)}">{words}</button>'
+    return render(
+        "run_list.acts",
+        id=run.id,
+        address=quote(run.id),
+        done=state.status == "done",
+        cancel=mine and state.status in ("queued", "running"),
+        delete=mine and state.status in ("queued", *ENDED),
+    )

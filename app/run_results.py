@@ -1,9 +1,12 @@
 """Results of a finished run, as HTML and panels. Every number says in which file of the run folder it stands."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+from markupsafe import Markup
 
 from app import families, markup, theme
+from app.templating import render
 from backends.api import catalog, concepts, pairs, runs, verdict
 from backends.api.errors import BadInput
 from backends.api.goals import CHANGED, WORDS, goal
@@ -29,7 +32,7 @@ def metrics_of(run: RunFolder) -> dict[str, Measured]:
     return dict(sorted(titled.items(), key=lambda item: entries[item[0]].order if item[0] in entries else 99))
 
 
-def answer(run: RunFolder) -> str:
+def answer(run: RunFolder) -> Markup:
     """The card of a run's verdict, large, and of what was done."""
     result = run.result or {}
     spec = run.spec
@@ -47,20 +50,15 @@ def answer(run: RunFolder) -> str:
     ]
     if spec.after:
         rows.insert(2, ("After", f"{', '.join(pairs.target_titles(spec.earlier))[:120]} (run {spec.after})"))
-    facts = "".join(f"<span><span class='lethe-quiet'>{name}</span> {markup.esc(value)}</span>" for name, value in rows)
-    notes = "".join(markup.text(note) for note in result.get("notes", []))
-    lead = f'<p class="lethe-lead">{markup.esc(verdict.of_run(run))}</p>'
-    return markup.card("", f'{lead}{notes}<div class="lethe-row">{facts}</div>')
+    return markup.card("", render("run_results.answer", verdict.of_run(run), result.get("notes", []), rows))
 
 
-def numbers(run: RunFolder) -> str:
+def numbers(run: RunFolder) -> Markup:
     """One card a metric: after in large, before and the retrained reference below it, each with its place in metrics.json, and how
     far it is from its goal."""
     entries = {entry.id: entry for entry in catalog.load().metrics}
-    cards = "".join(
-        _number_card(name, one, entries.get(name)) for name, one in metrics_of(run).items() if _is_measured(one)
-    )
-    return f'{markup.section("In numbers")}<div class="lethe-numbers">{cards}</div>'
+    cards = [_number_card(name, one, entries.get(name)) for name, one in metrics_of(run).items() if _is_measured(one)]
+    return markup.section("In numbers") + render("run_results.numbers", markup.join(cards))
 
 
 def _is_measured(one: Measured) -> bool:
@@ -73,32 +71,44 @@ def where(metric: str, when: str, run: RunFolder | None = None) -> str:
     return f"{run.id + '/' if run else ''}metrics.json › {metric}.{when}"
 
 
-def _goal_html(one: Measured, entry: catalog.Metric | None) -> str:
-    """The goal of a number, and a mark where it is far from it; empty where it has none."""
+def _goal_text(one: Measured, entry: catalog.Metric | None) -> tuple[str, bool]:
+    """The goal of a number, empty where it has none, and whether the number is far from it."""
     aim = goal(one, entry)
     if aim is None:
-        return ""
+        return "", False
     words = f"goal: {WORDS[aim.kind]}"
     if not aim.far:
-        return f'<p class="lethe-quiet">{markup.esc(words)}</p>'
-    off = f"far from its goal, {theme.points(aim.off).removeprefix('+')}"
-    return f'<p class="lethe-wrong"><span aria-hidden="true">!</span> {markup.esc(f"{off} ({words})")}</p>'
+        return words, False
+    return f"far from its goal, {theme.points(aim.off).removeprefix('+')} ({words})", True
 
 
-def _number_card(name: str, one: Measured, entry: catalog.Metric | None) -> str:
-    is_measured = theme.measured(one.after)
-    plain = f'<p class="plain">{markup.esc(entry.summary)}</p>' if entry else ""
-    now = f'<div class="now{"" if is_measured else " none"}" title="{markup.esc(where(name, "after"))}">{markup.esc(theme.large(one.after, one.unit))}</div>'
-    rows = [("", "before", one.before, "before")]
+class _Number(NamedTuple):
+    """A number, and where it stands."""
+
+    value: float | None
+    where: str
+
+
+def _number_card(name: str, one: Measured, entry: catalog.Metric | None) -> Markup:
+    def number(when: str) -> _Number:
+        return _Number(getattr(one, when), where(name, when))
+
+    rows = [("", "before", number("before"))]
     if not theme.measured(one.before) and not theme.measured(one.reference):
         rows = []  # of a number that only a job has, as its time, there is no before
     elif one.reference is not None:
-        rows.append(("reference", "trained again", one.reference, "reference"))
-    lines = "".join(
-        f'<dt class="{kind}">{words}</dt><dd title="{markup.esc(where(name, when))}">{markup.esc(theme.large(value, one.unit))}</dd>'
-        for kind, words, value, when in rows
+        rows.append(("reference", "trained again", number("reference")))
+    goal_text, is_far = _goal_text(one, entry)
+    return render(
+        "run_results.number_card",
+        title=one.title or name,
+        summary=entry.summary if entry else "",
+        unit=one.unit,
+        after=number("after"),
+        rows=rows,
+        goal=goal_text,
+        far=is_far,
     )
-    return f'<div class="lethe-number"><h3>{markup.esc(one.title or name)}</h3>{plain}{now}<dl>{lines}</dl>{_goal_html(one, entry)}</div>'
 
 
 def _metrics_with_parts(run: RunFolder) -> list[tuple[str, Measured, list[str]]]:
@@ -201,7 +211,7 @@ def _largest_change(labels: Sequence[str], titles: Sequence[str], marked: list[i
     return " ".join(sentences)
 
 
-def all_numbers(folders: Sequence[RunFolder]) -> str:
+def all_numbers(folders: Sequence[RunFolder]) -> Markup:
     """Every number of one or two runs in a table that folds out, with the place each comes from."""
     rows: list[list[markup.Cell]] = []
     for run in folders:
@@ -218,19 +228,19 @@ def all_numbers(folders: Sequence[RunFolder]) -> str:
     return markup.card("Every number, and where it stands", markup.fold("Show all numbers", markup.table(heads, rows)))
 
 
-def departures(folders: Sequence[RunFolder]) -> str:
+def departures(folders: Sequence[RunFolder]) -> Markup:
     """Where the metrics of one or two runs depart from their papers, in a table that folds out; empty where none does."""
     names = {name for run in folders for name, one in metrics_of(run).items() if _is_measured(one)}
     rows: list[list[markup.Cell]] = [
         [entry.title, entry.departures] for entry in catalog.load().metrics if entry.id in names and entry.departures
     ]
     if not rows:
-        return ""
+        return Markup("")
     table = markup.table(("metric", "where it departs from the paper"), rows)
     return markup.card("Where it departs from the paper", markup.fold("Show what is measured otherwise", table))
 
 
-def versus(first: RunFolder, second: RunFolder) -> str:
+def versus(first: RunFolder, second: RunFolder) -> Markup:
     """Two runs side by side: before once, then each after, then the reference where anything has one."""
     one, two = metrics_of(first), metrics_of(second)
     aimed = any(metric.reference is not None for metric in [*one.values(), *two.values()])
@@ -270,7 +280,7 @@ def forgotten(run: RunFolder) -> set[str]:
     return {concept.object or concept.style for concept in parsed_concepts if concept.kind in ("object", "style")}
 
 
-def settings(run: RunFolder) -> str:
+def settings(run: RunFolder) -> Markup:
     """The job's specification, settings and versions, folded away."""
     result: dict[str, Any] = run.result or {}
     spec = run.spec
@@ -299,9 +309,9 @@ def settings(run: RunFolder) -> str:
     )
 
 
-def open_run(run_id: str) -> tuple[RunFolder | None, str]:
+def open_run(run_id: str) -> tuple[RunFolder | None, Markup]:
     """A run by its id, or None and HTML that says in one sentence why not."""
     try:
-        return runs.find(run_id), ""
+        return runs.find(run_id), Markup()
     except BadInput as error:
         return None, markup.card("", markup.verdict(str(error), "unknown"))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any
 
+from markupsafe import Markup
 from pydantic import BaseModel
 
 from app import markup, theme, view
@@ -12,6 +13,7 @@ from app.axes import Axis, caption, choices, distance, heading, is_tradeoff, usu
 from app.figures.tradeoff import TradeoffPoint, tradeoff
 from app.run_results import metrics_of
 from app.target_choice import joined, targets_in_words
+from app.templating import render
 from backends.api import benchmarks, catalog, files
 from backends.api.catalog import Metric
 from backends.api.panels import Lines, Series
@@ -136,7 +138,7 @@ def usual_axes(trials: Sequence[Trial] = ()) -> tuple[str, str]:
     return usual(choices({name for trial in trials for name, value in trial.after.items() if math.isfinite(value)}))
 
 
-def plot(trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str = "tradeoff") -> str:
+def plot(trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str = "tradeoff") -> Markup:
     """The trade-off plot as HTML for `Panels`."""
     entries = catalog.load()
     across, up = Axis(entries.get("metrics", x), "right"), Axis(entries.get("metrics", y), "up")
@@ -162,19 +164,16 @@ def plot(trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str
         ),
         None,
     )
-    figures = [(heading(across, up), tradeoff(points, target, across, up))]
     near = near_the_aim(points, target, across, up)
+    charts = [(heading(across, up), nearest(points, target, across, up), points)]
     if near:
-        figures.append((f"The same, within {NEAR:g} points of the aim", tradeoff(near, target, across, up)))
-    sections = [
-        f"<h3>{words}</h3>{figure if isinstance(figure, str) else view.plot(figure, key=f'{key}-{at}', title=words)}"
-        for at, (words, figure) in enumerate(figures)
-    ]
-    best = nearest(points, target, across, up)
-    if best:
-        sections[0] = sections[0].replace("</h3>", f"</h3>{markup.text(best, 'says')}", 1)
-    how = f'<p class="lethe-how"><b>How to read it.</b> {markup.esc(caption(across, up, what, aim=target is not None))}</p>'
-    return f'<section class="lethe-panel">{"".join(sections)}{how}</section>'
+        charts.append((f"The same, within {NEAR:g} points of the aim", "", near))
+    sections = []
+    for at, (words, sentence, some) in enumerate(charts):
+        figure = tradeoff(some, target, across, up)
+        chart = figure if isinstance(figure, Markup) else view.plot(figure, key=f"{key}-{at}", title=words)
+        sections.append((words, sentence, chart))
+    return render("view.tradeoff", sections, caption(across, up, what, aim=target is not None))
 
 
 def _merged(points: Sequence[TradeoffPoint], across: Axis, up: Axis) -> list[TradeoffPoint]:
@@ -242,7 +241,7 @@ def _column_head(name: str, entry: Metric | None) -> str:
     return f"{called}: {part.replace('_', ' ')}" if part else called
 
 
-def table(trials: Sequence[Trial]) -> str:
+def table(trials: Sequence[Trial]) -> Markup:
     """Every metric that any trial has, sortable."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.after))
     entry_by_id = {entry.id: entry for entry in catalog.load().metrics}

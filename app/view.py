@@ -11,10 +11,12 @@ from typing import Any
 
 import gradio as gr
 import plotly.graph_objects as go
+from markupsafe import Markup
 from pydantic import TypeAdapter
 
 from app import figures, markup, theme
 from app.figures import heatmaps, points, verdict
+from app.templating import render
 from backends.api.panels import AnyPanel, Heatmap, Picture, Points, Verdict
 
 _ADAPTER: TypeAdapter[AnyPanel] = TypeAdapter(AnyPanel)
@@ -45,9 +47,9 @@ def plot(
     key: str = "",
     number: int = 0,
     title: str = "",
-    previews: dict[str, str] | None = None,
+    previews: dict[str, Markup] | None = None,
     cells: bool = False,
-) -> str:
+) -> Markup:
     """The HTML of a figure, to be drawn by `Panels`.
 
     Args:
@@ -58,13 +60,15 @@ def plot(
         previews: point id -> HTML shown beside the plot while a pointer is held over that point.
         cells: the plot is a matrix whose cells are chosen by click, or by arrow keys and Enter.
     """
-    height = int(figure.layout.height or 400)
-    previews_attribute = f' data-previews="{markup.esc(json.dumps(previews))}"' if previews else ""
-    keys = ' data-cells tabindex="0" aria-description="Arrow keys choose a cell, Enter shows its pictures."'
-    return (
-        f'<div class="lethe-plot"{keys if cells else ""} data-key="{markup.esc(key)}" data-panel="{number}" style="height:{height}px" '
-        f'role="group" aria-label="{markup.esc(title)}"{previews_attribute} data-figure="{markup.esc(figure.to_json())}">'
-        '<div class="lethe-plot-wait">Drawing…</div></div>'
+    return render(
+        "view.plot",
+        figure=figure.to_json(),
+        height=int(figure.layout.height or 400),
+        key=key,
+        number=number,
+        title=title,
+        previews=json.dumps(previews) if previews else "",
+        cells=cells,
     )
 
 
@@ -76,7 +80,7 @@ def panel(
     number: int = 0,
     extra: str = "",
     previews_sent: bool = False,
-) -> str:
+) -> Markup:
     """The HTML of one panel: its title, its sentence, its picture, how to read it, its numbers as a table.
 
     Args:
@@ -89,21 +93,17 @@ def panel(
     item = _ADAPTER.validate_python(raw_panel) if isinstance(raw_panel, dict) else raw_panel
     folder = folder or Path("/nonexistent")
     if isinstance(item, Verdict):
-        return markup.card(item.title, verdict.verdict(item) + _how(item.how) + extra)
+        return markup.card(item.title, verdict.verdict(item) + markup.how(item.how) + extra)
     figure = figures.figure(item, folder)
     picture = (
-        figure if isinstance(figure, str) else _plot_with_preview(item, figure, folder, key, number, previews_sent)
+        figure if isinstance(figure, Markup) else _plot_with_preview(item, figure, folder, key, number, previews_sent)
     )
-    sentence = markup.text(item.says, "says") if item.says else ""
-    return (
-        f'<section class="lethe-panel" data-kind="{item.kind}"><h3>{markup.esc(item.title)}</h3>{sentence}{picture}'
-        f"{_how(item.how)}{figures.table(item)}{extra}</section>"
-    )
+    return render("view.panel", item.kind, item.title, item.says, picture, item.how, figures.table(item), extra)
 
 
 def _plot_with_preview(
     item: AnyPanel, figure: go.Figure, folder: Path, key: str, number: int, previews_sent: bool
-) -> str:
+) -> Markup:
     """The HTML of a plot, with a place for the preview of a point or a cell."""
     kind, hint, cells = "", "", isinstance(item, Heatmap) and bool(item.pictures)
     previews = None
@@ -114,21 +114,15 @@ def _plot_with_preview(
         kind, hint = "lethe-cells", "Click a cell to see its pictures; by keyboard, arrow keys and Enter."
         previews = None if previews_sent else heatmaps.previews(item, folder)
     picture = plot(figure, key=key or item.title, number=number, title=item.title, previews=previews, cells=cells)
-    if not kind:
-        return picture
-    return f'<div class="{kind}">{picture}<aside class="lethe-preview" aria-live="polite">{markup.text(hint, "quiet")}</aside></div>'
+    return render("view.with_preview", kind, picture, hint) if kind else picture
 
 
-def _how(words: str) -> str:
-    return f'<p class="lethe-how"><b>How to read it.</b> {markup.esc(words)}</p>' if words else ""
-
-
-def panels(raw_panels: Iterable[AnyPanel | dict[str, Any]], folder: Path | None = None, key: str = "") -> str:
+def panels(raw_panels: Iterable[AnyPanel | dict[str, Any]], folder: Path | None = None, key: str = "") -> Markup:
     """Panels one below the other, numbered from 0. Pictures that several matrices show are sent once.
 
     `key` tells the plots from those of other panels on the page.
     """
-    sections: list[str] = []
+    sections: list[Markup] = []
     sent: list[list[list[list[Picture]]]] = []
     for at, one in enumerate(raw_panels):
         item = _ADAPTER.validate_python(one)
@@ -140,7 +134,7 @@ def panels(raw_panels: Iterable[AnyPanel | dict[str, Any]], folder: Path | None 
     return markup.wrap(*sections)
 
 
-def findings_html(result: dict[str, Any], folder: Path, key: str = "") -> str:
+def findings_html(result: dict[str, Any], folder: Path, key: str = "") -> Markup:
     """The HTML of what an inspector or attack found (`Found` as JSON): every panel of it.
 
     Pictures are relative to the folder under its key `root`, else to `folder`; `key` as in `panels`.

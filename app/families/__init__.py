@@ -11,6 +11,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+from markupsafe import Markup
+
 from app import markup
 from backends.api.catalog import Model
 from backends.api.errors import BadInput, LetheError
@@ -71,12 +73,12 @@ class View:
         """
         return {}
 
-    def outputs(self, run: RunFolder) -> Iterator[tuple[str, bool]]:
+    def outputs(self, run: RunFolder) -> Iterator[tuple[Markup, bool]]:
         """The HTML of the outputs before and after, and whether it is complete: first a note while they are fetched, where that
         takes long."""
-        yield "", True
+        yield Markup(), True
 
-    def beside(self, run: RunFolder, words: str) -> Iterator[str]:
+    def beside(self, run: RunFolder, words: str) -> Iterator[Markup]:
         """The outputs of one of two runs, in half the width; `words` name the run."""
         yield markup.card(words, markup.text(self.unlike, "quiet"))
 
@@ -100,11 +102,11 @@ class View:
         """Prompts that an embedded model knows."""
         return []
 
-    def hint(self, run_or_model: str) -> str:
+    def hint(self, run_or_model: str) -> Markup:
         """The HTML of a hint at what can be expected of an answer, before anybody asks."""
-        return ""
+        return Markup()
 
-    def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> str:
+    def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> Markup:
         """The HTML of the responses to a prompt before, and with a share of the change of the weights.
 
         Raises:
@@ -112,7 +114,7 @@ class View:
         """
         raise BadInput(self.unlike)
 
-    def answer(self, ask: Ask) -> Iterator[str]:
+    def answer(self, ask: Ask) -> Iterator[Markup]:
         """The models' responses to a question or prompt, as HTML, as they grow.
 
         Raises:
@@ -138,16 +140,16 @@ def view_of(run: RunFolder) -> View:
     return view(of_run(run))
 
 
-def missing(error: LetheError) -> str:
+def missing(error: LetheError) -> Markup:
     """The HTML in the place of outputs that cannot be shown."""
     return markup.failed(str(error), "The numbers are kept and shown below.", "Open the page again to ask once more.")
 
 
-def curves(run_id: str) -> str:
+def curves(run_id: str) -> Markup:
     """A link to the trade-off as curves, among the other looks."""
     return markup.link("The trade-off as curves: Look inside", f"look-inside?run={run_id}")
 
 
-def forget_something(words: str, model: Any) -> str:
+def forget_something(words: str, model: Any) -> Markup:
     """The sentence and link to what to do next where a model came as it is."""
     return markup.text(words) + markup.link("Forget something", f"./?model={model}")

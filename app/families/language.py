@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from app import markup, responses, theme, view
 from app.families import Ask, View, curves, forget_something, missing, of_model
 from app.figures import chats
@@ -36,11 +38,11 @@ class Language(View):
             return "your own questions, texts and topics"
         return f"{len(book.names)} authors · {book.each} questions on each"
 
-    def outputs(self, run: RunFolder) -> Iterator[tuple[str, bool]]:
+    def outputs(self, run: RunFolder) -> Iterator[tuple[Markup, bool]]:
         yield _grid(run, "", EACH), True
 
-    def beside(self, run: RunFolder, words: str) -> Iterator[str]:
-        yield f'<div class="lethe-stack">{_grid(run, words, BESIDE)}</div>'
+    def beside(self, run: RunFolder, words: str) -> Iterator[Markup]:
+        yield markup.wrap(_grid(run, words, BESIDE))
 
     def role_prompts(self, run_id: str) -> list[tuple[Role, str]]:
         return responses.role_prompts(run_id)
@@ -48,24 +50,24 @@ class Language(View):
     def learned(self, entry: Model) -> list[str]:
         return list(people.load(entry.data).asks)
 
-    def hint(self, run_or_model: str) -> str:
+    def hint(self, run_or_model: str) -> Markup:
         """A hint at what a small model understands."""
         questions = people.questions(_taught_data(run_or_model))
         if not questions:
-            return ""
+            return Markup()
         return markup.text(
             f"This small model learned {len(questions):,} questions word for word, such as those above. To others it answers nonsense, before "
             "and after; then the nearest question that it knows is offered.",
             "quiet",
         )
 
-    def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> str:
+    def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> Markup:
         answer = responses.ask(run_id, prompt, dose=dose)
         tokens = chats.tokens(answer, names)
         card = markup.card("", chats.beside(answer, names) + curves(run_id))
         return markup.wrap(card, view.panel(tokens) if tokens else "")
 
-    def answer(self, ask: Ask) -> Iterator[str]:
+    def answer(self, ask: Ask) -> Iterator[Markup]:
         """The responses of the model before and the model after to one question, word by word."""
         last, answer = 0.0, None
         for answer in responses.ask_stream(str(ask.run), str(ask.prompt or "")):
@@ -76,7 +78,7 @@ class Language(View):
             yield _complete(ask, answer)
 
 
-def _grid(run: RunFolder, words: str, each: int) -> str:
+def _grid(run: RunFolder, words: str, each: int) -> Markup:
     """The responses before and after, and the probability of the true answers, or why that cannot be shown."""
     try:
         every_chat = responses.all_chats(run.id)
@@ -102,35 +104,33 @@ def _taught_data(run_or_model: str) -> str:
     return entry.data if entry is not None and people.load(entry.data).names else ""
 
 
-def _near(ask: Ask) -> str:
+def _near(ask: Ask) -> Markup:
     """The nearest questions that a small language model was taught, as links, where this is none of them."""
     near = people.nearest_questions(str(ask.prompt or ""), _taught_data(str(ask.run)))
-    links = " or ".join(
-        markup.link(question, f"playground?run={quote(str(ask.run))}&prompt={quote(question)}") for question in near
-    )
-    return (
-        f'<p class="lethe-says">It was never taught this question, so expect nonsense. Near to it: {links}</p>'
-        if near
-        else ""
-    )
+    if not near:
+        return Markup()
+    address = f"playground?run={quote(str(ask.run))}"
+    links = Markup(" or ").join(markup.link(question, f"{address}&prompt={quote(question)}") for question in near)
+    lead = "It was never taught this question, so expect nonsense. Near to it: "
+    return markup.text(markup.join((lead, links)), "says")
 
 
-def _responses_html(answer: dict[str, Any], both: bool) -> str:
+def _responses_html(answer: dict[str, Any], both: bool) -> Markup:
     """The question and the responses so far; who has not begun yet has three dots."""
     whens = ("before", "after") if both else ("before",)
     each = {when: answer.get(when, {"said": ""}) for when in whens}
     each = {when: {"said": one["said"] or ("" if "share" in one else "…")} for when, one in each.items()}
     names = ("before" if both else "the model, as it came", "after")
     question = {"question": answer["question"], "truth": answer["truth"]}
-    return f'<p class="lethe-lead">{markup.esc(answer["question"])}</p>{chats.beside(question | each, names)}'
+    return markup.text(answer["question"], "lead") + chats.beside(question | each, names)
 
 
-def _complete(ask: Ask, answer: dict[str, Any]) -> str:
+def _complete(ask: Ask, answer: dict[str, Any]) -> Markup:
     """The complete answer, with how to read it and the likelihood of each token."""
     names = ("before" if "after" in answer else "the model, as it came", "after")
     body = _near(ask) + _responses_html(answer, "after" in answer)
     if answer["truth"]:
-        body += f'<p class="lethe-how"><b>How to read it.</b> {chats.MARKED}</p>'
+        body += markup.how(chats.MARKED)
     else:
         body += markup.text(f"No true answer is known to this question, so nothing is marked. {KNOWS}", "quiet")
     if "after" not in answer:

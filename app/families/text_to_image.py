@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from markupsafe import Markup
+
 from app import dataset_images, generated_images, markup, theme
 from app.families import PICTURES, Ask, View, curves, forget_something, missing
 from app.figures import drawings as figures
@@ -37,14 +39,14 @@ class TextToImage(View):
     def tile_pictures(self, model: ModelInfo) -> dict[str, list[list[str]]]:
         return dataset_images.drawings(model.dataset, model.card.get("domains") or {})
 
-    def outputs(self, run: RunFolder) -> Iterator[tuple[str, bool]]:
+    def outputs(self, run: RunFolder) -> Iterator[tuple[Markup, bool]]:
         yield figures.waiting("One picture, before and after", FETCHING), False
         try:
             yield figures.compared(generated_images.pairs(run.id, EACH), ""), True
         except LetheError as error:
             yield missing(error), True
 
-    def beside(self, run: RunFolder, words: str) -> Iterator[str]:
+    def beside(self, run: RunFolder, words: str) -> Iterator[Markup]:
         yield figures.waiting(f"{words}: before and after", FETCHING)
         try:
             yield figures.grid(generated_images.pairs(run.id, BESIDE), f"{words}: before and after")
@@ -67,7 +69,7 @@ class TextToImage(View):
         pairs = zip(domains.get("object", [])[::3], domains.get("style", []), strict=False)
         return [concepts.prompt(entry.card, object_name, style) for object_name, style in list(pairs)[:4]]
 
-    def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> str:
+    def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> Markup:
         answer = generated_images.draw(run_id, prompt, SEEDS, dose=dose)
         shares = generated_images.pixel_changes(answer["before"], answer["after"])
         differ = f"At a dose of {dose:g} these pictures differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel from those before."
@@ -75,7 +77,7 @@ class TextToImage(View):
         pictures = figures.beside(prompt, SEEDS, answer["before"], answer["after"], names)
         return markup.card("", markup.text(differ, "says") + pictures + markup.text(how, "quiet") + curves(run_id))
 
-    def answer(self, ask: Ask) -> Iterator[str]:
+    def answer(self, ask: Ask) -> Iterator[Markup]:
         """The images of the model before and the model after from the same seeds."""
         seeds = _seeds(ask)
         wishes = {
@@ -86,7 +88,7 @@ class TextToImage(View):
         answer = generated_images.draw(str(ask.run), str(ask.prompt or ""), seeds, **wishes)
         before, after = answer["before"], answer.get("after", [])
         prompt = " ".join(str(ask.prompt).split())
-        body = f'<p class="lethe-lead">{markup.esc(prompt)}</p>'
+        body = markup.text(prompt, "lead")
         if answer["cut"]:
             body += markup.text(_truncation_sentence(answer["cut"]), "says")
         body += figures.beside(prompt, seeds, before, after, ("before" if after else "the model, as it came", "after"))
@@ -96,7 +98,7 @@ class TextToImage(View):
                 f"Before and after differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel, on average over these pictures.",
                 "says",
             )
-            body += f'<p class="lethe-how"><b>How to read it.</b> {markup.esc(figures.SAME)}</p>'
+            body += markup.how(figures.SAME)
         else:
             body += forget_something("Let it forget something, and both models answer here.", ask.run)
         yield markup.card("", body + markup.text(_how_drawn(answer, seeds), "quiet"))

@@ -6,6 +6,7 @@ No interface library is used here: the studio and the classroom draw the same fi
 from pathlib import Path
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from app.figures import bars, flows, heatmaps, lines, pictures, points, routes, verdict, words
 from backends.api.panels import (
@@ -25,7 +26,7 @@ from backends.api.panels import (
 NOWHERE = Path("/nonexistent")
 
 
-def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | str:
+def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | Markup:
     """The picture of a panel: a plotly Figure, or HTML for pictures, words, verdicts, and panels that hold nothing.
 
     Args:
@@ -55,7 +56,7 @@ def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | str:
             return verdict.verdict(panel)
 
 
-def table(panel: AnyPanel) -> str:
+def table(panel: AnyPanel) -> Markup:
     """The panel's numbers as HTML that folds out; empty where the picture is words or pictures already."""
     match panel:
         case Bars():
@@ -71,4 +72,4 @@ def table(panel: AnyPanel) -> str:
         case Flow():
             return flows.table(panel)
         case _:
-            return ""
+            return Markup()

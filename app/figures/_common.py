@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from app import markup, theme
 from backends.api.panels import Number, Series
 
 INK = "#15171c"
-NOTHING = '<div class="lethe-nothing">Nothing was measured here.</div>'
+NOTHING = markup.nothing("Nothing was measured here.")
 
 
 def empty_figure(height: int = 400) -> go.Figure:
@@ -84,6 +85,6 @@ def wide_labels(labels: Sequence[str], most: int = 30) -> list[str]:
     return [text if len(text) <= most else f"{text[:half]}…{text[-half:]}" for text in labels]
 
 
-def folded(heads: Sequence[str], rows: Sequence[Sequence[markup.Cell]], unit: str = "") -> str:
+def folded(heads: Sequence[str], rows: Sequence[Sequence[markup.Cell]], unit: str = "") -> Markup:
     """The numbers of a figure as a table that folds out."""
     return markup.numbers_table(heads, rows, unit)

@@ -1,6 +1,7 @@
 """Bars and histograms. The retrained reference is a dashed line across each group: a target, not one more bar."""
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from app import theme
 from app.figures._common import (
@@ -23,7 +24,7 @@ GROUP = 0.78  # share of its place that a group of bars fills
 ROW, HEAD = 34, 110  # pixels of one horizontal bar, and of what stands around them
 
 
-def bars(panel: Bars) -> go.Figure | str:
+def bars(panel: Bars) -> go.Figure | Markup:
     """Groups of bars, one group a label; many labels lie on their side, so that they can be read."""
     if not panel.labels or not any_number(*(series.values for series in panel.series)):
         return NOTHING
@@ -143,13 +144,13 @@ def _annotate_missing(figure: go.Figure, panel: Bars, solid: list[Series], width
                 )  # fmt: skip
 
 
-def bars_table(panel: Bars) -> str:
+def bars_table(panel: Bars) -> Markup:
     """The numbers of `bars`."""
     rows = [[label, *(gaps(series.values)[at] for series in panel.series)] for at, label in enumerate(panel.labels)]
     return folded(["", *(name(series) for series in panel.series)], rows, panel.unit)
 
 
-def histogram(panel: Histogram) -> go.Figure | str:
+def histogram(panel: Histogram) -> go.Figure | Markup:
     """Counts as outlines over shared edges, so that several can lie over each other and be told apart."""
     if len(panel.edges) < 2 or not any_number(*(series.values for series in panel.series)):
         return NOTHING
@@ -178,7 +179,7 @@ def histogram(panel: Histogram) -> go.Figure | str:
     return figure
 
 
-def histogram_table(panel: Histogram) -> str:
+def histogram_table(panel: Histogram) -> Markup:
     """The numbers of `histogram`."""
     bins = [f"{low:.4g} to {high:.4g}" for low, high in zip(panel.edges, panel.edges[1:], strict=False)]
     rows = [[label, *(gaps(series.values)[at] for series in panel.series)] for at, label in enumerate(bins)]

@@ -3,14 +3,17 @@
 import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from itertools import groupby
 from statistics import fmean
 from typing import Any, Final
 
+from markupsafe import Markup
+
 from app import markup, theme
 from app.generated_images import ROLES
-from app.markup import esc
 from app.responses import Chat
 from app.target_choice import joined
+from app.templating import render
 from backends.api.files import number
 from backends.api.panels import Bars, Piece, Series, Words
 
@@ -28,13 +31,13 @@ TITLE: Final = "The same questions, before and after"
 _ABOUT = {"forget": "to be forgotten", "neighbour": "on neighbours", "unrelated": "on something unrelated"}
 
 
-def marked(response: str, truth: str, question: str) -> str:
+def marked(response: str, truth: str, question: str) -> Markup:
     """An answer as HTML, with the words marked that are right, neither little words nor in the question already.
 
     Right are the words that the answer and the truth share in the same order, without regard to case and punctuation.
     """
     if not response.strip():
-        return f'<span class="none">{SILENT}</span>'
+        return render("chats.silent", SILENT)
     words = response.split()
     mine, true, excluded_words = (
         _normalised(words),
@@ -43,40 +46,32 @@ def marked(response: str, truth: str, question: str) -> str:
     )
     blocks = SequenceMatcher(None, mine, true, autojunk=False).get_matching_blocks()
     right = {at for block in blocks for at in range(block.a, block.a + block.size) if mine[at] not in excluded_words}
-    marked_text = " ".join(f"<mark>{esc(word)}</mark>" if at in right else esc(word) for at, word in enumerate(words))
-    return marked_text.replace("</mark> <mark>", " ")
+    runs = groupby(enumerate(words), key=lambda numbered: numbered[0] in right)
+    return render("chats.marked", [(" ".join(word for _, word in run), is_right) for is_right, run in runs])
 
 
 def _normalised(words: Sequence[str]) -> list[str]:
     return [re.sub(r"\W+", "", word).casefold() for word in words]
 
 
-def watched_card(now: dict[str, Any], before: dict[str, Any]) -> str:
+def watched_card(now: dict[str, Any], before: dict[str, Any]) -> Markup:
     """The card of one watched question of a job: the answer at the start and the answer now."""
     was, share = (100 * number(item["share"]) for item in (before, now))
-    bubbles = "".join(
+    bubbles = markup.join(
         bubble(when, item["said"], now["truth"], now["question"]) for when, item in (("before", before), ("now", now))
     )
-    return (
-        f'<figure class="lethe-chat" data-item="{esc(now["id"])}"><p class="asked">{esc(now["question"])}</p>{bubbles}'
-        f"<figcaption>{bar(now['role'], was, share)}</figcaption></figure>"
-    )
+    return render("chats.watched_card", now["id"], now["question"], bubbles, bar(now["role"], was, share))
 
 
-def bubble(when: str, response: str, truth: str, question: str) -> str:
+def bubble(when: str, response: str, truth: str, question: str) -> Markup:
     """The bubble of one answer, with whose it is."""
-    return (
-        f'<p class="lethe-bubble" data-when="{"before" if when == "before" else "after"}"><span class="when">{esc(when)}</span>'
-        f"<span>{marked(response, truth, question)}</span></p>"
-    )
+    style = "before" if when == "before" else "after"
+    return render("chats.bubble", style, when, marked(response, truth, question))
 
 
-def bar(role: str, was: float, now: float) -> str:
+def bar(role: str, was: float, now: float) -> Markup:
     """The bar of the true answer's probability, in percent: faint before, full now."""
-    return (
-        f'<span class="lethe-bar" data-role="{esc(role)}"><b style="width:{was:.0f}%"></b><i style="width:{now:.0f}%"></i></span>'
-        f'<span class="share">the true answer: {_percent(was)} → <b>{_percent(now)}</b></span>'
-    )
+    return render("chats.bar", role, was, now, _percent(was), _percent(now))
 
 
 def _percent(share: float) -> str:
@@ -86,27 +81,26 @@ def _percent(share: float) -> str:
     return f"{share:.1f}".removesuffix(".0") + "\u00a0%" if share >= 0.05 or share == 0 else "below 0.1\u00a0%"
 
 
-def grid(selected: Sequence[Chat], chats: Sequence[Chat], title: str = TITLE) -> str:
+def grid(selected: Sequence[Chat], chats: Sequence[Chat], title: str = TITLE) -> Markup:
     """The cards of selected questions by role, with a sentence that counts over all chats."""
-    blocks = "".join(_block(role, [chat for chat in selected if chat.role == role]) for role in ROLES)
+    chats_by_role = {role: [chat for chat in selected if chat.role == role] for role in ROLES}
+    blocks = [
+        (role, theme.ROLE_WORDS[role], markup.join(map(_card, mine))) for role, mine in chats_by_role.items() if mine
+    ]
     how = (
         f"Each card is one question with the answer of the model before and after. {MARKED} The full bar is the probability, a "
         "token (a word or a piece of one), that the model after gives to the true answer, the faint one behind it that before."
     )
-    return (
-        f'<section class="lethe-panel"><h3>{esc(title)}</h3>{markup.text(changed(chats), "says")}{blocks}'
-        f'<p class="lethe-how"><b>How to read it.</b> {esc(how)}</p>{_changed_answers(chats)}</section>'
-    )
+    return render("chats.grid", title, changed(chats), blocks, how, _changed_answers(chats))
 
 
-def _changed_answers(chats: Sequence[Chat]) -> str:
+def _changed_answers(chats: Sequence[Chat]) -> Markup:
     """Every answer that changed, folded away; empty where none did."""
     moved = [chat for chat in chats if chat.before != chat.after]
     if not moved:
-        return ""
+        return Markup()
     rows = [
-        [markup.Html(markup.mark(chat.role) + esc(chat.question)), chat.before or SILENT, chat.after or SILENT]
-        for chat in moved[:MOST]
+        [markup.mark(chat.role) + chat.question, chat.before or SILENT, chat.after or SILENT] for chat in moved[:MOST]
     ]
     what = "the answer" if len(moved) == 1 else f"the {len(moved):,} answers"
     first = f" (the first {MOST})" if len(moved) > MOST else ""
@@ -124,21 +118,17 @@ def changed(chats: Sequence[Chat]) -> str:
     return f"The model changed its answer to {joined(changes)}."
 
 
-def _block(role: str, chats: Sequence[Chat]) -> str:
-    if not chats:
-        return ""
-    cards = "".join(_card(chat) for chat in chats)
-    return f'<h4>{markup.mark(role)}{esc(theme.ROLE_WORDS[role])}</h4><div class="lethe-chats">{cards}</div>'
-
-
-def _card(chat: Chat) -> str:
+def _card(chat: Chat) -> Markup:
     responses = [("before", chat.before), ("after", chat.after)]
-    bubbles = "".join(bubble(when, text, chat.truth, chat.question) for when, text in responses)
-    again = f"<dt>{WHEN_AGAIN}</dt><dd>{esc(chat.again or SILENT)}</dd>" if chat.again is not None else ""
-    return (
-        f'<article class="lethe-chat" data-question="{chat.number}"><p class="asked">{esc(chat.question)}</p>'
-        f'<div class="pair">{bubbles}</div><dl><dt>true answer</dt><dd>{esc(chat.truth)}</dd>{again}</dl>'
-        f"<footer>{bar(chat.role, 100 * chat.was, 100 * chat.now)}</footer></article>"
+    return render(
+        "chats.card",
+        number=chat.number,
+        question=chat.question,
+        bubbles=markup.join(bubble(when, text, chat.truth, chat.question) for when, text in responses),
+        truth=chat.truth,
+        again=None if chat.again is None else chat.again or SILENT,
+        again_name=WHEN_AGAIN,
+        bar=bar(chat.role, 100 * chat.was, 100 * chat.now),
     )
 
 
@@ -173,18 +163,14 @@ def likelihoods(chats: Sequence[Chat], title: str = "How likely it holds the tru
     )
 
 
-def beside(answer: dict[str, Any], names: tuple[str, str]) -> str:
+def beside(answer: dict[str, Any], names: tuple[str, str]) -> Markup:
     """The answers of one model or of two to a question, and the true answer where there is one."""
-    sides = "".join(
-        f'<section><h3>{esc(name)}</h3><p class="lethe-bubble" data-when="{when}">'
-        f"<span>{marked(answer[when]['said'], answer['truth'], answer['question'])}</span></p></section>"
+    sides = [
+        (when, name, marked(answer[when]["said"], answer["truth"], answer["question"]))
         for when, name in zip(("before", "after"), names, strict=True)
         if when in answer
-    )
-    truth = (
-        f'<dl class="lethe-truth"><dt>true answer</dt><dd>{esc(answer["truth"])}</dd></dl>' if answer["truth"] else ""
-    )
-    return f'<div class="lethe-beside lethe-chat" data-sides="{1 + ("after" in answer)}">{sides}</div>{truth}'
+    ]
+    return render("chats.beside", sides, answer["truth"])
 
 
 def tokens(answer: dict[str, Any], names: tuple[str, str]) -> Words | None:

@@ -3,6 +3,7 @@
 import math
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from app import markup, theme
 from app.figures._common import NOTHING, any_number, empty_figure, faded, folded, number_format
@@ -12,7 +13,7 @@ ROW, TOP, BELOW, GAP = 44, 48, 16, 10  # pixels
 STAYED, LEFT = 0.35, 0.75  # opacities: what stayed is quiet
 
 
-def flow(panel: Flow) -> go.Figure | str:
+def flow(panel: Flow) -> go.Figure | Markup:
     """Ribbons from the old places on the left to the new ones on the right; grey what stayed, orange what went."""
     if not panel.labels or not any_number(*panel.z):
         return NOTHING
@@ -71,7 +72,7 @@ def _box_middles(sizes: list[float], gap: float) -> list[float]:
     return [min(max(top + scale * size / 2, 1e-3), 1 - 1e-3) for top, size in zip(tops, sizes, strict=True)]
 
 
-def table(panel: Flow) -> str:
+def table(panel: Flow) -> Markup:
     """The numbers, a row for each place before."""
     rows: list[list[markup.Cell]] = [
         [label, *(math.nan if value is None else value for value in row)]

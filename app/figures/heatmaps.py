@@ -3,15 +3,17 @@
 from pathlib import Path
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from app import markup, theme
 from app.figures._common import NOTHING, any_number, empty_figure, folded, gaps, number_format, wide_labels
+from app.templating import render
 from backends.api.panels import Heatmap, Picture
 
 CELL, HEAD = 40, 140
 
 
-def heatmap(panel: Heatmap) -> go.Figure | str:
+def heatmap(panel: Heatmap) -> go.Figure | Markup:
     """A matrix, first row on top; a cell that was not measured stays empty and says so under the pointer."""
     if not panel.rows or not panel.columns or not any_number(*panel.z):
         return NOTHING
@@ -70,7 +72,7 @@ def _frame(figure: go.Figure, left: float, right: float, top: float, bottom: flo
     figure.add_shape(type="rect", x0=left, x1=right, y0=top, y1=bottom, line=line)
 
 
-def previews(panel: Heatmap, folder: Path) -> dict[str, str]:
+def previews(panel: Heatmap, folder: Path) -> dict[str, Markup]:
     """Cell -> HTML of its pictures; empty where the cells have none."""
     return {
         _cell(row, column): _pictures(_cell(row, column), pictures, folder)
@@ -80,13 +82,8 @@ def previews(panel: Heatmap, folder: Path) -> dict[str, str]:
     }
 
 
-def _pictures(name: str, pictures: list[Picture], folder: Path) -> str:
-    image_cells = (
-        f"<figure>{markup.image(markup.data_uri(folder, one.path), f'{name}, {one.caption}')}"
-        f"<figcaption>{markup.esc(one.caption)}</figcaption></figure>"
-        for one in pictures
-    )
-    return f"<strong>{markup.esc(name)}</strong>{''.join(image_cells)}"
+def _pictures(name: str, pictures: list[Picture], folder: Path) -> Markup:
+    return render("figures.cell_preview", name, [(markup.data_uri(folder, one.path), one.caption) for one in pictures])
 
 
 def _scale(panel: Heatmap, z: list[list[float | None]]) -> dict[str, object]:
@@ -96,7 +93,7 @@ def _scale(panel: Heatmap, z: list[list[float | None]]) -> dict[str, object]:
     return {"colorscale": theme.DIFFERENCE, "zmin": -far, "zmax": far, "zmid": 0}
 
 
-def table(panel: Heatmap) -> str:
+def table(panel: Heatmap) -> Markup:
     """The numbers of `heatmap`."""
     head = " / ".join(part for part in (panel.row_title, panel.column_title) if part)
     rows = [[label, *gaps(row)] for label, row in zip(panel.rows, panel.z, strict=False)]

@@ -1,13 +1,14 @@
 """Curves: dotted before, solid after, dashed for the retrained reference; a band where a series has a spread."""
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from app import theme
 from app.figures._common import NOTHING, any_number, colour, dash, empty_figure, faded, folded, gaps, name
 from backends.api.panels import Lines, Series
 
 
-def lines(panel: Lines) -> go.Figure | str:
+def lines(panel: Lines) -> go.Figure | Markup:
     """Curves over a shared x; a missing number is a gap."""
     if not panel.x or not any_number(*(series.values for series in panel.series)):
         return NOTHING
@@ -67,7 +68,7 @@ def _band(panel: Lines, series: Series) -> go.Scatter:
     )
 
 
-def table(panel: Lines) -> str:
+def table(panel: Lines) -> Markup:
     """The numbers of `lines`."""
     names = [str(x) if isinstance(x, str) else f"{x:g}" for x in panel.x]
     rows = [[label, *(gaps(series.values)[at] for series in panel.series)] for at, label in enumerate(names)]

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from app import markup, theme
 from app.figures._common import NOTHING, empty_figure, faded, folded
+from app.templating import render
 from backends.api.panels import Point, Points
 
 STEPS = 12  # frames of the way from before to after
@@ -20,7 +22,7 @@ MARKER: dict[str, dict[str, object]] = {
 }
 
 
-def points(panel: Points) -> go.Figure | str:
+def points(panel: Points) -> go.Figure | Markup:
     """The map as it is after, thin lines to where each point was, and a slider between the two."""
     if not panel.points:
         return NOTHING
@@ -115,18 +117,18 @@ def _slider(figure: go.Figure, groups: list[tuple[str, list[Point]]]) -> None:
     )  # fmt: skip
 
 
-def previews(panel: Points, folder: Path) -> dict[str, str]:
+def previews(panel: Points, folder: Path) -> dict[str, Markup]:
     """Point id -> HTML with its picture and what the model makes of it."""
-    html_by_id = {}
-    for point in panel.points:
-        picture = markup.image(markup.data_uri(folder, point.image), point.label) if point.image else ""
-        words = "".join(f"<div>{markup.esc(line)}</div>" for line in point.text.splitlines())
-        role = f'<div class="lethe-quiet">{markup.mark(point.role)}{theme.ROLE_WORDS[point.role]}</div>'
-        html_by_id[point.id] = f"{picture}<div><strong>{markup.esc(point.label)}</strong>{role}{words}</div>"
-    return html_by_id
+    return {point.id: _preview(point, folder) for point in panel.points}
 
 
-def table(panel: Points) -> str:
+def _preview(point: Point, folder: Path) -> Markup:
+    picture = markup.image(markup.data_uri(folder, point.image), point.label) if point.image else ""
+    words = theme.ROLE_WORDS[point.role]
+    return render("figures.point_preview", picture, point.label, point.role, words, point.text.splitlines())
+
+
+def table(panel: Points) -> Markup:
     """The table of where each point was and is."""
     rows: list[list[markup.Cell]] = [
         [point.id, point.label, theme.ROLE_WORDS[point.role], *point.before, *(point.after or (None, None)), point.text]

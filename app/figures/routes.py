@@ -1,49 +1,43 @@
 """Texts coloured by the experts that work on each word, before and after; a click on an expert shows its words."""
 
 import json
+from dataclasses import dataclass
+
+from markupsafe import Markup
 
 from app import markup
+from app.templating import render
 from app.theme import ROLE_WORDS
 from backends.api.panels import Routed, Routes
 
-NOTHING = '<div class="lethe-nothing">No word was sent to an expert.</div>'
+
+@dataclass(frozen=True)
+class Span:
+    """A word of a text: where each layer sends it, as panels.js reads it, and by whom it is shown to be worked on."""
+
+    word: str
+    to: str
+    on: bool
+    tint: str
+    experts: str
 
 
-def routes(panel: Routes) -> str:
+def routes(panel: Routes) -> Markup:
     """Chips to choose a layer and an expert, and the texts twice, as HTML; panels.js answers the chips."""
     if not panel.texts or not panel.layers or not panel.experts:
-        return NOTHING
-    shares = markup.esc(json.dumps(panel.shares))
-    layers = _chips("layer", panel.layers, panel.layer, [""] * len(panel.layers))
-    expert_names = [str(number + 1) for number in range(panel.experts)]
-    experts = _chips(
-        "expert", expert_names, panel.expert, [share(*one) for one in panel.shares[panel.layer]], panel.experts
-    )
-    rows = "".join(_row(panel, text) for text in panel.texts)
-    return (
-        f'<div class="lethe-routes" data-count="{panel.experts}" data-shares="{shares}" data-layer="{panel.layer}" '
-        f'data-expert="{panel.expert}">'
-        f'<div class="choose" role="group" aria-label="Layer"><span>Layer</span>{layers}</div>'
-        f'<div class="choose" role="group" aria-label="Expert"><span>Expert</span>{experts}</div>'
-        f'<div class="scroll"><table><thead><tr><th scope="col">text</th><th scope="col">before</th><th scope="col">after</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div></div>"
-    )
+        return markup.nothing("No word was sent to an expert.")
+    layers = [(name.removeprefix("layer "), "", "") for name in panel.layers]
+    experts = [
+        (str(at + 1), share(*one), tint_of(at, panel.experts))
+        for at, one in zip(range(panel.experts), panel.shares[panel.layer], strict=True)
+    ]
+    rows = [_row(panel, text) for text in panel.texts]
+    return render("figures.routes", panel, json.dumps(panel.shares), layers, experts, rows)
 
 
 def share(before: float, after: float) -> str:
     """Percent of the words, before and after."""
     return f"{before:.0f} → {after:.0f}\u00a0%"
-
-
-def _chips(what: str, names: list[str], chosen: int, notes: list[str], count: int = 0) -> str:
-    buttons = []
-    for at, (name, note) in enumerate(zip(names, notes, strict=True)):
-        tint = f' style="--tint:{tint_of(at, count)}"' if count else ""
-        buttons.append(
-            f'<button type="button" data-{what}="{at}" aria-pressed="{str(at == chosen).lower()}"{tint}>'
-            f"{'<i></i>' if count else ''}{markup.esc(name.removeprefix('layer '))}<small>{note}</small></button>"
-        )
-    return "".join(buttons)
 
 
 def tint_of(expert: int, count: int) -> str:
@@ -52,22 +46,23 @@ def tint_of(expert: int, count: int) -> str:
     return f"{100 * share:.0f}%"
 
 
-def _row(panel: Routes, text: Routed) -> str:
-    both = {"before": text.before, "after": text.after}
-    cells = "".join(f'<td data-when="{when}">{_words(panel, text.words, goes)}</td>' for when, goes in both.items())
-    return f'<tr><th scope="row">{markup.mark(text.role)}<span class="lethe-quiet">{ROLE_WORDS[text.role]}</span></th>{cells}</tr>'
+def _row(panel: Routes, text: Routed) -> tuple[str, str, list[tuple[str, list[Span]]]]:
+    cells = [(when, _spans(panel, text.words, goes)) for when, goes in (("before", text.before), ("after", text.after))]
+    return text.role, ROLE_WORDS[text.role], cells
 
 
-def _words(panel: Routes, words: list[str], goes: list[list[list[int]]]) -> str:
+def _spans(panel: Routes, words: list[str], goes: list[list[list[int]]]) -> list[Span]:
     spans = []
     for at, word in enumerate(words):
         of = [layer[at] for layer in goes]
         here = of[panel.layer]
-        first = here[0] if here else 0
-        data = "|".join(" ".join(map(str, one)) for one in of)
-        on = " class=on" if panel.expert in here else ""
-        title = " and ".join(str(one + 1) for one in here)
         spans.append(
-            f'<span data-to="{data}"{on} style="--tint:{tint_of(first, panel.experts)}" title="expert {title}">{markup.esc(word)}</span>'
+            Span(
+                word=word,
+                to="|".join(" ".join(map(str, one)) for one in of),
+                on=panel.expert in here,
+                tint=tint_of(here[0] if here else 0, panel.experts),
+                experts=" and ".join(str(one + 1) for one in here),
+            )
         )
-    return "".join(spans)
+    return spans

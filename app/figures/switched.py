@@ -2,9 +2,11 @@
 
 from typing import Any, Final
 
+from markupsafe import Markup
+
 from app import markup
 from app.figures import chats
-from app.markup import esc
+from app.templating import render
 from backends.api.files import number
 
 MODELS: Final = (("before", "the model before"), ("after", "the model after"))
@@ -23,7 +25,7 @@ def names(count: int, strength: float) -> tuple[str, str]:
     return f"With {these} at {strength:g} times their strength", f"{strength:g} × as strong"
 
 
-def cards(answer: dict[str, Any], count: int, strength: float) -> str:
+def cards(answer: dict[str, Any], count: int, strength: float) -> Markup:
     """The HTML of both models, each with both answers, and one sentence on what changed.
 
     Args:
@@ -31,28 +33,21 @@ def cards(answer: dict[str, Any], count: int, strength: float) -> str:
         count: how many vectors.
         strength: what is left of them.
     """
-    there = [(when, name) for when, name in MODELS if when in answer]
-    model_cards = "".join(_card(answer, when, name, names(count, strength)[1]) for when, name in there)
-    truth = (
-        f'<dl class="lethe-truth"><dt>true answer</dt><dd>{esc(answer["truth"])}</dd></dl>' if answer["truth"] else ""
-    )
-    lead = f'<p class="lethe-lead">{esc(answer["question"])}</p>'
-    how = f'<p class="lethe-how"><b>How to read it.</b> {esc(HOW)}</p>'
-    return f'{lead}{markup.text(change_sentence(answer, count, strength), "says")}<div class="lethe-chats">{model_cards}</div>{truth}{how}'
+    off = names(count, strength)[1]
+    model_cards = [(when, name, *_card(answer, when, off)) for when, name in MODELS if when in answer]
+    sentence = change_sentence(answer, count, strength)
+    return render("chats.switched", answer["question"], sentence, model_cards, answer["truth"], HOW)
 
 
-def _card(answer: dict[str, Any], when: str, name: str, off: str) -> str:
+def _card(answer: dict[str, Any], when: str, off: str) -> tuple[Markup, Markup]:
+    """The two answers of a model, and the bar of the true answer's probability where there is one."""
     now, then = answer[when], answer[f"{when}_off"]
-    bubbles = "".join(
-        f'<p class="lethe-bubble" data-when="{style}"><span class="when">{esc(words)}</span>'
-        f"<span>{chats.marked(one['said'], answer['truth'], answer['question'])}</span></p>"
+    bubbles = [
+        render("chats.bubble", style, words, chats.marked(one["said"], answer["truth"], answer["question"]))
         for style, words, one in (("before", "as it is", now), ("after", off, then))
-    )
-    shares = chats.bar("amount", *(100 * number(one["share"]) for one in (now, then))) if answer["truth"] else ""
-    return (
-        f'<article class="lethe-chat" data-model="{when}"><h3>{esc(name)}</h3>{bubbles}'
-        f"{f'<footer>{shares}</footer>' if shares else ''}</article>"
-    )
+    ]
+    shares = [100 * number(one["share"]) for one in (now, then)]
+    return markup.join(bubbles), chats.bar("amount", *shares) if answer["truth"] else Markup()
 
 
 def change_sentence(answer: dict[str, Any], count: int, strength: float) -> str:

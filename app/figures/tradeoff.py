@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 from pydantic import BaseModel
 
 from app import theme
@@ -25,7 +26,7 @@ class TradeoffPoint(BaseModel):
     settings: str = ""
 
 
-def tradeoff(points: Sequence[TradeoffPoint], target: TradeoffPoint | None, x: Axis, y: Axis) -> go.Figure | str:
+def tradeoff(points: Sequence[TradeoffPoint], target: TradeoffPoint | None, x: Axis, y: Axis) -> go.Figure | Markup:
     """The trade-off plot, or words where no point was measured in both.
 
     Args:

@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from app import markup, theme, thumbnails
+from app.templating import render
 from backends.api.files import number
 from backends.api.panels import Lines, Role, Series
 
@@ -174,7 +177,7 @@ def scrub(
     *,
     title: str = "The same images, step by step",
     key: str = "",
-) -> str:
+) -> Markup:
     """The watched images by role with a slider through the steps, as HTML for `Panels`; empty without samples.
 
     Args:
@@ -185,24 +188,25 @@ def scrub(
         key: tells two of them on one page apart.
     """
     if not samples:
-        return ""
+        return Markup()
     steps = [{"name": step_name(sample), "items": _step_items(sample, names, folder)} for sample in samples]
-    slider = (
-        f'<div class="lethe-scrub"><label for="scrub{key}">Step</label>'
-        f'<input id="scrub{key}" type="range" min="0" max="{len(steps) - 1}" value="{len(steps) - 1}" '
-        f'data-steps="{markup.esc(json.dumps(steps))}"><output for="scrub{key}"></output></div>'
-    )
     first = {item["id"]: _item_text(item, names)[1] for item in samples[0].get("items", [])}
-    groups = "".join(_group(role, samples[-1], first, names, folder) for role in ROLES)
-    how = "The full bar is the probability that the model gives to the true class at this step, the faint one behind it that of the model before; below stands what the model takes the image for."
-    if any(is_chat(item) for item in samples[-1].get("items", [])):
-        how = "Below each question stands what the model answers at this step. The full bar is the probability, a token, that it gives to the true answer, the faint one behind it that of the model before."
-    elif any(is_drawing(item) for item in samples[-1].get("items", [])):
-        how = "Each picture is what the model draws at this step, always of the same words and from the same noise. The full bar is how sure the judge is that it shows what was asked, the faint one behind it the same of the model before."
-    return (
-        f'<section class="lethe-panel"><h3>{markup.esc(title)}</h3>{slider}{groups}'
-        f'<p class="lethe-how"><b>How to read it.</b> {how} Move the slider to go through the steps.</p></section>'
-    )
+    groups = []
+    for role in ROLES:
+        items = [item for item in samples[-1].get("items", []) if item["role"] == role]
+        if items:
+            cards = markup.join(_item(item, first.get(item["id"], 0.0), names, folder) for item in items)
+            groups.append((role, theme.ROLE_WORDS[role], cards))
+    how = f"{_how_scrubbed(samples[-1].get('items', []))} Move the slider to go through the steps."
+    return render("figures.scrub", title, key, len(steps) - 1, json.dumps(steps), groups, how)
+
+
+def _how_scrubbed(items: Sequence[dict[str, Any]]) -> str:
+    if any(is_chat(item) for item in items):
+        return "Below each question stands what the model answers at this step. The full bar is the probability, a token, that it gives to the true answer, the faint one behind it that of the model before."
+    if any(is_drawing(item) for item in items):
+        return "Each picture is what the model draws at this step, always of the same words and from the same noise. The full bar is how sure the judge is that it shows what was asked, the faint one behind it the same of the model before."
+    return "The full bar is the probability that the model gives to the true class at this step, the faint one behind it that of the model before; below stands what the model takes the image for."
 
 
 def _step_items(sample: Sample, names: Sequence[str], folder: Path) -> dict[str, tuple[str | float, ...]]:
@@ -234,28 +238,26 @@ def class_name(names: Sequence[str], at: int) -> str:
     return names[at] if 0 <= at < len(names) else f"class {at}"
 
 
-def _group(role: str, sample: Sample, first: dict[str, float], names: Sequence[str], folder: Path) -> str:
-    items = [item for item in sample.get("items", []) if item["role"] == role]
-    if not items:
-        return ""
-    inside = "".join(_item(item, first.get(item["id"], 0.0), names, folder) for item in items)
-    return f'<h4 style="margin:6px 0 0">{markup.mark(role)}{markup.esc(theme.ROLE_WORDS[role])}</h4><div class="lethe-items">{inside}</div>'
-
-
-def _item(item: dict[str, Any], before: float, names: Sequence[str], folder: Path) -> str:
-    words, share, guess = _item_text(item, names)
+def _item(item: dict[str, Any], before: float, names: Sequence[str], folder: Path) -> Markup:
+    share_text, share, guess = _item_text(item, names)
+    picture = Markup()
     if is_drawing(item):
         truth, kind = item["prompt"], "lethe-item lethe-item-drawn"
-        uri = drawing(folder, item)
-        picture = f'<img src="{uri}" alt="{markup.esc(truth)}" decoding="async"{"" if uri else " hidden"}>'
+        picture = render("figures.scrubbed_drawing", drawing(folder, item), truth)
     elif is_chat(item):
-        truth, kind, picture = item["question"], "lethe-item lethe-item-chat", ""
+        truth, kind = item["question"], "lethe-item lethe-item-chat"
     else:
         truth, kind = class_name(names, item["label"]), "lethe-item"
         picture = markup.image(markup.data_uri(folder, f"samples/items/{item['id']}.png"), f"{truth}, {item['id']}")
-    return (
-        f'<figure class="{kind}" data-item="{markup.esc(item["id"])}">{picture}<figcaption>'
-        f'<div class="lethe-probability"><span class="truth">{markup.esc(truth)}</span><span class="share">{words}</span>'
-        f'<span class="lethe-bar" data-role="{item["role"]}"><b style="width:{before}%"></b><i style="width:{share}%"></i></span></div>'
-        f'<span class="guess lethe-quiet">{markup.esc(guess)}</span></figcaption></figure>'
+    return render(
+        "figures.scrubbed",
+        kind=kind,
+        id=item["id"],
+        picture=picture,
+        truth=truth,
+        role=item["role"],
+        share_text=share_text,
+        before=before,
+        share=share,
+        guess=guess,
     )

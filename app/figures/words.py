@@ -2,41 +2,37 @@
 
 import math
 
+from markupsafe import Markup
+
 from app import markup
+from app.templating import render
 from backends.api.panels import Piece, Words
 
-NOTHING = '<div class="lethe-nothing">There is nothing to read.</div>'
 
-
-def words(panel: Words) -> str:
+def words(panel: Words) -> Markup:
     """A table of texts as HTML; a value is a colour, a number where the panel wants them, and what a pointer shows."""
     if not any(panel.rows):
-        return NOTHING
+        return markup.nothing("There is nothing to read.")
     rows = [
         [
-            markup.Html(
-                (_mark(panel, at) if column == 0 else "") + "".join(_piece(panel, piece) for piece in cell) or "–"
-            )
+            (_mark(panel, at) if column == 0 else Markup()) + markup.join(_piece(panel, piece) for piece in cell) or "–"
             for column, cell in enumerate(row)
         ]
         for at, row in enumerate(panel.rows)
     ]
-    return f'<div class="lethe-words">{markup.table(panel.columns, rows)}</div>'
+    return render("figures.words", markup.table(panel.columns, rows))
 
 
-def _mark(panel: Words, row: int) -> str:
+def _mark(panel: Words, row: int) -> Markup:
     role = panel.roles[row] if row < len(panel.roles) else "amount"
-    return markup.mark(role) if role not in ("amount", "difference") else ""
+    return markup.mark(role) if role not in ("amount", "difference") else Markup()
 
 
 def _piece(panel: Words, piece: Piece) -> str:
     value = piece.value
     if value is None or not math.isfinite(value):
-        return markup.esc(piece.text)
+        return piece.text
     way = "less" if value < 0 else "more"
-    share = f"{100 * min(abs(value), 1):.0f}"
     percentage = f"{100 * value:+.0f} %" if panel.scale == "difference" else f"{100 * value:.0f} %"
-    number = f"<sub>{percentage.removesuffix(' %')}</sub>" if panel.numbers else ""
-    return (
-        f'<span data-way="{way}" style="--share:{share}%" title="{percentage}">{markup.esc(piece.text)}{number}</span>'
-    )
+    number = percentage.removesuffix(" %") if panel.numbers else ""
+    return render("figures.piece", piece.text, way, 100 * min(abs(value), 1), percentage, number)

@@ -1,14 +1,16 @@
 """Pieces of lessons: a finished run's images as they fade, its panels as charts, a question with its answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import plotly.graph_objects as go
 import plotly.io
 import streamlit as st
+from markupsafe import Markup
 
 from app import families, figures, markup, theme
 from app.figures.training import ROLES, class_name, drawing, sure
+from app.templating import render
 from backends.api import catalog, runs
 from backends.api import findings as found
 from backends.api.panels import AnyPanel, Found, Heatmap
@@ -53,19 +55,23 @@ def no_run(of: str = "") -> NoReturn:
     st.stop()
 
 
-def images_html(run: RunFolder, sample: dict[str, Any], names: Sequence[str]) -> str:
+def images_html(run: RunFolder, sample: dict[str, Any], names: Sequence[str]) -> Markup:
     """The watched images at one step, as HTML; the less sure the model is of the right answer, the fainter."""
+    return _by_role(sample, lambda item, role: _picture(run, item, role, names), width=76, gap=10)
+
+
+def _by_role(
+    sample: dict[str, Any], show: Callable[[dict[str, Any], str], Markup], *, width: int = 0, gap: int = 0
+) -> Markup:
+    """The watched items by role, in columns at least so many pixels wide, or below each other."""
     groups = []
     for role in ROLES:
-        items = [item for item in sample["items"] if item["role"] == role]
+        items = [show(item, role) for item in sample["items"] if item["role"] == role]
         if items:
             words = theme.ROLE_WORDS[role]
-            pictures = "".join(_picture(run, item, role, names) for item in items)
-            groups.append(
-                f'<p style="margin:14px 0 6px;font-weight:600"><span style="{_mark(role)}"></span>{words[:1].upper()}{words[1:]}</p>'
-                f'<div style="display:grid;grid-template-columns:repeat(auto-fill,minmax(76px,1fr));gap:10px">{pictures}</div>'
-            )
-    return "".join(groups)
+            name = words[:1].upper() + words[1:]
+            groups.append(render("classroom.group", _mark(role), name, markup.join(items), width, gap))
+    return markup.join(groups)
 
 
 def _mark(role: str) -> str:
@@ -77,7 +83,7 @@ def _mark(role: str) -> str:
     return base + f"background:{theme.ROLE[role]}"
 
 
-def _picture(run: RunFolder, item: dict[str, Any], role: str, names: Sequence[str]) -> str:
+def _picture(run: RunFolder, item: dict[str, Any], role: str, names: Sequence[str]) -> Markup:
     probabilities = item["probabilities"]
     confidence, predicted = (
         float(probabilities[item["label"]]),
@@ -85,85 +91,40 @@ def _picture(run: RunFolder, item: dict[str, Any], role: str, names: Sequence[st
     )
     predicted_class = class_name(names, predicted)
     uri = markup.data_uri(run.path, f"samples/items/{item['id']}.png")
-    return (
-        '<figure style="margin:0;min-width:0"><div style="background:rgba(128,128,128,.16);border-radius:8px;overflow:hidden">'
-        f'<img src="{uri}" alt="{markup.esc(class_name(names, item["label"]))}" style="display:block;width:100%;image-rendering:pixelated;'
-        f'transition:opacity .4s;opacity:{0.06 + 0.94 * confidence:.2f}"></div>'
-        f'<div style="height:6px;border-radius:3px;margin-top:5px;background:rgba(128,128,128,.25)"><div style="height:6px;border-radius:3px;'
-        f'width:{100 * confidence:.0f}%;background:{theme.ROLE[role]}"></div></div>'
-        f'<figcaption style="font-size:15px;line-height:1.3;margin-top:3px">{100 * confidence:.0f} %<br>says {markup.esc(predicted_class)}</figcaption></figure>'
-    )
+    truth = class_name(names, item["label"])
+    return render("classroom.picture", uri, truth, confidence, theme.ROLE[role], predicted_class)
 
 
-def drawings_html(run: RunFolder, sample: dict[str, Any]) -> str:
+def drawings_html(run: RunFolder, sample: dict[str, Any]) -> Markup:
     """The drawings of the watched prompts at one step, as HTML."""
-    groups = []
-    for role in ROLES:
-        items = [item for item in sample["items"] if item["role"] == role]
-        if items:
-            words = theme.ROLE_WORDS[role]
-            drawings = "".join(_drawing(run, item, role) for item in items)
-            groups.append(
-                f'<p style="margin:14px 0 6px;font-weight:600"><span style="{_mark(role)}"></span>{words[:1].upper()}{words[1:]}</p>'
-                f'<div style="display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:14px">{drawings}</div>'
-            )
-    return "".join(groups)
+    return _by_role(sample, lambda item, role: _drawing(run, item, role), width=150, gap=14)
 
 
-def _drawing(run: RunFolder, item: dict[str, Any], role: str) -> str:
-    confidence = sure(item)
-    is_measured = theme.measured(confidence)
-    bar = f'<div style="height:6px;border-radius:3px;width:{100 * confidence if is_measured else 0:.0f}%;background:{theme.ROLE[role]}"></div>'
-    confidence_text = f"{100 * confidence:.0f} % sure" if is_measured else theme.NOT_MEASURED
-    return (
-        f'<figure style="margin:0;min-width:0"><img src="{drawing(run.path, item)}" alt="{markup.esc(item["prompt"])}" '
-        'style="display:block;width:100%;border-radius:8px;image-rendering:auto">'
-        f'<div style="height:6px;border-radius:3px;margin-top:6px;background:rgba(128,128,128,.25)">{bar}</div>'
-        f'<figcaption style="font-size:15px;line-height:1.3;margin-top:3px">{markup.esc(item["prompt"])}<br>{confidence_text}</figcaption></figure>'
-    )
+def _drawing(run: RunFolder, item: dict[str, Any], role: str) -> Markup:
+    share, confidence = _confidence(item, "% sure")
+    return render("classroom.drawing", drawing(run.path, item), item["prompt"], share, theme.ROLE[role], confidence)
 
 
-def answers_html(sample: dict[str, Any]) -> str:
+def _confidence(item: dict[str, Any], unit: str) -> tuple[float, str]:
+    """How sure the model or its judge is: the length of the bar, from 0 to 1, and in words."""
+    share = sure(item)
+    return (share, f"{100 * share:.0f} {unit}") if theme.measured(share) else (0.0, theme.NOT_MEASURED)
+
+
+def answers_html(sample: dict[str, Any]) -> Markup:
     """The answers to the watched questions at one step, as HTML."""
-    groups = []
-    for role in ROLES:
-        items = [item for item in sample["items"] if item["role"] == role]
-        if items:
-            words = theme.ROLE_WORDS[role]
-            answers = "".join(_answer(item, role) for item in items)
-            groups.append(
-                f'<p style="margin:14px 0 6px;font-weight:600"><span style="{_mark(role)}"></span>{words[:1].upper()}{words[1:]}</p>{answers}'
-            )
-    return "".join(groups)
+    return _by_role(sample, _answer)
 
 
-def _answer(item: dict[str, Any], role: str) -> str:
-    confidence = sure(item)
-    is_measured = theme.measured(confidence)
-    bar = f'<div style="height:6px;border-radius:3px;width:{100 * confidence if is_measured else 0:.0f}%;background:{theme.ROLE[role]}"></div>'
-    confidence_text = f"{100 * confidence:.0f} % a word" if is_measured else theme.NOT_MEASURED
-    right = item["said"] == item["truth"]
-    truth = "" if right else f"<br>It was: {markup.esc(item['truth'])}"
-    return (
-        '<div style="margin:0 0 14px;padding:10px 14px;border-radius:8px;background:rgba(128,128,128,.12);font-size:16px;line-height:1.45;'
-        f'overflow-wrap:anywhere"><div style="opacity:.8">{markup.esc(item["question"])}</div>'
-        f'<div style="font-weight:600">{markup.esc(item["said"]) or "(nothing)"}</div>'
-        f'<div style="height:6px;border-radius:3px;margin-top:8px;background:rgba(128,128,128,.25)">{bar}</div>'
-        f'<div style="font-size:15px;opacity:.8">the true answer: {confidence_text}{truth}</div></div>'
-    )
+def _answer(item: dict[str, Any], role: str) -> Markup:
+    share, confidence = _confidence(item, "% a word")
+    colour = theme.ROLE[role]
+    return render("classroom.answer", item["question"], item["said"], share, colour, confidence, item["truth"])
 
 
-def table(heads: Sequence[str], rows: dict[str, list[str]]) -> str:
+def table(heads: Sequence[str], rows: dict[str, list[str]]) -> Markup:
     """A small table as HTML, that fits a telephone: a name and numbers in each row."""
-    cell = 'style="padding:7px 3px;font-weight:500;text-align:right;border-bottom:1px solid rgba(128,128,128,.3)"'
-    names = "".join(f"<th {cell}>{markup.esc(head)}</th>" for head in heads)
-    body = "".join(
-        f'<tr><th {cell.replace("right", "left")} scope="row">{markup.esc(name)}</th>'
-        + "".join(f"<td {cell}>{markup.esc(value)}</td>" for value in values)
-        + "</tr>"
-        for name, values in rows.items()
-    )
-    return f'<table style="width:100%;border-collapse:collapse;font-size:16px"><tr><td {cell}></td>{names}</tr>{body}</table>'
+    return render("classroom.table", heads, rows)
 
 
 def role_scores(run: RunFolder, role: str) -> dict[str, float]:
@@ -209,7 +170,7 @@ def panel(run: RunFolder, content: AnyPanel, key: str) -> None:
     if content.says:
         st.markdown(content.says)
     figure = figures.figure(content, run.path)
-    if isinstance(figure, str):
+    if isinstance(figure, Markup):
         st.html(figure)
     else:
         st.plotly_chart(

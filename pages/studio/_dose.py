@@ -5,12 +5,13 @@ from math import isfinite
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from app import families, forms, markup, theme
 from backends.api import runs
 from backends.api.errors import BadInput, LetheError
 from backends.api.runs import RunFolder
-from pages.studio._shared import Panels, address, push_url
+from pages.studio._shared import Panels, address, heading, push_url
 
 MOST, STEP, AFTER = 1.5, 0.05, 1.0
 HOW = (
@@ -33,7 +34,7 @@ class Dial:
 def build(run: gr.Dropdown) -> Dial:
     """The dial and its pictures or answers, hidden until a run of a model that draws or answers is shown."""
     with gr.Column(visible=False, elem_id="dial") as column:
-        gr.HTML(f'<div class="lethe lethe-step"><h2>Turn the dose</h2><p>{markup.esc(HOW)}</p></div>')
+        heading("Turn the dose", HOW)
         prompt = gr.Radio([], label="Ask for", interactive=True, elem_id="dose-prompt", elem_classes="chips")
         dose = forms.Slider(
             0, MOST, AFTER, step=STEP, label="Share of the change", interactive=True, elem_id="dose-dial",
@@ -67,7 +68,7 @@ def of_run(run: RunFolder | None, prompt: str = "") -> tuple[Any, Any, str]:
     return gr.Column(visible=True), gr.Radio(options, value=chosen), idle(run)
 
 
-def idle(run: RunFolder) -> str:
+def idle(run: RunFolder) -> Markup:
     """The card that stands in the place of the pictures until the dial is turned."""
     return markup.card("", markup.text(families.view_of(run).dial, "quiet") + families.curves(run.id), empty=True)
 
@@ -86,10 +87,10 @@ def arrive(run_id: str | None, prompt: str | None, dose: float, request: gr.Requ
     return turn(run_id, prompt, dose) if prompt and address(request, "amount") else gr.skip()
 
 
-def turn(run_id: str | None, prompt: str | None, dose: float | None) -> str:
+def turn(run_id: str | None, prompt: str | None, dose: float | None) -> Markup:
     """Four pictures or an answer before, and the same at a dose."""
     if not run_id or not prompt:
-        return ""
+        return Markup()
     try:
         if dose is None:
             raise BadInput(f"No dose was given; it can be from 0 to {MOST:g}.")

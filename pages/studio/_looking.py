@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from markupsafe import Markup
+
 from app import markup, run_results, theme
 from app.live_html import JS, Alive
 from app.looks import LOOKS, Look
+from app.templating import render
 from backends.api import catalog
 from pages.studio._shared import choices
 
@@ -17,35 +20,33 @@ class Bar(Alive):
         super().__init__(value, js=JS + press, **other)
 
 
-def bar(owner: str, run_id: str | None) -> str:
+def bar(owner: str, run_id: str | None) -> Markup:
     """The list of an owner's looks that have not ended, or whose end nobody saw yet."""
     open_looks = LOOKS.owned(owner) if owner else []
-    rows = "".join(row(one, with_run=one.run != run_id) for one in open_looks)
-    return f'<ol class="lethe lethe-phases lethe-progress" aria-label="Looks asked for">{rows}</ol>' if rows else ""
+    rows = markup.join(row(one, with_run=one.run != run_id) for one in open_looks)
+    return render("pages.looks", rows) if rows else Markup()
 
 
-def row(one: Look, *, with_run: bool) -> str:
+def row(one: Look, *, with_run: bool) -> Markup:
     """One look: its name, with that of its run where `with_run`, how it stands, and what can be done about it."""
     entry = catalog.load().get("inspectors", one.inspector)
     title = entry.title + (f" · {run_name(one.run)}" if with_run else "")
     there = f"look-inside?run={one.run}&inspector={one.inspector}"
-    does = markup.link("Show", there) if not one.pending else cancel_button(one, title)
+    action = markup.link("Show", there) if not one.pending else cancel_button(one, title)
     share = one.done / one.of if one.of else 0.0
-    track = (
-        f'<div class="track" role="progressbar" aria-label="{markup.esc(title)}" aria-valuemin="0" aria-valuemax="100" '
-        f'aria-valuenow="{100 * share:.0f}"><div class="done" style="width:{100 * share:.1f}%"></div></div>'
-    )
-    return (
-        f'<li data-over="no" data-item="{one.number}"><div class="words"><span>{markup.esc(title)}</span>'
-        f"<span>{markup.esc(state_text(one))} {does}</span></div>{track if one.state == 'working' else ''}</li>"
+    return render(
+        "pages.look",
+        number=one.number,
+        title=title,
+        state=state_text(one),
+        action=action,
+        share=share if one.state == "working" else None,
     )
 
 
-def cancel_button(one: Look, title: str) -> str:
+def cancel_button(one: Look, title: str) -> Markup:
     """The button that ends a look."""
-    if one.cancelled.is_set():
-        return ""
-    return f'<button type="button" class="lethe-button quiet" data-look="{one.number}" aria-label="Cancel {markup.esc(title)}">Cancel</button>'
+    return Markup() if one.cancelled.is_set() else render("pages.cancel_look", one.number, title)
 
 
 def run_name(run_id: str) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 
 import gradio as gr
 from gradio.components.navbar import Navbar
+from markupsafe import Markup
 
 from app import markup
+from app.templating import render
 from app.view import Panels
 from backends.api import pairs, runs
 from backends.api.errors import BadInput
@@ -127,9 +129,9 @@ def alone(build: Callable[[], None]) -> None:
     uvicorn.run(served, port=int(os.environ.get("PORT", "7861")), timeout_graceful_shutdown=3)
 
 
-def quiet(text: str) -> str:
+def quiet(text: str) -> Markup:
     """A line of help."""
-    return f'<p class="lethe lethe-quiet">{text}</p>'
+    return Markup('<p class="lethe lethe-quiet">{}</p>').format(text)
 
 
 def section(title: str) -> gr.HTML:
@@ -139,4 +141,4 @@ def section(title: str) -> gr.HTML:
 
 def heading(title: str, text: str) -> gr.HTML:
     """The heading of a step of the form, and a line below it."""
-    return gr.HTML(f'<div class="lethe lethe-step"><h2>{title}</h2><p>{text}</p></div>')
+    return gr.HTML(render("pages.step", title, text))

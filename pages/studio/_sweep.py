@@ -268,7 +268,7 @@ def show(base: str | None, param: str | None, secret: str = "") -> tuple[str, An
     words = f"Curves over {name} appear as soon as runs with two values are done."
     if grows:
         words = f"Curves over {name} appear as soon as two runs are done."
-    curves_html = "".join(view.panel(panel, key=f"sweep-{at}") for at, panel in enumerate(panels))
+    charts = [view.panel(panel, key=f"sweep-{at}") for at, panel in enumerate(panels)]
     if not panels:
-        curves_html = markup.card("", markup.text(words, "quiet"), empty=True)
-    return markup.wrap(f'<div class="lethe-two">{curves_html}</div>', listing), gr.Timer(active=bool(open_ones))
+        charts = [markup.card("", markup.text(words, "quiet"), empty=True)]
+    return markup.wrap(markup.two_columns(charts), listing), gr.Timer(active=bool(open_ones))

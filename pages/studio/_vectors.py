@@ -13,7 +13,7 @@ from app.inference import LIVE
 from app.responses import Chat
 from backends.api import catalog
 from backends.api.errors import BadInput, LetheError
-from pages.studio._shared import Panels, address, push_url
+from pages.studio._shared import Panels, address, heading, push_url
 
 STATE: Final = (
     "run",
@@ -77,7 +77,7 @@ class Switch:
 def build(run: gr.Dropdown) -> Switch:
     """The switch, hidden until a run is looked into in a way that shows vectors."""
     with gr.Column(visible=False, elem_id="switch") as column:
-        gr.HTML(f'<div class="lethe lethe-step"><h2>Switch them off, live</h2><p>{markup.esc(ABOUT)}</p></div>')
+        heading("Switch them off, live", ABOUT)
         asks = gr.Radio([], label="Ask", interactive=True, elem_id="switch-asks", elem_classes="chips")
         ask = gr.Textbox(label="Question", max_lines=3, interactive=True, elem_id="switch-ask")
         with gr.Row():

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
+from markupsafe import Markup
 
 from app import markup, permissions, run_card
 from app.figures.training import loss_panel
@@ -116,17 +117,17 @@ def _mark(run: RunFolder) -> str:
     return f"{run.id} {run.state.status} {len(run.events())} {len(list((run.path / 'samples').glob('*.json')))}"
 
 
-def _curve(events: list[dict[str, Any]]) -> str:
+def _curve(events: list[dict[str, Any]]) -> Markup:
     loss = loss_panel(events)
-    return panel(loss, key="loss") if loss else ""
+    return panel(loss, key="loss") if loss else Markup()
 
 
-def links_home() -> str:
+def links_home() -> Markup:
     """Back to the settings."""
-    return f'<div class="lethe">{markup.row(markup.link("Forget something", "?new=1", button=True))}</div>'
+    return markup.styled(markup.row(markup.link("Forget something", "?new=1", button=True)))
 
 
-def links(run: RunFolder) -> str:
+def links(run: RunFolder) -> Markup:
     """Links from an ended run to other pages: at most one main way."""
     name = quote(run.id)
     if run.state.status == "done":
@@ -140,7 +141,7 @@ def links(run: RunFolder) -> str:
             markup.link("Back to its settings", f"?clone={name}", button=True),
             markup.link("All runs", "runs", button=True, quiet=True),
         ]
-    return f'<div class="lethe">{markup.row(*ways)}</div>'
+    return markup.styled(markup.row(*ways))
 
 
 def cancel(run_id: str, secret: str) -> None:

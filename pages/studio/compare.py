@@ -1,14 +1,16 @@
 """Compare: one run's model before and after on the same images or questions, or two runs side by side."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import gradio as gr
 from gradio.context import Context
+from markupsafe import Markup
 
 from app import families, markup, run_results, view
 from app.figures import training
+from app.templating import render
 from backends.api import runs
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED
@@ -21,8 +23,8 @@ TITLE, PATH, ORDER = "Compare", "compare", 30
 class Comparison(NamedTuple):
     """A comparison as HTML: what stands above the dial of a model that draws or answers and below it, and whose dial it is."""
 
-    above: str
-    below: str = ""
+    above: Markup
+    below: Markup = Markup()
     run: RunFolder | None = None
 
 
@@ -106,7 +108,7 @@ def show(run_id: str | None, other_id: str | None) -> Iterator[Comparison]:
     if first is None:
         yield Comparison(markup.wrap(wrong, what_there_is()))
         return
-    second, wrong = run_results.open_run(other_id) if other_id and other_id != run_id else (None, "")
+    second, wrong = run_results.open_run(other_id) if other_id and other_id != run_id else (None, Markup())
     if second is not None:
         yield from compare_two(first, second)
         return
@@ -114,7 +116,7 @@ def show(run_id: str | None, other_id: str | None) -> Iterator[Comparison]:
         yield comparison._replace(above=markup.wrap(wrong, comparison.above)) if wrong else comparison
 
 
-def nothing_yet() -> str:
+def nothing_yet() -> Markup:
     """The empty state."""
     body = markup.text(
         "No run has finished yet. Forget something first, then its model before and after stand here side by side."
@@ -122,13 +124,13 @@ def nothing_yet() -> str:
     return markup.card("Nothing to compare yet", body + markup.link("Forget something", "./", button=True), empty=True)
 
 
-def what_there_is() -> str:
+def what_there_is() -> Markup:
     """The finished runs as links, for an address that names none; where strangers share a studio, the shipped ones."""
     finished = [run for run in runs.visible() if run.state.status == "done"][:12]
     if not finished:
         return nothing_yet()
-    links = "".join(f"<li>{markup.link(name, f'compare?run={run_id}')}</li>" for name, run_id in choices(finished))
-    return markup.card("What there is", f"<ul>{links}</ul>")
+    links = [markup.link(name, f"compare?run={run_id}") for name, run_id in choices(finished)]
+    return markup.card("What there is", render("pages.list", links))
 
 
 def compare_one(run: RunFolder) -> Iterator[Comparison]:
@@ -160,7 +162,7 @@ def compare_one(run: RunFolder) -> Iterator[Comparison]:
             yield Comparison(markup.wrap(answer, numbers, images(run), *evidence, *details))
 
 
-def unfinished(run: RunFolder) -> str:
+def unfinished(run: RunFolder) -> Markup:
     """A run that has no result: what it is doing or why it ended, and what can be seen already."""
     state = run.state
     if state.status in ENDED:
@@ -179,17 +181,17 @@ def unfinished(run: RunFolder) -> str:
     return markup.wrap(status_html, images(run), curves(run))
 
 
-def images(run: RunFolder, words: str = "", key: str = "") -> str:
+def images(run: RunFolder, words: str = "", key: str = "") -> Markup:
     """The watched images or questions with a slider through the steps; `words` say whose."""
     what = families.view_of(run).watched
     title = f"{words}: the same {what}, step by step" if words else f"The same {what}, step by step"
     return training.scrub(run.samples(), run_results.class_names(run), run.path, title=title, key=key)
 
 
-def curves(run: RunFolder) -> str:
+def curves(run: RunFolder) -> Markup:
     """The curves of the watched images or answers as they fade."""
     panel = training.fading_panel(run.samples())
-    return view.panel(panel, run.path, key=f"fading-{run.id}") if panel else ""
+    return view.panel(panel, run.path, key=f"fading-{run.id}") if panel else Markup()
 
 
 def compare_two(first: RunFolder, second: RunFolder) -> Iterator[Comparison]:
@@ -204,32 +206,28 @@ def compare_two(first: RunFolder, second: RunFolder) -> Iterator[Comparison]:
     differ = "These two runs forgot different things or changed different models, so their numbers do not compare one to one."
     head: tuple[str, ...] = (
         "" if same else markup.card("", markup.verdict(differ, "partly")),
-        _columns(map(run_results.answer, both)),
+        markup.two_columns(map(run_results.answer, both)),
     )
-    sides = _columns(side(run, words) for run, words in zip(both, NAMES, strict=True))
+    sides = markup.two_columns(side(run, words) for run, words in zip(both, NAMES, strict=True))
     evidence = (run_results.versus(first, second), sides, run_results.all_numbers(both), run_results.departures(both))
     views = [families.view_of(run) for run in both]
     if not any(one.grids for one in views):
         yield Comparison(markup.wrap(*head, *evidence))
         return
-    columns = ["", ""]
+    columns: list[str] = ["", ""]
     for stage in zip_longest(*(one.beside(run, words) for one, run, words in zip(views, both, NAMES, strict=True))):
         columns = [new if new is not None else last for new, last in zip(stage, columns, strict=True)]
-        yield Comparison(markup.wrap(*head, _columns(columns), *evidence))
+        yield Comparison(markup.wrap(*head, markup.two_columns(columns), *evidence))
 
 
 NAMES = ("First run", "Second run")
 
 
-def _columns(pieces: Iterable[str]) -> str:
-    return f'<div class="lethe-two">{"".join(pieces)}</div>'
-
-
-def side(run: RunFolder, words: str) -> str:
+def side(run: RunFolder, words: str) -> Markup:
     """The bars and images of one of two runs."""
     bars = [panel.model_copy(update={"title": f"{words}: {panel.title}"}) for panel in run_results.part_panels(run)]
-    plots = "".join(view.panel(panel, run.path, key=f"{words}-{at}") for at, panel in enumerate(bars))
-    return f'<div class="lethe-stack">{plots}{images(run, words, run.id)}</div>'
+    plots = [view.panel(panel, run.path, key=f"{words}-{at}") for at, panel in enumerate(bars)]
+    return markup.wrap(*plots, images(run, words, run.id))
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ from typing import Any
 
 import gradio as gr
 from gradio.context import Context
+from markupsafe import Markup
 
 from app import families, forms, markup, run_results, theme, view
 from app.inference import LIVE
 from app.looks import LOOKS
+from app.templating import render
 from backends.api import catalog, params, runs, visits
 from backends.api import findings as found
 from backends.api.catalog import Inspector
@@ -154,15 +156,15 @@ def settings(inspectors: list[Inspector]) -> tuple[list[gr.Accordion], list[gr.c
     return groups, fields
 
 
-def describe(inspector_id: str | None) -> str:
+def describe(inspector_id: str | None) -> Markup:
     """The summary of an inspector, and its source."""
     if not inspector_id:
-        return ""
+        return Markup()
     entry: Inspector = catalog.load().get("inspectors", inspector_id)
-    return f'<div class="lethe">{markup.text(entry.summary)}<p class="lethe-quiet">{source(entry)}</p></div>'
+    return markup.styled(markup.text(entry.summary) + markup.text(source(entry), "quiet"))
 
 
-def source(entry: Inspector) -> str:
+def source(entry: Inspector) -> Markup:
     """The source of an inspector, as a link."""
     return markup.external(entry.source.title, entry.source.url)
 
@@ -253,7 +255,7 @@ def standing(
     if now != mark:
         body = _columns({one: look_html(one, inspector_id, owner) for one in both})
         of = {"run": run_id or "", "inspector": inspector_id or "", "with": beside if len(both) > 1 else ""}
-        panels_html = f'<div data-of="{markup.esc(json.dumps(of))}">{body}</div>'
+        panels_html = Markup('<div data-of="{}">{}</div>').format(json.dumps(of), body)
         for look in looks_asked:
             if look is not None and not look.pending:
                 look.viewed = True
@@ -283,17 +285,16 @@ def _chosen_runs(run_id: str | None, beside: str | None) -> list[str]:
     return list(dict.fromkeys([run_id or "", *([beside] if beside and run_id else [])]))
 
 
-def _columns(html_by_run: dict[str, str]) -> str:
+def _columns(html_by_run: dict[str, Markup]) -> Markup:
     """The findings in one run, or in two side by side, each under its name."""
     if len(html_by_run) == 1:
         return next(iter(html_by_run.values()))
-    columns = "".join(f"<section>{_name(one)}{body}</section>" for one, body in html_by_run.items())
-    return f'<div class="lethe lethe-two">{columns}</div>'
+    return render("pages.columns", [(_name(one), body) for one, body in html_by_run.items()])
 
 
 def _name(run_id: str) -> str:
     run, _ = run_results.open_run(run_id)
-    return markup.text(choices([run])[0][0] if run is not None else run_id[:60], "lead")
+    return choices([run])[0][0] if run is not None else run_id[:60]
 
 
 def fitting(run_id: str | None) -> list[tuple[str, str]]:
@@ -325,16 +326,14 @@ def _offered(run_id: str | None, inspector_id: str | None) -> list[tuple[str, st
     return [(title, way) for title, way in fitting(run_id) if way not in lacking or way == inspector_id]
 
 
-def _unfit(run_id: str | None) -> str:
+def _unfit(run_id: str | None) -> Markup:
     """The inspectors that are not offered for a run, and why."""
     lacking = _LACKING.get(run_id or "", {})
     reasons = [f"{title}: {lacking[way]}" for title, way in fitting(run_id) if way in lacking]
-    return (
-        f'<div class="lethe">{markup.text("Not for this run. " + " ".join(reasons), "quiet")}</div>' if reasons else ""
-    )
+    return markup.styled(markup.text(" ".join(["Not for this run.", *reasons]), "quiet")) if reasons else Markup()
 
 
-def look_html(run_id: str, inspector_id: str | None, owner: str = "") -> str:
+def look_html(run_id: str, inspector_id: str | None, owner: str = "") -> Markup:
     """The state of one look into one run, as HTML: its findings, why it failed, that it is on its way, or how to start it."""
     look = LOOKS.of(run_id, inspector_id or "", owner)
     if look is None or look.state == "done":
@@ -342,8 +341,7 @@ def look_html(run_id: str, inspector_id: str | None, owner: str = "") -> str:
     entry: Inspector = catalog.load().get("inspectors", look.inspector)
     if look.pending:
         words = "The model before and the model after are opened and compared; above stands how far that is. You may leave this page: what is found is kept."
-        body = markup.text(words) + '<div class="lethe-busy" aria-hidden="true"></div>'
-        return markup.card(f"Looking: {entry.title}", body, empty=True)
+        return markup.card(f"Looking: {entry.title}", render("pages.looking", words), empty=True)
     if look.state == "failed":
         untouched, now = (
             "The run and everything else that was found in it are untouched.",
@@ -355,7 +353,7 @@ def look_html(run_id: str, inspector_id: str | None, owner: str = "") -> str:
     return markup.wrap(ended, findings_or_hint(run_id, inspector_id, owner))
 
 
-def findings_or_hint(run_id: str | None, inspector_id: str | None, owner: str = "") -> str:
+def findings_or_hint(run_id: str | None, inspector_id: str | None, owner: str = "") -> Markup:
     """Stored findings, as far as they concern an owner, or how to get them."""
     if not run_id or not inspector_id:
         body = markup.text("No run has finished yet. Forget something first, then its model can be opened here.")
@@ -387,7 +385,7 @@ def findings_or_hint(run_id: str | None, inspector_id: str | None, owner: str = 
     )
 
 
-def answer(run: RunFolder, entry: Inspector, result: dict[str, Any]) -> str:
+def answer(run: RunFolder, entry: Inspector, result: dict[str, Any]) -> Markup:
     """Findings as HTML under the name of what looked, with where that comes from and with what settings they were made."""
     settings_text = ", ".join(
         f"{forms.label(name).lower()} {value}" for name, value in (result.get("params") or {}).items() if value != ""
@@ -398,7 +396,7 @@ def answer(run: RunFolder, entry: Inspector, result: dict[str, Any]) -> str:
     origin = (
         f"Computed in {theme.seconds(result.get('seconds'))}{f', {settings_text}' if settings_text else ''}; {place}."
     )
-    head = f'<h2>{markup.esc(entry.title)}</h2><p class="lethe-quiet">{source(entry)}</p>'
+    head = render("pages.findings", entry.title, source(entry))
     return markup.wrap(
         head, view.findings_html(result, run.path, f"{run.id}-{entry.id}-"), markup.text(origin, "quiet")
     )

@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.context import Context
+from markupsafe import Markup
 
 from app import families, markup
 from app import trials as side_by_side
@@ -75,12 +76,12 @@ def tab_url(tab: str) -> str:
     )
 
 
-def cards() -> str:
+def cards() -> Markup:
     """One card a method, from the catalog."""
-    return f'<div class="lethe lethe-methods">{"".join(card(entry) for entry in catalog.load().methods)}</div>'
+    return Markup('<div class="lethe lethe-methods">{}</div>').format(markup.join(map(card, catalog.load().methods)))
 
 
-def card(entry: Method) -> str:
+def card(entry: Method) -> Markup:
     """A method in plain words, then for a student, with its label, its paper and where the code departs from it."""
     fits = [family.title.lower() for family in families.every().values() if entry.works_with.get(family.id) is True]
     tags = [*map(markup.tag, fits), markup.tag(entry.label)]
@@ -90,12 +91,8 @@ def card(entry: Method) -> str:
         tags.append(markup.tag("makes the retrained reference"))
     if entry.finds:
         tags.append(markup.tag("finds a forget set for other methods"))
-    source = f"<p class='lethe-quiet'>{markup.external(entry.source.title, entry.source.url)}</p>"
-    code = (
-        f"<p class='lethe-quiet'>{markup.external('Code of the authors', entry.source.code)}</p>"
-        if entry.source.code
-        else ""
-    )
+    source = markup.text(markup.external(entry.source.title, entry.source.url), "quiet")
+    code = markup.text(markup.external("Code of the authors", entry.source.code), "quiet") if entry.source.code else ""
     departs = markup.text(f"Where ours departs: {entry.departures}", "quiet") if entry.departures else ""
     more = markup.fold("For a student", markup.text(entry.student) + departs + source + code)
     body = markup.text(entry.school, "says") + markup.text(entry.summary) + markup.row(*tags) + more
@@ -144,7 +141,7 @@ def show_runs(secret: str, group: str | None, x: str, y: str) -> tuple[Any, ...]
     return *widgets[1:], runs_html(trials, *chosen[1:])
 
 
-def runs_html(trials: list[side_by_side.Trial], x: str, y: str) -> str:
+def runs_html(trials: list[side_by_side.Trial], x: str, y: str) -> Markup:
     """Plot and table, or the empty state."""
     if not trials:
         body = markup.text("No run has finished yet. Two runs that forget the same thing can be compared here.")
@@ -174,7 +171,7 @@ def show_measured(group: str | None, x: str, y: str) -> tuple[Any, ...]:
     return list_measured(group, x, y)[1:]
 
 
-def measured_html(trials: list[side_by_side.Trial], group: str, x: str, y: str) -> str:
+def measured_html(trials: list[side_by_side.Trial], group: str, x: str, y: str) -> Markup:
     """Plot and table of one group, with the file they stand in and how to take them."""
     trials = [trial for trial in trials if trial.key == group]
     if not trials:

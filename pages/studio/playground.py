@@ -7,16 +7,30 @@ from typing import Any, Final
 
 import gradio as gr
 from gradio.context import Context
+from markupsafe import Markup
 
 from app import families, forms, markup
 from app.families import Ask
 from app.figures import drawings
 from app.inference import LIVE
 from app.live_html import JS, Alive
+from app.templating import render
 from backends.api import catalog, runs
 from backends.api.errors import LetheError
 from backends.api.panels import Role
-from pages.studio._shared import Panels, address, alone, choices, find_run, identity, mark_of, nav, push_url, section
+from pages.studio._shared import (
+    Panels,
+    address,
+    alone,
+    choices,
+    find_run,
+    identity,
+    mark_of,
+    nav,
+    push_url,
+    quiet,
+    section,
+)
 
 TITLE, PATH, ORDER = "Playground", "playground", 35
 
@@ -156,13 +170,9 @@ def choose(run: str | None) -> tuple[Any, ...]:
         examples = prompts(run)
         drawing = usual_drawing(run) if family.numbered else drawing
     except LetheError as error:
-        return f'<p class="lethe lethe-quiet">{markup.esc(error)}</p>', "", *drawing.values(), *around
-    chips = "".join(
-        f'<button type="button" data-prompt="{markup.esc(text)}">{markup.mark(role)}{markup.esc(text)}</button>'
-        for role, text in examples
-    )
+        return quiet(str(error)), "", *drawing.values(), *around
     first = examples[0][1] if examples else ""
-    chips_html = f'<div class="lethe lethe-asks"><span>Try</span>{chips}</div>{family.hint(run)}'
+    chips_html = render("pages.examples", examples) + family.hint(run)
     return chips_html, first, drawing["steps"], drawing["guidance"], drawing["size"], *around
 
 
@@ -219,7 +229,7 @@ class Turns:
         self._newest: dict[str, object] = {}
         self._locks: dict[str, threading.Lock] = {}
 
-    def of(self, page: str, answers: Callable[[], Iterator[str]]) -> Iterator[str]:
+    def of(self, page: str, answers: Callable[[], Iterator[Markup]]) -> Iterator[Markup]:
         """The answers to a question, which is the page's newest now; they stop where it no longer is."""
         mine = self._newest[page] = object()
         with self._locks.setdefault(page, threading.Lock()):  # the question before stops first
@@ -241,12 +251,12 @@ def first_answer(request: gr.Request, *inputs: Any) -> Iterator[Any]:
     yield from stream_answer(request, *inputs) if inputs[0] else [gr.skip()]
 
 
-def stream_answer(request: gr.Request, *inputs: Any) -> Iterator[str]:
+def stream_answer(request: gr.Request, *inputs: Any) -> Iterator[Markup]:
     """The answers of the models as HTML, as they grow; another question on the same page ends them."""
     yield from TURNS.of(str(request.session_hash), lambda: answer(Ask(*inputs)))
 
 
-def answer(ask: Ask) -> Iterator[str]:
+def answer(ask: Ask) -> Iterator[Markup]:
     """The answers of the models as HTML, in the way of their family; some come as they grow."""
     if not ask.run:
         yield no_answer("")
@@ -265,7 +275,7 @@ def answer(ask: Ask) -> Iterator[str]:
         yield markup.failed(str(error), now="Change what it names and ask again.")
 
 
-def no_answer(run_id: str) -> str:
+def no_answer(run_id: str) -> Markup:
     """Why nothing is answered, and where to go: there is no run yet, it is not done, or its model only looks at images."""
     if not run_id:
         words = (
