@@ -11,10 +11,10 @@ from typing import Any
 import gradio as gr
 import rendered
 from gradio.block_function import BlockFunction
-from gradio.state_holder import SessionState
 
 from app import forms, job_form, site
 from app.job_form import OWN, Draft
+from app.sessions import Session
 from app.widgets import FieldWidget
 from backends.api import model_info
 from backends.api.errors import LetheError
@@ -120,7 +120,7 @@ class Settings:
 
     def __init__(self, form: Form, changes: Mapping[str, object] = MappingProxyType({})) -> None:
         self._form, raw, method = form, form.raw | changes, form.draft(changes).chosen_method()
-        drawn = rendered.draw(form.blocks, SessionState(form.blocks), lambda part: raw[form.names[part._id]])
+        drawn = rendered.draw(form.blocks, Session(form.blocks), lambda part: raw[form.names[part._id]])
         events = [fn for fn in drawn.values() if fn.fn is not None]
         start = form.page.parts["start"]._id
         (self._start,) = (fn for fn in events if (start, "click") in fn.targets)
@@ -220,14 +220,14 @@ async def _answers(demo, fn, given, query, event) -> list[str]:
 
 def events(demo: gr.Blocks):
     """Every event that Python answers: of the pages, and of what they draw for a session alone."""
-    drawn = rendered.draw(demo, SessionState(demo))
+    drawn = rendered.draw(demo, Session(demo))
     return [fn for fn in (*demo.fns.values(), *drawn.values()) if fn.fn and not fn.renderable]
 
 
 def of_page(demo: gr.Blocks, path: str):
     """What is asked when a page opens, in its order."""
-    opening = [fn for fn in events(demo) if fn.page == path and not fn.rendered_in]
-    return [fn for fn in opening if any(event == "load" for _, event in fn.targets)]
+    asked = [fn for fn in demo.fns.values() if fn.fn and not fn.renderable and fn.page == path]
+    return [fn for fn in asked if any(event == "load" for _, event in fn.targets)]
 
 
 async def answers_of(demo: gr.Blocks, path: str, query: dict, secret: str = "") -> str:

@@ -4,9 +4,9 @@ import app_pages
 import pytest
 import rendered
 from app_pages import Form, Settings, plan, values
-from gradio.state_holder import SessionState
 
 from app import forms, job_form
+from app.sessions import Session
 from backends.api import catalog
 from backends.api.model_info import embedded
 from pages.studio import forget
@@ -40,7 +40,7 @@ def test_the_settings_of_the_chosen_method_alone_are_drawn(form):
 
 @pytest.mark.parametrize("changes", [{"method": None}, {"model": job_form.OWN}])
 def test_without_a_method_or_a_model_nothing_is_drawn_and_start_says_what_lacks(form, changes):
-    session, raw = SessionState(form.blocks), form.raw | changes
+    session, raw = Session(form.blocks), form.raw | changes
     drawn = rendered.draw(form.blocks, session, lambda part: raw[form.names[part._id]])
     (start,) = (fn for fn in drawn.values() if fn.fn is not None)
     assert start.inputs == form.page.inputs()
@@ -49,7 +49,7 @@ def test_without_a_method_or_a_model_nothing_is_drawn_and_start_says_what_lacks(
 
 
 def test_drawing_anew_leaves_no_event_of_before(form):
-    session = SessionState(form.blocks)
+    session = Session(form.blocks)
     first = rendered.draw(form.blocks, session)
     second = rendered.draw(form.blocks, session)
     assert first and second and not first.keys() & second.keys()
@@ -59,7 +59,7 @@ def test_drawing_anew_leaves_no_event_of_before(form):
 def test_an_event_sends_few_values_and_the_page_holds_few_parts():
     """Of hundreds of parts each costs every visitor's browser time, and every event its values."""
     demo = app_pages.built()
-    session = SessionState(demo)
+    session = Session(demo)
     drawn = rendered.draw(demo, session)
     boxes = {part._id for part in rendered.parts(session, demo)}
     of_form = [fn for fn in (*demo.fns.values(), *drawn.values()) if fn.page == ""]

@@ -15,7 +15,7 @@ from app.families import language
 from app.figures import chats, training
 from backends.api import files, people, run_outputs
 from backends.api.catalog import Metric, Model
-from backends.api.errors import BadInput, LetheError
+from backends.api.errors import BadInput
 from backends.api.model_info import embedded
 from pages.studio import _dose, compare, playground
 from pages.studio.forget import _sentence
@@ -329,13 +329,8 @@ AUTHORS = {"kind": "authors", "questions.authors": ["Ada Moss"]}
 
 
 @pytest.fixture
-def form(speaker, monkeypatch):
-    """The form as it first shows the language model, with nobody to answer for it."""
-
-    def ask(*_, **__):
-        raise LetheError("Nobody answers here.")
-
-    monkeypatch.setattr(inference.LIVE, "ask", ask)
+def form(speaker, nobody_answers):
+    """The form as it first shows the language model."""
     return Form("speaker")
 
 
