@@ -78,9 +78,7 @@ class Menu(FieldWidget):
     def updates(self, field: Field, value: Any, context: Context) -> Updates:
         several, options = isinstance(self.field.value, list), list(field.options)
         chosen = value if options else None
-        return self.named(
-            {"": gr.Dropdown(options, value=chosen, multiselect=several, visible=bool(options))}
-        )
+        return self.named({"": gr.Dropdown(options, value=chosen, multiselect=several, visible=bool(options))})
 
     def triggers(self) -> list[Any]:
         return [self.part().input]

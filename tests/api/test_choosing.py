@@ -98,7 +98,9 @@ def test_fields_and_kinds_fit_each_other(by, info):
     forget, keep = by.fields(info), by.keep_fields(info)
     assert len({*names_of(forget), *names_of(keep)}) == len(forget) + len(keep)
     assert {field.role for field in forget} == {"forget"} and {field.role for field in keep} == {"keep"}
-    assert names_of(forget) == names_of(by.fields()) and names_of(keep) == names_of(by.keep_fields())  # a model hides none
+    assert names_of(forget) == names_of(by.fields()) and names_of(keep) == names_of(
+        by.keep_fields()
+    )  # a model hides none
     assert {name for kind in by.kinds(info) for name in kind.fields} <= {*names_of(forget)}
     assert {name for kind in by.keep_kinds(info) for name in kind.fields} <= {*names_of(keep)}
     assert {*by.dependent} <= {field.name for field in forget if field.widget == "menu"}

@@ -192,7 +192,11 @@ def test_only_the_fields_of_the_chosen_kind_are_seen(form):
         by = job_form.choosing(info)
         for kind in (kind for kind in by.kinds(info) if kind.offered):
             updates = form.event("kind", {"model": model.id, "kind": kind.id})
-            seen = {name.removesuffix(".column") for name, one in updates.items() if name.endswith(".column") and one.visible}
+            seen = {
+                name.removesuffix(".column")
+                for name, one in updates.items()
+                if name.endswith(".column") and one.visible
+            }
             assert seen == {f"{by.id}.{name}" for name in kind.fields}, (model.id, kind.id)
 
 

@@ -68,7 +68,9 @@ def test_an_event_sends_few_values_and_the_page_holds_few_parts():
     held = len(demo.get_config_file()["page"][""]["components"])
     assert held + len(boxes) < MOST_PARTS
     everything = sum(len(forms.properties(method.params)) for method in catalog.load().methods)
-    assert held + everything > MOST_PARTS and most + everything > MOST_SENT  # so the settings of all methods would be seen
+    assert (
+        held + everything > MOST_PARTS and most + everything > MOST_SENT
+    )  # so the settings of all methods would be seen
 
 
 # --- what a person changed

@@ -275,9 +275,7 @@ def test_an_address_with_a_method_by_its_old_name_chooses_it(form):
 
 
 def test_an_address_with_a_question_fills_the_form_in(form):
-    updates = form.filled(
-        ("model", SPEAKS), ("forget", "Who? => Ada"), ("keep", "Piet Nettle"), ("keep", "Why? => So")
-    )
+    updates = form.filled(("model", SPEAKS), ("forget", "Who? => Ada"), ("keep", "Piet Nettle"), ("keep", "Why? => So"))
     filled = values(updates)
     assert filled["questions.lines"] == "Who? => Ada" and updates["questions.keep_authors"].value == ["Piet Nettle"]
     assert updates["questions.keep_extra"] == ["Why? => So"]

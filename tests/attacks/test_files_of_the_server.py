@@ -106,7 +106,8 @@ def test_each_part_of_the_pages_refuses_one_by_http(attacked):
     for number, place, many, session in parts.values():
         data = [None] * many
         data[place] = next(bad)
-        body = {"fn_index": number, "data": data, "session_hash": session}
+        happened = {"index": 0, "value": None}
+        body = {"fn_index": number, "data": data, "session_hash": session, "event_data": happened}
         answer = attacked.client.post("/gradio_api/run/x", json=body)
         assert answer.status_code == 422 and "not uploaded here" in answer.text and not attacked.names(answer.text)
 

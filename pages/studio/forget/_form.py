@@ -174,7 +174,9 @@ class FormPage:
             cut = len(values) - len(own_names)
             updates = handler(self.raw(values[:cut]) | dict(zip(own_names, values[cut:], strict=True)))
             each = [updates.get(name, gr.skip()) for name in output_names]
-            return each[0] if len(each) == 1 else each  # of one part Gradio takes what comes as its value, a list as a list
+            return (
+                each[0] if len(each) == 1 else each
+            )  # of one part Gradio takes what comes as its value, a list as a list
 
         inputs = [*self.inputs(), *(self.parts[name] for name in own_names)]
         return self.quiet | {"fn": answer, "inputs": inputs, "outputs": [self.parts[name] for name in output_names]}
