@@ -146,6 +146,20 @@ def test_start_sends_the_changes_of_the_method_that_is_chosen_by_then(form, subm
     assert with_first["edited"] == {f"{FIRST}.epochs": 3}
 
 
+@pytest.mark.parametrize(
+    "by_now", [{"model": "fashion-vit"}, {"kind": "random"}, {"model": "fashion-vit", "kind": "random"}]
+)
+def test_what_was_recommended_before_is_no_change(form, submitted, by_now):
+    """Another model or forget set is chosen, and its settings are not drawn yet."""
+    drawn = Settings(form)
+    drawn.started(by_now, {})
+    drawn.started(by_now, {"epochs": 3})
+    as_recommended, changed = submitted
+    assert as_recommended == form.spec(by_now)
+    assert changed.params == form.spec(by_now).params | {"epochs": 3}
+    assert drawn.changed(by_now, {"epochs": 3})["edited"] == {f"{FIRST}.epochs": 3}
+
+
 def test_what_is_set_back_just_before_start_is_no_change(form, submitted):
     Settings(form, {"edited": {f"{FIRST}.epochs": 3}}).started(
         {"edited": {f"{FIRST}.epochs": 3}}, {"epochs": best(FIRST)["epochs"]}
