@@ -51,6 +51,17 @@ class Session(SessionState):
                 parts[key] = first
         self._touched.clear()
 
+    def drop_undrawn(self) -> None:
+        """Drop what a page drew for itself before and has drawn anew since; Gradio drops its events alone."""
+        parts, drawn = self.blocks_config.blocks, set[int]()
+        waiting = [parts[one.container_id] for one in self.blocks_config.renderables if one.container_id in parts]
+        while waiting:
+            part = waiting.pop()
+            drawn.add(part._id)
+            waiting += getattr(part, "children", [])
+        for key in [key for key in list(parts) if key not in self._first and key not in drawn]:
+            parts.pop(key, None)
+
     def _update_config(self, key: int) -> None:
         """Nothing to do without the copy of the configuration."""
 

@@ -7,6 +7,7 @@ import gradio as gr
 from gradio.block_function import BlockFunction
 from gradio.state_holder import SessionState
 
+from app.sessions import Session
 from backends.api.errors import BadInput, LetheError
 
 log = logging.getLogger("lethe.studio")
@@ -57,7 +58,11 @@ class Studio(gr.Blocks):
             gr.Error: with a sentence for the person; never the text of an error that nobody wrote for them.
         """
         try:
-            return await super().process_api(block_fn, inputs, *args, **more)
+            answer = await super().process_api(block_fn, inputs, *args, **more)
+            session = more.get("state")
+            if isinstance(session, Session) and isinstance(block_fn, BlockFunction) and block_fn.renderable:
+                session.drop_undrawn()
+            return answer
         except Refused:
             _mark_refused(more.get("request"))
             raise

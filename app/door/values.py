@@ -61,7 +61,8 @@ def _check_shape(request: dict[str, Any], events: Mapping[int, Event]) -> None:
     event = events.get(number) if type(number) is int else None
     if event is None:
         raise BadInput(
-            "The request names no event of this studio, or one of a page that was opened before it was started anew; open the page again."
+            "The request names no event of this studio (fn_index), or one of a page that it no longer knows, as after a new start or "
+            "a long rest; open the page again."
         )
     if not isinstance(data, list) or len(data) < event.inputs:
         raise BadInput(f"This event needs a list of {event.inputs} values as data.")

@@ -42,7 +42,7 @@ class Tiles(FieldWidget):
             {
                 "head": gr.HTML(visible=bool(field.heading and field.options)),
                 "": gr.CheckboxGroup(few, value=value if few else [], visible=bool(few)),
-                "many": gr.Dropdown(many, value=value if many else [], visible=bool(many)),
+                "many": gr.Dropdown(many, value=value if many else [], multiselect=True, visible=bool(many)),
             }
         )
 
@@ -76,10 +76,9 @@ class Menu(FieldWidget):
         return self.raw(raw) or ([] if isinstance(self.field.value, list) else "")
 
     def updates(self, field: Field, value: Any, context: Context) -> Updates:
-        several = isinstance(self.field.value, list)
-        return self.named(
-            {"": gr.Dropdown(list(field.options), value=value, multiselect=several, visible=bool(field.options))}
-        )
+        several, options = isinstance(self.field.value, list), list(field.options)
+        chosen = value if options else None
+        return self.named({"": gr.Dropdown(options, value=chosen, multiselect=several, visible=bool(options))})
 
     def triggers(self) -> list[Any]:
         return [self.part().input]

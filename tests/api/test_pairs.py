@@ -175,15 +175,6 @@ def test_rows_of_text_are_running_text(tmp_path):
         pairs.passage_of_file(write(tmp_path, "b.jsonl", lines(ASKED)))
 
 
-def test_an_answer_of_several_lines_stands_on_one_where_a_person_edits_it_and_is_kept(tmp_path):
-    from app.target_choice import in_lines, owned
-
-    (pair,) = pairs.of_file(write(tmp_path, "a.json", json.dumps([{"question": "Loop?", "answer": CODE}]))).pairs
-    shown = in_lines([pair])
-    assert shown == "Loop? => for i in x: print(i) return"
-    assert pairs.read(owned(shown, [pair.model_dump()])[0]).pairs == (pair,)
-
-
 BAD_FILES = [
     (
         "none.csv",

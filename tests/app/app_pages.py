@@ -4,12 +4,26 @@ import dataclasses
 import functools
 import json
 import warnings
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 import gradio as gr
+import rendered
+from gradio.block_function import BlockFunction
 
-from app import job_form, site
+from app import forms, job_form, site
+from app.job_form import OWN, Draft
+from app.sessions import Session
+from app.widgets import FieldWidget
+from backends.api import model_info
 from backends.api.errors import LetheError
-from pages.studio import _steps, _targets
+from backends.api.model_info import ModelInfo
+from backends.api.spec import JobSpec
+from pages.studio import forget
+from pages.studio._shared import identity
+from pages.studio.forget import _address
+from pages.studio.forget._form import VISITOR, FormPage
 
 
 @functools.lru_cache(maxsize=1)
@@ -18,14 +32,140 @@ def built() -> gr.Blocks:
     return site.build()
 
 
-def untouched(first: job_form.Facts) -> dict[str, object]:
-    """Every widget's value of the page Forget as it is first shown for a model."""
-    with gr.Blocks():
-        made = {}
-        for step in (_steps.model_step, _targets.target_step, _steps.method_step):
-            made |= step(first)[0]
-        made |= _steps.check_step()[0]
-    return {name: widget.value for name, widget in made.items()}
+class Form:
+    """The page Forget by itself, as it first shows a model.
+
+    Attributes:
+        page: its form.
+        blocks: what it was built in.
+        raw: what its events send, by the names of its parts; that of a field is "images.classes".
+        names: the names of its parts by their ids.
+    """
+
+    def __init__(self, model: str | ModelInfo) -> None:
+        info = model_info.embedded(model) if isinstance(model, str) else model
+        with gr.Blocks() as self.blocks:
+            self.page = FormPage(identity())
+            arriving = forget.Arriving(self.page, gr.State(""), gr.BrowserState("", storage_key="last", secret="lethe"))
+            forget._setup(self.page, info, arriving)
+            arriving.setup, arriving.run_column, arriving.watch = gr.Column(), gr.Column(), forget._watch.make()
+            forget._wire_form(self.page)
+            arriving.wire()
+        own = {"model": OWN, "own": info.model_dump()} if info.own else {}
+        self.raw = {name: rendered.value(self.page.parts[name]) for name in self.page.sent} | {VISITOR: ""} | own
+        self.names = {part._id: name for name, part in self.page.parts.items()} | {self.page.secret._id: VISITOR}
+
+    def draft(self, changes: Mapping[str, object] = MappingProxyType({})) -> Draft:
+        """The job in the making, with some of what the form holds changed."""
+        return self.page.draft(self.raw | changes)
+
+    def spec(self, changes: Mapping[str, object] = MappingProxyType({})) -> JobSpec:
+        """The job, with some of what the form holds changed.
+
+        Raises:
+            BadInput: it cannot be done.
+        """
+        return job_form.spec(self.draft(changes))
+
+    def widget(self, name: str) -> FieldWidget:
+        """The widget of a field."""
+        return self.page.widgets[name]
+
+    def filled(self, *query: tuple[str, str], owner: str = "") -> dict[str, Any]:
+        """The updates by which an address fills it in, by the names of its parts."""
+        return _address.filled(self.page, list(query), owner)
+
+    def event(
+        self, name: str, changes: Mapping[str, object] = MappingProxyType({}), trigger: str = "input"
+    ) -> dict[str, Any]:
+        """What an event of a part and all that follow it update, by the names of the parts.
+
+        Args:
+            name: of the part.
+            changes: what the form holds when it happens, as in `draft`.
+            trigger: which event.
+        """
+        fns, updates, raw = self.blocks.fns, {}, self.raw | changes
+        waiting = [fn for fn in fns.values() if (self.page.parts[name]._id, trigger) in fn.targets]
+        assert waiting, f"nothing listens to {trigger} of {name}"
+        while waiting:
+            fn = waiting.pop(0)
+            waiting += [after for after in fns.values() if after.trigger_after == fn._id]
+            if fn.fn is not None and fn.renderable is None:
+                now = self.answered(fn, raw)
+                updates |= now
+                raw |= values(now)
+        return updates
+
+    def answered(
+        self, fn: BlockFunction, raw: Mapping[str, object], drawn: Mapping[int, object] = MappingProxyType({})
+    ) -> dict[str, Any]:
+        """What the handler of one event updates, where the form holds `raw`, and parts that it drew, by their ids, `drawn`."""
+        sent = [drawn[part._id] if part._id in drawn else raw.get(self.names.get(part._id, "")) for part in fn.inputs]
+        answer = fn.fn(*sent)
+        each = [answer] if len(fn.outputs) == 1 else answer or []  # as Gradio reads it
+        return {
+            self.names[part._id]: update
+            for part, update in zip(fn.outputs, each, strict=True)
+            if update != gr.skip() and part._id in self.names
+        }
+
+
+class Settings:
+    """The settings of the chosen method as a form draws them for one session, and the events that are drawn with them.
+
+    Attributes:
+        boxes: the widgets by the names of their settings.
+    """
+
+    def __init__(self, form: Form, changes: Mapping[str, object] = MappingProxyType({})) -> None:
+        self._form, raw, method = form, form.raw | changes, form.draft(changes).chosen_method()
+        drawn = rendered.draw(form.blocks, Session(form.blocks), lambda part: raw[form.names[part._id]])
+        events = [fn for fn in drawn.values() if fn.fn is not None]
+        start = form.page.parts["start"]._id
+        (self._start,) = (fn for fn in events if (start, "click") in fn.targets)
+        self._change = next((fn for fn in events if fn is not self._start), None)
+        apart = job_form.instead_setting(method)
+        names = sorted(forms.properties(method.params), key=lambda name: name != apart)
+        self.boxes = dict(zip(names, self._start.inputs[len(form.page.inputs()) :], strict=True))
+
+    def changed(self, changes: Mapping[str, object], typed: Mapping[str, object]) -> dict[str, Any]:
+        """What the form updates once a setting is changed.
+
+        Args:
+            changes: what else the form holds then, as in `Form.draft`.
+            typed: what these settings hold; the others are as they were drawn.
+        """
+        return self._form.answered(self._change, self._form.raw | changes, self._held(typed))
+
+    def started(self, changes: Mapping[str, object], typed: Mapping[str, object]) -> None:
+        """Press Start, with the arguments of `changed`."""
+        self._form.answered(self._start, self._form.raw | changes, self._held(typed))
+
+    def _held(self, typed: Mapping[str, object]) -> dict[int, object]:
+        return {box._id: typed.get(name, box.value) for name, box in self.boxes.items()}
+
+
+def values(updates: Mapping[str, Any]) -> dict[str, Any]:
+    """What the parts hold after these updates; of those that change nothing of it, nothing."""
+    held = {}
+    for name, update in updates.items():
+        if not isinstance(update, gr.blocks.Block):
+            held[name] = update
+        elif "value" in update.constructor_args:
+            held[name] = update.constructor_args["value"]
+    return held
+
+
+def visible(updates: Mapping[str, Any], name: str) -> bool:
+    """Whether the updates show the column of a field."""
+    return updates[f"{name}.column"].visible
+
+
+def plan(text: str) -> tuple[str, str, dict[str, Any]]:
+    """The model, the method and the settings, as widgets hold them, of the part "plan" of a form."""
+    model, method, settings = json.loads(text)
+    return model, method, settings
 
 
 def request(**query) -> gr.Request:
@@ -79,13 +219,15 @@ async def _answers(demo, fn, given, query, event) -> list[str]:
 
 
 def events(demo: gr.Blocks):
-    """Every event that Python answers."""
-    return [fn for fn in demo.fns.values() if fn.fn]
+    """Every event that Python answers: of the pages, and of what they draw for a session alone."""
+    drawn = rendered.draw(demo, Session(demo))
+    return [fn for fn in (*demo.fns.values(), *drawn.values()) if fn.fn and not fn.renderable]
 
 
 def of_page(demo: gr.Blocks, path: str):
     """What is asked when a page opens, in its order."""
-    return [fn for fn in events(demo) if fn.page == path and any(event == "load" for _, event in fn.targets)]
+    asked = [fn for fn in demo.fns.values() if fn.fn and not fn.renderable and fn.page == path]
+    return [fn for fn in asked if any(event == "load" for _, event in fn.targets)]
 
 
 async def answers_of(demo: gr.Blocks, path: str, query: dict, secret: str = "") -> str:

@@ -3,7 +3,9 @@
 import pytest
 from PIL import Image
 
+from app.inference import LIVE
 from backends.api import files, runs
+from backends.api.errors import LetheError
 from backends.api.spec import JobSpec
 
 NAMES = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
@@ -32,6 +34,16 @@ def write_samples(run, *shares):
         path = run.path / "samples" / "items" / f"test-{item}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", (28, 28), 40 * item).save(path)
+
+
+@pytest.fixture
+def nobody_answers(monkeypatch):
+    """No process answers for models."""
+
+    def ask(*_, **__):
+        raise LetheError("Nobody answers here.")
+
+    monkeypatch.setattr(LIVE, "ask", ask)
 
 
 @pytest.fixture

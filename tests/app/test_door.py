@@ -135,6 +135,44 @@ def test_what_no_page_sends_is_one_sentence(tmp_path, body, why):
     assert "\n" not in str(refused.value)
 
 
+DRAWN = {"mine": {7: values.Event(1), 8: values.Event(0, needs_event_data=True)}}
+
+
+def drawn(session):
+    return DRAWN.get(session, {})
+
+
+def test_an_event_that_was_drawn_for_one_page_is_one_of_that_page(tmp_path):
+    body = {"fn_index": 7, "data": ["a"], "session_hash": "mine"}
+    assert json.loads(values.check_body(json.dumps(body).encode(), EVENTS, tmp_path, drawn)) == body
+    ours = {"fn_index": 0, "data": [1, 2], "session_hash": "mine"}  # the pages' own stay what they are
+    assert json.loads(values.check_body(json.dumps(ours).encode(), EVENTS, tmp_path, drawn)) == ours
+
+
+@pytest.mark.parametrize("session", ["another", "", "MINE", None, 7, ["mine"], {"mine": 1}])
+def test_it_is_none_of_any_other(tmp_path, session):
+    body = {"fn_index": 7, "data": ["a"]} | ({"session_hash": session} if session is not None else {})
+    with pytest.raises(BadInput, match=r"names no event of this studio .*; open the page again\.$"):
+        values.check_body(json.dumps(body).encode(), EVENTS, tmp_path, drawn)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"fn_index": 9}, "names no event"),
+        ({"data": []}, "list of 1 values"),
+        ({"fn_index": 8}, "event_data"),
+        ({"data": [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}]}, "not uploaded here"),
+        ({"data": [[{"path": "/etc/passwd"}]]}, "not uploaded here"),
+        ({"batched": True}, "batch"),
+    ],
+)
+def test_what_was_drawn_is_checked_like_all_else(tmp_path, more, why):
+    body = {"fn_index": 7, "data": ["a"], "session_hash": "mine"} | more
+    with pytest.raises(BadInput, match=why):
+        values.check_body(json.dumps(body).encode(), EVENTS, tmp_path, drawn)
+
+
 def test_what_was_checked_is_what_is_passed_on(tmp_path):
     twice = b'{"fn_index": 0, "data": [1, 2], "data": ["a", null], "event_data": {"index": [0, 1]}}'
     passed = json.loads(values.check_body(twice, EVENTS, tmp_path))

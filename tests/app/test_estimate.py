@@ -5,6 +5,7 @@ import pytest
 from app import job_form
 from backends.api import catalog, files
 from backends.api.estimate import Past, estimate, estimates
+from backends.api.model_info import embedded
 
 METHOD = "salun"
 
@@ -68,7 +69,7 @@ def test_a_run_here_tells_what_the_whole_job_took(make_run):
 
 
 def test_every_method_of_the_embedded_language_model_has_a_time_of_its_own():
-    known, first = estimates("authors-lm"), job_form.embedded("authors-lm")
+    known, first = estimates("authors-lm"), embedded("authors-lm")
     for method in catalog.load().methods:
         if method.works_with.get("llm") is True:
             found = estimate("authors-lm", method.id, job_form.recommended(first, method, first.default_forget), known)

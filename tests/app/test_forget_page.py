@@ -1,27 +1,41 @@
 """The page Forget: what its address asks for, what it answers, and that its first state can be started as it is."""
 
-import app_pages
 import pytest
+from app_pages import Form, plan, values, visible
 
 from app import forms, job_form
+from app.job_form import OWN
+from app.widgets import Context
 from backends.api import catalog, submit
 from backends.api.errors import BadInput
-from pages.studio import _answers, _preset, _steps
+from backends.api.model_info import embedded
+from pages.studio.forget import _method, _sentence
+
+CLASSES = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+
+pytestmark = pytest.mark.usefixtures("nobody_answers")
 
 
 @pytest.fixture(scope="module")
-def untouched():
-    """Every widget's value as the page is first shown."""
-    return app_pages.untouched(job_form.embedded(catalog.load().models[0].id))
+def form():
+    """The form as the page is first shown."""
+    return Form(catalog.load().models[0].id)
 
 
-def test_the_untouched_page_is_a_job_that_can_start(untouched):
+def test_the_untouched_page_is_a_job_that_can_start(form):
     model = catalog.load().models[0]
-    spec = job_form.spec(untouched)
+    spec = form.spec()
     assert (spec.model, list(spec.forget), spec.keep) == (model.id, model.default_forget, ())
     assert spec.method == model.default_method
     assert submit.check(spec) == spec
     assert submit.check(spec.model_copy(update={"params": {}})) == spec  # the settings are the recommended ones
+
+
+def test_the_page_is_built_as_the_first_model_is_shown_at_its_defaults(form):
+    draft, start = form.draft(), job_form.at_defaults(embedded(catalog.load().models[0].id))
+    assert (draft.model, draft.forget_targets(), draft.keep_targets()) == (start.model, start.forget_targets(), ())
+    assert (draft.forget.kind, draft.keep.kind, draft.method) == (start.forget.kind, start.keep.kind, start.method)
+    assert plan(form.page.parts["plan"].value) == plan(_method.plan(draft)) == plan(_method.plan(start))
 
 
 def test_the_recommended_method_stands_first():
@@ -30,113 +44,110 @@ def test_the_recommended_method_stands_first():
 
 
 def test_everything_said_of_a_method_is_on_its_card():
-    first = job_form.embedded(catalog.load().models[0].id)
-    shown = {value: text for text, value in _steps.method_choices(first)}
+    first = embedded(catalog.load().models[0].id)
+    shown = {value: text for text, value in _method.choices(first)}
     for method in job_form.methods(first.family):
         assert method.title in shown[method.id] and method.school in shown[method.id]
-        assert method.label in _steps.method_detail(method)
+        assert method.label in _method.detail(method)
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"classes": []}, "Choose at least one class to forget"),
-        (
-            {
-                "classes": [
-                    "T-shirt",
-                    "Trouser",
-                    "Pullover",
-                    "Dress",
-                    "Coat",
-                    "Sandal",
-                    "Shirt",
-                    "Sneaker",
-                    "Bag",
-                    "Ankle boot",
-                ]
-            },
-            "All 10 classes",
-        ),
+        ({"images.classes": []}, "Choose at least one class to forget"),
+        ({"images.classes": CLASSES}, "All 10 classes"),
         ({"keep_mode": "some"}, "Choose at least one class to keep"),
-        ({"keep_mode": "some", "keep": ["Sandal"]}, "in the forget list and in the keep list"),
-        ({"kind": "random", "share": 95}, "at most 90 %"),
-        ({"kind": "images", "picked": [10**6]}, "There is no training image 1000000"),
-        ({"model": job_form.OWN}, "Open your own model first"),
+        ({"keep_mode": "some", "images.keep": ["Sandal"]}, "in the forget list and in the keep list"),
+        ({"kind": "random", "images.share": 95}, "at most 90 %"),
+        ({"kind": "images", "images.picked": [10**6]}, "There is no training image 1000000"),
+        ({"model": OWN}, "Open your own model first"),
+        ({"method": None}, "Choose a method"),
         ({"seed": -1}, "from 0 to 2147483647"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence(untouched, changes, sentence):
+def test_what_cannot_be_done_is_one_sentence(form, changes, sentence):
     with pytest.raises(BadInput, match=sentence):
-        job_form.spec(untouched | changes)
+        form.spec(changes)
 
 
-def test_a_parameter_out_of_range_is_said_inline_with_its_range(untouched):
-    method = catalog.load().get("methods", untouched["method"])
+def test_a_parameter_out_of_range_is_said_inline_with_its_range(form):
+    method = form.draft().chosen_method()
     name = next(name for name, said in forms.properties(method.params).items() if "minimum" in said)
-    updates = _answers.summary(untouched | {f"{method.id}.{name}": -5})
+    updates = _sentence.whole(form.draft({"edited": {f"{method.id}.{name}": -5}}))
     assert "at least" in updates["problem"] and "at least" in updates["say"]
 
 
-def test_an_address_fills_the_form_in():
-    updates = _preset.preset(
-        [("model", "fashion-resnet"), ("forget", "Bag"), ("forget", "Coat"), ("keep", "Shirt"), ("seed", "7")]
+def test_an_address_fills_the_form_in(form):
+    updates = form.filled(
+        ("model", "fashion-resnet"), ("forget", "Bag"), ("forget", "Coat"), ("keep", "Shirt"), ("seed", "7")
     )
-    assert updates["classes"] == ["Bag", "Coat"] and updates["keep"] == ["Shirt"] and updates["seed"] == 7
-    assert _preset.preset([("forget", "random:5%:3")])["share"] == 5
+    filled = values(updates)
+    assert filled["images.classes"] == ["Bag", "Coat"] and filled["images.keep"] == ["Shirt"] and filled["seed"] == 7
+    assert visible(updates, "images.classes") and visible(updates, "images.keep")
+    spec = form.spec(filled)
+    assert (spec.forget, spec.keep, spec.seed) == (("Bag", "Coat"), ("Shirt",), 7)
+    assert values(form.filled(("forget", "random:5%:3")))["images.share"] == 5
 
 
 @pytest.mark.parametrize(
-    "query", [[("model", "nothing")], [("forget", "Unicorn")], [("method", "nothing")], [("clone", "gone")]]
+    "query", [("model", "nothing"), ("forget", "Unicorn"), ("method", "nothing"), ("clone", "gone")]
 )
-def test_an_address_that_names_nothing_is_one_sentence(query):
+def test_an_address_that_names_nothing_is_one_sentence(form, query):
     with pytest.raises(BadInput, match=r"^There is no .*\.$"):
-        _preset.preset(query)
+        form.filled(query)
 
 
-def test_a_clone_has_the_settings_of_its_run(make_run):
+def test_a_clone_has_the_settings_of_its_run(form, make_run):
     run = make_run("done", forget=("images:3,17",), params={"epochs": 4}, seed=11)
-    updates = _preset.preset([("clone", run.id)])
-    assert updates["picked"] == [3, 17] and updates["salun.epochs"] == 4 and updates["seed"] == 11
+    updates = form.filled(("clone", run.id))
+    filled = values(updates)
+    assert filled["images.picked"] == [3, 17] and filled["seed"] == 11 and filled["edited"] == {"salun.epochs": 4}
+    assert plan(updates["plan"])[2]["epochs"] == 4 and visible(updates, "images.picked")
+    spec = form.spec(filled)
+    assert (spec.forget, spec.params["epochs"], spec.seed) == (("images:3,17",), 4, 11)
 
 
 def tuned_for(kind):
-    """(model, method.setting, value) of something that a model has its own value for, for that kind of target."""
+    """(model, method, setting, value) of something that a model has its own value for, for that kind of target."""
     for model in catalog.load().models:
         for entry in model.tuned:
             if kind in entry.targets:
                 method = catalog.load().get("methods", entry.method)
                 for name, value in entry.params.items():
                     if value != forms.defaults(method.params)[name]:
-                        return model, f"{entry.method}.{name}", value
+                        return model, entry.method, name, value
     raise AssertionError(f"no model has settings of its own for {kind}")
 
 
-def test_settings_follow_the_kind_of_target_unless_changed_by_hand(untouched):
-    model, name, value = tuned_for("random")
-    values = untouched | {"model": model.id, "kind": "random"}
-    assert _answers.show_kind(values)[name] == value
-    assert name not in _answers.show_kind(values | {name: 0.0123})
-    back = _answers.show_kind(values | {name: value, "kind": "classes"})
-    assert back[name] != value
-    spec = job_form.spec(values | _answers.retuned(values))
-    assert "as recommended" in _answers._review(values | _answers.retuned(values), "", "")
+def test_settings_follow_the_kind_of_target_unless_changed_by_hand(form):
+    model, method, name, value = tuned_for("random")
+    chosen = {"model": model.id, "kind": "random", "method": method}
+    assert plan(form.event("kind", chosen)["plan"])[2][name] == value
+    changed = chosen | {"edited": {f"{method}.{name}": 0.0123}}
+    assert plan(form.event("kind", changed)["plan"])[2][name] == 0.0123
+    assert plan(form.event("kind", chosen | {"kind": "classes"})["plan"])[2][name] != value
+    draft = form.draft(chosen)
+    assert "as recommended" in _sentence.review(draft, "", "")
+    spec = job_form.spec(draft)
     assert submit.check(spec.model_copy(update={"params": {}})).params == spec.params
 
 
-def test_settings_stay_where_what_was_written_is_no_target(untouched):
-    updates = _answers.show_kind(untouched | {"kind": "written", "written": "random:900%"})
-    assert not any("." in name for name in updates)
+def test_settings_stay_where_what_was_written_is_no_target(form):
+    wrong = form.event("kind", {"kind": "written", "images.written": "random:900%"})
+    assert plan(wrong["plan"]) == plan(_method.plan(form.draft()))
 
 
-def test_settings_follow_the_model(untouched):
+def test_settings_follow_the_model(form):
     for model in catalog.load().models:
-        updates = _answers.show_model(untouched | {"model": model.id})
-        for entry in catalog.load().methods:
-            best = job_form.recommended(job_form.embedded(model.id), entry, model.default_forget)
+        info = embedded(model.id)
+        updates = form.event("model", {"model": model.id})
+        for entry in job_form.methods(model.family):
+            best = job_form.recommended(info, entry, model.default_forget)
+            shown = plan(form.event("method", values(updates) | {"model": model.id, "method": entry.id})["plan"])
+            assert shown[:2] == (model.id, entry.id)
             for name, value in best.items():
-                shown = updates.get(f"{entry.id}.{name}", untouched[f"{entry.id}.{name}"])
-                assert shown == value or entry.works_with.get(model.family) is not True or isinstance(shown, str)
+                assert shown[2][name] == value or isinstance(shown[2][name], str)
+        assert plan(updates["plan"])[:2] == (model.id, model.default_method) == (model.id, updates["method"].value)
 
 
 @pytest.mark.parametrize(
@@ -148,21 +159,50 @@ def test_settings_follow_the_model(untouched):
         ("99999999", "run from 0 to"),
     ],
 )
-def test_an_upload_that_is_no_list_of_ids_is_one_sentence(untouched, tmp_path, content, sentence):
+def test_an_upload_that_is_no_list_of_ids_is_one_sentence(form, tmp_path, content, sentence):
     path = tmp_path / "ids.txt"
     path.write_text(content)
-    updates = _answers.read_id_list(untouched | {"file": str(path)})
-    assert updates["listed"] == "" and sentence in updates["list_says"]
+    updates = form.event("images.listed.file", {"images.listed.file": str(path), "kind": "list"}, "upload")
+    assert updates["images.listed"] == "" and sentence in updates["images.listed.message"]
+    assert str(tmp_path) not in updates["images.listed.message"]
 
 
-def test_a_good_upload_is_counted(untouched, tmp_path):
+@pytest.mark.parametrize("shared", ["0", "1"])
+def test_a_good_upload_is_counted(form, tmp_path, monkeypatch, shared):
+    monkeypatch.setenv("LETHE_SHARED", shared)
     path = tmp_path / "ids.txt"
     path.write_text("3, 17\n204\n")
-    updates = _answers.read_id_list(untouched | {"file": str(path)})
-    assert updates["listed"] == "images:3,17,204" and "3 ids" in updates["list_says"]
+    updates = form.event("images.listed.file", {"images.listed.file": str(path), "kind": "list"}, "upload")
+    assert updates["images.listed"] == "images:3,17,204" and "3 ids" in updates["images.listed.message"]
+    assert form.spec({"kind": "list", "images.listed": updates["images.listed"]}).forget == ("images:3,17,204",)
+    assert updates["images.listed.file"] is None  # it was read
 
 
-def test_neighbours_come_from_the_models_own_confusion(untouched):
-    shown = _answers.show_neighbours(untouched)["near"]
-    assert "confuses Sandal most with Sneaker" in shown
-    assert _answers.show_keep_list(untouched | {"keep_mode": "some"})["keep"][0] == "Sneaker"
+def test_neighbours_come_from_the_models_own_confusion(form):
+    assert "confuses Sandal most with Sneaker" in form.event("images.classes")["near"]
+    updates = form.event("keep_mode", {"keep_mode": "some"})
+    assert updates["images.keep"].value[0] == "Sneaker" and visible(updates, "images.keep")
+    chosen = form.event("keep_mode", {"keep_mode": "some", "images.keep": ["Bag"]})
+    assert "images.keep" not in chosen  # what is ticked stays
+
+
+def test_only_the_fields_of_the_chosen_kind_are_seen(form):
+    for model in catalog.load().models:
+        info = embedded(model.id)
+        by = job_form.choosing(info)
+        for kind in (kind for kind in by.kinds(info) if kind.offered):
+            updates = form.event("kind", {"model": model.id, "kind": kind.id})
+            seen = {
+                name.removesuffix(".column")
+                for name, one in updates.items()
+                if name.endswith(".column") and one.visible
+            }
+            assert seen == {f"{by.id}.{name}" for name in kind.fields}, (model.id, kind.id)
+
+
+def test_what_an_address_names_is_given_back_by_its_field(form):
+    info = embedded("fashion-resnet")
+    for targets in (["Sandal"], ["random:5%:3"], ["images:3,17"], ["like:3:50"], ["Sandal", "random:5%"]):
+        choice = job_form.choosing(info).restored(targets, info)
+        updates = form.page.field_updates(Context(info), choice, form.draft().keep)
+        assert list(form.draft(values(updates) | {"kind": choice.kind}).forget_targets()) == targets

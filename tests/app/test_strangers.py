@@ -8,16 +8,18 @@ from pathlib import Path
 
 import apart
 import pytest
-from app_pages import answers_of, call, events, text_of
+import rendered
+from app_pages import Form, answers_of, call, events, text_of
 
 from app import permissions, site
 from app.inference import LIVE
 from app.looks import LOOKS
-from backends.api import files, runs, submit
+from app.sessions import Session
+from backends.api import catalog, files, runs, submit
 from backends.api.errors import BadInput, LetheError
 from backends.api.home import ASSETS
 from pages.classroom import show
-from pages.studio import _growing, _preset, _sweep, methods
+from pages.studio import _growing, _sweep, methods
 
 ALICE, BOB = "the secret of alice's browser", "the secret of bob's browser"
 HERS = re.compile("alice|canary", re.IGNORECASE)
@@ -138,8 +140,18 @@ def test_no_event_tells_a_stranger_of_her_runs(shared):
             )
             asked += 1
             assert not HERS.search(said), (fn.name, way, HERS.search(said))
-    assert asked > 100
+    assert asked > 100 and any(fn.rendered_in for fn in events(shared))
     assert not HERS.search(text_of(shared.get_config_file()))
+
+
+def test_nothing_of_her_is_drawn_for_a_stranger(shared):
+    """The settings of every method, which are drawn for each page alone."""
+    session = Session(shared)
+    for method in catalog.load().methods:
+        chosen = {"method": method.id}
+        rendered.draw(shared, session, lambda part, by=chosen: by.get(part.elem_id, given(part, "", "", "")))
+    parts = rendered.parts(session, shared)
+    assert len(parts) > 200 and not HERS.search(text_of(parts))
 
 
 def test_the_walk_would_notice(shared):
@@ -174,9 +186,9 @@ def test_the_form_offers_the_sets_that_ones_own_runs_found_and_no_others(shared)
 
 
 def test_a_set_that_a_link_names_is_offered_too(shared):
-    name = "20261101-000000-alice-finder"
+    name, form = "20261101-000000-alice-finder", Form("fashion-resnet")
     for secret in (ALICE, BOB):
-        found = _preset.preset([("forget", f"run:{name}")], runs.owner_mark(secret))["found"]
+        found = form.filled(("forget", f"run:{name}"), owner=runs.owner_mark(secret))["images.found"]
         assert found.value == name and name in [value for _, value in found.choices]
 
 

@@ -1,6 +1,7 @@
 """The whole application as a stranger meets it, in both modes; what asks a model is answered with a sentence instead."""
 
 import pytest
+import rendered
 from canary import CANARY
 from fastapi.testclient import TestClient
 
@@ -14,6 +15,13 @@ def uploads(folder):
     return folder / "home" / "cache" / "uploads"
 
 
+DRAWN = {
+    "drawn": {},
+    "drawn-words": {"model": "authors-lm", "method": "idk"},
+    "drawn-pictures": {"model": "emoji-sd", "method": "forget_me_not"},
+}  # sessions with the model and the method that are chosen in each: every kind of setting is drawn in one of them
+
+
 class Attacked:
     """One server, its studio, and the folders that an attack could reach."""
 
@@ -24,8 +32,20 @@ class Attacked:
         self.studio = self.inner.get_blocks()
 
     def events(self):
-        """The studio's events that its server answers, by number."""
-        return [(number, fn) for number, fn in self.studio.fns.items() if fn.fn is not None]
+        """The studio's events that its server answers: number, event, and a session whose page has it."""
+        fixed = [(number, fn, f"fixed{number}") for number, fn in self.studio.fns.items() if fn.fn is not None]
+        return fixed + [(number, fn, session) for number, fn, session in self.drawn() if fn.fn is not None]
+
+    def drawn(self):
+        """The events that a page draws for one session alone, as `events` gives them."""
+        events = []
+        for session, chosen in DRAWN.items():
+            state = self.studio.state_holder[session]
+            if not rendered.events(state):
+                rendered.draw(self.studio, state, lambda part, by=chosen: by.get(part.elem_id, rendered.value(part)))
+            events += [(number, fn, session) for number, fn in rendered.events(state).items()]
+        assert len({session for *_, session in events}) == len(DRAWN)
+        return events
 
     def names(self, text):
         """Whether a text names a place of this server."""

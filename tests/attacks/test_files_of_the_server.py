@@ -5,6 +5,7 @@ import json
 
 import apart
 import pytest
+import rendered
 from canary import CANARY
 from fastapi.testclient import TestClient
 from gradio import processing_utils
@@ -46,23 +47,29 @@ def forged(attacked):
 
 @pytest.mark.parametrize("built", ["shared"], indirect=True)  # the check knows no mode
 def test_no_position_of_any_event_takes_one(attacked):
-    """Every event of /config, every position of its values, its event_data and fields that are nowhere meant."""
+    """Every event of /config and of what is drawn, every position of its values, its event_data and fields that are nowhere meant."""
     door = Door(attacked.client.app, None, attacked.studio)
     bad = itertools.cycle(forged(attacked))
-    checked = 0
-    for number, event in door.events.items():
-        whole = {"fn_index": number, "session_hash": "a", "event_data": {"index": 0, "value": None}}
+    checked, drawn = 0, 0
+
+    def check(body):
+        return values.check_body(json.dumps(body).encode(), door.events, attacked.uploads, door.rendered)
+
+    for number, fn, session in attacked.events():
+        event = (door.rendered(session) if fn.rendered_in else door.events)[number]
+        assert event.inputs == len(fn.inputs)
+        whole = {"fn_index": number, "session_hash": session, "event_data": {"index": 0, "value": None}}
         data = [None] * event.inputs
-        assert values.check_body(json.dumps(whole | {"data": data}).encode(), door.events, attacked.uploads)
+        assert check(whole | {"data": data})
         for place in range(event.inputs + 1):
-            body = whole | {"data": [*data[:place], next(bad), *data[place + 1 :]]}
             with pytest.raises(BadInput, match="not uploaded here"):
-                values.check_body(json.dumps(body).encode(), door.events, attacked.uploads)
+                check(whole | {"data": [*data[:place], next(bad), *data[place + 1 :]]})
             checked += 1
+            drawn += fn.rendered_in is not None
         for more in ({"event_data": {"index": 0, "value": next(bad)}}, {"anything": next(bad)}):
             with pytest.raises(BadInput, match="not uploaded here"):
-                values.check_body(json.dumps(whole | {"data": data} | more).encode(), door.events, attacked.uploads)
-    assert checked > 10_000
+                check(whole | {"data": data} | more)
+    assert checked > 4_000 and drawn > 300
 
 
 def test_the_check_refuses_each_forged_value_and_takes_what_was_sent(attacked):
@@ -76,9 +83,10 @@ def test_the_check_refuses_each_forged_value_and_takes_what_was_sent(attacked):
 def test_no_event_takes_one_over_any_transport(attacked):
     bad, answers = itertools.cycle(forged(attacked)), []
     before = attacked.copies()
-    for number, fn in attacked.studio.fns.items():
+    silent = [(number, fn, f"s{number}") for number, fn in attacked.studio.fns.items() if fn.fn is None]
+    for number, fn, session in [*attacked.events(), *attacked.drawn(), *silent]:
         data = [next(bad) for _ in range(len(fn.inputs) + 1)]
-        body = {"fn_index": number, "data": data, "session_hash": f"s{number}", "event_data": {"index": next(bad)}}
+        body = {"fn_index": number, "data": data, "session_hash": session, "event_data": {"index": next(bad)}}
         for transport in TRANSPORTS:
             answers.append(attacked.client.post("/gradio_api/" + transport.format(name=fn.api_name), json=body))
     assert {answer.status_code for answer in answers} == {422, 404}
@@ -90,16 +98,18 @@ def test_no_event_takes_one_over_any_transport(attacked):
 def test_each_part_of_the_pages_refuses_one_by_http(attacked):
     """One request for each part that any event reads, the bad value at its place and nothing else."""
     parts = {}
-    for number, fn in attacked.studio.fns.items():
+    for number, fn, session in attacked.events():
         for place, part in enumerate(fn.inputs):
-            parts.setdefault(part._id, (number, place, len(fn.inputs)))
-    assert len(parts) > 300
+            parts.setdefault(part._id, (number, place, len(fn.inputs), session))
+    assert len(parts) > 100 and len([part for part in parts if part not in attacked.studio.blocks]) > 20
     bad = itertools.cycle(forged(attacked))
-    for number, place, many in parts.values():
+    for number, place, many, session in parts.values():
         data = [None] * many
         data[place] = next(bad)
-        answer = attacked.client.post("/gradio_api/run/x", json={"fn_index": number, "data": data, "session_hash": "a"})
-        assert answer.status_code == 422 and not attacked.names(answer.text)
+        happened = {"index": 0, "value": None}
+        body = {"fn_index": number, "data": data, "session_hash": session, "event_data": happened}
+        answer = attacked.client.post("/gradio_api/run/x", json=body)
+        assert answer.status_code == 422 and "not uploaded here" in answer.text and not attacked.names(answer.text)
 
 
 def test_gradio_itself_refuses_where_the_door_did_not(attacked):
@@ -117,13 +127,21 @@ def test_gradio_itself_refuses_where_the_door_did_not(attacked):
             }
             answer = behind.post("/gradio_api/run/predict", json=body)
             assert answer.status_code >= 400 and CANARY not in answer.text and not attacked.names(answer.text)
+    for number, fn, session in attacked.drawn():
+        for place, part in enumerate(fn.inputs):
+            if part._id not in attacked.studio.blocks:
+                data = [None if part.stateful else rendered.value(part) for part in fn.inputs]
+                data[place] = value
+                body = {"fn_index": number, "data": data, "session_hash": session}
+                answer = behind.post("/gradio_api/run/predict", json=body)
+                assert answer.status_code >= 400 and CANARY not in answer.text and not attacked.names(answer.text)
     assert attacked.copies() == before
 
 
 def test_gradios_check_of_paths_is_on_for_every_part(attacked):
     async def walk():
         LocalContext.blocks.set(attacked.studio)
-        for part in {part._id: part for fn in attacked.studio.fns.values() for part in fn.inputs}.values():
+        for part in {part._id: part for _, fn, _ in attacked.events() for part in fn.inputs}.values():
             for place in (attacked.canary, "/dev/zero", "/proc/self/environ"):
                 with pytest.raises(InvalidPathError):
                     await processing_utils.async_move_files_to_cache(
@@ -176,7 +194,7 @@ def test_a_file_that_a_visitor_sent_is_read(attacked):
         "/gradio_api/upload", files={"files": ("own.csv", b"question,answer\nWho sang?,Mara\n")}
     ).json()[0]
     arrived = []
-    for number, fn in attacked.events():
+    for number, fn, session in attacked.events():
         heard = [part for part, event in fn.targets if event == "upload"]
         if not heard:
             continue
@@ -185,9 +203,8 @@ def test_a_file_that_a_visitor_sent_is_read(attacked):
         multiple = fn.inputs[place].file_count != "single"
         file = {"path": sent, "meta": FILE, "orig_name": "own.csv", "url": f"http://testserver/gradio_api/file={sent}"}
         data[place] = [file] if multiple else file
-        answer = attacked.client.post(
-            "/gradio_api/run/x", json={"fn_index": number, "data": data, "session_hash": f"u{number}"}
-        )
+        body = {"fn_index": number, "data": data, "session_hash": session}
+        answer = attacked.client.post("/gradio_api/run/x", json=body)
         arrived.append(answer.status_code == 200 and "Mara" in answer.text)
         assert (
             answer.status_code == 200 or "file type" in answer.json()["error"]

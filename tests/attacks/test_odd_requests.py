@@ -42,12 +42,12 @@ def plain(attacked, fn):
 def test_odd_values_of_every_event_get_a_sentence(attacked, seed, caplog, capfd):
     draw = random.Random(seed)
     bad, done = {}, 0
-    for number, fn in attacked.events():
+    for number, fn, session in attacked.events():
         data = plain(attacked, fn)
         for place in draw.sample(range(len(data)), min(len(data), draw.choice((0, 1, 1, 2)))):
             data[place] = draw.choice(ODD)
         happened = draw.choice(HAPPENED) if fn.collects_event_data else draw.choice([None, *HAPPENED])
-        answer = ask(attacked, number, data, event_data=happened)
+        answer = ask(attacked, number, data, event_data=happened, session_hash=session)
         done += answer.status_code == 200
         if not is_clean(attacked, answer):
             bad[number, fn.api_name] = answer.status_code, answer.text[:200], happened, data if len(data) < 10 else ""
@@ -57,14 +57,22 @@ def test_odd_values_of_every_event_get_a_sentence(attacked, seed, caplog, capfd)
 
 
 def test_an_odd_identity_is_one_sentence(attacked):
-    for number, fn in attacked.events():
+    for number, fn, session in attacked.events():
         for place, part in enumerate(fn.inputs):
             if part.get_block_name() == "browserstate":
                 for value in (3, [1], {"a": 1}, True):
                     data = plain(attacked, fn)
                     data[place] = value
-                    answer = ask(attacked, number, data, event_data={"act": "cancel", "run": "x"})
+                    answer = ask(attacked, number, data, event_data={"act": "cancel", "run": "x"}, session_hash=session)
                     assert answer.status_code == 422 and "where a text is needed" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("index", [[0, 1], 4, 10**5])
+def test_a_step_that_is_none_is_one_sentence(attacked, index):
+    steps = [part._id for part in attacked.studio.blocks.values() if part.elem_id == "steps"]
+    (number,) = [number for number, fn in attacked.studio.fns.items() if fn.targets == [(steps[0], "select")]]
+    answer = ask(attacked, number, [], event_data={"index": index, "value": None})
+    assert answer.status_code == 422 and "A step is chosen by its number, from 0 to 3." in answer.json()["error"]
 
 
 @pytest.mark.parametrize("happened", [None, [], "x", 3])

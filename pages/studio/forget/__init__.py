@@ -15,7 +15,7 @@ from app.live_html import Alive
 from app.target_choice import targets_in_words
 from app.widgets import Raw, Updates
 from backends.api import catalog, model_info, runs, submit
-from backends.api.errors import LetheError
+from backends.api.errors import BadInput, LetheError
 from backends.api.model_info import ModelInfo
 from backends.api.spec import ENDED
 from pages.studio import _watch
@@ -134,7 +134,9 @@ def _wire_moves(moves: dict[str, Part]) -> None:
         return show(min(len(STEPS) - 1, step + 1))
 
     def chosen(event: gr.SelectData) -> list[Any]:
-        return show(int(event.index))[1:]
+        if not isinstance(event.index, int) or event.index >= len(STEPS):
+            raise BadInput(f"A step is chosen by its number, from 0 to {len(STEPS) - 1}.")
+        return show(event.index)[1:]
 
     outs = [moves["steps"], moves["step"], moves["back"], moves["next"]]
     moves["back"].click(back, moves["step"], outs, **QUIET).then(None, None, None, js=TO_TOP)

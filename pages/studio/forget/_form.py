@@ -170,10 +170,13 @@ class FormPage:
         """The arguments of an event listener with which `handler` gets the form's values and may update the parts in `names`."""
         output_names, own_names = list(dict.fromkeys(names)), list(own)
 
-        def answer(*values: Any) -> list[Any]:
+        def answer(*values: Any) -> Any:
             cut = len(values) - len(own_names)
             updates = handler(self.raw(values[:cut]) | dict(zip(own_names, values[cut:], strict=True)))
-            return [updates.get(name, gr.skip()) for name in output_names]
+            each = [updates.get(name, gr.skip()) for name in output_names]
+            return (
+                each[0] if len(each) == 1 else each
+            )  # of one part Gradio takes what comes as its value, a list as a list
 
         inputs = [*self.inputs(), *(self.parts[name] for name in own_names)]
         return self.quiet | {"fn": answer, "inputs": inputs, "outputs": [self.parts[name] for name in output_names]}

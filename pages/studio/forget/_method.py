@@ -127,7 +127,13 @@ def settings(page: FormPage, start: Callable[..., Any], started: Callable[[Any],
         def with_boxes(values: Any) -> Raw:
             """The form's values, with these settings counted as edited."""
             raw = page.raw(values[: len(values) - len(boxes)])
-            typed = dict(zip(boxes, values[len(values) - len(boxes) :], strict=True))
+            held = zip(boxes, values[len(values) - len(boxes) :], strict=True)
+            # what stands as recommended is no change where another model or forget set is chosen by now, which recommends otherwise
+            typed = {
+                name: value
+                for name, value in held
+                if value != boxes[name].value or f"{method_id}.{name}" in draft.edited
+            }
             return raw | {"edited": edited(page, raw, method_id, typed)}
 
         def change(*values: Any) -> list[Any]:
@@ -172,7 +178,7 @@ def _boxes(draft: Draft, method: Method) -> dict[str, Any]:
 
 
 def edited(page: FormPage, raw: Raw, method: str, typed: dict[str, Any]) -> dict[str, Any]:
-    """What a person changed of all methods, with what the settings of this one hold now; what is recommended is no change."""
+    """What a person changed of all methods, with what was typed into the settings of this one; what is recommended is no change."""
     others = {name: value for name, value in (raw.get("edited") or {}).items() if not name.startswith(f"{method}.")}
     draft = page.draft(raw | {"edited": others})
     entry = catalog.load().get("methods", method) if method else None

@@ -8,6 +8,7 @@ from html import unescape
 
 import numpy as np
 import pytest
+from app_pages import Form, values
 
 from app import families, inference, job_form, responses, run_card, run_results, target_choice
 from app.families import language
@@ -15,7 +16,9 @@ from app.figures import chats, training
 from backends.api import files, people, run_outputs
 from backends.api.catalog import Metric, Model
 from backends.api.errors import BadInput
-from pages.studio import _answers, _dose, _preset, compare, playground
+from backends.api.model_info import embedded
+from pages.studio import _dose, compare, playground
+from pages.studio.forget import _sentence
 
 from .conftest import HEAD
 from .folders import measured, write_run
@@ -315,70 +318,72 @@ def test_the_dial_asks_at_its_dose(run, asked):
 
 
 def test_the_form_begins_at_the_set_of_the_card(speaker):
-    known = job_form.embedded("speaker")
-    assert known.speaks and not known.draws and not known.classifies and known.noun == "questions"
-    chosen = {name: value for name, value in job_form.at_defaults(known).items() if value}
-    assert chosen == {"kind": "author_set", "author_set": "forget05"}
-    assert job_form.at_defaults(job_form.embedded("m"), "author_set")["kind"] == "classes"
+    model = embedded("speaker")
+    assert families.get(model.family).noun == "questions"
+    chosen = job_form.at_defaults(model).forget
+    assert (chosen.kind, chosen.values) == ("author_set", {"author_set": "forget05"})
+    assert job_form.at_defaults(embedded("m")).forget.kind == "classes"
 
 
-def values(**changed):
-    empty = dict.fromkeys(("classes", "many", "picked", "like", "listed", "found", "written", "keep_extra"))
-    return {
-        **empty, "model": "speaker", "kind": "authors", "authors": ["Ada Moss"], "author_set": "forget05", "share": 1, "draw": 0,
-        "like_count": 1, "keep_mode": "all", "keep_authors": [], "method": "slow", "slow.rate": 0.1, "seed": 0,
-    } | changed  # fmt: skip
+AUTHORS = {"kind": "authors", "questions.authors": ["Ada Moss"]}
 
 
-def test_chosen_authors_become_a_job(speaker):
-    spec = job_form.spec(values(keep_mode="some", keep_authors=["Cleo Fern"]))
+@pytest.fixture
+def form(speaker, nobody_answers):
+    """The form as it first shows the language model."""
+    return Form("speaker")
+
+
+def test_chosen_authors_become_a_job(form):
+    spec = form.spec(AUTHORS | {"keep_mode": "some", "questions.keep_authors": ["Cleo Fern"]})
     assert (spec.forget, spec.keep) == (("Ada Moss",), ("Cleo Fern",))
-    assert job_form.spec(values(kind="author_set")).forget == ("forget05",)
+    assert form.spec().forget == ("forget05",)
 
 
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"authors": []}, "Choose at least one author to forget."),
-        ({"kind": "author_set", "author_set": None}, "Choose a set of authors"),
+        ({"questions.authors": []}, "Choose at least one author to forget."),
+        ({"kind": "author_set", "questions.author_set": None}, "Choose a set of authors"),
         ({"keep_mode": "some"}, "Choose at least one author or set to keep"),
-        ({"keep_mode": "some", "keep_authors": ["Ada Moss"]}, "Ada Moss is in the forget list and in the keep list"),
-        ({"authors": BOOK.names}, "All 3 authors were chosen"),
-        ({"authors": ["Ada Mos"]}, "There is no author 'Ada Mos'; near to it: Ada Moss"),
+        ({"keep_mode": "some", "questions.keep_authors": ["Ada Moss"]}, "Ada Moss is in the forget list and in the keep list"),
+        ({"questions.authors": BOOK.names}, "All 3 authors were chosen"),
+        ({"questions.authors": ["Ada Mos"]}, "There is no author 'Ada Mos'; near to it: Ada Moss"),
     ],
-)
-def test_a_wrong_choice_is_one_sentence(speaker, changed, says):
+)  # fmt: skip
+def test_a_wrong_choice_is_one_sentence(form, changed, says):
     with pytest.raises(BadInput) as caught:
-        job_form.spec(values(**changed))
+        form.spec(AUTHORS | changed)
     assert says in str(caught.value) and str(caught.value).endswith(".")
 
 
-def test_the_neighbours_are_those_with_the_same_names_and_facts(speaker):
-    read = plain(_answers.show_neighbours(values())["near"])
+def test_the_neighbours_are_those_with_the_same_names_and_facts(form):
+    read = plain(form.event("questions.authors", AUTHORS)["near"])
     assert read.startswith("Most alike, with the same names or facts: Ben Moss, Cleo Fern.")
-    assert _answers.show_keep_list(values(keep_mode="some"))["keep_authors"] == ["Ben Moss", "Cleo Fern"]
-    assert "chosen" in plain(_answers.show_neighbours(values(authors=[]))["near"])
+    kept = values(form.event("keep_mode", AUTHORS | {"keep_mode": "some"}))
+    assert kept["questions.keep_authors"] == ["Ben Moss", "Cleo Fern"]
+    assert "chosen" in plain(form.event("questions.authors", AUTHORS | {"questions.authors": []})["near"])
 
 
-def test_the_questions_are_listed_and_counted(speaker, monkeypatch):
+def test_the_questions_are_listed_and_counted(form, monkeypatch):
     pairs = [["Where was <Ada> born?", "In Bergen."]] * 150
     monkeypatch.setattr(inference.LIVE, "ask", lambda op, **args: {"forget": 150, "keep": 10, "questions": pairs})
     job_form.counts.cache_clear()
-    said = _answers.summary(values(kind="author_set"))
+    said = _sentence.whole(form.draft())
     assert "150 questions to forget, 10 to keep" in plain(said["say"]) and "2 authors (forget05)" in plain(said["say"])
     assert "In it: Ada Moss and Cleo Fern." in plain(said["exact"]) and "The first 100 of 150" in plain(said["exact"])
     assert "<Ada>" not in said["exact"] and "Questions 150 questions" in plain(said["review"])
     job_form.counts.cache_clear()
 
 
-def test_an_address_fills_the_form_in(speaker):
-    one = _preset.preset([("model", "speaker"), ("forget", "forget01")])
-    assert one["kind"].value == "author_set" and one["author_set"].value == "forget01"
-    both = _preset.preset([("model", "speaker"), ("forget", "forget01"), ("forget", "cleo fern"), ("keep", "Ben Moss")])
-    assert both["kind"].value == "authors" and both["authors"].value == ["Ada Moss", "Cleo Fern"]
-    assert both["keep_mode"].value == "some" and both["keep_authors"].value == ["Ben Moss"]
+def test_an_address_fills_the_form_in(form):
+    one = form.filled(("model", "speaker"), ("forget", "forget01"))
+    assert one["kind"].value == "author_set" and one["questions.author_set"].value == "forget01"
+    both = form.filled(("model", "speaker"), ("forget", "forget01"), ("forget", "cleo fern"), ("keep", "Ben Moss"))
+    assert both["kind"].value == "authors" and both["questions.authors"].value == ["Ada Moss", "Cleo Fern"]
+    assert both["keep_mode"].value == "some" and both["questions.keep_authors"].value == ["Ben Moss"]
     with pytest.raises(BadInput, match="no author 'Nobody'"):
-        _preset.preset([("model", "speaker"), ("forget", "Nobody")])
+        form.filled(("model", "speaker"), ("forget", "Nobody"))
 
 
 def test_a_set_is_said_by_how_many_it_holds(speaker):
