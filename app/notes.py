@@ -1,20 +1,20 @@
 """One-line notes beside a widget: help, a quiet remark, an error."""
 
-from html import escape
+from markupsafe import Markup
+
+from app.templating import render
 
 
-def note(text: str) -> str:
-    """A quiet line."""
-    return f'<p class="lethe lethe-quiet">{escape(text)}</p>' if text else ""
+def note(text: str) -> Markup:
+    """A quiet line; empty of no text."""
+    return render("form.note", text) if text else Markup()
 
 
-def error_line(text: str) -> str:
-    """An inline error: a sign and one sentence."""
-    sign = '<span aria-hidden="true">!</span>'
-    return f'<p class="lethe lethe-wrong" role="alert">{sign} {escape(text)}</p>' if text else ""
+def error_line(text: str) -> Markup:
+    """An inline error: a sign and one sentence; empty of no text."""
+    return render("form.error", text) if text else Markup()
 
 
-def neighbour_line(text: str) -> str:
-    """A sentence about neighbours, with their mark."""
-    mark = '<span class="lethe-mark" data-role="neighbour"></span>'
-    return f'<p class="lethe lethe-near">{mark}{escape(text)}</p>' if text else ""
+def neighbour_line(text: str) -> Markup:
+    """A sentence about neighbours, with their mark; empty of no text."""
+    return render("form.neighbours", text) if text else Markup()

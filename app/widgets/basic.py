@@ -5,6 +5,7 @@ from typing import Any
 import gradio as gr
 
 from app import forms
+from app.templating import render
 from app.widgets import Context, FieldWidget, Raw, Updates
 from backends.api.choosing import Field
 
@@ -56,7 +57,7 @@ class Tiles(FieldWidget):
 
 
 def _head(field: Field) -> str:
-    return f'<h3 class="lethe lethe-tiles-head">{field.heading}</h3>'
+    return render("form.tiles_head", field.heading)
 
 
 class Menu(FieldWidget):

@@ -8,6 +8,7 @@ import gradio as gr
 from app import dataset_images, forms
 from app.live_html import Alive
 from app.notes import error_line, note
+from app.templating import render
 from app.widgets import Context, FieldWidget, Form, Raw, Updates, hidden_html
 from backends.api.choosing import Field
 from backends.api.errors import LetheError
@@ -168,15 +169,10 @@ class Alike(Gallery):
             pictures = dataset_images.of_items(model.id, [f"train-{item}" for item in ids[:STRIP]], model.data)
         except LetheError as error:
             return self.named({"": like, "alike": error_line(str(error))})
-        tags = "".join(
-            f'<img src="{picture}" alt="training image {item}">' for picture, item in zip(pictures, ids, strict=False)
-        )
         caption = f"The {count} images most alike to image {like}" + (
             f", the first {STRIP} of them:" if count > STRIP else ":"
         )
-        return self.named(
-            {"": like, "alike": f'<div class="lethe lethe-strip"><p>{caption}</p><div>{tags}</div></div>'}
-        )
+        return self.named({"": like, "alike": render("form.strip", caption, list(zip(ids, pictures, strict=False)))})
 
 
 WIDGETS = {"gallery": Gallery, "alike": Alike}

@@ -9,9 +9,11 @@ from typing import Any
 
 import gradio as gr
 from gradio.context import Context
+from markupsafe import Markup
 
 from app import forms, job_form, markup
 from app.live_html import Alive
+from app.notes import note
 from app.target_choice import targets_in_words
 from app.widgets import Raw, Updates
 from backends.api import catalog, model_info, runs, submit
@@ -239,14 +241,14 @@ def _last(run_id: str) -> str:
         return ""
     words = "Your job is still working" if state.status not in ENDED else "Your last job has ended"
     link = markup.link(f"forget {targets_in_words(run.spec.forget)}", f"?run={run.id}")
-    return f'<p class="lethe lethe-quiet">{words}: {link}.</p>'
+    return note(Markup("{}: {}.").format(words, link))
 
 
 def _examples() -> str:
     """Finished runs to look at first: for each model and what it forgot, one by each method."""
     entries = catalog.load()
     titles = {entry.id: entry.title.split(":")[0] for entry in [*entries.methods, *entries.models]}
-    groups: dict[str, dict[str, str]] = {}
+    groups: dict[str, dict[str, Markup]] = {}
     for run in runs.visible():
         if run.shipped and run.result:
             forget_text = (
@@ -254,7 +256,8 @@ def _examples() -> str:
             )
             way = titles.get(run.spec.method, run.spec.method)
             groups.setdefault(forget_text, {}).setdefault(way, markup.link(way, f"?run={run.id}"))
-    examples = "; ".join(
-        f"{markup.esc(forget_text)} by {' or '.join(links.values())}" for forget_text, links in groups.items()
+    examples = Markup("; ").join(
+        Markup("{} by {}").format(forget_text, Markup(" or ").join(links.values()))
+        for forget_text, links in groups.items()
     )
-    return f'<p class="lethe lethe-quiet">Or look at a finished example first: {examples}.</p>' if examples else ""
+    return note(Markup("Or look at a finished example first: {}.").format(examples)) if examples else ""

@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
-from app import forms, job_form
+from app import forms, job_form, markup
 from app.job_form import Draft
 from app.live_html import Alive
 from app.notes import note
+from app.templating import render
 from app.widgets import Raw, Updates
 from backends.api import catalog
 from backends.api.catalog import Method
@@ -32,26 +33,11 @@ def choices(model: ModelInfo) -> list[tuple[str, str]]:
     return cards
 
 
-def detail(method: Method) -> str:
+def detail(method: Method) -> Markup:
     """The paragraph for a student, where it comes from, and how this version differs from the paper."""
-    source = method.source
-    link = (
-        f'<a href="{escape(source.url)}" target="_blank" rel="noopener">{escape(source.title)}</a>'
-        if source.url
-        else escape(source.title)
-    )
-    code = f' · <a href="{escape(source.code)}" target="_blank" rel="noopener">authors’ code</a>' if source.code else ""
-    differs = f"<p><b>Where it departs from the paper.</b> {escape(method.departures)}</p>" if method.departures else ""
-    guard = (
-        "<p><b>The weights stay as they were:</b> it hides by changing what goes in, so nothing is erased.</p>"
-        if method.guard
-        else ""
-    )
-    return (
-        f'<section class="lethe lethe-card lethe-detail"><div class="lethe-row"><h3>{escape(method.title)}</h3>'
-        f'<span class="lethe-tag">{escape(method.label)}</span></div><p>{escape(method.student)}</p>{guard}{differs}'
-        f'<p class="lethe-quiet">{link}{code}</p></section>'
-    )
+    source, code = method.source, method.source.code
+    paper = markup.external(source.title, source.url) if source.url else source.title
+    return render("form.detail", method, paper, markup.external("authors’ code", code) if code else "")
 
 
 def build(page: FormPage, first: ModelInfo) -> None:

@@ -1,11 +1,12 @@
 """The sentence over the start button, the review of the job, what exactly is forgotten, and what the settings lack."""
 
-from html import escape
+from markupsafe import Markup
 
 from app import job_form, markup
 from app.job_form import Draft
 from app.notes import error_line, note
 from app.target_choice import targets_in_words
+from app.templating import render
 from app.widgets import Updates
 from backends.api import families
 from backends.api.errors import LetheError
@@ -28,7 +29,7 @@ def whole(draft: Draft) -> Updates:
     # the passes of a language model are over its forget set; others pass over what is kept too
     question_count = counts.forget if counts.questions else None
     needs = job_form.needs(spec.model, spec.method, spec.params, question_count=question_count)
-    line = f'<p class="lethe-quiet"><span id="count">{count}</span><span class="needs"> · {escape(needs)}</span></p>'
+    line = render("form.counted", count, needs)
     exact = note(draft.choosing.note(draft.known_model, draft.forget)) + forget_set_table(counts)
     return {
         "say": say(draft, line),
@@ -44,7 +45,7 @@ def alone(draft: Draft) -> Updates:
     return {"say": say(draft, note(f"Counting the {noun}…"))}
 
 
-def say(draft: Draft, below: str) -> str:
+def say(draft: Draft, below: Markup) -> Markup:
     """The sentence, with a line below it."""
     model, method, instead = draft.model, draft.chosen_method(), job_form.instead(draft)
     try:
@@ -55,16 +56,18 @@ def say(draft: Draft, below: str) -> str:
         keep_text = job_form.kept_words(draft.keep_targets(), model)
     except LetheError:
         keep_text = "…"
-    instead_text = f", and says <b>{escape(quoted(instead))}</b> instead" if instead else ""
-    title = escape(method.title.split(":")[0]) if method else "…"
-    return (
-        f'<div class="lethe lethe-say"><p><b>{escape(model.title if model else "Your own model")}</b> forgets '
-        f'<b class="forget">{escape(forget_text)}</b><span class="kept"> and keeps {escape(keep_text)}</span>, by '
-        f"<b>{title}</b>{instead_text}.</p>{below}</div>"
+    return render(
+        "form.say",
+        model=model.title if model else "Your own model",
+        forget=forget_text,
+        keep=keep_text,
+        method=method.title.split(":")[0] if method else "…",
+        instead=quoted(instead) if instead else "",
+        below=below,
     )
 
 
-def review(draft: Draft, count: str, needs: str) -> str:
+def review(draft: Draft, count: str, needs: str) -> Markup:
     """What will happen, line by line."""
     model, method = draft.known_model, draft.chosen_method()
     assert method is not None  # else it could not be done
@@ -78,16 +81,15 @@ def review(draft: Draft, count: str, needs: str) -> str:
         "Settings": f"changed: {settings}" if settings else "as recommended",
         "Needs": needs,
     }
-    cells = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in rows.items())
-    return f'<dl class="lethe lethe-review">{cells}</dl>'
+    return render("form.review", list(rows.items()))
 
 
-def forget_set_table(counts: job_form.Counted) -> str:
+def forget_set_table(counts: job_form.Counted) -> Markup:
     """The prompts to be forgotten with what is drawn instead, or the questions with their answers, folded away; empty for images."""
     if counts.questions:
         return _folded_questions(counts)
     if not counts.prompts:
-        return ""
+        return Markup()
     rows = [[prompt, anchor or "what comes without words"] for prompt, anchor in counts.prompts]
     lead = (
         f"Lethe asks for it in {len(rows)} ways. Methods that draw something else instead take the words on the right."
@@ -98,7 +100,7 @@ def forget_set_table(counts: job_form.Counted) -> str:
     return _fold(markup.text(lead, "quiet"), table)
 
 
-def _folded_questions(counts: job_form.Counted) -> str:
+def _folded_questions(counts: job_form.Counted) -> Markup:
     is_text = counts.passages == counts.forget
     lead = (
         "These are the passages, each by its beginning." if is_text else "These are the questions, with their answers."
@@ -110,5 +112,5 @@ def _folded_questions(counts: job_form.Counted) -> str:
     return _fold(lead_html, markup.table(heads, [list(pair) for pair in counts.questions[:SHOWN]]))
 
 
-def _fold(lead: str, table: str) -> str:
-    return f'<div class="lethe">{markup.fold("What exactly is forgotten", lead + table)}</div>'
+def _fold(lead: Markup, table: Markup) -> Markup:
+    return markup.styled(markup.fold("What exactly is forgotten", lead + table))
