@@ -145,7 +145,7 @@ def table(
     units = [unit] * len(heads) if isinstance(unit, str) else list(unit)
     columns = [(name, _worded(at, lines), (hints or {}).get(name, "")) for at, name in enumerate(heads)]
     cells = [[_cell(value, units[at]) for at, value in enumerate(one)] for one in lines]
-    return render("markup.table", columns, cells, sortable)
+    return render("markup.table", columns, [(head, others) for head, *others in cells], sortable)
 
 
 def _worded(at: int, lines: list[list[Cell]]) -> bool:
