@@ -10,7 +10,7 @@ from .home import shared
 from .sizes import check_sizes
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
-ADAPTER = "adapter_config.json"
+ADAPTER_CONFIG = "adapter_config.json"
 PIPELINE = "model_index.json"  # a folder that has it is a pipeline of diffusers, whose parts lie in folders
 
 
@@ -52,9 +52,9 @@ def check_folder(folder: Path, model: str) -> Path:
         )
     _check_weights(folder, model)
     _check_numbers(folder, model)
-    if (folder / ADAPTER).is_file():  # transformers would load both, and the adapter from wherever it says
+    if (folder / ADAPTER_CONFIG).is_file():  # transformers would load both, and the adapter from wherever it says
         raise BadInput(
-            f"{model} holds an adapter beside its weights ({ADAPTER}); merge it into them, or give a folder without it."
+            f"{model} holds an adapter beside its weights ({ADAPTER_CONFIG}); merge it into them, or give a folder without it."
         )
     for name in ("config.json", "preprocessor_config.json"):
         if _brings_code(folder / name):

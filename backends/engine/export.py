@@ -21,8 +21,8 @@ from ..models import adapter
 from ..models.source import hub_id
 from .session import OpenRun
 
-ADAPTER = "adapter"
-ADAPTED = f"""`{ADAPTER}/` holds the change alone, as a LoRA adapter of peft: `PeftModel.from_pretrained(base, "{ADAPTER}")` puts it on
+ADAPTER_FOLDER = "adapter"
+ADAPTED = f"""`{ADAPTER_FOLDER}/` holds the change alone, as a LoRA adapter of peft: `PeftModel.from_pretrained(base, "{ADAPTER_FOLDER}")` puts it on
 `base`, the model before, read with `dtype="float32"`.
 
 """
@@ -62,7 +62,7 @@ def write_model(run: OpenRun, to: Path) -> Path:
 def _fill(run: OpenRun, folder: Path) -> None:
     model: nn.Module = run.task.load()
     guards: dict[str, dict[str, Tensor]] = {}  # by what their files are called
-    adapted = _write_adapter(run, model, folder / ADAPTER)
+    adapted = _write_adapter(run, model, folder / ADAPTER_FOLDER)
     for path in changes.changes(run.folder):
         changed = load_file(path)
         for name in [name for name in changed if name == INPUT_DELTA or name.startswith(PREFIX)]:
