@@ -23,6 +23,7 @@ from .spec import JobSpec
 CAPABILITIES: Mapping[str, str] = MappingProxyType(
     {
         "classes": "gives images no classes",
+        "labelled items": "has no data set of items with a label each",
         "pictures": "draws no pictures",
         "answers": "answers no questions in words",
         "prompts": "reads no prompt",
@@ -30,6 +31,7 @@ CAPABILITIES: Mapping[str, str] = MappingProxyType(
         "dense columns": "has no dense feed-forward columns that every token goes through",
         "judged": "makes nothing that is judged right or wrong",
         "hidden states": "looks at no data whose hidden states could be compared",
+        "embeddings": "makes no embeddings that a map could be drawn of",
         "weights": "has no weights that gradients reach",
     }
 )

@@ -47,7 +47,7 @@ def no_judge(look: InspectContext) -> str:
         "url": "https://arxiv.org/abs/1802.03426",
         "code": "https://github.com/lmcinnes/umap",
     },
-    needs=("weights",),
+    needs=("embeddings",),
     order=2,
 )
 def embedding_map(look: InspectContext, params: EmbeddingMap) -> list[AnyPanel]:
