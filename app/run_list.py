@@ -70,7 +70,8 @@ def _row(run: RunFolder, secret: str, queue: Mapping[str, int]) -> str:
         spec, state = run.spec, run.state
     except Unreadable:  # since it was listed
         return _unreadable(run, secret)
-    what = f"Forget {targets_in_words(spec.forget)}{f', after {targets_in_words(spec.earlier)}' if spec.after else ''}"
+    after = f", after {targets_in_words(spec.earlier, spec.family)}" if spec.after else ""
+    what = f"Forget {targets_in_words(spec.forget, spec.family)}{after}"
     about = f"{run_card.title_of('models', spec.model)} · {run_card.title_of('methods', spec.method)}"
     return (
         f'<article class="lethe-run" data-item="{esc(run.id)}" data-run="{esc(run.id)}"><div><div class="lethe-row">{run_card.tag(state.status)}'

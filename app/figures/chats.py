@@ -14,6 +14,7 @@ from app.target_choice import joined
 from backends.api.files import number
 from backends.api.panels import Bars, Piece, Series, Words
 
+TRUE_ANSWER: Final = "the true answer"  # what a bar stands for
 MARKED: Final = (
     "Underlined are words of the true answer that the question does not give away; little words are left out."
 )
@@ -51,15 +52,15 @@ def _normalised(words: Sequence[str]) -> list[str]:
     return [re.sub(r"\W+", "", word).casefold() for word in words]
 
 
-def watched_card(now: dict[str, Any], before: dict[str, Any]) -> str:
-    """The card of one watched question of a job: the answer at the start and the answer now."""
+def watched_card(now: dict[str, Any], before: dict[str, Any], quantity: str = TRUE_ANSWER) -> str:
+    """The card of one watched question of a job: the answer at the start and the answer now; the bar stands for a `quantity`."""
     was, share = (100 * number(item["share"]) for item in (before, now))
     bubbles = "".join(
         bubble(when, item["said"], now["truth"], now["question"]) for when, item in (("before", before), ("now", now))
     )
     return (
         f'<figure class="lethe-chat" data-item="{esc(now["id"])}"><p class="asked">{esc(now["question"])}</p>{bubbles}'
-        f"<figcaption>{bar(now['role'], was, share)}</figcaption></figure>"
+        f"<figcaption>{bar(now['role'], was, share, quantity)}</figcaption></figure>"
     )
 
 
@@ -71,11 +72,11 @@ def bubble(when: str, response: str, truth: str, question: str) -> str:
     )
 
 
-def bar(role: str, was: float, now: float) -> str:
-    """The bar of the true answer's probability, in percent: faint before, full now."""
+def bar(role: str, was: float, now: float, quantity: str = TRUE_ANSWER) -> str:
+    """The bar of the true answer's probability, or of another `quantity`, in percent: faint before, full now."""
     return (
         f'<span class="lethe-bar" data-role="{esc(role)}"><b style="width:{was:.0f}%"></b><i style="width:{now:.0f}%"></i></span>'
-        f'<span class="share">the true answer: {_percent(was)} → <b>{_percent(now)}</b></span>'
+        f'<span class="share">{esc(quantity)}: {_percent(was)} → <b>{_percent(now)}</b></span>'
     )
 
 
