@@ -60,7 +60,7 @@ def watched_card(now: dict[str, Any], before: dict[str, Any], quantity: str = TR
     )
     return (
         f'<figure class="lethe-chat" data-item="{esc(now["id"])}"><p class="asked">{esc(now["question"])}</p>{bubbles}'
-        f"<figcaption>{bar(now['role'], was, share, quantity)}</figcaption></figure>"
+        f"<figcaption>{bar(now['role'], was, share, quantity=quantity)}</figcaption></figure>"
     )
 
 
@@ -72,7 +72,7 @@ def bubble(when: str, response: str, truth: str, question: str) -> str:
     )
 
 
-def bar(role: str, was: float, now: float, quantity: str = TRUE_ANSWER) -> str:
+def bar(role: str, was: float, now: float, *, quantity: str = TRUE_ANSWER) -> str:
     """The bar of the true answer's probability, or of another `quantity`, in percent: faint before, full now."""
     return (
         f'<span class="lethe-bar" data-role="{esc(role)}"><b style="width:{was:.0f}%"></b><i style="width:{now:.0f}%"></i></span>'
