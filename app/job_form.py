@@ -101,21 +101,19 @@ class Draft:
 
 
 class Counted(NamedTuple):
-    """Sizes of the forget set and the retain set: images; for a text-to-image model prompts, each with its anchor; for a
-    language model questions, with their answers."""
+    """Sizes of the forget set and the retain set; of some families also what is in the forget set.
+
+    Attributes:
+        prompts: each with its anchor.
+        questions: each with its answer.
+        passages: how many of them are running text.
+    """
 
     forget: int
     keep: int
     prompts: tuple[tuple[str, str], ...] = ()
     questions: tuple[tuple[str, str], ...] = ()
     passages: int = 0
-
-    @property
-    def unit(self) -> str:
-        """The noun of one sample."""
-        if self.questions:
-            return "passage" if self.passages == self.forget else "question"
-        return "prompt" if self.prompts else "image"
 
 
 def choosing(model: ModelInfo) -> Choosing:
@@ -253,15 +251,18 @@ def counts(model: str, forget: tuple[str, ...], keep: tuple[str, ...], data: str
     return Counted(int(resolved["forget"]), int(resolved["keep"]), prompts, questions, int(resolved.get("passages", 0)))
 
 
-def counts_text(counts: Counted) -> str:
+def counts_text(counts: Counted, family: str) -> str:
     """ "2,000 images to forget, 18,000 to keep", "9 prompts to forget, 217 to keep"."""
-    return f"{counts.forget:,} {counts.unit}{'' if counts.forget == 1 else 's'} to forget, {counts.keep:,} to keep"
+    noun = "passages" if counts.questions and counts.passages == counts.forget else families.get(family).noun
+    return (
+        f"{counts.forget:,} {noun.removesuffix('s') if counts.forget == 1 else noun} to forget, {counts.keep:,} to keep"
+    )
 
 
 def kept_words(keep: Sequence[str], model: ModelInfo | None = None) -> str:
     """The retain set in words."""
     if keep:
-        return targets_in_words(keep)
+        return targets_in_words(keep, model.family if model else "")
     return choosing(model).kept_words(model) if model else "everything else"
 
 

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from app import markup, run_results, theme
-from app.figures.chats import MARKED, watched_card
-from app.figures.training import ROLES, class_name, drawing, is_chat, is_drawing, sure
+from app import families, markup, run_results, theme
+from app.figures.chats import watched_card
+from app.figures.training import ROLES, class_name, drawing, sure
+from app.figures.watching import is_chat, is_drawing, of_items
 from app.target_choice import targets_in_words
 from app.templating import render
 from backends.api import catalog, engine
@@ -34,18 +35,6 @@ PHASES: Final[dict[str, str]] = {
     "save": "Save",
 }
 LATE: Final = 1.0  # seconds that an event may be late before its pace is doubted
-HOW_FADED: Final = (
-    "Under each image: how sure the model is of the right answer, before → now. An image fades as the model loses it."
-)
-HOW_DRAWN: Final = (
-    "Left what the model drew before, right what it draws now of the same words and from the same noise. Below: how sure the "
-    "judge, a model that looks at pictures, is that they show what was asked, before → now."
-)
-
-HOW_SAID: Final = (
-    "Under each question: what the model answered before, and what it answers now. Below: the probability, a token (a word or a "
-    f"piece of one), that it gives to the true answer, before → now. {MARKED}"
-)
 
 
 def title_of(kind: str, entry_id: str) -> str:
@@ -65,7 +54,7 @@ def headline(run: RunFolder, events: Events) -> Markup:
     what = "Forget" if status in ENDED or status == "queued" else "Forgetting"
     about = f"{title_of('models', spec.model)} · {title_of('methods', spec.method)}"
     now = _state_sentence(run, events) if status not in ENDED else ""
-    return render("run_card.headline", tag(status), about, f"{what} {targets_in_words(spec.forget)}", now)
+    return render("run_card.headline", tag(status), about, f"{what} {targets_in_words(spec.forget, spec.family)}", now)
 
 
 def _state_sentence(run: RunFolder, events: Events) -> str:
@@ -150,30 +139,29 @@ def samples(run: RunFolder) -> Markup:
     if not recorded:
         return Markup()
     first = {item["id"]: item for item in recorded[0]["items"]}
-    kind, title, how = _kind(recorded[-1]["items"])
+    items = recorded[-1]["items"]
+    kind, words = _shape(items), families.view_of(run).watching or of_items(items)
     names = run_results.class_names(run) if kind == "seen" else []
     show: dict[str, Callable[[dict[str, Any], dict[str, Any]], Markup]] = {
         "seen": lambda now, before: _fading_image(run, now, before, names),
         "drawn": lambda now, before: _redrawn_prompt(run, now, before),
-        "said": watched_card,
+        "said": lambda now, before: watched_card(now, before, words.share),
     }
     groups = []
     for role in ROLES:
         items = [item for item in recorded[-1]["items"] if item["role"] == role and item["id"] in first]
         if items:
-            words = theme.ROLE_WORDS[role]
+            whose = theme.ROLE_WORDS[role]
             cards = [show[kind](item, first[item["id"]]) for item in items]
-            groups.append((role, words[:1].upper() + words[1:], cards))
-    return render("run_card.samples", title, kind, groups, how)
+            groups.append((role, whose[:1].upper() + whose[1:], cards))
+    return render("run_card.samples", words.title, kind, groups, words.how)
 
 
-def _kind(items: list[dict[str, Any]]) -> tuple[str, str, str]:
-    """The kind of the watched items, with a title and how to read them."""
+def _shape(items: list[dict[str, Any]]) -> str:
+    """How the watched items are drawn."""
     if any(is_drawing(item) for item in items):
-        return "drawn", "What the model still draws", HOW_DRAWN
-    if any(is_chat(item) for item in items):
-        return "said", "What the model still says", HOW_SAID
-    return "seen", "What the model still recognises", HOW_FADED
+        return "drawn"
+    return "said" if any(is_chat(item) for item in items) else "seen"
 
 
 def _fading_image(run: RunFolder, now: dict[str, Any], before: dict[str, Any], names: list[str]) -> Markup:

@@ -63,12 +63,13 @@ def _row(run: RunFolder, secret: str, queue: Mapping[str, int]) -> Markup:
         spec, state = run.spec, run.state
     except Unreadable:  # since it was listed
         return _unreadable(run, secret)
+    after = f", after {targets_in_words(spec.earlier, spec.family)}" if spec.after else ""
     return render(
         "run_list.row",
         run=run,
         address=f"./?run={quote(run.id)}",
         state=run_card.tag(state.status),
-        what=f"Forget {targets_in_words(spec.forget)}{f', after {targets_in_words(spec.earlier)}' if spec.after else ''}",
+        what=f"Forget {targets_in_words(spec.forget, spec.family)}{after}",
         about=f"{run_card.title_of('models', spec.model)} · {run_card.title_of('methods', spec.method)}",
         when=_when(run, state, queue),
         result=_result(run, state),

@@ -14,7 +14,7 @@ from app.figures.tradeoff import TradeoffPoint, tradeoff
 from app.run_results import metrics_of
 from app.target_choice import joined, targets_in_words
 from app.templating import render
-from backends.api import benchmarks, catalog, files
+from backends.api import benchmarks, catalog, families, files
 from backends.api.catalog import Metric
 from backends.api.panels import Lines, Series
 from backends.api.runs import RunFolder
@@ -63,7 +63,7 @@ def of_runs(folders: Sequence[RunFolder]) -> list[Trial]:
             Trial(
                 label=title("methods", spec.method),
                 short=short("methods", spec.method),
-                group=f"{title('models', spec.model)} forgets {targets_in_words(spec.forgotten)}",
+                group=f"{title('models', spec.model)} forgets {targets_in_words(spec.forgotten, spec.family)}",
                 key=f"{spec.model}/{result['forget_key']}",
                 after={name: one.after for name, one in metrics.items() if theme.measured(one.after)},
                 reference={name: one.reference for name, one in metrics.items() if one.reference is not None},
@@ -105,7 +105,7 @@ def of_table(rows: Sequence[benchmarks.Row]) -> list[Trial]:
             Trial(
                 label=title("methods", method) + (f"; {extra_settings}" if extra_settings else ""),
                 short=short("methods", method) + (f"; {extra_settings}" if extra_settings else ""),
-                group=f"{title('models', model)} forgets {targets_in_words([target])}",
+                group=f"{title('models', model)} forgets {targets_in_words([target], families.of_model(model) or '')}",
                 key=f"{model}/{target}",
                 after={name: mean(values) for name, values in after.items()},
                 reference={name: mean(values) for name, values in reference.items()},

@@ -115,33 +115,61 @@ def generate(
     """Ask a model what it sees in a picture, ask it a question, or let it draw; of a run, the model before and after both
     answer."""
     from app import families
-    from backends.api import files
 
     family = families.of_model(what) or families.of_run(_finished_run(what))
-    if families.has(family, "answers"):
-        if image or item or prompt is None:
-            raise BadInput(f"{what} answers in words; give --prompt with a question, and no --image or --item.")
-        _answer(what, prompt, out, json)
+    pictures, classes = (families.has(family, capability) for capability in ("pictures", "classes"))
+    if classes:
+        _predict(what, prompt, image, item, out, json)
         return
-    if prompt is not None and not families.has(family, "pictures"):
-        raise BadInput(f"{what} looks at pictures and draws none; give --image FILE or --item test-3.")
-    if families.has(family, "pictures"):
-        if image or item or prompt is None:
-            raise BadInput(f"{what} draws pictures; give --prompt with what to draw, and no --image or --item.")
+    way = (
+        "draws pictures; give --prompt with what to draw"
+        if pictures
+        else "answers in words; give --prompt with a question"
+    )
+    if image or item or prompt is None:
+        raise BadInput(f"{what} {way}, and no --image or --item.")
+    if pictures:
         _draw(what, prompt, seed, size, out, json)
-        return
-    if bool(image) == bool(item):
+    elif families.has(family, "answers"):
+        _answer(what, prompt, out, json)
+    else:
+        _say(what, prompt, out, json)
+
+
+def _predict(
+    what: str, prompt: str | None, image: Path | None, items: list[str] | None, out: Path | None, json: bool
+) -> None:
+    """Print the likeliest classes of a picture, or of items of the data."""
+    from backends.api import files
+
+    if prompt is not None:
+        raise BadInput(f"{what} looks at pictures and draws none; give --image FILE or --item test-3.")
+    if bool(image) == bool(items):
         raise BadInput("Give either --image FILE or --item test-3, so that there is one thing to look at.")
-    for name in item or []:
+    for name in items or []:
         if not re.fullmatch(r"(train|test)-[0-9]{1,9}", name):
             raise BadInput(f"{name[:60]!r} is no image of the data; write test-3 or train-17.")
-    answer = _ask("predict", run_or_model=what, **({"path": _checked_picture(image)} if image else {"items": item}))
+    answer = _ask("predict", run_or_model=what, **({"path": _checked_picture(image)} if image else {"items": items}))
     if out is not None:
         files.write_json(out, answer)
     if json:
         terminal.document(answer)
         return
     _print_answer(answer)
+
+
+def _say(what: str, question: str, out: Path | None, json: bool) -> None:
+    """Print what models of any other family say; of a run, before and after."""
+    from backends.api import files
+
+    answer = _ask("ask", run_or_model=what, question=question)
+    if out is not None:
+        files.write_json(out, answer)
+    if json:
+        terminal.document(answer)
+        return
+    for when in (when for when in ("before", "after") if when in answer):
+        terminal.result(f"{when}: {answer[when]['said']}")
 
 
 def _answer(what: str, question: str, out: Path | None, json: bool) -> None:

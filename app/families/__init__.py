@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from markupsafe import Markup
 
 from app import markup
+from app.figures.watching import Watching
 from backends.api.catalog import Model
 from backends.api.errors import BadInput, LetheError
 from backends.api.families import every, get, has, of_model, of_run
@@ -48,8 +49,10 @@ class View:
         grids: whether `outputs` shows what the models make of the prompts that a run was judged by.
         promptable: whether its models can be asked anything a person writes.
         numbered: whether asking takes seeds, steps, guidance and size.
+        does: what its models do with what they are given, where nothing a person writes can be asked of them.
         unlike: what is said in the place of its outputs beside a run of another family.
         watched: what a job is watched by: "images".
+        watching: the words around these, where those of images, drawings or answers do not fit.
         dial: what the dial of the dose does, said before it was turned; empty where there is none.
     """
 
@@ -57,8 +60,10 @@ class View:
     grids: ClassVar[bool] = False
     promptable: ClassVar[bool] = False
     numbered: ClassVar[bool] = False
+    does: ClassVar[str] = "takes no prompts"
     unlike: ClassVar[str] = "The model of this run takes no prompts, so there is nothing here that it made."
     watched: ClassVar[str] = "images"
+    watching: ClassVar[Watching | None] = None
     dial: ClassVar[str] = ""
 
     def measures(self, entry: Model) -> str:

@@ -12,6 +12,7 @@ class Classifier(View):
     """Shown by images that fade."""
 
     id = "classifier"
+    does = "looks at images and names what it sees"
     unlike = "The model of this run looks at images and names what it sees; it makes none, and answers no questions."
 
     def measures(self, entry: Model) -> str:

@@ -17,6 +17,7 @@ from app.templating import render
 from backends.api.files import number
 from backends.api.panels import Bars, Piece, Series, Words
 
+TRUE_ANSWER: Final = "the true answer"  # what a bar stands for
 MARKED: Final = (
     "Underlined are words of the true answer that the question does not give away; little words are left out."
 )
@@ -54,13 +55,14 @@ def _normalised(words: Sequence[str]) -> list[str]:
     return [re.sub(r"\W+", "", word).casefold() for word in words]
 
 
-def watched_card(now: dict[str, Any], before: dict[str, Any]) -> Markup:
-    """The card of one watched question of a job: the answer at the start and the answer now."""
+def watched_card(now: dict[str, Any], before: dict[str, Any], quantity: str = TRUE_ANSWER) -> Markup:
+    """The card of one watched question of a job: the answer at the start and the answer now; the bar stands for a `quantity`."""
     was, share = (100 * number(item["share"]) for item in (before, now))
     bubbles = markup.join(
         bubble(when, item["said"], now["truth"], now["question"]) for when, item in (("before", before), ("now", now))
     )
-    return render("chats.watched_card", now["id"], now["question"], bubbles, bar(now["role"], was, share))
+    probability = bar(now["role"], was, share, quantity=quantity)
+    return render("chats.watched_card", now["id"], now["question"], bubbles, probability)
 
 
 def bubble(when: str, response: str, truth: str, question: str) -> Markup:
@@ -69,9 +71,9 @@ def bubble(when: str, response: str, truth: str, question: str) -> Markup:
     return render("chats.bubble", style, when, marked(response, truth, question))
 
 
-def bar(role: str, was: float, now: float) -> Markup:
-    """The bar of the true answer's probability, in percent: faint before, full now."""
-    return render("chats.bar", role, was, now, _percent(was), _percent(now))
+def bar(role: str, was: float, now: float, *, quantity: str = TRUE_ANSWER) -> Markup:
+    """The bar of the true answer's probability, or of another `quantity`, in percent: faint before, full now."""
+    return render("chats.bar", role, was, now, _percent(was), _percent(now), quantity)
 
 
 def _percent(share: float) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from app import markup, theme, thumbnails
+from app.figures.watching import Watching, is_chat, is_drawing, of_items
 from app.templating import render
 from backends.api.files import number
 from backends.api.panels import Lines, Role, Series
@@ -91,8 +92,8 @@ def step_name(sample: Sample) -> str:
     return f"{phase}, step {step}" if sample.get("of") else phase
 
 
-def fading_panel(samples: Sequence[Sample]) -> Lines | None:
-    """Probabilities of the true class by role, over the samples; None where there are fewer than two."""
+def fading_panel(samples: Sequence[Sample], words: Watching | None = None) -> Lines | None:
+    """Probabilities of the true class by role, over the samples, in the words of the family; None where there are fewer than two."""
     if len(samples) < 2:
         return None
     series = []
@@ -103,33 +104,15 @@ def fading_panel(samples: Sequence[Sample]) -> Lines | None:
     if not series:
         return None
     changes = [f"from {theme.percent(s.values[0])} to {theme.percent(s.values[-1])} ({s.name})" for s in series]
-    mean, what = _mean_quantity(samples[-1])
+    words = words or of_items(samples[-1]["items"])
     return Lines(
         title="How it fades",
-        how=f"Each curve is {mean}; what is to be forgotten should sink, the others should stay.",
-        says=f"{what} went {', '.join(changes)}.",
+        how=f"Each curve is {words.mean}; what is to be forgotten should sink, the others should stay.",
+        says=f"{words.subject} went {', '.join(changes)}.",
         x=_short_names(samples),
         series=series,
         x_title="step",
-        y_title="probability, %",
-    )
-
-
-def _mean_quantity(sample: Sample) -> tuple[str, str]:
-    """The quantity that a curve is a mean of, in the middle of a sentence and at its beginning."""
-    if any(is_drawing(item) for item in sample["items"]):
-        return (
-            "how sure the judge is, on average, that the watched pictures show what was asked",
-            "How sure the judge is of what was asked",
-        )
-    if any(is_chat(item) for item in sample["items"]):
-        return (
-            "the mean probability, a token, that the model gives to the true answers of the watched questions",
-            "The probability of the true answer",
-        )
-    return (
-        "the mean probability that the model gives to the true class of the watched images",
-        "The probability of the true class",
+        y_title=words.axis,
     )
 
 
@@ -147,16 +130,6 @@ def _mean_certainty(sample: Sample, role: str) -> float | None:
     values = [100 * sure(item) for item in sample.get("items", []) if item["role"] == role]
     values = [value for value in values if theme.measured(value)]
     return sum(values) / len(values) if values else None
-
-
-def is_drawing(item: dict[str, Any]) -> bool:
-    """Whether a watched item is something that the model draws, not an image it is asked about."""
-    return "prompt" in item
-
-
-def is_chat(item: dict[str, Any]) -> bool:
-    """Whether a watched item is a question that the model answers."""
-    return "question" in item
 
 
 def sure(item: dict[str, Any]) -> float:
@@ -177,6 +150,7 @@ def scrub(
     *,
     title: str = "The same images, step by step",
     key: str = "",
+    words: Watching | None = None,
 ) -> Markup:
     """The watched images by role with a slider through the steps, as HTML for `Panels`; empty without samples.
 
@@ -186,6 +160,7 @@ def scrub(
         folder: the run folder, which holds the pictures.
         title: of the card.
         key: tells two of them on one page apart.
+        words: of the family, where it has its own.
     """
     if not samples:
         return Markup()
@@ -197,16 +172,8 @@ def scrub(
         if items:
             cards = markup.join(_item(item, first.get(item["id"], 0.0), names, folder) for item in items)
             groups.append((role, theme.ROLE_WORDS[role], cards))
-    how = f"{_how_scrubbed(samples[-1].get('items', []))} Move the slider to go through the steps."
+    how = f"{(words or of_items(samples[-1].get('items', []))).steps} Move the slider to go through the steps."
     return render("figures.scrub", title, key, len(steps) - 1, json.dumps(steps), groups, how)
-
-
-def _how_scrubbed(items: Sequence[dict[str, Any]]) -> str:
-    if any(is_chat(item) for item in items):
-        return "Below each question stands what the model answers at this step. The full bar is the probability, a token, that it gives to the true answer, the faint one behind it that of the model before."
-    if any(is_drawing(item) for item in items):
-        return "Each picture is what the model draws at this step, always of the same words and from the same noise. The full bar is how sure the judge is that it shows what was asked, the faint one behind it the same of the model before."
-    return "The full bar is the probability that the model gives to the true class at this step, the faint one behind it that of the model before; below stands what the model takes the image for."
 
 
 def _step_items(sample: Sample, names: Sequence[str], folder: Path) -> dict[str, tuple[str | float, ...]]:

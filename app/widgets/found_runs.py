@@ -47,7 +47,7 @@ class FoundRuns(FieldWidget):
 def options_for(context: Context, run_id: str = "") -> list[tuple[str, str]]:
     """Finished runs on the model that found a hardest set, as `runs.visible` shows runs to an owner who names one."""
     return [
-        (f"{run.id} · {targets_in_words(run.spec.forget)}", run.id)
+        (f"{run.id} · {targets_in_words(run.spec.forget, run.spec.family)}", run.id)
         for run in runs.visible(context.owner, *([run_id] if run_id else []))
         if run.spec.model == context.model.id and run.state.status == "done" and (run.path / "found.json").is_file()
     ]

@@ -174,6 +174,10 @@ class Choosing:
         """
         return Written(text)
 
+    def in_words(self, text: str) -> str:
+        """A target as a person says it, of any model of the family; empty where its text says it as well."""
+        return ""
+
     def kept_words(self, model: "ModelInfo") -> str:
         """What is kept where nothing was said."""
         return "everything else"

@@ -19,10 +19,11 @@ from .params import quoted_value
 from .runs import RunFolder
 from .spec import JobSpec
 
-# what a plug-in can need of a family, and what is so of a family that lacks it
+# what a plug-in can need of a family, and what is so of a family that lacks it; a family adds what only it can do
 CAPABILITIES: Mapping[str, str] = MappingProxyType(
     {
         "classes": "gives images no classes",
+        "labelled items": "has no data set of items with a label each",
         "pictures": "draws no pictures",
         "answers": "answers no questions in words",
         "prompts": "reads no prompt",
@@ -30,6 +31,7 @@ CAPABILITIES: Mapping[str, str] = MappingProxyType(
         "dense columns": "has no dense feed-forward columns that every token goes through",
         "judged": "makes nothing that is judged right or wrong",
         "hidden states": "looks at no data whose hidden states could be compared",
+        "embeddings": "makes no embeddings that a map could be drawn of",
         "weights": "has no weights that gradients reach",
     }
 )
@@ -44,7 +46,8 @@ class Family:
         subject: one of its models, as a sentence begins: "An image classifier".
         noun: what a forget set consists of: "images".
         counted: what `forget_count` of a result counts: "training images".
-        capabilities: keys of `CAPABILITIES`.
+        capabilities: keys of `CAPABILITIES`, and of its own `introduces`.
+        introduces: capabilities that came with it, as `CAPABILITIES` has the others.
         architectures: how the names of the architectures end that it opens.
         task: "module:Class" of its `Task`, imported when a model is opened.
         attaches: "module:function" that attaches to a model what saved tensors hold beside its weights, such as a guard.
@@ -62,6 +65,7 @@ class Family:
     noun: ClassVar[str]
     counted: ClassVar[str]
     capabilities: ClassVar[frozenset[str]] = frozenset()
+    introduces: ClassVar[Mapping[str, str]] = MappingProxyType({})
     architectures: ClassVar[tuple[str, ...]] = ()
     task: ClassVar[str]
     attaches: ClassVar[str] = ""
@@ -125,7 +129,7 @@ class Family:
     def lacks(self, needs: Sequence[str]) -> str:
         """Why it cannot do what needs these capabilities, as a sentence; empty where it can."""
         missing = next((need for need in needs if need not in self.capabilities), None)
-        return f"{self.subject} {CAPABILITIES[missing]}." if missing is not None else ""
+        return f"{self.subject} {capabilities()[missing]}." if missing is not None else ""
 
 
 def load(name: str) -> Any:
@@ -141,6 +145,13 @@ def every() -> Mapping[str, Family]:
     names = sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg)
     each = [importlib.import_module(f"backends.families.{name}").FAMILY for name in names]
     return MappingProxyType({family.id: family for family in sorted(each, key=lambda one: (one.order, one.id))})
+
+
+@cache
+def capabilities() -> Mapping[str, str]:
+    """Every capability, with what is so of a family that lacks it."""
+    own = (family.introduces for family in every().values())
+    return MappingProxyType({name: lack for each in (CAPABILITIES, *own) for name, lack in each.items()})
 
 
 def get(family: str) -> Family:
@@ -167,7 +178,7 @@ def require(family: str, capability: str, model: str) -> None:
     """
     if not has(family, capability):
         able = [one.title.lower() for one in every().values() if capability in one.capabilities]
-        raise BadInput(f"{model[:80]} {CAPABILITIES[capability]}; this is for {' and '.join(able)}.")
+        raise BadInput(f"{model[:80]} {capabilities()[capability]}; this is for {' and '.join(able)}.")
 
 
 def of_config(architecture: str, config: Mapping[str, Any]) -> Family | None:

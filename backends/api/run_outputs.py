@@ -12,6 +12,7 @@ from . import reading
 from .errors import Unreadable
 from .runs import RunFolder
 
+When = Literal["before", "after", "reference"]
 OUTPUTS, SUITE = "outputs", "outputs/suite.json"  # of a run that keeps what its models made, by when
 
 
@@ -32,7 +33,16 @@ def _is_suite_entry(one: Any) -> bool:
     return isinstance(one, dict) and all(isinstance(one.get(name), str) for name in ("role", "prompt"))
 
 
-def images(run: RunFolder, when: Literal["before", "after"], items: Sequence[int]) -> NDArray[np.uint8] | None:
+def arrays(run: RunFolder, when: When) -> dict[str, NDArray[Any]] | None:
+    """What its family kept of the outputs of one of the models, by name. None where they were not kept, or the disk lost them."""
+    try:
+        with np.load(run.path / OUTPUTS / f"{when}.npz", allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, LookupError, EOFError, BadZipFile):
+        return None
+
+
+def images(run: RunFolder, when: When, items: Sequence[int]) -> NDArray[np.uint8] | None:
     """Some of the pictures [n, height, width, 3] by their number. None where they were not kept, or the disk lost them."""
     try:
         with np.load(run.path / OUTPUTS / f"{when}.npz", allow_pickle=False) as file:
@@ -42,7 +52,7 @@ def images(run: RunFolder, when: Literal["before", "after"], items: Sequence[int
         return None
 
 
-def answers(run: RunFolder, when: Literal["before", "after", "reference"]) -> list[tuple[str, float]] | None:
+def answers(run: RunFolder, when: When) -> list[tuple[str, float]] | None:
     """For every question of the suite what was said, and how likely the true answer is, a token, from 0 to 1.
 
     None where they were not kept, or the disk lost them.

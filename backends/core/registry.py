@@ -63,7 +63,7 @@ _REGISTERED: dict[str, dict[str, Registered]] = {kind: {} for kind in _TYPES}
 def _register(
     kind: str, lacks: Callable[[Any], str] = lambda look: "", *, needs: tuple[str, ...], **fields: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a function. `needs`: capabilities of a family (`backends.api.families.CAPABILITIES`) without which it says nothing."""
+    """Register a function. `needs`: capabilities of a family (`backends.api.families.capabilities`) without which it says nothing."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         hints = [
@@ -73,7 +73,7 @@ def _register(
         if kind != "metrics":
             assert takes is not None, f"{function.__name__} takes no Params"
             fields["params"] = takes.model_json_schema()
-        unknown = set(needs) - families.CAPABILITIES.keys()
+        unknown = set(needs) - families.capabilities().keys()
         assert not unknown, f"{function.__name__} needs {unknown}, of which nobody knows"
         fields["works_with"] = {name: family.lacks(needs) or True for name, family in families.every().items()}
         entry = _TYPES[kind].model_validate(fields | {"needs": needs})

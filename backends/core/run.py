@@ -126,8 +126,12 @@ class Run(Generic[T_co]):
         return len(self.task.parts[part])
 
     def forward(self: "Run[ClassifierTask]", model: nn.Module, x: Tensor) -> Tensor:
-        """Logits, float32 [n, classes], in the precision of the job."""
+        """Outputs, float32, in the precision of the job: of classes their logits [n, classes]."""
         return self.task.forward(model, x)
+
+    def loss(self: "Run[ClassifierTask]", outputs: Tensor, labels: Tensor) -> Tensor:
+        """The mean loss of these outputs, as its family trains: of classes their cross-entropy."""
+        return self.task.loss(outputs, labels)
 
     def fresh(self, salt: int = 0) -> nn.Module:
         """The same architecture with new random weights drawn from the seed."""

@@ -167,6 +167,10 @@ class ClassifierTask(Task, Protocol):
         """Some items of the training data, or of the test data, on the device."""
         ...
 
+    def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """The mean loss of these outputs, as the family trains: of classes their cross-entropy."""
+        ...
+
     def forward(self, model: nn.Module, x: Tensor) -> Tensor:
         """Logits, float32 [n, classes]."""
         ...

@@ -19,7 +19,6 @@ from ..api import families, files, visits
 from ..api import findings as earlier
 from ..api.errors import BadInput
 from ..api.findings import Kind
-from ..api.home import ASSETS
 from ..api.panels import WORDING, Found
 from ..core.registry import entries, get
 from ..families.classifier.guards import INPUT_DELTA
@@ -106,12 +105,7 @@ def predict(
 
     `skip_guard` asks the model after with its guard switched off. Where an item's class is known, `label` is its number.
     """
-    models: dict[str, nn.Module | None]
-    if (ASSETS / "models" / run_or_model).is_dir() or data:
-        task, models = desk.task(run_or_model, data), {"before": desk.model(run_or_model, data)}
-    else:
-        opened = desk.run(run_or_model)
-        task, models = opened.task, {"before": opened.model("before"), "after": opened.model("after")}
+    task, models = desk.models(run_or_model, data)
     if bool(path) == bool(items):
         raise BadInput("Give either one image file or items of the data, so that there is something to look at.")
     queried: list[tuple[str, Tensor, int | None]]
@@ -119,12 +113,28 @@ def predict(
         queried = [(Path(path).name, task.pixels.open(Path(path)), None)]
     else:
         queried = [_item_input(task, *place) for place in _item_positions(task, items)]
-    answers = {when: _probabilities(task, model, queried, skip_guard) for when, model in models.items() if model}
+    answers = {when: _probabilities(task, model, queried, skip_guard) for when, model in models.items()}
     predictions = [
         {"id": name, "label": label} | {when: rows[number] for when, rows in answers.items()}
         for number, (name, _, label) in enumerate(queried)
     ]
     return {"classes": task.names, "guarded": hasattr(models.get("after"), INPUT_DELTA), "items": predictions}
+
+
+@operation
+def ask(desk: Desk, run_or_model: str, question: str, data: str = "") -> dict[str, Any]:
+    """What models say to a question in a line of text, in the way of their family: `before` and, for a run, `after`, each with
+    `said`. See `ask` of its family's task.
+
+    Raises:
+        BadInput: the question is not one of the family's, or its models are asked in another way.
+    """
+    task, models = desk.models(run_or_model, data)
+    if not hasattr(task, "ask"):
+        raise BadInput(f"{task.id[:80]} is not asked by a line of text.")
+    begun = time.monotonic()
+    answers: dict[str, Any] = {str(when): task.ask(model, question) for when, model in models.items()}
+    return {"question": question, **answers, "seconds": round(time.monotonic() - begun, 3)}
 
 
 @operation

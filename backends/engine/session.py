@@ -17,6 +17,7 @@ from ..core.evidence import InspectContext, Tell, When
 from ..core.registry import get
 from ..core.task import Task
 from ..models import reference
+from ..models.source import is_model
 from . import hardware, outputs
 from .loading import open_task
 
@@ -121,6 +122,18 @@ class Desk:
     def model(self, model: str, data: str = "") -> nn.Module:
         """The loaded model itself."""
         return cached(self._models, (model, data), self.task(model, data).load)
+
+    def models(self, run_or_model: str, data: str = "") -> tuple[Any, dict[When, nn.Module]]:
+        """The task and the model before and, of a finished run, the model after.
+
+        Raises:
+            BadInput: there is neither such a run nor such a model.
+        """
+        if data or is_model(run_or_model):
+            return self.task(run_or_model, data), {"before": self.model(run_or_model, data)}
+        opened = self.run(run_or_model)
+        each: dict[When, nn.Module | None] = {"before": opened.model("before"), "after": opened.model("after")}
+        return opened.task, {when: model for when, model in each.items() if model is not None}
 
     def run(self, run_id: str) -> OpenRun:
         """A finished run.

@@ -51,7 +51,7 @@ def no_judge(look: InspectContext[Any]) -> str:
         "url": "https://arxiv.org/abs/1802.03426",
         "code": "https://github.com/lmcinnes/umap",
     },
-    needs=("weights",),
+    needs=("embeddings",),
     order=2,
 )
 def embedding_map(look: InspectContext[Any], params: EmbeddingMap) -> list[AnyPanel]:

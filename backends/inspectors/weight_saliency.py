@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from torch.nn import functional as F
 
 from ..api import families
 from ..api.panels import AnyPanel, Bars, Heatmap, Histogram, Number, Series, Verdict
@@ -73,7 +72,13 @@ def weight_saliency(look: InspectContext[Any], params: WeightSaliency) -> list[A
     salient, line = top(weights.pull, params.fraction)
     furthest, move_line = top(weights.move, params.fraction)
     share = 100 * params.fraction
-    noun = "answers" if families.has(look.task.family, "answers") else "images"
+    noun = (
+        "answers"
+        if families.has(look.task.family, "answers")
+        else "images"
+        if families.has(look.task.family, "pictures")
+        else families.get(look.task.family).noun
+    )
     panels: list[AnyPanel] = [
         _histogram(
             weights.pull, line, params.fraction, f"How hard the forgotten {noun} pull at each weight", "|gradient|"
@@ -143,7 +148,7 @@ def _weights(look: InspectContext[Any], most: int) -> Weights:
 
 
 def _gradients(look: InspectContext[Any], most: int) -> dict[str, torch.Tensor]:
-    """Signed gradient of -CE summed over the forget set, by parameter name; the look's own model is left alone."""
+    """Signed gradient of minus the loss (of classes: CE) summed over the forget set, by parameter name; the look's own model is left alone."""
     model, task = copy.deepcopy(look.before).eval().requires_grad_(True), look.task
     names, parameters = zip(*model.named_parameters(), strict=True)
     total = [torch.zeros_like(parameter) for parameter in parameters]
@@ -151,7 +156,7 @@ def _gradients(look: InspectContext[Any], most: int) -> dict[str, torch.Tensor]:
     with exact(task):
         for at in look.steps(range(0, len(index), BATCH), "summing gradients"):
             batch = task.batch(index[at : at + BATCH])
-            loss = -F.cross_entropy(task.forward(model, batch.x), batch.y, reduction="sum")
+            loss = -task.loss(task.forward(model, batch.x), batch.y, reduction="sum")
             batch_gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
             for summed, gradient in zip(total, batch_gradients, strict=True):
                 summed += gradient

@@ -21,7 +21,7 @@ class SgdParams(Params):
 
     epochs: int = Field(default=5, ge=1, le=200, description="Passes over the data.")
     learning_rate: float = Field(default=0.01, gt=0, le=1, description="Step size.")
-    batch_size: int = Field(default=128, ge=8, le=1024, description="Images in one step.")
+    batch_size: int = Field(default=128, ge=8, le=1024, description="Items in one step.")
 
 
 def sgd(model: nn.Module, learning_rate: float, momentum: float = 0.9, weight_decay: float = 5e-4) -> SGD:

@@ -1,7 +1,5 @@
 """Fine-tuning on the retain set (FT): the simplest baseline, which never uses the forget set."""
 
-from torch.nn import functional as F
-
 from ..core.registry import method
 from ..core.run import Run
 from ..core.task import ClassifierTask
@@ -29,7 +27,7 @@ class Params(SgdParams):
     },
     label="same algorithm, smaller model",
     departures="Fewer epochs than the paper's 10; the learning rate falls to zero during the run and is tuned for the embedded models.",
-    needs=("classes",),
+    needs=("labelled items",),
     order=20,
 )
 def fine_tune(run: Run[ClassifierTask], params: Params) -> None:
@@ -37,7 +35,7 @@ def fine_tune(run: Run[ClassifierTask], params: Params) -> None:
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)
     for batch in run.epochs("fine-tune", ["keep"] * params.epochs, params.batch_size, {"optimizer": optimizer}):
-        loss = F.cross_entropy(run.forward(run.model, batch.x), batch.y)
+        loss = run.loss(run.forward(run.model, batch.x), batch.y)
         falling(optimizer, params.learning_rate, batch)
         optimizer.zero_grad()
         loss.backward()

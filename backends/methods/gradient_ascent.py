@@ -1,7 +1,6 @@
 """Gradient ascent (GA): climb the loss of the forget set, with no retain loss."""
 
 from pydantic import Field
-from torch.nn import functional as F
 
 from ..core.registry import method
 from ..core.run import Run
@@ -34,7 +33,7 @@ class GradientAscent(SgdParams):
     },
     label="same algorithm, smaller model",
     departures="The step size is tuned for the embedded models.",
-    needs=("classes",),
+    needs=("labelled items",),
     order=40,
 )
 def gradient_ascent(run: Run[ClassifierTask], params: GradientAscent) -> None:
@@ -42,7 +41,7 @@ def gradient_ascent(run: Run[ClassifierTask], params: GradientAscent) -> None:
     run.model.train()
     optimizer = sgd(run.model, params.learning_rate)
     for batch in run.epochs("ascend", ["forget"] * params.epochs, params.batch_size, {"optimizer": optimizer}):
-        loss = F.cross_entropy(run.forward(run.model, batch.x), batch.y)
+        loss = run.loss(run.forward(run.model, batch.x), batch.y)
         optimizer.zero_grad()
         (-loss).backward()
         optimizer.step()

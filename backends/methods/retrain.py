@@ -39,7 +39,7 @@ class Retrain(Params):
     label="same algorithm, smaller model",
     departures="The recipe is that of the model's card; the paper's models were trained for 182 epochs.",
     reference=True,
-    needs=("classes",),
+    needs=("labelled items",),
     order=90,
 )
 def retrain(run: Run[ClassifierTask], params: Retrain) -> None:

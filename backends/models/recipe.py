@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 from torch import nn
-from torch.nn import functional as F
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
 
@@ -83,7 +82,7 @@ def optimizer_and_schedule(model: nn.Module, recipe: Mapping[str, Any], steps: i
 def train(run: "Run[ClassifierTask]", epochs: int | None = None) -> None:
     """Give the run's model new weights, drawn from the run's seed, and train it on `keep` by the recipe of its task.
 
-    Cross-entropy over shuffled batches with the recipe's augmentation. It goes on from a checkpoint like any method.
+    The loss of its family over shuffled batches with the recipe's augmentation. It goes on from a checkpoint like any method.
 
     Args:
         run: the job; `run.model` is changed.
@@ -101,7 +100,7 @@ def train(run: "Run[ClassifierTask]", epochs: int | None = None) -> None:
     optimizer, schedule = optimizer_and_schedule(run.model, recipe, epochs * -(-run.size("keep") // size))
     saved: dict[str, Stateful] = {"optimizer": optimizer, "schedule": schedule}
     for batch in run.epochs("train", ["keep"] * epochs, size, saved):
-        loss = F.cross_entropy(run.forward(run.model, batch.x), batch.y)
+        loss = run.loss(run.forward(run.model, batch.x), batch.y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -23,7 +23,7 @@ def example(needs: str = "classes") -> RunFolder | None:
     """A finished run to talk about: one that came with Lethe, else the newest of this home that forgot something named.
 
     Args:
-        needs: the capability that the family of its model must have, one of `families.CAPABILITIES`.
+        needs: the capability that the family of its model must have, one of `families.capabilities`.
     """
     finished = [
         run

@@ -137,7 +137,7 @@ def submit_steps(base: RunFolder, kind: str, text: str, owner: str) -> None:
 
 def forget_text(run: RunFolder) -> str:
     """The words for what a run of the sweep forgets."""
-    return target_choice.targets_in_words(run.spec.forget)
+    return target_choice.targets_in_words(run.spec.forget, run.spec.family)
 
 
 def _same_settings(one: JobSpec, other: JobSpec) -> bool:

@@ -183,14 +183,16 @@ def unfinished(run: RunFolder) -> Markup:
 
 def images(run: RunFolder, words: str = "", key: str = "") -> Markup:
     """The watched images or questions with a slider through the steps; `words` say whose."""
-    what = families.view_of(run).watched
+    family = families.view_of(run)
+    what = family.watched
     title = f"{words}: the same {what}, step by step" if words else f"The same {what}, step by step"
-    return training.scrub(run.samples(), run_results.class_names(run), run.path, title=title, key=key)
+    names = run_results.class_names(run)
+    return training.scrub(run.samples(), names, run.path, title=title, key=key, words=family.watching)
 
 
 def curves(run: RunFolder) -> Markup:
     """The curves of the watched images or answers as they fade."""
-    panel = training.fading_panel(run.samples())
+    panel = training.fading_panel(run.samples(), families.view_of(run).watching)
     return view.panel(panel, run.path, key=f"fading-{run.id}") if panel else Markup()
 
 

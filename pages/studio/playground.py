@@ -285,9 +285,8 @@ def no_answer(run_id: str) -> Markup:
             "Nothing to ask yet", markup.text(words) + markup.link("Forget something", "./", button=True), empty=True
         )
     if families.of_model(run_id) is not None:
-        words = (
-            "This model looks at images and names what it sees; this page is for models that draw or answer in words."
-        )
+        does = families.view(family_of(run_id) or "").does
+        words = f"This model {does}; this page is for models that draw or answer in words."
         return markup.card(
             "", markup.verdict(words, "unknown") + markup.link("Forget something", f"./?model={run_id}", button=True)
         )
@@ -299,7 +298,8 @@ def no_answer(run_id: str) -> Markup:
         return markup.card(
             "", markup.verdict(words, "unknown") + markup.link("Go to the run", f"./?run={run.id}", button=True)
         )
-    words = "The model of this run looks at images and names what it sees; this page is for models that draw or answer in words."
+    does = families.view_of(run).does
+    words = f"The model of this run {does}; this page is for models that draw or answer in words."
     more = markup.link("Compare before and after on the same images", f"compare?run={run.id}", button=True)
     return markup.card("", markup.verdict(words, "unknown") + more)
 

@@ -82,6 +82,9 @@ class Sorter:
     def forward(self, model, x):
         return model(pixel_values=x)
 
+    def loss(self, outputs, labels):
+        return torch.nn.functional.cross_entropy(outputs, labels)
+
     def batch(self, index, augment=False):
         index = torch.as_tensor(index)
         x = tensor("x")[index].view(-1, 1, 2, 3)

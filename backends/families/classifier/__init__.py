@@ -22,7 +22,7 @@ class Classifier(Family):
     subject = "An image classifier"
     noun = "images"
     counted = "training images"
-    capabilities = frozenset({"classes", "judged", "hidden states", "weights"})
+    capabilities = frozenset({"classes", "labelled items", "judged", "hidden states", "embeddings", "weights"})
     architectures = ("ForImageClassification",)
     task = "backends.families.classifier.task:Classifier"
     attaches = "backends.families.classifier.guards:attach_found"

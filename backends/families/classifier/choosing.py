@@ -123,6 +123,23 @@ class ImageChoosing(Choosing):
     def read(self, text: str, model: "ModelInfo") -> targets.Target:
         return targets.parse(targets.expand(text))
 
+    def in_words(self, text: str) -> str:
+        try:
+            target = targets.parse(text)
+        except BadInput:
+            return ""
+        match target.kind:
+            case "random":
+                return f"a random {target.share:g} % of the images" + (f" (draw {target.draw})" if target.draw else "")
+            case "images":
+                return "1 chosen image" if len(target.ids) == 1 else f"{len(target.ids):,} chosen images"
+            case "like":
+                return f"the {target.count:,} images most alike to image {target.ids[0]}"
+            case "run":
+                return "the hardest set that a run found"
+            case _:
+                return ""
+
     def opened(self, model: "ModelInfo") -> str:
         return f"Opened: {len(_classes(model))} classes, {model.card.get('train_count', 0):,} training images."
 

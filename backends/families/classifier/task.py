@@ -169,7 +169,7 @@ class Classifier:
     def trial(self) -> Callable[[], object]:
         model = self.load().train()
         batch = self.batch(np.arange(min(TRIAL, len(self.parts["train"]))))
-        return lambda: nn.functional.cross_entropy(self.forward(model, batch.x), batch.y).backward()
+        return lambda: self.loss(self.forward(model, batch.x), batch.y).backward()
 
     def suite(self) -> list[dict[str, Any]]:
         """Nothing: images are their own question."""
@@ -214,6 +214,10 @@ class Classifier:
         with self._autocast():
             logits: Tensor = model(pixel_values=x).logits
             return logits.float()
+
+    def loss(self, outputs: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
+        """Cross-entropy of logits [n, classes] to classes [n]."""
+        return nn.functional.cross_entropy(outputs, labels, reduction=reduction)
 
     def head(self, model: nn.Module) -> nn.Linear:
         """The last linear layer, whose rows are the classes.

@@ -29,7 +29,7 @@ class Language(Family):
     subject = "A language model"
     noun = "questions"
     counted = "questions"
-    capabilities = frozenset({"answers", "dense columns", "hidden states", "weights", "prompts"})
+    capabilities = frozenset({"answers", "dense columns", "hidden states", "embeddings", "weights", "prompts"})
     architectures = ("ForCausalLM", "LMHeadModel")
     task = "backends.families.language.task:LanguageModel"
     attaches = "backends.families.language.guards:attach_found"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...api import pairs, people
+from ...api import catalog, pairs, people
 from ...api.choosing import (
     ALL,
     EVERYTHING,
@@ -141,6 +141,9 @@ class QuestionChoosing(Choosing):
     def read(self, text: str, model: "ModelInfo") -> Person | Own:
         return people.target(pairs.expand(text), _book(model))
 
+    def in_words(self, text: str) -> str:
+        return next((words for book in _every_book() if (words := people.set_words(text, book))), "")
+
     def kept_words(self, model: "ModelInfo") -> str:
         book = _book(model)
         return "everything else" if book.names or book.topics else "real books and facts of the world"
@@ -182,6 +185,11 @@ def in_lines(some: Sequence[Pair]) -> dict[str, Any]:
         "lines": "\n".join(pair.line for pair in some),
         "known": [pair.model_dump() for pair in some if not pair.plain],
     }
+
+
+def _every_book() -> list[Book]:
+    """The people and topics that came with the embedded models."""
+    return [people.load(entry.data) for entry in catalog.load().models]
 
 
 def _book(model: "ModelInfo | None") -> Book:

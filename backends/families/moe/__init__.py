@@ -12,7 +12,7 @@ class Mixture(Language):
     id = "moe"
     title = "Mixtures of experts"
     subject = "A mixture of experts"
-    capabilities = frozenset({"answers", "router", "hidden states", "weights", "prompts"})
+    capabilities = frozenset({"answers", "router", "hidden states", "embeddings", "weights", "prompts"})
     benchmark = "backends.families.moe.benchmark:BENCHMARK"
     order = 40
 

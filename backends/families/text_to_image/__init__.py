@@ -21,7 +21,7 @@ class TextToImage(Family):
     subject = "A model that draws"
     noun = "prompts"
     counted = "pictures judged"
-    capabilities = frozenset({"pictures", "judged", "weights", "prompts"})
+    capabilities = frozenset({"pictures", "judged", "embeddings", "weights", "prompts"})
     task = "backends.families.text_to_image.task:TextToImage"
     attaches = "backends.families.text_to_image.one_step:attach_found"
     choosing = ConceptChoosing()

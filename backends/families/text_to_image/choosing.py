@@ -120,6 +120,10 @@ class ConceptChoosing(Choosing):
     def read(self, text: str, model: "ModelInfo") -> Concept:
         return concepts.read(text, {"domains": _domains(model)}, model.id)
 
+    def in_words(self, text: str) -> str:
+        name, *instead = concepts.ARROW.split(text)
+        return f"{name} (drawn as {instead[0]} instead)" if len(instead) == 1 else ""
+
     def kept_words(self, model: "ModelInfo") -> str:
         return "everything else" if _domains(model) else "everyday things"
 

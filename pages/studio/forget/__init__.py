@@ -240,7 +240,7 @@ def _last(run_id: str) -> str:
     if state.status in ENDED and time.time() - ended_at >= RECENT:
         return ""
     words = "Your job is still working" if state.status not in ENDED else "Your last job has ended"
-    link = markup.link(f"forget {targets_in_words(run.spec.forget)}", f"?run={run.id}")
+    link = markup.link(f"forget {targets_in_words(run.spec.forget, run.spec.family)}", f"?run={run.id}")
     return note(Markup("{}: {}.").format(words, link))
 
 
@@ -251,9 +251,7 @@ def _examples() -> str:
     groups: dict[str, dict[str, Markup]] = {}
     for run in runs.visible():
         if run.shipped and run.result:
-            forget_text = (
-                f"{targets_in_words(run.spec.forget)} forgotten ({titles.get(run.spec.model, run.spec.model)})"
-            )
+            forget_text = f"{targets_in_words(run.spec.forget, run.spec.family)} forgotten ({titles.get(run.spec.model, run.spec.model)})"
             way = titles.get(run.spec.method, run.spec.method)
             groups.setdefault(forget_text, {}).setdefault(way, markup.link(way, f"?run={run.id}"))
     examples = Markup("; ").join(

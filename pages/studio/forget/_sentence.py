@@ -25,7 +25,7 @@ def whole(draft: Draft) -> Updates:
     except LetheError as error:
         error_html = error_line(str(error))
         return {"say": say(draft, error_html), "review": error_html, "exact": "", "problem": error_line(lacks)}
-    count = job_form.counts_text(counts)
+    count = job_form.counts_text(counts, draft.known_model.family)
     # the passes of a language model are over its forget set; others pass over what is kept too
     question_count = counts.forget if counts.questions else None
     needs = job_form.needs(spec.model, spec.method, spec.params, question_count=question_count)
@@ -49,7 +49,7 @@ def say(draft: Draft, below: Markup) -> Markup:
     """The sentence, with a line below it."""
     model, method, instead = draft.model, draft.chosen_method(), job_form.instead(draft)
     try:
-        forget_text = targets_in_words(draft.forget_targets())
+        forget_text = targets_in_words(draft.forget_targets(), model.family if model else "")
     except LetheError:
         forget_text = "…"
     try:
@@ -74,7 +74,7 @@ def review(draft: Draft, count: str, needs: str) -> Markup:
     settings = job_form.changed_params(model, method, draft.forget_targets(), job_form.params(draft))
     rows = {
         "Model": f"{model.title}, which stays as it is",
-        "Forget": targets_in_words(draft.forget_targets()),
+        "Forget": targets_in_words(draft.forget_targets(), model.family),
         "Keep": job_form.kept_words(draft.keep_targets(), model),
         families.get(model.family).noun.capitalize(): count,
         "Method": f"{method.title} ({method.label})",
