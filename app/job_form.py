@@ -121,9 +121,11 @@ def choosing(model: ModelInfo) -> Choosing:
     return families.get(model.family).choosing
 
 
-def at_defaults(model: ModelInfo) -> Draft:
-    """The form of a model that has just been chosen."""
-    return Draft(model, first_choice(model), Choice(choosing(model).keep_kinds(model)[0].id), model.default_method)
+def at_defaults(model: ModelInfo, chosen: Choice | None = None) -> Draft:
+    """The form of a model that has just been chosen; `chosen` is a kind of target that stays, where it is not that of its own start."""
+    first = first_choice(model)
+    forget = chosen if chosen is not None and chosen.kind != first.kind else first
+    return Draft(model, forget, Choice(choosing(model).keep_kinds(model)[0].id), model.default_method)
 
 
 def first_choice(model: ModelInfo) -> Choice:

@@ -1,5 +1,8 @@
 """The protocol of a model family, as the engine uses it; what its methods and metrics use besides, the family adds.
 
+A family of labelled items adds `batch(index, test=, augment=)`, `forward(model, x)` and `loss(outputs, labels, reduction=)`, and a `recipe`
+by which it is trained; one that is asked a line of text adds `ask(model, question)`, which gives at least `said`.
+
 A task joins a model, its data and the forget and keep sets of one job. `parts` names index sets; of a classifier into its
 data (which the methods walk over), of other families into the suite of questions or pictures that it is judged by:
 

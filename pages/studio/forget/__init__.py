@@ -37,6 +37,10 @@ history.replaceState(history.state, '', to); scrollTo(0, 0);
 let left = 50; const focus = () => { const head = document.getElementById('run_head');  // its heading is made anew
 if (!head?.querySelector('h1')?.checkVisibility()) { if (left--) setTimeout(focus, 100); return; }
 head.tabIndex = -1; head.focus({preventScroll: true}); }; focus(); }"""
+AWAY = 300_000  # milliseconds out of sight after which the settings are drawn anew; see backends/api/limits.py, `idle_seconds`
+WAKE = f"""(...given) => {{ let away = 0; document.addEventListener('visibilitychange', () => {{
+if (document.hidden) away = Date.now();
+else if (Date.now() - away > {AWAY}) document.querySelector('#redraw')?.click(); }}); return given; }}"""
 TO_TOP = "() => { document.querySelector('#steps')?.scrollIntoView({block: 'start'}); }"
 
 Part = Any  # a component or a layout block of Gradio
@@ -177,7 +181,7 @@ class Arriving:
         assert Context.root_block is not None
         outputs = self.around() + list(page.parts.values())
         arrived = Context.root_block.load(self.arrive, [self.last, page.secret], outputs, js=HOLD, **page.quiet)
-        arrived.then(None, None, None, js=RELEASE)
+        arrived.then(None, None, None, js=RELEASE).then(None, None, None, js=WAKE)
         filled = page.then(arrived, fill, ("near", "say"))
         counted = page.then(filled, sentences, _sentence.PARTS)
         page.then(counted, lambda raw: _targets.tile_pictures(page, raw), ("tile_style",))

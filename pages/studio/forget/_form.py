@@ -113,6 +113,15 @@ class FormPage:
     def _values(self, by: Choosing, fields: Sequence[Any], raw: Raw) -> dict[str, Any]:
         return {field.name: self.widgets[f"{by.id}.{field.name}"].value(raw) for field in fields}
 
+    def same_kind(self, raw: Raw, model: ModelInfo) -> Choice | None:
+        """The kind of target that is chosen, with its numbers, where another model has it as well; what is chosen of its data is not."""
+        by = job_form.choosing(model)
+        kind = next((kind for kind in by.kinds(model) if kind.offered and kind.id == raw["kind"]), None)
+        if kind is None:
+            return None
+        fields = [field for field in by.fields(model) if field.widget in ("slider", "number")]
+        return Choice(kind.id, self._values(by, fields, raw))
+
     # --- updates that several steps give
 
     def keep_parts(self) -> Sequence[str]:

@@ -53,6 +53,8 @@ def build(page: FormPage, first: ModelInfo) -> None:
     page.add("method", cards, sent=True)
     page.add("detail", Alive(detail(catalog.load().get("methods", first.default_method)), elem_id="detail"))
     page.add("edited", gr.State({}), sent=True)
+    # pressed by the page itself once it was out of sight for long: the server then no longer knows what it drew
+    page.add("redraw", gr.Button("Draw the settings anew", visible="hidden", elem_id="redraw"))
     # what the settings are drawn for: they are drawn anew whenever this text changes
     page.add(
         "plan", gr.Textbox(plan(job_form.at_defaults(first)), visible="hidden", elem_id="plan", label="Settings of")
@@ -143,7 +145,7 @@ def _when(page: FormPage) -> list[Any]:
     from gradio.context import Context
 
     assert Context.root_block is not None
-    return [Context.root_block.load, page.parts["plan"].change]
+    return [Context.root_block.load, page.parts["plan"].change, page.parts["redraw"].click]
 
 
 def _boxes(draft: Draft, method: Method) -> dict[str, Any]:

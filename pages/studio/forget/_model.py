@@ -81,8 +81,7 @@ def wire(page: FormPage) -> list[object]:
 
     def fresh(raw: Raw, model: ModelInfo) -> Updates:
         """The form of a model that was just chosen, at its defaults."""
-        start = job_form.at_defaults(model)
-        raw = raw | {"method": start.method}
+        start = job_form.at_defaults(model, page.same_kind(raw, model))
         context = Context(model, mark_of(raw.get(VISITOR)))
         draft = job_form.Draft(model, start.forget, start.keep, start.method, raw.get("edited") or {}, raw["seed"])
         return (
