@@ -7,7 +7,7 @@ from app_pages import Form, Settings, plan, values
 
 from app import forms, job_form
 from app.sessions import Session
-from backends.api import catalog
+from backends.api import catalog, submit
 from backends.api.model_info import embedded
 from pages.studio import forget
 
@@ -122,9 +122,9 @@ def test_changes_stay_with_another_model_and_another_forget_set(form):
 
 @pytest.fixture
 def submitted(make_run, monkeypatch):
-    """The jobs that were submitted."""
+    """The jobs that were submitted, as they were checked."""
     jobs, run = [], make_run("queued")
-    monkeypatch.setattr(forget.submit, "submit", lambda spec, **_: jobs.append(spec) or run)
+    monkeypatch.setattr(forget.submit, "submit", lambda spec, **_: jobs.append(submit.check(spec)) or run)
     return jobs
 
 

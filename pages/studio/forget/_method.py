@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
+from gradio.context import Context
 from markupsafe import Markup
 
 from app import forms, job_form, markup
@@ -57,7 +58,10 @@ def build(page: FormPage, first: ModelInfo) -> None:
     page.add("redraw", gr.Button("Draw the settings anew", visible="hidden", elem_id="redraw"))
     # what the settings are drawn for: they are drawn anew whenever this text changes
     page.add(
-        "plan", gr.Textbox(plan(job_form.at_defaults(first)), visible="hidden", elem_id="plan", label="Settings of")
+        "plan",
+        gr.Textbox(
+            plan(job_form.at_defaults(first)), visible="hidden", elem_id="plan", label="Settings of", interactive=True
+        ),
     )
 
 
@@ -137,13 +141,16 @@ def settings(page: FormPage, start: Callable[..., Any], started: Callable[[Any],
         begin = page.parts["start"].click(lambda *values: start(with_boxes(values)), inputs, around, **page.quiet)
         started(begin)
 
+    assert Context.root_block is not None
+    for event in Context.root_block.default_config.fns.values():
+        if event.renderable is not None:
+            event.api_visibility = "private"  # like every other; Gradio has no argument for it here
+
 
 _LISTENING: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 
 
 def _when(page: FormPage) -> list[Any]:
-    from gradio.context import Context
-
     assert Context.root_block is not None
     return [Context.root_block.load, page.parts["plan"].change, page.parts["redraw"].click]
 
