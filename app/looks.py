@@ -1,4 +1,4 @@
-"""The queue of looks inside: requests to run an inspector on a run. They wait, work and end here, whoever watches.
+"""The queue of looks inside: requests to run an inspector or an attack on a run. They wait, work and end here, whoever watches.
 
 One works at a time, because one process opens the models for them. A page asks for a look, and then how it stands; closing the
 page ends nothing, and what was found lies in the run's folder (see `backends.api.findings`), or, where it was asked for by one who
@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from app.inference import LIVE
+from backends.api import catalog, runs, visits
 from backends.api import findings as found
-from backends.api import runs, visits
 from backends.api.errors import Busy, LetheError
 from backends.api.limits import limits
 from backends.api.line import BUSY, SHARE, GivenUp
@@ -30,6 +30,7 @@ class Look:
     """One look into one run: the request, and how it stands.
 
     Attributes:
+        inspector: id of the inspector or attack.
         owners: those who asked for it and have not cancelled it.
         joins: what it finds becomes part of the run; else it is for those who asked.
         made_with: the settings of what it found, all of them.
@@ -151,8 +152,9 @@ class Looks:
             ended = [one for one in reversed(self._all) if (one.run, one.inspector) == (run.id, inspector)]
             own = (one.made_with for one in ended if not one.joins and owner in one.owners)
             params = next((settings for settings in own if settings is not None), None)
-        apart = None if params is None else visits.read(run, inspector, params)
-        return apart or found.read(run, inspector)
+        kind = _kind(inspector)
+        apart = None if params is None else visits.read(run, inspector, params, kind)
+        return apart or found.read(run, inspector, kind)
 
     def owned(self, owner: str) -> list[Look]:
         """The looks of an owner that have not ended, or whose end nobody saw; oldest first."""
@@ -190,14 +192,15 @@ class Looks:
 
     def _look(self, one: Look) -> tuple[State, str]:
         """(how a look ended, why it failed)."""
+        kind = _kind(one.inspector)
         while not one.cancelled.is_set():
             try:
                 message: dict[str, Any]
                 for message in self._stream(
-                    "inspect",
+                    kind,
                     cancelled=one.cancelled,
                     run=one.run,
-                    inspector=one.inspector,
+                    **{"inspector" if kind == "inspect" else kind: one.inspector},
                     params=one.params,
                     joins=one.joins,
                 ):
@@ -225,9 +228,14 @@ def _becomes_part_of_run(run_id: str, owner: str) -> bool:
 
 def _usual_seconds(run: str, inspector: str) -> float | None:
     try:
-        return found.usual_seconds(inspector, model=runs.find(run).spec.model)
+        return found.usual_seconds(inspector, _kind(inspector), runs.find(run).spec.model)
     except LetheError:
         return None
+
+
+def _kind(inspector: str) -> found.Kind:
+    """The live operation that does a look."""
+    return "attack" if any(entry.id == inspector for entry in catalog.load().attacks) else "inspect"
 
 
 def _next_look(waiting: list[Look], last: dict[str, int]) -> Look:

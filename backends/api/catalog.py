@@ -10,7 +10,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -114,17 +114,25 @@ class Metric(Entry):
         return self.most if self.most is not None else 100.0 if self.unit == "%" else None
 
 
-class Inspector(Entry):
-    """A look inside a finished run. Its result is a list of panels."""
+class Look(Entry):
+    """A look into a finished run, an inspector's or an attack's. Its result is a list of panels. No two have one id."""
+
+    kind: ClassVar[Literal["inspect", "attack"]]  # the live operation that does it, and the folder of what it finds
 
     params: dict[str, Any]
     switches: bool = Field(default=False, description="Vectors of the model can be switched off beside it, live.")
 
 
-class Attack(Entry):
-    """A try to bring back what was forgotten. Its result is a list of panels."""
+class Inspector(Look):
+    """A look at what a model keeps inside."""
 
-    params: dict[str, Any]
+    kind = "inspect"
+
+
+class Attack(Look):
+    """A try to bring back what was forgotten."""
+
+    kind = "attack"
 
 
 class Lesson(BaseModel):
@@ -145,6 +153,21 @@ class Catalog(BaseModel):
     inspectors: list[Inspector]
     attacks: list[Attack]
     lessons: list[Lesson]
+
+    @property
+    def looks(self) -> list[Look]:
+        """What can be done with a finished run: to look inside, then to attack."""
+        return [*self.inspectors, *self.attacks]
+
+    def look(self, entry_id: str) -> Look:
+        """An inspector or attack.
+
+        Raises:
+            BadInput: there is none of that id; the sentence lists the inspectors.
+        """
+        kind = "attacks" if any(entry.id == entry_id for entry in self.attacks) else "inspectors"
+        entry: Look = self.get(kind, entry_id)
+        return entry
 
     def get(self, kind: str, entry_id: str) -> Any:
         """The entry of that id, or that had it before, among `models`, `methods`, `metrics`, `inspectors`, `attacks`, `data`.

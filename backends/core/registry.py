@@ -79,6 +79,8 @@ def _register(
         entry = _TYPES[kind].model_validate(fields | {"needs": needs})
         other = _REGISTERED[kind].get(entry.id)
         assert other is None or other.function.__module__ == function.__module__, f"two {kind} are called {entry.id}"
+        alike = {"inspectors": "attacks", "attacks": "inspectors"}.get(kind)
+        assert alike is None or entry.id not in _REGISTERED[alike], f"an inspector and an attack are called {entry.id}"
         _REGISTERED[kind][entry.id] = Registered(entry, function, takes, lacks)
         return function
 

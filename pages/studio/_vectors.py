@@ -129,7 +129,7 @@ def _events(switch: Switch, run: gr.Dropdown, every: gr.Button, none: gr.Button,
 
 def fits(run_id: str | None, inspector_id: str | None) -> bool:
     """Whether vectors can be switched off beside this look into this run."""
-    if not run_id or not inspector_id or not catalog.load().get("inspectors", inspector_id).switches:
+    if not run_id or not inspector_id or not catalog.load().look(inspector_id).switches:
         return False
     run, _ = run_results.open_run(run_id)
     return run is not None and run.state.status == "done"

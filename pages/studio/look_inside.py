@@ -1,4 +1,4 @@
-"""Look inside: choose a finished run and an inspector, and see what changed in the model."""
+"""Look inside: choose a finished run and an inspector or an attack, and see what changed in the model."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from app.looks import LOOKS
 from app.templating import render
 from backends.api import catalog, params, runs, visits
 from backends.api import findings as found
-from backends.api.catalog import Inspector
+from backends.api.catalog import Look
 from backends.api.errors import Busy, LetheError
 from backends.api.runs import RunFolder
 from pages.studio import _looking, _vectors
@@ -44,7 +44,7 @@ _LACKING: dict[
 def build() -> None:
     """The page. Its address holds its state: ?run=...&with=...&inspector=..."""
     nav("Look inside", "Which weights moved, where everything lies now, what the model now looks at.")
-    inspectors = catalog.load().inspectors
+    inspectors = catalog.load().looks
     first = inspectors[0].id if inspectors else None
     secret = identity()
     with gr.Row():
@@ -145,7 +145,7 @@ def _skipping_first(script: str) -> str:
     return f"(first, ...rest) => [first, ...({script})(...rest)]"
 
 
-def settings(inspectors: list[Inspector]) -> tuple[list[gr.Accordion], list[gr.components.Component]]:
+def settings(inspectors: list[Look]) -> tuple[list[gr.Accordion], list[gr.components.Component]]:
     """The parameters of every inspector as a small form each; only that of the chosen one is shown."""
     groups: list[gr.Accordion] = []
     fields: list[gr.components.Component] = []
@@ -160,11 +160,11 @@ def describe(inspector_id: str | None) -> Markup:
     """The summary of an inspector, and its source."""
     if not inspector_id:
         return Markup()
-    entry: Inspector = catalog.load().get("inspectors", inspector_id)
+    entry = catalog.load().look(inspector_id)
     return markup.styled(markup.text(entry.summary) + markup.text(source(entry), "quiet"))
 
 
-def source(entry: Inspector) -> Markup:
+def source(entry: Look) -> Markup:
     """The source of an inspector, as a link."""
     return markup.external(entry.source.title, entry.source.url)
 
@@ -172,7 +172,7 @@ def source(entry: Inspector) -> Markup:
 def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
     """All that the page's address asks for; without one, the newest finished run and the first inspector."""
     run_id, second, inspector_id = (address(request, name) for name in ("run", "with", "inspector"))
-    inspectors = catalog.load().inspectors
+    inspectors = catalog.load().looks
     ids = [entry.id for entry in inspectors]
     finished = [r for r in runs.visible(mark_of(secret), run_id, second) if r.state.status == "done"]
     options = choices(finished)
@@ -228,7 +228,7 @@ def page_updates(
         inspector_id = ways[0][1] if ways else None
     groups = [
         gr.Accordion(visible=entry.id == inspector_id and bool(forms.properties(entry.params)))
-        for entry in catalog.load().inspectors
+        for entry in catalog.load().looks
     ]
     radio = gr.Radio(choices=ways) if fits and request is None else gr.Radio(choices=ways, value=inspector_id)
     switches = _vectors.fits(run_id, inspector_id)
@@ -299,7 +299,7 @@ def _name(run_id: str) -> str:
 
 def fitting(run_id: str | None) -> list[tuple[str, str]]:
     """(title, id) of the inspectors that work with a run's model; all of them where there is no such run."""
-    inspectors = catalog.load().inspectors
+    inspectors = catalog.load().looks
     run = run_results.open_run(run_id)[0] if run_id else None
     family = families.of_run(run) if run is not None else None
     return [(entry.title, entry.id) for entry in inspectors if family is None or entry.works_with.get(family) is True]
@@ -338,7 +338,7 @@ def look_html(run_id: str, inspector_id: str | None, owner: str = "") -> Markup:
     look = LOOKS.of(run_id, inspector_id or "", owner)
     if look is None or look.state == "done":
         return findings_or_hint(run_id, inspector_id, owner)
-    entry: Inspector = catalog.load().get("inspectors", look.inspector)
+    entry = catalog.load().look(look.inspector)
     if look.pending:
         words = "The model before and the model after are opened and compared; above stands how far that is. You may leave this page: what is found is kept."
         return markup.card(f"Looking: {entry.title}", render("pages.looking", words), empty=True)
@@ -368,15 +368,15 @@ def findings_or_hint(run_id: str | None, inspector_id: str | None, owner: str = 
         return markup.card(
             "", markup.verdict(words, "unknown") + markup.link("Go to the run", f"./?run={run.id}", button=True)
         )
-    entry: Inspector = catalog.load().get("inspectors", inspector_id)
+    entry = catalog.load().look(inspector_id)
     findings = LOOKS.findings(run, inspector_id, owner) or visits.read(
-        run, inspector_id, params.checked(entry.id, entry.params, {})
+        run, inspector_id, params.checked(entry.id, entry.params, {}), entry.kind
     )
     if findings is not None:
         return answer(run, entry, findings)
     if reason := _LACKING.get(run.id, {}).get(inspector_id):
         return markup.card(entry.title, markup.verdict(reason, "unknown"))
-    usual = found.usual_seconds(inspector_id, model=run.spec.model)
+    usual = found.usual_seconds(inspector_id, entry.kind, run.spec.model)
     takes = f" In runs of this model it took about {theme.seconds(usual)}." if usual else ""
     return markup.card(
         entry.title,
@@ -385,7 +385,7 @@ def findings_or_hint(run_id: str | None, inspector_id: str | None, owner: str = 
     )
 
 
-def answer(run: RunFolder, entry: Inspector, result: dict[str, Any]) -> Markup:
+def answer(run: RunFolder, entry: Look, result: dict[str, Any]) -> Markup:
     """Findings as HTML under the name of what looked, with where that comes from and with what settings they were made."""
     settings_text = ", ".join(
         f"{forms.label(name).lower()} {value}" for name, value in (result.get("params") or {}).items() if value != ""
@@ -424,7 +424,7 @@ def ask(secret: str, run_id: str | None, inspector_id: str | None, beside: str |
 def chosen_params(inspector_id: str, values: tuple[Any, ...]) -> dict[str, Any]:
     """The values of the chosen inspector's own widgets, checked."""
     at = 0
-    for entry in catalog.load().inspectors:
+    for entry in catalog.load().looks:
         count = len(forms.properties(entry.params))
         if entry.id == inspector_id:
             return forms.from_widgets(entry.title, entry.params, values[at : at + count])
