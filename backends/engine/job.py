@@ -15,9 +15,9 @@ from pathlib import Path
 from ..api.runs import RunFolder
 from .parent import end_with
 
-NEEDED = (  # by jobs of every family, or imported late by metrics: seconds that no job is to wait for
-    "backends.engine.attempt", "backends.families.classifier.task", "backends.families.language.task", "backends.families.text_to_image.task",
-    "sklearn.svm", "rouge_score.rouge_scorer",
+NEEDED = (  # by jobs of every family, and imported late by tasks and metrics: seconds that no job is to wait for
+    "backends.engine.attempt", "transformers.modeling_utils", "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.image_processing_auto", "sklearn.svm", "rouge_score.rouge_scorer",
 )  # fmt: skip
 NICE = 10  # looking never waits for learning; $LETHE_NICE decides otherwise
 
@@ -31,10 +31,12 @@ def do(run_folder: RunFolder | Path | str, attempt: int) -> int:
 
 def _warm() -> None:
     """Import all that a job needs, and, while none is asked for, do what the first one would wait for."""
+    from ..api import families
     from ..core import registry
     from .loading import warm_up
 
-    for name in NEEDED:
+    tasks = [family.task.partition(":")[0] for family in families.every().values()]
+    for name in (*NEEDED, *tasks):
         importlib.import_module(name)
     for kind in ("methods", "metrics"):
         registry.entries(kind)

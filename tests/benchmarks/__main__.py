@@ -4,9 +4,9 @@ All by default, but the last:
 
     job       the default job as the command line does it: seconds in all, and by phase
     studio    cold start to the first page, pages while a job runs, and what the web process holds
-    form      how much an event of the form carries, and how soon a click and a typed number are answered (in Chromium)
     viewers   50 and 200 viewers who ask without pause, and what the web process holds after 500 page loads (minutes)
     methods   each method's time, in epochs of plain fine-tuning on the same data (some minutes)
+    form      how much an event of the form carries, and how soon a click and a typed number are answered (in Chromium)
     drawing   a step of ESD against a plain loop, and what is gained by keeping what does not change
     language  the default job of authors-lm by phase, and what each way of being quick saves of it
     routing   the default job of authors-moe by phase, and how soon the routing of 2,000 words is seen
@@ -27,9 +27,9 @@ def main() -> int:
     known = {
         "job": jobs.default_job,
         "studio": studio.studio,
-        "form": form.form,
         "viewers": viewers.viewers,
         "methods": jobs.methods,
+        "form": form.form,
         "drawing": drawing.drawing,
         "language": language.language,
         "routing": routing.routing,
