@@ -191,8 +191,13 @@ def _percent(share: float) -> str:
 
 
 def answer(run: RunFolder) -> Markup:
-    """The verdict of a finished run, and its numbers."""
-    return markup.styled(markup.wrap(run_results.answer(run), run_results.numbers(run)))
+    """The verdict of a finished run."""
+    return markup.styled(run_results.answer(run))
+
+
+def numbers(run: RunFolder) -> Markup:
+    """The numbers of a finished run."""
+    return markup.styled(run_results.numbers(run))
 
 
 def ended(run: RunFolder) -> Markup:

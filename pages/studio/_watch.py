@@ -27,10 +27,11 @@ class Watch:
     head: Alive
     answer: Alive
     phases: Alive
+    links: Alive
     samples: Alive
+    numbers: Alive
     curve: Panels
     cancel: gr.Button
-    links: Alive
     timer: gr.Timer
     mark: gr.HTML
     status: gr.HTML
@@ -38,8 +39,8 @@ class Watch:
     def outputs(self) -> list[Any]:
         """The parts that `look` updates, in its order."""
         return [
-            self.head, self.answer, self.phases, self.samples, self.curve, self.cancel, self.links, self.timer, self.mark,
-            self.status,
+            self.head, self.answer, self.phases, self.links, self.samples, self.numbers, self.curve, self.cancel, self.timer,
+            self.mark, self.status,
         ]  # fmt: skip
 
     def moving(self) -> list[Any]:
@@ -48,18 +49,20 @@ class Watch:
 
 
 def make() -> Watch:
-    """The parts, still empty."""
+    """The parts, still empty. What was watched stays where it stood when the job ends: below the verdict, above the numbers."""
     with gr.Row(elem_classes="lethe-run-top"):
         head = Alive(elem_id="run_head")
+        links = Alive(elem_id="run_links")
         cancel = gr.Button("Cancel", elem_id="cancel", visible=False, scale=0, min_width=120)
     answer = Alive(elem_id="run_answer")
-    links = Alive(elem_id="run_links")
     phases = Alive(elem_id="run_phases")
     section("While it forgot")
     samples = Alive(elem_id="run_samples")
+    numbers = Alive(elem_id="run_numbers")
     curve = Panels(elem_id="run_curve")
     mark, status = (gr.HTML("", elem_classes="no-room") for _ in range(2))
-    return Watch(head, answer, phases, samples, curve, cancel, links, gr.Timer(EVERY, active=False), mark, status)
+    timer = gr.Timer(EVERY, active=False)
+    return Watch(head, answer, phases, links, samples, numbers, curve, cancel, timer, mark, status)
 
 
 def wire(watch: Watch, run_id: gr.State, secret: gr.BrowserState, **quiet: Any) -> None:
@@ -85,13 +88,14 @@ def glance(run_id: str, previous_mark: str) -> list[Any]:
 def look(run_id: str, secret: str = "") -> list[Any]:
     """Updates of all parts of the page that show the run."""
     if not run_id:
-        return [gr.skip()] * 7 + [gr.Timer(active=False), gr.skip(), gr.skip()]
+        return [gr.skip()] * 8 + [gr.Timer(active=False), gr.skip(), gr.skip()]
     try:
         run = runs.find(run_id)
         return _updates(run, secret)
     except LetheError as error:
         message = run_card.missing(run_id, str(error))
-        return ["", message, "", "", "", gr.Button(visible=False), links_home(), gr.Timer(active=False), "", "gone"]
+        empty = ["", "", ""]
+        return ["", message, "", links_home(), *empty, gr.Button(visible=False), gr.Timer(active=False), "", "gone"]
 
 
 def _updates(run: RunFolder, secret: str) -> list[Any]:
@@ -102,10 +106,11 @@ def _updates(run: RunFolder, secret: str) -> list[Any]:
         run_card.headline(run, events),
         (run_card.answer(run) if status == "done" else run_card.ended(run)) if over else "",
         run_card.phases_html(run, events),
+        links(run) if over else "",
         run_card.samples(run),
+        run_card.numbers(run) if status == "done" else "",
         _curve(events),
         gr.Button(visible=may_stop),
-        links(run) if over else "",
         gr.Timer(active=not over),
         mark,
         f"{run.id} {status}",

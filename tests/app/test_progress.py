@@ -70,8 +70,8 @@ def test_drawings_stand_before_and_now_side_by_side(make_run):
 
 def test_a_finished_run_leads_to_the_comparison_and_the_inside(make_run):
     run = make_run("done")
-    head, answer, _, _, _, cancel, links, timer, *_ = _watch.look(run.id)
-    assert "Forget Sandal" in head and "no longer recognises Sandal" in answer
+    head, answer, _, links, _, numbers, _, cancel, timer, *_ = _watch.look(run.id)
+    assert "Forget Sandal" in head and "no longer recognises Sandal" in answer and "lethe-number" in numbers
     assert f"compare?run={run.id}" in links and f"look-inside?run={run.id}" in links
     assert cancel.visible is False and timer.active is False
 
@@ -104,7 +104,7 @@ def test_a_run_that_vanishes_while_it_is_watched_is_looked_at_once_more(make_run
 
 def test_a_run_that_is_gone_is_one_sentence():
     shown = _watch.look("20200101-000000-gone")
-    assert "There is no run" in shown[1] and "Forget something" in shown[6]
+    assert "There is no run" in shown[1] and "Forget something" in shown[3]
 
 
 def test_the_list_offers_only_what_is_possible(make_run):

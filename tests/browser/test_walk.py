@@ -117,6 +117,11 @@ def test_another_browser_at_the_same_address_shows_the_same_run(studio, watched,
     page.reload()
     page.locator("#run_head h1", has_text="Forget Sandal").wait_for()
     assert page.locator("#run_answer .lethe-lead").inner_text() == verdict
+    page.locator("#run_samples figure").first.wait_for()
+    last_of_forget_set = (
+        "document.querySelector('#run_samples .lethe-fading-row figure:last-child').getBoundingClientRect().bottom"
+    )
+    assert page.evaluate(f"scrollY === 0 && {last_of_forget_set} <= innerHeight"), "the pictures are out of sight"
 
 
 def test_from_the_run_to_the_comparison_and_the_look_inside(studio, watched, run_id, screenshots):

@@ -54,7 +54,7 @@ def main(model: str, run_id: str, other: str) -> dict:
     by = job_form.choosing(draft.known_model)
     query = [("model", model), ("forget", "rows:3,10-40")]
     whole = _sentence.whole(draft)
-    head, answer, _, samples, curve, *_ = _watch.look(run_id)
+    head, answer, _, _, samples, numbers, curve, *_ = _watch.look(run_id)
     entry = catalog.load().get("models", model)
     return {
         "events": len(site.build().fns),
@@ -67,7 +67,7 @@ def main(model: str, run_id: str, other: str) -> dict:
         "address": values(page, _address.filled(page, query), ["row_numbers"]),
         "clone": values(page, _address.filled(page, [("clone", run_id)]), ["column", "sign", "bound"]),
         "strange": told(_address.filled, page, [("model", model), ("forget", "height<3")]),
-        "head": head, "answer": answer, "samples": samples, "curve": curve,
+        "head": head, "answer": answer + numbers, "samples": samples, "curve": curve,
         "compare": "".join(list(compare.show(run_id, None))[-1][:2]),
         "two": list(compare.show(run_id, other))[-1].above,
         "runs": run_list.listed([run], "", "", []),
