@@ -52,6 +52,10 @@ class Family:
         task: "module:Class" of its `Task`, imported when a model is opened.
         attaches: "module:function" that attaches to a model what saved tensors hold beside its weights, such as a guard.
         choosing: how its targets are chosen.
+        guards: how the names of tensors begin that are guards and no weights.
+        guarded: what a reader of an export has to know of such a guard, after "The weights are those before"; empty where they are attached
+            as to a model of ours.
+        guarded_loading: Python that loads both, where `guarded` is not empty.
         measured: the metrics that its verdict is made of.
         benchmark: "module:Benchmark" by which its methods are compared; empty where they are not.
         needs_data: whether a person's own model needs a folder of data.
@@ -69,6 +73,9 @@ class Family:
     architectures: ClassVar[tuple[str, ...]] = ()
     task: ClassVar[str]
     attaches: ClassVar[str] = ""
+    guards: ClassVar[tuple[str, ...]] = ()
+    guarded: ClassVar[str] = ""
+    guarded_loading: ClassVar[str] = ""
     choosing: ClassVar[Choosing] = Choosing()
     measured: ClassVar[tuple[str, ...]] = ()
     benchmark: ClassVar[str] = ""

@@ -11,12 +11,11 @@ from torch import Tensor, nn
 
 from ..api import families, verdict
 from ..api.errors import BadInput, OutOfReach
+from ..api.families import Family
 from ..api.home import home, shared
 from ..api.pairs import target_titles
 from ..core import changes
 from ..core.run import restore
-from ..families.classifier.guards import INPUT_DELTA
-from ..families.language.guards import PREFIX
 from ..models import adapter
 from ..models.source import hub_id
 from .session import OpenRun
@@ -61,11 +60,12 @@ def write_model(run: OpenRun, to: Path) -> Path:
 
 def _fill(run: OpenRun, folder: Path) -> None:
     model: nn.Module = run.task.load()
+    family = families.get(run.task.family)
     guards: dict[str, dict[str, Tensor]] = {}  # by what their files are called
     adapted = _write_adapter(run, model, folder / ADAPTER_FOLDER)
     for path in changes.changes(run.folder):
         changed = load_file(path)
-        for name in [name for name in changed if name == INPUT_DELTA or name.startswith(PREFIX)]:
+        for name in [name for name in changed if name.startswith(family.guards)]:
             guards.setdefault(name.partition(".")[0], {})[name] = changed.pop(name)
         restore(model, changed)
     run.task.write(model, folder)
@@ -103,7 +103,7 @@ def _card(run: OpenRun, guards: list[str], *, adapted: bool) -> str:
 
 {verdict.of_run(run.folder) or result["verdict"]}
 
-{_loading(families.get(run.task.family).loading, guards, chained=run.folder.spec.after != "")}{ADAPTED if adapted else ""}Made with Lethe {result["versions"]["lethe"]}, run {result["run_id"]}: method `{result["method"]}` with
+{_loading(families.get(run.task.family), guards, chained=run.folder.spec.after != "")}{ADAPTED if adapted else ""}Made with Lethe {result["versions"]["lethe"]}, run {result["run_id"]}: method `{result["method"]}` with
 {result["params"]}, seed {result["seed"]}, kept: {keep or "everything else"}. The model before: {result["model"]}; its
 licence applies.
 
@@ -113,33 +113,22 @@ licence applies.
 """
 
 
-def _loading(loading: str, guards: list[str], *, chained: bool) -> str:
+def _loading(family: Family, guards: list[str], *, chained: bool) -> str:
     """How the folder is loaded, and what a reader has to know of guards that lie beside the weights."""
     if not guards:
-        return f"From this folder:\n\n{_code(loading)}"
+        return f"From this folder:\n\n{_code(family.loading)}"
     weights = "The guard is no part of the weights" if chained else "The weights are those before"
-    if guards == [INPUT_DELTA]:
-        return (
-            f"{weights}: a picture is added to every input instead. `{INPUT_DELTA}.safetensors` holds it as `{INPUT_DELTA}` "
-            "[channels, height, width]; without it the model answers as before. From this folder:\n\n"
-            f"{_code(_filtered(loading))}"
-        )
+    if family.guarded:
+        return f"{weights}: {family.guarded}\n\n{_code(family.guarded_loading)}"
     files = " and ".join(f"`{name}.safetensors`" for name in guards)
     return (
         f"{weights}: a guard inside the model changes what it says. {files} {'holds' if len(guards) == 1 else 'hold'} it; without "
-        f"it the model answers as before. With Lethe at hand, from this folder:\n\n{_code(_guarded(loading, guards))}"
+        f"it the model answers as before. With Lethe at hand, from this folder:\n\n{_code(_guarded(family.loading, guards))}"
     )
 
 
 def _code(lines: str) -> str:
     return f"```python\n{lines}```\n\n"
-
-
-def _filtered(loading: str) -> str:
-    return f"""from safetensors.torch import load_file
-
-{loading}pixel_values = pixel_values + load_file("{INPUT_DELTA}.safetensors")["{INPUT_DELTA}"]
-"""
 
 
 def _guarded(loading: str, guards: list[str]) -> str:

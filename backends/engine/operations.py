@@ -3,17 +3,13 @@
 Those for models that draw stand in `operations_pictures`, those for language models in `operations_answers`.
 """
 
-import base64
-import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
 
 from ..api import families, files, visits
 from ..api import findings as earlier
@@ -21,15 +17,10 @@ from ..api.errors import BadInput
 from ..api.findings import Kind
 from ..api.panels import WORDING, Found
 from ..core.registry import entries, get
-from ..families.classifier.guards import INPUT_DELTA
-from ..families.classifier.resolve import alike as most_alike
-from ..families.classifier.task import Classifier
 from . import operations_answers, operations_pictures, operations_topic, operations_vectors
 from .export import write_model
-from .recorder import png
+from .recorder import data_url
 from .session import Desk
-
-MOST = 1000  # items in one request
 
 OPERATIONS: dict[str, Callable[..., Any]] = {}
 
@@ -56,8 +47,7 @@ def describe(desk: Desk, model: str, data: str = "") -> dict[str, Any]:
 @operation
 def images(desk: Desk, model: str, items: list[str], data: str = "") -> list[str]:
     """Pictures of items ("train-17", "test-3") as data addresses of PNGs."""
-    task = desk.task(model, data)
-    return [_data_url(task, *place) for place in _item_positions(task, items)]
+    return [data_url(picture) for picture in _classifying(desk.task(model, data)).pictures(items)]
 
 
 @operation
@@ -84,12 +74,8 @@ def resolve(
 @operation
 def alike(desk: Desk, model: str, item: int | str, count: int, data: str = "") -> list[int]:
     """Ids of the training images most alike to one of them, itself among them."""
-    task = desk.task(model, data)
-    text = str(item).removeprefix("train-")
-    (_, place), number = _item_positions(task, [f"train-{text}"])[0], int(count)
-    if not 1 <= number < len(task.data.train):
-        raise BadInput(f"{number} alike images were asked for; ask for 1 to {len(task.data.train) - 1}.")
-    return [int(image_id) for image_id in most_alike(task, place, number)]
+    ids: list[int] = _classifying(desk.task(model, data)).alike(item, count)
+    return ids
 
 
 @operation
@@ -106,19 +92,8 @@ def predict(
     `skip_guard` asks the model after with its guard switched off. Where an item's class is known, `label` is its number.
     """
     task, models = desk.models(run_or_model, data)
-    if bool(path) == bool(items):
-        raise BadInput("Give either one image file or items of the data, so that there is something to look at.")
-    queried: list[tuple[str, Tensor, int | None]]
-    if path:
-        queried = [(Path(path).name, task.pixels.open(Path(path)), None)]
-    else:
-        queried = [_item_input(task, *place) for place in _item_positions(task, items)]
-    answers = {when: _probabilities(task, model, queried, skip_guard) for when, model in models.items()}
-    predictions = [
-        {"id": name, "label": label} | {when: rows[number] for when, rows in answers.items()}
-        for number, (name, _, label) in enumerate(queried)
-    ]
-    return {"classes": task.names, "guarded": hasattr(models.get("after"), INPUT_DELTA), "items": predictions}
+    answer: dict[str, Any] = _classifying(task).predictions(models, path, items, skip_guard)
+    return answer
 
 
 @operation
@@ -234,49 +209,11 @@ def _findings_of(
     return findings | {"root": str(place[0])}
 
 
-def _item_positions(task: Classifier, items: Sequence[str]) -> list[tuple[str, int]]:
-    """(split, position) of items.
+def _classifying(task: Any) -> Any:
+    """The task itself, where it gives images classes.
 
     Raises:
-        BadInput: the model draws pictures instead of looking at them, too many, no item's name, or none of the data's.
+        BadInput: it does not.
     """
     families.require(task.family, "classes", task.id)
-    if not isinstance(items, (list, tuple)) or len(items) > MOST:
-        raise BadInput(f"At most {MOST} items can be asked for at once, as a list of names like test-3.")
-    positions = []
-    for item in items:
-        parts = re.fullmatch(r"(train|test)-([0-9]{1,9})", str(item))
-        if not parts:
-            raise BadInput(f"{str(item)[:60]!r} is no item; write train-17 or test-3.")
-        split, position = parts[1], int(parts[2])
-        count = len(task.data.test if split == "test" else task.data.train)
-        if position >= count:
-            raise BadInput(f"There is no {split} image {position}; {task.id[:80]} has 0 to {count - 1}.")
-        positions.append((split, position))
-    return positions
-
-
-def _data_url(task: Classifier, split: str, position: int) -> str:
-    picture = png(task.show(position, test=split == "test"))
-    return "data:image/png;base64," + base64.b64encode(picture).decode()
-
-
-def _item_input(task: Classifier, split: str, position: int) -> tuple[str, Tensor, int]:
-    batch = task.batch(np.array([position]), test=split == "test")
-    return f"{split}-{position}", batch.x, int(batch.y)
-
-
-@torch.no_grad()
-def _probabilities(
-    task: Classifier, model: nn.Module, queried: list[tuple[str, Tensor, int | None]], skip_guard: bool
-) -> list[list[float]]:
-    delta: Tensor | None = getattr(model, INPUT_DELTA, None) if skip_guard else None
-    saved_delta = None if delta is None else delta.clone()
-    try:
-        if delta is not None:
-            delta.zero_()
-        rows = task.forward(model, torch.cat([x for _, x, _ in queried])).softmax(1)
-        return [[float(p) for p in row] for row in rows.cpu()]
-    finally:
-        if delta is not None and saved_delta is not None:
-            delta.copy_(saved_delta)
+    return task

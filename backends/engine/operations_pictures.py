@@ -1,14 +1,11 @@
 """What the answering process can be asked about models that draw: pictures of a prompt, and the pictures of a run's suite."""
 
-import base64
 import copy
 import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
@@ -18,7 +15,7 @@ from ..api.home import ASSETS
 from ..api.params import line, whole_number, within
 from ..core.evidence import When
 from ..core.run import set_dose
-from .recorder import png
+from .recorder import data_url
 from .session import Desk, OpenRun, cached, silent
 
 LONGEST = 1000  # characters of a prompt
@@ -72,7 +69,7 @@ def draw(
 
         prompts = [prompt_line] * len(numbers)
         latents = task.draw_latents(model, prompts, numbers, steps=count, guidance=weight, size=side, on_step=step)
-        return [_data_url(row) for row in task.pipe.pixels(latents)]
+        return [data_url(Image.fromarray(row)) for row in task.pipe.pixels(latents)]
 
     request_key = (task.id, task.data, task.precision, prompt_line, tuple(numbers), count, weight, side)
     pictures = {
@@ -104,7 +101,7 @@ def drawn(desk: Desk, run: str, items: list[int]) -> dict[str, Any]:
     if wrong or len(items) > 200:
         raise BadInput(f"At most 200 pictures can be asked for, by numbers from 0 to {count - 1}.")
     whens: tuple[When, ...] = ("before", "after")
-    return {when: [_data_url(opened.outputs(when)["images"][item]) for item in items] for when in whens}
+    return {when: [data_url(Image.fromarray(opened.outputs(when)["images"][item])) for item in items] for when in whens}
 
 
 def _models(desk: Desk, run_or_model: str, dose: float, data: str) -> tuple[Any, dict[str, nn.Module]]:
@@ -138,7 +135,3 @@ def _seeds(raw_seeds: Any) -> list[int]:
     if not 1 <= len(numbers) <= SEEDS or not all(isinstance(n, int) and 0 <= n < 2**31 for n in numbers):
         raise BadInput(f"Give 1 to {SEEDS} seeds, whole numbers from 0 to {2**31 - 1}.")
     return numbers
-
-
-def _data_url(row: NDArray[np.uint8]) -> str:
-    return "data:image/png;base64," + base64.b64encode(png(Image.fromarray(row))).decode()

@@ -3,6 +3,7 @@
 Every file is written with the run held and the attempt compared, so an attempt that was given up can overwrite nothing.
 """
 
+import base64
 import math
 import os
 import shutil
@@ -268,3 +269,8 @@ def png(image: Any) -> bytes:
     out = io.BytesIO()
     image.save(out, format="PNG")
     return out.getvalue()
+
+
+def data_url(image: Any) -> str:
+    """A picture as the address of a PNG that holds itself."""
+    return "data:image/png;base64," + base64.b64encode(png(image)).decode()

@@ -36,6 +36,15 @@ model = AutoModelForImageClassification.from_pretrained(".").eval()
 processor = AutoImageProcessor.from_pretrained(".")
 pixel_values = processor(image, return_tensors="pt")["pixel_values"]  # of a PIL image
 """
+    guards = ("input_delta",)
+    guarded = (
+        "a picture is added to every input instead. `input_delta.safetensors` holds it as `input_delta` [channels, height, width]; "
+        "without it the model answers as before. From this folder:"
+    )
+    guarded_loading = f"""from safetensors.torch import load_file
+
+{loading}pixel_values = pixel_values + load_file("input_delta.safetensors")["input_delta"]
+"""
     order = 10
 
     def check_data(self, data: str, model: str) -> None:

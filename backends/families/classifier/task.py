@@ -24,6 +24,7 @@ from ...models import reference
 from ...models.recipe import Recipe
 from ...models.source import model_folder
 from ...models.whole import arranged, first_line, load_whole
+from . import items
 from .pixels import Pixels
 from .resolve import resolve, task_confusion
 
@@ -297,6 +298,20 @@ class Classifier:
         """One item as a picture."""
         array = (self.data.test if test else self.data.train).images[index]
         return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+
+    def pictures(self, names: Sequence[str]) -> list[Image.Image]:
+        """Items ("train-17", "test-3") as pictures; see `items.pictures`."""
+        return items.pictures(self, names)
+
+    def alike(self, item: int | str, count: int) -> list[int]:
+        """Ids of the training images most alike to one of them; see `items.alike`."""
+        return items.alike(self, item, count)
+
+    def predictions(
+        self, models: Mapping[str, nn.Module | None], path: str, names: Sequence[str], skip_guard: bool
+    ) -> dict[str, Any]:
+        """Probabilities of every class by each model; see `items.predictions`."""
+        return items.predictions(self, models, path, names, skip_guard)
 
     @property
     def watched(self) -> list[tuple[str, str, int]]:

@@ -41,6 +41,7 @@ class Language(Family):
 model = AutoModelForCausalLM.from_pretrained(".").eval()
 tokenizer = AutoTokenizer.from_pretrained(".")
 """
+    guards = ("guard_",)
     order = 30
 
     def opens(self, architecture: str, config: Mapping[str, Any]) -> bool:
