@@ -3,9 +3,8 @@
 from app import dataset_images
 from app.families import View
 from backends.api.catalog import Model
+from backends.api.choosing import TILES
 from backends.api.model_info import ModelInfo
-
-TILES = 40  # classes that are shown as tiles
 
 
 class Classifier(View):

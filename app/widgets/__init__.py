@@ -38,6 +38,10 @@ class Form(Protocol):
     def widgets(self) -> Mapping[str, "FieldWidget"]:
         """Those of all fields, by the names of their main parts."""
 
+    @property
+    def quiet(self) -> dict[str, Any]:
+        """The arguments of every event listener."""
+
     def on(self, triggers: Iterable[Any], handler: Handler, names: Iterable[str], own: Iterable[str] = ()) -> Any:
         """Run a handler at any of the triggers.
 

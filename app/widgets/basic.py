@@ -7,9 +7,7 @@ import gradio as gr
 from app import forms
 from app.templating import render
 from app.widgets import Context, FieldWidget, Raw, Updates
-from backends.api.choosing import Field
-
-TILES = 40  # more options than this are chosen from a list
+from backends.api.choosing import TILES, Field
 
 
 class Tiles(FieldWidget):

@@ -84,9 +84,8 @@ class Pairs(FieldWidget):
 
     def wire(self, form: Form) -> list[Any]:
         lines, table = self.part(), self.part("table")
-        quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        self.part("table_tab").select(in_table, lines, table, **quiet)
-        table.input(from_table, table, lines, **quiet)
+        self.part("table_tab").select(in_table, lines, table, **form.quiet)
+        table.input(from_table, table, lines, **form.quiet)
         name = f"{self.name}.file"
         read = uploads.read_once(name, self.read)
         names = [*self.filling(), self.sibling("title"), f"{self.name}.message", name]

@@ -13,6 +13,8 @@ from .errors import BadInput
 if TYPE_CHECKING:
     from .model_info import ModelInfo
 
+TILES = 40  # more options than this are no tiles, but a list to search in
+
 Option = tuple[str, str]  # what is read, and what it stands for
 Values = Mapping[str, Any]  # field -> its value
 

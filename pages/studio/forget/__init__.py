@@ -116,14 +116,13 @@ def _wire_form(page: FormPage) -> None:
         event = page.then(event, follow, _targets.following(page))
         event = page.then(event, pictures, ("tile_style",))
         page.then(event, sentences, _sentence.PARTS)
-    chosen, kept = _targets.wire(page)
-    for event in chosen:
-        event = page.then(event, follow, _targets.following(page))
-        page.then(event, sentences, _sentence.PARTS)
+    forget, keep = _targets.wire(page)
     method = page.on([page.parts["method"].input], lambda raw: _method.chosen(page, raw), ("detail", "plan"))
-    for event in (*kept, method):
+    followed = [page.on(forget.triggers, follow, _targets.following(page))]
+    followed += [page.then(event, follow, _targets.following(page)) for event in forget.events]
+    for event in (*followed, *keep.events, method):
         page.then(event, sentences, _sentence.PARTS)
-    page.on([page.parts["seed"].input], sentences, _sentence.PARTS)
+    page.on([*keep.triggers, page.parts["seed"].input], sentences, _sentence.PARTS)
 
 
 def _wire_moves(moves: dict[str, Part]) -> None:

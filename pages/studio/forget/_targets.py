@@ -1,13 +1,13 @@
 """Step 2 of the form: what to forget, of which kind, and what to keep. Every field is the family's; see `backends.api.choosing`."""
 
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any
-
-import gradio as gr
 
 from app import dataset_images, families, forms, job_form
 from app.live_html import Alive
 from app.notes import neighbour_line, note
-from app.widgets import Raw, Updates, hidden_html
+from app.widgets import Context, Raw, Updates, hidden_html
 from backends.api.choosing import Choosing
 from backends.api.errors import LetheError
 from backends.api.model_info import ModelInfo
@@ -54,29 +54,27 @@ def _fields(by: Choosing, first_by: Choosing, first: ModelInfo, which: str) -> l
     return [field.with_value(chosen[field.name]) if field.name in chosen else field for field in fields]
 
 
-def wire(page: FormPage) -> tuple[list[Any], list[Any]]:
-    """Wire the fields.
+@dataclass
+class Wired:
+    """What a set hangs on: triggers that a handler may listen to itself, and events that it has to come after."""
 
-    Returns:
-        the events after which another forget set is chosen, and those after which only another retain set is.
-    """
-    chosen = [page.on([page.parts["kind"].input], lambda raw: reveal(page, raw), _revealing(page))]
-    kept = [
-        page.on(
-            [page.parts["keep_mode"].input], lambda raw: keep_list(page, raw), [*page.keep_parts(), *page.field_parts()]
-        )
-    ]
-    for by in groups():
-        each = [widget for widget in page.widgets.values() if widget.group == by.id]
-        for widget in each:
-            events = chosen if widget.field.role == "forget" else kept
-            triggers = widget.triggers()
-            if triggers and widget.settles:
-                events.append(settled(triggers))
-            elif triggers:
-                events.append(gr.on(triggers, fn=lambda: None, trigger_mode="always_last", **page.quiet))
-            events += widget.wire(page)
-    return chosen, kept
+    triggers: list[Any] = dataclass_field(default_factory=list)
+    events: list[Any] = dataclass_field(default_factory=list)
+
+
+def wire(page: FormPage) -> tuple[Wired, Wired]:
+    """Wire the fields. Returns what the forget set hangs on, and what the retain set alone hangs on."""
+    keeping = [*page.keep_parts(), *page.field_parts()]
+    forget = Wired(events=[page.on([page.parts["kind"].input], lambda raw: reveal(page, raw), _revealing(page))])
+    keep = Wired(events=[page.on([page.parts["keep_mode"].input], lambda raw: keep_list(page, raw), keeping)])
+    for role, wired in (("forget", forget), ("keep", keep)):
+        texts: list[Any] = []
+        for widget in [widget for widget in page.widgets.values() if widget.field.role == role]:
+            (texts if widget.settles else wired.triggers).extend(widget.triggers())
+            wired.events += widget.wire(page)
+        if texts:
+            wired.events.append(settled(texts))
+    return forget, keep
 
 
 def _revealing(page: FormPage) -> list[str]:
@@ -124,10 +122,9 @@ def follow(page: FormPage, raw: Raw) -> Updates:
     line = neighbour_line(neighbours.text) if neighbours.named else note(neighbours.text)
     updates: Updates = {"near": line} | _method.planned(draft)
     for field in by.options(model, draft.forget.values):
-        widget = page.widgets[f"{by.id}.{field.name}"]
-        value = draft.forget.values.get(field.name)
-        offered = [option for _, option in field.options]
-        updates[widget.name] = gr.Dropdown(list(field.options), value=value if value in offered else field.value)
+        chosen = draft.forget.values.get(field.name)
+        value = chosen if chosen in [option for _, option in field.options] else field.value
+        updates |= page.widgets[f"{by.id}.{field.name}"].updates(field, value, Context(model))
     return updates
 
 
