@@ -6,6 +6,7 @@ target alone is a file of its own, whose `WIDGETS` names it.
 
 import importlib
 import pkgutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -69,7 +70,7 @@ class Form(Protocol):
         """Their updates for a way to say what is kept."""
 
 
-class FieldWidget:
+class FieldWidget(ABC):
     """The widget of one field.
 
     Attributes:
@@ -90,9 +91,9 @@ class FieldWidget:
         self.own: list[str] = []
         self.build(field)
 
+    @abstractmethod
     def build(self, field: Field) -> None:
         """Make the parts."""
-        raise NotImplementedError
 
     def add(self, part: Part, name: str = "", sent: bool = False, own: bool = False) -> Part:
         """Take in a part; `sent` and `own`: which events send its value."""
@@ -120,9 +121,9 @@ class FieldWidget:
         """The value of the field."""
         return self.raw(raw)
 
+    @abstractmethod
     def updates(self, field: Field, value: Any, context: Context) -> Updates:
         """Its parts for another model, whose field this is, with this value."""
-        raise NotImplementedError
 
     def revealed(self, raw: Raw, context: Context) -> Updates:
         """Updates once it comes into sight."""

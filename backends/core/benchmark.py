@@ -14,9 +14,9 @@ class Benchmark:
         page: the document with its results, in the repository.
         table: "module:function" that puts rows into the text of that document.
         targets: what each method is to forget.
-        forgotten: the metric of the forget set, in percent.
+        forget_metric: the metric of the forget set, in percent.
         falls: whether that falls as the set is forgotten.
-        kept: the metrics of the rest.
+        retain_metrics: the metrics of the rest, by which what is left is told.
         variants: methods that stand in the table with other settings as well.
         every_method: whether every method that fits stands there, beside the variants.
         epochs: whether times are told in epochs of plain fine-tuning.
@@ -26,9 +26,9 @@ class Benchmark:
     page: str
     table: str
     targets: tuple[str, ...]
-    forgotten: str
+    forget_metric: str
     falls: bool
-    kept: tuple[str, ...]
+    retain_metrics: tuple[str, ...]
     variants: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     every_method: bool = True
     epochs: bool = False

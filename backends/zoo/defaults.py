@@ -50,7 +50,7 @@ class Case:
 
     def retain_metrics(self) -> tuple[str, ...]:
         """The metrics of what is kept."""
-        return benchmarks()[files.read_json(ASSETS / "models" / self.model / "card.json")["family"]].kept
+        return benchmarks()[files.read_json(ASSETS / "models" / self.model / "card.json")["family"]].retain_metrics
 
     def targets(self) -> list[str]:
         """All targets of the kind, in the order of the model's data."""
@@ -153,8 +153,10 @@ def choice(rows: Iterable[dict[str, Any]], candidates: Sequence[Settings], targe
 def sides(family: str, metrics: dict[str, dict[str, Any]]) -> dict[str, float]:
     """Of one job, both in percent: `forgotten`, of the forget set, and `left`, of what is worst kept of the rest."""
     benchmark = benchmarks()[family]
-    forgotten = number(metrics[benchmark.forgotten]["after"])
-    shares = [100 * number(metrics[name]["after"]) / number(metrics[name]["before"]) for name in benchmark.kept]
+    forgotten = number(metrics[benchmark.forget_metric]["after"])
+    shares = [
+        100 * number(metrics[name]["after"]) / number(metrics[name]["before"]) for name in benchmark.retain_metrics
+    ]
     return {
         "forgotten": round(100 - forgotten if benchmark.falls else forgotten, 2),
         "left": round(min(100.0, *(share for share in shares if not isnan(share))), 2),

@@ -7,8 +7,8 @@ BENCHMARK = Benchmark(
     page="docs/results/classifiers.md",
     table="backends.zoo._table:into_results",
     targets=("Sandal", "random:10%"),
-    forgotten="unlearning_accuracy",
+    forget_metric="unlearning_accuracy",
     falls=False,
-    kept=("remaining_accuracy", "testing_accuracy", "neighbour_accuracy"),
+    retain_metrics=("remaining_accuracy", "testing_accuracy", "neighbour_accuracy"),
     epochs=True,
 )

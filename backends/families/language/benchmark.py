@@ -7,7 +7,7 @@ BENCHMARK = Benchmark(
     page="docs/results/language.md",
     table="backends.zoo._table_answers:into",
     targets=("forget10",),
-    forgotten="fact_recall: forget",
+    forget_metric="fact_recall: forget",
     falls=True,
-    kept=("fact_recall: neighbour", "fact_recall: unrelated", "model_utility"),
+    retain_metrics=("fact_recall: neighbour", "fact_recall: unrelated", "model_utility"),
 )

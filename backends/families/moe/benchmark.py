@@ -1,19 +1,19 @@
 """How methods are compared on mixtures of experts. What may change is the question there, so methods stand several times, each time
 told something else."""
 
-from ...core.benchmark import Benchmark
+from dataclasses import replace
+
+from ..language import benchmark as language
 
 # An expert of the third layer, found by hand for one author: it forgets that one and, as was seen later, few others.
 THIRD = {"layer": 3, "learning_rate": 5e-4, "epochs": 15, "keep_weight": 1.0, "anchor_weight": 0.0}
 
-BENCHMARK = Benchmark(
+BENCHMARK = replace(
+    language.BENCHMARK,
     heading="experts",
     page="docs/results/moe.md",
     table="backends.zoo._table_moe:into",
     targets=("Ivo Pemberly",),
-    forgotten="fact_recall: forget",
-    falls=True,
-    kept=("fact_recall: neighbour", "fact_recall: unrelated", "model_utility"),
     variants=(
         *((method, {}) for method in ("gradient_ascent_llm", "grad_diff", "kl_min", "npo", "rmu")),
         *(("npo", {"weights": weights, "epochs": 20}) for weights in ("experts", "routers", "all but routers")),

@@ -8,8 +8,8 @@ BENCHMARK = Benchmark(
     page="docs/results/text-to-image.md",
     table="backends.zoo._table_drawn:into",
     targets=("cat", "umbrella", "car", "banana", "house", "twemoji style", "noto style", "contrast style"),
-    forgotten="unlearning_accuracy",
+    forget_metric="unlearning_accuracy",
     falls=False,
-    kept=("in_domain_retain_accuracy", "cross_domain_retain_accuracy"),
+    retain_metrics=("in_domain_retain_accuracy", "cross_domain_retain_accuracy"),
     variants=(("uce", {"preserve_scale": 0.0}),),
 )
