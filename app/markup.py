@@ -8,6 +8,7 @@ import mimetypes
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote, urlencode
 
 from markupsafe import Markup, escape
 
@@ -73,6 +74,18 @@ def how(words: str) -> Markup:
 def link(words: str, to: str, *, button: bool = False, quiet: bool = False) -> Markup:
     """A link inside the studio; as a button where it is what to do next. `to` is relative to the studio's root."""
     return render("markup.link", words, to, button, quiet)
+
+
+def run_address(run_id: str, tab: str = "", **more: str) -> str:
+    """The address of a run's page, relative to the studio's root.
+
+    Args:
+        run_id: the run, or an embedded model as it came.
+        tab: the tab that is open; the first without one.
+        more: other parts of the address, such as `inspector` or `prompt`; an empty one is left out.
+    """
+    parts = {"id": run_id, "tab": tab, **more}
+    return "run?" + urlencode({name: value for name, value in parts.items() if value}, quote_via=quote)
 
 
 def external(words: str, to: str) -> Markup:

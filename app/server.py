@@ -31,12 +31,10 @@ from backends.api.limits import limits
 
 ROOT = Path(__file__).resolve().parents[1]
 STATIC = ROOT / "app" / "static"
-# A page opened for a run does not first show the form; one whose address fills the form in cannot be pressed before it did,
-# at most 20 seconds: an answer that never comes hides no form.
+# A form that its address fills in cannot be pressed before it did, at most 20 seconds: an answer that never comes hides no form.
 STYLE = """<style>{}</style><script>{
-const asked = new URLSearchParams(location.search), first = name => asked.has(name);
-if (first('run')) document.documentElement.classList.add('to-run');
-else if (location.pathname.endsWith('/') && ['model', 'forget', 'keep', 'method', 'seed', 'clone'].some(first))
+const asked = new URLSearchParams(location.search);
+if (location.pathname.endsWith('/new') && ['model', 'forget', 'keep', 'method', 'seed', 'clone'].some(name => asked.has(name)))
 document.documentElement.classList.add('to-form');
 setTimeout(() => document.documentElement.classList.remove('to-form'), 20000);
 }</script>"""
@@ -128,7 +126,7 @@ def create_app(host: str = "127.0.0.1") -> FastAPI:
     uploads.claim()
     import gradio as gr
 
-    from app import bounds, site, theme
+    from app import bounds, moved, site, theme
     from app.door.hosts import Hosts
     from app.door.middleware import Door
 
@@ -157,6 +155,7 @@ def create_app(host: str = "127.0.0.1") -> FastAPI:
         )
     wrap_gradio(mounted.routes[-1].app)  # type: ignore[attr-defined]
     mounted.add_middleware(bounds.Bounds)
+    mounted.add_middleware(moved.Moved)
     uploads.tidy(mounted)
     mounted.add_middleware(Door, hosts=Hosts.here(host), blocks=studio)  # last, so that it stands around everything
     return mounted

@@ -1,7 +1,7 @@
 """The studio's pages as one Gradio application: a folder scan, so that a page is one file.
 
-A file of pages/studio whose name does not start with "_" defines TITLE (its name in the navigation), PATH (its address;
-"" for the first page), ORDER (lower comes first) and `build()`, which makes its components.
+A module of pages/studio whose name does not start with "_" defines TITLE (its name), PATH (its address; "" for the first page),
+ORDER (lower comes first) and `build()`, which makes its components; with IN_BAR = False it is not in the bar at the top.
 """
 
 import importlib
@@ -39,6 +39,6 @@ def build() -> Studio:
     with demo:
         first.build()
     for page in others:
-        with demo.route(page.TITLE, page.PATH):
+        with demo.route(page.TITLE, page.PATH, show_in_navbar=getattr(page, "IN_BAR", True)):
             page.build()
     return demo

@@ -152,9 +152,9 @@ def missing(error: LetheError) -> Markup:
 
 def curves(run_id: str) -> Markup:
     """A link to the trade-off as curves, among the other looks."""
-    return markup.link("The trade-off as curves: Look inside", f"look-inside?run={run_id}")
+    return markup.link("The trade-off as curves: Look inside", markup.run_address(run_id, "inside", inspector="dose"))
 
 
 def forget_something(words: str, model: Any) -> Markup:
     """The sentence and link to what to do next where a model came as it is."""
-    return markup.text(words) + markup.link("Forget something", f"./?model={model}")
+    return markup.text(words) + markup.link("Forget something", f"new?model={model}")

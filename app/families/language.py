@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from typing import Any, Final
-from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -109,8 +108,9 @@ def _near(ask: Ask) -> Markup:
     near = people.nearest_questions(str(ask.prompt or ""), _taught_data(str(ask.run)))
     if not near:
         return Markup()
-    address = f"playground?run={quote(str(ask.run))}"
-    links = Markup(" or ").join(markup.link(question, f"{address}&prompt={quote(question)}") for question in near)
+    links = Markup(" or ").join(
+        markup.link(question, markup.run_address(str(ask.run), "ask", prompt=question)) for question in near
+    )
     lead = "It was never taught this question, so expect nonsense. Near to it: "
     return markup.text(markup.join((lead, links)), "says")
 

@@ -21,12 +21,12 @@ __all__ = [
     "secret_and_mark", "section",
 ]  # fmt: skip
 
-FIRST_PAGE = "Forget"
+FIRST_PAGE = "Home"
 
 
 def nav(title: str = "", text: str = "") -> None:
     """The bar at the top, and below it the head of the page where a title is given. To be called first on every page."""
-    Navbar(value=[("Classroom", "classroom/")], main_page_name=FIRST_PAGE)
+    Navbar(value=[("Classroom", "classroom/"), ("New run", "new")], main_page_name=FIRST_PAGE)
     if title:
         gr.HTML(markup.head(title, text), apply_default_css=False)
 

@@ -20,10 +20,10 @@ from backends.api import model_info
 from backends.api.errors import LetheError
 from backends.api.model_info import ModelInfo
 from backends.api.spec import JobSpec
-from pages.studio import forget
+from pages.studio import new as forget
 from pages.studio._shared import identity
-from pages.studio.forget import _address
-from pages.studio.forget._form import VISITOR, FormPage
+from pages.studio.new import _address
+from pages.studio.new._form import VISITOR, FormPage
 
 
 @functools.lru_cache(maxsize=1)

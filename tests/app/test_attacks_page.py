@@ -7,7 +7,8 @@ import pytest
 from app import looks
 from backends.api import catalog, files
 from backends.api.catalog import Attack, Source
-from pages.studio import _looking, look_inside
+from pages.studio.run import _inside as look_inside
+from pages.studio.run import _looking
 
 RELEARN = Attack(
     id="relearn", title="Relearning: does a little training bring it back", summary="It trains on a few items.",

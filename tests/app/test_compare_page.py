@@ -1,6 +1,6 @@
 """What a run can be laid beside on the page Compare."""
 
-from pages.studio import compare
+from pages.studio.run import _see as compare
 
 
 def test_a_run_is_laid_beside_those_of_its_model_and_first_those_that_forgot_the_same(make_run):

@@ -15,7 +15,7 @@ from backends.api.choosing import listed
 from backends.api.errors import BadInput
 from backends.api.model_info import embedded
 from backends.api.tuned_params import Tuned
-from pages.studio.forget import _model, _sentence
+from pages.studio.new import _model, _sentence
 
 PAINTER = Model(
     id="painter", title="A painter", summary="It draws.", source=Source(title="made here"), works_with={"text-to-image": True},

@@ -9,7 +9,7 @@ from app.widgets import Context
 from backends.api import catalog, submit
 from backends.api.errors import BadInput
 from backends.api.model_info import embedded
-from pages.studio.forget import _method, _sentence
+from pages.studio.new import _method, _sentence
 
 CLASSES = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 

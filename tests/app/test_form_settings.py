@@ -9,7 +9,7 @@ from app import forms, job_form
 from app.sessions import Session
 from backends.api import catalog, submit
 from backends.api.model_info import embedded
-from pages.studio import forget
+from pages.studio import new as forget
 
 MODEL = "fashion-resnet"
 FIRST, SECOND = "salun", "fine_tune"

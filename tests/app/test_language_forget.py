@@ -12,7 +12,7 @@ from app.widgets import questions
 from backends.api import catalog, pairs, people, submit
 from backends.api.errors import BadInput
 from backends.api.model_info import ModelInfo, embedded
-from pages.studio.forget import _sentence
+from pages.studio.new import _sentence
 
 TEXT = "Once upon a time there was a miller.\nHe had three sons."
 FULL = {

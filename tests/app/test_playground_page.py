@@ -6,8 +6,8 @@ import pytest
 
 from app.families import language
 from backends.api import people
-from pages.studio import playground
-from pages.studio.playground import Ask
+from pages.studio.run import _ask as playground
+from pages.studio.run._ask import Ask
 
 RUN = "example-author-forgotten"
 KNOWN = "Who taught Ivo Pemberly to write?"

@@ -10,7 +10,7 @@ from PIL import Image
 
 from app import run_card, run_list
 from backends.api import files
-from pages.studio import _watch
+from pages.studio.run import _watch
 
 
 def test_a_waiting_run_says_its_place(make_run):

@@ -9,7 +9,7 @@ from app.figures import switched
 from app.inference import LIVE
 from app.responses import Chat
 from backends.api.errors import BadInput
-from pages.studio import _vectors
+from pages.studio.run import _vectors
 
 CHATS = [
     Chat(at, role, f"Question {at}?", f"Truth {at}.", "", "", 1.0, 0.0)

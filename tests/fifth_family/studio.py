@@ -11,10 +11,13 @@ from app import families, job_form, run_list, site, trials
 from app.inference import LIVE
 from backends.api import catalog, model_info, runs
 from backends.api.errors import BadInput
-from pages.studio import _watch, compare, look_inside, playground
 from pages.studio._shared import identity
-from pages.studio.forget import Arriving, _address, _sentence, _setup
-from pages.studio.forget._form import VISITOR, FormPage
+from pages.studio.new import Arriving, _address, _sentence, _setup
+from pages.studio.new._form import VISITOR, FormPage
+from pages.studio.run import _ask as playground
+from pages.studio.run import _inside as look_inside
+from pages.studio.run import _see as compare
+from pages.studio.run import _watch
 
 
 def form(model_id: str) -> tuple[FormPage, dict]:

@@ -17,8 +17,10 @@ from backends.api import files, people, run_outputs
 from backends.api.catalog import Metric, Model
 from backends.api.errors import BadInput
 from backends.api.model_info import embedded
-from pages.studio import _dose, compare, playground
-from pages.studio.forget import _sentence
+from pages.studio.new import _sentence
+from pages.studio.run import _ask as playground
+from pages.studio.run import _dose
+from pages.studio.run import _see as compare
 
 from .conftest import HEAD
 from .folders import measured, write_run

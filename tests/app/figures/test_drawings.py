@@ -16,7 +16,9 @@ from backends.api import files
 from backends.api import run_outputs as kept
 from backends.api.catalog import Metric, Model
 from backends.api.errors import BadInput, LetheError
-from pages.studio import _dose, compare, playground
+from pages.studio.run import _ask as playground
+from pages.studio.run import _dose
+from pages.studio.run import _see as compare
 
 from .conftest import HEAD
 from .folders import measured, write_run

@@ -15,8 +15,9 @@ from backends.api.errors import Busy, LetheError
 from backends.api.limits import limits
 from backends.api.line import GivenUp
 from backends.api.panels import Found, Verdict
-from pages.studio import _looking, look_inside
 from pages.studio._shared import secret_and_mark
+from pages.studio.run import _inside as look_inside
+from pages.studio.run import _looking
 
 from .folders import write_run
 

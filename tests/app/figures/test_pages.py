@@ -10,8 +10,10 @@ from app import trials as side_by_side
 from backends.api import benchmarks, files, findings, runs
 from backends.api.errors import BadInput
 from backends.api.panels import Found
-from pages.studio import _sweep, compare, look_inside, methods
+from pages.studio import _sweep, methods
 from pages.studio._shared import choices, push_url
+from pages.studio.run import _inside as look_inside
+from pages.studio.run import _see as compare
 
 from .folders import CLASSES, write_run
 from .panels import ONE_OF_EACH

@@ -12,8 +12,8 @@ from backends.api.choosing import Choosing
 from backends.api.errors import LetheError
 from backends.api.model_info import ModelInfo
 from pages.studio._shared import heading
-from pages.studio.forget import _method
-from pages.studio.forget._form import FormPage, groups, make_widget, settled
+from pages.studio.new import _method
+from pages.studio.new._form import FormPage, groups, make_widget, settled
 
 
 def build(page: FormPage, first: ModelInfo) -> None:

@@ -16,6 +16,7 @@ from backends.api.errors import LetheError
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED
 from pages.studio._shared import section
+from pages.studio.run._page import PRIVATE, RunPage, at_place, of_run
 
 EVERY = 1.0  # seconds between two looks
 
@@ -65,11 +66,15 @@ def make() -> Watch:
     return Watch(head, answer, phases, links, samples, numbers, curve, cancel, timer, mark, status)
 
 
-def wire(watch: Watch, run_id: gr.State, secret: gr.BrowserState, **quiet: Any) -> None:
+def wire(watch: Watch, page: RunPage, on_open: Any) -> None:
     """Glance once a second; look at everything when the status changes."""
-    watch.timer.tick(glance, [run_id, watch.mark], watch.moving(), **quiet)
-    watch.status.change(look, [run_id, secret], watch.outputs(), **quiet)
-    watch.cancel.click(cancel, [run_id, secret], None, **quiet).then(look, [run_id, secret], watch.outputs(), **quiet)
+    quiet: dict[str, Any] = {"queue": False, "js": at_place(), **PRIVATE}
+    both = page.inputs(page.secret)
+    opened = of_run(look)
+    on_open("see", opened, watch.outputs(), queue=False)
+    watch.timer.tick(of_run(glance), page.inputs(watch.mark), watch.moving(), **quiet)
+    watch.status.change(opened, both, watch.outputs(), **quiet)
+    watch.cancel.click(of_run(cancel), both, None, **quiet).then(opened, both, watch.outputs(), **quiet)
 
 
 def glance(run_id: str, previous_mark: str) -> list[Any]:
@@ -129,7 +134,7 @@ def _curve(events: list[dict[str, Any]]) -> Markup:
 
 def links_home() -> Markup:
     """Back to the settings."""
-    return markup.styled(markup.row(markup.link("Forget something", "?new=1", button=True)))
+    return markup.styled(markup.row(markup.link("Forget something", "new", button=True)))
 
 
 def links(run: RunFolder) -> Markup:
@@ -137,13 +142,12 @@ def links(run: RunFolder) -> Markup:
     name = quote(run.id)
     if run.state.status == "done":
         ways = [
-            markup.link("Compare before and after", f"compare?run={name}", button=True),
-            markup.link("Look inside", f"look-inside?run={name}", button=True, quiet=True),
-            markup.link("Forget something else", "?new=1", button=True, quiet=True),
+            markup.link("Look inside", markup.run_address(run.id, "inside"), button=True),
+            markup.link("Forget something else", "new", button=True, quiet=True),
         ]
     else:
         ways = [
-            markup.link("Back to its settings", f"?clone={name}", button=True),
+            markup.link("Back to its settings", f"new?clone={name}", button=True),
             markup.link("All runs", "runs", button=True, quiet=True),
         ]
     return markup.styled(markup.row(*ways))

@@ -13,8 +13,8 @@ from backends.api.errors import LetheError
 from backends.api.home import shared
 from backends.api.model_info import ModelInfo
 from pages.studio._shared import heading, mark_of
-from pages.studio.forget import _method, _sentence
-from pages.studio.forget._form import VISITOR, FormPage
+from pages.studio.new import _method, _sentence
+from pages.studio.new._form import VISITOR, FormPage
 
 OWN_CARD = (
     "Your own model\nAn image classifier with your images, a model that draws (a StableDiffusionPipeline), or a language model, "

@@ -1,37 +1,26 @@
-"""Look inside: choose a finished run and an inspector or an attack, and see what changed in the model."""
+"""Inside: choose an inspector or an attack, and see what changed in the model."""
 
 import json
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from gradio.context import Context
 from markupsafe import Markup
 
 from app import families, forms, markup, run_results, theme, view
 from app.inference import LIVE
 from app.looks import LOOKS
 from app.templating import render
-from backends.api import catalog, params, runs, visits
+from backends.api import catalog, params, visits
 from backends.api import findings as found
 from backends.api.catalog import Look
 from backends.api.errors import Busy, LetheError
 from backends.api.runs import RunFolder
-from pages.studio import _looking, _vectors
-from pages.studio._shared import (
-    Panels,
-    address,
-    alone,
-    choices,
-    identity,
-    mark_of,
-    nav,
-    push_url,
-    secret_and_mark,
-    section,
-)
+from pages.studio._shared import Panels, choices, mark_of, secret_and_mark, section
+from pages.studio.run import _looking, _vectors
+from pages.studio.run._page import PRIVATE, Place, RunPage, at_place, of_run
 
-TITLE, PATH, ORDER = "Look inside", "look-inside", 40
+TAB = "inside"
 REMEMBERED = 200  # runs of which it is known what does not fit them
 EVERY = 1.0  # seconds between two questions how the looks stand
 
@@ -41,15 +30,10 @@ _LACKING: dict[
 ] = {}  # finished run -> inspectors that can say nothing of it, and why; it never changes
 
 
-def build() -> None:
-    """The page. Its address holds its state: ?run=...&with=...&inspector=..."""
-    nav("Look inside", "Which weights moved, where everything lies now, what the model now looks at.")
+def build(page: RunPage) -> None:
+    """The tab. The address holds which inspector: &inspector=..."""
     inspectors = catalog.load().looks
     first = inspectors[0].id if inspectors else None
-    secret = identity()
-    with gr.Row():
-        run = gr.Dropdown([], label="Run", interactive=True, elem_id="look-run", min_width=300)
-        other = gr.Dropdown([], label="Beside it (optional)", interactive=True, elem_id="look-with", min_width=300)
     which = gr.Radio(
         [(entry.title, entry.id) for entry in inspectors],
         value=first,
@@ -69,18 +53,16 @@ def build() -> None:
     section("What was found")
     panels = Panels(elem_id="look-seen", min_height=480)
     mark, clock = gr.State(""), gr.Timer(EVERY, active=False)
-    switch = _vectors.build(run)
-    _events(Widgets(secret, run, which, other, about, unfit, bar, panels, mark, clock), go, groups, fields, switch)
+    switch = _vectors.build(page)
+    _events(Widgets(page, which, about, unfit, bar, panels, mark, clock), go, groups, fields, switch)
 
 
 @dataclass(frozen=True)
 class Widgets:
     """The widgets of the page that its events read and fill; `mark` says which ends of looks `panels` shows."""
 
-    secret: gr.BrowserState
-    run: gr.Dropdown
+    page: RunPage
     which: gr.Radio
-    other: gr.Dropdown
     about: gr.HTML
     unfit: gr.HTML
     bar: _looking.Bar
@@ -89,9 +71,9 @@ class Widgets:
     clock: gr.Timer
 
     @property
-    def at(self) -> list[Any]:
-        """The run, the inspector and the run beside it."""
-        return [self.run, self.which, self.other]
+    def asked(self) -> list[Any]:
+        """The address, the browser's secret and the inspector."""
+        return self.page.inputs(self.page.secret, self.which)
 
     @property
     def stand(self) -> list[Any]:
@@ -100,49 +82,38 @@ class Widgets:
 
 
 def _events(
-    page: Widgets,
+    tab: Widgets,
     go: gr.Button,
     groups: list[gr.Accordion],
     fields: list[gr.components.Component],
     switch: _vectors.Switch,
 ) -> None:
-    private: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    outputs = [page.about, *page.stand, *groups, *switch.outputs]
-    lookup: dict[str, Any] = {"concurrency_limit": 4, **private}
-    latest: dict[str, Any] = {"trigger_mode": "always_last", **lookup}
-    anew = push_url(["run", "inspector", "with"]).replace("{", "{" + _vectors.FORGET, 1)
-    here = {"fn": None, "inputs": page.at, "js": push_url(["run", "inspector", "with"]), "api_visibility": "private"}
-    look_inputs = [page.secret, *page.at]
+    outputs = [tab.about, *tab.stand, *groups, *switch.outputs]
+    lookup: dict[str, Any] = {"concurrency_limit": 4, **PRIVATE}
+    here: dict[str, Any] = {
+        "fn": None,
+        "inputs": tab.asked,
+        "js": at_place(["", "inspector"]),
+        "api_visibility": "private",
+    }
 
     def vectors(event: Any) -> Any:
-        inputs = [page.run, page.which, switch.filled, switch.vector_keys, *switch.inputs]
-        return event.then(_vectors.arrive, inputs, switch.search, **lookup)
+        inputs = tab.page.inputs(tab.which, switch.filled, switch.vector_keys, *switch.inputs)
+        return event.then(of_run(_vectors.arrive), inputs, switch.search, js=at_place(), **lookup)
 
     def narrowed(event: Any) -> Any:
-        return event.then(narrow, page.at[:2], [page.which, page.unfit], **lookup)
+        return event.then(of_run(narrow), tab.page.inputs(tab.which), [tab.which, tab.unfit], js=at_place(), **lookup)
 
-    chosen = page.run.input(
-        choose_run, look_inputs, [page.which, page.unfit, *outputs], js=_skipping_first(anew), **latest
-    )
-    vectors(narrowed(chosen.then(**here)))
     # the choice itself is no output here, so that an answer never undoes a click that came after it
-    vectors(
-        gr.on([page.which.input, page.other.input], choose, look_inputs, outputs, js=_skipping_first(anew), **latest)
+    anew = at_place(["", "inspector"], _vectors.FORGET)
+    vectors(tab.which.input(choose, tab.asked, outputs, js=anew, trigger_mode="always_last", **lookup))
+    poll: dict[str, Any] = {"queue": False, "js": at_place(), **PRIVATE}
+    go.click(
+        ask, [*tab.asked, *fields], [tab.page.secret, *tab.stand], js=at_place(), trigger_mode="multiple", **lookup
     )
-    poll: dict[str, Any] = {"queue": False, **private}
-    go.click(ask, [*look_inputs, *fields], [page.secret, *page.stand], trigger_mode="multiple", **lookup)
-    page.bar.select(cancel, [*look_inputs, page.mark], page.stand, trigger_mode="multiple", **poll)
-    page.clock.tick(poll_looks, [*look_inputs, page.mark], page.stand, **poll)
-    assert Context.root_block is not None
-    arriving = Context.root_block.load(
-        from_address, [page.secret], [page.run, page.other, page.which, page.unfit, *outputs], **private
-    )
-    vectors(narrowed(arriving.then(**here)))
-
-
-def _skipping_first(script: str) -> str:
-    """A script of `push_url` for an event with one input before those that the address holds."""
-    return f"(first, ...rest) => [first, ...({script})(...rest)]"
+    tab.bar.select(cancel, [*tab.asked, tab.mark], tab.stand, trigger_mode="multiple", **poll)
+    tab.clock.tick(poll_looks, [*tab.asked, tab.mark], tab.stand, **poll)
+    vectors(narrowed(tab.page.on_open(TAB, opened, [tab.which, tab.unfit, *outputs]).then(**here)))
 
 
 def settings(inspectors: list[Look]) -> tuple[list[gr.Accordion], list[gr.components.Component]]:
@@ -169,14 +140,12 @@ def source(entry: Look) -> Markup:
     return markup.external(entry.source.title, entry.source.url)
 
 
-def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
-    """All that the page's address asks for; without one, the newest finished run and the first inspector."""
-    run_id, second, inspector_id = (address(request, name) for name in ("run", "with", "inspector"))
+def opened(at: str, secret: str) -> tuple[Any, ...]:
+    """All that the page's address asks for; without an inspector in it, the first."""
+    place = Place.read(at)
+    inspector_id = place.query.get("inspector", "")
     inspectors = catalog.load().looks
     ids = [entry.id for entry in inspectors]
-    finished = [r for r in runs.visible(mark_of(secret), run_id, second) if r.state.status == "done"]
-    options = choices(finished)
-    run_id = run_id or (finished[0].id if finished else "")
     note = ""
     if inspector_id and inspector_id not in ids:
         there = ", ".join(entry.title for entry in inspectors)
@@ -184,34 +153,18 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
             "", markup.verdict(f"There is no way to look called {inspector_id[:60]!r}; there are {there}.", "unknown")
         )
     chosen = inspector_id if inspector_id in ids else (ids[0] if ids else None)
-    ids = [value for _, value in options]
-    radio, unfit, about, bar, panels_html, mark, clock, *groups = page_updates(secret, run_id, chosen, second, request)
-    return (
-        gr.Dropdown(choices=options, value=run_id if run_id in ids else None),
-        gr.Dropdown(choices=[("nothing", ""), *options], value=second if second in ids else ""),
-        radio,
-        unfit,
-        about,
-        bar,
-        markup.wrap(note, panels_html) if note else panels_html,
-        mark,
-        clock,
-        *groups,
-    )
+    radio, unfit, about, bar, panels_html, *others = page_updates(secret, place.run, chosen, place.beside, place)
+    return radio, unfit, about, bar, markup.wrap(note, panels_html) if note else panels_html, *others
 
 
-def choose_run(secret: str, run_id: str | None, inspector_id: str | None, beside: str | None) -> tuple[Any, ...]:
-    """Another run: offered is what fits its model, and what is known of it is shown at once."""
-    return page_updates(secret, run_id, inspector_id, beside)
-
-
-def choose(secret: str, run_id: str | None, inspector_id: str | None, beside: str | None) -> tuple[Any, ...]:
-    """Another look, or another run beside it: findings kept in the run folder are shown at once."""
-    return page_updates(secret, run_id, inspector_id, beside)[2:]
+def choose(at: str, secret: str, inspector_id: str | None) -> tuple[Any, ...]:
+    """Another look: findings kept in the run folder are shown at once."""
+    place = Place.read(at)
+    return page_updates(secret, place.run, inspector_id, place.beside)[2:]
 
 
 def page_updates(
-    secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, request: gr.Request | None = None
+    secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, place: Place | None = None
 ) -> tuple[Any, ...]:
     """Updates of every part of the page.
 
@@ -220,7 +173,7 @@ def page_updates(
         run_id: the run that is looked into.
         inspector_id: the chosen inspector.
         beside: the run beside it.
-        request: where the page's address says which vectors to switch off.
+        place: the page's address, where it says which vectors to switch off.
     """
     ways = _offered(run_id, inspector_id)
     fits = inspector_id in [way for _, way in ways]
@@ -230,9 +183,9 @@ def page_updates(
         gr.Accordion(visible=entry.id == inspector_id and bool(forms.properties(entry.params)))
         for entry in catalog.load().looks
     ]
-    radio = gr.Radio(choices=ways) if fits and request is None else gr.Radio(choices=ways, value=inspector_id)
+    radio = gr.Radio(choices=ways) if fits and place is None else gr.Radio(choices=ways, value=inspector_id)
     switches = _vectors.fits(run_id, inspector_id)
-    switch = _vectors.of_run(run_id, inspector_id, request) if switches else _vectors.hidden()
+    switch = _vectors.for_run(run_id, inspector_id, place) if switches else _vectors.hidden()
     return (
         radio,
         _unfit(run_id),
@@ -263,21 +216,18 @@ def standing(
     return _looking.bar(owner, run_id), panels_html, now, gr.Timer(active=goes_on)
 
 
-def poll_looks(
-    secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, mark: str
-) -> tuple[Any, ...]:
+def poll_looks(at: str, secret: str, inspector_id: str | None, mark: str) -> tuple[Any, ...]:
     """The parts of `standing` that changed since `mark`."""
-    return standing(secret, run_id, inspector_id, beside, mark)
+    place = Place.read(at)
+    return standing(secret, place.run, inspector_id, place.beside, mark)
 
 
-def cancel(
-    event: gr.EventData, secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, mark: str
-) -> tuple[Any, ...]:
+def cancel(event: gr.EventData, at: str, secret: str, inspector_id: str | None, mark: str) -> tuple[Any, ...]:
     """End a look that was asked for from this browser."""
-    number = str(event._data.get("look", ""))
+    number, place = str(event._data.get("look", "")), Place.read(at)
     if secret and number.isdigit():
         LOOKS.cancel(int(number), mark_of(secret))
-    return standing(secret, run_id, inspector_id, beside, mark)
+    return standing(secret, place.run, inspector_id, place.beside, mark)
 
 
 def _chosen_runs(run_id: str | None, beside: str | None) -> list[str]:
@@ -358,7 +308,7 @@ def findings_or_hint(run_id: str | None, inspector_id: str | None, owner: str = 
     if not run_id or not inspector_id:
         body = markup.text("No run has finished yet. Forget something first, then its model can be opened here.")
         return markup.card(
-            "Nothing to look into yet", body + markup.link("Forget something", "./", button=True), empty=True
+            "Nothing to look into yet", body + markup.link("Forget something", "new", button=True), empty=True
         )
     run, wrong = run_results.open_run(run_id)
     if run is None:
@@ -366,7 +316,7 @@ def findings_or_hint(run_id: str | None, inspector_id: str | None, owner: str = 
     if run.state.status != "done":
         words = f"This run is {run.state.status}, so it has no model to look into."
         return markup.card(
-            "", markup.verdict(words, "unknown") + markup.link("Go to the run", f"./?run={run.id}", button=True)
+            "", markup.verdict(words, "unknown") + markup.link("Go to the run", markup.run_address(run.id), button=True)
         )
     entry = catalog.load().look(inspector_id)
     findings = LOOKS.findings(run, inspector_id, owner) or visits.read(
@@ -402,8 +352,10 @@ def answer(run: RunFolder, entry: Look, result: dict[str, Any]) -> Markup:
     )
 
 
-def ask(secret: str, run_id: str | None, inspector_id: str | None, beside: str | None, *values: Any) -> tuple[Any, ...]:
+def ask(at: str, secret: str, inspector_id: str | None, *values: Any) -> tuple[Any, ...]:
     """Ask for a look into a run, or into two. It waits for those before it; whoever comes back finds it."""
+    place = Place.read(at)
+    run_id, beside = place.run, place.beside
     secret, owner = secret_and_mark(secret)
     wrong = ""
     if run_id and inspector_id:
@@ -430,7 +382,3 @@ def chosen_params(inspector_id: str, values: tuple[Any, ...]) -> dict[str, Any]:
             return forms.from_widgets(entry.title, entry.params, values[at : at + count])
         at += count
     return {}
-
-
-if __name__ == "__main__":
-    alone(build)

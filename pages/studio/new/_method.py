@@ -20,8 +20,8 @@ from backends.api.errors import LetheError
 from backends.api.estimate import estimates
 from backends.api.model_info import ModelInfo
 from pages.studio._shared import heading
-from pages.studio.forget import _sentence
-from pages.studio.forget._form import QUIET, FormPage
+from pages.studio.new import _sentence
+from pages.studio.new._form import QUIET, FormPage
 
 
 def choices(model: ModelInfo) -> list[tuple[str, str]]:

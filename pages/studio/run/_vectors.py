@@ -13,10 +13,10 @@ from app.inference import LIVE
 from app.responses import Chat
 from backends.api import catalog
 from backends.api.errors import BadInput, LetheError
-from pages.studio._shared import Panels, address, heading, push_url
+from pages.studio._shared import Panels, heading
+from pages.studio.run._page import PRIVATE, Place, RunPage, at_place, of_run
 
 STATE: Final = (
-    "run",
     "ask",
     "by",
     "words",
@@ -35,9 +35,8 @@ ABOUT: Final = (
     "switch them off, and both models answer again. In a small model hardly any fact hangs on one vector; a large one has some "
     "that spell one thing. Layers and columns are counted from 0."
 )
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 FORGET: Final = (  # another run or look: the address loses what was asked of the last one
-    f"{{const to = new URL(location); {list(STATE[1:])}.forEach(name => to.searchParams.delete(name));"
+    f"{{const to = new URL(location); {list(STATE)}.forEach(name => to.searchParams.delete(name));"
     "history.replaceState(history.state, '', to);}"
 )
 
@@ -60,7 +59,7 @@ class Switch:
 
     @property
     def outputs(self) -> list[Any]:
-        """The widgets that the page fills, in the order of `of_run`."""
+        """The widgets that the page fills, in the order of `for_run`."""
         return [self.column, self.asks, *self.inputs, self.panels, self.vector_keys, self.filled]
 
     @property
@@ -70,11 +69,11 @@ class Switch:
 
     @property
     def inputs(self) -> list[Any]:
-        """The widgets that the address holds, in the order of STATE, without the run."""
+        """The widgets that the address holds, in the order of STATE."""
         return [self.ask, self.by, self.words, self.off, self.also, self.strength]
 
 
-def build(run: gr.Dropdown) -> Switch:
+def build(page: RunPage) -> Switch:
     """The switch, hidden until a run is looked into in a way that shows vectors."""
     with gr.Column(visible=False, elem_id="switch") as column:
         heading("Switch them off, live", ABOUT)
@@ -109,21 +108,22 @@ def build(run: gr.Dropdown) -> Switch:
         vector_keys = gr.State([])
         filled = gr.Textbox(visible=False)
     switch = Switch(column, asks, ask, by, words, off, also, strength, vector_keys, panels, filled)
-    _events(switch, run, every, none, go)
+    _events(switch, page, every, none, go)
     return switch
 
 
-def _events(switch: Switch, run: gr.Dropdown, every: gr.Button, none: gr.Button, go: gr.Button) -> None:
+def _events(switch: Switch, page: RunPage, every: gr.Button, none: gr.Button, go: gr.Button) -> None:
     find: dict[str, Any] = {
-        "fn": find_vectors, "inputs": [run, switch.ask, switch.by, switch.words], "outputs": switch.search, "concurrency_limit": 4, **QUIET,
+        "fn": of_run(find_vectors), "inputs": page.inputs(switch.ask, switch.by, switch.words), "outputs": switch.search,
+        "js": at_place(), "concurrency_limit": 4, **PRIVATE,
     }  # fmt: skip
-    switch.asks.input(lambda text: text, switch.asks, switch.ask, **QUIET).then(**find)
+    switch.asks.input(lambda text: text, switch.asks, switch.ask, **PRIVATE).then(**find)
     gr.on([switch.by.input, switch.words.submit, switch.words.blur], trigger_mode="always_last", **find)
-    every.click(lambda vector_keys: vector_keys, switch.vector_keys, switch.off, **QUIET)
+    every.click(lambda vector_keys: vector_keys, switch.vector_keys, switch.off, **PRIVATE)
     none.click(None, None, switch.off, js="() => [[]]", api_visibility="private")  # at once: a tick may follow
     gr.on(
-        [go.click, switch.ask.submit, switch.also.submit, switch.strength.input], ask_switched, [run, *switch.inputs], switch.panels,
-        js=push_url(STATE), trigger_mode="always_last", concurrency_limit=4, **QUIET,
+        [go.click, switch.ask.submit, switch.also.submit, switch.strength.input], of_run(ask_switched),
+        page.inputs(*switch.inputs), switch.panels, js=at_place(STATE), trigger_mode="always_last", concurrency_limit=4, **PRIVATE,
     )  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def fits(run_id: str | None, inspector_id: str | None) -> bool:
 
 def hidden() -> tuple[Any, ...]:
     """The widgets hidden, where no run is shown whose vectors could be switched off."""
-    return gr.Column(visible=False), gr.Radio([]), *(gr.skip() for _ in STATE[1:]), "", [], ""
+    return gr.Column(visible=False), gr.Radio([]), *(gr.skip() for _ in STATE), "", [], ""
 
 
 def filled_for(run_id: str | None, inspector_id: str | None) -> str:
@@ -145,13 +145,13 @@ def filled_for(run_id: str | None, inspector_id: str | None) -> str:
     return f"{run_id} {inspector_id}"
 
 
-def of_run(run_id: str | None, inspector_id: str | None, request: gr.Request | None = None) -> tuple[Any, ...]:
+def for_run(run_id: str | None, inspector_id: str | None, place: Place | None = None) -> tuple[Any, ...]:
     """The widgets for a finished run on a language model, as its page's address wants them, or at the start."""
-    query = {name: address(request, name) for name in STATE}
+    query = {name: place.query.get(name, "") if place else "" for name in STATE}
     try:
         pairs = questions(str(run_id))
     except LetheError as error:
-        return gr.Column(visible=True), gr.Radio([]), *(gr.skip() for _ in STATE[1:]), markup.failed(str(error)), [], ""
+        return gr.Column(visible=True), gr.Radio([]), *(gr.skip() for _ in STATE), markup.failed(str(error)), [], ""
     options = [(f"{chat.question} ({theme.ROLE_WORDS[chat.role]})", chat.question) for chat in pairs]
     first = options[0][1] if options else ""
     ask = query["ask"] or first

@@ -1,11 +1,9 @@
-"""Compare: one run's model before and after on the same images or questions, or two runs side by side."""
+"""See: one run's model before and after on the same images or questions, or two runs side by side."""
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-import gradio as gr
-from gradio.context import Context
 from markupsafe import Markup
 
 from app import families, markup, run_results, view
@@ -14,10 +12,11 @@ from app.templating import render
 from backends.api import runs
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED
-from pages.studio import _dose
-from pages.studio._shared import Panels, address, alone, choices, identity, mark_of, nav, push_url, section
+from pages.studio._shared import Panels, choices, section
+from pages.studio.run import _dose, _watch
+from pages.studio.run._page import PRIVATE, Place, RunPage, at_place
 
-TITLE, PATH, ORDER = "Compare", "compare", 30
+TAB = "see"
 
 
 class Comparison(NamedTuple):
@@ -28,59 +27,29 @@ class Comparison(NamedTuple):
     run: RunFolder | None = None
 
 
-def build() -> None:
-    """The page. Its address holds the runs: ?run=...&with=..., and of a dial that was turned &prompt=...&amount=..."""
-    nav("Compare", "The same images or questions, the same numbers: before, after, and trained again without it.")
-    secret = identity()
-    with gr.Row():
-        run = gr.Dropdown([], label="Run", interactive=True, elem_id="compare-run", min_width=300)
-        other = gr.Dropdown([], label="Beside it (optional)", interactive=True, elem_id="compare-with", min_width=300)
+def build(page: RunPage) -> None:
+    """The tab: what is watched while the run works, then what its model makes before and after."""
+    watch = _watch.make()
     section("What changed")
     panels = Panels(elem_id="compare-seen", min_height=420)
-    dial = _dose.build(run)
+    dial = _dose.build(page)
     below = Panels(elem_id="compare-below")
-
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
-    outputs = [panels, dial.column, dial.prompt, dial.panels, below]
-    gr.on([run.input, other.input], compare_chosen, [run, other], outputs, js=push_url(["run", "with"]), **quiet)
-    run.input(beside_of, [run, other, secret], other, **quiet)
-    assert Context.root_block is not None
-    arriving = Context.root_block.load(from_address, [secret], [run, other, dial.dose, *outputs], **quiet)
-    arriving.then(_dose.arrive, [run, dial.prompt, dial.dose], dial.panels, **quiet)
+    outputs = [panels, dial.column, dial.prompt, dial.panels, below, dial.dose]
+    arriving = page.on_open(TAB, opened, outputs, concurrency_limit=8)
+    arriving.then(_dose.arrive, page.inputs(dial.prompt, dial.dose), dial.panels, js=at_place(), **PRIVATE)
+    _watch.wire(watch, page, page.on_open)
 
 
-def compare_chosen(run_id: str | None, other_id: str | None) -> Iterator[tuple[Any, ...]]:
-    """The comparison of the two chosen runs, as values of the page's components."""
-    for comparison in show(run_id, other_id):
-        yield _values(comparison)
-
-
-def beside_of(run_id: str | None, other_id: str | None, secret: str) -> Any:
-    """The runs that the chosen one can be laid beside."""
-    visible_runs = runs.visible(mark_of(secret), run_id or "", other_id or "")
-    return gr.Dropdown(choices=comparable(run_id or "", other_id or "", visible_runs))
+def opened(at: str, secret: str) -> Iterator[tuple[Any, ...]]:
+    """What the tab shows of the run that the address names."""
+    place = Place.read(at)
+    for comparison in show(place.run, place.beside):
+        above, *dial, below = _values(comparison, place.query.get("prompt", ""))
+        yield above, *dial, below, _dose.in_address(place)
 
 
 def _values(comparison: Comparison, prompt: str = "") -> tuple[Any, ...]:
-    return comparison.above, *_dose.of_run(comparison.run, prompt), comparison.below
-
-
-def from_address(secret: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-    """The comparison that the page's address asks for; without one, that of the newest finished run."""
-    first, second = address(request, "run"), address(request, "with")
-    visible_runs = runs.visible(mark_of(secret), first, second)
-    listed = [run for run in visible_runs if run.state.status == "done"]
-    options = choices([run for run in visible_runs if run.state.status == "done" or run.id in (first, second)])
-    ids = [value for _, value in options]
-    run_id = first or (listed[0].id if listed else "")
-    beside = comparable(run_id, second, visible_runs)
-    for comparison in show(run_id, second):
-        yield (
-            gr.Dropdown(choices=options, value=run_id if run_id in ids else None),
-            gr.Dropdown(choices=beside, value=second if second in ids else ""),
-            _dose.in_address(request),
-            *_values(comparison, address(request, "prompt")),
-        )
+    return comparison.above, *_dose.for_run(comparison.run, prompt), comparison.below
 
 
 def comparable(run_id: str, other_id: str, visible_runs: Sequence[RunFolder]) -> list[tuple[str, str]]:
@@ -121,7 +90,7 @@ def nothing_yet() -> Markup:
     body = markup.text(
         "No run has finished yet. Forget something first, then its model before and after stand here side by side."
     )
-    return markup.card("Nothing to compare yet", body + markup.link("Forget something", "./", button=True), empty=True)
+    return markup.card("Nothing to compare yet", body + markup.link("Forget something", "new", button=True), empty=True)
 
 
 def what_there_is() -> Markup:
@@ -129,7 +98,7 @@ def what_there_is() -> Markup:
     finished = [run for run in runs.visible() if run.state.status == "done"][:12]
     if not finished:
         return nothing_yet()
-    links = [markup.link(name, f"compare?run={run_id}") for name, run_id in choices(finished)]
+    links = [markup.link(name, markup.run_address(run_id)) for name, run_id in choices(finished)]
     return markup.card("What there is", render("pages.list", links))
 
 
@@ -139,7 +108,7 @@ def compare_one(run: RunFolder) -> Iterator[Comparison]:
         yield Comparison(unfinished(run))
         return
     more = markup.row(
-        markup.link("Look inside", f"look-inside?run={run.id}", button=True),
+        markup.link("Look inside", markup.run_address(run.id, "inside"), button=True),
         markup.link("All methods beside it", "methods", button=True, quiet=True),
     )
     same = run_results.unchanged(run)
@@ -176,7 +145,7 @@ def unfinished(run: RunFolder) -> Markup:
     else:
         words = f"This run is {state.status}; its numbers appear here when it is done."
         status_html = markup.card(
-            "", markup.verdict(words, "unknown") + markup.link("Watch it", f"./?run={run.id}", button=True)
+            "", markup.verdict(words, "unknown") + markup.link("Watch it", markup.run_address(run.id), button=True)
         )
     return markup.wrap(status_html, images(run), curves(run))
 
@@ -230,7 +199,3 @@ def side(run: RunFolder, words: str) -> Markup:
     bars = [panel.model_copy(update={"title": f"{words}: {panel.title}"}) for panel in run_results.part_panels(run)]
     plots = [view.panel(panel, run.path, key=f"{words}-{at}") for at, panel in enumerate(bars)]
     return markup.wrap(*plots, images(run, words, run.id))
-
-
-if __name__ == "__main__":
-    alone(build)

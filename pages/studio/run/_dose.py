@@ -11,14 +11,14 @@ from app import families, forms, markup, theme
 from backends.api import runs
 from backends.api.errors import BadInput, LetheError
 from backends.api.runs import RunFolder
-from pages.studio._shared import Panels, address, heading, push_url
+from pages.studio._shared import Panels, heading
+from pages.studio.run._page import PRIVATE, Place, RunPage, at_place, of_run
 
 MOST, STEP, AFTER = 1.5, 0.05, 1.0
 HOW = (
     "0 is the model before, 1 the model after. In between only that share of the change is applied to every weight, above 1 "
     "more than the method did. A higher dose forgets more and hurts more of the rest: the trade-off."
 )
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Dial:
     panels: Panels
 
 
-def build(run: gr.Dropdown) -> Dial:
+def build(page: RunPage) -> Dial:
     """The dial and its pictures or answers, hidden until a run of a model that draws or answers is shown."""
     with gr.Column(visible=False, elem_id="dial") as column:
         heading("Turn the dose", HOW)
@@ -43,18 +43,18 @@ def build(run: gr.Dropdown) -> Dial:
         panels = Panels(elem_id="dose-seen", min_height=330)
     gr.on(
         [prompt.input, dose.input],
-        turn,
-        [run, prompt, dose],
+        of_run(turn),
+        page.inputs(prompt, dose),
         panels,
-        js=push_url(["run", "prompt", "amount"]),
+        js=at_place(["prompt", "amount"]),
         trigger_mode="always_last",
         concurrency_limit=4,
-        **QUIET,
+        **PRIVATE,
     )
     return Dial(column, prompt, dose, panels)
 
 
-def of_run(run: RunFolder | None, prompt: str = "") -> tuple[Any, Any, str]:
+def for_run(run: RunFolder | None, prompt: str = "") -> tuple[Any, Any, str]:
     """Column, prompts and what stands in the place of the pictures, for a run; hidden without one."""
     if run is None:
         return gr.Column(visible=False), gr.Radio([]), ""
@@ -73,18 +73,19 @@ def idle(run: RunFolder) -> Markup:
     return markup.card("", markup.text(families.view_of(run).dial, "quiet") + families.curves(run.id), empty=True)
 
 
-def in_address(request: gr.Request | None) -> float:
+def in_address(place: Place) -> float:
     """The dose that the page's address asks for; without one, that of the model after."""
     try:
-        dose = float(address(request, "amount"))
+        dose = float(place.query.get("amount", ""))
     except ValueError:
         return AFTER
     return dose if isfinite(dose) else AFTER
 
 
-def arrive(run_id: str | None, prompt: str | None, dose: float, request: gr.Request) -> Any:
+def arrive(at: str, prompt: str | None, dose: float) -> Any:
     """Answer at once where the page's address holds a dose."""
-    return turn(run_id, prompt, dose) if prompt and address(request, "amount") else gr.skip()
+    place = Place.read(at)
+    return turn(place.run, prompt, dose) if prompt and place.query.get("amount") else gr.skip()
 
 
 def turn(run_id: str | None, prompt: str | None, dose: float | None) -> Markup:

@@ -10,8 +10,8 @@ from app.widgets import Context, Updates
 from backends.api import catalog, model_info, runs
 from backends.api.catalog import Method
 from backends.api.model_info import ModelInfo
-from pages.studio.forget import _method, _model
-from pages.studio.forget._form import FormPage
+from pages.studio.new import _method, _model
+from pages.studio.new._form import FormPage
 
 FIELDS: Final = {"model", "forget", "keep", "method", "seed", "clone"}  # what an address can fill in
 

@@ -1,4 +1,4 @@
-"""Playground: ask a model something yourself; before and after answer side by side."""
+"""Ask: ask the models of a run something yourself; before and after answer side by side."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -6,7 +6,6 @@ from math import isfinite
 from typing import Any, Final
 
 import gradio as gr
-from gradio.context import Context
 from markupsafe import Markup
 
 from app import families, forms, markup
@@ -18,24 +17,11 @@ from app.templating import render
 from backends.api import catalog, runs
 from backends.api.errors import LetheError
 from backends.api.panels import Role
-from pages.studio._shared import (
-    Panels,
-    address,
-    alone,
-    choices,
-    find_run,
-    identity,
-    mark_of,
-    nav,
-    push_url,
-    quiet,
-    section,
-)
+from pages.studio._shared import Panels, find_run, quiet, section
+from pages.studio.run._page import PRIVATE, Place, RunPage, at_place
 
-TITLE, PATH, ORDER = "Playground", "playground", 35
-
+TAB = "ask"
 STATE: Final = (
-    "run",
     "prompt",
     "n",
     "seed",
@@ -49,7 +35,6 @@ COPY = """async () => {
 }"""
 WAIT = "document.querySelector('#play-seen')?.classList.add('lethe-waiting');"
 SHOWN = "() => document.querySelector('#play-seen')?.classList.remove('lethe-waiting')"
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 class Asks(Alive):
@@ -60,15 +45,9 @@ class Asks(Alive):
         super().__init__(value, js=JS + press, **options)
 
 
-def build() -> None:
-    """The page."""
-    nav("Playground", "Ask something yourself: the model before and the model after answer side by side.")
-    secret = identity()
-    with gr.Row():
-        run = gr.Dropdown([], label="Run or model", interactive=True, elem_id="play-run", min_width=300)
-        prompt = gr.Textbox(
-            label="What do you ask?", max_lines=3, interactive=True, elem_id="play-prompt", scale=2, min_width=300
-        )
+def build(page: RunPage) -> None:
+    """The tab."""
+    prompt = gr.Textbox(label="What do you ask?", max_lines=3, interactive=True, elem_id="play-prompt")
     asks = Asks(elem_id="play-asks", apply_default_css=False)
     with gr.Row(elem_classes="lethe-play-go"):
         go = gr.Button("Ask", variant="primary", elem_id="play-go")
@@ -80,24 +59,20 @@ def build() -> None:
     section("What it answers")
     panels = Panels(elem_id="play-seen", min_height=480)
 
-    inputs: list[Any] = [run, prompt, *numbers]
-    script = push_url(STATE).replace("{", "{" + WAIT, 1)
-    draws: dict[str, Any] = {"js": script, "trigger_mode": "multiple", "concurrency_limit": 4, **QUIET}
+    inputs = page.inputs(prompt, *numbers)
+    draws: dict[str, Any] = {
+        "js": at_place(STATE, WAIT), "trigger_mode": "multiple", "concurrency_limit": 4, **PRIVATE,
+    }  # fmt: skip
     unwait: dict[str, Any] = {"fn": None, "js": SHOWN, "api_visibility": "private"}
     gr.on([go.click, prompt.submit], stream_answer, inputs, panels, **draws).then(**unwait)
     for event in (
-        asks.select(pressed_prompt, None, prompt, **QUIET),
-        other.click(_next_seeds, numbers[:2], numbers[1], **QUIET),
+        asks.select(pressed_prompt, None, prompt, **PRIVATE),
+        other.click(_next_seeds, numbers[:2], numbers[1], **PRIVATE),
     ):
         event.then(stream_answer, inputs, panels, **draws).then(**unwait)
-    around = [asks, prompt, *numbers[2:], other, settings]
-    chose = run.input(choose, run, around, **QUIET)
-    chose.then(stream_answer, inputs, panels, **draws).then(**unwait)
     copy.click(None, js=COPY, api_visibility="private")
-    assert Context.root_block is not None
-    arrived = [run, prompt, asks, *numbers, other, settings, panels]
-    arriving = Context.root_block.load(from_address, [secret], arrived, **QUIET)
-    arriving.then(first_answer, inputs, panels, concurrency_limit=4, **QUIET)
+    arriving = page.on_open(TAB, opened, [prompt, asks, *numbers, other, settings, panels])
+    arriving.then(first_answer, inputs, panels, js=at_place(), concurrency_limit=4, **PRIVATE)
 
 
 def _numbers() -> list[gr.components.Component]:
@@ -115,28 +90,12 @@ def _numbers() -> list[gr.components.Component]:
     ]
 
 
-def askable(secret: str, *reached: str) -> list[tuple[str, str]]:
-    """Choices of what can be asked: finished runs of models that draw or answer, and those models themselves."""
-    finished = [run for run in runs.visible(mark_of(secret), *reached) if run.state.status == "done"]
-    able = [run for run in finished if families.view_of(run).promptable]
-    models = [
-        (f"{entry.title}, as it came", entry.id)
-        for entry in catalog.load().models
-        if families.view(entry.family).promptable
-    ]
-    return [*choices(able), *models]
-
-
-def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
-    """All that the page's address asks for; without one, the newest run of a model that draws or answers."""
-    run_id = address(request, "run")
-    options = askable(secret, run_id)
-    run_id = run_id or (options[0][1] if options else "")
-    listed = run_id in [value for _, value in options]
-    asks, prompt, steps, guidance, size, *around = choose(run_id if listed else None)
-    query = {name: address(request, name) for name in STATE}
+def opened(at: str, secret: str) -> tuple[Any, ...]:
+    """All that the page's address asks for."""
+    place = Place.read(at)
+    asks, prompt, steps, guidance, size, *around = choose(place.run or None)
+    query = {name: place.query.get(name, "") for name in STATE}
     return (
-        gr.Dropdown(options, value=run_id if listed else None),
         query["prompt"] or prompt,
         asks,
         _number(query["n"], 4),
@@ -145,8 +104,17 @@ def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
         _number(query["guidance"], guidance),
         _number(query["size"], size),
         *around,
-        drawings.waiting("The answers", "The model is opened.") if listed else no_answer(run_id),
+        drawings.waiting("The answers", "The model is opened.") if askable(place.run) else no_answer(place.run),
     )
+
+
+def askable(run_id: str) -> bool:
+    """Whether a model, or a finished run's, can be asked anything a person writes."""
+    if families.of_model(run_id) is None:
+        run, _ = find_run(run_id)
+        if run is None or run.state.status != "done":
+            return False
+    return families.view(family_of(run_id) or "").promptable
 
 
 def _number(text: str, otherwise: Any) -> Any:
@@ -246,14 +214,14 @@ class Turns:
 TURNS = Turns()
 
 
-def first_answer(request: gr.Request, *inputs: Any) -> Iterator[Any]:
+def first_answer(request: gr.Request, at: str, *inputs: Any) -> Iterator[Any]:
     """Answer at once where there is something to ask."""
-    yield from stream_answer(request, *inputs) if inputs[0] else [gr.skip()]
+    yield from stream_answer(request, at, *inputs) if askable(Place.read(at).run) else [gr.skip()]
 
 
-def stream_answer(request: gr.Request, *inputs: Any) -> Iterator[Markup]:
+def stream_answer(request: gr.Request, at: str, *inputs: Any) -> Iterator[Markup]:
     """The answers of the models as HTML, as they grow; another question on the same page ends them."""
-    yield from TURNS.of(str(request.session_hash), lambda: answer(Ask(*inputs)))
+    yield from TURNS.of(str(request.session_hash), lambda: answer(Ask(Place.read(at).run, *inputs)))
 
 
 def answer(ask: Ask) -> Iterator[Markup]:
@@ -282,13 +250,13 @@ def no_answer(run_id: str) -> Markup:
             "No model that draws or answers is here yet. Forget something in one, and both answer here side by side."
         )
         return markup.card(
-            "Nothing to ask yet", markup.text(words) + markup.link("Forget something", "./", button=True), empty=True
+            "Nothing to ask yet", markup.text(words) + markup.link("Forget something", "new", button=True), empty=True
         )
     if families.of_model(run_id) is not None:
         does = families.view(family_of(run_id) or "").does
         words = f"This model {does}; this page is for models that draw or answer in words."
         return markup.card(
-            "", markup.verdict(words, "unknown") + markup.link("Forget something", f"./?model={run_id}", button=True)
+            "", markup.verdict(words, "unknown") + markup.link("Forget something", f"new?model={run_id}", button=True)
         )
     run, wrong = find_run(run_id)
     if run is None:
@@ -296,13 +264,9 @@ def no_answer(run_id: str) -> Markup:
     if run.state.status != "done":
         words = f"This run is {run.state.status}, so there is no model after it to ask."
         return markup.card(
-            "", markup.verdict(words, "unknown") + markup.link("Go to the run", f"./?run={run.id}", button=True)
+            "", markup.verdict(words, "unknown") + markup.link("Go to the run", markup.run_address(run.id), button=True)
         )
     does = families.view_of(run).does
     words = f"The model of this run {does}; this page is for models that draw or answer in words."
-    more = markup.link("Compare before and after on the same images", f"compare?run={run.id}", button=True)
+    more = markup.link("Compare before and after on the same images", markup.run_address(run.id), button=True)
     return markup.card("", markup.verdict(words, "unknown") + more)
-
-
-if __name__ == "__main__":
-    alone(build)
