@@ -26,6 +26,8 @@ class WeightChange(Params):
     source={"title": "Relative Frobenius distance, as commonly used"},
     needs=("weights",),
     order=20,
+    group="change",
+    quick=True,
 )
 def weight_change(look: InspectContext[Any], params: WeightChange) -> list[AnyPanel]:
     """|after - before| / |before| by tensor and by layer (Frobenius norms); buffers that count steps are left out.
@@ -35,7 +37,7 @@ def weight_change(look: InspectContext[Any], params: WeightChange) -> list[AnyPa
     change, by_layer = _distances(look)
     moved = {name: value for name, value in change.items() if value != 0}
     if not moved:
-        return [_nothing_moved(look, len(change))]
+        return [nothing_moved(look, len(change))]
     top = sorted(moved, key=lambda name: -_rank(moved[name]))[: params.most]
     broken = sum(math.isnan(value) for value in change.values())
     finding = f"{top[0]} moved most ({percent(change[top[0]])}); {len(change) - len(moved)} of {len(change)} tensors did not move."
@@ -100,7 +102,8 @@ def _rank(value: float) -> float:
     return -1.0 if math.isnan(value) else value
 
 
-def _nothing_moved(look: InspectContext[Any], count: int) -> Verdict:
+def nothing_moved(look: InspectContext[Any], count: int) -> Verdict:
+    """That no tensor of a model moved, and why."""
     guard = hasattr(look.after, INPUT_DELTA)
     why = (
         "the method left the model alone and adds a picture to its input instead; without that picture nothing is forgotten"
