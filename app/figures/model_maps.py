@@ -11,6 +11,11 @@ from app.templating import render
 from backends.api.panels import Block, ModelMap, Number, Stage
 
 TENSORS: Final = 24  # of an opened part that are listed
+WIDE: Final = 9  # stages beside each other for which there is room for whole words
+ABBREVIATED: Final = {
+    "convolutions": "conv", "convolution": "conv", "self-attention": "self-attn", "cross-attention": "cross-attn",
+    "attention": "attn", "feed-forward": "ff",
+}  # fmt: skip
 SIGNS: Final = {
     "embedding": "▤", "convolution": "▦", "attention": "◫", "cross-attention": "⊗", "feed-forward": "▥", "expert": "⬡",
     "router": "⑃", "head": "▶", "other": "·",
@@ -20,8 +25,13 @@ SIGNS: Final = {
 def model_map(panel: ModelMap) -> Markup:
     """The network, the scale of its colours, and what an opened part holds."""
     most = largest(panel)
+    narrow = len(panel.stages) > WIDE
     stages = [
-        (short(stage.title), stage.level, [_box(block, at, number, most) for number, block in enumerate(stage.blocks)])
+        (
+            short(stage.title),
+            stage.level,
+            [_box(block, at, number, most, narrow) for number, block in enumerate(stage.blocks)],
+        )
         for at, stage in enumerate(panel.stages)
     ]
     opened = [
@@ -32,7 +42,7 @@ def model_map(panel: ModelMap) -> Markup:
     depth = max((stage.level for stage in panel.stages), default=0)
     skips = [(panel.stages[one].title, panel.stages[other].title) for one, other in panel.skips]
     first = furthest(panel)
-    scale = [colour(share * most, most) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    scale = [colour(share * most, most) for share in (0.001, 0.25, 0.5, 0.75, 1.0)]
     return render("model_map.network", stages, opened, depth, skips, first, scale, theme.percent(most))
 
 
@@ -53,8 +63,8 @@ def furthest(panel: ModelMap) -> str:
 
 
 def colour(change: Number, most: float) -> str:
-    """The colour of a change: the square root of its share of the largest, so that small ones differ too."""
-    if not _measured(change):
+    """The colour of a change: the square root of its share of the largest, so that small ones differ too. What did not move has none."""
+    if not _measured(change) or not change:
         return ""
     share = math.sqrt(min(1.0, max(0.0, float(change or 0.0) / most)))
     return str(sample_colorscale(theme.AMOUNT, [share])[0])
@@ -71,19 +81,20 @@ def _measured(change: Number) -> bool:
 
 def _ink(change: Number, most: float) -> str:
     """Black or white, whichever is read on the colour."""
-    if not _measured(change):
+    if not colour(change, most):
         return ""
     channels = [int(float(part)) for part in colour(change, most).strip("rgb()").split(",")]
     light = 0.299 * channels[0] + 0.587 * channels[1] + 0.114 * channels[2]
     return "#15171c" if light > 128 else "#ffffff"
 
 
-def _box(block: Block, at: int, number: int, most: float) -> tuple[object, ...]:
-    """(place, title, sign, change in words, colour, ink, (title, words, colour) of its cells)."""
+def _box(block: Block, at: int, number: int, most: float, narrow: bool) -> tuple[object, ...]:
+    """(place, whole title, title, kind, sign, change in words, colour, ink, (title, words, colour) of its cells)."""
     cells = [(cell.title, theme.percent(cell.change), colour(cell.change, most)) for cell in block.cells]
     words = theme.percent(block.change)
     return (
-        f"{at}-{number}", block.title, SIGNS[block.kind], words, colour(block.change, most), _ink(block.change, most), cells,
+        f"{at}-{number}", block.title, ABBREVIATED.get(block.title, block.title) if narrow else block.title, block.kind,
+        SIGNS[block.kind], words, colour(block.change, most), _ink(block.change, most), cells,
     )  # fmt: skip
 
 

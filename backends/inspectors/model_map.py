@@ -74,7 +74,7 @@ def model_map(look: InspectContext[Any], params: NoSettings) -> list[AnyPanel]:
     listed = _in_order(list(stages.values()))
     return [
         ModelMap(
-            title="Where in the network it changed",
+            title="How far each part moved",
             how="Every box is a part of the network, from its input (left) to its output (right), coloured by how far it moved: 10 % means that its weights together moved by a tenth of their own length. Small squares are heads of attention or experts.",
             says=_sentence(parts),
             stages=listed,

@@ -19,7 +19,7 @@ def describe(inspector_id: str | None) -> Markup:
     if not inspector_id:
         return Markup()
     entry = catalog.load().look(inspector_id)
-    return markup.styled(markup.text(entry.summary) + markup.text(source(entry), "quiet"))
+    return markup.styled(markup.text(markup.join((entry.summary, " ", source(entry))), "quiet"))
 
 
 def source(entry: Look) -> Markup:
@@ -85,7 +85,7 @@ def answer(run: RunFolder, entry: Look, result: dict[str, Any]) -> Markup:
     origin = (
         f"Computed in {theme.seconds(result.get('seconds'))}{f', {settings_text}' if settings_text else ''}; {place}."
     )
-    head = render("pages.findings", entry.title, source(entry))
+    head = render("pages.findings", entry.title)
     return markup.wrap(
         head, view.findings_html(result, run.path, f"{run.id}-{entry.id}-"), markup.text(origin, "quiet")
     )

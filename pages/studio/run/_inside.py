@@ -34,7 +34,7 @@ def build(page: RunPage) -> None:
             [(_offer.name_of(entry), entry.id) for entry in inspectors if entry.group == "change"], value=first, label="Look at",
             show_label=False, container=False, interactive=True, elem_id="look-inspector", elem_classes="chips", scale=4,
         )  # fmt: skip
-        go = gr.Button("Look inside", variant="primary", elem_id="look-go", scale=0, min_width=150)
+        go = gr.Button("Look inside", variant="primary", elem_id="look-go", scale=0, min_width=170)
     unfit = gr.HTML(elem_id="look-unfit", apply_default_css=False)
     about = gr.HTML(_found.describe(first), apply_default_css=False, elem_id="look-about")
     groups, fields = settings(inspectors)
@@ -117,7 +117,7 @@ def _events(
     tab.bar.select(cancel, [*tab.asked, tab.mark], tab.stand, trigger_mode="multiple", **poll)
     tab.clock.tick(poll_looks, [*tab.asked, tab.mark], tab.stand, **poll)
     arriving = tab.page.on_open(TAB, opened, [tab.group, tab.which, tab.unfit, *outputs])
-    vectors(quickly(narrowed(arriving.then(**here))))
+    vectors(narrowed(quickly(arriving.then(**here))))
 
 
 def settings(inspectors: list[Look]) -> tuple[list[gr.Accordion], list[gr.components.Component]]:
@@ -269,7 +269,7 @@ def ask(at: str, secret: str, inspector_id: str | None, *values: Any) -> tuple[A
             for one in _chosen_runs(run_id, beside):
                 run, _ = run_results.open_run(one)
                 if run is not None and run.state.status == "done":
-                    LOOKS.ask(run.id, inspector_id, checked_params, owner)
+                    LOOKS.ask(run.id, inspector_id, checked_params, owner, announced=bool(values))
         except Busy as error:
             wrong = markup.failed(str(error))
         except LetheError as error:
