@@ -14,7 +14,7 @@ TENSORS: Final = 24  # of an opened part that are listed
 WIDE: Final = 9  # stages beside each other for which there is room for whole words
 ABBREVIATED: Final = {
     "convolutions": "conv", "convolution": "conv", "self-attention": "self-attn", "cross-attention": "cross-attn",
-    "attention": "attn", "feed-forward": "ff",
+    "attention": "attn", "feed-forward": "ff", "norms": "norm",
 }  # fmt: skip
 SIGNS: Final = {
     "embedding": "▤", "convolution": "▦", "attention": "◫", "cross-attention": "⊗", "feed-forward": "▥", "expert": "⬡",
@@ -94,7 +94,7 @@ def _box(block: Block, at: int, number: int, most: float, narrow: bool) -> tuple
     words = theme.percent(block.change)
     return (
         f"{at}-{number}", block.title, ABBREVIATED.get(block.title, block.title) if narrow else block.title, block.kind,
-        SIGNS[block.kind], words, colour(block.change, most), _ink(block.change, most), cells,
+        "" if narrow else SIGNS[block.kind], words, colour(block.change, most), _ink(block.change, most), cells,
     )  # fmt: skip
 
 

@@ -60,7 +60,7 @@ def _inside_layer(name: str) -> tuple[str, BlockKind]:
         return "experts", "expert"
     if re.search(r"\b(gate|router)\.(weight|bias)$", name):
         return "router", "router"
-    if re.search(r"norm|\bln_", name) and not ATTENTION.search(name.split(".")[0]):
+    if re.search(r"norm|^ln_", name.split(".")[0]):
         return "norms", "other"
     if ATTENTION.search(name):
         return "attention", "attention"
