@@ -11,8 +11,7 @@ from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from . import _anatomy
 from ._anatomy import Part
-from ._common import from_entrance, percent
-from .weight_change import nothing_moved
+from ._common import from_entrance, nothing_moved, percent
 
 
 class NoSettings(Params):

@@ -6,11 +6,10 @@ from typing import Any
 
 from pydantic import Field
 
-from ..api.panels import AnyPanel, Bars, Series, Verdict
+from ..api.panels import AnyPanel, Bars, Series
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
-from ..families.classifier.guards import INPUT_DELTA
-from ._common import TEXT_KEYS, from_entrance, layer, percent
+from ._common import TEXT_KEYS, from_entrance, layer, nothing_moved, percent
 
 
 class WeightChange(Params):
@@ -100,19 +99,3 @@ def _relative(distance: float, size: float) -> float:
 def _rank(value: float) -> float:
     """What cannot be measured comes last among what moved."""
     return -1.0 if math.isnan(value) else value
-
-
-def nothing_moved(look: InspectContext[Any], count: int) -> Verdict:
-    """That no tensor of a model moved, and why."""
-    guard = hasattr(look.after, INPUT_DELTA)
-    why = (
-        "the method left the model alone and adds a picture to its input instead; without that picture nothing is forgotten"
-        if guard
-        else "the model after is the model before"
-    )
-    return Verdict(
-        title="Did any weight move?",
-        how="Every tensor of the model after is compared with the model before.",
-        says=f"No weight moved: all {count} tensors are as they were, because {why}.",
-        sign="no",
-    )
