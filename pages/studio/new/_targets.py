@@ -34,7 +34,7 @@ def build(page: FormPage, first: ModelInfo) -> None:
         _pills(page, "keep_mode", "What to keep", first_by.keep_kinds(first), start.keep.kind)
     with gr.Column(elem_id="keeping"):
         _role_fields(page, first, "keep_fields", start.keep.kind)
-    page.add("tile_style", hidden_html())
+    page.add("tile_style", hidden_html(elem_id="tile_style"))
     page.add("near_style", hidden_html())
 
 
