@@ -54,6 +54,7 @@ class View:
         watched: what a job is watched by: "images".
         watching: the words around these, where those of images, drawings or answers do not fit.
         dial: what the dial of the dose does, said before it was turned; empty where there is none.
+        returns: id of the metric that says how much is right again once it is asked for in another way; empty where there is none.
     """
 
     id: ClassVar[str] = ""
@@ -65,10 +66,15 @@ class View:
     watched: ClassVar[str] = "images"
     watching: ClassVar[Watching | None] = None
     dial: ClassVar[str] = ""
+    returns: ClassVar[str] = ""
 
     def measures(self, entry: Model) -> str:
-        """One line on an embedded model: how good it is, and what it learned."""
+        """A few words on an embedded model, for its card: what it learned."""
         return ""
+
+    def card_pictures(self, entry: Model) -> list[str]:
+        """Pictures for the card of an embedded model, as data addresses: up to three side by side, or one 132 x 48 pixels wide."""
+        return []
 
     def tile_pictures(self, model: ModelInfo) -> dict[str, list[list[str]]]:
         """Pictures for the tiles by which targets are chosen: group of pictures -> a few of each option, in the order of the options.

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 # What stands on a page once its answer has been put in place, by the path of the page.
 FILLED = {
-    "": "#count",
+    "new": "#count",
     "runs": "#runs article",
     "compare": "#compare-seen section",
     "playground": "#play-seen section",

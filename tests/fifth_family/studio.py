@@ -20,11 +20,10 @@ from pages.studio.run import _see as compare
 
 
 def form(model_id: str) -> tuple[FormPage, dict]:
-    """The page Forget as it is first shown for a model, and what its parts hold."""
+    """The page New run as it is first shown for a model, and what its parts hold."""
     with gr.Blocks():
         page = FormPage(identity())
-        arriving = Arriving(page, gr.State(""), gr.BrowserState("", storage_key="lethe-run", secret="lethe"))
-        _setup(page, model_info.embedded(model_id), arriving)
+        _setup(page, model_info.embedded(model_id), Arriving(page))
     return page, {name: page.parts[name].value for name in page.sent} | {VISITOR: ""}
 
 
@@ -65,7 +64,7 @@ def main(model: str, run_id: str, other: str) -> dict:
         "fields": sorted(name for name in page.widgets if name.startswith("rows.")),
         "columns": [value for _, value in page.parts["rows.column"].choices],
         "methods": [entry.id for entry in job_form.methods("tabular")],
-        "say": whole["say"], "review": whole["review"], "spec": job_form.spec(draft).model_dump(mode="json"),
+        "say": whole["say"], "spec": job_form.spec(draft).model_dump(mode="json"),
         "address": values(page, _address.filled(page, query), ["row_numbers"]),
         "clone": values(page, _address.filled(page, [("clone", run_id)]), ["column", "sign", "bound"]),
         "strange": told(_address.filled, page, [("model", model), ("forget", "height<3")]),
