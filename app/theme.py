@@ -11,6 +11,7 @@ from typing import Final
 import gradio as gr
 import plotly.graph_objects as go
 from gradio.themes.utils import colors, sizes
+from markupsafe import Markup
 
 STATIC = Path(__file__).resolve().parent / "static"
 
@@ -202,10 +203,16 @@ def _template() -> go.layout.Template:
 
 THEME: Final = _theme()
 TEMPLATE: Final = _template()
-CSS: Final[str] = "".join((STATIC / name).read_text("utf-8") for name in ("lethe.css", "drawings.css", "chats.css", "routing.css"))
-JS: Final[str] = "".join(
-    (STATIC / name).read_text("utf-8") for name in ("storage.js", "unkept.js", "head.js", "drawings.js", "switch.js", "routing.js")
+CSS: Final[str] = "".join(
+    (STATIC / name).read_text("utf-8") for name in ("lethe.css", "drawings.css", "chats.css", "routing.css")
 )
+JS: Final[str] = "".join(
+    (STATIC / name).read_text("utf-8")
+    for name in ("storage.js", "unkept.js", "head.js", "drawings.js", "switch.js", "routing.js")
+)
+# The picture of routing where the rest of the stylesheet is not, as in the classroom.
+ROUTING_CSS: Final = Markup((STATIC / "routing.css").read_text("utf-8"))
+ROUTING_JS: Final = Markup((STATIC / "routing.js").read_text("utf-8"))
 HEAD: Final[str] = f'<meta name="color-scheme" content="light dark"><style>{CSS}</style><script>{JS}</script>'
 
 

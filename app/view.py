@@ -111,7 +111,9 @@ def _switch(item: Switch, folder: Path, key: str, number: int) -> Markup:
     options = []
     for at, option in enumerate(item.options):
         figure = figures.figure(option, folder)
-        picture = figure if isinstance(figure, Markup) else plot(figure, key=f"{key}-{at}", number=number, title=option.title)
+        picture = (
+            figure if isinstance(figure, Markup) else plot(figure, key=f"{key}-{at}", number=number, title=option.title)
+        )
         options.append((option.title, option.says, picture, figures.table(option)))
     return render("routing.switch", item.title, item.start, options)
 

@@ -274,7 +274,7 @@
       const at = fact ? words.toLowerCase().indexOf(fact.toLowerCase()) : -1;
       const pieces = at < 0 ? [words] : [words.slice(0, at), make('mark', { textContent: words.slice(at, at + fact.length) }), words.slice(at + fact.length)];
       const sign = names(words, fact) ? '✓ names the fact' : '✕ does not name the fact';
-      place.replaceChildren(...(words ? pieces : ['(it says nothing)']), ...(fact ? [make('span', { className: 'sign', textContent: sign })] : []));
+      place.replaceChildren(...(words ? pieces : ['(it says nothing)']), ...(fact ? [' ', make('span', { className: 'sign', textContent: sign })] : []));
     }
 
     other(words, note, state = '') {

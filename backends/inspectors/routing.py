@@ -57,7 +57,10 @@ def routing(look: InspectContext[LanguageModel], params: RoutingParams) -> list[
         shift(look, before["forget"], after["forget"]),
         _verdict(before, after),
         _stability(before, after),
-        *(_use(before[role], after[role], words) for role, words in (("forget", "forget set"), ("unrelated", "retain set"))),
+        *(
+            _use(before[role], after[role], words)
+            for role, words in (("forget", "forget set"), ("unrelated", "retain set"))
+        ),
         *_through(look),
     ]
 
@@ -130,7 +133,15 @@ def _use(before: Routing, after: Routing, words: str) -> Switch:
 
     def table(name: str, values: NDArray[np.float64], **other: Any) -> Heatmap:
         z: list[list[float | None]] = [[float(value) for value in row] for row in values]
-        return Heatmap(title=name, how=how, rows=_layers(before), columns=_experts(before), z=z, numbers=before.count <= NUMBERED, **other)
+        return Heatmap(
+            title=name,
+            how=how,
+            rows=_layers(before),
+            columns=_experts(before),
+            z=z,
+            numbers=before.count <= NUMBERED,
+            **other,
+        )
 
     return Switch(
         title=f"Who is used how much: experts on the {words}",
@@ -138,7 +149,13 @@ def _use(before: Routing, after: Routing, words: str) -> Switch:
         says=largest if np.abs(moved).max() >= CHANGED else "No expert is used more or less than before.",
         options=[
             *(table(name, values, says=_most(values, before), unit="%", most=most) for name, values in tables.items()),
-            table("difference", moved, says=f"Points of a layer's choices that an expert gained or lost. {largest}", unit="points", scale="difference"),
+            table(
+                "difference",
+                moved,
+                says=f"Points of a layer's choices that an expert gained or lost. {largest}",
+                unit="points",
+                scale="difference",
+            ),
         ],
         start=1,
     )

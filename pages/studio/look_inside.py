@@ -17,7 +17,7 @@ from backends.api import findings as found
 from backends.api.catalog import Look
 from backends.api.errors import Busy, LetheError
 from backends.api.runs import RunFolder
-from pages.studio import _looking, _vectors
+from pages.studio import _experts, _looking, _vectors
 from pages.studio._shared import (
     Panels,
     address,
@@ -68,6 +68,7 @@ def build() -> None:
     bar = _looking.Bar(elem_id="look-bar", apply_default_css=False)
     section("What was found")
     panels = Panels(elem_id="look-seen", min_height=480)
+    _experts.build(panels)
     mark, clock = gr.State(""), gr.Timer(EVERY, active=False)
     switch = _vectors.build(run)
     _events(Widgets(secret, run, which, other, about, unfit, bar, panels, mark, clock), go, groups, fields, switch)
