@@ -8,18 +8,18 @@ from pathlib import Path
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from app.figures import bars, flows, heatmaps, lines, model_maps, pictures, points, routes, verdict, words
+from app.figures import bars, heatmaps, lines, model_maps, pictures, points, routing, verdict, words
 from backends.api.panels import (
     AnyPanel,
     Bars,
-    Flow,
     Heatmap,
     Histogram,
     Lines,
     ModelMap,
     Pictures,
     Points,
-    Routes,
+    RoutingShift,
+    Switch,
     Verdict,
     Words,
 )
@@ -32,7 +32,7 @@ def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | Markup:
 
     Args:
         panel: what to draw.
-        folder: the run folder that pictures are relative to.
+        folder: the run folder, named as the run, that pictures are relative to.
     """
     match panel:
         case Bars():
@@ -49,10 +49,10 @@ def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | Markup:
             return pictures.pictures(panel, folder)
         case Words():
             return words.words(panel)
-        case Routes():
-            return routes.routes(panel)
-        case Flow():
-            return flows.flow(panel)
+        case RoutingShift():
+            return routing.shift(panel, folder.name)
+        case Switch():
+            return figure(panel.options[panel.start], folder)
         case ModelMap():
             return model_maps.model_map(panel)
         case Verdict():
@@ -72,7 +72,9 @@ def table(panel: AnyPanel) -> Markup:
             return heatmaps.table(panel)
         case Points():
             return points.table(panel)
-        case Flow():
-            return flows.table(panel)
+        case RoutingShift():
+            return routing.table(panel)
+        case Switch():
+            return Markup()  # each of its positions has its own
         case _:
             return Markup()

@@ -97,6 +97,7 @@ class Heatmap(Panel):
     numbers: bool = False
     marked: list[int] = Field(default_factory=list, description="Rows that are to be forgotten.")
     marked_columns: list[int] = Field(default_factory=list, description="Columns that are to be forgotten.")
+    most: float | None = Field(default=None, description="End of the scale, where several matrices share it.")
     pictures: list[list[list[Picture]]] = Field(
         default_factory=list, description="By row and column: what a cell shows."
     )
@@ -153,37 +154,80 @@ class Words(Panel):
 
 
 class Routed(BaseModel):
-    """One text, word by word, and to which experts each word goes: before[layer][word][k], after[layer][word][k], from 0."""
+    """One question with its true answer, token by token, the experts of each token, and what the models answer.
 
-    role: Role
-    words: list[str]
-    before: list[list[list[int]]]
-    after: list[list[list[int]]]
-
-
-class Routes(Panel):
-    """Texts whose words are coloured by their experts, before and after, with a layer and an expert to choose.
-
-    `shares` holds, by layer and expert, the percentage of all words (not only of those shown) that go to it before and after;
-    `layer` and `expert` are chosen at first, from 0.
+    Attributes:
+        role: whose question it is.
+        fact: what is asked, as the true answer words it; empty where that is not known.
+        tokens: of the question and the true answer, as text.
+        answer: the first token of the answer, from 0.
+        marked: tokens that name the fact, or whom the question is about.
+        before, after: to which experts each token goes, from 0, the one with the largest gate score first [layer][token][k].
+        original, unlearned: the answers of the two models, each with its own routing.
+        forced: the answer of the unlearned model with the routing of the original one.
     """
 
-    kind: Literal["routes"] = "routes"
+    role: Role
+    question: str
+    fact: str = ""
+    tokens: list[str]
+    answer: int = 0
+    marked: list[int] = Field(default_factory=list)
+    before: list[list[list[int]]]
+    after: list[list[list[int]]]
+    original: str = ""
+    unlearned: str = ""
+    forced: str = ""
+
+
+class ExpertOff(BaseModel):
+    """The unlearned model with one expert adding nothing; `layer` is a place in the panel's `layers`, `expert` from 0.
+
+    Attributes:
+        regained, lost: facts of the forget set that it answers only without this expert, and only with it.
+        answers: to the panel's questions, in their order.
+    """
+
+    layer: int
+    expert: int
+    regained: int
+    lost: int
+    answers: list[str]
+
+
+class RoutingShift(Panel):
+    """Sentences whose tokens go to experts, layer by layer, in the original and in the unlearned model.
+
+    Attributes:
+        layers: names of the layers with a router.
+        experts: how many a layer has.
+        texts: the sentences.
+        stayed: percent of all choices on the forget set that stayed, of `over` tokens.
+        facts: forget-set questions that were asked for a fact; `answered`, how many the two models answer with it, and the unlearned
+            one with the old routing; empty where that was not counted.
+        points: points of probability of the forget set's true answers without each expert [layer][expert]; empty where it
+            was not measured.
+        off: what was asked with one expert switched off, the one that brings back most first.
+    """
+
+    kind: Literal["routing"] = "routing"
     layers: list[str]
     experts: int
     texts: list[Routed]
-    shares: list[list[tuple[float, float]]]
-    layer: int = 0
-    expert: int = 0
+    stayed: Number = None
+    over: int = 0
+    facts: int = 0
+    answered: dict[Literal["original", "unlearned", "forced"], int] = Field(default_factory=dict)
+    points: list[list[Number]] = Field(default_factory=list)
+    off: list[ExpertOff] = Field(default_factory=list)
 
 
-class Flow(Panel):
-    """What goes from each of `labels` on the left to each on the right: z[from][to]; the diagonal stayed where it was."""
+class Switch(Panel):
+    """Matrices of the same rows and columns in one place, with a switch between them; their titles name the positions."""
 
-    kind: Literal["flow"] = "flow"
-    labels: list[str]
-    z: list[list[Number]]
-    unit: str = ""
+    kind: Literal["switch"] = "switch"
+    options: list[Heatmap]
+    start: int = Field(default=0, description="The position that is shown first.")
 
 
 BlockKind = Literal[
@@ -239,7 +283,7 @@ class Verdict(Panel):
 
 
 AnyPanel = Annotated[
-    Bars | Histogram | Lines | Heatmap | Points | Pictures | Words | Routes | Flow | ModelMap | Verdict,
+    Bars | Histogram | Lines | Heatmap | Points | Pictures | Words | RoutingShift | Switch | ModelMap | Verdict,
     Field(discriminator="kind"),
 ]
 

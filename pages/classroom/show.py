@@ -13,7 +13,7 @@ from app.figures.training import ROLES, class_name, drawing, sure
 from app.templating import render
 from backends.api import catalog, runs
 from backends.api import findings as found
-from backends.api.panels import AnyPanel, Found, Heatmap
+from backends.api.panels import AnyPanel, Found, Heatmap, RoutingShift, Switch
 from backends.api.runs import RunFolder
 
 plotly.io.templates.default = "plotly_white"  # Streamlit sets its own for the whole process, the studio included
@@ -169,8 +169,18 @@ def panel(run: RunFolder, content: AnyPanel, key: str) -> None:
     st.markdown(f"**{content.title}**")
     if content.says:
         st.markdown(content.says)
+    if isinstance(content, Switch):
+        names = [option.title for option in content.options]
+        chosen = st.segmented_control(content.title, names, default=names[content.start], key=f"{key}-switch")
+        content = content.options[names.index(chosen or names[content.start])]
+        st.markdown(content.says)
     figure = figures.figure(content, run.path)
-    if isinstance(figure, Markup):
+    if isinstance(content, RoutingShift):
+        dark = st.context.theme.type == "dark"
+        st.html(
+            render("classroom.routing", theme.ROUTING_CSS, theme.ROUTING_JS, figure, dark), unsafe_allow_javascript=True
+        )
+    elif isinstance(figure, Markup):
         st.html(figure)
     else:
         st.plotly_chart(

@@ -161,7 +161,10 @@ def test_the_fourth_lesson_shows_where_the_words_went_and_sends_them_back(fourth
         seen = seen.radio(key="way").set_value(way).run()
         assert not seen.exception
         said = " ".join(one.value for one in seen.markdown)
-        assert "From old to new expert" in said and "How many words keep their experts" in said
+        assert (
+            "Routing shift: which expert works on which token" in said and "How many tokens keep their experts" in said
+        )
+        assert "<lethe-routing" in html_of(seen)
         assert said.count("after with the old routing") == 3  # the verdict on each run
         assert html_of(seen.slider(key=f"step-{way}").set_value(0).run()).count("the true answer: 100 %") >= 2
     (table,) = (one.proto.body for one in seen.get("html") if one.proto.body.startswith("<table"))

@@ -86,6 +86,14 @@ def sound(panels, root):
                 assert all(0 <= row < len(panel.rows) for row in panel.marked)
                 assert all(0 <= column < len(panel.columns) for column in panel.marked_columns)
                 assert not panel.pictures or [len(row) for row in panel.pictures] == [len(row) for row in panel.z]
+            case "switch":
+                assert 0 <= panel.start < len(panel.options)
+                sound(panel.options, root)
+            case "routing":
+                for text in panel.texts:
+                    assert len(text.before) == len(text.after) == len(panel.layers)
+                    assert all(len(layer) == len(text.tokens) for layer in (*text.before, *text.after))
+                assert all(len(one.answers) == len(panel.texts) for one in panel.off)
             case "pictures":
                 assert all(len(row) == len(panel.columns) for row in panel.rows)
         for path in shown(panel):

@@ -13,7 +13,7 @@ from app import families, target_choice, theme
 from backends.api import catalog
 from backends.api import findings as found
 from backends.api.catalog import Inspector
-from backends.api.panels import Bars, Flow, Found, Heatmap, Panel, Verdict, Words
+from backends.api.panels import Bars, Found, Heatmap, Panel, RoutingShift, Switch, Verdict, Words
 from backends.api.runs import RunFolder
 from pages.classroom import show
 
@@ -114,8 +114,10 @@ if samples:
     )
 
 st.header("3. Where do the words go now?")
-for flow in expert_panels(chosen, Flow):
-    show.panel(chosen, flow, f"{way}-{flow.title}")
+for shift in expert_panels(chosen, RoutingShift):
+    show.panel(chosen, shift, f"{way}-{shift.title}")
+for use in expert_panels(chosen, Switch)[:1]:
+    show.panel(chosen, use, f"{way}-{use.title}")
 for bars in expert_panels(chosen, Bars):
     if bars.labels[0].startswith("layer"):
         show.panel(chosen, bars, f"{way}-{bars.title}")

@@ -14,7 +14,7 @@ from backends.api import catalog
 from backends.api.catalog import Look
 from backends.api.errors import Busy, LetheError
 from pages.studio._shared import Panels, choices, mark_of, secret_and_mark, section
-from pages.studio.run import _found, _looking, _offer, _vectors
+from pages.studio.run import _experts, _found, _looking, _offer, _vectors
 from pages.studio.run._page import PRIVATE, Place, RunPage, at_place, of_run
 
 TAB = "inside"
@@ -41,6 +41,7 @@ def build(page: RunPage) -> None:
     bar = _looking.Bar(elem_id="look-bar", apply_default_css=False)
     section("What was found")
     panels = Panels(elem_id="look-seen", min_height=420)
+    _experts.build(panels)
     mark, clock = gr.State(""), gr.Timer(EVERY, active=False)
     switch = _vectors.build(page)
     _events(Widgets(page, group, which, about, unfit, bar, panels, mark, clock), go, groups, fields, switch)
