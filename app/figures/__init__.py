@@ -8,7 +8,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from app.figures import bars, flows, heatmaps, lines, pictures, points, routes, verdict, words
+from app.figures import bars, flows, heatmaps, lines, pictures, points, routes, tiles, verdict, words
 from backends.api.panels import (
     AnyPanel,
     Bars,
@@ -19,6 +19,7 @@ from backends.api.panels import (
     Pictures,
     Points,
     Routes,
+    Tiles,
     Verdict,
     Words,
 )
@@ -50,13 +51,15 @@ def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | Markup:
             return words.words(panel)
         case Routes():
             return routes.routes(panel)
+        case Tiles():
+            return tiles.tiles(panel, folder)
         case Flow():
             return flows.flow(panel)
         case Verdict():
             return verdict.verdict(panel)
 
 
-def table(panel: AnyPanel) -> Markup:
+def table(panel: AnyPanel, folder: Path = NOWHERE) -> Markup:
     """The panel's numbers as HTML that folds out; empty where the picture is words or pictures already."""
     match panel:
         case Bars():
@@ -69,6 +72,8 @@ def table(panel: AnyPanel) -> Markup:
             return heatmaps.table(panel)
         case Points():
             return points.table(panel)
+        case Tiles():
+            return tiles.table(panel, folder)
         case Flow():
             return flows.table(panel)
         case _:
