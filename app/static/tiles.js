@@ -16,8 +16,8 @@
   });
   const OUTSIDE = scale([[30, 34, 42], [50, 56, 67], [84, 91, 104]]);
   const INSIDE = {
-    pull: scale([[176, 74, 0], [240, 122, 20], [255, 184, 96], [255, 240, 214]]),
-    move: scale([[138, 148, 166], [198, 205, 217], [255, 255, 255]]),
+    pull: scale([[150, 58, 0], [190, 80, 0], [213, 94, 0], [245, 140, 45], [255, 238, 208]]),
+    move: scale([[128, 138, 156], [150, 159, 175], [176, 184, 198], [212, 218, 227], [255, 255, 255]]),
   };
 
   const share = (count, of) => {
@@ -67,7 +67,7 @@
       let start = 0;
       return [...this.querySelectorAll('figure')].map((figure, number) => {
         const parts = [...figure.querySelectorAll('canvas')].map(canvas => ({
-          of: canvas.dataset.of, canvas, words: canvas.nextElementSibling.querySelector('b'), start,
+          of: canvas.dataset.row, canvas, words: canvas.nextElementSibling.querySelector('b'), start,
         }));
         const size = parts[0].canvas.width * parts[0].canvas.height;
         start += size;

@@ -30,12 +30,12 @@ PHRASES = (  # several parts of a name that are one thing
 )
 PARTS = {
     "q_proj": "q", "to_q": "q", "query": "q", "k_proj": "k", "to_k": "k", "key": "k", "v_proj": "v", "to_v": "v", "value": "v",
-    "o_proj": "out", "to_out": "out", "out_proj": "out", "c_attn": "q, k, v", "c_proj": "out", "c_fc": "in", "self_attn": "attention",
-    "attn": "attention", "attn1": "self", "attn2": "text", "attentions": "block", "mlp": "MLP", "ff": "MLP",
+    "o_proj": "out", "to_out": "out", "out_proj": "out", "c_attn": "q, k, v", "c_proj": "out", "c_fc": "in", "self_attn": "attn", "attention": "attn",
+    "attn1": "self", "attn2": "text", "attentions": "block", "mlp": "MLP", "ff": "MLP",
     "gate_proj": "gate", "up_proj": "up", "down_proj": "down", "gate_up_proj": "gate, up", "fc1": "in", "fc2": "out",
     "convolution": "conv", "conv_shortcut": "skip", "shortcut": "skip", "resnets": "res", "time_emb_proj": "time", "proj_in": "proj in",
-    "proj_out": "proj out", "embed_tokens": "tokens", "token_embedding": "tokens", "position_embedding": "positions", "layers": "block",
-    "position_embeddings": "positions", "patch_embeddings": "patches", "cls_token": "class token", "projection": "",
+    "proj_out": "proj out", "embed_tokens": "tokens", "token_embedding": "tokens", "position_embedding": "position", "layers": "block",
+    "position_embeddings": "position", "patch_embeddings": "patches", "cls_token": "class token", "projection": "",
 }  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def _place(key: str) -> str:
 
 
 def labels(names: Sequence[str]) -> list[str]:
-    """A short label for each tensor of a group, "conv 1", "attention q"; what all have in common is left out."""
+    """A short label for each tensor of a group, "conv 1", "attn q"; what all have in common is left out."""
     dotted = [_without_lone_numbers(name, names).removesuffix(".weight").split(".") for name in names]
     if len(dotted) == 1:
         (parts,) = dotted

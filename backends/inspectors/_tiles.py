@@ -18,6 +18,7 @@ PIXELS = 1_100_000  # of all tiles, so that a page stays small
 PIECE = 1 << 21  # weights that are looked at at once
 KERNEL = 16  # a last dimension up to this is that of a filter, which stands in one row
 LARGEST = float(np.finfo(np.float32).max)
+ENDS = 0.02, 0.998  # of all pixels, between which brightness is spread: the few beyond would flatten the picture
 NONE, NOT_MEASURED, FIRST = 0, 1, 2  # values of pixels
 Steps = Callable[[Iterable[Any], str], Iterable[Any]]
 
@@ -256,11 +257,11 @@ def _at_most(counts: Sequence[_Counts], name: str) -> NDArray[np.int64]:
 
 
 def _shades(means: Sequence[NDArray[np.float64]]) -> tuple[list[NDArray[np.uint8]], tuple[float, float]]:
-    """Pixels as bytes on one log scale, and its two ends as powers of ten; the few faintest pixels would stretch it."""
+    """Pixels as bytes on one log scale, and its two ends as powers of ten."""
     above = np.concatenate([tile[tile > 0] for tile in means])
     if not len(above):
         return [np.where(np.isnan(tile), NOT_MEASURED, NONE).astype(np.uint8) for tile in means], (math.nan, math.nan)
-    low, high = float(np.quantile(np.log10(above), 0.005)), float(np.log10(above.max()))
+    low, high = (float(end) for end in np.quantile(np.log10(above), ENDS))
     span = max(high - low, 1e-6)
     shades = []
     for tile in means:

@@ -139,7 +139,7 @@ def layout(weights: dict[str, Weight], model: Any, most: int) -> Layout:
         tile = Tile(
             name=name, label=vector_label(vectors), shape=f"{len(vectors)} rows", weights=count, rows=0, columns=0
         )
-        groups.append(TileGroup(name="every layer", tiles=[tile]))
+        groups.append(TileGroup(name="vectors", tiles=[tile]))
         spots |= {one: Spot(number, spots[one].group, row) for row, one in enumerate(vectors)}
     return Layout(list(spots.values()), groups, list(words.values()), len(matrices) - len(drawn))
 
@@ -184,10 +184,10 @@ def _noun(look: InspectContext[Any]) -> str:
 
 def _how(noun: str) -> str:
     return (
-        f"Each tile is one weight tensor, rows by columns; a pixel is one weight, or the mean of those below it. Upper tiles: how large the gradient of the forget loss is, summed over the {noun} "
-        "to be forgotten; lower tiles: how far the weights moved. Both on a log scale. In each tile as many pixels light up as there are "
-        "weights of it in the mask, or among those that moved furthest; the brightest come first. Overlap: how much of the mask is also "
-        "among the same number of weights that moved furthest. Chance: how much of a random mask would be, drawn from the weights with a gradient."
+        "Each tile is a weight tensor, rows by columns; a pixel is one weight, or the mean of those below it, on a log scale. "
+        f"The gradient is that of the forget loss, summed over the {noun} to be forgotten. As many pixels of a tile light up as weights of it are in the mask, "
+        "brightest first. Overlap: how much of the mask is among as many weights that moved furthest. Chance: the same of a random mask "
+        "of weights with a gradient."
     )
 
 
