@@ -18,6 +18,9 @@ from backends.api.panels import (
     Routed,
     Routes,
     Series,
+    Tile,
+    TileGroup,
+    Tiles,
     Verdict,
     Words,
 )
@@ -43,7 +46,7 @@ def panels(draw):
     head = {name: draw(words) for name, words in HEAD.items()}
     limit = draw(st.one_of(st.none(), st.floats(-100, 100)))
     marked = [0] if count else []
-    match draw(st.integers(0, 9)):
+    match draw(st.integers(0, 10)):
         case 0:
             return Bars(
                 labels=labels, series=draw(series(count)), threshold=limit, horizontal=draw(st.booleans()), marked=marked, **head
@@ -90,6 +93,16 @@ def panels(draw):
                 layers=["layer 1", "layer 2"], experts=3, texts=draw(st.lists(text, max_size=2)), shares=shares,
                 layer=draw(st.integers(0, 1)), expert=draw(st.integers(0, 2)), **head,
             )  # fmt: skip
+        case 9:
+            tile = st.builds(
+                Tile, name=WORDS, label=WORDS, shape=WORDS, weights=st.integers(0, 9), rows=st.integers(0, 9), columns=st.integers(0, 9)
+            )  # fmt: skip
+            group = st.builds(TileGroup, name=WORDS, tiles=st.lists(tile, max_size=2))
+            row = [1] * count
+            return Tiles(
+                groups=draw(st.lists(group, max_size=2)), arrays=draw(WORDS), percent=row, start=0, weights=9, with_gradient=5, moved=3,
+                mask=row, overlap=draw(st.lists(NUMBERS, min_size=count, max_size=count)), chance=row, says_at=labels, **head,
+            )  # fmt: skip
         case _:
             return Verdict(sign=draw(st.sampled_from(["yes", "partly", "no", "unknown"])), **head)
 
@@ -114,6 +127,11 @@ ONE_OF_EACH = [
         rows=[[[Piece(text="Who?")], [Piece(text=" Nobody", value=0.5), Piece(text=" <b>", value=None)]]], numbers=True,
     ),
     Flow(title="Ways", how="Left to right.", says="Half went.", labels=["a", "b"], z=[[50.0, 25.0], [0.0, 25.0]], unit="%"),
+    Tiles(
+        title="Tiles", how="Each tile is a tensor.", says="Most is in one.", arrays="tiles.npz", percent=[20, 100], start=0, weights=6,
+        with_gradient=4, moved=6, mask=[1, 4], overlap=[0.0, 75.0], chance=[10.0, 75.0], says_at=["Most is in one.", "It is spread."],
+        groups=[TileGroup(name="stem", tiles=[Tile(name="a.b", label="conv <b>", shape="2 × 3", weights=6, rows=2, columns=3)])],
+    ),
     Routes(
         title="Who works", how="Choose an expert.", says="It left.", layers=["layer 1"], experts=2, shares=[[(50, 0), (50, 100)]],
         texts=[Routed(role="forget", words=["Who", " <b>"], before=[[[0], [1]]], after=[[[1], [1]]])],
