@@ -203,16 +203,10 @@ def _template() -> go.layout.Template:
 
 THEME: Final = _theme()
 TEMPLATE: Final = _template()
-CSS: Final[str] = "".join(
-    (STATIC / name).read_text("utf-8")
-    for name in ("lethe.css", "drawings.css", "chats.css", "model_map.css", "routing.css")
-)
-JS: Final[str] = "".join(
-    (STATIC / name).read_text("utf-8")
-    for name in (
-        "storage.js", "unkept.js", "head.js", "tabs.js", "form.js", "drawings.js", "switch.js", "routing.js",
-    )  # fmt: skip
-)
+STYLES: Final = ("lethe", "drawings", "chats", "model_map", "routing", "tiles")
+SCRIPTS: Final = ("storage", "unkept", "head", "tabs", "form", "drawings", "switch", "routing", "tiles")
+CSS: Final[str] = "".join((STATIC / f"{name}.css").read_text("utf-8") for name in STYLES)
+JS: Final[str] = "".join((STATIC / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
 # The picture of routing where the rest of the stylesheet is not, as in the classroom.
 ROUTING_CSS: Final = Markup((STATIC / "routing.css").read_text("utf-8"))
 ROUTING_JS: Final = Markup((STATIC / "routing.js").read_text("utf-8"))

@@ -103,7 +103,7 @@ def panel(
             if isinstance(figure, Markup)
             else _plot_with_preview(item, figure, folder, key, number, previews_sent)
         )
-    return render("view.panel", item.kind, item.title, item.says, picture, item.how, figures.table(item), extra)
+    return render("view.panel", item.kind, item.title, item.says, picture, item.how, figures.table(item, folder), extra)
 
 
 def _switch(item: Switch, folder: Path, key: str, number: int) -> Markup:

@@ -8,7 +8,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from app.figures import bars, heatmaps, lines, model_maps, pictures, points, routing, verdict, words
+from app.figures import bars, heatmaps, lines, model_maps, pictures, points, routing, tiles, verdict, words
 from backends.api.panels import (
     AnyPanel,
     Bars,
@@ -20,6 +20,7 @@ from backends.api.panels import (
     Points,
     RoutingShift,
     Switch,
+    Tiles,
     Verdict,
     Words,
 )
@@ -55,11 +56,13 @@ def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | Markup:
             return figure(panel.options[panel.start], folder)
         case ModelMap():
             return model_maps.model_map(panel)
+        case Tiles():
+            return tiles.tiles(panel, folder)
         case Verdict():
             return verdict.verdict(panel)
 
 
-def table(panel: AnyPanel) -> Markup:
+def table(panel: AnyPanel, folder: Path = NOWHERE) -> Markup:
     """The panel's numbers as HTML that folds out; empty where the picture is words or pictures already."""
     match panel:
         case Bars():
@@ -76,5 +79,7 @@ def table(panel: AnyPanel) -> Markup:
             return routing.table(panel)
         case Switch():
             return Markup()  # each of its positions has its own
+        case Tiles():
+            return tiles.table(panel, folder)
         case _:
             return Markup()

@@ -225,6 +225,53 @@ class RoutingShift(Panel):
 class Switch(Panel):
     """Matrices of the same rows and columns in one place, with a switch between them; their titles name the positions."""
 
+
+class Tile(BaseModel):
+    """One weight tensor, or the vectors of a layer together, drawn in `rows` x `columns` pixels; `label` is its own within its group."""
+
+    name: str
+    label: str
+    shape: str
+    weights: int
+    rows: int
+    columns: int
+
+
+class TileGroup(BaseModel):
+    """The tensors of one layer or stage, in the model's order."""
+
+    name: str
+    tiles: list[Tile]
+
+
+class Tiles(Panel):
+    """A network's weight tensors in pixels, by the gradient of the forget loss and by how far they moved, under a mask of the largest
+    gradients whose size is chosen: the top `percent` of the weights that have a gradient, and as many of those that moved furthest.
+
+    `arrays` is an .npz beside the findings, relative to the run folder. Its rows are the tiles in order, its columns the values of
+    `percent`: `salient` (weights in the mask), `furthest` (weights among those that moved furthest), `both`; `weights` by tile; `pull`
+    and `move` hold the pixels of all tiles one after the other: 0 for none, 1 not measured, 2 to 255 the mean amount on a log scale from
+    `pull_range` or `move_range`, in powers of ten.
+    """
+
+    kind: Literal["tiles"] = "tiles"
+    groups: list[TileGroup]
+    arrays: str
+    percent: list[int] = Field(description="Sizes of the mask, in percent of the weights that have a gradient.")
+    start: int = Field(description="Which of `percent` is shown at first, from 0.")
+    note: str = Field(default="", description="Where the start value comes from, where that is the run itself.")
+    weights: int
+    with_gradient: int
+    not_measured: int = Field(default=0, description="Weights whose gradient is no number.")
+    moved: int = Field(description="Weights that moved at all.")
+    mask: list[int] = Field(description="Weights in the mask, at each size.")
+    overlap: list[Number] = Field(description="Percent of the mask that is among the weights that moved furthest.")
+    chance: list[Number] = Field(
+        description="What a random mask among the weights with a gradient would share with them."
+    )
+    says_at: list[str] = Field(description="`says` at each size of the mask.")
+    left_out: int = Field(default=0, description="Tensors too small to be drawn among so many; the mask counts them.")
+
     kind: Literal["switch"] = "switch"
     options: list[Heatmap]
     start: int = Field(default=0, description="The position that is shown first.")
@@ -283,7 +330,7 @@ class Verdict(Panel):
 
 
 AnyPanel = Annotated[
-    Bars | Histogram | Lines | Heatmap | Points | Pictures | Words | RoutingShift | Switch | ModelMap | Verdict,
+    Bars | Histogram | Lines | Heatmap | Points | Pictures | Words | RoutingShift | Switch | Tiles | ModelMap | Verdict,
     Field(discriminator="kind"),
 ]
 

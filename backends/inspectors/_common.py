@@ -166,11 +166,6 @@ def from_entrance(names: Iterable[str], model: nn.Module) -> list[str]:
     return sorted(names, key=lambda name: order.index(_place(name)))
 
 
-def module(name: str, model: nn.Module) -> str:
-    """The module that owns a parameter, without the model's own prefix."""
-    return name.removeprefix(f"{getattr(model, 'base_model_prefix', '')}.").rpartition(".")[0] or name
-
-
 def show(task: Classifier, item: ImageItem, side: int = 0) -> Image.Image:
     """The image itself; with `side`, its longer side is brought to about that many pixels."""
     image: Image.Image = task.show(item.position, test=item.split == "test")

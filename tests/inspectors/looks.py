@@ -96,6 +96,9 @@ def sound(panels, root):
                 assert all(len(one.answers) == len(panel.texts) for one in panel.off)
             case "pictures":
                 assert all(len(row) == len(panel.columns) for row in panel.rows)
+            case "tiles":
+                assert all(len(row) == 100 for row in (panel.percent, panel.says_at, panel.mask))
+                assert (root / panel.arrays).is_file() and panel.mask[-1] == panel.with_gradient
         for path in shown(panel):
             with Image.open(root / path) as image:
                 assert min(image.size) > 0

@@ -19,6 +19,9 @@ from backends.api.panels import (
     RoutingShift,
     Series,
     Switch,
+    Tile,
+    TileGroup,
+    Tiles,
     Verdict,
     Words,
 )
@@ -44,7 +47,7 @@ def panels(draw):
     head = {name: draw(words) for name, words in HEAD.items()}
     limit = draw(st.one_of(st.none(), st.floats(-100, 100)))
     marked = [0] if count else []
-    match draw(st.integers(0, 9)):
+    match draw(st.integers(0, 10)):
         case 0:
             return Bars(
                 labels=labels, series=draw(series(count)), threshold=limit, horizontal=draw(st.booleans()), marked=marked, **head
@@ -94,6 +97,16 @@ def panels(draw):
                 layers=["layer 1", "layer 2"], experts=3, texts=draw(st.lists(text, max_size=2)), points=points,
                 stayed=draw(NUMBERS), **head,
             )  # fmt: skip
+        case 9:
+            tile = st.builds(
+                Tile, name=WORDS, label=WORDS, shape=WORDS, weights=st.integers(0, 9), rows=st.integers(0, 9), columns=st.integers(0, 9)
+            )  # fmt: skip
+            group = st.builds(TileGroup, name=WORDS, tiles=st.lists(tile, max_size=2))
+            row = [1] * count
+            return Tiles(
+                groups=draw(st.lists(group, max_size=2)), arrays=draw(WORDS), percent=row, start=0, weights=9, with_gradient=5, moved=3,
+                mask=row, overlap=draw(st.lists(NUMBERS, min_size=count, max_size=count)), chance=row, says_at=labels, **head,
+            )  # fmt: skip
         case _:
             return Verdict(sign=draw(st.sampled_from(["yes", "partly", "no", "unknown"])), **head)
 
@@ -116,6 +129,11 @@ ONE_OF_EACH = [
     Words(
         title="Said", how="Each row is a question.", says="It says less.", columns=["question", "answer"],
         rows=[[[Piece(text="Who?")], [Piece(text=" Nobody", value=0.5), Piece(text=" <b>", value=None)]]], numbers=True,
+    ),
+    Tiles(
+        title="Tiles", how="Each tile is a tensor.", says="Most is in one.", arrays="tiles.npz", percent=[20, 100], start=0, weights=6,
+        with_gradient=4, moved=6, mask=[1, 4], overlap=[0.0, 75.0], chance=[10.0, 75.0], says_at=["Most is in one.", "It is spread."],
+        groups=[TileGroup(name="stem", tiles=[Tile(name="a.b", label="conv <b>", shape="2 × 3", weights=6, rows=2, columns=3)])],
     ),
     Switch(
         title="Used", how="A row is a layer.", says="One is used less.", start=1, options=[
