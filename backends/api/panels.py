@@ -222,10 +222,6 @@ class RoutingShift(Panel):
     off: list[ExpertOff] = Field(default_factory=list)
 
 
-class Switch(Panel):
-    """Matrices of the same rows and columns in one place, with a switch between them; their titles name the positions."""
-
-
 class Tile(BaseModel):
     """One weight tensor, or the vectors of a layer together, drawn in `rows` x `columns` pixels; `label` is its own within its group."""
 
@@ -271,6 +267,10 @@ class Tiles(Panel):
     )
     says_at: list[str] = Field(description="`says` at each size of the mask.")
     left_out: int = Field(default=0, description="Tensors too small to be drawn among so many; the mask counts them.")
+
+
+class Switch(Panel):
+    """Matrices of the same rows and columns in one place, with a switch between them; their titles name the positions."""
 
     kind: Literal["switch"] = "switch"
     options: list[Heatmap]
