@@ -31,6 +31,13 @@ ROLE_WORDS: Final[dict[str, str]] = {
     "amount": "all",
     "difference": "difference",
 }
+# What is told apart by number, as experts and layers: fill and ink of the number n stand at n modulo their count. Light and dark
+# fills alternate; each has 4.5:1 to its ink and about 3:1 to paper, light and dark, and none is one of the roles' colours.
+CATEGORIES: Final[tuple[tuple[str, str], ...]] = (
+    ("#3263C3", "#FFFFFF"), ("#E35F8F", "#000000"), ("#2E7C35", "#FFFFFF"), ("#B29000", "#000000"), ("#3199BD", "#000000"),
+    ("#853DC2", "#FFFFFF"), ("#949494", "#000000"), ("#A83F59", "#FFFFFF"), ("#0D7878", "#FFFFFF"), ("#A080D7", "#000000"),
+    ("#6B6F0E", "#FFFFFF"), ("#22A57A", "#000000"),
+)  # fmt: skip
 # Blue and orange of their own, so that a difference is not taken for neighbours or for what is to be forgotten.
 LOWER, HIGHER = "#3A86C8", "#C98500"
 DIFFERENCE: Final[list[tuple[float, str]]] = [
@@ -195,7 +202,9 @@ def _template() -> go.layout.Template:
 
 THEME: Final = _theme()
 TEMPLATE: Final = _template()
-CSS: Final[str] = "".join((STATIC / name).read_text("utf-8") for name in ("lethe.css", "drawings.css", "chats.css"))
+CSS: Final[str] = "".join(
+    (STATIC / name).read_text("utf-8") for name in ("lethe.css", "drawings.css", "chats.css", "home.css")
+)
 JS: Final[str] = "".join(
     (STATIC / name).read_text("utf-8") for name in ("storage.js", "unkept.js", "head.js", "tabs.js", "drawings.js")
 )
