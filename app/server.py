@@ -117,7 +117,7 @@ def own_routes(app: FastAPI) -> None:
             picture = preview_pictures.of_run(run_id)
         except (LetheError, OSError, ValueError, LookupError, TypeError):  # no such run, or one that cannot be read
             return FileResponse(STATIC / "preview.png", headers={"Cache-Control": "no-cache"})
-        return Response(picture, media_type="image/png", headers={"Cache-Control": "public, max-age=3600"})
+        return Response(picture, media_type="image/png", headers={"Cache-Control": "public, max-age=300"})
 
     @app.get("/classroom", include_in_schema=False)
     def to_classroom() -> RedirectResponse:
