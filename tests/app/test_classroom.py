@@ -43,7 +43,7 @@ def test_a_projector_shows_one_section_at_a_time_in_larger_type(lesson):
     assert "font-size: clamp" not in bodies(seen)
     seen = seen.toggle(key="projector").set_value(True).run()
     assert "font-size: clamp" in bodies(seen) and "not(.st-key-section-0)" in bodies(seen)
-    assert seen.button[0].disabled and seen.query_params["projector"] == ["1"]
+    assert seen.button[0].disabled and seen.query_params["projector"] == "1"
     for number in range(1, 5):
         seen = seen.button[1].click().run()
         assert f"not(.st-key-section-{number})" in bodies(seen)

@@ -33,7 +33,7 @@ def test_a_page_is_made_once_however_it_is_asked_for(client, monkeypatch):
     plain = routes.templates.TemplateResponse
     monkeypatch.setattr(routes.templates, "TemplateResponse", lambda *a, **k: made.append(1) or plain(*a, **k))
     first = client.get("/", headers={"Host": "once.test"})
-    for question in ("/", "/?model=fashion-resnet&forget=Sandal", "/?page=runs", "/?id="):
+    for question in ("/", "/?theme=x", "/?page=runs", "/?id=example-forget-cat"):
         assert client.get(question, headers={"Host": "once.test"}).text == first.text
     assert len(made) == 1
     other = client.get("/", headers={"Host": "other.test"})
