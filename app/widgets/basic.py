@@ -169,7 +169,11 @@ class Lines(FieldWidget):
         return str(self.raw(raw) or "")
 
     def updates(self, field: Field, value: Any, context: Context) -> Updates:
-        texts: dict[str, Any] = {"label": field.label, "info": field.info or None, "placeholder": field.placeholder or None}
+        texts: dict[str, Any] = {
+            "label": field.label,
+            "info": field.info or None,
+            "placeholder": field.placeholder or None,
+        }
         return self.named({"": gr.Textbox(value=value, **texts)})
 
     def triggers(self) -> list[Any]:

@@ -144,11 +144,12 @@ class Attack(Look):
 
 
 class Lesson(BaseModel):
-    """A lesson of the classroom."""
+    """A lesson of the classroom; `minutes` is how long it takes to read and to answer its questions."""
 
     id: str
     title: str
     summary: str
+    minutes: int = 0
 
 
 class Catalog(BaseModel):
