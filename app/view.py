@@ -15,9 +15,9 @@ from markupsafe import Markup
 from pydantic import TypeAdapter
 
 from app import figures, markup, theme
-from app.figures import heatmaps, points, verdict
+from app.figures import heatmaps, points, vectors, verdict
 from app.templating import render
-from backends.api.panels import AnyPanel, Heatmap, Picture, Points, Verdict
+from backends.api.panels import AnyPanel, Heatmap, Picture, Points, Vectors, Verdict
 
 _ADAPTER: TypeAdapter[AnyPanel] = TypeAdapter(AnyPanel)
 _SCRIPT = (theme.STATIC / "panels.js").read_text("utf-8")
@@ -98,7 +98,8 @@ def panel(
     picture = (
         figure if isinstance(figure, Markup) else _plot_with_preview(item, figure, folder, key, number, previews_sent)
     )
-    return render("view.panel", item.kind, item.title, item.says, picture, item.how, figures.table(item), extra)
+    sentence = vectors.headline(item) if isinstance(item, Vectors) else item.says
+    return render("view.panel", item.kind, item.title, sentence, picture, item.how, figures.table(item), extra)
 
 
 def _plot_with_preview(
@@ -118,19 +119,26 @@ def _plot_with_preview(
 
 
 def panels(raw_panels: Iterable[AnyPanel | dict[str, Any]], folder: Path | None = None, key: str = "") -> Markup:
-    """Panels one below the other, numbered from 0. Pictures that several matrices show are sent once.
+    """Panels one below the other, numbered from 0, those that are `folded` in one fold-out. Pictures that several matrices show are
+    sent once.
 
     `key` tells the plots from those of other panels on the page.
     """
     sections: list[Markup] = []
+    folded: list[tuple[str, Markup]] = []
     sent: list[list[list[list[Picture]]]] = []
     for at, one in enumerate(raw_panels):
         item = _ADAPTER.validate_python(one)
         pictures = item.pictures if isinstance(item, Heatmap) else []
-        sections.append(
-            panel(item, folder, key=f"{key}{at}", number=at, previews_sent=bool(pictures) and pictures in sent)
-        )
+        html = panel(item, folder, key=f"{key}{at}", number=at, previews_sent=bool(pictures) and pictures in sent)
+        if item.folded:
+            folded.append((item.title, html))
+        else:
+            sections.append(html)
         sent.append(pictures)
+    if folded:
+        titles = "; ".join(title[:1].lower() + title[1:] for title, _ in folded)
+        sections.append(markup.fold(f"More: {titles}", markup.wrap(*(html for _, html in folded))))
     return markup.wrap(*sections)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from app.figures import bars, flows, heatmaps, lines, model_maps, pictures, points, routes, verdict, words
+from app.figures import bars, flows, heatmaps, lines, model_maps, pictures, points, routes, vectors, verdict, words
 from backends.api.panels import (
     AnyPanel,
     Bars,
@@ -20,6 +20,7 @@ from backends.api.panels import (
     Pictures,
     Points,
     Routes,
+    Vectors,
     Verdict,
     Words,
 )
@@ -55,6 +56,8 @@ def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | Markup:
             return flows.flow(panel)
         case ModelMap():
             return model_maps.model_map(panel)
+        case Vectors():
+            return vectors.vectors(panel)
         case Verdict():
             return verdict.verdict(panel)
 
@@ -74,5 +77,7 @@ def table(panel: AnyPanel) -> Markup:
             return points.table(panel)
         case Flow():
             return flows.table(panel)
+        case Vectors():
+            return vectors.table(panel)
         case _:
             return Markup()

@@ -217,7 +217,13 @@ const show = () => {
   root.querySelectorAll('.lethe-scrub input').forEach(scrub);
   root.querySelectorAll('table.sortable').forEach(sortable);
   root.querySelectorAll('.lethe-routes').forEach(routes);
+  document.dispatchEvent(new Event('lethe-drawn'));
 };
+
+// A plot that was drawn inside a closed fold-out takes its width when that is opened.
+root.addEventListener('toggle', ({ target }) => {
+  if (target.open) target.querySelectorAll('.lethe-plot[data-bound]').forEach(div => Plotly.Plots.resize(div));
+}, true);
 
 show();
 watch('value', show);
