@@ -8,7 +8,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from app import markup, theme
-from app.figures._common import folded, gaps
+from app.figures._common import gaps
 from app.templating import render
 from backends.api.panels import FiringPiece, FiringText, Number, Shift, VectorCard, Vectors
 
@@ -53,6 +53,11 @@ def headline(panel: Vectors) -> Markup:
     return render("vectors.headline", panel.lead, panel.says)
 
 
+def reading(panel: Vectors) -> Markup:
+    """How to read the cards, folded away."""
+    return render("vectors.reading", panel.how)
+
+
 def table(panel: Vectors) -> Markup:
     """Every number of the cards as tables that fold out: how far each vector moved, and its path."""
     heads = ["vector", "overlap of words, %", "cosine", "distance", "activation, original", "activation, unlearned"]
@@ -63,7 +68,8 @@ def table(panel: Vectors) -> Markup:
         [_name(panel, card), *gaps(_padded([*card.path, *card.relearning], len(moments)))] for card in panel.cards
     ]
     paths.append(["random columns, mean", *gaps(_padded(panel.control_path, len(moments)))])
-    return markup.join((folded(heads, rows), markup.fold("Show the paths as a table", markup.table(["vector", *moments], paths))))  # fmt: skip
+    shifts = markup.table(heads, rows) + markup.table(["cosine to the original", *moments], paths)
+    return markup.fold("Show the numbers as tables", shifts)
 
 
 def _padded(values: Sequence[Number], count: int) -> list[Number]:
@@ -169,18 +175,23 @@ def _activations(texts: Sequence[FiringText]) -> list[float]:
     return [value for value in gaps(list(every)) if value is not None]
 
 
-def _pieces(text: FiringText, peak: float) -> list[tuple[str, str, float, str]]:
-    """(text, "more", "less" or "", share of the strongest in percent, what a pointer shows) of each token."""
-    return [_piece(piece, peak) for piece in text.pieces]
+def _pieces(text: FiringText, peak: float) -> list[tuple[str, tuple[str, str, float, str]]]:
+    """Of each token the space before it, and (its text, "more", "less" or "", share of the strongest in percent, what a pointer
+    shows); the text begins without a space."""
+    pieces = []
+    for at, piece in enumerate(text.pieces):
+        bare = piece.text.lstrip()
+        pieces.append((piece.text[: len(piece.text) - len(bare)] if at else "", _piece(bare, piece, peak)))
+    return pieces
 
 
-def _piece(piece: FiringPiece, peak: float) -> tuple[str, str, float, str]:
+def _piece(bare: str, piece: FiringPiece, peak: float) -> tuple[str, str, float, str]:
     value = piece.before
     if value is None or not theme.measured(value):
-        return piece.text, "", 0.0, ""
+        return bare, "", 0.0, ""
     after = theme.NOT_MEASURED if piece.after is None else f"{piece.after:.2f}"
     words = f"activation {value:.2f} in the original, {after} in the unlearned model"
     share = abs(value) / peak if peak else 0.0
     if share < FAINT:
-        return piece.text, "", 0.0, words
-    return piece.text, "more" if value > 0 else "less", 100 * share, words
+        return bare, "", 0.0, words
+    return bare, "more" if value > 0 else "less", 100 * share, words

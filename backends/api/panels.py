@@ -23,9 +23,7 @@ class Panel(BaseModel):
     title: str
     how: str
     says: str = ""
-    folded: bool = Field(
-        default=False, description="Stands behind one fold-out with the others that do, below the rest."
-    )
+    folded: bool = Field(default=False, description="Folds out of the panel before it.")
 
 
 class Series(BaseModel):

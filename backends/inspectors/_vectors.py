@@ -20,7 +20,7 @@ from ..families.language.vector_trace import cosines, overlaps
 from ._answers import own_tokens
 from ._common import Group
 
-SPELLED = 6  # words of each vector that its card holds
+SPELLED = 5  # words of each vector that its card holds
 WINDOW = 36  # tokens of a text that its card holds, around the one where the vector fires most
 FIRING: tuple[Group, ...] = ("forget", "neighbour")
 

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from ..api import files, reading
 from ..api.errors import Unreadable
-from ..api.goals import OTHER, SAME
-from ..api.panels import AnyPanel, Bars, Lines, Number, Piece, Role, Series, Shift, Vectors, Words
+from ..api.goals import CHANGED, OTHER, SAME
+from ..api.panels import AnyPanel, Bars, Lines, Number, Piece, Role, Series, Shift, Vectors, Verdict, Words
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..families.language.concept_vectors import Place, concepts, random_places, scaled_vectors, spelling_vectors
@@ -23,6 +23,10 @@ from ._vectors import cards, job_path, measured, relearning_path, traces
 
 ALIKE = 0.02  # vectors whose words overlap as much as those of random columns, but for this, moved like these
 ROLE_WORDS: dict[Group, str] = {"forget": "to be forgotten", "neighbour": "neighbours", "unrelated": "unrelated"}
+EFFECT = (
+    "The probability of a token of the true answer over all questions, as the model is and with vectors switched off. Vectors "
+    "that carry only what was to be forgotten lower only those."
+)
 HOW = (
     "A card is one vector: a column of a layer's feed-forward part, both counted from 0. Its first words are those that it makes "
     "likeliest when it is active, as pieces that the tokenizer has. Overlap is the share of first words that are the same (Jaccard). "
@@ -204,7 +208,7 @@ def _off(look: InspectContext[LanguageModel], params: ConceptVectors) -> list[An
     return [_effect(look, f"without {place.name}", {"switched off": [place]}), _beside(place, suite_items, normal, off)]
 
 
-def _effect(look: InspectContext[LanguageModel], title: str, sets: Mapping[str, Sequence[Place]]) -> Bars:
+def _effect(look: InspectContext[LanguageModel], title: str, sets: Mapping[str, Sequence[Place]]) -> Bars | Verdict:
     parts = look.task.parts
     groups = [group for group in GROUPS if len(parts[group])]
     answer_likelihoods = {"as it is": np.exp(-look.outputs("before")["answer"])}
@@ -219,10 +223,18 @@ def _effect(look: InspectContext[LanguageModel], title: str, sets: Mapping[str, 
         f"{ROLE_WORDS[group]} {round(means[first][at] - means['as it is'][at], 1) + 0.0:+.1f}"
         for at, group in enumerate(groups)
     )
-    roles: list[Role] = ["amount", "difference", "reference"]
+    if all(abs(row[at] - means["as it is"][at]) < CHANGED for row in means.values() for at in range(len(groups))):
+        return Verdict(
+            title=f"The original model {title}",
+            how=EFFECT,
+            says="The probability of the true answers stays as it is, to a tenth of a point, for every kind of question.",
+            sign="no",
+            folded=True,
+        )
+    roles: list[Role] = ["amount", "difference", "unrelated"]
     return Bars(
         title=f"The original model {title}",
-        how="The probability of a token of the true answer over all questions, as the model is and with vectors switched off. Vectors that carry only what was to be forgotten lower only those.",
+        how=EFFECT,
         says=f"Points gained or lost ({first}): {falls}.",
         labels=[ROLE_WORDS[group] for group in groups],
         series=[
