@@ -76,7 +76,7 @@ def _response(answer: Answer | None, reply: Answer) -> tuple[Markup, str]:
         return render("vectors.waiting"), ""
     truth = str(reply.get("truth", ""))
     share = number(answer.get("share"))
-    words = f"true answer {theme.percent(100 * share)}" if truth and theme.measured(share) else ""
+    words = f"true answer {theme.percent(100 * share)} likely" if truth and theme.measured(share) else ""
     return chats.marked(str(answer["said"]), truth, str(reply.get("question", ""))), words
 
 

@@ -1,6 +1,5 @@
 """Cards of concept vectors: top words before and after, the path of the cosine, the tokens that fire each, and its switch."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -101,10 +100,9 @@ def cosine(value: Number) -> str:
     """A cosine as a card shows it: so many digits that less than 1 never reads as 1."""
     if value is None or not theme.measured(value):
         return theme.NOT_MEASURED
-    if value < 0.9995 or value >= 1 - 5e-7:
-        return f"{value:.3f}".removesuffix(".000").replace("-0.000", "0")
-    digits = min(6, math.floor(-math.log10(1 - value)) + 1)
-    return f"{value:.{digits}f}" if float(f"{value:.{digits}f}") < 1 else f"{value:.{digits + 1}f}"
+    if 0.9995 <= value < 1 - 5e-7:
+        return next(text for digits in range(4, 8) if float(text := f"{value:.{digits}f}") < 1)
+    return f"{value + 0.0:.3f}".removesuffix(".000")
 
 
 # --- the path

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from backends.api.panels import (
     Bars,
+    FiringPiece,
+    FiringText,
     Flow,
     Heatmap,
     Histogram,
@@ -18,6 +20,10 @@ from backends.api.panels import (
     Routed,
     Routes,
     Series,
+    Shift,
+    TopWord,
+    VectorCard,
+    Vectors,
     Verdict,
     Words,
 )
@@ -43,7 +49,7 @@ def panels(draw):
     head = {name: draw(words) for name, words in HEAD.items()}
     limit = draw(st.one_of(st.none(), st.floats(-100, 100)))
     marked = [0] if count else []
-    match draw(st.integers(0, 9)):
+    match draw(st.integers(0, 10)):
         case 0:
             return Bars(
                 labels=labels, series=draw(series(count)), threshold=limit, horizontal=draw(st.booleans()), marked=marked, **head
@@ -90,6 +96,22 @@ def panels(draw):
                 layers=["layer 1", "layer 2"], experts=3, texts=draw(st.lists(text, max_size=2)), shares=shares,
                 layer=draw(st.integers(0, 1)), expert=draw(st.integers(0, 2)), **head,
             )  # fmt: skip
+        case 9:
+            shift = st.builds(
+                Shift, overlap=NUMBERS, cosine=NUMBERS, distance=NUMBERS, activation=st.tuples(NUMBERS, NUMBERS)
+            )
+            path = st.lists(NUMBERS, min_size=count, max_size=count)
+            words = st.lists(st.builds(TopWord, word=WORDS, stays=st.booleans()), max_size=3)
+            piece = st.lists(st.builds(FiringPiece, text=WORDS, before=NUMBERS, after=NUMBERS), max_size=3)
+            texts = st.lists(st.builds(FiringText, role=ROLES, pieces=piece), max_size=2)
+            number = st.integers(0, 20_000)
+            card = st.builds(
+                VectorCard, layer=number, column=number, of=WORDS, before=words, after=words, shift=shift, path=path, texts=texts
+            )  # fmt: skip
+            return Vectors(
+                cards=draw(st.lists(card, max_size=4)), first=50, steps=labels, control=draw(shift), control_path=draw(path),
+                lead=draw(WORDS), **head,
+            )  # fmt: skip
         case _:
             return Verdict(sign=draw(st.sampled_from(["yes", "partly", "no", "unknown"])), **head)
 
@@ -114,6 +136,17 @@ ONE_OF_EACH = [
         rows=[[[Piece(text="Who?")], [Piece(text=" Nobody", value=0.5), Piece(text=" <b>", value=None)]]], numbers=True,
     ),
     Flow(title="Ways", how="Left to right.", says="Half went.", labels=["a", "b"], z=[[50.0, 25.0], [0.0, 25.0]], unit="%"),
+    Vectors(
+        title="Spelled", how="A card is a vector.", lead="It says less.", says="They stayed.", first=50, steps=["original", "unlearned"],
+        control=Shift(overlap=1, cosine=1, distance=0, activation=(1, 1)), control_path=[1, 1],
+        cards=[
+            VectorCard(
+                layer=1, column=2, before=[TopWord(word="<b>")], after=[TopWord(word="new", stays=False)], path=[1, 0.5],
+                shift=Shift(overlap=0.5, cosine=0.5, distance=1, activation=(2, 1)),
+                texts=[FiringText(role="forget", pieces=[FiringPiece(text=" Who", before=2, after=1)])],
+            )
+        ],
+    ),
     Routes(
         title="Who works", how="Choose an expert.", says="It left.", layers=["layer 1"], experts=2, shares=[[(50, 0), (50, 100)]],
         texts=[Routed(role="forget", words=["Who", " <b>"], before=[[[0], [1]]], after=[[[1], [1]]])],
