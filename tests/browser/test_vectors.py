@@ -50,7 +50,7 @@ def test_a_vector_is_switched_off_by_keyboard_and_the_answers_are_those_of_a_zer
     cards = page.locator(".lethe-vectors > .cards > article")
     boxes = [cards.nth(at).bounding_box() for at in range(3)]
     assert cards.count() == 3 and len({box["y"] for box in boxes}) == 1 and boxes[0]["height"] < 520
-    assert page.locator(".lethe-vectors details article").count() == 9 and inside.wrong_headings() == []
+    assert page.locator(".lethe-vectors details article").count() == 9
     assert "went from 100 % to 5 %" in page.locator(".lethe-panel[data-kind=vectors] > .lethe-says").inner_text()
     switch = cards.first.locator(".lethe-switch")
     switch.focus()
