@@ -64,9 +64,10 @@ def table(panel: Vectors) -> Markup:
     rows.append(["random columns, mean", *_cells(panel.control)])
     moments = [*panel.steps, *panel.relearning_steps]
     paths: list[list[markup.Cell]] = [
-        [_name(panel, card), *gaps(_padded([*card.path, *card.relearning], len(moments)))] for card in panel.cards
+        [_name(panel, card), *map(cosine, _padded([*card.path, *card.relearning], len(moments)))]
+        for card in panel.cards
     ]
-    paths.append(["random columns, mean", *gaps(_padded(panel.control_path, len(moments)))])
+    paths.append(["random columns, mean", *map(cosine, _padded(panel.control_path, len(moments)))])
     shifts = markup.table(heads, rows) + markup.table(["cosine to the original", *moments], paths)
     return markup.fold("Show the numbers as tables", shifts)
 
@@ -77,7 +78,7 @@ def _padded(values: Sequence[Number], count: int) -> list[Number]:
 
 def _cells(shift: Shift) -> list[markup.Cell]:
     overlap = None if shift.overlap is None else 100 * shift.overlap
-    return [overlap, shift.cosine, shift.distance, *shift.activation]
+    return [overlap, cosine(shift.cosine), shift.distance, *shift.activation]
 
 
 def _name(panel: Vectors, card: VectorCard) -> str:

@@ -159,17 +159,16 @@ def _course(names: list[str], samples: Sequence[dict[str, Any]]) -> Lines:
         _mean([item["share"] for item in one["items"] if item["role"] == "forget" and "share" in item])
         for one in samples
     ]
-    overlap, other = ([_mean(one["words"]) for one in of] for of in (traced, [one["random"] for one in traced]))
+    overlap = [_mean(one["words"]) for one in traced]
     ends = " to ".join(percent(np.nan if answer[at] is None else float(answer[at] or 0)) for at in (0, -1))
     return Lines(
         title="Answers and vectors over the steps",
-        how="Answers: the probability, a token, of the true answer to the questions that the job was watched by. Words: the share of the vectors' first words that are still those of the original. Where the answers fall and the vectors stay up, only the answers changed; random columns show how much every column moves.",
+        how="Answers: the probability, a token, of the true answer to the questions that the job was watched by. Words: the share of the vectors' first words that are still those of the original. Where the answers fall and the vectors stay up, only the answers changed.",
         says=f"The true answers went from {ends}, the words of the vectors to {percent(np.nan if overlap[-1] is None else float(overlap[-1]))} of the original's.",
         x=_unlike(names),
         series=[
             Series(name="true answer", values=answer, role="forget"),
-            Series(name="words of the vectors", values=overlap, role="neighbour"),
-            Series(name="words of random columns", values=other, role="unrelated"),
+            Series(name="words of the vectors", values=overlap, role="amount"),
         ],
         y_title="answers and words, %",
         folded=True,

@@ -109,7 +109,7 @@ def test_tokens_are_coloured_by_their_activation_with_its_sign():
 
 def test_the_tables_hold_every_number():
     table = figures.table(panel())
-    for number in ("80", "0.95", "0.3", "0.97", "0.995", "random columns, mean"):
+    for number in ("80", "0.950", "0.3", "0.970", "0.995", "random columns, mean"):
         assert f">{number}<" in table, number
 
 
