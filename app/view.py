@@ -15,9 +15,9 @@ from markupsafe import Markup
 from pydantic import TypeAdapter
 
 from app import figures, markup, theme
-from app.figures import heatmaps, points, verdict
+from app.figures import heatmaps, points, vectors, verdict
 from app.templating import render
-from backends.api.panels import AnyPanel, Heatmap, Picture, Points, Switch, Verdict
+from backends.api.panels import AnyPanel, Heatmap, Picture, Points, Switch, Vectors, Verdict
 
 _ADAPTER: TypeAdapter[AnyPanel] = TypeAdapter(AnyPanel)
 _SCRIPT = (theme.STATIC / "panels.js").read_text("utf-8")
@@ -103,7 +103,11 @@ def panel(
             if isinstance(figure, Markup)
             else _plot_with_preview(item, figure, folder, key, number, previews_sent)
         )
-    return render("view.panel", item.kind, item.title, item.says, picture, item.how, figures.table(item, folder), extra)
+    numbers = figures.table(item, folder)
+    if isinstance(item, Vectors):
+        more = vectors.reading(item) + numbers
+        return render("view.panel", item.kind, item.title, vectors.headline(item), picture, "", more, extra)
+    return render("view.panel", item.kind, item.title, item.says, picture, item.how, numbers, extra)
 
 
 def _switch(item: Switch, folder: Path, key: str, number: int) -> Markup:
@@ -135,20 +139,35 @@ def _plot_with_preview(
 
 
 def panels(raw_panels: Iterable[AnyPanel | dict[str, Any]], folder: Path | None = None, key: str = "") -> Markup:
-    """Panels one below the other, numbered from 0. Pictures that several matrices show are sent once.
+    """Panels one below the other, numbered from 0; those that are `folded` fold out of the one before them. Pictures that several
+    matrices show are sent once.
 
     `key` tells the plots from those of other panels on the page.
     """
-    sections: list[Markup] = []
+    items = [_ADAPTER.validate_python(one) for one in raw_panels]
     sent: list[list[list[list[Picture]]]] = []
-    for at, one in enumerate(raw_panels):
-        item = _ADAPTER.validate_python(one)
+
+    def html(at: int, extra: str = "") -> Markup:
+        item = items[at]
         pictures = item.pictures if isinstance(item, Heatmap) else []
-        sections.append(
-            panel(item, folder, key=f"{key}{at}", number=at, previews_sent=bool(pictures) and pictures in sent)
-        )
+        previews_sent = bool(pictures) and pictures in sent
         sent.append(pictures)
-    return markup.wrap(*sections)
+        return panel(item, folder, key=f"{key}{at}", number=at, extra=extra, previews_sent=previews_sent)
+
+    groups: list[list[int]] = []  # a panel, and the folded ones after it
+    for at, item in enumerate(items):
+        if item.folded and groups:
+            groups[-1].append(at)
+        else:
+            groups.append([at])
+    return markup.wrap(*(html(first, _folded([html(at) for at in others])) for first, *others in groups))
+
+
+def _folded(pieces: list[Markup]) -> Markup:
+    """Panels that fold out."""
+    if not pieces:
+        return Markup()
+    return markup.fold("More figures" if len(pieces) > 1 else "One more figure", markup.wrap(*pieces))
 
 
 def findings_html(result: dict[str, Any], folder: Path, key: str = "") -> Markup:

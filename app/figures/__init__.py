@@ -8,7 +8,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from app.figures import bars, heatmaps, lines, model_maps, pictures, points, routing, tiles, verdict, words
+from app.figures import bars, heatmaps, lines, model_maps, pictures, points, routing, tiles, vectors, verdict, words
 from backends.api.panels import (
     AnyPanel,
     Bars,
@@ -21,6 +21,7 @@ from backends.api.panels import (
     RoutingShift,
     Switch,
     Tiles,
+    Vectors,
     Verdict,
     Words,
 )
@@ -58,6 +59,8 @@ def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | Markup:
             return model_maps.model_map(panel)
         case Tiles():
             return tiles.tiles(panel, folder)
+        case Vectors():
+            return vectors.vectors(panel)
         case Verdict():
             return verdict.verdict(panel)
 
@@ -81,5 +84,7 @@ def table(panel: AnyPanel, folder: Path = NOWHERE) -> Markup:
             return Markup()  # each of its positions has its own
         case Tiles():
             return tiles.table(panel, folder)
+        case Vectors():
+            return vectors.table(panel)
         case _:
             return Markup()

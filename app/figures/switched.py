@@ -1,62 +1,92 @@
-"""An answer as it is and with vectors of the model switched off, for the model before and the model after."""
+"""Answers with all vectors of the models on, and with some switched off, beside each other."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from markupsafe import Markup
 
-from app import markup
+from app import theme
 from app.figures import chats
+from app.responses import Chat
 from app.templating import render
 from backends.api.files import number
 
-MODELS: Final = (("before", "the model before"), ("after", "the model after"))
-HOW: Final = (
-    f"Each card is one model: above its answer as it is, below with the vectors turned down. {chats.MARKED} The bars are the "
-    "probability, a token (a word or a piece of one), that it gives to the true answer: faint as it is, full without them. Its "
-    "weights stay as they are."
-)
+MODELS: Final = (("before", "original"), ("after", "unlearned"))
+ALL_ON: Final = "all vectors on"
+HINT: Final = "Switch a vector off above, and both models answer without it. Weights stay as they are."
+WRITING: Final = "The models are writing."
+Answer = Mapping[str, Any]
 
 
-def names(count: int, strength: float) -> tuple[str, str]:
-    """Names of an intervention on so many vectors: (in a sentence, above an answer)."""
-    these = "this vector" if count == 1 else f"these {count} vectors"
-    if strength == 0:
-        return f"Without {these}", "switched off"
-    return f"With {these} at {strength:g} times their strength", f"{strength:g} × as strong"
+def name(places: Sequence[Sequence[int]], strength: float) -> str:
+    """Some vectors and what is done to them, in a few words."""
+    if not places:
+        return "no vector off"
+    layer, column = places[0]
+    which = f"layer {layer}, column {column}" if len(places) == 1 else f"{len(places)} vectors"
+    return f"{which} off" if strength == 0 else f"{which} at {strength:g} × strength"
 
 
-def cards(answer: dict[str, Any], count: int, strength: float) -> Markup:
-    """The HTML of both models, each with both answers, and one sentence on what changed.
+def cards(
+    run: str,
+    question: str,
+    places: Sequence[Sequence[int]],
+    strength: float,
+    reply: Answer | None = None,
+    stored: Chat | None = None,
+    switches: str = "",
+) -> Markup:
+    """The two cards as HTML, and one sentence on what changed.
 
     Args:
-        answer: of the live operation `answer` with `off`.
-        count: how many vectors.
+        run: whose models answer.
+        question: what is asked.
+        places: [layer, column] of each vector that is switched off.
         strength: what is left of them.
+        reply: of the live operation `answer` with `off`, as far as it is known; None before it was asked.
+        stored: the answers that the run was judged by, where the question is one of those.
+        switches: "layer.column" of the switches that are off, with commas between them.
     """
-    off = names(count, strength)[1]
-    model_cards = [(when, name, *_card(answer, when, off)) for when, name in MODELS if when in answer]
-    sentence = change_sentence(answer, count, strength)
-    return render("chats.switched", answer["question"], sentence, model_cards, answer["truth"], HOW)
-
-
-def _card(answer: dict[str, Any], when: str, off: str) -> tuple[Markup, Markup]:
-    """The two answers of a model, and the bar of the true answer's probability where there is one."""
-    now, then = answer[when], answer[f"{when}_off"]
-    bubbles = [
-        render("chats.bubble", style, words, chats.marked(one["said"], answer["truth"], answer["question"]))
-        for style, words, one in (("before", "as it is", now), ("after", off, then))
+    given = reply or {}
+    on = [
+        (when, words, *_on(when, given, stored)) for when, words in MODELS if reply is None or when in given or stored
     ]
-    shares = [100 * number(one["share"]) for one in (now, then)]
-    return markup.join(bubbles), chats.bar("amount", *shares) if answer["truth"] else Markup()
+    off = [(when, words, *_response(given.get(f"{when}_off"), given)) for when, words in MODELS]
+    if "seconds" in given:  # of a model alone nothing is known of another one
+        off = [one for one in off if f"{one[0]}_off" in given]
+    sentence = WRITING if places else ""
+    if places and "seconds" in given:
+        sentence = change_sentence(given, name(places, strength))
+    answers = (question, ALL_ON, on if stored or reply else [], "The models answer when a vector is switched off.")
+    return render("vectors.switched", answers, ("", name(places, strength), off if places else [], HINT), sentence, (run, switches))  # fmt: skip
 
 
-def change_sentence(answer: dict[str, Any], count: int, strength: float) -> str:
+def _on(when: str, reply: Answer, stored: Chat | None) -> tuple[Markup, str]:
+    """A model's answer as it is: from the run's folder until it is written anew."""
+    answer = reply.get(when)
+    if stored is not None and not (answer and "share" in answer):
+        text, share = (stored.before, stored.was) if when == "before" else (stored.after, stored.now)
+        answer = {"said": text, "share": share}
+    return _response(answer, {"truth": stored.truth, "question": stored.question} if stored is not None else reply)
+
+
+def _response(answer: Answer | None, reply: Answer) -> tuple[Markup, str]:
+    """An answer as HTML with its right words marked, or three dots; and the probability of the true answer, where there is one."""
+    if answer is None:
+        return render("vectors.waiting"), ""
+    truth = str(reply.get("truth", ""))
+    share = number(answer.get("share"))
+    words = f"true answer {theme.percent(100 * share)} likely" if truth and theme.measured(share) else ""
+    return chats.marked(str(answer["said"]), truth, str(reply.get("question", ""))), words
+
+
+def change_sentence(answer: Answer, what: str) -> str:
     """The sentence about which of the models answers otherwise now."""
-    there = [(when, name) for when, name in MODELS if when in answer]
-    changed = [name for when, name in there if answer[when]["said"] != answer[f"{when}_off"]["said"]]
-    what = names(count, strength)[0]
+    there = [(when, words) for when, words in MODELS if when in answer]
+    changed = [words for when, words in there if answer[when]["said"] != answer[f"{when}_off"]["said"]]
+    lead = f"With {what}, "
     if len(changed) == len(there):
-        return f"{what}, {'both models answer' if len(there) > 1 else f'{changed[0]} answers'} otherwise."
+        return f"{lead}{'both models change their answers' if len(there) > 1 else 'the model changes its answer'}."
     if not changed:
-        return f"{what}, {'both models answer' if len(there) > 1 else f'{there[0][1]} answers'} as before."
-    return f"{what}, {changed[0]} answers otherwise, the other one as before."
+        return f"{lead}{'both models answer' if len(there) > 1 else 'the model answers'} as before."
+    return f"{lead}only the {changed[0]} model changes its answer."

@@ -182,10 +182,16 @@ const show = () => {
   root.querySelectorAll('.lethe-plot').forEach(draw);
   root.querySelectorAll('.lethe-scrub input').forEach(scrub);
   root.querySelectorAll('table.sortable').forEach(sortable);
+  document.dispatchEvent(new Event('lethe-drawn'));
 };
 
 // A figure wants to know something that only the server can tell; the answer comes as `lethe-reply`.
 root.addEventListener('lethe-ask', event => { event.preventDefault(); trigger('ask', event.detail); });
+
+// A plot that was drawn inside a closed fold-out takes its width when that is opened.
+root.addEventListener('toggle', ({ target }) => {
+  if (target.open) target.querySelectorAll('.lethe-plot[data-bound]').forEach(div => Plotly.Plots.resize(div));
+}, true);
 
 show();
 watch('value', show);

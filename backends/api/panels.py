@@ -23,6 +23,7 @@ class Panel(BaseModel):
     title: str
     how: str
     says: str = ""
+    folded: bool = Field(default=False, description="Folds out of the panel before it.")
 
 
 class Series(BaseModel):
@@ -316,6 +317,73 @@ class ModelMap(Panel):
     skips: list[tuple[int, int]] = Field(default_factory=list)
 
 
+class TopWord(BaseModel):
+    """A word that a vector spells; `stays`, whether it is among the vector's first words in the other model too."""
+
+    word: str
+    stays: bool = True
+
+
+class FiringPiece(BaseModel):
+    """A token of a text, and a vector's activation there: that of the original and of the unlearned model, with their signs."""
+
+    text: str
+    before: Number = None
+    after: Number = None
+
+
+class FiringText(BaseModel):
+    """A text, or the part of it around the token where a vector fires most, token by token."""
+
+    role: Role
+    pieces: list[FiringPiece]
+
+
+class Shift(BaseModel):
+    """How far vectors are from the original: share of first words in common (Jaccard, 0 to 1), cosine, distance in their own
+    length; and the mean strength of activation in the original and in the unlearned model."""
+
+    overlap: Number
+    cosine: Number
+    distance: Number
+    activation: tuple[Number, Number]
+
+
+class VectorCard(BaseModel):
+    """One vector, a column of a feed-forward layer, both counted from 0.
+
+    `before` and `after` are its first words by the original and by the unlearned model, strongest first; `path` its cosine to the
+    original at each of the panel's `steps`, `relearning` at those of its `relearning_steps`; `texts`, where it fires most.
+    """
+
+    layer: int
+    column: int
+    of: str = ""
+    before: list[TopWord]
+    after: list[TopWord]
+    shift: Shift
+    path: list[Number]
+    relearning: list[Number] = Field(default_factory=list)
+    texts: list[FiringText] = Field(default_factory=list)
+
+
+class Vectors(Panel):
+    """Cards of vectors, best first, under one sentence (`lead`, then `says`).
+
+    `first` is how many first words are compared; `steps` names where cosines were measured, from the original to the unlearned
+    model, and `control` and `control_path` are the means of as many random columns. Paths are as long as `steps`.
+    """
+
+    kind: Literal["vectors"] = "vectors"
+    lead: str = ""
+    cards: list[VectorCard]
+    first: int
+    steps: list[str]
+    relearning_steps: list[str] = Field(default_factory=list)
+    control: Shift
+    control_path: list[Number]
+
+
 class Verdict(Panel):
     """One sentence as the answer: a sign and words, never a colour alone. Where the title is a question, the sign answers it.
 
@@ -330,7 +398,19 @@ class Verdict(Panel):
 
 
 AnyPanel = Annotated[
-    Bars | Histogram | Lines | Heatmap | Points | Pictures | Words | RoutingShift | Switch | Tiles | ModelMap | Verdict,
+    Bars
+    | Histogram
+    | Lines
+    | Heatmap
+    | Points
+    | Pictures
+    | Words
+    | RoutingShift
+    | Switch
+    | Tiles
+    | ModelMap
+    | Vectors
+    | Verdict,
     Field(discriminator="kind"),
 ]
 

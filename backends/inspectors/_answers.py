@@ -15,7 +15,7 @@ from ..core.evidence import InspectContext, When
 from ..data.authors import QAPair
 from ..families.language.qa import EvalItem
 from ..families.language.task import LanguageModel
-from ..families.language.tokens import IGNORED, PromptTokenizer, Texts, logits, nll
+from ..families.language.tokens import IGNORED, Prefix, PromptTokenizer, Texts, logits, nll
 from ._common import GROUPS
 
 ROWS = 64
@@ -62,6 +62,16 @@ def fact_position(reader: PromptTokenizer, pair: QAPair) -> int:
     start += next((len(word) for word in ARTICLES if low.startswith(word) and len(low) > len(word)), 0)
     read = reader.tokenizer(f"{reader.space}{pair.answer}", add_special_tokens=False, return_offsets_mapping=True)
     return next((at for at, (_, end) in enumerate(read.offset_mapping) if end > start + len(reader.space)), 0)
+
+
+def own_tokens(reader: PromptTokenizer, question: str) -> slice:
+    """Which tokens of a prompt are the question's own; the others are the form in which it is asked."""
+    prompt = reader.prompt(question)
+    start = prompt.index(question)
+    bare = reader.before is None or isinstance(question, Prefix)
+    read = reader.tokenizer(prompt, add_special_tokens=bare, return_offsets_mapping=True).offset_mapping
+    inside = [at for at, (low, high) in enumerate(read) if high > start and low < start + len(question)]
+    return slice(inside[0], inside[-1] + 1) if inside else slice(0, 0)
 
 
 @dataclass(frozen=True)

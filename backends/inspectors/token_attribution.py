@@ -14,7 +14,7 @@ from ..core.registry import Params, inspector
 from ..data.authors import QAPair
 from ..families.language.task import LanguageModel
 from ..families.language.tokens import PromptTokenizer
-from ._answers import model_words, models, plain
+from ._answers import model_words, models, own_tokens, plain
 
 
 class TokenAttribution(Params):
@@ -50,7 +50,7 @@ def token_attribution(look: InspectContext[LanguageModel], params: TokenAttribut
             f"There is no question {params.question}; there are {len(forget_pairs)} questions to be forgotten."
         )
     pair, reader = forget_pairs[params.question - 1], look.task.reader
-    own = _own(reader, pair.question)
+    own = own_tokens(reader, pair.question)
     attributions = {
         when: ablated(model, reader, pair)[:, own]
         for when, model in look.steps(models(look).items(), "leaving words out")
@@ -101,16 +101,6 @@ class _CaptumTokenizer:
 
     def convert_ids_to_tokens(self, ids: list[int]) -> list[str]:
         return [_word(self.reader, token) for token in ids]
-
-
-def _own(reader: PromptTokenizer, question: str) -> slice:
-    """Which tokens are the question's own; the others are the form in which it is asked."""
-    prompt = reader.prompt(question)
-    start = prompt.index(question)
-    bare = reader.before is None
-    read = reader.tokenizer(prompt, add_special_tokens=bare, return_offsets_mapping=True).offset_mapping
-    inside = [at for at, (low, high) in enumerate(read) if high > start and low < start + len(question)]
-    return slice(inside[0], inside[-1] + 1)
 
 
 def _answer(reader: PromptTokenizer, pair: QAPair) -> list[int]:

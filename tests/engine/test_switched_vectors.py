@@ -9,6 +9,8 @@ from backends.api.errors import BadInput
 from backends.engine import operations_answers
 from backends.engine.operations import OPERATIONS
 from backends.families.language.concept_vectors import columns, writers
+from backends.families.language.task import MOST
+from backends.families.language.tokens import answers
 
 
 @pytest.fixture
@@ -46,6 +48,7 @@ def test_a_zeroed_weight_says_the_same(desk):
     pair, task = desk.opened.task.questions.forget[0], desk.opened.task
     want = operations_answers.likely(task.reader, zeroed, pair.question, pair.answer)
     assert [share for _, share in said["tokens"]] == pytest.approx([share for _, share in want], abs=1e-5)
+    assert said["said"] == answers(zeroed, task.reader, [pair.question], MOST)[0]
 
 
 def test_full_strength_is_as_it_is(desk):

@@ -9,7 +9,6 @@ import pytest
 import torch
 import toy_language
 
-from backends.api import files
 from backends.api.errors import BadInput
 from backends.core import registry
 from backends.data import authors
@@ -24,7 +23,6 @@ from backends.inspectors._answers import (
     states,
     token_probabilities,
 )
-from backends.inspectors.concept_vectors import _judged as vectors_judged
 from backends.inspectors.logit_lens import lens
 from backends.inspectors.token_attribution import ablated
 
@@ -162,64 +160,6 @@ def test_the_lens_puts_the_norm_on_inner_layers(task):
     by_hand = model.lm_head(model.model.norm(held[0, 1])).softmax(-1)[about.values[0]]
     assert lens(model, held, about.values).share[0, 1] == pytest.approx(by_hand.item(), abs=1e-6)
     assert final_norm(model) is model.model.norm
-
-
-def test_vectors_that_did_not_move_are_the_same(task, tmp_path):
-    panels = found("concept_vectors", looks.look(task, tmp_path))
-    bars = looks.series(looks.of(panels, "How far each vector moved"))
-    assert bars["overlap of words"] == [1, 1, 1] and bars["cosine"] == pytest.approx([1, 1, 1])
-    assert bars["distance"] == [0, 0, 0]
-
-
-def test_a_vector_turned_round_is_another(task, tmp_path):
-    seen = looks.look(task, tmp_path)
-    first = looks.of(found("concept_vectors", seen), "How far each vector moved").labels[0]
-    layer, column = (int(word.strip(",")) for word in first.split()[1:4:2])
-    with torch.no_grad():
-        seen.after.model.layers[layer].mlp.down_proj.weight[:, column] *= -1
-    bars = looks.series(looks.of(found("concept_vectors", seen), "How far each vector moved"))
-    assert bars["cosine"][0] == pytest.approx(-1) and bars["overlap of words"][0] < 0.5
-    assert bars["distance"][0] == pytest.approx(2)
-
-
-def test_while_it_forgot_is_read_from_what_the_job_wrote_down(task, gone, tmp_path):
-    task.follow(task.load())
-    models = [task.load(), task.load(), gone, gone]
-    for at, model in enumerate(models):
-        shown = {
-            "phase": "forget",
-            "step": at,
-            "of": 3,
-            "items": task.sample(model),
-            "vectors": task.trace.sample(model),
-        }
-        files.write_json(tmp_path / "samples" / f"01-{at:06d}.json", shown)
-    panels = found("concept_vectors", looks.look(task, tmp_path, gone))
-    course = looks.of(panels, "While it forgot: its answers and its vectors")
-    curves = looks.series(course)
-    assert course.x == ["before", "after"]  # what was the same as the one before it is not told again
-    assert curves["words of the vectors"][0] == 100 > curves["words of the vectors"][1]
-    assert curves["true answer"][0] > 80 > curves["true answer"][1]
-    each = looks.of(panels, "Each vector while it forgot")
-    assert len(each.rows) == 12 and [row[0] for row in each.z] == [100] * 12
-    assert (
-        looks.series(looks.of(panels, "While it forgot: how strongly the vectors are called"))["these vectors"][0]
-        == 100
-    )
-
-
-@pytest.mark.parametrize(
-    ("was", "now", "kept", "sign"),
-    [
-        (90, 10, 0.99, "no"),
-        (90, 10, 0.6, "partly"),
-        (90, 10, 0.1, "yes"),
-        (90, 80, 0.1, "unknown"),
-        (90, math.nan, 1, "unknown"),
-    ],
-)
-def test_what_the_vectors_mean(was, now, kept, sign):
-    assert vectors_judged(was, now, kept)[0] == sign
 
 
 def test_overlap_of_words_by_hand():

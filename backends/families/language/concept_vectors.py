@@ -8,6 +8,7 @@ Hong et al., Intrinsic Evaluation of Unlearning Using Parametric Knowledge Trace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -94,9 +95,14 @@ def columns(model: Any, layer: int) -> Tensor:
 
 
 def vectors(model: Any, places: Sequence[Place]) -> Tensor:
-    """The vectors at some places [n, d]."""
-    layers = {layer: columns(model, layer) for layer in {place.layer for place in places}}
-    return torch.stack([layers[place.layer][place.column] for place in places])
+    """The vectors at some places [n, d], float32; one layer is held at a time."""
+    last, by_place = writers(model), {}
+    for layer in {place.layer for place in places}:
+        weight = effective_weight(last[layer])
+        for place in places:
+            if place.layer == layer:
+                by_place[place] = weight[:, place.column].float()
+    return torch.stack([by_place[place] for place in places])
 
 
 def checked(model: Any, places: Iterable[Place]) -> list[Any]:
@@ -307,30 +313,51 @@ def random_places(model: Any, places: Sequence[Place]) -> list[Place]:
 
 
 @torch.no_grad()
-def activity(model: Any, texts: Texts, places: Sequence[Place]) -> NDArray[np.float64]:
-    """Mean |hidden unit| of each place over the answers' tokens [n]."""
-    hidden_units: dict[int, Tensor] = {}
+def _hidden_units(model: Any, texts: Texts, places: Sequence[Place]) -> Iterator[tuple[Texts, Tensor]]:
+    """Some texts at a time, and the hidden unit of each place at each of their tokens [texts, length, n], float32."""
+    order = sorted(range(len(places)), key=lambda at: places[at].layer)
+    by_layer = {layer: [places[at].column for at in own] for layer, own in groupby(order, lambda at: places[at].layer)}
+    parts, units_by_layer = writers(model), dict[int, Tensor]()
+
+    def keep(layer: int, inputs: tuple[Tensor, ...]) -> None:
+        units_by_layer[layer] = inputs[0][..., by_layer[layer]].float()
+
     hooks = [
-        part.register_forward_pre_hook(lambda _, inputs, at=at: hidden_units.__setitem__(at, inputs[0].float()))
-        for at, part in enumerate(writers(model))
+        parts[layer].register_forward_pre_hook(lambda _, inputs, layer=layer: keep(layer, inputs)) for layer in by_layer
     ]
-    total, count = np.zeros(len(places)), 0
+    back = torch.tensor(order).argsort()
     try:
         for rows in torch.arange(len(texts)).split(ROWS):
             batch = texts[rows].to(model.device)
             model(input_ids=batch.ids, attention_mask=batch.mask)
-            predicting = F.pad(batch.labels[:, 1:] != IGNORED, (0, 1))  # a token is said from the position before it
-            count += int(predicting.sum())
-            for at, place in enumerate(places):
-                # a guard may have put words before the texts
-                active = hidden_units[place.layer][..., place.column].reshape(len(predicting), -1)[
-                    :, -predicting.shape[1] :
-                ]
-                total[at] += float(active[predicting].abs().sum())
+            # some models flatten texts, and a guard may have put words before them
+            units = [units_by_layer[layer].reshape(len(batch), -1, len(by_layer[layer])) for layer in by_layer]
+            yield batch, torch.cat(units, -1)[:, -batch.ids.shape[1] :, back.to(model.device)]
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def activity(model: Any, texts: Texts, places: Sequence[Place]) -> NDArray[np.float64]:
+    """Mean |hidden unit| of each place over the answers' tokens [n]."""
+    total, count = np.zeros(len(places)), 0
+    for batch, units in _hidden_units(model, texts, places):
+        predicting = F.pad(batch.labels[:, 1:] != IGNORED, (0, 1))  # a token is said from the position before it
+        count += int(predicting.sum())
+        total += units[predicting].abs().sum(0).double().cpu().numpy()
     return total / max(count, 1)
+
+
+def activations(model: Any, texts: Texts, places: Sequence[Place]) -> NDArray[np.float32]:
+    """The hidden unit of each place at each token, with its sign [n, texts, length]; NaN where there is no token."""
+    every = np.full((len(places), *texts.ids.shape), np.nan, np.float32)
+    row = 0
+    for batch, units in _hidden_units(model, texts, places):
+        length = batch.ids.shape[1]
+        measured = units.masked_fill(batch.mask[..., None] == 0, torch.nan)
+        every[:, row : row + len(batch), :length] = measured.permute(2, 0, 1).cpu().numpy()
+        row += len(batch)
+    return every
 
 
 @contextmanager

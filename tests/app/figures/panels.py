@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from backends.api.panels import (
     Bars,
     ExpertOff,
+    FiringPiece,
+    FiringText,
     Heatmap,
     Histogram,
     Lines,
@@ -18,10 +20,14 @@ from backends.api.panels import (
     Routed,
     RoutingShift,
     Series,
+    Shift,
     Switch,
     Tile,
     TileGroup,
     Tiles,
+    TopWord,
+    VectorCard,
+    Vectors,
     Verdict,
     Words,
 )
@@ -47,7 +53,7 @@ def panels(draw):
     head = {name: draw(words) for name, words in HEAD.items()}
     limit = draw(st.one_of(st.none(), st.floats(-100, 100)))
     marked = [0] if count else []
-    match draw(st.integers(0, 10)):
+    match draw(st.integers(0, 11)):
         case 0:
             return Bars(
                 labels=labels, series=draw(series(count)), threshold=limit, horizontal=draw(st.booleans()), marked=marked, **head
@@ -107,6 +113,22 @@ def panels(draw):
                 groups=draw(st.lists(group, max_size=2)), arrays=draw(WORDS), percent=row, start=0, weights=9, with_gradient=5, moved=3,
                 mask=row, overlap=draw(st.lists(NUMBERS, min_size=count, max_size=count)), chance=row, says_at=labels, **head,
             )  # fmt: skip
+        case 10:
+            shift = st.builds(
+                Shift, overlap=NUMBERS, cosine=NUMBERS, distance=NUMBERS, activation=st.tuples(NUMBERS, NUMBERS)
+            )
+            path = st.lists(NUMBERS, min_size=count, max_size=count)
+            words = st.lists(st.builds(TopWord, word=WORDS, stays=st.booleans()), max_size=3)
+            piece = st.lists(st.builds(FiringPiece, text=WORDS, before=NUMBERS, after=NUMBERS), max_size=3)
+            texts = st.lists(st.builds(FiringText, role=ROLES, pieces=piece), max_size=2)
+            number = st.integers(0, 20_000)
+            card = st.builds(
+                VectorCard, layer=number, column=number, of=WORDS, before=words, after=words, shift=shift, path=path, texts=texts
+            )  # fmt: skip
+            return Vectors(
+                cards=draw(st.lists(card, max_size=4)), first=50, steps=labels, control=draw(shift), control_path=draw(path),
+                lead=draw(WORDS), **head,
+            )  # fmt: skip
         case _:
             return Verdict(sign=draw(st.sampled_from(["yes", "partly", "no", "unknown"])), **head)
 
@@ -129,6 +151,17 @@ ONE_OF_EACH = [
     Words(
         title="Said", how="Each row is a question.", says="It says less.", columns=["question", "answer"],
         rows=[[[Piece(text="Who?")], [Piece(text=" Nobody", value=0.5), Piece(text=" <b>", value=None)]]], numbers=True,
+    ),
+    Vectors(
+        title="Spelled", how="A card is a vector.", lead="It says less.", says="They stayed.", first=50, steps=["original", "unlearned"],
+        control=Shift(overlap=1, cosine=1, distance=0, activation=(1, 1)), control_path=[1, 1],
+        cards=[
+            VectorCard(
+                layer=1, column=2, before=[TopWord(word="<b>")], after=[TopWord(word="new", stays=False)], path=[1, 0.5],
+                shift=Shift(overlap=0.5, cosine=0.5, distance=1, activation=(2, 1)),
+                texts=[FiringText(role="forget", pieces=[FiringPiece(text=" Who", before=2, after=1)])],
+            )
+        ],
     ),
     Tiles(
         title="Tiles", how="Each tile is a tensor.", says="Most is in one.", arrays="tiles.npz", percent=[20, 100], start=0, weights=6,
