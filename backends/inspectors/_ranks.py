@@ -25,7 +25,7 @@ class Ranks:
 
     def count(self, amounts: Tensor) -> None:
         """First pass: a piece of the stream."""
-        self._upper += _histogram(_bits(amounts) >> 16, HALF)
+        self._upper += torch.bincount(_bits(amounts) >> 16, minlength=HALF).cpu().numpy()
 
     def aim(self, ranks: NDArray[np.int64]) -> None:
         """Between the passes: the ranks to be found, 1 for the largest."""
@@ -44,7 +44,8 @@ class Ranks:
         bits = _bits(amounts)
         slots = self._slots.to(bits.device)[bits >> 16]
         keys = slots * LOWER + (bits & (LOWER - 1))
-        self._lower += _histogram(keys[slots >= 0], len(self._lower))
+        present, counts = keys[slots >= 0].unique(return_counts=True)  # far fewer than there are bins
+        self._lower[present.cpu().numpy()] += counts.cpu().numpy()
 
     def lines(self) -> NDArray[np.float32]:
         """The amount of each rank; 0 where there are fewer amounts above 0."""
@@ -59,8 +60,3 @@ class Ranks:
 
 def _bits(amounts: Tensor) -> Tensor:
     return amounts[amounts > 0].contiguous().view(torch.int32).long()
-
-
-def _histogram(keys: Tensor, size: int) -> NDArray[np.int64]:
-    counts: NDArray[np.int64] = torch.bincount(keys, minlength=size).cpu().numpy()
-    return counts

@@ -10,8 +10,9 @@ from ._common import layer
 
 STAGE = re.compile(r"(?:.*\.)?stages\.\d+")
 NUMBERED = re.compile(r"(?:(encoder|decoder)\.)?(?:layers?|blocks?|h)\.(\d+)")
+HEAD = re.compile(r"(?:classifier|lm_head|fc)\b")
 PLACES = {
-    "embedder": "stem", "classifier": "head", "lm_head": "head", "fc": "head", "embed_tokens": "embeddings", "wte": "embeddings",
+    "embedder": "stem", "embed_tokens": "embeddings", "wte": "embeddings",
     "wpe": "positions", "norm": "final norm", "layernorm": "final norm", "ln_f": "final norm", "final_layernorm": "final norm",
 }  # fmt: skip
 PHRASES = (  # several parts of a name that are one thing
@@ -60,7 +61,7 @@ def _place(key: str) -> str:
     if numbered:
         side = "decoder " if numbered[1] == "decoder" else ""
         return f"{side}layer {numbered[2]}"
-    return PLACES.get(key, key)
+    return "head" if HEAD.match(key) else PLACES.get(key, key)
 
 
 def labels(names: Sequence[str]) -> list[str]:
