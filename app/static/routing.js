@@ -27,7 +27,7 @@
         said, facts: this.data.facts, regained: one.regained, lost: one.lost, done: true,
       })));
       const best = this.data.off[0] || { layer: 0, expert: 0 };
-      const start = { text: 0, when: 'after', rows: 'most', layer: best.layer, expert: best.expert, way: 'forced' };
+      const start = { text: 0, when: 'after', rows: 'most', layer: best.layer, expert: best.expert, shelf: best.layer, way: 'forced' };
       this.chosen = kept.get(this.dataset.panel) || start;
       kept.set(this.dataset.panel, this.chosen);
       this.find = selector => this.querySelector(selector);
@@ -55,15 +55,16 @@
       }));
       this.find('select[data-choice="text"]').value = this.chosen.text;
       this.find('select[data-choice="layer"]').replaceChildren(
-        ...this.data.layers.map((words, at) => make('option', { value: at, textContent: words, selected: at === this.chosen.layer })));
+        ...this.data.layers.map((words, at) => make('option', { value: at, textContent: words, selected: at === this.chosen.shelf })));
     }
 
     listen() {
       this.addEventListener('change', ({ target }) => {
         const of = target.closest('[data-choice]')?.dataset.choice;
         if (!of) return;
+        if (of === 'layer') { this.chosen.shelf = Number(target.value); this.drawLegend(); return; }
         this.chosen[of] = of === 'when' || of === 'rows' ? target.value : Number(target.value);
-        if (of === 'layer') this.pick(this.chosen.layer, this.chosen.expert); else this.all();
+        this.all();
       });
       this.addEventListener('click', ({ target }) => {
         const button = target.closest('button');
@@ -72,7 +73,7 @@
         else if (button.dataset.way) { this.chosen.way = button.dataset.way; this.all(); }
         else if (button.dataset.expert) {
           const second = target.closest('.second');
-          this.pick(Number(button.dataset.layer ?? this.chosen.layer), Number((second || button).dataset.expert));
+          this.pick(Number(button.dataset.layer), Number((second || button).dataset.expert));
         }
       });
       this.find('.stage').addEventListener('keydown', event => this.walk(event));
@@ -93,7 +94,7 @@
     }
 
     pick(layer, expert) {
-      Object.assign(this.chosen, { layer, expert, way: 'off' });
+      Object.assign(this.chosen, { layer, expert, shelf: layer, way: 'off' });
       this.find('select[data-choice="layer"]').value = layer;
       this.all();
     }
@@ -204,15 +205,15 @@
     // --- experts and answers
 
     drawLegend() {
-      const { layer, expert, way } = this.chosen;
-      const points = this.data.points[layer] || [];
+      const { layer, expert, shelf, way } = this.chosen;
+      const points = this.data.points[shelf] || [];
       const chips = Array.from({ length: this.data.experts }, (_, at) => {
         const gain = number(points[at]);
         const note = Math.abs(gain) >= 0.5 ? make('small', { textContent: signed(gain) }) : null;
         const chip = make('button', { type: 'button' }, make('i', { textContent: at + 1 }), note);
         chip.style.cssText = this.colours(at);
-        chip.dataset.expert = at;
-        chip.setAttribute('aria-pressed', String(way === 'off' && at === expert));
+        Object.assign(chip.dataset, { layer: shelf, expert: at });
+        chip.setAttribute('aria-pressed', String(way === 'off' && shelf === layer && at === expert));
         chip.setAttribute('aria-label', `expert ${at + 1}${note ? `, ${signed(gain)} points` : ''}`);
         return chip;
       });
@@ -253,7 +254,7 @@
 
     outcome({ error, waiting, facts, regained, lost, done }) {
       if (error) return error;
-      if (facts) return `Of ${facts} facts in the forget set, ${regained} come back without this expert, and ${lost} more ${lost === 1 ? 'is' : 'are'} lost.`;
+      if (facts) return `Of ${facts} facts in the forget set, ${regained} ${regained === 1 ? 'comes' : 'come'} back without this expert, and ${lost} more ${lost === 1 ? 'is' : 'are'} lost.`;
       if (done) return 'Asked of this question only: this model is too large to ask the forget set at once.';
       return waiting ? 'The unlearned model is asked without this expert…' : 'Now the questions of the forget set are asked without it…';
     }

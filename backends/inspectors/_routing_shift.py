@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,11 @@ def shift(look: InspectContext[LanguageModel], before: Routing, after: Routing) 
         text.original, text.unlearned, text.forced = original[place], unlearned[place], forced[place]
     pairs = [item.pair for item in items(look, facts)]
     own = [unlearned[place] for place in facts]
-    sets = {"original": original, "unlearned": unlearned, "forced": forced}
+    answered: dict[Literal["original", "unlearned", "forced"], int] = {
+        "original": _facts_named(pairs, [original[place] for place in facts]),
+        "unlearned": _facts_named(pairs, own),
+        "forced": _facts_named(pairs, [forced[place] for place in facts]),
+    }
     points, off = _switched_off(look, places, facts, own) if small else (np.zeros((0, 0)), [])
     stayed = 100 * float(overlap(before.chosen, after.chosen).mean())
     return RoutingShift(
@@ -54,15 +59,14 @@ def shift(look: InspectContext[LanguageModel], before: Routing, after: Routing) 
         stayed=stayed,
         over=before.chosen.shape[1],
         facts=len(facts),
-        answered={
-            name: sum(names_fact(pair, said[place]) for pair, place in zip(pairs, facts, strict=True))
-            for name, said in sets.items()
-        }
-        if facts
-        else {},
+        answered=answered if facts else {},
         points=[[float(value) for value in row] for row in points],
         off=off,
     )
+
+
+def _facts_named(pairs: Sequence[QAPair], responses: Sequence[str]) -> int:
+    return sum(names_fact(pair, text) for pair, text in zip(pairs, responses, strict=True))
 
 
 def _followed(look: InspectContext[LanguageModel], count: dict[Group, int]) -> list[int]:

@@ -6,12 +6,13 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from panels import ONE_OF_EACH
 
 from app import figures, theme, view
 from app.figures import routing
 from backends.api.home import ASSETS
 from backends.api.panels import Found, Heatmap, Routed, RoutingShift, Switch
+
+from .panels import ONE_OF_EACH
 
 SHIPPED = sorted((ASSETS / "runs").glob("example-experts-*/inspect/routing/found.json"))
 PANEL = next(panel for panel in ONE_OF_EACH if panel.kind == "routing")
