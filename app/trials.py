@@ -146,7 +146,9 @@ def usual_axes(trials: Sequence[Trial] = ()) -> tuple[str, str]:
     return usual(choices({name for trial in trials for name, value in trial.after.items() if math.isfinite(value)}))
 
 
-def plot(trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str = "tradeoff", first: str = "") -> Markup:
+def plot(
+    trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str = "tradeoff", first: str = ""
+) -> Markup:
     """The trade-off plot as HTML, with its sentence and its legend beside it.
 
     A run leads to its page, a method to its row. What searches a forget set of its own is left out: its numbers are of another set.

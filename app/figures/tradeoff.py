@@ -200,7 +200,9 @@ def _beside(wide: float) -> list[tuple[float, float]]:
 
 def _farther(wide: float) -> list[tuple[float, float]]:
     """Places of a name at the end of a line to its point, the nearer first."""
-    around = [(math.cos(turn * math.pi / 8), math.sin(turn * math.pi / 8)) for turn in (10, 6, 8, 12, 4, 9, 7, 14, 2, 0)]
+    around = [
+        (math.cos(turn * math.pi / 8), math.sin(turn * math.pi / 8)) for turn in (10, 6, 8, 12, 4, 9, 7, 14, 2, 0)
+    ]
     return [
         (far * dx - (wide if dx < -0.3 else 0 if dx > 0.3 else wide / 2), far * dy - LINE / 2)
         for far in FAR

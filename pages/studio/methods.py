@@ -166,9 +166,7 @@ def methods_html(
 ) -> Markup:
     """Plot, rows, and all numbers folded away."""
     key = trials[0].key if trials else ""
-    model = key.partition("/")[0] or next(
-        (entry.id for entry in catalog.load().models if entry.family == family), ""
-    )
+    model = key.partition("/")[0] or next((entry.id for entry in catalog.load().models if entry.family == family), "")
     if not model:
         return markup.card("No model yet", markup.text("No embedded model came with this copy."), empty=True)
     table = method_rows.table(model, trials, folders)
