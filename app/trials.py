@@ -16,11 +16,9 @@ from app.target_choice import joined, targets_in_words
 from app.templating import render
 from backends.api import benchmarks, catalog, families, files
 from backends.api.catalog import KINDS, Method, Metric
-from backends.api.panels import Lines, Series
 from backends.api.runs import RunFolder
 
 NEAR = 5.0  # points around the retrained reference that are drawn again, closer
-SWEPT = "Each point is one finished run with that value; the dashed line is the retrained reference."
 
 
 class Trial(BaseModel):
@@ -302,50 +300,3 @@ def table(trials: Sequence[Trial]) -> Markup:
             ]
         )
     return markup.table(heads, rows, unit=units, sortable=True, hints=hints, cards=True)
-
-
-def curves(
-    trials: Sequence[Trial], values: Sequence[float], name: str, how: str = SWEPT, *, own_aims: bool = False
-) -> list[Lines]:
-    """One panel a metric in percent: its value over the values of one parameter, the retrained reference as its aim.
-
-    Args:
-        trials: one for each value.
-        values: where they stand on the axis.
-        name: of the axis.
-        how: how to read it.
-        own_aims: each trial has an aim of its own, because each forgets something else.
-    """
-    if len(values) < 2:
-        return []
-    order = sorted(range(len(values)), key=lambda at: values[at])
-    xs = [values[at] for at in order]
-    panels = []
-    for entry in catalog.load().metrics:
-        after = [trials[at].after.get(entry.id) for at in order]
-        if entry.unit != "%" or not any(theme.measured(value) for value in after):
-            continue
-        series = [Series(name="after", values=after, when="after")]
-        aims = [trials[at].reference.get(entry.id) for at in order]
-        aim = next((aim for aim in aims if aim is not None), None)
-        if aim is not None:
-            aims = aims if own_aims else [aim] * len(xs)
-            series.append(Series(name=theme.ROLE_WORDS["reference"], values=aims, role="reference"))
-        measured_values = [
-            (value, x) for value, x in zip(after, xs, strict=True) if value is not None and theme.measured(value)
-        ]
-        (low, at_low), (high, at_high) = min(measured_values), max(measured_values)
-        panels.append(
-            Lines(
-                title=entry.title,
-                how=how,
-                says=f"From {theme.percent(low)} at {at_low:g} to {theme.percent(high)} at {at_high:g}."
-                if high > low
-                else f"{theme.percent(low)} at every value.",
-                x=xs,
-                series=series,
-                x_title=name,
-                y_title=f"{entry.short or entry.title}, %",
-            )
-        )
-    return panels
