@@ -3,6 +3,7 @@
 import re
 from html import unescape
 from statistics import mean
+from types import SimpleNamespace
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_every_point_is_the_mean_over_the_seeds_of_its_file(group):
 
 def test_the_cross_is_the_retrained_reference_where_one_was_measured(group):
     _, html, rows = group
-    up, across = axes_of(html)
+    _, across = axes_of(html)
     references = [row.metrics[across].get("reference") for row in rows if row.method not in FINDS]
     cross = re.search(r'class="aim"[^>]*data-x="(.*?)" data-y="(.*?)"', html)
     assert bool(cross) == any(theme.measured(one) for one in references)
@@ -135,18 +136,16 @@ def test_an_address_opens_its_tab_and_family(query, tab, family):
 
 
 def test_axes_that_do_not_exist_are_the_usual_ones():
-    class Event:
-        _data = {"x": ["<b>"], "y": None}
+    event = SimpleNamespace(_data={"x": ["<b>"], "y": None})
 
-    html = methods.pick_axes("", families.of_model("fashion-resnet"), "fashion-resnet/Sandal", Event())
+    html = methods.pick_axes("", families.of_model("fashion-resnet"), "fashion-resnet/Sandal", event)
     assert axes_of(html) == ["remaining_accuracy", "unlearning_accuracy"]
 
 
 def test_other_axes_are_drawn_as_chosen():
-    class Event:
-        _data = {"x": "mia_efficacy", "y": "testing_accuracy"}
+    event = SimpleNamespace(_data={"x": "mia_efficacy", "y": "testing_accuracy"})
 
-    html = methods.pick_axes("", families.of_model("fashion-resnet"), "fashion-resnet/Sandal", Event())
+    html = methods.pick_axes("", families.of_model("fashion-resnet"), "fashion-resnet/Sandal", event)
     assert axes_of(html) == ["testing_accuracy", "mia_efficacy"]
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -179,10 +180,9 @@ def test_of_hundreds_a_page_is_shown_and_the_next_when_asked_for(make_run):
     assert html.count('<article class="lethe-run"') == 2 and "1 more" in html and 'data-act="more"' in html
     assert 'data-act="more"' not in run_list.listed(made, "", most=3).ended
 
-    class Press:
-        _data = {"act": "more", "run": ""}
+    press = SimpleNamespace(_data={"act": "more", "run": ""})
 
-    assert page.act("", run_list.AT_ONCE, Press())[0] == 2 * run_list.AT_ONCE
+    assert page.act("", run_list.AT_ONCE, press)[0] == 2 * run_list.AT_ONCE
 
 
 def test_without_a_run_there_is_a_finished_example_with_its_picture_and_one_button():

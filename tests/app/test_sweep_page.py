@@ -1,5 +1,7 @@
 """The sweep of the page Methods: examples that fit the setting, typed values that stay, runs that can be told apart."""
 
+from itertools import pairwise
+
 import pytest
 
 from app import sweeps, trials
@@ -82,5 +84,5 @@ def test_one_value_is_no_sweep_and_names_at_the_ends_do_not_lie_over_each_other(
     lines = sweeps.metric_lines([shipped, other], False)
     heights = sorted(note.y for note in sweeps.figure(lines, [1, 2], "epochs").layout.annotations)
     low, high = sweeps.visible(lines)
-    assert all(above - below >= 0.06 * (high - low) for below, above in zip(heights, heights[1:], strict=False))
+    assert all(above - below >= 0.06 * (high - low) for below, above in pairwise(heights))
     assert len(heights) == len([entry for entry in catalog.load().metrics if entry.id in shipped.after and entry.span])

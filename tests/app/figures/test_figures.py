@@ -3,8 +3,8 @@
 import json
 import math
 import re
-from itertools import combinations
 from html import unescape
+from itertools import combinations
 from pathlib import Path
 
 import plotly.graph_objects as go
