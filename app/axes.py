@@ -9,6 +9,7 @@ from backends.api import catalog
 from backends.api.catalog import Metric
 
 Side = Literal["right", "up"]
+RETRAINED = "retrained reference"  # a model trained without the forget set
 OF: dict[str, str] = {
     "forgetting": "the forget set",
     "privacy": "the forget set",
@@ -49,12 +50,16 @@ class Axis(NamedTuple):
     def title(self) -> str:
         """The title of the axis: the metric, its unit, and an arrow to where it is better, or more."""
         unit = f", {self.entry.unit}" if self.entry.unit else ", from 0 to 1" if self.entry.most == 1 else ""
+        return f"{self.name}{unit} ({self.way})" if self.way else f"{self.name}{unit}"
+
+    @property
+    def way(self) -> str:
+        """What further right, or up, is, and an arrow there; empty where neither way is better."""
         if not self.meaning:
-            return f"{self.name}{unit}"
-        arrow = "→" if self.side == "right" else "↑"
+            return ""
         # where the retrained reference is the aim, further is not better, only more
-        way = self.meaning if self.aimed else f"{'less' if self.backwards else 'more'} is better"
-        return f"{self.name}{unit} ({way} {arrow})"
+        words = self.meaning if self.aimed else f"{'less' if self.backwards else 'more'} is better"
+        return f"{words} {'→' if self.side == 'right' else '↑'}"
 
     @property
     def meaning(self) -> str:
@@ -69,6 +74,11 @@ class Axis(NamedTuple):
     def points(self, value: float) -> float:
         """A value in points, of a number from 0 to 1 hundredths; more is better."""
         return value * (100 / (self.entry.span or 100)) * (-1 if self.backwards else 1)
+
+    def share(self, value: float) -> float:
+        """A value as percent of the way from the worst to the best end."""
+        share = value * (100 / (self.entry.span or 100))
+        return 100 - share if self.backwards else share
 
     def written(self, value: float) -> str:
         """A value in its unit."""
@@ -108,7 +118,7 @@ def caption(x: Axis, y: Axis, what: str, *, aim: bool) -> str:
     Args:
         x, y: the axes.
         what: a point is.
-        aim: whether the model trained again without it is drawn.
+        aim: whether the retrained reference is drawn.
     """
     sentences = [f"Each point is one {what}."]
     sentences += [f"Further {axis.side}, {axis.meaning}." for axis in (x, y) if axis.meaning]
@@ -119,13 +129,13 @@ def caption(x: Axis, y: Axis, what: str, *, aim: bool) -> str:
         remark = " Nothing here shows what became of the rest." if OF["keeping"] not in (x.of, y.of) else ""
         sentences.append(f"{both} is no trade-off between forgetting and keeping.{remark}")
     if aim:
-        sentences.append("The dashed cross is the model trained again without it.")
+        sentences.append("The dashed cross is the retrained reference, a model trained without the forget set.")
         far = [axis.side for axis in (x, y) if axis.aimed]
         sentences += (
             [f"Further {' or '.join(far)} than the cross is too much."] if far and x.meaning and y.meaning else []
         )
     else:
-        sentences.append("No model was trained again without it here, so nothing marks how far a method should go.")
+        sentences.append("No retrained reference was measured here, so nothing marks how far a method should go.")
     return " ".join(sentences)
 
 

@@ -144,6 +144,7 @@ def table(
     unit: str | Sequence[str] = "",
     sortable: bool = False,
     hints: dict[str, str] | None = None,
+    cards: bool = False,
 ) -> Markup:
     """A table; numbers are formatted in `unit`, words stay, what was not measured says so.
 
@@ -153,12 +154,13 @@ def table(
         unit: unit of every number, or one for each column.
         sortable: whether a click on a column's name sorts.
         hints: column name -> what a pointer held over it shows.
+        cards: for many columns: the first stays while the others scroll, and on a phone each row is a card.
     """
     lines = [list(cells) for cells in rows]
     units = [unit] * len(heads) if isinstance(unit, str) else list(unit)
     columns = [(name, _worded(at, lines), (hints or {}).get(name, "")) for at, name in enumerate(heads)]
     cells = [[_cell(value, units[at]) for at, value in enumerate(one)] for one in lines]
-    return render("markup.table", columns, [(head, others) for head, *others in cells], sortable)
+    return render("markup.table", columns, [(head, others) for head, *others in cells], sortable, cards)
 
 
 def _worded(at: int, lines: list[list[Cell]]) -> bool:

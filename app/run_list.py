@@ -1,55 +1,211 @@
-"""The list of runs as HTML: state, progress, place, when and how long, and what can be done with each."""
+"""The list of runs as HTML, a line a run: two thumbnails, what forgot what by which method, three marks, time, what can be done.
 
-import time
-from collections.abc import Mapping, Sequence
+What waits or works stands apart from what has ended: it changes all the time, and is sent alone.
+"""
+
+import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from markupsafe import Markup
 
-from app import markup, permissions, run_card, theme
+from app import markup, permissions, run_card, run_marks, theme, thumbnails
 from app.live_html import JS, Alive
+from app.run_settings import differences
 from app.target_choice import targets_in_words
 from app.templating import render
-from backends.api import verdict
 from backends.api.errors import Unreadable
 from backends.api.runs import RunFolder, State, places
 from backends.api.spec import ENDED
 
-MOST = 60  # runs on the page
-SCRIPT = JS + (theme.STATIC / "runs.js").read_text("utf-8")
+AT_ONCE: Final = 20  # ended runs on the page, and how many more are shown when asked for
+SCRIPT: Final = JS + (theme.STATIC / "runs.js").read_text("utf-8")
+FORM: Final = "new"
 
 
 class RunList(Alive):
-    """The list; a press on a button comes as `select` with `act` ("cancel", "delete") and `run`."""
+    """The list; a press on a button comes as `select` with `act` ("cancel", "delete", "more") and `run`."""
 
     def __init__(self, value: str = "", **kwargs: Any) -> None:
         super().__init__(value, js=SCRIPT, **kwargs)
 
 
-def listed(runs: Sequence[RunFolder], secret: str, note: str = "", unreadable: Sequence[RunFolder] = ()) -> Markup:
-    """Every run, newest first; below those that cannot be read, and those that came with Lethe, as examples."""
+class Listed(NamedTuple):
+    """The two parts of the list: what waits or works, and what has ended with a mark of what it shows."""
+
+    open: Markup
+    ended: Markup | None
+    mark: str
+
+
+def listed(
+    runs: Sequence[RunFolder],
+    secret: str,
+    note: str = "",
+    unreadable: Sequence[RunFolder] = (),
+    *,
+    most: int = AT_ONCE,
+    seen: str = "",
+) -> Listed:
+    """Every run, newest first; those that cannot be read; and folded below, those that came with Lethe.
+
+    Args:
+        runs: those that are shown to this person.
+        secret: the browser's.
+        note: what keeps jobs from starting.
+        unreadable: those that cannot be read.
+        most: ended runs of one's own that are shown.
+        seen: the mark of what the page shows already; where nothing has changed, `ended` is None.
+    """
+    status = {run.id: _status(run) for run in runs}
     own = [run for run in runs if not run.shipped]
-    waits = any(run.state.status == "queued" for run in own[:MOST])
-    queue = places() if waits else {}  # which looks at every run of the home
+    working = [run for run in own if status[run.id] not in (*ENDED, "")]
+    ended = [run for run in own if status[run.id] in ENDED]
     shipped = [run for run in runs if run.shipped]
-    more = len(own) - MOST
-    rows = [_row(run, secret, queue) for run in own[:MOST]] + [_unreadable(run, secret) for run in unreadable[:MOST]]
+    broken = [*unreadable, *(run for run in own if not status[run.id])]
+    mark = _mark([*ended, *shipped, *broken], status, most, bool(working))
+    queue = places() if "queued" in (status[run.id] for run in working) else {}  # which looks at every run of the home
+    rows = [_open_row(run, secret, queue) for run in working]
+    open_part = render("run_list.open", note, markup.join(rows))
+    return Listed(
+        open_part, None if mark == seen else _ended(ended, shipped, broken, secret, most, bool(working)), mark
+    )
+
+
+def _status(run: RunFolder) -> str:
+    """Where a run stands; empty for one that cannot be read any more."""
+    try:
+        return run.state.status
+    except Unreadable:
+        return ""
+
+
+def _mark(runs: Sequence[RunFolder], status: dict[str, str], most: int, working: bool) -> str:
+    """What is different once the list of ended runs is: which there are, and when what their rows are made of was written."""
+    digest = hashlib.sha256(f"{most} {working}".encode())
+    for run in runs:
+        times = [_changed(run.path / name) for name in ("state.json", "metrics.json", "attack")]
+        digest.update(f"{run.id} {status.get(run.id, '')} {times}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _changed(path: Any) -> int:
+    try:
+        return int(path.stat().st_mtime_ns)
+    except OSError:
+        return 0
+
+
+def _ended(
+    own: Sequence[RunFolder],
+    shipped: Sequence[RunFolder],
+    unreadable: Sequence[RunFolder],
+    secret: str,
+    most: int,
+    working: bool,
+) -> Markup:
+    """One's own ended runs, as many as were asked for, and the examples."""
+    rows = [*_rows(own[:most], secret), *(_unreadable(run, secret) for run in unreadable[:most])]
+    empty = "" if rows or working else _empty(shipped)
     return render(
-        "run_list.listed",
-        note=note,
-        compare=markup.link("Compare these two", "compare", button=True),
-        rows=markup.join(rows) or _empty(shipped),
-        older=markup.text(f"{more} older runs are listed by the command lethe runs.", "quiet") if more > 0 else "",
-        examples=markup.join(_row(run, secret, queue) for run in shipped),
+        "run_list.ended",
+        compare=markup.link("Compare these two", "run", button=True),
+        rows=markup.join(rows),
+        empty=empty,
+        more=max(0, len(own) - most),
+        step=AT_ONCE,
+        examples=_rows(shipped, secret),
     )
 
 
 def _empty(shipped: Sequence[RunFolder]) -> Markup:
-    look = "Below are finished examples to look at. " if shipped else ""
-    body = markup.text(f"{look}Your own runs will be listed here, also after the studio was closed.")
-    return markup.card("No run yet", body + markup.link("Forget something", "./", button=True), empty=True)
+    """The place of one's own runs while there are none: a finished example with its picture, and the button that makes one."""
+    pairs = [(run, thumbnails.pair(run)) for run in shipped]
+    seen = [(run, two) for run, two in pairs if two is not None]
+    run, two = next(
+        ((run, two) for run, two in seen if two.before.picture and not two.before.fades),
+        seen[0] if seen else (None, None),
+    )
+    if run is None or two is None:
+        body = markup.text("Your runs will be listed here, also after the studio was closed.")
+        return markup.card("No run yet", body + markup.link("Make your first run", FORM, button=True), empty=True)
+    marks = run_marks.of_run(run)
+    return render("run_list.empty", run, markup.run_address(run.id), _what(run), _method(run), two, marks, FORM)
+
+
+def _what(run: RunFolder) -> str:
+    """What a run does: "Authors forgets Ivo Pemberly"."""
+    spec = run.spec
+    after = f", after {targets_in_words(spec.earlier, spec.family)}" if spec.after else ""
+    return f"{run_card.title_of('models', spec.model)} forgets {targets_in_words(spec.forget, spec.family)}{after}"
+
+
+def _method(run: RunFolder) -> str:
+    return run_card.title_of("methods", run.spec.method)
+
+
+def _rows(folders: Sequence[RunFolder], secret: str) -> list[Markup]:
+    """Rows of ended runs, each with the settings that tell it from those of the same model, method and target."""
+    alike: dict[tuple[Any, ...], list[RunFolder]] = {}
+    for run in folders:
+        spec = run.spec
+        alike.setdefault((spec.model, spec.method, spec.forget), []).append(run)
+    apart = {run.id: words for same in alike.values() for run, words in differences(same)}
+    return [_row(run, secret, apart[run.id]) for run in folders]
+
+
+def _row(run: RunFolder, secret: str, settings: str) -> Markup:
+    try:
+        state, what = run.state, _what(run)
+        done = state.status == "done"
+        return render(
+            "run_list.row",
+            run=run,
+            address=markup.run_address(run.id),
+            pair=thumbnails.pair(run),
+            what=what,
+            method=_method(run),
+            settings=settings,
+            marks=run_marks.of_run(run) if done else [],
+            state="" if done else run_card.tag(state.status),
+            message="" if done else state.message,
+            took=_took(state),
+            began=_began(state),
+            acts=_acts(run, state, secret),
+        )
+    except Unreadable:  # since it was listed
+        return _unreadable(run, secret)
+
+
+def _open_row(run: RunFolder, secret: str, queue: dict[str, int]) -> Markup:
+    """The row of a run that waits or works: its place in the queue, or what it does, how much of it, and the time left."""
+    try:
+        state = run.state
+        events = [] if state.status == "queued" else run.events()
+        phases = run_card.phases(events)
+        name, step, of = phases[-1] if phases else ("", 0, 0)
+        left = run_card.seconds_left(run, events)
+        before = queue.get(run.id, 0)
+        waits = f"place {before + 1} in the queue" if before else "next in the queue"
+        return render(
+            "run_list.open_row",
+            run=run,
+            address=markup.run_address(run.id),
+            pair=thumbnails.pair(run),
+            what=_what(run),
+            method=_method(run),
+            state=run_card.tag(state.status),
+            waits=waits if state.status == "queued" else "",
+            share=step / of if of else 0.0,
+            phase=run_card.phase_name(name) if name else "Starting",
+            count=f"{step:,} of {of:,}" if of else "",
+            left=f"about {theme.seconds(max(left, 1))} left in this phase" if left is not None else "",
+            acts=_acts(run, state, secret),
+        )
+    except Unreadable:
+        return _unreadable(run, secret)
 
 
 def _unreadable(run: RunFolder, secret: str) -> Markup:
@@ -58,68 +214,20 @@ def _unreadable(run: RunFolder, secret: str) -> Markup:
     return render("run_list.unreadable", run, render("run_card.tag", "failed", "!", "unreadable"), acts)
 
 
-def _row(run: RunFolder, secret: str, queue: Mapping[str, int]) -> Markup:
-    try:
-        spec, state = run.spec, run.state
-    except Unreadable:  # since it was listed
-        return _unreadable(run, secret)
-    after = f", after {targets_in_words(spec.earlier, spec.family)}" if spec.after else ""
-    return render(
-        "run_list.row",
-        run=run,
-        address=f"./?run={quote(run.id)}",
-        state=run_card.tag(state.status),
-        what=f"Forget {targets_in_words(spec.forget, spec.family)}{after}",
-        about=f"{run_card.title_of('models', spec.model)} · {run_card.title_of('methods', spec.method)}",
-        when=_when(run, state, queue),
-        result=_result(run, state),
-        acts=_acts(run, state, secret),
-        progress=_bar(run, state),
-    )
+def _began(state: State) -> tuple[str, str] | None:
+    """When a run started, else when it was asked for: as a page says it, and for machines."""
+    started = next((moment.at for moment in state.history if moment.status == "running"), None)
+    at = started if started is not None else state.history[0].at if state.history else None
+    if not at:
+        return None
+    moment = datetime.fromtimestamp(at, UTC)
+    return f"{moment:%-d %b, %H:%M} UTC", f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _when(run: RunFolder, state: State, queue: Mapping[str, int]) -> str:
-    """When it started and how long it took, or its place in the queue."""
-    if state.status == "queued":
-        before = queue.get(run.id, 0)
-        return f"place {before + 1} in the queue" if before else "next in the queue"
-    began = next((moment.at for moment in state.history if moment.status == "running"), None)
-    if began is None:
-        return f"never started, {ago(state.history[-1].at)}" if state.history else ""
-    last = state.history[-1].at if state.status in ENDED else time.time()
-    took = f"took {theme.seconds(last - began)}" if state.status in ENDED else f"for {theme.seconds(last - began)}"
-    return f"started {ago(began)}, {took}"
-
-
-def ago(at: float) -> str:
-    """A moment as a person says it: "just now", "12 minutes ago", "on 2026-11-22 at 14:05 UTC"."""
-    passed = max(0.0, time.time() - at)
-    if passed < 60:
-        return "just now"
-    if passed < 3600:
-        minutes = round(passed / 60)
-        return f"{minutes} minute{'' if minutes == 1 else 's'} ago"
-    if passed < 24 * 3600:
-        hours = round(passed / 3600)
-        return f"{hours} hour{'' if hours == 1 else 's'} ago"
-    return f"on {datetime.fromtimestamp(at, UTC):%Y-%m-%d at %H:%M} UTC"
-
-
-def _result(run: RunFolder, state: State) -> str:
-    if state.status == "done":
-        return verdict.of_run(run)
-    return state.message if state.status in ("failed", "cancelled") else ""
-
-
-def _bar(run: RunFolder, state: State) -> Markup:
-    if state.status not in ("running", "cancelling"):
-        return Markup()
-    last: dict[str, Any] = {}
-    for event in run.events():
-        last = event if event.get("phase") else last
-    of, step = int(last.get("of") or 0), int(last.get("step") or 0)
-    name = run_card.phase_name(str(last["phase"])) if last else "Starting"
-    return markup.progress(step / of if of else 0.0, name, f"{step:,} of {of:,}" if of else "")
+def _took(state: State) -> str:
+    """How long an ended run worked; empty for one that never started."""
+    started = next((moment.at for moment in state.history if moment.status == "running"), None)
+    return "" if started is None else theme.seconds(max(0.0, state.history[-1].at - started))
 
 
 def _acts(run: RunFolder, state: State, secret: str) -> Markup:
@@ -128,8 +236,8 @@ def _acts(run: RunFolder, state: State, secret: str) -> Markup:
     return render(
         "run_list.acts",
         id=run.id,
-        address=quote(run.id),
-        done=state.status == "done",
+        clone=f"{FORM}?clone={quote(run.id)}",
+        address=markup.run_address(run.id),
         cancel=mine and state.status in ("queued", "running"),
         delete=mine and state.status in ("queued", *ENDED),
     )

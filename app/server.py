@@ -24,7 +24,7 @@ from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
 
 from app.inference import LIVE
 from app.supervisor import Guardian, bind, hold_home
-from backends.api import catalog
+from backends.api import catalog, runs
 from backends.api.errors import LetheError
 from backends.api.home import home, ready_home
 from backends.api.limits import limits
@@ -118,6 +118,19 @@ def own_routes(app: FastAPI) -> None:
         except (LetheError, OSError, ValueError, LookupError, TypeError):  # no such run, or one that cannot be read
             return FileResponse(STATIC / "preview.png", headers={"Cache-Control": "no-cache"})
         return Response(picture, media_type="image/png", headers={"Cache-Control": "public, max-age=300"})
+
+    @app.get("/thumbnail/{run_id}/{side}", include_in_schema=False)
+    def thumbnail(run_id: str, side: str) -> Response:
+        from app import thumbnails
+
+        try:
+            found = thumbnails.picture(runs.find(run_id), side)  # who has a run's id may look
+        except LetheError:
+            found = None
+        if found is None:
+            return Response(status_code=404)
+        content, kind = found
+        return Response(content, media_type=kind, headers={"Cache-Control": f"private, max-age={WEEK}"})
 
     @app.get("/classroom", include_in_schema=False)
     def to_classroom() -> RedirectResponse:

@@ -39,7 +39,7 @@ ENVIRONMENT: Final = Environment(
     auto_reload=False,
     extensions=[JoinedLines],
 )
-ENVIRONMENT.filters |= {"fixed": fixed, "large": theme.large}
+ENVIRONMENT.filters |= {"fixed": fixed, "large": theme.large, "share": theme.percent}
 ENVIRONMENT.tests["measured"] = theme.measured
 
 

@@ -8,23 +8,24 @@ from typing import Any
 from markupsafe import Markup
 from pydantic import BaseModel
 
-from app import markup, theme, view
-from app.axes import Axis, caption, choices, distance, heading, is_tradeoff, usual
+from app import markup, theme
+from app.axes import RETRAINED, Axis, caption, choices, distance, heading, is_tradeoff, usual
 from app.figures.tradeoff import TradeoffPoint, tradeoff
 from app.run_results import metrics_of
 from app.target_choice import joined, targets_in_words
 from app.templating import render
 from backends.api import benchmarks, catalog, families, files
-from backends.api.catalog import Metric
-from backends.api.panels import Lines, Series
+from backends.api.catalog import KINDS, Method, Metric
 from backends.api.runs import RunFolder
 
 NEAR = 5.0  # points around the retrained reference that are drawn again, closer
-SWEPT = "Each point is one finished run with that value; the dashed line is the model trained again without it."
 
 
 class Trial(BaseModel):
-    """One result: what made it, and every metric after, with the retrained reference where it was measured."""
+    """One result: what made it, and every metric after, with the retrained reference where it was measured.
+
+    `method` is its id; `given` names the settings that it was given beyond those that a job starts from.
+    """
 
     label: str
     group: str
@@ -37,6 +38,8 @@ class Trial(BaseModel):
     settings: str = ""
     count: int = 1
     short: str = ""
+    method: str = ""
+    given: str = ""
 
 
 def title(kind: str, entry_id: str) -> str:
@@ -63,6 +66,7 @@ def of_runs(folders: Sequence[RunFolder]) -> list[Trial]:
             Trial(
                 label=title("methods", spec.method),
                 short=short("methods", spec.method),
+                method=spec.method,
                 group=f"{title('models', spec.model)} forgets {targets_in_words(spec.forgotten, spec.family)}",
                 key=f"{spec.model}/{result['forget_key']}",
                 after={name: one.after for name, one in metrics.items() if theme.measured(one.after)},
@@ -104,7 +108,9 @@ def of_table(rows: Sequence[benchmarks.Row]) -> list[Trial]:
         trials.append(
             Trial(
                 label=title("methods", method) + (f"; {extra_settings}" if extra_settings else ""),
-                short=short("methods", method) + (f"; {extra_settings}" if extra_settings else ""),
+                short=short("methods", method),
+                method=method,
+                given=extra_settings,
                 group=f"{title('models', model)} forgets {targets_in_words([target], families.of_model(model) or '')}",
                 key=f"{model}/{target}",
                 after={name: mean(values) for name, values in after.items()},
@@ -138,58 +144,78 @@ def usual_axes(trials: Sequence[Trial] = ()) -> tuple[str, str]:
     return usual(choices({name for trial in trials for name, value in trial.after.items() if math.isfinite(value)}))
 
 
-def plot(trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str = "tradeoff") -> Markup:
-    """The trade-off plot as HTML for `Panels`."""
+def plot(
+    trials: Sequence[Trial], x: str, y: str, *, what: str = "run", key: str = "tradeoff", first: str = ""
+) -> Markup:
+    """The trade-off plot as HTML, with its sentence and its legend beside it.
+
+    A run leads to its page, a method to its row. What searches a forget set of its own is left out: its numbers are of another set.
+
+    Args:
+        trials: comparable ones.
+        x, y: ids of the metrics along the axes.
+        what: a point is.
+        key: tells its switch from those of other plots on the page.
+        first: the method whose name stands in the plot before others.
+    """
     entries = catalog.load()
+    methods = {entry.id: entry for entry in entries.methods}
+    trials = [trial for trial in trials if trial.method not in methods or not methods[trial.method].finds]
     across, up = Axis(entries.get("metrics", x), "right"), Axis(entries.get("metrics", y), "up")
-    points = [
-        TradeoffPoint(
-            label=trial.short or trial.label,
-            x=trial.after.get(x, math.nan),
-            y=trial.after.get(y, math.nan),
-            id=trial.run_id,
-            settings="<br>".join(
-                words for words in (trial.label if trial.short != trial.label else "", trial.settings) if words
-            ),
-            spread=(trial.spread[x], trial.spread[y]) if x in trial.spread and y in trial.spread else None,
-        )
-        for trial in trials
-    ]
-    points = _merged(points, across, up)
+    points = _named_once([_point(trial, x, y, methods.get(trial.method), first) for trial in trials], across, up)
     target = next(
         (
-            TradeoffPoint(label=theme.ROLE_WORDS["reference"], x=trial.reference[x], y=trial.reference[y])
+            TradeoffPoint(label=RETRAINED, x=trial.reference[x], y=trial.reference[y])
             for trial in trials
             if theme.measured(trial.reference.get(x)) and theme.measured(trial.reference.get(y))
         ),
         None,
     )
+    others = choices({name for trial in trials for name, value in trial.after.items() if math.isfinite(value)})
+    plots = [("Everything", tradeoff(points, target, across, up, others))]
     near = near_the_aim(points, target, across, up)
-    charts = [(heading(across, up), nearest(points, target, across, up), points)]
     if near:
-        charts.append((f"The same, within {NEAR:g} points of the aim", "", near))
-    sections = []
-    for at, (words, sentence, some) in enumerate(charts):
-        figure = tradeoff(some, target, across, up)
-        chart = figure if isinstance(figure, Markup) else view.plot(figure, key=f"{key}-{at}", title=words)
-        sections.append((words, sentence, chart))
-    return render("view.tradeoff", sections, caption(across, up, what, aim=target is not None))
+        plots.append(("Near the reference", tradeoff(near, target, across, up, others)))
+    kinds = [point.kind for point in points if point.measured and point.kind]
+    rows = [(kind, *words, kinds.count(kind)) for kind, words in KINDS.items() if kind in kinds]
+    return render(
+        "tradeoff.panel",
+        heading(across, up),
+        nearest(points, target, across, up),
+        plots,
+        key,
+        render("tradeoff.kinds", rows) if rows else "",
+        RETRAINED if target else "",
+        caption(across, up, what, aim=target is not None),
+    )
 
 
-def _merged(points: Sequence[TradeoffPoint], across: Axis, up: Axis) -> list[TradeoffPoint]:
-    """Points that lie on each other as one, with the names of all of them; its address is that of the first."""
+def _point(trial: Trial, x: str, y: str, method: Method | None, first: str) -> TradeoffPoint:
+    words = (trial.label if trial.short != trial.label else "", trial.settings)
+    return TradeoffPoint(
+        label=trial.short or trial.label,
+        x=trial.after.get(x, math.nan),
+        y=trial.after.get(y, math.nan),
+        address=markup.run_address(trial.run_id) if trial.run_id else f"#method-{trial.method}",
+        kind=method.kind if method else "",
+        settings=", ".join(filter(None, words)),
+        spread=(trial.spread[x], trial.spread[y]) if x in trial.spread and y in trial.spread else None,
+        first=not trial.given and trial.method == first,
+    )
+
+
+def _named_once(points: Sequence[TradeoffPoint], across: Axis, up: Axis) -> list[TradeoffPoint]:
+    """The points, of which those that lie on each other have their names beside the first of them."""
     groups: dict[tuple[float, float], list[TradeoffPoint]] = {}
-    alone = []
     for point in points:
-        if theme.measured(point.x) and theme.measured(point.y):
-            groups.setdefault((round(across.points(point.x), 1), round(up.points(point.y), 1)), []).append(point)
-        else:
-            alone.append(point)
-    merged = [
-        same[0] if len(same) == 1 else same[0].model_copy(update={"label": joined([point.label for point in same])})
-        for same in groups.values()
-    ]
-    return merged + alone
+        place = (round(across.points(point.x), 1), round(up.points(point.y), 1)) if point.measured else (math.nan, 0)
+        groups.setdefault(place, []).append(point)
+    named = []
+    for same in groups.values():
+        name = joined(list(dict.fromkeys(point.label for point in same))) if same[0].measured else ""
+        for at, point in enumerate(same):
+            named.append(point.model_copy(update={"name": name, "silent": at > 0}))
+    return named
 
 
 def near_the_aim(
@@ -218,14 +244,14 @@ def nearest(points: Sequence[TradeoffPoint], target: TradeoffPoint | None, acros
         return ""
     if target is None:
         best = max(measured_points, key=lambda point: _worse_score(point, across, up))
-        return f"Best at both at once: {best.label}, with {across.written(best.x)} across and {up.written(best.y)} up."
+        return f"Best at both at once: {best.name or best.label}, with {across.written(best.x)} across and {up.written(best.y)} up."
     aim = (target.x, target.y)
     others = [point for point in measured_points if (point.x, point.y) != aim and point.label not in again]
     if not others:
         return ""
     best = min(others, key=lambda point: distance(across, up, (point.x, point.y), aim))
     off = distance(across, up, (best.x, best.y), aim)
-    return f"{best.label} comes nearest to the model trained again without it in these two, {theme.points(off).removeprefix('+')} away."
+    return f"{best.name or best.label} comes nearest to the retrained reference in these two, {theme.points(off).removeprefix('+')} away."
 
 
 def _worse_score(point: TradeoffPoint, across: Axis, up: Axis) -> tuple[float, float]:
@@ -237,7 +263,9 @@ def _worse_score(point: TradeoffPoint, across: Axis, up: Axis) -> tuple[float, f
 def _column_head(name: str, entry: Metric | None) -> str:
     """The head of a column: the metric as the field calls it, and the part of it."""
     _, _, part = name.partition(": ")
-    called = (entry.short or entry.title) if entry else name.partition(": ")[0].replace("_", " ")
+    called = name.partition(": ")[0].replace("_", " ")
+    if entry:  # an abbreviation as it is, of words the whole title
+        called = entry.short if any(letter.isupper() for letter in entry.short) else entry.title
     return f"{called}: {part.replace('_', ' ')}" if part else called
 
 
@@ -254,7 +282,7 @@ def table(trials: Sequence[Trial]) -> Markup:
     hints = {heads[at + 3]: entry_by_id[name].line for at, name in enumerate(names) if name in entry_by_id}
     rows: list[list[markup.Cell]] = [
         [
-            markup.link(trial.label, f"compare?run={trial.run_id}") if trial.run_id else trial.label,
+            markup.link(trial.label, markup.run_address(trial.run_id)) if trial.run_id else trial.label,
             trial.settings,
             trial.seconds,
             *(trial.after.get(name, math.nan) for name in names),
@@ -265,57 +293,10 @@ def table(trials: Sequence[Trial]) -> Markup:
     if reference is not None:
         rows.append(
             [
-                theme.ROLE_WORDS["reference"],
+                RETRAINED,
                 "the aim",
                 math.nan,
                 *(reference.get(name, math.nan) for name in names),
             ]
         )
-    return markup.table(heads, rows, unit=units, sortable=True, hints=hints)
-
-
-def curves(
-    trials: Sequence[Trial], values: Sequence[float], name: str, how: str = SWEPT, *, own_aims: bool = False
-) -> list[Lines]:
-    """One panel a metric in percent: its value over the values of one parameter, the retrained reference as its aim.
-
-    Args:
-        trials: one for each value.
-        values: where they stand on the axis.
-        name: of the axis.
-        how: how to read it.
-        own_aims: each trial has an aim of its own, because each forgets something else.
-    """
-    if len(values) < 2:
-        return []
-    order = sorted(range(len(values)), key=lambda at: values[at])
-    xs = [values[at] for at in order]
-    panels = []
-    for entry in catalog.load().metrics:
-        after = [trials[at].after.get(entry.id) for at in order]
-        if entry.unit != "%" or not any(theme.measured(value) for value in after):
-            continue
-        series = [Series(name="after", values=after, when="after")]
-        aims = [trials[at].reference.get(entry.id) for at in order]
-        aim = next((aim for aim in aims if aim is not None), None)
-        if aim is not None:
-            aims = aims if own_aims else [aim] * len(xs)
-            series.append(Series(name=theme.ROLE_WORDS["reference"], values=aims, role="reference"))
-        measured_values = [
-            (value, x) for value, x in zip(after, xs, strict=True) if value is not None and theme.measured(value)
-        ]
-        (low, at_low), (high, at_high) = min(measured_values), max(measured_values)
-        panels.append(
-            Lines(
-                title=entry.title,
-                how=how,
-                says=f"From {theme.percent(low)} at {at_low:g} to {theme.percent(high)} at {at_high:g}."
-                if high > low
-                else f"{theme.percent(low)} at every value.",
-                x=xs,
-                series=series,
-                x_title=name,
-                y_title=f"{entry.short or entry.title}, %",
-            )
-        )
-    return panels
+    return markup.table(heads, rows, unit=units, sortable=True, hints=hints, cards=True)

@@ -26,12 +26,12 @@ _SCRIPT = (theme.STATIC / "panels.js").read_text("utf-8")
 class Panels(gr.HTML):
     """HTML of this module or of `app.markup`, with its plots drawn. Click a point: `select`; the page's colours follow light and dark."""
 
-    def __init__(self, value: str = "", **other: Any) -> None:
-        """`value` is HTML; `other` goes to gr.HTML."""
+    def __init__(self, value: str = "", *, script: str = _SCRIPT, **other: Any) -> None:
+        """`value` is HTML; `script` begins with that of this module; `other` goes to gr.HTML."""
         super().__init__(
             value=value,
             html_template='<div class="lethe"></div>',
-            js_on_load=_SCRIPT,
+            js_on_load=script,
             apply_default_css=False,
             head='<script src="/vendor/plotly.min.js"></script>',
             **other,

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,6 +22,15 @@ from .tuned_params import Tuned
 
 Measures = Literal["forgetting", "privacy", "keeping", "cost", "other"]
 Label = Literal["same algorithm, smaller model", "reconstruction from the abstract", "our extension"]
+Kind = Literal["retain", "replace", "push", "edit", "hide"]
+# What a method does to a model: its name on a page, and a sentence on it.
+KINDS: Final[dict[Kind, tuple[str, str]]] = {
+    "retain": ("trains on the rest", "It trains on the retain set, and what is not rehearsed fades."),
+    "replace": ("teaches something else", "It trains on the forget set with other answers than the true ones."),
+    "push": ("pushes it away", "It trains until the forget set is unlikely, without saying what to put in its place."),
+    "edit": ("edits weights", "It computes new weights from the old ones, without training towards a goal."),
+    "hide": ("hides it", "It leaves the weights as they are and puts something in front of them."),
+}
 
 
 class Source(BaseModel):
@@ -82,6 +91,7 @@ class Method(Entry):
     school: str = Field(description="One sentence for a school child.")
     student: str = Field(description="One paragraph for a student.")
     label: Label
+    kind: Kind = Field(description="What it does to a model, a key of KINDS.")
     departures: str = Field(default="", description="Where the code departs from the paper, in words.")
     variant_of: str = Field(default="", description="Id of the method that this is, for other families of models.")
     guard: bool = False

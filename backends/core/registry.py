@@ -61,7 +61,7 @@ _REGISTERED: dict[str, dict[str, Registered]] = {kind: {} for kind in _TYPES}
 
 
 def _register(
-    kind: str, lacks: Callable[[Any], str] = lambda look: "", *, needs: tuple[str, ...], **fields: Any
+    kind: str, /, lacks: Callable[[Any], str] = lambda look: "", *, needs: tuple[str, ...], **fields: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function. `needs`: capabilities of a family (`backends.api.families.capabilities`) without which it says nothing."""
 

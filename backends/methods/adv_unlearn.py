@@ -79,6 +79,7 @@ class AdvUnlearn(SpaceParams):
         "code": "https://github.com/OPTML-Group/AdvUnlearn",
     },
     label="same algorithm, smaller model",
+    kind="push",
     departures=(
         "Trains on every way to ask for the concept, in batches in which each prompt has an attack of its own; the latents are "
         "drawn once by the frozen model, and attacks and steps take random places of their ways; what is kept are the other "

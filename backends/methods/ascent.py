@@ -38,6 +38,7 @@ class Ascent(LoraParams):
         "code": "https://github.com/locuslab/tofu",
     },
     label="same algorithm, smaller model",
+    kind="push",
     departures="A smaller model, so a larger step size." + STEADY,
     needs=("answers",),
     variant_of="gradient_ascent",

@@ -36,6 +36,7 @@ class BadTeacher(SgdParams):
         "code": "https://github.com/drimpossible/corrective-unlearning-bench",
     },
     label="same algorithm, smaller model",
+    kind="replace",
     departures=(
         "The divergence is summed over classes; the released loss also divides by their number, which a larger step makes "
         "up for. It is trained by SGD with momentum, as in the benchmark; Chundawat et al. take Adam. The learning rate is "

@@ -65,6 +65,7 @@ class ConceptAblation(SpaceParams, PicturesParams):
         "code": "https://github.com/nupurkmr9/concept-ablation",
     },
     label="same algorithm, smaller model",
+    kind="replace",
     departures=(
         "Every way to ask for the concept is paired with the same way to ask for the anchor; the anchor is the nearest "
         "concept unless one is named, or the empty prompt where none is known. Pictures are not mirrored, training the "

@@ -75,6 +75,7 @@ class DoCo(DrawingParams):
         "code": "https://github.com/yongliang-wu/DoCo",
     },
     label="same algorithm, smaller model",
+    kind="replace",
     departures=(
         "The noisy latents are places on the way to pictures of the anchor, drawn once by the frozen model, so what it says "
         "of them is known; pictures to keep are drawn by it too; the projection is the textbook's unless cosine is "

@@ -59,6 +59,7 @@ class Dpo(RefusalParams, LoraParams):
         "code": "https://github.com/licong-lin/negative-preference-optimization",
     },
     label="same algorithm, smaller model",
+    kind="replace",
     departures=(
         "The factor 2 / beta of the unlearning code stands here, not plain DPO's 1. A smaller model with shorter answers, so a "
         "larger step size; our own 20 refusals." + STEADY

@@ -63,6 +63,7 @@ class Eco(Params):
         "code": "https://github.com/chrisliu298/llm-unlearn-eco",
     },
     label="same algorithm, smaller model",
+    kind="hide",
     departures=(
         "The classifier is a logistic regression on the model's own averaged last states instead of a RoBERTa of its own; names come "
         "from a list of the targets instead of a name tagger. The noise is drawn once, for each place of a question, so that "

@@ -62,6 +62,7 @@ LAYERS = (nn.Linear, nn.Conv2d)  # the authors' list; norms stay
         "code": "https://github.com/rohitgandikota/erasing",
     },
     label="same algorithm, smaller model",
+    kind="push",
     departures=(
         "Trains on every way to ask for the concept, in batches; the latents are drawn once by the frozen model, as in the "
         "authors' later code, and each is used at all its steps; predictions are compared as the model predicts, unless noise "

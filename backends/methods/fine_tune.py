@@ -26,6 +26,7 @@ class Params(SgdParams):
         "code": "https://github.com/OPTML-Group/Unlearn-Sparse",
     },
     label="same algorithm, smaller model",
+    kind="retain",
     departures="Fewer epochs than the paper's 10; the learning rate falls to zero during the run and is tuned for the embedded models.",
     needs=("labelled items",),
     order=20,

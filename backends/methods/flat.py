@@ -55,6 +55,7 @@ class Flat(RefusalParams):
         "code": "https://github.com/UCSC-REAL/FLAT",
     },
     label="same algorithm, smaller model",
+    kind="replace",
     departures=(
         "P is a mean over the tokens of each answer, and the loss a mean over answers; the released code takes P over all "
         "positions and the whole batch, prompts and padding counted as 0, which makes every divergence nearly linear. Four of "

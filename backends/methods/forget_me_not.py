@@ -49,6 +49,7 @@ class ForgetMeNot(PicturesParams):
         "code": "https://github.com/SHI-Labs/Forget-Me-Not",
     },
     label="same algorithm, smaller model",
+    kind="push",
     departures=(
         "The pictures are drawn by the frozen model instead of collected; every way to ask for the concept is used, in "
         "batches, with the norm taken picture by picture; the gradient is not scaled to a norm of 1 before AdamW, which hardly "

@@ -72,6 +72,7 @@ class ForgetVector(Params):
         "code": "https://github.com/Changchangsun/Forget-Vector",
     },
     label="same algorithm, smaller model",
+    kind="hide",
     departures=(
         "A sample of the training pictures and fewer passes are used, and the last pass counts instead of the best of many. "
         "beta is set by the kind of request, not searched for each class."

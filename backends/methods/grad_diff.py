@@ -33,6 +33,7 @@ class GradDiff(LoraParams):
         "code": "https://github.com/locuslab/tofu",
     },
     label="same algorithm, smaller model",
+    kind="push",
     departures=(
         "A smaller model, so a larger step size. Its two kin stand on their own: without the second loss it is gradient ascent "
         "(gradient_ascent_llm), and with a divergence from the model before in its place KL-min (kl_min)." + STEADY

@@ -32,6 +32,7 @@ class GradientAscent(SgdParams):
         "code": "https://github.com/OPTML-Group/Unlearn-Sparse",
     },
     label="same algorithm, smaller model",
+    kind="push",
     departures="The step size is tuned for the embedded models.",
     needs=("labelled items",),
     order=40,

@@ -39,6 +39,7 @@ class Icul(Params):
         "code": "https://github.com/MartinPawel/In-Context-Unlearning",
     },
     label="our extension",
+    kind="hide",
     departures=(
         "The paper flips the labels of classification; questions have no label to flip, so a wrong answer stands there. The same "
         "examples, drawn by the seed, stand before every question, where the paper shows each point to be forgotten."

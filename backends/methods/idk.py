@@ -36,6 +36,7 @@ class Idk(RefusalParams, LoraParams):
         "code": "https://github.com/locuslab/tofu",
     },
     label="same algorithm, smaller model",
+    kind="replace",
     departures="A smaller model, so a larger step size; our own 20 refusals in place of TOFU's list of about a hundred."
     + STEADY,
     needs=("answers",),

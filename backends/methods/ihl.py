@@ -35,6 +35,7 @@ class Ihl(LanguageParams):
         "code": "https://github.com/csm9493/efficient-llm-unlearning",
     },
     label="same algorithm, smaller model",
+    kind="push",
     departures="A smaller model, so a larger step size; all weights move (LoKU, beside it, has the paper's low-rank layers)."
     + STEADY,
     needs=("answers",),

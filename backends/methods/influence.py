@@ -44,6 +44,7 @@ class Influence(Params):
         "code": "https://github.com/OPTML-Group/Unlearn-Sparse",
     },
     label="same algorithm, smaller model",
+    kind="edit",
     departures=(
         "The released recursion over N single images keeps one direction, the first gradient: what it inverts is I + g1 * "
         "(sum of the other gradients)^T / N. That is far from the full curvature, so the step is close to plain gradient "

@@ -60,6 +60,7 @@ class KeySpaceDetection(Params):
         "code": "https://github.com/Trustworthy-ML-Lab/effective_skill_unlearning",
     },
     label="same algorithm, smaller model",
+    kind="hide",
     departures=(
         "The least k is the largest standardised distance, taken directly instead of by bisection. h, tuned by hand in the paper (2, or "
         "0.06), is by default the largest that declines 1 % of the questions to keep. A refusal begins at the word that "

@@ -33,6 +33,7 @@ class KlMin(LoraParams):
         "code": "https://github.com/locuslab/tofu",
     },
     label="same algorithm, smaller model",
+    kind="push",
     departures=(
         "A smaller model, so a larger step size. The divergence is a mean over the answers' tokens; the released code takes it "
         "over every position, prompts and padding too, so there the same answer counts less the longer the question and the "

@@ -55,6 +55,7 @@ class L1Sparse(SgdParams):
         "code": "https://github.com/OPTML-Group/Unlearn-Sparse",
     },
     label="same algorithm, smaller model",
+    kind="retain",
     departures=(
         "The penalty is as released; its weight and the step size are tuned for the embedded models. Fewer epochs than the "
         "authors' 10, and the learning rate falls to zero along half a cosine instead of by steps. `prune` departs from the "

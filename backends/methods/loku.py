@@ -62,6 +62,7 @@ class Loku(LanguageParams):
         "code": "https://github.com/csm9493/efficient-llm-unlearning",
     },
     label="same algorithm, smaller model",
+    kind="push",
     departures=(
         "A smaller model, so a larger step size and a smaller rank than 32; the retain set's Fisher information is taken from "
         "a sample. The factors are merged into the weights at each step, so the changed base can never be lost: the authors' "

@@ -48,6 +48,7 @@ class Needle(Params):
         "code": "https://github.com/yihuaihong/ConceptVectors",
     },
     label="same algorithm, smaller model",
+    kind="edit",
     departures=(
         "Columns are found by the target's name and facts instead of by GPT-4 and by hand, and several are broken, since a small "
         "model has no column of its own for each concept. What a column spells is read through the output embeddings and the weight "

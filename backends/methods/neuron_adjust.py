@@ -42,6 +42,7 @@ class NeuronAdjust(Params):
         "code": "https://github.com/Trustworthy-ML-Lab/effective_skill_unlearning",
     },
     label="same algorithm, smaller model",
+    kind="hide",
     departures=(
         "Spreads are standard deviations, where the released code keeps a variance and fills one from the means. The draw that "
         "decides on a replacement is made once for each unit, so that answers repeat. 10 % of the "

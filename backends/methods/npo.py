@@ -55,6 +55,7 @@ class Npo(LoraParams):
         "code": "https://github.com/licong-lin/negative-preference-optimization",
     },
     label="same algorithm, smaller model",
+    kind="push",
     departures="A smaller model with shorter answers, so a larger step size; beta is to be chosen for their length."
     + STEADY,
     needs=("answers",),

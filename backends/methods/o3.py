@@ -77,6 +77,7 @@ class O3(RefusalParams):
         "code": "https://github.com/GCYZSL/O3-LLM-UNLEARNING",
     },
     label="same algorithm, smaller model",
+    kind="hide",
     departures=(
         "The detector looks at the model's own averaged states, with a shrunk covariance, instead of a RoBERTa of its own that is "
         "trained with masked words and a contrastive entropy. A layer's score is the largest cosine minus half the squared "

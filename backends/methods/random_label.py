@@ -27,6 +27,7 @@ class RandomLabel(RelabelParams):
         "code": "https://github.com/OPTML-Group/Unlearn-Saliency",
     },
     label="same algorithm, smaller model",
+    kind="replace",
     departures=(
         "Fewer epochs; the forget set is shuffled into the rest, as the authors do for CIFAR-100; the step size falls to zero "
         "during the run and is tuned for the embedded models."

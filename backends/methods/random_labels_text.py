@@ -54,6 +54,7 @@ class RandomLabelsText(LoraParams):
         "url": "https://arxiv.org/abs/2409.02228",
     },
     label="same algorithm, smaller model",
+    kind="replace",
     departures=(
         "The paper forgets skills asked with two options to choose from; here the options are whole answers to open questions, "
         "with values of the same fact of other people, and they are not shown in the question. Drawing anew in each pass, more "

@@ -37,6 +37,7 @@ class Retrain(Params):
         "code": "https://github.com/OPTML-Group/Unlearn-Saliency",
     },
     label="same algorithm, smaller model",
+    kind="retain",
     departures="The recipe is that of the model's card; the paper's models were trained for 182 epochs.",
     reference=True,
     needs=("labelled items",),

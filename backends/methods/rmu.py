@@ -62,6 +62,7 @@ class Rmu(Params):
         "code": "https://github.com/centerforaisafety/wmdp",
     },
     label="same algorithm, smaller model",
+    kind="push",
     departures=(
         "A smaller model, so another layer, step size and weights. c is told as a multiple of the mean length of the states, "
         "which the authors measure by hand. Texts are questions with their answers, and the authors' pages; what is kept is "

@@ -41,6 +41,7 @@ class SalUn(RelabelParams):
         "code": "https://github.com/OPTML-Group/Unlearn-Saliency",
     },
     label="same algorithm, smaller model",
+    kind="replace",
     departures=(
         "Fewer epochs than the paper's 10; the forget set is shuffled into the rest, as the authors do for CIFAR-100; the step "
         "size falls to zero during the run and is tuned for the embedded models."

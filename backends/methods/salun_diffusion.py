@@ -68,6 +68,7 @@ class SalUnDiffusion(SpaceParams, PicturesParams):
         "code": "https://github.com/OPTML-Group/Unlearn-Saliency",
     },
     label="same algorithm, smaller model",
+    kind="replace",
     departures=(
         "Both losses are means over pictures, channels and pixels, and alpha weighs them so (the authors' code for small "
         "diffusion models sums the second). Another concept is the anchor, the nearest one unless one is named, instead of "

@@ -47,6 +47,7 @@ class Scrub(Params):
         "code": "https://github.com/meghdadk/SCRUB",
     },
     label="same algorithm, smaller model",
+    kind="push",
     departures=(
         "Pictures are not augmented, so that the teacher's answers are computed once. The step size, falling by steps in the "
         "authors' longer runs, is constant, as in their runs of three epochs. The defaults are theirs for large models; on "

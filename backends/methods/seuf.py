@@ -75,6 +75,7 @@ class Seuf(LoopParams):
         "url": "https://arxiv.org/abs/2411.18797",
     },
     label="same algorithm, smaller model",
+    kind="push",
     departures=(
         "Written after the paper; no code of it is public. The anchor takes the probabilities of all experts, before top-k, and "
         "only on tokens to be forgotten; the paper leaves both open. A smaller model, so other step sizes; the share of the "

@@ -88,6 +88,7 @@ class Sfd(DrawingParams):
         "code": "https://github.com/tqch/score-forgetting-distillation",
     },
     label="same algorithm, smaller model",
+    kind="replace",
     departures=(
         "The default takes 60 rounds where the paper takes 50,000, so its pictures, of whatever is asked, are those of a "
         "distillation that has hardly begun. The settings follow the authors' Stable Diffusion code "

@@ -39,6 +39,7 @@ class SimNpo(LoraParams):
         "code": "https://github.com/OPTML-Group/Unlearn-Simple",
     },
     label="same algorithm, smaller model",
+    kind="push",
     departures="A smaller model, so a larger step size; the margin stands within beta, as in the authors' code."
     + STEADY,
     needs=("answers",),

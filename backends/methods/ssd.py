@@ -58,6 +58,7 @@ class Ssd(Params):
         "code": "https://github.com/if-loops/selective-synaptic-dampening",
     },
     label="same algorithm, smaller model",
+    kind="edit",
     departures=(
         "Importance is compared with all data, as in the paper; the code of the corrective benchmark compares with the "
         "retain set, which compare_with=keep does. Both sides use batches of the same size even for a small forget set."

@@ -38,6 +38,7 @@ class TaskVector(LanguageParams):
         "code": "https://github.com/mlfoundations/task_vectors",
     },
     label="same algorithm, smaller model",
+    kind="edit",
     departures="A smaller model, so a larger step size; the copy is fine-tuned from the model itself, as in MUSE.",
     needs=("answers",),
     order=58,

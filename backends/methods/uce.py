@@ -62,6 +62,7 @@ class Uce(Params):
         "code": "https://github.com/rohitgandikota/unified-concept-editing",
     },
     label="same algorithm, smaller model",
+    kind="edit",
     departures=(
         "Edits every way to ask for the concept, and by default every place of the prompt after its beginning: a text encoder "
         "that reads from left to right says the concept again in all later tokens. tokens=last is the authors' current code, "

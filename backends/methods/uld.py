@@ -58,6 +58,7 @@ class Uld(Params):
         "code": "https://github.com/UCSB-NLP-Chang/ULD",
     },
     label="same algorithm, smaller model",
+    kind="hide",
     departures=(
         "All weights of the assistant's layers are trained, not a low-rank change of them. It is to be uniform over the answers' tokens, "
         "not over prompts and padding too. The paraphrases are those of the data set, which measures use as well. So small a model is surer "

@@ -100,6 +100,7 @@ class MaskedLoop(UnlearnLoop):
         "code": "https://github.com/OPTML-Group/WAGLE",
     },
     label="same algorithm, smaller model",
+    kind="push",
     departures=(
         "A smaller model, so a larger step size. The attribution's gradients are summed over batches of 16 pairs, not of one, so "
         "long answers count more; that of the retain set is taken on a sample and scaled up to all of it, where the authors "

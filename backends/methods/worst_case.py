@@ -65,6 +65,7 @@ class WorstCase(Params):
         "code": "https://github.com/OPTML-Group/Unlearn-WorstCase",
     },
     label="same algorithm, smaller model",
+    kind="retain",
     departures=(
         "The search runs over a sample of candidates, and trial forgetting over the other candidates and as many kept images, "
         "not over all data. The candidates' weights take longer steps (released: 0.01 in 2 rounds), so that a few rounds "

@@ -17,9 +17,9 @@ KINDS = {LARGER: "What is forgotten: more and more", AFTER: "What is forgotten: 
 AXES = {LARGER: "how much is to be forgotten", AFTER: "requests so far"}
 HOW = {
     LARGER: "Each point is one job that forgot a larger set at once; what is kept should stay level, and the dashed line is the "
-    "model trained again without that set.",
-    AFTER: "Each point is the model after one more request, measured on all requests so far; the dashed line is the model "
-    "trained again without all of them.",
+    "retrained reference for that set.",
+    AFTER: "Each point is the model after one more request, measured on all requests so far; the dashed line is the "
+    "retrained reference for all of them.",
 }
 STEPS, TOGETHER, MOST = 3, " + ", 12
 

@@ -10,6 +10,7 @@ from gradio.components.navbar import Navbar
 from markupsafe import Markup
 
 from app import markup
+from app.run_settings import differences
 from app.templating import render
 from app.view import Panels
 from backends.api import pairs, runs
@@ -93,18 +94,8 @@ def choices(folders: Sequence[RunFolder]) -> list[tuple[str, str]]:
     alike: dict[str, list[RunFolder]] = {}
     for run in folders:
         alike.setdefault(name(run), []).append(run)
-    apart = {run.id: difference for runs_alike in alike.values() for run, difference in differences(runs_alike)}
+    apart = {run.id: f" · {words}" if words else "" for same in alike.values() for run, words in differences(same)}
     return [(name(run, apart[run.id]), run.id) for run in folders]
-
-
-def differences(folders: Sequence[RunFolder]) -> list[tuple[RunFolder, str]]:
-    """Each run with the settings that tell it from the others, as " · layer 3"; with nothing where none does, or it is alone."""
-    if len(folders) < 2:
-        return [(run, "") for run in folders]
-    settings = [(run.result or {}).get("params", {}) | run.spec.params | {"seed": run.spec.seed} for run in folders]
-    names = [name for name in settings[0] if len({repr(one.get(name)) for one in settings}) > 1]
-    texts = [", ".join(f"{name.replace('_', ' ')} {one.get(name)}" for name in names) for one in settings]
-    return [(run, f" · {words}" if words else "") for run, words in zip(folders, texts, strict=True)]
 
 
 def alone(build: Callable[[], None]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import forms, markup, view
+from app import forms, markup, sweeps
 from app import trials as side_by_side
 from backends.api import catalog, runs, submit
 from backends.api.errors import BadInput, LetheError
@@ -228,7 +228,7 @@ def show(base: str | None, param: str | None, secret: str = "") -> tuple[str, An
     if not base or not param:
         body = markup.text("A sweep repeats a finished job with several values of one setting. Forget something first.")
         return markup.card(
-            "Nothing to repeat yet", body + markup.link("Forget something", "./", button=True), empty=True
+            "Nothing to repeat yet", body + markup.link("Forget something", "new", button=True), empty=True
         ), gr.Timer(active=False)
     grows = param in _growing.KINDS
     name = _growing.AXES[param] if grows else forms.label(param).lower()
@@ -243,13 +243,13 @@ def show(base: str | None, param: str | None, secret: str = "") -> tuple[str, An
     values = [value for _, value in members]
     again = {value for value in values if not grows and values.count(value) > 1}
     trials = side_by_side.of_runs(list(unique.values()))
-    how = _growing.HOW[param] if grows else side_by_side.SWEPT
-    panels = side_by_side.curves(trials, list(unique), name, how, own_aims=grows)
+    how = _growing.HOW[param] if grows else sweeps.HOW
+    chart = sweeps.swept(trials, list(unique), name, how, own_aims=grows)
     rows = [
         [
             markup.link(
                 _growing.forget_text(run) if grows else f"{value:g}{_start_text(run) if value in again else ''}",
-                f"./?run={run.id}",
+                markup.run_address(run.id),
             ),
             status,
         ]
@@ -268,7 +268,5 @@ def show(base: str | None, param: str | None, secret: str = "") -> tuple[str, An
     words = f"Curves over {name} appear as soon as runs with two values are done."
     if grows:
         words = f"Curves over {name} appear as soon as two runs are done."
-    charts = [view.panel(panel, key=f"sweep-{at}") for at, panel in enumerate(panels)]
-    if not panels:
-        charts = [markup.card("", markup.text(words, "quiet"), empty=True)]
-    return markup.wrap(markup.two_columns(charts), listing), gr.Timer(active=bool(open_ones))
+    chart = chart or markup.card("", markup.text(words, "quiet"), empty=True)
+    return markup.wrap(chart, listing), gr.Timer(active=bool(open_ones))

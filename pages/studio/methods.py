@@ -1,71 +1,79 @@
-"""Methods: what each one does, many finished runs side by side, what was measured before, and sweeps over a parameter."""
+"""Methods: by family, how much each forgets and keeps; one's own runs side by side; sweeps over a parameter."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 from gradio.context import Context
 from markupsafe import Markup
 
-from app import families, markup
+from app import families, markup, method_rows
 from app import trials as side_by_side
+from app.templating import render
 from backends.api import benchmarks, catalog, runs
-from backends.api.catalog import Method
 from pages.studio import _sweep
-from pages.studio._shared import Panels, address, alone, identity, mark_of, nav, push_url, section
+from pages.studio._shared import address, alone, identity, mark_of, nav, push_url, section
 
 TITLE, PATH, ORDER = "Methods", "methods", 60
-TABS = {
-    "methods": "What there is",
-    "runs": "Your runs side by side",
-    "measured": "Measured with care",
-    "sweep": "Sweep",
-}
+TABS = {"methods": "Methods", "runs": "Your runs side by side", "sweep": "Sweep"}
+FORMER = {"measured": "methods"}  # tabs of earlier addresses
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def build() -> None:
-    """The page. Its address holds its state: ?tab=...&group=...&x=...&y=..."""
-    nav("Methods", "Every way to forget in plain words, and how well each one did.")
+    """The page. Its address holds its state: ?tab=...&family=...&group=...&x=...&y=..."""
+    nav("Methods", "Ways to forget, by what each one forgets, keeps and costs.")
     secret = identity()
-    axes = side_by_side.axes()
     with gr.Tabs(elem_id="methods-tabs") as tabs:
         with gr.Tab(TABS["methods"], id="methods"):
             section(TABS["methods"])
-            gr.HTML(cards(), apply_default_css=False)
+            with gr.Row(elem_classes="lethe-method-tools"):
+                family = gr.Radio(
+                    switch(), label="Kind of model", interactive=True, elem_id="methods-family", container=False,
+                    show_label=False, elem_classes=["lethe-segments"],
+                )  # fmt: skip
+                group = chooser("shipped")
+            shown = method_rows.MethodPanels(elem_id="methods-measured", min_height=520)
         with gr.Tab(TABS["runs"], id="runs") as runs_tab:
             section(TABS["runs"])
-            own = chooser(axes, "own")
-            own_seen = Panels(elem_id="methods-runs", min_height=320)
-        with gr.Tab(TABS["measured"], id="measured") as measured_tab:
-            section(TABS["measured"])
-            shipped = chooser(axes, "shipped")
-            shipped_seen = Panels(elem_id="methods-measured", min_height=320)
+            own = chooser("own")
+            own_seen = method_rows.MethodPanels(elem_id="methods-runs", min_height=320)
         with gr.Tab(TABS["sweep"], id="sweep") as sweep_tab:
             section(TABS["sweep"])
             sweep = _sweep.build(secret)
 
-    js = push_url(["group", "x", "y"])
-    js_own = push_url(["", "group", "x", "y"])
-    gr.on([part.input for part in own], show_runs, [secret, *own], [*own[1:], own_seen], js=js_own, **QUIET)
-    gr.on([part.input for part in shipped], show_measured, shipped, [*shipped[1:], shipped_seen], js=js, **QUIET)
-    runs_tab.select(list_runs, [secret, *own], [*own, own_seen], js=tab_url("runs"), **QUIET)
-    measured_tab.select(list_measured, shipped, [*shipped, shipped_seen], js=tab_url("measured"), **QUIET)
+    family.input(show_family, [secret, family], [group, shown], js=push(["", "family"]), **QUIET)
+    group.input(show_methods, [secret, family, group], [group, shown], js=push(["", "family", "group"]), **QUIET)
+    shown.select(pick_axes, [secret, family, group], [shown], **QUIET)
+    own.input(show_runs, [secret, own], [own, own_seen], js=push(["", "group"]), **QUIET)
+    own_seen.select(pick_own_axes, [secret, own], [own_seen], **QUIET)
+    runs_tab.select(show_runs, [secret, own], [own, own_seen], js=tab_url("runs"), **QUIET)
     sweep_tab.select(
         _sweep.repeatable_choices, [secret, sweep.listed_in], sweep.listed_in, js=tab_url("sweep"), **QUIET
     )
     assert Context.root_block is not None
-    arrived = Context.root_block.load(from_address, [secret], [tabs, *own, own_seen, *shipped, shipped_seen], **QUIET)
+    arrived = Context.root_block.load(from_address, [secret], [tabs, family, group, shown, own, own_seen], **QUIET)
     arrived.then(_sweep.from_address, [secret], sweep.outputs, **QUIET)
 
 
-def chooser(axes: list[tuple[str, str]], name: str) -> list[gr.Dropdown]:
-    """The dropdowns of what is compared and of the two axes: forgetting across, keeping up."""
-    across, upward = side_by_side.usual_axes()
-    with gr.Row():
-        group = gr.Dropdown([], label="What was forgotten", interactive=True, min_width=280, elem_id=f"{name}-group")
-        x = gr.Dropdown(axes, value=across, label="Across", interactive=True, min_width=220)
-        y = gr.Dropdown(axes, value=upward, label="Up", interactive=True, min_width=220)
-    return [group, x, y]
+def push(names: list[str]) -> str:
+    """JavaScript that writes a new choice into the address, without what an earlier one chose below it."""
+    below = [name for name in ("family", "group", "x", "y") if name not in names]
+    forget = "".join(f"to.searchParams.delete('{name}');" for name in below)
+    return push_url(names).replace("history.replaceState", f"{forget}history.replaceState")
+
+
+def switch() -> list[tuple[str, str]]:
+    """The families that have an embedded model, as (title, id)."""
+    embedded = {entry.family for entry in catalog.load().models}
+    return [(family.title, family.id) for family in families.every().values() if family.id in embedded]
+
+
+def chooser(name: str) -> gr.Dropdown:
+    """The dropdown of what is compared; the axes are chosen in the plot itself."""
+    return gr.Dropdown(
+        [], label="What was forgotten", interactive=True, container=False, show_label=False, elem_id=f"{name}-group"
+    )
 
 
 def tab_url(tab: str) -> str:
@@ -76,89 +84,71 @@ def tab_url(tab: str) -> str:
     )
 
 
-def cards() -> Markup:
-    """One card a method, from the catalog."""
-    return Markup('<div class="lethe lethe-methods">{}</div>').format(markup.join(map(card, catalog.load().methods)))
-
-
-def card(entry: Method) -> Markup:
-    """A method in plain words, then for a student, with its label, its paper and where the code departs from it."""
-    fits = [family.title.lower() for family in families.every().values() if entry.works_with.get(family.id) is True]
-    tags = [*map(markup.tag, fits), markup.tag(entry.label)]
-    if entry.guard:
-        tags.append(markup.tag("leaves the weights as they are: hidden, not erased"))
-    if entry.reference:
-        tags.append(markup.tag("makes the retrained reference"))
-    if entry.finds:
-        tags.append(markup.tag("finds a forget set for other methods"))
-    source = markup.text(markup.external(entry.source.title, entry.source.url), "quiet")
-    code = markup.text(markup.external("Code of the authors", entry.source.code), "quiet") if entry.source.code else ""
-    departs = markup.text(f"Where ours departs: {entry.departures}", "quiet") if entry.departures else ""
-    more = markup.fold("For a student", markup.text(entry.student) + departs + source + code)
-    body = markup.text(entry.school, "says") + markup.text(entry.summary) + markup.row(*tags) + more
-    return markup.card(
-        entry.title, body + markup.link("Use this method", f"./?method={entry.id}", button=True, quiet=True)
-    )
-
-
 def from_address(secret: str, request: gr.Request) -> tuple[Any, ...]:
-    """The tab, the group and the axes that the address names."""
+    """The tab, the family, the group and the axes that the address names."""
     tab = address(request, "tab")
+    tab = FORMER.get(tab, tab)
     tab = tab if tab in TABS else "methods"
     query = [address(request, name) or None for name in ("group", "x", "y")]
-    own = list_runs(secret, *(query if tab == "runs" else (None, None, None)))
-    shipped = list_measured(*(query if tab == "measured" else (None, None, None)))
-    return gr.Tabs(selected=tab), *own, *shipped
+    nothing: list[str | None] = [None, None, None]
+    family = chosen_family(address(request, "family"), query[0] if tab == "methods" else None)
+    measured = show_methods(secret, family, *(query if tab == "methods" else nothing))
+    own = show_runs(secret, *(query if tab == "runs" else nothing))
+    return gr.Tabs(selected=tab), gr.Radio(value=family), *measured, *own
+
+
+def chosen_family(family: str | None, group: str | None) -> str:
+    """The family that an address names, by itself or by the model of its group; else the first of the switch."""
+    offered = [name for _, name in switch()]
+    of_group = families.of_model((group or "").partition("/")[0])
+    return next((name for name in (family, of_group) if name in offered), offered[0] if offered else "")
 
 
 def group_and_axes(
     trials: list[side_by_side.Trial], group: str | None, x: str | None, y: str | None
-) -> tuple[list[gr.Dropdown], tuple[str, str, str]]:
-    """The three dropdowns and the chosen group and axes; a choice that does not exist becomes the first."""
+) -> tuple[gr.Dropdown, tuple[str, str, str]]:
+    """The dropdown, and the chosen group and axes; a choice that does not exist becomes the first."""
     groups = side_by_side.groups_of(trials)
     keys = [key for _, key in groups]
     group = group if group in keys else (keys[0] if keys else "")
     own = [trial for trial in trials if trial.key == group]
-    axes, first = side_by_side.axes(own), side_by_side.usual_axes(own)
-    names = [name for _, name in axes]
+    names = [name for _, name in side_by_side.axes(own)]
+    first = side_by_side.usual_axes(own)
     x, y = (chosen if chosen in names else usual for chosen, usual in zip((x, y), first, strict=True))
-    both = [gr.Dropdown(choices=axes, value=value) for value in (x, y)]
-    return [gr.Dropdown(choices=groups, value=group or None), *both], (group, x, y)
+    return gr.Dropdown(choices=groups, value=group or None), (group, x, y)
 
 
-def list_runs(secret: str, group: str | None, x: str | None, y: str | None) -> tuple[Any, ...]:
-    """Finished runs that this person may see."""
-    trials = side_by_side.of_runs(runs.visible(mark_of(secret)))
-    widgets, chosen = group_and_axes(trials, group, x, y)
-    return *widgets, runs_html([trial for trial in trials if trial.key == chosen[0]], *chosen[1:])
+def show_family(secret: str, family: str | None) -> tuple[Any, ...]:
+    """The methods of one family, by the target that most was measured on."""
+    return show_methods(secret, family, None)
 
 
-def show_runs(secret: str, group: str | None, x: str, y: str) -> tuple[Any, ...]:
-    """The axes and the runs of one group that this person may see."""
-    every = side_by_side.of_runs(runs.visible(mark_of(secret)))
-    trials = [trial for trial in every if trial.key == group]
-    widgets, chosen = group_and_axes(trials, group, x, y)
-    return *widgets[1:], runs_html(trials, *chosen[1:])
+def show_methods(
+    secret: str, family: str | None, group: str | None, x: str | None = None, y: str | None = None
+) -> tuple[Any, ...]:
+    """The methods of one family: what was measured on one target of one of its models, and a row a method."""
+    family = chosen_family(family, group)
+    measured = [trial for trial in shipped_trials() if families.of_model(trial.key.partition("/")[0]) == family]
+    dropdown, (key, x, y) = group_and_axes(measured, group, x, y)
+    trials = [trial for trial in measured if trial.key == key]
+    return dropdown, methods_html(family, trials, x, y, example_runs(secret))
 
 
-def runs_html(trials: list[side_by_side.Trial], x: str, y: str) -> Markup:
-    """Plot and table, or the empty state."""
-    if not trials:
-        body = markup.text("No run has finished yet. Two runs that forget the same thing can be compared here.")
-        return markup.card(
-            "Nothing to compare yet", body + markup.link("Forget something", "./", button=True), empty=True
-        )
-    numbers = side_by_side.table(trials) + markup.text(
-        "Each value stands in metrics.json of its run; the method's name leads there.", "quiet"
-    )
-    return markup.wrap(side_by_side.plot(trials, x, y, key="own"), markup.card("In numbers", numbers))
+def pick_axes(secret: str, family: str | None, group: str | None, event: gr.EventData) -> Markup:
+    """The same with the axes that were chosen in the plot."""
+    html: Markup = show_methods(secret, family, group, *axes_of(event))[1]
+    return html
 
 
-def list_measured(group: str | None, x: str | None, y: str | None) -> tuple[Any, ...]:
-    """The tables that came with Lethe."""
-    trials = shipped_trials()
-    widgets, chosen = group_and_axes(trials, group, x, y)
-    return *widgets, measured_html(trials, *chosen)
+def pick_own_axes(secret: str, group: str | None, event: gr.EventData) -> Markup:
+    """One's own runs with the axes that were chosen in the plot."""
+    html: Markup = show_runs(secret, group, *axes_of(event))[1]
+    return html
+
+
+def axes_of(event: gr.EventData) -> tuple[str, str]:
+    """The ids of the metrics that an event names, whatever else it holds."""
+    return str(event._data.get("x", "")), str(event._data.get("y", ""))
 
 
 def shipped_trials() -> list[side_by_side.Trial]:
@@ -166,33 +156,58 @@ def shipped_trials() -> list[side_by_side.Trial]:
     return [trial for rows in benchmarks.tables().values() for trial in side_by_side.of_table(rows)]
 
 
-def show_measured(group: str | None, x: str, y: str) -> tuple[Any, ...]:
-    """The axes, plot and table of one group of the shipped tables."""
-    return list_measured(group, x, y)[1:]
+def example_runs(secret: str) -> list[runs.RunFolder]:
+    """Finished runs that this person may see, one's own first."""
+    return [run for run in runs.visible(mark_of(secret)) if run.state.status == "done"]
 
 
-def measured_html(trials: list[side_by_side.Trial], group: str, x: str, y: str) -> Markup:
-    """Plot and table of one group, with the file they stand in and how to take them."""
-    trials = [trial for trial in trials if trial.key == group]
+def methods_html(
+    family: str, trials: Sequence[side_by_side.Trial], x: str, y: str, folders: Sequence[runs.RunFolder]
+) -> Markup:
+    """Plot, rows, and all numbers folded away."""
+    key = trials[0].key if trials else ""
+    model = key.partition("/")[0] or next((entry.id for entry in catalog.load().models if entry.family == family), "")
+    if not model:
+        return markup.card("No model yet", markup.text("No embedded model came with this copy."), empty=True)
+    table = method_rows.table(model, trials, folders)
     if not trials:
-        body = markup.text(
-            "No table of measured results came with this copy; your own finished runs stand under the tab beside this one."
-        )
-        return markup.card("Nothing measured came with this copy", body, empty=True)
+        note = "No table of measured results came with this copy for these models. Your own runs stand in the next tab."
+        return markup.wrap(markup.text(note, "quiet"), table)
+    first = next((entry.default_method for entry in catalog.load().models if entry.id == model), "")
+    plot = side_by_side.plot(trials, x, y, what="method", key="shipped", first=first)
+    return markup.wrap(plot, table, render("methods.numbers", side_by_side.table(trials), source_note(key)))
+
+
+def source_note(key: str) -> str:
+    """The file that the numbers stand in, and how to take them."""
     sources = [
-        name for name, rows in benchmarks.tables().items() if any(f"{row.model}/{row.target}" == group for row in rows)
+        name for name, rows in benchmarks.tables().items() if any(f"{row.model}/{row.target}" == key for row in rows)
     ]
-    note = markup.text(
-        f"From {', '.join(sources)}, made by a command of this project on 2 processor cores; the mean over seeds, whiskers one "
-        "standard deviation. No fair ranking: settings were tuned by hand on these same targets, and for some methods longer "
-        "than for others, so a method may do worse, or better, on yours. Where the tables in docs/results average over other models "
-        "trained again, its gaps differ a little from these.",
-        "quiet",
+    return (
+        f"From {', '.join(sources)}, made by a command of this project on 2 processor cores: the mean over seeds, whiskers one "
+        "standard deviation. No fair ranking: settings were tuned by hand on these same targets, for some methods longer than for "
+        "others. On your target a method may do worse or better."
     )
-    return markup.wrap(
-        side_by_side.plot(trials, x, y, what="method", key="shipped"),
-        markup.card("In numbers", side_by_side.table(trials) + note),
+
+
+def show_runs(secret: str, group: str | None, x: str | None = None, y: str | None = None) -> tuple[Any, ...]:
+    """Finished runs that this person may see, those of one group drawn."""
+    trials = side_by_side.of_runs(runs.visible(mark_of(secret)))
+    dropdown, chosen = group_and_axes(trials, group, x, y)
+    return dropdown, runs_html([trial for trial in trials if trial.key == chosen[0]], *chosen[1:])
+
+
+def runs_html(trials: list[side_by_side.Trial], x: str, y: str) -> Markup:
+    """Plot and table, or the empty state."""
+    if not trials:
+        body = markup.text("No run has finished yet. Two runs that forget the same thing can be compared here.")
+        return markup.card(
+            "Nothing to compare yet", body + markup.link("Forget something", "new", button=True), empty=True
+        )
+    numbers = side_by_side.table(trials) + markup.text(
+        "Each value stands in metrics.json of its run; the method's name leads there.", "quiet"
     )
+    return markup.wrap(side_by_side.plot(trials, x, y, key="own"), markup.card("In numbers", numbers))
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from app import markup, permissions
-from app.run_list import RunList, listed
+from app import permissions
+from app.run_list import AT_ONCE, RunList, listed
 from backends.api import engine, runs
 from backends.api.errors import LetheError
-from pages.studio._shared import identity, mark_of, nav, secret_and_mark, section
+from pages.studio._shared import identity, mark_of, nav, secret_and_mark
 
 TITLE, PATH, ORDER = "Runs", "runs", 20
 EVERY = 2.0  # seconds between two looks
@@ -19,40 +19,44 @@ QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 
 def build() -> None:
     """The page."""
-    nav()
-    gr.HTML(markup.head("Runs", "What waits, what runs and what has ended. Runs go on while this page is closed."))
-    secret = identity()
-    section("Your runs")
-    run_list = RunList(elem_id="runs")
+    nav("Runs", "What waits, what works and what has ended. A run goes on while this page is closed.")
+    secret, most, seen = identity(), gr.State(AT_ONCE), gr.State("")
+    working = RunList(elem_id="runs-open", apply_default_css=False)
+    ended = RunList(elem_id="runs", apply_default_css=False)
     timer = gr.Timer(EVERY)
     assert Context.root_block is not None
-    Context.root_block.load(arrive, [secret], [secret, run_list], **QUIET)
-    timer.tick(show, [secret], [run_list], **QUIET)
-    run_list.select(act, [secret], [run_list], **QUIET)
+    parts = [working, ended, seen]
+    Context.root_block.load(arrive, [secret], [secret, *parts], **QUIET)
+    timer.tick(show, [secret, most, seen], parts, **QUIET)
+    gr.on([working.select, ended.select], act, [secret, most], [most, *parts], **QUIET)
 
 
 def arrive(secret: str) -> list[Any]:
     """Know the browser again, or for the first time, and show its runs."""
     browser_secret, _ = secret_and_mark(secret)
-    return [browser_secret, show(browser_secret)]
+    return [browser_secret, *show(browser_secret)]
 
 
-def show(secret: str) -> str:
-    """The list as it is now."""
+def show(secret: str, most: int = AT_ONCE, seen: str = "") -> list[Any]:
+    """What waits or works, and, where it is another than was `seen`, what has ended, with a mark of it."""
     note = str(engine.status().get("message") or "") if engine.owner() is not None else ""
     mark = mark_of(secret)
-    return listed(runs.visible(mark), secret, note, runs.unreadable(mark))
+    parts = listed(runs.visible(mark), secret, note, runs.unreadable(mark), most=most, seen=seen)
+    return [parts.open, gr.skip() if parts.ended is None else parts.ended, parts.mark]
 
 
-def act(secret: str, event: gr.EventData) -> str:
-    """Cancel or delete a run, where it is one's own."""
+def act(secret: str, most: int, event: gr.EventData) -> list[Any]:
+    """Cancel or delete a run, where it is one's own; or show more of them."""
     name, action = str(event._data.get("run", "")), str(event._data.get("act", ""))
-    try:
-        run = permissions.for_change(name, secret)
-        if action == "cancel":
-            run.cancel()  # of one that cannot be read it says so
-        elif action == "delete":
-            run.delete()
-    except LetheError as error:
-        gr.Warning(str(error))
-    return show(secret)
+    if action == "more":
+        most += AT_ONCE
+    else:
+        try:
+            run = permissions.for_change(name, secret)
+            if action == "cancel":
+                run.cancel()  # of one that cannot be read it says so
+            elif action == "delete":
+                run.delete()
+        except LetheError as error:
+            gr.Warning(str(error))
+    return [most, *show(secret, most)]

@@ -107,11 +107,13 @@ def test_a_run_that_is_gone_is_one_sentence():
     assert "There is no run" in shown[1] and "Forget something" in shown[3]
 
 
+def rows_of(html, *folders):
+    return {run.id: part for run in folders for part in html.split("<article")[1:] if f'data-run="{run.id}"' in part}
+
+
 def test_the_list_offers_only_what_is_possible(make_run):
     running, done = make_run("running"), make_run("done", seed=3)
-    html = run_list.listed([running, done], "")
-    rows = {
-        run.id: part for run in (running, done) for part in html.split("<article")[1:] if f'data-run="{run.id}"' in part
-    }
+    parts = run_list.listed([running, done], "")
+    rows = rows_of(parts.open, running) | rows_of(parts.ended, done)
     assert 'data-act="cancel"' in rows[running.id] and 'data-act="delete"' not in rows[running.id]
     assert 'data-act="delete"' in rows[done.id] and f'data-pick="{done.id}"' in rows[done.id]

@@ -169,7 +169,7 @@ def test_compare_and_runs_show_what_its_view_yields(studio, result):
     assert "how near the predictions for the watched rows are to the true values" in studio["compare"]
     assert "The same rows, step by step" in studio["compare"] and "true class" not in studio["compare"]
     assert "First run: the same rows" in studio["two"] and "Second run: the same rows" in studio["two"]
-    assert "Forget rows with age &lt; 30" in studio["runs"] and result["run_id"] in studio["runs"]
+    assert "forgets rows with age &lt; 30" in studio["runs"] and result["run_id"] in studio["runs"]
     assert studio["trials"] == ["Diabetes, predicted by a small network forgets rows with age < 30"]
     assert "Forgetting against keeping" in studio["plot"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from backends import catalog
 from backends.api import files, people
-from backends.api.catalog import Catalog
+from backends.api.catalog import KINDS, Catalog
 from backends.api.errors import LetheError
 
 
@@ -23,6 +23,14 @@ def test_it_holds_what_the_registry_and_the_cards_say():
             and model.data in {d.id for d in made.data}
         )
     assert Catalog.model_validate(json.loads(files.dumps(made.model_dump()))) == made
+
+
+def test_every_method_says_what_it_does_to_a_model():
+    made = catalog.build()
+    assert {method.kind for method in made.methods} == set(KINDS)
+    for method in made.methods:
+        assert (method.kind == "hide") == method.guard, f"{method.id} leaves the weights as they are, or does not"
+        assert not method.reference or method.kind == "retain", method.id
 
 
 def test_lessons_are_read_without_being_run(tmp_path, monkeypatch):

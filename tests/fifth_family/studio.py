@@ -71,7 +71,7 @@ def main(model: str, run_id: str, other: str) -> dict:
         "head": head, "answer": answer + numbers, "samples": samples, "curve": curve,
         "compare": "".join(list(compare.show(run_id, None))[-1][:2]),
         "two": list(compare.show(run_id, other))[-1].above,
-        "runs": run_list.listed([run], "", "", []),
+        "runs": run_list.listed([run], "", "", []).ended,
         "trials": [trial.group for trial in trials.of_runs([run])],
         "plot": trials.plot(trials.of_runs([run, runs.find(other)]), *trials.usual_axes(trials.of_runs([run]))),
         "askable": [value for _, value in playground.askable("")],

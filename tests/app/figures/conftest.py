@@ -28,8 +28,8 @@ def catalog(monkeypatch):
         ],
         data=[],
         methods=[
-            Method(id="slow", title="Slow", short="Slow", params=RATE, departures="It is slower.", **texts, **HEAD),
-            Method(id="quick", title="Quick", short="Quick", params={"properties": {}}, guard=True, **texts, **HEAD),
+            Method(id="slow", title="Slow", short="Slow", params=RATE, kind="push", departures="It is slower.", **texts, **HEAD),
+            Method(id="quick", title="Quick", short="Quick", params={"properties": {}}, kind="hide", guard=True, **texts, **HEAD),
         ],
         metrics=[
             Metric(id="first", title="Unlearning accuracy (UA)", short="UA", order=1, **measure, **forgets, **HEAD),

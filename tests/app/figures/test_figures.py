@@ -3,6 +3,7 @@
 import json
 import math
 from html import unescape
+from itertools import combinations
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from app import figures, theme, view
 from app.axes import Axis
 from app.figures import heatmaps, points
-from app.figures.tradeoff import TradeoffPoint, tradeoff
+from app.figures.tradeoff import HIGH, LETTER, LINE, WIDE, TradeoffPoint, tradeoff
 from backends.api.catalog import Metric
 from backends.api.panels import (
     Bars,
@@ -222,19 +223,53 @@ AXES = axis("right", direction="reference", measures="forgetting", forgets="high
 
 
 def test_the_trade_off_aims_at_the_reference_and_leaves_out_what_was_not_measured():
-    places = [TradeoffPoint(label="a", x=99, y=80, id="r1"), TradeoffPoint(label="b", x=math.nan, y=50)]
-    figure = tradeoff(places, TradeoffPoint(label="again", x=100, y=90), *AXES)
-    assert isinstance(figure, go.Figure)
-    assert list(figure.data[0].x) == [99] and list(figure.data[0].customdata) == ["r1"]
-    assert figure.data[1].marker.color == theme.ROLE["reference"]
+    places = [TradeoffPoint(label="a", x=99, y=80, address="run?id=r1"), TradeoffPoint(label="b", x=math.nan, y=50)]
+    html = tradeoff(places, TradeoffPoint(label="again", x=100, y=90), *AXES)
+    assert re.findall(r'data-x="(.*?)" data-y="(.*?)"', html) == [("100.0", "90.0"), ("99.0", "80.0")]
+    assert 'href="run?id=r1"' in html and html.count('class="point') == 1 and '<span class="aim"' in html
     assert "lethe-nothing" in tradeoff([places[1]], None, *AXES)
 
 
-def test_names_in_the_trade_off_do_not_lie_over_each_other():
+def names_of(html):
+    """The names that stand in a trade-off plot, as boxes of pixels on a laptop."""
+    found = re.findall(
+        r'left:([\d.]+)%;bottom:([\d.]+)%">.*?<b style="left:calc\(50% \+ (-?\d+)px\);bottom:calc\(50% \+ (-?\d+)px\)">(.*?)</b>',
+        html.split('class="area"')[1], re.DOTALL,
+    )  # fmt: skip
+    boxes = {}
+    for left, up, dx, dy, name in found:
+        x, y = float(left) / 100 * WIDE + float(dx), float(up) / 100 * HIGH + float(dy)
+        boxes[name] = (x, y, x + len(name) * LETTER, y + LINE)
+    return boxes
+
+
+def test_names_in_the_trade_off_do_not_lie_over_each_other_or_over_points():
     crowd = [TradeoffPoint(label=f"method {at}", x=50 + at / 100, y=50) for at in range(8)]
     far = [TradeoffPoint(label="far", x=0, y=0), TradeoffPoint(label="top", x=100, y=100)]
-    shown = [text for text in tradeoff([*crowd, *far], None, *AXES).data[0].text if text]
-    assert {"far", "top"} <= set(shown) and len(shown) < 10
+    boxes = names_of(tradeoff([*crowd, *far], None, *AXES))
+    assert {"far", "top"} <= set(boxes) and len(boxes) < 10
+    for (one, box), (other, second) in combinations(boxes.items(), 2):
+        apart = box[2] <= second[0] or second[2] <= box[0] or box[3] <= second[1] or second[3] <= box[1]
+        assert apart, (one, other)
+
+
+def test_the_recommended_method_has_its_name_at_the_end_of_a_line_where_there_is_no_room_beside_it():
+    row = [TradeoffPoint(label=f"m {x} {y}", x=x, y=y) for x in range(40, 61) for y in range(40, 61, 2)]
+    middle = TradeoffPoint(label="recommended", x=50, y=51, first=True)
+    corners = [TradeoffPoint(label="a", x=0, y=0), TradeoffPoint(label="z", x=100, y=100)]
+    html = tradeoff([*row, *corners, middle], None, *AXES)
+    assert "recommended" in names_of(html) and html.count('class="leader"') == 1
+
+
+def test_a_whisker_is_one_standard_deviation_and_ends_at_the_edge_of_the_plot():
+    wide = TradeoffPoint(label="a", x=50, y=50, spread=(2, 500))
+    html = tradeoff([wide, TradeoffPoint(label="z", x=100, y=100)], None, *AXES)
+    (left, width) = map(float, re.search(r'class="spread" style="left:(.*?)%;width:(.*?)%', html).groups())
+    at = float(re.search(r'data-x="50.0".*?left:([\d.]+)%', html, re.DOTALL)[1])
+    assert left + width / 2 == pytest.approx(at, abs=0.02)
+    assert width == pytest.approx(100 * 4 / (1.16 * 50), abs=0.02)
+    (low, height) = map(float, re.search(r'class="spread up".*?bottom:(.*?)%;height:(.*?)%', html).groups())
+    assert (low, height) == (0, 100)
 
 
 def test_names_of_tensors_lose_what_they_share():

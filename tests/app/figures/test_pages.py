@@ -153,21 +153,19 @@ def test_kept_findings_are_shown_at_once_with_how_they_were_made(run):
     assert findings.usual_seconds("look", model="another") is None
 
 
-def test_a_method_card_has_both_texts_its_label_its_paper_and_its_departures():
-    shown = methods.cards()
-    read = plain(shown)
-    for words in ("Like this.", "Like that.", "same algorithm, smaller model", "It is slower.", "hidden, not erased"):
-        assert words in read
-    assert 'href="https://example.org/paper"' in shown and 'href="./?method=quick"' in shown
+def measured(group, x, y):
+    """The tab of what was measured."""
+    return methods.show_methods("", "classifier", group, x, y)
 
 
 def test_runs_that_forgot_the_same_are_one_group_with_the_reference_as_the_aim(home, run, other):
     write_run(home, "20261122-000003-ccc", method="slow", model="m", forget_key="other")
     trials = side_by_side.of_runs(runs.all_runs())
     assert ("A model forgets Sandal (2)", "m/k") in side_by_side.groups_of(trials)
-    shown = plain(methods.show_runs("", "m/k", "first", "second")[-1])
-    assert "comes nearest to the model trained again without it" in shown and "0.9 points away" in shown
-    assert "trained again without it the aim" in shown
+    html = methods.show_runs("", "m/k", "first", "second")[-1]
+    shown = plain(html)
+    assert "comes nearest to the retrained reference" in shown and "0.9 points away" in shown
+    assert "retrained reference the aim" in shown and f'href="run?id={FIRST}"' in html
 
 
 def test_a_column_of_a_part_is_named_by_its_metric_and_in_its_unit(run):
@@ -186,9 +184,8 @@ def test_without_a_reference_the_axes_are_what_was_measured_and_no_aim_is_drawn(
         for at, method in enumerate(("slow", "quick"))
     ]  # fmt: skip
     files.write_json(tmp_path / "measured" / "m.json", rows)
-    _, across, up, shown = methods.list_measured("m/cat", "first", None)
-    assert [name for _, name in across.choices] == ["second"] == [across.value]
-    assert up.value == "second"
+    rows_dropdown, shown = measured("m/cat", "first", None)
+    assert rows_dropdown.value == "m/cat" and re.findall(r'<option value="(\w+)" selected>', shown) == ["second"] * 2
     read = plain(shown)
     assert "nothing marks how far a method should go" in read and "No fair ranking" in read
     assert "Best at both at once" not in read and "Two measures of the rest" in read and "the aim" not in read
@@ -204,7 +201,8 @@ def test_a_measured_table_is_the_mean_over_seeds_and_names_its_file(tmp_path, mo
     files.write_json(tmp_path / "measured" / "m.json", rows)
     (trial,) = methods.shipped_trials()
     assert trial.after["first"] == 99 and trial.count == 2 and trial.spread["first"] == pytest.approx(2**0.5)
-    assert "From assets/measured/m.json" in plain(methods.show_measured("m/Sandal", "first", "second")[-1])
+    shown = measured("m/Sandal", "first", "second")[-1]
+    assert "From assets/measured/m.json" in plain(shown) and 'data-x="99.0" data-y="95.0"' in shown
 
 
 @pytest.mark.parametrize(("others", "seconds"), [((0.0, 0.05), 11.0), ((0.0, 1.5), None), ((None, None), None)])
@@ -230,7 +228,7 @@ def test_a_metric_that_one_seed_could_not_measure_has_no_mean_and_no_spread(tmp_
     files.write_json(tmp_path / "measured" / "m.json", rows)
     (trial,) = methods.shipped_trials()
     assert trial.after["first"] != trial.after["first"] and set(trial.spread) == {"second"}
-    assert "not measured" in plain(methods.show_measured("m/Sandal", "first", "second")[-1])
+    assert "not measured" in plain(measured("m/Sandal", "first", "second")[-1])
 
 
 def test_a_sweep_takes_numbers_and_says_what_is_wrong_with_anything_else():
