@@ -57,13 +57,13 @@ def fronts() -> list[Front]:
     entries = {entry.id: entry for entry in catalog.load().models}
     places = list(entries)
     order = ["drawn", "seen", "said"]
-    found: dict[str, Front] = {}
+    by_family: dict[str, Front] = {}
     for run in sorted((run for run in runs.all_runs() if run.shipped), key=lambda run: run.id):
         front = _front(run, entries)
         if front is not None:
-            found.setdefault(front.family, front)
+            by_family.setdefault(front.family, front)
     place = {kind: at for at, kind in enumerate(order)}
-    return sorted(found.values(), key=lambda one: (place.get(one.scene.kind, len(order)), places.index(one.model)))
+    return sorted(by_family.values(), key=lambda one: (place.get(one.scene.kind, len(order)), places.index(one.model)))
 
 
 def _front(run: RunFolder, entries: dict[str, catalog.Model]) -> Front | None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from html import unescape
 from itertools import combinations
 from pathlib import Path
