@@ -1,5 +1,7 @@
 """The newest runs of who looks, as Home lists them: what works now with its true progress, then the latest, each with a picture."""
 
+import time
+from datetime import UTC, datetime
 from typing import Final
 
 from markupsafe import Markup
@@ -7,7 +9,6 @@ from markupsafe import Markup
 from app import job_form, markup, run_card, theme
 from app.figures.training import drawing
 from app.figures.watching import is_drawing
-from app.run_list import ago
 from app.target_choice import targets_in_words
 from app.templating import render
 from backends.api import catalog, estimate, model_info, runs
@@ -78,3 +79,17 @@ def first() -> str:
         return "None yet."
     where = "this machine" if need.here else need.where
     return f"None yet. The first takes about {theme.seconds(max(1, round(need.seconds)))}, as measured on {where}."
+
+
+def ago(at: float) -> str:
+    """A moment as a person says it: "just now", "12 minutes ago", "on 2026-11-22 at 14:05 UTC"."""
+    passed = max(0.0, time.time() - at)
+    if passed < 60:
+        return "just now"
+    if passed < 3600:
+        minutes = round(passed / 60)
+        return f"{minutes} minute{'' if minutes == 1 else 's'} ago"
+    if passed < 24 * 3600:
+        hours = round(passed / 3600)
+        return f"{hours} hour{'' if hours == 1 else 's'} ago"
+    return f"on {datetime.fromtimestamp(at, UTC):%Y-%m-%d at %H:%M} UTC"
