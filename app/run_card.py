@@ -53,11 +53,12 @@ def headline(run: RunFolder, events: Events) -> Markup:
     spec, status = run.spec, run.state.status
     what = "Forget" if status in ENDED or status == "queued" else "Forgetting"
     about = f"{title_of('models', spec.model)} · {title_of('methods', spec.method)}"
-    now = _state_sentence(run, events) if status not in ENDED else ""
+    now = state_sentence(run, events) if status not in ENDED else ""
     return render("run_card.headline", tag(status), about, f"{what} {targets_in_words(spec.forget, spec.family)}", now)
 
 
-def _state_sentence(run: RunFolder, events: Events) -> str:
+def state_sentence(run: RunFolder, events: Events) -> str:
+    """The one sentence that matters now of a run that has not ended."""
     match run.state.status:
         case "queued":
             trouble = engine.status().get("message")

@@ -195,9 +195,12 @@ def _template() -> go.layout.Template:
 
 THEME: Final = _theme()
 TEMPLATE: Final = _template()
-CSS: Final[str] = "".join((STATIC / name).read_text("utf-8") for name in ("lethe.css", "drawings.css", "chats.css"))
+CSS: Final[str] = "".join(
+    (STATIC / name).read_text("utf-8") for name in ("lethe.css", "drawings.css", "chats.css", "run.css")
+)
 JS: Final[str] = "".join(
-    (STATIC / name).read_text("utf-8") for name in ("storage.js", "unkept.js", "head.js", "tabs.js", "drawings.js")
+    (STATIC / name).read_text("utf-8")
+    for name in ("storage.js", "unkept.js", "head.js", "tabs.js", "run.js", "drawings.js")
 )
 HEAD: Final[str] = f'<meta name="color-scheme" content="light dark"><style>{CSS}</style><script>{JS}</script>'
 

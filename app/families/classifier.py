@@ -11,6 +11,10 @@ class Classifier(View):
     """Shown by images that fade."""
 
     id = "classifier"
+    headlines = (
+        ("unlearning_accuracy", ""), ("testing_accuracy", ""), ("neighbour_accuracy", ""), ("mia_efficacy", ""), ("remaining_accuracy", ""),
+        ("forgotten_test_accuracy", ""),
+    )  # fmt: skip
     does = "looks at images and names what it sees"
     unlike = "The model of this run looks at images and names what it sees; it makes none, and answers no questions."
 

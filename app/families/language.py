@@ -1,15 +1,15 @@
 """Language models on a page: answers to the same questions before and after."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from markupsafe import Markup
 
 from app import markup, responses, theme, view
-from app.families import Ask, View, curves, forget_something, missing, of_model
+from app.families import Ask, View, forget_something, missing, of_model
 from app.figures import chats
-from backends.api import catalog, people, runs
+from backends.api import catalog, people, run_outputs, runs
 from backends.api.catalog import Model
 from backends.api.errors import BadInput, LetheError
 from backends.api.panels import Role
@@ -26,7 +26,11 @@ class Language(View):
     id = "llm"
     grids = promptable = True
     watched = "questions"
-    dial = "Turn the dial, and the question is answered with that share of the change, beside the answer before."
+    closer = "More questions, and how likely the true answers are"
+    headlines = (
+        ("fact_recall", ""), ("fact_recall", "neighbour"), ("fact_recall", "unrelated"), ("one_expert_off", ""), ("mia_text", ""),
+        ("forget_rouge", ""), ("model_utility", ""), ("knowledge_memorization", ""),
+    )  # fmt: skip
 
     def measures(self, entry: Model) -> str:
         book = people.load(entry.data)
@@ -42,6 +46,16 @@ class Language(View):
 
     def beside(self, run: RunFolder, words: str) -> Iterator[Markup]:
         yield markup.wrap(_grid(run, words, BESIDE))
+
+    def reference(self, run: RunFolder, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """From the run's folder, where every question that it was judged by was kept with its answer."""
+        suite, responses_of = run_outputs.suite(run), run_outputs.answers(run, "reference")
+        if suite is None or responses_of is None or len(suite) != len(responses_of):
+            return super().reference(run, items)
+        by_question = dict(zip((one["prompt"] for one in suite), responses_of, strict=True))
+        if any(item["question"] not in by_question for item in items):
+            return super().reference(run, items)
+        return [dict(item) | dict(zip(("said", "share"), by_question[item["question"]], strict=True)) for item in items]
 
     def role_prompts(self, run_id: str) -> list[tuple[Role, str]]:
         return responses.role_prompts(run_id)
@@ -59,12 +73,6 @@ class Language(View):
             "and after; then the nearest question that it knows is offered.",
             "quiet",
         )
-
-    def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> Markup:
-        answer = responses.ask(run_id, prompt, dose=dose)
-        tokens = chats.tokens(answer, names)
-        card = markup.card("", chats.beside(answer, names) + curves(run_id))
-        return markup.wrap(card, view.panel(tokens) if tokens else "")
 
     def answer(self, ask: Ask) -> Iterator[Markup]:
         """The responses of the model before and the model after to one question, word by word."""

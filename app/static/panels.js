@@ -212,4 +212,5 @@ const show = () => {
 
 show();
 watch('value', show);
+root.addEventListener('toggle', ({ target }) => target.querySelectorAll?.('.lethe-plot[data-bound]').forEach(div => Plotly.Plots.resize(div)), true);
 new MutationObserver(() => root.querySelectorAll('.lethe-plot').forEach(draw)).observe(document.body, { attributes: true, attributeFilter: ['class'] });
