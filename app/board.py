@@ -18,7 +18,6 @@ from app.figures.watching import is_chat, is_drawing
 from app.target_choice import targets_in_words
 from app.templating import render
 from backends.api.files import number
-from backends.api.panels import Role
 from backends.api.runs import RunFolder
 
 Item = dict[str, Any]
@@ -134,7 +133,8 @@ def _help(samples: Sequence[Sample], view: families.View, doses: bool) -> str:
         if shape(samples[0]["items"]) == "drawn"
         else f"The same {view.watched} everywhere."
     )
-    return f"Drag: {count} recorded steps{more}. {same}"
+    each = f" Small: {view.measured_by}." if view.measured_by and shape(samples[0]["items"]) == "said" else ""
+    return f"Drag: {count} recorded steps{more}. {same}{each}"
 
 
 def _name(sample: Sample, at: int, count: int, ended: bool) -> str:
@@ -160,7 +160,6 @@ def cell_of(run: RunFolder) -> Callable[[Item], Markup]:
     names = run_results.class_names(run)
 
     def cell(item: Item) -> Markup:
-        role: Role = item["role"]
         share = sure(item)
         percent = theme.percent(round(100 * share)) if theme.measured(share) else ""
         if is_drawing(item):
@@ -170,7 +169,7 @@ def cell_of(run: RunFolder) -> Callable[[Item], Markup]:
             return render("board.drawn", picture, item["prompt"])
         if is_chat(item):
             text = marked(str(item["said"]), str(item["truth"]), str(item["question"]))
-            return render("board.said", text, role, percent, 100 * share if theme.measured(share) else 0.0)
+            return render("board.said", text, percent)
         shares = [number(p) for p in item["probabilities"]]
         best = class_name(names, max(range(len(shares)), key=lambda at: shares[at]))
         picture = markup.data_uri(run.path, f"samples/items/{item['id']}.png")

@@ -52,18 +52,19 @@ def of_run(run: RunFolder, other: RunFolder | None = None) -> list[Bullet]:
     """The first of its family's headline numbers that were measured; `other` adds the values of a second run."""
     metrics, entries = run_results.metrics_of(run), {entry.id: entry for entry in catalog.load().metrics}
     second = run_results.metrics_of(other) if other is not None else {}
-    wished = families.view_of(run).headlines or [(name, "") for name in metrics]
+    wished = families.view_of(run).headlines or tuple(families.Headline(name) for name in metrics)
     built = [
-        _bullet(name, part, metrics[name], entries.get(name), second.get(name))
-        for name, part in wished
-        if name in metrics
+        _bullet(one, metrics[one.metric], entries.get(one.metric), second.get(one.metric))
+        for one in wished
+        if one.metric in metrics
     ]
     return [one for one in built if one is not None][:MOST]
 
 
 def _bullet(
-    name: str, part: str, one: Measured, entry: catalog.Metric | None, second: Measured | None
+    headline: families.Headline, one: Measured, entry: catalog.Metric | None, second: Measured | None
 ) -> Bullet | None:
+    name, part, role = headline
     if entry is None or not entry.span:
         return None
     if part:
@@ -76,7 +77,7 @@ def _bullet(
             return None
         return min(max(100 * value / (entry.span or 100), 0.0), 100.0)
 
-    role: Role = part if part in ("neighbour", "unrelated") else MEASURES.get(entry.measures, "amount")  # type: ignore[assignment]
+    role = role or MEASURES.get(entry.measures, "amount")
     aim = goal(one, None if part else entry)
     aimed = aim.value if aim else _part_goal(one, part)
     at = place(one.after)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from types import MappingProxyType
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from cachetools import LRUCache, cached
 from markupsafe import Markup
@@ -25,7 +25,7 @@ from backends.api.model_info import ModelInfo
 from backends.api.panels import Role
 from backends.api.runs import RunFolder
 
-__all__ = ["Ask", "View", "every", "get", "has", "of_model", "of_run", "view", "view_of"]
+__all__ = ["Ask", "Headline", "View", "every", "get", "has", "of_model", "of_run", "view", "view_of"]
 
 PICTURES = 8  # that can be asked for at once
 REMEMBERED: Final = 64  # answers about watched items
@@ -45,6 +45,14 @@ class Ask:
     size: float | None
 
 
+class Headline(NamedTuple):
+    """A headline number: a metric, or a part of it, and the role that colours it, where its metric does not say."""
+
+    metric: str
+    part: str = ""
+    role: Role | None = None
+
+
 class View:
     """The view of one family: how a page shows its models.
 
@@ -57,8 +65,9 @@ class View:
         unlike: what is said in the place of its outputs beside a run of another family.
         watched: what a job is watched by: "images".
         watching: the words around these, where those of images, drawings or answers do not fit.
+        measured_by: what the number beside an answer on the board is.
         closer: the name of `outputs`, folded below the board.
-        headlines: its headline numbers, (metric, part of it or nothing), the first that were measured first; empty, the catalog's order.
+        headlines: its headline numbers, of which the first that were measured are shown; empty, those of the catalog in its order.
     """
 
     id: ClassVar[str] = ""
@@ -69,8 +78,9 @@ class View:
     unlike: ClassVar[str] = "The model of this run takes no prompts, so there is nothing here that it made."
     watched: ClassVar[str] = "images"
     watching: ClassVar[Watching | None] = None
+    measured_by: ClassVar[str] = ""
     closer: ClassVar[str] = "Everything that its models were asked"
-    headlines: ClassVar[tuple[tuple[str, str], ...]] = ()
+    headlines: ClassVar[tuple[Headline, ...]] = ()
 
     def measures(self, entry: Model) -> str:
         """One line on an embedded model: how good it is, and what it learned."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from app import markup, responses, theme, view
-from app.families import Ask, View, forget_something, missing, of_model
+from app.families import Ask, Headline, View, forget_something, missing, of_model
 from app.figures import chats
 from backends.api import catalog, people, run_outputs, runs
 from backends.api.catalog import Model
@@ -27,10 +27,16 @@ class Language(View):
     grids = promptable = True
     watched = "questions"
     closer = "More questions, and how likely the true answers are"
+    measured_by = "the probability of the true answer"
     headlines = (
-        ("fact_recall", ""), ("fact_recall", "neighbour"), ("fact_recall", "unrelated"), ("one_expert_off", ""), ("mia_text", ""),
-        ("forget_rouge", ""), ("model_utility", ""), ("knowledge_memorization", ""),
-    )  # fmt: skip
+        Headline("fact_recall"),
+        Headline("fact_recall", "neighbour", "neighbour"),
+        Headline("fact_recall", "unrelated", "unrelated"),
+        Headline("one_expert_off"),
+        Headline("mia_text"),
+        Headline("forget_rouge"),
+        Headline("model_utility"),
+    )
 
     def measures(self, entry: Model) -> str:
         book = people.load(entry.data)

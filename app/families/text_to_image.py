@@ -6,7 +6,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from app import dataset_images, generated_images, markup, theme
-from app.families import PICTURES, Ask, View, forget_something, missing
+from app.families import PICTURES, Ask, Headline, View, forget_something, missing
 from app.figures import drawings as figures
 from backends.api import concepts
 from backends.api.catalog import Model
@@ -29,10 +29,10 @@ class TextToImage(View):
     grids = promptable = numbered = True
     closer = "One picture under a drag line, and all pairs"
     headlines = (
-        ("unlearning_accuracy", ""),
-        ("in_domain_retain_accuracy", ""),
-        ("cross_domain_retain_accuracy", ""),
-        ("weights_changed", ""),
+        Headline("unlearning_accuracy"),
+        Headline("in_domain_retain_accuracy", role="neighbour"),
+        Headline("cross_domain_retain_accuracy"),
+        Headline("weights_changed"),
     )
 
     def measures(self, entry: Model) -> str:
