@@ -98,27 +98,30 @@ def board(run: RunFolder, reference: Reference, *, words: str = "", key: str = "
     if not samples or not samples[0].get("items"):
         return Markup()
     items, cell = chosen(samples), cell_of(run)
-    steps = [{"name": _name(sample, at, len(samples), doses), "cells": cells(sample.get("items", []), items, cell)} for at, sample in enumerate(samples)]  # fmt: skip
+    steps = [
+        {"name": _name(sample, at, len(samples), doses), "cells": cells(sample.get("items", []), items, cell)}
+        for at, sample in enumerate(samples)
+    ]
     rows = [("before", "original"), ("after", "unlearned")]
     retrained: dict[str, Markup] = {}
     if not reference.note:
         rows.append(("reference", f"never saw {targets_in_words(run.spec.forget, run.spec.family)}"))
         retrained = cells(reference.items or [], items, cell)
     heads = [(item["id"], item["role"], _caption(item, run), theme.ROLE_WORDS[item["role"]]) for item in items]
-    data = {"steps": steps, "doses": list(DOSES) if doses else [], "run": run.id}
+    beyond = list(DOSES) if doses else []
     return render(
         "board.board",
         kind=shape(items),
         words=words,
         key=key,
-        data=json.dumps(data),
+        data=json.dumps({"steps": steps, "doses": beyond, "run": run.id}),
         heads=heads,
         rows=rows,
-        before=steps[0]["cells"],
-        after=steps[-1]["cells"],
+        before=cells(samples[0]["items"], items, cell),
+        after=cells(samples[-1].get("items", []), items, cell),
         retrained=retrained,
         last=len(steps) - 1,
-        most=len(steps) - 1 + len(data["doses"]),
+        most=len(steps) - 1 + len(beyond),
         position=steps[-1]["name"],
         note=reference.note,
         help=_help(samples, families.view_of(run), doses),
@@ -133,7 +136,9 @@ def _help(samples: Sequence[Sample], view: families.View, doses: bool) -> str:
         if shape(samples[0]["items"]) == "drawn"
         else f"The same {view.watched} everywhere."
     )
-    each = f" Small: {view.measured_by}." if view.measured_by and shape(samples[0]["items"]) == "said" else ""
+    each = (
+        f" The percentage is {view.measured_by}." if view.measured_by and shape(samples[0]["items"]) == "said" else ""
+    )
     return f"Drag: {count} recorded steps{more}. {same}{each}"
 
 

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from app import markup, run_results, theme
 from app.templating import render
 from backends.api import catalog
-from backends.api.goals import WORDS, goal
+from backends.api.goals import Kind, goal
 from backends.api.results import Measured
 from backends.api.runs import RunFolder
 
@@ -19,6 +19,7 @@ GROUPS: Final = (
     ("cost", "Cost: what did it take?"),
     ("other", "More"),
 )
+AIMS: Final[dict[Kind, str]] = {"retrained": "as retrained", "before": "as before", "zero": "zero"}
 BETTER: Final = {
     "higher": "↑ higher is better",
     "lower": "↓ lower is better",
@@ -57,7 +58,7 @@ def _row(name: str, each: Sequence[Measured | None], entry: catalog.Metric | Non
             (theme.large(getattr(metric, when) if metric else None, one.unit), run_results.where(name, when))
             for when, metric in value
         ],
-        "goal": f"{WORDS[aim.kind]}: {theme.large(aim.value, one.unit)}" if aim else "none",
+        "goal": f"{AIMS[aim.kind]}: {theme.large(aim.value, one.unit)}" if aim else "none",
         "far": aim is not None and aim.far,
         "direction": better,
     }

@@ -99,10 +99,6 @@ class View:
         takes long."""
         yield Markup(), True
 
-    def beside(self, run: RunFolder, words: str) -> Iterator[Markup]:
-        """The outputs of one of two runs, in half the width; `words` name the run."""
-        yield markup.card(words, markup.text(self.unlike, "quiet"))
-
     def reference(self, run: RunFolder, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """What the retrained reference makes of a run's watched items, in the form of samples; empty where there is none.
 

@@ -15,7 +15,7 @@ from backends.api.errors import BadInput, LetheError
 from backends.api.panels import Role
 from backends.api.runs import RunFolder
 
-EACH, BESIDE = 6, 4  # questions of a role: of one run, and of each of two beside each other
+EACH = 6  # questions of a role
 EVERY: Final = 0.05  # seconds between two looks at an answer that grows
 KNOWS: Final = "A small model knows only what it was taught; whatever else it is asked, it makes something up."
 
@@ -48,10 +48,7 @@ class Language(View):
         return f"{len(book.names)} authors · {book.each} questions on each"
 
     def outputs(self, run: RunFolder) -> Iterator[tuple[Markup, bool]]:
-        yield _grid(run, "", EACH), True
-
-    def beside(self, run: RunFolder, words: str) -> Iterator[Markup]:
-        yield markup.wrap(_grid(run, words, BESIDE))
+        yield _grid(run), True
 
     def reference(self, run: RunFolder, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """From the run's folder, where every question that it was judged by was kept with its answer."""
@@ -91,18 +88,14 @@ class Language(View):
             yield _complete(ask, answer)
 
 
-def _grid(run: RunFolder, words: str, each: int) -> Markup:
+def _grid(run: RunFolder) -> Markup:
     """The responses before and after, and the probability of the true answers, or why that cannot be shown."""
     try:
         every_chat = responses.all_chats(run.id)
     except LetheError as error:
         return missing(error)
-    lead = f"{words}: " if words else ""
-    grid = chats.grid(
-        responses.evenly_sampled(every_chat, each), every_chat, f"{lead}the same questions" if words else chats.TITLE
-    )
-    bars = chats.likelihoods(every_chat)
-    return grid + view.panel(bars.model_copy(update={"title": lead + bars.title}), run.path, key=f"likely-{run.id}")
+    grid = chats.grid(responses.evenly_sampled(every_chat, EACH), every_chat)
+    return grid + view.panel(chats.likelihoods(every_chat), run.path, key=f"likely-{run.id}")
 
 
 def _taught_data(run_or_model: str) -> str:

@@ -16,7 +16,7 @@ from backends.api.panels import Role
 from backends.api.params import whole_number
 from backends.api.runs import RunFolder
 
-EACH, BESIDE = 6, 4  # pictures of a role: of one run, and of each of two beside each other
+EACH = 6  # pictures of a role
 FETCHING: Final = (
     "The pictures that this run was judged by are fetched; where it came from elsewhere they are drawn anew first."
 )
@@ -50,13 +50,6 @@ class TextToImage(View):
             yield figures.compared(generated_images.pairs(run.id, EACH), ""), True
         except LetheError as error:
             yield missing(error), True
-
-    def beside(self, run: RunFolder, words: str) -> Iterator[Markup]:
-        yield figures.waiting(f"{words}: before and after", FETCHING)
-        try:
-            yield figures.grid(generated_images.pairs(run.id, BESIDE), f"{words}: before and after")
-        except LetheError as error:
-            yield missing(error)
 
     def role_prompts(self, run_id: str) -> list[tuple[Role, str]]:
         return generated_images.role_prompts(run_id)

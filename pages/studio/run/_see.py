@@ -63,7 +63,7 @@ def opened(at: str, secret: str = "") -> Iterator[tuple[Any, ...]]:
         asked[1] = board.Reference(note="The retrained reference is that of the first run.")
     yield note + _boards(both, asked), numbers, "", _mark(run)
     answered = [_answered(one, reference) for one, reference in zip(both, asked, strict=True)]
-    yield note + _boards(both, answered), numbers, markup.join(map(closer, both)), _mark(run)
+    yield note + _boards(both, answered), numbers, _closer(both), _mark(run)
 
 
 WORKING = "The retrained reference joins when the run is done."
@@ -138,7 +138,13 @@ def _curve(run: RunFolder) -> Markup:
     return view.panel(loss, key="loss") if loss else Markup()
 
 
-def closer(run: RunFolder) -> Markup:
+def _closer(each: list[RunFolder]) -> Markup:
+    if len(each) == 1:
+        return closer(each[0])
+    return markup.two_columns(closer(run, name) for run, name in zip(each, NAMES, strict=True))
+
+
+def closer(run: RunFolder, name: str = "") -> Markup:
     """A closer look, folded: every pair, bars by class, curves over the steps. What did not change is not drawn."""
     family = families.view_of(run)
     *_, (outputs, _) = family.outputs(run)
@@ -152,7 +158,9 @@ def closer(run: RunFolder) -> Markup:
         (f"The {family.watched}, step by step", curve),
         ("Losses", _curve(run)),
     ]
-    return markup.wrap(*(markup.card("", markup.fold(title, body)) for title, body in folds if body))
+    return markup.card(
+        f"A closer look: {name}" if name else "", markup.join(markup.fold(title, body) for title, body in folds if body)
+    )
 
 
 def ask(at: str, event: gr.EventData) -> str:
