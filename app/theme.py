@@ -196,7 +196,8 @@ def _template() -> go.layout.Template:
 THEME: Final = _theme()
 TEMPLATE: Final = _template()
 CSS: Final[str] = "".join(
-    (STATIC / name).read_text("utf-8") for name in ("lethe.css", "drawings.css", "chats.css", "run.css")
+    (STATIC / name).read_text("utf-8")
+    for name in ("lethe.css", "drawings.css", "chats.css", "model_map.css", "run.css")
 )
 JS: Final[str] = "".join(
     (STATIC / name).read_text("utf-8")

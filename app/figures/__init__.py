@@ -8,7 +8,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from app.figures import bars, flows, heatmaps, lines, pictures, points, routes, verdict, words
+from app.figures import bars, flows, heatmaps, lines, model_maps, pictures, points, routes, verdict, words
 from backends.api.panels import (
     AnyPanel,
     Bars,
@@ -16,6 +16,7 @@ from backends.api.panels import (
     Heatmap,
     Histogram,
     Lines,
+    ModelMap,
     Pictures,
     Points,
     Routes,
@@ -52,6 +53,8 @@ def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | Markup:
             return routes.routes(panel)
         case Flow():
             return flows.flow(panel)
+        case ModelMap():
+            return model_maps.model_map(panel)
         case Verdict():
             return verdict.verdict(panel)
 

@@ -97,6 +97,15 @@ const draw = async div => {
   else div.on('plotly_hover', e => preview(div, point(e, panel).id));
 };
 
+// A part of a network that is pressed is opened below it, in the place of the one before.
+root.addEventListener('click', event => {
+  const press = event.target.closest('[data-opens]');
+  const network = press?.closest('.lethe-network');
+  if (!network) return;
+  for (const one of network.querySelectorAll('[data-opens]')) one.setAttribute('aria-expanded', String(one === press));
+  for (const one of network.querySelectorAll('[data-opened]')) one.hidden = one.dataset.opened !== press.dataset.opens;
+});
+
 const scrub = slider => {
   const area = slider.closest('.lethe-panel, .lethe-card');
   const steps = JSON.parse(slider.dataset.steps);

@@ -186,6 +186,45 @@ class Flow(Panel):
     unit: str = ""
 
 
+BlockKind = Literal[
+    "embedding", "convolution", "attention", "cross-attention", "feed-forward", "expert", "router", "head", "other"
+]
+
+
+class BlockCell(BaseModel):
+    """One head or expert of a block, with its relative change in percent."""
+
+    title: str
+    change: Number
+
+
+class Block(BaseModel):
+    """One part of a stage: its kind, its number of weights, its relative change in percent, and its tensors with theirs."""
+
+    title: str
+    kind: BlockKind
+    weights: int
+    change: Number
+    cells: list[BlockCell] = Field(default_factory=list)
+    tensors: list[tuple[str, Number]] = Field(default_factory=list)
+
+
+class Stage(BaseModel):
+    """One layer or block of a network; `level` says how deep it lies in a U-Net."""
+
+    title: str
+    level: int = 0
+    blocks: list[Block]
+
+
+class ModelMap(Panel):
+    """A network from its entrance to its exit, coloured by how far each part moved; `skips` join two stages by their places."""
+
+    kind: Literal["model_map"] = "model_map"
+    stages: list[Stage]
+    skips: list[tuple[int, int]] = Field(default_factory=list)
+
+
 class Verdict(Panel):
     """One sentence as the answer: a sign and words, never a colour alone. Where the title is a question, the sign answers it.
 
@@ -200,7 +239,7 @@ class Verdict(Panel):
 
 
 AnyPanel = Annotated[
-    Bars | Histogram | Lines | Heatmap | Points | Pictures | Words | Routes | Flow | Verdict,
+    Bars | Histogram | Lines | Heatmap | Points | Pictures | Words | Routes | Flow | ModelMap | Verdict,
     Field(discriminator="kind"),
 ]
 

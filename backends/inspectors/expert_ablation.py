@@ -45,6 +45,7 @@ class ExpertAblation(Params):
     source=SEUF,
     needs=("answers", "router"),
     order=-1,
+    group="there",
 )
 def expert_ablation(look: InspectContext[LanguageModel], params: ExpertAblation) -> list[AnyPanel]:
     """Probability of a token of the true answers, exp(-NLL a token), with each expert of each layer adding nothing, less that with

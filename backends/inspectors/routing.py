@@ -46,6 +46,7 @@ class RoutingParams(Params):
     source=SEUF,
     needs=("answers", "router"),
     order=-3,
+    group="change",
 )
 def routing(look: InspectContext[LanguageModel], params: RoutingParams) -> list[AnyPanel]:
     """Share of the top-k choices by layer and expert on questions with true answers; the words of one expert; the way from old

@@ -53,6 +53,7 @@ class Weights:
     },
     needs=("weights",),
     order=1,
+    group="change",
 )
 def weight_saliency(look: InspectContext[Any], params: WeightSaliency) -> list[AnyPanel]:
     """The mask of SalUn: one ranking over all parameters of |sum over the forget set of the signed gradient of -CE|.
