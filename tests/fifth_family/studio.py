@@ -15,7 +15,7 @@ from pages.studio._shared import identity
 from pages.studio.new import Arriving, _address, _sentence, _setup
 from pages.studio.new._form import VISITOR, FormPage
 from pages.studio.run import _ask as playground
-from pages.studio.run import _offer
+from pages.studio.run import _head, _offer
 from pages.studio.run import _see as compare
 
 
