@@ -4,17 +4,12 @@ What is not there yet is empty.
 """
 
 import time
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Final
 
 from markupsafe import Markup
 
-from app import families, markup, run_results, theme
-from app.figures.chats import watched_card
-from app.figures.training import ROLES, class_name, drawing, sure
-from app.figures.watching import is_chat, is_drawing, of_items
-from app.target_choice import targets_in_words
+from app import markup, theme
 from app.templating import render
 from backends.api import catalog, engine
 from backends.api.runs import RunFolder, place_in_queue
@@ -48,16 +43,8 @@ def tag(status: Status) -> Markup:
     return render("run_card.tag", status, *STATES[status])
 
 
-def headline(run: RunFolder, events: Events) -> Markup:
-    """The head of a run's page: what the run does, its state, and the one sentence that matters now."""
-    spec, status = run.spec, run.state.status
-    what = "Forget" if status in ENDED or status == "queued" else "Forgetting"
-    about = f"{title_of('models', spec.model)} · {title_of('methods', spec.method)}"
-    now = _state_sentence(run, events) if status not in ENDED else ""
-    return render("run_card.headline", tag(status), about, f"{what} {targets_in_words(spec.forget, spec.family)}", now)
-
-
-def _state_sentence(run: RunFolder, events: Events) -> str:
+def state_sentence(run: RunFolder, events: Events) -> str:
+    """The one sentence that matters now of a run that has not ended."""
     match run.state.status:
         case "queued":
             trouble = engine.status().get("message")
@@ -127,77 +114,6 @@ def phases_html(run: RunFolder, events: Events) -> Markup:
         word = "done" if over else f"{step:,} of {of:,}" if of else "stopped here" if status in ENDED else "now"
         rows.append((phase_name(name), 1.0 if over else step / of if of else 0.0, word, over))
     return render("run_card.phases", rows)
-
-
-def samples(run: RunFolder) -> Markup:
-    """The watched images at the start and now: how sure the model is of the right answer. The less sure, the fainter.
-
-    Of a model that draws: what it drew at the start, and what it draws now of the same words. Of a language model: what it
-    answered at the start, and what it answers now.
-    """
-    recorded = run.samples()
-    if not recorded:
-        return Markup()
-    first = {item["id"]: item for item in recorded[0]["items"]}
-    items = recorded[-1]["items"]
-    kind, words = _shape(items), families.view_of(run).watching or of_items(items)
-    names = run_results.class_names(run) if kind == "seen" else []
-    show: dict[str, Callable[[dict[str, Any], dict[str, Any]], Markup]] = {
-        "seen": lambda now, before: _fading_image(run, now, before, names),
-        "drawn": lambda now, before: _redrawn_prompt(run, now, before),
-        "said": lambda now, before: watched_card(now, before, words.share),
-    }
-    groups = []
-    for role in ROLES:
-        items = [item for item in recorded[-1]["items"] if item["role"] == role and item["id"] in first]
-        if items:
-            whose = theme.ROLE_WORDS[role]
-            cards = [show[kind](item, first[item["id"]]) for item in items]
-            groups.append((role, whose[:1].upper() + whose[1:], cards))
-    return render("run_card.samples", words.title, kind, groups, words.how)
-
-
-def _shape(items: list[dict[str, Any]]) -> str:
-    """How the watched items are drawn."""
-    if any(is_drawing(item) for item in items):
-        return "drawn"
-    return "said" if any(is_chat(item) for item in items) else "seen"
-
-
-def _fading_image(run: RunFolder, now: dict[str, Any], before: dict[str, Any], names: list[str]) -> Markup:
-    was, sure = (float(item["probabilities"][item["label"]]) for item in (before, now))
-    uri = markup.data_uri(run.path, f"samples/items/{now['id']}.png")
-    return render("run_card.fading_image", now["id"], now["role"], uri, class_name(names, now["label"]), was, sure)
-
-
-def _redrawn_prompt(run: RunFolder, now: dict[str, Any], before: dict[str, Any]) -> Markup:
-    """One prompt: the picture before and the picture now, and how sure the judge is of both."""
-    share = sure(now)
-    return render(
-        "run_card.redrawn_prompt",
-        id=now["id"],
-        role=now["role"],
-        prompt=now["prompt"],
-        before=drawing(run.path, before),
-        now=drawing(run.path, now),
-        share=share,
-        was_text=_percent(sure(before)),
-        now_text=_percent(share),
-    )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}\u00a0%" if theme.measured(share) else theme.NOT_MEASURED
-
-
-def answer(run: RunFolder) -> Markup:
-    """The verdict of a finished run."""
-    return markup.styled(run_results.answer(run))
-
-
-def numbers(run: RunFolder) -> Markup:
-    """The numbers of a finished run."""
-    return markup.styled(run_results.numbers(run))
 
 
 def ended(run: RunFolder) -> Markup:

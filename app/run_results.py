@@ -1,15 +1,14 @@
 """Results of a finished run, as HTML and panels. Every number says in which file of the run folder it stands."""
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from markupsafe import Markup
 
-from app import families, markup, theme
-from app.templating import render
-from backends.api import catalog, concepts, pairs, runs, verdict
+from app import markup, theme
+from backends.api import catalog, concepts, pairs, runs
 from backends.api.errors import BadInput
-from backends.api.goals import CHANGED, WORDS, goal
+from backends.api.goals import CHANGED
 from backends.api.panels import Bars, Series, When
 from backends.api.results import Measured
 from backends.api.runs import RunFolder
@@ -32,35 +31,6 @@ def metrics_of(run: RunFolder) -> dict[str, Measured]:
     return dict(sorted(titled.items(), key=lambda item: entries[item[0]].order if item[0] in entries else 99))
 
 
-def answer(run: RunFolder) -> Markup:
-    """The card of a run's verdict, large, and of what was done."""
-    result = run.result or {}
-    spec = run.spec
-    entries = catalog.load()
-    titles = {entry.id: entry.title for entry in [*entries.methods, *entries.models]}
-    counted = families.get(families.of_run(run)).counted
-    rows = [
-        ("Model", titles.get(spec.model, spec.model)),
-        (
-            "Forget",
-            f"{', '.join(pairs.target_titles(spec.forget))[:120]} ({result.get('forget_count', 0):,} {counted})",
-        ),
-        ("Method", titles.get(spec.method, spec.method)),
-        ("Took", f"{theme.seconds(result.get('seconds'))} on {result.get('device', 'this machine')}, seed {spec.seed}"),
-    ]
-    if spec.after:
-        rows.insert(2, ("After", f"{', '.join(pairs.target_titles(spec.earlier))[:120]} (run {spec.after})"))
-    return markup.card("", render("run_results.answer", verdict.of_run(run), result.get("notes", []), rows))
-
-
-def numbers(run: RunFolder) -> Markup:
-    """One card a metric: after in large, before and the retrained reference below it, each with its place in metrics.json, and how
-    far it is from its goal."""
-    entries = {entry.id: entry for entry in catalog.load().metrics}
-    cards = [_number_card(name, one, entries.get(name)) for name, one in metrics_of(run).items() if _is_measured(one)]
-    return markup.section("In numbers") + render("run_results.numbers", markup.join(cards))
-
-
 def _is_measured(one: Measured) -> bool:
     """Whether a metric was measured of any of the models; what nobody could measure stands in the table of all numbers."""
     return any(theme.measured(value) for value in (one.before, one.after, one.reference))
@@ -69,46 +39,6 @@ def _is_measured(one: Measured) -> bool:
 def where(metric: str, when: str, run: RunFolder | None = None) -> str:
     """The place of a number: file and key."""
     return f"{run.id + '/' if run else ''}metrics.json › {metric}.{when}"
-
-
-def _goal_text(one: Measured, entry: catalog.Metric | None) -> tuple[str, bool]:
-    """The goal of a number, empty where it has none, and whether the number is far from it."""
-    aim = goal(one, entry)
-    if aim is None:
-        return "", False
-    words = f"goal: {WORDS[aim.kind]}"
-    if not aim.far:
-        return words, False
-    return f"far from its goal, {theme.points(aim.off).removeprefix('+')} ({words})", True
-
-
-class _Number(NamedTuple):
-    """A number, and where it stands."""
-
-    value: float | None
-    where: str
-
-
-def _number_card(name: str, one: Measured, entry: catalog.Metric | None) -> Markup:
-    def number(when: str) -> _Number:
-        return _Number(getattr(one, when), where(name, when))
-
-    rows = [("", "before", number("before"))]
-    if not theme.measured(one.before) and not theme.measured(one.reference):
-        rows = []  # of a number that only a job has, as its time, there is no before
-    elif one.reference is not None:
-        rows.append(("reference", "trained again", number("reference")))
-    goal_text, is_far = _goal_text(one, entry)
-    return render(
-        "run_results.number_card",
-        title=one.title or name,
-        summary=entry.summary if entry else "",
-        unit=one.unit,
-        after=number("after"),
-        rows=rows,
-        goal=goal_text,
-        far=is_far,
-    )
 
 
 def _metrics_with_parts(run: RunFolder) -> list[tuple[str, Measured, list[str]]]:
@@ -211,23 +141,6 @@ def _largest_change(labels: Sequence[str], titles: Sequence[str], marked: list[i
     return " ".join(sentences)
 
 
-def all_numbers(folders: Sequence[RunFolder]) -> Markup:
-    """Every number of one or two runs in a table that folds out, with the place each comes from."""
-    rows: list[list[markup.Cell]] = []
-    for run in folders:
-        for name, one in metrics_of(run).items():
-            for when in WHEN:
-                value = getattr(one, when)
-                if value is not None:
-                    place = where(name, when, run if len(folders) > 1 else None)
-                    rows.append([one.title or name, one.short, WHEN[when], (value, one.unit), place])
-                for part, number in one.parts.get(when, {}).items():
-                    words = f"{one.title or name}: {part.replace('_', ' ')}"
-                    rows.append([words, "", WHEN[when], (number, ""), f"{where(name, f'parts.{when}.{part}')}"])
-    heads = ["number", "short", "when", "value", "file › key"]
-    return markup.card("Every number, and where it stands", markup.fold("Show all numbers", markup.table(heads, rows)))
-
-
 def departures(folders: Sequence[RunFolder]) -> Markup:
     """Where the metrics of one or two runs depart from their papers, in a table that folds out; empty where none does."""
     names = {name for run in folders for name, one in metrics_of(run).items() if _is_measured(one)}
@@ -238,22 +151,6 @@ def departures(folders: Sequence[RunFolder]) -> Markup:
         return Markup("")
     table = markup.table(("metric", "where it departs from the paper"), rows)
     return markup.card("Where it departs from the paper", markup.fold("Show what is measured otherwise", table))
-
-
-def versus(first: RunFolder, second: RunFolder) -> Markup:
-    """Two runs side by side: before once, then each after, then the reference where anything has one."""
-    one, two = metrics_of(first), metrics_of(second)
-    aimed = any(metric.reference is not None for metric in [*one.values(), *two.values()])
-    rows: list[list[markup.Cell]] = []
-    for name in [*one, *(name for name in two if name not in one)]:
-        a, b = one.get(name), two.get(name)
-        either = a or b
-        assert either is not None
-        values = [either.before, a.after if a else None, b.after if b else None, either.reference]
-        rows.append([either.title or name, *((value, either.unit) for value in (values if aimed else values[:3]))])
-    heads = ["", "before", "first run, after", "second run, after", *([WHEN["reference"]] if aimed else [])]
-    note = markup.text("Each value stands in metrics.json of its run.", "quiet")
-    return markup.card("The two runs in numbers", markup.table(heads, rows) + note)
 
 
 def class_names(run: RunFolder) -> list[str]:

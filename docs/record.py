@@ -93,13 +93,13 @@ def form(page: Page, address: str) -> Frames:
 def running(page: Page) -> Frames:
     """The run from Start to its verdict: every frame with new pictures, and of those between some, evenly."""
     page.click("#start")
-    page.locator("#run_samples img").first.wait_for()
-    finished = page.locator("#run_links a", has_text="Compare")
+    page.locator("#run-board td img").first.wait_for()
+    finished = page.locator("#run-marks .lethe-mark-card")
     changes: Frames = []
     waiting: list[tuple[int, Image.Image]] = []  # how many changes came before, frame
     before = ""
     while not finished.count():
-        pictures = page.locator("#run_samples img").evaluate_all("all => all.map(image => image.src).join()")
+        pictures = page.locator("#run-board td img").evaluate_all("all => all.map(image => image.src).join()")
         frame = photographed(page)
         if pictures != before:
             changes.append((frame, CHANGE))
@@ -116,7 +116,7 @@ def running(page: Page) -> Frames:
 
 def compared(page: Page) -> Frames:
     """Before and after, with the line between them dragged to and fro."""
-    page.locator("#run_links a", has_text="Compare").click()
+    page.locator("#run-more summary").first.click()
     stage = page.locator(".lethe-wipe .stage")
     stage.wait_for()
     page.wait_for_timeout(3000)

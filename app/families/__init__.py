@@ -5,16 +5,19 @@ One file a family, whose `VIEW` is a `View`. Everything shared asks the view; wh
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
+from cachetools import LRUCache, cached
 from markupsafe import Markup
 
 from app import markup
 from app.figures.watching import Watching
+from app.inference import LIVE
 from backends.api.catalog import Model
 from backends.api.errors import BadInput, LetheError
 from backends.api.families import every, get, has, of_model, of_run
@@ -25,9 +28,10 @@ from backends.api.runs import RunFolder
 if TYPE_CHECKING:
     from app.scenes import Scene
 
-__all__ = ["Ask", "View", "every", "get", "has", "of_model", "of_run", "view", "view_of"]
+__all__ = ["Ask", "Headline", "View", "every", "get", "has", "of_model", "of_run", "view", "view_of"]
 
 PICTURES = 8  # that can be asked for at once
+REMEMBERED: Final = 64  # answers about watched items
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,14 @@ class Ask:
     size: float | None
 
 
+class Headline(NamedTuple):
+    """A headline number: a metric, or a part of it, and the role that colours it, where its metric does not say."""
+
+    metric: str
+    part: str = ""
+    role: Role | None = None
+
+
 class View:
     """The view of one family: how a page shows its models.
 
@@ -56,8 +68,10 @@ class View:
         unlike: what is said in the place of its outputs beside a run of another family.
         watched: what a job is watched by: "images".
         watching: the words around these, where those of images, drawings or answers do not fit.
-        dial: what the dial of the dose does, said before it was turned; empty where there is none.
         returns: id of the metric that says how much is right again once it is asked for in another way; empty where there is none.
+        measured_by: what the number beside an answer on the board is.
+        closer: the name of `outputs`, folded below the board.
+        headlines: its headline numbers, of which the first that were measured are shown; empty, those of the catalog in its order.
     """
 
     id: ClassVar[str] = ""
@@ -68,8 +82,10 @@ class View:
     unlike: ClassVar[str] = "The model of this run takes no prompts, so there is nothing here that it made."
     watched: ClassVar[str] = "images"
     watching: ClassVar[Watching | None] = None
-    dial: ClassVar[str] = ""
     returns: ClassVar[str] = ""
+    measured_by: ClassVar[str] = ""
+    closer: ClassVar[str] = "Everything that its models were asked"
+    headlines: ClassVar[tuple[Headline, ...]] = ()
 
     def measures(self, entry: Model) -> str:
         """A few words on an embedded model, for its card: what it learned."""
@@ -96,9 +112,13 @@ class View:
         takes long."""
         yield Markup(), True
 
-    def beside(self, run: RunFolder, words: str) -> Iterator[Markup]:
-        """The outputs of one of two runs, in half the width; `words` name the run."""
-        yield markup.card(words, markup.text(self.unlike, "quiet"))
+    def reference(self, run: RunFolder, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """What the retrained reference makes of a run's watched items, in the form of samples; empty where there is none.
+
+        Raises:
+            LetheError: it cannot be asked.
+        """
+        return watched(run.id) if (run.result or {}).get("reference") else []
 
     def role_prompts(self, run_id: str) -> list[tuple[Role, str]]:
         """A prompt of each role, of those that a run was judged by.
@@ -124,14 +144,6 @@ class View:
         """The HTML of a hint at what can be expected of an answer, before anybody asks."""
         return Markup()
 
-    def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> Markup:
-        """The HTML of the responses to a prompt before, and with a share of the change of the weights.
-
-        Raises:
-            LetheError: it cannot be asked.
-        """
-        raise BadInput(self.unlike)
-
     def answer(self, ask: Ask) -> Iterator[Markup]:
         """The models' responses to a question or prompt, as HTML, as they grow.
 
@@ -139,6 +151,17 @@ class View:
             LetheError: it cannot be asked.
         """
         raise BadInput(self.unlike)
+
+
+@cached(LRUCache(REMEMBERED), lock=Lock())
+def watched(run_id: str, dose: float | None = None) -> list[dict[str, Any]]:
+    """What a finished run's model makes of the watched items at a dose of its change, or without one its retrained reference.
+
+    Raises:
+        LetheError: it cannot be asked.
+    """
+    items: list[dict[str, Any]] = LIVE.ask("watched", run=run_id, dose=dose)
+    return items
 
 
 @cache
@@ -161,11 +184,6 @@ def view_of(run: RunFolder) -> View:
 def missing(error: LetheError) -> Markup:
     """The HTML in the place of outputs that cannot be shown."""
     return markup.failed(str(error), "The numbers are kept and shown below.", "Open the page again to ask once more.")
-
-
-def curves(run_id: str) -> Markup:
-    """A link to the trade-off as curves, among the other looks."""
-    return markup.link("The trade-off as curves: Look inside", markup.run_address(run_id, "inside", inspector="dose"))
 
 
 def forget_something(words: str, model: Any) -> Markup:

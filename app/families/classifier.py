@@ -1,7 +1,7 @@
 """Image classifiers on a page."""
 
 from app import card_pictures, dataset_images, theme
-from app.families import View
+from app.families import Headline, View
 from backends.api.catalog import Model
 from backends.api.choosing import TILES
 from backends.api.model_info import ModelInfo
@@ -11,6 +11,13 @@ class Classifier(View):
     """Shown by images that fade."""
 
     id = "classifier"
+    headlines = (
+        Headline("unlearning_accuracy"),
+        Headline("testing_accuracy"),
+        Headline("neighbour_accuracy", role="neighbour"),
+        Headline("mia_efficacy"),
+        Headline("remaining_accuracy"),
+    )
     does = "looks at images and names what it sees"
     unlike = "The model of this run looks at images and names what it sees; it makes none, and answers no questions."
 

@@ -1,21 +1,21 @@
 """Language models on a page: answers to the same questions before and after."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from markupsafe import Markup
 
 from app import card_pictures, markup, responses, theme, view
-from app.families import Ask, View, curves, forget_something, missing, of_model
+from app.families import Ask, Headline, View, forget_something, missing, of_model
 from app.figures import chats
-from backends.api import catalog, people, runs
+from backends.api import catalog, people, run_outputs, runs
 from backends.api.catalog import Model
 from backends.api.errors import BadInput, LetheError
 from backends.api.panels import Role
 from backends.api.runs import RunFolder
 
-EACH, BESIDE = 6, 4  # questions of a role: of one run, and of each of two beside each other
+EACH = 6  # questions of a role
 EVERY: Final = 0.05  # seconds between two looks at an answer that grows
 KNOWS: Final = "A small model knows only what it was taught; whatever else it is asked, it makes something up."
 
@@ -26,7 +26,17 @@ class Language(View):
     id = "llm"
     grids = promptable = True
     watched = "questions"
-    dial = "Turn the dial, and the question is answered with that share of the change, beside the answer before."
+    closer = "More questions, and how likely the true answers are"
+    measured_by = "the probability of the true answer"
+    headlines = (
+        Headline("fact_recall"),
+        Headline("fact_recall", "neighbour", "neighbour"),
+        Headline("fact_recall", "unrelated", "unrelated"),
+        Headline("one_expert_off"),
+        Headline("mia_text"),
+        Headline("forget_rouge"),
+        Headline("model_utility"),
+    )
 
     def measures(self, entry: Model) -> str:
         book = people.load(entry.data)
@@ -39,10 +49,17 @@ class Language(View):
         return [card_pictures.question(*example)] if example else []
 
     def outputs(self, run: RunFolder) -> Iterator[tuple[Markup, bool]]:
-        yield _grid(run, "", EACH), True
+        yield _grid(run), True
 
-    def beside(self, run: RunFolder, words: str) -> Iterator[Markup]:
-        yield markup.wrap(_grid(run, words, BESIDE))
+    def reference(self, run: RunFolder, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """From the run's folder, where every question that it was judged by was kept with its answer."""
+        suite, responses_of = run_outputs.suite(run), run_outputs.answers(run, "reference")
+        if suite is None or responses_of is None or len(suite) != len(responses_of):
+            return super().reference(run, items)
+        by_question = dict(zip((one["prompt"] for one in suite), responses_of, strict=True))
+        if any(item["question"] not in by_question for item in items):
+            return super().reference(run, items)
+        return [dict(item) | dict(zip(("said", "share"), by_question[item["question"]], strict=True)) for item in items]
 
     def role_prompts(self, run_id: str) -> list[tuple[Role, str]]:
         return responses.role_prompts(run_id)
@@ -61,12 +78,6 @@ class Language(View):
             "quiet",
         )
 
-    def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> Markup:
-        answer = responses.ask(run_id, prompt, dose=dose)
-        tokens = chats.tokens(answer, names)
-        card = markup.card("", chats.beside(answer, names) + curves(run_id))
-        return markup.wrap(card, view.panel(tokens) if tokens else "")
-
     def answer(self, ask: Ask) -> Iterator[Markup]:
         """The responses of the model before and the model after to one question, word by word."""
         last, answer = 0.0, None
@@ -78,18 +89,14 @@ class Language(View):
             yield _complete(ask, answer)
 
 
-def _grid(run: RunFolder, words: str, each: int) -> Markup:
+def _grid(run: RunFolder) -> Markup:
     """The responses before and after, and the probability of the true answers, or why that cannot be shown."""
     try:
         every_chat = responses.all_chats(run.id)
     except LetheError as error:
         return missing(error)
-    lead = f"{words}: " if words else ""
-    grid = chats.grid(
-        responses.evenly_sampled(every_chat, each), every_chat, f"{lead}the same questions" if words else chats.TITLE
-    )
-    bars = chats.likelihoods(every_chat)
-    return grid + view.panel(bars.model_copy(update={"title": lead + bars.title}), run.path, key=f"likely-{run.id}")
+    grid = chats.grid(responses.evenly_sampled(every_chat, EACH), every_chat)
+    return grid + view.panel(chats.likelihoods(every_chat), run.path, key=f"likely-{run.id}")
 
 
 def _taught_data(run_or_model: str) -> str:

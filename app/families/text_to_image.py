@@ -6,7 +6,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from app import dataset_images, generated_images, markup, theme
-from app.families import PICTURES, Ask, View, curves, forget_something, missing
+from app.families import PICTURES, Ask, Headline, View, forget_something, missing
 from app.figures import drawings as figures
 from backends.api import concepts
 from backends.api.catalog import Model
@@ -16,8 +16,7 @@ from backends.api.panels import Role
 from backends.api.params import whole_number
 from backends.api.runs import RunFolder
 
-EACH, BESIDE = 6, 4  # pictures of a role: of one run, and of each of two beside each other
-SEEDS = range(4)  # of the dial
+EACH = 6  # pictures of a role
 FETCHING: Final = (
     "The pictures that this run was judged by are fetched; where it came from elsewhere they are drawn anew first."
 )
@@ -28,7 +27,13 @@ class TextToImage(View):
 
     id = "text-to-image"
     grids = promptable = numbered = True
-    dial = "Turn the dial, and four pictures are drawn with that share of the change, beside those before."
+    closer = "One picture under a drag line, and all pairs"
+    headlines = (
+        Headline("unlearning_accuracy"),
+        Headline("in_domain_retain_accuracy", role="neighbour"),
+        Headline("cross_domain_retain_accuracy"),
+        Headline("weights_changed"),
+    )
 
     def measures(self, entry: Model) -> str:
         return " · ".join(f"{len(names)} {domain}s" for domain, names in entry.card.get("domains", {}).items())
@@ -48,13 +53,6 @@ class TextToImage(View):
         except LetheError as error:
             yield missing(error), True
 
-    def beside(self, run: RunFolder, words: str) -> Iterator[Markup]:
-        yield figures.waiting(f"{words}: before and after", FETCHING)
-        try:
-            yield figures.grid(generated_images.pairs(run.id, BESIDE), f"{words}: before and after")
-        except LetheError as error:
-            yield missing(error)
-
     def role_prompts(self, run_id: str) -> list[tuple[Role, str]]:
         return generated_images.role_prompts(run_id)
 
@@ -70,14 +68,6 @@ class TextToImage(View):
         domains = entry.card.get("domains", {})
         pairs = zip(domains.get("object", [])[::3], domains.get("style", []), strict=False)
         return [concepts.prompt(entry.card, object_name, style) for object_name, style in list(pairs)[:4]]
-
-    def dosed(self, run_id: str, prompt: str, dose: float, names: tuple[str, str]) -> Markup:
-        answer = generated_images.draw(run_id, prompt, SEEDS, dose=dose)
-        shares = generated_images.pixel_changes(answer["before"], answer["after"])
-        differ = f"At a dose of {dose:g} these pictures differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel from those before."
-        how = f"{answer['steps']} steps, guidance {answer['guidance']:g}, seeds 0 to 3, drawn in {theme.seconds(answer['seconds'])}."
-        pictures = figures.beside(prompt, SEEDS, answer["before"], answer["after"], names)
-        return markup.card("", markup.text(differ, "says") + pictures + markup.text(how, "quiet") + curves(run_id))
 
     def answer(self, ask: Ask) -> Iterator[Markup]:
         """The images of the model before and the model after from the same seeds."""

@@ -55,16 +55,6 @@ def _normalised(words: Sequence[str]) -> list[str]:
     return [re.sub(r"\W+", "", word).casefold() for word in words]
 
 
-def watched_card(now: dict[str, Any], before: dict[str, Any], quantity: str = TRUE_ANSWER) -> Markup:
-    """The card of one watched question of a job: the answer at the start and the answer now; the bar stands for a `quantity`."""
-    was, share = (100 * number(item["share"]) for item in (before, now))
-    bubbles = markup.join(
-        bubble(when, item["said"], now["truth"], now["question"]) for when, item in (("before", before), ("now", now))
-    )
-    probability = bar(now["role"], was, share, quantity=quantity)
-    return render("chats.watched_card", now["id"], now["question"], bubbles, probability)
-
-
 def bubble(when: str, response: str, truth: str, question: str) -> Markup:
     """The bubble of one answer, with whose it is."""
     style = "before" if when == "before" else "after"

@@ -5,16 +5,12 @@ of the same words, and how sure its judge is that this is what was asked; of a l
 questions, and how likely it holds the true answer.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
-from app import markup, theme, thumbnails
-from app.figures.watching import Watching, is_chat, is_drawing, of_items
-from app.templating import render
+from app import theme, thumbnails
+from app.figures.watching import Watching, of_items
 from backends.api.files import number
 from backends.api.panels import Lines, Role, Series
 
@@ -143,88 +139,6 @@ def drawing(folder: Path, item: dict[str, Any]) -> str:
     return thumbnails.of_run(folder, str(item.get("picture", "")), PIXELS)
 
 
-def scrub(
-    samples: Sequence[Sample],
-    names: Sequence[str],
-    folder: Path,
-    *,
-    title: str = "The same images, step by step",
-    key: str = "",
-    words: Watching | None = None,
-) -> Markup:
-    """The watched images by role with a slider through the steps, as HTML for `Panels`; empty without samples.
-
-    Args:
-        samples: `RunFolder.samples()`, oldest first.
-        names: class names.
-        folder: the run folder, which holds the pictures.
-        title: of the card.
-        key: tells two of them on one page apart.
-        words: of the family, where it has its own.
-    """
-    if not samples:
-        return Markup()
-    steps = [{"name": step_name(sample), "items": _step_items(sample, names, folder)} for sample in samples]
-    first = {item["id"]: _item_text(item, names)[1] for item in samples[0].get("items", [])}
-    groups = []
-    for role in ROLES:
-        items = [item for item in samples[-1].get("items", []) if item["role"] == role]
-        if items:
-            cards = markup.join(_item(item, first.get(item["id"], 0.0), names, folder) for item in items)
-            groups.append((role, theme.ROLE_WORDS[role], cards))
-    how = f"{(words or of_items(samples[-1].get('items', []))).steps} Move the slider to go through the steps."
-    return render("figures.scrub", title, key, len(steps) - 1, json.dumps(steps), groups, how)
-
-
-def _step_items(sample: Sample, names: Sequence[str], folder: Path) -> dict[str, tuple[str | float, ...]]:
-    """Item id -> share in words, share in percent, the guess or response; of a drawing also its picture."""
-    return {
-        item["id"]: _item_text(item, names) + ((drawing(folder, item),) if is_drawing(item) else ())
-        for item in sample.get("items", [])
-    }
-
-
-def _item_text(item: dict[str, Any], names: Sequence[str]) -> tuple[str, float, str]:
-    if is_drawing(item):
-        share = 100 * sure(item)
-        if not theme.measured(share):
-            return "", 0.0, theme.NOT_MEASURED
-        return theme.percent(share), round(share, 1), "sure it is what was asked"
-    if is_chat(item):
-        share = 100 * sure(item)
-        return theme.percent(share), round(share, 1), f"{QUOTE[0]}{item['said']}{QUOTE[1]}" if item["said"] else SILENT
-    shares = [number(p) for p in item["probabilities"]]
-    share = 100 * shares[item["label"]]
-    best = max(range(len(shares)), key=lambda at: shares[at])
-    guess = "right" if best == item["label"] else f"taken for {class_name(names, best)}"
-    return theme.percent(share), round(share, 1) if theme.measured(share) else 0.0, guess
-
-
 def class_name(names: Sequence[str], at: int) -> str:
     """A class by its number; its number where names are missing."""
     return names[at] if 0 <= at < len(names) else f"class {at}"
-
-
-def _item(item: dict[str, Any], before: float, names: Sequence[str], folder: Path) -> Markup:
-    share_text, share, guess = _item_text(item, names)
-    picture = Markup()
-    if is_drawing(item):
-        truth, kind = item["prompt"], "lethe-item lethe-item-drawn"
-        picture = render("figures.scrubbed_drawing", drawing(folder, item), truth)
-    elif is_chat(item):
-        truth, kind = item["question"], "lethe-item lethe-item-chat"
-    else:
-        truth, kind = class_name(names, item["label"]), "lethe-item"
-        picture = markup.image(markup.data_uri(folder, f"samples/items/{item['id']}.png"), f"{truth}, {item['id']}")
-    return render(
-        "figures.scrubbed",
-        kind=kind,
-        id=item["id"],
-        picture=picture,
-        truth=truth,
-        role=item["role"],
-        share_text=share_text,
-        before=before,
-        share=share,
-        guess=guess,
-    )

@@ -195,4 +195,5 @@ root.addEventListener('toggle', ({ target }) => {
 
 show();
 watch('value', show);
+root.addEventListener('toggle', ({ target }) => target.querySelectorAll?.('.lethe-plot[data-bound]').forEach(div => Plotly.Plots.resize(div)), true);
 new MutationObserver(() => root.querySelectorAll('.lethe-plot').forEach(draw)).observe(document.body, { attributes: true, attributeFilter: ['class'] });

@@ -11,9 +11,10 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from . import catalog
+from . import catalog, marks
 from .choosing import Choosing
 from .errors import BadInput
+from .marks import Mark
 from .numbers import Finding, Numbers, Subject
 from .params import quoted_value
 from .runs import RunFolder
@@ -116,6 +117,10 @@ class Family:
             findings: of looks inside the run.
         """
         raise NotImplementedError
+
+    def marks(self, numbers: Numbers, about: Subject) -> tuple[Mark, Mark, Mark]:
+        """Forgotten? Rest intact? Really gone? of a finished run, by the same thresholds as its verdict."""
+        return marks.forgotten(numbers), marks.kept(numbers), marks.gone(about)
 
     def about(self, task: Any, targets: Sequence[str], method: Any) -> dict[str, Any]:
         """The fields of a job's `Subject` that only the family knows.

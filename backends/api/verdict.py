@@ -15,11 +15,12 @@ from . import findings as earlier
 from .catalog import Model
 from .errors import BadInput
 from .home import home
+from .marks import UNTESTED, Mark
 from .numbers import Finding, Numbers, Subject
 from .results import Measured
 from .runs import RunFolder
 
-__all__ = ["Finding", "Numbers", "Subject", "findings", "of_run", "sentence"]
+__all__ = ["Finding", "Numbers", "Subject", "findings", "marks_of", "of_run", "sentence"]
 UNCHANGED = "Nothing was forgotten of"
 
 
@@ -53,15 +54,34 @@ def _of_run(path: Path, read: tuple[tuple[str, int], ...]) -> str:
     if result is None:
         return ""
     stored_verdict = str(result.get("verdict", ""))
+    read_run = _measured(run, result)
+    if read_run is None:
+        return stored_verdict
+    metrics, about = read_run
+    if any(name not in metrics for name in families.get(about.family).measured):
+        return stored_verdict
+    return sentence(metrics, {entry.id: entry for entry in catalog.load().metrics}, about, findings(run))
+
+
+def _measured(run: RunFolder, result: dict[str, Any]) -> tuple[dict[str, Measured], Subject] | None:
+    """What was measured of a run, and the job as a verdict sees it; None where either cannot be read."""
     try:
         metrics = {name: Measured.model_validate(one) for name, one in run.metrics.items()}
         about = Subject.model_validate(result["about"]) if result.get("about") else _subject(run, result)
     except (ValueError, TypeError, KeyError, BadInput):
-        return stored_verdict
-    family = families.every().get(about.family) if about else None
-    if about is None or family is None or any(name not in metrics for name in family.measured):
-        return stored_verdict
-    return sentence(metrics, {entry.id: entry for entry in catalog.load().metrics}, about, findings(run))
+        return None
+    return (metrics, about) if about is not None and about.family in families.every() else None
+
+
+def marks_of(run: RunFolder) -> tuple[Mark, Mark, Mark]:
+    """Forgotten? Rest intact? Really gone? of a finished run by its folder; what it did not measure says so."""
+    read_run = _measured(run, run.result or {})
+    if read_run is None:
+        unmeasured = Mark("unknown", "Not measured")
+        return unmeasured, unmeasured, UNTESTED
+    metrics, about = read_run
+    numbers = Numbers(metrics, {entry.id: entry for entry in catalog.load().metrics})
+    return families.get(about.family).marks(numbers, about)
 
 
 def findings(run: RunFolder) -> list[Finding]:

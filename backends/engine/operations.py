@@ -17,7 +17,7 @@ from ..api.errors import BadInput
 from ..api.findings import Kind
 from ..api.panels import WORDING, Found
 from ..core.registry import entries, get
-from . import operations_answers, operations_pictures, operations_topic, operations_vectors
+from . import operations_answers, operations_pictures, operations_topic, operations_vectors, operations_watched
 from .export import write_model
 from .recorder import data_url
 from .session import Desk
@@ -159,6 +159,7 @@ for _function in (
     operations_answers.answer,
     operations_answers.expert_off,
     operations_vectors.vectors,
+    operations_watched.watched,
     operations_topic.write_questions,
 ):
     operation(_function)

@@ -1,5 +1,6 @@
 """What the page says of a run is what stands in its folder."""
 
+import html
 import json
 import os
 import re
@@ -8,15 +9,15 @@ import time
 import pytest
 from PIL import Image
 
-from app import run_card, run_list
+from app import board, run_card, run_list
 from backends.api import files
-from pages.studio.run import _watch
+from pages.studio.run import _head, _see
 
 
 def test_a_waiting_run_says_its_place(make_run):
     make_run("queued", seed=1)
     second = make_run("queued", seed=2)
-    assert "Place 2 in the queue" in run_card.headline(second, [])
+    assert "Place 2 in the queue" in run_card.state_sentence(second, [])
     assert second.state.status == "queued"
 
 
@@ -46,11 +47,6 @@ def test_a_pace_is_not_believed_when_the_next_event_is_overdue(make_run):
     assert run_card.seconds_left(run, run.events()) is None
 
 
-def test_samples_fade_with_the_confidence(make_run):
-    shown = run_card.samples(make_run("done"))
-    assert "99 → <b>2" in shown and "opacity:0.08" in shown and "Neighbours" in shown
-
-
 def test_drawings_stand_before_and_now_side_by_side(make_run):
     run = make_run("running", model="painter", method="esd", forget=("cat",))
     for old in (run.path / "samples").glob("*.json"):
@@ -63,17 +59,39 @@ def test_drawings_stand_before_and_now_side_by_side(make_run):
         Image.new("RGB", (64, 64), colour).save(run.path / item["picture"])
         sample = {"phase": "steer", "step": number, "of": 2, "seconds": 1.0, "items": [item]}
         files.write_json(run.path / "samples" / f"{when}.json", sample)
-        shown = run_card.samples(run)
-        assert ("not measured" in shown) == (share == "NaN") and ("94\u00a0%</b> sure" in shown) == (number == 0)
-    assert shown.count("<img") == 2 and len(set(re.findall('src="([^"]+)"', shown))) == 2 and "still draws" in shown
+        shown = board.board(run, board.Reference(note="None."))
+    steps = json.loads(html.unescape(re.search('data-board="([^"]+)"', shown)[1]))["steps"]
+    drawn = [re.search('src="([^"]+)"', step["cells"]["forget-0"])[1] for step in steps]
+    assert len(set(drawn)) == 2 and all(uri.startswith("data:image/") for uri in drawn)
 
 
-def test_a_finished_run_leads_to_the_comparison_and_the_inside(make_run):
+def test_the_head_of_a_finished_run_leads_on_and_no_clock_ticks(make_run):
     run = make_run("done")
-    head, answer, _, links, _, numbers, _, cancel, timer, *_ = _watch.look(run.id)
-    assert "Forget Sandal" in head and "no longer recognises Sandal" in answer and "lethe-number" in numbers
-    assert f"compare?run={run.id}" in links and f"look-inside?run={run.id}" in links
+    head, marks, cancel, timer, status = _head.look(f"?id={run.id}")
+    assert "forgets" in head and "Sandal" in head and f"new?clone={run.id}" in head and f"lethe export {run.id}" in head
+    assert "Forgotten?" in marks and "Really gone?" in marks and status == f"{run.id} done"
     assert cancel.visible is False and timer.active is False
+
+
+def test_an_unchanged_piece_is_not_sent_again(make_run):
+    run = make_run("running")
+    (first,) = _see.opened(f"?id={run.id}")
+    skip = {"__type__": "update"}
+    assert _see.glance(run.id, first[-1]) == [skip, skip, skip]
+    assert "5 of 10" in _head.glance(run.id)[0] and _head.glance(run.id)[1] == f"{run.id} running"
+
+
+def test_what_moved_is_sent_in_the_same_place(make_run):
+    run = make_run("running")
+    (first,) = _see.opened(f"?id={run.id}")
+    again = _see.glance(run.id, "an earlier mark")
+    assert str(again[0]) == str(first[0]) and "lethe-board" in again[0] and again[-1] == first[-1]
+
+
+def test_a_run_that_vanishes_is_one_sentence(make_run):
+    assert _head.glance("20200101-000000-gone")[1] == "gone"
+    assert "There is no run" in _head.look("?id=20200101-000000-gone")[0]
+    assert list(_see.opened("?id=20200101-000000-gone")) == [("", "", "", "")]
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
@@ -82,29 +100,6 @@ def test_an_ended_run_says_what_happened_what_was_kept_and_what_to_do(make_run, 
     shown = run_card.ended(run)
     assert "kept" in shown.lower() and "again" in shown and run.state.message in shown
     assert ("<details>" in shown) == bool(run.state.detail)
-
-
-def test_an_unchanged_piece_is_not_sent_again(make_run):
-    run = make_run("running")
-    *_, seen, status = _watch.look(run.id)
-    head, phases, *rest = _watch.glance(run.id, seen)
-    assert "Forgetting Sandal" in head and "5 of 10" in phases and rest == [{"__type__": "update"}] * 4
-    assert status == f"{run.id} running"
-
-
-def test_what_moved_is_sent_and_the_end_is_told(make_run):
-    run = make_run("done")
-    _, _, samples, _, seen, status = _watch.glance(run.id, f"{run.id} running 0 0")
-    assert "Neighbours" in samples and status == f"{run.id} done" and _watch.look(run.id)[-2:] == [seen, status]
-
-
-def test_a_run_that_vanishes_while_it_is_watched_is_looked_at_once_more(make_run):
-    assert _watch.glance("20200101-000000-gone", "")[-1] == "gone"
-
-
-def test_a_run_that_is_gone_is_one_sentence():
-    shown = _watch.look("20200101-000000-gone")
-    assert "There is no run" in shown[1] and "Forget something" in shown[3]
 
 
 def rows_of(html, *folders):

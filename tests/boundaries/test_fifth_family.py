@@ -154,21 +154,19 @@ def test_an_address_and_a_clone_restore_its_targets(studio):
     assert studio["strange"].startswith("There is no column 'height'; the table has age, sex, bmi")
 
 
-def test_the_page_of_a_run_shows_its_words_and_its_watched_rows(studio, result):
-    assert "Forget rows with age &lt; 30" in studio["head"]
-    assert (
-        result["verdict"].partition(":")[2].partition(";")[0].strip() in studio["answer"]
-        and "(32 rows)" in studio["answer"]
-    )
-    assert "What the model still predicts" in studio["samples"] and "nearness: " in studio["samples"]
-    assert "forget loss" in studio["curve"]
+def test_the_page_of_a_run_has_a_board_marks_and_bullets_without_code_of_its_own(studio, result):
+    assert "rows with age &lt; 30" in studio["head"]
+    assert result["verdict"].partition(":")[2].partition(";")[0].strip() in studio["marks"]
+    assert "Forgotten?" in studio["marks"] and "Not tested yet" in studio["marks"]
+    assert "never saw rows with age &lt; 30" in studio["board"] and studio["board"].count("lethe-bubble") >= 3
+    assert 'data-metric="forget_error"' in studio["bullets"] and studio["two"].count('type="range"') == 2
 
 
-def test_compare_and_runs_show_what_its_view_yields(studio, result):
-    assert "The same rows, before and after" in studio["compare"] and "row 3 (forget)" in studio["compare"]
-    assert "how near the predictions for the watched rows are to the true values" in studio["compare"]
-    assert "The same rows, step by step" in studio["compare"] and "true class" not in studio["compare"]
-    assert "First run: the same rows" in studio["two"] and "Second run: the same rows" in studio["two"]
+def test_see_and_runs_show_what_its_view_yields(studio, result):
+    assert "The same rows, before and after" in studio["more"] and "row 3 (forget)" in studio["more"]
+    assert "how near the predictions for the watched rows are to the true values" in studio["more"]
+    assert "The rows, step by step" in studio["more"] and "true class" not in studio["more"]
+    assert "forget loss" in studio["more"]
     assert "forgets rows with age &lt; 30" in studio["runs"] and result["run_id"] in studio["runs"]
     assert studio["trials"] == ["Diabetes, predicted by a small network forgets rows with age < 30"]
     assert "Forgetting against keeping" in studio["plot"]

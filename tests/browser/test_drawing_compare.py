@@ -1,4 +1,4 @@
-"""Compare and Playground of a model that draws: the line is dragged, the dial turned, a prompt typed, a link shared."""
+"""See and Ask of a model that draws: the line is dragged, a prompt typed, a link shared."""
 
 import json
 import os
@@ -35,7 +35,8 @@ def drawing_run(studio, studio_home):
 def compared(studio, drawing_run, watched):
     """The page Compare of that run, with its pictures there."""
     seen = watched()
-    seen.page.goto(f"{studio}/compare?run={drawing_run}")
+    seen.page.goto(f"{studio}/run?id={drawing_run}")
+    seen.page.locator("#run-more summary").first.click(timeout=DRAWN)
     seen.page.locator(".lethe-wipe").wait_for(timeout=DRAWN)
     return seen
 
@@ -83,23 +84,6 @@ def test_another_prompt_comes_under_the_line_and_the_grid_has_every_role(compare
     page.screenshot(path=screenshots / "drawing-compare.png", full_page=True)
 
 
-def test_the_dial_draws_and_its_address_shows_the_same_to_another_browser(compared, watched, screenshots):
-    page = compared.page
-    page.locator("#dose-dial input[type=range]").focus()
-    for _ in range(10):
-        page.keyboard.press("ArrowLeft")
-    page.locator("#dose-seen", has_text="at a dose of 0.5").wait_for(timeout=DRAWN)
-    assert page.locator("#dose-seen img").count() == 8
-    assert "amount=0.5" in page.url
-    shown = page.locator("#dose-seen img").last.get_attribute("src")
-    page.screenshot(path=screenshots / "drawing-dose.png")
-    other = watched().page
-    other.goto(page.url)
-    other.locator("#dose-seen", has_text="at a dose of 0.5").wait_for(timeout=DRAWN)
-    assert other.locator("#dose-seen img").last.get_attribute("src") == shown
-    assert compared.errors == []
-
-
 def test_a_prompt_is_answered_by_both_models_and_the_link_brings_the_same_pictures(
     studio, drawing_run, watched, screenshots
 ):
@@ -143,6 +127,6 @@ def test_an_example_other_seeds_and_an_empty_prompt(studio, drawing_run, watched
 def test_a_phone_shows_the_pictures_without_scrolling_sideways(studio, drawing_run, watched, screenshots, path, scheme):
     page = watched(viewport={"width": 390, "height": 844}, color_scheme=scheme).page
     page.goto(f"{studio}/{path}?run={drawing_run}")
-    page.locator(".lethe-wipe, #play-seen .lethe-beside").first.wait_for(timeout=DRAWN)
+    page.locator("#run-board td img, #play-seen .lethe-beside").first.wait_for(timeout=DRAWN)
     assert page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
     page.screenshot(path=screenshots / f"phone-drawing-{path}-{scheme}.png", full_page=True)

@@ -54,13 +54,12 @@ def test_a_run_shows_its_pictures_before_and_now_and_its_clone_the_same_form(stu
     page.goto(f"{studio}/new{FORM}")
     page.locator("#count").wait_for()
     page.click("#start")
-    page.locator("#run_samples .pair img").first.wait_for(timeout=JOB)
-    page.locator("#run_links a", has_text="Compare before and after").wait_for(timeout=JOB)
-    pairs = page.locator("#run_samples .pair")
-    assert pairs.count() >= 4
-    forgotten = pairs.first.locator("img")
-    assert forgotten.nth(0).get_attribute("src") != forgotten.nth(1).get_attribute("src")
-    assert "sure it is what was asked" in page.locator("#run_samples").inner_text()
+    page.locator("#run-board td img").first.wait_for(timeout=JOB)
+    page.locator("#run-marks .lethe-mark-card").first.wait_for(timeout=JOB)
+    page.locator("#run-board output", has_text="unlearned").wait_for()
+    before, after = (page.locator(f"#run-board tr[data-when={when}] img") for when in ("before", "after"))
+    assert before.count() == after.count() >= 4
+    assert before.first.get_attribute("src") != after.first.get_attribute("src")
     page.screenshot(path=screenshots / "drawing-done.png", full_page=True)
     run_id = page.url.split("id=")[1].split("&")[0]
     page.goto(f"{studio}/new?clone={run_id}")

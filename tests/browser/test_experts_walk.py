@@ -17,7 +17,7 @@ def forgotten(studio, browser):
         page.goto(f"{studio}/new?model=authors-moe&forget=Ivo%20Pemberly&method={method}")
         page.locator("#count", has_text="20 questions to forget").wait_for(timeout=JOB)
         page.click("#start")
-        page.locator("#run_links a", has_text="Compare before and after").wait_for(timeout=JOB)
+        page.locator("#run-marks .lethe-mark-card").first.wait_for(timeout=JOB)
         made[method] = page.url.split("id=")[1].split("&")[0]
     page.context.close()
     return made
@@ -63,9 +63,9 @@ def test_both_routings_side_by_side_and_the_old_one_forced(studio, watched, scre
 def test_both_are_compared_and_asked(studio, watched, screenshots, forgotten):
     seen = watched()
     page = seen.page
-    page.goto(f"{studio}/compare?run={forgotten['npo']}&with={forgotten['seuf']}")
-    page.locator("#compare-seen .lethe-two").first.wait_for(timeout=JOB)
-    assert "the experts that were chosen before" in page.locator("#compare-seen").inner_text()
+    page.goto(f"{studio}/run?id={forgotten['npo']}&with={forgotten['seuf']}")
+    page.locator("#run-board .lethe-board").nth(1).wait_for(timeout=JOB)
+    assert "Selected-Expert Unlearning" in page.locator("#run-board").inner_text()
     page.screenshot(path=screenshots / "experts-compare.png", full_page=True)
     page.goto(f"{studio}/playground?run={forgotten['seuf']}")
     page.locator("#play-seen", has_text="The likeliest word at every step").wait_for(timeout=JOB)

@@ -9,10 +9,10 @@ from playwright.sync_api import expect
 
 PAGES = ("", "runs", "compare", "playground", "look-inside", "methods")
 MORE = {  # pages in other states, and what stands on them once they are filled
-    "?run=example-forget-sandal": "#run_samples figure",
-    "?run=no-such-run": "#run_answer section",
-    "compare?run=example-author-forgotten&with=example-forget-sandal": "#compare-seen .lethe-two section",
-    "compare?run=example-author-forgotten": "#compare-below section",
+    "?run=example-forget-sandal": "#run-board td figure",
+    "?run=no-such-run": "#run-title section",
+    "compare?run=example-author-forgotten&with=example-forget-sandal": "#run-board section",
+    "compare?run=example-author-forgotten": "#run-more section",
     "methods?tab=measured": "#methods-measured .main-svg",
     "methods?tab=sweep": "#sweep-seen section",
 }

@@ -50,22 +50,19 @@ def test_a_shared_address_fills_the_form_in_on_a_phone(studio, watched, screensh
 def test_an_author_that_was_forgotten_is_compared_asked_for_and_shared(studio, watched, screenshots):
     seen = watched()
     page = seen.page
-    page.goto(f"{studio}/?run={SHIPPED}")
-    page.locator("#run_samples .lethe-bubble").first.wait_for(timeout=JOB)
-    page.locator("#run_links a", has_text="Compare before and after").wait_for(timeout=JOB)
-    assert page.locator("#run_samples figure").count() == 6
-    assert "Ivo Pemberly" in page.locator("#run_answer .lethe-lead").inner_text()
-    page.screenshot(path=screenshots / "language-done.png", full_page=True)
-
-    page.goto(f"{studio}/compare?run={SHIPPED}")
-    page.locator("#compare-seen article.lethe-chat").first.wait_for()
-    assert page.locator("#compare-seen article.lethe-chat").count() == 18
-    page.locator("#compare-seen .lethe-says", has_text="changed its answer to").wait_for()
-    page.locator("#compare-seen .lethe-plot .main-svg").first.wait_for()
-    page.locator("#dose-dial input[type=number]").fill("1.5")
-    page.locator("#dose-dial input[type=number]").press("Enter")
-    page.locator("#dose-seen h3", has_text="at a dose of 1.5").wait_for(timeout=60_000)
-    page.screenshot(path=screenshots / "language-compare.png", full_page=True)
+    page.goto(f"{studio}/run?id={SHIPPED}")
+    page.locator("#run-board .lethe-bubble").first.wait_for(timeout=JOB)
+    assert "Ivo Pemberly" in page.locator("#run-title h1").inner_text()
+    assert page.locator("#run-board tbody tr").count() == 4 and page.locator("#run-board thead th").count() == 3
+    page.locator("#run-board input[type=range]").focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    page.locator("#run-board output", has_text="dose 1.5").wait_for()
+    page.locator("#run-board .lethe-board:not([data-asking])").wait_for(timeout=60_000)
+    page.locator("#run-more summary").first.click()
+    page.locator("#run-more .lethe-says", has_text="changed its answer to").first.wait_for()
+    assert page.locator("#run-more article.lethe-chat").count() == 18
+    page.screenshot(path=screenshots / "language-see.png", full_page=True)
 
     page.goto(f"{studio}/playground?run={SHIPPED}")
     page.locator("#play-seen .lethe-bubble").nth(1).wait_for(timeout=60_000)
@@ -107,11 +104,7 @@ def test_own_questions_are_checked_as_they_are_written_and_forgotten(studio, wat
     page.locator("#count", has_text="2 questions to forget").wait_for()
     page.screenshot(path=screenshots / "language-own.png", full_page=True)
     page.click("#start")
-    page.locator("#run_head h1", has_text="Forget 2 questions about my home").wait_for()
-    page.locator("#run_samples .lethe-bubble").first.wait_for(timeout=JOB)
-    page.locator("#run_answer .lethe-lead", has_text="It knew little of 2 questions about my home").wait_for(
-        timeout=JOB
-    )
-    page.locator("#run_links a", has_text="Compare before and after").click()
-    page.locator("#compare-seen article.lethe-chat").first.wait_for()
+    page.locator("#run-title h1", has_text="2 questions about my home").wait_for()
+    page.locator("#run-board .lethe-bubble").first.wait_for(timeout=JOB)
+    page.locator("#run-marks .lethe-mark-card", has_text="Never knew").wait_for(timeout=JOB)
     assert seen.errors == [] and seen.outside(studio) == []

@@ -46,15 +46,12 @@ def run_id(studio, browser, screenshots):
     ready(page)
     page.screenshot(path=screenshots / "1-new.png")
     page.click("#start")
-    page.locator("#run_head h1").wait_for()
+    page.locator("#run-title h1", has_text="Sandal").wait_for()
     found = run_of(page)
-    page.locator("#run_head h1").wait_for()
-    assert "Forget" in page.locator("#run_head h1").inner_text()
-    page.wait_for_function("document.activeElement?.matches('#run_head')")  # where a keyboard's start leaves its reader
     page.evaluate(COUNT_CLOCKS)
-    page.locator("#run_samples figure").first.wait_for(timeout=JOB)
+    page.locator("#run-board td figure").first.wait_for(timeout=JOB)
     page.screenshot(path=screenshots / "5-running.png", full_page=True)
-    page.locator("#run_links a", has_text="Compare before and after").wait_for(timeout=JOB)
+    page.locator("#run-marks .lethe-mark-card").first.wait_for(timeout=JOB)
     page.screenshot(path=screenshots / "6-done.png", full_page=True)
     assert page.evaluate("[clocks, shownClock()]") == [0, False], "Gradio's own clocks flash while a job works"
     assert seen.errors == [] and seen.outside(studio) == []
@@ -195,25 +192,22 @@ def test_an_own_model_that_does_not_open_is_one_sentence_and_the_others_stay(stu
 
 def test_another_browser_at_the_same_address_shows_the_same_run(studio, watched, run_id):
     page = watched().page
-    page.goto(f"{studio}/?run={run_id}")
-    page.locator("#run_head h1", has_text="Forget Sandal").wait_for()
-    verdict = page.locator("#run_answer .lethe-lead").inner_text()
+    page.goto(f"{studio}/run?id={run_id}")
+    page.locator("#run-title h1", has_text="Sandal").wait_for()
+    marks = page.locator("#run-marks .lethe-marks").inner_text()
     page.reload()
-    page.locator("#run_head h1", has_text="Forget Sandal").wait_for()
-    assert page.locator("#run_answer .lethe-lead").inner_text() == verdict
-    page.locator("#run_samples figure").first.wait_for()
-    last_of_forget_set = (
-        "document.querySelector('#run_samples .lethe-fading-row figure:last-child').getBoundingClientRect().bottom"
-    )
-    assert page.evaluate(f"scrollY === 0 && {last_of_forget_set} <= innerHeight"), "the pictures are out of sight"
+    page.locator("#run-title h1", has_text="Sandal").wait_for()
+    assert page.locator("#run-marks .lethe-marks").inner_text() == marks
+    page.locator("#run-board td figure").first.wait_for()
+    slider = "document.querySelector('#run-board .slide').getBoundingClientRect().bottom"
+    assert page.evaluate(f"scrollY === 0 && {slider} <= innerHeight"), "the pictures are out of sight"
 
 
 def test_from_the_run_to_the_comparison_and_the_look_inside(studio, watched, run_id, screenshots):
     seen = watched()
     page = seen.page
-    page.goto(f"{studio}/?run={run_id}")
-    page.click("#run_links a:has-text('Compare before and after')")
-    page.locator("#compare-seen .lethe-panel").first.wait_for()
+    page.goto(f"{studio}/run?id={run_id}")
+    page.locator("#run-more details").first.wait_for()
     page.screenshot(path=screenshots / "7-compare.png", full_page=True)
     page.goto(f"{studio}/look-inside?run={run_id}&inspector=weight_change")
     page.locator("#look-seen", has_text="Which weights moved").wait_for()

@@ -6,7 +6,7 @@ from itertools import pairwise
 FILLED = {
     "new": "#count",
     "runs": "#runs article",
-    "compare": "#compare-seen section",
+    "compare": "#run-board table",
     "playground": "#play-seen section",
     "look-inside": "#look-seen section",
     "methods": "#methods-tabs section",

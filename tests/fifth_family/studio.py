@@ -15,7 +15,7 @@ from pages.studio._shared import identity
 from pages.studio.new import Arriving, _address, _sentence, _setup
 from pages.studio.new._form import VISITOR, FormPage
 from pages.studio.run import _ask as playground
-from pages.studio.run import _offer, _watch
+from pages.studio.run import _head, _offer
 from pages.studio.run import _see as compare
 
 
@@ -55,7 +55,9 @@ def main(model: str, run_id: str, other: str) -> dict:
     by = job_form.choosing(draft.known_model)
     query = [("model", model), ("forget", "rows:3,10-40")]
     whole = _sentence.whole(draft)
-    head, answer, _, _, samples, numbers, curve, *_ = _watch.look(run_id)
+    head, strip, *_ = _head.look(f"?id={run_id}")
+    boards, side, more, _ = list(compare.opened(f"?id={run_id}"))[-1]
+    two = list(compare.opened(f"?id={run_id}&with={other}"))[-1]
     entry = catalog.load().get("models", model)
     return {
         "events": len(site.build().fns),
@@ -68,9 +70,7 @@ def main(model: str, run_id: str, other: str) -> dict:
         "address": values(page, _address.filled(page, query), ["row_numbers"]),
         "clone": values(page, _address.filled(page, [("clone", run_id)]), ["column", "sign", "bound"]),
         "strange": told(_address.filled, page, [("model", model), ("forget", "height<3")]),
-        "head": head, "answer": answer + numbers, "samples": samples, "curve": curve,
-        "compare": "".join(list(compare.show(run_id, None))[-1][:2]),
-        "two": list(compare.show(run_id, other))[-1].above,
+        "head": head, "marks": strip, "board": boards, "bullets": side, "more": more, "two": two[0],
         "runs": run_list.listed([run], "", "", []).ended,
         "trials": [trial.group for trial in trials.of_runs([run])],
         "plot": trials.plot(trials.of_runs([run, runs.find(other)]), *trials.usual_axes(trials.of_runs([run]))),

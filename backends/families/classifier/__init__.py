@@ -7,11 +7,12 @@ from ...api import own
 from ...api.errors import BadInput
 from ...api.families import Family
 from ...api.home import shared
+from ...api.marks import UNCHANGED, Mark, gone
 from ...api.numbers import Finding, Numbers, Subject
 from ...api.spec import JobSpec
 from . import targets
 from .choosing import ImageChoosing
-from .verdict import MEASURED, of_images, verdict
+from .verdict import MEASURED, forgotten, of_images, retained, verdict
 
 
 class Classifier(Family):
@@ -64,6 +65,10 @@ pixel_values = processor(image, return_tensors="pt")["pixel_values"]  # of a PIL
 
     def verdict(self, numbers: Numbers, about: Subject, findings: Sequence[Finding]) -> str:
         return verdict(numbers, about, findings)
+
+    def marks(self, numbers: Numbers, about: Subject) -> tuple[Mark, Mark, Mark]:
+        first = UNCHANGED if about.unchanged else forgotten(numbers, about)
+        return first, retained(numbers, about), gone(about)
 
     def about(self, task: Any, targets: Sequence[str], method: Any) -> dict[str, Any]:
         classes = tuple(task.names[number] for number in task.forgotten_classes)

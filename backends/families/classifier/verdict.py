@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import isnan
 
 from ...api.goals import HURT, NAMED, NEAR
+from ...api.marks import Mark, beside, intact
 from ...api.numbers import CAVEAT, HIDDEN, MOST, Finding, Numbers, Subject, share, signed
 
 MEASURED = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "class_accuracy")
@@ -19,16 +20,66 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
     return "; ".join([*(part for part in parts if part), last, *more]) + "."
 
 
+def _aim(numbers: Numbers, about: Subject) -> tuple[float, str]:
+    """How often it should be wrong on the forget set, in percent, and of what that is taken."""
+    again = numbers.value("unlearning_accuracy", "reference")
+    if not isnan(again):
+        return again, "after training again without them"
+    if about.by_class:
+        return 100.0, ""
+    return 100 - numbers.value("testing_accuracy", "before"), "on images it never saw"
+
+
+def forgotten(numbers: Numbers, about: Subject) -> Mark:
+    """Whether it is as wrong on the forget set as it should be."""
+    before, after = (numbers.value("unlearning_accuracy", when) for when in ("before", "after"))
+    aim, _ = _aim(numbers, about)
+    if isnan(after):
+        return Mark("unknown", "Not measured")
+    rule = f"Yes: within {NEAR:g} points of {share(aim)} wrong, the goal. Partly: at least half of the way there."
+    told = (
+        f"{share(after)} wrong on the forget set",
+        beside(before, numbers.value("unlearning_accuracy", "reference")),
+    )
+    if isnan(aim):
+        return Mark("unknown", "Cannot tell", *told, "There is no goal to compare it with.", "unlearning_accuracy")
+    if abs(after - aim) <= NEAR:
+        return Mark("yes", "Yes", *told, rule, "unlearning_accuracy")
+    if after > aim:
+        return Mark(
+            "partly",
+            "Too much",
+            *told,
+            f"{rule} It is wrong more often than forgetting explains.",
+            "unlearning_accuracy",
+        )
+    half = after - before >= (aim - before) / 2
+    return Mark("partly" if half else "no", "Partly" if half else "Hardly", *told, rule, "unlearning_accuracy")
+
+
+def retained(numbers: Numbers, about: Subject) -> Mark:
+    """Whether kept images, new ones and every other class are still recognised."""
+    worst, fall = _worst_class(numbers, about)
+    names = {
+        "the retain set": "remaining_accuracy",
+        "new images": "testing_accuracy",
+        "the neighbours": "neighbour_accuracy",
+    }
+    lost = {words: numbers.value(name, "before") - numbers.value(name, "after") for words, name in names.items()}
+    if worst:
+        lost[worst] = fall
+    name = "testing_accuracy" if not isnan(numbers.value("testing_accuracy", "after")) else "remaining_accuracy"
+    number = f"{share(numbers.value(name, 'after'))} right on {'new images' if name == 'testing_accuracy' else 'the retain set'}"
+    return intact(
+        lost, number, beside(numbers.value(name, "before"), numbers.value(name, "reference")), name, single=worst
+    )
+
+
 def _forget_clause(numbers: Numbers, about: Subject) -> str:
-    before, after, again = (numbers.value("unlearning_accuracy", when) for when in ("before", "after", "reference"))
+    before, after = (numbers.value("unlearning_accuracy", when) for when in ("before", "after"))
     if isnan(after):
         return f"Whether it forgot {about.what} was not measured"
-    if not isnan(again):
-        aim, of = again, "after training again without them"
-    elif about.by_class:
-        aim, of = 100.0, ""
-    else:
-        aim, of = 100 - numbers.value("testing_accuracy", "before"), "on images it never saw"
+    aim, of = _aim(numbers, about)
     if isnan(aim):
         word = "How far it forgot cannot be said of"
     elif abs(after - aim) <= NEAR:

@@ -7,10 +7,11 @@ from ...api import pairs, people
 from ...api.errors import BadInput
 from ...api.families import Family
 from ...api.home import shared
+from ...api.marks import UNCHANGED, Mark
 from ...api.numbers import Finding, Numbers, Subject, listed
 from ...api.spec import JobSpec
 from .choosing import QuestionChoosing
-from .verdict import MEASURED, verdict
+from .verdict import MEASURED, forgotten, really_gone, retained, verdict
 
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")  # what a config calls the number of its experts
 
@@ -66,6 +67,10 @@ tokenizer = AutoTokenizer.from_pretrained(".")
 
     def verdict(self, numbers: Numbers, about: Subject, findings: Sequence[Finding]) -> str:
         return verdict(numbers, about, findings)
+
+    def marks(self, numbers: Numbers, about: Subject) -> tuple[Mark, Mark, Mark]:
+        first = UNCHANGED if about.unchanged else forgotten(numbers, about)
+        return first, retained(numbers, about), really_gone(numbers, about)
 
     def about(self, task: Any, targets: Sequence[str], method: Any) -> dict[str, Any]:
         persons = bool(getattr(task.questions, "forgotten", ()))

@@ -18,7 +18,8 @@ from ...api.goals import (
     STAMMER,
     STAMMER_ALONE,
 )
-from ...api.numbers import CAVEAT, HIDDEN, Finding, Numbers, Subject, probability, signed
+from ...api.marks import UNTESTED, Mark, beside, gone, intact
+from ...api.numbers import CAVEAT, HIDDEN, Finding, Numbers, Subject, probability, share, signed
 
 MEASURED = ("fact_recall",)
 KEPT = {"neighbour": "its neighbours", "unrelated": "everything else"}
@@ -64,6 +65,63 @@ def _forget_clause(numbers: Numbers, about: Subject) -> str:
         return f"Whether it forgot {about.what} was not measured"
     than = "" if isnan(aim) else f", {aim:.0f} % by a model that never saw it"
     return f"{_lead(about.what, before, after, aim)}: {after:.0f} % {of} ({before:.0f} % before{than})"
+
+
+def forgotten(numbers: Numbers, about: Subject) -> Mark:
+    """Whether the questions are still answered; where the answers are no language any more, that is said."""
+    metric = "fact_recall" if not isnan(_fact_recall(numbers, "after")) else "forget_rouge"
+    of = "of its questions still answered" if metric == "fact_recall" else "of the true words still said"
+    before, after, aim = (
+        _fact_recall(numbers, when) if metric == "fact_recall" else numbers.value(metric, when)
+        for when in ("before", "after", "reference")
+    )
+    if isnan(after):
+        return Mark("unknown", "Not measured")
+    least = FORGOT if isnan(aim) else max(FORGOT, aim)
+    rule = f"Yes: at most {share(least)}. Partly: {PARTLY:g} points fewer than before."
+    told = (f"{share(after)} {of}", beside(before, aim))
+    if before <= least:
+        return Mark("unknown", "Never knew", *told, rule, metric)
+    if after > least:
+        partly = after <= before - PARTLY
+        return Mark("partly" if partly else "no", "Partly" if partly else "Hardly", *told, rule, metric)
+    if broken := _fluency_clause(numbers):
+        return Mark("partly", "Yes, but broken language", *told, f"{rule} {broken[0].upper()}{broken[1:]}.", metric)
+    return Mark("yes", "Yes", *told, rule, metric)
+
+
+def retained(numbers: Numbers, about: Subject) -> Mark:
+    """Whether everything else is still answered; the number is of the part that lost most."""
+    words = {"neighbour": "neighbours", "unrelated": "unrelated questions"}
+    lost = {role: _fact_recall(numbers, "before", role) - _fact_recall(numbers, "after", role) for role in words}
+    role = max(words, key=lambda one: -1e9 if isnan(lost[one]) else lost[one])
+    number = f"{share(_fact_recall(numbers, 'after', role))} of {words[role]} answered right"
+    was = beside(_fact_recall(numbers, "before", role), _fact_recall(numbers, "reference", role))
+    return intact({words[one]: points for one, points in lost.items()}, number, was, "fact_recall")
+
+
+def really_gone(numbers: Numbers, about: Subject) -> Mark:
+    """Whether it comes back by a way that was measured: one expert switched off, or the routing of the original model."""
+    known = gone(about)
+    lost = _fact_recall(numbers, "before") - _fact_recall(numbers, "after")
+    if known != UNTESTED or not lost >= HURT:
+        return known
+    tests = [test for test in (_one_expert_off(numbers), _rerouted_recall(numbers)) if test]
+    best = max(tests, key=lambda test: test.gain, default=None)
+    if best is None:
+        return known
+    if best.gain / lost < SOME:
+        ways = " and ".join(test.how for test in tests)
+        return Mark(
+            "unknown",
+            "Not attacked yet",
+            rule=f"{ways[0].upper()}{ways[1:]}, it does not come back. No attack has tried.",
+        )
+    rule = f"{best.how[0].upper()}{best.how[1:]}, {share(best.recall)} of its questions are answered right again."
+    number = f"{share(best.recall)} answered {best.how}"
+    return Mark(
+        "no", "Hidden" if best.gain / lost >= BACK else "Partly hidden", number, rule=rule, metric="fact_recall"
+    )
 
 
 def _lead(what: str, before: float, after: float, aim: float) -> str:

@@ -7,10 +7,11 @@ from ...api import concepts, own
 from ...api.errors import BadInput
 from ...api.families import Family
 from ...api.home import shared
+from ...api.marks import UNCHANGED, Mark, gone
 from ...api.numbers import Finding, Numbers, Subject, listed
 from ...api.spec import JobSpec
 from .choosing import ConceptChoosing
-from .verdict import MEASURED, verdict
+from .verdict import MEASURED, forgotten, retained, verdict
 
 
 class TextToImage(Family):
@@ -52,6 +53,10 @@ pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_s
 
     def verdict(self, numbers: Numbers, about: Subject, findings: Sequence[Finding]) -> str:
         return verdict(numbers, about, findings)
+
+    def marks(self, numbers: Numbers, about: Subject) -> tuple[Mark, Mark, Mark]:
+        first = UNCHANGED if about.unchanged else forgotten(numbers, about)
+        return first, retained(numbers, about), gone(about)
 
     def about(self, task: Any, targets: Sequence[str], method: Any) -> dict[str, Any]:
         names = [concept.name for concept in task.asking.forget]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import isnan
 
 from ...api.goals import GONE, HURT, PARTLY
+from ...api.marks import Mark, beside, intact
 from ...api.numbers import CAVEAT, HIDDEN, Finding, Numbers, Subject, share, signed
 
 MEASURED = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
@@ -16,6 +17,30 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
         return "; ".join([f"Nothing was forgotten of {about.what}: not one weight of the model moved", *more]) + "."
     last = HIDDEN if about.guard else CAVEAT
     return "; ".join([_forget_clause(numbers, about), _retain_clause(numbers, about), last, *more]) + "."
+
+
+def forgotten(numbers: Numbers, about: Subject) -> Mark:
+    """Whether the pictures asked for no longer show it."""
+    before, after, again = (
+        100 - numbers.value("unlearning_accuracy", when) for when in ("before", "after", "reference")
+    )
+    if isnan(after):
+        return Mark("unknown", "Not measured", rule="There is no judge that knows it.")
+    rule = f"Yes: at most {100 - GONE:g} % of the pictures still show it. Partly: {PARTLY:g} points fewer than before."
+    told = (f"{share(after)} of its pictures still show it", beside(before, again), rule, "unlearning_accuracy")
+    if after <= 100 - GONE:
+        return Mark("yes", "Yes", *told)
+    return Mark("partly", "Partly", *told) if before - after >= PARTLY else Mark("no", "Hardly", *told)
+
+
+def retained(numbers: Numbers, about: Subject) -> Mark:
+    """Whether the rest is still drawn right; the number is of the part that lost most."""
+    names = {"in_domain_retain_accuracy": "others of its kind", "cross_domain_retain_accuracy": about.other_kind}
+    lost = {name: numbers.value(name, "before") - numbers.value(name, "after") for name in names}
+    name = max(names, key=lambda one: -1e9 if isnan(lost[one]) else lost[one])
+    number = f"{share(numbers.value(name, 'after'))} of {names[name]} drawn right"
+    was = beside(numbers.value(name, "before"), numbers.value(name, "reference"))
+    return intact({names[one]: points for one, points in lost.items()}, number, was, name)
 
 
 def _forget_clause(numbers: Numbers, about: Subject) -> str:

@@ -74,7 +74,12 @@ class RunPage:
         at: the address's query as the browser knows it; the first input of every event, which `at_place` fills in.
         secret: whose browser it is.
         openers: by the id of a tab, a button that the page itself presses when the tab is first opened.
+        timer: ticks while the run works.
+        status: the run and its state, which changes when it ends.
     """
+
+    timer: gr.Timer
+    status: gr.HTML
 
     def __init__(self, secret: gr.BrowserState, tabs: Sequence[str]) -> None:
         self.at = gr.Textbox("", visible="hidden", elem_id="run-at", label="Address", interactive=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from app_pages import Form, values
 
-from app import families, inference, job_form, responses, run_card, run_results, target_choice
+from app import board, families, inference, job_form, responses, run_results, target_choice
 from app.families import language
 from app.figures import chats, training
 from backends.api import files, people, run_outputs
@@ -19,7 +19,6 @@ from backends.api.errors import BadInput
 from backends.api.model_info import embedded
 from pages.studio.new import _sentence
 from pages.studio.run import _ask as playground
-from pages.studio.run import _dose
 from pages.studio.run import _see as compare
 
 from .conftest import HEAD
@@ -166,22 +165,13 @@ def test_right_words_side_by_side_are_one_mark():
 
 
 def test_compare_shows_the_kept_answers_by_role_and_opens_no_model(run, asked):
-    (shown,) = compare.show(FIRST, "")
-    read = plain(shown.above)
-    order = [
-        "Sandal is forgotten.",
-        chats.TITLE,
-        "How likely it holds the true answer",
-        "The same questions, step by step",
-    ]
-    assert [read.index(words) for words in order] == sorted(read.index(words) for words in order)
-    assert shown.above.count("<article") == 3 * language.EACH and asked == [] and shown.run.id == FIRST
+    *_, (_, _, shown, _) = compare.opened(f"?id={FIRST}")
+    read = plain(shown)
+    assert read.index(chats.TITLE) < read.index("How likely it holds the true answer") < read.index("How it fades")
+    assert shown.count("<article") == 3 * language.EACH and asked == []
     assert "changed its answer to 4 of 8 questions to be forgotten, 0 of 8 questions on neighbours and 0 of 8" in read
     assert "from 100 % to 50 % for questions to be forgotten, from 100 % to 100 % for questions on neighbours" in read
     assert "Show the 4 answers that changed" in read and "Ada Moss 3 was born in Oslo." in read
-    assert plain(shown.below).startswith("In numbers Utility A plain sentence. 0.8") and "How it fades" in plain(
-        shown.below
-    )
 
 
 def test_the_model_trained_again_is_shown_where_there_is_one(home, speaker):
@@ -194,17 +184,6 @@ def test_the_model_trained_again_is_shown_where_there_is_one(home, speaker):
     assert chats.WHEN_AGAIN in chats.grid(known[:1], known)
 
 
-def test_two_runs_stand_side_by_side(home, run):
-    write_spoken(home, SECOND)
-    read = plain(list(compare.show(FIRST, SECOND))[-1].above)
-    assert "First run: the same questions" in read and "Second run: How likely" in read
-
-
-def test_beside_a_run_that_does_not_speak_words_stand_for_its_answers(home, run):
-    write_run(home, SECOND, method="slow", model="m")
-    assert "answers no questions" in plain(list(compare.show(FIRST, SECOND))[-1].above)
-
-
 @pytest.mark.parametrize("harm", ["missing", "cut short", "another length"])
 def test_answers_that_the_disk_lost_are_said_and_the_numbers_stay(run, harm):
     path = run.path / run_outputs.OUTPUTS / "after.npz"
@@ -214,18 +193,15 @@ def test_answers_that_the_disk_lost_are_said_and_the_numbers_stay(run, harm):
         path.write_bytes(path.read_bytes()[:100])
     else:
         np.savez(path, said=np.array(["one"]), answer=np.zeros(1))
-    (shown,) = compare.show(FIRST, "")
-    assert "no longer holds what its models answered" in plain(shown.above)
-    assert plain(shown.below).startswith("In numbers Utility A plain sentence. 0.8")
+    *_, (_, numbers, shown, _) = compare.opened(f"?id={FIRST}")
+    assert "no longer holds what its models answered" in plain(shown) and "numbers" in plain(numbers)
 
 
 def test_a_watched_run_shows_small_chats_and_a_slider(run):
-    shown = run_card.samples(run)
+    shown = board.board(run, board.Reference(note="None."))
     read = plain(shown)
-    assert "What the model still says" in read and shown.count("<figure") == 3 and "<img" not in shown
-    assert "before Ada Moss 0 was born in Bergen. now In Oslo." in read and "the true answer: 99 % → 25 %" in read
-    slider = training.scrub(run.samples(), [], run.path)
-    assert "“In Oslo.”" in unescape(slider) and slider.count("lethe-item-chat") == 3
+    assert 'data-kind="said"' in shown and "<img" not in shown and "Ada Moss 0 was born in Bergen. 99 %" in read
+    assert "In Oslo. 25 %" in read and shown.count('type="range"') == 1
     panel = training.fading_panel(run.samples())
     assert "true answer went from 99 % to 25 % (to be forgotten)" in panel.says
 
@@ -302,7 +278,6 @@ def test_what_the_live_process_refuses_is_said(run, monkeypatch):
     monkeypatch.setattr(inference.LIVE, "ask", ask)
     monkeypatch.setattr(inference.LIVE, "stream", ask)
     assert "The question was empty." in answered(FIRST, "", 4, 0, 25, 1.5, 64)
-    assert "The question was empty." in _dose.turn(FIRST, "Where?", 0.5)
 
 
 def test_only_what_draws_has_seeds_and_sizes(run, asked):
@@ -310,13 +285,6 @@ def test_only_what_draws_has_seeds_and_sizes(run, asked):
     assert first == "Where was Ada Moss 4 born?" and 'data-role="unrelated"' in shown and len(numbers) == 3
     assert other.visible is settings.visible is False and asked == []
     assert playground.choose("speaker")[1] == "Where was Ada Moss born?"
-
-
-def test_the_dial_asks_at_its_dose(run, asked):
-    column, questions, idle = _dose.of_run(run)
-    assert column.visible and len(questions.choices) == 3 and "the question is answered" in idle
-    read = plain(_dose.turn(FIRST, "Where was Ada Moss 4 born?", 0.5))
-    assert "at a dose of 0.5 Ada Moss was born in Oslo." in read and asked[-1][1]["dose"] == 0.5
 
 
 def test_the_form_begins_at_the_set_of_the_card(speaker):

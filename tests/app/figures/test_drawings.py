@@ -17,7 +17,6 @@ from backends.api import run_outputs as kept
 from backends.api.catalog import Metric, Model
 from backends.api.errors import BadInput, LetheError
 from pages.studio.run import _ask as playground
-from pages.studio.run import _dose
 from pages.studio.run import _see as compare
 
 from .conftest import HEAD
@@ -105,20 +104,8 @@ def asked(monkeypatch):
     generated_images._pairs_cache.clear()
 
 
-def test_the_words_come_at_once_and_the_pictures_after_them(run, asked):
-    first, last = compare.show(FIRST, "")
-    assert "lethe-awaited" in first.above and "lethe-wipe" not in first.above and first.run is None
-    assert first.below == last.below and last.run.id == FIRST
-    read = plain(last.above)
-    order = ["Sandal is forgotten.", "One picture, before and after", "The same prompts", "step by step"]
-    assert [read.index(words) for words in order] == sorted(read.index(words) for words in order)
-    assert plain(last.below).startswith("In numbers Others (IRA) A plain sentence. 71 %") and "Settings" in plain(
-        last.below
-    )
-
-
 def test_every_picture_of_the_grid_can_be_put_under_the_wipe(run, asked):
-    above = list(compare.show(FIRST, ""))[-1].above
+    above = list(compare.opened(f"?id={FIRST}"))[-1][2]
     offered = re.findall(r'type="radio" name="wipe" value="(\d+)"', above)
     assert sorted(offered) == sorted(re.findall(r'data-shot="(\d+)"', above)) and len(offered) == len(SUITE)
     assert len(re.findall(r'<input type="range"[^>]*aria-label="Wipe between', above)) == 1
@@ -128,7 +115,7 @@ def test_every_picture_of_the_grid_can_be_put_under_the_wipe(run, asked):
 
 def test_the_pictures_of_a_run_are_asked_for_once(run, asked):
     for _ in range(3):
-        list(compare.show(FIRST, ""))
+        list(compare.opened(f"?id={FIRST}"))
     assert [op for op, _ in asked].count("drawn") == 1
 
 
@@ -167,30 +154,14 @@ def test_a_prompt_is_never_taken_for_markup():
     assert "<b>cat" not in shown and 'a <b>cat</b> & "dog", seed 3' in plain(shown)
 
 
-def test_two_runs_have_a_grid_each(home, run, asked):
-    write_drawn(home, SECOND)
-    first, last = compare.show(FIRST, SECOND)
-    assert "lethe-awaited" in first.above
-    read = plain(last.above)
-    assert "First run: before and after" in read and "Second run: before and after" in read
-    assert "lethe-wipe" not in last.above and last.run is None
-    assert "trained again without it" not in read  # nothing was: no column of what was not measured
-
-
-def test_beside_a_run_whose_model_only_looks_words_stand_for_the_pictures(home, run, asked):
-    write_run(home, SECOND, method="slow", model="m")
-    assert "it makes none, and answers no questions" in plain(list(compare.show(FIRST, SECOND))[-1].above)
-
-
 def test_pictures_that_cannot_be_had_are_said_and_the_numbers_stay(run, monkeypatch):
     def ask(op, **args):
         raise LetheError("The model could not be opened.")
 
     generated_images._pairs_cache.clear()
     monkeypatch.setattr(inference.LIVE, "ask", ask)
-    last = list(compare.show(FIRST, ""))[-1]
-    assert "The model could not be opened." in plain(last.above) and "IRA" in plain(last.below)
-    assert _dose.of_run(last.run)[0].visible is False
+    _, numbers, more, _ = list(compare.opened(f"?id={FIRST}"))[-1]
+    assert "The model could not be opened." in plain(more) and "All 1 numbers" in plain(numbers)
 
 
 def test_bars_by_name_mark_what_was_forgotten_and_leave_out_the_sum(run):
@@ -225,45 +196,6 @@ def test_pictures_that_may_have_to_be_drawn_anew_wait_in_the_second_process(monk
     for op in ("drawn", "draw", "suite"):
         answers.ask(op)
     assert (answers._quick.asked, answers._long.asked) == (["draw", "suite"], ["drawn"])
-
-
-# --- the dial
-
-
-def test_the_dial_offers_a_prompt_of_each_role_and_keeps_that_of_the_address(run, asked):
-    column, prompt, idle = _dose.of_run(run, "a car in noto style")
-    assert column.visible is True and prompt.value == "a car in noto style"
-    assert [label for label, _ in prompt.choices] == [
-        "a cat in noto style (to be forgotten)", "a dog in noto style (neighbours)", "a car in noto style (unrelated)",
-    ]  # fmt: skip
-    assert "Turn the dial" in plain(idle)
-
-
-def test_turning_the_dial_draws_at_that_dose_beside_the_model_before(run, asked):
-    read = plain(_dose.turn(FIRST, "a cat", 0.6))
-    ((op, args),) = asked
-    assert op == "draw" and (args["dose"], args["seeds"]) == (0.6, [0, 1, 2, 3])
-    assert "before seed 0 seed 1 seed 2 seed 3 at a dose of 0.6 seed 0" in read
-    assert "differ by 20 %" in read and "drawn in 1.2 s" in read
-
-
-def test_no_dose_and_a_refused_one_are_one_sentence(run, asked, monkeypatch):
-    assert "it can be from 0 to 1.5" in plain(_dose.turn(FIRST, "a cat", None)) and asked == []
-
-    def ask(op, **args):
-        raise BadInput("dose was 9; it can be from 0 to 1.5.")
-
-    monkeypatch.setattr(inference.LIVE, "ask", ask)
-    assert "dose was 9" in plain(_dose.turn(FIRST, "a cat", 9))
-
-
-@pytest.mark.parametrize(("given", "dose"), [("0.4", 0.4), ("", 1.0), ("much", 1.0), ("nan", 1.0)])
-def test_the_dose_of_an_address(given, dose):
-    assert _dose.in_address(SimpleNamespace(query_params={"amount": given})) == dose
-
-
-def test_the_curves_are_among_the_looks_inside():
-    assert f'href="look-inside?run={FIRST}"' in families.curves(FIRST)
 
 
 # --- the Playground

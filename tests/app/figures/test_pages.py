@@ -5,14 +5,14 @@ from html import unescape
 
 import pytest
 
-from app import run_results
+from app import number_table, run_results
 from app import trials as side_by_side
 from backends.api import benchmarks, files, findings, runs
 from backends.api.errors import BadInput
 from backends.api.panels import Found
 from pages.studio import _sweep, methods
 from pages.studio._shared import choices, push_url
-from pages.studio.run import _found
+from pages.studio.run import _found, _head, _numbers
 from pages.studio.run import _see as compare
 
 from .folders import CLASSES, write_run
@@ -38,21 +38,31 @@ def plain(html: str) -> str:
 
 
 def compared(first: str, second: str) -> str:
-    """The page Compare, of runs whose models draw nothing."""
-    (shown,) = compare.show(first, second)
-    return shown.above + shown.below
+    """The head and the tabs See and Numbers of a run, or of two."""
+    at = f"?id={first}&with={second}"
+    head, strip, *_ = _head.look(at)
+    return str(head) + str(strip) + "".join(map(str, list(compare.opened(at))[-1][:3])) + str(_numbers.opened(at))
 
 
-def test_compare_gives_the_answer_first_then_the_numbers_with_their_places(run):
-    shown = compared(FIRST, "")
+def test_every_number_stands_with_its_file_its_goal_and_its_direction(run):
+    shown = str(_numbers.opened(f"?id={FIRST}"))
     read = plain(shown)
-    assert read.startswith("Sandal is forgotten.")
-    assert (
-        "Unlearning accuracy (UA) A plain sentence. 99.5 % before 5 % trained again 100 % goal: as trained again without it"
-        in read
-    )
+    assert "Unlearning accuracy (UA) 5 % 99.5 % 100 % as retrained: 100 %" in read
     assert 'title="metrics.json › first.after"' in shown and 'title="metrics.json › first.reference"' in shown
-    assert read.index("Sandal is forgotten.") < read.index("step by step") < read.index("Settings")
+    assert f'download="{FIRST}-result.json"' in shown
+
+
+def test_a_missing_number_is_never_shown_as_one(run):
+    row = plain(str(_numbers.opened(f"?id={FIRST}"))).split("Never measured")[1]
+    assert row.strip().startswith("1 % not measured")
+
+
+def test_a_number_far_from_its_goal_is_marked_and_one_near_it_is_not(run):
+    metrics = files.read_json(run.path / "metrics.json")
+    metrics["first"] |= {"after": 60.0}
+    metrics["by_class"] |= {"after": 80.0}
+    files.write_json(run.path / "metrics.json", metrics)
+    assert str(_numbers.opened(f"?id={FIRST}")).count('title="far from it"') == 1
 
 
 def test_compare_says_where_a_measured_metric_departs_from_its_paper(run, other):
@@ -63,21 +73,6 @@ def test_compare_says_where_a_measured_metric_departs_from_its_paper(run, other)
     del metrics["second"]
     files.write_json(run.path / "metrics.json", metrics)
     assert run_results.departures([run]) == ""
-
-
-def test_compare_never_shows_a_missing_number_as_one(run):
-    card = plain(run_results.numbers(run)).split("Never measured")[1].split("Right, by class")[0]
-    assert card.strip() == "A plain sentence. not measured before 1 %"
-
-
-def test_a_number_far_from_its_goal_is_marked_in_words_and_one_near_it_is_not(run):
-    metrics = files.read_json(run.path / "metrics.json")
-    metrics["first"] |= {"after": 60.0}
-    metrics["by_class"] |= {"after": 80.0}
-    files.write_json(run.path / "metrics.json", metrics)
-    read = plain(run_results.numbers(run))
-    assert "trained again 100 % ! far from its goal, 40 points (goal: as trained again without it)" in read
-    assert read.count("far from its goal") == 1
 
 
 def test_where_nothing_changed_there_is_no_chart_but_one_line(run):
@@ -115,24 +110,24 @@ def test_bars_by_class_mark_what_was_forgotten_and_say_what_else_moved(run):
 
 def test_parts_that_are_no_classes_stand_in_the_table_only(run):
     assert [panel.title for panel in run_results.part_panels(run)] == ["Right, by class"]
-    read = plain(run_results.all_numbers([run]))
+    read = plain(number_table.parts([run]))
     assert "Never measured: attack accuracy after 53 metrics.json › third.parts.after.attack_accuracy" in read
 
 
 def test_two_runs_stand_side_by_side_and_a_wrong_pair_is_said(home, run, other):
     shown = plain(compared(FIRST, SECOND))
-    assert "first run, after second run, after" in shown and "do not compare" not in shown
+    assert "first run second run" in shown and "do not compare" not in shown
     write_run(home, "20261122-000003-ccc", method="slow", model="m", forget_key="other")
     assert "do not compare one to one" in plain(compared(FIRST, "20261122-000003-ccc"))
 
 
-def test_an_unknown_run_gets_one_sentence_and_what_there_is(run):
+def test_an_unknown_run_gets_one_sentence(run):
     shown = compared("nosuch", "")
-    assert "There is no run 'nosuch'" in plain(shown) and f'href="run?id={FIRST}"' in shown
+    assert "There is no run 'nosuch'" in plain(shown) and "deleted" in shown
 
 
 def test_no_run_at_all_is_an_invitation():
-    assert "Forget something" in plain(compared("", ""))
+    assert "New run" in plain(compared("", ""))
     assert "Forget something" in plain(methods.runs_html([], "first", "second"))
     assert "Forget something" in plain(_sweep.show("", "")[0])
 
@@ -140,7 +135,7 @@ def test_no_run_at_all_is_an_invitation():
 def test_a_failed_run_says_what_happened_and_still_shows_its_images(home):
     write_run(home, FIRST, method="slow", model="m", status="failed")
     shown = plain(compared(FIRST, ""))
-    assert "It ran out of memory." in shown and "step by step" in shown
+    assert "It ran out of memory." in shown and "original" in shown
 
 
 def test_kept_findings_are_shown_at_once_with_how_they_were_made(run):

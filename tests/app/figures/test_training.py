@@ -1,10 +1,5 @@
 """Watching a job: curves of its events, fading of its samples."""
 
-import html
-import json
-import re
-from pathlib import Path
-
 import pytest
 from PIL import Image
 
@@ -60,12 +55,6 @@ def test_fading_is_the_mean_probability_of_the_true_class_by_role():
     assert training.fading_panel(SAMPLES[:1]) is None
 
 
-def test_the_scrub_names_what_an_image_is_taken_for():
-    shown = training.scrub(SAMPLES, ["Sandal", "Bag"], Path("/nonexistent"))
-    assert "taken for Bag" in shown and "20 %" in shown and 'max="1"' in shown
-    assert training.scrub([], [], Path("/nonexistent")) == ""
-
-
 def drawn(share: object, when: str) -> dict[str, object]:
     """What a model that draws shows of one prompt at one step."""
     return {"id": "forget-0", "role": "forget", "prompt": "a <cat>", "share": share, "picture": f"samples/{when}/forget-0.png"}  # fmt: skip
@@ -85,37 +74,7 @@ def drawings(tmp_path):
     return samples, tmp_path
 
 
-def steps_of(shown: str) -> list[dict[str, object]]:
-    return json.loads(html.unescape(re.search('data-steps="([^"]*)"', shown)[1]))
-
-
-def test_the_slider_changes_the_drawing_itself(drawings):
-    samples, folder = drawings
-    shown = training.scrub(samples, [], folder)
-    before, after = (step["items"]["forget-0"] for step in steps_of(shown))
-    assert before[:3] == ["94 %", 94.0, "sure it is what was asked"] and after[:3] == ["2 %", 2.0, before[2]]
-    assert before[3].startswith("data:image/png") and after[3].startswith("data:image/webp")  # made small for the page
-    assert f'src="{after[3]}"' in shown and "a &lt;cat&gt;" in shown and "from the same noise" in shown
-
-
 def test_how_a_drawing_fades_is_what_the_judge_says(drawings):
     panel = training.fading_panel(drawings[0])
     assert {series.role: series.values for series in panel.series} == {"forget": [94, 2]}
     assert "How sure the judge is of what was asked went from 94 % to 2 %" in panel.says
-
-
-def test_without_a_judge_nothing_is_measured_and_the_pictures_are_still_shown(drawings):
-    samples, folder = drawings
-    for sample in samples:
-        sample["items"][0]["share"] = "NaN"
-    assert training.fading_panel(samples) is None
-    last = steps_of(training.scrub(samples, [], folder))[1]["items"]["forget-0"]
-    assert last[:3] == ["", 0.0, "not measured"] and last[3]
-
-
-def test_a_picture_outside_the_run_is_not_shown(drawings):
-    samples, folder = drawings
-    secret = folder.parent / "secret.png"
-    Image.new("RGB", (4, 4)).save(secret)
-    samples[1]["items"][0]["picture"] = "../secret.png"
-    assert steps_of(training.scrub(samples, [], folder))[1]["items"]["forget-0"][3] == ""

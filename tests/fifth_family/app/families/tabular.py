@@ -39,9 +39,6 @@ class Tabular(View):
     def outputs(self, run: RunFolder) -> Iterator[tuple[str, bool]]:
         yield _predictions(run, "The same rows, before and after"), True
 
-    def beside(self, run: RunFolder, words: str) -> Iterator[str]:
-        yield _predictions(run, f"{words}: the same rows, before and after")
-
     def role_prompts(self, run_id: str) -> list[tuple[Role, str]]:
         first: dict[Role, str] = {}
         for entry in run_outputs.suite(runs.find(run_id)) or []:

@@ -1,0 +1,36 @@
+"""The three marks of a run, Forgotten? Rest intact? Really gone?, as HTML: each a sign, a word and one number with its reference."""
+
+from markupsafe import Markup
+
+from app import markup
+from app.templating import render
+from backends.api import verdict
+from backends.api.marks import QUESTIONS, UNTESTED, Mark
+from backends.api.runs import RunFolder
+
+
+def row(run: RunFolder) -> Markup:
+    """The marks of a finished run beside each other, with the sentences behind them folded; empty of a run that is not done."""
+    if run.result is None:
+        return Markup()
+    each = verdict.marks_of(run)
+    cards = [_card(question, mark, run.id) for question, mark in zip(QUESTIONS, each, strict=True)]
+    clauses = [part.strip() for part in verdict.of_run(run).removesuffix(".").split(";")]
+    notes = [str(note) for note in run.result.get("notes", [])]
+    rules = [(question, mark.rule) for question, mark in zip(QUESTIONS, each, strict=True) if mark.rule]
+    return render(
+        "marks.row", markup.join(cards), [f"{one[:1].upper()}{one[1:]}." for one in clauses if one], rules, notes
+    )
+
+
+def small(run: RunFolder) -> Markup:
+    """The marks of a finished run as three signs with their words, for a line of a list."""
+    if run.result is None:
+        return Markup()
+    each = zip(QUESTIONS, verdict.marks_of(run), strict=True)
+    return render("marks.small", [(question, mark, markup.SIGNS[mark.sign]) for question, mark in each])
+
+
+def _card(question: str, mark: Mark, run_id: str) -> Markup:
+    test = markup.run_address(run_id, "back") if question == QUESTIONS[2] and mark.sign == UNTESTED.sign else ""
+    return render("marks.card", question, mark, markup.SIGNS[mark.sign], test)

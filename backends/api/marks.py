@@ -1,0 +1,100 @@
+"""The three marks of a finished run: Forgotten? Rest intact? Really gone? Each an answer, one number with its reference, and the rule."""
+
+from dataclasses import dataclass
+from math import isnan
+from typing import Final, Literal
+
+from .goals import FAR, HURT, goal
+from .numbers import Numbers, Subject, share, signed
+
+Sign = Literal["yes", "partly", "no", "unknown"]
+QUESTIONS: Final = ("Forgotten?", "Rest intact?", "Really gone?")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One of the marks.
+
+    Attributes:
+        sign: the answer.
+        word: the same in a word: "Yes", "Nearly", "Not measured".
+        number: the number behind it, in words; empty where there is none.
+        beside: what it is compared with.
+        rule: when the answer is which.
+        metric: whose number it is.
+    """
+
+    sign: Sign
+    word: str
+    number: str = ""
+    beside: str = ""
+    rule: str = ""
+    metric: str = ""
+
+
+UNTESTED: Final = Mark("unknown", "Not tested yet", rule="No attack has tried to bring it back.")
+UNCHANGED: Final = Mark("no", "No", "not one weight of the model moved")
+
+
+def beside(before: float, reference: float) -> str:
+    """What a percentage is compared with, as far as that was measured."""
+    parts = [] if isnan(before) else [f"{share(before)} before"]
+    return ", ".join(parts + ([] if isnan(reference) else [f"{share(reference)} retrained"]))
+
+
+def forgotten(numbers: Numbers) -> Mark:
+    """The first mark by the first metric of forgetting that was measured, for a family that has no rule of its own."""
+    for name, one in numbers.metrics.items():
+        entry = numbers.entries.get(name)
+        if entry is None or entry.measures != "forgetting" or isnan(one.after):
+            continue
+        aim = goal(one, entry)
+        sign: Sign = "unknown" if aim is None else "no" if aim.far else "yes"
+        words = {"unknown": "Cannot tell", "no": "Not as retrained", "yes": "Yes"}
+        number = f"{numbers.title(name)} {numbers.written(name, 'after')}"
+        were = [] if isnan(one.before) else [f"{numbers.written(name, 'before')} before"]
+        if not isnan(numbers.value(name, "reference")):
+            were.append(f"{numbers.written(name, 'reference')} retrained")
+        rule = f"Yes: no more than {FAR:g} points from the retrained reference."
+        return Mark(sign, words[sign], number, ", ".join(were), rule, name)
+    return Mark("unknown", "Not measured")
+
+
+def intact(lost: dict[str, float], number: str, was: str, metric: str, *, single: str = "") -> Mark:
+    """The second mark from the points of percent that each kept part lost; NaN was not measured. `number` and `was` are of `metric`;
+    `single`, a part that is one class alone, may lose twice as much."""
+    points = {words: value for words, value in lost.items() if not isnan(value)}
+    if not points:
+        return Mark("unknown", "Not measured")
+    weighed = {words: value / 2 if words == single else value for words, value in points.items()}
+    worst = max(weighed, key=lambda words: weighed[words])
+    rule = f"Yes: no part lost {HURT:g} points{', and no single class twice that' if single else ''}. Nearly: none lost {FAR:g}. "
+    rule += f"Most was lost by {worst}: {signed(-points[worst])} points." if points[worst] > 0 else "No part lost any."
+    if weighed[worst] >= FAR:
+        return Mark("no", "Damaged", number, was, rule, metric)
+    if weighed[worst] >= HURT:
+        return Mark("partly", "Nearly", number, was, rule, metric)
+    return Mark("yes", "Yes", number, was, rule, metric)
+
+
+def kept(numbers: Numbers) -> Mark:
+    """The second mark by the metrics of keeping, for a family that names none of its own."""
+    lost, first = {}, ""
+    for name, one in numbers.metrics.items():
+        entry = numbers.entries.get(name)
+        if entry is not None and entry.measures == "keeping" and one.unit == "%" and not isnan(one.after - one.before):
+            lost[numbers.title(name)] = one.before - one.after if entry.better == "higher" else one.after - one.before
+            first = first or name
+    if not first:
+        return Mark("unknown", "Not measured")
+    number = f"{numbers.title(first)} {numbers.written(first, 'after')}"
+    return intact(lost, number, f"{numbers.written(first, 'before')} before", first)
+
+
+def gone(about: Subject) -> Mark:
+    """The third mark, as far as it is known without an attack."""
+    if about.guard:
+        return Mark(
+            "no", "Hidden", "its weights are unchanged", rule="A guard stands in front of the original weights."
+        )
+    return UNTESTED

@@ -1,0 +1,86 @@
+"""The run's page in its first viewport: head, marks, board and bullets, and the slider that asks nobody over the recorded steps."""
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SHIPPED = ["example-forget-sandal", "example-forget-cat", "example-author-forgotten", "example-experts-one"]
+PARTS = [
+    "#run-title h1",
+    "#run-marks .lethe-marks",
+    "#run-board table",
+    "#run-board .slide",
+    "#run-side .lethe-bullet:last-of-type",
+]
+SHOWN = (
+    "document.querySelectorAll('#run-board [data-when=after] td[data-item], #run-board td[data-when=after][data-item]')"
+)
+NO_OVERFLOW = "document.documentElement.scrollWidth <= innerWidth"
+
+
+def opened(page, studio, run_id, more=""):
+    page.goto(f"{studio}/run?id={run_id}{more}")
+    page.locator("#run-board td[data-item]").first.wait_for()
+    page.locator("#run-more details").first.wait_for(timeout=120_000)
+
+
+@pytest.mark.parametrize("run_id", SHIPPED)
+def test_the_answer_is_in_the_first_viewport_and_the_page_has_two_screens(studio, watched, run_id):
+    seen = watched()
+    page = seen.page
+    opened(page, studio, run_id)
+    for part in PARTS:
+        box = page.locator(part).last.bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 800, f"{part} is out of sight"
+    assert page.evaluate("document.documentElement.scrollHeight") <= 1600
+    assert seen.wrong_headings() == [] and seen.errors == [] and seen.outside(studio) == []
+
+
+@pytest.mark.parametrize("run_id", SHIPPED)
+def test_the_slider_goes_through_the_recorded_steps_without_a_request(studio, watched, run_id):
+    seen = watched()
+    page = seen.page
+    opened(page, studio, run_id)
+    slider = page.locator("#run-board input[type=range]")
+    last = int(slider.get_attribute("data-last"))
+    slider.focus()
+    asked, views = len(seen.requests), [page.evaluate(f"[...{SHOWN}].map(cell => cell.innerHTML)")]
+    for _ in range(last):
+        page.keyboard.press("ArrowLeft")
+        views.append(page.evaluate(f"[...{SHOWN}].map(cell => cell.innerHTML)"))
+    new = [url for url in seen.requests[asked:] if "queue" in url or "/run/" in url or "call" in url]
+    assert new == [] and page.locator("#run-board output").inner_text() == "original" and "step=0" in page.url
+    steps = page.evaluate(
+        "JSON.parse(document.querySelector('#run-board [data-board]').dataset.board).steps.map(s => Object.values(s.cells))"
+    )
+    texts = "cells => cells.map(html => {const box = document.createElement('div'); box.innerHTML = html; return box.innerHTML;})"
+    assert views == [page.evaluate(texts, cells) for cells in reversed(steps)]
+
+
+def test_a_dose_is_drawn_and_its_address_shows_the_same_to_another_browser(studio, watched, screenshots):
+    page = watched().page
+    opened(page, studio, "example-forget-sandal")
+    page.locator("#run-board input[type=range]").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.locator("#run-board output", has_text="dose 1.2").wait_for()
+    page.wait_for_timeout(400)
+    page.locator("#run-board .lethe-board:not([data-asking])").wait_for(timeout=120_000)
+    shown = page.evaluate(f"[...{SHOWN}].map(cell => cell.innerText)")
+    assert "dose=1.2" in page.url
+    page.screenshot(path=screenshots / "see-dose.png")
+    other = watched().page
+    other.goto(page.url)
+    other.locator("#run-board output", has_text="dose 1.2").wait_for(timeout=120_000)
+    other.wait_for_timeout(400)
+    other.locator("#run-board .lethe-board:not([data-asking])").wait_for(timeout=120_000)
+    assert other.evaluate(f"[...{SHOWN}].map(cell => cell.innerText)") == shown
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("run_id", SHIPPED)
+def test_a_phone_shows_it_without_scrolling_sideways(studio, watched, screenshots, run_id, scheme):
+    page = watched(viewport={"width": 390, "height": 844}, color_scheme=scheme).page
+    opened(page, studio, run_id)
+    assert page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
+    page.screenshot(path=screenshots / f"see-phone-{run_id}-{scheme}.png")
