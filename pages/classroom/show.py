@@ -192,9 +192,7 @@ def panel(run: RunFolder, content: AnyPanel, key: str) -> None:
     figure = figures.figure(content, run.path)
     if isinstance(content, RoutingShift):
         dark = st.context.theme.type == "dark"
-        st.html(
-            render("classroom.routing", theme.ROUTING_CSS, theme.ROUTING_JS, figure, dark), unsafe_allow_javascript=True
-        )
+        st.iframe(str(render("classroom.routing", theme.ROUTING_CSS, theme.ROUTING_JS, theme.FONT, figure, dark)))
     elif isinstance(figure, Markup):
         st.html(figure)
     else:

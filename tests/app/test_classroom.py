@@ -203,7 +203,7 @@ def test_the_fourth_lesson_shows_where_the_words_went_and_sends_them_back(fourth
         assert (
             "Routing shift: which expert works on which token" in said and "How many tokens keep their experts" in said
         )
-        assert "<lethe-routing" in html_of(seen)
+        assert "<lethe-routing" in seen.get("iframe")[0].proto.srcdoc
         assert said.count("after with the old routing") == 3  # the verdict on each run
         assert html_of(seen.slider(key=f"step-{way}").set_value(0).run()).count("the true answer: 100 %") >= 2
     (table,) = (one.proto.body for one in seen.get("html") if one.proto.body.startswith("<table"))

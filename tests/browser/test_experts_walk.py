@@ -29,17 +29,17 @@ def test_both_routings_side_by_side_and_the_old_one_forced(studio, watched, scre
     page.goto(f"{studio}/look-inside?run={forgotten['npo']}&with={forgotten['seuf']}&inspector=routing")
     page.locator("#look-seen .lethe-two section").nth(1).wait_for(timeout=JOB)
     page.click("#look-go")
-    boxes = page.locator("#look-seen .lethe-routes")
+    boxes = page.locator("#look-seen lethe-routing")
     boxes.nth(1).wait_for(timeout=JOB)
-    page.locator("#look-seen .main-svg").nth(1).wait_for(timeout=JOB)
+    boxes.nth(1).locator(".disc").first.wait_for(timeout=JOB)
     assert boxes.count() == 2
 
     first = boxes.first
-    first.locator("button[data-layer='1']").click()
-    first.locator("button[data-expert='4']").click()
-    assert first.locator("button[aria-pressed='true']").count() == 2
-    framed = first.locator("span.on").evaluate_all("all => all.map(word => word.dataset.to.split('|')[1].split(' '))")
-    assert framed and all("4" in experts for experts in framed)
+    assert "choices went to another expert" in first.locator(".count").inner_text()
+    first.locator("select[data-choice='layer']").select_option("1")
+    first.locator(".experts button[data-expert='4']").click()
+    first.locator(".other .note", has_text="back without this expert").wait_for(timeout=JOB)
+    assert first.locator(".experts button[aria-pressed='true']").count() == 1
     page.screenshot(path=screenshots / "experts-routing.png", full_page=True)
 
     page.locator("#look-inspector label", has_text="Forced routing").click()
@@ -54,7 +54,7 @@ def test_both_routings_side_by_side_and_the_old_one_forced(studio, watched, scre
 
     other = watched(viewport={"width": 390, "height": 844}, color_scheme="dark")
     other.page.goto(f"{studio}/look-inside?run={forgotten['npo']}&with={forgotten['seuf']}&inspector=routing")
-    other.page.locator("#look-seen .lethe-routes").nth(1).wait_for(timeout=JOB)
+    other.page.locator("#look-seen lethe-routing").nth(1).wait_for(timeout=JOB)
     assert other.page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
     other.page.screenshot(path=screenshots / "experts-routing-phone.png", full_page=True)
     assert seen.errors == other.errors == [] and seen.outside(studio) == []
