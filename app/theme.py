@@ -197,7 +197,8 @@ THEME: Final = _theme()
 TEMPLATE: Final = _template()
 CSS: Final[str] = "".join((STATIC / name).read_text("utf-8") for name in ("lethe.css", "drawings.css", "chats.css"))
 JS: Final[str] = "".join(
-    (STATIC / name).read_text("utf-8") for name in ("storage.js", "unkept.js", "head.js", "tabs.js", "form.js", "drawings.js")
+    (STATIC / name).read_text("utf-8")
+    for name in ("storage.js", "unkept.js", "head.js", "tabs.js", "form.js", "drawings.js")
 )
 HEAD: Final[str] = f'<meta name="color-scheme" content="light dark"><style>{CSS}</style><script>{JS}</script>'
 

@@ -54,7 +54,6 @@ class View:
         watched: what a job is watched by: "images".
         watching: the words around these, where those of images, drawings or answers do not fit.
         dial: what the dial of the dose does, said before it was turned; empty where there is none.
-        returns: id of the metric that says how much is right again once it is asked for in another way; empty where there is none.
     """
 
     id: ClassVar[str] = ""
@@ -66,7 +65,6 @@ class View:
     watched: ClassVar[str] = "images"
     watching: ClassVar[Watching | None] = None
     dial: ClassVar[str] = ""
-    returns: ClassVar[str] = ""
 
     def measures(self, entry: Model) -> str:
         """A few words on an embedded model, for its card: what it learned."""

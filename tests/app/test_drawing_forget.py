@@ -175,7 +175,7 @@ def test_the_prompts_are_counted_and_listed_with_their_stand_ins(form, monkeypat
     job_form.counts.cache_clear()
     shown = _sentence.whole(form.draft())
     job_form.counts.cache_clear()
-    assert "2 prompts to forget, 7 to keep" in shown["say"] 
+    assert "2 prompts to forget, 7 to keep" in shown["say"]
     assert "a dog" in shown["exact"] and "&lt;cat&gt;" in shown["exact"] and "without words" in shown["exact"]
 
 

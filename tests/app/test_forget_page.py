@@ -182,9 +182,12 @@ def test_settings_follow_the_kind_of_target_unless_changed_by_hand(form):
     assert plan(form.event("kind", changed)["plan"])[2][name] == 0.0123
     assert plan(form.event("kind", chosen | {"kind": "classes"})["plan"])[2][name] != value
     draft = form.draft(chosen)
-    assert job_form.changed_params(
-        draft.known_model, draft.chosen_method(), draft.forget_targets(), job_form.params(draft)
-    ) == ""
+    assert (
+        job_form.changed_params(
+            draft.known_model, draft.chosen_method(), draft.forget_targets(), job_form.params(draft)
+        )
+        == ""
+    )
     spec = job_form.spec(draft)
     assert submit.check(spec.model_copy(update={"params": {}})).params == spec.params
 

@@ -187,7 +187,12 @@ class FormPage:
         return self.quiet | {"fn": answer, "inputs": inputs, "outputs": [self.parts[name] for name in output_names]}
 
     def on(
-        self, triggers: Iterable[Any], handler: Handler, names: Iterable[str], own: Iterable[str] = (), js: str | None = None
+        self,
+        triggers: Iterable[Any],
+        handler: Handler,
+        names: Iterable[str],
+        own: Iterable[str] = (),
+        js: str | None = None,
     ) -> Any:
         return gr.on(list(triggers), trigger_mode="always_last", js=js, **self.answering(handler, names, own))
 

@@ -52,7 +52,9 @@ def legend(model: ModelInfo) -> Markup:
 def _rule(number: int, bars: Bars, seconds: str) -> str:
     """The rule that draws the bars of the n-th row, and says them to whom does not see them."""
     lengths = "".join(
-        f"--{name}:{value:.0f};--{name}-track:var(--bar-track);" for name, value in bars._asdict().items() if value is not None
+        f"--{name}:{value:.0f};--{name}-track:var(--bar-track);"
+        for name, value in bars._asdict().items()
+        if value is not None
     )
     words = f"{bars_in_words(bars)}, time: {seconds or theme.NOT_MEASURED}"
     row = f"#method label:nth-of-type({number})"
@@ -62,7 +64,9 @@ def _rule(number: int, bars: Bars, seconds: str) -> str:
 def bars_in_words(bars: Bars) -> str:
     """ "forgets 100 %, keeps 98 %, comes back: not measured"."""
     each = zip(("forgets", "keeps", "comes back"), bars, strict=True)
-    return ", ".join(f"{name} {value:.0f} %" if value is not None else f"{name}: {theme.NOT_MEASURED}" for name, value in each)
+    return ", ".join(
+        f"{name} {value:.0f} %" if value is not None else f"{name}: {theme.NOT_MEASURED}" for name, value in each
+    )
 
 
 def more(model: ModelInfo) -> Markup:

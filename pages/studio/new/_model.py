@@ -32,9 +32,7 @@ def build(page: FormPage, first: ModelInfo) -> None:
     """The cards of the models."""
     heading("Model", "")
     hidden_html(
-        card_pictures.variables(
-            [families.view(entry.family).card_pictures(entry) for entry in catalog.load().models]
-        )
+        card_pictures.variables([families.view(entry.family).card_pictures(entry) for entry in catalog.load().models])
     )
     cards = forms.Radio(
         choices(), value=first.id, show_label=False, container=False, label="Model", elem_id="model",
@@ -112,6 +110,8 @@ def wire(page: FormPage) -> list[object]:
         return fresh(raw, model) | {"own": model.model_dump(), "own_says": note(job_form.opened(model))}
 
     names = parts(page)
-    opening = page.on([page.parts["own_open"].click], lambda raw: {"own_says": note(OPENING)}, ("own_says",), js=HOLD_ALL)
+    opening = page.on(
+        [page.parts["own_open"].click], lambda raw: {"own_says": note(OPENING)}, ("own_says",), js=HOLD_ALL
+    )
     opened = page.then(opening, open_own, names, ("own_model", "own_data"))
     return [page.on_held([page.parts["model"].input], choose, names), page.released(opened)]
