@@ -7,9 +7,9 @@ from statistics import mean
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from app import axes, families
+from app import axes
 from app.target_choice import targets_in_words
-from backends.api import benchmarks, catalog, files
+from backends.api import benchmarks, catalog, families, files
 from backends.api.catalog import Model
 
 
@@ -19,7 +19,7 @@ class Bars(NamedTuple):
     Attributes:
         forgets: how much of the forget set it gets wrong, or no longer says or draws.
         keeps: how much is left of what the original model is right about in all else.
-        returns: how much of the forget set is right again in the way of asking that the family's view names.
+        returns: how much of the forget set is right again in the way of asking that the family names.
     """
 
     forgets: float | None = None
@@ -53,7 +53,7 @@ def of_model(model_id: str) -> Measured:
 def _bars(entry: Model, rows: Sequence[benchmarks.Row], forgetting: str, keeping: str) -> Bars:
     """The means over the seeds of one method."""
     forgets, keeps = _mean(rows, forgetting, "after"), _mean(rows, keeping, "after")
-    original, returning = _mean(rows, keeping, "before"), families.view(entry.family).returns
+    original, returning = _mean(rows, keeping, "before"), families.get(entry.family).returns
     axis = axes.Axis(catalog.load().get("metrics", forgetting), "right")
     if forgets is not None:
         forgets = axis.points(forgets) + (100 if axis.backwards else 0)

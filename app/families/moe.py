@@ -19,7 +19,6 @@ class Mixture(Language):
     """Shown by answers that change."""
 
     id = "moe"
-    returns = "rerouted_recall"
 
     def measures(self, entry: Model) -> str:
         return f"{_experts(entry)} experts · {len(people.load(entry.data).names)} authors"

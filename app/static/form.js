@@ -23,6 +23,12 @@
     });
   };
   window.letheForm = { hold, release };
+  // The library gives each radio button a name of its own; only those of one name are one group to the arrow keys and Tab.
+  const grouped = () => document.querySelectorAll('#setup .block:has(input[type="radio"])').forEach(group => {
+    group.querySelectorAll('input[type="radio"]').forEach(radio => { radio.name = `group-${group.id}`; });
+  });
+  addEventListener('focusin', grouped);
+  addEventListener('keydown', grouped, true);
   addEventListener('click', event => {
     const button = event.target.closest?.('.lethe-more');
     if (!button) return;

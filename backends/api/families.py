@@ -58,6 +58,7 @@ class Family:
             as to a model of ours.
         guarded_loading: Python that loads both, where `guarded` is not empty.
         measured: the metrics that its verdict is made of.
+        returns: the metric that says how much is right again once it is asked for in another way; empty where there is none.
         benchmark: "module:Benchmark" by which its methods are compared; empty where they are not.
         needs_data: whether a person's own model needs a folder of data.
         loading: Python that loads an exported model from the folder ".", for its README.
@@ -79,6 +80,7 @@ class Family:
     guarded_loading: ClassVar[str] = ""
     choosing: ClassVar[Choosing] = Choosing()
     measured: ClassVar[tuple[str, ...]] = ()
+    returns: ClassVar[str] = ""
     benchmark: ClassVar[str] = ""
     needs_data: ClassVar[bool] = False
     loading: ClassVar[str] = ""

@@ -83,7 +83,7 @@ def test_the_bars_of_a_method_are_the_means_of_the_measured_table():
     assert f"forgets {forgets:.0f} %, keeps {bars.keeps:.0f} %, comes back: not measured, time: " in legend
 
 
-def test_less_recall_is_more_forgotten_and_what_comes_back_is_that_of_the_view():
+def test_less_recall_is_more_forgotten_and_what_comes_back_is_that_of_the_family():
     rows = [row for table in benchmarks.tables().values() for row in table if row.model == "authors-moe"]
     rows = [row for row in rows if row.method == "seuf" and not row.given]
     recall, back = (fmean(row.metrics[name]["after"] for row in rows) for name in ("fact_recall", "rerouted_recall"))

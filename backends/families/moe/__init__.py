@@ -10,6 +10,7 @@ class Mixture(Language):
     """Language models whose router sends every token to a few experts."""
 
     id = "moe"
+    returns = "rerouted_recall"
     title = "Mixtures of experts"
     subject = "A mixture of experts"
     capabilities = frozenset({"answers", "router", "hidden states", "embeddings", "weights", "prompts"})
