@@ -170,7 +170,7 @@ def _findings_of(
         place = stored_place
     for where, path in ((run.folder.path, run.folder.path / folder / name), stored_place, place):
         stored = earlier.at(path)
-        if stored is not None and stored["params"] == settings and stored.get("wording") == WORDING:
+        if stored is not None and _settings(entry, stored["params"]) == settings and stored.get("wording") == WORDING:
             return stored | {"root": str(where)}
     begun = time.monotonic()
     torch.manual_seed(run.folder.spec.seed)
@@ -192,6 +192,15 @@ def _findings_of(
     if apart:
         visits.tidy(place[1])
     return findings | {"root": str(place[0])}
+
+
+def _settings(entry: Any, raw_params: Any) -> dict[str, Any]:
+    """Settings that findings were made with; those that came later are at their defaults. Empty where they no longer fit."""
+    try:
+        settings: dict[str, Any] = entry.parse(raw_params).model_dump(mode="json")
+    except BadInput:
+        return {}
+    return settings
 
 
 def _classifying(task: Any) -> Any:
