@@ -195,7 +195,9 @@ def _template() -> go.layout.Template:
 
 THEME: Final = _theme()
 TEMPLATE: Final = _template()
-CSS: Final[str] = "".join((STATIC / name).read_text("utf-8") for name in ("lethe.css", "drawings.css", "chats.css"))
+CSS: Final[str] = "".join(
+    (STATIC / name).read_text("utf-8") for name in ("lethe.css", "drawings.css", "chats.css", "ask.css")
+)
 JS: Final[str] = "".join(
     (STATIC / name).read_text("utf-8") for name in ("storage.js", "unkept.js", "head.js", "tabs.js", "drawings.js")
 )
