@@ -100,18 +100,24 @@ def _groups(names: Sequence[str], roles: dict[str, Role]) -> list[tuple[str, lis
 
 
 def _role_words(role: str) -> str:
-    return theme.ROLE_WORDS[role] if role != "amount" else "from its test images"
+    """Words short enough to stand beside pictures; none for those without a role."""
+    return {"forget": "forget set", "amount": ""}.get(role, theme.ROLE_WORDS[role])
 
 
-def why(run: RunFolder, parameter: str, text: str) -> Markup:
-    """A link to a look inside with what was asked: by the first inspector of the family that takes it as a parameter of that name.
+def next_html(run: RunFolder | None, parameter: str, text: str) -> Markup:
+    """What to do after an answer: ask why, and copy the link to it.
 
-    Empty where none does, or it is longer than that takes.
+    "Why?" is a look inside with what was asked, by the first inspector of the family that takes it as a parameter of that name. It
+    is left out where none does, where it is longer than that takes, or of a model without a run.
     """
+    return render("ask.next", *(_why(run, parameter, text) if run is not None else ("", "")))
+
+
+def _why(run: RunFolder, parameter: str, text: str) -> tuple[str, str]:
+    """The address of the look, and its title; empty where there is none."""
     family = families.of_run(run)
     for entry in catalog.load().looks:
         field: dict[str, Any] = entry.params.get("properties", {}).get(parameter, {})
         if entry.works_with.get(family) is True and field and 0 < len(text) <= field.get("maxLength", 0):
-            to = markup.run_address(run.id, "inside", inspector=entry.id, **{parameter: text})
-            return render("ask.why", to, entry.title)
-    return Markup()
+            return markup.run_address(run.id, "inside", inspector=entry.id, **{parameter: text}), entry.title
+    return "", ""

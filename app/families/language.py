@@ -56,8 +56,8 @@ class Language(View):
         if not count:
             return Markup()
         return markup.text(
-            f"This small model understands only questions of these forms: it learned {count:,} of them word for word. In your own words it "
-            "answers nonsense; then the nearest question that it learned is offered.",
+            f"This small model understands only questions of these forms: {count:,}, word for word. To your own words it answers "
+            "nonsense, and the nearest question is offered.",
             "quiet",
         )
 

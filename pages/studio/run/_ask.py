@@ -33,19 +33,12 @@ STATE: Final = (
     "size",
 )  # what the address holds, in the order of the widgets
 LONGEST: Final = 2600  # characters of a prompt or a drawing that the address holds
-COPY = """async () => {
-  const b = document.querySelector('#play-copy'), was = b.textContent;
-  const tell = words => { b.textContent = words; setTimeout(() => { b.textContent = was; }, 1800); };
-  try { await navigator.clipboard.writeText(location.href); tell('Copied'); } catch { prompt('The link to this page', location.href); }
-}"""
 WAIT = "document.querySelector('#play-seen')?.classList.add('lethe-waiting');"
 SHOWN = "() => document.querySelector('#play-seen')?.classList.remove('lethe-waiting')"
-NEAR = """
-document.addEventListener('click', e => {
-  const link = e.target.closest?.('#play-seen a[data-prompt]');
-  if (link && element.id === 'play-asks' && !(e.ctrlKey || e.metaKey || e.shiftKey)) { e.preventDefault(); trigger('select', { prompt: link.dataset.prompt }); }
-});"""
 SCRIPT: Final = JS + (theme.STATIC / "ask.js").read_text("utf-8")
+ANSWERS: Final = (theme.STATIC / "ask_answers.js").read_text(
+    "utf-8"
+)  # presses in the answers, heard by one of the widgets
 
 
 class Asks(Alive):
@@ -87,19 +80,17 @@ def build(page: RunPage) -> None:
         )  # fmt: skip
         go = gr.Button("Ask", variant="primary", elem_id="play-go")
         other = gr.Button("Other seeds", elem_id="play-other", visible=False)
-    chips = Asks(elem_id="play-asks", js=SCRIPT + NEAR)
+    chips = Asks(elem_id="play-asks", js=SCRIPT + ANSWERS)
     settings = gr.Accordion("Seeds, steps, guidance and size", open=False, visible=False, elem_id="play-settings")
     with settings, gr.Row():
         numbers = _numbers()
     section("The answers")
     with gr.Row(elem_classes="lethe-ask-answers"):
-        with gr.Column(scale=0, min_width=260, visible=False, elem_id="play-pictures") as pictures:
+        with gr.Column(scale=0, min_width=280, visible=False, elem_id="play-pictures") as pictures:
             pad = Asks(elem_id="play-pad")
             upload = gr.UploadButton("or upload one", file_types=["image"], elem_id="play-upload")
         with gr.Column(scale=1, min_width=300):
             panels = Panels(elem_id="play-seen", min_height=300)
-            copy = gr.Button("Copy link", elem_id="play-copy")
-    copy.click(None, js=COPY, api_visibility="private")
     tab = Widgets(prompt, numbers, slots, chips, pad, line, other, settings, pictures, panels)
     _events(page, tab, go, upload)
 
@@ -358,8 +349,7 @@ def answer(ask: Ask) -> Iterator[Markup]:
         html = Markup()
         for html in answers.answer(ask):
             yield html
-        if run is not None:
-            yield html + asking.why(run, answers.taken_as, " ".join(str(ask.prompt or "").split()))
+        yield html + asking.next_html(run, answers.taken_as, " ".join(str(ask.prompt or "").split()))
     except LetheError as error:
         yield markup.failed(str(error), now="Change what it names and ask again.")
 
