@@ -18,6 +18,7 @@ from backends.api.runs import RunFolder
 
 EACH, BESIDE = 6, 4  # questions of a role: of one run, and of each of two beside each other
 EVERY: Final = 0.05  # seconds between two looks at an answer that grows
+EXPECT: Final = "This small model understands only questions of these forms. To other words it answers nonsense, and the nearest question is offered."
 KNOWS: Final = "A small model knows only what it was taught; whatever else it is asked, it makes something up."
 
 
@@ -52,14 +53,7 @@ class Language(View):
 
     def hint(self, run_or_model: str) -> Markup:
         """A hint at what a small model understands."""
-        count = len(people.questions(_taught_data(run_or_model)))
-        if not count:
-            return Markup()
-        return markup.text(
-            f"This small model understands only questions of these forms: {count:,}, word for word. To your own words it answers "
-            "nonsense, and the nearest question is offered.",
-            "quiet",
-        )
+        return markup.text(EXPECT, "quiet") if people.questions(_taught_data(run_or_model)) else Markup()
 
     def forms(self, run_or_model: str, prompt: str) -> Markup:
         data = _taught_data(run_or_model)

@@ -119,11 +119,13 @@ def _events(page: RunPage, tab: Widgets, go: gr.Button, upload: gr.UploadButton)
 
 
 def _written(before: str = WAIT) -> str:
-    """JavaScript that writes what is asked into the address; a picture that is too long for one stays out of it."""
+    """JavaScript that writes what is asked into the address; a picture that is too long for one stays out of it,
+    and so do numbers that nobody is asked for."""
     short = f"typeof p === 'string' && p.length > {LONGEST} ? '' : p"
     return (
         f"(at, p, ...more) => {{ const write = {at_place(STATE, before)};"
-        f"const [where] = write(at, {short}, ...more); return [where, p, ...more]; }}"
+        "const numbers = document.querySelector('#play-settings') ? more : more.map(() => '');"
+        f"const [where] = write(at, {short}, ...numbers); return [where, p, ...more]; }}"
     )
 
 
