@@ -43,7 +43,7 @@ class Classifier(View):
         return {"class": dataset_images.examples(model.id, classes, model.data)} if len(classes) <= TILES else {}
 
     def prompts(self, run_id: str) -> list[tuple[Role, str]]:
-        return [(item.role, item.id) for item in _items(run_id)]
+        return [(item["role"], str(item["id"])) for item in _watched(runs.find(run_id))]
 
     def learned(self, entry: Model) -> list[str]:
         return _first_test_items()

@@ -81,8 +81,10 @@ def _chosen(look: InspectContext[LanguageModel], params: TokenAttribution) -> QA
     """
     suite, own = look.task.questions.suite, " ".join(params.prompt.split())
     if own:
-        asked = [item.pair for item in suite if item.pair.question.casefold() == own.casefold()]
-        response = asked[0].answer if asked else answers(look.before, look.task.reader, [own], MOST)[0]
+        for item in suite:
+            if item.pair.question.casefold() == own.casefold():
+                return item.pair
+        response = answers(look.before, look.task.reader, [own], MOST)[0]
         if not response.strip():
             raise BadInput(f"The original model answers nothing to {own[:60]!r}, so no word brings its answer.")
         return QAPair(own, response)

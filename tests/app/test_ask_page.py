@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app import asking, inference, uploads
+from app import asking, dataset_images, inference, uploads
 from app.families import language
 from app.figures import classes
 from backends.api import catalog, people, question_forms
 from backends.api.errors import BadInput
-from pages.studio.run import _ask
+from pages.studio.run import _ask, _asked
 from pages.studio.run._ask import Ask
 
 RUN, SANDAL, CAT = "example-author-forgotten", "example-forget-sandal", "example-forget-cat"
@@ -95,7 +95,13 @@ def test_the_words_stand_above_the_answer():
 
 
 @pytest.fixture
-def looking(monkeypatch):
+def nothing_remembered(monkeypatch):
+    """No picture is remembered, and none that is made here stays."""
+    monkeypatch.setattr(dataset_images, "_cache", {})
+
+
+@pytest.fixture
+def looking(monkeypatch, nothing_remembered):
     """A live process that gives every picture the same known probabilities; what it was asked."""
     seen = []
     shares = {"before": [0.0] * 5 + [1.0] + [0.0] * 4, "after": [0.1] * 10, "reference": [0.0005] * 9 + [0.996]}
@@ -163,6 +169,15 @@ def test_a_model_as_it_came_answers_alone_and_the_form_is_near(looking):
     assert "inside" not in shown
 
 
+def test_where_no_pictures_can_be_had_the_first_one_is_asked_about_all_the_same(monkeypatch, nothing_remembered):
+    def ask(op, **args):
+        raise BadInput("The pictures are gone.")
+
+    monkeypatch.setattr(inference.LIVE, "ask", ask)
+    offer = _ask.offered(SANDAL)
+    assert offer.prompt == "test-2406" and "The pictures are gone." in offer.chips and offer.pad == ""
+
+
 def test_no_picture_is_one_sentence(looking):
     assert "No picture was given" in list(_ask.answer(asked(" ", SANDAL)))[-1]
 
@@ -222,6 +237,14 @@ def test_why_leads_to_a_look_that_takes_what_was_asked(run, parameter, text):
     assert (query["id"], query["tab"], query[parameter]) == (run, "inside", text)
     entry = catalog.load().look(query["inspector"])
     assert entry.title == title and parameter in entry.params["properties"]
+
+
+def test_inside_fills_in_what_was_asked_for_the_chosen_look_alone():
+    to, _ = asking._why(_ask.runs.find(SANDAL), "item", "test-17")
+    filled = _asked.settings("?" + to.partition("?")[2])
+    assert filled.count("test-17") == 1 and sum(isinstance(one, str) for one in filled) == 1
+    assert not any(isinstance(one, str) for one in _asked.settings(f"?id={SANDAL}&tab=inside&item=test-17"))
+    assert not any(isinstance(one, str) for one in _asked.settings(f"?{to.partition('?')[2].replace('17', '1' * 30)}"))
 
 
 def test_what_no_look_takes_has_no_why():

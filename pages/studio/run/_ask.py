@@ -201,7 +201,7 @@ def offered(run: str, prompt: str = "") -> Offer:
     """What can be asked of a run or a model; `prompt` is what the address asks already."""
     if not askable(run):
         return Offer()
-    family = families.view(family_of(run) or "")
+    family, first = families.view(family_of(run) or ""), prompt
     try:
         examples = prompts(run)
         first = prompt or (examples[0][1] if examples else "")
@@ -213,7 +213,7 @@ def offered(run: str, prompt: str = "") -> Offer:
         drawing = usual_drawing(run) if family.numbered else {}
         return Offer(first, slots, chips, family.pad(run), drawing)
     except LetheError as error:
-        return Offer(chips=quiet(str(error)))
+        return Offer(first, chips=quiet(str(error)))
 
 
 def family_of(what: str) -> str | None:

@@ -17,7 +17,7 @@ from backends.api.catalog import Look
 from backends.api.errors import Busy, LetheError
 from backends.api.runs import RunFolder
 from pages.studio._shared import Panels, choices, mark_of, secret_and_mark, section
-from pages.studio.run import _looking, _vectors
+from pages.studio.run import _asked, _looking, _vectors
 from pages.studio.run._page import PRIVATE, Place, RunPage, at_place, of_run
 
 TAB = "inside"
@@ -113,7 +113,10 @@ def _events(
     )
     tab.bar.select(cancel, [*tab.asked, tab.mark], tab.stand, trigger_mode="multiple", **poll)
     tab.clock.tick(poll_looks, [*tab.asked, tab.mark], tab.stand, **poll)
-    vectors(narrowed(tab.page.on_open(TAB, opened, [tab.which, tab.unfit, *outputs]).then(**here)))
+    arrived = tab.page.on_open(TAB, opened, [tab.which, tab.unfit, *outputs])
+    if fields:  # what "why?" of the tab Ask brings
+        arrived.then(_asked.settings, tab.page.inputs(), fields, js=at_place(), **PRIVATE)
+    vectors(narrowed(arrived.then(**here)))
 
 
 def settings(inspectors: list[Look]) -> tuple[list[gr.Accordion], list[gr.components.Component]]:
