@@ -5,6 +5,7 @@ import io
 from types import SimpleNamespace
 from urllib.parse import parse_qs, quote, urlparse
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
@@ -243,6 +244,7 @@ def test_inside_fills_in_what_was_asked_for_the_chosen_look_alone():
     to, _ = asking._why(_ask.runs.find(SANDAL), "item", "test-17")
     filled = _asked.settings("?" + to.partition("?")[2])
     assert filled.count("test-17") == 1 and sum(isinstance(one, str) for one in filled) == 1
+    assert [one.open for one in filled if isinstance(one, gr.Accordion)] == [True]
     assert not any(isinstance(one, str) for one in _asked.settings(f"?id={SANDAL}&tab=inside&item=test-17"))
     assert not any(isinstance(one, str) for one in _asked.settings(f"?{to.partition('?')[2].replace('17', '1' * 30)}"))
 

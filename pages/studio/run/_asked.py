@@ -10,12 +10,16 @@ from pages.studio.run._page import Place
 
 
 def settings(at: str) -> list[Any]:
-    """Updates of the settings of every inspector, in the order of the page: texts that the address names for the chosen one."""
+    """Updates of the forms of all inspectors, then of the settings in them: texts that the address names for the chosen one, whose form opens."""
     query = Place.read(at).query
+    groups: list[Any] = []
     updates: list[Any] = []
     for entry in catalog.load().looks:
+        count = sum(isinstance(update, str) for update in updates)
         for name, schema in forms.properties(entry.params).items():
             text = query.get(name, "")
             fits = schema.get("type") == "string" and 0 < len(text) <= schema.get("maxLength", 0)
             updates.append(text if fits and entry.id == query.get("inspector") else gr.skip())
-    return updates
+        opens = sum(isinstance(update, str) for update in updates) > count
+        groups.append(gr.Accordion(open=True) if opens else gr.skip())
+    return [*groups, *updates]

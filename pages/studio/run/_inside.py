@@ -115,7 +115,7 @@ def _events(
     tab.clock.tick(poll_looks, [*tab.asked, tab.mark], tab.stand, **poll)
     arrived = tab.page.on_open(TAB, opened, [tab.which, tab.unfit, *outputs])
     if fields:  # what "why?" of the tab Ask brings
-        arrived.then(_asked.settings, tab.page.inputs(), fields, js=at_place(), **PRIVATE)
+        arrived.then(_asked.settings, tab.page.inputs(), [*groups, *fields], js=at_place(), **PRIVATE)
     vectors(narrowed(arrived.then(**here)))
 
 
