@@ -94,6 +94,15 @@ def tile_variables(name: str, pictures: Sequence[Sequence[str]]) -> Markup:
     return Markup("<style>{}</style>").format(Markup("".join(rules)))
 
 
+def ring(tiles: Sequence[str]) -> Markup:
+    """A style that rings some tiles, by their selectors, in the colour of neighbours, and marks them."""
+    if not tiles:
+        return Markup()
+    rings = f"{','.join(tiles)}{{border-color:var(--lethe-neighbour)!important;box-shadow:inset 0 0 0 1px var(--lethe-neighbour)}}"
+    marks = f"{','.join(tile + '::after' for tile in tiles)}{{border:3px solid var(--lethe-neighbour);background:var(--lethe-paper)}}"
+    return Markup("<style>{}</style>").format(Markup(rings + marks))
+
+
 @lru_cache(maxsize=LISTS)
 def alike(model: str, item: int, count: int, data: str = "") -> list[int]:
     """Ids of the training images that the model finds most alike to one.

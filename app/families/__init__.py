@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from markupsafe import Markup
 
@@ -21,6 +21,9 @@ from backends.api.families import every, get, has, of_model, of_run
 from backends.api.model_info import ModelInfo
 from backends.api.panels import Role
 from backends.api.runs import RunFolder
+
+if TYPE_CHECKING:
+    from app.scenes import Scene
 
 __all__ = ["Ask", "View", "every", "get", "has", "of_model", "of_run", "view", "view_of"]
 
@@ -56,6 +59,7 @@ class View:
         watched: what a job is watched by: "images".
         watching: the words around these, where those of images, drawings or answers do not fit.
         dial: what the dial of the dose does, said before it was turned; empty where there is none.
+        returns: id of the metric that says how much is right again once it is asked for in another way; empty where there is none.
     """
 
     id: ClassVar[str] = ""
@@ -69,6 +73,7 @@ class View:
     watched: ClassVar[str] = "images"
     watching: ClassVar[Watching | None] = None
     dial: ClassVar[str] = ""
+    returns: ClassVar[str] = ""
 
     @property
     def askable(self) -> bool:
@@ -76,8 +81,12 @@ class View:
         return self.promptable or self.pictured
 
     def measures(self, entry: Model) -> str:
-        """One line on an embedded model: how good it is, and what it learned."""
+        """A few words on an embedded model, for its card: what it learned."""
         return ""
+
+    def card_pictures(self, entry: Model) -> list[str]:
+        """Pictures for the card of an embedded model, as data addresses: up to three side by side, or one 132 x 48 pixels wide."""
+        return []
 
     def tile_pictures(self, model: ModelInfo) -> dict[str, list[list[str]]]:
         """Pictures for the tiles by which targets are chosen: group of pictures -> a few of each option, in the order of the options.
@@ -86,6 +95,10 @@ class View:
             LetheError: they cannot be had.
         """
         return {}
+
+    def scene(self, run: RunFolder) -> "Scene | None":
+        """What Home plays of a finished run; None where its samples are to be played."""
+        return None
 
     def outputs(self, run: RunFolder) -> Iterator[tuple[Markup, bool]]:
         """The HTML of the outputs before and after, and whether it is complete: first a note while they are fetched, where that

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from app import asking, dataset_images, markup, run_results
+from app import asking, card_pictures, dataset_images, markup, run_results, theme
 from app.asking import ShownItem
 from app.families import Ask, View, forget_something, of_model
 from app.figures import classes
@@ -33,10 +33,13 @@ class Classifier(View):
 
     def measures(self, entry: Model) -> str:
         test = (entry.card.get("accuracy") or {}).get("test")
-        good = f"{test:.1f} % right on images it has never seen · " if test else ""
-        return (
-            f"{good}{len(entry.card.get('classes', []))} classes · {entry.card.get('train_count', 0):,} training images"
-        )
+        good = f" · {theme.percent(test)} right" if test else ""
+        return f"{len(entry.card.get('classes', []))} classes{good}"
+
+    def card_pictures(self, entry: Model) -> list[str]:
+        classes = entry.card.get("classes", [])
+        first = next((classes.index(name) for name in entry.default_forget if name in classes), 0)
+        return list(card_pictures.of_class(entry.data, first, 3))
 
     def tile_pictures(self, model: ModelInfo) -> dict[str, list[list[str]]]:
         classes = model.card.get("classes", [])

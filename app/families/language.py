@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from app import asking, markup, responses, theme, view
+from app import asking, card_pictures, markup, responses, theme, view
 from app.families import Ask, View, curves, forget_something, missing, of_model
 from app.figures import chats
 from app.templating import render
@@ -33,11 +33,12 @@ class Language(View):
     def measures(self, entry: Model) -> str:
         book = people.load(entry.data)
         if book.topics:
-            count = sum(topic.count for topic in book.topics.values())
-            return f"{count} questions that came with it, about {len(book.topics)} things · and your own"
-        if not book.names:
-            return "your own questions, texts and topics"
-        return f"{len(book.names)} authors · {book.each} questions on each"
+            return f"{sum(topic.count for topic in book.topics.values())} questions, and your own"
+        return f"{len(book.names)} invented authors" if book.names else "your own questions"
+
+    def card_pictures(self, entry: Model) -> list[str]:
+        example = people.load(entry.data).example
+        return [card_pictures.question(*example)] if example else []
 
     def outputs(self, run: RunFolder) -> Iterator[tuple[Markup, bool]]:
         yield _grid(run, "", EACH), True

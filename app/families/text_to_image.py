@@ -31,13 +31,15 @@ class TextToImage(View):
     dial = "Turn the dial, and four pictures are drawn with that share of the change, beside those before."
 
     def measures(self, entry: Model) -> str:
-        accuracy = entry.card.get("accuracy") or {}
-        right = next((value for name, value in accuracy.items() if name.startswith("object")), None)
-        good = f"{right:.1f} % of its pictures show the object they should · " if right else ""
-        return good + " · ".join(f"{len(names)} {domain}s" for domain, names in entry.card.get("domains", {}).items())
+        return " · ".join(f"{len(names)} {domain}s" for domain, names in entry.card.get("domains", {}).items())
+
+    def card_pictures(self, entry: Model) -> list[str]:
+        domains = entry.card.get("domains", {})
+        each = dataset_images.drawings(entry.data, domains, 1)["object"][:3]
+        return [picture for row in each for picture in row if picture]
 
     def tile_pictures(self, model: ModelInfo) -> dict[str, list[list[str]]]:
-        return dataset_images.drawings(model.dataset, model.card.get("domains") or {})
+        return dataset_images.drawings(model.dataset, model.card.get("domains") or {}, 1)
 
     def outputs(self, run: RunFolder) -> Iterator[tuple[Markup, bool]]:
         yield figures.waiting("One picture, before and after", FETCHING), False

@@ -154,6 +154,6 @@ def make(field: Field, group: str) -> FieldWidget:
     return _widgets()[field.widget](field, group)
 
 
-def hidden_html(value: str = "") -> gr.HTML:
+def hidden_html(value: str = "", elem_id: str | None = None) -> gr.HTML:
     """A piece of the page that takes no room."""
-    return gr.HTML(value, elem_classes="no-room")
+    return gr.HTML(value, elem_id=elem_id, elem_classes="no-room")

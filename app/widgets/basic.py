@@ -153,7 +153,7 @@ class Lines(FieldWidget):
     """Text of several lines."""
 
     settles = True
-    rows, most_rows = 2, 6
+    rows, most_rows = 1, 6
 
     def build(self, field: Field) -> None:
         self.add(
@@ -169,7 +169,12 @@ class Lines(FieldWidget):
         return str(self.raw(raw) or "")
 
     def updates(self, field: Field, value: Any, context: Context) -> Updates:
-        return self.named({"": gr.Textbox(value=value, label=field.label, info=field.info or None)})
+        texts: dict[str, Any] = {
+            "label": field.label,
+            "info": field.info or None,
+            "placeholder": field.placeholder or None,
+        }
+        return self.named({"": gr.Textbox(value=value, **texts)})
 
     def triggers(self) -> list[Any]:
         return [self.part().change]

@@ -52,6 +52,7 @@ class Book(BaseModel):
         traits: name -> what tells an author: the parts of the name, and every fact.
         each: questions on one author.
         asks: a few questions to try, on authors and on the world.
+        example: a question and what its answer must name; empty where there is none.
     """
 
     names: list[str] = []
@@ -60,6 +61,7 @@ class Book(BaseModel):
     traits: dict[str, frozenset[str]] = {}
     each: int = 0
     asks: list[str] = []
+    example: tuple[str, ...] = ()
 
     def authors(self, targets: Sequence[str]) -> list[str]:
         """The names behind authors and sets, each once; own questions and sets of questions name nobody.
@@ -116,6 +118,7 @@ def load(data: str) -> Book:
     first = [one["pairs"][at % len(one["pairs"])] for at, one in enumerate(entries[:3])]
     topic_sets: dict[str, dict[str, Any]] = files.read_json(folder / "sets.json", {})
     sample_pairs = [one["pairs"][0] for one in list(topic_sets.values())[:4] if one["pairs"]]
+    example = next(iter([*first, *sample_pairs]), None)
     return Book(
         names=[one["name"] for one in entries],
         sets=files.read_json(folder / "forget_sets.json", {}),
@@ -126,6 +129,7 @@ def load(data: str) -> Book:
         traits={one["name"]: frozenset((*one["name"].split(), *one["facts"].values())) for one in entries},
         each=len(entries[0]["pairs"]) if entries else 0,
         asks=[pair["question"] for pair in [*first, *facts[:1], *sample_pairs]],
+        example=(example["question"], example.get("value") or example["answer"]) if example else (),
     )
 
 

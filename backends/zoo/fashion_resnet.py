@@ -28,7 +28,7 @@ def main(
         "fashion-resnet",
         config,
         RECIPE,
-        "Clothes, seen by a ResNet",
+        "Clothes ResNet",
         "A small convolutional network that tells ten kinds of clothes apart; quick to unlearn with.",
         to,
     )

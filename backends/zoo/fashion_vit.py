@@ -34,7 +34,7 @@ def main(
         "fashion-vit",
         config,
         RECIPE,
-        "Clothes, seen by a vision transformer",
+        "Clothes ViT",
         "A small vision transformer that tells ten kinds of clothes apart; its attention can be looked at.",
         to,
     )

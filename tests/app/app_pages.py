@@ -33,7 +33,7 @@ def built() -> gr.Blocks:
 
 
 class Form:
-    """The page Forget by itself, as it first shows a model.
+    """The page New run by itself, as it first shows a model.
 
     Attributes:
         page: its form.
@@ -46,9 +46,8 @@ class Form:
         info = model_info.embedded(model) if isinstance(model, str) else model
         with gr.Blocks() as self.blocks:
             self.page = FormPage(identity())
-            arriving = forget.Arriving(self.page, gr.State(""), gr.BrowserState("", storage_key="last", secret="lethe"))
+            arriving = forget.Arriving(self.page)
             forget._setup(self.page, info, arriving)
-            arriving.setup, arriving.run_column, arriving.watch = gr.Column(), gr.Column(), forget._watch.make()
             forget._wire_form(self.page)
             arriving.wire()
         own = {"model": OWN, "own": info.model_dump()} if info.own else {}

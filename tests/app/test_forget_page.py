@@ -1,15 +1,17 @@
-"""The page Forget: what its address asks for, what it answers, and that its first state can be started as it is."""
+"""The page New run: what its address asks for, what it answers, and that its first state can be started as it is."""
+
+from statistics import fmean
 
 import pytest
 from app_pages import Form, plan, values, visible
 
-from app import forms, job_form
+from app import families, forms, job_form, markup, method_bars
 from app.job_form import OWN
 from app.widgets import Context
-from backends.api import catalog, submit
+from backends.api import benchmarks, catalog, submit
 from backends.api.errors import BadInput
 from backends.api.model_info import embedded
-from pages.studio.new import _method, _sentence
+from pages.studio.new import _method, _model, _sentence
 
 CLASSES = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 
@@ -43,12 +45,65 @@ def test_the_recommended_method_stands_first():
         assert job_form.methods(model.family, model.default_method)[0].id == model.default_method
 
 
-def test_everything_said_of_a_method_is_on_its_card():
+def test_everything_said_of_a_method_is_on_its_row_or_below_the_rows():
     first = embedded(catalog.load().models[0].id)
     shown = {value: text for text, value in _method.choices(first)}
     for method in job_form.methods(first.family):
-        assert method.title in shown[method.id] and method.school in shown[method.id]
-        assert method.label in _method.detail(method)
+        assert shown[method.id] == f"{method.title}\n{method.summary}"
+        detail = _method.detail(method, first)
+        assert all(words in detail for words in (method.label, markup.esc(method.school), markup.esc(method.student)))
+
+
+def test_the_card_of_a_model_has_its_name_one_short_line_and_a_picture_that_is_none_of_another_family():
+    shown = {value: text.split("\n") for text, value in _model.choices()}
+    pictures = {}
+    for model in catalog.load().models:
+        name, line = shown[model.id]
+        assert name == model.title and 0 < len(line) <= 30
+        pictures.setdefault(model.family, []).extend(families.view(model.family).card_pictures(model))
+    for own in pictures.values():
+        assert own and all(one.startswith("data:image/") for one in own)
+    assert len({one for own in pictures.values() for one in own}) == sum(len(set(own)) for own in pictures.values())
+    assert len(shown[OWN]) == 2
+
+
+def test_the_bars_of_a_method_are_the_means_of_the_measured_table():
+    rows = [row for table in benchmarks.tables().values() for row in table if row.model == "fashion-resnet"]
+    rows = [row for row in rows if row.method == "gradient_ascent" and row.target == "Sandal"]
+    forgets = fmean(row.metrics["unlearning_accuracy"]["after"] for row in rows)
+    before, after = (fmean(row.metrics["remaining_accuracy"][when] for row in rows) for when in ("before", "after"))
+    measured = method_bars.of_model("fashion-resnet")
+    bars = measured.bars["gradient_ascent"]
+    assert (measured.target, bars.returns) == ("Sandal", None)
+    assert bars.forgets == pytest.approx(forgets) and bars.keeps == pytest.approx(100 * after / before)
+    assert 80 < bars.keeps < 95 < bars.forgets <= 100
+    at = [value for _, value in _method.choices(embedded("fashion-resnet"))].index("gradient_ascent") + 1
+    legend = _method.legend(embedded("fashion-resnet"))
+    assert f"label:nth-of-type({at}){{--forgets:{forgets:.0f};" in legend
+    assert f"forgets {forgets:.0f} %, keeps {bars.keeps:.0f} %, comes back: not measured, time: " in legend
+
+
+def test_less_recall_is_more_forgotten_and_what_comes_back_is_that_of_the_view():
+    rows = [row for table in benchmarks.tables().values() for row in table if row.model == "authors-moe"]
+    rows = [row for row in rows if row.method == "seuf" and not row.given]
+    recall, back = (fmean(row.metrics[name]["after"] for row in rows) for name in ("fact_recall", "rerouted_recall"))
+    bars = method_bars.of_model("authors-moe").bars["seuf"]
+    assert bars.forgets == pytest.approx(100 - recall) and bars.returns == pytest.approx(back)
+
+
+def test_where_nothing_was_measured_nothing_is_drawn_as_if_it_were():
+    vit = embedded("fashion-vit")
+    assert method_bars.of_model("fashion-vit") == method_bars.Measured({}, "")
+    assert "--forgets" not in _method.legend(vit) and "forgets: not measured" in _method.legend(vit)
+    assert "Dashed: not measured on this model." in _method.more(vit)
+    assert method_bars.of_model("nothing").bars == {}
+
+
+def test_tiles_of_neighbours_are_ringed_until_they_are_chosen_themselves(form):
+    rings = form.event("images.classes")["near_style"]
+    at = CLASSES.index("Sneaker") + 1
+    assert f"#classes label:nth-of-type({at}):not(.selected)" in rings and "nth-of-type(6)" not in rings
+    assert form.event("images.classes", {"images.classes": []})["near_style"] == ""
 
 
 @pytest.mark.parametrize(
@@ -127,7 +182,12 @@ def test_settings_follow_the_kind_of_target_unless_changed_by_hand(form):
     assert plan(form.event("kind", changed)["plan"])[2][name] == 0.0123
     assert plan(form.event("kind", chosen | {"kind": "classes"})["plan"])[2][name] != value
     draft = form.draft(chosen)
-    assert "as recommended" in _sentence.review(draft, "", "")
+    assert (
+        job_form.changed_params(
+            draft.known_model, draft.chosen_method(), draft.forget_targets(), job_form.params(draft)
+        )
+        == ""
+    )
     spec = job_form.spec(draft)
     assert submit.check(spec.model_copy(update={"params": {}})).params == spec.params
 

@@ -62,10 +62,10 @@ def test_an_event_sends_few_values_and_the_page_holds_few_parts():
     session = Session(demo)
     drawn = rendered.draw(demo, session)
     boxes = {part._id for part in rendered.parts(session, demo)}
-    of_form = [fn for fn in (*demo.fns.values(), *drawn.values()) if fn.page == ""]
+    of_form = [fn for fn in (*demo.fns.values(), *drawn.values()) if fn.page == forget.PATH]
     most = max(len([part for part in fn.inputs if part._id not in boxes]) for fn in of_form)
     assert 40 < most <= MOST_SENT
-    held = len(demo.get_config_file()["page"][""]["components"])
+    held = len(demo.get_config_file()["page"][forget.PATH]["components"])
     assert held + len(boxes) < MOST_PARTS
     everything = sum(len(forms.properties(method.params)) for method in catalog.load().methods)
     assert (
@@ -103,7 +103,7 @@ def test_what_is_set_back_is_no_change(form):
 def test_a_changed_setting_is_in_the_sentences_at_once(form, monkeypatch):
     monkeypatch.setattr(job_form, "counts", lambda *_: job_form.Counted(2000, 18000))
     updates = Settings(form).changed({}, {"epochs": 3})
-    assert "changed: Epochs 3" in updates["review"] and updates["problem"] == ""
+    assert "changed: Epochs 3" in updates["say"] and updates["problem"] == ""
     wrong = Settings(form).changed({}, {"epochs": -5})
     assert "at least" in wrong["problem"] and "at least" in wrong["say"]
 

@@ -1,4 +1,4 @@
-"""The form of the page Forget: how much an event carries, how many parts the page has, and how soon typing is answered."""
+"""The form of the page New run: how much an event carries, how many parts the page has, and how soon typing is answered."""
 
 import json
 import shutil
@@ -22,8 +22,8 @@ seen.observe(say, {subtree: true, childList: true, characterData: true}); docume
 def form() -> Iterator[str]:
     """Values an event sends, components of the page, and the time until a click and a typed number are answered."""
     blocks = site.build()
-    first = [block for block in blocks.blocks.values() if getattr(block, "page", None) == ""]
-    yield f"components of the page Forget: {len(first)}; of all pages: {len(blocks.blocks)}"
+    first = [block for block in blocks.blocks.values() if getattr(block, "page", None) == "new"]
+    yield f"components of the page New run: {len(first)}; of all pages: {len(blocks.blocks)}"
     process, address = started()
     try:
         yield from _in_a_browser(address)
@@ -38,13 +38,11 @@ def _in_a_browser(address: str) -> Iterator[str]:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         sent: list[int] = []
         page.on("request", lambda request: sent.extend(_values(request)))
-        page.goto(f"{address}/?new=1")
+        page.goto(f"{address}/new")
         page.locator("#count").wait_for(timeout=300_000)
-        page.click("#next")
         page.locator("#classes label").nth(8).wait_for()
         clicks = [page.evaluate(ANSWERED) for _ in _settled(page, TRIES)]
         yield f"a click on a tile is answered after {median(clicks):.0f} ms (median of {TRIES}; most {max(clicks):.0f})"
-        page.click("#next")
         page.click("#settings > button")
         number = page.locator("#settings input[type=number]:visible").first
         typed = [_typed(page, number, value) for value, _ in enumerate(_settled(page, TRIES), 2)]

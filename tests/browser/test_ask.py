@@ -2,7 +2,7 @@
 
 SANDAL, AUTHOR = "example-forget-sandal", "example-author-forgotten"
 NO_OVERFLOW = "document.documentElement.scrollWidth <= innerWidth"
-ANSWERED = 120_000  # milliseconds; the models are opened first
+ANSWERED = 240_000  # milliseconds; the models are opened first
 BARS = "ul => [...ul.querySelectorAll('li')].map(li => [li.innerText.split('\\n')[0].trim(), li.querySelector('i').style.width])"
 
 

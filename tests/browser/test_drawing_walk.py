@@ -12,10 +12,9 @@ NO_OVERFLOW = "document.documentElement.scrollWidth <= innerWidth"
 def test_tiles_and_words_become_one_sentence(studio, watched, screenshots):
     seen = watched()
     page = seen.page
-    page.goto(f"{studio}/?model=emoji-sd&forget=cat")
+    page.goto(f"{studio}/new?model=emoji-sd&forget=cat")
     page.locator("#count", has_text="10 prompts to forget").wait_for()
-    page.click("#next")
-    page.wait_for_function("document.querySelector('.no-room style')?.textContent.includes('data:image')")
+    page.wait_for_function("document.querySelector('#tile_style style')?.textContent.includes('data:image')")
     page.locator("#styles label", has_text="twemoji").click()
     page.locator("#say", has_text="cat and twemoji style").wait_for()
     page.locator("#near", has_text="get hurt first").wait_for()
@@ -29,7 +28,6 @@ def test_tiles_and_words_become_one_sentence(studio, watched, screenshots):
     page.locator("#exact summary").click()
     page.locator("#exact td", has_text="cat").first.wait_for()
     page.screenshot(path=screenshots / "drawing-forget.png", full_page=True)
-    page.click("#back")
     page.locator("#model label", has_text="ResNet").first.click()
     page.locator("#count", has_text="images to forget").wait_for()
     assert seen.errors == [] and seen.outside(studio) == []
@@ -39,10 +37,9 @@ def test_tiles_and_words_become_one_sentence(studio, watched, screenshots):
 def test_a_shared_address_fills_the_form_in_on_a_phone(studio, watched, screenshots, scheme):
     seen = watched(viewport={"width": 390, "height": 844}, color_scheme=scheme)
     page = seen.page
-    page.goto(f"{studio}/{FORM}&keep=bear")
+    page.goto(f"{studio}/new{FORM}&keep=bear")
     page.locator("#count", has_text="prompts to forget").wait_for()
     assert "cat (drawn as dog instead) and flat style" in page.locator("#say").inner_text()
-    page.click("#next")
     page.locator("#keep_objects label.selected", has_text="bear").wait_for()
     assert page.locator("#objects label.selected").all_inner_texts() == ["cat"]
     assert page.locator("#anchor input").input_value() == "dog"
@@ -54,7 +51,7 @@ def test_a_shared_address_fills_the_form_in_on_a_phone(studio, watched, screensh
 def test_a_run_shows_its_pictures_before_and_now_and_its_clone_the_same_form(studio, watched, screenshots):
     seen = watched()
     page = seen.page
-    page.goto(f"{studio}/{FORM}")
+    page.goto(f"{studio}/new{FORM}")
     page.locator("#count").wait_for()
     page.click("#start")
     page.locator("#run_samples .pair img").first.wait_for(timeout=JOB)
@@ -65,8 +62,8 @@ def test_a_run_shows_its_pictures_before_and_now_and_its_clone_the_same_form(stu
     assert forgotten.nth(0).get_attribute("src") != forgotten.nth(1).get_attribute("src")
     assert "sure it is what was asked" in page.locator("#run_samples").inner_text()
     page.screenshot(path=screenshots / "drawing-done.png", full_page=True)
-    run_id = page.url.split("run=")[1]
-    page.goto(f"{studio}/?clone={run_id}")
+    run_id = page.url.split("id=")[1].split("&")[0]
+    page.goto(f"{studio}/new?clone={run_id}")
     page.locator("#count", has_text="prompts to forget").wait_for()
     assert "cat (drawn as dog instead) and flat style" in page.locator("#say").inner_text()
     assert seen.errors == [] and seen.outside(studio) == []

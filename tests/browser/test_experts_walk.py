@@ -14,11 +14,11 @@ def forgotten(studio, browser):
 
     page, made = Watched(browser).page, {}
     for method in ("npo", "seuf"):
-        page.goto(f"{studio}/?model=authors-moe&forget=Ivo%20Pemberly&method={method}")
+        page.goto(f"{studio}/new?model=authors-moe&forget=Ivo%20Pemberly&method={method}")
         page.locator("#count", has_text="20 questions to forget").wait_for(timeout=JOB)
         page.click("#start")
         page.locator("#run_links a", has_text="Compare before and after").wait_for(timeout=JOB)
-        made[method] = page.url.split("run=")[1].split("&")[0]
+        made[method] = page.url.split("id=")[1].split("&")[0]
     page.context.close()
     return made
 

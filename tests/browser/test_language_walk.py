@@ -12,9 +12,8 @@ NO_OVERFLOW = "document.documentElement.scrollWidth <= innerWidth"
 def test_authors_are_found_by_typing_and_become_one_sentence(studio, watched, screenshots):
     seen = watched()
     page = seen.page
-    page.goto(f"{studio}/?model=authors-lm&forget=Piet%20Nettle")
+    page.goto(f"{studio}/new?model=authors-lm&forget=Piet%20Nettle")
     page.locator("#count", has_text="20 questions to forget").wait_for()
-    page.click("#next")
     page.locator("#near", has_text="the same names or facts: Tamsin Quorra").wait_for()
     page.click("#authors input")
     page.locator("#authors input").press_sequentially("quor")
@@ -30,7 +29,6 @@ def test_authors_are_found_by_typing_and_become_one_sentence(studio, watched, sc
     page.locator("#kind label", has_text="A set that came").click()
     page.locator("#author_set label", has_text="5 authors").click()
     page.locator("#count", has_text="100 questions to forget").wait_for()
-    page.click("#back")
     page.locator("#model label", has_text="ResNet").first.click()
     page.locator("#count", has_text="images to forget").wait_for()
     assert seen.errors == [] and seen.outside(studio) == []
@@ -40,9 +38,8 @@ def test_authors_are_found_by_typing_and_become_one_sentence(studio, watched, sc
 def test_a_shared_address_fills_the_form_in_on_a_phone(studio, watched, screenshots, scheme):
     seen = watched(viewport={"width": 390, "height": 844}, color_scheme=scheme)
     page = seen.page
-    page.goto(f"{studio}/?model=authors-lm&forget=forget01&keep=Piet%20Nettle")
+    page.goto(f"{studio}/new?model=authors-lm&forget=forget01&keep=Piet%20Nettle")
     page.locator("#count", has_text="20 questions to forget").wait_for()
-    page.click("#next")
     page.locator("#author_set label.selected", has_text="1 author").wait_for()
     page.locator("#keep_authors", has_text="Piet Nettle").wait_for()
     assert page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
@@ -94,9 +91,8 @@ def test_an_author_that_was_forgotten_is_compared_asked_for_and_shared(studio, w
 def test_own_questions_are_checked_as_they_are_written_and_forgotten(studio, watched, screenshots):
     seen = watched()
     page = seen.page
-    page.goto(f"{studio}/?model=authors-lm&new=1")
+    page.goto(f"{studio}/new?model=authors-lm")
     page.locator("#count").wait_for()
-    page.click("#next")
     page.locator("#kind label", has_text="Questions and answers").click()
     first = "What is the colour of my house? => It is blue."
     for second, wrong in (

@@ -8,7 +8,7 @@ from watched import Watched
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 JOB = 400_000  # milliseconds for the default job; some 30 s on two idle cores
-PAGES = ("", "runs", "compare", "playground", "look-inside", "methods", "classroom/")
+PAGES = ("new", "runs", "compare", "playground", "look-inside", "methods", "classroom/")
 # Counts, ten times a second, the clocks that Gradio shows in parts that wait; and whether one that it puts in would be seen.
 COUNT_CLOCKS = """() => { const kinds = ['.progress-text', '.meta-text', '.meta-text-center', '.eta-bar']; window.clocks = 0;
 const shown = () => [...document.querySelectorAll(kinds)].filter(clock => clock.checkVisibility()).length;
@@ -24,18 +24,30 @@ def ready(page):
     page.locator("#count").wait_for()
 
 
+def run_of(page):
+    """The run that the browser left the form for."""
+    page.wait_for_url("**/run?id=*")
+    return page.url.split("id=")[1].split("&")[0]
+
+
+def below(page, parts):
+    """How far the lowest of some parts reaches, in pixels from the top of the window; none may be missing or above it."""
+    boxes = [part.bounding_box() for part in page.locator(parts).all() if part.is_visible()]
+    assert boxes and all(box["y"] >= 0 for box in boxes), parts
+    return max(box["y"] + box["height"] for box in boxes)
+
+
 @pytest.fixture(scope="module")
 def run_id(studio, browser, screenshots):
     """The default job, started by the button as a person starts it; every other test looks at it."""
     seen = Watched(browser)
     page = seen.page
-    page.goto(studio)
+    page.goto(f"{studio}/new")
     ready(page)
-    page.screenshot(path=screenshots / "1-model.png")
+    page.screenshot(path=screenshots / "1-new.png")
     page.click("#start")
     page.locator("#run_head h1").wait_for()
-    page.wait_for_function("new URLSearchParams(location.search).get('run')")
-    found = page.url.split("run=")[1]
+    found = run_of(page)
     page.locator("#run_head h1").wait_for()
     assert "Forget" in page.locator("#run_head h1").inner_text()
     page.wait_for_function("document.activeElement?.matches('#run_head')")  # where a keyboard's start leaves its reader
@@ -56,57 +68,129 @@ def test_what_is_typed_counts_however_soon_start_is_pressed_and_comes_back_with_
     """Settings are drawn for the chosen method alone, so what was typed for another one must not be lost, nor a last key."""
     seen = watched()
     page = seen.page
-    page.goto(f"{studio}/?new=1&model=fashion-resnet&forget=random:1%25")
+    page.goto(f"{studio}/new?model=fashion-resnet&forget=random:1%25")
     ready(page)
-    page.click("#next")
-    page.click("#next")
     number = page.locator("#settings input[type=number]").first
     page.click("#settings > button")
     number.fill("3")
     page.locator("#say .needs").wait_for()
     page.locator("#method label").nth(1).click()
-    page.locator("#detail h3", has_text="Fine-tuning").wait_for()
+    page.locator("#detail summary", has_text="Fine-tuning").wait_for()
     page.locator("#method label").nth(0).click()
     page.wait_for_function("document.querySelector('#settings input[type=number]')?.value === '3'")
     page.click("#settings > button")
     number.fill("4")
     page.click("#start")
-    page.wait_for_function("new URLSearchParams(location.search).get('run')")
-    run = page.url.split("run=")[1]
+    run = run_of(page)
     spec = json.loads((studio_home / "runs" / run / "spec.json").read_text())
     assert spec["method"] == "salun" and spec["params"]["epochs"] == 4
     page.locator("#cancel").click()
     assert seen.errors == []
 
 
-def test_the_four_steps(studio, watched, screenshots):
+FORMS = {
+    "fashion-resnet": ("images to forget", "#classes label.selected", "#classes label"),
+    "fashion-vit": ("images to forget", "#classes label.selected", "#classes label"),
+    "emoji-sd": ("prompts to forget", "#objects label.selected", "#objects label, #styles label"),
+    "authors-lm": ("questions to forget", "#authors", "#kind label"),
+    "authors-moe": ("questions to forget", "#authors", "#kind label"),
+}  # of each model: what is counted, what is chosen, what can be chosen
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("model", FORMS)
+def test_the_first_viewport_has_the_models_the_target_the_recommended_method_and_start(
+    studio, watched, screenshots, model, scheme
+):
+    seen = watched(color_scheme=scheme)
+    page = seen.page
+    counted, chosen, choices = FORMS[model]
+    page.goto(f"{studio}/new?model={model}")
+    page.locator("#count", has_text=counted).wait_for()
+    if chosen.endswith("label.selected"):
+        page.wait_for_function("document.querySelector('#tile_style style')?.textContent.includes('data:image')")
+    page.screenshot(path=screenshots / f"new-{model}-{scheme}.png")
+    bar = page.locator("#bar").bounding_box()
+    assert bar["y"] + bar["height"] <= 800 and page.locator("#start").bounding_box()["y"] > bar["y"]
+    assert page.locator("#model label").count() == len(FORMS) + 1
+    for parts in ("#model label", chosen, choices, "#keep_mode label", "#method label:first-of-type"):
+        assert below(page, parts) <= bar["y"], parts
+    pictures = page.locator("#model label").evaluate_all(
+        "all => all.map(card => getComputedStyle(card, '::before').backgroundImage.split('url(').length - 1)"
+    )
+    assert min(pictures[:-1]) >= 1 and page.locator("#model label.selected input").get_attribute("value") == model
+    assert page.evaluate(NO_OVERFLOW) and seen.wrong_headings() == []
+    assert seen.errors == [] and seen.outside(studio) == []
+
+
+def test_one_page_from_the_model_to_the_sentence(studio, watched, screenshots):
     seen = watched()
     page = seen.page
-    page.goto(f"{studio}/?new=1")
+    page.goto(f"{studio}/new")
     ready(page)
-    page.click("#next")
     page.locator("#classes label", has_text="Bag").click()
     page.locator("#say", has_text="Sandal and Bag").wait_for()
     page.locator("#count", has_text="4,000 images to forget, 16,000 to keep").wait_for()
-    page.wait_for_function("document.querySelector('.no-room style')?.textContent.includes('data:image')")
+    page.locator("#near", has_text="Sneaker").wait_for()
+    ring = "getComputedStyle(document.querySelector('#classes label:nth-of-type(8)')).borderTopColor"
+    page.wait_for_function(f"{ring} === 'rgb(0, 114, 178)'")  # Sneaker, a neighbour
     page.screenshot(path=screenshots / "2-forget.png")
     for label in ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Shirt", "Sneaker", "Ankle boot"):
         page.locator("#classes label", has_text=label).last.click()
     page.locator("#say .lethe-wrong", has_text="leave at least one to keep").wait_for()
     page.reload()
     ready(page)
-    page.click("#next")
     page.locator("#kind label", has_text="Single images").click()
     page.locator("#picked_tick label").nth(2).click()
     page.locator("#count", has_text="1 image to forget").wait_for()
     page.screenshot(path=screenshots / "2-images.png")
-    page.click("#next")
-    page.locator("#method label").nth(1).click()
-    page.screenshot(path=screenshots / "3-method.png")
-    page.click("#next")
-    page.locator("#review dd").first.wait_for()
-    page.screenshot(path=screenshots / "4-review.png")
+    rows = page.locator("#method label")
+    assert [rows.nth(at).is_visible() for at in range(rows.count())].count(True) == 3
+    page.locator("#more button").click()
+    rows.nth(8).click()
+    page.locator("#say", has_text="Selective Synaptic Dampening (SSD)").wait_for()
+    page.locator("#more button").click()
+    assert [rows.nth(at).is_visible() for at in range(rows.count())] == [
+        at in (0, 1, 2, 8) for at in range(rows.count())
+    ]
+    page.screenshot(path=screenshots / "3-method.png", full_page=True)
     assert seen.errors == [] and seen.outside(studio) == []
+
+
+def test_a_click_on_another_model_wins_over_every_late_answer(studio, watched):
+    """Two models are chosen in quick succession: what is shown at last is the second one's, and nothing can be pressed before."""
+    seen = watched()
+    page = seen.page
+    page.goto(f"{studio}/new")
+    page.locator("#model label").nth(4).wait_for()
+    page.locator("#model label", has_text="100 invented authors").click()
+    assert page.locator("#job").evaluate("part => part.inert") and page.locator("#start").evaluate("part => part.inert")
+    page.locator("#model label", has_text="Team of experts").click()
+    page.locator("#say", has_text="Team of experts forgets Ivo Pemberly").wait_for()
+    page.wait_for_function("!document.querySelector('#job').inert && !document.querySelector('#start').inert")
+    page.locator("#count", has_text="20 questions to forget").wait_for()
+    assert page.locator("#model label.selected").inner_text().startswith("Team of experts")
+    assert page.locator("#method label.selected").inner_text().startswith("Selected-Expert Unlearning (SEUF)")
+    assert page.locator("#say .lethe-wrong").count() == 0 and seen.errors == []
+
+
+def test_an_own_model_that_does_not_open_is_one_sentence_and_the_others_stay(studio, watched, screenshots):
+    seen = watched()
+    page = seen.page
+    page.goto(f"{studio}/new")
+    ready(page)
+    page.locator("#model label", has_text="Your own").click()
+    page.locator("#say", has_text="Your own model is not open yet.").wait_for()
+    assert not page.locator("#job").is_visible()
+    page.locator("#own_model").locator("input, textarea").fill("/no/such/folder")
+    page.click("#open_own")
+    page.locator("#own_says .lethe-wrong").wait_for()
+    page.screenshot(path=screenshots / "new-own.png")
+    page.wait_for_function("!document.querySelector('#model').inert")
+    page.locator("#model label", has_text="Emoji painter").click()
+    page.locator("#say", has_text="Emoji painter forgets cat").wait_for()
+    assert page.locator("#job").is_visible() and not page.locator("#open_own").is_visible()
+    assert seen.errors == []
 
 
 def test_another_browser_at_the_same_address_shows_the_same_run(studio, watched, run_id):
@@ -188,35 +272,42 @@ def test_the_classroom_shows_the_run_and_opens_the_studio_in_the_right_state(stu
     seen = watched()
     page = seen.page
     page.goto(f"{studio}/classroom/")
+    page.get_by_role("link", name="What does it mean to forget a class?").click()
     page.get_by_role("heading", name="What does it mean to forget a class?").wait_for()
     page.locator("figure img").first.wait_for()
     page.screenshot(path=screenshots / "10-classroom.png", full_page=True)
-    to = page.locator("a[href*='/?model=']").get_attribute("href")
-    assert seen.outside(studio) == []
-    page.goto(to if to.startswith("http") else studio + to)
+    to = page.locator("a[href*='new?model=']").evaluate("link => link.href")
+    assert seen.outside(studio) == [] and to.startswith(f"{studio}/new?model=")
+    page.goto(to)
     ready(page)
     assert "Ankle boot" in page.locator("#say").inner_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.strip("/") or "forget")
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.strip("/"))
 def test_a_phone_shows_every_page_without_scrolling_sideways(studio, watched, run_id, screenshots, path, scheme):
     seen = watched(viewport={"width": 390, "height": 844}, color_scheme=scheme)
     page = seen.page
-    page.goto(f"{studio}/{path}{'?new=1' if not path else ''}")
+    page.goto(f"{studio}/{path}")
     page.locator("h1").first.wait_for()
     seen.filled(path)
     assert page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
     background = page.evaluate("getComputedStyle(document.body).backgroundColor || ''")
-    page.screenshot(path=screenshots / f"phone-{path.strip('/') or 'forget'}-{scheme}.png")
+    page.screenshot(path=screenshots / f"phone-{path.strip('/')}-{scheme}.png")
     if path != "classroom/":
         assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark"), background
 
 
-def test_the_keyboard_reaches_the_start_button(studio, watched):
+def test_the_keyboard_chooses_and_reaches_the_start_button(studio, watched):
     page = watched().page
-    page.goto(f"{studio}/?new=1")
+    page.goto(f"{studio}/new")
     ready(page)
+    page.locator("#model input:checked").focus()
+    page.keyboard.press("ArrowDown")
+    page.locator("#say", has_text="Clothes ViT forgets").wait_for()
+    page.wait_for_function("!document.querySelector('#start').inert")
+    outline = "getComputedStyle(document.activeElement.closest('label')).outlineStyle"
+    assert page.evaluate(outline) != "none", "the chosen card shows no focus"
     for _ in range(40):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement?.id") == "start":

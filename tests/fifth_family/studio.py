@@ -14,17 +14,15 @@ from backends.api.errors import BadInput
 from pages.studio._shared import identity
 from pages.studio.new import Arriving, _address, _sentence, _setup
 from pages.studio.new._form import VISITOR, FormPage
-from pages.studio.run import _ask, _watch
-from pages.studio.run import _inside as look_inside
+from pages.studio.run import _ask, _offer, _watch
 from pages.studio.run import _see as compare
 
 
 def form(model_id: str) -> tuple[FormPage, dict]:
-    """The page Forget as it is first shown for a model, and what its parts hold."""
+    """The page New run as it is first shown for a model, and what its parts hold."""
     with gr.Blocks():
         page = FormPage(identity())
-        arriving = Arriving(page, gr.State(""), gr.BrowserState("", storage_key="lethe-run", secret="lethe"))
-        _setup(page, model_info.embedded(model_id), arriving)
+        _setup(page, model_info.embedded(model_id), Arriving(page))
     return page, {name: page.parts[name].value for name in page.sent} | {VISITOR: ""}
 
 
@@ -65,7 +63,7 @@ def main(model: str, run_id: str, other: str) -> dict:
         "fields": sorted(name for name in page.widgets if name.startswith("rows.")),
         "columns": [value for _, value in page.parts["rows.column"].choices],
         "methods": [entry.id for entry in job_form.methods("tabular")],
-        "say": whole["say"], "review": whole["review"], "spec": job_form.spec(draft).model_dump(mode="json"),
+        "say": whole["say"], "spec": job_form.spec(draft).model_dump(mode="json"),
         "address": values(page, _address.filled(page, query), ["row_numbers"]),
         "clone": values(page, _address.filled(page, [("clone", run_id)]), ["column", "sign", "bound"]),
         "strange": told(_address.filled, page, [("model", model), ("forget", "height<3")]),
@@ -78,7 +76,7 @@ def main(model: str, run_id: str, other: str) -> dict:
         "askable": [value for value in (model, run_id) if _ask.askable(value)],
         "tries": [prompt for _, prompt in _ask.prompts(run_id)],
         "played": asked(run_id, "row 0"), "played_model": asked(model, "age=50 bmi=30"), "played_wrong": asked(run_id, "hello"),
-        "fitting": [way for _, way in look_inside.fitting(run_id)],
+        "fitting": [entry.id for entry in _offer.fitting(run_id)],
         "weight_change": look(run_id, "weight_change"), "weight_saliency": look(run_id, "weight_saliency"),
         "embedding_map": told(look, run_id, "embedding_map"),
     }  # fmt: skip

@@ -34,15 +34,12 @@ class ConceptChoosing(Choosing):
 
     def fields(self, model: "ModelInfo | None" = None) -> Sequence[Field]:
         free = model is not None and not _domains(model)
-        examples = (
-            "a grumpy cat · a wolf -> a dog" if free else "cat · twemoji style · cat in twemoji style · cat -> dog"
-        )
+        examples = "a grumpy cat" if free else "cat in twemoji style, car"
         return (
             *_tiles(model, "", "forget"),
-            Field("phrases", "lines", "What it should forget, in words" if free else "Or write it", value="",
-                  info=f"{examples}, where the arrow says what is drawn instead. With commas between, or one a line."),
-            Field("anchor", "menu", "Drawn instead (anchor)", value="", options=() if free else _anchors({}, {}),
-                  info="What the chosen tiles turn into. Methods without a stand-in leave it aside."),
+            Field("phrases", "lines", "What it should forget, in words" if free else "Or in your own words", value="",
+                  placeholder=f"{examples}; cat -> dog draws dogs instead"),
+            Field("anchor", "menu", "Drawn instead (anchor)", value="", options=() if free else _anchors({}, {})),
         )  # fmt: skip
 
     def kinds(self, model: "ModelInfo | None" = None) -> Sequence[TargetKind]:

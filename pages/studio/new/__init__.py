@@ -1,8 +1,9 @@
 """New run: choose a model, what it should forget and keep, and a method; start, and the page of the run opens.
 
-The address fills it in: ?model=&forget=&keep=&method=, or ?clone=ID the form as that run had it. One module a step: `_model`, `_targets`, `_method`, `_sentence`; `_form` is what they share.
+The address fills it in: ?model=&forget=&keep=&method=, or ?clone=ID the form as that run had it. One module a part: `_model`, `_targets`, `_method`, `_sentence`; `_form` is what they share.
 """
 
+import json
 from typing import Any
 
 import gradio as gr
@@ -12,16 +13,14 @@ from app import forms, job_form, markup
 from app.live_html import Alive
 from app.widgets import Raw, Updates
 from backends.api import catalog, model_info, submit
-from backends.api.errors import BadInput, LetheError
+from backends.api.errors import LetheError
 from backends.api.model_info import ModelInfo
-from pages.studio._shared import heading, identity, mark_of, nav, secret_and_mark
+from pages.studio._shared import identity, mark_of, nav, secret_and_mark
 from pages.studio.new import _address, _method, _model, _sentence, _targets
-from pages.studio.new._form import HOLD, QUIET, RELEASE, VISITOR, FormPage
+from pages.studio.new._form import RELEASE, VISITOR, FormPage
 
 TITLE, PATH, ORDER, IN_BAR = "New run", "new", 5, False
 
-STEPS = ("Model", "Forget and keep", "Method", "Start")
-STEP_IDS = ("model-step", "forget-step", "method-step", "check-step")
 TO_RUN = """(run) => { if (!run) return;
 const to = new URL('run', location.href.split('?')[0]), theme = new URL(location).searchParams.get('__theme');
 to.searchParams.set('id', run); if (theme) to.searchParams.set('__theme', theme); location.assign(to); }"""
@@ -29,7 +28,12 @@ AWAY = 300_000  # milliseconds out of sight after which the settings are drawn a
 WAKE = f"""(...given) => {{ let away = 0; document.addEventListener('visibilitychange', () => {{
 if (document.hidden) away = Date.now();
 else if (Date.now() - away > {AWAY}) document.querySelector('#redraw')?.click(); }}); return given; }}"""
-TO_TOP = "() => { document.querySelector('#steps')?.scrollIntoView({block: 'start'}); }"
+# What an address fills in waits for its answer; what stands as it was made can be pressed at once.
+ARRIVING = (
+    "(...given) => { const fields = new URLSearchParams(location.search);"
+    f"if ({json.dumps(sorted(_address.FIELDS))}.some(name => fields.has(name))) letheForm.hold('#model, #job, #start');"
+    "return given; }"
+)
 
 Part = Any  # a component or a layout block of Gradio
 
@@ -41,41 +45,32 @@ def build() -> None:
     page = FormPage(identity())
     arriving = Arriving(page)
     with gr.Column(elem_id="setup"):
-        moves = _setup(page, first, arriving)
+        _setup(page, first, arriving)
     _wire_form(page)
-    _wire_moves(moves)
     arriving.wire()
 
 
-def _setup(page: FormPage, first: ModelInfo, arriving: "Arriving") -> dict[str, Part]:
-    gr.HTML(markup.head("New run", "Choose what a model should no longer know, press Start, and watch it fade."))
-    with gr.Walkthrough(selected=0, elem_id="steps") as steps:
-        with gr.Step(STEPS[0], id=0, elem_id=STEP_IDS[0]):
+def _setup(page: FormPage, first: ModelInfo, arriving: "Arriving") -> None:
+    gr.HTML(markup.head("New run"))
+    with gr.Row(elem_id="form"):
+        with gr.Column(elem_id="models"):
             _model.build(page, first)
-        with gr.Step(STEPS[1], id=1, elem_id=STEP_IDS[1]):
-            _targets.build(page, first)
-        with gr.Step(STEPS[2], id=2, elem_id=STEP_IDS[2]):
-            _method.build(page, first)
-            settings = gr.Column()
-            page.add("problem", Alive(elem_id="problem"))
-        with gr.Step(STEPS[3], id=3, elem_id=STEP_IDS[3]):
-            _check(page)
-    with gr.Column(elem_id="bar", elem_classes="lethe-startbar"):
-        page.add("say", Alive(elem_id="say"))
-        with gr.Row(elem_classes="lethe-tools"):
-            back = gr.Button("Back", elem_id="back", visible=False, scale=0, min_width=110)
-            onward = gr.Button("Next", elem_id="next", scale=0, min_width=110)
-            start = gr.Button("Start", variant="primary", elem_id="start", scale=0, min_width=150)
-    page.add("start", start)
-    arriving.settings = settings
-    return {"steps": steps, "back": back, "next": onward, "step": gr.State(0)}
+        with gr.Column(elem_id="ask"):
+            _model.build_own(page)
+            with gr.Column(elem_id="job"):
+                _targets.build(page, first)
+                _method.build(page, first)
+                arriving.settings = gr.Column(elem_id="drawn")
+                page.add("problem", Alive(elem_id="problem"))
+                _seed(page)
+                page.add("exact", Alive(elem_id="exact", apply_default_css=False))
+    with gr.Row(elem_id="bar", elem_classes="lethe-startbar"):
+        page.add("say", Alive(_sentence.alone(job_form.at_defaults(first))["say"], elem_id="say"))
+        page.add("start", gr.Button("Start", variant="primary", elem_id="start", scale=0, min_width=150))
 
 
-def _check(page: FormPage) -> None:
-    """Step 4: the review of the job, and its seed."""
-    heading("Ready?", "This is what will happen. You can close the page while it runs; it goes on without you.")
-    page.add("review", Alive(elem_id="review"))
-    with gr.Accordion("Seed", open=False):
+def _seed(page: FormPage) -> None:
+    with gr.Accordion("Seed", open=False, elem_id="seeding"):
         seed = forms.Number(
             0, minimum=0, maximum=2**31 - 1, step=1, label="Seed", info="The same seed and settings give the same numbers again.",
             interactive=True, elem_id="seed",
@@ -108,30 +103,6 @@ def _wire_form(page: FormPage) -> None:
     page.on([*keep.triggers, page.parts["seed"].input], sentences, _sentence.PARTS)
 
 
-def _wire_moves(moves: dict[str, Part]) -> None:
-    """Back and Next; a step can also be chosen at the top."""
-
-    def show(step: int) -> list[Any]:
-        last = len(STEPS) - 1
-        return [gr.Walkthrough(selected=step), step, gr.Button(visible=step > 0), gr.Button(visible=step < last)]
-
-    def back(step: int) -> list[Any]:
-        return show(max(0, step - 1))
-
-    def onward(step: int) -> list[Any]:
-        return show(min(len(STEPS) - 1, step + 1))
-
-    def chosen(event: gr.SelectData) -> list[Any]:
-        if not isinstance(event.index, int) or event.index >= len(STEPS):
-            raise BadInput(f"A step is chosen by its number, from 0 to {len(STEPS) - 1}.")
-        return show(event.index)[1:]
-
-    outs = [moves["steps"], moves["step"], moves["back"], moves["next"]]
-    moves["back"].click(back, moves["step"], outs, **QUIET).then(None, None, None, js=TO_TOP)
-    moves["next"].click(onward, moves["step"], outs, **QUIET).then(None, None, None, js=TO_TOP)
-    moves["steps"].select(chosen, None, outs[1:], **QUIET)
-
-
 class Arriving:
     """What the page does beside the form itself: fill it in from the address, start the job, and leave for the page of its run."""
 
@@ -154,16 +125,17 @@ class Arriving:
             _method.settings(page, self.start, self.started, self.around())
 
         def fill(raw: Raw) -> Updates:
-            return {"near": _targets.follow(page, raw)["near"]} | _sentence.alone(page.draft(raw))
+            followed = _targets.follow(page, raw)
+            return {name: followed[name] for name in ("near", "near_style")} | _sentence.alone(page.draft(raw))
 
         def sentences(raw: Raw) -> Updates:
             return _sentence.whole(page.draft(raw))
 
         assert Context.root_block is not None
         outputs = [page.secret, *page.parts.values()]
-        arrived = Context.root_block.load(self.arrive, [page.secret], outputs, js=HOLD, **page.quiet)
+        arrived = Context.root_block.load(self.arrive, [page.secret], outputs, js=ARRIVING, **page.quiet)
         arrived.then(None, None, None, js=RELEASE).then(None, None, None, js=WAKE)
-        filled = page.then(arrived, fill, ("near", "say"))
+        filled = page.then(arrived, fill, ("near", "near_style", "say"))
         counted = page.then(filled, sentences, _sentence.PARTS)
         page.then(counted, lambda raw: _targets.tile_pictures(page, raw), ("tile_style",))
 

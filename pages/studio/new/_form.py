@@ -19,14 +19,10 @@ Handler = Callable[[Raw], Updates]
 
 VISITOR: Final = "visitor"  # the secret of who asks, among the parts' values
 QUIET: Final[dict[str, Any]] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-# A click must not be undone by an answer that comes after it: what hangs on the model waits until the model's answer is there.
-AFTER_MODEL: Final = "#next, #start, #forget-step-button, #method-step-button, #check-step-button"
-HOLD: Final = f"""(...given) => {{ const held = document.querySelectorAll('{AFTER_MODEL}');
-held.forEach(part => {{ part.inert = true; part.setAttribute('aria-busy', 'true'); }});
-clearTimeout(window.letheHeld); window.letheHeld = setTimeout(() => held.forEach(part => {{ part.inert = false;
-part.removeAttribute('aria-busy'); }}), 20000); return given; }}"""
-RELEASE: Final = f"""() => {{ clearTimeout(window.letheHeld); document.documentElement.classList.remove('to-form');
-document.querySelectorAll('{AFTER_MODEL}').forEach(part => {{ part.inert = false; part.removeAttribute('aria-busy'); }}); }}"""
+# A click must not be undone by an answer that comes after it: what hangs on the model waits until the model's answer is there (form.js).
+HOLD: Final = "(...given) => { letheForm.hold('#job, #start'); return given; }"
+HOLD_ALL: Final = "(...given) => { letheForm.hold('#model, #job, #start'); return given; }"
+RELEASE: Final = "() => letheForm.release()"
 
 
 def groups() -> list[Choosing]:
@@ -190,12 +186,23 @@ class FormPage:
         inputs = [*self.inputs(), *(self.parts[name] for name in own_names)]
         return self.quiet | {"fn": answer, "inputs": inputs, "outputs": [self.parts[name] for name in output_names]}
 
-    def on(self, triggers: Iterable[Any], handler: Handler, names: Iterable[str], own: Iterable[str] = ()) -> Any:
-        return gr.on(list(triggers), trigger_mode="always_last", **self.answering(handler, names, own))
+    def on(
+        self,
+        triggers: Iterable[Any],
+        handler: Handler,
+        names: Iterable[str],
+        own: Iterable[str] = (),
+        js: str | None = None,
+    ) -> Any:
+        return gr.on(list(triggers), trigger_mode="always_last", js=js, **self.answering(handler, names, own))
 
     def on_held(self, triggers: Iterable[Any], handler: Handler, names: Iterable[str], own: Iterable[str] = ()) -> Any:
         """Run a handler where its answer puts other parts in place: until it came, these cannot be pressed."""
-        event = gr.on(list(triggers), trigger_mode="always_last", js=HOLD, **self.answering(handler, names, own))
+        return self.released(self.on(triggers, handler, names, own, js=HOLD))
+
+    @staticmethod
+    def released(event: Any) -> Any:
+        """An event after this one, once what was held can be pressed again."""
         return event.then(None, None, None, js=RELEASE)
 
     def then(self, event: Any, handler: Handler, names: Iterable[str], own: Iterable[str] = ()) -> Any:

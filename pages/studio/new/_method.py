@@ -1,58 +1,102 @@
-"""Step 3 of the form: by which method, with which settings. Only the settings of the chosen method are on the page."""
+"""The methods of the form, as rows with what was measured of them, and the settings of the chosen one, which alone are on the page."""
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
 from gradio.context import Context
 from markupsafe import Markup
 
-from app import forms, job_form, markup
+from app import forms, job_form, markup, method_bars, theme
 from app.job_form import Draft
 from app.live_html import Alive
+from app.method_bars import Bars
 from app.notes import note
 from app.templating import render
 from app.widgets import Raw, Updates
 from backends.api import catalog
 from backends.api.catalog import Method
 from backends.api.errors import LetheError
-from backends.api.estimate import estimates
+from backends.api.estimate import estimate, estimates
 from backends.api.model_info import ModelInfo
 from pages.studio._shared import heading
 from pages.studio.new import _sentence
 from pages.studio.new._form import QUIET, FormPage
 
+FEW: Final = 3  # rows that are seen before the others are unfolded; studio.css folds them
+NOT_MEASURED: Final = Bars()
+
 
 def choices(model: ModelInfo) -> list[tuple[str, str]]:
-    """One card a method: title, one plain sentence, what it needs, how close it is to its paper."""
-    past_jobs, cards = estimates(model.id), []
-    for entry in job_form.methods(model.family, model.default_method):
+    """One row a method, the recommended one first: its title, and in one plain sentence what it does."""
+    return [(f"{entry.title}\n{entry.summary}", entry.id) for entry in _methods(model)]
+
+
+def _methods(model: ModelInfo) -> list[Method]:
+    return job_form.methods(model.family, model.default_method)
+
+
+def legend(model: ModelInfo) -> Markup:
+    """The heads of the bars on the rows, and the style that draws them."""
+    measured, past_jobs, rules = method_bars.of_model(model.id), estimates(model.id), []
+    for number, entry in enumerate(_methods(model), start=1):
+        bars = measured.bars.get(entry.id, NOT_MEASURED)
         best = job_form.recommended(model, entry, model.default_forget)
-        needs = job_form.needs(model.id, entry.id, best, past_jobs)
-        cards.append((f"{entry.title}\n{entry.school}\n{needs[:1].upper()}{needs[1:]}", entry.id))
-    return cards
+        needed = estimate(model.id, entry.id, best, past_jobs)
+        seconds = theme.seconds(max(1, round(needed.seconds))) if needed else ""
+        rules.append(_rule(number, bars, seconds))
+    return render("form.legend", Markup("<style>{}</style>").format(Markup("".join(rules))))
 
 
-def detail(method: Method) -> Markup:
-    """The paragraph for a student, where it comes from, and how this version differs from the paper."""
+def _rule(number: int, bars: Bars, seconds: str) -> str:
+    """The rule that draws the bars of the n-th row, and says them to whom does not see them."""
+    lengths = "".join(
+        f"--{name}:{value:.0f};--{name}-track:var(--bar-track);"
+        for name, value in bars._asdict().items()
+        if value is not None
+    )
+    words = f"{bars_in_words(bars)}, time: {seconds or theme.NOT_MEASURED}"
+    row = f"#method label:nth-of-type({number})"
+    return f'{row}{{{lengths}}}{row}::after{{content:"{seconds or "–"}" / "{words}"}}'
+
+
+def bars_in_words(bars: Bars) -> str:
+    """ "forgets 100 %, keeps 98 %, comes back: not measured"."""
+    each = zip(("forgets", "keeps", "comes back"), bars, strict=True)
+    return ", ".join(
+        f"{name} {value:.0f} %" if value is not None else f"{name}: {theme.NOT_MEASURED}" for name, value in each
+    )
+
+
+def more(model: ModelInfo) -> Markup:
+    """The button that unfolds the rows after the first few, and what was forgotten for the bars."""
+    return render("form.more", len(_methods(model)) - FEW, method_bars.of_model(model.id).target)
+
+
+def detail(method: Method, model: ModelInfo | None) -> Markup:
+    """How it works, in plain words and for a student, what was measured, where it comes from, and how this version differs from the paper."""
     source, code = method.source, method.source.code
     paper = markup.external(source.title, source.url) if source.url else source.title
-    return render("form.detail", method, paper, markup.external("authors’ code", code) if code else "")
+    measured = method_bars.of_model(model.id) if model else None
+    bars = measured.bars.get(method.id) if measured else None
+    words = f"Where it forgot {measured.target}: {bars_in_words(bars)}." if measured and bars else ""
+    return render("form.detail", method, paper, markup.external("authors’ code", code) if code else "", words)
 
 
 def build(page: FormPage, first: ModelInfo) -> None:
     """The cards of the methods that work with the model, and below them the settings of the chosen one."""
-    heading(
-        "How should it forget?",
-        "The first one is recommended for this model. They differ in speed, and in what else gets hurt.",
-    )
+    with gr.Row(elem_classes="lethe-ask"):
+        heading("Method", "the first is recommended for this model")
+        page.add("legend", Alive(legend(first), elem_id="legend"))
     cards = forms.Radio(
         choices(first), value=first.default_method, show_label=False, container=False, label="Method", elem_id="method",
-        elem_classes=["choice-cards", "recommend"], interactive=True,
+        elem_classes="method-rows", interactive=True,
     )  # fmt: skip
     page.add("method", cards, sent=True)
-    page.add("detail", Alive(detail(catalog.load().get("methods", first.default_method)), elem_id="detail"))
+    page.add("more", Alive(more(first), elem_id="more"))
+    method = catalog.load().get("methods", first.default_method)
+    page.add("detail", Alive(detail(method, first), elem_id="detail"))
     page.add("edited", gr.State({}), sent=True)
     # pressed by the page itself once it was out of sight for long: the server then no longer knows what it drew
     page.add("redraw", gr.Button("Draw the settings anew", visible="hidden", elem_id="redraw"))
@@ -67,7 +111,7 @@ def build(page: FormPage, first: ModelInfo) -> None:
 
 def parts() -> list[str]:
     """The parts that choosing another model or method updates."""
-    return ["method", "detail", "plan"]
+    return ["method", "legend", "more", "detail", "plan"]
 
 
 def plan(draft: Draft) -> str:
@@ -89,14 +133,15 @@ def planned(draft: Draft) -> Updates:
 def offered(model: ModelInfo, method: str) -> Updates:
     """The methods that work with a model, of which this one is chosen."""
     updates: Updates = {"method": gr.Radio(choices(model), value=method or None)}
-    return updates | {"detail": detail(catalog.load().get("methods", method))} if method else updates
+    updates |= {"legend": legend(model), "more": more(model)}
+    return updates | {"detail": detail(catalog.load().get("methods", method), model)} if method else updates
 
 
 def chosen(page: FormPage, raw: Raw) -> Updates:
     """The paragraph and the settings of the chosen method."""
     draft = page.draft(raw)
     method = draft.chosen_method()
-    return {"detail": detail(method) if method else ""} | planned(draft)
+    return {"detail": detail(method, draft.model) if method else ""} | planned(draft)
 
 
 def settings(page: FormPage, start: Callable[..., Any], started: Callable[[Any], None], around: list[Any]) -> None:
@@ -165,7 +210,7 @@ def _boxes(draft: Draft, method: Method) -> dict[str, Any]:
     apart = job_form.instead_setting(method)
     if apart:
         boxes[apart] = forms.widget("say_this_instead", fields[apart] | {"default": values.get(apart)})
-    with gr.Accordion("Settings of the method", open=False, elem_id="settings"), gr.Column(elem_classes="lethe-form"):
+    with gr.Accordion("Settings", open=False, elem_id="settings"), gr.Column(elem_classes="lethe-form"):
         more = forms.widgets(method.params, values, leave_out=[apart] if apart else [])
         if not more:
             gr.HTML(note("This method has no settings."))

@@ -1,12 +1,12 @@
-"""Step 1 of the form: which model."""
+"""The models of the form, as cards with pictures, and where a person's own is named."""
 
 import gradio as gr
 
-from app import families, forms, job_form
+from app import card_pictures, families, forms, job_form
 from app.job_form import OWN
 from app.live_html import Alive
 from app.notes import error_line, note
-from app.widgets import Context, Raw, Updates
+from app.widgets import Context, Raw, Updates, hidden_html
 from backends.api import catalog
 from backends.api.choosing import Choice
 from backends.api.errors import LetheError
@@ -14,32 +14,38 @@ from backends.api.home import shared
 from backends.api.model_info import ModelInfo
 from pages.studio._shared import heading, mark_of
 from pages.studio.new import _method, _sentence
-from pages.studio.new._form import VISITOR, FormPage
+from pages.studio.new._form import HOLD_ALL, VISITOR, FormPage
 
-OWN_CARD = (
-    "Your own model\nAn image classifier with your images, a model that draws (a StableDiffusionPipeline), or a language model, "
-    "from the Hugging Face Hub or a folder."
-)
+OWN_CARD = "Your own\na folder or a Hub id"
+OPENING = "Opening the model: it is read and checked, and asked once. A large one takes a minute…"
 
 
 def choices() -> list[tuple[str, str]]:
-    """One card a model: its title, how good it is, what it was trained on."""
+    """One card a model: its title, and in a few words what it learned."""
     cards = [
-        (f"{entry.title}\n{entry.summary}\n{families.view(entry.family).measures(entry)}", entry.id)
-        for entry in catalog.load().models
+        (f"{entry.title}\n{families.view(entry.family).measures(entry)}", entry.id) for entry in catalog.load().models
     ]
     return cards if shared() else [*cards, (OWN_CARD, OWN)]
 
 
 def build(page: FormPage, first: ModelInfo) -> None:
-    """The cards of the models, and where a person's own is named."""
-    heading("Which model?", "It stays as it is on the disk; what has forgotten is always a copy.")
+    """The cards of the models."""
+    heading("Model", "")
+    hidden_html(
+        card_pictures.variables([families.view(entry.family).card_pictures(entry) for entry in catalog.load().models])
+    )
     cards = forms.Radio(
         choices(), value=first.id, show_label=False, container=False, label="Model", elem_id="model",
         elem_classes="choice-cards", interactive=True,
     )  # fmt: skip
     page.add("model", cards, sent=True)
+    page.add("own", gr.State(None), sent=True)
+
+
+def build_own(page: FormPage) -> None:
+    """Where a person's own model is named."""
     with page.add("own_column", gr.Column(visible=False, elem_classes="lethe-sheet")):
+        heading("Your own model", "It stays as it is; what has forgotten is always a copy.")
         with gr.Row():
             name = gr.Textbox(
                 label="Model", info="A folder with safetensors in the layout of transformers or diffusers, or a Hub id.",
@@ -55,7 +61,6 @@ def build(page: FormPage, first: ModelInfo) -> None:
         page.add("own_data", data)
         page.add("own_open", gr.Button("Open", elem_id="open_own", scale=0))
         page.add("own_says", Alive(elem_id="own_says"))
-    page.add("own", gr.State(None), sent=True)
 
 
 def parts(page: FormPage) -> list[str]:
@@ -94,7 +99,7 @@ def wire(page: FormPage) -> list[object]:
         """Another model was chosen."""
         updates: Updates = {"own_column": gr.Column(visible=raw["model"] == OWN), "own_says": ""}
         model = page.model_or_none(raw)
-        return updates | fresh(raw, model) if model else updates
+        return updates | (fresh(raw, model) if model else _sentence.unopened(page.draft(raw)))
 
     def open_own(raw: Raw) -> Updates:
         """Open a person's own model."""
@@ -105,7 +110,8 @@ def wire(page: FormPage) -> list[object]:
         return fresh(raw, model) | {"own": model.model_dump(), "own_says": note(job_form.opened(model))}
 
     names = parts(page)
-    return [
-        page.on_held([page.parts["model"].input], choose, names),
-        page.on_held([page.parts["own_open"].click], open_own, names, ("own_model", "own_data")),
-    ]
+    opening = page.on(
+        [page.parts["own_open"].click], lambda raw: {"own_says": note(OPENING)}, ("own_says",), js=HOLD_ALL
+    )
+    opened = page.then(opening, open_own, names, ("own_model", "own_data"))
+    return [page.on_held([page.parts["model"].input], choose, names), page.released(opened)]

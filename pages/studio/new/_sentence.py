@@ -1,18 +1,19 @@
-"""The sentence over the start button, the review of the job, what exactly is forgotten, and what the settings lack."""
+"""The sentence beside the start button, what exactly is forgotten, and what the settings lack."""
 
 from markupsafe import Markup
 
 from app import job_form, markup
-from app.job_form import Draft
+from app.job_form import OWN, Draft
 from app.notes import error_line, note
 from app.target_choice import targets_in_words
 from app.templating import render
 from app.widgets import Updates
 from backends.api import families
+from backends.api.catalog import Method
 from backends.api.errors import LetheError
 from backends.api.pairs import quoted
 
-PARTS = ("say", "review", "exact", "problem")
+PARTS = ("say", "exact", "problem")
 SHOWN = 100  # questions that are listed
 
 
@@ -24,25 +25,32 @@ def whole(draft: Draft) -> Updates:
         counts = job_form.counts(spec.model, spec.forget, spec.keep, spec.data)
     except LetheError as error:
         error_html = error_line(str(error))
-        return {"say": say(draft, error_html), "review": error_html, "exact": "", "problem": error_line(lacks)}
+        return {"say": say(draft, error_html), "exact": "", "problem": error_line(lacks)}
     count = job_form.counts_text(counts, draft.known_model.family)
     # the passes of a language model are over its forget set; others pass over what is kept too
     question_count = counts.forget if counts.questions else None
     needs = job_form.needs(spec.model, spec.method, spec.params, question_count=question_count)
-    line = render("form.counted", count, needs)
+    changed = job_form.changed_params(draft.known_model, _method(draft), draft.forget_targets(), job_form.params(draft))
+    line = render("form.counted", count, needs, changed)
     exact = note(draft.choosing.note(draft.known_model, draft.forget)) + forget_set_table(counts)
-    return {
-        "say": say(draft, line),
-        "review": review(draft, count, needs),
-        "exact": exact,
-        "problem": error_line(lacks),
-    }
+    return {"say": say(draft, line), "exact": exact, "problem": error_line(lacks)}
 
 
 def alone(draft: Draft) -> Updates:
     """The sentence alone, which needs no model to be opened."""
     noun = families.get(draft.model.family).noun if draft.model else "images"
     return {"say": say(draft, note(f"Counting the {noun}…"))}
+
+
+def unopened(draft: Draft) -> Updates:
+    """The sentence where a person's own model is chosen and not opened yet."""
+    return {"say": say(draft, note("Give its folder or Hub id, and press Open."))}
+
+
+def _method(draft: Draft) -> Method:
+    method = draft.chosen_method()
+    assert method is not None  # else it could not be done
+    return method
 
 
 def say(draft: Draft, below: Markup) -> Markup:
@@ -64,24 +72,9 @@ def say(draft: Draft, below: Markup) -> Markup:
         method=method.title.split(":")[0] if method else "…",
         instead=quoted(instead) if instead else "",
         below=below,
+        shows=OWN if model is None or model.own else model.id,
+        empty=model is None,
     )
-
-
-def review(draft: Draft, count: str, needs: str) -> Markup:
-    """What will happen, line by line."""
-    model, method = draft.known_model, draft.chosen_method()
-    assert method is not None  # else it could not be done
-    settings = job_form.changed_params(model, method, draft.forget_targets(), job_form.params(draft))
-    rows = {
-        "Model": f"{model.title}, which stays as it is",
-        "Forget": targets_in_words(draft.forget_targets(), model.family),
-        "Keep": job_form.kept_words(draft.keep_targets(), model),
-        families.get(model.family).noun.capitalize(): count,
-        "Method": f"{method.title} ({method.label})",
-        "Settings": f"changed: {settings}" if settings else "as recommended",
-        "Needs": needs,
-    }
-    return render("form.review", list(rows.items()))
 
 
 def forget_set_table(counts: job_form.Counted) -> Markup:

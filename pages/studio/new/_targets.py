@@ -1,14 +1,18 @@
-"""Step 2 of the form: what to forget, of which kind, and what to keep. Every field is the family's; see `backends.api.choosing`."""
+"""The targets of the form: what to forget, of which kind, and what to keep. Every field is the family's; see `backends.api.choosing`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any
+
+import gradio as gr
+from markupsafe import Markup
 
 from app import dataset_images, families, forms, job_form
 from app.live_html import Alive
 from app.notes import neighbour_line, note
 from app.widgets import Context, Raw, Updates, hidden_html
-from backends.api.choosing import Choosing
+from backends.api.choosing import TILES, Choosing
 from backends.api.errors import LetheError
 from backends.api.model_info import ModelInfo
 from pages.studio._shared import heading
@@ -19,21 +23,29 @@ from pages.studio.new._form import FormPage, groups, make_widget, settled
 def build(page: FormPage, first: ModelInfo) -> None:
     """The fields of all families, of which those of the first model's usual kinds are seen."""
     start, first_by = job_form.at_defaults(first), job_form.choosing(first)
-    heading("What should it forget?", "Everything you do not choose is kept.")
-    page.add("tile_style", hidden_html())
-    _pills(page, "kind", "What to forget", first_by.kinds(first), start.forget.kind)
+    with gr.Row(elem_classes="lethe-ask"):
+        heading("Forget", "")
+        _pills(page, "kind", "What to forget", first_by.kinds(first), start.forget.kind)
+    with gr.Column(elem_id="forget"):
+        _role_fields(page, first, "fields", start.forget.kind)
+        page.add("near", Alive(elem_id="near"))
+    with gr.Row(elem_classes="lethe-ask"):
+        heading("Keep", "the retain set")
+        _pills(page, "keep_mode", "What to keep", first_by.keep_kinds(first), start.keep.kind)
+    with gr.Column(elem_id="keeping"):
+        _role_fields(page, first, "keep_fields", start.keep.kind)
+    page.add("tile_style", hidden_html(elem_id="tile_style"))
+    page.add("near_style", hidden_html())
+
+
+def _role_fields(page: FormPage, first: ModelInfo, which: str, kind: str) -> None:
+    """The fields of one role, of all families."""
+    first_by = job_form.choosing(first)
+    kind_of = first_by.kind if which == "fields" else first_by.keep_kind
     for by in groups():
-        seen = by.kind(start.forget.kind, first).fields if by is first_by else ()
-        for field in _fields(by, first_by, first, "fields"):
-            make_widget(page, by, field, field.name in seen)
-    page.add("exact", Alive(elem_id="exact", apply_default_css=False))
-    heading("What should it keep?", "What is kept is practised while it forgets (the retain set).")
-    page.add("near", Alive(elem_id="near"))
-    _pills(page, "keep_mode", "What to keep", first_by.keep_kinds(first), start.keep.kind)
-    for by in groups():
-        seen = by.keep_kind(start.keep.kind, first).fields if by is first_by else ()
-        for field in _fields(by, first_by, first, "keep_fields"):
-            make_widget(page, by, field, field.name in seen)
+        visible = kind_of(kind, first).fields if by is first_by else ()
+        for field in _fields(by, first_by, first, which):
+            make_widget(page, by, field, field.name in visible)
 
 
 def _pills(page: FormPage, name: str, label: str, kinds: Any, chosen: str) -> None:
@@ -116,11 +128,12 @@ def follow(page: FormPage, raw: Raw) -> Updates:
     """What hangs on the forget set: its neighbours, fields whose options it decides, and the recommended settings."""
     draft = page.draft(raw)
     if draft.model is None:
-        return {"near": note("Neighbours are named where something to forget is chosen.")}
+        return {"near": "", "near_style": ""}
     by, model = draft.choosing, draft.model
     neighbours = by.neighbours(model, draft.forget_or_nothing())
     line = neighbour_line(neighbours.text) if neighbours.named else note(neighbours.text)
-    updates: Updates = {"near": line} | _method.planned(draft)
+    ringed = neighbour_rings(by, model, neighbours.kept)
+    updates: Updates = {"near": line, "near_style": ringed} | _method.planned(draft)
     for field in by.options(model, draft.forget.values):
         chosen = draft.forget.values.get(field.name)
         value = chosen if chosen in [option for _, option in field.options] else field.value
@@ -128,10 +141,29 @@ def follow(page: FormPage, raw: Raw) -> Updates:
     return updates
 
 
+def neighbour_rings(by: Choosing, model: ModelInfo, neighbours: Mapping[str, Any]) -> Markup:
+    """The style that rings the tiles of the neighbours among what can be forgotten.
+
+    Args:
+        by: how targets are chosen.
+        model: the chosen one.
+        neighbours: by the field that would keep them; it has the pictures of the one that would forget them.
+    """
+    keeping = {field.pictures: neighbours.get(field.name, []) for field in by.keep_fields(model) if field.pictures}
+    tiles = [
+        f"#{field.name} label:nth-of-type({number}):not(.selected)"
+        for field in by.fields(model)
+        if field.widget == "tiles" and len(field.options) <= TILES
+        for number, (_, option) in enumerate(field.options, start=1)
+        if option in keeping.get(field.pictures, [])
+    ]
+    return dataset_images.ring(tiles)
+
+
 def following(page: FormPage) -> list[str]:
     """The parts that `follow` may update."""
     dependent = [f"{by.id}.{name}" for by in groups() for name in by.dependent]
-    return ["near", "plan", *dependent]
+    return ["near", "near_style", "plan", *dependent]
 
 
 def tile_pictures(page: FormPage, raw: Raw) -> Updates:
