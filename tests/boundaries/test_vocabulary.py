@@ -39,5 +39,5 @@ def test_no_shared_file_names_a_family():
         for path in (vocabulary.ROOT / part).rglob("*.py")
     }
     shared = {name: path for name, path in paths.items() if not name.startswith(OWN)}
-    assert {"pages/studio/forget/_targets.py", "app/widgets/basic.py", "backends/models/source.py"} <= shared.keys()
+    assert {"pages/studio/new/_targets.py", "app/widgets/basic.py", "backends/models/source.py"} <= shared.keys()
     assert {(name, family) for name, path in shared.items() for family in named(path)} == OTHER
