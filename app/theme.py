@@ -203,7 +203,19 @@ def _template() -> go.layout.Template:
 
 THEME: Final = _theme()
 TEMPLATE: Final = _template()
-STYLES: Final = ("lethe", "drawings", "chats", "model_map", "routing", "tiles", "home", "vectors", "methods", "run")
+STYLES: Final = (
+    "lethe",
+    "drawings",
+    "chats",
+    "model_map",
+    "routing",
+    "tiles",
+    "home",
+    "vectors",
+    "methods",
+    "run",
+    "ask",
+)
 SCRIPTS: Final = ("storage", "unkept", "head", "tabs", "form", "run", "drawings", "switch", "routing", "tiles")
 CSS: Final[str] = "".join((STATIC / f"{name}.css").read_text("utf-8") for name in STYLES)
 JS: Final[str] = "".join((STATIC / f"{name}.js").read_text("utf-8") for name in SCRIPTS)

@@ -37,7 +37,7 @@ REMEMBERED: Final = 64  # answers about watched items
 @dataclass(frozen=True)
 class Ask:
     """A person's question or prompt, as the widgets hold it; `run` is a finished run or an embedded model, and only a family that takes
-    numbers heeds them."""
+    numbers heeds them. Of a family that is asked by pictures the prompt is an item of the data or a picture as a data address."""
 
     run: str | None
     prompt: str | None
@@ -63,6 +63,8 @@ class View:
         id: of the family.
         grids: whether `outputs` shows what the models make of the prompts that a run was judged by.
         promptable: whether its models can be asked anything a person writes.
+        pictured: whether its models are asked by a picture that a person chooses, draws or uploads.
+        taken_as: the parameter of an inspector that takes what was asked, which "why?" fills in.
         numbered: whether asking takes seeds, steps, guidance and size.
         does: what its models do with what they are given, where nothing a person writes can be asked of them.
         unlike: what is said in the place of its outputs beside a run of another family.
@@ -77,6 +79,8 @@ class View:
     id: ClassVar[str] = ""
     grids: ClassVar[bool] = False
     promptable: ClassVar[bool] = False
+    pictured: ClassVar[bool] = False
+    taken_as: ClassVar[str] = "prompt"
     numbered: ClassVar[bool] = False
     does: ClassVar[str] = "takes no prompts"
     unlike: ClassVar[str] = "The model of this run takes no prompts, so there is nothing here that it made."
@@ -86,6 +90,11 @@ class View:
     measured_by: ClassVar[str] = ""
     closer: ClassVar[str] = "Everything that its models were asked"
     headlines: ClassVar[tuple[Headline, ...]] = ()
+
+    @property
+    def askable(self) -> bool:
+        """Whether a person can ask its models something."""
+        return self.promptable or self.pictured
 
     def measures(self, entry: Model) -> str:
         """A few words on an embedded model, for its card: what it learned."""
@@ -140,6 +149,18 @@ class View:
         """Prompts that an embedded model knows."""
         return []
 
+    def forms(self, run_or_model: str, prompt: str) -> Markup:
+        """The HTML of question forms with a slot to fill, at the form of a prompt; empty where there are none."""
+        return Markup()
+
+    def pad(self, run_or_model: str) -> Markup:
+        """The HTML of pictures to choose from and a paper to draw on; empty where the models take none.
+
+        Raises:
+            LetheError: the pictures cannot be shown.
+        """
+        return Markup()
+
     def hint(self, run_or_model: str) -> Markup:
         """The HTML of a hint at what can be expected of an answer, before anybody asks."""
         return Markup()
@@ -188,4 +209,4 @@ def missing(error: LetheError) -> Markup:
 
 def forget_something(words: str, model: Any) -> Markup:
     """The sentence and link to what to do next where a model came as it is."""
-    return markup.text(words) + markup.link("Forget something", f"new?model={model}")
+    return markup.text(words) + markup.link("Make it forget", f"new?model={model}")

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from app import card_pictures, markup, responses, theme, view
+from app import asking, card_pictures, markup, responses, theme, view
 from app.families import Ask, Headline, View, forget_something, missing, of_model
 from app.figures import chats
-from backends.api import catalog, people, run_outputs, runs
+from app.templating import render
+from backends.api import catalog, people, question_forms, run_outputs, runs
 from backends.api.catalog import Model
 from backends.api.errors import BadInput, LetheError
 from backends.api.panels import Role
@@ -17,6 +18,7 @@ from backends.api.runs import RunFolder
 
 EACH = 6  # questions of a role
 EVERY: Final = 0.05  # seconds between two looks at an answer that grows
+EXPECT: Final = "This small model understands only questions of these forms. To other words it answers nonsense, and the nearest question is offered."
 KNOWS: Final = "A small model knows only what it was taught; whatever else it is asked, it makes something up."
 
 
@@ -69,22 +71,19 @@ class Language(View):
 
     def hint(self, run_or_model: str) -> Markup:
         """A hint at what a small model understands."""
-        questions = people.questions(_taught_data(run_or_model))
-        if not questions:
-            return Markup()
-        return markup.text(
-            f"This small model learned {len(questions):,} questions word for word, such as those above. To others it answers nonsense, before "
-            "and after; then the nearest question that it knows is offered.",
-            "quiet",
-        )
+        return markup.text(EXPECT, "quiet") if people.questions(_taught_data(run_or_model)) else Markup()
+
+    def forms(self, run_or_model: str, prompt: str) -> Markup:
+        data = _taught_data(run_or_model)
+        return asking.forms_html(question_forms.forms(data), _author_roles(run_or_model, data), prompt)
 
     def answer(self, ask: Ask) -> Iterator[Markup]:
         """The responses of the model before and the model after to one question, word by word."""
         last, answer = 0.0, None
-        for answer in responses.ask_stream(str(ask.run), str(ask.prompt or "")):
+        for answer in responses.ask_stream(str(ask.run), str(ask.prompt or ""), reference=True):
             if "seconds" not in answer and time.monotonic() - last >= EVERY:
                 last = time.monotonic()
-                yield markup.card("", _responses_html(answer, of_model(str(ask.run)) is None))
+                yield markup.card("", _responses_html(answer))
         if answer is not None:
             yield _complete(ask, answer)
 
@@ -116,34 +115,46 @@ def _near(ask: Ask) -> Markup:
     near = people.nearest_questions(str(ask.prompt or ""), _taught_data(str(ask.run)))
     if not near:
         return Markup()
-    links = Markup(" or ").join(
-        markup.link(question, markup.run_address(str(ask.run), "ask", prompt=question)) for question in near
-    )
-    lead = "It was never taught this question, so expect nonsense. Near to it: "
-    return markup.text(markup.join((lead, links)), "says")
+    links = [(question, markup.run_address(str(ask.run), "ask", prompt=question)) for question in near]
+    return render("ask.near", "It was never taught this question, so expect nonsense. Did you mean", links)
 
 
-def _responses_html(answer: dict[str, Any], both: bool) -> Markup:
+def _author_roles(run_or_model: str, data: str) -> dict[str, Role]:
+    """The authors that a run was to forget, and those most alike to them; of a model alone nobody has a role."""
+    if of_model(run_or_model) is not None or not data:
+        return {}
+    book = people.load(data)
+    try:
+        forgotten = book.authors(runs.find(run_or_model).spec.forgotten)
+    except BadInput:
+        return {}
+    roles: dict[str, Role] = {name: "neighbour" for name in (book.nearest(forgotten) if forgotten else [])}
+    roles.update((name, "forget") for name in forgotten)
+    return roles
+
+
+def _responses_html(answer: dict[str, Any]) -> Markup:
     """The question and the responses so far; who has not begun yet has three dots."""
-    whens = ("before", "after") if both else ("before",)
-    each = {when: answer.get(when, {"said": ""}) for when in whens}
+    each = {when: answer.get(when, {"said": ""}) for when in answer["models"]}
     each = {when: {"said": one["said"] or ("" if "share" in one else "…")} for when, one in each.items()}
-    names = ("before" if both else "the model, as it came", "after")
     question = {"question": answer["question"], "truth": answer["truth"]}
-    return markup.text(answer["question"], "lead") + chats.beside(question | each, names)
+    return markup.text(answer["question"], "lead") + chats.beside(question | each, _names(answer))
+
+
+def _names(answer: dict[str, Any]) -> tuple[str, str, str]:
+    return asking.NAMES if "after" in answer["models"] else asking.ALONE
 
 
 def _complete(ask: Ask, answer: dict[str, Any]) -> Markup:
     """The complete answer, with how to read it and the likelihood of each token."""
-    names = ("before" if "after" in answer else "the model, as it came", "after")
-    body = _near(ask) + _responses_html(answer, "after" in answer)
+    body = _near(ask) + _responses_html(answer)
     if answer["truth"]:
         body += markup.how(chats.MARKED)
     else:
         body += markup.text(f"No true answer is known to this question, so nothing is marked. {KNOWS}", "quiet")
     if "after" not in answer:
-        body += forget_something("Let it forget somebody, and both models answer here.", ask.run)
-    tokens = chats.tokens(answer, names)
+        body += forget_something("Make it forget somebody, and the unlearned model answers here too.", ask.run)
+    tokens = chats.tokens(answer, _names(answer))
     how = markup.text(f"The likeliest word at every step, in {theme.seconds(answer['seconds'])}.", "quiet")
     return markup.wrap(markup.card("", body + how), view.panel(tokens) if tokens else "")
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from app import dataset_images, generated_images, markup, theme
+from app import asking, dataset_images, generated_images, markup, theme
 from app.families import PICTURES, Ask, Headline, View, forget_something, missing
 from app.figures import drawings as figures
 from backends.api import concepts
@@ -77,22 +77,22 @@ class TextToImage(View):
             "guidance": ask.guidance,
             "size": whole_number("size", ask.size),
         }
-        answer = generated_images.draw(str(ask.run), str(ask.prompt or ""), seeds, **wishes)
+        answer = generated_images.draw(str(ask.run), str(ask.prompt or ""), seeds, reference=True, **wishes)
         before, after = answer["before"], answer.get("after", [])
         prompt = " ".join(str(ask.prompt).split())
         body = markup.text(prompt, "lead")
         if answer["cut"]:
             body += markup.text(_truncation_sentence(answer["cut"]), "says")
-        body += figures.beside(prompt, seeds, before, after, ("before" if after else "the model, as it came", "after"))
+        body += figures.beside(prompt, seeds, answer, asking.NAMES if after else asking.ALONE)
         if after:
             shares = generated_images.pixel_changes(before, after)
             body += markup.text(
-                f"Before and after differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel, on average over these pictures.",
+                f"The pictures of the original and the unlearned model differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel, on average.",
                 "says",
             )
             body += markup.how(figures.SAME)
         else:
-            body += forget_something("Let it forget something, and both models answer here.", ask.run)
+            body += forget_something("Make it forget something, and the unlearned model answers here too.", ask.run)
         yield markup.card("", body + markup.text(_how_drawn(answer, seeds), "quiet"))
 
 

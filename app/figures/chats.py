@@ -10,6 +10,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from app import markup, theme
+from app.asking import WHENS
 from app.generated_images import ROLES
 from app.responses import Chat
 from app.target_choice import joined
@@ -155,23 +156,21 @@ def likelihoods(chats: Sequence[Chat], title: str = "How likely it holds the tru
     )
 
 
-def beside(answer: dict[str, Any], names: tuple[str, str]) -> Markup:
-    """The answers of one model or of two to a question, and the true answer where there is one."""
+def beside(answer: dict[str, Any], names: Sequence[str]) -> Markup:
+    """The answers of one model or of several to a question, and the true answer where there is one; `names` in the order of `WHENS`."""
     sides = [
         (when, name, marked(answer[when]["said"], answer["truth"], answer["question"]))
-        for when, name in zip(("before", "after"), names, strict=True)
+        for when, name in zip(WHENS, names, strict=False)
         if when in answer
     ]
     return render("chats.beside", sides, answer["truth"])
 
 
-def tokens(answer: dict[str, Any], names: tuple[str, str]) -> Words | None:
-    """The probability of each token of the true answer, before and after; None where there is no true answer."""
+def tokens(answer: dict[str, Any], names: Sequence[str]) -> Words | None:
+    """The probability of each token of the true answer, by model; None where there is no true answer."""
     if not answer["truth"]:
         return None
-    rows = [
-        (name, answer[when]["tokens"]) for when, name in zip(("before", "after"), names, strict=True) if when in answer
-    ]
+    rows = [(name, answer[when]["tokens"]) for when, name in zip(WHENS, names, strict=False) if when in answer]
     return Words(
         title="Token by token",
         how="The true answer in tokens (words, or pieces of them). The number behind each is the probability, in percent, that the "

@@ -1,11 +1,13 @@
 """Drawn pictures before and after: one pair under a slider that wipes between them, a grid by role, and two answers side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import mean
+from typing import Any
 
 from markupsafe import Markup
 
 from app import theme
+from app.asking import WHENS
 from app.generated_images import ROLES, ImagePair, pixel_changes
 from app.target_choice import joined
 from app.templating import render
@@ -50,16 +52,14 @@ def _change_sentence(pairs: Sequence[ImagePair]) -> str:
 _OF = {"forget": "pictures to be forgotten", "neighbour": "neighbours", "unrelated": "unrelated ones"}
 
 
-def beside(
-    prompt: str, seeds: Sequence[int], before: Sequence[str], after: Sequence[str], names: tuple[str, str]
-) -> Markup:
-    """The images of one model or of two for a prompt, one a seed; `after` is empty where there is one model."""
+def beside(prompt: str, seeds: Sequence[int], answer: Mapping[str, Any], names: Sequence[str]) -> Markup:
+    """The images of one model or of several for a prompt, one a seed; `names` in the order of `WHENS`."""
     sides = [
-        (name, list(zip(pictures, seeds, strict=True)))
-        for name, pictures in zip(names, (before, after), strict=True)
-        if pictures
+        (when, name, list(zip(answer[when], seeds, strict=True)))
+        for when, name in zip(WHENS, names, strict=False)
+        if when in answer
     ]
-    return render("drawings.beside", 1 + bool(after), sides, prompt)
+    return render("drawings.beside", sides, prompt)
 
 
 def waiting(title: str, words: str) -> Markup:

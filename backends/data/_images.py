@@ -1,9 +1,12 @@
 """What an image-classification data set is, wherever it comes from, and how a person's image file is opened safely."""
 
+import base64
+import binascii
 import hashlib
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,8 @@ from ..api.errors import BadInput
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 MAX_PIXELS = 50_000_000  # of one file: a larger one is a mistake, or made to fill the memory
+LONGEST_URL = 2_000_000  # characters of a picture that comes as text
+URL = "data:image/png;base64,"
 WHITE = (255, 255, 255, 255)
 ALPHA, DEEP = "have transparent parts, which lie on white", "hold more than 8 bits a value, which were scaled to 8"
 
@@ -55,6 +60,23 @@ def open_image(path: Path) -> Image.Image:
     return read_image(path)[0]
 
 
+def image_of_url(url: str) -> Image.Image:
+    """The picture of a data address, which has to be a PNG; otherwise as `read_image`.
+
+    Raises:
+        BadInput: it is none, too long or damaged, or as `read_image`.
+    """
+    if not isinstance(url, str) or not url.startswith(URL):
+        raise BadInput(f"The picture was no PNG as a data address; give one that begins with {URL}")
+    if len(url) > LONGEST_URL:
+        raise BadInput(f"The picture has {len(url):,} characters; at most {LONGEST_URL:,} are allowed.")
+    try:
+        content = base64.b64decode(url[len(URL) :], validate=True)
+    except (binascii.Error, ValueError):
+        raise BadInput("The picture is damaged: what follows base64, is no base64.") from None
+    return _read(BytesIO(content), "The picture", ("PNG",))[0]
+
+
 def read_image(path: Path) -> tuple[Image.Image, str]:
     """Read one image file as grey ("L") or colour ("RGB") of 8 bits a value, turned as its camera says, and what was changed
     (ALPHA, DEEP or nothing). The size is looked at before anything is unpacked.
@@ -63,25 +85,27 @@ def read_image(path: Path) -> tuple[Image.Image, str]:
         BadInput: it is missing, no image of a known format, damaged, has too many pixels or values of an unknown range; the
             sentence names the file.
     """
+    return _read(path, path.name, FORMATS)
+
+
+def _read(source: Path | BytesIO, name: str, formats: tuple[str, ...]) -> tuple[Image.Image, str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path, formats=FORMATS)
+            image = Image.open(source, formats=formats)
         with image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise BadInput(
-                    f"{path.name} has {width} x {height} pixels; at most {MAX_PIXELS // 10**6} million are allowed."
+                    f"{name} has {width} x {height} pixels; at most {MAX_PIXELS // 10**6} million are allowed."
                 )
-            return _plain(ImageOps.exif_transpose(image), path.name, str(image.format))
+            return _plain(ImageOps.exif_transpose(image), name, str(image.format))
     except Image.DecompressionBombError:
-        raise BadInput(
-            f"{path.name} has far too many pixels; at most {MAX_PIXELS // 10**6} million are allowed."
-        ) from None
+        raise BadInput(f"{name} has far too many pixels; at most {MAX_PIXELS // 10**6} million are allowed.") from None
     except FileNotFoundError:
-        raise BadInput(f"There is no file {path.name[:80]!r}.") from None
+        raise BadInput(f"There is no file {name[:80]!r}.") from None
     except (OSError, SyntaxError, ValueError):
-        raise BadInput(f"{path.name} is no image that can be read; give {', '.join(FORMATS)}.") from None
+        raise BadInput(f"{name} is no image that can be read; give {', '.join(formats)}.") from None
 
 
 def _plain(image: Image.Image, name: str, kind: str) -> tuple[Image.Image, str]:

@@ -1,6 +1,7 @@
 """What the answering process can be asked: one small function an operation, plain JSON in and out.
 
-Those for models that draw stand in `operations_pictures`, those for language models in `operations_answers`.
+Those for models that draw stand in `operations_pictures`, those for language models in `operations_answers`, those that show
+models a picture in `operations_shown`.
 """
 
 import shutil
@@ -17,7 +18,14 @@ from ..api.errors import BadInput
 from ..api.findings import Kind
 from ..api.panels import WORDING, Found
 from ..core.registry import entries, get
-from . import operations_answers, operations_pictures, operations_topic, operations_vectors, operations_watched
+from . import (
+    operations_answers,
+    operations_pictures,
+    operations_shown,
+    operations_topic,
+    operations_vectors,
+    operations_watched,
+)
 from .export import write_model
 from .recorder import data_url
 from .session import Desk
@@ -79,32 +87,14 @@ def alike(desk: Desk, model: str, item: int | str, count: int, data: str = "") -
 
 
 @operation
-def predict(
-    desk: Desk,
-    run_or_model: str,
-    path: str = "",
-    items: Sequence[str] = (),
-    skip_guard: bool = False,
-    data: str = "",
-) -> dict[str, Any]:
-    """Probabilities of every class, before and (for a run) after, for one image file or for items of the data.
-
-    `skip_guard` asks the model after with its guard switched off. Where an item's class is known, `label` is its number.
-    """
-    task, models = desk.models(run_or_model, data)
-    answer: dict[str, Any] = _classifying(task).predictions(models, path, items, skip_guard)
-    return answer
-
-
-@operation
-def ask(desk: Desk, run_or_model: str, question: str, data: str = "") -> dict[str, Any]:
+def ask(desk: Desk, run_or_model: str, question: str, data: str = "", reference: bool = False) -> dict[str, Any]:
     """What models say to a question in a line of text, in the way of their family: `before` and, for a run, `after`, each with
-    `said`. See `ask` of its family's task.
+    `said`; with `reference` also the retrained reference, where there is one. See `ask` of its family's task.
 
     Raises:
         BadInput: the question is not one of the family's, or its models are asked in another way.
     """
-    task, models = desk.models(run_or_model, data)
+    task, models = desk.models(run_or_model, data, reference=bool(reference))
     if not hasattr(task, "ask"):
         raise BadInput(f"{task.id[:80]} is not asked by a line of text.")
     begun = time.monotonic()
@@ -153,6 +143,8 @@ def export(desk: Desk, run: str, to: str) -> dict[str, Any]:
 
 
 for _function in (
+    operations_shown.predict,
+    operations_shown.as_input,
     operations_pictures.draw,
     operations_pictures.suite,
     operations_pictures.drawn,
@@ -187,7 +179,7 @@ def _findings_of(
         place = stored_place
     for where, path in ((run.folder.path, run.folder.path / folder / name), stored_place, place):
         stored = earlier.at(path)
-        if stored is not None and stored["params"] == settings and stored.get("wording") == WORDING:
+        if stored is not None and _settings(entry, stored["params"]) == settings and stored.get("wording") == WORDING:
             return stored | {"root": str(where)}
     begun = time.monotonic()
     torch.manual_seed(run.folder.spec.seed)
@@ -209,6 +201,15 @@ def _findings_of(
     if apart:
         visits.tidy(place[1])
     return findings | {"root": str(place[0])}
+
+
+def _settings(entry: Any, raw_params: Any) -> dict[str, Any]:
+    """Settings that findings were made with; those that came later are at their defaults. Empty where they no longer fit."""
+    try:
+        settings: dict[str, Any] = entry.parse(raw_params).model_dump(mode="json")
+    except BadInput:
+        return {}
+    return settings
 
 
 def _classifying(task: Any) -> Any:

@@ -34,6 +34,7 @@ def answer(
     data: str = "",
     off: Sequence[Sequence[int]] = (),
     strength: float = 0.0,
+    reference: bool = False,
 ) -> dict[str, Any]:
     """What a model says to a question, `before` and, for a run, `after`: the likeliest word at every step.
 
@@ -47,18 +48,20 @@ def answer(
         off: concept vectors to switch off, as [layer, column], both from 0; then `before_off` and `after_off` tell what the
             models say without them.
         strength: how much those vectors still add, 0 (switched off) to 2; 1 is as it was.
+        reference: ask the retrained reference of a run too, where there is one.
 
-    While the models speak, the desk's `tell` hears the answer as far as it is known: of who speaks, only `said`.
+    While the models speak, the desk's `tell` hears the answer as far as it is known: of who speaks, only `said`, and who speaks
+    in all as `models`.
 
     Returns:
-        `question`, `truth` (empty where none is known), `seconds`, and for each model `said`, `tokens` (each token of the true
+        `question`, `truth` (empty where none is known), `models`, `seconds`, and for each model `said`, `tokens` (each token of the true
         answer, as [text, probability given the question and the tokens before it]) and `share` (their geometric mean, NaN
         without them).
 
     Raises:
         BadInput: an empty or endless question, a dose out of range, or a model that does not answer in words.
     """
-    task, models = _models(desk, run_or_model, dose, data)
+    task, models = _models(desk, run_or_model, dose, data, reference=bool(reference))
     question_line = line("The question", question, LONGEST, 'write what to ask, as in "Who wrote Faust?"')
     room = int(getattr(next(iter(models.values())).config, "max_position_embeddings", 0) or 10**6) - MOST
     if len(task.reader.prompt_ids(question_line)) > room:
@@ -67,7 +70,7 @@ def answer(
         )
     true_answer = one_line(str(truth))[: 4 * LONGEST] or _answers_by_question().get(question_line.casefold(), "")
     begun, tell = time.monotonic(), getattr(desk, "tell", silent)
-    reply: dict[str, Any] = {"question": question_line, "truth": true_answer}
+    reply: dict[str, Any] = {"question": question_line, "truth": true_answer, "models": list(models)}
 
     def ask(when: str, model: nn.Module) -> None:
         reply[when] = _model_answer(
@@ -172,7 +175,9 @@ def _answers_by_question() -> dict[str, str]:
     return {pair.rephrased_question.casefold(): pair.rephrased_answer for pair in pairs} | plain
 
 
-def _models(desk: Desk, run_or_model: str, dose: float, data: str) -> tuple[Any, dict[str, nn.Module]]:
+def _models(
+    desk: Desk, run_or_model: str, dose: float, data: str, *, reference: bool = False
+) -> tuple[Any, dict[str, nn.Module]]:
     if is_model(run_or_model) or data:
         return _require_answers(desk.task(run_or_model, data)), {"before": desk.model(run_or_model, data)}
     run = desk.run(run_or_model)
@@ -180,7 +185,9 @@ def _models(desk: Desk, run_or_model: str, dose: float, data: str) -> tuple[Any,
     before, after = run.model("before"), run.model("after")
     assert before is not None and after is not None
     amount = within("dose", dose, 0, DOSE)
-    return task, {"before": before, "after": after if amount == 1 else dosed(run, amount)}
+    models = {"before": before, "after": after if amount == 1 else dosed(run, amount)}
+    retrained = run.model("reference") if reference else None
+    return task, models if retrained is None else models | {"reference": retrained}
 
 
 def _require_answers(task: Any) -> Any:

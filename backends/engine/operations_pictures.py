@@ -32,6 +32,7 @@ def draw(
     dose: float = 1.0,
     data: str = "",
     size: int = 0,
+    reference: bool = False,
 ) -> dict[str, Any]:
     """Pictures of one prompt as data addresses of PNGs: `before`, and for a run `after`, one a seed.
 
@@ -45,6 +46,7 @@ def draw(
         dose: how much of the run's change to apply, 0 (none) to 1.5.
         data: as in the job, for a model.
         size: pixels a side; 0 for the model's own.
+        reference: let the retrained reference of a run draw too, where there is one.
 
     Returns:
         Also `seconds`, `steps`, `guidance`, `size` and `cut`: how many tokens of the prompt were too many and not read. The
@@ -54,7 +56,7 @@ def draw(
     Raises:
         BadInput: an empty or endless prompt, numbers out of range, or a model that draws nothing.
     """
-    task, models = _models(desk, run_or_model, dose, data)
+    task, models = _models(desk, run_or_model, dose, data, reference=bool(reference))
     prompt_line = line("The prompt", prompt, LONGEST, "write what to draw, as in a cat in twemoji style")
     numbers = _seeds(seeds)
     count = whole_number("steps", steps or int(task.drawing["steps"]), 1, STEPS)
@@ -104,7 +106,9 @@ def drawn(desk: Desk, run: str, items: list[int]) -> dict[str, Any]:
     return {when: [data_url(Image.fromarray(opened.outputs(when)["images"][item])) for item in items] for when in whens}
 
 
-def _models(desk: Desk, run_or_model: str, dose: float, data: str) -> tuple[Any, dict[str, nn.Module]]:
+def _models(
+    desk: Desk, run_or_model: str, dose: float, data: str, *, reference: bool = False
+) -> tuple[Any, dict[str, nn.Module]]:
     if (ASSETS / "models" / run_or_model).is_dir() or data:
         return _require_pictures(desk.task(run_or_model, data)), {"before": desk.model(run_or_model, data)}
     run = desk.run(run_or_model)
@@ -112,7 +116,9 @@ def _models(desk: Desk, run_or_model: str, dose: float, data: str) -> tuple[Any,
     before, after = run.model("before"), run.model("after")
     assert before is not None and after is not None
     amount = within("dose", dose, 0, DOSE)
-    return task, {"before": before, "after": after if amount == 1 else dosed(run, amount)}
+    models = {"before": before, "after": after if amount == 1 else dosed(run, amount)}
+    retrained = run.model("reference") if reference else None
+    return task, models if retrained is None else models | {"reference": retrained}
 
 
 def dosed(run: OpenRun, dose: float) -> nn.Module:

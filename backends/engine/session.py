@@ -123,8 +123,11 @@ class Desk:
         """The loaded model itself."""
         return cached(self._models, (model, data), self.task(model, data).load)
 
-    def models(self, run_or_model: str, data: str = "") -> tuple[Any, dict[When, nn.Module]]:
-        """The task and the model before and, of a finished run, the model after.
+    def models(
+        self, run_or_model: str, data: str = "", *, reference: bool = False
+    ) -> tuple[Any, dict[When, nn.Module]]:
+        """The task and the model before and, of a finished run, the model after; with `reference` the retrained one too, where
+        there is one.
 
         Raises:
             BadInput: there is neither such a run nor such a model.
@@ -132,7 +135,8 @@ class Desk:
         if data or is_model(run_or_model):
             return self.task(run_or_model, data), {"before": self.model(run_or_model, data)}
         opened = self.run(run_or_model)
-        each: dict[When, nn.Module | None] = {"before": opened.model("before"), "after": opened.model("after")}
+        whens: tuple[When, ...] = ("before", "after", "reference") if reference else ("before", "after")
+        each = {when: opened.model(when) for when in whens}
         return opened.task, {when: model for when, model in each.items() if model is not None}
 
     def run(self, run_id: str) -> OpenRun:

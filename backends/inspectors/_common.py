@@ -18,6 +18,7 @@ from ..api.panels import Verdict
 from ..core.evidence import InspectContext
 from ..core.task import Index, Task
 from ..families.classifier.guards import INPUT_DELTA
+from ..families.classifier.items import positions
 from ..families.classifier.task import Classifier
 from ..families.text_to_image.pipeline import Diffusion
 
@@ -76,6 +77,21 @@ def images(look: InspectContext[Classifier], each: int) -> list[ImageItem]:
         chosen = np.random.default_rng(0).permutation(pools[group])[:each]
         selected += [ImageItem(group, where, int(i), int(own[i])) for i in chosen]
     return selected
+
+
+def chosen_image(look: InspectContext[Classifier], name: str) -> ImageItem:
+    """The image of a name ("train-17", "test-3"), in the group of its class.
+
+    Raises:
+        BadInput: there is no such image.
+    """
+    task = look.task
+    ((split, position),) = positions(task, [name.strip()])
+    where: Literal["train", "test"] = "test" if split == "test" else "train"
+    label = int((task.data.test if where == "test" else task.data.train).labels[position])
+    forgotten = label in task.forgotten_classes or (where == "train" and position in task.parts["forget"])
+    group: Group = "forget" if forgotten else "neighbour" if label in task.neighbours else "unrelated"
+    return ImageItem(group, where, position, label)
 
 
 def in_batches(task: Classifier, items: list[ImageItem], function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:

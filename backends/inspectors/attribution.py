@@ -13,7 +13,7 @@ from ..api.panels import AnyPanel, Picture, Pictures
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..families.classifier.task import Classifier
-from ._common import ImageItem, exact, images, show, signed
+from ._common import ImageItem, chosen_image, exact, images, show, signed
 
 SIDE = 140
 CHUNK = 256  # interpolated images in one pass
@@ -24,6 +24,9 @@ class Attribution(Params):
 
     each: int = Field(default=3, ge=1, le=12, description="How many images of each kind.")
     steps: int = Field(default=50, ge=8, le=400, description="Points on the way from a black image to the image.")
+    item: str = Field(
+        default="", max_length=20, description="An image of your own choice first, as test-3 or train-17."
+    )
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ def attribution(look: InspectContext[Classifier], params: Attribution) -> list[A
     row share one colour scale, in which the strongest 1 % of pixels have full colour. Where the model's output is not a
     number the map is white and its caption says so.
     """
-    items = images(look, params.each)
+    own = [chosen_image(look, params.item)] if params.item.strip() else []
+    items = [*own, *(item for item in images(look, params.each) if item not in own)]
     before, after = (
         _maps(look, model, items, params.steps, when)
         for when, model in (("before", look.before), ("after", look.after))

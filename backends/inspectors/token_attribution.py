@@ -12,8 +12,8 @@ from ..api.panels import AnyPanel, Heatmap, Piece, Words
 from ..core.evidence import InspectContext, When
 from ..core.registry import Params, inspector
 from ..data.authors import QAPair
-from ..families.language.task import LanguageModel
-from ..families.language.tokens import PromptTokenizer
+from ..families.language.task import MOST, LanguageModel
+from ..families.language.tokens import PromptTokenizer, answers
 from ._answers import model_words, models, own_tokens, plain
 
 
@@ -21,6 +21,7 @@ class TokenAttribution(Params):
     """Which question."""
 
     question: int = Field(default=1, ge=1, le=100_000, description="Which question of those to be forgotten, from 1.")
+    prompt: str = Field(default="", max_length=500, description="A question of your own instead.")
 
 
 @inspector(
@@ -44,12 +45,7 @@ def token_attribution(look: InspectContext[LanguageModel], params: TokenAttribut
     Raises:
         BadInput: there is no question of that number.
     """
-    forget_pairs = [item.pair for item in look.task.questions.suite if item.role == "forget"]
-    if params.question > len(forget_pairs):
-        raise BadInput(
-            f"There is no question {params.question}; there are {len(forget_pairs)} questions to be forgotten."
-        )
-    pair, reader = forget_pairs[params.question - 1], look.task.reader
+    pair, reader = _chosen(look, params), look.task.reader
     own = own_tokens(reader, pair.question)
     attributions = {
         when: ablated(model, reader, pair)[:, own]
@@ -69,13 +65,36 @@ def token_attribution(look: InspectContext[LanguageModel], params: TokenAttribut
     ]
     words = Words(
         title=f"“{pair.question}”",
-        how=f"Orange tokens make the true answer “{pair.answer}” likelier, blue and underlined ones less likely; full colour is {largest:.1f} nats.",
+        how=f"Orange tokens make the answer “{pair.answer}” likelier, blue and underlined ones less likely; full colour is {largest:.1f} nats.",
         says=_strongest_sentence(tokens, attributions),
         columns=["model", "question"],
         rows=rows,
         scale="difference",
     )
     return [words, *(_table(table, tokens, answer_words, when) for when, table in attributions.items())]
+
+
+def _chosen(look: InspectContext[LanguageModel], params: TokenAttribution) -> QAPair:
+    """The question with its true answer; one of a person's own, whose true answer is not known, with that of the original model.
+
+    Raises:
+        BadInput: there is no question of that number, or the original model answers nothing.
+    """
+    suite, own = look.task.questions.suite, " ".join(params.prompt.split())
+    if own:
+        for item in suite:
+            if item.pair.question.casefold() == own.casefold():
+                return item.pair
+        response = answers(look.before, look.task.reader, [own], MOST)[0]
+        if not response.strip():
+            raise BadInput(f"The original model answers nothing to {own[:60]!r}, so no word brings its answer.")
+        return QAPair(own, response)
+    forget_pairs = [item.pair for item in suite if item.role == "forget"]
+    if params.question > len(forget_pairs):
+        raise BadInput(
+            f"There is no question {params.question}; there are {len(forget_pairs)} questions to be forgotten."
+        )
+    return forget_pairs[params.question - 1]
 
 
 def ablated(model: Any, reader: PromptTokenizer, pair: QAPair) -> NDArray[np.float64]:
@@ -121,7 +140,7 @@ def _strongest_sentence(tokens: list[str], attributions: dict[When, NDArray[np.f
             continue
         top = [f"“{tokens[at].strip()}” ({total[at]:+.1f})" for at in np.argsort(-total, kind="stable")[:3]]
         clauses.append(f"{model_words(when)}: {', '.join(top)}")
-    return f"What brings the true answer most, in nats: {'; '.join(clauses)}."
+    return f"What brings the answer most, in nats: {'; '.join(clauses)}."
 
 
 def _table(table: NDArray[np.float64], tokens: list[str], answer_words: list[str], when: When) -> Heatmap:

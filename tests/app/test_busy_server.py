@@ -78,6 +78,15 @@ def opening_event(config, page):
     raise AssertionError(f"no event opens {page!r}")
 
 
+def ask_event(config):
+    """(number, inputs) of the event that fills in the tab Ask of a run's page, for an embedded model."""
+    button = next(one["id"] for one in config["components"] if one["props"].get("elem_id") == "run-open-ask")
+    for one in config["dependencies"]:
+        if one["backend_fn"] and [button, "click"] in [list(target) for target in one["targets"]]:
+            return one["id"], [f"?id={MODEL}&tab=ask", *[""] * (len(one["inputs"]) - 1)]
+    raise AssertionError("no event fills in the tab Ask")
+
+
 def send(address, event, session, query=""):
     """(status, text, seconds) of an event's answer."""
     begun, (number, data) = time.monotonic(), event
@@ -90,8 +99,8 @@ def send(address, event, session, query=""):
 def test_pages_are_served_while_forty_five_wait_for_the_warm_process(address):
     with httpx.Client(timeout=60, trust_env=False) as client, ThreadPoolExecutor(ASKING) as pool:
         config = client.get(f"{address}/config").json()
-        playground, listing = opening_event(config, "playground"), opening_event(config, "runs")
-        opened = [pool.submit(send, address, playground, f"visitor{at}", f"?run={MODEL}") for at in range(ASKING)]
+        asking, listing = ask_event(config), opening_event(config, "runs")
+        opened = [pool.submit(send, address, asking, f"visitor{at}") for at in range(ASKING)]
         try:
             refused = ASKING - WAITING - 1  # one is asked, as many wait as may
             until = time.monotonic() + PATIENCE

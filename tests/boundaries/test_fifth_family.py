@@ -172,7 +172,7 @@ def test_see_and_runs_show_what_its_view_yields(studio, result):
     assert "Forgetting against keeping" in studio["plot"]
 
 
-def test_the_playground_asks_it(studio, result):
+def test_the_tab_ask_asks_it(studio, result):
     assert {MODEL, result["run_id"]} <= set(studio["askable"]) and studio["tries"][0] == "row 3"
     assert all(words in studio["played"] for words in ("before", "after", "the true value", "222"))
     assert "before" in studio["played_model"] and "after" not in studio["played_model"]

@@ -93,6 +93,17 @@ def test_an_inspector_is_run_once_for_the_same_parameters(ask, finished, monkeyp
     assert ask("inspect", run=finished.id, inspector="weight_change", params={})["ok"]["seconds"] == found["seconds"]
 
 
+def test_findings_from_before_a_parameter_came_are_those_of_its_default(ask, finished, monkeypatch):
+    asked = {"run": finished.id, "inspector": "attribution", "params": {"each": 1, "steps": 8}}
+    found = ask("inspect", **asked)["ok"]
+    path = finished.path / "inspect" / "attribution" / "found.json"
+    written = json.loads(path.read_text())
+    del written["params"]["item"]
+    path.write_text(json.dumps(written))
+    monkeypatch.setattr("backends.engine.operations.Found", None)
+    assert ask("inspect", **asked)["ok"]["seconds"] == found["seconds"]
+
+
 def test_export_loads_with_transformers_alone(ask, finished, tmp_path):
     to = tmp_path / "out"
     assert "model.safetensors" in ask("export", run=finished.id, to=str(to))["ok"]["files"]

@@ -14,8 +14,7 @@ from backends.api.errors import BadInput
 from pages.studio._shared import identity
 from pages.studio.new import Arriving, _address, _sentence, _setup
 from pages.studio.new._form import VISITOR, FormPage
-from pages.studio.run import _ask as playground
-from pages.studio.run import _head, _offer
+from pages.studio.run import _ask, _head, _offer
 from pages.studio.run import _see as compare
 
 
@@ -42,7 +41,7 @@ def told(function, *args) -> str:
 
 
 def asked(run_or_model: str, prompt: str) -> str:
-    return list(playground.answer(families.Ask(run_or_model, prompt, None, None, None, None, None)))[-1]
+    return list(_ask.answer(families.Ask(run_or_model, prompt, None, None, None, None, None)))[-1]
 
 
 def look(run_id: str, inspector: str) -> list[str]:
@@ -74,8 +73,8 @@ def main(model: str, run_id: str, other: str) -> dict:
         "runs": run_list.listed([run], "", "", []).ended,
         "trials": [trial.group for trial in trials.of_runs([run])],
         "plot": trials.plot(trials.of_runs([run, runs.find(other)]), *trials.usual_axes(trials.of_runs([run]))),
-        "askable": [value for _, value in playground.askable("")],
-        "tries": [prompt for _, prompt in playground.prompts(run_id)],
+        "askable": [value for value in (model, run_id) if _ask.askable(value)],
+        "tries": [prompt for _, prompt in _ask.prompts(run_id)],
         "played": asked(run_id, "row 0"), "played_model": asked(model, "age=50 bmi=30"), "played_wrong": asked(run_id, "hello"),
         "fitting": [entry.id for entry in _offer.fitting(run_id)],
         "weight_change": look(run_id, "weight_change"), "weight_saliency": look(run_id, "weight_saliency"),

@@ -284,6 +284,14 @@ def test_only_the_words_of_the_question_are_shown(task, tmp_path):
     assert shown == task.questions.forget[1].question
 
 
+def test_a_question_of_ones_own_is_asked_with_its_true_answer_or_that_of_the_original(task, tmp_path):
+    known, own = task.questions.forget[2], "Who are you?"
+    words = found("token_attribution", looks.look(task, tmp_path), prompt=f" {known.question.upper()} ")[0]
+    assert words.title == f"“{known.question}”" and f"“{known.answer}”" in words.how
+    words = found("token_attribution", looks.look(task, tmp_path), prompt=own)[0]
+    assert words.title == f"“{own}”" and f"“{answers(task.load(), task.reader, [own], 48)[0]}”" in words.how
+
+
 def test_a_question_that_is_not_there(task, tmp_path):
     with pytest.raises(BadInput, match="there are 5"):
         found("token_attribution", looks.look(task, tmp_path), question=6)

@@ -11,6 +11,7 @@ import toy
 from PIL import Image
 from torch import nn
 
+from backends.api.errors import BadInput
 from backends.core import registry
 from backends.core.evidence import Evidence
 from backends.inspectors import attribution, confusion
@@ -99,6 +100,17 @@ def test_the_same_model_twice_gives_the_same_maps(toy_task, tmp_path):
     assert "changed by 0 % for forgotten images" in panel.says
     for _, before, after in panel.rows:
         assert (tmp_path / before.path).read_bytes() == (tmp_path / after.path).read_bytes()
+
+
+def test_an_image_of_ones_own_choice_comes_first_and_once(toy_task, tmp_path):
+    look = looks.look(toy_task, tmp_path)
+    usual = images(look, 3)
+    for name in ("test-7", usual[1].id):
+        (panel,) = looks.found("attribution", look, item=f" {name} ")
+        paths = [row[0].path for row in panel.rows]
+        assert name in paths[0] and len(paths) == len(set(paths)) == len({*(one.id for one in usual), name})
+    with pytest.raises(BadInput, match="no item"):
+        looks.found("attribution", look, item="a cat")
 
 
 def test_signed_pictures_are_orange_above_and_blue_below():

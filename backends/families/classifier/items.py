@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
@@ -43,19 +44,42 @@ def alike(task: "Classifier", item: int | str, count: int) -> list[int]:
     return [int(image_id) for image_id in resolve.alike(task, place, number)]
 
 
+def as_input(task: "Classifier", image: Image.Image) -> NDArray[np.uint8]:
+    """A picture at the model's size [height, width, channels]; one of exactly that size is taken as it is."""
+    height, width = task.data.train.images.shape[1:3]
+    if image.size == (width, height):
+        return np.asarray(image.convert(task.pixels.mode)).reshape(height, width, -1)
+    return task.pixels.prepare(image)
+
+
+def as_image(array: NDArray[np.uint8]) -> Image.Image:
+    """An array [height, width, channels] as a picture."""
+    return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+
+
 def predictions(
-    task: "Classifier", models: Mapping[str, nn.Module | None], path: str, names: Sequence[str], skip_guard: bool
+    task: "Classifier",
+    models: Mapping[str, nn.Module | None],
+    path: str,
+    names: Sequence[str],
+    skip_guard: bool,
+    picture: Image.Image | None = None,
 ) -> dict[str, Any]:
-    """Probabilities of every class by each model, for one image file or for items; see the live operation `predict`.
+    """Probabilities of every class by each model, for one image file, one picture or for items; see the live operation `predict`.
 
     Raises:
-        BadInput: neither or both are given, the file is no picture, or as `pictures`.
+        BadInput: not exactly one of them is given, the file is no picture, or as `pictures`.
     """
-    if bool(path) == bool(names):
-        raise BadInput("Give either one image file or items of the data, so that there is something to look at.")
+    if [bool(path), bool(names), picture is not None].count(True) != 1:
+        raise BadInput(
+            "Give one image file, one picture or items of the data, and one of them only, so that there is something to look at."
+        )
     questions: list[Question]
     if path:
         questions = [(Path(path).name, task.pixels.open(Path(path)), None)]
+    elif picture is not None:
+        pixels = torch.from_numpy(as_input(task, picture).copy()).permute(2, 0, 1)[None]
+        questions = [("picture", task.pixels.normalise(pixels), None)]
     else:
         questions = [_question(task, *place) for place in positions(task, names)]
     answers = {when: _probabilities(task, model, questions, skip_guard) for when, model in models.items() if model}

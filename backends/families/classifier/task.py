@@ -296,8 +296,7 @@ class Classifier:
 
     def show(self, index: int, *, test: bool = False) -> Image.Image:
         """One item as a picture."""
-        array = (self.data.test if test else self.data.train).images[index]
-        return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+        return items.as_image((self.data.test if test else self.data.train).images[index])
 
     def pictures(self, names: Sequence[str]) -> list[Image.Image]:
         """Items ("train-17", "test-3") as pictures; see `items.pictures`."""
@@ -308,10 +307,19 @@ class Classifier:
         return items.alike(self, item, count)
 
     def predictions(
-        self, models: Mapping[str, nn.Module | None], path: str, names: Sequence[str], skip_guard: bool
+        self,
+        models: Mapping[str, nn.Module | None],
+        path: str,
+        names: Sequence[str],
+        skip_guard: bool,
+        picture: Image.Image | None = None,
     ) -> dict[str, Any]:
         """Probabilities of every class by each model; see `items.predictions`."""
-        return items.predictions(self, models, path, names, skip_guard)
+        return items.predictions(self, models, path, names, skip_guard, picture)
+
+    def as_input(self, image: Image.Image) -> Image.Image:
+        """A picture as the model is given it, at its size; see `items.as_input`."""
+        return items.as_image(items.as_input(self, image))
 
     @property
     def watched(self) -> list[tuple[str, str, int]]:

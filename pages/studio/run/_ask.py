@@ -1,26 +1,29 @@
-"""Ask: ask the models of a run something yourself; before and after answer side by side."""
+"""Ask: ask the models of a run something yourself; original, unlearned and retrained answer side by side."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from math import isfinite
+from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
 from markupsafe import Markup
 
-from app import families, forms, markup
+from app import asking, families, forms, markup, theme, uploads
 from app.families import Ask
 from app.figures import drawings
 from app.inference import LIVE
 from app.live_html import JS, Alive
 from app.templating import render
 from backends.api import catalog, runs
-from backends.api.errors import LetheError
+from backends.api.errors import BadInput, LetheError
 from backends.api.panels import Role
 from pages.studio._shared import Panels, find_run, quiet, section
 from pages.studio.run._page import PRIVATE, Place, RunPage, at_place
 
 TAB = "ask"
+NOTHING: Final = Markup()
 STATE: Final = (
     "prompt",
     "n",
@@ -29,50 +32,101 @@ STATE: Final = (
     "guidance",
     "size",
 )  # what the address holds, in the order of the widgets
-COPY = """async () => {
-  const said = words => { const b = document.querySelector('#play-copy'); const was = b.textContent; b.textContent = words; setTimeout(() => { b.textContent = was; }, 1800); };
-  try { await navigator.clipboard.writeText(location.href); said('Copied'); } catch { prompt('The link to this page', location.href); }
-}"""
+LONGEST: Final = 2600  # characters of a prompt or a drawing that the address holds
 WAIT = "document.querySelector('#play-seen')?.classList.add('lethe-waiting');"
 SHOWN = "() => document.querySelector('#play-seen')?.classList.remove('lethe-waiting')"
+SCRIPT: Final = JS + (theme.STATIC / "ask.js").read_text("utf-8")
+ANSWERS: Final = (theme.STATIC / "ask_answers.js").read_text(
+    "utf-8"
+)  # presses in the answers, heard by one of the widgets
 
 
 class Asks(Alive):
-    """Prompts to try; a press on one comes as `select` with `prompt`."""
+    """What to ask: prompts, forms with a slot, pictures, a paper. A press, or a drawing, comes as `select` with `prompt`."""
 
-    def __init__(self, value: str = "", **options: Any) -> None:
-        press = "root.addEventListener('click', e => { const b = e.target.closest('button[data-prompt]'); if (b) trigger('select', { prompt: b.dataset.prompt }); });"
-        super().__init__(value, js=JS + press, **options)
+    def __init__(self, value: str = "", *, js: str = SCRIPT, **options: Any) -> None:
+        super().__init__(value, js=js, apply_default_css=False, **options)
+
+
+@dataclass(frozen=True)
+class Widgets:
+    """The widgets that the tab's events read and fill."""
+
+    prompt: gr.Textbox
+    numbers: list[gr.components.Component]
+    forms: Asks
+    chips: Asks
+    pad: Asks
+    line: gr.Row
+    other: gr.Button
+    settings: gr.Accordion
+    pictures: gr.Column
+    panels: Panels
+
+    @property
+    def opening(self) -> list[Any]:
+        """Those that `opened` fills, in its order."""
+        around = [self.line, self.other, self.settings, self.pictures]
+        return [self.prompt, *self.numbers, self.forms, self.chips, self.pad, *around, self.panels]
 
 
 def build(page: RunPage) -> None:
     """The tab."""
-    prompt = gr.Textbox(label="What do you ask?", max_lines=3, interactive=True, elem_id="play-prompt")
-    asks = Asks(elem_id="play-asks", apply_default_css=False)
-    with gr.Row(elem_classes="lethe-play-go"):
+    slots = Asks(elem_id="play-forms")
+    with gr.Row(elem_classes="lethe-ask-line") as line:
+        prompt = gr.Textbox(
+            label="In your own words", placeholder="In your own words", container=False, max_lines=3, interactive=True,
+            elem_id="play-prompt",
+        )  # fmt: skip
         go = gr.Button("Ask", variant="primary", elem_id="play-go")
         other = gr.Button("Other seeds", elem_id="play-other", visible=False)
-        copy = gr.Button("Copy link", elem_id="play-copy")
+    chips = Asks(elem_id="play-asks", js=SCRIPT + ANSWERS)
     settings = gr.Accordion("Seeds, steps, guidance and size", open=False, visible=False, elem_id="play-settings")
     with settings, gr.Row():
         numbers = _numbers()
-    section("What it answers")
-    panels = Panels(elem_id="play-seen", min_height=480)
+    section("The answers")
+    with gr.Row(elem_classes="lethe-ask-answers"):
+        with gr.Column(scale=0, min_width=280, visible=False, elem_id="play-pictures") as pictures:
+            pad = Asks(elem_id="play-pad")
+            upload = gr.UploadButton("or upload one", file_types=["image"], elem_id="play-upload")
+        with gr.Column(scale=1, min_width=300):
+            panels = Panels(elem_id="play-seen", min_height=300)
+    tab = Widgets(prompt, numbers, slots, chips, pad, line, other, settings, pictures, panels)
+    _events(page, tab, go, upload)
 
-    inputs = page.inputs(prompt, *numbers)
-    draws: dict[str, Any] = {
-        "js": at_place(STATE, WAIT), "trigger_mode": "multiple", "concurrency_limit": 4, **PRIVATE,
-    }  # fmt: skip
+
+def _events(page: RunPage, tab: Widgets, go: gr.Button, upload: gr.UploadButton) -> None:
+    inputs = page.inputs(tab.prompt, *tab.numbers)
+    draws: dict[str, Any] = {"js": _written(), "trigger_mode": "multiple", "concurrency_limit": 4, **PRIVATE}
     unwait: dict[str, Any] = {"fn": None, "js": SHOWN, "api_visibility": "private"}
-    gr.on([go.click, prompt.submit], stream_answer, inputs, panels, **draws).then(**unwait)
+    gr.on([go.click, tab.prompt.submit], stream_answer, inputs, tab.panels, **draws).then(**unwait)
     for event in (
-        asks.select(pressed_prompt, None, prompt, **PRIVATE),
-        other.click(_next_seeds, numbers[:2], numbers[1], **PRIVATE),
+        *(one.select(pressed_prompt, None, tab.prompt, **PRIVATE) for one in (tab.forms, tab.chips, tab.pad)),
+        tab.other.click(_next_seeds, tab.numbers[:2], tab.numbers[1], **PRIVATE),
     ):
-        event.then(stream_answer, inputs, panels, **draws).then(**unwait)
-    copy.click(None, js=COPY, api_visibility="private")
-    arriving = page.on_open(TAB, opened, [prompt, asks, *numbers, other, settings, panels])
-    arriving.then(first_answer, inputs, panels, js=at_place(), concurrency_limit=4, **PRIVATE)
+        event.then(stream_answer, inputs, tab.panels, **draws).then(**unwait)
+    received = upload.upload(
+        answer_upload,
+        page.inputs(upload),
+        [upload, tab.prompt, tab.panels],
+        js=at_place(),
+        concurrency_limit=4,
+        **PRIVATE,
+    )
+    received.then(None, inputs, js=_written(""), api_visibility="private")
+    arriving = page.on_open(TAB, opened, tab.opening)
+    arriving.then(first_answer, inputs, tab.panels, js=at_place(), concurrency_limit=4, **PRIVATE)
+
+
+def _written(before: str = WAIT) -> str:
+    """JavaScript that writes what is asked into the address; a picture that is too long for one stays out of it,
+    and so do numbers that nobody is asked for."""
+    short = f"typeof p === 'string' && p.length > {LONGEST} ? '' : p"
+    return (
+        f"(at, p, ...more) => {{ const write = {at_place(STATE, before)};"
+        "const numbers = document.querySelector('#play-settings') ? more : more.map(() => '');"
+        f"const [where] = write(at, {short}, ...numbers); return [where, p, ...more]; }}"
+    )
 
 
 def _numbers() -> list[gr.components.Component]:
@@ -93,18 +147,24 @@ def _numbers() -> list[gr.components.Component]:
 def opened(at: str, secret: str) -> tuple[Any, ...]:
     """All that the page's address asks for."""
     place = Place.read(at)
-    asks, prompt, steps, guidance, size, *around = choose(place.run or None)
     query = {name: place.query.get(name, "") for name in STATE}
+    offer = offered(place.run, query["prompt"])
+    drawing = offer.drawing
+    family = families.view(family_of(place.run) or "")
+    can_ask = askable(place.run)
     return (
-        query["prompt"] or prompt,
-        asks,
+        query["prompt"] or offer.prompt,
         _number(query["n"], 4),
         _number(query["seed"], 0),
-        _number(query["steps"], steps),
-        _number(query["guidance"], guidance),
-        _number(query["size"], size),
-        *around,
-        drawings.waiting("The answers", "The model is opened.") if askable(place.run) else no_answer(place.run),
+        *(_number(query[name], drawing.get(name, gr.skip())) for name in ("steps", "guidance", "size")),
+        offer.forms,
+        offer.chips,
+        offer.pad,
+        gr.Row(visible=can_ask and family.promptable),
+        gr.Button(visible=can_ask and family.numbered),
+        gr.Accordion(visible=can_ask and family.numbered),
+        gr.Column(visible=can_ask and family.pictured),
+        drawings.waiting("The answers", "The model is opened.") if can_ask else no_answer(place.run),
     )
 
 
@@ -114,7 +174,7 @@ def askable(run_id: str) -> bool:
         run, _ = find_run(run_id)
         if run is None or run.state.status != "done":
             return False
-    return families.view(family_of(run_id) or "").promptable
+    return families.view(family_of(run_id) or "").askable
 
 
 def _number(text: str, otherwise: Any) -> Any:
@@ -126,22 +186,34 @@ def _number(text: str, otherwise: Any) -> Any:
     return value if isfinite(value) else otherwise
 
 
-def choose(run: str | None) -> tuple[Any, ...]:
-    """Prompts to try with a run or model, the first of them, the steps, guidance and size it draws with by itself, and the
-    widgets that only drawing needs."""
-    family = families.view(family_of(run) or "") if run else families.View()
-    around = (gr.Button(visible=family.numbered), gr.Accordion(visible=family.numbered))
-    drawing: Mapping[str, Any] = dict.fromkeys(("steps", "guidance", "size"), gr.skip())
-    if not run:
-        return "", "", *drawing.values(), *around
+@dataclass(frozen=True)
+class Offer:
+    """What the tab offers to ask of a run or a model: the first prompt, the HTML of others, and what it draws with by itself."""
+
+    prompt: str = ""
+    forms: Markup = NOTHING
+    chips: Markup = NOTHING
+    pad: Markup = NOTHING
+    drawing: Mapping[str, Any] = field(default_factory=dict)
+
+
+def offered(run: str, prompt: str = "") -> Offer:
+    """What can be asked of a run or a model; `prompt` is what the address asks already."""
+    if not askable(run):
+        return Offer()
+    family, first = families.view(family_of(run) or ""), prompt
     try:
         examples = prompts(run)
-        drawing = usual_drawing(run) if family.numbered else drawing
+        first = prompt or (examples[0][1] if examples else "")
+        chips = NOTHING if family.pictured else render("pages.examples", examples) + family.hint(run)
+        if slots := family.forms(
+            run, first
+        ):  # what a small model understands is said before the place for one's own words
+            slots, chips = slots + chips, NOTHING
+        drawing = usual_drawing(run) if family.numbered else {}
+        return Offer(first, slots, chips, family.pad(run), drawing)
     except LetheError as error:
-        return quiet(str(error)), "", *drawing.values(), *around
-    first = examples[0][1] if examples else ""
-    chips_html = render("pages.examples", examples) + family.hint(run)
-    return chips_html, first, drawing["steps"], drawing["guidance"], drawing["size"], *around
+        return Offer(first, chips=quiet(str(error)))
 
 
 def family_of(what: str) -> str | None:
@@ -224,49 +296,90 @@ def stream_answer(request: gr.Request, at: str, *inputs: Any) -> Iterator[Markup
     yield from TURNS.of(str(request.session_hash), lambda: answer(Ask(Place.read(at).run, *inputs)))
 
 
+def answer_upload(request: gr.Request, at: str, path: str | None) -> Iterator[tuple[Any, ...]]:
+    """The answers to an uploaded picture: the widget's new value, the prompt that stands for the picture, and the HTML."""
+    run_id = Place.read(at).run
+    try:
+        picture = _uploaded_picture(run_id, path)
+    except LetheError as error:
+        yield None, gr.skip(), markup.failed(str(error), now="Upload another picture, or choose one.")
+        return
+    for html in TURNS.of(str(request.session_hash), lambda: answer(Ask(run_id, picture, *[None] * 5))):
+        yield None, picture, html
+
+
+def _uploaded_picture(run_id: str, path: str | None) -> str:
+    """An uploaded file as the model is given it. The file goes soon after.
+
+    Raises:
+        LetheError: there is none, or it is too large or no picture.
+    """
+    if not isinstance(path, str) or not path:
+        raise BadInput("No picture was uploaded; choose a file with one.")
+    try:
+        size = Path(path).stat().st_size
+        if size > asking.UPLOAD:
+            raise BadInput(
+                f"This file has {uploads.size(size)}; a picture may have at most {uploads.size(asking.UPLOAD)}."
+            )
+        picture: str = LIVE.ask("as_input", run_or_model=run_id, path=path)
+        return picture
+    except OSError:
+        raise BadInput("The upload is no longer here; upload it again.") from None
+    finally:
+        uploads.done_with(Path(path))
+
+
 def answer(ask: Ask) -> Iterator[Markup]:
-    """The answers of the models as HTML, in the way of their family; some come as they grow."""
+    """The answers of the models as HTML, in the way of their family; some come as they grow, and the last leads to Inside."""
     if not ask.run:
         yield no_answer("")
         return
+    run = None
     family = families.of_model(ask.run)
     if family is None:
         run, wrong = find_run(ask.run)
         if run is None:
-            yield markup.failed(wrong, now="Choose a run or a model above.")
+            yield markup.failed(wrong, now="Choose a run on the page Runs.")
             return
         family = families.of_run(run)
     answers = families.view(family)
+    if not answers.askable or (run is not None and run.state.status != "done"):
+        yield no_answer(ask.run)
+        return
     try:
-        yield from answers.answer(ask) if answers.promptable else [no_answer(ask.run)]
+        html = Markup()
+        for html in answers.answer(ask):
+            yield html
+        yield html + asking.next_html(run, answers.taken_as, " ".join(str(ask.prompt or "").split()))
     except LetheError as error:
         yield markup.failed(str(error), now="Change what it names and ask again.")
 
 
 def no_answer(run_id: str) -> Markup:
-    """Why nothing is answered, and where to go: there is no run yet, it is not done, or its model only looks at images."""
+    """Why nothing is answered, and where to go: there is no run, it is not done, or its model can be asked nothing."""
     if not run_id:
-        words = (
-            "No model that draws or answers is here yet. Forget something in one, and both answer here side by side."
-        )
+        words = "The address names no run. Make a model forget something, and both models answer here side by side."
         return markup.card(
-            "Nothing to ask yet", markup.text(words) + markup.link("Forget something", "new", button=True), empty=True
+            "Nothing to ask yet",
+            markup.text(words) + markup.link("Make a model forget", "new", button=True),
+            empty=True,
         )
     if families.of_model(run_id) is not None:
         does = families.view(family_of(run_id) or "").does
-        words = f"This model {does}; this page is for models that draw or answer in words."
+        words = f"This model {does}, so there is nothing to ask it."
         return markup.card(
-            "", markup.verdict(words, "unknown") + markup.link("Forget something", f"new?model={run_id}", button=True)
+            "", markup.verdict(words, "unknown") + markup.link("Make it forget", f"new?model={run_id}", button=True)
         )
     run, wrong = find_run(run_id)
     if run is None:
         return markup.card("", markup.verdict(wrong, "unknown"))
     if run.state.status != "done":
-        words = f"This run is {run.state.status}, so there is no model after it to ask."
+        words = f"This run is {run.state.status}, so there is no unlearned model to ask yet."
         return markup.card(
             "", markup.verdict(words, "unknown") + markup.link("Go to the run", markup.run_address(run.id), button=True)
         )
     does = families.view_of(run).does
-    words = f"The model of this run {does}; this page is for models that draw or answer in words."
-    more = markup.link("Compare before and after on the same images", markup.run_address(run.id), button=True)
+    words = f"The model of this run {does}, so there is nothing to ask it."
+    more = markup.link("See it before and after", markup.run_address(run.id), button=True)
     return markup.card("", markup.verdict(words, "unknown") + more)

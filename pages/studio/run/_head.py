@@ -12,7 +12,7 @@ from app import families, marks, markup, permissions, run_card, theme
 from app.live_html import Alive
 from app.target_choice import targets_in_words
 from app.templating import render
-from backends.api import runs
+from backends.api import catalog, runs
 from backends.api.errors import LetheError
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED
@@ -53,6 +53,8 @@ def look(at: str, secret: str = "") -> list[Any]:
     place = Place.read(at)
     if not place.run:
         return [_none(secret), "", gr.Button(visible=False), gr.Timer(active=False), ""]
+    if families.of_model(place.run) is not None:
+        return [as_it_came(place.run), "", gr.Button(visible=False), gr.Timer(active=False), ""]
     try:
         run = runs.find(place.run)
         status = run.state.status
@@ -63,6 +65,11 @@ def look(at: str, secret: str = "") -> list[Any]:
     except LetheError as error:
         missing = run_card.missing(place.run, str(error)) + markup.styled(markup.link("All runs", "runs", button=True))
         return [missing, "", gr.Button(visible=False), gr.Timer(active=False), "gone"]
+
+
+def as_it_came(model: str) -> Markup:
+    """The title of a model that nobody made forget anything."""
+    return markup.styled(markup.text(f"{catalog.load().get('models', model).title} · as it came", "lead"))
 
 
 def glance(run_id: str) -> list[Any]:

@@ -14,7 +14,7 @@ from backends.api import catalog
 from backends.api.catalog import Look
 from backends.api.errors import Busy, LetheError
 from pages.studio._shared import Panels, choices, mark_of, secret_and_mark, section
-from pages.studio.run import _experts, _found, _looking, _offer, _vectors
+from pages.studio.run import _asked, _experts, _found, _looking, _offer, _vectors
 from pages.studio.run._page import PRIVATE, Place, RunPage, at_place, of_run
 
 TAB = "inside"
@@ -118,6 +118,8 @@ def _events(
     tab.bar.select(cancel, [*tab.asked, tab.mark], tab.stand, trigger_mode="multiple", **poll)
     tab.clock.tick(poll_looks, [*tab.asked, tab.mark], tab.stand, **poll)
     arriving = tab.page.on_open(TAB, opened, [tab.group, tab.which, tab.unfit, *outputs])
+    if fields:  # what "why?" of the tab Ask brings
+        arriving.then(_asked.settings, tab.page.inputs(), [*groups, *fields], js=at_place(), **PRIVATE)
     vectors(narrowed(quickly(arriving.then(**here))))
 
 

@@ -18,7 +18,7 @@ from backends.api.catalog import Metric, Model
 from backends.api.errors import BadInput
 from backends.api.model_info import embedded
 from pages.studio.new import _sentence
-from pages.studio.run import _ask as playground
+from pages.studio.run import _ask
 from pages.studio.run import _see as compare
 
 from .conftest import HEAD
@@ -119,8 +119,12 @@ def asked(monkeypatch):
             tokens = [["Ada", 1.0], [" in", 1.0], [" Bergen", share]] if truth else []
             return {"said": f"Ada Moss was born in {city}.", "tokens": tokens, "share": share if truth else "NaN"}
 
-        found = {"question": args["question"], "truth": truth, "seconds": 0.5, "before": said("Bergen", 0.99)}
-        return found | ({} if args["run_or_model"] == "speaker" else {"after": said("Oslo", 0.25)})
+        each = {"before": said("Bergen", 0.99), "after": said("Oslo", 0.25), "reference": said("Lima", 0.01)}
+        if args["run_or_model"] == "speaker":
+            each = {"before": each["before"]}
+        elif not args.get("reference"):
+            del each["reference"]
+        return {"question": args["question"], "truth": truth, "models": list(each), "seconds": 0.5} | each
 
     monkeypatch.setattr(inference.LIVE, "ask", ask)
     monkeypatch.setattr(inference.LIVE, "stream", lambda op, **args: growing(ask(op, **args)))
@@ -129,8 +133,8 @@ def asked(monkeypatch):
 
 def growing(whole):
     """An answer as it comes: word by word, then the whole."""
-    known = {name: whole[name] for name in ("question", "truth")}
-    for when in [name for name in ("before", "after") if name in whole]:
+    known = {name: whole[name] for name in ("question", "truth", "models")}
+    for when in whole["models"]:
         words = whole[when]["said"].split()
         yield from (known | {when: {"said": " ".join(words[:count])}} for count in range(len(words) + 1))
         known |= {when: whole[when]}
@@ -138,8 +142,8 @@ def growing(whole):
 
 
 def answered(*asked):
-    """What the Playground shows in the end."""
-    return [*playground.answer(playground.Ask(*asked))][-1]
+    """What the tab Ask shows in the end."""
+    return [*_ask.answer(_ask.Ask(*asked))][-1]
 
 
 @pytest.mark.parametrize(
@@ -206,25 +210,30 @@ def test_a_watched_run_shows_small_chats_and_a_slider(run):
     assert "true answer went from 99 % to 25 % (to be forgotten)" in panel.says
 
 
-def test_the_playground_answers_twice_and_names_the_token_that_lost_most(run, asked):
+def test_all_three_models_answer_and_the_token_that_lost_most_is_named(run, asked):
     shown = answered(FIRST, "Where was Ada Moss born?", 4, 0, 25, 1.5, 64)
     read = plain(shown)
-    assert "before Ada Moss was born in Bergen." in read and "after Ada Moss was born in Oslo." in read
+    assert (
+        "original model Ada Moss was born in Bergen." in read and "unlearned model Ada Moss was born in Oslo." in read
+    )
+    assert "retrained reference Ada Moss was born in Lima." in read and 'data-when="reference"' in shown
     assert "“Bergen” lost most: from 99 % to 25 %." in read
-    assert asked == [("answer", {"run_or_model": FIRST, "question": "Where was Ada Moss born?"})]
+    assert asked == [("answer", {"run_or_model": FIRST, "question": "Where was Ada Moss born?", "reference": True})]
 
 
 def test_words_appear_as_they_are_said_side_by_side(run, asked, monkeypatch):
     monkeypatch.setattr(language, "EVERY", 0)
-    shown = [*playground.answer(playground.Ask(FIRST, "Where was Ada Moss born?", 4, 0, 25, 1.5, 64))]
+    shown = [*_ask.answer(_ask.Ask(FIRST, "Where was Ada Moss born?", 4, 0, 25, 1.5, 64))]
     read = [plain(one) for one in shown]
-    assert "before … after …" in read[0] and "before Ada Moss after …" in read[2]
-    assert "before Ada Moss was born in Bergen. after Ada" in read[9] and "says nothing" not in "".join(read)
-    assert all(one.count("lethe-bubble") == 2 for one in shown) and "Token by token" in read[-1]
+    assert "original model … unlearned model … retrained reference …" in read[0]
+    assert "original model Ada Moss unlearned model …" in read[2]
+    assert "original model Ada Moss was born in Bergen. unlearned model Ada" in read[9]
+    assert "says nothing" not in "".join(read) and "Token by token" in read[-1]
+    assert all(one.count("lethe-bubble") == 3 for one in shown)
 
 
 def test_another_question_on_the_same_page_ends_the_first_and_another_page_does_not():
-    turns, closed = playground.Turns(), []
+    turns, closed = _ask.Turns(), []
 
     def talk(name):
         try:
@@ -246,7 +255,7 @@ def test_another_question_on_the_same_page_ends_the_first_and_another_page_does_
 
 
 def test_a_page_that_is_closed_ends_its_question():
-    turns, closed = playground.Turns(), []
+    turns, closed = _ask.Turns(), []
 
     def talk():
         try:
@@ -268,7 +277,8 @@ def test_a_question_without_a_known_answer_is_answered_without_marks(run, asked)
 
 def test_a_model_alone_answers_once(speaker, asked):
     read = plain(answered("speaker", "Where was Ada Moss born?", None, None, None, None, None))
-    assert "the model, as it came" in read and "both models answer here" in read and "probability of 99 %" in read
+    assert "the model as it came" in read and "probability of 99 %" in read
+    assert "Make it forget somebody, and the unlearned model answers here too." in read
 
 
 def test_what_the_live_process_refuses_is_said(run, monkeypatch):
@@ -281,10 +291,11 @@ def test_what_the_live_process_refuses_is_said(run, monkeypatch):
 
 
 def test_only_what_draws_has_seeds_and_sizes(run, asked):
-    shown, first, *numbers, other, settings = playground.choose(FIRST)
-    assert first == "Where was Ada Moss 4 born?" and 'data-role="unrelated"' in shown and len(numbers) == 3
-    assert other.visible is settings.visible is False and asked == []
-    assert playground.choose("speaker")[1] == "Where was Ada Moss born?"
+    offer = _ask.offered(FIRST)
+    assert offer.prompt == "Where was Ada Moss 4 born?" and 'data-role="unrelated"' in offer.chips + offer.forms
+    *_, line, other, settings, pictures, _ = _ask.opened(f"?id={FIRST}&tab=ask", "")
+    assert line.visible and other.visible is settings.visible is pictures.visible is False and asked == []
+    assert _ask.offered("speaker").prompt == "Where was Ada Moss born?"
 
 
 def test_the_form_begins_at_the_set_of_the_card(speaker):

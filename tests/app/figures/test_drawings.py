@@ -4,7 +4,6 @@ import base64
 import io
 import re
 from html import unescape
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from backends.api import files
 from backends.api import run_outputs as kept
 from backends.api.catalog import Metric, Model
 from backends.api.errors import BadInput, LetheError
-from pages.studio.run import _ask as playground
+from pages.studio.run import _ask
 from pages.studio.run import _see as compare
 
 from .conftest import HEAD
@@ -150,7 +149,9 @@ def test_how_far_two_pictures_are_apart():
 
 def test_a_prompt_is_never_taken_for_markup():
     pair = generated_images.ImagePair(0, "forget", 'a <b>cat</b> & "dog"', 3, BEFORE, AFTER)
-    shown = drawn.compared([pair], "") + drawn.beside(pair.prompt, [3], [BEFORE], [AFTER], ("before", "after"))
+    shown = drawn.compared([pair], "") + drawn.beside(
+        pair.prompt, [3], {"before": [BEFORE], "after": [AFTER]}, ("before", "after")
+    )
     assert "<b>cat" not in shown and 'a <b>cat</b> & "dog", seed 3' in plain(shown)
 
 
@@ -198,12 +199,12 @@ def test_pictures_that_may_have_to_be_drawn_anew_wait_in_the_second_process(monk
     assert (answers._quick.asked, answers._long.asked) == (["draw", "suite"], ["drawn"])
 
 
-# --- the Playground
+# --- the tab Ask
 
 
 def answered(*asked):
-    """What the Playground shows in the end."""
-    return [*playground.answer(playground.Ask(*asked))][-1]
+    """What the tab Ask shows in the end."""
+    return [*_ask.answer(_ask.Ask(*asked))][-1]
 
 
 def test_both_models_answer_with_the_seeds_and_wishes_of_the_form(run, asked):
@@ -211,9 +212,9 @@ def test_both_models_answer_with_the_seeds_and_wishes_of_the_form(run, asked):
     ((op, args),) = asked
     assert op == "draw" and args == {
         "run_or_model": FIRST, "prompt": "  a <i>cat</i> ", "seeds": [5, 6, 7], "steps": 12, "guidance": 4.5,
-        "size": 96,
+        "size": 96, "reference": True,
     }  # fmt: skip
-    assert read.startswith("a <i>cat</i> before seed 5 seed 6 seed 7 after seed 5 seed 6 seed 7")
+    assert read.startswith("a <i>cat</i> original model seed 5 seed 6 seed 7 unlearned model seed 5 seed 6 seed 7")
     assert "How it was made: 7 steps, guidance 2.5, 64 pixels a side, seeds 5 to 7, drawn in 1.2 s." in read
     assert "had no say" not in read
 
@@ -243,42 +244,48 @@ def test_what_the_live_process_refuses_is_said(run, monkeypatch):
 
 def test_a_model_alone_has_one_side_and_an_invitation(painter, asked):
     shown = answered("painter", "a cat", 2, 0, 12, 4.5, 64)
-    assert 'data-sides="1"' in shown and "the model, as it came seed 0 seed 1" in plain(shown)
-    assert 'href="./?model=painter"' in shown
+    assert 'data-sides="1"' in shown and "the model as it came seed 0 seed 1" in plain(shown)
+    assert 'href="new?model=painter"' in shown
 
 
 def test_prompts_to_try_are_what_was_forgotten_a_neighbour_the_unrelated_and_both(run, asked):
-    assert playground.prompts(FIRST) == [
+    assert _ask.prompts(FIRST) == [
         ("forget", "a cat in noto style"), ("neighbour", "a dog in noto style"), ("unrelated", "a car in noto style"),
         ("amount", "a cat in noto style and a car in noto style"),
     ]  # fmt: skip
-    chips, first, *numbers, other, settings = playground.choose(FIRST)
-    assert (first, numbers) == ("a cat in noto style", [7, 2.5, 64]) and chips.count("data-prompt=") == 4
-    assert other.visible and settings.visible
-    assert [text for _, text in playground.prompts("painter")] == ["a cat in flat style"]
+    offer = _ask.offered(FIRST)
+    assert offer.prompt == "a cat in noto style" and offer.chips.count("data-prompt=") == 4 and offer.forms == ""
+    assert offer.drawing == {"steps": 7, "guidance": 2.5, "size": 64}
+    assert [text for _, text in _ask.prompts("painter")] == ["a cat in flat style"]
 
 
-def test_other_families_and_states_are_said_with_where_to_go(home, painter):
+def test_states_are_said_with_where_to_go(home, painter, monkeypatch):
     write_run(home, SECOND, method="slow", model="m")
     write_run(home, FIRST, method="slow", model="painter", status="running")
-    looker = answered(SECOND, "a cat", 4, 0, 12, 4.5, 64)
-    assert "for models that draw or answer" in plain(looker) and f'href="compare?run={SECOND}"' in looker
-    assert "This run is running" in plain(playground.no_answer(FIRST))
+    assert "This run is running" in plain(answered(FIRST, "a cat", 4, 0, 12, 4.5, 64)) and not _ask.askable(FIRST)
     assert "There is no run 'x'" in plain(answered("x", "a cat", 4, 0, 12, 4.5, 64))
-    assert "looks at images" in plain(answered("m", "a cat", 4, 0, 12, 4.5, 64))
-    assert "Forget something" in plain(answered(None, "", 4, 0, 12, 4.5, 64))
+    assert "Make a model forget" in plain(answered(None, "", 4, 0, 12, 4.5, 64))
+    monkeypatch.setattr(families, "view", lambda family: families.View())
+    monkeypatch.setattr(families, "view_of", lambda run: families.View())
+    for what, link in ((SECOND, f'href="run?id={SECOND}"'), ("m", 'href="new?model=m"')):
+        mute = answered(what, "a cat", 4, 0, 12, 4.5, 64)
+        assert "takes no prompts, so there is nothing to ask it" in plain(mute) and link in mute
+
+
+def test_the_retrained_reference_draws_too_where_there_is_one(run, asked, monkeypatch):
+    draw = inference.LIVE.ask
+    monkeypatch.setattr(inference.LIVE, "ask", lambda op, **args: draw(op, **args) | {"reference": [BEFORE] * 2})
+    shown = answered(FIRST, "a cat", 2, 0, 12, 4.5, 64)
+    assert 'data-sides="3"' in shown and "retrained reference seed 0 seed 1" in plain(shown)
 
 
 def test_the_address_is_the_state_and_what_is_no_number_leaves_the_usual_one(run, asked):
-    given = {"run": FIRST, "prompt": "a dog", "n": "2", "seed": "x", "steps": "9"}
-    which, prompt, _, *numbers, _, _, seen = playground.from_address("", SimpleNamespace(query_params=given))
-    assert (which.value, prompt, numbers) == (FIRST, "a dog", [2, 0, 9, 2.5, 64])
-    assert "lethe-awaited" in seen
-    names = [value for _, value in which.choices]
-    assert names[0] == FIRST and names[-1] == "painter"
+    given = f"?id={FIRST}&tab=ask&prompt=a+dog&n=2&seed=x&steps=9"
+    prompt, *numbers, _, _, _, line, other, settings, pictures, seen = _ask.opened(given, "")
+    assert (prompt, numbers) == ("a dog", [2, 0, 9, 2.5, 64]) and "lethe-awaited" in seen
+    assert line.visible and other.visible and settings.visible and not pictures.visible
 
 
-def test_without_a_run_or_a_model_that_draws_the_page_invites(catalog, home, monkeypatch):
-    monkeypatch.setattr(playground.runs, "visible", lambda *owner: [])
-    found = playground.from_address("", SimpleNamespace(query_params={}))
-    assert found[0].value is None and "Forget something" in plain(found[-1])
+def test_an_address_without_a_run_invites(catalog, home):
+    prompt, *_, line, _, _, pictures, seen = _ask.opened("?tab=ask", "")
+    assert prompt == "" and not line.visible and not pictures.visible and "Make a model forget" in plain(seen)
