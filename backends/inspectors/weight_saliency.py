@@ -30,11 +30,11 @@ CLEAR = 5  # points by which a layer's share of the mask must exceed its share o
 class WeightSaliency(Params):
     """Where the slider starts, and how much is drawn."""
 
-    fraction: float | None = Field(
-        default=None,
-        gt=0,
+    fraction: float = Field(
+        default=0.0,
+        ge=0,
         lt=1,
-        description="Where the slider starts: a share of the weights that have a gradient. Left out: where the method's own mask ended, else 0.2.",
+        description="Where the slider starts: a share of the weights that have a gradient. 0: where the method's own mask ended, else at 0.2.",
     )
     images: int = Field(
         default=4000, ge=16, le=200_000, description="At most this many images or answers to be forgotten are asked."
@@ -214,7 +214,7 @@ def _percentages(counts: NDArray[np.int64], of: NDArray[np.int64] | int) -> list
 def _start(look: InspectContext[Any], params: WeightSaliency, counted: Mosaic) -> tuple[int, str]:
     """The size of the mask at first, as its place in PERCENT, and where it comes from. It never takes every weight with a gradient,
     where there is one that does not."""
-    if params.fraction is not None:
+    if params.fraction:
         return _not_all(round(100 * params.fraction) - 1, counted), ""
     share = _mask_share(look)
     if share is None:

@@ -281,7 +281,7 @@ class TestWords:
 
     @pytest.mark.parametrize(
         ("share", "fraction", "start", "words"),
-        [(0.05, None, None, "the slider starts at as many"), (1.0, None, 19, "every one that has a gradient"),
+        [(0.05, 0, None, "the slider starts at as many"), (1.0, 0, 19, "every one that has a gradient"),
          (0.05, 0.3, 29, "")],
     )  # fmt: skip
     def test_the_slider_starts_at_the_mask_of_the_method_unless_that_takes_everything(
