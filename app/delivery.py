@@ -30,6 +30,7 @@ LONGEST_ROOT: Final = 300  # characters; a longer address is no honest one, and 
 TEXTS: Final = ("text/", "application/json", "application/javascript", "image/svg")
 # Their names hold a hash of what they hold, so that a browser needs to ask only once.
 HASHED: Final = "/assets/"
+RUN: Final = "/run"  # the page whose address names a run, as ?id=
 SCRIPTS: Final = (".js", ".css", ".json", ".svg")
 # All that Gradio reads to find the address that visitors reach it at.
 ADDRESS_HEADERS: Final = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
@@ -94,7 +95,7 @@ class Delivery:
         if path not in self._pages:
             return None
         root = self._root(request, f"/{self._pages[path]}")
-        return CacheKey(path, root, preview=previews.of(query.get("run", [""])[0]))
+        return CacheKey(path, root, preview=previews.of(query.get("id", [""])[0] if path == RUN else ""))
 
     def _root(self, request: Request, route: str) -> str:
         return route_utils.get_root_url(request, route, request.scope.get("root_path") or self._root_path)

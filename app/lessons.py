@@ -1,8 +1,8 @@
-"""The page that every lesson begins as, which is Streamlit's, with three additions.
+"""The page that every lesson begins as, which is Streamlit's, with four additions.
 
 Where the classroom's server is: Streamlit's script would look for it below each lesson first, which gives two errors 404 a lesson.
 What a link to it shows, see `previews`. And, where the browser keeps nothing, who reads it, so that the links back to the studio
-lead the same person there; see storage.js.
+lead the same person there; see storage.js. And whether the lessons are shown by a projector, which the browser remembers.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -27,6 +27,7 @@ HERE: Final = Markup(
     "location.origin+location.pathname.replace(/^(.*\\{})(\\/.*)?$/,'$1')}}</script>"
 ).format(MOUNT)
 WHO: Final = Markup("<script>{}</script>").format(Markup((theme.STATIC / "storage.js").read_text("utf-8")))
+PROJECTOR: Final = Markup("<script>{}</script>").format(Markup((theme.STATIC / "projector.js").read_text("utf-8")))
 PREVIEW: Final = previews.Preview(
     "Lethe classroom", "Short lessons on machine unlearning: what a model forgets, what it keeps, and how one can tell."
 )
@@ -61,7 +62,7 @@ def _is_page(message: Scope) -> bool:
 
 def _with_scripts(page: bytes, request: Request) -> bytes:
     root = route_utils.get_root_url(request, request.url.path, None)
-    return page.replace(b"<head>", b"<head>" + (HERE + WHO + previews.meta_tags(root, PREVIEW)).encode(), 1)
+    return page.replace(b"<head>", b"<head>" + (HERE + WHO + PROJECTOR + previews.meta_tags(root, PREVIEW)).encode(), 1)
 
 
 async def _send(begun: Scope, page: bytes, send: Send) -> None:

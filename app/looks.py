@@ -97,8 +97,8 @@ class Looks:
         self._last: dict[str, int] = {}  # owner -> number of the look that was last begun for them
         self._worker: threading.Thread | None = None
 
-    def ask(self, run: str, inspector: str, params: dict[str, Any], owner: str) -> Look:
-        """Ask for a look; one that waits or works already is joined.
+    def ask(self, run: str, inspector: str, params: dict[str, Any], owner: str, *, announced: bool = True) -> Look:
+        """Ask for a look; one that waits or works already is joined. `announced`: its end stays in the owner's list until it was seen.
 
         Raises:
             Busy: too many wait, or too many of this owner.
@@ -116,6 +116,7 @@ class Looks:
                 raise Busy(BUSY)
             self._count += 1
             look = Look(self._count, run, inspector, params, {owner}, joins, usual=_usual_seconds(run, inspector))
+            look.viewed = not announced
             self._all.append(look)
             ended = [one for one in self._all if not one.pending]
             for one in ended[: max(0, len(ended) - REMEMBERED)]:

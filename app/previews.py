@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -21,10 +22,11 @@ CARD = re.compile(r'\s*<meta\s+(?:property="og:|name="twitter:|name="description
 
 @dataclass(frozen=True)
 class Preview:
-    """The preview of the link of one run."""
+    """What a link shows; `picture` is an address below the studio's."""
 
     title: str
     text: str
+    picture: str = PICTURE
 
 
 def of(run_id: str) -> Preview | None:
@@ -39,7 +41,8 @@ def of(run_id: str) -> Preview | None:
     except (LetheError, OSError, ValueError):
         return None
     verdict = str((result or {}).get("verdict") or "This run has not finished; open the link to see how far it is.")
-    return Preview(_short(f"Forget {forget}: {titles.get(spec.model, 'an own model')}"), _short(verdict))
+    title = _short(f"Forget {forget}: {titles.get(spec.model, 'an own model')}")
+    return Preview(title, _short(verdict), f"/vendor/preview/{quote(run.id)}.png")
 
 
 def _short(text: str) -> str:
@@ -62,20 +65,20 @@ def with_preview(page: str, root: str, preview: Preview | None) -> str:
 
 def meta_tags(root: str, preview: Preview | None) -> Markup:
     """The meta tags that services read."""
-    title, text = (preview.title, preview.text) if preview else (TITLE, TEXT)
+    preview = preview or Preview(TITLE, TEXT)
     content_by_tag = {
         "og:type": "website",
         "og:site_name": "Lethe",
-        "og:title": title,
-        "og:description": text,
-        "og:image": root + PICTURE,
+        "og:title": preview.title,
+        "og:description": preview.text,
+        "og:image": root + preview.picture,
         "og:image:width": "1200",
         "og:image:height": "630",
-        "description": text,
+        "description": preview.text,
         "twitter:card": "summary_large_image",
-        "twitter:title": title,
-        "twitter:description": text,
-        "twitter:image": root + PICTURE,
+        "twitter:title": preview.title,
+        "twitter:description": preview.text,
+        "twitter:image": root + preview.picture,
     }
     tag = Markup('<meta {}="{}" content="{}">')
     return Markup("").join(

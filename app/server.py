@@ -109,6 +109,16 @@ def own_routes(app: FastAPI) -> None:
     async def vendor_preview() -> FileResponse:
         return FileResponse(STATIC / "preview.png", headers={"Cache-Control": f"public, max-age={WEEK}"})
 
+    @app.get("/vendor/preview/{run_id}.png", include_in_schema=False)
+    def vendor_preview_of_run(run_id: str) -> Response:
+        from app import preview_pictures
+
+        try:
+            picture = preview_pictures.of_run(run_id)
+        except (LetheError, OSError, ValueError, LookupError, TypeError):  # no such run, or one that cannot be read
+            return FileResponse(STATIC / "preview.png", headers={"Cache-Control": "no-cache"})
+        return Response(picture, media_type="image/png", headers={"Cache-Control": "public, max-age=300"})
+
     @app.get("/classroom", include_in_schema=False)
     def to_classroom() -> RedirectResponse:
         return RedirectResponse("classroom/")  # relative: also right behind a proxy that adds a path

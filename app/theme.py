@@ -11,6 +11,7 @@ from typing import Final
 import gradio as gr
 import plotly.graph_objects as go
 from gradio.themes.utils import colors, sizes
+from markupsafe import Markup
 
 STATIC = Path(__file__).resolve().parent / "static"
 
@@ -31,6 +32,13 @@ ROLE_WORDS: Final[dict[str, str]] = {
     "amount": "all",
     "difference": "difference",
 }
+# What is told apart by number, as experts and layers: fill and ink of the number n stand at n modulo their count. Light and dark
+# fills alternate; each has 4.5:1 to its ink and about 3:1 to paper, light and dark, and none is one of the roles' colours.
+CATEGORIES: Final[tuple[tuple[str, str], ...]] = (
+    ("#3263C3", "#FFFFFF"), ("#E35F8F", "#000000"), ("#2E7C35", "#FFFFFF"), ("#B29000", "#000000"), ("#3199BD", "#000000"),
+    ("#853DC2", "#FFFFFF"), ("#949494", "#000000"), ("#A83F59", "#FFFFFF"), ("#0D7878", "#FFFFFF"), ("#A080D7", "#000000"),
+    ("#6B6F0E", "#FFFFFF"), ("#22A57A", "#000000"),
+)  # fmt: skip
 # Blue and orange of their own, so that a difference is not taken for neighbours or for what is to be forgotten.
 LOWER, HIGHER = "#3A86C8", "#C98500"
 DIFFERENCE: Final[list[tuple[float, str]]] = [
@@ -195,11 +203,13 @@ def _template() -> go.layout.Template:
 
 THEME: Final = _theme()
 TEMPLATE: Final = _template()
-CSS: Final[str] = "".join((STATIC / name).read_text("utf-8") for name in ("lethe.css", "drawings.css", "chats.css"))
-JS: Final[str] = "".join(
-    (STATIC / name).read_text("utf-8")
-    for name in ("storage.js", "unkept.js", "head.js", "tabs.js", "form.js", "drawings.js")
-)
+STYLES: Final = ("lethe", "drawings", "chats", "model_map", "routing", "tiles", "home")
+SCRIPTS: Final = ("storage", "unkept", "head", "tabs", "form", "drawings", "switch", "routing", "tiles")
+CSS: Final[str] = "".join((STATIC / f"{name}.css").read_text("utf-8") for name in STYLES)
+JS: Final[str] = "".join((STATIC / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+# The picture of routing where the rest of the stylesheet is not, as in the classroom.
+ROUTING_CSS: Final = Markup((STATIC / "routing.css").read_text("utf-8"))
+ROUTING_JS: Final = Markup((STATIC / "routing.js").read_text("utf-8"))
 HEAD: Final[str] = f'<meta name="color-scheme" content="light dark"><style>{CSS}</style><script>{JS}</script>'
 
 

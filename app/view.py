@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from app import figures, markup, theme
 from app.figures import heatmaps, points, verdict
 from app.templating import render
-from backends.api.panels import AnyPanel, Heatmap, Picture, Points, Verdict
+from backends.api.panels import AnyPanel, Heatmap, Picture, Points, Switch, Verdict
 
 _ADAPTER: TypeAdapter[AnyPanel] = TypeAdapter(AnyPanel)
 _SCRIPT = (theme.STATIC / "panels.js").read_text("utf-8")
@@ -94,11 +94,28 @@ def panel(
     folder = folder or Path("/nonexistent")
     if isinstance(item, Verdict):
         return markup.card(item.title, verdict.verdict(item) + markup.how(item.how) + extra)
-    figure = figures.figure(item, folder)
-    picture = (
-        figure if isinstance(figure, Markup) else _plot_with_preview(item, figure, folder, key, number, previews_sent)
-    )
-    return render("view.panel", item.kind, item.title, item.says, picture, item.how, figures.table(item), extra)
+    if isinstance(item, Switch):
+        picture = _switch(item, folder, key or item.title, number)
+    else:
+        figure = figures.figure(item, folder)
+        picture = (
+            figure
+            if isinstance(figure, Markup)
+            else _plot_with_preview(item, figure, folder, key, number, previews_sent)
+        )
+    return render("view.panel", item.kind, item.title, item.says, picture, item.how, figures.table(item, folder), extra)
+
+
+def _switch(item: Switch, folder: Path, key: str, number: int) -> Markup:
+    """Every position of a switch: its name, its sentence, its plot and its numbers."""
+    options = []
+    for at, option in enumerate(item.options):
+        figure = figures.figure(option, folder)
+        picture = (
+            figure if isinstance(figure, Markup) else plot(figure, key=f"{key}-{at}", number=number, title=option.title)
+        )
+        options.append((option.title, option.says, picture, figures.table(option)))
+    return render("routing.switch", item.title, item.start, options)
 
 
 def _plot_with_preview(

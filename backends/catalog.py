@@ -16,6 +16,7 @@ from .api.home import ASSETS
 from .core.registry import entries
 
 LESSONS = ASSETS.parent / "pages" / "classroom" / "lessons"
+WORDS_A_MINUTE = 150  # of prose with things to try in between
 
 
 def build() -> catalog.Catalog:
@@ -85,8 +86,20 @@ def _lessons() -> list[catalog.Lesson]:
             raise LetheError(f"{path.name} needs a docstring: its title, an empty line, and one paragraph of summary.")
         summary = re.split(r"\n\s*\n", body.strip())[0]
         lesson_id = path.stem.partition("_")[2]
-        lessons.append(catalog.Lesson(id=lesson_id, title=title.strip(), summary=" ".join(summary.split())))
+        minutes = _minutes(path.read_text("utf-8"))
+        lessons.append(
+            catalog.Lesson(id=lesson_id, title=title.strip(), summary=" ".join(summary.split()), minutes=minutes)
+        )
     return lessons
+
+
+def _minutes(lesson: str) -> int:
+    """How long a lesson takes: its words at a reading pace, and a minute for each question."""
+    nodes = list(ast.walk(ast.parse(lesson)))
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    words = sum(len(text.split()) for text in texts if " " in text)
+    questions = sum(isinstance(node, ast.Attribute) and node.attr == "question" for node in nodes)
+    return max(1, round(words / WORDS_A_MINUTE + questions))
 
 
 def main() -> None:

@@ -32,8 +32,8 @@ WIDTH = 900  # of its pixels
 WAITING = 16  # of its frames that only show progress; those with new pictures all stay
 HOLD, CHANGE, STEP = 2000, 700, 140  # milliseconds that a frame is shown: to read it, with new pictures, of a movement
 INSIDE = {
-    "saliency": ("example-forget-sandal", "weight_saliency", 2),
-    "routing": ("example-experts-busiest", "routing", 1),
+    "saliency": ("example-forget-sandal", "weight_saliency", 0),
+    "routing": ("example-experts-one", "routing", 0),
     "vectors": ("example-author-hidden", "concept_vectors", 0),
 }  # picture -> run that comes with Lethe, inspector, and which of its panels stands at the top
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from markupsafe import Markup
 
@@ -21,6 +21,9 @@ from backends.api.families import every, get, has, of_model, of_run
 from backends.api.model_info import ModelInfo
 from backends.api.panels import Role
 from backends.api.runs import RunFolder
+
+if TYPE_CHECKING:
+    from app.scenes import Scene
 
 __all__ = ["Ask", "View", "every", "get", "has", "of_model", "of_run", "view", "view_of"]
 
@@ -81,6 +84,10 @@ class View:
             LetheError: they cannot be had.
         """
         return {}
+
+    def scene(self, run: RunFolder) -> "Scene | None":
+        """What Home plays of a finished run; None where its samples are to be played."""
+        return None
 
     def outputs(self, run: RunFolder) -> Iterator[tuple[Markup, bool]]:
         """The HTML of the outputs before and after, and whether it is complete: first a note while they are fetched, where that

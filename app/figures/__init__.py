@@ -8,17 +8,19 @@ from pathlib import Path
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from app.figures import bars, flows, heatmaps, lines, pictures, points, routes, verdict, words
+from app.figures import bars, heatmaps, lines, model_maps, pictures, points, routing, tiles, verdict, words
 from backends.api.panels import (
     AnyPanel,
     Bars,
-    Flow,
     Heatmap,
     Histogram,
     Lines,
+    ModelMap,
     Pictures,
     Points,
-    Routes,
+    RoutingShift,
+    Switch,
+    Tiles,
     Verdict,
     Words,
 )
@@ -31,7 +33,7 @@ def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | Markup:
 
     Args:
         panel: what to draw.
-        folder: the run folder that pictures are relative to.
+        folder: the run folder, named as the run, that pictures are relative to.
     """
     match panel:
         case Bars():
@@ -48,15 +50,19 @@ def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | Markup:
             return pictures.pictures(panel, folder)
         case Words():
             return words.words(panel)
-        case Routes():
-            return routes.routes(panel)
-        case Flow():
-            return flows.flow(panel)
+        case RoutingShift():
+            return routing.shift(panel, folder.name)
+        case Switch():
+            return figure(panel.options[panel.start], folder)
+        case ModelMap():
+            return model_maps.model_map(panel)
+        case Tiles():
+            return tiles.tiles(panel, folder)
         case Verdict():
             return verdict.verdict(panel)
 
 
-def table(panel: AnyPanel) -> Markup:
+def table(panel: AnyPanel, folder: Path = NOWHERE) -> Markup:
     """The panel's numbers as HTML that folds out; empty where the picture is words or pictures already."""
     match panel:
         case Bars():
@@ -69,7 +75,11 @@ def table(panel: AnyPanel) -> Markup:
             return heatmaps.table(panel)
         case Points():
             return points.table(panel)
-        case Flow():
-            return flows.table(panel)
+        case RoutingShift():
+            return routing.table(panel)
+        case Switch():
+            return Markup()  # each of its positions has its own
+        case Tiles():
+            return tiles.table(panel, folder)
         case _:
             return Markup()

@@ -88,8 +88,8 @@ def _pictures(name: str, pictures: list[Picture], folder: Path) -> Markup:
 
 def _scale(panel: Heatmap, z: list[list[float | None]]) -> dict[str, object]:
     if panel.scale == "amount":
-        return {"colorscale": theme.AMOUNT}
-    far = max((abs(value) for row in z for value in row if value is not None), default=1.0) or 1.0
+        return {"colorscale": theme.AMOUNT} | ({} if panel.most is None else {"zmin": 0, "zmax": panel.most})
+    far = panel.most or max((abs(value) for row in z for value in row if value is not None), default=1.0) or 1.0
     return {"colorscale": theme.DIFFERENCE, "zmin": -far, "zmax": far, "zmid": 0}
 
 

@@ -97,6 +97,15 @@ const draw = async div => {
   else div.on('plotly_hover', e => preview(div, point(e, panel).id));
 };
 
+// A part of a network that is pressed is opened below it, in the place of the one before.
+root.addEventListener('click', event => {
+  const press = event.target.closest('[data-opens]');
+  const network = press?.closest('.lethe-network');
+  if (!network) return;
+  for (const one of network.querySelectorAll('[data-opens]')) one.setAttribute('aria-expanded', String(one === press));
+  for (const one of network.querySelectorAll('[data-opened]')) one.hidden = one.dataset.opened !== press.dataset.opens;
+});
+
 const scrub = slider => {
   const area = slider.closest('.lethe-panel, .lethe-card');
   const steps = JSON.parse(slider.dataset.steps);
@@ -135,36 +144,6 @@ const sortable = table => table.querySelectorAll('thead th button').forEach(butt
   }).forEach(row => body.append(row));
 }));
 
-// Words coloured by their experts: a chip chooses the layer, another the expert whose words stand out.
-const routes = box => {
-  const shares = JSON.parse(box.dataset.shares);
-  const count = Number(box.dataset.count);
-  const show = () => {
-    const [layer, expert] = [Number(box.dataset.layer), Number(box.dataset.expert)];
-    for (const [what, chosen] of [['layer', layer], ['expert', expert]]) {
-      box.querySelectorAll(`button[data-${what}]`).forEach(b => b.setAttribute('aria-pressed', String(Number(b.dataset[what]) === chosen)));
-    }
-    box.querySelectorAll('button[data-expert] small').forEach((small, at) => {
-      const [before, after] = shares[layer][at];
-      small.textContent = `${before.toFixed(0)} → ${after.toFixed(0)}\u00a0%`;
-    });
-    box.querySelectorAll('span[data-to]').forEach(word => {
-      const here = word.dataset.to.split('|')[layer].split(' ').filter(Boolean).map(Number);
-      word.classList.toggle('on', here.includes(expert));
-      word.style.setProperty('--tint', Math.round(100 * (here[0] ?? 0) / Math.max(1, count - 1)) + '%');
-      word.title = 'expert ' + here.map(one => one + 1).join(' and ');
-    });
-  };
-  box.addEventListener('click', ({ target }) => {
-    const button = target.closest('button');
-    const word = target.closest('span[data-to]');
-    if (button) for (const what of ['layer', 'expert']) if (what in button.dataset) box.dataset[what] = button.dataset[what];
-    if (word) box.dataset.expert = word.dataset.to.split('|')[Number(box.dataset.layer)].split(' ')[0] || box.dataset.expert;
-    if (button || word) show();
-  });
-  show();
-};
-
 const keepPlaces = fresh => {
   fresh.querySelectorAll('.lethe-plot[data-key]').forEach(div => {
     const old = root.querySelector(`.lethe-plot[data-key="${CSS.escape(div.dataset.key)}"][data-bound]`);
@@ -178,10 +157,6 @@ const keepPlaces = fresh => {
   const before = [...root.querySelectorAll('details')].map(d => d.open);
   const now = [...fresh.querySelectorAll('details')];
   if (before.length === now.length) now.forEach((d, i) => { d.open = before[i]; });
-  const chosen = [...root.querySelectorAll('.lethe-routes')];
-  fresh.querySelectorAll('.lethe-routes').forEach((box, i) => {
-    if (chosen[i]?.dataset.shares === box.dataset.shares) Object.assign(box.dataset, { layer: chosen[i].dataset.layer, expert: chosen[i].dataset.expert });
-  });
   const was = [...root.querySelectorAll('.lethe-scrub input')];
   fresh.querySelectorAll('.lethe-scrub input').forEach((input, i) => {
     if (was[i] && was[i].value !== was[i].max) input.value = was[i].value;
@@ -207,8 +182,10 @@ const show = () => {
   root.querySelectorAll('.lethe-plot').forEach(draw);
   root.querySelectorAll('.lethe-scrub input').forEach(scrub);
   root.querySelectorAll('table.sortable').forEach(sortable);
-  root.querySelectorAll('.lethe-routes').forEach(routes);
 };
+
+// A figure wants to know something that only the server can tell; the answer comes as `lethe-reply`.
+root.addEventListener('lethe-ask', event => { event.preventDefault(); trigger('ask', event.detail); });
 
 show();
 watch('value', show);

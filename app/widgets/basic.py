@@ -169,8 +169,12 @@ class Lines(FieldWidget):
         return str(self.raw(raw) or "")
 
     def updates(self, field: Field, value: Any, context: Context) -> Updates:
-        info, placeholder = field.info or None, field.placeholder or None
-        return self.named({"": gr.Textbox(value=value, label=field.label, info=info, placeholder=placeholder)})
+        texts: dict[str, Any] = {
+            "label": field.label,
+            "info": field.info or None,
+            "placeholder": field.placeholder or None,
+        }
+        return self.named({"": gr.Textbox(value=value, **texts)})
 
     def triggers(self) -> list[Any]:
         return [self.part().change]

@@ -114,6 +114,9 @@ class Metric(Entry):
         return self.most if self.most is not None else 100.0 if self.unit == "%" else None
 
 
+LookGroup = Literal["change", "sees", "there", "attacker"]
+
+
 class Look(Entry):
     """A look into a finished run, an inspector's or an attack's. Its result is a list of panels. No two have one id."""
 
@@ -121,6 +124,11 @@ class Look(Entry):
 
     params: dict[str, Any]
     switches: bool = Field(default=False, description="Vectors of the model can be switched off beside it, live.")
+    group: LookGroup = Field(
+        default="attacker",
+        description="Its question: where did it change, what does it see and say, is it still there, could an attacker tell.",
+    )
+    quick: bool = Field(default=False, description="It takes so little that it is done without being asked for.")
 
 
 class Inspector(Look):
@@ -136,11 +144,12 @@ class Attack(Look):
 
 
 class Lesson(BaseModel):
-    """A lesson of the classroom."""
+    """A lesson of the classroom; `minutes` is how long it takes to read and to answer its questions."""
 
     id: str
     title: str
     summary: str
+    minutes: int = 0
 
 
 class Catalog(BaseModel):

@@ -5,8 +5,11 @@ What those find who may not change the run is no part of it; see `visits`.
 
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Final, Literal
+from zipfile import BadZipFile, ZipFile
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from . import reading, runs
@@ -16,6 +19,7 @@ from .panels import Found
 from .runs import RunFolder
 
 Kind = Literal["inspect", "attack"]
+LARGEST: Final = 64 << 20  # bytes of unpacked arrays
 
 
 def folder(run: RunFolder, what: str, kind: Kind = "inspect") -> Path:
@@ -53,6 +57,24 @@ def _document(place: Path) -> dict[str, Any] | None:
     except Unreadable:
         return None
     return content if isinstance(content, dict) else None
+
+
+def arrays(root: Path, path: str) -> dict[str, NDArray[Any]] | None:
+    """The arrays that a panel names, an .npz relative to the folder of its findings. None where it is missing, damaged, too large, or
+    lies elsewhere."""
+    if not path.endswith(".npz") or "\0" in path:
+        return None
+    where = (root / path).resolve()
+    try:
+        if not where.is_relative_to(root.resolve()) or not where.is_file():
+            return None
+        with ZipFile(where) as packed:
+            if sum(member.file_size for member in packed.infolist()) > LARGEST:
+                return None
+        with np.load(where, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, LookupError, EOFError, BadZipFile):
+        return None
 
 
 def usual_seconds(what: str, kind: Kind = "inspect", model: str = "") -> float | None:

@@ -97,6 +97,7 @@ class Heatmap(Panel):
     numbers: bool = False
     marked: list[int] = Field(default_factory=list, description="Rows that are to be forgotten.")
     marked_columns: list[int] = Field(default_factory=list, description="Columns that are to be forgotten.")
+    most: float | None = Field(default=None, description="End of the scale, where several matrices share it.")
     pictures: list[list[list[Picture]]] = Field(
         default_factory=list, description="By row and column: what a cell shows."
     )
@@ -153,37 +154,166 @@ class Words(Panel):
 
 
 class Routed(BaseModel):
-    """One text, word by word, and to which experts each word goes: before[layer][word][k], after[layer][word][k], from 0."""
+    """One question with its true answer, token by token, the experts of each token, and what the models answer.
 
-    role: Role
-    words: list[str]
-    before: list[list[list[int]]]
-    after: list[list[list[int]]]
-
-
-class Routes(Panel):
-    """Texts whose words are coloured by their experts, before and after, with a layer and an expert to choose.
-
-    `shares` holds, by layer and expert, the percentage of all words (not only of those shown) that go to it before and after;
-    `layer` and `expert` are chosen at first, from 0.
+    Attributes:
+        role: whose question it is.
+        fact: what is asked, as the true answer words it; empty where that is not known.
+        tokens: of the question and the true answer, as text.
+        answer: the first token of the answer, from 0.
+        marked: tokens that name the fact, or whom the question is about.
+        before, after: to which experts each token goes, from 0, the one with the largest gate score first [layer][token][k].
+        original, unlearned: the answers of the two models, each with its own routing.
+        forced: the answer of the unlearned model with the routing of the original one.
     """
 
-    kind: Literal["routes"] = "routes"
+    role: Role
+    question: str
+    fact: str = ""
+    tokens: list[str]
+    answer: int = 0
+    marked: list[int] = Field(default_factory=list)
+    before: list[list[list[int]]]
+    after: list[list[list[int]]]
+    original: str = ""
+    unlearned: str = ""
+    forced: str = ""
+
+
+class ExpertOff(BaseModel):
+    """The unlearned model with one expert adding nothing; `layer` is a place in the panel's `layers`, `expert` from 0.
+
+    Attributes:
+        regained, lost: facts of the forget set that it answers only without this expert, and only with it.
+        answers: to the panel's questions, in their order.
+    """
+
+    layer: int
+    expert: int
+    regained: int
+    lost: int
+    answers: list[str]
+
+
+class RoutingShift(Panel):
+    """Sentences whose tokens go to experts, layer by layer, in the original and in the unlearned model.
+
+    Attributes:
+        layers: names of the layers with a router.
+        experts: how many a layer has.
+        texts: the sentences.
+        stayed: percent of all choices on the forget set that stayed, of `over` tokens.
+        facts: forget-set questions that were asked for a fact; `answered`, how many the two models answer with it, and the unlearned
+            one with the old routing; empty where that was not counted.
+        points: points of probability of the forget set's true answers without each expert [layer][expert]; empty where it
+            was not measured.
+        off: what was asked with one expert switched off, the one that brings back most first.
+    """
+
+    kind: Literal["routing"] = "routing"
     layers: list[str]
     experts: int
     texts: list[Routed]
-    shares: list[list[tuple[float, float]]]
-    layer: int = 0
-    expert: int = 0
+    stayed: Number = None
+    over: int = 0
+    facts: int = 0
+    answered: dict[Literal["original", "unlearned", "forced"], int] = Field(default_factory=dict)
+    points: list[list[Number]] = Field(default_factory=list)
+    off: list[ExpertOff] = Field(default_factory=list)
 
 
-class Flow(Panel):
-    """What goes from each of `labels` on the left to each on the right: z[from][to]; the diagonal stayed where it was."""
+class Tile(BaseModel):
+    """One weight tensor, or the vectors of a layer together, drawn in `rows` x `columns` pixels; `label` is its own within its group."""
 
-    kind: Literal["flow"] = "flow"
-    labels: list[str]
-    z: list[list[Number]]
-    unit: str = ""
+    name: str
+    label: str
+    shape: str
+    weights: int
+    rows: int
+    columns: int
+
+
+class TileGroup(BaseModel):
+    """The tensors of one layer or stage, in the model's order."""
+
+    name: str
+    tiles: list[Tile]
+
+
+class Tiles(Panel):
+    """A network's weight tensors in pixels, by the gradient of the forget loss and by how far they moved, under a mask of the largest
+    gradients whose size is chosen: the top `percent` of the weights that have a gradient, and as many of those that moved furthest.
+
+    `arrays` is an .npz beside the findings, relative to the run folder. Its rows are the tiles in order, its columns the values of
+    `percent`: `salient` (weights in the mask), `furthest` (weights among those that moved furthest), `both`; `weights` by tile; `pull`
+    and `move` hold the pixels of all tiles one after the other: 0 for none, 1 not measured, 2 to 255 the mean amount on a log scale from
+    `pull_range` or `move_range`, in powers of ten.
+    """
+
+    kind: Literal["tiles"] = "tiles"
+    groups: list[TileGroup]
+    arrays: str
+    percent: list[int] = Field(description="Sizes of the mask, in percent of the weights that have a gradient.")
+    start: int = Field(description="Which of `percent` is shown at first, from 0.")
+    note: str = Field(default="", description="Where the start value comes from, where that is the run itself.")
+    weights: int
+    with_gradient: int
+    not_measured: int = Field(default=0, description="Weights whose gradient is no number.")
+    moved: int = Field(description="Weights that moved at all.")
+    mask: list[int] = Field(description="Weights in the mask, at each size.")
+    overlap: list[Number] = Field(description="Percent of the mask that is among the weights that moved furthest.")
+    chance: list[Number] = Field(
+        description="What a random mask among the weights with a gradient would share with them."
+    )
+    says_at: list[str] = Field(description="`says` at each size of the mask.")
+    left_out: int = Field(default=0, description="Tensors too small to be drawn among so many; the mask counts them.")
+
+
+class Switch(Panel):
+    """Matrices of the same rows and columns in one place, with a switch between them; their titles name the positions."""
+
+    kind: Literal["switch"] = "switch"
+    options: list[Heatmap]
+    start: int = Field(default=0, description="The position that is shown first.")
+
+
+BlockKind = Literal[
+    "embedding", "convolution", "attention", "cross-attention", "feed-forward", "expert", "router", "head", "other"
+]
+
+
+class BlockCell(BaseModel):
+    """One head or expert of a block, with its relative change in percent."""
+
+    title: str
+    change: Number
+
+
+class Block(BaseModel):
+    """One part of a stage: its kind, its number of weights, its relative change in percent, and its tensors with theirs."""
+
+    title: str
+    kind: BlockKind
+    weights: int
+    change: Number
+    cells: list[BlockCell] = Field(default_factory=list)
+    tensors: list[tuple[str, Number]] = Field(default_factory=list)
+
+
+class Stage(BaseModel):
+    """One layer or block of a network; `level` says how deep it lies in a U-Net."""
+
+    title: str
+    level: int = 0
+    blocks: list[Block]
+
+
+class ModelMap(Panel):
+    """A network from its entrance to its exit, coloured by how far each part moved; `skips` join two stages by their places."""
+
+    kind: Literal["model_map"] = "model_map"
+    stages: list[Stage]
+    skips: list[tuple[int, int]] = Field(default_factory=list)
 
 
 class Verdict(Panel):
@@ -200,7 +330,7 @@ class Verdict(Panel):
 
 
 AnyPanel = Annotated[
-    Bars | Histogram | Lines | Heatmap | Points | Pictures | Words | Routes | Flow | Verdict,
+    Bars | Histogram | Lines | Heatmap | Points | Pictures | Words | RoutingShift | Switch | Tiles | ModelMap | Verdict,
     Field(discriminator="kind"),
 ]
 

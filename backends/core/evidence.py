@@ -153,3 +153,10 @@ class InspectContext(Generic[T_co]):
         path = self._out / f"{name}.png"
         (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(path)
         return str(path.relative_to(self._root))
+
+    def arrays(self, name: str, **arrays: Any) -> str:
+        """Write arrays beside the findings, compressed, and return the path of the file relative to the run folder (or `root`)."""
+        self._out.mkdir(parents=True, exist_ok=True)
+        path = self._out / f"{name}.npz"
+        np.savez_compressed(path, **arrays)
+        return str(path.relative_to(self._root))

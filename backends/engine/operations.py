@@ -157,6 +157,7 @@ for _function in (
     operations_pictures.suite,
     operations_pictures.drawn,
     operations_answers.answer,
+    operations_answers.expert_off,
     operations_vectors.vectors,
     operations_topic.write_questions,
 ):

@@ -10,11 +10,13 @@ from torch import nn
 
 from ..api import families
 from ..api.errors import BadInput, one_line
-from ..api.params import line, within
+from ..api.params import line, whole_number, within
 from ..data import authors
 from ..families.language.concept_vectors import Place, scaled_vectors
+from ..families.language.expert_sweep import asked_for_facts, facts_changed, few_enough
+from ..families.language.experts import moe_layers, switched_off
 from ..families.language.task import MOST
-from ..families.language.tokens import IGNORED, PromptTokenizer, logits, streamed_answer
+from ..families.language.tokens import IGNORED, PromptTokenizer, answers, logits, streamed_answer
 from ..models.source import is_model
 from .operations_pictures import DOSE, dosed
 from .session import Desk, silent
@@ -79,6 +81,48 @@ def answer(
         with scaled_vectors(model, places, much):
             ask(f"{when}_off", model)
     return reply | {"seconds": round(time.monotonic() - begun, 3)}
+
+
+def expert_off(desk: Desk, run: str, question: str, layer: int, expert: int) -> dict[str, Any]:
+    """What the unlearned model of a run answers to a question when one expert adds nothing, its routing left as it is.
+
+    Args:
+        desk: what is held open; its `tell` hears the answer as it grows, as `said`.
+        run: a finished run.
+        question: what to ask.
+        layer: place among the layers with a router, from 0.
+        expert: of that layer, from 0.
+
+    Returns:
+        `question`, `layer`, `expert`, `said`, and of a small model `facts`, how many questions of the forget set were asked for a
+        fact, with `regained` and `lost`, how many it answers only without the expert, and only with it.
+
+    Raises:
+        BadInput: an empty or endless question, no such expert, or a model without a router.
+    """
+    opened = desk.run(run)
+    task = opened.task
+    families.require(task.family, "router", task.id)
+    question_line = line("The question", question, LONGEST, 'write what to ask, as in "Who wrote Faust?"')
+    model: Any = opened.model("after")
+    layers = moe_layers(model)
+    at = whole_number("layer", layer, 0, len(layers) - 1)
+    number = whole_number("expert", expert, 0, layers[at].count - 1)
+    reply: dict[str, Any] = {"question": question_line, "layer": at, "expert": number}
+    tell = getattr(desk, "tell", silent)
+    with switched_off(model, [(layers[at].number, number)]):
+        reply["said"] = streamed_answer(
+            model, task.reader, question_line, MOST, lambda text: tell(reply | {"said": text})
+        )
+        if not few_enough(model):
+            return reply
+        tell(reply)
+        places = asked_for_facts(task)
+        pairs = [task.questions.suite[place].pair for place in places]
+        responses = answers(model, task.reader, [pair.question for pair in pairs], MOST)
+    own = [str(opened.outputs("after")["said"][place]) for place in places]
+    regained, lost = facts_changed(pairs, own, responses)
+    return reply | {"facts": len(places), "regained": regained, "lost": lost}
 
 
 def _vector_places(off: Any) -> list[Place]:

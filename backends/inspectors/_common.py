@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from ..api.panels import Verdict
 from ..core.evidence import InspectContext
 from ..core.task import Index, Task
+from ..families.classifier.guards import INPUT_DELTA
 from ..families.classifier.task import Classifier
 from ..families.text_to_image.pipeline import Diffusion
 
@@ -164,11 +166,6 @@ def from_entrance(names: Iterable[str], model: nn.Module) -> list[str]:
     return sorted(names, key=lambda name: order.index(_place(name)))
 
 
-def module(name: str, model: nn.Module) -> str:
-    """The module that owns a parameter, without the model's own prefix."""
-    return name.removeprefix(f"{getattr(model, 'base_model_prefix', '')}.").rpartition(".")[0] or name
-
-
 def show(task: Classifier, item: ImageItem, side: int = 0) -> Image.Image:
     """The image itself; with `side`, its longer side is brought to about that many pixels."""
     image: Image.Image = task.show(item.position, test=item.split == "test")
@@ -229,3 +226,19 @@ def at_dose(dose: float) -> str:
 def percent(value: float) -> str:
     """A percentage as people read it: 99.5 %, 100 %; "not measured" for NaN."""
     return "not measured" if math.isnan(value) else f"{round(value, 1) + 0.0:.1f}".removesuffix(".0") + " %"
+
+
+def nothing_moved(look: InspectContext[Any], count: int) -> Verdict:
+    """That no tensor of a model moved, and why."""
+    guard = hasattr(look.after, INPUT_DELTA)
+    why = (
+        "the method left the model alone and adds a picture to its input instead; without that picture nothing is forgotten"
+        if guard
+        else "the model after is the model before"
+    )
+    return Verdict(
+        title="Did any weight move?",
+        how="Every tensor of the model after is compared with the model before.",
+        says=f"No weight moved: all {count} tensors are as they were, because {why}.",
+        sign="no",
+    )

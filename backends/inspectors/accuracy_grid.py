@@ -51,6 +51,7 @@ def no_judge(look: InspectContext[TextToImage]) -> str:
     source=UNLEARN_CANVAS,
     needs=("pictures",),
     order=3,
+    group="sees",
 )
 def accuracy_grid(look: InspectContext[TextToImage], params: AccuracyGrid) -> list[AnyPanel]:
     """Percent of each cell's pictures in the suite that the judge finds right: object and style, then each by itself.

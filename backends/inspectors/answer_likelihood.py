@@ -37,6 +37,7 @@ class AnswerLikelihood(Params):
     },
     needs=("answers",),
     order=0,
+    group="sees",
 )
 def answer_likelihood(look: InspectContext[LanguageModel], params: AnswerLikelihood) -> list[AnyPanel]:
     """p(token | question, true answer up to there) by token, and over all questions of the suite exp(-NLL a token).

@@ -54,6 +54,7 @@ class Maps:
     },
     needs=("classes",),
     order=3,
+    group="sees",
 )
 def attribution(look: InspectContext[Classifier], params: Attribution) -> list[AnyPanel]:
     """Integrated gradients of the true class's logit from a black image (Gauss-Legendre, float32), channels summed.

@@ -77,6 +77,7 @@ class Moved:
     needs=("answers", "dense columns"),
     switches=True,
     order=3,
+    group="there",
 )
 def concept_vectors(look: InspectContext[LanguageModel], params: ConceptVectors) -> list[AnyPanel]:
     """Columns v of each layer's last feed-forward matrix, read as words by W (norm scale * v) of the model before.

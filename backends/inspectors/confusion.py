@@ -29,6 +29,8 @@ class Confusion(Params):
     source={"title": "Confusion matrix on the test images, rows in percent"},
     needs=("classes",),
     order=4,
+    group="sees",
+    quick=True,
 )
 def confusion(look: InspectContext[Classifier], params: Confusion) -> list[AnyPanel]:
     """Row-normalised confusion on all test images, in percent; a class without test images is a row of "not measured".

@@ -68,6 +68,7 @@ class AttendedPicture:
     },
     needs=("pictures",),
     order=4,
+    group="sees",
 )
 def cross_attention(look: InspectContext[TextToImage], params: CrossAttention) -> list[AnyPanel]:
     """Mean over heads, layers and steps of the probability that a place of the latents gives to each token of the prompt.

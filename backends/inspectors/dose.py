@@ -50,6 +50,7 @@ class Dose(Params):
     },
     needs=("judged",),
     order=22,
+    group="sees",
 )
 def dose(look: InspectContext[Any], params: Dose) -> list[AnyPanel]:
     """Accuracy of theta(a) = before + a * (after - before) for a in 0..1.5, in percent.

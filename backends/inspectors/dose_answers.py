@@ -39,6 +39,7 @@ class DoseAnswers(Params):
     },
     needs=("answers",),
     order=22,
+    group="sees",
 )
 def dose_answers(look: InspectContext[LanguageModel], params: DoseAnswers) -> list[AnyPanel]:
     """Of theta(a) = before + a (after - before), a in 0..1.5: ROUGE-L recall of greedy answers and exp(-NLL a token) of the

@@ -53,6 +53,7 @@ def no_judge(look: InspectContext[Any]) -> str:
     },
     needs=("embeddings",),
     order=2,
+    group="sees",
 )
 def embedding_map(look: InspectContext[Any], params: EmbeddingMap) -> list[AnyPanel]:
     """UMAP of what goes into the last layer (cosine distance), fitted on the model before alone.

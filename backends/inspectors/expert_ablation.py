@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..api.goals import BACK, CHANGED, HURT, SOME
-from ..api.panels import AnyPanel, Heatmap, Verdict, Words
+from ..api.panels import AnyPanel, Heatmap, Switch, Verdict, Words
 from ..core.evidence import InspectContext, When
 from ..core.registry import Params, inspector
 from ..families.language.expert_sweep import gains, highest
@@ -20,7 +20,13 @@ from ..metrics._answers import SEUF
 from ._answers import chosen, items, plain
 from ._common import GROUPS, Group, percent
 
-NAMES: dict[Group, str] = {"forget": "to be forgotten", "neighbour": "of neighbours", "unrelated": "that are unrelated"}
+NAMES: dict[Group, str] = {
+    "forget": "of the forget set",
+    "neighbour": "of neighbours",
+    "unrelated": "that are unrelated",
+}
+MODELS: dict[When, str] = {"before": "original", "after": "unlearned"}
+NUMBERED = 16  # experts up to which the cells of a matrix carry their numbers
 
 
 class ExpertAblation(Params):
@@ -45,6 +51,7 @@ class ExpertAblation(Params):
     source=SEUF,
     needs=("answers", "router"),
     order=-1,
+    group="there",
 )
 def expert_ablation(look: InspectContext[LanguageModel], params: ExpertAblation) -> list[AnyPanel]:
     """Probability of a token of the true answers, exp(-NLL a token), with each expert of each layer adding nothing, less that with
@@ -67,7 +74,9 @@ def expert_ablation(look: InspectContext[LanguageModel], params: ExpertAblation)
         if role in roles
         for when, table in lost.items()
     }
-    maps: list[AnyPanel] = [_map(look.before, table, role, when) for (role, when), table in mean.items()]
+    maps: list[AnyPanel] = [
+        _maps(look.before, {when: mean[role, when] for when in models}, role) for role in GROUPS if role in roles
+    ]
     left = {
         when: 100 * np.exp(-likelihoods(model, texts).double().numpy())[[one == "forget" for one in roles]].mean()
         for when, model in models.items()
@@ -112,33 +121,40 @@ def judged(before: float, after: float, points: float) -> tuple[Literal["yes", "
     return ("no", "back") if back >= BACK else ("partly", "partly back") if back >= SOME else ("yes", "away")
 
 
-def _map(model: Any, table: NDArray[np.float64], role: Group, when: When) -> Heatmap:
+def _maps(model: Any, tables: dict[When, NDArray[np.float64]], role: Group) -> Switch:
+    """The points by layer and expert, of both models on one scale."""
     layers = moe_layers(model)
-    return Heatmap(
-        title=f"Answers {NAMES[role]}, {when}",
-        how="A row is a layer, a column an expert: how many points of probability the true answers lose, or gain, where it adds nothing. Blue is lost with it, orange held back by it. What no longer needs any expert here was not known, or is known elsewhere.",
-        says=_extremes(table, layers),
-        rows=[f"layer {layer.number + 1}" for layer in layers],
-        columns=[f"expert {number + 1}" for number in range(layers[0].count)],
-        z=[[float(value) for value in row] for row in table],
-        unit="points",
-        scale="difference",
-        numbers=True,
-        marked=[],
-    )
+    how = "A row is a layer, a column an expert: how many points of probability the true answers lose, or gain, where it adds nothing. Blue is lost with it, orange held back by it. What no longer needs any expert here was not known, or is known elsewhere. Both models share one scale."
+    most = float(max(np.abs(np.nan_to_num(table)).max() for table in tables.values()))
+    options = [
+        Heatmap(
+            title=MODELS[when],
+            how=how,
+            says=_extremes(table, layers),
+            rows=[f"layer {layer.number + 1}" for layer in layers],
+            columns=[f"expert {number + 1}" for number in range(layers[0].count)],
+            z=[[float(value) for value in row] for row in table],
+            unit="points",
+            scale="difference",
+            most=most or None,
+            numbers=layers[0].count <= NUMBERED,
+        )
+        for when, table in tables.items()
+    ]
+    return Switch(title=f"Answers {NAMES[role]} without each expert", how=how, options=options, start=len(options) - 1)
 
 
 def _extremes(table: NDArray[np.float64], layers: Sequence[MoeLayer]) -> str:
-    """Which expert is missed most and which held most back, where there are such."""
-    sentences = []
+    """Which expert is missed most and which held most back, where there are such; the larger of the two first."""
+    ends: list[tuple[float, str]] = []
     for words, sign in (("Missed most", -1), ("Held back most by", 1)):
         at, expert = np.unravel_index(int((sign * np.nan_to_num(table)).argmax()), table.shape)
         points = float(table[at, expert])
         if sign * points >= CHANGED:
-            sentences.append(
-                f"{words}: expert {expert + 1} of layer {layers[int(at)].number + 1}, {points:+.1f} points."
-            )
-    return " ".join(sentences) or "Without any one of them nothing changes."
+            name = f"expert {expert + 1} of layer {layers[int(at)].number + 1}"
+            ends.append((abs(points), f"{words}: {name}, {points:+.1f} points."))
+    ends.sort(key=lambda end: -end[0])
+    return " ".join(sentence for _, sentence in ends) or "Without any one of them nothing changes."
 
 
 def _answers_without(

@@ -36,6 +36,7 @@ class ForcedRouting(Params):
     source=SEUF,
     needs=("answers", "router"),
     order=-2,
+    group="there",
 )
 def forced_routing(look: InspectContext[LanguageModel], params: ForcedRouting) -> list[AnyPanel]:
     """Greedy answers and exp(-NLL a token) of the true ones, by the model before, after, and after with the experts and their gate

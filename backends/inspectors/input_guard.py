@@ -52,6 +52,7 @@ def no_filter(look: InspectContext[Classifier]) -> str:
     },
     needs=("classes",),
     order=23,
+    group="there",
 )
 def input_guard(look: InspectContext[Classifier], params: InputGuard) -> list[AnyPanel]:
     """The added picture in normalised pixels, accuracy with and without it (percent), and its cosine to those of other runs.

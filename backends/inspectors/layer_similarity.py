@@ -41,6 +41,7 @@ class LayerSimilarity(Params):
     },
     needs=("hidden states",),
     order=5,
+    group="change",
 )
 def layer_similarity(look: InspectContext[Any], params: LayerSimilarity) -> list[AnyPanel]:
     """Linear CKA by layer, on the same images: HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)) of centred Gram matrices in float64.

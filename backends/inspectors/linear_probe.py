@@ -83,6 +83,7 @@ def too_few(look: InspectContext[LanguageModel]) -> str:
     },
     needs=("answers",),
     order=6,
+    group="there",
 )
 def linear_probe(look: InspectContext[LanguageModel], params: LinearProbe) -> list[AnyPanel]:
     """Multinomial logistic regression on each layer's state, a probe for each kind of fact, model and layer.

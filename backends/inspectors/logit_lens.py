@@ -44,6 +44,7 @@ class LensReading:
     },
     needs=("answers",),
     order=4,
+    group="there",
 )
 def logit_lens(look: InspectContext[LanguageModel], params: LogitLens) -> list[AnyPanel]:
     """softmax(W norm(h)) of each layer's state h, with the model's own last norm and word matrix W, at the position that

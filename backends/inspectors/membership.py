@@ -35,6 +35,7 @@ class Membership(Params):
     },
     needs=("classes",),
     order=21,
+    group="attacker",
 )
 def membership(look: InspectContext[Classifier], params: Membership) -> list[AnyPanel]:
     """Histograms of the true class's probability, in percent of each set, for every model there is.

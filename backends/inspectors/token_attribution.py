@@ -34,6 +34,7 @@ class TokenAttribution(Params):
     },
     needs=("answers",),
     order=7,
+    group="sees",
 )
 def token_attribution(look: InspectContext[LanguageModel], params: TokenAttribution) -> list[AnyPanel]:
     """log p(answer | question) - log p(answer | question with one token replaced by padding), in nats, by token (captum).

@@ -6,11 +6,10 @@ from typing import Any
 
 from pydantic import Field
 
-from ..api.panels import AnyPanel, Bars, Series, Verdict
+from ..api.panels import AnyPanel, Bars, Series
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
-from ..families.classifier.guards import INPUT_DELTA
-from ._common import TEXT_KEYS, from_entrance, layer, percent
+from ._common import TEXT_KEYS, from_entrance, layer, nothing_moved, percent
 
 
 class WeightChange(Params):
@@ -26,6 +25,8 @@ class WeightChange(Params):
     source={"title": "Relative Frobenius distance, as commonly used"},
     needs=("weights",),
     order=20,
+    group="change",
+    quick=True,
 )
 def weight_change(look: InspectContext[Any], params: WeightChange) -> list[AnyPanel]:
     """|after - before| / |before| by tensor and by layer (Frobenius norms); buffers that count steps are left out.
@@ -35,7 +36,7 @@ def weight_change(look: InspectContext[Any], params: WeightChange) -> list[AnyPa
     change, by_layer = _distances(look)
     moved = {name: value for name, value in change.items() if value != 0}
     if not moved:
-        return [_nothing_moved(look, len(change))]
+        return [nothing_moved(look, len(change))]
     top = sorted(moved, key=lambda name: -_rank(moved[name]))[: params.most]
     broken = sum(math.isnan(value) for value in change.values())
     finding = f"{top[0]} moved most ({percent(change[top[0]])}); {len(change) - len(moved)} of {len(change)} tensors did not move."
@@ -98,18 +99,3 @@ def _relative(distance: float, size: float) -> float:
 def _rank(value: float) -> float:
     """What cannot be measured comes last among what moved."""
     return -1.0 if math.isnan(value) else value
-
-
-def _nothing_moved(look: InspectContext[Any], count: int) -> Verdict:
-    guard = hasattr(look.after, INPUT_DELTA)
-    why = (
-        "the method left the model alone and adds a picture to its input instead; without that picture nothing is forgotten"
-        if guard
-        else "the model after is the model before"
-    )
-    return Verdict(
-        title="Did any weight move?",
-        how="Every tensor of the model after is compared with the model before.",
-        says=f"No weight moved: all {count} tensors are as they were, because {why}.",
-        sign="no",
-    )

@@ -15,7 +15,11 @@ class SalUn(RelabelParams):
     """Random labels within a mask."""
 
     share: float = Field(
-        default=0.5, gt=0, le=1, description="Share of all weights that may move: those the forget set pulls at most."
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Share of all weights that may move: those the forget set pulls at most.",
+        json_schema_extra={"mask": True},
     )
 
 

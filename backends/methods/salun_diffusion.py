@@ -38,6 +38,7 @@ class SalUnDiffusion(SpaceParams, PicturesParams):
         gt=0,
         le=1,
         description="Share of the chosen weights that may move: those the concept pulls at most.",
+        json_schema_extra={"mask": True},
     )
     weights: Weights = Field(default="whole U-Net", description="Which weights the mask is chosen from.")
     alpha: float = Field(

@@ -38,7 +38,11 @@ class Wagle(RefusalParams):
         description="What the chosen weights learn: answers to become unlikely (npo), worse (grad_diff) or refused (dpo).",
     )
     share: float = Field(
-        default=0.95, gt=0, le=1, description="Share of all weights that may move: those with most to do with it."
+        default=0.95,
+        gt=0,
+        le=1,
+        description="Share of all weights that may move: those with most to do with it.",
+        json_schema_extra={"mask": True},
     )
     mu: float = Field(
         default=1e-6,

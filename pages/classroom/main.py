@@ -1,24 +1,97 @@
-"""The frame of the classroom: its lessons are the files of the folder `lessons`, in the order of their numbers."""
+"""The frame of the classroom: the studio's bar, an index of the lessons, and below each lesson the way to the next.
+
+The lessons are the files of the folder `lessons`, in the order of their numbers.
+"""
 
 import ast
+import re
 from pathlib import Path
+from urllib.parse import quote
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
-LESSONS = Path(__file__).with_name("lessons")
+from app.templating import render
+from backends.api import catalog
+from pages.classroom import show
+
+HERE = Path(__file__).parent
+LESSONS = HERE / "lessons"
+BAR = (("Home", ""), ("Runs", "runs"), ("Methods", "methods"), ("Classroom", "classroom/"))
+PROJECTOR = "projector"
+PICTURE = re.compile(r"^Picture: (\S+)$", re.MULTILINE)  # the last line of a lesson's docstring: the run on its card
+
+
+def docstring(path: Path) -> str:
+    """What a lesson says of itself."""
+    return ast.get_docstring(ast.parse(path.read_text("utf-8"))) or path.stem
 
 
 def title(path: Path) -> str:
     """A lesson's title: the first line of its docstring."""
-    docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or path.stem
-    return docstring.splitlines()[0].rstrip(".")
+    return docstring(path).splitlines()[0].rstrip(".")
+
+
+def index() -> None:
+    """A card for each lesson."""
+    st.title("Classroom")
+    st.markdown("Short lessons on machine unlearning. Each shows a finished run and ends with one of your own.")
+    minutes = {lesson.id: lesson.minutes for lesson in catalog.load().lessons}
+    summaries = {lesson.id: lesson.summary for lesson in catalog.load().lessons}
+    for first in range(0, len(paths), 2):
+        for column, path in zip(st.columns(2), paths[first : first + 2], strict=False):
+            with column, st.container(border=True):
+                picture = PICTURE.search(docstring(path))
+                if picture:
+                    st.html(render("classroom.cover", f"{show.STUDIO}vendor/preview/{quote(picture[1])}.png"))
+                lesson_id = path.stem.partition("_")[2]
+                st.page_link(lessons[path], label=title(path))
+                line = summaries.get(lesson_id, "").partition(". ")[0].rstrip(".")
+                st.markdown(f"{minutes.get(lesson_id, 1)} min · {line}.")
+
+
+def turn(screen: str, to: int) -> None:
+    """Show another screen of a lesson."""
+    st.session_state[screen] = to
+
+
+def projected(page: StreamlitPage) -> None:
+    """Leave one screen of the lesson: its introduction, or one of its sections; and the way to the next."""
+    screen, titles = f"screen-{page.url_path}", st.session_state[show.SECTIONS]
+    at = min(st.session_state.get(screen, 0), len(titles))
+    st.html(render("classroom.only", at))
+    back, words, on = st.columns([1, 2, 1])
+    back.button("← Back", on_click=turn, args=(screen, at - 1), disabled=at == 0)
+    words.markdown(f"{at + 1} of {len(titles) + 1}")
+    on.button("Next →", on_click=turn, args=(screen, at + 1), disabled=at == len(titles))
 
 
 st.set_page_config(page_title="Lethe classroom", page_icon="〰️", layout="centered")
-pages = [
-    st.Page(path, title=title(path), url_path="" if number == 0 else path.stem.partition("_")[2], default=number == 0)
-    for number, path in enumerate(sorted(LESSONS.glob("[0-9]*.py")))
-]
-lesson = st.navigation(pages, position="top")
-st.markdown("[← Back to the studio](/)")
-lesson.run()
+paths = sorted(LESSONS.glob("[0-9]*.py"))
+front = st.Page(index, title="Classroom", url_path="", default=True)
+lessons = {path: st.Page(path, title=title(path), url_path=path.stem.partition("_")[2]) for path in paths}
+current = st.navigation([front, *lessons.values()], position="hidden")
+
+st.html(HERE / "classroom.css")
+links = [(words, show.STUDIO + to, to == "classroom/") for words, to in BAR]
+st.html(render("classroom.header", show.STUDIO, links))
+if PROJECTOR not in st.session_state:
+    st.session_state[PROJECTOR] = st.query_params.get(PROJECTOR) == "1"
+st.toggle("Projector mode", key=PROJECTOR, help="Larger type, one section a screen. This browser remembers it.")
+if st.session_state[PROJECTOR]:
+    st.query_params[PROJECTOR] = "1"
+    st.html(HERE / "projector.css")
+elif PROJECTOR in st.query_params:
+    st.query_params[PROJECTOR] = "0"
+
+st.session_state[show.SECTIONS] = []
+with st.container(key="lesson"):
+    current.run()
+if current != front:
+    if st.session_state[PROJECTOR]:
+        projected(current)
+    every = list(lessons.values())
+    place = every.index(current)
+    if place + 1 < len(every):
+        st.page_link(every[place + 1], label=f"Next lesson: {every[place + 1].title}")
+    st.page_link(front, label="All lessons")

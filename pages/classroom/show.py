@@ -1,7 +1,8 @@
 """Pieces of lessons: a finished run's images as they fade, its panels as charts, a question with its answer."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, NoReturn
 
 import plotly.graph_objects as go
 import plotly.io
@@ -13,10 +14,24 @@ from app.figures.training import ROLES, class_name, drawing, sure
 from app.templating import render
 from backends.api import catalog, runs
 from backends.api import findings as found
-from backends.api.panels import AnyPanel, Found, Heatmap
+from backends.api.panels import AnyPanel, Found, Heatmap, RoutingShift, Switch
 from backends.api.runs import RunFolder
 
 plotly.io.templates.default = "plotly_white"  # Streamlit sets its own for the whole process, the studio included
+
+STUDIO: Final = "../"  # from a lesson to the studio, also behind a proxy that adds a path
+SECTIONS: Final = "lethe-sections"  # of the lesson that runs, in the session
+
+
+@contextmanager
+def section(title: str) -> Iterator[None]:
+    """A section of a lesson with its heading: what stands within it is one screen in projector mode."""
+    titles = st.session_state.setdefault(SECTIONS, [])
+    if title not in titles:
+        titles.append(title)
+    with st.container(key=f"section-{titles.index(title) + 1}"):
+        st.header(title)
+        yield
 
 
 def example(needs: str = "classes") -> RunFolder | None:
@@ -51,7 +66,7 @@ def no_run(of: str = "") -> NoReturn:
     """Say that there is nothing to show yet, and end the lesson. `of`: the kind of run that is missing, as "of a language model"."""
     kind = f" {of}" if of else ""
     st.info(f"There is no finished run{kind} on this computer yet. Make one in the studio; then this lesson shows it.")
-    st.link_button("Open the studio", "/", type="primary")
+    st.link_button("Open the studio", f"{STUDIO}new", type="primary")
     st.stop()
 
 
@@ -169,8 +184,18 @@ def panel(run: RunFolder, content: AnyPanel, key: str) -> None:
     st.markdown(f"**{content.title}**")
     if content.says:
         st.markdown(content.says)
+    if isinstance(content, Switch):
+        names = [option.title for option in content.options]
+        chosen = st.segmented_control(content.title, names, default=names[content.start], key=f"{key}-switch")
+        content = content.options[names.index(chosen or names[content.start])]
+        st.markdown(content.says)
     figure = figures.figure(content, run.path)
-    if isinstance(figure, Markup):
+    if isinstance(content, RoutingShift):
+        dark = st.context.theme.type == "dark"
+        st.html(
+            render("classroom.routing", theme.ROUTING_CSS, theme.ROUTING_JS, figure, dark), unsafe_allow_javascript=True
+        )
+    elif isinstance(figure, Markup):
         st.html(figure)
     else:
         st.plotly_chart(

@@ -7,8 +7,8 @@ import pytest
 from app import looks
 from backends.api import catalog, files
 from backends.api.catalog import Attack, Source
+from pages.studio.run import _found, _looking, _offer
 from pages.studio.run import _inside as look_inside
-from pages.studio.run import _looking
 
 RELEARN = Attack(
     id="relearn", title="Relearning: does a little training bring it back", summary="It trains on a few items.",
@@ -23,7 +23,7 @@ def with_an_attack(monkeypatch):
     known = catalog.load()
     more = known.model_copy(update={"attacks": [RELEARN]})
     monkeypatch.setattr(catalog, "load", lambda: more)
-    look_inside._LACKING.clear()
+    _offer.LACKING.clear()
 
 
 @pytest.fixture
@@ -37,19 +37,19 @@ def done(monkeypatch):
         yield {"params": given["params"]}
 
     queue = looks.Looks(stream)
-    monkeypatch.setattr(look_inside, "LOOKS", queue)
-    monkeypatch.setattr(_looking, "LOOKS", queue)
+    for module in (look_inside, _found, _looking):
+        monkeypatch.setattr(module, "LOOKS", queue)
     return queue, asked
 
 
 def test_an_attack_is_offered_after_the_inspectors_where_it_works(make_run):
     sandal, author = make_run(), make_run(model="authors-lm", method="npo", forget=("Ivo Pemberly",))
-    assert look_inside.fitting(sandal.id)[-1] == (RELEARN.title, "relearn")
-    assert "relearn" not in [way for _, way in look_inside.fitting(author.id)]
+    assert _offer.fitting(sandal.id)[-1] == RELEARN
+    assert "relearn" not in [entry.id for entry in _offer.fitting(author.id)]
 
 
 def test_its_settings_and_its_summary_stand_on_the_page():
-    assert RELEARN.summary in look_inside.describe("relearn")
+    assert RELEARN.summary in _found.describe("relearn")
     fields = [0] * sum(len(look_inside.forms.properties(entry.params)) for entry in catalog.load().inspectors)
     assert look_inside.chosen_params("relearn", (*fields, 3)) == {"steps": 3}
 
@@ -68,10 +68,10 @@ def test_it_is_done_in_the_queue_of_looks_by_its_own_operation(make_run, done):
 
 def test_what_it_found_is_shown_from_its_own_folder(make_run):
     run = make_run()
-    assert "Nobody has looked at this" in look_inside.findings_or_hint(run.id, "relearn")
+    assert "Nobody has looked at this" in _found.findings_or_hint(run.id, "relearn")
     found = {"what": "relearn", "params": {"steps": 2}, "seconds": 1.0, "wording": 1, "panels": []}
     files.write_json(run.path / "attack" / "relearn" / "found.json", found)
-    assert RELEARN.title in look_inside.findings_or_hint(
+    assert RELEARN.title in _found.findings_or_hint(run.id, "relearn") and "steps 2" in _found.findings_or_hint(
         run.id, "relearn"
-    ) and "steps 2" in look_inside.findings_or_hint(run.id, "relearn")
-    assert "Nobody has looked at this" in look_inside.findings_or_hint(run.id, "confusion")
+    )
+    assert "Nobody has looked at this" in _found.findings_or_hint(run.id, "confusion")

@@ -1,20 +1,63 @@
 """The lessons run from top to bottom, with and without a finished run, and their exercise opens the studio."""
 
+import re
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.server import LESSONS
+from backends.api import catalog, runs
 from pages.classroom import show
 
 
 @pytest.fixture
 def lesson():
-    return AppTest.from_file(str(LESSONS), default_timeout=60)
+    opened = AppTest.from_file(str(LESSONS), default_timeout=60).run()
+    return opened.switch_page("lessons/01_forget_a_class.py")
+
+
+def test_the_index_has_a_card_for_each_lesson_with_a_picture_of_a_shipped_run():
+    seen = AppTest.from_file(str(LESSONS), default_timeout=60).run()
+    assert not seen.exception and seen.title[0].value == "Classroom"
+    lessons = catalog.load().lessons
+    assert [one.proto.page for one in seen.get("page_link")] == [lesson.id for lesson in lessons]
+    pictures = re.findall(r'src="../vendor/preview/([^"]+).png"', bodies(seen))
+    assert len(pictures) == len(lessons) == 4 and all(runs.find(name).shipped for name in pictures)
+    words = [one.value for one in seen.markdown]
+    assert all(any(line.startswith(f"{lesson.minutes} min · ") for line in words) for lesson in lessons)
+    assert all(3 <= lesson.minutes <= 20 for lesson in lessons)
+
+
+def test_the_bar_leads_to_the_studio_and_a_lesson_to_the_next_one(lesson):
+    seen = lesson.run()
+    for place in ("", "runs", "methods", "classroom/", "new"):
+        assert f'href="../{place}"' in bodies(seen)
+    ways = [(one.proto.label, one.proto.page) for one in seen.get("page_link")]
+    assert ways == [("Next lesson: What does a painter forget?", "forget_a_drawing"), ("All lessons", "")]
+    last = seen.switch_page("lessons/04_forgotten_or_rerouted.py").run()
+    assert [one.proto.label for one in last.get("page_link")] == ["All lessons"]
+
+
+def test_a_projector_shows_one_section_at_a_time_in_larger_type(lesson):
+    seen = lesson.run()
+    assert "font-size: clamp" not in bodies(seen)
+    seen = seen.toggle(key="projector").set_value(True).run()
+    assert "font-size: clamp" in bodies(seen) and "not(.st-key-section-0)" in bodies(seen)
+    assert seen.button[0].disabled and seen.query_params["projector"] == "1"
+    for number in range(1, 5):
+        seen = seen.button[1].click().run()
+        assert f"not(.st-key-section-{number})" in bodies(seen)
+    assert seen.button[1].disabled and not seen.button[0].disabled
+    again = AppTest.from_file(str(LESSONS), default_timeout=60)
+    again.query_params["projector"] = "1"
+    assert again.run().toggle(key="projector").value
+
+
+def bodies(seen):
+    return "".join(one.proto.body for one in seen.get("html"))
 
 
 def test_without_a_run_the_lesson_says_how_to_get_one(lesson, monkeypatch, tmp_path):
-    from backends.api import runs
-
     monkeypatch.setattr(runs, "ASSETS", tmp_path)
     seen = lesson.run()
     assert not seen.exception
@@ -54,7 +97,7 @@ def test_the_exercise_opens_the_studio_in_the_right_state(lesson, make_run):
     seen = lesson.run()
     seen = seen.selectbox(key="choice").set_value("Bag").run()
     links = [one.proto.url for one in seen.get("link_button")]
-    assert any(url.startswith("/?model=") and "forget=Bag" in url and "method=" in url for url in links)
+    assert any(url.startswith("../new?model=") and "forget=Bag" in url and "method=" in url for url in links)
 
 
 @pytest.fixture
@@ -93,8 +136,6 @@ def test_a_lesson_takes_a_run_of_its_own_family(make_run):
 def test_where_no_shipped_run_is_here_an_own_one_stands_in_if_its_family_has_the_capability(
     make_run, monkeypatch, tmp_path
 ):
-    from backends.api import runs
-
     monkeypatch.setattr(runs, "ASSETS", tmp_path)
     own = make_run("done")
     stand_in = show.shipped({"Refuse": "example-author-refused"}, needs="classes")
@@ -137,8 +178,6 @@ def test_the_exercise_of_the_third_lesson_opens_the_studio_with_a_guard_or_witho
 
 
 def test_the_third_lesson_shows_an_own_run_or_says_how_to_get_one(third, monkeypatch, tmp_path):
-    from backends.api import runs
-
     monkeypatch.setattr(runs, "ASSETS", tmp_path)
     seen = third.run()
     assert not seen.exception and "no finished run of a language model" in seen.info[0].value
@@ -161,7 +200,10 @@ def test_the_fourth_lesson_shows_where_the_words_went_and_sends_them_back(fourth
         seen = seen.radio(key="way").set_value(way).run()
         assert not seen.exception
         said = " ".join(one.value for one in seen.markdown)
-        assert "From old to new expert" in said and "How many words keep their experts" in said
+        assert (
+            "Routing shift: which expert works on which token" in said and "How many tokens keep their experts" in said
+        )
+        assert "<lethe-routing" in html_of(seen)
         assert said.count("after with the old routing") == 3  # the verdict on each run
         assert html_of(seen.slider(key=f"step-{way}").set_value(0).run()).count("the true answer: 100 %") >= 2
     (table,) = (one.proto.body for one in seen.get("html") if one.proto.body.startswith("<table"))
@@ -180,8 +222,6 @@ def test_the_exercise_of_the_fourth_lesson_opens_the_studio_with_the_chosen_meth
 
 
 def test_the_fourth_lesson_says_how_to_get_a_run_where_there_is_none(fourth, monkeypatch, tmp_path):
-    from backends.api import runs
-
     monkeypatch.setattr(runs, "ASSETS", tmp_path)
     seen = fourth.run()
     assert not seen.exception and "no finished run of a mixture" in seen.info[0].value

@@ -1,5 +1,6 @@
 """Pages, configuration and scripts: made once, sent compressed, ours in what a link shows, and nothing of elsewhere in them."""
 
+import io
 import re
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pytest
 from fastapi.testclient import TestClient
 from gradio import routes
 from gradio.route_utils import BUILD_PATH_LIB
+from PIL import Image
 
-from app import delivery, previews, server
+from app import delivery, preview_pictures, previews, server
+from backends.api.home import ASSETS
 
 PLAIN = {"Accept-Encoding": "identity", "Accept": "text/html"}
 ELSEWHERE = re.compile(r'(?:src|href)\s*=\s*["\'](?:https?:)?//|url\(["\']?(?:https?:)?//|@import')
@@ -30,7 +33,7 @@ def test_a_page_is_made_once_however_it_is_asked_for(client, monkeypatch):
     plain = routes.templates.TemplateResponse
     monkeypatch.setattr(routes.templates, "TemplateResponse", lambda *a, **k: made.append(1) or plain(*a, **k))
     first = client.get("/", headers={"Host": "once.test"})
-    for question in ("/", "/?model=fashion-resnet&forget=Sandal", "/?page=runs", "/?run="):
+    for question in ("/", "/?theme=x", "/?page=runs", "/?id=example-forget-cat"):
         assert client.get(question, headers={"Host": "once.test"}).text == first.text
     assert len(made) == 1
     other = client.get("/", headers={"Host": "other.test"})
@@ -87,9 +90,7 @@ def test_what_is_no_page_passes_untouched(path):
     assert all(one is other for one, other in zip(passed[0], given, strict=True))
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/runs", "/?run=example-forget-sandal", "/classroom/", "/classroom/refuse_forget_or_hide"]
-)
+@pytest.mark.parametrize("path", ["/", "/runs", "/classroom/", "/classroom/refuse_forget_or_hide"])
 def test_a_link_shows_us_and_nothing_comes_from_elsewhere(client, path):
     page = client.get(path).text
     for theirs in ("Click to try out the app!", "raw.githubusercontent.com", "@teamGradio", "@Gradio", "gradio.app"):
@@ -109,12 +110,37 @@ def test_nothing_in_the_configuration_is_loaded_from_elsewhere(client):
     assert config["stylesheets"] == [] and not ELSEWHERE.search(config["head"].replace("\\", ""))
 
 
-def test_the_link_of_a_run_says_what_came_out(client):
-    page = client.get("/?run=example-forget-sandal").text
-    card = dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)">', page))
+def card_of(client, path):
+    return dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)">', client.get(path).text))
+
+
+@pytest.mark.parametrize("path", ["/run?id=example-forget-sandal", "/?run=example-forget-sandal"])
+def test_the_link_of_a_run_says_what_came_out(client, path):
+    card = card_of(client, path)
     assert "Sandal" in card["og:title"] and card["og:description"].startswith("It forgot Sandal")
-    unknown = client.get("/?run=%22%3E<script>").text
-    assert unknown == client.get("/").text
+    assert card["og:image"] == card["twitter:image"] == "http://testserver/vendor/preview/example-forget-sandal.png"
+    unknown = client.get("/run?id=%22%3E<script>").text
+    assert unknown == client.get("/run").text
+
+
+def test_the_picture_of_a_link_is_made_of_the_pictures_of_that_run(client):
+    pictures = {}
+    for name in ("forget-cat", "forget-sandal", "author-forgotten"):
+        sent = client.get(f"/vendor/preview/example-{name}.png")
+        assert sent.headers["content-type"] == "image/png" and len(sent.content) < 300_000
+        pictures[name] = Image.open(io.BytesIO(sent.content)).convert("RGB")
+        assert pictures[name].size == (1200, 630)
+    folder = ASSETS / "runs" / "example-forget-cat" / "samples"
+    side, places = preview_pictures.SIDE, (preview_pictures.LEFT, preview_pictures.RIGHT)
+    for left, moment in zip(places, ("00-000000", "02-000000"), strict=True):
+        part = pictures["forget-cat"].crop((left, 220, left + side, 220 + side))
+        drawn = (
+            Image.open(folder / moment / "forget-1.png").convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
+        )
+        assert part.tobytes() == drawn.tobytes()
+    plain = client.get("/vendor/preview.png").content
+    for lost in ("no-such-run", "..%2f..%2fetc", "20260101-000000-alice"):
+        assert client.get(f"/vendor/preview/{lost}.png").content in (plain, client.get("/vendor/x.png").content)
 
 
 def test_a_title_of_a_stranger_stays_text():

@@ -4,6 +4,7 @@ All by default, but the last:
 
     job       the default job as the command line does it: seconds in all, and by phase
     studio    cold start to the first page, pages while a job runs, and what the web process holds
+    home      how soon Home is visible and usable on a warm server, and how much it carries (in Chromium)
     viewers   50 and 200 viewers who ask without pause, and what the web process holds after 500 page loads (minutes)
     methods   each method's time, in epochs of plain fine-tuning on the same data (some minutes)
     form      how much an event of the form carries, and how soon a click and a typed number are answered (in Chromium)
@@ -19,7 +20,7 @@ import os
 import sys
 import tempfile
 
-from . import drawing, form, jobs, language, real_size, routing, studio, viewers
+from . import drawing, form, home, jobs, language, real_size, routing, studio, viewers
 
 
 def main() -> int:
@@ -27,6 +28,7 @@ def main() -> int:
     known = {
         "job": jobs.default_job,
         "studio": studio.studio,
+        "home": home.home,
         "viewers": viewers.viewers,
         "methods": jobs.methods,
         "form": form.form,
@@ -40,8 +42,8 @@ def main() -> int:
         print(f"There is no benchmark {unknown[0]!r}; choose from {', '.join(known)}.", file=sys.stderr)
         return 2
     for name in asked:
-        with tempfile.TemporaryDirectory() as home:
-            os.environ["LETHE_HOME"] = home
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["LETHE_HOME"] = folder
             print(f"\n{name} (load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores)", flush=True)
             for line in known[name]():
                 print(f"  {line}", flush=True)

@@ -20,7 +20,7 @@ def test_every_request_of_a_lesson_is_answered_and_a_lost_page_leads_back(studio
         assert (refused, errors) == ([], [])
         page.goto(f"{studio}/no-such-page/at-all")
         page.get_by_role("link", name="Back to the studio").click()
-        page.wait_for_selector("#start", timeout=START)
+        page.wait_for_selector(".lethe-front", timeout=START)
         assert page.url == f"{studio}/"
         assert [url for url in elsewhere if not url.startswith(studio)] == []
     finally:

@@ -10,7 +10,7 @@ FILLED = {
     "playground": "#play-seen section",
     "look-inside": "#look-seen section",
     "methods": "#methods-tabs section",
-    "classroom/": "figure img",
+    "classroom/": "[data-testid='stPageLink'] a",
 }
 HEADINGS = """[...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].filter(head => head.checkVisibility())
 .map(head => [Number(head.tagName[1]), head.textContent.trim()])"""

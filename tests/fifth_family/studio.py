@@ -15,9 +15,8 @@ from pages.studio._shared import identity
 from pages.studio.new import Arriving, _address, _sentence, _setup
 from pages.studio.new._form import VISITOR, FormPage
 from pages.studio.run import _ask as playground
-from pages.studio.run import _inside as look_inside
+from pages.studio.run import _offer, _watch
 from pages.studio.run import _see as compare
-from pages.studio.run import _watch
 
 
 def form(model_id: str) -> tuple[FormPage, dict]:
@@ -78,7 +77,7 @@ def main(model: str, run_id: str, other: str) -> dict:
         "askable": [value for _, value in playground.askable("")],
         "tries": [prompt for _, prompt in playground.prompts(run_id)],
         "played": asked(run_id, "row 0"), "played_model": asked(model, "age=50 bmi=30"), "played_wrong": asked(run_id, "hello"),
-        "fitting": [way for _, way in look_inside.fitting(run_id)],
+        "fitting": [entry.id for entry in _offer.fitting(run_id)],
         "weight_change": look(run_id, "weight_change"), "weight_saliency": look(run_id, "weight_saliency"),
         "embedding_map": told(look, run_id, "embedding_map"),
     }  # fmt: skip

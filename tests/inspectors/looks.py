@@ -86,8 +86,19 @@ def sound(panels, root):
                 assert all(0 <= row < len(panel.rows) for row in panel.marked)
                 assert all(0 <= column < len(panel.columns) for column in panel.marked_columns)
                 assert not panel.pictures or [len(row) for row in panel.pictures] == [len(row) for row in panel.z]
+            case "switch":
+                assert 0 <= panel.start < len(panel.options)
+                sound(panel.options, root)
+            case "routing":
+                for text in panel.texts:
+                    assert len(text.before) == len(text.after) == len(panel.layers)
+                    assert all(len(layer) == len(text.tokens) for layer in (*text.before, *text.after))
+                assert all(len(one.answers) == len(panel.texts) for one in panel.off)
             case "pictures":
                 assert all(len(row) == len(panel.columns) for row in panel.rows)
+            case "tiles":
+                assert all(len(row) == 100 for row in (panel.percent, panel.says_at, panel.mask))
+                assert (root / panel.arrays).is_file() and panel.mask[-1] == panel.with_gradient
         for path in shown(panel):
             with Image.open(root / path) as image:
                 assert min(image.size) > 0

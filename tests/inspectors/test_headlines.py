@@ -82,7 +82,7 @@ def test_a_map_names_both_ends_and_nothing_where_nothing_changes():
     layers = [SimpleNamespace(number=0), SimpleNamespace(number=2)]
     said = expert_ablation._extremes(table, layers)
     assert (
-        said == "Missed most: expert 1 of layer 1, -18.6 points. Held back most by: expert 2 of layer 3, +74.9 points."
+        said == "Held back most by: expert 2 of layer 3, +74.9 points. Missed most: expert 1 of layer 1, -18.6 points."
     )
     assert expert_ablation._extremes(np.zeros((2, 2)), layers) == "Without any one of them nothing changes."
 

@@ -9,8 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from backends.families.classifier.guards import attach_input_delta
-from backends.inspectors import weight_saliency as saliency
-from backends.inspectors._common import layer, module
+from backends.inspectors._common import layer
 
 
 def changed(task, function):
@@ -68,59 +67,16 @@ def forget_gradient(task):
 def test_a_step_along_the_gradient_moves_exactly_the_salient_weights(toy_task, tmp_path):
     gradient = forget_gradient(toy_task)
     after = changed(toy_task, lambda name, tensor: tensor.add_(gradient[name], alpha=10))
-    panel = looks.of(
-        looks.found("weight_saliency", looks.look(toy_task, tmp_path, after)), "Do the salient weights move?"
-    )
-    assert looks.series(panel)["overlap (IoU)"][0] == pytest.approx(100, abs=1)
+    panel = looks.found("weight_saliency", looks.look(toy_task, tmp_path, after))[0]
+    assert panel.overlap == pytest.approx([100] * 100, abs=1)
 
 
 def test_a_change_of_the_other_half_overlaps_nowhere(toy_task, tmp_path):
     gradient = forget_gradient(toy_task)
     line = torch.cat([tensor.abs().flatten() for tensor in gradient.values()]).median()
     after = changed(toy_task, lambda name, tensor: tensor.add_((gradient[name].abs() < line * 0.99).float()))
-    panel = looks.of(
-        looks.found("weight_saliency", looks.look(toy_task, tmp_path, after)), "Do the salient weights move?"
-    )
-    assert looks.series(panel)["overlap (IoU)"][0] == 0
-
-
-@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.8])
-def test_the_shares_of_the_layers_add_up_to_the_fraction(toy_task, tmp_path, fraction):
-    panels = looks.found("weight_saliency", looks.look(toy_task, tmp_path, looks.shaken(toy_task)), fraction=fraction)
-    panel = looks.of(panels, "Salient and moved weights by layer")
-    sizes = dict.fromkeys(panel.labels, 0)
-    model = toy_task.load()
-    for name, tensor in model.named_parameters():
-        sizes[layer(name, model)] += tensor.numel()
-    total = sum(sizes.values())
-    for values in looks.series(panel).values():
-        share = sum(value * sizes[name] for name, value in zip(panel.labels, values, strict=True)) / total
-        assert share == pytest.approx(100 * fraction, abs=0.1)
-    assert panel.threshold == pytest.approx(100 * fraction)
-
-
-def test_top_by_hand():
-    values = np.array([0, 5, 1, 3, 0, 2], np.float32)
-    marked, line = saliency.top(values, 0.5)
-    assert (list(np.flatnonzero(marked)), line) == ([1, 3, 5], 2)
-    marked, line = saliency.top(values, 0.9)  # weights that are exactly 0 are never marked
-    assert (list(np.flatnonzero(marked)), line) == ([1, 2, 3, 5], 1)
-    assert not saliency.top(np.zeros(4, np.float32), 0.5)[0].any()
-
-
-def test_overlap_and_chance_by_hand():
-    one, other = np.array([1, 1, 1, 0], bool), np.array([0, 1, 1, 1], bool)
-    assert saliency.iou(one, other) == pytest.approx(50)
-    assert saliency.iou(one, one) == 100
-    assert np.isnan(saliency.iou(one & False, one & False))
-    half = np.array([1, 0], bool)
-    assert saliency.chance(half, half) == pytest.approx(100 / 3)
-
-
-def test_chance_is_what_random_sets_share():
-    rng = np.random.default_rng(0)
-    one, other = rng.random(200_000) < 0.3, rng.random(200_000) < 0.6
-    assert saliency.iou(one, other) == pytest.approx(saliency.chance(one, other), abs=0.5)
+    panel = looks.found("weight_saliency", looks.look(toy_task, tmp_path, after))[0]
+    assert max(panel.overlap[:45]) == 0 < panel.chance[20]
 
 
 class Named:
@@ -145,8 +101,3 @@ class Named:
 )
 def test_layer_names(prefix, name, expected):
     assert layer(name, Named(prefix)) == expected
-
-
-def test_module_names():
-    assert module("vit.layers.3.attention.q_proj.weight", Named("vit")) == "layers.3.attention.q_proj"
-    assert module("vit.embeddings.cls_token", Named("vit")) == "embeddings"

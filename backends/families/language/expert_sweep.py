@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...data.authors import QAPair
 from .experts import moe_layers, switched_off
 from .tokens import PromptTokenizer, Texts, answers, nll
 
+FACTS = 20  # forget-set questions whose facts are counted with an expert switched off
 SWEPT = 640_000_000  # weights times experts, so that the passes take no longer than the answers do
 
 
@@ -90,3 +92,22 @@ def without_best(
     with switched_off(model, [(layer, expert)]):
         responses = answers(model, reader, questions, most)
     return {"one_off": np.array([layer, expert]), "said_one_off": np.array(responses, np.str_)}
+
+
+def asked_for_facts(task: Any) -> list[int]:
+    """Places in the suite of a language task: the first questions of the forget set that ask for a fact."""
+    suite = task.questions.suite
+    return [int(place) for place in task.parts["forget"] if suite[place].pair.value][:FACTS]
+
+
+def names_fact(pair: QAPair, response: str) -> bool:
+    """Whether an answer names the fact that its question asks for."""
+    return bool(pair.value) and pair.value.casefold() in response.casefold()
+
+
+def facts_changed(pairs: Sequence[QAPair], own: Sequence[str], others: Sequence[str]) -> tuple[int, int]:
+    """(facts that only `others` name, facts that only the `own` answers name) of responses to the same questions."""
+    both = [
+        (names_fact(pair, mine), names_fact(pair, other)) for pair, mine, other in zip(pairs, own, others, strict=True)
+    ]
+    return sum(other and not mine for mine, other in both), sum(mine and not other for mine, other in both)

@@ -2,6 +2,8 @@
 
 In a mixture of experts a router sends every word to a few specialists. When such a model forgets, has the specialist unlearned,
 or do the words only go to somebody else? Send them back, and see.
+
+Picture: example-experts-one
 """
 
 from typing import TypeVar
@@ -13,7 +15,7 @@ from app import families, target_choice, theme
 from backends.api import catalog
 from backends.api import findings as found
 from backends.api.catalog import Inspector
-from backends.api.panels import Bars, Flow, Found, Heatmap, Panel, Verdict, Words
+from backends.api.panels import Bars, Found, Heatmap, Panel, RoutingShift, Switch, Verdict, Words
 from backends.api.runs import RunFolder
 from pages.classroom import show
 
@@ -58,131 +60,137 @@ what = target_choice.targets_in_words(run.spec.forget)
 methods = {entry.id: entry for entry in entries.methods}
 entry = next((entry for entry in entries.models if entry.id == run.spec.model), None)
 
-st.header("1. A team of specialists")
-use = (entry.card.get("experts") or {}).get("use", {}) if entry is not None else {}
-if entry is not None and use:
-    mutual_information = entry.card["experts"]["mutual_information"]
-    at = max(range(len(mutual_information)), key=lambda layer: mutual_information[layer])
-    rows = [[100 * share for share in layers[at]] for layers in use.values()]
-    busiest = {name: max(range(len(row)), key=lambda expert: row[expert]) for name, row in zip(use, rows, strict=True)}
-    first = next(iter(use))
-    show.panel(
-        run,
-        Heatmap(
-            title=f"Who works on what, in layer {at + 1} of the model before",
-            says=f"Expert {busiest[first] + 1} is asked most about {first}; what expert a word goes to tells {mutual_information[at]:.2f} of the "
-            f"{entry.card['experts']['domain_entropy']:.2f} bits that its subject has.",
-            how=f"A row is a subject, a column an expert: its share of the words. Were all asked alike, each would have {100 / len(rows[0]):.1f} %.",
-            rows=list(use),
-            columns=[f"expert {number + 1}" for number in range(len(rows[0]))],
-            z=rows,
-            unit="%",
-            numbers=True,
-        ),
-        "use",
-    )
-show.question(
-    "Nobody told the experts what to work on. Where does their division of labour come from?",
-    [
-        "A person sorted the subjects by hand.",
-        "From training: the router learned whom to send what, with a little push to tell subjects apart.",
-        "It is chance, and would be gone in a larger model.",
-    ],
-    1,
-    "router and experts are trained together. In large models the division is finer and harder to name than here, where training "
-    "was pushed a little so that one can see it.",
-    "question-labour",
-)
-
-st.header("2. Three ways to forget")
-st.markdown(
-    f"The same model was asked to forget **{what}** in three ways. Choose one, and move the slider from before to after."
-)
-way = st.radio("How?", list(ways), horizontal=True, key="way")
-chosen = ways[way]
-method = methods.get(chosen.spec.method)
-if method is not None:
-    st.markdown(f"**{method.title}.** *{method.school}*")
-samples = chosen.samples()
-if samples:
-    last = len(samples) - 1
-    step = st.slider("Step", 0, last, last, key=f"step-{way}", format=f"%d of {last}") if last else 0
-    st.html(show.answers_html(samples[step]))
-    st.caption(
-        "**How to read it.** In bold what the model says. The bar is how likely it still holds the true answer, on average for "
-        "each word. These three runs are examples, not a measurement of the methods: that is the table in docs/results/moe.md."
+with show.section("1. A team of specialists"):
+    use = (entry.card.get("experts") or {}).get("use", {}) if entry is not None else {}
+    if entry is not None and use:
+        mutual_information = entry.card["experts"]["mutual_information"]
+        at = max(range(len(mutual_information)), key=lambda layer: mutual_information[layer])
+        rows = [[100 * share for share in layers[at]] for layers in use.values()]
+        busiest = {
+            name: max(range(len(row)), key=lambda expert: row[expert]) for name, row in zip(use, rows, strict=True)
+        }
+        first = next(iter(use))
+        show.panel(
+            run,
+            Heatmap(
+                title=f"Who works on what, in layer {at + 1} of the model before",
+                says=f"Expert {busiest[first] + 1} is asked most about {first}; what expert a word goes to tells {mutual_information[at]:.2f} of the "
+                f"{entry.card['experts']['domain_entropy']:.2f} bits that its subject has.",
+                how=f"A row is a subject, a column an expert: its share of the words. Were all asked alike, each would have {100 / len(rows[0]):.1f} %.",
+                rows=list(use),
+                columns=[f"expert {number + 1}" for number in range(len(rows[0]))],
+                z=rows,
+                unit="%",
+                numbers=True,
+            ),
+            "use",
+        )
+    show.question(
+        "Nobody told the experts what to work on. Where does their division of labour come from?",
+        [
+            "A person sorted the subjects by hand.",
+            "From training: the router learned whom to send what, with a little push to tell subjects apart.",
+            "It is chance, and would be gone in a larger model.",
+        ],
+        1,
+        "router and experts are trained together. In large models the division is finer and harder to name than here, where training "
+        "was pushed a little so that one can see it.",
+        "question-labour",
     )
 
-st.header("3. Where do the words go now?")
-for flow in expert_panels(chosen, Flow):
-    show.panel(chosen, flow, f"{way}-{flow.title}")
-for bars in expert_panels(chosen, Bars):
-    if bars.labels[0].startswith("layer"):
-        show.panel(chosen, bars, f"{way}-{bars.title}")
-show.question(
-    "The words about the forgotten person go to other experts than before. What follows?",
-    [
-        "That nothing was forgotten.",
-        "That everything was forgotten.",
-        "Nothing yet: one has to send them back and listen.",
-    ],
-    2,
-    "whatever changes in one layer changes what the next router sees. Words can wander although the knowledge is gone, and stay "
-    "although it is there.",
-    "question-wander",
-)
-
-st.header("4. Send them back")
-st.markdown(
-    "Now the test. We take the model **after**, with its changed weights, but let the router of the model **before** decide who "
-    "works on each word. If the answer comes back, it was only **rerouted**. If it does not, more than the way has changed."
-)
-for name, one in ways.items():
-    st.markdown(f"**{name}**")
-    for verdict in expert_panels(one, Verdict):
-        st.markdown(f"*{verdict.title}* {verdict.says}")
-for beside in expert_panels(chosen, Words):
-    show.panel(chosen, beside, f"{way}-{beside.title}")
-show.question(
-    "With the old routing the answer does not come back. Is it erased?",
-    [
-        "Yes, that was the proof.",
-        "It is not only rerouted. Other ways back were not tried here.",
-        "No, it can never be.",
-    ],
-    1,
-    "each test closes one door. A little training, another question or other words may still bring it back.",
-    "question-erased",
-)
-
-st.header("5. What did it cost?")
-heads = {role: theme.ROLE_WORDS[role] for role in ("forget", "neighbour", "unrelated")}
-scores_by_way = {name: {role: show.role_scores(one, role) for role in heads} for name, one in ways.items()}
-before = next(iter(scores_by_way.values()))
-table = {"before": [show.score_text(before[role], "before") for role in heads]}
-table |= {name: [show.score_text(values[role], "after") for role in heads] for name, values in scores_by_way.items()}
-st.html(show.table(list(heads.values()), table))
-st.caption(
-    "**How to read it.** Of all questions that ask for a fact, how many are answered with it. Only the first column should fall."
-)
-
-st.header("6. Your turn")
-if entry is not None:
-    from backends.api import people
-
-    names = [name for name in people.load(entry.data).names if name not in run.spec.forget]
-    choice = st.selectbox("Let it forget another writer. Whom?", names, key="choice")
-    fits = [one for one in entries.methods if one.works_with.get(entry.family) is True]
-    title = st.radio(
-        "How?",
-        [only.title for only in fits],
-        key="method",
-        index=[only.id for only in fits].index(entry.default_method),
-    )
-    picked = next(only for only in fits if only.title == title)
+with show.section("2. Three ways to forget"):
     st.markdown(
-        f"Before you press Start, write down a guess: **how many of the words about {choice} will still go to the experts they went "
-        "to before?** When it is done, open Look inside, put the lesson's run beside it, and force the old routing."
+        f"The same model was asked to forget **{what}** in three ways. Choose one, and move the slider from before to after."
     )
-    ask = urlencode({"model": entry.id, "forget": choice, "method": picked.id})
-    st.link_button(f"Forget {choice} in the studio", f"/?{ask}", type="primary")
+    way = st.radio("How?", list(ways), horizontal=True, key="way")
+    chosen = ways[way]
+    method = methods.get(chosen.spec.method)
+    if method is not None:
+        st.markdown(f"**{method.title}.** *{method.school}*")
+    samples = chosen.samples()
+    if samples:
+        last = len(samples) - 1
+        step = st.slider("Step", 0, last, last, key=f"step-{way}", format=f"%d of {last}") if last else 0
+        st.html(show.answers_html(samples[step]))
+        st.caption(
+            "**How to read it.** In bold what the model says. The bar is how likely it still holds the true answer, on average for "
+            "each word. These three runs are examples, not a measurement of the methods: that is the table in docs/results/moe.md."
+        )
+
+with show.section("3. Where do the words go now?"):
+    for shift in expert_panels(chosen, RoutingShift):
+        show.panel(chosen, shift, f"{way}-{shift.title}")
+    for used in expert_panels(chosen, Switch)[:1]:
+        show.panel(chosen, used, f"{way}-{used.title}")
+    for bars in expert_panels(chosen, Bars):
+        if bars.labels[0].startswith("layer"):
+            show.panel(chosen, bars, f"{way}-{bars.title}")
+    show.question(
+        "The words about the forgotten person go to other experts than before. What follows?",
+        [
+            "That nothing was forgotten.",
+            "That everything was forgotten.",
+            "Nothing yet: one has to send them back and listen.",
+        ],
+        2,
+        "whatever changes in one layer changes what the next router sees. Words can wander although the knowledge is gone, and stay "
+        "although it is there.",
+        "question-wander",
+    )
+
+with show.section("4. Send them back"):
+    st.markdown(
+        "Now the test. We take the model **after**, with its changed weights, but let the router of the model **before** decide who "
+        "works on each word. If the answer comes back, it was only **rerouted**. If it does not, more than the way has changed."
+    )
+    for name, one in ways.items():
+        st.markdown(f"**{name}**")
+        for verdict in expert_panels(one, Verdict):
+            st.markdown(f"*{verdict.title}* {verdict.says}")
+    for beside in expert_panels(chosen, Words):
+        show.panel(chosen, beside, f"{way}-{beside.title}")
+    show.question(
+        "With the old routing the answer does not come back. Is it erased?",
+        [
+            "Yes, that was the proof.",
+            "It is not only rerouted. Other ways back were not tried here.",
+            "No, it can never be.",
+        ],
+        1,
+        "each test closes one door. A little training, another question or other words may still bring it back.",
+        "question-erased",
+    )
+
+with show.section("5. What did it cost?"):
+    heads = {role: theme.ROLE_WORDS[role] for role in ("forget", "neighbour", "unrelated")}
+    scores_by_way = {name: {role: show.role_scores(one, role) for role in heads} for name, one in ways.items()}
+    before = next(iter(scores_by_way.values()))
+    table = {"before": [show.score_text(before[role], "before") for role in heads]}
+    table |= {
+        name: [show.score_text(values[role], "after") for role in heads] for name, values in scores_by_way.items()
+    }
+    st.html(show.table(list(heads.values()), table))
+    st.caption(
+        "**How to read it.** Of all questions that ask for a fact, how many are answered with it. Only the first column should fall."
+    )
+
+with show.section("6. Your turn"):
+    if entry is not None:
+        from backends.api import people
+
+        names = [name for name in people.load(entry.data).names if name not in run.spec.forget]
+        choice = st.selectbox("Let it forget another writer. Whom?", names, key="choice")
+        fits = [one for one in entries.methods if one.works_with.get(entry.family) is True]
+        title = st.radio(
+            "How?",
+            [only.title for only in fits],
+            key="method",
+            index=[only.id for only in fits].index(entry.default_method),
+        )
+        picked = next(only for only in fits if only.title == title)
+        st.markdown(
+            f"Before you press Start, write down a guess: **how many of the words about {choice} will still go to the experts they went "
+            "to before?** When it is done, open its tab Inside, put the lesson's run beside it, and force the old routing."
+        )
+        ask = urlencode({"model": entry.id, "forget": choice, "method": picked.id})
+        st.link_button(f"Forget {choice} in the studio", f"{show.STUDIO}new?{ask}", type="primary")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from backends.api.panels import (
     Bars,
-    Flow,
+    ExpertOff,
     Heatmap,
     Histogram,
     Lines,
@@ -16,8 +16,12 @@ from backends.api.panels import (
     Point,
     Points,
     Routed,
-    Routes,
+    RoutingShift,
     Series,
+    Switch,
+    Tile,
+    TileGroup,
+    Tiles,
     Verdict,
     Words,
 )
@@ -43,7 +47,7 @@ def panels(draw):
     head = {name: draw(words) for name, words in HEAD.items()}
     limit = draw(st.one_of(st.none(), st.floats(-100, 100)))
     marked = [0] if count else []
-    match draw(st.integers(0, 9)):
+    match draw(st.integers(0, 10)):
         case 0:
             return Bars(
                 labels=labels, series=draw(series(count)), threshold=limit, horizontal=draw(st.booleans()), marked=marked, **head
@@ -79,16 +83,29 @@ def panels(draw):
             )
         case 7:
             z = draw(st.lists(st.lists(NUMBERS, min_size=count, max_size=count), min_size=count, max_size=count))
-            return Flow(labels=labels, z=z, **head)
+            option = st.builds(Heatmap, rows=st.just(labels), columns=st.just(labels), z=st.just(z), **HEAD)
+            return Switch(options=draw(st.lists(option, min_size=1, max_size=3)), **head)
         case 8:
             goes = st.lists(st.integers(0, 2), min_size=1, max_size=2)
             layered = st.lists(st.lists(goes, min_size=count, max_size=count), min_size=2, max_size=2)
-            text = st.builds(Routed, role=ROLES, words=st.just(labels), before=layered, after=layered)
-            share = st.tuples(st.floats(0, 100), st.floats(0, 100))
-            shares = draw(st.lists(st.lists(share, min_size=3, max_size=3), min_size=2, max_size=2))
-            return Routes(
-                layers=["layer 1", "layer 2"], experts=3, texts=draw(st.lists(text, max_size=2)), shares=shares,
-                layer=draw(st.integers(0, 1)), expert=draw(st.integers(0, 2)), **head,
+            text = st.builds(
+                Routed, role=ROLES, question=WORDS, fact=WORDS, tokens=st.just(labels), before=layered, after=layered,
+                original=WORDS, unlearned=WORDS, forced=WORDS,
+            )  # fmt: skip
+            points = draw(st.lists(st.lists(NUMBERS, min_size=3, max_size=3), max_size=2))
+            return RoutingShift(
+                layers=["layer 1", "layer 2"], experts=3, texts=draw(st.lists(text, max_size=2)), points=points,
+                stayed=draw(NUMBERS), **head,
+            )  # fmt: skip
+        case 9:
+            tile = st.builds(
+                Tile, name=WORDS, label=WORDS, shape=WORDS, weights=st.integers(0, 9), rows=st.integers(0, 9), columns=st.integers(0, 9)
+            )  # fmt: skip
+            group = st.builds(TileGroup, name=WORDS, tiles=st.lists(tile, max_size=2))
+            row = [1] * count
+            return Tiles(
+                groups=draw(st.lists(group, max_size=2)), arrays=draw(WORDS), percent=row, start=0, weights=9, with_gradient=5, moved=3,
+                mask=row, overlap=draw(st.lists(NUMBERS, min_size=count, max_size=count)), chance=row, says_at=labels, **head,
             )  # fmt: skip
         case _:
             return Verdict(sign=draw(st.sampled_from(["yes", "partly", "no", "unknown"])), **head)
@@ -113,9 +130,24 @@ ONE_OF_EACH = [
         title="Said", how="Each row is a question.", says="It says less.", columns=["question", "answer"],
         rows=[[[Piece(text="Who?")], [Piece(text=" Nobody", value=0.5), Piece(text=" <b>", value=None)]]], numbers=True,
     ),
-    Flow(title="Ways", how="Left to right.", says="Half went.", labels=["a", "b"], z=[[50.0, 25.0], [0.0, 25.0]], unit="%"),
-    Routes(
-        title="Who works", how="Choose an expert.", says="It left.", layers=["layer 1"], experts=2, shares=[[(50, 0), (50, 100)]],
-        texts=[Routed(role="forget", words=["Who", " <b>"], before=[[[0], [1]]], after=[[[1], [1]]])],
+    Tiles(
+        title="Tiles", how="Each tile is a tensor.", says="Most is in one.", arrays="tiles.npz", percent=[20, 100], start=0, weights=6,
+        with_gradient=4, moved=6, mask=[1, 4], overlap=[0.0, 75.0], chance=[10.0, 75.0], says_at=["Most is in one.", "It is spread."],
+        groups=[TileGroup(name="stem", tiles=[Tile(name="a.b", label="conv <b>", shape="2 × 3", weights=6, rows=2, columns=3)])],
+    ),
+    Switch(
+        title="Used", how="A row is a layer.", says="One is used less.", start=1, options=[
+            Heatmap(title=when, how="A row is a layer.", rows=["layer 1"], columns=["expert 1"], z=[[50.0]], most=60.0)
+            for when in ("original", "unlearned")
+        ],
+    ),
+    RoutingShift(
+        title="Who works", how="A column is a token.", says="It left.", layers=["layer 1"], experts=2, stayed=75.0, over=2,
+        texts=[
+            Routed(role="forget", question="Who?", fact="Ann", tokens=["Who", " <b>"], before=[[[0], [1]]], after=[[[1], [1]]],
+                   original="Ann.", unlearned="Bob.", forced="Ann."),
+        ],
+        facts=1, answered={"original": 1, "unlearned": 0, "forced": 1}, points=[[40.0, -1.0]],
+        off=[ExpertOff(layer=0, expert=0, regained=1, lost=0, answers=["Ann."])],
     ),
 ]  # fmt: skip

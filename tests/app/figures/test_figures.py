@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from html import unescape
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from app.figures.tradeoff import TradeoffPoint, tradeoff
 from backends.api.catalog import Metric
 from backends.api.panels import (
     Bars,
-    Flow,
     Heatmap,
     Histogram,
     Lines,
@@ -27,8 +25,7 @@ from backends.api.panels import (
     Piece,
     Point,
     Points,
-    Routed,
-    Routes,
+    RoutingShift,
     Series,
     Verdict,
     Words,
@@ -65,7 +62,9 @@ def test_every_kind_says_what_it_shows_and_how_to_read_it(panel):
 
 
 @pytest.mark.parametrize(
-    "panel", [*ONE_OF_EACH[:5], *(panel for panel in ONE_OF_EACH if panel.kind == "flow")], ids=lambda panel: panel.kind
+    "panel",
+    [*ONE_OF_EACH[:5], *(panel for panel in ONE_OF_EACH if panel.kind == "routing")],
+    ids=lambda panel: panel.kind,
 )
 def test_every_plot_has_its_numbers_as_a_table(panel):
     assert "<table" in figures.table(panel)
@@ -83,8 +82,7 @@ def test_every_plot_has_its_numbers_as_a_table(panel):
         Points(points=[], **WORDS),
         Pictures(columns=["a"], rows=[], **WORDS),
         Words(columns=["a"], rows=[], **WORDS),
-        Flow(labels=["a"], z=[[None]], **WORDS),
-        Routes(layers=["layer 1"], experts=2, texts=[], shares=[[(0, 0), (0, 0)]], **WORDS),
+        RoutingShift(layers=["layer 1"], experts=2, texts=[], **WORDS),
     ],
     ids=lambda panel: panel.kind,
 )
@@ -303,27 +301,3 @@ def test_a_piece_of_text_says_its_value_beside_its_colour(value, way, said):
 def test_a_piece_without_a_value_is_plain_text():
     panel = Words(columns=["a"], rows=[[[Piece(text="so", value=math.nan)]]], **WORDS)
     assert "data-way" not in figures.figure(panel)
-
-
-def test_a_flow_is_grey_where_it_stayed_and_orange_where_it_went():
-    figure = drawn(Flow(labels=["a", "b"], z=[[50, 25], [0, 25]], unit="%", **WORDS))
-    (sankey,) = figure.data
-    assert list(zip(sankey.link.source, sankey.link.target, sankey.link.value, strict=True)) == [
-        (0, 2, 50), (0, 3, 25), (1, 3, 25),
-    ]  # fmt: skip
-    stayed, went, also = sankey.link.color
-    assert stayed == also != went
-
-
-def test_words_name_their_experts_and_those_of_the_chosen_one_stand_out():
-    text = Routed(role="forget", words=["Ivo", " <b>"], before=[[[0], [0]], [[0], [1]]], after=[[[0], [0]], [[1], [1]]])
-    shares = [[(100, 100), (0, 0)], [(50, 0), (50, 100)]]
-    shown = figures.figure(
-        Routes(layers=["layer 1", "layer 2"], experts=2, texts=[text], shares=shares, layer=1, expert=1, **WORDS)
-    )
-    words = re.findall(r'<span data-to="([^"]*)"( class=on)? [^>]*title="expert (\d)">([^<]*)</span>', shown)
-    assert words == [
-        ("0|0", "", "1", "Ivo"), ("0|1", " class=on", "2", " &lt;b&gt;"),
-        ("0|1", " class=on", "2", "Ivo"), ("0|1", " class=on", "2", " &lt;b&gt;"),
-    ]  # fmt: skip
-    assert "50 → 100" in shown and shown.count('aria-pressed="true"') == 2

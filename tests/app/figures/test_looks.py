@@ -16,8 +16,8 @@ from backends.api.limits import limits
 from backends.api.line import GivenUp
 from backends.api.panels import Found, Verdict
 from pages.studio._shared import secret_and_mark
+from pages.studio.run import _found, _looking, _offer
 from pages.studio.run import _inside as look_inside
-from pages.studio.run import _looking
 
 from .folders import write_run
 
@@ -83,7 +83,7 @@ def board(process, monkeypatch, home):
     for run_id in (FIRST, SECOND):
         write_run(home, run_id, method="slow", model="m")
     made = Looks(process.stream)
-    for module in (look_inside, _looking):
+    for module in (look_inside, _found, _looking):
         monkeypatch.setattr(module, "LOOKS", made)
     yield made
     for one in made._all:
@@ -96,9 +96,14 @@ def until(ready):
     assert any(ready() or pause.wait(0.02) for _ in range(1500))
 
 
-def press(inspector, *values, run=FIRST, secret=ME, beside=None):
-    """(bar, seen) after the button."""
-    _, bar, seen, _, _ = look_inside.ask(secret, run, inspector, beside, *values)
+def at(run=FIRST, beside=""):
+    """The query of the address of a run's page."""
+    return f"?id={run}&with={beside}&tab=inside"
+
+
+def press(inspector, *values, run=FIRST, secret=ME, beside=""):
+    """(bar, seen) after the button; the forms of both looks hold values: "look" has one, "glance" none."""
+    _, bar, seen, _, _ = look_inside.ask(at(run, beside), secret, inspector, *(values or (0.1,)))
     return plain(bar), plain(seen)
 
 
@@ -122,7 +127,7 @@ def test_a_look_asks_with_the_values_of_its_own_form_only_and_is_filed_under_its
     until(lambda: board.of(FIRST, "glance").state == "done")
     for inspector, title in (("look", "A look"), ("glance", "A glance")):
         bar, seen, goes_on = page(inspector)
-        assert seen.startswith(f"{title} A paper") and f"{inspector} found this" in seen and not goes_on
+        assert seen.startswith(title) and f"{inspector} found this" in seen and not goes_on
     assert page("look")[0] == ""  # both were seen
 
 
@@ -163,7 +168,7 @@ def test_cancel_ends_the_work_and_the_next_look_begins(process, board):
     press("glance")
     until(lambda: process.asked)
     button = re.search(r'data-look="(\d+)"', look_inside.standing(ME, FIRST, "look", None)[0])[1]
-    look_inside.cancel(SimpleNamespace(_data={"look": button}), ME, FIRST, "look", None, "")
+    look_inside.cancel(SimpleNamespace(_data={"look": button}), at(), ME, "look", "")
     until(lambda: board.of(FIRST, "look").state == "cancelled")
     until(lambda: process.asked[1:] == [(FIRST, "glance", {})])
     assert "“A look” was cancelled" in page("look")[1]
@@ -185,13 +190,13 @@ def test_one_that_waits_is_cancelled_without_being_begun(process, board):
 def test_nobody_cancels_what_another_asked_for(process, board):
     press("look", 0.3)
     number = str(board.of(FIRST, "look").number)
-    look_inside.cancel(SimpleNamespace(_data={"look": number}), YOU, FIRST, "look", None, "")
+    look_inside.cancel(SimpleNamespace(_data={"look": number}), at(), YOU, "look", "")
     assert not board.of(FIRST, "look").cancelled.is_set() and page("look", secret=YOU)[0] == ""
     press("look", 0.3, secret=YOU)  # joins it
     assert len(board._all) == 1
-    look_inside.cancel(SimpleNamespace(_data={"look": number}), ME, FIRST, "look", None, "")
+    look_inside.cancel(SimpleNamespace(_data={"look": number}), at(), ME, "look", "")
     assert not board.of(FIRST, "look").cancelled.is_set()
-    look_inside.cancel(SimpleNamespace(_data={"look": number}), YOU, FIRST, "look", None, "")
+    look_inside.cancel(SimpleNamespace(_data={"look": number}), at(), YOU, "look", "")
     until(lambda: board.of(FIRST, "look").state == "cancelled")
 
 
@@ -199,11 +204,11 @@ def test_who_comes_back_finds_the_look_where_it_stands(process, board):
     press("look", 0.3)
     process.tell("reading", 1, 4)
     until(lambda: board.of(FIRST, "look").done == 1)
-    address = SimpleNamespace(query_params={"run": FIRST, "inspector": "look"})
-    _, _, _, _, _, bar, seen, _, clock, *_ = look_inside.from_address(ME, address)
+    address = f"{at()}&inspector=look"
+    _, _, _, _, bar, seen, _, clock, *_ = look_inside.opened(address, ME)
     assert "reading: 1 of 4" in plain(bar) and "Looking: A look" in plain(seen) and clock.active
-    _, _, _, _, _, bar, seen, _, clock, *_ = look_inside.from_address(
-        "", address
+    _, _, _, _, bar, seen, _, clock, *_ = look_inside.opened(
+        address, ""
     )  # whoever has the link sees that it is worked on
     assert bar == "" and "Looking: A look" in plain(seen) and clock.active
 
@@ -271,14 +276,12 @@ def test_what_can_say_nothing_of_a_run_is_not_offered_and_the_reason_is_said(mon
         asked.append((op, args))
         return {"glance": "This run has nothing to glance at."}
 
-    monkeypatch.setattr(look_inside, "LIVE", SimpleNamespace(ask=ask))
-    monkeypatch.setattr(look_inside, "_LACKING", {})
-    radio, words = look_inside.narrow(FIRST, "look")
+    monkeypatch.setattr(_offer, "LIVE", SimpleNamespace(ask=ask))
+    monkeypatch.setattr(_offer, "LACKING", {})
+    radio, words = _offer.narrow(FIRST, "look")
     assert [way for _, way in radio.choices] == ["look"]
-    assert plain(words) == "Not for this run. A glance: This run has nothing to glance at."
-    radio, _ = look_inside.narrow(
-        FIRST, "glance"
-    )  # what is chosen stays, with its reason in place of a button's promise
+    assert plain(words) == "A glance This run has nothing to glance at." and 'aria-disabled="true"' in words
+    radio, _ = _offer.narrow(FIRST, "glance")  # what is chosen stays, with its reason in place of a button's promise
     assert [way for _, way in radio.choices] == ["look", "glance"] and asked == [("lacking", {"run": FIRST})]
     assert "nothing to glance at" in page("glance")[1] and "Press the button" not in page("glance")[1]
 
@@ -287,9 +290,9 @@ def test_while_that_cannot_be_asked_everything_is_offered(monkeypatch):
     def ask(op, **args):
         raise Busy("others")
 
-    monkeypatch.setattr(look_inside, "LIVE", SimpleNamespace(ask=ask))
-    monkeypatch.setattr(look_inside, "_LACKING", {})
-    radio, _ = look_inside.narrow(FIRST, "look")
+    monkeypatch.setattr(_offer, "LIVE", SimpleNamespace(ask=ask))
+    monkeypatch.setattr(_offer, "LACKING", {})
+    radio, _ = _offer.narrow(FIRST, "look")
     assert not hasattr(radio, "choices") and "Press the button" in page("glance")[1]
 
 
@@ -337,9 +340,9 @@ def test_a_stranger_s_look_is_cancelled_by_them_alone(process, board, hers):
     until(lambda: process.asked)
     assert len(board._all) == 2
     number = str(board.of(FIRST, "look", secret_and_mark(ME)[1]).number)
-    look_inside.cancel(SimpleNamespace(_data={"look": number}), YOU, FIRST, "look", None, "")
+    look_inside.cancel(SimpleNamespace(_data={"look": number}), at(), YOU, "look", "")
     assert board.of(FIRST, "look", secret_and_mark(ME)[1]).pending
-    look_inside.cancel(SimpleNamespace(_data={"look": number}), ME, FIRST, "look", None, "")
+    look_inside.cancel(SimpleNamespace(_data={"look": number}), at(), ME, "look", "")
     until(lambda: board.of(FIRST, "look", secret_and_mark(ME)[1]).state == "cancelled")
     assert "was cancelled" in page("look")[1] and "Looking: A look" in page("look", secret=YOU)[1]
 
@@ -351,3 +354,28 @@ def test_a_look_with_the_settings_as_they_come_is_there_for_everybody(process, b
     until(lambda: board._worker is None)
     board._all.clear()
     assert "look found this at 0.1." in page("look", secret="a third one")[1] and hers() == set()
+
+
+def test_a_quick_look_is_asked_for_once_and_not_announced(process, board, monkeypatch):
+    known = _offer.catalog.load()
+    quick = [entry.model_copy(update={"quick": entry.id == "glance"}) for entry in known.inspectors]
+    monkeypatch.setattr(_offer.catalog, "load", lambda: known.model_copy(update={"inspectors": quick}))
+    assert not isinstance(look_inside.ask_quick(at(), ME, "look")[1], str) and not board._all
+    _, _, seen, _, clock = look_inside.ask_quick(at(), ME, "glance")
+    assert "Looking: A glance" in plain(seen) and clock.active
+    assert not isinstance(look_inside.ask_quick(at(), ME, "glance")[1], str) and len(board._all) == 1
+    process.done()
+    until(lambda: board.of(FIRST, "glance").state == "done")
+    assert page("look")[0] == "" and "glance found this" in page("glance")[1]
+    assert not isinstance(look_inside.ask_quick(at(), ME, "glance")[1], str) and len(process.asked) == 1
+
+
+def test_a_question_offers_its_own_looks_and_another_its_first(monkeypatch):
+    known = _offer.catalog.load()
+    groups = {"look": "change", "glance": "there"}
+    grouped = [entry.model_copy(update={"group": groups[entry.id]}) for entry in known.inspectors]
+    monkeypatch.setattr(_offer.catalog, "load", lambda: known.model_copy(update={"inspectors": grouped}))
+    assert [way for _, way in _offer.choices(FIRST, "look")] == ["look"]
+    assert _offer.first_of(FIRST, "there") == "glance" and _offer.first_of(FIRST, "attacker") == "look"
+    group, radio, *_ = look_inside.opened(f"{at()}&inspector=glance", ME)
+    assert group.value == "there" and [way for _, way in radio.choices] == ["glance"]

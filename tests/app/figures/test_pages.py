@@ -12,7 +12,7 @@ from backends.api.errors import BadInput
 from backends.api.panels import Found
 from pages.studio import _sweep, methods
 from pages.studio._shared import choices, push_url
-from pages.studio.run import _inside as look_inside
+from pages.studio.run import _found
 from pages.studio.run import _see as compare
 
 from .folders import CLASSES, write_run
@@ -128,12 +128,11 @@ def test_two_runs_stand_side_by_side_and_a_wrong_pair_is_said(home, run, other):
 
 def test_an_unknown_run_gets_one_sentence_and_what_there_is(run):
     shown = compared("nosuch", "")
-    assert "There is no run 'nosuch'" in plain(shown) and f'href="compare?run={FIRST}"' in shown
+    assert "There is no run 'nosuch'" in plain(shown) and f'href="run?id={FIRST}"' in shown
 
 
 def test_no_run_at_all_is_an_invitation():
     assert "Forget something" in plain(compared("", ""))
-    assert "Forget something" in plain(look_inside.findings_or_hint("", "look"))
     assert "Forget something" in plain(methods.runs_html([], "first", "second"))
     assert "Forget something" in plain(_sweep.show("", "")[0])
 
@@ -147,7 +146,7 @@ def test_a_failed_run_says_what_happened_and_still_shows_its_images(home):
 def test_kept_findings_are_shown_at_once_with_how_they_were_made(run):
     kept = Found(what="look", params={"rate": 0.5}, seconds=3.2, panels=[ONE_OF_EACH[0], ONE_OF_EACH[6]])
     files.write_json(findings.folder(run, "look") / "found.json", kept.model_dump())
-    shown = plain(look_inside.findings_or_hint(FIRST, "look"))
+    shown = plain(_found.findings_or_hint(FIRST, "look"))
     assert "One fell." in shown and "It forgot." in shown
     assert "Computed in 3.2 s, rate 0.5; kept in the run folder." in shown
     assert findings.usual_seconds("look") == findings.usual_seconds("look", model="m") == 3.2

@@ -1,0 +1,61 @@
+"""The doors of Home: what can be done with a model besides watching it forget. A door stands only where something is behind it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from app import markup
+from backends.api import catalog
+from backends.api.catalog import Catalog, Method
+
+
+@dataclass(frozen=True)
+class Door:
+    """One way in: its name, the sentence below it, where it leads, and the name of its drawing."""
+
+    name: str
+    text: str
+    to: str
+    icon: str
+
+
+def doors(run_id: str) -> list[Door]:
+    """The doors that lead somewhere.
+
+    Args:
+        run_id: a finished run whose model can be tested; empty where there is none.
+    """
+    entries = catalog.load()
+    return [door for build in (_protect, _learn, _forget, _attack) for door in build(entries, run_id)]
+
+
+def _form(entries: Catalog, method: Method) -> str:
+    """The address of the form with a method chosen, and the first model that it works on."""
+    model = next((entry for entry in entries.models if method.works_with.get(entry.family) is True), None)
+    parts = {"model": model.id, "method": method.id} if model else {"method": method.id}
+    return f"new?{urlencode(parts)}"
+
+
+def _protect(entries: Catalog, run_id: str) -> Iterator[Door]:
+    guards = [method for method in entries.methods if method.guard]
+    if guards:
+        count = f"{len(guards)} guards filter" if len(guards) > 1 else "A guard filters"
+        yield Door("Protect", f"{count} its answers; the weights stay", _form(entries, guards[0]), "shield")
+
+
+def _learn(entries: Catalog, run_id: str) -> Iterator[Door]:
+    method = next((method for method in entries.methods if method.reference), None)
+    if method is not None:
+        yield Door("Learn", "Retrain without it: the reference to measure by", _form(entries, method), "book")
+
+
+def _forget(entries: Catalog, run_id: str) -> Iterator[Door]:
+    methods = [method for method in entries.methods if not method.reference and not method.finds]
+    yield Door("Forget", f"{len(methods)} methods, one form", "new", "eraser")
+
+
+def _attack(entries: Catalog, run_id: str) -> Iterator[Door]:
+    if run_id and entries.attacks:
+        yield Door("Attack", "Does it come back? Test it", markup.run_address(run_id, "back"), "target")
+    elif run_id and entries.inspectors:
+        yield Door("Attack", "Is it erased or only hidden? Look inside", markup.run_address(run_id, "inside"), "target")

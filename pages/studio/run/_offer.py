@@ -1,0 +1,83 @@
+"""The looks that are offered for a run, by the question that they answer; the others stand grey, with the reason."""
+
+from typing import Any, Final
+
+import gradio as gr
+from markupsafe import Markup
+
+from app import families, run_results
+from app.inference import LIVE
+from app.templating import render
+from backends.api import catalog
+from backends.api.catalog import Look, LookGroup
+from backends.api.errors import LetheError
+
+GROUPS: Final[dict[LookGroup, str]] = {
+    "change": "Where did it change?",
+    "sees": "What does it see and say?",
+    "there": "Is it still there?",
+    "attacker": "Could an attacker tell?",
+}
+REMEMBERED: Final = 200  # runs of which it is known what does not fit them
+LACKING: dict[str, dict[str, str]] = {}  # finished run -> looks that can say nothing of it, and why; it never changes
+
+
+def name_of(entry: Look) -> str:
+    """The name of a look on its button; what it does stands below."""
+    return entry.title.partition(": ")[0]
+
+
+def fitting(run_id: str | None) -> list[Look]:
+    """The looks that work with a run's model; all of them where there is no such run."""
+    run = run_results.open_run(run_id)[0] if run_id else None
+    family = families.of_run(run) if run is not None else None
+    return [entry for entry in catalog.load().looks if family is None or entry.works_with.get(family) is True]
+
+
+def lacks(run_id: str, inspector_id: str) -> str:
+    """Why a look can say nothing of a run, as far as that is known; else empty."""
+    return LACKING.get(run_id, {}).get(inspector_id, "")
+
+
+def first_of(run_id: str, group: str | None) -> str | None:
+    """The first look of a question that fits a run; of any question where it has none."""
+    fits = [entry for entry in fitting(run_id) if not lacks(run_id, entry.id)]
+    return next((entry.id for entry in [*(entry for entry in fits if entry.group == group), *fits]), None)
+
+
+def choices(run_id: str | None, inspector_id: str | None) -> list[tuple[str, str]]:
+    """(name, id) of the looks that answer the same question as the chosen one and fit the run; the chosen one stays."""
+    fits = fitting(run_id)
+    group = next((entry.group for entry in fits if entry.id == inspector_id), fits[0].group if fits else "")
+    return [
+        (name_of(entry), entry.id)
+        for entry in fits
+        if entry.group == group and (entry.id == inspector_id or not lacks(run_id or "", entry.id))
+    ]
+
+
+def unfit(run_id: str | None, inspector_id: str | None) -> Markup:
+    """The looks of the same question that can say nothing of a run, grey, with the reason."""
+    fits = fitting(run_id)
+    group = next((entry.group for entry in fits if entry.id == inspector_id), "")
+    reasons = [
+        (name_of(entry), lacks(run_id or "", entry.id))
+        for entry in fits
+        if entry.group == group and lacks(run_id or "", entry.id)
+    ]
+    return render("pages.unfit", reasons) if reasons else Markup()
+
+
+def narrow(run_id: str | None, inspector_id: str | None) -> tuple[Any, Any]:
+    """The looks on offer without those that can say nothing of this run, and why not; asked of the process that opens runs."""
+    run = run_results.open_run(run_id)[0] if run_id else None
+    if run is None or run.state.status != "done":
+        return gr.skip(), gr.skip()
+    if run.id not in LACKING:
+        try:
+            LACKING[run.id] = LIVE.ask("lacking", run=run.id)
+        except LetheError:
+            return gr.skip(), gr.skip()  # all are offered; one that does not fit says so itself
+        while len(LACKING) > REMEMBERED:
+            LACKING.pop(next(iter(LACKING)), None)
+    return gr.Radio(choices=choices(run.id, inspector_id)), unfit(run.id, inspector_id)
