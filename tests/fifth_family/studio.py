@@ -23,7 +23,7 @@ def form(model_id: str) -> tuple[FormPage, dict]:
     """The page Forget as it is first shown for a model, and what its parts hold."""
     with gr.Blocks():
         page = FormPage(identity())
-        arriving = Arriving(page, gr.State(""), gr.BrowserState("", storage_key="lethe-run", secret="lethe"))
+        arriving = Arriving(page)
         _setup(page, model_info.embedded(model_id), arriving)
     return page, {name: page.parts[name].value for name in page.sent} | {VISITOR: ""}
 
