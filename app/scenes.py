@@ -58,7 +58,7 @@ def fronts() -> list[Front]:
     places = list(entries)
     order = ["drawn", "seen", "said"]
     by_family: dict[str, Front] = {}
-    for run in sorted((run for run in runs.all_runs() if run.shipped), key=lambda run: run.id):
+    for run in sorted((run for run in runs.visible() if run.shipped), key=lambda run: run.id):
         front = _front(run, entries)
         if front is not None:
             by_family.setdefault(front.family, front)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from app import run_results
 from app.figures.watching import is_chat
+from backends.api import runs
 from backends.api.errors import LetheError
 from backends.api.files import number
 from backends.api.runs import RunFolder
@@ -79,7 +80,7 @@ def _small(path: Path, changed: int, most: int) -> tuple[bytes, str]:
 def pair(run: RunFolder) -> Pair | None:
     """A run in two thumbnails; None before it has made anything, or where it cannot be read."""
     try:
-        watched = _watched(run.path, _changed(run))
+        watched = _watched(run.id, _changed(run))
         names = run_results.class_names(run) if watched and "probabilities" in watched[0] else []
     except (LetheError, OSError):
         return None
@@ -99,7 +100,7 @@ def picture(run: RunFolder, side: str) -> tuple[bytes, str] | None:
     if side not in SIDES:
         return None
     try:
-        watched = _watched(run.path, _changed(run))
+        watched = _watched(run.id, _changed(run))
         path = _picture_path(watched[SIDES.index(side)]) if watched else ""
         where = (run.path / path).resolve()
         if not path or not where.is_relative_to(run.path.resolve()):
@@ -115,9 +116,9 @@ def _changed(run: RunFolder) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _watched(path: Path, changed: tuple[int, ...]) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def _watched(run_id: str, changed: tuple[int, ...]) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """The first item of the forget set as the run's first and last sample have it."""
-    samples = RunFolder(path).samples()
+    samples = runs.find(run_id).samples()
     if not samples:
         return None
     last = {item["id"]: item for item in samples[-1]["items"]}

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlencode
 
 import gradio as gr
 import rendered
@@ -226,13 +227,23 @@ def events(demo: gr.Blocks):
 def of_page(demo: gr.Blocks, path: str):
     """What is asked when a page opens, in its order."""
     asked = [fn for fn in demo.fns.values() if fn.fn and not fn.renderable and fn.page == path]
-    return [fn for fn in asked if any(event == "load" for _, event in fn.targets)]
+    return [fn for fn in asked if any(event == "load" or is_opener(demo, part) for part, event in fn.targets)]
+
+
+def is_opener(demo: gr.Blocks, part: int) -> bool:
+    """Whether a part is the button by which the page of a run fills in a tab."""
+    return str(getattr(demo.blocks.get(part), "elem_id", "") or "").startswith("run-open-")
 
 
 async def answers_of(demo: gr.Blocks, path: str, query: dict, secret: str = "") -> str:
     """What a page answers when it is opened at an address."""
     said = []
     for fn in of_page(demo, path):
-        given = [secret if isinstance(one, gr.BrowserState) else None for one in fn.inputs]
+        given = [secret if isinstance(one, gr.BrowserState) else sent_first(one, query) for one in fn.inputs]
         said.append(await call(demo, fn, given, query))
     return "\n".join(said)
+
+
+def sent_first(part: Any, query: dict) -> str | None:
+    """What the browser sends for a part when a page opens: its address, where a part asks for that."""
+    return f"?{urlencode(query)}" if part.elem_id == "run-at" else None

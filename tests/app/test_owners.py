@@ -40,7 +40,7 @@ def test_the_handler_itself_refuses_strangers(make_run, shared, act):
     with pytest.MonkeyPatch.context() as patch:
         said = []
         patch.setattr(page.gr, "Warning", said.append)
-        page.act("theirs", Press(act, run.id))
+        page.act("theirs", 20, Press(act, run.id))
     assert run.path.is_dir() and run.state.status == "queued" and "another browser" in said[0]
 
 
@@ -49,5 +49,5 @@ def test_a_visitor_lists_only_own_runs(make_run, shared):
         make_run("done", owner=runs.owner_mark("mine")),
         make_run("done", owner=runs.owner_mark("theirs"), seed=9),
     )
-    shown = page.show("mine")
+    shown = "".join(page.show("mine"))
     assert mine.id in shown and theirs.id not in shown

@@ -89,17 +89,13 @@ def shared(studio, monkeypatch):
 
 
 ADDRESSES = [
-    *(("", {"run": name}) for name in ("", SANDAL)),
-    ("", {"clone": SANDAL}),
-    ("", {"model": "fashion-resnet"}),
+    ("", {}),
+    ("new", {"clone": SANDAL}),
+    ("new", {"model": "fashion-resnet"}),
     ("runs", {}),
-    ("compare", {}),
-    ("compare", {"run": "nobody"}),
-    *(("compare", {"run": name, "with": SANDAL}) for name in SHIPPED),
-    ("look-inside", {}),
-    *(("look-inside", {"run": name}) for name in SHIPPED),
-    ("playground", {}),
-    ("playground", {"run": SHIPPED[1]}),
+    ("run", {}),
+    ("run", {"id": "nobody"}),
+    *(("run", {"id": name, "with": SANDAL}) for name in SHIPPED),
     *(("methods", {"tab": tab}) for tab in ("methods", "runs", "measured", "sweep")),
     *(("methods", {"tab": "sweep", "base": SANDAL, "param": param}) for param in ("epochs", *_growing.KINDS)),
 ]
@@ -117,7 +113,9 @@ def given(component, run: str, param: str, group: str, secret: str = BOB):
     name = str(getattr(component, "elem_id", "") or "")
     if type(component).__name__ == "BrowserState":
         return secret if component.storage_key == "lethe-identity" else ""
-    if name in ("compare-run", "compare-with", "look-run", "look-with", "play-run", "sweep-base"):
+    if name == "run-at":
+        return f"?id={run}&with={SANDAL}&tab=inside"
+    if name == "sweep-base":
         return run
     known = {"sweep-param": param, "sweep-values": "Sandal" if param.startswith("*") else "0.1", "own-group": group}
     return known.get(name, getattr(component, "value", None))
@@ -126,7 +124,7 @@ def given(component, run: str, param: str, group: str, secret: str = BOB):
 def test_no_event_tells_a_stranger_of_her_runs(shared):
     """Every event of every page, whether a page shows it or not, and those of the lists with all that leads to her."""
     keys = {f"{r['model']}/{r['forget_key']}" for name in SHIPPED if (r := runs.find(name).result)}
-    lists = {"compare-run", "compare-with", "look-run", "play-run", "sweep-base", "own-group"}
+    lists = {"run-at", "sweep-base", "own-group"}
     asked = 0
     for fn in events(shared):
         listing = bool(lists & {getattr(one, "elem_id", None) for one in fn.inputs})
@@ -194,10 +192,10 @@ def test_a_set_that_a_link_names_is_offered_too(shared):
 
 def test_who_has_the_link_looks_and_starts_own_jobs_but_changes_nothing(shared):
     name = "20261101-000000-alice-same"
-    for path in ("", "compare", "look-inside"):
-        shown = apart.run(answers_of(shared, path, {"run": name}, BOB))
-        assert name in shown and not re.search("alice-(?!same)", shown), path
-    assert "It forgot Sandal" in apart.run(answers_of(shared, "compare", {"run": name}, BOB))
+    for tab in ("see", "ask", "inside", "numbers"):
+        shown = apart.run(answers_of(shared, "run", {"id": name, "tab": tab}, BOB))
+        assert name in shown and not re.search("alice-(?!same)", shown), tab
+    assert "Forgotten?" in apart.run(answers_of(shared, "run", {"id": name}, BOB))
     with pytest.raises(BadInput, match="another browser"):
         permissions.for_change(name, BOB)
     spec = runs.find(name).spec
@@ -219,8 +217,8 @@ def test_what_a_stranger_looks_for_is_no_part_of_a_run(shared, monkeypatch, run)
 
     monkeypatch.setattr(LIVE, "stream", stream)
     for fn in events(shared):
-        if any(getattr(one, "elem_id", None) == "look-run" for one in fn.inputs):
-            sent = [given(one, run, "", "") for one in fn.inputs]
+        if any(getattr(one, "elem_id", None) == "run-at" for one in fn.inputs):
+            sent = [f"?id={run}" if one.elem_id == "run-at" else given(one, run, "", "") for one in fn.inputs]
             apart.run(call(shared, fn, sent, {}, {"look": "1"}))
     for _ in range(500):
         if LOOKS._worker is None:

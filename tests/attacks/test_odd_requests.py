@@ -67,14 +67,6 @@ def test_an_odd_identity_is_one_sentence(attacked):
                     assert answer.status_code == 422 and "where a text is needed" in answer.json()["error"]
 
 
-@pytest.mark.parametrize("index", [[0, 1], 4, 10**5])
-def test_a_step_that_is_none_is_one_sentence(attacked, index):
-    steps = [part._id for part in attacked.studio.blocks.values() if part.elem_id == "steps"]
-    (number,) = [number for number, fn in attacked.studio.fns.items() if fn.targets == [(steps[0], "select")]]
-    answer = ask(attacked, number, [], event_data={"index": index, "value": None})
-    assert answer.status_code == 422 and "A step is chosen by its number, from 0 to 3." in answer.json()["error"]
-
-
 @pytest.mark.parametrize("happened", [None, [], "x", 3])
 def test_an_event_that_asks_what_happened_needs_to_be_told(attacked, happened):
     asking = [number for number, fn in attacked.studio.fns.items() if fn.collects_event_data]

@@ -241,7 +241,7 @@ def test_a_sweep_gathers_the_runs_that_differ_in_nothing_else(home):
     base = runs.find("20261122-000000-rate")
     assert sorted(value for _, value in _sweep.sweep_members(base, "rate")) == [0.1, 0.3]
     shown, clock = _sweep.show(base.id, "rate")
-    assert "99.5 % at every value." in plain(shown) and clock.active is False
+    assert "UA 99.5 %, RA 96.5 %, Right, by class 85 % at every value." in plain(shown) and clock.active is False
 
 
 def test_strangers_see_their_own_runs_and_those_they_have_a_link_to(home, monkeypatch):
