@@ -10,10 +10,13 @@
     opened.add(tab);
     button.click();
   };
+  // The marks stand over what answers them; elsewhere the page begins with its picture. See run.css.
+  const name = tab => { document.documentElement.dataset.tab = tab; };
   const write = tab => {
     const to = new URL(location);
     to.searchParams.set('tab', tab);
     history.replaceState(history.state, '', to);
+    name(tab);
   };
   document.addEventListener('click', event => {
     const button = event.target.closest?.('#run-tabs [role="tab"]');
@@ -27,6 +30,7 @@
     if (again) opened.clear();
     let left = 100;
     const open = () => {
+      name(openTab());
       const tab = openTab(), button = document.getElementById(`run-tab-${tab}-button`);
       if (!document.getElementById('run-open-see')) { if (left--) setTimeout(open, 50); return; }
       if (button && button.getAttribute('aria-selected') !== 'true') button.click();

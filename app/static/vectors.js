@@ -5,7 +5,7 @@ let about = null;
 
 const apply = () => {
   document.querySelectorAll('.lethe-vectors').forEach((cards, at) => cards.toggleAttribute('data-live', at === 0 && root.isConnected));
-  document.querySelectorAll('.lethe-switch[data-vector]').forEach(button => button.setAttribute('aria-checked', String(off.has(button.dataset.vector))));
+  document.querySelectorAll('.lethe-off[data-vector]').forEach(button => button.setAttribute('aria-checked', String(off.has(button.dataset.vector))));
   root.dataset.off = [...off].join(',');
 };
 
@@ -25,7 +25,7 @@ const listen = (name, answer) => {
 };
 
 listen('click', event => {
-  const button = event.target.closest?.('.lethe-switch[data-vector], [data-vectors]');
+  const button = event.target.closest?.('.lethe-off[data-vector], [data-vectors]');
   if (!button) return;
   const list = button.closest('.lethe-others');
   const places = button.dataset.vectors ? [...list.querySelectorAll('[data-vector]')].map(one => one.dataset.vector) : [button.dataset.vector];

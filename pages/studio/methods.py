@@ -30,7 +30,7 @@ def build() -> None:
             with gr.Row(elem_classes="lethe-method-tools"):
                 family = gr.Radio(
                     switch(), label="Kind of model", interactive=True, elem_id="methods-family", container=False,
-                    show_label=False, elem_classes=["lethe-segments"],
+                    show_label=False, elem_classes=["lethe-family-row"],
                 )  # fmt: skip
                 group = chooser("shipped")
             shown = method_rows.MethodPanels(elem_id="methods-measured", min_height=520)

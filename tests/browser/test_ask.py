@@ -69,7 +69,7 @@ def test_a_filled_slot_is_answered_by_three_models_and_a_near_question_is_offere
 
     page.locator("#play-prompt textarea, #play-prompt input").fill("tell me about ivo pemberly please")
     page.click("#play-go")
-    near = page.locator("#play-seen .lethe-near a").first
+    near = page.locator("#play-seen .lethe-nearest a").first
     near.wait_for(timeout=ANSWERED)
     question = near.inner_text()
     near.click()

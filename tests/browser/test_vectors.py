@@ -52,7 +52,7 @@ def test_a_vector_is_switched_off_by_keyboard_and_the_answers_are_those_of_a_zer
     assert cards.count() == 3 and len({box["y"] for box in boxes}) == 1 and boxes[0]["height"] < 520
     assert page.locator(".lethe-vectors details article").count() == 9
     assert "went from 100 % to 5 %" in page.locator(".lethe-panel[data-kind=vectors] > .lethe-says").inner_text()
-    switch = cards.first.locator(".lethe-switch")
+    switch = cards.first.locator(".lethe-off")
     switch.focus()
     page.keyboard.press("Space")
     assert switch.get_attribute("aria-checked") == "true"
@@ -73,7 +73,7 @@ def test_a_vector_is_switched_off_by_keyboard_and_the_answers_are_those_of_a_zer
         other = watched(viewport={"width": 390, "height": 844}, color_scheme=scheme)
         other.page.goto(page.url)
         other.page.locator("#switch-seen p", has_text="With layer").wait_for(timeout=JOB)
-        other.page.locator(f'.lethe-switch[data-vector="{layer}.{column}"][aria-checked="true"]').first.wait_for()
+        other.page.locator(f'.lethe-off[data-vector="{layer}.{column}"][aria-checked="true"]').first.wait_for()
         assert responses(other.page, "off") == responses(page, "off")
         assert other.page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
         other.page.screenshot(path=screenshots / f"vectors-phone-{scheme}.png", full_page=True)
@@ -83,14 +83,14 @@ def test_a_vector_is_switched_off_by_keyboard_and_the_answers_are_those_of_a_zer
 def test_all_that_an_answer_leans_on_is_switched_off_at_once(inside):
     page = inside.page
     page.locator("#switch-more > button").click()
-    page.locator("#switch-others .lethe-switch").nth(19).wait_for(timeout=JOB)
+    page.locator("#switch-others .lethe-off").nth(19).wait_for(timeout=JOB)
     page.locator("#switch-others button", has_text="Switch off all 20").click()
     page.locator("#switch-seen p", has_text="With 20 vectors off").wait_for(timeout=JOB)
     on, off = likely(page, "on"), likely(page, "off")
     assert on > 95 > off + 10, f"the original gave the true answer {on} % and {off} % without its vectors"
     page.locator("#switch-others button", has_text="All on").click()
     page.locator("#switch-seen", has_text="Switch a vector off above").wait_for(timeout=JOB)
-    assert page.locator('.lethe-switch[aria-checked="true"]').count() == 0
+    assert page.locator('.lethe-off[aria-checked="true"]').count() == 0
     page.fill("#switch-also textarea, #switch-also input", "77.1")
     page.click("#switch-go")
     page.locator("#switch-seen", has_text="There is no layer 77; the model has layers 0 to 5.").wait_for(timeout=JOB)

@@ -128,7 +128,12 @@ def settings(inspectors: list[Look]) -> tuple[list[gr.Accordion], list[gr.compon
     groups: list[gr.Accordion] = []
     fields: list[gr.components.Component] = []
     for at, entry in enumerate(inspectors):
-        with gr.Accordion("Settings", open=False, visible=at == 0 and bool(forms.properties(entry.params))) as group:
+        with gr.Accordion(
+            "Settings",
+            open=False,
+            visible=at == 0 and bool(forms.properties(entry.params)),
+            elem_classes="lethe-settings",
+        ) as group:
             fields.extend(forms.widgets(entry.params).values())
         groups.append(group)
     return groups, fields
