@@ -7,7 +7,7 @@ panels.select(on_click, None, ...)                       # gr.EventData: panel, 
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
 import plotly.graph_objects as go
@@ -179,4 +179,15 @@ def findings_html(result: dict[str, Any], folder: Path, key: str = "") -> Markup
     items = result.get("panels", [])
     if not items:
         return markup.card("", markup.text("Nothing was found to show for this run.", "quiet"), empty=True)
-    return panels(items, folder, key)
+    return panels(map(_folding, range(len(items)), items), folder, key)
+
+
+SEEN_AT_ONCE: Final = 2  # figures of a look; the others fold out, so that its answer stays in sight
+
+
+def _folding(at: int, raw_panel: AnyPanel | dict[str, Any]) -> AnyPanel:
+    """A panel of a look, folded where others come before it; a verdict is short, and stays."""
+    item = _ADAPTER.validate_python(raw_panel)
+    if at < SEEN_AT_ONCE or isinstance(item, Verdict):
+        return item
+    return item.model_copy(update={"folded": True})
