@@ -1,13 +1,14 @@
 """Inside: choose an inspector or an attack, and see what changed in the model."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 from markupsafe import Markup
 
-from app import forms, markup, run_results
+from app import forms, markup, permissions, run_results
 from app.looks import LOOKS
 from app.templating import render
 from backends.api import catalog
@@ -120,6 +121,7 @@ def _events(
     arriving = tab.page.on_open(TAB, opened, [tab.group, tab.which, tab.unfit, *outputs])
     if fields:  # what "why?" of the tab Ask brings
         arriving.then(_asked.settings, tab.page.inputs(), [*groups, *fields], js=at_place(), **PRIVATE)
+    tab.page.status.change(ask_all_quick, tab.page.inputs(tab.page.secret), None, **poll)
     vectors(narrowed(quickly(arriving.then(**here))))
 
 
@@ -179,6 +181,19 @@ def ask_quick(at: str, secret: str, inspector_id: str | None) -> tuple[Any, ...]
     owner = mark_of(secret)
     looked = LOOKS.of(run.id, entry.id, owner) is not None or _found.stored(run, entry, owner) is not None
     return nothing if looked or _offer.lacks(run.id, entry.id) else ask(at, secret, inspector_id)
+
+
+def ask_all_quick(at: str, secret: str) -> None:
+    """Ask for every quick look at a run of one's own that has just been done, so that the tab is not empty when it is opened."""
+    run = run_results.open_run(Place.read(at).run)[0]
+    if run is None or run.shipped or run.state.status != "done" or not permissions.may_change(run, secret):
+        return
+    owner = mark_of(secret)
+    for entry in _offer.fitting(run.id):
+        looked = LOOKS.of(run.id, entry.id, owner) is not None or _found.stored(run, entry, owner) is not None
+        if entry.quick and not looked:
+            with suppress(Busy):  # the tab asks again
+                LOOKS.ask(run.id, entry.id, chosen_params(entry.id, ()), owner, announced=False)
 
 
 def page_updates(

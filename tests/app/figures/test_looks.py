@@ -379,3 +379,16 @@ def test_a_question_offers_its_own_looks_and_another_its_first(monkeypatch):
     assert _offer.first_of(FIRST, "there") == "glance" and _offer.first_of(FIRST, "attacker") == "look"
     group, radio, *_ = look_inside.opened(f"{at()}&inspector=glance", ME)
     assert group.value == "there" and [way for _, way in radio.choices] == ["glance"]
+
+
+def test_quick_looks_are_asked_for_when_an_own_run_ends_and_never_of_a_stranger(process, board, monkeypatch):
+    known = _offer.catalog.load()
+    quick = [entry.model_copy(update={"quick": entry.id == "glance"}) for entry in known.inspectors]
+    monkeypatch.setattr(_offer.catalog, "load", lambda: known.model_copy(update={"inspectors": quick}))
+    look_inside.ask_all_quick(at(), ME)
+    look_inside.ask_all_quick(at(), ME)
+    assert [one.inspector for one in board._all] == ["glance"]
+    monkeypatch.setenv("LETHE_SHARED", "1")
+    look_inside.ask_all_quick(at(SECOND), ME)
+    look_inside.ask_all_quick("?id=nosuch", ME)
+    assert len(board._all) == 1
