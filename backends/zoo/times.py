@@ -1,4 +1,4 @@
-"""How long each method takes on the default target of an embedded model, for the estimates of the Forget page.
+"""How long each method takes on the default target of an embedded model, for the estimates of the form.
 
 Processor seconds with one thread are taken, so that other work on the machine does not count: what a job takes on one idle
 core, and at most that on more.
