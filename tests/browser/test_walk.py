@@ -8,7 +8,8 @@ from watched import Watched
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 JOB = 400_000  # milliseconds for the default job; some 30 s on two idle cores
-PAGES = ("new", "runs", "compare", "playground", "look-inside", "methods", "classroom/")
+PAGES = ("new", "runs", "see", "ask", "inside", "methods", "classroom/")
+TABS = ("see", "ask", "inside")  # of those, the tabs of a run's page
 # Counts, ten times a second, the clocks that Gradio shows in parts that wait; and whether one that it puts in would be seen.
 COUNT_CLOCKS = """() => { const kinds = ['.progress-text', '.meta-text', '.meta-text-center', '.eta-bar']; window.clocks = 0;
 const shown = () => [...document.querySelectorAll(kinds)].filter(clock => clock.checkVisibility()).length;
@@ -282,7 +283,7 @@ def test_the_classroom_shows_the_run_and_opens_the_studio_in_the_right_state(stu
 def test_a_phone_shows_every_page_without_scrolling_sideways(studio, watched, run_id, screenshots, path, scheme):
     seen = watched(viewport={"width": 390, "height": 844}, color_scheme=scheme)
     page = seen.page
-    page.goto(f"{studio}/{path}")
+    page.goto(f"{studio}/run?id={run_id}&tab={path}" if path in TABS else f"{studio}/{path}")
     page.locator("h1").first.wait_for()
     seen.filled(path)
     assert page.evaluate(NO_OVERFLOW), "the page is wider than the phone"

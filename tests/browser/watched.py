@@ -6,9 +6,9 @@ from itertools import pairwise
 FILLED = {
     "new": "#count",
     "runs": "#runs article",
-    "compare": "#run-board table",
-    "playground": "#play-seen section",
-    "look-inside": "#look-seen section",
+    "see": "#run-board table",
+    "ask": "#play-seen section",
+    "inside": "#look-seen section",
     "methods": "#methods-tabs section",
     "classroom/": "[data-testid='stPageLink'] a",
 }
