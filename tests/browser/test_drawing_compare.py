@@ -89,7 +89,7 @@ def test_a_prompt_is_answered_by_both_models_and_the_link_brings_the_same_pictur
 ):
     seen = watched()
     page = seen.page
-    page.goto(f"{studio}/playground?run={drawing_run}")
+    page.goto(f"{studio}/run?id={drawing_run}&tab=ask")
     page.locator("#play-seen .lethe-beside").wait_for(timeout=DRAWN)
     page.locator("#play-prompt").locator("input, textarea").fill("a dog <b>in</b> noto style")
     page.keyboard.press("Enter")
@@ -108,7 +108,7 @@ def test_a_prompt_is_answered_by_both_models_and_the_link_brings_the_same_pictur
 
 def test_an_example_other_seeds_and_an_empty_prompt(studio, drawing_run, watched):
     page = watched().page
-    page.goto(f"{studio}/playground?run={drawing_run}")
+    page.goto(f"{studio}/run?id={drawing_run}&tab=ask")
     page.locator("#play-seen .lethe-beside").wait_for(timeout=DRAWN)
     chip = page.locator("#play-asks button").nth(1)
     words = chip.inner_text()

@@ -26,7 +26,7 @@ def forgotten(studio, browser):
 def test_both_routings_side_by_side_and_the_old_one_forced(studio, watched, screenshots, forgotten):
     seen = watched()
     page = seen.page
-    page.goto(f"{studio}/look-inside?run={forgotten['npo']}&with={forgotten['seuf']}&inspector=routing")
+    page.goto(f"{studio}/run?id={forgotten['npo']}&with={forgotten['seuf']}&tab=inside&inspector=routing")
     page.locator("#look-seen .lethe-two section").nth(1).wait_for(timeout=JOB)
     page.click("#look-go")
     boxes = page.locator("#look-seen lethe-routing")
@@ -42,6 +42,7 @@ def test_both_routings_side_by_side_and_the_old_one_forced(studio, watched, scre
     assert first.locator(".experts button[aria-pressed='true']").count() == 1
     page.screenshot(path=screenshots / "experts-routing.png", full_page=True)
 
+    page.locator("#look-group label", has_text="Is it still there?").click()
     page.locator("#look-inspector label", has_text="Forced routing").click()
     page.locator("#look-seen", has_text="Nobody has looked").wait_for(timeout=JOB)
     page.click("#look-go")
@@ -53,7 +54,7 @@ def test_both_routings_side_by_side_and_the_old_one_forced(studio, watched, scre
     page.screenshot(path=screenshots / "experts-forced.png", full_page=True)
 
     other = watched(viewport={"width": 390, "height": 844}, color_scheme="dark")
-    other.page.goto(f"{studio}/look-inside?run={forgotten['npo']}&with={forgotten['seuf']}&inspector=routing")
+    other.page.goto(f"{studio}/run?id={forgotten['npo']}&with={forgotten['seuf']}&tab=inside&inspector=routing")
     other.page.locator("#look-seen lethe-routing").nth(1).wait_for(timeout=JOB)
     assert other.page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
     other.page.screenshot(path=screenshots / "experts-routing-phone.png", full_page=True)
@@ -67,6 +68,6 @@ def test_both_are_compared_and_asked(studio, watched, screenshots, forgotten):
     page.locator("#run-board .lethe-board").nth(1).wait_for(timeout=JOB)
     assert "Selected-Expert Unlearning" in page.locator("#run-board").inner_text()
     page.screenshot(path=screenshots / "experts-compare.png", full_page=True)
-    page.goto(f"{studio}/playground?run={forgotten['seuf']}")
+    page.goto(f"{studio}/run?id={forgotten['seuf']}&tab=ask")
     page.locator("#play-seen", has_text="The likeliest word at every step").wait_for(timeout=JOB)
     assert seen.errors == [] and seen.outside(studio) == []

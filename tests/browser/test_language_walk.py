@@ -64,7 +64,7 @@ def test_an_author_that_was_forgotten_is_compared_asked_for_and_shared(studio, w
     assert page.locator("#run-more article.lethe-chat").count() == 18
     page.screenshot(path=screenshots / "language-see.png", full_page=True)
 
-    page.goto(f"{studio}/playground?run={SHIPPED}")
+    page.goto(f"{studio}/run?id={SHIPPED}&tab=ask")
     page.locator("#play-seen .lethe-bubble").nth(1).wait_for(timeout=60_000)
     page.locator("#play-prompt textarea, #play-prompt input").fill("What was the father of Ivo Pemberly by trade?")
     page.click("#play-go")

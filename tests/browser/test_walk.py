@@ -210,9 +210,7 @@ def test_from_the_run_to_the_comparison_and_the_look_inside(studio, watched, run
     page.goto(f"{studio}/run?id={run_id}")
     page.locator("#run-more details").first.wait_for()
     page.screenshot(path=screenshots / "7-compare.png", full_page=True)
-    page.goto(f"{studio}/look-inside?run={run_id}&inspector=weight_change")
-    page.locator("#look-seen", has_text="Which weights moved").wait_for()
-    page.click("#look-go")
+    page.goto(f"{studio}/run?id={run_id}&tab=inside&inspector=weight_change")
     page.locator("#look-seen .lethe-plot .main-svg").first.wait_for(timeout=120_000)
     assert seen.wrong_headings() == []
     page.screenshot(path=screenshots / "8-inside.png", full_page=True)
@@ -222,30 +220,25 @@ def test_from_the_run_to_the_comparison_and_the_look_inside(studio, watched, run
 def test_looks_wait_for_each_other_and_are_filed_under_their_own_name(studio, watched):
     seen = watched()
     page = seen.page
-    page.goto(f"{studio}/look-inside?run=example-forget-sandal&inspector=layer_similarity")
+    page.goto(f"{studio}/run?id=example-forget-sandal&tab=inside&inspector=layer_similarity")
     page.locator("#look-seen", has_text="Centered kernel alignment (CKA)").wait_for()
     page.click("#look-go")
     page.locator("#look-bar li", has_text="Centered kernel alignment (CKA)").wait_for()
-    page.locator("#look-inspector label", has_text="Weight change: which weights moved").click()
-    page.locator("#look-seen", has_text="Weight change: which weights moved").wait_for()
-    page.click("#look-go")
-    page.locator("#look-bar li", has_text="Weight change: which weights moved").wait_for()
-    page.locator("#look-bar li", has_text="Weight change: which weights moved").wait_for(
-        state="detached", timeout=240_000
-    )
-    page.locator("#look-seen h2", has_text="Weight change: which weights moved").wait_for()
-    assert page.locator("#look-seen .lethe-panel", has_text="Relative change by layer").count() == 1
+    page.locator("#look-inspector label", has_text="Weight change").click()  # it is quick, and asked for by itself
+    page.locator("#look-seen .lethe-panel", has_text="Relative change by layer").wait_for(timeout=240_000)
+    assert page.locator("#look-seen h2", has_text="Weight change: which weights moved").count() == 1
     page.locator("#look-bar li", has_text="Centered kernel alignment (CKA)").get_by_text("Show").click()
     page.locator("#look-seen h2", has_text="Centered kernel alignment (CKA)").wait_for()
     page.locator("#look-seen .main-svg").first.wait_for()
-    page.locator("#look-unfit", has_text="the filter at the door: This run has no filter").wait_for(timeout=120_000)
-    assert page.locator("#look-inspector label", has_text="Universal input perturbation").count() == 0
     plot = page.locator("#look-seen .lethe-plot").first
     toolbar, opacity = plot.locator(".modebar").first, "e => Number(getComputedStyle(e).opacity)"
     assert toolbar.evaluate(opacity) == 0
     plot.hover()
     page.wait_for_function("Number(getComputedStyle(document.querySelector('#look-seen .modebar')).opacity) === 1")
     assert toolbar.bounding_box()["y"] + toolbar.bounding_box()["height"] <= plot.bounding_box()["y"] + 8
+    page.locator("#look-group label", has_text="Is it still there?").click()
+    page.locator("#look-unfit", has_text="This run has no filter").wait_for(timeout=120_000)
+    assert page.locator("#look-inspector label", has_text="Universal input perturbation").count() == 0
     assert seen.errors == [] and seen.outside(studio) == []
 
 
