@@ -1,4 +1,4 @@
-"""The three marks of a run, Forgotten? Rest intact? Really gone?, as HTML: each a sign, a word and one number with its reference."""
+"""The three marks of a run (forgotten, rest intact, really gone) as HTML: each a sign, a word and one number with its reference."""
 
 from markupsafe import Markup
 

@@ -1,4 +1,4 @@
-"""The three marks of a run in a list: Forgotten? Rest intact? Really gone? Each a sign, a word or number, and a sentence."""
+"""The three marks of a run in a list (forgotten, rest intact, really gone): each a sign, a word or number, and a sentence."""
 
 from typing import Literal, NamedTuple
 

@@ -1,4 +1,4 @@
-"""The three marks of a finished run: Forgotten? Rest intact? Really gone? Each an answer, one number with its reference, and the rule."""
+"""The three marks of a finished run (forgotten, rest intact, really gone): each an answer, one number with its reference, and the rule."""
 
 from dataclasses import dataclass
 from math import isnan

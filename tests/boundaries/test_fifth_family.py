@@ -113,7 +113,7 @@ def test_the_catalog_has_its_model_what_fits_it_and_why_the_rest_does_not(listed
     fit = {kind: {name for name, fits in each.items() if fits is True} for kind, each in works.items()}
     assert fit["methods"] == FIT
     assert fit["metrics"] == {"forget_error", "new_row_error", "run_time", "peak_memory", "weights_changed"}
-    assert fit["inspectors"] == {"weight_change", "weight_saliency"}
+    assert fit["inspectors"] == {"model_map", "weight_change", "weight_saliency"}
     assert works["methods"]["salun"] == "A model of a table gives images no classes."
     assert (
         works["inspectors"]["embedding_map"] == "A model of a table makes no embeddings that a map could be drawn of."
@@ -180,7 +180,8 @@ def test_the_tab_ask_asks_it(studio, result):
 
 
 def test_an_inspector_that_fits_works_and_one_that_does_not_says_why(studio):
-    assert studio["fitting"] == ["weight_saliency", "weight_change"]
+    assert studio["fitting"] == ["model_map", "weight_saliency", "weight_change"]
+    assert studio["model_map"] == ["How far each part moved"]
     assert any("moved most" in words for words in studio["weight_change"])
     assert len(studio["weight_saliency"]) == 1
     assert studio["embedding_map"].endswith("A model of a table makes no embeddings that a map could be drawn of.")

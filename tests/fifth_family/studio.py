@@ -77,7 +77,7 @@ def main(model: str, run_id: str, other: str) -> dict:
         "tries": [prompt for _, prompt in _ask.prompts(run_id)],
         "played": asked(run_id, "row 0"), "played_model": asked(model, "age=50 bmi=30"), "played_wrong": asked(run_id, "hello"),
         "fitting": [entry.id for entry in _offer.fitting(run_id)],
-        "weight_change": look(run_id, "weight_change"), "weight_saliency": look(run_id, "weight_saliency"),
+        "model_map": look(run_id, "model_map"), "weight_change": look(run_id, "weight_change"), "weight_saliency": look(run_id, "weight_saliency"),
         "embedding_map": told(look, run_id, "embedding_map"),
     }  # fmt: skip
 

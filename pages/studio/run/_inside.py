@@ -120,7 +120,8 @@ def _events(
     tab.clock.tick(poll_looks, [*tab.asked, tab.mark], tab.stand, **poll)
     arriving = tab.page.on_open(TAB, opened, [tab.group, tab.which, tab.unfit, *outputs])
     if fields:  # what "why?" of the tab Ask brings
-        arriving.then(_asked.settings, tab.page.inputs(), [*groups, *fields], js=at_place(), **PRIVATE)
+        filled = [*groups, *fields]
+        arriving.then(_asked.settings, tab.page.inputs(), filled, js=at_place(), show_progress_on=tab.about, **PRIVATE)
     tab.page.status.change(ask_all_quick, tab.page.inputs(tab.page.secret), None, **poll)
     vectors(narrowed(quickly(arriving.then(**here))))
 
