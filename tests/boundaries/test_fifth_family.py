@@ -181,7 +181,7 @@ def test_the_tab_ask_asks_it(studio, result):
 
 def test_an_inspector_that_fits_works_and_one_that_does_not_says_why(studio):
     assert studio["fitting"] == ["model_map", "weight_saliency", "weight_change"]
-    assert studio["model_map"] == ["How far each part moved"]
+    assert "Furthest moved" in studio["model_map"][0]
     assert any("moved most" in words for words in studio["weight_change"])
     assert len(studio["weight_saliency"]) == 1
     assert studio["embedding_map"].endswith("A model of a table makes no embeddings that a map could be drawn of.")
