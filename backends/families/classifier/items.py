@@ -58,7 +58,9 @@ def predictions(
         questions = [(Path(path).name, task.pixels.open(Path(path)), None)]
     else:
         questions = [_question(task, *place) for place in positions(task, names)]
-    answers = {when: _probabilities(task, model, questions, skip_guard) for when, model in models.items() if model}
+    answers = {
+        when: _probabilities(task, model, questions, skip_guard) for when, model in models.items() if model is not None
+    }
     rows = [
         {"id": name, "label": label} | {when: each[number] for when, each in answers.items()}
         for number, (name, _, label) in enumerate(questions)
