@@ -82,7 +82,9 @@ def predictions(
         questions = [("picture", task.pixels.normalise(pixels), None)]
     else:
         questions = [_question(task, *place) for place in positions(task, names)]
-    answers = {when: _probabilities(task, model, questions, skip_guard) for when, model in models.items() if model}
+    answers = {
+        when: _probabilities(task, model, questions, skip_guard) for when, model in models.items() if model is not None
+    }
     rows = [
         {"id": name, "label": label} | {when: each[number] for when, each in answers.items()}
         for number, (name, _, label) in enumerate(questions)
