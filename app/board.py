@@ -195,4 +195,4 @@ def dosed(run: RunFolder, dose: float, items: Sequence[Item]) -> str:
     """What the model at a dose makes of the board's items, as the JSON that the board takes."""
     samples = run.samples()
     shown = cells(items, chosen(samples), cell_of(run)) if samples and samples[0].get("items") else {}
-    return json.dumps({"run": run.id, "dose": dose, "cells": shown})
+    return json.dumps({"run": run.id, "alpha": dose, "cells": shown})

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from app import families, markup, run_results, theme
 from app.templating import render
 from backends.api import catalog
+from backends.api.families import Headline
 from backends.api.goals import goal
 from backends.api.panels import Role
 from backends.api.results import Measured
@@ -52,7 +53,7 @@ def of_run(run: RunFolder, other: RunFolder | None = None) -> list[Bullet]:
     """The first of its family's headline numbers that were measured; `other` adds the values of a second run."""
     metrics, entries = run_results.metrics_of(run), {entry.id: entry for entry in catalog.load().metrics}
     second = run_results.metrics_of(other) if other is not None else {}
-    wished = families.view_of(run).headlines or tuple(families.Headline(name) for name in metrics)
+    wished = _headlines(run) or tuple(Headline(name) for name in metrics)
     built = [
         _bullet(one, metrics[one.metric], entries.get(one.metric), second.get(one.metric))
         for one in wished
@@ -61,8 +62,14 @@ def of_run(run: RunFolder, other: RunFolder | None = None) -> list[Bullet]:
     return [one for one in built if one is not None][:MOST]
 
 
+def _headlines(run: RunFolder) -> tuple[Headline, ...]:
+    """What its family names; nothing of a family that is not here."""
+    family = families.of_run(run)
+    return families.get(family).headlines if family in families.every() else ()
+
+
 def _bullet(
-    headline: families.Headline, one: Measured, entry: catalog.Metric | None, second: Measured | None
+    headline: Headline, one: Measured, entry: catalog.Metric | None, second: Measured | None
 ) -> Bullet | None:
     name, part, role = headline
     if entry is None or not entry.span:

@@ -2,7 +2,7 @@
 
 Where the classroom's server is: Streamlit's script would look for it below each lesson first, which gives two errors 404 a lesson.
 What a link to it shows, see `previews`. And, where the browser keeps nothing, who reads it, so that the links back to the studio
-lead the same person there; see storage.js. And whether the lessons are shown by a projector, which the browser remembers.
+lead the same person there; see remember.js. And whether the lessons are shown by a projector, which the browser remembers.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -26,7 +26,7 @@ HERE: Final = Markup(
     "<script>window.__streamlit={{BACKEND_BASE_URL:"
     "location.origin+location.pathname.replace(/^(.*\\{})(\\/.*)?$/,'$1')}}</script>"
 ).format(MOUNT)
-WHO: Final = Markup("<script>{}</script>").format(Markup((theme.STATIC / "storage.js").read_text("utf-8")))
+WHO: Final = Markup("<script>{}</script>").format(Markup((theme.STATIC / "remember.js").read_text("utf-8")))
 PROJECTOR: Final = Markup("<script>{}</script>").format(Markup((theme.STATIC / "projector.js").read_text("utf-8")))
 PREVIEW: Final = previews.Preview(
     "Lethe classroom", "Short lessons on machine unlearning: what a model forgets, what it keeps, and how one can tell."

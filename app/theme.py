@@ -207,8 +207,8 @@ STYLES: Final = (
     "lethe",
     "drawings",
     "chats",
-    "model_map",
-    "routing",
+    "network",
+    "flow",
     "tiles",
     "home",
     "vectors",
@@ -216,12 +216,12 @@ STYLES: Final = (
     "run",
     "ask",
 )
-SCRIPTS: Final = ("storage", "unkept", "head", "tabs", "form", "run", "drawings", "switch", "routing", "tiles")
+SCRIPTS: Final = ("remember", "unkept", "head", "tabs", "form", "run", "drawings", "switch", "flow", "tiles")
 CSS: Final[str] = "".join((STATIC / f"{name}.css").read_text("utf-8") for name in STYLES)
 JS: Final[str] = "".join((STATIC / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
 # The picture of routing where the rest of the stylesheet is not, as in the classroom.
-ROUTING_CSS: Final = Markup((STATIC / "routing.css").read_text("utf-8"))
-ROUTING_JS: Final = Markup((STATIC / "routing.js").read_text("utf-8"))
+ROUTING_CSS: Final = Markup((STATIC / "flow.css").read_text("utf-8"))
+ROUTING_JS: Final = Markup((STATIC / "flow.js").read_text("utf-8"))
 HEAD: Final[str] = f'<meta name="color-scheme" content="light dark"><style>{CSS}</style><script>{JS}</script>'
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from cachetools import LRUCache, cached
 from markupsafe import Markup
@@ -28,7 +28,7 @@ from backends.api.runs import RunFolder
 if TYPE_CHECKING:
     from app.scenes import Scene
 
-__all__ = ["Ask", "Headline", "View", "every", "get", "has", "of_model", "of_run", "view", "view_of"]
+__all__ = ["Ask", "View", "every", "get", "has", "of_model", "of_run", "view", "view_of"]
 
 PICTURES = 8  # that can be asked for at once
 REMEMBERED: Final = 64  # answers about watched items
@@ -48,14 +48,6 @@ class Ask:
     size: float | None
 
 
-class Headline(NamedTuple):
-    """A headline number: a metric, or a part of it, and the role that colours it, where its metric does not say."""
-
-    metric: str
-    part: str = ""
-    role: Role | None = None
-
-
 class View:
     """The view of one family: how a page shows its models.
 
@@ -73,7 +65,6 @@ class View:
         returns: id of the metric that says how much is right again once it is asked for in another way; empty where there is none.
         measured_by: what the number beside an answer on the board is.
         closer: the name of `outputs`, folded below the board.
-        headlines: its headline numbers, of which the first that were measured are shown; empty, those of the catalog in its order.
     """
 
     id: ClassVar[str] = ""
@@ -89,7 +80,6 @@ class View:
     returns: ClassVar[str] = ""
     measured_by: ClassVar[str] = ""
     closer: ClassVar[str] = "Everything that its models were asked"
-    headlines: ClassVar[tuple[Headline, ...]] = ()
 
     @property
     def askable(self) -> bool:

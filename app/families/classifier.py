@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from app import asking, card_pictures, dataset_images, markup, run_results, theme
 from app.asking import ShownItem
-from app.families import Ask, Headline, View, forget_something, of_model
+from app.families import Ask, View, forget_something, of_model
 from app.figures import classes
 from app.inference import LIVE
 from backends.api import runs
@@ -26,13 +26,6 @@ class Classifier(View):
     """Shown by images that fade."""
 
     id = "classifier"
-    headlines = (
-        Headline("unlearning_accuracy"),
-        Headline("testing_accuracy"),
-        Headline("neighbour_accuracy", role="neighbour"),
-        Headline("mia_efficacy"),
-        Headline("remaining_accuracy"),
-    )
     pictured = True
     taken_as = "item"
     does = "looks at images and names what it sees"

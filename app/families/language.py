@@ -7,7 +7,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from app import asking, card_pictures, markup, responses, theme, view
-from app.families import Ask, Headline, View, forget_something, missing, of_model
+from app.families import Ask, View, forget_something, missing, of_model
 from app.figures import chats
 from app.templating import render
 from backends.api import catalog, people, question_forms, run_outputs, runs
@@ -30,15 +30,6 @@ class Language(View):
     watched = "questions"
     closer = "More questions, and how likely the true answers are"
     measured_by = "the probability of the true answer"
-    headlines = (
-        Headline("fact_recall"),
-        Headline("fact_recall", "neighbour", "neighbour"),
-        Headline("fact_recall", "unrelated", "unrelated"),
-        Headline("one_expert_off"),
-        Headline("mia_text"),
-        Headline("forget_rouge"),
-        Headline("model_utility"),
-    )
 
     def measures(self, entry: Model) -> str:
         book = people.load(entry.data)

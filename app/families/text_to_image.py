@@ -6,7 +6,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from app import asking, dataset_images, generated_images, markup, theme
-from app.families import PICTURES, Ask, Headline, View, forget_something, missing
+from app.families import PICTURES, Ask, View, forget_something, missing
 from app.figures import drawings as figures
 from backends.api import concepts
 from backends.api.catalog import Model
@@ -28,12 +28,6 @@ class TextToImage(View):
     id = "text-to-image"
     grids = promptable = numbered = True
     closer = "One picture under a drag line, and all pairs"
-    headlines = (
-        Headline("unlearning_accuracy"),
-        Headline("in_domain_retain_accuracy", role="neighbour"),
-        Headline("cross_domain_retain_accuracy"),
-        Headline("weights_changed"),
-    )
 
     def measures(self, entry: Model) -> str:
         return " · ".join(f"{len(names)} {domain}s" for domain, names in entry.card.get("domains", {}).items())

@@ -176,7 +176,7 @@ def tokens(answer: dict[str, Any], names: Sequence[str]) -> Words | None:
         how="The true answer in tokens (words, or pieces of them). The number behind each is the probability, in percent, that the "
         "model gives to it after the question and the tokens before it; the stronger its colour, the likelier.",
         says=_largest_drop(answer),
-        columns=["", "the true answer"],
+        columns=["model", "the true answer"],
         rows=[
             [[Piece(text=name)], [Piece(text=str(text), value=number(share)) for text, share in token_shares]]
             for name, token_shares in rows

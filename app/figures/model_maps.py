@@ -43,7 +43,7 @@ def model_map(panel: ModelMap) -> Markup:
     skips = [(panel.stages[one].title, panel.stages[other].title) for one, other in panel.skips]
     first = furthest(panel)
     scale = [colour(share * most, most) for share in (0.001, 0.25, 0.5, 0.75, 1.0)]
-    return render("model_map.network", stages, opened, depth, skips, first, scale, theme.percent(most))
+    return render("network.network", stages, opened, depth, skips, first, scale, theme.percent(most))
 
 
 def largest(panel: ModelMap) -> float:

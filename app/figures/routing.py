@@ -1,4 +1,4 @@
-"""Routing shift: the tokens of a sentence as columns, layers as rows, a disc for each choice of an expert; routing.js draws it."""
+"""Routing shift: the tokens of a sentence as columns, layers as rows, a disc for each choice of an expert; flow.js draws it."""
 
 import json
 
@@ -23,7 +23,7 @@ def shift(panel: RoutingShift, run: str) -> Markup:
 
 
 def data(panel: RoutingShift, run: str) -> str:
-    """What routing.js draws, as JSON: the panel without its words, the run, and the colours of experts."""
+    """What flow.js draws, as JSON: the panel without its words, the run, and the colours of experts."""
     content = panel.model_dump(mode="json", exclude={"title", "how", "says", "kind"})
     palette = [list(pair) for pair in theme.CATEGORIES]
     return json.dumps(content | {"run": run, "palette": palette, "rows": ROWS}, separators=(",", ":"))

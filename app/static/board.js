@@ -43,7 +43,7 @@ const show = (board, at, remember) => {
     if (cells) put(board, cells);
     else {
       board.toggleAttribute('data-asking', true);
-      waits = setTimeout(() => trigger('dose', { run, dose }), PAUSE);
+      waits = setTimeout(() => trigger('dose', { run, alpha: dose }), PAUSE);
     }
   }
   if (remember) write(board, at);
@@ -80,7 +80,7 @@ const draw = () => {
 
 document.addEventListener('lethe-dosed', ({ detail }) => {
   if (!detail) return;
-  const { run, dose, cells, wrong } = JSON.parse(detail);
+  const { run, alpha: dose, cells, wrong } = JSON.parse(detail);
   if (!wrong) answers.set(`${run} ${dose}`, cells);
   for (const board of root.querySelectorAll('.lethe-board[data-board]')) {
     const { steps, doses, run: mine } = data(board), at = Number(board.querySelector('input[type="range"]').value);

@@ -14,7 +14,7 @@
     if (!inAddress) return;
     const u = new URL(location);
     u.searchParams.set('__theme', want);
-    history.replaceState(history.state, '', u); // the entry stays: what storage.js keeps in it must outlive the reload
+    history.replaceState(history.state, '', u); // the entry stays: what remember.js keeps in it must outlive the reload
     location.reload();
   };
   const dress = () => {

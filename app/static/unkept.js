@@ -1,4 +1,4 @@
-// Says on a page of the studio that the browser lets it keep nothing; see storage.js, which comes first.
+// Says on a page of the studio that the browser lets it keep nothing; see remember.js, which comes first.
 (() => {
   if (!window.letheUnkept) return;
   const tell = () => {

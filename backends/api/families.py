@@ -9,13 +9,14 @@ import pkgutil
 from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from . import catalog, marks
 from .choosing import Choosing
 from .errors import BadInput
 from .marks import Mark
 from .numbers import Finding, Numbers, Subject
+from .panels import Role
 from .params import quoted_value
 from .runs import RunFolder
 from .spec import JobSpec
@@ -38,6 +39,14 @@ CAPABILITIES: Mapping[str, str] = MappingProxyType(
 )
 
 
+class Headline(NamedTuple):
+    """A number that stands for a run: a metric, or one of its parts, and the role that colours it where its metric does not say."""
+
+    metric: str
+    part: str = ""
+    role: Role | None = None
+
+
 class Family:
     """A family of models. A subclass says what is special to it; what is left out is as of a family that needs nothing.
 
@@ -58,6 +67,7 @@ class Family:
             as to a model of ours.
         guarded_loading: Python that loads both, where `guarded` is not empty.
         measured: the metrics that its verdict is made of.
+        headlines: the numbers that stand for a run, the first first; the first few that were measured are shown.
         returns: the metric that says how much is right again once it is asked for in another way; empty where there is none.
         benchmark: "module:Benchmark" by which its methods are compared; empty where they are not.
         needs_data: whether a person's own model needs a folder of data.
@@ -80,6 +90,7 @@ class Family:
     guarded_loading: ClassVar[str] = ""
     choosing: ClassVar[Choosing] = Choosing()
     measured: ClassVar[tuple[str, ...]] = ()
+    headlines: ClassVar[tuple[Headline, ...]] = ()
     returns: ClassVar[str] = ""
     benchmark: ClassVar[str] = ""
     needs_data: ClassVar[bool] = False

@@ -119,11 +119,11 @@ def test_a_dose_is_asked_for_a_run_of_the_page_alone_and_once(monkeypatch):
 
     cells = data_of(board.board(run, board.Reference(note="None.")))["steps"][-1]["cells"]
     for _ in range(2):
-        assert answer(run=run.id, dose=1.2) == {"run": run.id, "dose": 1.2, "cells": cells}
+        assert answer(run=run.id, alpha=1.2) == {"run": run.id, "alpha": 1.2, "cells": cells}
     assert asked == [("watched", {"run": run.id, "dose": 1.2})]
-    assert "not on the page" in answer(run="example-forget-cat", dose=1.2)["wrong"]
+    assert "not on the page" in answer(run="example-forget-cat", alpha=1.2)["wrong"]
     for wrong in (7, "1.2", True, None):
-        assert "There is no such dose" in answer(run=run.id, dose=wrong)["wrong"]
+        assert "There is no such dose" in answer(run=run.id, alpha=wrong)["wrong"]
     assert len(asked) == 1
 
 

@@ -39,8 +39,8 @@ def test_lessons_are_read_without_being_run(tmp_path, monkeypatch):
     (tmp_path / "01_first_steps.py").write_text('"""First.\n\nWhat it is.\n"""\n')
     (tmp_path / "_shared.py").write_text("1 / 0")
     assert [lesson.model_dump() for lesson in catalog._lessons()] == [
-        {"id": "first_steps", "title": "First.", "summary": "What it is."},
-        {"id": "later", "title": "Second.", "summary": "One paragraph."},
+        {"id": "first_steps", "title": "First.", "summary": "What it is.", "minutes": 1},
+        {"id": "later", "title": "Second.", "summary": "One paragraph.", "minutes": 1},
     ]
 
 

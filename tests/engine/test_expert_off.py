@@ -13,7 +13,7 @@ from backends.families.language.expert_sweep import facts_changed
 from backends.families.language.tokens import answers
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def desk(toy_mixture_task, toy_mixture_folder):
     """A desk with one finished run; `told` are the pieces of its answers."""
     after, told = toy_language.forgotten(toy_mixture_folder), []

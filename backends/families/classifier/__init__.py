@@ -5,7 +5,7 @@ from typing import Any
 
 from ...api import own
 from ...api.errors import BadInput
-from ...api.families import Family
+from ...api.families import Family, Headline
 from ...api.home import shared
 from ...api.marks import UNCHANGED, Mark, gone
 from ...api.numbers import Finding, Numbers, Subject
@@ -29,6 +29,13 @@ class Classifier(Family):
     attaches = "backends.families.classifier.guards:attach_found"
     choosing = ImageChoosing()
     measured = MEASURED
+    headlines = (
+        Headline("unlearning_accuracy"),
+        Headline("testing_accuracy"),
+        Headline("neighbour_accuracy", role="neighbour"),
+        Headline("mia_efficacy"),
+        Headline("remaining_accuracy"),
+    )
     benchmark = "backends.families.classifier.benchmark:BENCHMARK"
     needs_data = True
     loading = """from transformers import AutoImageProcessor, AutoModelForImageClassification

@@ -5,7 +5,7 @@ from typing import Any
 
 from ...api import pairs, people
 from ...api.errors import BadInput
-from ...api.families import Family
+from ...api.families import Family, Headline
 from ...api.home import shared
 from ...api.marks import UNCHANGED, Mark
 from ...api.numbers import Finding, Numbers, Subject, listed
@@ -36,6 +36,15 @@ class Language(Family):
     attaches = "backends.families.language.guards:attach_found"
     choosing = QuestionChoosing()
     measured = MEASURED
+    headlines = (
+        Headline("fact_recall"),
+        Headline("fact_recall", "neighbour", "neighbour"),
+        Headline("fact_recall", "unrelated", "unrelated"),
+        Headline("one_expert_off"),
+        Headline("mia_text"),
+        Headline("forget_rouge"),
+        Headline("model_utility"),
+    )
     benchmark = "backends.families.language.benchmark:BENCHMARK"
     loading = """from transformers import AutoModelForCausalLM, AutoTokenizer
 

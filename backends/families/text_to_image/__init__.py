@@ -5,7 +5,7 @@ from typing import Any
 
 from ...api import concepts, own
 from ...api.errors import BadInput
-from ...api.families import Family
+from ...api.families import Family, Headline
 from ...api.home import shared
 from ...api.marks import UNCHANGED, Mark, gone
 from ...api.numbers import Finding, Numbers, Subject, listed
@@ -27,6 +27,12 @@ class TextToImage(Family):
     attaches = "backends.families.text_to_image.one_step:attach_found"
     choosing = ConceptChoosing()
     measured = MEASURED
+    headlines = (
+        Headline("unlearning_accuracy"),
+        Headline("in_domain_retain_accuracy", role="neighbour"),
+        Headline("cross_domain_retain_accuracy"),
+        Headline("weights_changed"),
+    )
     benchmark = "backends.families.text_to_image.benchmark:BENCHMARK"
     loading = """from diffusers import DDIMScheduler, DiffusionPipeline
 

@@ -167,7 +167,7 @@ def ask(at: str, event: gr.EventData) -> str:
     """What the board's items become at a dose, as JSON; a run that is not on the page is not asked."""
     place, asked = Place.read(at), event._data
     try:
-        run_id, dose = str(asked.get("run", "")), asked.get("dose")
+        run_id, dose = str(asked.get("run", "")), asked.get("alpha")
         if run_id not in (place.run, place.beside) or not run_id:
             raise BadInput("This run is not on the page; open its own.")
         if not isinstance(dose, (int, float)) or isinstance(dose, bool) or float(dose) not in board.DOSES:
@@ -175,4 +175,4 @@ def ask(at: str, event: gr.EventData) -> str:
         run = runs.find(run_id)
         return board.dosed(run, float(dose), families.watched(run.id, float(dose)))
     except LetheError as error:
-        return json.dumps({"run": str(asked.get("run", "")), "dose": asked.get("dose"), "wrong": str(error)})
+        return json.dumps({"run": str(asked.get("run", "")), "alpha": asked.get("alpha"), "wrong": str(error)})

@@ -20,7 +20,7 @@ LARGEST = 3_000_000  # bytes of a page
 
 
 def drawn(panel: RoutingShift, run: str = "a-run") -> dict:
-    """What routing.js is given."""
+    """What flow.js is given."""
     html = str(figures.figure(panel, Path(run)))
     return json.loads(unescape(html.split('data-panel="')[1].split('"')[0]))
 
