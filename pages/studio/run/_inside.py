@@ -19,6 +19,8 @@ from pages.studio.run import _asked, _experts, _found, _looking, _offer, _vector
 from pages.studio.run._page import PRIVATE, Place, RunPage, at_place, of_run
 
 TAB = "inside"
+# A question leaves to the answer which look the address names, and what panels.js takes for a late answer is one to a look it names.
+ANY_LOOK = "const open = new URL(location); open.searchParams.delete('inspector'); history.replaceState(history.state, '', open);"
 EVERY = 1.0  # seconds between two questions how the looks stand
 
 
@@ -109,9 +111,9 @@ def _events(
     vectors(quickly(tab.which.input(choose, tab.asked, outputs, js=anew, **latest)))
     grouped = tab.group.input(
         choose_group, tab.page.inputs(tab.page.secret, tab.group), [tab.which, tab.unfit, *outputs],
-        js=at_place(before=_vectors.FORGET), **latest,
+        js=at_place(before=ANY_LOOK + _vectors.FORGET), **latest,
     )  # fmt: skip
-    vectors(quickly(grouped.then(**here)))
+    vectors(narrowed(quickly(grouped.then(**here))))  # narrowed again: what came late may be of the question before
     poll: dict[str, Any] = {"queue": False, "js": at_place(), **PRIVATE}
     go.click(
         ask, [*tab.asked, *fields], [tab.page.secret, *tab.stand], js=at_place(), trigger_mode="multiple", **lookup
