@@ -13,9 +13,9 @@ from backends.api.panels import Bars, Series, When
 from backends.api.results import Measured
 from backends.api.runs import RunFolder
 
-SIDES: Final[tuple[tuple[When, str], ...]] = (("before", "before"), ("after", "after"))
+SIDES: Final[tuple[tuple[When, str], ...]] = (("before", "original"), ("after", "unlearned"))
 SUMS: Final = ("without the target",)  # parts that are a mean over others, so no bar beside them
-WHEN = {"before": "before", "after": "after", "reference": "trained again without it"}
+WHEN = {"before": "original", "after": "unlearned", "reference": "retrained reference"}
 
 
 def metrics_of(run: RunFolder) -> dict[str, Measured]:
@@ -91,12 +91,12 @@ def part_panels(run: RunFolder) -> list[Bars]:
             series.append(Series(name=WHEN["reference"], values=values, role="reference"))
         titles = [metric_names.get(label, label) for label in labels]
         marked = [at for at, label in enumerate(labels) if label in forget_labels]
-        aim = "; the dashed line is the model trained again without it, which is the aim" if len(series) > 2 else ""
+        aim = "; the dashed line is the retrained reference, a model trained without it" if len(series) > 2 else ""
         panels.append(
             Bars(
                 title=one.title or name,
-                how=f"The faint bar is the model before, the full one after{aim}. "
-                + ("What was to be forgotten is vermilion." if marked else ""),
+                how=f"The faint bar is the original model, the full one the unlearned{aim}. "
+                + ("The forget set is vermilion." if marked else ""),
                 says=_largest_change(labels, titles, marked, one),
                 labels=titles,
                 series=series,

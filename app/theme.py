@@ -25,10 +25,10 @@ ROLE: Final[dict[str, str]] = {
     "difference": "#6B7280",
 }
 ROLE_WORDS: Final[dict[str, str]] = {
-    "forget": "to be forgotten",
+    "forget": "forget set",
     "neighbour": "neighbours",
     "unrelated": "unrelated",
-    "reference": "trained again without it",
+    "reference": "retrained reference",
     "amount": "all",
     "difference": "difference",
 }

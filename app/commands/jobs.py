@@ -94,7 +94,7 @@ def _print_result(run: Any, result: dict[str, Any]) -> None:
     for note in result.get("notes", []):
         terminal.result(note)
     terminal.result("")
-    heads = ("", "before", "after", "trained again without it")
+    heads = ("", "original", "unlearned", "retrained reference")
     titles = {entry.id: entry.title for entry in catalog.load().metrics}
     rows = [
         (

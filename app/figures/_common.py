@@ -8,9 +8,11 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from app import markup, theme
-from backends.api.panels import Number, Series
+from backends.api.panels import Number, Series, When
 
 INK = "#15171c"
+RETRAINED = "retrained reference"
+WHENS: dict[When, str] = {"before": "original", "after": "unlearned"}
 NOTHING = markup.nothing("Nothing was measured here.")
 
 
@@ -38,8 +40,16 @@ def dash(series: Series) -> str:
 
 
 def name(series: Series) -> str:
-    """The legend's entry of a series: its name, with before or after where it does not say so already."""
-    return f"{series.name}, {series.when}" if series.when and series.when not in series.name.lower() else series.name
+    """The legend's entry of a series: its name, which ends with the model whose it is."""
+    if not series.when:
+        return RETRAINED if series.name == "trained again without it" else series.name  # as runs of earlier versions name it
+    words = WHENS[series.when]
+    said = series.name.lower()
+    if said in (series.when, words):
+        return words
+    if said.endswith(f", {series.when}"):
+        return series.name[: -len(series.when)] + words
+    return series.name if series.when in said or words in said else f"{series.name}, {words}"
 
 
 def gaps(values: Sequence[Number]) -> list[float | None]:

@@ -30,7 +30,7 @@ LITTLE: Final = frozenset(
 MOST: Final = 200  # changed answers that are listed
 SILENT: Final = "(it says nothing)"
 TITLE: Final = "The same questions, before and after"
-_ABOUT = {"forget": "to be forgotten", "neighbour": "on neighbours", "unrelated": "on something unrelated"}
+_ABOUT = {"forget": "of the forget set", "neighbour": "on neighbours", "unrelated": "on something unrelated"}
 
 
 def marked(response: str, truth: str, question: str) -> Markup:
@@ -97,7 +97,7 @@ def _changed_answers(chats: Sequence[Chat]) -> Markup:
     ]
     what = "the answer" if len(moved) == 1 else f"the {len(moved):,} answers"
     first = f" (the first {MOST})" if len(moved) > MOST else ""
-    return markup.fold(f"Show {what} that changed{first}", markup.table(["question", "before", "after"], rows))
+    return markup.fold(f"Show {what} that changed{first}", markup.table(["question", "original model", "unlearned model"], rows))
 
 
 def changed(chats: Sequence[Chat]) -> str:
@@ -125,7 +125,7 @@ def _card(chat: Chat) -> Markup:
     )
 
 
-WHEN_AGAIN: Final = "trained again without it"
+WHEN_AGAIN: Final = "retrained reference"
 
 
 def likelihoods(chats: Sequence[Chat], title: str = "How likely it holds the true answer") -> Bars:
@@ -134,7 +134,7 @@ def likelihoods(chats: Sequence[Chat], title: str = "How likely it holds the tru
     mine = {role: [chat for chat in chats if chat.role == role] for role in roles}
     before: list[float | None] = [100 * fmean(chat.was for chat in mine[role]) for role in roles]
     after: list[float | None] = [100 * fmean(chat.now for chat in mine[role]) for role in roles]
-    series = [Series(name="before", values=before, when="before"), Series(name="after", values=after, when="after")]
+    series = [Series(name="original", values=before, when="before"), Series(name="unlearned", values=after, when="after")]
     aims = [[chat.aim for chat in mine[role] if chat.aim is not None] for role in roles]
     aimed = all(aims)
     if aimed:
@@ -143,11 +143,11 @@ def likelihoods(chats: Sequence[Chat], title: str = "How likely it holds the tru
         f"from {theme.percent(was)} to {theme.percent(now)} for questions {_ABOUT[role]}"
         for role, was, now in zip(roles, before, after, strict=True)
     ]
-    line = "; the dashed line is the model trained again without it, which is the aim" if aimed else ""
+    line = "; the dashed line is the retrained reference, a model trained without it" if aimed else ""
     return Bars(
         title=title,
         how="The probability, a token, that a model gives to the true answer, on average over all questions of a kind: faint "
-        f"before, full after{line}.",
+        f"the original model, full the unlearned one{line}.",
         says=f"The probability of the true answer went {', '.join(moved)}.",
         labels=[theme.ROLE_WORDS[role] for role in roles],
         series=series,

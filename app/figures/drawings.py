@@ -49,7 +49,7 @@ def _change_sentence(pairs: Sequence[ImagePair]) -> str:
     return f"On average a pixel changed by {joined(changes)}."
 
 
-_OF = {"forget": "pictures to be forgotten", "neighbour": "neighbours", "unrelated": "unrelated ones"}
+_OF = {"forget": "pictures of the forget set", "neighbour": "neighbours", "unrelated": "unrelated ones"}
 
 
 def beside(prompt: str, seeds: Sequence[int], answer: Mapping[str, Any], names: Sequence[str]) -> Markup:

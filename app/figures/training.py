@@ -43,7 +43,7 @@ def loss_panel(events: Sequence[dict[str, Any]]) -> Lines | None:
     series = [Series(name=_words(key), values=[recorded[at].get(key) for at in keep], role=_role(key)) for key in names]
     return Lines(
         title="While it learned to forget",
-        how="Each point is one step of the method; the values are those it works with, so a rising loss on what is to be forgotten can be what is wanted.",
+        how="Each point is one step of the method; the values are those it works with, so a rising loss on the forget set can be what is wanted.",
         says=_trend_sentence(names, recorded),
         x=[xs[at] for at in keep],
         series=series,
@@ -103,7 +103,7 @@ def fading_panel(samples: Sequence[Sample], words: Watching | None = None) -> Li
     words = words or of_items(samples[-1]["items"])
     return Lines(
         title="How it fades",
-        how=f"Each curve is {words.mean}; what is to be forgotten should sink, the others should stay.",
+        how=f"Each curve is {words.mean}; the forget set should sink, the others should stay.",
         says=f"{words.subject} went {', '.join(changes)}.",
         x=_short_names(samples),
         series=series,

@@ -49,7 +49,7 @@ class Goal(NamedTuple):
         return self.off > FAR
 
 
-WORDS: Final[dict[Kind, str]] = {"retrained": "as trained again without it", "before": "as before", "zero": "0"}
+WORDS: Final[dict[Kind, str]] = {"retrained": "as retrained", "before": "as before", "zero": "0"}
 
 
 def goal(one: Measured, entry: Metric | None) -> Goal | None:

@@ -51,7 +51,7 @@ class Numbers:
     def beside(self, names: Sequence[str]) -> str:
         """The first of these metrics with their values and those of the retrained reference, in words."""
         return ", ".join(
-            f"{self.title(name)} {self.written(name, 'after')} ({self.written(name, 'reference')} trained again)"
+            f"{self.title(name)} {self.written(name, 'after')} ({self.written(name, 'reference')} retrained)"
             for name in names[:MOST]
         )
 

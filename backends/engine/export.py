@@ -107,7 +107,7 @@ def _card(run: OpenRun, guards: list[str], *, adapted: bool) -> str:
 {result["params"]}, seed {result["seed"]}, kept: {keep or "everything else"}. The model before: {result["model"]}; its
 licence applies.
 
-| | before | after | trained again without it | unit |
+| | original model | unlearned model | retrained reference | unit |
 |---|---|---|---|---|
 {rows}
 """

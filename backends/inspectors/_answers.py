@@ -36,7 +36,7 @@ def role(when: When, otherwise: Role) -> Role:
 
 def model_words(when: When) -> str:
     """A model in words."""
-    return "trained again without it" if when == "reference" else when
+    return "retrained reference" if when == "reference" else when
 
 
 def chosen(look: InspectContext[LanguageModel], each: int) -> list[int]:

@@ -41,19 +41,19 @@ def confusion(look: InspectContext[Classifier], params: Confusion) -> list[AnyPa
     before, after = matrix(look, "before"), matrix(look, "after")
     classes = _chosen(look, np.abs(np.nan_to_num(after - before)).sum(1), params.most)
     panels: list[AnyPanel] = [
-        _heatmap(look, "Before", before, classes, READ, _sure(look, before)),
-        _heatmap(look, "After", after, classes, READ, _went(look, after, before)),
+        _heatmap(look, "Original model", before, classes, READ, _sure(look, before)),
+        _heatmap(look, "Unlearned model", after, classes, READ, _went(look, after, before)),
         _heatmap(
             look, "What changed", after - before, classes, _DIFFERENCE, _largest(look, after - before), signed=True
         ),
     ]
     if look.reference is not None:
         reference = matrix(look, "reference")
-        panels.append(_heatmap(look, "Trained again without it", reference, classes, READ, _sure(look, reference)))
+        panels.append(_heatmap(look, "Retrained reference", reference, classes, READ, _sure(look, reference)))
         gap = after - reference
         finding = f"On average a row differs by {percent(float(np.nanmean(np.abs(gap).sum(1) / 2)))} of its images."
         panels.append(
-            _heatmap(look, "After, minus trained again without it", gap, classes, _DIFFERENCE, finding, signed=True)
+            _heatmap(look, "Unlearned model, minus retrained reference", gap, classes, _DIFFERENCE, finding, signed=True)
         )
     return panels
 

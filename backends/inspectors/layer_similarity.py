@@ -174,8 +174,8 @@ def _to_reference(before: dict[str, Grams], after: dict[str, Grams], reference: 
     if math.isnan(near["before"] + near["after"]):
         step = "not measured everywhere, so not compared with"
     return Lines(
-        title="Beside the model trained again without it",
-        how=f"1 means that a layer sees these {noun} as the model trained again without them does. If the forgetting went all the way down, the line after lies above the line before.",
+        title="Beside the retrained reference",
+        how=f"1 means that a layer sees these {noun} as the retrained reference does. If the forgetting went all the way down, the line of the unlearned model lies above that of the original.",
         says=f"For forgotten {noun} the mean over layers went from {near['before']:.3f} to {near['after']:.3f}: {step} the retrained reference.",
         x=list(reference["forget"]),
         series=[

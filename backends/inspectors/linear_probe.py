@@ -206,7 +206,7 @@ def _verdict(probed: dict[When, Read], names: list[str], chance: float, line: fl
         f"probes read {percent(before)} of {count} facts right before and {percent(after)} after ({names[at['after']]})"
     )
     if "reference" in right:
-        accuracies += f", {percent(right['reference'])} in the model trained again without them"
+        accuracies += f", {percent(right['reference'])} in the retrained reference"
     return Verdict(
         title=QUESTION,
         how="A probe learned on people who were kept, so what it reads of a forgotten one the model itself still brings there. Yes means that no probe reads it any more, which is no proof that nothing is there; no, that it can still be read.",

@@ -11,7 +11,7 @@ from ..families.classifier.task import Classifier
 from ..metrics._common import best_threshold, confidence
 from ._common import percent
 
-TITLES: dict[When, str] = {"before": "Before", "after": "After", "reference": "Trained again without it"}
+TITLES: dict[When, str] = {"before": "Original model", "after": "Unlearned model", "reference": "Retrained reference"}
 ROLES: dict[str, tuple[str, Role]] = {
     "forget": ("forget", "forget"),
     "retain": ("keep (trained on)", "neighbour"),

@@ -14,7 +14,7 @@ from backends.api.spec import JobSpec
 
 LARGER, AFTER = "*larger", "*after"
 KINDS = {LARGER: "What is forgotten: more and more", AFTER: "What is forgotten: one after another"}
-AXES = {LARGER: "how much is to be forgotten", AFTER: "requests so far"}
+AXES = {LARGER: "size of the forget set", AFTER: "requests so far"}
 HOW = {
     LARGER: "Each point is one job that forgot a larger set at once; what is kept should stay level, and the dashed line is the "
     "retrained reference for that set.",

@@ -17,7 +17,7 @@ MORE = {  # pages in other states, and what stands on them once they are filled
     "?run=no-such-run": "#run-title section",
     "compare?run=example-author-forgotten&with=example-forget-sandal": "#run-board section",
     "compare?run=example-author-forgotten": "#run-more section",
-    "methods?tab=measured": "#methods-measured .main-svg",
+    "methods?tab=measured": "#methods-measured svg a",
     "methods?tab=sweep": "#sweep-seen section",
 }
 SPACE = "https://huggingface.co/spaces/me/lethe"

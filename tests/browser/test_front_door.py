@@ -23,7 +23,7 @@ def opened(studio, browser):
         page = contexts[-1].new_page()
         page.goto(studio)
         page.wait_for_selector(".lethe-front", timeout=START)
-        page.get_by_text("None yet.").wait_for(timeout=START)
+        page.wait_for_selector(".lethe-own :is(p, li)", timeout=START)
         return page
 
     yield open_home

@@ -15,7 +15,7 @@ COUNT_CLOCKS = """() => { const kinds = ['.progress-text', '.meta-text', '.meta-
 const shown = () => [...document.querySelectorAll(kinds)].filter(clock => clock.checkVisibility()).length;
 setInterval(() => { clocks += shown(); }, 100);
 window.shownClock = () => { const clock = document.createElement('div');
-return kinds.some(kind => { clock.className = kind.slice(1); clock.textContent = '0.3s'; document.querySelector('#run').append(clock);
+return kinds.some(kind => { clock.className = kind.slice(1); clock.textContent = '0.3s'; document.querySelector('#run-board').append(clock);
 const shows = clock.checkVisibility(); clock.remove(); return shows; }); }; }"""
 NO_OVERFLOW = "document.documentElement.scrollWidth <= innerWidth"
 
@@ -160,7 +160,7 @@ def test_a_click_on_another_model_wins_over_every_late_answer(studio, watched):
     seen = watched()
     page = seen.page
     page.goto(f"{studio}/new")
-    page.locator("#model label").nth(4).wait_for()
+    ready(page)
     page.locator("#model label", has_text="100 invented authors").click()
     assert page.locator("#job").evaluate("part => part.inert") and page.locator("#start").evaluate("part => part.inert")
     page.locator("#model label", has_text="Team of experts").click()

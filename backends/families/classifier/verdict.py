@@ -121,14 +121,14 @@ def _reference_clause(numbers: Numbers, about: Subject) -> str:
     """The mean distance to the retrained reference, and every number that is far from it although the mean may be small."""
     gap, other = numbers.value("average_gap", "after"), numbers.far("average_gap")
     if isnan(numbers.value("unlearning_accuracy", "reference")):
-        return "" if about.again else "there is no model trained again without them to compare with"
+        return "" if about.again else "there is no retrained reference to compare with"
     far = ""
     if other:
         more = f" and {len(other) - MOST} more" if len(other) > MOST else ""
         far = f"{numbers.beside(other)}{more}"
     if isnan(gap):
-        return f"far from a model trained again without them: {far}" if far else ""
-    mean = f"on average of UA, RA, TA and MIA {gap:.1f} points from a model trained again without them"
+        return f"far from the retrained reference: {far}" if far else ""
+    mean = f"on average of UA, RA, TA and MIA {gap:.1f} points from the retrained reference"
     return f"{mean}, but far from it in {far}" if far else mean
 
 

@@ -201,7 +201,7 @@ def _fluency_clause(numbers: Numbers) -> str:
     usual = before if isnan(again) else again
     broken = strange - aim >= least
     short = after <= REPEATS * usual
-    than = "before" if isnan(again) else "for a model trained again"
+    than = "before" if isnan(again) else "of the retrained reference"
     entropy = f"n-gram entropy {after:.1f} bits, {usual:.1f} {than}"
     if broken and short:
         return f"it stammers where it used to answer ({entropy}; {strange:.1f} {SURPRISE}, {aim:.1f} otherwise)"

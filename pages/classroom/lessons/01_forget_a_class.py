@@ -78,7 +78,7 @@ with show.section("3. Erased, or only hidden?"):
     st.markdown(
         f"The run's own verdict is: *{verdict.of_run(run)}*\n\n"
         "Be careful with the word *forgotten*. The model now **answers** differently. That does not prove that the knowledge is gone:\n\n"
-        "- The fairest comparison is a model that was **trained again without it** (the *retrained reference*). The nearer the "
+        "- The fairest comparison is the **retrained reference**: a model trained without it from the start. The nearer the "
         "numbers come to that model's, the better; more is not better.\n"
         "- What is only **hidden** can come back, for example after a few steps of training on a handful of pictures.\n"
         "- Numbers on a few hundred pictures say what the model does on those pictures, and nothing about all others."

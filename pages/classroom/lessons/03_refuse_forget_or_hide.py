@@ -82,7 +82,7 @@ with show.section("2. What else got hurt?"):
     rows = {"before": [show.score_text(first[role], "before") for role in heads]}
     rows |= {name: [show.score_text(values[role], "after") for role in heads] for name, values in scores_by_way.items()}
     if any("reference" in first[role] for role in heads):
-        rows["trained again without it"] = [show.score_text(first[role], "reference") for role in heads]
+        rows["retrained reference"] = [show.score_text(first[role], "reference") for role in heads]
     st.html(show.table(list(heads.values()), rows))
     show.question(
         "Two of these models name none of the forgotten facts. Are both as good as a model that was trained again without the writer?",

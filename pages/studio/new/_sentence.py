@@ -89,7 +89,7 @@ def forget_set_table(counts: job_form.Counted) -> Markup:
         if len(rows) > 1
         else "Methods that draw something else instead take the words on the right."
     )
-    table = markup.table(["To be forgotten", "Stands in for it"], rows)
+    table = markup.table(["forget set", "drawn instead (anchor)"], rows)
     return _fold(markup.text(lead, "quiet"), table)
 
 
