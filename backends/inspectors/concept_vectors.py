@@ -22,7 +22,7 @@ from ._common import GROUPS, Group, percent
 from ._vectors import cards, job_path, measured, relearning_path, traces
 
 ALIKE = 0.02  # vectors whose words overlap as much as those of random columns, but for this, moved like these
-ROLE_WORDS: dict[Group, str] = {"forget": "to be forgotten", "neighbour": "neighbours", "unrelated": "unrelated"}
+ROLE_WORDS: dict[Group, str] = {"forget": "forget set", "neighbour": "neighbours", "unrelated": "unrelated"}
 EFFECT = (
     "The probability of a token of the true answer over all questions, as the model is and with vectors switched off. Vectors "
     "that carry only what was to be forgotten lower only those."

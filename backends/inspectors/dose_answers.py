@@ -18,7 +18,7 @@ from ._answers import chosen, items, plain
 from ._common import GROUPS, Group, at_dose, halfway, percent
 
 What = Literal["share", "rouge"]
-NAMES: dict[Group, str] = {"forget": "to be forgotten", "neighbour": "neighbours", "unrelated": "unrelated"}
+NAMES: dict[Group, str] = {"forget": "forget set", "neighbour": "neighbours", "unrelated": "unrelated"}
 SHOWN = 2  # questions of each kind whose answers are shown at every dose
 
 

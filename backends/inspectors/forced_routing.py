@@ -19,7 +19,7 @@ from ._answers import chosen, items, plain
 from ._common import GROUPS, Group, percent
 
 WAYS = ("before", "after", "after, old routing")
-NAMES: dict[Group, str] = {"forget": "to be forgotten", "neighbour": "neighbours", "unrelated": "unrelated"}
+NAMES: dict[Group, str] = {"forget": "forget set", "neighbour": "neighbours", "unrelated": "unrelated"}
 SHOWN = 4
 
 

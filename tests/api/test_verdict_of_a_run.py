@@ -38,7 +38,7 @@ def test_the_verdicts_of_the_shipped_runs_name_what_contradicts_them():
         "example-experts-busiest": "held back by one expert, not erased: with expert 3 of layer 2 switched off, 100 %",
         "example-author-refused": "it stammers where it used to answer",
         "example-author-forgotten": "cannot tell it from a model that never saw it (p 0.83), but membership attacks can: PrivLeak",
-        "example-forget-sandal": "but far from it in MIA (entropy) 99.9 % (36.1 % trained again)",
+        "example-forget-sandal": "but far from it in MIA (entropy) 99.9 % (36.1 % retrained)",
     }.items():
         assert words in said[name]
     assert not any("cannot be told" in one or "not only rerouted" in one for one in said.values())

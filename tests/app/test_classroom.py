@@ -164,7 +164,7 @@ def test_the_third_lesson_compares_what_three_shipped_models_say(third):
         assert before != said[way] and "the true answer: 100 %" in before
     assert len(said) == len(set(said.values())) == 3
     (table,) = (one.proto.body for one in seen.get("html") if "<table" in one.proto.body)
-    assert table.count("<tr>") == 6 and "trained again without it" in table and "not measured" not in table
+    assert table.count("<tr>") == 6 and "retrained reference" in table and "not measured" not in table
 
 
 def test_the_exercise_of_the_third_lesson_opens_the_studio_with_a_guard_or_without(third):

@@ -23,7 +23,7 @@ def test_forgotten_and_nothing_hurt():
     found = judged()
     assert found.startswith("It forgot Sandal (2,000 training images): 100 % of them wrong now (0.4 % before)")
     assert "the rest lost little (points of accuracy: 0 on kept images, 0 on new ones)" in found
-    assert "no model trained again" in found
+    assert "no retrained reference" in found
 
 
 @pytest.mark.parametrize(("share", "word"), [(10, "hardly"), (70, "partly")])
@@ -41,13 +41,13 @@ def test_the_reference_is_the_aim():
     found = judged(IMAGES, forget=(0, 10, 10), average_gap=(5, 0.4, 0))
     assert found.startswith("It forgot the 100 training images (random:25%)")
     assert "10 % after training again without them" in found
-    assert "on average of UA, RA, TA and MIA 0.4 points from a model trained again" in found and "far from" not in found
+    assert "on average of UA, RA, TA and MIA 0.4 points from the retrained reference" in found and "far from" not in found
 
 
 def test_an_average_that_leaves_out_a_far_number_names_it():
     found = judged(forget=(0.4, 100, 100), average_gap=(49.8, 0.2, 0), mia_entropy=(1.8, 99.9, 36.15))
     assert (
-        "0.2 points from a model trained again without them, but far from it in MIA (entropy) 99.9 % (36.1 % trained again)"
+        "0.2 points from the retrained reference, but far from it in MIA (entropy) 99.9 % (36.1 % retrained)"
         in found
     )
     near = judged(forget=(0.4, 100, 100), average_gap=(49.8, 0.2, 0), mia_entropy=(1.8, 40, 36.15))
@@ -65,7 +65,7 @@ def test_without_a_reference_single_images_are_compared_with_images_never_seen()
 
 def test_training_again_is_not_compared_with_nothing():
     found = judged(SANDAL | {"again": True})
-    assert "no model trained again" not in found and "accuracy: 0 on kept images" in found
+    assert "no retrained reference" not in found and "accuracy: 0 on kept images" in found
 
 
 def test_it_never_claims_that_knowledge_is_gone():

@@ -75,14 +75,14 @@ CANNOT = "the test of its truth ratios cannot tell it from a model that never sa
 def test_a_test_that_fails_to_reject_names_those_that_do_in_the_same_breath():
     found = judged(forget_quality=(0, 0.83, 1), privleak=(-100, -100, 0), mia_text=(1, 0.9, 0.05))
     assert (
-        f"{CANNOT}, but membership attacks can: PrivLeak -100 % (0 % trained again), MIA (text) 0.9 (0.05 trained again);"
+        f"{CANNOT}, but membership attacks can: PrivLeak -100 % (0 % retrained), MIA (text) 0.9 (0.05 retrained);"
         in found
     )
 
 
 def test_a_likelihood_far_from_that_of_the_reference_is_named_too():
     found = judged(forget_quality=(0, 0.83, 1), privleak=(-100, -5, 0), probability=(99.6, 22, 1.8))
-    assert f"{CANNOT}; far from such a model is probability 22 % (1.8 % trained again);" in found
+    assert f"{CANNOT}; far from such a model is probability 22 % (1.8 % retrained);" in found
 
 
 def test_where_nothing_else_tells_it_only_the_test_is_named():
@@ -184,7 +184,7 @@ def language(after, again=nan, strange=None):
 
 def test_broken_language_is_said():
     assert (
-        "it stammers where it used to answer (n-gram entropy 2.0 bits, 2.5 for a model trained again; 13.2 nats"
+        "it stammers where it used to answer (n-gram entropy 2.0 bits, 2.5 of the retrained reference; 13.2 nats"
         in language(2.0, 2.5, (13.2, 2.2))
     )
 

@@ -301,8 +301,8 @@ def test_doses_end_where_the_models_are(task, gone, tmp_path):
     panels = found("dose_answers", looks.look(task, tmp_path, gone), questions=5)
     rouge = looks.series(panels[0])
     at = {dose: place for place, dose in enumerate(panels[0].x)}
-    assert rouge["to be forgotten"][at[0.0]] == 100 and rouge["to be forgotten"][at[1.0]] < 90
-    share = looks.series(panels[1])["to be forgotten"]
+    assert rouge["forget set"][at[0.0]] == 100 and rouge["forget set"][at[1.0]] < 90
+    share = looks.series(panels[1])["forget set"]
     assert share[at[0.0]] > share[at[0.5]] > share[at[1.0]]
 
 

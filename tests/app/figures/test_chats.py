@@ -173,8 +173,8 @@ def test_compare_shows_the_kept_answers_by_role_and_opens_no_model(run, asked):
     read = plain(shown)
     assert read.index(chats.TITLE) < read.index("How likely it holds the true answer") < read.index("How it fades")
     assert shown.count("<article") == 3 * language.EACH and asked == []
-    assert "changed its answer to 4 of 8 questions to be forgotten, 0 of 8 questions on neighbours and 0 of 8" in read
-    assert "from 100 % to 50 % for questions to be forgotten, from 100 % to 100 % for questions on neighbours" in read
+    assert "changed its answer to 4 of 8 questions of the forget set, 0 of 8 questions on neighbours and 0 of 8" in read
+    assert "from 100 % to 50 % for questions of the forget set, from 100 % to 100 % for questions on neighbours" in read
     assert "Show the 4 answers that changed" in read and "Ada Moss 3 was born in Oslo." in read
 
 
@@ -207,7 +207,7 @@ def test_a_watched_run_shows_small_chats_and_a_slider(run):
     assert 'data-kind="said"' in shown and "<img" not in shown and "Ada Moss 0 was born in Bergen. 99 %" in read
     assert "In Oslo. 25 %" in read and shown.count('type="range"') == 1
     panel = training.fading_panel(run.samples())
-    assert "true answer went from 99 % to 25 % (to be forgotten)" in panel.says
+    assert "true answer went from 99 % to 25 % (forget set)" in panel.says
 
 
 def test_all_three_models_answer_and_the_token_that_lost_most_is_named(run, asked):

@@ -109,7 +109,7 @@ def test_every_picture_of_the_grid_can_be_put_under_the_wipe(run, asked):
     assert sorted(offered) == sorted(re.findall(r'data-shot="(\d+)"', above)) and len(offered) == len(SUITE)
     assert len(re.findall(r'<input type="range"[^>]*aria-label="Wipe between', above)) == 1
     assert above.count('alt="before: a cat in flat style"') == 2  # under the wipe and in the grid
-    assert "On average a pixel changed by 20 % of its range in pictures to be forgotten, 20 %" in plain(above)
+    assert "On average a pixel changed by 20 % of its range in pictures of the forget set, 20 %" in plain(above)
 
 
 def test_the_pictures_of_a_run_are_asked_for_once(run, asked):

@@ -111,7 +111,7 @@ def test_bars_by_class_mark_what_was_forgotten_and_say_what_else_moved(run):
 def test_parts_that_are_no_classes_stand_in_the_table_only(run):
     assert [panel.title for panel in run_results.part_panels(run)] == ["Right, by class"]
     read = plain(number_table.parts([run]))
-    assert "Never measured: attack accuracy after 53 metrics.json › third.parts.after.attack_accuracy" in read
+    assert "Never measured: attack accuracy unlearned 53 metrics.json › third.parts.after.attack_accuracy" in read
 
 
 def test_two_runs_stand_side_by_side_and_a_wrong_pair_is_said(home, run, other):

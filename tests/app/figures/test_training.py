@@ -51,7 +51,7 @@ def test_a_long_job_is_thinned_to_what_a_screen_can_show_and_keeps_its_last_numb
 def test_fading_is_the_mean_probability_of_the_true_class_by_role():
     panel = training.fading_panel(SAMPLES)
     assert {series.role: series.values for series in panel.series} == {"forget": [90, 20], "unrelated": [90, 90]}
-    assert "from 90 % to 20 % (to be forgotten)" in panel.says
+    assert "from 90 % to 20 % (forget set)" in panel.says
     assert training.fading_panel(SAMPLES[:1]) is None
 
 
