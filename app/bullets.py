@@ -68,9 +68,7 @@ def _headlines(run: RunFolder) -> tuple[Headline, ...]:
     return families.get(family).headlines if family in families.every() else ()
 
 
-def _bullet(
-    headline: Headline, one: Measured, entry: catalog.Metric | None, second: Measured | None
-) -> Bullet | None:
+def _bullet(headline: Headline, one: Measured, entry: catalog.Metric | None, second: Measured | None) -> Bullet | None:
     name, part, role = headline
     if entry is None or not entry.span:
         return None

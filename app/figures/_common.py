@@ -42,7 +42,9 @@ def dash(series: Series) -> str:
 def name(series: Series) -> str:
     """The legend's entry of a series: its name, which ends with the model whose it is."""
     if not series.when:
-        return RETRAINED if series.name == "trained again without it" else series.name  # as runs of earlier versions name it
+        return (
+            RETRAINED if series.name == "trained again without it" else series.name
+        )  # as runs of earlier versions name it
     words = WHENS[series.when]
     said = series.name.lower()
     if said in (series.when, words):

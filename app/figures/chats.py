@@ -97,7 +97,9 @@ def _changed_answers(chats: Sequence[Chat]) -> Markup:
     ]
     what = "the answer" if len(moved) == 1 else f"the {len(moved):,} answers"
     first = f" (the first {MOST})" if len(moved) > MOST else ""
-    return markup.fold(f"Show {what} that changed{first}", markup.table(["question", "original model", "unlearned model"], rows))
+    return markup.fold(
+        f"Show {what} that changed{first}", markup.table(["question", "original model", "unlearned model"], rows)
+    )
 
 
 def changed(chats: Sequence[Chat]) -> str:
@@ -134,7 +136,10 @@ def likelihoods(chats: Sequence[Chat], title: str = "How likely it holds the tru
     mine = {role: [chat for chat in chats if chat.role == role] for role in roles}
     before: list[float | None] = [100 * fmean(chat.was for chat in mine[role]) for role in roles]
     after: list[float | None] = [100 * fmean(chat.now for chat in mine[role]) for role in roles]
-    series = [Series(name="original", values=before, when="before"), Series(name="unlearned", values=after, when="after")]
+    series = [
+        Series(name="original", values=before, when="before"),
+        Series(name="unlearned", values=after, when="after"),
+    ]
     aims = [[chat.aim for chat in mine[role] if chat.aim is not None] for role in roles]
     aimed = all(aims)
     if aimed:

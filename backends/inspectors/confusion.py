@@ -53,7 +53,9 @@ def confusion(look: InspectContext[Classifier], params: Confusion) -> list[AnyPa
         gap = after - reference
         finding = f"On average a row differs by {percent(float(np.nanmean(np.abs(gap).sum(1) / 2)))} of its images."
         panels.append(
-            _heatmap(look, "Unlearned model, minus retrained reference", gap, classes, _DIFFERENCE, finding, signed=True)
+            _heatmap(
+                look, "Unlearned model, minus retrained reference", gap, classes, _DIFFERENCE, finding, signed=True
+            )
         )
     return panels
 

@@ -16,7 +16,11 @@ DDIM_STEPS = (6, 20)  # of the drawings that it learns from: those of the defaul
 GUIDANCE = (1.5, 2.0)
 ROUNDS = 16  # drawings of every prompt, each from its own noise
 LATEST = 0.7  # share of the steps that may be left out, beginning from the noised drawing instead of from noise alone
-FIT_STEPS, FIT_RATE, MISFIT = 60, 0.02, 0.15  # of finding which pose was drawn; pictures further from every pose are left out
+FIT_STEPS, FIT_RATE, MISFIT = (
+    60,
+    0.02,
+    0.15,
+)  # of finding which pose was drawn; pictures further from every pose are left out
 BATCH, RATE = 16, 6e-4
 
 
@@ -96,7 +100,9 @@ def _prompts() -> list[str]:
 
 def _encoded(vae: Any, pictures: Tensor) -> Tensor:
     """The mean latents of pictures from 0 to 1, at unit deviation."""
-    return torch.cat([vae.encode(2 * x - 1).latent_dist.mean for x in pictures.split(40)]) * float(vae.config.scaling_factor)
+    return torch.cat([vae.encode(2 * x - 1).latent_dist.mean for x in pictures.split(40)]) * float(
+        vae.config.scaling_factor
+    )
 
 
 def _decoded(vae: Any, latents: Tensor) -> Tensor:
@@ -106,7 +112,14 @@ def _decoded(vae: Any, latents: Tensor) -> Tensor:
 
 
 def _denoised(
-    pipe: Any, begun: Tensor, texts: Tensor, empty: Tensor, guidance: float, count: int, skipped: int, generator: torch.Generator
+    pipe: Any,
+    begun: Tensor,
+    texts: Tensor,
+    empty: Tensor,
+    guidance: float,
+    count: int,
+    skipped: int,
+    generator: torch.Generator,
 ) -> Tensor:
     """Latents after DDIM with classifier-free guidance, from noise (0 skipped) or from `begun` noised to the first step taken."""
     scheduler = pipe.scheduler
@@ -115,7 +128,9 @@ def _denoised(
     x = scheduler.add_noise(begun, noise, scheduler.timesteps[skipped : skipped + 1]) if skipped else noise
     for t in scheduler.timesteps[skipped:]:
         bare, asked = (
-            torch.cat([pipe.unet(part, t, text).sample for part, text in zip(x.split(40), words.split(40), strict=True)])
+            torch.cat(
+                [pipe.unet(part, t, text).sample for part, text in zip(x.split(40), words.split(40), strict=True)]
+            )
             for words in (empty, texts)
         )
         x = scheduler.step(bare + guidance * (asked - bare), t, x).prev_sample
@@ -146,6 +161,8 @@ def _posed(images: Tensor, pose: Tensor, side: float) -> Tensor:
     """Drawings turned, scaled, moved and perhaps flipped, at half their pixels; white around."""
     angle, wide, high, x, y = pose.unbind(1)
     cos, sin, wide, high = angle.cos(), angle.sin(), wide.exp(), high.exp()
-    theta = torch.stack([torch.stack([side * cos * wide, -sin * high, x], 1), torch.stack([side * sin * wide, cos * high, y], 1)], 1)
+    theta = torch.stack(
+        [torch.stack([side * cos * wide, -sin * high, x], 1), torch.stack([side * sin * wide, cos * high, y], 1)], 1
+    )
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     return 1 - F.avg_pool2d(F.grid_sample(1 - images, grid, align_corners=False), 2)

@@ -277,7 +277,9 @@ def test_every_page_opens_for_the_good_run_and_answers_for_the_others(damaged, m
     good = [("run", {"id": GOOD}), ("new", {"clone": GOOD}), ("methods", {"tab": "runs", "base": GOOD}), ("runs", {})]
     for path, query in [("", {}), *good]:
         shown = apart.run(answers_of(demo, path, query))
-        assert GOOD in shown or path in ("", "new", "runs"), path  # Home and Runs list the newest few, the form does not name it
+        assert GOOD in shown or path in ("", "new", "runs"), (
+            path
+        )  # Home and Runs list the newest few, the form does not name it
         assert "Error: " not in shown, (path, shown[-300:])
     for kind in SOME:
         for path, query in (("run", {"id": number(kind)}), ("new", {"clone": number(kind)})):

@@ -17,7 +17,7 @@ MORE = {  # pages in other states, and what stands on them once they are filled
     "?run=no-such-run": "#run-title section",
     "compare?run=example-author-forgotten&with=example-forget-sandal": "#run-board section",
     "compare?run=example-author-forgotten": "#run-more section",
-    "methods?tab=measured": "#methods-measured svg a",
+    "methods?tab=measured": "#methods-measured a.point",
     "methods?tab=sweep": "#sweep-seen section",
 }
 SPACE = "https://huggingface.co/spaces/me/lethe"
@@ -136,7 +136,7 @@ def test_the_identity_goes_through_the_classroom_and_back(studio, storeless):
     for back in ("Back to the studio", "in the studio"):
         page.locator(".nav-holder a[href$='classroom/']").click()
         page.wait_for_url("**/classroom/**")
-        page.locator("a[href$='/forget_a_drawing']").first.click(timeout=SLOW)
+        page.locator("a[href$='forget_a_drawing']").first.click(timeout=SLOW)
         page.wait_for_url("**/classroom/forget_a_drawing")
         page.reload()
         link = page.get_by_role("link", name=back).first

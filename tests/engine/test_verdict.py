@@ -41,14 +41,15 @@ def test_the_reference_is_the_aim():
     found = judged(IMAGES, forget=(0, 10, 10), average_gap=(5, 0.4, 0))
     assert found.startswith("It forgot the 100 training images (random:25%)")
     assert "10 % after training again without them" in found
-    assert "on average of UA, RA, TA and MIA 0.4 points from the retrained reference" in found and "far from" not in found
+    assert (
+        "on average of UA, RA, TA and MIA 0.4 points from the retrained reference" in found and "far from" not in found
+    )
 
 
 def test_an_average_that_leaves_out_a_far_number_names_it():
     found = judged(forget=(0.4, 100, 100), average_gap=(49.8, 0.2, 0), mia_entropy=(1.8, 99.9, 36.15))
     assert (
-        "0.2 points from the retrained reference, but far from it in MIA (entropy) 99.9 % (36.1 % retrained)"
-        in found
+        "0.2 points from the retrained reference, but far from it in MIA (entropy) 99.9 % (36.1 % retrained)" in found
     )
     near = judged(forget=(0.4, 100, 100), average_gap=(49.8, 0.2, 0), mia_entropy=(1.8, 40, 36.15))
     assert "far from" not in near

@@ -96,9 +96,12 @@ def _events(
         return event.then(of_run(_vectors.arrive), inputs, switch.search, js=at_place(), **lookup)
 
     def narrowed(event: Any) -> Any:
-        return event.then(
-            of_run(_offer.narrow), tab.page.inputs(tab.which), [tab.which, tab.unfit], js=at_place(), **lookup
-        )
+        """What can say nothing of the run goes, once that is known: which question is open is read then, so that no click is undone."""
+        known = event.then(of_run(_offer.learn), tab.page.inputs(), None, js=at_place(), **lookup)
+        return known.then(
+            of_run(_offer.narrow), tab.page.inputs(tab.group, tab.which), [tab.which, tab.unfit], js=at_place(),
+            queue=False, **PRIVATE,
+        )  # fmt: skip
 
     def quickly(event: Any) -> Any:
         """What takes next to nothing is looked at without being asked for."""
@@ -113,7 +116,7 @@ def _events(
         choose_group, tab.page.inputs(tab.page.secret, tab.group), [tab.which, tab.unfit, *outputs],
         js=at_place(before=ANY_LOOK + _vectors.FORGET), **latest,
     )  # fmt: skip
-    vectors(narrowed(quickly(grouped.then(**here))))  # narrowed again: what came late may be of the question before
+    vectors(narrowed(quickly(grouped.then(**here))))
     poll: dict[str, Any] = {"queue": False, "js": at_place(), **PRIVATE}
     go.click(
         ask, [*tab.asked, *fields], [tab.page.secret, *tab.stand], js=at_place(), trigger_mode="multiple", **lookup

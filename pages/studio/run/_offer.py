@@ -1,5 +1,6 @@
 """The looks that are offered for a run, by the question that they answer; the others stand grey, with the reason."""
 
+from contextlib import suppress
 from typing import Any, Final
 
 import gradio as gr
@@ -40,9 +41,11 @@ def lacks(run_id: str, inspector_id: str) -> str:
 
 
 def first_of(run_id: str, group: str | None) -> str | None:
-    """The first look of a question that fits a run; of any question where it has none."""
-    fits = [entry for entry in fitting(run_id) if not lacks(run_id, entry.id)]
-    return next((entry.id for entry in [*(entry for entry in fits if entry.group == group), *fits]), None)
+    """The first look of a question that fits a run, though it can say nothing of it where all are so; of any question where it has none."""
+    fits = fitting(run_id)
+    asked = [entry for entry in fits if entry.group == group]
+    telling = [entry for entry in asked if not lacks(run_id, entry.id)]
+    return next((entry.id for entry in [*telling, *asked, *fits]), None)
 
 
 def choices(run_id: str | None, inspector_id: str | None) -> list[tuple[str, str]]:
@@ -68,16 +71,23 @@ def unfit(run_id: str | None, inspector_id: str | None) -> Markup:
     return render("pages.unfit", reasons) if reasons else Markup()
 
 
-def narrow(run_id: str | None, inspector_id: str | None) -> tuple[Any, Any]:
-    """The looks on offer without those that can say nothing of this run, and why not; asked of the process that opens runs."""
+def learn(run_id: str | None) -> None:
+    """Know which looks can say nothing of a finished run; asked of the process that opens runs."""
     run = run_results.open_run(run_id)[0] if run_id else None
-    if run is None or run.state.status != "done":
-        return gr.skip(), gr.skip()
-    if run.id not in LACKING:
-        try:
-            LACKING[run.id] = LIVE.ask("lacking", run=run.id)
-        except LetheError:
-            return gr.skip(), gr.skip()  # all are offered; one that does not fit says so itself
+    if run is None or run.state.status != "done" or run.id in LACKING:
+        return
+    with suppress(LetheError):  # all are offered then; one that does not fit says so itself
+        LACKING[run.id] = LIVE.ask("lacking", run=run.id)
         while len(LACKING) > REMEMBERED:
             LACKING.pop(next(iter(LACKING)), None)
-    return gr.Radio(choices=choices(run.id, inspector_id)), unfit(run.id, inspector_id)
+
+
+def narrow(run_id: str | None, group: str | None, inspector_id: str | None) -> tuple[Any, Any]:
+    """The looks on offer without those that can say nothing of this run, and why not.
+
+    Nothing changes where another question was chosen in the meantime, whose looks are on their way.
+    """
+    entry = next((entry for entry in catalog.load().looks if entry.id == inspector_id), None)
+    if not run_id or run_id not in LACKING or entry is None or entry.group != group:
+        return gr.skip(), gr.skip()
+    return gr.Radio(choices=choices(run_id, inspector_id)), unfit(run_id, inspector_id)

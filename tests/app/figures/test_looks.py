@@ -269,6 +269,11 @@ def test_owners_take_turns_and_nobody_fills_the_queue_alone(process, board, monk
         limits.cache_clear()
 
 
+def narrowed(run, inspector, group="change"):
+    _offer.learn(run)
+    return _offer.narrow(run, group, inspector)
+
+
 def test_what_can_say_nothing_of_a_run_is_not_offered_and_the_reason_is_said(monkeypatch):
     asked = []
 
@@ -278,11 +283,13 @@ def test_what_can_say_nothing_of_a_run_is_not_offered_and_the_reason_is_said(mon
 
     monkeypatch.setattr(_offer, "LIVE", SimpleNamespace(ask=ask))
     monkeypatch.setattr(_offer, "LACKING", {})
-    radio, words = _offer.narrow(FIRST, "look")
+    radio, words = narrowed(FIRST, "look")
     assert [way for _, way in radio.choices] == ["look"]
     assert plain(words) == "A glance This run has nothing to glance at." and 'aria-disabled="true"' in words
-    radio, _ = _offer.narrow(FIRST, "glance")  # what is chosen stays, with its reason in place of a button's promise
+    radio, _ = narrowed(FIRST, "glance")  # what is chosen stays, with its reason in place of a button's promise
     assert [way for _, way in radio.choices] == ["look", "glance"] and asked == [("lacking", {"run": FIRST})]
+    radio, _ = narrowed(FIRST, "glance", "sees")
+    assert not hasattr(radio, "choices"), "an answer to a question that is no longer open changes nothing"
     assert "nothing to glance at" in page("glance")[1] and "Press the button" not in page("glance")[1]
 
 
@@ -292,7 +299,7 @@ def test_while_that_cannot_be_asked_everything_is_offered(monkeypatch):
 
     monkeypatch.setattr(_offer, "LIVE", SimpleNamespace(ask=ask))
     monkeypatch.setattr(_offer, "LACKING", {})
-    radio, _ = _offer.narrow(FIRST, "look")
+    radio, _ = narrowed(FIRST, "look")
     assert not hasattr(radio, "choices") and "Press the button" in page("glance")[1]
 
 
