@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MOVIE = ROOT / "docs" / "lethe.webp"
 PICTURES = ROOT / "docs" / "screenshots"
 VIEW = {"width": 1280, "height": 800}
-FORM = "/?model=emoji-sd&forget=cat&method=esd"
+FORM = "/new?model=emoji-sd&forget=cat&method=esd"
 JOB = 1_800_000  # milliseconds that the run may take, on a machine that does other work
 LARGEST = 3_000_000  # bytes of the moving picture
 WIDTH = 900  # of its pixels

@@ -21,7 +21,7 @@ PROCESSES = {"multiprocessing", "subprocess"}
 BROWSER = {"playwright"}
 TOGETHER = {"attacks"}  # folders whose files share a server that takes seconds to make
 # Browser tests wait more than they work: these have a studio and a Chromium of their own beside that of the others.
-SECOND = {"test_drawing_compare", "test_drawing_walk", "test_experts_walk"}
+SECOND = {"test_axe", "test_drawing_compare", "test_drawing_walk", "test_experts_walk"}
 TIERS = {
     "unit": "needs no model library and starts no process; `make check` runs these",
     "job": "needs a model library, or starts processes",

@@ -80,7 +80,7 @@ def test_no_page_breaks_its_own_policy(studio, watched):
             one.filled(address)
         wrong[address] = one.wrong_headings()
     one.page.goto(f"{studio}/classroom/")
-    expect(one.page.get_by_text("Back to the studio").first).to_be_visible(timeout=SLOW)
+    expect(one.page.get_by_role("link", name="+ New run").first).to_be_visible(timeout=SLOW)
     one.filled("classroom/")
     assert ours(one.errors) == []
     assert not any(wrong.values()), wrong
@@ -133,7 +133,7 @@ def test_the_identity_goes_through_the_classroom_and_back(studio, storeless):
     page, errors = storeless
     page.goto(f"{studio}/runs")
     first = sends(page)
-    for back in ("Back to the studio", "in the studio"):
+    for back in ("Lethe", "in the studio"):
         page.locator(".nav-holder a[href$='classroom/']").click()
         page.wait_for_url("**/classroom/**")
         page.locator("a[href$='forget_a_drawing']").first.click(timeout=SLOW)

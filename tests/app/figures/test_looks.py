@@ -269,9 +269,9 @@ def test_owners_take_turns_and_nobody_fills_the_queue_alone(process, board, monk
         limits.cache_clear()
 
 
-def narrowed(run, inspector, group="change"):
+def narrowed(run, inspector, group=""):
     _offer.learn(run)
-    return _offer.narrow(run, group, inspector)
+    return _offer.narrow(run, group or _offer.catalog.load().look(inspector).group, inspector)
 
 
 def test_what_can_say_nothing_of_a_run_is_not_offered_and_the_reason_is_said(monkeypatch):
@@ -288,7 +288,7 @@ def test_what_can_say_nothing_of_a_run_is_not_offered_and_the_reason_is_said(mon
     assert plain(words) == "A glance This run has nothing to glance at." and 'aria-disabled="true"' in words
     radio, _ = narrowed(FIRST, "glance")  # what is chosen stays, with its reason in place of a button's promise
     assert [way for _, way in radio.choices] == ["look", "glance"] and asked == [("lacking", {"run": FIRST})]
-    radio, _ = narrowed(FIRST, "glance", "sees")
+    radio, _ = narrowed(FIRST, "glance", "change")
     assert not hasattr(radio, "choices"), "an answer to a question that is no longer open changes nothing"
     assert "nothing to glance at" in page("glance")[1] and "Press the button" not in page("glance")[1]
 
