@@ -30,7 +30,8 @@ JOB = 1_800_000  # milliseconds that the run may take, on a machine that does ot
 LARGEST = 3_000_000  # bytes of the moving picture
 WIDTH = 900  # of its pixels
 WAITING = 16  # of its frames that only show progress; those with new pictures all stay
-HOLD, CHANGE, STEP = 2000, 700, 140  # milliseconds that a frame is shown: to read it, with new pictures, of a movement
+HOLD, CHANGE, STEP, SLIDE = 2000, 700, 140, 260  # milliseconds that a frame is shown: to read it, with new pictures, of a movement
+THUMB = 16  # pixels of a slider's handle
 INSIDE = {
     "saliency": ("example-forget-sandal", "weight_saliency", 0),
     "routing": ("example-experts-one", "routing", 0),
@@ -115,25 +116,23 @@ def running(page: Page) -> Frames:
 
 
 def compared(page: Page) -> Frames:
-    """Before and after, with the line between them dragged to and fro."""
-    page.locator("#run-more summary").first.click()
-    stage = page.locator(".lethe-wipe .stage")
-    stage.wait_for()
-    page.wait_for_timeout(3000)
-    stage.evaluate("stage => stage.scrollIntoView({block: 'center'})")
+    """The run's page, its slider dragged from the original model to the unlearned one."""
+    page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(1000)
     page.screenshot(path=PICTURES / "compare.png")
-    frames = [(photographed(page), HOLD)]
-    box = stage.bounding_box()
+    slider = page.locator("#run-board input[type=range]").first
+    box, steps = slider.bounding_box(), int(slider.get_attribute("max") or 1)
+    last = int(slider.input_value())
     assert box is not None
-    height = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] / 2, height)
+    height, width = box["y"] + box["height"] / 2, box["width"] - THUMB
+    places = [box["x"] + THUMB / 2 + width * at / steps for at in range(last + 1)]
+    page.mouse.move(places[-1], height)
     page.mouse.down()
-    shares = [0.5 + 0.09 * at for at in (*range(0, 5), *range(5, -5, -1), *range(-5, 1))]
-    for share in shares:
-        page.mouse.move(box["x"] + share * box["width"], height)
-        page.wait_for_timeout(120)
-        frames.append((photographed(page), STEP))
+    frames: Frames = []
+    for place in [*reversed(places), *places]:
+        page.mouse.move(place, height)
+        page.wait_for_timeout(150)
+        frames.append((photographed(page), SLIDE))
     page.mouse.up()
     return [*frames, (photographed(page), HOLD)]
 
@@ -141,7 +140,7 @@ def compared(page: Page) -> Frames:
 def inside(page: Page, address: str, name: str) -> None:
     """One picture of the look inside a run that comes with Lethe; it is looked into first where nobody has."""
     run, inspector, number = INSIDE[name]
-    page.goto(f"{address}/look-inside?run={run}&inspector={inspector}")
+    page.goto(f"{address}/run?id={run}&tab=inside&inspector={inspector}")
     page.locator("#look-seen .lethe-panel, #look-seen:has-text('Nobody has looked')").first.wait_for()
     if not page.locator("#look-seen .lethe-panel").count():
         page.click("#look-go")

@@ -5,6 +5,8 @@ All by default, but the last:
     job       the default job as the command line does it: seconds in all, and by phase
     studio    cold start to the first page, pages while a job runs, and what the web process holds
     home      how soon Home is visible and usable on a warm server, and how much it carries (in Chromium)
+    run       how soon a finished run's first viewport stands, and a step of its slider is painted (in Chromium)
+    defaults  the default job of every embedded model, from the command to its answer
     viewers   50 and 200 viewers who ask without pause, and what the web process holds after 500 page loads (minutes)
     methods   each method's time, in epochs of plain fine-tuning on the same data (some minutes)
     form      how much an event of the form carries, and how soon a click and a typed number are answered (in Chromium)
@@ -20,7 +22,7 @@ import os
 import sys
 import tempfile
 
-from . import drawing, form, home, jobs, language, real_size, routing, studio, viewers
+from . import drawing, form, home, jobs, language, real_size, routing, run_page, studio, viewers
 
 
 def main() -> int:
@@ -29,6 +31,8 @@ def main() -> int:
         "job": jobs.default_job,
         "studio": studio.studio,
         "home": home.home,
+        "run": run_page.run_page,
+        "defaults": jobs.defaults,
         "viewers": viewers.viewers,
         "methods": jobs.methods,
         "form": form.form,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
-from backends.api import runs
+from backends.api import catalog, runs
 from backends.api.home import ASSETS
 
 MODEL = "fashion-resnet"
@@ -30,8 +30,8 @@ def phases(events: list[dict[str, Any]], end: float) -> dict[str, float]:
     return {name: edges[at + 1] - edges[at] for at, name in enumerate(starts)}
 
 
-def default_job(model: str = MODEL) -> Iterator[str]:
-    """`lethe unlearn` three times: from the command to its answer, then by phase."""
+def default_job(model: str = MODEL, rounds: int = ROUNDS) -> Iterator[str]:
+    """`lethe unlearn` a few times: from the command to its answer, then by phase."""
     asked = default(model)
     command = [
         sys.executable,
@@ -46,13 +46,13 @@ def default_job(model: str = MODEL) -> Iterator[str]:
     ]
     command += [word for target in asked["forget"] for word in ("--forget", target)]
     took, parts = [], []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         begun = time.monotonic()
         said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         took.append(time.monotonic() - begun)
         events = runs.find(json.loads(said)["run_id"]).events()
         parts.append(phases(events, events[-1]["seconds"]))
-    yield f"{asked['method']} on {asked['model']}: {median(took):.1f} s from the command to its answer (median of {ROUNDS})"
+    yield f"{asked['method']} on {asked['model']}: {median(took):.1f} s from the command to its answer (median of {rounds})"
     inside = [sum(each.values()) for each in parts]
     for name in parts[0]:
         yield f"{name}: {median(each[name] for each in parts):.1f} s"
@@ -75,3 +75,13 @@ def methods() -> Iterator[str]:
             continue
         ratio = row["seconds"] / row["epoch_seconds"]
         yield f"{method.id}: {ratio:.1f} epochs ({row['seconds']:.1f} s; an epoch takes {row['epoch_seconds']:.1f} s)"
+
+
+def defaults() -> Iterator[str]:
+    """The default job of every embedded model in an empty home, once: seconds, and the longest phases."""
+    for entry in catalog.load().models:
+        if not entry.default_method:
+            continue
+        first, *others = default_job(entry.id, 1)
+        longest = sorted(others, key=lambda line: -float(line.rpartition(": ")[2].split()[0]))[:3]
+        yield f"{first} ({'; '.join(longest)})"

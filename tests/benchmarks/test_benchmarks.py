@@ -65,4 +65,4 @@ def test_a_quantile_is_a_value_that_was_measured():
 def test_an_unknown_benchmark_is_refused(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["benchmarks", "jobs"])
     assert command.main() == 2
-    assert "choose from job, studio, home, viewers, methods" in capsys.readouterr().err
+    assert "choose from job, studio, home, run, defaults, viewers, methods" in capsys.readouterr().err
