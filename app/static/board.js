@@ -49,11 +49,23 @@ const show = (board, at, remember) => {
   if (remember) write(board, at);
 };
 
+// The run beside goes along: to the step as far on its own way, or to the same dose.
+const follow = (board, at) => {
+  const last = data(board).steps.length - 1;
+  for (const other of root.querySelectorAll('.lethe-board[data-board]')) {
+    const slider = other.querySelector('input[type="range"]');
+    if (other === board || !slider) continue;
+    const end = data(other).steps.length - 1, there = at > last ? end + at - last : Math.round(end * at / Math.max(1, last));
+    dragged.add(other.dataset.key);
+    show(other, Math.min(there, Number(slider.max)), true);
+  }
+};
+
 const begin = board => {
   const slider = board.querySelector('input[type="range"]');
   if (!slider) return;
   const key = board.dataset.key, { steps, doses } = data(board), query = new URLSearchParams(location.search);
-  slider.addEventListener('input', () => { dragged.add(key); show(board, Number(slider.value), true); });
+  slider.addEventListener('input', () => { dragged.add(key); show(board, Number(slider.value), true); follow(board, Number(slider.value)); });
   if (dragged.has(key)) return;
   const dose = doses.findIndex(one => one === Number(query.get('dose' + key)));
   const step = query.has('step' + key) ? Number(query.get('step' + key)) : NaN;

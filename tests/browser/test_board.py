@@ -77,6 +77,22 @@ def test_a_dose_is_drawn_and_its_address_shows_the_same_to_another_browser(studi
     assert other.evaluate(f"[...{SHOWN}].map(cell => cell.innerText)") == shown
 
 
+def test_two_runs_go_through_their_steps_under_one_slider(studio, watched):
+    page = watched().page
+    opened(page, studio, "example-author-forgotten", "&with=example-author-refused")
+    sliders = page.locator("#run-board input[type=range]")
+    sliders.nth(1).wait_for()
+    ends = [int(sliders.nth(at).get_attribute("data-last")) for at in (0, 1)]
+    sliders.first.focus()
+    page.keyboard.press("Home")
+    assert [sliders.nth(at).input_value() for at in (0, 1)] == ["0", "0"]
+    assert page.locator("#run-board output").all_inner_texts() == ["original", "original"]
+    sliders.nth(1).focus()
+    for _ in range(ends[1]):
+        page.keyboard.press("ArrowRight")
+    assert [int(sliders.nth(at).input_value()) for at in (0, 1)] == ends
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("run_id", SHIPPED)
 def test_a_phone_shows_it_without_scrolling_sideways(studio, watched, screenshots, run_id, scheme):

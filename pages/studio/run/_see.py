@@ -35,7 +35,7 @@ def build(page: RunPage) -> None:
     page.on_open(TAB, opened, [boards, side, more, seen], concurrency_limit=8)
     quiet: dict[str, Any] = {"js": at_place(), "queue": False, **PRIVATE}
     page.timer.tick(of_run(glance), page.inputs(seen), [boards, side, seen], **quiet)
-    boards.dose(ask, [page.at], [answer], trigger_mode="always_last", concurrency_limit=4, **PRIVATE)
+    boards.dose(ask, [page.at], [answer], trigger_mode="multiple", concurrency_limit=4, **PRIVATE)
 
 
 def opened(at: str, secret: str = "") -> Iterator[tuple[Any, ...]]:
