@@ -131,8 +131,9 @@ def _empty(shipped: Sequence[RunFolder]) -> Markup:
     if run is None or two is None:
         body = markup.text("Your runs will be listed here, also after the studio was closed.")
         return markup.card("No run yet", body + markup.link("Make your first run", FORM, button=True), empty=True)
-    found = marks.of_run(run)
-    return render("run_list.empty", run, markup.run_address(run.id), _what(run), _method(run), two, found, FORM)
+    return render(
+        "run_list.empty", run, markup.run_address(run.id), _what(run), _method(run), two, marks.of_run(run), FORM
+    )
 
 
 def _what(run: RunFolder) -> str:

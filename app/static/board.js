@@ -3,7 +3,6 @@
 const root = element.querySelector('.lethe-boards');
 const PAUSE = 250; // milliseconds at rest before a dose is asked for
 const answers = new Map(); // run and dose -> cells
-let waits = null;
 const dragged = new Set(); // keys of the boards that a person has moved
 
 const data = board => (board.parsed ??= JSON.parse(board.dataset.board));
@@ -35,7 +34,7 @@ const show = (board, at, remember) => {
   slider.setAttribute('aria-valuetext', nameOf(board, at));
   slider.style.setProperty('--at', `${100 * at / Math.max(1, slider.max)}%`);
   board.querySelector('output').textContent = nameOf(board, at);
-  clearTimeout(waits);
+  clearTimeout(board.waits);
   board.toggleAttribute('data-asking', false);
   if (at < steps.length) put(board, steps[at].cells);
   else {
@@ -43,7 +42,7 @@ const show = (board, at, remember) => {
     if (cells) put(board, cells);
     else {
       board.toggleAttribute('data-asking', true);
-      waits = setTimeout(() => trigger('dose', { run, alpha: dose }), PAUSE);
+      board.waits = setTimeout(() => trigger('dose', { run, alpha: dose }), PAUSE);
     }
   }
   if (remember) write(board, at);
