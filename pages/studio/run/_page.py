@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -33,10 +33,14 @@ class Place:
     def read(cls, at: Any, first_tab: str = "see") -> "Place":
         """The place that an address names, as "?id=...&with=...&tab=..."; what it does not name is empty."""
         text = at[:LONGEST] if isinstance(at, str) else ""
-        query = dict(parse_qsl(text.lstrip("?"), keep_blank_values=True))
+        return cls.of(dict(parse_qsl(text.lstrip("?"), keep_blank_values=True)), first_tab)
+
+    @classmethod
+    def of(cls, query: Mapping[str, str], first_tab: str = "see") -> "Place":
+        """The place that the parts of an address name."""
         beside = query.get("with", "")
         run = query.get("id", "")
-        return cls(run, beside if beside != run else "", query.get("tab") or first_tab, query)
+        return cls(run, beside if beside != run else "", query.get("tab") or first_tab, dict(query))
 
 
 def at_place(names: Sequence[str] = (), before: str = "") -> str:
