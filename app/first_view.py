@@ -17,7 +17,7 @@ from app.templating import render
 
 ADDRESS: Final = "/vendor/first.css"
 CSS: Final = "".join([theme.CSS, *((theme.STATIC / f"{name}.css").read_text("utf-8") for name in ("studio", "first"))])
-_LINK = f'<link rel="stylesheet" href="{ADDRESS}?v={hashlib.sha256(CSS.encode()).hexdigest()[:12]}">'
+_LINK = Markup('<link rel="stylesheet" href="{}?v={}">').format(ADDRESS, hashlib.sha256(CSS.encode()).hexdigest()[:12])
 _SCRIPT = Markup((theme.STATIC / "first.js").read_text("utf-8"))
 
 

@@ -17,7 +17,7 @@ from .parent import end_with
 
 NEEDED = (  # by jobs of every family, and imported late by tasks and metrics: seconds that no job is to wait for
     "backends.engine.attempt", "transformers.modeling_utils", "transformers.models.auto.modeling_auto",
-    "transformers.models.auto.image_processing_auto", "sklearn.svm", "rouge_score.rouge_scorer",
+    "transformers.models.auto.image_processing_auto", "scipy.stats", "sklearn.svm", "rouge_score.rouge_scorer",
 )  # fmt: skip
 NICE = 10  # looking never waits for learning; $LETHE_NICE decides otherwise
 

@@ -24,6 +24,7 @@ from .pipeline import Diffusion, Pipeline
 from .prompts import COMMON, EvalPrompt, PromptSet
 
 DRAWING = {"steps": 25, "watch_steps": 15, "guidance": 7.5}  # where a model's card does not say
+FIRST = 60  # pictures of a first measurement, of a suite that has twice as many or more
 WATCHED = 2  # pictures of each role to watch a job by
 ROLES = ("forget", "neighbour", "unrelated")
 
@@ -94,8 +95,35 @@ class TextToImage:
             BadInput: an unknown concept, one that is in both lists, or nothing left to keep.
         """
         self.asking = PromptSet(self.card, self.id, forget, keep)
+        self._divide()
+
+    def _divide(self) -> None:
         roles = np.array([shot.role for shot in self.asking.suite])
         self.parts = {role: np.flatnonzero(roles == role) for role in ROLES}
+
+    def first_part(self) -> Index | None:
+        """All pictures that ask for the target and a random sample of the others, the same for every run on these targets.
+
+        None where there are few, or where a CLIP judge compares each with all others.
+        """
+        forget, count = self.parts["forget"], len(self.asking.suite)
+        others = np.setdiff1d(np.arange(count), forget)
+        wanted = FIRST - len(forget)
+        if count < 2 * FIRST or wanted < FIRST // 2 or self.judge is None or self.data:
+            return None
+        chosen: Index = np.sort(
+            np.concatenate([forget, np.random.default_rng(0).choice(others, wanted, replace=False)])
+        )
+        return chosen
+
+    def only(self, index: Index) -> "TextToImage":
+        """A copy of this task that is judged by some pictures of its suite alone."""
+        part, asking = copy.copy(self), copy.copy(self.asking)
+        part.__dict__.pop("watched", None)
+        asking.suite = [self.asking.suite[at] for at in index]
+        part.asking = asking
+        part._divide()
+        return part
 
     def keep_as(self, other: "TextToImage") -> None:
         """Ask only for what another task keeps."""

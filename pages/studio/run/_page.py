@@ -102,15 +102,23 @@ class RunPage:
         """What an event of a tab sends: the address, and some widgets."""
         return [self.at, *more]
 
-    def on_open(self, tab: str, fn: Callable[..., Any], outputs: Sequence[Any], **options: Any) -> Any:
+    def on_open(
+        self, tab: str, fn: Callable[..., Any], outputs: Sequence[Any], *, before: str = "", **options: Any
+    ) -> Any:
         """Fill in a tab when it is first opened: by a click, or as the page's address names it. See app/static/tabs.js.
 
         Args:
             tab: id of the tab.
             fn: takes the address's query and the browser's secret, and answers `outputs`; may be a generator.
             outputs: what it fills in.
+            before: JavaScript that runs before it is asked.
             options: of the event.
         """
         return self.openers[tab].click(
-            fn, [self.at, self.secret], list(outputs), js=at_place(), trigger_mode="multiple", **(PRIVATE | options)
+            fn,
+            [self.at, self.secret],
+            list(outputs),
+            js=at_place(before=before),
+            trigger_mode="multiple",
+            **(PRIVATE | options),
         )
