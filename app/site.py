@@ -15,6 +15,7 @@ from markupsafe import Markup
 import pages.studio
 from app import first_view
 from app.door.studio import Studio
+from backends.api.errors import LetheError
 
 Drawn = Callable[[Mapping[str, str]], Markup | None]
 BAR_END = [
@@ -67,7 +68,16 @@ def _drawing(page: StudioPage, bar: list[tuple[str, str]]) -> Drawn:
     draw = cast(first_view.Draw, page.first_view)  # type: ignore[attr-defined]
 
     def drawn(query: Mapping[str, str]) -> Markup | None:
-        view = draw(query)
+        try:
+            view = draw(query)
+        except (
+            LetheError,
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+        ):  # a damaged run: the page itself says what is wrong
+            return None
         return None if view is None else first_view.drawn(view, bar, f"./{page.PATH}")
 
     return drawn

@@ -148,6 +148,14 @@ def test_what_depends_on_more_than_the_run_has_no_first_view(client, path):
     assert page.status_code == 200 and first_of(page.text) == ""
 
 
+def test_a_run_that_cannot_be_drawn_is_left_to_the_page(client, monkeypatch):
+    from pages.studio.run import _see
+
+    monkeypatch.setattr(_see, "first", lambda run: {}["samples"])
+    page = client.get("/run?id=example-forget-cat")
+    assert page.status_code == 200 and first_of(page.text) == "" and "gradio-app" in page.text
+
+
 def test_the_styles_of_a_first_view_are_those_of_the_page(client):
     address = re.search(r'<link rel="stylesheet" href="(/vendor/first.css[^"]*)">', client.get("/").text)[1]
     styles = client.get(address)
