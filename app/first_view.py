@@ -5,6 +5,7 @@ scripts are still loaded, or None where that depends on more than the address. I
 and goes when the page itself has what it stands for.
 """
 
+import gzip
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from app.templating import render
 
 ADDRESS: Final = "/vendor/first.css"
 CSS: Final = "".join([theme.CSS, *((theme.STATIC / f"{name}.css").read_text("utf-8") for name in ("studio", "first"))])
+PACKED: Final = gzip.compress(CSS.encode(), 9, mtime=0)
 _LINK = Markup('<link rel="stylesheet" href="{}?v={}">').format(ADDRESS, hashlib.sha256(CSS.encode()).hexdigest()[:12])
 _SCRIPT = Markup((theme.STATIC / "first.js").read_text("utf-8"))
 

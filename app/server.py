@@ -106,10 +106,13 @@ def own_routes(app: FastAPI) -> None:
         return Response(gzip.decompress(packed), media_type="text/javascript", headers=headers)
 
     @app.get("/vendor/first.css", include_in_schema=False)
-    async def vendor_first() -> Response:
+    async def vendor_first(request: Request) -> Response:
         from app import first_view
 
-        return Response(first_view.CSS, media_type="text/css", headers={"Cache-Control": f"public, max-age={WEEK}"})
+        headers = {"Cache-Control": f"public, max-age={WEEK}", "Vary": "Accept-Encoding"}
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(first_view.PACKED, media_type="text/css", headers=headers | {"Content-Encoding": "gzip"})
+        return Response(first_view.CSS, media_type="text/css", headers=headers)
 
     @app.get("/vendor/preview.png", include_in_schema=False)
     async def vendor_preview() -> FileResponse:

@@ -177,9 +177,11 @@ class _Job:
             when: stored for when, model in models.items() if (stored := outputs.cached(self.task, model)) is not None
         }
 
-        def tell(done: int = 0, of: int = 1) -> None:  # what is known takes no time, so it is no part of the way
+        way = PARTS * max(1, len(models) - len(cached))
+
+        def tell(done: int = 0, of: int = 1) -> None:  # what is known is no part of the way, nor are the metrics
             step = PARTS * len(outputs_by_when.keys() - cached.keys()) + PARTS * done // of
-            self.keeper.report("measure", step, PARTS * (len(models) - len(cached) + 1), {})
+            self.keeper.report("measure", min(step, way), way, {})
 
         for when, model in models.items():
             tell()

@@ -8,6 +8,7 @@ import numpy as np
 from torch import nn
 
 from ..api import families
+from ..api.goals import FAR, HURT
 from ..api.marks import Mark
 from ..api.numbers import Numbers, Subject
 from ..core.evidence import When
@@ -58,15 +59,24 @@ def computed(
 
 
 def marks(measurement: Measurement, about: Subject) -> list[Mark]:
-    """The marks of a part of the suite: what was kept, of which only some was looked at, with its interval."""
-    family = families.get(about.family)
-    forgotten, kept, gone = family.marks(Numbers(measurement.metrics, catalog_entries()), about)
+    """The marks of a part of the suite: what was kept, of which only some was looked at, with its interval.
+
+    Where the two ends of the interval would be answered differently, it is open so far.
+    """
+    family, numbers = families.get(about.family), Numbers(measurement.metrics, catalog_entries())
+    forgotten, kept, gone = family.marks(numbers, about)
     items = measurement.arrays.get(f"{kept.metric}/after")
     if items is None:
         return [forgotten, kept, gone]
-    low, high = interval(int(items.sum()), len(items))
-    beside = f"{kept.beside}; 95 % interval {100 * low:.0f} to {100 * high:.0f} %".removeprefix("; ")
-    return [forgotten, replace(kept, beside=beside), gone]
+    ends = [100 * share for share in interval(int(items.sum()), len(items))]
+    beside = f"{kept.beside}; 95 % interval {ends[0]:.0f} to {ends[1]:.0f} %".removeprefix("; ")
+    answers = {_answer(numbers.value(kept.metric, "before") - end) for end in ends}
+    kept = replace(kept, beside=beside)
+    return [forgotten, replace(kept, sign="unknown", word="So far") if len(answers) > 1 else kept, gone]
+
+
+def _answer(lost: float) -> str:
+    return "no" if lost >= FAR else "partly" if lost >= HURT else "yes"
 
 
 def interval(right: int, of: int) -> tuple[float, float]:

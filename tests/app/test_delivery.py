@@ -161,6 +161,8 @@ def test_the_styles_of_a_first_view_are_those_of_the_page(client):
     styles = client.get(address)
     assert styles.headers["content-type"].startswith("text/css") and not ELSEWHERE.search(styles.text)
     assert ".lethe-board" in styles.text and "#lethe-first" in styles.text
+    packed = client.get(address, headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip" and packed.text == styles.text
 
 
 @pytest.mark.parametrize("path", ["/run?id=example-forget-sandal", "/?run=example-forget-sandal"])

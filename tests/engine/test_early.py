@@ -6,9 +6,11 @@ import pytest
 from backends.api import early
 from backends.api.marks import QUESTIONS
 from backends.api.numbers import Subject
+from backends.api.results import Measured
 from backends.api.runs import RunFolder, State
 from backends.engine import early as two_parts
 from backends.engine import outputs
+from backends.engine.measure import Measurement
 from backends.families.text_to_image.task import TextToImage
 
 ABOUT = Subject(family="text-to-image", guard=False, again=False, unchanged=False, what="cat", other_kind="styles")
@@ -50,6 +52,24 @@ def test_two_parts_are_the_whole_and_the_marks_come_after_the_first(task):
     assert seen == 60 and 0 < at < len(told) and told == sorted(told)
     assert len(marks) == len(QUESTIONS) and "95 % interval" in marks[1].beside and "interval" not in marks[0].beside
     assert outputs.cached(task, model) is not None
+
+
+@pytest.mark.parametrize(
+    ("right", "sign", "word"), [(50, "unknown", "So far"), (30, "no", "Damaged")], ids=["open", "clear"]
+)
+def test_a_mark_is_open_where_the_ends_of_its_interval_differ(right, sign, word):
+    items = np.arange(50) < right
+    value = {"unit": "%", "direction": "higher", "title": "", "short": "", "reference": None, "parts": {}}
+    metrics = {
+        "unlearning_accuracy": Measured(before=0.0, after=100.0, **value),
+        "in_domain_retain_accuracy": Measured(before=100.0, after=2.0 * right, **value),
+        "cross_domain_retain_accuracy": Measured(before=100.0, after=100.0, **value),
+    }
+    found = Measurement(metrics, {"in_domain_retain_accuracy/after": items})
+    forgotten, kept, gone = two_parts.marks(found, ABOUT)
+    assert (forgotten.sign, gone.sign) == ("yes", "unknown") and (kept.sign, kept.word) == (sign, word)
+    low, high = two_parts.interval(right, 50)
+    assert kept.beside.endswith(f"95 % interval {100 * low:.0f} to {100 * high:.0f} %")
 
 
 def test_without_the_original_there_is_one_part(task, monkeypatch):

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...api import files, own
+from ...api.home import ASSETS
 from ...core.task import Index, Tell, silent
 from ...models.source import model_folder
 from .judges import Judge, open_judge
@@ -37,11 +38,13 @@ class TextToImage:
         asking: the targets, as prompts and pictures; `parts` are index sets into `asking.suite`.
         judge: says what a picture shows; None where nobody can.
         drawing: how pictures are drawn: `steps`, `watch_steps` (while a job is watched), `guidance`.
+        exact: whether the pictures that metrics look at are drawn in float32 whatever the job works in: those of an embedded model,
+            whose numbers are then the same on every machine, and what it draws as it is is known.
     """
 
     family = "text-to-image"
     shots = 5  # how often a phase shows what the model draws
-    keeps, exact = True, False
+    keeps = True
     recipe: Mapping[str, Any] = {}
     asking: PromptSet
 
@@ -61,6 +64,7 @@ class TextToImage:
         """
         self.id, self.data, self.device = model_id, data, torch.device(device)
         self.folder = model_folder(model_id)
+        self.exact = self.folder.is_relative_to(ASSETS)
         self.pipe = Pipeline(self.folder, model_id, self.device, precision)
         self.card: dict[str, Any] = files.read_json(self.folder / "card.json", {})
         self.drawing = DRAWING | self.card.get("drawing", {})
@@ -238,7 +242,13 @@ class TextToImage:
 
     def outputs(self, model: nn.Module, tell: Tell = silent) -> dict[str, NDArray[Any]]:
         """The pictures of the suite, [n, height, width, 3] as `images`, and what the judge says of them."""
-        return self.draw_and_judge(model, self.asking.suite, tell)
+        was = self.precision
+        if self.exact:
+            self.precision = torch.float32
+        try:
+            return self.draw_and_judge(model, self.asking.suite, tell)
+        finally:
+            self.precision = was
 
     def draw_and_judge(
         self, model: nn.Module, shots: Sequence[EvalPrompt], tell: Tell = silent
