@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from . import __version__, files, optional_models
+from .attacked import TestKind
 from .errors import BadInput, LetheError
 from .home import home, ready_home
 from .renamed import current
@@ -151,6 +152,9 @@ class Attack(Look):
     """A try to bring back what was forgotten."""
 
     kind = "attack"
+
+    test: TestKind = Field(description="What kind of test it is; the court wants several kinds.")
+    counts: bool = Field(default=True, description="The court weighs it; what needs the original's weights only explains.")
 
 
 class Lesson(BaseModel):

@@ -35,6 +35,7 @@ CAPABILITIES: Mapping[str, str] = MappingProxyType(
         "hidden states": "looks at no data whose hidden states could be compared",
         "embeddings": "makes no embeddings that a map could be drawn of",
         "weights": "has no weights that gradients reach",
+        "exam": "has no questions that every model of a run could be asked",
     }
 )
 
@@ -70,6 +71,7 @@ class Family:
         headlines: the numbers that stand for a run, the first first; the first few that were measured are shown.
         returns: the metric that says how much is right again once it is asked for in another way; empty where there is none.
         benchmark: "module:Benchmark" by which its methods are compared; empty where they are not.
+        exam: "module:Exam" by which attacks examine its models; empty where they cannot.
         needs_data: whether a person's own model needs a folder of data.
         loading: Python that loads an exported model from the folder ".", for its README.
         order: lower comes first.
@@ -93,6 +95,7 @@ class Family:
     headlines: ClassVar[tuple[Headline, ...]] = ()
     returns: ClassVar[str] = ""
     benchmark: ClassVar[str] = ""
+    exam: ClassVar[str] = ""
     needs_data: ClassVar[bool] = False
     loading: ClassVar[str] = ""
     order: ClassVar[int] = 50

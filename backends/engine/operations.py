@@ -17,6 +17,7 @@ from ..api import findings as earlier
 from ..api.errors import BadInput
 from ..api.findings import Kind
 from ..api.panels import WORDING, Found
+from ..core.attack import Result
 from ..core.registry import entries, get
 from . import (
     operations_answers,
@@ -190,7 +191,10 @@ def _findings_of(
     look = run.look(folder, name, tell, place)
     if reason := entry.lacks(look):
         raise BadInput(reason)
-    panels = entry.function(look, params)
+    made = entry.function(look, params)
+    panels = made.panels if isinstance(made, Result) else made
+    if isinstance(made, Result):
+        made.attacked.save(place[1])
     findings = Found(
         what=name, wording=WORDING, params=settings, seconds=round(time.monotonic() - begun, 3), panels=panels
     ).model_dump()

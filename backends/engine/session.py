@@ -13,6 +13,7 @@ from ..api.errors import BadInput
 from ..api.home import home
 from ..api.runs import RunFolder
 from ..core import changes, evidence
+from ..core.attack import AttackContext
 from ..core.evidence import InspectContext, Tell, When
 from ..core.registry import get
 from ..core.task import Task
@@ -85,9 +86,22 @@ class OpenRun:
         """The run as an inspector or attack sees it; `tell` hears how far that is. `place`, where what it finds is no part of
         the run: (root, folder) as `place` gives them."""
         root, out = place or self.place(kind, name)
-        return InspectContext(
+        kinds = {"inspect": InspectContext, "attack": AttackContext}
+        look: InspectContext[Any] = kinds[kind](
             self.task, self.model, lambda when: self.outputs(when, tell), self.folder.path, out, root=root, tell=tell
         )
+        if isinstance(look, AttackContext):
+            look.load_references = self.references
+            look.guarded = get("methods", self.folder.spec.method).entry.guard
+        return look
+
+    def references(self) -> list[nn.Module]:
+        """Every retrained reference for the run's forget set, in eval mode; none where there is none."""
+        owner = self.folder.state.owner
+        paths = reference.find_all(self.result["model"], self.result["forget_key"], self.folder.spec.data, owner)
+        first = self.model("reference")
+        others = [changes.apply(self.task.load(), [path]).eval() for path in paths[1:]]
+        return [] if first is None else [first, *others]
 
 
 class Desk:

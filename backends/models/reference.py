@@ -44,6 +44,13 @@ def find(model_id: str, key: str, data: str = "", owner: str = "") -> Path | Non
     return None
 
 
+def find_all(model_id: str, key: str, data: str = "", owner: str = "") -> list[Path]:
+    """The safetensors files of every reference: the one that `find` gives, then shipped ones of other seeds, in folders of the first."""
+    first = find(model_id, key, data, owner)
+    more = sorted(first.parent.glob(f"*/{WEIGHTS}")) if first is not None and first.is_relative_to(ASSETS) else []
+    return [] if first is None else [first, *more]
+
+
 def _makes_it(run: RunFolder, model_id: str, key: str, data: str) -> bool:
     result = run.result
     if not result or result["model"] != model_id or result.get("forget_key") != key or result["keep"]:

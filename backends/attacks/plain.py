@@ -1,0 +1,32 @@
+"""Plain question: asks every model as it is, without any attack."""
+
+from ..api.attacked import Attacked
+from ..core.attack import AttackContext, Result
+from ..core.registry import Params, attack
+
+
+class Plain(Params):
+    """Nothing to set."""
+
+
+@attack(
+    id="plain",
+    title="Plain question: asks as it is",
+    summary="Asks the held-out items and the kept ones without any attack: what every other test is compared with.",
+    source={"title": "Maini et al., TOFU: A Task of Fictitious Unlearning for LLMs, COLM 2024", "url": "https://arxiv.org/abs/2401.06121"},
+    needs=("exam",),
+    test="plain",
+    group="there",
+    quick=True,
+    order=0,
+)
+def plain(look: AttackContext, params: Plain) -> Result:  # type: ignore[type-arg]
+    """One pass over the items and the kept ones, [1 seed, 1 place, items]."""
+    tried = look.try_on_each(lambda model, seed: iter([model]), 1, "asking", copies=False)
+    exam = look.exam
+    attacked = Attacked(
+        attack="plain", kind="plain", x=[0.0], x_title="", recalled=tried.recalled, kept=tried.kept, items=exam.items, groups=exam.groups,
+        noun=exam.noun, goal=exam.goal, broken=tried.broken,
+    )  # fmt: skip
+    made, reference = tried.made["after"], tried.made.get("reference")
+    return Result(attacked, [exam.comeback(look, "Asked as it is", ["asked"], made, reference)])

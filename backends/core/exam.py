@@ -1,0 +1,67 @@
+"""What a family is examined by: the same items asked of every model, apart from those that an attack may learn from."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from ..api.attacked import Goal
+from ..api.panels import AnyPanel
+
+Lesson = Literal["forgotten", "form", "other"]
+Scores = NDArray[np.float32]
+
+
+class Exam(Protocol):
+    """The questions of one run. A family's class is named by `Family.exam` and made of the run's task, with its targets.
+
+    Attributes:
+        items: names of the forgotten items that are asked: held out from `teach`.
+        groups: a number for each item; those of one fact or prompt share it.
+        noun: what the items are: "facts".
+        goal: whether a concept or these very samples were to be forgotten.
+        lessons: what `teach` can teach, in words: a few of the forget set, others of the same form, other data that the model knows.
+        steps: numbers of training steps after which a model that relearns is asked, 0 first; what this family needs.
+    """
+
+    items: Sequence[str]
+    groups: Sequence[int]
+    noun: str
+    goal: Goal
+    lessons: Mapping[Lesson, str]
+    steps: Sequence[int]
+
+    def make(self, model: nn.Module) -> Any:
+        """What a model answers to the items, or draws of them, in their order; in eval mode, from the same seeds each time."""
+        ...
+
+    def score(self, made: Any) -> Scores:
+        """How much of each item is recalled in what `make` gave, [items], from 0 to 1."""
+        ...
+
+    def kept(self, model: nn.Module) -> tuple[Scores, float]:
+        """(how much of each kept item is right [kept items], from 0 to 1; share of these answers that are no answers at all: broken
+        language, a refusal, a blank picture)."""
+        ...
+
+    def teach(self, model: nn.Module, lesson: Lesson, seed: int, stops: Sequence[int]) -> Iterator[int]:
+        """Fine-tune a model in place, in the way its family learns; comes back after each number of steps in `stops`, 0 first, with
+        the model in eval mode. The items asked are never learned from."""
+        ...
+
+    def comeback(
+        self, look: Any, title: str, stages: Sequence[str], made: Sequence[Any], reference: Sequence[Any] | None
+    ) -> AnyPanel:
+        """The picture of the comeback: what the unlearned model makes of a few items at each stage of an attack, those first that
+        came back, and what the retrained reference makes of them where there is one.
+
+        Args:
+            look: the attack's context, which writes pictures.
+            title: of the panel.
+            stages: names of the stages: "step 4".
+            made: of the unlearned model, what `make` gave at each.
+            reference: the same of the first reference.
+        """
+        ...
