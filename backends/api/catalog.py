@@ -154,7 +154,9 @@ class Attack(Look):
     kind = "attack"
 
     test: TestKind = Field(description="What kind of test it is; the court wants several kinds.")
-    counts: bool = Field(default=True, description="The court weighs it; what needs the original's weights only explains.")
+    counts: bool = Field(
+        default=True, description="The court weighs it; what needs the original's weights only explains."
+    )
 
 
 class Lesson(BaseModel):
