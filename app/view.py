@@ -20,13 +20,13 @@ from app.templating import render
 from backends.api.panels import AnyPanel, Heatmap, Picture, Points, Switch, Vectors, Verdict
 
 _ADAPTER: TypeAdapter[AnyPanel] = TypeAdapter(AnyPanel)
-_SCRIPT = (theme.STATIC / "panels.js").read_text("utf-8")
+SCRIPT: Final = (theme.STATIC / "panels.js").read_text("utf-8")
 
 
 class Panels(gr.HTML):
     """HTML of this module or of `app.markup`, with its plots drawn. Click a point: `select`; the page's colours follow light and dark."""
 
-    def __init__(self, value: str = "", *, script: str = _SCRIPT, **other: Any) -> None:
+    def __init__(self, value: str = "", *, script: str = SCRIPT, **other: Any) -> None:
         """`value` is HTML; `script` begins with that of this module; `other` goes to gr.HTML."""
         super().__init__(
             value=value,
