@@ -8,7 +8,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from app import families, markup, theme, view
-from app.looks import LOOKS, Look
+from app.looks import Look
 from app.templating import render
 from backends.api import attacked, catalog, court, params, visits
 from backends.api import findings as found
@@ -78,7 +78,10 @@ def html(run: RunFolder, owner: str, testing: Look | None = None) -> Markup:
     rows = [_row(one, tests.get(one.entry.id)) for one in each]
     lead = next((one for one in shown if one.attacked.kind != "plain"), shown[0])
     bodies = [(one.entry.id, *_body(run, one), one is lead) for one in each]
-    failed = [(catalog.load().look(name).title.partition(": ")[0], why) for name, why in (testing.failed if testing else {}).items()]
+    failed = [
+        (catalog.load().look(name).title.partition(": ")[0], why)
+        for name, why in (testing.failed if testing else {}).items()
+    ]
     return render(
         "comeback.page", bodies=bodies, rows=rows, lead=lead.entry.id, said=said, sign=markup.SIGNS[SIGNS[said.word]],
         statistics=_statistics(each, tests), failed=failed, working=bool(testing and testing.pending),
@@ -99,7 +102,14 @@ def _rank(test: Any) -> tuple[Any, ...]:
 
 def _nothing_yet(run: RunFolder, testing: Look | None) -> Markup:
     if testing is not None and testing.pending:
-        return markup.card("Testing", render("pages.looking", "Each test is shown here as soon as it is done. You may leave this page: what is found is kept."), empty=True)
+        return markup.card(
+            "Testing",
+            render(
+                "pages.looking",
+                "Each test is shown here as soon as it is done. You may leave this page: what is found is kept.",
+            ),
+            empty=True,
+        )
     if not fitting(run):
         return markup.card("Not tested", markup.text("No attack knows models of this family."), empty=True)
     return render("comeback.empty", bool((run.result or {}).get("reference")))
@@ -159,7 +169,16 @@ def _finds(run: RunFolder, one: Made) -> Markup:
 
 def _statistics(each: list[Made], tests: Mapping[str, Any]) -> Markup:
     """Every test with its numbers, as a table that folds out."""
-    heads = ["Test", "Kind", "Original", "Unlearned", "Retrained reference", "Recovery", "Unlearned over reference", "Valid?"]
+    heads = [
+        "Test",
+        "Kind",
+        "Original",
+        "Unlearned",
+        "Retrained reference",
+        "Recovery",
+        "Unlearned over reference",
+        "Valid?",
+    ]
     rows: list[list[Any]] = []
     for one in each:
         test = tests.get(one.entry.id)
@@ -168,5 +187,14 @@ def _statistics(each: list[Made], tests: Mapping[str, Any]) -> Markup:
         values = [_percent(one.attacked, when) for when in attacked.WHENS]
         recovery = None if test is None or test.recovery is None else 100 * test.recovery
         valid = "yes" if test is not None and not test.void else f"no: {test.why}" if test is not None else NOT_MEASURED
-        rows.append([one.entry.title.partition(": ")[0], one.attacked.kind, *[(value, "%") for value in values], (recovery, "%"), spread, valid])
+        rows.append(
+            [
+                one.entry.title.partition(": ")[0],
+                one.attacked.kind,
+                *[(value, "%") for value in values],
+                (recovery, "%"),
+                spread,
+                valid,
+            ]
+        )
     return markup.table(heads, rows, cards=True)

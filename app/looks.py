@@ -197,7 +197,10 @@ class Looks:
     def _look(self, one: Look) -> tuple[State, str]:
         """(how a look ended, why it failed)."""
         entry = catalog.load().look(one.inspector)
-        wanted: dict[str, Any] = {"inspector" if entry.kind == "inspect" else entry.kind: entry.id, "params": one.params}
+        wanted: dict[str, Any] = {
+            "inspector" if entry.kind == "inspect" else entry.kind: entry.id,
+            "params": one.params,
+        }
         if isinstance(entry, TestSet):
             wanted = {"deep": entry.deep}
         while not one.cancelled.is_set():

@@ -131,7 +131,9 @@ LookGroup = Literal["change", "sees", "there", "attacker"]
 class Look(Entry):
     """A look into a finished run, an inspector's or an attack's. Its result is a list of panels. No two have one id."""
 
-    kind: ClassVar[Literal["inspect", "attack", "test"]]  # the live operation that does it; of the first two the folder of what it finds
+    kind: ClassVar[
+        Literal["inspect", "attack", "test"]
+    ]  # the live operation that does it; of the first two the folder of what it finds
 
     params: dict[str, Any]
     switches: bool = Field(default=False, description="Vectors of the model can be switched off beside it, live.")

@@ -88,13 +88,13 @@ def _note(run: RunFolder, pending: bool) -> Markup:
     """How long a test takes, as far as it is known."""
     if pending:
         return markup.styled(markup.text("Each test appears below as soon as it is done.", "quiet"))
-    usual = [
-        found.usual_seconds(entry.id, "attack", run.spec.model) for entry in comeback.fitting(run) if entry.quick
-    ]
+    usual = [found.usual_seconds(entry.id, "attack", run.spec.model) for entry in comeback.fitting(run) if entry.quick]
     known = [one for one in usual if one is not None]
     takes = f" About {theme.seconds(sum(known))}." if known and len(known) == len(usual) else " About a minute."
     return markup.styled(
-        markup.text(f"The original, the unlearned and the retrained model are attacked in the same way.{takes}", "quiet")
+        markup.text(
+            f"The original, the unlearned and the retrained model are attacked in the same way.{takes}", "quiet"
+        )
     )
 
 

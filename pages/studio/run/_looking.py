@@ -32,7 +32,11 @@ def row(one: Look, *, with_run: bool) -> Markup:
     entry = catalog.load().look(one.inspector)
     title = entry.title + (f" · {run_name(one.run)}" if with_run else "")
     inside = entry.kind == "inspect"
-    there = markup.run_address(one.run, "inside", inspector=one.inspector) if inside else markup.run_address(one.run, "back")
+    there = (
+        markup.run_address(one.run, "inside", inspector=one.inspector)
+        if inside
+        else markup.run_address(one.run, "back")
+    )
     action = markup.link("Show", there) if not one.pending else cancel_button(one, title)
     share = one.done / one.of if one.of else 0.0
     return render(
