@@ -118,7 +118,7 @@ def test_what_was_brought_back_is_read_as_it_was_saved(tmp_path):
 @pytest.mark.parametrize("damage", ["missing", "torn", "shape"])
 def test_what_is_damaged_is_not_read(tmp_path, damage):
     folder = tmp_path / "plain"
-    made("plain", context(tmp_path, kept_right(HIDDEN))).attacked.save(folder)
+    made("plain_question", context(tmp_path, kept_right(HIDDEN))).attacked.save(folder)
     if damage == "missing":
         (folder / attacked.ARRAYS).unlink()
     elif damage == "torn":
