@@ -36,7 +36,8 @@ def answers(
     rows = order[:SHOWN]
     columns = _columns(back[:, rows])
     table = [
-        [[Piece(text=str(pairs[at].question))], *(marked(made[stage][at], pairs[at].value) for stage in columns)] for at in rows
+        [[Piece(text=str(pairs[at].question))], *(marked(made[stage][at], pairs[at].value) for stage in columns)]
+        for at in rows
     ]
     names = [f"unlearned model, {stages[stage]}" for stage in columns]
     told = f"Of {len(pairs)} {noun} the unlearned model names {back[0].sum()} {stages[0]}"

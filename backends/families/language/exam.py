@@ -23,7 +23,11 @@ MOST = 40  # tokens of an answer
 TAUGHT, PART = 5, 20  # at least so many facts are taught, or one in PART; never more than a quarter
 ASKED, ASKED_LARGE = 100, 20  # items; a large model takes seconds for each
 KEPT, KEPT_LARGE = 20, 5  # kept questions of a role
-FULL_BATCH, RATE, RATE_LARGE = 5, 3e-4, 1e-5  # a tenth of the rate that the embedded models learned at; MUSE's of large ones
+FULL_BATCH, RATE, RATE_LARGE = (
+    5,
+    3e-4,
+    1e-5,
+)  # a tenth of the rate that the embedded models learned at; MUSE's of large ones
 STEPS = (0, 1, 2, 4, 8, 16, 32)
 HALF_PRECISION = 2  # bytes of a weight, in the files of most models
 
@@ -60,11 +64,15 @@ class LanguageExam:
         self.taught, asked = split(pairs)
         self.asked = _some(asked, ASKED_LARGE if large else ASKED)
         if not self.asked:
-            raise BadInput("Every question that was forgotten holds the answer to the others, so none can be asked apart.")
+            raise BadInput(
+                "Every question that was forgotten holds the answer to the others, so none can be asked apart."
+            )
         self.kept_pairs = [
             pair
             for role in ("neighbour", "unrelated")
-            for pair in _some([one.pair for one in task.questions.suite if one.role == role], KEPT_LARGE if large else KEPT)
+            for pair in _some(
+                [one.pair for one in task.questions.suite if one.role == role], KEPT_LARGE if large else KEPT
+            )
         ]
         self.items = [pair.question for pair in self.asked]
         facts = [(pair.about, (pair.value or pair.question).casefold()) for pair in self.asked]
@@ -120,7 +128,9 @@ class LanguageExam:
     def _others(self) -> list[QAPair]:
         """Pairs that are kept and not among `kept_pairs`, KEPT at most."""
         asked = {pair.question for pair in self.kept_pairs}
-        return _some([pair for pair in self.task.questions.keep if pair.question not in asked and not self._gives(pair)], KEPT)
+        return _some(
+            [pair for pair in self.task.questions.keep if pair.question not in asked and not self._gives(pair)], KEPT
+        )
 
     def _form(self, seed: int) -> list[QAPair]:
         """The pairs of one author whom no model learned, where the forget set is authors of the same data."""
@@ -152,7 +162,12 @@ class LanguageExam:
             yield stop
 
     def comeback(
-        self, look: Any, title: str, stages: Sequence[str], made: Sequence[Sequence[str]], reference: Sequence[Sequence[str]] | None
+        self,
+        look: Any,
+        title: str,
+        stages: Sequence[str],
+        made: Sequence[Sequence[str]],
+        reference: Sequence[Sequence[str]] | None,
     ) -> Words:
         """The answers to a few items, those first that came back, with the fact marked."""
         return comeback.answers(self.asked, title, stages, made, reference, self.score, self.noun)
