@@ -13,7 +13,10 @@ class Plain(Params):
     id="plain",
     title="Plain question: asks as it is",
     summary="Asks the held-out items and the kept ones without any attack: what every other test is compared with.",
-    source={"title": "Maini et al., TOFU: A Task of Fictitious Unlearning for LLMs, COLM 2024", "url": "https://arxiv.org/abs/2401.06121"},
+    source={
+        "title": "Maini et al., TOFU: A Task of Fictitious Unlearning for LLMs, COLM 2024",
+        "url": "https://arxiv.org/abs/2401.06121",
+    },
     needs=("exam",),
     test="plain",
     group="there",

@@ -54,5 +54,7 @@ def relearning(look: AttackContext, params: Relearning) -> Result:  # type: igno
     )  # fmt: skip
     title = f"Taught {exam.lessons[params.lesson]}, then asked for {len(exam.items)} other {exam.noun}"
     stages = ["before training", *(f"step {step}" for step in steps[1:])]
-    picture = exam.comeback(look, "What comes back, step by step", stages, tried.made["after"], tried.made.get("reference"))
+    picture = exam.comeback(
+        look, "What comes back, step by step", stages, tried.made["after"], tried.made.get("reference")
+    )
     return Result(attacked, [picture, curves(attacked, title)])
