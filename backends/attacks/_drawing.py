@@ -1,4 +1,4 @@
-"""Shared by the attacks on models that draw: who cannot be examined, how each model draws with one attack, and what was found."""
+"""Shared by the attacks on models that draw: their exam, what each model draws under an attack, and what was found."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,11 +12,6 @@ from ..families.text_to_image.task import TextToImage
 
 FINDS = 6  # pictures of what was found
 Look = AttackContext[TextToImage]
-
-
-def not_examined(look: Look) -> str:
-    """Why the run's models cannot be examined; empty where they can."""
-    return DrawingExam.lacks(look.task)
 
 
 def exam_of(look: Look) -> DrawingExam:

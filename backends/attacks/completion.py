@@ -15,7 +15,7 @@ from ..families.text_to_image.exam import DrawingExam, Images
 from ..families.text_to_image.lessons import pictures_of
 from ..families.text_to_image.one_step import ONE_STEP
 from ..families.text_to_image.task import TextToImage
-from ._drawing import drawn_on_each, exam_of, finds, not_examined
+from ._drawing import drawn_on_each, exam_of, finds
 
 SHARES = (0.9, 0.75, 0.6, 0.45)
 JUDGED = 2  # of SHARES: from .45 on the start itself gives the picture away
@@ -36,7 +36,6 @@ class Completion(Params):
         "code": "https://github.com/kevinlu4588/WhenAreConceptsErased",
     },
     needs=("exam", "pictures"),
-    lacks=not_examined,
     test="ask",
     group="there",
     order=30,

@@ -12,7 +12,7 @@ from ..core.registry import Params, attack
 from ..families.text_to_image import denoising, new_words
 from ..families.text_to_image.exam import DrawingExam
 from ..families.text_to_image.task import TextToImage
-from ._drawing import exam_of, finds, not_examined
+from ._drawing import exam_of, finds
 
 
 class ConceptInversion(Params):
@@ -39,7 +39,6 @@ class ConceptInversion(Params):
         "code": "https://github.com/NYU-DICE-Lab/circumventing-concept-erasure",
     },
     needs=("exam", "pictures"),
-    lacks=not_examined,
     test="words",
     group="there",
     quick=True,
@@ -59,11 +58,10 @@ def concept_inversion(look: AttackContext[TextToImage], params: ConceptInversion
     nearest: list[str] = []
 
     def way(model: nn.Module, seed: int) -> Iterator[nn.Module]:
-        vectors: list[torch.Tensor] = []
         for reader, vectors in learned(exam, model, seed, stops, params.learning_rate):
+            if model is look.after:
+                nearest[:] = new_words.nearest_words(exam.task.pipe, model, vectors[0][0], exam.names)
             yield reader
-        if model is look.after:
-            nearest[:] = new_words.nearest_words(exam.task.pipe, model, vectors[0][0], exam.names)
 
     tried = look.try_on_each(way, len(stops), "learning a word and drawing", kept=False, copies=False)
     attacked = Attacked(

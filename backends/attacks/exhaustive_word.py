@@ -16,7 +16,7 @@ from ..families.text_to_image import denoising
 from ..families.text_to_image.exam import DrawingExam, Images
 from ..families.text_to_image.pipeline import Pipeline
 from ..families.text_to_image.task import TextToImage
-from ._drawing import drawn_on_each, exam_of, finds, not_examined
+from ._drawing import drawn_on_each, exam_of, finds
 
 EARLIEST, LATEST = 0.2, 0.9  # of the way to pure noise: before, any prompt denoises; after, none does
 SHOWN = 10  # words in the chart
@@ -45,7 +45,6 @@ class ExhaustiveWord(Params):
         "code": "https://github.com/OPTML-Group/Diffusion-MU-Attack",
     },
     needs=("exam", "pictures"),
-    lacks=not_examined,
     test="words",
     group="there",
     order=40,
@@ -106,7 +105,9 @@ def allowed_words(pipe: Pipeline, names: Sequence[str], most: int) -> list[str]:
     tokenizer = pipe.tokenizers[0]
     special = set(tokenizer.all_special_ids)
     texts = {token: tokenizer.decode([token]).strip() for token in range(len(tokenizer)) if token not in special}
-    asked = [(token, text) for token, text in texts.items() if text and not forbidden(text, names)]
+    asked = [
+        (token, text) for token, text in texts.items() if text.isprintable() and text and not forbidden(text, names)
+    ]
     read = tokenizer([text for _, text in asked], add_special_tokens=False).input_ids
     typed = [text for (token, text), ids in zip(asked, read, strict=True) if list(ids) == [token]]
     if len(typed) <= most:

@@ -12,7 +12,7 @@ from ..core.attack import AttackContext, Result, Tried, curves
 from ..core.registry import Params, attack
 from ..families.text_to_image.exam import Images
 from ..families.text_to_image.task import TextToImage
-from ._drawing import drawn_on_each, exam_of, finds, not_examined
+from ._drawing import drawn_on_each, exam_of, finds
 
 OTHER = 1_000_000  # added to an item's seed, times the number of the drawing
 
@@ -33,7 +33,6 @@ class SeedSearch(Params):
         "code": "https://github.com/OPTML-Group/Diffusion-MU-Attack",
     },
     needs=("exam", "pictures"),
-    lacks=not_examined,
     test="sample",
     group="there",
     quick=True,

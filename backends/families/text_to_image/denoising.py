@@ -48,7 +48,9 @@ def times_from(pipe: Pipeline, share: float, steps: int) -> list[int]:
 def finish(
     pipe: Pipeline, model: nn.Module, words: Words, x: Tensor, times: Sequence[int], guidance: float, empty: Words
 ) -> Tensor:
-    """Clean latents by DDIM without added noise from x_t, t the first of `times`, over the others; `x` itself where there are none.
+    """Latents drawn by DDIM without added noise from x_t, t the first of `times`, over the others; `x` itself where there are none.
+
+    As `Pipeline.draw` does where the time steps are those of its `timeline`; here they may begin anywhere.
 
     Args:
         pipe: of the model.
@@ -62,10 +64,13 @@ def finish(
     for place, time in enumerate(times):
         t = torch.full((len(x),), time, device=x.device)
         prediction = predicted(pipe, model, x, t, words, guidance, empty)
-        clean = pipe.as_clean(prediction, x, t)
-        if place + 1 == len(times):
-            return clean
-        x = pipe.noised(clean, pipe.as_noise(prediction, x, t), torch.full_like(t, times[place + 1]))
+        clean, noise = pipe.as_clean(prediction, x, t), pipe.as_noise(prediction, x, t)
+        left = float(
+            pipe.scheduler.alphas_cumprod[times[place + 1]]
+            if place + 1 < len(times)
+            else pipe.scheduler.final_alpha_cumprod
+        )
+        x = left**0.5 * clean + (1 - left) ** 0.5 * noise
     return x
 
 
