@@ -17,6 +17,9 @@ Scores = NDArray[np.float32]
 class Exam(Protocol):
     """The questions of one run. A family's class is named by `Family.exam` and made of the run's task, with its targets.
 
+    Where some runs of the family cannot be examined, the class also has a static `lacks(task)`: why not, as one sentence, or nothing;
+    it opens no model.
+
     Attributes:
         items: names of the forgotten items that are asked: held out from `teach`.
         groups: a number for each item; those of one fact or prompt share it.

@@ -81,10 +81,23 @@ def _register(
         assert other is None or other.function.__module__ == function.__module__, f"two {kind} are called {entry.id}"
         alike = {"inspectors": "attacks", "attacks": "inspectors"}.get(kind)
         assert alike is None or entry.id not in _REGISTERED[alike], f"an inspector and an attack are called {entry.id}"
-        _REGISTERED[kind][entry.id] = Registered(entry, function, takes, lacks)
+        lacking = _examined_first(lacks) if "exam" in needs else lacks
+        _REGISTERED[kind][entry.id] = Registered(entry, function, takes, lacking)
         return function
 
     return register
+
+
+def _examined_first(lacks: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Says first why the models of a run cannot be examined, where an exam cannot be had of all runs (`Exam.lacks`)."""
+
+    def why(look: Any) -> str:
+        family = look.task.family
+        exam = families.load(families.get(family).exam) if families.has(family, "exam") else None
+        reason = str(exam.lacks(look.task)) if hasattr(exam, "lacks") else ""
+        return reason or lacks(look)
+
+    return why
 
 
 method = partial(_register, "methods")

@@ -22,7 +22,7 @@ class TextToImage(Family):
     subject = "A model that draws"
     noun = "prompts"
     counted = "pictures judged"
-    capabilities = frozenset({"pictures", "judged", "embeddings", "weights", "prompts"})
+    capabilities = frozenset({"pictures", "judged", "embeddings", "weights", "prompts", "exam"})
     task = "backends.families.text_to_image.task:TextToImage"
     attaches = "backends.families.text_to_image.one_step:attach_found"
     choosing = ConceptChoosing()
@@ -34,6 +34,7 @@ class TextToImage(Family):
         Headline("weights_changed"),
     )
     benchmark = "backends.families.text_to_image.benchmark:BENCHMARK"
+    exam = "backends.families.text_to_image.exam:DrawingExam"
     loading = """from diffusers import DDIMScheduler, DiffusionPipeline
 
 pipeline = DiffusionPipeline.from_pretrained(".")

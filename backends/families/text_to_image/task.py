@@ -77,6 +77,11 @@ class TextToImage:
         return open_judge(self.card.get("judge", ""), self.data, self.device)
 
     @property
+    def judged(self) -> bool:
+        """Whether there is a judge; opens none."""
+        return bool(self.card.get("judge") or self.data)
+
+    @property
     def precision(self) -> torch.dtype:
         return self.pipe.precision
 

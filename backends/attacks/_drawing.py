@@ -1,0 +1,70 @@
+"""Shared by the attacks on models that draw: their exam, what each model draws under an attack, and what was found."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from torch import nn
+
+from ..api.attacked import Find
+from ..core.attack import NAMES, AttackContext, Tried
+from ..families.text_to_image.exam import DrawingExam, Images
+from ..families.text_to_image.task import TextToImage
+
+FINDS = 6  # pictures of what was found
+Look = AttackContext[TextToImage]
+
+
+def exam_of(look: Look) -> DrawingExam:
+    """What the run's models are examined by."""
+    exam = look.exam
+    assert isinstance(exam, DrawingExam)
+    return exam
+
+
+def drawn_on_each(look: Look, make: Callable[[nn.Module], Sequence[Images]], phase: str) -> Tried:
+    """What every model draws of the items at each place of an attack that needs no other weights.
+
+    Args:
+        look: the run.
+        make: of a model, its pictures [items, h, w, 3] at each place.
+        phase: in words, for the progress.
+    """
+    tried, exam, models = Tried(), exam_of(look), look.models()
+    references = []
+    for done, (when, model) in enumerate(models):
+        look.tell(f"{phase}, {NAMES[when]}", done, len(models))
+        made = list(make(model))
+        tried.made.setdefault(when, made)
+        scores = np.stack([exam.score(images) for images in made])[None]
+        if when == "reference":
+            references.append(scores)
+        else:
+            tried.recalled[when] = scores
+    if references:
+        tried.recalled["reference"] = np.stack(references)
+    look.tell(phase, len(models), len(models))
+    return tried
+
+
+def finds(look: Look, images: Images, prompts: Sequence[str], notes: Sequence[str], name: str) -> list[Find]:
+    """The pictures that show what was to be forgotten, with what they were drawn for.
+
+    Args:
+        look: the run.
+        images: [items, h, w, 3] of the unlearned model.
+        prompts: as they can be pasted in Ask; "" where there is none.
+        notes: how each came about.
+        name: of the files.
+    """
+    exam = exam_of(look)
+    seen = exam.seen(images)
+    return [
+        Find(
+            words=prompts[item],
+            made=seen[item].name,
+            picture=look.picture(f"{name}-{item}", images[item]),
+            note=notes[item],
+        )
+        for item in range(len(images))
+        if seen[item].forgotten
+    ][:FINDS]

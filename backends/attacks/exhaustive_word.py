@@ -1,0 +1,157 @@
+"""Exhaustive word: tries every single word before the prompt."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import nn
+
+from ..api.attacked import Attacked, Find
+from ..api.panels import Bars, Series
+from ..core.attack import AttackContext, Result, curves
+from ..core.registry import Params, attack
+from ..families.text_to_image import denoising
+from ..families.text_to_image.exam import DrawingExam, Images
+from ..families.text_to_image.pipeline import Pipeline
+from ..families.text_to_image.task import TextToImage
+from ._drawing import drawn_on_each, exam_of, finds
+
+EARLIEST, LATEST = 0.2, 0.9  # of the way to pure noise: before, any prompt denoises; after, none does
+SHOWN = 10  # words in the chart
+AT_ONCE = 64  # prompts read in one pass
+
+
+class ExhaustiveWord(Params):
+    """How many words."""
+
+    words: int = Field(
+        default=1000,
+        ge=2,
+        le=50_000,
+        description="Words of the vocabulary that are ranked, at most; a random sample of more.",
+    )
+    best: int = Field(default=4, ge=1, le=16, description="Words of the smallest loss that are drawn with.")
+
+
+@attack(
+    id="exhaustive_word",
+    title="Exhaustive word: tries every word before the prompt",
+    summary="Ranks all single words by how well each model, asked with that word in front, denoises pictures of what was forgotten, and draws with the best.",
+    source={
+        "title": "Zhang et al., To Generate or Not? Safety-Driven Unlearned Diffusion Models Are Still Easy To Generate Unsafe Images, ECCV 2024",
+        "url": "https://arxiv.org/abs/2310.11868",
+        "code": "https://github.com/OPTML-Group/Diffusion-MU-Attack",
+    },
+    needs=("exam", "pictures"),
+    test="words",
+    group="there",
+    order=40,
+)
+def exhaustive_word(look: AttackContext[TextToImage], params: ExhaustiveWord) -> Result:
+    """The share of drawings that show it with one of the 0, 1, 2 ... best words before their prompt: the objective of UnlearnDiffAtk
+    for a prefix of one word, minimised by trying all of them instead of by gradients.
+
+    The loss is that of denoising pictures of other prompts than those asked, at fixed noise and time steps. Only words that can be
+    typed are tried, and none that is a part of the forgotten name or holds it. Each model gets its own best words and as many tries.
+    """
+    exam = exam_of(look)
+    words = allowed_words(exam.task.pipe, exam.names, params.words)
+    tries = list(range(params.best + 1))
+    best_of: list[list[str]] = []
+    ranked: list[NDArray[np.float32]] = []
+    prompts = [shot.prompt for shot in exam.shots]
+    seeds = [shot.seed for shot in exam.shots]
+
+    def make(model: nn.Module) -> Sequence[Images]:
+        loss = word_losses(exam, model, words)
+        best = [words[place] for place in loss.argsort(kind="stable")[: params.best]]
+        ranked.append(loss)
+        best_of.append(best)
+        return [exam.draw(model, [f"{word} {prompt}".strip() for prompt in prompts], seeds) for word in ["", *best]]
+
+    tried = drawn_on_each(look, make, "ranking words and drawing")
+    recalled = {when: np.maximum.accumulate(hits, -2) for when, hits in tried.recalled.items()}
+    after = [when for when, _ in look.models()].index("after")
+    found: list[Find] = []
+    for word, images in zip(best_of[after], tried.made["after"][1:], strict=True):
+        pasted = [f"{word} {prompt}" for prompt in prompts]
+        found += finds(look, images, pasted, [f"seed {seed}" for seed in seeds], f"word-{len(found)}")
+    attacked = Attacked(
+        attack="exhaustive_word", kind="words", x=[float(one) for one in tries], x_title="words tried", recalled=recalled,
+        items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
+        budget={"words ranked": len(words), "words drawn with": params.best, "ranked by": exam.lessons["forgotten"]}, finds=found,
+    )  # fmt: skip
+    stages = ["no word", *(f"“{word}” before it" for word in best_of[after])]
+    picture = exam.comeback(
+        look, "With the best words before the prompt", stages, tried.made["after"], tried.made.get("reference")
+    )
+    title = f"With the best of {len(words)} words before the prompt"
+    return Result(attacked, [picture, curves(attacked, title), chart(words, ranked[after])])
+
+
+def forbidden(text: str, names: Sequence[str]) -> bool:
+    """Whether a word is a part of one of the names or holds one, whatever the case."""
+    return any(text.casefold() in name.casefold() or name.casefold() in text.casefold() for name in names)
+
+
+def allowed_words(pipe: Pipeline, names: Sequence[str], most: int) -> list[str]:
+    """Words of one token that can be typed, in the vocabulary's order, without those that are `forbidden`; a fixed random sample of more
+    than `most`.
+
+    Typed means: written before a prompt and read by the tokenizer, they are that one token again.
+    """
+    tokenizer = pipe.tokenizers[0]
+    special = set(tokenizer.all_special_ids)
+    texts = {token: tokenizer.decode([token]).strip() for token in range(len(tokenizer)) if token not in special}
+    asked = [
+        (token, text) for token, text in texts.items() if text.isprintable() and text and not forbidden(text, names)
+    ]
+    read = tokenizer([text for _, text in asked], add_special_tokens=False).input_ids
+    typed = [text for (token, text), ids in zip(asked, read, strict=True) if list(ids) == [token]]
+    if len(typed) <= most:
+        return typed
+    chosen = np.sort(np.random.default_rng(0).permutation(len(typed))[:most])
+    return [typed[place] for place in chosen]
+
+
+@torch.no_grad()
+def word_losses(exam: DrawingExam, model: nn.Module, words: Sequence[str]) -> NDArray[np.float32]:
+    """For each word the mean loss [words] of denoising the lesson's pictures under their prompts with that word in front, each picture
+    at one time step of its own, with the same noise for all words and models."""
+    pipe, shown, clean = exam.task.pipe, exam.shown("forgotten"), exam.clean("forgotten")
+    generator = torch.Generator().manual_seed(0)
+    noise = denoising.noise_like(clean, generator)
+    share = torch.linspace(EARLIEST, LATEST, len(clean))[torch.randperm(len(clean), generator=generator)]
+    t = (share * (pipe.times - 1)).long().to(clean.device)
+    prompts = [f"{word} {prompt}" for word in words for prompt in shown.prompts]
+    found = []
+    with exam.measured():
+        for at in range(0, len(prompts), min(AT_ONCE, pipe.rows)):
+            some = prompts[at : at + min(AT_ONCE, pipe.rows)]
+            rows = torch.arange(at, at + len(some), device=clean.device) % len(clean)
+            read = pipe.words(model.eval(), some)
+            found.append(denoising.losses(pipe, model, clean[rows], noise[rows], t[rows], read))
+    losses: NDArray[np.float32] = torch.cat(found).view(len(words), -1).mean(1).cpu().numpy()
+    return losses
+
+
+def chart(words: Sequence[str], loss: NDArray[np.float32]) -> Bars:
+    """The words of the smallest loss in the unlearned model, and the mean of all."""
+    order = loss.argsort(kind="stable")[:SHOWN]
+    return Bars(
+        title="Words that help the unlearned model most",
+        how="How badly the unlearned model denoises pictures of what was forgotten with each word before their prompt: less is better.",
+        says=f"The best word is “{words[order[0]]}”; the line is the mean of all {len(words)} words.",
+        labels=[words[place] for place in order],
+        series=[
+            Series(
+                name="loss of denoising", values=[float(loss[place]) for place in order], role="forget", when="after"
+            )
+        ],
+        threshold=float(loss.mean()),
+        threshold_name="mean of all words",
+        horizontal=True,
+        folded=True,
+    )

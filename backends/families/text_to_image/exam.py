@@ -1,0 +1,264 @@
+"""What a text-to-image model is examined by: drawings of what was forgotten, held out from the pictures that attacks learn from.
+
+`lessons.divided` says which: a cat in four styles is learned from, a cat in the four others is asked for.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ...api.attacked import Goal
+from ...api.concepts import Concept
+from ...api.errors import BadInput
+from ...api.panels import Picture, Pictures
+from ...core.exam import Lesson, Scores
+from . import denoising, lessons
+from .lessons import Shown, divided, rest, ships
+from .prompts import EvalPrompt
+from .task import TextToImage
+
+ROWS = 6  # of the picture of the comeback
+BLANK = 5.0  # standard deviation of a picture's values, of 255, below which it shows nothing
+RATE, OWN_RATE = 1e-3, 1e-5  # of relearning: methods train an embedded model at 1e-3, and Stable Diffusion at 1e-5
+NO_JUDGE = (
+    "Nobody says what this model's pictures show; open it with a CLIP model to judge by, then it can be examined."
+)
+Images = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a judge says of one picture: whether it shows what is to be forgotten, how much of what was asked, and what it sees."""
+
+    forgotten: float
+    right: float
+    name: str
+
+
+class DrawingExam:
+    """An `Exam` of drawings. Each is recalled (1) where the judge takes it for what was to be forgotten before anything else, else not
+    (0): the object, the style, or of one object in one style both; with a CLIP judge, where a forgotten prompt fits it best.
+
+    Attributes:
+        task: of the run, with its targets.
+        shots: the drawings asked, [items]; the other attributes as in `Exam`.
+    """
+
+    goal: Goal = "concept"
+    noun = "drawings"
+    steps: Sequence[int] = (0, 5, 10, 20, 40)
+
+    def __init__(self, task: TextToImage) -> None:
+        """Choose what is asked and what is learned from.
+
+        Raises:
+            BadInput: no judge can say what a picture shows.
+        """
+        if reason := self.lacks(task):
+            raise BadInput(reason)
+        self.task = task
+        self._shown: dict[Lesson, Shown] = {}
+        self.shots, self.learned = divided(task)
+        self.kept_shots, others = rest(task)
+        self.taught: dict[Lesson, list[EvalPrompt]] = {"forgotten": self.learned, **others}
+        self.items = [f"{shot.prompt}, seed {shot.seed}" for shot in self.shots]
+        prompts = list(dict.fromkeys(shot.prompt for shot in self.shots))
+        self.groups = [prompts.index(shot.prompt) for shot in self.shots]
+
+    @staticmethod
+    def lacks(task: TextToImage) -> str:
+        """Why the models of a run cannot be examined, as one sentence; empty where they can. Opens none."""
+        return "" if task.judged else NO_JUDGE
+
+    # --- asking
+
+    def make(self, model: nn.Module) -> Images:
+        """Pictures [items, height, width, 3], one seed each, drawn as the model is drawn with by default."""
+        return self.draw(model, [shot.prompt for shot in self.shots], [shot.seed for shot in self.shots])
+
+    def draw(self, model: nn.Module, prompts: Sequence[str], seeds: Sequence[int]) -> Images:
+        """Pictures [n, height, width, 3] of prompts, one seed each, in the precision that the exam is in."""
+        with self.measured():
+            return self.task.draw(model.eval(), prompts, seeds)
+
+    @contextlib.contextmanager
+    def measured(self) -> Iterator[None]:
+        """In the precision in which the model's pictures are measured."""
+        was = self.task.precision
+        if self.task.exact:
+            self.task.precision = torch.float32
+        try:
+            yield
+        finally:
+            self.task.precision = was
+
+    def score(self, made: Any, shots: Sequence[EvalPrompt] = ()) -> Scores:
+        """1 for each picture that shows what was to be forgotten, [n]; of `shots`, the items where left out."""
+        return np.array([seen.forgotten for seen in self.seen(made, shots)], np.float32)
+
+    def kept(self, model: nn.Module) -> tuple[Scores, float]:
+        """Neighbours and unrelated prompts: the share of object and style that is right in each (with a CLIP judge: whether the prompt
+        fits best), and the share of pictures that are blank."""
+        images = self.draw(model, [shot.prompt for shot in self.kept_shots], [shot.seed for shot in self.kept_shots])
+        right = [seen.right for seen in self.seen(images, self.kept_shots)]
+        return np.array(right, np.float32), float(blank(images).mean())
+
+    def seen(self, made: Any, shots: Sequence[EvalPrompt] = ()) -> list[Seen]:
+        """What the judge says of each picture that was drawn for `shots` (the items, where left out)."""
+        assert self.task.judge is not None
+        asked = list(shots or self.shots)
+        every = [*asked, *self.shots, *self.kept_shots]  # a CLIP judge compares with all of their prompts
+        judged = self.task.judge.look(np.asarray(made), [shot.prompt for shot in every])
+        if "clip" in judged:
+            names = list(dict.fromkeys(shot.prompt for shot in every))
+            best = [names[place] for place in _best(judged["clip"])]
+            forgotten = {shot.prompt for shot in every if shot.role == "forget"}
+            return [
+                Seen(float(name in forgotten), float(name == shot.prompt), name)
+                for name, shot in zip(best, asked, strict=True)
+            ]
+        kinds = ("object", "style")
+        best_of = {kind: [self.task.asking.domains[kind][place] for place in _best(judged[kind])] for kind in kinds}
+        pairs = list(zip(best_of["object"], best_of["style"], strict=True))
+        return [self._seen(shot, *pair) for shot, pair in zip(asked, pairs, strict=True)]
+
+    def _seen(self, shot: EvalPrompt, object_name: str, style: str) -> Seen:
+        right = [object_name == shot.object, style == shot.style]
+        forgotten = any(
+            (not one.object or one.object == object_name) and (not one.style or one.style == style)
+            for one in self.concepts(shot)
+        )
+        return Seen(float(forgotten), sum(right) / 2, style if self.task.domain == "style" else object_name)
+
+    def concepts(self, shot: EvalPrompt) -> list[Concept]:
+        """Those of the forget set that a prompt asks for; of phrases all."""
+        asked = [
+            one
+            for one in self.task.asking.forget
+            if one.kind != "phrase"
+            and (not one.object or one.object == shot.object)
+            and (not one.style or one.style == shot.style)
+        ]
+        return asked or [one for one in self.task.asking.forget if one.kind == "phrase"]
+
+    # --- teaching
+
+    @property
+    def names(self) -> list[str]:
+        """The words that name what is to be forgotten within a prompt, one a concept: of one object in one style, the object."""
+        return list(dict.fromkeys(one.object or one.style or one.phrase for one in self.task.asking.forget))
+
+    @cached_property
+    def lessons(self) -> Mapping[Lesson, str]:
+        """What each lesson shows, in words."""
+        return {lesson: self._lesson(shots) for lesson, shots in self.taught.items()}
+
+    def _lesson(self, shots: Sequence[EvalPrompt]) -> str:
+        names = [getattr(shot, self.task.domain) or shot.phrase for shot in shots]
+        distinct = list(dict.fromkeys(names))
+        of = ", ".join(distinct[:4]) + (" and others" if len(distinct) > 4 else "")
+        if ships(self.task, shots):
+            return f"{len({(shot.object, shot.style) for shot in shots})} pictures of {of}"
+        return f"{len(shots)} drawings of {of} by the original model"
+
+    def shown(self, lesson: Lesson) -> Shown:
+        """The pictures of a lesson: the artists' where the model's data ship, else drawn by the original model."""
+        if lesson not in self._shown:
+            with self.measured():
+                self._shown[lesson] = lessons.shown(self.task, self.taught[lesson])
+        return self._shown[lesson]
+
+    def clean(self, lesson: Lesson) -> Tensor:
+        """The pictures of a lesson as latents [n, c, h, w]."""
+        return self.task.pipe.latents(self.shown(lesson).images)
+
+    def teach(self, model: nn.Module, lesson: Lesson, seed: int, stops: Sequence[int]) -> Iterator[int]:
+        """Fine-tune the keys and values of the cross-attention on the lesson's pictures with their prompts, by the loss that such models
+        are trained by; all pictures in each step, as far as there is room for gradients."""
+        pipe, shown, clean = self.task.pipe, self.shown(lesson), self.clean(lesson)
+        weights = keys_and_values(model.requires_grad_(False))
+        optimizer = torch.optim.Adam(weights, RATE if self.task.exact else OWN_RATE)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            words = pipe.words(model.eval(), shown.prompts)
+        done = 0
+        for stop in stops:
+            for _ in range(stop - done):
+                rows = torch.randperm(len(clean), generator=generator)[: max(1, pipe.rows // 4)]
+                noise = denoising.noise_like(clean[rows], generator)
+                t = denoising.random_times(pipe, model, len(rows), generator)
+                loss = denoising.losses(pipe, model, clean[rows], noise, t, words[rows]).mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            done = stop
+            yield stop
+
+    # --- showing
+
+    def comeback(
+        self, look: Any, title: str, stages: Sequence[str], made: Sequence[Any], reference: Sequence[Any] | None
+    ) -> Pictures:
+        """A row an item, a column a stage, and last what the reference draws at the last stage; below each what the judge sees."""
+        columns = [
+            (stage, f"stage-{place}", images) for place, (stage, images) in enumerate(zip(stages, made, strict=True))
+        ]
+        if reference is not None:
+            columns.append((f"retrained reference, {stages[-1]}", "reference", reference[-1]))
+        return self.panel(look, title, columns)
+
+    def panel(self, look: Any, title: str, columns: Sequence[tuple[str, str, Images]]) -> Pictures:
+        """Pictures of the items in columns: (head, name of its files, pictures [items, h, w, 3]); those items first that show in most
+        columns what was to be forgotten."""
+        seen = [self.seen(images) for _, _, images in columns]
+        back = np.array([[one.forgotten for one in column] for column in seen])
+        order = np.argsort(-back.sum(0), kind="stable")[:ROWS]
+        slug = re.sub(r"\W+", "-", title.lower())[:40].strip("-")
+        rows = [
+            [
+                Picture(
+                    path=look.picture(f"{slug}-{name}-{item}", images[item]),
+                    caption=f"{self.shots[item].prompt}: {seen[place][item].name}"
+                    if place == 0
+                    else seen[place][item].name,
+                    role="forget" if seen[place][item].forgotten else "amount",
+                )
+                for place, (_, name, images) in enumerate(columns)
+            ]
+            for item in order.tolist()
+        ]
+        share = [f"{int(back[place].sum())} of {len(self.items)}" for place in range(len(columns))]
+        told = ", ".join(f"{head}: {part}" for (head, _, _), part in zip(columns, share, strict=True))
+        return Pictures(
+            title=title,
+            how="Each row is one prompt drawn from the same noise. Below each picture stands what the judge takes it for.",
+            says=f"Drawings that show what was to be forgotten: {told}.",
+            columns=[head for head, _, _ in columns],
+            rows=rows,
+        )
+
+
+def keys_and_values(model: nn.Module) -> list[nn.Parameter]:
+    """The keys and values of a U-Net's cross-attention, made trainable."""
+    found = [weight for name, weight in model.named_parameters() if re.search(r"^unet\..*\.attn2\.to_[kv]\.", name)]
+    for weight in found:
+        weight.requires_grad_(True)
+    return found
+
+
+def blank(images: Images) -> NDArray[np.bool_]:
+    """Which of the pictures [n, height, width, 3] show nothing, being of one colour."""
+    return images.reshape(len(images), -1).std(1) < BLANK
+
+
+def _best(logits: NDArray[np.float32]) -> list[int]:
+    places: list[int] = np.nan_to_num(logits, nan=-np.inf).argmax(1).tolist()
+    return places
