@@ -83,14 +83,9 @@ def html(run: RunFolder, owner: str, testing: Look | None = None) -> Markup:
         for name, why in (testing.failed if testing else {}).items()
     ]
     return render(
-        "comeback.page", bodies=bodies, rows=rows, lead=lead.entry.id, said=said, sign=markup.SIGNS[SIGNS[said.word]],
-        statistics=_statistics(each, tests), failed=failed, working=bool(testing and testing.pending),
+        "comeback.page", bodies=bodies, rows=rows, lead=lead.entry.id, said=said, sign=markup.SIGNS[court.SIGNS[said.word][0]], word=court.SIGNS[said.word][1],
+        statistics=_statistics(each, tests), failed=failed,
     )  # fmt: skip
-
-
-SIGNS: Mapping[str, Any] = {
-    "never knew": "unknown", "damaged": "no", "still there": "no", "hidden": "no", "filter": "no", "erased": "yes", "cannot tell": "unknown",
-}  # fmt: skip
 
 
 def _rank(test: Any) -> tuple[Any, ...]:

@@ -158,7 +158,7 @@ def of_run(run: RunFolder, extra: Path | None = None) -> Judgement | None:
     folders = {
         place.name: place for root in places if root.is_dir() for place in sorted(root.iterdir()) if _there(place, root)
     }
-    return of_folders(list(folders.values()), _guarded(run, result))
+    return of_folders(list(folders.values()), guarded(run))
 
 
 def _there(folder: Path, root: Path) -> bool:
@@ -169,9 +169,9 @@ def _there(folder: Path, root: Path) -> bool:
         return False
 
 
-def _guarded(run: RunFolder, result: Mapping[str, Any]) -> bool:
-    """Whether the run left a guard; of one of an earlier version, which did not write that down, what its method says."""
-    about = result.get("about") or {}
+def guarded(run: RunFolder) -> bool:
+    """Whether a run left a guard; of one of an earlier version, which did not write that down, what its method says."""
+    about = (run.result or {}).get("about") or {}
     if "guard" in about:
         return bool(about["guard"])
     return any(entry.guard for entry in catalog.load().methods if entry.id == run.spec.method)

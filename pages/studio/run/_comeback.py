@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
-from app import comeback, markup, marks, run_results, theme
+from app import comeback, marks, markup, run_results, theme
 from app.looks import LOOKS, Look
 from backends.api import catalog
 from backends.api import findings as found
