@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from app import families, markup, theme, view
+from app import families, figures, markup, theme, view
 from app.looks import Look
 from app.templating import render
 from backends.api import attacked, catalog, court, params, visits
@@ -137,12 +137,20 @@ def _body(run: RunFolder, one: Made) -> tuple[Markup, Markup, Markup]:
     pictures = [panel for panel in panels if panel["kind"] != "lines"]
     lines = [panel for panel in panels if panel["kind"] == "lines"]
     key = f"{run.id}-{one.entry.id}-"
-    first = view.panels(pictures[:1], root, f"{key}p") if pictures else Markup()
-    curve = view.panels(lines[:1], root, f"{key}c") if lines else Markup()
+    first = _panel(pictures[0], root, f"{key}p") if pictures else Markup()
+    curve = _panel(lines[0], root, f"{key}c") if lines else Markup()
     rest = [*pictures[1:], *lines[1:]]
     more = markup.text(one.entry.summary, "quiet") + _finds(run, one)
     more += markup.fold("More figures of this test", view.panels(rest, root, f"{key}m")) if rest else Markup()
     return first, curve, more
+
+
+def _panel(raw_panel: dict[str, Any], root: Path, key: str) -> Markup:
+    """One panel with its sentence and its picture; how to read it and its numbers fold out, so that the picture stays in sight."""
+    item = view.PANEL.validate_python(raw_panel)
+    figure = figures.figure(item, root)
+    picture = figure if isinstance(figure, Markup) else view.plot(figure, key=key, title=item.title)
+    return render("comeback.panel", item.kind, item.title, item.says, picture, item.how, figures.table(item, root))
 
 
 def _finds(run: RunFolder, one: Made) -> Markup:

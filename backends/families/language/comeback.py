@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ...api.panels import Piece, Words
+from ...api.panels import AnswerStage, Comeback, ComingBack, Piece
 from ...core.exam import Scores
 from ...data.authors import QAPair
 
-SHOWN, STAGES = 4, 4
+SHOWN = 4
 BACK = 0.5  # of an item; from there on it counts as back
 
 
@@ -22,8 +22,8 @@ def answers(
     reference: Sequence[Sequence[str]] | None,
     score: Callable[[Any], Scores],
     noun: str,
-) -> Words:
-    """A row for each of a few items, a column for each of a few stages: the first, the last, and those in which something came back.
+) -> Comeback:
+    """A few items with the answer at each stage, those first that came back.
 
     Args:
         pairs: the items.
@@ -32,44 +32,32 @@ def answers(
         noun: of the items, in the plural.
     """
     back = np.stack([score(one) for one in made]) >= BACK  # [stages, items]
+    last = None if reference is None else score(reference[-1]) >= BACK
     order = sorted(range(len(pairs)), key=lambda at: _place(back[:, at]))
-    rows = order[:SHOWN]
-    columns = _columns(back[:, rows])
-    table = [
-        [[Piece(text=str(pairs[at].question))], *(marked(made[stage][at], pairs[at].value) for stage in columns)]
-        for at in rows
-    ]
-    names = [f"unlearned model, {stages[stage]}" for stage in columns]
     told = f"Of {len(pairs)} {noun} the unlearned model names {back[0].sum()} {stages[0]}"
     told += f" and {back[-1].sum()} at {stages[-1]}" if len(stages) > 1 else ""
-    if reference is not None:
-        last = score(reference[-1]) >= BACK
-        for row, at in zip(table, rows, strict=True):
-            row.append(marked(reference[-1][at], pairs[at].value))
-        names.append(f"retrained reference, {stages[-1]}" if len(stages) > 1 else "retrained reference")
+    if last is not None:
         told += f"; the retrained reference names {last.sum()}" + (" there" if len(stages) > 1 else "")
-    return Words(
-        title=title,
-        how="Each row is a forgotten question that the attack did not learn from, those first that came back. The fact is coloured where an answer holds it.",
-        says=f"{told}.",
-        columns=["question", *names],
-        rows=table,
-        roles=["forget"] * len(table),
+    items = []
+    for at in order[:SHOWN]:
+        each = [
+            AnswerStage(name=name, text=marked(texts[at], pairs[at].value), back=bool(back[number, at]))
+            for number, (name, texts) in enumerate(zip(stages, made, strict=True))
+        ]
+        end = None
+        if reference is not None and last is not None:
+            end = AnswerStage(name="retrained", text=marked(reference[-1][at], pairs[at].value), back=bool(last[at]))
+        items.append(ComingBack(asked=str(pairs[at].question), stages=each, reference=end))
+    how = (
+        "The attack learned from none of these questions. What was to be forgotten is marked where an answer holds it."
     )
+    return Comeback(title=title, how=how, says=f"{told}.", items=items)
 
 
 def _place(back: Any) -> tuple[bool, int]:
     """Where an item stands: those that come back, the earliest first; then those that were there at the start; then the rest."""
     first = int(back.argmax()) if back.any() else len(back)
     return (first == 0 and len(back) > 1, first)
-
-
-def _columns(back: Any) -> list[int]:
-    """The stages that are shown, of [stages, items]."""
-    last = len(back) - 1
-    first = {int(one.argmax()) for one in back.T if one.any()}
-    between = sorted(stage for stage in first if 0 < stage < last)
-    return sorted({0, *between[: STAGES - 2], last})
 
 
 def marked(text: str, fact: str) -> list[Piece]:

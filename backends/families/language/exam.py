@@ -9,7 +9,7 @@ from torch import nn
 
 from ...api.attacked import Goal
 from ...api.errors import BadInput
-from ...api.panels import Words
+from ...api.panels import Comeback
 from ...core.exam import Lesson, Scores
 from ...data import authors
 from ...data.authors import QAPair
@@ -168,7 +168,7 @@ class LanguageExam:
         stages: Sequence[str],
         made: Sequence[Sequence[str]],
         reference: Sequence[Sequence[str]] | None,
-    ) -> Words:
+    ) -> Comeback:
         """The answers to a few items, those first that came back, with the fact marked."""
         return comeback.answers(self.asked, title, stages, made, reference, self.score, self.noun)
 
