@@ -15,7 +15,7 @@ from backends.api import findings as found
 from backends.api.attacked import Attacked
 from backends.api.catalog import Attack
 from backends.api.court import Judgement
-from backends.api.panels import WORDING
+from backends.api.panels import WORDING, AnyPanel
 from backends.api.runs import RunFolder
 
 SCRIPT: Final = view.SCRIPT + (theme.STATIC / "comeback.js").read_text("utf-8")
@@ -42,6 +42,12 @@ def made(run: RunFolder, owner: str = "") -> list[Made]:
     """The attacks that were made on a run, as far as they concern an owner."""
     each = [_made(run, entry, owner) for entry in fitting(run)]
     return [one for one in each if one is not None]
+
+
+def panels(one: Made) -> list[AnyPanel]:
+    """What an attack shows, the curves first."""
+    items = [view.PANEL.validate_python(raw) for raw in one.findings["panels"]]
+    return sorted(items, key=lambda item: item.kind != "lines")
 
 
 def _made(run: RunFolder, entry: Attack, owner: str) -> Made | None:

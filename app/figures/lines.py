@@ -7,7 +7,6 @@ from app import theme
 from app.figures._common import NOTHING, any_number, colour, dash, empty_figure, faded, folded, gaps, name
 from backends.api.panels import Lines, Series
 
-
 HIGH, LOW = 400, 300  # pixels
 
 
