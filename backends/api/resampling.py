@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import fdtrc, stdtrit
 
 DRAWS: Final = 1000
 LEVEL: Final = 0.95
@@ -75,7 +75,8 @@ def margin(references: Outcomes, groups: Sequence[int]) -> float:
     """How far a model may lie from the references and still be one of them.
 
     Every reference is compared with the others. Of one, nothing is known and `MARGIN` stands; of two, it is their distance; of more, the
-    half-width of the interval in which the next one is expected, without the part that comes from having asked few items.
+    half-width of the interval in which the next one is expected, without the part that comes from having asked few items, where they
+    surely differ at all (F-test, 5 %).
     """
     count = len(references)
     means = references.mean((1, 2))
@@ -86,8 +87,10 @@ def margin(references: Outcomes, groups: Sequence[int]) -> float:
     residual = table - table.mean(0) - table.mean(1, keepdims=True) + table.mean()
     freedom = (count - 1) * max(1, len(sizes) - 1)
     of_items = float((residual**2).sum()) / freedom / len(sizes)
-    spread = sqrt(max(0.0, float(means.var(ddof=1)) - of_items) * (1 + 1 / count))
-    return max(MARGIN, float(stdtrit(count - 1, 0.5 + LEVEL / 2)) * spread)
+    of_models = float(means.var(ddof=1)) - of_items
+    if of_models <= 0 or (of_items and fdtrc(count - 1, freedom, of_models / of_items + 1) > 1 - LEVEL):
+        return MARGIN
+    return max(MARGIN, float(stdtrit(count - 1, 0.5 + LEVEL / 2)) * sqrt(of_models * (1 + 1 / count)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -195,7 +195,7 @@ def case(tests: Sequence[Attacked], guarded: bool, names: Mapping[str, str]) -> 
         return None
     every = _corrected([_tested(one, plain) for one in tests if one.kind != "plain"])
     question = _tested(plain, plain)
-    references = len(question.outcomes.get("reference", ()))
+    references = len(_outcomes(plain).get("reference", ()))
     return Case(question, every, _utility(plain), guarded, plain.goal, names, references)
 
 
