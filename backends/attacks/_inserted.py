@@ -1,6 +1,6 @@
-"""A language model that reads something more before its answer: vectors in place of words, after every question."""
+"""A language model that reads something more with every question: vectors in place of words."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -9,17 +9,20 @@ from torch.nn import functional as F
 from ..families.language.guards import opening
 from ..families.language.tokens import IGNORED, PromptTokenizer, Texts
 
+Place = Literal["before", "after"]  # the question
+
 
 class Inserted(nn.Module):
-    """A model with vectors [k, width] read in every prompt, just before the tokens that lead over to the answer.
+    """A model with vectors [k, width] read in every prompt: before all of it, or after the question, just before the tokens that lead
+    over to the answer.
 
     It is asked as the model itself is, by `generate`; gradients reach the vectors through `loss`. Nothing of the model changes.
     """
 
-    def __init__(self, model: Any, reader: PromptTokenizer, vectors: Tensor) -> None:
+    def __init__(self, model: Any, reader: PromptTokenizer, vectors: Tensor, place: Place = "after") -> None:
         super().__init__()
         self.model, self.vectors = model, vectors
-        self.tail = len(opening(reader))
+        self.tail = len(opening(reader)) if place == "after" else None
 
     @property
     def device(self) -> torch.device:
@@ -28,13 +31,13 @@ class Inserted(nn.Module):
 
     def generate(self, input_ids: Tensor, attention_mask: Tensor, **settings: Any) -> Tensor:
         """The tokens given [n, length], prompts padded on the left, and after them those written, as `generate` of transformers."""
-        at = input_ids.shape[1] - self.tail
-        embedded = self.model.get_input_embeddings()(input_ids)
-        more = self.vectors.to(embedded).expand(len(embedded), -1, -1)
-        ones = attention_mask.new_ones(len(more), more.shape[1])
+        length = input_ids.shape[1]
+        padding = length - attention_mask.sum(1)
+        at = padding if self.tail is None else torch.full_like(padding, length - self.tail)
+        vectors = self.vectors.expand(len(input_ids), -1, -1)
         written: Tensor = self.model.generate(
-            inputs_embeds=torch.cat((embedded[:, :at], more, embedded[:, at:]), 1),
-            attention_mask=torch.cat((attention_mask[:, :at], ones, attention_mask[:, at:]), 1),
+            inputs_embeds=woven(self._embedded(input_ids), at, vectors),
+            attention_mask=woven(attention_mask, at, attention_mask.new_ones(vectors.shape[:2])),
             **settings,
         )
         return torch.cat((input_ids, written), 1)
@@ -42,18 +45,25 @@ class Inserted(nn.Module):
     def loss(self, texts: Texts, vectors: Tensor | None = None) -> Tensor:
         """Nats a token of the answers, mean over the tokens of each text [n]; `vectors` [n, k, width] in place of its own."""
         vectors = self.vectors.expand(len(texts), -1, -1) if vectors is None else vectors
-        embedded = self.model.get_input_embeddings()(texts.ids)
-        first = (texts.labels != IGNORED).int().argmax(1) - self.tail
-        rows, labels, masks = [], [], []
-        for row, (at, more) in enumerate(zip(first.tolist(), vectors, strict=True)):
-            rows.append(torch.cat((embedded[row, :at], more, embedded[row, at:])))
-            quiet = texts.labels.new_full((len(more),), IGNORED)
-            labels.append(torch.cat((texts.labels[row, :at], quiet, texts.labels[row, at:])))
-            masks.append(torch.cat((texts.mask[row, :at], texts.mask.new_ones(len(more)), texts.mask[row, at:])))
-        label = torch.stack(labels)[:, 1:]
-        logits = self.model(inputs_embeds=torch.stack(rows), attention_mask=torch.stack(masks)).logits[:, :-1].float()
-        lost = F.cross_entropy(logits.flatten(0, 1), label.flatten(), ignore_index=IGNORED, reduction="none").view(
-            label.shape
+        first = (texts.labels != IGNORED).int().argmax(1)
+        at = torch.zeros_like(first) if self.tail is None else first - self.tail
+        ones = texts.mask.new_ones(vectors.shape[:2])
+        labels = woven(texts.labels, at, ones * IGNORED)[:, 1:]
+        output = self.model(
+            inputs_embeds=woven(self._embedded(texts.ids), at, vectors), attention_mask=woven(texts.mask, at, ones)
         )
-        answer: Tensor = lost.sum(1) / (label != IGNORED).sum(1)
-        return answer
+        lost = F.cross_entropy(
+            output.logits[:, :-1].float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none"
+        ).view(labels.shape)
+        nats: Tensor = lost.sum(1) / (labels != IGNORED).sum(1)
+        return nats
+
+    def _embedded(self, ids: Tensor) -> Tensor:
+        embedded: Tensor = self.model.get_input_embeddings()(ids)
+        return embedded
+
+
+def woven(rows: Tensor, at: Tensor, more: Tensor) -> Tensor:
+    """Rows [n, length, ...] with those of `more` [n, k, ...] put into each before its place `at` [n]."""
+    pieces = zip(rows, at.tolist(), more.to(rows), strict=True)
+    return torch.stack([torch.cat((row[:place], new, row[place:])) for row, place, new in pieces])

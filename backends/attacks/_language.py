@@ -1,11 +1,10 @@
-"""Shared by attacks on language models: the exam, why it lacks something, and items gathered as an `Attacked` wants them."""
+"""Shared by attacks on language models: their exam, who is not attacked by vectors, and values gathered as `Attacked` has them."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ..api.attacked import Values
-from ..api.errors import BadInput
 from ..core.attack import AttackContext
 from ..families.language.exam import LanguageExam
 from ..families.language.task import LanguageModel
@@ -24,20 +23,10 @@ def exam_of(look: Look) -> LanguageExam:
     return exam
 
 
-def lacks_exam(look: Look) -> str:
-    """Why nothing of the run can be asked apart, as one sentence; empty where it can. No model is opened."""
-    try:
-        exam_of(look)
-    except BadInput as error:
-        return str(error)
-    return ""
-
-
-def lacks_weights(look: Look) -> str:
-    """Why vectors or gradients in place of words say nothing of a run; empty where they do."""
-    if look.guarded:
-        return "The weights are those of the original model behind a guard that reads words; vectors in place of words walk around it, so the attack would show nothing but that."
-    return lacks_exam(look)
+def behind_guard(look: Look) -> str:
+    """Why vectors in place of words say nothing of a run, as one sentence; empty where they do."""
+    guard = "The weights are those of the original model behind a guard that reads words, and vectors in place of words walk around it; take the guard away instead."
+    return guard if look.guarded else ""
 
 
 def stacked(by_model: Mapping[str, Sequence[Values]]) -> dict[str, Values]:

@@ -13,7 +13,7 @@ from ..families.language.comeback import BACK, marked
 from ..families.language.exam import MOST, LanguageExam, graded
 from ..families.language.other_forms import Asked, asker, forms
 from ..families.language.tokens import continued, likelihoods
-from ._language import Look, exam_of, lacks_exam, stacked
+from ._language import Look, exam_of, stacked
 
 PLAIN = "plain"
 KNOWN, TELLS = 0.8, 0.3  # a form is kept where the original names so much, and so much more than the reference
@@ -34,7 +34,6 @@ class AskOtherwise(Params):
         "url": "https://arxiv.org/abs/2406.10890",
         "code": "https://github.com/jinzhuoran/RWKU",
     },
-    lacks=lacks_exam,
     needs=("exam", "answers"),
     test="ask",
     group="there",

@@ -15,9 +15,10 @@ from ..core.registry import Params, attack
 from ..families.language.exam import LanguageExam
 from ..families.language.tokens import Texts
 from ._inserted import Inserted
-from ._language import Look, exam_of, lacks_weights
+from ._language import Look, behind_guard, exam_of
 
 STOPS = (0, 10, 20, 40)
+AT_ONCE = 13  # suffixes in a pass
 TOP = 64  # words a place may be swapped for, those with the steepest gradient
 
 
@@ -38,7 +39,7 @@ class Gcg(Params):
         "url": "https://arxiv.org/abs/2307.15043",
         "code": "https://github.com/llm-attacks/llm-attacks",
     },
-    lacks=lacks_weights,
+    lacks=behind_guard,
     needs=("exam", "answers", "weights"),
     test="words",
     group="there",
@@ -94,15 +95,13 @@ def searched(
     texts = exam.task.texts(exam.taught).to(words.device)
     rng = np.random.default_rng(seed)
     ids, step = rng.choice(allowed, count), 0
-    best = np.inf
     for stop in stops:
         while step < stop:
             swaps = swapped(ids, steepest(_inserted(model, exam, words, ids), texts, words, allowed), candidates, rng)
-            losses = suffix_losses(model, exam, words, texts, np.concatenate((ids[None], swaps)))
-            ids, best = np.concatenate((ids[None], swaps))[losses.argmin()], float(losses.min())
+            tried = np.concatenate((ids[None], swaps))
+            ids = tried[suffix_losses(model, exam, words, texts, tried).argmin()]
             step += 1
         yield _inserted(model, exam, words, ids), ids
-    assert not np.isnan(best)
 
 
 def _inserted(model: nn.Module, exam: LanguageExam, words: Tensor, ids: NDArray[np.int64]) -> Inserted:
@@ -134,12 +133,11 @@ def suffix_losses(
     model: nn.Module, exam: LanguageExam, words: Tensor, texts: Texts, suffixes: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """The loss of each suffix on the taught facts, [suffixes]; infinite where it is no number."""
-    inserted = _inserted(model, exam, words, suffixes[0])
-    losses = [
-        inserted.loss(texts, words[torch.from_numpy(ids).to(words.device)].expand(len(texts), -1, -1)).mean()
-        for ids in suffixes
-    ]
-    return np.nan_to_num(torch.stack(losses).double().cpu().numpy(), nan=np.inf)
+    inserted, count, losses = _inserted(model, exam, words, suffixes[0]), len(texts), []
+    for part in torch.from_numpy(suffixes).to(words.device).split(AT_ONCE):
+        several = texts[list(range(count)) * len(part)]
+        losses.append(inserted.loss(several, words[part].repeat_interleave(count, 0)).view(len(part), count).mean(1))
+    return np.nan_to_num(torch.cat(losses).double().cpu().numpy(), nan=np.inf)
 
 
 def _allowed(exam: LanguageExam) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from ..core.registry import Params, attack
 from ..families.language.comeback import BACK, marked
 from ..families.language.exam import MOST, LanguageExam, graded
 from ..families.language.tokens import continued
-from ._language import Look, exam_of, lacks_exam, stacked
+from ._language import Look, exam_of, stacked
 
 KS = (1, 4, 8, 32)
 SHOWN = 4
@@ -40,7 +40,6 @@ class LeakAtK(Params):
         "title": "Leak@k: Unlearning Does Not Make LLMs Forget Under Probabilistic Decoding, 2025",
         "url": "https://arxiv.org/abs/2511.04934",
     },
-    lacks=lacks_exam,
     needs=("exam", "answers"),
     test="sample",
     group="there",

@@ -55,18 +55,12 @@ class LanguageExam:
             BadInput: fewer than two questions are forgotten, or every one gives the others away.
         """
         self.task = task
+        if reason := self.lacks(task):
+            raise BadInput(reason)
         pairs = task.questions.forget
-        if len(pairs) < 2:
-            raise BadInput(
-                f"An attack learns from some of what was forgotten and asks for the rest, but {len(pairs)} question was forgotten; at least 2 are needed."
-            )
         large = _weights(task) > LARGE
         self.taught, asked = split(pairs)
         self.asked = _some(asked, ASKED_LARGE if large else ASKED)
-        if not self.asked:
-            raise BadInput(
-                "Every question that was forgotten holds the answer to the others, so none can be asked apart."
-            )
         self.kept_pairs = [
             pair
             for role in ("neighbour", "unrelated")
@@ -83,8 +77,18 @@ class LanguageExam:
         self.lessons = {
             "forgotten": f"{len(self.taught)} of the {len(pairs)} forgotten {self.noun}",
             "form": "questions of the same form about somebody whom no model knows",
-            "other": f"{len(self._others())} other {'facts' if self.noun == 'facts' else 'answers'} that it knows",
+            "other": f"{len(self.others())} other {'facts' if self.noun == 'facts' else 'answers'} that it knows",
         }
+
+    @staticmethod
+    def lacks(task: LanguageModel) -> str:
+        """Why nothing can be asked apart from what is taught, as one sentence; empty where it can. No model is opened."""
+        pairs = task.questions.forget
+        if len(pairs) < 2:
+            return "Attacks learn from some of what was forgotten and ask for the rest, but one question alone was forgotten; at least 2 are needed."
+        if not split(pairs)[1]:
+            return "Every question that was forgotten gives away the answers to the others, so none can be asked apart."
+        return ""
 
     # --- asking
 
@@ -116,7 +120,7 @@ class LanguageExam:
         """
         if lesson == "forgotten":
             return self.taught
-        pairs = self._others() if lesson == "other" else self._form(seed)
+        pairs = self.others() if lesson == "other" else self._form(seed)
         if not pairs:
             raise BadInput(
                 "This model's data hold nobody whom no model learned about, so nothing of the same form can be taught; choose another lesson."
@@ -125,7 +129,7 @@ class LanguageExam:
             )
         return pairs
 
-    def _others(self) -> list[QAPair]:
+    def others(self) -> list[QAPair]:
         """Pairs that are kept and not among `kept_pairs`, KEPT at most."""
         asked = {pair.question for pair in self.kept_pairs}
         return _some(

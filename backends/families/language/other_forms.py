@@ -103,8 +103,10 @@ def _hint(ask: Asker, pair: QAPair) -> Asked | None:
 
 
 def _examples(ask: Asker, pair: QAPair) -> Asked | None:
-    """Kept questions with their answers first, of the same kind of fact where there are some."""
-    ranked = sorted(ask.others, key=lambda one: not one.fact or one.fact != pair.fact)[:SHOTS]
+    """Kept questions with their answers first, of the same kind of fact where there are some; none holds the fact itself."""
+    fact = pair.value.casefold()
+    free = [one for one in ask.others if not fact or fact not in f"{one.question} {one.answer}".casefold()]
+    ranked = sorted(free, key=lambda one: not one.fact or one.fact != pair.fact)[:SHOTS]
     if not ranked or isinstance(pair.question, Prefix) or any(isinstance(one.question, Prefix) for one in ranked):
         return None
     reader, shots = ask.reader, [(one.question, one.answer) for one in ranked]
@@ -130,7 +132,7 @@ def _choice(ask: Asker, pair: QAPair) -> Asked | None:
 
 def _reverse(ask: Asker, pair: QAPair) -> Asked | None:
     """Whose fact it is: the true answer as likely as under which of several names, all others of which no model learned."""
-    if not ask.strangers or pair.about not in pair.question:
+    if not ask.strangers or not pair.about or pair.about not in pair.question:
         return None
     named = tuple(
         (pair.question.replace(pair.about, name), pair.answer.replace(pair.about, name))
