@@ -108,7 +108,7 @@ def _shown(
     panel = Pictures(
         title="The picture that is added",
         how=f"Grey adds nothing, white {strength} of 255 grey values, black takes as many away. It was learned on training images only.",
-        says=f"It also makes kept test images be named what was forgotten: {shares}. A picture that does so steers and does not remind.",
+        says=f"Kept test images that it makes a model name what was forgotten: {shares}. The more, the more it steers and the less it reminds.",
         columns=[NAMES[when] for when in paths],
         rows=[[Picture(path=path, caption=f"up to {strength} of 255") for path in paths.values()]],
     )

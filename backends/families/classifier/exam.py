@@ -70,9 +70,10 @@ class ClassifierExam:
 
     @property
     def _near(self) -> list[int]:
-        """The two classes nearest to the forget set; where it has no neighbours, the two largest of the retain set."""
+        """The two classes nearest to the forget set; where it has fewer neighbours, the largest others of the retain set."""
         counts = np.bincount(self.task.data.train.labels[self.task.parts["retain"]], minlength=len(self.task.names))
-        return self.task.neighbours or [int(number) for number in np.argsort(-counts, kind="stable")[:2]]
+        others = [int(number) for number in np.argsort(-counts, kind="stable") if number not in self.task.neighbours]
+        return [*self.task.neighbours, *others][:2]
 
     def make(self, model: nn.Module) -> Scores:
         """Probabilities [items, classes]; a `Reminded` model is shown the items with what is added to them."""
