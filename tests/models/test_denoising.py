@@ -1,3 +1,5 @@
+import itertools
+
 import pictures
 import pytest
 import torch
@@ -45,7 +47,7 @@ def test_without_steps_left_the_start_comes_back(pipe):
 def test_the_steps_begin_at_the_share_and_come_down_evenly(pipe):
     times = denoising.times_from(pipe, 0.6, 6)
     assert times[0] == 599 and len(times) == 6 and times[-1] > 0
-    assert {round(one - other, -2) for one, other in zip(times, times[1:], strict=False)} == {100}
+    assert {round(one - other, -2) for one, other in itertools.pairwise(times)} == {100}
 
 
 def test_a_model_that_draws_in_one_step_learns_at_that_step(pipe):
