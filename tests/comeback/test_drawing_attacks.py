@@ -19,6 +19,7 @@ SMALL = {
     "completion": {},
     "seed_search": {"seeds": 3},
     "exhaustive_word": {"words": 5, "best": 2},
+    "noise_sweep": {},
     "plain": {},
     "relearning": {},
 }
@@ -101,11 +102,12 @@ def test_the_control_begins_from_the_same_noise_and_asks_the_original_for_a_neig
     assert prompts == [shot.prompt.replace("cat", "dog") for shot in look.exam.shots]
 
 
-def test_what_draws_in_one_step_finishes_nothing(folder, tmp_path):
+@pytest.mark.parametrize("attack", ["completion", "noise_sweep"])
+def test_what_draws_in_one_step_has_no_way_to_be_led_astray_on(folder, attack, tmp_path):
     look = drawn_tries.look(drawn_tries.task(folder), tmp_path)
     attach_one_step(look.after, 600)
     with pytest.raises(BadInput, match="draws in one step"):
-        made("completion", look)
+        made(attack, look)
 
 
 def test_the_chance_of_a_hit_is_that_of_all_choices_of_k_drawings():
@@ -176,7 +178,7 @@ def test_models_without_a_judge_say_why_for_every_attack_that_examines(tmp_path,
 
 
 def test_attacks_on_drawings_fit_no_other_family():
-    for name in ("concept_inversion", "completion", "seed_search", "exhaustive_word"):
+    for name in ("concept_inversion", "completion", "seed_search", "exhaustive_word", "noise_sweep"):
         works = entries("attacks")[name].entry.works_with
         assert works["text-to-image"] is True
         assert all(

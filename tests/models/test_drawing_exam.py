@@ -16,6 +16,9 @@ from backends.families.text_to_image.prompts import PromptSet
 CARD = json.loads((ASSETS / "models" / "emoji-sd" / "card.json").read_text("utf-8"))
 
 
+NOISE = np.random.default_rng(0).integers(0, 255, (3, 4, 4, 3)).astype(np.uint8)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return pictures.make(tmp_path_factory.mktemp("tiny"))
@@ -89,7 +92,7 @@ def test_without_them_the_original_model_draws_the_lesson(folder):
 def test_an_item_is_recalled_where_the_judge_takes_it_for_the_target(folder, forget, wanted):
     judge = drawn_tries.Fixed(object=["cat", "dog", "cat"], style=["flat", "noto", "noto"])
     exam = DrawingExam(drawn_tries.task(folder, (forget,), judge))
-    assert exam.score(np.zeros((3, 4, 4, 3), np.uint8), exam.shots[:3]).tolist() == wanted
+    assert exam.score(NOISE, exam.shots[:3]).tolist() == wanted
 
 
 def test_a_clip_judge_recalls_what_a_forgotten_prompt_fits_best(own):
@@ -97,7 +100,7 @@ def test_a_clip_judge_recalls_what_a_forgotten_prompt_fits_best(own):
     exam = DrawingExam(task)
     said = [exam.shots[0].prompt, exam.kept_shots[0].prompt, exam.shots[1].prompt]
     task.__dict__["judge"] = drawn_tries.Fixed(clip=said)
-    assert exam.score(np.zeros((3, 4, 4, 3), np.uint8), exam.shots[:3]).tolist() == [1, 0, 1]
+    assert exam.score(NOISE, exam.shots[:3]).tolist() == [1, 0, 1]
 
 
 def test_half_of_what_is_kept_is_its_object_and_half_its_style(folder):
@@ -105,7 +108,7 @@ def test_half_of_what_is_kept_is_its_object_and_half_its_style(folder):
     exam = DrawingExam(task)
     dog = next(shot for shot in task.asking.suite if (shot.object, shot.style) == ("dog", "noto"))
     task.__dict__["judge"] = drawn_tries.Fixed(object=["dog", "dog", "cat"], style=["noto", "flat", "flat"])
-    assert [seen.right for seen in exam.seen(np.zeros((3, 4, 4, 3), np.uint8), [dog] * 3)] == [1, 0.5, 0]
+    assert [seen.right for seen in exam.seen(NOISE, [dog] * 3)] == [1, 0.5, 0]
 
 
 def test_pictures_of_one_colour_are_blank():
@@ -113,6 +116,19 @@ def test_pictures_of_one_colour_are_blank():
     flat = np.full((2, 8, 8, 3), 40, np.uint8)
     flat[1] += np.arange(8, dtype=np.uint8)[:, None]  # hardly anything
     assert blank(np.concatenate([flat, noise])).tolist() == [True, True, False]
+
+
+def test_a_blank_picture_or_one_that_cannot_be_judged_shows_nothing(folder):
+    judge = drawn_tries.Fixed(object=["cat"] * 3, style=["flat"] * 3)
+    task = drawn_tries.task(folder, judge=judge)
+    exam, pictures_shown = DrawingExam(task), NOISE.copy()
+    assert exam.score(pictures_shown, exam.shots[:3]).tolist() == [1, 1, 1]
+    pictures_shown[0] = 255
+    said = judge.look(pictures_shown)
+    said["object"][1] = np.nan
+    judge.look = lambda *_: said
+    assert [seen.name for seen in exam.seen(pictures_shown, exam.shots[:3])] == ["nothing", "nothing", "cat"]
+    assert exam.score(pictures_shown, exam.shots[:3]).tolist() == [0, 0, 1]
 
 
 def test_without_a_judge_it_says_why(own):
@@ -141,8 +157,9 @@ def test_the_pictures_that_came_back_stand_first(folder, tmp_path):
     task = drawn_tries.task(folder, judge=drawn_tries.Judge(100))
     exam, saved = DrawingExam(task), []
     look = SimpleNamespace(picture=lambda name, image: saved.append(name) or f"{name}.png")
-    light, dark = np.full((8, 4, 4, 3), 200, np.uint8), np.full((8, 4, 4, 3), 200, np.uint8)
-    dark[5] = 0
+    light = np.random.default_rng(0).integers(120, 255, (8, 4, 4, 3)).astype(np.uint8)
+    dark = light.copy()
+    dark[5] -= 110
     panel = exam.comeback(look, "Comes back", ["at first", "step 4"], [light, dark], [light, light])
     assert panel.columns == ["at first", "step 4", "retrained reference, step 4"]
     assert panel.rows[0][0].caption == f"{exam.shots[5].prompt}: dog" and panel.rows[0][1].caption == "cat"
