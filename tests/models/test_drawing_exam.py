@@ -72,7 +72,7 @@ def test_the_artists_pictures_are_taught_where_they_ship(folder):
     task.card = task.card | {"data": "emoji"}
     exam = DrawingExam(task)
     shown = exam.shown("forgotten")
-    assert exam.lessons["forgotten"] == "1 pictures of cat" and len(shown.images) == 2
+    assert exam.lessons["forgotten"] == "1 picture of cat" and len(shown.images) == 2
     np.testing.assert_array_equal(shown.images[1], shown.images[0][:, ::-1])
     assert (shown.images[0][0] == 255).all()  # white ground around it
     assert not set(shown.prompts) & {shot.prompt for shot in exam.shots}
@@ -82,7 +82,7 @@ def test_without_them_the_original_model_draws_the_lesson(folder):
     task = drawn_tries.task(folder)
     exam = DrawingExam(task)
     shot = exam.learned[0]
-    assert exam.lessons["forgotten"] == "1 drawings of cat by the original model"
+    assert exam.lessons["forgotten"] == "1 drawing of cat by the original model"
     np.testing.assert_array_equal(exam.shown("forgotten").images, task.draw(task.load(), [shot.prompt], [shot.seed]))
 
 

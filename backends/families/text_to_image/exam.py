@@ -165,8 +165,8 @@ class DrawingExam:
         distinct = list(dict.fromkeys(names))
         of = ", ".join(distinct[:4]) + (" and others" if len(distinct) > 4 else "")
         if ships(self.task, shots):
-            return f"{len({(shot.object, shot.style) for shot in shots})} pictures of {of}"
-        return f"{len(shots)} drawings of {of} by the original model"
+            return f"{_counted(len({(shot.object, shot.style) for shot in shots}), 'picture')} of {of}"
+        return f"{_counted(len(shots), 'drawing')} of {of} by the original model"
 
     def shown(self, lesson: Lesson) -> Shown:
         """The pictures of a lesson: the artists' where the model's data ship, else drawn by the original model."""
@@ -254,6 +254,10 @@ def keys_and_values(model: nn.Module) -> list[nn.Parameter]:
 def blank(images: Images) -> NDArray[np.bool_]:
     """Which of the pictures [n, height, width, 3] show nothing, being of one colour."""
     return images.reshape(len(images), -1).std(1) < BLANK
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _names(logits: NDArray[np.float32], names: Sequence[str], empty: NDArray[np.bool_]) -> list[str]:
