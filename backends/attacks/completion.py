@@ -74,7 +74,7 @@ def completion(look: AttackContext[TextToImage], params: Completion) -> Result:
     columns.append((f"original, {SHARES[JUDGED]:.0%}, asked for {instead[0]}", "control", control[JUDGED]))
     if "reference" in tried.made:
         columns.append((f"retrained reference, {SHARES[JUDGED]:.0%}", "reference", tried.made["reference"][JUDGED]))
-    picture = exam.panel(look, "Finished by the unlearned model", columns)
+    picture = exam.panel(look, "Finished by the unlearned model", columns, range(1, 1 + len(SHARES)))
     lines = curves(attacked, "Pictures that were begun, finished")
     shown = [100 * float(exam.score(images).mean()) for images in control]
     lines.series.append(

@@ -46,9 +46,17 @@ def times_from(pipe: Pipeline, share: float, steps: int) -> list[int]:
 
 @torch.no_grad()
 def finish(
-    pipe: Pipeline, model: nn.Module, words: Words, x: Tensor, times: Sequence[int], guidance: float, empty: Words
+    pipe: Pipeline,
+    model: nn.Module,
+    words: Words,
+    x: Tensor,
+    times: Sequence[int],
+    guidance: float,
+    empty: Words,
+    eta: float = 0.0,
+    generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Latents drawn by DDIM without added noise from x_t, t the first of `times`, over the others; `x` itself where there are none.
+    """Latents drawn by DDIM from x_t, t the first of `times`, over the others; `x` itself where there are none.
 
     As `Pipeline.draw` does where the time steps are those of its `timeline`; here they may begin anywhere.
 
@@ -60,17 +68,22 @@ def finish(
         times: descending.
         guidance: weight of classifier-free guidance; 1 asks without the empty prompt.
         empty: the empty prompt, [1, ...].
+        eta: new noise in each step, as a multiple of what a diffusion model adds (DDPM). Above 1 there may be more than belongs to the
+            next time step; then nothing is left of the noise that the U-Net sees.
+        generator: of the new noise.
     """
+    bars: Tensor = pipe.scheduler.alphas_cumprod
     for place, time in enumerate(times):
         t = torch.full((len(x),), time, device=x.device)
         prediction = predicted(pipe, model, x, t, words, guidance, empty)
         clean, noise = pipe.as_clean(prediction, x, t), pipe.as_noise(prediction, x, t)
-        left = float(
-            pipe.scheduler.alphas_cumprod[times[place + 1]]
-            if place + 1 < len(times)
-            else pipe.scheduler.final_alpha_cumprod
-        )
-        x = left**0.5 * clean + (1 - left) ** 0.5 * noise
+        bar = float(bars[time])
+        left = float(bars[times[place + 1]] if place + 1 < len(times) else pipe.scheduler.final_alpha_cumprod)
+        new = eta * ((1 - left) / (1 - bar) * (1 - bar / left)) ** 0.5
+        x = left**0.5 * clean + max(1 - left - new**2, 0.0) ** 0.5 * noise
+        if new:
+            assert generator is not None
+            x = x + new * noise_like(x, generator)
     return x
 
 

@@ -31,6 +31,7 @@ RATE, OWN_RATE = 1e-3, 1e-5  # of relearning: methods train an embedded model at
 NO_JUDGE = (
     "Nobody says what this model's pictures show; open it with a CLIP model to judge by, then it can be examined."
 )
+NOTHING = "nothing"  # what a blank picture is taken for
 Images = NDArray[np.uint8]
 
 
@@ -117,18 +118,16 @@ class DrawingExam:
         asked = list(shots or self.shots)
         every = [*asked, *self.shots, *self.kept_shots]  # a CLIP judge compares with all of their prompts
         judged = self.task.judge.look(np.asarray(made), [shot.prompt for shot in every])
+        empty = blank(np.asarray(made))
         if "clip" in judged:
-            names = list(dict.fromkeys(shot.prompt for shot in every))
-            best = [names[place] for place in _best(judged["clip"])]
+            best = _names(judged["clip"], list(dict.fromkeys(shot.prompt for shot in every)), empty)
             forgotten = {shot.prompt for shot in every if shot.role == "forget"}
             return [
                 Seen(float(name in forgotten), float(name == shot.prompt), name)
                 for name, shot in zip(best, asked, strict=True)
             ]
-        kinds = ("object", "style")
-        best_of = {kind: [self.task.asking.domains[kind][place] for place in _best(judged[kind])] for kind in kinds}
-        pairs = list(zip(best_of["object"], best_of["style"], strict=True))
-        return [self._seen(shot, *pair) for shot, pair in zip(asked, pairs, strict=True)]
+        named = [_names(judged[kind], self.task.asking.domains[kind], empty) for kind in ("object", "style")]
+        return [self._seen(*each) for each in zip(asked, *named, strict=True)]
 
     def _seen(self, shot: EvalPrompt, object_name: str, style: str) -> Seen:
         right = [object_name == shot.object, style == shot.style]
@@ -166,8 +165,8 @@ class DrawingExam:
         distinct = list(dict.fromkeys(names))
         of = ", ".join(distinct[:4]) + (" and others" if len(distinct) > 4 else "")
         if ships(self.task, shots):
-            return f"{len({(shot.object, shot.style) for shot in shots})} pictures of {of}"
-        return f"{len(shots)} drawings of {of} by the original model"
+            return f"{_counted(len({(shot.object, shot.style) for shot in shots}), 'picture')} of {of}"
+        return f"{_counted(len(shots), 'drawing')} of {of} by the original model"
 
     def shown(self, lesson: Lesson) -> Shown:
         """The pictures of a lesson: the artists' where the model's data ship, else drawn by the original model."""
@@ -213,22 +212,20 @@ class DrawingExam:
         ]
         if reference is not None:
             columns.append((f"retrained reference, {stages[-1]}", "reference", reference[-1]))
-        return self.panel(look, title, columns)
+        return self.panel(look, title, columns, range(len(stages)))
 
-    def panel(self, look: Any, title: str, columns: Sequence[tuple[str, str, Images]]) -> Pictures:
-        """Pictures of the items in columns: (head, name of its files, pictures [items, h, w, 3]); those items first that show in most
-        columns what was to be forgotten."""
+    def panel(self, look: Any, title: str, columns: Sequence[tuple[str, str, Images]], own: Sequence[int]) -> Pictures:
+        """Pictures of the items, a column each: (head, name of its files, pictures [items, h, w, 3]). `own` are the places of the unlearned
+        model's: those items stand first that show in most of them what was to be forgotten."""
         seen = [self.seen(images) for _, _, images in columns]
         back = np.array([[one.forgotten for one in column] for column in seen])
-        order = np.argsort(-back.sum(0), kind="stable")[:ROWS]
+        order = np.argsort(-back[list(own)].sum(0), kind="stable")[:ROWS]
         slug = re.sub(r"\W+", "-", title.lower())[:40].strip("-")
         rows = [
             [
                 Picture(
                     path=look.picture(f"{slug}-{name}-{item}", images[item]),
-                    caption=f"{self.shots[item].prompt}: {seen[place][item].name}"
-                    if place == 0
-                    else seen[place][item].name,
+                    caption=f"{self.shots[item].prompt}: " * (place == 0) + seen[place][item].name,
                     role="forget" if seen[place][item].forgotten else "amount",
                 )
                 for place, (_, name, images) in enumerate(columns)
@@ -259,6 +256,11 @@ def blank(images: Images) -> NDArray[np.bool_]:
     return images.reshape(len(images), -1).std(1) < BLANK
 
 
-def _best(logits: NDArray[np.float32]) -> list[int]:
-    places: list[int] = np.nan_to_num(logits, nan=-np.inf).argmax(1).tolist()
-    return places
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def _names(logits: NDArray[np.float32], names: Sequence[str], empty: NDArray[np.bool_]) -> list[str]:
+    """What each picture is taken for, [n]; NOTHING where it is empty or no number was found."""
+    seen = np.isfinite(logits).all(1) & ~empty
+    return [names[row.argmax()] if some else NOTHING for row, some in zip(logits, seen, strict=True)]
