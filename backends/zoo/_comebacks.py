@@ -71,5 +71,7 @@ def every_attack() -> str:
         source = f"[{entry.source.title}]({entry.source.url})" if entry.source.url else entry.source.title
         name, _, does = entry.title.partition(": ")
         weighed = entry.test if entry.counts else f"{entry.test}, explains"
-        lines.append(f"| {name} | `{entry.id}` | {weighed} | {does[:1].upper()}{does[1:]}. {entry.summary} | {source} | {fits} |")
+        lines.append(
+            f"| {name} | `{entry.id}` | {weighed} | {does[:1].upper()}{does[1:]}. {entry.summary} | {source} | {fits} |"
+        )
     return "\n".join(lines) + "\n"
