@@ -164,8 +164,9 @@ def of_run(run: RunFolder, extra: Path | None = None) -> Judgement | None:
 def _there(folder: Path, root: Path) -> bool:
     """Whether an attack brought something back there; what leads out of the folder of findings is not followed."""
     try:
-        return folder.is_dir() and all(regular(folder / name, root) for name in (records.RECORD, records.ARRAYS))
-    except Unreadable:
+        inside = folder.is_dir() and folder.resolve().is_relative_to(root.resolve())
+        return inside and all(regular(folder / name, root) for name in (records.RECORD, records.ARRAYS))
+    except (OSError, RuntimeError, Unreadable):
         return False
 
 
@@ -187,12 +188,15 @@ def of_folders(folders: Sequence[Path], guarded: bool = False) -> Judgement | No
 @lru_cache(maxsize=256)
 def _of_folders(folders: tuple[Path, ...], guarded: bool, changed: tuple[tuple[str, int], ...]) -> Judgement | None:
     """`of_folders`, made again only where one of the files has `changed`."""
+    called = names()
+    order = list(called)
     tests = [one for one in map(records.read, folders) if one is not None]
-    return judge(tests, guarded, names()) if len(tests) > 1 else None
+    tests.sort(key=lambda one: order.index(one.attack) if one.attack in called else len(order))
+    return judge(tests, guarded, called)
 
 
 def names() -> dict[str, str]:
-    """What attacks are called, without what they do."""
+    """What attacks are called, without what they do, by id in the order of a page."""
     try:
         return {entry.id: entry.title.partition(":")[0] for entry in catalog.load().attacks}
     except LetheError:
