@@ -315,6 +315,12 @@ def test_every_reference_is_tried_in_the_place_of_the_unlearned_model():
     assert court.self_test(tests) == (2, 3), "the first one knows it all"
 
 
+def test_the_original_in_the_place_of_the_unlearned_model_is_convicted():
+    tests = planted(keeps=0.5, broken=0.3)
+    assert court.judge(tests).word == "damaged"
+    assert court.judge([court.as_defendant(one, None) for one in tests]).word == "still there"
+
+
 # --- files, the mark, the document
 
 
