@@ -24,6 +24,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from . import attacked as records
 from . import catalog
 from .attacked import Attacked, Goal
@@ -36,7 +38,19 @@ from .resampling import MARGIN
 from .runs import RunFolder
 from .trials import KINDS, Case, Trial, case
 
-__all__ = ["Judgement", "Trial", "as_document", "judge", "mark", "names", "of_folders", "of_run", "self_test"]
+__all__ = [
+    "Judgement",
+    "Trial",
+    "as_defendant",
+    "as_document",
+    "folders",
+    "judge",
+    "mark",
+    "names",
+    "of_folders",
+    "of_run",
+    "self_test",
+]
 CONVICTIONS: Final[tuple[Word, ...]] = ("damaged", "still there", "hidden")
 SIGNS: Final[dict[Word, tuple[Sign, str]]] = {
     "never knew": ("unknown", "Never knew"), "damaged": ("no", "Damaged"), "still there": ("no", "Still there"), "hidden": ("no", "Hidden"),
@@ -127,21 +141,24 @@ def self_test(tests: Sequence[Attacked], called: Mapping[str, str] | None = None
     count = len(plain.recalled.get("reference", ())) if plain else 0
     if count < 2:
         return 0, 0
-    words = [judge([_as_defendant(one, number) for one in tests], called=called) for number in range(count)]
+    words = [judge([as_defendant(one, number) for one in tests], called=called) for number in range(count)]
     return sum(one is not None and one.word not in CONVICTIONS for one in words), count
 
 
-def _as_defendant(one: Attacked, number: int) -> Attacked:
-    """A test with one of the references in the place of the unlearned model."""
+def as_defendant(one: Attacked, number: int | None) -> Attacked:
+    """A test with another model in the place of the unlearned one: the reference of that number, taken from the others, or, for None, the
+    original."""
     parts: dict[str, dict[str, Any]] = {}
     for part in ("recalled", "kept"):
         values = dict(getattr(one, part))
-        every = values.pop("reference", None)
-        if every is not None and number < len(every):
-            values["after"] = every[number]
-            values["reference"] = every[[other for other in range(len(every)) if other != number]]
+        every = values.get("reference")
+        if number is None:
+            values |= {"after": values["before"]} if "before" in values else {}
+        elif every is not None and number < len(every):
+            values |= {"after": every[number], "reference": np.delete(every, number, 0)}
         parts[part] = values
-    return replace(one, broken={}, **parts)
+    broken = {} if number is not None else dict(one.broken) | {"after": one.broken.get("before", 0.0)}
+    return replace(one, broken=broken, **parts)
 
 
 def of_run(run: RunFolder, extra: Path | None = None) -> Judgement | None:
@@ -152,20 +169,28 @@ def of_run(run: RunFolder, extra: Path | None = None) -> Judgement | None:
         extra: a folder of further findings, by attack as the run's own; where it has an attack, that one counts.
     """
     result = run.result
-    if result is None:
-        return None
+    return None if result is None else of_folders(folders(run, extra), _guarded(run, result))
+
+
+def folders(run: RunFolder, extra: Path | None = None) -> list[Path]:
+    """The folders of a run that each hold what one attack brought back; `extra` as in `of_run`."""
     places = [run.path / "attack", home() / "attack" / run.path.name, *([extra] if extra else [])]
-    folders = {
-        place.name: place for root in places if root.is_dir() for place in sorted(root.iterdir()) if _there(place, root)
+    every = {
+        path.name: path for root in places if root.is_dir() for path in sorted(root.iterdir()) if _there(path, root)
     }
+<<<<<<< HEAD
     return of_folders(list(folders.values()), guarded(run))
+=======
+    return list(every.values())
+>>>>>>> court-law
 
 
 def _there(folder: Path, root: Path) -> bool:
     """Whether an attack brought something back there; what leads out of the folder of findings is not followed."""
     try:
-        return folder.is_dir() and all(regular(folder / name, root) for name in (records.RECORD, records.ARRAYS))
-    except Unreadable:
+        inside = folder.is_dir() and folder.resolve().is_relative_to(root.resolve())
+        return inside and all(regular(folder / name, root) for name in (records.RECORD, records.ARRAYS))
+    except (OSError, RuntimeError, Unreadable):
         return False
 
 
@@ -177,22 +202,25 @@ def guarded(run: RunFolder) -> bool:
     return any(entry.guard for entry in catalog.load().methods if entry.id == run.spec.method)
 
 
-def of_folders(folders: Sequence[Path], guarded: bool = False) -> Judgement | None:
+def of_folders(each: Sequence[Path], guarded: bool = False) -> Judgement | None:
     """The judgement by folders that each hold what one attack brought back; what cannot be read is left out."""
-    files = [folder / name for folder in folders for name in (records.RECORD, records.ARRAYS)]
+    files = [folder / name for folder in each for name in (records.RECORD, records.ARRAYS)]
     changed = tuple((str(path), path.stat().st_mtime_ns) for path in files if path.is_file())
-    return _of_folders(tuple(folders), guarded, changed)
+    return _of_folders(tuple(each), guarded, changed)
 
 
 @lru_cache(maxsize=256)
-def _of_folders(folders: tuple[Path, ...], guarded: bool, changed: tuple[tuple[str, int], ...]) -> Judgement | None:
+def _of_folders(each: tuple[Path, ...], guarded: bool, changed: tuple[tuple[str, int], ...]) -> Judgement | None:
     """`of_folders`, made again only where one of the files has `changed`."""
-    tests = [one for one in map(records.read, folders) if one is not None]
-    return judge(tests, guarded, names()) if len(tests) > 1 else None
+    called = names()
+    order = list(called)
+    tests = [one for one in map(records.read, each) if one is not None]
+    tests.sort(key=lambda one: order.index(one.attack) if one.attack in called else len(order))
+    return judge(tests, guarded, called)
 
 
 def names() -> dict[str, str]:
-    """What attacks are called, without what they do."""
+    """What attacks are called, without what they do, by id in the order of a page."""
     try:
         return {entry.id: entry.title.partition(":")[0] for entry in catalog.load().attacks}
     except LetheError:

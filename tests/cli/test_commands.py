@@ -48,6 +48,7 @@ def test_help_lists_every_command(capsys):
         "delete",
         "inspect",
         "attack",
+        "test",
         "generate",
         "export",
     ):
