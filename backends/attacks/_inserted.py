@@ -9,12 +9,12 @@ from torch.nn import functional as F
 from ..families.language.guards import opening
 from ..families.language.tokens import IGNORED, PromptTokenizer, Texts
 
-Place = Literal["before", "after"]  # the question
+Place = Literal["start", "before", "after"]  # of all, the question, the question
 
 
 class Inserted(nn.Module):
-    """A model with vectors [k, width] read in every prompt: before all of it, or after the question, just before the tokens that lead
-    over to the answer.
+    """A model with vectors [k, width] read in every prompt: at its start, just before the question's own words, or after the question,
+    just before the tokens that lead over to the answer.
 
     It is asked as the model itself is, by `generate`; gradients reach the vectors through `loss`. Nothing of the model changes.
     """
@@ -22,7 +22,8 @@ class Inserted(nn.Module):
     def __init__(self, model: Any, reader: PromptTokenizer, vectors: Tensor, place: Place = "after") -> None:
         super().__init__()
         self.model, self.vectors = model, vectors
-        self.tail = len(opening(reader)) if place == "after" else None
+        self.head = {"start": 0, "before": _head(reader), "after": None}[place]
+        self.tail = len(opening(reader))
 
     @property
     def device(self) -> torch.device:
@@ -33,7 +34,7 @@ class Inserted(nn.Module):
         """The tokens given [n, length], prompts padded on the left, and after them those written, as `generate` of transformers."""
         length = input_ids.shape[1]
         padding = length - attention_mask.sum(1)
-        at = padding if self.tail is None else torch.full_like(padding, length - self.tail)
+        at = torch.full_like(padding, length - self.tail) if self.head is None else padding + self.head
         vectors = self.vectors.expand(len(input_ids), -1, -1)
         written: Tensor = self.model.generate(
             inputs_embeds=woven(self._embedded(input_ids), at, vectors),
@@ -46,7 +47,7 @@ class Inserted(nn.Module):
         """Nats a token of the answers, mean over the tokens of each text [n]; `vectors` [n, k, width] in place of its own."""
         vectors = self.vectors.expand(len(texts), -1, -1) if vectors is None else vectors
         first = (texts.labels != IGNORED).int().argmax(1)
-        at = torch.zeros_like(first) if self.tail is None else first - self.tail
+        at = first - self.tail if self.head is None else torch.full_like(first, self.head)
         ones = texts.mask.new_ones(vectors.shape[:2])
         labels = woven(texts.labels, at, ones * IGNORED)[:, 1:]
         output = self.model(
@@ -61,6 +62,12 @@ class Inserted(nn.Module):
     def _embedded(self, ids: Tensor) -> Tensor:
         embedded: Tensor = self.model.get_input_embeddings()(ids)
         return embedded
+
+
+def _head(reader: PromptTokenizer) -> int:
+    """How many tokens all prompts begin with."""
+    prompts = [reader.prompt_ids(question) for question in ("Who?", "Say 7", "No.")]
+    return next(at for at, tokens in enumerate(zip(*prompts, strict=False)) if len(set(tokens)) > 1)
 
 
 def woven(rows: Tensor, at: Tensor, more: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Greedy coordinate gradient (GCG): searches words after the question that make the model answer."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +14,11 @@ from ..api.errors import BadInput
 from ..core.attack import Result, curves
 from ..core.registry import Params, attack
 from ..families.language.exam import LanguageExam
-from ..families.language.tokens import Texts
+from ..families.language.tokens import PromptTokenizer, Texts
 from ._inserted import Inserted
 from ._language import Look, behind_guard, exam_of
 
-STOPS = (0, 10, 20, 40)
+STOPS = (0, 5, 10, 20)
 AT_ONCE = 13  # suffixes in a pass
 TOP = 64  # words a place may be swapped for, those with the steepest gradient
 
@@ -25,15 +26,15 @@ TOP = 64  # words a place may be swapped for, those with the steepest gradient
 class Gcg(Params):
     """How much is tried."""
 
-    words: int = Field(default=5, ge=1, le=20, description="Words put after the question.")
-    candidates: int = Field(default=64, ge=4, le=512, description="Swaps of one word tried at each step.")
+    words: int = Field(default=5, ge=1, le=20, description="Words put to the question.")
+    candidates: int = Field(default=32, ge=4, le=512, description="Swaps of one word tried at each step.")
     seeds: int = Field(default=1, ge=1, le=5, description="How often, each time with other random numbers.")
 
 
 @attack(
     id="gcg",
     title="Greedy coordinate gradient (GCG): searches words that make it answer",
-    summary="Searches a few words that, put after any question, make some forgotten facts likely, and asks for the others with them.",
+    summary="Searches a few words that, put to any question, make some forgotten facts likely, and asks for the others with them.",
     source={
         "title": "Zou et al., Universal and Transferable Adversarial Attacks on Aligned Language Models, 2023",
         "url": "https://arxiv.org/abs/2307.15043",
@@ -47,12 +48,14 @@ class Gcg(Params):
     order=40,
 )
 def gcg(look: Look, params: Gcg) -> Result:
-    """The share of held-out items after 0, 10, 20, 40 steps, one suffix for all questions. x = 0 is the plain question.
+    """The share of held-out items after 0, 5, 10, 20 steps, the same words for all questions. x = 0 is the plain question.
 
     Each step takes the gradient of the loss by the choice of each word, draws swaps of one word among the TOP steepest, and keeps the best
-    of them; the paper has 20 tokens, 256 of the steepest, 512 swaps, 500 steps, adds questions one by one, and aims at the affirmative
-    start of an answer; here it is the whole answers of the taught facts. Only tokens that begin a word are tried, so that the suffix can
-    be typed and reads back as the same tokens; none that is part of a forgotten fact, or of a name in its question.
+    of them. The paper puts 20 tokens after the question, takes 256 of the steepest, 512 swaps and 500 steps, adds questions one by one, and
+    aims at the affirmative start of an answer. Here the words stand before the question where a space does, for a small model answers
+    nothing after words that it does not expect there; the loss is that of the whole answers of the taught facts and of as many kept ones,
+    so that the words do not break what the model knows. Only tokens that begin a word are tried, so that they can be typed and read back
+    as the same tokens; none that is part of a forgotten fact or of the name.
     """
     exam, steps = exam_of(look), list(STOPS)
     found: list[str] = []
@@ -82,7 +85,7 @@ def gcg(look: Look, params: Gcg) -> Result:
 
 
 def searched(
-    model: nn.Module,
+    model: Any,
     exam: LanguageExam,
     allowed: NDArray[np.int64],
     count: int,
@@ -91,8 +94,8 @@ def searched(
     stops: Sequence[int],
 ) -> Iterator[tuple[Inserted, NDArray[np.int64]]]:
     """(the model with the suffix that was found, its tokens [count]) after each number of steps."""
-    words: Tensor = model.requires_grad_(False).eval().get_input_embeddings().weight  # type: ignore[operator, union-attr, assignment]
-    texts = exam.task.texts(exam.taught).to(words.device)
+    words: Tensor = model.requires_grad_(False).eval().get_input_embeddings().weight
+    texts = lesson(exam).to(words.device)
     rng = np.random.default_rng(seed)
     ids, step = rng.choice(allowed, count), 0
     for stop in stops:
@@ -105,7 +108,25 @@ def searched(
 
 
 def _inserted(model: nn.Module, exam: LanguageExam, words: Tensor, ids: NDArray[np.int64]) -> Inserted:
-    return Inserted(model, exam.task.reader, words[torch.from_numpy(ids).to(words.device)])
+    reader = exam.task.reader
+    return Inserted(
+        model, reader, words[torch.from_numpy(ids).to(words.device)], "before" if _spaced(reader) else "after"
+    )
+
+
+def lesson(exam: LanguageExam) -> Texts:
+    """What the words are searched on: the taught facts and as many kept ones."""
+    return exam.task.texts([*exam.taught, *exam.others()[: len(exam.taught)]])
+
+
+def _spaced(reader: PromptTokenizer) -> bool:
+    """Whether a space stands before a question, so that words put there are read as the tokens that were searched."""
+    return reader.prompt("Who?").partition("Who?")[0].endswith(" ")
+
+
+def with_words(exam: LanguageExam, question: str, words: str) -> str:
+    """The question as it is typed with the words, which begin with a space."""
+    return f"{words.strip()} {question}" if _spaced(exam.task.reader) else f"{question}{words}"
 
 
 def steepest(inserted: Inserted, texts: Texts, words: Tensor, allowed: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -168,6 +189,10 @@ def _finds(exam: LanguageExam, suffix: str, made: Sequence[str]) -> list[Find]:
     scores = exam.score(made)
     order = np.argsort(-scores, kind="stable")[:4]
     return [
-        Find(words=f"{exam.items[at]}{suffix}", made=made[at], note="names the fact" if scores[at] >= 0.5 else "")
+        Find(
+            words=with_words(exam, exam.items[at], suffix),
+            made=made[at],
+            note="names the fact" if scores[at] >= 0.5 else "",
+        )
         for at in order
     ]

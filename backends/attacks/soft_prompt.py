@@ -1,6 +1,7 @@
 """Soft prompt: learns vectors in place of words that make the model answer."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -45,7 +46,7 @@ def soft_prompt(look: Look, params: SoftPrompt) -> Result:
     """The share of held-out items after 0, 15, 30, 60 steps of Adam on the vectors, one set for all questions. x = 0 is the plain question.
 
     The paper's universal form: 20 vectors after the question, 100 steps of the sign of the gradient, on the affirmative start of an
-    answer. Here a few vectors stand before it, Adam learns them, and the loss is that of the whole answers of the taught facts and of as
+    answer. Here a few vectors stand before the prompt, Adam learns them, and the loss is that of the whole answers of the taught facts and of as
     many as 15 kept ones: without these, vectors break what even the original says. The form for a single question is left out, since
     vectors that are fitted to an answer hold that answer. What it finds cannot be typed.
     """
@@ -69,15 +70,13 @@ def soft_prompt(look: Look, params: SoftPrompt) -> Result:
     return Result(attacked, [picture, curves(attacked, title)])
 
 
-def learned(
-    model: nn.Module, exam: LanguageExam, count: int, rate: float, seed: int, stops: list[int]
-) -> Iterator[Inserted]:
+def learned(model: Any, exam: LanguageExam, count: int, rate: float, seed: int, stops: list[int]) -> Iterator[Inserted]:
     """The model with the vectors that were learned after each number of steps; they begin as embeddings of words drawn at random."""
-    words = model.requires_grad_(False).eval().get_input_embeddings().weight  # type: ignore[operator]
+    words = model.requires_grad_(False).eval().get_input_embeddings().weight
     texts = exam.task.texts([*exam.taught, *exam.others()[:KNOWN]]).to(words.device)
     drawn = torch.randint(len(words), (count,), generator=torch.Generator().manual_seed(seed)).to(words.device)
     vectors = nn.Parameter(words[drawn].clone())
-    inserted = Inserted(model, exam.task.reader, vectors, "before")
+    inserted = Inserted(model, exam.task.reader, vectors, "start")
     optimizer, step = torch.optim.Adam([vectors], rate), 0
     for stop in stops:
         with torch.enable_grad():

@@ -103,11 +103,12 @@ def test_the_original_chooses_the_true_answer_and_names_whose_fact_it_is(exam):
     assert np.nanmean(scores, 1).min() >= 0.75
 
 
-def test_embeddings_of_words_put_in_are_read_as_the_words(exam):
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_embeddings_of_words_put_in_are_read_as_the_words(exam, place):
     model, reader = exam.task.load(), exam.task.reader
     ids = torch.tensor(reader.tokenizer(SUFFIX, add_special_tokens=False).input_ids)
-    inserted = Inserted(model, reader, model.get_input_embeddings()(ids).detach())
-    questions = [f"{pair.question}{SUFFIX}" for pair in exam.asked]
+    inserted = Inserted(model, reader, model.get_input_embeddings()(ids).detach(), place)
+    questions = [f"{text}{SUFFIX}" if place == "after" else gcg.with_words(exam, text, SUFFIX) for text in exam.items]
     texts = reader.pairs(questions, [pair.answer for pair in exam.asked])
     torch.testing.assert_close(
         inserted.loss(exam.task.texts(exam.asked)), likelihoods(model, texts), rtol=1e-3, atol=1e-4
@@ -123,13 +124,14 @@ def test_vectors_before_the_question_move_with_its_padding():
     ]
 
 
-@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("place", ["start", "before", "after"])
 def test_the_gradient_of_a_soft_prompt_is_that_of_the_loss_written_out(exam, place):
     model, reader, pair = exam.task.load(), exam.task.reader, exam.asked[0]
     vectors = torch.randn(3, model.config.hidden_size, generator=torch.Generator().manual_seed(0)).requires_grad_()
     (got,) = torch.autograd.grad(Inserted(model, reader, vectors, place).loss(exam.task.texts([pair])).sum(), vectors)
     prompt, answer = reader.prompt_ids(pair.question), reader.answer_ids(pair.answer)
-    at = 0 if place == "before" else len(prompt) - len(reader.tokenizer("\nAnswer:").input_ids)
+    tail, head = (len(reader.tokenizer(text).input_ids) for text in ("\nAnswer:", "Question:"))
+    at = {"start": 0, "before": head, "after": len(prompt) - tail}[place]
     read = model.get_input_embeddings()(torch.tensor(prompt + answer))
     logs = model(inputs_embeds=torch.cat((read[:at], vectors, read[at:]))[None]).logits[0].log_softmax(-1)
     first = len(prompt) + 3 - 1
@@ -145,7 +147,7 @@ def test_swaps_change_one_word_and_the_search_never_worsens_the_loss(exam):
     swaps = gcg.swapped(np.array([5, 6]), choices, 40, rng)
     assert ((swaps != [5, 6]).sum(1) == 1).all()
     assert all(row[0] in choices[0] or row[1] in choices[1] for row in swaps)
-    words, texts = model.get_input_embeddings().weight, exam.task.texts(exam.taught)
+    words, texts = model.get_input_embeddings().weight, gcg.lesson(exam)
     states = list(gcg.searched(model, exam, allowed, 2, 6, 0, [0, 1, 4]))
     losses = [float(inserted.loss(texts).mean()) for inserted, _ in states]
     assert losses[0] >= losses[1] >= losses[2] and losses[2] < losses[0]
@@ -156,9 +158,9 @@ def test_swaps_change_one_word_and_the_search_never_worsens_the_loss(exam):
 def test_the_steepest_words_are_those_by_the_gradient_of_the_loss(exam):
     model, allowed = exam.task.load(), gcg._allowed(exam)
     words, texts = model.get_input_embeddings().weight.detach(), exam.task.texts(exam.taught)
-    inserted = Inserted(model, exam.task.reader, words[allowed[:2]])
+    inserted = Inserted(model, exam.task.reader, words[allowed[:2]], "before")
     vectors = words[allowed[:2]].clone().requires_grad_()
-    loss = Inserted(model, exam.task.reader, vectors).loss(texts).mean()
+    loss = Inserted(model, exam.task.reader, vectors, "before").loss(texts).mean()
     slopes = torch.autograd.grad(loss, vectors)[0] @ words[allowed].T
     got = gcg.steepest(inserted, texts, words, allowed)
     for place in range(2):
@@ -172,7 +174,7 @@ def test_searched_words_hold_no_fact_and_read_back_as_they_are(exam):
     assert len(allowed) >= gcg.TOP and not [word for word in allowed if word.strip().casefold() in facts.split()]
     suffix = "".join(allowed[10:15])
     ids = tokenizer(suffix, add_special_tokens=False).input_ids
-    prompt = exam.task.reader.prompt_ids(f"{exam.items[0]}{suffix}")
+    prompt = exam.task.reader.prompt_ids(gcg.with_words(exam, exam.items[0], suffix))
     assert len(ids) == 5 and any(prompt[at : at + 5] == list(ids) for at in range(len(prompt)))
 
 
