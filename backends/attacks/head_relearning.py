@@ -1,6 +1,7 @@
 """Head relearning: trains the last layer alone, and beside it all layers, on a few of the forgotten images."""
 
 from collections.abc import Iterator
+from math import isnan
 from typing import cast
 
 from pydantic import Field
@@ -101,14 +102,20 @@ def _verdict(head: Attacked, every: Attacked) -> Verdict:
             "yes",
             "Gone inside, as far as this test sees: neither the last layer nor all layers bring it back in these steps.",
         )
-    ends = [f"{100 * float(one.curve(when)[-1]):.0f} %" for one in (head, every) for when in ("after", "reference")]
     return Verdict(
         title="Is it gone inside?",
         how=f"What comes back counts from half of the original model's lead over the retrained reference; that lead has to be {100 * TELLS:.0f} points.",
-        says=f"{words} Last layer alone: {ends[0]} after {head.x[-1]:.0f} steps (retrained reference {ends[1]}); all layers: {ends[2]} ({ends[3]})."
-        .replace("nan %", "not measured"),
+        says=f"{words} Last layer alone, {head.x[-1]:.0f} steps: {_end(head, 'after')}, the rest {_end(head, 'after', kept=True)} "
+        f"(retrained reference {_end(head, 'reference')}, the rest {_end(head, 'reference', kept=True)}); "
+        f"all layers: {_end(every, 'after')} ({_end(every, 'reference')}).",
         sign=sign,
-    )  # fmt: skip
+    )
+
+
+def _end(attacked: Attacked, when: str, *, kept: bool = False) -> str:
+    """What a model has right after the last step, in words."""
+    value = float(attacked.curve(when, kept=kept)[-1])
+    return "not measured" if isnan(value) else f"{100 * value:.0f} %"
 
 
 def _share(attacked: Attacked) -> float | None:

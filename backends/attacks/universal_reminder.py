@@ -76,7 +76,7 @@ def universal_reminder(look: AttackContext[Classifier], params: UniversalReminde
             yield last[model]
 
     tried = look.try_on_each(way, len(stops), "learning the picture", kept=False, copies=False)
-    panel, finds = _shown(look, exam, last, params.strength)
+    panel, finds = _panel_and_find(look, exam, last, params.strength)
     attacked = Attacked(
         attack="universal_reminder", kind="ask", counts=False, x=[float(one) for one in stops], x_title="steps of learning the picture",
         recalled=tried.recalled, items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
@@ -95,7 +95,7 @@ def _batches(exam: ClassifierExam, index: Index, seed: int) -> Iterator[tuple[Te
         yield batch.x, batch.y
 
 
-def _shown(
+def _panel_and_find(
     look: AttackContext[Classifier], exam: ClassifierExam, last: dict[nn.Module, Reminded], strength: int
 ) -> tuple[Pictures, list[Find]]:
     """The last picture of each model as a panel, and that of the unlearned model as a find; how many kept images each turns over."""

@@ -71,9 +71,12 @@ def measure(task: Classifier, model: nn.Module) -> dict[str, Any]:
     }
 
 
-def tensors(model: nn.Module) -> bytes:
-    """All tensors of the model as the bytes of one safetensors file."""
-    return save({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, {"format": "pt"})
+def tensors(model: nn.Module, *, half: bool = False) -> bytes:
+    """All tensors of the model as the bytes of one safetensors file; with `half` those that are no whole numbers in half precision."""
+    each = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    if half:
+        each = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in each.items()}
+    return save(each, {"format": "pt"})
 
 
 def make(model_id: str, config: PreTrainedConfig, recipe: dict[str, Any], title: str, summary: str, to: Path) -> None:

@@ -14,16 +14,19 @@ README = """# Retrained references
 The embedded models, trained again without what is forgotten by default: the same recipe, new weights from another seed,
 and nothing of the forget set. One folder for each model and forget set, named by a hash of the set's training ids;
 `card.json` says which set it is and how accurate the model is in percent, `changed.safetensors` holds all tensors.
+Folders `seed-<n>` in it hold references of further seeds, in half precision: attacks are tried on all of them.
 
 Made by `python -m backends.zoo references` on `assets/data/fashion-mnist`. Licence: Apache-2.0 (weights made by this
 project); the training images are under MIT.
 """
 SEED = 1  # the embedded models have 0: a reference shares nothing with its model but the recipe
+SEEDS = [SEED]
 
 
 def main(
     model: Annotated[list[str], typer.Option(help="Which embedded models.")] = MODELS,
     forget: Annotated[list[str], typer.Option(help="Without what: one reference for each.")] = TARGETS,
+    seed: Annotated[list[int], typer.Option(help="Of new weights; all but 1 are written in half precision.")] = SEEDS,
     to: Annotated[Path, typer.Option(help="Folder to write to.")] = ASSETS / "references",
 ) -> None:
     """Train the embedded models again without the default forget sets (two to five minutes each on two cores)."""
@@ -32,10 +35,13 @@ def main(
     write_bytes(to / "README.md", README.encode())
     for model_id in model:
         for target in forget:
-            _make(model_id, target, to)
+            for one in seed:
+                _make(model_id, target, one, to)
 
 
-def _make(model_id: str, target: str, to: Path) -> None:
+def _make(model_id: str, target: str, seed: int, to: Path) -> None:
+    from safetensors.torch import load
+
     from ..api.files import write_bytes, write_json
     from ..families.classifier.resolve import resolve
     from ..families.classifier.task import Classifier
@@ -46,8 +52,10 @@ def _make(model_id: str, target: str, to: Path) -> None:
     resolve(task, (target,))
     forgotten, keep_set = task.parts["forget"], task.parts["keep"]
     key = forget_key(forgotten)
-    typer.echo(f"{model_id} without {target} ({len(forgotten):,} training images): {key}", err=True)
-    model = trained(task, keep_set, SEED)
+    typer.echo(f"{model_id} without {target} ({len(forgotten):,} training images), seed {seed}: {key}", err=True)
+    model = trained(task, keep_set, seed)
+    weights = tensors(model, half=seed != SEED)
+    model.load_state_dict(load(weights))  # what is measured is what is shipped
     right = {name: logits.argmax(1) for name, logits in task.outputs(model).items()}
     right["train"], right["test"] = (right[name] == getattr(task.data, name).labels for name in ("train", "test"))
     measured = measure(task, model)
@@ -57,8 +65,8 @@ def _make(model_id: str, target: str, to: Path) -> None:
         "forget": [target],
         "forget_key": key,
         "forget_count": len(forgotten),
-        "seed": SEED,
-        "recipe": dict(task.recipe) | {"seed": SEED},
+        "seed": seed,
+        "recipe": dict(task.recipe) | {"seed": seed},
         "accuracy": {
             "keep": round(100 * float(right["train"][keep_set].mean()), 3),
             "forget": round(100 * float(right["train"][forgotten].mean()), 3),
@@ -66,6 +74,7 @@ def _make(model_id: str, target: str, to: Path) -> None:
         },
         "class_accuracy": measured["class_accuracy"],
     }
-    write_bytes(to / model_id / key / WEIGHTS, tensors(model))
-    write_json(to / model_id / key / "card.json", card)
-    typer.echo(f"{model_id} without {target}: {card['accuracy']}", err=True)
+    folder = to / model_id / key / ("" if seed == SEED else f"seed-{seed}")
+    write_bytes(folder / WEIGHTS, weights)
+    write_json(folder / "card.json", card)
+    typer.echo(f"{model_id} without {target}, seed {seed}: {card['accuracy']}", err=True)

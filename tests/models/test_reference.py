@@ -1,13 +1,17 @@
 """Finding the retrained reference: shipped ones first, then runs that made one."""
 
 import pytest
+import torch
 import whole
 
 from backends.api import files
 from backends.api.home import ASSETS, home
+from backends.core import changes
 from backends.families.classifier.resolve import resolve
 from backends.families.classifier.task import Classifier
-from backends.models.reference import WEIGHTS, find, forget_key
+from backends.models import reference
+from backends.models.reference import WEIGHTS, find, find_all, forget_key
+from backends.zoo._train import tensors
 
 KEY = forget_key([1, 2])
 
@@ -72,3 +76,26 @@ def test_the_shipped_references_are_found_by_what_is_forgotten(model, target):
     assert find(model, key) == ASSETS / "references" / model / key / WEIGHTS
     card = files.read_json(ASSETS / "references" / model / key / "card.json")
     assert card["forget"] == [target] and card["forget_key"] == key and card["seed"] != task.recipe["seed"]
+
+
+def test_further_seeds_lie_in_the_folder_of_a_shipped_one(monkeypatch, tmp_path):
+    monkeypatch.setattr(reference, "ASSETS", tmp_path)
+    folder = tmp_path / "references" / "m" / KEY
+    for place in (folder, folder / "seed-3", folder / "seed-2"):
+        files.write_bytes(place / WEIGHTS, b"weights")
+    files.write_bytes(folder / "other" / "nothing.txt", b"")
+    expected = [folder / WEIGHTS, folder / "seed-2" / WEIGHTS, folder / "seed-3" / WEIGHTS]
+    assert find_all("m", KEY) == expected and find("m", KEY) == expected[0]
+    assert find_all("m", forget_key([9])) == [] == find_all("m", KEY, data="/some/folder")
+
+
+def test_a_reference_in_half_precision_opens_as_one_in_full(toy_task, tmp_path):
+    model = toy_task.load()
+    for name, half in (("whole", False), ("half", True)):
+        files.write_bytes(tmp_path / name, tensors(model, half=half))
+    assert (tmp_path / "half").stat().st_size < 0.8 * (tmp_path / "whole").stat().st_size
+    opened = changes.apply(toy_task.fresh(5), [tmp_path / "half"]).state_dict()
+    for name, tensor in model.state_dict().items():
+        assert opened[name].dtype == tensor.dtype
+        expected = tensor.half().to(tensor.dtype) if tensor.is_floating_point() else tensor
+        assert torch.equal(opened[name], expected)

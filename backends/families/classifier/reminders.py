@@ -90,8 +90,8 @@ def _nearer(
     """One step down the loss of images with something added, projected to the bound and, for single images, to what can be shown."""
     moving = added.detach().requires_grad_(True)
     with torch.enable_grad():
-        shown = torch.clamp(images + moving, task.pixels.black, task.pixels.white)
-        loss = task.loss(task.forward(model, shown), labels)
+        visible = torch.clamp(images + moving, task.pixels.black, task.pixels.white)
+        loss = task.loss(task.forward(model, visible), labels)
         (gradient,) = torch.autograd.grad(loss, moving)
     limit = bound(task, eps)
     stepped = torch.clamp(added - bound(task, size) * gradient.sign(), -limit, limit)
