@@ -82,7 +82,7 @@ def learned(
     exam: DrawingExam, model: nn.Module, seed: int, stops: list[int], learning_rate: float
 ) -> Iterator[tuple[nn.Module, list[torch.Tensor]]]:
     """After each number of steps in `stops`, a model that reads the words learned so far, and their vectors [names, d] by text encoder."""
-    pipe, shown, clean = exam.task.pipe, exam.shown("forgotten"), exam.clean("forgotten")
+    pipe, taught, clean = exam.task.pipe, exam.pictures("forgotten"), exam.clean("forgotten")
     vectors = new_words.starts(pipe, model, exam.names)
     reader = new_words.reading(pipe, model, exam.names, vectors)
     optimizer, generator, done = torch.optim.Adam(vectors, learning_rate), torch.Generator().manual_seed(seed), 0
@@ -91,7 +91,7 @@ def learned(
             rows = torch.randperm(len(clean), generator=generator)[: max(1, pipe.rows // 4)]
             noise = denoising.noise_like(clean[rows], generator)
             t = denoising.random_times(pipe, model, len(rows), generator)
-            words = pipe.words(reader, [shown.prompts[row] for row in rows.tolist()])
+            words = pipe.words(reader, [taught.prompts[row] for row in rows.tolist()])
             loss = denoising.losses(pipe, reader, clean[rows], noise, t, words).mean()
             for vector, gradient in zip(vectors, torch.autograd.grad(loss, vectors), strict=True):
                 vector.grad = gradient

@@ -59,7 +59,7 @@ def test_a_word_is_learned_and_the_model_left_as_it_is(folder, tmp_path):
     task = drawn_tries.task(folder)
     look = drawn_tries.look(task, tmp_path)
     exam, pipe, model = look.exam, task.pipe, look.after
-    shown, clean = exam.shown("forgotten"), exam.clean("forgotten")
+    shown, clean = exam.pictures("forgotten"), exam.clean("forgotten")
     state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     many = [0] * 64
     noise = denoising.noise_like(clean[many], torch.Generator().manual_seed(5))
