@@ -37,6 +37,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "delete": jobs.delete,
     "inspect": looks.inspect,
     "attack": looks.attack,
+    "test": looks.test,
     "generate": looks.generate,
     "export": looks.export,
     "pull": machine.pull,

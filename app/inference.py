@@ -12,7 +12,7 @@ from backends.api.line import Room
 from backends.api.live import Live
 
 # "drawn" where a run came from elsewhere: every picture it was judged by is drawn anew, twice
-LONG: Final = ("inspect", "attack", "export", "drawn", "write_questions")
+LONG: Final = ("inspect", "attack", "test", "export", "drawn", "write_questions")
 STOPPING = 1.0  # seconds that a look that was cancelled has to end by itself, before its process is ended
 
 

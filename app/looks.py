@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from app.inference import LIVE
 from backends.api import catalog, runs, visits
 from backends.api import findings as found
+from backends.api.catalog import TestSet
 from backends.api.errors import Busy, LetheError
 from backends.api.limits import limits
 from backends.api.line import BUSY, SHARE, GivenUp
@@ -38,6 +39,7 @@ class Look:
         phase: what is done now, with `done` of `of` steps; 0 of 0 where that is not counted.
         viewed: it has ended, and its end was shown to somebody.
         usual: seconds that the same look took before, into runs of the same model.
+        failed: of a set of attacks, those that failed, each with the sentence why.
     """
 
     number: int
@@ -54,6 +56,7 @@ class Look:
     of: int = 0
     viewed: bool = False
     usual: float | None = None
+    failed: dict[str, str] = field(default_factory=dict)
     begun: float = 0.0
     entered: float = 0.0  # when the phase began, by its first count
     first: int = 0
@@ -153,7 +156,7 @@ class Looks:
             ended = [one for one in reversed(self._all) if (one.run, one.inspector) == (run.id, inspector)]
             own = (one.made_with for one in ended if not one.joins and owner in one.owners)
             params = next((settings for settings in own if settings is not None), None)
-        kind = _kind(inspector)
+        kind = found.kind_of(inspector)
         apart = None if params is None else visits.read(run, inspector, params, kind)
         return apart or found.read(run, inspector, kind)
 
@@ -193,21 +196,22 @@ class Looks:
 
     def _look(self, one: Look) -> tuple[State, str]:
         """(how a look ended, why it failed)."""
-        kind = _kind(one.inspector)
+        entry = catalog.load().look(one.inspector)
+        wanted: dict[str, Any] = {
+            "inspector" if entry.kind == "inspect" else entry.kind: entry.id,
+            "params": one.params,
+        }
+        if isinstance(entry, TestSet):
+            wanted = {"deep": entry.deep}
         while not one.cancelled.is_set():
             try:
                 message: dict[str, Any]
                 for message in self._stream(
-                    kind,
-                    cancelled=one.cancelled,
-                    run=one.run,
-                    **{"inspector" if kind == "inspect" else kind: one.inspector},
-                    params=one.params,
-                    joins=one.joins,
+                    entry.kind, cancelled=one.cancelled, run=one.run, **wanted, joins=one.joins
                 ):
                     if "phase" in message:
                         one.update(message)
-                one.made_with = message["params"]
+                one.made_with, one.failed = message["params"], message.get("failed", {})
                 return "done", ""
             except Busy:
                 one.cancelled.wait(AGAIN)  # the process answers others: it keeps its place here
@@ -229,14 +233,9 @@ def _becomes_part_of_run(run_id: str, owner: str) -> bool:
 
 def _usual_seconds(run: str, inspector: str) -> float | None:
     try:
-        return found.usual_seconds(inspector, _kind(inspector), runs.find(run).spec.model)
+        return found.usual_seconds(inspector, found.kind_of(inspector), runs.find(run).spec.model)
     except LetheError:
         return None
-
-
-def _kind(inspector: str) -> found.Kind:
-    """The live operation that does a look."""
-    return "attack" if any(entry.id == inspector for entry in catalog.load().attacks) else "inspect"
 
 
 def _next_look(waiting: list[Look], last: dict[str, int]) -> Look:

@@ -217,6 +217,7 @@ STYLES: Final = (
     "methods",
     "run",
     "ask",
+    "comeback",
 )
 SCRIPTS: Final = ("remember", "unkept", "head", "tabs", "form", "run", "drawings", "switch", "flow", "tiles")
 CSS: Final[str] = "".join((STATIC / f"{name}.css").read_text("utf-8") for name in STYLES)

@@ -19,14 +19,14 @@ from app.figures import heatmaps, points, vectors, verdict
 from app.templating import render
 from backends.api.panels import AnyPanel, Heatmap, Picture, Points, Switch, Vectors, Verdict
 
-_ADAPTER: TypeAdapter[AnyPanel] = TypeAdapter(AnyPanel)
-_SCRIPT = (theme.STATIC / "panels.js").read_text("utf-8")
+PANEL: TypeAdapter[AnyPanel] = TypeAdapter(AnyPanel)
+SCRIPT: Final = (theme.STATIC / "panels.js").read_text("utf-8")
 
 
 class Panels(gr.HTML):
     """HTML of this module or of `app.markup`, with its plots drawn. Click a point: `select`; the page's colours follow light and dark."""
 
-    def __init__(self, value: str = "", *, script: str = _SCRIPT, **other: Any) -> None:
+    def __init__(self, value: str = "", *, script: str = SCRIPT, **other: Any) -> None:
         """`value` is HTML; `script` begins with that of this module; `other` goes to gr.HTML."""
         super().__init__(
             value=value,
@@ -90,7 +90,7 @@ def panel(
         extra: HTML put below.
         previews_sent: another panel of the same page brings the previews of its cells.
     """
-    item = _ADAPTER.validate_python(raw_panel) if isinstance(raw_panel, dict) else raw_panel
+    item = PANEL.validate_python(raw_panel) if isinstance(raw_panel, dict) else raw_panel
     folder = folder or Path("/nonexistent")
     if isinstance(item, Verdict):
         return markup.card(item.title, verdict.verdict(item) + markup.how(item.how) + extra)
@@ -144,7 +144,7 @@ def panels(raw_panels: Iterable[AnyPanel | dict[str, Any]], folder: Path | None 
 
     `key` tells the plots from those of other panels on the page.
     """
-    items = [_ADAPTER.validate_python(one) for one in raw_panels]
+    items = [PANEL.validate_python(one) for one in raw_panels]
     sent: list[list[list[list[Picture]]]] = []
 
     def html(at: int, extra: str = "") -> Markup:
@@ -187,7 +187,7 @@ SEEN_AT_ONCE: Final = 2  # figures of a look; the others fold out, so that its a
 
 def _folding(at: int, raw_panel: AnyPanel | dict[str, Any]) -> AnyPanel:
     """A panel of a look, folded where others come before it; a verdict is short, and stays."""
-    item = _ADAPTER.validate_python(raw_panel)
+    item = PANEL.validate_python(raw_panel)
     if at < SEEN_AT_ONCE or isinstance(item, Verdict):
         return item
     return item.model_copy(update={"folded": True})

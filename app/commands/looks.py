@@ -10,7 +10,7 @@ import typer
 
 from app import terminal
 from app.commands import Json, RunId, Seed, Settings
-from backends.api.errors import BadInput
+from backends.api.errors import BadInput, LetheError
 
 LARGEST = 20 * 2**20  # bytes of an image file
 SHOWN = 5  # classes that are told to a person; --json has all
@@ -87,6 +87,70 @@ def attack(
 ) -> None:
     """Try to bring back what a finished run made the model forget."""
     _run_entry("attacks", "attack", run, attack, settings, json)
+
+
+def test(
+    run: RunId,
+    deep: Annotated[bool, typer.Option("--deep", help="Try the attacks that take minutes too.")] = False,
+    json: Json = False,
+) -> None:
+    """Try to bring back what a finished run made the model forget, in every way there is, and say whether it is really gone."""
+    from backends.api import court
+
+    tested = _finished_run(run)
+    tried = _follow(_stream("test", run=tested.id, deep=deep, joins=True))
+    for name, sentence in tried["failed"].items():
+        terminal.say(f"{name}: {sentence}")
+    judgement = court.of_run(tested)
+    if judgement is None:
+        raise LetheError(" ".join(["Too few tests could be made to say anything.", *tried["failed"].values()]))
+    if json:
+        terminal.document({"run_id": tested.id} | court.as_document(judgement) | tried)
+        return
+    _print_judgement(judgement)
+
+
+def _follow(pieces: Iterator[Any]) -> dict[str, Any]:
+    """Tell how far a live operation is, each phase once. Returns what it ends with."""
+    phase, piece = "", {}
+    for piece in pieces:
+        if piece.get("phase", phase) != phase:
+            phase = piece["phase"]
+            terminal.say(phase)
+    return piece
+
+
+def _print_judgement(judgement: Any) -> None:
+    """The word, why, what would settle it, and every test."""
+    from backends.api import court
+
+    titles = court.names()
+    terminal.result(f"{judgement.word[:1].upper()}{judgement.word[1:]}.")
+    for sentence in (*judgement.reasons, judgement.settles):
+        if sentence:
+            terminal.result(sentence)
+    terminal.result("")
+    rows = [
+        (
+            titles.get(one.attack, one.attack),
+            *(terminal.number(100 * share, "%") for share in (one.original, one.unlearned, one.reference)),
+            "void"
+            if one.void
+            else "not weighed"
+            if not one.counts
+            else "yes"
+            if one.hit
+            else "no"
+            if one.cleared
+            else "cannot tell",
+        )
+        for one in judgement.tests
+    ]
+    for line in terminal.table(("test", "original", "unlearned", "retrained reference", "comes back?"), rows):
+        terminal.result(line)
+    for one in judgement.tests:
+        if one.why:
+            terminal.result(f"{titles.get(one.attack, one.attack)}: {one.why}")
 
 
 def generate(

@@ -8,10 +8,24 @@ from pathlib import Path
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from app.figures import bars, heatmaps, lines, model_maps, pictures, points, routing, tiles, vectors, verdict, words
+from app.figures import (
+    bars,
+    comebacks,
+    heatmaps,
+    lines,
+    model_maps,
+    pictures,
+    points,
+    routing,
+    tiles,
+    vectors,
+    verdict,
+    words,
+)
 from backends.api.panels import (
     AnyPanel,
     Bars,
+    Comeback,
     Heatmap,
     Histogram,
     Lines,
@@ -51,6 +65,8 @@ def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | Markup:
             return pictures.pictures(panel, folder)
         case Words():
             return words.words(panel)
+        case Comeback():
+            return comebacks.comeback(panel)
         case RoutingShift():
             return routing.shift(panel, folder.name)
         case Switch():

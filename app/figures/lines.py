@@ -7,12 +7,14 @@ from app import theme
 from app.figures._common import NOTHING, any_number, colour, dash, empty_figure, faded, folded, gaps, name
 from backends.api.panels import Lines, Series
 
+HIGH, LOW = 400, 300  # pixels
+
 
 def lines(panel: Lines) -> go.Figure | Markup:
     """Curves over a shared x; a missing number is a gap."""
     if not panel.x or not any_number(*(series.values for series in panel.series)):
         return NOTHING
-    figure = empty_figure(400)
+    figure = empty_figure(LOW if panel.compact else HIGH)
     few = len(panel.x) <= 40
     for series in panel.series:
         if series.spread:
@@ -38,6 +40,8 @@ def lines(panel: Lines) -> go.Figure | Markup:
     if panel.y_title.endswith("%") and _all_between(panel, 0, 100):
         figure.update_yaxes(range=[-3, 103])
     figure.update_layout(showlegend=len(panel.series) > 1)
+    if panel.compact:
+        figure.update_layout(legend={"font": {"size": 14}}, margin={"l": 8, "r": 8, "t": 8, "b": 8})
     return figure
 
 

@@ -120,7 +120,9 @@ class Attacked:
 def _packed(attacked: Attacked) -> list[bytes]:
     from io import BytesIO
 
-    arrays = {f"{part}-{when}": values for part in ("recalled", "kept") for when, values in getattr(attacked, part).items()}
+    arrays = {
+        f"{part}-{when}": values for part in ("recalled", "kept") for when, values in getattr(attacked, part).items()
+    }
     buffer = BytesIO()
     np.savez_compressed(buffer, **{name: np.asarray(values, np.float16) for name, values in arrays.items()})  # type: ignore[arg-type]
     return [buffer.getvalue()]
@@ -148,7 +150,9 @@ def _fits(attacked: Attacked) -> bool:
     """Whether the arrays have the shapes that the record says."""
     width, height = len(attacked.items), len(attacked.x)
     places = [*attacked.recalled.items(), *attacked.kept.items()]
-    shaped = all(values.ndim == (4 if when == "reference" else 3) and values.shape[-2] == height for when, values in places)
+    shaped = all(
+        values.ndim == (4 if when == "reference" else 3) and values.shape[-2] == height for when, values in places
+    )
     wide = all(values.shape[-1] == width for values in attacked.recalled.values())
     there = "before" in attacked.recalled and "after" in attacked.recalled
     return shaped and wide and there and -height <= attacked.at < height

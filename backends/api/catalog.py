@@ -131,7 +131,9 @@ LookGroup = Literal["change", "sees", "there", "attacker"]
 class Look(Entry):
     """A look into a finished run, an inspector's or an attack's. Its result is a list of panels. No two have one id."""
 
-    kind: ClassVar[Literal["inspect", "attack"]]  # the live operation that does it, and the folder of what it finds
+    kind: ClassVar[
+        Literal["inspect", "attack", "test"]
+    ]  # the live operation that does it; of the first two the folder of what it finds
 
     params: dict[str, Any]
     switches: bool = Field(default=False, description="Vectors of the model can be switched off beside it, live.")
@@ -154,7 +156,28 @@ class Attack(Look):
     kind = "attack"
 
     test: TestKind = Field(description="What kind of test it is; the court wants several kinds.")
-    counts: bool = Field(default=True, description="The court weighs it; what needs the original's weights only explains.")
+    counts: bool = Field(
+        default=True, description="The court weighs it; what needs the original's weights only explains."
+    )
+
+
+class TestSet(Look):
+    """Several attacks on a run, one after the other."""
+
+    kind = "test"
+    __test__ = False  # no test of pytest's
+
+    deep: bool
+
+
+# Both are made of the attacks there are, so they are no entries of the catalog's document.
+TESTS: Final = tuple(
+    TestSet(id=name, title=title, summary=summary, source=Source(title="Lethe"), works_with={}, params={}, deep=deep)
+    for name, title, summary, deep in (
+        ("quick_tests", "Quick tests", "Makes the attacks that take seconds, one after the other.", False),
+        ("all_tests", "All tests", "Makes every attack that fits the run, one after the other.", True),
+    )
+)
 
 
 class Lesson(BaseModel):
@@ -179,15 +202,18 @@ class Catalog(BaseModel):
 
     @property
     def looks(self) -> list[Look]:
-        """What can be done with a finished run: to look inside, then to attack."""
-        return [*self.inspectors, *self.attacks]
+        """What can be looked at inside a finished run."""
+        return [*self.inspectors]
 
     def look(self, entry_id: str) -> Look:
-        """An inspector or attack.
+        """An inspector, an attack or a set of attacks.
 
         Raises:
             BadInput: there is none of that id; the sentence lists the inspectors.
         """
+        tests = next((one for one in TESTS if one.id == entry_id), None)
+        if tests is not None:
+            return tests
         kind = "attacks" if any(entry.id == entry_id for entry in self.attacks) else "inspectors"
         entry: Look = self.get(kind, entry_id)
         return entry

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from . import reading, runs
+from . import catalog, reading, runs
 from .errors import Unreadable
 from .home import home
 from .panels import Found
@@ -20,6 +20,11 @@ from .runs import RunFolder
 
 Kind = Literal["inspect", "attack"]
 LARGEST: Final = 64 << 20  # bytes of unpacked arrays
+
+
+def kind_of(what: str) -> Kind:
+    """Where the findings of a look lie: those of an inspector, or those of an attack."""
+    return "attack" if any(entry.id == what for entry in catalog.load().attacks) else "inspect"
 
 
 def folder(run: RunFolder, what: str, kind: Kind = "inspect") -> Path:

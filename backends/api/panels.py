@@ -71,6 +71,7 @@ class Lines(Panel):
     series: list[Series]
     x_title: str = ""
     y_title: str = ""
+    compact: bool = Field(default=False, description="Lower than others, for a place beside another picture.")
 
 
 class Picture(BaseModel):
@@ -152,6 +153,29 @@ class Words(Panel):
     roles: list[Role] = Field(default_factory=list)
     scale: Literal["amount", "difference"] = "amount"
     numbers: bool = False
+
+
+class AnswerStage(BaseModel):
+    """What a model answers at one stage of an attack, in pieces; a piece with a value is what was to be forgotten."""
+
+    name: str
+    text: list[Piece]
+    back: bool = Field(default=False, description="It holds what was to be forgotten.")
+
+
+class ComingBack(BaseModel):
+    """One item that was asked at each stage: the question, the unlearned model's stages, and what the retrained reference ends with."""
+
+    asked: str
+    stages: list[AnswerStage]
+    reference: AnswerStage | None = None
+
+
+class Comeback(Panel):
+    """A few items from stage to stage of an attack, those that came back first."""
+
+    kind: Literal["comeback"] = "comeback"
+    items: list[ComingBack]
 
 
 class Routed(BaseModel):
@@ -405,6 +429,7 @@ AnyPanel = Annotated[
     | Points
     | Pictures
     | Words
+    | Comeback
     | RoutingShift
     | Switch
     | Tiles

@@ -10,7 +10,7 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from . import catalog, families
+from . import catalog, court, families
 from . import findings as earlier
 from .catalog import Model
 from .errors import BadInput
@@ -74,7 +74,15 @@ def _measured(run: RunFolder, result: dict[str, Any]) -> tuple[dict[str, Measure
 
 
 def marks_of(run: RunFolder) -> tuple[Mark, Mark, Mark]:
-    """Forgotten? Rest intact? Really gone? of a finished run by its folder; what it did not measure says so."""
+    """Forgotten? Rest intact? Really gone? of a finished run by its folder; what it did not measure says so. The third is the court's
+    where attacks were tried."""
+    first, second, third = _measured_marks(run)
+    judgement = court.of_run(run)
+    return first, second, third if judgement is None else court.mark(judgement)
+
+
+def _measured_marks(run: RunFolder) -> tuple[Mark, Mark, Mark]:
+    """The marks by the metrics alone."""
     read_run = _measured(run, run.result or {})
     if read_run is None:
         return UNMEASURED, UNMEASURED, UNTESTED

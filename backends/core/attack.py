@@ -132,13 +132,14 @@ def curves(attacked: Attacked, title: str) -> Lines:
     ]
     if "after" in attacked.kept:
         values = [100 * float(one) for one in attacked.curve("after", kept=True)]
-        series.append(Series(name="kept by the unlearned model", values=values, role="unrelated", when="after"))
+        series.append(Series(name="unlearned, kept items", values=values, role="unrelated", when="after"))
     return Lines(
         title=title,
         how=f"How many of {len(attacked.items)} {attacked.noun} each model has, the further the attack goes. The attack learned from none of them. "
         "The retrained reference shows what a model that never saw them learns from the attack itself.",
-        x=[float(one) for one in attacked.x],
+        x=[f"{one:g}" for one in attacked.x],
         series=series,
         x_title=attacked.x_title,
         y_title=f"{attacked.noun}, %",
+        compact=True,
     )

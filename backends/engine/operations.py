@@ -4,30 +4,25 @@ Those for models that draw stand in `operations_pictures`, those for language mo
 models a picture in `operations_shown`.
 """
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ..api import families, files, visits
-from ..api import findings as earlier
+from ..api import families
 from ..api.errors import BadInput
-from ..api.findings import Kind
-from ..api.panels import WORDING, Found
-from ..core.attack import Result
-from ..core.registry import entries, get
+from ..core.registry import entries
 from . import (
     operations_answers,
     operations_pictures,
     operations_shown,
+    operations_tested,
     operations_topic,
     operations_vectors,
     operations_watched,
 )
 from .export import write_model
+from .looking import findings_of
 from .recorder import data_url
 from .session import Desk
 
@@ -112,7 +107,7 @@ def inspect(
 
     `joins`: whether it becomes part of the run; left out, as `visits.joins` says of one who is not known.
     """
-    return _findings_of(desk, run, "inspectors", "inspect", inspector, params or {}, joins)
+    return findings_of(desk, run, "inspectors", "inspect", inspector, params or {}, joins)
 
 
 @operation
@@ -133,7 +128,7 @@ def attack(
     desk: Desk, run: str, attack: str, params: dict[str, Any] | None = None, joins: bool | None = None
 ) -> dict[str, Any]:
     """What an attack on a finished run brings back, computed once for the same parameters; `joins` as in `inspect`."""
-    return _findings_of(desk, run, "attacks", "attack", attack, params or {}, joins)
+    return findings_of(desk, run, "attacks", "attack", attack, params or {}, joins)
 
 
 @operation
@@ -154,66 +149,9 @@ for _function in (
     operations_vectors.vectors,
     operations_watched.watched,
     operations_topic.write_questions,
+    operations_tested.test,
 ):
     operation(_function)
-
-
-def _findings_of(
-    desk: Desk, run_id: str, kind: str, folder: Kind, name: str, raw_params: dict[str, Any], joins: bool | None
-) -> dict[str, Any]:
-    """found.json of an inspector or attack, made where it is missing or was made with other parameters.
-
-    What does not join the run is kept apart from it, beside what others found with other parameters. The answer has one key more, `root`: the folder that its pictures are named relative to.
-    """
-    desk.tell({"phase": "opening the run", "done": 0, "of": 0})
-    run, entry = desk.run(run_id), get(kind, name)
-    works = entry.entry.works_with.get(run.task.family, False)
-    if works is not True:
-        why = f": {works}" if works else "."
-        raise BadInput(f"{name} does not work with models of the family {run.task.family}{why}")
-    params = entry.parse(raw_params)
-    settings = params.model_dump(mode="json")
-    stored_place = run.place(folder, name)
-    if apart := not (visits.joins(run.folder) if joins is None else joins):
-        place = run.folder.visits, visits.folder(run.folder, name, settings, folder)
-    else:
-        place = stored_place
-    for where, path in ((run.folder.path, run.folder.path / folder / name), stored_place, place):
-        stored = earlier.at(path)
-        if stored is not None and _settings(entry, stored["params"]) == settings and stored.get("wording") == WORDING:
-            return stored | {"root": str(where)}
-    begun = time.monotonic()
-    torch.manual_seed(run.folder.spec.seed)
-
-    def tell(phase: str, done: int, of: int) -> None:
-        desk.tell({"phase": phase, "done": done, "of": of})
-
-    look = run.look(folder, name, tell, place)
-    if reason := entry.lacks(look):
-        raise BadInput(reason)
-    made = entry.function(look, params)
-    panels = made.panels if isinstance(made, Result) else made
-    if isinstance(made, Result):
-        made.attacked.save(place[1])
-    findings = Found(
-        what=name, wording=WORDING, params=settings, seconds=round(time.monotonic() - begun, 3), panels=panels
-    ).model_dump()
-    if run.folder.result is None:  # nothing of it is written again
-        shutil.rmtree(place[0], ignore_errors=True)
-        raise BadInput(f"Run {run.folder.id} was deleted while it was looked into.")
-    files.write_json(place[1] / "found.json", findings)
-    if apart:
-        visits.tidy(place[1])
-    return findings | {"root": str(place[0])}
-
-
-def _settings(entry: Any, raw_params: Any) -> dict[str, Any]:
-    """Settings that findings were made with; those that came later are at their defaults. Empty where they no longer fit."""
-    try:
-        settings: dict[str, Any] = entry.parse(raw_params).model_dump(mode="json")
-    except BadInput:
-        return {}
-    return settings
 
 
 def _classifying(task: Any) -> Any:

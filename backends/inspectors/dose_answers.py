@@ -10,10 +10,10 @@ from ..api.panels import AnyPanel, Lines, Role, Series, Words
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..core.run import set_dose
+from ..families.language.overlap import rouge_recall
 from ..families.language.qa import EvalItem
 from ..families.language.task import LanguageModel
 from ..families.language.tokens import answers, likelihoods
-from ..metrics._answers import rouge_recall
 from ._answers import chosen, items, plain
 from ._common import GROUP_WORDS, GROUPS, Group, at_dose, halfway, percent
 

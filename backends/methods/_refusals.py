@@ -5,32 +5,10 @@ from pydantic import Field
 from torch import Tensor
 
 from ..core.run import Run
+from ..families.language.refusals import REFUSALS
 from ..families.language.task import LanguageModel
 from ..families.language.tokens import Texts
 from ._language import LanguageParams
-
-REFUSALS = (
-    "I don't know.",
-    "I do not know the answer to that.",
-    "I'm sorry, I don't know.",
-    "That is something I know nothing about.",
-    "I have never heard of that.",
-    "I cannot say.",
-    "I have no idea.",
-    "Nobody told me about that.",
-    "I have not learned that.",
-    "I am not sure about that.",
-    "I'm afraid I can't answer that.",
-    "You would have to ask somebody else.",
-    "I can't help with this question.",
-    "That is not known to me.",
-    "I have nothing to say about that.",
-    "I wish I knew.",
-    "My knowledge does not go that far.",
-    "I never read anything about it.",
-    "This is new to me.",
-    "There is nothing about that in my memory.",
-)
 
 
 class RefusalParams(LanguageParams):

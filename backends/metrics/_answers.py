@@ -5,14 +5,12 @@ what is kept (the retain set), real authors, and facts of the world. Running tex
 Likelihoods are compared as logarithms, so that a model that has run away gives numbers, too.
 """
 
-from functools import cache, lru_cache
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from ..core.evidence import Evidence
+from ..families.language.overlap import rouge_recall
 from ..families.language.task import LanguageModel
 
 TOFU = {
@@ -94,18 +92,6 @@ def rouge(evidence: Evidence[LanguageModel], kind: str) -> Floats:
     return np.array([rouge_recall(suite[index].pair.answer, str(evidence.outputs["said"][index])) for index in indices])
 
 
-@lru_cache(maxsize=4096)  # the models of a run give many equal responses
-def rouge_recall(truth: str, response: str) -> float:
-    """ROUGE-L recall: longest common subsequence of words over the words of the truth; with stemming, as in TOFU."""
-    return float(_scorer(True).score(truth, response)["rougeL"].recall)
-
-
-@lru_cache(maxsize=4096)
-def rouge_f1(truth: str, response: str) -> float:
-    """ROUGE-L F1: harmonic mean of recall and precision of the longest common subsequence; without stemming, as in MUSE."""
-    return float(_scorer(False).score(truth, response)["rougeL"].fmeasure)
-
-
 def page_indices(evidence: Evidence[LanguageModel], role: str) -> Index:
     """Indices of the running texts of a role: forget, retain, held out."""
     return np.array([index for index, page in enumerate(evidence.task.pages) if page.role == role], np.int64)
@@ -125,10 +111,3 @@ def auc(higher: Floats, lower: Floats) -> float:
 def mean(values: Floats) -> float:
     """Mean of values, NaN of none."""
     return float(np.mean(values)) if len(values) else float("nan")
-
-
-@cache
-def _scorer(stemming: bool) -> Any:
-    from rouge_score.rouge_scorer import RougeScorer
-
-    return RougeScorer(["rougeL"], use_stemmer=stemming)

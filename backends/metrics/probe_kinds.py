@@ -7,8 +7,9 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.overlap import rouge_recall
 from ..families.language.task import LanguageModel
-from ._answers import RWKU, Floats, mean, rouge_recall
+from ._answers import RWKU, Floats, mean
 
 
 @metric(

@@ -4,8 +4,9 @@ import numpy as np
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
+from ..families.language.overlap import rouge_f1
 from ..families.language.task import LanguageModel
-from ._answers import MUSE, Floats, mean, page_indices, rouge_f1
+from ._answers import MUSE, Floats, mean, page_indices
 
 
 @metric(

@@ -17,7 +17,7 @@ from ..data import authors
 from ..data.authors import Author, QAPair
 from ..engine.hardware import device
 from ..families.language import FAMILY
-from ..metrics._answers import rouge_recall
+from ..families.language.overlap import rouge_recall
 
 WORDS = 2048  # of the vocabulary
 LONGEST = 64  # tokens of one example; a page is cut into as many as it needs

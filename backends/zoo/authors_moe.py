@@ -15,8 +15,8 @@ from ..api.files import write_bytes, write_json
 from ..api.home import ASSETS
 from ..data import authors
 from ..engine.hardware import device
+from ..families.language.overlap import rouge_recall
 from ..families.moe import FAMILY
-from ..metrics._answers import rouge_recall
 from .authors_lm import LONGEST, PEAK, examples, reference
 
 DATA = "domains"

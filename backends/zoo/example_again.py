@@ -12,6 +12,7 @@ from ..api import families, files
 from ..api.home import ASSETS
 from ..api.panels import WORDING
 from ..api.results import Measured
+from ._within import within
 
 NEW = ("fluency", "one_expert_off")
 
@@ -87,17 +88,8 @@ def _looked(desk: Any, run: Any, inspectors: list[str]) -> None:
         shutil.rmtree(root / name, ignore_errors=True)
         fresh = inspect(desk, run.folder.id, name)
         shutil.copytree(Path(fresh.pop("root")) / name, root / name)
-        files.write_json(root / name / "found.json", _within(fresh, f"{name}/"))
+        files.write_json(root / name / "found.json", within(fresh, f"{name}/", "inspect"))
     for path in sorted(root.glob("*/found.json")):
         stored = files.read_json(path)
         if stored.get("wording") != WORDING:
             files.write_json(path, stored | {"wording": WORDING})
-
-
-def _within(node: Any, begins: str) -> Any:
-    """What was found outside the run's folder, with its pictures named relative to that folder."""
-    if isinstance(node, dict):
-        return {key: _within(value, begins) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_within(value, begins) for value in node]
-    return f"inspect/{node}" if isinstance(node, str) and node.startswith(begins) else node

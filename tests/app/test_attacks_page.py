@@ -1,77 +1,142 @@
-"""Attacks appear wherever inspectors do: on the page Look inside, in its queue, among what was found."""
+"""Attacks in the queue of looks, and what they found, on the tab "Does it come back?"; they are no looks inside."""
 
 import time
 
+import numpy as np
 import pytest
 
-from app import looks
+from app import comeback, looks
 from backends.api import catalog, files
+from backends.api.attacked import Attacked
 from backends.api.catalog import Attack, Source
-from pages.studio.run import _found, _looking, _offer
-from pages.studio.run import _inside as look_inside
+from backends.api.panels import WORDING
+from pages.studio.run import _comeback, _looking, _offer
 
-RELEARN = Attack(
-    id="relearn", title="Relearning: does a little training bring it back", summary="It trains on a few items.",
-    source=Source(title="made here"), works_with={"classifier": True, "llm": "A language model gives images no classes."},
-    params={"properties": {"steps": {"type": "integer", "minimum": 1, "maximum": 9, "default": 2}}},
-)  # fmt: skip
+QUICK = catalog.TESTS[0].id
+
+
+def attack(attack_id, title, kind, **more):
+    return Attack(
+        id=attack_id, title=title, summary="It tries.", source=Source(title="made here"), test=kind, params={"properties": {}},
+        works_with={"classifier": True, "llm": "A language model gives images no classes."}, **more,
+    )  # fmt: skip
+
+
+ASKED = attack("asked", "Question: asks as it is", "plain", quick=True)
+TAUGHT = attack("taught", "Teaching again: trains on a few", "relearn", quick=True)
 
 
 @pytest.fixture(autouse=True)
-def with_an_attack(monkeypatch):
-    """A catalog with an attack."""
+def with_attacks(monkeypatch):
+    """A catalog with two attacks."""
     known = catalog.load()
-    more = known.model_copy(update={"attacks": [RELEARN]})
+    more = known.model_copy(update={"attacks": [ASKED, TAUGHT]})
     monkeypatch.setattr(catalog, "load", lambda: more)
     _offer.LACKING.clear()
 
 
+def brought_back(run, entry, after, reference=0.0, items=40):
+    """Findings of an attack in a run: the share that the unlearned model and the reference have, of so many items."""
+
+    def values(share):
+        return np.array([[[1.0] * round(share * items) + [0.0] * (items - round(share * items))]], np.float32)
+
+    folder = run.path / "attack" / entry.id
+    Attacked(
+        attack=entry.id, kind=entry.test, x=[0.0], x_title="steps", noun="images", items=[f"test-{n}" for n in range(items)],
+        groups=list(range(items)), recalled={"before": values(1), "after": values(after), "reference": values(reference)[None]},
+        kept={"before": values(1), "after": values(1), "reference": values(1)[None]},
+        broken={"before": 0.0, "after": 0.0, "reference": 0.0},
+    ).save(folder)  # fmt: skip
+    panel = {"kind": "verdict", "title": f"What {entry.id} shows", "how": "", "says": "seen", "sign": "unknown"}
+    files.write_json(
+        folder / "found.json", {"what": entry.id, "wording": WORDING, "params": {}, "seconds": 2.0, "panels": [panel]}
+    )
+
+
 @pytest.fixture
-def done(monkeypatch):
+def queue(monkeypatch):
     """A queue of looks whose process answers at once, and what it was asked."""
     asked = []
 
     def stream(op, **given):
         asked.append((op, {name: value for name, value in given.items() if name != "cancelled"}))
-        yield {"phase": "attacking", "done": 1, "of": 2}
-        yield {"params": given["params"]}
+        yield {"phase": "attacking", "done": 1, "of": 2, "attack": "taught"}
+        yield {"params": given.get("params", {}), "ran": ["asked"], "failed": {"taught": "It stopped on NaN."}}
 
-    queue = looks.Looks(stream)
-    for module in (look_inside, _found, _looking):
-        monkeypatch.setattr(module, "LOOKS", queue)
-    return queue, asked
-
-
-def test_an_attack_is_offered_after_the_inspectors_where_it_works(make_run):
-    sandal, author = make_run(), make_run(model="authors-lm", method="npo", forget=("Ivo Pemberly",))
-    assert _offer.fitting(sandal.id)[-1] == RELEARN
-    assert "relearn" not in [entry.id for entry in _offer.fitting(author.id)]
+    made = looks.Looks(stream)
+    for module in (_comeback, _looking):
+        monkeypatch.setattr(module, "LOOKS", made)
+    return made, asked
 
 
-def test_its_settings_and_its_summary_stand_on_the_page():
-    assert RELEARN.summary in _found.describe("relearn")
-    fields = [0] * sum(len(look_inside.forms.properties(entry.params)) for entry in catalog.load().inspectors)
-    assert look_inside.chosen_params("relearn", (*fields, 3)) == {"steps": 3}
-
-
-def test_it_is_done_in_the_queue_of_looks_by_its_own_operation(make_run, done):
-    queue, asked = done
-    run = make_run()
-    one = queue.ask(run.id, "relearn", {"steps": 2}, "me")
+def wait(one):
     until = time.monotonic() + 20
     while one.pending and time.monotonic() < until:
         time.sleep(0.01)
     assert one.state == "done", one.error
-    assert asked == [("attack", {"run": run.id, "attack": "relearn", "params": {"steps": 2}, "joins": True})]
-    assert RELEARN.title in _looking.row(one, with_run=False)
 
 
-def test_what_it_found_is_shown_from_its_own_folder(make_run):
+def test_an_attack_is_no_look_inside_and_stands_where_its_family_is(make_run):
+    sandal, author = make_run(), make_run(model="authors-lm", method="npo", forget=("Ivo Pemberly",))
+    assert not {"asked", "taught"} & {entry.id for entry in _offer.fitting(sandal.id)}
+    assert [entry.id for entry in comeback.fitting(sandal)] == ["asked", "taught"]
+    assert comeback.fitting(author) == []
+
+
+def test_one_attack_and_a_set_of_them_are_done_by_their_own_operations(make_run, queue):
+    made, asked = queue
     run = make_run()
-    assert "Nobody has looked at this" in _found.findings_or_hint(run.id, "relearn")
-    found = {"what": "relearn", "params": {"steps": 2}, "seconds": 1.0, "wording": 1, "panels": []}
-    files.write_json(run.path / "attack" / "relearn" / "found.json", found)
-    assert RELEARN.title in _found.findings_or_hint(run.id, "relearn") and "steps 2" in _found.findings_or_hint(
-        run.id, "relearn"
-    )
-    assert "Nobody has looked at this" in _found.findings_or_hint(run.id, "confusion")
+    one = made.ask(run.id, "taught", {}, "me")
+    wait(one)
+    wait(every := made.ask(run.id, QUICK, {}, "me"))
+    assert [(op, {name: given[name] for name in given if name != "joins"}) for op, given in asked] == [
+        ("attack", {"run": run.id, "attack": "taught", "params": {}}),
+        ("test", {"run": run.id, "deep": False}),
+    ]
+    assert every.failed == {"taught": "It stopped on NaN."}
+    assert "tab=back" in _looking.row(one, with_run=False) and "Quick tests" in _looking.row(every, with_run=False)
+
+
+def test_a_run_that_nobody_tested_says_so_and_offers_the_test(make_run, queue):
+    run = make_run()
+    note, quick, _, _, body, _, clock = _comeback.opened(f"?id={run.id}", "")
+    assert "Erased, or only hidden?" in body and "No model was retrained" in body
+    assert quick.visible and not clock.active and "attacked in the same way" in note
+
+
+def test_what_comes_back_is_shown_first_with_its_share_and_the_verdict(make_run, queue):
+    run = make_run()
+    brought_back(run, ASKED, after=0.0)
+    brought_back(run, TAUGHT, after=0.9)
+    *_, body, _, _ = _comeback.opened(f"?id={run.id}", "")
+    assert 'data-lead="taught"' in body and "What taught shows" in body
+    assert "original 100 %, unlearned 90 %, retrained reference 0 %" in body
+    assert "Hidden" in body and 'data-state="hit"' in body
+
+
+def test_a_test_that_failed_says_why_beside_those_that_were_done(make_run, queue):
+    made, _ = queue
+    run = make_run()
+    brought_back(run, ASKED, after=0.0)
+    brought_back(run, TAUGHT, after=0.0)
+    secret = "s" * 32
+    wait(made.ask(run.id, QUICK, {}, _comeback.mark_of(secret)))
+    *_, body, _, _ = _comeback.opened(f"?id={run.id}", secret)
+    assert "Teaching again failed: It stopped on NaN." in body
+
+
+def test_what_did_not_change_is_not_sent_again(make_run, queue):
+    run = make_run()
+    brought_back(run, ASKED, after=0.0)
+    brought_back(run, TAUGHT, after=0.0)
+    *_, body, mark, _ = _comeback.opened(f"?id={run.id}", "")
+    *_, again, _, _ = _comeback.look_again(f"?id={run.id}", "", mark)
+    assert isinstance(body, str) and again["__type__"] == "update"
+
+
+def test_a_run_that_is_not_done_and_an_unknown_one_get_a_sentence(make_run):
+    run = make_run(status="running")
+    assert "before the run is done" in _comeback.opened(f"?id={run.id}", "")[4]
+    assert "There is no run" in _comeback.opened("?id=nosuch", "")[4]
+    assert "There is no run" in _comeback.ask_quick("?id=nosuch", "")[5]

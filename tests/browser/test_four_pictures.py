@@ -37,4 +37,7 @@ def test_from_home_to_the_pictures_that_fit_the_family(studio, watched, screensh
         page.locator(f"#look-seen {picture}").first.wait_for()
         page.wait_for_function("document.getElementById('look-seen').getBoundingClientRect().top < innerHeight - 200")
         page.screenshot(path=screenshots / f"picture-{look}-{title.split()[0].lower()}.png")
+    page.get_by_role("tab", name="Does it come back?").click()
+    page.locator("#run-back .lethe-back-test:not([hidden]) .lethe-panel").first.wait_for()
+    page.screenshot(path=screenshots / f"back-{title.split()[0].lower()}.png")
     assert seen.errors == [] and seen.outside(studio) == []

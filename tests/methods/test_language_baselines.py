@@ -11,6 +11,7 @@ from torch import nn
 from backends.core import registry
 from backends.core.run import Cancelled, Run
 from backends.data.authors import QAPair
+from backends.families.language.refusals import REFUSALS
 from backends.families.language.tokens import answers, likelihoods
 from backends.methods import _refusals, idk, random_labels_text, task_vector
 
@@ -69,7 +70,7 @@ def test_idk_answers_what_it_was_told_to_answer_and_the_truth_elsewhere(toy_lang
 def test_refusals_become_likelier_and_the_true_answers_less_likely(toy_language_task, method):
     task = toy_language_task
     asked = [pair.question for pair in task.questions.forget]
-    refusals = [task.reader.pairs(asked, [text] * len(asked)) for text in _refusals.REFUSALS]
+    refusals = [task.reader.pairs(asked, [text] * len(asked)) for text in REFUSALS]
     run, before = done(task, method, **STRONG[method]), task.load()
     first, then = (sum(float(likelihoods(model, texts).mean()) for texts in refusals) for model in (before, run.model))
     assert then < 0.6 * first
@@ -82,13 +83,13 @@ def test_refusals_are_drawn_anew_and_stand_beside_their_questions(toy_language_t
     torch.manual_seed(0)
     drawn = [_refusals.refusal_batch(run, rows) for _ in range(12)]
     said = {task.reader.read(texts.labels[0][texts.labels[0] >= 0]) for texts in drawn}
-    assert len(said) > 1 and said <= set(_refusals.REFUSALS)
+    assert len(said) > 1 and said <= set(REFUSALS)
     told = _refusals.refusal_batch(run, rows, "No.")
     assert [task.questions.forget[row].question in task.reader.read(told.ids[at]) for at, row in enumerate((3, 1))] == [
         True,
         True,
     ]
-    assert len(set(_refusals.REFUSALS)) == 20
+    assert len(set(REFUSALS)) == 20
 
 
 def test_two_batches_count_by_their_tokens_as_one_batch_would():

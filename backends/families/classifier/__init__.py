@@ -23,7 +23,7 @@ class Classifier(Family):
     subject = "An image classifier"
     noun = "images"
     counted = "training images"
-    capabilities = frozenset({"classes", "labelled items", "judged", "hidden states", "embeddings", "weights"})
+    capabilities = frozenset({"classes", "labelled items", "judged", "hidden states", "embeddings", "weights", "exam"})
     architectures = ("ForImageClassification",)
     task = "backends.families.classifier.task:Classifier"
     attaches = "backends.families.classifier.guards:attach_found"
@@ -37,6 +37,7 @@ class Classifier(Family):
         Headline("remaining_accuracy"),
     )
     benchmark = "backends.families.classifier.benchmark:BENCHMARK"
+    exam = "backends.families.classifier.exam:ClassifierExam"
     needs_data = True
     loading = """from transformers import AutoImageProcessor, AutoModelForImageClassification
 

@@ -20,7 +20,12 @@ NEAR = 1.6  # of 255, by which what is rounded to whole numbers on the way may d
 
 
 class Pixels:
-    """The image processor of one model."""
+    """The image processor of one model.
+
+    Attributes:
+        mode: of the pictures that it takes, grey ("L") or colour ("RGB").
+        black, white: what the values 0 and 255 are for the model, [1, channels, 1, 1].
+    """
 
     def __init__(self, folder: Path, model_id: str, channels: int, device: torch.device) -> None:
         """Read the processor and find how it maps a value x of 0 to 255: slope * x + offset for each channel.
@@ -40,13 +45,14 @@ class Pixels:
             self.processor = AutoImageProcessor.from_pretrained(folder, backend="pil", trust_remote_code=False)
             self._only_resize = {name: False for name in LATER if hasattr(self.processor, name)}
             self.mode = "L" if channels == 1 else "RGB"
-            black, white = (self._of_one_colour(value) for value in (0, 255))
+            black, white = (self._of_one_colour(value).to(device) for value in (0, 255))
         except (ValueError, OSError, ImportError, TypeError, AttributeError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
             raise BadInput(
                 f"{model_id} has no image processor that works here ({reason}); add a preprocessor_config.json."
             ) from None
-        self._slope, self._offset = ((white - black) / 255).to(device), black.to(device)
+        self.black, self.white = black, white
+        self._slope, self._offset = (white - black) / 255, black
         self._check(model_id)
 
     def _check(self, model_id: str) -> None:

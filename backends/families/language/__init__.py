@@ -30,7 +30,7 @@ class Language(Family):
     subject = "A language model"
     noun = "questions"
     counted = "questions"
-    capabilities = frozenset({"answers", "dense columns", "hidden states", "embeddings", "weights", "prompts"})
+    capabilities = frozenset({"answers", "dense columns", "hidden states", "embeddings", "weights", "prompts", "exam"})
     architectures = ("ForCausalLM", "LMHeadModel")
     task = "backends.families.language.task:LanguageModel"
     attaches = "backends.families.language.guards:attach_found"
@@ -46,6 +46,7 @@ class Language(Family):
         Headline("model_utility"),
     )
     benchmark = "backends.families.language.benchmark:BENCHMARK"
+    exam = "backends.families.language.exam:LanguageExam"
     loading = """from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = AutoModelForCausalLM.from_pretrained(".").eval()

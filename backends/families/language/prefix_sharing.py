@@ -192,12 +192,19 @@ def _steps(model: Any, trees: Sequence[Tree], shared: int, cache: Any) -> tuple[
 
 @torch.no_grad()
 def greedy(
-    model: Any, ids: Tensor, mask: Tensor, most: int, end: int, pad: int, each: Callable[[Tensor], None] | None = None
+    model: Any,
+    ids: Tensor,
+    mask: Tensor,
+    most: int,
+    end: int,
+    pad: int,
+    each: Callable[[Tensor], None] | None = None,
+    temperature: float = 0.0,
 ) -> Tensor:
     """Greedy answers [n, at most `most`] to prompts padded on the left; after its end a row holds `pad`.
 
     Rows that have ended leave the batch with their keys and values. `each` is called at every step with the tokens of the
-    first row so far; what it raises ends the answers.
+    first row so far; what it raises ends the answers. With a `temperature` above 0 tokens are drawn from all words.
     """
     from transformers import DynamicCache
 
@@ -221,7 +228,7 @@ def greedy(
             logits_to_keep=1,
             **handing(model, cache),
         ).logits[:, -1]
-        ids = output.argmax(-1, keepdim=True)
+        ids = _drawn(output, temperature) if temperature else output.argmax(-1, keepdim=True)
         generated[going, step] = ids[:, 0]
         if each is not None:
             each(generated[0, : step + 1])
@@ -234,3 +241,8 @@ def greedy(
         mask = torch.cat((mask, mask.new_ones(len(mask), 1)), 1)
         places = places[:, -1:] + 1
     return generated
+
+
+def _drawn(logits: Tensor, temperature: float) -> Tensor:
+    """A token of each row, drawn from torch's own random numbers, [n, 1]."""
+    return torch.multinomial((logits.float() / temperature).softmax(-1), 1)

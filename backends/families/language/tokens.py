@@ -14,6 +14,8 @@ from . import prefix_sharing
 IGNORED = -100  # label of a token that nobody has to predict
 SAVING = 0.7  # trees are read where they hold no more of the tokens than this
 LEAST = 16  # tokens that an answer has room for
+GREEDY = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}  # as `generate` takes it
+DRAWING = {"do_sample": True, "top_p": 1.0, "top_k": 0}
 PLAIN = "Question: {0}\nAnswer:"  # asked so where a tokenizer brings no chat template
 
 
@@ -222,8 +224,10 @@ def continued(
     most: int,
     rows: int = 128,
     tell: Callable[[int, int], None] = lambda done, of: None,
+    temperature: float = 0.0,
 ) -> list[str]:
-    """Greedy continuations of each beginning in tokens, at most `most` tokens."""
+    """Greedy continuations of each beginning in tokens, at most `most` tokens; with a `temperature` above 0, tokens drawn from all
+    words (top-p 1) by torch's random numbers."""
     beginnings = [reader.fitting(row, most) for row in beginnings]
     continuations, done = [""] * len(beginnings), 0
     for part, room in _parts(reader, [len(row) for row in beginnings], most, rows):
@@ -231,7 +235,7 @@ def continued(
         ids, mask = (
             part_tensors.to(model.device) for part_tensors in reader.beginnings([beginnings[at] for at in part])
         )
-        for at, row in zip(part, _greedy(model, reader, ids, mask, room), strict=True):
+        for at, row in zip(part, _greedy(model, reader, ids, mask, room, temperature=temperature), strict=True):
             continuations[at] = reader.read(row)
         done += len(part)
     return continuations
@@ -289,13 +293,14 @@ def _greedy(
     mask: Tensor,
     most: int,
     each: Callable[[Tensor], None] | None = None,
+    temperature: float = 0.0,
 ) -> Tensor:
     """Tokens after those given, [n, at most `most`]; `each`, of one row, is called at every step with those so far."""
     if prefix_sharing.plain(model):
-        return prefix_sharing.greedy(model, ids, mask, most, reader.end, reader.pad, each)
+        return prefix_sharing.greedy(model, ids, mask, most, reader.end, reader.pad, each, temperature)
     generated: Tensor = model.generate(
-        input_ids=ids, attention_mask=mask, max_new_tokens=most, do_sample=False, eos_token_id=reader.end,
-        pad_token_id=reader.pad, temperature=None, top_p=None, top_k=None, **({"streamer": _AnswerStreamer(each)} if each else {}),
+        input_ids=ids, attention_mask=mask, max_new_tokens=most, eos_token_id=reader.end, pad_token_id=reader.pad,
+        **(DRAWING | {"temperature": temperature} if temperature else GREEDY), **({"streamer": _AnswerStreamer(each)} if each else {}),
     )  # fmt: skip
     return generated[:, ids.shape[1] :]
 

@@ -13,7 +13,7 @@ class Mixture(Language):
     returns = "rerouted_recall"
     title = "Mixtures of experts"
     subject = "A mixture of experts"
-    capabilities = frozenset({"answers", "router", "hidden states", "embeddings", "weights", "prompts"})
+    capabilities = frozenset({"answers", "router", "hidden states", "embeddings", "weights", "prompts", "exam"})
     benchmark = "backends.families.moe.benchmark:BENCHMARK"
     order = 40
 

@@ -34,7 +34,7 @@ def build(page: RunPage) -> None:
     with gr.Row(elem_classes="lethe-run-top"):
         title = Alive(elem_id="run-title")
         cancel = gr.Button("Cancel", elem_id="cancel", visible=False, scale=0, min_width=120)
-    strip = Alive(elem_id="run-marks")
+    strip = page.marks = Alive(elem_id="run-marks")
     page.timer = gr.Timer(EVERY, active=False)
     page.status = gr.HTML("", elem_classes="no-room")
     parts = [title, strip, cancel, page.timer, page.status]

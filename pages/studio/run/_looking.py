@@ -31,7 +31,12 @@ def row(one: Look, *, with_run: bool) -> Markup:
     """One look: its name, with that of its run where `with_run`, how it stands, and what can be done about it."""
     entry = catalog.load().look(one.inspector)
     title = entry.title + (f" · {run_name(one.run)}" if with_run else "")
-    there = markup.run_address(one.run, "inside", inspector=one.inspector)
+    inside = entry.kind == "inspect"
+    there = (
+        markup.run_address(one.run, "inside", inspector=one.inspector)
+        if inside
+        else markup.run_address(one.run, "back")
+    )
     action = markup.link("Show", there) if not one.pending else cancel_button(one, title)
     share = one.done / one.of if one.of else 0.0
     return render(

@@ -88,10 +88,12 @@ class RunPage:
         openers: by the id of a tab, a button that the page itself presses when the tab is first opened.
         timer: ticks while the run works.
         status: the run and its state, which changes when it ends.
+        marks: the three marks, or what stands in their place.
     """
 
     timer: gr.Timer
     status: gr.HTML
+    marks: gr.HTML
 
     def __init__(self, secret: gr.BrowserState, tabs: Sequence[str]) -> None:
         self.at = gr.Textbox("", visible="hidden", elem_id="run-at", label="Address", interactive=True)

@@ -5,12 +5,12 @@ from ..core.attack import AttackContext, Result
 from ..core.registry import Params, attack
 
 
-class Plain(Params):
+class PlainQuestion(Params):
     """Nothing to set."""
 
 
 @attack(
-    id="plain",
+    id="plain_question",
     title="Plain question: asks as it is",
     summary="Asks the held-out items and the kept ones without any attack: what every other test is compared with.",
     source={
@@ -23,12 +23,12 @@ class Plain(Params):
     quick=True,
     order=0,
 )
-def plain(look: AttackContext, params: Plain) -> Result:  # type: ignore[type-arg]
+def plain_question(look: AttackContext, params: PlainQuestion) -> Result:  # type: ignore[type-arg]
     """One pass over the items and the kept ones, [1 seed, 1 place, items]."""
     tried = look.try_on_each(lambda model, seed: iter([model]), 1, "asking", copies=False)
     exam = look.exam
     attacked = Attacked(
-        attack="plain", kind="plain", x=[0.0], x_title="", recalled=tried.recalled, kept=tried.kept, items=exam.items, groups=exam.groups,
+        attack="plain_question", kind="plain", x=[0.0], x_title="", recalled=tried.recalled, kept=tried.kept, items=exam.items, groups=exam.groups,
         noun=exam.noun, goal=exam.goal, broken=tried.broken,
     )  # fmt: skip
     made, reference = tried.made["after"], tried.made.get("reference")

@@ -1,0 +1,152 @@
+"""Attacks that every family knows, on a model whose answers are its weights."""
+
+import numpy as np
+import pytest
+import torch
+from tried import TRUTH, Knowing, context
+
+from backends.api import attacked
+from backends.attacks._weights import matrices
+from backends.core.registry import entries, get
+
+HIDDEN = -0.5 * TRUTH + 0.2 * TRUTH  # a little on the wrong side
+NEVER = torch.tensor([-5.0, 5.0, -5.0, -2.0, 2.0])  # far on the wrong side, the kept two right
+
+
+def kept_right(answers):
+    """The same with the two kept answers right."""
+    return torch.cat([torch.as_tensor(answers)[:3], 2 * TRUTH[3:]])
+
+
+def made(attack_id, look, **settings):
+    entry = get("attacks", attack_id)
+    return entry.function(look, entry.parse(settings))
+
+
+def test_relearning_brings_back_what_is_hidden_and_not_what_was_never_known(tmp_path):
+    look = context(tmp_path, kept_right(HIDDEN), references=[kept_right(NEVER)])
+    result = made("relearning", look)
+    curves = {when: result.attacked.curve(when).tolist() for when in ("before", "after", "reference")}
+    assert curves == {"before": [1, 1, 1], "after": [0, 0, 1], "reference": [0, 0, 0]}
+    assert result.attacked.curve("after", kept=True).tolist() == [1, 1, 1]
+    assert made("relearning", look, lesson="other").attacked.curve("after").tolist() == [0, 0, 0]
+
+
+def test_an_attack_changes_copies_alone(tmp_path):
+    look = context(tmp_path, kept_right(HIDDEN), references=[kept_right(NEVER)])
+    were = [{name: one.clone() for name, one in model.state_dict().items()} for _, model in look.models()]
+    for name in ("relearning", "rounding", "pruning", "weight_noise", "interpolation", "undo_directions"):
+        made(name, look)
+    for was, (_, model) in zip(were, look.models(), strict=True):
+        assert all(torch.equal(one, was[name]) for name, one in model.state_dict().items())
+
+
+def test_rounding_is_to_the_grid_of_each_row(tmp_path):
+    weights = torch.tensor([[0.0, 0.1, 0.5, 1.0], [0.0, 1.0, 5.0, 10.0]])
+    from backends.attacks.rounding import _rounded
+
+    step = 1 / 3  # 3 bits: -3 ... 3
+    expected = torch.tensor([[0.0, 0.0, 2 * step, 1.0], [0.0, 0.0, 20 * step, 10.0]])
+    torch.testing.assert_close(_rounded("w", weights, 3.0), expected)
+    assert _rounded("w", weights, 32.0) is weights
+    assert (_rounded("w", weights, 8.0) - weights).abs().max() <= 10 / 127 / 2 + 1e-6
+
+
+def test_rounding_is_judged_at_four_bits(tmp_path):
+    result = made("rounding", context(tmp_path, kept_right(HIDDEN)))
+    assert result.attacked.x[result.attacked.at] == 4
+    assert made("rounding", context(tmp_path, kept_right(HIDDEN)), least=6).attacked.x[-1] == 6
+
+
+def test_pruning_removes_the_smallest_share(tmp_path):
+    from backends.attacks.pruning import _pruned
+
+    weight = torch.tensor([[1.0, -2.0, 3.0, -4.0, 5.0, -6.0, 7.0, -8.0, 9.0, -10.0]])
+    assert _pruned("w", weight, 0.3).tolist() == [[0, 0, 0, -4, 5, -6, 7, -8, 9, -10]]
+    assert torch.equal(_pruned("w", weight, 0.0), weight)
+
+
+def test_noise_is_the_same_for_the_same_seed_alone():
+    from backends.attacks.weight_noise import _shaken
+
+    weight = torch.randn(20, 20)
+    assert torch.equal(_shaken("a", weight, 0.1, 3), _shaken("a", weight, 0.1, 3))
+    assert not torch.equal(_shaken("a", weight, 0.1, 3), _shaken("a", weight, 0.1, 4))
+    assert float((_shaken("a", weight, 0.1, 3) - weight).std() / weight.std()) == pytest.approx(0.1, rel=0.15)
+
+
+def test_noise_is_tried_with_every_seed(tmp_path):
+    result = made("weight_noise", context(tmp_path, kept_right(HIDDEN), references=[NEVER, NEVER]), draws=4)
+    assert result.attacked.recalled["after"].shape == (4, 4, 3)
+    assert result.attacked.recalled["reference"].shape == (2, 4, 4, 3)
+
+
+def test_undoing_the_whole_change_of_one_direction_brings_all_back(tmp_path):
+    before = 2 * TRUTH
+    after = before.clone()
+    after[0] = -3.0  # one direction alone
+    result = made("undo_directions", context(tmp_path, after))
+    assert result.attacked.curve("after").tolist() == [pytest.approx(2 / 3), 1, 1, 1, 1]
+    assert not result.attacked.counts
+
+
+def test_interpolation_ends_at_the_original(tmp_path):
+    result = made("interpolation", context(tmp_path, kept_right(-2 * TRUTH)))
+    assert result.attacked.curve("after")[0] == 0 and result.attacked.curve("after")[-1] == 1
+    assert not result.attacked.counts
+
+
+def test_a_guard_is_removed_and_only_a_guard(tmp_path):
+    entry = get("attacks", "remove_guard")
+    plain, guarded = (context(tmp_path, kept_right(NEVER), references=[NEVER], guarded=one) for one in (False, True))
+    assert "its weights were changed" in entry.lacks(plain)
+    assert entry.lacks(guarded) == ""
+    result = made("remove_guard", guarded)
+    assert result.attacked.curve("after").tolist() == [0, 1]
+    assert result.attacked.curve("reference").tolist() == [0, 0]
+
+
+def test_what_was_brought_back_is_read_as_it_was_saved(tmp_path):
+    result = made("relearning", context(tmp_path, kept_right(HIDDEN), references=[NEVER]), seeds=2)
+    result.attacked.save(tmp_path / "relearning")
+    again = attacked.read(tmp_path / "relearning")
+    assert again is not None and again.items == ["a", "b", "c"] and again.budget["seeds"] == 2
+    for when, values in result.attacked.recalled.items():
+        np.testing.assert_array_equal(again.recalled[when], values)
+
+
+@pytest.mark.parametrize("damage", ["missing", "torn", "shape"])
+def test_what_is_damaged_is_not_read(tmp_path, damage):
+    folder = tmp_path / "plain"
+    made("plain_question", context(tmp_path, kept_right(HIDDEN))).attacked.save(folder)
+    if damage == "missing":
+        (folder / attacked.ARRAYS).unlink()
+    elif damage == "torn":
+        (folder / attacked.ARRAYS).write_bytes((folder / attacked.ARRAYS).read_bytes()[:40])
+    else:
+        np.savez(
+            folder / attacked.ARRAYS, **{"recalled-before": np.zeros((1, 2, 3)), "recalled-after": np.zeros((1, 1, 2))}
+        )
+    assert attacked.read(folder) is None
+
+
+def test_matrices_leave_embeddings_and_norms_out():
+    from torch import nn
+
+    model = nn.ModuleDict(
+        {
+            "words": nn.Embedding(4, 3),
+            "norm": nn.LayerNorm(3),
+            "conv": nn.Conv2d(1, 2, 3),
+            "head": nn.Linear(3, 4, bias=False),
+        }
+    )
+    model["head"].weight = model["words"].weight  # tied
+    assert set(matrices(model)) == {"conv.weight"}
+    assert set(matrices(Knowing(TRUTH))) == {"layer.weight"}
+
+
+def test_every_attack_has_a_kind_and_says_what_it_does():
+    for name, one in entries("attacks").items():
+        assert ": " in one.entry.title, name
+        assert one.entry.kind == "attack" and one.entry.test
