@@ -20,7 +20,7 @@ SMALL = {
     "seed_search": {"seeds": 3},
     "exhaustive_word": {"words": 5, "best": 2},
     "noise_sweep": {},
-    "plain": {},
+    "plain_question": {},
     "relearning": {},
 }
 
