@@ -255,7 +255,8 @@ def keys_and_values(model: nn.Module) -> list[nn.Parameter]:
 
 def blank(images: Images) -> NDArray[np.bool_]:
     """Which of the pictures [n, height, width, 3] show nothing, being of one colour."""
-    return images.reshape(len(images), -1).std(1) < BLANK
+    empty: NDArray[np.bool_] = images.reshape(len(images), -1).std(1) < BLANK
+    return empty
 
 
 def _counted(count: int, noun: str) -> str:
