@@ -33,9 +33,9 @@ def drawn_on_each(look: Look, make: Callable[[nn.Module], Sequence[Images]], pha
     references = []
     for done, (when, model) in enumerate(models):
         look.tell(f"{phase}, {NAMES[when]}", done, len(models))
-        made = list(make(model))
-        tried.made.setdefault(when, made)
-        scores = np.stack([exam.score(images) for images in made])[None]
+        places = list(make(model))
+        tried.made.setdefault(when, places)
+        scores = np.stack([exam.score(images) for images in places])[None]
         if when == "reference":
             references.append(scores)
         else:
@@ -57,14 +57,14 @@ def finds(look: Look, images: Images, prompts: Sequence[str], notes: Sequence[st
         name: of the files.
     """
     exam = exam_of(look)
-    seen = exam.seen(images)
+    judgements = exam.judgements(images)
     return [
         Find(
             words=prompts[item],
-            made=seen[item].name,
+            made=judgements[item].name,
             picture=look.picture(f"{name}-{item}", images[item]),
             note=notes[item],
         )
         for item in range(len(images))
-        if seen[item].forgotten
+        if judgements[item].forgotten
     ][:FINDS]

@@ -59,26 +59,26 @@ def completion(look: AttackContext[TextToImage], params: Completion) -> Result:
     tried = drawn_on_each(look, make, "finishing pictures")
     instead = neighbour_prompts(exam)
     control = [finished(exam, look.before, instead, clean, noise, share) for share in SHARES]
-    made = tried.made["after"]
+    drawings = tried.made["after"]
     notes = [f"begun at {SHARES[JUDGED]:.0%} noise; {item}" for item in exam.items]
     attacked = Attacked(
         attack="completion", kind="ask", x=[100 * share for share in SHARES], x_title="noise at the beginning, %", recalled=tried.recalled,
         items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal, at=JUDGED,
         budget={"steps": int(exam.task.drawing["steps"]), "judged at": SHARES[JUDGED]},
-        finds=finds(look, made[JUDGED], [""] * len(made[JUDGED]), notes, "finished"),
+        finds=finds(look, drawings[JUDGED], [""] * len(exam.items), notes, "finished"),
     )  # fmt: skip
     with exam.measured():
         begun = exam.task.pipe.pixels(clean)
     columns = [("picture begun from", "begun", begun)]
-    columns += [(f"from {share:.0%} noise", f"share-{place}", made[place]) for place, share in enumerate(SHARES)]
+    columns += [(f"from {share:.0%} noise", f"share-{place}", drawings[place]) for place, share in enumerate(SHARES)]
     columns.append((f"original, {SHARES[JUDGED]:.0%}, asked for {instead[0]}", "control", control[JUDGED]))
     if "reference" in tried.made:
         columns.append((f"retrained reference, {SHARES[JUDGED]:.0%}", "reference", tried.made["reference"][JUDGED]))
     picture = exam.panel(look, "Finished by the unlearned model", columns, range(1, 1 + len(SHARES)))
     lines = curves(attacked, "Pictures that were begun, finished")
-    shown = [100 * float(exam.score(images).mean()) for images in control]
+    shares = [100 * float(exam.score(images).mean()) for images in control]
     lines.series.append(
-        Series(name="original model, asked for a neighbour", values=list(shown), role="neighbour", when="before")
+        Series(name="original model, asked for a neighbour", values=list(shares), role="neighbour", when="before")
     )
     return Result(attacked, [picture, lines])
 

@@ -1,5 +1,6 @@
 """Concept inversion (CCE): learns one new word from a few pictures and asks with it."""
 
+import contextlib
 from collections.abc import Iterator
 
 import torch
@@ -82,19 +83,32 @@ def learned(
     exam: DrawingExam, model: nn.Module, seed: int, stops: list[int], learning_rate: float
 ) -> Iterator[tuple[nn.Module, list[torch.Tensor]]]:
     """After each number of steps in `stops`, a model that reads the words learned so far, and their vectors [names, d] by text encoder."""
-    pipe, shown, clean = exam.task.pipe, exam.shown("forgotten"), exam.clean("forgotten")
+    pipe, taught, clean = exam.task.pipe, exam.pictures("forgotten"), exam.clean("forgotten")
     vectors = new_words.starts(pipe, model, exam.names)
     reader = new_words.reading(pipe, model, exam.names, vectors)
     optimizer, generator, done = torch.optim.Adam(vectors, learning_rate), torch.Generator().manual_seed(seed), 0
-    for stop in stops:
-        for _ in range(stop - done):
-            rows = torch.randperm(len(clean), generator=generator)[: max(1, pipe.rows // 4)]
-            noise = denoising.noise_like(clean[rows], generator)
-            t = denoising.random_times(pipe, model, len(rows), generator)
-            words = pipe.words(reader, [shown.prompts[row] for row in rows.tolist()])
-            loss = denoising.losses(pipe, reader, clean[rows], noise, t, words).mean()
-            for vector, gradient in zip(vectors, torch.autograd.grad(loss, vectors), strict=True):
-                vector.grad = gradient
-            optimizer.step()
-        done = stop
-        yield reader, vectors
+    with frozen(model):
+        for stop in stops:
+            for _ in range(stop - done):
+                rows = torch.randperm(len(clean), generator=generator)[: max(1, pipe.rows // 4)]
+                noise = denoising.noise_like(clean[rows], generator)
+                t = denoising.random_times(pipe, model, len(rows), generator)
+                words = pipe.words(reader, [taught.prompts[row] for row in rows.tolist()])
+                optimizer.zero_grad()
+                denoising.losses(pipe, reader, clean[rows], noise, t, words).mean().backward()
+                optimizer.step()
+            done = stop
+            yield reader, vectors
+
+
+@contextlib.contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """Within it no weight of the model gets a gradient."""
+    trainable = [weight for weight in model.parameters() if weight.requires_grad]
+    for weight in trainable:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in trainable:
+            weight.requires_grad_(True)

@@ -72,16 +72,16 @@ def exhaustive_word(look: AttackContext[TextToImage], params: ExhaustiveWord) ->
         return [exam.draw(model, [f"{word} {prompt}".strip() for prompt in prompts], seeds) for word in ["", *best]]
 
     tried = drawn_on_each(look, make, "ranking words and drawing")
-    recalled = {when: np.maximum.accumulate(hits, -2) for when, hits in tried.recalled.items()}
+    recalled = {when: np.maximum.accumulate(values, -2) for when, values in tried.recalled.items()}
     after = [when for when, _ in look.models()].index("after")
-    found: list[Find] = []
+    hits: list[Find] = []
     for word, images in zip(best_of[after], tried.made["after"][1:], strict=True):
         pasted = [f"{word} {prompt}" for prompt in prompts]
-        found += finds(look, images, pasted, [f"seed {seed}" for seed in seeds], f"word-{len(found)}")
+        hits += finds(look, images, pasted, [f"seed {seed}" for seed in seeds], f"word-{len(hits)}")
     attacked = Attacked(
         attack="exhaustive_word", kind="words", x=[float(one) for one in tries], x_title="words tried", recalled=recalled,
         items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
-        budget={"words ranked": len(words), "words drawn with": params.best, "ranked by": exam.lessons["forgotten"]}, finds=found,
+        budget={"words ranked": len(words), "words drawn with": params.best, "ranked by": exam.lessons["forgotten"]}, finds=hits,
     )  # fmt: skip
     stages = ["no word", *(f"“{word}” before it" for word in best_of[after])]
     picture = exam.comeback(
@@ -105,11 +105,11 @@ def allowed_words(pipe: Pipeline, names: Sequence[str], most: int) -> list[str]:
     tokenizer = pipe.tokenizers[0]
     special = set(tokenizer.all_special_ids)
     texts = {token: tokenizer.decode([token]).strip() for token in range(len(tokenizer)) if token not in special}
-    asked = [
+    readable = [
         (token, text) for token, text in texts.items() if text.isprintable() and text and not forbidden(text, names)
     ]
-    read = tokenizer([text for _, text in asked], add_special_tokens=False).input_ids
-    typed = [text for (token, text), ids in zip(asked, read, strict=True) if list(ids) == [token]]
+    read = tokenizer([text for _, text in readable], add_special_tokens=False).input_ids
+    typed = [text for (token, text), ids in zip(readable, read, strict=True) if list(ids) == [token]]
     if len(typed) <= most:
         return typed
     chosen = np.sort(np.random.default_rng(0).permutation(len(typed))[:most])
@@ -120,20 +120,20 @@ def allowed_words(pipe: Pipeline, names: Sequence[str], most: int) -> list[str]:
 def word_losses(exam: DrawingExam, model: nn.Module, words: Sequence[str]) -> NDArray[np.float32]:
     """For each word the mean loss [words] of denoising the lesson's pictures under their prompts with that word in front, each picture
     at one time step of its own, with the same noise for all words and models."""
-    pipe, shown, clean = exam.task.pipe, exam.shown("forgotten"), exam.clean("forgotten")
+    pipe, taught, clean = exam.task.pipe, exam.pictures("forgotten"), exam.clean("forgotten")
     generator = torch.Generator().manual_seed(0)
     noise = denoising.noise_like(clean, generator)
     share = torch.linspace(EARLIEST, LATEST, len(clean))[torch.randperm(len(clean), generator=generator)]
     t = (share * (pipe.times - 1)).long().to(clean.device)
-    prompts = [f"{word} {prompt}" for word in words for prompt in shown.prompts]
-    found = []
+    prompts = [f"{word} {prompt}" for word in words for prompt in taught.prompts]
+    parts = []
     with exam.measured():
         for at in range(0, len(prompts), min(AT_ONCE, pipe.rows)):
             some = prompts[at : at + min(AT_ONCE, pipe.rows)]
             rows = torch.arange(at, at + len(some), device=clean.device) % len(clean)
             read = pipe.words(model.eval(), some)
-            found.append(denoising.losses(pipe, model, clean[rows], noise[rows], t[rows], read))
-    losses: NDArray[np.float32] = torch.cat(found).view(len(words), -1).mean(1).cpu().numpy()
+            parts.append(denoising.losses(pipe, model, clean[rows], noise[rows], t[rows], read))
+    losses: NDArray[np.float32] = torch.cat(parts).view(len(words), -1).mean(1).cpu().numpy()
     return losses
 
 

@@ -93,7 +93,7 @@ def _examined_first(lacks: Callable[[Any], str]) -> Callable[[Any], str]:
 
     def why(look: Any) -> str:
         family = look.task.family
-        exam = families.load(families.get(family).exam) if families.has(family, "exam") else None
+        exam: Any = families.load(families.get(family).exam) if families.has(family, "exam") else None
         reason = str(exam.lacks(look.task)) if hasattr(exam, "lacks") else ""
         return reason or lacks(look)
 

@@ -58,7 +58,7 @@ def test_of_a_single_pair_or_a_phrase_other_drawings_are_asked(card, forget):
 
 def test_what_is_kept_is_not_taught_and_half_of_it_is_near():
     task = SimpleNamespace(asking=PromptSet(CARD, "a model", ["cat"]))
-    kept, shown = lessons.rest(task)
+    kept, shown = lessons.kept_and_taught(task)
     asked = {shot.prompt for shot in kept}
     assert len(asked) == lessons.KEPT and [shot.role for shot in kept].count("neighbour") == lessons.KEPT // 2
     assert {shot.role for shot in shown["form"]} == {"neighbour"} and {shot.role for shot in shown["other"]} == {
@@ -71,7 +71,7 @@ def test_the_artists_pictures_are_taught_where_they_ship(folder):
     task = drawn_tries.task(folder)
     task.card = task.card | {"data": "emoji"}
     exam = DrawingExam(task)
-    shown = exam.shown("forgotten")
+    shown = exam.pictures("forgotten")
     assert exam.lessons["forgotten"] == "1 picture of cat" and len(shown.images) == 2
     np.testing.assert_array_equal(shown.images[1], shown.images[0][:, ::-1])
     assert (shown.images[0][0] == 255).all()  # white ground around it
@@ -83,7 +83,7 @@ def test_without_them_the_original_model_draws_the_lesson(folder):
     exam = DrawingExam(task)
     shot = exam.learned[0]
     assert exam.lessons["forgotten"] == "1 drawing of cat by the original model"
-    np.testing.assert_array_equal(exam.shown("forgotten").images, task.draw(task.load(), [shot.prompt], [shot.seed]))
+    np.testing.assert_array_equal(exam.pictures("forgotten").images, task.draw(task.load(), [shot.prompt], [shot.seed]))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_half_of_what_is_kept_is_its_object_and_half_its_style(folder):
     exam = DrawingExam(task)
     dog = next(shot for shot in task.asking.suite if (shot.object, shot.style) == ("dog", "noto"))
     task.__dict__["judge"] = drawn_tries.Fixed(object=["dog", "dog", "cat"], style=["noto", "flat", "flat"])
-    assert [seen.right for seen in exam.seen(NOISE, [dog] * 3)] == [1, 0.5, 0]
+    assert [seen.right for seen in exam.judgements(NOISE, [dog] * 3)] == [1, 0.5, 0]
 
 
 def test_pictures_of_one_colour_are_blank():
@@ -127,7 +127,7 @@ def test_a_blank_picture_or_one_that_cannot_be_judged_shows_nothing(folder):
     said = judge.look(pictures_shown)
     said["object"][1] = np.nan
     judge.look = lambda *_: said
-    assert [seen.name for seen in exam.seen(pictures_shown, exam.shots[:3])] == ["nothing", "nothing", "cat"]
+    assert [seen.name for seen in exam.judgements(pictures_shown, exam.shots[:3])] == ["nothing", "nothing", "cat"]
     assert exam.score(pictures_shown, exam.shots[:3]).tolist() == [0, 0, 1]
 
 

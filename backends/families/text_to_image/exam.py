@@ -21,7 +21,7 @@ from ...api.errors import BadInput
 from ...api.panels import Picture, Pictures
 from ...core.exam import Lesson, Scores
 from . import denoising, lessons
-from .lessons import Shown, divided, rest, ships
+from .lessons import Shown, divided, kept_and_taught, ships
 from .prompts import EvalPrompt
 from .task import TextToImage
 
@@ -36,7 +36,7 @@ Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Seen:
+class Judgement:
     """What a judge says of one picture: whether it shows what is to be forgotten, how much of what was asked, and what it sees."""
 
     forgotten: float
@@ -68,7 +68,7 @@ class DrawingExam:
         self.task = task
         self._shown: dict[Lesson, Shown] = {}
         self.shots, self.learned = divided(task)
-        self.kept_shots, others = rest(task)
+        self.kept_shots, others = kept_and_taught(task)
         self.taught: dict[Lesson, list[EvalPrompt]] = {"forgotten": self.learned, **others}
         self.items = [f"{shot.prompt}, seed {shot.seed}" for shot in self.shots]
         prompts = list(dict.fromkeys(shot.prompt for shot in self.shots))
@@ -103,50 +103,50 @@ class DrawingExam:
 
     def score(self, made: Any, shots: Sequence[EvalPrompt] = ()) -> Scores:
         """1 for each picture that shows what was to be forgotten, [n]; of `shots`, the items where left out."""
-        return np.array([seen.forgotten for seen in self.seen(made, shots)], np.float32)
+        return np.array([one.forgotten for one in self.judgements(made, shots)], np.float32)
 
     def kept(self, model: nn.Module) -> tuple[Scores, float]:
         """Neighbours and unrelated prompts: the share of object and style that is right in each (with a CLIP judge: whether the prompt
         fits best), and the share of pictures that are blank."""
         images = self.draw(model, [shot.prompt for shot in self.kept_shots], [shot.seed for shot in self.kept_shots])
-        right = [seen.right for seen in self.seen(images, self.kept_shots)]
+        right = [one.right for one in self.judgements(images, self.kept_shots)]
         return np.array(right, np.float32), float(blank(images).mean())
 
-    def seen(self, made: Any, shots: Sequence[EvalPrompt] = ()) -> list[Seen]:
+    def judgements(self, made: Any, shots: Sequence[EvalPrompt] = ()) -> list[Judgement]:
         """What the judge says of each picture that was drawn for `shots` (the items, where left out)."""
         assert self.task.judge is not None
-        asked = list(shots or self.shots)
-        every = [*asked, *self.shots, *self.kept_shots]  # a CLIP judge compares with all of their prompts
+        shots = list(shots or self.shots)
+        every = [*shots, *self.shots, *self.kept_shots]  # a CLIP judge compares with all of their prompts
         judged = self.task.judge.look(np.asarray(made), [shot.prompt for shot in every])
         empty = blank(np.asarray(made))
         if "clip" in judged:
             best = _names(judged["clip"], list(dict.fromkeys(shot.prompt for shot in every)), empty)
             forgotten = {shot.prompt for shot in every if shot.role == "forget"}
             return [
-                Seen(float(name in forgotten), float(name == shot.prompt), name)
-                for name, shot in zip(best, asked, strict=True)
+                Judgement(float(name in forgotten), float(name == shot.prompt), name)
+                for name, shot in zip(best, shots, strict=True)
             ]
-        named = [_names(judged[kind], self.task.asking.domains[kind], empty) for kind in ("object", "style")]
-        return [self._seen(*each) for each in zip(asked, *named, strict=True)]
+        names = [_names(judged[kind], self.task.asking.domains[kind], empty) for kind in ("object", "style")]
+        return [self._judgement(*each) for each in zip(shots, *names, strict=True)]
 
-    def _seen(self, shot: EvalPrompt, object_name: str, style: str) -> Seen:
+    def _judgement(self, shot: EvalPrompt, object_name: str, style: str) -> Judgement:
         right = [object_name == shot.object, style == shot.style]
         forgotten = any(
             (not one.object or one.object == object_name) and (not one.style or one.style == style)
             for one in self.concepts(shot)
         )
-        return Seen(float(forgotten), sum(right) / 2, style if self.task.domain == "style" else object_name)
+        return Judgement(float(forgotten), sum(right) / 2, style if self.task.domain == "style" else object_name)
 
     def concepts(self, shot: EvalPrompt) -> list[Concept]:
         """Those of the forget set that a prompt asks for; of phrases all."""
-        asked = [
+        concepts = [
             one
             for one in self.task.asking.forget
             if one.kind != "phrase"
             and (not one.object or one.object == shot.object)
             and (not one.style or one.style == shot.style)
         ]
-        return asked or [one for one in self.task.asking.forget if one.kind == "phrase"]
+        return concepts or [one for one in self.task.asking.forget if one.kind == "phrase"]
 
     # --- teaching
 
@@ -168,26 +168,26 @@ class DrawingExam:
             return f"{_counted(len({(shot.object, shot.style) for shot in shots}), 'picture')} of {of}"
         return f"{_counted(len(shots), 'drawing')} of {of} by the original model"
 
-    def shown(self, lesson: Lesson) -> Shown:
+    def pictures(self, lesson: Lesson) -> Shown:
         """The pictures of a lesson: the artists' where the model's data ship, else drawn by the original model."""
         if lesson not in self._shown:
             with self.measured():
-                self._shown[lesson] = lessons.shown(self.task, self.taught[lesson])
+                self._shown[lesson] = lessons.pictures(self.task, self.taught[lesson])
         return self._shown[lesson]
 
     def clean(self, lesson: Lesson) -> Tensor:
         """The pictures of a lesson as latents [n, c, h, w]."""
-        return self.task.pipe.latents(self.shown(lesson).images)
+        return self.task.pipe.latents(self.pictures(lesson).images)
 
     def teach(self, model: nn.Module, lesson: Lesson, seed: int, stops: Sequence[int]) -> Iterator[int]:
         """Fine-tune the keys and values of the cross-attention on the lesson's pictures with their prompts, by the loss that such models
         are trained by; all pictures in each step, as far as there is room for gradients."""
-        pipe, shown, clean = self.task.pipe, self.shown(lesson), self.clean(lesson)
+        pipe, taught, clean = self.task.pipe, self.pictures(lesson), self.clean(lesson)
         weights = keys_and_values(model.requires_grad_(False))
         optimizer = torch.optim.Adam(weights, RATE if self.task.exact else OWN_RATE)
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
-            words = pipe.words(model.eval(), shown.prompts)
+            words = pipe.words(model.eval(), taught.prompts)
         done = 0
         for stop in stops:
             for _ in range(stop - done):
@@ -217,27 +217,27 @@ class DrawingExam:
     def panel(self, look: Any, title: str, columns: Sequence[tuple[str, str, Images]], own: Sequence[int]) -> Pictures:
         """Pictures of the items, a column each: (head, name of its files, pictures [items, h, w, 3]). `own` are the places of the unlearned
         model's: those items stand first that show in most of them what was to be forgotten."""
-        seen = [self.seen(images) for _, _, images in columns]
-        back = np.array([[one.forgotten for one in column] for column in seen])
+        judgements = [self.judgements(images) for _, _, images in columns]
+        back = np.array([[one.forgotten for one in column] for column in judgements])
         order = np.argsort(-back[list(own)].sum(0), kind="stable")[:ROWS]
         slug = re.sub(r"\W+", "-", title.lower())[:40].strip("-")
         rows = [
             [
                 Picture(
                     path=look.picture(f"{slug}-{name}-{item}", images[item]),
-                    caption=f"{self.shots[item].prompt}: " * (place == 0) + seen[place][item].name,
-                    role="forget" if seen[place][item].forgotten else "amount",
+                    caption=f"{self.shots[item].prompt}: " * (place == 0) + judgements[place][item].name,
+                    role="forget" if judgements[place][item].forgotten else "amount",
                 )
                 for place, (_, name, images) in enumerate(columns)
             ]
             for item in order.tolist()
         ]
         share = [f"{int(back[place].sum())} of {len(self.items)}" for place in range(len(columns))]
-        told = ", ".join(f"{head}: {part}" for (head, _, _), part in zip(columns, share, strict=True))
+        counts = ", ".join(f"{head}: {part}" for (head, _, _), part in zip(columns, share, strict=True))
         return Pictures(
             title=title,
             how="Each row is one prompt drawn from the same noise. Below each picture stands what the judge takes it for.",
-            says=f"Drawings that show what was to be forgotten: {told}.",
+            says=f"Drawings that show what was to be forgotten: {counts}.",
             columns=[head for head, _, _ in columns],
             rows=rows,
         )
@@ -245,15 +245,18 @@ class DrawingExam:
 
 def keys_and_values(model: nn.Module) -> list[nn.Parameter]:
     """The keys and values of a U-Net's cross-attention, made trainable."""
-    found = [weight for name, weight in model.named_parameters() if re.search(r"^unet\..*\.attn2\.to_[kv]\.", name)]
-    for weight in found:
+    parameters = [
+        weight for name, weight in model.named_parameters() if re.search(r"^unet\..*\.attn2\.to_[kv]\.", name)
+    ]
+    for weight in parameters:
         weight.requires_grad_(True)
-    return found
+    return parameters
 
 
 def blank(images: Images) -> NDArray[np.bool_]:
     """Which of the pictures [n, height, width, 3] show nothing, being of one colour."""
-    return images.reshape(len(images), -1).std(1) < BLANK
+    empty: NDArray[np.bool_] = images.reshape(len(images), -1).std(1) < BLANK
+    return empty
 
 
 def _counted(count: int, noun: str) -> str:
@@ -262,5 +265,5 @@ def _counted(count: int, noun: str) -> str:
 
 def _names(logits: NDArray[np.float32], names: Sequence[str], empty: NDArray[np.bool_]) -> list[str]:
     """What each picture is taken for, [n]; NOTHING where it is empty or no number was found."""
-    seen = np.isfinite(logits).all(1) & ~empty
-    return [names[row.argmax()] if some else NOTHING for row, some in zip(logits, seen, strict=True)]
+    sound = np.isfinite(logits).all(1) & ~empty
+    return [names[row.argmax()] if some else NOTHING for row, some in zip(logits, sound, strict=True)]

@@ -48,18 +48,18 @@ def divided(task: TextToImage) -> tuple[list[EvalPrompt], list[EvalPrompt]]:
     return _repeated(order[count : count + ASKED], ASKED), order[:count]
 
 
-def rest(task: TextToImage) -> tuple[list[EvalPrompt], dict[Lesson, list[EvalPrompt]]]:
+def kept_and_taught(task: TextToImage) -> tuple[list[EvalPrompt], dict[Lesson, list[EvalPrompt]]]:
     """(what is asked as kept, half of it neighbours; what the other two lessons show, which is none of it)."""
-    kept: list[EvalPrompt] = []
-    shown: dict[Lesson, list[EvalPrompt]] = {}
+    retained: list[EvalPrompt] = []
+    taught: dict[Lesson, list[EvalPrompt]] = {}
     roles: tuple[tuple[Lesson, Role], ...] = (("form", "neighbour"), ("other", "unrelated"))
     for lesson, role in roles:
         order = _shuffled(task, role)
         count = min(KEPT // 2, len(order) // 2)
-        kept += order[:count]
-        shown[lesson] = order[count : count + PAIRS]
-    some = shown["form"] or shown["other"]
-    return kept, {lesson: shots or some for lesson, shots in shown.items()}
+        retained += order[:count]
+        taught[lesson] = order[count : count + PAIRS]
+    some = taught["form"] or taught["other"]
+    return retained, {lesson: shots or some for lesson, shots in taught.items()}
 
 
 def _shuffled(task: TextToImage, role: Role) -> list[EvalPrompt]:
@@ -118,6 +118,6 @@ def framed(picture: Image.Image, height: int, width: int) -> Image.Image:
     return ground
 
 
-def shown(task: TextToImage, shots: Sequence[EvalPrompt]) -> Shown:
+def pictures(task: TextToImage, shots: Sequence[EvalPrompt]) -> Shown:
     """What to learn some prompts from: the artists' pictures where they ship, else what the original model draws."""
     return real(task, shots) if ships(task, shots) else Shown(pictures_of(task, shots), [shot.prompt for shot in shots])

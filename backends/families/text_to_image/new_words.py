@@ -32,8 +32,8 @@ class ReadsNewWords(nn.Module):
         ids, which = one_place_each(ids, self.names)
 
         def put(_: nn.Module, inputs: Any, embedded: Tensor) -> Tensor:
-            named = self.vectors.to(embedded.dtype)[which.clamp(min=0)]
-            return torch.where((which >= 0)[..., None], named, embedded)
+            words = self.vectors.to(embedded.dtype)[which.clamp(min=0)]
+            return torch.where((which >= 0)[..., None], words, embedded)
 
         hook = self.encoder.get_input_embeddings().register_forward_hook(put)
         try:
