@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ Goal = Literal["concept", "samples"]
 Values = NDArray[np.float32]
 WHENS: Final = ("before", "after", "reference")
 RECORD, ARRAYS = "attacked.json", "attacked.npz"
+LARGEST: Final = 64 << 20  # bytes of unpacked arrays
 
 
 class Find(BaseModel):
@@ -132,6 +133,9 @@ def read(folder: Path) -> Attacked | None:
     """What an attack brought back, from the folder of its findings; None where there is nothing, or nothing that can be read."""
     try:
         record = Record.model_validate(files.read_json(folder / RECORD, None))
+        with ZipFile(folder / ARRAYS) as packed:
+            if sum(member.file_size for member in packed.infolist()) > LARGEST:
+                return None
         with np.load(folder / ARRAYS, allow_pickle=False) as file:
             arrays = {name: file[name].astype(np.float32) for name in file.files}
     except (ValidationError, OSError, ValueError, LookupError, EOFError, BadZipFile):

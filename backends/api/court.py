@@ -168,8 +168,7 @@ def of_run(run: RunFolder, extra: Path | None = None) -> Judgement | None:
         run: its folder.
         extra: a folder of further findings, by attack as the run's own; where it has an attack, that one counts.
     """
-    result = run.result
-    return None if result is None else of_folders(folders(run, extra), _guarded(run, result))
+    return None if run.result is None else of_folders(folders(run, extra), guarded(run))
 
 
 def folders(run: RunFolder, extra: Path | None = None) -> list[Path]:
@@ -178,11 +177,7 @@ def folders(run: RunFolder, extra: Path | None = None) -> list[Path]:
     every = {
         path.name: path for root in places if root.is_dir() for path in sorted(root.iterdir()) if _there(path, root)
     }
-<<<<<<< HEAD
-    return of_folders(list(folders.values()), guarded(run))
-=======
     return list(every.values())
->>>>>>> court-law
 
 
 def _there(folder: Path, root: Path) -> bool:
