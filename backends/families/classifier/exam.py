@@ -177,7 +177,7 @@ class ClassifierExam:
         columns, shares = list(stages), list(made)
         if reference is not None:
             columns, shares = [*columns, f"retrained reference, {stages[-1]}"], [*shares, reference[-1]]
-        roles: list[Role] = ["forget"] * len(made) + ["reference"] * (len(shares) - len(made))
+        roles: list[Role] = ["forget" if place < len(made) else "reference" for place in range(len(shares))]
         correct = [self.score(one) for one in shares]
         rows = []
         for item in np.lexsort((-own, first))[:SHOWN]:
@@ -244,4 +244,5 @@ def enlarged(image: Any) -> Any:
 
 
 def _right(made: Scores, labels: NDArray[np.int64]) -> Scores:
-    return ((made.argmax(1) == labels) & np.isfinite(made).all(1)).astype(np.float32)
+    right: Scores = ((made.argmax(1) == labels) & np.isfinite(made).all(1)).astype(np.float32)
+    return right
