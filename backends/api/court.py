@@ -148,7 +148,7 @@ def self_test(tests: Sequence[Attacked], called: Mapping[str, str] | None = None
 def as_defendant(one: Attacked, number: int | None) -> Attacked:
     """A test with another model in the place of the unlearned one: the reference of that number, taken from the others, or, for None, the
     original."""
-    parts: dict[str, dict[str, Any]] = {}
+    parts: dict[str, Any] = {}
     for part in ("recalled", "kept"):
         values = dict(getattr(one, part))
         every = values.get("reference")
@@ -158,7 +158,7 @@ def as_defendant(one: Attacked, number: int | None) -> Attacked:
             values |= {"after": every[number], "reference": np.delete(every, number, 0)}
         parts[part] = values
     broken = {} if number is not None else dict(one.broken) | {"after": one.broken.get("before", 0.0)}
-    return replace(one, broken=broken, **parts)
+    return replace(one, broken=broken, recalled=parts["recalled"], kept=parts["kept"])
 
 
 def of_run(run: RunFolder, extra: Path | None = None) -> Judgement | None:

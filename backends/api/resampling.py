@@ -20,6 +20,7 @@ from scipy.special import fdtrc, stdtrit
 DRAWS: Final = 1000
 LEVEL: Final = 0.95
 MARGIN: Final = 0.10  # differences up to it are the same, however alike the references are
+POOLED: Final = 0.25  # p-value of the F-test above which references do not differ but by chance
 MOST: Final = 1000.0  # times as many items: what needs more is not settled by asking
 SEED: Final = 17
 Floats = NDArray[np.float64]
@@ -76,7 +77,7 @@ def margin(references: Outcomes, groups: Sequence[int]) -> float:
 
     Every reference is compared with the others. Of one, nothing is known and `MARGIN` stands; of two, it is their distance; of more, the
     half-width of the interval in which the next one is expected, without the part that comes from having asked few items, where they
-    surely differ at all (F-test, 5 %).
+    seem to differ at all (F-test at 25 %, as is usual before variances are pooled).
     """
     count = len(references)
     means = references.mean((1, 2))
@@ -88,7 +89,7 @@ def margin(references: Outcomes, groups: Sequence[int]) -> float:
     freedom = (count - 1) * max(1, len(sizes) - 1)
     of_items = float((residual**2).sum()) / freedom / len(sizes)
     of_models = float(means.var(ddof=1)) - of_items
-    if of_models <= 0 or (of_items and fdtrc(count - 1, freedom, of_models / of_items + 1) > 1 - LEVEL):
+    if of_models <= 0 or (of_items and fdtrc(count - 1, freedom, of_models / of_items + 1) > POOLED):
         return MARGIN
     return max(MARGIN, float(stdtrit(count - 1, 0.5 + LEVEL / 2)) * sqrt(of_models * (1 + 1 / count)))
 
@@ -111,7 +112,7 @@ def needed(one: Outcomes, other: Outcomes, groups: Sequence[int], settled: Calla
         middle = sqrt(low * high)
         low, high = (low, middle) if settled(difference(one, other, groups, middle)) else (middle, high)
     count = ceil(high * len(set(groups)))
-    digits = 10 ** max(0, int(log10(count)) - 1)
+    digits = int(10 ** max(0, int(log10(count)) - 1))
     return ceil(count / digits) * digits
 
 
