@@ -102,7 +102,7 @@ def board(run: RunFolder, reference: Reference, *, words: str = "", key: str = "
         {"name": _name(sample, at, len(samples), doses), "cells": cells(sample.get("items", []), items, cell)}
         for at, sample in enumerate(samples)
     ]
-    rows = [("before", "original"), ("after", "unlearned")]
+    rows = [(when, theme.MODEL_WORDS[when]) for when in ("before", "after")]
     retrained: dict[str, Markup] = {}
     if not reference.note:
         rows.append(("reference", f"never saw {targets_in_words(run.spec.forget, run.spec.family)}"))

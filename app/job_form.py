@@ -275,14 +275,15 @@ def needs(
     past_jobs: dict[str, list[Past]] | None = None,
     question_count: int | None = None,
 ) -> str:
-    """Time and memory as words: "about 24 s and 610 MB, as measured here"; says so where nothing was measured.
+    """Time and memory as words: "about 24 s and 610 MB, measured on this machine"; says so where nothing was measured, or only the method.
     `question_count`: size of the forget set of a language model."""
     estimated = estimate(model, method, settings, past_jobs or estimates(model), question_count)
     if estimated is None:
         return "time and memory not measured yet"
     memory = f" and {theme.megabytes(estimated.memory)}" if estimated.memory else ""
     where = "measured on this machine" if estimated.here else f"measured on {estimated.where}"
-    return f"about {theme.seconds(max(1, round(estimated.seconds)))}{memory}, {where}"
+    alone = "" if estimated.whole else " for the method alone"
+    return f"about {theme.seconds(max(1, round(estimated.seconds)))}{alone}{memory}, {where}"
 
 
 def recommended(model: ModelInfo, method: Method, forget: Sequence[str]) -> dict[str, Any]:

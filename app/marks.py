@@ -5,7 +5,8 @@ from markupsafe import Markup
 from app import markup
 from app.templating import render
 from backends.api import verdict
-from backends.api.marks import QUESTIONS, UNTESTED, Mark
+from backends.api.errors import LetheError
+from backends.api.marks import QUESTIONS, UNMEASURED, UNTESTED, Mark
 from backends.api.runs import RunFolder
 
 
@@ -23,12 +24,13 @@ def row(run: RunFolder) -> Markup:
     )
 
 
-def small(run: RunFolder) -> Markup:
-    """The marks of a finished run as three signs with their words, for a line of a list."""
-    if run.result is None:
-        return Markup()
-    each = zip(QUESTIONS, verdict.marks_of(run), strict=True)
-    return render("marks.small", [(question, mark, markup.SIGNS[mark.sign]) for question, mark in each])
+def of_run(run: RunFolder) -> list[tuple[str, Mark, str]]:
+    """(question, mark, sign) of a finished run, for a line of a list; of one whose numbers cannot be read, that they were not measured."""
+    try:
+        each = verdict.marks_of(run)
+    except (LetheError, ValueError, TypeError):  # a damaged file
+        each = (UNMEASURED, UNMEASURED, UNTESTED)
+    return [(question, mark, markup.SIGNS[mark.sign]) for question, mark in zip(QUESTIONS, each, strict=True)]
 
 
 def _card(question: str, mark: Mark, run_id: str) -> Markup:

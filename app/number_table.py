@@ -69,7 +69,7 @@ def parts(folders: Sequence[RunFolder]) -> Markup:
     rows: list[list[markup.Cell]] = []
     for run in folders:
         for name, one in run_results.metrics_of(run).items():
-            for when, words in run_results.WHEN.items():
+            for when, words in theme.MODEL_WORDS.items():
                 for part, number in one.parts.get(when, {}).items():
                     place = run_results.where(name, f"parts.{when}.{part}", run if len(folders) > 1 else None)
                     rows.append([f"{one.title or name}: {part.replace('_', ' ')}", words, (number, ""), place])

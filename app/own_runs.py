@@ -78,7 +78,10 @@ def first() -> str:
     if need is None:
         return "None yet."
     where = "this machine" if need.here else need.where
-    return f"None yet. The first takes about {theme.seconds(max(1, round(need.seconds)))}, as measured on {where}."
+    took = f"{theme.seconds(max(1, round(need.seconds)))}, as measured on {where}"
+    if need.whole:
+        return f"None yet. The first takes about {took}."
+    return f"None yet. The method of a first one takes about {took}; opening the model and measuring come on top."
 
 
 def ago(at: float) -> str:

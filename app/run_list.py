@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from app import markup, permissions, run_card, run_marks, theme, thumbnails
+from app import marks, markup, permissions, run_card, theme, thumbnails
 from app.live_html import JS, Alive
 from app.run_settings import differences
 from app.target_choice import targets_in_words
@@ -131,8 +131,9 @@ def _empty(shipped: Sequence[RunFolder]) -> Markup:
     if run is None or two is None:
         body = markup.text("Your runs will be listed here, also after the studio was closed.")
         return markup.card("No run yet", body + markup.link("Make your first run", FORM, button=True), empty=True)
-    marks = run_marks.of_run(run)
-    return render("run_list.empty", run, markup.run_address(run.id), _what(run), _method(run), two, marks, FORM)
+    return render(
+        "run_list.empty", run, markup.run_address(run.id), _what(run), _method(run), two, marks.of_run(run), FORM
+    )
 
 
 def _what(run: RunFolder) -> str:
@@ -168,7 +169,7 @@ def _row(run: RunFolder, secret: str, settings: str) -> Markup:
             what=what,
             method=_method(run),
             settings=settings,
-            marks=run_marks.of_run(run) if done else [],
+            marks=marks.of_run(run) if done else [],
             state="" if done else run_card.tag(state.status),
             message="" if done else state.message,
             took=_took(state),

@@ -13,9 +13,8 @@ from backends.api.panels import Bars, Series, When
 from backends.api.results import Measured
 from backends.api.runs import RunFolder
 
-SIDES: Final[tuple[tuple[When, str], ...]] = (("before", "original"), ("after", "unlearned"))
+SIDES: Final[tuple[When, ...]] = ("before", "after")
 SUMS: Final = ("without the target",)  # parts that are a mean over others, so no bar beside them
-WHEN = {"before": "original", "after": "unlearned", "reference": "retrained reference"}
 
 
 def metrics_of(run: RunFolder) -> dict[str, Measured]:
@@ -83,12 +82,14 @@ def part_panels(run: RunFolder) -> list[Bars]:
         if not _changed(one, labels):
             continue
         series = [
-            Series(name=words, values=[one.parts.get(when, {}).get(label) for label in labels], when=when)
-            for when, words in SIDES
+            Series(
+                name=theme.MODEL_WORDS[when], values=[one.parts.get(when, {}).get(label) for label in labels], when=when
+            )
+            for when in SIDES
         ]
         if one.parts.get("reference"):
             values = [one.parts["reference"].get(label) for label in labels]
-            series.append(Series(name=WHEN["reference"], values=values, role="reference"))
+            series.append(Series(name=theme.MODEL_WORDS["reference"], values=values, role="reference"))
         titles = [metric_names.get(label, label) for label in labels]
         marked = [at for at, label in enumerate(labels) if label in forget_labels]
         aim = "; the dashed line is the retrained reference, a model trained without it" if len(series) > 2 else ""

@@ -32,6 +32,8 @@ ROLE_WORDS: Final[dict[str, str]] = {
     "amount": "all",
     "difference": "difference",
 }
+# The three models of a run, by when their outputs were made.
+MODEL_WORDS: Final[dict[str, str]] = {"before": "original", "after": "unlearned", "reference": ROLE_WORDS["reference"]}
 # What is told apart by number, as experts and layers: fill and ink of the number n stand at n modulo their count. Light and dark
 # fills alternate; each has 4.5:1 to its ink and about 3:1 to paper, light and dark, and none is one of the roles' colours.
 CATEGORIES: Final[tuple[tuple[str, str], ...]] = (

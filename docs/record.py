@@ -30,7 +30,12 @@ JOB = 1_800_000  # milliseconds that the run may take, on a machine that does ot
 LARGEST = 3_000_000  # bytes of the moving picture
 WIDTH = 900  # of its pixels
 WAITING = 16  # of its frames that only show progress; those with new pictures all stay
-HOLD, CHANGE, STEP, SLIDE = 2000, 700, 140, 260  # milliseconds that a frame is shown: to read it, with new pictures, of a movement
+HOLD, CHANGE, STEP, SLIDE = (
+    2000,
+    700,
+    140,
+    260,
+)  # milliseconds that a frame is shown: to read it, with new pictures, of a movement
 THUMB = 16  # pixels of a slider's handle
 INSIDE = {
     "saliency": ("example-forget-sandal", "weight_saliency", 0),

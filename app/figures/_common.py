@@ -8,11 +8,9 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from app import markup, theme
-from backends.api.panels import Number, Series, When
+from backends.api.panels import Number, Series
 
 INK = "#15171c"
-RETRAINED = "retrained reference"
-WHENS: dict[When, str] = {"before": "original", "after": "unlearned"}
 NOTHING = markup.nothing("Nothing was measured here.")
 
 
@@ -42,16 +40,11 @@ def dash(series: Series) -> str:
 def name(series: Series) -> str:
     """The legend's entry of a series: its name, which ends with the model whose it is."""
     if not series.when:
-        return (
-            RETRAINED if series.name == "trained again without it" else series.name
-        )  # as runs of earlier versions name it
-    words = WHENS[series.when]
-    said = series.name.lower()
-    if said in (series.when, words):
-        return words
-    if said.endswith(f", {series.when}"):
-        return series.name[: -len(series.when)] + words
-    return series.name if series.when in said or words in said else f"{series.name}, {words}"
+        return series.name
+    model, own = theme.MODEL_WORDS[series.when], series.name.removesuffix(series.when).rstrip(", ")
+    if series.when in own.lower() or model in own.lower():
+        return own
+    return f"{own}, {model}" if own else model
 
 
 def gaps(values: Sequence[Number]) -> list[float | None]:

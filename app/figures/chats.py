@@ -122,12 +122,9 @@ def _card(chat: Chat) -> Markup:
         bubbles=markup.join(bubble(when, text, chat.truth, chat.question) for when, text in responses),
         truth=chat.truth,
         again=None if chat.again is None else chat.again or SILENT,
-        again_name=WHEN_AGAIN,
+        again_name=theme.MODEL_WORDS["reference"],
         bar=bar(chat.role, 100 * chat.was, 100 * chat.now),
     )
-
-
-WHEN_AGAIN: Final = "retrained reference"
 
 
 def likelihoods(chats: Sequence[Chat], title: str = "How likely it holds the true answer") -> Bars:
@@ -137,13 +134,15 @@ def likelihoods(chats: Sequence[Chat], title: str = "How likely it holds the tru
     before: list[float | None] = [100 * fmean(chat.was for chat in mine[role]) for role in roles]
     after: list[float | None] = [100 * fmean(chat.now for chat in mine[role]) for role in roles]
     series = [
-        Series(name="original", values=before, when="before"),
-        Series(name="unlearned", values=after, when="after"),
+        Series(name=theme.MODEL_WORDS["before"], values=before, when="before"),
+        Series(name=theme.MODEL_WORDS["after"], values=after, when="after"),
     ]
     aims = [[chat.aim for chat in mine[role] if chat.aim is not None] for role in roles]
     aimed = all(aims)
     if aimed:
-        series.append(Series(name=WHEN_AGAIN, values=[100 * fmean(aim) for aim in aims], role="reference"))
+        series.append(
+            Series(name=theme.MODEL_WORDS["reference"], values=[100 * fmean(aim) for aim in aims], role="reference")
+        )
     moved = [
         f"from {theme.percent(was)} to {theme.percent(now)} for questions {_ABOUT[role]}"
         for role, was, now in zip(roles, before, after, strict=True)

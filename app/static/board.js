@@ -3,7 +3,6 @@
 const root = element.querySelector('.lethe-boards');
 const PAUSE = 250; // milliseconds at rest before a dose is asked for
 const answers = new Map(); // run and dose -> cells
-let waits = null;
 const dragged = new Set(); // keys of the boards that a person has moved
 
 const data = board => (board.parsed ??= JSON.parse(board.dataset.board));
@@ -35,7 +34,7 @@ const show = (board, at, remember) => {
   slider.setAttribute('aria-valuetext', nameOf(board, at));
   slider.style.setProperty('--at', `${100 * at / Math.max(1, slider.max)}%`);
   board.querySelector('output').textContent = nameOf(board, at);
-  clearTimeout(waits);
+  clearTimeout(board.waits);
   board.toggleAttribute('data-asking', false);
   if (at < steps.length) put(board, steps[at].cells);
   else {
@@ -43,17 +42,29 @@ const show = (board, at, remember) => {
     if (cells) put(board, cells);
     else {
       board.toggleAttribute('data-asking', true);
-      waits = setTimeout(() => trigger('dose', { run, alpha: dose }), PAUSE);
+      board.waits = setTimeout(() => trigger('dose', { run, alpha: dose }), PAUSE);
     }
   }
   if (remember) write(board, at);
+};
+
+// The run beside goes along: to the step as far on its own way, or to the same dose.
+const follow = (board, at) => {
+  const last = data(board).steps.length - 1;
+  for (const other of root.querySelectorAll('.lethe-board[data-board]')) {
+    const slider = other.querySelector('input[type="range"]');
+    if (other === board || !slider) continue;
+    const end = data(other).steps.length - 1, there = at > last ? end + at - last : Math.round(end * at / Math.max(1, last));
+    dragged.add(other.dataset.key);
+    show(other, Math.min(there, Number(slider.max)), true);
+  }
 };
 
 const begin = board => {
   const slider = board.querySelector('input[type="range"]');
   if (!slider) return;
   const key = board.dataset.key, { steps, doses } = data(board), query = new URLSearchParams(location.search);
-  slider.addEventListener('input', () => { dragged.add(key); show(board, Number(slider.value), true); });
+  slider.addEventListener('input', () => { dragged.add(key); show(board, Number(slider.value), true); follow(board, Number(slider.value)); });
   if (dragged.has(key)) return;
   const dose = doses.findIndex(one => one === Number(query.get('dose' + key)));
   const step = query.has('step' + key) ? Number(query.get('step' + key)) : NaN;

@@ -21,12 +21,13 @@ LENGTHS = ("epochs", "steps", "rounds")  # parameters that a method's time is pr
 
 
 class Estimate(BaseModel):
-    """What earlier jobs needed: seconds in all, peak memory in bytes (None: not measured), and where they ran: `here`, or
-    in words."""
+    """What earlier jobs needed: seconds, peak memory in bytes (None: not measured), and where they ran: `here`, or in words. Seconds
+    in all where they are `whole`, else those of the method alone, without opening the model and measuring."""
 
     seconds: float
     memory: float | None
     here: bool
+    whole: bool
     count: int
     where: str = ""
 
@@ -79,6 +80,7 @@ def estimate(
                 seconds=median(job.seconds * _length_ratio(params, forget_count, job) + job.around for job in past),
                 memory=median(memory) if memory else None,
                 here=where == "here",
+                whole=all(job.around for job in past),
                 count=len(past),
                 where=_hardware_words(past[0]),
             )

@@ -32,6 +32,7 @@ class Mark:
     metric: str = ""
 
 
+UNMEASURED: Final = Mark("unknown", "Not measured")
 UNTESTED: Final = Mark("unknown", "Not tested yet", rule="No attack has tried to bring it back.")
 UNCHANGED: Final = Mark("no", "No", "not one weight of the model moved")
 
@@ -57,7 +58,7 @@ def forgotten(numbers: Numbers) -> Mark:
             were.append(f"{numbers.written(name, 'reference')} retrained")
         rule = f"Yes: no more than {FAR:g} points from the retrained reference."
         return Mark(sign, words[sign], number, ", ".join(were), rule, name)
-    return Mark("unknown", "Not measured")
+    return UNMEASURED
 
 
 def intact(lost: dict[str, float], number: str, was: str, metric: str, *, single: str = "") -> Mark:
@@ -65,7 +66,7 @@ def intact(lost: dict[str, float], number: str, was: str, metric: str, *, single
     `single`, a part that is one class alone, may lose twice as much."""
     points = {words: value for words, value in lost.items() if not isnan(value)}
     if not points:
-        return Mark("unknown", "Not measured")
+        return UNMEASURED
     weighed = {words: value / 2 if words == single else value for words, value in points.items()}
     worst = max(weighed, key=lambda words: weighed[words])
     rule = f"Yes: no part lost {HURT:g} points{', and no single class twice that' if single else ''}. Nearly: none lost {FAR:g}. "
@@ -86,7 +87,7 @@ def kept(numbers: Numbers) -> Mark:
             lost[numbers.title(name)] = one.before - one.after if entry.better == "higher" else one.after - one.before
             first = first or name
     if not first:
-        return Mark("unknown", "Not measured")
+        return UNMEASURED
     number = f"{numbers.title(first)} {numbers.written(first, 'after')}"
     return intact(lost, number, f"{numbers.written(first, 'before')} before", first)
 

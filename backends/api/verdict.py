@@ -15,7 +15,7 @@ from . import findings as earlier
 from .catalog import Model
 from .errors import BadInput
 from .home import home
-from .marks import UNTESTED, Mark
+from .marks import UNMEASURED, UNTESTED, Mark
 from .numbers import Finding, Numbers, Subject
 from .results import Measured
 from .runs import RunFolder
@@ -77,8 +77,7 @@ def marks_of(run: RunFolder) -> tuple[Mark, Mark, Mark]:
     """Forgotten? Rest intact? Really gone? of a finished run by its folder; what it did not measure says so."""
     read_run = _measured(run, run.result or {})
     if read_run is None:
-        unmeasured = Mark("unknown", "Not measured")
-        return unmeasured, unmeasured, UNTESTED
+        return UNMEASURED, UNMEASURED, UNTESTED
     metrics, about = read_run
     numbers = Numbers(metrics, {entry.id: entry for entry in catalog.load().metrics})
     return families.get(about.family).marks(numbers, about)

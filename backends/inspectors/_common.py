@@ -24,6 +24,7 @@ from ..families.text_to_image.pipeline import Diffusion
 
 Group = Literal["forget", "neighbour", "unrelated"]
 GROUPS: tuple[Group, ...] = ("forget", "neighbour", "unrelated")
+GROUP_WORDS: dict[Group, str] = {"forget": "forget set", "neighbour": "neighbours", "unrelated": "unrelated"}
 BATCH = 512
 
 # The two ends of every difference, as in all of Lethe's figures: blue is less, orange is more, white is 0.

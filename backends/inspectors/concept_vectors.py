@@ -18,11 +18,10 @@ from ..families.language.task import LanguageModel
 from ..families.language.tokens import answers, likelihoods
 from ..families.language.vector_trace import FIRST
 from ._answers import chosen, items, plain
-from ._common import GROUPS, Group, percent
+from ._common import GROUP_WORDS, GROUPS, percent
 from ._vectors import cards, job_path, measured, relearning_path, traces
 
 ALIKE = 0.02  # vectors whose words overlap as much as those of random columns, but for this, moved like these
-ROLE_WORDS: dict[Group, str] = {"forget": "forget set", "neighbour": "neighbours", "unrelated": "unrelated"}
 EFFECT = (
     "The probability of a token of the true answer over all questions, as the model is and with vectors switched off. Vectors "
     "that carry only what was to be forgotten lower only those."
@@ -219,7 +218,7 @@ def _effect(look: InspectContext[LanguageModel], title: str, sets: Mapping[str, 
     }
     first = next(iter(sets))
     falls = ", ".join(
-        f"{ROLE_WORDS[group]} {round(means[first][at] - means['as it is'][at], 1) + 0.0:+.1f}"
+        f"{GROUP_WORDS[group]} {round(means[first][at] - means['as it is'][at], 1) + 0.0:+.1f}"
         for at, group in enumerate(groups)
     )
     if all(abs(row[at] - means["as it is"][at]) < CHANGED for row in means.values() for at in range(len(groups))):
@@ -235,7 +234,7 @@ def _effect(look: InspectContext[LanguageModel], title: str, sets: Mapping[str, 
         title=f"The original model {title}",
         how=EFFECT,
         says=f"Points gained or lost ({first}): {falls}.",
-        labels=[ROLE_WORDS[group] for group in groups],
+        labels=[GROUP_WORDS[group] for group in groups],
         series=[
             Series(name=name, values=list(values), role=role)
             for role, (name, values) in zip(roles, means.items(), strict=False)

@@ -15,10 +15,9 @@ from ..families.language.task import LanguageModel
 from ..families.language.tokens import answers, likelihoods
 from ..metrics._answers import rouge_recall
 from ._answers import chosen, items, plain
-from ._common import GROUPS, Group, at_dose, halfway, percent
+from ._common import GROUP_WORDS, GROUPS, Group, at_dose, halfway, percent
 
 What = Literal["share", "rouge"]
-NAMES: dict[Group, str] = {"forget": "forget set", "neighbour": "neighbours", "unrelated": "unrelated"}
 SHOWN = 2  # questions of each kind whose answers are shown at every dose
 
 
@@ -75,7 +74,7 @@ def _curves(doses: list[float], rows: list[list[float]], roles: list[Group], tit
     table = np.array(rows)
     means = {group: table[:, [role == group for role in roles]].mean(1) for group in GROUPS if group in roles}
     series = [
-        Series(name=NAMES[group], values=[float(value) for value in values], role=_meant(group))
+        Series(name=GROUP_WORDS[group], values=[float(value) for value in values], role=_meant(group))
         for group, values in means.items()
     ]
     return Lines(

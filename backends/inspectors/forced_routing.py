@@ -16,10 +16,9 @@ from ..families.language.task import LanguageModel
 from ..families.language.tokens import answers, likelihoods
 from ..metrics._answers import SEUF
 from ._answers import chosen, items, plain
-from ._common import GROUPS, Group, percent
+from ._common import GROUP_WORDS, GROUPS, Group, percent
 
 WAYS = ("before", "after", "after, old routing")
-NAMES: dict[Group, str] = {"forget": "forget set", "neighbour": "neighbours", "unrelated": "unrelated"}
 SHOWN = 4
 
 
@@ -112,8 +111,8 @@ def _bars(title: str, percent_by_way: dict[str, dict[Group, float]]) -> Bars:
     return Bars(
         title=title,
         how="Each group is one kind of question. Where the third bar stands above the second, the old routing brings something back; where it lies below, the weights have come to need the new one.",
-        says=f"{NAMES[groups[0]][:1].upper()}{NAMES[groups[0]][1:]}: {percent(was)} before, {percent(now)} after, {percent(forced)} after with the old routing.",
-        labels=[NAMES[group] for group in groups],
+        says=f"{GROUP_WORDS[groups[0]][:1].upper()}{GROUP_WORDS[groups[0]][1:]}: {percent(was)} before, {percent(now)} after, {percent(forced)} after with the old routing.",
+        labels=[GROUP_WORDS[group] for group in groups],
         series=[
             Series(name=way, values=list(of.values()), role=style[way][0], when=style[way][1])
             for way, of in percent_by_way.items()

@@ -11,8 +11,9 @@ from fastapi import FastAPI
 from PIL import Image
 from starlette.testclient import TestClient
 
-from app import run_list, run_marks, server, theme, thumbnails
-from backends.api import files, runs
+from app import marks, run_list, server, thumbnails
+from backends.api import files, runs, verdict
+from backends.api.marks import QUESTIONS
 from pages.studio import runs as page
 
 SHIPPED = [run for run in runs.all_runs() if run.shipped]
@@ -24,58 +25,23 @@ def row(html, run):
 
 
 def marks_of(run):
-    return {mark.question: (mark.sign, mark.words) for mark in run_marks.of_run(run)}
-
-
-def test_the_marks_of_a_run_are_its_metrics():
-    metrics = json.loads((CAT.path / "result.json").read_text())["metrics"]
-    lost = max(
-        one["before"] - one["after"]
-        for name, one in metrics.items()
-        if name in ("in_domain_retain_accuracy", "cross_domain_retain_accuracy")
-    )
-    assert marks_of(CAT) == {
-        "Forgotten?": ("yes", f"UA {theme.percent(metrics['unlearning_accuracy']['after'])}"),
-        "Rest intact?": ("partly", theme.points(-lost)),
-        "Really gone?": ("unknown", "not tested yet"),
-    }
+    return {question: (mark.sign, mark.word) for question, mark, _ in marks.of_run(run)}
 
 
 @pytest.mark.parametrize("run", SHIPPED, ids=lambda run: run.id)
-def test_no_run_is_said_to_be_gone_for_good(run):
-    assert marks_of(run)["Really gone?"] == ("unknown", "not tested yet")
-
-
-@pytest.mark.parametrize(
-    ("after", "sign"), [(100.0, "yes"), (91.0, "yes"), (60.0, "partly"), (10.0, "no"), ("NaN", "unknown")]
-)
-def test_forgotten_is_told_by_the_distance_to_the_reference(make_run, after, sign):
-    run = make_run("done")
-    metrics = files.read_json(run.path / "metrics.json")
-    metrics["unlearning_accuracy"]["after"] = after
-    files.write_json(run.path / "metrics.json", metrics)
-    assert marks_of(run)["Forgotten?"][0] == sign
-
-
-@pytest.mark.parametrize(("after", "sign"), [(95.0, "yes"), (93.9, "partly"), (80.0, "no")])
-def test_the_rest_is_told_by_its_largest_loss(make_run, after, sign):
-    run = make_run("done")
-    metrics = files.read_json(run.path / "metrics.json")
-    metrics["remaining_accuracy"] = {
-        "before": 96.0,
-        "after": after,
-        "reference": None,
-        "unit": "%",
-        "direction": "higher",
-    }
-    files.write_json(run.path / "metrics.json", metrics)
-    assert marks_of(run)["Rest intact?"] == (sign, theme.points(after - 96.0))
+def test_a_line_says_of_a_run_what_its_page_says(run):
+    page = list(zip(QUESTIONS, verdict.marks_of(run), strict=True))
+    assert [(question, mark) for question, mark, _ in marks.of_run(run)] == page
+    line = row(str(run_list.listed([run], "").ended), run)
+    for question, mark in page:
+        assert f'<span class="lethe-unseen">{question} </span>{mark.word}</span>' in line and mark.number in line
+    assert marks_of(run)["Really gone?"][0] != "yes", "no attack has tried to bring it back"
 
 
 def test_a_run_without_numbers_has_no_marks_but_says_so(make_run):
     run = make_run("done")
     (run.path / "metrics.json").write_text("{}")
-    assert {words for _, words in marks_of(run).values()} == {"not measured", "not tested yet"}
+    assert {word for _, word in marks_of(run).values()} == {"Not measured", "Not tested yet"}
 
 
 def test_pictures_of_a_run_are_its_own_samples():
@@ -189,7 +155,7 @@ def test_without_a_run_there_is_a_finished_example_with_its_picture_and_one_butt
     parts = run_list.listed(SHIPPED, "")
     card = parts.ended.split('<article class="lethe-card lethe-first-run">')[1].split("</article>")[0]
     assert card.count('src="thumbnail/example-forget-cat/') == 2 and card.count("lethe-button") == 1
-    assert 'href="new"' in card and 'href="run?id=example-forget-cat"' in card and "not tested yet" in card
+    assert 'href="new"' in card and 'href="run?id=example-forget-cat"' in card and "Not tested yet" in card
     examples = parts.ended.split('<details class="lethe-examples">')[1]
     assert examples.count('<article class="lethe-run"') == len(SHIPPED) and 'data-act="delete"' not in examples
 

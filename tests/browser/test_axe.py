@@ -33,7 +33,7 @@ def said(found):
 
 @pytest.mark.parametrize("address", PAGES)
 def test_axe_finds_nothing(studio, watched, address):
-    page = watched(color_scheme="light").page
+    page = watched(color_scheme="light", reduced_motion="reduce").page
     page.goto(f"{studio}/{address}")
     page.locator(PAGES[address]).first.wait_for(timeout=WAIT)
     page.wait_for_timeout(SETTLED)

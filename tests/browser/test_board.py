@@ -60,6 +60,7 @@ def test_the_slider_goes_through_the_recorded_steps_without_a_request(studio, wa
 def test_a_dose_is_drawn_and_its_address_shows_the_same_to_another_browser(studio, watched, screenshots):
     page = watched().page
     opened(page, studio, "example-forget-sandal")
+    unlearned = page.evaluate(f"[...{SHOWN}].map(cell => cell.innerText)")
     page.locator("#run-board input[type=range]").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
@@ -67,6 +68,7 @@ def test_a_dose_is_drawn_and_its_address_shows_the_same_to_another_browser(studi
     page.wait_for_timeout(400)
     page.locator("#run-board .lethe-board:not([data-asking])").wait_for(timeout=120_000)
     shown = page.evaluate(f"[...{SHOWN}].map(cell => cell.innerText)")
+    assert page.locator("#run-board output").inner_text() == "dose 1.2" and shown != unlearned
     assert "dose=1.2" in page.url
     page.screenshot(path=screenshots / "see-dose.png")
     other = watched().page
@@ -75,6 +77,28 @@ def test_a_dose_is_drawn_and_its_address_shows_the_same_to_another_browser(studi
     other.wait_for_timeout(400)
     other.locator("#run-board .lethe-board:not([data-asking])").wait_for(timeout=120_000)
     assert other.evaluate(f"[...{SHOWN}].map(cell => cell.innerText)") == shown
+
+
+def test_two_runs_go_through_their_steps_under_one_slider(studio, watched):
+    page = watched().page
+    opened(page, studio, "example-author-forgotten", "&with=example-author-refused")
+    sliders = page.locator("#run-board input[type=range]")
+    sliders.nth(1).wait_for()
+    ends = [int(sliders.nth(at).get_attribute("data-last")) for at in (0, 1)]
+    sliders.first.focus()
+    page.keyboard.press("Home")
+    assert [sliders.nth(at).input_value() for at in (0, 1)] == ["0", "0"]
+    assert page.locator("#run-board output").all_inner_texts() == ["original", "original"]
+    sliders.nth(1).focus()
+    for _ in range(ends[1]):
+        page.keyboard.press("ArrowRight")
+    assert [int(sliders.nth(at).input_value()) for at in (0, 1)] == ends
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#run-board output").all_inner_texts() == ["dose 1.2", "dose 1.2"]
+    page.wait_for_timeout(400)
+    page.wait_for_function("document.querySelectorAll('.lethe-board[data-asking]').length === 0", timeout=240_000)
+    assert page.locator("#run-board output").all_inner_texts() == ["dose 1.2", "dose 1.2"], "both answers came"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -232,7 +232,7 @@ def test_looks_wait_for_each_other_and_are_filed_under_their_own_name(studio, wa
     page.locator("#look-inspector label", has_text="Weight change").click()  # it is quick, and asked for by itself
     page.locator("#look-seen .lethe-panel", has_text="Relative change by layer").wait_for(timeout=240_000)
     assert page.locator("#look-seen h2", has_text="Weight change: which weights moved").count() == 1
-    page.locator("#look-bar li", has_text="Centered kernel alignment (CKA)").get_by_text("Show").click()
+    page.locator("#look-bar li", has_text="Centered kernel alignment (CKA)").get_by_text("Show").click(timeout=240_000)
     page.locator("#look-seen h2", has_text="Centered kernel alignment (CKA)").wait_for()
     page.locator("#look-seen .main-svg").first.wait_for()
     plot = page.locator("#look-seen .lethe-plot").first

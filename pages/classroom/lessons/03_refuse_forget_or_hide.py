@@ -79,7 +79,7 @@ with show.section("2. What else got hurt?"):
     heads = {role: theme.ROLE_WORDS[role] for role in ("forget", "neighbour", "unrelated")}
     scores_by_way = {name: {role: show.role_scores(one, role) for role in heads} for name, one in run_by_way.items()}
     first = next(iter(scores_by_way.values()))
-    rows = {"before": [show.score_text(first[role], "before") for role in heads]}
+    rows = {"original": [show.score_text(first[role], "before") for role in heads]}
     rows |= {name: [show.score_text(values[role], "after") for role in heads] for name, values in scores_by_way.items()}
     if any("reference" in first[role] for role in heads):
         rows["retrained reference"] = [show.score_text(first[role], "reference") for role in heads]

@@ -14,13 +14,12 @@ from app.templating import render
 from backends.api import catalog
 from backends.api.catalog import Look
 from backends.api.errors import Busy, LetheError
+from backends.api.runs import RunFolder
 from pages.studio._shared import Panels, choices, mark_of, secret_and_mark, section
 from pages.studio.run import _asked, _experts, _found, _looking, _offer, _vectors
-from pages.studio.run._page import PRIVATE, Place, RunPage, at_place, of_run
+from pages.studio.run._page import PRIVATE, Place, RunPage, at_place, of_run, without
 
 TAB = "inside"
-# A question leaves to the answer which look the address names, and what panels.js takes for a late answer is one to a look it names.
-ANY_LOOK = "const open = new URL(location); open.searchParams.delete('inspector'); history.replaceState(history.state, '', open);"
 EVERY = 1.0  # seconds between two questions how the looks stand
 
 
@@ -109,12 +108,12 @@ def _events(
         return event.then(ask_quick, tab.asked, stand, js=at_place(), **lookup)
 
     # the choice itself is no output here, so that an answer never undoes a click that came after it
-    anew = at_place(["", "inspector"], _vectors.FORGET)
+    anew = at_place(["", "inspector"], without(*_vectors.STATE))
     latest: dict[str, Any] = {"trigger_mode": "always_last", **lookup}
     vectors(quickly(tab.which.input(choose, tab.asked, outputs, js=anew, **latest)))
     grouped = tab.group.input(
         choose_group, tab.page.inputs(tab.page.secret, tab.group), [tab.which, tab.unfit, *outputs],
-        js=at_place(before=ANY_LOOK + _vectors.FORGET), **latest,
+        js=at_place(before=without("inspector", *_vectors.STATE)), **latest,  # the answer says which look; panels.js drops others
     )  # fmt: skip
     vectors(narrowed(quickly(grouped.then(**here))))
     poll: dict[str, Any] = {"queue": False, "js": at_place(), **PRIVATE}
@@ -184,9 +183,13 @@ def ask_quick(at: str, secret: str, inspector_id: str | None) -> tuple[Any, ...]
     run = run_results.open_run(place.run)[0] if entry is not None else None
     if entry is None or run is None or not entry.quick or run.state.status != "done":
         return nothing
-    owner = mark_of(secret)
-    looked = LOOKS.of(run.id, entry.id, owner) is not None or _found.stored(run, entry, owner) is not None
+    looked = _looked(run, entry, mark_of(secret))
     return nothing if looked or _offer.lacks(run.id, entry.id) else ask(at, secret, inspector_id)
+
+
+def _looked(run: RunFolder, entry: Look, owner: str) -> bool:
+    """Whether a look was asked for, or was found, by or for this owner."""
+    return LOOKS.of(run.id, entry.id, owner) is not None or _found.stored(run, entry, owner) is not None
 
 
 def ask_all_quick(at: str, secret: str) -> None:
@@ -196,8 +199,7 @@ def ask_all_quick(at: str, secret: str) -> None:
         return
     owner = mark_of(secret)
     for entry in _offer.fitting(run.id):
-        looked = LOOKS.of(run.id, entry.id, owner) is not None or _found.stored(run, entry, owner) is not None
-        if entry.quick and not looked:
+        if entry.quick and not _looked(run, entry, owner):
             with suppress(Busy):  # the tab asks again
                 LOOKS.ask(run.id, entry.id, chosen_params(entry.id, ()), owner, announced=False)
 

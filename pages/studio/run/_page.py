@@ -55,6 +55,14 @@ def at_place(names: Sequence[str] = (), before: str = "") -> str:
     )
 
 
+def without(*names: str) -> str:
+    """JavaScript, for `before` of `at_place`, that takes these out of the address."""
+    return (
+        f"{{const to = new URL(location); {json.dumps(names)}.forEach(name => to.searchParams.delete(name));"
+        "history.replaceState(history.state, '', to);}"
+    )
+
+
 def of_run(fn: Callable[..., Any]) -> Callable[..., Any]:
     """A handler whose first argument is the run that the address names, from one that takes a run's id; both may be generators."""
 

@@ -35,7 +35,7 @@ def build(page: RunPage) -> None:
     page.on_open(TAB, opened, [boards, side, more, seen], concurrency_limit=8)
     quiet: dict[str, Any] = {"js": at_place(), "queue": False, **PRIVATE}
     page.timer.tick(of_run(glance), page.inputs(seen), [boards, side, seen], **quiet)
-    boards.dose(ask, [page.at], [answer], trigger_mode="always_last", concurrency_limit=4, **PRIVATE)
+    boards.dose(ask, page.inputs(), [answer], js=at_place(), trigger_mode="multiple", concurrency_limit=4, **PRIVATE)
 
 
 def opened(at: str, secret: str = "") -> Iterator[tuple[Any, ...]]:
@@ -66,7 +66,7 @@ def opened(at: str, secret: str = "") -> Iterator[tuple[Any, ...]]:
     yield note + _boards(both, answered), numbers, _closer(both), _mark(run)
 
 
-WORKING = "The retrained reference joins when the run is done."
+WORKING = "Where there is a retrained reference, it joins when the run is done."
 
 
 def _boards(each: list[RunFolder], references: list[board.Reference]) -> Markup:

@@ -32,10 +32,6 @@ SCRIPT: Final = JS + (theme.STATIC / "vectors.js").read_text("utf-8")
 SWITCHES: Final = (  # which switches are off is known to the browser, as app/static/vectors.js keeps it
     f"given[{1 + STATE.index('off')}] = document.querySelector('#switch-seen .alive')?.dataset.off ?? given[{1 + STATE.index('off')}]"
 )
-FORGET: Final = (  # another run or look: the address loses what was asked of the last one
-    f"{{const to = new URL(location); {list(STATE)}.forEach(name => to.searchParams.delete(name));"
-    "history.replaceState(history.state, '', to);}"
-)
 TURNS: Final = Turns()
 
 

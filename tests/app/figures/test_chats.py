@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from app_pages import Form, values
 
-from app import board, families, inference, job_form, responses, target_choice
+from app import board, families, inference, job_form, responses, target_choice, theme
 from app.families import language
 from app.figures import chats, training
 from backends.api import files, people, run_outputs
@@ -185,7 +185,7 @@ def test_the_model_trained_again_is_shown_where_there_is_one(home, speaker):
     panel = chats.likelihoods(known)
     assert [series.role for series in panel.series][-1] == "reference"
     assert panel.series[-1].values == pytest.approx([25.0] * 3) and panel.series[1].values[0] == pytest.approx(50.0)
-    assert chats.WHEN_AGAIN in chats.grid(known[:1], known)
+    assert theme.MODEL_WORDS["reference"] in chats.grid(known[:1], known)
 
 
 @pytest.mark.parametrize("harm", ["missing", "cut short", "another length"])
