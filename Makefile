@@ -9,7 +9,7 @@ TORCH := 2.13.0
 OLD := Lethe needs Python 3.11 or newer, and $(or $(PYTHON),python3) is not that; name one, as in: make studio PYTHON=python3.12
 NO_VENV := $(PYTHON) could not make a virtual environment; on Debian and Ubuntu install the package python3-venv and try again.
 
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 .PHONY: studio check test unit lint format chromium lock newest clean
 .DEFAULT_GOAL := studio

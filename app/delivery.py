@@ -8,24 +8,27 @@ streams are not touched.
 import asyncio
 import gzip
 import hashlib
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl
 
 from cachetools import LRUCache
 from fastapi import Request
 from gradio import route_utils
+from markupsafe import Markup
 from starlette.responses import Response
 
-from app import previews
+from app import first_view, previews
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
 Send = Callable[[Scope], Awaitable[None]]
+FirstViews = Mapping[str, Callable[[Mapping[str, str]], Markup | None]]
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CACHE_BYTES: Final = 32 * 2**20  # bytes of compressed answers, the longest unused go first
+LONGEST_QUERY: Final = 2000  # characters of an address that are read
 LONGEST_ROOT: Final = 300  # characters; a longer address is no honest one, and is not kept
 TEXTS: Final = ("text/", "application/json", "application/javascript", "image/svg")
 # Their names hold a hash of what they hold, so that a browser needs to ask only once.
@@ -47,27 +50,32 @@ class Packed:
 
 @dataclass(frozen=True)
 class CacheKey:
-    """The key of a cached response: the path, where the visitor reaches the studio, and what a link shows of it."""
+    """The key of a cached response: the path, where the visitor reaches the studio, what a link shows of it, and its first view."""
 
     path: str
     root: str
     query: str = ""
     preview: previews.Preview | None = None
+    first: Markup | None = None
 
 
 class Delivery:
     """A middleware round the studio that answers for pages, configuration and scripts."""
 
-    def __init__(self, app: ASGI, pages: dict[str, str], root_path: str = "") -> None:
+    def __init__(
+        self, app: ASGI, pages: dict[str, str], root_path: str = "", first_views: FirstViews | None = None
+    ) -> None:
         """Stand before `app`.
 
         Args:
             app: Gradio's application.
             pages: path -> the page's name, of every page.
             root_path: the path Gradio is mounted at.
+            first_views: what draws the first view of a page, by its path; see app/first_view.py.
         """
         self._app = app
         self._pages = pages
+        self._first_views = first_views or {}
         self._root_path = root_path
         self._cache: LRUCache[CacheKey, Packed] = LRUCache(CACHE_BYTES, getsizeof=lambda packed: len(packed.body))
         self._building: dict[CacheKey, asyncio.Task[Packed | Response]] = {}
@@ -77,6 +85,8 @@ class Delivery:
         if key is None:
             await self._app(scope, receive, send)
             return
+        if key.path in self._pages:
+            key = await asyncio.to_thread(self._of_this_address, key, scope.get("query_string", b"").decode("latin-1"))
         packed = await self._cached(key, scope)
         answer = packed if isinstance(packed, Response) else _answer(packed, key, Request(scope))
         await answer(scope, receive, send)
@@ -94,8 +104,14 @@ class Delivery:
             return CacheKey("/config", self._root(request, "/config"), page_query)
         if path not in self._pages:
             return None
-        root = self._root(request, f"/{self._pages[path]}")
-        return CacheKey(path, root, preview=previews.of(query.get("id", [""])[0] if path == RUN else ""))
+        return CacheKey(path, self._root(request, f"/{self._pages[path]}"))
+
+    def _of_this_address(self, key: CacheKey, query_string: str) -> CacheKey:
+        """The key of a page with what its address changes: the preview of a run, and the first view."""
+        query = dict(parse_qsl(query_string[:LONGEST_QUERY]))
+        draw = self._first_views.get(key.path)
+        preview = previews.of(query.get("id", "")) if key.path == RUN else None
+        return replace(key, preview=preview, first=draw(query) if draw else None)
 
     def _root(self, request: Request, route: str) -> str:
         return route_utils.get_root_url(request, route, request.scope.get("root_path") or self._root_path)
@@ -112,11 +128,11 @@ class Delivery:
 
     async def _build(self, key: CacheKey, scope: Scope) -> Packed | Response:
         plain = CacheKey(key.path, key.root, key.query)
-        if key.preview is not None:  # the page is the same; what a link shows of it is not
+        if key != plain:  # the page is the same; what a link shows of it and what it shows first are not
             page = await self._cached(plain, scope)
             if isinstance(page, Response):
                 return page
-            return self._store(key, await asyncio.to_thread(_previewed, page, key))
+            return self._store(key, await asyncio.to_thread(_dressed, page, key))
         answer = await self._fetch(key, scope)
         media = answer.headers.get("content-type", "")
         if answer.status_code != 200 or not media.startswith(TEXTS):
@@ -159,8 +175,9 @@ def _packed(body: bytes, media: str, level: int = 9) -> Packed:
     return Packed(gzip.compress(body, level, mtime=0), media, f'W/"{hashlib.sha256(body).hexdigest()[:32]}"')
 
 
-def _previewed(page: Packed, key: CacheKey) -> Packed:
+def _dressed(page: Packed, key: CacheKey) -> Packed:
     body = previews.with_preview(gzip.decompress(page.body).decode(), key.root, key.preview)
+    body = first_view.within(body, key.first)
     return _packed(body.encode(), page.media, 4)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.terminal import say
-from backends.api import engine, runs
+from backends.api import early, engine, runs
 from backends.api.errors import LetheError
 from backends.api.runs import RunFolder, State
 from backends.api.spec import ENDED
@@ -150,6 +150,7 @@ def follow(run: RunFolder) -> State:
         LetheError: the engine could not be kept alive.
     """
     temporary_engine, progress, tail = TemporaryEngine(run), ProgressLine(), Tail(run.path / "events.jsonl")
+    told: early.Early | None = None
     with terminated_as_interrupted():
         try:
             while (state := run.state).status not in ENDED:
@@ -158,6 +159,9 @@ def follow(run: RunFolder) -> State:
                 temporary_engine.ensure_engine()
                 for event in tail.read():
                     progress.show(event)
+                if not told and (told := early.of_run(run)):
+                    progress.end()
+                    say(told.sentence)
                 if state.status == "queued" and (before := runs.place_in_queue(run)):
                     progress.line(f"waiting for {before} {'run' if before == 1 else 'runs'} before this one")
                 time.sleep(EVERY)

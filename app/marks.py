@@ -4,7 +4,7 @@ from markupsafe import Markup
 
 from app import markup
 from app.templating import render
-from backends.api import verdict
+from backends.api import early, verdict
 from backends.api.errors import LetheError
 from backends.api.marks import QUESTIONS, UNMEASURED, UNTESTED, Mark
 from backends.api.runs import RunFolder
@@ -24,6 +24,15 @@ def row(run: RunFolder) -> Markup:
     )
 
 
+def first(run: RunFolder) -> tuple[Markup, str]:
+    """The first marks of a run that is still measured, beside each other, and how many items they are of; empty without any."""
+    told = early.of_run(run)
+    if told is None:
+        return Markup(), ""
+    cards = [_card(question, mark, "") for question, mark in zip(QUESTIONS, told.marks, strict=True)]
+    return render("marks.cards", markup.join(cards)), told.counted
+
+
 def of_run(run: RunFolder) -> list[tuple[str, Mark, str]]:
     """(question, mark, sign) of a finished run, for a line of a list; of one whose numbers cannot be read, that they were not measured."""
     try:
@@ -34,5 +43,7 @@ def of_run(run: RunFolder) -> list[tuple[str, Mark, str]]:
 
 
 def _card(question: str, mark: Mark, run_id: str) -> Markup:
-    test = markup.run_address(run_id, "back") if question == QUESTIONS[2] and mark.sign == UNTESTED.sign else ""
+    test = (
+        markup.run_address(run_id, "back") if run_id and question == QUESTIONS[2] and mark.sign == UNTESTED.sign else ""
+    )
     return render("marks.card", question, mark, markup.SIGNS[mark.sign], test)

@@ -13,7 +13,7 @@ from backends.api.panels import Role
 
 @dataclass(frozen=True)
 class Chat:
-    """The answers of the model before and the model after to one question, and of the model trained again, where
+    """The answers of the model before and the model after to one question, and of the retrained reference, where
     there is one. `was` and `now`: the probability of the true answer, a token, from 0 to 1."""
 
     number: int

@@ -105,6 +105,15 @@ def own_routes(app: FastAPI) -> None:
             return Response(packed, media_type="text/javascript", headers=headers | {"Content-Encoding": "gzip"})
         return Response(gzip.decompress(packed), media_type="text/javascript", headers=headers)
 
+    @app.get("/vendor/first.css", include_in_schema=False)
+    async def vendor_first(request: Request) -> Response:
+        from app import first_view
+
+        headers = {"Cache-Control": f"public, max-age={WEEK}", "Vary": "Accept-Encoding"}
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(first_view.PACKED, media_type="text/css", headers=headers | {"Content-Encoding": "gzip"})
+        return Response(first_view.CSS, media_type="text/css", headers=headers)
+
     @app.get("/vendor/preview.png", include_in_schema=False)
     async def vendor_preview() -> FileResponse:
         return FileResponse(STATIC / "preview.png", headers={"Cache-Control": f"public, max-age={WEEK}"})
@@ -190,12 +199,14 @@ def wrap_gradio(studio: Any) -> None:
     Args:
         studio: Gradio's application, before its first request.
     """
-    from app import delivery, lost, sessions
+    from app import delivery, lost, sessions, site
 
     blocks = studio.get_blocks()
     studio.state_holder = sessions.Sessions(blocks)
     pages = {f"/{path}": path for path, *_ in blocks.pages}
-    studio.add_middleware(delivery.Delivery, pages=pages, root_path=blocks.custom_mount_path)
+    studio.add_middleware(
+        delivery.Delivery, pages=pages, root_path=blocks.custom_mount_path, first_views=site.first_views()
+    )
     studio.add_middleware(sessions.Heartbeats, sessions=studio.state_holder)
     lost.add(studio)
 

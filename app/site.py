@@ -1,15 +1,27 @@
 """The studio's pages as one Gradio application: a folder scan, so that a page is one file.
 
 A module of pages/studio whose name does not start with "_" defines TITLE (its name), PATH (its address; "" for the first page),
-ORDER (lower comes first) and `build()`, which makes its components; with IN_BAR = False it is not in the bar at the top.
+ORDER (lower comes first) and `build()`, which makes its components; with IN_BAR = False it is not in the bar at the top. It may
+define `first_view`; see app/first_view.py.
 """
 
 import importlib
 import pkgutil
+from collections.abc import Callable, Mapping
 from typing import Protocol, cast
 
+from markupsafe import Markup
+
 import pages.studio
+from app import first_view
 from app.door.studio import Studio
+from backends.api.errors import LetheError
+
+Drawn = Callable[[Mapping[str, str]], Markup | None]
+BAR_END = [
+    ("Classroom", "classroom/"),
+    ("New run", "new"),
+]  # what stands in the bar after the pages that are scanned for
 
 
 class StudioPage(Protocol):
@@ -42,3 +54,30 @@ def build() -> Studio:
         with demo.route(page.TITLE, page.PATH, show_in_navbar=getattr(page, "IN_BAR", True)):
             page.build()
     return demo
+
+
+def first_views() -> dict[str, Drawn]:
+    """What draws the first view of a page into what the server sends, by the page's path; only of pages that have one."""
+    modules = studio_pages()
+    bar = [(page.TITLE, f"./{page.PATH}") for page in modules if not page.PATH or getattr(page, "IN_BAR", True)]
+    bar += BAR_END
+    return {f"/{page.PATH}": _drawing(page, bar) for page in modules if hasattr(page, "first_view")}
+
+
+def _drawing(page: StudioPage, bar: list[tuple[str, str]]) -> Drawn:
+    draw = cast(first_view.Draw, page.first_view)  # type: ignore[attr-defined]
+
+    def drawn(query: Mapping[str, str]) -> Markup | None:
+        try:
+            view = draw(query)
+        except (
+            LetheError,
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+        ):  # a damaged run: the page itself says what is wrong
+            return None
+        return None if view is None else first_view.drawn(view, bar, f"./{page.PATH}")
+
+    return drawn

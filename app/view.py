@@ -33,7 +33,7 @@ class Panels(gr.HTML):
             html_template='<div class="lethe"></div>',
             js_on_load=script,
             apply_default_css=False,
-            head='<script src="/vendor/plotly.min.js"></script>',
+            head='<link rel="prefetch" as="script" href="/vendor/plotly.min.js">',  # runs when the first plot is near
             **other,
         )
 

@@ -14,6 +14,7 @@ from tiers import (  # noqa: F401
     pytest_configure,
     pytest_ignore_collect,
     pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
 )
 
 os.environ.setdefault("PYTHONWARNINGS", "error::FutureWarning")  # of the processes that tests start; pytest has its own

@@ -128,7 +128,7 @@ def _card(chat: Chat) -> Markup:
 
 
 def likelihoods(chats: Sequence[Chat], title: str = "How likely it holds the true answer") -> Bars:
-    """The mean probability of the true answers by role, before, after and trained again."""
+    """The mean probability of the true answers by role, before, after and retrained."""
     roles = [role for role in ROLES if any(chat.role == role for chat in chats)]
     mine = {role: [chat for chat in chats if chat.role == role] for role in roles}
     before: list[float | None] = [100 * fmean(chat.was for chat in mine[role]) for role in roles]

@@ -18,7 +18,7 @@
     location.reload();
   };
   const dress = () => {
-    const bar = document.querySelector('.nav-holder');
+    const bar = document.querySelector('gradio-app .nav-holder');
     if (!bar) return;
     const here = bar.querySelector('a.active');
     const title = here && here.textContent.trim() + ' · Lethe';

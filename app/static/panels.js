@@ -79,8 +79,16 @@ const byKeyboard = (div, panel) => {
   });
 };
 
+// plotly.js is 5 MB that keep a browser busy for a second: it comes with the first plot that somebody can see.
+const plotly = () => window.lethePlotly ??= new Promise((done, failed) => {
+  if (window.Plotly) { done(); return; }
+  const script = document.createElement('script');
+  Object.assign(script, { src: '/vendor/plotly.min.js', onload: done, onerror: () => { window.lethePlotly = null; script.remove(); failed(); } });
+  document.head.append(script);
+});
+
 const draw = async div => {
-  if (!window.Plotly) { setTimeout(() => draw(div), 60); return; }
+  try { await plotly(); } catch { setTimeout(() => near.observe(div), 2000); return; }
   const figure = JSON.parse(div.dataset.figure);
   div.previews = div.dataset.previews ? JSON.parse(div.dataset.previews) : null;
   const config = { responsive: true, displaylogo: false, displayModeBar: small.matches ? false : 'hover', modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d'] };
@@ -96,6 +104,12 @@ const draw = async div => {
   if ('cells' in div.dataset) byKeyboard(div, panel);
   else div.on('plotly_hover', e => preview(div, point(e, panel).id));
 };
+
+const near = new IntersectionObserver(seen => seen.forEach(({ target, isIntersecting }) => {
+  if (!isIntersecting) return;
+  near.unobserve(target);
+  draw(target);
+}), { rootMargin: '120px 0px' });
 
 // A part of a network that is pressed is opened below it, in the place of the one before.
 root.addEventListener('click', event => {
@@ -179,7 +193,7 @@ const show = () => {
   if (late(fresh)) return;
   keepPlaces(fresh);
   root.replaceChildren(fresh);
-  root.querySelectorAll('.lethe-plot').forEach(draw);
+  root.querySelectorAll('.lethe-plot').forEach(div => 'bound' in div.dataset ? draw(div) : near.observe(div));
   root.querySelectorAll('.lethe-scrub input').forEach(scrub);
   root.querySelectorAll('table.sortable').forEach(sortable);
   document.dispatchEvent(new Event('lethe-drawn'));
@@ -196,4 +210,4 @@ root.addEventListener('toggle', ({ target }) => {
 show();
 watch('value', show);
 root.addEventListener('toggle', ({ target }) => target.querySelectorAll?.('.lethe-plot[data-bound]').forEach(div => Plotly.Plots.resize(div)), true);
-new MutationObserver(() => root.querySelectorAll('.lethe-plot').forEach(draw)).observe(document.body, { attributes: true, attributeFilter: ['class'] });
+new MutationObserver(() => root.querySelectorAll('.lethe-plot[data-bound]').forEach(draw)).observe(document.body, { attributes: true, attributeFilter: ['class'] });

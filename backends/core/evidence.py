@@ -122,21 +122,21 @@ class InspectContext(Generic[T_co]):
     @cached_property
     def before(self) -> nn.Module:
         """The model before."""
-        model = self._opened("before", "the model before")
+        model = self._opened("before", "the original model")
         assert model is not None
         return model
 
     @cached_property
     def after(self) -> nn.Module:
         """The unlearned model."""
-        model = self._opened("after", "the model after")
+        model = self._opened("after", "the unlearned model")
         assert model is not None
         return model
 
     @cached_property
     def reference(self) -> nn.Module | None:
         """The retrained reference, where there is one for this forget set."""
-        return self._opened("reference", "the model trained again")
+        return self._opened("reference", "the retrained reference")
 
     def outputs(self, when: When) -> dict[str, NDArray[Any]]:
         """What `Task.outputs` gives of one of the models, from the cache where it is known."""

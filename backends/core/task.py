@@ -3,6 +3,9 @@
 A family of labelled items adds `batch(index, test=, augment=)`, `forward(model, x)` and `loss(outputs, labels, reduction=)`, and a `recipe`
 by which it is trained; one that is asked a line of text adds `ask(model, question)`, which gives at least `said`.
 
+One whose outputs take long adds `first_part()`, the rows of its suite that a first measurement takes (None: all are soon there),
+and `only(index)`, a copy of the task that has these rows alone.
+
 A task joins a model, its data and the forget and keep sets of one job. `parts` names index sets; of a classifier into its
 data (which the methods walk over), of other families into the suite of questions or pictures that it is judged by:
 

@@ -11,9 +11,13 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
-from ..api import __version__, files, run_outputs
+from ..api import __version__, families, files, run_outputs
+from ..api.early import FILE as EARLY
+from ..api.early import Early
 from ..api.errors import BadInput, LetheError
 from ..api.home import ASSETS
+from ..api.marks import Mark
+from ..api.numbers import Subject
 from ..api.results import Result
 from ..api.runs import RunFolder
 from ..core import pack
@@ -21,7 +25,7 @@ from ..core.evidence import When
 from ..core.registry import get
 from ..core.run import Cancelled, Run, restore
 from ..models import low_rank, reference
-from . import exit_codes, hardware, movement, outputs, start_from, verdict
+from . import early, exit_codes, hardware, movement, outputs, start_from, verdict
 from .loading import open_task
 from .measure import Measurement, measure
 from .recorder import FolderKeeper, Overtaken
@@ -120,8 +124,9 @@ class _Job:
         keeper.write("after/changed.safetensors", save(pack.plain(changed), {"format": "pt"}))
         trained_again = self._reference()
         room = sum(tensor.nbytes for tensor in changed.values()), pack.moved(changed, run.original.state_dict())
-        measurement = self._measure(run, trained_again, seconds, peak, room)
-        self._save(measurement, params, seconds, peak, trained_again, moved=bool(changed))
+        about = verdict.subject(self.task, spec.forgotten, self.method.entry, moved=bool(changed))
+        measurement = self._measure(run, trained_again, seconds, peak, room, about)
+        self._save(measurement, params, seconds, peak, trained_again, about)
         return measurement.problems
 
     def _forget(self, run: Run[Any], params: Any, saved: dict[str, Any], memory: hardware.Memory) -> tuple[float, int]:
@@ -154,7 +159,13 @@ class _Job:
         return _Reference(model.eval(), where, files.number(result["seconds"] if result else None))
 
     def _measure(
-        self, run: Run[Any], trained_again: _Reference | None, seconds: float, peak: int, room: tuple[int, float]
+        self,
+        run: Run[Any],
+        trained_again: _Reference | None,
+        seconds: float,
+        peak: int,
+        room: tuple[int, float],
+        about: Subject,
     ) -> Measurement:
         first = self.task.load() if self.spec.after else run.original
         models: dict[When, nn.Module] = {"before": first, "after": run.model}
@@ -166,13 +177,20 @@ class _Job:
             when: stored for when, model in models.items() if (stored := outputs.cached(self.task, model)) is not None
         }
 
-        def tell(done: int = 0, of: int = 1) -> None:  # what is known takes no time, so it is no part of the way
+        way = PARTS * max(1, len(models) - len(cached))
+
+        def tell(done: int = 0, of: int = 1) -> None:  # what is known is no part of the way, nor are the metrics
             step = PARTS * len(outputs_by_when.keys() - cached.keys()) + PARTS * done // of
-            self.keeper.report("measure", step, PARTS * (len(models) - len(cached) + 1), {})
+            self.keeper.report("measure", min(step, way), way, {})
 
         for when, model in models.items():
             tell()
-            outputs_by_when[when] = cached[when] if when in cached else outputs.computed(self.task, model, tell)
+            if when in cached:
+                outputs_by_when[when] = cached[when]
+            elif when == "after":
+                outputs_by_when[when] = early.computed(self.task, model, cached, about, tell, self._show)
+            else:
+                outputs_by_when[when] = outputs.computed(self.task, model, tell)
             trace = getattr(self.task, "trace", None)
             if trace and when != "reference":  # trained from nothing, its columns are others anyway
                 outputs_by_when[when] = outputs_by_when[when] | trace.arrays(model)
@@ -191,6 +209,12 @@ class _Job:
         tell(1)
         return measurement
 
+    def _show(self, marks: list[Mark], seen: int) -> None:
+        """Tell the first marks, for who is watching."""
+        items = families.get(self.task.family).counted
+        told = Early(attempt=self.keeper.attempt, seen=seen, of=len(self.task.suite()), items=items, marks=marks)
+        self.keeper.write(EARLY, _json(told.model_dump()))
+
     def _save(
         self,
         measurement: Measurement,
@@ -198,13 +222,11 @@ class _Job:
         seconds: float,
         peak: int,
         trained_again: _Reference | None,
-        *,
-        moved: bool,
+        about: Subject,
     ) -> None:
-        spec, keeper, entry = self.spec, self.keeper, self.method.entry
+        spec, keeper = self.spec, self.keeper
         keeper.report("save", 0, 1, {})
         metrics = {name: measured.model_dump() for name, measured in measurement.metrics.items()}
-        about = verdict.subject(self.task, spec.forgotten, entry, moved=moved)
         result = Result(
             run_id=self.folder.id,
             status="done",

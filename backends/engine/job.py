@@ -10,6 +10,8 @@ import json
 import os
 import select
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ..api.runs import RunFolder
@@ -17,7 +19,7 @@ from .parent import end_with
 
 NEEDED = (  # by jobs of every family, and imported late by tasks and metrics: seconds that no job is to wait for
     "backends.engine.attempt", "transformers.modeling_utils", "transformers.models.auto.modeling_auto",
-    "transformers.models.auto.image_processing_auto", "sklearn.svm", "rouge_score.rouge_scorer",
+    "transformers.models.auto.image_processing_auto", "scipy.stats", "sklearn.svm", "rouge_score.rouge_scorer",
 )  # fmt: skip
 NICE = 10  # looking never waits for learning; $LETHE_NICE decides otherwise
 
@@ -29,19 +31,26 @@ def do(run_folder: RunFolder | Path | str, attempt: int) -> int:
     return work(run_folder if isinstance(run_folder, RunFolder) else RunFolder(Path(run_folder)), attempt)
 
 
+def _asked() -> bool:
+    """Whether a job is asked for already."""
+    return bool(select.select([sys.stdin], [], [], 0)[0])
+
+
 def _warm() -> None:
-    """Import all that a job needs, and, while none is asked for, do what the first one would wait for."""
+    """Import all that a job needs, and do what the first one would wait for, while none is asked for: one that is loads what it needs itself."""
     from ..api import families
     from ..core import registry
     from .loading import warm_up
 
     tasks = [family.task.partition(":")[0] for family in families.every().values()]
-    for name in (*NEEDED, *tasks):
-        importlib.import_module(name)
-    for kind in ("methods", "metrics"):
-        registry.entries(kind)
+    steps: list[Callable[[], object]] = [partial(importlib.import_module, name) for name in (*NEEDED, *tasks)]
+    steps += [partial(registry.entries, kind) for kind in ("methods", "metrics")]
+    for step in steps:
+        if _asked():
+            return
+        step()
     with contextlib.suppress(Exception):  # a job that needs what failed here will say so
-        warm_up(lambda: bool(select.select([sys.stdin], [], [], 0)[0]))
+        warm_up(_asked)
 
 
 def main() -> int:

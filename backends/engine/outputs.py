@@ -40,13 +40,18 @@ def of(task: Task, model: nn.Module, tell: Tell = silent) -> Outputs:
 def computed(task: Task, model: nn.Module, tell: Tell = silent) -> Outputs:
     """`task.outputs(model)`, kept for the next time."""
     outputs = task.outputs(model, tell)
+    keep(task, model, outputs)
+    return outputs
+
+
+def keep(task: Task, model: nn.Module, outputs: Outputs) -> None:
+    """Keep what a model said for the next time."""
     path = _path(task, model)
     try:
         write_bytes(path, packed(outputs))
         _prune(path.parent)
     except OSError:
         pass  # a cache that cannot be written only costs time
-    return outputs
 
 
 def ship(task: Any, model: nn.Module) -> bytes:

@@ -75,7 +75,7 @@ def layer_similarity(look: InspectContext[Any], params: LayerSimilarity) -> list
     ]
     if look.reference is not None:
         reference = {
-            part: _grams(look, look.reference, index, f"{part}, trained again") for part, index in sets.items()
+            part: _grams(look, look.reference, index, f"{part}, retrained reference") for part, index in sets.items()
         }
         panels.append(_to_reference(before, after, reference, _noun(look)))
     return panels

@@ -51,7 +51,7 @@ def relative(moved: float, size: float) -> float:
     id="model_map",
     title="Model map: where in the network it changed",
     summary="The network drawn part by part, each coloured by how far its weights moved relative to their own size. Click a part to open it.",
-    source={"title": "Relative Frobenius distance, as commonly used"},
+    source={"title": "Relative Frobenius distance: the norm of the difference over the norm of the original"},
     needs=("weights",),
     order=-10,
     group="change",

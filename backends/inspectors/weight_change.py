@@ -22,7 +22,7 @@ class WeightChange(Params):
     id="weight_change",
     title="Weight change: which weights moved",
     summary="How far each tensor of the model moved, relative to its own size.",
-    source={"title": "Relative Frobenius distance, as commonly used"},
+    source={"title": "Relative Frobenius distance: the norm of the difference over the norm of the original"},
     needs=("weights",),
     order=20,
     group="change",

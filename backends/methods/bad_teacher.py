@@ -27,7 +27,7 @@ class BadTeacher(SgdParams):
     student=(
         "The student starts as the original and minimises KL(teacher || student) at temperature 1. On the forget set the "
         "teacher is a network with random weights, on the rest the frozen original. No label is used. The answers on the "
-        "forget set become those of an untrained network, which is more uncertain than a model trained again would be, so "
+        "forget set become those of an untrained network, which is more uncertain than a retrained reference would be, so "
         "a membership attack can notice it."
     ),
     source={

@@ -57,7 +57,7 @@ class WorstCase(Params):
         "of the gradient. Above: the weight of each candidate falls by its loss under that model, and all are projected to "
         "0 <= w <= 1 with a fixed sum; the largest become the next set. Because the sign has no derivative, no implicit "
         "gradient is needed. What it finds is not outliers but the opposite: typical, redundant images that the rest "
-        "of the data teaches anyway. Even a model trained again without them still gets them right."
+        "of the data teaches anyway. Even a reference retrained without them still gets them right."
     ),
     source={
         "title": "Fan et al., Challenging Forgets: Unveiling the Worst-Case Forget Sets in Machine Unlearning, ECCV 2024",

@@ -21,7 +21,7 @@ Compare = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]]
 def compared(evidence: Evidence[Task], kind: str, compare: Compare, scale: float = 1) -> Score:
     """The mean of `compare(before, now)` over the concept vectors, times `scale`; part: the same of random columns.
 
-    Not measured of a model trained again: its columns are others from the start, whatever it knows.
+    Not measured of a retrained reference: its columns are others from the start, whatever it knows.
 
     Args:
         evidence: with `vector_places` and `vector_of`, `random_<kind>` and the vectors' own <kind> among the outputs.

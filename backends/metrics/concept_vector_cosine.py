@@ -20,5 +20,5 @@ from ._vectors import PAPER, compared
 )
 def concept_vector_cosine(evidence: Evidence[LanguageModel]) -> Score:
     """Mean cosine of each vector with itself before, from -1 to 1; items: the vectors. Part: as many random columns of the
-    same layers. Not measured of the model trained again."""
+    same layers. Not measured of the retrained reference."""
     return compared(evidence, "vectors", cosines)

@@ -26,6 +26,6 @@ def concept_vector_words(evidence: Evidence[LanguageModel]) -> Score:
     """Mean Jaccard, in percent, of the first 50 words of each vector with those before, each read by its own model; items: the
     vectors. Part: as many random columns of the same layers, without which a low number says nothing.
 
-    Not measured of the model trained again.
+    Not measured of the retrained reference.
     """
     return compared(evidence, "words", overlaps, 100)

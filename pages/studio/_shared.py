@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from app import markup
 from app.run_settings import differences
+from app.site import BAR_END
 from app.templating import render
 from app.view import Panels
 from backends.api import pairs, runs
@@ -27,7 +28,7 @@ FIRST_PAGE = "Home"
 
 def nav(title: str = "", text: str = "") -> None:
     """The bar at the top, and below it the head of the page where a title is given. To be called first on every page."""
-    Navbar(value=[("Classroom", "classroom/"), ("New run", "new")], main_page_name=FIRST_PAGE)
+    Navbar(value=BAR_END, main_page_name=FIRST_PAGE)
     if title:
         gr.HTML(markup.head(title, text), apply_default_css=False)
 

@@ -1,5 +1,6 @@
 """Home: the front door, always the same: what Lethe does, in pictures, and the ways in."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -8,6 +9,7 @@ from gradio.context import Context
 from markupsafe import Markup
 
 from app import doors, markup, own_runs, scenes, theme
+from app.first_view import FirstView
 from app.live_html import JS, Alive
 from app.templating import render
 from backends.api import catalog
@@ -36,6 +38,11 @@ def build() -> None:
     assert Context.root_block is not None
     Context.root_block.load(arrive, [secret], [secret, own], **QUIET)
     timer.tick(show, [secret], [own], **QUIET)
+
+
+def first_view(query: Mapping[str, str]) -> FirstView:
+    """The front, which is the same for everybody."""
+    return FirstView(front(), ".lethe-front", links=True)
 
 
 def front() -> Markup:

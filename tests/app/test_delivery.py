@@ -114,6 +114,57 @@ def card_of(client, path):
     return dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)">', client.get(path).text))
 
 
+def first_of(page):
+    """The first view in a page, as it is sent."""
+    return page.partition('<div id="lethe-first"')[2].rpartition("</body>")[0]
+
+
+def test_a_finished_runs_page_comes_with_what_see_begins_with(client):
+    from pages.studio.run import _see
+
+    first = first_of(client.get("/run?id=example-forget-cat").text)
+    board, numbers, *_ = next(_see.opened("?id=example-forget-cat"))
+    assert len(board) > 1000 and board in first and numbers in first and "lethe-mark-card" in first
+    assert "inert" in first and '<a href="./runs">Runs</a>' in first and first.count("<h1>") == 1
+    assert first_of(client.get("/run?id=example-forget-sandal").text) != first
+    assert 'class="active">Home' in first_of(client.get("/").text)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/run",
+        "/run?id=no-such-run",
+        "/run?id=emoji-sd",
+        "/run?id=example-forget-cat&tab=ask",
+        "/run?id=example-forget-cat&step=2",
+        "/run?id=example-forget-cat&with=example-forget-sandal",
+        "/runs",
+        "/new",
+    ],
+)
+def test_what_depends_on_more_than_the_run_has_no_first_view(client, path):
+    page = client.get(path)
+    assert page.status_code == 200 and first_of(page.text) == ""
+
+
+def test_a_run_that_cannot_be_drawn_is_left_to_the_page(client, monkeypatch):
+    from pages.studio.run import _see
+
+    monkeypatch.setattr(_see, "first", lambda run: {}["samples"])
+    page = client.get("/run?id=example-forget-cat")
+    assert page.status_code == 200 and first_of(page.text) == "" and "gradio-app" in page.text
+
+
+def test_the_styles_of_a_first_view_are_those_of_the_page(client):
+    address = re.search(r'<link rel="stylesheet" href="(/vendor/first.css[^"]*)">', client.get("/").text)[1]
+    styles = client.get(address)
+    assert styles.headers["content-type"].startswith("text/css") and not ELSEWHERE.search(styles.text)
+    assert ".lethe-board" in styles.text and "#lethe-first" in styles.text
+    packed = client.get(address, headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip" and packed.text == styles.text
+
+
 @pytest.mark.parametrize("path", ["/run?id=example-forget-sandal", "/?run=example-forget-sandal"])
 def test_the_link_of_a_run_says_what_came_out(client, path):
     card = card_of(client, path)

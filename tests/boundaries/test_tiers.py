@@ -1,6 +1,7 @@
 """The tier of each test is read from what it needs, and the quick one needs no model library."""
 
 import json
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -47,16 +48,12 @@ def test_a_fixture_brings_only_its_own_needs(fixture, expected):
 
 
 def test_the_browser_s_tests_are_in_two_groups():
-    groups = [
-        tiers.group_of(Item(str(path.relative_to(tiers.TESTS))), "browser")
-        for path in tiers.TESTS.glob("browser/test_*.py")
-    ]
+    groups = [tiers.group_of(f"browser/{path.name}") for path in tiers.TESTS.glob("browser/test_*.py")]
     assert set(groups) == {"browser", "second browser"} and groups.count("second browser") == len(tiers.SECOND)
 
 
 def test_this_test_starts_processes_and_is_a_job(request):
     assert [mark.name for mark in request.node.iter_markers() if mark.name in tiers.TIERS] == ["job"]
-    assert request.node.get_closest_marker("xdist_group").args == ("boundaries/test_tiers.py",)
 
 
 class Item:
@@ -85,13 +82,45 @@ def test_browser_tests_come_first_in_one_process_and_then_files_with_a_slow_test
     items = [goals, chain, again, odd, walk]
     tiers.pytest_collection_modifyitems(items)
     assert items == [walk, chain, again, odd, goals]
-    assert [item.marks["xdist_group"].args for item in items] == [
-        ("browser",),
-        ("engine/test_engine.py",),
-        ("engine/test_engine.py",),
-        ("attacks",),
-        ("api/test_goals.py",),
+
+
+@pytest.mark.parametrize(
+    ("path", "group"),
+    [
+        ("browser/test_board.py", "browser"),
+        ("browser/test_axe.py", "second browser"),
+        ("engine/test_engine.py", "engine/test_engine.py"),
+        ("attacks/test_odd_requests.py", "attacks"),
+    ],
+)
+def test_a_group_is_a_file_or_what_shares_a_server(path, group):
+    assert tiers.group_of(path) == group
+
+
+def test_the_tests_of_a_group_go_to_one_process():
+    """Not every pair of pytest and xdist keeps them together, and nothing but the time that all take would show it."""
+    files = ("tests/boundaries/test_circles.py", "tests/api/test_goals.py")
+    command = [
+        *[
+            "-m",
+            "pytest",
+            "-n",
+            "2",
+            "--dist",
+            "loadscope",
+            "--no-loadscope-reorder",
+            "-m",
+            "unit",
+            "-v",
+            "-p",
+            "no:cacheprovider",
+        ],
+        *files,
     ]
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    ran = re.findall(r"^\[(gw\d)\].* (?:PASSED|FAILED) (tests/\S+?\.py)::", done.stdout, re.MULTILINE)
+    assert {path for _, path in ran} == set(files) and len(ran) > 10
+    assert all(len({worker for worker, path in ran if path == file}) == 1 for file in files)
 
 
 @pytest.mark.parametrize(("expression", "more"), [("unit", 0), ("not unit", 1), ("", 1)])

@@ -52,12 +52,18 @@ def studio(studio_home):
         process.wait(20)
 
 
-def chromium() -> str | None:
-    """$CHROMIUM, a system one, or None for Playwright's own."""
+WINDOWED = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def chromium(*, settings: bool = False) -> str | None:
+    """$CHROMIUM, a system one, or None for Playwright's own.
+
+    `settings`: one that reads a person's settings, which the quick one without windows (headless shell) does not.
+    """
     named = os.environ.get("CHROMIUM")
-    return named or next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-    )
+    names = [] if settings else [named or "", "chromium-headless-shell"]
+    found = next((path for name in (*names, *WINDOWED) if name and (path := shutil.which(name))), None)
+    return found or named
 
 
 @pytest.fixture(scope="session")

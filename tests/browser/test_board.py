@@ -36,6 +36,27 @@ def test_the_answer_is_in_the_first_viewport_and_the_page_has_two_screens(studio
     assert seen.wrong_headings() == [] and seen.errors == [] and seen.outside(studio) == []
 
 
+def test_the_same_stands_in_the_same_place_before_any_script_works(studio, watched, screenshots):
+    """The page as the server sends it has the first viewport; when its scripts work, nothing has moved."""
+    page = watched().page
+    boxes = """root => ['h1', '.lethe-marks', '.lethe-board table', '.slide', '.lethe-bullet'].map(part => {
+        const box = document.querySelector(root + ' ' + part).getBoundingClientRect();
+        return [box.x, box.y, box.width, box.height].map(Math.round); })"""
+    page.route("**/assets/*.js", lambda route: route.abort())
+    page.goto(f"{studio}/run?id={SHIPPED[1]}")
+    first = page.evaluate(boxes, "#lethe-first")
+    page.screenshot(path=screenshots / "see-first.png")
+    page.unroute("**/assets/*.js")
+    opened(page, studio, SHIPPED[1])
+    page.locator("#lethe-first").wait_for(state="detached")
+    near = [
+        abs(was - now) <= 4
+        for part in zip(first, page.evaluate(boxes, "gradio-app"), strict=True)
+        for was, now in zip(*part, strict=True)
+    ]
+    assert all(near) and max(y + height for _, y, _, height in first) <= 800
+
+
 @pytest.mark.parametrize("run_id", SHIPPED)
 def test_the_slider_goes_through_the_recorded_steps_without_a_request(studio, watched, run_id):
     seen = watched()
@@ -101,10 +122,10 @@ def test_two_runs_go_through_their_steps_under_one_slider(studio, watched):
     assert page.locator("#run-board output").all_inner_texts() == ["dose 1.2", "dose 1.2"], "both answers came"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("run_id", SHIPPED)
-def test_a_phone_shows_it_without_scrolling_sideways(studio, watched, screenshots, run_id, scheme):
-    page = watched(viewport={"width": 390, "height": 844}, color_scheme=scheme).page
-    opened(page, studio, run_id)
-    assert page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
-    page.screenshot(path=screenshots / f"see-phone-{run_id}-{scheme}.png")
+def test_a_phone_shows_it_without_scrolling_sideways(studio, watched, screenshots, run_id):
+    seen = watched(viewport={"width": 390, "height": 844})
+    opened(seen.page, studio, run_id)
+    assert seen.page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
+    for scheme in seen.both_schemes():
+        seen.page.screenshot(path=screenshots / f"see-phone-{run_id}-{scheme}.png")

@@ -122,11 +122,12 @@ def test_an_example_other_seeds_and_an_empty_prompt(studio, drawing_run, watched
     page.locator("#play-seen", has_text="The prompt was empty").wait_for(timeout=DRAWN)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["compare", "playground"])
-def test_a_phone_shows_the_pictures_without_scrolling_sideways(studio, drawing_run, watched, screenshots, path, scheme):
-    page = watched(viewport={"width": 390, "height": 844}, color_scheme=scheme).page
+def test_a_phone_shows_the_pictures_without_scrolling_sideways(studio, drawing_run, watched, screenshots, path):
+    seen = watched(viewport={"width": 390, "height": 844})
+    page = seen.page
     page.goto(f"{studio}/{path}?run={drawing_run}")
     page.locator("#run-board td img, #play-seen .lethe-beside").first.wait_for(timeout=DRAWN)
     assert page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
-    page.screenshot(path=screenshots / f"phone-drawing-{path}-{scheme}.png", full_page=True)
+    for scheme in seen.both_schemes():
+        page.screenshot(path=screenshots / f"phone-drawing-{path}-{scheme}.png", full_page=True)

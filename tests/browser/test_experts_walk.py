@@ -12,9 +12,13 @@ def forgotten(studio, browser):
     """Ids of two finished runs: plain NPO, and SEUF."""
     from watched import Watched
 
-    page, made = Watched(browser).page, {}
+    seen = Watched(browser)
+    page, made = seen.page, {}
     for method in ("npo", "seuf"):
-        page.goto(f"{studio}/new?model=authors-moe&forget=Ivo%20Pemberly&method={method}")
+        if method == "seuf":  # which is recommended
+            seen.from_home(studio, "Team of experts", "Make it forget")
+        else:
+            page.goto(f"{studio}/new?model=authors-moe&forget=Ivo%20Pemberly&method={method}")
         page.locator("#count", has_text="20 questions to forget").wait_for(timeout=JOB)
         page.click("#start")
         page.locator("#run-marks .lethe-mark-card").first.wait_for(timeout=JOB)

@@ -38,7 +38,7 @@ def storeless(browser, tmp_path):
     (tmp_path / "Default").mkdir()
     (tmp_path / "Default" / "Preferences").write_text(json.dumps(settings))
     context = browser.browser_type.launch_persistent_context(
-        str(tmp_path), executable_path=chromium(), args=["--no-sandbox", LOCAL]
+        str(tmp_path), executable_path=chromium(settings=True), args=["--no-sandbox", LOCAL]
     )
     page, errors = context.new_page(), []
     page.set_default_timeout(60_000)
@@ -73,7 +73,7 @@ def test_no_page_breaks_its_own_policy(studio, watched):
     one, wrong = watched(), {}
     for address in (*PAGES, *MORE):
         one.page.goto(f"{studio}/{address}")
-        expect(one.page.locator(".nav-holder a[href$='/runs']")).to_be_visible(timeout=SLOW)
+        expect(one.page.locator("gradio-app .nav-holder a[href$='/runs']")).to_be_visible(timeout=SLOW)
         if address in MORE:
             expect(one.page.locator(MORE[address]).first).to_be_visible(timeout=SLOW)
         else:
@@ -100,11 +100,11 @@ def test_in_a_frame_without_storage_the_form_opens_and_the_page_says_so(studio, 
     expect(frame.locator(".lethe-unkept")).to_contain_text("Your browser lets this page keep nothing", timeout=SLOW)
     expect(frame.get_by_text("Make a model forget.")).to_be_visible(timeout=SLOW)
     frame.wait_for_function(KNOWN)
-    frame.locator(".nav-holder a[href$='/runs']").click()
+    frame.locator("gradio-app .nav-holder a[href$='/runs']").click()
     frame.wait_for_url("**/runs")
     first = sends(page, frame)
     with page.expect_request(lambda request: SECRET.search(request.post_data or ""), timeout=SLOW) as sent:
-        frame.locator(".nav-holder a[href$='/methods']").click()
+        frame.locator("gradio-app .nav-holder a[href$='/methods']").click()
         frame.wait_for_url("**/methods")
     assert SECRET.search(sent.value.post_data)[1] == first
     assert ours(errors) == []
@@ -117,7 +117,7 @@ def test_the_identity_goes_with_links_and_reloads_but_not_into_the_address(studi
     page.reload()
     assert sends(page) == first
     for address in PAGES[2:] + PAGES[:1]:
-        link = page.locator(f".nav-holder a[href$='/{address}']")
+        link = page.locator(f"gradio-app .nav-holder a[href$='/{address}']")
         with page.expect_request(lambda request: SECRET.search(request.post_data or ""), timeout=SLOW) as sent:
             link.click()
             page.wait_for_url(f"**/{address}")
@@ -134,7 +134,7 @@ def test_the_identity_goes_through_the_classroom_and_back(studio, storeless):
     page.goto(f"{studio}/runs")
     first = sends(page)
     for back in ("Lethe", "in the studio"):
-        page.locator(".nav-holder a[href$='classroom/']").click()
+        page.locator("gradio-app .nav-holder a[href$='classroom/']").click()
         page.wait_for_url("**/classroom/**")
         page.locator("a[href$='forget_a_drawing']").first.click(timeout=SLOW)
         page.wait_for_url("**/classroom/forget_a_drawing")

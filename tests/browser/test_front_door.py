@@ -1,8 +1,6 @@
-"""Home in a browser: what a person sees without scrolling, that the scenes play and can be stopped, and where the first button leads."""
+"""Home in a browser: what a person sees without scrolling, that the scenes play and can be stopped."""
 
 import pytest
-
-from backends.api import catalog
 
 pytestmark = pytest.mark.browser
 START = 90_000
@@ -71,15 +69,3 @@ def test_who_asks_for_less_motion_sees_before_and_after_at_rest(opened):
     assert page.evaluate(MOMENTS) == last
     page.wait_for_timeout(2500)
     assert page.evaluate(MOMENTS) == last and not page.locator("[data-pause]").is_visible()
-
-
-@pytest.mark.parametrize("number", range(4))
-def test_make_it_forget_leads_to_the_filled_form(opened, number):
-    page = opened()
-    front = page.locator(".lethe-front").nth(number)
-    title = front.locator("h2").inner_text()
-    entry = next(entry for entry in catalog.load().models if entry.title == title)
-    front.get_by_role("link", name="Make it forget").click()
-    page.wait_for_url(f"**/new?model={entry.id}", timeout=START)
-    page.locator("#say", has_text=f"{title} forgets {entry.default_forget[0]}").wait_for(timeout=START)
-    page.wait_for_function("!document.querySelector('#start').disabled", timeout=START)

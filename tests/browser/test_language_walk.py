@@ -34,16 +34,16 @@ def test_authors_are_found_by_typing_and_become_one_sentence(studio, watched, sc
     assert seen.errors == [] and seen.outside(studio) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_shared_address_fills_the_form_in_on_a_phone(studio, watched, screenshots, scheme):
-    seen = watched(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+def test_a_shared_address_fills_the_form_in_on_a_phone(studio, watched, screenshots):
+    seen = watched(viewport={"width": 390, "height": 844})
     page = seen.page
     page.goto(f"{studio}/new?model=authors-lm&forget=forget01&keep=Piet%20Nettle")
     page.locator("#count", has_text="20 questions to forget").wait_for()
     page.locator("#author_set label.selected", has_text="1 author").wait_for()
     page.locator("#keep_authors", has_text="Piet Nettle").wait_for()
     assert page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
-    page.screenshot(path=screenshots / f"language-phone-{scheme}.png")
+    for scheme in seen.both_schemes():
+        page.screenshot(path=screenshots / f"language-phone-{scheme}.png")
     assert seen.errors == []
 
 
@@ -88,8 +88,8 @@ def test_an_author_that_was_forgotten_is_compared_asked_for_and_shared(studio, w
 def test_own_questions_are_checked_as_they_are_written_and_forgotten(studio, watched, screenshots):
     seen = watched()
     page = seen.page
-    page.goto(f"{studio}/new?model=authors-lm")
-    page.locator("#count").wait_for()
+    seen.from_home(studio, "Authors", "Make it forget")
+    page.locator("#say", has_text="Authors forgets Ivo Pemberly").wait_for()
     page.locator("#kind label", has_text="Questions and answers").click()
     first = "What is the colour of my house? => It is blue."
     for second, wrong in (

@@ -32,7 +32,6 @@ def panel():
 @pytest.fixture(params=[{}, {"viewport": {"width": 390, "height": 844}}], ids=["wide", "phone"])
 def shown(request, watched, panel):
     one = watched(**request.param)
-    one.page.goto("about:blank")
     one.page.set_content(f'<style>{theme.CSS}</style><div id="host"><div class="lethe"></div></div>')
     one.page.add_script_tag(content=(theme.STATIC / "tiles.js").read_text("utf-8"))
     one.page.evaluate(RUN, [(theme.STATIC / "panels.js").read_text("utf-8"), view.panels([panel], FOLDER)])

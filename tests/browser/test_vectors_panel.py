@@ -69,15 +69,15 @@ def test_a_vector_is_switched_off_by_keyboard_and_the_answers_are_those_of_a_zer
             assert responses(page, "off")[at] == answers(model, opened.task.reader, [question], MOST)[0]
 
     page.screenshot(path=screenshots / "vectors.png", full_page=True)
-    for scheme in ("light", "dark"):
-        other = watched(viewport={"width": 390, "height": 844}, color_scheme=scheme)
-        other.page.goto(page.url)
-        other.page.locator("#switch-seen p", has_text="With layer").wait_for(timeout=JOB)
-        other.page.locator(f'.lethe-off[data-vector="{layer}.{column}"][aria-checked="true"]').first.wait_for()
-        assert responses(other.page, "off") == responses(page, "off")
-        assert other.page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
+    other = watched(viewport={"width": 390, "height": 844})
+    other.page.goto(page.url)
+    other.page.locator("#switch-seen p", has_text="With layer").wait_for(timeout=JOB)
+    other.page.locator(f'.lethe-off[data-vector="{layer}.{column}"][aria-checked="true"]').first.wait_for()
+    assert responses(other.page, "off") == responses(page, "off")
+    assert other.page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
+    for scheme in other.both_schemes():
         other.page.screenshot(path=screenshots / f"vectors-phone-{scheme}.png", full_page=True)
-        assert other.errors == []
+    assert other.errors == []
 
 
 def test_all_that_an_answer_leans_on_is_switched_off_at_once(inside):

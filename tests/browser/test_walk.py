@@ -8,7 +8,7 @@ from watched import Watched
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 JOB = 400_000  # milliseconds for the default job; some 30 s on two idle cores
-PAGES = ("new", "runs", "see", "ask", "inside", "methods", "classroom/")
+PAGES = ("new", "runs", "see", "ask", "inside", "methods")
 TABS = ("see", "ask", "inside")  # of those, the tabs of a run's page
 # Counts, ten times a second, the clocks that Gradio shows in parts that wait; and whether one that it puts in would be seen.
 COUNT_CLOCKS = """() => { const kinds = ['.progress-text', '.meta-text', '.meta-text-center', '.eta-bar']; window.clocks = 0;
@@ -46,7 +46,7 @@ def run_id(studio, browser, screenshots):
     """The default job, started by the button as a person starts it; every other test looks at it."""
     seen = Watched(browser)
     page = seen.page
-    page.goto(f"{studio}/new")
+    seen.from_home(studio, "Clothes ResNet", "Make it forget")
     ready(page)
     page.screenshot(path=screenshots / "1-new.png")
     page.click("#start")
@@ -99,19 +99,19 @@ FORMS = {
 }  # of each model: what is counted, what is chosen, what can be chosen
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("model", FORMS)
 def test_the_first_viewport_has_the_models_the_target_the_recommended_method_and_start(
-    studio, watched, screenshots, model, scheme
+    studio, watched, screenshots, model
 ):
-    seen = watched(color_scheme=scheme)
+    seen = watched()
     page = seen.page
     counted, chosen, choices = FORMS[model]
     page.goto(f"{studio}/new?model={model}")
     page.locator("#count", has_text=counted).wait_for()
     if chosen.endswith("label.selected"):
         page.wait_for_function("document.querySelector('#tile_style style')?.textContent.includes('data:image')")
-    page.screenshot(path=screenshots / f"new-{model}-{scheme}.png")
+    for scheme in seen.both_schemes():
+        page.screenshot(path=screenshots / f"new-{model}-{scheme}.png")
     bar = page.locator("#bar").bounding_box()
     assert bar["y"] + bar["height"] <= 800 and page.locator("#start").bounding_box()["y"] > bar["y"]
     assert page.locator("#model label").count() == len(FORMS) + 1
@@ -276,19 +276,32 @@ def test_the_classroom_shows_the_run_and_opens_the_studio_in_the_right_state(stu
     assert "Ankle boot" in page.locator("#say").inner_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.strip("/"))
-def test_a_phone_shows_every_page_without_scrolling_sideways(studio, watched, run_id, screenshots, path, scheme):
-    seen = watched(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+@pytest.mark.parametrize("path", PAGES)
+def test_a_phone_shows_every_page_without_scrolling_sideways(studio, watched, run_id, screenshots, path):
+    seen = watched(viewport={"width": 390, "height": 844})
     page = seen.page
     page.goto(f"{studio}/run?id={run_id}&tab={path}" if path in TABS else f"{studio}/{path}")
     page.locator("h1").first.wait_for()
     seen.filled(path)
-    assert page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
-    background = page.evaluate("getComputedStyle(document.body).backgroundColor || ''")
-    page.screenshot(path=screenshots / f"phone-{path.strip('/')}-{scheme}.png")
-    if path != "classroom/":
-        assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark"), background
+    for scheme in seen.both_schemes():
+        assert page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
+        page.screenshot(path=screenshots / f"phone-{path}-{scheme}.png")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_the_classroom_in_its_own_colours(studio, watched, screenshots, scheme):
+    seen = watched(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    seen.page.goto(f"{studio}/classroom/")
+    seen.filled("classroom/")
+    assert seen.page.evaluate(NO_OVERFLOW), "the page is wider than the phone"
+    seen.page.screenshot(path=screenshots / f"phone-classroom-{scheme}.png")
+
+
+def test_who_prefers_dark_pages_gets_dark_pages(studio, watched):
+    seen = watched(color_scheme="dark")
+    seen.page.goto(f"{studio}/runs")
+    seen.filled("runs")
+    assert seen.page.evaluate("document.body.classList.contains('dark')")
 
 
 def test_the_keyboard_chooses_and_reaches_the_start_button(studio, watched):

@@ -12,6 +12,15 @@ FILLED = {
     "methods": "#methods-tabs section",
     "classroom/": "[data-testid='stPageLink'] a",
 }
+# A page that is being left ends its streams and says so, to nobody: these lines are no errors of the page.
+LEFT = """
+addEventListener('beforeunload', () => {
+    const said = console.error, hushed = (event) => event.preventDefault();
+    console.error = () => {};
+    addEventListener('unhandledrejection', hushed);
+    setTimeout(() => { console.error = said; removeEventListener('unhandledrejection', hushed); }, 2000);
+});
+"""
 HEADINGS = """[...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].filter(head => head.checkVisibility())
 .map(head => [Number(head.tagName[1]), head.textContent.trim()])"""
 
@@ -21,6 +30,7 @@ class Watched:
 
     def __init__(self, browser, **context):
         self.context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}} | context))
+        self.context.add_init_script(LEFT)
         self.page = self.context.new_page()
         self.page.set_default_timeout(60_000)
         self.requests, self.errors = [], []
@@ -37,6 +47,14 @@ class Watched:
         """Wait until the page has what it asked for."""
         self.page.locator(FILLED[path.partition("?")[0]]).first.wait_for()
 
+    def both_schemes(self):
+        """The colours of the page, "light" and then "dark", as a person switches them."""
+        assert not self.page.evaluate("document.body.classList.contains('dark')")
+        yield "light"
+        self.page.get_by_role("button", name="Switch between light and dark").click()
+        self.page.wait_for_function("document.body.classList.contains('dark')")
+        yield "dark"
+
     def wrong_headings(self):
         """What is wrong in the order of the page's headings: they begin with the only h1 and go down by one at a time."""
         heads = self.page.evaluate(HEADINGS)
@@ -49,3 +67,11 @@ class Watched:
         return [
             url for url in self.requests if not url.startswith((studio, studio.replace("http", "ws"), "data:", "blob:"))
         ]
+
+    def from_home(self, studio, title, way):
+        """Open Home, and go from there by one of the ways ("Make it forget", "See how") that stand below a model's scene."""
+        self.page.goto(studio)
+        front = self.page.locator(
+            "gradio-app .lethe-front", has=self.page.get_by_role("heading", name=title, exact=True)
+        )
+        front.get_by_role("link", name=way).click()

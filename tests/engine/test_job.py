@@ -3,6 +3,7 @@
 import errno
 import json
 import math
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -296,7 +297,7 @@ def test_what_a_model_says_is_computed_once_for_all_jobs(started, home):
     assert kept() == 3  # the model after; the one before is known
     shares = [event["step"] / event["of"] for event in second.events() if event["phase"] == "measure"]
     assert shares[0] == 0 and shares[-1] == 1
-    assert {event["of"] for event in second.events() if event["phase"] == "measure"} == {20}  # what is known is no step
+    assert {event["of"] for event in second.events() if event["phase"] == "measure"} == {10}  # what is known is no step
 
 
 def test_a_retrained_reference_is_found_and_compared_with(started):
@@ -340,8 +341,9 @@ def test_a_warm_process_does_what_the_first_job_would_wait_for_unless_one_waits(
     assert asked == []
 
 
-def test_a_warm_process_has_imported_what_a_job_needs_even_where_nothing_is_left_to_measure(home):
-    """transformers' machinery and what metrics import late take two or three seconds; a job is not to wait for them."""
+@pytest.mark.parametrize("waits", [False, True], ids=["no job waits", "a job waits"])
+def test_a_warm_process_has_imported_what_a_job_needs_and_a_job_that_waits_imports_its_own(home, waits):
+    """transformers' machinery and what metrics import late take seconds: a job is not to wait for them, least of all for another's."""
     modules = [
         "transformers.modeling_utils",
         "backends.families.classifier.task",
@@ -352,7 +354,12 @@ def test_a_warm_process_has_imported_what_a_job_needs_even_where_nothing_is_left
         "import sys; from backends.engine.job import _warm; _warm(); "
         f"print(*(name for name in {modules} if name in sys.modules))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == modules
+    read, write = os.pipe()
+    try:
+        if waits:
+            os.write(write, b"{}\n")
+        done = subprocess.run([sys.executable, "-c", code], stdin=read, capture_output=True, text=True, check=True)
+    finally:
+        os.close(read)
+        os.close(write)
+    assert done.stdout.split() == ([] if waits else modules)

@@ -11,7 +11,7 @@ MEASURED = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "cl
 
 
 def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) -> str:
-    """Forgotten? What else got hurt? How far from a model trained again? And what that does not prove."""
+    """Forgotten? What else got hurt? How far from the retrained reference? And what that does not prove."""
     more = [one.clause for one in findings]
     if about.unchanged:
         return "; ".join([f"Nothing was forgotten of {about.what}: not one weight of the model moved", *more]) + "."

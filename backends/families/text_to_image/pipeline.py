@@ -25,6 +25,7 @@ from ...models.whole import PROBLEMS, arranged, first_line, load_whole
 from .one_step import ONE_STEP
 
 AT_ONCE = 64 * 16 * 16  # places of latents in a pass without gradients: 64 pictures of the embedded model, 4 of SD 1.x
+DECODING = 8  # times fewer in a pass of the autoencoder, whose layers at full size soon leave a processor's cache
 SMALL = 32  # places along a side, up to which the plain attention is the fastest on a processor, and has room enough
 TINY = 1e-8
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
@@ -117,7 +118,7 @@ class Pipeline:
     @property
     def rows(self) -> int:
         """Pictures of the model's own size in one pass without gradients, at least 1."""
-        return _rows(*self.cells)
+        return _rows(*self.cells, AT_ONCE)
 
     @property
     def scale_factor(self) -> int:
@@ -367,17 +368,19 @@ class Pipeline:
     ) -> tuple[Tensor, Tensor | None]:
         """Predictions with the words and, where wanted, without, a few rows in a pass."""
         if empty is None:
-            return torch.cat([self.predict(model, x[at], t[at], words[at]) for at in _slices(x)]), None
+            return torch.cat([self.predict(model, x[at], t[at], words[at]) for at in _slices(x, AT_ONCE)]), None
         both = join([words, empty[[0] * len(x)]])
         x, t = torch.cat([x, x]), torch.cat([t, t])
-        conditional, free = torch.cat([self.predict(model, x[at], t[at], both[at]) for at in _slices(x)]).chunk(2)
+        conditional, free = torch.cat(
+            [self.predict(model, x[at], t[at], both[at]) for at in _slices(x, AT_ONCE)]
+        ).chunk(2)
         return conditional, free
 
     @torch.no_grad()
     def pixels(self, latents: Tensor) -> NDArray[np.uint8]:
         """Pictures [n, height, width, 3] of clean latents."""
         decoded = []
-        for at in _slices(latents):
+        for at in _slices(latents, AT_ONCE // DECODING):
             with self.autocast():
                 image = self.vae.decode(latents[at] / self.vae.config.scaling_factor).sample.float()
             decoded.append((255 * (image / 2 + 0.5).clamp(0, 1)).round().byte().permute(0, 2, 3, 1).cpu())
@@ -418,13 +421,13 @@ def _as_plain(part: Path) -> None:
         path.rename(path.with_name(path.name.replace(f".{only}.", ".")))
 
 
-def _rows(height: int, width: int) -> int:
-    return max(1, AT_ONCE // (height * width))
+def _rows(height: int, width: int, places: int) -> int:
+    return max(1, places // (height * width))
 
 
-def _slices(latents: Tensor) -> list[slice]:
-    """The rows of latents [n, c, h, w] in groups for one pass each."""
-    rows = _rows(*latents.shape[2:])
+def _slices(latents: Tensor, places: int) -> list[slice]:
+    """The rows of latents [n, c, h, w] in groups for one pass each, of at most so many places unless a row has more."""
+    rows = _rows(latents.shape[2], latents.shape[3], places)
     return [slice(at, at + rows) for at in range(0, len(latents), rows)]
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...api import files, own
+from ...api.home import ASSETS
 from ...core.task import Index, Tell, silent
 from ...models.source import model_folder
 from .judges import Judge, open_judge
@@ -24,6 +25,7 @@ from .pipeline import Diffusion, Pipeline
 from .prompts import COMMON, EvalPrompt, PromptSet
 
 DRAWING = {"steps": 25, "watch_steps": 15, "guidance": 7.5}  # where a model's card does not say
+FIRST = 60  # pictures of a first measurement, of a suite that has twice as many or more
 WATCHED = 2  # pictures of each role to watch a job by
 ROLES = ("forget", "neighbour", "unrelated")
 
@@ -36,11 +38,13 @@ class TextToImage:
         asking: the targets, as prompts and pictures; `parts` are index sets into `asking.suite`.
         judge: says what a picture shows; None where nobody can.
         drawing: how pictures are drawn: `steps`, `watch_steps` (while a job is watched), `guidance`.
+        exact: whether the pictures that metrics look at are drawn in float32 whatever the job works in: those of an embedded model,
+            whose numbers are then the same on every machine, and what it draws as it is is known.
     """
 
     family = "text-to-image"
     shots = 5  # how often a phase shows what the model draws
-    keeps, exact = True, False
+    keeps = True
     recipe: Mapping[str, Any] = {}
     asking: PromptSet
 
@@ -60,6 +64,7 @@ class TextToImage:
         """
         self.id, self.data, self.device = model_id, data, torch.device(device)
         self.folder = model_folder(model_id)
+        self.exact = self.folder.is_relative_to(ASSETS)
         self.pipe = Pipeline(self.folder, model_id, self.device, precision)
         self.card: dict[str, Any] = files.read_json(self.folder / "card.json", {})
         self.drawing = DRAWING | self.card.get("drawing", {})
@@ -94,8 +99,35 @@ class TextToImage:
             BadInput: an unknown concept, one that is in both lists, or nothing left to keep.
         """
         self.asking = PromptSet(self.card, self.id, forget, keep)
+        self._divide()
+
+    def _divide(self) -> None:
         roles = np.array([shot.role for shot in self.asking.suite])
         self.parts = {role: np.flatnonzero(roles == role) for role in ROLES}
+
+    def first_part(self) -> Index | None:
+        """All pictures that ask for the target and a random sample of the others, the same for every run on these targets.
+
+        None where there are few, or where a CLIP judge compares each with all others.
+        """
+        forget, count = self.parts["forget"], len(self.asking.suite)
+        others = np.setdiff1d(np.arange(count), forget)
+        wanted = FIRST - len(forget)
+        if count < 2 * FIRST or wanted < FIRST // 2 or self.judge is None or self.data:
+            return None
+        chosen: Index = np.sort(
+            np.concatenate([forget, np.random.default_rng(0).choice(others, wanted, replace=False)])
+        )
+        return chosen
+
+    def only(self, index: Index) -> "TextToImage":
+        """A copy of this task that is judged by some pictures of its suite alone."""
+        part, asking = copy.copy(self), copy.copy(self.asking)
+        part.__dict__.pop("watched", None)
+        asking.suite = [self.asking.suite[at] for at in index]
+        part.asking = asking
+        part._divide()
+        return part
 
     def keep_as(self, other: "TextToImage") -> None:
         """Ask only for what another task keeps."""
@@ -210,7 +242,13 @@ class TextToImage:
 
     def outputs(self, model: nn.Module, tell: Tell = silent) -> dict[str, NDArray[Any]]:
         """The pictures of the suite, [n, height, width, 3] as `images`, and what the judge says of them."""
-        return self.draw_and_judge(model, self.asking.suite, tell)
+        was = self.precision
+        if self.exact:
+            self.precision = torch.float32
+        try:
+            return self.draw_and_judge(model, self.asking.suite, tell)
+        finally:
+            self.precision = was
 
     def draw_and_judge(
         self, model: nn.Module, shots: Sequence[EvalPrompt], tell: Tell = silent

@@ -85,7 +85,7 @@ with show.section("2. What else got hurt?"):
         rows["retrained reference"] = [show.score_text(first[role], "reference") for role in heads]
     st.html(show.table(list(heads.values()), rows))
     show.question(
-        "Two of these models name none of the forgotten facts. Are both as good as a model that was trained again without the writer?",
+        "Two of these models name none of the forgotten facts. Are both as good as a model that was retrained without the writer?",
         [
             "Yes, both stand at the same number.",
             "One cannot say from this column alone.",

@@ -3,14 +3,17 @@
 The address says which run: ?id=RUN, with &with= a second run beside it and &tab= the open tab. One module a tab.
 """
 
+from collections.abc import Mapping
 from types import ModuleType
 
 import gradio as gr
 from gradio.context import Context
 
-from pages.studio._shared import alone, identity, nav
+from app.first_view import FirstView
+from app.templating import render
+from pages.studio._shared import alone, find_run, identity, nav
 from pages.studio.run import _ask, _comeback, _head, _inside, _numbers, _see
-from pages.studio.run._page import RunPage
+from pages.studio.run._page import Place, RunPage
 
 TITLE, PATH, ORDER, IN_BAR = "Run", "run", 10, False
 
@@ -34,6 +37,21 @@ def build() -> None:
                 module.build(page)
     assert Context.root_block is not None
     Context.root_block.load(None, None, None, js="() => window.letheOpenTab()")
+
+
+PLAIN = {"id", "tab"}  # parts of the addresses that have a first view
+
+
+def first_view(query: Mapping[str, str]) -> FirstView | None:
+    """A finished run as See begins with it; any other tab, step, dose or second run is drawn by the page alone."""
+    place = Place.of(query)
+    run, _ = find_run(place.run) if place.run else (None, "")
+    if run is None or run.state.status != "done" or place.tab != "see" or query.keys() - PLAIN:
+        return None
+    board, numbers = _see.first(run)
+    tabs = [title for title, _ in TABS.values()]
+    head = _head.title(run, place, "")
+    return FirstView(render("first.run", head, _head.below(run), tabs, board, numbers), "#run-board table")
 
 
 if __name__ == "__main__":

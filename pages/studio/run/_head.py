@@ -88,6 +88,11 @@ def below(run: RunFolder) -> Markup:
         return marks.row(run)
     if status in ENDED:
         return run_card.ended(run)
+    first, counted = marks.first(run)
+    if first:
+        return render(
+            "run_head.first_marks", first, run_card.tag(status), counted, run_card.state_sentence(run, events)
+        )
     return render(
         "run_head.working",
         run_card.tag(status),

@@ -3,7 +3,7 @@
 import json
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
 from markupsafe import Markup
@@ -47,6 +47,11 @@ def build(page: RunPage) -> None:
     mark, clock = gr.State(""), gr.Timer(EVERY, active=False)
     switch = _vectors.build(page)
     _events(Widgets(page, group, which, about, unfit, bar, panels, mark, clock), go, groups, fields, switch)
+
+
+# While the looks of a question are on their way, none of the old ones can be pressed; see run.css.
+WAIT: Final = "document.documentElement.dataset.looks = 'coming';"
+GO_ON: Final = "delete document.documentElement.dataset.looks;"
 
 
 @dataclass(frozen=True)
@@ -113,21 +118,22 @@ def _events(
     vectors(quickly(tab.which.input(choose, tab.asked, outputs, js=anew, **latest)))
     grouped = tab.group.input(
         choose_group, tab.page.inputs(tab.page.secret, tab.group), [tab.which, tab.unfit, *outputs],
-        js=at_place(before=without("inspector", *_vectors.STATE)), **latest,  # the answer says which look; panels.js drops others
+        js=at_place(before=WAIT + without("inspector", *_vectors.STATE)), **latest,  # the answer says which look; panels.js drops others
     )  # fmt: skip
-    vectors(narrowed(quickly(grouped.then(**here))))
+    come = here | {"js": at_place(["", "inspector"], GO_ON)}
+    vectors(narrowed(quickly(grouped.then(**come))))
     poll: dict[str, Any] = {"queue": False, "js": at_place(), **PRIVATE}
     go.click(
         ask, [*tab.asked, *fields], [tab.page.secret, *tab.stand], js=at_place(), trigger_mode="multiple", **lookup
     )
     tab.bar.select(cancel, [*tab.asked, tab.mark], tab.stand, trigger_mode="multiple", **poll)
     tab.clock.tick(poll_looks, [*tab.asked, tab.mark], tab.stand, **poll)
-    arriving = tab.page.on_open(TAB, opened, [tab.group, tab.which, tab.unfit, *outputs])
+    arriving = tab.page.on_open(TAB, opened, [tab.group, tab.which, tab.unfit, *outputs], before=WAIT)
     if fields:  # what "why?" of the tab Ask brings
         filled = [*groups, *fields]
         arriving.then(_asked.settings, tab.page.inputs(), filled, js=at_place(), show_progress_on=tab.about, **PRIVATE)
     tab.page.status.change(ask_all_quick, tab.page.inputs(tab.page.secret), None, **poll)
-    vectors(narrowed(quickly(arriving.then(**here))))
+    vectors(narrowed(quickly(arriving.then(**come))))
 
 
 def settings(inspectors: list[Look]) -> tuple[list[gr.Accordion], list[gr.components.Component]]:

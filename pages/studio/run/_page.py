@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -33,10 +33,14 @@ class Place:
     def read(cls, at: Any, first_tab: str = "see") -> "Place":
         """The place that an address names, as "?id=...&with=...&tab=..."; what it does not name is empty."""
         text = at[:LONGEST] if isinstance(at, str) else ""
-        query = dict(parse_qsl(text.lstrip("?"), keep_blank_values=True))
+        return cls.of(dict(parse_qsl(text.lstrip("?"), keep_blank_values=True)), first_tab)
+
+    @classmethod
+    def of(cls, query: Mapping[str, str], first_tab: str = "see") -> "Place":
+        """The place that the parts of an address name."""
         beside = query.get("with", "")
         run = query.get("id", "")
-        return cls(run, beside if beside != run else "", query.get("tab") or first_tab, query)
+        return cls(run, beside if beside != run else "", query.get("tab") or first_tab, dict(query))
 
 
 def at_place(names: Sequence[str] = (), before: str = "") -> str:
@@ -98,15 +102,23 @@ class RunPage:
         """What an event of a tab sends: the address, and some widgets."""
         return [self.at, *more]
 
-    def on_open(self, tab: str, fn: Callable[..., Any], outputs: Sequence[Any], **options: Any) -> Any:
+    def on_open(
+        self, tab: str, fn: Callable[..., Any], outputs: Sequence[Any], *, before: str = "", **options: Any
+    ) -> Any:
         """Fill in a tab when it is first opened: by a click, or as the page's address names it. See app/static/tabs.js.
 
         Args:
             tab: id of the tab.
             fn: takes the address's query and the browser's secret, and answers `outputs`; may be a generator.
             outputs: what it fills in.
+            before: JavaScript that runs before it is asked.
             options: of the event.
         """
         return self.openers[tab].click(
-            fn, [self.at, self.secret], list(outputs), js=at_place(), trigger_mode="multiple", **(PRIVATE | options)
+            fn,
+            [self.at, self.secret],
+            list(outputs),
+            js=at_place(before=before),
+            trigger_mode="multiple",
+            **(PRIVATE | options),
         )

@@ -55,15 +55,22 @@ def opened(at: str, secret: str = "") -> Iterator[tuple[Any, ...]]:
     note += markup.text(UNLIKE, "says") if second is not None and not _alike(run, second) else ""
     both = [run] if second is None else [run, second]
     numbers = bullets.html(run, second, NAMES)
-    asked = [
-        board.Reference() if (one.result or {}).get("reference") else board.Reference(note=_no_reference(one))
-        for one in both
-    ]
+    asked = [_unasked(one) for one in both]
     if second is not None and _alike(run, second):
         asked[1] = board.Reference(note="The retrained reference is that of the first run.")
     yield note + _boards(both, asked), numbers, "", _mark(run)
     answered = [_answered(one, reference) for one, reference in zip(both, asked, strict=True)]
     yield note + _boards(both, answered), numbers, _closer(both), _mark(run)
+
+
+def first(run: RunFolder) -> tuple[Markup, Markup]:
+    """The board and the headline numbers of a finished run as they are before anything is asked."""
+    return _boards([run], [_unasked(run)]), bullets.html(run, None, NAMES)
+
+
+def _unasked(run: RunFolder) -> board.Reference:
+    """The row of the retrained reference before it is asked, or why there is none."""
+    return board.Reference() if (run.result or {}).get("reference") else board.Reference(note=_no_reference(run))
 
 
 WORKING = "Where there is a retrained reference, it joins when the run is done."
