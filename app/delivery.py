@@ -24,7 +24,6 @@ from app import first_view, previews
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
 Send = Callable[[Scope], Awaitable[None]]
-FirstViews = Mapping[str, Callable[[Mapping[str, str]], Markup | None]]
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CACHE_BYTES: Final = 32 * 2**20  # bytes of compressed answers, the longest unused go first
@@ -63,7 +62,11 @@ class Delivery:
     """A middleware round the studio that answers for pages, configuration and scripts."""
 
     def __init__(
-        self, app: ASGI, pages: dict[str, str], root_path: str = "", first_views: FirstViews | None = None
+        self,
+        app: ASGI,
+        pages: dict[str, str],
+        root_path: str = "",
+        first_views: Mapping[str, first_view.Drawn] | None = None,
     ) -> None:
         """Stand before `app`.
 

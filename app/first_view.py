@@ -40,6 +40,7 @@ class FirstView:
 
 
 Draw = Callable[[Mapping[str, str]], FirstView | None]
+Drawn = Callable[[Mapping[str, str]], Markup | None]  # the same as the HTML that goes into the page
 
 
 def drawn(view: FirstView, bar: Sequence[tuple[str, str]], here: str) -> Markup:

@@ -12,7 +12,7 @@ from app.figures.watching import is_drawing
 from app.target_choice import targets_in_words
 from app.templating import render
 from backends.api import catalog, estimate, model_info, runs
-from backends.api.errors import LetheError
+from backends.api.errors import DAMAGED, LetheError
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED
 
@@ -51,7 +51,7 @@ def _row(run: RunFolder) -> Markup:
             name, step, of = entered[-1] if entered else ("", 0, 0)
             phase, share = run_card.phase_name(name) if name else "", step / of if of else 0.0
         picture = thumbnail(run)
-    except (LetheError, OSError, ValueError, LookupError, TypeError):  # it was damaged or deleted since it was listed
+    except DAMAGED:  # it was damaged or deleted since it was listed
         return Markup()
     tag = run_card.tag(state.status)
     return render("home.own_row", run.id, markup.run_address(run.id), picture, what, about, when, tag, phase, share)

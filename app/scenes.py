@@ -16,7 +16,7 @@ from app.figures.watching import is_chat, is_drawing
 from app.target_choice import targets_in_words
 from app.templating import render
 from backends.api import catalog, runs
-from backends.api.errors import LetheError
+from backends.api.errors import DAMAGED
 from backends.api.runs import RunFolder
 
 IMAGES: Final = 4  # of a scene whose model looks at images
@@ -72,14 +72,7 @@ def _front(run: RunFolder, entries: dict[str, catalog.Model]) -> Front | None:
         entry = entries.get(run.spec.model)
         family = families.of_run(run)
         scene = families.view(family).scene(run) or of_samples(run)
-    except (
-        LetheError,
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-    ):  # a damaged run has no place on Home
+    except (*DAMAGED, AttributeError):  # a damaged run has no place on Home
         return None
     if entry is None or scene is None:
         return None

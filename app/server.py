@@ -25,7 +25,7 @@ from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
 from app.inference import LIVE
 from app.supervisor import Guardian, bind, hold_home
 from backends.api import catalog, runs
-from backends.api.errors import LetheError
+from backends.api.errors import DAMAGED, LetheError
 from backends.api.home import home, ready_home
 from backends.api.limits import limits
 
@@ -88,6 +88,13 @@ def plotly_script() -> tuple[bytes, str]:
     return path.read_bytes(), f'"plotly-{plotly.__version__}"'
 
 
+def packed_response(request: Request, packed: bytes, media: str, headers: dict[str, str]) -> Response:
+    """A response of what is kept compressed, as the browser takes it."""
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(packed, media_type=media, headers=headers | {"Content-Encoding": "gzip"})
+    return Response(gzip.decompress(packed), media_type=media, headers=headers)
+
+
 def own_routes(app: FastAPI) -> None:
     """Add the routes that neither library serves."""
 
@@ -101,18 +108,14 @@ def own_routes(app: FastAPI) -> None:
         headers = {"ETag": mark, "Cache-Control": f"public, max-age={WEEK}", "Vary": "Accept-Encoding"}
         if request.headers.get("if-none-match") == mark:
             return Response(status_code=304, headers=headers)
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(packed, media_type="text/javascript", headers=headers | {"Content-Encoding": "gzip"})
-        return Response(gzip.decompress(packed), media_type="text/javascript", headers=headers)
+        return packed_response(request, packed, "text/javascript", headers)
 
     @app.get("/vendor/first.css", include_in_schema=False)
     async def vendor_first(request: Request) -> Response:
         from app import first_view
 
         headers = {"Cache-Control": f"public, max-age={WEEK}", "Vary": "Accept-Encoding"}
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(first_view.PACKED, media_type="text/css", headers=headers | {"Content-Encoding": "gzip"})
-        return Response(first_view.CSS, media_type="text/css", headers=headers)
+        return packed_response(request, first_view.PACKED, "text/css", headers)
 
     @app.get("/vendor/preview.png", include_in_schema=False)
     async def vendor_preview() -> FileResponse:
@@ -124,7 +127,7 @@ def own_routes(app: FastAPI) -> None:
 
         try:
             picture = preview_pictures.of_run(run_id)
-        except (LetheError, OSError, ValueError, LookupError, TypeError):  # no such run, or one that cannot be read
+        except DAMAGED:  # no such run, or one that cannot be read
             return FileResponse(STATIC / "preview.png", headers={"Cache-Control": "no-cache"})
         return Response(picture, media_type="image/png", headers={"Cache-Control": "public, max-age=300"})
 

@@ -7,7 +7,7 @@ define `first_view`; see app/first_view.py.
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol, cast
 
 from markupsafe import Markup
@@ -15,9 +15,8 @@ from markupsafe import Markup
 import pages.studio
 from app import first_view
 from app.door.studio import Studio
-from backends.api.errors import LetheError
+from backends.api.errors import DAMAGED
 
-Drawn = Callable[[Mapping[str, str]], Markup | None]
 BAR_END = [
     ("Classroom", "classroom/"),
     ("New run", "new"),
@@ -56,7 +55,7 @@ def build() -> Studio:
     return demo
 
 
-def first_views() -> dict[str, Drawn]:
+def first_views() -> dict[str, first_view.Drawn]:
     """What draws the first view of a page into what the server sends, by the page's path; only of pages that have one."""
     modules = studio_pages()
     bar = [(page.TITLE, f"./{page.PATH}") for page in modules if not page.PATH or getattr(page, "IN_BAR", True)]
@@ -64,19 +63,13 @@ def first_views() -> dict[str, Drawn]:
     return {f"/{page.PATH}": _drawing(page, bar) for page in modules if hasattr(page, "first_view")}
 
 
-def _drawing(page: StudioPage, bar: list[tuple[str, str]]) -> Drawn:
+def _drawing(page: StudioPage, bar: list[tuple[str, str]]) -> first_view.Drawn:
     draw = cast(first_view.Draw, page.first_view)  # type: ignore[attr-defined]
 
     def drawn(query: Mapping[str, str]) -> Markup | None:
         try:
             view = draw(query)
-        except (
-            LetheError,
-            OSError,
-            ValueError,
-            LookupError,
-            TypeError,
-        ):  # a damaged run: the page itself says what is wrong
+        except DAMAGED:  # the page itself says what is wrong
             return None
         return None if view is None else first_view.drawn(view, bar, f"./{page.PATH}")
 

@@ -27,3 +27,7 @@ class Busy(LetheError):
 
 class OutOfReach(LetheError):
     """A scheduler, a file or a disk could not be reached or written."""
+
+
+# What reading a run's folder can raise that is damaged, deleted meanwhile, or was never there.
+DAMAGED = (LetheError, OSError, ValueError, LookupError, TypeError)

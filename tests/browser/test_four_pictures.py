@@ -23,6 +23,7 @@ def test_from_home_to_the_pictures_that_fit_the_family(studio, watched, screensh
     page = seen.page
     seen.from_home(studio, title, "See how")
     page.locator("#run-title h1", has_text=title).wait_for()
+    page.locator("#run-more details").first.wait_for()  # the reference has joined; nothing is drawn anew from here on
     slider = page.locator("#run-board input[type=range]")
     slider.focus()
     assert slider.bounding_box()["y"] < 800

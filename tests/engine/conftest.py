@@ -10,13 +10,11 @@ from pathlib import Path
 import pytest
 import toy
 from PIL import Image
-from small_jobs import SETTINGS, numbers
+from small_jobs import LONG, SETTINGS, numbers
 
 from backends.api import runs
 from backends.api.runs import RunFolder
 from backends.api.spec import JobSpec
-
-LONG = 40  # epochs of the job that is killed: seconds, even on a quick machine
 
 
 @pytest.fixture(autouse=True)

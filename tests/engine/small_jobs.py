@@ -9,6 +9,7 @@ import psutil
 
 from backends.api.runs import RunFolder
 
+LONG = 120  # epochs of the job that is disturbed: it still works when a busy machine comes to disturb it
 PATIENCE = 240  # seconds: a loaded machine may take its time
 SETTINGS = {
     "LETHE_THREADS": "1",

@@ -8,7 +8,7 @@ import time
 
 import psutil
 import pytest
-from small_jobs import PATIENCE, SETTINGS, jobs, numbers, step_of, until
+from small_jobs import LONG, PATIENCE, SETTINGS, jobs, numbers, step_of, until
 
 from backends.api import __version__, engine
 from backends.api.errors import BadInput, OutOfReach
@@ -65,7 +65,7 @@ def holder(cluster):
 @pytest.mark.slow
 def test_a_job_survives_its_worker_and_then_the_scheduler(cluster, start, queue, undisturbed):
     start()
-    run = queue(epochs=40)
+    run = queue(epochs=LONG)
     until(lambda: step_of(run) >= 20)
     worker = holder(cluster)
     inside = psutil.Process(worker.pid).children(recursive=True)

@@ -9,7 +9,7 @@ import time
 
 import psutil
 import pytest
-from small_jobs import PATIENCE, SETTINGS, jobs, numbers, step_of, until
+from small_jobs import LONG, PATIENCE, SETTINGS, jobs, numbers, step_of, until
 
 from backends.api import engine
 from backends.api.errors import Busy, LetheError, OutOfReach
@@ -73,7 +73,7 @@ def test_two_jobs_one_after_the_other(running, queue):
 
 @pytest.mark.slow
 def test_a_job_killed_at_any_moment_ends_in_the_same_numbers(start, queue, undisturbed):
-    process, run = start(), queue(epochs=40)
+    process, run = start(), queue(epochs=LONG)
     moments = sorted(random.Random(time.time_ns()).sample(range(1, 250), 2))
     for moment in moments:
         until(lambda moment=moment: step_of(run) >= moment or over(run), PATIENCE)
@@ -87,7 +87,7 @@ def test_a_job_killed_at_any_moment_ends_in_the_same_numbers(start, queue, undis
 
 @pytest.mark.slow
 def test_an_engine_killed_and_started_again_ends_in_the_same_numbers(start, queue, undisturbed):
-    process, run = start(), queue(epochs=40)
+    process, run = start(), queue(epochs=LONG)
     until(lambda: step_of(run) >= 40, PATIENCE)
     children = jobs(process.pid)
     process.kill()
