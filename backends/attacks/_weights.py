@@ -1,6 +1,6 @@
 """Weights as the attacks on them see them: the matrices of a model, and how a copy of them is put in place."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,7 @@ def altered(model: nn.Module, change: Callable[[str, Tensor], Tensor]) -> nn.Mod
     return model
 
 
-def states(model: nn.Module, changes: list[Callable[[str, Tensor], Tensor]]) -> Iterator[nn.Module]:
+def states(model: nn.Module, changes: Sequence[Callable[[str, Tensor], Tensor]]) -> Iterator[nn.Module]:
     """The model as it is with each change in turn, every one made on the weights that it came with."""
     original = {name: weight.detach().clone() for name, weight in matrices(model).items()}
     for change in changes:

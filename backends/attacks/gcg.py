@@ -136,7 +136,8 @@ def steepest(inserted: Inserted, texts: Texts, words: Tensor, allowed: NDArray[n
         loss = inserted.loss(texts, vectors.expand(len(texts), -1, -1)).mean()
         (gradient,) = torch.autograd.grad(loss, vectors)
     by_word = gradient @ words[torch.from_numpy(allowed).to(words.device)].T
-    return allowed[by_word.topk(min(TOP, len(allowed)), largest=False).indices.cpu().numpy()]
+    fastest: NDArray[np.int64] = allowed[by_word.topk(min(TOP, len(allowed)), largest=False).indices.cpu().numpy()]
+    return fastest
 
 
 def swapped(
@@ -158,7 +159,8 @@ def suffix_losses(
     for part in torch.from_numpy(suffixes).to(words.device).split(AT_ONCE):
         several = texts[list(range(count)) * len(part)]
         losses.append(inserted.loss(several, words[part].repeat_interleave(count, 0)).view(len(part), count).mean(1))
-    return np.nan_to_num(torch.cat(losses).double().cpu().numpy(), nan=np.inf)
+    each: NDArray[np.float64] = np.nan_to_num(torch.cat(losses).double().cpu().numpy(), nan=np.inf)
+    return each
 
 
 def _allowed(exam: LanguageExam) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from typing import Any
 
 from torch import nn
 
@@ -33,7 +34,7 @@ class Interpolation(Params):
     quick=True,
     order=50,
 )
-def interpolation(look: AttackContext, params: Interpolation) -> Result:  # type: ignore[type-arg]
+def interpolation(look: AttackContext[Any], params: Interpolation) -> Result:
     """(1 - a) w + a w_original for a of 0 ... 1, of the unlearned model and of each reference (which has other
     random weights, so that the way between them leads through models that know little). At 1 all is back by construction, and
     whoever has the original's weights needs no attack: this explains how deep an edit lies and is not weighed by the court."""

@@ -1,5 +1,7 @@
 """Plain question: asks every model as it is, without any attack."""
 
+from typing import Any
+
 from ..api.attacked import Attacked
 from ..core.attack import AttackContext, Result
 from ..core.registry import Params, attack
@@ -23,7 +25,7 @@ class PlainQuestion(Params):
     quick=True,
     order=0,
 )
-def plain_question(look: AttackContext, params: PlainQuestion) -> Result:  # type: ignore[type-arg]
+def plain_question(look: AttackContext[Any], params: PlainQuestion) -> Result:
     """One pass over the items and the kept ones, [1 seed, 1 place, items]."""
     tried = look.try_on_each(lambda model, seed: iter([model]), 1, "asking", copies=False)
     exam = look.exam

@@ -1,6 +1,7 @@
 """Magnitude pruning: sets the smallest weights to zero."""
 
 from functools import partial
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -35,7 +36,7 @@ class Pruning(Params):
     group="there",
     order=44,
 )
-def pruning(look: AttackContext, params: Pruning) -> Result:  # type: ignore[type-arg]
+def pruning(look: AttackContext[Any], params: Pruning) -> Result:
     """In each linear and convolution weight, the share of smallest magnitude is set to zero; no retraining. Judged at `judged`, where
     models of this size usually still keep the rest; beyond it the curve shows the damage."""
     changes = [partial(_pruned, share=share) for share in SHARES]

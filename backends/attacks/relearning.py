@@ -1,7 +1,7 @@
 """Relearning curve: trains on a few of the forgotten things and asks for others."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 from torch import nn
@@ -36,7 +36,7 @@ class Relearning(Params):
     quick=True,
     order=10,
 )
-def relearning(look: AttackContext, params: Relearning) -> Result:  # type: ignore[type-arg]
+def relearning(look: AttackContext[Any], params: Relearning) -> Result:
     """The share of held-out items after 0 ... n steps of fine-tuning from each model's own weights, with a fresh optimiser. A guard is
     part of the unlearned model as it stands."""
     exam = look.exam

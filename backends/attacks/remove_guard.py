@@ -1,6 +1,7 @@
 """Guard removed: asks the model without what stands in front of it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from torch import nn
 
@@ -28,7 +29,7 @@ class RemoveGuard(Params):
     quick=True,
     order=5,
 )
-def remove_guard(look: AttackContext, params: RemoveGuard) -> Result:  # type: ignore[type-arg]
+def remove_guard(look: AttackContext[Any], params: RemoveGuard) -> Result:
     """The items asked with the guard and without it. Without it the unlearned model is the original by construction; it is asked all
     the same. The original and the references have no guard: both places are the same for them."""
 

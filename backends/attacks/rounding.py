@@ -1,6 +1,7 @@
 """Rounding of the weights (RTN): stores every model in fewer and fewer bits."""
 
 from functools import partial
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -37,7 +38,7 @@ class Rounding(Params):
     quick=True,
     order=40,
 )
-def rounding(look: AttackContext, params: Rounding) -> Result:  # type: ignore[type-arg]
+def rounding(look: AttackContext[Any], params: Rounding) -> Result:
     """Symmetric round-to-nearest by output row: d = max|w| / (2^(b-1) - 1), w <- d round(w / d), of linear and convolution weights.
 
     Norms, biases and embeddings stay. GPTQ, AWQ and NF4, which the paper has too, are left out. The place that is judged is 4 bits,
@@ -61,4 +62,5 @@ def _rounded(name: str, weight: Tensor, bits: float) -> Tensor:
         return weight
     rows = weight.flatten(1) if weight.ndim != 3 else weight.flatten(0, 1)
     step = (rows.abs().amax(1, keepdim=True) / (2 ** (int(bits) - 1) - 1)).clamp(min=torch.finfo(weight.dtype).tiny)
-    return (torch.round(rows / step) * step).view_as(weight)
+    rounded: Tensor = torch.round(rows / step) * step
+    return rounded.view_as(weight)

@@ -1,6 +1,7 @@
 """Undoing the largest directions of the change (SVD): takes the strongest part of the edit out again."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +33,7 @@ class UndoDirections(Params):
     group="there",
     order=52,
 )
-def undo_directions(look: AttackContext, params: UndoDirections) -> Result:  # type: ignore[type-arg]
+def undo_directions(look: AttackContext[Any], params: UndoDirections) -> Result:
     """w - sum of the r largest singular directions of (w - w_original), r = 0, 1, 2, 4, 8, of linear and convolution weights.
 
     It needs the original's weights, so it explains how thin an edit is and is not weighed by the court. Changes of norms, biases and

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -34,7 +35,7 @@ class WeightNoise(Params):
     group="there",
     order=42,
 )
-def weight_noise(look: AttackContext, params: WeightNoise) -> Result:  # type: ignore[type-arg]
+def weight_noise(look: AttackContext[Any], params: WeightNoise) -> Result:
     """w + s std(w) N(0, 1) for s of 0, .01, .03, .1, of linear and convolution weights; [draws, places, items]. Judged at the last."""
 
     def way(model: nn.Module, seed: int) -> Iterator[nn.Module]:

@@ -131,7 +131,7 @@ def curves(attacked: Attacked, title: str) -> Lines:
         if when in attacked.recalled
     ]
     if "after" in attacked.kept:
-        values = [100 * float(one) for one in attacked.curve("after", kept=True)]
+        values: list[float | None] = [100 * float(one) for one in attacked.curve("after", kept=True)]
         series.append(Series(name="unlearned, kept items", values=values, role="unrelated", when="after"))
     return Lines(
         title=title,

@@ -25,7 +25,9 @@ def open_task(model: str, data: str, setting: dict[str, Any], *, measure: bool =
     if data and shared():
         raise BadInput("This studio is shared, so it reads no folders of its machine; choose an embedded model.")
     where = hardware.device()
-    if setting.setdefault("device", where.type) != where.type:  # another machine began it: its precision need not be the best here
+    if (
+        setting.setdefault("device", where.type) != where.type
+    ):  # another machine began it: its precision need not be the best here
         setting |= {"device": where.type, "precision": ""}
     hardware.prepare(setting.get("threads") or machine.cores())
     task = family(model)(model, data, where)

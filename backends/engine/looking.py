@@ -50,7 +50,7 @@ def findings_of(
     if reason := entry.lacks(look):
         raise BadInput(reason)
     made = entry.function(look, params)
-    panels = made.panels if isinstance(made, Result) else made
+    panels = list(made.panels if isinstance(made, Result) else made)
     if isinstance(made, Result):
         made.attacked.save(place[1])
     findings = Found(

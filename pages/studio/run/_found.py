@@ -65,7 +65,7 @@ def findings_or_hint(run_id: str | None, inspector_id: str | None, owner: str = 
         return answer(run, entry, findings)
     if reason := _offer.lacks(run.id, inspector_id):
         return markup.card(entry.title, markup.verdict(reason, "unknown"))
-    usual = findings_api.usual_seconds(inspector_id, entry.kind, run.spec.model)
+    usual = findings_api.usual_seconds(inspector_id, model=run.spec.model)
     takes = f" In runs of this model it took about {theme.seconds(usual)}." if usual else ""
     return markup.card(
         entry.title,
@@ -94,4 +94,4 @@ def answer(run: RunFolder, entry: Look, result: dict[str, Any]) -> Markup:
 def stored(run: RunFolder, entry: Look, owner: str = "") -> dict[str, Any] | None:
     """Findings of a look that are there already, as far as they concern an owner."""
     defaults = params.checked(entry.id, entry.params, {})
-    return LOOKS.findings(run, entry.id, owner) or visits.read(run, entry.id, defaults, entry.kind)
+    return LOOKS.findings(run, entry.id, owner) or visits.read(run, entry.id, defaults)
