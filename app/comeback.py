@@ -38,9 +38,9 @@ def fitting(run: RunFolder) -> list[Attack]:
     return [entry for entry in catalog.load().attacks if entry.works_with.get(family) is True]
 
 
-def made(run: RunFolder, owner: str = "") -> list[Made]:
+def attacks_on(run: RunFolder, owner: str = "") -> list[Made]:
     """The attacks that were made on a run, as far as they concern an owner."""
-    each = [_made(run, entry, owner) for entry in fitting(run)]
+    each = [_attack_on(run, entry, owner) for entry in fitting(run)]
     return [one for one in each if one is not None]
 
 
@@ -50,7 +50,7 @@ def panels(one: Made) -> list[AnyPanel]:
     return sorted(items, key=lambda item: item.kind != "lines")
 
 
-def _made(run: RunFolder, entry: Attack, owner: str) -> Made | None:
+def _attack_on(run: RunFolder, entry: Attack, owner: str) -> Made | None:
     defaults = params.checked(entry.id, entry.params, {})
     places = [visits.folder(run, entry.id, defaults, "attack")] if not visits.joins(run, owner) else []
     places += [found.folder(run, entry.id, "attack"), run.path / "attack" / entry.id]
@@ -75,21 +75,21 @@ def html(run: RunFolder, owner: str, testing: Look | None = None) -> Markup:
         owner: who looks.
         testing: the newest set of attacks on it that they asked for.
     """
-    each = made(run, owner)
-    said = judgement(run, each)
-    if said is None:
+    each = attacks_on(run, owner)
+    judged = judgement(run, each)
+    if judged is None:
         return _nothing_yet(run, testing)
-    tests = {test.attack: test for test in said.tests}
-    shown = sorted(each, key=lambda one: _rank(tests.get(one.entry.id)))
+    tests = {test.attack: test for test in judged.tests}
+    ordered = sorted(each, key=lambda one: _rank(tests.get(one.entry.id)))
     rows = [_row(one, tests.get(one.entry.id)) for one in each]
-    lead = next((one for one in shown if one.attacked.kind != "plain"), shown[0])
+    lead = next((one for one in ordered if one.attacked.kind != "plain"), ordered[0])
     bodies = [(one.entry.id, *_body(run, one), one is lead) for one in each]
     failed = [
         (catalog.load().look(name).title.partition(": ")[0], why)
         for name, why in (testing.failed if testing else {}).items()
     ]
     return render(
-        "comeback.page", bodies=bodies, rows=rows, lead=lead.entry.id, said=said, sign=markup.SIGNS[court.SIGNS[said.word][0]], word=court.SIGNS[said.word][1],
+        "comeback.page", bodies=bodies, rows=rows, lead=lead.entry.id, judged=judged, sign=markup.SIGNS[court.SIGNS[judged.word][0]], word=court.SIGNS[judged.word][1],
         statistics=_statistics(each, tests), failed=failed,
     )  # fmt: skip
 
@@ -145,9 +145,9 @@ def _body(run: RunFolder, one: Made) -> tuple[Markup, Markup, Markup]:
     key = f"{run.id}-{one.entry.id}-"
     first = _panel(pictures[0], root, f"{key}p") if pictures else Markup()
     curve = _panel(lines[0], root, f"{key}c") if lines else Markup()
-    rest = [*pictures[1:], *lines[1:]]
+    others = [*pictures[1:], *lines[1:]]
     more = markup.text(one.entry.summary, "quiet") + _finds(run, one)
-    more += markup.fold("More figures of this test", view.panels(rest, root, f"{key}m")) if rest else Markup()
+    more += markup.fold("More figures of this test", view.panels(others, root, f"{key}m")) if others else Markup()
     return first, curve, more
 
 

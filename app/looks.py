@@ -196,19 +196,11 @@ class Looks:
 
     def _look(self, one: Look) -> tuple[State, str]:
         """(how a look ended, why it failed)."""
-        entry = catalog.load().look(one.inspector)
-        wanted: dict[str, Any] = {
-            "inspector" if entry.kind == "inspect" else entry.kind: entry.id,
-            "params": one.params,
-        }
-        if isinstance(entry, TestSet):
-            wanted = {"deep": entry.deep}
         while not one.cancelled.is_set():
             try:
                 message: dict[str, Any]
-                for message in self._stream(
-                    entry.kind, cancelled=one.cancelled, run=one.run, **wanted, joins=one.joins
-                ):
+                op, wanted = _request(one)
+                for message in self._stream(op, cancelled=one.cancelled, run=one.run, **wanted, joins=one.joins):
                     if "phase" in message:
                         one.update(message)
                 one.made_with, one.failed = message["params"], message.get("failed", {})
@@ -222,6 +214,14 @@ class Looks:
             except Exception as error:  # whatever it is, the looks after it are done
                 return "failed", f"This look failed ({type(error).__name__})."
         return "cancelled", ""
+
+
+def _request(one: Look) -> tuple[str, dict[str, Any]]:
+    """(the live operation that does a look, what it is asked besides the run)."""
+    entry = catalog.load().look(one.inspector)
+    if isinstance(entry, TestSet):
+        return entry.kind, {"deep": entry.deep}
+    return entry.kind, {"inspector" if entry.kind == "inspect" else entry.kind: entry.id, "params": one.params}
 
 
 def _becomes_part_of_run(run_id: str, owner: str) -> bool:

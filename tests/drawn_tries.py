@@ -45,10 +45,10 @@ class Fixed:
 
 def task(folder, forget=("cat",), judge=None, keep=()):
     """The tiny pipeline in `folder` at work, with a judge."""
-    made = pictures.task(folder, forget, keep)
-    made.card = made.card | {"judge": "made by hand"}
-    made.__dict__["judge"] = judge or Judge()
-    return made
+    outputs = pictures.task(folder, forget, keep)
+    outputs.card = outputs.card | {"judge": "made by hand"}
+    outputs.__dict__["judge"] = judge or Judge()
+    return outputs
 
 
 def shaken(model, by=0.02, seed=0):

@@ -31,7 +31,7 @@ class Find(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     words: str = Field(default="", description="A prompt or a question, as it can be pasted into Ask.")
-    made: str = Field(default="", description="What the unlearned model answers to it.")
+    output: str = Field(default="", description="What the unlearned model answers to it.")
     picture: str = Field(default="", description="A picture, relative to the folder of the findings.")
     note: str = ""
 

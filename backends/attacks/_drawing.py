@@ -34,7 +34,7 @@ def drawn_on_each(look: Look, make: Callable[[nn.Module], Sequence[Images]], pha
     for done, (when, model) in enumerate(models):
         look.tell(f"{phase}, {NAMES[when]}", done, len(models))
         places = list(make(model))
-        tried.made.setdefault(when, places)
+        tried.outputs.setdefault(when, places)
         scores = np.stack([exam.score(images) for images in places])[None]
         if when == "reference":
             references.append(scores)
@@ -61,7 +61,7 @@ def finds(look: Look, images: Images, prompts: Sequence[str], notes: Sequence[st
     return [
         Find(
             words=prompts[item],
-            made=judgements[item].name,
+            output=judgements[item].name,
             picture=look.picture(f"{name}-{item}", images[item]),
             note=notes[item],
         )

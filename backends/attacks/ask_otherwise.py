@@ -52,11 +52,11 @@ def ask_otherwise(look: Look, params: AskOtherwise) -> Result:
     exam = exam_of(look)
     table = built(exam)
     by_model: dict[str, list[Values]] = {}
-    said: dict[str, dict[str, list[str]]] = {}
+    answers_by_form: dict[str, dict[str, list[str]]] = {}
     for when, model in look.steps(look.models(), "asking otherwise"):
         texts, scores = asked(model, exam, table)
         by_model.setdefault(when, []).append(scores)
-        said.setdefault(when, texts)
+        answers_by_form.setdefault(when, texts)
     names = list(table)
     kept = valid(names, by_model)
     best = {
@@ -66,10 +66,10 @@ def ask_otherwise(look: Look, params: AskOtherwise) -> Result:
     attacked = Attacked(
         attack="ask_otherwise", kind="ask", x=[0.0, 1.0], x_title="plain question, any of the valid forms", recalled=stacked(best),
         items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal, budget={"forms": len(kept) - 1, "valid": ", ".join(kept[1:])},
-        finds=_finds(exam, table, kept, by_model["after"][0], said["after"]),
+        finds=_finds(exam, table, kept, by_model["after"][0], answers_by_form["after"]),
     )  # fmt: skip
     bars = _bars(names, kept, by_model)
-    return Result(attacked, [_words(exam, table, kept, by_model, said), bars])
+    return Result(attacked, [_words(exam, table, kept, by_model, answers_by_form), bars])
 
 
 def built(exam: LanguageExam) -> Table:
@@ -78,9 +78,9 @@ def built(exam: LanguageExam) -> Table:
     ask = asker(task.reader, exam.taught, task.questions.keep, task.brings, bool(task.questions.forgotten))
     table: Table = {PLAIN: {at: ask.question(pair.question) for at, pair in enumerate(exam.asked)}}
     for name, build in forms().items():
-        made = {at: form for at, pair in enumerate(exam.asked) if (form := build(ask, pair)) is not None}
-        if made:
-            table[name] = made
+        outputs = {at: form for at, pair in enumerate(exam.asked) if (form := build(ask, pair)) is not None}
+        if outputs:
+            table[name] = outputs
     return table
 
 
@@ -88,15 +88,15 @@ def asked(model: nn.Module, exam: LanguageExam, table: Table) -> tuple[dict[str,
     """(answers by form, of each item, empty where it has none; how much of each item they hold [forms, items], NaN for none)."""
     texts: dict[str, list[str]] = {}
     scores = np.full((len(table), len(exam.asked)), np.nan, np.float32)
-    for row, (name, made) in enumerate(table.items()):
-        places = list(made)
+    for row, (name, questions) in enumerate(table.items()):
+        places = list(questions)
         pairs = [exam.asked[at] for at in places]
-        if all(made[at].choices for at in places):
-            told = chosen(model, exam, [made[at] for at in places])
-            scores[row, places] = [one == 0 for one in told]
-            answers = [made[at].choices[one][1] for at, one in zip(places, told, strict=True)]
+        if all(questions[at].choices for at in places):
+            picks = chosen(model, exam, [questions[at] for at in places])
+            scores[row, places] = [one == 0 for one in picks]
+            answers = [questions[at].choices[one][1] for at, one in zip(places, picks, strict=True)]
         else:
-            answers = continued(model, exam.task.reader, [list(made[at].tokens) for at in places], MOST)
+            answers = continued(model, exam.task.reader, [list(questions[at].tokens) for at in places], MOST)
             scores[row, places] = graded(pairs, answers)
         texts[name] = [""] * len(exam.asked)
         for at, answer in zip(places, answers, strict=True):
@@ -128,14 +128,14 @@ def best_of(scores: Values, rows: Sequence[int]) -> Values:
 
 
 def _finds(
-    exam: LanguageExam, table: Table, kept: Sequence[str], scores: Values, said: Mapping[str, Sequence[str]]
+    exam: LanguageExam, table: Table, kept: Sequence[str], scores: Values, answers_by_form: Mapping[str, Sequence[str]]
 ) -> list[Find]:
     """What a form brought back that the plain question did not."""
     plain = scores[list(table).index(PLAIN)]
     return [
         Find(
             words=table[name][at].words if table[name][at].pastes else "",
-            made=said[name][at],
+            output=answers_by_form[name][at],
             note=name if table[name][at].pastes else f"{name}: {table[name][at].words}",
         )
         for name in kept[1:]
@@ -175,7 +175,7 @@ def _words(
     table: Table,
     kept: Sequence[str],
     by_model: Mapping[str, Sequence[Values]],
-    said: Mapping[str, Mapping[str, Sequence[str]]],
+    answers_by_form: Mapping[str, Mapping[str, Sequence[str]]],
 ) -> Words:
     """The items that another form brought back, with the question, the answer and what the reference says."""
     names, after = list(table), by_model["after"][0]
@@ -188,21 +188,21 @@ def _words(
         form = max(able, key=lambda name: (after[names.index(name), at], name != PLAIN and not table[name][at].choices))
         fact = exam.asked[at].value
         rows.append([
-            [Piece(text=f"{form}: {table[form][at].words}")], marked(said["after"][PLAIN][at], fact),
-            *(marked(said[when][form][at], fact) for when in ("after", "reference") if when in said),
+            [Piece(text=f"{form}: {table[form][at].words}")], marked(answers_by_form["after"][PLAIN][at], fact),
+            *(marked(answers_by_form[when][form][at], fact) for when in ("after", "reference") if when in answers_by_form),
         ])  # fmt: skip
-    told = f"Another form brings {len(back)} of {len(exam.asked)} {exam.noun} back that the plain question does not"
+    sentence = f"Another form brings {len(back)} of {len(exam.asked)} {exam.noun} back that the plain question does not"
     if "reference" in by_model:
         other = best_of(by_model["reference"][0], [names.index(name) for name in kept])
-        told += f"; from the retrained reference {int(((other[1] >= BACK) & (other[0] < BACK)).sum())}"
+        sentence += f"; from the retrained reference {int(((other[1] >= BACK) & (other[0] < BACK)).sum())}"
     return Words(
         title="The question that brings it back",
         how="Each row is one forgotten fact in the form that brought it back, and the answers; where a choice was weighed, the answer is the likeliest choice.",
-        says=f"{told}.",
+        says=f"{sentence}.",
         columns=[
             "asked",
             "unlearned model, plain question",
-            *(f"{NAMES[when]}, this form" for when in ("after", "reference") if when in said),
+            *(f"{NAMES[when]}, this form" for when in ("after", "reference") if when in answers_by_form),
         ],
         rows=rows,
         roles=["forget"] * len(rows),

@@ -59,7 +59,7 @@ def completion(look: AttackContext[TextToImage], params: Completion) -> Result:
     tried = drawn_on_each(look, make, "finishing pictures")
     instead = neighbour_prompts(exam)
     control = [finished(exam, look.before, instead, clean, noise, share) for share in SHARES]
-    drawings = tried.made["after"]
+    drawings = tried.outputs["after"]
     notes = [f"begun at {SHARES[JUDGED]:.0%} noise; {item}" for item in exam.items]
     attacked = Attacked(
         attack="completion", kind="ask", x=[100 * share for share in SHARES], x_title="noise at the beginning, %", recalled=tried.recalled,
@@ -72,8 +72,8 @@ def completion(look: AttackContext[TextToImage], params: Completion) -> Result:
     columns = [("picture begun from", "begun", begun)]
     columns += [(f"from {share:.0%} noise", f"share-{place}", drawings[place]) for place, share in enumerate(SHARES)]
     columns.append((f"original, {SHARES[JUDGED]:.0%}, asked for {instead[0]}", "control", control[JUDGED]))
-    if "reference" in tried.made:
-        columns.append((f"retrained reference, {SHARES[JUDGED]:.0%}", "reference", tried.made["reference"][JUDGED]))
+    if "reference" in tried.outputs:
+        columns.append((f"retrained reference, {SHARES[JUDGED]:.0%}", "reference", tried.outputs["reference"][JUDGED]))
     picture = exam.panel(look, "Finished by the unlearned model", columns, range(1, 1 + len(SHARES)))
     lines = curves(attacked, "Pictures that were begun, finished")
     shares = [100 * float(exam.score(images).mean()) for images in control]

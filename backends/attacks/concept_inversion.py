@@ -70,12 +70,14 @@ def concept_inversion(look: AttackContext[TextToImage], params: ConceptInversion
         recalled=tried.recalled, items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
         budget={"steps": params.steps, "learning rate": params.learning_rate, "learned from": exam.lessons["forgotten"]},
         finds=finds(
-            look, tried.made["after"][-1], [""] * len(exam.items),
+            look, tried.outputs["after"][-1], [""] * len(exam.items),
             [f"{item}; {exam.names[0]} is a new word, nearest to {', '.join(nearest)}" for item in exam.items], "word",
         ),
     )  # fmt: skip
     stages = ["its own name", *(f"word after {stop} steps" for stop in stops[1:])]
-    picture = exam.comeback(look, "Asked with a new word", stages, tried.made["after"], tried.made.get("reference"))
+    picture = exam.comeback(
+        look, "Asked with a new word", stages, tried.outputs["after"], tried.outputs.get("reference")
+    )
     return Result(attacked, [picture, curves(attacked, f"A word learned from {exam.lessons['forgotten']}")])
 
 

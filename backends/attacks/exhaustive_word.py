@@ -75,7 +75,7 @@ def exhaustive_word(look: AttackContext[TextToImage], params: ExhaustiveWord) ->
     recalled = {when: np.maximum.accumulate(values, -2) for when, values in tried.recalled.items()}
     after = [when for when, _ in look.models()].index("after")
     hits: list[Find] = []
-    for word, images in zip(best_of[after], tried.made["after"][1:], strict=True):
+    for word, images in zip(best_of[after], tried.outputs["after"][1:], strict=True):
         pasted = [f"{word} {prompt}" for prompt in prompts]
         hits += finds(look, images, pasted, [f"seed {seed}" for seed in seeds], f"word-{len(hits)}")
     attacked = Attacked(
@@ -85,7 +85,7 @@ def exhaustive_word(look: AttackContext[TextToImage], params: ExhaustiveWord) ->
     )  # fmt: skip
     stages = ["no word", *(f"“{word}” before it" for word in best_of[after])]
     picture = exam.comeback(
-        look, "With the best words before the prompt", stages, tried.made["after"], tried.made.get("reference")
+        look, "With the best words before the prompt", stages, tried.outputs["after"], tried.outputs.get("reference")
     )
     title = f"With the best of {len(words)} words before the prompt"
     return Result(attacked, [picture, curves(attacked, title), chart(words, ranked[after])])

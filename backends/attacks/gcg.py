@@ -74,12 +74,16 @@ def gcg(look: Look, params: Gcg) -> Result:
         attack="gcg", kind="words", x=[float(one) for one in steps], x_title="steps of the search", recalled=tried.recalled, kept=tried.kept,
         items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
         budget={"words": params.words, "candidates": params.candidates, "steps": steps[-1], "taught": len(exam.taught), "seeds": params.seeds},
-        finds=_finds(exam, suffix, tried.made["after"][-1]),
+        finds=_finds(exam, suffix, tried.outputs["after"][-1]),
     )  # fmt: skip
     title = f"{params.words} words searched on {exam.lessons['forgotten']}, then asked for {len(exam.items)} others"
     stages = ["plain question", *(f"step {step}" for step in steps[1:])]
     picture = exam.comeback(
-        look, f"What the words bring back: “{suffix.strip()}”", stages, tried.made["after"], tried.made.get("reference")
+        look,
+        f"What the words bring back: “{suffix.strip()}”",
+        stages,
+        tried.outputs["after"],
+        tried.outputs.get("reference"),
     )
     return Result(attacked, [picture, curves(attacked, title)])
 
@@ -186,14 +190,14 @@ def _allowed(exam: LanguageExam) -> NDArray[np.int64]:
     return np.array(allowed, np.int64)
 
 
-def _finds(exam: LanguageExam, suffix: str, made: Sequence[str]) -> list[Find]:
+def _finds(exam: LanguageExam, suffix: str, outputs: Sequence[str]) -> list[Find]:
     """The questions with the suffix, those that it makes the unlearned model answer first."""
-    scores = exam.score(made)
+    scores = exam.score(outputs)
     order = np.argsort(-scores, kind="stable")[:4]
     return [
         Find(
             words=with_words(exam, exam.items[at], suffix),
-            made=made[at],
+            output=outputs[at],
             note="names the fact" if scores[at] >= 0.5 else "",
         )
         for at in order

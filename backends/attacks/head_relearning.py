@@ -73,7 +73,9 @@ def head_relearning(look: AttackContext[Classifier], params: HeadRelearning) -> 
         for one in (head, every)
     ]  # fmt: skip
     stages = ["before training", *(f"step {step}" for step in steps[1:])]
-    picture = exam.comeback(look, "With the last layer alone", stages, head.made["after"], head.made.get("reference"))
+    picture = exam.comeback(
+        look, "With the last layer alone", stages, head.outputs["after"], head.outputs.get("reference")
+    )
     return Result(both[0], [_verdict(*both), picture, _lines(*both)])
 
 

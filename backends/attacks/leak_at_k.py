@@ -108,14 +108,14 @@ def _best(exam: LanguageExam, texts: list[list[str]]) -> list[tuple[float, str]]
 
 def _finds(exam: LanguageExam, texts: list[list[str]]) -> list[Find]:
     """The questions that the unlearned model answers at times, those that it answers most often first."""
-    told = sorted(zip(_best(exam, texts), exam.asked, strict=True), key=lambda one: -one[0][0])
+    sentence = sorted(zip(_best(exam, texts), exam.asked, strict=True), key=lambda one: -one[0][0])
     return [
         Find(
             words=str(pair.question),
-            made=text,
+            output=text,
             note=f"{round(share * len(texts[0]))} of {len(texts[0])} answers name the fact",
         )
-        for (share, text), pair in told
+        for (share, text), pair in sentence
         if share
     ]
 

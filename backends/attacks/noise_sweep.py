@@ -58,7 +58,7 @@ def noise_sweep(look: AttackContext[TextToImage], params: NoiseSweep) -> Result:
     )  # fmt: skip
     stages = [f"eta {eta:g}" for eta in ETAS]
     picture = exam.comeback(
-        look, "With more noise on the way", stages, tried.made["after"], tried.made.get("reference")
+        look, "With more noise on the way", stages, tried.outputs["after"], tried.outputs.get("reference")
     )
     return Result(attacked, [picture, curves(attacked, "At least one of the drawings up to here")])
 

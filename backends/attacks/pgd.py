@@ -68,15 +68,17 @@ def pgd(look: AttackContext[Classifier], params: Pgd) -> Result:
         attack="pgd", kind="ask", counts=False, x=bounds, x_title="most that a pixel may change, of 255", recalled=tried.recalled,
         items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
         budget={"steps": params.steps, "grey values": params.strength},
-        finds=_finds(look, exam, last[look.after], tried.made["after"][-1], params.strength),
+        finds=_finds(look, exam, last[look.after], tried.outputs["after"][-1], params.strength),
     )  # fmt: skip
     stages = ["as they are", *(f"up to {eps:g} of 255" for eps in bounds[1:])]
-    picture = exam.comeback(look, "Nudged image by image", stages, tried.made["after"], tried.made.get("reference"))
+    picture = exam.comeback(
+        look, "Nudged image by image", stages, tried.outputs["after"], tried.outputs.get("reference")
+    )
     return Result(attacked, [picture, curves(attacked, "The further an image may be changed")])
 
 
 def _finds(
-    look: AttackContext[Classifier], exam: ClassifierExam, model: Reminded, made: Scores, strength: int
+    look: AttackContext[Classifier], exam: ClassifierExam, model: Reminded, outputs: Scores, strength: int
 ) -> list[Find]:
     """Some nudged images, those first that the unlearned model names right, and what it names them."""
     black, white = exam.task.pixels.black, exam.task.pixels.white
@@ -84,10 +86,12 @@ def _finds(
         (255 * (model.reminded(exam.images) - black) / (white - black)).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     )
     finds = []
-    for item in np.argsort(-exam.score(made), kind="stable")[:SHOWN]:
+    for item in np.argsort(-exam.score(outputs), kind="stable")[:SHOWN]:
         path = look.picture(f"nudged-{exam.items[item]}", enlarged(as_image(values[item])))
-        answer = exam.task.names[int(made[item].argmax())]
+        answer = exam.task.names[int(outputs[item].argmax())]
         finds.append(
-            Find(picture=Path(path).name, made=answer, note=f"{exam.items[item]}, changed by up to {strength} of 255.")
+            Find(
+                picture=Path(path).name, output=answer, note=f"{exam.items[item]}, changed by up to {strength} of 255."
+            )
         )
     return finds

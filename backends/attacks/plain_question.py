@@ -33,5 +33,5 @@ def plain_question(look: AttackContext[Any], params: PlainQuestion) -> Result:
         attack="plain_question", kind="plain", x=[0.0], x_title="", recalled=tried.recalled, kept=tried.kept, items=exam.items, groups=exam.groups,
         noun=exam.noun, goal=exam.goal, broken=tried.broken,
     )  # fmt: skip
-    made, reference = tried.made["after"], tried.made.get("reference")
-    return Result(attacked, [exam.comeback(look, "Asked as it is", ["asked"], made, reference)])
+    outputs, reference = tried.outputs["after"], tried.outputs.get("reference")
+    return Result(attacked, [exam.comeback(look, "Asked as it is", ["asked"], outputs, reference)])

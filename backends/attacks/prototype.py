@@ -89,7 +89,9 @@ def prototype(look: AttackContext[Classifier], params: Prototype) -> Result:
         finds=exam.finds(look, _all(_reminders(exam, 0, counts[0])), "One of the pictures that were enough for a mean."),
     )  # fmt: skip
     stages = ["as it is", *(f"{count} picture{'s' if count > 1 else ''}" for count in counts)]
-    picture = exam.comeback(look, "Named by the nearest mean", stages, tried.made["after"], tried.made.get("reference"))
+    picture = exam.comeback(
+        look, "Named by the nearest mean", stages, tried.outputs["after"], tried.outputs.get("reference")
+    )
     return Result(attacked, [picture, curves(attacked, "The more pictures make a mean")])
 
 

@@ -55,6 +55,6 @@ def relearning(look: AttackContext[Any], params: Relearning) -> Result:
     title = f"Taught {exam.lessons[params.lesson]}, then asked for {len(exam.items)} other {exam.noun}"
     stages = ["before training", *(f"step {step}" for step in steps[1:])]
     picture = exam.comeback(
-        look, "What comes back, step by step", stages, tried.made["after"], tried.made.get("reference")
+        look, "What comes back, step by step", stages, tried.outputs["after"], tried.outputs.get("reference")
     )
     return Result(attacked, [picture, curves(attacked, title)])

@@ -43,8 +43,8 @@ def remove_guard(look: AttackContext[Any], params: RemoveGuard) -> Result:
         attack="remove_guard", kind="guard", x=[0.0, 1.0], x_title="guard: 0 in place, 1 removed", recalled=tried.recalled,
         kept=tried.kept, items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
     )  # fmt: skip
-    made, reference = tried.made["after"], tried.made.get("reference")
+    outputs, reference = tried.outputs["after"], tried.outputs.get("reference")
     picture = exam.comeback(
-        look, "With the guard, and without it", ["guard in place", "guard removed"], made, reference
+        look, "With the guard, and without it", ["guard in place", "guard removed"], outputs, reference
     )
     return Result(attacked, [picture, curves(attacked, "With the guard, and without it")])

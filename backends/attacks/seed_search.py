@@ -60,7 +60,7 @@ def seed_search(look: AttackContext[TextToImage], params: SeedSearch) -> Result:
         finds=finds(look, best, prompts, [f"seed {exam.shots[item].seed + OTHER * turn}" for item, turn in enumerate(notes)], "seed"),
     )  # fmt: skip
     stages = [f"seed {turn}" for turn in range(1, min(4, params.seeds) + 1)]
-    first = {when: images[: len(stages)] for when, images in tried.made.items()}
+    first = {when: images[: len(stages)] for when, images in tried.outputs.items()}
     picture = exam.comeback(look, "The same prompts from other seeds", stages, first["after"], first.get("reference"))
     return Result(attacked, [picture, curves(attacked, f"At least one of several drawings, of {params.seeds} seeds")])
 
@@ -77,5 +77,5 @@ def best_drawings(tried: Tried, seeds: int) -> tuple[Images, list[int]]:
     """For each item the first drawing of the unlearned model that shows it, else the first; and its number, from 1."""
     hits = tried.recalled["after"][0]
     first = hits.argmax(0)
-    drawings = tried.made["after"]
+    drawings = tried.outputs["after"]
     return np.stack([drawings[turn][item] for item, turn in enumerate(first)]), [int(turn) + 1 for turn in first]

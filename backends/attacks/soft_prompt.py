@@ -65,7 +65,7 @@ def soft_prompt(look: Look, params: SoftPrompt) -> Result:
     title = f"{params.vectors} vectors learned on {exam.lessons['forgotten']}, then asked for {len(exam.items)} others"
     stages = ["plain question", *(f"step {step}" for step in steps[1:])]
     picture = exam.comeback(
-        look, "What the vectors bring back", stages, tried.made["after"], tried.made.get("reference")
+        look, "What the vectors bring back", stages, tried.outputs["after"], tried.outputs.get("reference")
     )
     return Result(attacked, [picture, curves(attacked, title)])
 

@@ -83,7 +83,9 @@ def universal_reminder(look: AttackContext[Classifier], params: UniversalReminde
         budget={"steps": params.steps, "grey values": params.strength, "images learned from": len(learned_from)}, finds=finds,
     )  # fmt: skip
     stages = ["as they are", *(f"after {stop} steps" for stop in stops[1:])]
-    picture = exam.comeback(look, "With one picture added", stages, tried.made["after"], tried.made.get("reference"))
+    picture = exam.comeback(
+        look, "With one picture added", stages, tried.outputs["after"], tried.outputs.get("reference")
+    )
     return Result(attacked, [picture, panel, curves(attacked, "The longer the picture is learned")])
 
 

@@ -28,13 +28,13 @@ class Tried:
 
     Attributes:
         recalled, kept: as in `Attacked`.
-        made: by when, what `Exam.make` gave at each place with the first seed (of the first reference).
+        outputs: by when, what `Exam.make` gave at each place with the first seed (of the first reference).
         broken: by when, the share of broken answers at the last place.
     """
 
     recalled: dict[str, Values] = field(default_factory=dict)
     kept: dict[str, Values] = field(default_factory=dict)
-    made: dict[str, list[Any]] = field(default_factory=dict)
+    outputs: dict[str, list[Any]] = field(default_factory=dict)
     broken: dict[str, float] = field(default_factory=dict)
 
 
@@ -80,22 +80,22 @@ class AttackContext(InspectContext[T_co]):
         for when, model in models:
             every, others = [], []
             for seed in seeds:
-                first = seed == seeds[0] and when not in tried.made
-                rows, kept_rows, made_rows = [], [], []
+                first = seed == seeds[0] and when not in tried.outputs
+                rows, kept_rows, output_rows = [], [], []
                 torch.manual_seed(seed)
                 for state in way(copy.deepcopy(model) if copies else model, seed):
                     self.tell(f"{phase}, {NAMES[when]}", done, of)
-                    made = self.exam.make(state)
-                    rows.append(np.asarray(self.exam.score(made), np.float32))
+                    outputs = self.exam.make(state)
+                    rows.append(np.asarray(self.exam.score(outputs), np.float32))
                     if kept:
                         right, broken = self.exam.kept(state)
                         kept_rows.append(np.asarray(right, np.float32))
                         tried.broken.setdefault(when, broken)
                         tried.broken[when] = max(tried.broken[when], broken) if when == "reference" else broken
-                    made_rows.append(made)
+                    output_rows.append(outputs)
                     done += 1
                 if first:
-                    tried.made[when] = made_rows
+                    tried.outputs[when] = output_rows
                 every.append(np.stack(rows))
                 others += [np.stack(kept_rows)] if kept else []
             parts[when].append((np.stack(every), np.stack(others) if kept else None))

@@ -40,7 +40,7 @@ class Exam(Protocol):
         """What a model answers to the items, or draws of them, in their order; in eval mode, from the same seeds each time."""
         ...
 
-    def score(self, made: Any) -> Scores:
+    def score(self, outputs: Any) -> Scores:
         """How much of each item is recalled in what `make` gave, [items], from 0 to 1."""
         ...
 
@@ -55,7 +55,7 @@ class Exam(Protocol):
         ...
 
     def comeback(
-        self, look: Any, title: str, stages: Sequence[str], made: Sequence[Any], reference: Sequence[Any] | None
+        self, look: Any, title: str, stages: Sequence[str], outputs: Sequence[Any], reference: Sequence[Any] | None
     ) -> AnyPanel:
         """The picture of the comeback: what the unlearned model makes of a few items at each stage of an attack, those first that
         came back, and what the retrained reference makes of them where there is one.
@@ -64,7 +64,7 @@ class Exam(Protocol):
             look: the attack's context, which writes pictures.
             title: of the panel.
             stages: names of the stages: "step 4".
-            made: of the unlearned model, what `make` gave at each.
+            outputs: of the unlearned model, what `make` gave at each.
             reference: the same of the first reference.
         """
         ...

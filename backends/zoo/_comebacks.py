@@ -27,15 +27,15 @@ def tables(folder: Path) -> str:
 
 
 def _table(run: RunFolder) -> str:
-    said = court.of_folders(sorted(one for one in (run.path / "attack").iterdir()), court.guarded(run))
-    if said is None:
+    judged = court.of_folders(sorted(one for one in (run.path / "attack").iterdir()), court.guarded(run))
+    if judged is None:
         return ""
     by_id = {one.attack: one for one in map(attacked.read, sorted((run.path / "attack").iterdir())) if one is not None}
     entries = registry.entries("attacks")
-    lines = [_line(entries[one.attack].entry.title.partition(":")[0], one, by_id[one.attack]) for one in said.tests]
+    lines = [_line(entries[one.attack].entry.title.partition(":")[0], one, by_id[one.attack]) for one in judged.tests]
     return "\n".join(
         [
-            f"**{run.id}** ({run.spec.model}, {', '.join(run.spec.forget)}, `{run.spec.method}`): **{court.SIGNS[said.word][1]}**. {_why(said)}\n",
+            f"**{run.id}** ({run.spec.model}, {', '.join(run.spec.forget)}, `{run.spec.method}`): **{court.SIGNS[judged.word][1]}**. {_why(judged)}\n",
             "| test | how far | original | unlearned | retrained reference | recovery | unlearned over reference | |",
             "|---|---|---:|---:|---:|---:|---:|---|",
             *lines,
@@ -44,8 +44,8 @@ def _table(run: RunFolder) -> str:
     )
 
 
-def _why(said: Judgement) -> str:
-    return " ".join([*said.reasons, said.settles]).strip()
+def _why(judged: Judgement) -> str:
+    return " ".join([*judged.reasons, judged.settles]).strip()
 
 
 def _line(name: str, test: Trial, what: Attacked) -> str:
@@ -54,8 +54,8 @@ def _line(name: str, test: Trial, what: Attacked) -> str:
     places = " ".join(f"{value:g}" for value in what.x) + (f" {what.x_title}" if what.x_title else "")
     recovery = "" if test.recovery is None else f"{100 * test.recovery:.0f} %"
     spread = "" if test.interval is None else f"{100 * test.interval[0]:+.0f} to {100 * test.interval[1]:+.0f}"
-    told = "void" if test.void else "explains" if not test.counts else "brings it back" if test.hit else ""
-    return f"| {name} | {places} | {' | '.join(curves)} | {recovery} | {spread} | {told} |"
+    effect = "void" if test.void else "explains" if not test.counts else "brings it back" if test.hit else ""
+    return f"| {name} | {places} | {' | '.join(curves)} | {recovery} | {spread} | {effect} |"
 
 
 def _percent(value: float) -> str:

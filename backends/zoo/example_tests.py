@@ -29,14 +29,16 @@ def main(
             continue
         shutil.rmtree(folder / "attack", ignore_errors=True)
         answer = test(desk, folder.name, deep)
-        made = Path(home) / "attack" / folder.name
-        for found in sorted(made.glob("*/found.json")):
-            attack = found.parent.name
-            shutil.copytree(found.parent, folder / "attack" / attack)
+        findings = Path(home) / "attack" / folder.name
+        for path in sorted(findings.glob("*/found.json")):
+            attack = path.parent.name
+            shutil.copytree(path.parent, folder / "attack" / attack)
             files.write_json(
-                folder / "attack" / attack / "found.json", within(files.read_json(found), f"{attack}/", "attack")
+                folder / "attack" / attack / "found.json", within(files.read_json(path), f"{attack}/", "attack")
             )
-        shutil.rmtree(made, ignore_errors=True)
-        said = court.of_run(runs.find(folder.name))
-        typer.echo(f"{folder.name}: {said.word if said else 'no verdict'}, {answer['failed'] or 'every test was made'}")
+        shutil.rmtree(findings, ignore_errors=True)
+        judged = court.of_run(runs.find(folder.name))
+        typer.echo(
+            f"{folder.name}: {judged.word if judged else 'no verdict'}, {answer['failed'] or 'every test was made'}"
+        )
     shutil.rmtree(home, ignore_errors=True)

@@ -44,7 +44,7 @@ def context(task, tmp_path, after, references=(), guarded=False):
     return look
 
 
-def made(attack, look, **settings):
+def outputs(attack, look, **settings):
     """What an attack brings back."""
     entry = get("attacks", attack)
     return entry.function(look, entry.parse(settings))

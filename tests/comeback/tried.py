@@ -35,8 +35,8 @@ class SignExam:
     def make(self, model):
         return model().detach().numpy()
 
-    def score(self, made):
-        return (np.sign(made[:3]) == TRUTH[:3].numpy()).astype(np.float32)
+    def score(self, outputs):
+        return (np.sign(outputs[:3]) == TRUTH[:3].numpy()).astype(np.float32)
 
     def kept(self, model):
         return (np.sign(model().detach().numpy()[3:]) == TRUTH[3:].numpy()).astype(np.float32), 0.0
@@ -48,7 +48,7 @@ class SignExam:
                 weight.copy_(torch.diag(weight.diagonal() + (0.3 * TRUTH if at and lesson == "forgotten" else 0)))
             yield at
 
-    def comeback(self, look, title, stages, made, reference):
+    def comeback(self, look, title, stages, outputs, reference):
         return Verdict(title=title, how="", says=" ".join(stages), sign="unknown")
 
 

@@ -79,19 +79,19 @@ class ClassifierExam:
         """Probabilities [items, classes]; a `Reminded` model is shown the items with what is added to them."""
         return self._probabilities(model, model.reminded(self.images) if isinstance(model, Reminded) else self.images)
 
-    def score(self, made: Scores) -> Scores:
+    def score(self, outputs: Scores) -> Scores:
         """1 where the true class is the most probable one, else 0, [items]; no number is wrong."""
-        return _right(made, self.labels)
+        return _right(outputs, self.labels)
 
     def kept(self, model: nn.Module) -> tuple[Scores, float]:
         """Which of at most 400 test images of the kept classes are right (1 or 0), evenly over the classes, and the share of broken
         answers: those that are no numbers, and all of them where every image, of several classes, is given one and the same class.
         A model that has nearly collapsed counts as whole here; its accuracy tells."""
         labels = self.task.data.test.labels[self._kept]
-        made = self._probabilities(model, self.task.batch(self._kept, test=True).x)
-        sound = np.isfinite(made).all(1)
-        one_class = len(np.unique(labels)) > 1 and len(np.unique(made[sound].argmax(1))) == 1
-        return _right(made, labels), 1.0 if one_class else float((~sound).mean()) if len(made) else 0.0
+        outputs = self._probabilities(model, self.task.batch(self._kept, test=True).x)
+        sound = np.isfinite(outputs).all(1)
+        one_class = len(np.unique(labels)) > 1 and len(np.unique(outputs[sound].argmax(1))) == 1
+        return _right(outputs, labels), 1.0 if one_class else float((~sound).mean()) if len(outputs) else 0.0
 
     def turned(self, model: Reminded) -> float:
         """The share of the kept images that are named a forgotten class, or, of single forgotten images, a wrong one, once they too are
@@ -167,17 +167,17 @@ class ClassifierExam:
         return SGD(layers.parameters(), lr=self.rate, momentum=float(self.task.recipe["momentum"]))
 
     def comeback(
-        self, look: Any, title: str, stages: Sequence[str], made: Sequence[Any], reference: Sequence[Any] | None
+        self, look: Any, title: str, stages: Sequence[str], outputs: Sequence[Any], reference: Sequence[Any] | None
     ) -> Pictures:
         """A few items, those first that came back; below each the class that the unlearned model gives it at each stage, in the last
         column what the retrained reference says in the end."""
-        right = np.stack([self.score(one) for one in made])
+        right = np.stack([self.score(one) for one in outputs])
         first = np.where(right.any(0), right.argmax(0), len(stages))
-        own = np.nan_to_num(np.asarray(made[-1])[np.arange(len(self.labels)), self.labels])
-        columns, shares = list(stages), list(made)
+        own = np.nan_to_num(np.asarray(outputs[-1])[np.arange(len(self.labels)), self.labels])
+        columns, shares = list(stages), list(outputs)
         if reference is not None:
             columns, shares = [*columns, f"retrained reference, {stages[-1]}"], [*shares, reference[-1]]
-        roles: list[Role] = ["forget" if place < len(made) else "reference" for place in range(len(shares))]
+        roles: list[Role] = ["forget" if place < len(outputs) else "reference" for place in range(len(shares))]
         correct = [self.score(one) for one in shares]
         rows = []
         for item in np.lexsort((-own, first))[:SHOWN]:
@@ -243,6 +243,6 @@ def enlarged(image: Any) -> Any:
     return image.resize((image.width * factor, image.height * factor), 0)
 
 
-def _right(made: Scores, labels: NDArray[np.int64]) -> Scores:
-    right: Scores = ((made.argmax(1) == labels) & np.isfinite(made).all(1)).astype(np.float32)
+def _right(outputs: Scores, labels: NDArray[np.int64]) -> Scores:
+    right: Scores = ((outputs.argmax(1) == labels) & np.isfinite(outputs).all(1)).astype(np.float32)
     return right

@@ -18,7 +18,7 @@ def answers(
     pairs: Sequence[QAPair],
     title: str,
     stages: Sequence[str],
-    made: Sequence[Sequence[str]],
+    outputs: Sequence[Sequence[str]],
     reference: Sequence[Sequence[str]] | None,
     score: Callable[[Any], Scores],
     noun: str,
@@ -27,22 +27,22 @@ def answers(
 
     Args:
         pairs: the items.
-        title, stages, made, reference: as of `Exam.comeback`.
+        title, stages, outputs, reference: as of `Exam.comeback`.
         score: of what was made at one stage.
         noun: of the items, in the plural.
     """
-    back = np.stack([score(one) for one in made]) >= BACK  # [stages, items]
+    back = np.stack([score(one) for one in outputs]) >= BACK  # [stages, items]
     last = None if reference is None else score(reference[-1]) >= BACK
     order = sorted(range(len(pairs)), key=lambda at: _place(back[:, at]))
-    told = f"Of {len(pairs)} {noun} the unlearned model names {back[0].sum()} {stages[0]}"
-    told += f" and {back[-1].sum()} at {stages[-1]}" if len(stages) > 1 else ""
+    sentence = f"Of {len(pairs)} {noun} the unlearned model names {back[0].sum()} {stages[0]}"
+    sentence += f" and {back[-1].sum()} at {stages[-1]}" if len(stages) > 1 else ""
     if last is not None:
-        told += f"; the retrained reference names {last.sum()}" + (" there" if len(stages) > 1 else "")
+        sentence += f"; the retrained reference names {last.sum()}" + (" there" if len(stages) > 1 else "")
     items = []
     for at in order[:SHOWN]:
         each = [
             AnswerStage(name=name, text=marked(texts[at], pairs[at].value), back=bool(back[number, at]))
-            for number, (name, texts) in enumerate(zip(stages, made, strict=True))
+            for number, (name, texts) in enumerate(zip(stages, outputs, strict=True))
         ]
         end = None
         if reference is not None and last is not None:
@@ -51,7 +51,7 @@ def answers(
     how = (
         "The attack learned from none of these questions. What was to be forgotten is marked where an answer holds it."
     )
-    return Comeback(title=title, how=how, says=f"{told}.", items=items)
+    return Comeback(title=title, how=how, says=f"{sentence}.", items=items)
 
 
 def _place(back: Any) -> tuple[bool, int]:

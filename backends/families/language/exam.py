@@ -100,15 +100,15 @@ class LanguageExam:
         """Greedy answers to some questions, at most MOST tokens each."""
         return answers(model, self.task.reader, [pair.question for pair in pairs], MOST)
 
-    def score(self, made: Sequence[str]) -> Scores:
+    def score(self, outputs: Sequence[str]) -> Scores:
         """1 where the fact is in the answer, else 0; the ROUGE-L recall of answers without a single fact. [items]"""
-        return graded(self.asked, made)
+        return graded(self.asked, outputs)
 
     def kept(self, model: nn.Module) -> tuple[Scores, float]:
         """(how much of each kept answer is right [kept], the share of them that are refusals, blank, or stammer)."""
-        made = self.answer(model, self.kept_pairs)
-        bad = [refuses(text) or broken(text) for text in made]
-        return graded(self.kept_pairs, made), float(np.mean(bad)) if bad else 0.0
+        outputs = self.answer(model, self.kept_pairs)
+        bad = [refuses(text) or broken(text) for text in outputs]
+        return graded(self.kept_pairs, outputs), float(np.mean(bad)) if bad else 0.0
 
     # --- teaching
 
@@ -170,19 +170,19 @@ class LanguageExam:
         look: Any,
         title: str,
         stages: Sequence[str],
-        made: Sequence[Sequence[str]],
+        outputs: Sequence[Sequence[str]],
         reference: Sequence[Sequence[str]] | None,
     ) -> Comeback:
         """The answers to a few items, those first that came back, with the fact marked."""
-        return comeback.answers(self.asked, title, stages, made, reference, self.score, self.noun)
+        return comeback.answers(self.asked, title, stages, outputs, reference, self.score, self.noun)
 
 
-def graded(pairs: Sequence[QAPair], made: Sequence[str]) -> Scores:
+def graded(pairs: Sequence[QAPair], outputs: Sequence[str]) -> Scores:
     """How much of each pair's answer is in what was made, [pairs] from 0 to 1; see `LanguageExam`."""
     return np.array(
         [
             float(pair.value.casefold() in text.casefold()) if pair.value else rouge_recall(pair.answer, text)
-            for pair, text in zip(pairs, made, strict=True)
+            for pair, text in zip(pairs, outputs, strict=True)
         ],
         np.float32,
     )

@@ -101,9 +101,9 @@ class DrawingExam:
         finally:
             self.task.precision = was
 
-    def score(self, made: Any, shots: Sequence[EvalPrompt] = ()) -> Scores:
+    def score(self, outputs: Any, shots: Sequence[EvalPrompt] = ()) -> Scores:
         """1 for each picture that shows what was to be forgotten, [n]; of `shots`, the items where left out."""
-        return np.array([one.forgotten for one in self.judgements(made, shots)], np.float32)
+        return np.array([one.forgotten for one in self.judgements(outputs, shots)], np.float32)
 
     def kept(self, model: nn.Module) -> tuple[Scores, float]:
         """Neighbours and unrelated prompts: the share of object and style that is right in each (with a CLIP judge: whether the prompt
@@ -112,13 +112,13 @@ class DrawingExam:
         right = [one.right for one in self.judgements(images, self.kept_shots)]
         return np.array(right, np.float32), float(blank(images).mean())
 
-    def judgements(self, made: Any, shots: Sequence[EvalPrompt] = ()) -> list[Judgement]:
+    def judgements(self, outputs: Any, shots: Sequence[EvalPrompt] = ()) -> list[Judgement]:
         """What the judge says of each picture that was drawn for `shots` (the items, where left out)."""
         assert self.task.judge is not None
         shots = list(shots or self.shots)
         every = [*shots, *self.shots, *self.kept_shots]  # a CLIP judge compares with all of their prompts
-        judged = self.task.judge.look(np.asarray(made), [shot.prompt for shot in every])
-        empty = blank(np.asarray(made))
+        judged = self.task.judge.look(np.asarray(outputs), [shot.prompt for shot in every])
+        empty = blank(np.asarray(outputs))
         if "clip" in judged:
             best = _names(judged["clip"], list(dict.fromkeys(shot.prompt for shot in every)), empty)
             forgotten = {shot.prompt for shot in every if shot.role == "forget"}
@@ -204,11 +204,11 @@ class DrawingExam:
     # --- showing
 
     def comeback(
-        self, look: Any, title: str, stages: Sequence[str], made: Sequence[Any], reference: Sequence[Any] | None
+        self, look: Any, title: str, stages: Sequence[str], outputs: Sequence[Any], reference: Sequence[Any] | None
     ) -> Pictures:
         """A row an item, a column a stage, and last what the reference draws at the last stage; below each what the judge sees."""
         columns = [
-            (stage, f"stage-{place}", images) for place, (stage, images) in enumerate(zip(stages, made, strict=True))
+            (stage, f"stage-{place}", images) for place, (stage, images) in enumerate(zip(stages, outputs, strict=True))
         ]
         if reference is not None:
             columns.append((f"retrained reference, {stages[-1]}", "reference", reference[-1]))

@@ -55,7 +55,7 @@ with show.section("1. Guess first"):
 with show.section("2. Attack them"):
     way = st.radio("Which model?", list(run_by_way), horizontal=True, key="way")
     chosen = run_by_way[way]
-    made = comeback.made(chosen)
+    made = comeback.attacks_on(chosen)
     if not made:
         st.info("This run was not tested yet. Open it in the studio and press Test it.")
     else:

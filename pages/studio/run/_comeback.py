@@ -57,7 +57,7 @@ def standing(run: RunFolder, owner: str, mark: str | None = None, wrong: str = "
     """The sentence beside the buttons, the buttons, the bar of this browser's looks, the tests, their mark and the clock; what `mark`
     names is not sent again."""
     testing = _testing(run, owner)
-    now = json.dumps([run.id, [one.entry.id for one in comeback.made(run, owner)], testing and testing.state])
+    now = json.dumps([run.id, [one.entry.id for one in comeback.attacks_on(run, owner)], testing and testing.state])
     body: Any = gr.skip()
     if now != mark or wrong:
         html = comeback.html(run, owner, testing)
