@@ -39,7 +39,7 @@ def test_the_drawings_are_the_files_of_the_run_in_their_order(fronts):
         (picture,) = re.findall(r'src="data:image/png;base64,([^"]+)"', html)
         (path,) = (one["picture"] for one in sample["items"] if one["id"] == item)
         assert b64decode(picture) == (ASSETS / "runs" / front.run_id / path).read_bytes()
-    assert "95.8 % → 0.2 %" in front.scene.line and "a cat in blob style" in front.scene.line
+    assert "96 % → 0.2 %" in front.scene.line and "a cat in blob style" in front.scene.line
 
 
 def test_images_fade_with_their_measured_probability(fronts):

@@ -213,7 +213,7 @@ def test_what_a_stranger_looks_for_is_no_part_of_a_run(shared, monkeypatch, run)
 
     def stream(op, **args):
         asked.append((op, args["run"], args["joins"]))
-        yield {"params": args["params"], "panels": [], "seconds": 1.0}
+        yield {"params": args.get("params", {}), "panels": [], "seconds": 1.0}
 
     monkeypatch.setattr(LIVE, "stream", stream)
     for fn in events(shared):
@@ -224,7 +224,7 @@ def test_what_a_stranger_looks_for_is_no_part_of_a_run(shared, monkeypatch, run)
         if LOOKS._worker is None:
             break
         threading.Event().wait(0.02)
-    assert set(asked) == {("inspect", run, False)}
+    assert set(asked) == {("inspect", run, False), ("test", run, False)}
 
 
 def test_a_damaged_run_is_deleted_by_nobody_but_its_owner(shared):
