@@ -14,7 +14,7 @@ from backends.api import attacked, catalog, court, params, visits
 from backends.api import findings as found
 from backends.api.attacked import Attacked
 from backends.api.catalog import Attack
-from backends.api.court import Judgement
+from backends.api.court import Judgement, Trial
 from backends.api.panels import WORDING, AnyPanel
 from backends.api.runs import RunFolder
 
@@ -80,9 +80,8 @@ def html(run: RunFolder, owner: str, testing: Look | None = None) -> Markup:
     if judged is None:
         return _nothing_yet(run, testing)
     tests = {test.attack: test for test in judged.tests}
-    ordered = sorted(each, key=lambda one: _rank(tests.get(one.entry.id)))
+    lead = min(each, key=lambda one: _rank(one, tests.get(one.entry.id)))
     rows = [_row(one, tests.get(one.entry.id)) for one in each]
-    lead = next((one for one in ordered if one.attacked.kind != "plain"), ordered[0])
     bodies = [(one.entry.id, *_body(run, one), one is lead) for one in each]
     failed = [
         (catalog.load().look(name).title.partition(": ")[0], why)
@@ -94,11 +93,11 @@ def html(run: RunFolder, owner: str, testing: Look | None = None) -> Markup:
     )  # fmt: skip
 
 
-def _rank(test: Any) -> tuple[Any, ...]:
-    """What comes first: what brings most back, of the tests that can tell."""
-    if test is None or test.void or test.recovery is None:
-        return (1, 0.0)
-    return (0, -test.recovery)
+def _rank(one: Made, test: Trial | None) -> tuple[Any, ...]:
+    """What comes first: what counts against the run, of that what is a curve, then what brings most back; the plain question last."""
+    hit = test is not None and test.hit
+    back = 0.0 if test is None or test.void or test.recovery is None else test.recovery
+    return one.attacked.kind == "plain", not hit, len(one.attacked.x) <= 2, -back
 
 
 def _nothing_yet(run: RunFolder, testing: Look | None) -> Markup:

@@ -4,7 +4,7 @@ from markupsafe import Markup
 
 from app import markup
 from app.templating import render
-from backends.api import early, verdict
+from backends.api import court, early, verdict
 from backends.api.errors import LetheError
 from backends.api.marks import QUESTIONS, UNMEASURED, UNTESTED, Mark
 from backends.api.runs import RunFolder
@@ -15,7 +15,8 @@ def row(run: RunFolder) -> Markup:
     if run.result is None:
         return Markup()
     each = verdict.marks_of(run)
-    cards = [_card(question, mark, run.id) for question, mark in zip(QUESTIONS, each, strict=True)]
+    test = "" if court.of_run(run) is not None else run.id  # what was tested is not offered again
+    cards = [_card(question, mark, test) for question, mark in zip(QUESTIONS, each, strict=True)]
     clauses = [part.strip() for part in verdict.of_run(run).removesuffix(".").split(";")]
     notes = [str(note) for note in run.result.get("notes", [])]
     rules = [(question, mark.rule) for question, mark in zip(QUESTIONS, each, strict=True) if mark.rule]

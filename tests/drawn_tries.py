@@ -45,10 +45,10 @@ class Fixed:
 
 def task(folder, forget=("cat",), judge=None, keep=()):
     """The tiny pipeline in `folder` at work, with a judge."""
-    outputs = pictures.task(folder, forget, keep)
-    outputs.card = outputs.card | {"judge": "made by hand"}
-    outputs.__dict__["judge"] = judge or Judge()
-    return outputs
+    task = pictures.task(folder, forget, keep)
+    task.card = task.card | {"judge": "made by hand"}
+    task.__dict__["judge"] = judge or Judge()
+    return task
 
 
 def shaken(model, by=0.02, seed=0):

@@ -18,9 +18,14 @@
     history.replaceState(history.state, '', to);
     name(tab);
   };
+  // On a narrow screen the last tabs stand in a menu, as buttons that have a name alone.
+  const MENU = '#run-tabs > .tab-wrapper .overflow-dropdown button';
+  const names = () => [...document.querySelectorAll('#run-tabs > .tab-wrapper .visually-hidden button')].map(one => one.textContent.trim());
+  const ids = () => [...document.querySelectorAll('[id^="run-open-"]')].map(one => one.id.slice('run-open-'.length));
+  const inMenu = tab => [...document.querySelectorAll(MENU)].find(one => one.textContent.trim() === names()[ids().indexOf(tab)]);
   document.addEventListener('click', event => {
-    const button = event.target.closest?.('#run-tabs [role="tab"]');
-    const tab = button && ID.exec(button.id)?.[1];
+    const button = event.target.closest?.(`#run-tabs [role="tab"], ${MENU}`);
+    const tab = button && (ID.exec(button.id)?.[1] ?? ids()[names().indexOf(button.textContent.trim())]);
     if (!tab) return;
     write(tab);
     setTimeout(() => fill(tab));
@@ -31,7 +36,7 @@
     let left = 100;
     const open = () => {
       name(openTab());
-      const tab = openTab(), button = document.getElementById(`run-tab-${tab}-button`);
+      const tab = openTab(), button = document.getElementById(`run-tab-${tab}-button`) || inMenu(tab);
       if (!document.getElementById('run-open-see')) { if (left--) setTimeout(open, 50); return; }
       if (button && button.getAttribute('aria-selected') !== 'true') button.click();
       else fill(button ? tab : 'see');

@@ -68,3 +68,11 @@ class Exam(Protocol):
             reference: the same of the first reference.
         """
         ...
+
+
+def turning_points(recalled: NDArray[np.bool_]) -> list[int]:
+    """The stages that tell the course of an attack, of [stages, items]: the first, the one before half of what comes back is back, that
+    one, and the last."""
+    share = recalled.mean(1) if recalled.size else np.zeros(len(recalled))
+    turn = int((share >= share.max() / 2).argmax()) if share.max() > 0 else 0
+    return sorted({0, max(0, turn - 1), turn, len(share) - 1})

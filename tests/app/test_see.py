@@ -67,12 +67,12 @@ def test_bullets_are_the_numbers_of_the_run(run_id):
 @pytest.mark.parametrize(
     ("run_id", "words"),
     [
-        ("example-forget-sandal", ("Yes", "Yes", "Not tested yet")),
-        ("example-forget-cat", ("Yes", "Nearly", "Not tested yet")),
-        ("example-author-hidden", ("Yes", "Yes", "Hidden")),
-        ("example-author-refused", ("Yes, but broken language", "Damaged", "Not tested yet")),
+        ("example-forget-sandal", ("Yes", "Yes", "Hidden")),
+        ("example-forget-cat", ("Yes", "Yes", "Cannot tell")),
+        ("example-author-hidden", ("Yes", "Yes", "Filter")),
+        ("example-author-refused", ("Yes, but broken language", "Damaged", "Damaged")),
         ("example-experts-one", ("Yes", "Yes", "Hidden")),
-        ("example-experts-all", ("Yes", "Damaged", "Not attacked yet")),
+        ("example-experts-all", ("Yes", "Damaged", "Hidden")),
     ],
 )
 def test_the_marks_of_the_shipped_runs(run_id, words):
@@ -105,7 +105,9 @@ def test_where_everything_broke_the_mark_is_damaged(monkeypatch):
 
 def test_what_was_not_measured_says_so(monkeypatch):
     one, two, three = planted(monkeypatch, "example-author-forgotten", fact_recall=None, forget_rouge=None)
-    assert (one.word, two.word, three.word) == ("Not measured", "Not measured", "Not tested yet")
+    assert (one.word, two.word, three.word) == ("Not measured", "Not measured", "Cannot tell"), (
+        "attacks were made on it"
+    )
 
 
 def test_a_dose_is_asked_for_a_run_of_the_page_alone_and_once(monkeypatch):

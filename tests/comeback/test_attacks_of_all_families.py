@@ -18,25 +18,25 @@ def kept_right(answers):
     return torch.cat([torch.as_tensor(answers)[:3], 2 * TRUTH[3:]])
 
 
-def outputs(attack_id, look, **settings):
+def attacked_by(attack_id, look, **settings):
     entry = get("attacks", attack_id)
     return entry.function(look, entry.parse(settings))
 
 
 def test_relearning_brings_back_what_is_hidden_and_not_what_was_never_known(tmp_path):
     look = context(tmp_path, kept_right(HIDDEN), references=[kept_right(NEVER)])
-    result = outputs("relearning", look)
+    result = attacked_by("relearning", look)
     curves = {when: result.attacked.curve(when).tolist() for when in ("before", "after", "reference")}
     assert curves == {"before": [1, 1, 1], "after": [0, 0, 1], "reference": [0, 0, 0]}
     assert result.attacked.curve("after", kept=True).tolist() == [1, 1, 1]
-    assert outputs("relearning", look, lesson="other").attacked.curve("after").tolist() == [0, 0, 0]
+    assert attacked_by("relearning", look, lesson="other").attacked.curve("after").tolist() == [0, 0, 0]
 
 
 def test_an_attack_changes_copies_alone(tmp_path):
     look = context(tmp_path, kept_right(HIDDEN), references=[kept_right(NEVER)])
     were = [{name: one.clone() for name, one in model.state_dict().items()} for _, model in look.models()]
     for name in ("relearning", "rounding", "pruning", "weight_noise", "interpolation", "undo_directions"):
-        outputs(name, look)
+        attacked_by(name, look)
     for was, (_, model) in zip(were, look.models(), strict=True):
         assert all(torch.equal(one, was[name]) for name, one in model.state_dict().items())
 
@@ -53,9 +53,9 @@ def test_rounding_is_to_the_grid_of_each_row(tmp_path):
 
 
 def test_rounding_is_judged_at_four_bits(tmp_path):
-    result = outputs("rounding", context(tmp_path, kept_right(HIDDEN)))
+    result = attacked_by("rounding", context(tmp_path, kept_right(HIDDEN)))
     assert result.attacked.x[result.attacked.at] == 4
-    assert outputs("rounding", context(tmp_path, kept_right(HIDDEN)), least=6).attacked.x[-1] == 6
+    assert attacked_by("rounding", context(tmp_path, kept_right(HIDDEN)), least=6).attacked.x[-1] == 6
 
 
 def test_pruning_removes_the_smallest_share(tmp_path):
@@ -76,7 +76,7 @@ def test_noise_is_the_same_for_the_same_seed_alone():
 
 
 def test_noise_is_tried_with_every_seed(tmp_path):
-    result = outputs("weight_noise", context(tmp_path, kept_right(HIDDEN), references=[NEVER, NEVER]), draws=4)
+    result = attacked_by("weight_noise", context(tmp_path, kept_right(HIDDEN), references=[NEVER, NEVER]), draws=4)
     assert result.attacked.recalled["after"].shape == (4, 4, 3)
     assert result.attacked.recalled["reference"].shape == (2, 4, 4, 3)
 
@@ -85,13 +85,13 @@ def test_undoing_the_whole_change_of_one_direction_brings_all_back(tmp_path):
     before = 2 * TRUTH
     after = before.clone()
     after[0] = -3.0  # one direction alone
-    result = outputs("undo_directions", context(tmp_path, after))
+    result = attacked_by("undo_directions", context(tmp_path, after))
     assert result.attacked.curve("after").tolist() == [pytest.approx(2 / 3), 1, 1, 1, 1]
     assert not result.attacked.counts
 
 
 def test_interpolation_ends_at_the_original(tmp_path):
-    result = outputs("interpolation", context(tmp_path, kept_right(-2 * TRUTH)))
+    result = attacked_by("interpolation", context(tmp_path, kept_right(-2 * TRUTH)))
     assert result.attacked.curve("after")[0] == 0 and result.attacked.curve("after")[-1] == 1
     assert not result.attacked.counts
 
@@ -101,13 +101,13 @@ def test_a_guard_is_removed_and_only_a_guard(tmp_path):
     plain, guarded = (context(tmp_path, kept_right(NEVER), references=[NEVER], guarded=one) for one in (False, True))
     assert "its weights were changed" in entry.lacks(plain)
     assert entry.lacks(guarded) == ""
-    result = outputs("remove_guard", guarded)
+    result = attacked_by("remove_guard", guarded)
     assert result.attacked.curve("after").tolist() == [0, 1]
     assert result.attacked.curve("reference").tolist() == [0, 0]
 
 
 def test_what_was_brought_back_is_read_as_it_was_saved(tmp_path):
-    result = outputs("relearning", context(tmp_path, kept_right(HIDDEN), references=[NEVER]), seeds=2)
+    result = attacked_by("relearning", context(tmp_path, kept_right(HIDDEN), references=[NEVER]), seeds=2)
     result.attacked.save(tmp_path / "relearning")
     again = attacked.read(tmp_path / "relearning")
     assert again is not None and again.items == ["a", "b", "c"] and again.budget["seeds"] == 2
@@ -118,7 +118,7 @@ def test_what_was_brought_back_is_read_as_it_was_saved(tmp_path):
 @pytest.mark.parametrize("damage", ["missing", "torn", "shape"])
 def test_what_is_damaged_is_not_read(tmp_path, damage):
     folder = tmp_path / "plain"
-    outputs("plain_question", context(tmp_path, kept_right(HIDDEN))).attacked.save(folder)
+    attacked_by("plain_question", context(tmp_path, kept_right(HIDDEN))).attacked.save(folder)
     if damage == "missing":
         (folder / attacked.ARRAYS).unlink()
     elif damage == "torn":
@@ -150,3 +150,12 @@ def test_every_attack_has_a_kind_and_says_what_it_does():
     for name, one in entries("attacks").items():
         assert ": " in one.entry.title, name
         assert one.entry.kind == "attack" and one.entry.test
+
+
+def test_the_course_of_an_attack_is_its_start_its_turn_and_its_end():
+    from backends.core.exam import turning_points
+
+    back = np.array([[0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]], bool)
+    assert turning_points(back) == [0, 2, 3, 4]
+    assert turning_points(np.zeros((4, 3), bool)) == [0, 3]
+    assert turning_points(np.ones((1, 3), bool)) == [0]

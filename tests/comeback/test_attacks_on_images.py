@@ -44,7 +44,7 @@ def look(task, folder, after=None, references=()):
     return seen
 
 
-def outputs(attack, seen, **settings):
+def attacked_by(attack, seen, **settings):
     entry = get("attacks", attack)
     assert entry.lacks(seen) == ""
     return entry.function(seen, entry.parse(settings))
@@ -60,39 +60,35 @@ def ends(result):
 
 def test_what_was_unplugged_comes_back_by_relearning_and_what_never_was_there_does_not(toy_task, never, tmp_path):
     seen = look(toy_task, tmp_path, references=[never])
-    result = outputs("relearning", seen)
+    result = attacked_by("relearning", seen)
     right = ends(result)
     assert right["after"][0] == 0 and right["after"][1] > 0.8
     assert right["reference"] == [0, 0] and min(right["before"]) > 0.85
     assert min(result.attacked.curve("after", kept=True)) > 0.9
     panel = result.panels[0]
-    assert panel.columns == [
-        "before training",
-        *(f"step {n}" for n in (2, 4, 8, 16, 32)),
-        "retrained reference, step 32",
-    ]
-    assert panel.rows[0][0].role == "amount" and panel.rows[0][5].caption.startswith("two, ")
-    assert panel.rows[0][5].role == "forget" and not panel.rows[0][6].caption.startswith("two, ")
+    assert [panel.columns[0], *panel.columns[-2:]] == ["before training", "step 32", "retrained reference, step 32"]
+    assert panel.rows[0][0].role == "amount" and panel.rows[0][-2].caption.startswith("two, ")
+    assert panel.rows[0][-2].role == "forget" and not panel.rows[0][-1].caption.startswith("two, ")
     with Image.open(tmp_path / panel.rows[0][0].path) as image:
         assert max(image.size) > 100
     for lesson in ("form", "other"):
-        assert ends(outputs("relearning", seen, lesson=lesson))["after"] == [0, 0]
+        assert ends(attacked_by("relearning", seen, lesson=lesson))["after"] == [0, 0]
 
 
 def test_the_last_layer_alone_brings_back_what_was_unplugged_at_the_end(toy_task, never, tmp_path):
-    result = outputs("head_relearning", look(toy_task, tmp_path, references=[never]))
+    result = attacked_by("head_relearning", look(toy_task, tmp_path, references=[never]))
     right = ends(result)
     assert right["after"][0] == 0 and right["after"][1] > 0.6 and right["reference"][1] < 0.1
     verdict = result.panels[0]
     assert verdict.sign == "no" and verdict.says.startswith("Unplugged at the end")
-    alone = outputs("head_relearning", look(toy_task, tmp_path)).panels[0]
+    alone = attacked_by("head_relearning", look(toy_task, tmp_path)).panels[0]
     assert alone.sign == "unknown" and "not measured" in alone.says
 
 
 def test_what_was_never_there_is_gone_inside(toy_task, never, tmp_path):
-    verdict = outputs("head_relearning", look(toy_task, tmp_path, never, [never])).panels[0]
+    verdict = attacked_by("head_relearning", look(toy_task, tmp_path, never, [never])).panels[0]
     assert verdict.sign == "yes" and verdict.says.startswith("Gone inside, as far as this test sees")
-    plain = outputs("head_relearning", look(toy_task, tmp_path, toy_task.load(), [never])).panels[0]
+    plain = attacked_by("head_relearning", look(toy_task, tmp_path, toy_task.load(), [never])).panels[0]
     assert plain.sign == "no" and plain.says.startswith("Still there")
 
 
@@ -105,7 +101,7 @@ def test_only_the_last_layer_learns_where_that_is_asked(toy_task):
 
 
 def test_features_near_a_mean_name_what_was_unplugged(toy_task, never, tmp_path):
-    result = outputs("prototype", look(toy_task, tmp_path, references=[never]))
+    result = attacked_by("prototype", look(toy_task, tmp_path, references=[never]))
     assert list(result.attacked.x) == [0, 1, 5, 20] and result.attacked.recalled["after"].shape[:2] == (3, 4)
     after, reference = (result.attacked.curve(when) for when in ("after", "reference"))
     assert after[0] == reference[0] == 0
@@ -157,7 +153,7 @@ def test_the_same_seed_teaches_the_same(toy_task):
 def test_a_filter_at_the_input_stays_in_place(toy_task, tmp_path):
     guarded = toy_task.load()
     attach_input_delta(guarded, torch.full(toy_task.batch(np.arange(1)).x.shape[1:], 0.7))
-    result = outputs("relearning", look(toy_task, tmp_path, guarded))
+    result = attacked_by("relearning", look(toy_task, tmp_path, guarded))
     assert torch.equal(guarded.get_buffer(INPUT_DELTA), torch.full_like(guarded.get_buffer(INPUT_DELTA), 0.7))
     copied = copy.deepcopy(guarded)
     list(ClassifierExam(toy_task).teach(copied, "forgotten", 0, (0, 2)))
@@ -185,7 +181,7 @@ def test_a_nudge_lowers_the_loss_of_the_class_that_it_aims_at(toy_task, tmp_path
     other = torch.full((len(exam.labels),), 4)
     nudged = Reminded(exam.task, model, own_pictures(exam.task, model, exam.images, other, eps=60, steps=10))
     assert (exam.make(nudged).argmax(1) == 4).mean() > 0.9 > 0.2 > (exam.make(model).argmax(1) == 4).mean()
-    result = outputs("pgd", look(toy_task, tmp_path), strength=30)
+    result = attacked_by("pgd", look(toy_task, tmp_path), strength=30)
     assert list(result.attacked.x) == [0, 15, 30] and not result.attacked.counts
     assert ends(result)["before"][1] == 1 and result.attacked.finds[0].output in toy.NAMES
     assert (tmp_path / "attack" / result.attacked.finds[0].picture).is_file()
@@ -201,7 +197,7 @@ def test_a_universal_reminder_is_one_picture_that_is_kept(toy_task, never, tmp_p
         lambda task, model, one: added.update({model: one}) or Reminded(task, model, one),
     )
     seen = look(toy_task, tmp_path, references=[never])
-    result = outputs("universal_reminder", seen, strength=30)
+    result = attacked_by("universal_reminder", seen, strength=30)
     exam = seen.exam
     for _, model in seen.models():
         assert added[model].shape == (1, *exam.images.shape[1:])
@@ -249,10 +245,10 @@ def test_an_attack_that_does_not_fit_says_why(toy_folder, tmp_path):
     assert reasons["head_relearning"].startswith("Only one image was to be forgotten")
     assert reasons["universal_reminder"].startswith("Only one image was to be forgotten") and reasons["pgd"] == ""
     with pytest.raises(BadInput, match="Only one image was to be forgotten"):
-        outputs("relearning", single)
+        attacked_by("relearning", single)
     few = look(toy.task(toy_folder, ("images:7,8",)), tmp_path)
     assert len(few.exam.items) == len(few.exam.pool) == 1
-    assert outputs("relearning", few).attacked.goal == "samples"
+    assert attacked_by("relearning", few).attacked.goal == "samples"
 
 
 def test_a_class_without_test_images_cannot_be_asked_for(toy_folder):

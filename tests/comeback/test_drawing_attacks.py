@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
     return pictures.make(tmp_path_factory.mktemp("tiny"))
 
 
-def outputs(attack, look):
+def attacked_by(attack, look):
     one = get("attacks", attack)
     return one.function(look, one.parse(SMALL[attack]))
 
@@ -40,7 +40,7 @@ def outputs(attack, look):
 def test_every_model_is_tried_alike_and_none_is_changed(folder, attack, references, tmp_path):
     look = drawn_tries.look(drawn_tries.task(folder, judge=drawn_tries.Judge(128)), tmp_path, references)
     states = [{name: tensor.clone() for name, tensor in model.state_dict().items()} for _, model in look.models()]
-    result = outputs(attack, look)
+    result = attacked_by(attack, look)
     for state, (_, model) in zip(states, look.models(), strict=True):
         assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
     tried, items = result.attacked, len(look.exam.items)
@@ -92,7 +92,7 @@ def test_the_control_begins_from_the_same_noise_and_asks_the_original_for_a_neig
         return finish(pipe, model, words, x, times, guidance, empty)
 
     monkeypatch.setattr(denoising, "finish", recorded)
-    outputs("completion", look)
+    attacked_by("completion", look)
     before, after, control = calls[:4], calls[4:8], calls[8:]
     assert len(control) == len(completion.SHARES) and {id(model) for model, _, _ in control} == {id(look.before)}
     for one, two, three in zip(before, after, control, strict=True):
@@ -107,7 +107,7 @@ def test_what_draws_in_one_step_has_no_way_to_be_led_astray_on(folder, attack, t
     look = drawn_tries.look(drawn_tries.task(folder), tmp_path)
     attach_one_step(look.after, 600)
     with pytest.raises(BadInput, match="draws in one step"):
-        outputs(attack, look)
+        attacked_by(attack, look)
 
 
 def test_the_chance_of_a_hit_is_that_of_all_choices_of_k_drawings():
@@ -123,7 +123,7 @@ def test_other_seeds_are_no_seeds_of_the_items(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(
         look.task, "draw", lambda model, prompts, some: seeds.append(some) or draw(model, prompts, some)
     )
-    outputs("seed_search", look)
+    attacked_by("seed_search", look)
     assert len(seeds) == 2 and seeds[0] == seeds[1] and len(set(seeds[0])) == 3 * len(look.exam.items)
     assert not set(seeds[0]) & {shot.seed for shot in look.exam.shots}
 
@@ -154,7 +154,7 @@ def test_each_model_draws_with_its_own_best_words(folder, tmp_path, monkeypatch)
         return draw(model, prompts, seeds)
 
     monkeypatch.setattr(look.task, "draw", recorded)
-    result = outputs("exhaustive_word", look)
+    result = attacked_by("exhaustive_word", look)
     words, first = exhaustive_word.allowed_words(look.task.pipe, ["cat"], 5), look.exam.shots[0].prompt
     wanted = [[0, 1], [1, 0], [2, 1]]
     for (_, model), places in zip(look.models(), wanted, strict=True):

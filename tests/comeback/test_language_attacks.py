@@ -50,7 +50,7 @@ def test_sampling_at_a_low_temperature_is_greedy_and_repeats_with_its_seed(exam)
 def test_relearning_brings_back_what_is_refused_and_not_what_was_never_known(exam, models, tmp_path, monkeypatch):
     monkeypatch.setattr(exams, "RATE", told.RATE)
     look = told.context(exam.task, tmp_path, models[0], models[1:])
-    result = told.outputs("relearning", look)
+    result = told.attacked_by("relearning", look)
     curves = {when: result.attacked.curve(when) for when in ("before", "after", "reference")}
     assert curves["before"][0] == 1 and curves["after"][0] == 0 and curves["reference"].max() <= 0.25
     assert curves["after"].max() >= 0.75
@@ -60,7 +60,7 @@ def test_relearning_brings_back_what_is_refused_and_not_what_was_never_known(exa
 def test_every_attack_on_language_gives_what_the_court_reads(exam, models, tmp_path):
     look = told.context(exam.task, tmp_path, models[0], models[1:])
     for attack in ("leak_at_k", "ask_otherwise"):
-        attacked = told.outputs(attack, look).attacked
+        attacked = told.attacked_by(attack, look).attacked
         assert attacked.recalled["after"].shape == (1, len(attacked.x), len(attacked.items))
         assert attacked.recalled["reference"].shape == (1, 1, len(attacked.x), len(attacked.items))
         assert attacked.curve("before")[-1] == 1 and attacked.curve("reference")[-1] <= 0.5
@@ -87,8 +87,8 @@ def test_the_best_of_forms_leaves_out_those_that_an_item_has_not():
 def test_no_form_tells_the_fact_but_where_it_is_a_choice(exam):
     table = built(exam)
     assert {"plain", "reworded", "answer begun", "hint", "examples", "choice", "reverse"} <= table.keys()
-    for name, outputs in table.items():
-        for at, form in outputs.items():
+    for name, questions in table.items():
+        for at, form in questions.items():
             fact = exam.asked[at].value.casefold()
             if form.choices:
                 others = [answer.casefold() for _, answer in form.choices[1:]]
@@ -98,7 +98,7 @@ def test_no_form_tells_the_fact_but_where_it_is_a_choice(exam):
 
 
 def test_the_original_chooses_the_true_answer_and_names_whose_fact_it_is(exam):
-    table = {name: outputs for name, outputs in built(exam).items() if name in ("plain", "choice", "reverse")}
+    table = {name: questions for name, questions in built(exam).items() if name in ("plain", "choice", "reverse")}
     _, scores = asked(exam.task.load(), exam, table)
     assert np.nanmean(scores, 1).min() >= 0.75
 

@@ -44,7 +44,7 @@ def context(task, tmp_path, after, references=(), guarded=False):
     return look
 
 
-def outputs(attack, look, **settings):
+def attacked_by(attack, look, **settings):
     """What an attack brings back."""
     entry = get("attacks", attack)
     return entry.function(look, entry.parse(settings))

@@ -14,7 +14,7 @@ from torch.optim import SGD, AdamW, Optimizer
 from ...api.attacked import Find, Goal
 from ...api.errors import BadInput
 from ...api.panels import Picture, Pictures, Role
-from ...core.exam import Lesson, Scores
+from ...core.exam import Lesson, Scores, turning_points
 from ...core.task import Index
 from . import items
 from .reminders import Reminded
@@ -24,7 +24,7 @@ ASKED, KEPT = 200, 400  # images at most
 AT_ONCE = 200  # images in a pass
 TAUGHT, BESIDE = 10, 64  # forgotten images, and others, in every step
 SLOWER = 20  # the learning rate is this part of the highest one of the model's recipe
-SHOWN, SIDE = 6, 112  # pictures in a panel, and pixels of their longer side
+SHOWN, SIDE = 3, 112  # pictures in a panel, and pixels of their longer side
 
 
 class ClassifierExam:
@@ -174,10 +174,11 @@ class ClassifierExam:
         right = np.stack([self.score(one) for one in outputs])
         first = np.where(right.any(0), right.argmax(0), len(stages))
         own = np.nan_to_num(np.asarray(outputs[-1])[np.arange(len(self.labels)), self.labels])
-        columns, shares = list(stages), list(outputs)
+        shown = turning_points(right > 0)
+        columns, shares = [stages[at] for at in shown], [outputs[at] for at in shown]
         if reference is not None:
             columns, shares = [*columns, f"retrained reference, {stages[-1]}"], [*shares, reference[-1]]
-        roles: list[Role] = ["forget" if place < len(outputs) else "reference" for place in range(len(shares))]
+        roles: list[Role] = ["forget" if place < len(shown) else "reference" for place in range(len(shares))]
         correct = [self.score(one) for one in shares]
         rows = []
         for item in np.lexsort((-own, first))[:SHOWN]:

@@ -19,13 +19,13 @@ from ...api.attacked import Goal
 from ...api.concepts import Concept
 from ...api.errors import BadInput
 from ...api.panels import Picture, Pictures
-from ...core.exam import Lesson, Scores
+from ...core.exam import Lesson, Scores, turning_points
 from . import denoising, lessons
 from .lessons import Shown, divided, kept_and_taught, ships
 from .prompts import EvalPrompt
 from .task import TextToImage
 
-ROWS = 6  # of the picture of the comeback
+ROWS = 3  # of the picture of the comeback
 BLANK = 5.0  # standard deviation of a picture's values, of 255, below which it shows nothing
 RATE, OWN_RATE = 1e-3, 1e-5  # of relearning: methods train an embedded model at 1e-3, and Stable Diffusion at 1e-5
 NO_JUDGE = (
@@ -206,13 +206,12 @@ class DrawingExam:
     def comeback(
         self, look: Any, title: str, stages: Sequence[str], outputs: Sequence[Any], reference: Sequence[Any] | None
     ) -> Pictures:
-        """A row an item, a column a stage, and last what the reference draws at the last stage; below each what the judge sees."""
-        columns = [
-            (stage, f"stage-{place}", images) for place, (stage, images) in enumerate(zip(stages, outputs, strict=True))
-        ]
+        """A row an item, a column for each stage that tells the course, and last what the reference draws at the last stage; below each what the judge sees."""
+        shown = turning_points(np.stack([self.score(images) for images in outputs]) > 0)
+        columns = [(stages[at], f"stage-{at}", outputs[at]) for at in shown]
         if reference is not None:
             columns.append((f"retrained reference, {stages[-1]}", "reference", reference[-1]))
-        return self.panel(look, title, columns, range(len(stages)))
+        return self.panel(look, title, columns, range(len(shown)))
 
     def panel(self, look: Any, title: str, columns: Sequence[tuple[str, str, Images]], own: Sequence[int]) -> Pictures:
         """Pictures of the items, a column each: (head, name of its files, pictures [items, h, w, 3]). `own` are the places of the unlearned
