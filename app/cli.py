@@ -38,6 +38,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "inspect": looks.inspect,
     "attack": looks.attack,
     "test": looks.test,
+    "card": looks.card,
     "generate": looks.generate,
     "export": looks.export,
     "pull": machine.pull,

@@ -131,6 +131,16 @@ def own_routes(app: FastAPI) -> None:
             return FileResponse(STATIC / "preview.png", headers={"Cache-Control": "no-cache"})
         return Response(picture, media_type="image/png", headers={"Cache-Control": "public, max-age=300"})
 
+    @app.get("/card/{run_id}.html", include_in_schema=False)
+    def card(run_id: str) -> Response:
+        from app import unlearning_card
+
+        try:
+            page = unlearning_card.of_id(run_id)  # who has a run's id may look
+        except LetheError as error:
+            return PlainTextResponse(str(error), status_code=404)
+        return Response(page, media_type="text/html", headers={"Cache-Control": "no-cache"})
+
     @app.get("/thumbnail/{run_id}/{side}", include_in_schema=False)
     def thumbnail(run_id: str, side: str) -> Response:
         from app import thumbnails

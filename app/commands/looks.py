@@ -153,6 +153,36 @@ def _print_judgement(judgement: Any) -> None:
             terminal.result(f"{titles.get(one.attack, one.attack)}: {one.why}")
 
 
+def card(
+    run: RunId,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="A file that ends in .html, or in .json for the numbers alone."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write the unlearning card of a finished run: what was done, measured and tested, in one file that opens offline."""
+    from app import unlearning_card
+    from backends.api import files
+
+    finished = _finished_run(run)
+    if to is None and not json:
+        raise BadInput("No file was named to write to; give --to with one that ends in .html or .json, or --json.")
+    if to is not None:
+        if to.suffix.lower() not in (".html", ".json"):
+            raise BadInput(f"--to was {str(to)[:80]!r}; a card is written as .html or .json.")
+        if not to.parent.is_dir() or to.is_dir():
+            raise BadInput(f"There is no folder {str(to.parent)[:80]!r} to write to; name a file in one that exists.")
+        if to.suffix.lower() == ".html":
+            files.write_bytes(to, unlearning_card.html(finished).encode())
+        else:
+            files.write_json(to, unlearning_card.document(finished))
+    if json:
+        terminal.document(unlearning_card.document(finished))
+    elif to is not None:
+        terminal.result(f"Wrote the card of run {finished.id} to {to}.")
+
+
 def generate(
     what: Annotated[
         str, typer.Argument(metavar="MODEL_OR_RUN", help="An embedded model, or the id of a finished run.")

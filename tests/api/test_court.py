@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -360,8 +361,9 @@ def test_a_run_is_judged_by_the_files_of_its_attacks(tried, tmp_path):
     assert other["ask"] == pytest.approx(float(again[1].recalled["after"].mean()), abs=1e-3)
 
 
-def test_what_was_found_in_a_shipped_run_lies_in_the_home(home):
-    run = court.RunFolder(ASSETS / "runs" / "example-author-refused")
+def test_what_was_found_in_a_shipped_run_lies_in_the_home(home, tmp_path):
+    shipped = ASSETS / "runs" / "example-author-refused"
+    run = court.RunFolder(shutil.copytree(shipped, tmp_path / shipped.name, ignore=shutil.ignore_patterns("attack")))
     for test in planted(unlearned=REFUSES):
         test.save(home / "attack" / run.id / test.attack)
     assert court.of_run(run).word == "hidden" and verdict.marks_of(run)[2].word == "Hidden"

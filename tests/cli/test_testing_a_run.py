@@ -1,16 +1,17 @@
 """`lethe test RUN`: what the process that holds the models is asked, and how the judgement is told."""
 
 import json
+import shutil
 
 import pytest
 from planted_court import NEVER_SAW, planted
 
 from app import cli
-from backends.api import court, files
+from backends.api import court, files, runs
 from backends.api.home import ASSETS
 
 REFUSES = {"plain": 0.01} | dict.fromkeys(("ask", "sample", "relearn", "inside"), 0.5)
-RUN = "example-author-refused"
+SHIPPED, RUN = "example-author-refused", "20260101-000000-untested"
 
 
 @pytest.fixture
@@ -18,6 +19,7 @@ def tries(home, monkeypatch):
     """tries(tests): the answering process finds these; what it was asked."""
     from backends.api.live import Live
 
+    shutil.copytree(ASSETS / "runs" / SHIPPED, home / "runs" / RUN, ignore=shutil.ignore_patterns("attack"))
     asked = []
 
     def prepare(tests, failed=None):
@@ -67,7 +69,7 @@ def test_with_json_it_is_one_document(tries, capsys):
     document = json.loads(out, parse_constant=pytest.fail)
     assert code == 0 and asked[0][1]["deep"] is True
     assert document["run_id"] == RUN and document["ran"] == list(NEVER_SAW) and document["failed"] == {}
-    expected = json.loads(files.dumps(court.as_document(court.of_run(court.RunFolder(ASSETS / "runs" / RUN)))))
+    expected = json.loads(files.dumps(court.as_document(court.of_run(runs.find(RUN)))))
     assert document["verdict"] == expected["verdict"] and document["verdict"]["word"] == "hidden"
     assert document["tests"] == expected["tests"]
 
