@@ -91,11 +91,9 @@ def _note(run: RunFolder, pending: bool) -> Markup:
     usual = [found.usual_seconds(entry.id, "attack", run.spec.model) for entry in comeback.fitting(run) if entry.quick]
     known = [one for one in usual if one is not None]
     takes = f" About {theme.seconds(sum(known))}." if known and len(known) == len(usual) else " About a minute."
-    return markup.styled(
-        markup.text(
-            f"The original, the unlearned and the retrained model are attacked in the same way.{takes}", "quiet"
-        )
-    )
+    reference = bool((run.result or {}).get("reference"))
+    models = "original, the unlearned and the retrained model" if reference else "original and the unlearned model"
+    return markup.styled(markup.text(f"The {models} are attacked in the same way.{takes}", "quiet"))
 
 
 def ask_quick(at: str, secret: str) -> tuple[Any, ...]:
