@@ -11,6 +11,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from app import comeback, figures, marks, run_card, run_results, scenes, theme
+from app.figures.training import sure
 from app.figures.watching import is_chat, is_drawing
 from app.markup import data_uri
 from app.target_choice import targets_in_words
@@ -155,7 +156,7 @@ def _items(run: RunFolder) -> list[dict[str, Any]]:
 
 
 def _side(run: RunFolder, item: dict[str, Any]) -> dict[str, Any]:
-    share = theme.percent(100 * scenes.sure(item))
+    share = theme.percent(100 * sure(item))
     if is_chat(item):
         return {"text": item["said"], "picture": "", "share": share}
     path = str(item["picture"]) if is_drawing(item) else f"samples/items/{item['id']}.png"
@@ -176,7 +177,7 @@ def curve(one: comeback.Made) -> Markup:
     what = one.attacked
     if len(what.x) < 2:
         return Markup()
-    lines = [(when, _points(what.curve(when))) for when in attacked.WHENS if when in what.recalled]
+    lines = [(when, _points(what.curve(when).tolist())) for when in attacked.WHENS if when in what.recalled]
     ticks = [(WIDTH * at / (len(what.x) - 1), f"{value:g}") for at, value in enumerate(what.x)]
     return render("unlearning_card.curve", lines, ticks, WIDTH, HEIGHT, what.x_title, what.noun)
 
