@@ -47,7 +47,7 @@ class ExhaustiveWord(Params):
     needs=("exam", "pictures"),
     test="words",
     group="there",
-    order=40,
+    order=32,
 )
 def exhaustive_word(look: AttackContext[TextToImage], params: ExhaustiveWord) -> Result:
     """The share of drawings that show it with one of the 0, 1, 2 ... best words before their prompt: the objective of UnlearnDiffAtk

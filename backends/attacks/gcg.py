@@ -45,7 +45,7 @@ class Gcg(Params):
     test="words",
     group="there",
     quick=False,
-    order=40,
+    order=32,
 )
 def gcg(look: Look, params: Gcg) -> Result:
     """The share of held-out items after 0, 5, 10, 20 steps, the same words for all questions. x = 0 is the plain question.

@@ -112,14 +112,14 @@ def inspect(
 
 @operation
 def lacking(desk: Desk, run: str) -> dict[str, str]:
-    """The inspectors and attacks that can say nothing of a finished run though they know models of its family: why not, by id. No
-    model is opened."""
+    """The inspectors that can say nothing of a finished run though they know models of its family: why not, by id. No model is
+    opened. Why an attack does not fit a run is said by `test`."""
     opened = desk.run(run)
-    reasons = {}
-    for kind, folder in (("inspectors", "inspect"), ("attacks", "attack")):
-        for name, one in entries(kind).items():
-            if one.entry.works_with.get(opened.task.family) is True:
-                reasons[name] = one.lacks(opened.look(folder, name))
+    reasons = {
+        name: one.lacks(opened.look("inspect", name))
+        for name, one in entries("inspectors").items()
+        if one.entry.works_with.get(opened.task.family) is True
+    }
     return {name: reason for name, reason in reasons.items() if reason}
 
 

@@ -67,10 +67,22 @@ inspector = get("inspectors", "doubt")
 (panel,) = inspector.function(look, inspector.parse({}))
 assert np.allclose(panel.series[0].values, [1.0, 0.5]), panel
 """
+ATTACK = """
+import tempfile
+from pathlib import Path
+from comeback.tried import TRUTH, context
+from backends.core.registry import get
+
+entry = get("attacks", "scaling")
+result = entry.function(context(Path(tempfile.mkdtemp()), -TRUTH), entry.parse({}))
+assert list(result.attacked.x) == [1.0, 1.05, 1.1], result
+assert result.attacked.curve("before").tolist() == [1, 1, 1] and result.attacked.curve("after").tolist() == [0, 0, 0]
+"""
 CHECKS = {
     "backends/metrics/confidence_on_forgotten.py": METRIC,
     "backends/methods/cf_k.py": METHOD,
     "backends/inspectors/doubt.py": INSPECTOR,
+    "backends/attacks/scaling.py": ATTACK,
 }
 
 

@@ -58,6 +58,6 @@ def test_the_picture_of_the_comeback_is_in_the_first_viewport_and_each_test_has_
     page.get_by_text("The statistics behind it").click()
     assert page.locator(".lethe-back-court table").is_visible()
     page.set_viewport_size({"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.wait_for_function("document.documentElement.scrollWidth <= 390")  # once the plots have followed
     page.screenshot(path=screenshots / "back-phone.png")
     assert seen.errors == [] and seen.outside(studio) == []

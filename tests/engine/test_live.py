@@ -89,7 +89,7 @@ def test_an_inspector_is_run_once_for_the_same_parameters(ask, finished, monkeyp
     assert found["panels"] and found["root"] == str(finished.path)
     written = json.loads((finished.path / "inspect" / "weight_change" / "found.json").read_text())
     assert written["panels"] == json.loads(json.dumps(found["panels"]))
-    monkeypatch.setattr("backends.engine.operations.Found", None)
+    monkeypatch.setattr("backends.engine.looking.Found", None)
     assert ask("inspect", run=finished.id, inspector="weight_change", params={})["ok"]["seconds"] == found["seconds"]
 
 
@@ -100,7 +100,7 @@ def test_findings_from_before_a_parameter_came_are_those_of_its_default(ask, fin
     written = json.loads(path.read_text())
     del written["params"]["item"]
     path.write_text(json.dumps(written))
-    monkeypatch.setattr("backends.engine.operations.Found", None)
+    monkeypatch.setattr("backends.engine.looking.Found", None)
     assert ask("inspect", **asked)["ok"]["seconds"] == found["seconds"]
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from backends.api import catalog, limits, params, quota, runs, visits
 from backends.api import verdict as verdicts
 from backends.core.registry import entries
-from backends.engine import operations
+from backends.engine import looking
 from backends.engine.live import answer
 from backends.engine.session import Desk
 
@@ -92,7 +92,7 @@ def test_a_look_whose_run_is_deleted_meanwhile_leaves_nothing(done, look, monkey
         seen.picture("late", Image.new("RGB", (4, 4)))
         return panels
 
-    monkeypatch.setattr(operations, "get", lambda *_: dataclasses.replace(entry, function=deleting))
+    monkeypatch.setattr(looking, "get", lambda *_: dataclasses.replace(entry, function=deleting))
     assert "was deleted while it was looked into" in look(done, PICTURES, joins=joins, each=1)["error"]
     assert not done.path.exists() and not done.visits.exists()
 

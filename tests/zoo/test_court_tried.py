@@ -1,15 +1,20 @@
 """The court is tried with the original and the references of runs that were attacked."""
 
+import shutil
+
 from planted_court import planted
 
 from backends.api import runs
+from backends.api.home import ASSETS
 from backends.zoo import court_tried
 
 REFUSES = {"plain": 0.01} | dict.fromkeys(("ask", "sample", "relearn", "inside"), 0.5)
 
 
 def test_the_table_holds_every_planted_case(home, tmp_path):
-    run = runs.find("example-author-refused")
+    run_id, shipped = "20260101-000000-untested", ASSETS / "runs" / "example-author-refused"
+    shutil.copytree(shipped, home / "runs" / run_id, ignore=shutil.ignore_patterns("attack"))
+    run = runs.find(run_id)
     assert list(court_tried.rows(run)) == [], "nobody attacked it"
     for test in planted(unlearned=REFUSES, items=200):
         test.save(home / "attack" / run.id / test.attack)
