@@ -152,7 +152,16 @@ def networks(words: Any) -> nn.ModuleDict:
     return nn.ModuleDict({"unet": unet, "text": CLIPTextModel(config)})
 
 
-def denoiser(work: Path, vae: Any, latents: Tensor, cycles: Sequence[tuple[int, float]]) -> tuple[nn.Module, nn.Module]:
+def denoiser(
+    work: Path,
+    vae: Any,
+    latents: Tensor,
+    cycles: Sequence[tuple[int, float]],
+    *,
+    seen: Tensor | None = None,
+    seed: int = 0,
+    precision: torch.dtype = torch.float32,
+) -> tuple[nn.Module, nn.Module]:
     """U-Net and text encoder, trained together by v-prediction; weights averaged over the last steps.
 
     Args:
@@ -160,11 +169,17 @@ def denoiser(work: Path, vae: Any, latents: Tensor, cycles: Sequence[tuple[int, 
         vae: to draw pictures of the progress with.
         latents: of `encoded`.
         cycles: steps and largest step size of each rise and fall of the learning rate.
+        seen: the drawings that it learns from, all where left out.
+        seed: of the weights and of everything random in the steps.
+        precision: in which layers compute; weights and steps stay in float32.
     """
     from diffusers import DDIMScheduler
 
     words = _emoji.tokenizer()
+    if seed:
+        torch.manual_seed(seed)
     both = networks(words)
+    seen = torch.arange(latents.shape[1]) if seen is None else seen
     average, prompts, noise_of = averaged(both), _emoji.prompt_ids(words), DDIMScheduler(**SCHEDULE)
     optimizer = torch.optim.AdamW(both.parameters(), PEAK, weight_decay=1e-4)
     path = work / "denoiser.safetensors"
@@ -181,7 +196,8 @@ def denoiser(work: Path, vae: Any, latents: Tensor, cycles: Sequence[tuple[int, 
             if first > begin:
                 schedule.load_state_dict(checkpoint["schedule"])
         for step in range(first, end):
-            loss = learn(both, noise_of, prompts, latents, optimizer, step)
+            with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+                loss = learn(both, noise_of, prompts, latents, optimizer, step, seen, seed)
             schedule.step()
             follow(average, both, min(EMA, step / (step + 10)))
             if step % 25 == 0:
@@ -196,12 +212,19 @@ def denoiser(work: Path, vae: Any, latents: Tensor, cycles: Sequence[tuple[int, 
 
 
 def learn(
-    both: nn.ModuleDict, noise_of: Any, prompts: Tensor, latents: Tensor, optimizer: torch.optim.Optimizer, step: int
+    both: nn.ModuleDict,
+    noise_of: Any,
+    prompts: Tensor,
+    latents: Tensor,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    seen: Tensor,
+    seed: int = 0,
 ) -> float:
-    """One step: drawings with noise, asked for in random forms. Everything random is drawn from the step's number."""
-    rng = np.random.default_rng([3, step])
-    torch.manual_seed(step)
-    which = torch.from_numpy(rng.integers(latents.shape[1], size=BATCH))
+    """One step: drawings with noise, of those `seen`, asked for in random forms. Everything random is drawn from the step's number and the seed."""
+    rng = np.random.default_rng([3 + seed, step])
+    torch.manual_seed(step + seed * 1_000_000)
+    which = seen[torch.from_numpy(rng.integers(len(seen), size=BATCH))]
     x = latents[torch.from_numpy(rng.integers(VIEWS, size=BATCH)), which].contiguous(memory_format=torch.channels_last)
     noise, t = torch.randn_like(x), torch.randint(1000, (BATCH,))
     prompt_ids = prompts[_emoji.forms(BATCH, rng), which]
