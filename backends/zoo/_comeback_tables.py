@@ -8,6 +8,7 @@ from ..core import registry
 from ._names import known_name
 from ._table import into as replaced
 
+CONTROLS = {"original": "*control: nothing done*", "noise": "*control: noise as large as the weights*"}
 BEGIN, END = "<!-- methods-attacked:begin -->", "<!-- methods-attacked:end -->"
 
 
@@ -34,15 +35,17 @@ def table(rows: list[comebacks.Row]) -> str:
     for row in rows:
         tests: dict[str, Any] = {test.attack: test for test in row.tests}
         cells = [_cell(tests[name]) if name in tests else "–" for name in order]
-        entry = registry.get("methods", row.method).entry
+        name = CONTROLS.get(row.method) or _name(row.method)
         kept = f"{_percent(row.kept)} ({_percent(row.kept_reference)})"
-        lines.append(
-            f"| {' | '.join([f'{known_name(entry.title)} · `{entry.id}`', court.SIGNS[row.word][1], kept, *cells])} |"
-        )
+        lines.append(f"| {' | '.join([name, court.SIGNS[row.word][1], kept, *cells])} |")
     original = {test.attack: test.original for row in rows[:1] for test in row.tests}
     last = [_percent(original.get(name)) for name in order]
     lines.append(f"| *original model* | | | {' | '.join(last)} |")
     return f"**{rows[0].model}, {rows[0].target}**, {counted}\n\n" + "\n".join(lines) + "\n"
+
+
+def _name(method: str) -> str:
+    return f"{known_name(registry.get('methods', method).entry.title)} · `{method}`"
 
 
 def _cell(test: comebacks.Tested) -> str:
