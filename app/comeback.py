@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from app import families, figures, markup, theme, view
+from app import families, figures, markup, red_team, theme, view
 from app.looks import Look
 from app.templating import render
 from backends.api import attacked, catalog, court, params, visits
@@ -164,14 +164,12 @@ def _finds(run: RunFolder, one: Made) -> Markup:
     if not kept:
         return Markup()
     root = Path(one.findings["root"])
-    rows = [
-        (
-            find,
-            markup.run_address(run.id, "ask", prompt=find.words) if find.words else "",
-            markup.data_uri(root, find.picture) if find.picture else "",
-        )
-        for find in kept
-    ]
+    pictured, rows = families.view_of(run).pictured, []
+    for find in kept:
+        picture = markup.data_uri(root, find.picture) if find.picture else ""
+        attempt = find.words or (picture if pictured else "")
+        ask = markup.run_address(run.id, "ask", prompt=find.words) if find.words else ""
+        rows.append((find, ask, picture, attempt if red_team.available(run) else ""))
     return markup.fold("What it found", render("comeback.finds", rows))
 
 

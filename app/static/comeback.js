@@ -7,6 +7,14 @@ const choose = id => {
   for (const one of back.querySelectorAll('button[data-attack]')) one.setAttribute('aria-pressed', String(one.dataset.attack === wanted));
 };
 
+// What an attack found goes into the field of the red team.
+root.addEventListener('click', event => {
+  const press = event.target.closest('button[data-try]');
+  if (!press) return;
+  trigger('select', { try: press.dataset.try });
+  document.querySelector('#red-team')?.scrollIntoView({ behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth', block: 'start' });
+});
+
 let chosen = '';
 root.addEventListener('click', event => {
   const press = event.target.closest('.lethe-back-list button[data-attack]');

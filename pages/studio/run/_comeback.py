@@ -13,7 +13,7 @@ from backends.api import findings as found
 from backends.api.errors import Busy, LetheError
 from backends.api.runs import RunFolder
 from pages.studio._shared import Panels, mark_of, secret_and_mark
-from pages.studio.run import _looking
+from pages.studio.run import _looking, _red_team
 from pages.studio.run._page import PRIVATE, Place, RunPage, at_place, of_run
 
 TAB = "back"
@@ -29,6 +29,7 @@ def build(page: RunPage) -> None:
         deep = gr.Button("All tests", elem_id="back-deep", scale=0, min_width=130, visible=False)
     bar = _looking.Bar(elem_id="back-bar", apply_default_css=False)
     panels = Panels(elem_id="run-back", min_height=420, script=comeback.SCRIPT)
+    _red_team.build(page, TAB, panels)
     mark, clock = gr.State(""), gr.Timer(EVERY, active=False)
     stand = [note, quick, deep, bar, panels, mark, clock]
     page.on_open(TAB, opened, stand, queue=False)
