@@ -112,7 +112,7 @@ def _nothing_yet(run: RunFolder, testing: Look | None) -> Markup:
         )
     if not fitting(run):
         return markup.card("Not tested", markup.text("No attack knows models of this family."), empty=True)
-    return render("comeback.empty", bool((run.result or {}).get("reference")))
+    return render("comeback.empty")
 
 
 def _row(one: Made, test: Any) -> dict[str, Any]:

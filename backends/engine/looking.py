@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ..api import files, visits
+from ..api import files, retrained, visits
 from ..api import findings as earlier
 from ..api.errors import BadInput
 from ..api.findings import Kind
@@ -38,7 +38,10 @@ def findings_of(
         place = stored_place
     for where, path in ((run.folder.path, run.folder.path / folder / name), stored_place, place):
         stored = earlier.at(path)
-        if stored is not None and _settings(entry, stored["params"]) == settings and stored.get("wording") == WORDING:
+        same = (
+            stored is not None and _settings(entry, stored["params"]) == settings and stored.get("wording") == WORDING
+        )
+        if same and not (folder == "attack" and retrained.lacking(run.folder, path)):
             return stored | {"root": str(where)}
     begun = time.monotonic()
     torch.manual_seed(run.folder.spec.seed)
@@ -55,6 +58,7 @@ def findings_of(
     panels = list(made.panels if isinstance(made, Result) else made)
     if isinstance(made, Result):
         made.attacked.save(place[1])
+        retrained.note(place[1], retrained.of_run(run.folder) is not None)
     findings = Found(
         what=name, wording=WORDING, params=settings, seconds=round(time.monotonic() - begun, 3), panels=panels
     ).model_dump()

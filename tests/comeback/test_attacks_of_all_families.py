@@ -189,7 +189,9 @@ def test_what_an_attack_does_to_models_that_no_run_changes_is_not_done_again(tmp
 
     first = attacked_run(HIDDEN)
     assert asked == ["before"] * 3 + ["after"] * 3 + ["reference"] * 6
-    assert all("outputs-0" in outcome for (_, weights), outcome in shelf.stored.items() if weights == _bytes(references[0]))
+    assert all(
+        "outputs-0" in outcome for (_, weights), outcome in shelf.stored.items() if weights == _bytes(references[0])
+    )
     assert len(shelf.stored) == 3, "the unlearned model is another in every run"
     asked.clear()
     second = attacked_run(NEVER)
