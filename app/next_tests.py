@@ -42,46 +42,39 @@ def html(run: RunFolder, owner: str, testing: Look | None) -> Markup:
     if not comeback.fitting(run):
         return Markup()
     pending = testing is not None and testing.pending
-    again = "" if pending else _again(run, owner)
+    reference = retrained.of_run(run) is not None
+    again = _again(run, owner) if reference and not pending else ""
     goes_on = None if pending or again else unfinished(run, owner)
     why = testing.error if testing is not None and testing.state == "failed" else ""
-    words, to = ("", "") if retrained.of_run(run) is not None else _missing(run, owner)
+    words, to = ("", "") if reference else _missing(run, owner)
     return render("next_tests.lines", goes_on, why, again, words, to) if goes_on or again or words else Markup()
 
 
 def unfinished(run: RunFolder, owner: str) -> Unfinished | None:
-    """How far the last set of tests on a run is, where it ended before its last one."""
-    record = begun.read(run, visits.joins(run, owner))
-    if record is None:
-        return None
+    """How far a set of tests on a run is that ended before its last one, all tests first; None where there is none."""
     done = {one.entry.id for one in comeback.attacks_on(run, owner)}
-    left = record.left(done)
-    return Unfinished(len(record.tests) - len(left), len(record.tests), record.deep) if left else None
-
-
-def outdated(run: RunFolder, owner: str) -> list[comeback.Made]:
-    """The tests of a run that were made while it had no retrained reference, where it has one now."""
-    if retrained.of_run(run) is None:
-        return []
-    return [one for one in comeback.attacks_on(run, owner) if retrained.lacking(run, one.folder)]
+    for record in begun.read(run, visits.joins(run, owner)):
+        if left := record.left(done):
+            return Unfinished(len(record.tests) - len(left), len(record.tests), record.deep)
+    return None
 
 
 def _again(run: RunFolder, owner: str) -> str:
-    """The set that makes these again: "quick" or "deep"; empty where nothing is to be made again."""
-    each = outdated(run, owner)
+    """The set that makes the tests again that were made while there was no reference, "quick" or "deep"; empty where there are none."""
+    each = [one for one in comeback.attacks_on(run, owner) if retrained.untried(one.folder)]
     return ("quick" if all(one.entry.quick for one in each) else "deep") if each else ""
 
 
 def _missing(run: RunFolder, owner: str) -> tuple[str, str]:
     """(what cannot be said without a reference and why there is none, the address of the form that makes one; empty where it cannot)."""
     words = [f"“{SIGNS[word][1].partition(',')[0]}”" for word in IMPOSSIBLE]
-    without = f"No model was retrained without this forget set, so the verdicts {', '.join(words[:-1])} and {words[-1]} are impossible."
+    without = f"Without a retrained reference the verdicts {', '.join(words[:-1])} and {words[-1]} are impossible."
     entry = retrained.method(run)
     if entry is None:
         subject = family_info.get(families.of_run(run)).subject
-        return f"{without} {subject} cannot be retrained in this studio.", ""
+        return f"{without} {subject} cannot be retrained here.", ""
     if not visits.joins(run, owner):
-        return f"{without} Only who started this run can train one for it; clone the run to have your own.", ""
+        return f"{without} Only who started this run can train one for it; clone it to have your own.", ""
     return without, form_address(run)
 
 

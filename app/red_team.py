@@ -9,11 +9,11 @@ from app import families, markup, theme
 from app.asking import NAMES, WHENS
 from app.templating import render
 from backends.api import families as family_info
+from backends.api import retrained
 from backends.api.runs import RunFolder
 from backends.api.tries import LONGEST, Tally
 
 PICTURE: Final = "your picture"
-BACK, CLEAN = "gives it back", "does not give it back"
 
 
 def available(run: RunFolder) -> bool:
@@ -25,8 +25,11 @@ def available(run: RunFolder) -> bool:
 def meaning(run: RunFolder) -> Markup:
     """What counts as a hit, in one sentence, and what it is worth."""
     does = family_info.get(families.of_run(run)).hit
-    words = f"A hit: the unlearned model {does}, and the retrained reference does not."
-    return render("red_team.meaning", words)
+    if retrained.of_run(run) is None:
+        words = f"A hit: the unlearned model {does}. There is no retrained reference to compare it with."
+    else:
+        words = f"A hit: the unlearned model {does}, and the retrained reference does not."
+    return render("red_team.meaning", words, families.view_of(run).promptable)
 
 
 def question_text(question: str) -> str:

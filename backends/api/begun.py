@@ -1,5 +1,5 @@
-"""How far a set of tests on a run is, on disk, so that neither a closed page nor a new start of the server loses it: which tests there are
-to make, and which of them failed. What was made lies beside it, one folder a test."""
+"""How far a set of tests on a run is, on disk, so that neither a closed page nor a new start of the server loses it: which tests it has, and
+which of them failed. Those that were made lie beside it, one folder a test."""
 
 import contextlib
 from collections.abc import Collection, Mapping
@@ -13,20 +13,15 @@ from .home import home
 from .reading import document
 from .runs import RunFolder
 
-RECORD = "set.json"
-
 
 class Begun(BaseModel):
-    """A set of tests that was begun.
-
-    `deep`: all tests, else the quick ones. `tests`: ids of those that fit the run. `unfit`: why others do not. `failed`: why those ended that did.
-    """
+    """A set of tests that was begun. `deep`: all tests, else the quick ones. `tests`: ids of those that fit the run. `failed`: why those ended
+    that did."""
 
     model_config = ConfigDict(extra="forbid")
 
     deep: bool
     tests: list[str]
-    unfit: dict[str, str] = Field(default_factory=dict)
     failed: dict[str, str] = Field(default_factory=dict)
 
     def left(self, done: Collection[str]) -> list[str]:
@@ -34,27 +29,26 @@ class Begun(BaseModel):
         return [name for name in self.tests if name not in done and name not in self.failed]
 
 
-def _folder(run: RunFolder, joins: bool) -> tuple[Path, Path]:
-    """(root, folder) of a run's sets: within the run, in the home for one that came with Lethe, or apart for visitors of a shared studio."""
-    if not joins:
-        return run.visits, run.visits / "attack"
-    return (home() / "attack" / run.id,) * 2 if run.shipped else (run.path, run.path / "attack")
+def _place(run: RunFolder, deep: bool, joins: bool) -> tuple[Path, Path]:
+    """(root, file) of a run's set: within the run, in the home for one that came with Lethe, or apart for visitors of a shared studio."""
+    root = run.visits if not joins else home() if run.shipped else run.path
+    folder = root / "attack" / run.id if joins and run.shipped else root / "attack"
+    return root, folder / ("all_tests.json" if deep else "quick_tests.json")
 
 
-def write(
-    run: RunFolder, deep: bool, tests: Collection[str], unfit: Mapping[str, str], failed: Mapping[str, str], joins: bool
-) -> None:
-    """Write down how far a set is. A disk that is full only costs the offer to go on."""
-    begun = Begun(deep=deep, tests=list(tests), unfit=dict(unfit), failed=dict(failed))
+def write(run: RunFolder, deep: bool, tests: Collection[str], failed: Mapping[str, str], joins: bool) -> None:
+    """Write down how far a set is; `joins` as of `visits.joins`. A disk that is full only costs the offer to go on."""
     if run.result is not None:  # of a run that was deleted meanwhile nothing is written again
         with contextlib.suppress(OSError, LetheError):
-            files.write_json(_folder(run, joins)[1] / RECORD, begun.model_dump())
+            begun = Begun(deep=deep, tests=list(tests), failed=dict(failed))
+            files.write_json(_place(run, deep, joins)[1], begun.model_dump())
 
 
-def read(run: RunFolder, joins: bool) -> Begun | None:
-    """The set that was begun last; None where none was, or where it cannot be read."""
-    root, folder = _folder(run, joins)
-    try:
-        return Begun.model_validate(document(folder / RECORD, root))
-    except (Unreadable, ValidationError):
-        return None
+def read(run: RunFolder, joins: bool) -> list[Begun]:
+    """The sets that were begun, that of all tests first."""
+    each = []
+    for deep in (True, False):
+        root, path = _place(run, deep, joins)
+        with contextlib.suppress(Unreadable, ValidationError):
+            each.append(Begun.model_validate(document(path, root)))
+    return each

@@ -59,14 +59,17 @@ def note(findings: Path, there: bool) -> None:
     files.write_json(findings / NOTE, {"reference": there})
 
 
-def lacking(run: RunFolder, findings: Path) -> bool:
-    """Whether an attack was made while there was no reference and there is one now, so that it is worth making again. One that came with
-    the run, or was made before this was noted, tells by what it brought back of the reference."""
-    tried = files.read_json(findings / NOTE, None) if (findings / NOTE).is_file() else None
-    if not isinstance(tried, dict):
-        attacked = records.read(findings)
-        tried = {"reference": attacked is None or "reference" in attacked.recalled}
-    return not tried.get("reference") and of_run(run) is not None
+def untried(findings: Path) -> bool:
+    """Whether an attack was made while there was no reference. One that came with the run, or was made before this was noted, tells by what
+    it brought back."""
+    try:
+        tried = files.read_json(findings / NOTE, None)
+    except (OSError, ValueError):
+        tried = None
+    if isinstance(tried, dict):
+        return not tried.get("reference")
+    attacked = records.read(findings)
+    return attacked is not None and "reference" not in attacked.recalled
 
 
 def method(run: RunFolder) -> Method | None:

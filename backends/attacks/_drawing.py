@@ -1,6 +1,7 @@
 """Shared by the attacks on models that draw: their exam, what each model draws under an attack, and what was found."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from torch import nn
@@ -56,7 +57,7 @@ def finds(look: Look, images: Images, prompts: Sequence[str], notes: Sequence[st
         Find(
             words=prompts[item],
             output=judgements[item].name,
-            picture=look.picture(f"{name}-{item}", images[item]),
+            picture=Path(look.picture(f"{name}-{item}", images[item])).name,
             note=notes[item],
         )
         for item in range(len(images))

@@ -41,7 +41,7 @@ def findings_of(
         same = (
             stored is not None and _settings(entry, stored["params"]) == settings and stored.get("wording") == WORDING
         )
-        if same and not (folder == "attack" and retrained.lacking(run.folder, path)):
+        if same and not (folder == "attack" and retrained.untried(path) and retrained.of_run(run.folder)):
             return stored | {"root": str(where)}
     begun = time.monotonic()
     torch.manual_seed(run.folder.spec.seed)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from ..api import begun, visits
+from ..api import attacked, begun, visits
+from ..api.attacked import UNFIT
 from ..api.errors import BadInput, LetheError
 from ..core.registry import Registered, entries
 from .looking import findings_of
@@ -44,7 +45,7 @@ def test(desk: Desk, run: str, deep: bool = False, joins: bool | None = None) ->
     part_of_run = visits.joins(folder) if joins is None else joins
 
     def note() -> None:
-        begun.write(folder, bool(deep), [one.id for one in each], unfit, failed, part_of_run)
+        begun.write(folder, bool(deep), [one.id for one in each], failed, part_of_run)
 
     note()
     for number, one in enumerate(each):
@@ -67,4 +68,7 @@ def test(desk: Desk, run: str, deep: bool = False, joins: bool | None = None) ->
             desk.tell = outer
         if one.id in failed:
             note()
+    opened = desk.run(run)
+    if part_of_run:
+        attacked.write_unfit(opened.place("attack", UNFIT)[1].parent, unfit)
     return {"params": {"deep": bool(deep)}, "ran": ran, "failed": failed, "unfit": unfit}

@@ -9,7 +9,6 @@ from backends.api.home import ASSETS, home
 from backends.core import changes
 from backends.families.classifier.resolve import resolve
 from backends.families.classifier.task import Classifier
-
 from backends.models.reference import WEIGHTS, find, find_all, forget_key
 from backends.zoo._train import tensors
 
