@@ -54,11 +54,12 @@ def findings_of(
         raise BadInput(reason)
     if isinstance(look, AttackContext):
         look.shelf = run.shelf(name, settings, look.exam)
+    there = folder == "attack" and retrained.of_run(run.folder) is not None
     made = entry.function(look, params)
     panels = list(made.panels if isinstance(made, Result) else made)
     if isinstance(made, Result):
         made.attacked.save(place[1])
-        retrained.note(place[1], retrained.of_run(run.folder) is not None)
+        retrained.note(place[1], there)
     findings = Found(
         what=name, wording=WORDING, params=settings, seconds=round(time.monotonic() - begun, 3), panels=panels
     ).model_dump()
