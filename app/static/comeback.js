@@ -12,7 +12,8 @@ root.addEventListener('click', event => {
   const press = event.target.closest('button[data-try]');
   if (!press) return;
   trigger('select', { try: press.dataset.try });
-  document.querySelector('#red-team')?.scrollIntoView({ behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth', block: 'start' });
+  const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
+  setTimeout(() => document.querySelector('#red-team')?.scrollIntoView({ behavior, block: 'start' }), 400);  // once it has opened
 });
 
 let chosen = '';

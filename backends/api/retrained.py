@@ -19,7 +19,7 @@ def shipped_folder(model_id: str, key: str) -> Path:
 
 
 def find(model_id: str, key: str, data: str = "", owner: str = "") -> Path | None:
-    """The safetensors file of the reference for a model and a forget set; None where none was made yet.
+    """The (first) safetensors file of the reference for a model and a forget set; None where none was made yet.
 
     A shipped one comes first, then the newest finished run that makes one: of a method whose entry says `reference`,
     with that method's default parameters (so that it trained as long as the model did), and without a keep list.

@@ -30,7 +30,7 @@ def build(page: RunPage, tab: str, panels: Panels) -> None:
         meaning = gr.HTML(elem_id="try-meaning", apply_default_css=False)
         with gr.Row(elem_classes="lethe-ask-line") as line:
             prompt = gr.Textbox(
-                label="Your question or prompt", placeholder="Your question or prompt", container=False, max_lines=3, interactive=True,
+                label="Question or prompt", placeholder="Question or prompt", container=False, max_lines=3, interactive=True,
                 elem_id="try-prompt",
             )  # fmt: skip
             go = gr.Button("Try", variant="primary", elem_id="try-go")
