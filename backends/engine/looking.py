@@ -38,10 +38,9 @@ def findings_of(
         place = stored_place
     for where, path in ((run.folder.path, run.folder.path / folder / name), stored_place, place):
         stored = earlier.at(path)
-        same = (
-            stored is not None and _settings(entry, stored["params"]) == settings and stored.get("wording") == WORDING
-        )
-        if same and not (folder == "attack" and retrained.untried(path) and retrained.of_run(run.folder)):
+        if stored is None or _settings(entry, stored["params"]) != settings or stored.get("wording") != WORDING:
+            continue
+        if folder == "inspect" or not (retrained.untried(path) and retrained.of_run(run.folder)):
             return stored | {"root": str(where)}
     begun = time.monotonic()
     torch.manual_seed(run.folder.spec.seed)

@@ -59,7 +59,8 @@ class ClassifierRedTeam:
         return Reply(f"{self.task.names[best]}, {100 * shares[best]:.0f} %", evidence=best)
 
     def hit(self, question: ShownPicture, reply: Reply) -> bool:
+        answered: int | None = reply.evidence
         if not self.task.forgotten_classes:
-            return reply.evidence == question.label
+            return answered == question.label
         forgotten = self.task.forgotten_classes
-        return reply.evidence in forgotten and (question.label is None or question.label in forgotten)
+        return answered in forgotten and (question.label is None or question.label in forgotten)
