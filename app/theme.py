@@ -218,6 +218,7 @@ STYLES: Final = (
     "run",
     "ask",
     "comeback",
+    "red_team",
 )
 SCRIPTS: Final = ("remember", "unkept", "head", "tabs", "form", "run", "drawings", "switch", "flow", "tiles")
 CSS: Final[str] = "".join((STATIC / f"{name}.css").read_text("utf-8") for name in STYLES)

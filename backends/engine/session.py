@@ -50,7 +50,7 @@ class OpenRun:
 
     def model(self, when: When) -> nn.Module | None:
         """The model before, after, or the retrained reference, in eval mode; None where there is no reference."""
-        if when not in self._models:
+        if self._models.get(when) is None:  # a reference may have been trained since
             self._models[when] = self._load(when)
         return self._models[when]
 
