@@ -1,11 +1,13 @@
 """Shared by the attacks on models that draw: their exam, what each model draws under an attack, and what was found."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from torch import nn
 
-from ..api.attacked import Find
+from ..api.attacked import Find, Values
 from ..core.attack import NAMES, AttackContext, Tried
 from ..families.text_to_image.exam import DrawingExam, Images
 from ..families.text_to_image.task import TextToImage
@@ -44,6 +46,49 @@ def drawn_on_each(look: Look, make: Callable[[nn.Module], Sequence[Images]], pha
         tried.recalled["reference"] = np.stack(references)
     look.tell(phase, len(models), len(models))
     return tried
+
+
+def on_each(look: Look, work: Callable[[str, nn.Module], Mapping[str, Any]], phase: str) -> list[tuple[str, Mapping[str, Any]]]:
+    models = look.models()
+    parts = []
+    for done, (when, model) in enumerate(models):
+        look.tell(f"{phase}, {NAMES[when]}", done, len(models))
+        parts.append((when, work(when, model)))
+    return parts
+
+
+def tried_of(exam: DrawingExam, parts: Sequence[tuple[str, Mapping[str, Any]]]) -> Tried:
+    """What each model recalls in its `images` [places, items, h, w, 3], by (when, what it contributed)."""
+    tried, references = Tried(), []
+    for when, part in parts:
+        places = list(part["images"])
+        tried.outputs.setdefault(when, places)
+        scores = np.stack([exam.score(images) for images in places])[None]
+        if when == "reference":
+            references.append(scores)
+        else:
+            tried.recalled[when] = scores
+    if references:
+        tried.recalled["reference"] = np.stack(references)
+    return tried
+
+
+def up_to_here(tried: Tried) -> dict[str, Values]:
+    """An item counts as recalled from the first place on that recalls it: whoever attacks stops there."""
+    return {when: np.maximum.accumulate(values, -2) for when, values in tried.recalled.items()}
+
+
+@contextlib.contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """Within it no weight of the model gets a gradient."""
+    trainable = [weight for weight in model.parameters() if weight.requires_grad]
+    for weight in trainable:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in trainable:
+            weight.requires_grad_(True)
 
 
 def finds(look: Look, images: Images, prompts: Sequence[str], notes: Sequence[str], name: str) -> list[Find]:
