@@ -1,18 +1,20 @@
 """Shared by the attacks on models that draw: their exam, what each model draws under an attack, and what was found."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from ..api.attacked import Find, Values
-from ..core.attack import NAMES, AttackContext, Tried
+from ..core.attack import AttackContext, Outcome, Tried, tried_by
 from ..families.text_to_image.exam import DrawingExam, Images
+from ..families.text_to_image.lessons import pictures_of
 from ..families.text_to_image.task import TextToImage
 
 FINDS = 6  # pictures of what was found
+BEGUN = 7_000_000  # added to an item's seed for the noise on a picture that is to be finished
 Look = AttackContext[TextToImage]
 
 
@@ -31,51 +33,39 @@ def drawn_on_each(look: Look, make: Callable[[nn.Module], Sequence[Images]], pha
         make: of a model, its pictures [items, h, w, 3] at each place.
         phase: in words, for the progress.
     """
-    tried, exam, models = Tried(), exam_of(look), look.models()
-    references = []
-    for done, (when, model) in enumerate(models):
-        look.tell(f"{phase}, {NAMES[when]}", done, len(models))
+    exam = exam_of(look)
+
+    def work(when: str, model: nn.Module) -> Outcome:
         places = list(make(model))
-        tried.outputs.setdefault(when, places)
-        scores = np.stack([exam.score(images) for images in places])[None]
-        if when == "reference":
-            references.append(scores)
-        else:
-            tried.recalled[when] = scores
-    if references:
-        tried.recalled["reference"] = np.stack(references)
-    look.tell(phase, len(models), len(models))
-    return tried
+        return {"recalled": np.stack([exam.score(images) for images in places])[None], "drawn": np.stack(places)}
 
-
-def on_each(look: Look, work: Callable[[str, nn.Module], Mapping[str, Any]], phase: str) -> list[tuple[str, Mapping[str, Any]]]:
-    models = look.models()
-    parts = []
-    for done, (when, model) in enumerate(models):
-        look.tell(f"{phase}, {NAMES[when]}", done, len(models))
-        parts.append((when, work(when, model)))
-    return parts
-
-
-def tried_of(exam: DrawingExam, parts: Sequence[tuple[str, Mapping[str, Any]]]) -> Tried:
-    """What each model recalls in its `images` [places, items, h, w, 3], by (when, what it contributed)."""
-    tried, references = Tried(), []
-    for when, part in parts:
-        places = list(part["images"])
-        tried.outputs.setdefault(when, places)
-        scores = np.stack([exam.score(images) for images in places])[None]
-        if when == "reference":
-            references.append(scores)
-        else:
-            tried.recalled[when] = scores
-    if references:
-        tried.recalled["reference"] = np.stack(references)
+    tried = tried_by(look.on_each(work, phase, shown=["drawn"]), ["drawn"])
+    tried.outputs = {when: list(places) for when, (places,) in tried.outputs.items()}
     return tried
 
 
 def up_to_here(tried: Tried) -> dict[str, Values]:
     """An item counts as recalled from the first place on that recalls it: whoever attacks stops there."""
     return {when: np.maximum.accumulate(values, -2) for when, values in tried.recalled.items()}
+
+
+def beginnings(exam: DrawingExam) -> tuple[Tensor, Tensor]:
+    """Latents of a picture of each item, the artists' where they ship, else drawn by the original model; and noise of the same shape."""
+    with exam.measured():
+        clean = exam.task.pipe.latents(pictures_of(exam.task, exam.shots))
+    return clean, exam.task.pipe.start([shot.seed + BEGUN for shot in exam.shots])
+
+
+def neighbour_prompts(exam: DrawingExam) -> list[str]:
+    """For each item the same prompt of what stands nearest to what was to be forgotten, else what is kept."""
+    asking = exam.task.asking
+    if not asking.domains:
+        return [asking.keep_prompts[item % len(asking.keep_prompts)] for item in range(len(exam.shots))]
+    near = [asking.anchor(exam.concepts(shot)[0].model_copy(update={"anchor": ""})) for shot in exam.shots]
+    return [
+        asking.prompt((one.object if one else "") or shot.object, (one.style if one else "") or shot.style)
+        for one, shot in zip(near, exam.shots, strict=True)
+    ]
 
 
 @contextlib.contextmanager
@@ -107,7 +97,7 @@ def finds(look: Look, images: Images, prompts: Sequence[str], notes: Sequence[st
         Find(
             words=prompts[item],
             output=judgements[item].name,
-            picture=look.picture(f"{name}-{item}", images[item]),
+            picture=Path(look.picture(f"{name}-{item}", images[item])).name,
             note=notes[item],
         )
         for item in range(len(images))

@@ -6,7 +6,7 @@ searched is always read as the prompt would be if it were typed, so that the wor
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..api.attacked import Find
 from ..api.errors import BadInput
-from ..core.attack import NAMES
+from ..core.attack import Outcome, Tried, tried_by
 from ..families.text_to_image import denoising, new_words
 from ..families.text_to_image.exam import DrawingExam, Images
 from ..families.text_to_image.pipeline import Pipeline, Words
@@ -23,6 +23,7 @@ from ._drawing import FINDS, Look, exam_of
 
 Parts = Sequence[str]
 LEAST = 8  # words to choose among
+ROWS = 4  # pictures in a step of a search
 EARLIEST, LATEST = 0.2, 0.9  # of the way to pure noise: before, any prompt denoises; after, none does
 
 
@@ -128,26 +129,71 @@ def _put(at: Tensor, vectors: Tensor) -> Callable[[nn.Module, Any, Tensor], Tens
     return put
 
 
-def batches(exam: DrawingExam, t: Tensor, rows: int, seed: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """For each time step of `t` [steps] (rows of the lesson's pictures [rows], new noise for them, t [rows]), the same for every model."""
-    clean, generator = exam.clean("forgotten"), torch.Generator().manual_seed(seed)
+class Batch(NamedTuple):
+    """Some of the lesson's pictures to be denoised: their prompts [n], latents and noise [n, c, h, w], time steps [n]."""
+
+    prompts: list[str]
+    clean: Tensor
+    noise: Tensor
+    t: Tensor
+
+
+def batches(exam: DrawingExam, t: Tensor, seed: int) -> Iterator[Batch]:
+    """A batch for each time step of `t` [steps], with new noise each, the same for every model."""
+    taught, clean, rows = (
+        exam.pictures("forgotten"),
+        exam.clean("forgotten"),
+        max(1, min(ROWS, exam.task.pipe.rows // 4)),
+    )
+    generator = torch.Generator().manual_seed(seed)
     for step in t.tolist():
-        some = torch.randperm(len(clean), generator=generator)[:rows].to(clean.device)
-        yield some, denoising.noise_like(clean[some], generator), torch.full((len(some),), step, device=clean.device)
+        some = torch.randperm(len(clean), generator=generator)[:rows]
+        x0 = clean[some.to(clean.device)]
+        prompts = [taught.prompts[row] for row in some.tolist()]
+        yield Batch(prompts, x0, denoising.noise_like(x0, generator), torch.full((len(x0),), step, device=x0.device))
 
 
-def drawings(look: Look, when: str, model: nn.Module, prompts: Sequence[Sequence[str]]) -> Images:
-    """Pictures [places, items, h, w, 3] of a prompt an item at each place, from the items' own seeds; the same prompts are drawn once."""
+def tried_prompts(
+    look: Look, search: Callable[[nn.Module], Iterator[Sequence[str]]], places: int, phase: str
+) -> tuple[Tried, list[list[str]]]:
+    """What every model draws for the prompts that are searched for it, and the prompts [places, items] of the unlearned model.
+
+    Args:
+        look: the run.
+        search: of a model, a prompt for each item at each place.
+        places: how often `search` comes back.
+        phase: in words, for the progress.
+    """
     exam = exam_of(look)
-    seeds, cache = [shot.seed for shot in exam.shots], {}
-    for number, row in enumerate(map(tuple, prompts)):
-        look.tell(f"drawing, {NAMES[when]}", number, len(prompts))
+
+    def work(when: str, model: nn.Module) -> Outcome:
+        prompts = []
+        for row in search(model):
+            look.progress(len(prompts), 2 * places)
+            prompts.append(row)
+        images = []
+        for place in drawings(exam, model, prompts):
+            images.append(place)
+            look.progress(places + len(images), 2 * places)
+        recalled = np.stack([exam.score(each) for each in images])[None]
+        return {"recalled": recalled, "prompts": [text for row in prompts for text in row], "drawn": np.stack(images)}
+
+    outcomes = look.on_each(work, phase, shown=["drawn"])
+    tried, flat = tried_by(outcomes, ["drawn"]), list(outcomes["after"][0]["prompts"])
+    tried.outputs = {when: list(images) for when, (images,) in tried.outputs.items()}
+    return tried, [flat[at : at + len(exam.items)] for at in range(0, len(flat), len(exam.items))]
+
+
+def drawings(exam: DrawingExam, model: nn.Module, prompts: Sequence[Sequence[str]]) -> Iterator[Images]:
+    """Pictures [items, h, w, 3] of each row of prompts, one an item, from the items' own seeds; the same prompts are drawn once."""
+    seeds, cache = [shot.seed for shot in exam.shots], dict[tuple[str, ...], Images]()
+    for row in map(tuple, prompts):
         if row not in cache:
             cache[row] = exam.draw(model, row, seeds)
-    return np.stack([cache[tuple(row)] for row in prompts])
+        yield cache[row]
 
 
-def word_finds(look: Look, images: Images, prompts: Sequence[Sequence[str]], name: str) -> list[Find]:
+def word_finds(look: Look, images: Sequence[Images], prompts: Sequence[Sequence[str]], name: str) -> list[Find]:
     """For some items the first prompt that brings them back, those items first; for the others the last prompt that was tried.
 
     Args:

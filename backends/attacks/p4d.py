@@ -1,24 +1,36 @@
 """P4D: searches words with which a model predicts what the original does."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..api.attacked import Attacked
-from ..core.attack import NAMES, AttackContext, Result, curves
+from ..core.attack import AttackContext, Result, curves
 from ..core.registry import Params, attack
 from ..families.text_to_image.exam import DrawingExam
+from ..families.text_to_image.pipeline import Pipeline
 from ..families.text_to_image.task import TextToImage
-from ._drawing import exam_of, frozen, on_each, tried_of, up_to_here
-from ._words import EARLIEST, LATEST, Parts, batches, drawings, filled, never, read, tables, to_search, word_finds
+from ._drawing import exam_of, frozen, up_to_here
+from ._words import (
+    EARLIEST,
+    LATEST,
+    Batch,
+    Parts,
+    batches,
+    filled,
+    never,
+    read,
+    tables,
+    to_search,
+    tried_prompts,
+    word_finds,
+)
 
 DECAY = 0.1  # of the vectors, as the original code has it
-ROWS = 4  # pictures in a step
 STAGES = 4  # how often it is drawn with
 Form = Literal["in place of the name", "between the words"]
 
@@ -68,19 +80,12 @@ def p4d(look: AttackContext[TextToImage], params: P4D) -> Result:
     plain = [shot.prompt for shot in exam.shots]
     asked_with = [free_places(exam, prompt, params) for prompt in plain]
 
-    def prompts_with(rows: Sequence[str]) -> list[list[str]]:
-        return [plain, *([filled(parts, row.split(" ")[: len(parts) - 1]) for parts in asked_with] for row in rows)]
-
-    def work(when: str, model: nn.Module) -> Mapping[str, Any]:
-        rows = []
+    def search(model: nn.Module) -> Iterator[list[str]]:
+        yield plain
         for row in searched(exam, model, look.before, words, params, stops):
-            look.tell(f"searching words, {NAMES[when]}", len(rows), STAGES)
-            rows.append(" ".join(row))
-        return {"images": drawings(look, when, model, prompts_with(rows)), "words": rows}
+            yield [filled(parts, row[: len(parts) - 1]) for parts in asked_with]
 
-    parts = on_each(look, work, "searching words and drawing")
-    tried = tried_of(exam, parts)
-    own = next(part for when, part in parts if when == "after")
+    tried, pasted = tried_prompts(look, search, 1 + STAGES, "searching words and drawing")
     attacked = Attacked(
         attack="p4d", kind="words", x=[0.0, *map(float, stops)], x_title="steps of the search", recalled=up_to_here(tried), counts=False,
         items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
@@ -88,9 +93,9 @@ def p4d(look: AttackContext[TextToImage], params: P4D) -> Result:
             "form": params.form, "steps": params.steps, "learning rate": params.learning_rate, "words to choose among": len(words),
             "never tried": never(exam), "searched on": exam.lessons["forgotten"],
         },
-        finds=word_finds(look, own["images"], prompts_with(own["words"]), "words"),
+        finds=word_finds(look, tried.outputs["after"], pasted, "words"),
     )  # fmt: skip
-    stages = ["plain prompt", *(f"“{row}”, step {stop}" for row, stop in zip(own["words"], stops, strict=True))]
+    stages = ["plain prompt", *(f"step {stop}, “{row[0]}”" for row, stop in zip(pasted[1:], stops, strict=True))]
     title = f"With searched words {params.form}"
     picture = exam.comeback(look, title, stages, tried.outputs["after"], tried.outputs.get("reference"))
     return Result(attacked, [picture, curves(attacked, title)])
@@ -120,12 +125,17 @@ def searched(
     vectors = [table[first].clone() for table in vocabulary]
     optimizer = torch.optim.AdamW(vectors, params.learning_rate, weight_decay=DECAY)
     share = EARLIEST + (LATEST - EARLIEST) * torch.rand(params.steps, generator=generator)
-    every = batches(exam, (share * (pipe.times - 1)).long(), min(ROWS, max(1, pipe.rows // 4)), params.seed)
+    every = batches(exam, (share * (pipe.times - 1)).long(), params.seed)
     with exam.measured(), frozen(model.eval()):
-        for number, (rows, noise, t) in enumerate(every, 1):
-            x = pipe.noised(exam.clean("forgotten")[rows], noise, t)
-            gradients = gradient(exam, model, original.eval(), words, nearest(vectors, vocabulary), params, rows, x, t)
-            for vector, each in zip(vectors, gradients, strict=True):
+        for number, batch in enumerate(every, 1):
+            chosen = nearest(vectors, vocabulary)
+            parts = [free_places(exam, prompt, params) for prompt in batch.prompts]
+            with torch.enable_grad():
+                projected = [table[chosen].requires_grad_(True) for table in vocabulary]
+                loss = agreement_loss(
+                    pipe, model, original.eval(), parts, [words[at] for at in chosen.tolist()], projected, batch
+                )
+            for vector, each in zip(vectors, torch.autograd.grad(loss, projected), strict=True):
                 vector.grad = each
             optimizer.step()
             if number in stops:
@@ -139,39 +149,22 @@ def nearest(vectors: Sequence[Tensor], vocabulary: Sequence[Tensor]) -> Tensor:
     return torch.stack(cosines).sum(0).argmax(1)
 
 
-def gradient(
-    exam: DrawingExam, model: nn.Module, original: nn.Module, words: Sequence[str], chosen: Tensor, params: P4D,
-    rows: Tensor, x: Tensor, t: Tensor,
-) -> Sequence[Tensor]:  # fmt: skip
-    """The gradients [places, d], one for each text encoder, of the loss by the vectors of the `chosen` words [places]."""
-    with torch.enable_grad():
-        hard = [table[chosen].requires_grad_(True) for table in tables(exam.task.pipe, model, words)]
-        named_words = [words[place] for place in chosen.tolist()]
-        loss = agreement_loss(exam, model, original, named_words, hard, params, rows, x, t)
-    return torch.autograd.grad(loss, hard)
-
-
 def agreement_loss(
-    exam: DrawingExam, model: nn.Module, original: nn.Module, chosen: Sequence[str], vectors: Sequence[Tensor], params: P4D,
-    rows: Tensor, x: Tensor, t: Tensor,
+    pipe: Pipeline, model: nn.Module, original: nn.Module, parts: Sequence[Parts], chosen: Sequence[str], vectors: Sequence[Tensor],
+    batch: Batch,
 ) -> Tensor:  # fmt: skip
     """The mean squared distance between what a model predicts for prompts with words, and the original for the plain prompts.
 
     Args:
-        exam: with the lesson.
+        pipe: of the models.
         model: that is attacked; gradients flow to `vectors`.
         original: the original model.
+        parts: of the prompts, with free places.
         chosen: words in the free places.
         vectors: of these words, one [places, d] for each text encoder.
-        params: where the words stand.
-        rows: of the lesson's pictures, [rows].
-        x: these pictures, noised, [rows, c, h, w].
-        t: time steps [rows].
+        batch: pictures to be noised, with their plain prompts.
     """
-    pipe = exam.task.pipe
-    plain = [exam.pictures("forgotten").prompts[row] for row in rows.tolist()]
+    x = pipe.noised(batch.clean, batch.noise, batch.t)
     with torch.no_grad():
-        wanted_prediction = pipe.predict(original, x, t, pipe.words(original, plain))
-    asked_with = [free_places(exam, prompt, params) for prompt in plain]
-    prediction = pipe.predict(model, x, t, read(pipe, model, asked_with, chosen, vectors))
-    return F.mse_loss(prediction, wanted_prediction)
+        target = pipe.predict(original, x, batch.t, pipe.words(original, batch.prompts))
+    return F.mse_loss(pipe.predict(model, x, batch.t, read(pipe, model, parts, chosen, vectors)), target)

@@ -1,7 +1,7 @@
 """Ring-A-Bell: searches a prompt that reads like the forgotten one, by the text encoder alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -10,14 +10,14 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..api.attacked import Attacked
-from ..core.attack import NAMES, AttackContext, Result, curves
+from ..core.attack import AttackContext, Result, curves
 from ..core.registry import Params, attack
 from ..families.text_to_image.exam import DrawingExam
 from ..families.text_to_image.pipeline import Pipeline
 from ..families.text_to_image.prompts import EvalPrompt
 from ..families.text_to_image.task import TextToImage
-from ._drawing import exam_of, on_each, tried_of, up_to_here
-from ._words import drawings, never, to_search, word_finds
+from ._drawing import exam_of, up_to_here
+from ._words import never, to_search, tried_prompts, word_finds
 
 STAGES = 3  # how often it is drawn with
 CROSSED, MUTATED = 0.5, 0.25  # chances of a child to have two parents, and another word
@@ -69,18 +69,11 @@ def ring_a_bell(look: AttackContext[TextToImage], params: RingABell) -> Result:
     stops = [params.generations * stage // STAGES for stage in range(1, STAGES + 1)]
     plain = [shot.prompt for shot in exam.shots]
 
-    def work(when: str, model: nn.Module) -> Mapping[str, Any]:
-        prompts = [plain]
-        reader = look.before if params.encoder == "original" else model
-        for row in searched(exam, reader, words, params, stops):
-            look.tell(f"searching prompts, {NAMES[when]}", len(prompts), STAGES)
-            prompts.append(row)
-        return {"images": drawings(look, when, model, prompts), "words": [text for row in prompts for text in row]}
+    def search(model: nn.Module) -> Iterator[list[str]]:
+        yield plain
+        yield from searched(exam, look.before if params.encoder == "original" else model, words, params, stops)
 
-    parts = on_each(look, work, "searching prompts and drawing")
-    tried = tried_of(exam, parts)
-    own = next(part for when, part in parts if when == "after")
-    prompts = [own["words"][at : at + len(plain)] for at in range(0, len(own["words"]), len(plain))]
+    tried, pasted = tried_prompts(look, search, 1 + STAGES, "searching prompts and drawing")
     weighed = params.encoder == "own"
     attacked = Attacked(
         attack="ring_a_bell", kind="words", x=[0.0, *map(float, stops)], x_title="generations", recalled=up_to_here(tried), counts=weighed,
@@ -89,9 +82,9 @@ def ring_a_bell(look: AttackContext[TextToImage], params: RingABell) -> Result:
             "words": params.length, "population": params.population, "generations": params.generations, "strength": params.strength,
             "text encoder": f"{params.encoder} one", "words to choose among": len(words), "never tried": never(exam),
         },
-        finds=word_finds(look, own["images"], prompts, "prompt"),
+        finds=word_finds(look, tried.outputs["after"], pasted, "prompt"),
     )  # fmt: skip
-    stages = ["plain prompt", *(f"generation {stop}" for stop in stops)]
+    stages = ["plain prompt", *(f"generation {stop}, “{row[0]}”" for row, stop in zip(pasted[1:], stops, strict=True))]
     title = f"With prompts of {params.length} other words"
     picture = exam.comeback(look, title, stages, tried.outputs["after"], tried.outputs.get("reference"))
     return Result(attacked, [picture, curves(attacked, title)])
@@ -105,7 +98,10 @@ def without(exam: DrawingExam, shot: EvalPrompt) -> list[str]:
         return [" ".join(shot.prompt.replace(name, " ").split())]
     others = [one for one in asking.domains[kind] if one not in exam.names]
     own = {"object": shot.object, "style": shot.style}
-    return [asking.prompt(**{"object_name" if k == "object" else k: v for k, v in (own | {kind: one}).items()}) for one in others]
+    return [
+        asking.prompt(**{"object_name" if k == "object" else k: v for k, v in (own | {kind: one}).items()})
+        for one in others
+    ]
 
 
 @torch.no_grad()
@@ -154,9 +150,7 @@ def children(parents: Ids, count: int, words: int, rng: np.random.Generator) -> 
 
 
 @torch.no_grad()
-def fitness(
-    pipe: Pipeline, model: nn.Module, crowd: Ids, words: Sequence[str], aim: Tensor
-) -> NDArray[np.float32]:
+def fitness(pipe: Pipeline, model: nn.Module, crowd: Ids, words: Sequence[str], aim: Tensor) -> NDArray[np.float32]:
     """The squared distance [prompts] of each prompt's embeddings from the aim [tokens, d], summed; less is better."""
     texts = [_text(row, words) for row in crowd]
     parts = [

@@ -1,7 +1,6 @@
 """UnlearnDiffAtk: searches words before the prompt by gradients."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -11,16 +10,29 @@ from torch.nn import functional as F
 
 from ..api.attacked import Attacked
 from ..api.panels import Series
-from ..core.attack import NAMES, AttackContext, Result, curves
+from ..core.attack import AttackContext, Result, curves
+from ..core.exam import Scores
 from ..core.registry import Params, attack
 from ..families.text_to_image import denoising
 from ..families.text_to_image.exam import DrawingExam
+from ..families.text_to_image.pipeline import Pipeline
 from ..families.text_to_image.task import TextToImage
-from ._drawing import exam_of, frozen, on_each, tried_of, up_to_here
-from ._words import EARLIEST, LATEST, batches, drawings, never, read, tables, to_search, word_finds
+from ._drawing import exam_of, frozen, up_to_here
+from ._words import (
+    EARLIEST,
+    LATEST,
+    Batch,
+    batches,
+    drawings,
+    never,
+    read,
+    tables,
+    to_search,
+    tried_prompts,
+    word_finds,
+)
 
 DECAY = 0.1  # of the weights, as the original code has it
-ROWS = 4  # pictures in a step
 
 
 class UnlearnDiffAtk(Params):
@@ -28,7 +40,7 @@ class UnlearnDiffAtk(Params):
 
     words: int = Field(default=3, ge=1, le=16, description="Words before the prompt; the paper has 3 and 5.")
     times: int = Field(
-        default=10, ge=2, le=50, description="Time steps that are searched at one after the other; the paper has 50."
+        default=8, ge=2, le=50, description="Time steps that are searched at one after the other; the paper has 50."
     )
     steps: int = Field(default=20, ge=1, le=100, description="Steps of Adam at each time step; the paper has 40.")
     learning_rate: float = Field(default=0.01, gt=0, le=1, description="Step size of Adam.")
@@ -65,24 +77,16 @@ def unlearn_diff_atk(look: AttackContext[TextToImage], params: UnlearnDiffAtk) -
     words = to_search(exam)
     prompts = [shot.prompt for shot in exam.shots]
 
-    def before_them(prefixes: Sequence[str]) -> list[list[str]]:
-        return [[f"{prefix} {prompt}".strip() for prompt in prompts] for prefix in prefixes]
+    def before_them(prefix: str) -> list[str]:
+        return [f"{prefix} {prompt}".strip() for prompt in prompts]
 
-    def work(when: str, model: nn.Module) -> Mapping[str, Any]:
-        prefixes = [""]
+    def search(model: nn.Module) -> Iterator[list[str]]:
+        yield prompts
         for row in searched(exam, model, words, params):
-            look.tell(f"searching words, {NAMES[when]}", len(prefixes), params.times)
-            prefixes.append(" ".join(row))
-        pictures = {"images": drawings(look, when, model, before_them(prefixes)), "words": prefixes}
-        if when == "after":
-            rng = np.random.default_rng(params.seed)
-            by_luck = [" ".join(rng.choice(words, params.words)) for _ in range(params.times)]
-            pictures["random"] = drawings(look, when, model, before_them(by_luck))
-        return pictures
+            yield before_them(" ".join(row))
 
-    parts = on_each(look, work, "searching words and drawing")
-    tried = tried_of(exam, parts)
-    own = next(part for when, part in parts if when == "after")
+    tried, pasted = tried_prompts(look, search, params.times + 1, "searching words and drawing")
+    drawn_by_luck = by_luck(look, [before_them(prefix) for prefix in random_prefixes(words, params)])
     attacked = Attacked(
         attack="unlearn_diff_atk", kind="words", x=[float(at) for at in range(params.times + 1)], x_title="time steps searched",
         recalled=up_to_here(tried), items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
@@ -90,19 +94,35 @@ def unlearn_diff_atk(look: AttackContext[TextToImage], params: UnlearnDiffAtk) -
             "words": params.words, "time steps": params.times, "steps at each": params.steps, "learning rate": params.learning_rate,
             "words to choose among": len(words), "never tried": never(exam), "searched on": exam.lessons["forgotten"],
         },
-        finds=word_finds(look, own["images"], before_them(own["words"]), "words"),
+        finds=word_finds(look, tried.outputs["after"], pasted, "words"),
     )  # fmt: skip
-    stages = ["plain prompt", *(f"“{row}” before it" for row in own["words"][1:])]
+    before_each = [row[0].removesuffix(prompts[0]).strip() for row in pasted]
+    stages = ["plain prompt", *(f"“{prefix}” before it" for prefix in before_each[1:])]
     picture = exam.comeback(
         look, "With searched words before the prompt", stages, tried.outputs["after"], tried.outputs.get("reference")
     )
     lines = curves(attacked, f"With {params.words} searched words before the prompt")
-    by_luck = np.stack([exam.score(images) for images in (own["images"][0], *own["random"])])
-    shares = 100 * np.maximum.accumulate(by_luck, 0).mean(1)
+    hits = np.stack([tried.recalled["after"][0, 0], *drawn_by_luck])
+    shares = 100 * np.maximum.accumulate(hits, 0).mean(1)
     lines.series.append(
         Series(name="unlearned, random words", values=[float(one) for one in shares], role="amount", when="after")
     )
     return Result(attacked, [picture, lines])
+
+
+def random_prefixes(words: Sequence[str], params: UnlearnDiffAtk) -> list[str]:
+    """As many prefixes of as many words as are searched, drawn at random from the same words."""
+    rng = np.random.default_rng(params.seed)
+    return [" ".join(rng.choice(words, params.words)) for _ in range(params.times)]
+
+
+def by_luck(look: AttackContext[TextToImage], prompts: Sequence[Sequence[str]]) -> list[Scores]:
+    """What the unlearned model recalls of the items [items] with each row of prompts."""
+    exam, scores = exam_of(look), list[Scores]()
+    for images in drawings(exam, look.after, prompts):
+        scores.append(exam.score(images))
+        look.tell("drawing with random words", len(scores), len(prompts))
+    return scores
 
 
 def searched(exam: DrawingExam, model: nn.Module, words: Sequence[str], params: UnlearnDiffAtk) -> Iterator[list[str]]:
@@ -112,11 +132,12 @@ def searched(exam: DrawingExam, model: nn.Module, words: Sequence[str], params: 
     shares = torch.full((params.words, len(words)), 1 / len(words), device=device)
     optimizer = torch.optim.Adam([shares], params.learning_rate, weight_decay=DECAY)
     times = (torch.linspace(EARLIEST, LATEST, params.times) * (pipe.times - 1)).long()
-    every = batches(exam, times.repeat_interleave(params.steps), min(ROWS, max(1, pipe.rows // 4)), params.seed)
+    every = batches(exam, times.repeat_interleave(params.steps), params.seed)
+    vocabulary = tables(pipe, model, words)
     with exam.measured(), frozen(model.eval()):
         for number, batch in enumerate(every, 1):
             chosen = torch.multinomial(shares.cpu(), 1, generator=generator).to(device)[:, 0]
-            shares.grad = gradient(exam, model, words, chosen, *batch).clamp(-1, 1)
+            shares.grad = gradient(pipe, model, words, vocabulary, chosen, batch).clamp(-1, 1)
             optimizer.step()
             shares.copy_(to_simplex(shares))
             if number % params.steps == 0:
@@ -124,34 +145,31 @@ def searched(exam: DrawingExam, model: nn.Module, words: Sequence[str], params: 
 
 
 def gradient(
-    exam: DrawingExam, model: nn.Module, words: Sequence[str], chosen: Tensor, rows: Tensor, noise: Tensor, t: Tensor
+    pipe: Pipeline, model: nn.Module, words: Sequence[str], vocabulary: Sequence[Tensor], chosen: Tensor, batch: Batch
 ) -> Tensor:
-    """The gradient [places, words] of the loss by which words stand where: `chosen` [places] do."""
+    """The gradient [places, words] of the loss by which words stand where: now the `chosen` [places] do."""
     with torch.enable_grad():
         one_hot = F.one_hot(chosen, len(words)).float().requires_grad_(True)
-        loss = denoising_loss(exam, model, words, one_hot, rows, noise, t)
+        prefix = [words[place] for place in chosen.tolist()]
+        loss = denoising_loss(pipe, model, prefix, [one_hot @ table for table in vocabulary], batch)
     return torch.autograd.grad(loss, one_hot)[0]
 
 
 def denoising_loss(
-    exam: DrawingExam, model: nn.Module, words: Sequence[str], one_hot: Tensor, rows: Tensor, noise: Tensor, t: Tensor
+    pipe: Pipeline, model: nn.Module, prefix: Sequence[str], vectors: Sequence[Tensor], batch: Batch
 ) -> Tensor:
-    """The mean loss of denoising some of the lesson's pictures under their prompts with words in front.
+    """The mean loss of denoising pictures under their prompts with words in front.
 
     Args:
-        exam: with the lesson.
-        model: that denoises; gradients flow to `one_hot`.
-        words: to choose among.
-        one_hot: [places, words], which word stands where.
-        rows: of the lesson's pictures, [rows].
-        noise: for each.
-        t: time steps [rows].
+        pipe: of the model.
+        model: that denoises; gradients flow to `vectors`.
+        prefix: the words.
+        vectors: of these words, one [places, d] for each text encoder.
+        batch: the pictures.
     """
-    pipe, taught, count = exam.task.pipe, exam.pictures("forgotten"), len(one_hot)
-    prompts = [[""] * count + [taught.prompts[row]] for row in rows.tolist()]
-    prefix = [words[place] for place in one_hot.argmax(1).tolist()]
-    embedded = read(pipe, model, prompts, prefix, [one_hot @ table for table in tables(pipe, model, words)])
-    return denoising.losses(pipe, model, exam.clean("forgotten")[rows], noise, t, embedded).mean()
+    prompts = [[""] * len(prefix) + [prompt] for prompt in batch.prompts]
+    embedded = read(pipe, model, prompts, prefix, vectors)
+    return denoising.losses(pipe, model, batch.clean, batch.noise, batch.t, embedded).mean()
 
 
 def to_simplex(rows: Tensor) -> Tensor:
