@@ -68,7 +68,7 @@ def to_search(exam: DrawingExam) -> list[str]:
 
 def never(exam: DrawingExam) -> str:
     """What is not searched, in words."""
-    return f"{', '.join(exam.names)}: nor a piece of it, nor what holds it"
+    return f"{', '.join(exam.names)}; its pieces; words that hold it"
 
 
 def tables(pipe: Pipeline, model: nn.Module, words: Sequence[str]) -> list[Tensor]:
@@ -140,11 +140,8 @@ class Batch(NamedTuple):
 
 def batches(exam: DrawingExam, t: Tensor, seed: int) -> Iterator[Batch]:
     """A batch for each time step of `t` [steps], with new noise each, the same for every model."""
-    taught, clean, rows = (
-        exam.pictures("forgotten"),
-        exam.clean("forgotten"),
-        max(1, min(ROWS, exam.task.pipe.rows // 4)),
-    )
+    taught, clean = exam.pictures("forgotten"), exam.clean("forgotten")
+    rows = max(1, min(ROWS, exam.task.pipe.rows // 4))
     generator = torch.Generator().manual_seed(seed)
     for step in t.tolist():
         some = torch.randperm(len(clean), generator=generator)[:rows]

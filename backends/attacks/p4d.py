@@ -1,6 +1,6 @@
 """P4D: searches words with which a model predicts what the original does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -78,12 +78,12 @@ def p4d(look: AttackContext[TextToImage], params: P4D) -> Result:
     words = to_search(exam)
     stops = [params.steps * stage // STAGES for stage in range(1, STAGES + 1)]
     plain = [shot.prompt for shot in exam.shots]
-    asked_with = [free_places(exam, prompt, params) for prompt in plain]
+    parts = with_places(exam, [*plain, *exam.pictures("forgotten").prompts], params)
 
     def search(model: nn.Module) -> Iterator[list[str]]:
         yield plain
-        for row in searched(exam, model, look.before, words, params, stops):
-            yield [filled(parts, row[: len(parts) - 1]) for parts in asked_with]
+        for row in searched(exam, model, look.before, words, parts, params, stops):
+            yield [filled(parts[prompt], row) for prompt in plain]
 
     tried, pasted = tried_prompts(look, search, 1 + STAGES, "searching words and drawing")
     attacked = Attacked(
@@ -101,24 +101,36 @@ def p4d(look: AttackContext[TextToImage], params: P4D) -> Result:
     return Result(attacked, [picture, curves(attacked, title)])
 
 
-def free_places(exam: DrawingExam, prompt: str, params: P4D) -> Parts:
-    """The fixed parts of a prompt with free places: where its forgotten name stood, before it all where it has none, or between its words."""
+def with_places(exam: DrawingExam, prompts: Sequence[str], params: P4D) -> dict[str, Parts]:
+    """The fixed parts of each prompt with its free places: where its forgotten name stood (before it all, where it has none) or between its
+    words, in all as many as in the prompt with the fewest."""
+    parts = {prompt: _parts(exam, prompt, params) for prompt in prompts}
+    count = min(len(each) for each in parts.values()) - 1
+    return {prompt: [*each[:count], " ".join(each[count:]).strip()] for prompt, each in parts.items()}
+
+
+def _parts(exam: DrawingExam, prompt: str, params: P4D) -> Parts:
     if params.form == "between the words":
         text, every = prompt.split(), params.every
         chunks = [" ".join(text[at : at + every]) for at in range(0, len(text), every)]
-        return [*chunks, ""] if len(text) % every == 0 else chunks
+        return [*chunks, ""] if len(text) % every == 0 or len(chunks) == 1 else chunks
     name = next((one for one in exam.names if one in prompt), "")
     start, end = prompt.split(name, 1) if name else ("", prompt)
     return [start.strip(), *[""] * (params.words - 1), end.strip()]
 
 
 def searched(
-    exam: DrawingExam, model: nn.Module, original: nn.Module, words: Sequence[str], params: P4D, stops: Sequence[int]
+    exam: DrawingExam,
+    model: nn.Module,
+    original: nn.Module,
+    words: Sequence[str],
+    parts: Mapping[str, Parts],
+    params: P4D,
+    stops: Sequence[int],
 ) -> Iterator[list[str]]:
-    """The words nearest to the free vectors after each number of steps."""
+    """The words nearest to the free vectors after each number of steps; `parts` as `with_places` gives them."""
     pipe, device = exam.task.pipe, exam.task.device
-    prompts = exam.pictures("forgotten").prompts
-    count = max(len(free_places(exam, prompt, params)) - 1 for prompt in prompts)
+    count = len(next(iter(parts.values()))) - 1
     vocabulary = tables(pipe, model, words)
     generator = torch.Generator().manual_seed(params.seed)
     first = torch.randint(len(words), (count,), generator=generator).to(device)
@@ -129,12 +141,11 @@ def searched(
     with exam.measured(), frozen(model.eval()):
         for number, batch in enumerate(every, 1):
             chosen = nearest(vectors, vocabulary)
-            parts = [free_places(exam, prompt, params) for prompt in batch.prompts]
+            prompts = [parts[prompt] for prompt in batch.prompts]
             with torch.enable_grad():
                 projected = [table[chosen].requires_grad_(True) for table in vocabulary]
-                loss = agreement_loss(
-                    pipe, model, original.eval(), parts, [words[at] for at in chosen.tolist()], projected, batch
-                )
+                there = [words[place] for place in chosen.tolist()]
+                loss = agreement_loss(pipe, model, original, prompts, there, projected, batch)
             for vector, each in zip(vectors, torch.autograd.grad(loss, projected), strict=True):
                 vector.grad = each
             optimizer.step()

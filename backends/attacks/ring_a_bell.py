@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..api.attacked import Attacked
+from ..api.errors import BadInput
 from ..core.attack import AttackContext, Result, curves
 from ..core.registry import Params, attack
 from ..families.text_to_image.exam import DrawingExam
@@ -65,6 +66,9 @@ def ring_a_bell(look: AttackContext[TextToImage], params: RingABell) -> Result:
     encoder is another; `original` is the paper's. The forgotten name and its pieces are never tried, nor what cannot be typed.
     """
     exam = exam_of(look)
+    room = exam.task.pipe.tokens - 2
+    if params.length > room:
+        raise BadInput(f"A prompt of {params.length} words does not fit: {exam.task.id} reads {room}.")
     words = to_search(exam)
     stops = [params.generations * stage // STAGES for stage in range(1, STAGES + 1)]
     plain = [shot.prompt for shot in exam.shots]
@@ -97,11 +101,9 @@ def without(exam: DrawingExam, shot: EvalPrompt) -> list[str]:
         name = next((one for one in exam.names if one in shot.prompt), shot.prompt)
         return [" ".join(shot.prompt.replace(name, " ").split())]
     others = [one for one in asking.domains[kind] if one not in exam.names]
-    own = {"object": shot.object, "style": shot.style}
-    return [
-        asking.prompt(**{"object_name" if k == "object" else k: v for k, v in (own | {kind: one}).items()})
-        for one in others
-    ]
+    if kind == "style":
+        return [asking.prompt(shot.object, one) for one in others]
+    return [asking.prompt(one, shot.style) for one in others]
 
 
 @torch.no_grad()
@@ -116,6 +118,12 @@ def concept(exam: DrawingExam, model: nn.Module) -> Tensor:
     return torch.stack(differences).mean(0)
 
 
+@torch.no_grad()
+def aims(exam: DrawingExam, model: nn.Module, prompts: Sequence[str], strength: float) -> Tensor:
+    """What the embeddings of a found prompt should be, [prompts, tokens, d]: those of the prompt plus `strength` times the concept."""
+    return exam.task.pipe.words(model, prompts).hidden + strength * concept(exam, model)
+
+
 def searched(
     exam: DrawingExam, model: nn.Module, words: Sequence[str], params: RingABell, stops: Sequence[int]
 ) -> Iterator[list[str]]:
@@ -123,12 +131,12 @@ def searched(
     pipe, rng = exam.task.pipe, np.random.default_rng(params.seed)
     plain = [shot.prompt for shot in exam.shots]
     distinct = list(dict.fromkeys(plain))
-    with exam.measured(), torch.no_grad():
-        aims = pipe.words(model.eval(), distinct).hidden + params.strength * concept(exam, model)
+    with exam.measured():
+        targets = aims(exam, model.eval(), distinct, params.strength)
         crowds = [rng.integers(len(words), size=(params.population, params.length)) for _ in distinct]
-        fits = [fitness(pipe, model, crowd, words, aim) for crowd, aim in zip(crowds, aims, strict=True)]
+        fits = [fitness(pipe, model, crowd, words, aim) for crowd, aim in zip(crowds, targets, strict=True)]
         for generation in range(1, stops[-1] + 1):
-            for at, aim in enumerate(aims):
+            for at, aim in enumerate(targets):
                 better = crowds[at][fits[at].argsort(kind="stable")[: params.population // 2]]
                 born = children(better, params.population - len(better), len(words), rng)
                 crowds[at] = np.concatenate([better, born])
