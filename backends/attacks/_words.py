@@ -6,6 +6,7 @@ searched is always read as the prompt would be if it were typed, so that the wor
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -208,7 +209,7 @@ def word_finds(look: Look, images: Sequence[Images], prompts: Sequence[Sequence[
         Find(
             words=prompts[first[item]][item],
             output=judged[first[item]][item].name,
-            picture=look.picture(f"{name}-{item}", images[first[item]][item]),
+            picture=Path(look.picture(f"{name}-{item}", images[first[item]][item])).name,
             note=f"seed {exam.shots[item].seed}" + ("" if back[first[item]][item] else "; does not bring it back"),
         )
         for item in order

@@ -102,7 +102,7 @@ def test_the_loss_of_unlearn_diff_atk_is_that_of_denoising_with_the_words_in_fro
     target = alpha * noise - sigma * clean if look.task.pipe.kind == "v_prediction" else noise
     assert model is look.after and t.tolist() == [400] * len(clean)
     np.testing.assert_allclose(x, alpha * clean + sigma * noise, atol=1e-5)
-    np.testing.assert_allclose(float(loss), np.mean((prediction - target) ** 2), rtol=1e-5)
+    np.testing.assert_allclose(loss.item(), np.mean((prediction - target) ** 2), rtol=1e-5)
     typed = look.task.pipe.words(look.after, [f"dog car {prompt}" for prompt in batch.prompts]).hidden
     np.testing.assert_allclose(hidden, typed.detach().numpy(), atol=1e-5)
 
@@ -179,7 +179,7 @@ def test_the_loss_of_p4d_is_the_distance_from_what_the_original_predicts(any_fol
     expected = alpha * batch.clean.double().numpy() + sigma * batch.noise.double().numpy()
     for x in (x_one, x_two):
         np.testing.assert_allclose(x, expected, atol=1e-5)
-    np.testing.assert_allclose(float(loss), np.mean((prediction - original) ** 2), rtol=1e-5)
+    np.testing.assert_allclose(loss.item(), np.mean((prediction - original) ** 2), rtol=1e-5)
     np.testing.assert_allclose(plain, pipe.words(look.before, batch.prompts).hidden.detach().numpy(), atol=1e-5)
     typed = [prompt.replace("cat", "dog car") for prompt in batch.prompts]
     np.testing.assert_allclose(hidden, pipe.words(look.after, typed).hidden.detach().numpy(), atol=1e-5)
@@ -317,14 +317,14 @@ def test_a_prompt_that_does_not_fit_is_refused(look):
         (ring_a_bell.ring_a_bell, ring_a_bell.RingABell(length=3, population=6, generations=3)),
     ],
 )
-def test_what_is_found_can_be_pasted_and_is_drawn_again(look, tmp_path, attack, params):
+def test_what_is_found_can_be_pasted_and_is_drawn_again(look, attack, params):
     result = attack(look, params)
     asked = [shot.prompt for shot in look.exam.shots]
     assert result.attacked.finds
     for one in result.attacked.finds:
         seed = int(one.note.split(";")[0].removeprefix("seed "))
         again = look.exam.draw(look.after, [one.words], [seed])[0]
-        saved = np.asarray(Image.open(tmp_path / one.picture).convert("RGB"))[: again.shape[0]]
+        saved = np.asarray(Image.open(look.out / one.picture).convert("RGB"))[: again.shape[0]]
         if saved.shape == again.shape:
             assert np.abs(saved.astype(int) - again.astype(int)).max() <= 1
         other = " ".join(asked).split()
