@@ -23,9 +23,14 @@ from ..families.text_to_image.soft_prompts import encoders
 from ._drawing import FINDS, Look, exam_of
 
 Parts = Sequence[str]
+Progress = Callable[[int, int], None]  # (done, of how many)
 LEAST = 8  # words to choose among
 ROWS = 4  # pictures in a step of a search
 EARLIEST, LATEST = 0.2, 0.9  # of the way to pure noise: before, any prompt denoises; after, none does
+
+
+def silent(done: int, of: int) -> None:
+    """Tell nobody."""
 
 
 def forbidden(text: str, names: Sequence[str]) -> bool:
@@ -152,23 +157,20 @@ def batches(exam: DrawingExam, t: Tensor, seed: int) -> Iterator[Batch]:
 
 
 def tried_prompts(
-    look: Look, search: Callable[[nn.Module], Iterator[Sequence[str]]], places: int, phase: str
+    look: Look, search: Callable[[nn.Module, Progress], Iterator[Sequence[str]]], places: int, phase: str
 ) -> tuple[Tried, list[list[str]]]:
     """What every model draws for the prompts that are searched for it, and the prompts [places, items] of the unlearned model.
 
     Args:
         look: the run.
-        search: of a model, a prompt for each item at each place.
+        search: takes a model, and what to tell how far it is; gives a prompt for each item at each place.
         places: how often `search` comes back.
         phase: in words, for the progress.
     """
     exam = exam_of(look)
 
     def work(when: str, model: nn.Module) -> Outcome:
-        prompts = []
-        for row in search(model):
-            look.progress(len(prompts), 2 * places)
-            prompts.append(row)
+        prompts = list(search(model, lambda done, of: look.progress(done, 2 * of)))  # the other half is drawing
         images = []
         for place in drawings(exam, model, prompts):
             images.append(place)

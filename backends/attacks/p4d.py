@@ -20,10 +20,12 @@ from ._words import (
     LATEST,
     Batch,
     Parts,
+    Progress,
     batches,
     filled,
     never,
     read,
+    silent,
     tables,
     to_search,
     tried_prompts,
@@ -80,9 +82,9 @@ def p4d(look: AttackContext[TextToImage], params: P4D) -> Result:
     plain = [shot.prompt for shot in exam.shots]
     parts = with_places(exam, [*plain, *exam.pictures("forgotten").prompts], params)
 
-    def search(model: nn.Module) -> Iterator[list[str]]:
+    def search(model: nn.Module, progress: Progress) -> Iterator[list[str]]:
         yield plain
-        for row in searched(exam, model, look.before, words, parts, params, stops):
+        for row in searched(exam, model, look.before, words, parts, params, stops, progress):
             yield [filled(parts[prompt], row) for prompt in plain]
 
     tried, pasted = tried_prompts(look, search, 1 + STAGES, "searching words and drawing")
@@ -127,6 +129,7 @@ def searched(
     parts: Mapping[str, Parts],
     params: P4D,
     stops: Sequence[int],
+    progress: Progress = silent,
 ) -> Iterator[list[str]]:
     """The words nearest to the free vectors after each number of steps; `parts` as `with_places` gives them."""
     pipe, device = exam.task.pipe, exam.task.device
@@ -149,6 +152,7 @@ def searched(
             for vector, each in zip(vectors, torch.autograd.grad(loss, projected), strict=True):
                 vector.grad = each
             optimizer.step()
+            progress(number, params.steps)
             if number in stops:
                 yield [words[place] for place in nearest(vectors, vocabulary).tolist()]
 

@@ -18,7 +18,7 @@ from ..families.text_to_image.pipeline import Pipeline
 from ..families.text_to_image.prompts import EvalPrompt
 from ..families.text_to_image.task import TextToImage
 from ._drawing import exam_of, up_to_here
-from ._words import never, to_search, tried_prompts, word_finds
+from ._words import Progress, never, silent, to_search, tried_prompts, word_finds
 
 STAGES = 3  # how often it is drawn with
 CROSSED, MUTATED = 0.5, 0.25  # chances of a child to have two parents, and another word
@@ -73,9 +73,10 @@ def ring_a_bell(look: AttackContext[TextToImage], params: RingABell) -> Result:
     stops = [params.generations * stage // STAGES for stage in range(1, STAGES + 1)]
     plain = [shot.prompt for shot in exam.shots]
 
-    def search(model: nn.Module) -> Iterator[list[str]]:
+    def search(model: nn.Module, progress: Progress) -> Iterator[list[str]]:
         yield plain
-        yield from searched(exam, look.before if params.encoder == "original" else model, words, params, stops)
+        reader = look.before if params.encoder == "original" else model
+        yield from searched(exam, reader, words, params, stops, progress)
 
     tried, pasted = tried_prompts(look, search, 1 + STAGES, "searching prompts and drawing")
     weighed = params.encoder == "own"
@@ -125,7 +126,12 @@ def aims(exam: DrawingExam, model: nn.Module, prompts: Sequence[str], strength: 
 
 
 def searched(
-    exam: DrawingExam, model: nn.Module, words: Sequence[str], params: RingABell, stops: Sequence[int]
+    exam: DrawingExam,
+    model: nn.Module,
+    words: Sequence[str],
+    params: RingABell,
+    stops: Sequence[int],
+    progress: Progress = silent,
 ) -> Iterator[list[str]]:
     """The best prompt for each item after each number of generations."""
     pipe, rng = exam.task.pipe, np.random.default_rng(params.seed)
@@ -141,6 +147,7 @@ def searched(
                 born = children(better, params.population - len(better), len(words), rng)
                 crowds[at] = np.concatenate([better, born])
                 fits[at] = np.concatenate([np.sort(fits[at])[: len(better)], fitness(pipe, model, born, words, aim)])
+            progress(generation, stops[-1])
             if generation in stops:
                 best = [_text(crowd[fit.argmin()], words) for crowd, fit in zip(crowds, fits, strict=True)]
                 yield [best[distinct.index(prompt)] for prompt in plain]

@@ -22,10 +22,12 @@ from ._words import (
     EARLIEST,
     LATEST,
     Batch,
+    Progress,
     batches,
     drawings,
     never,
     read,
+    silent,
     tables,
     to_search,
     tried_prompts,
@@ -80,9 +82,9 @@ def unlearn_diff_atk(look: AttackContext[TextToImage], params: UnlearnDiffAtk) -
     def before_them(prefix: str) -> list[str]:
         return [f"{prefix} {prompt}".strip() for prompt in prompts]
 
-    def search(model: nn.Module) -> Iterator[list[str]]:
+    def search(model: nn.Module, progress: Progress) -> Iterator[list[str]]:
         yield prompts
-        for row in searched(exam, model, words, params):
+        for row in searched(exam, model, words, params, progress):
             yield before_them(" ".join(row))
 
     tried, pasted = tried_prompts(look, search, params.times + 1, "searching words and drawing")
@@ -125,7 +127,9 @@ def by_luck(look: AttackContext[TextToImage], prompts: Sequence[Sequence[str]]) 
     return scores
 
 
-def searched(exam: DrawingExam, model: nn.Module, words: Sequence[str], params: UnlearnDiffAtk) -> Iterator[list[str]]:
+def searched(
+    exam: DrawingExam, model: nn.Module, words: Sequence[str], params: UnlearnDiffAtk, progress: Progress = silent
+) -> Iterator[list[str]]:
     """The words of the largest shares after the search at each time step."""
     pipe, device = exam.task.pipe, exam.task.device
     generator = torch.Generator().manual_seed(params.seed)
@@ -140,6 +144,7 @@ def searched(exam: DrawingExam, model: nn.Module, words: Sequence[str], params: 
             shares.grad = gradient(pipe, model, words, vocabulary, chosen, batch).clamp(-1, 1)
             optimizer.step()
             shares.copy_(to_simplex(shares))
+            progress(number, params.times * params.steps)
             if number % params.steps == 0:
                 yield [words[place] for place in shares.argmax(1).tolist()]
 

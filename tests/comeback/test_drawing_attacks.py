@@ -56,7 +56,7 @@ def test_every_model_is_tried_alike_and_none_is_changed(folder, attack, referenc
     tried.save(tmp_path / "saved")
     again = attacked.read(tmp_path / "saved")
     assert again is not None and again.curve("after") == pytest.approx(tried.curve("after"), abs=1e-3)
-    assert all(one.picture == "" or (look.out / one.picture).is_file() for one in tried.finds)
+    assert all(one.picture == "" or (look._out / one.picture).is_file() for one in tried.finds)
 
 
 def test_a_word_is_learned_and_the_model_left_as_it_is(folder, tmp_path):

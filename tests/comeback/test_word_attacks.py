@@ -324,7 +324,7 @@ def test_what_is_found_can_be_pasted_and_is_drawn_again(look, attack, params):
     for one in result.attacked.finds:
         seed = int(one.note.split(";")[0].removeprefix("seed "))
         again = look.exam.draw(look.after, [one.words], [seed])[0]
-        saved = np.asarray(Image.open(look.out / one.picture).convert("RGB"))[: again.shape[0]]
+        saved = np.asarray(Image.open(look._out / one.picture).convert("RGB"))[: again.shape[0]]
         if saved.shape == again.shape:
             assert np.abs(saved.astype(int) - again.astype(int)).max() <= 1
         other = " ".join(asked).split()
