@@ -1,7 +1,8 @@
 """What the per-example membership attacks share: who is asked about, scores against shadow models, rates, and their pictures."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -10,9 +11,10 @@ from scipy.special import expit, logsumexp
 from torch import nn
 
 from ..api.attacked import WHENS, Attacked, Values
-from ..api.panels import AnyPanel, Lines, Series, Sides, SideSet, Sign, Verdict
+from ..api.panels import AnyPanel, Lines, Series, Sides, Sign, Verdict
 from ..api.runs import RunFolder
 from ..core.attack import NAMES, AttackContext, Result
+from ..core.sides import Scored, sides
 from ..core.task import Index
 from ..families.classifier import shadows
 from ..families.classifier.exam import ClassifierExam
@@ -24,6 +26,7 @@ Look = AttackContext[Classifier]
 MOST = 1000  # forgotten images, and images never trained on, at most
 RATES = (0.01, 0.05, 0.1, 0.25, 0.5)  # false positive rates; the one judged was fixed before any model was looked at
 JUDGED = RATES.index(0.05)
+PICTURED = 20  # forgotten images that are shown as pictures
 LOWEST = -1e30  # the score of an image whose output is no number: it is called a member last
 TELLS, SAME = 0.05, 0.02  # of AUC: less over the reference is nothing to speak of; the same
 
@@ -113,11 +116,10 @@ def inside(task: Classifier, asked_about: Candidates, count: int) -> dict[str, M
     }
 
 
-def each_model(
-    look: Look, work: Callable[[str, nn.Module], dict[str, Floats]], phase: str
-) -> list[tuple[str, dict[str, Floats]]]:
-    """(when, what `work` gives of it) of every model."""
-    return [(when, work(when, model)) for when, model in look.steps(look.models(), phase)]
+def paired(model_id: str, most: int) -> list[Path]:
+    """The files of at most so many shadows: an even number, since two share out all images."""
+    every = list(shadows.shipped(model_id))[:most]
+    return every[: len(every) - len(every) % 2]
 
 
 def relative(margin: Floats, shadow: Floats, trained: Mask, beside: Floats) -> Floats:
@@ -182,11 +184,11 @@ def auc(members: Floats, others: Floats) -> float:
     return float(roc_auc_score(truth, np.r_[members, others]))
 
 
-Scored = Mapping[str, Sequence[tuple[Floats, Floats]]]  # by when, for each model: scores of the members and of the others
+ByWhen = Mapping[str, Sequence[tuple[Floats, Floats]]]  # by when, for each model: scores of the members and of the others
 
 
 def result(
-    look: Look, asked_about: Candidates, scored: Scored, name: str, budget: Mapping[str, Any], x_title: str
+    look: Look, asked_about: Candidates, scored: ByWhen, name: str, budget: Mapping[str, Any], x_title: str
 ) -> Result:
     """What an attack brought back: who is called a member at each false positive rate, of each model by its own threshold.
 
@@ -208,13 +210,13 @@ def result(
     )  # fmt: skip
     panels: list[AnyPanel] = [
         _verdict(attacked, scored, title),
-        _sides(scored["after"][0], asked_about, title, x_title),
+        _sides(scored["after"][0], asked_about, look, title, x_title),
         roc(attacked, title),
     ]
     return Result(attacked, panels)
 
 
-def _verdict(attacked: Attacked, scored: Scored, title: str) -> Verdict:
+def _verdict(attacked: Attacked, scored: ByWhen, title: str) -> Verdict:
     areas = {when: float(np.mean([auc(*one) for one in each])) for when, each in scored.items()}
     low = {when: float(attacked.curve(when)[0]) for when in scored}
     before, after, reference = (areas.get(when, 0.5) for when in WHENS)
@@ -269,20 +271,24 @@ def roc(attacked: Attacked, title: str) -> Lines:
     )
 
 
-def _sides(scores: tuple[Floats, Floats], asked_about: Candidates, title: str, x_title: str) -> Sides:
+def _sides(scores: tuple[Floats, Floats], asked_about: Candidates, look: Look, title: str, x_title: str) -> Sides:
     """The unlearned model's scores under a threshold to drag."""
     members, others = scores
-    line = threshold(others, RATES[JUDGED])
+    pictures = {
+        f"train-{place}": look.picture(f"member-{place}", look.task.show(int(place)))
+        for place in np.random.default_rng(0).permutation(asked_about.members)[:PICTURED]
+    }
     sets = [
-        SideSet(name="forgotten images", role="forget", ids=[f"train-{one}" for one in asked_about.members], values=members.tolist()),
-        SideSet(name="images never trained on", role="unrelated", wrong=True, ids=[f"test-{one}" for one in asked_about.others], values=others.tolist()),
-    ]  # fmt: skip
-    return Sides(
+        Scored("forgotten images", "forget", [f"train-{one}" for one in asked_about.members], members, "TPR", pictures),
+        Scored("images never trained on", "unrelated", [f"test-{one}" for one in asked_about.others], others, "FPR"),
+    ]
+    line = float(np.nextafter(threshold(others, RATES[JUDGED]), np.inf))
+    return sides(
+        sets,
+        line,
         title=f"Who is called a member, {NAMES['after']}",
-        how=f"Each dot is an image, further right the likelier {title} finds it that the model was trained on it. Drag the line, or use the arrow "
-        "keys: to its right, images are called members. It starts where 5 % of the images never trained on are.",
-        says="",
-        sets=sets,
-        threshold=line,
+        how=f"Each dot is an image, further right the likelier {title} finds it that the model was trained on it; filled dots are called members. "
+        "Drag the line, or use the arrow keys: TPR counts forgotten images, FPR images never trained on. It starts where that is 5 %.",
         x_title=x_title,
+        start_name="5 % false positives",
     )

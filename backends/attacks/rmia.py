@@ -3,17 +3,17 @@
 import numpy as np
 from pydantic import Field
 
-from ..core.attack import Result
+from ..core.attack import Outcome, Result
 from ..core.registry import Params, attack
 from ..families.classifier import shadows
 from ._membership import (
     Floats,
     Look,
     candidates,
-    each_model,
     inside,
     margins_of,
     outweighed,
+    paired,
     reason_not,
     relative,
     result,
@@ -53,15 +53,15 @@ def rmia(look: Look, params: Rmia) -> Result:
     augmented queries are left out.
     """
     task, asked_about = look.task, candidates(look.task)
-    paths = shadows.shipped(task.id)[: params.shadows - params.shadows % 2]
+    paths = paired(task.id, params.shadows)
     shadow_margins = [
         margins_of(task, shadows.opened(task, path), asked_about) for path in look.steps(paths, "asking shadow models")
     ]
-    models = each_model(look, lambda when, model: margins_of(task, model, asked_about), "asking for probabilities")
+    each = look.on_each(lambda when, model: margins_of(task, model, asked_about), "asking for probabilities")
     trained = inside(task, asked_about, len(paths))
-    references = [one for when, one in models if when == "reference"]
+    references = each.get("reference", [])
 
-    def score(own: dict[str, Floats]) -> tuple[Floats, Floats]:
+    def score(own: Outcome) -> tuple[Floats, Floats]:
         beside = [one for one in references if one is not own]
         ratios = {
             part: relative(
@@ -75,9 +75,7 @@ def rmia(look: Look, params: Rmia) -> Result:
         population = ratios["population"][np.isfinite(ratios["population"])]
         return outweighed(ratios["members"], population), outweighed(ratios["others"], population)
 
-    scored: dict[str, list[tuple[Floats, Floats]]] = {}
-    for when, own in models:
-        scored.setdefault(when, []).append(score(own))
+    scored = {when: [score(one) for one in outcomes] for when, outcomes in each.items()}
     budget = {
         "shadow models": len(paths), "references": len(references), "images never trained on": len(asked_about.others),
         "population": len(asked_about.population), "shadow epochs": shadows.card(task.id)["recipe"]["epochs"],

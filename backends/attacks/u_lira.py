@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import nn
 
 from ..api.runs import RunFolder
-from ..core.attack import Result
+from ..core.attack import Outcome, Result
 from ..core.registry import Params, attack, get
 from ..core.run import Run
 from ..core.task import Index
@@ -19,10 +19,10 @@ from ._membership import (
     Floats,
     Look,
     candidates,
-    each_model,
     inside,
     likelihood_ratio,
     margins_of,
+    paired,
     reason_not,
     result,
 )
@@ -76,18 +76,22 @@ def u_lira(look: Look, params: ULira) -> Result:
     the models that never saw an image are shadows that forgot others, not retrained ones.
     """
     task, asked_about = look.task, candidates(look.task)
-    paths = shadows.shipped(task.id)[: params.shadows - params.shadows % 2]
+    paths = paired(task.id, params.shadows)
     plain, unlearned = _shadow_margins(look, asked_about, paths)
     trained = inside(task, asked_about, len(paths))
-    models = each_model(look, lambda when, model: margins_of(task, model, asked_about), "asking for probabilities")
-    scored: dict[str, list[tuple[Floats, Floats]]] = {}
-    for when, own in models:
-        beside = plain if when == "before" else unlearned
+    each = look.on_each(lambda when, model: margins_of(task, model, asked_about), "asking for probabilities")
+
+    def score(own: Outcome, beside: list[dict[str, Floats]]) -> tuple[Floats, Floats]:
         members, others = (
-            likelihood_ratio(own[part], np.stack([one[part] for one in beside]), trained[part])
+            likelihood_ratio(np.asarray(own[part]), np.stack([one[part] for one in beside]), trained[part])
             for part in ("members", "others")
         )
-        scored.setdefault(when, []).append((members, others))
+        return members, others
+
+    scored = {
+        when: [score(one, plain if when == "before" else unlearned) for one in outcomes]
+        for when, outcomes in each.items()
+    }
     budget = {
         "shadow models": len(paths), "images never trained on": len(asked_about.others),
         "shadow epochs": shadows.card(task.id)["recipe"]["epochs"],

@@ -43,9 +43,14 @@ def folder(model_id: str) -> Path:
     return ASSETS / "shadows" / model_id
 
 
+def embedded(model_id: str) -> bool:
+    """Whether an id is a plain name, as those of embedded models are."""
+    return "/" not in model_id and "\\" not in model_id and not model_id.startswith(".")
+
+
 def card(model_id: str) -> dict[str, Any]:
     """What is known of the shadows of a model; empty for a folder of the user's, a model of the Hub, or one without."""
-    if "/" in model_id or "\\" in model_id or model_id.startswith("."):
+    if not embedded(model_id):
         return {}
     found_card: dict[str, Any] = files.read_json(folder(model_id) / CARD, {})
     return found_card
