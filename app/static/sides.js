@@ -44,7 +44,7 @@
       const line = thresholds[at];
       for (const [dot, value] of this.dots) dot.classList.toggle('in', value >= line);
       this.querySelectorAll('.field section').forEach((lane, number) => {
-        lane.querySelector('.count b').textContent = called[number][at];
+        lane.querySelector('.count b').textContent = called[number][at].toLocaleString('en-US');
         lane.querySelector('.count strong').textContent = share(called[number][at], sizes[number]);
       });
       const right = this.querySelector('.right b');

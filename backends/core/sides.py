@@ -10,7 +10,7 @@ from scipy.special import expit, logit
 
 from ..api.panels import Role, SideDot, Sides, SideSet
 
-STOPS, DOTS = 400, 150  # thresholds that can be chosen; dots of a set at most
+STOPS, DOTS = 400, 120  # thresholds that can be chosen; dots of a set at most
 EDGES = (0.002, 0.998)  # shares of all scores between which the thresholds lie
 FARTHEST = 12.0  # log odds: nearer to 0 or 1 no threshold lies
 
@@ -62,8 +62,8 @@ def _set(one: Scored, stops: Scores) -> SideSet:
     finite = np.sort(values[np.isfinite(values)])
     called = len(finite) - np.searchsorted(finite, stops, side="left")
     order = np.random.default_rng(0).permutation(np.flatnonzero(np.isfinite(values)))
-    pictured = [at for at in order if one.ids[at] in one.pictures]
-    chosen = np.sort(np.unique(np.r_[pictured, order[: max(0, DOTS - len(pictured))]]).astype(np.int64))
+    has_picture = np.array([one.ids[at] in one.pictures for at in order], bool)
+    chosen = np.sort(np.r_[order[has_picture], order[~has_picture]][: max(DOTS, int(has_picture.sum()))])
     dots = [
         SideDot(id=one.ids[at], value=float(f"{values[at]:.9g}"), picture=one.pictures.get(one.ids[at], ""))
         for at in chosen
