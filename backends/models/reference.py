@@ -24,7 +24,7 @@ def shipped_folder(model_id: str, key: str) -> Path:
 
 
 def find(model_id: str, key: str, data: str = "", owner: str = "") -> Path | None:
-    """The safetensors file of the reference for a model and a forget set; None where none was made yet.
+    """The (first) safetensors file of the reference for a model and a forget set; None where none was made yet.
 
     A shipped one comes first, then the newest finished run that makes one: of a method whose entry says `reference`,
     with that method's default parameters (so that it trained as long as the model did), and without a keep list.
@@ -42,6 +42,11 @@ def find(model_id: str, key: str, data: str = "", owner: str = "") -> Path | Non
         if _makes_it(run, model_id, key, data):
             return run.path / "after" / WEIGHTS
     return None
+
+
+def parts(path: Path) -> list[Path]:
+    """The files that hold the weights of a reference: the one that was found and, of one in several files, those beside it."""
+    return [path, *sorted(path.parent.glob(f"{Path(WEIGHTS).stem}-*.safetensors"))]
 
 
 def find_all(model_id: str, key: str, data: str = "", owner: str = "") -> list[Path]:
