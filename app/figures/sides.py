@@ -112,7 +112,9 @@ def _drawn(panel: Sides, one: SideSet, folder: Path) -> DrawnSet:
         dots.append(DrawnDot(dot.id, dot.value or 0.0, 100 * (at + 0.5) / BINS, level[at] * step, uri))
         level[at] += 1
     count = one.called[panel.start]
-    return DrawnSet(one, dots, share(count, one.size), f"{count:,}", f"{one.size:,}", [dot for dot in dots if dot.picture])
+    return DrawnSet(
+        one, dots, share(count, one.size), f"{count:,}", f"{one.size:,}", [dot for dot in dots if dot.picture]
+    )
 
 
 def share(count: int, of: int) -> str:

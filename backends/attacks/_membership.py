@@ -184,7 +184,9 @@ def auc(members: Floats, others: Floats) -> float:
     return float(roc_auc_score(truth, np.r_[members, others]))
 
 
-ByWhen = Mapping[str, Sequence[tuple[Floats, Floats]]]  # by when, for each model: scores of the members and of the others
+ByWhen = Mapping[
+    str, Sequence[tuple[Floats, Floats]]
+]  # by when, for each model: scores of the members and of the others
 
 
 def result(
@@ -226,7 +228,10 @@ def _verdict(attacked: Attacked, scored: ByWhen, title: str) -> Verdict:
     elif "reference" not in areas:
         words = "Without a retrained reference its own errors are not known."
     elif after - reference >= (before - reference) / 2:
-        sign, words = "no", "Members are still found: at least half of the original's lead over the retrained reference is left."
+        sign, words = (
+            "no",
+            "Members are still found: at least half of the original's lead over the retrained reference is left.",
+        )
     elif abs(after - reference) <= SAME:
         sign, words = "yes", "It finds the forgotten images no better than in a model that was never trained on them."
     elif after < reference:

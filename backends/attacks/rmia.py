@@ -24,7 +24,10 @@ class Rmia(Params):
     """What the attacked model is compared with."""
 
     shadows: int = Field(
-        default=8, ge=2, le=64, description="Shadow models at most; two share out all images, so an odd one is left out."
+        default=8,
+        ge=2,
+        le=64,
+        description="Shadow models at most; two share out all images, so an odd one is left out.",
     )
 
 

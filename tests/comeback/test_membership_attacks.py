@@ -237,7 +237,9 @@ def test_why_a_run_cannot_be_asked(folder, near, monkeypatch, tmp_path):
     assert "starts from another one" in lira(chained(folder, tmp_path))
     assert "trained again from new weights" in lira(look(task_of(folder), tmp_path, method="retrain", params={}))
     assert "finds its own forget set" in lira(look(task_of(folder), tmp_path, method="worst_case", params={}))
-    assert lira(look(task_of(folder, "images:1,2,3,4,5,6,7,8,9"), tmp_path)).startswith("9 images were to be forgotten; 50")
+    assert lira(look(task_of(folder, "images:1,2,3,4,5,6,7,8,9"), tmp_path)).startswith(
+        "9 images were to be forgotten; 50"
+    )
     other = task_of(folder)
     other.data = ImageSet("own", NAMES, other.data.train, other.data.test)
     assert "were trained on noise" in rmia(look(other, tmp_path))

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-import torch
 from safetensors.torch import load_file
 from torch import nn
 

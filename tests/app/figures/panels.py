@@ -120,7 +120,9 @@ def panels(draw):
             dots = st.lists(st.builds(SideDot, id=WORDS, value=NUMBERS, picture=WORDS), max_size=3)
             rates = st.sampled_from(["TPR", "FPR", ""])
             called = st.lists(st.integers(0, 9), min_size=count, max_size=count)
-            each = st.builds(SideSet, name=WORDS, role=ROLES, rate=rates, size=st.integers(0, 9), called=called, dots=dots)
+            each = st.builds(
+                SideSet, name=WORDS, role=ROLES, rate=rates, size=st.integers(0, 9), called=called, dots=dots
+            )
             ascending = sorted(draw(st.lists(st.floats(-100, 100), min_size=count, max_size=count)))
             scale = draw(st.sampled_from(["linear", "odds"]))
             return Sides(sets=draw(st.lists(each, max_size=3)), thresholds=ascending, scale=scale, **head)
