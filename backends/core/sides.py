@@ -30,20 +30,28 @@ class Scored:
 
 
 def sides(
-    sets: Sequence[Scored], threshold: float | None, *, scale: Literal["linear", "odds"] = "linear", **words: str
+    sets: Sequence[Scored],
+    threshold: float | None,
+    *,
+    title: str,
+    how: str,
+    x_title: str,
+    says: str = "",
+    start_name: str = "",
+    scale: Literal["linear", "odds"] = "linear",
 ) -> Sides:
     """The panel of sets of items.
 
     Args:
         sets: with scores; those that are no numbers are counted and never lie above a threshold.
         threshold: that is shown first, exactly; None for the middle one.
-        scale: as of `Sides`.
-        words: `title`, `how`, `says`, `x_title`, `start_name`.
+        title, how, x_title, says, start_name, scale: as of `Sides`.
     """
     stops = thresholds(np.concatenate([np.asarray(one.values, np.float64) for one in sets]), threshold, scale)
     start = len(stops) // 2 if threshold is None else int(np.searchsorted(stops, threshold))
     return Sides(
-        sets=[_set(one, stops) for one in sets], thresholds=stops.tolist(), start=start, scale=scale, **words
+        title=title, how=how, says=says, x_title=x_title, start_name=start_name, scale=scale,
+        sets=[_set(one, stops) for one in sets], thresholds=stops.tolist(), start=start,
     )  # fmt: skip
 
 
