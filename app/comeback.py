@@ -44,6 +44,27 @@ def attacks_on(run: RunFolder, owner: str = "") -> list[Made]:
     return [one for one in each if one is not None]
 
 
+def quick_done(run: RunFolder, owner: str = "") -> bool:
+    """Whether every quick attack that fits a run was made on it, as far as it concerns an owner."""
+    done = {one.entry.id for one in attacks_on(run, owner)}
+    return bool(done) and all(entry.id in done | unfit(run) for entry in fitting(run) if entry.quick)
+
+
+def unfit(run: RunFolder) -> set[str]:
+    """The attacks that do not fit a run, as far as it was tested."""
+    return {
+        name for folder in (found.folder(run, "", "attack"), run.path / "attack") for name in attacked.unfit(folder)
+    }
+
+
+def all_done(run: RunFolder, owner: str, testing: Look | None) -> bool:
+    """Whether no attack is left to be made on a run: every one was, or all were asked for and those that are missing do not fit it."""
+    done = {one.entry.id for one in attacks_on(run, owner)}
+    deep = next(one for one in catalog.TESTS if one.deep)
+    asked = testing is not None and testing.inspector == deep.id and testing.state == "done" and not testing.failed
+    return bool(done) and (asked or all(entry.id in done | unfit(run) for entry in fitting(run)))
+
+
 def panels(one: Made) -> list[AnyPanel]:
     """What an attack shows, the curves first."""
     items = [view.PANEL.validate_python(raw) for raw in one.findings["panels"]]
@@ -88,7 +109,8 @@ def html(run: RunFolder, owner: str, testing: Look | None = None) -> Markup:
         for name, why in (testing.failed if testing else {}).items()
     ]
     return render(
-        "comeback.page", bodies=bodies, rows=rows, lead=lead.entry.id, judged=judged, sign=markup.SIGNS[court.SIGNS[judged.word][0]], word=court.SIGNS[judged.word][1],
+        "comeback.page", bodies=bodies, rows=rows, lead=lead.entry.id, judged=judged, sign=markup.SIGNS[court.SIGNS[judged.word][0]],
+        word=f"So far: {court.SIGNS[judged.word][1]}" if testing is not None and testing.pending else court.SIGNS[judged.word][1],
         statistics=_statistics(each, tests), failed=failed,
     )  # fmt: skip
 
@@ -163,12 +185,11 @@ def _finds(run: RunFolder, one: Made) -> Markup:
     kept = [find for find in one.attacked.finds if find.words or find.picture][:12]
     if not kept:
         return Markup()
-    root = Path(one.findings["root"])
     rows = [
         (
             find,
             markup.run_address(run.id, "ask", prompt=find.words) if find.words else "",
-            markup.data_uri(root, find.picture) if find.picture else "",
+            markup.data_uri(one.folder, find.picture) if find.picture else "",
         )
         for find in kept
     ]

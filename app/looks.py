@@ -40,6 +40,7 @@ class Look:
         viewed: it has ended, and its end was shown to somebody.
         usual: seconds that the same look took before, into runs of the same model.
         failed: of a set of attacks, those that failed, each with the sentence why.
+        announced: somebody pressed for it; what a page asks for by itself waits until all of these are done.
     """
 
     number: int
@@ -57,6 +58,7 @@ class Look:
     viewed: bool = False
     usual: float | None = None
     failed: dict[str, str] = field(default_factory=dict)
+    announced: bool = True
     begun: float = 0.0
     entered: float = 0.0  # when the phase began, by its first count
     first: int = 0
@@ -89,7 +91,7 @@ class Look:
 
 
 class Looks:
-    """All looks of a server, in the order in which they are done: owners take turns, and of one owner who came first."""
+    """All looks of a server, in the order in which they are done: those that were pressed for first; owners take turns, and of one owner who came first."""
 
     def __init__(self, stream: Callable[..., Iterator[Any]]) -> None:
         """`stream` as `app.inference.Answers.stream`."""
@@ -101,7 +103,8 @@ class Looks:
         self._worker: threading.Thread | None = None
 
     def ask(self, run: str, inspector: str, params: dict[str, Any], owner: str, *, announced: bool = True) -> Look:
-        """Ask for a look; one that waits or works already is joined. `announced`: its end stays in the owner's list until it was seen.
+        """Ask for a look; one that waits or works already is joined. `announced`: somebody pressed for it, so that it comes before those
+        that a page asks for by itself, and its end stays in the owner's list until it was seen.
 
         Raises:
             Busy: too many wait, or too many of this owner.
@@ -113,12 +116,14 @@ class Looks:
             for one in waiting:
                 if (one.run, one.inspector, one.params, one.joins) == same and not one.cancelled.is_set():
                     one.owners.add(owner)
+                    one.announced = one.announced or announced
                     return one
             most = limits().waiting_looks
             if len(waiting) >= most or sum(owner in one.owners for one in waiting) >= max(2, most // SHARE):
                 raise Busy(BUSY)
             self._count += 1
-            look = Look(self._count, run, inspector, params, {owner}, joins, usual=_usual_seconds(run, inspector))
+            usual = _usual_seconds(run, inspector)
+            look = Look(self._count, run, inspector, params, {owner}, joins, usual=usual, announced=announced)
             look.viewed = not announced
             self._all.append(look)
             ended = [one for one in self._all if not one.pending]
@@ -239,8 +244,12 @@ def _usual_seconds(run: str, inspector: str) -> float | None:
 
 
 def _next_look(waiting: list[Look], last: dict[str, int]) -> Look:
-    """The look that is done next: of the owner who waited longest since the last one."""
-    return min(waiting, key=lambda one: (min((last.get(owner, -1) for owner in one.owners), default=-1), one.number))
+    """The look that is done next: one that was pressed for, of the owner who waited longest since the last one."""
+
+    def place(one: Look) -> tuple[bool, int, int]:
+        return not one.announced, min((last.get(owner, -1) for owner in one.owners), default=-1), one.number
+
+    return min(waiting, key=place)
 
 
 LOOKS = Looks(lambda *args, **kwargs: LIVE.stream(*args, **kwargs))

@@ -22,6 +22,7 @@ Goal = Literal["concept", "samples"]
 Values = NDArray[np.float32]
 WHENS: Final = ("before", "after", "reference")
 RECORD, ARRAYS = "attacked.json", "attacked.npz"
+UNFIT: Final = "unfit.json"  # beside the folders of the attacks on a run: those that do not fit it, and why not
 LARGEST: Final = 64 << 20  # bytes of unpacked arrays
 
 
@@ -32,7 +33,7 @@ class Find(BaseModel):
 
     words: str = Field(default="", description="A prompt or a question, as it can be pasted into Ask.")
     output: str = Field(default="", description="What the unlearned model answers to it.")
-    picture: str = Field(default="", description="A picture, relative to the folder of the findings.")
+    picture: str = Field(default="", description="The name of a picture in the folder of the findings.")
     note: str = ""
 
 
@@ -127,6 +128,17 @@ def _packed(attacked: Attacked) -> list[bytes]:
     buffer = BytesIO()
     np.savez_compressed(buffer, **{name: np.asarray(values, np.float16) for name, values in arrays.items()})  # type: ignore[arg-type]
     return [buffer.getvalue()]
+
+
+def write_unfit(folder: Path, reasons: Mapping[str, str]) -> None:
+    """Write down which attacks do not fit a run, by id with the sentence why not, beside the folders of those that were made."""
+    files.write_json(folder / UNFIT, dict(reasons))
+
+
+def unfit(folder: Path) -> dict[str, str]:
+    """The attacks that do not fit a run, as far as it was tested; `folder` holds those of its attacks."""
+    reasons = files.read_json(folder / UNFIT, {})
+    return {str(name): str(why) for name, why in reasons.items()} if isinstance(reasons, dict) else {}
 
 
 def read(folder: Path) -> Attacked | None:

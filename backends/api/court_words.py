@@ -64,7 +64,7 @@ def _name(case: Case, one: Tested) -> str:
 def bring_back(case: Case) -> str:
     """How many of the attacks that can tell bring it back: "3 of 5 valid tests bring it back"."""
     hits, valid = len(case.hits), len(case.valid)
-    return f"{hits} of {valid} valid test{'s' * (valid != 1)} bring{'s' * (hits == 1)} it back"
+    return f"{hits} of {valid} valid test{'s' * (valid != 1)} bring{'s' * (hits == 1 or valid == 1)} it back"
 
 
 def _never_knew(case: Case) -> list[str]:

@@ -86,8 +86,10 @@ def usual_seconds(what: str, kind: Kind = "inspect", model: str = "") -> float |
     """What a look took before, on this machine: the median; None where nobody has looked yet. Of one model, where it is named."""
     took = []
     for run in runs.all_runs():
+        if model not in ("", run.spec.model):
+            continue
         for place in (folder(run, what, kind), *(run.visits / kind / what).glob("*")):
             seconds = (_document(place) or {}).get("seconds")
-            if isinstance(seconds, int | float) and seconds > 0 and model in ("", run.spec.model):
+            if isinstance(seconds, int | float) and seconds > 0:
                 took.append(float(seconds))
     return median(took) if took else None

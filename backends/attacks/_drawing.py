@@ -1,12 +1,13 @@
 """Shared by the attacks on models that draw: their exam, what each model draws under an attack, and what was found."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from torch import nn
 
 from ..api.attacked import Find
-from ..core.attack import NAMES, AttackContext, Tried
+from ..core.attack import AttackContext, Outcome, Tried, tried_by
 from ..families.text_to_image.exam import DrawingExam, Images
 from ..families.text_to_image.task import TextToImage
 
@@ -29,20 +30,14 @@ def drawn_on_each(look: Look, make: Callable[[nn.Module], Sequence[Images]], pha
         make: of a model, its pictures [items, h, w, 3] at each place.
         phase: in words, for the progress.
     """
-    tried, exam, models = Tried(), exam_of(look), look.models()
-    references = []
-    for done, (when, model) in enumerate(models):
-        look.tell(f"{phase}, {NAMES[when]}", done, len(models))
+    exam = exam_of(look)
+
+    def work(when: str, model: nn.Module) -> Outcome:
         places = list(make(model))
-        tried.outputs.setdefault(when, places)
-        scores = np.stack([exam.score(images) for images in places])[None]
-        if when == "reference":
-            references.append(scores)
-        else:
-            tried.recalled[when] = scores
-    if references:
-        tried.recalled["reference"] = np.stack(references)
-    look.tell(phase, len(models), len(models))
+        return {"recalled": np.stack([exam.score(images) for images in places])[None], "drawn": np.stack(places)}
+
+    tried = tried_by(look.on_each(work, phase, shown=["drawn"]), ["drawn"])
+    tried.outputs = {when: list(places) for when, (places,) in tried.outputs.items()}
     return tried
 
 
@@ -62,7 +57,7 @@ def finds(look: Look, images: Images, prompts: Sequence[str], notes: Sequence[st
         Find(
             words=prompts[item],
             output=judgements[item].name,
-            picture=look.picture(f"{name}-{item}", images[item]),
+            picture=Path(look.picture(f"{name}-{item}", images[item])).name,
             note=notes[item],
         )
         for item in range(len(images))

@@ -7,7 +7,7 @@ from torch import nn
 
 from ..api.attacked import Attacked, Find, Values
 from ..api.panels import Bars, Piece, Series, Words
-from ..core.attack import NAMES, Result
+from ..core.attack import NAMES, Outcome, Result
 from ..core.registry import Params, attack
 from ..families.language.comeback import BACK, marked
 from ..families.language.exam import MOST, LanguageExam, graded
@@ -51,13 +51,19 @@ def ask_otherwise(look: Look, params: AskOtherwise) -> Result:
     """
     exam = exam_of(look)
     table = built(exam)
-    by_model: dict[str, list[Values]] = {}
-    answers_by_form: dict[str, dict[str, list[str]]] = {}
-    for when, model in look.steps(look.models(), "asking otherwise"):
-        texts, scores = asked(model, exam, table)
-        by_model.setdefault(when, []).append(scores)
-        answers_by_form.setdefault(when, texts)
     names = list(table)
+
+    def work(when: str, model: nn.Module) -> Outcome:
+        texts, scores = asked(model, exam, table)
+        return {"scores": scores, "answers": [texts[name] for name in names]}
+
+    outcomes = look.on_each(work, "asking otherwise", shown=["answers"])
+    by_model = {when: [np.asarray(one["scores"], np.float32) for one in each] for when, each in outcomes.items()}
+    answers_by_form = {
+        when: dict(zip(names, each[0]["answers"], strict=True))
+        for when, each in outcomes.items()
+        if "answers" in each[0]
+    }
     kept = valid(names, by_model)
     best = {
         when: [best_of(scores, [names.index(one) for one in kept])[None] for scores in each]

@@ -59,23 +59,21 @@ def exhaustive_word(look: AttackContext[TextToImage], params: ExhaustiveWord) ->
     exam = exam_of(look)
     words = allowed_words(exam.task.pipe, exam.names, params.words)
     tries = list(range(params.best + 1))
-    best_of: list[list[str]] = []
-    ranked: list[NDArray[np.float32]] = []
+    best, ranked = list[str](), np.zeros(len(words), np.float32)  # of the unlearned model
     prompts = [shot.prompt for shot in exam.shots]
     seeds = [shot.seed for shot in exam.shots]
 
     def make(model: nn.Module) -> Sequence[Images]:
         loss = word_losses(exam, model, words)
-        best = [words[place] for place in loss.argsort(kind="stable")[: params.best]]
-        ranked.append(loss)
-        best_of.append(best)
-        return [exam.draw(model, [f"{word} {prompt}".strip() for prompt in prompts], seeds) for word in ["", *best]]
+        own = [words[place] for place in loss.argsort(kind="stable")[: params.best]]
+        if look.now == "after":
+            best[:], ranked[:] = own, loss
+        return [exam.draw(model, [f"{word} {prompt}".strip() for prompt in prompts], seeds) for word in ["", *own]]
 
     tried = drawn_on_each(look, make, "ranking words and drawing")
     recalled = {when: np.maximum.accumulate(values, -2) for when, values in tried.recalled.items()}
-    after = [when for when, _ in look.models()].index("after")
     hits: list[Find] = []
-    for word, images in zip(best_of[after], tried.outputs["after"][1:], strict=True):
+    for word, images in zip(best, tried.outputs["after"][1:], strict=True):
         pasted = [f"{word} {prompt}" for prompt in prompts]
         hits += finds(look, images, pasted, [f"seed {seed}" for seed in seeds], f"word-{len(hits)}")
     attacked = Attacked(
@@ -83,12 +81,12 @@ def exhaustive_word(look: AttackContext[TextToImage], params: ExhaustiveWord) ->
         items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
         budget={"words ranked": len(words), "words drawn with": params.best, "ranked by": exam.lessons["forgotten"]}, finds=hits,
     )  # fmt: skip
-    stages = ["no word", *(f"“{word}” before it" for word in best_of[after])]
+    stages = ["no word", *(f"“{word}” before it" for word in best)]
     picture = exam.comeback(
         look, "With the best words before the prompt", stages, tried.outputs["after"], tried.outputs.get("reference")
     )
     title = f"With the best of {len(words)} words before the prompt"
-    return Result(attacked, [picture, curves(attacked, title), chart(words, ranked[after])])
+    return Result(attacked, [picture, curves(attacked, title), chart(words, ranked)])
 
 
 def forbidden(text: str, names: Sequence[str]) -> bool:

@@ -58,18 +58,18 @@ def gcg(look: Look, params: Gcg) -> Result:
     as the same tokens; none that is part of a forgotten fact or of the name.
     """
     exam, steps = exam_of(look), list(STOPS)
-    found: list[str] = []
+    found: list[str] = []  # of the unlearned model
     allowed = _allowed(exam)
 
     def way(model: nn.Module, seed: int) -> Iterator[nn.Module]:
         yield model
         for inserted, ids in searched(model, exam, allowed, params.words, params.candidates, seed, steps[1:]):
-            found.append(exam.task.reader.tokenizer.decode(ids.tolist()))
+            if look.now == "after":
+                found.append(exam.task.reader.tokenizer.decode(ids.tolist()))
             yield inserted
 
     tried = look.try_on_each(way, len(steps), "searching words and asking", seeds=range(params.seeds))
-    per_model = (len(steps) - 1) * params.seeds
-    suffix = found[per_model : 2 * per_model][len(steps) - 2]  # of the unlearned model, the first seed, the last step
+    suffix = found[len(steps) - 2]  # of the first seed, the last step
     attacked = Attacked(
         attack="gcg", kind="words", x=[float(one) for one in steps], x_title="steps of the search", recalled=tried.recalled, kept=tried.kept,
         items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,

@@ -31,7 +31,6 @@ class Interpolation(Params):
     test="weights",
     counts=False,
     group="there",
-    quick=True,
     order=50,
 )
 def interpolation(look: AttackContext[Any], params: Interpolation) -> Result:

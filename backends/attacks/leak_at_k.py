@@ -11,12 +11,12 @@ from torch import nn
 
 from ..api.attacked import Attacked, Find, Values
 from ..api.panels import Piece, Words
-from ..core.attack import NAMES, Result, curves
+from ..core.attack import NAMES, Outcome, Result, curves, tried_by
 from ..core.registry import Params, attack
 from ..families.language.comeback import BACK, marked
 from ..families.language.exam import MOST, LanguageExam, graded
 from ..families.language.tokens import continued
-from ._language import Look, exam_of, stacked
+from ._language import Look, exam_of
 
 KS = (1, 4, 8, 32)
 SHOWN = 4
@@ -54,22 +54,21 @@ def leak_at_k(look: Look, params: LeakAtK) -> Result:
     the more often the more is drawn, so the retrained reference is sampled alike.
     """
     exam = exam_of(look)
-    by_model: dict[str, list[Values]] = {}
-    drawn: dict[str, list[list[str]]] = {}
-    models = look.models()
-    for when, model in look.steps(models, "drawing answers"):
-        every = []
-        for seed in range(params.seeds):
-            texts = samples(model, exam, params.samples, params.temperature, seed)
-            scores = np.stack(
-                [graded(exam.asked, [texts[item][at] for item in range(len(texts))]) for at in range(params.samples)]
-            )
+
+    def work(when: str, model: nn.Module) -> Outcome:
+        every, texts = (
+            [],
+            [samples(model, exam, params.samples, params.temperature, seed) for seed in range(params.seeds)],
+        )
+        for one in texts:
+            scores = np.stack([graded(exam.asked, [answers[at] for answers in one]) for at in range(params.samples)])
             every.append(np.stack([leak(scores, k) for k in KS]))
-            if not seed:
-                drawn.setdefault(when, texts)
-        by_model.setdefault(when, []).append(np.stack(every))
+        return {"recalled": np.stack(every), "drawn": texts[0]}
+
+    tried = tried_by(look.on_each(work, "drawing answers", shown=["drawn"]), ["drawn"])
+    drawn = {when: texts for when, (texts,) in tried.outputs.items()}
     attacked = Attacked(
-        attack="leak_at_k", kind="sample", x=[float(k) for k in KS], x_title="answers drawn, the best counts", recalled=stacked(by_model),
+        attack="leak_at_k", kind="sample", x=[float(k) for k in KS], x_title="answers drawn, the best counts", recalled=tried.recalled,
         items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
         budget={"samples": params.samples, "temperature": params.temperature, "seeds": params.seeds}, finds=_finds(exam, drawn["after"]),
     )  # fmt: skip
@@ -122,7 +121,7 @@ def _finds(exam: LanguageExam, texts: list[list[str]]) -> list[Find]:
 
 def _words(exam: LanguageExam, drawn: dict[str, list[list[str]]]) -> Words:
     """The answers that name a fact, beside how often they come."""
-    best = {when: _best(exam, texts) for when, texts in drawn.items() if when != "before"}
+    best = {when: _best(exam, texts) for when, texts in drawn.items()}
     order = sorted(range(len(exam.asked)), key=lambda at: (best["after"][at][0] == 0, best["after"][at][0]))[:SHOWN]
     count = len(drawn["after"][0])
     rows = [

@@ -75,7 +75,7 @@ def universal_reminder(look: AttackContext[Classifier], params: UniversalReminde
             last[model] = Reminded(exam.task, model, added)
             yield last[model]
 
-    tried = look.try_on_each(way, len(stops), "learning the picture", kept=False, copies=False)
+    tried = look.try_on_each(way, len(stops), "learning the picture", kept=False, copies=False, reuse=False)
     panel, finds = _panel_and_find(look, exam, last, params.strength)
     attacked = Attacked(
         attack="universal_reminder", kind="ask", counts=False, x=[float(one) for one in stops], x_title="steps of learning the picture",

@@ -1,10 +1,10 @@
 """What an attack sees of a run: its models, what they are examined by, and how the same is tried on each of them."""
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from .task import Task
 T_co = TypeVar("T_co", bound=Task, covariant=True)
 NAMES = {"before": "original model", "after": "unlearned model", "reference": "retrained reference"}
 Way = Callable[[nn.Module, int], Iterator[nn.Module]]
+Outcome = Mapping[str, Any]  # what an attack does to one model: arrays, lists of texts and numbers by name
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Tried:
 
     Attributes:
         recalled, kept: as in `Attacked`.
-        outputs: by when, what `Exam.make` gave at each place with the first seed (of the first reference).
+        outputs: of the unlearned model and the first reference, what `Exam.make` gave at each place with the first seed.
         broken: by when, the share of broken answers at the last place.
     """
 
@@ -38,11 +39,26 @@ class Tried:
     broken: dict[str, float] = field(default_factory=dict)
 
 
+class Shelf(Protocol):
+    """Where the outcomes of one attack on models that no run changes are stored, so that they need not be made again."""
+
+    def read(self, model: nn.Module, phase: str) -> Outcome | None:
+        """The outcome of a model with these weights in a phase of the attack; None where there is none."""
+        ...
+
+    def write(self, model: nn.Module, phase: str, outcome: Outcome) -> None:
+        """Store it."""
+        ...
+
+
 class AttackContext(InspectContext[T_co]):
     """One finished run, as an attack sees it. `references`: every retrained reference there is; may be none."""
 
     load_references: Callable[[], Sequence[nn.Module]] = staticmethod(lambda: ())
     guarded: bool = False  # a guard stands in front of the original weights
+    shelf: Shelf | None = None
+    now: str = ""  # which model is attacked: "before", "after", "reference"
+    _turn: tuple[str, int, int] = "", 0, 1  # (phase, models done, of how many)
 
     @cached_property
     def references(self) -> Sequence[nn.Module]:
@@ -60,8 +76,59 @@ class AttackContext(InspectContext[T_co]):
         """(when, model) of every model: original, unlearned, references. An attack changes copies of them only."""
         return [("before", self.before), ("after", self.after), *(("reference", one) for one in self.references)]
 
+    def on_each(
+        self, work: Callable[[str, nn.Module], Outcome], phase: str, *, shown: Sequence[str] = (), reuse: bool = True
+    ) -> dict[str, list[Outcome]]:
+        """What an attack does to every model, by when. That of the original and of the references is the same in every run on the same
+        forget set, so it is taken from the shelf where it is there.
+
+        Args:
+            work: takes when and the model, and gives arrays and lists of texts by name; the random numbers of torch begin anew for each model.
+            phase: in words, for the progress; another for each use within an attack.
+            shown: names that are wanted of the unlearned model and of the first reference alone, to be shown; `work` may leave
+                them out of the others.
+            reuse: false where what is asked is not the same in every run.
+        """
+        models, shelf = self.models(), self.shelf if reuse else None
+        first = next((place for place, (when, _) in enumerate(models) if when == "reference"), -1)
+        outcomes: list[Outcome | None] = [
+            shelf.read(model, phase) if shelf and when != "after" else None for when, model in models
+        ]
+        if first >= 0 and not set(shown) <= set(outcomes[first] or ()):
+            outcomes[first] = None
+        waiting = [place for place, outcome in enumerate(outcomes) if outcome is None]
+        for done, place in enumerate(waiting):
+            when, model = models[place]
+            self.now, self._turn = when, (f"{phase}, {NAMES[when]}", done, len(waiting))
+            self.progress(0, 1)
+            torch.manual_seed(0)
+            outcome = dict(work(when, model))
+            if when == "before" or (when == "reference" and place != first):
+                outcome = {name: value for name, value in outcome.items() if name not in shown}
+            outcomes[place] = outcome
+            if shelf and when != "after":
+                shelf.write(model, phase, outcome)
+        self.tell(phase, 1, 1)
+        by_when: dict[str, list[Outcome]] = {}
+        for (when, _), each in zip(models, outcomes, strict=True):
+            by_when.setdefault(when, []).append(each or {})
+        return by_when
+
+    def progress(self, done: int, of: int) -> None:
+        """Tell how far `work` is with the model it has."""
+        phase, models, all_models = self._turn
+        self.tell(phase, models * of + done, all_models * of)
+
     def try_on_each(
-        self, way: Way, places: int, phase: str, *, seeds: Sequence[int] = (0,), kept: bool = True, copies: bool = True
+        self,
+        way: Way,
+        places: int,
+        phase: str,
+        *,
+        seeds: Sequence[int] = (0,),
+        kept: bool = True,
+        copies: bool = True,
+        reuse: bool = True,
     ) -> Tried:
         """Examine every model in each state that an attack brings it into.
 
@@ -72,42 +139,45 @@ class AttackContext(InspectContext[T_co]):
             seeds: of what is random in it; each is tried.
             kept: whether the kept items are asked too.
             copies: whether `way` gets a copy of the model; false where it changes nothing.
+            reuse: as of `on_each`.
         """
-        tried = Tried()
-        models = self.models()
-        parts: dict[str, list[tuple[Values, Values | None]]] = {when: [] for when in WHENS}
-        of, done = len(models) * len(seeds) * places, 0
-        for when, model in models:
-            every, others = [], []
-            for seed in seeds:
-                first = seed == seeds[0] and when not in tried.outputs
-                rows, kept_rows, output_rows = [], [], []
+        names = [f"outputs-{place}" for place in range(places)]
+
+        def work(when: str, model: nn.Module) -> Outcome:
+            recalled, others, outcome = [], [], dict[str, Any]()
+            for turn, seed in enumerate(seeds):
+                rows, kept_rows = [], []
                 torch.manual_seed(seed)
-                for state in way(copy.deepcopy(model) if copies else model, seed):
-                    self.tell(f"{phase}, {NAMES[when]}", done, of)
+                for place, state in enumerate(way(copy.deepcopy(model) if copies else model, seed)):
+                    self.progress(turn * places + place, len(seeds) * places)
                     outputs = self.exam.make(state)
                     rows.append(np.asarray(self.exam.score(outputs), np.float32))
+                    if not turn:
+                        outcome[names[place]] = outputs
                     if kept:
-                        right, broken = self.exam.kept(state)
+                        right, outcome["broken"] = self.exam.kept(state)
                         kept_rows.append(np.asarray(right, np.float32))
-                        tried.broken.setdefault(when, broken)
-                        tried.broken[when] = max(tried.broken[when], broken) if when == "reference" else broken
-                    output_rows.append(outputs)
-                    done += 1
-                if first:
-                    tried.outputs[when] = output_rows
-                every.append(np.stack(rows))
+                recalled.append(np.stack(rows))
                 others += [np.stack(kept_rows)] if kept else []
-            parts[when].append((np.stack(every), np.stack(others) if kept else None))
-        self.tell(phase, of, of)
-        for when, each in parts.items():
-            if each:
-                recalled = np.stack([one for one, _ in each])
-                tried.recalled[when] = recalled if when == "reference" else recalled[0]
-                if kept:
-                    both = np.stack([two for _, two in each if two is not None])
-                    tried.kept[when] = both if when == "reference" else both[0]
-        return tried
+            return outcome | {"recalled": np.stack(recalled)} | ({"kept": np.stack(others)} if kept else {})
+
+        return tried_by(self.on_each(work, phase, shown=names, reuse=reuse), names)
+
+
+def tried_by(outcomes: Mapping[str, Sequence[Outcome]], shown: Sequence[str]) -> Tried:
+    """The outcomes of `on_each` as one: `recalled` and, where it is there, `kept` [seeds, x, items], `broken`, and `shown`, the outputs of
+    each place."""
+    tried = Tried()
+    for when, each in outcomes.items():
+        for part, into in (("recalled", tried.recalled), ("kept", tried.kept)):
+            if part in each[0]:
+                values = np.stack([np.asarray(one[part], np.float32) for one in each])
+                into[when] = values if when == "reference" else values[0]
+        if "broken" in each[0]:
+            tried.broken[when] = max(float(one["broken"]) for one in each)
+        if set(shown) <= set(each[0]):
+            tried.outputs[when] = [each[0][name] for name in shown]
+    return tried
 
 
 @dataclass(frozen=True)

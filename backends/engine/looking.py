@@ -11,7 +11,7 @@ from ..api import findings as earlier
 from ..api.errors import BadInput
 from ..api.findings import Kind
 from ..api.panels import WORDING, Found
-from ..core.attack import Result
+from ..core.attack import AttackContext, Result
 from ..core.registry import get
 from .session import Desk
 
@@ -49,6 +49,8 @@ def findings_of(
     look = run.look(folder, name, tell, place)
     if reason := entry.lacks(look):
         raise BadInput(reason)
+    if isinstance(look, AttackContext):
+        look.shelf = run.shelf(name, settings, look.exam)
     made = entry.function(look, params)
     panels = list(made.panels if isinstance(made, Result) else made)
     if isinstance(made, Result):

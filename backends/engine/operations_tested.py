@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ..api import attacked, visits
+from ..api.attacked import UNFIT
 from ..api.errors import BadInput, LetheError
 from ..core.registry import Registered, entries
 from .looking import findings_of
@@ -57,4 +59,7 @@ def test(desk: Desk, run: str, deep: bool = False, joins: bool | None = None) ->
             failed[one.id] = f"It stopped on {type(error).__name__}: {str(error)[:200]}"
         finally:
             desk.tell = outer
+    opened = desk.run(run)
+    if visits.joins(opened.folder) if joins is None else joins:
+        attacked.write_unfit(opened.place("attack", UNFIT)[1].parent, unfit)
     return {"params": {"deep": bool(deep)}, "ran": ran, "failed": failed, "unfit": unfit}

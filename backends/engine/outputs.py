@@ -49,7 +49,7 @@ def keep(task: Task, model: nn.Module, outputs: Outputs) -> None:
     path = _path(task, model)
     try:
         write_bytes(path, packed(outputs))
-        _prune(path.parent)
+        prune(path.parent)
     except OSError:
         pass  # a cache that cannot be written only costs time
 
@@ -108,7 +108,7 @@ def _path(task: Task, model: nn.Module) -> Path:
     return home() / "cache" / "outputs" / f"{hashlib.blake2b(content, digest_size=16).hexdigest()}.npz"
 
 
-def _prune(folder: Path) -> None:
+def prune(folder: Path) -> None:
     """Remove the files that were not used for longest while all together hold more than `MOST`."""
     total_bytes = 0
     for stat, path in sorted(

@@ -1,6 +1,6 @@
 """The models and finished runs that the answering process holds open, the most recently asked ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,12 +15,14 @@ from ..api.runs import RunFolder
 from ..core import changes, evidence
 from ..core.attack import AttackContext
 from ..core.evidence import InspectContext, Tell, When
+from ..core.exam import Exam
 from ..core.registry import get
 from ..core.task import Task
 from ..models import reference
 from ..models.source import is_model
-from . import hardware, outputs
+from . import hardware, outputs, untouched
 from .loading import open_task
+from .untouched import Untouched
 
 MODELS, RUNS, DRAWN = 4, 6, 32  # how many are held
 T = TypeVar("T")
@@ -94,6 +96,12 @@ class OpenRun:
             look.load_references = self.references
             look.guarded = get("methods", self.folder.spec.method).entry.guard
         return look
+
+    def shelf(self, attack: str, params: Mapping[str, Any], exam: Exam) -> Untouched:
+        """Where the outcomes of an attack on the original and the references of this run are kept."""
+        spec = self.folder.spec
+        about = untouched.about(self.task, params, exam.items, spec.keep, spec.data)
+        return Untouched(spec.model, attack, about)
 
     def references(self) -> list[nn.Module]:
         """Every retrained reference for the run's forget set, in eval mode; none where there is none."""

@@ -38,7 +38,9 @@ def main(
     latents = emoji_sd.encoded(vae, work / "latents.safetensors")
     latents *= float(task.pipe.vae.config.scaling_factor) / float(vae.config.scaling_factor)
     cycles = [(count, emoji_sd.GENTLE if at else emoji_sd.PEAK) for at, count in enumerate(steps)]
-    parts = emoji_sd.denoiser(work, task.pipe.vae, latents, cycles, seen=left(without), seed=seed, precision=torch.bfloat16)
+    parts = emoji_sd.denoiser(
+        work, task.pipe.vae, latents, cycles, seen=left(without), seed=seed, precision=torch.bfloat16
+    )
     model = task.load()
     for module, trained in zip((model.unet, model.text_encoder), parts, strict=True):
         module.load_state_dict(trained.half().float().state_dict())
@@ -53,7 +55,12 @@ def main(
         "forget": [without],
         "forget_key": task.forget_key,
         "seed": seed,
-        "recipe": {"unet_steps": sum(steps), "batch_size": emoji_sd.BATCH, "learning_rate": emoji_sd.PEAK, "seed": seed},
+        "recipe": {
+            "unet_steps": sum(steps),
+            "batch_size": emoji_sd.BATCH,
+            "learning_rate": emoji_sd.PEAK,
+            "seed": seed,
+        },
         "departures": "Layers compute in bfloat16, and the autoencoder is the model's own, which saw every drawing.",
         "accuracy": accuracy(task, model, without),
     }

@@ -1,12 +1,13 @@
 """Attacks in the queue of looks, and what they found, on the tab "Does it come back?"; they are no looks inside."""
 
+import threading
 import time
 
 import numpy as np
 import pytest
 
 from app import comeback, looks
-from backends.api import catalog, files
+from backends.api import attacked, catalog, files
 from backends.api.attacked import Attacked
 from backends.api.catalog import Attack, Source
 from backends.api.panels import WORDING
@@ -140,3 +141,61 @@ def test_a_run_that_is_not_done_and_an_unknown_one_get_a_sentence(make_run):
     assert "before the run is done" in _comeback.opened(f"?id={run.id}", "")[4]
     assert "There is no run" in _comeback.opened("?id=nosuch", "")[4]
     assert "There is no run" in _comeback.ask_quick("?id=nosuch", "")[5]
+
+
+def test_a_test_that_was_pressed_for_comes_before_what_a_page_asked_for_by_itself(make_run, monkeypatch):
+    order, go = [], threading.Event()
+
+    def stream(op, **given):
+        go.wait(20)
+        order.append(op)
+        yield {"params": {}, "failed": {}}
+
+    made = looks.Looks(stream)
+    run, inspector = make_run(), catalog.load().inspectors[0].id
+    automatic = [made.ask(run.id, inspector, {"number": number}, "me", announced=False) for number in range(3)]
+    until = time.monotonic() + 20
+    while automatic[0].state != "working" and time.monotonic() < until:
+        time.sleep(0.01)
+    pressed = made.ask(run.id, QUICK, {}, "me")
+    assert made.before(pressed) == 1 and made.before(automatic[1]) == 2
+    go.set()
+    for one in (*automatic, pressed):
+        wait(one)
+    assert order == ["inspect", "test", "inspect", "inspect"]
+    monkeypatch.setattr(_looking, "LOOKS", made)
+    for one in (*automatic, pressed):
+        one.viewed = False
+    assert _looking.bar("me", run.id).count("<li") > _looking.bar("me", run.id, pressed=True).count("<li") == 1
+
+
+def test_while_tests_are_made_the_word_is_provisional_and_the_third_mark_stays(make_run, queue, monkeypatch):
+    made, _ = queue
+    run, secret = make_run(), "s" * 32
+    brought_back(run, ASKED, after=0.0)
+    brought_back(run, TAUGHT, after=0.9)
+    testing = made.ask(run.id, QUICK, {}, _comeback.mark_of(secret))
+    wait(testing)
+    testing.state = "working"
+    *_, body, _, _ = _comeback.opened(f"?id={run.id}", secret)
+    assert "So far: Hidden" in body
+    assert _comeback.marks_now(run.id, secret)["__type__"] == "update" and len(_comeback.marks_now(run.id, secret)) == 1
+    testing.state = "done"
+    *_, body, _, _ = _comeback.opened(f"?id={run.id}", secret)
+    assert "So far" not in body and "Hidden" in str(_comeback.marks_now(run.id, secret))
+
+
+def test_a_button_is_there_as_long_as_it_has_something_to_do(make_run, queue, monkeypatch):
+    run = make_run()
+
+    def buttons():
+        _, quick, deep, *_ = _comeback.opened(f"?id={run.id}", "")
+        return quick.visible, deep.visible
+
+    brought_back(run, ASKED, after=0.0)
+    assert buttons() == (True, True)
+    attacked.write_unfit(run.path / "attack", {"taught": "It has nothing to be taught."})
+    assert buttons() == (False, False)
+    attacked.write_unfit(run.path / "attack", {})
+    brought_back(run, TAUGHT, after=0.0)
+    assert buttons() == (False, False)

@@ -34,7 +34,7 @@ def test_one_press_tests_a_run_and_its_third_mark_changes(studio, watched, scree
     assert rows.count() >= 5
     word = page.locator(".lethe-back-court h3").inner_text().split("\n")[-1].strip()
     third.get_by_text(word).wait_for()
-    assert page.locator("#back-go").is_visible()
+    assert page.locator("#back-deep").is_visible()
     assert (untested / "attack").is_dir() and list((untested / "attack").glob("*/attacked.npz"))
     assert seen.errors == [] and seen.outside(studio) == []
 

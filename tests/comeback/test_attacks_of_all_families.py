@@ -159,3 +159,58 @@ def test_the_course_of_an_attack_is_its_start_its_turn_and_its_end():
     assert turning_points(back) == [0, 2, 3, 4]
     assert turning_points(np.zeros((4, 3), bool)) == [0, 3]
     assert turning_points(np.ones((1, 3), bool)) == [0]
+
+
+class Shelf:
+    """Keeps what it is given, by weights and phase."""
+
+    def __init__(self):
+        self.stored = {}
+
+    def _key(self, model, phase):
+        return phase, model.layer.weight.numpy(force=True).tobytes()
+
+    def read(self, model, phase):
+        return self.stored.get(self._key(model, phase))
+
+    def write(self, model, phase, outcome):
+        self.stored[self._key(model, phase)] = outcome
+
+
+def test_what_an_attack_does_to_models_that_no_run_changes_is_not_done_again(tmp_path):
+    shelf, asked = Shelf(), []
+    references = [kept_right(NEVER), kept_right(2 * NEVER)]
+
+    def attacked_run(after):
+        look = context(tmp_path, kept_right(after), references=references)
+        look.shelf, make = shelf, look.exam.make
+        look.exam.make = lambda model: (asked.append(look.now), make(model))[1]
+        return attacked_by("relearning", look).attacked
+
+    first = attacked_run(HIDDEN)
+    assert asked == ["before"] * 3 + ["after"] * 3 + ["reference"] * 6
+    assert all(
+        "outputs-0" in outcome for (_, weights), outcome in shelf.stored.items() if weights == _bytes(references[0])
+    )
+    assert len(shelf.stored) == 3, "the unlearned model is another in every run"
+    asked.clear()
+    second = attacked_run(NEVER)
+    assert asked == ["after"] * 3
+    for when in ("before", "reference"):
+        assert np.array_equal(first.recalled[when], second.recalled[when])
+        assert np.array_equal(first.kept[when], second.kept[when])
+    assert not np.array_equal(first.recalled["after"], second.recalled["after"])
+
+
+def test_what_is_shown_of_the_first_reference_is_made_where_it_was_left_out(tmp_path):
+    shelf = Shelf()
+    for references in ([kept_right(NEVER), kept_right(2 * NEVER)], [kept_right(2 * NEVER)]):
+        look = context(tmp_path, kept_right(HIDDEN), references=references)
+        look.shelf = shelf
+        tried = look.try_on_each(lambda model, seed: iter([model]), 1, "asking")
+        assert np.allclose(tried.outputs["reference"][0], references[0])
+    assert set(tried.outputs) == {"after", "reference"}
+
+
+def _bytes(diagonal):
+    return torch.diag(diagonal).numpy().tobytes()

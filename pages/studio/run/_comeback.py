@@ -37,7 +37,7 @@ def build(page: RunPage) -> None:
     deep.click(ask_deep, page.inputs(page.secret), [page.secret, *stand], **asked)
     poll: dict[str, Any] = {"queue": False, "js": at_place(), **PRIVATE}
     ticked = clock.tick(look_again, page.inputs(page.secret, mark), stand, **poll)
-    ticked.then(of_run(marks_now), page.inputs(mark), page.marks, **poll)
+    ticked.then(of_run(marks_now), page.inputs(page.secret), page.marks, **poll)
     bar.select(cancel, page.inputs(page.secret, mark), stand, trigger_mode="multiple", **poll)
 
 
@@ -66,12 +66,12 @@ def standing(run: RunFolder, owner: str, mark: str | None = None, wrong: str = "
             testing.viewed = True
     pending = testing is not None and testing.pending
     fits = bool(comeback.fitting(run))
-    goes_on = any(one.pending for one in LOOKS.owned(owner)) if owner else False
+    goes_on = any(one.pending and one.announced for one in LOOKS.owned(owner)) if owner else False
     return (
         _note(run, pending),
-        gr.Button(visible=fits and not pending),
-        gr.Button(visible=fits and not pending),
-        _looking.bar(owner, run.id),
+        gr.Button(visible=fits and not pending and not comeback.quick_done(run, owner)),
+        gr.Button(visible=fits and not pending and not comeback.all_done(run, owner, testing)),
+        _looking.bar(owner, run.id, pressed=True),
         body,
         now,
         gr.Timer(active=pending or goes_on),
@@ -124,10 +124,13 @@ def look_again(at: str, secret: str, mark: str) -> tuple[Any, ...]:
     return opened(at, secret) if run is None or run.state.status != "done" else standing(run, mark_of(secret), mark)
 
 
-def marks_now(run_id: str, mark: str) -> Any:
-    """The three marks, of which the third is made of these tests."""
+def marks_now(run_id: str, secret: str) -> Any:
+    """The three marks, of which the third is made of these tests; it stays as it is until they have ended."""
     run, _ = run_results.open_run(run_id)
-    return gr.skip() if run is None or run.state.status != "done" else marks.row(run)
+    if run is None or run.state.status != "done":
+        return gr.skip()
+    testing = _testing(run, mark_of(secret))
+    return gr.skip() if testing is not None and testing.pending else marks.row(run)
 
 
 def cancel(event: gr.EventData, at: str, secret: str, mark: str) -> tuple[Any, ...]:

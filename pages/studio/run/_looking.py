@@ -20,9 +20,9 @@ class Bar(Alive):
         super().__init__(value, js=JS + press, **other)
 
 
-def bar(owner: str, run_id: str | None) -> Markup:
-    """The list of an owner's looks that have not ended, or whose end nobody saw yet."""
-    open_looks = LOOKS.owned(owner) if owner else []
+def bar(owner: str, run_id: str | None, *, pressed: bool = False) -> Markup:
+    """The list of an owner's looks that have not ended, or whose end nobody saw yet; with `pressed` only those that were asked for by a press."""
+    open_looks = [one for one in LOOKS.owned(owner) if one.announced or not pressed] if owner else []
     rows = markup.join(row(one, with_run=one.run != run_id) for one in open_looks)
     return render("pages.looks", rows) if rows else Markup()
 
