@@ -8,7 +8,7 @@ from torch import nn
 
 from ..api.attacked import Attacked, Find, Values
 from ..api.panels import Lines, Piece, Series, Words
-from ..core.attack import NAMES, Result, curves
+from ..core.attack import NAMES, Outcome, Result, curves
 from ..core.registry import Params, attack
 from ..families.language.choices import Choice, choice_of, read_choices
 from ..families.language.comeback import marked
@@ -69,20 +69,18 @@ def lens_choice(look: Look, params: LensChoice) -> Result:
     choices = {at: choice for at, pair in enumerate(exam.asked) if (choice := choice_of(questions, pair))}
     kept_choices = [choice for pair in exam.kept_pairs if (choice := choice_of(questions, pair))]
 
-    def work(when: str, model: nn.Module) -> Mapping[str, NDArray[np.generic] | list[str]]:
+    def work(when: str, model: nn.Module) -> Outcome:
         reading = read_choices(model, exam.task.reader, list(choices.values()))
         outcome = {"chosen": reading.chosen, "probability": reading.probability, "rank": reading.rank}
         if when == "before" and kept_choices:
             outcome["kept"] = read_choices(model, exam.task.reader, kept_choices).chosen
         return outcome
 
-    by_model: dict[str, list[Mapping[str, NDArray[np.generic] | list[str]]]] = {}
-    for when, model in look.steps(look.models(), "reading layers"):
-        by_model.setdefault(when, []).append(work(when, model))
+    by_model = look.on_each(work, "reading layers")
     chosen = {when: [np.asarray(one["chosen"]) for one in each] for when, each in by_model.items()}
     place = judged_layer(by_model["before"][0].get("kept"), len(chosen["before"][0]))
     pairs = [exam.asked[at] for at in choices]
-    recalled: dict[str, list[Values]] = {
+    recalled: dict[str, Sequence[Values]] = {
         when: [np.asarray(one == TRUE, np.float32)[None] for one in each] for when, each in chosen.items()
     }
     attacked = Attacked(
@@ -169,7 +167,7 @@ def _choices_panel(attacked: Attacked, place: int, chance: float) -> Lines:
     )
 
 
-def _probabilities(by_model: Mapping[str, Sequence[Mapping[str, object]]]) -> Lines:
+def _probabilities(by_model: Mapping[str, Sequence[Outcome]]) -> Lines:
     """How likely the true fact's tokens are at each layer, and how far from the front."""
     rank = np.median(np.asarray(by_model["after"][0]["rank"], np.float64), 1)
     series = [
@@ -195,7 +193,7 @@ def _probabilities(by_model: Mapping[str, Sequence[Mapping[str, object]]]) -> Li
     )  # fmt: skip
 
 
-def _mean(each: Sequence[Mapping[str, object]], name: str) -> NDArray[np.float64]:
+def _mean(each: Sequence[Outcome], name: str) -> NDArray[np.float64]:
     """[layers + 1]: the mean over items and models."""
     mean: NDArray[np.float64] = np.mean([np.asarray(one[name], np.float64).mean(1) for one in each], 0)
     return mean
