@@ -74,13 +74,40 @@ def probe(
 
     if not (np.isfinite(own).all() and np.isfinite(others).all()):
         return np.full(len(own), np.nan), np.full(len(others), np.nan)
-    middle, spread = own.mean(0), own.std(0)
-    scale = np.where(spread > 1e-6, spread, np.inf)  # what is the same for all says nothing
-    x, y = (own - middle) / scale, (others - middle) / scale
-    basis = np.linalg.svd(x, full_matrices=False)[2]  # the penalty leaves nothing outside the examples' span
-    x, y = x @ basis.T, y @ basis.T
+    x, y = standardised(own, others)
     model = LogisticRegression(C=strength, max_iter=300)
     parts = StratifiedKFold(folds, shuffle=True, random_state=0)
     predictions = cross_val_predict(model, x, values, cv=parts)
     there = model.fit(x, values).predict(y)
     return (predictions == np.array(values)).astype(float), (there == np.array(truth)).astype(float)
+
+
+def control(
+    own: NDArray[np.float32],
+    values: Sequence[str],
+    others: NDArray[np.float32],
+    truth: Sequence[str],
+    seed: int,
+    strength: float,
+) -> NDArray[np.float64]:
+    """Right on each of the others, 0 or 1, of a probe that learned on values dealt out anew at random; arguments as of `probe`, NaN where
+    a state is not finite. What such a probe reads, no model put there."""
+    from sklearn.linear_model import LogisticRegression
+
+    if not (np.isfinite(own).all() and np.isfinite(others).all()):
+        return np.full(len(others), np.nan)
+    x, y = standardised(own, others)
+    dealt = np.random.default_rng(seed).permutation(np.array(values))
+    predictions = LogisticRegression(C=strength, max_iter=300).fit(x, dealt).predict(y)
+    return (predictions == np.array(truth)).astype(float)
+
+
+def standardised(
+    own: NDArray[np.float32], others: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Both [n, width] with the mean and spread of the first, in the directions that these span: a penalty leaves nothing outside."""
+    middle, spread = own.mean(0), own.std(0)
+    scale = np.where(spread > 1e-6, spread, np.inf)  # what is the same for all says nothing
+    x, y = (own - middle) / scale, (others - middle) / scale
+    basis = np.linalg.svd(x, full_matrices=False)[2]
+    return x @ basis.T, y @ basis.T
