@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import nn
 
 from ..api.attacked import Attacked
-from ..api.panels import Bars, Series
+from ..api.panels import AnyPanel, Bars, Series
 from ..core.attack import NAMES, Outcome, Result, curves, tried_by
 from ..core.registry import Params, attack
 from ..families.language.exam import split
@@ -111,7 +111,7 @@ def fact_probe(look: Look, params: FactProbe) -> Result:
     )
     how = f"The share of held-out facts that probes read which learned on kept people only. Judged at layer {layers[place]}, where the original's kept people are read best. "
     how += "Probes of random labels show what reading by chance looks like."
-    panels = [
+    panels: list[AnyPanel] = [
         _selectivity(attacked, dealt, facts, layers[place]),
         lines.model_copy(
             update={"series": [*lines.series, guess], "how": how, "y_title": f"{exam.noun} read right, %"}

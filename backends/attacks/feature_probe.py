@@ -122,9 +122,10 @@ def named(x: NDArray[np.float32], y: NDArray[np.int64], others: NDArray[np.float
         return loss
 
     with torch.enable_grad():
-        optimizer.step(closure)  # type: ignore[no-untyped-call]
+        optimizer.step(closure)
     with torch.no_grad():
-        return classes[layer(asked).argmax(1).numpy()]
+        answers: NDArray[np.int64] = classes[layer(asked).argmax(1).numpy()]
+    return answers
 
 
 def _sentence(attacked: Attacked, control: float, count: int) -> str:

@@ -20,6 +20,7 @@ from ._language import Look, exam_of
 
 COUNTS = (1, 3, 8)  # facts in the context
 READS = 0.5  # of the facts about people whom no model knows, beyond what is guessed: from there on a model can read
+STRANGERS = 12  # who are asked about to see whether a model can read
 KINDS_APART = 7  # from the fact asked of one stranger to that of the next
 SHOWN = 4
 EXPLAINS = "What stands before the question comes back from the retrained reference just as well, so it explains and is not weighed."
@@ -82,7 +83,7 @@ def in_context(look: Look, params: InContext) -> Result:
     """
     exam = exam_of(look)
     contexts = contexts_of(exam)
-    strangers, read_prompts = reading_check(exam.task, len(exam.asked), contexts)
+    strangers, read_prompts = reading_check(exam.task, STRANGERS, contexts)
 
     def work(when: str, model: nn.Module) -> Outcome:
         texts = []

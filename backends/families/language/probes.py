@@ -99,7 +99,8 @@ def control(
     x, y = standardised(own, others)
     dealt = np.random.default_rng(seed).permutation(np.array(values))
     predictions = LogisticRegression(C=strength, max_iter=300).fit(x, dealt).predict(y)
-    return (predictions == np.array(truth)).astype(float)
+    right: NDArray[np.float64] = (predictions == np.array(truth)).astype(float)
+    return right
 
 
 def standardised(

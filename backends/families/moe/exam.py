@@ -64,16 +64,16 @@ class MixtureExam(LanguageExam):
 
 
 def _course_sentence(after: NDArray[np.float64], before: NDArray[np.float64], steps: Sequence[int]) -> str:
-    """What the routes do, of stabilities [steps, layers] in percent."""
-    start, end = float(after[0].mean()), float(after[-1].mean())
+    """What the routes do, of stabilities [steps, layers] in percent, beside how far the same training moves those of the original."""
+    start, end, drift = float(after[0].mean()), float(after[-1].mean()), float(before[-1].mean() - before[0].mean())
     lowest = int(after[0].argmin())
     if end - start >= BACK:
         meaning = "the old experts are asked again"
-    elif start - end >= BACK:
-        meaning = "training leads further away from the old experts"
+    elif end - start <= drift - BACK:
+        meaning = "they lead further away from the old experts than training moves the original's"
     else:
-        meaning = "the routes stay as they are, so that what comes back comes by the ways that were left"
+        meaning = "they do not go back to the old experts, so that what comes back comes by the ways that are there"
     return (
         f"The unlearned model shares {start:.0f} % of its routes with the original before training and {end:.0f} % after {steps[-1]} steps: {meaning}. "
-        f"The layer that shares least goes from {after[0][lowest]:.0f} to {after[-1][lowest]:.0f} %; trained alike, the original still shares {before[-1].mean():.0f} % with itself."
+        f"The same training takes the original's own routes to {before[-1].mean():.0f} %. The layer that shares least at first goes from {after[0][lowest]:.0f} to {after[-1][lowest]:.0f} %."
     )
