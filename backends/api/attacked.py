@@ -45,6 +45,8 @@ class Record(BaseModel):
     attack: str
     kind: TestKind
     counts: bool = True
+    explains: str = ""
+    void: str = ""
     goal: Goal = "concept"
     x: list[float]
     x_title: str
@@ -65,6 +67,8 @@ class Attacked:
         attack: its id.
         kind: of test; the court wants several kinds.
         counts: whether the court weighs it. What needs the original's weights explains, and is no attack.
+        explains: of what is not weighed for another reason: why, as a sentence. It need not tell original and reference apart.
+        void: why it tells nothing here, where the attack itself found that out, as a sentence; empty where it may.
         x, x_title: how far it went: steps, samples, bits. The first is often no attack at all.
         recalled: by "before", "after" and, where there are references, "reference": how much of each item is back, from 0 to 1.
             [seeds, x, items], of references [references, seeds, x, items].
@@ -90,6 +94,8 @@ class Attacked:
     groups: Sequence[int] = ()
     at: int = -1
     counts: bool = True
+    explains: str = ""
+    void: str = ""
     goal: Goal = "concept"
     budget: Mapping[str, Any] = field(default_factory=dict)
     broken: Mapping[str, float] = field(default_factory=dict)
@@ -112,7 +118,7 @@ class Attacked:
         """Write it beside the findings of its attack."""
         files.write_bytes(folder / ARRAYS, b"".join(_packed(self)))
         record = Record(
-            attack=self.attack, kind=self.kind, counts=self.counts, goal=self.goal, x=[float(one) for one in self.x],
+            attack=self.attack, kind=self.kind, counts=self.counts, explains=self.explains, void=self.void, goal=self.goal, x=[float(one) for one in self.x],
             x_title=self.x_title, at=self.at, items=list(self.items), groups=[int(one) for one in self.groups], noun=self.noun,
             budget=dict(self.budget), broken=dict(self.broken), finds=list(self.finds),
         )  # fmt: skip

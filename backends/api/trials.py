@@ -210,6 +210,9 @@ def _tested(attacked: Attacked, plain: Attacked) -> Tested:
     )  # fmt: skip
     if why := _unusable(outcomes, groups, len(attacked.items), attacked.noun):
         return Tested(replace(trial, void=True, why=why), groups, {}, items=attacked.items)
+    if attacked.void or (attacked.explains and not attacked.counts):
+        why = attacked.void or attacked.explains
+        return Tested(replace(trial, void=bool(attacked.void), why=why), groups, outcomes, items=attacked.items)
     if "reference" not in outcomes:
         return Tested(replace(trial, void=True, why=UNREFERENCED), groups, outcomes, items=attacked.items)
     lead = difference(outcomes["before"], outcomes["reference"], groups)

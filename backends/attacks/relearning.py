@@ -8,6 +8,7 @@ from torch import nn
 
 from ..api.attacked import Attacked
 from ..core.attack import AttackContext, Result, curves
+from ..core.exam import Watching
 from ..core.registry import Params, attack
 
 
@@ -38,7 +39,8 @@ class Relearning(Params):
 )
 def relearning(look: AttackContext[Any], params: Relearning) -> Result:
     """The share of held-out items after 0 ... n steps of fine-tuning from each model's own weights, with a fresh optimiser. A guard is
-    part of the unlearned model as it stands."""
+    part of the unlearned model as it stands. Where a family has something inside its models to follow, as the routes of a mixture of
+    experts, that is drawn along the same steps."""
     exam = look.exam
     steps = list(exam.steps)
 
@@ -46,7 +48,14 @@ def relearning(look: AttackContext[Any], params: Relearning) -> Result:
         for _ in exam.teach(model, params.lesson, seed, steps):
             yield model
 
-    tried = look.try_on_each(way, len(steps), "training and asking", seeds=range(params.seeds))
+    watching = exam if isinstance(exam, Watching) else None
+    tried = look.try_on_each(
+        way,
+        len(steps),
+        "training, asking and looking inside" if watching else "training and asking",
+        seeds=range(params.seeds),
+        inside=watching.inside if watching else None,
+    )
     attacked = Attacked(
         attack="relearning", kind="relearn", x=[float(one) for one in steps], x_title="training steps", recalled=tried.recalled,
         kept=tried.kept, items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
@@ -57,4 +66,5 @@ def relearning(look: AttackContext[Any], params: Relearning) -> Result:
     picture = exam.comeback(
         look, "What comes back, step by step", stages, tried.outputs["after"], tried.outputs.get("reference")
     )
-    return Result(attacked, [picture, curves(attacked, title)])
+    inside = watching.course(steps, tried.readings) if watching and tried.readings else []
+    return Result(attacked, [picture, curves(attacked, title), *inside])

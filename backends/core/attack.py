@@ -14,7 +14,7 @@ from ..api import families
 from ..api.attacked import WHENS, Attacked, Values
 from ..api.panels import AnyPanel, Lines, Series
 from .evidence import InspectContext
-from .exam import Exam
+from .exam import Exam, Inside
 from .task import Task
 
 T_co = TypeVar("T_co", bound=Task, covariant=True)
@@ -31,12 +31,15 @@ class Tried:
         recalled, kept: as in `Attacked`.
         outputs: of the unlearned model and the first reference, what `Exam.make` gave at each place with the first seed.
         broken: by when, the share of broken answers at the last place.
+        readings: by when, what was read inside each model at each place with the first seed, [models][places]; of a run where that was
+            wanted.
     """
 
     recalled: dict[str, Values] = field(default_factory=dict)
     kept: dict[str, Values] = field(default_factory=dict)
     outputs: dict[str, list[Any]] = field(default_factory=dict)
     broken: dict[str, float] = field(default_factory=dict)
+    readings: dict[str, list[list[Inside]]] = field(default_factory=dict)
 
 
 class Shelf(Protocol):
@@ -49,6 +52,9 @@ class Shelf(Protocol):
     def write(self, model: nn.Module, phase: str, outcome: Outcome) -> None:
         """Store it."""
         ...
+
+
+INSIDE = "inside-"  # begins the names of what is read inside a model: "inside-3-routed" at the fourth place
 
 
 class AttackContext(InspectContext[T_co]):
@@ -129,6 +135,7 @@ class AttackContext(InspectContext[T_co]):
         kept: bool = True,
         copies: bool = True,
         reuse: bool = True,
+        inside: Callable[[nn.Module], Inside] | None = None,
     ) -> Tried:
         """Examine every model in each state that an attack brings it into.
 
@@ -140,6 +147,7 @@ class AttackContext(InspectContext[T_co]):
             kept: whether the kept items are asked too.
             copies: whether `way` gets a copy of the model; false where it changes nothing.
             reuse: as of `on_each`.
+            inside: what is read besides inside each state of a model, with the first seed; the phase then has a name of its own.
         """
         names = [f"outputs-{place}" for place in range(places)]
 
@@ -154,6 +162,8 @@ class AttackContext(InspectContext[T_co]):
                     rows.append(np.asarray(self.exam.score(outputs), np.float32))
                     if not turn:
                         outcome[names[place]] = outputs
+                        reading = inside(state) if inside else {}
+                        outcome |= {f"{INSIDE}{place}-{name}": values for name, values in reading.items()}
                     if kept:
                         right, outcome["broken"] = self.exam.kept(state)
                         kept_rows.append(np.asarray(right, np.float32))
@@ -177,7 +187,19 @@ def tried_by(outcomes: Mapping[str, Sequence[Outcome]], shown: Sequence[str]) ->
             tried.broken[when] = max(float(one["broken"]) for one in each)
         if set(shown) <= set(each[0]):
             tried.outputs[when] = [each[0][name] for name in shown]
+        if any(name.startswith(INSIDE) for name in each[0]):
+            tried.readings[when] = [_readings(one) for one in each]
     return tried
+
+
+def _readings(outcome: Outcome) -> list[Inside]:
+    """What was read inside a model at each place."""
+    places: dict[int, dict[str, Any]] = {}
+    for name, values in outcome.items():
+        if name.startswith(INSIDE):
+            place, _, own = name.removeprefix(INSIDE).partition("-")
+            places.setdefault(int(place), {})[own] = np.asarray(values)
+    return [places[place] for place in sorted(places)]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a family is examined by: the same items asked of every model, apart from those that an attack may learn from."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,27 @@ class Exam(Protocol):
             stages: names of the stages: "step 4".
             outputs: of the unlearned model, what `make` gave at each.
             reference: the same of the first reference.
+        """
+        ...
+
+
+Inside = Mapping[str, NDArray[Any]]  # what is read inside one state of a model: arrays by name
+
+
+@runtime_checkable
+class Watching(Protocol):
+    """An `Exam` whose family has something inside its models to follow while they are taught, as routes through experts."""
+
+    def inside(self, model: nn.Module) -> Inside:
+        """What is read inside a model that is asked for the items, in eval mode; the same names for every model."""
+        ...
+
+    def course(self, steps: Sequence[int], readings: Mapping[str, Sequence[Sequence[Inside]]]) -> Sequence[AnyPanel]:
+        """Pictures of how it changed.
+
+        Args:
+            steps: numbers of training steps.
+            readings: by when, what `inside` gave of each model after each number of steps, [models][steps].
         """
         ...
 

@@ -2,25 +2,20 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..api.errors import BadInput
 from ..api.panels import Piece, Role
 from ..core.evidence import InspectContext, When
-from ..data.authors import QAPair
 from ..families.language.qa import EvalItem
 from ..families.language.task import LanguageModel
 from ..families.language.tokens import IGNORED, Prefix, PromptTokenizer, Texts, logits, nll
 from ._common import GROUPS
 
 ROWS = 64
-ARTICLES = ("the ", "a ", "an ")  # begin many values and say nothing
-NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f")
 
 
 def models(look: InspectContext[LanguageModel]) -> dict[When, nn.Module]:
@@ -50,20 +45,6 @@ def items(look: InspectContext[LanguageModel], places: Sequence[int]) -> list[Ev
     return [look.task.questions.suite[at] for at in places]
 
 
-def fact_position(reader: PromptTokenizer, pair: QAPair) -> int:
-    """Position of the answer's token that says the fact, counted from 0; a leading article is passed over.
-
-    0 where the answer does not hold its value word for word.
-    """
-    start = pair.blank.find("___") if pair.blank else pair.answer.rfind(pair.value)
-    if start < 0:
-        return 0
-    low = pair.value.lower()
-    start += next((len(word) for word in ARTICLES if low.startswith(word) and len(low) > len(word)), 0)
-    read = reader.tokenizer(f"{reader.space}{pair.answer}", add_special_tokens=False, return_offsets_mapping=True)
-    return next((at for at, (_, end) in enumerate(read.offset_mapping) if end > start + len(reader.space)), 0)
-
-
 def own_tokens(reader: PromptTokenizer, question: str) -> slice:
     """Which tokens of a prompt are the question's own; the others are the form in which it is asked."""
     prompt = reader.prompt(question)
@@ -72,59 +53,6 @@ def own_tokens(reader: PromptTokenizer, question: str) -> slice:
     read = reader.tokenizer(prompt, add_special_tokens=bare, return_offsets_mapping=True).offset_mapping
     inside = [at for at, (low, high) in enumerate(read) if high > start and low < start + len(question)]
     return slice(inside[0], inside[-1] + 1) if inside else slice(0, 0)
-
-
-@dataclass(frozen=True)
-class FactTokens:
-    """Questions with their true answers as tokens, and the positions of the facts in them.
-
-    Attributes:
-        texts: questions with answers as tokens.
-        places: position that predicts the fact's first token [n]; it sees the question and the answer up to there.
-        ends: last position of the question, that predicts the answer's first token [n].
-        values: the fact's first token [n].
-    """
-
-    texts: Texts
-    places: Tensor
-    ends: Tensor
-    values: Tensor
-
-
-def fact_tokens(task: LanguageModel, pairs: Sequence[QAPair]) -> FactTokens:
-    """Questions as tokens, with the place of the fact in each."""
-    texts: Texts = task.texts(pairs)
-    ends = (texts.labels != IGNORED).int().argmax(1) - 1
-    inside = torch.tensor([fact_position(task.reader, pair) for pair in pairs])
-    places = torch.minimum(ends + inside, texts.mask.sum(1) - 2)
-    return FactTokens(texts, places, ends, texts.ids[torch.arange(len(texts)), places + 1])
-
-
-@torch.no_grad()
-def states(model: Any, texts: Texts, places: Tensor, rows: int = ROWS) -> Tensor:
-    """Hidden states of every layer at one position of each row, float32 [n, layers + 1, width], on the CPU; first the input."""
-    hidden_states = []
-    for part in torch.arange(len(texts)).split(rows):
-        batch = texts[part].to(model.device)
-        out = model(input_ids=batch.ids, attention_mask=batch.mask, output_hidden_states=True)
-        here = torch.arange(len(part))
-        hidden_states.append(torch.stack([state[here, places[part]] for state in out.hidden_states], 1).float().cpu())
-    return torch.cat(hidden_states)
-
-
-def final_norm(model: Any) -> nn.Module:
-    """The norm between the last layer and the words.
-
-    Raises:
-        BadInput: the model has none under a known name.
-    """
-    base = getattr(model, model.base_model_prefix)
-    for holder in (base, getattr(base, "decoder", None)):
-        for name in NORMS:
-            norm = getattr(holder, name, None)
-            if isinstance(norm, nn.Module):
-                return norm
-    raise BadInput(f"{type(model).__name__} keeps its last norm under no known name ({', '.join(NORMS)}).")
 
 
 def answer_gradients(look: InspectContext[LanguageModel], most: int) -> dict[str, Tensor]:

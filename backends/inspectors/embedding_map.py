@@ -12,10 +12,11 @@ from ..api import families
 from ..api.panels import AnyPanel, Point, Points, Verdict
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
+from ..families.language.inside import fact_tokens, states
 from ..families.language.task import LanguageModel
 from ..families.text_to_image.task import TextToImage
 from ..metrics._common import probabilities
-from ._answers import chosen, fact_tokens, states
+from ._answers import chosen
 from ._common import GROUPS, Group, exact, images, in_batches, percent, show
 from ._pictures import beside, spread
 from ._umap import fit, transform

@@ -15,7 +15,7 @@ from ..api.panels import AnyPanel, Lines, Role, Series, When
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..core.task import Index
-from ._answers import fact_tokens, states
+from ..families.language.inside import fact_tokens, states
 from ._common import exact
 
 BATCH = 256

@@ -1,6 +1,5 @@
 """Linear probe: simple classifiers read a fact from the hidden states, layer by layer."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,17 +13,14 @@ from pydantic import Field
 from ..api.panels import AnyPanel, Bars, Lines, Series, Verdict
 from ..core.evidence import InspectContext, When
 from ..core.registry import Params, inspector
-from ..data.authors import QAPair
+from ..families.language.inside import fact_tokens, states
+from ..families.language.probes import CLASSES, KEPT, LEAST, Fact, beyond, facts_to_learn, probe
 from ..families.language.task import LanguageModel
-from ._answers import fact_tokens, model_words, models, role, states
+from ._answers import model_words, models, role
 from ._common import percent
 
-LEAST = 4  # kept persons a value needs to be learned
-CLASSES = 3  # values a fact needs
-KEPT = 24  # kept persons a fact needs
 TESTED = 8  # forgotten questions below which nothing is said
 LAYERS = 14
-SURE = 0.95
 MOST = 40  # kinds of facts
 QUESTION = "Is it gone, as far as a probe can see?"
 
@@ -44,20 +40,6 @@ class LinearProbe(Params):
 
 
 @dataclass(frozen=True)
-class Fact:
-    """A kind of fact: questions about kept and about forgotten persons, with values that the probe can tell apart."""
-
-    name: str
-    keep: list[QAPair]
-    forget: list[QAPair]
-
-    @property
-    def chance(self) -> float:
-        """The share of the commonest value among the kept: what is right without looking, at best."""
-        return max(Counter(pair.value for pair in self.keep).values()) / len(self.keep)
-
-
-@dataclass(frozen=True)
 class Read:
     """Right answers of one model's probes: forgotten [layers, forgotten questions] as 0 or 1, kept in percent [layers]."""
 
@@ -67,7 +49,7 @@ class Read:
 
 def too_few(look: InspectContext[LanguageModel]) -> str:
     """Why probes cannot be taught on the facts of a run, however many kinds are read."""
-    facts = _facts(look.task.questions.keep, look.task.questions.forget, MOST)
+    facts = facts_to_learn(look.task.questions.keep, look.task.questions.forget, MOST)
     count = sum(len(fact.forget) for fact in facts)
     return "" if count >= TESTED else _few(count)
 
@@ -95,7 +77,7 @@ def linear_probe(look: InspectContext[LanguageModel], params: LinearProbe) -> li
     that chance reaches in 95 of 100 cases (binomial). The verdict takes the layer that reads kept persons best, so that
     the layer is not picked by what it should show. Features are standardised over the kept persons.
     """
-    facts = _facts(look.task.questions.keep, look.task.questions.forget, params.facts)
+    facts = facts_to_learn(look.task.questions.keep, look.task.questions.forget, params.facts)
     count = sum(len(fact.forget) for fact in facts)
     if count < TESTED:
         return [_too_few(count)]
@@ -125,27 +107,6 @@ def linear_probe(look: InspectContext[LanguageModel], params: LinearProbe) -> li
     ]
 
 
-def _facts(keep: Sequence[QAPair], forget: Sequence[QAPair], most: int) -> list[Fact]:
-    """Kinds of facts that can be learned from those kept, with the most questions about forgotten persons first."""
-    facts = []
-    for name in dict.fromkeys(pair.fact for pair in forget if pair.fact):
-        retain_pairs = [pair for pair in keep if pair.fact == name]
-        often = Counter(pair.value for pair in retain_pairs)
-        learnable = [pair for pair in retain_pairs if often[pair.value] >= LEAST]
-        values = {pair.value for pair in learnable}
-        forget_pairs = [pair for pair in forget if pair.fact == name and pair.value in values]
-        if forget_pairs and len(learnable) >= KEPT and len(values) >= CLASSES:
-            facts.append(Fact(name, learnable, forget_pairs))
-    return sorted(facts, key=lambda fact: (-len(fact.forget), fact.chance))[:most]
-
-
-def beyond(chance: float, count: int) -> float:
-    """The percentage right of `count` that guessing with `chance` percent does not pass in 95 of 100 cases."""
-    from scipy.stats import binom
-
-    return float(100 * binom.ppf(SURE, count, chance / 100) / count)
-
-
 def _read(
     hidden_states: NDArray[np.float32],
     facts: Sequence[Fact],
@@ -161,35 +122,10 @@ def _read(
         fact, start, middle = facts[number], starts[number], starts[number] + len(facts[number].keep)
         own, others = hidden_states[start:middle, layer], hidden_states[middle : starts[number + 1], layer]
         values, truth = ([pair.value for pair in pairs] for pairs in (fact.keep, fact.forget))
-        both.append(probe(own, values, others, truth, params))
+        both.append(probe(own, values, others, truth, params.folds, params.strength))
     rows = range(0, len(both), layers)
     keep, forget = ([np.stack([pair[side] for pair in both[at : at + layers]]) for at in rows] for side in (0, 1))
     return Read(np.concatenate(forget, 1), 100 * np.concatenate(keep, 1).mean(1))
-
-
-def probe(
-    own: NDArray[np.float32],
-    values: Sequence[str],
-    others: NDArray[np.float32],
-    truth: Sequence[str],
-    params: LinearProbe,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(right on each of its own examples by cross-validation, right on each of the others), 0 or 1; NaN where not finite."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
-
-    if not (np.isfinite(own).all() and np.isfinite(others).all()):
-        return np.full(len(own), np.nan), np.full(len(others), np.nan)
-    middle, spread = own.mean(0), own.std(0)
-    scale = np.where(spread > 1e-6, spread, np.inf)  # what is the same for all says nothing
-    x, y = (own - middle) / scale, (others - middle) / scale
-    basis = np.linalg.svd(x, full_matrices=False)[2]  # the penalty leaves nothing outside the examples' span
-    x, y = x @ basis.T, y @ basis.T
-    model = LogisticRegression(C=params.strength, max_iter=300)
-    folds = StratifiedKFold(params.folds, shuffle=True, random_state=0)
-    predictions = cross_val_predict(model, x, values, cv=folds)
-    there = model.fit(x, values).predict(y)
-    return (predictions == np.array(values)).astype(float), (there == np.array(truth)).astype(float)
 
 
 def _best(read: Read) -> int:

@@ -1,22 +1,16 @@
 """Logit lens: at which layer the fact appears on the way to the answer, and where it gets lost."""
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from pydantic import Field
-from torch import Tensor
 
 from ..api.panels import AnyPanel, Lines, Number, Role, Series
 from ..core.evidence import InspectContext, When
 from ..core.registry import Params, inspector
+from ..families.language.inside import LensReading, fact_tokens, lens, states
 from ..families.language.task import LanguageModel
-from ._answers import chosen, fact_tokens, final_norm, items, model_words, models, role, states
+from ._answers import chosen, items, model_words, models, role
 from ._common import Group, percent
 
-ROWS = 64
 FIRST = 5  # a fact counts as in sight where it is among the first so many tokens
 
 
@@ -24,14 +18,6 @@ class LogitLens(Params):
     """How much to look at."""
 
     questions: int = Field(default=200, ge=1, le=2000, description="At most this many questions of each kind.")
-
-
-@dataclass(frozen=True)
-class LensReading:
-    """Logit-lens readings by layer: probability [questions, layers + 1] and rank (1 is first) of the fact's token."""
-
-    share: NDArray[np.float64]
-    rank: NDArray[np.float64]
 
 
 @inspector(
@@ -78,21 +64,6 @@ def logit_lens(look: InspectContext[LanguageModel], params: LogitLens) -> list[A
             count,
         ),
     ]
-
-
-@torch.no_grad()
-def lens(model: Any, hidden_states: Tensor, values: Tensor) -> LensReading:
-    """States [n, layers + 1, width] read as words, for one token each [n]. The last state is past the norm already."""
-    norm, words = final_norm(model), model.get_output_embeddings()
-    shares, ranks = [], []
-    for state, value in zip(hidden_states.split(ROWS), values.split(ROWS), strict=True):
-        state = state.to(model.device)
-        read = words(torch.cat([norm(state[:, :-1]), state[:, -1:]], 1)).float()
-        own = read.gather(-1, value.to(model.device)[:, None, None].expand(-1, read.shape[1], 1))
-        shares.append((own[..., 0] - read.logsumexp(-1)).exp().double().cpu())
-        rank = 1 + (read > own).sum(-1).double()
-        ranks.append(rank.masked_fill(~read.isfinite().all(-1), torch.nan).cpu())
-    return LensReading(torch.cat(shares).numpy(), torch.cat(ranks).numpy())
 
 
 def _curve(reading: LensReading, what: str) -> list[Number]:

@@ -12,18 +12,12 @@ import toy_language
 from backends.api.errors import BadInput
 from backends.core import registry
 from backends.data import authors
+from backends.families.language import probes
 from backends.families.language.concept_vectors import Place, jaccard, scaled_vectors, writers
+from backends.families.language.inside import fact_position, fact_tokens, final_norm, lens, states
 from backends.families.language.tokens import answers, every_logit, logits, mean_nll
-from backends.inspectors import linear_probe as probes
-from backends.inspectors._answers import (
-    answer_gradients,
-    fact_position,
-    fact_tokens,
-    final_norm,
-    states,
-    token_probabilities,
-)
-from backends.inspectors.logit_lens import lens
+from backends.inspectors import linear_probe
+from backends.inspectors._answers import answer_gradients, token_probabilities
 from backends.inspectors.token_attribution import ablated
 
 TALKS = [name for name, one in registry.entries("inspectors").items() if one.entry.works_with.get("llm") is True]
@@ -204,7 +198,7 @@ def cloud(per, noise, seed):
 
 def test_a_probe_reads_what_is_there():
     (own, values), (others, truth) = cloud(10, 0.3, 0), cloud(5, 0.3, 1)
-    kept, there = probes.probe(own, values, others, truth, probes.LinearProbe())
+    kept, there = probes.probe(own, values, others, truth, 3, 0.1)
     assert kept.mean() == 1 and there.mean() == 1
 
 
@@ -213,7 +207,7 @@ def test_a_probe_reads_nothing_from_noise():
     draw = np.random.default_rng(2)
     kept, there = probes.probe(
         draw.normal(size=own.shape).astype(np.float32), values, draw.normal(size=others.shape).astype(np.float32), truth,
-        probes.LinearProbe(),
+        3, 0.1,
     )  # fmt: skip
     line = probes.beyond(100 / 3, 60)
     assert 100 * kept.mean() <= line + 5 and 100 * there.mean() <= line + 5
@@ -229,14 +223,14 @@ def test_luck_by_hand():
     [(80, 10, "yes"), (80, 30, "partly"), (80, 75, "no"), (15, 10, "unknown"), (80, math.nan, "unknown")],
 )
 def test_what_a_probe_means(before, after, sign):
-    assert probes.judged(before, after, 20)[0] == sign
+    assert linear_probe.judged(before, after, 20)[0] == sign
 
 
 def test_facts_that_can_be_learned():
     known = authors.load().authors
     keep = [pair for person in known[:90] for pair in person.pairs]
     gone = [pair for person in known[90:] for pair in person.pairs]
-    facts = probes._facts(keep, gone, 8)
+    facts = probes.facts_to_learn(keep, gone, 8)
     assert len(facts) == 8 and sum(len(fact.forget) for fact in facts) > 50
     for fact in facts:
         held = [pair.value for pair in fact.keep]

@@ -14,6 +14,7 @@ class Mixture(Language):
     title = "Mixtures of experts"
     subject = "A mixture of experts"
     capabilities = frozenset({"answers", "router", "hidden states", "embeddings", "weights", "prompts", "exam"})
+    exam = "backends.families.moe.exam:MixtureExam"
     benchmark = "backends.families.moe.benchmark:BENCHMARK"
     order = 40
 
