@@ -47,7 +47,7 @@ def sides(panel: Sides, folder: Path) -> Markup:
     """Each set as columns of dots, one line through all of them, the slider that moves it, and counts; sides.js answers."""
     if not _fits(panel):
         return markup.nothing(NOTHING)
-    drawn = [_drawn(panel, one, folder) for one in panel.sets]
+    lanes = [_lane(panel, one, folder) for one in panel.sets]
     places = [_place(panel, one) for one in panel.thresholds]
     states = {
         "thresholds": panel.thresholds,
@@ -61,7 +61,7 @@ def sides(panel: Sides, folder: Path) -> Markup:
         "sides.sides",
         panel=panel,
         states=json.dumps(states),
-        drawn=drawn,
+        lanes=lanes,
         word=words(panel, panel.thresholds[panel.start]),
         place=places[panel.start],
         ticks=_ticks(panel),
@@ -100,7 +100,7 @@ def words(panel: Sides, value: float) -> str:
     return f"{100 * value:.{max(1, digits - 1)}f} %"
 
 
-def _drawn(panel: Sides, one: SideSet, folder: Path) -> DrawnSet:
+def _lane(panel: Sides, one: SideSet, folder: Path) -> DrawnSet:
     places = [(dot, _place(panel, dot.value)) for dot in one.dots if dot.value is not None and math.isfinite(dot.value)]
     column = {id(dot): min(int(place / 100 * BINS), BINS - 1) for dot, place in places}
     tallest = max(Counter(column.values()).values(), default=1)
