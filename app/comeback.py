@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from app import families, figures, markup, theme, view
+from app import families, figures, markup, red_team, theme, view
 from app.looks import Look
 from app.templating import render
 from backends.api import attacked, catalog, court, params, visits
@@ -134,7 +134,7 @@ def _nothing_yet(run: RunFolder, testing: Look | None) -> Markup:
         )
     if not fitting(run):
         return markup.card("Not tested", markup.text("No attack knows models of this family."), empty=True)
-    return render("comeback.empty", bool((run.result or {}).get("reference")))
+    return render("comeback.empty")
 
 
 def _row(one: Made, test: Any) -> dict[str, Any]:
@@ -185,14 +185,12 @@ def _finds(run: RunFolder, one: Made) -> Markup:
     kept = [find for find in one.attacked.finds if find.words or find.picture][:12]
     if not kept:
         return Markup()
-    rows = [
-        (
-            find,
-            markup.run_address(run.id, "ask", prompt=find.words) if find.words else "",
-            markup.data_uri(one.folder, find.picture) if find.picture else "",
-        )
-        for find in kept
-    ]
+    pictured, rows = families.view_of(run).pictured, []
+    for find in kept:
+        picture = markup.data_uri(one.folder, find.picture) if find.picture else ""
+        attempt = find.words or (picture if pictured else "")
+        ask = markup.run_address(run.id, "ask", prompt=find.words) if find.words else ""
+        rows.append((find, ask, picture, attempt if red_team.available(run) else ""))
     return markup.fold("What it found", render("comeback.finds", rows))
 
 

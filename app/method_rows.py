@@ -13,7 +13,7 @@ from app.target_choice import targets_in_words
 from app.templating import render
 from app.trials import Trial
 from app.view import Panels
-from backends.api import catalog, model_info
+from backends.api import catalog, comebacks, court, model_info
 from backends.api.catalog import KINDS, Method
 from backends.api.estimate import Estimate, estimate, estimates
 from backends.api.runs import RunFolder
@@ -31,11 +31,15 @@ class MethodPanels(Panels):
 
 
 class Bar(NamedTuple):
-    """A value as a share of the way to its better end, in percent, with that of the retrained reference; NaN: not measured."""
+    """A value as a share of the way to its better end, in percent, with that of the retrained reference; NaN: not measured.
+
+    `words` say more of it; `verdict` stands below it.
+    """
 
     value: float
     reference: float = math.nan
     words: str = ""
+    verdict: str = ""
 
 
 class Row(NamedTuple):
@@ -62,6 +66,7 @@ def rows(model: str, measured: Sequence[Trial], axes: tuple[Axis, Axis], folders
     """
     info = model_info.embedded(model)
     past = estimates(model)
+    tested = _tested(model, measured, info.default_forget)
     made = []
     for entry in job_form.methods(info.family, info.default_method):
         own = [trial for trial in measured if trial.method == entry.id]
@@ -71,7 +76,8 @@ def rows(model: str, measured: Sequence[Trial], axes: tuple[Axis, Axis], folders
         forgets, keeps = (_bar(usual_one, axis, entry) for axis in axes)
         run = next((run for run in folders if _shows(run, entry.id, info.family)), None)
         others = [trial for trial in own if trial is not usual_one]
-        made.append(Row(entry, forgets, keeps, Bar(math.nan), time, 0.0, others, run))
+        back = _back(tested[entry.id]) if entry.id in tested else Bar(math.nan)
+        made.append(Row(entry, forgets, keeps, back, time, 0.0, others, run))
     slowest = max((row.time.seconds for row in made if row.time), default=math.nan)
     return [row._replace(share=100 * row.time.seconds / slowest) if row.time else row for row in made]
 
@@ -86,6 +92,25 @@ def _bar(trial: Trial | None, axis: Axis, entry: Method) -> Bar:
     if theme.measured(reference):
         words += f"; retrained reference: {axis.written(reference)}"
     return Bar(axis.share(value), axis.share(reference), words if theme.measured(value) else "")
+
+
+def _tested(model: str, measured: Sequence[Trial], default_forget: Sequence[str]) -> dict[str, comebacks.Row]:
+    """What came back of what each method forgot, where the trials are on the target that was tested."""
+    target = measured[0].key.partition("/")[2] if measured else "".join(default_forget[:1])
+    return {row.method: row for row in comebacks.rows(model) if row.target == target}
+
+
+def _back(row: comebacks.Row) -> Bar:
+    """The strongest test that can tell, with the court's word; of a method that no such test was made of, the plain question."""
+    word, best, entries = court.SIGNS[row.word][1], row.strongest, catalog.load()
+    if best is None or best.unlearned is None:
+        return Bar(math.nan, words="No test can tell here." if row.tests else "", verdict=word)
+    name = entries.look(best.attack).title.partition(":")[0]
+    reference = math.nan if best.reference is None else 100 * best.reference
+    words = f"{word}. {name}: the unlearned model has {theme.percent(round(100 * best.unlearned))}"
+    if theme.measured(reference):
+        words += f", the retrained reference {theme.percent(round(reference))}"
+    return Bar(100 * best.unlearned, reference, f"{words}. {row.reasons[0] if row.reasons else ''}".strip(), word)
 
 
 def _shows(run: RunFolder, method: str, family: str) -> bool:
@@ -106,7 +131,7 @@ def table(model: str, measured: Sequence[Trial], folders: Sequence[RunFolder]) -
     heads = [
         ("forgets", "Forgets", _metric_words(axes[0])),
         ("keeps", "Keeps", _metric_words(axes[1])),
-        ("back", "Comes back", "under attack"),
+        ("back", "Comes back", "under the strongest test"),
         ("time", "Time", "with its settings"),
     ]
     lines = [render("methods.row", row=row, time=_time(row), body=_body(row, model)) for row in made]

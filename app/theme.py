@@ -212,14 +212,16 @@ STYLES: Final = (
     "network",
     "flow",
     "tiles",
+    "sides",
     "home",
     "vectors",
     "methods",
     "run",
     "ask",
     "comeback",
+    "red_team",
 )
-SCRIPTS: Final = ("remember", "unkept", "head", "tabs", "form", "run", "drawings", "switch", "flow", "tiles")
+SCRIPTS: Final = ("remember", "unkept", "head", "tabs", "form", "run", "drawings", "switch", "flow", "tiles", "sides")
 CSS: Final[str] = "".join((STATIC / f"{name}.css").read_text("utf-8") for name in STYLES)
 JS: Final[str] = "".join((STATIC / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
 # The picture of routing where the rest of the stylesheet is not, as in the classroom.

@@ -17,6 +17,7 @@ from app.figures import (
     pictures,
     points,
     routing,
+    sides,
     tiles,
     vectors,
     verdict,
@@ -33,6 +34,7 @@ from backends.api.panels import (
     Pictures,
     Points,
     RoutingShift,
+    Sides,
     Switch,
     Tiles,
     Vectors,
@@ -55,6 +57,8 @@ def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | Markup:
             return bars.bars(panel)
         case Histogram():
             return bars.histogram(panel)
+        case Sides():
+            return sides.sides(panel, folder)
         case Lines():
             return lines.lines(panel)
         case Heatmap():
@@ -88,6 +92,8 @@ def table(panel: AnyPanel, folder: Path = NOWHERE) -> Markup:
             return bars.bars_table(panel)
         case Histogram():
             return bars.histogram_table(panel)
+        case Sides():
+            return sides.table(panel)
         case Lines():
             return lines.table(panel)
         case Heatmap():

@@ -7,6 +7,15 @@ const choose = id => {
   for (const one of back.querySelectorAll('button[data-attack]')) one.setAttribute('aria-pressed', String(one.dataset.attack === wanted));
 };
 
+// What an attack found goes into the field of the red team.
+root.addEventListener('click', event => {
+  const press = event.target.closest('button[data-try]');
+  if (!press) return;
+  trigger('select', { try: press.dataset.try });
+  const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
+  setTimeout(() => document.querySelector('#red-team')?.scrollIntoView({ behavior, block: 'start' }), 400);  // once it has opened
+});
+
 let chosen = '';
 root.addEventListener('click', event => {
   const press = event.target.closest('.lethe-back-list button[data-attack]');

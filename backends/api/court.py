@@ -71,6 +71,8 @@ class Judgement:
         references: how many retrained references were tried.
         kinds: how many kinds of attacks can tell here.
         tally: how many of these attacks bring it back, in words; empty without any.
+        kept, kept_other: how much of what is to be kept the unlearned model has, and the reference (the original where there is none);
+            None where that was not asked.
     """
 
     word: Word
@@ -81,6 +83,8 @@ class Judgement:
     references: int
     kinds: int
     tally: str = ""
+    kept: float | None = None
+    kept_other: float | None = None
 
 
 def judge(
@@ -101,6 +105,7 @@ def judge(
         word, tuple(reasons(evidence, word)), settles(evidence) if word == "cannot tell" else "",
         tuple(one.trial for one in (evidence.plain, *evidence.attacks)), evidence.goal, evidence.references, len(evidence.kinds),
         bring_back(evidence) if evidence.valid else "",
+        evidence.utility.unlearned if evidence.utility else None, evidence.utility.other if evidence.utility else None,
     )  # fmt: skip
 
 

@@ -72,6 +72,8 @@ class Family:
         returns: the metric that says how much is right again once it is asked for in another way; empty where there is none.
         benchmark: "module:Benchmark" by which its methods are compared; empty where they are not.
         exam: "module:Exam" by which attacks examine its models; empty where they cannot.
+        red_team: "module:RedTeam" by which a person tries its models by hand; empty where nobody can.
+        hit: what an unlearned model does that counts as a hit then, as a clause: "names a forgotten fact".
         needs_data: whether a person's own model needs a folder of data.
         loading: Python that loads an exported model from the folder ".", for its README.
         order: lower comes first.
@@ -96,6 +98,8 @@ class Family:
     returns: ClassVar[str] = ""
     benchmark: ClassVar[str] = ""
     exam: ClassVar[str] = ""
+    red_team: ClassVar[str] = ""
+    hit: ClassVar[str] = ""
     needs_data: ClassVar[bool] = False
     loading: ClassVar[str] = ""
     order: ClassVar[int] = 50

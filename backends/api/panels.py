@@ -63,6 +63,48 @@ class Histogram(Panel):
     threshold_name: str = ""
 
 
+class SideDot(BaseModel):
+    """An item under a threshold: its id, its score, and its picture, where it has one, relative to the run folder."""
+
+    id: str
+    value: Number
+    picture: str = ""
+
+
+class SideSet(BaseModel):
+    """A set of items under a threshold.
+
+    `called` says how many of its `size` items lie at or above each of the panel's thresholds; `dots` are some of them, in their order.
+    `rate` is what their share is called: TPR of items the model was trained on, FPR of items it never saw, nothing of those in question.
+    """
+
+    name: str
+    role: Role
+    rate: Literal["TPR", "FPR", ""] = ""
+    size: int
+    called: list[int]
+    dots: list[SideDot] = Field(default_factory=list)
+
+
+class Sides(Panel):
+    """Items of several sets on one scale, under a threshold to drag: those at or above it are called members.
+
+    Attributes:
+        thresholds: that can be chosen, in ascending order, on the scale of the scores.
+        start: which of them is shown first, from 0.
+        scale: "odds": scores are probabilities, drawn by log(p / (1 - p)), so that 99 % and 99.9 % lie apart.
+        start_name: what the first threshold is.
+    """
+
+    kind: Literal["sides"] = "sides"
+    sets: list[SideSet]
+    thresholds: list[float]
+    start: int = 0
+    scale: Literal["linear", "odds"] = "linear"
+    start_name: str = ""
+    x_title: str = ""
+
+
 class Lines(Panel):
     """Curves over a shared x."""
 
@@ -424,6 +466,7 @@ class Verdict(Panel):
 AnyPanel = Annotated[
     Bars
     | Histogram
+    | Sides
     | Lines
     | Heatmap
     | Points

@@ -1,17 +1,20 @@
 """Shared by the attacks on models that draw: their exam, what each model draws under an attack, and what was found."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
-from ..api.attacked import Find
+from ..api.attacked import Find, Values
 from ..core.attack import AttackContext, Outcome, Tried, tried_by
 from ..families.text_to_image.exam import DrawingExam, Images
+from ..families.text_to_image.lessons import pictures_of
 from ..families.text_to_image.task import TextToImage
 
 FINDS = 6  # pictures of what was found
+BEGUN = 7_000_000  # added to an item's seed for the noise on a picture that is to be finished
 Look = AttackContext[TextToImage]
 
 
@@ -39,6 +42,43 @@ def drawn_on_each(look: Look, make: Callable[[nn.Module], Sequence[Images]], pha
     tried = tried_by(look.on_each(work, phase, shown=["drawn"]), ["drawn"])
     tried.outputs = {when: list(places) for when, (places,) in tried.outputs.items()}
     return tried
+
+
+def up_to_here(tried: Tried) -> dict[str, Values]:
+    """An item counts as recalled from the first place on that recalls it: whoever attacks stops there."""
+    return {when: np.maximum.accumulate(values, -2) for when, values in tried.recalled.items()}
+
+
+def beginnings(exam: DrawingExam) -> tuple[Tensor, Tensor]:
+    """Latents of a picture of each item, the artists' where they ship, else drawn by the original model; and noise of the same shape."""
+    with exam.measured():
+        clean = exam.task.pipe.latents(pictures_of(exam.task, exam.shots))
+    return clean, exam.task.pipe.start([shot.seed + BEGUN for shot in exam.shots])
+
+
+def neighbour_prompts(exam: DrawingExam) -> list[str]:
+    """For each item the same prompt of what stands nearest to what was to be forgotten, else what is kept."""
+    asking = exam.task.asking
+    if not asking.domains:
+        return [asking.keep_prompts[item % len(asking.keep_prompts)] for item in range(len(exam.shots))]
+    near = [asking.anchor(exam.concepts(shot)[0].model_copy(update={"anchor": ""})) for shot in exam.shots]
+    return [
+        asking.prompt((one.object if one else "") or shot.object, (one.style if one else "") or shot.style)
+        for one, shot in zip(near, exam.shots, strict=True)
+    ]
+
+
+@contextlib.contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """Within it no weight of the model gets a gradient."""
+    trainable = [weight for weight in model.parameters() if weight.requires_grad]
+    for weight in trainable:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in trainable:
+            weight.requires_grad_(True)
 
 
 def finds(look: Look, images: Images, prompts: Sequence[str], notes: Sequence[str], name: str) -> list[Find]:

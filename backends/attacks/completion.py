@@ -12,14 +12,12 @@ from ..core.attack import AttackContext, Result, curves
 from ..core.registry import Params, attack
 from ..families.text_to_image import denoising
 from ..families.text_to_image.exam import DrawingExam, Images
-from ..families.text_to_image.lessons import pictures_of
 from ..families.text_to_image.one_step import ONE_STEP
 from ..families.text_to_image.task import TextToImage
-from ._drawing import drawn_on_each, exam_of, finds
+from ._drawing import beginnings, drawn_on_each, exam_of, finds, neighbour_prompts
 
 SHARES = (0.9, 0.75, 0.6, 0.45)
 JUDGED = 2  # of SHARES: from .45 on the start itself gives the picture away
-SEED = 7_000_000  # of the noise
 
 
 class Completion(Params):
@@ -81,25 +79,6 @@ def completion(look: AttackContext[TextToImage], params: Completion) -> Result:
         Series(name="original model, asked for a neighbour", values=list(shares), role="neighbour", when="before")
     )
     return Result(attacked, [picture, lines])
-
-
-def beginnings(exam: DrawingExam) -> tuple[Tensor, Tensor]:
-    """Latents of a picture of each item, the artists' where they ship, else drawn by the original model; and noise of the same shape."""
-    with exam.measured():
-        clean = exam.task.pipe.latents(pictures_of(exam.task, exam.shots))
-    return clean, exam.task.pipe.start([shot.seed + SEED for shot in exam.shots])
-
-
-def neighbour_prompts(exam: DrawingExam) -> list[str]:
-    """For each item the same prompt of what stands nearest to what was to be forgotten, else what is kept."""
-    asking = exam.task.asking
-    if not asking.domains:
-        return [asking.keep_prompts[item % len(asking.keep_prompts)] for item in range(len(exam.shots))]
-    near = [asking.anchor(exam.concepts(shot)[0].model_copy(update={"anchor": ""})) for shot in exam.shots]
-    return [
-        asking.prompt((one.object if one else "") or shot.object, (one.style if one else "") or shot.style)
-        for one, shot in zip(near, exam.shots, strict=True)
-    ]
 
 
 @torch.no_grad()

@@ -1,6 +1,5 @@
 """Concept inversion (CCE): learns one new word from a few pictures and asks with it."""
 
-import contextlib
 from collections.abc import Iterator
 
 import torch
@@ -13,7 +12,7 @@ from ..core.registry import Params, attack
 from ..families.text_to_image import denoising, new_words
 from ..families.text_to_image.exam import DrawingExam
 from ..families.text_to_image.task import TextToImage
-from ._drawing import exam_of, finds
+from ._drawing import exam_of, finds, frozen
 
 
 class ConceptInversion(Params):
@@ -101,16 +100,3 @@ def learned(
                 optimizer.step()
             done = stop
             yield reader, vectors
-
-
-@contextlib.contextmanager
-def frozen(model: nn.Module) -> Iterator[None]:
-    """Within it no weight of the model gets a gradient."""
-    trainable = [weight for weight in model.parameters() if weight.requires_grad]
-    for weight in trainable:
-        weight.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for weight in trainable:
-            weight.requires_grad_(True)

@@ -14,11 +14,10 @@ from ..core.attack import AttackContext, Result, curves
 from ..core.registry import Params, attack
 from ..families.text_to_image import denoising
 from ..families.text_to_image.exam import DrawingExam, Images
-from ..families.text_to_image.pipeline import Pipeline
 from ..families.text_to_image.task import TextToImage
 from ._drawing import drawn_on_each, exam_of, finds
+from ._words import EARLIEST, LATEST, allowed_words
 
-EARLIEST, LATEST = 0.2, 0.9  # of the way to pure noise: before, any prompt denoises; after, none does
 SHOWN = 10  # words in the chart
 AT_ONCE = 64  # prompts read in one pass
 
@@ -87,31 +86,6 @@ def exhaustive_word(look: AttackContext[TextToImage], params: ExhaustiveWord) ->
     )
     title = f"With the best of {len(words)} words before the prompt"
     return Result(attacked, [picture, curves(attacked, title), chart(words, ranked)])
-
-
-def forbidden(text: str, names: Sequence[str]) -> bool:
-    """Whether a word is a part of one of the names or holds one, whatever the case."""
-    return any(text.casefold() in name.casefold() or name.casefold() in text.casefold() for name in names)
-
-
-def allowed_words(pipe: Pipeline, names: Sequence[str], most: int) -> list[str]:
-    """Words of one token that can be typed, in the vocabulary's order, without those that are `forbidden`; a fixed random sample of more
-    than `most`.
-
-    Typed means: written before a prompt and read by the tokenizer, they are that one token again.
-    """
-    tokenizer = pipe.tokenizers[0]
-    special = set(tokenizer.all_special_ids)
-    texts = {token: tokenizer.decode([token]).strip() for token in range(len(tokenizer)) if token not in special}
-    readable = [
-        (token, text) for token, text in texts.items() if text.isprintable() and text and not forbidden(text, names)
-    ]
-    read = tokenizer([text for _, text in readable], add_special_tokens=False).input_ids
-    typed = [text for (token, text), ids in zip(readable, read, strict=True) if list(ids) == [token]]
-    if len(typed) <= most:
-        return typed
-    chosen = np.sort(np.random.default_rng(0).permutation(len(typed))[:most])
-    return [typed[place] for place in chosen]
 
 
 @torch.no_grad()

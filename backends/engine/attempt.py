@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import nn
 
 from ..api import __version__, families, files, run_outputs
@@ -20,10 +20,10 @@ from ..api.marks import Mark
 from ..api.numbers import Subject
 from ..api.results import Result
 from ..api.runs import RunFolder
-from ..core import pack
+from ..core import changes, pack
 from ..core.evidence import When
 from ..core.registry import get
-from ..core.run import Cancelled, Run, restore
+from ..core.run import Cancelled, Run
 from ..models import low_rank, reference
 from . import early, exit_codes, hardware, movement, outputs, start_from, verdict
 from .loading import open_task
@@ -153,7 +153,7 @@ class _Job:
         if path is None:
             return None
         model = self.task.load()
-        restore(model, load_file(path))
+        changes.apply(model, reference.parts(path))
         result = RunFolder(path.parents[1]).result if not path.is_relative_to(ASSETS / "references") else None
         where = f"run {path.parents[1].name}" if result else str(path.parent.relative_to(ASSETS.parent))
         return _Reference(model.eval(), where, files.number(result["seconds"] if result else None))

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ..api import files, visits
+from ..api import files, retrained, visits
 from ..api import findings as earlier
 from ..api.errors import BadInput
 from ..api.findings import Kind
@@ -38,7 +38,9 @@ def findings_of(
         place = stored_place
     for where, path in ((run.folder.path, run.folder.path / folder / name), stored_place, place):
         stored = earlier.at(path)
-        if stored is not None and _settings(entry, stored["params"]) == settings and stored.get("wording") == WORDING:
+        if stored is None or _settings(entry, stored["params"]) != settings or stored.get("wording") != WORDING:
+            continue
+        if folder == "inspect" or not (retrained.untried(path) and retrained.of_run(run.folder)):
             return stored | {"root": str(where)}
     begun = time.monotonic()
     torch.manual_seed(run.folder.spec.seed)
@@ -51,10 +53,12 @@ def findings_of(
         raise BadInput(reason)
     if isinstance(look, AttackContext):
         look.shelf = run.shelf(name, settings, look.exam)
+    there = folder == "attack" and retrained.of_run(run.folder) is not None
     made = entry.function(look, params)
     panels = list(made.panels if isinstance(made, Result) else made)
     if isinstance(made, Result):
         made.attacked.save(place[1])
+        retrained.note(place[1], there)
     findings = Found(
         what=name, wording=WORDING, params=settings, seconds=round(time.monotonic() - begun, 3), panels=panels
     ).model_dump()

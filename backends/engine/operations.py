@@ -15,6 +15,7 @@ from ..core.registry import entries
 from . import (
     operations_answers,
     operations_pictures,
+    operations_red_team,
     operations_shown,
     operations_tested,
     operations_topic,
@@ -150,6 +151,7 @@ for _function in (
     operations_watched.watched,
     operations_topic.write_questions,
     operations_tested.test,
+    operations_red_team.red_team,
 ):
     operation(_function)
 

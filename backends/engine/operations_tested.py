@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..api import attacked, visits
+from ..api import attacked, begun, visits
 from ..api.attacked import UNFIT
 from ..api.errors import BadInput, LetheError
 from ..core.registry import Registered, entries
@@ -40,7 +40,14 @@ def test(desk: Desk, run: str, deep: bool = False, joins: bool | None = None) ->
         `ran`, the ids of the attacks that were made; `failed`, of others the sentence why not; `unfit`, why others do not fit the run.
     """
     each, unfit = fitting(desk, run, bool(deep))
-    outer, ran, failed = desk.tell, [], {}
+    outer, ran, failed = desk.tell, [], dict[str, str]()
+    folder = desk.run(run).folder
+    part_of_run = visits.joins(folder) if joins is None else joins
+
+    def note() -> None:
+        begun.write(folder, bool(deep), [one.id for one in each], failed, part_of_run)
+
+    note()
     for number, one in enumerate(each):
         title = one.entry.title.partition(": ")[0]
 
@@ -59,7 +66,9 @@ def test(desk: Desk, run: str, deep: bool = False, joins: bool | None = None) ->
             failed[one.id] = f"It stopped on {type(error).__name__}: {str(error)[:200]}"
         finally:
             desk.tell = outer
+        if one.id in failed:
+            note()
     opened = desk.run(run)
-    if visits.joins(opened.folder) if joins is None else joins:
+    if part_of_run:
         attacked.write_unfit(opened.place("attack", UNFIT)[1].parent, unfit)
     return {"params": {"deep": bool(deep)}, "ran": ran, "failed": failed, "unfit": unfit}

@@ -50,7 +50,7 @@ class OpenRun:
 
     def model(self, when: When) -> nn.Module | None:
         """The model before, after, or the retrained reference, in eval mode; None where there is no reference."""
-        if when not in self._models:
+        if self._models.get(when) is None:  # a reference may have been trained since
             self._models[when] = self._load(when)
         return self._models[when]
 
@@ -62,7 +62,7 @@ class OpenRun:
             return changes.apply(self.task.load(), changes.changes(self.folder)).eval()
         owner = self.folder.state.owner
         path = reference.find(self.result["model"], self.result["forget_key"], self.folder.spec.data, owner)
-        return None if path is None else changes.apply(self.task.load(), [path]).eval()
+        return None if path is None else changes.apply(self.task.load(), reference.parts(path)).eval()
 
     def outputs(self, when: When, tell: Tell = evidence.silent) -> outputs.Outputs:
         """What one of the models says about every item: from the run's folder or the cache, where it is known."""
@@ -108,7 +108,7 @@ class OpenRun:
         owner = self.folder.state.owner
         paths = reference.find_all(self.result["model"], self.result["forget_key"], self.folder.spec.data, owner)
         first = self.model("reference")
-        others = [changes.apply(self.task.load(), [path]).eval() for path in paths[1:]]
+        others = [changes.apply(self.task.load(), reference.parts(path)).eval() for path in paths[1:]]
         return [] if first is None else [first, *others]
 
 

@@ -1,34 +1,37 @@
 """Membership inference: whether the forgotten images are treated like images that were never trained on."""
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ..api.panels import AnyPanel, Histogram, Role, Series
+from ..api.panels import AnyPanel, Role, Sides
 from ..core.evidence import InspectContext, When
 from ..core.registry import Params, inspector
+from ..core.sides import Scored, sides
 from ..families.classifier.task import Classifier
 from ..metrics._common import best_threshold, confidence
 from ._common import percent
 
 TITLES: dict[When, str] = {"before": "Original model", "after": "Unlearned model", "reference": "Retrained reference"}
-ROLES: dict[str, tuple[str, Role]] = {
-    "forget": ("forget", "forget"),
-    "retain": ("keep (trained on)", "neighbour"),
-    "test": ("new images", "unrelated"),
+SETS: dict[str, tuple[str, Role, Literal["TPR", "FPR", ""]]] = {
+    "forget": ("forgotten images", "forget", ""),
+    "retain": ("kept images", "neighbour", "TPR"),
+    "test": ("new images", "unrelated", "FPR"),
 }
 
 
 class Membership(Params):
     """What to show."""
 
-    bins: int = Field(default=25, ge=5, le=100, description="How many bars a histogram has.")
+    pictures: int = Field(default=20, ge=0, le=100, description="How many forgotten images are shown as pictures.")
 
 
 @inspector(
     id="membership",
     title="Membership inference (MIA): whether it seems trained on them",
-    summary="How sure the model is of the forgotten images, beside images it keeps and images it never saw, with the attacker's threshold.",
+    summary="How sure the model is of the forgotten images, beside images it keeps and images it never saw, under the attacker's threshold, which can be dragged.",
     source={
         "title": "Song & Mittal, Systematic Evaluation of Privacy Risks of Machine Learning Models, USENIX Security 2021",
         "url": "https://arxiv.org/abs/2003.10595",
@@ -38,22 +41,22 @@ class Membership(Params):
     group="attacker",
 )
 def membership(look: InspectContext[Classifier], params: Membership) -> list[AnyPanel]:
-    """Histograms of the true class's probability, in percent of each set, for every model there is.
+    """Every image by the true class's probability, under a threshold to drag, for every model there is.
 
-    The line is the threshold of the metric mia_confidence: the one that best tells the retain set from the test set.
-    Left of it the attacker says "never seen". Images whose output is not a number are left out of the bars.
+    The threshold starts at that of the metric mia_confidence: the one that best tells the retain set from the test set. Below it the
+    attacker says "never seen". Counts are of all images, dots some of them. Images whose output is not a number are never called members.
     """
     whens: list[When] = ["before", "after"]
     if look.reference is not None:
         whens.append("reference")
-    return [_panel(look, when, params.bins) for when in whens]
+    return [_panel(look, when, params.pictures) for when in whens]
 
 
 def _confidence(look: InspectContext[Classifier], when: When) -> dict[str, NDArray[np.float64]]:
     """Probability of the true class by set."""
     task, out = look.task, look.outputs(when)
     by_set = {}
-    for part in ROLES:
+    for part in SETS:
         split = "test" if part == "test" else "train"
         index = task.parts[part]
         labels = getattr(task.data, split).labels[index]
@@ -61,21 +64,21 @@ def _confidence(look: InspectContext[Classifier], when: When) -> dict[str, NDArr
     return by_set
 
 
-def _panel(look: InspectContext[Classifier], when: When, bins: int) -> Histogram:
+def _panel(look: InspectContext[Classifier], when: When, shown_pictures: int) -> Sides:
     scores = _confidence(look, when)
-    edges = np.linspace(0, 1, bins + 1)
-    series = []
-    for part, (name, role) in ROLES.items():
-        counts, _ = np.histogram(scores[part][np.isfinite(scores[part])], bins=edges)
-        shares = 100 * counts / max(len(scores[part]), 1)
-        series.append(
-            Series(
-                name=name,
-                values=[float(share) for share in shares],
-                role=role,
-                when="" if when == "reference" else when,
-            )
+    pictures = _pictures(look, shown_pictures)
+    sets = [
+        Scored(
+            name=name,
+            role=role,
+            rate=rate,
+            ids=[f"{'test' if part == 'test' else 'train'}-{place}" for place in look.task.parts[part]],
+            values=scores[part],
+            pictures=pictures if part == "forget" else {},
         )
+        for part, (name, role, rate) in SETS.items()
+        if len(scores[part])
+    ]
     line = best_threshold(scores["retain"], scores["test"])
     if line is None:
         finding = (
@@ -88,14 +91,23 @@ def _panel(look: InspectContext[Classifier], when: When, bins: int) -> Histogram
             f"{percent(unseen['retain'])} of what is kept, {percent(unseen['test'])} of new images; "
             f"it is right {percent(100 * line.accuracy)} of the time, where guessing gives 50 %."
         )
-    return Histogram(
+    return sides(
+        sets,
+        None if line is None else line.at,
+        scale="odds",
         title=TITLES[when],
-        how="Each set's bars add up to 100 %. Forgotten images that lie like the new images can no longer be told from images never seen; bars at the right are what the model is sure of.",
+        how="Each dot is an image, further right the surer the model is of its class; filled dots are called members, which means trained on. "
+        "Drag the line, or use the arrow keys: TPR counts kept images, which it was trained on, FPR new ones, which it was not. Forgotten images that "
+        "change sides like the new ones can no longer be told from images never seen.",
         says=finding,
-        edges=[float(edge) for edge in edges],
-        series=series,
         x_title="probability of the true class",
-        y_title="share of its set, %",
-        threshold=None if line is None else line.at,
-        threshold_name="" if line is None else "never seen | trained on",
+        start_name="" if line is None else "Attacker's best",
     )
+
+
+def _pictures(look: InspectContext[Classifier], count: int) -> dict[str, str]:
+    """Pictures of a few forgotten images by id, the same ones for every model."""
+    return {
+        f"train-{place}": look.picture(f"train-{place}", look.task.show(int(place)))
+        for place in look.some("forget", count)
+    }

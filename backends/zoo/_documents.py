@@ -9,7 +9,7 @@ from typing import Any
 from ..api import families, files
 from ..api.home import ASSETS
 from ..api.renamed import current
-from . import _comebacks, _limits, _matrix, _metrics, _table_defaults, _tree
+from . import _comeback_tables, _comebacks, _limits, _matrix, _metrics, _table_defaults, _tree
 
 Rows = list[dict[str, Any]]
 
@@ -36,6 +36,7 @@ def documents(root: Path, measured: Path) -> dict[str, str]:
     for name, into in {
         "docs/results/settings.md": lambda text: _table_defaults.into(text, measured / "defaults"),
         "docs/results/metrics.md": _metrics.into,
+        "docs/results/comes-back.md": lambda text: _comeback_tables.into(text, measured / "comebacks"),
         "docs/results/attacks.md": lambda text: _comebacks.into(text, ASSETS / "runs"),
         "docs/architecture.md": lambda text: _tree.into(text, ASSETS.parent),
         "docs/deploy.md": _limits.into,

@@ -31,14 +31,10 @@ def main(
 
 def referred(task: Any, folder: Path) -> nn.Module:
     """The retrained reference of a folder."""
-    from safetensors.torch import load_file
+    from ..core import changes
+    from ..models import reference
 
-    from ..core.run import restore
-    from ..models.reference import WEIGHTS
-
-    model: nn.Module = task.load()
-    restore(model, load_file(folder / WEIGHTS))
-    return model.eval()
+    return changes.apply(task.load(), reference.parts(folder / reference.WEIGHTS)).eval()
 
 
 def write(task: Any, model: nn.Module, folder: Path) -> None:

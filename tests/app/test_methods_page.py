@@ -9,7 +9,7 @@ import pytest
 
 from app import method_rows, theme, trials
 from app.axes import Axis
-from backends.api import benchmarks, catalog, families
+from backends.api import benchmarks, catalog, comebacks, court, families
 from backends.api.catalog import KINDS
 from pages.studio import methods
 
@@ -82,7 +82,14 @@ def test_every_method_that_fits_has_one_row_with_its_name_its_bars_and_its_kind(
                 assert f"<b>{theme.percent(value)}</b>" in line
             else:
                 assert value != value
-        assert 'data-back="nan"' in line and '<span class="none">not measured</span>' in line
+        tested = {row.method: row for row in comebacks.rows(model) if row.target == rows[0].target}
+        back = float(re.search(r'data-back="(.*?)"', line)[1])
+        if name not in tested:
+            assert back != back and '<span class="none">not measured</span>' in line
+            continue
+        best = tested[name].strongest
+        assert f'<small class="verdict">{court.SIGNS[tested[name].word][1]}</small>' in line
+        assert back != back if best is None else back == pytest.approx(100 * best.unlearned)
 
 
 def test_a_share_is_the_way_to_the_better_end():

@@ -8,7 +8,7 @@ import torch
 
 from backends.api import attacked
 from backends.api.errors import BadInput
-from backends.attacks import completion, concept_inversion, exhaustive_word, seed_search
+from backends.attacks import _drawing, completion, concept_inversion, exhaustive_word, seed_search
 from backends.core.registry import entries, get
 from backends.families.text_to_image import denoising
 from backends.families.text_to_image.exam import NO_JUDGE
@@ -20,6 +20,10 @@ SMALL = {
     "seed_search": {"seeds": 3},
     "exhaustive_word": {"words": 5, "best": 2},
     "noise_sweep": {},
+    "inpainting": {},
+    "unlearn_diff_atk": {"words": 2, "times": 2, "steps": 2},
+    "p4d": {"words": 2, "steps": 4},
+    "ring_a_bell": {"length": 3, "population": 6, "generations": 3},
     "plain_question": {},
     "relearning": {},
 }
@@ -52,7 +56,7 @@ def test_every_model_is_tried_alike_and_none_is_changed(folder, attack, referenc
     tried.save(tmp_path / "saved")
     again = attacked.read(tmp_path / "saved")
     assert again is not None and again.curve("after") == pytest.approx(tried.curve("after"), abs=1e-3)
-    assert all(one.picture == "" or (tmp_path / one.picture).is_file() for one in tried.finds)
+    assert all(one.picture == "" or (look._out / one.picture).is_file() for one in tried.finds)
 
 
 def test_a_word_is_learned_and_the_model_left_as_it_is(folder, tmp_path):
@@ -76,7 +80,7 @@ def test_a_word_is_learned_and_the_model_left_as_it_is(folder, tmp_path):
 
 def test_a_picture_that_was_not_noised_comes_back_as_it_was(folder, tmp_path):
     look = drawn_tries.look(drawn_tries.task(folder), tmp_path)
-    clean, noise = completion.beginnings(look.exam)
+    clean, noise = _drawing.beginnings(look.exam)
     prompts = [shot.prompt for shot in look.exam.shots]
     finished = completion.finished(look.exam, look.after, prompts, clean, noise, 0.0)
     np.testing.assert_array_equal(finished, look.task.pipe.pixels(clean))
@@ -98,11 +102,11 @@ def test_the_control_begins_from_the_same_noise_and_asks_the_original_for_a_neig
     for one, two, three in zip(before, after, control, strict=True):
         assert torch.equal(one[1], two[1]) and torch.equal(one[1], three[1])
         assert torch.equal(one[2], two[2]) and not torch.equal(one[2], three[2])
-    prompts = completion.neighbour_prompts(look.exam)
+    prompts = _drawing.neighbour_prompts(look.exam)
     assert prompts == [shot.prompt.replace("cat", "dog") for shot in look.exam.shots]
 
 
-@pytest.mark.parametrize("attack", ["completion", "noise_sweep"])
+@pytest.mark.parametrize("attack", ["completion", "inpainting", "noise_sweep"])
 def test_what_draws_in_one_step_has_no_way_to_be_led_astray_on(folder, attack, tmp_path):
     look = drawn_tries.look(drawn_tries.task(folder), tmp_path)
     attach_one_step(look.after, 600)
@@ -178,7 +182,7 @@ def test_models_without_a_judge_say_why_for_every_attack_that_examines(tmp_path,
 
 
 def test_attacks_on_drawings_fit_no_other_family():
-    for name in ("concept_inversion", "completion", "seed_search", "exhaustive_word", "noise_sweep"):
+    for name in set(SMALL) - {"plain_question", "relearning"}:
         works = entries("attacks")[name].entry.works_with
         assert works["text-to-image"] is True
         assert all(

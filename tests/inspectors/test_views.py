@@ -159,9 +159,26 @@ def test_membership_draws_the_line_of_the_metric(toy_task, tmp_path):
     for panel, when in zip(looks.found("membership", seen), ("before", "after"), strict=True):
         evidence = Evidence(when, toy_task, seen.outputs(when), lambda name, when: math.nan)
         score = registry.get("metrics", "mia_confidence").function(evidence)
-        assert panel.threshold == pytest.approx(score.parts["threshold"])
+        assert panel.thresholds[panel.start] == pytest.approx(score.parts["threshold"])
         assert f"{score.value:.1f} % of the forget set" in panel.says
-        assert [sum(values) for values in looks.series(panel).values()] == pytest.approx([100] * 3)
+        forget, retain, test = panel.sets
+        assert 100 * (1 - forget.called[panel.start] / forget.size) == pytest.approx(score.value)
+        right = (retain.called[panel.start] / retain.size + 1 - test.called[panel.start] / test.size) / 2
+        assert 100 * right == pytest.approx(score.parts["attack_accuracy"])
+        assert [one.rate for one in panel.sets] == ["", "TPR", "FPR"]
+
+
+def test_membership_counts_every_image_at_every_threshold(toy_task, tmp_path):
+    seen = looks.look(toy_task, tmp_path, looks.shaken(toy_task))
+    panel = looks.found("membership", seen, pictures=4)[1]
+    scores = {dot.id: dot.value for dot in panel.sets[0].dots}
+    assert len(scores) == panel.sets[0].size == 80
+    for at in (0, panel.start, len(panel.thresholds) - 1):
+        expected = sum(value >= panel.thresholds[at] * (1 + 1e-9) for value in scores.values())
+        assert abs(panel.sets[0].called[at] - expected) <= 1
+    assert panel.thresholds == sorted(panel.thresholds) and 0 < panel.thresholds[0] < panel.thresholds[-1] < 1
+    pictured = [dot.picture for dot in panel.sets[0].dots if dot.picture]
+    assert len(pictured) == 4 and all((tmp_path / path).is_file() for path in pictured)
 
 
 def test_map_of_an_unchanged_model_does_not_move(toy_task, tmp_path):

@@ -4,12 +4,11 @@ import pytest
 import torch
 import whole
 
-from backends.api import files
+from backends.api import files, retrained
 from backends.api.home import ASSETS, home
 from backends.core import changes
 from backends.families.classifier.resolve import resolve
 from backends.families.classifier.task import Classifier
-from backends.models import reference
 from backends.models.reference import WEIGHTS, find, find_all, forget_key
 from backends.zoo._train import tensors
 
@@ -79,7 +78,7 @@ def test_the_shipped_references_are_found_by_what_is_forgotten(model, target):
 
 
 def test_further_seeds_lie_in_the_folder_of_a_shipped_one(monkeypatch, tmp_path):
-    monkeypatch.setattr(reference, "ASSETS", tmp_path)
+    monkeypatch.setattr(retrained, "ASSETS", tmp_path)
     folder = tmp_path / "references" / "m" / KEY
     for place in (folder, folder / "seed-3", folder / "seed-2"):
         files.write_bytes(place / WEIGHTS, b"weights")

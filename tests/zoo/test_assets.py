@@ -14,7 +14,7 @@ from backends.families.classifier.task import Classifier
 from backends.models.reference import WEIGHTS
 
 REQUIRED = {"fashion-resnet": 89.0, "fashion-vit": 86.0}  # test accuracy in percent that these models must reach
-REFERENCES = sorted(path for model in REQUIRED for path in (ASSETS / "references" / model).glob("*/card.json"))
+REFERENCES = sorted(path for model in REQUIRED for path in (ASSETS / "references" / model).rglob("card.json"))
 
 
 def right(task, model, index, test=False):
@@ -24,7 +24,8 @@ def right(task, model, index, test=False):
 
 
 def named(path):
-    return f"{path.parts[-3]}-{files.read_json(path)['forget'][0]}"
+    card = files.read_json(path)
+    return f"{card['model']}-{card['forget'][0]}-{card.get('seed', 1)}"
 
 
 @pytest.fixture(scope="module", params=sorted(REQUIRED))
@@ -85,8 +86,10 @@ def test_a_model_loads_as_anybody_would_load_it(task):
     assert model.config.label2id["Sandal"] == 5
 
 
-def test_both_models_have_both_references():
-    assert {named(path) for path in REFERENCES} == {f"{m}-{t}" for m in REQUIRED for t in ("Sandal", "random:10%")}
+def test_both_models_have_both_references_and_the_default_target_five():
+    each = {named(path) for path in REFERENCES}
+    assert {f"{model}-{target}-1" for model in REQUIRED for target in ("Sandal", "random:10%")} <= each
+    assert {f"fashion-resnet-Sandal-{seed}" for seed in range(1, 6)} <= each
 
 
 def test_a_reference_is_another_model_of_the_same_kind(reference):

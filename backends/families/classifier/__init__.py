@@ -38,6 +38,8 @@ class Classifier(Family):
     )
     benchmark = "backends.families.classifier.benchmark:BENCHMARK"
     exam = "backends.families.classifier.exam:ClassifierExam"
+    red_team = "backends.families.classifier.red_team:ClassifierRedTeam"
+    hit = "gives your picture a forgotten class"
     needs_data = True
     loading = """from transformers import AutoImageProcessor, AutoModelForImageClassification
 

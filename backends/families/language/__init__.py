@@ -47,6 +47,8 @@ class Language(Family):
     )
     benchmark = "backends.families.language.benchmark:BENCHMARK"
     exam = "backends.families.language.exam:LanguageExam"
+    red_team = "backends.families.language.red_team:LanguageRedTeam"
+    hit = "names a forgotten fact that your question does not give away"
     loading = """from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = AutoModelForCausalLM.from_pretrained(".").eval()

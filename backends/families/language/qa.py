@@ -121,7 +121,7 @@ class QASet:
         own_answers = [pair.answer.casefold() for pair in free if not isinstance(pair.question, Prefix)]
         answer_text = " | ".join(own_answers)
         return (
-            [pair for pair in self._unasked(general) if not _holds_fact(answer_text, pair.value.casefold())]
+            [pair for pair in self._unasked(general) if not holds_fact(answer_text, pair.value.casefold())]
             if own_answers
             else list(general)
         )
@@ -133,7 +133,7 @@ class QASet:
             return ranked[:NEAR], ranked[NEAR:][-OTHERS:]
         own_text = " | ".join(f"{pair.question} {pair.answer}" for pair in free).casefold()
         alike = {
-            person.name: sum(_holds_fact(own_text, trait.casefold()) for trait in _traits(person))
+            person.name: sum(holds_fact(own_text, trait.casefold()) for trait in _traits(person))
             for person in retain_authors
         }
         ranked = sorted(retain_authors, key=lambda person: -alike[person.name])
@@ -190,7 +190,7 @@ def _question_keys(some: Iterable[QAPair]) -> set[str]:
     return {text.casefold() for pair in some for text in (pair.question, pair.rephrased_question) if text}
 
 
-def _holds_fact(text: str, fact: str) -> bool:
+def holds_fact(text: str, fact: str) -> bool:
     """Whether a fact is among the words of a text; both casefolded."""
     return bool(fact) and fact in text and re.search(rf"(?<!\w){re.escape(fact)}(?!\w)", text) is not None
 

@@ -35,6 +35,8 @@ class TextToImage(Family):
     )
     benchmark = "backends.families.text_to_image.benchmark:BENCHMARK"
     exam = "backends.families.text_to_image.exam:DrawingExam"
+    red_team = "backends.families.text_to_image.red_team:DrawingRedTeam"
+    hit = "draws what was to be forgotten, as the judge of pictures sees it"
     loading = """from diffusers import DDIMScheduler, DiffusionPipeline
 
 pipeline = DiffusionPipeline.from_pretrained(".")

@@ -1,6 +1,7 @@
 """Parts of a model's own training and drawing, on latents that are given: noise, the loss of denoising, and DDIM from any time step on."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +45,15 @@ def times_from(pipe: Pipeline, share: float, steps: int) -> list[int]:
     return [first - round(first * step / steps) for step in range(steps)] if first >= 0 else []
 
 
+@dataclass(frozen=True)
+class Around:
+    """What is there of pictures that are finished: latents and noise on them [n, c, h, w], and where they are [1, 1, h, w]."""
+
+    clean: Tensor
+    noise: Tensor
+    where: Tensor
+
+
 @torch.no_grad()
 def finish(
     pipe: Pipeline,
@@ -55,6 +65,7 @@ def finish(
     empty: Words,
     eta: float = 0.0,
     generator: torch.Generator | None = None,
+    around: Around | None = None,
 ) -> Tensor:
     """Latents drawn by DDIM from x_t, t the first of `times`, over the others; `x` itself where there are none.
 
@@ -71,10 +82,13 @@ def finish(
         eta: new noise in each step, as a multiple of what a diffusion model adds (DDPM). Above 1 there may be more than belongs to the
             next time step; then nothing is left of the noise that the U-Net sees.
         generator: of the new noise.
+        around: what is not drawn, since it is there.
     """
     bars: Tensor = pipe.scheduler.alphas_cumprod
     for place, time in enumerate(times):
         t = torch.full((len(x),), time, device=x.device)
+        if around is not None:
+            x = torch.where(around.where, pipe.noised(around.clean, around.noise, t), x)
         prediction = predicted(pipe, model, x, t, words, guidance, empty)
         clean, noise = pipe.as_clean(prediction, x, t), pipe.as_noise(prediction, x, t)
         bar = float(bars[time])
@@ -84,7 +98,7 @@ def finish(
         if new:
             assert generator is not None
             x = x + new * noise_like(x, generator)
-    return x
+    return x if around is None else torch.where(around.where, around.clean, x)
 
 
 def predicted(

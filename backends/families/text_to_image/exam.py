@@ -131,11 +131,29 @@ class DrawingExam:
 
     def _judgement(self, shot: EvalPrompt, object_name: str, style: str) -> Judgement:
         right = [object_name == shot.object, style == shot.style]
-        forgotten = any(
-            (not one.object or one.object == object_name) and (not one.style or one.style == style)
-            for one in self.concepts(shot)
-        )
+        forgotten = _shows(self.concepts(shot), object_name, style)
         return Judgement(float(forgotten), sum(right) / 2, style if self.task.domain == "style" else object_name)
+
+    def recognised(self, images: Images) -> list[tuple[str, bool]]:
+        """(what the judge takes each picture for, whether that is to be forgotten), whatever the pictures were drawn for. A CLIP judge
+        compares them with the prompts of the exam alone."""
+        assert self.task.judge is not None
+        every = [*self.shots, *self.kept_shots]
+        judged = self.task.judge.look(np.asarray(images), [shot.prompt for shot in every])
+        empty = blank(np.asarray(images))
+        if "clip" in judged:
+            forgotten = {shot.prompt for shot in self.shots}
+            best = _names(judged["clip"], list(dict.fromkeys(shot.prompt for shot in every)), empty)
+            return [(name, name in forgotten) for name in best]
+        concepts = [one for one in self.task.asking.forget if one.kind != "phrase"]
+        names = [_names(judged[kind], self.task.asking.domains[kind], empty) for kind in ("object", "style")]
+        return [
+            (
+                object_name if object_name == style else f"{object_name} in {style} style",
+                _shows(concepts, object_name, style),
+            )
+            for object_name, style in zip(*names, strict=True)
+        ]
 
     def concepts(self, shot: EvalPrompt) -> list[Concept]:
         """Those of the forget set that a prompt asks for; of phrases all."""
@@ -250,6 +268,13 @@ def keys_and_values(model: nn.Module) -> list[nn.Parameter]:
     for weight in parameters:
         weight.requires_grad_(True)
     return parameters
+
+
+def _shows(concepts: Sequence[Concept], object_name: str, style: str) -> bool:
+    """Whether a picture that is taken for an object in a style shows one of some concepts."""
+    return any(
+        (not one.object or one.object == object_name) and (not one.style or one.style == style) for one in concepts
+    )
 
 
 def blank(images: Images) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""The form filled in from an address: ?model=&forget=&keep=&method=&seed=, or ?clone=RUN."""
+"""The form filled in from an address: ?model=&forget=&keep=&method=&seed=, or ?clone=RUN, there with &method= another one."""
 
 from typing import Any, Final
 
@@ -7,7 +7,7 @@ import gradio as gr
 from app import forms, job_form
 from app.job_form import OWN, Draft
 from app.widgets import Context, Updates
-from backends.api import catalog, model_info, runs
+from backends.api import catalog, model_info, retrained, runs
 from backends.api.catalog import Method
 from backends.api.model_info import ModelInfo
 from pages.studio.new import _method, _model
@@ -32,6 +32,10 @@ def filled(page: FormPage, query: list[tuple[str, str]], owner: str = "") -> Upd
         spec = runs.find(fields["clone"]).spec
         model_id, method, forget, keep = spec.model, spec.method, spec.forget, spec.keep
         params, seed, data = spec.params, spec.seed, spec.data
+        if (
+            fields.get("method", method) != method
+        ):  # another method on the same forget set: with its own settings, and all else kept
+            method, forget, keep, params = fields["method"], retrained.targets(runs.find(fields["clone"])), (), {}
     else:
         forget, keep = (tuple(text for name, text in query if name == part) for part in ("forget", "keep"))
         model_id, method, params, data = fields.get("model", ""), fields.get("method", ""), {}, ""

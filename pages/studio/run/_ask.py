@@ -300,7 +300,7 @@ def answer_upload(request: gr.Request, at: str, path: str | None) -> Iterator[tu
     """The answers to an uploaded picture: the widget's new value, the prompt that stands for the picture, and the HTML."""
     run_id = Place.read(at).run
     try:
-        picture = _uploaded_picture(run_id, path)
+        picture = uploaded_picture(run_id, path)
     except LetheError as error:
         yield None, gr.skip(), markup.failed(str(error), now="Upload another picture, or choose one.")
         return
@@ -308,7 +308,7 @@ def answer_upload(request: gr.Request, at: str, path: str | None) -> Iterator[tu
         yield None, picture, html
 
 
-def _uploaded_picture(run_id: str, path: str | None) -> str:
+def uploaded_picture(run_id: str, path: str | None) -> str:
     """An uploaded file as the model is given it. The file goes soon after.
 
     Raises:

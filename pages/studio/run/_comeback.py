@@ -6,14 +6,14 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
-from app import comeback, marks, markup, run_results, theme
+from app import comeback, marks, markup, next_tests, run_results, theme
 from app.looks import LOOKS, Look
-from backends.api import catalog
+from backends.api import catalog, retrained
 from backends.api import findings as found
 from backends.api.errors import Busy, LetheError
 from backends.api.runs import RunFolder
 from pages.studio._shared import Panels, mark_of, secret_and_mark
-from pages.studio.run import _looking
+from pages.studio.run import _looking, _next_tests, _red_team
 from pages.studio.run._page import PRIVATE, Place, RunPage, at_place, of_run
 
 TAB = "back"
@@ -28,17 +28,24 @@ def build(page: RunPage) -> None:
         quick = gr.Button("Test it", variant="primary", elem_id="back-go", scale=0, min_width=150, visible=False)
         deep = gr.Button("All tests", elem_id="back-deep", scale=0, min_width=130, visible=False)
     bar = _looking.Bar(elem_id="back-bar", apply_default_css=False)
+    steps = _next_tests.Steps()
     panels = Panels(elem_id="run-back", min_height=420, script=comeback.SCRIPT)
+    _red_team.build(page, TAB, panels)
     mark, clock = gr.State(""), gr.Timer(EVERY, active=False)
     stand = [note, quick, deep, bar, panels, mark, clock]
-    page.on_open(TAB, opened, stand, queue=False)
+    opening = page.on_open(TAB, opened, stand, queue=False)
     asked: dict[str, Any] = {"js": at_place(), "concurrency_limit": 4, **PRIVATE}
-    quick.click(ask_quick, page.inputs(page.secret), [page.secret, *stand], **asked)
-    deep.click(ask_deep, page.inputs(page.secret), [page.secret, *stand], **asked)
+    begun = [
+        quick.click(ask_quick, page.inputs(page.secret), [page.secret, *stand], **asked),
+        deep.click(ask_deep, page.inputs(page.secret), [page.secret, *stand], **asked),
+        steps.select(ask_set, page.inputs(page.secret), [page.secret, *stand], **asked),
+    ]
     poll: dict[str, Any] = {"queue": False, "js": at_place(), **PRIVATE}
     ticked = clock.tick(look_again, page.inputs(page.secret, mark), stand, **poll)
     ticked.then(of_run(marks_now), page.inputs(page.secret), page.marks, **poll)
-    bar.select(cancel, page.inputs(page.secret, mark), stand, trigger_mode="multiple", **poll)
+    ended = bar.select(cancel, page.inputs(page.secret, mark), stand, trigger_mode="multiple", **poll)
+    for event in (opening, *begun, ticked, ended):
+        event.then(steps_now, page.inputs(page.secret), steps, **poll)
 
 
 def opened(at: str, secret: str) -> tuple[Any, ...]:
@@ -91,7 +98,7 @@ def _note(run: RunFolder, pending: bool) -> Markup:
     usual = [found.usual_seconds(entry.id, "attack", run.spec.model) for entry in comeback.fitting(run) if entry.quick]
     known = [one for one in usual if one is not None]
     takes = f" About {theme.seconds(sum(known))}." if known and len(known) == len(usual) else " About a minute."
-    reference = bool((run.result or {}).get("reference"))
+    reference = retrained.of_run(run) is not None
     models = "original, the unlearned and the retrained model" if reference else "original and the unlearned model"
     return markup.styled(markup.text(f"The {models} are attacked in the same way.{takes}", "quiet"))
 
@@ -104,6 +111,20 @@ def ask_quick(at: str, secret: str) -> tuple[Any, ...]:
 def ask_deep(at: str, secret: str) -> tuple[Any, ...]:
     """Ask for all tests."""
     return _ask(at, secret, DEEP)
+
+
+def ask_set(event: gr.EventData, at: str, secret: str) -> tuple[Any, ...]:
+    """Ask for the set of tests that is to be gone on with, or made again."""
+    return _ask(at, secret, DEEP if event._data.get("set") == "deep" else QUICK)
+
+
+def steps_now(at: str, secret: str) -> Markup:
+    """What is left to do on the run that the address names."""
+    run, _ = run_results.open_run(Place.read(at).run)
+    if run is None or run.state.status != "done":
+        return Markup()
+    owner = mark_of(secret)
+    return next_tests.html(run, owner, _testing(run, owner))
 
 
 def _ask(at: str, secret: str, which: str) -> tuple[Any, ...]:

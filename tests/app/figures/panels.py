@@ -21,6 +21,9 @@ from backends.api.panels import (
     RoutingShift,
     Series,
     Shift,
+    SideDot,
+    Sides,
+    SideSet,
     Switch,
     Tile,
     TileGroup,
@@ -53,7 +56,7 @@ def panels(draw):
     head = {name: draw(words) for name, words in HEAD.items()}
     limit = draw(st.one_of(st.none(), st.floats(-100, 100)))
     marked = [0] if count else []
-    match draw(st.integers(0, 11)):
+    match draw(st.integers(0, 12)):
         case 0:
             return Bars(
                 labels=labels, series=draw(series(count)), threshold=limit, horizontal=draw(st.booleans()), marked=marked, **head
@@ -113,6 +116,16 @@ def panels(draw):
                 groups=draw(st.lists(group, max_size=2)), arrays=draw(WORDS), percent=row, start=0, weights=9, with_gradient=5, moved=3,
                 mask=row, overlap=draw(st.lists(NUMBERS, min_size=count, max_size=count)), chance=row, says_at=labels, **head,
             )  # fmt: skip
+        case 12:
+            dots = st.lists(st.builds(SideDot, id=WORDS, value=NUMBERS, picture=WORDS), max_size=3)
+            rates = st.sampled_from(["TPR", "FPR", ""])
+            called = st.lists(st.integers(0, 9), min_size=count, max_size=count)
+            each = st.builds(
+                SideSet, name=WORDS, role=ROLES, rate=rates, size=st.integers(0, 9), called=called, dots=dots
+            )
+            ascending = sorted(draw(st.lists(st.floats(-100, 100), min_size=count, max_size=count)))
+            scale = draw(st.sampled_from(["linear", "odds"]))
+            return Sides(sets=draw(st.lists(each, max_size=3)), thresholds=ascending, scale=scale, **head)
         case 10:
             shift = st.builds(
                 Shift, overlap=NUMBERS, cosine=NUMBERS, distance=NUMBERS, activation=st.tuples(NUMBERS, NUMBERS)
@@ -140,6 +153,13 @@ def values(*numbers: float | None, **said: object) -> Series:
 ONE_OF_EACH = [
     Bars(title="By class", how="Each bar is a class.", says="One fell.", labels=["Sandal", "Bag"], series=[values(1, 2)]),
     Histogram(title="Sure", how="Each step is a bin.", says="Most are sure.", edges=[0, 1, 2], series=[values(1, 2)]),
+    Sides(
+        title="Sides", how="Each dot is an image.", says="Half are.", thresholds=[0.1, 0.5, 0.9], start=1, scale="odds", x_title="probability",
+        sets=[
+            SideSet(name="kept <b>", role="neighbour", rate="TPR", size=4, called=[4, 3, 1], dots=[SideDot(id="train-1", value=0.7)]),
+            SideSet(name="new", role="unrelated", rate="FPR", size=5, called=[3, 1, 0], dots=[SideDot(id="test-1", value=0.2, picture="a.png")]),
+        ],
+    ),
     Lines(title="Course", how="Each point is a step.", says="It fell.", x=[0, 1], series=[values(1, 2)]),
     Heatmap(title="Confusion", how="Each row is a class.", says="Sandals left.", rows=["a"], columns=["b"], z=[[1.0]]),
     Points(

@@ -29,6 +29,7 @@ from backends.api.panels import (
     Points,
     RoutingShift,
     Series,
+    Sides,
     Verdict,
     Words,
 )
@@ -65,7 +66,7 @@ def test_every_kind_says_what_it_shows_and_how_to_read_it(panel):
 
 @pytest.mark.parametrize(
     "panel",
-    [*ONE_OF_EACH[:5], *(panel for panel in ONE_OF_EACH if panel.kind == "routing")],
+    [*ONE_OF_EACH[:5], *(panel for panel in ONE_OF_EACH if panel.kind in ("routing", "sides"))],
     ids=lambda panel: panel.kind,
 )
 def test_every_plot_has_its_numbers_as_a_table(panel):
@@ -85,6 +86,7 @@ def test_every_plot_has_its_numbers_as_a_table(panel):
         Pictures(columns=["a"], rows=[], **WORDS),
         Words(columns=["a"], rows=[], **WORDS),
         RoutingShift(layers=["layer 1"], experts=2, texts=[], **WORDS),
+        Sides(sets=[], thresholds=[], **WORDS),
     ],
     ids=lambda panel: panel.kind,
 )
