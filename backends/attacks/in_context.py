@@ -191,7 +191,7 @@ def reintroduced(attacked: Attacked, when: str) -> float:
 
 def _finds(exam: LanguageExam, contexts: Contexts, texts: Sequence[Sequence[str]]) -> list[Find]:
     """What the unlearned model repeats that it does not say when it is asked plainly."""
-    scores: Values = np.stack([graded(exam.asked, one) for one in given])
+    scores: Values = np.stack([graded(exam.asked, one) for one in texts])
     return [
         Find(words=contexts.prompts[-1][at], output=texts[-1][at], note=f"asked after {contexts.names[-1]}")
         for at in range(len(exam.asked))
