@@ -80,11 +80,11 @@ def fact_probe(look: Look, params: FactProbe) -> Result:
         for done, layer in enumerate(layers):
             look.progress(done, len(layers))
             each.append(_read(hidden[:, layer], facts, params))
-        right, dealt, kept = (np.stack(part).astype(np.float32) for part in zip(*each, strict=True))
+        right, dealt, retain = (np.stack(part).astype(np.float32) for part in zip(*each, strict=True))
         return {
             "recalled": np.nan_to_num(right)[None],
             "control": dealt,
-            "kept right": kept,
+            "kept right": retain,
             "layers": np.array(layers),
         }
 
@@ -93,13 +93,13 @@ def fact_probe(look: Look, params: FactProbe) -> Result:
     layers = [int(one) for one in before["layers"]]
     place = judged_layer(np.asarray(before["kept right"], np.float64))
     pairs = [pair for fact in facts for pair in fact.forget]
-    asked = [pair.question for pair in exam.asked]
+    questions_asked = [pair.question for pair in exam.asked]
     dealt = {
         when: np.mean([np.asarray(one["control"], np.float64) for one in each], 0) for when, each in outcomes.items()
     }
     attacked = Attacked(
         attack="fact_probe", kind="inside", x=[float(one) for one in layers], x_title="layer", recalled=tried.recalled,
-        items=[pair.question for pair in pairs], groups=[exam.groups[asked.index(pair.question)] for pair in pairs],
+        items=[pair.question for pair in pairs], groups=[exam.groups[questions_asked.index(pair.question)] for pair in pairs],
         noun=exam.noun, goal=exam.goal, at=place,
         budget={"kinds of facts": len(facts), "kept people": max(len(fact.keep) for fact in facts), "layer judged": layers[place], "random labellings": DEALT},
     )  # fmt: skip
@@ -125,9 +125,9 @@ def _layers(count: int) -> list[int]:
     return [int(one) for one in np.unique(np.linspace(0, count - 1, min(LAYERS, count)).round())]
 
 
-def judged_layer(kept: NDArray[np.float64]) -> int:
-    """The place at which kept people are read best, the higher of equals; `kept` [places], NaN where a model gives no numbers."""
-    shares = np.nan_to_num(kept, nan=-1.0)
+def judged_layer(retain: NDArray[np.float64]) -> int:
+    """The place at which kept people are read best, the higher of equals; `retain` [places], NaN where a model gives no numbers."""
+    shares = np.nan_to_num(retain, nan=-1.0)
     return int(len(shares) - 1 - shares[::-1].argmax())
 
 
@@ -137,15 +137,15 @@ def _read(
     """(right on each forgotten question, the same of the control, the share right of kept people), from the states of one layer in the
     order of the facts, kept before forgotten."""
     starts = np.cumsum([0, *(len(fact.keep) + len(fact.forget) for fact in facts)])
-    right, dealt, kept = [], [], []
+    right, dealt, retain = [], [], []
     for fact, (start, end) in zip(facts, pairwise(starts), strict=True):
         own, others = hidden[start : start + len(fact.keep)], hidden[start + len(fact.keep) : end]
         values, truth = [pair.value for pair in fact.keep], [pair.value for pair in fact.forget]
         own_right, there = probe(own, values, others, truth, params.folds, params.strength)
-        kept.append(own_right)
+        retain.append(own_right)
         right.append(there)
         dealt.append(np.mean([control(own, values, others, truth, seed, params.strength) for seed in range(DEALT)], 0))
-    return np.concatenate(right), np.concatenate(dealt), float(np.concatenate(kept).mean())
+    return np.concatenate(right), np.concatenate(dealt), float(np.concatenate(retain).mean())
 
 
 def _selectivity(attacked: Attacked, dealt: dict[str, NDArray[np.float64]], facts: Sequence[Fact], layer: int) -> Bars:

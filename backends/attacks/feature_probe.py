@@ -65,7 +65,9 @@ def feature_probe(look: AttackContext[Classifier], params: FeatureProbe) -> Resu
     counts = sorted({min(count, params.most, fewest) for count in (1, 10, params.most)})
     retain = exam.task.parts["retain"]
     kept_classes = np.setdiff1d(np.unique(labels[retain]), exam.task.forgotten_classes)
-    kept = np.concatenate([stratified(retain[labels[retain] == number], labels, KEPT) for number in kept_classes])
+    retain_index = np.concatenate(
+        [stratified(retain[labels[retain] == number], labels, KEPT) for number in kept_classes]
+    )
 
     def features(model: nn.Module, index: Index, *, test: bool = False) -> NDArray[np.float32]:
         model.eval()
@@ -73,17 +75,17 @@ def feature_probe(look: AttackContext[Classifier], params: FeatureProbe) -> Resu
 
     def work(when: str, model: nn.Module) -> Outcome:
         rows, dealt = [exam.score(exam.make(model))], []
-        asked, own = features(model, exam.asked, test=exam.test), features(model, kept)
+        asked_features, own = features(model, exam.asked, test=exam.test), features(model, retain_index)
         for place, count in enumerate(counts):
             look.progress(place, len(counts))
             taught = np.concatenate([
                 stratified(exam.pool[labels[exam.pool] == number], labels, count) for number in exam.task.forgotten_classes
             ])  # fmt: skip
             x = np.concatenate([own, features(model, taught)])
-            y = np.concatenate([labels[kept], labels[taught]])
-            rows.append(np.asarray(named(x, y, asked) == exam.labels, np.float32))
+            y = np.concatenate([labels[retain_index], labels[taught]])
+            rows.append(np.asarray(probe_classes(x, y, asked_features) == exam.labels, np.float32))
             shuffled = np.random.default_rng(0).permutation(y)
-            dealt.append(float((named(x, shuffled, asked) == exam.labels).mean()))
+            dealt.append(float((probe_classes(x, shuffled, asked_features) == exam.labels).mean()))
         return {"recalled": np.stack(rows)[None], "control": np.array(dealt, np.float32)}
 
     outcomes = look.on_each(work, "learning probes")
@@ -98,16 +100,16 @@ def feature_probe(look: AttackContext[Classifier], params: FeatureProbe) -> Resu
     dealt_series = Series(
         name="random labels, unlearned model", values=[None, *(100 * one for one in control)], role="amount"
     )
-    says = _sentence(attacked, control[-1], counts[-1])
-    return Result(attacked, [lines.model_copy(update={"series": [*lines.series, dealt_series], "says": says})])
+    sentence = _sentence(attacked, control[-1], counts[-1])
+    return Result(attacked, [lines.model_copy(update={"series": [*lines.series, dealt_series], "says": sentence})])
 
 
-def named(x: NDArray[np.float32], y: NDArray[np.int64], others: NDArray[np.float32]) -> NDArray[np.int64]:
+def probe_classes(x: NDArray[np.float32], y: NDArray[np.int64], others: NDArray[np.float32]) -> NDArray[np.int64]:
     """The class [m] of each of the others [m, d] by a multinomial logistic regression on features x [n, d] of classes y [n], every class
     weighing the same; the lowest class where features are no numbers."""
     middle, spread = x.mean(0), x.std(0)
     scale = np.where(spread > 1e-6, spread, np.inf)
-    own, asked = (torch.from_numpy(np.nan_to_num((one - middle) / scale).astype(np.float32)) for one in (x, others))
+    own, rows = (torch.from_numpy(np.nan_to_num((one - middle) / scale).astype(np.float32)) for one in (x, others))
     classes, place, count = np.unique(y, return_inverse=True, return_counts=True)
     truth, weight = torch.from_numpy(place), torch.from_numpy((1 / count).astype(np.float32))
     layer = nn.Linear(own.shape[1], len(classes))
@@ -124,7 +126,7 @@ def named(x: NDArray[np.float32], y: NDArray[np.int64], others: NDArray[np.float
     with torch.enable_grad():
         optimizer.step(closure)
     with torch.no_grad():
-        answers: NDArray[np.int64] = classes[layer(asked).argmax(1).numpy()]
+        answers: NDArray[np.int64] = classes[layer(rows).argmax(1).numpy()]
     return answers
 
 

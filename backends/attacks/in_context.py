@@ -47,8 +47,8 @@ class Contexts:
 
 def only_text(look: Look) -> str:
     """Why no fact can be written before a question, as one sentence; empty where it can."""
-    asked = split(look.task.questions.forget)[1]
-    texts = bool(asked) and all(isinstance(pair.question, Prefix) for pair in asked)
+    pairs = split(look.task.questions.forget)[1]
+    texts = bool(pairs) and all(isinstance(pair.question, Prefix) for pair in pairs)
     return (
         "Running text was forgotten: what goes on from a beginning has no question to write it before." if texts else ""
     )
@@ -100,20 +100,20 @@ def in_context(look: Look, params: InContext) -> Result:
     outcomes = look.on_each(work, "telling and asking", shown=["answers"])
     tried = tried_by(outcomes, ["answers"])
     guessed, read = (float(one) for one in np.asarray(outcomes["before"][0]["reading"], np.float64).mean(1))
-    given = {when: list(one[0]) for when, one in tried.outputs.items()}
+    texts_by_model = {when: list(one[0]) for when, one in tried.outputs.items()}
     attacked = Attacked(
         attack="in_context", kind="ask", counts=False, explains=EXPLAINS, void=unread(read, guessed),
         x=[float(one) for one in contexts.sizes], x_title="facts before the question", recalled=tried.recalled,
         items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
         budget={"context": contexts.names[-1], "read by the original of strangers, %": round(100 * read), "guessed by it, %": round(100 * guessed)},
-        finds=_finds(exam, contexts, given["after"]),
+        finds=_finds(exam, contexts, texts_by_model["after"]),
     )  # fmt: skip
     lines = curves(attacked, "The more stands before the question")
     how = (
         f"How many of {len(exam.items)} {exam.noun} each model names once they stand before the question: 0 facts, then "
         f"{', '.join(contexts.names[1:])}. The retrained reference shows what reading alone does."
     )
-    return Result(attacked, [_words(exam, contexts, given, attacked), lines.model_copy(update={"how": how})])
+    return Result(attacked, [_words(exam, contexts, texts_by_model, attacked), lines.model_copy(update={"how": how})])
 
 
 def contexts_of(exam: LanguageExam) -> Contexts:
@@ -127,11 +127,11 @@ def contexts_of(exam: LanguageExam) -> Contexts:
         prompts.append([after_reading(context(pair, forget, count), pair.question) for pair in exam.asked])
     pages = {person.name: person for person in task.questions.forgotten}
     if pages and all(pair.about in pages for pair in exam.asked):
-        whole = [after_reading(pages[pair.about].page, pair.question) for pair in exam.asked]
-        if all(fits(task, prompt) for prompt in whole):
+        prompts_of_page = [after_reading(pages[pair.about].page, pair.question) for pair in exam.asked]
+        if all(fits(task, prompt) for prompt in prompts_of_page):
             names.append("the page")
             sizes.append(max(sizes[-1] + 1, max(len(person.pairs) for person in pages.values())))
-            prompts.append(whole)
+            prompts.append(prompts_of_page)
     return Contexts(names, sizes, prompts)
 
 
@@ -159,15 +159,15 @@ def reading_check(task: LanguageModel, count: int, contexts: Contexts) -> tuple[
     """(at most `count` questions about people whom no model learned about, their prompts without and with the page of each, or, where the
     model has no room for that, with as many facts as the last place)."""
     strangers = authors.load(authors.source_of_world_facts(task.brings)).held_out
-    asked = [(person, person.pairs[KINDS_APART * at % len(person.pairs)]) for at, person in enumerate(strangers)][
+    questions = [(person, person.pairs[KINDS_APART * at % len(person.pairs)]) for at, person in enumerate(strangers)][
         :count
     ]
-    page = all(fits(task, after_reading(person.page, pair.question)) for person, pair in asked)
+    page = all(fits(task, after_reading(person.page, pair.question)) for person, pair in questions)
     before = [
         person.page if page else context(pair, person.pairs, min(contexts.sizes[-1], len(person.pairs)))
-        for person, pair in asked
+        for person, pair in questions
     ]
-    pairs = [pair for _, pair in asked]
+    pairs = [pair for _, pair in questions]
     plain = [str(pair.question) for pair in pairs]
     return pairs, [plain, [after_reading(one, text) for one, text in zip(before, plain, strict=True)]]
 
@@ -189,35 +189,39 @@ def reintroduced(attacked: Attacked, when: str) -> float:
     return float(curve[attacked.at] - curve[0]) / missing if missing > 0 else float("nan")
 
 
-def _finds(exam: LanguageExam, contexts: Contexts, given: Sequence[Sequence[str]]) -> list[Find]:
+def _finds(exam: LanguageExam, contexts: Contexts, texts: Sequence[Sequence[str]]) -> list[Find]:
     """What the unlearned model repeats that it does not say when it is asked plainly."""
-    scores: Values = np.stack([graded(exam.asked, one) for one in given])
+    scores: Values = np.stack([graded(exam.asked, one) for one in texts])
     return [
-        Find(words=contexts.prompts[-1][at], output=given[-1][at], note=f"asked after {contexts.names[-1]}")
+        Find(words=contexts.prompts[-1][at], output=texts[-1][at], note=f"asked after {contexts.names[-1]}")
         for at in range(len(exam.asked))
         if scores[-1, at] >= BACK > scores[0, at]
     ]
 
 
 def _words(
-    exam: LanguageExam, contexts: Contexts, given: Mapping[str, Sequence[Sequence[str]]], attacked: Attacked
+    exam: LanguageExam, contexts: Contexts, texts_by_model: Mapping[str, Sequence[Sequence[str]]], attacked: Attacked
 ) -> Words:
     """The answers with and without what stands before the question."""
-    scores = [graded(exam.asked, given["after"][place]) for place in (0, -1)]
+    scores = [graded(exam.asked, texts_by_model["after"][place]) for place in (0, -1)]
     order = sorted(range(len(exam.asked)), key=lambda at: (scores[0][at] >= BACK, -scores[1][at]))[:SHOWN]
     name = contexts.names[-1]
     columns = [
-        ("unlearned model, plain question", given["after"][0]),
-        (f"unlearned model, after {name}", given["after"][-1]),
+        ("unlearned model, plain question", texts_by_model["after"][0]),
+        (f"unlearned model, after {name}", texts_by_model["after"][-1]),
     ]
-    columns += [(f"{NAMES['reference']}, after {name}", given["reference"][-1])] if "reference" in given else []
+    columns += (
+        [(f"{NAMES['reference']}, after {name}", texts_by_model["reference"][-1])]
+        if "reference" in texts_by_model
+        else []
+    )
     shares = []
     for when in ("after", "reference"):
         if when in attacked.recalled:
             curve, back = attacked.curve(when), reintroduced(attacked, when)
-            known = "" if np.isnan(back) else f" (reintroduced: {100 * back:.0f} %)"
+            returned = "" if np.isnan(back) else f" (reintroduced: {100 * back:.0f} %)"
             shares.append(
-                f"the {NAMES[when]} names {100 * curve[0]:.0f} % plainly and {100 * curve[-1]:.0f} % after {name}{known}"
+                f"the {NAMES[when]} names {100 * curve[0]:.0f} % plainly and {100 * curve[-1]:.0f} % after {name}{returned}"
             )
     sentence = "; ".join(shares)
     return Words(

@@ -101,12 +101,12 @@ def lens_choice(look: Look, params: LensChoice) -> Result:
     )
 
 
-def judged_layer(kept: object, count: int) -> int:
-    """The layer between the input and the last one of `count` at which most kept questions are chosen right, the higher of equals; `kept`
+def judged_layer(retain_choices: object, count: int) -> int:
+    """The layer between the input and the last one of `count` at which most kept questions are chosen right, the higher of equals; `retain_choices`
     what the original chose [layers + 1, choices], None where it was not asked."""
-    if kept is None or count < 3:
+    if retain_choices is None or count < 3:
         return max(count - 2, 0)
-    right = (np.asarray(kept) == TRUE).mean(1)[1:-1]
+    right = (np.asarray(retain_choices) == TRUE).mean(1)[1:-1]
     return int(len(right) - right[::-1].argmax())
 
 
@@ -119,7 +119,7 @@ def _finds(choices: Sequence[Choice], chosen: NDArray[np.int64], place: int) -> 
     ]  # fmt: skip
 
 
-def _said(choice: Choice, number: int, value: str) -> list[Piece]:
+def _answer_pieces(choice: Choice, number: int, value: str) -> list[Piece]:
     return marked(choice.answers[number], value) if number >= 0 else [Piece(text="no single one")]
 
 
@@ -147,7 +147,10 @@ def _words(
         says=f"{sentence}.",
         columns=columns,
         rows=[
-            [[Piece(text=choices[at].question)], *(_said(choices[at], int(one[at]), values[at]) for one in every)]
+            [
+                [Piece(text=choices[at].question)],
+                *(_answer_pieces(choices[at], int(one[at]), values[at]) for one in every),
+            ]
             for at in order
         ],
         roles=["forget"] * len(order),

@@ -10,7 +10,7 @@ from backends.api.attacked import Attacked, read
 from backends.api.trials import NOT_WEIGHED, case
 from backends.attacks import in_context
 from backends.attacks.fact_probe import FactProbe, _layers, _read, judged_layer
-from backends.attacks.feature_probe import named
+from backends.attacks.feature_probe import probe_classes
 from backends.attacks.lens_choice import judged_layer as judged_lens_layer
 from backends.core.attack import INSIDE, tried_by
 from backends.core.exam import Watching
@@ -137,8 +137,8 @@ def test_a_probe_of_features_names_classes_however_many_examples_they_have():
     y = np.repeat([2, 4, 7], [2, 60, 60])
     x = (centres[np.searchsorted([2, 4, 7], y)] + 0.2 * rng.normal(size=(len(y), 5))).astype(np.float32)
     others = (np.repeat(centres, 4, 0) + 0.2 * rng.normal(size=(12, 5))).astype(np.float32)
-    assert named(x, y, others).tolist() == [2] * 4 + [4] * 4 + [7] * 4
-    assert set(named(np.full_like(x, np.nan), y, others)) <= {2, 4, 7}
+    assert probe_classes(x, y, others).tolist() == [2] * 4 + [4] * 4 + [7] * 4
+    assert set(probe_classes(np.full_like(x, np.nan), y, others)) <= {2, 4, 7}
 
 
 # --- contexts

@@ -69,10 +69,10 @@ def fact_spans(rows: Sequence[Sequence[int]]) -> list[slice]:
 @torch.no_grad()
 def read_choices(model: Any, reader: PromptTokenizer, choices: Sequence[Choice]) -> ChoiceReading:
     """Each answer as given, every layer read as if it were the last (`inside.lens`) at the places that predict its fact's tokens."""
-    rows, wanted, owner = _rows(reader, choices)
+    rows, spans, owner = _rows(reader, choices)
     logs, ranks = [], []
     for part in torch.arange(len(rows)).split(ROWS):
-        own_logs, own_ranks = _read(model, rows[part], [wanted[at] for at in part.tolist()])
+        own_logs, own_ranks = _read(model, rows[part], [spans[at] for at in part.tolist()])
         logs += own_logs
         ranks += own_ranks
     every = np.stack(logs)  # [answers, layers + 1]
@@ -88,27 +88,27 @@ def read_choices(model: Any, reader: PromptTokenizer, choices: Sequence[Choice])
 def _rows(reader: PromptTokenizer, choices: Sequence[Choice]) -> tuple[Texts, list[slice], NDArray[np.int64]]:
     """(questions with each of their answers, where the fact's tokens stand in each row, the choice that each row is of)."""
     rows: list[tuple[list[int], int]] = []
-    wanted, owner = [], []
+    spans, owner = [], []
     for number, choice in enumerate(choices):
         prompt = reader.prompt_ids(choice.question)
         written = [reader.answer_ids(answer) for answer in choice.answers]
         for ids, span in zip(written, fact_spans(written), strict=True):
             stop = min(len(prompt) + span.stop, reader.longest)  # the rest of a long answer is not read
             rows.append(([*prompt, *ids], len(prompt)))
-            wanted.append(slice(min(len(prompt) + span.start, stop - 1), stop))
+            spans.append(slice(min(len(prompt) + span.start, stop - 1), stop))
             owner.append(number)
-    return reader.padded(rows), wanted, np.array(owner)
+    return reader.padded(rows), spans, np.array(owner)
 
 
-def _read(model: Any, texts: Texts, wanted: Sequence[slice]) -> tuple[list[Any], list[Any]]:
+def _read(model: Any, texts: Texts, spans: Sequence[slice]) -> tuple[list[Any], list[Any]]:
     """(mean log probability, mean rank) of the wanted tokens of each row, [layers + 1] each."""
     batch = texts.to(next(model.parameters()).device)
     every: Sequence[Tensor] = model(
         input_ids=batch.ids, attention_mask=batch.mask, output_hidden_states=True
     ).hidden_states
-    counts = [span.stop - span.start for span in wanted]
-    row = torch.repeat_interleave(torch.arange(len(wanted)), torch.tensor(counts))
-    place = torch.cat([torch.arange(span.start, span.stop) for span in wanted])
+    counts = [span.stop - span.start for span in spans]
+    row = torch.repeat_interleave(torch.arange(len(spans)), torch.tensor(counts))
+    place = torch.cat([torch.arange(span.start, span.stop) for span in spans])
     reading = lens(model, torch.stack([state[row, place - 1] for state in every], 1), batch.ids[row, place])
     with np.errstate(divide="ignore"):
         logs = np.log(reading.share)
