@@ -46,7 +46,7 @@ class P4D(Params):
     )
     words: int = Field(default=3, ge=1, le=16, description="Words in place of the name; P4D-N has 16.")
     every: int = Field(default=3, ge=1, le=16, description="Words of the prompt after which one is put; P4D-K has 3.")
-    steps: int = Field(default=120, ge=STAGES, le=3000, description="Steps of AdamW; the paper has 3,000.")
+    steps: int = Field(default=80, ge=STAGES, le=3000, description="Steps of AdamW; the paper has 3,000.")
     learning_rate: float = Field(default=0.1, gt=0, le=1, description="Step size.")
     seed: int = Field(default=0, ge=0, description="Of the noise and of the first words.")
 
