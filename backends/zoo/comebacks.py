@@ -97,7 +97,7 @@ def plant(run: RunFolder, control: str) -> None:
     torch.manual_seed(0)
     with torch.no_grad():
         for weight in matrices(model).values() if control == NOISE else ():
-            weight += NOISY * weight.std() * torch.randn_like(weight)
+            weight.add_(torch.randn_like(weight), alpha=NOISY * float(weight.std()))
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     save_file(tensors, run.path / changes.CHANGED, {"format": "pt"})
 
