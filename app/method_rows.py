@@ -131,7 +131,7 @@ def table(model: str, measured: Sequence[Trial], folders: Sequence[RunFolder]) -
     heads = [
         ("forgets", "Forgets", _metric_words(axes[0])),
         ("keeps", "Keeps", _metric_words(axes[1])),
-        ("back", "Comes back", "under the strongest test"),
+        ("back", "Comes back", "strongest test"),
         ("time", "Time", "with its settings"),
     ]
     lines = [render("methods.row", row=row, time=_time(row), body=_body(row, model)) for row in made]

@@ -14,6 +14,7 @@ WAYS: Final[dict[TestKind, str]] = {
     "weights": "changing weights", "inside": "looking inside",
 }  # fmt: skip
 MEMBERSHIP: Final = "Test membership: that is what fits samples."
+NO_TRACE: Final = "The original does not show that it was trained on these samples; forget some that it learned by heart, or ask with more shadow models."
 NO_REFERENCE: Final = "no retrained reference: whether it is hidden or erased cannot be told"
 
 
@@ -187,7 +188,7 @@ def settles(case: Case) -> str:
         return f"Train a retrained reference; {NO_REFERENCE}."
     plain = case.plain.trial
     if plain.void and case.goal == "samples":
-        return MEMBERSHIP
+        return NO_TRACE if any(one.trial.kind == "inside" for one in case.attacks) else MEMBERSHIP
     sentences = _more_items(
         case, [case.plain] if case.hits else [one for one in (case.plain, *case.valid) if not one.trial.cleared]
     )

@@ -93,11 +93,12 @@ with show.section("3. The court"):
 
 with show.section("4. Red team"):
     st.markdown(
-        "Your turn. Open one of these models in **Ask** and try to make it name a fact: begin the answer yourself, ask for something near, ask in a "
-        "list. Write down how often it does, **and how often the retrained reference does**. Only the difference counts."
+        "Your turn. Open one of these models and unfold **Red team: try it by hand** below the tests. Try to make it name a fact: begin the answer "
+        "yourself, ask for something near, ask in a list. The retrained reference answers beside it, and the page counts your tries, your hits, "
+        "**and the hits that the reference would have given you as well**. Only the difference counts."
     )
     for name, one in run_by_way.items():
-        st.link_button(f"Attack by hand: {name.lower()}", f"{show.STUDIO}run?{urlencode({'id': one.id, 'tab': 'ask'})}")
+        st.link_button(f"Attack by hand: {name.lower()}", f"{show.STUDIO}run?{urlencode({'id': one.id, 'tab': 'back'})}")
     st.link_button(
         "All tests of the first in the studio",
         f"{show.STUDIO}run?{urlencode({'id': run.id, 'tab': 'back'})}",
