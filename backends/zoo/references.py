@@ -14,7 +14,8 @@ README = """# Retrained references
 The embedded models, trained again without what is forgotten by default: the same recipe, new weights from another seed,
 and nothing of the forget set. One folder for each model and forget set, named by a hash of the set's training ids;
 `card.json` says which set it is and how accurate the model is in percent, `changed.safetensors` holds all tensors.
-Folders `seed-<n>` in it hold references of further seeds, in half precision: attacks are tried on all of them.
+Folders `seed-<n>` in it hold references of further seeds, in half precision: attacks are tried on all of them. That of emoji-sd is made
+by `python -m backends.zoo emoji-reference` and lies in several files.
 
 Made by `python -m backends.zoo references` on `assets/data/fashion-mnist`. Licence: Apache-2.0 (weights made by this
 project); the training images are under MIT.
