@@ -109,8 +109,8 @@ def html(run: RunFolder, owner: str, testing: Look | None = None) -> Markup:
         for name, why in (testing.failed if testing else {}).items()
     ]
     return render(
-        "comeback.page", bodies=bodies, rows=rows, lead=lead.entry.id, judged=judged, sign=markup.SIGNS[court.SIGNS[judged.word][0]],
-        word=f"So far: {court.SIGNS[judged.word][1]}" if testing is not None and testing.pending else court.SIGNS[judged.word][1],
+        "comeback.page", bodies=bodies, rows=rows, lead=lead.entry.id, judged=judged, sign=markup.SIGNS[judged.title[0]],
+        word=f"So far: {judged.title[1]}" if testing is not None and testing.pending else judged.title[1],
         statistics=_statistics(each, tests), failed=failed,
     )  # fmt: skip
 

@@ -102,7 +102,7 @@ def _tested(model: str, measured: Sequence[Trial], default_forget: Sequence[str]
 
 def _back(row: comebacks.Row) -> Bar:
     """The strongest test that can tell, with the court's word; of a method that no such test was made of, the plain question."""
-    word, best, entries = court.SIGNS[row.word][1], row.strongest, catalog.load()
+    word, best, entries = court.title(row.word, row.hit)[1], row.strongest, catalog.load()
     if best is None or best.unlearned is None:
         return Bar(math.nan, words="No test can tell here." if row.tests else "", verdict=word)
     name = entries.look(best.attack).title.partition(":")[0]

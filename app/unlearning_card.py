@@ -138,7 +138,7 @@ def html(run: RunFolder) -> str:
         render(
             "unlearning_card.page", style=Markup(STYLE), card=content, target=targets_in_words(run.spec.forget, of_run(run)),
             model=run_card.title_of("models", run.spec.model), marks=marks.of_run(run), items=_items(run), judged=judged,
-            word=court.SIGNS[judged.word][1] if judged is not None else "", attacks=attacks, seconds=theme.seconds(content["seconds"]),
+            word=judged.title[1] if judged is not None else "", attacks=attacks, seconds=theme.seconds(content["seconds"]),
             metrics=[(one.title or name, [theme.large(getattr(one, when), one.unit) for when in attacked.WHENS]) for name, one in run_results.metrics_of(run).items()],
             packed=Markup(packed.replace("<", "\\u003c")),
         )

@@ -54,6 +54,11 @@ class Row(BaseModel):
     tests: list[Tested]
 
     @property
+    def hit(self) -> bool:
+        """Whether a test brings it back."""
+        return any(one.hit for one in self.tests)
+
+    @property
     def strongest(self) -> Tested | None:
         """The weighed test that can tell and brings most back: by recovery; of these the one with most in the unlearned model."""
         valid = [one for one in self.tests[1:] if one.counts and not one.void and one.recovery is not None]

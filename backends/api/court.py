@@ -50,12 +50,14 @@ __all__ = [
     "of_folders",
     "of_run",
     "self_test",
+    "title",
 ]
 CONVICTIONS: Final[tuple[Word, ...]] = ("damaged", "still there", "hidden")
 SIGNS: Final[dict[Word, tuple[Sign, str]]] = {
     "never knew": ("unknown", "Never knew"), "damaged": ("no", "Damaged"), "still there": ("no", "Still there"), "hidden": ("no", "Hidden"),
     "filter": ("no", "Filter"), "erased": ("yes", "Erased, as far as tested"), "cannot tell": ("unknown", "Cannot tell"),
 }  # fmt: skip
+NOT_ERASED: Final[tuple[Sign, str]] = ("no", "Not erased")
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,11 @@ class Judgement:
     tally: str = ""
     kept: float | None = None
     kept_other: float | None = None
+
+    @property
+    def title(self) -> tuple[Sign, str]:
+        """(its sign, its word as a page has it)."""
+        return title(self.word, any(one.hit for one in self.tests))
 
 
 def judge(
@@ -227,9 +234,15 @@ def names() -> dict[str, str]:
         return {}
 
 
+def title(word: Word, hit: bool) -> tuple[Sign, str]:
+    """(the sign of a verdict, its word as a page has it). `hit`: an attack brings it back; where it is open only whether it is hidden or still
+    there, it is not erased all the same."""
+    return NOT_ERASED if word == "cannot tell" and hit else SIGNS[word]
+
+
 def mark(judgement: Judgement) -> Mark:
     """The third mark of a run that was tried."""
-    sign, word = SIGNS[judgement.word]
+    sign, word = judgement.title
     return Mark(sign, word, judgement.tally, rule=judgement.reasons[0])
 
 

@@ -32,8 +32,8 @@ class Untouched:
     def read(self, model: nn.Module, phase: str) -> dict[str, Any] | None:
         """The outcome of a model with these weights in a phase of the attack; None where there is none."""
         name = self._name(model, phase)
-        for folder in (shipped(self.model_id), _folder()):
-            stored = outputs.read(folder / name)
+        for place in (shipped(self.model_id), folder()):
+            stored = outputs.read(place / name)
             if stored is not None:
                 return {key: value.tolist() if value.dtype.kind == "U" else value for key, value in stored.items()}
         return None
@@ -42,8 +42,8 @@ class Untouched:
         """Store it; a disk that is full only costs time later."""
         arrays = {name: np.asarray(value) for name, value in outcome.items()}
         try:
-            files.write_bytes(_folder() / self._name(model, phase), outputs.packed(arrays, small=True))
-            outputs.prune(_folder())
+            files.write_bytes(folder() / self._name(model, phase), outputs.packed(arrays, small=True))
+            outputs.prune(folder())
         except OSError:
             pass
 
@@ -57,7 +57,8 @@ def shipped(model_id: str) -> Path:
     return SHIPPED / Path(model_id).name
 
 
-def _folder() -> Path:
+def folder() -> Path:
+    """Where those are that were made on this machine."""
     return home() / "cache" / "attacked"
 
 

@@ -37,7 +37,7 @@ def table(rows: list[comebacks.Row]) -> str:
         cells = [_cell(tests[name]) if name in tests else "–" for name in order]
         name = CONTROLS.get(row.method) or _name(row.method)
         kept = f"{_percent(row.kept)} ({_percent(row.kept_reference)})"
-        lines.append(f"| {' | '.join([name, court.SIGNS[row.word][1], kept, *cells])} |")
+        lines.append(f"| {' | '.join([name, court.title(row.word, row.hit)[1], kept, *cells])} |")
     original = {test.attack: test.original for row in rows[:1] for test in row.tests}
     last = [_percent(original.get(name)) for name in order]
     lines.append(f"| *original model* | | | {' | '.join(last)} |")

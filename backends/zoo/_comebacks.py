@@ -35,7 +35,7 @@ def _table(run: RunFolder) -> str:
     lines = [_line(entries[one.attack].entry.title.partition(":")[0], one, by_id[one.attack]) for one in judged.tests]
     return "\n".join(
         [
-            f"**{run.id}** ({run.spec.model}, {', '.join(run.spec.forget)}, `{run.spec.method}`): **{court.SIGNS[judged.word][1]}**. {_why(judged)}\n",
+            f"**{run.id}** ({run.spec.model}, {', '.join(run.spec.forget)}, `{run.spec.method}`): **{judged.title[1]}**. {_why(judged)}\n",
             "| test | how far | original | unlearned | retrained reference | recovery | unlearned over reference | |",
             "|---|---|---:|---:|---:|---:|---:|---|",
             *lines,

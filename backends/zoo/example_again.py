@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..api import families, files
+from ..api import families, files, verdict
 from ..api.home import ASSETS
 from ..api.panels import WORDING
 from ..api.results import Measured
@@ -32,6 +32,8 @@ def main(
         run = desk.run(folder.name)
         _measured(run)
         _looked(desk, run, look or [])
+        result = files.read_json(folder / "result.json")
+        files.write_json(folder / "result.json", result | {"verdict": verdict.of_run(run.folder)})
         typer.echo(f"{folder.name}: {files.read_json(folder / 'result.json')['verdict']}")
     shutil.rmtree(os.environ["LETHE_HOME"], ignore_errors=True)
 

@@ -1,4 +1,7 @@
-"""The shipped runs, attacked: whether what they forgot comes back, kept in the run so that the studio opens with it."""
+"""The shipped runs, attacked: whether what they forgot comes back, kept in the run so that the studio opens with it.
+
+What the attacks did to the original and to the references is shipped as well, so that a test of a run on the same target need not do it.
+"""
 
 import os
 import shutil
@@ -19,14 +22,20 @@ def main(
 ) -> None:
     """Attack the shipped runs and keep what comes back in them (a minute each)."""
     os.environ["LETHE_HOME"] = home = tempfile.mkdtemp()
-    from ..api import court, runs
+    from ..api import attacked, court, runs
+    from ..engine import untouched
     from ..engine.operations_tested import test
     from ..engine.session import Desk
 
-    desk = Desk()
+    desk, models = Desk(), set[str]()
     for folder in sorted((ASSETS / "runs").iterdir()):
         if name and folder.name not in name:
             continue
+        run = runs.find(folder.name)
+        stored = untouched.shipped(run.spec.model)
+        if not name and run.spec.model not in models:  # what is shipped of it is made again
+            models.add(run.spec.model)
+            shutil.rmtree(stored, ignore_errors=True)
         shutil.rmtree(folder / "attack", ignore_errors=True)
         answer = test(desk, folder.name, deep)
         findings = Path(home) / "attack" / folder.name
@@ -37,7 +46,11 @@ def main(
                 folder / "attack" / attack / "found.json", within(files.read_json(path), f"{attack}/", "attack")
             )
         shutil.rmtree(findings, ignore_errors=True)
-        judged = court.of_run(runs.find(folder.name))
+        for path in sorted(untouched.folder().glob("*.npz")):
+            stored.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, stored / path.name)
+        attacked.write_unfit(folder / "attack", answer["unfit"])
+        judged = court.of_run(run)
         typer.echo(
             f"{folder.name}: {judged.word if judged else 'no verdict'}, {answer['failed'] or 'every test was made'}"
         )

@@ -301,7 +301,11 @@ def test_samples_that_the_reference_has_too_are_a_question_of_membership():
     one = court.judge(planted(floor=dict.fromkeys(NEVER_SAW, 0.9), goal="samples"))
     assert one.word == "cannot tell" and one.goal == "samples" and all(test.void for test in one.tests)
     assert "the retrained reference has them too" in one.reasons[0]
-    assert one.settles == "Test membership: that is what fits samples."
+    assert "learned by heart" in one.settles, "it was looked inside already"
+    asked = court.judge(
+        [test for test in planted(floor=dict.fromkeys(NEVER_SAW, 0.9), goal="samples") if test.kind != "inside"]
+    )
+    assert asked.settles == "Test membership: that is what fits samples."
     learned = court.judge(planted(goal="samples"))
     assert learned.word == "erased" and "These samples were to be forgotten" in learned.reasons[-1]
     assert "The concept was to be forgotten" in court.judge(planted()).reasons[-1]
@@ -440,3 +444,11 @@ def test_the_judgement_is_a_document():
 def test_without_tests_there_is_no_judgement():
     assert court.judge([]) is None and court.judge(planted()[1:]) is None and court.judge(planted()[:1]) is None
     assert attacked("plain", planted()[0].recalled).kind == "plain"
+
+
+def test_what_an_attack_surely_brings_back_is_not_erased_even_where_the_word_is_open():
+    few = planted(unlearned={"plain": 0.0} | dict.fromkeys(("ask", "sample", "relearn", "inside"), 1.0), items=4)
+    one = court.judge(few)
+    assert one.word == "cannot tell" and any(test.hit for test in one.tests)
+    assert one.title == ("no", "Not erased") and court.mark(one).word == "Not erased"
+    assert court.judge(planted(floor=dict.fromkeys(NEVER_SAW, 0.9), goal="samples")).title == ("unknown", "Cannot tell")

@@ -12,10 +12,12 @@ SHIPPED = sorted(path.name for path in (ASSETS / "runs").iterdir())
 def copied(home):
     """Write a shipped run as one of this home, with changes: copied("example-...", result={...}, metrics={...})."""
 
-    def copy(name, result=None, metrics=None, without=()):
+    def copy(name, result=None, metrics=None, without=(), looks=False):
         path = home / "runs" / f"my-{name}"
         for file in ("spec.json", "state.json", "result.json", "metrics.json"):
             files.write_json(path / file, files.read_json(ASSETS / "runs" / name / file))
+        for found in (ASSETS / "runs" / name / "inspect").glob("*/found.json") if looks else ():
+            files.write_json(path / "inspect" / found.parent.name / found.name, files.read_json(found))
         was = files.read_json(path / "result.json") | (result or {})
         files.write_json(path / "result.json", {key: value for key, value in was.items() if key not in without})
         measured = files.read_json(path / "metrics.json") | (metrics or {})
@@ -36,7 +38,7 @@ def test_the_verdicts_of_the_shipped_runs_name_what_contradicts_them():
     for name, words in {
         "example-experts-one": "held back by one expert, not erased: with expert 3 of layer 3 switched off, 100 %",
         "example-experts-busiest": "held back by one expert, not erased: with expert 3 of layer 2 switched off, 100 %",
-        "example-author-refused": "it stammers where it used to answer",
+        "example-author-refused": "a probe still reads 62.5 % of 8 such facts from inside the model",
         "example-author-forgotten": "cannot tell it from a model that never saw it (p 0.83), but membership attacks can: PrivLeak",
         "example-forget-sandal": "but far from it in MIA (entropy) 99.9 % (36.1 % retrained)",
     }.items():
@@ -46,7 +48,7 @@ def test_the_verdicts_of_the_shipped_runs_name_what_contradicts_them():
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_run_of_an_earlier_version_gets_the_sentence_of_today(copied, name):
-    run = copied(name, {"verdict": "By what it holds for likely it cannot be told."}, without=("about",))
+    run = copied(name, {"verdict": "By what it holds for likely it cannot be told."}, without=("about",), looks=True)
     said = verdict.of_run(run)
     assert said.replace("its neighbours", "people like them") == verdict.of_run(runs.find(name))
 

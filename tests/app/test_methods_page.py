@@ -88,7 +88,7 @@ def test_every_method_that_fits_has_one_row_with_its_name_its_bars_and_its_kind(
             assert back != back and '<span class="none">not measured</span>' in line
             continue
         best = tested[name].strongest
-        assert f'<small class="verdict">{court.SIGNS[tested[name].word][1]}</small>' in line
+        assert f'<small class="verdict">{court.title(tested[name].word, tested[name].hit)[1]}</small>' in line
         assert back != back if best is None else back == pytest.approx(100 * best.unlearned)
 
 

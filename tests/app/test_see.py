@@ -68,9 +68,9 @@ def test_bullets_are_the_numbers_of_the_run(run_id):
     ("run_id", "words"),
     [
         ("example-forget-sandal", ("Yes", "Yes", "Hidden")),
-        ("example-forget-cat", ("Yes", "Yes", "Cannot tell")),
+        ("example-forget-cat", ("Yes", "Yes", "Not erased")),
         ("example-author-hidden", ("Yes", "Yes", "Filter")),
-        ("example-author-refused", ("Yes, but broken language", "Damaged", "Damaged")),
+        ("example-author-refused", ("Yes, but broken language", "Damaged", "Hidden")),
         ("example-experts-one", ("Yes", "Yes", "Hidden")),
         ("example-experts-all", ("Yes", "Damaged", "Hidden")),
     ],

@@ -78,7 +78,7 @@ with show.section("3. The court"):
         if said is None:
             st.markdown(f"**{name}.** Not tested yet.")
             continue
-        st.markdown(f"**{name}: {court.SIGNS[said.word][1]}.** {' '.join(said.reasons)} {said.settles}")
+        st.markdown(f"**{name}: {said.title[1]}.** {' '.join(said.reasons)} {said.settles}")
     show.question(
         "No test brings anything back, fifteen facts were asked, and the court says “cannot tell”. Why not “erased”?",
         [
@@ -98,7 +98,9 @@ with show.section("4. Red team"):
         "**and the hits that the reference would have given you as well**. Only the difference counts."
     )
     for name, one in run_by_way.items():
-        st.link_button(f"Attack by hand: {name.lower()}", f"{show.STUDIO}run?{urlencode({'id': one.id, 'tab': 'back'})}")
+        st.link_button(
+            f"Attack by hand: {name.lower()}", f"{show.STUDIO}run?{urlencode({'id': one.id, 'tab': 'back'})}"
+        )
     st.link_button(
         "All tests of the first in the studio",
         f"{show.STUDIO}run?{urlencode({'id': run.id, 'tab': 'back'})}",

@@ -139,7 +139,12 @@ def test_a_failed_run_says_what_happened_and_still_shows_its_images(home):
 
 
 def test_kept_findings_are_shown_at_once_with_how_they_were_made(run):
-    kept = Found(what="look", params={"rate": 0.5}, seconds=3.2, panels=[one for one in ONE_OF_EACH if one.says in ("One fell.", "It forgot.")])
+    kept = Found(
+        what="look",
+        params={"rate": 0.5},
+        seconds=3.2,
+        panels=[one for one in ONE_OF_EACH if one.says in ("One fell.", "It forgot.")],
+    )
     files.write_json(findings.folder(run, "look") / "found.json", kept.model_dump())
     shown = plain(_found.findings_or_hint(FIRST, "look"))
     assert "One fell." in shown and "It forgot." in shown
