@@ -98,7 +98,7 @@ def plant(run: RunFolder, control: str) -> None:
     with torch.no_grad():
         for weight in matrices(model).values() if control == NOISE else ():
             weight.add_(torch.randn_like(weight), alpha=NOISY * float(weight.std()))
-    tensors = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    tensors = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()}
     save_file(tensors, run.path / changes.CHANGED, {"format": "pt"})
 
 

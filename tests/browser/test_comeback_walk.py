@@ -46,7 +46,9 @@ def test_the_picture_of_the_comeback_is_in_the_first_viewport_and_each_test_has_
     page.locator("#run-back .lethe-back-test:not([hidden]) .main-svg").first.wait_for()
     for part in (".lethe-back-list h3", ".lethe-back-test:not([hidden]) .lethe-panel h3"):
         assert page.locator(part).first.bounding_box()["y"] < 700
-    assert page.locator(".lethe-back-test:not([hidden]) .lethe-stages mark").first.is_visible(), "the fact that came back is seen"
+    assert page.locator(".lethe-back-test:not([hidden]) .lethe-stages mark").first.is_visible(), (
+        "the fact that came back is seen"
+    )
     page.screenshot(path=screenshots / "back.png")
     shown = page.locator(".lethe-back-test:not([hidden])").get_attribute("data-attack")
     other = page.locator(f".lethe-back-list button[data-attack]:not([data-attack={shown}])").last
