@@ -95,7 +95,9 @@ def test_a_prompt_is_answered_by_both_models_and_the_link_brings_the_same_pictur
     page.keyboard.press("Enter")
     page.locator("#play-seen .lethe-lead", has_text="a dog <b>in</b> noto style").wait_for(timeout=DRAWN)
     sides = page.locator("#play-seen .answers")
-    assert [sides.nth(at).locator("img").count() for at in range(sides.count())] == [4, 4]
+    assert [sides.nth(at).locator("img").count() for at in range(sides.count())] == [4, 4, 4], (
+        "original, unlearned, reference"
+    )
     assert "How it was made" in page.locator("#play-seen").inner_text()
     before = page.locator("#play-seen img").first.get_attribute("src")
     page.screenshot(path=screenshots / "playground.png", full_page=True)

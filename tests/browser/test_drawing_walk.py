@@ -55,6 +55,7 @@ def test_a_run_shows_its_pictures_before_and_now_and_its_clone_the_same_form(stu
     page.locator("#say", has_text="Emoji painter forgets cat").wait_for()
     page.locator("#styles label", has_text="flat").first.click()
     page.locator("#say", has_text="cat and flat style").wait_for()
+    page.locator("#say", has_text="31 prompts to forget").wait_for()
     page.click("#start")
     page.locator("#run-board td img").first.wait_for(timeout=JOB)
     page.locator("#run-marks details").wait_for(timeout=JOB)  # first marks come earlier

@@ -137,7 +137,8 @@ class Arriving:
         arrived.then(None, None, None, js=RELEASE).then(None, None, None, js=WAKE)
         filled = page.then(arrived, fill, ("near", "near_style", "say"))
         counted = page.then(filled, sentences, _sentence.PARTS)
-        page.then(counted, lambda raw: _targets.tile_pictures(page, raw), ("tile_style",))
+        pictured = page.then(counted, lambda raw: _targets.tile_pictures(page, raw), ("tile_style",))
+        page.then(pictured, sentences, _sentence.PARTS)  # to count opens the model, and somebody may have chosen since
 
     def start(self, raw: Raw) -> list[Any]:
         """Queue the job; what is wrong is said, and nothing is lost."""
