@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from app import axes
 from app.target_choice import targets_in_words
-from backends.api import benchmarks, catalog, families, files
+from backends.api import benchmarks, catalog, comebacks, families, files
 from backends.api.catalog import Model
 
 
@@ -19,7 +19,8 @@ class Bars(NamedTuple):
     Attributes:
         forgets: how much of the forget set it gets wrong, or no longer says or draws.
         keeps: how much is left of what the original model is right about in all else.
-        returns: how much of the forget set is right again in the way of asking that the family names.
+        returns: how much of the forget set is right again under the strongest test that can tell; where no test was made, in the way of asking
+            that the family names.
     """
 
     forgets: float | None = None
@@ -46,7 +47,11 @@ def of_model(model_id: str) -> Measured:
     same = [row for row in rows if row.target == target]
     names = axes.usual(axes.choices({name for row in same for name in row.metrics}))
     methods = dict.fromkeys(row.method for row in same)
+    tested = {row.method: row.strongest for row in comebacks.rows(model_id) if row.target == target}
     bars = {method: _bars(entry, [row for row in same if row.method == method], *names) for method in methods}
+    for method, strongest in tested.items():
+        if strongest is not None and strongest.unlearned is not None:
+            bars[method] = bars.get(method, Bars())._replace(returns=100 * strongest.unlearned)
     return Measured(MappingProxyType(bars), targets_in_words([target], entry.family))
 
 
