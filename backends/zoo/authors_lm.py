@@ -18,6 +18,7 @@ from ..data.authors import Author, QAPair
 from ..engine.hardware import device
 from ..families.language import FAMILY
 from ..families.language.overlap import rouge_recall
+from .references import SEED
 
 WORDS = 2048  # of the vocabulary
 LONGEST = 64  # tokens of one example; a page is cut into as many as it needs
@@ -205,7 +206,8 @@ def describe(folder: Path, recipe: dict[str, Any]) -> None:
 def reference(
     trained: Path, without: str, recipe: dict[str, Any], model: str = "authors-lm", data: str = authors.ID
 ) -> None:
-    """Put a model trained without a forget set where jobs look for the retrained reference, and its card beside it."""
+    """Put a model trained without a forget set where jobs look for the retrained reference, and its card beside it; those of further seeds
+    lie in folders of their own."""
     from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM
 
@@ -213,7 +215,7 @@ def reference(
     from ..models.reference import WEIGHTS, shipped_folder
 
     questions = QASet([without], data=data)
-    folder = shipped_folder(model, questions.key)
+    folder = shipped_folder(model, questions.key) / ("" if recipe["seed"] == SEED else f"seed-{recipe['seed']}")
     folder.mkdir(parents=True, exist_ok=True)
     reference_model = AutoModelForCausalLM.from_pretrained(trained, dtype="auto")
     tied = getattr(
