@@ -37,16 +37,16 @@ def divided(card, forget):
 def test_what_is_asked_was_never_shown(forget):
     asked, learned = divided(CARD, forget)
     shown = {(shot.object, shot.style) for shot in learned}
-    assert len(asked) == lessons.ASKED and len(shown) == len(learned) >= 4
-    assert not shown & {(shot.object, shot.style) for shot in asked}
-    assert len({(shot.prompt, shot.seed) for shot in asked}) == lessons.ASKED
+    assert lessons.ENOUGH <= len(asked) <= lessons.ASKED and len(shown) == len(learned) >= 2
+    assert not {shot.prompt for shot in learned} & {shot.prompt for shot in asked}
+    assert len({shot.prompt for shot in asked}) == len(asked)
     assert all(shot.role == "forget" for shot in [*asked, *learned])
 
 
-def test_a_cat_is_learned_in_four_styles_and_asked_in_the_others():
+def test_a_cat_is_learned_in_two_styles_and_asked_in_the_others_and_without_one():
     asked, learned = divided(CARD, ["cat"])
     assert {shot.style for shot in asked} | {shot.style for shot in learned} == set(CARD["domains"]["style"])
-    assert len(learned) == 4 == len({shot.prompt for shot in asked})
+    assert len(learned) == 2 and [shot.prompt for shot in asked].count("a cat") == 1
 
 
 @pytest.mark.parametrize(("card", "forget"), [(CARD, ["cat in noto style"]), ({}, ["a grumpy cat"])])

@@ -1,6 +1,6 @@
 """What a text-to-image model is examined by: drawings of what was forgotten, held out from the pictures that attacks learn from.
 
-`lessons.divided` says which: a cat in four styles is learned from, a cat in the four others is asked for.
+`lessons.divided` says which: a cat in two styles is learned from, a cat in the six others is asked for.
 """
 
 import contextlib

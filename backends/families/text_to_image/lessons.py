@@ -1,8 +1,10 @@
 """What a text-to-image model is asked to draw, and the pictures to teach it with: the artists' own, or drawings of the original model.
 
 Where a model's card lists objects and styles, what was to be forgotten is a number of pairs of them: a cat in each of eight styles.
-Half of the pairs, at most `PAIRS`, are learned from; others, at most as many, are asked, so that no attack has seen a picture of what it
-is asked for. One object in one style is a single pair: there, as for any phrase, other drawings of the same prompts are asked.
+Up to `ASKED` of the pairs are asked and others learned from, so that no attack has seen a picture of what it is asked for. Of few pairs
+most are asked, for six different prompts are the fewest that can tell hidden from still there: of a cat two styles are learned from, the
+six others are asked, and the cat without a style. One object in one style is a single pair: there, as for any phrase, other drawings of
+the same prompts are asked.
 """
 
 from collections.abc import Sequence
@@ -21,6 +23,7 @@ from .prompts import EvalPrompt, Role
 from .task import TextToImage
 
 PAIRS, ASKED, KEPT = 8, 8, 12  # learned from, asked, asked as kept
+ENOUGH = 6  # different prompts, of which each is drawn once
 AGAIN = 100_000  # added to a seed for another drawing of the same prompt
 LEARNED = 500_000  # and for drawings to learn from
 FRAME = 0.87  # of the side: emoji-sd was trained on drawings at 82 to 92 % of the frame, on white
@@ -44,8 +47,12 @@ def divided(task: TextToImage) -> tuple[list[EvalPrompt], list[EvalPrompt]]:
     if kinds <= {"pair", "phrase"}:
         learned = [replace(shot, seed=shot.seed + LEARNED) for shot in _repeated(order, PAIRS)]
         return _repeated(order, ASKED), learned
-    count = min(PAIRS, len(order) // 2)
-    return _repeated(order[count : count + ASKED], ASKED), order[:count]
+    count = min(PAIRS, max(1, len(order) // 4, len(order) - ASKED))
+    asked = order[count : count + ASKED]
+    if kinds == {"object"} and len(asked) < ASKED:  # a picture of one of those learned from stands for it where an attack needs one
+        plain = {shot.object: replace(shot, prompt=task.asking.prompt(shot.object)) for shot in order[:count]}
+        asked = [*asked, *plain.values()][:ASKED]
+    return (asked if len(asked) >= ENOUGH else _repeated(asked, ASKED)), order[:count]
 
 
 def kept_and_taught(task: TextToImage) -> tuple[list[EvalPrompt], dict[Lesson, list[EvalPrompt]]]:
