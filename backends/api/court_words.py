@@ -204,7 +204,7 @@ def settles(case: Case) -> str:
 
 def _more_items(case: Case, tests: Sequence[Tested]) -> list[str]:
     """How many items would settle the tests that can tell and are open; where more of them would not, what else."""
-    sentences, most, size, noun = [], 0, 0, ""
+    sentences, most, called = [], 0, ""
     for one in (one for one in tests if one.gap is not None and not one.trial.void):
         count = _items(one, 1 if one is case.plain else len(case.valid))
         if count is None:
@@ -212,8 +212,11 @@ def _more_items(case: Case, tests: Sequence[Tested]) -> list[str]:
                 f"{_name(case, one)} lies too near to the margin: more seeds and retrained references may settle it."
             )
         elif count > most:
-            most, size, noun = count, one.trial.size, one.trial.noun
-    return ([f"Ask {most} {noun} instead of {size}."] if most else []) + list(dict.fromkeys(sentences))
+            most, size = count, one.trial.size
+            called = f"{one.trial.noun} instead of {size}"
+            if size < len(one.groups):
+                called = f"different {called}, each of which was asked {len(one.groups) / size:.2g} times"
+    return ([f"Ask {most} {called}."] if most else []) + list(dict.fromkeys(sentences))
 
 
 def _items(one: Tested, tests: int) -> int | None:

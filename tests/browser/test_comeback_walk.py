@@ -58,7 +58,7 @@ def test_the_picture_of_the_comeback_is_in_the_first_viewport_and_each_test_has_
     assert now.count() == 1 and now.get_attribute("data-attack") == other.get_attribute("data-attack")
     assert other.get_attribute("aria-pressed") == "true"
     page.get_by_text("The statistics behind it").click()
-    assert page.locator(".lethe-back-court table").is_visible()
+    assert page.locator(".lethe-back-statistics table").is_visible()
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_function("document.documentElement.scrollWidth <= 390")  # once the plots have followed
     page.screenshot(path=screenshots / "back-phone.png")
