@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from torch import nn
 
-from ..api.attacked import Attacked, Find, Values
+from ..api.attacked import Find, Values
 from ..api.panels import Bars, Piece, Series, Words
 from ..core.attack import NAMES, Outcome, Result
 from ..core.registry import Params, attack
@@ -69,9 +69,9 @@ def ask_otherwise(look: Look, params: AskOtherwise) -> Result:
         when: [best_of(scores, [names.index(one) for one in kept])[None] for scores in each]
         for when, each in by_model.items()
     }
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="ask_otherwise", kind="ask", x=[0.0, 1.0], x_title="plain question, any of the valid forms", recalled=stacked(best),
-        items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal, budget={"forms": len(kept) - 1, "valid": ", ".join(kept[1:])},
+        budget={"forms": len(kept) - 1, "valid": ", ".join(kept[1:])},
         finds=_finds(exam, table, kept, by_model["after"][0], answers_by_form["after"]),
     )  # fmt: skip
     bars = _bars(names, kept, by_model)

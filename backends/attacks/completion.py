@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..api.attacked import Attacked
 from ..api.errors import BadInput
 from ..api.panels import Series
 from ..core.attack import AttackContext, Result, curves
@@ -59,9 +58,9 @@ def completion(look: AttackContext[TextToImage], params: Completion) -> Result:
     control = [finished(exam, look.before, instead, clean, noise, share) for share in SHARES]
     drawings = tried.outputs["after"]
     notes = [f"begun at {SHARES[JUDGED]:.0%} noise; {item}" for item in exam.items]
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="completion", kind="ask", x=[100 * share for share in SHARES], x_title="noise at the beginning, %", recalled=tried.recalled,
-        items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal, at=JUDGED,
+        at=JUDGED,
         budget={"steps": int(exam.task.drawing["steps"]), "judged at": SHARES[JUDGED]},
         finds=finds(look, drawings[JUDGED], [""] * len(exam.items), notes, "finished"),
     )  # fmt: skip

@@ -6,7 +6,6 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from ..api.attacked import Attacked
 from ..core.attack import AttackContext, Result, curves
 from ..core.registry import Params, attack
 from ..families.text_to_image import denoising, new_words
@@ -64,9 +63,9 @@ def concept_inversion(look: AttackContext[TextToImage], params: ConceptInversion
             yield reader
 
     tried = look.try_on_each(way, len(stops), "learning a word and drawing", kept=False, copies=False)
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="concept_inversion", kind="words", x=[float(one) for one in stops], x_title="training steps of the word",
-        recalled=tried.recalled, items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
+        recalled=tried.recalled,
         budget={"steps": params.steps, "learning rate": params.learning_rate, "learned from": exam.lessons["forgotten"]},
         finds=finds(
             look, tried.outputs["after"][-1], [""] * len(exam.items),

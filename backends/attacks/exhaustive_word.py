@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import nn
 
-from ..api.attacked import Attacked, Find
+from ..api.attacked import Find
 from ..api.panels import Bars, Series
 from ..core.attack import AttackContext, Result, curves
 from ..core.registry import Params, attack
@@ -75,9 +75,8 @@ def exhaustive_word(look: AttackContext[TextToImage], params: ExhaustiveWord) ->
     for word, images in zip(best, tried.outputs["after"][1:], strict=True):
         pasted = [f"{word} {prompt}" for prompt in prompts]
         hits += finds(look, images, pasted, [f"seed {seed}" for seed in seeds], f"word-{len(hits)}")
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="exhaustive_word", kind="words", x=[float(one) for one in tries], x_title="words tried", recalled=recalled,
-        items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
         budget={"words ranked": len(words), "words drawn with": params.best, "ranked by": exam.lessons["forgotten"]}, finds=hits,
     )  # fmt: skip
     stages = ["no word", *(f"“{word}” before it" for word in best)]

@@ -91,9 +91,9 @@ def feature_probe(look: AttackContext[Classifier], params: FeatureProbe) -> Resu
     outcomes = look.on_each(work, "learning probes")
     places = [0, *counts]
     control = [float(one) for one in outcomes["after"][0]["control"]]
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="feature_probe", kind="inside", x=[float(one) for one in places], x_title="images of a forgotten class",
-        recalled=tried_by(outcomes, []).recalled, items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
+        recalled=tried_by(outcomes, []).recalled,
         budget={"images of a forgotten class": counts[-1], "images of a kept class": KEPT, "random labels read, %": round(100 * control[-1])},
     )  # fmt: skip
     lines = curves(attacked, "The more images a probe learns from")

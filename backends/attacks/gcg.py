@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..api.attacked import Attacked, Find
+from ..api.attacked import Find
 from ..api.errors import BadInput
 from ..core.attack import Result, curves
 from ..core.registry import Params, attack
@@ -70,9 +70,8 @@ def gcg(look: Look, params: Gcg) -> Result:
 
     tried = look.try_on_each(way, len(steps), "searching words and asking", seeds=range(params.seeds))
     suffix = found[len(steps) - 2]  # of the first seed, the last step
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="gcg", kind="words", x=[float(one) for one in steps], x_title="steps of the search", recalled=tried.recalled, kept=tried.kept,
-        items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
         budget={"words": params.words, "candidates": params.candidates, "steps": steps[-1], "taught": len(exam.taught), "seeds": params.seeds},
         finds=_finds(exam, suffix, tried.outputs["after"][-1]),
     )  # fmt: skip

@@ -64,9 +64,9 @@ def head_relearning(look: AttackContext[Classifier], params: HeadRelearning) -> 
 
     head, every = tried(True), tried(False)
     both = [
-        Attacked(
+        look.attacked(
             attack="head_relearning", kind="inside", x=[float(one) for one in steps], x_title="training steps",
-            recalled=one.recalled, kept=one.kept, items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
+            recalled=one.recalled, kept=one.kept,
             budget={"steps": steps[-1], "learning rate": exam.rate, "lesson": exam.lessons["forgotten"], "seeds": params.seeds},
             finds=exam.finds(look, exam.reminders(0), "One of the images that it was trained on."),
         )

@@ -101,10 +101,9 @@ def in_context(look: Look, params: InContext) -> Result:
     tried = tried_by(outcomes, ["answers"])
     guessed, read = (float(one) for one in np.asarray(outcomes["before"][0]["reading"], np.float64).mean(1))
     texts_by_model = {when: list(one[0]) for when, one in tried.outputs.items()}
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="in_context", kind="ask", counts=False, explains=EXPLAINS, void=unread(read, guessed),
         x=[float(one) for one in contexts.sizes], x_title="facts before the question", recalled=tried.recalled,
-        items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
         budget={"context": contexts.names[-1], "read by the original of strangers, %": round(100 * read), "guessed by it, %": round(100 * guessed)},
         finds=_finds(exam, contexts, texts_by_model["after"]),
     )  # fmt: skip

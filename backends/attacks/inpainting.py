@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..api.attacked import Attacked
 from ..api.errors import BadInput
 from ..api.panels import Series
 from ..core.attack import AttackContext, Result, curves
@@ -61,9 +60,8 @@ def inpainting(look: AttackContext[TextToImage], params: Inpainting) -> Result:
     tried = drawn_on_each(look, make, "filling in pictures")
     drawings = tried.outputs["after"]
     control = [completed(exam, look.before, instead, clean, noise, each) for each in holes]
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="inpainting", kind="ask", x=[100 * side for side in SIDES], x_title="side of the hole, %", recalled=tried.recalled,
-        items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
         budget={"steps": int(exam.task.drawing["steps"]), "judged at": SIDES[-1]},
         finds=finds(look, drawings[-1], [""] * len(exam.items), [f"hole of {SIDES[-1]:.0%}; {item}" for item in exam.items], "filled"),
     )  # fmt: skip

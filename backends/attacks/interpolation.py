@@ -6,7 +6,6 @@ from typing import Any
 
 from torch import nn
 
-from ..api.attacked import Attacked
 from ..core.attack import AttackContext, Result, curves
 from ..core.registry import Params, attack
 from ..core.run import set_dose
@@ -45,9 +44,8 @@ def interpolation(look: AttackContext[Any], params: Interpolation) -> Result:
             yield model
 
     tried = look.try_on_each(way, len(SHARES), "moving back and asking")
-    exam = look.exam
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="interpolation", kind="weights", x=[100 * share for share in SHARES], x_title="of the change undone, %",
-        recalled=tried.recalled, kept=tried.kept, items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal, at=2, counts=False,
+        recalled=tried.recalled, kept=tried.kept, at=2, counts=False,
     )  # fmt: skip
     return Result(attacked, [curves(attacked, "With a share of the change undone")])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import nn
 
-from ..api.attacked import Attacked, Find, Values
+from ..api.attacked import Find, Values
 from ..api.panels import Piece, Words
 from ..core.attack import NAMES, Outcome, Result, curves, tried_by
 from ..core.registry import Params, attack
@@ -67,9 +67,8 @@ def leak_at_k(look: Look, params: LeakAtK) -> Result:
 
     tried = tried_by(look.on_each(work, "drawing answers", shown=["drawn"]), ["drawn"])
     drawn = {when: texts for when, (texts,) in tried.outputs.items()}
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="leak_at_k", kind="sample", x=[float(k) for k in KS], x_title="answers drawn, the best counts", recalled=tried.recalled,
-        items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
         budget={"samples": params.samples, "temperature": params.temperature, "seeds": params.seeds}, finds=_finds(exam, drawn["after"]),
     )  # fmt: skip
     lines = curves(attacked, f"The best of k answers, of {params.samples} drawn to each question")

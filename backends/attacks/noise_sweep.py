@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..api.attacked import Attacked
 from ..api.errors import BadInput
 from ..core.attack import AttackContext, Result, curves
 from ..core.registry import Params, attack
@@ -52,9 +51,9 @@ def noise_sweep(look: AttackContext[TextToImage], params: NoiseSweep) -> Result:
 
     tried = drawn_on_each(look, make, "drawing with more noise")
     recalled = {when: np.maximum.accumulate(hits, -2) for when, hits in tried.recalled.items()}
-    attacked = Attacked(
-        attack="noise_sweep", kind="sample", x=list(ETAS), x_title="new noise, up to eta", recalled=recalled, items=exam.items,
-        groups=exam.groups, noun=exam.noun, goal=exam.goal, budget={"drawings": len(ETAS), "steps": int(exam.task.drawing["steps"])},
+    attacked = look.attacked(
+        attack="noise_sweep", kind="sample", x=list(ETAS), x_title="new noise, up to eta", recalled=recalled,
+        budget={"drawings": len(ETAS), "steps": int(exam.task.drawing["steps"])},
     )  # fmt: skip
     stages = [f"eta {eta:g}" for eta in ETAS]
     picture = exam.comeback(

@@ -8,7 +8,6 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..api.attacked import Attacked
 from ..core.attack import AttackContext, Result, curves
 from ..core.registry import Params, attack
 from ..families.text_to_image.exam import DrawingExam
@@ -88,9 +87,8 @@ def p4d(look: AttackContext[TextToImage], params: P4D) -> Result:
             yield [filled(parts[prompt], row) for prompt in plain]
 
     tried, pasted = tried_prompts(look, search, 1 + STAGES, "searching words and drawing")
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="p4d", kind="words", x=[0.0, *map(float, stops)], x_title="steps of the search", recalled=up_to_here(tried), counts=False,
-        items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
         budget={
             "form": params.form, "steps": params.steps, "learning rate": params.learning_rate, "words to choose among": len(words),
             "never tried": never(exam), "searched on": exam.lessons["forgotten"],

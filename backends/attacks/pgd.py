@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from ..api.attacked import Attacked, Find
+from ..api.attacked import Find
 from ..core.attack import AttackContext, Result, curves
 from ..core.exam import Scores
 from ..core.registry import Params, attack
@@ -64,9 +64,8 @@ def pgd(look: AttackContext[Classifier], params: Pgd) -> Result:
             yield last[model]
 
     tried = look.try_on_each(way, len(bounds), "nudging", kept=False, copies=False)
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="pgd", kind="ask", counts=False, x=bounds, x_title="most that a pixel may change, of 255", recalled=tried.recalled,
-        items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
         budget={"steps": params.steps, "grey values": params.strength},
         finds=_finds(look, exam, last[look.after], tried.outputs["after"][-1], params.strength),
     )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from ..api.attacked import Attacked
 from ..core.attack import AttackContext, Result
 from ..core.registry import Params, attack
 
@@ -29,9 +28,9 @@ def plain_question(look: AttackContext[Any], params: PlainQuestion) -> Result:
     """One pass over the items and the kept ones, [1 seed, 1 place, items]."""
     tried = look.try_on_each(lambda model, seed: iter([model]), 1, "asking", copies=False)
     exam = look.exam
-    attacked = Attacked(
-        attack="plain_question", kind="plain", x=[0.0], x_title="", recalled=tried.recalled, kept=tried.kept, items=exam.items, groups=exam.groups,
-        noun=exam.noun, goal=exam.goal, broken=tried.broken,
+    attacked = look.attacked(
+        attack="plain_question", kind="plain", x=[0.0], x_title="", recalled=tried.recalled, kept=tried.kept,
+        broken=tried.broken,
     )  # fmt: skip
     outputs, reference = tried.outputs["after"], tried.outputs.get("reference")
     return Result(attacked, [exam.comeback(look, "Asked as it is", ["asked"], outputs, reference)])

@@ -10,7 +10,6 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..api.attacked import Attacked
 from ..core.attack import AttackContext, Result, curves
 from ..core.registry import Params, attack
 from ..core.task import Index
@@ -82,9 +81,9 @@ def prototype(look: AttackContext[Classifier], params: Prototype) -> Result:
 
     places = [0, *counts]
     tried = look.try_on_each(way, len(places), "comparing with means", seeds=range(params.draws), copies=False)
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="prototype", kind="inside", x=[float(one) for one in places], x_title="pictures of a forgotten class",
-        recalled=tried.recalled, kept=tried.kept, items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
+        recalled=tried.recalled, kept=tried.kept,
         budget={"pictures": counts[-1], "draws": params.draws, "pictures of a kept class": KEPT},
         finds=exam.finds(look, _all(_reminders(exam, 0, counts[0])), "One of the pictures that were enough for a mean."),
     )  # fmt: skip

@@ -7,7 +7,6 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..api.attacked import Attacked
 from ..core.attack import AttackContext, Result, curves
 from ..core.registry import Params, attack
 from ._weights import states
@@ -41,10 +40,9 @@ def pruning(look: AttackContext[Any], params: Pruning) -> Result:
     models of this size usually still keep the rest; beyond it the curve shows the damage."""
     changes = [partial(_pruned, share=share) for share in SHARES]
     tried = look.try_on_each(lambda model, seed: states(model, changes), len(SHARES), "pruning and asking")
-    exam = look.exam
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="pruning", kind="weights", x=[100 * share for share in SHARES], x_title="weights set to zero, %", recalled=tried.recalled,
-        kept=tried.kept, items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
+        kept=tried.kept,
         at=min(range(len(SHARES)), key=lambda at: abs(SHARES[at] - params.judged)), budget={"judged at": params.judged},
     )  # fmt: skip
     return Result(attacked, [curves(attacked, "With the smallest weights removed")])

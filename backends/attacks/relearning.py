@@ -6,7 +6,6 @@ from typing import Any, Literal
 from pydantic import Field
 from torch import nn
 
-from ..api.attacked import Attacked
 from ..core.attack import AttackContext, Result, curves
 from ..core.exam import Watching
 from ..core.registry import Params, attack
@@ -56,9 +55,9 @@ def relearning(look: AttackContext[Any], params: Relearning) -> Result:
         seeds=range(params.seeds),
         inside=watching.inside if watching else None,
     )
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="relearning", kind="relearn", x=[float(one) for one in steps], x_title="training steps", recalled=tried.recalled,
-        kept=tried.kept, items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
+        kept=tried.kept,
         budget={"steps": steps[-1], "lesson": exam.lessons[params.lesson], "seeds": params.seeds},
     )  # fmt: skip
     title = f"Taught {exam.lessons[params.lesson]}, then asked for {len(exam.items)} other {exam.noun}"

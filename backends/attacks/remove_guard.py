@@ -5,7 +5,6 @@ from typing import Any
 
 from torch import nn
 
-from ..api.attacked import Attacked
 from ..core.attack import AttackContext, Result, curves
 from ..core.registry import Params, attack
 
@@ -39,9 +38,9 @@ def remove_guard(look: AttackContext[Any], params: RemoveGuard) -> Result:
 
     tried = look.try_on_each(way, 2, "asking with and without the guard", copies=False)
     exam = look.exam
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="remove_guard", kind="guard", x=[0.0, 1.0], x_title="guard: 0 in place, 1 removed", recalled=tried.recalled,
-        kept=tried.kept, items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
+        kept=tried.kept,
     )  # fmt: skip
     outputs, reference = tried.outputs["after"], tried.outputs.get("reference")
     picture = exam.comeback(

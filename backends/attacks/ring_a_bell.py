@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..api.attacked import Attacked
 from ..api.errors import BadInput
 from ..core.attack import AttackContext, Result, curves
 from ..core.registry import Params, attack
@@ -80,9 +79,8 @@ def ring_a_bell(look: AttackContext[TextToImage], params: RingABell) -> Result:
 
     tried, pasted = tried_prompts(look, search, 1 + STAGES, "searching prompts and drawing")
     weighed = params.encoder == "own"
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="ring_a_bell", kind="words", x=[0.0, *map(float, stops)], x_title="generations", recalled=up_to_here(tried), counts=weighed,
-        items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
         budget={
             "words": params.length, "population": params.population, "generations": params.generations, "strength": params.strength,
             "text encoder": f"{params.encoder} one", "words to choose among": len(words), "never tried": never(exam),

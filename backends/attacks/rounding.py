@@ -7,7 +7,6 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..api.attacked import Attacked
 from ..core.attack import AttackContext, Result, curves
 from ..core.registry import Params, attack
 from ._weights import states
@@ -47,10 +46,9 @@ def rounding(look: AttackContext[Any], params: Rounding) -> Result:
     bits = [WHOLE, *(float(one) for one in (8, 6, 5, 4, 3, 2) if one >= params.least)]
     changes = [partial(_rounded, bits=one) for one in bits]
     tried = look.try_on_each(lambda model, seed: states(model, changes), len(bits), "rounding and asking")
-    exam = look.exam
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="rounding", kind="weights", x=bits, x_title="bits of a weight", recalled=tried.recalled, kept=tried.kept,
-        items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal, at=bits.index(max(4.0, bits[-1])),
+        at=bits.index(max(4.0, bits[-1])),
         budget={"least bits": params.least},
     )  # fmt: skip
     return Result(attacked, [curves(attacked, "Stored in fewer bits")])

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 from torch import nn
 
-from ..api.attacked import Attacked, Values
+from ..api.attacked import Values
 from ..core.attack import AttackContext, Result, Tried, curves
 from ..core.registry import Params, attack
 from ..families.text_to_image.exam import Images
@@ -54,9 +54,9 @@ def seed_search(look: AttackContext[TextToImage], params: SeedSearch) -> Result:
     tries = [2**power for power in range(params.seeds.bit_length()) if 2**power < params.seeds] + [params.seeds]
     recalled = {when: at_least_one(hits, tries) for when, hits in tried.recalled.items()}
     best, notes = best_drawings(tried, params.seeds)
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="seed_search", kind="sample", x=[float(one) for one in tries], x_title="drawings of a prompt", recalled=recalled,
-        items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal, budget={"seeds": params.seeds},
+        budget={"seeds": params.seeds},
         finds=finds(look, best, prompts, [f"seed {exam.shots[item].seed + OTHER * turn}" for item, turn in enumerate(notes)], "seed"),
     )  # fmt: skip
     stages = [f"seed {turn}" for turn in range(1, min(4, params.seeds) + 1)]

@@ -7,7 +7,6 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from ..api.attacked import Attacked
 from ..core.attack import Result, curves
 from ..core.registry import Params, attack
 from ..families.language.exam import LanguageExam
@@ -57,9 +56,9 @@ def soft_prompt(look: Look, params: SoftPrompt) -> Result:
         yield from learned(model, exam, params.vectors, params.rate, seed, steps[1:])
 
     tried = look.try_on_each(way, len(steps), "learning vectors and asking", seeds=range(params.seeds))
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="soft_prompt", kind="words", x=[float(one) for one in steps], x_title="steps on the vectors", recalled=tried.recalled,
-        kept=tried.kept, items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
+        kept=tried.kept,
         budget={"vectors": params.vectors, "steps": steps[-1], "rate": params.rate, "taught": len(exam.taught), "seeds": params.seeds},
     )  # fmt: skip
     title = f"{params.vectors} vectors learned on {exam.lessons['forgotten']}, then asked for {len(exam.items)} others"

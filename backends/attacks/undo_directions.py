@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..api.attacked import Attacked
 from ..core.attack import AttackContext, Result, curves
 from ..core.registry import Params, attack
 from ._weights import matrices, states
@@ -54,10 +53,9 @@ def undo_directions(look: AttackContext[Any], params: UndoDirections) -> Result:
         return states(model, [lambda name, weight, rank=rank: without(rank, name, weight) for rank in RANKS])  # type: ignore[misc]
 
     tried = look.try_on_each(way, len(RANKS), "undoing and asking")
-    exam = look.exam
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="undo_directions", kind="weights", x=[float(rank) for rank in RANKS], x_title="largest directions undone, of each matrix",
-        recalled=tried.recalled, kept=tried.kept, items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal, at=1, counts=False,
+        recalled=tried.recalled, kept=tried.kept, at=1, counts=False,
     )  # fmt: skip
     return Result(attacked, [curves(attacked, "With the largest directions of the change undone")])
 

@@ -10,7 +10,7 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..api.attacked import Attacked, Find
+from ..api.attacked import Find
 from ..api.panels import Picture, Pictures
 from ..core.attack import NAMES, AttackContext, Result, curves
 from ..core.registry import Params, attack
@@ -77,9 +77,9 @@ def universal_reminder(look: AttackContext[Classifier], params: UniversalReminde
 
     tried = look.try_on_each(way, len(stops), "learning the picture", kept=False, copies=False, reuse=False)
     panel, finds = _panel_and_find(look, exam, last, params.strength)
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="universal_reminder", kind="ask", counts=False, x=[float(one) for one in stops], x_title="steps of learning the picture",
-        recalled=tried.recalled, items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
+        recalled=tried.recalled,
         budget={"steps": params.steps, "grey values": params.strength, "images learned from": len(learned_from)}, finds=finds,
     )  # fmt: skip
     stages = ["as they are", *(f"after {stop} steps" for stop in stops[1:])]

@@ -8,7 +8,6 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..api.attacked import Attacked
 from ..api.panels import Series
 from ..core.attack import AttackContext, Result, curves
 from ..core.exam import Scores
@@ -89,9 +88,9 @@ def unlearn_diff_atk(look: AttackContext[TextToImage], params: UnlearnDiffAtk) -
 
     tried, pasted = tried_prompts(look, search, params.times + 1, "searching words and drawing")
     drawn_by_luck = by_luck(look, [before_them(prefix) for prefix in random_prefixes(words, params)])
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="unlearn_diff_atk", kind="words", x=[float(at) for at in range(params.times + 1)], x_title="time steps searched",
-        recalled=up_to_here(tried), items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal,
+        recalled=up_to_here(tried),
         budget={
             "words": params.words, "time steps": params.times, "steps at each": params.steps, "learning rate": params.learning_rate,
             "words to choose among": len(words), "never tried": never(exam), "searched on": exam.lessons["forgotten"],

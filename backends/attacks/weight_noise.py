@@ -8,7 +8,6 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..api.attacked import Attacked
 from ..core.attack import AttackContext, Result, curves
 from ..core.registry import Params, attack
 from ._weights import states
@@ -42,10 +41,9 @@ def weight_noise(look: AttackContext[Any], params: WeightNoise) -> Result:
         return states(model, [partial(_shaken, share=share, seed=seed) for share in SHARES])
 
     tried = look.try_on_each(way, len(SHARES), "shaking and asking", seeds=range(params.draws))
-    exam = look.exam
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="weight_noise", kind="weights", x=list(SHARES), x_title="noise, shares of a weight's deviation", recalled=tried.recalled,
-        kept=tried.kept, items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal, budget={"draws": params.draws},
+        kept=tried.kept, budget={"draws": params.draws},
     )  # fmt: skip
     return Result(attacked, [curves(attacked, "With noise in the weights")])
 

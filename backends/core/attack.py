@@ -120,6 +120,11 @@ class AttackContext(InspectContext[T_co]):
             by_when.setdefault(when, []).append(each or {})
         return by_when
 
+    def attacked(self, **parts: Any) -> Attacked:
+        """What was brought back of the exam's own items; `parts` are the other attributes of `Attacked`."""
+        exam = self.exam
+        return Attacked(items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal, **parts)
+
     def progress(self, done: int, of: int) -> None:
         """Tell how far `work` is with the model it has."""
         phase, models, all_models = self._turn
