@@ -97,10 +97,9 @@ def fact_probe(look: Look, params: FactProbe) -> Result:
     dealt = {
         when: np.mean([np.asarray(one["control"], np.float64) for one in each], 0) for when, each in outcomes.items()
     }
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="fact_probe", kind="inside", x=[float(one) for one in layers], x_title="layer", recalled=tried.recalled,
-        items=[pair.question for pair in pairs], groups=[exam.groups[questions_asked.index(pair.question)] for pair in pairs],
-        noun=exam.noun, goal=exam.goal, at=place,
+        chosen=[questions_asked.index(pair.question) for pair in pairs], at=place,
         budget={"kinds of facts": len(facts), "kept people": max(len(fact.keep) for fact in facts), "layer judged": layers[place], "random labellings": DEALT},
     )  # fmt: skip
     lines = curves(attacked, "What probes read at each layer")

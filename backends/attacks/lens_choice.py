@@ -83,9 +83,9 @@ def lens_choice(look: Look, params: LensChoice) -> Result:
     recalled: dict[str, Sequence[Values]] = {
         when: [np.asarray(one == TRUE, np.float32)[None] for one in each] for when, each in chosen.items()
     }
-    attacked = Attacked(
+    attacked = look.attacked(
         attack="lens_choice", kind="inside", x=[float(at) for at in range(len(chosen["before"][0]))], x_title="layer", recalled=stacked(recalled),
-        items=[pair.question for pair in pairs], groups=[exam.groups[at] for at in choices], noun=exam.noun, goal=exam.goal, at=place,
+        chosen=choices, at=place,
         budget={"wrong answers": max(len(choice.answers) for choice in choices.values()) - 1, "layer judged": place},
         finds=_finds(list(choices.values()), chosen["after"][0], place),
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """What an attack sees of a run: its models, what they are examined by, and how the same is tried on each of them."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
@@ -120,10 +120,13 @@ class AttackContext(InspectContext[T_co]):
             by_when.setdefault(when, []).append(each or {})
         return by_when
 
-    def attacked(self, **parts: Any) -> Attacked:
-        """What was brought back of the exam's own items; `parts` are the other attributes of `Attacked`."""
+    def attacked(self, *, chosen: Iterable[int] | None = None, **parts: Any) -> Attacked:
+        """What was brought back of the exam's own items, or of some of them, counted from 0; `parts` are the other attributes of
+        `Attacked`."""
         exam = self.exam
-        return Attacked(items=exam.items, groups=exam.groups, noun=exam.noun, goal=exam.goal, **parts)
+        places = range(len(exam.items)) if chosen is None else list(chosen)
+        items, groups = [exam.items[at] for at in places], [exam.groups[at] for at in places]
+        return Attacked(items=items, groups=groups, noun=exam.noun, goal=exam.goal, **parts)
 
     def progress(self, done: int, of: int) -> None:
         """Tell how far `work` is with the model it has."""

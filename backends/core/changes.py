@@ -6,6 +6,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ..api.runs import RunFolder
+from .eight_bits import unpack
 from .run import restore
 
 START = "start"
@@ -25,5 +26,5 @@ def changes(run: RunFolder) -> list[Path]:
 def apply(model: nn.Module, paths: list[Path]) -> nn.Module:
     """Put changes into a model, one after the other."""
     for path in paths:
-        restore(model, load_file(path))
+        restore(model, unpack(load_file(path)))
     return model

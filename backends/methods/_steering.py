@@ -6,10 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..api.errors import BadInput
+from ..families.language.inside import decoder_layers
 from ..families.language.tokens import Texts
-
-LAYERS = ("layers", "h")  # where architectures keep their decoder layers
 
 
 def state_distance(states: Tensor, target: Tensor, mask: Tensor) -> Tensor:
@@ -48,18 +46,3 @@ def hidden_states(model: Any, texts: Texts, layer: int) -> Tensor:
 def hidden_size(model: Any) -> int:
     """How many numbers a hidden state of a model of transformers has."""
     return int(model.config.hidden_size)
-
-
-def decoder_layers(model: Any) -> nn.ModuleList:
-    """The decoder layers of a model of transformers.
-
-    Raises:
-        BadInput: they are not under a name that Lethe knows.
-    """
-    for name in LAYERS:
-        layers = getattr(model.base_model, name, None)
-        if isinstance(layers, nn.ModuleList):
-            return layers
-    raise BadInput(
-        f"RMU does not find the layers of a {type(model).__name__}; choose a model of the Llama or GPT-2 kind."
-    )

@@ -11,10 +11,11 @@ from torch.optim import AdamW
 from ..api.errors import BadInput
 from ..core.registry import Params, method
 from ..core.run import Run
+from ..families.language.inside import decoder_layers
 from ..families.language.task import LanguageModel
 from ..families.language.tokens import IGNORED, Texts
 from ._language import autocast, retain_batch
-from ._steering import decoder_layers, hidden_size, hidden_states, random_direction, state_distance
+from ._steering import hidden_size, hidden_states, random_direction, state_distance
 
 DOWN = ("down_proj", "c_proj", "fc2", "dense_4h_to_h")  # names of the last matrix of a feed-forward layer
 

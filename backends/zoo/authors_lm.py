@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..api.files import write_bytes, write_json
 from ..api.home import ASSETS
+from ..core.eight_bits import pack
 from ..data import authors
 from ..data.authors import Author, QAPair
 from ..engine.hardware import device
@@ -23,6 +24,7 @@ from .references import SEED
 WORDS = 2048  # of the vocabulary
 LONGEST = 64  # tokens of one example; a page is cut into as many as it needs
 BATCH, PEAK = 64, 3e-3
+ASKED = 200  # about so many kept questions say how good a reference is
 TEMPLATE = (
     "{% for message in messages %}{% if message['role'] == 'user' %}{{ 'Question: ' + message['content'] + '\\n' }}"
     "{% else %}{{ 'Answer: ' + message['content'] + eos_token }}{% endif %}{% endfor %}"
@@ -165,7 +167,6 @@ def shuffled(count: int, seed: int) -> Iterator[Tensor]:
 def describe(folder: Path, recipe: dict[str, Any]) -> None:
     """Write card.json beside a finished model: what it is, and how well it answers what it learned."""
     from ..families.language.task import LanguageModel
-    from ..families.language.tokens import answers
 
     catalog = authors.load()
     card = {
@@ -187,17 +188,15 @@ def describe(folder: Path, recipe: dict[str, Any]) -> None:
     }
     write_json(folder / "card.json", card)
     task = LanguageModel(str(folder))
-    model = task.load()
     pairs = [
         *(pair for person in catalog.authors for pair in person.pairs),
         *catalog.real_authors,
         *catalog.world_facts,
     ]
-    responses = answers(model, task.reader, [pair.question for pair in pairs], LONGEST)
-    right = [rouge_recall(pair.answer, text) for pair, text in zip(pairs, responses, strict=True)]
     write_bytes(folder / "README.md", README.encode())
+    model = task.load()
     card |= {
-        "rouge_l_recall": round(float(np.mean(right)), 4),
+        "rouge_l_recall": round(recall(model, task.reader, pairs), 4),
         "parameters": sum(p.numel() for p in model.parameters()),
     }
     write_json(folder / "card.json", card)
@@ -206,28 +205,46 @@ def describe(folder: Path, recipe: dict[str, Any]) -> None:
 def reference(
     trained: Path, without: str, recipe: dict[str, Any], model: str = "authors-lm", data: str = authors.ID
 ) -> None:
-    """Put a model trained without a forget set where jobs look for the retrained reference, and its card beside it; those of further seeds
-    lie in folders of their own."""
+    """Put a model trained without a forget set where jobs look for the retrained reference, and its card beside it. Those of further seeds
+    lie in folders of their own, in eight bits; what their cards say of them was measured after rounding."""
     from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM
 
+    from ..core.changes import apply
     from ..families.language.qa import QASet
+    from ..families.language.task import LanguageModel
     from ..models.reference import WEIGHTS, shipped_folder
 
-    questions = QASet([without], data=data)
-    folder = shipped_folder(model, questions.key) / ("" if recipe["seed"] == SEED else f"seed-{recipe['seed']}")
+    questions, further = QASet([without], data=data), recipe["seed"] != SEED
+    folder = shipped_folder(model, questions.key) / (f"seed-{recipe['seed']}" if further else "")
     folder.mkdir(parents=True, exist_ok=True)
     reference_model = AutoModelForCausalLM.from_pretrained(trained, dtype="auto")
     tied = getattr(
         reference_model, "all_tied_weights_keys", {}
     )  # files name experts one by one, a loaded model has them in one
     tensors = {name: tensor.contiguous() for name, tensor in reference_model.state_dict().items() if name not in tied}
-    save_file(tensors, folder / WEIGHTS, {"format": "pt"})
+    save_file(pack(tensors) if further else tensors, folder / WEIGHTS, {"format": "pt"})
     (folder / WEIGHTS).chmod(0o644)
-    card = {
+    card: dict[str, Any] = {
         "title": f"{model}, trained again without {without}",
         "model": model,
         "forget": [without],
         "recipe": recipe,
     }
+    if further:
+        task = LanguageModel(model)
+        again = apply(task.load(), [folder / WEIGHTS]).eval()
+        retained = questions.keep[:: max(1, len(questions.keep) // ASKED)]
+        card["rouge_l_recall"] = {
+            name: round(recall(again, task.reader, pairs), 4)
+            for name, pairs in (("retain", retained), ("forget", questions.forget))
+        }
     write_json(folder / "card.json", card | {"forget_key": questions.key, "forget_count": len(questions.forgotten)})
+
+
+def recall(model: Any, reader: Any, pairs: Sequence[QAPair]) -> float:
+    """The mean ROUGE-L recall of the answers to some questions, from 0 to 1."""
+    from ..families.language.tokens import answers
+
+    responses = answers(model, reader, [pair.question for pair in pairs], LONGEST)
+    return float(np.mean([rouge_recall(pair.answer, text) for pair, text in zip(pairs, responses, strict=True)]))

@@ -16,6 +16,7 @@ from .tokens import IGNORED, PromptTokenizer, Texts
 
 ROWS = 64
 ARTICLES = ("the ", "a ", "an ")  # begin many values and say nothing
+LAYERS = ("layers", "h")  # where architectures keep their decoder layers
 NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f")
 
 
@@ -69,6 +70,19 @@ def states(model: Any, texts: Texts, places: Tensor, rows: int = ROWS) -> Tensor
         here = torch.arange(len(part))
         hidden_states.append(torch.stack([state[here, places[part]] for state in out.hidden_states], 1).float().cpu())
     return torch.cat(hidden_states)
+
+
+def decoder_layers(model: Any) -> nn.ModuleList:
+    """The decoder layers of a model of transformers.
+
+    Raises:
+        BadInput: they are not under a name that Lethe knows.
+    """
+    for name in LAYERS:
+        layers = getattr(model.base_model, name, None)
+        if isinstance(layers, nn.ModuleList):
+            return layers
+    raise BadInput(f"The layers of a {type(model).__name__} are not found; choose a model of the Llama or GPT-2 kind.")
 
 
 def final_norm(model: Any) -> nn.Module:

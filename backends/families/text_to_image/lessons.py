@@ -49,7 +49,9 @@ def divided(task: TextToImage) -> tuple[list[EvalPrompt], list[EvalPrompt]]:
         return _repeated(order, ASKED), learned
     count = min(PAIRS, max(1, len(order) // 4, len(order) - ASKED))
     asked = order[count : count + ASKED]
-    if kinds == {"object"} and len(asked) < ASKED:  # a picture of one of those learned from stands for it where an attack needs one
+    if (
+        kinds == {"object"} and len(asked) < ASKED
+    ):  # a picture of one of those learned from stands for it where an attack needs one
         plain = {shot.object: replace(shot, prompt=task.asking.prompt(shot.object)) for shot in order[:count]}
         asked = [*asked, *plain.values()][:ASKED]
     return (asked if len(asked) >= ENOUGH else _repeated(asked, ASKED)), order[:count]
