@@ -9,7 +9,7 @@ import torch
 
 from backends.families.language.tokens import nll_and_greedy
 from tests.benchmarks import __main__ as command
-from tests.benchmarks import language
+from tests.benchmarks import language, queue
 from tests.benchmarks.jobs import default, phases
 from tests.benchmarks.studio import holds, resident
 from tests.benchmarks.viewers import quantile
@@ -66,3 +66,12 @@ def test_an_unknown_benchmark_is_refused(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["benchmarks", "jobs"])
     assert command.main() == 2
     assert "choose from job, studio, home, run, defaults, viewers, methods" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_queue_of_a_few_runs_loses_none_and_does_none_twice(tmp_path, monkeypatch):
+    monkeypatch.setenv("LETHE_HOME", str(tmp_path))
+    monkeypatch.setattr(queue, "LOST", 0.3)  # most runs are tried more than once
+    lines = list(queue.queue(8))
+    assert any(line.startswith("0 lost, 0 done twice, {'done': 8}") and "; 0 attempts" not in line for line in lines)
+    assert any(line.startswith("/runs with all") for line in lines)

@@ -96,14 +96,19 @@ async def loads(address: str, count: int, together: int = TOGETHER) -> None:
     await asyncio.gather(*(one() for _ in range(count)))
 
 
-async def load(address: str, page: dict[str, Any]) -> None:
-    """What a browser asks for when it opens the first page: the page, its heartbeat and all that happens on arrival."""
+async def load(address: str, page: dict[str, Any], path: str = "/") -> None:
+    """What a browser asks for when it opens a page, the first where left out: the page, its heartbeat and all that happens on arrival."""
     session = secrets.token_hex(6)
-    await _once(address)
+    await _once(address, path)
     _, heart = await _open(address, f"{API}/heartbeat/{session}", None)
     try:
         values = {one["id"]: one["props"].get("value") for one in page["components"]}
-        events = [one for one in page["dependencies"] if any(event == "load" for _, event in one["targets"])]
+        own = page["page"][path.strip("/")]["dependencies"]
+        events = [
+            one
+            for one in page["dependencies"]
+            if one["id"] in own and one["backend_fn"] and any(event == "load" for _, event in one["targets"])
+        ]
         for event in events:
             asked = {
                 "fn_index": event["id"],
