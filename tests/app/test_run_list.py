@@ -155,7 +155,7 @@ def test_without_a_run_there_is_a_finished_example_with_its_picture_and_one_butt
     parts = run_list.listed(SHIPPED, "")
     card = parts.ended.split('<article class="lethe-card lethe-first-run">')[1].split("</article>")[0]
     assert card.count('src="thumbnail/example-forget-cat/') == 2 and card.count("lethe-button") == 1
-    assert 'href="new"' in card and 'href="run?id=example-forget-cat"' in card and "Not erased" in card
+    assert 'href="new"' in card and 'href="run?id=example-forget-cat"' in card and "Hidden" in card
     examples = parts.ended.split('<details class="lethe-examples">')[1]
     assert examples.count('<article class="lethe-run"') == len(SHIPPED) and 'data-act="delete"' not in examples
 

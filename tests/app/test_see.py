@@ -68,7 +68,7 @@ def test_bullets_are_the_numbers_of_the_run(run_id):
     ("run_id", "words"),
     [
         ("example-forget-sandal", ("Yes", "Yes", "Hidden")),
-        ("example-forget-cat", ("Yes", "Yes", "Not erased")),
+        ("example-forget-cat", ("Yes", "Yes", "Hidden")),
         ("example-author-hidden", ("Yes", "Yes", "Filter")),
         ("example-author-refused", ("Yes, but broken language", "Damaged", "Hidden")),
         ("example-experts-one", ("Yes", "Yes", "Hidden")),
