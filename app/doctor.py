@@ -41,6 +41,7 @@ def examine(port: int, scheduler: str | None) -> list[Check]:
         ("home", _home),
         ("port", lambda: _port(port)),
         ("browser for tests", _browser),
+        ("tools over MCP", _tools),
         ("catalog", _catalog),
         ("optional models", _optional),
         ("torch and models", _models),
@@ -58,6 +59,11 @@ def examine(port: int, scheduler: str | None) -> list[Check]:
 
 def _python() -> list[Check]:
     return [Check("python", sys.version_info >= (3, 11), f"{platform.python_version()} at {sys.executable}")]
+
+
+def _tools() -> list[Check]:
+    there = importlib.util.find_spec("mcp") is not None
+    return [Check("tools over MCP", there, "at /gradio_api/mcp/" if there else "the package mcp is missing; install it, as make studio does")]
 
 
 def _home() -> list[Check]:

@@ -5,6 +5,8 @@ Two, so that a page never waits for another page's long look. The second is star
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
 from backends.api.limits import limits
@@ -60,10 +62,25 @@ class Answers:
         self._long.stop()
 
 
+_ASKS: Final[ContextVar[str]] = ContextVar("who asks", default="")
+
+
+@contextmanager
+def asking_as(visitor: str) -> Iterator[None]:
+    """Let what is asked meanwhile count as asked by one visitor, whichever page or program it comes from."""
+    before = _ASKS.set(visitor)
+    try:
+        yield
+    finally:
+        _ASKS.reset(before)
+
+
 def _visitor() -> str:
-    """The page that asks, as Gradio knows it; empty outside of its handlers."""
+    """Who asks: the page, as Gradio knows it, or whom `asking_as` names; empty outside of both."""
     from gradio.context import LocalContext
 
+    if named := _ASKS.get():
+        return named
     request = LocalContext.request.get(None)
     return str(getattr(request, "session_hash", None) or "")
 

@@ -27,5 +27,5 @@ def for_change(run_id: str, secret: str | None) -> RunFolder:
     if run.shipped:
         raise BadInput(f"Run {run.id} came with Lethe; it can be looked at, not changed.")
     if not may_change(run, secret):
-        raise BadInput(f"Run {run.id} was started in another browser, so it can only be looked at here.")
+        raise BadInput(f"Run {run.id} was started in another browser or program, so it can only be looked at here.")
     return run

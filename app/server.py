@@ -154,6 +154,12 @@ def own_routes(app: FastAPI) -> None:
         content, kind = found
         return Response(content, media_type=kind, headers={"Cache-Control": f"private, max-age={WEEK}"})
 
+    from app.public_api.mcp import ADDRESS, Tools
+
+    tools = Tools()
+    for address in (ADDRESS, f"{ADDRESS}/"):
+        app.add_route(address, tools, include_in_schema=False)  # type: ignore[arg-type]
+
     @app.get("/classroom", include_in_schema=False)
     def to_classroom() -> RedirectResponse:
         return RedirectResponse("classroom/")  # relative: also right behind a proxy that adds a path
@@ -196,7 +202,7 @@ def create_app(host: str = "127.0.0.1") -> FastAPI:
             show_error=False,  # what an unforeseen error says is for the log
             run_history=False,
             enable_monitoring=False,
-            mcp_server=False,
+            mcp_server=False,  # see app/public_api/mcp.py
         )
     wrap_gradio(mounted.routes[-1].app)  # type: ignore[attr-defined]
     mounted.add_middleware(bounds.Bounds)

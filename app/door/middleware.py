@@ -1,5 +1,6 @@
 """The door itself: one layer around everything that is served, for requests and for websockets."""
 
+import inspect
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -27,11 +28,12 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PREFIX: Final = "/gradio_api/"
 EVENTS: Final = re.compile(r"/gradio_api/(run/[^/]+|queue/join)/?")
-# What the pages ask of Gradio. The rest of its interface (calls by name, streams, recordings, links to a session's values,
-# servers of components, other servers' files) serves no page of ours.
+CALLS: Final = re.compile(r"/gradio_api/call/v2/([^/]+)/?")
+# What pages and programs ask of Gradio. The rest of its interface (calls by place instead of by name, streams, recordings, links to
+# a session's values, servers of components, other servers' files) serves none of ours.
 OPEN: Final = re.compile(
-    r"/gradio_api/(run/[^/]+/?|queue/(join|data)/?|(upload|upload_progress|info|reset|cancel|startup-events|theme\.css|app_id)/?"
-    r"|heartbeat/[^/]+|file=.+)"
+    r"/gradio_api/(run/[^/]+/?|queue/(join|data)/?|(upload|upload_progress|info|reset|cancel|startup-events|theme\.css|app_id|mcp)/?"
+    r"|call/v2/[^/]+/?|call/(v2/)?[^/]+/[0-9a-f]+/?|heartbeat/[^/]+|file=.+)"
 )
 NOT_OPEN: Final = re.compile(r"/(monitoring|login|logout|svelte|custom_component)(/.*)?")
 
@@ -54,6 +56,14 @@ class Door:
     def __init__(self, app: App, hosts: Hosts, blocks: Studio) -> None:
         self.app, self.hosts, self.blocks = app, hosts, blocks
         self._events: dict[int, values.Event] = {}
+        self._functions: dict[str, values.Function] = {}
+
+    @property
+    def functions(self) -> dict[str, values.Function]:
+        """The studio's public functions by name; fixed once it is built."""
+        if not self._functions:
+            self._functions = functions(self.blocks.fns)
+        return self._functions
 
     @property
     def events(self) -> dict[int, values.Event]:
@@ -113,9 +123,12 @@ class Door:
             await send(message)
 
         try:
-            if refusal is None and scope["method"] == "POST" and EVENTS.fullmatch(scope["path"]):
+            if refusal is None and scope["method"] == "POST":
                 try:
-                    scope, receive = await self._checked_request(scope, receive)
+                    if EVENTS.fullmatch(scope["path"]):
+                        scope, receive = await self._checked_request(scope, receive)
+                    elif call := CALLS.fullmatch(scope["path"]):
+                        scope, receive = await self._checked_call(scope, receive, call[1])
                 except BadInput as error:
                     refusal = _error_response(error)
             await (refusal or self.app)(scope, receive, send_with_headers)
@@ -127,14 +140,36 @@ class Door:
     async def _checked_request(self, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
         """The request with its body read, checked and written anew."""
         body = values.check_body(await _read(receive), self.events, Path(get_upload_folder()), self.rendered)
-        other_headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
-        scope["headers"] = [*other_headers, (b"content-length", str(len(body)).encode())]
-        waiting = [{"type": "http.request", "body": body, "more_body": False}]
+        return _with_body(scope, receive, body)
 
-        async def replay() -> Scope:
-            return waiting.pop() if waiting else await receive()
+    async def _checked_call(self, scope: Scope, receive: Receive, name: str) -> tuple[Scope, Receive]:
+        """The call of a public function with its body read, checked and written anew."""
+        return _with_body(scope, receive, values.check_call(await _read(receive), name, self.functions))
 
-        return scope, replay
+
+def _with_body(scope: Scope, receive: Receive, body: bytes) -> tuple[Scope, Receive]:
+    """A request with this body in the place of the one that was read."""
+    other_headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
+    scope["headers"] = [*other_headers, (b"content-length", str(len(body)).encode())]
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Scope:
+        return waiting.pop() if waiting else await receive()
+
+    return scope, replay
+
+
+def functions(fns: Mapping[int, BlockFunction]) -> dict[str, values.Function]:
+    """The public functions by name, with the arguments that each takes and those that it needs."""
+    public = [fn for fn in fns.values() if fn.api_visibility == "public" and fn.fn is not None and fn.api_name]
+    each = {str(fn.api_name): inspect.signature(fn.fn).parameters.values() for fn in public if fn.fn is not None}
+    return {
+        name: values.Function(
+            tuple(one.name for one in arguments),
+            tuple(one.name for one in arguments if one.default is inspect.Parameter.empty),
+        )
+        for name, arguments in each.items()
+    }
 
 
 def shapes(fns: Mapping[int, BlockFunction]) -> dict[int, values.Event]:

@@ -25,6 +25,39 @@ class Event:
     selects: bool = False
 
 
+@dataclass(frozen=True)
+class Function:
+    """The shape of one public function of the studio: the names of its arguments, and of those that it needs."""
+
+    arguments: tuple[str, ...]
+    needed: tuple[str, ...] = ()
+
+
+def check_call(body: bytes, name: str, functions: Mapping[str, Function]) -> bytes:
+    """The call of a public function as it may be passed on: an object with its arguments by name. What they hold it checks itself.
+
+    Args:
+        body: the request as it came.
+        name: of the function.
+        functions: those there are, by name.
+
+    Raises:
+        BadInput: one sentence says what is wrong.
+    """
+    function = functions.get(name)
+    if function is None:
+        raise BadInput(f"There is no function {name[:60]!r}; there are {', '.join(sorted(functions))}.")
+    request = _read_object(body)
+    takes = f"{name} takes {', '.join(function.arguments) or 'no arguments'}."
+    if unknown := [one for one in request if one not in function.arguments]:
+        raise BadInput(f"There is no argument {unknown[0][:60]!r}; {takes}")
+    if missing := [one for one in function.needed if one not in request]:
+        raise BadInput(f"{name} was given no {missing[0]}; {takes}")
+    if any(files_in(request)):
+        raise BadInput(f"A value of the request stands for a file, and {name} takes none.")
+    return orjson.dumps(request)
+
+
 def check_body(
     body: bytes,
     events: Mapping[int, Event],
@@ -42,18 +75,28 @@ def check_body(
     Raises:
         BadInput: one sentence says what is wrong; no value of the request that could name a file is repeated.
     """
-    try:
-        request = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise BadInput("The request is no JSON that can be read; an object is needed.") from None
-    if not isinstance(request, dict):
-        raise BadInput("The request must be a JSON object.")
+    request = _read_object(body)
     session = request.get("session_hash")
     more = rendered(session) if rendered is not None and isinstance(session, str) else {}
     _check_shape(request, ChainMap(dict(more), dict(events)))
     if any(not is_upload(one, uploads) for one in files_in(request)):
         raise BadInput("The request names a file that was not uploaded here; upload it first.")
     return orjson.dumps(request)
+
+
+def _read_object(body: bytes) -> dict[str, Any]:
+    """The object that a request holds.
+
+    Raises:
+        BadInput: it holds none.
+    """
+    try:
+        request = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise BadInput("The request is no JSON that can be read; an object is needed.") from None
+    if not isinstance(request, dict):
+        raise BadInput("The request must be a JSON object.")
+    return request
 
 
 def _check_shape(request: dict[str, Any], events: Mapping[int, Event]) -> None:
