@@ -1,4 +1,4 @@
-"""Gradio writes no type stubs beside our files, and nothing of Python itself is replaced for that."""
+"""Gradio writes no type stubs beside our files and imports no tools, and nothing of Python itself is replaced for that."""
 
 import subprocess
 import sys
@@ -8,10 +8,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DERIVED = "import gradio as gr\n\n\nclass Derived(gr.Textbox):\n    pass\n"
 CODE = """
-import inspect, sys
+import importlib.util, inspect, sys
 before, finders = inspect.getfile, list(sys.meta_path)
 import app.view, gradio, derived
 assert inspect.getfile is before and sys.meta_path == finders
+assert importlib.util.find_spec("mcp") is not None and "mcp" not in sys.modules and "gradio.mcp" in sys.modules
+import mcp.types
 print(gradio.__file__)
 """
 
