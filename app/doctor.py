@@ -63,7 +63,13 @@ def _python() -> list[Check]:
 
 def _tools() -> list[Check]:
     there = importlib.util.find_spec("mcp") is not None
-    return [Check("tools over MCP", there, "at /gradio_api/mcp/" if there else "the package mcp is missing; install it, as make studio does")]
+    return [
+        Check(
+            "tools over MCP",
+            there,
+            "at /gradio_api/mcp/" if there else "the package mcp is missing; install it, as make studio does",
+        )
+    ]
 
 
 def _home() -> list[Check]:

@@ -30,7 +30,7 @@ def add(most: int = 4) -> None:
     Args:
         most: calls of one function that are answered at once. Those that wait hold no thread, so of them as many as may wait.
     """
-    import gradio as gr
+    from gradio.events import api
 
     for one in CALLS:
-        gr.api(one.gradio, api_name=one.name, queue=False, concurrency_limit=jobs.WAITING if one.waits else most)
+        api(one.gradio, api_name=one.name, queue=False, concurrency_limit=jobs.WAITING if one.waits else most)

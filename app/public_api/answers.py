@@ -36,7 +36,11 @@ def ask(run_or_model: str, question: str) -> dict[str, Any]:
         return _recognised(question, request)
     op = "answer" if families.has(family, "answers") else "ask"
     reply = LIVE.ask(op, question=question, **request)
-    sides = {when: {"text": reply[when]["said"], "share": number(reply[when].get("share"))} for when in WHENS if when in reply}
+    sides = {
+        when: {"text": reply[when]["said"], "share": number(reply[when].get("share"))}
+        for when in WHENS
+        if when in reply
+    }
     return {"asked": question, "truth": reply.get("truth", ""), **sides}
 
 
@@ -63,13 +67,19 @@ def draw(run_or_model: str, prompt: str, seed: int = 0) -> dict[str, Any]:
 def _recognised(question: str, request: dict[str, Any]) -> dict[str, Any]:
     """What models take an image of their data for."""
     if not IMAGE.fullmatch(question.strip()):
-        raise BadInput(f"{question[:60]!r} is no image of the data; this model looks at images, so write test-3 or train-17.")
+        raise BadInput(
+            f"{question[:60]!r} is no image of the data; this model looks at images, so write test-3 or train-17."
+        )
     reply = LIVE.ask("predict", items=[question.strip()], **request)
     (item,), names = reply["items"], reply["classes"]
 
     def side(shares: list[float]) -> dict[str, Any]:
         order = sorted(range(len(names)), key=lambda at: -shares[at])[:LIKELIEST]
-        return {"text": names[order[0]], "share": shares[order[0]], "likeliest": {names[at]: shares[at] for at in order}}
+        return {
+            "text": names[order[0]],
+            "share": shares[order[0]],
+            "likeliest": {names[at]: shares[at] for at in order},
+        }
 
     truth = "" if item.get("label") is None else names[item["label"]]
     return {"asked": question.strip(), "truth": truth} | {when: side(item[when]) for when in WHENS if item.get(when)}

@@ -14,7 +14,9 @@ from backends.api.choosing import joined
 from backends.api.errors import BadInput
 from backends.api.params import quoted_value
 
-PROGRAMS: Final = "programs"  # who asks: all programs together hold the places of one visitor, so that they crowd out no page
+PROGRAMS: Final = (
+    "programs"  # who asks: all programs together hold the places of one visitor, so that they crowd out no page
+)
 SECTIONS: Final = ("Args:", "Returns:", "Raises:")
 
 

@@ -132,7 +132,16 @@ def test(run: str, deep: bool = False, secret: str = "") -> dict[str, Any]:
 def _standing(look: Look | None) -> dict[str, Any]:
     """How a set of tests stands; without one, it was made before."""
     if look is None:
-        return {"state": "done", "ended": True, "phase": "", "step": 0, "steps": 0, "before": 0, "error": "", "failed": {}}
+        return {
+            "state": "done",
+            "ended": True,
+            "phase": "",
+            "step": 0,
+            "steps": 0,
+            "before": 0,
+            "error": "",
+            "failed": {},
+        }
     if not look.pending:
         look.viewed = True
     return {
@@ -145,7 +154,7 @@ def _judged(judgement: court.Judgement | None) -> dict[str, Any]:
     if judgement is None:
         return {"word": NOT_TESTED, "reasons": [], "settles": "", "tests": []}
     document = court.as_document(judgement)
-    return document["verdict"] | {"tests": document["tests"]}
+    return {**document["verdict"], "tests": document["tests"]}
 
 
 def _marks(run: RunFolder) -> list[dict[str, str]]:

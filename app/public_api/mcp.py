@@ -25,7 +25,9 @@ Send = Callable[[Scope], Awaitable[None]]
 ADDRESS: Final = "/gradio_api/mcp"
 THREADS: Final = 8  # calls that are answered at once
 ONLY_POST: Final = "This is where programs speak MCP, by POST; docs/api.md says how to connect one."
-NOT_INSTALLED: Final = "The package mcp is not installed here, so no tools are offered over MCP; install it and start the studio again."
+NOT_INSTALLED: Final = (
+    "The package mcp is not installed here, so no tools are offered over MCP; install it and start the studio again."
+)
 PNG: Final = "data:image/png;base64,"
 ABOUT: Final = (
     "Lethe makes small models forget something and shows what happened. list_models says what can be forgotten, list_methods how; "

@@ -11,7 +11,9 @@ from pages.studio._shared import alone, nav
 
 TITLE, PATH, IN_BAR = "API", "api", False
 ORDER = 1  # soon after the first page, so that no event of another page takes the name of a function
-TEXT: Final = "What the pages do programs can do as well: from Python, from a shell, or as the tools of an assistant over MCP."
+TEXT: Final = (
+    "What the pages do programs can do as well: from Python, from a shell, or as the tools of an assistant over MCP."
+)
 
 
 def build() -> None:

@@ -228,7 +228,9 @@ def test_a_job_of_a_shared_studio_is_its_secrets(home, shared):
     assert len(made["secret"]) >= _own.LEAST and own["secret"] == ALICE
     assert runs.find(own["run"]).state.owner == runs.owner_mark(ALICE)
     for secret in ("", BOB, made["secret"], runs.owner_mark(ALICE)):
-        with pytest.raises(BadInput, match="was started in another browser or program, so it can only be looked at here"):
+        with pytest.raises(
+            BadInput, match="was started in another browser or program, so it can only be looked at here"
+        ):
             call("cancel", run=own["run"], secret=secret)
     assert runs.find(own["run"]).state.status == "queued"
     assert call("cancel", run=own["run"], secret=ALICE)["status"] == "cancelled"
@@ -253,7 +255,7 @@ def test_nobody_is_told_of_runs_whose_id_they_do_not_have(make_run, shared):
 
 
 def test_tests_of_a_shared_studio_are_who_asked_for_thems(make_run, shared, tests_of_runs):
-    queue, go = tests_of_runs
+    queue, _ = tests_of_runs
     run = make_run("done", owner=runs.owner_mark(ALICE))
     with pytest.raises(BadInput, match="give a secret of your own, 16 to 200 characters"):
         call("test", run=run.id)
@@ -261,7 +263,12 @@ def test_tests_of_a_shared_studio_are_who_asked_for_thems(make_run, shared, test
     (look,) = queue.owned(runs.owner_mark(BOB))
     assert not waited(look).joins  # the run is Alice's
     standing = call("test", run=run.id, secret=BOB)
-    assert (standing["state"], standing["phase"], standing["step"], standing["steps"]) == ("working", "Plain question", 1, 4)
+    assert (standing["state"], standing["phase"], standing["step"], standing["steps"]) == (
+        "working",
+        "Plain question",
+        1,
+        4,
+    )
     assert queue.owned(runs.owner_mark(BOB)) == [look]
     with pytest.raises(BadInput, match="another browser or program"):
         call("cancel", run=run.id, secret="a secret of somebody else")
@@ -357,7 +364,10 @@ def test_a_stranger_may_by_a_program_what_they_may_by_a_page(served, make_run, s
 
 def test_a_program_and_a_tool_say_the_same(served, shared):
     sentence = called(served, "result", run="../../etc")
-    assert sentence.startswith("There is no run '../../etc'") and tool(served, "result", {"run": "../../etc"}) == (sentence, True)
+    assert sentence.startswith("There is no run '../../etc'") and tool(served, "result", {"run": "../../etc"}) == (
+        sentence,
+        True,
+    )
     same = called(served, "verdict", run="example-forget-sandal")
     assert same["word"] == "hidden" and json.loads(tool(served, "verdict", {"run": "example-forget-sandal"})[0]) == same
 
@@ -365,7 +375,9 @@ def test_a_program_and_a_tool_say_the_same(served, shared):
 def test_a_tool_shows_pictures_as_pictures(served, shared):
     sent = {"name": "compare", "arguments": {"run": "example-forget-cat"}}
     request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": sent}
-    content = served.post("/gradio_api/mcp", json=request, headers={"accept": "application/json"}).json()["result"]["content"]
+    content = served.post("/gradio_api/mcp", json=request, headers={"accept": "application/json"}).json()["result"][
+        "content"
+    ]
     items = json.loads(content[0]["text"])["items"]
     assert items[0]["before"]["picture"] == "picture 1" and len(content) == 1 + 2 * len(items)
     assert {one["mimeType"] for one in content[1:]} == {"image/png"} and "base64" not in content[0]["text"]
@@ -381,7 +393,9 @@ def test_an_error_that_nobody_foresaw_is_told_without_its_text(served, shared, m
     assert "did not expect" in called(served, "wait", run="x")
 
 
-@pytest.mark.parametrize("headers", [{"origin": "http://evil.test"}, {"host": "evil.test"}, {"sec-fetch-site": "cross-site"}])
+@pytest.mark.parametrize(
+    "headers", [{"origin": "http://evil.test"}, {"host": "evil.test"}, {"sec-fetch-site": "cross-site"}]
+)
 def test_tools_are_behind_the_door(served, headers, monkeypatch):
     if "host" in headers:
         monkeypatch.setenv("LETHE_SHARED", "0")

@@ -8,6 +8,7 @@ WAIT = 90_000
 RUNS = ("example-forget-sandal", "example-forget-cat", "example-author-forgotten", "example-experts-one")
 PAGES = {
     "": ".lethe-front",
+    "api": "#api-functions #draw",
     "runs": "#runs article, #runs section",
     "methods": "#methods-measured a.point",
     "new?model=emoji-sd": "#count",

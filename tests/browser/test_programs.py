@@ -28,7 +28,7 @@ def example(kind: str) -> str:
 
 @pytest.mark.slow
 def test_the_example_in_python_makes_a_model_forget(studio):
-    httpx.get(f"{studio}/config", timeout=60)  # the first answer of a studio on a busy machine comes late for the client
+    httpx.get(f"{studio}/config", timeout=60)  # on a busy machine the first answer comes too late for the client
     told = io.StringIO()
     with contextlib.redirect_stdout(told):
         exec(compile(example("python").replace(HERE, studio), "docs/api.md", "exec"), {})
