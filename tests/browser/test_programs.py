@@ -36,7 +36,8 @@ def test_the_example_in_python_makes_a_model_forget(studio):
     sentence = next(line for line in lines if line.startswith("It forgot Sandal"))
     assert "2,000 training images" in sentence
     assert any(re.fullmatch(r"an image of Sandal before: Sandal after: (?!Sandal).+", line) for line in lines)
-    progress = lines[: lines.index(sentence)]  # none where the job took less than one wait
+    assert lines[0].startswith("Loaded as API")  # what the client says itself
+    progress = lines[1 : lines.index(sentence)]  # none where the job took less than one wait
     assert all(re.fullmatch(r"[\w ]* \d+ of \d+", line) for line in progress)
 
 
