@@ -24,7 +24,7 @@ Item = dict[str, Any]
 DOSES: Final = (1.1, 1.2, 1.3, 1.4, 1.5)  # of the change, beyond the model that the job left
 PICTURES: Final[dict[str, int]] = {"forget": 3, "neighbour": 2, "unrelated": 2}  # columns of a role
 QUESTIONS: Final[dict[str, int]] = {"forget": 2, "neighbour": 1, "unrelated": 1}  # rows of a role
-_SCRIPT = (theme.STATIC / "board.js").read_text("utf-8")
+SCRIPT: Final = (theme.STATIC / "board.js").read_text("utf-8")
 
 
 class Boards(gr.HTML):
@@ -32,7 +32,7 @@ class Boards(gr.HTML):
 
     def __init__(self, value: str = "", **other: Any) -> None:
         super().__init__(
-            value=value, html_template='<div class="lethe lethe-boards"></div>', js_on_load=_SCRIPT, apply_default_css=False, **other
+            value=value, html_template='<div class="lethe lethe-boards"></div>', js_on_load=SCRIPT, apply_default_css=False, **other
         )  # fmt: skip
 
     def get_block_name(self) -> str:
@@ -99,7 +99,10 @@ def board(run: RunFolder, reference: Reference, *, words: str = "", key: str = "
         return Markup()
     items, cell = chosen(samples), cell_of(run)
     steps = [
-        {"name": _name(sample, at, len(samples), doses), "cells": cells(sample.get("items", []), items, cell)}
+        {
+            "name": _name(sample, at, len(samples), run.result is not None),
+            "cells": cells(sample.get("items", []), items, cell),
+        }
         for at, sample in enumerate(samples)
     ]
     rows = [(when, theme.MODEL_WORDS[when]) for when in ("before", "after")]

@@ -13,6 +13,7 @@ import typer
 
 from app import terminal
 from app.commands import jobs, looks, machine
+from app.commands import space as spaces
 from backends.api import __version__
 from backends.api.errors import BadInput, LetheError
 
@@ -41,6 +42,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "card": looks.card,
     "generate": looks.generate,
     "export": looks.export,
+    "space": spaces.space,
     "pull": machine.pull,
     "worker": machine.worker,
     "cluster": machine.cluster,

@@ -191,8 +191,12 @@ def data_uri(folder: Path, path: str) -> str:
     where = (folder / path).resolve()
     if not where.is_relative_to(folder.resolve()) or not where.is_file():
         return ""
-    kind = mimetypes.guess_type(where.name)[0] or "image/png"
-    return f"data:{kind};base64,{base64.b64encode(where.read_bytes()).decode()}"
+    return as_uri(where.read_bytes(), mimetypes.guess_type(where.name)[0] or "image/png")
+
+
+def as_uri(content: bytes, kind: str) -> str:
+    """A file of a media type as a data: URI."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def image(uri: str, alt: str) -> Markup:

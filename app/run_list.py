@@ -132,34 +132,40 @@ def _empty(shipped: Sequence[RunFolder]) -> Markup:
         body = markup.text("Your runs will be listed here, also after the studio was closed.")
         return markup.card("No run yet", body + markup.link("Make your first run", FORM, button=True), empty=True)
     return render(
-        "run_list.empty", run, markup.run_address(run.id), _what(run), _method(run), two, marks.of_run(run), FORM
+        "run_list.empty", run, markup.run_address(run.id), title(run), method(run), two, marks.of_run(run), FORM
     )
 
 
-def _what(run: RunFolder) -> str:
+def title(run: RunFolder) -> str:
     """What a run does: "Authors forgets Ivo Pemberly"."""
     spec = run.spec
     after = f", after {targets_in_words(spec.earlier, spec.family)}" if spec.after else ""
     return f"{run_card.title_of('models', spec.model)} forgets {targets_in_words(spec.forget, spec.family)}{after}"
 
 
-def _method(run: RunFolder) -> str:
+def method(run: RunFolder) -> str:
+    """The name of its method."""
     return run_card.title_of("methods", run.spec.method)
 
 
-def _rows(folders: Sequence[RunFolder], secret: str) -> list[Markup]:
-    """Rows of ended runs, each with the settings that tell it from those of the same model, method and target."""
+def apart(folders: Sequence[RunFolder]) -> list[tuple[RunFolder, str]]:
+    """Each run with the settings that tell it from those of the same model, method and target."""
     alike: dict[tuple[Any, ...], list[RunFolder]] = {}
     for run in folders:
         spec = run.spec
         alike.setdefault((spec.model, spec.method, spec.forget), []).append(run)
-    apart = {run.id: words for same in alike.values() for run, words in differences(same)}
-    return [_row(run, secret, apart[run.id]) for run in folders]
+    words = {run.id: text for same in alike.values() for run, text in differences(same)}
+    return [(run, words[run.id]) for run in folders]
+
+
+def _rows(folders: Sequence[RunFolder], secret: str) -> list[Markup]:
+    """Rows of ended runs."""
+    return [_row(run, secret, settings) for run, settings in apart(folders)]
 
 
 def _row(run: RunFolder, secret: str, settings: str) -> Markup:
     try:
-        state, what = run.state, _what(run)
+        state, what = run.state, title(run)
         done = state.status == "done"
         return render(
             "run_list.row",
@@ -167,7 +173,7 @@ def _row(run: RunFolder, secret: str, settings: str) -> Markup:
             address=markup.run_address(run.id),
             pair=thumbnails.pair(run),
             what=what,
-            method=_method(run),
+            method=method(run),
             settings=settings,
             marks=marks.of_run(run) if done else [],
             state="" if done else run_card.tag(state.status),
@@ -195,8 +201,8 @@ def _open_row(run: RunFolder, secret: str, queue: dict[str, int]) -> Markup:
             run=run,
             address=markup.run_address(run.id),
             pair=thumbnails.pair(run),
-            what=_what(run),
-            method=_method(run),
+            what=title(run),
+            method=method(run),
             state=run_card.tag(state.status),
             waits=waits if state.status == "queued" else "",
             share=step / of if of else 0.0,

@@ -4,7 +4,7 @@ import base64
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,11 +12,19 @@ from app import terminal
 from app.commands import Json, RunId, Seed, Settings
 from backends.api.errors import BadInput, LetheError
 
+if TYPE_CHECKING:
+    from backends.api.runs import RunFolder
+
 LARGEST = 20 * 2**20  # bytes of an image file
 SHOWN = 5  # classes that are told to a person; --json has all
 
 
-def _finished_run(run_id: str) -> Any:
+def finished_run(run_id: str) -> "RunFolder":
+    """A run that is done, by its id.
+
+    Raises:
+        BadInput: there is no such run, or it is not done.
+    """
     from backends.api import runs
 
     run = runs.find(run_id)
@@ -50,7 +58,7 @@ def _stream(op: str, **args: Any) -> Iterator[Any]:
 def _run_entry(kind: str, op: str, run_id: str, entry_id: str, settings: list[str] | None, json: bool) -> None:
     from backends.api import catalog, params
 
-    run = _finished_run(run_id)
+    run = finished_run(run_id)
     entry = catalog.load().get(kind, entry_id)
     overrides = dict(params.from_text(entry.id, entry.params, text) for text in settings or [])
     complete = params.checked(entry.id, entry.params, overrides)
@@ -97,7 +105,7 @@ def test(
     """Try to bring back what a finished run made the model forget, in every way there is, and say whether it is really gone."""
     from backends.api import court
 
-    tested = _finished_run(run)
+    tested = finished_run(run)
     tried = _follow(_stream("test", run=tested.id, deep=deep, joins=True))
     for name, sentence in tried["failed"].items():
         terminal.say(f"{name}: {sentence}")
@@ -165,7 +173,7 @@ def card(
     from app import unlearning_card
     from backends.api import files
 
-    finished = _finished_run(run)
+    finished = finished_run(run)
     if to is None and not json:
         raise BadInput("No file was named to write to; give --to with one that ends in .html or .json, or --json.")
     if to is not None:
@@ -210,7 +218,7 @@ def generate(
     answer."""
     from app import families
 
-    family = families.of_model(what) or families.of_run(_finished_run(what))
+    family = families.of_model(what) or families.of_run(finished_run(what))
     pictures, classes = (families.has(family, capability) for capability in ("pictures", "classes"))
     if classes:
         _predict(what, prompt, image, item, out, json)
@@ -378,7 +386,7 @@ def export(
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A folder that does not exist yet, or is empty.")],
 ) -> None:
     """Write the unlearned model as a folder that transformers' from_pretrained loads."""
-    finished = _finished_run(run)
+    finished = finished_run(run)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise BadInput(f"{to} exists and is not an empty folder; name a new one.")
     _ask("export", run=finished.id, to=str(to.resolve()))

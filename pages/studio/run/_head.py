@@ -111,12 +111,6 @@ def title(run: RunFolder, place: Place, secret: str) -> Markup:
         if status in ("running", "cancelling")
         else "was to forget"
     )
-    about = [f"by {run_card.title_of('methods', spec.method)}"]
-    if run.result is not None:
-        about.append(theme.seconds(run.result.get("seconds")))
-    about.append(f"seed {spec.seed}")
-    if spec.after:
-        about.append(f"after {targets_in_words(spec.earlier, spec.family)}")
     listed = comparable(
         run, [one for one in runs.visible(mark_of(secret), place.run, place.beside) if one.id != run.id]
     )
@@ -125,13 +119,25 @@ def title(run: RunFolder, place: Place, secret: str) -> Markup:
         model=run_card.title_of("models", spec.model),
         verb=verb,
         target=targets_in_words(spec.forget, families.of_run(run)),
-        about=" · ".join(about),
+        about=about(run),
         run=run.id,
         beside=place.beside,
         done=status == "done",
         runs=listed,
         second=[(group, [one for one in each if one[2] or one[1] == place.beside]) for group, each in listed],
     )
+
+
+def about(run: RunFolder) -> str:
+    """How it was made: by which method, in what time, from which seed and after which other run."""
+    spec = run.spec
+    parts = [f"by {run_card.title_of('methods', spec.method)}"]
+    if run.result is not None:
+        parts.append(theme.seconds(run.result.get("seconds")))
+    parts.append(f"seed {spec.seed}")
+    if spec.after:
+        parts.append(f"after {targets_in_words(spec.earlier, spec.family)}")
+    return " · ".join(parts)
 
 
 def comparable(run: RunFolder, others: Sequence[RunFolder]) -> list[tuple[str, list[tuple[str, str, bool]]]]:

@@ -68,6 +68,11 @@ def first(run: RunFolder) -> tuple[Markup, Markup]:
     return _boards([run], [_unasked(run)]), bullets.html(run, None, NAMES)
 
 
+def reference(run: RunFolder) -> board.Reference:
+    """The row of the retrained reference of a finished run with what it answers, or why it has none."""
+    return _answered(run, _unasked(run))
+
+
 def _unasked(run: RunFolder) -> board.Reference:
     """The row of the retrained reference before it is asked, or why there is none."""
     return board.Reference() if (run.result or {}).get("reference") else board.Reference(note=_no_reference(run))

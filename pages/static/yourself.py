@@ -1,0 +1,35 @@
+"""How to go on with models of one's own: a studio, and the commands that do each run again."""
+
+import re
+from collections.abc import Iterator
+
+from app import run_list, unlearning_card
+from app.spaces import ROOT
+from app.spaces._site import YOURSELF, Page, Site
+from app.spaces._words import to_html
+from app.templating import render
+from backends.api.errors import LetheError
+
+TEXT = "Everything shown here was computed. A studio does it again, with other models, methods and targets."
+
+
+def pages(site: Site) -> Iterator[Page]:
+    """The one page."""
+    commands = [
+        (run.id, run_list.title(run), run_list.method(run), "\n".join(unlearning_card.repeat(run))) for run in site.runs
+    ]
+    body = render("static.yourself", TEXT, site.studio, to_html(start()), commands)
+    yield Page(YOURSELF, "Run it yourself · Lethe", TEXT, body, YOURSELF)
+
+
+def start() -> str:
+    """What README.md says on how to start.
+
+    Raises:
+        LetheError: it is not there.
+    """
+    readme = ROOT / "README.md"
+    found = re.search(r"^## Start\n(.*?)(?=^## )", readme.read_text("utf-8") if readme.is_file() else "", re.M | re.S)
+    if found is None:
+        raise LetheError(f"{readme} says nothing on how to start; write a Space from a checkout of Lethe.")
+    return found[1].strip("\n")
