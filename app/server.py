@@ -41,6 +41,7 @@ setTimeout(() => document.documentElement.classList.remove('to-form'), 20000);
 LESSONS = ROOT / "pages" / "classroom" / "main.py"
 GRACE = 3  # seconds that open pages are given at the end; without a limit one idle tab would keep the server alive
 WEEK = 7 * 24 * 3600
+NO_DOCS: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
@@ -165,11 +166,12 @@ def own_routes(app: FastAPI) -> None:
         return RedirectResponse("classroom/")  # relative: also right behind a proxy that adds a path
 
 
-def create_app(host: str = "127.0.0.1") -> FastAPI:
+def create_app(host: str = "127.0.0.1", app: FastAPI | None = None) -> FastAPI:
     """The whole web application, behind its door. Waits for the catalog, which another process makes while Gradio is imported.
 
     Args:
         host: the address that it will be served at; requests to another are refused where nobody shares the studio.
+        app: an empty application to make it of; a new one without.
     """
     making = catalog.prepare()
     from app import uploads
@@ -183,7 +185,7 @@ def create_app(host: str = "127.0.0.1") -> FastAPI:
 
     if making is not None:
         making.wait()
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(**NO_DOCS) if app is None else app
     own_routes(app)
     app.mount("/classroom", Classroom())
     studio = site.build()

@@ -171,6 +171,7 @@ def front_matter(values: Mapping[str, str | int]) -> str:
     return "\n".join(["---", *(f"{name}: {value}" for name, value in values.items()), "---", "", ""])
 
 
+TEXT: Final = "Make a model forget, then see what changed and where."
 HEAD: Final[Mapping[str, str | int]] = MappingProxyType(
     {"title": "Lethe", "emoji": "🌊", "colorFrom": "blue", "colorTo": "indigo", "pinned": "false", "license": LICENSE}
 )

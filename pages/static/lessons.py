@@ -25,6 +25,7 @@ PICTURE: Final = re.compile(r"^Picture: (\S+)$", re.MULTILINE)
 QUESTION: Final = "question-"  # what the keys of questions begin with
 LONGEST: Final = 120  # seconds that a lesson may take
 TEXT: Final = "Short lessons on machine unlearning, each around a finished run."
+NAME: Final = re.compile(r"^\*\*([^*]+)\*\*$")  # of a panel, which stands above it
 DRAWN: Final = re.compile(r'<div class="lethe-lesson[^>]*>(.*)</div>\s*<script>', re.DOTALL)
 
 
@@ -116,7 +117,7 @@ def _piece(one: Any, other: Any, answers: dict[str, tuple[int, str]], key: str) 
         case "title" | "header" | "subheader":
             return to_html("#" * (["title", "header", "subheader"].index(one.type) + 1) + " " + one.value)
         case "markdown" | "caption" | "info" | "success":
-            return to_html(one.value)
+            return to_html(NAME.sub(r"### \1", one.value))
         case "html":
             now, then = Markup(one.proto.body), Markup(other.proto.body)
             if now == then:
