@@ -63,7 +63,9 @@ def launch(host: str = "0.0.0.0", port: int = 7860) -> None:
             app.whole = True
             guardian.start_processes()
             # `launch` sets another lifespan, in which the studio would never be started.
-            app.launch(server_name=host, server_port=port, app_kwargs={"lifespan": app.router.lifespan_context}, **QUIET)
+            app.launch(
+                server_name=host, server_port=port, app_kwargs={"lifespan": app.router.lifespan_context}, **QUIET
+            )
             print(f"Lethe is ready: http://127.0.0.1:{port}", flush=True)
             ended.wait()
         finally:

@@ -54,7 +54,12 @@ def _tabs(site: Site, run: RunFolder) -> Iterator[tuple[str, str, str, Markup]]:
     back = Markup("{}{}").format(marks.row(run), render("static.part", "comeback", comeback.html(run, "")))
     yield "back", site.file(run, "back"), TABS["back"][0], back
     numbers = _numbers.opened("?" + markup.run_address(run.id).partition("?")[2])
-    yield "numbers", site.file(run, "numbers"), "Numbers", markup.section("Every number") + render("static.part", "panels", numbers)
+    yield (
+        "numbers",
+        site.file(run, "numbers"),
+        "Numbers",
+        markup.section("Every number") + render("static.part", "panels", numbers),
+    )
 
 
 def _seen(run: RunFolder) -> Markup:

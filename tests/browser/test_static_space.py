@@ -74,7 +74,9 @@ def test_it_is_small_and_every_link_of_it_leads_somewhere(space):
     sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
     assert max(sizes.values()) <= LARGEST and sum(sizes.values()) <= MOST
     assert {*space[1]["files"], ".lethe-space.json"} == sizes.keys() and space[1]["bytes"] <= sum(sizes.values())
-    assert (folder / "README.md").read_text("utf-8").startswith("---\n") and "\nsdk: static\n" in (folder / "README.md").read_text("utf-8")
+    assert (folder / "README.md").read_text("utf-8").startswith("---\n") and "\nsdk: static\n" in (
+        folder / "README.md"
+    ).read_text("utf-8")
     pages = sorted(folder.glob("*.html"))
     assert len(pages) > 60 and len(json.loads((folder / "runs.json").read_text("utf-8"))) == 8
     links = 0
@@ -98,7 +100,7 @@ def test_a_page_loads_nothing_else_and_axe_finds_nothing(visit, file):
     seen = visit(file)
     page = seen.page
     assert page.locator("main h1").count() == 1
-    for section in page.locator(".lethe-plot").all()[:6]:
+    for section in page.locator(".lethe-plot:visible").all()[:6]:
         section.scroll_into_view_if_needed()
     page.wait_for_timeout(800)
     assert (seen.failed, seen.errors) == ([], [])
@@ -170,6 +172,7 @@ def test_the_runs_are_reached_from_the_front_and_a_lesson_has_its_answers(visit)
     seen.page.get_by_role("link", name="Weight saliency").click()
     assert seen.page.url.endswith(f"{CAT}-weight_saliency.html")
     seen.page.get_by_role("link", name="Lessons").click()
+    seen.page.wait_for_load_state("networkidle")
     seen.page.get_by_role("link", name="Hidden or erased?").click()
     answer = seen.page.locator(".lethe-static-question details").first
     answer.locator("summary").click()
