@@ -35,13 +35,13 @@ class Application(gr.Server):
     """An application that Gradio can launch, with nothing around the studio's own door.
 
     Attributes:
-        whole: the door stands; the middlewares that `launch` adds are left out, since the studio within has them.
+        complete: the door stands; the middlewares that `launch` adds are left out, since the studio within has them.
     """
 
-    whole = False
+    complete = False
 
     def add_middleware(self, middleware_class: Any, *args: Any, **kwargs: Any) -> None:
-        if not self.whole:
+        if not self.complete:
             super().add_middleware(middleware_class, *args, **kwargs)
 
 
@@ -60,7 +60,7 @@ def launch(host: str = "0.0.0.0", port: int = 7860) -> None:
         app = Application(**NO_DOCS)
         try:
             create_app(host, app)
-            app.whole = True
+            app.complete = True
             guardian.start_processes()
             # `launch` sets another lifespan, in which the studio would never be started.
             app.launch(

@@ -52,16 +52,16 @@ class Site:
     studio: str
     save: Callable[[str, bytes], None]
 
-    def looks(self, run: RunFolder) -> list[Look]:
+    def kept_looks(self, run: RunFolder) -> list[Look]:
         """The looks whose findings lie in a run, by the question that they answer."""
         fits = [entry for entry in catalog.load().looks if entry.works_with.get(run.spec.family or "") is not False]
-        found = [entry for entry in fits if findings.read(run, entry.id, findings.kind_of(entry.id)) is not None]
-        return sorted(found, key=lambda entry: entry.group != "change")
+        looked = [entry for entry in fits if findings.read(run, entry.id, findings.kind_of(entry.id)) is not None]
+        return sorted(looked, key=lambda entry: entry.group != "change")
 
     def file(self, run: RunFolder, tab: str = "", look: str = "") -> str:
         """The file of a page of a run; `look` names what the tab Inside shows."""
         if tab == "inside":
-            names = [entry.id for entry in self.looks(run)]
+            names = [entry.id for entry in self.kept_looks(run)]
             if not names:
                 return f"run-{run.id}.html"
             return f"run-{run.id}-{look if look in names else names[0]}.html"
@@ -80,11 +80,11 @@ class Site:
         """The same HTML with the studio's addresses led to the files of this Space, or else to a studio."""
         return Markup(TAKEN.sub(self._link, body))
 
-    def _link(self, found: re.Match[str]) -> str:
-        at = html.unescape(found[1])
+    def _link(self, match: re.Match[str]) -> str:
+        at = html.unescape(match[1])
         needs_studio = at.startswith(STUDIO)
         if not needs_studio and (not at or ELSEWHERE.match(at)):
-            return found[0]
+            return match[0]
         at = at.removeprefix(STUDIO).removeprefix("../").removeprefix("./")
         inside = "" if needs_studio else self._inside(at)
         if inside:

@@ -21,7 +21,7 @@ def write(order: Order, folder: Path) -> None:
         LetheError: this Lethe is no checkout.
     """
     copy(folder, "Dockerfile", ".dockerignore")
-    head = HEAD | {"sdk": SDK, "app_port": 7860, "short_description": TEXT}
+    head = {**HEAD} | {"sdk": SDK, "app_port": 7860, "short_description": TEXT}
     (folder / "README.md").write_text(front_matter(head) + ABOUT, "utf-8")
 
 

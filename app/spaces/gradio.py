@@ -62,7 +62,7 @@ def write(order: Order, folder: Path) -> None:
         LetheError: this Lethe is no checkout.
     """
     copy(folder)
-    head = HEAD | {
+    head = {**HEAD} | {
         "sdk": SDK,
         "sdk_version": version_of("gradio"),
         "python_version": f'"{PYTHON}"',
@@ -87,10 +87,10 @@ def requirements() -> str:
     }
     pinned = {"torch": TORCH, "spaces": SPACES}
     lines = []
-    for wanted in map(Requirement, project["dependencies"]):
-        name = canonicalize_name(wanted.name)
+    for requirement in map(Requirement, project["dependencies"]):
+        name = canonicalize_name(requirement.name)
         if name not in {GRADIO, *pinned}:
-            lines.append(f"{name}{wanted.specifier}" if name in LOOSE else f"{name}=={versions[name]}")
+            lines.append(f"{name}{requirement.specifier}" if name in LOOSE else f"{name}=={versions[name]}")
     return "\n".join([*(f"{name}=={version}" for name, version in pinned.items()), *sorted(lines), ""])
 
 

@@ -106,7 +106,7 @@ def _assets(site: Site) -> None:
     for name in ("scheme.js", "favicon.svg"):
         site.save(name, (theme.STATIC / name).read_bytes())
     site.save(PLOTLY, (Path(plotly.__file__).parent / "package_data" / PLOTLY).read_bytes())
-    head = HEAD | {"sdk": SDK, "app_file": HOME, "short_description": "What models forget, and what is left of it."}
+    head = {**HEAD} | {"sdk": SDK, "app_file": HOME, "short_description": "What models forget, and what is left of it."}
     site.save("README.md", (front_matter(head) + ABOUT).encode())
     site.save("runs.json", files.dumps([{"id": run.id, "json": f"run-{run.id}.json"} for run in site.runs], 2).encode())
 

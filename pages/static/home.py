@@ -15,11 +15,11 @@ from pages.studio.home import HEAD, TEXT
 
 def pages(site: Site) -> Iterator[Page]:
     """The one page."""
-    known = {run.id for run in site.runs}
+    ids = {run.id for run in site.runs}
     panels = [
         render("home.panel", one, "new?" + urlencode({"model": one.model}), markup.run_address(one.run_id))
         for one in scenes.prepared()
-        if one.run_id in known
+        if one.run_id in ids
     ]
     front = render("home.front", HEAD, TEXT, panels, [])
     lessons = render("home.lessons", catalog.load().lessons)
@@ -40,5 +40,5 @@ def _row(run: RunFolder, settings: str) -> Markup:
 
 
 def _thumbnail(run: RunFolder, side: str) -> str:
-    found = thumbnails.picture(run, side)
-    return markup.as_uri(*found) if found else ""
+    thumbnail = thumbnails.picture(run, side)
+    return markup.as_uri(*thumbnail) if thumbnail else ""

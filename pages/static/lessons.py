@@ -34,10 +34,10 @@ def pages(site: Site) -> Iterator[Page]:
     entries = {lesson.id: lesson for lesson in catalog.load().lessons}
     paths = [path for path in sorted(FOLDER.glob("[0-9]*.py")) if _id(path) in entries]
     lessons = [entries[_id(path)] for path in paths]
-    known, cards = {run.id for run in site.runs}, []
+    ids, cards = {run.id for run in site.runs}, []
     for path, lesson in zip(paths, lessons, strict=True):
         cover = PICTURE.search(path.read_text("utf-8"))
-        picture = f"run-{cover[1]}.png" if cover and cover[1] in known else ""
+        picture = f"run-{cover[1]}.png" if cover and cover[1] in ids else ""
         line = lesson.summary.partition(". ")[0].rstrip(".") + "."
         cards.append((f"classroom/{lesson.id}", lesson.title, lesson.minutes, line, picture))
     yield Page(LESSONS, "Lessons · Lethe", TEXT, render("static.lessons", "Classroom", TEXT, cards), LESSONS)
@@ -75,32 +75,39 @@ def _run(path: Path, at_end: bool) -> Any:
     from streamlit.testing.v1 import AppTest
 
     streamlit.logger.set_log_level("ERROR")  # it warns at each run that no browser is there
-    seen = AppTest.from_file(str(path), default_timeout=LONGEST).run()
+    lesson = AppTest.from_file(str(path), default_timeout=LONGEST).run()
     if at_end:
-        for slider in seen.slider:
+        for slider in lesson.slider:
             slider.set_value(slider.max)
-        seen.run()
-    if seen.exception:
-        raise LetheError(f"The lesson {path.stem} failed: {seen.exception[0].message}")
-    return seen
+        lesson.run()
+    if lesson.exception:
+        raise LetheError(f"The lesson {path.stem} failed: {lesson.exception[0].message}")
+    return lesson
 
 
 def _answers(path: Path) -> dict[str, tuple[int, str]]:
-    """Of each question of a lesson, by its text: which option is right, and why."""
-    seen, found = _run(path, False), {}
-    questions = [radio for radio in seen.radio if str(radio.key).startswith(QUESTION)]
+    """Of each question of a lesson, by its text: which option is right, and why.
+
+    Raises:
+        LetheError: one has no right answer.
+    """
+    lesson = _run(path, False)
+    right_by_question: dict[str, tuple[int, str]] = {}
+    questions = [radio for radio in lesson.radio if str(radio.key).startswith(QUESTION)]
     for option in range(max((len(radio.options) for radio in questions), default=0)):
-        for radio in seen.radio:
+        for radio in lesson.radio:
             if str(radio.key).startswith(QUESTION) and option < len(radio.options):
                 radio.set_value(radio.options[option])
-        seen.run()
-        asked = None
-        for one in _flat(seen.main):
+        lesson.run()
+        question = None
+        for one in _flat(lesson.main):
             if one.type == "radio" and str(one.key).startswith(QUESTION):
-                asked = one
-            elif one.type == "success" and asked is not None:
-                found.setdefault(asked.label, (option, one.value.removeprefix("Yes. ")))
-    return found
+                question = one
+            elif one.type == "success" and question is not None:
+                right_by_question.setdefault(question.label, (option, one.value.removeprefix("Yes. ")))
+    if missing := [radio.label for radio in questions if radio.label not in right_by_question]:
+        raise LetheError(f"The lesson {path.stem} calls no answer right to: {missing[0]}")
+    return right_by_question
 
 
 def _flat(block: Any) -> list[Any]:
@@ -124,8 +131,8 @@ def _piece(one: Any, other: Any, answers: dict[str, tuple[int, str]], key: str) 
                 return now
             return render("static.at", "At the start", now) + render("static.at", "At the end", then)
         case "iframe":
-            drawn = DRAWN.search(one.proto.srcdoc)
-            return Markup(drawn[1]) if drawn else Markup()
+            match = DRAWN.search(one.proto.srcdoc)
+            return Markup(match[1]) if match else Markup()
         case "plotly_chart":
             return render("static.plotted", view.plot(go.Figure(json.loads(one.proto.spec)), key=key))
         case "link_button":

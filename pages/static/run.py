@@ -37,7 +37,7 @@ def _title(site: Site, run: RunFolder) -> Markup:
 
 def _bar(site: Site, run: RunFolder, here: str) -> Markup:
     """The tabs as links; one with nothing behind it is left out, and what only a studio can do leads to one."""
-    there = {"inside": bool(site.looks(run)), ALONE: bool(site.studio)}
+    there = {"inside": bool(site.kept_looks(run)), ALONE: bool(site.studio)}
     names = {tab: title for tab, (title, _) in TABS.items() if there.get(tab, True)}
     return render(
         "static.tabs", [(title, markup.run_address(run.id, tab), tab == here) for tab, title in names.items()]
@@ -46,10 +46,10 @@ def _bar(site: Site, run: RunFolder, here: str) -> Markup:
 
 def _tabs(site: Site, run: RunFolder) -> Iterator[tuple[str, str, str, Markup]]:
     """(tab, file, title, body) of each page of a run."""
-    yield "see", site.file(run), "See", _seen(run)
-    looks = site.looks(run)
-    for entry in looks:
-        body = _inside(run, entry, looks)
+    yield "see", site.file(run), "See", _samples(run)
+    entries = site.kept_looks(run)
+    for entry in entries:
+        body = _inside(run, entry, entries)
         yield "inside", site.file(run, "inside", entry.id), _offer.name_of(entry), body
     back = Markup("{}{}").format(marks.row(run), render("static.part", "comeback", comeback.html(run, "")))
     yield "back", site.file(run, "back"), TABS["back"][0], back
@@ -62,22 +62,22 @@ def _tabs(site: Site, run: RunFolder) -> Iterator[tuple[str, str, str, Markup]]:
     )
 
 
-def _seen(run: RunFolder) -> Markup:
+def _samples(run: RunFolder) -> Markup:
     """The marks, the board with its slider, the headline numbers, and a closer look."""
-    drawn = board.board(run, _see.reference(run)) or markup.nothing("This run kept no samples.")
-    return render("static.see", marks.row(run), drawn, bullets.html(run), _see.closer(run))
+    before_after = board.board(run, _see.reference(run)) or markup.nothing("This run kept no samples.")
+    return render("static.see", marks.row(run), before_after, bullets.html(run), _see.closer(run))
 
 
-def _inside(run: RunFolder, entry: Look, looks: list[Look]) -> Markup:
+def _inside(run: RunFolder, entry: Look, entries: list[Look]) -> Markup:
     """What one look found, with the ways to the others."""
     groups = []
     for group, title in _offer.GROUPS.items():
-        mine = [one for one in looks if one.group == group]
+        mine = [one for one in entries if one.group == group]
         if mine:
             groups.append((title, markup.run_address(run.id, "inside", inspector=mine[0].id), group == entry.group))
     ways = [
         (_offer.name_of(one), markup.run_address(run.id, "inside", inspector=one.id), one.id == entry.id)
-        for one in looks
+        for one in entries
         if one.group == entry.group
     ]
     findings = _found.stored(run, entry)

@@ -29,7 +29,7 @@ def start() -> str:
         LetheError: it is not there.
     """
     readme = ROOT / "README.md"
-    found = re.search(r"^## Start\n(.*?)(?=^## )", readme.read_text("utf-8") if readme.is_file() else "", re.M | re.S)
-    if found is None:
+    section = re.search(r"^## Start\n(.*?)(?=^## )", readme.read_text("utf-8") if readme.is_file() else "", re.M | re.S)
+    if section is None:
         raise LetheError(f"{readme} says nothing on how to start; write a Space from a checkout of Lethe.")
-    return found[1].strip("\n")
+    return section[1].strip("\n")
