@@ -68,7 +68,9 @@ class Site:
         return f"run-{run.id}-{tab}.html" if tab in ("back", "numbers", "card") else f"run-{run.id}.html"
 
     def again(self, run: RunFolder) -> str:
-        """The address, in a studio, of the form that does a run once more: by its id where every studio has it."""
+        """Where a run is done once more: the form of a studio, by the run's id where every studio has it, or the commands."""
+        if not self.studio:
+            return f"{YOURSELF}#{quote(run.id)}"
         if run.shipped:
             return f"new?clone={quote(run.id)}"
         spec = run.spec

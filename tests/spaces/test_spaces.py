@@ -275,3 +275,21 @@ def test_a_gradio_space_goes_through_launch_once_and_ends_in_time(written, tmp_p
     finally:
         seconds = ended(process)
     assert process.returncode == 0 and seconds < GRACE
+
+
+def test_a_run_is_done_again_in_a_studio_or_by_the_commands(home):
+    from app.spaces._site import Site
+    from backends.api import runs
+    from backends.api.spec import JobSpec
+
+    own = runs.create(JobSpec(model="fashion-resnet", method="salun", forget=("Ankle boot",), seed=3), "")
+    shipped = runs.find("example-forget-sandal")
+    here, there = (Site([own, shipped], studio, lambda *_: None) for studio in ("", "https://studio.example.org"))
+    assert here.linked(f'<a href="{here.again(own)}">') == f'<a href="yourself.html#{own.id}">'
+    assert there.again(shipped) == "new?clone=example-forget-sandal"
+    assert there.again(own) == "new?model=fashion-resnet&method=salun&seed=3&forget=Ankle%20boot"
+    inside = there.linked(
+        '<a href="run?id=example-forget-sandal&amp;tab=back"> <a href="run?id=else"> <a href="data:,">'
+    )
+    assert 'href="run-example-forget-sandal-back.html"' in inside and 'href="data:,"' in inside
+    assert 'href="https://studio.example.org/run?id=else" target="_blank"' in inside
