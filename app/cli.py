@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 import typer
 
 from app import terminal
-from app.commands import jobs, looks, machine
+from app.commands import jobs, klass, looks, machine
 from app.commands import space as spaces
 from backends.api import __version__
 from backends.api.errors import BadInput, LetheError
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 COMMANDS: dict[str, Callable[..., object]] = {
     "serve": machine.serve,
+    "class": klass.class_of_home,
     "catalog": machine.catalog,
     "unlearn": jobs.unlearn,
     "questions": jobs.questions,

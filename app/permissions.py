@@ -1,6 +1,7 @@
-"""Permissions: who may change a run. Checked where a run is changed, not only where a button is shown."""
+"""Permissions: who may change a run, and who a class. Checked where it is changed, not only where a button is shown."""
 
-from backends.api import runs
+from backends.api import classes, runs
+from backends.api.classes import SchoolClass
 from backends.api.errors import BadInput
 from backends.api.home import shared
 from backends.api.runs import RunFolder
@@ -29,3 +30,17 @@ def for_change(run_id: str, secret: str | None) -> RunFolder:
     if not may_change(run, secret):
         raise BadInput(f"Run {run.id} was started in another browser or program, so it can only be looked at here.")
     return run
+
+
+def as_teacher(secret: str | None) -> SchoolClass:
+    """The class, for its teacher.
+
+    Raises:
+        NotTheTeacher: the browser that keeps this secret has not opened the teacher's link, or the class has ended.
+    """
+    klass = classes.current()
+    if klass is None:
+        raise classes.NotTheTeacher("This class has ended.")
+    if not klass.is_teacher(runs.owner_mark(str(secret or ""))):
+        raise classes.NotTheTeacher("Only the teacher's browser may do this; open the teacher's link in it first.")
+    return klass

@@ -132,19 +132,19 @@ def _empty(shipped: Sequence[RunFolder]) -> Markup:
         body = markup.text("Your runs will be listed here, also after the studio was closed.")
         return markup.card("No run yet", body + markup.link("Make your first run", FORM, button=True), empty=True)
     return render(
-        "run_list.empty", run, markup.run_address(run.id), title(run), method(run), two, marks.of_run(run), FORM
+        "run_list.empty", run, markup.run_address(run.id), what_of(run), method_of(run), two, marks.of_run(run), FORM
     )
 
 
-def title(run: RunFolder) -> str:
+def what_of(run: RunFolder) -> str:
     """What a run does: "Authors forgets Ivo Pemberly"."""
     spec = run.spec
     after = f", after {targets_in_words(spec.earlier, spec.family)}" if spec.after else ""
     return f"{run_card.title_of('models', spec.model)} forgets {targets_in_words(spec.forget, spec.family)}{after}"
 
 
-def method(run: RunFolder) -> str:
-    """The name of its method."""
+def method_of(run: RunFolder) -> str:
+    """The title of a run's method."""
     return run_card.title_of("methods", run.spec.method)
 
 
@@ -165,7 +165,7 @@ def _rows(folders: Sequence[RunFolder], secret: str) -> list[Markup]:
 
 def _row(run: RunFolder, secret: str, settings: str) -> Markup:
     try:
-        state, what = run.state, title(run)
+        state, what = run.state, what_of(run)
         done = state.status == "done"
         return render(
             "run_list.row",
@@ -173,12 +173,12 @@ def _row(run: RunFolder, secret: str, settings: str) -> Markup:
             address=markup.run_address(run.id),
             pair=thumbnails.pair(run),
             what=what,
-            method=method(run),
+            method=method_of(run),
             settings=settings,
             marks=marks.of_run(run) if done else [],
             state="" if done else run_card.tag(state.status),
             message="" if done else state.message,
-            took=_took(state),
+            took=took(state),
             began=_began(state),
             acts=_acts(run, state, secret),
         )
@@ -201,8 +201,8 @@ def _open_row(run: RunFolder, secret: str, queue: dict[str, int]) -> Markup:
             run=run,
             address=markup.run_address(run.id),
             pair=thumbnails.pair(run),
-            what=title(run),
-            method=method(run),
+            what=what_of(run),
+            method=method_of(run),
             state=run_card.tag(state.status),
             waits=waits if state.status == "queued" else "",
             share=step / of if of else 0.0,
@@ -231,7 +231,7 @@ def _began(state: State) -> tuple[str, str] | None:
     return f"{moment:%-d %b, %H:%M} UTC", f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _took(state: State) -> str:
+def took(state: State) -> str:
     """How long an ended run worked; empty for one that never started."""
     started = next((moment.at for moment in state.history if moment.status == "running"), None)
     return "" if started is None else theme.seconds(max(0.0, state.history[-1].at - started))

@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import warnings
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from app.inference import LIVE
 from app.supervisor import Guardian, bind, hold_home
 from backends.api import catalog, runs
 from backends.api.errors import DAMAGED, LetheError
-from backends.api.home import home, ready_home
+from backends.api.home import home, in_class, ready_home
 from backends.api.limits import limits
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -232,15 +232,29 @@ def wrap_gradio(studio: Any) -> None:
     lost.add(studio)
 
 
+def begin_class() -> str:
+    """Begin the class that LETHE_CLASS names, or go on with it. Returns the secret of the teacher's link.
+
+    Raises:
+        BadInput: what is chosen for it does not exist or does not fit, or its name is too long.
+    """
+    from backends.api import class_locks, classes
+
+    name = os.environ["LETHE_CLASS"]
+    name = os.environ.get("LETHE_CLASS_NAME") or ("" if name == "1" else name)
+    return classes.begin(name, class_locks.from_environment())
+
+
 class AnnouncingServer(uvicorn.Server):
     """A server that prints its address once it answers."""
 
     address = ""
+    lines: Sequence[str] = ()  # printed after it
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            print(f"Lethe is ready: {self.address}", flush=True)
+            print("\n".join([f"Lethe is ready: {self.address}", *self.lines]), flush=True)
 
 
 def serve(host: str = "127.0.0.1", port: int = 7860, scheduler: str | None = None) -> None:
@@ -261,11 +275,17 @@ def serve(host: str = "127.0.0.1", port: int = 7860, scheduler: str | None = Non
         try:
             guardian.reach_scheduler()
             app = create_app(host)
+            teacher = begin_class() if in_class() else ""
             guardian.start_processes()
             config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=GRACE)
             server = AnnouncingServer(config)
             public_host = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
-            server.address = f"http://{public_host}:{listener.getsockname()[1]}"
+            port = listener.getsockname()[1]
+            server.address = f"http://{public_host}:{port}"
+            if teacher:
+                from app import classes
+
+                server.lines = classes.announcement(teacher, host, port)
             server.run(sockets=[listener])
         finally:
             guardian.stop()

@@ -2,7 +2,7 @@
 
 A module of pages/studio whose name does not start with "_" defines TITLE (its name), PATH (its address; "" for the first page),
 ORDER (lower comes first) and `build()`, which makes its components; with IN_BAR = False it is not in the bar at the top. It may
-define `first_view`; see app/first_view.py.
+define `first_view`, see app/first_view.py, and `offered()`, which says whether this server has the page.
 """
 
 import importlib
@@ -34,13 +34,17 @@ class StudioPage(Protocol):
 
 
 def studio_pages() -> list[StudioPage]:
-    """The modules of pages/studio, in the order of the navigation."""
+    """The modules of pages/studio that this server has, in the order of the navigation."""
     modules = [
         cast(StudioPage, importlib.import_module(f"pages.studio.{module.name}"))
         for module in pkgutil.iter_modules(pages.studio.__path__)
         if not module.name.startswith("_")
     ]
-    return sorted(modules, key=lambda page: page.ORDER)
+    return sorted((page for page in modules if getattr(page, "offered", _always)()), key=lambda page: page.ORDER)
+
+
+def _always() -> bool:
+    return True
 
 
 def build() -> Studio:

@@ -8,6 +8,8 @@ import typer
 
 from app import terminal
 from app.commands import Json
+from backends.api.errors import BadInput
+from backends.api.home import in_class
 
 MOST = 256  # workers, or threads of one
 KINDS = ("models", "data", "methods", "metrics", "inspectors", "attacks", "lessons")
@@ -17,17 +19,37 @@ Scheduler = Annotated[str, typer.Option(metavar="ADDRESS", help="A Dask schedule
 
 def serve(
     host: Annotated[
-        str, typer.Option(help="Address to listen on; 127.0.0.1 is seen from this machine only.")
-    ] = "127.0.0.1",
+        str | None,
+        typer.Option(
+            help="Address to listen on; left out, 127.0.0.1, seen from this machine only, and for a class 0.0.0.0, seen from its network."
+        ),
+    ] = None,
     port: Port = 7860,
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Give the jobs to a Dask scheduler, as tls://10.0.0.1:8786.")
     ] = None,
+    class_mode: Annotated[
+        bool, typer.Option("--class", help="For a class: pupils join with a code, and their teacher sees every run.")
+    ] = False,
+    name: Annotated[str, typer.Option(help="Of the class, as 'Class 9b'.")] = "",
+    model: Annotated[
+        str, typer.Option(help="The model that the whole class works with; left out, pupils choose.")
+    ] = "",
+    forget: Annotated[
+        list[str] | None, typer.Option(help="What the whole class lets that model forget; may be repeated.")
+    ] = None,
+    method: Annotated[str, typer.Option(help="The method that the whole class uses; left out, pupils choose.")] = "",
 ) -> None:
     """Open the studio: one web server with its engine. What `lethe` does when it is given no command."""
+    chosen = {"NAME": name, "MODEL": model, "FORGET": "\n".join(forget or []), "METHOD": method}
+    if not class_mode and not in_class() and (given := next((option for option, text in chosen.items() if text), "")):
+        raise BadInput(f"--{given.lower()} is for a class; give --class too, or leave it out.")
+    if class_mode and not in_class():
+        os.environ["LETHE_CLASS"] = "1"
+    os.environ |= {f"LETHE_CLASS_{option}": text for option, text in chosen.items() if text}
     from app.server import serve as start
 
-    start(host, port, scheduler)
+    start(host or ("0.0.0.0" if in_class() else "127.0.0.1"), port, scheduler)
 
 
 def catalog(json: Json = False) -> None:

@@ -33,5 +33,10 @@ def ready_home() -> Path:
 
 
 def shared() -> bool:
-    """True where strangers share one studio (a Hugging Face Space, or LETHE_SHARED=1): each sees only what is theirs."""
-    return os.environ.get("LETHE_SHARED") == "1" or bool(os.environ.get("SPACE_ID"))
+    """True where strangers share one studio (a Hugging Face Space, a class, or LETHE_SHARED=1): each sees only what is theirs."""
+    return os.environ.get("LETHE_SHARED") == "1" or bool(os.environ.get("SPACE_ID")) or in_class()
+
+
+def in_class() -> bool:
+    """True where a server is one for a class, whether it has begun or was ended (LETHE_CLASS)."""
+    return os.environ.get("LETHE_CLASS", "") not in ("", "0")

@@ -31,6 +31,9 @@ class Limits(BaseSettings):
         ge=MB,
         description="bytes of looks inside runs by those who may not change them; the oldest go first",
     )
+    # of a class
+    class_pupils: int = Field(default=100, ge=1, description="pupils of a class")
+    wrong_codes: int = Field(default=20, ge=1, description="wrong codes of a class from one address in a minute")
     # always
     questions: int = Field(
         default=2000, ge=1, description="questions of one file or field, counted before they are read"

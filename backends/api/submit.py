@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from . import catalog, families, optional_models, own, params, quota, runs, tuned_params
+from . import catalog, classes, families, optional_models, own, params, quota, runs, tuned_params
 from .catalog import Catalog, Method, Model
 from .errors import BadInput, LetheError
 from .families import Family
@@ -138,11 +138,12 @@ def submit(spec: JobSpec, owner: str = "", card: dict[str, Any] | None = None) -
         card: as for `check`.
 
     Raises:
-        BadInput: it cannot be done as asked, or is more than a visitor of a shared studio may ask for.
+        BadInput: it cannot be done as asked, is more than a visitor of a shared studio may ask for, or not what a class may do.
         Busy: too many jobs wait in a shared studio.
         OutOfReach: the home cannot be written, or the disk is full. In all cases nothing is left behind.
     """
     complete = check(spec, card)
+    classes.check(complete, owner)
     quota.check_size(complete)
     quota.check_time(complete, owner)
     with _one_at_a_time:
@@ -163,6 +164,7 @@ def several(specs: Sequence[JobSpec], owner: str = "", *, chain: bool = False) -
     """
     complete = [check(spec) for spec in specs]
     for spec in complete:
+        classes.check(spec, owner)
         quota.check_size(spec)
         quota.check_time(spec, owner)
     created: list[RunFolder] = []

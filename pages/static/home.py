@@ -34,8 +34,8 @@ def _row(run: RunFolder, settings: str) -> Markup:
         sides = {side: getattr(pair, side)._replace(picture=_thumbnail(run, side)) for side in thumbnails.SIDES}
     took = theme.seconds((run.result or {}).get("seconds"))
     return render(
-        "static.row", markup.run_address(run.id), pair and pair._replace(**sides), run_list.title(run),
-        run_list.method(run), settings, marks.of_run(run), took,
+        "static.row", markup.run_address(run.id), pair and pair._replace(**sides), run_list.what_of(run),
+        run_list.method_of(run), settings, marks.of_run(run), took,
     )  # fmt: skip
 
 

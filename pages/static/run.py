@@ -19,7 +19,7 @@ ALONE = "ask"  # the tab that needs a model
 def pages(site: Site) -> Iterator[Page]:
     """The pages of every run."""
     for run in site.runs:
-        name = run_list.title(run)
+        name = run_list.what_of(run)
         for tab, file, title, body in _tabs(site, run):
             html = render("static.run", _title(site, run), _bar(site, run, tab), body)
             yield Page(file, f"{title} · {name} · Lethe", verdict.of_run(run), html)

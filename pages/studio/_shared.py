@@ -4,18 +4,22 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import gradio as gr
 from gradio.components.navbar import Navbar
+from gradio.context import Context
 from markupsafe import Markup
 
-from app import markup
+from app import classes, markup
+from app.live_html import Alive
 from app.run_settings import differences
 from app.site import BAR_END
 from app.templating import render
 from app.view import Panels
 from backends.api import pairs, runs
 from backends.api.errors import BadInput
+from backends.api.home import in_class
 from backends.api.runs import RunFolder
 
 __all__ = [
@@ -26,11 +30,29 @@ __all__ = [
 FIRST_PAGE = "Home"
 
 
-def nav(title: str = "", text: str = "") -> None:
-    """The bar at the top, and below it the head of the page where a title is given. To be called first on every page."""
+def nav(title: str = "", text: str = "", *, line: bool = True) -> None:
+    """The bar at the top, and below it the head of the page where a title is given. To be called first on every page.
+
+    Args:
+        title: of the page.
+        text: what a person does there.
+        line: whether a page of a class says whose class it is.
+    """
     Navbar(value=BAR_END, main_page_name=FIRST_PAGE)
+    if in_class():
+        _class_line(line)
     if title:
         gr.HTML(markup.head(title, text), apply_default_css=False)
+
+
+def _class_line(line: bool) -> None:
+    """The look of what belongs to a class, and the line about it."""
+    gr.HTML(classes.STYLE, elem_classes="lethe-unseen", apply_default_css=False)
+    if line:
+        seen = Alive(elem_id="class-line", apply_default_css=False)
+        assert Context.root_block is not None
+        quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        Context.root_block.load(lambda secret: classes.line(mark_of(secret)), [identity()], [seen], **quiet)
 
 
 def push_url(names: Sequence[str]) -> str:

@@ -11,12 +11,13 @@ from gradio.context import Context
 
 from app import forms, job_form, markup
 from app.live_html import Alive
+from app.notes import error_line
 from app.widgets import Raw, Updates
 from backends.api import catalog, model_info, submit
 from backends.api.errors import LetheError
 from backends.api.model_info import ModelInfo
 from pages.studio._shared import identity, mark_of, nav, secret_and_mark
-from pages.studio.new import _address, _method, _model, _sentence, _targets
+from pages.studio.new import _address, _chosen, _method, _model, _sentence, _targets
 from pages.studio.new._form import RELEASE, VISITOR, FormPage
 
 TITLE, PATH, ORDER, IN_BAR = "New run", "new", 5, False
@@ -31,7 +32,7 @@ else if (Date.now() - away > {AWAY}) document.querySelector('#redraw')?.click();
 # What an address fills in waits for its answer; what stands as it was made can be pressed at once.
 ARRIVING = (
     "(...given) => { const fields = new URLSearchParams(location.search);"
-    f"if ({json.dumps(sorted(_address.FIELDS))}.some(name => fields.has(name))) letheForm.hold('#model, #job, #start');"
+    f"if (document.querySelector('#chosen') || {json.dumps(sorted(_address.FIELDS))}.some(name => fields.has(name))) letheForm.hold('#model, #job, #start');"
     "return given; }"
 )
 
@@ -57,6 +58,7 @@ def _setup(page: FormPage, first: ModelInfo, arriving: "Arriving") -> None:
             _model.build(page, first)
         with gr.Column(elem_id="ask"):
             _model.build_own(page)
+            _chosen.build(page)
             with gr.Column(elem_id="job"):
                 _targets.build(page, first)
                 _method.build(page, first)
@@ -116,7 +118,7 @@ class Arriving:
 
     def around(self) -> list[Part]:
         """What starting updates."""
-        return [self.started_run, self.page.secret]
+        return [self.started_run, self.page.secret, self.page.parts["say"]]
 
     def wire(self) -> None:
         """Start, and arrive."""
@@ -141,15 +143,14 @@ class Arriving:
         page.then(pictured, sentences, _sentence.PARTS)  # to count opens the model, and somebody may have chosen since
 
     def start(self, raw: Raw) -> list[Any]:
-        """Queue the job; what is wrong is said, and nothing is lost."""
+        """Queue the job; what is wrong is said beside the button, and nothing is lost."""
         browser_secret, mark = secret_and_mark(raw[VISITOR])
+        draft = self.page.draft(raw)
         try:
-            draft = self.page.draft(raw)
             run = submit.submit(job_form.request(draft), owner=mark, card=job_form.card(draft.known_model))
         except LetheError as error:
-            gr.Warning(str(error))
-            return ["", browser_secret]
-        return [run.id, browser_secret]
+            return ["", browser_secret, _sentence.say(draft, error_line(str(error)))]
+        return [run.id, browser_secret, gr.skip()]
 
     def started(self, event: Any) -> None:
         """The browser leaves for the page of the run."""
@@ -161,11 +162,13 @@ class Arriving:
         Where it fills in nothing the form stands as it was made and nothing of it is answered: whoever has already pressed
         something is not overtaken.
         """
-        query = _query(request)
+        mark = mark_of(browser_secret)
         updates: Updates = {}
         try:
+            query = _chosen.query(_query(request), mark)
             if _address.FIELDS & dict(query).keys():
-                updates = _address.filled(self.page, query, mark_of(browser_secret))
+                updates = _address.filled(self.page, query, mark)
+            updates |= _chosen.shown(mark)
         except LetheError as error:
             gr.Warning(str(error))
         browser_secret, _ = secret_and_mark(browser_secret)

@@ -13,7 +13,7 @@ from backends.api.errors import LetheError
 from backends.api.home import shared
 from backends.api.model_info import ModelInfo
 from pages.studio._shared import heading, mark_of
-from pages.studio.new import _method, _sentence
+from pages.studio.new import _chosen, _method, _sentence
 from pages.studio.new._form import HOLD_ALL, VISITOR, FormPage
 
 OWN_CARD = "Your own\na folder or a Hub id"
@@ -88,12 +88,9 @@ def wire(page: FormPage) -> list[object]:
         """The form of a model that was just chosen, at its defaults."""
         start = job_form.at_defaults(model, page.same_kind(raw, model))
         context = Context(model, mark_of(raw.get(VISITOR)))
-        draft = job_form.Draft(model, start.forget, start.keep, start.method, raw.get("edited") or {}, raw["seed"])
-        return (
-            shown(page, context, start.forget, start.keep, start.method)
-            | _method.planned(draft)
-            | _sentence.alone(draft)
-        )
+        method = _chosen.method(context.owner, model.family) or start.method
+        draft = job_form.Draft(model, start.forget, start.keep, method, raw.get("edited") or {}, raw["seed"])
+        return shown(page, context, start.forget, start.keep, method) | _method.planned(draft) | _sentence.alone(draft)
 
     def choose(raw: Raw) -> Updates:
         """Another model was chosen."""
