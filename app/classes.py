@@ -320,4 +320,4 @@ def together(all_of_class: Sequence[Trial], group: str, x: str, y: str) -> Marku
     if not shown:
         words = "Each finished run of the class becomes a point here: how much it forgot, and how much it kept."
         return render("klass.nothing", "No finished run yet", words)
-    return trials.plot(shown, x, y, key="class")
+    return markup.section("All in one picture") + trials.plot(shown, x, y, key="class")

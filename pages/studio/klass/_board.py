@@ -15,11 +15,12 @@ from app.run_list import RunList
 from backends.api import catalog, class_board, class_locks, runs
 from backends.api import classes as stored
 from backends.api.class_board import Board
-from backends.api.errors import BadInput, LetheError
+from backends.api.errors import LetheError
 
 QUIET: Final[dict[str, Any]] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 EVERY: Final = 3.0  # seconds between two looks
 VIEWS: Final = {"runs": "Runs", "pupils": "Pupils", "together": "All in one picture"}
+UNSURE: Final = "Tick “Forget every name” first; a class that has ended cannot be opened again."
 FREE: Final = ("Each pupil chooses", "")
 DOWNLOAD: Final = """text => { if (!text) return; const { name, kind, body } = JSON.parse(text);
 const link = document.createElement('a'); link.href = URL.createObjectURL(new Blob([body], { type: kind })); link.download = name;
@@ -78,24 +79,26 @@ class BoardPage:
                 interactive=True, elem_id="class-sure",
             )  # fmt: skip
             self.end = gr.Button("End the class", elem_id="class-over", scale=0, min_width=180)
+        self.end_says = Alive(elem_id="class-end-says")
 
     def parts(self) -> list[Any]:
         """What `arrived` gives values for."""
-        return [self.column, self.timer, self.model, self.forget, self.method, self.view, self.state, *self._looking()]
+        return [self.column, self.timer, self.model, self.forget, self.method, self.view, *self._looking()]
 
     def _looking(self) -> list[Any]:
         """What one look at the class updates."""
-        return [self.head, self.rows, self.plot, self.group, self.seen]
+        return [self.head, self.rows, self.plot, self.group, self.state, self.seen]
 
     def arrived(self, mark: str, request: gr.Request) -> list[Any]:
         """The board for its teacher; for others, that it is not there, and nothing of it."""
         klass = stored.current()
         if klass is None or not klass.is_teacher(mark):
-            hidden = [gr.Column(visible=False), gr.Timer(active=False), "", "", "", "runs", "all"]
-            return [*hidden, "", "", MethodPanels(value="", visible=False), gr.Dropdown(choices=[], visible=False), ""]
+            hidden = [gr.Column(visible=False), gr.Timer(active=False), "", "", "", "runs"]
+            nothing = [MethodPanels(value="", visible=False), gr.Dropdown(choices=[], visible=False), "all", ""]
+            return [*hidden, "", "", *nothing]
         locks = klass.locks
         shown = [gr.Column(visible=True), gr.Timer(active=True), locks.model, "\n".join(locks.forget), locks.method]
-        return [*shown, "runs", "all", *_drawn(class_board.read(klass), "runs", "all", "", ("", ""), "", request)]
+        return [*shown, "runs", *_drawn(class_board.read(klass), "runs", "all", "", ("", ""), "", request)]
 
     def wire(self, page: Callable[[str, gr.Request], list[Any]], parts: list[Any]) -> None:
         """Wire the events.
@@ -118,11 +121,11 @@ class BoardPage:
             """End the class, where the box is ticked."""
             permissions.as_teacher(secret)
             if not sure:
-                raise BadInput("Tick “Forget every name” first; a class that has ended cannot be opened again.")
+                return [error_line(UNSURE), *(gr.skip() for _ in parts)]
             stored.end()
-            return page(runs.owner_mark(secret), request)
+            return ["", *page(runs.owner_mark(secret), request)]
 
-        self.end.click(end, [self.secret, self.sure], parts, **QUIET)
+        self.end.click(end, [self.secret, self.sure], [self.end_says, *parts], **QUIET)
 
 
 def _pills(label: str, choices: list[tuple[str, str]]) -> forms.Radio:
@@ -139,7 +142,7 @@ def look(
     try:
         board = class_board.read(permissions.as_teacher(secret))
     except stored.NotTheTeacher:
-        return [gr.Timer(active=False), *[gr.skip()] * 6]
+        return [gr.Timer(active=False), *[gr.skip()] * 7]
     return [gr.skip(), axes, *_drawn(board, view, state, group, axes, seen, request)]
 
 
@@ -193,11 +196,12 @@ def _drawn(
         plot = classes.together(trials_of_class, key, *_axes(trials_of_class, key, axes))
     else:
         body = (classes.all_runs if view == "runs" else classes.all_pupils)(board, status)
-    digest = hashlib.sha256(json.dumps([head, body, plot, groups, key]).encode()).hexdigest()[:24]
+    digest = hashlib.sha256(json.dumps([view, status, head, body, plot, groups, key]).encode()).hexdigest()[:24]
     if digest == seen:
-        return [gr.skip()] * 5
+        return [gr.skip()] * 6
     choices = gr.Dropdown(choices=groups, value=key or None, visible=len(groups) > 1)
-    return [head, body, MethodPanels(value=plot, visible=view == "together"), choices, digest]
+    pills = gr.Radio(value=status, visible=view != "together")
+    return [head, body, MethodPanels(value=plot, visible=view == "together"), choices, pills, digest]
 
 
 def _axes(all_of_class: list[trials.Trial], key: str, axes: Any) -> tuple[str, str]:
