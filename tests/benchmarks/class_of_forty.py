@@ -159,6 +159,7 @@ class Visitor:
 
 def class_of(count: int, minutes: float, jobs: int = 1) -> Iterator[str]:
     """A studio for a class in the home of this process, and `count` visitors for at most so many minutes: what was measured."""
+    before = os.environ.get("LETHE_CLASS", "")
     os.environ["LETHE_CLASS"] = "Benchmark"
     process, address = started()
     try:
@@ -178,6 +179,7 @@ def class_of(count: int, minutes: float, jobs: int = 1) -> Iterator[str]:
         if peak := most_resident(process.pid):
             yield f"web process: {peak / 1e6:.0f} MB at most"
     finally:
+        os.environ["LETHE_CLASS"] = before
         process.terminate()
         process.wait(20)
 

@@ -67,7 +67,8 @@ def check(page, screenshots, name):
         assert [(rule["id"], node["html"][:120]) for rule in found for node in rule["nodes"][:3]] == []
         page.get_by_role("button", name="Switch between light and dark").click()
         page.wait_for_timeout(FADED)
-        page.screenshot(path=screenshots / f"{name}-other-scheme.png")
+        dark = page.evaluate("document.body.classList.contains('dark')")
+        page.screenshot(path=screenshots / f"{name}-{'dark' if dark else 'light'}.png")
 
 
 def type_in(page, elem_id, text):
