@@ -155,8 +155,8 @@ def chosen(locks: Locks) -> Markup:
 
 def _only(selector: str, values: Sequence[str]) -> str:
     """The rule that leaves only these of a row of choices; they are ids of the catalog."""
-    kept = ",".join(f'input[value="{value}"]' for value in values)
-    return f"{selector} label:not(:has({kept})){{display:none!important}}"
+    allowed = ",".join(f'input[value="{value}"]' for value in values)
+    return f"{selector} label:not(:has({allowed})){{display:none!important}}"
 
 
 def address_of(headers: Mapping[str, str]) -> str:
@@ -217,13 +217,13 @@ def head(board: Board, address: str) -> Markup:
 
 def all_runs(board: Board, state: str) -> Markup:
     """The runs of the class in this state, newest first."""
-    shown = [row for row in board.rows if not STATES[state] or row.status in STATES[state]]
-    if not shown:
+    rows = [row for row in board.rows if not STATES[state] or row.status in STATES[state]]
+    if not rows:
         words = (
             "Runs stand here as soon as pupils start them." if state == "all" else "None of the class is in this state."
         )
         return render("klass.nothing", "No run yet" if state == "all" else f"None is {state}", words)
-    return render("klass.runs", markup.join(map(_row, shown[:ROWS])), max(0, len(shown) - ROWS))
+    return render("klass.runs", markup.join(map(_row, rows[:ROWS])), max(0, len(rows) - ROWS))
 
 
 def _row(row: Row) -> Markup:
@@ -316,8 +316,8 @@ def all_trials(board: Board) -> list[Trial]:
 
 def together(all_of_class: Sequence[Trial], group: str, x: str, y: str) -> Markup:
     """Every finished run of a group, which forgot the same in the same model, as a point."""
-    shown = [trial for trial in all_of_class if trial.key == group]
-    if not shown:
+    comparable = [trial for trial in all_of_class if trial.key == group]
+    if not comparable:
         words = "Each finished run of the class becomes a point here: how much it forgot, and how much it kept."
         return render("klass.nothing", "No finished run yet", words)
-    return markup.section("All in one picture") + trials.plot(shown, x, y, key="class")
+    return markup.section("All in one picture") + trials.plot(comparable, x, y, key="class")

@@ -87,7 +87,7 @@ def _line(row: Row) -> dict[str, Any] | None:
     except DAMAGED:
         return None
     words = [f"{mark.word}: {mark.number}" if mark.number else mark.word for mark in each]
-    asked = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(turns.since(state)))
+    requested_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(turns.since(state)))
     return {
         "pupil": row.pupil,
         "run": row.run.id,
@@ -97,7 +97,7 @@ def _line(row: Row) -> dict[str, Any] | None:
         "forget": ", ".join(spec.forget),
         "method": spec.method,
         "seed": spec.seed,
-        "asked": asked,
+        "asked": requested_at,
         "seconds": result["seconds"] if result else "",
         "message": state.message,
     } | dict(zip(QUESTIONS, words or [""] * len(QUESTIONS), strict=True))

@@ -42,9 +42,9 @@ def from_environment() -> Locks | None:
     Raises:
         BadInput: as `checked`.
     """
-    model, forget, method = (
-        os.environ.get(f"LETHE_CLASS_{name}", "").strip() for name in ("MODEL", "FORGET", "METHOD")
-    )
+    model = os.environ.get("LETHE_CLASS_MODEL", "").strip()
+    forget = os.environ.get("LETHE_CLASS_FORGET", "").strip()
+    method = os.environ.get("LETHE_CLASS_METHOD", "").strip()
     return checked(model, forget.splitlines(), method) if model or forget or method else None
 
 

@@ -166,7 +166,7 @@ def join(code: str, name: str, owner: str) -> Pupil:
         raise BadInput("This browser is not known here yet; open the page again, then join.")
     if owner not in klass.pupils and not hmac.compare_digest(_letters(code).encode(), klass.code.encode()):
         raise WrongCode(f"That is not the code of {klass.name}; it has {LENGTH} letters, and your teacher shows it.")
-    shown = checked_name(name)
+    display_name = checked_name(name)
     with _changed() as draft:
         most, before = limits().class_pupils, draft.pupils.get(owner)
         if before is None and len(draft.pupils) >= most:
@@ -174,7 +174,7 @@ def join(code: str, name: str, owner: str) -> Pupil:
         others = {pupil.name.casefold() for mark, pupil in draft.pupils.items() if mark != owner}
         pupil = Pupil(
             id=before.id if before else secrets.token_hex(6),
-            name=_apart(shown, others),
+            name=_apart(display_name, others),
             joined=before.joined if before else time.time(),
         )
         draft.pupils = draft.pupils | {owner: pupil}
@@ -242,8 +242,10 @@ def check(spec: JobSpec, owner: str) -> None:
         raise BadInput(_otherwise("the method", spec.method, chosen.method))
 
 
-def _otherwise(what: str, given: str, chosen: str) -> str:
-    return f"Your teacher has chosen {what}: {chosen[:200]}, not {given[:80]}. Open New run again to find it chosen."
+def _otherwise(what: str, requested: str, chosen: str) -> str:
+    return (
+        f"Your teacher has chosen {what}: {chosen[:200]}, not {requested[:80]}. Open New run again to find it chosen."
+    )
 
 
 def methods_like(method: str) -> set[str]:

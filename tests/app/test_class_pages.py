@@ -142,7 +142,7 @@ def test_what_is_chosen_fills_in_the_form(begun):
     classes.lock(class_locks.checked("fashion-vit", ["Bag"], "salun"))
     form, mark = Form("fashion-resnet"), owner_mark(ANNA)
     query = _chosen.query([("model", "authors-lm"), ("forget", "Ivo Pemberly"), ("seed", "3")], mark)
-    updates = form.filled(*query, owner=mark) | _chosen.shown(mark)
+    updates = form.filled(*query, owner=mark) | _chosen.updates(mark)
     assert (updates["model"], updates["seed"]) == ("fashion-vit", 3)
     assert "Chosen by your teacher" in updates[_chosen.PART] and "Bag" in updates[_chosen.PART]
     assert _chosen.query([("model", "authors-lm")], owner_mark(TEACHER)) == [("model", "authors-lm")]

@@ -47,7 +47,7 @@ def build() -> None:
     board = BoardPage(secret)
     parts = [about, joining, *board.parts()]
 
-    def shown(mark: str, request: gr.Request) -> list[Any]:
+    def whole_page(mark: str, request: gr.Request) -> list[Any]:
         return [*_visitor(mark), *board.arrived(mark, request)]
 
     def arrive(browser_secret: str, request: gr.Request) -> list[Any]:
@@ -55,7 +55,7 @@ def build() -> None:
         browser_secret, mark = secret_and_mark(browser_secret)
         link = address(request, "teacher")
         refused = bool(link) and not stored.claim(link, mark)
-        words, *others = shown(mark, request)
+        words, *others = whole_page(mark, request)
         return [
             browser_secret,
             address(request, "code")[:40],
@@ -70,17 +70,17 @@ def build() -> None:
             classes.join(typed_code or "", typed_name or "", mark, request.client.host if request.client else "")
         except LetheError as error:
             return [error_line(str(error)), *(gr.skip() for _ in parts)]
-        return ["", *shown(mark, request)]
+        return ["", *whole_page(mark, request)]
 
     assert Context.root_block is not None
     arrived = Context.root_block.load(arrive, [secret], [secret, code, *parts], **QUIET)
     arrived.then(None, None, None, js=HIDE_LINK)
     gr.on([go.click, name.submit, code.submit], join, [secret, code, name], [wrong, *parts], **QUIET)
-    board.wire(shown, parts)
+    board.wire(whole_page, parts)
 
 
 def _visitor(mark: str) -> list[Any]:
-    """What stands above the form to join, and whether that is shown."""
+    """What stands above the form to join, and whether that is whole_page."""
     klass = stored.current()
     if klass is not None and klass.is_teacher(mark):
         return ["", gr.Column(visible=False)]

@@ -32,7 +32,7 @@ class BoardPage:
 
     def __init__(self, secret: gr.BrowserState) -> None:
         self.secret = secret
-        self.seen, self.axes = gr.State(""), gr.State(["", ""])
+        self.mark, self.axes = gr.State(""), gr.State(["", ""])
         self.timer = gr.Timer(EVERY, active=False)
         with gr.Column(visible=False, elem_id="class-board") as self.column:
             self.head = RunList(elem_id="class-head", apply_default_css=False)
@@ -87,7 +87,7 @@ class BoardPage:
 
     def _looking(self) -> list[Any]:
         """What one look at the class updates."""
-        return [self.head, self.rows, self.plot, self.group, self.state, self.seen]
+        return [self.head, self.rows, self.plot, self.group, self.state, self.mark]
 
     def arrived(self, mark: str, request: gr.Request) -> list[Any]:
         """The board for its teacher; for others, that it is not there, and nothing of it."""
@@ -97,8 +97,8 @@ class BoardPage:
             nothing = [MethodPanels(value="", visible=False), gr.Dropdown(choices=[], visible=False), "all", ""]
             return [*hidden, "", "", *nothing]
         locks = klass.locks
-        shown = [gr.Column(visible=True), gr.Timer(active=True), locks.model, "\n".join(locks.forget), locks.method]
-        return [*shown, "runs", *_drawn(class_board.read(klass), "runs", "all", "", ("", ""), "", request)]
+        board = [gr.Column(visible=True), gr.Timer(active=True), locks.model, "\n".join(locks.forget), locks.method]
+        return [*board, "runs", *_updates(class_board.read(klass), "runs", "all", "", ("", ""), "", request)]
 
     def wire(self, page: Callable[[str, gr.Request], list[Any]], parts: list[Any]) -> None:
         """Wire the events.
@@ -107,12 +107,12 @@ class BoardPage:
             page: the mark of a browser -> the whole page as it is for it.
             parts: what that updates.
         """
-        asked = [self.secret, self.view, self.state, self.group, self.axes, self.seen]
+        inputs = [self.secret, self.view, self.state, self.group, self.axes, self.mark]
         out = [self.timer, self.axes, *self._looking()]
         chosen = [self.view.input, self.state.input, self.group.input]
-        gr.on([self.timer.tick, *chosen], look, asked, out, **QUIET)
-        self.plot.select(look_along, asked, out, **QUIET)
-        gr.on([self.head.select, self.rows.select], act, asked, out, **QUIET)
+        gr.on([self.timer.tick, *chosen], look, inputs, out, **QUIET)
+        self.plot.select(look_along, inputs, out, **QUIET)
+        gr.on([self.head.select, self.rows.select], act, inputs, out, **QUIET)
         self.set.click(choose, [self.secret, self.model, self.forget, self.method], [self.set_says], **QUIET)
         self.as_csv.click(csv_file, [self.secret], [self.file], **QUIET).then(None, [self.file], None, js=DOWNLOAD)
         self.as_json.click(json_file, [self.secret], [self.file], **QUIET).then(None, [self.file], None, js=DOWNLOAD)
@@ -136,14 +136,14 @@ def _pills(label: str, choices: list[tuple[str, str]]) -> forms.Radio:
 
 
 def look(
-    secret: str, view: str | None, state: str | None, group: str | None, axes: Any, seen: str, request: gr.Request
+    secret: str, view: str | None, state: str | None, group: str | None, axes: Any, mark: str, request: gr.Request
 ) -> list[Any]:
-    """The board as it is now; nothing where it is as it was `seen`, and of a browser that is not the teacher's, or no longer."""
+    """The board as it is now; nothing where it is as it was `mark` tells, and of a browser that is not the teacher's, or no longer."""
     try:
         board = class_board.read(permissions.as_teacher(secret))
     except stored.NotTheTeacher:
         return [gr.Timer(active=False), *[gr.skip()] * 7]
-    return [gr.skip(), axes, *_drawn(board, view, state, group, axes, seen, request)]
+    return [gr.skip(), axes, *_updates(board, view, state, group, axes, mark, request)]
 
 
 def look_along(
@@ -152,13 +152,13 @@ def look_along(
     state: str | None,
     group: str | None,
     axes: Any,
-    seen: str,
+    mark: str,
     event: gr.EventData,
     request: gr.Request,
 ) -> list[Any]:
     """The plot along the axes that were chosen in it."""
     chosen = [str(event._data.get(name, ""))[:100] for name in ("x", "y")]
-    return look(secret, view, state, group, chosen, seen, request)
+    return look(secret, view, state, group, chosen, mark, request)
 
 
 def act(
@@ -167,7 +167,7 @@ def act(
     state: str | None,
     group: str | None,
     axes: Any,
-    seen: str,
+    mark: str,
     event: gr.EventData,
     request: gr.Request,
 ) -> list[Any]:
@@ -178,11 +178,11 @@ def act(
             stored.renew_code()
         case "delete":
             stored.remove(str(event._data.get("run", "")))
-    return look(secret, view, state, group, axes, seen, request)
+    return look(secret, view, state, group, axes, mark, request)
 
 
-def _drawn(
-    board: Board, view: str | None, state: str | None, group: str | None, axes: Any, seen: str, request: gr.Request
+def _updates(
+    board: Board, view: str | None, state: str | None, group: str | None, axes: Any, mark: str, request: gr.Request
 ) -> list[Any]:
     """What a look updates, for this choice of view, state and group; nothing where it is as it was seen."""
     view = view if view in VIEWS else "runs"
@@ -197,7 +197,7 @@ def _drawn(
     else:
         body = (classes.all_runs if view == "runs" else classes.all_pupils)(board, status)
     digest = hashlib.sha256(json.dumps([view, status, head, body, plot, groups, key]).encode()).hexdigest()[:24]
-    if digest == seen:
+    if digest == mark:
         return [gr.skip()] * 6
     choices = gr.Dropdown(choices=groups, value=key or None, visible=len(groups) > 1)
     pills = gr.Radio(value=status, visible=view != "together")

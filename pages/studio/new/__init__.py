@@ -168,7 +168,7 @@ class Arriving:
             query = _chosen.query(_query(request), mark)
             if _address.FIELDS & dict(query).keys():
                 updates = _address.filled(self.page, query, mark)
-            updates |= _chosen.shown(mark)
+            updates |= _chosen.updates(mark)
         except LetheError as error:
             gr.Warning(str(error))
         browser_secret, _ = secret_and_mark(browser_secret)

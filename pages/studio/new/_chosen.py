@@ -17,26 +17,26 @@ def build(page: FormPage) -> None:
         page.add(PART, Alive(elem_id="chosen", apply_default_css=False))
 
 
-def query(asked: list[tuple[str, str]], owner: str) -> list[tuple[str, str]]:
+def query(address: list[tuple[str, str]], owner: str) -> list[tuple[str, str]]:
     """The address that fills the form in, with what is chosen in the place of what the visitor asks for.
 
     Args:
-        asked: names and values of the visitor's address.
+        address: names and values of the visitor's address.
         owner: `runs.owner_mark` of the visitor.
     """
     locks = class_locks.of_visitor(owner)
     if not locks.some:
-        return asked
-    if cloned := dict(asked).get("clone"):
+        return address
+    if cloned := dict(address).get("clone"):
         if class_locks.obeys(runs.find(cloned).spec, locks):
-            return asked
-        asked = [pair for pair in asked if pair[0] != "clone"]
-    fields = dict(asked)
+            return address
+        address = [pair for pair in address if pair[0] != "clone"]
+    fields = dict(address)
     fitting = [locks.model] if locks.model else class_locks.fitting_models(locks.method)
     model = fields["model"] if fields.get("model") in fitting else next(iter(fitting), "")
     method = _method(locks, model) or fields.get("method", "")
     replaced = {"model", "method", *(["forget", "keep"] if locks.forget else [])}
-    others = [(name, value) for name, value in asked if name not in replaced]
+    others = [(name, value) for name, value in address if name not in replaced]
     return [*others, ("model", model), ("method", method), *(("forget", text) for text in locks.forget)]
 
 
@@ -51,6 +51,6 @@ def _method(locks: Locks, model: str) -> str:
     return class_locks.fitting_method(locks.method, family) if locks.method else ""
 
 
-def shown(owner: str) -> Updates:
+def updates(owner: str) -> Updates:
     """What is chosen, with the reason; nothing where the server is none for a class."""
     return {PART: classes.chosen(class_locks.of_visitor(owner))} if in_class() else {}
