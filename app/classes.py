@@ -215,7 +215,7 @@ def head(board: Board, address: str) -> Markup:
     return render("klass.head", board.klass.name, address, board.klass.code, counts)
 
 
-def all_runs(board: Board, state: str) -> Markup:
+def runs_html(board: Board, state: str) -> Markup:
     """The runs of the class in this state, newest first."""
     rows = [row for row in board.rows if not STATES[state] or row.status in STATES[state]]
     if not rows:
@@ -262,7 +262,7 @@ def _place(row: Row) -> str:
     return f"place {row.place + 1} in the queue" if row.place else "next in the queue"
 
 
-def all_pupils(board: Board, state: str) -> Markup:
+def pupils_html(board: Board, state: str) -> Markup:
     """A card a pupil, by name: the newest run with its marks or its place in the line, and how many there are. A state leaves those whose
     newest run is in it."""
     cards = []

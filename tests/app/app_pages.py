@@ -138,9 +138,9 @@ class Settings:
         """
         return self._form.answered(self._change, self._form.raw | changes, self._held(typed))
 
-    def started(self, changes: Mapping[str, object], typed: Mapping[str, object]) -> None:
-        """Press Start, with the arguments of `changed`."""
-        self._form.answered(self._start, self._form.raw | changes, self._held(typed))
+    def started(self, changes: Mapping[str, object], typed: Mapping[str, object]) -> dict[str, Any]:
+        """What the form updates once Start is pressed, with the arguments of `changed`."""
+        return self._form.answered(self._start, self._form.raw | changes, self._held(typed))
 
     def _held(self, typed: Mapping[str, object]) -> dict[int, object]:
         return {box._id: typed.get(name, box.value) for name, box in self.boxes.items()}

@@ -89,8 +89,8 @@ def test_a_name_is_text_wherever_it_stands(begun):
     submit.submit(submit.read(**JOB), owner_mark(ANNA))
     board = class_board.read(classes.current())
     for html in (
-        shown.all_runs(board, "all"),
-        shown.all_pupils(board, "all"),
+        shown.runs_html(board, "all"),
+        shown.pupils_html(board, "all"),
         shown.line(owner_mark(ANNA)),
         shown.visitor(owner_mark(ANNA)),
     ):
@@ -112,15 +112,15 @@ def test_an_ended_class_leaves_no_line_and_says_where_the_runs_are(begun):
 
 def test_the_board_filters_by_state(begun):
     board = class_board.read(classes.current())
-    assert NAME in shown.all_runs(board, "waiting") and "None is done" in shown.all_runs(board, "done")
-    assert NAME in shown.all_pupils(board, "waiting") and "Anna" not in shown.all_pupils(board, "waiting")
+    assert NAME in shown.runs_html(board, "waiting") and "None is done" in shown.runs_html(board, "done")
+    assert NAME in shown.pupils_html(board, "waiting") and "Anna" not in shown.pupils_html(board, "waiting")
 
 
 def test_sixty_pupils_stand_on_the_board(begun):
     for at in range(60):
         classes.join(classes.current().code, f"Pupil {at}", f"mark{at}")
     board = class_board.read(classes.current())
-    assert shown.all_pupils(board, "all").count("data-item") == 62
+    assert shown.pupils_html(board, "all").count("data-item") == 62
     assert "<b>62</b> pupils" in shown.head(board, "here")
 
 

@@ -195,7 +195,7 @@ def _updates(
         key = group if group in keys else (keys[0] if keys else "")
         plot = classes.together(trials_of_class, key, *_axes(trials_of_class, key, axes))
     else:
-        body = (classes.all_runs if view == "runs" else classes.all_pupils)(board, status)
+        body = (classes.runs_html if view == "runs" else classes.pupils_html)(board, status)
     digest = hashlib.sha256(json.dumps([view, status, head, body, plot, groups, key]).encode()).hexdigest()[:24]
     if digest == mark:
         return [gr.skip()] * 6
