@@ -16,7 +16,8 @@ TEXT = "Everything shown here was computed. A studio does it again, with other m
 def pages(site: Site) -> Iterator[Page]:
     """The one page."""
     commands = [
-        (run.id, run_list.what_of(run), run_list.method_of(run), "\n".join(unlearning_card.repeat(run))) for run in site.runs
+        (run.id, run_list.what_of(run), run_list.method_of(run), "\n".join(unlearning_card.repeat(run)))
+        for run in site.runs
     ]
     body = render("static.yourself", TEXT, site.studio, to_html(start()), commands)
     yield Page(YOURSELF, "Run it yourself · Lethe", TEXT, body, YOURSELF)
