@@ -23,7 +23,7 @@ WORKDIR /home/lethe/lethe
 COPY --chown=lethe:lethe . .
 # Image layers keep whole seconds only, and the catalog knows its sources by their times: they are set to whole seconds.
 RUN pip install --no-deps -e . && find . -type f -exec touch --date=2026-01-01T00:00:00Z {} + \
-    && python -m compileall -q app backends pages
+    && python -m compileall -q app backends lethe pages
 
 USER lethe
 RUN lethe catalog --json > /dev/null && python -m backends.inspectors._umap

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from backends.api import catalog, engine, optional_models
+from backends.api import catalog, engine, optional_models, processes
 from backends.api.errors import LetheError
 from backends.api.home import ready_home
 
@@ -130,7 +130,12 @@ def _models() -> list[Check]:
     if importlib.util.find_spec("torch") is None:
         return [Check("torch", False, "it is not installed; `make studio` installs it")]
     process = subprocess.run(
-        [sys.executable, "-m", "backends.doctor"], capture_output=True, text=True, timeout=300, check=False
+        processes.command("backends.doctor"),
+        env=processes.environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     if process.returncode:
         last = (process.stderr.strip().splitlines() or ["its process ended early"])[-1]

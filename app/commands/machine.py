@@ -116,7 +116,9 @@ def _exec_module(module: str, *arguments: str) -> NoReturn:
     """Go on as that module of the engine: signals and exit code are then its own."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
+    from backends.api import processes
+
+    os.execve(sys.executable, processes.command(module, *arguments), processes.environment())
 
 
 def doctor(

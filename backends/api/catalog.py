@@ -7,14 +7,13 @@ It is kept in LETHE_HOME and made again when a source file has changed.
 import hashlib
 import os
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from . import __version__, files, optional_models
+from . import __version__, files, optional_models, processes
 from .attacked import TestKind
 from .errors import BadInput, LetheError
 from .home import home, ready_home
@@ -238,14 +237,13 @@ class Catalog(BaseModel):
 
 def _fingerprint() -> str:
     """Changes when any source file the catalog is drawn from changes."""
-    root = Path(__file__).resolve().parents[2]
     digest = hashlib.sha256(__version__.encode())
     for folder in ("backends", "pages/classroom", "assets"):
         for path in sorted(
-            path for name in ("*.py", "card.json", "tuned.json") for path in (root / folder).rglob(name)
+            path for name in ("*.py", "card.json", "tuned.json") for path in (processes.ROOT / folder).rglob(name)
         ):
             stat = path.stat()
-            digest.update(f"{path.relative_to(root)}:{stat.st_size}:{stat.st_mtime_ns}".encode())
+            digest.update(f"{path.relative_to(processes.ROOT)}:{stat.st_size}:{stat.st_mtime_ns}".encode())
     return digest.hexdigest()[:16]
 
 
@@ -258,9 +256,9 @@ def prepare() -> subprocess.Popen[str] | None:
     path = _path()
     if path.exists():
         return None
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "")}
+    environment = processes.environment(CUDA_VISIBLE_DEVICES=os.environ.get("CUDA_VISIBLE_DEVICES", ""))
     return subprocess.Popen(
-        [sys.executable, "-m", "backends.catalog", str(path)], env=environment, stderr=subprocess.PIPE, text=True
+        processes.command("backends.catalog", str(path)), env=environment, stderr=subprocess.PIPE, text=True
     )
 
 

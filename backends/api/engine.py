@@ -1,11 +1,10 @@
 """Starting and watching the engine: the one process of a home that gives jobs to executors. No model library is loaded."""
 
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from . import files, locks
+from . import files, locks, processes
 from .errors import BadInput, Busy, LetheError, OutOfReach
 from .home import home
 
@@ -24,10 +23,10 @@ def start(scheduler: str | None = None, only: str | None = None) -> "subprocess.
         scheduler: address of a Dask scheduler (tls://HOST:PORT); without one jobs are child processes of this machine.
         only: the one run to do; the engine ends when it has ended.
     """
-    command = [sys.executable, "-m", "backends.engine", "--with-parent"]
-    command += ["--scheduler", scheduler] if scheduler else []
-    command += ["--only", only] if only else []
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    chosen = ["--scheduler", scheduler] if scheduler else []
+    chosen += ["--only", only] if only else []
+    command = processes.command("backends.engine", "--with-parent", *chosen)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=processes.environment())
 
 
 def owner() -> int | None:

@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 from .errors import OutOfReach
+from .processes import ROOT
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+ASSETS = ROOT / "assets"
 
 
 def home() -> Path:

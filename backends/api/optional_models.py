@@ -5,11 +5,10 @@ assets/optional/<id> holds the card and the settings of a model that can be pull
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from . import files
+from . import files, processes
 from .errors import BadInput, Busy, LetheError, OutOfReach
 from .home import ASSETS, home
 
@@ -66,7 +65,11 @@ def pull(model: str) -> Path:
     if there(model):
         return folder(model)
     done = subprocess.run(
-        [sys.executable, "-m", "backends.models.pulling", model], stdout=subprocess.PIPE, text=True, check=False
+        processes.command("backends.models.pulling", model),
+        env=processes.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     lines = done.stdout.strip().splitlines()
     outcome: dict[str, Any] = json.loads(lines[-1]) if lines else {}

@@ -5,11 +5,10 @@ import json
 import os
 import queue
 import subprocess
-import sys
 import threading
 from typing import Any
 
-from . import memory
+from . import memory, processes
 from .errors import LetheError
 
 ENDED = "The process that looks into models ended while it worked; ask again."
@@ -35,8 +34,8 @@ class Warm:
         """Start it and take in its lines. The kernel ends it with the thread that started it, so this one lives as long."""
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "backends.engine.live"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                encoding="utf-8", errors="replace", env=os.environ | {"LETHE_PARENT": str(os.getpid())},
+                processes.command("backends.engine.live"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                encoding="utf-8", errors="replace", env=processes.environment(LETHE_PARENT=str(os.getpid())),
             )  # fmt: skip
         except OSError:
             pass  # no process: whoever asks hears that it has ended

@@ -6,10 +6,10 @@ The same supervision runs in the dispatcher for jobs on this machine and in a Da
 import json
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
+from ..api import processes
 from . import machine
 from .exit_codes import KILLED_NOTE, Ending, of_code
 
@@ -32,11 +32,11 @@ class Spare:
         """Start one where none waits."""
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "backends.engine.job", "--warm"],
+                processes.command("backends.engine.job", "--warm"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                env=os.environ | self._environment | {"LETHE_PARENT": str(os.getpid())},
-                cwd=Path(__file__).resolve().parents[2],
+                env=processes.environment(**self._environment, LETHE_PARENT=str(os.getpid())),
+                cwd=processes.ROOT,
             )
 
     def give(self, run: str, attempt: int) -> "subprocess.Popen[bytes]":

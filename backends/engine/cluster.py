@@ -9,12 +9,11 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ..api import processes
 from ..api.errors import LetheError, OutOfReach
 from . import machine, tls
 
@@ -39,8 +38,8 @@ class Cluster:
         tls.make(tls.folder())
         self.address = f"tls://127.0.0.1:{port or _free_port()}"
         threads = max(1, machine.cores() // workers)
-        join = [sys.executable, "-m", "backends.engine.worker", "--scheduler", self.address, "--threads", str(threads)]
-        self._scheduler = [sys.executable, "-m", "backends.engine.scheduler", self.address]
+        join = processes.command("backends.engine.worker", "--scheduler", self.address, "--threads", str(threads))
+        self._scheduler = processes.command("backends.engine.scheduler", self.address)
         self._commands = [self._scheduler] + [join] * workers
         self.processes = [_started(self._scheduler)]
         self._wait()
@@ -89,8 +88,8 @@ def _started(command: list[str]) -> "subprocess.Popen[bytes]":
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        env=os.environ | {"LETHE_PARENT": str(os.getpid()), "LETHE_TLS_DIR": str(tls.folder())},
-        cwd=Path(__file__).resolve().parents[2],
+        env=processes.environment(LETHE_PARENT=str(os.getpid()), LETHE_TLS_DIR=str(tls.folder())),
+        cwd=processes.ROOT,
     )
 
 

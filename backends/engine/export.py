@@ -123,7 +123,7 @@ def _loading(family: Family, guards: list[str], *, chained: bool) -> str:
     files = " and ".join(f"`{name}.safetensors`" for name in guards)
     return (
         f"{weights}: a guard inside the model changes what it says. {files} {'holds' if len(guards) == 1 else 'hold'} it; without "
-        f"it the model answers as before. With Lethe at hand, from this folder:\n\n{_code(_guarded(family.loading, guards))}"
+        f"it the model answers as before. With Lethe installed, from this folder:\n\n{_code(_guarded(family.loading, guards))}"
     )
 
 
@@ -134,7 +134,8 @@ def _code(lines: str) -> str:
 def _guarded(loading: str, guards: list[str]) -> str:
     imports, _, lines = loading.partition("\n\n")
     restored = "".join(f'restore(model, load_file("{name}.safetensors"))\n' for name in guards)
-    return f"""from backends.core.run import restore
+    return f"""import lethe  # lets Python find backends
+from backends.core.run import restore
 from safetensors.torch import load_file
 {imports}
 
