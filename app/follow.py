@@ -1,15 +1,16 @@
-"""Following a run from the command line: the run folder is read, the engine is asked for where none works yet."""
+"""Following a run from the command line or from Python: the run folder is read, the engine is asked for where none works yet."""
 
 import json
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from app.terminal import say
 from backends.api import early, engine, runs
@@ -51,6 +52,22 @@ class Tail:
         return events
 
 
+class Watcher(Protocol):
+    """Hears how far a run is."""
+
+    def show(self, event: dict[str, Any]) -> None:
+        """An event of the run: phase, step, of, seconds, values."""
+
+    def line(self, text: str) -> None:
+        """What is no event, as that the run waits; again and again while it is so."""
+
+    def say(self, sentence: str) -> None:
+        """A sentence that stands for itself, once."""
+
+    def end(self) -> None:
+        """Nothing more comes."""
+
+
 class ProgressLine:
     """One line on standard error: rewritten in a terminal, every few seconds elsewhere."""
 
@@ -78,6 +95,11 @@ class ProgressLine:
         elif fresh or time.monotonic() - self._last > QUIET:
             say(text)
             self._last = time.monotonic()
+
+    def say(self, sentence: str) -> None:
+        """Leave the line as it is, and print a sentence below it."""
+        self.end()
+        say(sentence)
 
     def end(self) -> None:
         """Leave the line as it is."""
@@ -127,7 +149,10 @@ class TemporaryEngine:
 
 @contextmanager
 def terminated_as_interrupted() -> Iterator[None]:
-    """Being asked to end (SIGTERM) counts as Ctrl-C."""
+    """Being asked to end (SIGTERM) counts as Ctrl-C, where a process may say so: in its main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -139,8 +164,12 @@ def terminated_as_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, was)
 
 
-def follow(run: RunFolder) -> State:
-    """Watch a run until it ends; on Ctrl-C it is cancelled.
+def follow(run: RunFolder, watcher: Watcher | None = None) -> State:
+    """Watch a run until it ends; on Ctrl-C, or where the watcher raises, it is cancelled.
+
+    Args:
+        run: a run of this home.
+        watcher: hears how far it is; left out, that is a line on standard error.
 
     Returns:
         Its last state.
@@ -149,7 +178,8 @@ def follow(run: RunFolder) -> State:
         KeyboardInterrupt: Ctrl-C; the run has been cancelled.
         LetheError: the engine could not be kept alive.
     """
-    temporary_engine, progress, tail = TemporaryEngine(run), ProgressLine(), Tail(run.path / "events.jsonl")
+    temporary_engine, tail = TemporaryEngine(run), Tail(run.path / "events.jsonl")
+    progress: Watcher = watcher or ProgressLine()
     told: early.Early | None = None
     with terminated_as_interrupted():
         try:
@@ -160,8 +190,7 @@ def follow(run: RunFolder) -> State:
                 for event in tail.read():
                     progress.show(event)
                 if not told and (told := early.of_run(run)):
-                    progress.end()
-                    say(told.sentence)
+                    progress.say(told.sentence)
                 if state.status == "queued" and (before := runs.place_in_queue(run)):
                     progress.line(f"waiting for {before} {'run' if before == 1 else 'runs'} before this one")
                 time.sleep(EVERY)
@@ -169,8 +198,14 @@ def follow(run: RunFolder) -> State:
                 progress.show(event)
             return state
         except KeyboardInterrupt:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # `timeout` and others send it twice
-            progress.end()
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)  # `timeout` and others send it twice
+            progress.say(f"Cancelling run {run.id}.")
+            _cancel(run)
+            raise
+        except LetheError:
+            raise  # the run goes on by itself, or is no more
+        except Exception:  # the watcher's own
             _cancel(run)
             raise
         finally:
@@ -180,7 +215,6 @@ def follow(run: RunFolder) -> State:
 
 def _cancel(run: RunFolder) -> None:
     """Ask the run to stop, and wait until it has."""
-    say(f"Cancelling run {run.id}.")
     with suppress(LetheError):  # it ended, or was being cancelled already
         run.cancel()
     end = time.monotonic() + PATIENCE

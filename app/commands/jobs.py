@@ -88,22 +88,14 @@ def _not_done(run_id: str, status: str, message: str, json: bool) -> int:
 
 def _print_result(run: Any, result: dict[str, Any]) -> None:
     """Print the verdict, then the numbers."""
-    from backends.api import catalog, verdict
+    from app import finished
+    from backends.api import verdict
 
     terminal.result(verdict.of_run(run))
     for note in result.get("notes", []):
         terminal.result(note)
     terminal.result("")
-    heads = ("", "original", "unlearned", "retrained reference")
-    titles = {entry.id: entry.title for entry in catalog.load().metrics}
-    rows = [
-        (
-            titles.get(name) or measured.get("title") or name,
-            *(terminal.number(measured.get(when), measured["unit"]) for when in ("before", "after", "reference")),
-        )
-        for name, measured in result["metrics"].items()
-    ]
-    for line in terminal.table(heads, rows):
+    for line in terminal.table(finished.HEADS, finished.rows(result)):
         terminal.result(line)
     terminal.result("")
     terminal.result(f"{terminal.seconds(result['seconds'])} on {result['device']}, run {result['run_id']}")

@@ -4,33 +4,16 @@ import base64
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from app import terminal
 from app.commands import Json, RunId, Seed, Settings
-from backends.api.errors import BadInput, LetheError
-
-if TYPE_CHECKING:
-    from backends.api.runs import RunFolder
+from backends.api.errors import BadInput
 
 LARGEST = 20 * 2**20  # bytes of an image file
 SHOWN = 5  # classes that are told to a person; --json has all
-
-
-def finished_run(run_id: str) -> "RunFolder":
-    """A run that is done, by its id.
-
-    Raises:
-        BadInput: there is no such run, or it is not done.
-    """
-    from backends.api import runs
-
-    run = runs.find(run_id)
-    if run.result is None:
-        raise BadInput(f"Run {run.id} is {run.state.status}; only a run that is done can be looked into.")
-    return run
 
 
 def _ask(op: str, **args: Any) -> Any:
@@ -56,12 +39,13 @@ def _stream(op: str, **args: Any) -> Iterator[Any]:
 
 
 def _run_entry(kind: str, op: str, run_id: str, entry_id: str, settings: list[str] | None, json: bool) -> None:
+    from app import finished
     from backends.api import catalog, params
 
-    run = finished_run(run_id)
-    entry = catalog.load().get(kind, entry_id)
-    overrides = dict(params.from_text(entry.id, entry.params, text) for text in settings or [])
-    complete = params.checked(entry.id, entry.params, overrides)
+    run = finished.find(run_id)
+    listed = catalog.load().get(kind, entry_id)
+    overrides = dict(params.from_text(listed.id, listed.params, text) for text in settings or [])
+    entry, complete = finished.request(kind, entry_id, overrides)
     terminal.say(entry.line)
     findings = _ask(op, run=run.id, **{op_argument(op): entry.id}, params=complete, joins=True)
     if json:
@@ -103,15 +87,14 @@ def test(
     json: Json = False,
 ) -> None:
     """Try to bring back what a finished run made the model forget, in every way there is, and say whether it is really gone."""
+    from app import finished
     from backends.api import court
 
-    tested = finished_run(run)
+    tested = finished.find(run)
     tried = _follow(_stream("test", run=tested.id, deep=deep, joins=True))
     for name, sentence in tried["failed"].items():
         terminal.say(f"{name}: {sentence}")
-    judgement = court.of_run(tested)
-    if judgement is None:
-        raise LetheError(" ".join(["Too few tests could be made to say anything.", *tried["failed"].values()]))
+    judgement = finished.judgement(tested, tried)
     if json:
         terminal.document({"run_id": tested.id} | court.as_document(judgement) | tried)
         return
@@ -130,32 +113,17 @@ def _follow(pieces: Iterator[Any]) -> dict[str, Any]:
 
 def _print_judgement(judgement: Any) -> None:
     """The word, why, what would settle it, and every test."""
+    from app import finished
     from backends.api import court
 
-    titles = court.names()
     terminal.result(f"{judgement.word[:1].upper()}{judgement.word[1:]}.")
     for sentence in (*judgement.reasons, judgement.settles):
         if sentence:
             terminal.result(sentence)
     terminal.result("")
-    rows = [
-        (
-            titles.get(one.attack, one.attack),
-            *(terminal.number(100 * share, "%") for share in (one.original, one.unlearned, one.reference)),
-            "void"
-            if one.void
-            else "not weighed"
-            if not one.counts
-            else "yes"
-            if one.hit
-            else "no"
-            if one.cleared
-            else "cannot tell",
-        )
-        for one in judgement.tests
-    ]
-    for line in terminal.table(("test", "original", "unlearned", "retrained reference", "comes back?"), rows):
+    for line in terminal.table(finished.TEST_HEADS, finished.test_rows(judgement)):
         terminal.result(line)
+    titles = court.names()
     for one in judgement.tests:
         if one.why:
             terminal.result(f"{titles.get(one.attack, one.attack)}: {one.why}")
@@ -170,25 +138,17 @@ def card(
     json: Json = False,
 ) -> None:
     """Write the unlearning card of a finished run: what was done, measured and tested, in one file that opens offline."""
-    from app import unlearning_card
-    from backends.api import files
+    from app import finished, unlearning_card
 
-    finished = finished_run(run)
+    done = finished.find(run)
     if to is None and not json:
         raise BadInput("No file was named to write to; give --to with one that ends in .html or .json, or --json.")
     if to is not None:
-        if to.suffix.lower() not in (".html", ".json"):
-            raise BadInput(f"--to was {str(to)[:80]!r}; a card is written as .html or .json.")
-        if not to.parent.is_dir() or to.is_dir():
-            raise BadInput(f"There is no folder {str(to.parent)[:80]!r} to write to; name a file in one that exists.")
-        if to.suffix.lower() == ".html":
-            files.write_bytes(to, unlearning_card.html(finished).encode())
-        else:
-            files.write_json(to, unlearning_card.document(finished))
+        finished.write_card(done, to)
     if json:
-        terminal.document(unlearning_card.document(finished))
+        terminal.document(unlearning_card.document(done))
     elif to is not None:
-        terminal.result(f"Wrote the card of run {finished.id} to {to}.")
+        terminal.result(f"Wrote the card of run {done.id} to {to}.")
 
 
 def generate(
@@ -216,9 +176,9 @@ def generate(
 ) -> None:
     """Ask a model what it sees in a picture, ask it a question, or let it draw; of a run, the model before and after both
     answer."""
-    from app import families
+    from app import families, finished
 
-    family = families.of_model(what) or families.of_run(finished_run(what))
+    family = families.of_model(what) or families.of_run(finished.find(what))
     pictures, classes = (families.has(family, capability) for capability in ("pictures", "classes"))
     if classes:
         _predict(what, prompt, image, item, out, json)
@@ -386,8 +346,9 @@ def export(
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A folder that does not exist yet, or is empty.")],
 ) -> None:
     """Write the unlearned model as a folder that transformers' from_pretrained loads."""
-    finished = finished_run(run)
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise BadInput(f"{to} exists and is not an empty folder; name a new one.")
-    _ask("export", run=finished.id, to=str(to.resolve()))
-    terminal.result(f"Wrote the model after run {finished.id} to {to}.")
+    from app import finished
+
+    done = finished.find(run)
+    finished.check_export(to)
+    _ask("export", run=done.id, to=str(to.resolve()))
+    terminal.result(f"Wrote the model after run {done.id} to {to}.")

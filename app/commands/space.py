@@ -56,7 +56,7 @@ def space(
 
 def _finished(names: list[str]) -> "list[RunFolder]":
     """The finished runs of these ids, each once; those that come with Lethe are shown anyway."""
-    from app.commands.looks import finished_run
+    from app import finished
 
-    own = [finished_run(name) for name in dict.fromkeys(names)]
+    own = [finished.find(name) for name in dict.fromkeys(names)]
     return [one for one in own if not one.shipped]

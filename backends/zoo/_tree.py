@@ -9,7 +9,7 @@ from ._table import into as replaced
 
 BEGIN, END = "<!-- tree:begin -->", "<!-- tree:end -->"
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
-PARTS = ("pages", "app", "backends")
+PARTS = ("lethe", "pages", "app", "backends")
 ADDITIONS = {
     "methods",
     "metrics",

@@ -13,7 +13,7 @@ from backends.api import catalog
 from backends.api.results import Result
 
 ROOT = Path(__file__).resolve().parents[2]
-SHOWN = sorted([*(ROOT / "app").rglob("*.py"), *(ROOT / "pages").rglob("*.py")])
+SHOWN = sorted(path for part in ("app", "pages", "lethe") for path in (ROOT / part).rglob("*.py"))
 HEAVY = ("torch", "transformers", "diffusers", "captum", "umap", "peft", "sklearn", "numba", "safetensors.torch")
 LARGEST = 10 * 2**20
 
@@ -54,6 +54,12 @@ def test_the_shell_and_every_page_load_no_model_library():
     names = modules("app", "backends/api", "pages/studio")
     assert {"app.server", "app.cli", "backends.api.submit"} < set(names)
     assert loaded_by("import app.server, app.gradio_patches\n" + "\n".join(f"import {name}" for name in names)) == []
+
+
+def test_the_package_loads_no_model_library_before_a_model_is_wanted():
+    names = [name for name in modules("lethe") if name not in ("lethe._weights", "lethe.__main__")]
+    assert {"lethe", "lethe._run", "lethe._jobs"} < set(names)
+    assert loaded_by("\n".join(f"import {name}" for name in names)) == []
 
 
 def test_the_classroom_runs_without_a_model_library():

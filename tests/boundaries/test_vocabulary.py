@@ -7,9 +7,9 @@ import vocabulary
 
 from backends.api import families
 
-PARTS = ("app", "pages", "backends")
+PARTS = ("app", "pages", "backends", "lethe")
 MOST = 0.5  # percent of the names bound; those left are keys of files or of widgets
-SHARED = ("app", "pages", "backends")
+SHARED = ("app", "pages", "backends", "lethe")
 OWN = ("app/families", "backends/families")
 OTHER = {("backends/methods/eco.py", "classifier")}  # the name of a phase
 

@@ -40,7 +40,7 @@ def counts(folder: str) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    for part in sys.argv[1:] or ["app", "pages", "backends"]:
+    for part in sys.argv[1:] or ["app", "pages", "backends", "lethe"]:
         files = sorted((ROOT / part).rglob("*.py")) if (ROOT / part).is_dir() else [ROOT / part]
         everyday_by_file = {path: everyday(path) for path in files}
         for path, names in sorted(everyday_by_file.items(), key=lambda one: -len(one[1])):
