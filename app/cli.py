@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 import typer
 
 from app import terminal
-from app.commands import jobs, klass, looks, machine
+from app.commands import imports, jobs, klass, looks, machine
 from app.commands import space as spaces
 from backends.api import __version__
 from backends.api.errors import BadInput, LetheError
@@ -41,6 +41,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "attack": looks.attack,
     "test": looks.test,
     "card": looks.card,
+    "import": imports.import_run,
     "generate": looks.generate,
     "export": looks.export,
     "space": spaces.space,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from backends.api.errors import BadInput, LetheError
 
     from ._catalog import Entries, attacks, data, inspectors, methods, metrics, models
-    from ._jobs import open, runs, unlearn
+    from ._jobs import import_run, open, runs, unlearn
     from ._progress import Progress
     from ._run import Comparison, Judgement, Look, Run
     from ._warm import close
@@ -38,6 +38,7 @@ __all__ = [
     "attacks",
     "close",
     "data",
+    "import_run",
     "inspectors",
     "methods",
     "metrics",
@@ -50,7 +51,7 @@ PLACES = {
     "backends.api": ("__version__",),
     "backends.api.errors": ("BadInput", "LetheError"),
     "lethe._catalog": ("Entries", "attacks", "data", "inspectors", "methods", "metrics", "models"),
-    "lethe._jobs": ("open", "runs", "unlearn"),
+    "lethe._jobs": ("import_run", "open", "runs", "unlearn"),
     "lethe._progress": ("Progress",),
     "lethe._run": ("Comparison", "Judgement", "Look", "Run"),
     "lethe._warm": ("close",),

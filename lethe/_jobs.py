@@ -93,6 +93,17 @@ def open(run: str | Path) -> Run:
     return Run(folders.find(path.name))
 
 
+def import_run(path: str | Path) -> Run:
+    """Take in a finished run that was made elsewhere: its folder, or a zip or tar of one. Nothing of it is trusted or run.
+
+    Raises:
+        BadInput: it holds no finished run, or what is refused, as a link or a pickle; nothing was written.
+    """
+    from backends.api import importing
+
+    return Run(importing.take_in(Path(path).expanduser()).run)
+
+
 def runs() -> list[Run]:
     """Every run that can be read, newest first, those that came with Lethe last."""
     return [Run(folder) for folder in folders.all_runs()]

@@ -50,6 +50,8 @@ class Limits(BaseSettings):
         default=8 * MB, ge=1024, description="bytes of a file of settings or of a template of an own model"
     )
     tokenizer_bytes: int = Field(default=100 * MB, ge=1024, description="bytes of one file of an own model's tokenizer")
+    import_bytes: int = Field(default=4096 * MB, ge=MB, description="bytes of one run that is imported, unpacked")
+    import_files: int = Field(default=20_000, ge=1, description="files of one run that is imported")
     # each holds one of the 40 threads that pages are answered in
     waiting_looks: int = Field(default=20, ge=1, le=30, description="requests that wait for a warm process at once")
     wait_seconds: float = Field(default=20, gt=0, description="seconds that a request waits for the warm process")

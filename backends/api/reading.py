@@ -34,7 +34,8 @@ class Moment(BaseModel):
 
 
 class State(BaseModel):
-    """Where a run stands. `attempt` is the lease: a process that finds a newer number stops without writing.
+    """Where a run stands. `attempt` is the lease: a process that finds a newer number stops without writing. `imported`: it was made
+    elsewhere and taken in (`backends.api.importing`).
 
     Fields that a newer version wrote are kept, and written again with the others.
     """
@@ -46,6 +47,7 @@ class State(BaseModel):
     message: str = ""
     detail: str = ""
     owner: str = ""
+    imported: bool = False
     history: list[Moment] = Field(default_factory=list)
 
 

@@ -22,7 +22,7 @@ def find(model_id: str, key: str, data: str = "", owner: str = "") -> Path | Non
     """The (first) safetensors file of the reference for a model and a forget set; None where none was made yet.
 
     A shipped one comes first, then the newest finished run that makes one: of a method whose entry says `reference`,
-    with that method's default parameters (so that it trained as long as the model did), and without a keep list.
+    with that method's default parameters (so that it trained as long as the model did), and without a keep list, that was made here.
 
     Args:
         model_id: the model, as the job names it.
@@ -89,6 +89,8 @@ def _makes_it(run: RunFolder, model_id: str, key: str, data: str) -> bool:
     try:
         result = run.result
         if not result or result["model"] != model_id or result.get("forget_key") != key or result["keep"]:
+            return False
+        if run.state.imported:  # nobody here saw what it was trained on
             return False
         if run.spec.after or run.spec.data != data:  # after another run its tensors are not all of its model
             return False

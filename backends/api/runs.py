@@ -194,6 +194,11 @@ def owner_mark(secret: str) -> str:
     return hashlib.sha256(b"lethe-owner:" + secret.encode()).hexdigest()[:32] if secret else ""
 
 
+def new_id() -> str:
+    """An id that no run has: when it was made, and what nobody can guess."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_urlsafe(9).replace('_', 'a').replace('-', 'b')}"
+
+
 def create(spec: JobSpec, owner: str = "") -> RunFolder:
     """Write a new queued run. The spec must have passed `submit.check`.
 
@@ -204,7 +209,7 @@ def create(spec: JobSpec, owner: str = "") -> RunFolder:
     Raises:
         OutOfReach: the home cannot be written, or the disk is full. Nothing is left behind.
     """
-    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_urlsafe(9).replace('_', 'a').replace('-', 'b')}"
+    name = new_id()
     final = ready_home() / "runs" / name
     making = final.with_name(f".making-{name}")
     try:

@@ -135,6 +135,16 @@ def test_a_folder_elsewhere_has_to_be_imported(tmp_path, home):
         lethe.open(tmp_path / "theirs")
 
 
+def test_a_run_from_elsewhere_is_imported_and_opened(tmp_path, home):
+    shutil.copytree(ASSETS / "runs" / SHIPPED[0], tmp_path / "theirs")
+    run = lethe.import_run(tmp_path / "theirs")
+    assert run.folder.parent == home / "runs" and lethe.open(run.folder) == run
+    assert run.metrics.keys() == lethe.open(SHIPPED[0]).metrics.keys()
+    assert len(run.compare().samples) == len(lethe.open(SHIPPED[0]).compare().samples)
+    with pytest.raises(lethe.BadInput, match="There is no folder or file"):
+        lethe.import_run(tmp_path / "nothing")
+
+
 def test_a_model_that_is_none_of_a_run_is_refused():
     with pytest.raises(lethe.BadInput, match="which was 'after'; it can be original, unlearned, reference"):
         lethe.open(SHIPPED[0]).model("after")

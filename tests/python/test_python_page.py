@@ -25,7 +25,7 @@ def small(monkeypatch, new_home, tmp_path):
 @pytest.mark.slow
 def test_every_block_of_the_page_runs(small, capsys):
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     names: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, "docs/python.md", "exec"), names)
@@ -36,6 +36,8 @@ def test_every_block_of_the_page_runs(small, capsys):
     assert judgement.word[:4] in repr(judgement).lower() and "<table>" in judgement._repr_html_()
     assert "Unlearning accuracy" in repr(run.compare()) and "<table>" in run._repr_html_()
     assert run.compare().samples
+    theirs = names["theirs"]
+    assert theirs.id != run.id and theirs.verdict == run.verdict and theirs.result["notes"] != run.result["notes"]
     assert (small / "card.html").stat().st_size > 10_000
     assert (small / "my-model" / "model.safetensors").is_file()
     ours, theirs = names["model"].state_dict(), run.model("original").state_dict()
