@@ -41,7 +41,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "attack": looks.attack,
     "test": looks.test,
     "card": looks.card,
-    "import": imports.import_run,
+    "import": imports.import_,
     "generate": looks.generate,
     "export": looks.export,
     "space": spaces.space,

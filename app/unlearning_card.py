@@ -16,7 +16,7 @@ from app.figures.watching import is_chat, is_drawing
 from app.markup import data_uri
 from app.target_choice import targets_in_words
 from app.templating import render
-from backends.api import __version__, attacked, catalog, court, files, runs
+from backends.api import __version__, attacked, catalog, court, elsewhere, files, runs
 from backends.api.errors import BadInput
 from backends.api.families import of_run
 from backends.api.home import ASSETS
@@ -108,12 +108,15 @@ def _sha256(path: Path, changed: int) -> str:
 def repeat(run: RunFolder) -> list[str]:
     """The commands that do all of it again. Targets from a file are named as they were given, so the file is needed, too."""
     spec, result = run.spec, run.result or {}
+    theirs = spec.method == elsewhere.ID
     words = ["lethe", "unlearn", "--model", spec.model, "--method", spec.method]
+    if theirs:
+        words = ["lethe", "import", "--before", spec.model, "--after", str(spec.params.get("folder", ""))]
     for target in spec.forget:
         words += ["--forget", target]
     for target in spec.keep:
         words += ["--keep", target]
-    for name, value in result.get("params", {}).items():
+    for name, value in ({} if theirs else result.get("params", {})).items():
         if value is not None:
             words += ["--set", f"{name}={json.dumps(value) if isinstance(value, list | dict | bool) else value}"]
     words += ["--seed", str(spec.seed)] + (["--after", spec.after] if spec.after else [])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from backends.api.errors import BadInput, LetheError
 
     from ._catalog import Entries, attacks, data, inspectors, methods, metrics, models
-    from ._jobs import import_run, open, runs, unlearn
+    from ._jobs import import_model, import_run, open, runs, unlearn
     from ._progress import Progress
     from ._run import Comparison, Judgement, Look, Run
     from ._warm import close
@@ -38,6 +38,7 @@ __all__ = [
     "attacks",
     "close",
     "data",
+    "import_model",
     "import_run",
     "inspectors",
     "methods",
@@ -51,7 +52,7 @@ PLACES = {
     "backends.api": ("__version__",),
     "backends.api.errors": ("BadInput", "LetheError"),
     "lethe._catalog": ("Entries", "attacks", "data", "inspectors", "methods", "metrics", "models"),
-    "lethe._jobs": ("import_run", "open", "runs", "unlearn"),
+    "lethe._jobs": ("import_model", "import_run", "open", "runs", "unlearn"),
     "lethe._progress": ("Progress",),
     "lethe._run": ("Comparison", "Judgement", "Look", "Run"),
     "lethe._warm": ("close",),

@@ -8,6 +8,7 @@ from app.follow import follow
 from backends.api import runs as folders
 from backends.api.errors import BadInput, LetheError
 from backends.api.home import ASSETS, home
+from backends.api.spec import JobSpec
 
 from ._progress import Hears, watcher
 from ._run import Run
@@ -52,13 +53,61 @@ def unlearn(
         LetheError: the job failed or was cancelled; the sentence says why. `open` has what there is of it.
         KeyboardInterrupt: Ctrl-C; the run has been cancelled.
     """
-    from backends.api import pairs, submit
+    from backends.api import submit
 
     before = after.id if isinstance(after, Run) else after
     spec = submit.read(
         model=str(model), method=method, params=settings, forget=_several(forget), keep=_several(keep), seed=seed, metrics=tuple(metrics),
         data=str(data), after=before, family=family,
     )  # fmt: skip
+    return _done(spec, progress)
+
+
+def import_model(
+    *,
+    before: str | Path,
+    after: str | Path,
+    forget: Targets,
+    keep: Targets = (),
+    seed: int = 0,
+    metrics: Sequence[str] = (),
+    data: str | Path = "",
+    progress: Hears | bool = True,
+) -> Run:
+    """Take in a model that was unlearned by other means beside the model it was before, and measure what happened.
+
+    Args:
+        before: the model as it was: id of an embedded model, a folder, or a Hub id.
+        after: a folder of the same model after, in safetensors.
+        forget: what it was to forget, one target or several, as for `unlearn`.
+        keep: what was rehearsed, where that is known.
+        seed: seed of what is drawn while it is measured.
+        metrics, data, progress: as for `unlearn`.
+
+    Returns:
+        The run, done. It can be looked into and tested as any other; what unlearning cost is not known of it.
+
+    Raises:
+        BadInput, LetheError, KeyboardInterrupt: as `unlearn`.
+    """
+    from backends.api import elsewhere
+
+    spec = elsewhere.read(
+        str(before),
+        after,
+        forget=_several(forget),
+        keep=_several(keep),
+        seed=seed,
+        metrics=tuple(metrics),
+        data=str(data),
+    )
+    return _done(spec, progress)
+
+
+def _done(spec: JobSpec, progress: Hears | bool) -> Run:
+    """Queue a job, and wait for it."""
+    from backends.api import pairs, submit
+
     listener = watcher(progress)
     folder = submit.submit(spec)
     for note in (*pairs.notes(spec.forget), *pairs.notes(spec.keep, "keep")):

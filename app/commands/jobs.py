@@ -2,13 +2,16 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app import terminal
 from app.commands import Json, RunId, Seed, Settings
 from backends.api.errors import BadInput, one_line
+
+if TYPE_CHECKING:
+    from backends.api.spec import JobSpec
 
 
 def unlearn(
@@ -44,8 +47,7 @@ def unlearn(
     json: Json = False,
 ) -> int:
     """Make a model forget, and measure what happened. Waits for the job; Ctrl-C cancels it."""
-    from app.follow import follow
-    from backends.api import catalog, pairs, params, submit
+    from backends.api import catalog, params, submit
 
     chosen = catalog.load().get("methods", method)
     settings_by_name = dict(params.from_text(chosen.id, chosen.params, text) for text in settings or [])
@@ -61,8 +63,16 @@ def unlearn(
         after=after,
         family=family,
     )
+    return do(spec, json)
+
+
+def do(spec: "JobSpec", json: bool) -> int:
+    """Queue a job, wait for it, and print what was measured."""
+    from app.follow import follow
+    from backends.api import pairs, submit
+
     run = submit.submit(spec)
-    for note in (*pairs.notes(forget), *pairs.notes(keep or [], "keep")):
+    for note in (*pairs.notes(spec.forget), *pairs.notes(spec.keep, "keep")):
         terminal.say(note)
     terminal.say(f"Run {run.id}")
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from . import catalog, classes, families, optional_models, own, params, quota, runs, tuned_params
+from . import catalog, classes, elsewhere, families, optional_models, own, params, quota, runs, tuned_params
 from .catalog import Catalog, Method, Model
 from .errors import BadInput, LetheError
 from .families import Family
@@ -79,8 +79,13 @@ def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
     family = family_of(spec, model, installed)
     if model is None:  # the job works in another folder
         spec = spec.model_copy(update={"model": own.absolute(spec.model), "data": own.absolute(spec.data)})
-    method: Method = _variant_for_family(installed.get("methods", spec.method), family.id, installed)
-    _check_works_with(method.id, method.works_with, family)
+    method: Method
+    if spec.method == elsewhere.ID:
+        method = elsewhere.ENTRY
+        spec = spec.model_copy(update={"params": elsewhere.checked_params(spec, family.id)})
+    else:
+        method = _variant_for_family(installed.get("methods", spec.method), family.id, installed)
+        _check_works_with(method.id, method.works_with, family)
     metrics = tuple(dict.fromkeys(spec.metrics))
     for metric in metrics:
         _check_works_with(metric, installed.get("metrics", metric).works_with, family)
@@ -228,6 +233,11 @@ def _check_family(family: Family, spec: JobSpec) -> Family:
 def _family_of_method(spec: JobSpec, installed: Catalog) -> Family:
     """The family that a method works with: of several one that needs a folder of data, where one was given, and else one that
     needs none."""
+    if spec.method == elsewhere.ID:  # the same model, after
+        folder = own.local_folder(str(spec.params.get("folder", "")))
+        if folder is not None:
+            return families.get(own.family_of(own.check_folder(folder, folder.name), folder.name))
+        return next(iter(families.every().values()))
     works = installed.get("methods", spec.method).works_with
     fits = [family for name, family in families.every().items() if works.get(name) is True] or [
         *families.every().values()

@@ -16,7 +16,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict
 
-from ..api import catalog, families, params
+from ..api import catalog, elsewhere, families, params
 from ..api.errors import BadInput
 from ..api.renamed import current
 
@@ -34,7 +34,7 @@ class Registered:
 
     entry: Any
     function: Callable[..., Any]
-    params: type[Params] | None
+    params: type[BaseModel] | None
     lacks: Callable[[Any], str] = lambda look: ""
 
     @property
@@ -117,11 +117,14 @@ def entries(kind: str) -> dict[str, Registered]:
 
 
 def get(kind: str, entry_id: str) -> Registered:
-    """One entry, by its id or one that it had before.
+    """One entry, by its id or one that it had before; of methods also the one that is none, see `backends.api.elsewhere`.
 
     Raises:
         BadInput: there is none; the sentence lists those there are.
     """
+    if kind == "methods" and entry_id == elsewhere.ID:
+        takes_in = importlib.import_module("backends.methods._elsewhere").elsewhere
+        return Registered(elsewhere.ENTRY, takes_in, elsewhere.Elsewhere)
     by_id, entry_id = entries(kind), current(kind, entry_id)
     if entry_id not in by_id:
         raise BadInput(f"There is no {kind[:-1]} {entry_id!r}; choose one of {', '.join(by_id)}.")

@@ -73,8 +73,8 @@ class Task(Protocol):
         """Of a task that keeps its outputs, what each of their rows was asked: at least `role` and `prompt`."""
         ...
 
-    def load(self) -> nn.Module:
-        """A fresh copy of the model before, in eval mode."""
+    def load(self, folder: Path | None = None) -> nn.Module:
+        """A fresh copy of the model before, or of the weights of this architecture that another folder holds, in eval mode."""
         ...
 
     def fresh(self, seed: int) -> nn.Module:

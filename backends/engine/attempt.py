@@ -5,13 +5,14 @@ import sys
 import traceback
 from dataclasses import dataclass
 from importlib.metadata import version
+from math import nan
 from typing import Any
 
 import torch
 from safetensors.torch import save
 from torch import nn
 
-from ..api import __version__, families, files, run_outputs
+from ..api import __version__, elsewhere, families, files, run_outputs
 from ..api.early import FILE as EARLY
 from ..api.early import Early
 from ..api.errors import BadInput, LetheError
@@ -147,6 +148,11 @@ class _Job:
         keeper.sample(len(state["done"]) + 1, 0, 0, "after", run.model)
         return seconds, peak
 
+    @property
+    def _elsewhere(self) -> bool:
+        """Whether the model was unlearned elsewhere, so that what it cost is not known."""
+        return self.method.entry is elsewhere.ENTRY
+
     def _reference(self) -> _Reference | None:
         self.key = self.task.forget_key
         path = reference.find(self.spec.model, self.key, self.spec.data, self.folder.state.owner)
@@ -169,7 +175,7 @@ class _Job:
     ) -> Measurement:
         first = self.task.load() if self.spec.after else run.original
         models: dict[When, nn.Module] = {"before": first, "after": run.model}
-        took: dict[When, float] = {"after": seconds}
+        took: dict[When, float] = {"after": nan if self._elsewhere else seconds}
         if trained_again is not None:
             models["reference"], took["reference"] = trained_again.model, trained_again.seconds
         outputs_by_when: dict[When, outputs.Outputs] = {}
@@ -205,7 +211,8 @@ class _Job:
         if self.task.keeps:
             self.keeper.write(run_outputs.SUITE, files.dumps(self.task.suite()).encode())
         tell()
-        measurement = measure(self.task, outputs_by_when, self.spec.metrics, took, peak, *room)
+        memory = nan if self._elsewhere else peak
+        measurement = measure(self.task, outputs_by_when, self.spec.metrics, took, memory, *room)
         tell(1)
         return measurement
 
@@ -249,7 +256,11 @@ class _Job:
             forget_count=len(self.task.parts["forget"]),
             forget_key=self.key,
             reference=trained_again.name if trained_again else "",
-            notes=[*self.task.notes, *movement.notes(self.folder.events())],
+            notes=[
+                *self.task.notes,
+                *([elsewhere.NOTE] if self._elsewhere else []),
+                *movement.notes(self.folder.events()),
+            ],
         )
         keeper.write("metrics.npz", measurement.packed())
         keeper.write("metrics.json", _json(metrics))

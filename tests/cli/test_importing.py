@@ -3,6 +3,8 @@
 import json
 import shutil
 
+import pytest
+
 from app import cli
 from backends.api import files, runs
 from backends.api.home import ASSETS
@@ -27,6 +29,15 @@ def test_it_says_what_was_taken_in_and_under_which_id(tmp_path, home, capsys):
     last = capsys.readouterr().out.splitlines()
     new = {run.id for run in runs.all_runs(shipped=False)} - {facts["run_id"]}
     assert last[-1] == f"It is here as run {new.pop()}." and last[0] == runs.find(SHIPPED.name).result["verdict"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("--before", "fashion-resnet"), ("--after", "x"), ("there", "--before", "fashion-resnet", "--after", "x")],
+)
+def test_half_of_what_is_needed_is_bad_input(arguments, capsys):
+    assert cli.run(["import", *arguments]) == 2
+    assert "Give either PATH of a finished run, or --before MODEL and --after FOLDER" in capsys.readouterr().err
 
 
 def test_what_is_no_run_is_bad_input(tmp_path, capsys):

@@ -105,6 +105,15 @@ def test_what_cannot_be_done_is_said_in_a_sentence_and_leaves_nothing(home, chan
     assert not list((home / "runs").glob("*"))
 
 
+def test_a_model_from_elsewhere_that_cannot_be_one_is_refused(home, tmp_path):
+    given = {"before": "fashion-resnet", "after": tmp_path, "forget": "Sandal"}
+    with pytest.raises(lethe.BadInput, match=r"holds no config\.json"):
+        lethe.import_model(**given)
+    with pytest.raises(lethe.BadInput, match="Nothing to forget was named"):
+        lethe.import_model(**given | {"forget": ()})
+    assert not list((home / "runs").glob("*"))
+
+
 def test_a_run_that_came_with_it_tells_what_the_studio_tells():
     run = lethe.open(SHIPPED[0])
     assert run == lethe.open(ASSETS / "runs" / SHIPPED[0]) and run in lethe.runs()

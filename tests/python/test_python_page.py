@@ -1,5 +1,6 @@
 """docs/python.md does what it says: its blocks are run in order, as a person would who reads it."""
 
+import math
 import re
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def small(monkeypatch, new_home, tmp_path):
 @pytest.mark.slow
 def test_every_block_of_the_page_runs(small, capsys):
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 8
+    assert len(blocks) == 9
     names: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, "docs/python.md", "exec"), names)
@@ -38,6 +39,14 @@ def test_every_block_of_the_page_runs(small, capsys):
     assert run.compare().samples
     theirs = names["theirs"]
     assert theirs.id != run.id and theirs.verdict == run.verdict and theirs.result["notes"] != run.result["notes"]
+    elsewhere = names["elsewhere"]
+    for name in (
+        "unlearning_accuracy",
+        "testing_accuracy",
+        "weights_changed",
+    ):  # the exported model is the unlearned one
+        assert elsewhere.metrics[name].after == run.metrics[name].after
+    assert run.metrics["run_time"].after > 0 and math.isnan(elsewhere.metrics["run_time"].after)
     assert (small / "card.html").stat().st_size > 10_000
     assert (small / "my-model" / "model.safetensors").is_file()
     ours, theirs = names["model"].state_dict(), run.model("original").state_dict()

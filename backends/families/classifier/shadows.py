@@ -104,5 +104,5 @@ def task_of(task: Classifier, number: int, path: Path, forget: Index, keep: Inde
     own.set_forget(forgotten)
     own.neighbours = list(task.neighbours)
     load = own.load
-    own.load = lambda: opened_into(load(), path)  # type: ignore[method-assign]
+    own.load = lambda folder=None: opened_into(load(), path)  # type: ignore[method-assign]
     return own

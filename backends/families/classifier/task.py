@@ -176,10 +176,10 @@ class Classifier:
         """Nothing: images are their own question."""
         return []
 
-    def load(self) -> nn.Module:
+    def load(self, folder: Path | None = None) -> nn.Module:
         from transformers import AutoModelForImageClassification
 
-        return self._place(load_whole(AutoModelForImageClassification, self.folder, self.id))
+        return self._place(load_whole(AutoModelForImageClassification, folder or self.folder, str(folder or self.id)))
 
     def fresh(self, seed: int) -> nn.Module:
         from transformers import AutoModelForImageClassification

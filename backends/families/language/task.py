@@ -213,16 +213,17 @@ class LanguageModel:
 
     # --- models
 
-    def load(self) -> nn.Module:
-        """A fresh copy of the model before, float32, in eval mode.
+    def load(self, folder: Path | None = None) -> nn.Module:
+        """A fresh copy of the model before, or of the weights that another folder holds, float32, in eval mode.
 
         Raises:
             BadInput: it cannot be loaded, its weights are no numbers, or it is not causal.
         """
         from transformers import AutoModelForCausalLM
 
-        model = load_whole(AutoModelForCausalLM, self.folder, self.id, dtype=torch.float32).to(self.device).eval()
-        if not self._checked:
+        where, name = folder or self.folder, str(folder or self.id)
+        model = load_whole(AutoModelForCausalLM, where, name, dtype=torch.float32).to(self.device).eval()
+        if folder is not None or not self._checked:
             self._check_weights(model)
         setattr(model, QUICK, self._quick)
         if model.num_parameters() > LARGE:

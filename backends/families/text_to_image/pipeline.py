@@ -162,15 +162,16 @@ class Pipeline:
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.digest()
 
-    def load(self) -> Diffusion:
-        """A fresh copy of the weights, float32, in eval mode."""
+    def load(self, folder: Path | None = None) -> Diffusion:
+        """A fresh copy of the weights, those of the U-Net and the text encoders of another folder where one is given, float32, in eval mode."""
         from diffusers import UNet2DConditionModel
         from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-        unet = load_whole(UNet2DConditionModel, self.folder, self.id, part="unet", torch_dtype=torch.float32, **QUICK)
+        where, name = folder or self.folder, str(folder or self.id)
+        unet = load_whole(UNet2DConditionModel, where, name, part="unet", torch_dtype=torch.float32, **QUICK)
         texts = [
-            load_whole(kind, self.folder, self.id, part=name, dtype=torch.float32)
-            for kind, name in (
+            load_whole(kind, where, name, part=part, dtype=torch.float32)
+            for kind, part in (
                 (CLIPTextModel, "text_encoder"),
                 *(((CLIPTextModelWithProjection, "text_encoder_2"),) if self.large else ()),
             )

@@ -164,9 +164,9 @@ class TextToImage:
 
     # --- models
 
-    def load(self) -> Diffusion:
-        """A fresh copy of the model before, in eval mode."""
-        return self.pipe.load()
+    def load(self, folder: Path | None = None) -> Diffusion:
+        """A fresh copy of the model before, or of the weights that another folder holds, in eval mode."""
+        return self.pipe.load(folder)
 
     def fresh(self, seed: int) -> Diffusion:
         """A model of this architecture with new random weights."""

@@ -128,7 +128,7 @@ class TabularRegression:
         model, batch = self.load().train(), self.batch(self.parts["train"][:128])
         return lambda: self.loss(self.forward(model, batch.x), batch.y).backward()
 
-    def load(self) -> nn.Module:
+    def load(self, folder=None) -> nn.Module:
         model = Network(self.config)
         model.load_state_dict(load_file(self.folder / "model.safetensors"))
         return model.to(self.device).eval()
