@@ -8,7 +8,7 @@ from typing import Final
 from app.spaces import ROOT
 from backends.api.errors import LetheError
 
-PARTS: Final = ("app", "assets", "backends", "pages", "pyproject.toml", "requirements/studio.txt", "LICENSE")
+PARTS: Final = ("app", "assets", "backends", "lethe", "pages", "pyproject.toml", "requirements/studio.txt", "LICENSE")
 MOST: Final = 2**30  # bytes
 
 
