@@ -96,7 +96,16 @@ def test_a_folder_with_other_files_is_not_touched(full, capsys):
 def tree(tmp_path, monkeypatch):
     """A checkout with tracked, untracked and ignored files, and a link out of it."""
     root = tmp_path / "tree"
-    for name in ("app/a.py", "assets/b.bin", "backends/c.py", "pages/d.py", "tests/e.py", "docs/f.png", ".env"):
+    for name in (
+        "app/a.py",
+        "assets/b.bin",
+        "backends/c.py",
+        "lethe/g.py",
+        "pages/d.py",
+        "tests/e.py",
+        "docs/f.png",
+        ".env",
+    ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(name)
     for name in ("pyproject.toml", "LICENSE", "Dockerfile", ".dockerignore", "requirements/studio.txt"):
@@ -119,7 +128,7 @@ def files_of(folder):
 def test_only_what_is_tracked_and_needed_goes_along(tree, tmp_path):
     spaces.write("docker", tmp_path / "space", spaces.Order())
     assert files_of(tmp_path / "space") == {
-        "app/a.py", "assets/b.bin", "backends/c.py", "pages/d.py", "pyproject.toml", "LICENSE", "requirements/studio.txt",
+        "app/a.py", "assets/b.bin", "backends/c.py", "lethe/g.py", "pages/d.py", "pyproject.toml", "LICENSE", "requirements/studio.txt",
         "Dockerfile", ".dockerignore", "README.md", spaces.MARK,
     }  # fmt: skip
 
