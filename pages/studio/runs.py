@@ -4,8 +4,10 @@ from typing import Any
 
 import gradio as gr
 from gradio.context import Context
+from markupsafe import Markup
 
-from app import permissions
+from app import markup, permissions
+from app.notes import error_line
 from app.run_list import AT_ONCE, RunList, listed
 from backends.api import engine, runs
 from backends.api.errors import LetheError
@@ -21,6 +23,7 @@ def build() -> None:
     """The page."""
     nav("Runs", "What waits, what works and what has ended. A run goes on while this page is closed.")
     secret, most, seen = identity(), gr.State(AT_ONCE), gr.State("")
+    refused = gr.HTML(elem_id="runs-refused", apply_default_css=False)
     working = RunList(elem_id="runs-open", apply_default_css=False)
     ended = RunList(elem_id="runs", apply_default_css=False)
     timer = gr.Timer(EVERY)
@@ -28,7 +31,7 @@ def build() -> None:
     parts = [working, ended, seen]
     Context.root_block.load(arrive, [secret], [secret, *parts], **QUIET)
     timer.tick(show, [secret, most, seen], parts, **QUIET)
-    gr.on([working.select, ended.select], act, [secret, most], [most, *parts], **QUIET)
+    gr.on([working.select, ended.select], act, [secret, most], [most, refused, *parts], **QUIET)
 
 
 def arrive(secret: str) -> list[Any]:
@@ -46,7 +49,8 @@ def show(secret: str, most: int = AT_ONCE, seen: str = "") -> list[Any]:
 
 
 def act(secret: str, most: int, event: gr.EventData) -> list[Any]:
-    """Cancel or delete a run, where it is one's own; or show more of them."""
+    """Cancel or delete a run, where it is one's own; or show more of them. What could not be done is said above the list."""
+    refused = Markup()
     name, action = str(event._data.get("run", "")), str(event._data.get("act", ""))
     if action == "more":
         most += AT_ONCE
@@ -58,5 +62,5 @@ def act(secret: str, most: int, event: gr.EventData) -> list[Any]:
             elif action == "delete":
                 run.delete()
         except LetheError as error:
-            gr.Warning(str(error))
-    return [most, *show(secret, most)]
+            refused = markup.styled(error_line(str(error)))
+    return [most, refused, *show(secret, most)]

@@ -53,6 +53,7 @@ def build() -> None:
 
 def _setup(page: FormPage, first: ModelInfo, arriving: "Arriving") -> None:
     gr.HTML(markup.head("New run"))
+    page.add("refused", Alive(elem_id="refused"))
     with gr.Row(elem_id="form"):
         with gr.Column(elem_id="models"):
             _model.build(page, first)
@@ -170,7 +171,7 @@ class Arriving:
                 updates = _address.filled(self.page, query, mark)
             updates |= _chosen.updates(mark)
         except LetheError as error:
-            gr.Warning(str(error))
+            updates["refused"] = error_line(str(error))
         browser_secret, _ = secret_and_mark(browser_secret)
         return [browser_secret, *(updates.get(part, gr.skip()) for part in self.page.parts)]
 

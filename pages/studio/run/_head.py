@@ -1,6 +1,7 @@
 """The head of a run's page: what was forgotten in which model, how, the three marks, and where to go with it. It holds for all tabs."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import Any
 
@@ -166,8 +167,6 @@ def _none(secret: str) -> Markup:
 
 
 def stop(run_id: str, secret: str) -> None:
-    """Ask for the run to stop, where it is one's own."""
-    try:
+    """Ask for the run to stop, where it is one's own; where it ended at this moment, or is gone, the look that follows says so."""
+    with suppress(LetheError):
         permissions.for_change(run_id, secret).cancel()
-    except LetheError as error:
-        gr.Warning(str(error))
