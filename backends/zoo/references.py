@@ -14,13 +14,14 @@ README = """# Retrained references
 The embedded models, trained again without what is forgotten by default: the same recipe, new weights from another seed,
 and nothing of the forget set. One folder for each model and forget set, named by a hash of the set's training ids;
 `card.json` says which set it is and how accurate the model is in percent, `changed.safetensors` holds all tensors.
-Folders `seed-<n>` in it hold references of further seeds, in half precision: attacks are tried on all of them. That of emoji-sd is made
-by `python -m backends.zoo emoji-reference` and lies in several files.
+Folders `seed-<n>` in it hold references of further seeds, in half precision or, of language models, in eight bits: attacks are tried on all
+of them. One of the model's own seed began with the same weights, so that its states can be put into the model. That of emoji-sd lies in several files.
 
-Made by `python -m backends.zoo references` on `assets/data/fashion-mnist`. Licence: Apache-2.0 (weights made by this
+Made by `python -m backends.zoo references` on `assets/data/fashion-mnist`, `python -m backends.zoo emoji-reference`, and
+`python -m backends.zoo authors-lm` and `authors-moe` with `--without` and `--seed`. Licence: Apache-2.0 (weights made by this
 project); the training images are under MIT.
 """
-SEED = 1  # the embedded models have 0: a reference shares nothing with its model but the recipe
+SEED = 1  # the embedded models have 0: a reference of another seed shares nothing with its model but the recipe
 SEEDS = [SEED]
 
 
