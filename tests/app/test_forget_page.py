@@ -2,6 +2,7 @@
 
 from statistics import fmean
 
+import gradio as gr
 import pytest
 from app_pages import Form, plan, values, visible
 
@@ -11,7 +12,7 @@ from app.widgets import Context
 from backends.api import benchmarks, catalog, comebacks, submit
 from backends.api.errors import BadInput
 from backends.api.model_info import embedded
-from pages.studio.new import _method, _model, _sentence
+from pages.studio.new import Arriving, _method, _model, _sentence
 
 CLASSES = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 
@@ -154,6 +155,16 @@ def test_an_address_fills_the_form_in(form):
 def test_an_address_that_names_nothing_is_one_sentence(form, query):
     with pytest.raises(BadInput, match=r"^There is no .*\.$"):
         form.filled(query)
+
+
+def test_the_form_says_what_its_address_asked_for_in_vain(form):
+    arriving = Arriving(form.page)
+    values_of = dict(
+        zip(form.page.parts, arriving.arrive("", gr.Request(query_params={"model": "nothing"}))[1:], strict=True)
+    )
+    assert "There is no model" in values_of["refused"]
+    nothing_wrong = arriving.arrive("", gr.Request(query_params={}))[1:]
+    assert dict(zip(form.page.parts, nothing_wrong, strict=True))["refused"] == gr.skip()
 
 
 def test_a_clone_has_the_settings_of_its_run(form, make_run):
