@@ -19,7 +19,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).parent
 LIBRARIES = {"accelerate", "captum", "diffusers", "numba", "safetensors", "sklearn", "torch", "transformers", "umap"}
-PROCESSES = {"multiprocessing", "subprocess"}
+PROCESSES = {"lethe", "multiprocessing", "subprocess"}  # whoever imports lethe may do a job
 BROWSER = {"playwright"}
 TOGETHER = {"attacks"}  # folders whose files share a server that takes seconds to make
 # Browser tests wait more than they work: these have a studio and a Chromium of their own beside that of the others.
