@@ -62,10 +62,13 @@ def neighbour_prompts(exam: DrawingExam) -> list[str]:
     if not asking.domains:
         return [asking.keep_prompts[item % len(asking.keep_prompts)] for item in range(len(exam.shots))]
     near = [asking.anchor(exam.concepts(shot)[0].model_copy(update={"anchor": ""})) for shot in exam.shots]
-    return [
-        asking.prompt((one.object if one else "") or shot.object, (one.style if one else "") or shot.style)
-        for one, shot in zip(near, exam.shots, strict=True)
-    ]
+    prompts = []
+    for one, shot in zip(near, exam.shots, strict=True):
+        style = (
+            "" if shot.prompt == asking.prompt(shot.object) else shot.style
+        )  # "a cat" alone, of which a picture has a style
+        prompts.append(asking.prompt((one.object if one else "") or shot.object, (one.style if one else "") or style))
+    return prompts
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from backends.api import runs
 ROOT = Path(__file__).resolve().parents[2]
 LONG = """
 import lethe
-lethe.unlearn(model="fashion-resnet", method="fine_tune", forget="Sandal", keep="images:" + ",".join(map(str, range(64))), epochs=200,
+lethe.unlearn(model="fashion-resnet", method="fine_tune", forget="Sandal", keep="images:" + ",".join(map(str, range(2000))), epochs=200,
               progress=lambda progress: print(progress.phase, progress.step, progress.of, progress.sentence, sep="|", flush=True))
 """
 
