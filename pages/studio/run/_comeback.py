@@ -92,9 +92,9 @@ def _testing(run: RunFolder, owner: str) -> Look | None:
 
 
 def _note(run: RunFolder, pending: bool) -> Markup:
-    """How long a test takes, as far as it is known."""
+    """How long a test takes, as far as it is known; nothing while one is made, for the bar below tells that."""
     if pending:
-        return markup.styled(markup.text("Each test appears below as soon as it is done.", "quiet"))
+        return Markup()
     usual = [found.usual_seconds(entry.id, "attack", run.spec.model) for entry in comeback.fitting(run) if entry.quick]
     known = [one for one in usual if one is not None]
     takes = f" About {theme.seconds(sum(known))}." if known and len(known) == len(usual) else " About a minute."
