@@ -6,7 +6,7 @@ from typing import Any, Final
 from app import permissions, run_card
 from app.looks import LOOKS
 from app.public_api import _own
-from backends.api import model_info, runs, submit
+from backends.api import catalog, model_info, runs, submit
 from backends.api.errors import BadInput
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED
@@ -44,7 +44,8 @@ def start_job(
         shares the studio.
     """
     own = _own.made(secret)
-    model_info.embedded(model)  # a program opens no folder of this machine
+    model_info.embedded(model)  # a program opens no folder of this machine,
+    catalog.load().get("methods", method)  # not even as a model that was unlearned elsewhere
     for target in (*forget, *(keep or ())):
         if target.strip().startswith("@"):
             raise BadInput(

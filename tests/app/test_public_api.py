@@ -16,7 +16,7 @@ from app.inference import LIVE
 from app.looks import Looks
 from app.public_api import _own, finished, jobs, mcp
 from app.public_api.calling import plain
-from backends.api import catalog, runs
+from backends.api import catalog, elsewhere, runs
 from backends.api.errors import BadInput
 from backends.api.limits import limits
 
@@ -91,6 +91,7 @@ def test_a_function_says_what_it_does_takes_and_answers(function):
         ("start_job", JOB | {"model": "owner/name"}, "There is no model 'owner/name'; choose one of"),
         ("start_job", JOB | {"model": "."}, "There is no model '.'; choose one of"),
         ("start_job", JOB | {"method": "no-such"}, "There is no method 'no-such'; choose one of salun"),
+        ("start_job", JOB | {"method": elsewhere.ID, "settings": {"folder": "/"}}, f"There is no method '{elsewhere.ID}'"),
         ("start_job", JOB | {"method": "uce"}, "uce cannot be used with this model"),
         ("start_job", JOB | {"forget": CLOTHES}, "All 10 classes were chosen to be forgotten; leave at least one to keep"),
         ("start_job", JOB | {"forget": []}, "Nothing to forget was named"),
