@@ -10,7 +10,7 @@ from backends.api import catalog, concepts, pairs, runs
 from backends.api.errors import BadInput
 from backends.api.goals import CHANGED
 from backends.api.panels import Bars, Series, When
-from backends.api.results import Measured
+from backends.api.results import Fitted, Measured
 from backends.api.runs import RunFolder
 
 SIDES: Final[tuple[When, ...]] = ("before", "after")
@@ -198,6 +198,10 @@ def settings(run: RunFolder) -> Markup:
         ["precision", str(result.get("precision", "")), "result.json › precision"],
     ]
     rows += [["threads", str(result.get("threads", "")), "result.json › threads"]]
+    if fitted := result.get("fitted"):
+        how = Fitted.model_validate(fitted)
+        rows += [["to fit the memory", "; ".join(how.words()) or "nothing was needed", "result.json › fitted"]]
+        rows += [["what learned", how.train, "result.json › fitted.train"]] if how.train else []
     rows += [["most memory", theme.megabytes(result.get("peak_memory")), "result.json › peak_memory"]]
     rows += [
         [name, str(version), f"result.json › versions.{name}"] for name, version in result.get("versions", {}).items()

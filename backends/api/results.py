@@ -45,6 +45,30 @@ class Subject(BaseModel):
     again: bool = False
 
 
+class Fitted(BaseModel):
+    """What a job did to fit into the memory; the result is that of whole batches with everything kept.
+
+    Attributes:
+        rows: of a batch in one pass; 0 for all.
+        of: rows of the largest batch, where `rows` is not 0.
+        layers_again: layers were computed a second time for their gradient instead of kept.
+        rests: what no step needs waited outside the device.
+        train: what learned, where it was not the model's own weights: "low-rank layers".
+    """
+
+    rows: int = 0
+    of: int = 0
+    layers_again: bool = False
+    rests: bool = False
+    train: str = ""
+
+    def words(self) -> list[str]:
+        """What was done, as clauses; none where everything fitted as it is."""
+        said = [f"{self.rows} of {self.of} rows of a batch were computed at a time"] if self.rows else []
+        said += ["layers were computed again for their gradient"] if self.layers_again else []
+        return said + (["what no step needs waited outside the GPU's memory"] if self.rests else [])
+
+
 class Result(BaseModel):
     """result.json."""
 
@@ -71,4 +95,5 @@ class Result(BaseModel):
     forget_count: int
     forget_key: str
     reference: str = ""
+    fitted: Fitted | None = None  # None in those of earlier versions
     notes: list[str] = []  # how model and data were read, and that hardly anything moved, where that has to be said

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..api import families
 from ..models import low_rank
+from . import fitting
 from .pack import changed
 from .task import Batch, ClassifierTask, Index, Task
 
@@ -71,11 +72,23 @@ class Run(Generic[T_co]):
         original: the model before, frozen (eval mode, no gradients).
         task: data, names and precision of the model's family.
         seed: seed of the job.
+        begun: the state at the first step of the present phase, where the job may have to take it up again with less memory.
     """
 
-    def __init__(self, task: T_co, keeper: Keeper, seed: int, resume: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        task: T_co,
+        keeper: Keeper,
+        seed: int,
+        resume: dict[str, Any] | None = None,
+        original: nn.Module | None = None,
+    ) -> None:
+        """`resume`: what `state` gave, to go on from; `original`: the model before, where it is loaded already."""
         self.task, self.seed, self._keeper = task, seed, keeper
-        self.original = task.load().requires_grad_(False)
+        self.original = original if original is not None else task.load().requires_grad_(False)
+        self._idle: list[nn.Module] = []
+        self._rest = fitting.Rest(task.device)
+        self.begun: dict[str, Any] | None = None
         state = resume or {}
         self._changed: dict[str, Tensor] = state.get("model", {})
         self._cached: dict[str, Any] = dict(state.get("once", {}))
@@ -121,6 +134,22 @@ class Run(Generic[T_co]):
     def device(self) -> torch.device:
         return self.task.device
 
+    def rest(self, *bodies: nn.Module) -> None:
+        """Say what no step of the coming phases needs: where memory is short, it waits outside the device until it is called.
+
+        Its weights must be nobody else's. What a method holds of them by itself, it holds detached.
+        """
+        self._idle += bodies
+
+    def wake(self) -> None:
+        """Bring back all that waits outside the device."""
+        self._rest.end()
+
+    def release(self) -> None:
+        """Let go of everything but the model before: the job goes on with another run."""
+        vars(self).pop("model", None)
+        self._cached, self._changed, self._idle = {}, {}, []
+
     def size(self, part: str) -> int:
         """How many items a part holds."""
         return len(self.task.parts[part])
@@ -152,6 +181,7 @@ class Run(Generic[T_co]):
             self._cached[name] = make()
             if not self._inside and self._keeper.due():
                 self._keeper.checkpoint(self.state())
+                self.begun = None
         return self._cached[name]
 
     def report(self, name: str, done: int, of: int) -> None:
@@ -228,11 +258,31 @@ class Run(Generic[T_co]):
 
     def _first_step(self, name: str, saved: Mapping[str, Stateful]) -> int:
         """The step a phase begins at: where a resumed job stopped, with the state it had then."""
-        if self._at.get("phase") != name:
-            return 0
-        for key, stateful in saved.items():
-            stateful.load_state_dict(self._at["saved"][key])
-        return int(self._at["step"])
+        first = 0
+        if self._at.get("phase") == name:
+            for key, stateful in saved.items():
+                stateful.load_state_dict(self._at["saved"][key])
+            first = int(self._at["step"])
+        if fitting.watched():
+            self.begun = None if first else self._copied_state(name, saved)
+        self._send_to_rest()
+        return first
+
+    def _copied_state(self, name: str, saved: Mapping[str, Stateful]) -> dict[str, Any]:
+        """The state at the first step of a phase, apart from what will change; it waits outside the device."""
+        state = self.state(name, 0, saved)
+        return {
+            "model": _copied(state["model"]),
+            "once": dict(self._cached),
+            "done": [*self._done],
+            "at": _copied(state["at"]),
+        }
+
+    def _send_to_rest(self) -> None:
+        if fitting.rests():
+            self._rest.send(
+                [*self._idle, *(self.task.idle(self.original, self.model) if hasattr(self.task, "idle") else ())]
+            )
 
     def _finish(self, name: str, of: int) -> None:
         self._done.append(name)
@@ -290,8 +340,10 @@ class Run(Generic[T_co]):
         self._keeper.report(name, step, of, self._values)
         if step == 0 or step * self.task.shots // of != (step - 1) * self.task.shots // of:
             self._keeper.sample(len(self._done) + 1, step, of, name, self.model)
+            self._send_to_rest()
         if self._keeper.due():
             self._keeper.checkpoint(self.state(name, step, saved))
+            self.begun = None  # the checkpoint is further
 
     def _derived_seed(self, *what: object) -> int:
         text = "|".join(map(str, (self.seed, *what)))
@@ -306,6 +358,15 @@ def restore(model: nn.Module, tensors: dict[str, Tensor]) -> None:
     unknown = model.load_state_dict(low_rank.take_in(model, tensors), strict=False).unexpected_keys
     if unknown:
         raise ValueError(f"tensors that the model does not have: {', '.join(unknown[:3])}")
+
+
+def _copied(value: Any) -> Any:
+    """Nested state with its tensors copied into the machine's memory."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def set_dose(model: nn.Module, before: nn.Module, after: nn.Module, amount: float) -> None:

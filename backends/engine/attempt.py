@@ -3,12 +3,12 @@
 import platform
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from math import nan
 from typing import Any
 
-import torch
 from safetensors.torch import save
 from torch import nn
 
@@ -19,14 +19,15 @@ from ..api.errors import BadInput, LetheError
 from ..api.home import ASSETS
 from ..api.marks import Mark
 from ..api.numbers import Subject
-from ..api.results import Result
+from ..api.results import Fitted, Result
 from ..api.runs import RunFolder
 from ..core import changes, pack
 from ..core.evidence import When
+from ..core.fitting import Fit
 from ..core.registry import get
 from ..core.run import Cancelled, Run
 from ..models import low_rank, reference
-from . import early, exit_codes, hardware, movement, outputs, start_from, verdict
+from . import early, exit_codes, fitting, hardware, movement, outputs, start_from, verdict
 from .loading import open_task
 from .measure import Measurement, measure
 from .recorder import FolderKeeper, Overtaken
@@ -83,7 +84,7 @@ def sentence(error: BaseException) -> str:
     message = (str(error).strip().splitlines() or [""])[0][:200]
     if isinstance(error, OSError) and error.errno in exit_codes.NO_SPACE:
         return exit_codes.FULL_DISK
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "DefaultCPUAllocator: can't allocate" in str(error):
+    if fitting.out_of_memory(error):
         return "The job needed more memory than there is; choose a smaller batch size or a smaller model."
     return f"The job stopped on an error that Lethe did not expect ({type(error).__name__}{': ' + message if message else ''})."
 
@@ -120,7 +121,7 @@ class _Job:
         if hasattr(self.task, "follow"):
             self.task.follow(run.original)
         keeper.report("load", 1, 1, {})
-        seconds, peak = self._forget(run, params, saved, memory)
+        run, seconds, peak = self._forget(run, params, saved, memory)
         changed = run.changed_tensors()
         keeper.write("after/changed.safetensors", save(pack.plain(changed), {"format": "pt"}))
         trained_again = self._reference()
@@ -130,23 +131,49 @@ class _Job:
         self._save(measurement, params, seconds, peak, trained_again, about)
         return measurement.problems
 
-    def _forget(self, run: Run[Any], params: Any, saved: dict[str, Any], memory: hardware.Memory) -> tuple[float, int]:
-        """Let the method work, or take what an earlier attempt finished. Its seconds and its peak of memory."""
+    def _forget(
+        self, run: Run[Any], params: Any, saved: dict[str, Any], memory: hardware.Memory
+    ) -> tuple[Run[Any], float, int]:
+        """Let the method work, or take what an earlier attempt finished. The run, its seconds and its peak of memory."""
         keeper = self.keeper
+        self.fitted = Fitted.model_validate(keeper.setting.get("fitted", {}))
         if saved.get("finished"):
             self.task.parts |= saved["parts"]
             run.model.eval()
-            return saved["method_seconds"], saved["peak"]
+            return run, saved["method_seconds"], saved["peak"]
         if not saved:
             keeper.sample(0, 0, 0, "before", run.original)
         keeper.start_method()
-        self.method.function(run, params)
+        begin = fitting.first_fit(self.task.device, keeper.setting.get("fit"))
+        run, fit = fitting.fitted(lambda now: self.method.function(now, params), run, self._again(run.original), begin)
         run.model.eval()
+        self.fitted = fitting.told(fit, "low-rank layers" if low_rank.low_rank_layers(run.model) else "")
+        keeper.setting["fitted"] = self.fitted.model_dump()
         keeper.check_finite(low_rank.tensors_of(run.model))
         state = run.state()
         seconds, peak = keeper.end_method(state, memory.peak())
         keeper.sample(len(state["done"]) + 1, 0, 0, "after", run.model)
-        return seconds, peak
+        return run, seconds, peak
+
+    def _again(self, original: nn.Module) -> Callable[[dict[str, Any] | None, Fit], Run[Any]]:
+        """Makes the run once more from a state, where the method has to go on with less memory."""
+        keeper, parts = self.keeper, dict(self.task.parts)
+
+        def again(state: dict[str, Any] | None, fit: Fit) -> Run[Any]:
+            keeper.setting["fit"] = {"rows": fit.rows, "again": fit.again, "rests": fit.rests}
+            if keeper.task.parts.keys() - parts.keys() or any(
+                keeper.task.parts[name] is not ids for name, ids in parts.items()
+            ):
+                self.task.resolve(self.spec.forgotten, self.spec.keep)  # as it was before the method
+            return Run(
+                start_from.request(self.task, self.folder),
+                keeper,
+                self.spec.seed,
+                state or keeper.last_saved(),
+                original,
+            )
+
+        return again
 
     @property
     def _elsewhere(self) -> bool:
@@ -256,6 +283,7 @@ class _Job:
             forget_count=len(self.task.parts["forget"]),
             forget_key=self.key,
             reference=trained_again.name if trained_again else "",
+            fitted=self.fitted,
             notes=[
                 *self.task.notes,
                 *([elsewhere.NOTE] if self._elsewhere else []),

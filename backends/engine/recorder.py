@@ -82,6 +82,15 @@ class FolderKeeper:
             os.truncate(self._events, min(saved.get("events", 0), self._events.stat().st_size))
         return saved
 
+    def last_saved(self) -> dict[str, Any] | None:
+        """The state of the run in the last checkpoint, whose later events are cut off; None where there is none."""
+        if not self._checkpoint.is_file():
+            return None
+        saved: dict[str, Any] = pack.load_state(self._checkpoint)
+        os.truncate(self._events, min(saved["events"], self._events.stat().st_size))
+        state: dict[str, Any] = saved["run"]
+        return state
+
     def start_method(self) -> None:
         """The method's own clock runs from here."""
         self._method_begun, self._aside = time.monotonic(), 0.0

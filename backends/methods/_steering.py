@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..core import fitting
 from ..families.language.inside import decoder_layers
 from ..families.language.tokens import Texts
 
@@ -27,6 +28,10 @@ class _LayerReached(Exception):
 
 def hidden_states(model: Any, texts: Texts, layer: int) -> Tensor:
     """Output of a decoder layer, counted from 0: [n, length, d]."""
+    return fitting.in_parts(model, len(texts), lambda rows: _states(model, texts.part(rows), layer))
+
+
+def _states(model: Any, texts: Texts, layer: int) -> Tensor:
     caught: list[Tensor] = []
 
     def catch(_module: nn.Module, _arguments: Any, output: Any) -> None:

@@ -93,7 +93,7 @@ def salun_diffusion(run: Run[TextToImage], params: SalUnDiffusion) -> None:
         lambda: largest(saliency(run, params, forget_images, forget_embeddings, empty_embedding), params.share),
     )
     mask = {name: salient.to(run.device) for name, salient in mask.items()}
-    original = {name: weight for name, weight in run.original.named_parameters() if name in parameters}
+    original = {name: weight.detach() for name, weight in run.original.named_parameters() if name in parameters}
     optimizer = adam(list(parameters.values()), params.learning_rate)
     for _ in run.steps("forget and keep", params.steps, {"optimizer": optimizer}):
         x, t, _, which = forget_images.sample(params.batch_size)

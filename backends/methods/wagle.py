@@ -70,6 +70,7 @@ class MaskedLoop(UnlearnLoop):
     """An unlearning loop in which only weights of a mask move; weight decay and momentum do not reach the others either."""
 
     mask: dict[str, Tensor]
+    before: dict[str, Tensor]  # weights that the mask holds where they were
 
     def step(self, loss: Tensor) -> None:
         """Move the weights of the mask down a loss; the gradient is clipped before it is masked, as the authors do."""
@@ -77,7 +78,7 @@ class MaskedLoop(UnlearnLoop):
         loss.backward()
         nn.utils.clip_grad_norm_(self.trainable, CLIP)
         parameters = {name: weight for name, weight in self.run.model.named_parameters() if weight.requires_grad}
-        masked_step(parameters, self.optimizer, self.mask, dict(self.run.original.named_parameters()))
+        masked_step(parameters, self.optimizer, self.mask, self.before)
         self.run.log(loss=loss.detach())
 
 
@@ -115,6 +116,7 @@ def wagle(run: Run[LanguageModel], params: Wagle) -> None:
     """Minimise any of three losses + CE on the retain set, in the mask; on TOFU 95 % of the weights (80 % for refusals), mu 1e-6, 5 epochs."""
     mask = run.cached("attribution", lambda: largest(_attribution(run, params), params.share))
     loop = MaskedLoop(run, params)
+    loop.before = {name: weight.detach() for name, weight in run.original.named_parameters()}
     loop.mask = {name: chosen.to(run.device) for name, chosen in mask.items()}
     objective = _objective(run, params)
     for forget_rows, retain_rows in loop:

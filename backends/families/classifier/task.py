@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ...api import files
 from ...api.errors import BadInput
+from ...core import fitting
 from ...core.task import Batch, Index, Tell, silent
 from ...data import embedded, folder
 from ...data._images import ImageSet
@@ -212,9 +213,12 @@ class Classifier:
         return torch.autocast(self.device.type, self.precision)
 
     def forward(self, model: nn.Module, x: Tensor) -> Tensor:
-        with self._autocast():
-            logits: Tensor = model(pixel_values=x).logits
-            return logits.float()
+        def logits(rows: slice) -> Tensor:
+            with self._autocast():
+                found: Tensor = model(pixel_values=x[rows]).logits
+                return found.float()
+
+        return fitting.in_parts(model, len(x), logits)
 
     def loss(self, outputs: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
         """Cross-entropy of logits [n, classes] to classes [n]."""

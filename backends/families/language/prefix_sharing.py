@@ -82,12 +82,12 @@ def spread(cache: Any, rows: int) -> Any:
     return repeated
 
 
-def tail(model: Any, ids: Tensor, mask: Tensor, early: int) -> Tensor:
+def tail(model: Any, ids: Tensor, mask: Tensor, early: int, *, share: bool = True) -> Tensor:
     """Logits of a plain model at the places from `early` on [n, length - early, words], of rows padded on the right.
 
-    Gradients flow through the shared beginning as through the rest.
+    Gradients flow through the shared beginning as through the rest. `share`: read it once for all rows.
     """
-    count = opening(ids.tolist(), min(early, int(mask.sum(1).min()) - 1))
+    count = opening(ids.tolist(), min(early, int(mask.sum(1).min()) - 1)) if share else 0
     cache = spread(opened(model, ids[0, :count].tolist()), len(ids))
     output = model(
         input_ids=ids[:, count:], attention_mask=mask, use_cache=cache is not None,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...core import fitting
 from . import prefix_sharing
 
 IGNORED = -100  # label of a token that nobody has to predict
@@ -41,6 +42,10 @@ class Texts:
         mask = self.mask[rows]
         length = int(mask.sum(1).max()) if len(mask) else 0
         return Texts(self.ids[rows][:, :length], self.labels[rows][:, :length], mask[:, :length])
+
+    def part(self, rows: slice) -> "Texts":
+        """Some rows, as long as all of them."""
+        return Texts(self.ids[rows], self.labels[rows], self.mask[rows])
 
     def to(self, device: torch.device) -> "Texts":
         """On a device."""
@@ -177,10 +182,16 @@ def logits(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
     place on where one of the rows has to be predicted; the same places whatever the model."""
     predicted = (texts.labels[:, 1:] != IGNORED).any(0).nonzero()[:, 0]
     early = int(predicted[0]) if len(predicted) else 0
+    read = fitting.in_parts(model, len(texts), lambda rows: _logits(model, texts.part(rows), early))
+    return read, texts.labels[:, early + 1 :]
+
+
+def _logits(model: Any, texts: Texts, early: int) -> Tensor:
+    """Logits of all rows from the place `early` on."""
     if prefix_sharing.plain(model):
-        return prefix_sharing.tail(model, texts.ids, texts.mask, early)[:, :-1].float(), texts.labels[:, early + 1 :]
-    predictions, labels = every_logit(model, texts)
-    return predictions[:, early:], labels[:, early:]
+        share = not fitting.computes_again()
+        return prefix_sharing.tail(model, texts.ids, texts.mask, early, share=share)[:, :-1].float()
+    return every_logit(model, texts)[0][:, early:]
 
 
 def every_logit(model: Any, texts: Texts) -> tuple[Tensor, Tensor]:
@@ -193,9 +204,13 @@ def nll(
     model: nn.Module, texts: Texts, read: Callable[[Any, Texts], tuple[Tensor, Tensor]] = logits
 ) -> tuple[Tensor, Tensor]:
     """(negative log-likelihood of each answer in nats, summed over its tokens [n]; number of its tokens [n])."""
-    predictions, labels = read(model, texts)
-    lost = F.cross_entropy(predictions.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
-    return lost.view(labels.shape).sum(1), (labels != IGNORED).sum(1)
+
+    def lost(rows: slice) -> Tensor:
+        predictions, labels = read(model, texts.part(rows))
+        each = F.cross_entropy(predictions.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
+        return each.view(labels.shape).sum(1)
+
+    return fitting.in_parts(model, len(texts), lost), (texts.labels[:, 1:] != IGNORED).sum(1)
 
 
 def mean_nll(model: nn.Module, texts: Texts) -> Tensor:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from ...api import files, own
 from ...api.errors import BadInput
+from ...core import fitting
 from ...models.whole import PROBLEMS, arranged, first_line, load_whole
 from .one_step import ONE_STEP
 
@@ -258,7 +259,13 @@ class Pipeline:
         return alpha * x0 + sigma * noise
 
     def predict(self, model: Any, x: Tensor, t: Tensor, words: Words) -> Tensor:
-        """The U-Net's prediction at x_t, in its own kind of prediction, float32 [n, c, h, w]."""
+        """The U-Net's prediction at x_t, in its own kind of prediction, float32 [n, c, h, w].
+
+        With gradients in as many parts as the job's memory asks for (core/fitting.py).
+        """
+        return fitting.in_parts(model.unet, len(x), lambda rows: self._predicted(model, x[rows], t[rows], words[rows]))
+
+    def _predicted(self, model: Any, x: Tensor, t: Tensor, words: Words) -> Tensor:
         more = {}
         if words.pooled is not None:
             side = [8 * x.shape[2], 8 * x.shape[3]]

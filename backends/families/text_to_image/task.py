@@ -168,6 +168,11 @@ class TextToImage:
         """A fresh copy of the model before, or of the weights that another folder holds, in eval mode."""
         return self.pipe.load(folder)
 
+    def idle(self, before: nn.Module, now: nn.Module) -> list[nn.Module]:
+        """What a training step rarely needs: the model before, text encoders that do not learn, the autoencoder."""
+        frozen = [part for name, part in now.named_children() if not any(w.requires_grad for w in part.parameters())]
+        return [before, *frozen, *([self.pipe.vae] if "vae" in vars(self.pipe) else [])]
+
     def fresh(self, seed: int) -> Diffusion:
         """A model of this architecture with new random weights."""
         return self.pipe.fresh(seed)
