@@ -26,6 +26,7 @@ STATES: Final[dict[Status, tuple[str, str]]] = {
 }
 PHASES: Final[dict[str, str]] = {
     "load": "Open the model",
+    "download": "Fetch the model (MB)",
     "measure": "Measure what changed",
     "save": "Save",
 }

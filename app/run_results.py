@@ -198,6 +198,7 @@ def settings(run: RunFolder) -> Markup:
         ["precision", str(result.get("precision", "")), "result.json › precision"],
     ]
     rows += [["threads", str(result.get("threads", "")), "result.json › threads"]]
+    rows += [["commit on the Hub", str(result["commit"]), "result.json › commit"]] if result.get("commit") else []
     if fitted := result.get("fitted"):
         how = Fitted.model_validate(fitted)
         rows += [["to fit the memory", "; ".join(how.words()) or "nothing was needed", "result.json › fitted"]]

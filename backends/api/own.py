@@ -30,8 +30,16 @@ def absolute(name: str) -> str:
 
 
 def is_hub_id(model: str) -> bool:
-    """Whether `model` has the form owner/name."""
-    return model.count("/") == 1 and not model.startswith((".", "/", "~")) and all(model.split("/"))
+    """Whether `model` has the form owner/name or owner/name@revision; a revision is a branch, a tag or a commit."""
+    name, at, revision = model.partition("@")
+    fits = name.count("/") == 1 and not name.startswith((".", "/", "~")) and all(name.split("/"))
+    return fits and (not at or re.fullmatch(r"[\w][\w./-]{0,199}", revision) is not None)
+
+
+def hub_parts(model: str) -> tuple[str, str]:
+    """(owner/name, revision) of a Hub id; no revision is the empty one."""
+    name, _, revision = model.partition("@")
+    return name, revision
 
 
 def check_folder(folder: Path, model: str) -> Path:

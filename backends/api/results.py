@@ -64,9 +64,9 @@ class Fitted(BaseModel):
 
     def words(self) -> list[str]:
         """What was done, as clauses; none where everything fitted as it is."""
-        said = [f"{self.rows} of {self.of} rows of a batch were computed at a time"] if self.rows else []
-        said += ["layers were computed again for their gradient"] if self.layers_again else []
-        return said + (["what no step needs waited outside the GPU's memory"] if self.rests else [])
+        clauses = [f"{self.rows} of {self.of} rows of a batch were computed at a time"] if self.rows else []
+        clauses += ["layers were computed again for their gradient"] if self.layers_again else []
+        return clauses + (["what no step needs waited outside the GPU's memory"] if self.rests else [])
 
 
 class Result(BaseModel):
@@ -95,5 +95,6 @@ class Result(BaseModel):
     forget_count: int
     forget_key: str
     reference: str = ""
+    commit: str = ""  # of a model of the Hub, whatever revision was named
     fitted: Fitted | None = None  # None in those of earlier versions
-    notes: list[str] = []  # how model and data were read, and that hardly anything moved, where that has to be said
+    notes: list[str] = []  # how model and data were read, and that hardly anything moved, where that has to be clauses

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from . import files, locks, reading, turns
-from .errors import BadInput, OutOfReach, Unreadable, one_line
+from .errors import BadInput, OutOfReach, Unreadable, one_line, without_tokens
 from .home import ASSETS, home, ready_home, shared
 from .reading import Moment, State
 from .spec import TRANSITIONS, JobSpec, Status
@@ -131,7 +131,7 @@ class RunFolder:
             if to not in TRANSITIONS[state.status]:
                 raise BadInput(f"Run {self.id} is {state.status} and cannot become {to}.")
             state.history.append(Moment(status=to, at=time.time(), note=note))
-            state.status, state.message, state.detail = to, note, detail
+            state.status, state.message, state.detail = to, note, without_tokens(detail)
             if to == "running":
                 state.attempt += 1
             files.write_json(self.path / "state.json", state.model_dump())

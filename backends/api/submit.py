@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from . import catalog, classes, elsewhere, families, optional_models, own, params, quota, runs, tuned_params
 from .catalog import Catalog, Method, Model
-from .errors import BadInput, LetheError
+from .errors import BadInput, LetheError, without_tokens
 from .families import Family
 from .home import shared
 from .runs import RunFolder
@@ -74,6 +74,7 @@ def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
         BadInput: it cannot be done; one sentence names what was given and what is allowed. Nothing was written.
     """
     quota.check_size(spec)
+    _check_no_token(spec)
     installed = catalog.load()
     model = next((entry for entry in installed.models if entry.id == spec.model), None)
     family = family_of(spec, model, installed)
@@ -186,6 +187,14 @@ def several(specs: Sequence[JobSpec], owner: str = "", *, chain: bool = False) -
                     run.delete()
             raise
     return created
+
+
+def _check_no_token(spec: JobSpec) -> None:
+    """Check that no token of the Hub was written into a job, whose spec everybody can read who sees the run."""
+    if any(text != without_tokens(text) for text in (spec.model, spec.data, *spec.forget, *spec.keep)):
+        raise BadInput(
+            "The job holds a token of the Hugging Face Hub, which must not be written down; set HF_TOKEN where Lethe runs."
+        )
 
 
 def family_of(spec: JobSpec, model: Model | None, installed: Catalog) -> Family:

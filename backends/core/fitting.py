@@ -23,7 +23,7 @@ from torch.utils.checkpoint import checkpoint
 class Guard(Protocol):
     """Who watches the memory of passes where running out of it raises nothing by itself, as on a processor."""
 
-    def look(self, held: int, model: nn.Module) -> None:
+    def look(self, bytes_saved: int, model: nn.Module) -> None:
         """Called in a pass with the bytes that it keeps for its gradient so far; raises torch.OutOfMemoryError above what there is."""
         ...
 
@@ -176,8 +176,8 @@ def _layers_again(model: nn.Module) -> Iterator[None]:
 
 def _layer(mode: bool, call: Any, *args: Any) -> Any:
     """A layer of transformers, handed over as partial(forward, layer, ...); keys and values are kept for nobody."""
-    layer, kept = call.args[0], ("past_key_values", "past_key_value")
-    without = partial(call.func, *call.args, **{k: None if k in kept else v for k, v in call.keywords.items()})
+    layer, caches = call.args[0], ("past_key_values", "past_key_value")
+    without = partial(call.func, *call.args, **{k: None if k in caches else v for k, v in call.keywords.items()})
 
     def in_its_mode(*inputs: Any) -> Any:
         was, layer.training = layer.training, mode
@@ -203,16 +203,16 @@ def _watched(fit: Fit, model: nn.Module, new: bool) -> Iterator[None]:
     if guard is None or not new:
         yield
         return
-    seen: set[int] = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
-    held = 0
+    storages: set[int] = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+    bytes_saved = 0
 
     def keep(tensor: Tensor) -> Tensor:
-        nonlocal held
+        nonlocal bytes_saved
         place = tensor.untyped_storage().data_ptr()
-        if place not in seen:
-            seen.add(place)
-            held += tensor.untyped_storage().nbytes()
-            guard.look(held, model)
+        if place not in storages:
+            storages.add(place)
+            bytes_saved += tensor.untyped_storage().nbytes()
+            guard.look(bytes_saved, model)
         return tensor.detach()
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):

@@ -87,7 +87,7 @@ class Run(Generic[T_co]):
         self.task, self.seed, self._keeper = task, seed, keeper
         self.original = original if original is not None else task.load().requires_grad_(False)
         self._idle: list[nn.Module] = []
-        self._rest = fitting.Rest(task.device)
+        self._offload = fitting.Rest(task.device)
         self.begun: dict[str, Any] | None = None
         state = resume or {}
         self._changed: dict[str, Tensor] = state.get("model", {})
@@ -134,7 +134,7 @@ class Run(Generic[T_co]):
     def device(self) -> torch.device:
         return self.task.device
 
-    def rest(self, *bodies: nn.Module) -> None:
+    def may_rest(self, *bodies: nn.Module) -> None:
         """Say what no step of the coming phases needs: where memory is short, it waits outside the device until it is called.
 
         Its weights must be nobody else's. What a method holds of them by itself, it holds detached.
@@ -143,7 +143,7 @@ class Run(Generic[T_co]):
 
     def wake(self) -> None:
         """Bring back all that waits outside the device."""
-        self._rest.end()
+        self._offload.end()
 
     def release(self) -> None:
         """Let go of everything but the model before: the job goes on with another run."""
@@ -280,7 +280,7 @@ class Run(Generic[T_co]):
 
     def _send_to_rest(self) -> None:
         if fitting.rests():
-            self._rest.send(
+            self._offload.send(
                 [*self._idle, *(self.task.idle(self.original, self.model) if hasattr(self.task, "idle") else ())]
             )
 

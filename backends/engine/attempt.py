@@ -26,7 +26,7 @@ from ..core.evidence import When
 from ..core.fitting import Fit
 from ..core.registry import get
 from ..core.run import Cancelled, Run
-from ..models import low_rank, reference
+from ..models import hub, low_rank, reference, source
 from . import early, exit_codes, fitting, hardware, movement, outputs, start_from, verdict
 from .loading import open_task
 from .measure import Measurement, measure
@@ -112,7 +112,8 @@ class _Job:
         self.method = get("methods", spec.method)
         params = self.method.parse(spec.params)
         keeper.setting = dict(saved.get("setting", {}))
-        self.task = keeper.task = open_task(spec.model, spec.data, keeper.setting)
+        with hub.heard(lambda done, of: keeper.report("download", done >> 20, max(1, of >> 20), {})):
+            self.task = keeper.task = open_task(spec.model, spec.data, keeper.setting)
         self.task.resolve(spec.forgotten, spec.keep)
         keeper.parts = dict(self.task.parts)
         memory = hardware.Memory(self.task.device)
@@ -147,7 +148,7 @@ class _Job:
         begin = fitting.first_fit(self.task.device, keeper.setting.get("fit"))
         run, fit = fitting.fitted(lambda now: self.method.function(now, params), run, self._again(run.original), begin)
         run.model.eval()
-        self.fitted = fitting.told(fit, "low-rank layers" if low_rank.low_rank_layers(run.model) else "")
+        self.fitted = fitting.record(fit, "low-rank layers" if low_rank.low_rank_layers(run.model) else "")
         keeper.setting["fitted"] = self.fitted.model_dump()
         keeper.check_finite(low_rank.tensors_of(run.model))
         state = run.state()
@@ -283,6 +284,7 @@ class _Job:
             forget_count=len(self.task.parts["forget"]),
             forget_key=self.key,
             reference=trained_again.name if trained_again else "",
+            commit=source.commit(spec.model, self.task.folder),
             fitted=self.fitted,
             notes=[
                 *self.task.notes,

@@ -38,11 +38,11 @@ class Room:
         self._limit = memory_limit() if limit is None else limit
         self._next = 0
 
-    def look(self, held: int, model: nn.Module) -> None:
+    def look(self, bytes_saved: int, model: nn.Module) -> None:
         """Raise torch.OutOfMemoryError where what a pass keeps for its gradient, and what the step will take besides, is too much."""
-        if held < self._next <= held + GLANCE:
+        if bytes_saved < self._next <= bytes_saved + GLANCE:
             return
-        self._next = held + GLANCE
+        self._next = bytes_saved + GLANCE
         coming = sum(
             STATES * weight.nbytes for weight in model.parameters() if weight.requires_grad and weight.grad is None
         )
@@ -51,13 +51,13 @@ class Room:
         )
         if free < coming:
             raise torch.OutOfMemoryError(
-                f"a pass keeps {held / 2**20:.0f} MiB, and too little is left for its gradient"
+                f"a pass keeps {bytes_saved / 2**20:.0f} MiB, and too little is left for its gradient"
             )
 
 
-def first_fit(where: torch.device, known: Mapping[str, Any] | None = None) -> Fit:
-    """How a job begins: whole batches, nothing computed twice, everything on the device; or as `known` of an earlier attempt."""
-    return Fit(guard=Room() if where.type == "cpu" else None, **(known or {}))
+def first_fit(where: torch.device, earlier: Mapping[str, Any] | None = None) -> Fit:
+    """How a job begins: whole batches, nothing computed twice, everything on the device; or as `earlier` says, of an earlier attempt."""
+    return Fit(guard=Room() if where.type == "cpu" else None, **(earlier or {}))
 
 
 def next_fit(fit: Fit, where: torch.device) -> Fit | None:
@@ -116,7 +116,7 @@ def out_of_memory(error: BaseException) -> bool:
     return full or "DefaultCPUAllocator: can't allocate" in str(error)
 
 
-def told(fit: Fit, train: str = "") -> Fitted:
+def record(fit: Fit, train: str = "") -> Fitted:
     """What a job did to fit, as result.json keeps it; `train`: what learned, where a method can choose."""
     rows = fit.rows if 0 < fit.rows < fit.most else 0
     return Fitted(rows=rows, of=fit.most if rows else 0, layers_again=fit.again, rests=fit.rests, train=train)

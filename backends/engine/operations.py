@@ -12,6 +12,7 @@ from typing import Any
 from ..api import families
 from ..api.errors import BadInput
 from ..core.registry import entries
+from ..models import source
 from . import (
     operations_answers,
     operations_pictures,
@@ -45,8 +46,9 @@ def ping(desk: Desk) -> str:
 @operation
 def describe(desk: Desk, model: str, data: str = "") -> dict[str, Any]:
     """What a form has to know of a model; see `describe` of its family's task."""
-    description: dict[str, Any] = desk.task(model, data).describe(desk.model(model, data))
-    return description
+    task = desk.task(model, data)
+    description: dict[str, Any] = task.describe(desk.model(model, data))
+    return description | {"commit": source.commit(model, task.folder)}
 
 
 @operation

@@ -168,7 +168,7 @@ def _unfreeze(run: Run[LanguageModel], trainable: Sequence[nn.Parameter]) -> lis
 def _own_weights(run: Run[LanguageModel], params: LoopParams) -> list[nn.Parameter]:
     """The model's own weights, as far as `params` let them train."""
     weights: Weights = getattr(params, "weights", "all")
-    run.rest(run.original)  # it has a copy of its own
+    run.may_rest(run.original)  # it has a copy of its own
     return _unfreeze(run, trainable_parameters(run.model, weights)) or _no_such_layers(run, weights)
 
 

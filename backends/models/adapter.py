@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ..api.own import hub_parts
 from .low_rank import ADAPTER, DOWN, UP, lora_config, low_rank_layers, put_in, second_body, thin
 
 WEIGHTS = "adapter_model.safetensors"
@@ -39,12 +40,13 @@ def write(model: Any, factors: Mapping[str, Tensor], folder: Path, base: str | N
         model: the model before; it stays what it is.
         factors: by their names in Lethe's files.
         folder: to be made.
-        base: the id of the model before on the Hugging Face Hub, where it has one.
+        base: the id of the model before on the Hugging Face Hub, where it has one; with its revision, if it is pinned.
     """
     from peft import get_peft_model_state_dict, inject_adapter_in_model
 
     config = lora_config(model, factors)
-    config.task_type, config.base_model_name_or_path = "CAUSAL_LM", base
+    name, revision = hub_parts(base or "")
+    config.task_type, config.base_model_name_or_path, config.revision = "CAUSAL_LM", name or None, revision or None
     body = second_body(model)
     try:
         inject_adapter_in_model(config, body, ADAPTER, low_cpu_mem_usage=True)

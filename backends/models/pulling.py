@@ -21,6 +21,7 @@ from typing import Any
 
 from ..api import files, locks, optional_models
 from ..api.errors import Busy, LetheError, OutOfReach
+from ..api.own import check_folder, is_hub_id
 
 HUB = ["*.json", "*.safetensors", "merges.txt", "*.jinja", "README.md", "LICENSE*"]
 
@@ -219,6 +220,22 @@ def _about(model: str) -> str:
     return f"# {card['title']}\n\n{card['summary']}\n\n{source['title']} ({source['url']}). Licence: {source['licence']}.\n"
 
 
+def _of_hub(model: str) -> Path:
+    """Fetch any model of the Hub into the cache of huggingface_hub, where jobs find it. Returns its folder."""
+    from . import hub
+
+    tenth = 0
+
+    def progress(done: int, of: int) -> None:
+        nonlocal tenth
+        if 10 * done // max(1, of) > tenth:
+            tenth = 10 * done // of
+            tell(f"{model}: {done / 1e6:.0f} of {of / 1e6:.0f} MB")
+
+    with hub.heard(progress):
+        return check_folder(hub.snapshot(model), model)
+
+
 def tell(text: str) -> None:
     """One line to a person."""
     print(text, file=sys.stderr, flush=True)
@@ -228,7 +245,7 @@ def main() -> int:
     """Fetch the model named on the command line and say where it is."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing half is left
     try:
-        print(json.dumps({"to": str(fetch(sys.argv[1]))}))
+        print(json.dumps({"to": str(_of_hub(sys.argv[1]) if is_hub_id(sys.argv[1]) else fetch(sys.argv[1]))}))
     except LetheError as error:
         print(json.dumps({"error": type(error).__name__, "message": str(error)}))
         return 1

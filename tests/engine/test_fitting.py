@@ -131,7 +131,7 @@ def run_npo(folder, fit, keeper=None):
 
 def test_a_job_that_does_not_fit_goes_on_with_less_to_the_same_result(toy_language_folder):
     whole, fit, none = run_npo(toy_language_folder, Fit())
-    assert not none and fitting.told(fit) == Fitted() and fitting.told(fit).words() == []
+    assert not none and fitting.record(fit) == Fitted() and fitting.record(fit).words() == []
     counting = Counting()
     run_npo(toy_language_folder, Fit(guard=counting))
     keeper = toy.Memory()
@@ -143,7 +143,7 @@ def test_a_job_that_does_not_fit_goes_on_with_less_to_the_same_result(toy_langua
     ]
     for one, other in zip(whole.model.parameters(), less.model.parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-4)
-    said = fitting.told(fit).words()
+    said = fitting.record(fit).words()
     assert said[0].startswith(f"{fit.rows} of 5 rows") and "computed again" in said[1]
 
 

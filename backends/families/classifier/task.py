@@ -215,8 +215,8 @@ class Classifier:
     def forward(self, model: nn.Module, x: Tensor) -> Tensor:
         def logits(rows: slice) -> Tensor:
             with self._autocast():
-                found: Tensor = model(pixel_values=x[rows]).logits
-                return found.float()
+                output: Tensor = model(pixel_values=x[rows]).logits
+                return output.float()
 
         return fitting.in_parts(model, len(x), logits)
 

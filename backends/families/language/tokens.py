@@ -205,12 +205,12 @@ def nll(
 ) -> tuple[Tensor, Tensor]:
     """(negative log-likelihood of each answer in nats, summed over its tokens [n]; number of its tokens [n])."""
 
-    def lost(rows: slice) -> Tensor:
+    def summed(rows: slice) -> Tensor:
         predictions, labels = read(model, texts.part(rows))
         each = F.cross_entropy(predictions.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
         return each.view(labels.shape).sum(1)
 
-    return fitting.in_parts(model, len(texts), lost), (texts.labels[:, 1:] != IGNORED).sum(1)
+    return fitting.in_parts(model, len(texts), summed), (texts.labels[:, 1:] != IGNORED).sum(1)
 
 
 def mean_nll(model: nn.Module, texts: Texts) -> Tensor:
