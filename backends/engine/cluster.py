@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -25,12 +26,14 @@ GRACE = 5.0  # seconds that all of them together are given to end by themselves
 class Cluster:
     """A scheduler and its workers as child processes; they end with the thread that started them."""
 
-    def __init__(self, workers: int = 2, port: int = 0) -> None:
+    def __init__(self, workers: int = 2, port: int = 0, gpus: Sequence[str] | None = None) -> None:
         """Start them.
 
         Args:
             workers: how many; each computes with its share of the cores.
             port: of the scheduler, on loopback; 0 takes a free one and keeps it.
+            gpus: names of CUDA devices, one a worker, in turn; further workers have none, and no job while others have one. Left out:
+                those that `machine.gpus` finds.
 
         Raises:
             OutOfReach: the certificates cannot be written, or the scheduler does not start.
@@ -40,10 +43,12 @@ class Cluster:
         threads = max(1, machine.cores() // workers)
         join = processes.command("backends.engine.worker", "--scheduler", self.address, "--threads", str(threads))
         self._scheduler = processes.command("backends.engine.scheduler", self.address)
-        self._commands = [self._scheduler] + [join] * workers
+        names = [*(machine.gpus() if gpus is None else gpus)]
+        joins = [[*join, "--gpu", names[at] if at < len(names) else ""] if names else join for at in range(workers)]
+        self._commands = [self._scheduler, *joins]
         self.processes = [_started(self._scheduler)]
         self._wait()
-        self.processes += [_started(join) for _ in range(workers)]
+        self.processes += [_started(one) for one in joins]
 
     def tend(self) -> int:
         """Start again what has ended; how many that were."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..api import __version__
@@ -14,11 +14,15 @@ from .executors import Key
 from .exit_codes import Ending
 
 TIMEOUT = 5.0  # seconds to reach the scheduler
+JOB, GPU = "job", "GPU"  # resources of workers: room for one job, and a GPU for it
 EVERY = 1.0  # seconds between two counts of the workers, or two tries to reach a lost scheduler
 
 
 class DaskExecutor:
-    """At most one task a worker, under a new key for each attempt. What Dask loses comes back as "lost"."""
+    """At most one task a worker, under a new key for each attempt. What Dask loses comes back as "lost".
+
+    Where a worker offers a GPU (resource GPU=1), jobs go to those that do and to no other, as on one machine; each has one to itself.
+    """
 
     def __init__(self, address: str) -> None:
         """Connect.
@@ -31,7 +35,7 @@ class DaskExecutor:
         self.name = tls.checked(address)
         self._futures: dict[Key, Any] = {}
         self._failed: list[tuple[Key, Ending]] = []
-        self._slots, self._looked = 0, 0.0
+        self._slots, self._looked, self._resource = 0, 0.0, JOB
         self._client: Client | None = None
         self._connect()
 
@@ -57,7 +61,7 @@ class DaskExecutor:
                 str(run.path.resolve()),
                 attempt,
                 key=f"{run.id}#{attempt}",
-                resources={"job": 1},
+                resources={self._resource: 1},
                 retries=0,
                 pure=False,
             )
@@ -118,10 +122,17 @@ class DaskExecutor:
         if self._client is None or self._client.status != "running":
             return 0
         try:
-            workers = self._client.scheduler_info()["workers"]
-            return sum(int(worker.get("resources", {}).get("job", 0)) for worker in workers.values())
+            workers = self._client.scheduler_info(n_workers=-1)["workers"]
+            self._resource, count = places([worker.get("resources", {}) for worker in workers.values()])
+            return count
         except Exception:  # slow, or it went away while it was asked: the next look says so
             return self._slots
+
+
+def places(resources: Sequence[Mapping[str, float]]) -> tuple[str, int]:
+    """(the resource that a job takes one of, how many there are), by the resources of each worker."""
+    resource = GPU if any(one.get(GPU, 0) >= 1 for one in resources) else JOB
+    return resource, sum(min(1, int(one.get(resource, 0))) for one in resources)
 
 
 def _ending(future: Any) -> Ending:

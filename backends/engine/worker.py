@@ -26,14 +26,14 @@ async def serve(address: str, gpu: str | None = None, threads: int | None = None
 
     Args:
         address: of the scheduler.
-        gpu: the one CUDA device to use, as CUDA_VISIBLE_DEVICES names it.
+        gpu: the one CUDA device to use, as CUDA_VISIBLE_DEVICES names it; "" for none; left out, what this process sees.
         threads: what a job computes with; left out, all cores.
 
     Raises:
         BadInput: the address is none.
         OutOfReach: nothing answers there at the first try.
     """
-    from . import dask_settings, tls
+    from . import dask_settings, machine, tls
 
     dask_settings.use()
     tls.checked(address)
@@ -44,9 +44,10 @@ async def serve(address: str, gpu: str | None = None, threads: int | None = None
     await _answers(address, security)
     environment = {"LETHE_THREADS": str(threads)} if threads else {}
     environment |= {"CUDA_VISIBLE_DEVICES": gpu} if gpu is not None else {}
+    resources = {"job": 1} | ({"GPU": 1} if (machine.gpus() if gpu is None else gpu) else {})
     while not stop.is_set():
         with contextlib.suppress(OSError, TimeoutError):
-            await _join(address, security, environment, stop)
+            await _join(address, security, environment, resources, stop)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), AGAIN)
 
@@ -63,7 +64,13 @@ async def _answers(address: str, security: "Security | None") -> None:
         raise OutOfReach(f"The scheduler at {address} does not answer; start it, then the worker again.") from None
 
 
-async def _join(address: str, security: "Security | None", environment: dict[str, str], stop: asyncio.Event) -> None:
+async def _join(
+    address: str,
+    security: "Security | None",
+    environment: dict[str, str],
+    resources: dict[str, int],
+    stop: asyncio.Event,
+) -> None:
     """One stay with the scheduler: until it goes away, or the worker is to stop."""
     from distributed.utils import get_ip
 
@@ -74,7 +81,7 @@ async def _join(address: str, security: "Security | None", environment: dict[str
     host = "127.0.0.1" if tls.is_loopback(there) else get_ip(there)
     with tempfile.TemporaryDirectory(prefix="lethe-worker-") as scratch:
         nanny = Nanny(
-            address, nthreads=1, resources={"job": 1}, memory_limit=0, host=host, security=security, env=environment,
+            address, nthreads=1, resources=resources, memory_limit=0, host=host, security=security, env=environment,
             dashboard=False, dashboard_address="127.0.0.1:0", preload=["backends.engine.entry"], preload_argv=[[]],
             local_directory=scratch,
         )  # fmt: skip

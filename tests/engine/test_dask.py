@@ -15,16 +15,17 @@ from backends.api.errors import BadInput, OutOfReach
 from backends.api.spec import ENDED
 from backends.engine import entry, exit_codes, tls
 from backends.engine.cluster import Cluster
+from backends.engine.dask_executor import places
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """A scheduler and two workers, with certificates of their own."""
+    """A scheduler and two workers, with certificates of their own, each with a GPU, which no job here computes on."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in SETTINGS.items():
             patch.setenv(name, value)
         patch.setenv("LETHE_TLS_DIR", str(tmp_path_factory.mktemp("tls")))
-        with Cluster(workers=2) as made:
+        with Cluster(workers=2, gpus=["0", "GPU-1f"]) as made:
             yield made
 
 
@@ -94,6 +95,10 @@ def test_two_jobs_at_once_and_one_is_cancelled(cluster, start, queue):
     first, second = queue(epochs=200), queue(epochs=1)
     until(lambda: first.state.status == "running" and second.state.status == "running")
     until(lambda: step_of(first) >= 1)
+    devices = [
+        {job.environ()["CUDA_VISIBLE_DEVICES"] for job in jobs(process.pid)} for process in cluster.processes[1:]
+    ]
+    assert devices == [{"0"}, {"GPU-1f"}]  # each worker's jobs see one device, the one it was given
     first.cancel()
     until(lambda: over(first))
     until(lambda: over(second))
@@ -142,6 +147,12 @@ def test_keys_are_for_their_owner_only(tmp_path):
     assert stat.S_IMODE((made / tls.KEY).stat().st_mode) == 0o600
     key = (made / tls.KEY).read_bytes()
     assert (tls.make(made) / tls.KEY).read_bytes() == key
+
+
+def test_jobs_go_where_the_gpus_are_and_else_to_any_worker():
+    assert places([{"job": 1}, {"job": 1.0}]) == ("job", 2)
+    assert places([{"job": 1}, {"job": 1, "GPU": 1}, {"GPU": 2.0}]) == ("GPU", 2)  # a worker does one job at a time
+    assert places([]) == ("job", 0)
 
 
 @pytest.mark.parametrize("address", ["tls://h:1", "tcp://127.0.0.1:8786", "tcp://localhost:8786", "tcp://[::1]:8786"])
