@@ -11,10 +11,13 @@ from typing import Any, Final
 
 import gradio as gr
 
+from app import slices
 from app.inference import LIVE
 from app.server import NO_DOCS, create_app
 from app.supervisor import Guardian, hold_home
+from backends.api import slices as api_slices
 from backends.api.home import ready_home
+from backends.api.slices import Work
 
 # What `create_app` says to the studio holds for the application around it as well.
 QUIET: Final[dict[str, Any]] = {
@@ -45,12 +48,18 @@ class Application(gr.Server):
             super().add_middleware(middleware_class, *args, **kwargs)
 
 
-def launch(host: str = "0.0.0.0", port: int = 7860) -> None:
+def launch(host: str = "0.0.0.0", port: int = 7860, work: Work | None = None) -> None:
     """Serve until interrupted or told to end; the engine and the live process end with it.
+
+    Args:
+        host: address to listen on.
+        port: of it.
+        work: does one slice of a run on a GPU that ZeroGPU lends; offered where there is ZeroGPU.
 
     Raises:
         LetheError: the home cannot be written, or another server works on it.
     """
+    slices.LENDER.work = work if api_slices.here() else None
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda signal_number, frame: _end(ended, frame))

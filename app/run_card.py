@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from app import markup, theme
 from app.templating import render
-from backends.api import catalog, engine
+from backends.api import catalog, engine, slices
 from backends.api.runs import RunFolder, place_in_queue
 from backends.api.spec import ENDED, Status
 
@@ -45,7 +45,12 @@ def tag(status: Status) -> Markup:
 
 
 def state_sentence(run: RunFolder, events: Events) -> str:
-    """The one sentence that matters now of a run that has not ended."""
+    """What matters now of a run that has not ended: one sentence, after that on why it gets no more slices of a GPU."""
+    lent = slices.lent(run)
+    return " ".join(filter(None, [lent.over if lent else "", _state_sentence(run, events)]))
+
+
+def _state_sentence(run: RunFolder, events: Events) -> str:
     match run.state.status:
         case "queued":
             trouble = engine.status().get("message")
@@ -57,6 +62,11 @@ def state_sentence(run: RunFolder, events: Events) -> str:
             return f"Place {before + 1} in the queue: {before} {'run is' if before == 1 else 'runs are'} before it. It starts by itself."
         case "cancelling":
             return "Stopping after the current step."
+        case _ if slices.wanted(run):
+            had = slices.in_words(slices.lent(run) or slices.Lent())
+            return (
+                f"It learns on a GPU that ZeroGPU lends while this page is open{': ' + had + ' so far' if had else ''}."
+            )
         case _:
             left = seconds_left(run, events)
             return f"About {theme.seconds(max(left, 1))} left in this phase." if left is not None else "It is working."

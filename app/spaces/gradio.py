@@ -1,4 +1,4 @@
-"""A Gradio Space: the studio as free accounts may host it, on ZeroGPU hardware, where its jobs work on the processor."""
+"""A Gradio Space: the studio as free accounts may host it, on ZeroGPU hardware. Its jobs work on the processor, or learn on a lent GPU."""
 
 import tomllib
 from pathlib import Path
@@ -22,8 +22,9 @@ ABOUT: Final = """# Lethe
 Pick a model, say what it should forget, and see what changed, where, and whether the knowledge is gone or only hidden. This Space is a
 whole studio. Those who visit it share it: each sees only their own runs and the examples.
 
-It runs on ZeroGPU hardware, which free accounts may use, and **works on the processor**: ZeroGPU lends a GPU for single calls of a few
-seconds, and a job of Lethe is longer. The models that come with it are small enough for that.
+It runs on ZeroGPU hardware, which free accounts may use, and **works on the processor**: the models that come with it are small enough
+for that. Whoever starts a job may let it learn on a GPU, which ZeroGPU lends for 40 seconds at a time and counts against the visitor's own
+minutes of the day; a job that gets no more of them goes on on the processor.
 """
 START: Final = '''"""Starts Lethe on a Gradio Space; written by `lethe space --sdk gradio`."""
 
@@ -40,18 +41,20 @@ sys.path.insert(0, str(HERE))
 import spaces  # noqa: E402  before Gradio and PyTorch, as ZeroGPU wants it
 
 from app import launched  # noqa: E402
+from backends.api import slices  # noqa: E402
 
+if slices.here():
+    from backends.engine.slice_work import ready, work
 
-@spaces.GPU
-def gpu() -> str:
-    """The GPU that ZeroGPU lends. Lethe does not ask for it; a Space without such a function is not started there."""
-    import torch
-
-    return torch.cuda.get_device_name()
-
+    ready()
+else:
+    work = None
 
 if __name__ == "__main__":
-    launched.launch(port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")))
+    launched.launch(
+        port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+        work=spaces.GPU(duration=slices.ASKED)(work) if work else None,
+    )
 '''
 
 
@@ -95,5 +98,5 @@ def requirements() -> str:
 
 
 KIND: Final = Kind(
-    SDK, "The studio on ZeroGPU hardware, where it works on the processor: free accounts may host two.", write, MOST
+    SDK, "The studio on ZeroGPU hardware, on the processor or a lent GPU: free accounts may host two.", write, MOST
 )

@@ -17,6 +17,7 @@ from .errors import Unreadable
 from .home import ASSETS
 from .renamed import MethodId
 
+THEN = ", then "  # between the devices of a run whose method went on on another one: its seconds are of neither
 LENGTHS = ("epochs", "steps", "rounds")  # parameters that a method's time is proportional to
 
 
@@ -126,7 +127,7 @@ def _finished(run: runs.RunFolder) -> tuple[str, Past] | None:
             result, history = run.result, run.state.history
         except Unreadable:
             return None
-        if result is None:
+        if result is None or THEN in result.get("device", ""):
             return None
         seconds = files.number(result["seconds"])
         _needs[run.path] = (

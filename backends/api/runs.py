@@ -12,13 +12,13 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from . import files, locks, reading, turns
+from . import files, kept, locks, reading, turns
 from .errors import BadInput, OutOfReach, Unreadable, one_line, without_tokens
 from .home import ASSETS, home, ready_home, shared
 from .reading import Moment, State
@@ -175,6 +175,7 @@ class RunFolder:
             raise BadInput(f"Run {self.id} came with Lethe and cannot be deleted.")
         if not self.trouble and self.state.status in ("running", "cancelling"):
             raise BadInput(f"Run {self.id} is {self.state.status}; cancel it first, then delete it.")
+        kept.forget(self.id)
         shutil.rmtree(self.visits, ignore_errors=True)
         if self.path.is_symlink():
             self.path.unlink()
@@ -199,12 +200,13 @@ def new_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_urlsafe(9).replace('_', 'a').replace('-', 'b')}"
 
 
-def create(spec: JobSpec, owner: str = "") -> RunFolder:
+def create(spec: JobSpec, owner: str = "", more: Mapping[str, Any] | None = None) -> RunFolder:
     """Write a new queued run. The spec must have passed `submit.check`.
 
     Args:
         spec: what was asked for.
         owner: `owner_mark` of who asks, empty for the person at this machine.
+        more: other JSON files that it begins with, by name.
 
     Raises:
         OutOfReach: the home cannot be written, or the disk is full. Nothing is left behind.
@@ -214,7 +216,8 @@ def create(spec: JobSpec, owner: str = "") -> RunFolder:
     making = final.with_name(f".making-{name}")
     try:
         making.mkdir()
-        files.write_json(making / "spec.json", spec.model_dump())
+        for name, content in ({"spec.json": spec.model_dump()} | dict(more or {})).items():
+            files.write_json(making / name, content)
         now = Moment(status="queued", at=time.time())
         files.write_json(making / "state.json", State(owner=owner, history=[now]).model_dump())
         making.rename(final)

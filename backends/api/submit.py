@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from . import catalog, classes, elsewhere, families, optional_models, own, params, quota, runs, tuned_params
+from . import catalog, classes, elsewhere, families, optional_models, own, params, quota, runs, slices, tuned_params
 from .catalog import Catalog, Method, Model
 from .errors import BadInput, LetheError, without_tokens
 from .families import Family
@@ -135,13 +135,14 @@ def _earlier(spec: JobSpec, method: Method) -> tuple[str, ...]:
 _one_at_a_time = Lock()  # between counting the jobs that wait and adding one
 
 
-def submit(spec: JobSpec, owner: str = "", card: dict[str, Any] | None = None) -> RunFolder:
+def submit(spec: JobSpec, owner: str = "", card: dict[str, Any] | None = None, *, on_slices: bool = False) -> RunFolder:
     """Queue a job; the engine finds it by itself.
 
     Args:
         spec: what was asked for.
         owner: `runs.owner_mark` of who asks, empty for the person at this machine.
         card: as for `check`.
+        on_slices: on a GPU that the person lends it in slices, from the page of the run.
 
     Raises:
         BadInput: it cannot be done as asked, is more than a visitor of a shared studio may ask for, or not what a class may do.
@@ -152,9 +153,12 @@ def submit(spec: JobSpec, owner: str = "", card: dict[str, Any] | None = None) -
     classes.check(complete, owner)
     quota.check_size(complete)
     quota.check_time(complete, owner)
+    if on_slices:
+        slices.check(catalog.load().get("methods", complete.method))
+    more = {slices.FILE: slices.Lent().model_dump()} if on_slices else {}
     with _one_at_a_time:
         quota.check_room(owner)
-        return runs.create(complete, owner)
+        return runs.create(complete, owner, more)
 
 
 def several(specs: Sequence[JobSpec], owner: str = "", *, chain: bool = False) -> list[RunFolder]:

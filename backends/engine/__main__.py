@@ -8,15 +8,17 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from typing import Any
 
-from ..api import files, runs
+from ..api import files, kept, runs, slices
 from ..api.engine import FAILED, REFUSED, STATUS, UNREACHABLE, hold, status
 from ..api.errors import BadInput, Busy, LetheError, OutOfReach
 from ..api.home import home, ready_home
 from .dispatcher import Dispatcher
 from .executors import Children, Executor
 from .parent import end_with_input
+from .slices import Slices
 
 
 def executor(scheduler: str | None) -> Executor:
@@ -26,7 +28,7 @@ def executor(scheduler: str | None) -> Executor:
         LetheError: the address is none, nothing answers there, or a limit in the environment cannot be read.
     """
     if not scheduler:
-        return Children()
+        return Slices(Children()) if slices.here() else Children()
     from .dask_executor import DaskExecutor
 
     return DaskExecutor(scheduler)
@@ -40,7 +42,9 @@ def serve(scheduler: str | None, only: str | None) -> None:
     """
     ready_home()
     lock = hold()
+    over = threading.Event()
     try:
+        keeps = kept.folder() is not None
         chosen = executor(scheduler)
         if only is not None:
             runs.find(only)
@@ -49,12 +53,17 @@ def serve(scheduler: str | None, only: str | None) -> None:
             files.write_json(home() / STATUS, {"pid": os.getpid(), "executor": "", "slots": 0, "message": str(error)})
         raise
     try:
+        if keeps:
+            threading.Thread(target=kept.watch, args=(over,), name="kept", daemon=True).start()
         chosen.prepare(1)
         dispatcher = Dispatcher(chosen, only)
         dispatcher.recover()
         dispatcher.work()
     finally:
+        over.set()
         chosen.close()
+        if keeps:
+            kept.keep_all()  # a copy that is cut off has no list, and counts for nothing
         lock.release()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from safetensors.torch import save
 from torch import nn
 
-from ..api import __version__, elsewhere, families, files, run_outputs
+from ..api import __version__, elsewhere, estimate, families, files, run_outputs, slices
 from ..api.early import FILE as EARLY
 from ..api.early import Early
 from ..api.errors import BadInput, LetheError
@@ -30,23 +30,24 @@ from ..models import hub, low_rank, reference, source
 from . import early, exit_codes, fitting, hardware, movement, outputs, start_from, verdict
 from .loading import open_task
 from .measure import Measurement, measure
-from .recorder import FolderKeeper, Overtaken
+from .recorder import FolderKeeper, Overtaken, Paused
 
 PARTS = 10  # into which the measuring of one model is told
 PACKAGES = ("torch", "transformers", "diffusers", "safetensors", "numpy", "captum", "umap-learn")
 
 
-def do(run: RunFolder, attempt: int) -> int:
+def do(run: RunFolder, attempt: int, keeper: FolderKeeper | None = None) -> int:
     """Do a run that is in the state running, in this process, and write how it ended.
 
     Args:
         run: its folder.
         attempt: the attempt this is; where the run has a newer one, nothing is written.
+        keeper: what writes its folder, where that also decides how long the job works here.
 
     Returns:
-        An exit code of `outcome`: DONE, FAILED, CANCELLED, STALE, or FULL where not even the failure could be written.
+        An exit code of `outcome`: DONE, FAILED, CANCELLED, STALE, FULL where not even the failure could be written, or PAUSED.
     """
-    keeper = FolderKeeper(run, attempt)
+    keeper = keeper or FolderKeeper(run, attempt)
     try:
         problems = _Job(run, keeper).do()
         failed = ", ".join(problems)
@@ -54,6 +55,8 @@ def do(run: RunFolder, attempt: int) -> int:
         return _end(keeper, "done", exit_codes.DONE, note, "\n".join(problems.values()))
     except Overtaken:
         return exit_codes.STALE
+    except Paused:
+        return exit_codes.PAUSED
     except Cancelled:
         if why := run.stopped_because:
             return _end(keeper, "failed", exit_codes.FAILED, why)
@@ -144,6 +147,7 @@ class _Job:
             return run, saved["method_seconds"], saved["peak"]
         if not saved:
             keeper.sample(0, 0, 0, "before", run.original)
+        self._work_on(hardware.name(self.task.device))
         keeper.start_method()
         begin = fitting.first_fit(self.task.device, keeper.setting.get("fit"))
         run, fit = fitting.fitted(lambda now: self.method.function(now, params), run, self._again(run.original), begin)
@@ -175,6 +179,11 @@ class _Job:
             )
 
         return again
+
+    def _work_on(self, device: str) -> None:
+        """Remember where the method works: of a run that goes on elsewhere its seconds are of both."""
+        devices = self.keeper.setting.get("devices", [])
+        self.keeper.setting["devices"] = devices if devices[-1:] == [device] else [*devices, device]
 
     @property
     def _elsewhere(self) -> bool:
@@ -276,7 +285,7 @@ class _Job:
             metrics=measurement.metrics,
             verdict=verdict.sentence(self.task, measurement, about),
             about=about,
-            device=hardware.name(self.task.device),
+            device=estimate.THEN.join(keeper.setting.get("devices") or [hardware.name(self.task.device)]),
             precision=keeper.setting["precision"],
             threads=keeper.setting["threads"],
             versions=versions(),
@@ -290,6 +299,7 @@ class _Job:
                 *self.task.notes,
                 *([elsewhere.NOTE] if self._elsewhere else []),
                 *movement.notes(self.folder.events()),
+                *slices.notes(self.folder),
             ],
         )
         keeper.write("metrics.npz", measurement.packed())

@@ -52,6 +52,9 @@ class DaskExecutor:
         self._looked = time.monotonic()
         return self._slots
 
+    def takes(self, run: RunFolder) -> bool:
+        return len(self._futures) + len(self._failed) < self.slots()
+
     def start(self, run: RunFolder, attempt: int) -> None:
         try:
             assert self._client is not None

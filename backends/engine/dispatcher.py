@@ -75,17 +75,16 @@ class Dispatcher:
         """Start what may start now, in turn. Returns how many were started."""
         states = {name: state for name, (_, state) in open_runs.items()}
         working = Counter(turns.party(state) for state in states.values() if state.status in turns.WORKING)
-        started, free = 0, self._executor.slots() - len(self._busy)
+        started = 0
         for name in turns.order(states, self._served):
-            if free <= 0:
-                break
             run, state = open_runs[name]
+            if not self._executor.takes(run):
+                continue
             who = turns.party(state)
             if quota.holds(who) and working[who] >= limits().running_jobs:
                 continue
             with suppress(LetheError):  # it cannot be read any more
                 if run.spec.after not in open_runs:  # else it starts from one of these, and waits for it
-                    free -= 1
                     working[who] += 1
                     started += self._start(run)
         return started
@@ -197,6 +196,8 @@ def _next_status(run: RunFolder, state: State, ending: Ending) -> tuple[Status, 
         return "failed", ending.message
     if ending.kind == "lost":
         return "queued", exit_codes.LOST
+    if ending.kind == "handed":
+        return "queued", ending.message
     if 1 + sum(moment.note == exit_codes.CRASHED for moment in state.history) < CRASHES:
         return "queued", exit_codes.CRASHED
     return "failed", f"The job's process was lost {CRASHES} times, so it was given up. {ending.message}".strip()

@@ -13,12 +13,16 @@ Key = tuple[str, int]  # run id, attempt
 
 
 class Executor(Protocol):
-    """Holds what runs now. It keeps no queue: the dispatcher starts a run only while a slot is free."""
+    """Holds what runs now. It keeps no queue: the dispatcher starts only a run that it takes."""
 
     name: str
 
     def slots(self) -> int:
         """How many runs it can hold at this moment."""
+        ...
+
+    def takes(self, run: RunFolder) -> bool:
+        """Whether it has a place for this run at this moment."""
         ...
 
     def start(self, run: RunFolder, attempt: int) -> None:
@@ -64,6 +68,9 @@ class Children:
 
     def slots(self) -> int:
         return len(self._slots)
+
+    def takes(self, run: RunFolder) -> bool:
+        return any(slot.key is None for slot in self._slots)
 
     def start(self, run: RunFolder, attempt: int) -> None:
         slot = next(slot for slot in self._slots if slot.key is None)

@@ -6,6 +6,7 @@ from typing import Literal
 
 DONE, FAILED, CANCELLED, STALE, FULL = 0, 10, 11, 12, 13  # exit codes of a job; every other one is a crash
 CODES = (DONE, FAILED, CANCELLED, STALE, FULL)
+PAUSED = 14  # of a slice, which has no process of its own: the run goes on from its checkpoint
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FULL_DISK = "The disk that holds LETHE_HOME is full, so the job stopped; free some space and start it again."
@@ -24,11 +25,12 @@ class Ending:
     Attributes:
         kind: "ended" (the job itself wrote how), "crashed" (its process died), "stopped" (it was killed because it did
             not answer to a cancellation), "refused" (it may not be tried again, `message` says why), "full" (the disk
-            is), or "lost" (what held it went away, which is not the job's fault).
+            is), "lost" (what held it went away, which is not the job's fault), or "handed" (it goes on in another place,
+            `message` says why).
         message: one sentence, where there is something to say.
     """
 
-    kind: Literal["ended", "crashed", "stopped", "refused", "full", "lost"]
+    kind: Literal["ended", "crashed", "stopped", "refused", "full", "lost", "handed"]
     message: str = ""
 
 

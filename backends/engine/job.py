@@ -36,16 +36,21 @@ def _asked() -> bool:
     return bool(select.select([sys.stdin], [], [], 0)[0])
 
 
-def _warm() -> None:
-    """Import all that a job needs, and do what the first one would wait for, while none is asked for: one that is loads what it needs itself."""
+def imports() -> list[Callable[[], object]]:
+    """The steps that import all that a job needs."""
     from ..api import families
     from ..core import registry
-    from .loading import warm_up
 
     tasks = [family.task.partition(":")[0] for family in families.every().values()]
     steps: list[Callable[[], object]] = [partial(importlib.import_module, name) for name in (*NEEDED, *tasks)]
-    steps += [partial(registry.entries, kind) for kind in ("methods", "metrics")]
-    for step in steps:
+    return steps + [partial(registry.entries, kind) for kind in ("methods", "metrics")]
+
+
+def _warm() -> None:
+    """Import all that a job needs, and do what the first one would wait for, while none is asked for: one that is loads what it needs itself."""
+    from .loading import warm_up
+
+    for step in imports():
         if _asked():
             return
         step()

@@ -34,6 +34,10 @@ class Overtaken(Cancelled):
     """A newer attempt took the run over: nothing more may be written."""
 
 
+class Paused(Cancelled):
+    """What held the job is over, and its checkpoint is written: the run goes on from there."""
+
+
 class Diverged(LetheError):
     """The numbers of the model or its loss are no longer numbers."""
 

@@ -215,6 +215,9 @@ class Nothing:
     def slots(self):
         return 50
 
+    def takes(self, run):
+        return True
+
     def start(self, run, attempt):
         self.started.append(run.id)
 

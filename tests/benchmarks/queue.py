@@ -52,6 +52,9 @@ class Workers:
     def slots(self) -> int:
         return self._count
 
+    def takes(self, run: RunFolder) -> bool:
+        return len(self._held) < self._count
+
     def start(self, run: RunFolder, attempt: int) -> None:
         chance = self._random.random()
         kind = "lost" if chance < LOST else "crashed" if chance < LOST + CRASHED else "ended"

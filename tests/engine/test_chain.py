@@ -69,7 +69,7 @@ def test_a_job_waits_for_the_one_it_starts_from(queue):
     second = queue(forget=("three",), after=first.id, earlier=("two",))
     given = []
     executor = SimpleNamespace(
-        name="none", slots=lambda: 2, start=lambda run, attempt: given.append(run.id), ended=lambda: [],
+        name="none", slots=lambda: 2, takes=lambda run: len(given) < 2, start=lambda run, attempt: given.append(run.id), ended=lambda: [],
         prepare=lambda count: None, trouble=lambda: "",
     )  # fmt: skip
     dispatcher = Dispatcher(executor)

@@ -20,16 +20,20 @@ class Remembers:
     name = "fake"
 
     def __init__(self, slots=1):
-        self.count, self.started, self.over, self.said = slots, [], [], ""
+        self.count, self.started, self.over, self.said, self.gone = slots, [], [], "", set()
 
     def slots(self):
         return self.count
+
+    def takes(self, run):
+        return len(set(self.started) - self.gone) < self.count
 
     def start(self, run, attempt):
         self.started.append((run.id, attempt))
 
     def ended(self):
         over, self.over = self.over, []
+        self.gone |= {key for key, _ in over}
         return iter(over)
 
     def trouble(self):

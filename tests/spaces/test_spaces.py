@@ -44,10 +44,13 @@ gradio.Blocks.launch = launch
 decorated = []
 
 
-def GPU(function):
-    decorated.append(function)
-    print("decorated", flush=True)
-    return function
+def GPU(*, duration):
+    def decorate(function):
+        decorated.append(function)
+        print("decorated", duration, flush=True)
+        return function
+
+    return decorate
 '''
 
 
@@ -274,11 +277,12 @@ def test_a_gradio_space_goes_through_launch_once_and_ends_in_time(written, tmp_p
     environment = os.environ | {
         "PYTHONPATH": str(tmp_path), "LETHE_HOME": str(new_home()), "SPACE_ID": "someone/lethe",
         "GRADIO_SERVER_PORT": str(free_port), "GRADIO_ANALYTICS_ENABLED": "True", "PYTHONUNBUFFERED": "1",
+        "SPACES_ZERO_GPU": "true",
     }  # fmt: skip
     (tmp_path / "elsewhere").mkdir()
     process, lines, address = started([sys.executable, str(folder / gradio.ENTRY)], tmp_path / "elsewhere", environment)
     try:
-        assert lines == ["decorated", "started up", "launched", f"Lethe is ready: {address}"]
+        assert lines == ["decorated 40", "started up", "launched", f"Lethe is ready: {address}"]
         assert address.endswith(f":{free_port}")
         check(address)
     finally:

@@ -70,6 +70,7 @@ def _setup(page: FormPage, first: ModelInfo, arriving: "Arriving") -> None:
     with gr.Row(elem_id="bar", elem_classes="lethe-startbar"):
         page.add("say", Alive(_sentence.alone(job_form.at_defaults(first))["say"], elem_id="say"))
         page.add("start", gr.Button("Start", variant="primary", elem_id="start", scale=0, min_width=150))
+        page.add("lend", gr.Button("On the GPU", visible=False, elem_id="lend", scale=0, min_width=150))
 
 
 def _seed(page: FormPage) -> None:
@@ -143,12 +144,14 @@ class Arriving:
         pictured = page.then(counted, lambda raw: _targets.tile_pictures(page, raw), ("tile_style",))
         page.then(pictured, sentences, _sentence.PARTS)  # to count opens the model, and somebody may have chosen since
 
-    def start(self, raw: Raw) -> list[Any]:
+    def start(self, raw: Raw, on_slices: bool = False) -> list[Any]:
         """Queue the job; what is wrong is said beside the button, and nothing is lost."""
         browser_secret, mark = secret_and_mark(raw[VISITOR])
         draft = self.page.draft(raw)
         try:
-            run = submit.submit(job_form.request(draft), owner=mark, card=job_form.card(draft.known_model))
+            run = submit.submit(
+                job_form.request(draft), owner=mark, card=job_form.card(draft.known_model), on_slices=on_slices
+            )
         except LetheError as error:
             return ["", browser_secret, _sentence.say(draft, error_line(str(error)))]
         return [run.id, browser_secret, gr.skip()]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import gradio as gr
@@ -149,7 +150,8 @@ def settings(page: FormPage, start: Callable[..., Any], started: Callable[[Any],
 
     Args:
         page: the form.
-        start: starts the job; takes the form's values with what the settings hold, and answers `around`.
+        start: starts the job; takes the form's values with what the settings hold, and whether it is done in slices of a GPU, and
+            answers `around`.
         started: wires what follows.
         around: what starting updates.
     """
@@ -183,13 +185,18 @@ def settings(page: FormPage, start: Callable[..., Any], started: Callable[[Any],
         if triggers:
             outputs = [page.parts["edited"], *(page.parts[name] for name in _sentence.PARTS)]
             gr.on(triggers, change, inputs, outputs, trigger_mode="always_last", **QUIET)
-        begin = page.parts["start"].click(lambda *values: start(with_boxes(values)), inputs, around, **page.quiet)
-        started(begin)
+        for button, on_slices in (("start", False), ("lend", True)):
+            begin = partial(_begin, start, with_boxes, on_slices)
+            started(page.parts[button].click(begin, inputs, around, **page.quiet))
 
     assert Context.root_block is not None
     for event in Context.root_block.default_config.fns.values():
         if event.renderable is not None:
             event.api_visibility = "private"  # like every other; Gradio has no argument for it here
+
+
+def _begin(start: Callable[..., Any], read: Callable[[Any], Raw], on_slices: bool, *values: Any) -> Any:
+    return start(read(values), on_slices)
 
 
 _LISTENING: dict[str, Any] = {"queue": False, "show_progress": "hidden"}

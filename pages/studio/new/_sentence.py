@@ -1,19 +1,21 @@
 """The sentence beside the start button, what exactly is forgotten, and what the settings lack."""
 
+import gradio as gr
 from markupsafe import Markup
 
-from app import job_form, markup
+from app import job_form, markup, slices
 from app.job_form import OWN, Draft
 from app.notes import error_line, note
 from app.target_choice import targets_in_words
 from app.templating import render
 from app.widgets import Updates
 from backends.api import families
+from backends.api import slices as api_slices
 from backends.api.catalog import Method
 from backends.api.errors import LetheError
 from backends.api.pairs import quoted
 
-PARTS = ("say", "exact", "problem")
+PARTS = ("say", "exact", "problem", "lend")
 SHOWN = 100  # questions that are listed
 
 
@@ -25,15 +27,25 @@ def whole(draft: Draft) -> Updates:
         counts = job_form.counts(spec.model, spec.forget, spec.keep, spec.data)
     except LetheError as error:
         error_html = error_line(str(error))
-        return {"say": say(draft, error_html), "exact": "", "problem": error_line(lacks)}
+        return {
+            "say": say(draft, error_html),
+            "exact": "",
+            "problem": error_line(lacks),
+            "lend": gr.Button(visible=False),
+        }
     count = job_form.counts_text(counts, draft.known_model.family)
     # the passes of a language model are over its forget set; others pass over what is kept too
     question_count = counts.forget if counts.questions else None
     needs = job_form.needs(spec.model, spec.method, spec.params, question_count=question_count)
     changed = job_form.changed_params(draft.known_model, _method(draft), draft.forget_targets(), job_form.params(draft))
     line = render("form.counted", count, needs, changed)
+    button = gr.Button(visible=False)
+    if slices.LENDER.offered and api_slices.fits(_method(draft)):
+        needed = api_slices.expected(spec.model, spec.method, spec.params, question_count)
+        button = gr.Button(slices.label(needed), visible=True)
+        line += note(slices.about(needed))
     exact = note(draft.choosing.note(draft.known_model, draft.forget)) + forget_set_table(counts)
-    return {"say": say(draft, line), "exact": exact, "problem": error_line(lacks)}
+    return {"say": say(draft, line), "exact": exact, "problem": error_line(lacks), "lend": button}
 
 
 def alone(draft: Draft) -> Updates:

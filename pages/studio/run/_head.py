@@ -9,7 +9,7 @@ import gradio as gr
 from gradio.context import Context
 from markupsafe import Markup
 
-from app import families, marks, markup, permissions, run_card, theme
+from app import families, marks, markup, permissions, run_card, slices, theme
 from app.live_html import Alive
 from app.target_choice import targets_in_words
 from app.templating import render
@@ -43,6 +43,10 @@ def build(page: RunPage) -> None:
     inputs = page.inputs(page.secret)
     assert Context.root_block is not None
     Context.root_block.load(look, inputs, parts, js=at_place(), **quiet)
+    if slices.LENDER.offered:
+        Context.root_block.load(
+            of_run(slices.lend), inputs, None, js=at_place(), concurrency_limit=slices.WORKERS, **PRIVATE
+        )
     page.timer.tick(of_run(glance), page.inputs(), [strip, page.status], js=at_place(), **quiet)
     page.status.change(None, [page.status], None, js=CHANGED, **PRIVATE)
     page.status.change(look, inputs, parts, js=at_place(), **quiet)
