@@ -32,6 +32,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "class": klass.class_of_home,
     "catalog": machine.catalog,
     "unlearn": jobs.unlearn,
+    "run": jobs.run,
     "questions": jobs.questions,
     "runs": jobs.list_runs,
     "show": jobs.show,

@@ -1,5 +1,6 @@
 """Permissions: who may change a run, and who a class. Checked where it is changed, not only where a button is shown."""
 
+from app.account import secret_of
 from backends.api import classes, runs
 from backends.api.classes import SchoolClass
 from backends.api.errors import BadInput
@@ -15,7 +16,7 @@ def may_change(run: RunFolder, secret: str | None) -> bool:
     """
     if run.shipped:
         return False
-    return not shared() or runs.is_owner(run, runs.owner_mark(str(secret or "")))
+    return not shared() or runs.is_owner(run, runs.owner_mark(secret_of(secret)))
 
 
 def for_change(run_id: str, secret: str | None) -> RunFolder:
@@ -41,6 +42,6 @@ def as_teacher(secret: str | None) -> SchoolClass:
     klass = classes.current()
     if klass is None:
         raise classes.NotTheTeacher("This class has ended.")
-    if not klass.is_teacher(runs.owner_mark(str(secret or ""))):
+    if not klass.is_teacher(runs.owner_mark(secret_of(secret))):
         raise classes.NotTheTeacher("Only the teacher's browser may do this; open the teacher's link in it first.")
     return klass

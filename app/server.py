@@ -20,7 +20,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse
 
 from app.inference import LIVE
 from app.supervisor import Guardian, bind, hold_home
@@ -103,6 +103,12 @@ def own_routes(app: FastAPI) -> None:
     async def healthz() -> PlainTextResponse:  # not in the pool of threads, which may all be busy
         return PlainTextResponse("ok")
 
+    @app.get("/healthz/details", include_in_schema=False)
+    def healthz_details() -> JSONResponse:
+        from app import health
+
+        return JSONResponse(health.details(), headers={"Cache-Control": "no-store"})
+
     @app.get("/vendor/plotly.min.js", include_in_schema=False)
     def vendor_plotly(request: Request) -> Response:
         packed, mark = plotly_script()
@@ -179,16 +185,18 @@ def create_app(host: str = "127.0.0.1", app: FastAPI | None = None) -> FastAPI:
     uploads.claim()
     import gradio as gr
 
-    from app import bounds, moved, site, theme
+    from app import bounds, moved, signing, site, space_page, theme
     from app.door.hosts import Hosts
     from app.door.middleware import Door
 
     if making is not None:
         making.wait()
+    head = space_page.head(writes_back=app is None)  # to the frame of a Docker Space; Gradio's is not asked
     app = FastAPI(**NO_DOCS) if app is None else app
     own_routes(app)
     app.mount("/classroom", Classroom())
     studio = site.build()
+    signing.close(studio)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="SSR mode is not supported")  # it is off
         mounted: FastAPI = gr.mount_gradio_app(
@@ -196,7 +204,7 @@ def create_app(host: str = "127.0.0.1", app: FastAPI | None = None) -> FastAPI:
             studio,
             path="/",
             theme=theme.THEME,
-            head=theme.HEAD + STYLE.replace("{}", (STATIC / "studio.css").read_text("utf-8")),
+            head=theme.HEAD + STYLE.replace("{}", (STATIC / "studio.css").read_text("utf-8")) + head,
             favicon_path=str(STATIC / "favicon.svg"),
             footer_links=[],
             ssr_mode=False,

@@ -1,6 +1,7 @@
 """Commands about runs: start one, list them, look at one, stop it, remove it."""
 
 from datetime import datetime
+from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,10 +67,68 @@ def unlearn(
     return do(spec, json)
 
 
+def run(
+    spec: Annotated[
+        str, typer.Argument(metavar="SPEC", help="A job as JSON, or a file of it, as spec.json of a run's folder.")
+    ],
+    flavor: Annotated[
+        str, typer.Option(metavar="FLAVOR", help="On hardware of the Hub that you pay, as t4-small; left out: here.")
+    ] = "",
+    image: Annotated[
+        str,
+        typer.Option(help="With --flavor: an image that holds Lethe, as hf.co/spaces/user/lethe of a Docker Space."),
+    ] = "",
+    bucket: Annotated[str, typer.Option(help="With --flavor: your bucket that gets the run, as user/name.")] = "",
+    minutes: Annotated[int, typer.Option(help="With --flavor: after so many minutes the Hub ends the job.")] = 30,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With --flavor: start it; without, only its price is told.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Do a job that is written down as JSON: here, or on hardware of the Hub, with its run in your own bucket."""
+    from backends.api import hub_jobs, submit
+
+    asked = submit.read(**_fields(spec))
+    if not flavor:
+        return do(asked, json)
+    chosen = hub_jobs.order(submit.check(asked), image, bucket, flavor, minutes)
+    cost = hub_jobs.price(flavor).words(minutes)
+    if not yes:
+        terminal.result(f"{cost}. Say --yes to start it.")
+        return terminal.DONE
+    job, page = hub_jobs.start(chosen)
+    if json:
+        terminal.document({"job": job, "page": page, "cost": cost, "bucket": bucket})
+    else:
+        terminal.result(
+            f"Started {page} ({cost}). Its run comes to {bucket}, for a studio whose LETHE_KEEP is that bucket."
+        )
+    return terminal.DONE
+
+
+def _fields(text: str) -> dict[str, Any]:
+    """The fields of a job from JSON, or from a file of it.
+
+    Raises:
+        BadInput: it is neither.
+    """
+    from backends.api import files
+
+    try:
+        told = loads(text) if text.lstrip().startswith("{") else files.read_json(Path(text))
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            f"{text[:60]!r} cannot be read as a job ({one_line(str(error))[:100]}); name a file of JSON."
+        ) from None
+    if not isinstance(told, dict):
+        raise BadInput(f"{text[:60]!r} is no job; name a file that holds a JSON object with model, method and forget.")
+    return told
+
+
 def do(spec: "JobSpec", json: bool) -> int:
     """Queue a job, wait for it, and print what was measured."""
     from app.follow import follow
-    from backends.api import pairs, submit
+    from backends.api import kept, pairs, submit
 
     run = submit.submit(spec)
     for note in (*pairs.notes(spec.forget), *pairs.notes(spec.keep, "keep")):
@@ -81,6 +140,7 @@ def do(spec: "JobSpec", json: bool) -> int:
         return _not_done(run.id, "cancelled", f"Interrupted; run {run.id} is {run.state.status}.", json)
     if state.status != "done" or run.result is None:
         return _not_done(run.id, state.status, state.message, json)
+    kept.keep(run.path)  # at once: with this command its container may end
     if json:
         terminal.document(run.result)
     else:

@@ -34,6 +34,15 @@ def space(
             metavar="URL", help="With static: the studio that its links lead to, as https://user-name.hf.space."
         ),
     ] = "",
+    sign_in: Annotated[
+        bool,
+        typer.Option(
+            "--sign-in", help="With gradio: visitors may sign in, own their runs in every browser, and send them on."
+        ),
+    ] = False,
+    org: Annotated[
+        str, typer.Option(metavar="NAME", help="With --sign-in: only members of this organisation of the Hub may.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Write a complete Hugging Face Space to a folder: the studio, or its finished runs as pages that need no server.
@@ -45,7 +54,7 @@ def space(
 
     spaces.kind(sdk)
     spaces.check_place(to)
-    order = spaces.Order(_finished(run or []), spaces.address(studio) if studio else "")
+    order = spaces.Order(_finished(run or []), spaces.address(studio) if studio else "", sign_in, org)
     written = spaces.write(sdk, to, order)
     size = sum((to / path).stat().st_size for path in written)
     if json:

@@ -16,6 +16,7 @@ from app import bounds
 from app.door import headers, values
 from app.door.hosts import CHANGING, Hosts, is_foreign, split
 from app.door.studio import REFUSED, UNEXPECTED, Studio
+from backends.api import hub
 from backends.api.errors import BadInput
 from backends.api.limits import limits
 
@@ -36,6 +37,7 @@ OPEN: Final = re.compile(
     r"|call/v2/[^/]+/?|call/(v2/)?[^/]+/[0-9a-f]+/?|heartbeat/[^/]+|file=.+)"
 )
 NOT_OPEN: Final = re.compile(r"/(monitoring|login|logout|svelte|custom_component)(/.*)?")
+SIGNING: Final = ("/login/huggingface", "/login/callback", "/logout")  # open where visitors may sign in
 
 FOREIGN_HOST: Final = (
     "This studio is not served under the name {name}; open it as 127.0.0.1, or start it with LETHE_HOSTS={name}."
@@ -103,7 +105,8 @@ class Door:
             return PlainTextResponse(FOREIGN_PAGE, 403)
         path = scope["path"]
         inner = path.startswith(PREFIX.rstrip("/"))
-        if (inner and not OPEN.fullmatch(path)) or NOT_OPEN.fullmatch(path):
+        closed = NOT_OPEN.fullmatch(path) and not (hub.offered() and path in SIGNING)
+        if (inner and not OPEN.fullmatch(path)) or closed:
             return JSONResponse({"detail": CLOSED}, 404)
         if b"deep_link=" in scope.get("query_string", b""):
             return JSONResponse({"detail": CLOSED}, 404)

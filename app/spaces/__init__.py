@@ -5,6 +5,7 @@ A folder is made beside the one that was named and takes its place when it is wh
 
 import importlib
 import pkgutil
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ LARGEST: Final = 10 * 2**20  # bytes of one file; the Hub takes larger ones in a
 MARK: Final = ".lethe-space.json"  # what was written, so that it can be written again
 THEIRS: Final = {".git", ".gitattributes", "README.md"}  # what the Hub puts into a new Space
 LICENSE: Final = "apache-2.0"
+ORGANISATION: Final = re.compile(r"[\w-]{1,96}")
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,14 @@ class Order:
     Attributes:
         runs: finished runs of one's own besides those that come with Lethe.
         studio: address of a studio that its links lead to, without a slash at the end; empty without one.
+        sign_in: visitors may sign in with their account of the Hub.
+        organisation: the one organisation whose members may; empty for everybody.
     """
 
     runs: Sequence[RunFolder] = ()
     studio: str = ""
+    sign_in: bool = False
+    organisation: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class Kind:
         write: fills an empty folder.
         most: bytes of all its files.
         static: it holds finished runs and links, and no server.
+        signs_in: it has what signing in with an account of the Hub needs.
     """
 
     sdk: str
@@ -56,6 +63,7 @@ class Kind:
     write: Callable[[Order, Path], None]
     most: int
     static: bool = False
+    signs_in: bool = False
 
 
 @cache
@@ -104,6 +112,13 @@ def write(sdk: str, to: Path, order: Order) -> list[Path]:
     chosen = kind(sdk)
     if not chosen.static and (order.runs or order.studio):
         raise BadInput(f"A {sdk} Space holds the studio itself; --run and --studio are for --sdk static.")
+    if order.sign_in and not chosen.signs_in:
+        able = " or ".join(sorted(one.sdk for one in kinds().values() if one.signs_in))
+        raise BadInput(f"Nobody can sign in on a {sdk} Space of Lethe; --sign-in is for --sdk {able}.")
+    if order.organisation and not (order.sign_in and ORGANISATION.fullmatch(order.organisation)):
+        raise BadInput(
+            f"--org was {order.organisation[:60]!r}; give the name of an organisation of the Hub, together with --sign-in."
+        )
     check_place(to)
     to.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{to.name}-", dir=to.parent) as making:

@@ -16,6 +16,7 @@ ENTRY: Final = "space.py"  # beside the package `app`, so it is not called app.p
 PYTHON: Final = "3.12"
 TORCH, SPACES = "2.11.0", "0.51.3"  # of those that ZeroGPU takes, and with which it was tried
 GRADIO: Final = "gradio"  # the Hub installs it, in the version that README.md names
+SCOPE: Final = "contribute-repos"  # to make repositories and write to these, and to no others of the visitor
 LOOSE: Final = {"pydantic"}  # which extras of Gradio, installed by the Hub, want older than the lock has it
 ABOUT: Final = """# Lethe
 
@@ -73,6 +74,10 @@ def write(order: Order, folder: Path) -> None:
         "short_description": TEXT,
         "startup_duration_timeout": "30m",
     }
+    if order.sign_in:
+        head |= {"hf_oauth": "true", "hf_oauth_scopes": f"[{SCOPE}]"}
+    if order.organisation:
+        head |= {"hf_oauth_authorized_org": order.organisation}
     (folder / "README.md").write_text(front_matter(head) + ABOUT, "utf-8")
     (folder / ENTRY).write_text(START, "utf-8")
     (folder / "requirements.txt").write_text(requirements(), "utf-8")
@@ -98,5 +103,9 @@ def requirements() -> str:
 
 
 KIND: Final = Kind(
-    SDK, "The studio on ZeroGPU hardware, on the processor or a lent GPU: free accounts may host two.", write, MOST
+    SDK,
+    "The studio on ZeroGPU hardware, on the processor or a lent GPU: free accounts may host two.",
+    write,
+    MOST,
+    signs_in=True,
 )

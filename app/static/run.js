@@ -13,7 +13,7 @@
     const copy = event.target.closest?.('[data-copy-link]'), link = event.target.closest?.('.lethe a[href*="tab="]');
     if (copy) {
       let words = 'Link copied';
-      try { await navigator.clipboard.writeText(location.href); } catch { words = 'Copy it from the address bar'; }
+      try { await navigator.clipboard.writeText(window.letheLink?.() ?? location.href); } catch { words = 'Copy it from the address bar'; }
       copy.textContent = words;
       setTimeout(() => { copy.textContent = 'Share'; }, 2000);
     }

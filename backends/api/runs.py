@@ -137,6 +137,11 @@ class RunFolder:
             files.write_json(self.path / "state.json", state.model_dump())
             return state
 
+    def give(self, owner: str) -> None:
+        """Let the run be another owner's; `owner` is an `owner_mark`."""
+        with self.locked():
+            files.write_json(self.path / "state.json", self.state.model_copy(update={"owner": owner}).model_dump())
+
     def cancel(self, why: str = "") -> State:
         """Ask for the run to stop: a queued run ends at once, a running one within its step.
 

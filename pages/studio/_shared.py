@@ -11,13 +11,15 @@ from gradio.components.navbar import Navbar
 from gradio.context import Context
 from markupsafe import Markup
 
-from app import classes, markup
+from app import classes, markup, signing, space_page
+from app.account import secret_of
 from app.live_html import Alive
+from app.notes import note
 from app.run_settings import differences
 from app.site import BAR_END
 from app.templating import render
 from app.view import Panels
-from backends.api import pairs, runs
+from backends.api import hub, pairs, runs
 from backends.api.errors import BadInput
 from backends.api.home import in_class
 from backends.api.runs import RunFolder
@@ -41,6 +43,10 @@ def nav(title: str = "", text: str = "", *, line: bool = True) -> None:
     Navbar(value=BAR_END, main_page_name=FIRST_PAGE)
     if in_class():
         _class_line(line)
+    if hub.offered():
+        signing.bar(identity())
+    if space_page.space_id():
+        _on_load(Alive(elem_id="space-line", apply_default_css=False), lambda: note(space_page.waking()))
     if title:
         gr.HTML(markup.head(title, text), apply_default_css=False)
 
@@ -50,9 +56,14 @@ def _class_line(line: bool) -> None:
     gr.HTML(classes.STYLE, elem_classes="lethe-unseen", apply_default_css=False)
     if line:
         seen = Alive(elem_id="class-line", apply_default_css=False)
-        assert Context.root_block is not None
-        quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        Context.root_block.load(lambda secret: classes.line(mark_of(secret)), [identity()], [seen], **quiet)
+        _on_load(seen, lambda secret: classes.line(mark_of(secret)), identity())
+
+
+def _on_load(seen: Alive, fill: Callable[..., Any], *inputs: Any) -> None:
+    """Fill a line in when a page is opened."""
+    assert Context.root_block is not None
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    Context.root_block.load(fill, list(inputs), [seen], **quiet)
 
 
 def push_url(names: Sequence[str]) -> str:
@@ -82,12 +93,12 @@ def identity() -> gr.BrowserState:
 def secret_and_mark(secret: str | None) -> tuple[str, str]:
     """The browser's secret, made where it has none yet, and the mark that runs are kept under."""
     browser_secret = secret or secrets.token_urlsafe(24)
-    return browser_secret, runs.owner_mark(browser_secret)
+    return browser_secret, mark_of(browser_secret)
 
 
 def mark_of(secret: str | None) -> str:
-    """The mark that a browser's runs are kept under; empty for one that has no secret yet, which has no runs."""
-    return runs.owner_mark(secret or "")
+    """The mark that a visitor's runs are kept under; empty for a browser that has no secret yet, which has no runs."""
+    return runs.owner_mark(secret_of(secret))
 
 
 def find_run(run_id: str) -> tuple[RunFolder | None, str]:

@@ -77,6 +77,9 @@ def full(tmp_path):
         (("--sdk", "static", "--run", "nowhere"), ("nowhere",)),
         (("--sdk", "docker", "--studio", "https://studio.example.org"), ("--studio are for --sdk static",)),
         (("--sdk", "static", "--studio", "ftp://x"), ("'ftp://x'", "https://")),
+        (("--sdk", "docker", "--sign-in"), ("--sign-in is for --sdk gradio",)),
+        (("--sdk", "gradio", "--org", "our-school"), ("'our-school'", "--sign-in")),
+        (("--sdk", "gradio", "--sign-in", "--org", "a\nsdk: static"), ("name of an organisation",)),
         (("--sdk", "static", "--studio", "https://huggingface.co/spaces/a/b"), ("https://user-name.hf.space",)),
         (("--sdk", "static", "--studio", 'https://x.org/"onclick="'), ("give the address",)),
     ],
@@ -147,6 +150,17 @@ def test_a_space_is_written_again_and_what_is_not_ours_stays(tree, tmp_path):
     assert not (to / "Dockerfile").exists() and (to / gradio.ENTRY).is_file()
     assert (to / "notes.txt").read_text() == "mine" and (to / ".git" / "config").read_text() == "theirs"
     assert "sdk: gradio" in (to / "README.md").read_text("utf-8")
+
+
+def test_a_space_where_members_of_an_organisation_sign_in(tree, tmp_path):
+    spaces.write("gradio", tmp_path / "open", spaces.Order())
+    assert "hf_oauth" not in (tmp_path / "open" / "README.md").read_text("utf-8")
+    spaces.write("gradio", tmp_path / "space", spaces.Order(sign_in=True, organisation="our-school"))
+    values = head(tmp_path / "space")
+    assert (
+        values | {"hf_oauth": "true", "hf_oauth_scopes": "[contribute-repos]", "hf_oauth_authorized_org": "our-school"}
+        == values
+    )
 
 
 def test_the_list_of_an_earlier_space_removes_nothing_elsewhere(tree, tmp_path):

@@ -9,11 +9,11 @@ import gradio as gr
 from gradio.context import Context
 from markupsafe import Markup
 
-from app import families, marks, markup, permissions, run_card, slices, theme
+from app import families, marks, markup, permissions, run_card, signing, slices, theme
 from app.live_html import Alive
 from app.target_choice import targets_in_words
 from app.templating import render
-from backends.api import catalog, runs
+from backends.api import catalog, hub, runs
 from backends.api.errors import LetheError
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED
@@ -36,6 +36,8 @@ def build(page: RunPage) -> None:
         title = Alive(elem_id="run-title")
         cancel = gr.Button("Cancel", elem_id="cancel", visible=False, scale=0, min_width=120)
     strip = page.marks = Alive(elem_id="run-marks")
+    if hub.offered():
+        _sending(page)
     page.timer = gr.Timer(EVERY, active=False)
     page.status = gr.HTML("", elem_classes="no-room")
     parts = [title, strip, cancel, page.timer, page.status]
@@ -51,6 +53,29 @@ def build(page: RunPage) -> None:
     page.status.change(None, [page.status], None, js=CHANGED, **PRIVATE)
     page.status.change(look, inputs, parts, js=at_place(), **quiet)
     cancel.click(of_run(stop), inputs, None, js=at_place(), **quiet).then(look, inputs, parts, js=at_place(), **quiet)
+
+
+def _sending(page: RunPage) -> None:
+    """What sends the run to a repository of the account that is signed in."""
+    with gr.Accordion("Send to my repository on the Hub", open=False, elem_id="sending"):
+        name = gr.Textbox(
+            "",
+            label="Repository",
+            info="Its name in your account; a private one is made where there is none.",
+            max_length=96,
+        )
+        what = gr.Radio(list(signing.WHAT), value=signing.CARD, label="What")
+        button = gr.Button("Send", elem_id="send", scale=0, min_width=120)
+        said = Alive(elem_id="sent")
+    inputs = page.inputs(page.secret, name, what)
+    button.click(send, inputs, [said], js=at_place(("", "", "")), concurrency_limit=2, **PRIVATE)
+
+
+def send(
+    at: str, secret: str, name: str, what: str, profile: gr.OAuthProfile | None, token: gr.OAuthToken | None
+) -> Markup:
+    """Send the run that the address names; see `signing.send`."""
+    return signing.send(Place.read(at).run, secret, name, what, profile, token)
 
 
 def look(at: str, secret: str = "") -> list[Any]:
