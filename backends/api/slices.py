@@ -25,7 +25,7 @@ WORKED: Final = 35.0  # seconds of it after which the method stops; what is left
 # How far a slice came: there is more to learn, the method ended, the run itself ended, or another attempt has it.
 MORE, LEARNED, ENDED, OVERTAKEN = "more", "learned", "ended", "overtaken"
 
-LEFT: Final = "The page that lent it the GPU was closed, so it goes on on the processor from its last checkpoint."
+LEFT: Final = "No page lends it the GPU any more, so it goes on on the processor from its last checkpoint."
 REFUSED: Final = "ZeroGPU lent no GPU ({why}), so it goes on on the processor from its last checkpoint."
 BROKEN: Final = "Its slice of the GPU ended early ({why}), so it goes on on the processor from its last checkpoint."
 MEASURED: Final = "It learned on a GPU that ZeroGPU lent; it is measured on the processor."

@@ -4,6 +4,7 @@ It computes nothing: the slices are done by the server's process, in the event o
 hands it back to the queue, and so to the other executor, when the GPU is refused or the visitor is gone.
 """
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +18,7 @@ from .executors import Executor, Key
 from .exit_codes import CANCELLED_NOTE, Ending
 
 PATIENCE: Final = 15.0  # seconds without a beat after which the visitor is taken for gone
+FIRST: Final = 60.0  # the same before the first beat: a page has to open
 
 
 class Slices:
@@ -64,7 +66,8 @@ def _ending(run: RunFolder, attempt: int, since: float) -> Ending | None:
         return Ending("ended")  # damaged or deleted
     if state.status in ENDED or state.attempt != attempt:
         return Ending("ended")
-    if min(slices.silent(run), time.monotonic() - since) > PATIENCE:
+    quiet, held = slices.silent(run), time.monotonic() - since
+    if min(quiet, held) > (FIRST if quiet == math.inf else PATIENCE):
         with suppress(OSError):
             slices.end(run, slices.LEFT)
     told = slices.lent(run)

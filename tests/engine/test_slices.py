@@ -165,7 +165,7 @@ def test_a_visitor_who_leaves_loses_nothing(asked, engine, monkeypatch):
 
 
 def test_nobody_lends(asked, engine, monkeypatch):
-    monkeypatch.setattr(holding, "PATIENCE", 0.2)
+    monkeypatch.setattr(holding, "FIRST", 0.2)
     run = asked(epochs=1)
     engine(Here())
     until(lambda: run.state.status in ENDED)

@@ -39,12 +39,12 @@ def whole(draft: Draft) -> Updates:
     needs = job_form.needs(spec.model, spec.method, spec.params, question_count=question_count)
     changed = job_form.changed_params(draft.known_model, _method(draft), draft.forget_targets(), job_form.params(draft))
     line = render("form.counted", count, needs, changed)
+    exact = note(draft.choosing.note(draft.known_model, draft.forget)) + forget_set_table(counts)
     button = gr.Button(visible=False)
     if slices.LENDER.offered and api_slices.fits(_method(draft)):
         needed = api_slices.expected(spec.model, spec.method, spec.params, question_count)
         button = gr.Button(slices.label(needed), visible=True)
-        line += note(slices.about(needed))
-    exact = note(draft.choosing.note(draft.known_model, draft.forget)) + forget_set_table(counts)
+        exact += note(slices.about(needed))
     return {"say": say(draft, line), "exact": exact, "problem": error_line(lacks), "lend": button}
 
 
