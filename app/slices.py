@@ -7,6 +7,7 @@ The call has to begin in that event, because ZeroGPU counts it for whoever sent 
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, Final
@@ -24,6 +25,7 @@ from backends.api.slices import Work
 log = logging.getLogger("lethe.slices")
 
 EVERY: Final = 1.0  # seconds between two beats, and between two looks at a run that waits for its turn
+PAGES: Final = 2  # of one run: that which lends, and the same one loaded again
 WORKERS: Final = 8  # pages that lend at once; each holds one of the threads that pages are answered in
 STUCK: Final = "it came no further"
 
@@ -41,6 +43,7 @@ class Lender:
         self.work: Work | None = None
         self._lock = threading.Lock()
         self._lending: set[str] = set()
+        self._pages: Counter[str] = Counter()
 
     @property
     def offered(self) -> bool:
@@ -54,8 +57,17 @@ class Lender:
             run: one that was asked for so; of any other nothing is done.
             is_here: whether the page that lends is still open.
         """
-        if self.work is None:
-            return
+        with self._lock:
+            self._pages[run.id] += 1
+            one_too_many = self._pages[run.id] > PAGES
+        try:
+            if self.work is not None and not one_too_many:
+                self._wait_and_lend(run, is_here)
+        finally:
+            with self._lock:
+                self._pages[run.id] -= 1
+
+    def _wait_and_lend(self, run: RunFolder, is_here: Here) -> None:
         with _beating(run, is_here):
             while slices.wanted(run) and is_here():
                 if run.state.status == "running" and self._take(run.id):
@@ -104,7 +116,7 @@ class Lender:
             return last
         except Exception as error:  # whatever ZeroGPU says: the run goes on without it
             why = slices.REFUSED if begun is None else slices.BROKEN
-            slices.end(run, why.format(why=reason(error)))
+            slices.end(run, why.format(why=reason(error)) if is_here() else slices.LEFT)
             return {}
         finally:
             if begun is not None:

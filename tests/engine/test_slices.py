@@ -206,6 +206,30 @@ def test_a_slice_that_breaks_is_told(asked):
     assert slices.lent(run).over == slices.BROKEN.format(why="worker error: MemoryError")
 
 
+def test_many_pages_of_one_run_hold_no_more_than_two_places(asked):
+    run, left, begun = asked(), threading.Event(), threading.Barrier(lending.PAGES + 1)
+    one = lender(ZeroGPU(left=1000))
+
+    def here():
+        return not left.is_set()
+
+    def page():
+        begun.wait()
+        one.lend(run, here)
+
+    pages = [threading.Thread(target=page) for _ in range(lending.PAGES)]
+    for each in pages:
+        each.start()
+    begun.wait()
+    until(lambda: one._pages[run.id] == lending.PAGES)
+    one.lend(run, here)  # comes back at once
+    assert all(each.is_alive() for each in pages)
+    left.set()
+    for each in pages:
+        each.join()
+    assert one._pages[run.id] == 0
+
+
 def test_slices_take_no_place_of_other_jobs(asked, queue):
     first, second = queue(), asked()
     full = Here()

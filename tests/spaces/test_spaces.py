@@ -19,7 +19,7 @@ from app.spaces import _tree, docker, gradio
 from backends.api.errors import LetheError
 
 ROOT = Path(__file__).resolve().parents[2]
-START, GRACE = 180, 20  # seconds
+START, GRACE = 300, 20  # seconds
 FAKE = '''"""Does what the package of ZeroGPU does to Gradio, and tells it."""
 import sys
 
