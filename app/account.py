@@ -20,8 +20,8 @@ def account() -> Mapping[str, Any] | None:
     inner = getattr(request, "request", None) or request
     scope = getattr(inner, "scope", None)
     session = scope.get("session") if isinstance(scope, dict) else None
-    told = valid_info(session) if session else None
-    who = told.get("userinfo") if told else None
+    info = valid_info(session) if session else None
+    who = info.get("userinfo") if info else None
     return who if isinstance(who, Mapping) and who.get("sub") else None
 
 

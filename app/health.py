@@ -14,12 +14,12 @@ from backends.api.home import home
 def details() -> dict[str, Any]:
     """Version, seconds since the start, whether the engine works and on what, how many runs wait and work, and the room on the disk."""
     states = Counter(run.state.status for run in runs.all_runs(shipped=False))
-    told, works = engine.status(), engine.owner() is not None
+    status, works = engine.status(), engine.owner() is not None
     return {
         "status": "ok" if works else "the engine does not work",
         "version": __version__,
         "seconds": round(time.monotonic() - BEGUN),
-        "engine": {"works": works, "executor": told.get("executor", ""), "message": told.get("message", "")},
+        "engine": {"works": works, "executor": status.get("executor", ""), "message": status.get("message", "")},
         "waiting": states["queued"],
         "working": states["running"] + states["cancelling"],
         "free_bytes": _free(),

@@ -62,7 +62,7 @@ def _state_sentence(run: RunFolder, events: Events) -> str:
             return f"Place {before + 1} in the queue: {before} {'run is' if before == 1 else 'runs are'} before it. It starts by itself."
         case "cancelling":
             return "Stopping after the current step."
-        case _ if slices.wanted(run):
+        case _ if slices.pending(run):
             had = slices.in_words(slices.lent(run) or slices.Lent())
             return (
                 f"It learns on a GPU that ZeroGPU lends while this page is open{': ' + had + ' so far' if had else ''}."

@@ -76,8 +76,8 @@ def _sent(run_id: str, secret: str, repo: str, what: str, token: str) -> str:
         raise BadInput(f"Run {run.id} is {run.state.status}; only a run that is done can be sent.")
     if what not in (MODEL, CARD):
         raise BadInput(f"What to send was {what[:40]!r}; it can be {MODEL} or {CARD}.")
-    with tempfile.TemporaryDirectory(prefix="lethe-send-") as made:
-        folder = Path(made) / "run"
+    with tempfile.TemporaryDirectory(prefix="lethe-send-") as temporary:
+        folder = Path(temporary) / "run"
         if what == MODEL:
             LIVE.ask("export", run=run.id, to=str(folder))
         else:

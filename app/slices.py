@@ -69,7 +69,7 @@ class Lender:
 
     def _wait_and_lend(self, run: RunFolder, is_here: Here) -> None:
         with _beating(run, is_here):
-            while slices.wanted(run) and is_here():
+            while slices.pending(run) and is_here():
                 if run.state.status == "running" and self._take(run.id):
                     try:
                         self._slices(run, is_here)
@@ -87,20 +87,20 @@ class Lender:
 
     def _slices(self, run: RunFolder, is_here: Here) -> None:
         last: dict[str, Any] | None = None
-        while is_here() and slices.wanted(run):
+        while is_here() and slices.pending(run):
             state = run.state
             if state.status == "cancelling":
                 slices.end(run, state.message)
             if state.status != "running":
                 return
-            told = self._slice(run, state.attempt, is_here)
-            if told.get("end") == slices.LEARNED:
+            progress = self._slice(run, state.attempt, is_here)
+            if progress.get("end") == slices.LEARNED:
                 slices.end(run, slices.MEASURED)
-            elif told.get("end") == slices.MORE and told == last:
+            elif progress.get("end") == slices.MORE and progress == last:
                 slices.end(run, slices.BROKEN.format(why=STUCK))
-            elif told.get("end") != slices.MORE:
+            elif progress.get("end") != slices.MORE:
                 return
-            last = told
+            last = progress
 
     def _slice(self, run: RunFolder, attempt: int, is_here: Here) -> dict[str, Any]:
         """One slice; how far it came, {} where it did not end as it should."""
@@ -177,14 +177,14 @@ def label(needed: Estimate | None) -> str:
 
 def about(needed: Estimate | None) -> str:
     """What is known of a job in slices, in words."""
-    known = (
+    measured = (
         f"Such a job took about {theme.seconds(max(1, round(needed.seconds)))} on {needed.where}."
         if needed
         else "How long this job takes on a GPU was not measured yet."
     )
     return (
         f"On the GPU: ZeroGPU lends it for {slices.ASKED} s at a time, while the page of the run is open; a day has 5 minutes with a free "
-        f"account, 2 without one. {known} What it learned is measured on the processor."
+        f"account, 2 without one. {measured} What it learned is measured on the processor."
     )
 
 
@@ -194,7 +194,7 @@ def lend(run_id: str, secret: str) -> None:
         run = permissions.for_change(run_id, secret)
     except LetheError:
         return
-    if slices.wanted(run):
+    if slices.pending(run):
         LENDER.lend(run, _page_is_open())
 
 

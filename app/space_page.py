@@ -6,7 +6,10 @@ import re
 import time
 from typing import Final
 
+from markupsafe import Markup
+
 from app import theme
+from app.templating import render
 from backends.api import kept
 from backends.api.errors import LetheError
 from backends.api.home import home
@@ -33,10 +36,9 @@ def head(writes_back: bool) -> str:
     name = space_id()
     if not name:
         return ""
-    told = json.dumps({"id": name, "writesBack": writes_back})
-    return (
-        f"<script>window.letheSpace={told};</script><script>{(theme.STATIC / 'space.js').read_text('utf-8')}</script>"
-    )
+    settings = json.dumps({"id": name, "writesBack": writes_back})
+    script = (theme.STATIC / "space.js").read_text("utf-8")
+    return str(render("pages.space", Markup(settings), Markup(script)))
 
 
 def waking(now: float | None = None) -> str:

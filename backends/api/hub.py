@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from . import runs
 from .errors import BadInput, LetheError, OutOfReach
-from .hub_jobs import said
+from .hub_jobs import message_of
 
 NAME: Final = re.compile(r"(?=.{1,96}$)[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
 SIGNED: Final = "hf-"  # before the secret of who is signed in, so that it is told from a browser's own
@@ -87,5 +87,5 @@ def push(folder: Path, repo: str, token: str, run_id: str) -> str:
         api.create_repo(repo, private=True, exist_ok=True)
         api.upload_folder(repo_id=repo, folder_path=str(folder), commit_message=f"Lethe, run {run_id}")
     except Exception as error:
-        raise OutOfReach(f"{repo} could not be written ({said(error)}).") from None
+        raise OutOfReach(f"{repo} could not be written ({message_of(error)}).") from None
     return f"https://huggingface.co/{repo}"

@@ -66,8 +66,8 @@ def order(spec: JobSpec, image: str, bucket: str, flavor: str, minutes: int) -> 
         raise BadInput(
             "A job on the Hub sees no run, folder or model of this machine; name a model of Lethe or of the Hub, and no run to start from."
         )
-    asked = spec.model_dump(exclude_defaults=True) | {"metrics": spec.metrics}
-    command = ["lethe", "run", files.dumps(asked)]
+    fields = spec.model_dump(exclude_defaults=True) | {"metrics": spec.metrics}
+    command = ["lethe", "run", files.dumps(fields)]
     return Order(image, command, flavor, minutes, bucket, {"LETHE_KEEP": MOUNT})
 
 
@@ -80,7 +80,7 @@ def price(flavor: str, token: str | None = None) -> Price:
     """
     from huggingface_hub import HfApi
 
-    each = _asked("The prices of the Hub could not be read", lambda: HfApi(token=token).list_jobs_hardware())
+    each = _answer("The prices of the Hub could not be read", lambda: HfApi(token=token).list_jobs_hardware())
     for one in each:
         if one.name == flavor and one.unit_label in HOUR:
             return Price(one.unit_cost_usd * HOUR[one.unit_label], one.pretty_name)
@@ -100,7 +100,7 @@ def start(chosen: Order, token: str | None = None) -> tuple[str, str]:
     from huggingface_hub import HfApi, Volume
 
     volume = Volume(type="bucket", source=chosen.bucket, mount_path=MOUNT)
-    info = _asked(
+    info = _answer(
         "The Hub did not start the job",
         lambda: HfApi(token=token).run_job(
             image=chosen.image,
@@ -114,7 +114,7 @@ def start(chosen: Order, token: str | None = None) -> tuple[str, str]:
     return str(info.id), str(info.url)
 
 
-def _asked(what: str, ask: Any) -> Any:
+def _answer(what: str, ask: Any) -> Any:
     """What the Hub answers.
 
     Raises:
@@ -123,13 +123,13 @@ def _asked(what: str, ask: Any) -> Any:
     try:
         return ask()
     except Exception as error:
-        raise OutOfReach(f"{what} ({said(error)}).") from None
+        raise OutOfReach(f"{what} ({message_of(error)}).") from None
 
 
 TOKENS: Final = re.compile(r"\bhf_\w+|\beyJ[\w.-]+")
 
 
-def said(error: Exception) -> str:
+def message_of(error: Exception) -> str:
     """What an error of the Hub says, in a few words and without anything that looks like a token."""
     message = str(getattr(error, "server_message", "") or error).strip().splitlines() or [type(error).__name__]
     return TOKENS.sub("…", message[0])[:200].rstrip(".")

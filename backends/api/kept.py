@@ -52,15 +52,15 @@ def keep(run: Path) -> bool:
     state = reading.state(run)
     if where is None or state is None or state.status != DONE:
         return False
-    to, found = where / run.name, _files(run)
-    if _read(to) == found:
+    to, digests = where / run.name, _files(run)
+    if _read(to) == digests:
         return False
     to.mkdir(parents=True, exist_ok=True)
     (to / MARK).unlink(missing_ok=True)
-    for name in found:
+    for name in digests:
         (to / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(run / name, to / name)
-    (to / MARK).write_text(files.dumps(found, 1) + "\n", "utf-8")
+    (to / MARK).write_text(files.dumps(digests, 1) + "\n", "utf-8")
     if not run.is_dir():  # deleted meanwhile
         forget(run.name)
     return True

@@ -82,16 +82,16 @@ def count(seconds: float) -> int:
 def lent(run: RunFolder) -> Lent | None:
     """What a run had of slices; None where none were asked for, or it cannot be read."""
     try:
-        told = files.read_json(run.path / FILE)
-        return None if told is None else Lent.model_validate(told)
+        record = files.read_json(run.path / FILE)
+        return None if record is None else Lent.model_validate(record)
     except (OSError, ValueError):
         return None
 
 
-def wanted(run: RunFolder) -> bool:
+def pending(run: RunFolder) -> bool:
     """Whether a run waits for a GPU that somebody lends it."""
-    told = lent(run)
-    return told is not None and not told.over
+    record = lent(run)
+    return record is not None and not record.over
 
 
 def beat(run: RunFolder) -> None:
@@ -110,27 +110,31 @@ def silent(run: RunFolder) -> float:
 
 def used(run: RunFolder, seconds: float) -> None:
     """Add a slice to what a run had."""
-    if (told := lent(run)) is not None:
-        after = told.model_copy(update={"count": told.count + 1, "seconds": round(told.seconds + seconds, 1)})
+    if (record := lent(run)) is not None:
+        after = record.model_copy(update={"count": record.count + 1, "seconds": round(record.seconds + seconds, 1)})
         files.write_json(run.path / FILE, after.model_dump())
 
 
 def end(run: RunFolder, why: str) -> None:
     """Say that a run gets no more slices; the first reason counts."""
-    told = lent(run)
-    if told is not None and not told.over and run.path.is_dir():
-        files.write_json(run.path / FILE, told.model_copy(update={"over": why}).model_dump())
+    record = lent(run)
+    if record is not None and not record.over and run.path.is_dir():
+        files.write_json(run.path / FILE, record.model_copy(update={"over": why}).model_dump())
 
 
-def in_words(told: Lent) -> str:
+def in_words(record: Lent) -> str:
     """What a run had of the GPU: "2 slices of a GPU, 61 s"; empty before the first."""
-    return f"{told.count} slice{'' if told.count == 1 else 's'} of a GPU, {told.seconds:.0f} s" if told.count else ""
+    return (
+        f"{record.count} slice{'' if record.count == 1 else 's'} of a GPU, {record.seconds:.0f} s"
+        if record.count
+        else ""
+    )
 
 
 def notes(run: RunFolder) -> list[str]:
     """The sentence on a run's slices among its notes; none where it had not asked for any."""
-    told = lent(run)
-    if told is None or not told.over:
+    record = lent(run)
+    if record is None or not record.over:
         return []
-    had = in_words(told)
-    return [f"{told.over} It had {had}." if had else told.over]
+    had = in_words(record)
+    return [f"{record.over} It had {had}." if had else record.over]

@@ -92,16 +92,16 @@ def work(folder: str, attempt: int) -> Iterator[dict[str, Any]]:
     working.start()
     try:
         while working.is_alive():
-            yield _told(keeper)
+            yield _progress(keeper)
             working.join(EVERY)
     finally:
         keeper.over.set()
         working.join()
     code = codes.get() if not codes.empty() else exit_codes.FAILED
     way = slices.LEARNED if keeper.learned else WAYS.get(code, slices.ENDED)
-    yield _told(keeper) | {"end": way}
+    yield _progress(keeper) | {"end": way}
 
 
-def _told(keeper: SliceKeeper) -> dict[str, Any]:
+def _progress(keeper: SliceKeeper) -> dict[str, Any]:
     phase, step, of = keeper.where
     return {"phase": phase, "step": step, "of": of}

@@ -33,10 +33,10 @@ class Slices:
         return self._others.slots() + len(self._held)
 
     def takes(self, run: RunFolder) -> bool:
-        return slices.wanted(run) or self._others.takes(run)
+        return slices.pending(run) or self._others.takes(run)
 
     def start(self, run: RunFolder, attempt: int) -> None:
-        if slices.wanted(run):
+        if slices.pending(run):
             self._held[run.id, attempt] = (run, time.monotonic())
         else:
             self._others.start(run, attempt)
@@ -66,11 +66,11 @@ def _ending(run: RunFolder, attempt: int, since: float) -> Ending | None:
         return Ending("ended")  # damaged or deleted
     if state.status in ENDED or state.attempt != attempt:
         return Ending("ended")
-    quiet, held = slices.silent(run), time.monotonic() - since
-    if min(quiet, held) > (FIRST if quiet == math.inf else PATIENCE):
+    quiet, waited = slices.silent(run), time.monotonic() - since
+    if min(quiet, waited) > (FIRST if quiet == math.inf else PATIENCE):
         with suppress(OSError):
             slices.end(run, slices.LEFT)
-    told = slices.lent(run)
-    if told is None or not told.over:
+    record = slices.lent(run)
+    if record is None or not record.over:
         return None
-    return Ending("ended", CANCELLED_NOTE) if state.status == "cancelling" else Ending("handed", told.over)
+    return Ending("ended", CANCELLED_NOTE) if state.status == "cancelling" else Ending("handed", record.over)
