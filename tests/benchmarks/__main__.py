@@ -16,7 +16,8 @@ All by default, but the last:
     queue     1,000 runs on 8 simulated workers of which some are lost, while pages are opened: what is lost, done twice, and how soon pages stand
     real-size whole jobs at the size of Stable Diffusion 1.4 with random weights (16 GB of memory; only where it is named)
 
-A whole class at once is a command of its own: `python -m tests.benchmarks.class_of_forty`.
+A whole class at once is a command of its own: `python -m tests.benchmarks.class_of_forty`; so are step time and memory of every
+method at the size of Stable Diffusion, Llama 1B and the like, on a GPU: `python -m tests.benchmarks.gpu`.
 
 Other work on the machine makes every number larger; the load is printed with them.
 """
