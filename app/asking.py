@@ -13,13 +13,14 @@ from PIL import Image
 from app import markup, theme
 from app.templating import render
 from backends.api import catalog, families
+from backends.api.languages import later
 from backends.api.panels import Role
 from backends.api.question_forms import QuestionForm
 from backends.api.runs import RunFolder
 
 WHENS: Final = ("before", "after", "reference")
-NAMES: Final = ("original model", "unlearned model", "retrained reference")
-ALONE: Final = ("the model as it came", "", "")
+NAMES: Final = (later("original model"), later("unlearned model"), later("retrained reference"))
+ALONE: Final = (later("the model as it came"), "", "")
 UPLOAD: Final = 20 * 2**20  # bytes of a picture that a person shows to a model
 
 

@@ -7,21 +7,22 @@ from typing import Literal, NamedTuple
 from app import theme
 from backends.api import catalog
 from backends.api.catalog import Metric
+from backends.api.languages import later, tr
 
 Side = Literal["right", "up"]
-RETRAINED = "retrained reference"  # a model trained without the forget set
+RETRAINED = later("retrained reference")  # a model trained without the forget set
 OF: dict[str, str] = {
-    "forgetting": "the forget set",
-    "privacy": "the forget set",
-    "keeping": "the rest",
-    "cost": "what it cost",
-    "other": "something else",
+    "forgetting": later("the forget set"),
+    "privacy": later("the forget set"),
+    "keeping": later("the rest"),
+    "cost": later("what it cost"),
+    "other": later("something else"),
 }
 BETTER: dict[str, str] = {
-    "forgetting": "more is forgotten",
-    "privacy": "it looks less as if it had been trained on",
-    "keeping": "more is kept",
-    "cost": "less was spent",
+    "forgetting": later("more is forgotten"),
+    "privacy": later("it looks less as if it had been trained on"),
+    "keeping": later("more is kept"),
+    "cost": later("less was spent"),
 }
 
 
@@ -34,7 +35,7 @@ class Axis(NamedTuple):
     @property
     def of(self) -> str:
         """The set that it is measured on."""
-        return OF[self.entry.measures]
+        return tr(OF[self.entry.measures])
 
     @property
     def backwards(self) -> bool:
@@ -49,7 +50,7 @@ class Axis(NamedTuple):
     @property
     def title(self) -> str:
         """The title of the axis: the metric, its unit, and an arrow to where it is better, or more."""
-        unit = f", {self.entry.unit}" if self.entry.unit else ", from 0 to 1" if self.entry.most == 1 else ""
+        unit = f", {self.entry.unit}" if self.entry.unit else tr(", from 0 to 1") if self.entry.most == 1 else ""
         return f"{self.name}{unit} ({self.way})" if self.way else f"{self.name}{unit}"
 
     @property
@@ -58,13 +59,13 @@ class Axis(NamedTuple):
         if not self.meaning:
             return ""
         # where the retrained reference is the aim, further is not better, only more
-        words = self.meaning if self.aimed else f"{'less' if self.backwards else 'more'} is better"
+        words = self.meaning if self.aimed else tr("less is better") if self.backwards else tr("more is better")
         return f"{words} {'→' if self.side == 'right' else '↑'}"
 
     @property
     def meaning(self) -> str:
         """The meaning of further right, or up; empty where neither way is better."""
-        return BETTER.get(self.entry.measures, "") if self.entry.better else ""
+        return tr(BETTER.get(self.entry.measures, "")) if self.entry.better else ""
 
     @property
     def aimed(self) -> bool:
@@ -100,15 +101,19 @@ def usual(entries: Sequence[Metric]) -> tuple[str, str]:
 
 def is_tradeoff(x: Axis, y: Axis) -> bool:
     """Whether one axis measures forgetting and the other keeping, the only pair that can be traded."""
-    return {x.of, y.of} == {OF["forgetting"], OF["keeping"]} and bool(x.meaning and y.meaning)
+    return {x.entry.measures, y.entry.measures} in ({"forgetting", "keeping"}, {"privacy", "keeping"}) and bool(
+        x.meaning and y.meaning
+    )
 
 
 def heading(x: Axis, y: Axis) -> str:
     """The heading of the plot of two axes."""
     if is_tradeoff(x, y):
-        return "Forgetting against keeping"
+        return tr("Forgetting against keeping")
     return (
-        f"Two measures of {x.of}" if x.of == y.of and x.entry.measures != "other" else "Two measures beside each other"
+        tr("Two measures of {of}", of=x.of)
+        if x.of == y.of and x.entry.measures != "other"
+        else tr("Two measures beside each other")
     )
 
 
@@ -120,22 +125,34 @@ def caption(x: Axis, y: Axis, what: str, *, aim: bool) -> str:
         what: a point is.
         aim: whether the retrained reference is drawn.
     """
-    sentences = [f"Each point is one {what}."]
-    sentences += [f"Further {axis.side}, {axis.meaning}." for axis in (x, y) if axis.meaning]
-    sentences += [f"{axis.name} has no better end of its own." for axis in (x, y) if not axis.meaning]
+    sentences = [tr("Each point is one {what}.", what=what)]
+    sentences += [
+        tr("Further {side}, {meaning}.", side=tr(axis.side), meaning=axis.meaning) for axis in (x, y) if axis.meaning
+    ]
+    sentences += [tr("{name} has no better end of its own.", name=axis.name) for axis in (x, y) if not axis.meaning]
     if not is_tradeoff(x, y):
         same = x.of == y.of and x.entry.measures != "other"
-        both = f"Both axes measure {x.of}, so this" if same else "This"
-        remark = " Nothing here shows what became of the rest." if OF["keeping"] not in (x.of, y.of) else ""
-        sentences.append(f"{both} is no trade-off between forgetting and keeping.{remark}")
+        no_pair = (
+            tr("Both axes measure {of}, so this is no trade-off between forgetting and keeping.", of=x.of)
+            if same
+            else tr("This is no trade-off between forgetting and keeping.")
+        )
+        remark = (
+            tr(" Nothing here shows what became of the rest.")
+            if "keeping" not in (x.entry.measures, y.entry.measures)
+            else ""
+        )
+        sentences.append(no_pair + remark)
     if aim:
-        sentences.append("The dashed cross is the retrained reference, a model trained without the forget set.")
-        far = [axis.side for axis in (x, y) if axis.aimed]
+        sentences.append(tr("The dashed cross is the retrained reference, a model trained without the forget set."))
+        far = [tr(axis.side) for axis in (x, y) if axis.aimed]
         sentences += (
-            [f"Further {' or '.join(far)} than the cross is too much."] if far and x.meaning and y.meaning else []
+            [tr("Further {far} than the cross is too much.", far=tr(" or ").join(far))]
+            if far and x.meaning and y.meaning
+            else []
         )
     else:
-        sentences.append("No retrained reference was measured here, so nothing marks how far a method should go.")
+        sentences.append(tr("No retrained reference was measured here, so nothing marks how far a method should go."))
     return " ".join(sentences)
 
 

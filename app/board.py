@@ -18,6 +18,7 @@ from app.figures.watching import is_chat, is_drawing
 from app.target_choice import targets_in_words
 from app.templating import render
 from backends.api.files import number
+from backends.api.languages import tr
 from backends.api.runs import RunFolder
 
 Item = dict[str, Any]
@@ -108,7 +109,7 @@ def board(run: RunFolder, reference: Reference, *, words: str = "", key: str = "
     rows = [(when, theme.MODEL_WORDS[when]) for when in ("before", "after")]
     retrained: dict[str, Markup] = {}
     if not reference.note:
-        rows.append(("reference", f"never saw {targets_in_words(run.spec.forget, run.spec.family)}"))
+        rows.append(("reference", tr("never saw {forget}", forget=targets_in_words(run.spec.forget, run.spec.family))))
         retrained = cells(reference.items or [], items, cell)
     heads = [(item["id"], item["role"], _caption(item, run), theme.ROLE_WORDS[item["role"]]) for item in items]
     beyond = list(DOSES) if doses else []
@@ -133,16 +134,18 @@ def board(run: RunFolder, reference: Reference, *, words: str = "", key: str = "
 
 def _help(samples: Sequence[Sample], view: families.View, doses: bool) -> str:
     count = len(samples)
-    more = ", then more of the same change" if doses else ""
+    more = tr(", then more of the same change") if doses else ""
     same = (
-        "Same words and same seed in every row."
+        tr("Same words and same seed in every row.")
         if shape(samples[0]["items"]) == "drawn"
-        else f"The same {view.watched} everywhere."
+        else tr("The same {watched} everywhere.", watched=view.watched)
     )
     each = (
-        f" The percentage is {view.measured_by}." if view.measured_by and shape(samples[0]["items"]) == "said" else ""
+        tr(" The percentage is {measured_by}.", measured_by=view.measured_by)
+        if view.measured_by and shape(samples[0]["items"]) == "said"
+        else ""
     )
-    return f"Drag: {count} recorded steps{more}. {same}{each}"
+    return tr("Drag: {count} recorded steps{more}. {same}{each}", count=count, more=more, same=same, each=each)
 
 
 def _name(sample: Sample, at: int, count: int, ended: bool) -> str:

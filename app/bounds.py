@@ -8,6 +8,7 @@ from typing import Any, Final
 from python_multipart.multipart import parse_options_header
 
 from app import uploads
+from backends.api.languages import tr
 from backends.api.limits import Limits, limits
 
 Scope = MutableMapping[str, Any]
@@ -113,9 +114,15 @@ class Counting:
         """The mark stands before each file and once at the end, so one less is the number of files begun or whole."""
         most = self._most
         if files > most.upload_files:
-            self.refusal = f"One upload may hold {most.upload_files} files, and this one holds more."
+            self.refusal = tr(
+                "One upload may hold {upload_files} files, and this one holds more.", upload_files=most.upload_files
+            )
         elif count > self._allowed:
-            self.refusal = f"One upload may hold {most.upload_files} files of {uploads.size(most.upload_bytes)} each, and this one is larger."
+            self.refusal = tr(
+                "One upload may hold {upload_files} files of {upload_bytes} each, and this one is larger.",
+                upload_files=most.upload_files,
+                upload_bytes=uploads.size(most.upload_bytes),
+            )
 
 
 def boundary(scope: Scope) -> bytes:
@@ -138,7 +145,7 @@ def header(scope: Scope, name: bytes) -> bytes:
 
 def too_much(most: int) -> str:
     """The sentence about a body over its limit."""
-    return f"One request may bring {uploads.size(most)}, and this one brings more; make it smaller."
+    return tr("One request may bring {most}, and this one brings more; make it smaller.", most=uploads.size(most))
 
 
 async def _read_body(scope: Scope, receive: Receive, most: int) -> bytes:

@@ -11,6 +11,7 @@ from app.templating import render
 from backends.api import catalog
 from backends.api.families import Headline
 from backends.api.goals import goal
+from backends.api.languages import tr
 from backends.api.panels import Role
 from backends.api.results import Measured
 from backends.api.runs import RunFolder
@@ -46,7 +47,11 @@ class Bullet:
             ("retrained", self.reference),
             ("goal", self.goal),
         ]
-        return ", ".join(f"{name} at {place:.0f} % of the scale" for name, place in parts if place is not None)
+        return ", ".join(
+            tr("{name} at {place:.0f} % of the scale", name=name, place=place)
+            for name, place in parts
+            if place is not None
+        )
 
 
 def of_run(run: RunFolder, other: RunFolder | None = None) -> list[Bullet]:
@@ -98,7 +103,7 @@ def _bullet(headline: Headline, one: Measured, entry: catalog.Metric | None, sec
         place(one.before),
         place(one.reference),
         place(aimed),
-        f"goal {theme.large(aimed, one.unit)}" if aimed is not None and theme.measured(aimed) else "",
+        tr("goal {aimed}", aimed=theme.large(aimed, one.unit)) if aimed is not None and theme.measured(aimed) else "",
         place(second.after) if second else None,
         theme.large(second.after, second.unit) if second else "",
     )
@@ -125,7 +130,7 @@ def html(run: RunFolder, other: RunFolder | None = None, names: Sequence[str] = 
     each = of_run(run, other)
     count = len(run_results.metrics_of(run))
     beside = {"with": other.id} if other is not None else {}
-    every = markup.link(f"All {count} numbers", markup.run_address(run.id, "numbers", **beside))
+    every = markup.link(tr("All {count} numbers", count=count), markup.run_address(run.id, "numbers", **beside))
     return render(
         "board.bullets", each, list(names) if other else [], every, any(one.reference is not None for one in each)
     )

@@ -21,6 +21,7 @@ from backends.api import catalog, class_locks, classes
 from backends.api.class_board import Board, Row
 from backends.api.classes import BY_TEACHER, Locks
 from backends.api.errors import DAMAGED, Busy, LetheError
+from backends.api.languages import plural, tr
 from backends.api.limits import limits
 from backends.api.spec import ENDED
 
@@ -57,7 +58,7 @@ class Guesses:
             while times and times[0] < self._clock() - MINUTE:
                 times.popleft()
             if len(times) >= limits().wrong_codes:
-                raise Busy("Too many wrong codes came from this network; wait a minute, and type the code again.")
+                raise Busy(tr("Too many wrong codes came from this network; wait a minute, and type the code again."))
 
     def note(self, address: str) -> None:
         """Note a wrong code."""
@@ -98,32 +99,42 @@ def line(owner: str) -> Markup:
     try:
         klass = classes.current()
     except LetheError as error:
-        return render("klass.line", classes.UNNAMED, str(error), "Class")
+        return render("klass.line", classes.UNNAMED, str(error), tr("Class"))
     if klass is None:
         return Markup()
     if klass.is_teacher(owner):
-        return render("klass.line", klass.name, "You are the teacher.", "Board")
+        return render("klass.line", klass.name, tr("You are the teacher."), tr("Board"))
     if owner in klass.pupils:
-        return render("klass.line", klass.name, f"You are {klass.pupils[owner].name}.", "Class")
-    return render("klass.line", klass.name, "You can look at everything. To start a job, join with the code.", "Join")
+        return render("klass.line", klass.name, tr("You are {name}.", name=klass.pupils[owner].name), tr("Class"))
+    return render(
+        "klass.line", klass.name, tr("You can look at everything. To start a job, join with the code."), tr("Join")
+    )
 
 
 def visitor(owner: str) -> Markup:
     """The page of the class for who is not its teacher: how to join, or what one is in it."""
     klass = classes.current()
     if klass is None:
-        words = ["Its names are forgotten. Your runs are still yours, on the page Runs, and you can go on as before."]
-        return render("klass.visitor", "The class has ended", words, [("My runs", "runs", False)])
+        words = [
+            tr("Its names are forgotten. Your runs are still yours, on the page Runs, and you can go on as before.")
+        ]
+        return render("klass.visitor", tr("The class has ended"), words, [(tr("My runs"), "runs", False)])
     if owner not in klass.pupils:
         words = [
-            "Type the code that your teacher shows, and a first name or a nickname. Without it you can look at every example, but start no job.",
-            "Lethe keeps nothing of you but this name, and forgets it when the class ends. Your teacher sees it beside your runs.",
+            tr(
+                "Type the code that your teacher shows, and a first name or a nickname. Without it you can look at every "
+                "example, but start no job."
+            ),
+            tr(
+                "Lethe keeps nothing of you but this name, and forgets it when the class ends. Your teacher sees it beside "
+                "your runs."
+            ),
         ]
-        return render("klass.visitor", f"Join {klass.name}", words, [])
-    words = [f"You are {klass.pupils[owner].name}. Your teacher sees your runs; other pupils do not."]
+        return render("klass.visitor", tr("Join {name}", name=klass.name), words, [])
+    words = [tr("You are {name}. Your teacher sees your runs; other pupils do not.", name=klass.pupils[owner].name)]
     if klass.locks.some:
         words.append(f"{BY_TEACHER}: {', '.join(f'{value}' for _, value in chosen_rows(klass.locks))}.")
-    links = [("New run", "new", False), ("My runs", "runs", True)]
+    links = [(tr("New run"), "new", False), (tr("My runs"), "runs", True)]
     return render("klass.visitor", klass.name, words, links)
 
 
@@ -131,9 +142,9 @@ def chosen_rows(locks: Locks) -> list[tuple[str, str]]:
     """What the teacher has chosen, in words: ("Model", "Fashion-MNIST ResNet") ..."""
     family = next((entry.family for entry in catalog.load().models if entry.id == locks.model), "")
     rows = [
-        ("Model", run_card.title_of("models", locks.model) if locks.model else ""),
-        ("Forget", targets_in_words(locks.forget, family) if locks.forget else ""),
-        ("Method", run_card.title_of("methods", locks.method) if locks.method else ""),
+        (tr("Model"), run_card.title_of("models", locks.model) if locks.model else ""),
+        (tr("Forget"), targets_in_words(locks.forget, family) if locks.forget else ""),
+        (tr("Method"), run_card.title_of("methods", locks.method) if locks.method else ""),
     ]
     return [(name, value) for name, value in rows if value]
 
@@ -208,7 +219,7 @@ def head(board: Board, address: str) -> Markup:
     joined = len(board.klass.pupils)
     counts = [
         (joined, "pupil" if joined == 1 else "pupils"),
-        (finished, "with a finished run"),
+        (finished, tr("with a finished run")),
         (sum(status in STATES["running"] for status in each), "running"),
         (sum(status == "queued" for status in each), "waiting"),
     ]
@@ -220,9 +231,13 @@ def runs_html(board: Board, state: str) -> Markup:
     rows = [row for row in board.rows if not STATES[state] or row.status in STATES[state]]
     if not rows:
         words = (
-            "Runs stand here as soon as pupils start them." if state == "all" else "None of the class is in this state."
+            tr("Runs stand here as soon as pupils start them.")
+            if state == "all"
+            else tr("None of the class is in this state.")
         )
-        return render("klass.nothing", "No run yet" if state == "all" else f"None is {state}", words)
+        return render(
+            "klass.nothing", tr("No run yet") if state == "all" else tr("None is {state}", state=state), words
+        )
     return render("klass.runs", markup.join(map(_row, rows[:ROWS])), max(0, len(rows) - ROWS))
 
 
@@ -245,9 +260,9 @@ def _row(row: Row) -> Markup:
             tag=run_card.tag(row.status),
             marks=marks.of_run(run) if row.status == "done" else [],
             waits=_place(row),
-            phase=run_card.phase_name(name) if name else "Starting" if row.status in STATES["running"] else "",
+            phase=run_card.phase_name(name) if name else tr("Starting") if row.status in STATES["running"] else "",
             share=step / of if of else 0.0,
-            count=f"{step:,} of {of:,}" if of else "",
+            count=tr("{step:,} of {of:,}", step=step, of=of) if of else "",
             message=state.message,
             took=run_list.took(state) if row.status in ENDED else "",
         )
@@ -259,7 +274,7 @@ def _place(row: Row) -> str:
     """The place of a run in the line, in words."""
     if row.place is None:
         return ""
-    return f"place {row.place + 1} in the queue" if row.place else "next in the queue"
+    return tr("place {place} in the queue", place=row.place + 1) if row.place else tr("next in the queue")
 
 
 def pupils_html(board: Board, state: str) -> Markup:
@@ -272,17 +287,21 @@ def pupils_html(board: Board, state: str) -> Markup:
             continue
         cards.append(_card(pupil, rows))
     if not cards:
-        words = "Pupils stand here as soon as they join." if state == "all" else "Nobody's newest run is in this state."
-        return render("klass.nothing", "Nobody yet", words)
+        words = (
+            tr("Pupils stand here as soon as they join.")
+            if state == "all"
+            else tr("Nobody's newest run is in this state.")
+        )
+        return render("klass.nothing", tr("Nobody yet"), words)
     return render("klass.pupils", markup.join(cards))
 
 
 def _card(pupil: classes.Pupil, rows: Sequence[Row]) -> Markup:
     newest = rows[0] if rows else None
-    words = {"done": "done", "queued": "waiting", "running": "running", "cancelling": "stopping"}
-    each = [words.get(row.status, row.status) for row in rows]
+    words = {"done": tr("done"), "queued": tr("waiting"), "running": tr("running"), "cancelling": tr("stopping")}
+    each = [words.get(row.status, tr(row.status)) for row in rows]
     counts = ", ".join(f"{each.count(word)} {word}" for word in dict.fromkeys(each))
-    counts = f"{len(rows)} run{'' if len(rows) == 1 else 's'}: {counts}"
+    counts = plural("{count} run: {counts}", "{count} runs: {counts}", len(rows), counts=counts)
     try:
         return render(
             "klass.pupil",
@@ -318,6 +337,6 @@ def together(all_of_class: Sequence[Trial], group: str, x: str, y: str) -> Marku
     """Every finished run of a group, which forgot the same in the same model, as a point."""
     comparable = [trial for trial in all_of_class if trial.key == group]
     if not comparable:
-        words = "Each finished run of the class becomes a point here: how much it forgot, and how much it kept."
-        return render("klass.nothing", "No finished run yet", words)
-    return markup.section("All in one picture") + trials.plot(comparable, x, y, key="class")
+        words = tr("Each finished run of the class becomes a point here: how much it forgot, and how much it kept.")
+        return render("klass.nothing", tr("No finished run yet"), words)
+    return markup.section(tr("All in one picture")) + trials.plot(comparable, x, y, key="class")

@@ -15,6 +15,7 @@ from backends.api import findings as found
 from backends.api.attacked import Attacked
 from backends.api.catalog import Attack
 from backends.api.court import Judgement, Trial
+from backends.api.languages import tr
 from backends.api.panels import WORDING, AnyPanel
 from backends.api.runs import RunFolder
 
@@ -110,7 +111,7 @@ def html(run: RunFolder, owner: str, testing: Look | None = None) -> Markup:
     ]
     return render(
         "comeback.page", bodies=bodies, rows=rows, lead=lead.entry.id, judged=judged, sign=markup.SIGNS[judged.title[0]],
-        word=f"So far: {judged.title[1]}" if testing is not None and testing.pending else judged.title[1],
+        word=tr("So far: {title}", title=judged.title[1]) if testing is not None and testing.pending else judged.title[1],
         statistics=_statistics(each, tests), failed=failed,
     )  # fmt: skip
 
@@ -125,15 +126,15 @@ def _rank(one: Made, test: Trial | None) -> tuple[Any, ...]:
 def _nothing_yet(run: RunFolder, testing: Look | None) -> Markup:
     if testing is not None and testing.pending:
         return markup.card(
-            "Testing",
+            tr("Testing"),
             render(
                 "pages.looking",
-                "Each test is shown here as soon as it is done. You may leave this page: what is found is kept.",
+                tr("Each test is shown here as soon as it is done. You may leave this page: what is found is kept."),
             ),
             empty=True,
         )
     if not fitting(run):
-        return markup.card("Not tested", markup.text("No attack knows models of this family."), empty=True)
+        return markup.card(tr("Not tested"), markup.text(tr("No attack knows models of this family.")), empty=True)
     return render("comeback.empty")
 
 
@@ -191,29 +192,39 @@ def _finds(run: RunFolder, one: Made) -> Markup:
         attempt = find.words or (picture if pictured else "")
         ask = markup.run_address(run.id, "ask", prompt=find.words) if find.words else ""
         rows.append((find, ask, picture, attempt if red_team.available(run) else ""))
-    return markup.fold("What it found", render("comeback.finds", rows))
+    return markup.fold(tr("What it found"), render("comeback.finds", rows))
 
 
 def _statistics(each: list[Made], tests: Mapping[str, Any]) -> Markup:
     """Every test with its numbers, as a table that folds out."""
     heads = [
-        "Test",
-        "Kind",
-        "Original",
-        "Unlearned",
-        "Retrained reference",
-        "Recovery",
-        "Unlearned over reference",
-        "Valid?",
+        tr("Test"),
+        tr("Kind"),
+        tr("Original"),
+        tr("Unlearned"),
+        tr("Retrained reference"),
+        tr("Recovery"),
+        tr("Unlearned over reference"),
+        tr("Valid?"),
     ]
     rows: list[list[Any]] = []
     for one in each:
         test = tests.get(one.entry.id)
         low, high = test.interval if test is not None and test.interval is not None else (None, None)
-        spread = NOT_MEASURED if low is None or high is None else f"{100 * low:+.0f} to {100 * high:+.0f} points"
+        spread = (
+            NOT_MEASURED
+            if low is None or high is None
+            else tr("{low:+.0f} to {high:+.0f} points", low=100 * low, high=100 * high)
+        )
         values = [_percent(one.attacked, when) for when in attacked.WHENS]
         recovery = None if test is None or test.recovery is None else 100 * test.recovery
-        valid = "yes" if test is not None and not test.void else f"no: {test.why}" if test is not None else NOT_MEASURED
+        valid = (
+            "yes"
+            if test is not None and not test.void
+            else tr("no: {why}", why=test.why)
+            if test is not None
+            else NOT_MEASURED
+        )
         rows.append(
             [
                 one.entry.title.partition(": ")[0],

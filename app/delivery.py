@@ -20,6 +20,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from app import first_view, previews
+from backends.api import languages
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
@@ -33,6 +34,7 @@ TEXTS: Final = ("text/", "application/json", "application/javascript", "image/sv
 # Their names hold a hash of what they hold, so that a browser needs to ask only once.
 HASHED: Final = "/assets/"
 RUN: Final = "/run"  # the page whose address names a run, as ?id=
+ENGLISH_PAGE: Final = 'lang="en"'  # what Gradio says of every page
 SCRIPTS: Final = (".js", ".css", ".json", ".svg")
 # All that Gradio reads to find the address that visitors reach it at.
 ADDRESS_HEADERS: Final = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
@@ -49,11 +51,12 @@ class Packed:
 
 @dataclass(frozen=True)
 class CacheKey:
-    """The key of a cached response: the path, where the visitor reaches the studio, what a link shows of it, and its first view."""
+    """The key of a cached response: the path, where the visitor reaches the studio, its language, what a link shows of it, and its first view."""
 
     path: str
     root: str
     query: str = ""
+    language: str = languages.ENGLISH
     preview: previews.Preview | None = None
     first: Markup | None = None
 
@@ -67,6 +70,7 @@ class Delivery:
         pages: dict[str, str],
         root_path: str = "",
         first_views: Mapping[str, first_view.Drawn] | None = None,
+        others: Mapping[str, ASGI] | None = None,
     ) -> None:
         """Stand before `app`.
 
@@ -75,10 +79,12 @@ class Delivery:
             pages: path -> the page's name, of every page.
             root_path: the path Gradio is mounted at.
             first_views: what draws the first view of a page, by its path; see app/first_view.py.
+            others: Gradio's application in other languages.
         """
         self._app = app
         self._pages = pages
         self._first_views = first_views or {}
+        self._others = others or {}
         self._root_path = root_path
         self._cache: LRUCache[CacheKey, Packed] = LRUCache(CACHE_BYTES, getsizeof=lambda packed: len(packed.body))
         self._building: dict[CacheKey, asyncio.Task[Packed | Response]] = {}
@@ -104,10 +110,10 @@ class Delivery:
         if path.rstrip("/") == "/config":
             page = query.get("page", [""])[0]
             page_query = f"page={page}" if "page" in query and page in self._pages.values() else ""
-            return CacheKey("/config", self._root(request, "/config"), page_query)
+            return CacheKey("/config", self._root(request, "/config"), page_query, languages.current())
         if path not in self._pages:
             return None
-        return CacheKey(path, self._root(request, f"/{self._pages[path]}"))
+        return CacheKey(path, self._root(request, f"/{self._pages[path]}"), language=languages.current())
 
     def _of_this_address(self, key: CacheKey, query_string: str) -> CacheKey:
         """The key of a page with what its address changes: the preview of a run, and the first view."""
@@ -130,7 +136,7 @@ class Delivery:
         return await asyncio.shield(self._building[key])
 
     async def _build(self, key: CacheKey, scope: Scope) -> Packed | Response:
-        plain = CacheKey(key.path, key.root, key.query)
+        plain = CacheKey(key.path, key.root, key.query, key.language)
         if key != plain:  # the page is the same; what a link shows of it and what it shows first are not
             page = await self._cached(plain, scope)
             if isinstance(page, Response):
@@ -142,7 +148,8 @@ class Delivery:
             return answer
         body = bytes(answer.body)
         if key.path in self._pages:
-            body = previews.with_preview(body.decode(), key.root, None).encode()
+            page_text = body.decode().replace(ENGLISH_PAGE, f'lang="{key.language}"', 1)
+            body = previews.with_preview(page_text, key.root, None).encode()
         return self._store(key, await asyncio.to_thread(_packed, body, media))
 
     async def _fetch(self, key: CacheKey, scope: Scope) -> Response:
@@ -162,7 +169,8 @@ class Delivery:
             elif message["type"] == "http.response.body":
                 parts.append(message.get("body", b""))
 
-        await self._app(within | {"path": key.path, "raw_path": key.path.encode()}, receive_empty, collect)
+        app = self._others.get(key.language, self._app)
+        await app(within | {"path": key.path, "raw_path": key.path.encode()}, receive_empty, collect)
         answer = Response(b"".join(parts), started[0]["status"])
         own = [pair for pair in started[0]["headers"] if pair[0].lower() not in (b"content-length", b"set-cookie")]
         answer.raw_headers = [*own, (b"content-length", str(len(answer.body)).encode())]

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from app import markup
 from backends.api import catalog
 from backends.api.catalog import Catalog, Method
+from backends.api.languages import tr
 
 
 @dataclass(frozen=True)
@@ -39,23 +40,29 @@ def _form(entries: Catalog, method: Method) -> str:
 def _protect(entries: Catalog, run_id: str) -> Iterator[Door]:
     guards = [method for method in entries.methods if method.guard]
     if guards:
-        count = f"{len(guards)} guards filter" if len(guards) > 1 else "A guard filters"
-        yield Door("Protect", f"{count} its answers; the weights stay", _form(entries, guards[0]), "shield")
+        count = (
+            tr("{guards_count} guards filter", guards_count=len(guards)) if len(guards) > 1 else tr("A guard filters")
+        )
+        yield Door(
+            tr("Protect"), tr("{count} its answers; the weights stay", count=count), _form(entries, guards[0]), "shield"
+        )
 
 
 def _learn(entries: Catalog, run_id: str) -> Iterator[Door]:
     method = next((method for method in entries.methods if method.reference), None)
     if method is not None:
-        yield Door("Learn", "Retrain without it: the reference to measure by", _form(entries, method), "book")
+        yield Door(tr("Learn"), tr("Retrain without it: the reference to measure by"), _form(entries, method), "book")
 
 
 def _forget(entries: Catalog, run_id: str) -> Iterator[Door]:
     methods = [method for method in entries.methods if not method.reference and not method.finds]
-    yield Door("Forget", f"{len(methods)} methods, one form", "new", "eraser")
+    yield Door(tr("Forget"), tr("{methods_count} methods, one form", methods_count=len(methods)), "new", "eraser")
 
 
 def _attack(entries: Catalog, run_id: str) -> Iterator[Door]:
     if run_id and entries.attacks:
-        yield Door("Attack", "Does it come back? Test it", markup.run_address(run_id, "back"), "target")
+        yield Door(tr("Attack"), tr("Does it come back? Test it"), markup.run_address(run_id, "back"), "target")
     elif run_id and entries.inspectors:
-        yield Door("Attack", "Is it erased or only hidden? Look inside", markup.run_address(run_id, "inside"), "target")
+        yield Door(
+            tr("Attack"), tr("Is it erased or only hidden? Look inside"), markup.run_address(run_id, "inside"), "target"
+        )

@@ -6,6 +6,7 @@ from typing import Any
 from app import terminal
 from backends.api import catalog, court, files, params, runs
 from backends.api.errors import BadInput, LetheError
+from backends.api.languages import tr
 from backends.api.runs import RunFolder
 
 HEADS = ("", "original", "unlearned", "retrained reference")
@@ -20,7 +21,9 @@ def find(run_id: str) -> RunFolder:
     """
     run = runs.find(run_id)
     if run.result is None:
-        raise BadInput(f"Run {run.id} is {run.state.status}; only a run that is done can be looked into.")
+        raise BadInput(
+            tr("Run {id} is {status}; only a run that is done can be looked into.", id=run.id, status=run.state.status)
+        )
     return run
 
 
@@ -54,7 +57,7 @@ def judgement(run: RunFolder, tried: dict[str, Any]) -> court.Judgement:
     """
     judged = court.of_run(run)
     if judged is None:
-        raise LetheError(" ".join(["Too few tests could be made to say anything.", *tried["failed"].values()]))
+        raise LetheError(" ".join([tr("Too few tests could be made to say anything."), *tried["failed"].values()]))
     return judged
 
 
@@ -67,13 +70,13 @@ def test_rows(judged: court.Judgement) -> list[tuple[str, ...]]:
             *(terminal.number(100 * share, "%") for share in (one.original, one.unlearned, one.reference)),
             "void"
             if one.void
-            else "not weighed"
+            else tr("not weighed")
             if not one.counts
             else "yes"
             if one.hit
             else "no"
             if one.cleared
-            else "cannot tell",
+            else tr("cannot tell"),
         )
         for one in judged.tests
     ]
@@ -88,9 +91,11 @@ def write_card(run: RunFolder, to: Path) -> None:
     from app import unlearning_card
 
     if to.suffix.lower() not in (".html", ".json"):
-        raise BadInput(f"--to was {str(to)[:80]!r}; a card is written as .html or .json.")
+        raise BadInput(tr("--to was {to!r}; a card is written as .html or .json.", to=str(to)[:80]))
     if not to.parent.is_dir() or to.is_dir():
-        raise BadInput(f"There is no folder {str(to.parent)[:80]!r} to write to; name a file in one that exists.")
+        raise BadInput(
+            tr("There is no folder {parent!r} to write to; name a file in one that exists.", parent=str(to.parent)[:80])
+        )
     if to.suffix.lower() == ".html":
         files.write_bytes(to, unlearning_card.html(run).encode())
     else:
@@ -104,4 +109,4 @@ def check_export(to: Path) -> None:
         BadInput: it exists and is not an empty folder.
     """
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise BadInput(f"{to} exists and is not an empty folder; name a new one.")
+        raise BadInput(tr("{to} exists and is not an empty folder; name a new one.", to=to))

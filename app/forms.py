@@ -13,6 +13,7 @@ import gradio as gr
 
 from backends.api import params
 from backends.api.errors import BadInput
+from backends.api.languages import tr
 
 Schema = dict[str, Any]
 STEPS = 100  # a bounded number is a slider where it has at most so many steps
@@ -102,7 +103,7 @@ def of_role(schema: Schema, role: str) -> list[str]:
 def label(name: str) -> str:
     """learning_rate -> "Learning rate"."""
     words = name.replace("_", " ")
-    return words[:1].upper() + words[1:]
+    return tr(words[:1].upper() + words[1:])
 
 
 def widget(name: str, field: Schema) -> gr.components.Component:

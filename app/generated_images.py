@@ -14,6 +14,7 @@ from PIL import Image
 
 from app.inference import LIVE
 from backends.api import run_outputs, runs
+from backends.api.languages import tr
 from backends.api.panels import Role
 
 ROLES: tuple[Role, ...] = ("forget", "neighbour", "unrelated")
@@ -37,7 +38,7 @@ class ImagePair:
     @property
     def caption(self) -> str:
         """The words below the pair."""
-        return f"{self.prompt}, seed {self.seed}"
+        return tr("{prompt}, seed {seed}", prompt=self.prompt, seed=self.seed)
 
 
 @cached(_pairs_cache, lock=Lock())

@@ -17,6 +17,7 @@ from backends.api.catalog import Method
 from backends.api.choosing import Choice, Choosing, joined
 from backends.api.errors import BadInput
 from backends.api.estimate import Past, estimate, estimates
+from backends.api.languages import tr
 from backends.api.model_info import ModelInfo
 from backends.api.spec import JobSpec
 
@@ -52,7 +53,7 @@ class Draft:
             BadInput: it is a person's own, and was not opened yet.
         """
         if self.model is None:
-            raise BadInput("Open your own model first: give its folder or Hub id, and press Open.")
+            raise BadInput(tr("Open your own model first: give its folder or Hub id, and press Open."))
         return self.model
 
     @property
@@ -182,7 +183,7 @@ def params(draft: Draft) -> dict[str, Any]:
     """
     method = draft.chosen_method()
     if method is None:
-        raise BadInput("Choose a method.")
+        raise BadInput(tr("Choose a method."))
     return forms.from_widgets(method.title, method.params, list(widget_values(draft, method).values()))
 
 
@@ -256,8 +257,11 @@ def counts(model: str, forget: tuple[str, ...], keep: tuple[str, ...], data: str
 def counts_text(counts: Counted, family: str) -> str:
     """ "2,000 images to forget, 18,000 to keep", "9 prompts to forget, 217 to keep"."""
     noun = "passages" if counts.questions and counts.passages == counts.forget else families.get(family).noun
-    return (
-        f"{counts.forget:,} {noun.removesuffix('s') if counts.forget == 1 else noun} to forget, {counts.keep:,} to keep"
+    return tr(
+        "{forget:,} {noun} to forget, {keep:,} to keep",
+        forget=counts.forget,
+        noun=tr(noun.removesuffix("s") if counts.forget == 1 else noun),
+        keep=counts.keep,
     )
 
 
@@ -265,7 +269,7 @@ def kept_words(keep: Sequence[str], model: ModelInfo | None = None) -> str:
     """The retain set in words."""
     if keep:
         return targets_in_words(keep, model.family if model else "")
-    return choosing(model).kept_words(model) if model else "everything else"
+    return choosing(model).kept_words(model) if model else tr("everything else")
 
 
 def needs(
@@ -279,11 +283,17 @@ def needs(
     `question_count`: size of the forget set of a language model."""
     estimated = estimate(model, method, settings, past_jobs or estimates(model), question_count)
     if estimated is None:
-        return "time and memory not measured yet"
-    memory = f" and {theme.megabytes(estimated.memory)}" if estimated.memory else ""
-    where = "measured on this machine" if estimated.here else f"measured on {estimated.where}"
-    alone = "" if estimated.whole else " for the method alone"
-    return f"about {theme.seconds(max(1, round(estimated.seconds)))}{alone}{memory}, {where}"
+        return tr("time and memory not measured yet")
+    memory = tr(" and {memory}", memory=theme.megabytes(estimated.memory)) if estimated.memory else ""
+    where = tr("measured on this machine") if estimated.here else tr("measured on {where}", where=estimated.where)
+    alone = "" if estimated.whole else tr(" for the method alone")
+    return tr(
+        "about {seconds}{alone}{memory}, {where}",
+        seconds=theme.seconds(max(1, round(estimated.seconds))),
+        alone=alone,
+        memory=memory,
+        where=where,
+    )
 
 
 def recommended(model: ModelInfo, method: Method, forget: Sequence[str]) -> dict[str, Any]:

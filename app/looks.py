@@ -16,6 +16,7 @@ from backends.api import catalog, runs, visits
 from backends.api import findings as found
 from backends.api.catalog import TestSet
 from backends.api.errors import Busy, LetheError
+from backends.api.languages import tr
 from backends.api.limits import limits
 from backends.api.line import BUSY, SHARE, GivenUp
 from backends.api.runs import RunFolder
@@ -217,7 +218,7 @@ class Looks:
             except LetheError as error:
                 return "failed", str(error)
             except Exception as error:  # whatever it is, the looks after it are done
-                return "failed", f"This look failed ({type(error).__name__})."
+                return "failed", tr("This look failed ({name__}).", name__=type(error).__name__)
         return "cancelled", ""
 
 

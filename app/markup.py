@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 from app import theme
 from app.templating import render
+from backends.api.languages import later, tr
 
 Cell = Markup | str | float | None | tuple[float | None, str]  # text, a number, or a number with its unit
 
@@ -111,7 +112,12 @@ def fold(summary: str, body: str) -> Markup:
 SIGNS: Final = {"yes": "✓", "partly": "~", "no": "✕", "unknown": "?"}
 
 
-ANSWERS: Final = {"yes": "Yes.", "partly": "In part.", "no": "No.", "unknown": "It cannot be said."}
+ANSWERS: Final = {
+    "yes": later("Yes."),
+    "partly": later("In part."),
+    "no": later("No."),
+    "unknown": later("It cannot be said."),
+}
 
 
 def verdict(sentence: str, sign: str = "unknown", question: str = "") -> Markup:
@@ -133,7 +139,7 @@ def failed(what: str, kept_text: str = "", now: str = "", detail: str = "") -> M
     """A failure: what happened, what was kept, what to do now; the technical text folds out."""
     body = verdict(what, "no") + join(text(part) for part in (kept_text, now) if part)
     if detail:
-        body += fold("Technical text", render("markup.technical", detail))
+        body += fold(tr("Technical text"), render("markup.technical", detail))
     return card("", body)
 
 
@@ -179,7 +185,7 @@ def _cell(value: Cell, unit: str) -> tuple[str, str]:
 
 def numbers_table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], unit: str = "") -> Markup:
     """A plot's numbers, folded away: what the plot shows, for the keyboard and the screen reader."""
-    return fold("Show the numbers as a table", table(heads, rows, unit=unit))
+    return fold(tr("Show the numbers as a table"), table(heads, rows, unit=unit))
 
 
 def data_uri(folder: Path, path: str) -> str:

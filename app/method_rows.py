@@ -16,6 +16,7 @@ from app.view import Panels
 from backends.api import catalog, comebacks, court, model_info
 from backends.api.catalog import KINDS, Method
 from backends.api.estimate import Estimate, estimate, estimates
+from backends.api.languages import tr
 from backends.api.runs import RunFolder
 
 SCRIPT: Final = (theme.STATIC / "panels.js").read_text("utf-8") + (theme.STATIC / "methods.js").read_text("utf-8")
@@ -90,7 +91,7 @@ def _bar(trial: Trial | None, axis: Axis, entry: Method) -> Bar:
     value, reference = trial.after.get(name, math.nan), trial.reference.get(name, math.nan)
     words = f"{axis.name}: {axis.written(value)}" + (f", {trial.settings}" if trial.settings else "")
     if theme.measured(reference):
-        words += f"; retrained reference: {axis.written(reference)}"
+        words += tr("; retrained reference: {reference}", reference=axis.written(reference))
     return Bar(axis.share(value), axis.share(reference), words if theme.measured(value) else "")
 
 
@@ -104,12 +105,17 @@ def _back(row: comebacks.Row) -> Bar:
     """The strongest test that can tell, with the court's word; of a method that no such test was made of, the plain question."""
     word, best, entries = court.title(row.word, row.hit)[1], row.strongest, catalog.load()
     if best is None or best.unlearned is None:
-        return Bar(math.nan, words="No test can tell here." if row.tests else "", verdict=word)
+        return Bar(math.nan, words=tr("No test can tell here.") if row.tests else "", verdict=word)
     name = entries.look(best.attack).title.partition(":")[0]
     reference = math.nan if best.reference is None else 100 * best.reference
-    words = f"{word}. {name}: the unlearned model has {theme.percent(round(100 * best.unlearned))}"
+    words = tr(
+        "{word}. {name}: the unlearned model has {unlearned}",
+        word=word,
+        name=name,
+        unlearned=theme.percent(round(100 * best.unlearned)),
+    )
     if theme.measured(reference):
-        words += f", the retrained reference {theme.percent(round(reference))}"
+        words += tr(", the retrained reference {reference}", reference=theme.percent(round(reference)))
     return Bar(100 * best.unlearned, reference, f"{words}. {row.reasons[0] if row.reasons else ''}".strip(), word)
 
 
@@ -129,10 +135,10 @@ def table(model: str, measured: Sequence[Trial], folders: Sequence[RunFolder]) -
     axes = _axes(model, measured)
     made = rows(model, measured, axes, folders)
     heads = [
-        ("forgets", "Forgets", _metric_words(axes[0])),
-        ("keeps", "Keeps", _metric_words(axes[1])),
-        ("back", "Comes back", "strongest test"),
-        ("time", "Time", "with its settings"),
+        ("forgets", tr("Forgets"), _metric_words(axes[0])),
+        ("keeps", tr("Keeps"), _metric_words(axes[1])),
+        ("back", tr("Comes back"), tr("strongest test")),
+        ("time", tr("Time"), tr("with its settings")),
     ]
     lines = [render("methods.row", row=row, time=_time(row), body=_body(row, model)) for row in made]
     return render("methods.table", heads, lines, AT_FIRST)
@@ -158,8 +164,8 @@ def _time(row: Row) -> tuple[str, str]:
     """The time of a job in words, and where that is from."""
     if row.time is None:
         return theme.NOT_MEASURED, ""
-    where = "this machine" if row.time.here else row.time.where
-    return theme.seconds(max(1, round(row.time.seconds))), f"about, measured on {where}"
+    where = tr("this machine") if row.time.here else row.time.where
+    return theme.seconds(max(1, round(row.time.seconds))), tr("about, measured on {where}", where=where)
 
 
 def _body(row: Row, model: str) -> Markup:
@@ -168,14 +174,15 @@ def _body(row: Row, model: str) -> Markup:
     fits = [family.title for family in families.every().values() if entry.works_with.get(family.id) is True]
     tags = [KINDS[entry.kind][1]]
     if entry.label != USUAL:
-        tags.append(f"{entry.label[:1].upper()}{entry.label[1:]}.")
+        label = tr(entry.label)
+        tags.append(f"{label[:1].upper()}{label[1:]}.")
     if entry.guard:
-        tags.append("What it forgets is hidden, not erased.")
+        tags.append(tr("What it forgets is hidden, not erased."))
     if entry.reference:
-        tags.append("Its result is the retrained reference.")
+        tags.append(tr("Its result is the retrained reference."))
     if entry.finds:
-        tags.append("It finds a forget set for other methods, so its own numbers do not compare with theirs.")
-    code = markup.external("code of the authors", entry.source.code) if entry.source.code else ""
+        tags.append(tr("It finds a forget set for other methods, so its own numbers do not compare with theirs."))
+    code = markup.external(tr("code of the authors"), entry.source.code) if entry.source.code else ""
     return render(
         "methods.body",
         entry=entry,
@@ -199,7 +206,7 @@ def _others(others: Sequence[Trial], model: str) -> Markup:
         for trial in others
     ]
     units = ["", across.entry.unit, upward.entry.unit]
-    return markup.table(["with other settings", across.name, upward.name], lines, unit=units)
+    return markup.table([tr("with other settings"), across.name, upward.name], lines, unit=units)
 
 
 def _example(run: RunFolder | None) -> Mapping[str, Any] | None:
@@ -211,5 +218,9 @@ def _example(run: RunFolder | None) -> Mapping[str, Any] | None:
     return {
         "pair": render("thumbnails.pair", two),
         "address": markup.run_address(run.id),
-        "words": f"{trials.title('models', spec.model)} forgets {targets_in_words(spec.forgotten, spec.family)}",
+        "words": tr(
+            "{model} forgets {forgotten}",
+            model=trials.title("models", spec.model),
+            forgotten=targets_in_words(spec.forgotten, spec.family),
+        ),
     }

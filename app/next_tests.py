@@ -13,6 +13,7 @@ from backends.api import begun, retrained, visits
 from backends.api import families as family_info
 from backends.api.court import SIGNS
 from backends.api.court_words import Word
+from backends.api.languages import tr
 from backends.api.runs import RunFolder
 
 IMPOSSIBLE: Final[tuple[Word, ...]] = (
@@ -68,13 +69,19 @@ def _again(run: RunFolder, owner: str) -> str:
 def _missing(run: RunFolder, owner: str) -> tuple[str, str]:
     """(what cannot be said without a reference and why there is none, the address of the form that makes one; empty where it cannot)."""
     words = [f"“{SIGNS[word][1].partition(',')[0]}”" for word in IMPOSSIBLE]
-    without = f"Without a retrained reference the verdicts {', '.join(words[:-1])} and {words[-1]} are impossible."
+    without = tr(
+        "Without a retrained reference the verdicts {words} and {words_2} are impossible.",
+        words=", ".join(words[:-1]),
+        words_2=words[-1],
+    )
     entry = retrained.method(run)
     if entry is None:
         subject = family_info.get(families.of_run(run)).subject
-        return f"{without} {subject} cannot be retrained here.", ""
+        return tr("{without} {subject} cannot be retrained here.", without=without, subject=subject), ""
     if not visits.joins(run, owner):
-        return f"{without} Only who started this run can train one for it; clone it to have your own.", ""
+        return tr(
+            "{without} Only who started this run can train one for it; clone it to have your own.", without=without
+        ), ""
     return without, form_address(run)
 
 

@@ -9,22 +9,23 @@ from app import markup, run_results, theme
 from app.templating import render
 from backends.api import catalog
 from backends.api.goals import Kind, goal
+from backends.api.languages import later, tr
 from backends.api.results import Measured
 from backends.api.runs import RunFolder
 
 GROUPS: Final = (
-    ("forgetting", "Forget: is it forgotten?"),
-    ("keeping", "Retain: is the rest intact?"),
-    ("privacy", "Privacy: can an attacker tell that it was trained on it?"),
-    ("cost", "Cost: what did it take?"),
-    ("other", "More"),
+    ("forgetting", later("Forget: is it forgotten?")),
+    ("keeping", later("Retain: is the rest intact?")),
+    ("privacy", later("Privacy: can an attacker tell that it was trained on it?")),
+    ("cost", later("Cost: what did it take?")),
+    ("other", later("More")),
 )
-AIMS: Final[dict[Kind, str]] = {"retrained": "as retrained", "before": "as before", "zero": "zero"}
+AIMS: Final[dict[Kind, str]] = {"retrained": later("as retrained"), "before": later("as before"), "zero": "zero"}
 BETTER: Final = {
-    "higher": "↑ higher is better",
-    "lower": "↓ lower is better",
-    "": "as retrained",
-    "reference": "as retrained",
+    "higher": later("↑ higher is better"),
+    "lower": later("↓ lower is better"),
+    "": later("as retrained"),
+    "reference": later("as retrained"),
 }
 
 
@@ -33,7 +34,7 @@ def tables(folders: Sequence[RunFolder]) -> Markup:
     entries = {entry.id: entry for entry in catalog.load().metrics}
     measured = [run_results.metrics_of(run) for run in folders]
     names = list(dict.fromkeys(name for metrics in measured for name in metrics))
-    after = ["unlearned"] if len(folders) == 1 else ["first run", "second run"]
+    after = ["unlearned"] if len(folders) == 1 else [tr("first run"), tr("second run")]
     heads = ["number", "original", *after, "retrained", "goal", "direction"]
     groups = []
     for group, title in GROUPS:
@@ -74,7 +75,7 @@ def parts(folders: Sequence[RunFolder]) -> Markup:
                     place = run_results.where(name, f"parts.{when}.{part}", run if len(folders) > 1 else None)
                     rows.append([f"{one.title or name}: {part.replace('_', ' ')}", words, (number, ""), place])
     table = markup.table(["number", "model", "value", "file › key"], rows)
-    return markup.card("", markup.fold("By class, object, style or kind of question", table)) if rows else Markup()
+    return markup.card("", markup.fold(tr("By class, object, style or kind of question"), table)) if rows else Markup()
 
 
 def download(name: str, uri: str) -> Markup:

@@ -13,6 +13,7 @@ from app.target_choice import targets_in_words
 from app.templating import render
 from backends.api import catalog, estimate, model_info, runs
 from backends.api.errors import DAMAGED, LetheError
+from backends.api.languages import plural, tr
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED
 
@@ -42,7 +43,7 @@ def _row(run: RunFolder) -> Markup:
     """One run; empty where it can no longer be read."""
     try:
         spec, state = run.spec, run.state
-        what = f"Forget {targets_in_words(spec.forget, spec.family)}"
+        what = tr("Forget {forget}", forget=targets_in_words(spec.forget, spec.family))
         about = run_card.title_of("models", spec.model)
         when = ago(state.history[-1].at) if state.history else ""
         phase, share = "", None
@@ -76,23 +77,27 @@ def first() -> str:
     except LetheError:
         need = None
     if need is None:
-        return "None yet."
-    where = "this machine" if need.here else need.where
-    took = f"{theme.seconds(max(1, round(need.seconds)))}, as measured on {where}"
+        return tr("None yet.")
+    where = tr("this machine") if need.here else need.where
+    took = tr("{seconds}, as measured on {where}", seconds=theme.seconds(max(1, round(need.seconds))), where=where)
     if need.whole:
-        return f"None yet. The first takes about {took}."
-    return f"None yet. The method of a first one takes about {took}; opening the model and measuring come on top."
+        return tr("None yet. The first takes about {took}.", took=took)
+    return tr(
+        "None yet. The method of a first one takes about {took}; opening the model and measuring come on top.",
+        took=took,
+    )
 
 
 def ago(at: float) -> str:
     """A moment as a person says it: "just now", "12 minutes ago", "on 2026-11-22 at 14:05 UTC"."""
     passed = max(0.0, time.time() - at)
     if passed < 60:
-        return "just now"
+        return tr("just now")
     if passed < 3600:
         minutes = round(passed / 60)
-        return f"{minutes} minute{'' if minutes == 1 else 's'} ago"
+        return plural("{count} minute ago", "{count} minutes ago", minutes)
     if passed < 24 * 3600:
         hours = round(passed / 3600)
-        return f"{hours} hour{'' if hours == 1 else 's'} ago"
-    return f"on {datetime.fromtimestamp(at, UTC):%Y-%m-%d at %H:%M} UTC"
+        return plural("{count} hour ago", "{count} hours ago", hours)
+    moment = datetime.fromtimestamp(at, UTC)
+    return tr("on {day} at {time} UTC", day=f"{moment:%Y-%m-%d}", time=f"{moment:%H:%M}")

@@ -5,6 +5,7 @@ from backends.api import classes, runs
 from backends.api.classes import SchoolClass
 from backends.api.errors import BadInput
 from backends.api.home import shared
+from backends.api.languages import tr
 from backends.api.runs import RunFolder
 
 
@@ -27,9 +28,11 @@ def for_change(run_id: str, secret: str | None) -> RunFolder:
     """
     run = runs.find(run_id, unreadable=True)
     if run.shipped:
-        raise BadInput(f"Run {run.id} came with Lethe; it can be looked at, not changed.")
+        raise BadInput(tr("Run {id} came with Lethe; it can be looked at, not changed.", id=run.id))
     if not may_change(run, secret):
-        raise BadInput(f"Run {run.id} was started in another browser or program, so it can only be looked at here.")
+        raise BadInput(
+            tr("Run {id} was started in another browser or program, so it can only be looked at here.", id=run.id)
+        )
     return run
 
 
@@ -41,7 +44,7 @@ def as_teacher(secret: str | None) -> SchoolClass:
     """
     klass = classes.current()
     if klass is None:
-        raise classes.NotTheTeacher("This class has ended.")
+        raise classes.NotTheTeacher(tr("This class has ended."))
     if not klass.is_teacher(runs.owner_mark(secret_of(secret))):
-        raise classes.NotTheTeacher("Only the teacher's browser may do this; open the teacher's link in it first.")
+        raise classes.NotTheTeacher(tr("Only the teacher's browser may do this; open the teacher's link in it first."))
     return klass

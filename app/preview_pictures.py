@@ -13,6 +13,7 @@ from app.figures.watching import is_chat, is_drawing
 from app.scenes import IMAGES, most_changed
 from app.target_choice import targets_in_words
 from backends.api import runs
+from backends.api.languages import tr
 from backends.api.runs import RunFolder
 
 SIZE: Final = (1200, 630)
@@ -39,14 +40,14 @@ def _picture(run_id: str, path: Path, changed: int) -> bytes:
     run = runs.find(run_id)
     image = Image.new("RGB", SIZE, PAPER)
     draw = ImageDraw.Draw(image)
-    title = f"Forget {targets_in_words(run.spec.forget, run.spec.family)}"
+    title = tr("Forget {forget}", forget=targets_in_words(run.spec.forget, run.spec.family))
     _line(draw, 50, title, 54, INK)
     _line(draw, 124, run_card.title_of("models", run.spec.model), 34, QUIET)
     items = most_changed(run.samples())
     if items:
         last = {item["id"]: item for item in items}
         first = {item["id"]: item for item in run.samples()[0]["items"] if item["id"] in last}
-        for left, moments, words in ((LEFT, first, "original model"), (RIGHT, last, "unlearned model")):
+        for left, moments, words in ((LEFT, first, tr("original model")), (RIGHT, last, tr("unlearned model"))):
             _side(image, run, left, [moments[item["id"]] for item in items], words)
         _arrow(draw)
     out = io.BytesIO()

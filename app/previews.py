@@ -9,9 +9,10 @@ from markupsafe import Markup
 
 from backends.api import catalog, pairs, runs
 from backends.api.errors import LetheError
+from backends.api.languages import later, tr
 
-TITLE: Final = "Lethe, a studio for machine unlearning"
-TEXT: Final = (
+TITLE: Final = later("Lethe, a studio for machine unlearning")
+TEXT: Final = later(
     "Make a model forget something, then see what changed and where. Runs in the browser, on a processor alone."
 )
 PICTURE: Final = "/vendor/preview.png"
@@ -41,7 +42,7 @@ def of(run_id: str) -> Preview | None:
     except (LetheError, OSError, ValueError):
         return None
     verdict = str((result or {}).get("verdict") or "This run has not finished; open the link to see how far it is.")
-    title = _short(f"Forget {forget}: {titles.get(spec.model, 'an own model')}")
+    title = _short(tr("Forget {forget}: {model}", forget=forget, model=titles.get(spec.model, tr("an own model"))))
     return Preview(title, _short(verdict), f"/vendor/preview/{quote(run.id)}.png")
 
 

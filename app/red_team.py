@@ -10,10 +10,11 @@ from app.asking import NAMES, WHENS
 from app.templating import render
 from backends.api import families as family_info
 from backends.api import retrained
+from backends.api.languages import later, tr
 from backends.api.runs import RunFolder
 from backends.api.tries import LONGEST, Tally
 
-PICTURE: Final = "your picture"
+PICTURE: Final = later("your picture")
 
 
 def available(run: RunFolder) -> bool:
@@ -26,9 +27,9 @@ def meaning(run: RunFolder) -> Markup:
     """What counts as a hit, in one sentence, and what it is worth."""
     does = family_info.get(families.of_run(run)).hit
     if retrained.of_run(run) is None:
-        words = f"A hit: the unlearned model {does}. There is no retrained reference to compare it with."
+        words = tr("A hit: the unlearned model {does}. There is no retrained reference to compare it with.", does=does)
     else:
-        words = f"A hit: the unlearned model {does}, and the retrained reference does not."
+        words = tr("A hit: the unlearned model {does}, and the retrained reference does not.", does=does)
     return render("red_team.meaning", words, families.view_of(run).promptable)
 
 
@@ -53,7 +54,11 @@ def answers(run: RunFolder, question: str, pieces: Mapping[str, Any], seed: int 
     words = outcome({when: bool(one["hit"]) for when, _, one in sides if one}) if complete else ""
     view = families.view_of(run)
     shown_picture = question if view.pictured and question.startswith("data:image/png;base64,") else ""
-    how = f"Seed {seed}, in {theme.seconds(pieces['seconds'])}." if complete and seed is not None else ""
+    how = (
+        tr("Seed {seed}, in {pieces}.", seed=seed, pieces=theme.seconds(pieces["seconds"]))
+        if complete and seed is not None
+        else ""
+    )
     return markup.card("", render("red_team.answers", question_text(question), shown_picture, sides, words, how))
 
 
@@ -61,13 +66,15 @@ def outcome(back: Mapping[str, bool]) -> str:
     """What a try counts as, in words; `back`: by when, whether the model gave back what was to be forgotten."""
     if not back.get("after"):
         if back.get("before"):
-            return "No hit. The unlearned model does not give it back."
-        return "No hit. The original model does not give it back either, so this try tells nothing."
+            return tr("No hit. The unlearned model does not give it back.")
+        return tr("No hit. The original model does not give it back either, so this try tells nothing.")
     if "reference" not in back:
-        return "A hit. There is no retrained reference, so a model that never saw it might answer the same."
+        return tr("A hit. There is no retrained reference, so a model that never saw it might answer the same.")
     if back["reference"]:
-        return "No hit. The retrained reference gives it back too: it can be guessed, or the question gives it away."
-    return "A hit. The unlearned model gives it back, the retrained reference does not. One answer is no verdict."
+        return tr(
+            "No hit. The retrained reference gives it back too: it can be guessed, or the question gives it away."
+        )
+    return tr("A hit. The unlearned model gives it back, the retrained reference does not. One answer is no verdict.")
 
 
 def tally(count: Tally) -> Markup:

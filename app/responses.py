@@ -8,6 +8,7 @@ from app.generated_images import evenly_spaced
 from app.inference import LIVE
 from backends.api import run_outputs, runs
 from backends.api.errors import BadInput
+from backends.api.languages import tr
 from backends.api.panels import Role
 
 
@@ -37,7 +38,7 @@ def all_chats(run_id: str) -> list[Chat]:
     run = runs.find(run_id)
     suite, before, after = run_outputs.suite(run), run_outputs.answers(run, "before"), run_outputs.answers(run, "after")
     if suite is None or before is None or after is None or not len(suite) == len(before) == len(after):
-        raise BadInput(f"The folder of run {run.id} no longer holds what its models answered.")
+        raise BadInput(tr("The folder of run {id} no longer holds what its models answered.", id=run.id))
     again = run_outputs.answers(run, "reference")
     return [
         Chat(

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from app import markup, theme
 from app.templating import render
 from backends.api import catalog, engine, slices
+from backends.api.languages import later, plural, tr
 from backends.api.runs import RunFolder, place_in_queue
 from backends.api.spec import ENDED, Status
 
@@ -25,10 +26,10 @@ STATES: Final[dict[Status, tuple[str, str]]] = {
     "done": ("✓", "done"),
 }
 PHASES: Final[dict[str, str]] = {
-    "load": "Open the model",
-    "download": "Fetch the model (MB)",
-    "measure": "Measure what changed",
-    "save": "Save",
+    "load": later("Open the model"),
+    "download": later("Fetch the model (MB)"),
+    "measure": later("Measure what changed"),
+    "save": later("Save"),
 }
 LATE: Final = 1.0  # seconds that an event may be late before its pace is doubted
 
@@ -58,18 +59,27 @@ def _state_sentence(run: RunFolder, events: Events) -> str:
                 return str(trouble)
             before = place_in_queue(run)
             if not before:
-                return "It starts in a moment."
-            return f"Place {before + 1} in the queue: {before} {'run is' if before == 1 else 'runs are'} before it. It starts by itself."
+                return tr("It starts in a moment.")
+            return plural(
+                "Place {place} in the queue: {count} run is before it. It starts by itself.",
+                "Place {place} in the queue: {count} runs are before it. It starts by itself.",
+                before,
+                place=before + 1,
+            )
         case "cancelling":
-            return "Stopping after the current step."
+            return tr("Stopping after the current step.")
         case _ if slices.pending(run):
             had = slices.in_words(slices.lent(run) or slices.Lent())
-            return (
-                f"It learns on a GPU that ZeroGPU lends while this page is open{': ' + had + ' so far' if had else ''}."
-            )
+            if had:
+                return tr("It learns on a GPU that ZeroGPU lends while this page is open: {had} so far.", had=had)
+            return tr("It learns on a GPU that ZeroGPU lends while this page is open.")
         case _:
             left = seconds_left(run, events)
-            return f"About {theme.seconds(max(left, 1))} left in this phase." if left is not None else "It is working."
+            return (
+                tr("About {left} left in this phase.", left=theme.seconds(max(left, 1)))
+                if left is not None
+                else tr("It is working.")
+            )
 
 
 def phases(events: Events) -> list[tuple[str, int, int]]:
@@ -117,12 +127,20 @@ def phases_html(run: RunFolder, events: Events) -> Markup:
         return Markup()
     entered = phases(events)
     if not entered:
-        words = "" if status in ENDED else "Waiting for its turn" if status == "queued" else "Starting"
+        words = "" if status in ENDED else tr("Waiting for its turn") if status == "queued" else tr("Starting")
         return render("run_card.phases", [(words, 0, "", False)]) if words else Markup()
     rows = []
     for number, (name, step, of) in enumerate(entered):
         over = number < len(entered) - 1
-        word = "done" if over else f"{step:,} of {of:,}" if of else "stopped here" if status in ENDED else "now"
+        word = (
+            "done"
+            if over
+            else tr("{step:,} of {of:,}", step=step, of=of)
+            if of
+            else tr("stopped here")
+            if status in ENDED
+            else "now"
+        )
         rows.append((phase_name(name), 1.0 if over else step / of if of else 0.0, word, over))
     return render("run_card.phases", rows)
 
@@ -130,19 +148,23 @@ def phases_html(run: RunFolder, events: Events) -> Markup:
 def ended(run: RunFolder) -> Markup:
     """The card of a run that was cancelled or failed: what happened, what was kept, what to do now; technical text folded."""
     state = run.state
-    kept_text = (
+    kept_text = tr(
         "Kept: its settings and everything up to that moment, on the page Runs. The model itself was not changed."
     )
     if state.status == "failed":
-        now = "Go back to its settings, change what the sentence names, and start it again."
-        return markup.styled(markup.failed(state.message or "It ended with an error.", kept_text, now, state.detail))
-    now = "Start it again with the same settings, or set up another one."
-    words = [markup.text(state.message or "It was cancelled.", "lead"), markup.text(kept_text), markup.text(now)]
+        now = tr("Go back to its settings, change what the sentence names, and start it again.")
+        return markup.styled(
+            markup.failed(state.message or tr("It ended with an error."), kept_text, now, state.detail)
+        )
+    now = tr("Start it again with the same settings, or set up another one.")
+    words = [markup.text(state.message or tr("It was cancelled."), "lead"), markup.text(kept_text), markup.text(now)]
     return markup.styled(markup.card("", markup.join(words)))
 
 
 def missing(run_id: str, sentence: str) -> Markup:
     """The page of an address that names a run that is not there."""
     short_id = run_id if len(run_id) <= 60 else run_id[:60] + "…"
-    where = f"The address asks for {short_id}; it may have been deleted, or belong to another studio."
-    return markup.styled(markup.section("No such run", 1) + markup.failed(sentence, "", where))
+    where = tr(
+        "The address asks for {short_id}; it may have been deleted, or belong to another studio.", short_id=short_id
+    )
+    return markup.styled(markup.section(tr("No such run"), 1) + markup.failed(sentence, "", where))

@@ -17,6 +17,7 @@ from app.run_settings import differences
 from app.target_choice import targets_in_words
 from app.templating import render
 from backends.api.errors import Unreadable
+from backends.api.languages import tr
 from backends.api.runs import RunFolder, State, places
 from backends.api.spec import ENDED
 
@@ -111,7 +112,7 @@ def _ended(
     empty = "" if rows or working else _empty(shipped)
     return render(
         "run_list.ended",
-        compare=markup.link("Compare these two", "run", button=True),
+        compare=markup.link(tr("Compare these two"), "run", button=True),
         rows=markup.join(rows),
         empty=empty,
         more=max(0, len(own) - most),
@@ -129,8 +130,10 @@ def _empty(shipped: Sequence[RunFolder]) -> Markup:
         seen[0] if seen else (None, None),
     )
     if run is None or two is None:
-        body = markup.text("Your runs will be listed here, also after the studio was closed.")
-        return markup.card("No run yet", body + markup.link("Make your first run", FORM, button=True), empty=True)
+        body = markup.text(tr("Your runs will be listed here, also after the studio was closed."))
+        return markup.card(
+            tr("No run yet"), body + markup.link(tr("Make your first run"), FORM, button=True), empty=True
+        )
     return render(
         "run_list.empty", run, markup.run_address(run.id), what_of(run), method_of(run), two, marks.of_run(run), FORM
     )
@@ -139,8 +142,13 @@ def _empty(shipped: Sequence[RunFolder]) -> Markup:
 def what_of(run: RunFolder) -> str:
     """What a run does: "Authors forgets Ivo Pemberly"."""
     spec = run.spec
-    after = f", after {targets_in_words(spec.earlier, spec.family)}" if spec.after else ""
-    return f"{run_card.title_of('models', spec.model)} forgets {targets_in_words(spec.forget, spec.family)}{after}"
+    after = tr(", after {earlier}", earlier=targets_in_words(spec.earlier, spec.family)) if spec.after else ""
+    return tr(
+        "{model} forgets {forget}{after}",
+        model=run_card.title_of("models", spec.model),
+        forget=targets_in_words(spec.forget, spec.family),
+        after=after,
+    )
 
 
 def method_of(run: RunFolder) -> str:
@@ -195,7 +203,7 @@ def _open_row(run: RunFolder, secret: str, queue: dict[str, int]) -> Markup:
         name, step, of = phases[-1] if phases else ("", 0, 0)
         left = run_card.seconds_left(run, events)
         before = queue.get(run.id, 0)
-        waits = f"place {before + 1} in the queue" if before else "next in the queue"
+        waits = tr("place {before} in the queue", before=before + 1) if before else tr("next in the queue")
         return render(
             "run_list.open_row",
             run=run,
@@ -206,9 +214,9 @@ def _open_row(run: RunFolder, secret: str, queue: dict[str, int]) -> Markup:
             state=run_card.tag(state.status),
             waits=waits if state.status == "queued" else "",
             share=step / of if of else 0.0,
-            phase=run_card.phase_name(name) if name else "Starting",
-            count=f"{step:,} of {of:,}" if of else "",
-            left=f"about {theme.seconds(max(left, 1))} left in this phase" if left is not None else "",
+            phase=run_card.phase_name(name) if name else tr("Starting"),
+            count=tr("{step:,} of {of:,}", step=step, of=of) if of else "",
+            left=tr("about {left} left in this phase", left=theme.seconds(max(left, 1))) if left is not None else "",
             acts=_acts(run, state, secret),
         )
     except Unreadable:
@@ -217,7 +225,7 @@ def _open_row(run: RunFolder, secret: str, queue: dict[str, int]) -> Markup:
 
 def _unreadable(run: RunFolder, secret: str) -> Markup:
     """The row of an unreadable run: only why."""
-    acts = render("run_list.button", run.id, "delete", "Delete") if permissions.may_change(run, secret) else ""
+    acts = render("run_list.button", run.id, "delete", tr("Delete")) if permissions.may_change(run, secret) else ""
     return render("run_list.unreadable", run, render("run_card.tag", "failed", "!", "unreadable"), acts)
 
 

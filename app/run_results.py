@@ -9,6 +9,7 @@ from app import markup, theme
 from backends.api import catalog, concepts, pairs, runs
 from backends.api.errors import BadInput
 from backends.api.goals import CHANGED
+from backends.api.languages import tr
 from backends.api.panels import Bars, Series, When
 from backends.api.results import Fitted, Measured
 from backends.api.runs import RunFolder
@@ -54,7 +55,10 @@ def unchanged(run: RunFolder) -> str:
     """One line on the metrics whose parts are all as they were, for which no bars are drawn; empty where there is none."""
     same = [one.title or name for name, one, labels in _metrics_with_parts(run) if not _changed(one, labels)]
     return (
-        f"Nothing changed in {', '.join(f'“{title}”' for title in same)}: every part is as it was before."
+        tr(
+            "Nothing changed in {names}: every part is as it was before.",
+            names=", ".join(f"“{title}”" for title in same),
+        )
         if same
         else ""
     )
@@ -83,21 +87,23 @@ def part_panels(run: RunFolder) -> list[Bars]:
             continue
         series = [
             Series(
-                name=theme.MODEL_WORDS[when], values=[one.parts.get(when, {}).get(label) for label in labels], when=when
+                name=tr(theme.MODEL_WORDS[when]),
+                values=[one.parts.get(when, {}).get(label) for label in labels],
+                when=when,
             )
             for when in SIDES
         ]
         if one.parts.get("reference"):
             values = [one.parts["reference"].get(label) for label in labels]
-            series.append(Series(name=theme.MODEL_WORDS["reference"], values=values, role="reference"))
+            series.append(Series(name=tr(theme.MODEL_WORDS["reference"]), values=values, role="reference"))
         titles = [metric_names.get(label, label) for label in labels]
         marked = [at for at, label in enumerate(labels) if label in forget_labels]
-        aim = "; the dashed line is the retrained reference, a model trained without it" if len(series) > 2 else ""
+        aim = tr("; the dashed line is the retrained reference, a model trained without it") if len(series) > 2 else ""
         panels.append(
             Bars(
                 title=one.title or name,
-                how=f"The faint bar is the original model, the full one the unlearned{aim}. "
-                + ("The forget set is vermilion." if marked else ""),
+                how=tr("The faint bar is the original model, the full one the unlearned{aim}. ", aim=aim)
+                + (tr("The forget set is vermilion.") if marked else ""),
                 says=_largest_change(labels, titles, marked, one),
                 labels=titles,
                 series=series,
@@ -111,7 +117,11 @@ def part_panels(run: RunFolder) -> list[Bars]:
 def _change_sentence(label: str, before: dict[str, float], after: dict[str, float], unit: str) -> str:
     """The sentence about the value of one part before and after."""
     was, now = (theme.quantity(of[label], unit) for of in (before, after))
-    return f"{label} stayed at {now}." if was == now else f"{label} went from {was} to {now}."
+    return (
+        tr("{label} stayed at {now}.", label=label, now=now)
+        if was == now
+        else tr("{label} went from {was} to {now}.", label=label, was=was, now=now)
+    )
 
 
 def _largest_change(labels: Sequence[str], titles: Sequence[str], marked: list[int], one: Measured) -> str:
@@ -129,16 +139,24 @@ def _largest_change(labels: Sequence[str], titles: Sequence[str], marked: list[i
         change = theme.points(others[most]) if one.unit == "%" else theme.quantity(others[most], one.unit)
         far = [label for label in others if abs(abs(others[label]) - abs(others[most])) <= CHANGED]
         least = CHANGED if one.unit in ("%", "points") else 0.0
-        lead, name = ("Of the others, " if sentences else ""), titles[labels.index(most)]
+        lead, name = (tr("Of the others, ") if sentences else ""), titles[labels.index(most)]
         if abs(others[most]) <= least:
-            sentences.append("Of the others, none changed." if sentences else "None changed.")
+            sentences.append(tr("Of the others, none changed.") if sentences else tr("None changed."))
         elif len(far) == len(others) > 1 and len({others[label] > 0 for label in far}) == 1:
-            sentences.append(f"{lead}{'all' if lead else 'All'} changed alike ({change}).")
+            sentences.append(
+                tr("Of the others, all changed alike ({change}).", change=change)
+                if lead
+                else tr("All changed alike ({change}).", change=change)
+            )
         elif set(labels) <= {entry.id for entry in catalog.load().metrics}:
-            moved = f"from {theme.quantity(before[most], one.unit)} to {theme.quantity(after[most], one.unit)}"
-            sentences.append(f"{lead}{name} moved most: its distance went {moved}.")
+            moved = tr(
+                "from {before} to {after}",
+                before=theme.quantity(before[most], one.unit),
+                after=theme.quantity(after[most], one.unit),
+            )
+            sentences.append(lead + tr("{name} moved most: its distance went {moved}.", name=name, moved=moved))
         else:
-            sentences.append(f"{lead}{name} changed most ({change}).")
+            sentences.append(lead + tr("{name} changed most ({change}).", name=name, change=change))
     return " ".join(sentences)
 
 
@@ -150,8 +168,8 @@ def departures(folders: Sequence[RunFolder]) -> Markup:
     ]
     if not rows:
         return Markup("")
-    table = markup.table(("metric", "where it departs from the paper"), rows)
-    return markup.card("Where it departs from the paper", markup.fold("Show what is measured otherwise", table))
+    table = markup.table(("metric", tr("where it departs from the paper")), rows)
+    return markup.card(tr("Where it departs from the paper"), markup.fold(tr("Show what is measured otherwise"), table))
 
 
 def class_names(run: RunFolder) -> list[str]:
@@ -188,7 +206,7 @@ def settings(run: RunFolder) -> Markup:
     ]
     if spec.after:
         rows.append(["after", spec.after, "spec.json › after"])
-    rows += [["keep", ", ".join(pairs.target_titles(spec.keep))[:300] or "everything else", "spec.json › keep"]]
+    rows += [["keep", ", ".join(pairs.target_titles(spec.keep))[:300] or tr("everything else"), "spec.json › keep"]]
     rows += [
         [name.replace("_", " "), str(value), f"result.json › params.{name}"]
         for name, value in result.get("params", {}).items()
@@ -198,17 +216,18 @@ def settings(run: RunFolder) -> Markup:
         ["precision", str(result.get("precision", "")), "result.json › precision"],
     ]
     rows += [["threads", str(result.get("threads", "")), "result.json › threads"]]
-    rows += [["commit on the Hub", str(result["commit"]), "result.json › commit"]] if result.get("commit") else []
+    rows += [[tr("commit on the Hub"), str(result["commit"]), "result.json › commit"]] if result.get("commit") else []
     if fitted := result.get("fitted"):
         how = Fitted.model_validate(fitted)
-        rows += [["to fit the memory", "; ".join(how.words()) or "nothing was needed", "result.json › fitted"]]
-        rows += [["what learned", how.train, "result.json › fitted.train"]] if how.train else []
-    rows += [["most memory", theme.megabytes(result.get("peak_memory")), "result.json › peak_memory"]]
+        rows += [[tr("to fit the memory"), "; ".join(how.words()) or tr("nothing was needed"), "result.json › fitted"]]
+        rows += [[tr("what learned"), how.train, "result.json › fitted.train"]] if how.train else []
+    rows += [[tr("most memory"), theme.megabytes(result.get("peak_memory")), "result.json › peak_memory"]]
     rows += [
         [name, str(version), f"result.json › versions.{name}"] for name, version in result.get("versions", {}).items()
     ]
     return markup.card(
-        "Settings", markup.fold("Show the settings of this run", markup.table(["setting", "value", "file › key"], rows))
+        tr("Settings"),
+        markup.fold(tr("Show the settings of this run"), markup.table(["setting", "value", "file › key"], rows)),
     )
 
 

@@ -15,8 +15,9 @@ from app.figures.training import Sample, drawing, sure
 from app.figures.watching import is_chat, is_drawing
 from app.target_choice import targets_in_words
 from app.templating import render
-from backends.api import catalog, runs
+from backends.api import catalog, languages, runs
 from backends.api.errors import DAMAGED
+from backends.api.languages import tr
 from backends.api.runs import RunFolder
 
 IMAGES: Final = 4  # of a scene whose model looks at images
@@ -103,8 +104,8 @@ def moment(sample: Sample) -> str:
     """When a sample was taken, in words."""
     of = int(sample.get("of") or 0)
     if of and sample.get("phase"):
-        return f"step {int(sample.get('step') or 0)} of {of}"
-    return "original model" if sample.get("phase") == "before" else "unlearned model"
+        return tr("step {sample} of {of}", sample=int(sample.get("step") or 0), of=of)
+    return tr("original model") if sample.get("phase") == "before" else tr("unlearned model")
 
 
 def _moments(samples: Sequence[Sample], name: str) -> list[tuple[str, dict[str, Any]]]:
@@ -130,7 +131,14 @@ def _drawn(run: RunFolder, samples: Sequence[Sample], chosen: dict[str, Any]) ->
         frames[0][1],
         tuple(frames[1:]),
         render("home.line_drawn", prompt, what, was, now),
-        f"Asked for {prompt}, the original model draws a picture that the judge takes for {what} with {was}; the unlearned model one with {now}.",
+        tr(
+            "Asked for {prompt}, the original model draws a picture that the judge takes for {what} with {was}; the "
+            "unlearned model one with {now}.",
+            prompt=prompt,
+            what=what,
+            was=was,
+            now=now,
+        ),
     )
 
 
@@ -152,7 +160,13 @@ def _seen(run: RunFolder, samples: Sequence[Sample], chosen: list[dict[str, Any]
         frames[0][1],
         tuple(frames[1:]),
         render("home.line_seen", what, was, now),
-        f"The probability of {what} on {len(uris)} pictures of it goes from {was} to {now}.",
+        tr(
+            "The probability of {what} on {uris_count} pictures of it goes from {was} to {now}.",
+            what=what,
+            uris_count=len(uris),
+            was=was,
+            now=now,
+        ),
     )
 
 
@@ -165,11 +179,21 @@ def _said(run: RunFolder, samples: Sequence[Sample], chosen: dict[str, Any]) -> 
         frames[0][1],
         tuple(frames[1:]),
         render("home.line_said", str(chosen["question"]), was, now),
-        f"Asked “{chosen['question']}”, the original model answers “{moments[0][1]['said']}”, the unlearned model “{moments[-1][1]['said']}”.",
+        tr(
+            "Asked “{chosen}”, the original model answers “{moments}”, the unlearned model “{moments_2}”.",
+            chosen=chosen["question"],
+            moments=moments[0][1]["said"],
+            moments_2=moments[-1][1]["said"],
+        ),
     )
 
 
-@lru_cache(maxsize=1)
 def prepared() -> tuple[Front, ...]:
+    """The scenes of Home, made once in each language."""
+    return _prepared(languages.current())
+
+
+@lru_cache(maxsize=len(languages.NAMES))
+def _prepared(language: str) -> tuple[Front, ...]:
     """The scenes of this installation, read once: what came with Lethe does not change while it is served."""
     return tuple(fronts())

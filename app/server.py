@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import warnings
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Red
 
 from app.inference import LIVE
 from app.supervisor import Guardian, bind, hold_home
-from backends.api import catalog, runs
+from backends.api import catalog, languages, runs
 from backends.api.errors import DAMAGED, LetheError
 from backends.api.home import home, in_class, ready_home
 from backends.api.limits import limits
@@ -183,9 +183,8 @@ def create_app(host: str = "127.0.0.1", app: FastAPI | None = None) -> FastAPI:
     from app import uploads
 
     uploads.claim()
-    import gradio as gr
 
-    from app import bounds, moved, signing, site, space_page, theme
+    from app import bounds, moved, signing, site, space_page, speech
     from app.door.hosts import Hosts
     from app.door.middleware import Door
 
@@ -195,16 +194,35 @@ def create_app(host: str = "127.0.0.1", app: FastAPI | None = None) -> FastAPI:
     app = FastAPI(**NO_DOCS) if app is None else app
     own_routes(app)
     app.mount("/classroom", Classroom())
-    studio = site.build()
-    signing.close(studio)
-    with warnings.catch_warnings():
+    studios = site.build_each()
+    for each in studios.values():
+        signing.close(each)
+    studio = studios.pop(languages.ENGLISH)
+    mounted = mount_studio(app, studio, head)
+    others = {language: mount_studio(FastAPI(**NO_DOCS), other, head, language) for language, other in studios.items()}
+    pages = wrap_gradio(mounted.routes[-1].app, others)  # type: ignore[attr-defined]
+    mounted.add_middleware(speech.Speech, pages=pages, below="/classroom/")
+    mounted.add_middleware(bounds.Bounds)
+    mounted.add_middleware(moved.Moved)
+    uploads.tidy(mounted)
+    mounted.add_middleware(Door, hosts=Hosts.here(host), blocks=studio)  # last, so that it stands around everything
+    return mounted
+
+
+def mount_studio(app: FastAPI, studio: Any, head: str = "", language: str = languages.ENGLISH) -> FastAPI:
+    """Mount the studio in a language at the root of an application; `head` ends the head of every page. Returns the application."""
+    import gradio as gr
+
+    from app import speech, theme
+
+    with warnings.catch_warnings(), languages.speaking(language):
         warnings.filterwarnings("ignore", message="SSR mode is not supported")  # it is off
         mounted: FastAPI = gr.mount_gradio_app(
             app,
             studio,
             path="/",
             theme=theme.THEME,
-            head=theme.HEAD + STYLE.replace("{}", (STATIC / "studio.css").read_text("utf-8")) + head,
+            head=theme.HEAD + speech.head() + STYLE.replace("{}", (STATIC / "studio.css").read_text("utf-8")) + head,
             favicon_path=str(STATIC / "favicon.svg"),
             footer_links=[],
             ssr_mode=False,
@@ -214,19 +232,18 @@ def create_app(host: str = "127.0.0.1", app: FastAPI | None = None) -> FastAPI:
             enable_monitoring=False,
             mcp_server=False,  # see app/public_api/mcp.py
         )
-    wrap_gradio(mounted.routes[-1].app)  # type: ignore[attr-defined]
-    mounted.add_middleware(bounds.Bounds)
-    mounted.add_middleware(moved.Moved)
-    uploads.tidy(mounted)
-    mounted.add_middleware(Door, hosts=Hosts.here(host), blocks=studio)  # last, so that it stands around everything
     return mounted
 
 
-def wrap_gradio(studio: Any) -> None:
+def wrap_gradio(studio: Any, others: Mapping[str, FastAPI]) -> Collection[str]:
     """Wrap Gradio's own application for many visitors: responses cached and compressed, sessions dropped with their page.
 
     Args:
         studio: Gradio's application, before its first request.
+        others: the same pages in other languages, by language; of these only the pages themselves are served.
+
+    Returns:
+        The paths of the pages.
     """
     from app import delivery, lost, sessions, site
 
@@ -234,10 +251,15 @@ def wrap_gradio(studio: Any) -> None:
     studio.state_holder = sessions.Sessions(blocks)
     pages = {f"/{path}": path for path, *_ in blocks.pages}
     studio.add_middleware(
-        delivery.Delivery, pages=pages, root_path=blocks.custom_mount_path, first_views=site.first_views()
+        delivery.Delivery,
+        pages=pages,
+        root_path=blocks.custom_mount_path,
+        first_views=site.first_views(),
+        others={language: app.routes[-1].app for language, app in others.items()},  # type: ignore[attr-defined]
     )
     studio.add_middleware(sessions.Heartbeats, sessions=studio.state_holder)
     lost.add(studio)
+    return pages
 
 
 def begin_class() -> str:

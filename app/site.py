@@ -10,16 +10,19 @@ import pkgutil
 from collections.abc import Mapping
 from typing import Protocol, cast
 
+from gradio.context import Context
 from markupsafe import Markup
 
 import pages.studio
 from app import first_view
 from app.door.studio import Studio
+from backends.api import languages
 from backends.api.errors import DAMAGED
+from backends.api.languages import later, tr
 
 BAR_END = [
-    ("Classroom", "classroom/"),
-    ("New run", "new"),
+    (later("Classroom"), "classroom/"),
+    (later("New run"), "new"),
 ]  # what stands in the bar after the pages that are scanned for
 
 
@@ -47,6 +50,22 @@ def _always() -> bool:
     return True
 
 
+def bar_end() -> list[tuple[str, str]]:
+    """What stands in the bar after the pages that are scanned for."""
+    return [(tr(title), to) for title, to in BAR_END]
+
+
+def build_each() -> dict[str, Studio]:
+    """Every page in every language: the same parts under the same numbers, with other words. Events go to the one in English."""
+    built: dict[str, Studio] = {}
+    start = Context.id
+    for language in languages.NAMES:
+        Context.id = start  # Gradio numbers the parts
+        with languages.speaking(language):
+            built[language] = build()
+    return built
+
+
 def build() -> Studio:
     """Every page, the first at the root."""
     first, *others = studio_pages()
@@ -54,7 +73,7 @@ def build() -> Studio:
     with demo:
         first.build()
     for page in others:
-        with demo.route(page.TITLE, page.PATH, show_in_navbar=getattr(page, "IN_BAR", True)):
+        with demo.route(tr(page.TITLE), page.PATH, show_in_navbar=getattr(page, "IN_BAR", True)):
             page.build()
     return demo
 
@@ -75,6 +94,6 @@ def _drawing(page: StudioPage, bar: list[tuple[str, str]]) -> first_view.Drawn:
             view = draw(query)
         except DAMAGED:  # the page itself says what is wrong
             return None
-        return None if view is None else first_view.drawn(view, bar, f"./{page.PATH}")
+        return None if view is None else first_view.drawn(view, [(tr(name), to) for name, to in bar], f"./{page.PATH}")
 
     return drawn

@@ -15,10 +15,11 @@ from app.trials import Trial
 from backends.api import catalog
 from backends.api.catalog import Metric
 from backends.api.goals import CHANGED
+from backends.api.languages import later, tr
 
-HOW: Final = (
-    "Each point is one finished run with that value; the dashed line is the retrained reference. The axis shows only the part in "
-    "which something moves, so it need not begin at 0."
+HOW: Final = later(
+    "Each point is one finished run with that value; the dashed line is the retrained reference. The axis shows "
+    "only the part in which something moves, so it need not begin at 0."
 )
 LINES: Final = 6  # in one plot; further metrics stand in the table
 COLOUR: Final = {"forgetting": "forget", "privacy": "forget", "keeping": "neighbour"}
@@ -70,8 +71,14 @@ def swept(
     numbers = folded([name, *(line.name for line in lines)], [
         [f"{x:g}", *(line.after[at] for line in lines)] for at, x in enumerate(xs)
     ], "%")  # fmt: skip
-    picture = view.plot(figure(drawn, xs, name), key="sweep", title=f"Metrics over {name}") if moved else Markup()
-    return render("view.panel", "lines", f"What changes with {name}", sentence(lines, xs), picture, how, numbers, "")
+    picture = (
+        view.plot(figure(drawn, xs, name), key="sweep", title=tr("Metrics over {name}", name=name))
+        if moved
+        else Markup()
+    )
+    return render(
+        "view.panel", "lines", tr("What changes with {name}", name=name), sentence(lines, xs), picture, how, numbers, ""
+    )
 
 
 def metric_lines(trials: Sequence[Trial], own_aims: bool) -> list[Line]:
@@ -106,11 +113,18 @@ def sentence(lines: Sequence[Line], xs: Sequence[float]) -> str:
         points = [(value, x) for value, x in zip(top.after, xs, strict=True) if value is not None]
         (low, at_low), (high, at_high) = min(points), max(points)
         words.append(
-            f"{top.entry.title} moves most: from {theme.percent(low)} at {at_low:g} to {theme.percent(high)} at {at_high:g}."
+            tr(
+                "{title} moves most: from {low} at {at_low:g} to {high} at {at_high:g}.",
+                title=top.entry.title,
+                low=theme.percent(low),
+                at_low=at_low,
+                high=theme.percent(high),
+                at_high=at_high,
+            )
         )
     if still:
         each = ", ".join(f"{line.name} {theme.percent(line.measured[0])}" for line in still)
-        words.append(f"{each} at every value.")
+        words.append(tr("{each} at every value.", each=each))
     return " ".join(words)
 
 

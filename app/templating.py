@@ -14,6 +14,7 @@ from jinja2.ext import Extension
 from markupsafe import Markup
 
 from app import theme
+from backends.api import languages
 
 TEMPLATES: Final = Path(__file__).resolve().parent / "templates"
 BREAK: Final = re.compile(r"(?<=[>}])[ \t]*\n\s*|[ \t]*\n\s*(?=[<{])")
@@ -40,6 +41,7 @@ ENVIRONMENT: Final = Environment(
     extensions=[JoinedLines],
 )
 ENVIRONMENT.filters |= {"fixed": fixed, "large": theme.large, "share": theme.percent}
+ENVIRONMENT.globals |= {"tr": languages.tr, "plural": languages.plural}
 ENVIRONMENT.tests["measured"] = theme.measured
 
 

@@ -13,6 +13,8 @@ import plotly.graph_objects as go
 from gradio.themes.utils import colors, sizes
 from markupsafe import Markup
 
+from backends.api.languages import comma, later, tr
+
 STATIC = Path(__file__).resolve().parent / "static"
 
 # What a colour means. "amount" as a single series is neutral; as a scale it is cividis.
@@ -25,15 +27,19 @@ ROLE: Final[dict[str, str]] = {
     "difference": "#6B7280",
 }
 ROLE_WORDS: Final[dict[str, str]] = {
-    "forget": "forget set",
-    "neighbour": "neighbours",
-    "unrelated": "unrelated",
-    "reference": "retrained reference",
-    "amount": "all",
-    "difference": "difference",
+    "forget": later("forget set"),
+    "neighbour": later("neighbours"),
+    "unrelated": later("unrelated"),
+    "reference": later("retrained reference"),
+    "amount": later("all"),
+    "difference": later("difference"),
 }
 # The three models of a run, by when their outputs were made.
-MODEL_WORDS: Final[dict[str, str]] = {"before": "original", "after": "unlearned", "reference": ROLE_WORDS["reference"]}
+MODEL_WORDS: Final[dict[str, str]] = {
+    "before": later("original"),
+    "after": later("unlearned"),
+    "reference": ROLE_WORDS["reference"],
+}
 # What is told apart by number, as experts and layers: fill and ink of the number n stand at n modulo their count. Light and dark
 # fills alternate; each has 4.5:1 to its ink and about 3:1 to paper, light and dark, and none is one of the roles' colours.
 CATEGORIES: Final[tuple[tuple[str, str], ...]] = (
@@ -52,7 +58,7 @@ DIFFERENCE: Final[list[tuple[float, str]]] = [
 ]
 AMOUNT: Final[str] = "Cividis"
 BEFORE_OPACITY: Final[float] = 0.45
-NOT_MEASURED: Final[str] = "not measured"
+NOT_MEASURED: Final[str] = later("not measured")
 
 FONT: Final[str] = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Helvetica Neue", Arial, sans-serif'
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Helvetica Neue", "Arial", "sans-serif")
@@ -240,28 +246,28 @@ def measured(value: float | str | None) -> bool:
 
 def percent(value: float | str | None) -> str:
     """99.53 -> "99.5 %", 100 -> "100 %"; what was not measured says so."""
-    return f"{_short(float(value))} %" if value is not None and measured(value) else NOT_MEASURED
+    return f"{_short(float(value))} %" if value is not None and measured(value) else tr(NOT_MEASURED)
 
 
 def _short(value: float) -> str:
     """One decimal, and none where it would be a 0."""
-    return f"{round(value, 1) + 0.0:.1f}".removesuffix(".0")
+    return comma(f"{round(value, 1) + 0.0:.1f}".removesuffix(".0"))
 
 
 def points(value: float | str | None) -> str:
     """A difference of percentages with its sign: 1.25 -> "+1.2 points", 0 -> "0 points"."""
     if value is None or not measured(value):
-        return NOT_MEASURED
-    return f"{'+' if round(float(value), 1) > 0 else ''}{_short(float(value))} points"
+        return tr(NOT_MEASURED)
+    return tr("{number} points", number=f"{'+' if round(float(value), 1) > 0 else ''}{_short(float(value))}")
 
 
 def seconds(value: float | str | None) -> str:
     """0.42 -> "0.4 s", 75 -> "1 min 15 s", 7300 -> "2 h 1 min"."""
     if value is None or not measured(value):
-        return NOT_MEASURED
+        return tr(NOT_MEASURED)
     number = float(value)
     if number < 9.95:
-        return f"{number:.1f} s"
+        return comma(f"{number:.1f} s")
     rounded = round(number)
     if rounded < 60:
         return f"{rounded} s"
@@ -273,27 +279,27 @@ def seconds(value: float | str | None) -> str:
 def megabytes(value: float | str | None) -> str:
     """Bytes -> "312 MB"."""
     if value is None or not measured(value):
-        return NOT_MEASURED
+        return tr(NOT_MEASURED)
     number = float(value) / 2**20
-    return f"{number:.1f} MB" if number < 9.95 else f"{number:,.0f} MB"
+    return comma(f"{number:.1f} MB" if number < 9.95 else f"{number:,.0f} MB")
 
 
 def large(value: float | str | None, unit: str = "") -> str:
     """A number as a tile shows it: `quantity`, but what is next to nothing is said in words."""
     if unit in ("", "%") and value is not None and measured(value) and 0 < abs(float(value)) < NEXT_TO_NOTHING:
-        return "practically 0" + (f" {unit}" if unit else "")
+        return tr("practically 0") + (f" {unit}" if unit else "")
     return quantity(value, unit)
 
 
 def quantity(value: float | str | None, unit: str = "") -> str:
     """A number in the unit its metric declares: "%", "s", "points", "MB" (of megabytes), "bytes", or any other word."""
     if value is None or not measured(value):
-        return NOT_MEASURED
+        return tr(NOT_MEASURED)
     match unit:
         case "%":
             return percent(value)
         case "points":
-            return f"{_short(float(value))} points"
+            return tr("{number} points", number=_short(float(value)))
         case "s" | "seconds":
             return seconds(value)
         case "MB":
@@ -301,4 +307,4 @@ def quantity(value: float | str | None, unit: str = "") -> str:
         case "bytes":
             return megabytes(value)
         case _:
-            return f"{float(value):.3g} {unit}".strip()
+            return f"{comma(f'{float(value):.3g}')} {tr(unit) if unit else ''}".strip()

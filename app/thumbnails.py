@@ -14,6 +14,7 @@ from app.figures.watching import is_chat
 from backends.api import runs
 from backends.api.errors import LetheError
 from backends.api.files import number
+from backends.api.languages import tr
 from backends.api.runs import RunFolder
 
 SIDES: Final = ("before", "after")
@@ -137,11 +138,11 @@ def _side(run: RunFolder, item: dict[str, Any], side: str, names: list[str]) -> 
     label = ""
     if "probabilities" in item:
         guess = max(range(len(item["probabilities"])), key=item["probabilities"].__getitem__)
-        label = names[guess] if guess < len(names) else f"class {guess}"
+        label = names[guess] if guess < len(names) else tr("class {guess}", guess=guess)
     has_picture = bool(_picture_path(item)) and "\0" not in _picture_path(item)
     return Side(
         picture=f"thumbnail/{quote(run.id)}/{side}?{_changed(run)[0] % 10**9}" if has_picture else "",
-        text=(str(item.get("said", "")) or "(no answer)") if is_chat(item) else "",
+        text=(str(item.get("said", "")) or tr("(no answer)")) if is_chat(item) else "",
         label=label,
         share=float(item["probabilities"][item["label"]]) if "probabilities" in item else number(item.get("share")),
         fades="probabilities" in item,

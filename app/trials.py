@@ -16,6 +16,7 @@ from app.target_choice import joined, targets_in_words
 from app.templating import render
 from backends.api import benchmarks, catalog, families, files
 from backends.api.catalog import KINDS, Method, Metric
+from backends.api.languages import plural, tr
 from backends.api.runs import RunFolder
 
 NEAR = 5.0  # points around the retrained reference that are drawn again, closer
@@ -67,7 +68,11 @@ def of_runs(folders: Sequence[RunFolder]) -> list[Trial]:
                 label=title("methods", spec.method),
                 short=short("methods", spec.method),
                 method=spec.method,
-                group=f"{title('models', spec.model)} forgets {targets_in_words(spec.forgotten, spec.family)}",
+                group=tr(
+                    "{model} forgets {forgotten}",
+                    model=title("models", spec.model),
+                    forgotten=targets_in_words(spec.forgotten, spec.family),
+                ),
                 key=f"{spec.model}/{result['forget_key']}",
                 after={name: one.after for name, one in metrics.items() if theme.measured(one.after)},
                 reference={name: one.reference for name, one in metrics.items() if one.reference is not None},
@@ -84,7 +89,7 @@ def changed_settings(method: str, params: dict[str, Any], seed: int) -> str:
     entry = next((entry for entry in catalog.load().methods if entry.id == method), None)
     defaults = {k: v.get("default") for k, v in (entry.params.get("properties", {}) if entry else {}).items()}
     changed = [f"{name.replace('_', ' ')} {value}" for name, value in params.items() if defaults.get(name) != value]
-    return ", ".join([*changed, f"seed {seed}"])
+    return ", ".join([*changed, tr("seed {seed}", seed=seed)])
 
 
 def _all_finite(values: Sequence[float]) -> bool:
@@ -111,14 +116,18 @@ def of_table(rows: Sequence[benchmarks.Row]) -> list[Trial]:
                 short=short("methods", method),
                 method=method,
                 given=extra_settings,
-                group=f"{title('models', model)} forgets {targets_in_words([target], families.of_model(model) or '')}",
+                group=tr(
+                    "{model} forgets {target}",
+                    model=title("models", model),
+                    target=targets_in_words([target], families.of_model(model) or ""),
+                ),
                 key=f"{model}/{target}",
                 after={name: mean(values) for name, values in after.items()},
                 reference={name: mean(values) for name, values in reference.items()},
                 spread={name: stdev(values) for name, values in after.items() if _all_finite(values)},
                 seconds=mean(row.seconds if row.idle else math.nan for row in same),
                 count=len(same),
-                settings=f"mean of {len(same)} seed{'s' if len(same) > 1 else ''}",
+                settings=plural("mean of {count} seed", "mean of {count} seeds", len(same)),
             )
         )
     return trials
@@ -172,10 +181,10 @@ def plot(
         None,
     )
     others = choices({name for trial in trials for name, value in trial.after.items() if math.isfinite(value)})
-    plots = [("Everything", tradeoff(points, target, across, up, others))]
+    plots = [(tr("Everything"), tradeoff(points, target, across, up, others))]
     near = near_the_aim(points, target, across, up)
     if near:
-        plots.append(("Near the reference", tradeoff(near, target, across, up, others)))
+        plots.append((tr("Near the reference"), tradeoff(near, target, across, up, others)))
     kinds = [point.kind for point in points if point.measured and point.kind]
     rows = [(kind, *words, kinds.count(kind)) for kind, words in KINDS.items() if kind in kinds]
     return render(
@@ -244,14 +253,23 @@ def nearest(points: Sequence[TradeoffPoint], target: TradeoffPoint | None, acros
         return ""
     if target is None:
         best = max(measured_points, key=lambda point: _worse_score(point, across, up))
-        return f"Best at both at once: {best.name or best.label}, with {across.written(best.x)} across and {up.written(best.y)} up."
+        return tr(
+            "Best at both at once: {name}, with {x} across and {y} up.",
+            name=best.name or best.label,
+            x=across.written(best.x),
+            y=up.written(best.y),
+        )
     aim = (target.x, target.y)
     others = [point for point in measured_points if (point.x, point.y) != aim and point.label not in again]
     if not others:
         return ""
     best = min(others, key=lambda point: distance(across, up, (point.x, point.y), aim))
     off = distance(across, up, (best.x, best.y), aim)
-    return f"{best.name or best.label} comes nearest to the retrained reference in these two, {theme.points(off).removeprefix('+')} away."
+    return tr(
+        "{name} comes nearest to the retrained reference in these two, {off} away.",
+        name=best.name or best.label,
+        off=theme.points(off).removeprefix("+"),
+    )
 
 
 def _worse_score(point: TradeoffPoint, across: Axis, up: Axis) -> tuple[float, float]:
@@ -294,7 +312,7 @@ def table(trials: Sequence[Trial]) -> Markup:
         rows.append(
             [
                 RETRAINED,
-                "the aim",
+                tr("the aim"),
                 math.nan,
                 *(reference.get(name, math.nan) for name in names),
             ]

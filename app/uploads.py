@@ -12,6 +12,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from backends.api.home import home
+from backends.api.languages import tr
 from backends.api.limits import limits
 
 Values = dict[str, Any]
@@ -95,7 +96,11 @@ def make_room(needed: int) -> str:
             path.unlink(missing_ok=True)
     if total + needed <= most:
         return ""
-    return f"The studio holds {size(total)} of uploads now and may hold {size(most)}; try again in a minute."
+    return tr(
+        "The studio holds {total} of uploads now and may hold {most}; try again in a minute.",
+        total=size(total),
+        most=size(most),
+    )
 
 
 def size(count: int) -> str:

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from app import figures, markup, theme
 from app.figures import heatmaps, points, vectors, verdict
 from app.templating import render
+from backends.api.languages import tr
 from backends.api.panels import AnyPanel, Heatmap, Picture, Points, Switch, Vectors, Verdict
 
 PANEL: TypeAdapter[AnyPanel] = TypeAdapter(AnyPanel)
@@ -129,10 +130,10 @@ def _plot_with_preview(
     kind, hint, cells = "", "", isinstance(item, Heatmap) and bool(item.pictures)
     previews = None
     if isinstance(item, Points):
-        kind, hint = "lethe-map", "Hold the pointer over a point, or tap it, to see what it is."
+        kind, hint = "lethe-map", tr("Hold the pointer over a point, or tap it, to see what it is.")
         previews = points.previews(item, folder)
     elif isinstance(item, Heatmap) and cells:
-        kind, hint = "lethe-cells", "Click a cell to see its pictures; by keyboard, arrow keys and Enter."
+        kind, hint = "lethe-cells", tr("Click a cell to see its pictures; by keyboard, arrow keys and Enter.")
         previews = None if previews_sent else heatmaps.previews(item, folder)
     picture = plot(figure, key=key or item.title, number=number, title=item.title, previews=previews, cells=cells)
     return render("view.with_preview", kind, picture, hint) if kind else picture
@@ -167,7 +168,7 @@ def _folded(pieces: list[Markup]) -> Markup:
     """Panels that fold out."""
     if not pieces:
         return Markup()
-    return markup.fold("More figures" if len(pieces) > 1 else "One more figure", markup.wrap(*pieces))
+    return markup.fold(tr("More figures") if len(pieces) > 1 else tr("One more figure"), markup.wrap(*pieces))
 
 
 def findings_html(result: dict[str, Any], folder: Path, key: str = "") -> Markup:
@@ -178,7 +179,7 @@ def findings_html(result: dict[str, Any], folder: Path, key: str = "") -> Markup
     folder = Path(result.get("root") or folder)
     items = result.get("panels", [])
     if not items:
-        return markup.card("", markup.text("Nothing was found to show for this run.", "quiet"), empty=True)
+        return markup.card("", markup.text(tr("Nothing was found to show for this run."), "quiet"), empty=True)
     return panels(map(_folding, range(len(items)), items), folder, key)
 
 

@@ -8,11 +8,15 @@ from gradio.block_function import BlockFunction
 from gradio.state_holder import SessionState
 
 from app.sessions import Session
+from backends.api import languages
 from backends.api.errors import BadInput, LetheError
+from backends.api.languages import later, tr
 
 log = logging.getLogger("lethe.studio")
 
-UNEXPECTED: Final = "Lethe met an error that it did not expect; nothing was changed, and the server's log says more."
+UNEXPECTED: Final = later(
+    "Lethe met an error that it did not expect; nothing was changed, and the server's log says more."
+)
 REFUSED: Final = "lethe.refused"  # set in a request's scope where what was sent is at fault, not the studio
 # What a browser sends for these; Gradio passes on anything, where for the others it checks itself.
 SENT: Final[dict[type, tuple[tuple[type, ...], str]]] = {
@@ -57,6 +61,7 @@ class Studio(gr.Blocks):
         Raises:
             gr.Error: with a sentence for the person; never the text of an error that nobody wrote for them.
         """
+        languages.use(language_of(more.get("request")))
         try:
             answer = await super().process_api(block_fn, inputs, *args, **more)
             session = more.get("state")
@@ -74,7 +79,7 @@ class Studio(gr.Blocks):
             raise
         except Exception:
             log.exception("An event failed.")
-            raise gr.Error(UNEXPECTED, print_exception=False) from None
+            raise gr.Error(tr(UNEXPECTED), print_exception=False) from None
 
 
 class Refused(gr.Error):
@@ -93,6 +98,12 @@ def check_kind(block: Any, value: Any) -> None:
     for kind, (allowed_types, words) in SENT.items():
         if isinstance(block, kind) and value is not None and type(value) not in allowed_types:
             raise BadInput(f"A value of the request is {type(value).__name__}, where {words} is needed.")
+
+
+def language_of(request: Any) -> str | None:
+    """The language that the address of an event's page names; the scripts of Gradio send its parts with each event."""
+    query = getattr(request, "query_params", None)
+    return query.get("lang") if query is not None else None
 
 
 def _mark_refused(request: Any) -> None:

@@ -21,6 +21,7 @@ from app.inference import LIVE
 from backends.api.catalog import Model
 from backends.api.errors import BadInput, LetheError
 from backends.api.families import every, get, has, of_model, of_run
+from backends.api.languages import later, tr
 from backends.api.model_info import ModelInfo
 from backends.api.panels import Role
 from backends.api.runs import RunFolder
@@ -73,13 +74,13 @@ class View:
     pictured: ClassVar[bool] = False
     taken_as: ClassVar[str] = "prompt"
     numbered: ClassVar[bool] = False
-    does: ClassVar[str] = "takes no prompts"
-    unlike: ClassVar[str] = "The model of this run takes no prompts, so there is nothing here that it made."
+    does: ClassVar[str] = later("takes no prompts")
+    unlike: ClassVar[str] = later("The model of this run takes no prompts, so there is nothing here that it made.")
     watched: ClassVar[str] = "images"
     watching: ClassVar[Watching | None] = None
     returns: ClassVar[str] = ""
     measured_by: ClassVar[str] = ""
-    closer: ClassVar[str] = "Everything that its models were asked"
+    closer: ClassVar[str] = later("Everything that its models were asked")
 
     @property
     def askable(self) -> bool:
@@ -194,9 +195,11 @@ def view_of(run: RunFolder) -> View:
 
 def missing(error: LetheError) -> Markup:
     """The HTML in the place of outputs that cannot be shown."""
-    return markup.failed(str(error), "The numbers are kept and shown below.", "Open the page again to ask once more.")
+    return markup.failed(
+        str(error), tr("The numbers are kept and shown below."), tr("Open the page again to ask once more.")
+    )
 
 
 def forget_something(words: str, model: Any) -> Markup:
     """The sentence and link to what to do next where a model came as it is."""
-    return markup.text(words) + markup.link("Make it forget", f"new?model={model}")
+    return markup.text(words) + markup.link(tr("Make it forget"), f"new?model={model}")

@@ -14,6 +14,7 @@ from backends.api import runs
 from backends.api.catalog import Model
 from backends.api.choosing import TILES
 from backends.api.errors import BadInput
+from backends.api.languages import later, tr
 from backends.api.model_info import ModelInfo
 from backends.api.panels import Role
 from backends.api.runs import RunFolder
@@ -28,13 +29,15 @@ class Classifier(View):
     id = "classifier"
     pictured = True
     taken_as = "item"
-    does = "looks at images and names what it sees"
-    unlike = "The model of this run looks at images and names what it sees; it makes none, and answers no questions."
+    does = later("looks at images and names what it sees")
+    unlike = later(
+        "The model of this run looks at images and names what it sees; it makes none, and answers no questions."
+    )
 
     def measures(self, entry: Model) -> str:
         test = (entry.card.get("accuracy") or {}).get("test")
-        good = f" · {theme.percent(test)} right" if test else ""
-        return f"{len(entry.card.get('classes', []))} classes{good}"
+        good = tr(" · {test} right", test=theme.percent(test)) if test else ""
+        return tr("{card_count} classes{good}", card_count=len(entry.card.get("classes", [])), good=good)
 
     def card_pictures(self, entry: Model) -> list[str]:
         classes = entry.card.get("classes", [])
@@ -58,13 +61,13 @@ class Classifier(View):
         """What the models take one picture for."""
         run_or_model, shown = str(ask.run), str(ask.prompt or "").strip()
         if not shown:
-            raise BadInput("No picture was given; choose one, draw one or upload one.")
+            raise BadInput(tr("No picture was given; choose one, draw one or upload one."))
         alone, drawn = of_model(run_or_model) is not None, shown.startswith("data:")
         what = {"picture": shown} if drawn else {"items": [shown]}
         answer = LIVE.ask("predict", run_or_model=run_or_model, reference=True, **what)
         label = answer["items"][0]["label"]
         if drawn:
-            picture, caption = shown, "your picture"
+            picture, caption = shown, tr("your picture")
         else:
             spec = None if alone else runs.find(run_or_model).spec
             (picture,) = dataset_images.of_items(
@@ -75,7 +78,9 @@ class Classifier(View):
         names = asking.ALONE if alone else asking.NAMES
         body = classes.beside(answer, names, roles, picture, caption)
         if alone:
-            body += forget_something("Make it forget a class, and the unlearned model answers here too.", run_or_model)
+            body += forget_something(
+                tr("Make it forget a class, and the unlearned model answers here too."), run_or_model
+            )
         yield markup.card("", body)
 
 

@@ -13,13 +13,17 @@ from app.templating import render
 from backends.api import catalog, people, question_forms, run_outputs, runs
 from backends.api.catalog import Model
 from backends.api.errors import BadInput, LetheError
+from backends.api.languages import later, tr
 from backends.api.panels import Role
 from backends.api.runs import RunFolder
 
 EACH = 6  # questions of a role
 EVERY: Final = 0.05  # seconds between two looks at an answer that grows
-EXPECT: Final = "This small model understands only questions of these forms. To other words it answers nonsense, and the nearest question is offered."
-KNOWS: Final = "A small model knows only what it was taught; whatever else it is asked, it makes something up."
+EXPECT: Final = later(
+    "This small model understands only questions of these forms. To other words it answers nonsense, and the "
+    "nearest question is offered."
+)
+KNOWS: Final = later("A small model knows only what it was taught; whatever else it is asked, it makes something up.")
 
 
 class Language(View):
@@ -28,14 +32,18 @@ class Language(View):
     id = "llm"
     grids = promptable = True
     watched = "questions"
-    closer = "More questions, and how likely the true answers are"
-    measured_by = "the probability of the true answer"
+    closer = later("More questions, and how likely the true answers are")
+    measured_by = later("the probability of the true answer")
 
     def measures(self, entry: Model) -> str:
         book = people.load(entry.data)
         if book.topics:
-            return f"{sum(topic.count for topic in book.topics.values())} questions, and your own"
-        return f"{len(book.names)} invented authors" if book.names else "your own questions"
+            return tr("{count} questions, and your own", count=sum(topic.count for topic in book.topics.values()))
+        return (
+            tr("{names_count} invented authors", names_count=len(book.names))
+            if book.names
+            else tr("your own questions")
+        )
 
     def card_pictures(self, entry: Model) -> list[str]:
         example = people.load(entry.data).example
@@ -107,7 +115,7 @@ def _near(ask: Ask) -> Markup:
     if not near:
         return Markup()
     links = [(question, markup.run_address(str(ask.run), "ask", prompt=question)) for question in near]
-    return render("ask.near", "It was never taught this question, so expect nonsense. Did you mean", links)
+    return render("ask.near", tr("It was never taught this question, so expect nonsense. Did you mean"), links)
 
 
 def _author_roles(run_or_model: str, data: str) -> dict[str, Role]:
@@ -142,11 +150,15 @@ def _complete(ask: Ask, answer: dict[str, Any]) -> Markup:
     if answer["truth"]:
         body += markup.how(chats.MARKED)
     else:
-        body += markup.text(f"No true answer is known to this question, so nothing is marked. {KNOWS}", "quiet")
+        body += markup.text(
+            tr("No true answer is known to this question, so nothing is marked. {knows}", knows=KNOWS), "quiet"
+        )
     if "after" not in answer:
-        body += forget_something("Make it forget somebody, and the unlearned model answers here too.", ask.run)
+        body += forget_something(tr("Make it forget somebody, and the unlearned model answers here too."), ask.run)
     tokens = chats.tokens(answer, _names(answer))
-    how = markup.text(f"The likeliest word at every step, in {theme.seconds(answer['seconds'])}.", "quiet")
+    how = markup.text(
+        tr("The likeliest word at every step, in {answer}.", answer=theme.seconds(answer["seconds"])), "quiet"
+    )
     return markup.wrap(markup.card("", body + how), view.panel(tokens) if tokens else "")
 
 

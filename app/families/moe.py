@@ -9,6 +9,7 @@ from app.scenes import Scene
 from app.templating import render
 from backends.api import catalog, findings, people
 from backends.api.catalog import Model
+from backends.api.languages import tr
 from backends.api.runs import RunFolder
 
 TOKENS: Final = 8  # of a sentence on Home
@@ -21,7 +22,11 @@ class Mixture(Language):
     id = "moe"
 
     def measures(self, entry: Model) -> str:
-        return f"{_experts(entry)} experts · {len(people.load(entry.data).names)} authors"
+        return tr(
+            "{entry} experts · {names_count} authors",
+            entry=_experts(entry),
+            names_count=len(people.load(entry.data).names),
+        )
 
     def card_pictures(self, entry: Model) -> list[str]:
         return [card_pictures.discs(_experts(entry))]
@@ -59,15 +64,21 @@ def _routed(text: Mapping[str, Any]) -> Scene:
     return Scene(
         "routed",
         render("home.routed", before, end - start, theme.CATEGORIES),
-        (("unlearned model", render("home.routed", after, end - start, theme.CATEGORIES)),),
+        ((tr("unlearned model"), render("home.routed", after, end - start, theme.CATEGORIES)),),
         render("home.line_routed", words, moved, every),
-        f"Of the {every} choices of an expert for the tokens “{words}”, {moved} differ between the original and the unlearned model.",
+        tr(
+            "Of the {every} choices of an expert for the tokens “{words}”, {moved} differ between the original and the "
+            "unlearned model.",
+            every=every,
+            words=words,
+            moved=moved,
+        ),
     )
 
 
 def _answer(tokens: list[str]) -> int:
     """Where the answer of a question begins that is written as "Question: ... Answer: ..."; the start of any other text."""
-    at = next((place for place, token in enumerate(tokens) if token.strip() == "Answer"), None)
+    at = next((place for place, token in enumerate(tokens) if token.strip() == tr("Answer")), None)
     return at + 2 if at is not None and at + 2 < len(tokens) else 0
 
 

@@ -11,13 +11,14 @@ from app.figures import drawings as figures
 from backends.api import concepts
 from backends.api.catalog import Model
 from backends.api.errors import BadInput, LetheError
+from backends.api.languages import later, tr
 from backends.api.model_info import ModelInfo
 from backends.api.panels import Role
 from backends.api.params import whole_number
 from backends.api.runs import RunFolder
 
 EACH = 6  # pictures of a role
-FETCHING: Final = (
+FETCHING: Final = later(
     "The pictures that this run was judged by are fetched; where it came from elsewhere they are drawn anew first."
 )
 
@@ -27,7 +28,7 @@ class TextToImage(View):
 
     id = "text-to-image"
     grids = promptable = numbered = True
-    closer = "One picture under a drag line, and all pairs"
+    closer = later("One picture under a drag line, and all pairs")
 
     def measures(self, entry: Model) -> str:
         return " · ".join(f"{len(names)} {domain}s" for domain, names in entry.card.get("domains", {}).items())
@@ -41,7 +42,7 @@ class TextToImage(View):
         return dataset_images.drawings(model.dataset, model.card.get("domains") or {}, 1)
 
     def outputs(self, run: RunFolder) -> Iterator[tuple[Markup, bool]]:
-        yield figures.waiting("One picture, before and after", FETCHING), False
+        yield figures.waiting(tr("One picture, before and after"), FETCHING), False
         try:
             yield figures.compared(generated_images.pairs(run.id, EACH), ""), True
         except LetheError as error:
@@ -55,7 +56,9 @@ class TextToImage(View):
         prompts = generated_images.role_prompts(run_id)
         by_role = dict(prompts)
         if "forget" in by_role and "unrelated" in by_role:
-            prompts.append(("amount", f"{by_role['forget']} and {by_role['unrelated']}"))
+            prompts.append(
+                ("amount", tr("{by_role} and {by_role_2}", by_role=by_role["forget"], by_role_2=by_role["unrelated"]))
+            )
         return prompts
 
     def learned(self, entry: Model) -> list[str]:
@@ -81,32 +84,48 @@ class TextToImage(View):
         if after:
             shares = generated_images.pixel_changes(before, after)
             body += markup.text(
-                f"The pictures of the original and the unlearned model differ by {theme.percent(sum(shares) / len(shares))} of the range of a pixel, on average.",
+                tr(
+                    "The pictures of the original and the unlearned model differ by {shares} of the range of a pixel, on average.",
+                    shares=theme.percent(sum(shares) / len(shares)),
+                ),
                 "says",
             )
             body += markup.how(figures.SAME)
         else:
-            body += forget_something("Make it forget something, and the unlearned model answers here too.", ask.run)
+            body += forget_something(tr("Make it forget something, and the unlearned model answers here too."), ask.run)
         yield markup.card("", body + markup.text(_how_drawn(answer, seeds), "quiet"))
 
 
 def _truncation_sentence(count: int) -> str:
-    tokens = "token" if count == 1 else f"{count} tokens"
-    return (
-        f"This prompt is longer than the model can read: its last {tokens} (words, or pieces of rare words) had no say."
+    tokens = "token" if count == 1 else tr("{count} tokens", count=count)
+    return tr(
+        "This prompt is longer than the model can read: its last {tokens} (words, or pieces of rare words) had no say.",
+        tokens=tokens,
     )
 
 
 def _how_drawn(answer: dict[str, Any], seeds: list[int]) -> str:
-    which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
-    return f"How it was made: {answer['steps']} steps, guidance {answer['guidance']:g}, {answer['size']} pixels a side, {which}, drawn in {theme.seconds(answer['seconds'])}."
+    which = (
+        tr("seed {seeds}", seeds=seeds[0])
+        if len(seeds) == 1
+        else tr("seeds {seeds} to {seeds_2}", seeds=seeds[0], seeds_2=seeds[-1])
+    )
+    return tr(
+        "How it was made: {answer} steps, guidance {answer_2:g}, {answer_3} pixels a side, {which}, drawn in "
+        "{answer_4}.",
+        answer=answer["steps"],
+        answer_2=answer["guidance"],
+        answer_3=answer["size"],
+        which=which,
+        answer_4=theme.seconds(answer["seconds"]),
+    )
 
 
 def _seeds(ask: Ask) -> list[int]:
     """The seeds that are asked for; of far too many one more than is allowed, which is refused by name."""
-    count, first = whole_number("The number of pictures", ask.count), whole_number("The first seed", ask.seed)
+    count, first = whole_number(tr("The number of pictures"), ask.count), whole_number(tr("The first seed"), ask.seed)
     if not 1 <= count <= PICTURES:
-        raise BadInput(f"{count} pictures were asked for; ask for 1 to {PICTURES}.")
+        raise BadInput(tr("{count} pictures were asked for; ask for 1 to {pictures}.", count=count, pictures=PICTURES))
     return list(range(first, first + count))
 
 

@@ -18,6 +18,7 @@ from app.figures._common import (
     threshold,
     wide_labels,
 )  # fmt: skip
+from backends.api.languages import tr
 from backends.api.panels import Bars, Histogram, Series
 
 GROUP = 0.78  # share of its place that a group of bars fills
@@ -139,7 +140,7 @@ def _annotate_missing(figure: go.Figure, panel: Bars, solid: list[Series], width
             if value is None:
                 where = {"x": 0, "y": place + middle} if lying else {"x": place + middle, "y": 0}
                 figure.add_annotation(
-                    **where, text=theme.NOT_MEASURED, showarrow=False, textangle=0 if lying else -90,
+                    **where, text=tr(theme.NOT_MEASURED), showarrow=False, textangle=0 if lying else -90,
                     xanchor="left" if lying else "center", yanchor="middle" if lying else "bottom",
                 )  # fmt: skip
 
@@ -181,6 +182,9 @@ def histogram(panel: Histogram) -> go.Figure | Markup:
 
 def histogram_table(panel: Histogram) -> Markup:
     """The numbers of `histogram`."""
-    bins = [f"{low:.4g} to {high:.4g}" for low, high in zip(panel.edges, panel.edges[1:], strict=False)]
+    bins = [
+        tr("{low:.4g} to {high:.4g}", low=low, high=high)
+        for low, high in zip(panel.edges, panel.edges[1:], strict=False)
+    ]
     rows = [[label, *(gaps(series.values)[at] for series in panel.series)] for at, label in enumerate(bins)]
-    return folded([panel.x_title or "from, to", *(name(series) for series in panel.series)], rows)
+    return folded([panel.x_title or tr("from, to"), *(name(series) for series in panel.series)], rows)

@@ -16,10 +16,11 @@ from app.responses import Chat
 from app.target_choice import joined
 from app.templating import render
 from backends.api.files import number
+from backends.api.languages import later, tr
 from backends.api.panels import Bars, Piece, Series, Words
 
-TRUE_ANSWER: Final = "the true answer"  # what a bar stands for
-MARKED: Final = (
+TRUE_ANSWER: Final = later("the true answer")  # what a bar stands for
+MARKED: Final = later(
     "Underlined are words of the true answer that the question does not give away; little words are left out."
 )
 LITTLE: Final = frozenset(
@@ -28,9 +29,13 @@ LITTLE: Final = frozenset(
      "which", "who", "will", "with")
 )  # fmt: skip
 MOST: Final = 200  # changed answers that are listed
-SILENT: Final = "(it says nothing)"
-TITLE: Final = "The same questions, before and after"
-_ABOUT = {"forget": "of the forget set", "neighbour": "on neighbours", "unrelated": "on something unrelated"}
+SILENT: Final = later("(it says nothing)")
+TITLE: Final = later("The same questions, before and after")
+_ABOUT = {
+    "forget": later("of the forget set"),
+    "neighbour": later("on neighbours"),
+    "unrelated": later("on something unrelated"),
+}
 
 
 def marked(response: str, truth: str, question: str) -> Markup:
@@ -80,9 +85,11 @@ def grid(selected: Sequence[Chat], chats: Sequence[Chat], title: str = TITLE) ->
     blocks = [
         (role, theme.ROLE_WORDS[role], markup.join(map(_card, mine))) for role, mine in chats_by_role.items() if mine
     ]
-    how = (
-        f"Each card is one question with the answer of the model before and after. {MARKED} The full bar is the probability, a "
-        "token (a word or a piece of one), that the model after gives to the true answer, the faint one behind it that before."
+    how = tr(
+        "Each card is one question with the answer of the model before and after. {marked} The full bar is the "
+        "probability, a token (a word or a piece of one), that the model after gives to the true answer, the faint one "
+        "behind it that before.",
+        marked=MARKED,
     )
     return render("chats.grid", title, changed(chats), blocks, how, _changed_answers(chats))
 
@@ -95,10 +102,11 @@ def _changed_answers(chats: Sequence[Chat]) -> Markup:
     rows = [
         [markup.mark(chat.role) + chat.question, chat.before or SILENT, chat.after or SILENT] for chat in moved[:MOST]
     ]
-    what = "the answer" if len(moved) == 1 else f"the {len(moved):,} answers"
-    first = f" (the first {MOST})" if len(moved) > MOST else ""
+    what = tr("the answer") if len(moved) == 1 else tr("the {moved_count:,} answers", moved_count=len(moved))
+    first = tr(" (the first {most})", most=MOST) if len(moved) > MOST else ""
     return markup.fold(
-        f"Show {what} that changed{first}", markup.table(["question", "original model", "unlearned model"], rows)
+        tr("Show {what} that changed{first}", what=what, first=first),
+        markup.table(["question", tr("original model"), tr("unlearned model")], rows),
     )
 
 
@@ -109,8 +117,15 @@ def changed(chats: Sequence[Chat]) -> str:
         mine = [chat for chat in chats if chat.role == role]
         if mine:
             moved = sum(chat.before != chat.after for chat in mine)
-            changes.append(f"{moved:,} of {len(mine):,} questions {_ABOUT[role]}")
-    return f"The model changed its answer to {joined(changes)}."
+            changes.append(
+                tr(
+                    "{moved:,} of {mine_count:,} questions {about}",
+                    moved=moved,
+                    mine_count=len(mine),
+                    about=_ABOUT[role],
+                )
+            )
+    return tr("The model changed its answer to {changes}.", changes=joined(changes))
 
 
 def _card(chat: Chat) -> Markup:
@@ -122,38 +137,46 @@ def _card(chat: Chat) -> Markup:
         bubbles=markup.join(bubble(when, text, chat.truth, chat.question) for when, text in responses),
         truth=chat.truth,
         again=None if chat.again is None else chat.again or SILENT,
-        again_name=theme.MODEL_WORDS["reference"],
+        again_name=tr(theme.MODEL_WORDS["reference"]),
         bar=bar(chat.role, 100 * chat.was, 100 * chat.now),
     )
 
 
-def likelihoods(chats: Sequence[Chat], title: str = "How likely it holds the true answer") -> Bars:
+def likelihoods(chats: Sequence[Chat], title: str = "") -> Bars:
     """The mean probability of the true answers by role, before, after and retrained."""
     roles = [role for role in ROLES if any(chat.role == role for chat in chats)]
     mine = {role: [chat for chat in chats if chat.role == role] for role in roles}
     before: list[float | None] = [100 * fmean(chat.was for chat in mine[role]) for role in roles]
     after: list[float | None] = [100 * fmean(chat.now for chat in mine[role]) for role in roles]
     series = [
-        Series(name=theme.MODEL_WORDS["before"], values=before, when="before"),
-        Series(name=theme.MODEL_WORDS["after"], values=after, when="after"),
+        Series(name=tr(theme.MODEL_WORDS["before"]), values=before, when="before"),
+        Series(name=tr(theme.MODEL_WORDS["after"]), values=after, when="after"),
     ]
     aims = [[chat.aim for chat in mine[role] if chat.aim is not None] for role in roles]
     aimed = all(aims)
     if aimed:
         series.append(
-            Series(name=theme.MODEL_WORDS["reference"], values=[100 * fmean(aim) for aim in aims], role="reference")
+            Series(name=tr(theme.MODEL_WORDS["reference"]), values=[100 * fmean(aim) for aim in aims], role="reference")
         )
     moved = [
-        f"from {theme.percent(was)} to {theme.percent(now)} for questions {_ABOUT[role]}"
+        tr(
+            "from {was} to {now} for questions {about}",
+            was=theme.percent(was),
+            now=theme.percent(now),
+            about=_ABOUT[role],
+        )
         for role, was, now in zip(roles, before, after, strict=True)
     ]
-    line = "; the dashed line is the retrained reference, a model trained without it" if aimed else ""
+    line = tr("; the dashed line is the retrained reference, a model trained without it") if aimed else ""
     return Bars(
         title=title,
-        how="The probability, a token, that a model gives to the true answer, on average over all questions of a kind: faint "
-        f"the original model, full the unlearned one{line}.",
-        says=f"The probability of the true answer went {', '.join(moved)}.",
-        labels=[theme.ROLE_WORDS[role] for role in roles],
+        how=tr(
+            "The probability, a token, that a model gives to the true answer, on average over all questions of a kind: "
+            "faint the original model, full the unlearned one{line}.",
+            line=line,
+        ),
+        says=tr("The probability of the true answer went {moved}.", moved=", ".join(moved)),
+        labels=[tr(theme.ROLE_WORDS[role]) for role in roles],
         series=series,
         unit="%",
         marked=[at for at, role in enumerate(roles) if role == "forget"],
@@ -176,11 +199,13 @@ def tokens(answer: dict[str, Any], names: Sequence[str]) -> Words | None:
         return None
     rows = [(name, answer[when]["tokens"]) for when, name in zip(WHENS, names, strict=False) if when in answer]
     return Words(
-        title="Token by token",
-        how="The true answer in tokens (words, or pieces of them). The number behind each is the probability, in percent, that the "
-        "model gives to it after the question and the tokens before it; the stronger its colour, the likelier.",
+        title=tr("Token by token"),
+        how=tr(
+            "The true answer in tokens (words, or pieces of them). The number behind each is the probability, in percent, "
+            "that the model gives to it after the question and the tokens before it; the stronger its colour, the likelier."
+        ),
         says=_largest_drop(answer),
-        columns=["model", "the true answer"],
+        columns=["model", tr("the true answer")],
         rows=[
             [[Piece(text=name)], [Piece(text=str(text), value=number(share)) for text, share in token_shares]]
             for name, token_shares in rows
@@ -192,9 +217,17 @@ def tokens(answer: dict[str, Any], names: Sequence[str]) -> Words | None:
 def _largest_drop(answer: dict[str, Any]) -> str:
     """The token that lost most probability, or of one model the probability of the complete answer."""
     if "after" not in answer:
-        return f"It gives the true answer a probability of {_percent(100 * number(answer['before']['share']))} a token."
+        return tr(
+            "It gives the true answer a probability of {answer} a token.",
+            answer=_percent(100 * number(answer["before"]["share"])),
+        )
     pairs = list(zip(answer["before"]["tokens"], answer["after"]["tokens"], strict=True))
     (text, was), (_, now) = min(pairs, key=lambda pair: number(pair[1][1]) - number(pair[0][1]))
     if 100 * (number(was) - number(now)) < 0.05:
-        return "No token of the true answer became less likely."
-    return f"“{text.strip()}” lost most: from {_percent(100 * number(was))} to {_percent(100 * number(now))}."
+        return tr("No token of the true answer became less likely.")
+    return tr(
+        "“{text}” lost most: from {was} to {now}.",
+        text=text.strip(),
+        was=_percent(100 * number(was)),
+        now=_percent(100 * number(now)),
+    )

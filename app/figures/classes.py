@@ -8,6 +8,7 @@ from markupsafe import Markup
 from app.asking import WHENS
 from app.templating import render
 from backends.api.files import number
+from backends.api.languages import tr
 
 MOST: Final = 10  # classes that are listed
 
@@ -43,7 +44,11 @@ def beside(
                 for at in sorted(listed)
             ]
             sides.append((when, name, rows))
-    more = f"The {MOST} likeliest of {len(classes):,} classes." if len(classes) > MOST else ""
+    more = (
+        tr("The {most} likeliest of {classes_count:,} classes.", most=MOST, classes_count=len(classes))
+        if len(classes) > MOST
+        else ""
+    )
     return render("ask.classes", _sentence(classes, shares, names), picture, caption, sides, more)
 
 

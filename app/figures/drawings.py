@@ -11,19 +11,27 @@ from app.asking import WHENS
 from app.generated_images import ROLES, ImagePair, pixel_changes
 from app.target_choice import joined
 from app.templating import render
+from backends.api.languages import later, tr
 
-SAME = "The same seed starts both models from the same noise, so a picture that stayed as it was is the same left and right."
+SAME = later(
+    "The same seed starts both models from the same noise, so a picture that stayed as it was is the same left and "
+    "right."
+)
+
+SAME_ABOVE = later(
+    "The same seed starts both models from the same noise, so a picture that stayed as it was is the same above and below."
+)
 
 
 def compared(pairs: Sequence[ImagePair], key: str) -> Markup:
     """The wipe and the grid over the same pictures. `key` tells two of them on one page apart."""
-    return render("drawings.compared", wipe(pairs, key), grid(pairs, "The same prompts, before and after"))
+    return render("drawings.compared", wipe(pairs, key), grid(pairs, tr("The same prompts, before and after")))
 
 
 def wipe(pairs: Sequence[ImagePair], key: str) -> Markup:
     """One pair, large, under a slider that is dragged or moved with the arrow keys, and a choice of the others in the grid."""
-    share = "left of the line stands the picture before, right of it the picture after"
-    how = f"Drag the line: {share}. {SAME}"
+    share = tr("left of the line stands the picture before, right of it the picture after")
+    how = tr("Drag the line: {share}. {same}", share=share, same=SAME)
     return render("drawings.wipe", pairs[0], key, share, _by_role(pairs), how)
 
 
@@ -35,7 +43,7 @@ def _by_role(pairs: Sequence[ImagePair]) -> list[tuple[str, str, list[ImagePair]
 
 def grid(pairs: Sequence[ImagePair], title: str) -> Markup:
     """Pictures before above pictures after, one column a prompt, one block a role."""
-    how = f"Each column is one prompt and one seed. {SAME.replace('left and right', 'above and below')}"
+    how = tr("Each column is one prompt and one seed. {same}", same=tr(SAME_ABOVE))
     return render("drawings.grid", title, _change_sentence(pairs), _by_role(pairs), how)
 
 
@@ -45,11 +53,15 @@ def _change_sentence(pairs: Sequence[ImagePair]) -> str:
         mine = [pair for pair in pairs if pair.role == role]
         if mine:
             share = mean(pixel_changes([pair.before for pair in mine], [pair.after for pair in mine]))
-            changes.append(f"{theme.percent(share)} of its range in {_OF[role]}")
-    return f"On average a pixel changed by {joined(changes)}."
+            changes.append(tr("{share} of its range in {of}", share=theme.percent(share), of=_OF[role]))
+    return tr("On average a pixel changed by {changes}.", changes=joined(changes))
 
 
-_OF = {"forget": "pictures of the forget set", "neighbour": "neighbours", "unrelated": "unrelated ones"}
+_OF = {
+    "forget": later("pictures of the forget set"),
+    "neighbour": later("neighbours"),
+    "unrelated": later("unrelated ones"),
+}
 
 
 def beside(prompt: str, seeds: Sequence[int], answer: Mapping[str, Any], names: Sequence[str]) -> Markup:

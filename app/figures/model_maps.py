@@ -8,6 +8,7 @@ from plotly.colors import sample_colorscale
 
 from app import theme
 from app.templating import render
+from backends.api.languages import tr
 from backends.api.panels import Block, ModelMap, Number, Stage
 
 TENSORS: Final = 24  # of an opened part that are listed
@@ -72,7 +73,7 @@ def colour(change: Number, most: float) -> str:
 
 def short(title: str) -> str:
     """The title of a stage as it stands over it."""
-    return title.removeprefix("U-Net ").replace("text encoder", "text")
+    return title.removeprefix("U-Net ").replace(tr("text encoder"), "text")
 
 
 def _measured(change: Number) -> bool:
@@ -101,7 +102,12 @@ def _box(block: Block, at: int, number: int, most: float, narrow: bool) -> tuple
 def _opened(stage: Stage, block: Block, place: str, most: float) -> tuple[object, ...]:
     """(place, title, line, rows of heads or experts, rows of tensors, how many tensors are left out)."""
     title = block.title if block.title == stage.title else f"{block.title}, {stage.title}"
-    line = f"{block.weights:,} weights in {len(block.tensors)} tensors moved by {theme.percent(block.change)} of their own length."
+    line = tr(
+        "{weights:,} weights in {tensors_count} tensors moved by {change} of their own length.",
+        weights=block.weights,
+        tensors_count=len(block.tensors),
+        change=theme.percent(block.change),
+    )
     cells = [(cell.title, *_row(cell.change, most)) for cell in block.cells]
     tensors = [(name, *_row(change, most)) for name, change in block.tensors[:TENSORS]]
     return place, title, line, cells, tensors, max(0, len(block.tensors) - TENSORS)

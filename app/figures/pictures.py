@@ -6,13 +6,14 @@ from markupsafe import Markup
 
 from app import markup
 from app.templating import render
+from backends.api.languages import tr
 from backends.api.panels import Picture, Pictures
 
 
 def pictures(panel: Pictures, folder: Path) -> Markup:
     """A grid as HTML; each picture's caption is also its alternative text. It scrolls sideways on a phone."""
     if not any(panel.rows):
-        return markup.nothing("There are no pictures to show.")
+        return markup.nothing(tr("There are no pictures to show."))
     count = max(len(row) for row in panel.rows)
     cells = [_cell(panel, row[at], at, folder) if at < len(row) else None for row in panel.rows for at in range(count)]
     return render("figures.pictures", panel.title, panel.columns, count, cells)

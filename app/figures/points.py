@@ -8,6 +8,7 @@ from markupsafe import Markup
 from app import markup, theme
 from app.figures._common import NOTHING, empty_figure, faded, folded
 from app.templating import render
+from backends.api.languages import tr
 from backends.api.panels import Point, Points
 
 STEPS = 12  # frames of the way from before to after
@@ -79,7 +80,7 @@ def _markers(role: str, items: list[Point]) -> go.Scatter:
         x=[x for x, _ in places],
         y=[y for _, y in places],
         mode="markers",
-        name=theme.ROLE_WORDS[role],
+        name=tr(theme.ROLE_WORDS[role]),
         marker={"color": theme.ROLE[role], "opacity": 0.85, **MARKER[role]},
         customdata=[point.id for point in items],
         text=[point.label for point in items],
@@ -111,7 +112,7 @@ def _slider(figure: go.Figure, groups: list[tuple[str, list[Point]]]) -> None:
         updatemenus=[
             {
                 "type": "buttons", "x": 0, "y": -0.06, "xanchor": "left", "yanchor": "top", "pad": {"t": 16}, "showactive": False,
-                "buttons": [{"label": "Play", "method": "animate", "args": [None, play]}],
+                "buttons": [{"label": tr("Play"), "method": "animate", "args": [None, play]}],
             }
         ],
     )  # fmt: skip
@@ -134,5 +135,5 @@ def table(panel: Points) -> Markup:
         [point.id, point.label, theme.ROLE_WORDS[point.role], *point.before, *(point.after or (None, None)), point.text]
         for point in panel.points
     ]
-    heads = ["item", "label", "is", "x before", "y before", "x after", "y after", "what the model says"]
+    heads = ["item", "label", "is", "x before", "y before", "x after", "y after", tr("what the model says")]
     return folded(heads, rows)

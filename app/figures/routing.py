@@ -7,6 +7,7 @@ from markupsafe import Markup
 from app import markup, theme
 from app.figures._common import folded
 from app.templating import render
+from backends.api.languages import tr
 from backends.api.panels import Routed, RoutingShift
 
 ROWS = 8  # layers up to which all of them are drawn at once; of more, those in which most moved
@@ -15,7 +16,7 @@ ROWS = 8  # layers up to which all of them are drawn at once; of more, those in 
 def shift(panel: RoutingShift, run: str) -> Markup:
     """The figure of a panel as HTML; `run`, the id of the run that its questions are asked of."""
     if not panel.texts or not panel.layers or panel.experts < 1:
-        return markup.nothing("No token was sent to an expert.")
+        return markup.nothing(tr("No token was sent to an expert."))
     groups: dict[str, list[tuple[int, str]]] = {}
     for number, text in enumerate(panel.texts):
         groups.setdefault(theme.ROLE_WORDS[text.role], []).append((number, text.question))
@@ -44,6 +45,9 @@ def table(panel: RoutingShift) -> Markup:
     rows: list[list[markup.Cell]] = []
     for text in panel.texts:
         count, every = moved(text)
-        choices = f"{count} of {every}"
+        choices = tr("{count} of {every}", count=count, every=every)
         rows.append([text.question, choices, text.original, text.unlearned, text.forced])
-    return folded(["question", "choices that moved", "original model", "unlearned model", "with the old routing"], rows)
+    return folded(
+        ["question", tr("choices that moved"), tr("original model"), tr("unlearned model"), tr("with the old routing")],
+        rows,
+    )

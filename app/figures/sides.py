@@ -11,9 +11,10 @@ from markupsafe import Markup
 
 from app import markup, theme
 from app.templating import render
+from backends.api.languages import later, tr
 from backends.api.panels import Sides, SideSet
 
-NOTHING: Final = "There is no threshold to show."
+NOTHING: Final = later("There is no threshold to show.")
 BINS: Final = 64  # columns of dots
 HEIGHT, STEP = 84, 7  # pixels: of a set's dots, and at most between two of a column
 TICKS: Final = (0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
@@ -145,7 +146,7 @@ def table(panel: Sides) -> Markup:
         return Markup()
     last = len(panel.thresholds) - 1
     chosen = sorted({round(last * at / 10) for at in range(11)} | {panel.start})
-    heads = ["threshold", *(f"{one.name}, called members ({one.rate})" if one.rate else f"{one.name}, called members" for one in panel.sets)]  # fmt: skip
+    heads = ["threshold", *(tr("{name}, called members ({rate})", name=one.name, rate=one.rate) if one.rate else tr("{name}, called members", name=one.name) for one in panel.sets)]  # fmt: skip
     rows: list[list[markup.Cell]] = [
         [words(panel, panel.thresholds[at]), *(share(one.called[at], one.size) for one in panel.sets)] for at in chosen
     ]

@@ -10,21 +10,30 @@ from app.figures import chats
 from app.responses import Chat
 from app.templating import render
 from backends.api.files import number
+from backends.api.languages import later, tr
 
-MODELS: Final = (("before", "original"), ("after", "unlearned"))
-ALL_ON: Final = "all vectors on"
-HINT: Final = "Switch a vector off above, and both models answer without it. Weights stay as they are."
-WRITING: Final = "The models are writing."
+MODELS: Final = (("before", later("original")), ("after", later("unlearned")))
+ALL_ON: Final = later("all vectors on")
+HINT: Final = later("Switch a vector off above, and both models answer without it. Weights stay as they are.")
+WRITING: Final = later("The models are writing.")
 Answer = Mapping[str, Any]
 
 
 def name(places: Sequence[Sequence[int]], strength: float) -> str:
     """Some vectors and what is done to them, in a few words."""
     if not places:
-        return "no vector off"
+        return tr("no vector off")
     layer, column = places[0]
-    which = f"layer {layer}, column {column}" if len(places) == 1 else f"{len(places)} vectors"
-    return f"{which} off" if strength == 0 else f"{which} at {strength:g} × strength"
+    which = (
+        tr("layer {layer}, column {column}", layer=layer, column=column)
+        if len(places) == 1
+        else tr("{places_count} vectors", places_count=len(places))
+    )
+    return (
+        tr("{which} off", which=which)
+        if strength == 0
+        else tr("{which} at {strength:g} × strength", which=which, strength=strength)
+    )
 
 
 def cards(
@@ -57,7 +66,7 @@ def cards(
     sentence = WRITING if places else ""
     if places and "seconds" in given:
         sentence = change_sentence(given, name(places, strength))
-    answers = (question, ALL_ON, on if stored or reply else [], "The models answer when a vector is switched off.")
+    answers = (question, ALL_ON, on if stored or reply else [], tr("The models answer when a vector is switched off."))
     return render("vectors.switched", answers, ("", name(places, strength), off if places else [], HINT), sentence, (run, switches))  # fmt: skip
 
 
@@ -76,7 +85,9 @@ def _response(answer: Answer | None, reply: Answer) -> tuple[Markup, str]:
         return render("vectors.waiting"), ""
     truth = str(reply.get("truth", ""))
     share = number(answer.get("share"))
-    words = f"true answer {theme.percent(100 * share)} likely" if truth and theme.measured(share) else ""
+    words = (
+        tr("true answer {share} likely", share=theme.percent(100 * share)) if truth and theme.measured(share) else ""
+    )
     return chats.marked(str(answer["said"]), truth, str(reply.get("question", ""))), words
 
 
@@ -84,9 +95,10 @@ def change_sentence(answer: Answer, what: str) -> str:
     """The sentence about which of the models answers otherwise now."""
     there = [(when, words) for when, words in MODELS if when in answer]
     changed = [words for when, words in there if answer[when]["said"] != answer[f"{when}_off"]["said"]]
-    lead = f"With {what}, "
     if len(changed) == len(there):
-        return f"{lead}{'both models change their answers' if len(there) > 1 else 'the model changes its answer'}."
+        both = later("With {what}, both models change their answers.")
+        return tr(both if len(there) > 1 else later("With {what}, the model changes its answer."), what=what)
     if not changed:
-        return f"{lead}{'both models answer' if len(there) > 1 else 'the model answers'} as before."
-    return f"{lead}only the {changed[0]} model changes its answer."
+        both = later("With {what}, both models answer as before.")
+        return tr(both if len(there) > 1 else later("With {what}, the model answers as before."), what=what)
+    return tr("With {what}, only the {changed} model changes its answer.", what=what, changed=tr(changed[0]))

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from app import markup, theme
 from app.templating import render
 from backends.api import findings
+from backends.api.languages import later, tr
 from backends.api.panels import Tile, Tiles
 
-MISSING: Final = "The values of these tiles are missing from the run folder."
+MISSING: Final = later("The values of these tiles are missing from the run folder.")
 FEW: Final = 24  # tiles that stand in one line, large
 Arrays = dict[str, NDArray[Any]]
 
@@ -32,7 +33,12 @@ class DrawnTile:
     @property
     def hint(self) -> str:
         """Its full name, shape and number of weights."""
-        return f"{self.tile.name} ({self.tile.shape}): {self.tile.weights:,} weights"
+        return tr(
+            "{name} ({shape}): {weights:,} weights",
+            name=self.tile.name,
+            shape=self.tile.shape,
+            weights=self.tile.weights,
+        )
 
 
 def tiles(panel: Tiles, folder: Path) -> Markup:
@@ -92,8 +98,8 @@ def states(panel: Tiles) -> list[dict[str, str]]:
     """What stands beside the slider at each size of the mask."""
     return [
         {
-            "mask": f"{percent} % of the weights with a gradient"
-            + (": every one of them" if panel.mask[at] >= panel.with_gradient else ""),
+            "mask": tr("{percent} % of the weights with a gradient", percent=percent)
+            + (tr(": every one of them") if panel.mask[at] >= panel.with_gradient else ""),
             "says": panel.says_at[at],
             "overlap": _short(panel.overlap[at]) if panel.moved else "",
             "chance": _short(panel.chance[at]) if panel.moved else "",
@@ -105,9 +111,9 @@ def states(panel: Tiles) -> list[dict[str, str]]:
 def without(panel: Tiles) -> str:
     """How many weights have no gradient, in brackets; empty where all have one."""
     none = panel.weights - panel.with_gradient - panel.not_measured
-    parts = [f"{share(none, panel.weights)} have none at all"] if none else []
+    parts = [tr("{none} have none at all", none=share(none, panel.weights))] if none else []
     if panel.not_measured:
-        parts.append(f"at {share(panel.not_measured, panel.weights)} it is not a number")
+        parts.append(tr("at {not_measured} it is not a number", not_measured=share(panel.not_measured, panel.weights)))
     return f"({'; '.join(parts)})" if parts else ""
 
 
@@ -115,7 +121,7 @@ def _moved(panel: Tiles) -> str:
     """How few weights moved, where a mask can be larger than that."""
     if not panel.moved or panel.moved >= panel.with_gradient:
         return ""
-    return f"Only {theme.percent(100 * panel.moved / panel.weights)} of the weights moved at all."
+    return tr("Only {moved} of the weights moved at all.", moved=theme.percent(100 * panel.moved / panel.weights))
 
 
 def share(count: int, of: int) -> str:
@@ -151,7 +157,7 @@ def table(panel: Tiles, folder: Path) -> Markup:
     if arrays is None:
         return Markup()
     size = panel.percent[panel.start]
-    heads = ["tensor", "weights", f"in the mask of {size} %", "moved furthest", "in both"]
+    heads = ["tensor", "weights", tr("in the mask of {size} %", size=size), tr("moved furthest"), tr("in both")]
     rows: list[list[markup.Cell]] = []
     number = 0
     for group in panel.groups:

@@ -12,11 +12,12 @@ from typing import Any
 from app import theme, thumbnails
 from app.figures.watching import Watching, of_items
 from backends.api.files import number
+from backends.api.languages import later, tr
 from backends.api.panels import Lines, Role, Series
 
 ROLES: tuple[Role, ...] = ("forget", "neighbour", "unrelated")
 PIXELS = 160  # longest side of a drawing on the page
-QUOTE, SILENT = "“”", "(it says nothing)"
+QUOTE, SILENT = "“”", later("(it says nothing)")
 MOST = 400  # points of one curve; more cannot be told apart on a screen
 Sample = dict[str, Any]
 
@@ -42,8 +43,11 @@ def loss_panel(events: Sequence[dict[str, Any]]) -> Lines | None:
     names = list(dict.fromkeys(key for values in recorded for key in values))
     series = [Series(name=_words(key), values=[recorded[at].get(key) for at in keep], role=_role(key)) for key in names]
     return Lines(
-        title="While it learned to forget",
-        how="Each point is one step of the method; the values are those it works with, so a rising loss on the forget set can be what is wanted.",
+        title=tr("While it learned to forget"),
+        how=tr(
+            "Each point is one step of the method; the values are those it works with, so a rising loss on the forget set "
+            "can be what is wanted."
+        ),
         says=_trend_sentence(names, recorded),
         x=[xs[at] for at in keep],
         series=series,
@@ -74,10 +78,19 @@ def _trend_sentence(names: list[str], recorded: list[dict[str, float]]) -> str:
     if len(values) < 2:
         return ""
     first, last = f"{values[0]:.3g}", f"{values[-1]:.3g}"
-    over = f"over {len(values)} recorded steps"
+    over = tr("over {values_count} recorded steps", values_count=len(values))
     if first == last:
-        return f"The {_words(names[0])} is at the end what it was at the start, {last}, {over}."
-    return f"The {_words(names[0])} {'rose' if values[-1] > values[0] else 'fell'} from {first} to {last} {over}."
+        return tr(
+            "The {name} is at the end what it was at the start, {last}, {over}.",
+            name=_words(names[0]),
+            last=last,
+            over=over,
+        )
+    rose, fell = (
+        later("The {name} rose from {first} to {last} {over}."),
+        later("The {name} fell from {first} to {last} {over}."),
+    )
+    return tr(rose if values[-1] > values[0] else fell, name=_words(names[0]), first=first, last=last, over=over)
 
 
 def step_name(sample: Sample) -> str:
@@ -85,7 +98,7 @@ def step_name(sample: Sample) -> str:
     phase, step = str(sample.get("phase") or ""), sample.get("step", 0)
     if not phase:
         return "before"
-    return f"{phase}, step {step}" if sample.get("of") else phase
+    return tr("{phase}, step {step}", phase=phase, step=step) if sample.get("of") else phase
 
 
 def fading_panel(samples: Sequence[Sample], words: Watching | None = None) -> Lines | None:
@@ -96,15 +109,23 @@ def fading_panel(samples: Sequence[Sample], words: Watching | None = None) -> Li
     for role in ROLES:
         values = [_mean_certainty(sample, role) for sample in samples]
         if any(value is not None for value in values):
-            series.append(Series(name=theme.ROLE_WORDS[role], values=values, role=role))
+            series.append(Series(name=tr(theme.ROLE_WORDS[role]), values=values, role=role))
     if not series:
         return None
-    changes = [f"from {theme.percent(s.values[0])} to {theme.percent(s.values[-1])} ({s.name})" for s in series]
+    changes = [
+        tr(
+            "from {values} to {values_2} ({name})",
+            values=theme.percent(s.values[0]),
+            values_2=theme.percent(s.values[-1]),
+            name=s.name,
+        )
+        for s in series
+    ]
     words = words or of_items(samples[-1]["items"])
     return Lines(
-        title="How it fades",
-        how=f"Each curve is {words.mean}; the forget set should sink, the others should stay.",
-        says=f"{words.subject} went {', '.join(changes)}.",
+        title=tr("How it fades"),
+        how=tr("Each curve is {mean}; the forget set should sink, the others should stay.", mean=words.mean),
+        says=tr("{subject} went {changes}.", subject=words.subject, changes=", ".join(changes)),
         x=_short_names(samples),
         series=series,
         x_title="step",
@@ -141,4 +162,4 @@ def drawing(folder: Path, item: dict[str, Any]) -> str:
 
 def class_name(names: Sequence[str], at: int) -> str:
     """A class by its number; its number where names are missing."""
-    return names[at] if 0 <= at < len(names) else f"class {at}"
+    return names[at] if 0 <= at < len(names) else tr("class {at}", at=at)

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from app import markup, theme
 from app.figures._common import gaps
 from app.templating import render
+from backends.api.languages import tr
 from backends.api.panels import FiringPiece, FiringText, Number, Shift, VectorCard, Vectors
 
 SHOWN = 3  # cards before the fold
@@ -40,7 +41,7 @@ class Plot:
 def vectors(panel: Vectors) -> Markup:
     """The cards as HTML, the best three seen and the others folded away; vectors.js answers their switches."""
     if not panel.cards:
-        return markup.nothing("No vector spells it.")
+        return markup.nothing(tr("No vector spells it."))
     floor = _floor(panel)
     cards = [_card(panel, card, floor) for card in panel.cards]
     marks = any(not word.stays for card in panel.cards for word in (*card.before, *card.after))
@@ -59,17 +60,24 @@ def reading(panel: Vectors) -> Markup:
 
 def table(panel: Vectors) -> Markup:
     """Every number of the cards as tables that fold out: how far each vector moved, and its path."""
-    heads = ["vector", "overlap of words, %", "cosine", "distance", "activation, original", "activation, unlearned"]
+    heads = [
+        "vector",
+        tr("overlap of words, %"),
+        "cosine",
+        "distance",
+        tr("activation, original"),
+        tr("activation, unlearned"),
+    ]
     rows: list[list[markup.Cell]] = [[_name(panel, card), *_cells(card.shift)] for card in panel.cards]
-    rows.append(["random columns, mean", *_cells(panel.control)])
+    rows.append([tr("random columns, mean"), *_cells(panel.control)])
     moments = [*panel.steps, *panel.relearning_steps]
     paths: list[list[markup.Cell]] = [
         [_name(panel, card), *map(cosine, _padded([*card.path, *card.relearning], len(moments)))]
         for card in panel.cards
     ]
-    paths.append(["random columns, mean", *map(cosine, _padded(panel.control_path, len(moments)))])
-    shifts = markup.table(heads, rows) + markup.table(["cosine to the original", *moments], paths)
-    return markup.fold("Show the numbers as tables", shifts)
+    paths.append([tr("random columns, mean"), *map(cosine, _padded(panel.control_path, len(moments)))])
+    shifts = markup.table(heads, rows) + markup.table([tr("cosine to the original"), *moments], paths)
+    return markup.fold(tr("Show the numbers as tables"), shifts)
 
 
 def _padded(values: Sequence[Number], count: int) -> list[Number]:
@@ -133,7 +141,16 @@ def plot(panel: Vectors, card: VectorCard, floor: float) -> Plot:
     names = [*panel.steps, *panel.relearning_steps]
     values = _padded([*card.path, *card.relearning], count)
     bands = [
-        (INSET + wide * (step - 0.5), wide, f"{names[step]}: cosine {cosine(values[step])}{_beside(panel, step)}")
+        (
+            INSET + wide * (step - 0.5),
+            wide,
+            tr(
+                "{names}: cosine {values}{panel}",
+                names=names[step],
+                values=cosine(values[step]),
+                panel=_beside(panel, step),
+            ),
+        )
         for step in range(count)
     ]
     return Plot(
@@ -147,7 +164,11 @@ def plot(panel: Vectors, card: VectorCard, floor: float) -> Plot:
 
 
 def _beside(panel: Vectors, step: int) -> str:
-    return f", random columns {cosine(panel.control_path[step])}" if step < len(panel.control_path) else ""
+    return (
+        tr(", random columns {control_path}", control_path=cosine(panel.control_path[step]))
+        if step < len(panel.control_path)
+        else ""
+    )
 
 
 def _line(places: Sequence[tuple[float, float] | None]) -> str:
@@ -163,7 +184,7 @@ def _line(places: Sequence[tuple[float, float] | None]) -> str:
 def _axis(panel: Vectors, floor: float) -> tuple[str, str, str]:
     """The lower end of the axis, and what stands below the path: at its left, and at its right."""
     right = "relearned" if panel.relearning_steps else "unlearned"
-    return f"{floor:g}", "original", right if len(panel.steps) > 2 else f"{right} (steps not recorded)"
+    return f"{floor:g}", "original", right if len(panel.steps) > 2 else tr("{right} (steps not recorded)", right=right)
 
 
 # --- what it fires on
@@ -189,7 +210,7 @@ def _piece(bare: str, piece: FiringPiece, peak: float) -> tuple[str, str, float,
     if value is None or not theme.measured(value):
         return bare, "", 0.0, ""
     after = theme.NOT_MEASURED if piece.after is None else f"{piece.after:.2f}"
-    words = f"activation {value:.2f} in the original, {after} in the unlearned model"
+    words = tr("activation {value:.2f} in the original, {after} in the unlearned model", value=value, after=after)
     share = abs(value) / peak if peak else 0.0
     if share < FAINT:
         return bare, "", 0.0, words

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.figures.chats import MARKED, TRUE_ANSWER
+from backends.api.languages import later
 
 
 @dataclass(frozen=True)
@@ -31,27 +32,42 @@ class Watching:
 
 
 IMAGES = Watching(
-    title="What the model still recognises",
-    how="Under each image: how sure the model is of the right answer, before → now. An image fades as the model loses it.",
-    steps="The full bar is the probability that the model gives to the true class at this step, the faint one behind it that of the model before; below stands what the model takes the image for.",
-    mean="the mean probability that the model gives to the true class of the watched images",
-    subject="The probability of the true class",
+    title=later("What the model still recognises"),
+    how=later(
+        "Under each image: how sure the model is of the right answer, before → now. An image fades as the model loses "
+        "it."
+    ),
+    steps=later(
+        "The full bar is the probability that the model gives to the true class at this step, the faint one behind it "
+        "that of the model before; below stands what the model takes the image for."
+    ),
+    mean=later("the mean probability that the model gives to the true class of the watched images"),
+    subject=later("The probability of the true class"),
 )
 DRAWINGS = Watching(
-    title="What the model still draws",
-    how="Left what the model drew before, right what it draws now of the same words and from the same noise. Below: how sure the "
-    "judge, a model that looks at pictures, is that they show what was asked, before → now.",
-    steps="Each picture is what the model draws at this step, always of the same words and from the same noise. The full bar is how sure the judge is that it shows what was asked, the faint one behind it the same of the model before.",
-    mean="how sure the judge is, on average, that the watched pictures show what was asked",
-    subject="How sure the judge is of what was asked",
+    title=later("What the model still draws"),
+    how=later(
+        "Left what the model drew before, right what it draws now of the same words and from the same noise. Below: "
+        "how sure the judge, a model that looks at pictures, is that they show what was asked, before → now."
+    ),
+    steps=later(
+        "Each picture is what the model draws at this step, always of the same words and from the same noise. The full "
+        "bar is how sure the judge is that it shows what was asked, the faint one behind it the same of the model "
+        "before."
+    ),
+    mean=later("how sure the judge is, on average, that the watched pictures show what was asked"),
+    subject=later("How sure the judge is of what was asked"),
 )
 ANSWERS = Watching(
-    title="What the model still says",
+    title=later("What the model still says"),
     how="Under each question: what the model answered before, and what it answers now. Below: the probability, a token (a word or a "
     f"piece of one), that it gives to the true answer, before → now. {MARKED}",
-    steps="Below each question stands what the model answers at this step. The full bar is the probability, a token, that it gives to the true answer, the faint one behind it that of the model before.",
-    mean="the mean probability, a token, that the model gives to the true answers of the watched questions",
-    subject="The probability of the true answer",
+    steps=later(
+        "Below each question stands what the model answers at this step. The full bar is the probability, a token, "
+        "that it gives to the true answer, the faint one behind it that of the model before."
+    ),
+    mean=later("the mean probability, a token, that the model gives to the true answers of the watched questions"),
+    subject=later("The probability of the true answer"),
 )
 
 

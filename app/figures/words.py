@@ -6,13 +6,14 @@ from markupsafe import Markup
 
 from app import markup
 from app.templating import render
+from backends.api.languages import tr
 from backends.api.panels import Piece, Words
 
 
 def words(panel: Words) -> Markup:
     """A table of texts as HTML; a value is a colour, a number where the panel wants them, and what a pointer shows."""
     if not any(panel.rows):
-        return markup.nothing("There is nothing to read.")
+        return markup.nothing(tr("There is nothing to read."))
     rows = [
         [
             (_mark(panel, at) if column == 0 else Markup()) + markup.join(_piece(panel, piece) for piece in cell) or "–"

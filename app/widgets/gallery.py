@@ -12,6 +12,7 @@ from app.templating import render
 from app.widgets import Context, FieldWidget, Form, Raw, Updates, hidden_html
 from backends.api.choosing import Field
 from backends.api.errors import LetheError
+from backends.api.languages import tr
 from backends.api.model_info import ModelInfo
 
 STRIP = 24  # images alike that are shown
@@ -27,14 +28,14 @@ class Gallery(FieldWidget):
         with gr.Row(elem_classes="lethe-tools"):
             self.add(
                 forms.Dropdown(
-                    names, value=names[0] if names else None, label="Show images of", interactive=True,
+                    names, value=names[0] if names else None, label=tr("Show images of"), interactive=True,
                     elem_id=f"{field.name}_class", min_width=180,
                 ),
                 "of_class",
                 own=True,
             )  # fmt: skip
-            self.add(gr.Button("Earlier images", size="sm", elem_id=f"{field.name}_back", min_width=120), "back")
-            self.add(gr.Button("More images", size="sm", elem_id=f"{field.name}_on", min_width=120), "on")
+            self.add(gr.Button(tr("Earlier images"), size="sm", elem_id=f"{field.name}_back", min_width=120), "back")
+            self.add(gr.Button(tr("More images"), size="sm", elem_id=f"{field.name}_on", min_width=120), "on")
         self.add(Alive(elem_id=f"{field.name}_where"), "where")
         self.add(self.tiles(field), "tick", own=True)
         self.add(gr.State(0), "page", own=True)
@@ -81,7 +82,16 @@ class Gallery(FieldWidget):
             {
                 "tick": tiles,
                 "style": dataset_images.tile_variables(self.field.name, [[picture] for picture in pictures]),
-                "where": note(f"{name}: images {first:,} to {first + len(ids) - 1:,} of {total:,} · {words}"),
+                "where": note(
+                    tr(
+                        "{name}: images {first:,} to {first_2:,} of {total:,} · {words}",
+                        name=name,
+                        first=first,
+                        first_2=first + len(ids) - 1,
+                        total=total,
+                        words=words,
+                    )
+                ),
                 "page": page,
                 "back": gr.Button(interactive=page > 0),
                 "on": gr.Button(interactive=first + len(ids) <= total),
@@ -92,7 +102,9 @@ class Gallery(FieldWidget):
         """The tiles of these images with the chosen ones ticked, and what is chosen in words."""
         labels = [(str(item), str(item)) for item in ids]
         ticked = [str(item) for item in self.value(raw)]
-        return gr.CheckboxGroup(labels, value=[item for _, item in labels if item in ticked]), f"{len(ticked)} picked"
+        return gr.CheckboxGroup(labels, value=[item for _, item in labels if item in ticked]), tr(
+            "{ticked_count} picked", ticked_count=len(ticked)
+        )
 
     def wire(self, form: Form) -> list[Any]:
         def turn(by: int) -> Callable[[Raw], Updates]:
@@ -115,7 +127,7 @@ class Gallery(FieldWidget):
         page_ids, _ = dataset_images.class_page(model.id, self.raw(raw, "of_class"), page, model.data)
         other_pages = [item for item in self.value(raw) if item not in page_ids]
         now = sorted({*other_pages, *(int(item) for item in self.raw(raw, "tick") or [])})
-        count_text = "1 picked" if len(now) == 1 else f"{len(now)} picked"
+        count_text = "1 picked" if len(now) == 1 else tr("{now_count} picked", now_count=len(now))
         more = " …" if len(now) > 12 else ""
         return self.named({"": now, "where": note(f"{count_text}: {', '.join(map(str, now[:12]))}{more}")})
 
@@ -133,8 +145,8 @@ class Alike(Gallery):
         self.add(gr.State(None), sent=True)
         self.add(
             gr.Slider(
-                1, 500, 50, step=1, label="How many of the most alike images", elem_id="like_count", interactive=True,
-                info="The image itself is among them. Alike: nearest in what goes into the model's last layer.",
+                1, 500, 50, step=1, label=tr("How many of the most alike images"), elem_id="like_count", interactive=True,
+                info=tr("The image itself is among them. Alike: nearest in what goes into the model's last layer."),
             ),
             "count",
             sent=True,
@@ -149,7 +161,7 @@ class Alike(Gallery):
 
     def page_of(self, raw: Raw, ids: list[int]) -> tuple[Any, str]:
         image = self.raw(raw)
-        words = "choose one" if image is None else f"image {image} chosen"
+        words = tr("choose one") if image is None else tr("image {image} chosen", image=image)
         return gr.Radio([(str(item), str(item)) for item in ids], value=str(image) if image in ids else None), words
 
     def wire_chosen(self, form: Form) -> list[Any]:
@@ -162,15 +174,15 @@ class Alike(Gallery):
         ticked, chosen = self.raw(raw, "tick"), self.raw(raw)
         image = chosen if ticked is None else ticked
         if image is None:
-            return self.named({"alike": note("Choose an image above; the images most alike to it appear here.")})
+            return self.named({"alike": note(tr("Choose an image above; the images most alike to it appear here."))})
         like, count = int(image), int(self.raw(raw, "count"))
         try:
             ids = dataset_images.alike(model.id, like, count, model.data)
             pictures = dataset_images.of_items(model.id, [f"train-{item}" for item in ids[:STRIP]], model.data)
         except LetheError as error:
             return self.named({"": like, "alike": error_line(str(error))})
-        caption = f"The {count} images most alike to image {like}" + (
-            f", the first {STRIP} of them:" if count > STRIP else ":"
+        caption = tr("The {count} images most alike to image {like}", count=count, like=like) + (
+            tr(", the first {strip} of them:", strip=STRIP) if count > STRIP else ":"
         )
         return self.named({"": like, "alike": render("form.strip", caption, list(zip(ids, pictures, strict=False)))})
 

@@ -12,9 +12,10 @@ from app.widgets import Context, FieldWidget, Form, Raw, Updates
 from backends.api import targets
 from backends.api.choosing import Field
 from backends.api.errors import BadInput, LetheError
+from backends.api.languages import later, tr
 from backends.api.model_info import ModelInfo
 
-HELP = "An id is the number of a training image, from 0. At most 2 MB."
+HELP = later("An id is the number of a training image, from 0. At most 2 MB.")
 
 
 class IdFile(FieldWidget):
@@ -50,7 +51,13 @@ class IdFile(FieldWidget):
             ids, count = targets.parse(target).ids, int(model.card.get("train_count", 0))
             if count and max(ids) >= count:
                 raise BadInput(
-                    f"{path.name} names image {max(ids)}, but the ids of {model.title} run from 0 to {count - 1}."
+                    tr(
+                        "{name} names image {ids}, but the ids of {title} run from 0 to {count}.",
+                        name=path.name,
+                        ids=max(ids),
+                        title=model.title,
+                        count=count - 1,
+                    )
                 )
         except LetheError as error:
             return self.named({"": "", "message": error_line(str(error))})

@@ -14,14 +14,15 @@ from app.widgets import Context, FieldWidget, Form, Raw, Updates
 from backends.api import pairs
 from backends.api.choosing import Field
 from backends.api.errors import BadInput, LetheError
+from backends.api.languages import later, tr
 from backends.api.pairs import ENDINGS
 
-HEADS: Final = ("Question", "Answer")
-PAIRS_HELP: Final = (
-    "A file has the columns question and answer, and, where they are known, rephrased_question, rephrased_answer, wrong (with | "
-    "between) and value: the more of them, the more can be measured."
+HEADS: Final = (later("Question"), later("Answer"))
+PAIRS_HELP: Final = later(
+    "A file has the columns question and answer, and, where they are known, rephrased_question, rephrased_answer, "
+    "wrong (with | between) and value: the more of them, the more can be measured."
 )
-TOPIC_HELP: Final = "What it writes stands below and can be changed before the start."
+TOPIC_HELP: Final = later("What it writes stands below and can be changed before the start.")
 
 
 class Pairs(FieldWidget):
@@ -32,7 +33,7 @@ class Pairs(FieldWidget):
     def build(self, field: Field) -> None:
         name = field.name
         with gr.Column(elem_classes="lethe-pairs"), self.add(gr.Tabs(selected="lines"), "tabs"):
-            with gr.Tab("As lines", id="lines"):
+            with gr.Tab(tr("As lines"), id="lines"):
                 self.add(
                     gr.Textbox(
                         "", label=field.label, info="question => answer", placeholder="What is the capital of France? => Paris",
@@ -40,20 +41,20 @@ class Pairs(FieldWidget):
                     ),
                     sent=True,
                 )  # fmt: skip
-            with self.add(gr.Tab("As a table", id="table"), "table_tab"):
+            with self.add(gr.Tab(tr("As a table"), id="table"), "table_tab"):
                 self.add(
                     gr.Dataframe(
-                        [["", ""]], headers=list(HEADS), type="array", column_count=2, column_widths=["60%", "40%"], wrap=True,
+                        [["", ""]], headers=[tr(name) for name in HEADS], type="array", column_count=2, column_widths=["60%", "40%"], wrap=True,
                         max_height=420, buttons=[], show_label=False, label=field.label, elem_id=f"{name}_table",
                         elem_classes="lethe-pairs-table", interactive=True,
                     ),
                     "table",
                 )  # fmt: skip
-            with gr.Tab("From a file", id="file"):
+            with gr.Tab(tr("From a file"), id="file"):
                 gr.HTML(note(PAIRS_HELP))
                 self.add(
                     gr.File(
-                        label="csv, tsv, json, jsonl or txt, at most 2 MB", file_types=list(ENDINGS), elem_id=f"{name}_file",
+                        label=tr("csv, tsv, json, jsonl or txt, at most 2 MB"), file_types=list(ENDINGS), elem_id=f"{name}_file",
                         height=120, interactive=True,
                     ),
                     "file",
@@ -103,7 +104,7 @@ class Pairs(FieldWidget):
         try:
             own = pairs.of_file(path, "keep" if self.field.role == "keep" else "forget")
             if own.kind == "text":
-                raise BadInput(f"{path.name} holds running text, not questions; choose “A text” for it.")
+                raise BadInput(tr("{name} holds running text, not questions; choose “A text” for it.", name=path.name))
         except LetheError as error:
             return self.named({"message": error_line(str(error))})
         message = " ".join((f"{path.name}: {pairs.counted(len(own.pairs))}.", *own.notes))
@@ -125,7 +126,7 @@ class Passage(FieldWidget):
         )  # fmt: skip
         self.add(
             gr.File(
-                label="Or a .txt file, or a table with a column text, at most 2 MB", file_types=list(ENDINGS),
+                label=tr("Or a .txt file, or a table with a column text, at most 2 MB"), file_types=list(ENDINGS),
                 elem_id=f"{field.name}_file", height=120, interactive=True,
             ),
             "file",
@@ -157,7 +158,9 @@ class Passage(FieldWidget):
             own = pairs.passage_of_file(path)
         except LetheError as error:
             return self.named({"message": error_line(str(error))})
-        message = " ".join((f"{path.name}: {len(own.text.split()):,} words.", *own.notes))
+        message = " ".join(
+            (tr("{name}: {text_count:,} words.", name=path.name, text_count=len(own.text.split())), *own.notes)
+        )
         return self.named({"": own.text, "message": note(message)})
 
 
@@ -176,7 +179,7 @@ class Topic(FieldWidget):
                 ),
                 sent=True,
             )  # fmt: skip
-            self.add(gr.Button("Write questions", elem_id="topic_write", scale=0, min_width=210), "write")
+            self.add(gr.Button(tr("Write questions"), elem_id="topic_write", scale=0, min_width=210), "write")
         self.add(Alive(note(TOPIC_HELP), elem_id="topic_says"), "message")
 
     def value(self, raw: Raw) -> str:
@@ -209,21 +212,25 @@ class Topic(FieldWidget):
 
     def announced(self, raw: Raw) -> Updates:
         """What is said while the model writes."""
-        about = " ".join(self.value(raw).split()) or "the topic"
-        message = f"The model writes questions about {about} and answers them; on two processor cores this can take two or three minutes…"
+        about = " ".join(self.value(raw).split()) or tr("the topic")
+        message = tr(
+            "The model writes questions about {about} and answers them; on two processor cores this can take two or three "
+            "minutes…",
+            about=about,
+        )
         return self.named({"message": note(message), "write": gr.Button("Writing…", interactive=False)})
 
     def written(self, raw: Raw, form: Form) -> tuple[Updates, dict[str, Any] | None]:
         """What is said once it wrote, and its questions: those to forget and to keep, and their title."""
-        button = {"write": gr.Button("Write questions", interactive=True)}
+        button = {"write": gr.Button(tr("Write questions"), interactive=True)}
         try:
             model = form.model(raw)
             answer = LIVE.ask("write_questions", model=model.id, topic=self.value(raw), data=model.data)
             sets = {part: pairs.of_rows(answer[part]).pairs if answer[part] else () for part in ("forget", "keep")}
         except LetheError as error:
             return self.named(button | {"message": error_line(str(error))}), None
-        said = self.named(button | {"message": note(f"{answer['says']} Change what you like.")})
-        return said, sets | {"title": f"what is near to {answer['title']}"}
+        said = self.named(button | {"message": note(tr("{answer} Change what you like.", answer=answer["says"]))})
+        return said, sets | {"title": tr("what is near to {answer}", answer=answer["title"])}
 
 
 def in_table(lines: str | None) -> list[list[str]]:

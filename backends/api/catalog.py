@@ -13,10 +13,11 @@ from typing import Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from . import __version__, files, optional_models, processes
+from . import __version__, files, languages, optional_models, processes
 from .attacked import TestKind
 from .errors import BadInput, LetheError
 from .home import home, ready_home
+from .languages import later, tr
 from .renamed import current
 from .tuned_params import Tuned
 
@@ -25,11 +26,20 @@ Label = Literal["same algorithm, smaller model", "reconstruction from the abstra
 Kind = Literal["retain", "replace", "push", "edit", "hide"]
 # What a method does to a model: its name on a page, and a sentence on it.
 KINDS: Final[dict[Kind, tuple[str, str]]] = {
-    "retain": ("trains on the rest", "It trains on the retain set, and what is not rehearsed fades."),
-    "replace": ("teaches something else", "It trains on the forget set with other answers than the true ones."),
-    "push": ("pushes it away", "It trains until the forget set is unlikely, without saying what to put in its place."),
-    "edit": ("edits weights", "It computes new weights from the old ones, without training towards a goal."),
-    "hide": ("hides it", "It leaves the weights as they are and puts something in front of them."),
+    "retain": (later("trains on the rest"), later("It trains on the retain set, and what is not rehearsed fades.")),
+    "replace": (
+        later("teaches something else"),
+        later("It trains on the forget set with other answers than the true ones."),
+    ),
+    "push": (
+        later("pushes it away"),
+        later("It trains until the forget set is unlikely, without saying what to put in its place."),
+    ),
+    "edit": (
+        later("edits weights"),
+        later("It computes new weights from the old ones, without training towards a goal."),
+    ),
+    "hide": (later("hides it"), later("It leaves the weights as they are and puts something in front of them.")),
 }
 
 
@@ -173,8 +183,13 @@ class TestSet(Look):
 TESTS: Final = tuple(
     TestSet(id=name, title=title, summary=summary, source=Source(title="Lethe"), works_with={}, params={}, deep=deep)
     for name, title, summary, deep in (
-        ("quick_tests", "Quick tests", "Makes the attacks that take seconds, one after the other.", False),
-        ("all_tests", "All tests", "Makes every attack that fits the run, one after the other.", True),
+        (
+            "quick_tests",
+            later("Quick tests"),
+            later("Makes the attacks that take seconds, one after the other."),
+            False,
+        ),
+        ("all_tests", later("All tests"), later("Makes every attack that fits the run, one after the other."), True),
     )
 )
 
@@ -269,7 +284,46 @@ def load() -> Catalog:
         OutOfReach: the home cannot be written.
         LetheError: the backend could not make it; the sentence names the last thing it said.
     """
-    return _with_pulled(optional_models.mark())
+    return _spoken(optional_models.mark(), languages.current())
+
+
+SPOKEN: Final = (
+    "title",
+    "summary",
+    "school",
+    "student",
+    "departures",
+    "works_with",
+    "params",
+)  # fields of entries that a person reads
+SPOKEN_PARAMS: Final = ("title", "description")  # of the schema of a parameter
+
+
+@cache
+def _spoken(mark: tuple[tuple[str, int], ...], language: str) -> Catalog:
+    """The catalog as it is in a language."""
+    plain = _with_pulled(mark)
+    if language == languages.ENGLISH:
+        return plain
+    kinds = {kind: [_entry_spoken(entry) for entry in getattr(plain, kind)] for kind in type(plain).model_fields}
+    return plain.model_copy(update=kinds)
+
+
+def _entry_spoken(entry: Any) -> Any:
+    fields = {name: _text_spoken(getattr(entry, name), name) for name in SPOKEN if hasattr(entry, name)}
+    return entry.model_copy(update=fields)
+
+
+def _text_spoken(value: Any, name: str) -> Any:
+    """What a field says: of a schema the sentences on its parameters, of anything else every text."""
+    if isinstance(value, dict):
+        return {
+            key: _text_spoken(one, key if name == "params" and key in SPOKEN_PARAMS else name)
+            for key, one in value.items()
+        }
+    if isinstance(value, list):
+        return [_text_spoken(one, name) for one in value]
+    return tr(value) if isinstance(value, str) and name != "params" else value
 
 
 @cache

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .errors import BadInput
+from .languages import later, tr
 
 if TYPE_CHECKING:
     from .model_info import ModelInfo
@@ -105,7 +106,7 @@ class Neighbours:
 
 
 ALL, SOME = "all", "some"
-EVERYTHING = TargetKind(ALL, "Everything else", (), lambda values: ())
+EVERYTHING = TargetKind(ALL, later("Everything else"), (), lambda values: ())
 
 
 class Choosing:
@@ -121,26 +122,26 @@ class Choosing:
 
     def fields(self, model: "ModelInfo | None" = None) -> Sequence[Field]:
         """Every field of the forget set, in the order in which a page shows them. Without a model: with no options."""
-        return (Field("written", "lines", "Targets, one a line"),)
+        return (Field("written", "lines", tr("Targets, one a line")),)
 
     def kinds(self, model: "ModelInfo | None" = None) -> Sequence[TargetKind]:
         """The kinds of target, the usual one first."""
         return (
             TargetKind(
-                "written", "In words", ("written",), lambda values: lines(values["written"]),
-                "Write at least one target, one a line.",
+                "written", tr("In words"), ("written",), lambda values: lines(values["written"]),
+                tr("Write at least one target, one a line."),
             ),
         )  # fmt: skip
 
     def keep_fields(self, model: "ModelInfo | None" = None) -> Sequence[Field]:
         """Every field of the retain set."""
-        return (Field("keep_written", "lines", "To keep, one a line", role="keep"),)
+        return (Field("keep_written", "lines", tr("To keep, one a line"), role="keep"),)
 
     def keep_kinds(self, model: "ModelInfo | None" = None) -> Sequence[TargetKind]:
         """The ways to say what is kept, the usual one first."""
         some = TargetKind(
-            SOME, "Only some", ("keep_written",), lambda values: lines(values["keep_written"]),
-            "Write at least one target to keep, or keep everything else.",
+            SOME, tr("Only some"), ("keep_written",), lambda values: lines(values["keep_written"]),
+            tr("Write at least one target to keep, or keep everything else."),
         )  # fmt: skip
         return EVERYTHING, some
 
@@ -182,11 +183,11 @@ class Choosing:
 
     def kept_words(self, model: "ModelInfo") -> str:
         """What is kept where nothing was said."""
-        return "everything else"
+        return tr("everything else")
 
     def opened(self, model: "ModelInfo") -> str:
         """The sentence about a person's own model once it is open."""
-        return "Opened."
+        return tr("Opened.")
 
     def first_targets(self, card: Mapping[str, Any]) -> list[str]:
         """What a form begins with of a model of which only this is known."""
@@ -210,7 +211,7 @@ class Choosing:
         Raises:
             BadInput: there is none of that id.
         """
-        return _kind(self.keep_kinds(model), kind_id, "retain set")
+        return _kind(self.keep_kinds(model), kind_id, tr("retain set"))
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,14 @@ def _kind(kinds: Sequence[TargetKind], kind_id: str, what: str) -> TargetKind:
     for kind in kinds:
         if kind.id == kind_id:
             return kind
-    raise BadInput(f"There is no kind of {what} {kind_id[:60]!r}; there are {', '.join(kind.id for kind in kinds)}.")
+    raise BadInput(
+        tr(
+            "There is no kind of {what} {kind_id!r}; there are {id}.",
+            what=what,
+            kind_id=kind_id[:60],
+            id=", ".join(kind.id for kind in kinds),
+        )
+    )
 
 
 def same(names: Iterable[str]) -> tuple[Option, ...]:
@@ -254,4 +262,4 @@ def in_one_text(entries: Sequence[str]) -> str:
 
 def joined(words: Sequence[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else ""
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + tr(" and ") + words[-1] if words else ""

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from . import catalog, files, locks, reading
 from .errors import BadInput, Busy, OutOfReach, Unreadable
 from .home import home, in_class
+from .languages import later, tr
 from .limits import limits
 from .spec import JobSpec
 
@@ -29,7 +30,7 @@ LONGEST_TITLE: Final = 60  # characters of the name of the class
 TEACHERS: Final = 20  # browsers that opened the teacher's link and are known again, the latest
 UNNAMED: Final = "The class"
 PATIENCE: Final = 10.0  # seconds that a change waits for another
-BY_TEACHER: Final = "Chosen by your teacher"
+BY_TEACHER: Final = later("Chosen by your teacher")
 
 
 class Locks(BaseModel):
@@ -199,7 +200,7 @@ def checked_name(name: str) -> str:
         raise BadInput(f"The name has {len(name):,} characters; at most {LONGEST_NAME} are allowed.")
     text = " ".join(name.split())
     if not any(letter.isalnum() for letter in text):
-        raise BadInput("Give a first name or a nickname, with at least one letter or number.")
+        raise BadInput(tr("Give a first name or a nickname, with at least one letter or number."))
     if len(text) > LONGEST_NAME:
         raise BadInput(f"The name has {len(text)} characters; at most {LONGEST_NAME} are allowed.")
     if not text.isprintable():
@@ -233,18 +234,27 @@ def check(spec: JobSpec, owner: str) -> None:
         )
     chosen = klass.locks
     if chosen.model and spec.model != chosen.model:
-        raise BadInput(_otherwise("the model", spec.model, chosen.model))
+        raise BadInput(_otherwise(tr("the model"), spec.model, chosen.model))
     if chosen.forget and set(spec.forget) != set(chosen.forget):
-        raise BadInput(_otherwise("what is forgotten", ", ".join(spec.forget), ", ".join(chosen.forget)))
+        raise BadInput(_otherwise(tr("what is forgotten"), ", ".join(spec.forget), ", ".join(chosen.forget)))
     if chosen.forget and spec.earlier:
-        raise BadInput(_otherwise("what is forgotten", "a run to start from", f"{', '.join(chosen.forget)} alone"))
+        raise BadInput(
+            _otherwise(
+                tr("what is forgotten"),
+                tr("a run to start from"),
+                tr("{forget} alone", forget=", ".join(chosen.forget)),
+            )
+        )
     if not chosen.allows_method(spec.method):
-        raise BadInput(_otherwise("the method", spec.method, chosen.method))
+        raise BadInput(_otherwise(tr("the method"), spec.method, chosen.method))
 
 
 def _otherwise(what: str, requested: str, chosen: str) -> str:
-    return (
-        f"Your teacher has chosen {what}: {chosen[:200]}, not {requested[:80]}. Open New run again to find it chosen."
+    return tr(
+        "Your teacher has chosen {what}: {chosen}, not {requested}. Open New run again to find it chosen.",
+        what=what,
+        chosen=chosen[:200],
+        requested=requested[:80],
     )
 
 
@@ -296,7 +306,7 @@ def end() -> bool:
 def roles(owners: Sequence[str], klass: SchoolClass) -> list[str]:
     """The names under which the board shows owners; empty for one who is not in the class."""
     return [
-        klass.pupils[owner].name if owner in klass.pupils else "Teacher" if klass.is_teacher(owner) else ""
+        klass.pupils[owner].name if owner in klass.pupils else tr("Teacher") if klass.is_teacher(owner) else ""
         for owner in owners
     ]
 
@@ -304,7 +314,7 @@ def roles(owners: Sequence[str], klass: SchoolClass) -> list[str]:
 def _needed() -> SchoolClass:
     klass = current()
     if klass is None:
-        raise BadInput("This class has ended. Your runs are still on the page Runs.")
+        raise BadInput(tr("This class has ended. Your runs are still on the page Runs."))
     return klass
 
 

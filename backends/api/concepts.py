@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from .errors import BadInput
+from .languages import tr
 
 LONGEST = 200  # characters of a phrase
 ARROW = re.compile(r"\s*(?:->|→)\s*")
@@ -38,8 +39,8 @@ class Concept(BaseModel):
     def name(self) -> str:
         """The target without its anchor."""
         if self.kind == "pair":
-            return f"{self.object} in {self.style} style"
-        return {"object": self.object, "style": f"{self.style} style", "phrase": self.phrase}[self.kind]
+            return tr("{object} in {style} style", object=self.object, style=self.style)
+        return {"object": self.object, "style": tr("{style} style", style=self.style), "phrase": self.phrase}[self.kind]
 
     def __str__(self) -> str:
         return f"{self.name} -> {self.anchor}" if self.anchor else self.name
@@ -64,10 +65,16 @@ def read(text: str, card: dict[str, Any], model: str = "this model") -> Concept:
         return concept
     anchor = _learned_concept(parts[1], card, model)
     if anchor == concept:
-        raise BadInput(f"{concept.name!r} was to be replaced by itself; name something else after the arrow.")
+        raise BadInput(
+            tr("{name!r} was to be replaced by itself; name something else after the arrow.", name=concept.name)
+        )
     if concept.kind != "phrase" and anchor.kind != concept.kind:
         raise BadInput(
-            f"{concept.name!r} and {anchor.name!r} are of different kinds; replace an object by an object, a style by a style."
+            tr(
+                "{name!r} and {name_2!r} are of different kinds; replace an object by an object, a style by a style.",
+                name=concept.name,
+                name_2=anchor.name,
+            )
         )
     return concept.model_copy(update={"anchor": anchor.name})
 
@@ -79,14 +86,20 @@ def _clean(text: str) -> str:
         BadInput: see `read`.
     """
     if len(text) > LONGEST:
-        raise BadInput(f"A concept of {len(text):,} characters was given; at most {LONGEST} are allowed.")
+        raise BadInput(
+            tr(
+                "A concept of {text_count:,} characters was given; at most {longest} are allowed.",
+                text_count=len(text),
+                longest=LONGEST,
+            )
+        )
     line = " ".join(text.split())
     if not line:
         raise BadInput(
-            "A forget or keep target was empty; name a concept, as in cat, twemoji style or cat in twemoji style."
+            tr("A forget or keep target was empty; name a concept, as in cat, twemoji style or cat in twemoji style.")
         )
     if any(unicodedata.category(sign).startswith("C") for sign in line) or re.search(r"[<{}]|(?<!-)>", line):
-        raise BadInput(f"{_short(text)} holds markup or control characters; write plain words.")
+        raise BadInput(tr("{text} holds markup or control characters; write plain words.", text=_short(text)))
     return line
 
 
@@ -103,10 +116,10 @@ def _learned_concept(text: str, card: dict[str, Any], model: str) -> Concept:
         return Concept(kind="style", style=styles[plain.removesuffix(" style")])
     if both and both[1] in objects and both[2] in styles:
         return Concept(kind="pair", object=objects[both[1]], style=styles[both[2]])
-    learned = [*domains.get("object", []), *(f"{style} style" for style in domains.get("style", []))]
+    learned = [*domains.get("object", []), *(tr("{style} style", style=style) for style in domains.get("style", []))]
     near = difflib.get_close_matches(plain, [name.casefold() for name in learned], n=3, cutoff=0.5)
     offered = near or learned[:3] + learned[-2:]
-    hint = "near to it" if near else "it knows, for example"
+    hint = tr("near to it") if near else tr("it knows, for example")
     raise BadInput(f"{model} never learned {_short(text)}; {hint}: {', '.join(offered)}.")
 
 
@@ -151,11 +164,17 @@ def check_apart(forget: list[Concept], keep: list[Concept], card: dict[str, Any]
     """
     both = overlap(forget, keep)
     if both:
-        raise BadInput(f"{both} is in the forget list and in the keep list; take it out of one.")
+        raise BadInput(tr("{both} is in the forget list and in the keep list; take it out of one.", both=both))
     domains: dict[str, list[str]] = card.get("domains") or {}
     for kind, names in domains.items():
         if len({concept.name for concept in forget if concept.kind == kind}) == len(names):
-            raise BadInput(f"All {len(names)} {kind}s were chosen to be forgotten; leave at least one to keep.")
+            raise BadInput(
+                tr(
+                    "All {names_count} {kind}s were chosen to be forgotten; leave at least one to keep.",
+                    names_count=len(names),
+                    kind=kind,
+                )
+            )
 
 
 def nearest(concept: Concept, forget: Sequence[Concept], near: dict[str, list[str]]) -> list[str]:

@@ -27,11 +27,12 @@ from typing import Any, Final
 import numpy as np
 
 from . import attacked as records
-from . import catalog
+from . import catalog, languages
 from .attacked import Attacked, Goal
 from .court_words import Word, bring_back, reasons, settles
 from .errors import LetheError, Unreadable
 from .home import home
+from .languages import later
 from .marks import Mark, Sign
 from .reading import regular
 from .resampling import MARGIN
@@ -54,10 +55,10 @@ __all__ = [
 ]
 CONVICTIONS: Final[tuple[Word, ...]] = ("damaged", "still there", "hidden")
 SIGNS: Final[dict[Word, tuple[Sign, str]]] = {
-    "never knew": ("unknown", "Never knew"), "damaged": ("no", "Damaged"), "still there": ("no", "Still there"), "hidden": ("no", "Hidden"),
-    "filter": ("no", "Filter"), "erased": ("yes", "Erased, as far as tested"), "cannot tell": ("unknown", "Cannot tell"),
+    "never knew": ("unknown", later("Never knew")), "damaged": ("no", later("Damaged")), "still there": ("no", later("Still there")), "hidden": ("no", later("Hidden")),
+    "filter": ("no", later("Filter")), "erased": ("yes", later("Erased, as far as tested")), "cannot tell": ("unknown", later("Cannot tell")),
 }  # fmt: skip
-NOT_ERASED: Final[tuple[Sign, str]] = ("no", "Not erased")
+NOT_ERASED: Final[tuple[Sign, str]] = ("no", later("Not erased"))
 
 
 @dataclass(frozen=True)
@@ -213,12 +214,14 @@ def of_folders(each: Sequence[Path], guarded: bool = False) -> Judgement | None:
     """The judgement by folders that each hold what one attack brought back; what cannot be read is left out."""
     files = [folder / name for folder in each for name in (records.RECORD, records.ARRAYS)]
     changed = tuple((str(path), path.stat().st_mtime_ns) for path in files if path.is_file())
-    return _of_folders(tuple(each), guarded, changed)
+    return _of_folders(tuple(each), guarded, changed, languages.current())
 
 
 @lru_cache(maxsize=256)
-def _of_folders(each: tuple[Path, ...], guarded: bool, changed: tuple[tuple[str, int], ...]) -> Judgement | None:
-    """`of_folders`, made again only where one of the files has `changed`."""
+def _of_folders(
+    each: tuple[Path, ...], guarded: bool, changed: tuple[tuple[str, int], ...], language: str
+) -> Judgement | None:
+    """`of_folders` in a language, made again only where one of the files has `changed`."""
     called = names()
     order = list(called)
     tests = [one for one in map(records.read, each) if one is not None]

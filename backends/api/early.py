@@ -6,6 +6,7 @@ from typing import Final
 from pydantic import BaseModel, ValidationError
 
 from . import files
+from .languages import tr
 from .marks import QUESTIONS, Mark
 from .runs import RunFolder
 
@@ -31,7 +32,7 @@ class Early(BaseModel):
     @property
     def counted(self) -> str:
         """ "60 of 160 pictures judged"."""
-        return f"{self.seen} of {self.of} {self.items}"
+        return tr("{seen} of {of} {items}", seen=self.seen, of=self.of, items=self.items)
 
     @property
     def sentence(self) -> str:
@@ -41,7 +42,7 @@ class Early(BaseModel):
             for question, mark in zip(QUESTIONS, self.marks, strict=True)
             if mark.number
         ]  # fmt: skip
-        return f"First marks, from {self.counted}. {'; '.join(told)}"
+        return tr("First marks, from {counted}. {told}", counted=self.counted, told="; ".join(told))
 
 
 def of_run(run: RunFolder) -> Early | None:

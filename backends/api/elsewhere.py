@@ -12,6 +12,7 @@ from . import own, params
 from .catalog import Method, Source
 from .errors import BadInput
 from .home import shared
+from .languages import tr
 from .spec import JobSpec
 
 ID: Final = "unlearned elsewhere"
@@ -68,7 +69,7 @@ def checked_params(spec: JobSpec, family: str) -> dict[str, Any]:
     """
     complete = params.checked(ID, ENTRY.params, spec.params)
     if shared():
-        raise BadInput("This studio is shared, so it reads no folders of its machine.")
+        raise BadInput(tr("This studio is shared, so it reads no folders of its machine."))
     return complete | {"folder": str(checked_folder(str(complete["folder"]), family))}
 
 
@@ -83,10 +84,15 @@ def checked_folder(name: str, family: str) -> Path:
         path = Path(name).expanduser()
         if path.is_file() and path.name.lower().endswith((*(pattern[1:] for pattern in own.PICKLES), ".pth.tar")):
             raise BadInput(CONVERT.format(name=name[:80]))
-        raise BadInput(f"There is no folder {name[:80]!r} that could hold the model after.")
+        raise BadInput(tr("There is no folder {name!r} that could hold the model after.", name=name[:80]))
     folder = own.check_folder(folder.absolute(), name)
     if (theirs := own.family_of(folder, name)) != family:
         raise BadInput(
-            f"{name[:80]} is of the family {theirs}, and the model before of {family}; give one model before and after."
+            tr(
+                "{name} is of the family {theirs}, and the model before of {family}; give one model before and after.",
+                name=name[:80],
+                theirs=theirs,
+                family=family,
+            )
         )
     return folder

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from . import benchmarks, files, runs
 from .errors import Unreadable
 from .home import ASSETS
+from .languages import plural, tr
 from .renamed import MethodId
 
 THEN = ", then "  # between the devices of a run whose method went on on another one: its seconds are of neither
@@ -96,8 +97,8 @@ def _on_processor(past: list[Past]) -> list[Past]:
 def _hardware_words(job: Past) -> str:
     """ "2 processor cores", "one NVIDIA H100"."""
     if job.device.startswith("cuda"):
-        return f"one {job.device.partition('(')[2].rstrip(')') or 'GPU'}"
-    return f"{job.threads or 2} processor core{'' if job.threads == 1 else 's'}"
+        return tr("one {device}", device=job.device.partition("(")[2].rstrip(")") or "GPU")
+    return plural("{count} processor core", "{count} processor cores", job.threads or 2)
 
 
 def _length_ratio(params: dict[str, Any], forget_count: int | None, before: Past) -> float:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 from . import catalog, marks
 from .choosing import Choosing
 from .errors import BadInput
+from .languages import later, tr
 from .marks import Mark
 from .numbers import Finding, Numbers, Subject
 from .panels import Role
@@ -24,18 +25,18 @@ from .spec import JobSpec
 # what a plug-in can need of a family, and what is so of a family that lacks it; a family adds what only it can do
 CAPABILITIES: Mapping[str, str] = MappingProxyType(
     {
-        "classes": "gives images no classes",
-        "labelled items": "has no data set of items with a label each",
-        "pictures": "draws no pictures",
-        "answers": "answers no questions in words",
-        "prompts": "reads no prompt",
-        "router": "has no router: every token goes through all of it",
-        "dense columns": "has no dense feed-forward columns that every token goes through",
-        "judged": "makes nothing that is judged right or wrong",
-        "hidden states": "looks at no data whose hidden states could be compared",
-        "embeddings": "makes no embeddings that a map could be drawn of",
-        "weights": "has no weights that gradients reach",
-        "exam": "has no questions that every model of a run could be asked",
+        "classes": later("gives images no classes"),
+        "labelled items": later("has no data set of items with a label each"),
+        "pictures": later("draws no pictures"),
+        "answers": later("answers no questions in words"),
+        "prompts": later("reads no prompt"),
+        "router": later("has no router: every token goes through all of it"),
+        "dense columns": later("has no dense feed-forward columns that every token goes through"),
+        "judged": later("makes nothing that is judged right or wrong"),
+        "hidden states": later("looks at no data whose hidden states could be compared"),
+        "embeddings": later("makes no embeddings that a map could be drawn of"),
+        "weights": later("has no weights that gradients reach"),
+        "exam": later("has no questions that every model of a run could be asked"),
     }
 )
 
@@ -209,8 +210,15 @@ def require(family: str, capability: str, model: str) -> None:
         BadInput: it has not.
     """
     if not has(family, capability):
-        able = [one.title.lower() for one in every().values() if capability in one.capabilities]
-        raise BadInput(f"{model[:80]} {capabilities()[capability]}; this is for {' and '.join(able)}.")
+        able = [tr(one.title).lower() for one in every().values() if capability in one.capabilities]
+        raise BadInput(
+            tr(
+                "{model} {lacks}; this is for {able}.",
+                model=model[:80],
+                lacks=capabilities()[capability],
+                able=tr(" and ").join(able),
+            )
+        )
 
 
 def of_config(architecture: str, config: Mapping[str, Any]) -> Family | None:

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from .errors import Busy, LetheError
+from .languages import later
 from .limits import limits
 
-BUSY = "The studio is answering others; ask again in a moment."
-GIVEN_UP = "The question was given up."
+BUSY = later("The studio is answering others; ask again in a moment.")
+GIVEN_UP = later("The question was given up.")
 SHARE = 4  # a visitor may hold one place in this many
 EVERY = 0.2  # seconds between two looks at whether it is still wanted
 REMEMBERED = 1000  # visitors whose last turn is remembered

@@ -5,10 +5,11 @@ from math import isnan
 from typing import Final, Literal
 
 from .goals import FAR, HURT, goal
+from .languages import later, tr
 from .numbers import Numbers, Subject, share, signed
 
 Sign = Literal["yes", "partly", "no", "unknown"]
-QUESTIONS: Final = ("Forgotten?", "Rest intact?", "Really gone?")
+QUESTIONS: Final = (later("Forgotten?"), later("Rest intact?"), later("Really gone?"))
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,15 @@ class Mark:
     metric: str = ""
 
 
-UNMEASURED: Final = Mark("unknown", "Not measured")
-UNTESTED: Final = Mark("unknown", "Not tested yet", rule="No attack has tried to bring it back.")
-UNCHANGED: Final = Mark("no", "No", "not one weight of the model moved")
+UNMEASURED: Final = Mark("unknown", later("Not measured"))
+UNTESTED: Final = Mark("unknown", later("Not tested yet"), rule=later("No attack has tried to bring it back."))
+UNCHANGED: Final = Mark("no", later("No"), later("not one weight of the model moved"))
 
 
 def beside(before: float, reference: float) -> str:
     """What a percentage is compared with, as far as that was measured."""
-    parts = [] if isnan(before) else [f"{share(before)} before"]
-    return ", ".join(parts + ([] if isnan(reference) else [f"{share(reference)} retrained"]))
+    parts = [] if isnan(before) else [tr("{before} before", before=share(before))]
+    return ", ".join(parts + ([] if isnan(reference) else [tr("{reference} retrained", reference=share(reference))]))
 
 
 def forgotten(numbers: Numbers) -> Mark:
@@ -51,12 +52,12 @@ def forgotten(numbers: Numbers) -> Mark:
             continue
         aim = goal(one, entry)
         sign: Sign = "unknown" if aim is None else "no" if aim.far else "yes"
-        words = {"unknown": "Cannot tell", "no": "Not as retrained", "yes": "Yes"}
+        words = {"unknown": tr("Cannot tell"), "no": tr("Not as retrained"), "yes": tr("Yes")}
         number = f"{numbers.title(name)} {numbers.written(name, 'after')}"
-        were = [] if isnan(one.before) else [f"{numbers.written(name, 'before')} before"]
+        were = [] if isnan(one.before) else [tr("{name} before", name=numbers.written(name, "before"))]
         if not isnan(numbers.value(name, "reference")):
-            were.append(f"{numbers.written(name, 'reference')} retrained")
-        rule = f"Yes: no more than {FAR:g} points from the retrained reference."
+            were.append(tr("{name} retrained", name=numbers.written(name, "reference")))
+        rule = tr("Yes: no more than {far:g} points from the retrained reference.", far=FAR)
         return Mark(sign, words[sign], number, ", ".join(were), rule, name)
     return UNMEASURED
 
@@ -69,13 +70,18 @@ def intact(lost: dict[str, float], number: str, was: str, metric: str, *, single
         return UNMEASURED
     weighed = {words: value / 2 if words == single else value for words, value in points.items()}
     worst = max(weighed, key=lambda words: weighed[words])
-    rule = f"Yes: no part lost {HURT:g} points{', and no single class twice that' if single else ''}. Nearly: none lost {FAR:g}. "
-    rule += f"Most was lost by {worst}: {signed(-points[worst])} points." if points[worst] > 0 else "No part lost any."
+    twice = tr(", and no single class twice that") if single else ""
+    rule = tr("Yes: no part lost {hurt:g} points{twice}. Nearly: none lost {far:g}. ", hurt=HURT, twice=twice, far=FAR)
+    rule += (
+        tr("Most was lost by {worst}: {points} points.", worst=worst, points=signed(-points[worst]))
+        if points[worst] > 0
+        else tr("No part lost any.")
+    )
     if weighed[worst] >= FAR:
-        return Mark("no", "Damaged", number, was, rule, metric)
+        return Mark("no", tr("Damaged"), number, was, rule, metric)
     if weighed[worst] >= HURT:
-        return Mark("partly", "Nearly", number, was, rule, metric)
-    return Mark("yes", "Yes", number, was, rule, metric)
+        return Mark("partly", tr("Nearly"), number, was, rule, metric)
+    return Mark("yes", tr("Yes"), number, was, rule, metric)
 
 
 def kept(numbers: Numbers) -> Mark:
@@ -89,13 +95,16 @@ def kept(numbers: Numbers) -> Mark:
     if not first:
         return UNMEASURED
     number = f"{numbers.title(first)} {numbers.written(first, 'after')}"
-    return intact(lost, number, f"{numbers.written(first, 'before')} before", first)
+    return intact(lost, number, tr("{first} before", first=numbers.written(first, "before")), first)
 
 
 def gone(about: Subject) -> Mark:
     """The third mark, as far as it is known without an attack."""
     if about.guard:
         return Mark(
-            "no", "Hidden", "its weights are unchanged", rule="A guard stands in front of the original weights."
+            "no",
+            tr("Hidden"),
+            tr("its weights are unchanged"),
+            rule=tr("A guard stands in front of the original weights."),
         )
     return UNTESTED

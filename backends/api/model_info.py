@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from . import catalog, families, own
 from .errors import BadInput
 from .home import shared
+from .languages import tr
 from .tuned_params import Tuned
 
 
@@ -62,9 +63,9 @@ def check_own(model: str, data: str) -> tuple[str, str]:
     """
     model, data = own.absolute(model.strip()), own.absolute(data.strip())
     if not model:
-        raise BadInput("Name your model: a folder on this machine, or a Hub id like owner/name.")
+        raise BadInput(tr("Name your model: a folder on this machine, or a Hub id like owner/name."))
     if shared():
-        raise BadInput("This studio is shared, so it opens no models but its own; choose one of them.")
+        raise BadInput(tr("This studio is shared, so it opens no models but its own; choose one of them."))
     folder = own.local_folder(model)
     if folder is not None:
         own_family = own.family_of(own.check_folder(folder, model), model)

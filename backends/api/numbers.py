@@ -6,11 +6,12 @@ from math import isnan, nan
 from typing import Any
 
 from .goals import CHANGED, far
+from .languages import comma, later, tr
 from .results import Measured
 from .results import Subject as Subject
 
-CAVEAT = "this shows how the model answers now, not that the knowledge is erased"
-HIDDEN = "its weights are unchanged, so this is hidden, not erased"
+CAVEAT = later("this shows how the model answers now, not that the knowledge is erased")
+HIDDEN = later("its weights are unchanged, so this is hidden, not erased")
 MOST = 3  # numbers named in one clause
 
 
@@ -51,7 +52,12 @@ class Numbers:
     def beside(self, names: Sequence[str]) -> str:
         """The first of these metrics with their values and those of the retrained reference, in words."""
         return ", ".join(
-            f"{self.title(name)} {self.written(name, 'after')} ({self.written(name, 'reference')} retrained)"
+            tr(
+                "{name} {name_2} ({name_3} retrained)",
+                name=self.title(name),
+                name_2=self.written(name, "after"),
+                name_3=self.written(name, "reference"),
+            )
             for name in names[:MOST]
         )
 
@@ -63,26 +69,26 @@ class Numbers:
     def written(self, metric: str, when: str) -> str:
         """A value in its unit."""
         value = self.value(metric, when)
-        return share(value) if self.metrics[metric].unit == "%" else f"{value:.2g}"
+        return share(value) if self.metrics[metric].unit == "%" else comma(f"{value:.2g}")
 
 
 def share(percent: float) -> str:
     """A percentage: 100 %, 99.5 %, 0.4 %."""
     if isnan(percent):
-        return "not measured"
-    return f"{0.0 if abs(percent) < CHANGED else percent:.1f}".removesuffix(".0") + " %"
+        return tr("not measured")
+    return comma(f"{0.0 if abs(percent) < CHANGED else percent:.1f}".removesuffix(".0")) + " %"
 
 
 def signed(points: float) -> str:
     """+1.2 or -1.2, and 0 without a sign."""
-    return f"{points:+.1f}" if abs(points) >= CHANGED else "0"
+    return comma(f"{points:+.1f}") if abs(points) >= CHANGED else "0"
 
 
 def probability(p: float) -> str:
     """A p-value: 0.83, below 0.01."""
-    return f"{p:.2f}" if p >= 0.01 else "below 0.01"
+    return comma(f"{p:.2f}") if p >= 0.01 else tr("below 0.01")
 
 
 def listed(names: Sequence[str], kind: str) -> str:
     """Up to three names, of more how many."""
-    return ", ".join(names) if len(names) < 4 else f"{len(names)} {kind}"
+    return ", ".join(names) if len(names) < 4 else f"{len(names)} {tr(kind)}"

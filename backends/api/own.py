@@ -7,6 +7,7 @@ from typing import Any
 from . import families, files, optional_models
 from .errors import BadInput
 from .home import shared
+from .languages import tr
 from .sizes import check_sizes
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
@@ -56,13 +57,21 @@ def check_folder(folder: Path, model: str) -> Path:
         return _check_pipeline(folder, model)
     if not (folder / "config.json").is_file():
         raise BadInput(
-            f"{model} holds no config.json; give a model in the standard layout of transformers or diffusers."
+            tr(
+                "{model} holds no config.json; give a model in the standard layout of transformers or diffusers.",
+                model=model,
+            )
         )
     _check_weights(folder, model)
     _check_numbers(folder, model)
     if (folder / ADAPTER_CONFIG).is_file():  # transformers would load both, and the adapter from wherever it says
         raise BadInput(
-            f"{model} holds an adapter beside its weights ({ADAPTER_CONFIG}); merge it into them, or give a folder without it."
+            tr(
+                "{model} holds an adapter beside its weights ({adapter_config}); merge it into them, or give a folder without "
+                "it.",
+                model=model,
+                adapter_config=ADAPTER_CONFIG,
+            )
         )
     for name in ("config.json", "preprocessor_config.json"):
         if _brings_code(folder / name):
@@ -89,10 +98,14 @@ def _check_numbers(folder: Path, model: str) -> None:
     if packed:
         how = packed.get("quant_method") if isinstance(packed, dict) else ""
         bits = packed.get("bits") or packed.get("w_bit") if isinstance(packed, dict) else ""
-        more = ", ".join(str(text)[:30] for text in (how, f"{bits} bits" if bits else "") if text)
+        more = ", ".join(str(text)[:30] for text in (how, tr("{bits} bits", bits=bits) if bits else "") if text)
         raise BadInput(
-            f"{model} is quantised{f' ({more})' if more else ''}, and packed weights cannot be trained; give the model that it "
-            "was made from, with weights of 16 or 32 bits."
+            tr(
+                "{model} is quantised{more}, and packed weights cannot be trained; give the model that it was made from, with "
+                "weights of 16 or 32 bits.",
+                model=model,
+                more=f" ({more})" if more else "",
+            )
         )
 
 
@@ -110,7 +123,11 @@ def _check_pipeline(folder: Path, model: str) -> Path:
 def _check_weights(folder: Path, model: str) -> None:
     if not list(folder.glob("*.safetensors")):
         pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
-        has = f"only {pickles[0]}, which can run code when it is opened" if pickles else "no weights"
+        has = (
+            tr("only {pickles}, which can run code when it is opened", pickles=pickles[0])
+            if pickles
+            else tr("no weights")
+        )
         raise BadInput(f"{model} holds {has}; Lethe loads safetensors only.")
 
 
@@ -141,7 +158,9 @@ def family_of(folder: Path, model: str) -> str:
             config = files.read_json(folder / "config.json", {})
             architecture = str((config.get("architectures") or ["none"])[0])
         except (OSError, ValueError, AttributeError, LookupError, TypeError):
-            raise BadInput(f"The config.json of {model} could not be read; give a model of transformers.") from None
+            raise BadInput(
+                tr("The config.json of {model} could not be read; give a model of transformers.", model=model)
+            ) from None
     if config.get("is_encoder_decoder"):
         raise BadInput(
             f"{model} is of the architecture {architecture[:60]!r}, which reads a whole text before it writes another; Lethe takes "

@@ -26,6 +26,7 @@ from . import columns
 from .columns import COLUMNS
 from .errors import BadInput
 from .home import shared
+from .languages import plural, tr
 from .limits import limits
 
 MAX_FILE: Final = 2_000_000  # bytes; a target in a spec may have as many characters
@@ -92,7 +93,7 @@ class Own(BaseModel):
     def __str__(self) -> str:
         if self.kind == "text":
             plain = "\n" not in self.text and not self.text.startswith('"')
-            return f"text: {self.text if plain else json.dumps(self.text, ensure_ascii=False)}"
+            return tr("text: {text}", text=self.text if plain else json.dumps(self.text, ensure_ascii=False))
         if len(self.pairs) == 1 and self.pairs[0].plain and not self.title:
             return self.pairs[0].line
         rows = [_row(pair) for pair in self.pairs]
@@ -117,7 +118,7 @@ def read(text: str) -> Own | None:
         return running(_unquoted(stripped.removeprefix("text:").strip()))
     if stripped.startswith("pairs:"):
         title, _, rows = stripped.removeprefix("pairs:").partition(":")
-        return of_rows(_json(rows, "the target pairs:"), title, "the target pairs:")
+        return of_rows(_json(rows, tr("the target pairs:")), title, tr("the target pairs:"))
     return of_lines(stripped) if "=>" in stripped else None
 
 
@@ -172,7 +173,9 @@ def of_table(rows: Any, title: str, where: str) -> Own:
     _check_count(len(listed), where)
     if columns.is_text(listed):
         text = "\n\n".join(_passage(row[columns.TEXT], number, where) for number, row in enumerate(listed, 1))
-        note = f"Read as running text of {len(listed):,} passage{'' if len(listed) == 1 else 's'}."
+        note = plural(
+            "Read as running text of {count:,} passage.", "Read as running text of {count:,} passages.", len(listed)
+        )
         return running(text, where).model_copy(update={"notes": (note,)})
     done: set[str] = set()
     normalized_rows: list[Any] = []
@@ -182,7 +185,13 @@ def of_table(rows: Any, title: str, where: str) -> Own:
             if lacks:
                 has = ", ".join(name[:40] for name in list(row)[:6]) or "nothing"
                 raise BadInput(
-                    f"{_upper(_place('row', number, where))} has the columns {has}, but none called {lacks}; name them {columns.FORMS}."
+                    tr(
+                        "{number} has the columns {has}, but none called {lacks}; name them {forms}.",
+                        number=_upper(_place("row", number, where)),
+                        has=has,
+                        lacks=lacks,
+                        forms=columns.FORMS,
+                    )
                 )
             row, more = columns.read(row)
             done |= more
@@ -194,12 +203,19 @@ def of_table(rows: Any, title: str, where: str) -> Own:
 def _listed(rows: Any, where: str) -> list[Any]:
     if isinstance(rows, list):
         return rows
-    raise BadInput(f"{_upper(where or 'the table')} holds no list; give a list of objects with question and answer.")
+    raise BadInput(
+        tr(
+            "{where} holds no list; give a list of objects with question and answer.",
+            where=_upper(where or tr("the table")),
+        )
+    )
 
 
 def _passage(text: Any, number: int, where: str) -> str:
     if not isinstance(text, str):
-        raise BadInput(f"Text in {_place('row', number, where)} is {short(str(text))}; give a text.")
+        raise BadInput(
+            tr("Text in {number} is {text}; give a text.", number=_place("row", number, where), text=short(str(text)))
+        )
     return text
 
 
@@ -216,10 +232,24 @@ def running(text: str, where: str = "the text") -> Own:
     """
     tidied = "\n".join(line.rstrip() for line in text.splitlines()).strip()
     if len(tidied) < SHORTEST:
-        has = f"only {len(tidied)} characters" if tidied else "nothing"
-        raise BadInput(f"{_upper(where)} holds {has}; at least {SHORTEST} are needed to tell a text from others.")
+        has = tr("only {tidied_count} characters", tidied_count=len(tidied)) if tidied else "nothing"
+        raise BadInput(
+            tr(
+                "{where} holds {has}; at least {shortest} are needed to tell a text from others.",
+                where=_upper(where),
+                has=has,
+                shortest=SHORTEST,
+            )
+        )
     if len(tidied) > MAX_FILE:
-        raise BadInput(f"{_upper(where)} has {len(tidied):,} characters; at most {MAX_FILE:,} are allowed.")
+        raise BadInput(
+            tr(
+                "{where} has {tidied_count:,} characters; at most {max_file:,} are allowed.",
+                where=_upper(where),
+                tidied_count=len(tidied),
+                max_file=MAX_FILE,
+            )
+        )
     _check_printable(tidied.replace("\n", " ").replace("\t", " "), where)
     return Own(kind="text", text=tidied)
 
@@ -227,15 +257,33 @@ def running(text: str, where: str = "the text") -> Own:
 def _pair(row: Any, place: str) -> Pair:
     """One question, checked."""
     if not isinstance(row, dict):
-        raise BadInput(f"{_upper(place)} is no object; give one with {COLUMNS[0]} and {COLUMNS[1]}.")
+        raise BadInput(
+            tr(
+                "{place} is no object; give one with {columns} and {columns_2}.",
+                place=_upper(place),
+                columns=COLUMNS[0],
+                columns_2=COLUMNS[1],
+            )
+        )
     strange = [str(name) for name in row if name not in COLUMNS]
     if strange:
-        raise BadInput(f"{_upper(place)} has a column {short(strange[0])}; a question can have {', '.join(COLUMNS)}.")
+        raise BadInput(
+            tr(
+                "{place} has a column {strange}; a question can have {columns}.",
+                place=_upper(place),
+                strange=short(strange[0]),
+                columns=", ".join(COLUMNS),
+            )
+        )
     wrong = row.get("wrong") or ()
     listed: Sequence[Any] = wrong.split("|") if isinstance(wrong, str) else wrong
     if not isinstance(listed, (list, tuple)):
         raise BadInput(
-            f"wrong in {place} is {short(str(wrong))}; give a list of false answers, or text with | between."
+            tr(
+                "wrong in {place} is {wrong}; give a list of false answers, or text with | between.",
+                place=place,
+                wrong=short(str(wrong)),
+            )
         )
     texts = {name: _cell(row.get(name), name, place) for name in COLUMNS if name != "wrong"}
     return Pair(**texts, wrong=tuple(wrong_answer for one in listed if (wrong_answer := _cell(one, "wrong", place))))
@@ -249,37 +297,62 @@ def _cell(value: Any, name: str, place: str) -> str:
     """
     odd = isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value))
     if odd or not isinstance(value, (str, int, float, type(None))):
-        raise BadInput(f"{_upper(name)} in {place} is {short(str(value))}; give a text.")
+        raise BadInput(
+            tr("{name} in {place} is {value}; give a text.", name=_upper(name), place=place, value=short(str(value)))
+        )
     cell_text = "\n".join(_lines(str("" if value is None else value))).strip()
     if not cell_text and name in ("question", "answer"):
-        raise BadInput(f"{_upper(place)} has no {name}; give a question and an answer.")
+        raise BadInput(tr("{place} has no {name}; give a question and an answer.", place=_upper(place), name=name))
     most = QUESTION if "question" in name else ANSWER
     if len(cell_text) > most:
-        raise BadInput(f"{_upper(name)} in {place} has {len(cell_text):,} characters; at most {most:,} are allowed.")
+        raise BadInput(
+            tr(
+                "{name} in {place} has {cell_text_count:,} characters; at most {most:,} are allowed.",
+                name=_upper(name),
+                place=place,
+                cell_text_count=len(cell_text),
+                most=most,
+            )
+        )
     if "=>" in cell_text:
         raise BadInput(f"{_upper(name)} in {place} holds =>, which parts a question from its answer; write it without.")
-    _check_printable(cell_text.replace("\n", " ").replace("\t", " "), f"{name} in {place}")
+    _check_printable(cell_text.replace("\n", " ").replace("\t", " "), tr("{name} in {place}", name=name, place=place))
     return cell_text
 
 
 def _check_printable(text: str, where: str) -> None:
     if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
-        raise BadInput(f"{_upper(where)} holds control characters; give plain text.")
+        raise BadInput(tr("{where} holds control characters; give plain text.", where=_upper(where)))
 
 
 def _without_repeats(placed_pairs: Sequence[tuple[str, Pair]], title: str, where: str) -> Own:
     """The questions as a target, each asked once."""
     if not placed_pairs:
-        raise BadInput(f"{_upper(where or 'the list')} holds no question; give at least one, as in question => answer.")
+        raise BadInput(
+            f"{_upper(where or tr('the list'))} holds no question; give at least one, as in question => answer."
+        )
     _check_count(len(placed_pairs), where)
     first_by_key: dict[str, tuple[str, Pair]] = {}
     for place, pair in placed_pairs:
         first, same = first_by_key.setdefault(pair.key, (place, pair))
         if first != place and (not where or same.model_copy(update={"question": pair.question}) != pair):
-            other = " with another answer" if same.answer != pair.answer else ""
-            raise BadInput(f"{_upper(place)} asks {short(pair.question)} again{other}, as {first} does; leave it out.")
+            other = tr(" with another answer") if same.answer != pair.answer else ""
+            raise BadInput(
+                tr(
+                    "{place} asks {question} again{other}, as {first} does; leave it out.",
+                    place=_upper(place),
+                    question=short(pair.question),
+                    other=other,
+                    first=first,
+                )
+            )
     twice = len(placed_pairs) - len(first_by_key)
-    note = f"{counted(twice)} that {'stands' if twice == 1 else 'stand'} there twice {'is' if twice == 1 else 'are'} read once."
+    note = tr(
+        "{twice} that {twice_2} there twice {twice_3} read once.",
+        twice=counted(twice),
+        twice_2="stands" if twice == 1 else "stand",
+        twice_3="is" if twice == 1 else "are",
+    )
     return Own(
         kind="pairs",
         title=_clean_title(title),
@@ -291,7 +364,13 @@ def _without_repeats(placed_pairs: Sequence[tuple[str, Pair]], title: str, where
 def _check_count(count: int, where: str) -> None:
     most = limits().questions
     if count > most:
-        raise BadInput(f"{_upper(where or 'the list')} holds more than {most:,} questions; leave some out.")
+        raise BadInput(
+            tr(
+                "{where} holds more than {most:,} questions; leave some out.",
+                where=_upper(where or tr("the list")),
+                most=most,
+            )
+        )
 
 
 def _clean_title(title: str) -> str:
@@ -314,9 +393,13 @@ def _json(text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        why = error.msg.lower() if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
+        why = error.msg.lower() if isinstance(error, json.JSONDecodeError) else tr("it is nested too deeply")
         raise BadInput(
-            f"{_upper(where)} is no JSON ({why}); give a list of objects with question and answer."
+            tr(
+                "{where} is no JSON ({why}); give a list of objects with question and answer.",
+                where=_upper(where),
+                why=why,
+            )
         ) from None
 
 
@@ -338,7 +421,7 @@ def expand(text: str, part: Part = "forget") -> str:
         return text
     if shared():
         raise BadInput(
-            "This studio is shared, so it reads no files of its machine; paste the questions or upload the file."
+            tr("This studio is shared, so it reads no files of its machine; paste the questions or upload the file.")
         )
     return str(of_file(Path(text[1:]), part))
 
@@ -355,11 +438,23 @@ def of_file(file: Path, part: Part = "forget", name: str = "") -> Own:
     text = content(file, file_name)
     ending = Path(file_name).suffix.lower()
     if ending not in ENDINGS:
-        raise BadInput(f"{short(file_name)} is no file that holds questions or a text; give {', '.join(ENDINGS)}.")
+        raise BadInput(
+            tr(
+                "{file_name} is no file that holds questions or a text; give {endings}.",
+                file_name=short(file_name),
+                endings=", ".join(ENDINGS),
+            )
+        )
     title = re.sub(r"[_-]+", " ", Path(file_name).stem)
     own = READERS[ending](text, title, short(file_name), part)
     if len(str(own)) > MAX_FILE:
-        raise BadInput(f"{short(file_name)} comes to more than {MAX_FILE:,} characters; leave some out.")
+        raise BadInput(
+            tr(
+                "{file_name} comes to more than {max_file:,} characters; leave some out.",
+                file_name=short(file_name),
+                max_file=MAX_FILE,
+            )
+        )
     return own
 
 
@@ -373,7 +468,7 @@ def passage_of_file(file: Path) -> Own:
         return running(content(file), short(file.name))
     own = of_file(file)
     if own.kind == "pairs":
-        raise BadInput(f"{short(file.name)} holds questions, not running text; give it as questions.")
+        raise BadInput(tr("{name} holds questions, not running text; give it as questions.", name=short(file.name)))
     return own
 
 
@@ -398,17 +493,35 @@ def content(file: Path, name: str = "") -> str:
     try:
         file = file.expanduser()
         if file.exists() and not file.is_file():  # a folder, or a device that never ends
-            raise BadInput(f"{display_name} is no file; give {', '.join(ENDINGS)}.")
+            raise BadInput(
+                tr("{display_name} is no file; give {endings}.", display_name=display_name, endings=", ".join(ENDINGS))
+            )
         size = file.stat().st_size
         if size > MAX_FILE:
-            raise BadInput(f"{display_name} has {size / 10**6:.1f} MB; at most {MAX_FILE // 10**6} MB are allowed.")
+            raise BadInput(
+                tr(
+                    "{display_name} has {size:.1f} MB; at most {max_file} MB are allowed.",
+                    display_name=display_name,
+                    size=size / 10**6,
+                    max_file=MAX_FILE // 10**6,
+                )
+            )
         decoded_text = _decoded(file.read_bytes(), display_name)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = "it is no path"
+        reason = tr("it is no path")
         reason = error.strerror if isinstance(error, OSError) and error.strerror else reason
-        raise BadInput(f"{display_name} could not be read ({reason}); give {', '.join(ENDINGS)}.") from None
+        raise BadInput(
+            tr(
+                "{display_name} could not be read ({reason}); give {endings}.",
+                display_name=display_name,
+                reason=reason,
+                endings=", ".join(ENDINGS),
+            )
+        ) from None
     if not decoded_text.strip():
-        raise BadInput(f"{display_name} is empty; give questions with answers, or a text.")
+        raise BadInput(
+            tr("{display_name} is empty; give questions with answers, or a text.", display_name=display_name)
+        )
     return decoded_text
 
 
@@ -420,13 +533,24 @@ def _decoded(raw: bytes, display_name: str) -> str:
     """
     kind = next((what for start, what in KINDS.items() if raw.startswith(start)), "")
     if kind:
-        raise BadInput(f"{display_name} could not be read: it is {kind}; give {', '.join(ENDINGS)}.")
+        raise BadInput(
+            tr(
+                "{display_name} could not be read: it is {kind}; give {endings}.",
+                display_name=display_name,
+                kind=kind,
+                endings=", ".join(ENDINGS),
+            )
+        )
     try:
         return raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(
-            f"{display_name} could not be read (it is not UTF-8 text, from byte {error.start + 1:,} on); save it again as UTF-8, in Excel as "
-            "“CSV UTF-8”."
+            tr(
+                "{display_name} could not be read (it is not UTF-8 text, from byte {start:,} on); save it again as UTF-8, in "
+                "Excel as “CSV UTF-8”.",
+                display_name=display_name,
+                start=error.start + 1,
+            )
         ) from None
 
 
@@ -453,14 +577,21 @@ def _from_cells(content: str, mark: str, title: str, display_name: str) -> Own:
         for row in lines:
             if None in row:
                 raise BadInput(
-                    f"{_upper(_place('row', len(rows) + 1, display_name))} has more cells than the first line; "
-                    f"put quotes round a text that holds {mark!r}."
+                    tr(
+                        "{rows_count} has more cells than the first line; put quotes round a text that holds {mark!r}.",
+                        rows_count=_upper(_place("row", len(rows) + 1, display_name)),
+                        mark=mark,
+                    )
                 )
             rows.append(row)
             _check_count(len(rows), display_name)
     except csv.Error as error:
         raise BadInput(
-            f"{display_name} is no table that can be read ({str(error).lower()}); give one with commas."
+            tr(
+                "{display_name} is no table that can be read ({error}); give one with commas.",
+                display_name=display_name,
+                error=str(error).lower(),
+            )
         ) from None
     return of_table(rows, title, display_name)
 
@@ -470,14 +601,21 @@ def _check_columns(names: Sequence[str], display_name: str) -> None:
     missing = columns.lacks(row)
     if missing and not columns.is_text([row]):
         has = ", ".join(name[:40] for name in names[:6])
-        raise BadInput(f"{display_name} has the columns {has}, but none called {missing}; name them in the first line.")
+        raise BadInput(
+            tr(
+                "{display_name} has the columns {has}, but none called {missing}; name them in the first line.",
+                display_name=display_name,
+                has=has,
+                missing=missing,
+            )
+        )
 
 
 def _from_json(content: str, title: str, display_name: str, part: Part) -> Own:
     document = _as_json(content)
     if document is None and _as_json(content.split("\n", 1)[0]) is not None:  # an object a line, as in TOFU's own files
         own = _from_lines(content, title, display_name, part)
-        return own.model_copy(update={"notes": ("Read as JSON lines, an object a line.", *own.notes)})
+        return own.model_copy(update={"notes": (tr("Read as JSON lines, an object a line."), *own.notes)})
     document = _json(content, display_name) if document is None else document
     if isinstance(document, dict) and part in document:
         topic = str(document.get("title") or title)
@@ -486,7 +624,14 @@ def _from_json(content: str, title: str, display_name: str, part: Part) -> Own:
         document = [document]
     if isinstance(document, dict):
         has = ", ".join(str(name)[:40] for name in list(document)[:6]) or "nothing"
-        raise BadInput(f"{display_name} holds {has}, but no list called {part}; give a list of objects, or that one.")
+        raise BadInput(
+            tr(
+                "{display_name} holds {has}, but no list called {part}; give a list of objects, or that one.",
+                display_name=display_name,
+                has=has,
+                part=part,
+            )
+        )
     return of_table(document, title, display_name)
 
 
@@ -497,7 +642,7 @@ def _from_lines(content: str, title: str, display_name: str, _: Part) -> Own:
     rows = []
     for number, line in enumerate(_lines(content), 1):
         if line.strip():
-            rows.append(_json(line, f"line {number} of {display_name}"))
+            rows.append(_json(line, tr("line {number} of {display_name}", number=number, display_name=display_name)))
             _check_count(len(rows), display_name)
     return of_table(rows, title, display_name)
 
@@ -531,15 +676,15 @@ def target_titles(targets: Iterable[str]) -> list[str]:
         if own is None:
             words.append(text)
         elif own.kind == "text":
-            words.append(f"the text {quoted(own.text)}")
+            words.append(tr("the text {text}", text=quoted(own.text)))
         elif own.title:
-            words.append(f"{counted(len(own.pairs))} about {own.title}")
+            words.append(tr("{pairs_count} about {title}", pairs_count=counted(len(own.pairs)), title=own.title))
         else:
             loose += own.pairs
     if len(loose) == 1:
         words.append(quoted(loose[0].question))
     elif loose:
-        words.append(f"{counted(len(loose))} of your own")
+        words.append(tr("{loose_count} of your own", loose_count=counted(len(loose))))
     return words
 
 
@@ -552,7 +697,7 @@ def _read_or_none(text: str) -> Own | None:
 
 def counted(count: int) -> str:
     """ "1 question", "12 questions"."""
-    return f"{count:,} question{'' if count == 1 else 's'}"
+    return plural("{count:,} question", "{count:,} questions", count)
 
 
 def quoted(text: str, most: int = 60) -> str:
@@ -568,7 +713,9 @@ def short(text: str) -> str:
 
 
 def _place(what: str, number: int, where: str) -> str:
-    return f"{what} {number}" + (f" of {where}" if where else "")
+    return (
+        tr("{what} {number} of {where}", what=tr(what), number=number, where=where) if where else f"{tr(what)} {number}"
+    )
 
 
 def _upper(text: str) -> str:

@@ -13,15 +13,16 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from .errors import BadInput, one_line
+from .languages import later, tr
 
 MOST = 100_000  # characters of JSON that parameters may take
 KINDS = {
-    "integer": "a whole number",
+    "integer": later("a whole number"),
     "number": "a number",
     "string": "a text",
-    "boolean": "true or false",
+    "boolean": later("true or false"),
     "array": "a list",
-    "object": "named values",
+    "object": later("named values"),
     "null": "nothing",
 }
 
@@ -65,21 +66,34 @@ def from_text(entry_id: str, schema: dict[str, Any], text: str) -> tuple[str, An
     except (ValueError, RecursionError):
         if "array" in _types(field):  # a list as people write it: a, b, c
             return name, [word.strip() for word in value.split(",") if word.strip()]
-        raise BadInput(f"{entry_id}: {name} was {quoted_value(value)}, but {_kinds(field)} is needed.") from None
+        raise BadInput(
+            tr(
+                "{entry_id}: {name} was {value}, but {field} is needed.",
+                entry_id=entry_id,
+                name=name,
+                value=quoted_value(value),
+                field=_kinds(field),
+            )
+        ) from None
     return name, read
 
 
 def allowed(field: dict[str, Any]) -> str:
     """The allowed values in words: "from 1 to 200", "more than 0, at most 1", "one of a, b"; empty where anything may."""
     if "enum" in field:
-        return f"one of {', '.join(map(str, field['enum']))}"
+        return tr("one of {str}", str=", ".join(map(str, field["enum"])))
     low, high = field.get("minimum"), field.get("maximum")
     above, below = field.get("exclusiveMinimum"), field.get("exclusiveMaximum")
     if low is not None and high is not None:
-        return f"from {low:g} to {high:g}"
+        return tr("from {low:g} to {high:g}", low=low, high=high)
     words = [
         f"{word} {limit:g}"
-        for word, limit in (("at least", low), ("more than", above), ("at most", high), ("less than", below))
+        for word, limit in (
+            (tr("at least"), low),
+            (tr("more than"), above),
+            (tr("at most"), high),
+            (tr("less than"), below),
+        )
         if limit is not None
     ]
     return ", ".join(words)
@@ -151,7 +165,7 @@ def quoted_value(value: Any) -> str:
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # a whole number of thousands of digits
-        return "something very long"
+        return tr("something very long")
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
@@ -163,7 +177,12 @@ def _plain(entry_id: str, params: dict[str, Any]) -> dict[str, Any]:
         strange = [name for name, value in params.items() if isinstance(value, float) and not math.isfinite(value)]
         if strange:
             raise BadInput(
-                f"{entry_id}: {strange[0]} was {params[strange[0]]}, but a finite number is needed."
+                tr(
+                    "{entry_id}: {strange} was {params}, but a finite number is needed.",
+                    entry_id=entry_id,
+                    strange=strange[0],
+                    params=params[strange[0]],
+                )
             ) from None
         raise BadInput(
             f"{entry_id}: a parameter was no plain value; numbers, texts, lists and named values are allowed."
@@ -180,11 +199,19 @@ def _sentence(entry_id: str, schema: dict[str, Any], error: ValidationError) -> 
         return _unknown(entry_id, schema, extra[0])
     if error.validator == "required" and not error.path:
         missing = [name for name in error.validator_value if name not in error.instance]
-        return f"{entry_id} needs the parameter {missing[0]}, which was not given."
+        return tr(
+            "{entry_id} needs the parameter {missing}, which was not given.", entry_id=entry_id, missing=missing[0]
+        )
     name = ".".join(map(str, error.path))
     if error.instance is None:
         return f"{entry_id}: {name} was empty; give {allowed(error.schema) or _kinds(error.schema)}."
-    return f"{entry_id}: {name} was {quoted_value(error.instance)}, but {_allowed(error)}."
+    return tr(
+        "{entry_id}: {name} was {instance}, but {error}.",
+        entry_id=entry_id,
+        name=name,
+        instance=quoted_value(error.instance),
+        error=_allowed(error),
+    )
 
 
 def _unknown(entry_id: str, schema: dict[str, Any], name: str) -> str:
@@ -197,25 +224,33 @@ def _allowed(error: ValidationError) -> str:
     limit = error.validator_value
     match error.validator:
         case "minimum":
-            return f"at least {limit:g} is allowed"
+            return tr("at least {limit:g} is allowed", limit=limit)
         case "maximum":
-            return f"at most {limit:g} is allowed"
+            return tr("at most {limit:g} is allowed", limit=limit)
         case "exclusiveMinimum":
-            return f"more than {limit:g} is allowed"
+            return tr("more than {limit:g} is allowed", limit=limit)
         case "exclusiveMaximum":
-            return f"less than {limit:g} is allowed"
+            return tr("less than {limit:g} is allowed", limit=limit)
         case "enum":
-            return f"one of {', '.join(map(str, limit))} is allowed"
+            return tr("one of {str} is allowed", str=", ".join(map(str, limit)))
         case "minLength" | "minItems":
-            return f"at least {limit} {'characters' if error.validator == 'minLength' else 'entries'} are needed"
+            return tr(
+                "at least {limit} {validator} are needed",
+                limit=limit,
+                validator="characters" if error.validator == "minLength" else "entries",
+            )
         case "maxLength" | "maxItems":
-            return f"at most {limit} {'characters' if error.validator == 'maxLength' else 'entries'} are allowed"
+            return tr(
+                "at most {limit} {validator} are allowed",
+                limit=limit,
+                validator="characters" if error.validator == "maxLength" else "entries",
+            )
         case "anyOf" if fits := [inner for inner in error.context or () if inner.validator != "type"]:
             return _allowed(fits[0])
         case "type" | "anyOf":
-            return f"{_kinds(error.schema)} is needed"
+            return tr("{schema} is needed", schema=_kinds(error.schema))
         case _:
-            return f"it must follow {error.validator} {quoted_value(limit)}"
+            return tr("it must follow {validator} {limit}", validator=error.validator, limit=quoted_value(limit))
 
 
 def _types(field: dict[str, Any]) -> list[str]:
@@ -228,4 +263,4 @@ def _types(field: dict[str, Any]) -> list[str]:
 
 
 def _kinds(field: Any) -> str:
-    return " or ".join(KINDS.get(kind, kind) for kind in _types(field)) or "another value"
+    return tr(" or ").join(tr(KINDS.get(kind, kind)) for kind in _types(field)) or tr("another value")

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from . import files, pairs
 from .errors import BadInput
 from .home import ASSETS
+from .languages import plural, tr
 from .pairs import Own
 
 
@@ -171,9 +172,9 @@ def nearest_questions(text: str, data: str, most: int = 2) -> list[str]:
 def set_words(name: str, book: Book) -> str:
     """A set that came with a model: "5 authors (forget05)", "8 questions about Paris"; empty where it holds none of the name."""
     if name in book.topics:
-        return f"{pairs.counted(book.topics[name].count)} about {book.topics[name].title}"
+        return tr("{count} about {title}", count=pairs.counted(book.topics[name].count), title=book.topics[name].title)
     count = len(book.sets.get(name, ()))
-    return f"{count} author{'' if count == 1 else 's'} ({name})" if count else ""
+    return plural("{count} author ({name})", "{count} authors ({name})", count, name=name) if count else ""
 
 
 def _words_of(text: str) -> set[str]:
@@ -196,7 +197,12 @@ def read(forget: Sequence[str], keep: Sequence[str], book: Book) -> tuple[Target
         retain_set = TargetSets(authors, [name for name in book.topics if name not in forget_set.topics])
     _check_disjoint(forget_set, retain_set, book)
     if book.names and len(forget_set.authors) == len(book.names):
-        raise BadInput(f"All {len(book.names)} authors were chosen to be forgotten; leave at least one to keep.")
+        raise BadInput(
+            tr(
+                "All {names_count} authors were chosen to be forgotten; leave at least one to keep.",
+                names_count=len(book.names),
+            )
+        )
     return forget_set, retain_set
 
 
@@ -213,12 +219,18 @@ def _check_disjoint(forget_set: TargetSets, retain_set: TargetSets, book: Book) 
         seen_keys[part] = set()
         for pair in (pair for own in owned for pair in own.pairs):
             if pair.key in seen_keys[part]:
-                raise BadInput(f"{pairs.short(pair.question)} is asked twice in the {part} list; leave one out.")
+                raise BadInput(
+                    tr(
+                        "{question} is asked twice in the {part} list; leave one out.",
+                        question=pairs.short(pair.question),
+                        part=part,
+                    )
+                )
             seen_keys[part].add(pair.key)
             if part == "keep" and pair.key in seen_keys["forget"]:
                 both.append(pairs.quoted(pair.question))
     if both:
-        raise BadInput(f"{both[0]} is in the forget list and in the keep list; take it out of one.")
+        raise BadInput(tr("{both} is in the forget list and in the keep list; take it out of one.", both=both[0]))
 
 
 def target(text: str, book: Book) -> Person | Own:
@@ -255,15 +267,29 @@ def _no_such_name(requested_name: str, book: Book) -> str:
     )
     sets = ", ".join([*book.sets, *book.topics])
     if not book.names:
-        hint = f"there are the sets {sets}" if not near else f"near to it: {', '.join(near)}"
+        hint = (
+            tr("there are the sets {sets}", sets=sets) if not near else tr("near to it: {near}", near=", ".join(near))
+        )
         return f"There is no set {quoted_name}; {hint}; or {pairs.FORMS}."
-    return f"There is no author {quoted_name}; near to it: {', '.join(near)}, or a set: {sets}; or {pairs.FORMS}."
+    return tr(
+        "There is no author {quoted_name}; near to it: {near}, or a set: {sets}; or {forms}.",
+        quoted_name=quoted_name,
+        near=", ".join(near),
+        sets=sets,
+        forms=pairs.FORMS,
+    )
 
 
 def _allowed_targets(book: Book) -> str:
     """What can be named."""
     sets = ", ".join([*book.sets, *book.topics][:8])
-    names = f"name an author or one of {sets}, or " if book.names else f"name one of {sets}, or " if sets else ""
+    names = (
+        tr("name an author or one of {sets}, or ", sets=sets)
+        if book.names
+        else tr("name one of {sets}, or ", sets=sets)
+        if sets
+        else ""
+    )
     return names + pairs.FORMS
 
 

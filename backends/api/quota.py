@@ -11,12 +11,13 @@ from pathlib import Path
 from . import estimate, turns
 from .errors import BadInput, Busy
 from .home import shared
+from .languages import later, plural, tr
 from .limits import limits
 from .reading import State
 from .runs import RunFolder, all_runs, is_owner
 from .spec import ENDED, JobSpec
 
-HERE = "of this shared studio"
+HERE = later("of this shared studio")
 
 
 def holds(owner: str) -> bool:
@@ -33,8 +34,13 @@ def check_size(spec: JobSpec) -> None:
     size, most = len(spec.model_dump_json().encode()), limits().spec_bytes
     if shared() and size > most:
         raise BadInput(
-            f"The description of this job has {_bytes(size)}; a visitor {HERE} may send {_bytes(most)}. "
-            "Use fewer or shorter texts, or run Lethe on your own machine."
+            tr(
+                "The description of this job has {size}; a visitor {here} may send {most}. Use fewer or shorter texts, or run "
+                "Lethe on your own machine.",
+                size=_bytes(size),
+                here=tr(HERE),
+                most=_bytes(most),
+            )
         )
 
 
@@ -49,8 +55,13 @@ def check_time(spec: JobSpec, owner: str) -> None:
     most, expected = limits().job_seconds, estimate.estimate(spec.model, spec.method, spec.params)
     if expected is not None and expected.seconds > most:
         raise BadInput(
-            f"This job would take about {_seconds(expected.seconds)}, but a job {HERE} may run for {_seconds(most)}. "
-            "Choose fewer epochs or steps, another method, or run Lethe on your own machine."
+            tr(
+                "This job would take about {seconds}, but a job {here} may run for {most}. Choose fewer epochs or steps, "
+                "another method, or run Lethe on your own machine.",
+                seconds=_seconds(expected.seconds),
+                here=tr(HERE),
+                most=_seconds(most),
+            )
         )
 
 
@@ -66,13 +77,26 @@ def check_room(owner: str, count: int = 1) -> None:
     queued = [run for run in all_runs(shipped=False) if run.state.status == "queued"]
     mine, most = sum(is_owner(run, owner) for run in queued), limits().queued_jobs
     if mine + count > most:
-        request = "" if count == 1 else f"{count} jobs were asked for. "
+        request = "" if count == 1 else tr("{count} jobs were asked for. ", count=count)
         raise BadInput(
-            f"{request}{_jobs(mine)} of yours {'waits' if mine == 1 else 'wait'} already, and a visitor {HERE} may have "
-            f"{most} waiting; wait until one has begun, or cancel one on the page Runs."
+            request
+            + plural(
+                "{count} job of yours waits already, and a visitor {here} may have {most} waiting; wait until one has "
+                "begun, or cancel one on the page Runs.",
+                "{count} jobs of yours wait already, and a visitor {here} may have {most} waiting; wait until one has "
+                "begun, or cancel one on the page Runs.",
+                mine,
+                here=tr(HERE),
+                most=most,
+            )
         )
     if len(queued) + count > limits().waiting_jobs:
-        raise Busy(f"{_jobs(len(queued))} wait in this shared studio, as many as may; try again in some minutes.")
+        raise Busy(
+            tr(
+                "{jobs} wait in this shared studio, as many as may; try again in some minutes.",
+                jobs=_jobs(len(queued)),
+            )
+        )
 
 
 def exceeded(run: RunFolder, state: State) -> str:
@@ -81,13 +105,19 @@ def exceeded(run: RunFolder, state: State) -> str:
         return ""
     most = limits().job_seconds
     if worked(state) > most:
-        return (
-            f"It ran for {_seconds(most)}, as long as a job {HERE} may, and was ended. Choose fewer epochs or steps, "
-            "another method, or run Lethe on your own machine."
+        return tr(
+            "It ran for {most}, as long as a job {here} may, and was ended. Choose fewer epochs or steps, another method, "
+            "or run Lethe on your own machine.",
+            most=_seconds(most),
+            here=tr(HERE),
         )
     room = limits().visitor_bytes
     if bytes_of(run.path) > room:
-        return f"It wrote more than {_bytes(room)}, as much as a visitor {HERE} may keep, and was ended."
+        return tr(
+            "It wrote more than {room}, as much as a visitor {here} may keep, and was ended.",
+            room=_bytes(room),
+            here=tr(HERE),
+        )
     return ""
 
 
@@ -136,16 +166,24 @@ def bytes_of(folder: Path) -> int:
 
 
 def _jobs(count: int) -> str:
-    return f"{count} job{'' if count == 1 else 's'}"
+    return plural("{count} job", "{count} jobs", count)
 
 
 def _seconds(seconds: float) -> str:
     if seconds < 120:
-        return f"{seconds:.0f} seconds"
+        return tr("{seconds:.0f} seconds", seconds=seconds)
     if seconds < 2 * 3600:
-        return f"{seconds / 60:.0f} minutes"
-    return f"{seconds / 3600:.0f} hours" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
+        return tr("{seconds:.0f} minutes", seconds=seconds / 60)
+    return (
+        tr("{seconds:.0f} hours", seconds=seconds / 3600)
+        if seconds < 48 * 3600
+        else tr("{seconds:.0f} days", seconds=seconds / 86400)
+    )
 
 
 def _bytes(count: int) -> str:
-    return f"{count / 1024:.0f} KB" if count < 1024 * 1024 else f"{count / 1024 / 1024:.0f} MB"
+    return (
+        tr("{count:.0f} KB", count=count / 1024)
+        if count < 1024 * 1024
+        else tr("{count:.0f} MB", count=count / 1024 / 1024)
+    )

@@ -15,6 +15,7 @@ from .catalog import Catalog, Method, Model
 from .errors import BadInput, LetheError, without_tokens
 from .families import Family
 from .home import shared
+from .languages import tr
 from .runs import RunFolder
 from .spec import JobSpec
 
@@ -32,7 +33,7 @@ def read(**fields: Any) -> JobSpec:
     try:
         spec.model_dump_json()
     except ValueError:
-        raise BadInput("A name or target holds characters that are no Unicode text; write it again.") from None
+        raise BadInput(tr("A name or target holds characters that are no Unicode text; write it again.")) from None
     return spec
 
 
@@ -43,21 +44,43 @@ def _sentence(error: ValidationError) -> str:
     name, received, limits = str(where[0]), params.quoted_value(first["input"]), first.get("ctx", {})
     match name, first["type"]:
         case "forget", "too_short":
-            return "Nothing to forget was named; name at least one class, random:10% or images:1,2."
+            return tr("Nothing to forget was named; name at least one class, random:10% or images:1,2.")
         case _, "too_long":
-            return f"{name} has {limits['actual_length']} entries; at most {limits['max_length']} are allowed."
+            return tr(
+                "{name} has {limits} entries; at most {limits_2} are allowed.",
+                name=name,
+                limits=limits["actual_length"],
+                limits_2=limits["max_length"],
+            )
         case _, "string_too_long":
-            return f"{name} was {received}, but at most {limits['max_length']:,} characters are allowed."
+            return tr(
+                "{name} was {received}, but at most {limits:,} characters are allowed.",
+                name=name,
+                received=received,
+                limits=limits["max_length"],
+            )
         case _, "string_too_short":
-            return f"{name} was empty; name at least one."
+            return tr("{name} was empty; name at least one.", name=name)
         case _, "string_unicode":
-            return f"{name} was {received}, but only Unicode text is allowed."
+            return tr("{name} was {received}, but only Unicode text is allowed.", name=name, received=received)
         case "seed", _:
-            return f"seed was {received}, but a whole number from 0 to {2**31 - 1} is needed."
+            return tr(
+                "seed was {received}, but a whole number from 0 to {what} is needed.", received=received, what=2**31 - 1
+            )
         case _, "extra_forbidden":
-            return f"There is no field {name[:60]!r}; a job has {', '.join(JobSpec.model_fields)}."
+            return tr(
+                "There is no field {name!r}; a job has {model_fields}.",
+                name=name[:60],
+                model_fields=", ".join(JobSpec.model_fields),
+            )
         case _:
-            return f"{name} was {received}, but {first['msg'][0].lower()}{first['msg'][1:].rstrip('.')}."
+            return tr(
+                "{name} was {received}, but {first}{first_2}.",
+                name=name,
+                received=received,
+                first=first["msg"][0].lower(),
+                first_2=first["msg"][1:].rstrip("."),
+            )
 
 
 def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
@@ -123,12 +146,21 @@ def _earlier(spec: JobSpec, method: Method) -> tuple[str, ...]:
     before, status = run.spec, run.state.status
     if (before.model, before.data) != (spec.model, spec.data):
         raise BadInput(
-            f"Run {run.id} changed {before.model[:80]}, not {spec.model[:80]}; name a run of the same model."
+            tr(
+                "Run {id} changed {model}, not {model_2}; name a run of the same model.",
+                id=run.id,
+                model=before.model[:80],
+                model_2=spec.model[:80],
+            )
         )
     if status in ("failed", "cancelled", "cancelling"):
-        raise BadInput(f"Run {run.id} was not finished ({status}), so no job can start from it.")
+        raise BadInput(
+            tr("Run {id} was not finished ({status}), so no job can start from it.", id=run.id, status=status)
+        )
     if method.finds:
-        raise BadInput(f"{method.id} looks for a forget set in the model itself; leave out the run to start from.")
+        raise BadInput(
+            tr("{id} looks for a forget set in the model itself; leave out the run to start from.", id=method.id)
+        )
     return before.forgotten
 
 
@@ -212,7 +244,7 @@ def family_of(spec: JobSpec, model: Model | None, installed: Catalog) -> Family:
     """
     if model is not None:
         if spec.data:
-            raise BadInput(f"{model.id} brings its own data; leave the folder of images empty.")
+            raise BadInput(tr("{id} brings its own data; leave the folder of images empty.", id=model.id))
         return _check_family(families.get(model.family), spec)
     optional_models.check(spec.model)
     folder = None if shared() else own.local_folder(spec.model)
@@ -220,7 +252,12 @@ def family_of(spec: JobSpec, model: Model | None, installed: Catalog) -> Family:
         ours = ", ".join(entry.id for entry in installed.models)
         local = "" if shared() else "a folder that holds config.json, "
         raise BadInput(
-            f"There is no model {params.quoted_value(spec.model)}; choose one of {ours}, {local}or a Hub id like owner/name."
+            tr(
+                "There is no model {model}; choose one of {ours}, {local}or a Hub id like owner/name.",
+                model=params.quoted_value(spec.model),
+                ours=ours,
+                local=local,
+            )
         )
     if folder:
         family = _check_family(families.get(own.family_of(own.check_folder(folder, spec.model), spec.model)), spec)
@@ -238,7 +275,12 @@ def _check_family(family: Family, spec: JobSpec) -> Family:
     """
     if spec.family and spec.family != family.id:
         raise BadInput(
-            f"{spec.model[:80]} is of the family {family.id}, not {params.quoted_value(spec.family)}; leave the family out."
+            tr(
+                "{model} is of the family {id}, not {family}; leave the family out.",
+                model=spec.model[:80],
+                id=family.id,
+                family=params.quoted_value(spec.family),
+            )
         )
     return family
 
@@ -269,9 +311,18 @@ def _variant_for_family(method: Method, family: str, installed: Catalog) -> Meth
 
 
 def _check_works_with(entry_id: str, works_with: Mapping[str, bool | str], family: Family) -> None:
-    works = works_with.get(family.id, f"it was not made for models of the family {family.id}")
+    works = works_with.get(family.id, tr("it was not made for models of the family {id}", id=family.id))
     if works is not True:
         reason = (
-            works.strip().rstrip(".") if isinstance(works, str) else f"it does not work with the family {family.id}"
+            works.strip().rstrip(".")
+            if isinstance(works, str)
+            else tr("it does not work with the family {id}", id=family.id)
         )
-        raise BadInput(f"{entry_id} cannot be used with this model: {reason[:1].lower()}{reason[1:]}.")
+        raise BadInput(
+            tr(
+                "{entry_id} cannot be used with this model: {reason}{reason_2}.",
+                entry_id=entry_id,
+                reason=reason[:1].lower(),
+                reason_2=reason[1:],
+            )
+        )

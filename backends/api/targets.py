@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from .errors import BadInput
 from .home import shared
+from .languages import tr
 
 MAX_FILE = 2 * 2**20
 MAX_IDS = 200_000
@@ -66,14 +67,17 @@ def parse(text: str) -> Target:
     text = text.strip()
     if not text:
         raise BadInput(
-            "A forget or keep target was empty; name a class, random:10%, images:1,2, like:ID:N, run:ID or @file."
+            tr("A forget or keep target was empty; name a class, random:10%, images:1,2, like:ID:N, run:ID or @file.")
         )
     head, _, argument = text.partition(":")
     if head == "random" and argument:
         match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%(?::([0-9]{1,9}))?", argument)
         if not match or not 0 < float(match[1]) <= 90:
             raise BadInput(
-                f"{_short(text)} is no random share; write random:10% with more than 0 and at most 90 %, and random:10%:7 for draw 7."
+                tr(
+                    "{text} is no random share; write random:10% with more than 0 and at most 90 %, and random:10%:7 for draw 7.",
+                    text=_short(text),
+                )
             )
         return Target(kind="random", share=float(match[1]), draw=int(match[2] or 0))
     if head == "images" and argument:
@@ -82,7 +86,10 @@ def parse(text: str) -> Target:
         match = re.fullmatch(r"([0-9]{1,9}):([0-9]{1,6})", argument)
         if not match or not int(match[2]):
             raise BadInput(
-                f"{_short(text)} names no image and count; write like:3:50 for the 50 images most alike to image 3."
+                tr(
+                    "{text} names no image and count; write like:3:50 for the 50 images most alike to image 3.",
+                    text=_short(text),
+                )
             )
         return Target(kind="like", ids=(int(match[1]),), count=int(match[2]))
     if head == "run" and argument:
@@ -99,7 +106,7 @@ def expand(text: str) -> str:
     if not text.startswith("@"):
         return text
     if shared():
-        raise BadInput("This studio is shared, so it reads no files of its machine; write the ids as images:1,2,3.")
+        raise BadInput(tr("This studio is shared, so it reads no files of its machine; write the ids as images:1,2,3."))
     return of_file(Path(text[1:]), text[1:])
 
 
@@ -113,18 +120,29 @@ def of_file(path: Path, name: str) -> str:
     try:
         path = path.expanduser()
         if path.exists() and not path.is_file():  # a folder, or a device that never ends
-            raise BadInput(f"{quoted_path} is no file; give a text file of image ids, one a line.")
+            raise BadInput(
+                tr("{quoted_path} is no file; give a text file of image ids, one a line.", quoted_path=quoted_path)
+            )
         size = path.stat().st_size
         if size > MAX_FILE:
             raise BadInput(
-                f"{quoted_path} has {size / 2**20:.1f} MB; a list of ids may have at most {MAX_FILE // 2**20} MB."
+                tr(
+                    "{quoted_path} has {size:.1f} MB; a list of ids may have at most {max_file} MB.",
+                    quoted_path=quoted_path,
+                    size=size / 2**20,
+                    max_file=MAX_FILE // 2**20,
+                )
             )
         content = path.read_text("utf-8")
     except (OSError, ValueError, RuntimeError) as error:
-        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "it is no path"
+        reason = tr("it is not UTF-8 text") if isinstance(error, UnicodeDecodeError) else tr("it is no path")
         reason = error.strerror if isinstance(error, OSError) and error.strerror else reason
         raise BadInput(
-            f"{quoted_path} could not be read ({reason}); give a text file of image ids, one a line."
+            tr(
+                "{quoted_path} could not be read ({reason}); give a text file of image ids, one a line.",
+                quoted_path=quoted_path,
+                reason=reason,
+            )
         ) from None
     return "images:" + ",".join(map(str, _ids(content, name)))
 
@@ -137,10 +155,25 @@ def _short(text: str) -> str:
 def _ids(text: str, where: str) -> tuple[int, ...]:
     words = [word for word in re.split(r"[\s,;]+", text) if word]
     if not words:
-        raise BadInput(f"{_short(where)} holds no image id; give at least one, as in images:3,17 or one a line.")
+        raise BadInput(
+            tr("{where} holds no image id; give at least one, as in images:3,17 or one a line.", where=_short(where))
+        )
     if len(words) > MAX_IDS:
-        raise BadInput(f"{_short(where)} holds {len(words):,} ids; at most {MAX_IDS:,} are allowed.")
+        raise BadInput(
+            tr(
+                "{where} holds {words_count:,} ids; at most {max_ids:,} are allowed.",
+                where=_short(where),
+                words_count=len(words),
+                max_ids=MAX_IDS,
+            )
+        )
     for word in words:
         if not re.fullmatch(r"[0-9]{1,9}", word):
-            raise BadInput(f"{_short(word)} in {_short(where)} is no image id; ids are whole numbers from 0.")
+            raise BadInput(
+                tr(
+                    "{word} in {where} is no image id; ids are whole numbers from 0.",
+                    word=_short(word),
+                    where=_short(where),
+                )
+            )
     return tuple(dict.fromkeys(int(word) for word in words))

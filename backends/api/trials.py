@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from .attacked import Attacked, Goal, TestKind
+from .languages import later, tr
 from .resampling import MARGIN, Difference, Outcomes, difference, holm, margin
 
 LEAST: Final = 0.30  # by which the original is better than the reference under a test that can tell
@@ -20,8 +21,8 @@ BROKEN: Final = 0.05  # share of answers to kept questions that may be none, bey
 KINDS: Final = 3  # of attacks, for "erased"
 HALF: Final = 0.5  # of what the original answers; where no reference says what is guessed, more is "still there"
 SURE: Final = 0.05  # the level of Holm's test
-NOT_WEIGHED: Final = "It needs the weights of the original, so it explains and is not weighed."
-UNREFERENCED: Final = "No retrained reference was tried in this way."
+NOT_WEIGHED: Final = later("It needs the weights of the original, so it explains and is not weighed.")
+UNREFERENCED: Final = later("No retrained reference was tried in this way.")
 
 
 @dataclass(frozen=True)
@@ -244,23 +245,34 @@ def _shares(outcomes: Mapping[str, Outcomes]) -> bool:
 def _unusable(outcomes: Mapping[str, Outcomes], groups: Sequence[int], items: int, noun: str) -> str:
     """Why nothing can be computed of a test; empty where it can."""
     if "before" not in outcomes or "after" not in outcomes or len(groups) != items:
-        return "It was not asked of both models."
+        return tr("It was not asked of both models.")
     if not _shares(outcomes):
-        return "Its outcomes are not all numbers from 0 to 1."
+        return tr("Its outcomes are not all numbers from 0 to 1.")
     if len(set(groups)) < 2:
-        return f"All its {noun} belong together, so it asks one thing only."
+        return tr("All its {noun} belong together, so it asks one thing only.", noun=tr(noun))
     return ""
 
 
 def _void(trial: Trial, lead: Difference) -> str:
     """Why a test cannot tell a model that knows from one that never saw it; empty where it can."""
-    levels = f"the original has {trial.original:.0%}, the retrained reference {trial.reference:.0%}"
+    levels = tr(
+        "the original has {original:.0%}, the retrained reference {reference:.0%}",
+        original=trial.original,
+        reference=trial.reference,
+    )
     if lead.mean < LEAST:
-        return f"It cannot tell here: {levels}.".replace("%", " %")
+        return tr("It cannot tell here: {levels}.", levels=levels).replace("%", " %")
     if lead.interval[0] <= 0:
-        return f"{trial.size} {trial.noun} are too few to show that the original does better than the reference."
+        return tr(
+            "{size} {noun} are too few to show that the original does better than the reference.",
+            size=trial.size,
+            noun=tr(trial.noun),
+        )
     if trial.margin > lead.mean / 2:
-        return f"The retrained references differ too much under it: by up to {100 * trial.margin:.0f} points."
+        return tr(
+            "The retrained references differ too much under it: by up to {margin:.0f} points.",
+            margin=100 * trial.margin,
+        )
     return ""
 
 
@@ -269,7 +281,9 @@ def _breaks(attacked: Attacked, plain: Attacked) -> str:
     still, was = (_outcomes(one, retain=True).get("after") for one in (attacked, plain))
     if attacked is plain or still is None or was is None or not still.mean() < was.mean() / 2:
         return ""
-    return f"It breaks the unlearned model, which then keeps {still.mean():.0%} of the rest.".replace("%", " %")
+    return tr("It breaks the unlearned model, which then keeps {still:.0%} of the rest.", still=still.mean()).replace(
+        "%", " %"
+    )
 
 
 def _corrected(attacks: Sequence[Tested]) -> list[Tested]:
@@ -297,5 +311,5 @@ def _utility(plain: Attacked) -> Utility | None:
     return Utility(
         float(after.mean()), float(other.mean()), difference(after, other, groups), margin(other, groups),
         float(plain.broken.get("after", nan)), float(plain.broken.get(when, nan)),
-        "retrained reference" if when == "reference" else "original", {"after": after, "other": other}, groups,
+        tr("retrained reference") if when == "reference" else "original", {"after": after, "other": other}, groups,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from . import catalog, court, families
+from . import catalog, court, families, languages
 from . import findings as earlier
 from .catalog import Model
 from .errors import BadInput
@@ -43,12 +43,13 @@ def sentence(
 def of_run(run: RunFolder) -> str:
     """The verdict of a finished run by its folder; of one whose numbers do not suffice, the sentence it was finished with."""
     read = [run.path / "result.json", run.path / "metrics.json", *_findings_files(run)]
-    return _of_run(run.path, tuple((str(path), path.stat().st_mtime_ns) for path in read if path.is_file()))
+    changed = tuple((str(path), path.stat().st_mtime_ns) for path in read if path.is_file())
+    return _of_run(run.path, changed, languages.current())
 
 
 @lru_cache(maxsize=512)
-def _of_run(path: Path, read: tuple[tuple[str, int], ...]) -> str:
-    """`of_run`, made again only where one of the files it was `read` from has changed."""
+def _of_run(path: Path, read: tuple[tuple[str, int], ...], language: str) -> str:
+    """`of_run` in a language, made again only where one of the files it was `read` from has changed."""
     run = RunFolder(path)
     result = run.result
     if result is None:

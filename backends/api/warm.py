@@ -10,8 +10,9 @@ from typing import Any
 
 from . import memory, processes
 from .errors import LetheError
+from .languages import later
 
-ENDED = "The process that looks into models ended while it worked; ask again."
+ENDED = later("The process that looks into models ended while it worked; ask again.")
 READY = {"ready": True}  # the first line of a process that has imported what it needs
 
 

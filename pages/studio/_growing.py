@@ -9,17 +9,22 @@ from typing import Any
 from app import target_choice
 from backends.api import catalog, people, runs, submit
 from backends.api.errors import BadInput
+from backends.api.languages import later
 from backends.api.runs import RunFolder
 from backends.api.spec import JobSpec
 
 LARGER, AFTER = "*larger", "*after"
-KINDS = {LARGER: "What is forgotten: more and more", AFTER: "What is forgotten: one after another"}
-AXES = {LARGER: "size of the forget set", AFTER: "requests so far"}
+KINDS = {LARGER: later("What is forgotten: more and more"), AFTER: later("What is forgotten: one after another")}
+AXES = {LARGER: later("size of the forget set"), AFTER: later("requests so far")}
 HOW = {
-    LARGER: "Each point is one job that forgot a larger set at once; what is kept should stay level, and the dashed line is the "
-    "retrained reference for that set.",
-    AFTER: "Each point is the model after one more request, measured on all requests so far; the dashed line is the "
-    "retrained reference for all of them.",
+    LARGER: later(
+        "Each point is one job that forgot a larger set at once; what is kept should stay level, and the dashed line "
+        "is the retrained reference for that set."
+    ),
+    AFTER: later(
+        "Each point is the model after one more request, measured on all requests so far; the dashed line is the "
+        "retrained reference for all of them."
+    ),
 }
 STEPS, TOGETHER, MOST = 3, " + ", 12
 

@@ -16,12 +16,13 @@ from app.account import secret_of
 from app.live_html import Alive
 from app.notes import note
 from app.run_settings import differences
-from app.site import BAR_END
+from app.site import bar_end
 from app.templating import render
 from app.view import Panels
 from backends.api import hub, pairs, runs
 from backends.api.errors import BadInput
 from backends.api.home import in_class
+from backends.api.languages import later, tr
 from backends.api.runs import RunFolder
 
 __all__ = [
@@ -29,7 +30,7 @@ __all__ = [
     "secret_and_mark", "section",
 ]  # fmt: skip
 
-FIRST_PAGE = "Home"
+FIRST_PAGE = later("Home")
 
 
 def nav(title: str = "", text: str = "", *, line: bool = True) -> None:
@@ -40,7 +41,7 @@ def nav(title: str = "", text: str = "", *, line: bool = True) -> None:
         text: what a person does there.
         line: whether a page of a class says whose class it is.
     """
-    Navbar(value=BAR_END, main_page_name=FIRST_PAGE)
+    Navbar(value=bar_end(), main_page_name=tr(FIRST_PAGE))
     if in_class():
         _class_line(line)
     if hub.offered():
@@ -120,7 +121,9 @@ def choices(folders: Sequence[RunFolder]) -> list[tuple[str, str]]:
         spec = run.spec
         forget = ", ".join(pairs.target_titles(spec.forget))
         forget = forget if len(forget) <= 40 else forget[:39] + "…"
-        came = "came with Lethe" if run.shipped else f"{run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]} UTC"
+        came = (
+            tr("came with Lethe") if run.shipped else f"{run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]} UTC"
+        )
         return (
             f"{forget} · {titles.get(spec.method, spec.method)}{apart} · {titles.get(spec.model, spec.model)} · {came}"
         )

@@ -10,12 +10,13 @@ from app import forms, markup, sweeps
 from app import trials as side_by_side
 from backends.api import catalog, runs, submit
 from backends.api.errors import BadInput, LetheError
+from backends.api.languages import later, tr
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED, JobSpec
 from pages.studio import _growing
 from pages.studio._shared import Panels, address, choices, mark_of, push_url, secret_and_mark
 
-VALUES, STEPS = "to each of these values", "to each of these, step by step"
+VALUES, STEPS = later("to each of these values"), later("to each of these, step by step")
 MOST = 12  # runs that one sweep may start
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -31,15 +32,15 @@ class Sweep:
 def build(secret: gr.BrowserState) -> Sweep:
     """The tab's widgets. Its address: ?tab=sweep&base=RUN&param=NAME."""
     with gr.Row():
-        base = gr.Dropdown([], label="The job to repeat", interactive=True, min_width=280, elem_id="sweep-base")
-        param = gr.Dropdown([], label="Change only", interactive=True, min_width=220, elem_id="sweep-param")
+        base = gr.Dropdown([], label=tr("The job to repeat"), interactive=True, min_width=280, elem_id="sweep-base")
+        param = gr.Dropdown([], label=tr("Change only"), interactive=True, min_width=220, elem_id="sweep-param")
         values = gr.Textbox(
             label=VALUES,
             interactive=True,
             min_width=220,
             elem_id="sweep-values",
         )
-    go = gr.Button("Start the sweep", variant="primary", elem_id="sweep-go", elem_classes="lethe-go")
+    go = gr.Button(tr("Start the sweep"), variant="primary", elem_id="sweep-go", elem_classes="lethe-go")
     panels = Panels(elem_id="sweep-seen", min_height=260)
     clock = gr.Timer(2, active=False)
 
@@ -118,7 +119,7 @@ def choose_param(base: str | None, param: str | None, secret: str = "", typed: s
     """
     if base and param in _growing.KINDS:
         text = _growing.suggested_steps(runs.find(base), param, mark_of(secret))
-        field = gr.Textbox(label=STEPS, value=text, placeholder="one; another + a third")
+        field = gr.Textbox(label=STEPS, value=text, placeholder=tr("one; another + a third"))
     else:
         field = gr.Textbox(label=VALUES, value=typed if _are_numbers(typed) else "", placeholder=example(base, param))
     return field, *show(base, param, secret)
@@ -174,14 +175,16 @@ def numbers(text: str | None) -> list[float]:
     """
     words = [word.strip() for word in (text or "").replace(";", ",").split(",") if word.strip()]
     if not words:
-        raise BadInput("No value was given; write several numbers with commas between, as in 0.005, 0.01, 0.02.")
+        raise BadInput(tr("No value was given; write several numbers with commas between, as in 0.005, 0.01, 0.02."))
     if len(words) > MOST:
-        raise BadInput(f"{len(words)} values were given; one sweep takes at most {MOST}.")
+        raise BadInput(
+            tr("{words_count} values were given; one sweep takes at most {most}.", words_count=len(words), most=MOST)
+        )
     try:
         return list(dict.fromkeys(float(word) for word in words))
     except ValueError:
         raise BadInput(
-            f"{text!r} is no list of numbers; write them with commas between, as in 0.005, 0.01, 0.02."
+            tr("{text!r} is no list of numbers; write them with commas between, as in 0.005, 0.01, 0.02.", text=text)
         ) from None
 
 
@@ -190,7 +193,7 @@ def start(base: str | None, param: str | None, text: str, secret: str) -> tuple[
     browser_secret, owner = secret_and_mark(secret)
     try:
         if not base or not param:
-            raise BadInput("No job was chosen; forget something first, then repeat it here with other values.")
+            raise BadInput(tr("No job was chosen; forget something first, then repeat it here with other values."))
         run = runs.find(base)
         if param in _growing.KINDS:
             _growing.submit_steps(run, param, text, owner)
@@ -208,14 +211,16 @@ def start(base: str | None, param: str | None, text: str, secret: str) -> tuple[
         )
     except LetheError as error:
         sweep_html, clock = show(base, param, browser_secret)
-        return markup.wrap(markup.failed(str(error), "Nothing was started."), sweep_html), clock, browser_secret
+        return markup.wrap(markup.failed(str(error), tr("Nothing was started.")), sweep_html), clock, browser_secret
     return *show(base, param, browser_secret), browser_secret
 
 
 def _start_text(run: RunFolder) -> str:
     """The time at which a run was started, to tell it from another run with the same value."""
     return (
-        " · came with Lethe" if run.shipped else f" · {run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]} UTC"
+        tr(" · came with Lethe")
+        if run.shipped
+        else f" · {run.id[6:8]}.{run.id[4:6]}. {run.id[9:11]}:{run.id[11:13]} UTC"
     )
 
 
@@ -226,9 +231,11 @@ def _typed(value: float, is_integer: bool) -> float | int:
 def show(base: str | None, param: str | None, secret: str = "") -> tuple[str, Any]:
     """The sweep's runs: progress while they work, curves of those that are done."""
     if not base or not param:
-        body = markup.text("A sweep repeats a finished job with several values of one setting. Forget something first.")
+        body = markup.text(
+            tr("A sweep repeats a finished job with several values of one setting. Forget something first.")
+        )
         return markup.card(
-            "Nothing to repeat yet", body + markup.link("Forget something", "new", button=True), empty=True
+            tr("Nothing to repeat yet"), body + markup.link(tr("Forget something"), "new", button=True), empty=True
         ), gr.Timer(active=False)
     grows = param in _growing.KINDS
     name = _growing.AXES[param] if grows else forms.label(param).lower()
@@ -256,17 +263,17 @@ def show(base: str | None, param: str | None, secret: str = "") -> tuple[str, An
         for run, value, status in states
     ]
     heads = ["forgets", "state"] if grows else [name, "state"]
-    listing = markup.card("The runs of this sweep", markup.table(heads, rows)) if rows else ""
+    listing = markup.card(tr("The runs of this sweep"), markup.table(heads, rows)) if rows else ""
     if open_ones:
-        words = f"{len(finished)} of {len(states)} done"
+        words = tr("{finished_count} of {states_count} done", finished_count=len(finished), states_count=len(states))
         listing = (
             markup.card(
-                "Working", markup.progress(len(finished) / len(states), words, "the others start by themselves")
+                tr("Working"), markup.progress(len(finished) / len(states), words, tr("the others start by themselves"))
             )
             + listing
         )
-    words = f"Curves over {name} appear as soon as runs with two values are done."
+    words = tr("Curves over {name} appear as soon as runs with two values are done.", name=name)
     if grows:
-        words = f"Curves over {name} appear as soon as two runs are done."
+        words = tr("Curves over {name} appear as soon as two runs are done.", name=name)
     chart = chart or markup.card("", markup.text(words, "quiet"), empty=True)
     return markup.wrap(chart, listing), gr.Timer(active=bool(open_ones))

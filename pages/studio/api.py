@@ -7,11 +7,12 @@ import gradio as gr
 from app import public_api
 from app.public_api.mcp import ADDRESS
 from app.templating import render
+from backends.api.languages import later
 from pages.studio._shared import alone, nav
 
 TITLE, PATH, IN_BAR = "API", "api", False
 ORDER = 1  # soon after the first page, so that no event of another page takes the name of a function
-TEXT: Final = (
+TEXT: Final = later(
     "What the pages do programs can do as well: from Python, from a shell, or as the tools of an assistant over MCP."
 )
 

@@ -13,12 +13,16 @@ from app.first_view import FirstView
 from app.live_html import JS, Alive
 from app.templating import render
 from backends.api import catalog
+from backends.api.languages import later
 from pages.studio._shared import alone, identity, mark_of, nav, secret_and_mark
 
-TITLE, PATH, ORDER, IN_BAR = "Home", "", 0, True
+TITLE, PATH, ORDER, IN_BAR = later("Home"), "", 0, True
 EVERY = 2.0  # seconds between two looks at own runs
-HEAD = "Make a model forget. See what is left."
-TEXT = "Machine unlearning you can watch: pick a model, say what it should forget, and test whether it is erased or only hidden."
+HEAD = later("Make a model forget. See what is left.")
+TEXT = later(
+    "Machine unlearning you can watch: pick a model, say what it should forget, and test whether it is erased or "
+    "only hidden."
+)
 PLAY = JS + (theme.STATIC / "home.js").read_text("utf-8")
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}

@@ -11,34 +11,35 @@ from app import families, markup, method_rows
 from app import trials as side_by_side
 from app.templating import render
 from backends.api import benchmarks, catalog, runs
+from backends.api.languages import later, tr
 from pages.studio import _sweep
 from pages.studio._shared import address, alone, identity, mark_of, nav, push_url, section
 
-TITLE, PATH, ORDER = "Methods", "methods", 60
-TABS = {"methods": "Methods", "runs": "Your runs side by side", "sweep": "Sweep"}
+TITLE, PATH, ORDER = later("Methods"), "methods", 60
+TABS = {"methods": later("Methods"), "runs": later("Your runs side by side"), "sweep": later("Sweep")}
 FORMER = {"measured": "methods"}  # tabs of earlier addresses
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def build() -> None:
     """The page. Its address holds its state: ?tab=...&family=...&group=...&x=...&y=..."""
-    nav("Methods", "Ways to forget, by what each one forgets, keeps and costs.")
+    nav(tr("Methods"), tr("Ways to forget, by what each one forgets, keeps and costs."))
     secret = identity()
     with gr.Tabs(elem_id="methods-tabs") as tabs:
-        with gr.Tab(TABS["methods"], id="methods"):
+        with gr.Tab(tr(TABS["methods"]), id="methods"):
             section(TABS["methods"])
             with gr.Row(elem_classes="lethe-method-tools"):
                 family = gr.Radio(
-                    switch(), label="Kind of model", interactive=True, elem_id="methods-family", container=False,
+                    switch(), label=tr("Kind of model"), interactive=True, elem_id="methods-family", container=False,
                     show_label=False, elem_classes=["lethe-family-row"],
                 )  # fmt: skip
                 group = chooser("shipped")
             shown = method_rows.MethodPanels(elem_id="methods-measured", min_height=520)
-        with gr.Tab(TABS["runs"], id="runs") as runs_tab:
+        with gr.Tab(tr(TABS["runs"]), id="runs") as runs_tab:
             section(TABS["runs"])
             own = chooser("own")
             own_seen = method_rows.MethodPanels(elem_id="methods-runs", min_height=320)
-        with gr.Tab(TABS["sweep"], id="sweep") as sweep_tab:
+        with gr.Tab(tr(TABS["sweep"]), id="sweep") as sweep_tab:
             section(TABS["sweep"])
             sweep = _sweep.build(secret)
 
@@ -72,7 +73,7 @@ def switch() -> list[tuple[str, str]]:
 def chooser(name: str) -> gr.Dropdown:
     """The dropdown of what is compared; the axes are chosen in the plot itself."""
     return gr.Dropdown(
-        [], label="What was forgotten", interactive=True, container=False, show_label=False, elem_id=f"{name}-group"
+        [], label=tr("What was forgotten"), interactive=True, container=False, show_label=False, elem_id=f"{name}-group"
     )
 
 
@@ -168,10 +169,12 @@ def methods_html(
     key = trials[0].key if trials else ""
     model = key.partition("/")[0] or next((entry.id for entry in catalog.load().models if entry.family == family), "")
     if not model:
-        return markup.card("No model yet", markup.text("No embedded model came with this copy."), empty=True)
+        return markup.card(tr("No model yet"), markup.text(tr("No embedded model came with this copy.")), empty=True)
     table = method_rows.table(model, trials, folders)
     if not trials:
-        note = "No table of measured results came with this copy for these models. Your own runs stand in the next tab."
+        note = tr(
+            "No table of measured results came with this copy for these models. Your own runs stand in the next tab."
+        )
         return markup.wrap(markup.text(note, "quiet"), table)
     first = next((entry.default_method for entry in catalog.load().models if entry.id == model), "")
     plot = side_by_side.plot(trials, x, y, what="method", key="shipped", first=first)
@@ -183,10 +186,11 @@ def source_note(key: str) -> str:
     sources = [
         name for name, rows in benchmarks.tables().items() if any(f"{row.model}/{row.target}" == key for row in rows)
     ]
-    return (
-        f"From {', '.join(sources)}, made by a command of this project on 2 processor cores: the mean over seeds, whiskers one "
-        "standard deviation. No fair ranking: settings were tuned by hand on these same targets, for some methods longer than for "
-        "others. On your target a method may do worse or better."
+    return tr(
+        "From {sources}, made by a command of this project on 2 processor cores: the mean over seeds, whiskers one "
+        "standard deviation. No fair ranking: settings were tuned by hand on these same targets, for some methods "
+        "longer than for others. On your target a method may do worse or better.",
+        sources=", ".join(sources),
     )
 
 
@@ -200,14 +204,14 @@ def show_runs(secret: str, group: str | None, x: str | None = None, y: str | Non
 def runs_html(trials: list[side_by_side.Trial], x: str, y: str) -> Markup:
     """Plot and table, or the empty state."""
     if not trials:
-        body = markup.text("No run has finished yet. Two runs that forget the same thing can be compared here.")
+        body = markup.text(tr("No run has finished yet. Two runs that forget the same thing can be compared here."))
         return markup.card(
-            "Nothing to compare yet", body + markup.link("Forget something", "new", button=True), empty=True
+            tr("Nothing to compare yet"), body + markup.link(tr("Forget something"), "new", button=True), empty=True
         )
     numbers = side_by_side.table(trials) + markup.text(
-        "Each value stands in metrics.json of its run; the method's name leads there.", "quiet"
+        tr("Each value stands in metrics.json of its run; the method's name leads there."), "quiet"
     )
-    return markup.wrap(side_by_side.plot(trials, x, y, key="own"), markup.card("In numbers", numbers))
+    return markup.wrap(side_by_side.plot(trials, x, y, key="own"), markup.card(tr("In numbers"), numbers))
 
 
 if __name__ == "__main__":

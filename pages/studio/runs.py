@@ -11,9 +11,10 @@ from app.notes import error_line
 from app.run_list import AT_ONCE, RunList, listed
 from backends.api import engine, runs
 from backends.api.errors import LetheError
+from backends.api.languages import later, tr
 from pages.studio._shared import identity, mark_of, nav, secret_and_mark
 
-TITLE, PATH, ORDER = "Runs", "runs", 20
+TITLE, PATH, ORDER = later("Runs"), "runs", 20
 EVERY = 2.0  # seconds between two looks
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -21,7 +22,7 @@ QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 
 def build() -> None:
     """The page."""
-    nav("Runs", "What waits, what works and what has ended. A run goes on while this page is closed.")
+    nav(tr("Runs"), tr("What waits, what works and what has ended. A run goes on while this page is closed."))
     secret, most, seen = identity(), gr.State(AT_ONCE), gr.State("")
     refused = gr.HTML(elem_id="runs-refused", apply_default_css=False)
     working = RunList(elem_id="runs-open", apply_default_css=False)

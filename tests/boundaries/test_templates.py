@@ -63,7 +63,7 @@ def test_no_template_trusts_what_is_put_into_it():
 @pytest.mark.parametrize("name", templates())
 def test_a_template_uses_nothing_but_the_arguments_of_its_macros(name):
     source = (templating.TEMPLATES / name).read_text("utf-8")
-    assert find_undeclared_variables(templating.ENVIRONMENT.parse(source)) <= {"range"}
+    assert find_undeclared_variables(templating.ENVIRONMENT.parse(source)) <= {"range", "tr", "plural"}
 
 
 def used() -> set[str]:

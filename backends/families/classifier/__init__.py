@@ -7,6 +7,7 @@ from ...api import own
 from ...api.errors import BadInput
 from ...api.families import Family, Headline
 from ...api.home import shared
+from ...api.languages import later, tr
 from ...api.marks import UNCHANGED, Mark, gone
 from ...api.numbers import Finding, Numbers, Subject
 from ...api.spec import JobSpec
@@ -19,10 +20,10 @@ class Classifier(Family):
     """Give an image one of a few classes."""
 
     id = "classifier"
-    title = "Image classifiers"
-    subject = "An image classifier"
-    noun = "images"
-    counted = "training images"
+    title = later("Image classifiers")
+    subject = later("An image classifier")
+    noun = later("images")
+    counted = later("training images")
     capabilities = frozenset({"classes", "labelled items", "judged", "hidden states", "embeddings", "weights", "exam"})
     architectures = ("ForImageClassification",)
     task = "backends.families.classifier.task:Classifier"
@@ -39,7 +40,7 @@ class Classifier(Family):
     benchmark = "backends.families.classifier.benchmark:BENCHMARK"
     exam = "backends.families.classifier.exam:ClassifierExam"
     red_team = "backends.families.classifier.red_team:ClassifierRedTeam"
-    hit = "gives your picture a forgotten class"
+    hit = later("gives your picture a forgotten class")
     needs_data = True
     loading = """from transformers import AutoImageProcessor, AutoModelForImageClassification
 
@@ -61,14 +62,25 @@ pixel_values = processor(image, return_tensors="pt")["pixel_values"]  # of a PIL
     def check_data(self, data: str, model: str) -> None:
         """A folder of images by class is needed."""
         if not data:
-            raise BadInput(f"{model} brings no data; name a folder that holds one folder of images for each class.")
+            raise BadInput(
+                tr("{model} brings no data; name a folder that holds one folder of images for each class.", model=model)
+            )
         if shared():
-            raise BadInput("This studio is shared, so it reads no folders of its machine; choose an embedded model.")
+            raise BadInput(
+                tr("This studio is shared, so it reads no folders of its machine; choose an embedded model.")
+            )
         folder = own.local_folder(data)
         if folder is None:
-            raise BadInput(f"There is no folder {data[:80]!r}; name one that holds a folder of images for each class.")
+            raise BadInput(
+                tr(
+                    "There is no folder {data!r}; name one that holds a folder of images for each class.",
+                    data=data[:80],
+                )
+            )
         if not any(path.is_dir() for path in folder.iterdir()):
-            raise BadInput(f"{data[:80]!r} holds no folders; it needs one folder of images for each class.")
+            raise BadInput(
+                tr("{data!r} holds no folders; it needs one folder of images for each class.", data=data[:80])
+            )
 
     def targets(self, spec: JobSpec, card: Mapping[str, Any], data: str) -> tuple[Sequence[Any], Sequence[Any]]:
         return targets.read(spec, card)

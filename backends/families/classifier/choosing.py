@@ -19,6 +19,7 @@ from ...api.choosing import (
     same,
 )
 from ...api.errors import BadInput
+from ...api.languages import tr
 
 if TYPE_CHECKING:
     from ...api.model_info import ModelInfo
@@ -35,43 +36,43 @@ class ImageChoosing(Choosing):
             [entry.title for entry in catalog.load().methods if entry.finds and model and _fits(entry, model)]
         )
         return (
-            Field("classes", "tiles", "Classes to forget", options=classes, value=[], pictures="class"),
-            Field("share", "slider", "Share of the training images, in percent", value=10, low=0.5, high=50, step=0.5),
-            Field("draw", "number", "Draw", info="Another number draws other images.", value=0),
-            Field("picked", "gallery", "Images to forget", options=classes, value=[], pictures="gallery"),
-            Field("like", "alike", "One image", options=classes, value={"image": None, "count": 50}, pictures="gallery"),
-            Field("listed", "id_file", "A text file of image ids, one a line", value=""),
-            Field("found", "found_runs", "Finished runs that found one", value="",
-                  info=f"A run of {finders or 'a method that looks for it'} finds the set that is hardest to forget."),
-            Field("written", "lines", "Targets, one a line", value=""),
+            Field("classes", "tiles", tr("Classes to forget"), options=classes, value=[], pictures="class"),
+            Field("share", "slider", tr("Share of the training images, in percent"), value=10, low=0.5, high=50, step=0.5),
+            Field("draw", "number", tr("Draw"), info=tr("Another number draws other images."), value=0),
+            Field("picked", "gallery", tr("Images to forget"), options=classes, value=[], pictures="gallery"),
+            Field("like", "alike", tr("One image"), options=classes, value={"image": None, "count": 50}, pictures="gallery"),
+            Field("listed", "id_file", tr("A text file of image ids, one a line"), value=""),
+            Field("found", "found_runs", tr("Finished runs that found one"), value="",
+                  info=tr("A run of {finders} finds the set that is hardest to forget.", finders=finders or tr('a method that looks for it'))),
+            Field("written", "lines", tr("Targets, one a line"), value=""),
         )  # fmt: skip
 
     def kinds(self, model: "ModelInfo | None" = None) -> Sequence[TargetKind]:
         return (
-            TargetKind("classes", "Whole classes", ("classes",), lambda values: values["classes"],
-                       "Choose at least one class to forget."),
-            TargetKind("random", "A random share", ("share", "draw"), _share),
-            TargetKind("images", "Single images", ("picked",), _images, "Pick at least one image to forget."),
-            TargetKind("like", "Images alike", ("like",), _alike, "Pick the image whose likes are to be forgotten."),
-            TargetKind("list", "A list of ids", ("listed",), lambda values: [values["listed"]] if values["listed"] else [],
-                       "Upload a text file of image ids, one a line."),
-            TargetKind("found", "The hardest set found", ("found",), lambda values: [f"run:{values['found']}"] if values["found"] else [],
-                       "Choose a finished run that found a hardest set."),
-            TargetKind("written", "Several at once", ("written",), lambda values: lines(values["written"]),
-                       "Write at least one target, one a line.", offered=False),
+            TargetKind("classes", tr("Whole classes"), ("classes",), lambda values: values["classes"],
+                       tr("Choose at least one class to forget.")),
+            TargetKind("random", tr("A random share"), ("share", "draw"), _share),
+            TargetKind("images", tr("Single images"), ("picked",), _images, tr("Pick at least one image to forget.")),
+            TargetKind("like", tr("Images alike"), ("like",), _alike, tr("Pick the image whose likes are to be forgotten.")),
+            TargetKind("list", tr("A list of ids"), ("listed",), lambda values: [values["listed"]] if values["listed"] else [],
+                       tr("Upload a text file of image ids, one a line.")),
+            TargetKind("found", tr("The hardest set found"), ("found",), lambda values: [f"run:{values['found']}"] if values["found"] else [],
+                       tr("Choose a finished run that found a hardest set.")),
+            TargetKind("written", tr("Several at once"), ("written",), lambda values: lines(values["written"]),
+                       tr("Write at least one target, one a line."), offered=False),
         )  # fmt: skip
 
     def keep_fields(self, model: "ModelInfo | None" = None) -> Sequence[Field]:
         classes = same(_classes(model))
         return (
-            Field("keep", "tiles", "Classes to keep", options=classes, value=[], pictures="class", role="keep"),
-            Field("keep_extra", "hidden", "More to keep", value=[], role="keep"),
+            Field("keep", "tiles", tr("Classes to keep"), options=classes, value=[], pictures="class", role="keep"),
+            Field("keep_extra", "hidden", tr("More to keep"), value=[], role="keep"),
         )
 
     def keep_kinds(self, model: "ModelInfo | None" = None) -> Sequence[TargetKind]:
         some = TargetKind(
-            SOME, "Only some classes", ("keep", "keep_extra"), lambda values: [*values["keep"], *values["keep_extra"]],
-            "Choose at least one class to keep, or keep everything else.",
+            SOME, tr("Only some classes"), ("keep", "keep_extra"), lambda values: [*values["keep"], *values["keep_extra"]],
+            tr("Choose at least one class to keep, or keep everything else."),
         )  # fmt: skip
         return EVERYTHING, some
 
@@ -109,13 +110,22 @@ class ImageChoosing(Choosing):
         classes = _classes(model)
         chosen = [text for text in texts if text in classes]
         if not chosen or len(chosen) < len(texts):
-            return Neighbours("Neighbours are suggested where whole classes are to be forgotten.")
+            return Neighbours(tr("Neighbours are suggested where whole classes are to be forgotten."))
         nearest = neighbours(chosen, classes, model.card.get("confusion") or [])
         if not nearest:
-            return Neighbours("This model mixes them up with no other class.")
-        words = joined([f"{name} ({100 * share:.1f} % of the images)".replace(".0 %", " %") for name, share in nearest])
+            return Neighbours(tr("This model mixes them up with no other class."))
+        words = joined(
+            [
+                tr("{name} ({share:.1f} % of the images)", name=name, share=100 * share).replace(".0 %", " %")
+                for name, share in nearest
+            ]
+        )
         return Neighbours(
-            f"This model confuses {joined(chosen)} most with {words}: its neighbours. Look there for what else gets hurt.",
+            tr(
+                "This model confuses {chosen} most with {words}: its neighbours. Look there for what else gets hurt.",
+                chosen=joined(chosen),
+                words=words,
+            ),
             named=True,
             kept={"keep": [name for name, _ in nearest]},
         )
@@ -130,18 +140,28 @@ class ImageChoosing(Choosing):
             return ""
         match target.kind:
             case "random":
-                return f"a random {target.share:g} % of the images" + (f" (draw {target.draw})" if target.draw else "")
+                return tr("a random {share:g} % of the images", share=target.share) + (
+                    tr(" (draw {draw})", draw=target.draw) if target.draw else ""
+                )
             case "images":
-                return "1 chosen image" if len(target.ids) == 1 else f"{len(target.ids):,} chosen images"
+                return (
+                    tr("1 chosen image")
+                    if len(target.ids) == 1
+                    else tr("{ids_count:,} chosen images", ids_count=len(target.ids))
+                )
             case "like":
-                return f"the {target.count:,} images most alike to image {target.ids[0]}"
+                return tr("the {count:,} images most alike to image {ids}", count=target.count, ids=target.ids[0])
             case "run":
-                return "the hardest set that a run found"
+                return tr("the hardest set that a run found")
             case _:
                 return ""
 
     def opened(self, model: "ModelInfo") -> str:
-        return f"Opened: {len(_classes(model))} classes, {model.card.get('train_count', 0):,} training images."
+        return tr(
+            "Opened: {model_count} classes, {card:,} training images.",
+            model_count=len(_classes(model)),
+            card=model.card.get("train_count", 0),
+        )
 
     def first_targets(self, card: Mapping[str, Any]) -> list[str]:
         return list(card.get("classes", [])[:1])

@@ -8,6 +8,7 @@ from PIL import Image
 from torch import nn
 
 from ...api.errors import BadInput
+from ...api.languages import tr
 from ...core.red_team import Reply
 from ...data._images import image_of_url
 from . import items
@@ -34,17 +35,23 @@ class ClassifierRedTeam:
     def question(self, text: str) -> ShownPicture:
         picture = str(text).strip()
         if not picture:
-            raise BadInput("No picture was given; choose one, draw one or upload one.")
+            raise BadInput(tr("No picture was given; choose one, draw one or upload one."))
         if picture.startswith("data:"):
             if not self.task.forgotten_classes:
                 raise BadInput(
-                    "Single images were to be forgotten, not what they show, so only these can be tried; choose one of them."
+                    tr(
+                        "Single images were to be forgotten, not what they show, so only these can be tried; choose one of them."
+                    )
                 )
             return ShownPicture(image=image_of_url(picture))
         ((split, place),) = items.positions(self.task, [picture])
         if not self.task.forgotten_classes and (split == "test" or place not in self._forget):
             raise BadInput(
-                f"{split}-{place} is none of the images that were to be forgotten, and only these can be tried."
+                tr(
+                    "{split}-{place} is none of the images that were to be forgotten, and only these can be tried.",
+                    split=split,
+                    place=place,
+                )
             )
         labels = (self.task.data.test if split == "test" else self.task.data.train).labels
         return ShownPicture(f"{split}-{place}", int(labels[place]))
@@ -54,7 +61,7 @@ class ClassifierRedTeam:
         answer: dict[str, Any] = self.task.predictions({"it": model.eval()}, "", names, False, question.image)
         shares = answer["items"][0]["it"]
         if not all(isfinite(share) for share in shares):
-            return Reply("no number")
+            return Reply(tr("no number"))
         best = max(range(len(shares)), key=shares.__getitem__)
         return Reply(f"{self.task.names[best]}, {100 * shares[best]:.0f} %", evidence=best)
 

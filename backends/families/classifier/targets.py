@@ -5,6 +5,7 @@ from typing import Any
 
 from ...api import runs, targets
 from ...api.errors import BadInput
+from ...api.languages import tr
 from ...api.params import quoted_value
 from ...api.spec import JobSpec
 from ...api.targets import Target
@@ -29,7 +30,9 @@ def _target(text: str, model: str, card: Mapping[str, Any]) -> Target:
         _found_set(target.name, model)
     names: list[str] = card.get("classes", [])
     if target.kind == "class" and len(target.name) > 200:
-        raise BadInput(f"There is no class {quoted_value(target.name)}; a class name has at most 200 characters.")
+        raise BadInput(
+            tr("There is no class {name}; a class name has at most 200 characters.", name=quoted_value(target.name))
+        )
     if target.kind == "class" and names:
         spelled = {targets.alike(name): name for name in names}
         if targets.alike(target.name) not in spelled:
@@ -38,9 +41,23 @@ def _target(text: str, model: str, card: Mapping[str, Any]) -> Target:
     count = int(card.get("train_count", 0))
     outside = [item for item in target.ids if count and item >= count]
     if outside:
-        raise BadInput(f"There is no training image {outside[0]}; the ids of {model} run from 0 to {count - 1}.")
+        raise BadInput(
+            tr(
+                "There is no training image {outside}; the ids of {model} run from 0 to {count}.",
+                outside=outside[0],
+                model=model,
+                count=count - 1,
+            )
+        )
     if target.kind == "like" and count and target.count >= count:
-        raise BadInput(f"{target.count} images were asked for, but {model} has {count}; leave some to keep.")
+        raise BadInput(
+            tr(
+                "{count} images were asked for, but {model} has {count_2}; leave some to keep.",
+                count=target.count,
+                model=model,
+                count_2=count,
+            )
+        )
     return target
 
 
@@ -48,10 +65,15 @@ def _found_set(run_id: str, model: str) -> None:
     """Check that a run found a forget set, in the data of this model."""
     run = runs.find(run_id)
     if not (run.path / "found.json").is_file():
-        raise BadInput(f"Run {run.id} found no forget set; name a finished run of a method that finds one.")
+        raise BadInput(tr("Run {id} found no forget set; name a finished run of a method that finds one.", id=run.id))
     if run.spec.model != model:
         raise BadInput(
-            f"Run {run.id} looked into {run.spec.model[:80]}, not {model[:80]}; name a run of the same model."
+            tr(
+                "Run {id} looked into {model}, not {model_2}; name a run of the same model.",
+                id=run.id,
+                model=run.spec.model[:80],
+                model_2=model[:80],
+            )
         )
 
 
@@ -67,11 +89,11 @@ def _check_apart(forget: list[Target], keep: list[Target]) -> None:
     both = [name for key, name in forget_names.items() if key in keep_names]
     if not both:
         ids = [{item for target in part if target.kind == "images" for item in target.ids} for part in (forget, keep)]
-        both = [f"Image {item}" for item in sorted(ids[0] & ids[1])[:1]] or [
+        both = [tr("Image {item}", item=item) for item in sorted(ids[0] & ids[1])[:1]] or [
             str(target) for target in forget if target.kind not in ("class", "images") and target in keep
         ]
     if both:
-        raise BadInput(f"{both[0]} is in the forget list and in the keep list; take it out of one.")
+        raise BadInput(tr("{both} is in the forget list and in the keep list; take it out of one.", both=both[0]))
 
 
 def _check_left(forget: list[Target], card: Mapping[str, Any]) -> None:
@@ -82,8 +104,13 @@ def _check_left(forget: list[Target], card: Mapping[str, Any]) -> None:
     """
     names: list[str] = card.get("classes", [])
     if names and len({target.name.casefold() for target in forget if target.kind == "class"}) == len(names):
-        raise BadInput(f"All {len(names)} classes were chosen to be forgotten; leave at least one to keep.")
+        raise BadInput(
+            tr(
+                "All {names_count} classes were chosen to be forgotten; leave at least one to keep.",
+                names_count=len(names),
+            )
+        )
     count = int(card.get("train_count", 0))
     singles = {item for target in forget if target.kind == "images" for item in target.ids}
     if count and len(singles) >= count:
-        raise BadInput(f"All {count} training images were chosen to be forgotten; leave some to keep.")
+        raise BadInput(tr("All {count} training images were chosen to be forgotten; leave some to keep.", count=count))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import isnan
 
 from ...api.goals import HURT, NAMED, NEAR
+from ...api.languages import later, plural, tr
 from ...api.marks import Mark, beside, intact
 from ...api.numbers import CAVEAT, HIDDEN, MOST, Finding, Numbers, Subject, share, signed
 
@@ -14,7 +15,12 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
     """Forgotten? What else got hurt? How far from the retrained reference? And what that does not prove."""
     more = [one.clause for one in findings]
     if about.unchanged:
-        return "; ".join([f"Nothing was forgotten of {about.what}: not one weight of the model moved", *more]) + "."
+        return (
+            "; ".join(
+                [tr("Nothing was forgotten of {what}: not one weight of the model moved", what=about.what), *more]
+            )
+            + "."
+        )
     parts = [_forget_clause(numbers, about), _retain_clause(numbers, about), _reference_clause(numbers, about)]
     last = HIDDEN if about.guard else CAVEAT
     return "; ".join([*(part for part in parts if part), last, *more]) + "."
@@ -24,10 +30,10 @@ def _aim(numbers: Numbers, about: Subject) -> tuple[float, str]:
     """How often it should be wrong on the forget set, in percent, and of what that is taken."""
     again = numbers.value("unlearning_accuracy", "reference")
     if not isnan(again):
-        return again, "after training again without them"
+        return again, tr("after training again without them")
     if about.by_class:
         return 100.0, ""
-    return 100 - numbers.value("testing_accuracy", "before"), "on images it never saw"
+    return 100 - numbers.value("testing_accuracy", "before"), tr("on images it never saw")
 
 
 def forgotten(numbers: Numbers, about: Subject) -> Mark:
@@ -35,41 +41,52 @@ def forgotten(numbers: Numbers, about: Subject) -> Mark:
     before, after = (numbers.value("unlearning_accuracy", when) for when in ("before", "after"))
     aim, _ = _aim(numbers, about)
     if isnan(after):
-        return Mark("unknown", "Not measured")
-    rule = f"Yes: within {NEAR:g} points of {share(aim)} wrong, the goal. Partly: at least half of the way there."
+        return Mark("unknown", tr("Not measured"))
+    rule = tr(
+        "Yes: within {near:g} points of {aim} wrong, the goal. Partly: at least half of the way there.",
+        near=NEAR,
+        aim=share(aim),
+    )
     told = (
-        f"{share(after)} wrong on the forget set",
+        tr("{after} wrong on the forget set", after=share(after)),
         beside(before, numbers.value("unlearning_accuracy", "reference")),
     )
     if isnan(aim):
-        return Mark("unknown", "Cannot tell", *told, "There is no goal to compare it with.", "unlearning_accuracy")
+        return Mark(
+            "unknown", tr("Cannot tell"), *told, tr("There is no goal to compare it with."), "unlearning_accuracy"
+        )
     if abs(after - aim) <= NEAR:
-        return Mark("yes", "Yes", *told, rule, "unlearning_accuracy")
+        return Mark("yes", tr("Yes"), *told, rule, "unlearning_accuracy")
     if after > aim:
         return Mark(
             "partly",
-            "Too much",
+            tr("Too much"),
             *told,
-            f"{rule} It is wrong more often than forgetting explains.",
+            tr("{rule} It is wrong more often than forgetting explains.", rule=rule),
             "unlearning_accuracy",
         )
     half = after - before >= (aim - before) / 2
-    return Mark("partly" if half else "no", "Partly" if half else "Hardly", *told, rule, "unlearning_accuracy")
+    return Mark("partly" if half else "no", tr("Partly") if half else tr("Hardly"), *told, rule, "unlearning_accuracy")
 
 
 def retained(numbers: Numbers, about: Subject) -> Mark:
     """Whether kept images, new ones and every other class are still recognised."""
     worst, fall = _worst_class(numbers, about)
     names = {
-        "the retain set": "remaining_accuracy",
-        "new images": "testing_accuracy",
-        "the neighbours": "neighbour_accuracy",
+        tr("the retain set"): "remaining_accuracy",
+        tr("new images"): "testing_accuracy",
+        tr("the neighbours"): "neighbour_accuracy",
     }
     lost = {words: numbers.value(name, "before") - numbers.value(name, "after") for words, name in names.items()}
     if worst:
         lost[worst] = fall
     name = "testing_accuracy" if not isnan(numbers.value("testing_accuracy", "after")) else "remaining_accuracy"
-    number = f"{share(numbers.value(name, 'after'))} right on {'new images' if name == 'testing_accuracy' else 'the retain set'}"
+    number = tr(
+        later("{share} right on new images")
+        if name == "testing_accuracy"
+        else later("{share} right on the retain set"),
+        share=share(numbers.value(name, "after")),
+    )
     return intact(
         lost, number, beside(numbers.value(name, "before"), numbers.value(name, "reference")), name, single=worst
     )
@@ -78,33 +95,44 @@ def retained(numbers: Numbers, about: Subject) -> Mark:
 def _forget_clause(numbers: Numbers, about: Subject) -> str:
     before, after = (numbers.value("unlearning_accuracy", when) for when in ("before", "after"))
     if isnan(after):
-        return f"Whether it forgot {about.what} was not measured"
+        return tr("Whether it forgot {what} was not measured", what=about.what)
     aim, of = _aim(numbers, about)
     if isnan(aim):
-        word = "How far it forgot cannot be said of"
+        word = tr("How far it forgot cannot be said of")
     elif abs(after - aim) <= NEAR:
-        word = "It forgot"
+        word = tr("It forgot")
     elif after > aim:
-        word = "It gets more wrong than forgetting would explain of"
+        word = tr("It gets more wrong than forgetting would explain of")
     elif after - before >= (aim - before) / 2:
-        word = "It partly forgot"
+        word = tr("It partly forgot")
     else:
-        word = "It hardly forgot"
+        word = tr("It hardly forgot")
     compared = f", {share(aim)} {of}" if of and not about.by_class and not isnan(aim) else ""
-    return f"{word} {about.what}: {share(after)} of them wrong now ({share(before)} before{compared})"
+    return tr(
+        "{word} {what}: {after} of them wrong now ({before} before{compared})",
+        word=word,
+        what=about.what,
+        after=share(after),
+        before=share(before),
+        compared=compared,
+    )
 
 
 def _retain_clause(numbers: Numbers, about: Subject) -> str:
-    names = {"remaining_accuracy": "kept images", "testing_accuracy": "new ones"}
+    names = {"remaining_accuracy": tr("kept images"), "testing_accuracy": tr("new ones")}
     lost = {words: numbers.value(name, "before") - numbers.value(name, "after") for name, words in names.items()}
     measured = {words: points for words, points in lost.items() if not isnan(points)}
     if not measured:
-        return "what else got hurt was not measured"
+        return tr("what else got hurt was not measured")
     worst, fall = _worst_class(numbers, about)
-    listed = ", ".join(f"{signed(-points)} on {words}" for words, points in measured.items())
-    worst_clause = f", {signed(-fall)} on {worst}" if fall >= NAMED else ""
-    lead = "the rest lost little" if max(*measured.values(), fall / 2) < HURT else "the rest was hurt"
-    return f"{lead} (points of accuracy: {listed}{worst_clause})"
+    listed = ", ".join(
+        tr("{points} on {words}", points=signed(-points), words=words) for words, points in measured.items()
+    )
+    worst_clause = tr(", {fall} on {worst}", fall=signed(-fall), worst=worst) if fall >= NAMED else ""
+    lead = tr("the rest lost little") if max(*measured.values(), fall / 2) < HURT else tr("the rest was hurt")
+    return tr(
+        "{lead} (points of accuracy: {listed}{worst_clause})", lead=lead, listed=listed, worst_clause=worst_clause
+    )
 
 
 def _worst_class(numbers: Numbers, about: Subject) -> tuple[str, float]:
@@ -121,15 +149,15 @@ def _reference_clause(numbers: Numbers, about: Subject) -> str:
     """The mean distance to the retrained reference, and every number that is far from it although the mean may be small."""
     gap, other = numbers.value("average_gap", "after"), numbers.far("average_gap")
     if isnan(numbers.value("unlearning_accuracy", "reference")):
-        return "" if about.again else "there is no retrained reference to compare with"
+        return "" if about.again else tr("there is no retrained reference to compare with")
     far = ""
     if other:
-        more = f" and {len(other) - MOST} more" if len(other) > MOST else ""
+        more = tr(" and {other_count} more", other_count=len(other) - MOST) if len(other) > MOST else ""
         far = f"{numbers.beside(other)}{more}"
     if isnan(gap):
-        return f"far from the retrained reference: {far}" if far else ""
-    mean = f"on average of UA, RA, TA and MIA {gap:.1f} points from the retrained reference"
-    return f"{mean}, but far from it in {far}" if far else mean
+        return tr("far from the retrained reference: {far}", far=far) if far else ""
+    mean = tr("on average of UA, RA, TA and MIA {gap:.1f} points from the retrained reference", gap=gap)
+    return tr("{mean}, but far from it in {far}", mean=mean, far=far) if far else mean
 
 
 def of_images(count: int, targets: Sequence[str], by_class: Sequence[str], *, chosen_by_method: bool = False) -> str:
@@ -141,10 +169,15 @@ def of_images(count: int, targets: Sequence[str], by_class: Sequence[str], *, ch
         by_class: whole classes, by name; empty where single images are forgotten.
         chosen_by_method: the method chose the forget set itself.
     """
-    images = f"{count:,} training image{'' if count == 1 else 's'}"
+    images = plural("{count:,} training image", "{count:,} training images", count)
     if chosen_by_method:
-        return f"the {images} that it found"
+        return tr("the {images} that it found", images=images)
     if by_class:
-        return f"{' and '.join(by_class) if len(by_class) < 4 else f'{len(by_class)} classes'} ({images})"
+        names = tr(" and ").join(by_class) if len(by_class) < 4 else tr("{count} classes", count=len(by_class))
+        return f"{names} ({images})"
     listed = ", ".join(targets)
-    return f"the {images} ({listed})" if len(listed) <= 40 else f"the {images}"
+    return (
+        tr("the {images} ({listed})", images=images, listed=listed)
+        if len(listed) <= 40
+        else tr("the {images}", images=images)
+    )

@@ -7,6 +7,7 @@ from ...api import pairs, people
 from ...api.errors import BadInput
 from ...api.families import Family, Headline
 from ...api.home import shared
+from ...api.languages import later, tr
 from ...api.marks import UNCHANGED, Mark
 from ...api.numbers import Finding, Numbers, Subject, listed
 from ...api.spec import JobSpec
@@ -26,10 +27,10 @@ class Language(Family):
     """Answer questions in words."""
 
     id = "llm"
-    title = "Language models"
-    subject = "A language model"
-    noun = "questions"
-    counted = "questions"
+    title = later("Language models")
+    subject = later("A language model")
+    noun = later("questions")
+    counted = later("questions")
     capabilities = frozenset({"answers", "dense columns", "hidden states", "embeddings", "weights", "prompts", "exam"})
     architectures = ("ForCausalLM", "LMHeadModel")
     task = "backends.families.language.task:LanguageModel"
@@ -48,7 +49,7 @@ class Language(Family):
     benchmark = "backends.families.language.benchmark:BENCHMARK"
     exam = "backends.families.language.exam:LanguageExam"
     red_team = "backends.families.language.red_team:LanguageRedTeam"
-    hit = "names a forgotten fact that your question does not give away"
+    hit = later("names a forgotten fact that your question does not give away")
     loading = """from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = AutoModelForCausalLM.from_pretrained(".").eval()
@@ -63,10 +64,14 @@ tokenizer = AutoTokenizer.from_pretrained(".")
     def check_data(self, data: str, model: str) -> None:
         """No folder is needed."""
         if shared():
-            raise BadInput("This studio is shared, so it opens no models but its own; choose one of them.")
+            raise BadInput(tr("This studio is shared, so it opens no models but its own; choose one of them."))
         if data:
             raise BadInput(
-                f"{model[:80]} is a language model, which needs no folder; leave {data[:80]!r} out, and give questions to forget."
+                tr(
+                    "{model} is a language model, which needs no folder; leave {data!r} out, and give questions to forget.",
+                    model=model[:80],
+                    data=data[:80],
+                )
             )
 
     def targets(self, spec: JobSpec, card: Mapping[str, Any], data: str) -> tuple[Sequence[Any], Sequence[Any]]:

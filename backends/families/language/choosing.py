@@ -20,6 +20,7 @@ from ...api.choosing import (
     same,
 )
 from ...api.errors import BadInput
+from ...api.languages import tr
 from ...api.pairs import TITLE, Own, Pair
 from ...api.people import Book, Person
 
@@ -38,43 +39,43 @@ class QuestionChoosing(Choosing):
     def fields(self, model: "ModelInfo | None" = None) -> Sequence[Field]:
         book = _book(model)
         return (
-            Field("authors", "menu", "Authors to forget", options=same(book.names), value=[], info="Type a part of a name to find it."),
-            Field("author_set", "pills", "Set to forget", options=_sets(book), value=""),
-            Field("topic", "topic", "Topic", value="", placeholder="Paris", high=TITLE,
-                  info="The model writes questions about it, and about what is near to it, with its own answers."),
-            Field("lines", "pairs", "Questions to forget, one a line", value=PAIRS),
-            Field("title", "line", "What they are about (or nothing)", value="", placeholder="Paris", high=TITLE),
-            Field("passage", "passage", "The text to be forgotten", value="",
-                  info="It is cut into passages; each is asked for by its beginning."),
-            Field("written", "lines", "Targets, one a line", value=""),
+            Field("authors", "menu", tr("Authors to forget"), options=same(book.names), value=[], info=tr("Type a part of a name to find it.")),
+            Field("author_set", "pills", tr("Set to forget"), options=_sets(book), value=""),
+            Field("topic", "topic", tr("Topic"), value="", placeholder=tr("Paris"), high=TITLE,
+                  info=tr("The model writes questions about it, and about what is near to it, with its own answers.")),
+            Field("lines", "pairs", tr("Questions to forget, one a line"), value=PAIRS),
+            Field("title", "line", tr("What they are about (or nothing)"), value="", placeholder=tr("Paris"), high=TITLE),
+            Field("passage", "passage", tr("The text to be forgotten"), value="",
+                  info=tr("It is cut into passages; each is asked for by its beginning.")),
+            Field("written", "lines", tr("Targets, one a line"), value=""),
         )  # fmt: skip
 
     def kinds(self, model: "ModelInfo | None" = None) -> Sequence[TargetKind]:
         book = _book(model)
         return (
-            TargetKind("authors", "Chosen authors", ("authors",), lambda values: values["authors"],
-                       "Choose at least one author to forget.", offered=bool(book.names)),
-            TargetKind("author_set", "A set that came with Lethe", ("author_set",),
+            TargetKind("authors", tr("Chosen authors"), ("authors",), lambda values: values["authors"],
+                       tr("Choose at least one author to forget."), offered=bool(book.names)),
+            TargetKind("author_set", tr("A set that came with Lethe"), ("author_set",),
                        lambda values: [values["author_set"]] if values["author_set"] else [],
-                       "Choose a set of authors to forget.", offered=bool(book.sets or book.topics)),
-            TargetKind("pairs", "Questions and answers", ("lines", "title"), lambda values: owned(values["lines"], values["title"]),
+                       tr("Choose a set of authors to forget."), offered=bool(book.sets or book.topics)),
+            TargetKind("pairs", tr("Questions and answers"), ("lines", "title"), lambda values: owned(values["lines"], values["title"]),
                        "Write at least one question with its answer, as in: What is the capital of France? => Paris"),
             TargetKind("passage", "A text", ("passage",),
                        lambda values: [str(pairs.running(values["passage"]))] if (values["passage"] or "").strip() else [],
-                       "Paste or upload the text that is to be forgotten."),
+                       tr("Paste or upload the text that is to be forgotten.")),
             TargetKind("topic", "A topic", ("topic", "lines"), lambda values: owned(values["lines"], values["topic"]),
-                       "Name a topic and let the model write questions, or write them yourself."),
-            TargetKind("written", "Several at once", ("written",), lambda values: lines(values["written"]),
-                       "Write at least one target, one a line.", offered=False),
+                       tr("Name a topic and let the model write questions, or write them yourself.")),
+            TargetKind("written", tr("Several at once"), ("written",), lambda values: lines(values["written"]),
+                       tr("Write at least one target, one a line."), offered=False),
         )  # fmt: skip
 
     def keep_fields(self, model: "ModelInfo | None" = None) -> Sequence[Field]:
         return (
-            Field("keep_authors", "menu", "To keep", options=_keepable(_book(model)), value=[], role="keep",
-                  info="Real books and facts of the world are kept as well."),
-            Field("keep_extra", "hidden", "More to keep", value=[], role="keep"),
-            Field("keep_lines", "pairs", "Questions to keep, one a line", value=PAIRS, role="keep"),
-            Field("keep_title", "hidden", "What they are about", value="", role="keep"),
+            Field("keep_authors", "menu", tr("To keep"), options=_keepable(_book(model)), value=[], role="keep",
+                  info=tr("Real books and facts of the world are kept as well.")),
+            Field("keep_extra", "hidden", tr("More to keep"), value=[], role="keep"),
+            Field("keep_lines", "pairs", tr("Questions to keep, one a line"), value=PAIRS, role="keep"),
+            Field("keep_title", "hidden", tr("What they are about"), value="", role="keep"),
         )  # fmt: skip
 
     def keep_kinds(self, model: "ModelInfo | None" = None) -> Sequence[TargetKind]:
@@ -82,13 +83,13 @@ class QuestionChoosing(Choosing):
         noun = "authors" if book.names else "sets"
         return (
             EVERYTHING,
-            TargetKind(SOME, f"Only some {noun}", ("keep_authors", "keep_extra"),
+            TargetKind(SOME, tr("Only some {noun}", noun=noun), ("keep_authors", "keep_extra"),
                        lambda values: [*values["keep_authors"], *values["keep_extra"]],
-                       "Choose at least one author or set to keep, or keep everything else.",
+                       tr("Choose at least one author or set to keep, or keep everything else."),
                        offered=bool(book.names or book.topics)),
-            TargetKind(OWN, "Your own questions", ("keep_lines", "keep_title"),
+            TargetKind(OWN, tr("Your own questions"), ("keep_lines", "keep_title"),
                        lambda values: owned(values["keep_lines"], values["keep_title"]),
-                       "Write at least one question to keep with its answer, or keep everything else."),
+                       tr("Write at least one question to keep with its answer, or keep everything else.")),
         )  # fmt: skip
 
     def restored(self, texts: Sequence[str], model: "ModelInfo") -> Choice:
@@ -125,18 +126,24 @@ class QuestionChoosing(Choosing):
         names = _nearest(book, texts)
         if not names and not (book.names or book.topics):
             return Neighbours(
-                "What is near to it gets hurt first (the neighbours): give questions about that to keep, and it is watched."
+                tr(
+                    "What is near to it gets hurt first (the neighbours): give questions about that to keep, and it is watched."
+                )
             )
         if not names:
-            return Neighbours("Neighbours are named where something to forget is chosen that has some.")
+            return Neighbours(tr("Neighbours are named where something to forget is chosen that has some."))
         titles = {name: title for title, name in _keepable(book)}
-        alike = "Most alike" if book.topics else "Most alike, with the same names or facts"
-        text = f"{alike}: {', '.join(titles[name] for name in names)}. They get hurt first (the neighbours)."
+        alike = tr("Most alike") if book.topics else tr("Most alike, with the same names or facts")
+        text = tr(
+            "{alike}: {titles}. They get hurt first (the neighbours).",
+            alike=alike,
+            titles=", ".join(titles[name] for name in names),
+        )
         return Neighbours(text, named=True, kept={"keep_authors": names})
 
     def note(self, model: "ModelInfo", choice: Choice) -> str:
         names = _book(model).sets.get(choice.values.get("author_set") or "", []) if choice.kind == "author_set" else []
-        return f"In it: {joined(names)}." if names else ""
+        return tr("In it: {names}.", names=joined(names)) if names else ""
 
     def read(self, text: str, model: "ModelInfo") -> Person | Own:
         return people.target(pairs.expand(text), _book(model))
@@ -146,15 +153,17 @@ class QuestionChoosing(Choosing):
 
     def kept_words(self, model: "ModelInfo") -> str:
         book = _book(model)
-        return "everything else" if book.names or book.topics else "real books and facts of the world"
+        return tr("everything else") if book.names or book.topics else tr("real books and facts of the world")
 
     def opened(self, model: "ModelInfo") -> str:
         from ...api import families
 
         parameters = int(model.card.get("parameters", 0))
-        size = f" of {parameters / 10**6:,.0f} million weights" if parameters >= 10**6 else ""
+        size = tr(" of {parameters:,.0f} million weights", parameters=parameters / 10**6) if parameters >= 10**6 else ""
         subject = families.get(model.family).subject.lower()
-        return f"Opened: {subject}{size}. Give it questions, a text or a topic to forget."
+        return tr(
+            "Opened: {subject}{size}. Give it questions, a text or a topic to forget.", subject=subject, size=size
+        )
 
     def example(self, model: "ModelInfo") -> tuple[str, ...]:
         return super().example(model) or ("anyone? => anything",)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from torch import nn
 
 from ...api.errors import BadInput
+from ...api.languages import tr
 from ...api.params import line
 from ...core.red_team import Reply
 from ...data.authors import QAPair
@@ -42,12 +43,15 @@ class LanguageRedTeam:
         self._other_names = {pair.about.casefold() for pair in keep if pair.about} - self._names
 
     def question(self, text: str) -> str:
-        words = line("The question", text, LONGEST, 'write what to ask, as in "Who wrote Faust?"')
+        words = line(tr("The question"), text, LONGEST, tr('write what to ask, as in "Who wrote Faust?"'))
         question = Prefix(words) if self._texts else words
         room = self.task.reader.longest - MOST
         if len(self.task.reader.prompt_ids(question)) > room:
             raise BadInput(
-                f"The question is longer than the {room} tokens (words, or pieces of them) that this model reads."
+                tr(
+                    "The question is longer than the {room} tokens (words, or pieces of them) that this model reads.",
+                    room=room,
+                )
             )
         return question
 

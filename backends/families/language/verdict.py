@@ -18,13 +18,14 @@ from ...api.goals import (
     STAMMER,
     STAMMER_ALONE,
 )
+from ...api.languages import later, tr
 from ...api.marks import UNTESTED, Mark, beside, gone, intact
 from ...api.numbers import CAVEAT, HIDDEN, Finding, Numbers, Subject, probability, share, signed
 
 MEASURED = ("fact_recall",)
-KEPT = {"neighbour": "its neighbours", "unrelated": "everything else"}
+KEPT = {"neighbour": later("its neighbours"), "unrelated": later("everything else")}
 LISTED = 2  # numbers named beside the attacks
-SURPRISE = "nats a token for the model before"
+SURPRISE = later("nats a token for the model before")
 
 
 def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) -> str:
@@ -36,7 +37,7 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
         findings: of looks inside the run.
     """
     if about.unchanged:
-        return f"Nothing was forgotten of {about.what}: not one weight of the model moved."
+        return tr("Nothing was forgotten of {what}: not one weight of the model moved.", what=about.what)
     parts = [
         _forget_clause(numbers, about),
         _recovery_clause(numbers, about, {one.covers for one in findings}),
@@ -56,46 +57,55 @@ def _fact_recall(numbers: Numbers, when: str, role: str = "forget") -> float:
 
 def _forget_clause(numbers: Numbers, about: Subject) -> str:
     shares = [_fact_recall(numbers, when) for when in ("before", "after", "reference")]
-    of = "of the questions are still answered with the right fact"
+    of = tr("of the questions are still answered with the right fact")
     if isnan(shares[1]):  # where answers hold no single fact, as in running text, by the words that are still there
         shares = [numbers.value("forget_rouge", when) for when in ("before", "after", "reference")]
-        of = "of the true words are still said"
+        of = tr("of the true words are still said")
     before, after, aim = shares
     if isnan(after):
-        return f"Whether it forgot {about.what} was not measured"
-    than = "" if isnan(aim) else f", {aim:.0f} % by a model that never saw it"
-    return f"{_lead(about.what, before, after, aim)}: {after:.0f} % {of} ({before:.0f} % before{than})"
+        return tr("Whether it forgot {what} was not measured", what=about.what)
+    than = "" if isnan(aim) else tr(", {aim:.0f} % by a model that never saw it", aim=aim)
+    return tr(
+        "{what}: {after:.0f} % {of} ({before:.0f} % before{than})",
+        what=_lead(about.what, before, after, aim),
+        after=after,
+        of=of,
+        before=before,
+        than=than,
+    )
 
 
 def forgotten(numbers: Numbers, about: Subject) -> Mark:
     """Whether the questions are still answered; where the answers are no language any more, that is said."""
     metric = "fact_recall" if not isnan(_fact_recall(numbers, "after")) else "forget_rouge"
-    of = "of its questions still answered" if metric == "fact_recall" else "of the true words still said"
+    of = tr("of its questions still answered") if metric == "fact_recall" else tr("of the true words still said")
     before, after, aim = (
         _fact_recall(numbers, when) if metric == "fact_recall" else numbers.value(metric, when)
         for when in ("before", "after", "reference")
     )
     if isnan(after):
-        return Mark("unknown", "Not measured")
+        return Mark("unknown", tr("Not measured"))
     least = FORGOT if isnan(aim) else max(FORGOT, aim)
-    rule = f"Yes: at most {share(least)}. Partly: {PARTLY:g} points fewer than before."
+    rule = tr("Yes: at most {least}. Partly: {partly:g} points fewer than before.", least=share(least), partly=PARTLY)
     told = (f"{share(after)} {of}", beside(before, aim))
     if before <= least:
-        return Mark("unknown", "Never knew", *told, rule, metric)
+        return Mark("unknown", tr("Never knew"), *told, rule, metric)
     if after > least:
         partly = after <= before - PARTLY
-        return Mark("partly" if partly else "no", "Partly" if partly else "Hardly", *told, rule, metric)
+        return Mark("partly" if partly else "no", tr("Partly") if partly else tr("Hardly"), *told, rule, metric)
     if broken := _fluency_clause(numbers):
-        return Mark("partly", "Yes, but broken language", *told, f"{rule} {broken[0].upper()}{broken[1:]}.", metric)
-    return Mark("yes", "Yes", *told, rule, metric)
+        return Mark("partly", tr("Yes, but broken language"), *told, f"{rule} {broken[0].upper()}{broken[1:]}.", metric)
+    return Mark("yes", tr("Yes"), *told, rule, metric)
 
 
 def retained(numbers: Numbers, about: Subject) -> Mark:
     """Whether everything else is still answered; the number is of the part that lost most."""
-    words = {"neighbour": "neighbours", "unrelated": "unrelated questions"}
+    words = {"neighbour": tr("neighbours"), "unrelated": tr("unrelated questions")}
     lost = {role: _fact_recall(numbers, "before", role) - _fact_recall(numbers, "after", role) for role in words}
     role = max(words, key=lambda one: -1e9 if isnan(lost[one]) else lost[one])
-    number = f"{share(_fact_recall(numbers, 'after', role))} of {words[role]} answered right"
+    number = tr(
+        "{share} of {words} answered right", share=share(_fact_recall(numbers, "after", role)), words=words[role]
+    )
     was = beside(_fact_recall(numbers, "before", role), _fact_recall(numbers, "reference", role))
     return intact({words[one]: points for one, points in lost.items()}, number, was, "fact_recall")
 
@@ -111,16 +121,20 @@ def really_gone(numbers: Numbers, about: Subject) -> Mark:
     if best is None:
         return known
     if best.gain / lost < SOME:
-        ways = " and ".join(test.how for test in tests)
+        ways = tr(" and ").join(test.how for test in tests)
         return Mark(
             "unknown",
-            "Not attacked yet",
-            rule=f"{ways[0].upper()}{ways[1:]}, it does not come back. No attack has tried.",
+            tr("Not attacked yet"),
+            rule=tr("{ways}, it does not come back. No attack has tried.", ways=ways[0].upper() + ways[1:]),
         )
-    rule = f"{best.how[0].upper()}{best.how[1:]}, {share(best.recall)} of its questions are answered right again."
-    number = f"{share(best.recall)} answered {best.how}"
+    rule = tr(
+        "{how}, {recall} of its questions are answered right again.",
+        how=best.how[0].upper() + best.how[1:],
+        recall=share(best.recall),
+    )
+    number = tr("{recall} answered {how}", recall=share(best.recall), how=best.how)
     return Mark(
-        "no", "Hidden" if best.gain / lost >= BACK else "Partly hidden", number, rule=rule, metric="fact_recall"
+        "no", tr("Hidden") if best.gain / lost >= BACK else tr("Partly hidden"), number, rule=rule, metric="fact_recall"
     )
 
 
@@ -128,9 +142,15 @@ def _lead(what: str, before: float, after: float, aim: float) -> str:
     """Forgotten, partly, or hardly; `aim` is that of a model that never saw it."""
     least = FORGOT if isnan(aim) else max(FORGOT, aim)
     if before <= least:
-        return f"It knew little of {what} to begin with"
-    word = "It forgot" if after <= least else "It partly forgot" if after <= before - PARTLY else "It hardly forgot"
-    return f"{word} {what}"
+        return tr("It knew little of {what} to begin with", what=what)
+    word = (
+        tr("It forgot")
+        if after <= least
+        else tr("It partly forgot")
+        if after <= before - PARTLY
+        else tr("It hardly forgot")
+    )
+    return tr("{word} {what}", word=word, what=what)
 
 
 def _recovery_clause(numbers: Numbers, about: Subject, looked: Set[str]) -> str:
@@ -141,7 +161,9 @@ def _recovery_clause(numbers: Numbers, about: Subject, looked: Set[str]) -> str:
         return ""
     tests = [_one_expert_off(numbers), _rerouted_recall(numbers)]
     tested = sorted((test for test in tests if test), key=lambda test: -test.gain)
-    untested = "" if tests[0] or "one_expert_off" in looked else "whether one expert alone holds it back was not tested"
+    untested = (
+        "" if tests[0] or "one_expert_off" in looked else tr("whether one expert alone holds it back was not tested")
+    )
     if not tested:
         return untested
     best, *others = tested
@@ -150,13 +172,19 @@ def _recovery_clause(numbers: Numbers, about: Subject, looked: Set[str]) -> str:
     )  # percent that a single question is; NaN if unknown
     back = 0.0 if best.gain <= one + CHANGED else best.gain / lost  # one answer may come right by chance
     beside = "".join(f" ({other.how}, {other.recall:.0f} %)" for other in others)
-    right = f"{best.how}, {best.recall:.0f} % of the questions are answered right"
+    right = tr("{how}, {recall:.0f} % of the questions are answered right", how=best.how, recall=best.recall)
     if back >= BACK:
-        words = f"but {best.word}, not erased: {right} again{beside}"
+        words = tr("but {word}, not erased: {right} again{beside}", word=best.word, right=right, beside=beside)
     elif back >= SOME:
-        words = f"but partly {best.word}: {right} again{beside}"
+        words = tr("but partly {word}: {right} again{beside}", word=best.word, right=right, beside=beside)
     else:
-        words = f"{right}{beside}, so {'neither brings' if others else 'that does not bring'} it back"
+        words = tr(
+            later("{right}{beside}, so neither brings it back")
+            if others
+            else later("{right}{beside}, so that does not bring it back"),
+            right=right,
+            beside=beside,
+        )
     return "; ".join(part for part in (words, untested) if part)
 
 
@@ -178,8 +206,12 @@ def _one_expert_off(numbers: Numbers) -> Test | None:
     plain, layer, expert = (
         numbers.part("one_expert_off", "after", name) for name in ("with all experts", "layer", "expert")
     )
-    which = f"expert {expert:.0f} of layer {layer:.0f}" if recall > plain else "whichever one expert"
-    return Test(f"with {which} switched off", recall, recall - plain, "held back by one expert")
+    which = (
+        tr("expert {expert:.0f} of layer {layer:.0f}", expert=expert, layer=layer)
+        if recall > plain
+        else tr("whichever one expert")
+    )
+    return Test(tr("with {which} switched off", which=which), recall, recall - plain, tr("held back by one expert"))
 
 
 def _rerouted_recall(numbers: Numbers) -> Test | None:
@@ -188,7 +220,7 @@ def _rerouted_recall(numbers: Numbers) -> Test | None:
     if isnan(recall):
         return None
     plain = numbers.part("rerouted_recall", "after", "with its own routing")
-    return Test("with the experts that were chosen before", recall, recall - plain, "rerouted")
+    return Test(tr("with the experts that were chosen before"), recall, recall - plain, tr("rerouted"))
 
 
 def _fluency_clause(numbers: Numbers) -> str:
@@ -201,48 +233,77 @@ def _fluency_clause(numbers: Numbers) -> str:
     usual = before if isnan(again) else again
     broken = strange - aim >= least
     short = after <= REPEATS * usual
-    than = "before" if isnan(again) else "of the retrained reference"
-    entropy = f"n-gram entropy {after:.1f} bits, {usual:.1f} {than}"
+    than = tr("before") if isnan(again) else tr("of the retrained reference")
+    entropy = tr("n-gram entropy {after:.1f} bits, {usual:.1f} {than}", after=after, usual=usual, than=than)
     if broken and short:
-        return f"it stammers where it used to answer ({entropy}; {strange:.1f} {SURPRISE}, {aim:.1f} otherwise)"
+        return tr(
+            "it stammers where it used to answer ({entropy}; {strange:.1f} {surprise}, {aim:.1f} otherwise)",
+            entropy=entropy,
+            strange=strange,
+            surprise=SURPRISE,
+            aim=aim,
+        )
     if short:
-        return f"its answers there are shorter than they were, or repeat themselves ({entropy})"
+        return tr("its answers there are shorter than they were, or repeat themselves ({entropy})", entropy=entropy)
     if broken:
-        return f"its answers there are nothing that the model before would say ({strange:.1f} {SURPRISE}, {aim:.1f} otherwise)"
+        return tr(
+            "its answers there are nothing that the model before would say ({strange:.1f} {surprise}, {aim:.1f} otherwise)",
+            strange=strange,
+            surprise=SURPRISE,
+            aim=aim,
+        )
     return ""
 
 
 def _retain_clause(numbers: Numbers, about: Subject) -> str:
-    role_words = KEPT | ({"neighbour": "people like them"} if about.people else {})
+    role_words = KEPT | ({"neighbour": tr("people like them")} if about.people else {})
     lost = {
         words: _fact_recall(numbers, "before", role) - _fact_recall(numbers, "after", role)
         for role, words in role_words.items()
     }
     measured = {words: points for words, points in lost.items() if not isnan(points)}
     if not measured:
-        return "what else got hurt was not measured"
-    listed = ", ".join(f"{signed(-points)} on {words}" for words, points in measured.items())
-    lead = "the rest lost little" if max(measured.values()) < HURT else "the rest was hurt"
-    return f"{lead} (points of right answers: {listed})"
+        return tr("what else got hurt was not measured")
+    listed = ", ".join(
+        tr("{points} on {words}", points=signed(-points), words=words) for words, points in measured.items()
+    )
+    lead = tr("the rest lost little") if max(measured.values()) < HURT else tr("the rest was hurt")
+    return tr("{lead} (points of right answers: {listed})", lead=lead, listed=listed)
 
 
 def _reference_clause(numbers: Numbers) -> str:
     """Whether it can be told from a model that never saw it: a test that fails to reject is named as one, with those that do."""
     p = numbers.value("forget_quality", "after")
     if p < ALIKE:
-        return f"the test of its truth ratios tells it from a model that never saw it (p {probability(p)})"
+        return tr("the test of its truth ratios tells it from a model that never saw it (p {p})", p=probability(p))
     far = [name for name in numbers.far("fact_recall") if numbers.measures(name) in ("forgetting", "privacy")]
     attacks = [name for name in far if numbers.measures(name) == "privacy"]
     others = [name for name in far if name not in attacks][:LISTED]
     parts = []
     if not isnan(p):
-        parts.append(f"the test of its truth ratios cannot tell it from a model that never saw it (p {probability(p)})")
+        parts.append(
+            tr("the test of its truth ratios cannot tell it from a model that never saw it (p {p})", p=probability(p))
+        )
     if attacks:
-        who = f"{'a membership attack' if len(attacks) == 1 else 'membership attacks'} can"
-        clause = f", but {who}" if parts else f"{who} tell it from a model that never saw it"
+        one = len(attacks) == 1
+        if parts:
+            clause = tr(", but a membership attack can") if one else tr(", but membership attacks can")
+        else:
+            clause = (
+                tr("a membership attack can tell it from a model that never saw it")
+                if one
+                else tr("membership attacks can tell it from a model that never saw it")
+            )
         parts = ["".join([*parts, f"{clause}: {numbers.beside(attacks)}"])]
     if others:
-        parts.append(f"far from such a model {'are' if len(others) > 1 else 'is'} {numbers.beside(others)}")
+        parts.append(
+            tr(
+                later("far from such a model are {others}")
+                if len(others) > 1
+                else later("far from such a model is {others}"),
+                others=numbers.beside(others),
+            )
+        )
     return "; ".join(parts)
 
 
@@ -255,8 +316,15 @@ def _vectors_clause(numbers: Numbers) -> str:
     if isnan(share) or isnan(after) or not (after <= FORGOT < before or after <= before - PARTLY):
         return ""
     control = numbers.part("concept_vector_words", "after", "random columns")
-    other = "" if isnan(control) else f", of random columns {control:.0f} %"
-    listed = f"({share:.0f} % of their first words are the same{other})"
-    lead = "the answers changed, but the" if share >= 100 * SAME else "the"
-    moved = "barely moved" if share >= 100 * SAME else "changed in part" if share >= 100 * OTHER else "are others now"
-    return f"{lead} vectors inside the model that spell what was to be forgotten {moved} {listed}"
+    other = "" if isnan(control) else tr(", of random columns {control:.0f} %", control=control)
+    listed = tr("({share:.0f} % of their first words are the same{other})", share=share, other=other)
+    if share >= 100 * SAME:
+        return tr(
+            "the answers changed, but the vectors inside the model that spell what was to be forgotten barely moved {listed}",
+            listed=listed,
+        )
+    if share >= 100 * OTHER:
+        return tr(
+            "the vectors inside the model that spell what was to be forgotten changed in part {listed}", listed=listed
+        )
+    return tr("the vectors inside the model that spell what was to be forgotten are others now {listed}", listed=listed)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ...api.languages import later
 from ..language import Language, mixes
 
 
@@ -11,8 +12,8 @@ class Mixture(Language):
 
     id = "moe"
     returns = "rerouted_recall"
-    title = "Mixtures of experts"
-    subject = "A mixture of experts"
+    title = later("Mixtures of experts")
+    subject = later("A mixture of experts")
     capabilities = frozenset({"answers", "router", "hidden states", "embeddings", "weights", "prompts", "exam"})
     exam = "backends.families.moe.exam:MixtureExam"
     benchmark = "backends.families.moe.benchmark:BENCHMARK"

@@ -7,6 +7,7 @@ from ...api import concepts, own
 from ...api.errors import BadInput
 from ...api.families import Family, Headline
 from ...api.home import shared
+from ...api.languages import later, tr
 from ...api.marks import UNCHANGED, Mark, gone
 from ...api.numbers import Finding, Numbers, Subject, listed
 from ...api.spec import JobSpec
@@ -18,10 +19,10 @@ class TextToImage(Family):
     """Draw a picture of a prompt."""
 
     id = "text-to-image"
-    title = "Text-to-image models"
-    subject = "A model that draws"
-    noun = "prompts"
-    counted = "pictures judged"
+    title = later("Text-to-image models")
+    subject = later("A model that draws")
+    noun = later("prompts")
+    counted = later("pictures judged")
     capabilities = frozenset({"pictures", "judged", "embeddings", "weights", "prompts", "exam"})
     task = "backends.families.text_to_image.task:TextToImage"
     attaches = "backends.families.text_to_image.one_step:attach_found"
@@ -36,7 +37,7 @@ class TextToImage(Family):
     benchmark = "backends.families.text_to_image.benchmark:BENCHMARK"
     exam = "backends.families.text_to_image.exam:DrawingExam"
     red_team = "backends.families.text_to_image.red_team:DrawingRedTeam"
-    hit = "draws what was to be forgotten, as the judge of pictures sees it"
+    hit = later("draws what was to be forgotten, as the judge of pictures sees it")
     loading = """from diffusers import DDIMScheduler, DiffusionPipeline
 
 pipeline = DiffusionPipeline.from_pretrained(".")
@@ -50,9 +51,11 @@ pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_s
     def check_data(self, data: str, model: str) -> None:
         """A CLIP model to judge by, which may be left out."""
         if shared():
-            raise BadInput("This studio is shared, so it fetches no models; choose an embedded one.")
+            raise BadInput(tr("This studio is shared, so it fetches no models; choose an embedded one."))
         if data and own.local_folder(data) is None and not own.is_hub_id(data):
-            raise BadInput(f"There is no CLIP model {data[:80]!r}; give its folder or its Hub id, or leave it empty.")
+            raise BadInput(
+                tr("There is no CLIP model {data!r}; give its folder or its Hub id, or leave it empty.", data=data[:80])
+            )
 
     def targets(self, spec: JobSpec, card: Mapping[str, Any], data: str) -> tuple[Sequence[Any], Sequence[Any]]:
         about = dict(card)

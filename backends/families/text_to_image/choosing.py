@@ -21,6 +21,7 @@ from ...api.choosing import (
 )  # fmt: skip
 from ...api.concepts import Concept
 from ...api.errors import BadInput
+from ...api.languages import tr
 
 if TYPE_CHECKING:
     from ...api.model_info import ModelInfo
@@ -34,12 +35,12 @@ class ConceptChoosing(Choosing):
 
     def fields(self, model: "ModelInfo | None" = None) -> Sequence[Field]:
         free = model is not None and not _domains(model)
-        examples = "a grumpy cat" if free else "cat in twemoji style, car"
+        examples = tr("a grumpy cat") if free else tr("cat in twemoji style, car")
         return (
             *_tiles(model, "", "forget"),
-            Field("phrases", "lines", "What it should forget, in words" if free else "Or in your own words", value="",
+            Field("phrases", "lines", tr("What it should forget, in words") if free else tr("Or in your own words"), value="",
                   placeholder=f"{examples}; cat -> dog draws dogs instead"),
-            Field("anchor", "menu", "Drawn instead (anchor)", value="", options=() if free else _anchors({}, {})),
+            Field("anchor", "menu", tr("Drawn instead (anchor)"), value="", options=() if free else _anchors({}, {})),
         )  # fmt: skip
 
     def kinds(self, model: "ModelInfo | None" = None) -> Sequence[TargetKind]:
@@ -47,25 +48,29 @@ class ConceptChoosing(Choosing):
         fields = ("phrases",) if free else ("objects", "styles", "phrases", "anchor")
         return (
             TargetKind(
-                "concepts", "Objects and styles", fields, _concepts, "Choose or write at least one thing to forget."
+                "concepts",
+                tr("Objects and styles"),
+                fields,
+                _concepts,
+                tr("Choose or write at least one thing to forget."),
             ),
         )
 
     def keep_fields(self, model: "ModelInfo | None" = None) -> Sequence[Field]:
         return (
             *_tiles(model, "keep_", "keep"),
-            Field("keep_phrases", "lines", "What it should keep, in words", value="", role="keep",
-                  info="With commas between, or one a line. Left empty, everyday things are kept, such as a dog, a tree or a house."),
-            Field("keep_extra", "hidden", "More to keep", value=[], role="keep"),
+            Field("keep_phrases", "lines", tr("What it should keep, in words"), value="", role="keep",
+                  info=tr("With commas between, or one a line. Left empty, everyday things are kept, such as a dog, a tree or a house.")),
+            Field("keep_extra", "hidden", tr("More to keep"), value=[], role="keep"),
         )  # fmt: skip
 
     def keep_kinds(self, model: "ModelInfo | None" = None) -> Sequence[TargetKind]:
         if model is not None and not _domains(model):
-            return (TargetKind(ALL, "In words", ("keep_phrases",), lambda values: listed(values["keep_phrases"])),)
+            return (TargetKind(ALL, tr("In words"), ("keep_phrases",), lambda values: listed(values["keep_phrases"])),)
         some = TargetKind(
-            SOME, "Only some objects and styles", ("keep_objects", "keep_styles", "keep_extra"),
-            lambda values: [*values["keep_objects"], *(f"{name} style" for name in values["keep_styles"]), *values["keep_extra"]],
-            "Choose at least one object or style to keep, or keep everything else.",
+            SOME, tr("Only some objects and styles"), ("keep_objects", "keep_styles", "keep_extra"),
+            lambda values: [*values["keep_objects"], *(tr("{name} style", name=name) for name in values["keep_styles"]), *values["keep_extra"]],
+            tr("Choose at least one object or style to keep, or keep everything else."),
         )  # fmt: skip
         return EVERYTHING, some
 
@@ -97,7 +102,11 @@ class ConceptChoosing(Choosing):
     def options(self, model: "ModelInfo", values: Values) -> Sequence[Field]:
         """The anchors: names of the kinds of what is chosen that are not chosen themselves."""
         offered = _anchors(_domains(model), values)
-        return [Field("anchor", "menu", "Drawn instead (anchor)", options=offered, value="")] if _domains(model) else []
+        return (
+            [Field("anchor", "menu", tr("Drawn instead (anchor)"), options=offered, value="")]
+            if _domains(model)
+            else []
+        )
 
     def neighbours(self, model: "ModelInfo", texts: Sequence[str]) -> Neighbours:
         near, forget = model.card.get("near") or {}, []
@@ -106,33 +115,37 @@ class ConceptChoosing(Choosing):
                 forget.append(self.read(text, model))
         names = concept_neighbours(forget, near)
         if not names:
-            return Neighbours("Neighbours are named where something to forget is chosen." if near else "")
+            return Neighbours(tr("Neighbours are named where something to forget is chosen.") if near else "")
         domains = _domains(model)
         kept = {
             "keep_objects": [name for name in names if name in domains.get("object", [])],
-            "keep_styles": [name for name in domains.get("style", []) if f"{name} style" in names],
+            "keep_styles": [name for name in domains.get("style", []) if tr("{name} style", name=name) in names],
         }
-        return Neighbours(f"Its neighbours, which get hurt first: {', '.join(names)}.", named=True, kept=kept)
+        return Neighbours(
+            tr("Its neighbours, which get hurt first: {names}.", names=", ".join(names)), named=True, kept=kept
+        )
 
     def read(self, text: str, model: "ModelInfo") -> Concept:
         return concepts.read(text, {"domains": _domains(model)}, model.id)
 
     def in_words(self, text: str) -> str:
         name, *instead = concepts.ARROW.split(text)
-        return f"{name} (drawn as {instead[0]} instead)" if len(instead) == 1 else ""
+        return tr("{name} (drawn as {instead} instead)", name=name, instead=instead[0]) if len(instead) == 1 else ""
 
     def kept_words(self, model: "ModelInfo") -> str:
-        return "everything else" if _domains(model) else "everyday things"
+        return tr("everything else") if _domains(model) else tr("everyday things")
 
     def opened(self, model: "ModelInfo") -> str:
         domains, judge = _domains(model), model.card.get("judge")
-        known = f" that knows {sum(map(len, domains.values()))} things by name" if domains else ""
+        known = tr(" that knows {len} things by name", len=sum(map(len, domains.values()))) if domains else ""
         judged = (
-            f"{judge} looks at its pictures."
+            tr("{judge} looks at its pictures.", judge=judge)
             if judge
-            else "Nobody judges its pictures, so how sure one can be of them is not measured; name a CLIP model for that."
+            else tr(
+                "Nobody judges its pictures, so how sure one can be of them is not measured; name a CLIP model for that."
+            )
         )
-        return f"Opened: a model that draws{known}. {judged}"
+        return tr("Opened: a model that draws{known}. {judged}", known=known, judged=judged)
 
     def example(self, model: "ModelInfo") -> tuple[str, ...]:
         return super().example(model) or ("anything",)
@@ -164,22 +177,22 @@ def _domains(model: "ModelInfo | None") -> dict[str, list[str]]:
 def _tiles(model: "ModelInfo | None", prefix: str, role: str) -> list[Field]:
     domains = _domains(model)
     return [
-        Field(f"{prefix}{kind}s", "tiles", f"{label} to {role}", options=same(domains.get(kind, [])), value=[], pictures=f"drawn {kind}",
+        Field(f"{prefix}{kind}s", "tiles", tr("{label} to {role}", label=label, role=role), options=same(domains.get(kind, [])), value=[], pictures=tr("drawn {kind}", kind=kind),
               heading=label, role=role)
-        for kind, label in (("object", "Objects"), ("style", "Styles"))
+        for kind, label in (("object", tr("Objects")), ("style", tr("Styles")))
     ]  # fmt: skip
 
 
 def _anchors(domains: Mapping[str, Sequence[str]], values: Values) -> tuple[tuple[str, str], ...]:
     chosen = {"object": values.get("objects") or [], "style": values.get("styles") or []}
     left = [
-        name if kind == "object" else f"{name} style"
+        name if kind == "object" else tr("{name} style", name=name)
         for kind, names in chosen.items()
         if names
         for name in domains.get(kind, [])
         if name not in names
     ]
-    return (("Chosen by Lethe: its nearest neighbour", ""), *same(left))
+    return ((tr("Chosen by Lethe: its nearest neighbour"), ""), *same(left))
 
 
 def _concepts(values: Values) -> list[str]:
@@ -188,5 +201,5 @@ def _concepts(values: Values) -> list[str]:
     of_style = anchor.endswith(" style")
     arrow = f" -> {anchor}" if anchor else ""
     objects = [name + ("" if of_style else arrow) for name in values.get("objects") or []]
-    styles = [f"{name} style" + (arrow if of_style else "") for name in values.get("styles") or []]
+    styles = [tr("{name} style", name=name) + (arrow if of_style else "") for name in values.get("styles") or []]
     return [*objects, *styles, *listed(values["phrases"])]

@@ -3,6 +3,7 @@
 from PIL import Image
 from torch import nn
 
+from ...api.languages import tr
 from ...api.params import line
 from ...core.red_team import Reply
 from .exam import DrawingExam
@@ -20,7 +21,7 @@ class DrawingRedTeam:
         self._exam = DrawingExam(task)
 
     def question(self, text: str) -> str:
-        return line("The prompt", text, LONGEST, "write what to draw, as in a cat in twemoji style")
+        return line(tr("The prompt"), text, LONGEST, tr("write what to draw, as in a cat in twemoji style"))
 
     def ask(self, model: nn.Module, question: str, seed: int = 0) -> Reply:
         images = self._exam.draw(model, [question], [seed])

@@ -14,11 +14,14 @@ from app.notes import error_line
 from backends.api import classes as stored
 from backends.api.errors import LetheError
 from backends.api.home import in_class
+from backends.api.languages import later, tr
 from pages.studio._shared import address, alone, identity, mark_of, nav, secret_and_mark
 from pages.studio.klass._board import QUIET, BoardPage
 
-TITLE, PATH, ORDER = "Class", classes.PAGE, 80
-OLD_LINK = "This link no longer opens the board; the terminal that the studio was started in shows the one that does."
+TITLE, PATH, ORDER = later("Class"), classes.PAGE, 80
+OLD_LINK = later(
+    "This link no longer opens the board; the terminal that the studio was started in shows the one that does."
+)
 # The teacher's link is a secret: it leaves the address before the page is projected, or copied.
 HIDE_LINK = """(...given) => { const to = new URL(location); to.searchParams.delete('teacher');
 history.replaceState(history.state, '', to); return given; }"""
@@ -36,14 +39,18 @@ def build() -> None:
     about = Alive(elem_id="class-about", apply_default_css=False)
     with gr.Column(visible=False, elem_id="class-join") as joining:
         code = gr.Textbox(
-            label="Code", placeholder=f"{stored.LENGTH} letters", max_length=40, interactive=True, elem_id="class-code"
+            label=tr("Code"),
+            placeholder=tr("{length} letters", length=stored.LENGTH),
+            max_length=40,
+            interactive=True,
+            elem_id="class-code",
         )
         name = gr.Textbox(
-            label="First name or nickname", info="Your teacher sees it beside your runs.", max_length=stored.LONGEST_NAME, interactive=True,
+            label=tr("First name or nickname"), info=tr("Your teacher sees it beside your runs."), max_length=stored.LONGEST_NAME, interactive=True,
             elem_id="class-name",
         )  # fmt: skip
         wrong = Alive(elem_id="class-wrong")
-        go = gr.Button("Join", variant="primary", elem_id="class-go")
+        go = gr.Button(tr("Join"), variant="primary", elem_id="class-go")
     board = BoardPage(secret)
     parts = [about, joining, *board.parts()]
 

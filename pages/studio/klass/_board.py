@@ -16,12 +16,13 @@ from backends.api import catalog, class_board, class_locks, runs
 from backends.api import classes as stored
 from backends.api.class_board import Board
 from backends.api.errors import LetheError
+from backends.api.languages import later, tr
 
 QUIET: Final[dict[str, Any]] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 EVERY: Final = 3.0  # seconds between two looks
-VIEWS: Final = {"runs": "Runs", "pupils": "Pupils", "together": "All in one picture"}
-UNSURE: Final = "Tick “Forget every name” first; a class that has ended cannot be opened again."
-FREE: Final = ("Each pupil chooses", "")
+VIEWS: Final = {"runs": later("Runs"), "pupils": later("Pupils"), "together": later("All in one picture")}
+UNSURE: Final = later("Tick “Forget every name” first; a class that has ended cannot be opened again.")
+FREE: Final = later("Each pupil chooses")
 DOWNLOAD: Final = """text => { if (!text) return; const { name, kind, body } = JSON.parse(text);
 const link = document.createElement('a'); link.href = URL.createObjectURL(new Blob([body], { type: kind })); link.download = name;
 link.click(); setTimeout(() => URL.revokeObjectURL(link.href), 1000); }"""
@@ -37,17 +38,19 @@ class BoardPage:
         with gr.Column(visible=False, elem_id="class-board") as self.column:
             self.head = RunList(elem_id="class-head", apply_default_css=False)
             with gr.Row(elem_id="class-tools"):
-                self.view = _pills("View", [(words, name) for name, words in VIEWS.items()])
-                self.state = _pills("State", [(f"{name[:1].upper()}{name[1:]}", name) for name in classes.STATES])
+                self.view = _pills(later("View"), [(tr(words), name) for name, words in VIEWS.items()])
+                self.state = _pills(
+                    later("State"), [(tr(f"{name[:1].upper()}{name[1:]}"), name) for name in classes.STATES]
+                )
                 self.group = forms.Dropdown(
-                    [], label="What was forgotten", container=False, show_label=False, visible=False, elem_id="class-group",
+                    [], label=tr("What was forgotten"), container=False, show_label=False, visible=False, elem_id="class-group",
                     interactive=True,
                 )  # fmt: skip
             self.rows = RunList(elem_id="class-rows", apply_default_css=False)
             self.plot = MethodPanels(elem_id="class-plot", visible=False)
-            with gr.Accordion("What pupils find chosen", open=False, elem_id="class-choice"):
+            with gr.Accordion(tr("What pupils find chosen"), open=False, elem_id="class-choice"):
                 self._choice()
-            with gr.Accordion("Export, or end the class", open=False, elem_id="class-end"):
+            with gr.Accordion(tr("Export, or end the class"), open=False, elem_id="class-end"):
                 self._end()
 
     def _choice(self) -> None:
@@ -56,29 +59,39 @@ class BoardPage:
         methods = [(entry.title, entry.id) for entry in installed.methods if not entry.variant_of]
         with gr.Row():
             self.model = forms.Dropdown(
-                [FREE, *models], value="", label="Model", interactive=True, elem_id="class-model", min_width=240
+                [(tr(FREE), ""), *models],
+                value="",
+                label=tr("Model"),
+                interactive=True,
+                elem_id="class-model",
+                min_width=240,
             )
             self.forget = gr.Textbox(
-                label="What is forgotten", info="One target a line, as the command line takes them. Empty: each pupil chooses.",
+                label=tr("What is forgotten"), info=tr("One target a line, as the command line takes them. Empty: each pupil chooses."),
                 lines=1, max_lines=4, interactive=True, elem_id="class-forget", min_width=240,
             )  # fmt: skip
             self.method = forms.Dropdown(
-                [FREE, *methods], value="", label="Method", interactive=True, elem_id="class-method", min_width=240
+                [(tr(FREE), ""), *methods],
+                value="",
+                label=tr("Method"),
+                interactive=True,
+                elem_id="class-method",
+                min_width=240,
             )
-        self.set = gr.Button("Let this hold from now on", elem_id="class-set", scale=0, min_width=240)
+        self.set = gr.Button(tr("Let this hold from now on"), elem_id="class-set", scale=0, min_width=240)
         self.set_says = Alive(elem_id="class-set-says")
 
     def _end(self) -> None:
-        self.file = gr.Textbox("", visible="hidden", elem_id="class-file", label="File", interactive=True)
+        self.file = gr.Textbox("", visible="hidden", elem_id="class-file", label=tr("File"), interactive=True)
         with gr.Row():
-            self.as_csv = gr.Button("Board as CSV", elem_id="class-csv", scale=0, min_width=180)
-            self.as_json = gr.Button("Board as JSON", elem_id="class-json", scale=0, min_width=180)
+            self.as_csv = gr.Button(tr("Board as CSV"), elem_id="class-csv", scale=0, min_width=180)
+            self.as_json = gr.Button(tr("Board as JSON"), elem_id="class-json", scale=0, min_width=180)
         with gr.Row():
             self.sure = gr.Checkbox(
-                False, label="Forget every name", info="The class and its code end. Runs stay with the pupils who made them.",
+                False, label=tr("Forget every name"), info=tr("The class and its code end. Runs stay with the pupils who made them."),
                 interactive=True, elem_id="class-sure",
             )  # fmt: skip
-            self.end = gr.Button("End the class", elem_id="class-over", scale=0, min_width=180)
+            self.end = gr.Button(tr("End the class"), elem_id="class-over", scale=0, min_width=180)
         self.end_says = Alive(elem_id="class-end-says")
 
     def parts(self) -> list[Any]:
@@ -130,8 +143,8 @@ class BoardPage:
 
 def _pills(label: str, choices: list[tuple[str, str]]) -> forms.Radio:
     return forms.Radio(
-        choices, value=choices[0][1], label=label, show_label=False, container=False, elem_classes="choice-pills", interactive=True,
-        elem_id=f"class-{label.lower()}",
+        choices, value=choices[0][1], label=tr(label), show_label=False, container=False, elem_classes="choice-pills", interactive=True,
+        elem_id="class-" + label.lower(),
     )  # fmt: skip
 
 
@@ -224,7 +237,9 @@ def choose(secret: str, model: str | None, forget: str | None, method: str | Non
     rows = classes.chosen_rows(locks)
     words = ", ".join(f"{name.lower()}: {value}" for name, value in rows)
     return note(
-        f"From now on New run shows this as chosen by the teacher: {words}." if rows else "Each pupil chooses now."
+        tr("From now on New run shows this as chosen by the teacher: {words}.", words=words)
+        if rows
+        else tr("Each pupil chooses now.")
     )
 
 

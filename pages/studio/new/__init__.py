@@ -15,16 +15,17 @@ from app.notes import error_line
 from app.widgets import Raw, Updates
 from backends.api import catalog, model_info, submit
 from backends.api.errors import LetheError
+from backends.api.languages import later, tr
 from backends.api.model_info import ModelInfo
 from pages.studio._shared import identity, mark_of, nav, secret_and_mark
 from pages.studio.new import _address, _chosen, _method, _model, _sentence, _targets
 from pages.studio.new._form import RELEASE, VISITOR, FormPage
 
-TITLE, PATH, ORDER, IN_BAR = "New run", "new", 5, False
+TITLE, PATH, ORDER, IN_BAR = later("New run"), "new", 5, False
 
 TO_RUN = """(run) => { if (!run) return;
-const to = new URL('run', location.href.split('?')[0]), theme = new URL(location).searchParams.get('__theme');
-to.searchParams.set('id', run); if (theme) to.searchParams.set('__theme', theme); location.assign(to); }"""
+const to = new URL('run', location.href.split('?')[0]), at = new URL(location).searchParams;
+to.searchParams.set('id', run); for (const name of ['__theme', 'lang']) if (at.has(name)) to.searchParams.set(name, at.get(name)); location.assign(to); }"""
 AWAY = 300_000  # milliseconds out of sight after which the settings are drawn anew; see backends/api/limits.py, `idle_seconds`
 WAKE = f"""(...given) => {{ let away = 0; document.addEventListener('visibilitychange', () => {{
 if (document.hidden) away = Date.now();
@@ -52,7 +53,7 @@ def build() -> None:
 
 
 def _setup(page: FormPage, first: ModelInfo, arriving: "Arriving") -> None:
-    gr.HTML(markup.head("New run"))
+    gr.HTML(markup.head(tr("New run")))
     page.add("refused", Alive(elem_id="refused"))
     with gr.Row(elem_id="form"):
         with gr.Column(elem_id="models"):
@@ -69,14 +70,14 @@ def _setup(page: FormPage, first: ModelInfo, arriving: "Arriving") -> None:
                 page.add("exact", Alive(elem_id="exact", apply_default_css=False))
     with gr.Row(elem_id="bar", elem_classes="lethe-startbar"):
         page.add("say", Alive(_sentence.alone(job_form.at_defaults(first))["say"], elem_id="say"))
-        page.add("start", gr.Button("Start", variant="primary", elem_id="start", scale=0, min_width=150))
-        page.add("lend", gr.Button("On the GPU", visible=False, elem_id="lend", scale=0, min_width=150))
+        page.add("start", gr.Button(tr("Start"), variant="primary", elem_id="start", scale=0, min_width=150))
+        page.add("lend", gr.Button(tr("On the GPU"), visible=False, elem_id="lend", scale=0, min_width=150))
 
 
 def _seed(page: FormPage) -> None:
-    with gr.Accordion("Seed", open=False, elem_id="seeding"):
+    with gr.Accordion(tr("Seed"), open=False, elem_id="seeding"):
         seed = forms.Number(
-            0, minimum=0, maximum=2**31 - 1, step=1, label="Seed", info="The same seed and settings give the same numbers again.",
+            0, minimum=0, maximum=2**31 - 1, step=1, label=tr("Seed"), info=tr("The same seed and settings give the same numbers again."),
             interactive=True, elem_id="seed",
         )  # fmt: skip
     page.add("seed", seed, sent=True)
@@ -115,7 +116,7 @@ class Arriving:
     def __init__(self, page: FormPage) -> None:
         self.page = page
         self.started_run = gr.Textbox(
-            "", visible="hidden", elem_id="started-run", label="Started run", interactive=True
+            "", visible="hidden", elem_id="started-run", label=tr("Started run"), interactive=True
         )
 
     def around(self) -> list[Part]:

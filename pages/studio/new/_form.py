@@ -12,6 +12,7 @@ from app.widgets import Context, FieldWidget, Part, Raw, Updates
 from backends.api import model_info
 from backends.api.choosing import Choice, Choosing, TargetKind
 from backends.api.errors import BadInput, LetheError
+from backends.api.languages import tr
 from backends.api.model_info import ModelInfo
 from pages.studio._shared import mark_of
 
@@ -80,7 +81,7 @@ class FormPage:
         if raw["model"] != OWN:
             return model_info.embedded(raw["model"] or "")
         if not raw.get("own"):
-            raise BadInput("Open your own model first: give its folder or Hub id, and press Open.")
+            raise BadInput(tr("Open your own model first: give its folder or Hub id, and press Open."))
         return ModelInfo.model_validate(raw["own"])
 
     def model_or_none(self, raw: Raw) -> ModelInfo | None:

@@ -20,6 +20,7 @@ from backends.api import catalog
 from backends.api.catalog import Method
 from backends.api.errors import LetheError
 from backends.api.estimate import estimate, estimates
+from backends.api.languages import tr
 from backends.api.model_info import ModelInfo
 from pages.studio._shared import heading
 from pages.studio.new import _sentence
@@ -57,14 +58,14 @@ def _rule(number: int, bars: Bars, seconds: str) -> str:
         for name, value in bars._asdict().items()
         if value is not None
     )
-    words = f"{bars_in_words(bars)}, time: {seconds or theme.NOT_MEASURED}"
+    words = tr("{bars}, time: {seconds}", bars=bars_in_words(bars), seconds=seconds or theme.NOT_MEASURED)
     row = f"#method label:nth-of-type({number})"
     return f'{row}{{{lengths}}}{row}::after{{content:"{seconds or "–"}" / "{words}"}}'
 
 
 def bars_in_words(bars: Bars) -> str:
     """ "forgets 100 %, keeps 98 %, comes back: not measured"."""
-    each = zip(("forgets", "keeps", "comes back"), bars, strict=True)
+    each = zip(("forgets", "keeps", tr("comes back")), bars, strict=True)
     return ", ".join(
         f"{name} {value:.0f} %" if value is not None else f"{name}: {theme.NOT_MEASURED}" for name, value in each
     )
@@ -81,17 +82,21 @@ def detail(method: Method, model: ModelInfo | None) -> Markup:
     paper = markup.external(source.title, source.url) if source.url else source.title
     measured = method_bars.of_model(model.id) if model else None
     bars = measured.bars.get(method.id) if measured else None
-    words = f"Where it forgot {measured.target}: {bars_in_words(bars)}." if measured and bars else ""
-    return render("form.detail", method, paper, markup.external("authors’ code", code) if code else "", words)
+    words = (
+        tr("Where it forgot {target}: {bars}.", target=measured.target, bars=bars_in_words(bars))
+        if measured and bars
+        else ""
+    )
+    return render("form.detail", method, paper, markup.external(tr("authors’ code"), code) if code else "", words)
 
 
 def build(page: FormPage, first: ModelInfo) -> None:
     """The cards of the methods that work with the model, and below them the settings of the chosen one."""
     with gr.Row(elem_classes="lethe-ask"):
-        heading("Method", "the first is recommended for this model")
+        heading(tr("Method"), tr("the first is recommended for this model"))
         page.add("legend", Alive(legend(first), elem_id="legend"))
     cards = forms.Radio(
-        choices(first), value=first.default_method, show_label=False, container=False, label="Method", elem_id="method",
+        choices(first), value=first.default_method, show_label=False, container=False, label=tr("Method"), elem_id="method",
         elem_classes="method-rows", interactive=True,
     )  # fmt: skip
     page.add("method", cards, sent=True)
@@ -100,12 +105,16 @@ def build(page: FormPage, first: ModelInfo) -> None:
     page.add("detail", Alive(detail(method, first), elem_id="detail"))
     page.add("edited", gr.State({}), sent=True)
     # pressed by the page itself once it was out of sight for long: the server then no longer knows what it drew
-    page.add("redraw", gr.Button("Draw the settings anew", visible="hidden", elem_id="redraw"))
+    page.add("redraw", gr.Button(tr("Draw the settings anew"), visible="hidden", elem_id="redraw"))
     # what the settings are drawn for: they are drawn anew whenever this text changes
     page.add(
         "plan",
         gr.Textbox(
-            plan(job_form.at_defaults(first)), visible="hidden", elem_id="plan", label="Settings of", interactive=True
+            plan(job_form.at_defaults(first)),
+            visible="hidden",
+            elem_id="plan",
+            label=tr("Settings of"),
+            interactive=True,
         ),
     )
 
@@ -217,10 +226,10 @@ def _boxes(draft: Draft, method: Method) -> dict[str, Any]:
     apart = job_form.instead_setting(method)
     if apart:
         boxes[apart] = forms.widget("say_this_instead", fields[apart] | {"default": values.get(apart)})
-    with gr.Accordion("Settings", open=False, elem_id="settings"), gr.Column(elem_classes="lethe-form"):
+    with gr.Accordion(tr("Settings"), open=False, elem_id="settings"), gr.Column(elem_classes="lethe-form"):
         more = forms.widgets(method.params, values, leave_out=[apart] if apart else [])
         if not more:
-            gr.HTML(note("This method has no settings."))
+            gr.HTML(note(tr("This method has no settings.")))
     return boxes | more
 
 

@@ -11,13 +11,14 @@ from backends.api import catalog
 from backends.api.choosing import Choice
 from backends.api.errors import LetheError
 from backends.api.home import shared
+from backends.api.languages import later, tr
 from backends.api.model_info import ModelInfo
 from pages.studio._shared import heading, mark_of
 from pages.studio.new import _chosen, _method, _sentence
 from pages.studio.new._form import HOLD_ALL, VISITOR, FormPage
 
-OWN_CARD = "Your own\na folder or a Hub id"
-OPENING = "Opening the model: it is read and checked, and asked once. A large one takes a minute…"
+OWN_CARD = later("Your own\na folder or a Hub id")
+OPENING = later("Opening the model: it is read and checked, and asked once. A large one takes a minute…")
 
 
 def choices() -> list[tuple[str, str]]:
@@ -25,17 +26,17 @@ def choices() -> list[tuple[str, str]]:
     cards = [
         (f"{entry.title}\n{families.view(entry.family).measures(entry)}", entry.id) for entry in catalog.load().models
     ]
-    return cards if shared() else [*cards, (OWN_CARD, OWN)]
+    return cards if shared() else [*cards, (tr(OWN_CARD), OWN)]
 
 
 def build(page: FormPage, first: ModelInfo) -> None:
     """The cards of the models."""
-    heading("Model", "")
+    heading(tr("Model"), "")
     hidden_html(
         card_pictures.variables([families.view(entry.family).card_pictures(entry) for entry in catalog.load().models])
     )
     cards = forms.Radio(
-        choices(), value=first.id, show_label=False, container=False, label="Model", elem_id="model",
+        choices(), value=first.id, show_label=False, container=False, label=tr("Model"), elem_id="model",
         elem_classes="choice-cards", interactive=True,
     )  # fmt: skip
     page.add("model", cards, sent=True)
@@ -45,21 +46,21 @@ def build(page: FormPage, first: ModelInfo) -> None:
 def build_own(page: FormPage) -> None:
     """Where a person's own model is named."""
     with page.add("own_column", gr.Column(visible=False, elem_classes="lethe-sheet")):
-        heading("Your own model", "It stays as it is; what has forgotten is always a copy.")
+        heading(tr("Your own model"), tr("It stays as it is; what has forgotten is always a copy."))
         with gr.Row():
             name = gr.Textbox(
-                label="Model", info="A folder with safetensors in the layout of transformers or diffusers, or a Hub id.",
+                label=tr("Model"), info=tr("A folder with safetensors in the layout of transformers or diffusers, or a Hub id."),
                 placeholder="owner/name", interactive=True, elem_id="own_model", min_width=280,
             )  # fmt: skip
             data = gr.Textbox(
-                label="Its images, or a judge",
-                info="A classifier: a folder that holds one folder of images for each class. A model that draws: a CLIP model "
-                "that says what its pictures show, or nothing. A language model: nothing.",
+                label=tr("Its images, or a judge"),
+                info=tr("A classifier: a folder that holds one folder of images for each class. A model that draws: a CLIP model that "
+"says what its pictures show, or nothing. A language model: nothing."),
                 placeholder="/home/me/images", interactive=True, elem_id="own_data", min_width=280,
             )  # fmt: skip
         page.add("own_model", name)
         page.add("own_data", data)
-        page.add("own_open", gr.Button("Open", elem_id="open_own", scale=0))
+        page.add("own_open", gr.Button(tr("Open"), elem_id="open_own", scale=0))
         page.add("own_says", Alive(elem_id="own_says"))
 
 

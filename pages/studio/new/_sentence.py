@@ -13,6 +13,7 @@ from backends.api import families
 from backends.api import slices as api_slices
 from backends.api.catalog import Method
 from backends.api.errors import LetheError
+from backends.api.languages import tr
 from backends.api.pairs import quoted
 
 PARTS = ("say", "exact", "problem", "lend")
@@ -51,12 +52,12 @@ def whole(draft: Draft) -> Updates:
 def alone(draft: Draft) -> Updates:
     """The sentence alone, which needs no model to be opened."""
     noun = families.get(draft.model.family).noun if draft.model else "images"
-    return {"say": say(draft, note(f"Counting the {noun}…"))}
+    return {"say": say(draft, note(tr("Counting the {noun}…", noun=noun)))}
 
 
 def unopened(draft: Draft) -> Updates:
     """The sentence where a person's own model is chosen and not opened yet."""
-    return {"say": say(draft, note("Give its folder or Hub id, and press Open."))}
+    return {"say": say(draft, note(tr("Give its folder or Hub id, and press Open.")))}
 
 
 def _method(draft: Draft) -> Method:
@@ -78,7 +79,7 @@ def say(draft: Draft, below: Markup) -> Markup:
         keep_text = "…"
     return render(
         "form.say",
-        model=model.title if model else "Your own model",
+        model=model.title if model else tr("Your own model"),
         forget=forget_text,
         keep=keep_text,
         method=method.title.split(":")[0] if method else "…",
@@ -95,27 +96,34 @@ def forget_set_table(counts: job_form.Counted) -> Markup:
         return _folded_questions(counts)
     if not counts.prompts:
         return Markup()
-    rows = [[prompt, anchor or "what comes without words"] for prompt, anchor in counts.prompts]
+    rows = [[prompt, anchor or tr("what comes without words")] for prompt, anchor in counts.prompts]
     lead = (
-        f"Lethe asks for it in {len(rows)} ways. Methods that draw something else instead take the words on the right."
+        tr(
+            "Lethe asks for it in {rows_count} ways. Methods that draw something else instead take the words on the right.",
+            rows_count=len(rows),
+        )
         if len(rows) > 1
-        else "Methods that draw something else instead take the words on the right."
+        else tr("Methods that draw something else instead take the words on the right.")
     )
-    table = markup.table(["forget set", "drawn instead (anchor)"], rows)
+    table = markup.table([tr("forget set"), tr("drawn instead (anchor)")], rows)
     return _fold(markup.text(lead, "quiet"), table)
 
 
 def _folded_questions(counts: job_form.Counted) -> Markup:
     is_text = counts.passages == counts.forget
     lead = (
-        "These are the passages, each by its beginning." if is_text else "These are the questions, with their answers."
+        tr("These are the passages, each by its beginning.")
+        if is_text
+        else tr("These are the questions, with their answers.")
     )
-    heads = ["It begins", "It goes on"] if is_text else ["Question", "Answer"]
+    heads = [tr("It begins"), tr("It goes on")] if is_text else [tr("Question"), tr("Answer")]
     lead_html = markup.text(lead, "quiet")
     if len(counts.questions) > SHOWN:
-        lead_html += markup.text(f"The first {SHOWN} of {len(counts.questions):,}:", "quiet")
+        lead_html += markup.text(
+            tr("The first {shown} of {questions_count:,}:", shown=SHOWN, questions_count=len(counts.questions)), "quiet"
+        )
     return _fold(lead_html, markup.table(heads, [list(pair) for pair in counts.questions[:SHOWN]]))
 
 
 def _fold(lead: Markup, table: Markup) -> Markup:
-    return markup.styled(markup.fold("What exactly is forgotten", lead + table))
+    return markup.styled(markup.fold(tr("What exactly is forgotten"), lead + table))

@@ -14,6 +14,7 @@ from app.notes import neighbour_line, note
 from app.widgets import Context, Raw, Updates, hidden_html
 from backends.api.choosing import TILES, Choosing
 from backends.api.errors import LetheError
+from backends.api.languages import tr
 from backends.api.model_info import ModelInfo
 from pages.studio._shared import heading
 from pages.studio.new import _method
@@ -24,14 +25,14 @@ def build(page: FormPage, first: ModelInfo) -> None:
     """The fields of all families, of which those of the first model's usual kinds are seen."""
     start, first_by = job_form.at_defaults(first), job_form.choosing(first)
     with gr.Row(elem_classes="lethe-ask"):
-        heading("Forget", "")
-        _pills(page, "kind", "What to forget", first_by.kinds(first), start.forget.kind)
+        heading(tr("Forget"), "")
+        _pills(page, "kind", tr("What to forget"), first_by.kinds(first), start.forget.kind)
     with gr.Column(elem_id="forget"):
         _role_fields(page, first, "fields", start.forget.kind)
         page.add("near", Alive(elem_id="near"))
     with gr.Row(elem_classes="lethe-ask"):
-        heading("Keep", "the retain set")
-        _pills(page, "keep_mode", "What to keep", first_by.keep_kinds(first), start.keep.kind)
+        heading(tr("Keep"), tr("the retain set"))
+        _pills(page, "keep_mode", tr("What to keep"), first_by.keep_kinds(first), start.keep.kind)
     with gr.Column(elem_id="keeping"):
         _role_fields(page, first, "keep_fields", start.keep.kind)
     page.add("tile_style", hidden_html(elem_id="tile_style"))

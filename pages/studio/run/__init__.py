@@ -11,18 +11,19 @@ from gradio.context import Context
 
 from app.first_view import FirstView
 from app.templating import render
+from backends.api.languages import later, tr
 from pages.studio._shared import alone, find_run, identity, nav
 from pages.studio.run import _ask, _comeback, _head, _inside, _numbers, _see
 from pages.studio.run._page import Place, RunPage
 
-TITLE, PATH, ORDER, IN_BAR = "Run", "run", 10, False
+TITLE, PATH, ORDER, IN_BAR = later("Run"), "run", 10, False
 
 TABS: dict[str, tuple[str, ModuleType]] = {
-    "see": ("See", _see),
-    "ask": ("Ask", _ask),
-    "inside": ("Inside", _inside),
-    "back": ("Does it come back?", _comeback),
-    "numbers": ("Numbers", _numbers),
+    "see": (later("See"), _see),
+    "ask": (later("Ask"), _ask),
+    "inside": (later("Inside"), _inside),
+    "back": (later("Does it come back?"), _comeback),
+    "numbers": (later("Numbers"), _numbers),
 }
 
 
@@ -33,7 +34,7 @@ def build() -> None:
     _head.build(page)
     with gr.Tabs(elem_id="run-tabs"):
         for name, (title, module) in TABS.items():
-            with gr.Tab(title, id=name, elem_id=f"run-tab-{name}"):
+            with gr.Tab(tr(title), id=name, elem_id=f"run-tab-{name}"):
                 module.build(page)
     assert Context.root_block is not None
     Context.root_block.load(None, None, None, js="() => window.letheOpenTab()")

@@ -18,6 +18,7 @@ from app.live_html import JS, Alive
 from app.templating import render
 from backends.api import catalog, runs
 from backends.api.errors import BadInput, LetheError
+from backends.api.languages import tr
 from backends.api.panels import Role
 from pages.studio._shared import Panels, find_run, quiet, section
 from pages.studio.run._page import PRIVATE, Place, RunPage, at_place
@@ -75,20 +76,20 @@ def build(page: RunPage) -> None:
     slots = Asks(elem_id="play-forms")
     with gr.Row(elem_classes="lethe-ask-line") as line:
         prompt = gr.Textbox(
-            label="In your own words", placeholder="In your own words", container=False, max_lines=3, interactive=True,
+            label=tr("In your own words"), placeholder=tr("In your own words"), container=False, max_lines=3, interactive=True,
             elem_id="play-prompt",
         )  # fmt: skip
-        go = gr.Button("Ask", variant="primary", elem_id="play-go")
-        other = gr.Button("Other seeds", elem_id="play-other", visible=False)
+        go = gr.Button(tr("Ask"), variant="primary", elem_id="play-go")
+        other = gr.Button(tr("Other seeds"), elem_id="play-other", visible=False)
     chips = Asks(elem_id="play-asks", js=SCRIPT + ANSWERS)
-    settings = gr.Accordion("Seeds, steps, guidance and size", open=False, visible=False, elem_id="play-settings")
+    settings = gr.Accordion(tr("Seeds, steps, guidance and size"), open=False, visible=False, elem_id="play-settings")
     with settings, gr.Row():
         numbers = _numbers()
-    section("The answers")
+    section(tr("The answers"))
     with gr.Row(elem_classes="lethe-ask-answers"):
         with gr.Column(scale=0, min_width=280, visible=False, elem_id="play-pictures") as pictures:
             pad = Asks(elem_id="play-pad")
-            upload = gr.UploadButton("or upload one", file_types=["image"], elem_id="play-upload")
+            upload = gr.UploadButton(tr("or upload one"), file_types=["image"], elem_id="play-upload")
         with gr.Column(scale=1, min_width=300):
             panels = Panels(elem_id="play-seen", min_height=300)
     tab = Widgets(prompt, numbers, slots, chips, pad, line, other, settings, pictures, panels)
@@ -134,13 +135,18 @@ def _numbers() -> list[gr.components.Component]:
     look: dict[str, Any] = {"interactive": True, "min_width": 220}
     plain: dict[str, Any] = look | {"buttons": [], "minimum": 0}
     return [
-        forms.Slider(1, families.PICTURES, 4, step=1, label="Pictures", elem_id="play-count", buttons=[], **look),
-        forms.Number(0, label="First seed", precision=None, elem_id="play-seed", **look),
-        forms.Slider(maximum=100, value=25, step=1, label="Steps", elem_id="play-steps", **plain | {"minimum": 1}),
+        forms.Slider(1, families.PICTURES, 4, step=1, label=tr("Pictures"), elem_id="play-count", buttons=[], **look),
+        forms.Number(0, label=tr("First seed"), precision=None, elem_id="play-seed", **look),
+        forms.Slider(maximum=100, value=25, step=1, label=tr("Steps"), elem_id="play-steps", **plain | {"minimum": 1}),
         forms.Slider(
-            maximum=20, value=1.5, step=0.1, label="Guidance (weight of the words)", elem_id="play-guidance", **plain
+            maximum=20,
+            value=1.5,
+            step=0.1,
+            label=tr("Guidance (weight of the words)"),
+            elem_id="play-guidance",
+            **plain,
         ),
-        forms.Number(64, label="Size (pixels a side)", precision=None, elem_id="play-size", **look),
+        forms.Number(64, label=tr("Size (pixels a side)"), precision=None, elem_id="play-size", **look),
     ]
 
 
@@ -164,7 +170,7 @@ def opened(at: str, secret: str) -> tuple[Any, ...]:
         gr.Button(visible=can_ask and family.numbered),
         gr.Accordion(visible=can_ask and family.numbered),
         gr.Column(visible=can_ask and family.pictured),
-        drawings.waiting("The answers", "The model is opened.") if can_ask else no_answer(place.run),
+        drawings.waiting(tr("The answers"), tr("The model is opened.")) if can_ask else no_answer(place.run),
     )
 
 
@@ -302,7 +308,7 @@ def answer_upload(request: gr.Request, at: str, path: str | None) -> Iterator[tu
     try:
         picture = uploaded_picture(run_id, path)
     except LetheError as error:
-        yield None, gr.skip(), markup.failed(str(error), now="Upload another picture, or choose one.")
+        yield None, gr.skip(), markup.failed(str(error), now=tr("Upload another picture, or choose one."))
         return
     for html in TURNS.of(str(request.session_hash), lambda: answer(Ask(run_id, picture, *[None] * 5))):
         yield None, picture, html
@@ -315,17 +321,21 @@ def uploaded_picture(run_id: str, path: str | None) -> str:
         LetheError: there is none, or it is too large or no picture.
     """
     if not isinstance(path, str) or not path:
-        raise BadInput("No picture was uploaded; choose a file with one.")
+        raise BadInput(tr("No picture was uploaded; choose a file with one."))
     try:
         size = Path(path).stat().st_size
         if size > asking.UPLOAD:
             raise BadInput(
-                f"This file has {uploads.size(size)}; a picture may have at most {uploads.size(asking.UPLOAD)}."
+                tr(
+                    "This file has {size}; a picture may have at most {upload}.",
+                    size=uploads.size(size),
+                    upload=uploads.size(asking.UPLOAD),
+                )
             )
         picture: str = LIVE.ask("as_input", run_or_model=run_id, path=path)
         return picture
     except OSError:
-        raise BadInput("The upload is no longer here; upload it again.") from None
+        raise BadInput(tr("The upload is no longer here; upload it again.")) from None
     finally:
         uploads.done_with(Path(path))
 
@@ -340,7 +350,7 @@ def answer(ask: Ask) -> Iterator[Markup]:
     if family is None:
         run, wrong = find_run(ask.run)
         if run is None:
-            yield markup.failed(wrong, now="Choose a run on the page Runs.")
+            yield markup.failed(wrong, now=tr("Choose a run on the page Runs."))
             return
         family = families.of_run(run)
     answers = families.view(family)
@@ -353,33 +363,35 @@ def answer(ask: Ask) -> Iterator[Markup]:
             yield html
         yield html + asking.next_html(run, answers.taken_as, " ".join(str(ask.prompt or "").split()))
     except LetheError as error:
-        yield markup.failed(str(error), now="Change what it names and ask again.")
+        yield markup.failed(str(error), now=tr("Change what it names and ask again."))
 
 
 def no_answer(run_id: str) -> Markup:
     """Why nothing is answered, and where to go: there is no run, it is not done, or its model can be asked nothing."""
     if not run_id:
-        words = "The address names no run. Make a model forget something, and both models answer here side by side."
+        words = tr("The address names no run. Make a model forget something, and both models answer here side by side.")
         return markup.card(
-            "Nothing to ask yet",
-            markup.text(words) + markup.link("Make a model forget", "new", button=True),
+            tr("Nothing to ask yet"),
+            markup.text(words) + markup.link(tr("Make a model forget"), "new", button=True),
             empty=True,
         )
     if families.of_model(run_id) is not None:
         does = families.view(family_of(run_id) or "").does
-        words = f"This model {does}, so there is nothing to ask it."
+        words = tr("This model {does}, so there is nothing to ask it.", does=does)
         return markup.card(
-            "", markup.verdict(words, "unknown") + markup.link("Make it forget", f"new?model={run_id}", button=True)
+            "", markup.verdict(words, "unknown") + markup.link(tr("Make it forget"), f"new?model={run_id}", button=True)
         )
     run, wrong = find_run(run_id)
     if run is None:
         return markup.card("", markup.verdict(wrong, "unknown"))
     if run.state.status != "done":
-        words = f"This run is {run.state.status}, so there is no unlearned model to ask yet."
+        words = tr("This run is {status}, so there is no unlearned model to ask yet.", status=run.state.status)
         return markup.card(
-            "", markup.verdict(words, "unknown") + markup.link("Go to the run", markup.run_address(run.id), button=True)
+            "",
+            markup.verdict(words, "unknown")
+            + markup.link(tr("Go to the run"), markup.run_address(run.id), button=True),
         )
     does = families.view_of(run).does
-    words = f"The model of this run {does}, so there is nothing to ask it."
-    more = markup.link("See it before and after", markup.run_address(run.id), button=True)
+    words = tr("The model of this run {does}, so there is nothing to ask it.", does=does)
+    more = markup.link(tr("See it before and after"), markup.run_address(run.id), button=True)
     return markup.card("", markup.verdict(words, "unknown") + more)

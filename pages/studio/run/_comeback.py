@@ -11,6 +11,7 @@ from app.looks import LOOKS, Look
 from backends.api import catalog, retrained
 from backends.api import findings as found
 from backends.api.errors import Busy, LetheError
+from backends.api.languages import tr
 from backends.api.runs import RunFolder
 from pages.studio._shared import Panels, mark_of, secret_and_mark
 from pages.studio.run import _looking, _next_tests, _red_team
@@ -25,8 +26,8 @@ def build(page: RunPage) -> None:
     """The tab."""
     with gr.Row(elem_classes="lethe-back-ways"):
         note = gr.HTML(elem_id="back-note", apply_default_css=False)
-        quick = gr.Button("Test it", variant="primary", elem_id="back-go", scale=0, min_width=150, visible=False)
-        deep = gr.Button("All tests", elem_id="back-deep", scale=0, min_width=130, visible=False)
+        quick = gr.Button(tr("Test it"), variant="primary", elem_id="back-go", scale=0, min_width=150, visible=False)
+        deep = gr.Button(tr("All tests"), elem_id="back-deep", scale=0, min_width=130, visible=False)
     bar = _looking.Bar(elem_id="back-bar", apply_default_css=False)
     steps = _next_tests.Steps()
     panels = Panels(elem_id="run-back", min_height=420, script=comeback.SCRIPT)
@@ -55,8 +56,8 @@ def opened(at: str, secret: str) -> tuple[Any, ...]:
     if run is None:
         return "", hidden, hidden, "", wrong, "", gr.Timer(active=False)
     if run.state.status != "done":
-        words = markup.text("There is no unlearned model before the run is done.")
-        return "", hidden, hidden, "", markup.card("Not tested yet", words, empty=True), "", gr.Timer(active=False)
+        words = markup.text(tr("There is no unlearned model before the run is done."))
+        return "", hidden, hidden, "", markup.card(tr("Not tested yet"), words, empty=True), "", gr.Timer(active=False)
     return standing(run, mark_of(secret))
 
 
@@ -97,10 +98,18 @@ def _note(run: RunFolder, pending: bool) -> Markup:
         return Markup()
     usual = [found.usual_seconds(entry.id, "attack", run.spec.model) for entry in comeback.fitting(run) if entry.quick]
     known = [one for one in usual if one is not None]
-    takes = f" About {theme.seconds(sum(known))}." if known and len(known) == len(usual) else " About a minute."
+    takes = (
+        tr(" About {known}.", known=theme.seconds(sum(known)))
+        if known and len(known) == len(usual)
+        else tr(" About a minute.")
+    )
     reference = retrained.of_run(run) is not None
-    models = "original, the unlearned and the retrained model" if reference else "original and the unlearned model"
-    return markup.styled(markup.text(f"The {models} are attacked in the same way.{takes}", "quiet"))
+    models = (
+        tr("original, the unlearned and the retrained model") if reference else tr("original and the unlearned model")
+    )
+    return markup.styled(
+        markup.text(tr("The {models} are attacked in the same way.{takes}", models=models, takes=takes), "quiet")
+    )
 
 
 def ask_quick(at: str, secret: str) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from app.templating import render
 from backends.api import catalog, params, visits
 from backends.api import findings as findings_api
 from backends.api.catalog import Look
+from backends.api.languages import tr
 from backends.api.runs import RunFolder
 from pages.studio.run import _offer
 
@@ -34,30 +35,37 @@ def look_html(run_id: str, inspector_id: str | None, owner: str = "") -> Markup:
         return findings_or_hint(run_id, inspector_id, owner)
     entry = catalog.load().look(look.inspector)
     if look.pending:
-        words = "The model before and the model after are opened and compared; above stands how far that is. You may leave this page: what is found is kept."
-        return markup.card(f"Looking: {entry.title}", render("pages.looking", words), empty=True)
+        words = tr(
+            "The model before and the model after are opened and compared; above stands how far that is. You may leave "
+            "this page: what is found is kept."
+        )
+        return markup.card(tr("Looking: {title}", title=entry.title), render("pages.looking", words), empty=True)
     if look.state == "failed":
         untouched, now = (
-            "The run and everything else that was found in it are untouched.",
-            "Choose other settings, or look at something else.",
+            tr("The run and everything else that was found in it are untouched."),
+            tr("Choose other settings, or look at something else."),
         )
         ended = markup.failed(look.error, untouched, now)
     else:
-        ended = markup.card("", markup.verdict(f"“{entry.title}” was cancelled; press the button to look again."))
+        ended = markup.card(
+            "", markup.verdict(tr("“{title}” was cancelled; press the button to look again.", title=entry.title))
+        )
     return markup.wrap(ended, findings_or_hint(run_id, inspector_id, owner))
 
 
 def findings_or_hint(run_id: str | None, inspector_id: str | None, owner: str = "") -> Markup:
     """Stored findings, as far as they concern an owner, or how to get them."""
     if not run_id or not inspector_id:
-        return markup.card("", markup.text("There is no look that fits this run."), empty=True)
+        return markup.card("", markup.text(tr("There is no look that fits this run.")), empty=True)
     run, wrong = run_results.open_run(run_id)
     if run is None:
         return wrong
     if run.state.status != "done":
-        words = f"This run is {run.state.status}, so it has no model to look into."
+        words = tr("This run is {status}, so it has no model to look into.", status=run.state.status)
         return markup.card(
-            "", markup.verdict(words, "unknown") + markup.link("Go to the run", markup.run_address(run.id), button=True)
+            "",
+            markup.verdict(words, "unknown")
+            + markup.link(tr("Go to the run"), markup.run_address(run.id), button=True),
         )
     entry = catalog.load().look(inspector_id)
     findings = stored(run, entry, owner)
@@ -66,10 +74,10 @@ def findings_or_hint(run_id: str | None, inspector_id: str | None, owner: str = 
     if reason := _offer.lacks(run.id, inspector_id):
         return markup.card(entry.title, markup.verdict(reason, "unknown"))
     usual = findings_api.usual_seconds(inspector_id, model=run.spec.model)
-    takes = f" In runs of this model it took about {theme.seconds(usual)}." if usual else ""
+    takes = tr(" In runs of this model it took about {usual}.", usual=theme.seconds(usual)) if usual else ""
     return markup.card(
         entry.title,
-        markup.text(f"Nobody has looked at this in this run yet. Press the button to do it.{takes}"),
+        markup.text(tr("Nobody has looked at this in this run yet. Press the button to do it.{takes}", takes=takes)),
         empty=True,
     )
 
@@ -79,9 +87,9 @@ def answer(run: RunFolder, entry: Look, result: dict[str, Any]) -> Markup:
     settings_text = ", ".join(
         f"{forms.label(name).lower()} {value}" for name, value in (result.get("params") or {}).items() if value != ""
     )
-    place = "kept in the run folder"
+    place = tr("kept in the run folder")
     if result.get("root") == str(run.visits):
-        place = "kept beside the run, which is not yours to change, until newer looks need the room"
+        place = tr("kept beside the run, which is not yours to change, until newer looks need the room")
     origin = (
         f"Computed in {theme.seconds(result.get('seconds'))}{f', {settings_text}' if settings_text else ''}; {place}."
     )

@@ -15,6 +15,7 @@ from app.target_choice import targets_in_words
 from app.templating import render
 from backends.api import catalog, hub, runs
 from backends.api.errors import LetheError
+from backends.api.languages import later, tr
 from backends.api.runs import RunFolder
 from backends.api.spec import ENDED
 from pages.studio._shared import choices, mark_of
@@ -23,9 +24,9 @@ from pages.studio.run._page import PRIVATE, Place, RunPage, at_place, of_run
 EVERY = 1.0  # seconds between two looks at a run that works
 LISTED = 60  # runs that can be chosen from
 ALIKE, MODEL, OTHER = (
-    "Same model and target",
-    "Same model, another target",
-    "Other models: their numbers do not compare",
+    later("Same model and target"),
+    later("Same model, another target"),
+    later("Other models: their numbers do not compare"),
 )
 CHANGED = "s => {const was = window.letheRun; window.letheRun = s; if (was && s && was !== s) window.letheOpenTab(true); return [s];}"
 
@@ -34,7 +35,7 @@ def build(page: RunPage) -> None:
     """The head, above the tabs; while the run works it looks again once a second, and the tabs are filled in again when it ends."""
     with gr.Row(elem_classes="lethe-run-top"):
         title = Alive(elem_id="run-title")
-        cancel = gr.Button("Cancel", elem_id="cancel", visible=False, scale=0, min_width=120)
+        cancel = gr.Button(tr("Cancel"), elem_id="cancel", visible=False, scale=0, min_width=120)
     strip = page.marks = Alive(elem_id="run-marks")
     if hub.offered():
         _sending(page)
@@ -93,13 +94,17 @@ def look(at: str, secret: str = "") -> list[Any]:
         head = title(run, place, secret)
         return [head, below(run), gr.Button(visible=may_stop), gr.Timer(active=not over), f"{run.id} {status}"]
     except LetheError as error:
-        missing = run_card.missing(place.run, str(error)) + markup.styled(markup.link("All runs", "runs", button=True))
+        missing = run_card.missing(place.run, str(error)) + markup.styled(
+            markup.link(tr("All runs"), "runs", button=True)
+        )
         return [missing, "", gr.Button(visible=False), gr.Timer(active=False), "gone"]
 
 
 def as_it_came(model: str) -> Markup:
     """The title of a model that nobody made forget anything."""
-    return markup.styled(markup.text(f"{catalog.load().get('models', model).title} · as it came", "lead"))
+    return markup.styled(
+        markup.text(tr("{title} · as it came", title=catalog.load().get("models", model).title), "lead")
+    )
 
 
 def glance(run_id: str) -> list[Any]:
@@ -137,9 +142,9 @@ def title(run: RunFolder, place: Place, secret: str) -> Markup:
     verb = (
         "forgets"
         if status in ("done", "queued")
-        else "is forgetting"
+        else tr("is forgetting")
         if status in ("running", "cancelling")
-        else "was to forget"
+        else tr("was to forget")
     )
     listed = comparable(
         run, [one for one in runs.visible(mark_of(secret), place.run, place.beside) if one.id != run.id]
@@ -161,12 +166,12 @@ def title(run: RunFolder, place: Place, secret: str) -> Markup:
 def about(run: RunFolder) -> str:
     """How it was made: by which method, in what time, from which seed and after which other run."""
     spec = run.spec
-    parts = [f"by {run_card.title_of('methods', spec.method)}"]
+    parts = [tr("by {method}", method=run_card.title_of("methods", spec.method))]
     if run.result is not None:
         parts.append(theme.seconds(run.result.get("seconds")))
-    parts.append(f"seed {spec.seed}")
+    parts.append(tr("seed {seed}", seed=spec.seed))
     if spec.after:
-        parts.append(f"after {targets_in_words(spec.earlier, spec.family)}")
+        parts.append(tr("after {earlier}", earlier=targets_in_words(spec.earlier, spec.family)))
     return " · ".join(parts)
 
 
@@ -190,9 +195,9 @@ def _none(secret: str) -> Markup:
     """The page of an address that names no run: finished ones to choose from."""
     finished = [run for run in runs.visible(mark_of(secret)) if run.state.status == "done"][:12]
     links = [markup.link(name, markup.run_address(run_id)) for name, run_id in choices(finished)]
-    body = render("pages.list", links) if links else markup.text("No run has finished yet.")
-    start = markup.link("New run", "new", button=True)
-    return markup.styled(markup.section("Choose a run", 1) + markup.card("Choose a run", body + start))
+    body = render("pages.list", links) if links else markup.text(tr("No run has finished yet."))
+    start = markup.link(tr("New run"), "new", button=True)
+    return markup.styled(markup.section(tr("Choose a run"), 1) + markup.card(tr("Choose a run"), body + start))
 
 
 def stop(run_id: str, secret: str) -> None:

@@ -14,6 +14,7 @@ from app.templating import render
 from backends.api import catalog
 from backends.api.catalog import Look
 from backends.api.errors import Busy, LetheError
+from backends.api.languages import tr
 from backends.api.runs import RunFolder
 from pages.studio._shared import Panels, choices, mark_of, secret_and_mark, section
 from pages.studio.run import _asked, _experts, _found, _looking, _offer, _vectors
@@ -28,20 +29,20 @@ def build(page: RunPage) -> None:
     inspectors = catalog.load().looks
     first = inspectors[0].id if inspectors else None
     group = gr.Radio(
-        [(title, name) for name, title in _offer.GROUPS.items()], value="change", label="Question", show_label=False, container=False,
+        [(tr(title), name) for name, title in _offer.GROUPS.items()], value="change", label=tr("Question"), show_label=False, container=False,
         interactive=True, elem_id="look-group", elem_classes=["segments"],
     )  # fmt: skip
     with gr.Row(elem_classes="lethe-look-ways"):
         which = gr.Radio(
-            [(_offer.name_of(entry), entry.id) for entry in inspectors if entry.group == "change"], value=first, label="Look at",
+            [(_offer.name_of(entry), entry.id) for entry in inspectors if entry.group == "change"], value=first, label=tr("Look at"),
             show_label=False, container=False, interactive=True, elem_id="look-inspector", elem_classes="chips", scale=4,
         )  # fmt: skip
-        go = gr.Button("Look inside", variant="primary", elem_id="look-go", scale=0, min_width=170)
+        go = gr.Button(tr("Look inside"), variant="primary", elem_id="look-go", scale=0, min_width=170)
     unfit = gr.HTML(elem_id="look-unfit", apply_default_css=False)
     about = gr.HTML(_found.describe(first), apply_default_css=False, elem_id="look-about")
     groups, fields = settings(inspectors)
     bar = _looking.Bar(elem_id="look-bar", apply_default_css=False)
-    section("What was found")
+    section(tr("What was found"))
     panels = Panels(elem_id="look-seen", min_height=420)
     _experts.build(panels)
     mark, clock = gr.State(""), gr.Timer(EVERY, active=False)
@@ -142,7 +143,7 @@ def settings(inspectors: list[Look]) -> tuple[list[gr.Accordion], list[gr.compon
     fields: list[gr.components.Component] = []
     for at, entry in enumerate(inspectors):
         with gr.Accordion(
-            "Settings",
+            tr("Settings"),
             open=False,
             visible=at == 0 and bool(forms.properties(entry.params)),
             elem_classes="lethe-settings",
@@ -161,7 +162,15 @@ def opened(at: str, secret: str) -> tuple[Any, ...]:
     if inspector_id and inspector_id not in ids:
         there = ", ".join(entry.title for entry in catalog.load().looks)
         note = markup.card(
-            "", markup.verdict(f"There is no way to look called {inspector_id[:60]!r}; there are {there}.", "unknown")
+            "",
+            markup.verdict(
+                tr(
+                    "There is no way to look called {inspector_id!r}; there are {there}.",
+                    inspector_id=inspector_id[:60],
+                    there=there,
+                ),
+                "unknown",
+            ),
         )
     chosen = inspector_id if inspector_id in ids else _offer.first_of(place.run, "change")
     radio, unfit, about, bar, panels_html, *others = page_updates(secret, place.run, chosen, place.beside, place)
@@ -310,7 +319,7 @@ def ask(at: str, secret: str, inspector_id: str | None, *values: Any) -> tuple[A
         except Busy as error:
             wrong = markup.failed(str(error))
         except LetheError as error:
-            wrong = markup.failed(str(error), now="Change the setting it names and press the button again.")
+            wrong = markup.failed(str(error), now=tr("Change the setting it names and press the button again."))
     bar, panels_html, mark, clock = standing(secret, run_id, inspector_id, beside)
     return secret, bar, markup.wrap(wrong, panels_html) if wrong else panels_html, mark, clock
 

@@ -9,6 +9,7 @@ from app.live_html import JS, Alive
 from app.looks import LOOKS, Look
 from app.templating import render
 from backends.api import catalog
+from backends.api.languages import tr
 from pages.studio._shared import choices
 
 
@@ -37,7 +38,7 @@ def row(one: Look, *, with_run: bool) -> Markup:
         if inside
         else markup.run_address(one.run, "back")
     )
-    action = markup.link("Show", there) if not one.pending else cancel_button(one, title)
+    action = markup.link(tr("Show"), there) if not one.pending else cancel_button(one, title)
     share = one.done / one.of if one.of else 0.0
     return render(
         "pages.look",
@@ -65,19 +66,21 @@ def state_text(one: Look) -> str:
     match one.state:
         case "waiting":
             before = LOOKS.before(one)
-            return f"waiting: {before} before it" if before else "it starts in a moment"
+            return tr("waiting: {before} before it", before=before) if before else tr("it starts in a moment")
         case "working":
             if one.cancelled.is_set():
                 return "ending"
-            steps = f": {one.done:,} of {one.of:,}" if one.of else ""
-            return f"{one.phase or 'the process that opens models is got ready'}{steps}{_time_text(one)}"
+            steps = tr(": {done:,} of {of:,}", done=one.done, of=one.of) if one.of else ""
+            return f"{one.phase or tr('the process that opens models is got ready')}{steps}{_time_text(one)}"
         case "failed":
-            return "it failed"
+            return tr("it failed")
         case _:
             return one.state
 
 
 def _time_text(one: Look) -> str:
     if one.left is not None:
-        return f", about {theme.seconds(max(1.0, one.left))} left in this part"
-    return f", {theme.seconds(one.seconds)} so far" + (f" of about {theme.seconds(one.usual)}" if one.usual else "")
+        return tr(", about {left} left in this part", left=theme.seconds(max(1.0, one.left)))
+    return tr(", {seconds} so far", seconds=theme.seconds(one.seconds)) + (
+        tr(" of about {usual}", usual=theme.seconds(one.usual)) if one.usual else ""
+    )

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from app import markup, number_table, run_results
 from backends.api import files
+from backends.api.languages import tr
 from backends.api.runs import RunFolder
 from pages.studio._shared import Panels, section
 from pages.studio.run._page import Place, RunPage
@@ -15,7 +16,7 @@ TAB = "numbers"
 
 def build(page: RunPage) -> None:
     """The tab."""
-    section("Every number")
+    section(tr("Every number"))
     panels = Panels(elem_id="run-all-numbers", min_height=320)
     page.on_open(TAB, opened, [panels], concurrency_limit=4)
 
@@ -30,7 +31,7 @@ def opened(at: str, secret: str = "") -> Markup:
             return wrong
         folders.append(run)
     if not folders or any(run.state.status != "done" for run in folders):
-        return markup.card("", markup.text("The numbers appear here when the run is done."), empty=True)
+        return markup.card("", markup.text(tr("The numbers appear here when the run is done.")), empty=True)
     return markup.wrap(
         number_table.tables(folders),
         markup.row(*(_download(run) for run in folders)),

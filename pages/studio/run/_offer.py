@@ -12,12 +12,13 @@ from app.templating import render
 from backends.api import catalog
 from backends.api.catalog import Look, LookGroup
 from backends.api.errors import LetheError
+from backends.api.languages import later
 
 GROUPS: Final[dict[LookGroup, str]] = {
-    "change": "Where did it change?",
-    "sees": "What does it see and say?",
-    "there": "Is it still there?",
-    "attacker": "Could an attacker tell?",
+    "change": later("Where did it change?"),
+    "sees": later("What does it see and say?"),
+    "there": later("Is it still there?"),
+    "attacker": later("Could an attacker tell?"),
 }
 REMEMBERED: Final = 200  # runs of which it is known what does not fit them
 LACKING: dict[str, dict[str, str]] = {}  # finished run -> looks that can say nothing of it, and why; it never changes

@@ -12,6 +12,7 @@ from app.live_html import JS, Alive
 from app.templating import render
 from backends.api import tries
 from backends.api.errors import BadInput, LetheError
+from backends.api.languages import later, tr
 from backends.api.panels import Role
 from backends.api.runs import RunFolder
 from pages.studio._shared import Panels, mark_of, secret_and_mark
@@ -21,24 +22,24 @@ from pages.studio.run._page import PRIVATE, Place, RunPage, at_place
 CLEAR: Final = JS + (
     "root.addEventListener('click', event => { if (event.target.closest('[data-clear]')) trigger('select', { clear: true }); });"
 )
-NOW: Final = "Change what you ask and try again."
+NOW: Final = later("Change what you ask and try again.")
 
 
 def build(page: RunPage, tab: str, panels: Panels) -> None:
     """The part of the tab; `panels` are those in which "Try it here" is pressed."""
-    with gr.Accordion("Red team: try it by hand", open=False, visible=False, elem_id="red-team") as fold:
+    with gr.Accordion(tr("Red team: try it by hand"), open=False, visible=False, elem_id="red-team") as fold:
         meaning = gr.HTML(elem_id="try-meaning", apply_default_css=False)
         with gr.Row(elem_classes="lethe-ask-line") as line:
             prompt = gr.Textbox(
-                label="Question or prompt", placeholder="Question or prompt", container=False, max_lines=3, interactive=True,
+                label=tr("Question or prompt"), placeholder=tr("Question or prompt"), container=False, max_lines=3, interactive=True,
                 elem_id="try-prompt",
             )  # fmt: skip
-            go = gr.Button("Try", variant="primary", elem_id="try-go")
+            go = gr.Button(tr("Try"), variant="primary", elem_id="try-go")
         chips = _ask.Asks(elem_id="try-asks")
         with gr.Row(elem_classes="lethe-ask-answers"):
             with gr.Column(scale=0, min_width=280, visible=False, elem_id="try-pictures") as pictures:
                 pad = _ask.Asks(elem_id="try-pad")
-                upload = gr.UploadButton("or upload one", file_types=["image"], elem_id="try-upload")
+                upload = gr.UploadButton(tr("or upload one"), file_types=["image"], elem_id="try-upload")
             with gr.Column(scale=1, min_width=300):
                 answers = Panels(elem_id="try-answers")
                 tally = Alive(elem_id="try-tally", js=CLEAR, apply_default_css=False)
@@ -102,10 +103,12 @@ def attempt(at: str, secret: str, question: Any) -> Iterator[tuple[Any, ...]]:
 
 def _answers(run: RunFolder, owner: str, question: Any) -> Iterator[tuple[Markup, Any]]:
     if run.state.status != "done" or not red_team.available(run):
-        raise BadInput(f"Run {run.id} has no unlearned model that can be tried by hand.")
+        raise BadInput(tr("Run {id} has no unlearned model that can be tried by hand.", id=run.id))
     if not isinstance(question, str) or not question.strip():
         pictured = families.view_of(run).pictured
-        raise BadInput("Choose, draw or upload a picture first." if pictured else "Write a question or prompt first.")
+        raise BadInput(
+            tr("Choose, draw or upload a picture first.") if pictured else tr("Write a question or prompt first.")
+        )
     seed = tries.read(run, owner).tries  # the same words again are drawn from other noise
     numbered = seed if families.view_of(run).numbered else None
     pieces: dict[str, Any] = {}
@@ -126,7 +129,7 @@ def attempt_upload(at: str, secret: str, path: str | None) -> Iterator[tuple[Any
     try:
         picture = _ask.uploaded_picture(Place.read(at).run, path)
     except LetheError as error:
-        yield None, gr.skip(), markup.failed(str(error), now="Upload another picture, or choose one."), gr.skip()
+        yield None, gr.skip(), markup.failed(str(error), now=tr("Upload another picture, or choose one.")), gr.skip()
         return
     for parts in attempt(at, secret, picture):
         yield None, *parts

@@ -13,13 +13,14 @@ from app.target_choice import targets_in_words
 from app.templating import render
 from backends.api import runs
 from backends.api.errors import BadInput, LetheError
+from backends.api.languages import later, tr
 from backends.api.runs import RunFolder
 from pages.studio._shared import Panels, find_run
 from pages.studio.run._page import PRIVATE, Place, RunPage, at_place, of_run
 
 TAB = "see"
-NAMES = ("first run", "second run")
-UNLIKE = (
+NAMES = (later("first run"), later("second run"))
+UNLIKE = later(
     "These two runs changed different models or forgot different things, so their numbers do not compare one to one."
 )
 
@@ -48,7 +49,7 @@ def opened(at: str, secret: str = "") -> Iterator[tuple[Any, ...]]:
     second, wrong = find_run(place.beside) if place.beside else (None, "")
     note = markup.text(wrong, "says") if wrong else Markup()
     if second is not None and second.state.status != "done":
-        note, second = markup.text("The second run is not done, so it is not shown yet.", "says"), None
+        note, second = markup.text(tr("The second run is not done, so it is not shown yet."), "says"), None
     if run.state.status != "done":
         yield board.board(run, board.Reference(note=WORKING)) or _waiting(run), _curve(run), "", _mark(run)
         return
@@ -57,7 +58,7 @@ def opened(at: str, secret: str = "") -> Iterator[tuple[Any, ...]]:
     numbers = bullets.html(run, second, NAMES)
     asked = [_unasked(one) for one in both]
     if second is not None and _alike(run, second):
-        asked[1] = board.Reference(note="The retrained reference is that of the first run.")
+        asked[1] = board.Reference(note=tr("The retrained reference is that of the first run."))
     yield note + _boards(both, asked), numbers, "", _mark(run)
     answered = [_answered(one, reference) for one, reference in zip(both, asked, strict=True)]
     yield note + _boards(both, answered), numbers, _closer(both), _mark(run)
@@ -78,7 +79,7 @@ def _unasked(run: RunFolder) -> board.Reference:
     return board.Reference() if (run.result or {}).get("reference") else board.Reference(note=_no_reference(run))
 
 
-WORKING = "Where there is a retrained reference, it joins when the run is done."
+WORKING = later("Where there is a retrained reference, it joins when the run is done.")
 
 
 def _boards(each: list[RunFolder], references: list[board.Reference]) -> Markup:
@@ -95,7 +96,7 @@ def _boards(each: list[RunFolder], references: list[board.Reference]) -> Markup:
         board.board(run, reference, words=text, key=key, doses=True)
         for run, reference, text, key in zip(each, references, words, keys, strict=False)
     ]
-    return markup.join(one or markup.nothing("This run kept no samples.") for one in drawn)
+    return markup.join(one or markup.nothing(tr("This run kept no samples.")) for one in drawn)
 
 
 def _alike(one: RunFolder, other: RunFolder) -> bool:
@@ -104,7 +105,10 @@ def _alike(one: RunFolder, other: RunFolder) -> bool:
 
 
 def _no_reference(run: RunFolder) -> str:
-    return f"No model was retrained without {targets_in_words(run.spec.forget, families.of_run(run))}, so there is no third model here."
+    return tr(
+        "No model was retrained without {forget}, so there is no third model here.",
+        forget=targets_in_words(run.spec.forget, families.of_run(run)),
+    )
 
 
 def _answered(run: RunFolder, reference: board.Reference) -> board.Reference:
@@ -115,17 +119,17 @@ def _answered(run: RunFolder, reference: board.Reference) -> board.Reference:
     try:
         items = families.view_of(run).reference(run, samples[0]["items"]) if samples else []
     except LetheError as error:
-        return board.Reference(note=f"The retrained reference could not be asked: {error}")
+        return board.Reference(note=tr("The retrained reference could not be asked: {error}", error=error))
     return board.Reference(items) if items else board.Reference(note=_no_reference(run))
 
 
 def _waiting(run: RunFolder) -> Markup:
     words = (
-        "The first pictures and answers appear here as soon as the model is open."
+        tr("The first pictures and answers appear here as soon as the model is open.")
         if run.state.status != "failed"
-        else "It ended before anything could be seen."
+        else tr("It ended before anything could be seen.")
     )
-    return render("board.waiting", "Before and after", words)
+    return render("board.waiting", tr("Before and after"), words)
 
 
 def _mark(run: RunFolder) -> str:
@@ -166,12 +170,13 @@ def closer(run: RunFolder, name: str = "") -> Markup:
     curve = view.panel(fading, run.path, key=f"fading-{run.id}") if fading else Markup()
     folds = [
         (family.closer, outputs),
-        ("Part by part", bars),
-        (f"The {family.watched}, step by step", curve),
-        ("Losses", _curve(run)),
+        (tr("Part by part"), bars),
+        (tr("The {watched}, step by step", watched=family.watched), curve),
+        (tr("Losses"), _curve(run)),
     ]
     return markup.card(
-        f"A closer look: {name}" if name else "", markup.join(markup.fold(title, body) for title, body in folds if body)
+        tr("A closer look: {name}", name=name) if name else "",
+        markup.join(markup.fold(title, body) for title, body in folds if body),
     )
 
 
@@ -181,9 +186,11 @@ def ask(at: str, event: gr.EventData) -> str:
     try:
         run_id, dose = str(asked.get("run", "")), asked.get("alpha")
         if run_id not in (place.run, place.beside) or not run_id:
-            raise BadInput("This run is not on the page; open its own.")
+            raise BadInput(tr("This run is not on the page; open its own."))
         if not isinstance(dose, (int, float)) or isinstance(dose, bool) or float(dose) not in board.DOSES:
-            raise BadInput(f"There is no such dose; there are {', '.join(f'{one:g}' for one in board.DOSES)}.")
+            raise BadInput(
+                tr("There is no such dose; there are {names}.", names=", ".join(f"{one:g}" for one in board.DOSES))
+            )
         run = runs.find(run_id)
         return board.dosed(run, float(dose), families.watched(run.id, float(dose)))
     except LetheError as error:

@@ -18,12 +18,13 @@ from app.responses import Chat
 from app.templating import render
 from backends.api import catalog
 from backends.api.errors import BadInput, LetheError
+from backends.api.languages import later, tr
 from pages.studio.run._ask import Turns
 from pages.studio.run._page import PRIVATE, Place, RunPage, at_place, of_run
 
 STATE: Final = ("ask", "by", "words", "off", "also", "strength")  # what the address holds, in the order of the widgets
 ANSWER, WORDS = "answer", "words"
-WAYS: Final = [("what this answer leans on", ANSWER), ("what they spell", WORDS)]
+WAYS: Final = [(later("what this answer leans on"), ANSWER), (later("what they spell"), WORDS)]
 MANY: Final = {ANSWER: 20, WORDS: 12}
 QUESTIONS = 4
 SPELLED = 3  # words of a vector beside its switch
@@ -79,31 +80,31 @@ def build(page: RunPage) -> Switch:
     with gr.Column(visible=False, elem_id="switch") as column:
         answers = Answers(elem_id="switch-seen", apply_default_css=False)
         ask = gr.Dropdown(
-            [], label="Question", info="Choose one, or write your own and press Enter.", allow_custom_value=True,
+            [], label=tr("Question"), info=tr("Choose one, or write your own and press Enter."), allow_custom_value=True,
             interactive=True, elem_id="switch-ask",
         )  # fmt: skip
         with gr.Accordion(
-            "Other vectors, and how strongly they still write", open=False, elem_id="switch-more"
+            tr("Other vectors, and how strongly they still write"), open=False, elem_id="switch-more"
         ) as more:
             with gr.Row():
                 by = gr.Radio(
-                    WAYS, value=ANSWER, label="Find vectors by", interactive=True, elem_id="switch-by", elem_classes="chips"
+                    [(tr(words), way) for words, way in WAYS], value=ANSWER, label=tr("Find vectors by"), interactive=True, elem_id="switch-by", elem_classes="chips"
                 )  # fmt: skip
                 words = gr.Textbox(
-                    label="Words that they spell", info="Empty: the names and facts of what was forgotten.", visible=False,
+                    label=tr("Words that they spell"), info=tr("Empty: the names and facts of what was forgotten."), visible=False,
                     interactive=True, elem_id="switch-words",
                 )  # fmt: skip
             others = gr.HTML(elem_id="switch-others", apply_default_css=False)
             with gr.Row():
                 also = gr.Textbox(
-                    label="Any others", info="As layer.column with commas between, both from 0, as in 5.110.",
+                    label=tr("Any others"), info=tr("As layer.column with commas between, both from 0, as in 5.110."),
                     interactive=True, elem_id="switch-also",
                 )  # fmt: skip
                 strength = forms.Slider(
-                    0, 2, 0, step=0.1, label="How strongly they still write (0: switched off, 1: as it is)",
+                    0, 2, 0, step=0.1, label=tr("How strongly they still write (0: switched off, 1: as it is)"),
                     interactive=True, elem_id="switch-strength", buttons=[],
                 )  # fmt: skip
-            go = gr.Button("Ask again", elem_id="switch-go")
+            go = gr.Button(tr("Ask again"), elem_id="switch-go")
         off, vector_keys, filled = gr.Textbox(visible=False), gr.State([]), gr.Textbox(visible=False)
     switch = Switch(column, ask, by, words, off, also, strength, answers, others, vector_keys, filled)
     _events(switch, page, more, go)
@@ -204,7 +205,7 @@ def find_vectors(run_id: str | None, ask: str | None, by: str | None, words: str
     try:
         options = vectors(run_id, ask, by, words)
     except LetheError as error:
-        return line, markup.failed(str(error), now="Change what it names."), [], gr.skip()
+        return line, markup.failed(str(error), now=tr("Change what it names.")), [], gr.skip()
     return line, render("vectors.others", options), [key for key, _ in options], gr.skip()
 
 
@@ -224,7 +225,7 @@ def vectors(run_id: str, ask: str | None, by: str | None, words: str | None) -> 
         LetheError: they cannot be looked for as asked.
     """
     if by == ANSWER and not str(ask or "").strip():
-        raise BadInput("The question was empty; write one, or find vectors by what they spell.")
+        raise BadInput(tr("The question was empty; write one, or find vectors by what they spell."))
     way = {"question": str(ask or "")} if by == ANSWER else {"words": str(words or "")}
     rows = LIVE.ask("vectors", run_or_model=run_id, count=MANY[ANSWER if by == ANSWER else WORDS], **way)
     return [(f"{row['layer']}.{row['column']}", " · ".join(row["before"][:SPELLED])) for row in rows]
@@ -270,7 +271,7 @@ def switched_answers(
     try:
         places = parse_places(switches, str(also or ""))
         if strength is None:
-            raise BadInput("No strength was given; it can be from 0 to 2.")
+            raise BadInput(tr("No strength was given; it can be from 0 to 2."))
         stored = _stored(run_id, question)
         around: dict[str, Any] = {"stored": stored, "switches": switches}
         yield switched.cards(run_id, question, places, strength, **around)
@@ -283,7 +284,7 @@ def switched_answers(
                 last = time.monotonic()
                 yield switched.cards(run_id, question, places, strength, reply, **around)
     except LetheError as error:
-        yield markup.failed(str(error), now="Change what it names and ask again.")
+        yield markup.failed(str(error), now=tr("Change what it names and ask again."))
 
 
 def parse_places(*lines: str) -> list[list[int]]:
@@ -296,7 +297,10 @@ def parse_places(*lines: str) -> list[list[int]]:
     for text in texts:
         if not re.fullmatch(r"\d{1,4}\.\d{1,6}", text):
             raise BadInput(
-                f"{text[:40]!r} is no vector; write its layer and its column with a point between, as in 5.110."
+                tr(
+                    "{text!r} is no vector; write its layer and its column with a point between, as in 5.110.",
+                    text=text[:40],
+                )
             )
     return [[int(part) for part in text.split(".")] for text in texts]
 
