@@ -169,7 +169,7 @@ def likelihoods(chats: Sequence[Chat], title: str = "") -> Bars:
     ]
     line = tr("; the dashed line is the retrained reference, a model trained without it") if aimed else ""
     return Bars(
-        title=title,
+        title=title or tr("How likely it holds the true answer"),
         how=tr(
             "The probability, a token, that a model gives to the true answer, on average over all questions of a kind: "
             "faint the original model, full the unlearned one{line}.",

@@ -19,7 +19,7 @@
     }
     const to = link && !event.metaKey && !event.ctrlKey && new URL(link.href), here = new URL(location);
     const tab = to && to.pathname === here.pathname && to.searchParams.get('id') === here.searchParams.get('id') && to.searchParams.get('tab');
-    const button = tab && [...to.searchParams.keys()].every(name => ['id', 'tab', 'with'].includes(name)) && document.getElementById(`run-tab-${tab}-button`);
+    const button = tab && [...to.searchParams.keys()].every(name => ['id', 'tab', 'with', 'lang'].includes(name)) && document.getElementById(`run-tab-${tab}-button`);
     if (button) { event.preventDefault(); button.click(); }
   });
 })();

@@ -39,8 +39,8 @@ class Concept(BaseModel):
     def name(self) -> str:
         """The target without its anchor."""
         if self.kind == "pair":
-            return tr("{object} in {style} style", object=self.object, style=self.style)
-        return {"object": self.object, "style": tr("{style} style", style=self.style), "phrase": self.phrase}[self.kind]
+            return f"{self.object} in {self.style} style"
+        return {"object": self.object, "style": f"{self.style} style", "phrase": self.phrase}[self.kind]
 
     def __str__(self) -> str:
         return f"{self.name} -> {self.anchor}" if self.anchor else self.name
@@ -116,7 +116,7 @@ def _learned_concept(text: str, card: dict[str, Any], model: str) -> Concept:
         return Concept(kind="style", style=styles[plain.removesuffix(" style")])
     if both and both[1] in objects and both[2] in styles:
         return Concept(kind="pair", object=objects[both[1]], style=styles[both[2]])
-    learned = [*domains.get("object", []), *(tr("{style} style", style=style) for style in domains.get("style", []))]
+    learned = [*domains.get("object", []), *(f"{style} style" for style in domains.get("style", []))]
     near = difflib.get_close_matches(plain, [name.casefold() for name in learned], n=3, cutoff=0.5)
     offered = near or learned[:3] + learned[-2:]
     hint = tr("near to it") if near else tr("it knows, for example")

@@ -93,7 +93,7 @@ class Own(BaseModel):
     def __str__(self) -> str:
         if self.kind == "text":
             plain = "\n" not in self.text and not self.text.startswith('"')
-            return tr("text: {text}", text=self.text if plain else json.dumps(self.text, ensure_ascii=False))
+            return f"text: {self.text if plain else json.dumps(self.text, ensure_ascii=False)}"
         if len(self.pairs) == 1 and self.pairs[0].plain and not self.title:
             return self.pairs[0].line
         rows = [_row(pair) for pair in self.pairs]
@@ -347,11 +347,10 @@ def _without_repeats(placed_pairs: Sequence[tuple[str, Pair]], title: str, where
                 )
             )
     twice = len(placed_pairs) - len(first_by_key)
-    note = tr(
-        "{twice} that {twice_2} there twice {twice_3} read once.",
-        twice=counted(twice),
-        twice_2="stands" if twice == 1 else "stand",
-        twice_3="is" if twice == 1 else "are",
+    note = plural(
+        "{count:,} question that stands there twice is read once.",
+        "{count:,} questions that stand there twice are read once.",
+        twice,
     )
     return Own(
         kind="pairs",

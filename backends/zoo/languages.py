@@ -43,5 +43,9 @@ def catalogue(language: str) -> dict[str, list[_po.Message]]:
         texts = known[source].texts if source in known else ()
         count = 2 if many[source] else 1
         texts = texts if len(texts) == count else ("",) * count
-        files[_messages.file_of(where[0])].append(_po.Message(source, many[source], texts, tuple(sorted(where, key=lambda one: not one.endswith(".js"))[:PLACES])))
+        files[_messages.file_of(where[0])].append(
+            _po.Message(
+                source, many[source], texts, tuple(sorted(where, key=lambda one: not one.endswith(".js"))[:PLACES])
+            )
+        )
     return files

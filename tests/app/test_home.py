@@ -110,12 +110,12 @@ def test_a_damaged_or_missing_shipped_run_takes_only_its_own_scene(home, monkeyp
             for path in broken.glob("samples/*/forget-*.png"):
                 path.write_bytes(b"no picture")
     monkeypatch.setattr(runs, "ASSETS", tmp_path)
-    scenes.prepared.cache_clear()
+    scenes._prepared.cache_clear()
     try:
         assert [one.run_id for one in scenes.fronts()] == ([] if damage == "nothing" else ["example-forget-sandal"])
         html = page.front()
     finally:
-        scenes.prepared.cache_clear()
+        scenes._prepared.cache_clear()
     assert "Make a model forget" in html and 'href="new"' in html
     assert (damage == "nothing") == ("data-pause" not in html)
 

@@ -76,7 +76,7 @@ def test_every_macro_that_is_named_exists_and_every_macro_is_used():
     sources = {name.removesuffix(".html"): (templating.TEMPLATES / name).read_text("utf-8") for name in templates()}
     macros = {f"{file}.{name}" for file, text in sources.items() for name in re.findall(r"{% macro (\w+)\(", text)}
     assert used() <= macros
-    calls = set(re.findall(r"{{ (\w+)\(", "\n".join(sources.values())))
+    calls = set(re.findall(r"(?<!macro )\b(\w+)\(", "\n".join(sources.values())))
     assert {name for name in macros - used() if name.partition(".")[2] not in calls} == set()
 
 

@@ -21,7 +21,7 @@ from ...api.choosing import (
 )  # fmt: skip
 from ...api.concepts import Concept
 from ...api.errors import BadInput
-from ...api.languages import tr
+from ...api.languages import later, tr
 
 if TYPE_CHECKING:
     from ...api.model_info import ModelInfo
@@ -69,7 +69,7 @@ class ConceptChoosing(Choosing):
             return (TargetKind(ALL, tr("In words"), ("keep_phrases",), lambda values: listed(values["keep_phrases"])),)
         some = TargetKind(
             SOME, tr("Only some objects and styles"), ("keep_objects", "keep_styles", "keep_extra"),
-            lambda values: [*values["keep_objects"], *(tr("{name} style", name=name) for name in values["keep_styles"]), *values["keep_extra"]],
+            lambda values: [*values["keep_objects"], *(f"{name} style" for name in values["keep_styles"]), *values["keep_extra"]],
             tr("Choose at least one object or style to keep, or keep everything else."),
         )  # fmt: skip
         return EVERYTHING, some
@@ -119,7 +119,7 @@ class ConceptChoosing(Choosing):
         domains = _domains(model)
         kept = {
             "keep_objects": [name for name in names if name in domains.get("object", [])],
-            "keep_styles": [name for name in domains.get("style", []) if tr("{name} style", name=name) in names],
+            "keep_styles": [name for name in domains.get("style", []) if f"{name} style" in names],
         }
         return Neighbours(
             tr("Its neighbours, which get hurt first: {names}.", names=", ".join(names)), named=True, kept=kept
@@ -177,7 +177,7 @@ def _domains(model: "ModelInfo | None") -> dict[str, list[str]]:
 def _tiles(model: "ModelInfo | None", prefix: str, role: str) -> list[Field]:
     domains = _domains(model)
     return [
-        Field(f"{prefix}{kind}s", "tiles", tr("{label} to {role}", label=label, role=role), options=same(domains.get(kind, [])), value=[], pictures=tr("drawn {kind}", kind=kind),
+        Field(f"{prefix}{kind}s", "tiles", tr(later("{label} to forget") if role == "forget" else later("{label} to keep"), label=label), options=same(domains.get(kind, [])), value=[], pictures=f"drawn {kind}",
               heading=label, role=role)
         for kind, label in (("object", tr("Objects")), ("style", tr("Styles")))
     ]  # fmt: skip
@@ -186,7 +186,7 @@ def _tiles(model: "ModelInfo | None", prefix: str, role: str) -> list[Field]:
 def _anchors(domains: Mapping[str, Sequence[str]], values: Values) -> tuple[tuple[str, str], ...]:
     chosen = {"object": values.get("objects") or [], "style": values.get("styles") or []}
     left = [
-        name if kind == "object" else tr("{name} style", name=name)
+        name if kind == "object" else f"{name} style"
         for kind, names in chosen.items()
         if names
         for name in domains.get(kind, [])
@@ -201,5 +201,5 @@ def _concepts(values: Values) -> list[str]:
     of_style = anchor.endswith(" style")
     arrow = f" -> {anchor}" if anchor else ""
     objects = [name + ("" if of_style else arrow) for name in values.get("objects") or []]
-    styles = [tr("{name} style", name=name) + (arrow if of_style else "") for name in values.get("styles") or []]
+    styles = [f"{name} style" + (arrow if of_style else "") for name in values.get("styles") or []]
     return [*objects, *styles, *listed(values["phrases"])]
