@@ -151,7 +151,7 @@ def _help(samples: Sequence[Sample], view: families.View, doses: bool) -> str:
 def _name(sample: Sample, at: int, count: int, ended: bool) -> str:
     if at == 0:
         return "original"
-    return "unlearned" if ended and at == count - 1 else step_name(sample)
+    return tr("unlearned") if ended and at == count - 1 else step_name(sample)
 
 
 def _caption(item: Item, run: RunFolder) -> str:

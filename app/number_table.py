@@ -34,7 +34,7 @@ def tables(folders: Sequence[RunFolder]) -> Markup:
     entries = {entry.id: entry for entry in catalog.load().metrics}
     measured = [run_results.metrics_of(run) for run in folders]
     names = list(dict.fromkeys(name for metrics in measured for name in metrics))
-    after = ["unlearned"] if len(folders) == 1 else [tr("first run"), tr("second run")]
+    after = [tr("unlearned")] if len(folders) == 1 else [tr("first run"), tr("second run")]
     heads = ["number", "original", *after, "retrained", "goal", "direction"]
     groups = []
     for group, title in GROUPS:

@@ -67,4 +67,4 @@ def head() -> str:
     spoken = languages.messages(languages.current()).values()
     words = {one.source: one.texts[0] for one in spoken if any(place.endswith(".js") for place in one.places)}
     told = {"language": languages.current(), "names": dict(languages.NAMES), "words": words}
-    return Markup("<script>window.letheSpeech = {};{}</script>").format(htmlsafe_json_dumps(told), Markup(SCRIPT))
+    return str(Markup("<script>window.letheSpeech = {};{}</script>").format(htmlsafe_json_dumps(told), Markup(SCRIPT)))

@@ -227,12 +227,25 @@ STYLES: Final = (
     "comeback",
     "red_team",
 )
-SCRIPTS: Final = ("remember", "unkept", "head", "tabs", "form", "run", "drawings", "switch", "flow", "tiles", "sides")
+SCRIPTS: Final = (
+    "say",
+    "remember",
+    "unkept",
+    "head",
+    "tabs",
+    "form",
+    "run",
+    "drawings",
+    "switch",
+    "flow",
+    "tiles",
+    "sides",
+)
 CSS: Final[str] = "".join((STATIC / f"{name}.css").read_text("utf-8") for name in STYLES)
 JS: Final[str] = "".join((STATIC / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
 # The picture of routing where the rest of the stylesheet is not, as in the classroom.
 ROUTING_CSS: Final = Markup((STATIC / "flow.css").read_text("utf-8"))
-ROUTING_JS: Final = Markup((STATIC / "flow.js").read_text("utf-8"))
+ROUTING_JS: Final = Markup("".join((STATIC / f"{name}.js").read_text("utf-8") for name in ("say", "flow")))
 HEAD: Final[str] = f'<meta name="color-scheme" content="light dark"><style>{CSS}</style><script>{JS}</script>'
 
 

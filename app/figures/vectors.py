@@ -183,7 +183,7 @@ def _line(places: Sequence[tuple[float, float] | None]) -> str:
 
 def _axis(panel: Vectors, floor: float) -> tuple[str, str, str]:
     """The lower end of the axis, and what stands below the path: at its left, and at its right."""
-    right = "relearned" if panel.relearning_steps else "unlearned"
+    right = tr("relearned") if panel.relearning_steps else tr("unlearned")
     return f"{floor:g}", "original", right if len(panel.steps) > 2 else tr("{right} (steps not recorded)", right=right)
 
 

@@ -4,7 +4,7 @@ document.addEventListener('click', async event => {
   if (!pressed || event.ctrlKey || event.metaKey || event.shiftKey) return;
   if (pressed.dataset.prompt) { event.preventDefault(); say(pressed.dataset.prompt); return; }
   const words = pressed.textContent;
-  try { await navigator.clipboard.writeText(location.href); } catch { prompt('The link to this page', location.href); return; }
-  pressed.textContent = 'Copied';
+  try { await navigator.clipboard.writeText(location.href); } catch { prompt(letheSay('The link to this page'), location.href); return; }
+  pressed.textContent = letheSay('Copied');
   setTimeout(() => { pressed.textContent = words; }, 1800);
 });

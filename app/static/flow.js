@@ -175,11 +175,11 @@
     disc(layer, at, token, { was, now, here, moved }) {
       const plain = list => list.map(expert => expert + 1).join(', ');
       const same = was.length === now.length && now.every(expert => was.includes(expert));
-      const where = `${this.data.layers[layer]}, ${written(token)}: expert ${plain(here)}`;
-      const other = this.chosen.when === 'before' ? `unlearned: ${plain(now)}` : `original: ${plain(was)}`;
+      const where = letheSay('{layer}, {token}: expert {experts}', { layer: this.data.layers[layer], token: written(token), experts: plain(here) });
+      const other = this.chosen.when === 'before' ? letheSay('unlearned: {experts}', { experts: plain(now) }) : letheSay('original: {experts}', { experts: plain(was) });
       const off = expert => this.chosen.way === 'off' && layer === this.chosen.layer && expert === this.chosen.expert;
-      const button = make('button', { type: 'button', tabIndex: -1, title: `${where} (${same ? 'the same in both models' : other})` }, make('b', { textContent: here[0] + 1 }));
-      button.setAttribute('aria-label', `${where}${same ? '' : `, moved; ${other}`}`);
+      const button = make('button', { type: 'button', tabIndex: -1, title: `${where} (${same ? letheSay('the same in both models') : other})` }, make('b', { textContent: here[0] + 1 }));
+      button.setAttribute('aria-label', `${where}${same ? '' : letheSay(', moved; {other}', { other })}`);
       button.className = ['disc', moved[0] ? 'ring' : '', !moved[0] && moved.slice(2).some(Boolean) ? 'later-ring' : '', off(here[0]) ? 'off' : ''].filter(Boolean).join(' ');
       button.style.cssText = this.colours(here[0]);
       Object.assign(button.dataset, { layer, expert: here[0], at: `${layer}.${at}` });
@@ -196,9 +196,9 @@
       const every = this.data.layers.reduce((sum, _, layer) => sum + this.text.tokens.reduce((all, __, token) => all + (this.text.after[layer]?.[token] || []).length, 0), 0);
       const moved = this.data.layers.reduce((sum, _, layer) => sum + this.movedIn(layer), 0);
       const stayed = number(this.data.stayed);
-      const number_ = make('strong', { textContent: `${moved} of ${every}` });
-      const over = Number.isFinite(stayed) ? ` Over ${this.data.over.toLocaleString('en')} forget-set tokens, ${percent(stayed)} of the choices stayed.` : '';
-      const now = this.chosen.when === 'after' ? ' choices went to another expert in this sentence.' : ' choices of the original model, in dotted rings, go to another expert after unlearning.';
+      const number_ = make('strong', { textContent: letheSay('{moved} of {every}', { moved, every }) });
+      const over = Number.isFinite(stayed) ? letheSay(' Over {over} forget-set tokens, {stayed} of the choices stayed.', { over: this.data.over.toLocaleString(document.documentElement.lang || 'en'), stayed: percent(stayed) }) : '';
+      const now = this.chosen.when === 'after' ? letheSay(' choices went to another expert in this sentence.') : letheSay(' choices of the original model, in dotted rings, go to another expert after unlearning.');
       this.find('.count').replaceChildren(number_, now + over);
     }
 
@@ -214,7 +214,7 @@
         chip.style.cssText = this.colours(at);
         Object.assign(chip.dataset, { layer: shelf, expert: at });
         chip.setAttribute('aria-pressed', String(way === 'off' && shelf === layer && at === expert));
-        chip.setAttribute('aria-label', `expert ${at + 1}${note ? `, ${signed(gain)} points` : ''}`);
+        chip.setAttribute('aria-label', note ? letheSay('expert {expert}, {gain} points', { expert: at + 1, gain: signed(gain) }) : letheSay('expert {expert}', { expert: at + 1 }));
         return chip;
       });
       const box = this.find('.experts'), left = box.scrollLeft;
@@ -222,7 +222,7 @@
       box.replaceChildren(...chips);
       box.scrollLeft = left;
       if (focus !== false && focus !== undefined) box.querySelector(`[data-expert="${focus}"]`)?.focus({ preventScroll: true });
-      const words = 'Beside an expert: points of probability that the forgotten answers gain without it.';
+      const words = letheSay('Beside an expert: points of probability that the forgotten answers gain without it.');
       this.find('.legend .note').textContent = points.length ? words : '';
     }
 
@@ -232,12 +232,12 @@
       const { facts, answered } = this.data;
       const own = this.find('.own');
       this.answer(own.querySelector('.answer'), unlearned, fact);
-      own.querySelector('.note').replaceChildren('Original model: ', make('b', { textContent: original || '(it says nothing)' }));
-      const name = `expert ${expert + 1} of ${this.data.layers[layer]}`;
+      own.querySelector('.note').replaceChildren(letheSay('Original model: '), make('b', { textContent: original || letheSay('(it says nothing)') }));
+      const name = letheSay('expert {expert} of {layer}', { expert: expert + 1, layer: this.data.layers[layer] });
       this.querySelectorAll('[data-way]').forEach(button => button.setAttribute('aria-pressed', String(button.dataset.way === way)));
-      this.find('[data-way="off"]').textContent = `Switch off ${name}`;
+      this.find('[data-way="off"]').textContent = letheSay('Switch off {name}', { name });
       if (way === 'forced') {
-        const many = facts ? `Facts named, of ${facts} in the forget set: ${answered.unlearned ?? '?'} with its own routing, ${answered.forced ?? '?'} with the old routing, ${answered.original ?? '?'} by the original model.` : '';
+        const many = facts ? letheSay('Facts named, of {facts} in the forget set: {own} with its own routing, {forced} with the old routing, {original} by the original model.', { facts, own: answered.unlearned ?? '?', forced: answered.forced ?? '?', original: answered.original ?? '?' }) : '';
         this.other(forced, many);
         return;
       }
@@ -246,7 +246,7 @@
       if (!reply) {
         const detail = { run: this.data.run, question, layer, expert };
         const asked = !this.dispatchEvent(new CustomEvent('lethe-ask', { bubbles: true, cancelable: true, detail }));
-        reply = asked ? { said: '', waiting: true } : { said: '', error: 'This expert was not switched off in advance; open the run in the studio to ask it.' };
+        reply = asked ? { said: '', waiting: true } : { said: '', error: letheSay('This expert was not switched off in advance; open the run in the studio to ask it.') };
         this.replies.set(key, reply);
       }
       this.other(reply.said, this.outcome(reply), reply.error ? 'failed' : reply.waiting ? 'waiting' : '');
@@ -254,9 +254,12 @@
 
     outcome({ error, waiting, facts, regained, lost, done }) {
       if (error) return error;
-      if (facts) return `Of ${facts} facts in the forget set, ${regained} ${regained === 1 ? 'comes' : 'come'} back without this expert, and ${lost} more ${lost === 1 ? 'is' : 'are'} lost.`;
-      if (done) return 'Asked of this question only: this model is too large to ask the forget set at once.';
-      return waiting ? 'The unlearned model is asked without this expert…' : 'Now the questions of the forget set are asked without it…';
+      if (facts) {
+        const back = regained === 1 ? letheSay('Of {facts} facts in the forget set, {regained} comes back without this expert', { facts, regained }) : letheSay('Of {facts} facts in the forget set, {regained} come back without this expert', { facts, regained });
+        return back + (lost === 1 ? letheSay(', and {lost} more is lost.', { lost }) : letheSay(', and {lost} more are lost.', { lost }));
+      }
+      if (done) return letheSay('Asked of this question only: this model is too large to ask the forget set at once.');
+      return waiting ? letheSay('The unlearned model is asked without this expert…') : letheSay('Now the questions of the forget set are asked without it…');
     }
 
     answered(detail) {
@@ -301,7 +304,7 @@
       let at = this.text.answer;
       this.classList.add('playing');
       this.reveal(at);
-      this.find('.play .words').textContent = 'Stop';
+      this.find('.play .words').textContent = letheSay('Stop');
       this.find('.play .sign').textContent = '■';
       this.timer = setInterval(() => {
         at += 1;
@@ -324,7 +327,7 @@
       this.timer = 0;
       this.classList.remove('playing');
       this.querySelectorAll('.later, .fresh').forEach(cell => cell.classList.remove('later', 'fresh'));
-      this.find('.play .words').textContent = 'Play the answer';
+      this.find('.play .words').textContent = letheSay('Play the answer');
       this.find('.play .sign').textContent = '▶';
     }
   }

@@ -32,8 +32,8 @@
     button.className = 'lethe-scheme';
     button.type = 'button';
     button.textContent = '◐';
-    button.title = 'Light or dark';
-    button.setAttribute('aria-label', 'Switch between light and dark');
+    button.title = letheSay('Light or dark');
+    button.setAttribute('aria-label', letheSay('Switch between light and dark'));
     button.addEventListener('click', press);
     bar.append(button);
   };

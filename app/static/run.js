@@ -12,10 +12,10 @@
   addEventListener('click', async event => {
     const copy = event.target.closest?.('[data-copy-link]'), link = event.target.closest?.('.lethe a[href*="tab="]');
     if (copy) {
-      let words = 'Link copied';
-      try { await navigator.clipboard.writeText(window.letheLink?.() ?? location.href); } catch { words = 'Copy it from the address bar'; }
+      let words = letheSay('Link copied');
+      try { await navigator.clipboard.writeText(window.letheLink?.() ?? location.href); } catch { words = letheSay('Copy it from the address bar'); }
       copy.textContent = words;
-      setTimeout(() => { copy.textContent = 'Share'; }, 2000);
+      setTimeout(() => { copy.textContent = letheSay('Share'); }, 2000);
     }
     const to = link && !event.metaKey && !event.ctrlKey && new URL(link.href), here = new URL(location);
     const tab = to && to.pathname === here.pathname && to.searchParams.get('id') === here.searchParams.get('id') && to.searchParams.get('tab');

@@ -8,10 +8,10 @@ root.addEventListener('click', async event => {
   const { act, run } = button.dataset;
   if (act === 'copy') {
     const to = new URL(button.dataset.address, location).href;
-    try { await navigator.clipboard.writeText(to); said(button, 'Copied'); } catch { prompt('The link to this run', to); }
+    try { await navigator.clipboard.writeText(to); said(button, letheSay('Copied')); } catch { prompt(letheSay('The link to this run'), to); }
   } else if (act === 'delete' && !button.dataset.sure) {
     button.dataset.sure = '1';
-    said(button, 'Really delete?');
+    said(button, letheSay('Really delete?'));
     setTimeout(() => { delete button.dataset.sure; }, 1800);
   } else {
     trigger('select', { act, run });
@@ -27,12 +27,12 @@ const two = () => {
   bar.hidden = ticked.length === 0;
   const link = bar.querySelector('a');
   link.hidden = ticked.length !== 2;
-  bar.querySelector('span').textContent = ticked.length === 1 ? 'One run is ticked; tick another to compare the two.' : ticked.length === 2 ? 'Two runs are ticked.' : 'Tick only two runs to compare them.';
+  bar.querySelector('span').textContent = ticked.length === 1 ? letheSay('One run is ticked; tick another to compare the two.') : ticked.length === 2 ? letheSay('Two runs are ticked.') : letheSay('Tick only two runs to compare them.');
   if (ticked.length === 2) link.href = 'run?id=' + encodeURIComponent(ticked[0].dataset.pick) + '&with=' + encodeURIComponent(ticked[1].dataset.pick);
 };
 // A moment in the clock of whoever looks.
 const local = () => root.querySelectorAll('time[datetime]').forEach(time => {
-  const words = new Date(time.dateTime).toLocaleString(undefined, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  const words = new Date(time.dateTime).toLocaleString(document.documentElement.lang === 'de' ? 'de' : undefined, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
   if (time.textContent !== words) time.textContent = words;
 });
 root.addEventListener('change', event => {

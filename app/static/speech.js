@@ -1,8 +1,7 @@
 // The language of the page stands in its address, as lang=de: every link inside the studio takes it along, whoever opens or copies it, and
-// the bar has each language as a link to the same page. What scripts say is looked up by its English sentence.
+// the bar has each language as a link to the same page. What scripts say, see say.js.
 (() => {
-  const { language, names, words } = window.letheSpeech;
-  window.letheSay = (sentence, fields = {}) => (words[sentence] || sentence).replace(/\{(\w+)\}/g, (all, name) => (name in fields ? fields[name] : all));
+  const { language, names } = window.letheSpeech;
   document.documentElement.lang = language;
 
   const asked = () => new URLSearchParams(location.search).get('lang');

@@ -6,14 +6,14 @@
     const note = document.createElement('p');
     note.className = 'lethe lethe-unkept';
     note.setAttribute('role', 'status');
-    note.append('Your browser lets this page keep nothing: it knows you only here and through its own links, until you close it; ');
+    note.append(letheSay('Your browser lets this page keep nothing: it knows you only here and through its own links, until you close it; '));
     const link = document.createElement('a');
     link.href = location.pathname + location.search;
     link.target = '_blank';
     link.rel = 'noopener';
-    link.textContent = 'a tab of its own';
+    link.textContent = letheSay('a tab of its own');
     link.addEventListener('click', () => { link.href = location.pathname + location.search; });
-    note.append(link, ' would remember you.');
+    note.append(link, letheSay(' would remember you.'));
     document.body.prepend(note);
   };
   if (document.body) tell(); else addEventListener('DOMContentLoaded', tell);

@@ -296,7 +296,7 @@ SPOKEN: Final = (
     "works_with",
     "params",
 )  # fields of entries that a person reads
-SPOKEN_PARAMS: Final = ("title", "description")  # of the schema of a parameter
+SPOKEN_PARAMS: Final = ("description",)  # of the schema of a parameter
 
 
 @cache

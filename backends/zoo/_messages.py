@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 from jinja2 import Environment, nodes
 
 from backends.api import catalog, families
-from backends.api.runs import Status
+from backends.api.spec import Status
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 CODE: Final = ("app", "pages", "backends/api", "backends/families")

@@ -262,7 +262,7 @@ def show(base: str | None, param: str | None, secret: str = "") -> tuple[str, An
         ]
         for run, value, status in states
     ]
-    heads = ["forgets", "state"] if grows else [name, "state"]
+    heads = [tr("forgets"), tr("state")] if grows else [name, tr("state")]
     listing = markup.card(tr("The runs of this sweep"), markup.table(heads, rows)) if rows else ""
     if open_ones:
         words = tr("{finished_count} of {states_count} done", finished_count=len(finished), states_count=len(states))

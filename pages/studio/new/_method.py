@@ -65,7 +65,7 @@ def _rule(number: int, bars: Bars, seconds: str) -> str:
 
 def bars_in_words(bars: Bars) -> str:
     """ "forgets 100 %, keeps 98 %, comes back: not measured"."""
-    each = zip(("forgets", "keeps", tr("comes back")), bars, strict=True)
+    each = zip((tr("forgets"), tr("keeps"), tr("comes back")), bars, strict=True)
     return ", ".join(
         f"{name} {value:.0f} %" if value is not None else f"{name}: {theme.NOT_MEASURED}" for name, value in each
     )

@@ -50,7 +50,7 @@ def _role_fields(page: FormPage, first: ModelInfo, which: str, kind: str) -> Non
 
 
 def _pills(page: FormPage, name: str, label: str, kinds: Any, chosen: str) -> None:
-    offered = [(kind.label, kind.id) for kind in kinds if kind.offered]
+    offered = [(tr(kind.label), kind.id) for kind in kinds if kind.offered]
     pills = forms.Radio(
         offered, value=chosen, visible=len(offered) > 1, show_label=False, container=False, label=label, elem_id=name,
         elem_classes="choice-pills", interactive=True,

@@ -140,7 +140,7 @@ def title(run: RunFolder, place: Place, secret: str) -> Markup:
     """The title, the actions, and the choice of another run and of a second one beside it."""
     spec, status = run.spec, run.state.status
     verb = (
-        "forgets"
+        tr("forgets")
         if status in ("done", "queued")
         else tr("is forgetting")
         if status in ("running", "cancelling")
