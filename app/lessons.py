@@ -13,7 +13,7 @@ from markupsafe import Markup
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 
-from app import previews, theme
+from app import previews, speech, theme
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
@@ -62,7 +62,11 @@ def _is_page(message: Scope) -> bool:
 
 def _with_scripts(page: bytes, request: Request) -> bytes:
     root = route_utils.get_root_url(request, request.url.path, None)
-    return page.replace(b"<head>", b"<head>" + (HERE + WHO + PROJECTOR + previews.meta_tags(root, PREVIEW)).encode(), 1)
+    return page.replace(
+        b"<head>",
+        b"<head>" + (HERE + WHO + PROJECTOR + Markup(speech.head()) + previews.meta_tags(root, PREVIEW)).encode(),
+        1,
+    )
 
 
 async def _send(begun: Scope, page: bytes, send: Send) -> None:

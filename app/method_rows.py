@@ -171,7 +171,7 @@ def _time(row: Row) -> tuple[str, str]:
 def _body(row: Row, model: str) -> Markup:
     """What a row folds out: a paragraph for a student, the paper, the code, departures, an example, and the way to use it."""
     entry = row.entry
-    fits = [family.title for family in families.every().values() if entry.works_with.get(family.id) is True]
+    fits = [tr(family.title) for family in families.every().values() if entry.works_with.get(family.id) is True]
     tags = [KINDS[entry.kind][1]]
     if entry.label != USUAL:
         label = tr(entry.label)

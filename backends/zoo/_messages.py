@@ -30,6 +30,13 @@ def file_of(place: str) -> str:
 
 def every() -> Iterator[Said]:
     """All sentences, in the order of their places; one that is said at several comes several times."""
+    yield from every_of_code()
+    yield from _in_catalog()
+    yield from _nouns()
+
+
+def every_of_code() -> Iterator[Said]:
+    """The sentences of the code, the templates and the scripts."""
     for folder in CODE:
         for path in sorted((ROOT / folder).rglob("*.py")):
             yield from _in_python(path)
@@ -39,8 +46,6 @@ def every() -> Iterator[Said]:
         yield from (
             (match[1].replace("\\'", "'"), "", _place(path)) for match in SAID.finditer(path.read_text("utf-8"))
         )
-    yield from _in_catalog()
-    yield from _nouns()
 
 
 def _place(path: Path) -> str:

@@ -12,13 +12,15 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from app.templating import render
-from backends.api import catalog
+from backends.api import catalog, languages
+from backends.api.languages import later, tr
 from pages.classroom import show
 
 HERE = Path(__file__).parent
 LESSONS = HERE / "lessons"
-BAR = (("Home", ""), ("Runs", "runs"), ("Methods", "methods"), ("Classroom", "classroom/"))
+BAR = ((later("Home"), ""), (later("Runs"), "runs"), (later("Methods"), "methods"), (later("Classroom"), "classroom/"))
 PROJECTOR = "projector"
+LANGUAGE = "lang"
 PICTURE = re.compile(r"^Picture: (\S+)$", re.MULTILINE)  # the last line of a lesson's docstring: the run on its card
 
 
@@ -29,13 +31,13 @@ def docstring(path: Path) -> str:
 
 def title(path: Path) -> str:
     """A lesson's title: the first line of its docstring."""
-    return docstring(path).splitlines()[0].rstrip(".")
+    return tr(docstring(path).splitlines()[0].rstrip("."))
 
 
 def index() -> None:
     """A card for each lesson."""
-    st.title("Classroom")
-    st.markdown("Short lessons on machine unlearning. Each shows a finished run and ends with one of your own.")
+    st.title(tr("Classroom"))
+    st.markdown(tr("Short lessons on machine unlearning. Each shows a finished run and ends with one of your own."))
     minutes = {lesson.id: lesson.minutes for lesson in catalog.load().lessons}
     summaries = {lesson.id: lesson.summary for lesson in catalog.load().lessons}
     for first in range(0, len(paths), 2):
@@ -61,23 +63,28 @@ def projected(page: StreamlitPage) -> None:
     at = min(st.session_state.get(screen, 0), len(titles))
     st.html(render("classroom.only", at))
     back, words, on = st.columns([1, 2, 1])
-    back.button("← Back", on_click=turn, args=(screen, at - 1), disabled=at == 0)
-    words.markdown(f"{at + 1} of {len(titles) + 1}")
-    on.button("Next →", on_click=turn, args=(screen, at + 1), disabled=at == len(titles))
+    back.button(tr("← Back"), on_click=turn, args=(screen, at - 1), disabled=at == 0)
+    words.markdown(tr("{at} of {count}", at=at + 1, count=len(titles) + 1))
+    on.button(tr("Next →"), on_click=turn, args=(screen, at + 1), disabled=at == len(titles))
 
 
-st.set_page_config(page_title="Lethe classroom", page_icon="〰️", layout="centered")
+if LANGUAGE in st.query_params:
+    st.session_state[LANGUAGE] = languages.known(st.query_params[LANGUAGE])
+if LANGUAGE in st.session_state:
+    st.query_params[LANGUAGE] = st.session_state[LANGUAGE]  # another lesson begins without it
+languages.use(st.session_state.get(LANGUAGE))
+st.set_page_config(page_title=tr("Lethe classroom"), page_icon="〰️", layout="centered")
 paths = sorted(LESSONS.glob("[0-9]*.py"))
-front = st.Page(index, title="Classroom", url_path="", default=True)
+front = st.Page(index, title=tr("Classroom"), url_path="", default=True)
 lessons = {path: st.Page(path, title=title(path), url_path=path.stem.partition("_")[2]) for path in paths}
 current = st.navigation([front, *lessons.values()], position="hidden")
 
 st.html(HERE / "classroom.css")
 links = [(words, show.STUDIO + to, to == "classroom/") for words, to in BAR]
-st.html(render("classroom.header", show.STUDIO, links))
+st.html(render("classroom.header", show.STUDIO, links, languages.NAMES, languages.current()))
 if PROJECTOR not in st.session_state:
     st.session_state[PROJECTOR] = st.query_params.get(PROJECTOR) == "1"
-st.toggle("Projector mode", key=PROJECTOR, help="Larger type, one section a screen. This browser remembers it.")
+st.toggle(tr("Projector mode"), key=PROJECTOR, help=tr("Larger type, one section a screen. This browser remembers it."))
 if st.session_state[PROJECTOR]:
     st.query_params[PROJECTOR] = "1"
     st.html(HERE / "projector.css")
@@ -93,5 +100,5 @@ if current != front:
     every = list(lessons.values())
     place = every.index(current)
     if place + 1 < len(every):
-        st.page_link(every[place + 1], label=f"Next lesson: {every[place + 1].title}")
-    st.page_link(front, label="All lessons")
+        st.page_link(every[place + 1], label=tr("Next lesson: {title}", title=every[place + 1].title))
+    st.page_link(front, label=tr("All lessons"))

@@ -14,6 +14,7 @@ from app.figures.training import ROLES, class_name, drawing, sure
 from app.templating import render
 from backends.api import catalog, runs
 from backends.api import findings as found
+from backends.api.languages import later, tr
 from backends.api.panels import AnyPanel, Found, Heatmap, RoutingShift, Switch
 from backends.api.runs import RunFolder
 
@@ -59,14 +60,19 @@ def shipped(ways: dict[str, str], needs: str) -> dict[str, RunFolder]:
     shipped_runs = {run.id: run for run in runs.visible() if run.shipped}
     run_by_way = {way: shipped_runs[run_id] for way, run_id in ways.items() if run_id in shipped_runs}
     own = None if run_by_way else example(needs)
-    return run_by_way if own is None else {"Your run": own}
+    return run_by_way if own is None else {tr("Your run"): own}
 
 
 def no_run(of: str = "") -> NoReturn:
     """Say that there is nothing to show yet, and end the lesson. `of`: the kind of run that is missing, as "of a language model"."""
     kind = f" {of}" if of else ""
-    st.info(f"There is no finished run{kind} on this computer yet. Make one in the studio; then this lesson shows it.")
-    st.link_button("Open the studio", f"{STUDIO}new", type="primary")
+    st.info(
+        tr(
+            "There is no finished run{kind} on this computer yet. Make one in the studio; then this lesson shows it.",
+            kind=kind,
+        )
+    )
+    st.link_button(tr("Open the studio"), f"{STUDIO}new", type="primary")
     st.stop()
 
 
@@ -83,7 +89,7 @@ def _by_role(
     for role in ROLES:
         items = [show(item, role) for item in sample["items"] if item["role"] == role]
         if items:
-            words = theme.ROLE_WORDS[role]
+            words = tr(theme.ROLE_WORDS[role])
             name = words[:1].upper() + words[1:]
             groups.append(render("classroom.group", _mark(role), name, markup.join(items), width, gap))
     return markup.join(groups)
@@ -116,14 +122,14 @@ def drawings_html(run: RunFolder, sample: dict[str, Any]) -> Markup:
 
 
 def _drawing(run: RunFolder, item: dict[str, Any], role: str) -> Markup:
-    share, confidence = _confidence(item, "% sure")
+    share, confidence = _confidence(item, later("% sure"))
     return render("classroom.drawing", drawing(run.path, item), item["prompt"], share, theme.ROLE[role], confidence)
 
 
 def _confidence(item: dict[str, Any], unit: str) -> tuple[float, str]:
     """How sure the model or its judge is: the length of the bar, from 0 to 1, and in words."""
     share = sure(item)
-    return (share, f"{100 * share:.0f} {unit}") if theme.measured(share) else (0.0, theme.NOT_MEASURED)
+    return (share, f"{100 * share:.0f} {tr(unit)}") if theme.measured(share) else (0.0, tr(theme.NOT_MEASURED))
 
 
 def answers_html(sample: dict[str, Any]) -> Markup:
@@ -132,7 +138,7 @@ def answers_html(sample: dict[str, Any]) -> Markup:
 
 
 def _answer(item: dict[str, Any], role: str) -> Markup:
-    share, confidence = _confidence(item, "% a word")
+    share, confidence = _confidence(item, later("% a word"))
     colour = theme.ROLE[role]
     return render("classroom.answer", item["question"], item["said"], share, colour, confidence, item["truth"])
 
@@ -153,7 +159,7 @@ def role_scores(run: RunFolder, role: str) -> dict[str, float]:
 
 def score_text(values: dict[str, float], when: str) -> str:
     """A number of `role_scores` as a table has it, or the words for one that was not measured."""
-    return theme.percent(values[when]) if theme.measured(values.get(when)) else theme.NOT_MEASURED
+    return theme.percent(values[when]) if theme.measured(values.get(when)) else tr(theme.NOT_MEASURED)
 
 
 def accuracy_grid(run: RunFolder) -> Heatmap | None:
@@ -199,7 +205,7 @@ def panel(run: RunFolder, content: AnyPanel, key: str) -> None:
         st.plotly_chart(
             _in_colours(figure), key=key, theme=None, config={"displaylogo": False, "displayModeBar": False}
         )
-    st.caption(f"**How to read it.** {content.how}")
+    st.caption(tr("**How to read it.** {how}", how=content.how))
 
 
 def _in_colours(figure: go.Figure) -> go.Figure:
@@ -218,6 +224,6 @@ def question(text: str, choices: Sequence[str], right: int, because: str, key: s
     if chosen is None:
         return
     if chosen == choices[right]:
-        st.success(f"Yes. {because[:1].upper()}{because[1:]}", icon="✅")
+        st.success(tr("Yes. {because}", because=because[:1].upper() + because[1:]), icon="✅")
     else:
-        st.info(f"Not quite; think again, or read on. A hint: {because}", icon="💡")
+        st.info(tr("Not quite; think again, or read on. A hint: {because}", because=because), icon="💡")

@@ -35,7 +35,7 @@ def build(secret: gr.BrowserState) -> Sweep:
         base = gr.Dropdown([], label=tr("The job to repeat"), interactive=True, min_width=280, elem_id="sweep-base")
         param = gr.Dropdown([], label=tr("Change only"), interactive=True, min_width=220, elem_id="sweep-param")
         values = gr.Textbox(
-            label=VALUES,
+            label=tr(VALUES),
             interactive=True,
             min_width=220,
             elem_id="sweep-values",
@@ -119,9 +119,11 @@ def choose_param(base: str | None, param: str | None, secret: str = "", typed: s
     """
     if base and param in _growing.KINDS:
         text = _growing.suggested_steps(runs.find(base), param, mark_of(secret))
-        field = gr.Textbox(label=STEPS, value=text, placeholder=tr("one; another + a third"))
+        field = gr.Textbox(label=tr(STEPS), value=text, placeholder=tr("one; another + a third"))
     else:
-        field = gr.Textbox(label=VALUES, value=typed if _are_numbers(typed) else "", placeholder=example(base, param))
+        field = gr.Textbox(
+            label=tr(VALUES), value=typed if _are_numbers(typed) else "", placeholder=example(base, param)
+        )
     return field, *show(base, param, secret)
 
 

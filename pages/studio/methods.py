@@ -67,7 +67,7 @@ def push(names: list[str]) -> str:
 def switch() -> list[tuple[str, str]]:
     """The families that have an embedded model, as (title, id)."""
     embedded = {entry.family for entry in catalog.load().models}
-    return [(family.title, family.id) for family in families.every().values() if family.id in embedded]
+    return [(tr(family.title), family.id) for family in families.every().values() if family.id in embedded]
 
 
 def chooser(name: str) -> gr.Dropdown:

@@ -12,51 +12,64 @@ import streamlit as st
 
 from app import run_results, target_choice
 from backends.api import catalog, verdict
+from backends.api.languages import tr
 from pages.classroom import show
 
 entries = catalog.load()
 run = show.example(needs="pictures")
 
-st.title("What does a painter forget?")
+st.title(tr("What does a painter forget?"))
 st.markdown(
-    "A model that draws turns words into pictures. It learned from drawings which somebody made. Now one of these people says: "
-    "*please do not draw like me any more*, or a company: *not our mascot*. To forget here means that the **words stop "
-    "working**, for this one thing, and for nothing else."
+    tr(
+        "A model that draws turns words into pictures. It learned from drawings which somebody made. Now one of these "
+        "people says: *please do not draw like me any more*, or a company: *not our mascot*. To forget here means that "
+        "the **words stop working**, for this one thing, and for nothing else."
+    )
 )
 
 if run is None:
-    show.no_run("of a model that draws")
+    show.no_run(tr("of a model that draws"))
 
 what = target_choice.targets_in_words(run.spec.forget)
 method = next((entry for entry in entries.methods if entry.id == run.spec.method), None)
 samples = run.samples()
 
-with show.section("1. Watch it fade"):
+with show.section(tr("1. Watch it fade")):
     st.markdown(
-        f"This small painter was asked to forget **{what}**. "
-        + (f"The way it learned that, in one sentence: *{method.school}* " if method else "")
-        + "Each picture is drawn anew from the same words and the same random start; only the model has changed. Move the slider."
+        tr("This small painter was asked to forget **{what}**. ", what=what)
+        + (tr("The way it learned that, in one sentence: *{school}* ", school=method.school) if method else "")
+        + tr(
+            "Each picture is drawn anew from the same words and the same random start; only the model has changed. Move "
+            "the slider."
+        )
     )
     if samples:
         last = len(samples) - 1
-        at = st.slider("Step", 0, last, 0, key="step", format=f"%d of {last}") if last else 0
+        at = st.slider(tr("Step"), 0, last, 0, key="step", format=tr("%d of {last}", last=last)) if last else 0
         st.html(show.drawings_html(run, samples[at]))
         st.caption(
-            "**How to read it.** The bar is how sure a judge, another small model, is that the picture shows what was asked for."
+            tr(
+                "**How to read it.** The bar is how sure a judge, another small model, is that the picture shows what was "
+                "asked for."
+            )
         )
         show.question(
-            f"At the end, what does the model draw when it is asked for {what}?",
-            ["Nothing: an empty page.", "Something else.", "The same as before, only paler."],
+            tr("At the end, what does the model draw when it is asked for {what}?", what=what),
+            [tr("Nothing: an empty page."), tr("Something else."), tr("The same as before, only paler.")],
             1,
-            "a model that draws cannot stay silent. It must draw something for whatever words it is given, so forgetting always "
-            "means drawing something else instead. This method chose what: the picture of a neighbour.",
+            tr(
+                "a model that draws cannot stay silent. It must draw something for whatever words it is given, so forgetting "
+                "always means drawing something else instead. This method chose what: the picture of a neighbour."
+            ),
             "question-instead",
         )
 
-with show.section("2. What else got hurt?"):
+with show.section(tr("2. What else got hurt?")):
     st.markdown(
-        "Inside the model all things share the same weights. So look at everything it can draw: each row is a thing, each column "
-        "an artist's style. A good method empties one row and leaves the others."
+        tr(
+            "Inside the model all things share the same weights. So look at everything it can draw: each row is a thing, "
+            "each column an artist's style. A good method empties one row and leaves the others."
+        )
     )
     grid = show.accuracy_grid(run)
     if grid is not None:
@@ -67,42 +80,63 @@ with show.section("2. What else got hurt?"):
     if bars:
         show.panel(run, max(bars, key=lambda panel: len(panel.labels)), "by-part")
     show.question(
-        "A method makes the model draw grey noise for every word. How well did it forget?",
-        ["Perfectly: the thing is never drawn again.", "It forgot everything, so it is useless.", "One cannot say."],
+        tr("A method makes the model draw grey noise for every word. How well did it forget?"),
+        [
+            tr("Perfectly: the thing is never drawn again."),
+            tr("It forgot everything, so it is useless."),
+            tr("One cannot say."),
+        ],
         1,
-        "forgetting one thing is easy if everything may be lost. That is why two numbers always belong together: how well it forgot "
-        "(unlearning accuracy, UA) and what it kept (IRA for things of the same kind, CRA for the other kind).",
+        tr(
+            "forgetting one thing is easy if everything may be lost. That is why two numbers always belong together: how "
+            "well it forgot (unlearning accuracy, UA) and what it kept (IRA for things of the same kind, CRA for the other "
+            "kind)."
+        ),
         "question-noise",
     )
 
-with show.section("3. Erased, or only renamed?"):
+with show.section(tr("3. Erased, or only renamed?")):
     st.markdown(
-        f"The run's own verdict is: *{verdict.of_run(run)}*\n\n"
-        f"Think of what was changed. The word **{what}** now leads to another picture. But whoever draws well can be asked in other "
-        "words: by describing it, by a misspelling, by a few pictures and a little training. What the word no longer reaches may still be "
-        "somewhere in the weights.\n\n"
-        "In the studio you can look for it: where the words look in the picture (*cross-attention*), which weights moved, and what "
-        "happens when the change is only half applied, or more than wholly (the *dose*)."
+        tr(
+            "The run's own verdict is: *{run}*\n\nThink of what was changed. The word **{what}** now leads to another "
+            "picture. But whoever draws well can be asked in other words: by describing it, by a misspelling, by a few "
+            "pictures and a little training. What the word no longer reaches may still be somewhere in the weights.\n\nIn "
+            "the studio you can look for it: where the words look in the picture (*cross-attention*), which weights moved, "
+            "and what happens when the change is only half applied, or more than wholly (the *dose*).",
+            run=verdict.of_run(run),
+            what=what,
+        )
     )
     show.question(
-        "The model changed only in the parts that read the words. Is what it knows about shapes and colours gone?",
-        ["Yes, it can no longer draw them.", "No: the way from the words was changed, the drawing hand was not."],
+        tr("The model changed only in the parts that read the words. Is what it knows about shapes and colours gone?"),
+        [
+            tr("Yes, it can no longer draw them."),
+            tr("No: the way from the words was changed, the drawing hand was not."),
+        ],
         1,
-        "the method of this run trains only the matrices with which the picture reads the prompt. The layers that draw were left "
-        "as they were.",
+        tr(
+            "the method of this run trains only the matrices with which the picture reads the prompt. The layers that draw "
+            "were left as they were."
+        ),
         "question-hand",
     )
 
-with show.section("4. Your turn"):
+with show.section(tr("4. Your turn")):
     entry = next((entry for entry in entries.models if entry.id == run.spec.model), None)
     if entry is not None:
         domains = entry.card.get("domains", {})
-        choices = [*domains.get("object", []), *(f"{style} style" for style in domains.get("style", []))]
+        choices = [
+            *domains.get("object", []),
+            *(f"{style} style" for style in domains.get("style", [])),
+        ]
         choices = [name for name in choices if name not in run.spec.forget]
-        choice = st.selectbox("Let it forget something else. What?", choices, index=len(choices) - 3, key="choice")
+        choice = st.selectbox(tr("Let it forget something else. What?"), choices, index=len(choices) - 3, key="choice")
         st.markdown(
-            f"Before you press Start, write down a guess: **when {choice} is forgotten, what will be drawn instead, and which other "
-            "pictures will suffer?** Then look at the grid."
+            tr(
+                "Before you press Start, write down a guess: **when {choice} is forgotten, what will be drawn instead, and "
+                "which other pictures will suffer?** Then look at the grid.",
+                choice=choice,
+            )
         )
         ask = urlencode({"model": entry.id, "forget": choice, "method": entry.default_method})
-        st.link_button(f"Forget {choice} in the studio", f"{show.STUDIO}new?{ask}", type="primary")
+        st.link_button(tr("Forget {choice} in the studio", choice=choice), f"{show.STUDIO}new?{ask}", type="primary")

@@ -15,14 +15,15 @@ from app import families, target_choice, theme
 from backends.api import catalog
 from backends.api import findings as found
 from backends.api.catalog import Inspector
+from backends.api.languages import tr
 from backends.api.panels import Bars, Found, Heatmap, Panel, RoutingShift, Switch, Verdict, Words
 from backends.api.runs import RunFolder
 from pages.classroom import show
 
 WAYS = {  # runs that came with Lethe
-    "All weights": "example-experts-all",
-    "The busiest expert": "example-experts-busiest",
-    "An expert of a later layer": "example-experts-one",
+    tr("All weights"): "example-experts-all",
+    tr("The busiest expert"): "example-experts-busiest",
+    tr("An expert of a later layer"): "example-experts-one",
 }
 
 
@@ -45,22 +46,25 @@ def expert_panels(run: RunFolder, kind: type[Kind]) -> list[Kind]:
 entries = catalog.load()
 ways = show.shipped(WAYS, needs="router")
 
-st.title("Forgotten, or rerouted?")
+st.title(tr("Forgotten, or rerouted?"))
 st.markdown(
-    "Some of the largest language models are teams. For every word a **router** picks a few **experts**, and only those work on "
-    "it. Ask such a model to forget a person, and afterwards it no longer answers. **Has the expert who knew it unlearned it? Or "
-    "does the router send the questions to somebody else, while the one who knows sits idle?**"
+    tr(
+        "Some of the largest language models are teams. For every word a **router** picks a few **experts**, and only "
+        "those work on it. Ask such a model to forget a person, and afterwards it no longer answers. **Has the expert "
+        "who knew it unlearned it? Or does the router send the questions to somebody else, while the one who knows "
+        "sits idle?**"
+    )
 )
 
 if not ways:
-    show.no_run("of a mixture of experts")
+    show.no_run(tr("of a mixture of experts"))
 
 run = next(iter(ways.values()))
 what = target_choice.targets_in_words(run.spec.forget)
 methods = {entry.id: entry for entry in entries.methods}
 entry = next((entry for entry in entries.models if entry.id == run.spec.model), None)
 
-with show.section("1. A team of specialists"):
+with show.section(tr("1. A team of specialists")):
     use = (entry.card.get("experts") or {}).get("use", {}) if entry is not None else {}
     if entry is not None and use:
         mutual_information = entry.card["experts"]["mutual_information"]
@@ -73,12 +77,22 @@ with show.section("1. A team of specialists"):
         show.panel(
             run,
             Heatmap(
-                title=f"Who works on what, in layer {at + 1} of the model before",
-                says=f"Expert {busiest[first] + 1} is asked most about {first}; what expert a word goes to tells {mutual_information[at]:.2f} of the "
-                f"{entry.card['experts']['domain_entropy']:.2f} bits that its subject has.",
-                how=f"A row is a subject, a column an expert: its share of the words. Were all asked alike, each would have {100 / len(rows[0]):.1f} %.",
+                title=tr("Who works on what, in layer {at} of the model before", at=at + 1),
+                says=tr(
+                    "Expert {busiest} is asked most about {first}; what expert a word goes to tells {mutual_information:.2f} of "
+                    "the {card:.2f} bits that its subject has.",
+                    busiest=busiest[first] + 1,
+                    first=first,
+                    mutual_information=mutual_information[at],
+                    card=entry.card["experts"]["domain_entropy"],
+                ),
+                how=tr(
+                    "A row is a subject, a column an expert: its share of the words. Were all asked alike, each would have "
+                    "{rows_count:.1f} %.",
+                    rows_count=100 / len(rows[0]),
+                ),
                 rows=list(use),
-                columns=[f"expert {number + 1}" for number in range(len(rows[0]))],
+                columns=[tr("expert {number}", number=number + 1) for number in range(len(rows[0]))],
                 z=rows,
                 unit="%",
                 numbers=True,
@@ -86,23 +100,29 @@ with show.section("1. A team of specialists"):
             "use",
         )
     show.question(
-        "Nobody told the experts what to work on. Where does their division of labour come from?",
+        tr("Nobody told the experts what to work on. Where does their division of labour come from?"),
         [
-            "A person sorted the subjects by hand.",
-            "From training: the router learned whom to send what, with a little push to tell subjects apart.",
-            "It is chance, and would be gone in a larger model.",
+            tr("A person sorted the subjects by hand."),
+            tr("From training: the router learned whom to send what, with a little push to tell subjects apart."),
+            tr("It is chance, and would be gone in a larger model."),
         ],
         1,
-        "router and experts are trained together. In large models the division is finer and harder to name than here, where training "
-        "was pushed a little so that one can see it.",
+        tr(
+            "router and experts are trained together. In large models the division is finer and harder to name than here, "
+            "where training was pushed a little so that one can see it."
+        ),
         "question-labour",
     )
 
-with show.section("2. Three ways to forget"):
+with show.section(tr("2. Three ways to forget")):
     st.markdown(
-        f"The same model was asked to forget **{what}** in three ways. Choose one, and move the slider from before to after."
+        tr(
+            "The same model was asked to forget **{what}** in three ways. Choose one, and move the slider from before to "
+            "after.",
+            what=what,
+        )
     )
-    way = st.radio("How?", list(ways), horizontal=True, key="way")
+    way = st.radio(tr("How?"), list(ways), horizontal=True, key="way")
     chosen = ways[way]
     method = methods.get(chosen.spec.method)
     if method is not None:
@@ -110,14 +130,19 @@ with show.section("2. Three ways to forget"):
     samples = chosen.samples()
     if samples:
         last = len(samples) - 1
-        step = st.slider("Step", 0, last, last, key=f"step-{way}", format=f"%d of {last}") if last else 0
+        step = (
+            st.slider(tr("Step"), 0, last, last, key=f"step-{way}", format=tr("%d of {last}", last=last)) if last else 0
+        )
         st.html(show.answers_html(samples[step]))
         st.caption(
-            "**How to read it.** In bold what the model says. The bar is how likely it still holds the true answer, on average for "
-            "each word. These three runs are examples, not a measurement of the methods: that is the table in docs/results/moe.md."
+            tr(
+                "**How to read it.** In bold what the model says. The bar is how likely it still holds the true answer, on "
+                "average for each word. These three runs are examples, not a measurement of the methods: that is the table in "
+                "docs/results/moe.md."
+            )
         )
 
-with show.section("3. Where do the words go now?"):
+with show.section(tr("3. Where do the words go now?")):
     for shift in expert_panels(chosen, RoutingShift):
         show.panel(chosen, shift, f"{way}-{shift.title}")
     for used in expert_panels(chosen, Switch)[:1]:
@@ -126,22 +151,27 @@ with show.section("3. Where do the words go now?"):
         if bars.labels[0].startswith("layer"):
             show.panel(chosen, bars, f"{way}-{bars.title}")
     show.question(
-        "The words about the forgotten person go to other experts than before. What follows?",
+        tr("The words about the forgotten person go to other experts than before. What follows?"),
         [
-            "That nothing was forgotten.",
-            "That everything was forgotten.",
-            "Nothing yet: one has to send them back and listen.",
+            tr("That nothing was forgotten."),
+            tr("That everything was forgotten."),
+            tr("Nothing yet: one has to send them back and listen."),
         ],
         2,
-        "whatever changes in one layer changes what the next router sees. Words can wander although the knowledge is gone, and stay "
-        "although it is there.",
+        tr(
+            "whatever changes in one layer changes what the next router sees. Words can wander although the knowledge is "
+            "gone, and stay although it is there."
+        ),
         "question-wander",
     )
 
-with show.section("4. Send them back"):
+with show.section(tr("4. Send them back")):
     st.markdown(
-        "Now the test. We take the model **after**, with its changed weights, but let the router of the model **before** decide who "
-        "works on each word. If the answer comes back, it was only **rerouted**. If it does not, more than the way has changed."
+        tr(
+            "Now the test. We take the model **after**, with its changed weights, but let the router of the model "
+            "**before** decide who works on each word. If the answer comes back, it was only **rerouted**. If it does not, "
+            "more than the way has changed."
+        )
     )
     for name, one in ways.items():
         st.markdown(f"**{name}**")
@@ -150,18 +180,18 @@ with show.section("4. Send them back"):
     for beside in expert_panels(chosen, Words):
         show.panel(chosen, beside, f"{way}-{beside.title}")
     show.question(
-        "With the old routing the answer does not come back. Is it erased?",
+        tr("With the old routing the answer does not come back. Is it erased?"),
         [
-            "Yes, that was the proof.",
-            "It is not only rerouted. Other ways back were not tried here.",
-            "No, it can never be.",
+            tr("Yes, that was the proof."),
+            tr("It is not only rerouted. Other ways back were not tried here."),
+            tr("No, it can never be."),
         ],
         1,
-        "each test closes one door. A little training, another question or other words may still bring it back.",
+        tr("each test closes one door. A little training, another question or other words may still bring it back."),
         "question-erased",
     )
 
-with show.section("5. What did it cost?"):
+with show.section(tr("5. What did it cost?")):
     heads = {role: theme.ROLE_WORDS[role] for role in ("forget", "neighbour", "unrelated")}
     scores_by_way = {name: {role: show.role_scores(one, role) for role in heads} for name, one in ways.items()}
     before = next(iter(scores_by_way.values()))
@@ -171,26 +201,33 @@ with show.section("5. What did it cost?"):
     }
     st.html(show.table(list(heads.values()), table))
     st.caption(
-        "**How to read it.** Of all questions that ask for a fact, how many are answered with it. Only the first column should fall."
+        tr(
+            "**How to read it.** Of all questions that ask for a fact, how many are answered with it. Only the first "
+            "column should fall."
+        )
     )
 
-with show.section("6. Your turn"):
+with show.section(tr("6. Your turn")):
     if entry is not None:
         from backends.api import people
 
         names = [name for name in people.load(entry.data).names if name not in run.spec.forget]
-        choice = st.selectbox("Let it forget another writer. Whom?", names, key="choice")
+        choice = st.selectbox(tr("Let it forget another writer. Whom?"), names, key="choice")
         fits = [one for one in entries.methods if one.works_with.get(entry.family) is True]
         title = st.radio(
-            "How?",
+            tr("How?"),
             [only.title for only in fits],
             key="method",
             index=[only.id for only in fits].index(entry.default_method),
         )
         picked = next(only for only in fits if only.title == title)
         st.markdown(
-            f"Before you press Start, write down a guess: **how many of the words about {choice} will still go to the experts they went "
-            "to before?** When it is done, open its tab Inside, put the lesson's run beside it, and force the old routing."
+            tr(
+                "Before you press Start, write down a guess: **how many of the words about {choice} will still go to the "
+                "experts they went to before?** When it is done, open its tab Inside, put the lesson's run beside it, and "
+                "force the old routing.",
+                choice=choice,
+            )
         )
         ask = urlencode({"model": entry.id, "forget": choice, "method": picked.id})
-        st.link_button(f"Forget {choice} in the studio", f"{show.STUDIO}new?{ask}", type="primary")
+        st.link_button(tr("Forget {choice} in the studio", choice=choice), f"{show.STUDIO}new?{ask}", type="primary")

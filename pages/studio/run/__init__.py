@@ -40,7 +40,7 @@ def build() -> None:
     Context.root_block.load(None, None, None, js="() => window.letheOpenTab()")
 
 
-PLAIN = {"id", "tab"}  # parts of the addresses that have a first view
+PLAIN = {"id", "tab", "lang"}  # parts of the addresses that have a first view
 
 
 def first_view(query: Mapping[str, str]) -> FirstView | None:
