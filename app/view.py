@@ -17,8 +17,9 @@ from pydantic import TypeAdapter
 from app import figures, markup, theme
 from app.figures import heatmaps, points, vectors, verdict
 from app.templating import render
-from backends.api.languages import tr
-from backends.api.panels import AnyPanel, Heatmap, Picture, Points, Switch, Vectors, Verdict
+from backends.api import languages
+from backends.api.languages import said, tr
+from backends.api.panels import AnyPanel, Bars, Heatmap, Lines, Picture, Points, Switch, Vectors, Verdict
 
 PANEL: TypeAdapter[AnyPanel] = TypeAdapter(AnyPanel)
 SCRIPT: Final = (theme.STATIC / "panels.js").read_text("utf-8")
@@ -91,7 +92,7 @@ def panel(
         extra: HTML put below.
         previews_sent: another panel of the same page brings the previews of its cells.
     """
-    item = PANEL.validate_python(raw_panel) if isinstance(raw_panel, dict) else raw_panel
+    item = spoken(PANEL.validate_python(raw_panel) if isinstance(raw_panel, dict) else raw_panel)
     folder = folder or Path("/nonexistent")
     if isinstance(item, Verdict):
         return markup.card(item.title, verdict.verdict(item) + markup.how(item.how) + extra)
@@ -109,6 +110,23 @@ def panel(
         more = vectors.reading(item) + numbers
         return render("view.panel", item.kind, item.title, vectors.headline(item), picture, "", more, extra)
     return render("view.panel", item.kind, item.title, item.says, picture, item.how, numbers, extra)
+
+
+SAID: Final = ("title", "says", "how", "x_title", "y_title", "start_name")  # what a panel says beside its values
+
+
+def spoken(item: AnyPanel) -> AnyPanel:
+    """A panel that another process wrote down, with what it says in the language that is spoken."""
+    if languages.current() == languages.ENGLISH:
+        return item
+    changed: dict[str, Any] = {
+        name: said(getattr(item, name)) for name in SAID if isinstance(getattr(item, name, None), str)
+    }
+    if isinstance(item, Switch):
+        changed["options"] = [spoken(option) for option in item.options]
+    elif isinstance(item, Bars | Lines):
+        changed["series"] = [one.model_copy(update={"name": said(one.name)}) for one in item.series]
+    return item.model_copy(update=changed)
 
 
 def _switch(item: Switch, folder: Path, key: str, number: int) -> Markup:

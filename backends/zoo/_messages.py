@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any, Final, get_args
 
 from jinja2 import Environment, nodes
@@ -12,12 +13,23 @@ from backends.api import catalog, families
 from backends.api.spec import Status
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+LOOKS: Final = ("backends/attacks", "backends/inspectors", "backends/families")
+PANEL: Final = {
+    "title",
+    "says",
+    "how",
+    "x_title",
+    "y_title",
+    "start_name",
+}  # what a panel says, see backends/api/panels.py
+WORD: Final = re.compile(r"[A-Za-z]{2,}")
+FIELD: Final = re.compile(r"\{\w+\}")
 CODE: Final = ("app", "pages", "backends/api", "backends/families")
 NAMES: Final = {"tr": 1, "later": 1, "plural": 2}  # functions -> how many of their first arguments are sentences
 SAID: Final = re.compile(r"letheSay\('((?:[^'\\]|\\.)*)'")
 # The file of a catalogue that a sentence stands in, by how its place begins; the last fits all.
 FILES: Final = (
-    ("lessons", "pages/classroom/"), ("figures", "app/figures/"), ("catalog", "catalog/"), ("backend", "backends/"), ("interface", ""),
+    ("looks", ("backends/attacks/", "backends/inspectors/", "looks/")), ("lessons", "pages/classroom/"), ("figures", "app/figures/"), ("catalog", "catalog/"), ("backend", "backends/"), ("interface", ""),
 )  # fmt: skip
 
 Said = tuple[str, str, str]  # a sentence, the one for many things or nothing, and its place
@@ -33,6 +45,9 @@ def every() -> Iterator[Said]:
     yield from every_of_code()
     yield from _in_catalog()
     yield from _nouns()
+    for folder in LOOKS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield from _in_look(path)
 
 
 def every_of_code() -> Iterator[Said]:
@@ -59,6 +74,43 @@ def _in_python(path: Path) -> Iterator[Said]:
         texts = [one.value for one in call.args[:count] if isinstance(one, ast.Constant) and isinstance(one.value, str)]
         if count and len(texts) == count and texts[0]:
             yield texts[0], texts[1] if count == 2 else "", _place(path)
+
+
+def _in_look(path: Path) -> Iterator[Said]:
+    """What a look says of its pictures: the texts that are given to a panel, where they hold values with these as fields."""
+    for call in (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)):
+        if getattr(call.func, "id", "") in NAMES:
+            continue
+        for keyword in call.keywords:
+            if keyword.arg in PANEL:
+                for text in _templates(keyword.value):
+                    if len(WORD.findall(FIELD.sub("", text))) > 1:
+                        yield text, "", f"looks/{_place(path)}"
+
+
+def _templates(node: ast.AST) -> Iterator[str]:
+    """The texts in an expression, f-strings as templates, but none that is translated where it stands."""
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") in NAMES:
+        return
+    if isinstance(node, ast.JoinedStr):
+        yield _template(node)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from _templates(child)
+
+
+def _template(text: ast.JoinedStr) -> str:
+    """An f-string with a field for each of its values, the same for the same: {a}, {b} and so on."""
+    fields: dict[str, str] = {}
+    parts = []
+    for part in text.values:
+        if isinstance(part, ast.Constant):
+            parts.append(str(part.value))
+        elif isinstance(part, ast.FormattedValue):
+            parts.append("{" + fields.setdefault(ast.dump(part), ascii_lowercase[len(fields)]) + "}")
+    return "".join(parts)
 
 
 def _in_template(path: Path) -> Iterator[Said]:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
+from . import _said
 from ._po import Message, read_folder
 
 ENGLISH: Final = "en"
@@ -124,6 +125,14 @@ class Later(str):
 def later(sentence: str) -> str:
     """A constant sentence, which is made before it is known in which language it is shown; see `Later`. For a plot or a label: `tr(it)`."""
     return Later(sentence)
+
+
+def said(text: str) -> str:
+    """What another process wrote down in English, such as the title of a picture that a look found; see `_said`."""
+    if current() == ENGLISH or not text:
+        return text
+    found = messages(current()).get(text)
+    return found.texts[0] if found else _said.said(text, FOLDER / current() / "looks.po")
 
 
 def _filled(text: str, fields: Mapping[str, Any]) -> str:
