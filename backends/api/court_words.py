@@ -270,7 +270,7 @@ def settles(case: Case) -> str:
     if plain.void:
         sentences.append(tr("Ask what the original knows and the retrained reference does not."))
     if not case.hits and len(case.kinds) < KINDS:
-        missing = [way for kind, way in WAYS.items() if kind not in case.kinds]
+        missing = [tr(way) for kind, way in WAYS.items() if kind not in case.kinds]
         sentences.append(
             tr(
                 "Attack it in {kinds} more ways, such as {missing}.",

@@ -22,7 +22,7 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
             + "."
         )
     parts = [_forget_clause(numbers, about), _retain_clause(numbers, about), _reference_clause(numbers, about)]
-    last = HIDDEN if about.guard else CAVEAT
+    last = tr(HIDDEN if about.guard else CAVEAT)
     return "; ".join([*(part for part in parts if part), last, *more]) + "."
 
 

@@ -46,7 +46,7 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
         _retain_clause(numbers, about),
         _reference_clause(numbers),
         "" if about.guard else _vectors_clause(numbers),
-        HIDDEN if about.guard else CAVEAT,
+        tr(HIDDEN if about.guard else CAVEAT),
     ]
     return "; ".join(part for part in parts if part) + "."
 

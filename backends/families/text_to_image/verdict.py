@@ -21,7 +21,7 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
             )
             + "."
         )
-    last = HIDDEN if about.guard else CAVEAT
+    last = tr(HIDDEN if about.guard else CAVEAT)
     return "; ".join([_forget_clause(numbers, about), _retain_clause(numbers, about), last, *more]) + "."
 
 
