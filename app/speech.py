@@ -42,15 +42,15 @@ class Speech:
             await self.app(scope, receive, send)
             return
         query = parse_qsl(scope.get("query_string", b"").decode("latin-1")[:LONGEST], keep_blank_values=True)
-        asked = dict(query).get(NAME)
-        if asked is None and (wished := self._wished(scope)) != languages.ENGLISH:
+        requested = dict(query).get(NAME)
+        if requested is None and (wished := self._wished(scope)) != languages.ENGLISH:
             to = RedirectResponse(
                 f"?{urlencode([*query, (NAME, wished)])}",
                 headers={"Vary": "Accept-Language", "Cache-Control": "no-store"},
             )
             await to(scope, receive, send)
             return
-        with languages.speaking(asked):
+        with languages.speaking(requested):
             await self.app(scope, receive, send)
 
     def _wished(self, scope: Scope) -> str:
@@ -66,5 +66,7 @@ def head() -> str:
     """The script of every page that keeps its language over its links, with what the scripts of the page say in it."""
     spoken = languages.messages(languages.current()).values()
     words = {one.source: one.texts[0] for one in spoken if any(place.endswith(".js") for place in one.places)}
-    told = {"language": languages.current(), "names": dict(languages.NAMES), "words": words}
-    return str(Markup("<script>window.letheSpeech = {};{}</script>").format(htmlsafe_json_dumps(told), Markup(SCRIPT)))
+    script_data = {"language": languages.current(), "names": dict(languages.NAMES), "words": words}
+    return str(
+        Markup("<script>window.letheSpeech = {};{}</script>").format(htmlsafe_json_dumps(script_data), Markup(SCRIPT))
+    )

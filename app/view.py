@@ -18,7 +18,7 @@ from app import figures, markup, theme
 from app.figures import heatmaps, points, vectors, verdict
 from app.templating import render
 from backends.api import languages
-from backends.api.languages import said, tr
+from backends.api.languages import as_written, tr
 from backends.api.panels import AnyPanel, Bars, Heatmap, Lines, Picture, Points, Switch, Vectors, Verdict
 
 PANEL: TypeAdapter[AnyPanel] = TypeAdapter(AnyPanel)
@@ -120,12 +120,12 @@ def spoken(item: AnyPanel) -> AnyPanel:
     if languages.current() == languages.ENGLISH:
         return item
     changed: dict[str, Any] = {
-        name: said(getattr(item, name)) for name in SAID if isinstance(getattr(item, name, None), str)
+        name: as_written(getattr(item, name)) for name in SAID if isinstance(getattr(item, name, None), str)
     }
     if isinstance(item, Switch):
         changed["options"] = [spoken(option) for option in item.options]
     elif isinstance(item, Bars | Lines):
-        changed["series"] = [one.model_copy(update={"name": said(one.name)}) for one in item.series]
+        changed["series"] = [one.model_copy(update={"name": as_written(one.name)}) for one in item.series]
     return item.model_copy(update=changed)
 
 

@@ -155,5 +155,5 @@ def _nouns() -> Iterator[Said]:
         for noun in (family.noun, family.noun.removesuffix("s")):
             yield str(noun), "", f"backends/families/{family.id}"
     for path in sorted((ROOT / "backends").rglob("*.py")):
-        for found in re.findall(r'\bnoun(?:: [\w\[\]]+)? ?= ?"([^"]+)"', path.read_text("utf-8")):
-            yield found, "", _place(path)
+        for noun in re.findall(r'\bnoun(?:: [\w\[\]]+)? ?= ?"([^"]+)"', path.read_text("utf-8")):
+            yield noun, "", _place(path)

@@ -30,7 +30,7 @@ def main(
 
 def catalogue(language: str) -> dict[str, list[_po.Message]]:
     """The messages of each file of a catalogue: everything that is said, with its translation where there is one."""
-    known = {one.source: one for one in _po.read_folder(languages.FOLDER / language)}
+    translated = {one.source: one for one in _po.read_folder(languages.FOLDER / language)}
     places: dict[str, list[str]] = {}
     many: dict[str, str] = {}
     for source, other, place in _messages.every():
@@ -40,7 +40,7 @@ def catalogue(language: str) -> dict[str, list[_po.Message]]:
         many[source] = many.get(source) or other
     files: dict[str, list[_po.Message]] = {name: [] for name, _ in _messages.FILES}
     for source, where in places.items():
-        texts = known[source].texts if source in known else ()
+        texts = translated[source].texts if source in translated else ()
         count = 2 if many[source] else 1
         texts = texts if len(texts) == count else ("",) * count
         files[_messages.file_of(where[0])].append(

@@ -69,7 +69,7 @@ def projected(page: StreamlitPage) -> None:
 
 
 if LANGUAGE in st.query_params:
-    st.session_state[LANGUAGE] = languages.known(st.query_params[LANGUAGE])
+    st.session_state[LANGUAGE] = languages.supported(st.query_params[LANGUAGE])
 if LANGUAGE in st.session_state:
     st.query_params[LANGUAGE] = st.session_state[LANGUAGE]  # another lesson begins without it
 languages.use(st.session_state.get(LANGUAGE))

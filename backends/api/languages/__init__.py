@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
-from . import _said
+from . import _written
 from ._po import Message, read_folder
 
 ENGLISH: Final = "en"
@@ -33,20 +33,20 @@ def current() -> str:
     return _current.get()
 
 
-def known(language: str | None) -> str:
+def supported(language: str | None) -> str:
     """The language of this name; English for any other, and for none."""
     return language if language is not None and language in NAMES else ENGLISH
 
 
 def use(language: str | None) -> None:
     """Speak a language from now on in this request, event or thread; one that there is not is English."""
-    _current.set(known(language))
+    _current.set(supported(language))
 
 
 @contextmanager
 def speaking(language: str | None) -> Iterator[None]:
     """Speak a language within a block."""
-    before = _current.set(known(language))
+    before = _current.set(supported(language))
     try:
         yield
     finally:
@@ -93,14 +93,14 @@ def comma(number: str) -> str:
 
 def tr(sentence: str, /, **fields: Any) -> str:
     """A sentence in the language that is spoken, its fields filled in; `Markup` where a field is. English where it is not translated."""
-    found = messages(current()).get(sentence) if current() != ENGLISH else None
-    return _filled(found.texts[0] if found else str.__str__(sentence), fields)
+    message = messages(current()).get(sentence) if current() != ENGLISH else None
+    return _filled(message.texts[0] if message else str.__str__(sentence), fields)
 
 
 def plural(one: str, many: str, count: int, /, **fields: Any) -> str:
     """The sentence for a count of things, which is the field `count`: `one` for 1, `many` for any other."""
-    found = messages(current()).get(one) if current() != ENGLISH else None
-    texts = found.texts if found and len(found.texts) == 2 else (one, many)
+    message = messages(current()).get(one) if current() != ENGLISH else None
+    texts = message.texts if message and len(message.texts) == 2 else (one, many)
     return _filled(texts[count != 1], {"count": count} | fields)
 
 
@@ -127,12 +127,12 @@ def later(sentence: str) -> str:
     return Later(sentence)
 
 
-def said(text: str) -> str:
-    """What another process wrote down in English, such as the title of a picture that a look found; see `_said`."""
+def as_written(text: str) -> str:
+    """What another process wrote down in English, such as the title of a picture that a look found; see `_written`."""
     if current() == ENGLISH or not text:
         return text
-    found = messages(current()).get(text)
-    return found.texts[0] if found else _said.said(text, FOLDER / current() / "looks.po")
+    message = messages(current()).get(text)
+    return message.texts[0] if message else _written.translated(text, FOLDER / current() / "looks.po")
 
 
 def _filled(text: str, fields: Mapping[str, Any]) -> str:

@@ -28,18 +28,18 @@ def _templates(path: Path) -> tuple[Mapping[str, str], tuple[tuple[re.Pattern[st
 
 
 def _pattern(source: str) -> re.Pattern[str]:
-    parts, seen = [], set[str]()
+    parts, fields = [], set[str]()
     for at, part in enumerate(FIELD.split(source)):
         if at % 2 == 0:
             parts.append(re.escape(part))
         else:
-            parts.append(f"(?P={part})" if part in seen else f"(?P<{part}>.*?)")
-            seen.add(part)
+            parts.append(f"(?P={part})" if part in fields else f"(?P<{part}>.*?)")
+            fields.add(part)
     return re.compile("".join(parts), re.DOTALL)
 
 
 @lru_cache(maxsize=4096)
-def said(text: str, path: Path) -> str:
+def translated(text: str, path: Path) -> str:
     """A text of one or more sentences, by the catalogue at `path`; as it is where one of them is not known."""
     whole = _one(text, path)
     if whole is not None:
@@ -48,16 +48,16 @@ def said(text: str, path: Path) -> str:
     return " ".join(one for one in each if one is not None) if None not in each else text
 
 
-def _field(found: re.Match[str], place: re.Match[str]) -> str:
+def _field(match: re.Match[str], place: re.Match[str]) -> str:
     """What was found for the field at a place of the translation."""
-    return found[place[1]]
+    return match[place[1]]
 
 
 def _one(text: str, path: Path) -> str | None:
     plain, others = _templates(path)
     if text in plain:
         return plain[text]
-    for pattern, translated in others:
+    for pattern, sentence in others:
         if match := pattern.fullmatch(text):
-            return FIELD.sub(partial(_field, match), translated)
+            return FIELD.sub(partial(_field, match), sentence)
     return None
