@@ -40,14 +40,15 @@ class ConceptBars(Params):
         "url": "https://arxiv.org/abs/2205.15480",
     },
     needs=("classes", "embeddings"),
-    order=5,
+    order=6,
     group="sees",
 )
 def concept_bars(look: InspectContext[Classifier], params: ConceptBars) -> list[AnyPanel]:
     """Integrated gradients of the true class's logit by concept, averaged over new images of the forgotten classes, or over the
     forget set where single images were forgotten.
 
-    Concept vectors are found in the original's features and asked of every model. What a model makes of the scores is a sparse linear
+    Concept vectors are found in the original's features and asked of the unlearned model too; a retrained one has features of its own,
+    and so vectors of its own. What a model makes of the scores is a sparse linear
     model of what it says itself, fitted for each model anew, so that attributions are exact (`concepts.attributions`).
 
     Raises:
@@ -68,11 +69,12 @@ def concept_bars(look: InspectContext[Classifier], params: ConceptBars) -> list[
             read[when] = Read(features, logits, task.over(partial(task.features, model), where, test=test))
     if not read["before"].sound or not len(where):
         return [_nothing()]
-    vectors = concepts.fit(bank, read["before"].features, labels)
-    speaks = {when: speaking(vectors, one, classes) for when, one in read.items()}
-    again = {
-        when: concepts.fit(bank, one.features, labels).auroc if one.sound else NOTHING for when, one in read.items()
+    own = {when: concepts.fit(bank, one.features, labels) for when, one in read.items() if one.sound}
+    speaks = {
+        when: speaking(own["reference" if when == "reference" and one.sound else "before"], one, classes)
+        for when, one in read.items()
     }
+    again = {when: own[when].auroc if when in own else NOTHING for when in read}
     return [_speaking(task, bank, speaks), _readable(bank, again)]
 
 

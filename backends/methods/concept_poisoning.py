@@ -72,7 +72,7 @@ class ConceptPoisoning(SgdParams):
         "once for an image. Step size and epochs were chosen on other classes (Dress, Coat, Ankle boot) than the tables show."
     ),
     needs=("classes", "embeddings"),
-    order=48,
+    order=49,
 )
 def concept_poisoning(run: Run[Classifier], params: ConceptPoisoning) -> None:
     """Minimise CE on poisoned images of the forget set and clean ones of the retain set, mixed.
