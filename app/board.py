@@ -137,7 +137,7 @@ def _help(samples: Sequence[Sample], view: families.View, doses: bool) -> str:
     more = tr(", then more of the same change") if doses else ""
     same = (
         tr("Same words and same seed in every row.")
-        if shape(samples[0]["items"]) == "drawn"
+        if shape(samples[0]["items"]) == "drawn" and view.watching is None
         else tr("The same {watched} everywhere.", watched=view.watched)
     )
     each = (

@@ -86,6 +86,14 @@ def toy_folder(once):
     return once("toy", toy.make)
 
 
+@pytest.fixture(scope="session")
+def toy_regressor_folder(once):
+    """The model of tests/toy_regressor.py, trained once a run."""
+    import toy_regressor
+
+    return once("toy-regressor", toy_regressor.make)
+
+
 @pytest.fixture
 def toy_task(toy_folder):
     """The toy, to forget the class "two"."""

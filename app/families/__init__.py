@@ -87,6 +87,10 @@ class View:
         """Whether a person can ask its models something."""
         return self.promptable or self.pictured
 
+    def asked_by(self, run_or_model: str) -> tuple[bool, bool]:
+        """Whether the models of a run, or a model, are asked by what a person writes, and by a picture; a family may have models of both kinds."""
+        return self.promptable, self.pictured
+
     def measures(self, entry: Model) -> str:
         """A few words on an embedded model, for its card: what it learned."""
         return ""

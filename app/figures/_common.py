@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from app import markup, theme
 from backends.api.languages import later, tr
-from backends.api.panels import Number, Series
+from backends.api.panels import Band, Number, Series
 
 INK = "#15171c"
 NOTHING = markup.nothing(later("Nothing was measured here."))
@@ -73,6 +73,14 @@ def threshold(figure: go.Figure, value: float, words: str, *, vertical: bool, mi
         figure.add_vline(x=value, line=line, **annotation)
     else:
         figure.add_hline(y=value, line=line, **annotation)
+
+
+def shade(figure: go.Figure, bands: Sequence[Band]) -> None:
+    """Ranges of x behind everything else, each with its name at the top."""
+    for band in bands:
+        words = {"annotation_text": band.name, "annotation_position": "top left"} if band.name else {}
+        fill = faded(theme.ROLE[band.role], 0.13)
+        figure.add_vrect(x0=band.low, x1=band.high, fillcolor=fill, line_width=0, layer="below", **words)
 
 
 def wide_labels(labels: Sequence[str], most: int = 30) -> list[str]:

@@ -15,6 +15,7 @@ from app.figures._common import (
     gaps,
     name,
     number_format,
+    shade,
     threshold,
     wide_labels,
 )  # fmt: skip
@@ -174,6 +175,7 @@ def histogram(panel: Histogram) -> go.Figure | Markup:
     figure.update_xaxes(title_text=panel.x_title, range=[panel.edges[0], panel.edges[-1]], zeroline=False)
     figure.update_yaxes(title_text=panel.y_title, rangemode="tozero")
     figure.update_layout(showlegend=len(panel.series) > 1)
+    shade(figure, panel.bands)
     if panel.threshold is not None:
         middle = (panel.edges[0] + panel.edges[-1]) / 2
         threshold(figure, panel.threshold, panel.threshold_name, vertical=True, middle=middle)

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from app import markup, theme
-from app.figures._common import NOTHING, empty_figure, faded, folded
+from app.figures._common import NOTHING, empty_figure, faded, folded, shade
 from app.templating import render
 from backends.api.languages import tr
 from backends.api.panels import Point, Points
@@ -38,8 +38,15 @@ def points(panel: Points) -> go.Figure | Markup:
     if moved:
         _slider(figure, groups)
     low, high = _range(panel.points)
-    figure.update_xaxes(title_text=panel.x_title, range=[low[0], high[0]], zeroline=False, showticklabels=False)
-    figure.update_yaxes(title_text=panel.y_title, range=[low[1], high[1]], zeroline=False, showticklabels=False)
+    ticks = {"zeroline": False, "showticklabels": panel.scaled}
+    figure.update_xaxes(title_text=panel.x_title, range=[low[0], high[0]], **ticks)
+    figure.update_yaxes(title_text=panel.y_title, range=[low[1], high[1]], **ticks)
+    shade(figure, panel.bands)
+    if panel.scaled:
+        ends = {"x0": low[0], "y0": low[0], "x1": high[0], "y1": high[0]}
+        figure.add_shape(
+            type="line", **ends, layer="below", line={"color": theme.ROLE["amount"], "width": 1, "dash": "dot"}
+        )
     figure.update_layout(
         hovermode="closest", dragmode="pan", legend={"itemsizing": "constant", "traceorder": "reversed"}
     )

@@ -38,6 +38,15 @@ class Series(BaseModel):
     )
 
 
+class Band(BaseModel):
+    """A range of x that is shaded; `role` says what it means, `name` stands in it."""
+
+    low: float
+    high: float
+    role: Role = "forget"
+    name: str = ""
+
+
 class Bars(Panel):
     """Groups of bars, one group a label; `threshold` draws a line across."""
 
@@ -52,7 +61,7 @@ class Bars(Panel):
 
 
 class Histogram(Panel):
-    """Counts between `edges` (one more than each series has values), or what `y_title` says; `threshold` draws a line."""
+    """Counts between `edges` (one more than each series has values), or what `y_title` says; `threshold` draws a line, `bands` shade x."""
 
     kind: Literal["histogram"] = "histogram"
     edges: list[float]
@@ -61,6 +70,7 @@ class Histogram(Panel):
     y_title: str = "count"
     threshold: float | None = None
     threshold_name: str = ""
+    bands: list[Band] = Field(default_factory=list)
 
 
 class SideDot(BaseModel):
@@ -160,12 +170,15 @@ class Point(BaseModel):
 
 
 class Points(Panel):
-    """A map of items, before and after linked point by point."""
+    """A map of items, before and after linked point by point. `scaled`: places are numbers of one unit, so that the axes say them and a line
+    stands where both are equal; `bands` shade x."""
 
     kind: Literal["points"] = "points"
     points: list[Point]
     x_title: str = ""
     y_title: str = ""
+    scaled: bool = False
+    bands: list[Band] = Field(default_factory=list)
 
 
 class Pictures(Panel):

@@ -54,7 +54,10 @@ def describe(desk: Desk, model: str, data: str = "") -> dict[str, Any]:
 @operation
 def images(desk: Desk, model: str, items: list[str], data: str = "") -> list[str]:
     """Pictures of items ("train-17", "test-3") as data addresses of PNGs."""
-    return [data_url(picture) for picture in _classifying(desk.task(model, data)).pictures(items)]
+    task = desk.task(model, data)
+    return [
+        data_url(picture) for picture in (task if hasattr(task, "pictures") else _classifying(task)).pictures(items)
+    ]
 
 
 @operation

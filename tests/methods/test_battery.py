@@ -16,6 +16,7 @@ import pytest
 import torch
 import toy
 import toy_language
+import toy_regressor
 
 from backends.core import registry
 from backends.core.run import Cancelled, Run
@@ -42,6 +43,7 @@ def family(name):
 
 SORTERS = [name for name in METHODS if family(name) == "classifier"]
 SPEAKERS = [name for name in METHODS if family(name) in ("llm", "moe")]
+PREDICTORS = [name for name in METHODS if family(name) == "regressor"]
 DRAWERS = [name for name in METHODS if family(name) == "text-to-image"]
 FINDERS = [name for name, method in METHODS.items() if method.entry.finds]  # of a set that others can be run on
 each = pytest.mark.parametrize("name", METHODS)
@@ -75,6 +77,8 @@ class Job:
             self.task = toy_language.task(folder)
         elif name in DRAWERS:
             self.task = pictures.task(folder, ("cat", "noto style"))
+        elif name in PREDICTORS:
+            self.task = toy_regressor.task(folder)
         else:
             self.task = toy.task(folder, ("random:50%",) if entry.entry.finds else ("two",))
         self.before = self.task.load()
@@ -122,13 +126,14 @@ def fingerprint(folder):
 
 
 @pytest.fixture(scope="session")
-def folders(toy_folder, drawers, toy_language_folder, toy_mixture_folder):
+def folders(toy_folder, drawers, toy_language_folder, toy_mixture_folder, toy_regressor_folder):
     """Where the model of each family lies."""
     return {
         "classifier": toy_folder,
         "text-to-image": drawers["v_prediction"],
         "llm": toy_language_folder,
         "moe": toy_mixture_folder,
+        "regressor": toy_regressor_folder,
     }
 
 

@@ -158,6 +158,7 @@ def opened(at: str, secret: str) -> tuple[Any, ...]:
     drawing = offer.drawing
     family = families.view(family_of(place.run) or "")
     can_ask = askable(place.run)
+    written, pictured = family.asked_by(place.run) if can_ask else (False, False)
     return (
         query["prompt"] or offer.prompt,
         _number(query["n"], 4),
@@ -166,10 +167,10 @@ def opened(at: str, secret: str) -> tuple[Any, ...]:
         offer.forms,
         offer.chips,
         offer.pad,
-        gr.Row(visible=can_ask and family.promptable),
+        gr.Row(visible=written),
         gr.Button(visible=can_ask and family.numbered),
         gr.Accordion(visible=can_ask and family.numbered),
-        gr.Column(visible=can_ask and family.pictured),
+        gr.Column(visible=pictured),
         drawings.waiting(tr("The answers"), tr("The model is opened.")) if can_ask else no_answer(place.run),
     )
 
@@ -211,7 +212,7 @@ def offered(run: str, prompt: str = "") -> Offer:
     try:
         examples = prompts(run)
         first = prompt or (examples[0][1] if examples else "")
-        chips = NOTHING if family.pictured else render("pages.examples", examples) + family.hint(run)
+        chips = NOTHING if family.asked_by(run)[1] else render("pages.examples", examples) + family.hint(run)
         if slots := family.forms(
             run, first
         ):  # what a small model understands is said before the place for one's own words

@@ -1,0 +1,146 @@
+"""One honest sentence about a finished job of a regressor, computed from its metrics and from nothing else.
+
+Errors are compared in percent of the range of the labels and told in the label's own unit.
+"""
+
+from collections.abc import Sequence
+from math import isnan, nan
+from typing import Final
+
+from ...api.goals import HURT
+from ...api.marks import Mark, intact
+from ...api.numbers import CAVEAT, MOST, Finding, Numbers, Subject, signed
+
+MEASURED: Final = ("mae_forget", "mae_retain", "mae_test")
+FORGET, RETAIN, TEST, PREDICTIONS = *MEASURED, "wasserstein"
+NEAR: Final = 2.0  # points of percent of the range that two retrained references of shoe-tilt may differ by; see docs/results/regressors.md
+ALIKE: Final = 4.0  # the same of the distance between what two of them predict
+
+
+def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) -> str:
+    """Forgotten, as far as a model trained again tells? What else got hurt? And what that does not prove."""
+    more = [one.clause for one in findings]
+    if about.unchanged:
+        return "; ".join([f"Nothing was forgotten of {about.what}: not one weight of the model moved", *more]) + "."
+    parts = [_forget_clause(numbers, about), _retain_clause(numbers), _reference_clause(numbers, about), CAVEAT, *more]
+    return "; ".join(part for part in parts if part) + "."
+
+
+def in_unit(numbers: Numbers, metric: str, when: str) -> str:
+    """An error in the label's own unit: 21.3°; without one, in percent of the range."""
+    one = numbers.metrics.get(metric)
+    parts = one.parts.get(when, {}) if one else {}
+    if not parts or isnan(numbers.value(metric, when)):
+        return (
+            "not measured"
+            if isnan(numbers.value(metric, when))
+            else f"{numbers.value(metric, when):.1f} % of the range"
+        )
+    unit, error = next(iter(parts.items()))
+    return f"{error:.3g}{unit}"
+
+
+def _aim(numbers: Numbers) -> tuple[float, str]:
+    """What the forget error should be, in percent of the range, and what it is of; NaN where nothing tells."""
+    again = numbers.value(FORGET, "reference")
+    return (again, in_unit(numbers, FORGET, "reference") + " retrained") if not isnan(again) else (nan, "")
+
+
+def standing(numbers: Numbers) -> str:
+    """How the forget error stands to its goal: "as retrained", "more", "partly", "hardly", or nothing where that cannot be said."""
+    before, after = (numbers.value(FORGET, when) for when in ("before", "after"))
+    aim, _ = _aim(numbers)
+    if isnan(after) or isnan(aim):
+        return ""
+    if abs(after - aim) <= NEAR:
+        return "as retrained"
+    if after > aim:
+        return "more"
+    return "partly" if after - before >= (aim - before) / 2 else "hardly"
+
+
+def forgotten(numbers: Numbers) -> Mark:
+    """Whether it is as far off on the forget set as a model that never saw it."""
+    if isnan(numbers.value(FORGET, "after")):
+        return Mark("unknown", "Not measured")
+    aim = _aim(numbers)[1]
+    told = f"off by {in_unit(numbers, FORGET, 'after')} on the forget set", ", ".join(_beside(numbers, FORGET))
+    rule = f"Yes: its error is within {NEAR:g} points (percent of the range) of the retrained reference's. Partly: at least half of the way there."
+    match standing(numbers):
+        case "as retrained":
+            return Mark("yes", "Yes", *told, rule, FORGET)
+        case "more":
+            return Mark(
+                "partly", "Too much", *told, f"{rule} It is further off than forgetting explains ({aim}).", FORGET
+            )
+        case "partly":
+            return Mark("partly", "Partly", *told, rule, FORGET)
+        case "hardly":
+            return Mark("no", "Hardly", *told, rule, FORGET)
+        case _:
+            return Mark("unknown", "Cannot tell", *told, "There is no retrained reference to compare it with.", FORGET)
+
+
+def retained(numbers: Numbers) -> Mark:
+    """Whether kept items, and new ones, are still predicted."""
+    lost = {
+        words: numbers.value(name, "after") - numbers.value(name, "before")
+        for words, name in (("the retain set", RETAIN), ("new items", TEST))
+    }
+    return intact(
+        lost, f"off by {in_unit(numbers, TEST, 'after')} on new items", ", ".join(_beside(numbers, TEST)), TEST
+    )
+
+
+def _beside(numbers: Numbers, metric: str) -> list[str]:
+    whens = {"before": "before", "reference": "retrained"}
+    return [
+        f"{in_unit(numbers, metric, when)} {words}"
+        for when, words in whens.items()
+        if not isnan(numbers.value(metric, when))
+    ]
+
+
+def _forget_clause(numbers: Numbers, about: Subject) -> str:
+    if isnan(numbers.value(FORGET, "after")):
+        return f"Whether it forgot {about.what} was not measured"
+    word = {
+        "as retrained": "It forgot",
+        "more": "It is further off than forgetting would explain on",
+        "partly": "It partly forgot",
+        "hardly": "It hardly forgot",
+        "": "How far it forgot cannot be said of",
+    }[standing(numbers)]
+    beside = ", ".join(_beside(numbers, FORGET))
+    return f"{word} {about.what}: off by {in_unit(numbers, FORGET, 'after')} on average now ({beside})"
+
+
+def _retain_clause(numbers: Numbers) -> str:
+    names = {"kept items": RETAIN, "new ones": TEST}
+    lost = {words: numbers.value(name, "after") - numbers.value(name, "before") for words, name in names.items()}
+    measured = {words: points for words, points in lost.items() if not isnan(points)}
+    if not measured:
+        return "what else got hurt was not measured"
+    listed = ", ".join(f"{signed(points)} on {words}" for words, points in measured.items())
+    lead = "the rest lost little" if max(measured.values()) < HURT else "the rest was hurt"
+    return f"{lead} (points of error, of the range: {listed})"
+
+
+def _reference_clause(numbers: Numbers, about: Subject) -> str:
+    """Whether it predicts what the retrained reference does, and every number that is far from that one's."""
+    if isnan(numbers.value(FORGET, "reference")):
+        return "" if about.again else "there is no retrained reference to compare with"
+    far, distance = numbers.far(FORGET), numbers.value(PREDICTIONS, "after")
+    parts = [f"far from the retrained reference in {numbers.beside(far[:MOST])}"] if far else []
+    if not isnan(distance) and distance > ALIKE and standing(numbers) == "as retrained":
+        parts.append(
+            f"but what it predicts there is spread otherwise than the reference's (W1 {distance:.1f} % of the range)"
+        )
+    return "; ".join(parts)
+
+
+def of_items(count: int, targets: Sequence[str]) -> str:
+    """What is to be forgotten, in words: "the 663 training items (tilt:0-30)"."""
+    items = f"{count:,} training item{'' if count == 1 else 's'}"
+    listed = ", ".join(targets)
+    return f"the {items} ({listed})" if len(listed) <= 40 else f"the {items}"
