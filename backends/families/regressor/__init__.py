@@ -36,6 +36,7 @@ class RegressorFamily(Family):
         Headline("mia_loss"),
         Headline("mae_retain"),
     )
+    benchmark = "backends.families.regressor.benchmark:BENCHMARK"
     exam = "backends.families.regressor.exam:RegressorExam"
     loading = """import json
 
