@@ -5,11 +5,12 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from app import asking, dataset_images, markup, thumbnails
+from app import asking, card_pictures, dataset_images, markup, thumbnails
 from app.asking import ShownItem
 from app.families import Ask, View, forget_something, of_model
 from app.figures.watching import Watching
 from app.inference import LIVE
+from app.templating import render
 from backends.api import catalog, runs
 from backends.api.catalog import Model
 from backends.api.errors import BadInput
@@ -51,6 +52,8 @@ class Regressor(View):
 
     def card_pictures(self, entry: Model) -> list[str]:
         folder = ASSETS / "data" / entry.data
+        if not entry.card.get("pictured"):
+            return [card_pictures.question(f"{_example(entry)} …", f"{entry.card.get('label', '')}?")]
         return [thumbnails.small(path, SIDE) for path in sorted(folder.glob("*.png"))[:3]]
 
     def asked_by(self, run_or_model: str) -> tuple[bool, bool]:
@@ -74,26 +77,27 @@ class Regressor(View):
 
     def answer(self, ask: Ask) -> Iterator[Markup]:
         """What the models predict for one picture or row."""
-        asked = str(ask.prompt or "").strip()
-        if not asked:
+        question = str(ask.prompt or "").strip()
+        if not question:
             raise BadInput("Nothing was asked; choose an item, write one, or show a picture.")
-        answer = LIVE.ask("ask", run_or_model=str(ask.run), question=asked, reference=True)
+        answer = LIVE.ask("ask", run_or_model=str(ask.run), question=question, reference=True)
         alone = of_model(str(ask.run)) is not None
         names = dict(zip(asking.WHENS, asking.ALONE if alone else asking.NAMES, strict=True))
-        rows: list[list[markup.Cell]] = [[names[when], _shown(answer[when])] for when in asking.WHENS if when in answer]
-        if truth := answer["before"]["truth"]:
-            rows.append(["the truth", truth])
-        title = "your picture" if asked.startswith("data:") else asked
-        body = markup.text(title, "lead") + markup.table(["", "prediction"], rows)
+        predictions = {names[when]: answer[when] for when in asking.WHENS if when in answer}
+        title, truth = "your picture" if question.startswith("data:") else question, answer["before"]["truth"]
+        body = markup.text(f"{title}, truly {truth}" if truth else title, "lead") + _compared(predictions)
         if alone:
             body += forget_something("Make it forget a range, and the unlearned model answers here too.", ask.run)
         yield markup.card("", body)
 
 
-def _shown(said: dict[str, Any]) -> Markup:
-    """A prediction, of a picture with its gauge."""
-    number = markup.text(said["said"])
-    return markup.image(said["picture"], said["said"]) + number if "picture" in said else number
+def _compared(predictions: dict[str, dict[str, Any]]) -> Markup:
+    """Predictions by the name of the model: gauges beside each other, or a table of numbers."""
+    if all("picture" in one for one in predictions.values()):
+        cells = [(one["picture"], f"{name}: {one['said']}", "", one["said"]) for name, one in predictions.items()]
+        return render("figures.pictures", "The same picture, by each model", list(predictions), len(predictions), cells)
+    rows: list[list[markup.Cell]] = [[name, one["said"]] for name, one in predictions.items()]
+    return markup.table(["", "prediction"], rows)
 
 
 def _pictured(run_or_model: str) -> bool:

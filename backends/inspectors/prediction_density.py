@@ -32,10 +32,10 @@ class PredictionDensity(Params):
 def prediction_density(look: InspectContext[Any], params: PredictionDensity) -> list[AnyPanel]:
     """Percent of the forget set's training items in each of 36 equally wide bins over all predictions."""
     task, forget = look.task, look.task.parts["forget"]
-    said = {"before": look.outputs("before")["train"][forget], "after": look.outputs("after")["train"][forget]}
+    predictions = {"before": look.outputs("before")["train"][forget], "after": look.outputs("after")["train"][forget]}
     if look.reference is not None:
-        said["reference"] = look.outputs("reference")["train"][forget]
-    finite = {when: each[np.isfinite(each)] for when, each in said.items()}
+        predictions["reference"] = look.outputs("reference")["train"][forget]
+    finite = {when: each[np.isfinite(each)] for when, each in predictions.items()}
     every = np.concatenate([*finite.values(), task.data.train.labels])
     edges = np.linspace(float(every.min()), float(every.max()) or 1.0, BINS + 1)
     names: dict[str, tuple[str, Role, When]] = {

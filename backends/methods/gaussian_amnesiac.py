@@ -45,13 +45,13 @@ def gaussian_amnesiac(run: Run[ClassifierTask], params: GaussianAmnesiac) -> Non
     forget set, for 1 epoch with Adam at 1e-3."""
     labels = torch.from_numpy(run.task.data.train.labels).float()
     normal = np.random.default_rng(run.seed).normal(float(labels.mean()), float(labels.std()), len(labels))
-    drawn = torch.from_numpy(normal).float().to(run.device)
+    random_labels = torch.from_numpy(normal).float().to(run.device)
     run.task.parts["both"] = np.union1d(run.task.parts["forget"], run.task.parts["keep"])
     run.model.train()
     optimizer = Adam(run.model.parameters(), lr=params.learning_rate)
     for batch in run.epochs("relabelled", ["both"] * params.epochs, params.batch_size, {"optimizer": optimizer}):
-        wanted = torch.where(batch.forget, drawn[batch.index], batch.y)
-        loss = run.loss(run.forward(run.model, batch.x), wanted)
+        targets = torch.where(batch.forget, random_labels[batch.index], batch.y)
+        loss = run.loss(run.forward(run.model, batch.x), targets)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -37,7 +37,7 @@ def make(model_id: str, config: dict[str, Any], data: LabelledSet, card: Mapping
         write_json(Path(folder) / "config.json", config)
         write_json(Path(folder) / "card.json", dict(card))
         write_bytes(Path(folder) / WEIGHTS, b"")
-        task = RegressorTask(folder, data)
+        task: Any = RegressorTask(folder, data)
         task.write(task.fresh(0), Path(folder))  # new weights, of which nothing stays
         weights = tensors(trained(task, task.parts["train"], card["recipe"]["seed"]), half=True)
         write_bytes(Path(folder) / WEIGHTS, weights)
@@ -45,14 +45,14 @@ def make(model_id: str, config: dict[str, Any], data: LabelledSet, card: Mapping
         measured = {name: round(float(np.abs(task.predict(model, test=name == "test") - labels).mean()), 4)
                     for name, labels in (("train", data.train.labels), ("test", data.test.labels))}  # fmt: skip
         described = {name: value for name, value in task.describe(model).items() if name not in ("family", "notes")}
-    whole = {**card, "family": FAMILY.id, "data": data.id, **described, "error": measured}
+    complete_card = {**card, "family": FAMILY.id, "data": data.id, **described, "error": measured}
     write_json(to / "config.json", config)
     write_bytes(to / WEIGHTS, weights)
-    write_json(to / "card.json", whole)
+    write_json(to / "card.json", complete_card)
     typer.echo(
         f"{model_id}: off by {measured} on average, {described['parameters']:,} parameters; written to {to}", err=True
     )
-    return whole
+    return complete_card
 
 
 def readme(card: Mapping[str, Any]) -> str:
@@ -79,15 +79,16 @@ def reference(model_id: str, target: str, seed: int, *, first: bool) -> None:
 
     task = RegressorTask(model_id)
     task.resolve((target,))
-    again = task.again()
+    again: Any = task.again()
     weights = tensors(trained(again, task.parts["keep"], seed), half=True)
     model = task.load()
     model.load_state_dict(
         {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in load(weights).items()}
     )
-    said = {"train": task.predict(model), "test": task.predict(model, test=True)}
+    predicted = {"train": task.predict(model), "test": task.predict(model, test=True)}
     error = {
-        part: round(float(task.errors(said, part).mean()), 4) for part in ("retain", "forget", "test", "test_forget")
+        part: round(float(task.errors(predicted, part).mean()), 4)
+        for part in ("retain", "forget", "test", "test_forget")
     }
     card = {
         "title": f"{model_id}, trained again without {target}", "model": model_id, "forget": [target], "forget_key": task.forget_key,

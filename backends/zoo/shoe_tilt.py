@@ -14,6 +14,7 @@ RECIPE = {
 }  # fmt: skip
 TARGET = "tilt:0-30"
 SEEDS = [1, 2, 3]
+SHOWN = (3, 0, 4)  # training items on the card of the model
 DATA = {
     "title": "Tilted shoes",
     "summary": "2,000 sneakers to learn from and 500 to test with, each turned by an angle of its own from 0 to 90 degrees.",
@@ -31,7 +32,7 @@ README = """# Tilted shoes
 
 The 2,000 training and 500 test sneakers of `assets/data/fashion-mnist`, each turned clockwise about its middle by an angle drawn uniformly
 from 0 to 90 degrees with a fixed seed; the angle is its label. They are turned when they are opened (`backends/families/regressor/shoes.py`), so
-nothing lies here but this page and the card. Copyright 2017 Zalando SE, under the MIT licence (`assets/data/fashion-mnist/LICENSE`).
+nothing lies here but this page, the card and three pictures. Copyright 2017 Zalando SE, under the MIT licence (`assets/data/fashion-mnist/LICENSE`).
 """
 
 
@@ -44,8 +45,11 @@ def main(
     ] = SEEDS,
 ) -> None:
     """Train shoe-tilt (half a minute on two cores); with --without its retrained references."""
+    from PIL import Image
+
     from ..api.files import write_bytes, write_json
     from ..families.regressor import FAMILY, shoes
+    from ..families.regressor.pictures import png
     from ._regressors import LICENCE, make, readme, reference
 
     if without:
@@ -57,6 +61,8 @@ def main(
     lies = ASSETS / "data" / shoes.ID
     write_json(lies / "card.json", {**DATA, "family": FAMILY.id})
     write_bytes(lies / "README.md", README.encode())
+    for number, item in enumerate(SHOWN, 1):
+        write_bytes(lies / f"shoe-{number}.png", png(Image.fromarray(data.train.values[item])))
     config = {
         "architectures": ["AllCnnForRegression"], "widths": [8, 8, 16, 16, 16, 24, 24, 24], "strides": [1, 1, 2, 1, 1, 2, 1, 1],
         "kernels": [3, 3, 3, 3, 3, 3, 3, 1], "center": round(float(data.train.values.mean()), 2), "scale": round(float(data.train.values.std()), 2),

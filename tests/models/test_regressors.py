@@ -91,7 +91,7 @@ def test_a_table_in_another_encoding_a_folder_and_a_huge_one_are_refused(tmp_pat
     with pytest.raises(BadInput, match="no file"):
         table.read(tmp_path, "")
     monkeypatch.setattr(table, "LARGEST", 10)
-    with pytest.raises(BadInput, match="has 0.0 MB"):
+    with pytest.raises(BadInput, match=r"has 0\.0 MB"):
         table.read(written(tmp_path, "x,y\n" + ROWS), "")
 
 
@@ -164,7 +164,7 @@ def test_the_wasserstein_distance_is_scipys_and_nothing_from_the_reference_to_it
 
 
 def test_what_knows_it_still_relearns_in_no_step_and_the_reference_is_one(measured):
-    made, by_when = measured
+    _, by_when = measured
     assert score("anamnesis_index", by_when["after"]).value == 0
     assert score("anamnesis_index", by_when["reference"]).value == 1
     gold = by_when["reference"].outputs["relearned"][0]

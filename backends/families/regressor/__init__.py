@@ -38,6 +38,7 @@ class RegressorFamily(Family):
     )
     benchmark = "backends.families.regressor.benchmark:BENCHMARK"
     exam = "backends.families.regressor.exam:RegressorExam"
+    needs_data = True  # its table lies in its folder; what is on the Hub brings none
     loading = """import json
 
 import torch

@@ -66,15 +66,15 @@ def as_input(task: "RegressorTask", image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _row(task: "RegressorTask", question: str) -> NDArray[np.float32]:
-    columns, given = task.data.columns, PAIR.findall(question + " ")
+    columns, pairs = task.data.columns, PAIR.findall(question + " ")
     spelled = {name.casefold(): at for at, name in enumerate(columns)}
-    strange = next((name for name, _ in given if name.casefold() not in spelled), None)
-    if not given or strange is not None:
+    strange = next((name for name, _ in pairs if name.casefold() not in spelled), None)
+    if not pairs or strange is not None:
         raise BadInput(
             f"{quoted_value(question[:60])} names no row; write test-12, or values like {columns[0]}=1 of {', '.join(columns[:20])}."
         )
     row: NDArray[np.float32] = task.data.train.values.mean(0).astype(np.float32)
-    for name, value in given:
+    for name, value in pairs:
         row[spelled[name.casefold()]] = float(value)
     return row
 
@@ -82,5 +82,7 @@ def _row(task: "RegressorTask", question: str) -> NDArray[np.float32]:
 def row_in_words(task: "RegressorTask", split: str, item: int) -> str:
     """An item of a table by its first columns: "test-3: age 59, sex 2"."""
     values = (task.data.test if split == "test" else task.data.train).values[item]
-    told = [f"{name} {value:.4g}" for name, value in zip(task.data.columns[:TOLD], values.tolist(), strict=False)]
-    return f"{split}-{item}: {', '.join(told)}"
+    values_text = [
+        f"{name} {value:.4g}" for name, value in zip(task.data.columns[:TOLD], values.tolist(), strict=False)
+    ]
+    return f"{split}-{item}: {', '.join(values_text)}"

@@ -46,19 +46,19 @@ class RegressorExam:
         self.test = bool(len(parts["test_forget"]))
         self.goal: Goal = "concept" if self.test else "samples"
         pool = parts["test_forget" if self.test else "forget"]
-        self.asked: Index = self._drawn(pool, ASKED if self.test else max(1, min(ASKED, len(pool) // 2)))
+        self.asked: Index = self._sampled(pool, ASKED if self.test else max(1, min(ASKED, len(pool) // 2)))
         if not len(self.asked):
             raise BadInput("The data hold nothing of what was forgotten that could be asked.")
         self.labels = self._labels(self.test)[self.asked]
         self.pool: Index = parts["forget"] if self.test else np.setdiff1d(parts["forget"], self.asked)
-        self._kept = self._drawn(parts["test"], KEPT)
+        self._kept = self._sampled(parts["test"], KEPT)
         self.tolerance = RIGHT * self._error_on_new_items()
         self.items = [f"{'test' if self.test else 'train'}-{place}" for place in self.asked]
         self.groups = range(len(self.items))
         self.noun = "new items of the range" if self.test else "forgotten items"
 
     @staticmethod
-    def _drawn(pool: Index, most: int) -> Index:
+    def _sampled(pool: Index, most: int) -> Index:
         return np.sort(np.random.default_rng(0).permutation(pool)[:most])
 
     def _labels(self, test: bool) -> Scores:
@@ -135,8 +135,8 @@ class RegressorExam:
                 optimizer.step()
 
     def _near(self, retain: Index) -> Index:
-        labels, gone = self._labels(False), self._labels(False)[self.task.parts["forget"]]
-        distance = np.abs(labels[retain][:, None] - gone[None, :]).min(1)
+        labels, forgotten = self._labels(False), self._labels(False)[self.task.parts["forget"]]
+        distance = np.abs(labels[retain][:, None] - forgotten[None, :]).min(1)
         nearest: Index = retain[np.argsort(distance, kind="stable")[: max(BESIDE, len(retain) // 10)]]
         return nearest
 
@@ -147,23 +147,23 @@ class RegressorExam:
         right = np.stack([self.score(one) for one in outputs])
         first = np.where(right.any(0), right.argmax(0), len(stages))
         off = np.nan_to_num(np.abs(np.asarray(outputs[-1]) - self.labels), nan=np.inf)
-        shown = turning_points(right > 0)
-        columns, said = [stages[at] for at in shown], [outputs[at] for at in shown]
+        turns = turning_points(right > 0)
+        columns, predicted = [stages[at] for at in turns], [outputs[at] for at in turns]
         if reference is not None:
-            columns, said = [*columns, f"retrained reference, {stages[-1]}"], [*said, reference[-1]]
+            columns, predicted = [*columns, f"retrained reference, {stages[-1]}"], [*predicted, reference[-1]]
         chosen = [int(item) for item in np.lexsort((off, first))[:SHOWN]]
-        more = {
+        more: dict[str, Any] = {
             "title": title,
             "says": self._course(right, stages, None if reference is None else self.score(reference[-1])),
         }
         if not self.task.pictured:
-            return self._in_words(chosen, columns, said, more)
-        roles: list[Role] = ["forget" if place < len(shown) else "reference" for place in range(len(said))]
-        correct = [self.score(one) for one in said]
+            return self._in_words(chosen, columns, predicted, more)
+        roles: list[Role] = ["forget" if place < len(turns) else "reference" for place in range(len(predicted))]
+        correct = [self.score(one) for one in predicted]
         rows = [
             [
                 self._picture(look, item, place, one[item], roles[place] if correct[place][item] else "amount")
-                for place, one in enumerate(said)
+                for place, one in enumerate(predicted)
             ]
             for item in chosen
         ]
@@ -174,12 +174,12 @@ class RegressorExam:
         )  # fmt: skip
 
     def _in_words(
-        self, chosen: Sequence[int], columns: Sequence[str], said: Sequence[Scores], more: Mapping[str, str]
+        self, chosen: Sequence[int], columns: Sequence[str], predicted: Sequence[Scores], more: Mapping[str, Any]
     ) -> Words:
         split = "test" if self.test else "train"
         rows = [
             [[Piece(text=asked.row_in_words(self.task, split, int(self.asked[item])))], [Piece(text=self.task.written(float(self.labels[item])))],
-             *([Piece(text=self.task.written(float(one[item])), value=float(self.score(one)[item]))] for one in said)]
+             *([Piece(text=self.task.written(float(one[item])), value=float(self.score(one)[item]))] for one in predicted)]
             for item in chosen
         ]  # fmt: skip
         how = f"Each row is one that no model was taught. Coloured is what is off by at most {self.task.written(self.tolerance)}."

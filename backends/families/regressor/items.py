@@ -21,8 +21,8 @@ def watched(task: "RegressorTask") -> list[tuple[str, str, int]]:
     that are kept; and others far from them."""
     parts, half = task.parts, max(1, len(task.neighbours) // 2)
     forget = ("test", parts["test_forget"]) if len(parts["test_forget"]) else ("train", parts["forget"])
-    near, rest = task.neighbours[: max(WATCHED["neighbour"], half // 4)], task.neighbours[half:]
-    pools = {"forget": forget, "neighbour": ("test", near), "unrelated": ("test", rest)}
+    near, others = task.neighbours[: max(WATCHED["neighbour"], half // 4)], task.neighbours[half:]
+    pools = {"forget": forget, "neighbour": ("test", near), "unrelated": ("test", others)}
     return [
         (role, split, item)
         for role, (split, pool) in pools.items()
@@ -33,7 +33,7 @@ def watched(task: "RegressorTask") -> list[tuple[str, str, int]]:
 def _spread(task: "RegressorTask", pool: Index, split: str, count: int) -> list[int]:
     """Items from all over the labels of a pool."""
     ordered = pool[np.argsort(task.splits[split].labels[pool], kind="stable")]
-    places = ((np.arange(count) + 0.5) * len(ordered) / count).astype(int) if len(ordered) else []
+    places: Any = ((np.arange(count) + 0.5) * len(ordered) / count).astype(int) if len(ordered) else []
     return list(dict.fromkeys(int(ordered[place]) for place in places))
 
 
@@ -41,12 +41,12 @@ def sample(task: "RegressorTask", model: nn.Module) -> list[dict[str, Any]]:
     """What the model predicts for the watched items, as `Task.sample`; `share` is how near that is to the true label, from 0 (off by the whole
     range or more) to 1."""
     places = watched(task)
-    said: dict[tuple[str, int], float] = {}
+    predicted: dict[tuple[str, int], float] = {}
     for split in ("train", "test"):
         mine = np.array([item for _, where, item in places if where == split], np.int64)
         predictions = task.predict(model, test=split == "test", index=mine) if len(mine) else ()
-        said |= {(split, int(item)): float(one) for item, one in zip(mine, predictions, strict=True)}
-    return [_entry(task, role, split, item, said[split, item]) for role, split, item in places]
+        predicted |= {(split, int(item)): float(one) for item, one in zip(mine, predictions, strict=True)}
+    return [_entry(task, role, split, item, predicted[split, item]) for role, split, item in places]
 
 
 def _entry(task: "RegressorTask", role: str, split: str, item: int, prediction: float) -> dict[str, Any]:

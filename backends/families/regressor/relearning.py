@@ -24,7 +24,7 @@ def relearning_steps(task: "RegressorTask", model: nn.Module, tell: Tell = silen
     The loss is that of new items of the forgotten range, or where single items are forgotten of these. The batches are the same for every
     model. The original itself, and whatever is as good, needs none.
     """
-    index, test = asked(task)
+    index, test = measured_items(task)
     goal = WITHIN * _error(task, task.load(), index, test)
     if _error(task, model, index, test) <= goal:
         return 0
@@ -47,7 +47,7 @@ def relearning_steps(task: "RegressorTask", model: nn.Module, tell: Tell = silen
     return step
 
 
-def asked(task: "RegressorTask") -> tuple[Index, bool]:
+def measured_items(task: "RegressorTask") -> tuple[Index, bool]:
     """The items whose loss is looked at, and whether they are test items."""
     test = bool(len(task.parts["test_forget"]))
     return task.parts["test_forget" if test else "forget"][:ASKED], test

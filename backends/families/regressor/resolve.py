@@ -20,7 +20,7 @@ def resolve(task: "RegressorTask", forget: Sequence[str], keep: Sequence[str]) -
     Raises:
         BadInput: a target fits no item, or nothing is left to keep.
     """
-    chosen, gone = _chosen(task, forget), _chosen(task, forget, test=True)
+    chosen, forgotten = _chosen(task, forget), _chosen(task, forget, test=True)
     retain_set = np.flatnonzero(~chosen)
     keep_set = np.flatnonzero(_chosen(task, keep) & ~chosen) if keep else retain_set
     if not chosen.any() or not len(keep_set):
@@ -28,7 +28,7 @@ def resolve(task: "RegressorTask", forget: Sequence[str], keep: Sequence[str]) -
         raise BadInput(f"{', '.join(forget)[:80]} leaves nothing to {what}; choose another range.")
     task.parts |= {
         "forget": np.flatnonzero(chosen), "retain": retain_set, "keep": keep_set,
-        "test": np.flatnonzero(~gone), "test_forget": np.flatnonzero(gone),
+        "test": np.flatnonzero(~forgotten), "test_forget": np.flatnonzero(forgotten),
     }  # fmt: skip
     task.set_forget(task.parts["forget"])
     parsed = [targets.checked(targets.parse(text), task.card) for text in forget]
@@ -54,10 +54,10 @@ def _chosen(task: "RegressorTask", texts: Sequence[str], *, test: bool = False) 
 
 def _nearest(task: "RegressorTask") -> Index:
     """Test items outside of the forget set, those first whose labels are nearest to one of it."""
-    kept = task.parts["test"]
-    gone, labels = np.sort(task.data.train.labels[task.parts["forget"]]), task.data.test.labels[kept]
-    after = np.searchsorted(gone, labels)
-    both = [gone[at.clip(0, len(gone) - 1)] for at in (after - 1, after)]
+    candidates = task.parts["test"]
+    forgotten, labels = np.sort(task.data.train.labels[task.parts["forget"]]), task.data.test.labels[candidates]
+    after = np.searchsorted(forgotten, labels)
+    both = [forgotten[at.clip(0, len(forgotten) - 1)] for at in (after - 1, after)]
     distance = np.minimum(*(np.abs(labels - one) for one in both))
-    nearest: Index = kept[np.argsort(distance, kind="stable")]
+    nearest: Index = candidates[np.argsort(distance, kind="stable")]
     return nearest

@@ -187,8 +187,8 @@ class RegressorTask:
         name, where = "test" if test else "train", torch.as_tensor(index)
         x = self._values[name][where]
         forget = torch.zeros(len(where), dtype=torch.bool) if test else self._forget[where]
-        each = (x[:, None] if self.pictured else x, self._labels[name][where], where, forget)
-        return Batch(*(part.to(self.device) for part in each))
+        x, y = (x[:, None] if self.pictured else x).to(self.device), self._labels[name][where].to(self.device)
+        return Batch(x, y, where.to(self.device), forget.to(self.device))
 
     def forward(self, model: nn.Module, x: Tensor) -> Tensor:
         """Predictions [n], in the unit of the label."""
@@ -202,7 +202,8 @@ class RegressorTask:
 
     def loss(self, outputs: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
         """Absolute error in standard deviations of the label."""
-        return nn.functional.l1_loss(outputs, labels, reduction=reduction) / self.config["label"][1]
+        error = nn.functional.l1_loss(outputs, labels, reduction=reduction)
+        return error / float(self.config["label"][1])
 
     @torch.no_grad()
     def predict(self, model: nn.Module, *, test: bool = False, index: Index | None = None) -> NDArray[np.float32]:
@@ -221,10 +222,10 @@ class RegressorTask:
     def outputs(self, model: nn.Module, tell: Tell = silent) -> dict[str, NDArray[Any]]:
         """`train` and `test`, the predictions of all items; once it is known what is to be forgotten also `relearned`, the minibatches that
         a copy of the model needs to learn it again (`relearning.relearning_steps`)."""
-        found: dict[str, NDArray[Any]] = {"train": self.predict(model), "test": self.predict(model, test=True)}
+        outputs: dict[str, NDArray[Any]] = {"train": self.predict(model), "test": self.predict(model, test=True)}
         if "test_forget" in self.parts:
-            found["relearned"] = np.array([relearning_steps(self, model, tell)], np.float32)
-        return found
+            outputs["relearned"] = np.array([relearning_steps(self, model, tell)], np.float32)
+        return outputs
 
     def outputs_key(self) -> bytes:
         return f"{self.data.key} {self.forget_key if 'test_forget' in self.parts else ''}".encode()

@@ -66,21 +66,27 @@ def forgotten(numbers: Numbers) -> Mark:
     if isnan(numbers.value(FORGET, "after")):
         return Mark("unknown", "Not measured")
     aim = _aim(numbers)[1]
-    told = f"off by {in_unit(numbers, FORGET, 'after')} on the forget set", ", ".join(_beside(numbers, FORGET))
+    numbers_text = f"off by {in_unit(numbers, FORGET, 'after')} on the forget set", ", ".join(_beside(numbers, FORGET))
     rule = f"Yes: its error is within {NEAR:g} points (percent of the range) of the retrained reference's. Partly: at least half of the way there."
     match standing(numbers):
         case "as retrained":
-            return Mark("yes", "Yes", *told, rule, FORGET)
+            return Mark("yes", "Yes", *numbers_text, rule, FORGET)
         case "more":
             return Mark(
-                "partly", "Too much", *told, f"{rule} It is further off than forgetting explains ({aim}).", FORGET
+                "partly",
+                "Too much",
+                *numbers_text,
+                f"{rule} It is further off than forgetting explains ({aim}).",
+                FORGET,
             )
         case "partly":
-            return Mark("partly", "Partly", *told, rule, FORGET)
+            return Mark("partly", "Partly", *numbers_text, rule, FORGET)
         case "hardly":
-            return Mark("no", "Hardly", *told, rule, FORGET)
+            return Mark("no", "Hardly", *numbers_text, rule, FORGET)
         case _:
-            return Mark("unknown", "Cannot tell", *told, "There is no retrained reference to compare it with.", FORGET)
+            return Mark(
+                "unknown", "Cannot tell", *numbers_text, "There is no retrained reference to compare it with.", FORGET
+            )
 
 
 def retained(numbers: Numbers) -> Mark:
