@@ -48,7 +48,7 @@ class Regressor(View):
     def measures(self, entry: Model) -> str:
         error = (entry.card.get("error") or {}).get("test")
         good = f" · off by {error:.3g}{entry.card.get('unit', '')}" if error else ""
-        return f"{entry.card.get('train_count', 0):,} training items{good}"
+        return f"{entry.card.get('train_count', 0):,} items{good}"
 
     def card_pictures(self, entry: Model) -> list[str]:
         folder = ASSETS / "data" / entry.data

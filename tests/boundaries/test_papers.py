@@ -213,7 +213,7 @@ def test_every_setting_is_documented_and_there_is_no_other():
 
 def test_the_readme_is_short_and_its_moving_picture_light():
     by_hand = re.sub(r"(?s)<!-- methods:begin -->.*<!-- methods:end -->", "", README)
-    assert len(by_hand.splitlines()) <= 76  # of the generated table each new method is a line
+    assert len(by_hand.splitlines()) <= 80  # of the generated table each new method is a line
     (movie,) = re.findall(r"\]\((docs/[^)]+\.(?:webp|gif))\)", README)
     assert (ROOT / movie).stat().st_size <= 3_000_000
 

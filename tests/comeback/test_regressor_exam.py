@@ -12,6 +12,7 @@ from backends.api.panels import Words
 from backends.core.attack import AttackContext
 from backends.core.registry import entries, get
 from backends.families.regressor.exam import RegressorExam
+from backends.families.regressor.red_team import RegressorRedTeam
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,20 @@ def test_a_lesson_teaches_and_leaves_the_items_asked_alone(exam, gold, monkeypat
         exam.task.parts["retain"]
     )
     assert np.abs(exam.make(learner) - exam.labels).mean() < np.abs(exam.make(gold) - exam.labels).mean()
+
+
+def test_by_hand_only_forgotten_items_are_tried_and_the_reference_has_them_wrong(toy_regressor_folder, gold):
+    made = toy_regressor.task(toy_regressor_folder)
+    team, items = RegressorRedTeam(made), [f"test-{item}" for item in made.parts["test_forget"]]
+    questions = [team.question(item) for item in items]
+    hits = {
+        name: sum(team.hit(one, team.ask(model, one)) for one in questions)
+        for name, model in (("original", made.load()), ("gold", gold))
+    }
+    assert hits["original"] > 0.6 * len(items) and hits["gold"] < 0.2 * len(items)
+    for question in ("", "hello", f"test-{made.parts['test'][0]}", "test-99999"):
+        with pytest.raises(BadInput, match="choose one, like test-"):
+            team.question(question)
 
 
 def test_every_attack_of_all_families_tries_it(toy_regressor_folder, gold, tmp_path):

@@ -17,7 +17,15 @@ def copied(toy_folder, tmp_path):
 
 
 def test_the_embedded_models_are_found_by_id():
-    assert embedded_ids() == ["authors-lm", "authors-moe", "emoji-sd", "fashion-resnet", "fashion-vit"]
+    assert embedded_ids() == [
+        "authors-lm",
+        "authors-moe",
+        "diabetes-net",
+        "emoji-sd",
+        "fashion-resnet",
+        "fashion-vit",
+        "shoe-tilt",
+    ]
     assert model_folder("fashion-vit") == ASSETS / "models" / "fashion-vit"
 
 

@@ -70,8 +70,8 @@ def test_one_name_is_one_line_with_all_its_ids_and_papers():
     )
     assert matrix.splitlines()[2:] == [
         "| Gradient ascent (GA) | `ga`, `ga_text` | [Thudi et al., 2022](https://arxiv.org/abs/1); "
-        "[Jang et al., 2023](https://arxiv.org/abs/1) | ● |  | ● | ● |",
-        "| ECO | `eco` | [Ho et al., 2024](https://arxiv.org/abs/1) |  |  | guard |  |",
+        "[Jang et al., 2023](https://arxiv.org/abs/1) | ● |  | ● | ● |  |",
+        "| ECO | `eco` | [Ho et al., 2024](https://arxiv.org/abs/1) |  |  | guard |  |  |",
     ]
 
 

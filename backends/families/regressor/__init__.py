@@ -38,6 +38,8 @@ class RegressorFamily(Family):
     )
     benchmark = "backends.families.regressor.benchmark:BENCHMARK"
     exam = "backends.families.regressor.exam:RegressorExam"
+    red_team = "backends.families.regressor.red_team:RegressorRedTeam"
+    hit = "predicts a forgotten item right"
     needs_data = True  # its table lies in its folder; what is on the Hub brings none
     loading = """import json
 
