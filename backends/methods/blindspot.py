@@ -33,7 +33,7 @@ class Blindspot(Params):
 
 @method(
     id="blindspot",
-    title="Blindspot unlearning",
+    title="Blindspot",
     short="Blindspot",
     summary="Trains a weak model for a moment without the forget set, and copies it there.",
     school="Ask a newcomer who never heard of it what they would guess, and guess the same.",
