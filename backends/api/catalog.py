@@ -24,6 +24,14 @@ from .tuned_params import Tuned
 Measures = Literal["forgetting", "privacy", "keeping", "cost", "other"]
 Label = Literal["same algorithm, smaller model", "reconstruction from the abstract", "our extension"]
 Kind = Literal["retain", "replace", "push", "edit", "hide"]
+Stage = Literal["protect", "learn", "forget", "repair"]
+# Where in a model's life a method belongs: its name on a page, and a sentence on it.
+STAGES: Final[dict[Stage, tuple[str, str]]] = {
+    "protect": ("Protect", "Before anybody trains: data that cannot be learned from."),
+    "learn": ("Learn", "While a model is trained."),
+    "forget": ("Forget", "Afterwards: something is taken out of a trained model."),
+    "repair": ("Repair", "A model that was manipulated or damaged is set right."),
+}
 # What a method does to a model: its name on a page, and a sentence on it.
 KINDS: Final[dict[Kind, tuple[str, str]]] = {
     "retain": (later("trains on the rest"), later("It trains on the retain set, and what is not rehearsed fades.")),
@@ -102,6 +110,7 @@ class Method(Entry):
     student: str = Field(description="One paragraph for a student.")
     label: Label
     kind: Kind = Field(description="What it does to a model, a key of KINDS.")
+    stage: Stage = Field(default="forget", description="Where in a model's life it belongs, a key of STAGES.")
     departures: str = Field(default="", description="Where the code departs from the paper, in words.")
     variant_of: str = Field(default="", description="Id of the method that this is, for other families of models.")
     guard: bool = False

@@ -31,6 +31,7 @@ class Subject(BaseModel):
         guard: the method leaves the weights as they are.
         unchanged: not one tensor of the model moved.
         again: the method is training again itself.
+        corrects: what was done to the training images, in words, where that is to be undone.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,6 +44,7 @@ class Subject(BaseModel):
     guard: bool = False
     unchanged: bool = False
     again: bool = False
+    corrects: str = ""
 
 
 class Fitted(BaseModel):
@@ -94,6 +96,9 @@ class Result(BaseModel):
     peak_memory: int
     forget_count: int
     forget_key: str
+    reference_key: str = (
+        ""  # forget_key of what the retrained reference was made without; empty in runs of an earlier version
+    )
     reference: str = ""
     commit: str = ""  # of a model of the Hub, whatever revision was named
     fitted: Fitted | None = None  # None in those of earlier versions

@@ -51,7 +51,8 @@ def of_run(run: RunFolder) -> Path | None:
     result = run.result
     if result is None or not result.get("forget_key"):
         return None
-    return find(str(result["model"]), str(result["forget_key"]), run.spec.data, run.state.owner)
+    key = str(result.get("reference_key") or result["forget_key"])
+    return find(str(result["model"]), key, run.spec.data, run.state.owner)
 
 
 def note(findings: Path, there: bool) -> None:

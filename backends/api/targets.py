@@ -5,6 +5,7 @@
     images:3,17,204       single training images by id
     like:3:50             the 50 training images that the model finds most alike to image 3 (itself among them)
     run:20261122-...      the set that a finished run found (a hardest forget set)
+    poison:30%            the part of the manipulated training images that was found; poison:30%:2 is another draw
     @ids.txt              a file of ids, one a line or separated by commas
 
 Which classes and ids exist is the data's to say; this module knows only the grammar.
@@ -12,8 +13,9 @@ Which classes and ids exist is the data's to say; this module knows only the gra
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal, cast
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,6 +25,7 @@ from .languages import tr
 
 MAX_FILE = 2 * 2**20
 MAX_IDS = 200_000
+MOST_SHARE: Final[Mapping[str, int]] = {"random": 90, "poison": 100}  # of what such a target takes a share, in percent
 
 
 class Target(BaseModel):
@@ -30,7 +33,7 @@ class Target(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["class", "random", "images", "like", "run"]
+    kind: Literal["class", "random", "images", "like", "run", "poison"]
     name: str = ""
     share: float = 0.0
     draw: int = 0
@@ -41,9 +44,9 @@ class Target(BaseModel):
         match self.kind:
             case "class":
                 return self.name
-            case "random":
+            case "random" | "poison":
                 share = f"{self.share:.6f}".rstrip("0").rstrip(".")
-                return f"random:{share}%" + (f":{self.draw}" if self.draw else "")
+                return f"{self.kind}:{share}%" + (f":{self.draw}" if self.draw else "")
             case "images":
                 return "images:" + ",".join(map(str, self.ids))
             case "like":
@@ -67,19 +70,21 @@ def parse(text: str) -> Target:
     text = text.strip()
     if not text:
         raise BadInput(
-            tr("A forget or keep target was empty; name a class, random:10%, images:1,2, like:ID:N, run:ID or @file.")
+            tr("A forget or keep target was empty; name a class, random:10%, images:1,2, like:ID:N, run:ID, poison:30% or @file.")
         )
     head, _, argument = text.partition(":")
-    if head == "random" and argument:
+    if head in MOST_SHARE and argument:
         match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%(?::([0-9]{1,9}))?", argument)
-        if not match or not 0 < float(match[1]) <= 90:
+        if not match or not 0 < float(match[1]) <= MOST_SHARE[head]:
             raise BadInput(
                 tr(
-                    "{text} is no random share; write random:10% with more than 0 and at most 90 %, and random:10%:7 for draw 7.",
+                    "{text} is no {head} share; write {head}:10% with more than 0 and at most {most} %, and {head}:10%:7 for draw 7.",
                     text=_short(text),
+                    head=head,
+                    most=MOST_SHARE[head],
                 )
             )
-        return Target(kind="random", share=float(match[1]), draw=int(match[2] or 0))
+        return Target(kind=cast(Any, head), share=float(match[1]), draw=int(match[2] or 0))
     if head == "images" and argument:
         return Target(kind="images", ids=_ids(argument, text))
     if head == "like" and argument:

@@ -29,8 +29,8 @@ class Params(BaseModel):
 
 @dataclass(frozen=True)
 class Registered:
-    """A function with what the catalog says about it. `params` is None for metrics; `lacks` says of an `InspectContext` what its
-    run lacks for this, as one sentence, or nothing. It opens no model."""
+    """A function with what the catalog says about it. `params` is None for metrics; `lacks` says of an `InspectContext`, of a metric of
+    a task with its parts, what its run lacks for this, as one sentence, or nothing. It opens no model."""
 
     entry: Any
     function: Callable[..., Any]

@@ -315,7 +315,7 @@ class Run(Generic[T_co]):
             parts["keep"] = np.setdiff1d(parts["keep"], ids) if listed else parts["retain"]
             parts["test"] = np.union1d(parts["test"], parts["test_forget"])
             parts["test_forget"] = parts["test_forget"][:0]
-            self.task.forgotten_classes = []
+            self.task.forgotten_classes, self.task.corrects = [], None
             self.task.set_forget(ids)
         parts[part] = ids
         self._keeper.record_forget_set(ids)

@@ -158,6 +158,7 @@ class ClassifierTask(Task, Protocol):
     names: list[str]  # of the classes
     recipe: Mapping[str, Any]  # how the model was trained
     forgotten_classes: list[int]
+    corrects: Any  # what was manipulated in the data (`backends.data._tampering.Tampered`), where that is to be forgotten; else None
     neighbours: list[int]  # classes nearest to what is to be forgotten, nearest first
 
     @property

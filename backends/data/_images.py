@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
 from ..api.errors import BadInput
+
+if TYPE_CHECKING:
+    from ._tampering import Tampered
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 MAX_PIXELS = 50_000_000  # of one file: a larger one is a mistake, or made to fill the memory
@@ -36,13 +40,21 @@ class Split:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A data set with class names. An item's id is its position in `train`; `notes` say how it was read, for people."""
+    """A data set with class names. An item's id is its position in `train`; `notes` say how it was read, for people; `tampered`, what
+    was done to it before a model learned from it."""
 
     id: str
     names: list[str]
     train: Split
     test: Split
     notes: tuple[str, ...] = ()
+    tampered: "Tampered | None" = None
+
+    @property
+    def own_test(self) -> NDArray[np.int64]:
+        """The test images as they were taken, without the copies that bear a trigger."""
+        copies = self.tampered.copies if self.tampered else np.zeros(0, np.int64)
+        return np.setdiff1d(np.arange(len(self.test)), copies)
 
     @cached_property
     def key(self) -> str:

@@ -192,7 +192,7 @@ class _Job:
 
     def _reference(self) -> _Reference | None:
         self.key = self.task.forget_key
-        path = reference.find(self.spec.model, self.key, self.spec.data, self.folder.state.owner)
+        path = reference.find(self.spec.model, reference.key_of(self.task), self.spec.data, self.folder.state.owner)
         if path is None:
             return None
         model = self.task.load()
@@ -292,6 +292,7 @@ class _Job:
             peak_memory=peak,
             forget_count=len(self.task.parts["forget"]),
             forget_key=self.key,
+            reference_key=reference.key_of(self.task),
             reference=trained_again.name if trained_again else "",
             commit=source.commit(spec.model, self.task.folder),
             fitted=self.fitted,

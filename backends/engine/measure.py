@@ -75,7 +75,7 @@ def measure(
     Args:
         task: the job's, with its parts.
         outputs: what each model says about every item; "reference" only where there is one.
-        names: which metrics; empty for all that fit.
+        names: which metrics; empty for all that fit the family and are not said to be none of the task's.
         seconds: what each model's making took, where it is known.
         memory: bytes at the job's peak.
         stored: bytes of the tensors that changed.
@@ -86,7 +86,7 @@ def measure(
         One `Measured` a metric; a metric that fails is "not measured" (NaN), with the reason under `problems`.
     """
     measurement, scores = Measurement(), {}
-    metrics = chosen(names, task.family)
+    metrics = [metric for metric in chosen(names, task.family) if names or not metric.lacks(task)]
 
     def score(name: str, when: When) -> Score:
         if (name, when) not in scores:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..api.files import write_bytes
 from ..api.home import ASSETS, home
 from ..core.task import Task, Tell, silent
-from ..models.reference import shipped_folder
+from ..models.reference import key_of, shipped_folder
 
 Outputs = dict[str, NDArray[Any]]
 SHIPPED = "outputs.npz"  # beside an embedded model or a reference that came with it, what it says as it is
@@ -65,7 +65,7 @@ def _shipped(task: Any, model: nn.Module) -> Outputs | None:
     whatever machine."""
     if (task.precision != torch.float32 and not task.exact) or not task.folder.is_relative_to(ASSETS):
         return None
-    folders = (task.folder, shipped_folder(task.id, task.forget_key))
+    folders = (task.folder, shipped_folder(task.id, key_of(task)))
     candidates = [candidate for folder in folders if (candidate := read(folder / SHIPPED)) is not None]
     what = _content_hash(task, model) if candidates else b""
     return next((candidate for candidate in candidates if candidate.pop("key").tobytes() == what), None)

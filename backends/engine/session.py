@@ -61,8 +61,12 @@ class OpenRun:
         if when == "after":
             return changes.apply(self.task.load(), changes.changes(self.folder)).eval()
         owner = self.folder.state.owner
-        path = reference.find(self.result["model"], self.result["forget_key"], self.folder.spec.data, owner)
+        path = reference.find(self.result["model"], self._reference_key, self.folder.spec.data, owner)
         return None if path is None else changes.apply(self.task.load(), reference.parts(path)).eval()
+
+    @property
+    def _reference_key(self) -> str:
+        return str(self.result.get("reference_key") or self.result["forget_key"])
 
     def outputs(self, when: When, tell: Tell = evidence.silent) -> outputs.Outputs:
         """What one of the models says about every item: from the run's folder or the cache, where it is known."""
@@ -106,7 +110,7 @@ class OpenRun:
     def references(self) -> list[nn.Module]:
         """Every retrained reference for the run's forget set, in eval mode; none where there is none."""
         owner = self.folder.state.owner
-        paths = reference.find_all(self.result["model"], self.result["forget_key"], self.folder.spec.data, owner)
+        paths = reference.find_all(self.result["model"], self._reference_key, self.folder.spec.data, owner)
         first = self.model("reference")
         others = [changes.apply(self.task.load(), reference.parts(path)).eval() for path in paths[1:]]
         return [] if first is None else [first, *others]

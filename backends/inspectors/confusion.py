@@ -65,7 +65,8 @@ _DIFFERENCE = "Orange cells are said more often than in the model compared with,
 
 def matrix(look: InspectContext[Classifier], when: When) -> NDArray[np.float64]:
     """[classes, classes] in percent: row i, how test images of class i are labelled. Answers that are no numbers fall out."""
-    labelled_as, labels = predictions(look.outputs(when)["test"]), look.task.data.test.labels
+    own = look.task.data.own_test
+    labelled_as, labels = predictions(look.outputs(when)["test"][own]), look.task.data.test.labels[own]
     count = len(look.task.names)
     sound = labelled_as >= 0
     table = np.bincount(labels[sound] * count + labelled_as[sound], minlength=count * count).reshape(count, count)

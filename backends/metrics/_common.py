@@ -1,6 +1,7 @@
 """Shared by the metrics of classifiers: predictions, probabilities and a threshold membership attack, in plain numpy."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,23 @@ CARD_0 = {
     "url": "https://arxiv.org/abs/2310.12508",
     "code": "https://github.com/OPTML-Group/Unlearn-Saliency",
 }
+
+CORRECTIVE = {
+    "title": "Goel et al., Corrective Machine Unlearning, TMLR 2024",
+    "url": "https://arxiv.org/abs/2402.14015",
+    "code": "https://github.com/drimpossible/corrective-unlearning-bench",
+}
+
+
+def of_tampering(kind: str = "") -> Callable[[ClassifierTask], str]:
+    """Says why a metric is none of a task's: that nothing manipulated is to be forgotten, or something of another kind than `kind`."""
+
+    def lacks(task: ClassifierTask) -> str:
+        if task.corrects is None:
+            return "No manipulated images are to be forgotten."
+        return "" if kind in ("", task.corrects.how.kind) else f"Nothing was done with a {kind}."
+
+    return lacks
 
 
 def predictions(logits: Floats) -> NDArray[np.int64]:

@@ -23,9 +23,10 @@ from ._common import predictions
 def class_accuracy(evidence: Evidence[ClassifierTask]) -> Score:
     """Mean over classes of the accuracy on their test images, in percent. Parts: by class name; items: 1 where right.
 
-    A class without test images is NaN among the parts and left out of the mean.
+    A class without test images is NaN among the parts and left out of the mean. Copies that bear a trigger are left out.
     """
-    both = ("test", "test_forget")
+    corrects = evidence.task.corrects
+    both = ("test",) if corrects is not None and len(corrects.copies) else ("test", "test_forget")
     labels = np.concatenate([evidence.labels(part) for part in both])
     right = np.concatenate([predictions(evidence.logits(part)) for part in both]) == labels
     parts = {

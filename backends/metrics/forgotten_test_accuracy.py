@@ -17,6 +17,7 @@ from ._common import CARD_0, accuracy
     direction="reference",
     measures="forgetting",
     forgets="lower",
+    lacks=lambda task: "" if task.corrects is None else "No class is to be forgotten.",
     order=4,
 )
 def forgotten_test_accuracy(evidence: Evidence[ClassifierTask]) -> Score:

@@ -13,9 +13,11 @@ from transformers import AutoModelForImageClassification, PreTrainedConfig, ViTI
 
 from ..api.files import write_bytes, write_json
 from ..api.home import ASSETS
+from ..api.tampering import Tampering
 from ..core.run import Run
 from ..core.task import Index
 from ..data import fashion
+from ..data._tampering import tampered
 from ..families.classifier import FAMILY
 from ..families.classifier.task import Classifier
 from ..models.recipe import train
@@ -58,8 +60,9 @@ def trained(task: Classifier, keep: Index, seed: int) -> nn.Module:
 
 def measure(task: Classifier, model: nn.Module) -> dict[str, Any]:
     """Accuracies in percent and the confusion on the test images in shares (row: true class), as a card has them."""
-    predictions = {name: logits.argmax(1) for name, logits in task.outputs(model).items()}
-    truth = {"train": task.data.train.labels, "test": task.data.test.labels}
+    own = {"train": np.arange(len(task.data.train)), "test": task.data.own_test}
+    predictions = {name: logits[own[name]].argmax(1) for name, logits in task.outputs(model).items()}
+    truth = {"train": task.data.train.labels, "test": task.data.test.labels[task.data.own_test]}
     count = len(task.names)
     confusion = np.zeros((count, count))
     np.add.at(confusion, (truth["test"], predictions["test"]), 1)
@@ -79,7 +82,16 @@ def tensors(model: nn.Module, *, half: bool = False) -> bytes:
     return save(each, {"format": "pt"})
 
 
-def make(model_id: str, config: PreTrainedConfig, recipe: dict[str, Any], title: str, summary: str, to: Path) -> None:
+def make(
+    model_id: str,
+    config: PreTrainedConfig,
+    recipe: dict[str, Any],
+    title: str,
+    summary: str,
+    to: Path,
+    tampering: Tampering | None = None,
+    **more: Any,
+) -> None:
     """Train an embedded clothes classifier and write its folder: weights, config, processor and card.
 
     Args:
@@ -89,11 +101,13 @@ def make(model_id: str, config: PreTrainedConfig, recipe: dict[str, Any], title:
         title: name on a page.
         summary: one plain sentence.
         to: folder of the model.
+        tampering: what is done to the training images before; None leaves them as they are.
+        more: further fields of the card, such as `default_forget`.
     """
     config.id2label = dict(enumerate(fashion.NAMES))
     config.label2id = {name: number for number, name in enumerate(fashion.NAMES)}
     processor = ViTImageProcessorPil(size={"height": 28, "width": 28}, image_mean=[MEAN], image_std=[STD])
-    data = fashion.load()
+    data = fashion.load() if tampering is None else tampered(fashion.load(), tampering)
     with tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(recipe["seed"])
         AutoModelForImageClassification.from_config(config).save_pretrained(folder)
@@ -115,7 +129,7 @@ def make(model_id: str, config: PreTrainedConfig, recipe: dict[str, Any], title:
         "data": data.id,
         "classes": data.names,
         "train_count": len(data.train),
-        "test_count": len(data.test),
+        "test_count": len(data.own_test),
         "size": [28, 28, 1],
         "parameters": sum(p.numel() for p in model.parameters()),
         **measured,
@@ -128,6 +142,9 @@ def make(model_id: str, config: PreTrainedConfig, recipe: dict[str, Any], title:
             "licence": LICENCE,
         },
     }
+    if tampering is not None:
+        card |= {"tampering": tampering.model_dump(mode="json")}
+    card |= more
     write_json(to / "card.json", card)
     write_bytes(to / "README.md", _readme(card).encode())
     typer.echo(f"{model_id}: {measured['accuracy']} written to {to}", err=True)

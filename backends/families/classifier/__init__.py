@@ -31,6 +31,8 @@ class Classifier(Family):
     choosing = ImageChoosing()
     measured = MEASURED
     headlines = (
+        Headline("corrected_accuracy"),
+        Headline("attack_success_rate"),
         Headline("unlearning_accuracy"),
         Headline("testing_accuracy"),
         Headline("neighbour_accuracy", role="neighbour"),
@@ -94,8 +96,15 @@ pixel_values = processor(image, return_tensors="pt")["pixel_values"]  # of a PIL
 
     def about(self, task: Any, targets: Sequence[str], method: Any) -> dict[str, Any]:
         classes = tuple(task.names[number] for number in task.forgotten_classes)
-        what = of_images(len(task.parts["forget"]), targets, classes, chosen_by_method=method.finds)
-        return {"what": what, "by_class": classes}
+        tampered = task.corrects
+        what = of_images(
+            len(task.parts["forget"]),
+            targets,
+            classes,
+            chosen_by_method=method.finds,
+            manipulated=len(tampered.ids) if tampered else 0,
+        )
+        return {"what": what, "by_class": classes, "corrects": tampered.how.words if tampered else ""}
 
     def about_earlier(
         self, card: Mapping[str, Any], spec: JobSpec, result: Mapping[str, Any], method: Any

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...api import catalog, targets
+from ...api import catalog, tampering, targets
 from ...api.choosing import (
     ALL,
     EVERYTHING,
@@ -20,6 +20,7 @@ from ...api.choosing import (
 )
 from ...api.errors import BadInput
 from ...api.languages import tr
+from ...api.tampering import Tampering
 
 if TYPE_CHECKING:
     from ...api.model_info import ModelInfo
@@ -35,10 +36,13 @@ class ImageChoosing(Choosing):
         finders = joined(
             [entry.title for entry in catalog.load().methods if entry.finds and model and _fits(entry, model)]
         )
+        how = _tampering(model)
         return (
             Field("classes", "tiles", tr("Classes to forget"), options=classes, value=[], pictures="class"),
             Field("share", "slider", tr("Share of the training images, in percent"), value=10, low=0.5, high=50, step=0.5),
             Field("draw", "number", tr("Draw"), info=tr("Another number draws other images."), value=0),
+            Field("found_share", "slider", tr("Share of the manipulated images that was found, in percent"),
+                  info=tr("The training images of this model bear {what}.", what=how.words) if how else "", value=100, low=5, high=100, step=5),
             Field("picked", "gallery", tr("Images to forget"), options=classes, value=[], pictures="gallery"),
             Field("like", "alike", tr("One image"), options=classes, value={"image": None, "count": 50}, pictures="gallery"),
             Field("listed", "id_file", tr("A text file of image ids, one a line"), value=""),
@@ -52,6 +56,7 @@ class ImageChoosing(Choosing):
             TargetKind("classes", tr("Whole classes"), ("classes",), lambda values: values["classes"],
                        tr("Choose at least one class to forget.")),
             TargetKind("random", tr("A random share"), ("share", "draw"), _share),
+            TargetKind("poison", tr("What was manipulated"), ("found_share",), _found_share, offered=_tampering(model) is not None),
             TargetKind("images", tr("Single images"), ("picked",), _images, tr("Pick at least one image to forget.")),
             TargetKind("like", tr("Images alike"), ("like",), _alike, tr("Pick the image whose likes are to be forgotten.")),
             TargetKind("list", tr("A list of ids"), ("listed",), lambda values: [values["listed"]] if values["listed"] else [],
@@ -91,6 +96,8 @@ class ImageChoosing(Choosing):
             match target.kind:
                 case "random":
                     return Choice("random", {"share": target.share, "draw": target.draw})
+                case "poison":
+                    return Choice("poison", {"found_share": target.share})
                 case "images":
                     return Choice("images", {"picked": list(target.ids)})
                 case "like":
@@ -153,6 +160,13 @@ class ImageChoosing(Choosing):
                 return tr("the {count:,} images most alike to image {ids}", count=target.count, ids=target.ids[0])
             case "run":
                 return tr("the hardest set that a run found")
+            case "poison":
+                share = (
+                    tr("the manipulated images")
+                    if target.share == 100
+                    else tr("{share:g} % of the manipulated images", share=target.share)
+                )
+                return share + (tr(" (draw {draw})", draw=target.draw) if target.draw else "")
             case _:
                 return ""
 
@@ -194,12 +208,21 @@ def _classes(model: "ModelInfo | None") -> list[str]:
     return list(model.card.get("classes", [])) if model else []
 
 
+def _tampering(model: "ModelInfo | None") -> Tampering | None:
+    """What was done to the training images of a model, as its card says."""
+    return tampering.read(model.card.get("tampering"), model.title) if model else None
+
+
 def _fits(entry: Any, model: "ModelInfo") -> bool:
     return entry.works_with.get(model.family) is True
 
 
 def _share(values: Values) -> list[str]:
     return [str(targets.Target(kind="random", share=values["share"] or 0, draw=int(values["draw"] or 0)))]
+
+
+def _found_share(values: Values) -> list[str]:
+    return [str(targets.Target(kind="poison", share=values["found_share"] or 100))]
 
 
 def _images(values: Values) -> list[str]:

@@ -15,7 +15,7 @@ def resolve(task: ClassifierTask, forget: tuple[str, ...], keep: tuple[str, ...]
     """Set `parts`, `forgotten_classes` and `neighbours` of the task.
 
     Without a keep list everything that is not forgotten is kept. With one, the method rehearses only that; the metrics
-    still look at everything.
+    still look at everything. Where what was manipulated is to be forgotten, `test_forget` are the test images on which it shows.
 
     Raises:
         BadInput: an unknown class or id, every class chosen, forget and keep that overlap, or nothing left to keep.
@@ -35,15 +35,16 @@ def resolve(task: ClassifierTask, forget: tuple[str, ...], keep: tuple[str, ...]
         raise BadInput(
             f"Forgetting {', '.join(forget)[:80]} leaves none of the {len(train):,} training images to keep; choose less."
         )
-    labels = task.data.test.labels
+    labels, test = task.data.test.labels, task.data.own_test
     task.forgotten_classes = sorted(classes) if all(target.kind == "class" for target in forget_targets) else []
-    remaining = ~np.isin(labels, task.forgotten_classes)
+    task.corrects = task.data.tampered if all(target.kind == "poison" for target in forget_targets) else None
+    touched = task.corrects.affected if task.corrects else test[np.isin(labels[test], task.forgotten_classes)]
     task.parts |= {
         "forget": forget_set,
         "retain": retain,
         "keep": keep_set,
-        "test": np.flatnonzero(remaining),
-        "test_forget": np.flatnonzero(~remaining),
+        "test": np.setdiff1d(test, touched),
+        "test_forget": touched,
     }
     task.set_forget(forget_set)
     task.neighbours = neighbours(task, task.forgotten_classes or _main_classes(task, forget_set))
@@ -71,9 +72,10 @@ def task_confusion(task: ClassifierTask) -> list[list[float]]:
     if "confusion" in card and card.get("data") == task.data.id:
         shares: list[list[float]] = card["confusion"]
         return shares
-    predictions = task.outputs(task.load())["test"].argmax(1)
+    own = task.data.own_test
+    predictions = task.outputs(task.load())["test"][own].argmax(1)
     counts = np.zeros((len(task.names), len(task.names)))
-    np.add.at(counts, (task.data.test.labels, predictions), 1)
+    np.add.at(counts, (task.data.test.labels[own], predictions), 1)
     measured: list[list[float]] = (counts / counts.sum(1, keepdims=True).clip(min=1)).tolist()
     return measured
 
@@ -107,8 +109,13 @@ def _items(task: ClassifierTask, target: Target) -> Index:
                 )
             return class_items
         case "random":
-            rng = np.random.default_rng([target.draw, 20_231_013])
-            return np.sort(rng.permutation(count)[: max(1, round(count * target.share / 100))])
+            return _share(np.arange(count), target)
+        case "poison":
+            if task.data.tampered is None:
+                raise BadInput(
+                    f"The training images of {task.id} were not manipulated, as far as is known; choose a class or images."
+                )
+            return _share(task.data.tampered.ids, target)
         case "images":
             return np.array(target.ids, dtype=np.int64)
         case "like":
@@ -121,6 +128,12 @@ def _items(task: ClassifierTask, target: Target) -> Index:
                 )
             _inside(found_set, count)
             return np.array(found_set, dtype=np.int64)
+
+
+def _share(ids: Index, target: Target) -> Index:
+    """A random share of some items, sorted; a larger share of the same draw holds the smaller ones."""
+    rng = np.random.default_rng([target.draw, 20_231_013])
+    return np.sort(rng.permutation(ids)[: max(1, round(len(ids) * target.share / 100))])
 
 
 def _inside(ids: Sequence[int], count: int) -> None:

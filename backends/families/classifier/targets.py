@@ -28,6 +28,10 @@ def _target(text: str, model: str, card: Mapping[str, Any]) -> Target:
     target = targets.parse(targets.expand(text.strip()))
     if target.kind == "run":
         _found_set(target.name, model)
+    if target.kind == "poison" and card and not card.get("tampering"):
+        raise BadInput(
+            f"The training images of {model[:80]} were not manipulated, as far as is known; choose a class or images."
+        )
     names: list[str] = card.get("classes", [])
     if target.kind == "class" and len(target.name) > 200:
         raise BadInput(

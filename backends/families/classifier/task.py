@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from ...api import files
+from ...api import files, tampering
 from ...api.errors import BadInput
 from ...core import fitting
 from ...core.task import Batch, Index, Tell, silent
 from ...data import embedded, folder
 from ...data._images import ImageSet
+from ...data._tampering import Tampered, tampered
 from ...models import reference
 from ...models.recipe import Recipe
 from ...models.source import model_folder
@@ -35,7 +36,7 @@ TRIAL = 128  # items of the step that a precision is measured with
 
 
 class Classifier:
-    """A `Task` for image classification. `parts` is filled by `resolve`."""
+    """A `Task` for image classification. `parts` is filled by `resolve`; `corrects` is what was manipulated, where that is to be forgotten."""
 
     family = "classifier"
     shots = 10  # how often a phase shows what the model says
@@ -67,14 +68,17 @@ class Classifier:
         self.recipe: Mapping[str, Any] = Recipe.of(card.get("recipe"), model_id).model_dump()
         if isinstance(data, str):
             data = self._open_data(data, str(card.get("data", "")))
+            how = tampering.read(card.get("tampering"), model_id)
+            data = tampered(data, how) if how else data
         self.data = data
         self.names, self.notes = data.names, [*data.notes]
         if self.config.num_labels != len(self.names):
             raise BadInput(
                 f"{model_id} tells {self.config.num_labels} classes apart, but the data holds {len(self.names)}; give images for every class of the model."
             )
-        self.parts: dict[str, Index] = {"train": np.arange(len(data.train)), "test": np.arange(len(data.test))}
+        self.parts: dict[str, Index] = {"train": np.arange(len(data.train)), "test": data.own_test}
         self.forgotten_classes: list[int] = []
+        self.corrects: Tampered | None = None
         self.neighbours: list[int] = []
         self._tensors = {
             name: torch.from_numpy(split.images).permute(0, 3, 1, 2)
@@ -160,6 +164,11 @@ class Classifier:
     @property
     def forget_key(self) -> str:
         return reference.forget_key(self.parts["forget"])
+
+    @property
+    def reference_key(self) -> str:
+        """Of all that was manipulated, where a part of it was found: what corrects a model aims at one that never saw any of it."""
+        return self.forget_key if self.corrects is None else reference.forget_key(self.corrects.ids)
 
     @property
     def architecture(self) -> str:
@@ -281,7 +290,7 @@ class Classifier:
             "family": self.family,
             "classes": [self.names[number] for number in there],
             "train_count": len(self.data.train),
-            "test_count": len(self.data.test),
+            "test_count": len(self.data.own_test),
             "confusion": confusion.tolist(),
             "class_accuracy": (100 * confusion.diagonal()).tolist(),
             "notes": self.notes,
@@ -338,8 +347,9 @@ class Classifier:
             forget = [("forget", "test", i) for i in some(self.parts["test_forget"])]
         else:
             forget = [("forget", "train", i) for i in some(self.parts["forget"])]
-        near = np.flatnonzero(np.isin(labels, self.neighbours))
-        far = np.flatnonzero(~np.isin(labels, [*self.neighbours, *self.forgotten_classes]))
+        own = self.data.own_test
+        near = own[np.isin(labels[own], self.neighbours)]
+        far = own[~np.isin(labels[own], [*self.neighbours, *self.forgotten_classes])]
         return forget + [("neighbour", "test", i) for i in some(near)] + [("unrelated", "test", i) for i in some(far)]
 
     def sample(self, model: nn.Module) -> list[dict[str, Any]]:

@@ -7,8 +7,9 @@ from ...api.goals import HURT, NAMED, NEAR
 from ...api.languages import later, plural, tr
 from ...api.marks import Mark, beside, intact
 from ...api.numbers import CAVEAT, HIDDEN, MOST, Finding, Numbers, Subject, share, signed
+from . import corrected
 
-MEASURED = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "class_accuracy")
+MEASURED = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "class_accuracy", corrected.AFFECTED)
 
 
 def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) -> str:
@@ -21,7 +22,8 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
             )
             + "."
         )
-    parts = [_forget_clause(numbers, about), _retain_clause(numbers, about), _reference_clause(numbers, about)]
+    told = corrected.clause(numbers, about) if about.corrects else _forget_clause(numbers, about)
+    parts = [told, _retain_clause(numbers, about), _reference_clause(numbers, about)]
     last = tr(HIDDEN if about.guard else CAVEAT)
     return "; ".join([*(part for part in parts if part), last, *more]) + "."
 
@@ -37,7 +39,9 @@ def _aim(numbers: Numbers, about: Subject) -> tuple[float, str]:
 
 
 def forgotten(numbers: Numbers, about: Subject) -> Mark:
-    """Whether it is as wrong on the forget set as it should be."""
+    """Whether it is as wrong on the forget set as it should be; of what is to be corrected, whether it is right again."""
+    if about.corrects:
+        return corrected.forgotten(numbers)
     before, after = (numbers.value("unlearning_accuracy", when) for when in ("before", "after"))
     aim, _ = _aim(numbers, about)
     if isnan(after):
@@ -77,6 +81,8 @@ def retained(numbers: Numbers, about: Subject) -> Mark:
         tr("new images"): "testing_accuracy",
         tr("the neighbours"): "neighbour_accuracy",
     }
+    if about.corrects:
+        del names[tr("the retain set")]  # what was not found of the manipulated images is in it, and is to be unlearned too
     lost = {words: numbers.value(name, "before") - numbers.value(name, "after") for words, name in names.items()}
     if worst:
         lost[worst] = fall
@@ -120,6 +126,8 @@ def _forget_clause(numbers: Numbers, about: Subject) -> str:
 
 def _retain_clause(numbers: Numbers, about: Subject) -> str:
     names = {"remaining_accuracy": tr("kept images"), "testing_accuracy": tr("new ones")}
+    if about.corrects:
+        del names["remaining_accuracy"]  # see `retained`
     lost = {words: numbers.value(name, "before") - numbers.value(name, "after") for name, words in names.items()}
     measured = {words: points for words, points in lost.items() if not isnan(points)}
     if not measured:
@@ -160,7 +168,14 @@ def _reference_clause(numbers: Numbers, about: Subject) -> str:
     return tr("{mean}, but far from it in {far}", mean=mean, far=far) if far else mean
 
 
-def of_images(count: int, targets: Sequence[str], by_class: Sequence[str], *, chosen_by_method: bool = False) -> str:
+def of_images(
+    count: int,
+    targets: Sequence[str],
+    by_class: Sequence[str],
+    *,
+    chosen_by_method: bool = False,
+    manipulated: int = 0,
+) -> str:
     """What a classifier is to forget, in words.
 
     Args:
@@ -168,7 +183,12 @@ def of_images(count: int, targets: Sequence[str], by_class: Sequence[str], *, ch
         targets: as the person named them.
         by_class: whole classes, by name; empty where single images are forgotten.
         chosen_by_method: the method chose the forget set itself.
+        manipulated: training images that were manipulated, where some or all of these are to be forgotten.
     """
+    if manipulated:
+        return tr(
+            "{count:,} of the {manipulated:,} manipulated training images", count=count, manipulated=manipulated
+        )
     images = plural("{count:,} training image", "{count:,} training images", count)
     if chosen_by_method:
         return tr("the {images} that it found", images=images)
