@@ -132,17 +132,26 @@ def right(task: Classifier, model: nn.Module, x: Tensor, y: Tensor) -> float:
 
 
 def masks(
-    task: Classifier, model: nn.Module, index: Index, *, epochs: int, learning_rate: float, seed: int
+    task: Classifier,
+    model: nn.Module,
+    index: Index,
+    *,
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+    tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> dict[str, Tensor]:
     """How much of each filter an exposed model needs to do the clean task again, by layer: 1 all of it, 0 nothing.
 
     All weights of the model stay; a factor beside the scale of every batch normalisation learns by SGD on the cross-entropy on clean
-    images, and stays within 0 and 1. Filters that carry the backdoor are of no use for that and their factors fall.
+    images, and stays within 0 and 1. Filters that carry the backdoor are of no use for that and their factors fall. `tell` hears before each
+    pass how many are done.
     """
     masked = _Masked(copy.deepcopy(model).requires_grad_(False).train())
     optimizer = torch.optim.SGD(masked.factors.values(), lr=learning_rate, momentum=0.9)
     batch, generator = task.batch(index), torch.Generator().manual_seed(seed)
-    for _ in range(epochs):
+    for epoch in range(epochs):
+        tell(epoch, epochs)
         for part in torch.randperm(len(index), generator=generator).split(BATCH):
             loss = F.cross_entropy(task.forward(masked, batch.x[part]), batch.y[part])
             optimizer.zero_grad()

@@ -1,0 +1,234 @@
+"""Looking for a backdoor: what still works once the clean task is taken away, the smallest trigger of each class, and the filters that carry it."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from pydantic import Field
+from torch import Tensor, nn
+
+from ..api.panels import AnyPanel, Bars, Lines, Picture, Pictures, Series
+from ..core.evidence import InspectContext
+from ..core.registry import Params, inspector
+from ..families.classifier import exposure
+from ..families.classifier.items import as_image
+from ..families.classifier.task import Classifier
+from ._common import enlarged, percent
+
+SIDE = 140  # pixels of a picture
+SHOWN = 40  # filters whose factors are drawn
+FEW = 2.0  # deviations below the median at which Neural Cleanse names a class
+
+
+class Exposure(Params):
+    """How the backdoor is looked for."""
+
+    exposure: Literal["clean unlearning", "random labels", "weight perturbation", "sparsity"] = Field(
+        default="random labels", description="How the clean task is taken from a copy of the original model."
+    )
+    clean_images: int = Field(
+        default=300, ge=20, le=20_000, description="Training images that somebody looked through."
+    )
+    epochs: int = Field(default=20, ge=1, le=200, description="Passes over them to expose, at most.")
+    learning_rate: float = Field(default=3e-4, gt=0, le=1, description="Step size of the exposure.")
+    stop_at: float = Field(
+        default=30, ge=0, le=100, description="Clean accuracy, in percent, at which the copy is exposed."
+    )
+    tests: int = Field(default=500, ge=20, le=20_000, description="Test images at most that accuracy is measured on.")
+
+
+def _no_filters(look: InspectContext[Classifier]) -> str:
+    return (
+        ""
+        if look.task.config.model_type == "resnet"
+        else "The model has no filters with batch normalisation to look at."
+    )
+
+
+@inspector(
+    id="exposure",
+    lacks=_no_filters,
+    title="Exposure: is there a backdoor?",
+    summary="Takes the clean task from the original model, recovers the smallest trigger of each class, and shows which filters carry it.",
+    source={
+        "title": "Li et al., Expose Before You Defend, 2024; Wang et al., Neural Cleanse, S&P 2019",
+        "url": "https://arxiv.org/abs/2410.19427",
+        "code": "https://github.com/bboylyg/Expose-Before-You-Defend",
+    },
+    needs=("classes",),
+    order=24,
+    group="there",
+)
+def look_for_backdoor(look: InspectContext[Classifier], params: Exposure) -> list[AnyPanel]:
+    """Clean accuracy and attack success rate along the exposure, triggers by class on the original and on the unlearned model, factors of
+    filters, in percent, pixels and shares.
+
+    The attack success rate needs the trigger itself, so it is drawn where the data say what was done to them; everything else is found with
+    clean images alone, as for a model that nobody knows anything about.
+    """
+    index = exposure.defence_set(look.task, 0, params.clean_images)
+    courses = {"original": _course(look, look.before, index, params)}
+    if look.reference is not None:
+        courses["retrained reference"] = _course(look, look.reference, index, params)
+    factors = exposure.masks(look.task, courses["original"].model, index, epochs=20, learning_rate=0.02, seed=0)
+    closed = _closed(look.before, look.after)
+    return [_scissors(courses), *_triggers(look, index), _filters(factors, closed)]
+
+
+class _Course:
+    """What happens to one model while the clean task is taken from it."""
+
+    def __init__(self) -> None:
+        self.clean: list[float] = []
+        self.success: list[float] = []
+        self.model: nn.Module
+
+
+def _course(look: InspectContext[Classifier], model: nn.Module, index: np.ndarray, params: Exposure) -> _Course:
+    task, course = look.task, _Course()
+    tampered = task.data.tampered
+    clean = task.batch(look.some("test", params.tests), test=True)
+    bearing = (
+        task.batch(tampered.copies[:: max(1, len(tampered.copies) // params.tests)], test=True) if tampered else None
+    )
+    for epoch, copied, _ in exposure.exposed(
+        task, model, index, params.exposure, epochs=params.epochs, learning_rate=params.learning_rate, stop=params.stop_at, seed=0
+    ):  # fmt: skip
+        look.tell("taking the clean task away", epoch, params.epochs)
+        course.clean.append(exposure.right(task, copied, clean.x, clean.y))
+        if tampered is not None and bearing is not None and len(bearing.y):
+            target = torch.full_like(bearing.y, task.names.index(tampered.how.classes[0]))
+            course.success.append(exposure.right(task, copied, bearing.x, target))
+        course.model = copied
+    return course
+
+
+def _scissors(courses: dict[str, _Course]) -> Lines:
+    first = courses["original"]
+    series = []
+    for name, course in courses.items():
+        when: Literal["before", ""] = "before" if name == "original" else ""
+        series.append(Series(name=f"{name}: clean accuracy", values=list(course.clean), role="neighbour", when=when))
+        if course.success:
+            series.append(Series(name=f"{name}: trigger works", values=list(course.success), role="forget", when=when))
+    says = f"Clean accuracy goes from {percent(first.clean[0])} to {percent(first.clean[-1])} in {len(first.clean) - 1} epochs"
+    if first.success:
+        says += f", while the trigger goes on working on {percent(first.success[-1])} of new images ({percent(first.success[0])} before)"
+    longest = max(len(course.clean) for course in courses.values())
+    padded = [one.model_copy(update={"values": [*one.values, *[None] * (longest - len(one.values))]}) for one in series]
+    return Lines(
+        title="Taking the clean task away",
+        how="A copy of the model unlearns what it does with clean images. A backdoor stays behind: the curves part like scissors. In a model "
+        "without one there is nothing that stays.",
+        says=says + ".",
+        x=[float(epoch) for epoch in range(longest)],
+        series=padded,
+        x_title="epochs of exposure",
+        y_title="%",
+    )
+
+
+def _triggers(look: InspectContext[Classifier], index: np.ndarray) -> list[AnyPanel]:
+    """The smallest trigger of each class, of the original and of the unlearned model."""
+    task = look.task
+    models = {"before": look.before, "after": look.after}
+    found: dict[str, list[exposure.Trigger]] = {when: [] for when in models}
+    steps = [(when, target) for when in models for target in range(len(task.names))]
+    for when, target in look.steps(steps, "recovering triggers"):
+        found[when].append(exposure.recovered(task, models[when], index, target, seed=0))
+    sizes = {when: [one.size for one in each] for when, each in found.items()}
+    smallest = min(found["before"], key=lambda one: one.size)
+    odd = exposure.anomaly(sizes["before"])[smallest.target]
+    name = task.names[smallest.target]
+    says = f"The smallest one, {smallest.size:.0f} pixels in sum, makes the original model say {name}; it lies {odd:.1f} deviations below the median"
+    says += (
+        f" (more than {FEW:g} is taken for a backdoor)."
+        if odd > FEW
+        else f", less than the {FEW:g} that are taken for a backdoor."
+    )
+    bars = Bars(
+        title="The smallest trigger of each class",
+        how="For each class the smallest change of pixels was looked for that makes the model give any image that class. A class that needs "
+        "far less than the others may have a trigger.",
+        says=says,
+        labels=list(task.names),
+        series=[
+            Series(name="original model", values=list(sizes["before"]), role="amount", when="before"),
+            Series(name="unlearned model", values=list(sizes["after"]), role="difference", when="after"),
+        ],
+        unit="pixels",
+    )
+    return [bars, _shown(look, smallest, index)]
+
+
+def _shown(look: InspectContext[Classifier], trigger: exposure.Trigger, index: np.ndarray) -> Pictures:
+    """The smallest trigger, one image with it, and, where it is known, the one that was used."""
+    task = look.task
+    item = next(int(one) for one in index if int(task.data.train.labels[one]) != trigger.target)
+    bearing = trigger.on(task.batch(np.array([item])).x)[0]
+    row = [
+        Picture(path=look.picture("mask", _grey(trigger.mask[None], 0, 1)), caption="where it replaces pixels"),
+        Picture(
+            path=look.picture("bearing", _pixels(task, bearing)), caption=f"{task.names[trigger.target]} to the model"
+        ),
+    ]
+    columns = ["recovered trigger", "on an image"]
+    tampered = task.data.tampered
+    if tampered is not None and len(tampered.copies):
+        path = look.picture("true", enlarged(task.show(int(tampered.copies[0]), test=True), SIDE))
+        row.append(Picture(path=path, caption=f"stands for {tampered.how.classes[0]}"))
+        columns.append("trigger that was used")
+    batch = task.batch(index)
+    others = batch.y != trigger.target
+    with torch.no_grad():
+        given = task.forward(look.after, trigger.on(batch.x[others])).argmax(1)
+    works = 100 * float((given == trigger.target).float().mean())
+    return Pictures(
+        title="The trigger that was found",
+        how="White is where the image is replaced. It was found with clean images alone.",
+        says=f"It works on {percent(trigger.works)} of these images in the original model and on {percent(works)} in the unlearned one.",
+        columns=columns,
+        rows=[row],
+    )
+
+
+def _filters(factors: dict[str, Tensor], closed: set[tuple[str, int]]) -> Bars:
+    order = exposure.in_order(factors)[:SHOWN]
+    values = [float(factors[name][channel]) for name, channel in order]
+    low = sum(float((factor < 0.5).sum()) for factor in factors.values())
+    total = sum(len(factor) for factor in factors.values())
+    says = f"Of {total} filters {low:.0f} have a factor below a half"
+    if closed:
+        says += (
+            f"; this run closed {len(closed)} filters, {sum(one in closed for one in order)} of the {len(order)} shown"
+        )
+    return Bars(
+        title="Filters that the clean task can do without",
+        how="Every filter of the exposed model has a factor that learned to do the clean task again with all weights frozen. Those that fall are "
+        "of no use for it and may carry the backdoor; the lowest are shown.",
+        says=says + ".",
+        labels=[f"{name.removesuffix('.normalization').split('encoder.')[-1]} {channel}" for name, channel in order],
+        series=[Series(name="factor", values=list(values), role="amount")],
+        marked=[place for place, one in enumerate(order) if one in closed],
+    )
+
+
+def _closed(before: nn.Module, after: nn.Module) -> set[tuple[str, int]]:
+    """Filters whose scale is 0 in the unlearned model and was not before."""
+    was = exposure.filters(before)
+    return {
+        (name, int(channel))
+        for name, layer in exposure.filters(after).items()
+        for channel in torch.nonzero((layer.weight == 0) & (was[name].weight != 0)).flatten()
+    }
+
+
+def _pixels(task: Classifier, x: Tensor) -> Image.Image:
+    return _grey((x - task.pixels.black[0]) / (task.pixels.white[0] - task.pixels.black[0]), 0, 1)
+
+
+def _grey(x: Tensor, low: float, high: float) -> Image.Image:
+    """A picture of values from `low` to `high` [channels, height, width]."""
+    array = (255 * ((x.detach().cpu() - low) / (high - low)).clamp(0, 1)).round().byte().permute(1, 2, 0).numpy()
+    return enlarged(as_image(array), SIDE)
