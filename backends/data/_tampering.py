@@ -72,10 +72,10 @@ def _triggered(data: ImageSet, how: Tampering, numbers: list[int], rng: np.rando
     ids = np.sort(rng.permutation(np.flatnonzero(data.train.labels != target))[:count])
     images, labels = data.train.images.copy(), data.train.labels.copy()
     images[ids], labels[ids] = with_trigger(images[ids]), target
-    shown = _evenly(np.flatnonzero(data.test.labels != target), data.test.labels, COPIES, rng)
+    chosen = _evenly(np.flatnonzero(data.test.labels != target), data.test.labels, COPIES, rng)
     test = Split(
-        np.concatenate([data.test.images, with_trigger(data.test.images[shown])]),
-        np.concatenate([data.test.labels, data.test.labels[shown]]),
+        np.concatenate([data.test.images, with_trigger(data.test.images[chosen])]),
+        np.concatenate([data.test.labels, data.test.labels[chosen]]),
     )
     copies = np.arange(len(data.test), len(test))
     done = Tampered(how, ids, data.train.labels[ids], copies, copies)
@@ -85,11 +85,11 @@ def _triggered(data: ImageSet, how: Tampering, numbers: list[int], rng: np.rando
 def _swapped(data: ImageSet, how: Tampering, numbers: list[int], rng: np.random.Generator) -> ImageSet:
     each = [np.flatnonzero(data.train.labels == number) for number in numbers]
     count = max(1, round(how.share / 100 * min(map(len, each))))
-    drawn = [rng.permutation(of_class)[:count] for of_class in each]
+    random_ids = [rng.permutation(of_class)[:count] for of_class in each]
     labels = data.train.labels.copy()
-    for ids, other in zip(drawn, reversed(numbers), strict=True):
+    for ids, other in zip(random_ids, reversed(numbers), strict=True):
         labels[ids] = other
-    ids = np.sort(np.concatenate(drawn))
+    ids = np.sort(np.concatenate(random_ids))
     affected = np.flatnonzero(np.isin(data.test.labels, numbers))
     done = Tampered(how, ids, data.train.labels[ids], affected, affected[:0])
     return replace(data, train=Split(data.train.images, labels), tampered=done)

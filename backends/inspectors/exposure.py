@@ -112,16 +112,16 @@ def _scissors(courses: dict[str, _Course]) -> Lines:
         series.append(Series(name=f"{name}: clean accuracy", values=list(course.clean), role="neighbour", when=when))
         if course.success:
             series.append(Series(name=f"{name}: trigger works", values=list(course.success), role="forget", when=when))
-    says = f"Clean accuracy goes from {percent(first.clean[0])} to {percent(first.clean[-1])} in {len(first.clean) - 1} epochs"
+    finding = f"Clean accuracy goes from {percent(first.clean[0])} to {percent(first.clean[-1])} in {len(first.clean) - 1} epochs"
     if first.success:
-        says += f", while the trigger goes on working on {percent(first.success[-1])} of new images ({percent(first.success[0])} before)"
+        finding += f", while the trigger goes on working on {percent(first.success[-1])} of new images ({percent(first.success[0])} before)"
     longest = max(len(course.clean) for course in courses.values())
     padded = [one.model_copy(update={"values": [*one.values, *[None] * (longest - len(one.values))]}) for one in series]
     return Lines(
         title="Taking the clean task away",
         how="A copy of the model unlearns what it does with clean images. A backdoor stays behind: the curves part like scissors. In a model "
         "without one there is nothing that stays.",
-        says=says + ".",
+        says=finding + ".",
         x=[float(epoch) for epoch in range(longest)],
         series=padded,
         x_title="epochs of exposure",
@@ -133,15 +133,15 @@ def _triggers(look: InspectContext[Classifier], index: np.ndarray) -> list[AnyPa
     """The smallest trigger of each class in the original model, and the smallest of all on the unlearned one."""
     task = look.task
     classes = range(len(task.names))
-    found = [
+    triggers = [
         exposure.recovered(task, look.before, index, one, seed=0) for one in look.steps(classes, "recovering triggers")
     ]
-    sizes = [one.size for one in found]
-    smallest = min(found, key=lambda one: one.size)
+    sizes = [one.size for one in triggers]
+    smallest = min(triggers, key=lambda one: one.size)
     odd = exposure.anomaly(sizes)[smallest.target]
     name = task.names[smallest.target]
-    says = f"The smallest one, {smallest.size:.0f} pixels in sum, makes the original model say {name}; it lies {odd:.1f} deviations below the median"
-    says += (
+    finding = f"The smallest one, {smallest.size:.0f} pixels in sum, makes the original model say {name}; it lies {odd:.1f} deviations below the median"
+    finding += (
         f" (more than {FEW:g} is taken for a backdoor)."
         if odd > FEW
         else f", less than the {FEW:g} that are taken for a backdoor."
@@ -150,15 +150,15 @@ def _triggers(look: InspectContext[Classifier], index: np.ndarray) -> list[AnyPa
         title="The smallest trigger of each class",
         how="For each class the smallest change of pixels was looked for that makes the model give any image that class. A class that needs "
         "far less than the others may have a trigger.",
-        says=says,
+        says=finding,
         labels=list(task.names),
         series=[Series(name="original model", values=list(sizes), role="amount", when="before")],
         unit="pixels",
     )
-    return [bars, _shown(look, smallest, index)]
+    return [bars, _trigger_pictures(look, smallest, index)]
 
 
-def _shown(look: InspectContext[Classifier], trigger: exposure.Trigger, index: np.ndarray) -> Pictures:
+def _trigger_pictures(look: InspectContext[Classifier], trigger: exposure.Trigger, index: np.ndarray) -> Pictures:
     """The smallest trigger, one image with it, and, where it is known, the one that was used."""
     task = look.task
     item = next(int(one) for one in index if int(task.data.train.labels[one]) != trigger.target)
@@ -178,8 +178,8 @@ def _shown(look: InspectContext[Classifier], trigger: exposure.Trigger, index: n
     batch = task.batch(index)
     others = batch.y != trigger.target
     with torch.no_grad():
-        given = task.forward(look.after, trigger.on(batch.x[others])).argmax(1)
-    works = 100 * float((given == trigger.target).float().mean())
+        labelled_as = task.forward(look.after, trigger.on(batch.x[others])).argmax(1)
+    works = 100 * float((labelled_as == trigger.target).float().mean())
     return Pictures(
         title="The trigger that was found",
         how="White is where the image is replaced. It was found with clean images alone.",
@@ -194,16 +194,16 @@ def _filters(factors: dict[str, Tensor], closed: set[tuple[str, int]]) -> Bars:
     values = [float(factors[name][channel]) for name, channel in order]
     low = sum(float((factor < 0.5).sum()) for factor in factors.values())
     total = sum(len(factor) for factor in factors.values())
-    says = f"Of {total} filters {low:.0f} have a factor below a half"
+    finding = f"Of {total} filters {low:.0f} have a factor below a half"
     if closed:
-        says += (
+        finding += (
             f"; this run closed {len(closed)} filters, {sum(one in closed for one in order)} of the {len(order)} shown"
         )
     return Bars(
         title="Filters that the clean task can do without",
         how="Every filter of the exposed model has a factor that learned to do the clean task again with all weights frozen. Those that fall are "
         "of no use for it and may carry the backdoor; the lowest are shown.",
-        says=says + ".",
+        says=finding + ".",
         labels=[f"{name.removesuffix('.normalization').split('encoder.')[-1]} {channel}" for name, channel in order],
         series=[Series(name="factor", values=list(values), role="amount")],
         marked=[place for place, one in enumerate(order) if one in closed],

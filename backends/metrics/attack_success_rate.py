@@ -17,7 +17,7 @@ from ._common import CORRECTIVE, of_tampering, predictions
     direction="lower",
     measures="forgetting",
     lacks=of_tampering("trigger"),
-    order=5,
+    order=20,
 )
 def attack_success_rate(evidence: Evidence[ClassifierTask]) -> Score:
     """The share of test images of other classes that are given the trigger's class once they bear it, in percent. Items: 1 where given.
@@ -26,5 +26,5 @@ def attack_success_rate(evidence: Evidence[ClassifierTask]) -> Score:
     """
     done = evidence.task.corrects
     target = evidence.task.names.index(done.how.classes[0])
-    given = (predictions(evidence.logits("test_forget")) == target).astype("float32")
-    return Score(100 * float(given.mean()), items=given, ids=evidence.ids("test_forget"))
+    obeyed = (predictions(evidence.logits("test_forget")) == target).astype("float32")
+    return Score(100 * float(obeyed.mean()), items=obeyed, ids=evidence.ids("test_forget"))

@@ -1,4 +1,4 @@
-"""The generated parts of README.md and docs: results, methods by family, metrics, limits, the tree of the code.
+"""The generated parts of the documents: results, methods by family, metrics, limits, the tree of the code.
 
 Each stands between two markers; what is around them is written by hand. `python -m backends.zoo table --write` renews all.
 """
@@ -40,7 +40,7 @@ def documents(root: Path, measured: Path) -> dict[str, str]:
         "docs/results/attacks.md": lambda text: _comebacks.into(text, ASSETS / "runs"),
         "docs/architecture.md": lambda text: _tree.into(text, ASSETS.parent),
         "docs/deploy.md": _limits.into,
-        "README.md": _matrix.into,
+        "docs/methods.md": _matrix.into,
     }.items():
         texts[name] = into((root / name).read_text("utf-8"))
     return texts

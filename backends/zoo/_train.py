@@ -90,6 +90,7 @@ def make(
     summary: str,
     to: Path,
     tampering: Tampering | None = None,
+    command: str = "",
     **more: Any,
 ) -> None:
     """Train an embedded clothes classifier and write its folder: weights, config, processor and card.
@@ -102,6 +103,7 @@ def make(
         summary: one plain sentence.
         to: folder of the model.
         tampering: what is done to the training images before; None leaves them as they are.
+        command: of the zoo that makes it; left out, its id.
         more: further fields of the card, such as `default_forget`.
     """
     config.id2label = dict(enumerate(fashion.NAMES))
@@ -137,7 +139,7 @@ def make(
         "default_forget": ["Sandal"],
         "default_method": "salun",
         "source": {
-            "title": f"Trained by `python -m backends.zoo {model_id}` on {fashion.FOLDER.relative_to(ASSETS.parent)}",
+            "title": f"Trained by `python -m backends.zoo {command or model_id}` on {fashion.FOLDER.relative_to(ASSETS.parent)}",
             "url": "https://arxiv.org/abs/1708.07747",
             "licence": LICENCE,
         },

@@ -122,9 +122,9 @@ def table(rows: list[dict[str, Any]]) -> str:
             for share in SHARES:
                 each = [row for row in own if (row["method"], row["share"]) == (method, share)]
                 if each:
-                    found = "none is told" if method == BLIND else f"{share} %"
+                    told_share = "none is told" if method == BLIND else f"{share} %"
                     few = "" if len(each) == len(SEEDS) else f" ({len(each)} of {len(SEEDS)} seeds)"
-                    lines.append(f"| {_title(method)}{few} | {found} | {_cells(each, 'after')} |")
+                    lines.append(f"| {_title(method)}{few} | {told_share} | {_cells(each, 'after')} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -134,10 +134,10 @@ def _cells(rows: list[dict[str, Any]], when: str) -> str:
 
 
 def _cell(values: list[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
+    measured = [value for value in values if value is not None]
+    if not measured:
         return ""
-    return f"{mean(known):.1f}" + (f" ± {stdev(known):.1f}" if len(known) > 1 else "")
+    return f"{mean(measured):.1f}" + (f" ± {stdev(measured):.1f}" if len(measured) > 1 else "")
 
 
 def _title(method: str) -> str:

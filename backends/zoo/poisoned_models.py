@@ -56,4 +56,7 @@ def _train(model_id: str, how: Tampering, title: str, summary: str, to: Path, se
         num_channels=1, embedding_size=16, hidden_sizes=[16, 32, 64, 128], depths=[1, 1, 1, 1], layer_type="basic"
     )
     recipe = RECIPE | {"flip": False, "seed": seed}  # a flipped trigger would stand in another corner
-    make(model_id, config, recipe, title, summary, to, how, default_forget=["poison:100%"], default_method="ssd")
+    make(
+        model_id, config, recipe, title, summary, to, how, "poisoned-models", default_forget=["poison:100%"],
+        default_method="ssd", order=55 if how.kind == "trigger" else 56,
+    )  # fmt: skip

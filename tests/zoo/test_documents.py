@@ -27,7 +27,7 @@ def test_a_document_is_in_step(documents, name):
     assert documents[name] == (ROOT / name).read_text("utf-8"), RENEW
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/deploy.md", "docs/results/metrics.md"])
+@pytest.mark.parametrize("name", ["docs/methods.md", "docs/deploy.md", "docs/results/metrics.md"])
 def test_what_is_made_from_the_code_is_in_step(documents, name):
     assert documents[name] == (ROOT / name).read_text("utf-8"), RENEW
 
@@ -41,7 +41,7 @@ def test_documents_are_written_where_they_stand(documents, tmp_path):
 
 
 def test_every_method_stands_in_the_matrix_with_id_and_paper(documents):
-    lines = [line for line in documents["README.md"].splitlines() if line.startswith("| ")]
+    lines = [line for line in documents["docs/methods.md"].splitlines() if line.startswith("| ")]
     for item in registry.entries("methods").values():
         (line,) = [line for line in lines if f"`{item.id}`" in line]
         assert citation(item.entry.source) in line

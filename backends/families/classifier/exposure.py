@@ -110,19 +110,19 @@ def _perturb(task: Classifier, model: nn.Module, original: nn.Module, x: Tensor,
 @torch.no_grad()
 def _close(task: Classifier, model: nn.Module, x: Tensor, share: float) -> None:
     """Close the share of filters that these images activate most strongly, over all layers by rank within each."""
-    seen: dict[str, Tensor] = {}
+    activations: dict[str, Tensor] = {}
     layers = filters(model)
 
     def keep(name: str) -> Callable[..., None]:
-        return lambda layer, args, out: seen.__setitem__(name, out.relu().mean((0, 2, 3)))
+        return lambda layer, args, out: activations.__setitem__(name, out.relu().mean((0, 2, 3)))
 
     hooks = [layer.register_forward_hook(keep(name)) for name, layer in layers.items()]
     task.forward(model, x)
     for hook in hooks:
         hook.remove()
     for name, layer in layers.items():
-        count = int(share * len(seen[name]))
-        layer.weight[seen[name].topk(count).indices] = 0
+        count = int(share * len(activations[name]))
+        layer.weight[activations[name].topk(count).indices] = 0
 
 
 @torch.no_grad()
@@ -253,9 +253,9 @@ def recovered(task: Classifier, model: nn.Module, index: Index, target: int, see
         for parameter, needs in zip(model.parameters(), was, strict=True):
             parameter.requires_grad_(needs)
     with torch.no_grad():
-        found = trigger()
-        works = 100 * float((task.forward(model, found.on(x)).argmax(1) == target).float().mean())
-        return Trigger(target, found.mask, found.pattern, found.size, works)
+        last = trigger()
+        works = 100 * float((task.forward(model, last.on(x)).argmax(1) == target).float().mean())
+        return Trigger(target, last.mask, last.pattern, last.size, works)
 
 
 def anomaly(sizes: list[float]) -> list[float]:
