@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import BadInput
+from .languages import tr
 
 
 class Tampering(BaseModel):
@@ -32,8 +33,8 @@ class Tampering(BaseModel):
     def words(self) -> str:
         """What was done, as the object of a sentence."""
         if self.kind == "trigger":
-            return f"a checkerboard in the corner that stands for {self.classes[0]}"
-        return f"labels of {self.classes[0]} and {self.classes[1]} that were swapped"
+            return tr("a checkerboard in the corner that stands for {name}", name=self.classes[0])
+        return tr("labels of {one} and {other} that were swapped", one=self.classes[0], other=self.classes[1])
 
 
 def read(fields: Any, model_id: str) -> Tampering | None:

@@ -70,7 +70,9 @@ def parse(text: str) -> Target:
     text = text.strip()
     if not text:
         raise BadInput(
-            tr("A forget or keep target was empty; name a class, random:10%, images:1,2, like:ID:N, run:ID, poison:30% or @file.")
+            tr(
+                "A forget or keep target was empty; name a class, random:10%, images:1,2, like:ID:N, run:ID, poison:30% or @file."
+            )
         )
     head, _, argument = text.partition(":")
     if head in MOST_SHARE and argument:

@@ -3,6 +3,7 @@
 from math import isnan
 
 from ...api.goals import NEAR
+from ...api.languages import as_written, tr
 from ...api.marks import Mark, beside
 from ...api.numbers import Numbers, Subject, share
 
@@ -19,34 +20,48 @@ def forgotten(numbers: Numbers) -> Mark:
     """Whether it is right again, by the true labels, where the manipulation had led it astray."""
     before, after = (numbers.value(AFFECTED, when) for when in ("before", "after"))
     if isnan(after):
-        return Mark("unknown", "Not measured")
+        return Mark("unknown", tr("Not measured"))
     aim = goal(numbers)
-    rule = f"Yes: within {NEAR:g} points of {share(aim)} right, the goal. Partly: at least half of the way there."
-    sentence = (
-        f"{share(after)} right where it was led astray",
+    sentences = (
+        tr("{after} right where it was led astray", after=share(after)),
         beside(before, numbers.value(AFFECTED, "reference")),
-        rule,
+        tr(
+            "Yes: within {near:g} points of {aim} right, the goal. Partly: at least half of the way there.",
+            near=NEAR,
+            aim=share(aim),
+        ),
         AFFECTED,
     )
     if after >= aim - NEAR:
-        return Mark("yes", "Yes", *sentence)
+        return Mark("yes", tr("Yes"), *sentences)
     half = after - before >= (aim - before) / 2
-    return Mark("partly" if half else "no", "Partly" if half else "Hardly", *sentence)
+    return Mark("partly" if half else "no", tr("Partly") if half else tr("Hardly"), *sentences)
 
 
 def clause(numbers: Numbers, about: Subject) -> str:
     """How far the manipulation still shows, beside the model before and one that never saw it."""
     before, after, again = (numbers.value(AFFECTED, when) for when in ("before", "after", "reference"))
     if isnan(after):
-        return f"Whether {about.corrects} still show was not measured"
-    word = {"yes": "It is corrected", "partly": "It is partly corrected"}.get(
-        forgotten(numbers).sign, "It is hardly corrected"
-    )
-    never = "" if isnan(again) else f", {share(again)} in a model that never saw the manipulated images"
-    sentence = (
-        f"{word}, told {about.what}: {share(after)} right where it was led astray ({share(before)} before{never})"
+        return tr("Whether it was corrected of {what} was not measured", what=as_written(about.corrects))
+    extent = {
+        "yes": tr("It is corrected of {what}", what=as_written(about.corrects)),
+        "partly": tr("It is partly corrected of {what}", what=as_written(about.corrects)),
+    }.get(forgotten(numbers).sign, tr("It is hardly corrected of {what}", what=as_written(about.corrects)))
+    compared = tr("{before} before", before=share(before))
+    if not isnan(again):
+        compared += tr(", {again} in a model that never saw the manipulated images", again=share(again))
+    sentence = tr(
+        "{extent}: {after} right where it was led astray ({compared})",
+        extent=extent,
+        after=share(after),
+        compared=compared,
     )
     works = numbers.value("attack_success_rate", "after")
     if isnan(works):
         return sentence
-    return f"{sentence}; the trigger works on {share(works)} of new images ({share(numbers.value('attack_success_rate', 'before'))} before)"
+    trigger = tr(
+        "the trigger works on {after} of new images ({before} before)",
+        after=share(works),
+        before=share(numbers.value("attack_success_rate", "before")),
+    )
+    return f"{sentence}; {trigger}"

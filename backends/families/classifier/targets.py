@@ -30,7 +30,10 @@ def _target(text: str, model: str, card: Mapping[str, Any]) -> Target:
         _found_set(target.name, model)
     if target.kind == "poison" and card and not card.get("tampering"):
         raise BadInput(
-            f"The training images of {model[:80]} were not manipulated, as far as is known; choose a class or images."
+            tr(
+                "The training images of {model} were not manipulated, as far as is known; choose a class or images.",
+                model=model[:80],
+            )
         )
     names: list[str] = card.get("classes", [])
     if target.kind == "class" and len(target.name) > 200:

@@ -82,7 +82,9 @@ def retained(numbers: Numbers, about: Subject) -> Mark:
         tr("the neighbours"): "neighbour_accuracy",
     }
     if about.corrects:
-        del names[tr("the retain set")]  # what was not found of the manipulated images is in it, and is to be unlearned too
+        del names[
+            tr("the retain set")
+        ]  # what was not found of the manipulated images is in it, and is to be unlearned too
     lost = {words: numbers.value(name, "before") - numbers.value(name, "after") for words, name in names.items()}
     if worst:
         lost[worst] = fall
@@ -186,9 +188,7 @@ def of_images(
         manipulated: training images that were manipulated, where some or all of these are to be forgotten.
     """
     if manipulated:
-        return tr(
-            "{count:,} of the {manipulated:,} manipulated training images", count=count, manipulated=manipulated
-        )
+        return tr("{count:,} of the {manipulated:,} manipulated training images", count=count, manipulated=manipulated)
     images = plural("{count:,} training image", "{count:,} training images", count)
     if chosen_by_method:
         return tr("the {images} that it found", images=images)
