@@ -17,7 +17,7 @@ from ._common import CORRECTIVE, of_tampering, predictions
     direction="lower",
     measures="forgetting",
     lacks=of_tampering("trigger"),
-    order=20,
+    order=36,
 )
 def attack_success_rate(evidence: Evidence[ClassifierTask]) -> Score:
     """The share of test images of other classes that are given the trigger's class once they bear it, in percent. Items: 1 where given.

@@ -18,7 +18,7 @@ from ._common import CORRECTIVE, accuracy, of_tampering
     measures="forgetting",
     forgets="higher",
     lacks=of_tampering(),
-    order=21,
+    order=37,
 )
 def corrected_accuracy(evidence: Evidence[ClassifierTask]) -> Score:
     """Accuracy by the true labels on test images that bear the trigger, or of the classes whose labels were swapped, in percent. Items: 1
