@@ -48,7 +48,7 @@ def tag(status: Status) -> Markup:
 def state_sentence(run: RunFolder, events: Events) -> str:
     """What matters now of a run that has not ended: one sentence, after that on why it gets no more slices of a GPU."""
     lent = slices.lent(run)
-    return " ".join(filter(None, [lent.over if lent else "", _state_sentence(run, events)]))
+    return " ".join(filter(None, [slices.why_over(lent) if lent else "", _state_sentence(run, events)]))
 
 
 def _state_sentence(run: RunFolder, events: Events) -> str:

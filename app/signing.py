@@ -17,17 +17,25 @@ from app.inference import LIVE
 from app.notes import error_line
 from backends.api import hub, runs
 from backends.api.errors import BadInput, LetheError
+from backends.api.languages import later, tr
 
 PRIVATE: Final[dict[str, Any]] = {"show_progress": "hidden", "api_visibility": "private"}
 MODEL, CARD = "model", "card"
-WHAT: Final = (("The model with its card", MODEL), ("The card alone", CARD))
-SIGN_IN: Final = "Sign in first, with the button at the top."
+WHAT: Final = ((later("The model with its card"), MODEL), (later("The card alone"), CARD))
+SIGN_IN: Final = later("Sign in first, with the button at the top.")
 ABOUT: Final = "The card of run {run}: what a model was made to forget, what was measured, and what came back.\n"
 
 
 def bar(secret: gr.BrowserState) -> None:
     """The button that signs in and out, and what has to be done when somebody has just signed in."""
-    gr.LoginButton(logout_value="Sign out ({})", size="sm", scale=0, elem_id="sign-in", elem_classes="lethe-sign-in")
+    gr.LoginButton(
+        tr("Sign in with Hugging Face"),
+        logout_value=tr("Sign out ({})"),
+        size="sm",
+        scale=0,
+        elem_id="sign-in",
+        elem_classes="lethe-sign-in",
+    )
     assert Context.root_block is not None
     Context.root_block.load(_adopt, [secret], None, queue=False, **PRIVATE)
 
@@ -61,11 +69,13 @@ def send(
     """
     try:
         if profile is None or token is None:
-            raise BadInput(SIGN_IN)
+            raise BadInput(tr(SIGN_IN))
         address = _sent(run_id, secret, hub.repository(profile.username, str(name).strip()), str(what), token.token)
     except LetheError as error:
         return error_line(str(error))
-    return markup.styled(Markup("<p>Sent to {}.</p>").format(markup.external(address, address)))
+    return markup.styled(
+        Markup("<p>{}</p>").format(tr("Sent to {address}.", address=markup.external(address, address)))
+    )
 
 
 def _sent(run_id: str, secret: str, repo: str, what: str, token: str) -> str:
@@ -73,9 +83,13 @@ def _sent(run_id: str, secret: str, repo: str, what: str, token: str) -> str:
     if not run.shipped:
         permissions.for_change(run_id, secret)
     if run.result is None:
-        raise BadInput(f"Run {run.id} is {run.state.status}; only a run that is done can be sent.")
+        raise BadInput(
+            tr("Run {id} is {status}; only a run that is done can be sent.", id=run.id, status=tr(run.state.status))
+        )
     if what not in (MODEL, CARD):
-        raise BadInput(f"What to send was {what[:40]!r}; it can be {MODEL} or {CARD}.")
+        raise BadInput(
+            tr("What to send was {what!r}; it can be {model} or {card}.", what=what[:40], model=MODEL, card=CARD)
+        )
     with tempfile.TemporaryDirectory(prefix="lethe-send-") as temporary:
         folder = Path(temporary) / "run"
         if what == MODEL:

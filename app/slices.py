@@ -19,6 +19,7 @@ from app import permissions, theme
 from backends.api import slices
 from backends.api.errors import LetheError
 from backends.api.estimate import Estimate
+from backends.api.languages import tr
 from backends.api.runs import RunFolder
 from backends.api.slices import Work
 
@@ -170,21 +171,27 @@ def label(needed: Estimate | None) -> str:
         needed: by earlier jobs on a GPU; None where none was measured.
     """
     if needed is None:
-        return f"On the GPU: {slices.ASKED} s at a time of your 5 free minutes today"
+        return tr("On the GPU: {asked} s at a time of your 5 free minutes today", asked=slices.ASKED)
     cost = theme.seconds(slices.ASKED * slices.count(needed.seconds))
-    return f"On the GPU: about {cost} of your 5 free minutes today"
+    return tr("On the GPU: about {cost} of your 5 free minutes today", cost=cost)
 
 
 def about(needed: Estimate | None) -> str:
     """What is known of a job in slices, in words."""
     measured = (
-        f"Such a job took about {theme.seconds(max(1, round(needed.seconds)))} on {needed.where}."
+        tr(
+            "Such a job took about {seconds} on {where}.",
+            seconds=theme.seconds(max(1, round(needed.seconds))),
+            where=needed.where,
+        )
         if needed
-        else "How long this job takes on a GPU was not measured yet."
+        else tr("How long this job takes on a GPU was not measured yet.")
     )
-    return (
-        f"On the GPU: ZeroGPU lends it for {slices.ASKED} s at a time, while the page of the run is open; a day has 5 minutes with a free "
-        f"account, 2 without one. {measured} What it learned is measured on the processor."
+    return tr(
+        "On the GPU: ZeroGPU lends it for {asked} s at a time, while the page of the run is open; a day has 5 minutes with a free "
+        "account, 2 without one. {measured} What it learned is measured on the processor.",
+        asked=slices.ASKED,
+        measured=measured,
     )
 
 

@@ -13,12 +13,13 @@ from app.templating import render
 from backends.api import kept
 from backends.api.errors import LetheError
 from backends.api.home import home
+from backends.api.languages import later, tr
 
 ID: Final = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
 BEGUN: Final = time.monotonic()
 LONGEST: Final = 15 * 60  # seconds after which a start is no news, whatever became of the measuring
-GONE: Final = "its disk is empty after a sleep, so runs of before are gone"
-BACK: Final = "finished runs of before come back as they are read"
+GONE: Final = later("its disk is empty after a sleep, so runs of before are gone")
+BACK: Final = later("finished runs of before come back as they are read")
 
 
 def space_id() -> str:
@@ -51,6 +52,7 @@ def waking(now: float | None = None) -> str:
         runs_of_before = BACK if kept.folder() is not None else GONE
     except LetheError:
         runs_of_before = GONE
-    return (
-        f"This Space has just woken: it still measures its processor, so the first jobs take longer; {runs_of_before}."
+    return tr(
+        "This Space has just woken: it still measures its processor, so the first jobs take longer; {runs_of_before}.",
+        runs_of_before=tr(runs_of_before),
     )

@@ -15,6 +15,7 @@ from backends.api import catalog, runs
 from backends.api.catalog import Model
 from backends.api.errors import BadInput
 from backends.api.home import ASSETS
+from backends.api.languages import later, tr
 from backends.api.panels import Role
 from backends.api.runs import RunFolder
 
@@ -29,26 +30,30 @@ class Regressor(View):
     id = "regressor"
     pictured = promptable = True
     taken_as = "item"
-    does = "predicts a number"
-    unlike = "The model of this run predicts a number; it makes no pictures, and answers no questions in words."
-    watched = "items"
+    does = later("predicts a number")
+    unlike = later("The model of this run predicts a number; it makes no pictures, and answers no questions in words.")
+    watched = later("items")
     watching = Watching(
-        title="What the model still predicts",
-        how="The needle, or the number, is what the model predicts. Below: how near that is to the truth; 100 % is exactly right, 0 % off by the "
-        "whole range.",
-        steps="The needle, or the number, is what the model predicts at this step. The full bar is how near that is to the truth, the faint one "
-        "behind it that of the model before.",
-        mean="how near the predictions for the watched items are to the truth, on average",
-        subject="Nearness to the truth",
-        axis="nearness, %",
-        share="nearness",
+        title=later("What the model still predicts"),
+        how=later(
+            "The needle, or the number, is what the model predicts. Below: how near that is to the truth; 100 % is exactly right, 0 % off by the "
+            "whole range."
+        ),
+        steps=later(
+            "The needle, or the number, is what the model predicts at this step. The full bar is how near that is to the truth, the faint one "
+            "behind it that of the model before."
+        ),
+        mean=later("how near the predictions for the watched items are to the truth, on average"),
+        subject=later("Nearness to the truth"),
+        axis=later("nearness, %"),
+        share=later("nearness"),
     )
-    measured_by = "how near it is to the truth"
+    measured_by = later("how near it is to the truth")
 
     def measures(self, entry: Model) -> str:
         error = (entry.card.get("error") or {}).get("test")
-        good = f" · off by {error:.3g}{entry.card.get('unit', '')}" if error else ""
-        return f"{entry.card.get('train_count', 0):,} items{good}"
+        good = tr(" · off by {error:.3g}{unit}", error=error, unit=entry.card.get("unit", "")) if error else ""
+        return tr("{count:,} items{good}", count=entry.card.get("train_count", 0), good=good)
 
     def card_pictures(self, entry: Model) -> list[str]:
         folder = ASSETS / "data" / entry.data
@@ -79,15 +84,17 @@ class Regressor(View):
         """What the models predict for one picture or row."""
         question = str(ask.prompt or "").strip()
         if not question:
-            raise BadInput("Nothing was asked; choose an item, write one, or show a picture.")
+            raise BadInput(tr("Nothing was asked; choose an item, write one, or show a picture."))
         answer = LIVE.ask("ask", run_or_model=str(ask.run), question=question, reference=True)
         alone = of_model(str(ask.run)) is not None
         names = dict(zip(asking.WHENS, asking.ALONE if alone else asking.NAMES, strict=True))
         predictions = {names[when]: answer[when] for when in asking.WHENS if when in answer}
-        title, truth = "your picture" if question.startswith("data:") else question, answer["before"]["truth"]
-        body = markup.text(f"{title}, truly {truth}" if truth else title, "lead") + _compared(predictions)
+        title, truth = tr("your picture") if question.startswith("data:") else question, answer["before"]["truth"]
+        body = markup.text(
+            tr("{title}, truly {truth}", title=title, truth=truth) if truth else title, "lead"
+        ) + _compared(predictions)
         if alone:
-            body += forget_something("Make it forget a range, and the unlearned model answers here too.", ask.run)
+            body += forget_something(tr("Make it forget a range, and the unlearned model answers here too."), ask.run)
         yield markup.card("", body)
 
 
@@ -95,9 +102,11 @@ def _compared(predictions: dict[str, dict[str, Any]]) -> Markup:
     """Predictions by the name of the model: gauges beside each other, or a table of numbers."""
     if all("picture" in one for one in predictions.values()):
         cells = [(one["picture"], f"{name}: {one['said']}", "", one["said"]) for name, one in predictions.items()]
-        return render("figures.pictures", "The same picture, by each model", list(predictions), len(predictions), cells)
+        return render(
+            "figures.pictures", tr("The same picture, by each model"), list(predictions), len(predictions), cells
+        )
     rows: list[list[markup.Cell]] = [[name, one["said"]] for name, one in predictions.items()]
-    return markup.table(["", "prediction"], rows)
+    return markup.table(["", tr("prediction")], rows)
 
 
 def _pictured(run_or_model: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from . import runs
 from .errors import BadInput, LetheError, OutOfReach
 from .hub_jobs import message_of
+from .languages import tr
 
 NAME: Final = re.compile(r"(?=.{1,96}$)[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
 SIGNED: Final = "hf-"  # before the secret of who is signed in, so that it is told from a browser's own
@@ -27,7 +28,7 @@ def key() -> bytes:
     """
     value = os.environ.get("OAUTH_CLIENT_SECRET", "")
     if not value:
-        raise LetheError("Nobody can sign in here: this is no Space with hf_oauth in its README.")
+        raise LetheError(tr("Nobody can sign in here: this is no Space with hf_oauth in its README."))
     return value.encode()
 
 
@@ -69,7 +70,10 @@ def repository(account: str, name: str) -> str:
     """
     if not NAME.fullmatch(name) or ".." in name or "--" in name:
         raise BadInput(
-            f"The name was {name[:80]!r}; letters, digits, and single -, _ and . between them are allowed, 96 at most."
+            tr(
+                "The name was {name!r}; letters, digits, and single -, _ and . between them are allowed, 96 at most.",
+                name=name[:80],
+            )
         )
     return f"{account}/{name}"
 
@@ -87,5 +91,5 @@ def push(folder: Path, repo: str, token: str, run_id: str) -> str:
         api.create_repo(repo, private=True, exist_ok=True)
         api.upload_folder(repo_id=repo, folder_path=str(folder), commit_message=f"Lethe, run {run_id}")
     except Exception as error:
-        raise OutOfReach(f"{repo} could not be written ({message_of(error)}).") from None
+        raise OutOfReach(tr("{repo} could not be written ({error}).", repo=repo, error=message_of(error))) from None
     return f"https://huggingface.co/{repo}"

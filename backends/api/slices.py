@@ -16,6 +16,7 @@ from . import files
 from .catalog import Method
 from .errors import BadInput
 from .estimate import LENGTHS, Estimate, estimate, estimates
+from .languages import later, plural, tr
 from .runs import RunFolder
 
 FILE, BEAT = "slices.json", ".slices-beat"
@@ -25,10 +26,12 @@ WORKED: Final = 35.0  # seconds of it after which the method stops; what is left
 # How far a slice came: there is more to learn, the method ended, the run itself ended, or another attempt has it.
 MORE, LEARNED, ENDED, OVERTAKEN = "more", "learned", "ended", "overtaken"
 
-LEFT: Final = "No page lends it the GPU any more, so it goes on on the processor from its last checkpoint."
-REFUSED: Final = "ZeroGPU lent no GPU ({why}), so it goes on on the processor from its last checkpoint."
-BROKEN: Final = "Its slice of the GPU ended early ({why}), so it goes on on the processor from its last checkpoint."
-MEASURED: Final = "It learned on a GPU that ZeroGPU lent; it is measured on the processor."
+LEFT: Final = later("No page lends it the GPU any more, so it goes on on the processor from its last checkpoint.")
+REFUSED: Final = later("ZeroGPU lent no GPU ({why}), so it goes on on the processor from its last checkpoint.")
+BROKEN: Final = later(
+    "Its slice of the GPU ended early ({why}), so it goes on on the processor from its last checkpoint."
+)
+MEASURED: Final = later("It learned on a GPU that ZeroGPU lent; it is measured on the processor.")
 
 # Does one slice of a run: its folder and the attempt; yields where it stands, the last time with "end".
 Work = Callable[[str, int], Iterator[dict[str, Any]]]
@@ -60,11 +63,14 @@ def check(method: Method) -> None:
     """
     if not here():
         raise BadInput(
-            "This studio has no ZeroGPU hardware, so no GPU can be lent here; start the job on the processor."
+            tr("This studio has no ZeroGPU hardware, so no GPU can be lent here; start the job on the processor.")
         )
     if not fits(method):
         raise BadInput(
-            f"{method.title} works in one go, without a checkpoint, so it cannot use slices of a GPU; start it on the processor."
+            tr(
+                "{method} works in one go, without a checkpoint, so it cannot use slices of a GPU; start it on the processor.",
+                method=method.title,
+            )
         )
 
 
@@ -125,10 +131,24 @@ def end(run: RunFolder, why: str) -> None:
 def in_words(record: Lent) -> str:
     """What a run had of the GPU: "2 slices of a GPU, 61 s"; empty before the first."""
     return (
-        f"{record.count} slice{'' if record.count == 1 else 's'} of a GPU, {record.seconds:.0f} s"
+        plural(
+            "{count} slice of a GPU, {seconds:.0f} s",
+            "{count} slices of a GPU, {seconds:.0f} s",
+            record.count,
+            seconds=record.seconds,
+        )
         if record.count
         else ""
     )
+
+
+def why_over(record: Lent) -> str:
+    """Why a run gets no more slices, in the language that is spoken; it was written down in English."""
+    for sentence in (REFUSED, BROKEN):
+        first, _, last = sentence.partition("{why}")
+        if record.over.startswith(first) and record.over.endswith(last):
+            return tr(sentence, why=record.over.removeprefix(first).removesuffix(last))
+    return tr(record.over)
 
 
 def notes(run: RunFolder) -> list[str]:

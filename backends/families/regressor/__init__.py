@@ -6,6 +6,7 @@ from typing import Any
 
 from ...api.errors import BadInput
 from ...api.families import Family, Headline
+from ...api.languages import later, tr
 from ...api.marks import UNCHANGED, Mark, gone
 from ...api.numbers import Finding, Numbers, Subject
 from ...api.spec import JobSpec
@@ -18,12 +19,12 @@ class RegressorFamily(Family):
     """Predict a number."""
 
     id = "regressor"
-    title = "Regressors"
-    subject = "A regressor"
-    noun = "items"
-    counted = "training items"
+    title = later("Regressors")
+    subject = later("A regressor")
+    noun = later("items")
+    counted = later("training items")
     capabilities = frozenset({"labelled items", "numeric labels", "weights", "exam"})
-    introduces = MappingProxyType({"numeric labels": "predicts no number"})
+    introduces = MappingProxyType({"numeric labels": later("predicts no number")})
     architectures = ("AllCnnForRegression", "MlpForRegression")
     task = "backends.families.regressor.task:RegressorTask"
     choosing = RangeChoosing()
@@ -39,7 +40,7 @@ class RegressorFamily(Family):
     benchmark = "backends.families.regressor.benchmark:BENCHMARK"
     exam = "backends.families.regressor.exam:RegressorExam"
     red_team = "backends.families.regressor.red_team:RegressorRedTeam"
-    hit = "predicts a forgotten item right"
+    hit = later("predicts a forgotten item right")
     needs_data = True  # its table lies in its folder; what is on the Hub brings none
     loading = """import json
 
@@ -69,7 +70,7 @@ predictions = model((x - center) / scale)[:, 0] * deviation + mean
     def check_data(self, data: str, model: str) -> None:
         """A model brings its own table."""
         if data:
-            raise BadInput(f"{model} brings its own data; leave the folder of data empty.")
+            raise BadInput(tr("{model} brings its own data; leave the folder of data empty.", model=model))
 
     def targets(self, spec: JobSpec, card: Mapping[str, Any], data: str) -> tuple[Sequence[Any], Sequence[Any]]:
         return targets.read(spec, card)

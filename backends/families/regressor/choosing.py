@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...api.choosing import ALL, EVERYTHING, SOME, Choice, Choosing, Field, Neighbours, TargetKind, Values, lines, same
 from ...api.errors import BadInput
+from ...api.languages import comma, plural, tr
 from . import targets
 from .targets import RegressorTarget, plain
 
@@ -21,33 +22,35 @@ class RangeChoosing(Choosing):
         ranges, start = _ranges(model), _first(model)
         lowest = min((low for low, _ in ranges.values()), default=0.0)
         return (
-            Field("of", "menu", "What it is a range of", options=same(ranges), value=start.name or next(iter(ranges), None),
+            Field("of", "menu", tr("What it is a range of"), options=same(ranges), value=start.name or next(iter(ranges), None),
                   info=_runs(model)),
-            Field("low", "number", "From", value=start.low, low=min(0.0, lowest), step=0.1),
-            Field("high", "number", "To", value=start.high, low=min(0.0, lowest), step=0.1),
-            Field("item_numbers", "line", "Numbers of training items", info="Numbers and spans, from 0.", placeholder="3, 10-40", value=""),
-            Field("item_share", "slider", "Share of the training items, in percent", value=10, low=1, high=50, step=1),
-            Field("item_draw", "number", "Draw", info="Another number draws other items.", value=0),
-            Field("range_targets", "lines", "Targets, one a line", value=""),
+            Field("low", "number", tr("From"), value=start.low, low=min(0.0, lowest), step=0.1),
+            Field("high", "number", tr("To"), value=start.high, low=min(0.0, lowest), step=0.1),
+            Field("item_numbers", "line", tr("Numbers of training items"), info=tr("Numbers and spans, from 0."), placeholder="3, 10-40", value=""),
+            Field("item_share", "slider", tr("Share of the training items, in percent"), value=10, low=1, high=50, step=1),
+            Field("item_draw", "number", tr("Draw"), info=tr("Another number draws other items."), value=0),
+            Field("range_targets", "lines", tr("Targets, one a line"), value=""),
         )  # fmt: skip
 
     def kinds(self, model: "ModelInfo | None" = None) -> Sequence[TargetKind]:
         return (
-            TargetKind("range", "A range", ("of", "low", "high"), _range, "Say what it is a range of."),
-            TargetKind("random", "A random share", ("item_share", "item_draw"), _share),
-            TargetKind("items", "Single items", ("item_numbers",), _items, "Write at least one number of an item."),
-            TargetKind("written", "Several at once", ("range_targets",), lambda values: lines(values["range_targets"]),
-                       "Write at least one target, one a line.", offered=False),
+            TargetKind("range", tr("A range"), ("of", "low", "high"), _range, tr("Say what it is a range of.")),
+            TargetKind("random", tr("A random share"), ("item_share", "item_draw"), _share),
+            TargetKind("items", tr("Single items"), ("item_numbers",), _items, tr("Write at least one number of an item.")),
+            TargetKind("written", tr("Several at once"), ("range_targets",), lambda values: lines(values["range_targets"]),
+                       tr("Write at least one target, one a line."), offered=False),
         )  # fmt: skip
 
     def keep_fields(self, model: "ModelInfo | None" = None) -> Sequence[Field]:
         return (
-            Field("keep_ranges", "lines", "What to keep, one target a line", placeholder=_example(model), role="keep"),
+            Field(
+                "keep_ranges", "lines", tr("What to keep, one target a line"), placeholder=_example(model), role="keep"
+            ),
         )
 
     def keep_kinds(self, model: "ModelInfo | None" = None) -> Sequence[TargetKind]:
         some = TargetKind(
-            SOME, "Only a range", ("keep_ranges",), lambda values: lines(values["keep_ranges"]), "Write what to keep, or keep everything else.",
+            SOME, tr("Only a range"), ("keep_ranges",), lambda values: lines(values["keep_ranges"]), tr("Write what to keep, or keep everything else."),
         )  # fmt: skip
         return EVERYTHING, some
 
@@ -72,13 +75,16 @@ class RangeChoosing(Choosing):
         ranges = _ranges(model)
         parsed = [_parsed(text) for text in texts]
         if len(parsed) != 1 or parsed[0] is None or parsed[0].kind != "range" or parsed[0].name not in ranges:
-            return Neighbours("Neighbours are suggested where one range is to be forgotten.")
+            return Neighbours(tr("Neighbours are suggested where one range is to be forgotten."))
         one, (low, high) = parsed[0], ranges[parsed[0].name]
-        edges = [plain(edge) for edge in (one.low, one.high) if low < edge < high]
+        edges = [comma(plain(edge)) for edge in (one.low, one.high) if low < edge < high]
         if not edges:
-            return Neighbours("Nothing lies just outside of this range.")
+            return Neighbours(tr("Nothing lies just outside of this range."))
         return Neighbours(
-            f"What lies just beyond {' and '.join(edges)} is nearest to it. Look there for what else gets hurt."
+            tr(
+                "What lies just beyond {edges} is nearest to it. Look there for what else gets hurt.",
+                edges=tr(" and ").join(edges),
+            )
         )
 
     def read(self, text: str, model: "ModelInfo") -> RegressorTarget:
@@ -90,15 +96,26 @@ class RangeChoosing(Choosing):
             return ""
         match target.kind:
             case "range":
-                return f"{target.name} from {plain(target.low)} to {plain(target.high)}"
+                return tr(
+                    "{name} from {low} to {high}",
+                    name=target.name,
+                    low=comma(plain(target.low)),
+                    high=comma(plain(target.high)),
+                )
             case "items":
                 count = sum(high - low + 1 for low, high in target.spans)
-                return "1 chosen item" if count == 1 else f"{count:,} chosen items"
+                return plural("{count:,} chosen item", "{count:,} chosen items", count)
             case _:
-                return f"a random {target.share:g} % of the items" + (f" (draw {target.draw})" if target.draw else "")
+                return tr("a random {share:g} % of the items", share=target.share) + (
+                    tr(" (draw {draw})", draw=target.draw) if target.draw else ""
+                )
 
     def opened(self, model: "ModelInfo") -> str:
-        return f"Opened: it predicts {model.card.get('label', 'a number')}, {model.card.get('train_count', 0):,} training items."
+        return tr(
+            "Opened: it predicts {label}, {count:,} training items.",
+            label=model.card.get("label") or tr("a number"),
+            count=model.card.get("train_count", 0),
+        )
 
     def first_targets(self, card: Mapping[str, Any]) -> list[str]:
         """The lower third of what is predicted."""
@@ -126,7 +143,8 @@ def _first(model: "ModelInfo | None") -> RegressorTarget:
 def _runs(model: "ModelInfo | None") -> str:
     """From where to where what is predicted runs."""
     name, ends = next(iter(_ranges(model).items()), ("", (0.0, 0.0)))
-    return f"{name} runs from {plain(ends[0])} to {plain(ends[1])}." if name else ""
+    low, high = (comma(plain(end)) for end in ends)
+    return tr("{name} runs from {low} to {high}.", name=name, low=low, high=high) if name else ""
 
 
 def _example(model: "ModelInfo | None") -> str:

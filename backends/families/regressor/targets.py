@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...api.errors import BadInput
+from ...api.languages import tr
 from ...api.params import quoted_value
 from ...api.spec import JobSpec
 
@@ -60,24 +61,36 @@ def parse(text: str) -> RegressorTarget:
     if tight.startswith("random:"):
         match = RANDOM.fullmatch(tight)
         if not match or not 0 < float(match[1]) <= 90:
-            raise BadInput(f"{quoted_value(text)} is no share; write random:10% with more than 0 and at most 90 %.")
+            raise BadInput(
+                tr("{text} is no share; write random:10% with more than 0 and at most 90 %.", text=quoted_value(text))
+            )
         return RegressorTarget("random", share=float(match[1]), draw=int(match[2] or 0))
     match = RANGE.fullmatch(text)
     if not match:
-        raise BadInput(f"{quoted_value(text)} is no target; write a range like tilt:0-30, items:3,10-40 or random:10%.")
+        raise BadInput(
+            tr(
+                "{text} is no target; write a range like tilt:0-30, items:3,10-40 or random:10%.",
+                text=quoted_value(text),
+            )
+        )
     low, high = float(match[2]), float(match[3])
     if low > high:
-        raise BadInput(f"{quoted_value(text)} ends before it begins; write the smaller number first.")
+        raise BadInput(tr("{text} ends before it begins; write the smaller number first.", text=quoted_value(text)))
     return RegressorTarget("range", name=match[1].strip(), low=low, high=high)
 
 
 def _items(tight: str, text: str) -> RegressorTarget:
     if not ITEMS.fullmatch(tight):
-        raise BadInput(f"{quoted_value(text)} names no items; write items:3,10-40.")
+        raise BadInput(tr("{text} names no items; write items:3,10-40.", text=quoted_value(text)))
     ends = [part.split("-") for part in tight.removeprefix("items:").split(",")]
     spans = tuple((int(part[0]), int(part[-1])) for part in ends)
     if any(low > high for low, high in spans):
-        raise BadInput(f"{quoted_value(text)} holds a span that ends before it begins; write the smaller number first.")
+        raise BadInput(
+            tr(
+                "{text} holds a span that ends before it begins; write the smaller number first.",
+                text=quoted_value(text),
+            )
+        )
     return RegressorTarget("items", spans=spans)
 
 
@@ -90,7 +103,7 @@ def read(spec: JobSpec, card: Mapping[str, Any]) -> tuple[list[RegressorTarget],
     forget, keep = ([checked(parse(text), card) for text in part] for part in (spec.forget, spec.keep))
     both = next((target for target in forget if target in keep), None)
     if both is not None:
-        raise BadInput(f"{both} is in the forget list and in the keep list; take it out of one.")
+        raise BadInput(tr("{both} is in the forget list and in the keep list; take it out of one.", both=str(both)))
     return forget, keep
 
 
@@ -106,19 +119,37 @@ def checked(target: RegressorTarget, card: Mapping[str, Any]) -> RegressorTarget
         spelled = next((name for name in ranges if name.casefold() == target.name.casefold()), None)
         if spelled is None:
             raise BadInput(
-                f"There is no {quoted_value(target.name)} to take a range of; there is {', '.join(list(ranges)[:20])}."
+                tr(
+                    "There is no {name} to take a range of; there is {ranges}.",
+                    name=quoted_value(target.name),
+                    ranges=", ".join(list(ranges)[:20]),
+                )
             )
         low, high = ranges[spelled]
+        runs = {"low": plain(low), "high": plain(high)}
         if target.low > high or target.high < low:
             raise BadInput(
-                f"No item has {spelled} from {plain(target.low)} to {plain(target.high)}; it runs from {plain(low)} to {plain(high)}."
+                tr(
+                    "No item has {name} from {first} to {last}; it runs from {low} to {high}.",
+                    name=spelled,
+                    first=plain(target.low),
+                    last=plain(target.high),
+                    **runs,
+                )
             )
         if target.low <= low and target.high >= high:
             raise BadInput(
-                f"{target} is everything, for {spelled} runs from {plain(low)} to {plain(high)}; leave something to keep."
+                tr(
+                    "{target} is everything, for {name} runs from {low} to {high}; leave something to keep.",
+                    target=str(target),
+                    name=spelled,
+                    **runs,
+                )
             )
         return RegressorTarget("range", name=spelled, low=target.low, high=target.high)
     outside = next((end for span in target.spans for end in span if count and end >= count), None)
     if outside is not None:
-        raise BadInput(f"There is no item {outside}; the training items run from 0 to {count - 1}.")
+        raise BadInput(
+            tr("There is no item {outside}; the training items run from 0 to {last}.", outside=outside, last=count - 1)
+        )
     return target

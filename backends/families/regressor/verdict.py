@@ -8,6 +8,7 @@ from math import isnan, nan
 from typing import Final
 
 from ...api.goals import HURT
+from ...api.languages import comma, later, plural, tr
 from ...api.marks import Mark, intact
 from ...api.numbers import CAVEAT, MOST, Finding, Numbers, Subject, signed
 
@@ -23,8 +24,19 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
     """Forgotten, as far as a model trained again tells? What else got hurt? And what that does not prove."""
     more = [one.clause for one in findings]
     if about.unchanged:
-        return "; ".join([f"Nothing was forgotten of {about.what}: not one weight of the model moved", *more]) + "."
-    parts = [_forget_clause(numbers, about), _retain_clause(numbers), _reference_clause(numbers, about), CAVEAT, *more]
+        return (
+            "; ".join(
+                [tr("Nothing was forgotten of {what}: not one weight of the model moved", what=about.what), *more]
+            )
+            + "."
+        )
+    parts = [
+        _forget_clause(numbers, about),
+        _retain_clause(numbers),
+        _reference_clause(numbers, about),
+        tr(CAVEAT),
+        *more,
+    ]
     return "; ".join(part for part in parts if part) + "."
 
 
@@ -34,18 +46,22 @@ def in_unit(numbers: Numbers, metric: str, when: str) -> str:
     parts = one.parts.get(when, {}) if one else {}
     if not parts or isnan(numbers.value(metric, when)):
         return (
-            "not measured"
+            tr("not measured")
             if isnan(numbers.value(metric, when))
-            else f"{numbers.value(metric, when):.1f} % of the range"
+            else tr("{error:.1f} % of the range", error=numbers.value(metric, when))
         )
     unit, error = next(iter(parts.items()))
-    return f"{error:.3g}{unit}"
+    return comma(f"{error:.3g}") + unit
 
 
 def _aim(numbers: Numbers) -> tuple[float, str]:
     """What the forget error should be, in percent of the range, and what it is of; NaN where nothing tells."""
     again = numbers.value(FORGET, "reference")
-    return (again, in_unit(numbers, FORGET, "reference") + " retrained") if not isnan(again) else (nan, "")
+    return (
+        (again, tr("{reference} retrained", reference=in_unit(numbers, FORGET, "reference")))
+        if not isnan(again)
+        else (nan, "")
+    )
 
 
 def standing(numbers: Numbers) -> str:
@@ -64,28 +80,36 @@ def standing(numbers: Numbers) -> str:
 def forgotten(numbers: Numbers) -> Mark:
     """Whether it is as far off on the forget set as a model that never saw it."""
     if isnan(numbers.value(FORGET, "after")):
-        return Mark("unknown", "Not measured")
+        return Mark("unknown", tr("Not measured"))
     aim = _aim(numbers)[1]
-    numbers_text = f"off by {in_unit(numbers, FORGET, 'after')} on the forget set", ", ".join(_beside(numbers, FORGET))
-    rule = f"Yes: its error is within {NEAR:g} points (percent of the range) of the retrained reference's. Partly: at least half of the way there."
+    off = tr("off by {error} on the forget set", error=in_unit(numbers, FORGET, "after"))
+    numbers_text = off, ", ".join(_beside(numbers, FORGET))
+    rule = tr(
+        "Yes: its error is within {near:g} points (percent of the range) of the retrained reference's. Partly: at least half of the way there.",
+        near=NEAR,
+    )
     match standing(numbers):
         case "as retrained":
-            return Mark("yes", "Yes", *numbers_text, rule, FORGET)
+            return Mark("yes", tr("Yes"), *numbers_text, rule, FORGET)
         case "more":
             return Mark(
                 "partly",
-                "Too much",
+                tr("Too much"),
                 *numbers_text,
-                f"{rule} It is further off than forgetting explains ({aim}).",
+                tr("{rule} It is further off than forgetting explains ({aim}).", rule=rule, aim=aim),
                 FORGET,
             )
         case "partly":
-            return Mark("partly", "Partly", *numbers_text, rule, FORGET)
+            return Mark("partly", tr("Partly"), *numbers_text, rule, FORGET)
         case "hardly":
-            return Mark("no", "Hardly", *numbers_text, rule, FORGET)
+            return Mark("no", tr("Hardly"), *numbers_text, rule, FORGET)
         case _:
             return Mark(
-                "unknown", "Cannot tell", *numbers_text, "There is no retrained reference to compare it with.", FORGET
+                "unknown",
+                tr("Cannot tell"),
+                *numbers_text,
+                tr("There is no retrained reference to compare it with."),
+                FORGET,
             )
 
 
@@ -93,17 +117,20 @@ def retained(numbers: Numbers) -> Mark:
     """Whether kept items, and new ones, are still predicted."""
     lost = {
         words: numbers.value(name, "after") - numbers.value(name, "before")
-        for words, name in (("the retain set", RETAIN), ("new items", TEST))
+        for words, name in ((tr("the retain set"), RETAIN), (tr("new items"), TEST))
     }
     return intact(
-        lost, f"off by {in_unit(numbers, TEST, 'after')} on new items", ", ".join(_beside(numbers, TEST)), TEST
+        lost,
+        tr("off by {error} on new items", error=in_unit(numbers, TEST, "after")),
+        ", ".join(_beside(numbers, TEST)),
+        TEST,
     )
 
 
 def _beside(numbers: Numbers, metric: str) -> list[str]:
-    whens = {"before": "before", "reference": "retrained"}
+    whens = {"before": later("{before} before"), "reference": later("{reference} retrained")}
     return [
-        f"{in_unit(numbers, metric, when)} {words}"
+        tr(words, **{when: in_unit(numbers, metric, when)})
         for when, words in whens.items()
         if not isnan(numbers.value(metric, when))
     ]
@@ -111,44 +138,59 @@ def _beside(numbers: Numbers, metric: str) -> list[str]:
 
 def _forget_clause(numbers: Numbers, about: Subject) -> str:
     if isnan(numbers.value(FORGET, "after")):
-        return f"Whether it forgot {about.what} was not measured"
+        return tr("Whether it forgot {what} was not measured", what=about.what)
     word = {
-        "as retrained": "It forgot",
-        "more": "It is further off than forgetting would explain on",
-        "partly": "It partly forgot",
-        "hardly": "It hardly forgot",
-        "": "How far it forgot cannot be said of",
+        "as retrained": later("It forgot"),
+        "more": later("It is further off than forgetting would explain on"),
+        "partly": later("It partly forgot"),
+        "hardly": later("It hardly forgot"),
+        "": later("How far it forgot cannot be said of"),
     }[standing(numbers)]
     beside = ", ".join(_beside(numbers, FORGET))
-    return f"{word} {about.what}: off by {in_unit(numbers, FORGET, 'after')} on average now ({beside})"
+    return tr(
+        "{word} {what}: off by {error} on average now ({beside})",
+        word=word,
+        what=about.what,
+        error=in_unit(numbers, FORGET, "after"),
+        beside=beside,
+    )
 
 
 def _retain_clause(numbers: Numbers) -> str:
-    names = {"kept items": RETAIN, "new ones": TEST}
+    names = {tr("kept items"): RETAIN, tr("new ones"): TEST}
     lost = {words: numbers.value(name, "after") - numbers.value(name, "before") for words, name in names.items()}
     measured = {words: points for words, points in lost.items() if not isnan(points)}
     if not measured:
-        return "what else got hurt was not measured"
-    listed = ", ".join(f"{signed(points)} on {words}" for words, points in measured.items())
-    lead = "the rest lost little" if max(measured.values()) < HURT else "the rest was hurt"
-    return f"{lead} (points of error, of the range: {listed})"
+        return tr("what else got hurt was not measured")
+    listed = ", ".join(
+        tr("{points} on {words}", points=signed(points), words=words) for words, points in measured.items()
+    )
+    lead = tr("the rest lost little") if max(measured.values()) < HURT else tr("the rest was hurt")
+    return tr("{lead} (points of error, of the range: {listed})", lead=lead, listed=listed)
 
 
 def _reference_clause(numbers: Numbers, about: Subject) -> str:
     """Whether it predicts what the retrained reference does, and every number that is far from that one's."""
     if isnan(numbers.value(FORGET, "reference")):
-        return "" if about.again else "there is no retrained reference to compare with"
+        return "" if about.again else tr("there is no retrained reference to compare with")
     far, distance = numbers.far(FORGET), numbers.value(PREDICTIONS, "after")
-    parts = [f"far from the retrained reference in {numbers.beside(far[:MOST])}"] if far else []
+    parts = [tr("far from the retrained reference in {far}", far=numbers.beside(far[:MOST]))] if far else []
     if not isnan(distance) and distance > ALIKE and standing(numbers) == "as retrained":
         parts.append(
-            f"but what it predicts there is spread otherwise than the reference's (W1 {distance:.1f} % of the range)"
+            tr(
+                "but what it predicts there is spread otherwise than the reference's (W1 {distance:.1f} % of the range)",
+                distance=distance,
+            )
         )
     return "; ".join(parts)
 
 
 def of_items(count: int, targets: Sequence[str]) -> str:
     """What is to be forgotten, in words: "the 663 training items (tilt:0-30)"."""
-    items = f"{count:,} training item{'' if count == 1 else 's'}"
+    items = plural("{count:,} training item", "{count:,} training items", count)
     listed = ", ".join(targets)
-    return f"the {items} ({listed})" if len(listed) <= 40 else f"the {items}"
+    return (
+        tr("the {items} ({listed})", items=items, listed=listed)
+        if len(listed) <= 40
+        else tr("the {items}", items=items)
+    )

@@ -58,15 +58,15 @@ def build(page: RunPage) -> None:
 
 def _sending(page: RunPage) -> None:
     """What sends the run to a repository of the account that is signed in."""
-    with gr.Accordion("Send to my repository on the Hub", open=False, elem_id="sending"):
+    with gr.Accordion(tr("Send to my repository on the Hub"), open=False, elem_id="sending"):
         name = gr.Textbox(
             "",
-            label="Repository",
-            info="Its name in your account; a private one is made where there is none.",
+            label=tr("Repository"),
+            info=tr("Its name in your account; a private one is made where there is none."),
             max_length=96,
         )
-        what = gr.Radio(list(signing.WHAT), value=signing.CARD, label="What")
-        button = gr.Button("Send", elem_id="send", scale=0, min_width=120)
+        what = gr.Radio([(tr(words), what) for words, what in signing.WHAT], value=signing.CARD, label=tr("What"))
+        button = gr.Button(tr("Send"), elem_id="send", scale=0, min_width=120)
         said = Alive(elem_id="sent")
     inputs = page.inputs(page.secret, name, what)
     button.click(send, inputs, [said], js=at_place(("", "", "")), concurrency_limit=2, **PRIVATE)
