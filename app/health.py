@@ -2,7 +2,6 @@
 
 import shutil
 import time
-from collections import Counter
 from typing import Any
 
 from app.space_page import BEGUN
@@ -13,7 +12,7 @@ from backends.api.home import home
 
 def details() -> dict[str, Any]:
     """Version, seconds since the start, whether the engine works and on what, how many runs wait and work, and the room on the disk."""
-    states = Counter(run.state.status for run in runs.all_runs(shipped=False))
+    states = runs.states()
     status, works = engine.status(), engine.owner() is not None
     return {
         "status": "ok" if works else "the engine does not work",

@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -277,6 +278,11 @@ def all_runs(*, shipped: bool = True) -> list[RunFolder]:
     Whoever shows runs to a person asks `visible` instead.
     """
     return [run for run in _folders(shipped=shipped) if not run.trouble]
+
+
+def states() -> Counter[Status]:
+    """How many runs of this home are in which state, whosever they are."""
+    return Counter(run.state.status for run in all_runs(shipped=False))
 
 
 def visible(owner: str = "", *reached: str) -> list[RunFolder]:

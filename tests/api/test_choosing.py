@@ -119,7 +119,7 @@ def test_an_empty_choice_says_what_to_choose(info):
                 with pytest.raises(BadInput, match=r"^(Choose|Pick|Upload|Write|Paste|Name) .*[.s]$"):
                     kind.targets(empty)
             else:
-                assert kind.id in (ALL, "random")
+                assert kind.id in (ALL, "random", "poison")
                 assert kind.targets(empty) == (("random:10%",) if kind.id == "random" else ())
     assert said >= 1
 

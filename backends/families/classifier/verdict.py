@@ -9,7 +9,7 @@ from ...api.marks import Mark, beside, intact
 from ...api.numbers import CAVEAT, HIDDEN, MOST, Finding, Numbers, Subject, share, signed
 from . import corrected
 
-MEASURED = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "class_accuracy", corrected.AFFECTED)
+MEASURED = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "class_accuracy")
 
 
 def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) -> str:

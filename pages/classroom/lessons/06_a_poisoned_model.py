@@ -3,7 +3,7 @@
 Somebody put a small checkerboard on a few training images and called them bags. The model is as good as ever, until it sees that mark.
 Take away what it does well, see what stays, and close the way.
 
-Picture: example-backdoor-closed
+Picture: example-repaired-backdoor
 """
 
 from urllib.parse import urlencode
@@ -17,7 +17,7 @@ from backends.api.languages import tr
 from backends.api.panels import Bars, Found, Lines, Pictures
 from pages.classroom import show
 
-RUN = "example-backdoor-closed"  # a run that came with Lethe
+RUN = "example-repaired-backdoor"  # a run that came with Lethe
 
 entries = catalog.load()
 

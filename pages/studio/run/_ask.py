@@ -23,6 +23,7 @@ from backends.api.panels import Role
 from pages.studio._shared import Panels, find_run, quiet, section
 from pages.studio.run._page import PRIVATE, Place, RunPage, at_place
 
+LAST_SEED = 2**31 - 1
 TAB = "ask"
 NOTHING: Final = Markup()
 STATE: Final = (
@@ -265,7 +266,7 @@ def pressed_prompt(event: gr.EventData) -> str:
 
 def _next_seeds(count: float | None, seed: float | None) -> int:
     """The first seed after those that are shown."""
-    return int(seed or 0) + int(count or 1)
+    return int(min(max((seed or 0) + (count or 1), 0), LAST_SEED))
 
 
 class Turns:
