@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from app import markup
-from backends.api import catalog
+from backends.api import catalog, runs
 from backends.api.catalog import Catalog, Method
 from backends.api.languages import tr
 
@@ -27,7 +27,7 @@ def doors(run_id: str) -> list[Door]:
         run_id: a finished run whose model can be tested; empty where there is none.
     """
     entries = catalog.load()
-    return [door for build in (_protect, _learn, _forget, _attack) for door in build(entries, run_id)]
+    return [door for build in (_protect, _learn, _forget, _attack, _repair) for door in build(entries, run_id)]
 
 
 def _form(entries: Catalog, method: Method) -> str:
@@ -55,7 +55,7 @@ def _learn(entries: Catalog, run_id: str) -> Iterator[Door]:
 
 
 def _forget(entries: Catalog, run_id: str) -> Iterator[Door]:
-    methods = [method for method in entries.methods if not method.reference and not method.finds]
+    methods = [one for one in entries.methods if one.stage == "forget" and not one.reference and not one.finds]
     yield Door(tr("Forget"), tr("{methods_count} methods, one form", methods_count=len(methods)), "new", "eraser")
 
 
@@ -66,3 +66,10 @@ def _attack(entries: Catalog, run_id: str) -> Iterator[Door]:
         yield Door(
             tr("Attack"), tr("Is it erased or only hidden? Look inside"), markup.run_address(run_id, "inside"), "target"
         )
+
+
+def _repair(entries: Catalog, run_id: str) -> Iterator[Door]:
+    menders = [method.id for method in entries.methods if method.stage == "repair"]
+    shown = next((run for run in runs.visible() if run.shipped and run.spec.method in menders), None)
+    if shown is not None:
+        yield Door(tr("Repair"), tr("A hidden trigger, found and closed: look"), markup.run_address(shown.id), "wrench")

@@ -14,7 +14,7 @@ from app.templating import render
 from app.trials import Trial
 from app.view import Panels
 from backends.api import catalog, comebacks, court, model_info
-from backends.api.catalog import KINDS, Method
+from backends.api.catalog import KINDS, STAGES, Method
 from backends.api.estimate import Estimate, estimate, estimates
 from backends.api.languages import tr
 from backends.api.runs import RunFolder
@@ -22,6 +22,7 @@ from backends.api.runs import RunFolder
 SCRIPT: Final = (theme.STATIC / "panels.js").read_text("utf-8") + (theme.STATIC / "methods.js").read_text("utf-8")
 AT_FIRST: Final = 12  # rows on the page before all are asked for
 USUAL: Final = "same algorithm, smaller model"  # the label of nearly every method, so that it tells none from another
+USUAL_STAGE: Final = "forget"
 
 
 class MethodPanels(Panels):
@@ -173,6 +174,8 @@ def _body(row: Row, model: str) -> Markup:
     entry = row.entry
     fits = [tr(family.title) for family in families.every().values() if entry.works_with.get(family.id) is True]
     tags = [KINDS[entry.kind][1]]
+    if entry.stage != USUAL_STAGE:
+        tags.insert(0, tr("{stage}: {what}", stage=tr(STAGES[entry.stage][0]), what=tr(STAGES[entry.stage][1])))
     if entry.label != USUAL:
         label = tr(entry.label)
         tags.append(f"{label[:1].upper()}{label[1:]}.")

@@ -27,10 +27,10 @@ Kind = Literal["retain", "replace", "push", "edit", "hide"]
 Stage = Literal["protect", "learn", "forget", "repair"]
 # Where in a model's life a method belongs: its name on a page, and a sentence on it.
 STAGES: Final[dict[Stage, tuple[str, str]]] = {
-    "protect": ("Protect", "Before anybody trains: data that cannot be learned from."),
-    "learn": ("Learn", "While a model is trained."),
-    "forget": ("Forget", "Afterwards: something is taken out of a trained model."),
-    "repair": ("Repair", "A model that was manipulated or damaged is set right."),
+    "protect": (later("Protect"), later("Before anybody trains: data that cannot be learned from.")),
+    "learn": (later("Learn"), later("While a model is trained.")),
+    "forget": (later("Forget"), later("Afterwards: something is taken out of a trained model.")),
+    "repair": (later("Repair"), later("A model that was manipulated or damaged is set right.")),
 }
 # What a method does to a model: its name on a page, and a sentence on it.
 KINDS: Final[dict[Kind, tuple[str, str]]] = {

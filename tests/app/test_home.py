@@ -130,7 +130,7 @@ def test_make_it_forget_leads_to_the_form_and_see_how_to_the_run(fronts):
 def test_every_door_leads_to_a_page_that_exists(home):
     entries = catalog.load()
     ways = doors.doors("example-forget-cat")
-    assert [door.name for door in ways] == ["Protect", "Learn", "Forget", "Attack"]
+    assert [door.name for door in ways] == ["Protect", "Learn", "Forget", "Attack", "Repair"]
     for door in ways:
         assert door.to.partition("?")[0] in ("new", "run")
         method = re.search(r"method=(\w+)", door.to)
@@ -139,7 +139,7 @@ def test_every_door_leads_to_a_page_that_exists(home):
                 f"model={next(m.id for m in entries.models if entries.get('methods', method[1]).works_with[m.family] is True)}"
                 in door.to
             )
-    assert [door.name for door in doors.doors("")] == ["Protect", "Learn", "Forget"]
+    assert [door.name for door in doors.doors("")] == ["Protect", "Learn", "Forget", "Repair"]
 
 
 def test_home_is_light(home):
