@@ -8,7 +8,7 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..api.panels import AnyPanel, Bars, Lines, Picture, Pictures, Series
+from ..api.panels import AnyPanel, Bars, Lines, Picture, Pictures, Role, Series, When
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..families.classifier import exposure
@@ -108,10 +108,12 @@ def _scissors(courses: dict[str, _Course]) -> Lines:
     first = courses["original"]
     series = []
     for name, course in courses.items():
-        when: Literal["before", ""] = "before" if name == "original" else ""
-        series.append(Series(name=f"{name}: clean accuracy", values=list(course.clean), role="neighbour", when=when))
+        original = name == "original"
+        roles: tuple[Role, Role] = ("neighbour", "forget") if original else ("reference", "reference")
+        series.append(Series(name=f"{name}: clean accuracy", values=list(course.clean), role=roles[0]))
         if course.success:
-            series.append(Series(name=f"{name}: trigger works", values=list(course.success), role="forget", when=when))
+            when: When = "" if original else "before"  # dotted, beside the other of its colour
+            series.append(Series(name=f"{name}: trigger works", values=list(course.success), role=roles[1], when=when))
     finding = f"Clean accuracy goes from {percent(first.clean[0])} to {percent(first.clean[-1])} in {len(first.clean) - 1} epochs"
     if first.success:
         finding += f", while the trigger goes on working on {percent(first.success[-1])} of new images ({percent(first.success[0])} before)"

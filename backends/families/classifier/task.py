@@ -335,6 +335,15 @@ class Classifier:
         return items.as_image(items.as_input(self, image))
 
     @property
+    def true_labels(self) -> NDArray[np.int64]:
+        """Classes of the training images, those of manipulated ones as they were before."""
+        if self.data.tampered is None:
+            return self.data.train.labels
+        labels = self.data.train.labels.copy()
+        labels[self.data.tampered.ids] = self.data.tampered.truth
+        return labels
+
+    @property
     def watched(self) -> list[tuple[str, str, int]]:
         """The items that `sample` shows: (role, split, position), at most 8 a role, the same for every run on these targets."""
         labels = self.data.test.labels
@@ -366,7 +375,7 @@ class Classifier:
                 probabilities |= {(split, place): row for place, row in zip(places, rows, strict=True)}
         finally:
             model.train(was)
-        labels = {"train": self.data.train.labels, "test": self.data.test.labels}
+        labels = {"train": self.true_labels, "test": self.data.test.labels}
         return [
             {
                 "id": f"{split}-{place}",
