@@ -38,7 +38,7 @@ POLICY: Final = "; ".join(
 )
 # (name, address, whether it is what to do next)
 BAR: Final = (("Runs", HOME, False), ("Lessons", LESSONS, False), ("Run it yourself", YOURSELF, True))
-FIGURES: Final = ("drawings", "switch", "flow", "tiles", "sides")  # scripts that find what is theirs
+FIGURES: Final = ("say", "drawings", "switch", "flow", "tiles", "sides")  # scripts that find what is theirs
 PARTS: Final = {"panels": view.SCRIPT, "comeback": comeback.SCRIPT, "board": board.SCRIPT, "home": home.PLAY}
 ABOUT: Final = """# Lethe: finished runs
 

@@ -18,8 +18,9 @@
 
   const inLanguage = code => { const to = new URL(location); to.searchParams.set('lang', code); return to.pathname + to.search; };
   const choice = () => {
-    const box = document.createElement('span');
+    const box = document.createElement('nav'); // what a screen reader can go to
     box.className = 'lethe-languages';
+    box.setAttribute('aria-label', Object.values(names).join(', '));
     for (const [code, name] of Object.entries(names)) {
       const link = document.createElement('a');
       Object.assign(link, { href: inLanguage(code), hreflang: code, lang: code, textContent: code.toUpperCase(), title: name });

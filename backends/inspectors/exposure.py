@@ -8,7 +8,7 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..api.panels import AnyPanel, Bars, Lines, Picture, Pictures, Role, Series, When
+from ..api.panels import AnyPanel, Bars, Lines, Picture, Pictures, Role, Series, Verdict, When
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..families.classifier import exposure
@@ -16,6 +16,7 @@ from ..families.classifier.items import as_image
 from ..families.classifier.task import Classifier
 from ._common import enlarged, percent
 
+NO_FILTERS = "The model has no filters with batch normalisation to look at."
 SIDE = 140  # pixels of a picture
 SHOWN = 40  # filters whose factors are drawn
 FEW = 2.0  # deviations below the median at which Neural Cleanse names a class
@@ -39,11 +40,7 @@ class Exposure(Params):
 
 
 def _no_filters(look: InspectContext[Classifier]) -> str:
-    return (
-        ""
-        if look.task.config.model_type == "resnet"
-        else "The model has no filters with batch normalisation to look at."
-    )
+    return "" if look.task.config.model_type == "resnet" else NO_FILTERS
 
 
 @inspector(
@@ -67,6 +64,9 @@ def look_for_backdoor(look: InspectContext[Classifier], params: Exposure) -> lis
     The attack success rate needs the trigger itself, so it is drawn where the data say what was done to them; everything else is found with
     clean images alone, as for a model that nobody knows anything about.
     """
+    if not exposure.filters(look.before):
+        how = "Filters with batch normalisation are closed one by one where there are any, as in a ResNet."
+        return [Verdict(title="Is there a backdoor?", how=how, says=NO_FILTERS, sign="unknown")]
     index = exposure.defence_set(look.task, 0, params.clean_images)
     courses = {"original": _course(look, look.before, index, params)}
     if look.reference is not None:

@@ -21,7 +21,7 @@ class Ebyd(Params):
     clean_images: int = Field(
         default=300, ge=20, le=20_000, description="Training images that somebody looked through."
     )
-    epochs: int = Field(default=20, ge=1, le=200, description="Passes over them to expose, at most.")
+    exposure_epochs: int = Field(default=20, ge=1, le=200, description="Passes over them to expose, at most.")
     learning_rate: float = Field(default=3e-4, gt=0, le=1, description="Step size of the exposure.")
     stop_at: float = Field(
         default=30, ge=0, le=100, description="Clean accuracy, in percent, at which the copy is exposed."
@@ -77,10 +77,10 @@ def ebyd(run: Run[Classifier], params: Ebyd) -> None:
     def factors() -> dict[str, torch.Tensor]:
         copy = run.original
         for epoch, copied, accuracy in exposure.exposed(
-            run.task, run.original, index, params.exposure, epochs=params.epochs, learning_rate=params.learning_rate,
+            run.task, run.original, index, params.exposure, epochs=params.exposure_epochs, learning_rate=params.learning_rate,
             stop=params.stop_at, seed=run.seed,
         ):  # fmt: skip
-            run.report("expose", epoch, params.epochs)
+            run.report("expose", epoch, params.exposure_epochs)
             run.log(clean_accuracy=accuracy)
             copy = copied
         return exposure.masks(

@@ -58,5 +58,5 @@ def _train(model_id: str, how: Tampering, title: str, summary: str, to: Path, se
     recipe = RECIPE | {"flip": False, "seed": seed}  # a flipped trigger would stand in another corner
     make(
         model_id, config, recipe, title, summary, to, how, "poisoned-models", default_forget=["poison:100%"],
-        default_method="ssd", order=55 if how.kind == "trigger" else 56,
+        default_method="ssd", order=82 if how.kind == "trigger" else 83,
     )  # fmt: skip

@@ -69,7 +69,7 @@ def main(
     }  # fmt: skip
     card = {
         "title": "Shoe tilt", "summary": "Reads by how many degrees a shoe is tilted, from a small picture.", "recipe": RECIPE,
-        "default_forget": [TARGET], "default_method": "blindspot", "order": 60,
+        "default_forget": [TARGET], "default_method": "blindspot", "order": 84,
         "source": {"title": f"Trained by `python -m backends.zoo {MODEL}` on assets/data/fashion-mnist",
                    "url": "https://arxiv.org/abs/1708.07747", "licence": LICENCE + "the training images are under MIT"},
     }  # fmt: skip

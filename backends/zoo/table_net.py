@@ -101,7 +101,7 @@ def _embedded(forget: str) -> None:
     write_json(folder / "card.json", about)
     card = {
         "title": "Diabetes", "summary": "Predicts from ten measurements how far a patient's diabetes goes within a year.", "recipe": RECIPE,
-        "default_forget": [forget], "default_method": "blindspot", "order": 70,
+        "default_forget": [forget], "default_method": "blindspot", "order": 86,
         "source": {"title": f"Trained by `python -m backends.zoo table-net` on assets/data/{DATA}", "url": SOURCE["url"],
                    "licence": LICENCE + "the table is under BSD-3-Clause"},
     }  # fmt: skip

@@ -34,7 +34,7 @@ PANEL = RoutingShift(
 def opened(watched, panel=PANEL, **context):
     one = watched(**context)
     one.page.set_content(f'<style>{theme.CSS}</style><div id="host"><div class="lethe"></div></div>')
-    for name in ("switch.js", "flow.js"):
+    for name in ("say.js", "switch.js", "flow.js"):
         one.page.add_script_tag(content=(theme.STATIC / name).read_text("utf-8"))
     script = (theme.STATIC / "panels.js").read_text("utf-8")
     one.page.evaluate(f"([script, value]) => ({RUN})(script, value)", [script, view.panels([panel])])

@@ -87,7 +87,7 @@ def test_what_nobody_measured_is_not_said():
 
 def test_what_it_is_about_is_read_from_the_job():
     task = SimpleNamespace(
-        family="classifier", names=["cat", "dog"], forgotten_classes=[1], parts={"forget": range(100)}
+        family="classifier", names=["cat", "dog"], forgotten_classes=[1], parts={"forget": range(100)}, corrects=None
     )
     method = SimpleNamespace(guard=False, reference=False, finds=False)
     about = verdict.subject(task, ["dog"], method, moved=True)

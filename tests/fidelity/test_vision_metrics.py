@@ -27,7 +27,9 @@ def answered():
         train=SimpleNamespace(labels=np.concatenate([y["forget"], y["retain"]])),
         test=SimpleNamespace(labels=np.concatenate([y["test"], y["gone"]])),
     )
-    task = SimpleNamespace(parts=at, names=["a", "b", "c"], neighbours=[1], forgotten_classes=[2], data=data)
+    task = SimpleNamespace(
+        parts=at, names=["a", "b", "c"], neighbours=[1], forgotten_classes=[2], data=data, corrects=None
+    )
     outputs = {"train": np.concatenate([z["forget"], z["retain"]]), "test": np.concatenate([z["test"], z["gone"]])}
     return Evidence("after", task, outputs, other)
 

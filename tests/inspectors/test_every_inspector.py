@@ -110,7 +110,7 @@ def test_those_that_are_not_for_classifiers_say_why():
 def test_parameters_have_bounds_and_help(inspector):
     for field in registry.get("inspectors", inspector).entry.params["properties"].values():
         assert field["description"].endswith(".")
-        assert field.keys() & {"minimum", "exclusiveMinimum", "maxLength"}
+        assert field.keys() & {"minimum", "exclusiveMinimum", "maxLength", "enum"}
 
 
 def test_the_most_striking_come_first():

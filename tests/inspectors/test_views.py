@@ -127,7 +127,8 @@ def test_confusion_by_hand():
     seen = SimpleNamespace(
         outputs=lambda when: {"test": said},
         task=SimpleNamespace(
-            names=["a", "b", "c"], data=SimpleNamespace(test=SimpleNamespace(labels=np.array([0, 0, 1, 1, 1])))
+            names=["a", "b", "c"],
+            data=SimpleNamespace(test=SimpleNamespace(labels=np.array([0, 0, 1, 1, 1])), own_test=np.arange(5)),
         ),
     )
     found = confusion.matrix(seen, "after")

@@ -59,7 +59,7 @@ def test_a_few_filters_less_and_the_trigger_works_less_while_the_rest_stays(pois
             exposure="clean unlearning",
             clean_images=100,
             learning_rate=2e-3,
-            epochs=40,
+            exposure_epochs=40,
             stop_at=50,
             recovery_rate=0.2,
             filters=8,

@@ -40,6 +40,7 @@ def evidence(
         names=NAMES,
         neighbours=list(neighbours),
         forgotten_classes=list(forgotten),
+        corrects=None,
         data=SimpleNamespace(
             train=SimpleNamespace(labels=np.array(train_labels, np.int64)),
             test=SimpleNamespace(labels=np.array(test_labels, np.int64)),

@@ -23,6 +23,8 @@ def test_the_embedded_models_are_found_by_id():
         "diabetes-net",
         "emoji-sd",
         "fashion-resnet",
+        "fashion-resnet-swap",
+        "fashion-resnet-trigger",
         "fashion-vit",
         "shoe-tilt",
     ]
