@@ -109,7 +109,7 @@ def test_a_class_from_the_first_code_to_its_end(school, watched, screenshots):
 
     board.get_by_role("button", name="What pupils find chosen").click()
     board.locator("#class-model input").click()
-    board.get_by_role("option", name="Clothes ResNet").click()
+    board.get_by_role("option", name="Clothes ResNet", exact=True).click()
     type_in(board, "class-forget", "Bag")
     board.locator("#class-set").click()
     board.locator("#class-set-says").get_by_text("forget: Bag").wait_for()

@@ -160,9 +160,10 @@ def test_one_page_from_the_model_to_the_sentence(studio, watched, screenshots):
     page.locator("#method label", has_text="Selective Synaptic Dampening (SSD)").click()
     page.locator("#say", has_text="Selective Synaptic Dampening (SSD)").wait_for()
     page.locator("#more button").click()
-    assert [rows.nth(at).is_visible() for at in range(rows.count())] == [
-        at in (0, 1, 2, 8) for at in range(rows.count())
-    ]
+    visible = [rows.nth(at).inner_text() for at in range(rows.count()) if rows.nth(at).is_visible()]
+    assert (
+        len(visible) == 4 and "Selective Synaptic Dampening (SSD)" in visible[3]
+    )  # the first three, and the chosen one
     page.screenshot(path=screenshots / "3-method.png", full_page=True)
     assert seen.errors == [] and seen.outside(studio) == []
 
@@ -250,9 +251,8 @@ def test_looks_wait_for_each_other_and_are_filed_under_their_own_name(studio, wa
     page.wait_for_function("Number(getComputedStyle(document.querySelector('#look-seen .modebar')).opacity) === 1")
     assert toolbar.bounding_box()["y"] + toolbar.bounding_box()["height"] <= plot.bounding_box()["y"] + 8
     page.locator("#look-group label", has_text="Is it still there?").click()
-    page.locator("#look-inspector label", has_text="Universal input perturbation").click()
     page.locator("#look-unfit", has_text="This run has no filter").wait_for(timeout=120_000)
-    assert page.locator("#look-inspector label").all_inner_texts() == ["Exposure", "Universal input perturbation"]
+    assert page.locator("#look-inspector label").all_inner_texts() == ["Exposure"]
     assert seen.errors == [] and seen.outside(studio) == []
 
 
