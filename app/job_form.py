@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from app import forms, theme
 from app.inference import LIVE
 from app.target_choice import targets_in_words
-from backends.api import catalog, families, model_info, submit
+from backends.api import catalog, families, model_info, stage_words, submit
 from backends.api import tuned_params as tuned
 from backends.api.catalog import Method
 from backends.api.choosing import Choice, Choosing, joined
@@ -20,6 +20,7 @@ from backends.api.estimate import Past, estimate, estimates
 from backends.api.languages import tr
 from backends.api.model_info import ModelInfo
 from backends.api.spec import JobSpec
+from backends.api.stages import Words
 
 INSTEAD: Final = "say instead"  # role of a setting
 OWN: Final = "own"  # value of the card "your own model"
@@ -254,11 +255,17 @@ def counts(model: str, forget: tuple[str, ...], keep: tuple[str, ...], data: str
     return Counted(int(resolved["forget"]), int(resolved["keep"]), prompts, questions, int(resolved.get("passages", 0)))
 
 
-def counts_text(counts: Counted, family: str) -> str:
+def words(draft: Draft) -> Words:
+    """How the job is said: as its method's stage, or as its target asks."""
+    family = draft.model.family if draft.model else ""
+    return stage_words.words(draft.chosen_method(), draft.forget_or_nothing(), family)
+
+
+def counts_text(counts: Counted, family: str, words: Words) -> str:
     """ "2,000 images to forget, 18,000 to keep", "9 prompts to forget, 217 to keep"."""
     noun = "passages" if counts.questions and counts.passages == counts.forget else families.get(family).noun
     return tr(
-        "{forget:,} {noun} to forget, {keep:,} to keep",
+        words.counted,
         forget=counts.forget,
         noun=tr(noun.removesuffix("s") if counts.forget == 1 else noun),
         keep=counts.keep,

@@ -4,7 +4,7 @@ from markupsafe import Markup
 
 from app import markup
 from app.templating import render
-from backends.api import court, early, verdict
+from backends.api import court, early, stage_words, verdict
 from backends.api.errors import LetheError
 from backends.api.marks import QUESTIONS, UNMEASURED, UNTESTED, Mark
 from backends.api.runs import RunFolder
@@ -16,10 +16,11 @@ def row(run: RunFolder) -> Markup:
         return Markup()
     each = verdict.marks_of(run)
     test = "" if court.of_run(run) is not None else run.id  # what was tested is not offered again
-    cards = [_card(question, mark, test) for question, mark in zip(QUESTIONS, each, strict=True)]
+    asked = stage_words.questions(run)
+    cards = [_card(question, mark, test) for question, mark in zip(asked, each, strict=True)]
     clauses = [part.strip() for part in verdict.of_run(run).removesuffix(".").split(";")]
     notes = [str(note) for note in run.result.get("notes", [])]
-    rules = [(question, mark.rule) for question, mark in zip(QUESTIONS, each, strict=True) if mark.rule]
+    rules = [(question, mark.rule) for question, mark in zip(asked, each, strict=True) if mark.rule]
     return render(
         "marks.row", markup.join(cards), [f"{one[:1].upper()}{one[1:]}." for one in clauses if one], rules, notes
     )
@@ -30,7 +31,7 @@ def first(run: RunFolder) -> tuple[Markup, str]:
     told = early.of_run(run)
     if told is None:
         return Markup(), ""
-    cards = [_card(question, mark, "") for question, mark in zip(QUESTIONS, told.marks, strict=True)]
+    cards = [_card(question, mark, "") for question, mark in zip(stage_words.questions(run), told.marks, strict=True)]
     return render("marks.cards", markup.join(cards)), told.counted
 
 
@@ -40,7 +41,8 @@ def of_run(run: RunFolder) -> list[tuple[str, Mark, str]]:
         each = verdict.marks_of(run)
     except (LetheError, ValueError, TypeError):  # a damaged file
         each = (UNMEASURED, UNMEASURED, UNTESTED)
-    return [(question, mark, markup.SIGNS[mark.sign]) for question, mark in zip(QUESTIONS, each, strict=True)]
+    asked = stage_words.questions(run)
+    return [(question, mark, markup.SIGNS[mark.sign]) for question, mark in zip(asked, each, strict=True)]
 
 
 def _card(question: str, mark: Mark, run_id: str) -> Markup:

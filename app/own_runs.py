@@ -11,7 +11,7 @@ from app.figures.training import drawing
 from app.figures.watching import is_drawing
 from app.target_choice import targets_in_words
 from app.templating import render
-from backends.api import catalog, estimate, model_info, runs
+from backends.api import catalog, estimate, model_info, runs, stage_words
 from backends.api.errors import DAMAGED, LetheError
 from backends.api.languages import plural, tr
 from backends.api.runs import RunFolder
@@ -43,7 +43,7 @@ def _row(run: RunFolder) -> Markup:
     """One run; empty where it can no longer be read."""
     try:
         spec, state = run.spec, run.state
-        what = tr("Forget {forget}", forget=targets_in_words(spec.forget, spec.family))
+        what = tr(stage_words.of_run(run).short, target=targets_in_words(spec.forget, spec.family))
         about = run_card.title_of("models", spec.model)
         when = ago(state.history[-1].at) if state.history else ""
         phase, share = "", None

@@ -12,7 +12,7 @@ from app.figures.training import sure
 from app.figures.watching import is_chat, is_drawing
 from app.scenes import IMAGES, most_changed
 from app.target_choice import targets_in_words
-from backends.api import runs
+from backends.api import runs, stage_words
 from backends.api.languages import tr
 from backends.api.runs import RunFolder
 
@@ -40,7 +40,7 @@ def _picture(run_id: str, path: Path, changed: int) -> bytes:
     run = runs.find(run_id)
     image = Image.new("RGB", SIZE, PAPER)
     draw = ImageDraw.Draw(image)
-    title = tr("Forget {forget}", forget=targets_in_words(run.spec.forget, run.spec.family))
+    title = tr(stage_words.of_run(run).short, target=targets_in_words(run.spec.forget, run.spec.family))
     _line(draw, 50, title, 54, INK)
     _line(draw, 124, run_card.title_of("models", run.spec.model), 34, QUIET)
     items = most_changed(run.samples())

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from backends.api import catalog, pairs, runs
+from backends.api import catalog, pairs, runs, stage_words
 from backends.api.errors import LetheError
 from backends.api.languages import later, tr
 
@@ -42,7 +42,7 @@ def of(run_id: str) -> Preview | None:
     except (LetheError, OSError, ValueError):
         return None
     verdict = str((result or {}).get("verdict") or "This run has not finished; open the link to see how far it is.")
-    title = _short(tr("Forget {forget}: {model}", forget=forget, model=titles.get(spec.model, tr("an own model"))))
+    title = _short(f"{tr(stage_words.of_run(run).short, target=forget)}: {titles.get(spec.model, tr('an own model'))}")
     return Preview(title, _short(verdict), f"/vendor/preview/{quote(run.id)}.png")
 
 

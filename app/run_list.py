@@ -16,6 +16,7 @@ from app.live_html import JS, Alive
 from app.run_settings import differences
 from app.target_choice import targets_in_words
 from app.templating import render
+from backends.api import stage_words
 from backends.api.errors import Unreadable
 from backends.api.languages import tr
 from backends.api.runs import RunFolder, State, places
@@ -140,15 +141,15 @@ def _empty(shipped: Sequence[RunFolder]) -> Markup:
 
 
 def what_of(run: RunFolder) -> str:
-    """What a run does: "Authors forgets Ivo Pemberly"."""
+    """What a run does: "Authors forgets Ivo Pemberly", after what others before it forgot."""
     spec = run.spec
     after = tr(", after {earlier}", earlier=targets_in_words(spec.earlier, spec.family)) if spec.after else ""
-    return tr(
-        "{model} forgets {forget}{after}",
+    title = tr(
+        stage_words.of_run(run).pattern(),
         model=run_card.title_of("models", spec.model),
-        forget=targets_in_words(spec.forget, spec.family),
-        after=after,
+        target=targets_in_words(spec.forget, spec.family),
     )
+    return title + after
 
 
 def method_of(run: RunFolder) -> str:

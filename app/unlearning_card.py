@@ -16,7 +16,7 @@ from app.figures.watching import is_chat, is_drawing
 from app.markup import data_uri
 from app.target_choice import targets_in_words
 from app.templating import render
-from backends.api import __version__, attacked, catalog, court, elsewhere, files, runs
+from backends.api import __version__, attacked, catalog, court, elsewhere, files, runs, stage_words
 from backends.api.errors import BadInput
 from backends.api.families import of_run
 from backends.api.home import ASSETS
@@ -139,7 +139,7 @@ def html(run: RunFolder) -> str:
     packed = files.dumps(content)
     return str(
         render(
-            "unlearning_card.page", style=Markup(STYLE), card=content, target=targets_in_words(run.spec.forget, of_run(run)),
+            "unlearning_card.page", style=Markup(STYLE), card=content, pattern=stage_words.of_run(run).pattern(), target=targets_in_words(run.spec.forget, of_run(run)),
             model=run_card.title_of("models", run.spec.model), marks=marks.of_run(run), items=_items(run), judged=judged,
             word=judged.title[1] if judged is not None else "", attacks=attacks, seconds=theme.seconds(content["seconds"]),
             metrics=[(one.title or name, [theme.large(getattr(one, when), one.unit) for when in attacked.WHENS]) for name, one in run_results.metrics_of(run).items()],

@@ -8,11 +8,10 @@ from app.figures.training import class_name, sure
 from app.figures.watching import is_chat, is_drawing
 from app.looks import LOOKS, Look
 from app.public_api import _own
-from backends.api import catalog, court, runs
+from backends.api import catalog, court, runs, stage_words
 from backends.api import verdict as verdicts
 from backends.api.errors import LetheError
 from backends.api.files import number
-from backends.api.marks import QUESTIONS
 from backends.api.runs import RunFolder
 
 NUMBERS: Final = {"title", "before", "after", "reference", "unit", "direction"}
@@ -161,7 +160,7 @@ def _marks(run: RunFolder) -> list[dict[str, str]]:
     """The three marks, each an answer with the number behind it and the rule."""
     return [
         {"question": question, "word": mark.word, "number": mark.number, "beside": mark.beside, "rule": mark.rule}
-        for question, mark in zip(QUESTIONS, verdicts.marks_of(run), strict=True)
+        for question, mark in zip(stage_words.questions(run), verdicts.marks_of(run), strict=True)
     ]
 
 

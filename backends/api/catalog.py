@@ -19,12 +19,12 @@ from .errors import BadInput, LetheError
 from .home import home, ready_home
 from .languages import later, tr
 from .renamed import current
+from .stages import Stage, Words
 from .tuned_params import Tuned
 
 Measures = Literal["forgetting", "privacy", "keeping", "cost", "other"]
 Label = Literal["same algorithm, smaller model", "reconstruction from the abstract", "our extension"]
 Kind = Literal["retain", "replace", "push", "edit", "hide"]
-Stage = Literal["protect", "learn", "forget", "repair"]
 # Where in a model's life a method belongs: its name on a page, and a sentence on it.
 STAGES: Final[dict[Stage, tuple[str, str]]] = {
     "protect": (later("Protect"), later("Before anybody trains: data that cannot be learned from.")),
@@ -111,6 +111,7 @@ class Method(Entry):
     label: Label
     kind: Kind = Field(description="What it does to a model, a key of KINDS.")
     stage: Stage = Field(default="forget", description="Where in a model's life it belongs, a key of STAGES.")
+    words: Words | None = Field(default=None, description="How its jobs are said, where not as others of its stage.")
     departures: str = Field(default="", description="Where the code departs from the paper, in words.")
     variant_of: str = Field(default="", description="Id of the method that this is, for other families of models.")
     guard: bool = False

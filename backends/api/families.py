@@ -21,6 +21,7 @@ from .panels import Role
 from .params import quoted_value
 from .runs import RunFolder
 from .spec import JobSpec
+from .stages import Stage
 
 # what a plug-in can need of a family, and what is so of a family that lacks it; a family adds what only it can do
 CAPABILITIES: Mapping[str, str] = MappingProxyType(
@@ -108,6 +109,10 @@ class Family:
     def opens(self, architecture: str, config: Mapping[str, Any]) -> bool:
         """Whether it opens models of an architecture; `config` is the model's config.json."""
         return architecture.endswith(self.architectures) if self.architectures else False
+
+    def stage(self, targets: Sequence[str]) -> Stage:
+        """Which stage of a model's life such targets belong to, whatever method works on them."""
+        return "forget"
 
     def check_data(self, data: str, model: str) -> None:
         """Check what a person's own model is looked at with, a folder or a model's name.

@@ -9,7 +9,11 @@ from .languages import later, tr
 from .numbers import Numbers, Subject, share, signed
 
 Sign = Literal["yes", "partly", "no", "unknown"]
-QUESTIONS: Final = (later("Forgotten?"), later("Rest intact?"), later("Really gone?"))
+QUESTIONS: Final = (
+    later("Forgotten?"),
+    later("Rest intact?"),
+    later("Really gone?"),
+)  # the first where a stage asks no other
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from app import board, bullets, comeback, families, marks, markup, run_card, run
 from app.spaces._site import Page, Site
 from app.target_choice import targets_in_words
 from app.templating import render
-from backends.api import files, verdict
+from backends.api import files, stage_words, verdict
 from backends.api.catalog import Look
 from backends.api.runs import RunFolder
 from pages.studio.run import TABS, _found, _head, _numbers, _offer, _see
@@ -31,7 +31,13 @@ def _title(site: Site, run: RunFolder) -> Markup:
     spec = run.spec
     target = targets_in_words(spec.forget, families.of_run(run))
     return render(
-        "static.run_head", run_card.title_of("models", spec.model), target, _head.about(run), site.again(run), run.id
+        "static.run_head",
+        stage_words.of_run(run).pattern(),
+        run_card.title_of("models", spec.model),
+        target,
+        _head.about(run),
+        site.again(run),
+        run.id,
     )
 
 

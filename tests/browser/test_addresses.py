@@ -25,3 +25,15 @@ def test_every_request_of_a_lesson_is_answered_and_a_lost_page_leads_back(studio
         assert [url for url in elsewhere if not url.startswith(studio)] == []
     finally:
         page.close()
+
+
+def test_only_the_link_to_the_form_looks_like_one_wherever_it_is_seen(studio, browser):
+    page = browser.new_page()
+    try:
+        page.goto(f"{studio}/new?model=fashion-resnet")
+        page.wait_for_selector(".lethe-languages a", timeout=START)
+        marked = """() => [...document.querySelectorAll('.nav-holder a')]
+            .filter(link => getComputedStyle(link, '::before').content.includes('+')).map(link => link.textContent.trim())"""
+        assert page.evaluate(marked) == ["New run"]
+    finally:
+        page.close()

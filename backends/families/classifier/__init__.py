@@ -11,6 +11,7 @@ from ...api.languages import later, tr
 from ...api.marks import UNCHANGED, Mark, gone
 from ...api.numbers import Finding, Numbers, Subject
 from ...api.spec import JobSpec
+from ...api.stages import Stage
 from . import targets
 from .choosing import ImageChoosing
 from .verdict import MEASURED, forgotten, of_images, retained, verdict
@@ -86,6 +87,9 @@ pixel_values = processor(image, return_tensors="pt")["pixel_values"]  # of a PIL
 
     def targets(self, spec: JobSpec, card: Mapping[str, Any], data: str) -> tuple[Sequence[Any], Sequence[Any]]:
         return targets.read(spec, card)
+
+    def stage(self, targets: Sequence[str]) -> Stage:
+        return "repair" if any(text.startswith("poison:") for text in targets) else "forget"
 
     def verdict(self, numbers: Numbers, about: Subject, findings: Sequence[Finding]) -> str:
         return verdict(numbers, about, findings)

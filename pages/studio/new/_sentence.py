@@ -15,8 +15,9 @@ from backends.api.catalog import Method
 from backends.api.errors import LetheError
 from backends.api.languages import tr
 from backends.api.pairs import quoted
+from backends.api.stages import WORDS
 
-PARTS = ("say", "exact", "problem", "lend")
+PARTS = ("say", "exact", "problem", "lend", "asked")
 SHOWN = 100  # questions that are listed
 
 
@@ -33,8 +34,9 @@ def whole(draft: Draft) -> Updates:
             "exact": "",
             "problem": error_line(lacks),
             "lend": gr.Button(visible=False),
+            "asked": asked(draft),
         }
-    count = job_form.counts_text(counts, draft.known_model.family)
+    count = job_form.counts_text(counts, draft.known_model.family, job_form.words(draft))
     # the passes of a language model are over its forget set; others pass over what is kept too
     question_count = counts.forget if counts.questions else None
     needs = job_form.needs(spec.model, spec.method, spec.params, question_count=question_count)
@@ -46,7 +48,19 @@ def whole(draft: Draft) -> Updates:
         needed = api_slices.expected(spec.model, spec.method, spec.params, question_count)
         button = gr.Button(slices.label(needed), visible=True)
         exact += note(slices.about(needed))
-    return {"say": say(draft, line), "exact": exact, "problem": error_line(lacks), "lend": button}
+    return {
+        "say": say(draft, line),
+        "exact": exact,
+        "problem": error_line(lacks),
+        "lend": button,
+        "asked": asked(draft),
+    }
+
+
+def asked(draft: Draft) -> Markup:
+    """The heading of the target: what the chosen method asks for, which the first stage of all needs no sentence for."""
+    words = job_form.words(draft)
+    return render("pages.step", tr(words.heading), "" if words == WORDS["forget"] else tr(words.asks))
 
 
 def alone(draft: Draft) -> Updates:
@@ -79,6 +93,7 @@ def say(draft: Draft, below: Markup) -> Markup:
         keep_text = "…"
     return render(
         "form.say",
+        pattern=job_form.words(draft).pattern(),
         model=model.title if model else tr("Your own model"),
         forget=forget_text,
         keep=keep_text,

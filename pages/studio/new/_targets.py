@@ -17,7 +17,7 @@ from backends.api.errors import LetheError
 from backends.api.languages import tr
 from backends.api.model_info import ModelInfo
 from pages.studio._shared import heading
-from pages.studio.new import _method
+from pages.studio.new import _method, _sentence
 from pages.studio.new._form import FormPage, groups, make_widget, settled
 
 
@@ -25,7 +25,7 @@ def build(page: FormPage, first: ModelInfo) -> None:
     """The fields of all families, of which those of the first model's usual kinds are seen."""
     start, first_by = job_form.at_defaults(first), job_form.choosing(first)
     with gr.Row(elem_classes="lethe-ask"):
-        heading(tr("Forget"), "")
+        page.add("asked", Alive(_sentence.asked(start), elem_id="asked"))
         _pills(page, "kind", tr("What to forget"), first_by.kinds(first), start.forget.kind)
     with gr.Column(elem_id="forget"):
         _role_fields(page, first, "fields", start.forget.kind)

@@ -13,7 +13,7 @@ from app import families, marks, markup, permissions, run_card, signing, slices,
 from app.live_html import Alive
 from app.target_choice import targets_in_words
 from app.templating import render
-from backends.api import catalog, hub, runs
+from backends.api import catalog, hub, runs, stage_words
 from backends.api.errors import LetheError
 from backends.api.languages import later, tr
 from backends.api.runs import RunFolder
@@ -139,20 +139,13 @@ def below(run: RunFolder) -> Markup:
 def title(run: RunFolder, place: Place, secret: str) -> Markup:
     """The title, the actions, and the choice of another run and of a second one beside it."""
     spec, status = run.spec, run.state.status
-    verb = (
-        tr("forgets")
-        if status in ("done", "queued")
-        else tr("is forgetting")
-        if status in ("running", "cancelling")
-        else tr("was to forget")
-    )
     listed = comparable(
         run, [one for one in runs.visible(mark_of(secret), place.run, place.beside) if one.id != run.id]
     )
     return render(
         "run_head.title",
         model=run_card.title_of("models", spec.model),
-        verb=verb,
+        pattern=stage_words.of_run(run).pattern(status),
         target=targets_in_words(spec.forget, families.of_run(run)),
         about=about(run),
         run=run.id,
