@@ -71,7 +71,7 @@ def look_for_backdoor(look: InspectContext[Classifier], params: Exposure) -> lis
     courses = {"original": _course(look, look.before, index, params)}
     if look.reference is not None:
         courses["retrained reference"] = _course(look, look.reference, index, params)
-    factors = exposure.masks(look.task, courses["original"].model, index, epochs=20, learning_rate=0.02, seed=0)
+    factors = exposure.masks(look.task, courses["original"].model, index, epochs=20, learning_rate=0.05, seed=0)
     closed = _closed(look.before, look.after)
     return [_scissors(courses), *_triggers(look, index), _filters(factors, closed)]
 

@@ -62,6 +62,7 @@ def test_a_few_filters_less_and_the_trigger_works_less_while_the_rest_stays(pois
             exposure_epochs=40,
             stop_at=50,
             recovery_rate=0.2,
+            accuracy_lost=15,
             filters=8,
         ),
     )
@@ -69,6 +70,24 @@ def test_a_few_filters_less_and_the_trigger_works_less_while_the_rest_stays(pois
     closed = [name for name, layer in exposure.filters(run.model).items() if (layer.weight == 0).any()]
     assert closed
     assert after[0] < before[0] - 30 and after[1] > before[1] - 15
+
+
+def test_as_many_filters_are_closed_as_clean_images_bear(poisoned):
+    index, model = exposure.defence_set(poisoned, 0, 100), poisoned.load()
+    batch = poisoned.batch(index)
+    order = [
+        (name, channel) for name, layer in exposure.filters(model).items() for channel in range(len(layer.weight))
+    ][:40]
+    before = exposure.right(poisoned, model, batch.x, batch.y)
+    falls = []
+    for count in range(1, len(order) + 1):
+        closing = poisoned.load()
+        exposure.prune(closing, order[:count])
+        falls.append(before - exposure.right(poisoned, closing.eval(), batch.x, batch.y))
+    for most in (0, 5, 20):
+        borne = [count for count, fell in enumerate(falls, start=1) if fell <= most]
+        assert exposure.spared(poisoned, model, index, order, most) == order[: max([1, *borne])]
+    assert max(falls) > 20, "else nothing is ever too many"
 
 
 def test_a_network_without_such_filters_is_refused(poisoned, monkeypatch):

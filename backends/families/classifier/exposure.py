@@ -192,6 +192,34 @@ def prune(model: nn.Module, chosen: list[tuple[str, int]]) -> None:
         layers[name].weight[channel] = 0
 
 
+def spared(
+    task: Classifier,
+    model: nn.Module,
+    index: Index,
+    order: list[tuple[str, int]],
+    most_lost: float,
+    tell: Callable[[int, int], None] = lambda done, of: None,
+) -> list[tuple[str, int]]:
+    """As many of the first filters of an order as can be closed together without too many clean images becoming wrong; at least one.
+
+    Args:
+        task: with the precision that is computed in.
+        model: is not changed.
+        index: the clean images.
+        order: filters as (layer, channel).
+        most_lost: how far their accuracy may fall, in percentage points.
+        tell: hears before each filter how many are closed.
+    """
+    batch, closing = task.batch(index), copy.deepcopy(model).eval()
+    least, most = right(task, closing, batch.x, batch.y) - most_lost, 1
+    for count, one in enumerate(order, start=1):
+        tell(count - 1, len(order))
+        prune(closing, [one])
+        if right(task, closing, batch.x, batch.y) >= least:
+            most = count
+    return order[:most]
+
+
 @dataclass(frozen=True)
 class Trigger:
     """The smallest change found that makes a model give any of some images one class.
