@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from app import comeback, figures, marks, run_card, run_results, scenes, theme
+from app import comeback, figures, marks, open_problems, run_card, run_results, scenes, theme
 from app.figures.training import sure
 from app.figures.watching import is_chat, is_drawing
 from app.markup import data_uri
@@ -65,6 +65,7 @@ def document(run: RunFolder) -> dict[str, Any]:
         "metrics": metrics,
         **(court.as_document(judged) if judged is not None else {"verdict": None, "tests": []}),
         "attacks": [_attack(one) for one in each],
+        "open_problems": open_problems.document(run),
         "hashes": hashes(run),
         "repeat": repeat(run),
     }  # fmt: skip
@@ -143,7 +144,7 @@ def html(run: RunFolder) -> str:
             model=run_card.title_of("models", run.spec.model), marks=marks.of_run(run), items=_items(run), judged=judged,
             word=judged.title[1] if judged is not None else "", attacks=attacks, seconds=theme.seconds(content["seconds"]),
             metrics=[(one.title or name, [theme.large(getattr(one, when), one.unit) for when in attacked.WHENS]) for name, one in run_results.metrics_of(run).items()],
-            packed=Markup(packed.replace("<", "\\u003c")),
+            checked=open_problems.of_run(run), problems_source=open_problems.SOURCE, packed=Markup(packed.replace("<", "\\u003c")),
         )
     )  # fmt: skip
 
