@@ -226,6 +226,7 @@ STYLES: Final = (
     "ask",
     "comeback",
     "red_team",
+    "slice_grid",
 )
 SCRIPTS: Final = (
     "say",
@@ -240,6 +241,7 @@ SCRIPTS: Final = (
     "flow",
     "tiles",
     "sides",
+    "slice_grid",
 )
 CSS: Final[str] = "".join((STATIC / f"{name}.css").read_text("utf-8") for name in STYLES)
 JS: Final[str] = "".join((STATIC / f"{name}.js").read_text("utf-8") for name in SCRIPTS)

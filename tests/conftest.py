@@ -87,6 +87,14 @@ def toy_folder(once):
 
 
 @pytest.fixture(scope="session")
+def toy_tiles_folder(once):
+    """The model of tests/toy_tiles.py, trained in slices once a run."""
+    import toy_tiles
+
+    return once("toy-tiles", toy_tiles.make)
+
+
+@pytest.fixture(scope="session")
 def toy_regressor_folder(once):
     """The model of tests/toy_regressor.py, trained once a run."""
     import toy_regressor

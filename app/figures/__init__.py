@@ -18,6 +18,7 @@ from app.figures import (
     points,
     routing,
     sides,
+    slice_grid,
     tiles,
     vectors,
     verdict,
@@ -35,6 +36,7 @@ from backends.api.panels import (
     Points,
     RoutingShift,
     Sides,
+    SliceGrid,
     Switch,
     Tiles,
     Vectors,
@@ -81,6 +83,8 @@ def figure(panel: AnyPanel, folder: Path = NOWHERE) -> go.Figure | Markup:
             return tiles.tiles(panel, folder)
         case Vectors():
             return vectors.vectors(panel)
+        case SliceGrid():
+            return slice_grid.slice_grid(panel)
         case Verdict():
             return verdict.verdict(panel)
 
@@ -108,5 +112,7 @@ def table(panel: AnyPanel, folder: Path = NOWHERE) -> Markup:
             return tiles.table(panel, folder)
         case Vectors():
             return vectors.table(panel)
+        case SliceGrid():
+            return slice_grid.table(panel)
         case _:
             return Markup()

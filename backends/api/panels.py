@@ -463,6 +463,29 @@ class Vectors(Panel):
     control_path: list[Number]
 
 
+StageState = Literal["served", "kept", "dark", "dark before"]
+
+
+class SliceStage(BaseModel):
+    """One stage of an order: the slice that it began with, from 1 (0: none was trained), and what became of its tile in this run."""
+
+    slice: int
+    state: StageState
+
+
+class SliceGrid(Panel):
+    """Shards x orders x stages of a model that was trained in slices; a press on a slice shows what else would go dark with it.
+
+    Attributes:
+        shards: of each shard its orders, of each order its stages, the first trained first.
+        deleted: (shard, slice) that this run deleted, from 1.
+    """
+
+    kind: Literal["slice_grid"] = "slice_grid"
+    shards: list[list[list[SliceStage]]]
+    deleted: list[tuple[int, int]] = Field(default_factory=list)
+
+
 class Verdict(Panel):
     """One sentence as the answer: a sign and words, never a colour alone. Where the title is a question, the sign answers it.
 
@@ -491,6 +514,7 @@ AnyPanel = Annotated[
     | Tiles
     | ModelMap
     | Vectors
+    | SliceGrid
     | Verdict,
     Field(discriminator="kind"),
 ]

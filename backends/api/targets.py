@@ -6,6 +6,7 @@
     like:3:50             the 50 training images that the model finds most alike to image 3 (itself among them)
     run:20261122-...      the set that a finished run found (a hardest forget set)
     poison:30%            the part of the manipulated training images that was found; poison:30%:2 is another draw
+    slice:2.3             the third slice of the second shard, of a model that was trained in slices
     @ids.txt              a file of ids, one a line or separated by commas
 
 Which classes and ids exist is the data's to say; this module knows only the grammar.
@@ -17,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from .errors import BadInput
 from .home import shared
@@ -33,12 +34,13 @@ class Target(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["class", "random", "images", "like", "run", "poison"]
+    kind: Literal["class", "random", "images", "like", "run", "poison", "slice"]
     name: str = ""
     share: float = 0.0
     draw: int = 0
     ids: tuple[int, ...] = ()
     count: int = 0
+    place: tuple[int, int] = Field(default=(0, 0), description="Shard and slice, from 1.")
 
     def __str__(self) -> str:
         match self.kind:
@@ -51,6 +53,8 @@ class Target(BaseModel):
                 return "images:" + ",".join(map(str, self.ids))
             case "like":
                 return f"like:{self.ids[0]}:{self.count}"
+            case "slice":
+                return f"slice:{self.place[0]}.{self.place[1]}"
             case _:
                 return f"run:{self.name}"
 
@@ -99,6 +103,13 @@ def parse(text: str) -> Target:
                 )
             )
         return Target(kind="like", ids=(int(match[1]),), count=int(match[2]))
+    if head == "slice" and argument:
+        match = re.fullmatch(r"([0-9]{1,3})\.([0-9]{1,3})", argument)
+        if not match or not int(match[1]) * int(match[2]):
+            raise BadInput(
+                tr("{text} names no slice; write slice:2.3 for the third slice of the second shard.", text=_short(text))
+            )
+        return Target(kind="slice", place=(int(match[1]), int(match[2])))
     if head == "run" and argument:
         return Target(kind="run", name=argument)
     return Target(kind="class", name=text)

@@ -82,12 +82,17 @@ def optimizer_and_schedule(model: nn.Module, recipe: Mapping[str, Any], steps: i
 def train(run: "Run[ClassifierTask]", epochs: int | None = None) -> None:
     """Give the run's model new weights, drawn from the run's seed, and train it on `keep` by the recipe of its task.
 
-    The loss of its family over shuffled batches with the recipe's augmentation. It goes on from a checkpoint like any method.
+    The loss of its family over shuffled batches with the recipe's augmentation. It goes on from a checkpoint like any method. A task whose
+    models are not trained as a whole has a `train_anew(run, epochs)` of its own.
 
     Args:
         run: the job; `run.model` is changed.
         epochs: passes over the data; left out, as many as the recipe says.
     """
+    train_anew = getattr(run.task, "train_anew", None)
+    if train_anew is not None:
+        train_anew(run, epochs)
+        return
     recipe = run.task.recipe
     epochs = int(recipe["epochs"]) if epochs is None else epochs
     size = int(recipe["batch_size"])

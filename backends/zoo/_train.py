@@ -14,6 +14,7 @@ from transformers import AutoModelForImageClassification, PreTrainedConfig, ViTI
 from ..api.files import write_bytes, write_json
 from ..api.home import ASSETS
 from ..api.tampering import Tampering
+from ..core.pack import changed
 from ..core.run import Run
 from ..core.task import Index
 from ..data import fashion
@@ -74,9 +75,11 @@ def measure(task: Classifier, model: nn.Module) -> dict[str, Any]:
     }
 
 
-def tensors(model: nn.Module, *, half: bool = False) -> bytes:
-    """All tensors of the model as the bytes of one safetensors file; with `half` those that are no whole numbers in half precision."""
+def tensors(model: nn.Module, *, half: bool = False, base: nn.Module | None = None) -> bytes:
+    """All tensors of the model as the bytes of one safetensors file, or those that `base` holds otherwise; with `half` those that are no whole
+    numbers in half precision."""
     each = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    each = changed(each, base.state_dict()) if base is not None else each
     if half:
         each = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in each.items()}
     return save(each, {"format": "pt"})

@@ -17,7 +17,8 @@ and nothing of the forget set. One folder for each model and forget set, named b
 Folders `seed-<n>` in it hold references of further seeds, in half precision or, of language models, in eight bits: attacks are tried on all
 of them. One of the model's own seed began with the same weights, so that its states can be put into the model. That of emoji-sd lies in several files.
 
-Made by `python -m backends.zoo references` on `assets/data/fashion-mnist`, `python -m backends.zoo emoji-reference`, and
+Made by `python -m backends.zoo references` on `assets/data/fashion-mnist` (that of fashion-slices with `--model fashion-slices --forget slice:1.1`, of
+which only what is not the frozen backbone is written), `python -m backends.zoo emoji-reference`, and
 `python -m backends.zoo authors-lm` and `authors-moe` with `--without` and `--seed`. Licence: Apache-2.0 (weights made by this
 project); the training images are under MIT.
 """
@@ -56,8 +57,9 @@ def _make(model_id: str, target: str, seed: int, to: Path) -> None:
     key = forget_key(forgotten)
     typer.echo(f"{model_id} without {target} ({len(forgotten):,} training images), seed {seed}: {key}", err=True)
     model = trained(task, keep_set, seed)
-    weights = tensors(model, half=seed != SEED)
-    model.load_state_dict(load(weights))  # what is measured is what is shipped
+    base = task.load() if task.train_anew else None  # a backbone that stays as it was is not written again
+    weights = tensors(model, half=seed != SEED, base=base)
+    model.load_state_dict(load(weights), strict=base is None)  # what is measured is what is shipped
     right = {name: logits.argmax(1) for name, logits in task.outputs(model).items()}
     right["train"], right["test"] = (right[name] == getattr(task.data, name).labels for name in ("train", "test"))
     right["test"] = right["test"][task.data.own_test]

@@ -48,6 +48,7 @@ DRAWERS = [name for name in METHODS if family(name) == "text-to-image"]
 MENDERS = [
     name for name, method in METHODS.items() if method.entry.stage != "forget"
 ]  # what they do stands in their own tests
+TILED = ["s3t"]  # works on models that were trained in slices; what becomes of a slice stands in its own tests
 FINDERS = [name for name, method in METHODS.items() if method.entry.finds]  # of a set that others can be run on
 each = pytest.mark.parametrize("name", METHODS)
 
@@ -75,13 +76,15 @@ class Job:
     forget a class; those for models that draw forget two concepts."""
 
     def __init__(self, folders, name, seed=0, keeper=None, resume=None):
-        entry, folder = METHODS[name], folders[family(name)]
+        entry, folder = METHODS[name], folders["tiles" if name in TILED else family(name)]
         if name in SPEAKERS:
             self.task = toy_language.task(folder)
         elif name in DRAWERS:
             self.task = pictures.task(folder, ("cat", "noto style"))
         elif name in PREDICTORS:
             self.task = toy_regressor.task(folder)
+        elif name in TILED:
+            self.task = toy.task(folder, ("slice:1.1",))
         else:
             self.task = toy.task(folder, ("random:50%",) if entry.entry.finds else ("two",))
         self.before = self.task.load()
@@ -129,10 +132,11 @@ def fingerprint(folder):
 
 
 @pytest.fixture(scope="session")
-def folders(toy_folder, drawers, toy_language_folder, toy_mixture_folder, toy_regressor_folder):
+def folders(toy_folder, toy_tiles_folder, drawers, toy_language_folder, toy_mixture_folder, toy_regressor_folder):
     """Where the model of each family lies."""
     return {
         "classifier": toy_folder,
+        "tiles": toy_tiles_folder,
         "text-to-image": drawers["v_prediction"],
         "llm": toy_language_folder,
         "moe": toy_mixture_folder,
@@ -150,7 +154,7 @@ def same(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
 
 
-@pytest.mark.parametrize("name", [name for name in SORTERS if name not in FINDERS + MENDERS])
+@pytest.mark.parametrize("name", [name for name in SORTERS if name not in FINDERS + MENDERS + TILED])
 def test_forgets(finished, name):
     job = finished(name)
     before, after = (toy.accuracy(job.task, model, "forget") for model in (job.before, job.run.model))

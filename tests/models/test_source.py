@@ -25,6 +25,7 @@ def test_the_embedded_models_are_found_by_id():
         "fashion-resnet",
         "fashion-resnet-swap",
         "fashion-resnet-trigger",
+        "fashion-slices",
         "fashion-vit",
         "shoe-tilt",
     ]

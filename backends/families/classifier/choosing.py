@@ -43,6 +43,8 @@ class ImageChoosing(Choosing):
             Field("draw", "number", tr("Draw"), info=tr("Another number draws other images."), value=0),
             Field("found_share", "slider", tr("Share of the manipulated images that was found, in percent"),
                   info=tr("The training images of this model bear {what}.", what=how.words) if how else "", value=100, low=5, high=100, step=5),
+            Field("slices", "menu", tr("Slices to forget"), options=_slices(model), value=[],
+                  info=tr("All that this model learned was dealt to shards, and each shard to slices.")),
             Field("picked", "gallery", tr("Images to forget"), options=classes, value=[], pictures="gallery"),
             Field("like", "alike", tr("One image"), options=classes, value={"image": None, "count": 50}, pictures="gallery"),
             Field("listed", "id_file", tr("A text file of image ids, one a line"), value=""),
@@ -57,6 +59,8 @@ class ImageChoosing(Choosing):
                        tr("Choose at least one class to forget.")),
             TargetKind("random", tr("A random share"), ("share", "draw"), _share),
             TargetKind("poison", tr("What was manipulated"), ("found_share",), _found_share, offered=_tampering(model) is not None),
+            TargetKind("slice", tr("Slices of the training"), ("slices",), lambda values: values["slices"],
+                       tr("Choose at least one slice to forget."), offered=bool(_slices(model))),
             TargetKind("images", tr("Single images"), ("picked",), _images, tr("Pick at least one image to forget.")),
             TargetKind("like", tr("Images alike"), ("like",), _alike, tr("Pick the image whose likes are to be forgotten.")),
             TargetKind("list", tr("A list of ids"), ("listed",), lambda values: [values["listed"]] if values["listed"] else [],
@@ -91,6 +95,8 @@ class ImageChoosing(Choosing):
             if strange:
                 raise BadInput(f"There is no class {strange[0][:60]!r}; {model.title} knows {', '.join(classes[:20])}.")
             return Choice("classes", {"classes": names})
+        if {target.kind for target in parsed} == {"slice"}:
+            return Choice("slice", {"slices": [str(target) for target in parsed]})
         if len(parsed) == 1:
             target = parsed[0]
             match target.kind:
@@ -160,6 +166,8 @@ class ImageChoosing(Choosing):
                 return tr("the {count:,} images most alike to image {ids}", count=target.count, ids=target.ids[0])
             case "run":
                 return tr("the hardest set that a run found")
+            case "slice":
+                return tr("slice {slice} of shard {shard}", slice=target.place[1], shard=target.place[0])
             case "poison":
                 share = (
                     tr("the manipulated images")
@@ -211,6 +219,16 @@ def _classes(model: "ModelInfo | None") -> list[str]:
 def _tampering(model: "ModelInfo | None") -> Tampering | None:
     """What was done to the training images of a model, as its card says."""
     return tampering.read(model.card.get("tampering"), model.title) if model else None
+
+
+def _slices(model: "ModelInfo | None") -> tuple[tuple[str, str], ...]:
+    """The slices that a model was trained in, as its card says."""
+    tiles = (model.card.get("tiles") or {}) if model else {}
+    return tuple(
+        (tr("shard {shard}, slice {slice}", shard=shard, slice=number), f"slice:{shard}.{number}")
+        for shard in range(1, tiles.get("shards", 0) + 1)
+        for number in range(1, tiles.get("slices", 0) + 1)
+    )
 
 
 def _fits(entry: Any, model: "ModelInfo") -> bool:

@@ -116,6 +116,8 @@ def _items(task: ClassifierTask, target: Target) -> Index:
                     f"The training images of {task.id} were not manipulated, as far as is known; choose a class or images."
                 )
             return _share(task.data.tampered.ids, target)
+        case "slice":
+            return _slice(task, *target.place)
         case "images":
             return np.array(target.ids, dtype=np.int64)
         case "like":
@@ -134,6 +136,16 @@ def _share(ids: Index, target: Target) -> Index:
     """A random share of some items, sorted; a larger share of the same draw holds the smaller ones."""
     rng = np.random.default_rng([target.draw, 20_231_013])
     return np.sort(rng.permutation(ids)[: max(1, round(len(ids) * target.share / 100))])
+
+
+def _slice(task: ClassifierTask, shard: int, number: int) -> Index:
+    """The training items of one slice, both counted from 1."""
+    from . import tile_training  # a model library
+
+    parts = tile_training.parts(task) if tile_training.holds_tiles(task) else []
+    if not (0 < shard <= len(parts) and 0 < number <= len(parts[0])):
+        raise BadInput(f"{task.id} has no slice {shard}.{number}; choose a class or images.")
+    return parts[shard - 1][number - 1]
 
 
 def _inside(ids: Sequence[int], count: int) -> None:

@@ -35,6 +35,8 @@ def _target(text: str, model: str, card: Mapping[str, Any]) -> Target:
                 model=model[:80],
             )
         )
+    if target.kind == "slice" and card:
+        _check_slice(target, model, card.get("tiles") or {})
     names: list[str] = card.get("classes", [])
     if target.kind == "class" and len(target.name) > 200:
         raise BadInput(
@@ -66,6 +68,24 @@ def _target(text: str, model: str, card: Mapping[str, Any]) -> Target:
             )
         )
     return target
+
+
+def _check_slice(target: Target, model: str, tiles: Mapping[str, Any]) -> None:
+    """Check that the model was trained in slices, and has this one."""
+    if not tiles:
+        raise BadInput(
+            tr("{model} was trained as a whole and not in slices; choose a class or images.", model=model[:80])
+        )
+    if target.place[0] > tiles["shards"] or target.place[1] > tiles["slices"]:
+        raise BadInput(
+            tr(
+                "There is no {target}; {model} has {shards} shards of {slices} slices, counted from 1.",
+                target=str(target),
+                model=model[:80],
+                shards=tiles["shards"],
+                slices=tiles["slices"],
+            )
+        )
 
 
 def _found_set(run_id: str, model: str) -> None:

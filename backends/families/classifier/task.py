@@ -88,6 +88,13 @@ class Classifier:
             name: torch.from_numpy(split.labels) for name, split in (("train", data.train), ("test", data.test))
         }
         self._forget = torch.zeros(len(data.train), dtype=torch.bool)
+        self.train_anew = self._train_anew()
+
+    def _train_anew(self) -> Callable[[Any, int | None], None] | None:
+        """How a model with tiles is trained; None for every other, which is trained as a whole."""
+        from . import tile_training
+
+        return tile_training.train if tile_training.holds_tiles(self) else None
 
     def _read_config(self) -> Any:
         from huggingface_hub.errors import StrictDataclassError
@@ -95,6 +102,8 @@ class Classifier:
             MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING,
             AutoConfig,
         )
+
+        from . import tiled_vit as tiled_vit  # makes an architecture known to transformers
 
         try:
             config = AutoConfig.from_pretrained(self.folder, trust_remote_code=False)
