@@ -6,6 +6,7 @@
       if (this.output) return;
       this.output = this.querySelector('output');
       if (!this.output) { requestAnimationFrame(() => this.connectedCallback()); return; }
+      this.querySelector('.says').hidden = false; // where no script runs, there is nothing to press
       this.told = this.output.textContent;
       this.again = this.querySelector('.again');
       this.gone = new Set();

@@ -23,7 +23,7 @@ class SliceTiles(Params):
     """How further deletions are tried."""
 
     tests: int = Field(default=500, ge=20, le=20_000, description="Test images at most that accuracy is measured on.")
-    sequences: int = Field(default=20, ge=1, le=500, description="Random sequences of further deletions.")
+    sequences: int = Field(default=100, ge=1, le=500, description="Random sequences of further deletions.")
     trials: int = Field(
         default=2000, ge=100, le=100_000, description="Trials of the simulation of how many deletions are left."
     )

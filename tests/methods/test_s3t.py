@@ -198,6 +198,9 @@ def test_requests_fall_on_what_is_still_there():
     assert sorted(np.concatenate([ids for own in parts for ids in own]).tolist()) == list(range(60))
     drawn = [*requests(parts, parts[1][2], 100, 0)]
     assert len(drawn) == 55 and (1, 2) not in drawn and drawn.count((0, 0)) == 5
+    dealt = tile_sequences.partition(1200, 3, 4, 0)  # by the same seed as the requests
+    first = [*requests(dealt, dealt[0][0][:0], 60, 0)]
+    assert len(set(first)) > 9
 
 
 @pytest.mark.parametrize(("orders", "card"), CARD)

@@ -13,6 +13,8 @@ from .tile_sequences import Slice
 if TYPE_CHECKING:
     from .task import Classifier
 
+REQUESTS = 20_250_424  # salt of their draws: another than that of the slices, whose lot they would repeat
+
 
 class Ensembles:
     """What a model would answer on some test images after any deletions.
@@ -79,5 +81,5 @@ def requests(parts: Sequence[Sequence[Index]], without: Index, count: int, seed:
         int(item): (shard, number) for shard, own in enumerate(parts) for number, ids in enumerate(own) for item in ids
     }
     there = np.setdiff1d(np.array(sorted(of)), without)
-    for item in np.random.default_rng([seed, tile_sequences.SALT]).permutation(there)[:count]:
+    for item in np.random.default_rng([seed, REQUESTS]).permutation(there)[:count]:
         yield of[int(item)]
