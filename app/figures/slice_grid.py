@@ -22,10 +22,10 @@ def slice_grid(panel: SliceGrid) -> Markup:
     """One block a shard, one row an order, one cell a stage with the number of its slice; slice_grid.js answers a press."""
     if not any(orders for orders in panel.shards):
         return markup.nothing(NOTHING)
-    gone = {tuple(one) for one in panel.deleted}
+    deleted = {tuple(one) for one in panel.deleted}
     shards = [
         [
-            [(stage.slice, stage.state, tr(WORDS[stage.state]), (number, stage.slice) in gone) for stage in order]
+            [(stage.slice, stage.state, tr(WORDS[stage.state]), (number, stage.slice) in deleted) for stage in order]
             for order in orders
         ]
         for number, orders in enumerate(panel.shards, 1)

@@ -22,7 +22,7 @@ def others() -> ImageSet:
 
 def of(data_id: str, names: list[str]) -> ImageSet:
     """Some classes alone, numbered anew."""
-    whole = fashion.load()
+    every = fashion.load()
 
     def part(split: Split) -> Split:
         there = ids(split.labels, names)
@@ -30,7 +30,7 @@ def of(data_id: str, names: list[str]) -> ImageSet:
         new[[fashion.NAMES.index(name) for name in names]] = np.arange(len(names))
         return Split(split.images[there], new[split.labels[there]])
 
-    return ImageSet(data_id, names, part(whole.train), part(whole.test))
+    return ImageSet(data_id, names, part(every.train), part(every.test))
 
 
 def ids(labels: "np.ndarray", names: list[str]) -> "np.ndarray":

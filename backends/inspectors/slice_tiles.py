@@ -46,7 +46,7 @@ class SliceTiles(Params):
 def slice_tiles(look: InspectContext[Classifier], params: SliceTiles) -> list[AnyPanel]:
     """States of tiles; test accuracy in percent after each further deletion of a random training image, measured; deletions left, simulated.
 
-    Further deletions start from the model before, with everything gone that this run was to forget, for the first few of its orders.
+    Further deletions start from the model before, with everything deleted that this run was to forget, for the first few of its orders.
     """
     if not tile_training.holds_tiles(look.task):
         how = "Tiles are drawn of a model that was trained in slices, each with layers of its own."
@@ -54,26 +54,28 @@ def slice_tiles(look: InspectContext[Classifier], params: SliceTiles) -> list[An
     before, after = cast(Any, look.before), cast(Any, look.after)
     parts = tile_training.parts(look.task)
     forgotten = look.task.parts["forget"]
-    gone = tile_sequences.touched(parts, forgotten)
-    grid = _grid(before.tiles.held.tolist(), after.tiles.held.tolist(), gone)
+    deleted = tile_sequences.touched(parts, forgotten)
+    grid = _grid(before.tiles.held.tolist(), after.tiles.held.tolist(), deleted)
     ensembles = Ensembles(look.task, before, look.some("test", params.tests))
     every = before.config.orders
-    if ensembles.accuracy(gone, every) is None:
+    if ensembles.accuracy(deleted, every) is None:
         return [grid]
-    drawn = [[*requests(parts, forgotten, SHOWN, seed)] for seed in range(params.sequences)]
+    sequences = [[*requests(parts, forgotten, SHOWN, seed)] for seed in range(params.sequences)]
     courses = {
-        orders: [ensembles.course(gone, one, orders) for one in look.steps(drawn, f"deleting on, {orders} orders")]
+        orders: [
+            ensembles.course(deleted, one, orders) for one in look.steps(sequences, f"deleting on, {orders} orders")
+        ]
         for orders in dict.fromkeys((every, SISA))
     }
     weights = np.array([[float(np.setdiff1d(ids, forgotten).size) for ids in own] for own in parts])
     left = [
-        tile_sequences.simulated_deletions(ensembles.firsts(gone, orders), weights, params.trials, seed=0)
+        tile_sequences.simulated_deletions(ensembles.firsts(deleted, orders), weights, params.trials, seed=0)
         for orders in range(1, every + 1)
     ]
     return [grid, _curve(courses, look.task), _left(left)]
 
 
-def _grid(was: list[list[list[int]]], now: list[list[list[int]]], gone: list[Slice]) -> SliceGrid:
+def _grid(was: list[list[list[int]]], now: list[list[list[int]]], deleted: list[Slice]) -> SliceGrid:
     """The states of all tiles, from the slices that the two models hold tiles of (0: dark)."""
     shards, dark, lit = [], 0, 0
     serving = [tile_sequences.served([[one for one in row if one] for row in own], ()) for own in now]
@@ -100,7 +102,7 @@ def _grid(was: list[list[list[int]]], now: list[list[list[int]]], gone: list[Sli
         "a deletion puts out its slice and everything to the right of it. The longest row that is left serves the shard.",
         says=finding,
         shards=shards,
-        deleted=[(shard + 1, number + 1) for shard, number in gone] if dark else [],
+        deleted=[(shard + 1, number + 1) for shard, number in deleted] if dark else [],
     )
 
 

@@ -96,7 +96,7 @@ def s3t(run: Run[Classifier], params: S3T) -> None:
         WHAT_IS_LEFT.format(dark=done["dark"], of=done["tiles"], slices=len(slices), all_slices=all_slices)
     )
     for shard, (order, stages) in enumerate(done["chosen"]):
-        said = SHARD if stages else SHARD_GONE
-        run.task.notes.append(said.format(shard=shard + 1, stages=f"1 to {stages}", order=order + 1))
+        sentence = SHARD if stages else SHARD_GONE
+        run.task.notes.append(sentence.format(shard=shard + 1, stages=f"1 to {stages}", order=order + 1))
     if done["undone"]:
         run.task.notes.append(UNDONE)

@@ -68,8 +68,8 @@ def main(
         backbone: Any = trained(others, others.parts["train"], BACKBONE_RECIPE["seed"])
         of_backbone = measure(others, backbone)["accuracy"]
     labels = fashion.load().train.labels
-    given = fashion_five.ids(labels, fashion_five.OTHERS)[sorted(seen)]
-    typer.echo(f"backbone: {of_backbone}, {len(given):,} images seen", err=True)
+    backbone_ids = fashion_five.ids(labels, fashion_five.OTHERS)[sorted(seen)]
+    typer.echo(f"backbone: {of_backbone}, {len(backbone_ids):,} images seen", err=True)
     with tempfile.TemporaryDirectory() as folder:
         _blank(Path(folder), fashion_five.NAMES, RECIPE, shards=SHARDS, orders=ORDERS)
         blank: Any = Classifier(folder, fashion_five.load()).load()
@@ -81,7 +81,7 @@ def main(
         tile_training.train(run, None, range(ORDERS))
         seconds = time.monotonic() - began
         measured = measure(task, run.model.eval())
-        control = measure(task, whole(task))
+        control = measure(task, control_model(task))
     to.mkdir(parents=True, exist_ok=True)
     plain: Any = arranged(run.model, torch.contiguous_format)
     plain.save_pretrained(to)
@@ -89,7 +89,7 @@ def main(
     task.pixels.processor.save_pretrained(to)
     stored = BytesIO()
     private = fashion_five.ids(labels, fashion_five.NAMES)
-    np.savez_compressed(stored, backbone=given.astype(np.uint16), private=private.astype(np.uint16))
+    np.savez_compressed(stored, backbone=backbone_ids.astype(np.uint16), private=private.astype(np.uint16))
     write_bytes(to / SEEN, stored.getvalue())
     weights = sum(tensor.numel() for name, tensor in plain.state_dict().items() if _of_backbone(name))
     card = {
@@ -118,7 +118,7 @@ def main(
     }  # fmt: skip
     write_json(to / "card.json", card)
     text = README.format(
-        title=card["title"], summary=SUMMARY, model=MODEL, backbone=weights, count=len(given), others=", ".join(fashion_five.OTHERS),
+        title=card["title"], summary=SUMMARY, model=MODEL, backbone=weights, count=len(backbone_ids), others=", ".join(fashion_five.OTHERS),
         backbone_test=of_backbone["test"], data=fashion_five.ID, train=card["train_count"], classes=", ".join(fashion_five.NAMES),
         shards=SHARDS, slices=SLICES, orders=ORDERS, rank=RANK, tiles=SHARDS * SLICES * ORDERS, test=measured["accuracy"]["test"],
         tests=card["test_count"], train_accuracy=measured["accuracy"]["train"], control=control["accuracy"]["test"], licence=LICENCE,
@@ -158,16 +158,16 @@ def watched(task: "Classifier") -> set[int]:
     seen: set[int] = set()
     batch = task.batch
 
-    def asked(index: "Index", *, test: bool = False, augment: bool = False) -> Any:
+    def watched_batch(index: "Index", *, test: bool = False, augment: bool = False) -> Any:
         if not test:
             seen.update(map(int, index))
         return batch(index, test=test, augment=augment)
 
-    task.batch = asked  # type: ignore[method-assign]
+    task.batch = watched_batch  # type: ignore[method-assign]
     return seen
 
 
-def whole(task: "Classifier") -> Any:
+def control_model(task: "Classifier") -> Any:
     """The control: one model of the same kind whose factors, of all layers, learned from all slices at once."""
     from ..core.run import Run
     from ..families.classifier import tile_training

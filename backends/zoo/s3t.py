@@ -67,8 +67,8 @@ def measured() -> dict[str, Any]:
     rows = []
     for orders in range(1, config.orders + 1):
         for seed in SEEDS:
-            drawn = [*requests(parts, task.parts["train"][:0], MOST, seed)]
-            course = ensembles.course((), drawn, orders)
+            draws = [*requests(parts, task.parts["train"][:0], MOST, seed)]
+            course = ensembles.course((), draws, orders)
             end = next((step for step, value in enumerate(course) if value is None), None)
             rows.append({"orders": orders, "seed": seed, "end": end, "accuracy": {str(at): course[at] for at in STEPS}})
             typer.echo(f"{orders} orders, seed {seed}: nothing left after {end} deletions", err=True)
@@ -98,7 +98,7 @@ def _alone(task: "Classifier", ensembles: "Ensembles", shards: int) -> list[floa
     others = [
         {(other, number) for other in range(shards) if other != shard for number in slices} for shard in range(shards)
     ]
-    return [value for gone in others if (value := ensembles.accuracy(gone, 1)) is not None]
+    return [value for deleted in others if (value := ensembles.accuracy(deleted, 1)) is not None]
 
 
 def _jobs() -> list[dict[str, Any]]:
@@ -128,16 +128,16 @@ def _jobs() -> list[dict[str, Any]]:
     return rows
 
 
-def table(found: dict[str, Any]) -> str:
+def table(stored: dict[str, Any]) -> str:
     """The document, from what is stored."""
     card = files.read_json(ASSETS / "models" / MODEL / "card.json")
-    tiles, simulated = card["tiles"], found["simulated"]
+    tiles, simulated = card["tiles"], stored["simulated"]
     shards, slices, orders = tiles["shards"], tiles["slices"], tiles["orders"]
     low, high = simulated[f"{shards} {slices} 1"], simulated[f"{shards} {slices} {orders}"]
     lines = [
         HEAD.format(
             model=MODEL, shards=shards, slices=slices, orders=orders, tests=card["test_count"], served=card["accuracy"]["test"],
-            control=card["control"]["test"], ends=f"{_ends(found, orders)} deletions until nothing was left, SISA {_ends(found, 1)}",
+            control=card["control"]["test"], ends=f"{_ends(stored, orders)} deletions until nothing was left, SISA {_ends(stored, 1)}",
             low=low["mean"], high=high["mean"], low_rate=low["rate"], high_rate=high["rate"],
         )
     ]  # fmt: skip
@@ -150,21 +150,21 @@ def table(found: dict[str, Any]) -> str:
     lines.append(f"| orders | {' | '.join(map(str, STEPS))} | until nothing is left |")
     lines.append("|---|" + "---|" * (len(STEPS) + 1))
     for number in range(1, orders + 1):
-        own = [row for row in found["played"] if row["orders"] == number]
+        own = [row for row in stored["played"] if row["orders"] == number]
         cells = [_cell([row["accuracy"][str(at)] for row in own]) for at in STEPS]
         name = "1 (SISA)" if number == 1 else str(number)
-        lines.append(f"| {name} | {' | '.join(cells)} | {_ends(found, number)} |")
+        lines.append(f"| {name} | {' | '.join(cells)} | {_ends(stored, number)} |")
     lines.append("\n## Deletions until nothing is left, simulated\n")
     lines.append(f"{TRIALS:,} trials, requests fall on any slice alike; ± the standard error. The rate is mL H(mB).\n")
     lines.append("| shards | slices | orders | simulated | rate |\n|---|---|---|---|---|")
     for key, one in simulated.items():
         lines.append(f"| {' | '.join(key.split())} | {one['mean']:.1f} ± {one['error']:.1f} | {one['rate']:.1f} |")
     lines.append("\n## What it costs\n")
-    whole = shards * slices * orders * found["tile"]
+    bytes_in_all = shards * slices * orders * stored["tile"]
     lines.append(
-        f"A tile is {found['tile'] / 1e3:.1f} kB with its head; {shards} x {slices} x {orders} of them are {whole / 1e3:.0f} kB, those of SISA {whole / orders / 1e3:.0f} kB, beside a "
+        f"A tile is {stored['tile'] / 1e3:.1f} kB with its head; {shards} x {slices} x {orders} of them are {bytes_in_all / 1e3:.0f} kB, those of SISA {bytes_in_all / orders / 1e3:.0f} kB, beside a "
         f"backbone of {4 * card['backbone']['parameters'] / 1e6:.1f} MB. Training all {shards * slices * orders} took {tiles['seconds']} s on a busy machine of two cores, of which SISA needs a share of 1 in {orders}. "
-        f"Each shard by itself: {', '.join(f'{one:.1f} %' for one in found['shards'])}.\n"
+        f"Each shard by itself: {', '.join(f'{one:.1f} %' for one in stored['shards'])}.\n"
     )
     lines.append(f"## One deletion as a job: {', '.join(card['default_forget'])}\n")
     lines.append(
@@ -172,9 +172,9 @@ def table(found: dict[str, Any]) -> str:
         "says little here: the model is nearly as right on new images as on those that it learned, so the attack has nothing to go by and its threshold falls anywhere.\n"
     )
     lines.append("| | UA | RA | TA | MIA-efficacy | seconds |\n|---|---|---|---|---|---|")
-    for row in found["jobs"]:
+    for row in stored["jobs"]:
         name = f"S3T, {row['orders']} orders" if row["orders"] > 1 else "SISA"
-        if row is found["jobs"][0]:
+        if row is stored["jobs"][0]:
             lines.append(f"| nothing done | {_values(row['before'])} | |")
             lines.append(f"| retrained reference | {_values(row['reference'])} | |")
         lines.append(f"| {name} | {_values(row['after'])} | {row['after']['run_time']:.2f} |")
@@ -188,8 +188,8 @@ def _values(values: dict[str, Any]) -> str:
     )
 
 
-def _ends(found: dict[str, Any], orders: int) -> str:
-    ends = [row["end"] for row in found["played"] if row["orders"] == orders]
+def _ends(stored: dict[str, Any], orders: int) -> str:
+    ends = [row["end"] for row in stored["played"] if row["orders"] == orders]
     there = [end for end in ends if end is not None]
     more = "" if len(there) == len(ends) else f" (of {len(there)} seeds)"
     return f"{mean(there):.0f} ± {stdev(there):.0f}{more}"

@@ -74,14 +74,14 @@ def test_a_step_of_the_second_stage(toy_tiles_folder):
         if hasattr(layer, "tile_a"):
             layer.dropout = 0.0
     tile_training.begin(one, [tile.state_dict()], [1], np.random.default_rng(0))
-    start = one.taken(1)
+    start = one.tile_of(1)
     learns = tile_training.learning(one, [1])
     assert len(learns) == 6  # A and B of queries and values, weight and bias of the head
     task.parts["few"] = np.arange(12)
     run = Run(task, toy.Memory(), 0)
     recipe = dict(task.recipe) | {"schedule": "constant", "learning_rate": 0.01}
     tile_training.fit(run, "few", one, learns, recipe, 1, 12)
-    after = one.taken(1)
+    after = one.tile_of(1)
 
     state, batch = model.state_dict(), task.batch(np.arange(12))
     query_a, query_b, value_a, value_b = (start[name][0].clone().requires_grad_() for name in list(start)[:4])
@@ -92,7 +92,7 @@ def test_a_step_of_the_second_stage(toy_tiles_folder):
         expected = was.detach() - 0.01 * was.grad / (was.grad.abs() + 1e-8)
         found = after[name][0] if name in start and name.endswith("_b") else after[name]
         torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4, msg=name)
-    assert torch.equal(one.taken(0)["query_b"], tile.query_b)  # the block above is frozen
+    assert torch.equal(one.tile_of(0)["query_b"], tile.query_b)  # the block above is frozen
     assert not start["query_b"].any() and start["query_a"].any()  # new factors change nothing yet
 
 

@@ -31,39 +31,39 @@ class Ensembles:
         self._logits: dict[tuple[int, int, int], NDArray[np.float32]] = {}
         self._accuracy: dict[tuple[tuple[int, int], ...], float | None] = {}
 
-    def served(self, gone: Collection[Slice], orders: int) -> tuple[tuple[int, int], ...]:
-        """(order, stages) that serves each shard once these slices are gone, with the first few orders alone."""
+    def served(self, deleted: Collection[Slice], orders: int) -> tuple[tuple[int, int], ...]:
+        """(order, stages) that serves each shard once these slices are deleted, with the first few orders alone."""
         each = []
         for shard, own in enumerate(self._orders):
-            numbers = {number for other, number in gone if other == shard}
+            numbers = {number for other, number in deleted if other == shard}
             each.append(tile_sequences.served(own[:orders], numbers))
         return tuple(each)
 
-    def accuracy(self, gone: Collection[Slice], orders: int) -> float | None:
+    def accuracy(self, deleted: Collection[Slice], orders: int) -> float | None:
         """Percent of the images that are right; None where nothing is left that could serve."""
-        chosen = self.served(gone, orders)
+        chosen = self.served(deleted, orders)
         if chosen not in self._accuracy:
             parts = [self._prefix(shard, *one) for shard, one in enumerate(chosen) if one[1]]
             right = np.mean(np.mean(parts, 0).argmax(1) == self._labels) if parts else None
             self._accuracy[chosen] = None if right is None else 100 * float(right)
         return self._accuracy[chosen]
 
-    def course(self, gone: Collection[Slice], requests: Sequence[Slice], orders: int) -> list[float | None]:
+    def course(self, deleted: Collection[Slice], requests: Sequence[Slice], orders: int) -> list[float | None]:
         """The accuracy at the start and after each of these deletions, one after the other."""
-        hit = {*gone}
+        hit = {*deleted}
         values = [self.accuracy(hit, orders)]
         for request in requests:
             hit.add(request)
             values.append(self.accuracy(hit, orders))
         return values
 
-    def firsts(self, gone: Collection[Slice], orders: int) -> set[Slice]:
+    def firsts(self, deleted: Collection[Slice], orders: int) -> set[Slice]:
         """The slices that stand first in an order that still serves or could: once all of them were hit, nothing is left."""
         return {
             (shard, one[0])
             for shard, own in enumerate(self._orders)
             for one in own[:orders]
-            if one and (shard, one[0]) not in gone
+            if one and (shard, one[0]) not in deleted
         }
 
     def _prefix(self, shard: int, order: int, stages: int) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...core.task import Index
 
 Slice = tuple[int, int]  # (shard, slice)
+MODEL_TYPE = "tiled-vit"  # of a config whose model holds tiles
 SALT = 20_240_616
 DRAWS = 8  # requests that a simulation draws at a time, for each slice
 
@@ -44,14 +45,14 @@ def touched(parts: Sequence[Sequence[Index]], ids: Index) -> list[Slice]:
     ]
 
 
-def surviving(order: Sequence[int], gone: Collection[int]) -> int:
-    """How many stages of an order saw nothing of the slices that are gone: those before the first of them."""
-    return next((stage for stage, number in enumerate(order) if number in gone), len(order))
+def surviving(order: Sequence[int], deleted: Collection[int]) -> int:
+    """How many stages of an order saw nothing of the slices that are deleted: those before the first of them."""
+    return next((stage for stage, number in enumerate(order) if number in deleted), len(order))
 
 
-def served(orders: Sequence[Sequence[int]], gone: Collection[int]) -> tuple[int, int]:
+def served(orders: Sequence[Sequence[int]], deleted: Collection[int]) -> tuple[int, int]:
     """(order, stages) of the longest surviving prefix of a shard, the first of equal ones; no stage where all are empty."""
-    lengths = [surviving(order, gone) for order in orders]
+    lengths = [surviving(order, deleted) for order in orders]
     best = int(np.argmax(lengths))
     return best, lengths[best]
 

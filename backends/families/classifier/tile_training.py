@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from ...core.run import Run
 from ...models.recipe import optimizer_and_schedule
 from . import tile_sequences
-from .tiled_vit import MODEL_TYPE, TiledViTConfig, TiledViTForImageClassification
+from .tile_sequences import MODEL_TYPE
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the architecture loads transformers, which takes seconds
     from .task import Classifier
+    from .tiled_vit import TiledViTForImageClassification
 
 
 def parts(task: Any) -> list[list[np.ndarray]]:
@@ -40,17 +41,17 @@ def train(run: "Run[Classifier]", epochs: int | None = None, orders: Sequence[in
     one = alone(pristine)
     learned: list[tuple[int, int, int, int, dict[str, Tensor]]] = []
     for shard, slices in enumerate(parts(run.task)):
-        kept = [np.intersect1d(ids, run.task.parts["keep"]) for ids in slices]
+        retained = [np.intersect1d(ids, run.task.parts["keep"]) for ids in slices]
         for order in orders:
-            sequence = [number for number in rotations[order] if len(kept[number])]
+            sequence = [number for number in rotations[order] if len(retained[number])]
             tiles: list[dict[str, Tensor]] = []
             for stage, number in enumerate(sequence):
                 name = f"shard {shard + 1}, order {order + 1}, stage {stage + 1}"
                 begin(one, tiles, [stage], np.random.default_rng([run.seed, shard, order, stage]))
-                run.task.parts[name] = np.sort(np.concatenate([kept[other] for other in sequence[: stage + 1]]))
+                run.task.parts[name] = np.sort(np.concatenate([retained[other] for other in sequence[: stage + 1]]))
                 fit(run, name, one, learning(one, [stage]), recipe, passes, size)
                 del run.task.parts[name]
-                tiles.append(run.cached(f"{name}: tile", lambda stage=stage: one.taken(stage)))  # type: ignore[misc]
+                tiles.append(run.cached(f"{name}: tile", lambda stage=stage: one.tile_of(stage)))  # type: ignore[misc]
                 learned.append((shard, order, stage, number, tiles[-1]))
 
     def put() -> None:
@@ -69,7 +70,7 @@ def train(run: "Run[Classifier]", epochs: int | None = None, orders: Sequence[in
 def fit(
     run: "Run[Classifier]",
     name: str,
-    one: TiledViTForImageClassification,
+    one: "TiledViTForImageClassification",
     learns: list[nn.Parameter],
     recipe: Any,
     passes: int,
@@ -88,7 +89,7 @@ def fit(
         run.log(loss=loss.detach())
 
 
-def learning(one: TiledViTForImageClassification, stages: Sequence[int]) -> list[nn.Parameter]:
+def learning(one: "TiledViTForImageClassification", stages: Sequence[int]) -> list[nn.Parameter]:
     """What these stages train: the factors of their blocks, and the head. Everything else is frozen."""
     one.requires_grad_(False)
     layers = [layer for stage in stages for block in one.block(stage) for layer in (block.query, block.value)]
@@ -97,8 +98,10 @@ def learning(one: TiledViTForImageClassification, stages: Sequence[int]) -> list
     return [parameter.requires_grad_(True) for parameter in each]
 
 
-def alone(model: Any) -> TiledViTForImageClassification:
+def alone(model: Any) -> "TiledViTForImageClassification":
     """A model of one shard without tiles over a copy of the same backbone: the one that is trained."""
+    from .tiled_vit import TiledViTConfig, TiledViTForImageClassification
+
     fields = model.config.to_dict() | {"shards": 1, "orders": 0}
     one = TiledViTForImageClassification(TiledViTConfig(**fields))
     restore_backbone(one, model)
@@ -108,7 +111,7 @@ def alone(model: Any) -> TiledViTForImageClassification:
 
 @torch.no_grad()
 def begin(
-    one: TiledViTForImageClassification,
+    one: "TiledViTForImageClassification",
     tiles: Sequence[dict[str, Tensor]],
     stages: Sequence[int],
     rng: np.random.Generator,
@@ -118,12 +121,12 @@ def begin(
     put_alone(one, tiles)
     layers = [layer for stage in stages for block in one.block(stage) for layer in (block.query, block.value)]
     for layer in layers:
-        drawn = rng.uniform(-1, 1, layer.tile_a.shape) / config.hidden_size**0.5
-        layer.tile_a.copy_(torch.from_numpy(drawn))
+        factors = rng.uniform(-1, 1, layer.tile_a.shape) / config.hidden_size**0.5
+        layer.tile_a.copy_(torch.from_numpy(factors))
 
 
 @torch.no_grad()
-def put_alone(one: TiledViTForImageClassification, tiles: Sequence[dict[str, Tensor]]) -> None:
+def put_alone(one: "TiledViTForImageClassification", tiles: Sequence[dict[str, Tensor]]) -> None:
     """Make a model of one shard what these stages in a row make it, with the head of the last; without any, its head is zero."""
     for parameter in one.classifier.parameters():
         parameter.zero_()

@@ -18,9 +18,8 @@ from transformers import initialization as init
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from . import tile_sequences
-from .tile_sequences import Slice
+from .tile_sequences import MODEL_TYPE, Slice
 
-MODEL_TYPE = "tiled-vit"
 DARK = 0  # of `held`: no tile; n + 1 is the tile of a stage that begins with slice n
 FACTORS = ("query_a", "query_b", "value_a", "value_b")
 
@@ -57,8 +56,8 @@ class TiledLinear(nn.Linear):
         """[shards * n, tokens, width], shard by shard, to the same."""
         each = F.dropout(x, self.dropout, self.training).reshape(len(self.tile_a), -1, x.shape[-1])
         added = each @ self.tile_a.transpose(1, 2) @ self.tile_b.transpose(1, 2)
-        whole: Tensor = super().forward(x) + self.scale * added.view(x.shape)
-        return whole
+        summed: Tensor = super().forward(x) + self.scale * added.view(x.shape)
+        return summed
 
 
 class Attention(nn.Module):
@@ -237,9 +236,9 @@ class TiledViTForImageClassification(PreTrainedModel):  # type: ignore[misc]
     def _left(self, shard: int, slices: Sequence[Slice], orders: int) -> list[int]:
         """How many stages of each order of a shard are left after a deletion."""
         assert self.tiles is not None
-        gone = {number for other, number in slices if other == shard}
+        deleted = {number for other, number in slices if other == shard}
         each = self.tiles.orders(shard)
-        return [tile_sequences.surviving(one, gone) if place < orders else 0 for place, one in enumerate(each)]
+        return [tile_sequences.surviving(one, deleted) if place < orders else 0 for place, one in enumerate(each)]
 
     @torch.no_grad()
     def serve(self) -> list[tuple[int, int]]:
@@ -276,7 +275,7 @@ class TiledViTForImageClassification(PreTrainedModel):  # type: ignore[misc]
             self.classifier.bias.add_(stages[-1]["head_bias"], alpha=share)
 
     @torch.no_grad()
-    def taken(self, stage: int) -> dict[str, Tensor]:
+    def tile_of(self, stage: int) -> dict[str, Tensor]:
         """What a stage of a model of one shard has learned, as a tile holds it."""
         each = self.block(stage)
         factors = {
