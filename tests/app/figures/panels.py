@@ -24,6 +24,8 @@ from backends.api.panels import (
     SideDot,
     Sides,
     SideSet,
+    SliceGrid,
+    SliceStage,
     Switch,
     Tile,
     TileGroup,
@@ -56,7 +58,7 @@ def panels(draw):
     head = {name: draw(words) for name, words in HEAD.items()}
     limit = draw(st.one_of(st.none(), st.floats(-100, 100)))
     marked = [0] if count else []
-    match draw(st.integers(0, 12)):
+    match draw(st.integers(0, 13)):
         case 0:
             return Bars(
                 labels=labels, series=draw(series(count)), threshold=limit, horizontal=draw(st.booleans()), marked=marked, **head
@@ -142,6 +144,11 @@ def panels(draw):
                 cards=draw(st.lists(card, max_size=4)), first=50, steps=labels, control=draw(shift), control_path=draw(path),
                 lead=draw(WORDS), **head,
             )  # fmt: skip
+        case 13:
+            state = st.sampled_from(["served", "kept", "dark", "dark before"])
+            stage = st.builds(SliceStage, slice=st.integers(0, 9), state=state)
+            orders = st.lists(st.lists(stage, max_size=3), max_size=3)
+            return SliceGrid(shards=draw(st.lists(orders, max_size=3)), deleted=[(1, 1)], **head)
         case _:
             return Verdict(sign=draw(st.sampled_from(["yes", "partly", "no", "unknown"])), **head)
 
@@ -182,6 +189,10 @@ ONE_OF_EACH = [
                 texts=[FiringText(role="forget", pieces=[FiringPiece(text=" Who", before=2, after=1)])],
             )
         ],
+    ),
+    SliceGrid(
+        title="Slices", how="A row is an order.", says="One went dark.", deleted=[(1, 2)],
+        shards=[[[SliceStage(slice=1, state="served"), SliceStage(slice=2, state="dark")], [SliceStage(slice=2, state="dark before")]]],
     ),
     Tiles(
         title="Tiles", how="Each tile is a tensor.", says="Most is in one.", arrays="tiles.npz", percent=[20, 100], start=0, weights=6,
